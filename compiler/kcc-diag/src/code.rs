@@ -1,0 +1,146 @@
+//! The registry of codes.
+//!
+//! How to add a diagnostic: add a line below, write its page under `pages/`
+//! (a build without the page fails), construct it where the mistake is found,
+//! and add a case under `tests/ui/<stage>/`.
+
+/// The part of the pipeline that a code belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Finding and reading files.
+    Load,
+    /// Evaluating CUE.
+    Eval,
+    /// Building the model.
+    Model,
+    /// Who may say what.
+    Own,
+    /// Policies.
+    Policy,
+    /// Rules over the whole model.
+    Check,
+    /// Turning the model into engine objects.
+    Lower,
+    /// Planning.
+    Plan,
+    /// Applying.
+    Apply,
+    /// Comparing with reality.
+    Drift,
+    /// Remembering.
+    State,
+}
+
+macro_rules! codes {
+    ($($name:ident = $stage:ident $code:literal $page:literal;)*) => {
+        /// A code that a diagnostic can carry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "each code is described by its page")]
+        pub enum Code {
+            $($name,)*
+        }
+
+        impl Code {
+            /// Every code there is, in the order of the registry.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            /// The code as users see it, such as `kcc::eval::conflict`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code,)* }
+            }
+
+            /// The stage that raises it.
+            pub fn stage(self) -> Stage {
+                match self { $(Code::$name => Stage::$stage,)* }
+            }
+
+            /// The page that `kcc explain` prints, in Markdown.
+            pub fn page(self) -> &'static str {
+                match self { $(Code::$name => include_str!(concat!("../pages/", $page)),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    LoadNoSystem = Load "kcc::load::no-system" "load/no-system.md";
+    LoadUnreadable = Load "kcc::load::unreadable" "load/unreadable.md";
+    LoadNotUtf8 = Load "kcc::load::not-utf8" "load/not-utf8.md";
+    LoadNotAFile = Load "kcc::load::not-a-file" "load/not-a-file.md";
+    LoadOutsideRoot = Load "kcc::load::outside-root" "load/outside-root.md";
+    LoadTeamFolder = Load "kcc::load::team-folder" "load/team-folder.md";
+    LoadPackageClause = Load "kcc::load::package-clause" "load/package-clause.md";
+    LoadSyntax = Load "kcc::load::syntax" "load/syntax.md";
+    LoadAttribute = Load "kcc::load::attribute" "load/attribute.md";
+    LoadImport = Load "kcc::load::import" "load/import.md";
+    EvalConflict = Eval "kcc::eval::conflict" "eval/conflict.md";
+    EvalUnknownField = Eval "kcc::eval::unknown-field" "eval/unknown-field.md";
+    EvalMissingField = Eval "kcc::eval::missing-field" "eval/missing-field.md";
+    EvalNotConcrete = Eval "kcc::eval::not-concrete" "eval/not-concrete.md";
+    EvalOutOfBounds = Eval "kcc::eval::out-of-bounds" "eval/out-of-bounds.md";
+    EvalWrongType = Eval "kcc::eval::wrong-type" "eval/wrong-type.md";
+    EvalUnknownName = Eval "kcc::eval::unknown-name" "eval/unknown-name.md";
+    EvalPrivateName = Eval "kcc::eval::private-name" "eval/private-name.md";
+    EvalClosedDefinition = Eval "kcc::eval::closed-definition" "eval/closed-definition.md";
+    EvalTwoDefaults = Eval "kcc::eval::two-defaults" "eval/two-defaults.md";
+    EvalDefaultRuledOut = Eval "kcc::eval::default-ruled-out" "eval/default-ruled-out.md";
+    EvalSoftRuledOut = Eval "kcc::eval::soft-ruled-out" "eval/soft-ruled-out.md";
+    EvalOverlay = Eval "kcc::eval::overlay" "eval/overlay.md";
+    EvalCycle = Eval "kcc::eval::cycle" "eval/cycle.md";
+    EvalBadExpression = Eval "kcc::eval::bad-expression" "eval/bad-expression.md";
+    EvalTimeout = Eval "kcc::eval::timeout" "eval/timeout.md";
+    EvalMemory = Eval "kcc::eval::memory" "eval/memory.md";
+    OwnForeignValue = Own "kcc::own::foreign-value" "own/foreign-value.md";
+    OwnForeignConstraint = Own "kcc::own::foreign-constraint" "own/foreign-constraint.md";
+    OwnTwoOwners = Own "kcc::own::two-owners" "own/two-owners.md";
+    OwnNoOwner = Own "kcc::own::no-owner" "own/no-owner.md";
+    PolicyViolated = Policy "kcc::policy::violated" "policy/violated.md";
+    PolicyBadPolicy = Policy "kcc::policy::bad-policy" "policy/bad-policy.md";
+    ModelBadQuantity = Model "kcc::model::bad-quantity" "model/bad-quantity.md";
+    ModelBadName = Model "kcc::model::bad-name" "model/bad-name.md";
+    ModelMissingFile = Model "kcc::model::missing-file" "model/missing-file.md";
+    ModelDuplicateName = Model "kcc::model::duplicate-name" "model/duplicate-name.md";
+    CheckUnknownNeed = Check "kcc::check::unknown-need" "check/unknown-need.md";
+    CheckNeedCycle = Check "kcc::check::need-cycle" "check/need-cycle.md";
+    CheckNeedWithoutPort = Check "kcc::check::need-without-port" "check/need-without-port.md";
+    CheckNeedPort = Check "kcc::check::need-port" "check/need-port.md";
+    CheckNeedNotHealthy = Check "kcc::check::need-not-healthy" "check/need-not-healthy.md";
+    CheckDuplicatePort = Check "kcc::check::duplicate-port" "check/duplicate-port.md";
+    CheckDuplicateRoute = Check "kcc::check::duplicate-route" "check/duplicate-route.md";
+    CheckSecretLiteral = Check "kcc::check::secret-literal" "check/secret-literal.md";
+    CheckUnknownSecret = Check "kcc::check::unknown-secret" "check/unknown-secret.md";
+    CheckSecretWithoutProvider = Check "kcc::check::secret-without-provider" "check/secret-without-provider.md";
+    CheckUnknownOutput = Check "kcc::check::unknown-output" "check/unknown-output.md";
+    CheckUnusedBacking = Check "kcc::check::unused-backing" "check/unused-backing.md";
+    CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
+    CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";
+    CheckVolumeShared = Check "kcc::check::volume-shared" "check/volume-shared.md";
+    LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
+    LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
+    PlanDockerUnreachable = Plan "kcc::plan::docker-unreachable" "plan/docker-unreachable.md";
+    PlanKubeUnreachable = Plan "kcc::plan::kube-unreachable" "plan/kube-unreachable.md";
+    PlanNoContext = Plan "kcc::plan::no-context" "plan/no-context.md";
+    PlanForeignObject = Plan "kcc::plan::foreign-object" "plan/foreign-object.md";
+    ApplyIncomplete = Apply "kcc::apply::incomplete" "apply/incomplete.md";
+    ApplyImageBuild = Apply "kcc::apply::image-build" "apply/image-build.md";
+    ApplyImagePull = Apply "kcc::apply::image-pull" "apply/image-pull.md";
+    ApplyLockHeld = Apply "kcc::apply::lock-held" "apply/lock-held.md";
+    ApplyConflict = Apply "kcc::apply::conflict" "apply/conflict.md";
+    ApplyRefused = Apply "kcc::apply::refused" "apply/refused.md";
+    StateStore = State "kcc::state::store" "state/store.md";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Code {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let full = text.strip_prefix("kcc::").unwrap_or(text);
+        Self::ALL.iter().copied().find(|c| c.as_str()["kcc::".len()..] == *full).ok_or(())
+    }
+}

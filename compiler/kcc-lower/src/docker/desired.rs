@@ -1,0 +1,161 @@
+//! What a Docker engine should hold. Structs of kcc's own: the hash of a
+//! [`Container`] decides whether it is replaced, so nothing is in it that a
+//! container does not notice.
+
+use std::collections::BTreeMap;
+
+use kcc_model::{Build, EnvValue, Name, SecretProvider};
+use serde::Serialize;
+
+/// The objects of one target on a Docker engine. Names are complete: they
+/// carry the system, the target and the instance.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DockerDesired {
+    /// Networks by name.
+    pub networks: BTreeMap<String, Network>,
+    /// Volumes by name.
+    pub volumes: BTreeMap<String, Volume>,
+    /// Images by reference.
+    pub images: BTreeMap<String, Image>,
+    /// Containers by name.
+    pub containers: BTreeMap<String, Container>,
+    /// Secrets that containers refer to, by their name in the model.
+    pub secrets: BTreeMap<Name, SecretProvider>,
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Labels, those of kcc among them.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// The component that it belongs to.
+    pub component: Name,
+    /// Labels, those of kcc among them.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An image: present under its reference before a container uses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// The component that uses it first, by name.
+    pub component: Name,
+    /// How it is built; none means that it is pulled where it is absent.
+    pub build: Option<Build>,
+}
+
+/// One container: one replica of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container {
+    /// The component.
+    pub component: Name,
+    /// Image reference.
+    pub image: String,
+    /// Entrypoint; that of the image if none.
+    pub command: Option<Vec<String>>,
+    /// Arguments; those of the image if none.
+    pub args: Option<Vec<String>>,
+    /// Working directory.
+    pub working_dir: Option<String>,
+    /// User.
+    pub user: Option<String>,
+    /// Environment; secrets are filled in when the container is made.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Files written into the container before it starts, by path.
+    pub files: BTreeMap<String, String>,
+    /// Mounts by path.
+    pub mounts: BTreeMap<String, Mount>,
+    /// Published ports.
+    pub ports: Vec<Publish>,
+    /// Networks by name, with the names that it answers to there.
+    pub networks: BTreeMap<String, Vec<String>>,
+    /// Health.
+    pub health: Option<HealthCheck>,
+    /// Memory limit in bytes.
+    pub memory: Option<u64>,
+    /// Processor limit in thousandths of a core.
+    pub cpu_millis: Option<u64>,
+    /// Relative weight for processor time (1024 is one core requested).
+    pub cpu_shares: Option<u64>,
+    /// Restart policy.
+    pub restart: Restart,
+    /// Seconds between the request to stop and the kill.
+    pub stop_timeout: u64,
+    /// Root file system cannot be written.
+    pub read_only: bool,
+    /// Capabilities added to none.
+    pub add_capabilities: Vec<String>,
+    /// Labels of the fragment's own and those of kcc, but for the config hash.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What is mounted at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mount {
+    /// A volume of the target, by its complete name.
+    Volume(String),
+    /// Memory, gone with the container.
+    Tmpfs {},
+    /// The value of a secret as a file, by its name in the model.
+    Secret(Name),
+}
+
+/// A published port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Publish {
+    /// Number inside the container.
+    pub container: u16,
+    /// `tcp` or `udp`.
+    pub protocol: &'static str,
+    /// Number on the host; the engine chooses a free one if none, and the
+    /// planner keeps it over replacements.
+    pub host: Option<u16>,
+}
+
+/// How health is found out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    /// What is asked. The engine itself can only run commands: other checks
+    /// are made by kcc while it waits.
+    pub check: kcc_model::Check,
+    /// Time before failures count, in milliseconds.
+    pub start_period_ms: u64,
+    /// Time between two checks, in milliseconds.
+    pub interval_ms: u64,
+    /// Time that an answer may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// Failures in a row that count.
+    pub retries: u32,
+}
+
+/// What happens when the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Restart {
+    /// Started again unless it was stopped.
+    UnlessStopped,
+    /// Not started again.
+    No,
+    /// Started again that many times after a failure.
+    OnFailure(u32),
+}
+
+impl Container {
+    /// The hash that decides whether a container is replaced: hex SHA-256 of
+    /// the struct as canonical JSON. Secret values are not in it.
+    pub fn config_hash(&self) -> String {
+        crate::hash(self)
+    }
+}

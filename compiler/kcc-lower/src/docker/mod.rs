@@ -1,0 +1,5 @@
+//! Lowering to a Docker engine.
+
+mod desired;
+
+pub use desired::*;

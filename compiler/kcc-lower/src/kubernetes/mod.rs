@@ -1,0 +1,5 @@
+//! Lowering to Kubernetes.
+
+mod desired;
+
+pub use desired::*;

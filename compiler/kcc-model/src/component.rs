@@ -1,0 +1,387 @@
+//! [`Component`]: one service, job, cron job or backing in one target, every
+//! short form written long and every unit normalised.
+
+use std::collections::BTreeMap;
+
+use kcc_cue::Path;
+use serde::Serialize;
+
+use crate::{Bytes, MilliCpu, Millis, Name};
+
+/// What a component is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// Runs for as long as the system does.
+    Service,
+    /// Runs to completion once.
+    #[serde(rename_all = "camelCase")]
+    Job {
+        /// How often it is tried again.
+        retries: u32,
+        /// When it is given up.
+        deadline: Option<Millis>,
+    },
+    /// A database, queue, cache or bucket.
+    #[serde(rename_all = "camelCase")]
+    Backing {
+        /// `postgres`, `redis`, …
+        kind: String,
+        /// Outputs by name; they may hold `$(output)` references to each other.
+        outputs: BTreeMap<String, Output>,
+        /// Runs outside the system: it has no container, only an address.
+        external: bool,
+    },
+}
+
+/// An output of a backing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Output {
+    /// Text; `$(name)` stands for the output of that name, so that a text with
+    /// a secret in it never holds the secret.
+    Text(String),
+    /// The secret of that name.
+    Secret(Name),
+}
+
+/// One component in one target.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    /// Its name: also its host name.
+    pub name: Name,
+    /// What it is.
+    pub kind: Kind,
+    /// The team that owns it.
+    pub team: Name,
+    /// Its path in the model, such as `services.web`.
+    #[serde(skip)]
+    pub path: Path,
+    /// The main container.
+    pub container: Container,
+    /// Ports by name.
+    pub ports: BTreeMap<Name, Port>,
+    /// What it needs, by the name of the other component.
+    pub needs: BTreeMap<Name, Need>,
+    /// How many run side by side.
+    pub replicas: u32,
+    /// Volumes by name.
+    pub volumes: BTreeMap<Name, Volume>,
+    /// Files by their path inside the container.
+    pub files: BTreeMap<String, File>,
+    /// Routes from outside, by name.
+    pub routes: BTreeMap<Name, Route>,
+    /// Whether every replica keeps its own identity and data.
+    pub stateful: bool,
+    /// How long it may take to end, after it was asked to.
+    pub grace_period: Millis,
+    /// How long an apply waits for it to become ready.
+    pub deadline: Millis,
+    /// Labels of the fragment's own.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the fragment's own.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Component {
+    /// Whether it runs to completion.
+    pub fn is_job(&self) -> bool {
+        matches!(self.kind, Kind::Job { .. })
+    }
+
+    /// Whether a container runs for it here; an external backing has none.
+    pub fn runs(&self) -> bool {
+        !matches!(self.kind, Kind::Backing { external: true, .. })
+    }
+
+    /// The port that is meant where none is named: `http`, else the only one.
+    pub fn default_port(&self) -> Option<(&Name, &Port)> {
+        self.ports.get_key_value("http").or_else(|| {
+            let mut ports = self.ports.iter();
+            ports.next().filter(|_| ports.next().is_none())
+        })
+    }
+}
+
+/// What runs in a container.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container {
+    /// Where its image comes from.
+    pub image: Image,
+    /// Replaces the image's entrypoint.
+    pub command: Option<Vec<String>>,
+    /// Replaces the image's arguments.
+    pub args: Option<Vec<String>>,
+    /// Working directory.
+    pub working_dir: Option<String>,
+    /// User, as `uid`, `uid:gid` or a name.
+    pub user: Option<String>,
+    /// Environment, those of needs and outputs included.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Probes.
+    pub health: Health,
+    /// Requests and limits.
+    pub resources: Resources,
+    /// Security context.
+    pub security: Security,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Image {
+    /// A reference.
+    Reference(String),
+    /// Built from a folder.
+    Build(Build),
+}
+
+/// How an image is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Build {
+    /// The reference that the image gets.
+    pub tag: String,
+    /// The folder, relative to the system's root; `.` is the root.
+    pub context: String,
+    /// The Dockerfile, relative to the context.
+    pub file: String,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+    /// The stage to build; the last if none.
+    pub stage: Option<String>,
+}
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EnvValue {
+    /// Text as it is.
+    Literal(String),
+    /// The value of a secret.
+    Secret(Name),
+    /// A key of a config.
+    Config {
+        /// The config.
+        name: Name,
+        /// The key.
+        key: String,
+    },
+    /// Text and secrets, one after the other: an output that contains a secret.
+    Template(Vec<Part>),
+}
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// Text as it is.
+    Text(String),
+    /// The value of a secret.
+    Secret(Name),
+}
+
+/// A port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Port {
+    /// The number inside the container.
+    pub number: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// Whether it can be reached on the host of a Docker engine.
+    pub expose: Expose,
+}
+
+/// Transport of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// Whether and where a port is published on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Expose {
+    /// Not at all.
+    No,
+    /// On a stable free port.
+    Free,
+    /// On this port.
+    Port(u16),
+}
+
+/// An edge to another component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Need {
+    /// What has to be true of the other before this one starts.
+    pub until: Until,
+    /// The port that is meant.
+    pub port: Option<Name>,
+    /// Gives permission and environment, but neither order nor an error.
+    pub optional: bool,
+}
+
+/// A state of a needed component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Until {
+    Started,
+    Healthy,
+    Completed,
+}
+
+/// Probes of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Health {
+    pub startup: Option<Probe>,
+    pub readiness: Option<Probe>,
+    pub liveness: Option<Probe>,
+}
+
+impl Health {
+    /// Whether there is a probe that says when it is ready.
+    pub fn says_ready(&self) -> bool {
+        self.readiness.is_some() || self.startup.is_some()
+    }
+}
+
+/// A probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// What is asked.
+    pub check: Check,
+    /// Time before the first.
+    pub delay: Millis,
+    /// Time between two.
+    pub period: Millis,
+    /// Time that an answer may take.
+    pub timeout: Millis,
+    /// Failures in a row that count.
+    pub failures: u32,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Check {
+    /// A GET request that answers 200 to 399.
+    Http {
+        /// Path of the request.
+        path: String,
+        /// Number of the port.
+        port: u16,
+    },
+    /// A connection.
+    Tcp {
+        /// Number of the port.
+        port: u16,
+    },
+    /// A call of the gRPC health service.
+    Grpc {
+        /// Number of the port.
+        port: u16,
+    },
+    /// A command that exits with 0.
+    Exec(Vec<String>),
+}
+
+/// Requests and limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Resources {
+    pub requests: Amounts,
+    pub limits: Amounts,
+}
+
+/// Amounts of processor and memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Amounts {
+    pub cpu: Option<MilliCpu>,
+    pub memory: Option<Bytes>,
+}
+
+/// A volume and where it is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// Path inside the container.
+    pub mount: String,
+    /// Where the data lives.
+    pub source: VolumeSource,
+}
+
+/// Where the data of a volume lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VolumeSource {
+    /// Kept over restarts and replacements.
+    #[serde(rename_all = "camelCase")]
+    Persistent {
+        /// Its size.
+        size: Bytes,
+        /// Who may write.
+        access: Access,
+        /// The storage class.
+        class: Option<String>,
+    },
+    /// Gone with the container.
+    Ephemeral {},
+    /// The data of a config, a file for each key.
+    Config(Name),
+    /// The value of a secret, as a file of its name.
+    Secret(Name),
+}
+
+/// How a persistent volume may be mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names are those of Kubernetes")]
+pub enum Access {
+    ReadWriteOnce,
+    ReadOnlyMany,
+    ReadWriteMany,
+    ReadWriteOncePod,
+}
+
+/// A file in a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct File {
+    /// Its content; that of a `source` has been read.
+    pub content: String,
+}
+
+/// A route from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// Host name.
+    pub host: String,
+    /// Prefix of the path.
+    pub path: String,
+    /// The port that it leads to.
+    pub port: Name,
+    /// The secret with its certificate.
+    pub tls: Option<Name>,
+}
+
+/// Security context of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Security {
+    /// Must not run as root.
+    pub non_root: bool,
+    /// The root file system cannot be written.
+    pub read_only_root: bool,
+    /// Capabilities added to none.
+    pub add_capabilities: Vec<String>,
+}

@@ -1,0 +1,35 @@
+//! From evaluated values to one checked model of the system.
+//!
+//! [`build`] turns a `ConfigTree` into a [`SystemModel`]; [`check`] holds the
+//! rules against it. Only what is checked can be lowered: a [`CheckedModel`]
+//! has no other constructor.
+
+mod checked;
+mod component;
+mod system;
+mod units;
+
+pub use checked::CheckedModel;
+pub use component::*;
+pub use system::*;
+pub use units::*;
+
+use kcc_cue::ConfigTree;
+use kcc_diag::Outcome;
+
+/// A file that a fragment refers to (`files: … source`), by its name relative
+/// to the root, or why it cannot be read.
+pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
+/// Builds the model of every target: short forms written long, units
+/// normalised, the environment of needs and outputs filled in.
+pub fn build(tree: &ConfigTree, read: ReadFile<'_>) -> Outcome<SystemModel> {
+    let _ = (tree, read);
+    unimplemented!()
+}
+
+/// Holds every rule against the model.
+pub fn check(tree: &ConfigTree, model: SystemModel) -> Outcome<CheckedModel> {
+    let _ = tree;
+    kcc_diag::Diagnostics::new().finish(CheckedModel::new(model))
+}

@@ -1,0 +1,1 @@
+//! kcc as a library: what `main` runs, so that tests can reach it.

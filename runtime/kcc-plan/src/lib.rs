@@ -1,0 +1,1 @@
+//! Observed, plan and execute, shared by both engines.
