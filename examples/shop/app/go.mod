@@ -1,0 +1,3 @@
+module kcc.dev/examples/shop
+
+go 1.25

@@ -1,0 +1,3 @@
+module kcc.dev/tests/testbed/standin
+
+go 1.25
