@@ -1,0 +1,55 @@
+// Package serve answers requests: it is what the wasm exports and the native
+// program share.
+package serve
+
+import (
+	"fmt"
+
+	"kcc.dev/engine/eval"
+	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
+)
+
+// maxPanic bounds how much of a panic's text reaches the host.
+const maxPanic = 2000
+
+// Run answers one request. It never panics: a bug becomes an error with the
+// code `internal`.
+func Run(text []byte) []byte {
+	return wire.AppendResponse(nil, answer(text))
+}
+
+// Warm does once what every request needs, so that a snapshot holds it.
+func Warm() {
+	eval.Warm()
+}
+
+func answer(text []byte) (resp *wire.Response) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			message := fmt.Sprint(cause)
+			if len(message) > maxPanic {
+				message = message[:maxPanic]
+			}
+			resp = failed(wire.Internal, message)
+		}
+	}()
+	req, err := wire.ParseRequest(text)
+	if err != nil {
+		return failed(wire.Protocol, err.Error())
+	}
+	switch req.Op {
+	case wire.OpSchema:
+		return &wire.Response{Schema: eval.Schema()}
+	case wire.OpSystem:
+		return eval.System(req, syntax.PrepareSystem(req))
+	case wire.OpModel:
+		return eval.Model(req, syntax.Prepare(req))
+	default:
+		return failed(wire.Protocol, fmt.Sprintf("unknown operation %q", req.Op))
+	}
+}
+
+func failed(code wire.Code, message string) *wire.Response {
+	return &wire.Response{Errors: []wire.Error{wire.Error{Code: code}.With("message", message)}}
+}
