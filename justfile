@@ -44,4 +44,4 @@ e2e-kube:
 
 # kcc beside what one would use instead, as ratios of one run.
 bench:
-    tests/bench/run
+    cargo bench --bench versus
