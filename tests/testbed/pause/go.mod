@@ -1,0 +1,3 @@
+module kcc.dev/tests/testbed/pause
+
+go 1.24.0
