@@ -58,6 +58,12 @@ macro_rules! codes {
             pub fn page(self) -> &'static str {
                 match self { $(Code::$name => include_str!(concat!("../pages/", $page)),)* }
             }
+
+            /// The page's first sentence: what the code means.
+            pub fn summary(self) -> &'static str {
+                let text = self.page().split("\n\n").nth(1).unwrap_or("").trim();
+                text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
+            }
         }
     };
 }
@@ -117,6 +123,7 @@ codes! {
     CheckVolumeShared = Check "kcc::check::volume-shared" "check/volume-shared.md";
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
     LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
+    LowerNameClash = Lower "kcc::lower::name-clash" "lower/name-clash.md";
     PlanDockerUnreachable = Plan "kcc::plan::docker-unreachable" "plan/docker-unreachable.md";
     PlanKubeUnreachable = Plan "kcc::plan::kube-unreachable" "plan/kube-unreachable.md";
     PlanNoContext = Plan "kcc::plan::no-context" "plan/no-context.md";
@@ -141,6 +148,10 @@ impl std::str::FromStr for Code {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let full = text.strip_prefix("kcc::").unwrap_or(text);
-        Self::ALL.iter().copied().find(|c| c.as_str()["kcc::".len()..] == *full).ok_or(())
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|c| c.as_str()["kcc::".len()..] == *full)
+            .ok_or(())
     }
 }

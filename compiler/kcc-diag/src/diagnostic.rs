@@ -69,7 +69,10 @@ impl Diagnostic {
 
     /// A warning.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message)
+        }
     }
 
     /// Sets the path in the model.
@@ -82,14 +85,22 @@ impl Diagnostic {
     /// Adds the place that the message speaks of.
     #[must_use]
     pub fn primary(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into(), primary: true });
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+            primary: true,
+        });
         self
     }
 
     /// Adds a place that takes part.
     #[must_use]
     pub fn secondary(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into(), primary: false });
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+            primary: false,
+        });
         self
     }
 
@@ -164,8 +175,13 @@ impl Diagnostics {
                 .and_then(|label| Some((files.get(label.span.file)?.name(), label.span.start)))
         };
         self.0.sort_by(|a, b| {
-            (name(a), a.code.as_str(), &a.message, &a.path, &a.targets)
-                .cmp(&(name(b), b.code.as_str(), &b.message, &b.path, &b.targets))
+            (name(a), a.code.as_str(), &a.message, &a.path, &a.targets).cmp(&(
+                name(b),
+                b.code.as_str(),
+                &b.message,
+                &b.path,
+                &b.targets,
+            ))
         });
         self.0.dedup_by(|next, kept| {
             let same = kept.same_but_for_targets(next);
@@ -178,7 +194,23 @@ impl Diagnostics {
 
     /// Ends a stage: its value with the warnings if there is no error.
     pub fn finish<T>(self, value: T) -> Outcome<T> {
-        if self.has_errors() { Err(self) } else { Ok(Warned { value, warnings: self }) }
+        if self.has_errors() {
+            Err(self)
+        } else {
+            Ok(Warned {
+                value,
+                warnings: self,
+            })
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

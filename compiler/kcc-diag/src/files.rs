@@ -65,7 +65,10 @@ impl SourceFile {
         }
         let line = self.line_starts.partition_point(|start| *start <= offset) - 1;
         let column = self.text[self.line_starts[line]..offset].chars().count() + 1;
-        Position { line: line + 1, column }
+        Position {
+            line: line + 1,
+            column,
+        }
     }
 }
 
@@ -84,10 +87,16 @@ impl Files {
     /// Adds a file and gives its id.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let text = text.into();
-        let line_starts =
-            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let line_starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
         let id = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
-        self.files.push(SourceFile { name: name.into(), text, team: None, line_starts });
+        self.files.push(SourceFile {
+            name: name.into(),
+            text,
+            team: None,
+            line_starts,
+        });
         FileId(id)
     }
 
@@ -105,12 +114,16 @@ impl Files {
 
     /// The file of that name.
     pub fn find(&self, name: &str) -> Option<FileId> {
-        self.iter().find(|(_, file)| file.name == name).map(|(id, _)| id)
+        self.iter()
+            .find(|(_, file)| file.name == name)
+            .map(|(id, _)| id)
     }
 
     /// All files in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
-        (0_u32..).zip(&self.files).map(|(id, file)| (FileId(id), file))
+        (0_u32..)
+            .zip(&self.files)
+            .map(|(id, file)| (FileId(id), file))
     }
 
     /// The team that a span's file belongs to.

@@ -7,7 +7,9 @@
 mod code;
 mod diagnostic;
 mod files;
+mod render;
 
 pub use code::{Code, Stage};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Outcome, Severity, Warned};
 pub use files::{FileId, Files, Position, SourceFile, Span};
+pub use render::{Format, Style, plain, render};

@@ -1,0 +1,112 @@
+//! GitHub's workflow commands: each diagnostic is an annotation on its primary
+//! line, with its other places and its help in the text.
+
+use std::fmt::Write;
+
+use super::{Style, place::places};
+use crate::{Diagnostic, Diagnostics, Files};
+
+pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
+    diagnostics
+        .iter()
+        .map(|diagnostic| command(diagnostic, files, style))
+        .collect()
+}
+
+fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
+    let mut places = places(diagnostic, files);
+    let mut text = diagnostic.message.clone();
+    let mut properties = String::new();
+    if let Some(first) = places.next() {
+        let file = property(&format!("{}{}", style.folder, first.file));
+        let (start, end) = (first.start, first.end);
+        let _ = write!(
+            properties,
+            "file={file},line={},endLine={}",
+            start.line, end.line
+        );
+        // GitHub ignores columns that end on another line.
+        if start.line == end.line {
+            let _ = write!(properties, ",col={},endColumn={}", start.column, end.column);
+        }
+        properties.push(',');
+        if !first.label.text.is_empty() {
+            let _ = write!(text, "\n{}", first.label.text);
+        }
+    }
+    let _ = write!(properties, "title={}", property(diagnostic.code.as_str()));
+    for place in places {
+        let team = place
+            .team
+            .map(|team| format!(" ({team})"))
+            .unwrap_or_default();
+        let separator = if place.label.text.is_empty() {
+            ""
+        } else {
+            ": "
+        };
+        let _ = write!(
+            text,
+            "\n{}{}:{}:{}{team}{separator}{}",
+            style.folder, place.file, place.start.line, place.start.column, place.label.text
+        );
+    }
+    if !diagnostic.targets.is_empty() {
+        let targets: Vec<&str> = diagnostic.targets.iter().map(String::as_str).collect();
+        let _ = write!(text, "\nin {}", targets.join(", "));
+    }
+    if let Some(help) = &diagnostic.help {
+        let _ = write!(text, "\nhelp: {help}");
+    }
+    format!(
+        "::{} {properties}::{}\n",
+        diagnostic.severity.as_str(),
+        data(&text)
+    )
+}
+
+/// Escapes a command's text.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Escapes the value of a command's property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_diagnostic_is_one_command_with_everything_in_it() {
+        let (files, diagnostics) = sample::conflict();
+        let style = Style {
+            folder: "systems/shop/".into(),
+            ..Style::default()
+        };
+        assert_eq!(
+            render(&diagnostics, &files, &style),
+            concat!(
+                "::error file=systems/shop/teams/storefront/web.cue,line=4,endLine=4,col=12,endColumn=13,",
+                "title=kcc%3A%3Aeval%3A%3Aconflict::`replicas` of `web` cannot be 1",
+                "%0A`storefront` says 1",
+                "%0Asystems/shop/teams/platform/rules.cue:2:31 (platform): `platform` allows 2 and more",
+                "%0Ain prod%0Ahelp: write `replicas: 2`, or ask `platform`\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_text_cannot_break_out_of_its_command() {
+        let diagnostic = Diagnostic::warning(crate::Code::LoadNoSystem, "50%\n::error::no");
+        assert_eq!(
+            render(&diagnostic.into(), &Files::new(), &Style::default()),
+            "::warning title=kcc%3A%3Aload%3A%3Ano-system::50%25%0A::error::no\n"
+        );
+    }
+}

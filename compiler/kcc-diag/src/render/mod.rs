@@ -1,0 +1,105 @@
+//! [`render`]: diagnostics as people, scripts and code hosts read them.
+//!
+//! Takes diagnostics and the files they point into and returns text; writes
+//! nothing and asks neither the terminal nor the environment: what the caller
+//! found out about them comes in as a [`Style`]. Same input, same bytes.
+
+mod github;
+mod json;
+mod place;
+mod plain;
+mod sarif;
+mod snippet;
+mod text;
+
+use std::collections::BTreeSet;
+
+use crate::{Diagnostics, Files};
+
+pub use plain::plain;
+
+/// How diagnostics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people: the lines themselves, with what is wrong about them.
+    #[default]
+    Text,
+    /// One JSON object on each line.
+    Json,
+    /// Workflow commands, which GitHub shows beside the changed lines.
+    Github,
+    /// One SARIF 2.1.0 document, for code scanning.
+    Sarif,
+}
+
+/// What rendering depends on besides the diagnostics.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// Whether text may be coloured.
+    pub color: bool,
+    /// Columns that text is wrapped at.
+    pub width: usize,
+    /// All targets that were looked at: text names the targets of a diagnostic
+    /// only where it does not hold in all of them.
+    pub targets: BTreeSet<String>,
+    /// The system's root relative to where the reader stands, with a slash at
+    /// its end, or empty. Code hosts want names from the repository's root.
+    pub folder: String,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 100,
+            targets: BTreeSet::new(),
+            folder: String::new(),
+        }
+    }
+}
+
+/// Writes diagnostics in a format, in the order that they have. The result is
+/// empty or ends with a newline.
+pub fn render(diagnostics: &Diagnostics, files: &Files, format: Format, style: &Style) -> String {
+    match format {
+        Format::Text => text::render(diagnostics, files, style),
+        Format::Json => json::render(diagnostics, files),
+        Format::Github => github::render(diagnostics, files, style),
+        Format::Sarif => sarif::render(diagnostics, files, style),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! A conflict of two teams, which every format's tests show.
+
+    use crate::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
+
+    /// The span of the first occurrence of a text in a file.
+    pub(crate) fn span(files: &Files, file: FileId, text: &str) -> Span {
+        let start = files.get(file).unwrap().text().find(text).unwrap();
+        let [start, end] = [start, start + text.len()].map(|at| u32::try_from(at).unwrap());
+        Span { file, start, end }
+    }
+
+    pub(crate) fn conflict() -> (Files, Diagnostics) {
+        let mut files = Files::new();
+        let web = files.add(
+            "teams/storefront/web.cue",
+            "package shop\n\nservices: web: {\n\treplicas: 1\n}\n",
+        );
+        let rules = files.add(
+            "teams/platform/rules.cue",
+            "package shop\nservices: [string]: replicas: >=2\n",
+        );
+        files.set_team(web, Some("storefront".into()));
+        files.set_team(rules, Some("platform".into()));
+        let diagnostic = Diagnostic::error(Code::EvalConflict, "`replicas` of `web` cannot be 1")
+            .at("services.web.replicas")
+            .target("prod")
+            .primary(span(&files, web, "1"), "`storefront` says 1")
+            .secondary(span(&files, rules, ">=2"), "`platform` allows 2 and more")
+            .help("write `replicas: 2`, or ask `platform`");
+        (files, diagnostic.into())
+    }
+}

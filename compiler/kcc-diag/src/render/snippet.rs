@@ -1,0 +1,171 @@
+//! [`Snippets`]: all files of one diagnostic as one source for miette.
+//!
+//! miette takes one source for each diagnostic. Here every file has its own
+//! range of offsets in a common space, and nothing is read across two ranges,
+//! so each file gets a frame of its own, headed by place and team.
+
+use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
+
+use super::plain;
+use crate::{Files, Position, SourceFile, Span};
+
+/// A label that spans more lines is shown by its first line alone.
+const MOST_LINES: usize = 8;
+
+/// The files that the labels of a diagnostic point into.
+#[derive(Debug)]
+pub(super) struct Snippets<'a> {
+    parts: Vec<Part<'a>>,
+}
+
+#[derive(Debug)]
+struct Part<'a> {
+    file: &'a SourceFile,
+    /// What is shown: the file's text, made harmless, with a line end at its end.
+    text: String,
+    line_starts: Vec<usize>,
+    /// The offset of the text's first byte in the common space.
+    base: usize,
+}
+
+impl<'a> Snippets<'a> {
+    /// The files of the spans, in the order in which they first occur.
+    pub(super) fn new(files: &'a Files, spans: impl Iterator<Item = Span>) -> Self {
+        let mut parts: Vec<Part<'a>> = Vec::new();
+        for file in spans.filter_map(|span| files.get(span.file)) {
+            if parts.iter().any(|part| part.file.name() == file.name()) {
+                continue;
+            }
+            // One byte between two parts, so that no offset belongs to both.
+            let base = parts
+                .last()
+                .map_or(0, |part| part.base + part.text.len() + 1);
+            // miette shows nothing behind the last line end, so there always is one.
+            let mut text = plain(file.text()).into_owned();
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            let line_starts = std::iter::once(0)
+                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .collect();
+            parts.push(Part {
+                file,
+                text,
+                line_starts,
+                base,
+            });
+        }
+        Self { parts }
+    }
+
+    /// A span in the common space, clamped to what can be shown.
+    pub(super) fn span(&self, files: &Files, span: Span) -> Option<SourceSpan> {
+        let name = files.get(span.file)?.name();
+        let part = self.parts.iter().find(|part| part.file.name() == name)?;
+        let (start, end) = part.clamp(span);
+        Some((part.base + start, end - start).into())
+    }
+}
+
+impl Part<'_> {
+    fn clamp(&self, span: Span) -> (usize, usize) {
+        let text = &self.text;
+        // What stands behind the last line end is shown at that line's end.
+        let last = text.strip_suffix('\n').unwrap_or(text).len();
+        let mut start = (span.start as usize).min(last);
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let mut end = (span.end as usize).clamp(start, last);
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        let mut shown = text[start..end].trim_end_matches(['\n', '\r']);
+        if shown.matches('\n').count() >= MOST_LINES {
+            shown = shown.lines().next().unwrap_or(shown);
+        }
+        (start, start + shown.len())
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.line_starts
+            .partition_point(|start| *start <= offset)
+            .saturating_sub(1)
+    }
+}
+
+impl SourceCode for Snippets<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_lines_before: usize,
+        context_lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let part = self
+            .parts
+            .iter()
+            .find(|part| (part.base..=part.base + part.text.len()).contains(&span.offset()))
+            .ok_or(MietteError::OutOfBounds)?;
+        let start = span.offset() - part.base;
+        let end = start + span.len();
+        if end > part.text.len() {
+            return Err(MietteError::OutOfBounds);
+        }
+        let first = part.line(start).saturating_sub(context_lines_before);
+        let last = part.line(end.max(start + 1) - 1) + context_lines_after;
+        let from = part.line_starts[first];
+        let to = part
+            .line_starts
+            .get(last + 1)
+            .copied()
+            .unwrap_or(part.text.len());
+        let Position { line, column } =
+            part.file.position(u32::try_from(start).unwrap_or(u32::MAX));
+        let team = part
+            .file
+            .team()
+            .map(|team| format!(" ({team})"))
+            .unwrap_or_default();
+        Ok(Box::new(Lines {
+            data: &part.text.as_bytes()[from..to],
+            span: (part.base + from, to - from).into(),
+            name: format!("{}:{line}:{column}{team}", plain(part.file.name())),
+            line: first,
+            count: last - first,
+        }))
+    }
+}
+
+struct Lines<'a> {
+    data: &'a [u8],
+    span: SourceSpan,
+    name: String,
+    line: usize,
+    count: usize,
+}
+
+impl<'a> SpanContents<'a> for Lines<'a> {
+    fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    fn span(&self) -> &SourceSpan {
+        &self.span
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
+    fn line(&self) -> usize {
+        self.line
+    }
+
+    fn column(&self) -> usize {
+        0
+    }
+
+    fn line_count(&self) -> usize {
+        self.count
+    }
+}

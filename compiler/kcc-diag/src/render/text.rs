@@ -1,0 +1,237 @@
+//! Text for people: the marked lines of every team, framed by miette.
+//!
+//! Colour is never the only carrier: the severity is a word, and what a colour
+//! points at is underlined.
+
+use std::fmt::{self, Write};
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
+
+use super::{Style, plain, snippet::Snippets};
+use crate::{Diagnostic, Diagnostics, Files, Severity};
+
+pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
+    let theme = if style.color {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(style.width.max(40))
+        .with_links(false)
+        .with_break_words(false)
+        .tab_width(4)
+        .without_cause_chain()
+        .without_primary_span_start();
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        let shown = Shown::new(diagnostic, files, style);
+        let mut report = String::new();
+        handler
+            .render_report(&mut report, &shown)
+            .expect("every span was clamped to its file");
+        for line in report.trim_end().lines() {
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A diagnostic in miette's terms.
+struct Shown<'a> {
+    severity: Severity,
+    header: String,
+    message: String,
+    help: Option<String>,
+    labels: Vec<LabeledSpan>,
+    snippets: Snippets<'a>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(diagnostic: &'a Diagnostic, files: &'a Files, style: &Style) -> Self {
+        let snippets = Snippets::new(files, diagnostic.labels.iter().map(|label| label.span));
+        let labels = diagnostic
+            .labels
+            .iter()
+            .filter_map(|label| {
+                let span = snippets.span(files, label.span)?;
+                let text = Some(plain(&label.text).into_owned()).filter(|text| !text.is_empty());
+                Some(if label.primary {
+                    LabeledSpan::new_primary_with_span(text, span)
+                } else {
+                    LabeledSpan::new_with_span(text, span)
+                })
+            })
+            .collect();
+        Self {
+            severity: diagnostic.severity,
+            header: header(diagnostic, style),
+            message: plain(&diagnostic.message).into_owned(),
+            help: diagnostic
+                .help
+                .as_deref()
+                .map(|help| plain(help).into_owned()),
+            labels,
+            snippets,
+        }
+    }
+}
+
+/// `error[kcc::eval::conflict] in stage, prod`
+fn header(diagnostic: &Diagnostic, style: &Style) -> String {
+    let mut header = format!("{}[{}]", diagnostic.severity.as_str(), diagnostic.code);
+    if !diagnostic.targets.is_empty() && diagnostic.targets != style.targets {
+        let targets: Vec<&str> = diagnostic.targets.iter().map(String::as_str).collect();
+        let _ = write!(header, " in {}", targets.join(", "));
+    }
+    plain(&header).into_owned()
+}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        Some(Box::new(&self.header))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.snippets)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::sample;
+    use super::*;
+    use crate::{Code, FileId, Span};
+
+    #[test]
+    fn each_team_s_line_stands_in_a_frame_of_its_own() {
+        let (files, diagnostics) = sample::conflict();
+        let expected = "\
+error[kcc::eval::conflict] in prod
+
+  × `replicas` of `web` cannot be 1
+   ╭─[teams/storefront/web.cue:4:12 (storefront)]
+ 3 │ services: web: {
+ 4 │     replicas: 1
+   ·               ┬
+   ·               ╰── `storefront` says 1
+ 5 │ }
+   ╰────
+   ╭─[teams/platform/rules.cue:2:31 (platform)]
+ 1 │ package shop
+ 2 │ services: [string]: replicas: >=2
+   ·                               ─┬─
+   ·                                ╰── `platform` allows 2 and more
+   ╰────
+  help: write `replicas: 2`, or ask `platform`
+
+";
+        assert_eq!(render(&diagnostics, &files, &Style::default()), expected);
+    }
+
+    #[test]
+    fn targets_are_named_only_where_some_are_not_concerned() {
+        let (files, diagnostics) = sample::conflict();
+        let style = Style {
+            targets: BTreeSet::from(["prod".into()]),
+            ..Style::default()
+        };
+        let text = render(&diagnostics, &files, &style);
+        assert!(text.starts_with("error[kcc::eval::conflict]\n"), "{text}");
+    }
+
+    #[test]
+    fn colour_adds_nothing_but_escape_sequences() {
+        let (files, diagnostics) = sample::conflict();
+        let text = render(
+            &diagnostics,
+            &files,
+            &Style {
+                color: true,
+                ..Style::default()
+            },
+        );
+        let mut bare = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once('\u{1b}') {
+            bare += before;
+            rest = after.split_once('m').unwrap().1;
+        }
+        bare += rest;
+        assert_ne!(bare, text);
+        assert_eq!(bare, render(&diagnostics, &files, &Style::default()));
+    }
+
+    #[test]
+    fn every_span_can_be_shown() {
+        for source in [
+            "",
+            "\n",
+            "a",
+            "a: \"é\"\r\nb: 2\n\n\u{1b}[2J",
+            "x\ty\n\n\n{\n1\n2\n3\n4\n5\n6\n7\n8\n9\n}",
+        ] {
+            let mut files = Files::new();
+            let file = files.add("a.cue", source);
+            let most = u32::try_from(source.len()).unwrap() + 3;
+            for start in 0..most {
+                for end in 0..most {
+                    let span = Span { file, start, end };
+                    let gone = Span {
+                        file: FileId(9),
+                        start,
+                        end,
+                    };
+                    let diagnostic = Diagnostic::error(Code::EvalConflict, "no")
+                        .primary(span, "here\u{1b}[0m")
+                        .secondary(Span { start: end, ..span }, "")
+                        .secondary(gone, "nowhere");
+                    let text = render(&diagnostic.into(), &files, &Style::default());
+                    assert!(
+                        text.contains("here?[0m"),
+                        "{source:?} {start}..{end}:\n{text}"
+                    );
+                    assert!(
+                        !text.contains('\u{1b}'),
+                        "{source:?} {start}..{end}:\n{text}"
+                    );
+                }
+            }
+        }
+    }
+}
