@@ -1,0 +1,86 @@
+//! [`Error`]: the environment failed. A user's mistake is never one of these:
+//! that is a `Diagnostic`. Both meet in `main`.
+
+use kcc_diag::Code;
+
+/// A daemon, cluster, file or command that did not do what it was asked.
+///
+/// The message is one line, lower case and without a final period; it never
+/// holds the value of a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// The code, which has a page.
+    pub code: Code,
+    /// What failed, in one line.
+    pub message: String,
+    /// One action that mends it.
+    pub help: Option<String>,
+    /// What it failed with.
+    #[source]
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error without help or cause.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: None,
+            cause: None,
+        }
+    }
+
+    /// Says what mends it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says what it failed with.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The message followed by those of its causes, each once.
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            let line = error.to_string();
+            if !text.contains(&line) {
+                text.push_str(": ");
+                text.push_str(&line);
+            }
+            next = error.source();
+        }
+        text
+    }
+
+    /// The exit code of a command that ends with it.
+    pub fn exit_code(&self) -> u8 {
+        match self.code {
+            Code::ApplyIncomplete => 4,
+            _ => 3,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_names_each_cause_once() {
+        let inner = std::io::Error::other("no such host");
+        let error = Error::new(Code::PlanDockerUnreachable, "no engine answers").cause(inner);
+        assert_eq!(error.chain(), "no engine answers: no such host");
+        let error = Error::new(Code::StateStore, "cannot write: disk full")
+            .cause(std::io::Error::other("disk full"));
+        assert_eq!(error.chain(), "cannot write: disk full");
+    }
+}

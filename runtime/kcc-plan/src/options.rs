@@ -1,0 +1,81 @@
+//! What a command asks for: [`Options`], and the [`Scope`] that an object of
+//! kcc belongs to.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use kcc_model::Name;
+use serde::{Deserialize, Serialize};
+
+/// Identity of everything that one apply looks after.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scope {
+    /// `system.name`.
+    pub system: Name,
+    /// The target.
+    pub target: Name,
+    /// The isolated copy, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Name>,
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in {}", self.system, self.target)?;
+        self.instance
+            .as_ref()
+            .map_or(Ok(()), |instance| write!(f, " ({instance})"))
+    }
+}
+
+/// What happens to objects of kcc that no fragment asks for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Prune {
+    /// They are removed, unless they hold data.
+    #[default]
+    Owned,
+    /// They stay.
+    None,
+}
+
+/// Settings of one command. The libraries read no environment of their own:
+/// what they may know of it is in here.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The system's root: build contexts and files of secrets are relative to it.
+    pub root: PathBuf,
+    /// Variables of whoever runs the command: `DOCKER_HOST`, `KUBECONFIG`,
+    /// `HOME`, `XDG_STATE_HOME`, and those that secrets refer to.
+    pub env: BTreeMap<String, String>,
+    /// The isolated copy that is meant.
+    pub instance: Option<Name>,
+    /// What happens to what is no longer asked for.
+    pub prune: Prune,
+    /// `down` removes data as well.
+    pub volumes: bool,
+    /// Replaces the deadline of every component, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// The kubeconfig context, instead of the target's.
+    pub context: Option<String>,
+    /// The namespace, instead of the target's.
+    pub namespace: Option<String>,
+}
+
+impl Options {
+    /// The scope of a target's desired state under these options.
+    pub fn scope(&self, desired: &kcc_lower::Desired) -> Scope {
+        Scope {
+            system: desired.system.clone(),
+            target: desired.target.clone(),
+            instance: self.instance.clone(),
+        }
+    }
+
+    /// A variable that is set to something.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+}
