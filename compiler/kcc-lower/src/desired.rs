@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Name, Until};
+use kcc_model::{Component, Kind, Name, TargetModel, Until};
 use serde::Serialize;
 
 use crate::{docker::DockerDesired, kubernetes::KubernetesDesired};
@@ -45,4 +45,36 @@ pub struct DesiredComponent {
     pub after: BTreeMap<Name, Until>,
     /// How long an apply waits for it, in milliseconds.
     pub deadline_ms: u64,
+}
+
+/// The components that run in a target, in the planner's terms.
+pub(crate) fn components(target: &TargetModel) -> BTreeMap<Name, DesiredComponent> {
+    let runs = |name: &Name| target.components.get(name).is_some_and(Component::runs);
+    target
+        .components
+        .values()
+        .filter(|component| component.runs())
+        .map(|component| {
+            let after = component
+                .needs
+                .iter()
+                .filter(|(other, need)| !need.optional && runs(other))
+                .map(|(other, need)| (other.clone(), need.until))
+                .collect();
+            let desired = DesiredComponent {
+                team: component.team.clone(),
+                path: component.path.to_string(),
+                job: component.is_job(),
+                after,
+                deadline_ms: match component.kind {
+                    Kind::Job {
+                        deadline: Some(deadline),
+                        ..
+                    } => deadline.0,
+                    _ => component.deadline.0,
+                },
+            };
+            (component.name.clone(), desired)
+        })
+        .collect()
 }

@@ -1,5 +1,103 @@
 //! Lowering to a Docker engine.
+//!
+//! One network for the target, on which every container answers to the name of
+//! its component; a container for each replica. Containers and volumes are
+//! named `<system>-<target>-<component>`, a volume with its own name behind
+//! that; the second replica ends in `-2`.
 
+mod container;
 mod desired;
 
 pub use desired::*;
+
+use std::collections::BTreeMap;
+
+use kcc_cue::Path;
+use kcc_diag::Code;
+use kcc_model::{Component, SecretProvider};
+
+use crate::lowering::Lowering;
+
+pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
+    let mut desired = DockerDesired {
+        networks: BTreeMap::new(),
+        volumes: BTreeMap::new(),
+        images: BTreeMap::new(),
+        containers: BTreeMap::new(),
+        secrets: secrets(lowering),
+    };
+    let network = prefix(lowering);
+    desired.networks.insert(
+        network,
+        Network {
+            labels: labels(lowering, None),
+        },
+    );
+    for component in lowering.running() {
+        container::lower(lowering, component, &mut desired);
+    }
+    desired
+}
+
+/// `<system>-<target>`, with which every name on the engine begins.
+fn prefix(lowering: &Lowering<'_>) -> String {
+    format!("{}-{}", lowering.system, lowering.target.target)
+}
+
+/// The labels by which kcc knows its own objects again.
+fn labels(lowering: &Lowering<'_>, component: Option<&Component>) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::from([
+        ("dev.kcc.system".to_owned(), lowering.system.to_owned()),
+        ("dev.kcc.target".to_owned(), lowering.target.target.clone()),
+    ]);
+    if let Some(component) = component {
+        labels.insert("dev.kcc.component".to_owned(), component.name.clone());
+        labels.insert("dev.kcc.team".to_owned(), component.team.clone());
+    }
+    labels
+}
+
+/// The secrets that containers refer to. The values are had by kcc itself when
+/// it makes a container, so a Secret in a cluster is out of reach.
+fn secrets(lowering: &mut Lowering<'_>) -> BTreeMap<String, SecretProvider> {
+    let mut secrets = BTreeMap::new();
+    for name in lowering.secrets_in_use().into_keys() {
+        let Some(secret) = lowering.target.secrets.get(name) else {
+            continue;
+        };
+        if let SecretProvider::Kubernetes { .. } = secret.provider {
+            lowering.unsupported(
+                &secret.path,
+                format!("secret `{name}` is kept in Kubernetes, but the target runs on Docker"),
+                format!(
+                    "write `on: {}: secrets: {name:?}: generate: {{}}`, or `env: \"VARIABLE\"`",
+                    lowering.target.target
+                ),
+            );
+        } else {
+            secrets.insert(name.clone(), secret.provider.clone());
+        }
+    }
+    secrets
+}
+
+/// Adds an object under its name; two components must not share one.
+fn insert<T>(
+    lowering: &mut Lowering<'_>,
+    objects: &mut BTreeMap<String, T>,
+    name: String,
+    object: T,
+    path: &Path,
+    noun: &str,
+) {
+    if objects.contains_key(&name) {
+        lowering.error(
+            Code::LowerNameClash,
+            path,
+            format!("the {noun} would be called `{name}`, as one of another component"),
+            "rename one of the two components",
+        );
+    } else {
+        objects.insert(name, object);
+    }
+}

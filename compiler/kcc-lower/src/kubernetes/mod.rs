@@ -1,5 +1,192 @@
 //! Lowering to Kubernetes.
+//!
+//! Each component becomes a ServiceAccount, a Service where it has ports, a
+//! ConfigMap where it has files, and one workload: a Deployment, a StatefulSet
+//! where replicas keep their own data, or a Job. Objects are typed structs of
+//! k8s-openapi until the very end. Only what is meant is set: what the API
+//! server fills in is its own.
 
 mod desired;
+mod env;
+mod limits;
+mod metadata;
+mod network;
+mod pod;
+mod probe;
+mod quantity;
+mod secrets;
+mod security;
+mod storage;
+mod workload;
 
 pub use desired::*;
+pub use secrets::GENERATED_KEY;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kcc_cue::Path;
+use kcc_diag::Code;
+use kcc_model::{Build, Component, Image};
+use serde::Serialize;
+
+use crate::lowering::Lowering;
+use metadata::Owner;
+
+/// Kinds in the order in which they are rendered: what others refer to first.
+const RANK: [&str; 9] = [
+    "Namespace",
+    "ServiceAccount",
+    "ConfigMap",
+    "PersistentVolumeClaim",
+    "Service",
+    "Deployment",
+    "StatefulSet",
+    "Job",
+    "Ingress",
+];
+
+/// A namespace that every cluster has and nobody may delete.
+const BUILT_IN_NAMESPACE: &str = "default";
+
+pub(crate) fn lower(
+    lowering: &mut Lowering<'_>,
+    context: Option<&str>,
+    namespace: &str,
+    ingress_class: Option<&str>,
+) -> KubernetesDesired {
+    let mut objects = Objects {
+        namespace,
+        found: BTreeMap::new(),
+    };
+    if namespace != BUILT_IN_NAMESPACE {
+        let metadata = metadata::of(lowering, namespace, None, Owner::System);
+        objects.add(
+            lowering,
+            Namespace {
+                metadata,
+                ..Namespace::default()
+            },
+            Belongs::to_all(),
+        );
+    }
+    storage::configs(lowering, &mut objects);
+    for component in lowering.running() {
+        limits::hold(lowering, component);
+        let metadata = metadata::of(
+            lowering,
+            &component.name,
+            Some(namespace),
+            Owner::Component(component),
+        );
+        let account = ServiceAccount {
+            metadata,
+            automount_service_account_token: Some(false),
+            ..ServiceAccount::default()
+        };
+        objects.add(lowering, account, Belongs::to(component));
+        storage::files(lowering, component, &mut objects);
+        storage::claims(lowering, component, &mut objects);
+        network::service(lowering, component, &mut objects);
+        network::ingress(lowering, component, ingress_class, &mut objects);
+        workload::lower(lowering, component, &mut objects);
+    }
+    KubernetesDesired {
+        context: context.map(str::to_owned),
+        namespace: namespace.to_owned(),
+        generated: secrets::generated(lowering),
+        builds: builds(lowering),
+        objects: objects.found.into_values().collect(),
+    }
+}
+
+/// The images that have to be built, each once.
+fn builds(lowering: &Lowering<'_>) -> Vec<Build> {
+    let by_tag: BTreeMap<&String, &Build> = lowering
+        .running()
+        .filter_map(|component| match &component.container.image {
+            Image::Build(build) => Some((&build.tag, build)),
+            Image::Reference(_) => None,
+        })
+        .collect();
+    by_tag.into_values().cloned().collect()
+}
+
+/// What an object belongs to.
+struct Belongs<'a> {
+    component: Option<&'a Component>,
+    team: Option<&'a str>,
+    path: Path,
+    /// Holds data.
+    data: bool,
+}
+
+impl<'a> Belongs<'a> {
+    fn to(component: &'a Component) -> Self {
+        Self {
+            component: Some(component),
+            team: Some(&component.team),
+            path: component.path.clone(),
+            data: false,
+        }
+    }
+
+    fn to_team(team: &'a str, path: Path) -> Self {
+        Self {
+            component: None,
+            team: Some(team),
+            path,
+            data: false,
+        }
+    }
+
+    /// The namespace: deleting it deletes every claim in it.
+    fn to_all() -> Self {
+        Self {
+            component: None,
+            team: None,
+            path: Path::of(["system"]),
+            data: true,
+        }
+    }
+}
+
+/// The objects so far, by the rank of their kind and by name.
+struct Objects<'a> {
+    namespace: &'a str,
+    found: BTreeMap<(usize, String), Object>,
+}
+
+impl Objects<'_> {
+    fn add<T>(&mut self, lowering: &mut Lowering<'_>, object: T, belongs: Belongs<'_>)
+    where
+        T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
+    {
+        let name = object.metadata().name.clone().unwrap_or_default();
+        let rank = RANK
+            .iter()
+            .position(|kind| *kind == T::KIND)
+            .unwrap_or(RANK.len());
+        let entry = Object {
+            api_version: T::API_VERSION.to_owned(),
+            kind: T::KIND.to_owned(),
+            namespace: object.metadata().namespace.clone(),
+            name: name.clone(),
+            component: belongs.component.map(|component| component.name.clone()),
+            team: belongs.team.map(str::to_owned),
+            data: belongs.data,
+            manifest: serde_json::to_value(&object).unwrap_or_default(),
+        };
+        if self.found.contains_key(&(rank, name.clone())) {
+            lowering.error(
+                Code::LowerNameClash,
+                &belongs.path,
+                format!("the {} would be called `{name}`, as another one", T::KIND),
+                "rename one of the two",
+            );
+        } else {
+            self.found.insert((rank, name), entry);
+        }
+    }
+}

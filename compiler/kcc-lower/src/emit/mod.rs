@@ -1,0 +1,1 @@
+//! YAML out of desired states.

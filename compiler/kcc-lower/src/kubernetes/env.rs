@@ -1,0 +1,118 @@
+//! The environment of a container.
+//!
+//! Kubernetes replaces `$(NAME)` in a value by a variable that stands earlier,
+//! so a text with a secret in it becomes two: the secret under a name of kcc's
+//! own, before all others, and the text that refers to it. Texts are escaped: a
+//! value means itself on every engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
+use kcc_model::{Component, EnvValue, Name, Part};
+
+use crate::expand::{escape, escape_whole};
+use crate::kubernetes::{secrets, storage};
+use crate::lowering::{Lowering, secrets_of};
+
+pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component) -> Option<Vec<EnvVar>> {
+    let env = &component.container.env;
+    let hidden = hidden(env);
+    let mut variables = Vec::new();
+    for (secret, variable) in &hidden {
+        variables.extend(from_secret(lowering, component, variable, secret));
+    }
+    for (name, value) in env {
+        match value {
+            EnvValue::Literal(text) => variables.push(literal(name, escape_whole(text))),
+            EnvValue::Secret(secret) => {
+                variables.extend(from_secret(lowering, component, name, secret));
+            }
+            EnvValue::Config { name: config, key } => {
+                let path = component.path.join("env").join(name);
+                if lowering.config(&path, config, key).is_none() {
+                    continue;
+                }
+                let selector = ConfigMapKeySelector {
+                    name: storage::config_name(config),
+                    key: key.clone(),
+                    optional: None,
+                };
+                variables.push(reference(
+                    name,
+                    EnvVarSource {
+                        config_map_key_ref: Some(selector),
+                        ..EnvVarSource::default()
+                    },
+                ));
+            }
+            EnvValue::Template(parts) => {
+                let text = parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Text(text) => escape(text),
+                        Part::Secret(secret) => format!("$({})", hidden[secret]),
+                    })
+                    .collect();
+                variables.push(literal(name, text));
+            }
+        }
+    }
+    (!variables.is_empty()).then_some(variables)
+}
+
+/// The variables that carry the secrets of templates, by the secret.
+fn hidden(env: &BTreeMap<String, EnvValue>) -> BTreeMap<&Name, String> {
+    let secrets: BTreeSet<&Name> = env
+        .values()
+        .filter(|value| matches!(value, EnvValue::Template(_)))
+        .flat_map(secrets_of)
+        .collect();
+    let mut names = BTreeMap::new();
+    let mut taken: BTreeSet<String> = env.keys().cloned().collect();
+    for secret in secrets {
+        let mut name = format!(
+            "KCC_SECRET_{}",
+            secret.to_ascii_uppercase().replace('-', "_")
+        );
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        names.insert(secret, name);
+    }
+    names
+}
+
+fn from_secret(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    name: &str,
+    secret: &str,
+) -> Option<EnvVar> {
+    let place = secrets::place(lowering, &component.path, secret)?;
+    let selector = SecretKeySelector {
+        name: place.name,
+        key: place.key,
+        optional: None,
+    };
+    let source = EnvVarSource {
+        secret_key_ref: Some(selector),
+        ..EnvVarSource::default()
+    };
+    Some(reference(name, source))
+}
+
+fn literal(name: &str, value: String) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        value_from: None,
+    }
+}
+
+fn reference(name: &str, source: EnvVarSource) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: None,
+        value_from: Some(source),
+    }
+}

@@ -1,0 +1,133 @@
+//! Services and Ingresses: how a component is reached.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::networking::v1::{
+    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
+    IngressServiceBackend, IngressSpec, IngressTLS, ServiceBackendPort,
+};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kcc_model::{Component, Route, SecretProvider};
+
+use crate::kubernetes::metadata::{self, Owner};
+use crate::kubernetes::{Belongs, Objects, pod, workload};
+use crate::lowering::Lowering;
+
+/// The Service that gives a component its host name. That of a StatefulSet is
+/// headless: its pods are told apart by name.
+pub(super) fn service(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    objects: &mut Objects<'_>,
+) {
+    if component.is_job() || component.ports.is_empty() {
+        return;
+    }
+    let ports = component
+        .ports
+        .iter()
+        .map(|(name, port)| ServicePort {
+            name: Some(name.clone()),
+            port: port.number.into(),
+            protocol: Some(pod::protocol(port).to_owned()),
+            target_port: Some(IntOrString::Int(port.number.into())),
+            ..ServicePort::default()
+        })
+        .collect();
+    let owner = Owner::Component(component);
+    let service = Service {
+        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        spec: Some(ServiceSpec {
+            cluster_ip: workload::is_stateful(component).then(|| "None".to_owned()),
+            ports: Some(ports),
+            selector: Some(metadata::selector(lowering, component)),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    };
+    objects.add(lowering, service, Belongs::to(component));
+}
+
+/// The Ingress with all routes of a component.
+pub(super) fn ingress(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    class: Option<&str>,
+    objects: &mut Objects<'_>,
+) {
+    if component.routes.is_empty() {
+        return;
+    }
+    let mut by_host: BTreeMap<&str, Vec<HTTPIngressPath>> = BTreeMap::new();
+    let mut tls: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, route) in &component.routes {
+        by_host
+            .entry(&route.host)
+            .or_default()
+            .push(path(component, route));
+        if let Some(secret) = &route.tls {
+            let at = component.path.join("routes").join(name).join("tls");
+            if let Some(SecretProvider::Kubernetes { name, .. }) = lowering
+                .target
+                .secrets
+                .get(secret)
+                .map(|secret| &secret.provider)
+            {
+                let hosts = tls.entry(name.clone()).or_default();
+                if !hosts.contains(&route.host) {
+                    hosts.push(route.host.clone());
+                }
+            } else {
+                lowering.unsupported(
+                    &at,
+                    format!("the certificate `{secret}` is no Secret of the cluster"),
+                    format!("write `secrets: {secret:?}: kubernetes: {{name: …, key: …}}`"),
+                );
+            }
+        }
+    }
+    let rules = by_host
+        .into_iter()
+        .map(|(host, paths)| IngressRule {
+            host: Some(host.to_owned()),
+            http: Some(HTTPIngressRuleValue { paths }),
+        })
+        .collect();
+    let tls: Vec<_> = tls
+        .into_iter()
+        .map(|(secret, hosts)| IngressTLS {
+            hosts: Some(hosts),
+            secret_name: Some(secret),
+        })
+        .collect();
+    let owner = Owner::Component(component);
+    let ingress = Ingress {
+        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        spec: Some(IngressSpec {
+            ingress_class_name: class.map(str::to_owned),
+            rules: Some(rules),
+            tls: (!tls.is_empty()).then_some(tls),
+            default_backend: None,
+        }),
+        status: None,
+    };
+    objects.add(lowering, ingress, Belongs::to(component));
+}
+
+fn path(component: &Component, route: &Route) -> HTTPIngressPath {
+    HTTPIngressPath {
+        path: Some(route.path.clone()),
+        path_type: "Prefix".to_owned(),
+        backend: IngressBackend {
+            resource: None,
+            service: Some(IngressServiceBackend {
+                name: component.name.clone(),
+                port: Some(ServiceBackendPort {
+                    name: Some(route.port.clone()),
+                    number: None,
+                }),
+            }),
+        },
+    }
+}

@@ -1,0 +1,146 @@
+//! The pod of a component, as the template that every workload carries.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Container as KubeContainer, ContainerPort, PodSpec, PodTemplateSpec, ResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kcc_model::{Amounts, Component, EnvValue, Image, Port, Protocol, Resources, VolumeSource};
+
+use crate::kubernetes::metadata::{self, some};
+use crate::kubernetes::{env, limits, probe, quantity, security, storage};
+use crate::lowering::Lowering;
+
+/// Changes whenever a file or config changes that the pod reads, so that the
+/// pod is replaced.
+const CONFIG_HASH: &str = "kcc.dev/config-hash";
+
+pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> PodTemplateSpec {
+    let ObjectMeta {
+        labels,
+        annotations,
+        ..
+    } = metadata::workload(lowering, &component.name, "", component);
+    let mut annotations = annotations.unwrap_or_default();
+    if let Some(hash) = config_hash(lowering, component) {
+        annotations.insert(CONFIG_HASH.to_owned(), hash);
+    }
+    let (volumes, volume_mounts) = storage::mounts(lowering, component);
+    let model = &component.container;
+    let (image, pull) = match &model.image {
+        Image::Reference(reference) => (reference.clone(), None),
+        // Built for this system: a registry may know nothing of it.
+        Image::Build(build) => (build.tag.clone(), Some("IfNotPresent".to_owned())),
+    };
+    let container = KubeContainer {
+        name: component.name.clone(),
+        image: Some(image),
+        image_pull_policy: pull,
+        command: model.command.clone(),
+        args: model.args.clone(),
+        working_dir: model.working_dir.clone(),
+        env: env::lower(lowering, component),
+        ports: ports(component),
+        startup_probe: model.health.startup.as_ref().map(probe::lower),
+        readiness_probe: model.health.readiness.as_ref().map(probe::lower),
+        liveness_probe: model.health.liveness.as_ref().map(probe::lower),
+        resources: resources(&model.resources),
+        security_context: Some(security::container(component)),
+        volume_mounts,
+        ..KubeContainer::default()
+    };
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels,
+            annotations: some(annotations),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            containers: vec![container],
+            service_account_name: Some(component.name.clone()),
+            automount_service_account_token: Some(false),
+            // A variable for every Service of the namespace would be an
+            // environment that nobody wrote.
+            enable_service_links: Some(false),
+            security_context: Some(security::pod(lowering, component)),
+            termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
+            volumes,
+            ..PodSpec::default()
+        }),
+    }
+}
+
+fn ports(component: &Component) -> Option<Vec<ContainerPort>> {
+    let ports: Vec<_> = component
+        .ports
+        .iter()
+        .map(|(name, port)| ContainerPort {
+            // A name is only for people here, and may be shorter than ours.
+            name: limits::is_port_name(name).then(|| name.clone()),
+            container_port: port.number.into(),
+            protocol: Some(protocol(port).to_owned()),
+            ..ContainerPort::default()
+        })
+        .collect();
+    (!ports.is_empty()).then_some(ports)
+}
+
+pub(super) fn protocol(port: &Port) -> &'static str {
+    match port.protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    }
+}
+
+fn resources(resources: &Resources) -> Option<ResourceRequirements> {
+    let requirements = ResourceRequirements {
+        claims: None,
+        limits: amounts(&resources.limits),
+        requests: amounts(&resources.requests),
+    };
+    (requirements != ResourceRequirements::default()).then_some(requirements)
+}
+
+fn amounts(amounts: &Amounts) -> Option<BTreeMap<String, Quantity>> {
+    let mut all = BTreeMap::new();
+    all.extend(
+        amounts
+            .cpu
+            .map(|cpu| ("cpu".to_owned(), quantity::cpu(cpu))),
+    );
+    all.extend(
+        amounts
+            .memory
+            .map(|memory| ("memory".to_owned(), quantity::size(memory))),
+    );
+    some(all)
+}
+
+/// A hash over everything that the pod reads from ConfigMaps.
+fn config_hash(lowering: &Lowering<'_>, component: &Component) -> Option<String> {
+    let mounted = component
+        .volumes
+        .values()
+        .filter_map(|volume| match &volume.source {
+            VolumeSource::Config(config) => Some(config),
+            _ => None,
+        });
+    let named = component
+        .container
+        .env
+        .values()
+        .filter_map(|value| match value {
+            EnvValue::Config { name, .. } => Some(name),
+            _ => None,
+        });
+    let configs: BTreeMap<_, _> = mounted
+        .chain(named)
+        .filter_map(|name| Some((name, &lowering.target.configs.get(name)?.data)))
+        .collect();
+    if configs.is_empty() && component.files.is_empty() {
+        return None;
+    }
+    Some(crate::hash(&(configs, &component.files)))
+}

@@ -1,0 +1,311 @@
+//! Volumes: ConfigMaps of files and configs, claims, and where they are mounted.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    ConfigMap, ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaim,
+    PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource, SecretVolumeSource,
+    Volume as KubeVolume, VolumeMount, VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kcc_cue::Path;
+use kcc_model::{Access, Component, VolumeSource};
+
+use crate::kubernetes::metadata::{self, Owner};
+use crate::kubernetes::{Belongs, Objects, quantity, secrets, workload};
+use crate::lowering::Lowering;
+
+/// The volume that a component's files are mounted from.
+const FILES_VOLUME: &str = "kcc-files";
+
+/// The ConfigMap of a config.
+pub(super) fn config_name(config: &str) -> String {
+    config.to_owned()
+}
+
+fn files_name(component: &Component) -> String {
+    format!("{}-files", component.name)
+}
+
+fn claim_name(component: &Component, volume: &str) -> String {
+    format!("{}-{volume}", component.name)
+}
+
+/// The ConfigMaps of the configs, which components may share.
+pub(super) fn configs(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
+    for config in lowering.target.configs.values() {
+        let name = config_name(&config.name);
+        let owner = Owner::Team(&config.team);
+        let map = ConfigMap {
+            metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+            data: Some(config.data.clone()),
+            ..ConfigMap::default()
+        };
+        let path = Path::of(["configs", &config.name]);
+        objects.add(lowering, map, Belongs::to_team(&config.team, path));
+    }
+}
+
+/// The ConfigMap of a component's files.
+pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
+    if component.files.is_empty() {
+        return;
+    }
+    let name = files_name(component);
+    let owner = Owner::Component(component);
+    let map = ConfigMap {
+        metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+        data: Some(
+            component
+                .files
+                .iter()
+                .map(|(path, file)| (key(path), file.content.clone()))
+                .collect(),
+        ),
+        ..ConfigMap::default()
+    };
+    objects.add(lowering, map, Belongs::to(component));
+}
+
+/// The claims that all replicas of a component share.
+pub(super) fn claims(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    objects: &mut Objects<'_>,
+) {
+    if workload::is_stateful(component) {
+        return;
+    }
+    for (volume, spec) in persistent(component) {
+        let name = claim_name(component, volume);
+        let owner = Owner::Component(component);
+        let claim = PersistentVolumeClaim {
+            metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+            spec: Some(spec),
+            status: None,
+        };
+        let belongs = Belongs {
+            path: component.path.join("volumes").join(volume),
+            data: true,
+            ..Belongs::to(component)
+        };
+        objects.add(lowering, claim, belongs);
+    }
+}
+
+/// The claims that each replica has for itself. Nothing in a template can ever
+/// change, so it carries only labels that never do.
+pub(super) fn claim_templates(
+    lowering: &Lowering<'_>,
+    component: &Component,
+) -> Option<Vec<PersistentVolumeClaim>> {
+    let templates: Vec<_> = persistent(component)
+        .map(|(volume, spec)| PersistentVolumeClaim {
+            metadata: ObjectMeta {
+                name: Some(volume.to_owned()),
+                labels: Some(metadata::selector(lowering, component)),
+                ..ObjectMeta::default()
+            },
+            spec: Some(spec),
+            status: None,
+        })
+        .collect();
+    (!templates.is_empty()).then_some(templates)
+}
+
+/// Whether a volume can be attached to one machine only.
+pub(super) fn ties_to_one_machine(component: &Component) -> bool {
+    component.volumes.values().any(|volume| {
+        matches!(
+            volume.source,
+            VolumeSource::Persistent {
+                access: Access::ReadWriteOnce | Access::ReadWriteOncePod,
+                ..
+            }
+        )
+    })
+}
+
+fn persistent(component: &Component) -> impl Iterator<Item = (&str, PersistentVolumeClaimSpec)> {
+    component.volumes.iter().filter_map(|(name, volume)| {
+        let VolumeSource::Persistent {
+            size,
+            access,
+            class,
+        } = &volume.source
+        else {
+            return None;
+        };
+        let spec = PersistentVolumeClaimSpec {
+            access_modes: Some(vec![access_mode(*access).to_owned()]),
+            resources: Some(VolumeResourceRequirements {
+                limits: None,
+                requests: Some(BTreeMap::from([(
+                    "storage".to_owned(),
+                    quantity::size(*size),
+                )])),
+            }),
+            storage_class_name: class.clone(),
+            ..PersistentVolumeClaimSpec::default()
+        };
+        Some((name.as_str(), spec))
+    })
+}
+
+fn access_mode(access: Access) -> &'static str {
+    match access {
+        Access::ReadWriteOnce => "ReadWriteOnce",
+        Access::ReadOnlyMany => "ReadOnlyMany",
+        Access::ReadWriteMany => "ReadWriteMany",
+        Access::ReadWriteOncePod => "ReadWriteOncePod",
+    }
+}
+
+/// The volumes of a pod that are not made from templates, and all mounts of its
+/// container.
+pub(super) fn mounts(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+) -> (Option<Vec<KubeVolume>>, Option<Vec<VolumeMount>>) {
+    let mut volumes = Vec::new();
+    let mut mounts = Vec::new();
+    for (name, volume) in &component.volumes {
+        let mut kube = KubeVolume {
+            name: name.clone(),
+            ..KubeVolume::default()
+        };
+        let mut read_only = None;
+        match &volume.source {
+            VolumeSource::Persistent { access, .. } => {
+                kube.persistent_volume_claim = Some(PersistentVolumeClaimVolumeSource {
+                    claim_name: claim_name(component, name),
+                    read_only: None,
+                });
+                read_only = (*access == Access::ReadOnlyMany).then_some(true);
+            }
+            VolumeSource::Ephemeral {} => {
+                kube.empty_dir = Some(EmptyDirVolumeSource::default());
+            }
+            VolumeSource::Config(config) => {
+                let path = component.path.join("volumes").join(name);
+                if lowering.config_data(&path, config).is_none() {
+                    continue;
+                }
+                kube.config_map = Some(ConfigMapVolumeSource {
+                    name: config_name(config),
+                    ..ConfigMapVolumeSource::default()
+                });
+                read_only = Some(true);
+            }
+            VolumeSource::Secret(secret) => {
+                let Some(place) = secrets::place(lowering, &component.path, secret) else {
+                    continue;
+                };
+                kube.secret = Some(SecretVolumeSource {
+                    secret_name: Some(place.name),
+                    items: Some(vec![KeyToPath {
+                        key: place.key,
+                        path: secret.clone(),
+                        mode: None,
+                    }]),
+                    ..SecretVolumeSource::default()
+                });
+                read_only = Some(true);
+            }
+        }
+        mounts.push(VolumeMount {
+            name: name.clone(),
+            mount_path: volume.mount.clone(),
+            read_only,
+            ..VolumeMount::default()
+        });
+        let from_template =
+            workload::is_stateful(component) && kube.persistent_volume_claim.is_some();
+        if !from_template {
+            volumes.push(kube);
+        }
+    }
+    mount_files(component, &mut volumes, &mut mounts);
+    (
+        (!volumes.is_empty()).then_some(volumes),
+        (!mounts.is_empty()).then_some(mounts),
+    )
+}
+
+/// Each file is mounted alone, so that it does not hide its neighbours.
+fn mount_files(
+    component: &Component,
+    volumes: &mut Vec<KubeVolume>,
+    mounts: &mut Vec<VolumeMount>,
+) {
+    if component.files.is_empty() {
+        return;
+    }
+    let mut name = FILES_VOLUME.to_owned();
+    while component.volumes.contains_key(&name) {
+        name.push('s');
+    }
+    volumes.push(KubeVolume {
+        name: name.clone(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: files_name(component),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..KubeVolume::default()
+    });
+    mounts.extend(component.files.keys().map(|path| VolumeMount {
+        name: name.clone(),
+        mount_path: path.clone(),
+        sub_path: Some(key(path)),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }));
+}
+
+/// A ConfigMap's key for a path: the path itself with `_` for `/` where that is
+/// unambiguous and allowed, else a hash.
+fn key(path: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = path.trim_start_matches('/');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-');
+    let readable = !plain.is_empty()
+        && plain.len() <= LONGEST
+        && !plain.starts_with('.')
+        && plain.chars().all(allowed);
+    if readable {
+        plain.replace('/', "_")
+    } else {
+        format!("file-{}", &crate::hash(&path)[..16])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+
+    #[test]
+    fn keys_of_files_are_allowed_and_differ() {
+        let long = "/x".repeat(300);
+        let paths = [
+            "/etc/app.toml",
+            "/etc_app.toml",
+            "/etc/app_toml",
+            "/.hidden",
+            "/etc/..",
+            "/ä",
+            "/a b",
+            "/",
+            &long,
+        ];
+        let keys: std::collections::BTreeSet<_> = paths.iter().map(|path| key(path)).collect();
+        assert_eq!(keys.len(), paths.len());
+        assert_eq!(key("/etc/app.toml"), "etc_app.toml");
+        for key in keys {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+            assert!(
+                key.chars().all(allowed) && key.len() <= 253 && !key.starts_with(".."),
+                "{key}"
+            );
+        }
+    }
+}

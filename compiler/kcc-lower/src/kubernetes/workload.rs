@@ -1,0 +1,130 @@
+//! What keeps the pods of a component running: a Deployment, a StatefulSet or a
+//! Job.
+
+use k8s_openapi::api::apps::v1::{
+    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet,
+    StatefulSetSpec,
+};
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kcc_model::{Component, Kind, Millis};
+
+use crate::kubernetes::{Belongs, Objects, metadata, pod, probe, storage};
+use crate::lowering::Lowering;
+
+/// Old ReplicaSets and revisions that are kept to go back to; kcc keeps a
+/// history of its own.
+const REVISIONS: i32 = 3;
+
+/// Whether every replica keeps its own identity and data.
+pub(super) fn is_stateful(component: &Component) -> bool {
+    component.stateful || matches!(component.kind, Kind::Backing { .. })
+}
+
+pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
+    let namespace = objects.namespace;
+    if let Kind::Job { retries, deadline } = component.kind {
+        let job = job(lowering, component, namespace, retries, deadline);
+        objects.add(lowering, job, Belongs::to(component));
+    } else if is_stateful(component) {
+        let set = stateful_set(lowering, component, namespace);
+        objects.add(lowering, set, Belongs::to(component));
+    } else {
+        let deployment = deployment(lowering, component, namespace);
+        objects.add(lowering, deployment, Belongs::to(component));
+    }
+}
+
+fn selector(lowering: &Lowering<'_>, component: &Component) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(metadata::selector(lowering, component)),
+        match_expressions: None,
+    }
+}
+
+fn replicas(component: &Component) -> Option<i32> {
+    Some(i32::try_from(component.replicas).unwrap_or(i32::MAX))
+}
+
+fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &str) -> Deployment {
+    // A new pod could not start while the old one holds the volume.
+    let strategy = if storage::ties_to_one_machine(component) {
+        DeploymentStrategy {
+            type_: Some("Recreate".to_owned()),
+            rolling_update: None,
+        }
+    } else {
+        DeploymentStrategy {
+            type_: Some("RollingUpdate".to_owned()),
+            rolling_update: Some(RollingUpdateDeployment {
+                max_surge: Some(IntOrString::Int(1)),
+                max_unavailable: Some(IntOrString::Int(0)),
+            }),
+        }
+    };
+    Deployment {
+        metadata: metadata::workload(lowering, &component.name, namespace, component),
+        spec: Some(DeploymentSpec {
+            replicas: replicas(component),
+            revision_history_limit: Some(REVISIONS),
+            progress_deadline_seconds: Some(probe::seconds(component.deadline).max(1)),
+            selector: selector(lowering, component),
+            strategy: Some(strategy),
+            template: pod::template(lowering, component),
+            ..DeploymentSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn stateful_set(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    namespace: &str,
+) -> StatefulSet {
+    StatefulSet {
+        metadata: metadata::workload(lowering, &component.name, namespace, component),
+        spec: Some(StatefulSetSpec {
+            replicas: replicas(component),
+            revision_history_limit: Some(REVISIONS),
+            selector: selector(lowering, component),
+            service_name: Some(component.name.clone()),
+            template: pod::template(lowering, component),
+            volume_claim_templates: storage::claim_templates(lowering, component),
+            ..StatefulSetSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// A Job cannot be changed, so its name ends in a hash of what it is: a changed
+/// job is a new one.
+fn job(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    namespace: &str,
+    retries: u32,
+    deadline: Option<Millis>,
+) -> Job {
+    let mut template = pod::template(lowering, component);
+    // A failed pod stays, with its log, and a new one is started.
+    let restart_policy = Some("Never".to_owned());
+    template.spec = template.spec.map(|spec| PodSpec {
+        restart_policy,
+        ..spec
+    });
+    let spec = JobSpec {
+        backoff_limit: Some(i32::try_from(retries).unwrap_or(i32::MAX)),
+        active_deadline_seconds: deadline.map(|time| i64::from(probe::seconds(time).max(1))),
+        template,
+        ..JobSpec::default()
+    };
+    let name = format!("{}-{}", component.name, &crate::hash(&spec)[..8]);
+    Job {
+        metadata: metadata::workload(lowering, &name, namespace, component),
+        spec: Some(spec),
+        status: None,
+    }
+}

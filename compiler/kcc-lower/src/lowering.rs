@@ -1,0 +1,141 @@
+//! [`Lowering`]: what every part of one lowering reads, and the mistakes that
+//! it found. A lowering goes on after a mistake and fails once, at its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_cue::{ConfigTree, Path, Role};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
+use kcc_model::{Component, EnvValue, Name, Part, TargetModel, VolumeSource};
+
+/// One lowering on its way.
+pub(crate) struct Lowering<'a> {
+    tree: &'a ConfigTree,
+    /// `system.name`.
+    pub(crate) system: &'a str,
+    /// The model of the target.
+    pub(crate) target: &'a TargetModel,
+    diagnostics: Diagnostics,
+}
+
+impl<'a> Lowering<'a> {
+    pub(crate) fn new(tree: &'a ConfigTree, system: &'a str, target: &'a TargetModel) -> Self {
+        Self {
+            tree,
+            system,
+            target,
+            diagnostics: Diagnostics::new(),
+        }
+    }
+
+    /// The components that run here, with their containers.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &'a Component> + use<'a> {
+        self.target
+            .components
+            .values()
+            .filter(|component| component.runs())
+    }
+
+    /// Notes what the engine cannot do, at the line that says it.
+    pub(crate) fn unsupported(
+        &mut self,
+        path: &Path,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.error(Code::LowerUnsupported, path, message, help);
+    }
+
+    /// Notes a mistake, at the line behind a path.
+    pub(crate) fn error(
+        &mut self,
+        code: Code,
+        path: &Path,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let target = &self.target.target;
+        let mut diagnostic = Diagnostic::error(code, message)
+            .at(path.to_string())
+            .target(target.as_str())
+            .help(help);
+        let origins = self.tree.origins(target, path);
+        let deciding = origins
+            .iter()
+            .find(|origin| origin.role != Role::Schema)
+            .or_else(|| origins.first());
+        if let Some(origin) = deciding {
+            diagnostic = diagnostic.primary(origin.span, "");
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The value of a config's key.
+    pub(crate) fn config(&mut self, path: &Path, name: &str, key: &str) -> Option<&'a str> {
+        let config = self.target.configs.get(name);
+        let value = config.and_then(|config| config.data.get(key));
+        if value.is_none() {
+            self.unsupported(
+                path,
+                format!("config `{name}` has no key `{key}`"),
+                format!("add `{key}` to `configs.{name}.data`"),
+            );
+        }
+        value.map(String::as_str)
+    }
+
+    /// The data of a config.
+    pub(crate) fn config_data(
+        &mut self,
+        path: &Path,
+        name: &str,
+    ) -> Option<&'a BTreeMap<String, String>> {
+        let config = self.target.configs.get(name);
+        if config.is_none() {
+            self.unsupported(
+                path,
+                format!("there is no config `{name}`"),
+                format!("add `configs: {name}: data: …`"),
+            );
+        }
+        config.map(|config| &config.data)
+    }
+
+    /// The secrets that containers refer to, each with the path that does so first.
+    pub(crate) fn secrets_in_use(&self) -> BTreeMap<&'a Name, Path> {
+        let mut used = BTreeMap::new();
+        for component in self.running() {
+            for (name, value) in &component.container.env {
+                let path = component.path.join("env").join(name);
+                for secret in secrets_of(value) {
+                    used.entry(secret).or_insert_with(|| path.clone());
+                }
+            }
+            for (name, volume) in &component.volumes {
+                if let VolumeSource::Secret(secret) = &volume.source {
+                    let path = component.path.join("volumes").join(name);
+                    used.entry(secret).or_insert(path);
+                }
+            }
+        }
+        used
+    }
+
+    pub(crate) fn finish<T>(self, value: T) -> Outcome<T> {
+        self.diagnostics.finish(value)
+    }
+}
+
+/// The secrets that a variable's value is made of.
+pub(crate) fn secrets_of(value: &EnvValue) -> BTreeSet<&Name> {
+    match value {
+        EnvValue::Literal(_) | EnvValue::Config { .. } => BTreeSet::new(),
+        EnvValue::Secret(name) => BTreeSet::from([name]),
+        EnvValue::Template(parts) => parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Text(_) => None,
+                Part::Secret(name) => Some(name),
+            })
+            .collect(),
+    }
+}
