@@ -1,1 +1,113 @@
-fn main() {}
+//! Turns the CUE engine's wasm module into machine code, at build time.
+//!
+//! `kcc-engine-builder IN.wasm OUT.cwasm --target TRIPLE` joins the module's
+//! data segments, runs its initialisation, keeps the memory that comes out of
+//! it as the module's own, and compiles the result for the target. The same
+//! input gives the same bytes. `kcc-engine-builder --fixtures DIR --target TRIPLE`
+//! compiles the small modules that the host's tests run instead of the engine.
+//!
+//! A package of its own: Cargo unifies features inside one workspace, and the
+//! runtime that kcc carries must be built without a compiler.
+
+mod fixtures;
+#[path = "../../src/engine/memory.rs"]
+mod memory;
+#[path = "../../src/engine/sandbox.rs"]
+mod sandbox;
+mod segments;
+#[path = "../../src/engine/settings.rs"]
+mod settings;
+mod snapshot;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use wasmtime::{Engine, OptLevel};
+
+const USAGE: &str = "kcc-engine-builder (IN.wasm OUT.cwasm | --fixtures DIR) [--target TRIPLE]";
+
+enum Job {
+    Engine { input: PathBuf, output: PathBuf },
+    Fixtures { folder: PathBuf },
+}
+
+fn main() -> ExitCode {
+    match arguments().and_then(|(job, target)| run(&job, target.as_deref())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kcc-engine-builder: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments() -> Result<(Job, Option<String>)> {
+    let mut paths = Vec::new();
+    let mut fixtures = None;
+    let mut target = None;
+    let mut words = std::env::args_os().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().with_context(|| format!("usage: {USAGE}"));
+        match word.to_str() {
+            Some("--target") => target = Some(value()?.to_string_lossy().into_owned()),
+            Some("--fixtures") => fixtures = Some(PathBuf::from(value()?)),
+            Some(flag) if flag.starts_with('-') => bail!("unknown flag `{flag}`; usage: {USAGE}"),
+            _ => paths.push(PathBuf::from(word)),
+        }
+    }
+    let job = match (fixtures, paths.as_slice()) {
+        (Some(folder), []) => Job::Fixtures { folder },
+        (None, [input, output]) => Job::Engine { input: input.clone(), output: output.clone() },
+        _ => bail!("usage: {USAGE}"),
+    };
+    Ok((job, target))
+}
+
+fn run(job: &Job, target: Option<&str>) -> Result<()> {
+    let compiler = compiler(target)?;
+    match job {
+        Job::Engine { input, output } => {
+            let wasm = std::fs::read(input)
+                .with_context(|| format!("cannot read `{}`", input.display()))?;
+            let joined = segments::join(&wasm)?;
+            drop(wasm);
+            let warm = snapshot::take(&joined)?;
+            compile(&compiler, &warm, output)
+        }
+        Job::Fixtures { folder } => fixtures::all()
+            .into_iter()
+            .try_for_each(|(name, wasm)| compile(&compiler, &wasm, &folder.join(name))),
+    }
+}
+
+/// The compiler with exactly the settings that the host loads.
+fn compiler(target: Option<&str>) -> Result<Engine> {
+    let mut config = settings::settings();
+    // A host without the features behind these refuses a module that has them.
+    config
+        .wasm_component_model(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_threads(false)
+        .wasm_exceptions(false)
+        .cranelift_opt_level(OptLevel::Speed);
+    // Without a name the flags of this machine's processor end up in the
+    // module, and another machine of the same kind refuses it.
+    let own = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let target = target.unwrap_or(&own);
+    config.target(target).map_err(anyhow::Error::msg)?;
+    Engine::new(&config)
+        .map_err(anyhow::Error::msg)
+        .with_context(|| format!("cannot compile for `{target}`"))
+}
+
+fn compile(compiler: &Engine, wasm: &[u8], output: &Path) -> Result<()> {
+    let code = compiler
+        .precompile_module(wasm)
+        .map_err(anyhow::Error::msg)
+        .context("the module cannot be compiled")?;
+    std::fs::write(output, code).with_context(|| format!("cannot write `{}`", output.display()))
+}

@@ -1,0 +1,308 @@
+//! Builds the CUE engine that the binary carries.
+//!
+//! Go compiles the guest to wasm, the builder (a package of its own, with the
+//! compiler that the host must not have) initialises it and compiles it for the
+//! target. Both are slow, so the result is kept outside of the checkout, in
+//! `$KCC_CACHE` or the user's cache folder, under the hash of all that it
+//! depends on: another build of the same sources only links to it. Whoever has
+//! an engine already names its folder in `KCC_ENGINE`, and nothing is built.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::SystemTime,
+};
+
+use sha2::{Digest, Sha256};
+
+/// The oldest Go that can export functions of a wasm reactor as the guest needs it.
+const GO: (u32, u32) = (1, 25);
+
+/// How many engines stay in the cache.
+const KEPT: usize = 6;
+
+/// What the builder shares with the host, beside its own folder.
+const SHARED: [&str; 3] = ["src/engine/memory.rs", "src/engine/sandbox.rs", "src/engine/settings.rs"];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            println!("cargo::error={}", message.trim_end().replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let home = variable("CARGO_MANIFEST_DIR")?;
+    let crate_folder = Path::new(&home);
+    let guest = crate_folder.join("guest");
+    let builder = crate_folder.join("builder");
+    let schemas = crate_folder.join("../../schemas");
+    let shared = SHARED.map(|name| crate_folder.join(name));
+
+    println!("cargo::rerun-if-changed={}", crate_folder.join("build.rs").display());
+    let watched = [guest.clone(), schemas.clone(), builder.join("src")];
+    let manifests = [builder.join("Cargo.toml"), builder.join("Cargo.lock")];
+    for path in watched.iter().chain(&manifests).chain(&shared) {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+    for name in ["KCC_ENGINE", "KCC_CACHE", "XDG_CACHE_HOME", "HOME"] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+    if let Some(engine) = env::var_os("KCC_ENGINE").filter(|value| !value.is_empty()) {
+        return take(Path::new(&engine));
+    }
+
+    let target = variable("TARGET")?;
+    let go = go_version(&guest)?;
+    let key = key(
+        [guest.as_path(), &schemas, &builder.join("src")]
+            .into_iter()
+            .map(sources)
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|error| format!("cannot list the engine's sources: {error}"))?
+            .concat()
+            .into_iter()
+            .chain(manifests)
+            .chain(shared),
+        crate_folder,
+        &[&go, &target],
+    )?;
+
+    let cache = cache()?;
+    let engine = cache.join(format!("engine-{key}"));
+    if !engine.join("engine.cwasm").is_file() {
+        build(&cache, &engine, &guest, &builder, &target)?;
+    }
+    take(&engine)
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("`{name}` is not set; build with cargo"))
+}
+
+/// The folder of all that is slow to build.
+fn cache() -> Result<PathBuf, String> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("KCC_CACHE")
+        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("kcc")))
+        .or_else(|| Some(set("HOME").or_else(|| set("USERPROFILE"))?.join(".cache/kcc")))
+        .ok_or("set `KCC_CACHE` to a folder where the compiled engine can be kept")?;
+    fs::create_dir_all(&cache)
+        .map_err(|error| format!("cannot create the cache `{}`: {error}", cache.display()))?;
+    Ok(cache)
+}
+
+/// All source files below a folder, sorted; tests and notes are none.
+fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "testdata" {
+                found.append(&mut sources(&path)?);
+            }
+            continue;
+        }
+        let kind = path.extension().unwrap_or_default();
+        let source = ["go", "mod", "sum", "cue", "rs"].iter().any(|known| kind == *known);
+        if source && !name.ends_with("_test.go") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The hash of files, named relative to a folder, and of some words.
+fn key(
+    files: impl Iterator<Item = PathBuf>,
+    folder: &Path,
+    words: &[&str],
+) -> Result<String, String> {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    for word in words {
+        add(word.as_bytes());
+    }
+    for path in files {
+        let text = fs::read(&path)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        add(path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().as_bytes());
+        add(&text);
+    }
+    Ok(hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The version of Go, such as `go1.26.8`, if it is new enough.
+fn go_version(guest: &Path) -> Result<String, String> {
+    let (major, minor) = GO;
+    let wanted = format!(
+        "kcc needs Go {major}.{minor} or newer to build its CUE engine: install it from \
+         https://go.dev/dl and put `go` on the PATH"
+    );
+    let output = Command::new("go")
+        .args(["env", "GOVERSION"])
+        .current_dir(guest)
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|_| wanted.clone())?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let mut numbers = version
+        .rsplit("go")
+        .next()
+        .unwrap_or_default()
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|part| part.parse::<u32>().ok());
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if output.status.success() && found >= GO { Ok(version) } else { Err(wanted) }
+}
+
+/// Builds the engine into the cache; one build at a time.
+fn build(
+    cache: &Path,
+    engine: &Path,
+    guest: &Path,
+    builder: &Path,
+    target: &str,
+) -> Result<(), String> {
+    let failed = |what: &str| {
+        let what = what.to_owned();
+        move |error: io::Error| format!("{what}: {error}")
+    };
+    let lock = File::create(cache.join("engine.lock")).map_err(failed("cannot lock the cache"))?;
+    lock.lock().map_err(failed("cannot lock the cache"))?;
+    if engine.join("engine.cwasm").is_file() {
+        return Ok(());
+    }
+    let work = cache.join("engine.new");
+    let _ = fs::remove_dir_all(&work);
+    let fixtures = work.join("fixtures");
+    fs::create_dir_all(&fixtures).map_err(failed("cannot write to the cache"))?;
+
+    let wasm = work.join("engine.wasm");
+    finish(compile_guest(guest, &wasm), "compiling the engine with Go")?;
+    let tool = cache.join("engine-builder");
+    finish(compile_builder(builder, &tool), "building the engine's compiler")?;
+    let program = tool.join("release").join(format!("kcc-engine-builder{}", env::consts::EXE_SUFFIX));
+    let mut make = Command::new(&program);
+    make.arg(&wasm).arg(work.join("engine.cwasm")).args(["--target", target]);
+    finish(make, "compiling the engine to machine code")?;
+    let mut make = Command::new(&program);
+    make.arg("--fixtures").arg(&fixtures).args(["--target", target]);
+    finish(make, "compiling the test modules")?;
+
+    fs::remove_file(&wasm).map_err(failed("cannot tidy the cache"))?;
+    fs::rename(&work, engine).map_err(failed("cannot write to the cache"))?;
+    forget_old(cache);
+    Ok(())
+}
+
+fn compile_guest(guest: &Path, wasm: &Path) -> Command {
+    let mut go = Command::new("go");
+    go.current_dir(guest)
+        .args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=", "-o"])
+        .arg(wasm)
+        .arg(".")
+        // The same bytes whatever the checkout and the user's settings.
+        .envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("CGO_ENABLED", "0"), ("GOWORK", "off")])
+        .env("GOFLAGS", "-buildvcs=false -mod=readonly")
+        .env_remove("GOWASM")
+        .env_remove("GOEXPERIMENT");
+    go
+}
+
+/// Cargo without what the outer cargo says about its own build.
+fn compile_builder(builder: &Path, target_folder: &Path) -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(builder)
+        .args(["build", "--release", "--locked", "--target-dir"])
+        .arg(target_folder);
+    for (name, _) in env::vars_os() {
+        if is_of_this_build(&name) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn is_of_this_build(name: &OsString) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let of_the_user = ["CARGO_HOME", "CARGO_TERM_", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR"];
+    (name.starts_with("CARGO") && !of_the_user.iter().any(|prefix| name.starts_with(prefix)))
+        || name.starts_with("DEP_")
+        || [
+            "RUSTFLAGS", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTC_LINKER", "RUSTDOCFLAGS", "MAKEFLAGS", "MFLAGS", "TARGET", "HOST", "OUT_DIR",
+            "OPT_LEVEL", "PROFILE", "DEBUG", "NUM_JOBS", "LD_LIBRARY_PATH",
+        ]
+        .contains(&name)
+}
+
+fn finish(mut command: Command, what: &str) -> Result<(), String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{what} failed: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr).lines().take(12).collect::<Vec<_>>().join("; ");
+    Err(format!("{what} failed: {said}"))
+}
+
+/// Puts the engine beside the other outputs of this build and says where it is.
+fn take(engine: &Path) -> Result<(), String> {
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    link_all(engine, &out).map_err(|error| {
+        format!("cannot take the engine from `{}`: {error}", engine.display())
+    })?;
+    println!("cargo::rustc-env=KCC_ENGINE={}", out.join("engine.cwasm").display());
+    println!("cargo::rustc-env=KCC_ENGINE_FIXTURES={}", out.join("fixtures").display());
+    Ok(())
+}
+
+fn link_all(engine: &Path, out: &Path) -> io::Result<()> {
+    let link = |from: &Path, to: &Path| {
+        let _ = fs::remove_file(to);
+        fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+    };
+    link(&engine.join("engine.cwasm"), &out.join("engine.cwasm"))?;
+    fs::create_dir_all(out.join("fixtures"))?;
+    for fixture in fs::read_dir(engine.join("fixtures"))? {
+        let fixture = fixture?;
+        link(&fixture.path(), &out.join("fixtures").join(fixture.file_name()))?;
+    }
+    // What was used last is forgotten last.
+    let _ = File::open(engine).and_then(|folder| folder.set_modified(SystemTime::now()));
+    Ok(())
+}
+
+/// Removes all engines but the newest. A build that uses an older one has its
+/// own link to it.
+fn forget_old(cache: &Path) {
+    let Ok(entries) = fs::read_dir(cache) else { return };
+    let mut engines: Vec<(SystemTime, PathBuf)> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("engine.cwasm").is_file())
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    engines.sort();
+    engines.reverse();
+    for (_, old) in engines.into_iter().skip(KEPT) {
+        let _ = fs::remove_dir_all(old);
+    }
+}
