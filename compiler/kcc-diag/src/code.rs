@@ -104,6 +104,7 @@ codes! {
     PolicyBadPolicy = Policy "kcc::policy::bad-policy" "policy/bad-policy.md";
     ModelBadQuantity = Model "kcc::model::bad-quantity" "model/bad-quantity.md";
     ModelBadName = Model "kcc::model::bad-name" "model/bad-name.md";
+    ModelBadPath = Model "kcc::model::bad-path" "model/bad-path.md";
     ModelMissingFile = Model "kcc::model::missing-file" "model/missing-file.md";
     ModelDuplicateName = Model "kcc::model::duplicate-name" "model/duplicate-name.md";
     CheckUnknownNeed = Check "kcc::check::unknown-need" "check/unknown-need.md";
@@ -113,10 +114,13 @@ codes! {
     CheckNeedNotHealthy = Check "kcc::check::need-not-healthy" "check/need-not-healthy.md";
     CheckDuplicatePort = Check "kcc::check::duplicate-port" "check/duplicate-port.md";
     CheckDuplicateRoute = Check "kcc::check::duplicate-route" "check/duplicate-route.md";
+    CheckRoutePort = Check "kcc::check::route-port" "check/route-port.md";
     CheckSecretLiteral = Check "kcc::check::secret-literal" "check/secret-literal.md";
     CheckUnknownSecret = Check "kcc::check::unknown-secret" "check/unknown-secret.md";
+    CheckUnknownConfig = Check "kcc::check::unknown-config" "check/unknown-config.md";
     CheckSecretWithoutProvider = Check "kcc::check::secret-without-provider" "check/secret-without-provider.md";
     CheckUnknownOutput = Check "kcc::check::unknown-output" "check/unknown-output.md";
+    CheckUnknownVariable = Check "kcc::check::unknown-variable" "check/unknown-variable.md";
     CheckUnusedBacking = Check "kcc::check::unused-backing" "check/unused-backing.md";
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
     CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";

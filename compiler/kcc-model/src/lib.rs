@@ -2,15 +2,27 @@
 //!
 //! [`build`] turns a `ConfigTree` into a [`SystemModel`]; [`check`] holds the
 //! rules against it. Only what is checked can be lowered: a [`CheckedModel`]
-//! has no other constructor.
+//! has no other constructor. [`examine`] does both and says everything at
+//! once, what evaluation found included.
 
+mod build;
 mod checked;
 mod component;
+mod examine;
+mod graph;
+mod lines;
+mod owners;
+mod pattern;
+mod rules;
+mod suggest;
 mod system;
 mod units;
 
 pub use checked::CheckedModel;
 pub use component::*;
+pub use examine::examine;
+pub use graph::{GraphEdge, GraphNode, GraphView, NeedGraph};
+pub use pattern::covers;
 pub use system::*;
 pub use units::*;
 
@@ -24,12 +36,14 @@ pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 /// Builds the model of every target: short forms written long, units
 /// normalised, the environment of needs and outputs filled in.
 pub fn build(tree: &ConfigTree, read: ReadFile<'_>) -> Outcome<SystemModel> {
-    let _ = (tree, read);
-    unimplemented!()
+    let (model, mut found) = build::build_all(tree, read);
+    found.sort(&tree.files);
+    found.finish(model)
 }
 
 /// Holds every rule against the model.
 pub fn check(tree: &ConfigTree, model: SystemModel) -> Outcome<CheckedModel> {
-    let _ = tree;
-    kcc_diag::Diagnostics::new().finish(CheckedModel::new(model))
+    let mut found = rules::hold_all(tree, &model);
+    found.sort(&tree.files);
+    found.finish(CheckedModel::new(model))
 }

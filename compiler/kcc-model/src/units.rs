@@ -1,4 +1,7 @@
 //! Units as the model holds them: normalised, and shown the way engines expect.
+//!
+//! Each is parsed strictly: what is almost a quantity is refused with the
+//! spelling that was probably meant, never guessed at.
 
 use serde::Serialize;
 
@@ -16,3 +19,254 @@ pub struct MilliCpu(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
+
+/// Why a text is no quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadQuantity {
+    /// What was expected, such as "a size such as `128Mi`".
+    pub expected: &'static str,
+    /// What to write instead.
+    pub help: String,
+}
+
+const SIZE: &str = "a size such as `128Mi`";
+const CPU: &str = "processor time such as `500m` or `0.5`";
+const DURATION: &str = "a duration such as `10s`";
+
+/// The suffixes of sizes, with their factors.
+const SIZES: [(&str, u64); 13] = [
+    ("", 1),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("P", 1_000_000_000_000_000),
+    ("E", 1_000_000_000_000_000_000),
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("Pi", 1 << 50),
+    ("Ei", 1 << 60),
+];
+
+/// The suffixes of durations, with their milliseconds, the longest first.
+const DURATIONS: [(&str, u64); 4] = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+
+impl Bytes {
+    /// A size as fragments write it: a number with a binary (`Ki`, `Mi`, …) or
+    /// decimal (`k`, `M`, …) suffix, or with none.
+    pub fn parse(text: &str) -> Result<Self, BadQuantity> {
+        let (number, suffix) = split(text);
+        let factor = SIZES
+            .iter()
+            .find(|(name, _)| *name == suffix)
+            .map(|(_, factor)| *factor);
+        let bytes = factor.and_then(|factor| scaled(number, factor));
+        bytes.map(Self).ok_or_else(|| BadQuantity {
+            expected: SIZE,
+            help: size_help(number, suffix),
+        })
+    }
+}
+
+impl MilliCpu {
+    /// Processor time as fragments write it: cores as a decimal number, or
+    /// thousandths of a core with the suffix `m`.
+    pub fn parse(text: &str) -> Result<Self, BadQuantity> {
+        let (number, suffix) = split(text);
+        let milli = match suffix {
+            "" => scaled(number, 1_000),
+            "m" => scaled(number, 1),
+            _ => None,
+        };
+        milli.map(Self).ok_or_else(|| BadQuantity {
+            expected: CPU,
+            help: if number.is_empty() {
+                "write cores as a number (`0.5`) or thousandths of a core (`500m`)".to_owned()
+            } else if finer_than_milli(number, suffix) {
+                "a thousandth of a core, `1m`, is the smallest amount there is".to_owned()
+            } else {
+                format!("write `{number}` for cores or `{number}m` for thousandths of a core")
+            },
+        })
+    }
+}
+
+impl Millis {
+    /// A duration as fragments write it: one or more numbers, each with one of
+    /// `h`, `m`, `s`, `ms`, the larger units first (`1m30s`).
+    pub fn parse(text: &str) -> Result<Self, BadQuantity> {
+        let bad = || BadQuantity {
+            expected: DURATION,
+            help: duration_help(text),
+        };
+        let mut rest = text;
+        let mut total: u64 = 0;
+        let mut last = u64::MAX;
+        if rest.is_empty() {
+            return Err(bad());
+        }
+        while !rest.is_empty() {
+            let (number, after) = split(rest);
+            let (suffix, factor) = DURATIONS
+                .iter()
+                .find(|(suffix, _)| after.starts_with(suffix))
+                .copied()
+                .ok_or_else(bad)?;
+            let part = scaled(number, factor)
+                .filter(|_| factor < last)
+                .ok_or_else(bad)?;
+            total = total.checked_add(part).ok_or_else(bad)?;
+            last = factor;
+            rest = &after[suffix.len()..];
+        }
+        Ok(Self(total))
+    }
+}
+
+/// The number at the head of a text, and the rest.
+fn split(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// A decimal number times a factor, where the product is whole and fits.
+fn scaled(number: &str, factor: u64) -> Option<u64> {
+    let (whole, fraction) = match number.split_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+        Some(_) => return None,
+        None => (number, ""),
+    };
+    if whole.is_empty() || fraction.len() > 18 || fraction.contains('.') {
+        return None;
+    }
+    let base = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    let digits = whole.parse::<u128>().ok()?.checked_mul(base)?
+        + if fraction.is_empty() {
+            0
+        } else {
+            fraction.parse::<u128>().ok()?
+        };
+    let product = digits.checked_mul(u128::from(factor))?;
+    if product % base == 0 {
+        u64::try_from(product / base).ok()
+    } else {
+        None
+    }
+}
+
+fn finer_than_milli(number: &str, suffix: &str) -> bool {
+    number.parse::<f64>().is_ok() && matches!(suffix, "" | "m")
+}
+
+/// The nearest spelling of a size: `128mb` → `128M` or `128Mi`.
+fn size_help(number: &str, suffix: &str) -> String {
+    let letter = suffix
+        .trim_start()
+        .chars()
+        .next()
+        .map(|c| c.to_ascii_uppercase());
+    let known = letter.filter(|letter| "KMGTPE".contains(*letter));
+    match known {
+        Some(letter) if !number.is_empty() && scaled(number, 1 << 10).is_some() => {
+            let decimal = if letter == 'K' { 'k' } else { letter };
+            format!(
+                "write `{number}{decimal}` (powers of 1000) or `{number}{letter}i` (powers of 1024)"
+            )
+        }
+        _ => "write a number of bytes with a suffix: `k`, `M`, `G` or `Ki`, `Mi`, `Gi`".to_owned(),
+    }
+}
+
+fn duration_help(text: &str) -> String {
+    let (number, suffix) = split(text);
+    let unit = match suffix.trim().to_ascii_lowercase().as_str() {
+        "" | "sec" | "secs" | "second" | "seconds" => Some("s"),
+        "min" | "mins" | "minute" | "minutes" => Some("m"),
+        "hour" | "hours" | "hr" | "hrs" => Some("h"),
+        "msec" | "millis" | "milliseconds" => Some("ms"),
+        _ => None,
+    };
+    match unit {
+        Some(unit) if scaled(number, 1_000).is_some() => format!("write `{number}{unit}`"),
+        _ => "write numbers with `h`, `m`, `s` or `ms`, such as `1m30s`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(Bytes::parse("128Mi"), Ok(Bytes(134_217_728)));
+        assert_eq!(Bytes::parse("1.5Gi"), Ok(Bytes(1_610_612_736)));
+        assert_eq!(Bytes::parse("128M"), Ok(Bytes(128_000_000)));
+        assert_eq!(Bytes::parse("4096"), Ok(Bytes(4096)));
+        assert_eq!(Bytes::parse("0"), Ok(Bytes(0)));
+    }
+
+    #[test]
+    fn wrong_sizes_say_what_was_meant() {
+        let help = |text| Bytes::parse(text).unwrap_err().help;
+        assert_eq!(
+            help("128mb"),
+            "write `128M` (powers of 1000) or `128Mi` (powers of 1024)"
+        );
+        assert_eq!(
+            help("2 gb"),
+            "write `2G` (powers of 1000) or `2Gi` (powers of 1024)"
+        );
+        assert_eq!(
+            help("1K"),
+            "write `1k` (powers of 1000) or `1Ki` (powers of 1024)"
+        );
+        for text in [
+            "",
+            "Mi",
+            "-1Mi",
+            "1.Mi",
+            ".5Gi",
+            "0.3",
+            "1e3",
+            "99999999999999Ei",
+            "1..2Mi",
+        ] {
+            assert!(Bytes::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn processor_time() {
+        assert_eq!(MilliCpu::parse("500m"), Ok(MilliCpu(500)));
+        assert_eq!(MilliCpu::parse("0.5"), Ok(MilliCpu(500)));
+        assert_eq!(MilliCpu::parse("2"), Ok(MilliCpu(2000)));
+        assert_eq!(
+            MilliCpu::parse("2 cores").unwrap_err().help,
+            "write `2` for cores or `2m` for thousandths of a core"
+        );
+        assert!(
+            MilliCpu::parse("0.0001")
+                .unwrap_err()
+                .help
+                .contains("smallest")
+        );
+        assert!(MilliCpu::parse("half").is_err());
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(Millis::parse("10s"), Ok(Millis(10_000)));
+        assert_eq!(Millis::parse("1m30s"), Ok(Millis(90_000)));
+        assert_eq!(Millis::parse("500ms"), Ok(Millis(500)));
+        assert_eq!(Millis::parse("1.5h"), Ok(Millis(5_400_000)));
+        assert_eq!(Millis::parse("10").unwrap_err().help, "write `10s`");
+        assert_eq!(Millis::parse("5 min").unwrap_err().help, "write `5m`");
+        for text in ["", "s", "30s1m", "10s10s", "1d", "-1s"] {
+            assert!(Millis::parse(text).is_err(), "{text}");
+        }
+    }
+}

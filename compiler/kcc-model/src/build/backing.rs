@@ -1,0 +1,140 @@
+//! Backings: the recipe of the kind gives the container and the outputs; one
+//! that is external has an address and no container.
+
+use std::collections::BTreeMap;
+
+use kcc_cue::{Path, Value};
+use kcc_diag::Code;
+
+use super::component::{self, Draft};
+use super::{Cursor, Scope, needs};
+use crate::{Component, Expose, Kind, Name, Output, Port, Protocol};
+
+/// Decodes a backing.
+pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    let Some(kind) = node.child("kind") else {
+        if scope
+            .owners
+            .get(&node.path)
+            .is_none_or(|owner| !owner.unclaimed)
+        {
+            component::missing(node, "`kind`", "write `kind: \"postgres\"`");
+        }
+        return None;
+    };
+    let kind = kind.text()?;
+    let mut outputs = outputs(node);
+    if let Some(external) = node.child("external") {
+        let ports = external_address(&external, &mut outputs);
+        let kind = Kind::Backing {
+            kind,
+            outputs,
+            external: true,
+        };
+        return Some(external_draft(scope, name, node, kind, ports));
+    }
+    let Some(recipe) = node.child("component") else {
+        let message = format!(
+            "`{}`: there is no recipe for a backing of kind `{kind}`",
+            node.path
+        );
+        node.report(
+            node.error(Code::EvalUnknownField, message, "unknown kind")
+                .help("write a kind that kcc knows, such as `postgres` or `redis`"),
+        );
+        return None;
+    };
+    let kind = Kind::Backing {
+        kind,
+        outputs,
+        external: false,
+    };
+    let mut draft = component::decode(scope, name, node, &recipe, kind)?;
+    draft.component.stateful = true;
+    Some(draft)
+}
+
+/// The name of the secret that holds a backing's password where nobody names one.
+pub(crate) fn implicit_password(backing: &str) -> Name {
+    format!("{backing}-password")
+}
+
+fn outputs(node: &Cursor<'_>) -> BTreeMap<String, Output> {
+    let Some(all) = node.child("outputs") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .filter_map(|(name, field)| {
+            let output = if matches!(field.node.value, Value::Struct(_)) {
+                Output::Secret(field.child("secret")?.text()?)
+            } else if let Value::Number(number) = &field.node.value {
+                Output::Text(number.to_string())
+            } else {
+                Output::Text(field.text()?)
+            };
+            Some((name.to_owned(), output))
+        })
+        .collect()
+}
+
+/// The port of an external backing, and the outputs that its address is.
+fn external_address(
+    external: &Cursor<'_>,
+    outputs: &mut BTreeMap<String, Output>,
+) -> BTreeMap<Name, Port> {
+    external.only(&["host", "port", "username", "database", "tls"]);
+    match external.child("host").and_then(|host| host.text()) {
+        Some(host) => {
+            _ = outputs
+                .entry("host".to_owned())
+                .or_insert(Output::Text(host))
+        }
+        None => component::missing(external, "`host`", "write the host name of the server"),
+    }
+    let port = external.child("port").and_then(|port| port.number::<u16>());
+    let Some(number) = port else {
+        return BTreeMap::new();
+    };
+    outputs
+        .entry("port".to_owned())
+        .or_insert(Output::Text(number.to_string()));
+    let port = Port {
+        number,
+        protocol: Protocol::Tcp,
+        expose: Expose::No,
+    };
+    BTreeMap::from([("main".to_owned(), port)])
+}
+
+fn external_draft(
+    scope: &Scope<'_>,
+    name: &str,
+    node: &Cursor<'_>,
+    kind: Kind,
+    ports: BTreeMap<Name, Port>,
+) -> Draft {
+    let path: Path = node.path.clone();
+    let component = Component {
+        name: name.to_owned(),
+        kind,
+        team: scope.team(&path),
+        path,
+        container: component::no_container(),
+        ports,
+        needs: BTreeMap::new(),
+        replicas: 0,
+        volumes: BTreeMap::new(),
+        files: BTreeMap::new(),
+        routes: BTreeMap::new(),
+        stateful: true,
+        grace_period: component::GRACE_PERIOD,
+        deadline: component::DEADLINE,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+    };
+    Draft {
+        component,
+        env: BTreeMap::new(),
+        needs: needs::raw(node),
+    }
+}

@@ -1,0 +1,161 @@
+//! Services and jobs: every field that a component has of its own. What it
+//! gets from others (needs and their environment) is connected afterwards.
+
+use std::collections::BTreeMap;
+
+use kcc_diag::Code;
+
+use super::env::RawEnv;
+use super::needs::RawNeed;
+use super::{Cursor, Scope};
+use super::{backing, container, files, needs, ports, routes, volumes};
+use crate::{Component, Container, Kind, Millis, Name};
+
+/// A component whose needs and environment are not connected yet.
+pub(crate) struct Draft {
+    pub(crate) component: Component,
+    pub(crate) env: BTreeMap<String, RawEnv>,
+    pub(crate) needs: BTreeMap<Name, RawNeed>,
+}
+
+type Decode = fn(&Scope<'_>, &str, &Cursor<'_>) -> Option<Draft>;
+
+/// The fields of the root that hold components, the first having the name
+/// where two claim it.
+pub(crate) const KINDS: [(&str, Decode); 3] = [
+    ("services", service),
+    ("jobs", job),
+    ("backing", backing::backing),
+];
+
+const COMMON: [&str; 14] = [
+    "image",
+    "build",
+    "command",
+    "args",
+    "workingDir",
+    "user",
+    "env",
+    "needs",
+    "resources",
+    "volumes",
+    "files",
+    "security",
+    "labels",
+    "annotations",
+];
+const SERVICE: [&str; 7] = [
+    "port", "ports", "health", "replicas", "routes", "rollout", "stateful",
+];
+const JOB: [&str; 2] = ["retries", "deadline"];
+
+/// Time to end, and time to become ready, where a fragment says nothing.
+pub(crate) const GRACE_PERIOD: Millis = Millis(30_000);
+pub(crate) const DEADLINE: Millis = Millis(300_000);
+const JOB_DEADLINE: Millis = Millis(600_000);
+const RETRIES: u32 = 3;
+
+fn service(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    node.only(&[&COMMON[..], &SERVICE].concat());
+    decode(scope, name, node, node, Kind::Service)
+}
+
+fn job(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    node.only(&[&COMMON[..], &JOB].concat());
+    let retries = node
+        .child("retries")
+        .and_then(|retries| retries.number())
+        .unwrap_or(RETRIES);
+    let deadline = node
+        .child("deadline")
+        .and_then(|time| time.quantity(Millis::parse));
+    let mut draft = decode(scope, name, node, node, Kind::Job { retries, deadline })?;
+    draft.component.deadline = deadline.unwrap_or(JOB_DEADLINE);
+    Some(draft)
+}
+
+/// Decodes what all components share. `owner` is the component's own node;
+/// `node` is where its container is described, which for a backing is the
+/// recipe of its kind.
+pub(crate) fn decode(
+    scope: &Scope<'_>,
+    name: &str,
+    owner: &Cursor<'_>,
+    node: &Cursor<'_>,
+    kind: Kind,
+) -> Option<Draft> {
+    let ports = ports::ports(node);
+    let container = container::container(scope, node, &ports);
+    let volumes = volumes::volumes(node);
+    let files = files::files(scope, node);
+    volumes::unique_mounts(node, &volumes, &files);
+    let rollout = node.child("rollout");
+    let rollout = rollout.inspect(|rollout| rollout.only(&["gracePeriod", "deadline"]));
+    let time = |field| rollout.as_ref()?.child(field)?.quantity(Millis::parse);
+    let component = Component {
+        name: name.to_owned(),
+        team: scope.team(&owner.path),
+        path: owner.path.clone(),
+        routes: routes::routes(node, &ports),
+        ports,
+        needs: BTreeMap::new(),
+        replicas: node
+            .child("replicas")
+            .and_then(|count| count.number())
+            .unwrap_or(1),
+        volumes,
+        files,
+        stateful: node
+            .child("stateful")
+            .and_then(|flag| flag.flag())
+            .unwrap_or(false),
+        grace_period: time("gracePeriod").unwrap_or(GRACE_PERIOD),
+        deadline: time("deadline").unwrap_or(DEADLINE),
+        labels: node
+            .child("labels")
+            .map(|labels| labels.text_map())
+            .unwrap_or_default(),
+        annotations: node
+            .child("annotations")
+            .map(|texts| texts.text_map())
+            .unwrap_or_default(),
+        container: container?,
+        kind,
+    };
+    Some(Draft {
+        component,
+        env: super::env::raw(node),
+        needs: needs::raw(owner),
+    })
+}
+
+/// Reports that something required is missing, unless a file could be read
+/// only in part: then it may well be there.
+pub(crate) fn missing(node: &Cursor<'_>, what: &str, help: &str) {
+    if node.lines.partial() {
+        return;
+    }
+    let message = format!("`{}` lacks {what}", node.path);
+    let error = node.error(
+        Code::EvalMissingField,
+        message,
+        format!("{what} is missing"),
+    );
+    node.report(error.help(help));
+}
+
+/// A component that runs nowhere in the system still has a container in the
+/// model, so that every reader can treat all components alike.
+pub(crate) fn no_container() -> Container {
+    Container {
+        image: crate::Image::Reference(String::new()),
+        command: None,
+        args: None,
+        working_dir: None,
+        user: None,
+        env: BTreeMap::new(),
+        health: crate::Health::default(),
+        resources: crate::Resources::default(),
+        security: container::secure(),
+    }
+}

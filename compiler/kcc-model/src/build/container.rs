@@ -1,0 +1,65 @@
+//! The main container of a component: image, process, probes, resources and
+//! security context.
+
+use std::collections::BTreeMap;
+
+use super::{Cursor, Scope};
+use super::{health, image, resources};
+use crate::{Container, Name, Port, Security};
+
+/// Decodes a container; its environment is connected later. None where there
+/// is no image, which has been reported then.
+pub(crate) fn container(
+    scope: &Scope<'_>,
+    node: &Cursor<'_>,
+    ports: &BTreeMap<Name, Port>,
+) -> Option<Container> {
+    let text = |field| node.child(field).and_then(|field| field.text());
+    let texts = |field| node.child(field).and_then(|field| field.texts());
+    let image = image::image(scope, node);
+    let container = Container {
+        command: texts("command"),
+        args: texts("args"),
+        working_dir: text("workingDir"),
+        user: text("user"),
+        env: BTreeMap::new(),
+        health: health::health(node, ports),
+        resources: resources::resources(node),
+        security: security(node),
+        image: image?,
+    };
+    Some(container)
+}
+
+/// What holds unless a fragment says otherwise in words.
+pub(crate) fn secure() -> Security {
+    Security {
+        non_root: true,
+        read_only_root: false,
+        add_capabilities: Vec::new(),
+    }
+}
+
+fn security(node: &Cursor<'_>) -> Security {
+    let mut security = secure();
+    let Some(node) = node.child("security") else {
+        return security;
+    };
+    node.only(&["nonRoot", "readOnlyRoot", "capabilities"]);
+    if let Some(flag) = node.child("nonRoot").and_then(|flag| flag.flag()) {
+        security.non_root = flag;
+    }
+    if let Some(flag) = node.child("readOnlyRoot").and_then(|flag| flag.flag()) {
+        security.read_only_root = flag;
+    }
+    if let Some(capabilities) = node.child("capabilities") {
+        // Dropping some changes nothing: all are dropped.
+        capabilities.only(&["add", "drop"]);
+        if let Some(mut added) = capabilities.child("add").and_then(|list| list.texts()) {
+            added.sort();
+            added.dedup();
+            security.add_capabilities = added;
+        }
+    }
+    security
+}

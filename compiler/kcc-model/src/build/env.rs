@@ -1,0 +1,78 @@
+//! `env`: text, secrets, configs and outputs of others.
+
+use std::collections::BTreeMap;
+
+use kcc_cue::Value;
+use kcc_diag::Code;
+
+use super::{Cursor, component};
+use crate::{EnvValue, Name};
+
+/// A variable as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RawEnv {
+    /// It depends on this component alone.
+    Known(EnvValue),
+    /// An output of another component.
+    Output { from: Name, output: String },
+}
+
+/// Decodes the environment that a fragment writes itself.
+pub(crate) fn raw(node: &Cursor<'_>) -> BTreeMap<String, RawEnv> {
+    let Some(all) = node.child("env") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .filter_map(|(name, field)| Some((name.to_owned(), variable(&field)?)))
+        .collect()
+}
+
+fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
+    if !matches!(node.node.value, Value::Struct(_)) {
+        return node
+            .text()
+            .map(|text| RawEnv::Known(EnvValue::Literal(text)));
+    }
+    let text = |field| node.child(field).and_then(|field| field.text());
+    if node.child("secret").is_some() {
+        node.only(&["secret"]);
+        return Some(RawEnv::Known(EnvValue::Secret(text("secret")?)));
+    }
+    if node.child("config").is_some() {
+        node.only(&["config", "key"]);
+        if node.child("key").is_none() {
+            component::missing(node, "`key`", "write which key of the config is meant");
+        }
+        return Some(RawEnv::Known(EnvValue::Config {
+            name: text("config")?,
+            key: text("key")?,
+        }));
+    }
+    if node.child("from").is_some() {
+        node.only(&["from", "output"]);
+        if node.child("output").is_none() {
+            component::missing(
+                node,
+                "`output`",
+                "write which output is meant, such as `url`",
+            );
+        }
+        return Some(RawEnv::Output {
+            from: text("from")?,
+            output: text("output")?,
+        });
+    }
+    if !node.lines.partial() {
+        let message = format!("`{}` is neither text nor a reference", node.path);
+        let error = node.error(Code::EvalWrongType, message, "which value?");
+        let help = "write text, `secret: \"…\"`, `{config: \"…\", key: \"…\"}` or \
+                    `{from: \"…\", output: \"…\"}`";
+        node.report(error.help(help));
+    }
+    None
+}
+
+/// The head of the variables that a need gives: `stripe-mock` → `STRIPE_MOCK`.
+pub(crate) fn prefix(component: &str) -> String {
+    component.to_ascii_uppercase().replace('-', "_")
+}

@@ -1,0 +1,234 @@
+//! `image` and `build`: where the image of a component comes from.
+//!
+//! Paths are written relative to the fragment whose line holds them, and
+//! become relative to the system's root. Components that are built in the same
+//! way share one image: its tag is made of how it is built, not of who uses it.
+
+use std::collections::BTreeMap;
+
+use kcc_diag::Code;
+
+use super::{Cursor, Scope, component};
+use crate::{Build, Image};
+
+/// Decodes the image of a component.
+pub(crate) fn image(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Image> {
+    match (node.child("image"), node.child("build")) {
+        (Some(reference), None) => reference.text().map(Image::Reference),
+        (None, Some(build)) => Some(Image::Build(decode(scope, &build)?)),
+        (Some(reference), Some(build)) => {
+            let message = format!("`{}` has an image and is built, too", node.path);
+            let error = reference.error(
+                Code::EvalConflict,
+                message,
+                "an image that is there already",
+            );
+            let error = build
+                .lines
+                .also(error, &build.path, "an image that is built");
+            node.report(error.help("remove `image` or `build`"));
+            None
+        }
+        (None, None) => {
+            // A component that nobody claims is reported as such by its rule.
+            let claimed = scope
+                .owners
+                .get(&node.path)
+                .is_none_or(|owner| !owner.unclaimed);
+            if claimed {
+                component::missing(
+                    node,
+                    "`image`",
+                    "write `image: \"…\"`, or `build: context: \"…\"`",
+                );
+            }
+            None
+        }
+    }
+}
+
+fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
+    node.only(&["context", "file", "args", "stage"]);
+    let Some(written) = node.child("context") else {
+        component::missing(
+            node,
+            "`context`",
+            "write `context: \".\"` for the fragment's folder",
+        );
+        return None;
+    };
+    let context = inside(&written, &written.text()?)?;
+    let file = match node.child("file") {
+        Some(file) => below(&file, &context)?,
+        None => "Dockerfile".to_owned(),
+    };
+    let args = node
+        .child("args")
+        .map(|args| args.text_map())
+        .unwrap_or_default();
+    let stage = node.child("stage").and_then(|stage| stage.text());
+    let tag = tag(scope.system, &context, &file, &args, stage.as_deref());
+    Some(Build {
+        tag,
+        context,
+        file,
+        args,
+        stage,
+    })
+}
+
+/// A path that a fragment writes, relative to the root.
+pub(crate) fn inside(node: &Cursor<'_>, written: &str) -> Option<String> {
+    let found = normalise(node.folder(), written);
+    if found.is_none() {
+        let message = format!(
+            "`{}`: `{written}` leads outside the system's root",
+            node.path
+        );
+        let error = node.error(Code::LoadOutsideRoot, message, "outside the root");
+        let folder = match node.folder() {
+            "" => "the root".to_owned(),
+            folder => format!("`{folder}`"),
+        };
+        node.report(error.help(format!(
+            "write a path relative to {folder}, the folder of this file"
+        )));
+    }
+    found
+}
+
+/// The Dockerfile, relative to the context.
+fn below(node: &Cursor<'_>, context: &str) -> Option<String> {
+    let written = node.text()?;
+    let file = inside(node, &written)?;
+    let relative = match context {
+        "." => Some(file.as_str()),
+        context => file
+            .strip_prefix(context)
+            .and_then(|rest| rest.strip_prefix('/')),
+    };
+    if let Some(relative) = relative {
+        return Some(relative.to_owned());
+    }
+    let message = format!(
+        "`{}`: `{file}` is not inside the build context `{context}`",
+        node.path
+    );
+    let error = node.error(Code::ModelBadPath, message, "outside the context");
+    node.report(error.help("move the file into the context, or choose a context that holds it"));
+    None
+}
+
+/// A relative path from a folder, without `.` and `..`; none if it leaves the
+/// root. The root itself is `.`.
+fn normalise(folder: &str, written: &str) -> Option<String> {
+    if written.starts_with('/') || written.contains('\\') {
+        return None;
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in folder.split('/').chain(written.split('/')) {
+        match name {
+            "" | "." => {}
+            ".." => _ = names.pop()?,
+            name => names.push(name),
+        }
+    }
+    Some(if names.is_empty() {
+        ".".to_owned()
+    } else {
+        names.join("/")
+    })
+}
+
+/// The reference of a built image: the folder's name, and a hash of everything
+/// that decides how it is built.
+fn tag(
+    system: &str,
+    context: &str,
+    file: &str,
+    args: &BTreeMap<String, String>,
+    stage: Option<&str>,
+) -> String {
+    let folder = context.rsplit('/').next().unwrap_or(context);
+    let mut name = String::new();
+    for c in folder.chars().map(|c| c.to_ascii_lowercase()) {
+        match c {
+            'a'..='z' | '0'..='9' => name.push(c),
+            _ if name.is_empty() || name.ends_with('-') => {}
+            _ => name.push('-'),
+        }
+    }
+    let name = name.trim_end_matches('-');
+    let name = if name.is_empty() { system } else { name };
+    let mut hash = Fnv::default();
+    for text in [context, file, stage.unwrap_or("")] {
+        hash.text(text);
+    }
+    for (key, value) in args {
+        hash.text(key);
+        hash.text(value);
+    }
+    format!("{system}/{name}:{:012x}", hash.0 >> 16)
+}
+
+/// FNV-1a: the tag must not change between versions of a library.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn text(&mut self, text: &str) {
+        // The end of each text counts too, or `a`,`bc` would equal `ab`,`c`.
+        for byte in text.bytes().chain([0xff]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_fragment() {
+        for (folder, written, path) in [
+            ("teams/payments", "../../app", Some("app")),
+            ("teams/payments", ".", Some("teams/payments")),
+            ("", "app/./x/..", Some("app")),
+            ("", ".", Some(".")),
+            ("", "../app", None),
+            ("teams", "../../app", None),
+            ("teams", "/app", None),
+            ("", "app\\x", None),
+        ] {
+            assert_eq!(
+                normalise(folder, written).as_deref(),
+                path,
+                "{folder} {written}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tag_depends_on_how_the_image_is_built_alone() {
+        let none = BTreeMap::new();
+        let one = tag("shop", "app", "Dockerfile", &none, None);
+        assert_eq!(one, tag("shop", "app", "Dockerfile", &none, None));
+        assert!(one.starts_with("shop/app:"), "{one}");
+        let args = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
+        for other in [
+            tag("shop", "teams/app", "Dockerfile", &none, None),
+            tag("shop", "app", "Dockerfile.debug", &none, None),
+            tag("shop", "app", "Dockerfile", &args, None),
+            tag("shop", "app", "Dockerfile", &none, Some("debug")),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert!(tag("shop", ".", "Dockerfile", &none, None).starts_with("shop/shop:"));
+        assert!(tag("shop", "My App", "Dockerfile", &none, None).starts_with("shop/my-app:"));
+    }
+}

@@ -1,0 +1,156 @@
+//! The build stage: a `ConfigTree` becomes a `SystemModel`.
+//!
+//! Short forms are written long here and nowhere else, units are normalised,
+//! and the environment of needs and outputs is filled in. The stage is total:
+//! a component that cannot be decoded is reported and left out, and all others
+//! are built. Whether the pieces fit together is the business of the rules.
+
+mod backing;
+mod component;
+mod container;
+mod cursor;
+mod env;
+mod files;
+mod health;
+mod image;
+mod names;
+mod needs;
+mod outputs;
+mod ports;
+mod resources;
+mod routes;
+mod secrets;
+mod system;
+mod volumes;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use kcc_cue::{ConfigTree, Path};
+use kcc_diag::{Code, Diagnostic, Diagnostics};
+
+pub(crate) use cursor::{Cursor, Found};
+pub(crate) use env::prefix;
+pub(crate) use names::is_label;
+pub(crate) use outputs::{Piece, references};
+pub(crate) use secrets::references as secret_references;
+
+use crate::lines::Lines;
+use crate::owners::Owners;
+use crate::{Component, EngineTarget, Kind, Name, ReadFile, SystemModel, TargetModel};
+use component::Draft;
+
+/// What decoding one target needs to know.
+pub(crate) struct Scope<'a> {
+    pub(crate) system: &'a str,
+    pub(crate) lines: Lines<'a>,
+    pub(crate) owners: &'a Owners,
+    pub(crate) read: ReadFile<'a>,
+    pub(crate) engine: &'a EngineTarget,
+}
+
+impl Scope<'_> {
+    /// The team that a path belongs to; the system itself where no team does.
+    pub(crate) fn team(&self, path: &Path) -> Name {
+        let team = self.owners.get(path).and_then(|owner| owner.team.clone());
+        team.unwrap_or_else(|| self.system.to_owned())
+    }
+}
+
+/// Builds whatever can be built, and says what could not.
+pub(crate) fn build_all(tree: &ConfigTree, read: ReadFile<'_>) -> (SystemModel, Diagnostics) {
+    let found = RefCell::new(Diagnostics::new());
+    let system = system::build(tree, &found);
+    let mut targets = BTreeMap::new();
+    for target in tree.targets.keys() {
+        let Some(bound) = system.targets.get(target) else {
+            found.borrow_mut().push(unknown_target(&system, target));
+            continue;
+        };
+        let owners = Owners::of(tree, &system.teams, target);
+        let scope = Scope {
+            system: &system.name,
+            lines: Lines::of(tree, target),
+            owners: &owners,
+            read,
+            engine: &bound.engine,
+        };
+        if let Some(model) = build_target(&scope, target, bound, &found) {
+            targets.insert(target.clone(), model);
+        }
+    }
+    let model = SystemModel {
+        name: system.name,
+        teams: system.teams,
+        targets,
+    };
+    (model, found.into_inner())
+}
+
+fn build_target(
+    scope: &Scope<'_>,
+    target: &str,
+    bound: &system::Bound,
+    found: &Found,
+) -> Option<TargetModel> {
+    let root = scope.lines.tree().targets.get(target)?;
+    let root = Cursor::new(root, Path::default(), scope.lines, found);
+    let mut drafts: BTreeMap<Name, Draft> = BTreeMap::new();
+    for (kind, decode) in component::KINDS {
+        let Some(all) = root.child(kind) else {
+            continue;
+        };
+        for (name, node) in all.fields() {
+            names::check(&node, "component", name);
+            if let Some(draft) = decode(scope, name, &node) {
+                // A name that is taken twice is reported by its rule.
+                drafts.entry(name.to_owned()).or_insert(draft);
+            }
+        }
+    }
+    if let Some(all) = root.child("cronJobs") {
+        all.fields().for_each(|(_, job)| {
+            let message = format!(
+                "`{}`: cron jobs are not supported by this version of kcc",
+                job.path
+            );
+            let error = job.error(Code::EvalUnknownField, message, "not supported");
+            job.report(error.help("write a job, or keep the cron job outside of kcc for now"));
+        });
+    }
+    let configs = secrets::configs(scope, &root);
+    let components = needs::connect(scope, drafts, found);
+    let secrets = secrets::secrets(scope, &root, &components);
+    Some(TargetModel {
+        target: target.to_owned(),
+        engine: bound.engine.clone(),
+        parity_accept: bound.parity_accept.clone(),
+        components,
+        secrets,
+        configs,
+    })
+}
+
+fn unknown_target(system: &system::System, target: &str) -> Diagnostic {
+    let known: Vec<_> = system
+        .targets
+        .keys()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    Diagnostic::error(
+        Code::CheckUnknownTarget,
+        format!("there is no target `{target}`"),
+    )
+    .at(format!("on.{target}"))
+    .help(format!("the targets are {}", known.join(", ")))
+}
+
+/// Whether a component may have ports that its model lacks, because something
+/// that was reported keeps them from being known.
+pub(crate) fn ports_unsure(component: &Component, lines: Lines<'_>) -> bool {
+    let path = match component.kind {
+        Kind::Backing { .. } => component.path.join("component"),
+        Kind::Service | Kind::Job { .. } => component.path.clone(),
+    };
+    ports::unsure(&path, &component.ports, lines)
+}

@@ -1,0 +1,95 @@
+//! Names: components, teams, ports, volumes and the like are DNS labels, since
+//! they become host names and names of objects.
+
+use kcc_diag::Code;
+
+use super::Cursor;
+
+/// The longest DNS label.
+const LABEL: usize = 63;
+/// The longest name of a port: Kubernetes takes no more.
+const PORT: usize = 15;
+
+/// Reports a name that is no DNS label; `what` says what is named.
+pub(crate) fn check(node: &Cursor<'_>, what: &str, name: &str) {
+    let longest = if what == "port" { PORT } else { LABEL };
+    let needs_letter = what == "port" && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    if is_label(name) && name.len() <= longest && !needs_letter {
+        return;
+    }
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    let message = format!("`{name}` is no name for {article} {what}");
+    let label = if name.len() > longest {
+        format!("{} characters, {longest} are allowed", name.len())
+    } else if needs_letter {
+        "a letter is expected".to_owned()
+    } else {
+        "lower-case letters, digits and `-` inside are expected".to_owned()
+    };
+    let error = node.error(Code::ModelBadName, message, label);
+    let help = match suggestion(name, longest) {
+        Some(better) if !needs_letter => format!("write `{better}`"),
+        _ => "write a name of lower-case letters, digits and `-`, such as `web-1`".to_owned(),
+    };
+    node.report(error.help(help));
+}
+
+/// Whether a text is a DNS label, its length aside.
+pub(crate) fn is_label(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+}
+
+/// The nearest DNS label.
+fn suggestion(name: &str, longest: usize) -> Option<String> {
+    let mut better = String::new();
+    for (at, c) in name.char_indices() {
+        match c {
+            'A'..='Z' => {
+                let previous = name[..at].chars().next_back();
+                if previous.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
+                    better.push('-');
+                }
+                better.push(c.to_ascii_lowercase());
+            }
+            'a'..='z' | '0'..='9' => better.push(c),
+            _ if better.ends_with('-') || better.is_empty() => {}
+            _ => better.push('-'),
+        }
+    }
+    better.truncate(longest);
+    let better = better.trim_end_matches('-').to_owned();
+    (better != name && is_label(&better)).then_some(better)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_label_is_suggested() {
+        for (name, better) in [
+            ("stripeKey", Some("stripe-key")),
+            ("Cart_Service", Some("cart-service")),
+            ("-web-", Some("web")),
+            ("é", None),
+            ("HTTP", Some("http")),
+        ] {
+            assert_eq!(suggestion(name, LABEL).as_deref(), better, "{name}");
+        }
+        assert_eq!(
+            suggestion(&"x".repeat(70), LABEL).map(|name| name.len()),
+            Some(63)
+        );
+    }
+
+    #[test]
+    fn labels() {
+        assert!(is_label("web-1") && is_label("1"));
+        assert!(!is_label("") && !is_label("a.b") && !is_label("a-") && !is_label("A"));
+    }
+}

@@ -1,0 +1,207 @@
+//! `secrets` and `configs`: what components refer to by name.
+//!
+//! A secret is a reference with a provider, never a value. The model holds
+//! those that components refer to; the password of a backing that nobody names
+//! is one of them without being declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_cue::{Path, Value};
+use kcc_diag::Code;
+
+use super::backing::implicit_password;
+use super::{Cursor, Scope, component, image, names};
+use crate::{
+    Component, Config, EngineTarget, EnvValue, Kind, Name, Output, Part, Secret, SecretProvider,
+    VolumeSource,
+};
+
+const PROVIDERS: [&str; 5] = ["generate", "env", "file", "command", "kubernetes"];
+
+/// Decodes the configs.
+pub(crate) fn configs(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Config> {
+    let Some(all) = root.child("configs") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .map(|(name, node)| {
+            names::check(&node, "config", name);
+            node.only(&["data"]);
+            let data = node
+                .child("data")
+                .map(|data| data.text_map())
+                .unwrap_or_default();
+            (
+                name.to_owned(),
+                Config {
+                    name: name.to_owned(),
+                    team: scope.team(&node.path),
+                    data,
+                },
+            )
+        })
+        .collect()
+}
+
+/// Decodes the secrets that components refer to.
+pub(crate) fn secrets(
+    scope: &Scope<'_>,
+    root: &Cursor<'_>,
+    components: &BTreeMap<Name, Component>,
+) -> BTreeMap<Name, Secret> {
+    let referred: BTreeSet<Name> = components
+        .values()
+        .flat_map(references)
+        .map(|(name, _)| name)
+        .collect();
+    let implicit: BTreeMap<Name, &Component> = components
+        .values()
+        .filter(|component| matches!(component.kind, Kind::Backing { .. }))
+        .map(|component| (implicit_password(&component.name), component))
+        .collect();
+    let mut secrets = BTreeMap::new();
+    if let Some(all) = root.child("secrets") {
+        for (name, node) in all.fields() {
+            names::check(&node, "secret", name);
+            if !matches!(node.node.value, Value::Struct(_)) {
+                // A literal: its rule reports it.
+                continue;
+            }
+            let generated = implicit.contains_key(name);
+            let provider = provider(scope, &node, generated, referred.contains(name));
+            if let (Some(provider), true) = (provider, referred.contains(name)) {
+                let path = node.path.clone();
+                let secret = Secret {
+                    name: name.to_owned(),
+                    team: scope.team(&path),
+                    path,
+                    provider,
+                };
+                secrets.insert(name.to_owned(), secret);
+            }
+        }
+    }
+    let declared = |name: &Name| root.below(&["secrets", name.as_str()]).is_some();
+    for (name, backing) in implicit {
+        if referred.contains(&name) && !declared(&name) {
+            let secret = Secret {
+                name: name.clone(),
+                team: backing.team.clone(),
+                path: backing.path.clone(),
+                provider: SecretProvider::Generate {},
+            };
+            secrets.insert(name, secret);
+        }
+    }
+    secrets
+}
+
+fn provider(
+    scope: &Scope<'_>,
+    node: &Cursor<'_>,
+    generated: bool,
+    referred: bool,
+) -> Option<SecretProvider> {
+    node.only(&PROVIDERS);
+    let written: Vec<_> = PROVIDERS
+        .iter()
+        .filter_map(|name| Some((*name, node.child(name)?)))
+        .collect();
+    match &written[..] {
+        [] => match scope.engine {
+            _ if generated => Some(SecretProvider::Generate {}),
+            EngineTarget::Docker {} => Some(SecretProvider::Generate {}),
+            EngineTarget::Kubernetes { .. } => {
+                if referred && !node.lines.partial() {
+                    without_provider(node);
+                }
+                None
+            }
+        },
+        [(kind, field)] => one(kind, field),
+        [(first, one), (second, other), ..] => {
+            let message = format!("`{}` comes from `{first}` and from `{second}`", node.path);
+            let error = one.error(Code::EvalConflict, message, "one provider");
+            let error = node.lines.also(error, &other.path, "another provider");
+            node.report(error.help(format!("remove `{first}` or `{second}`")));
+            None
+        }
+    }
+}
+
+fn without_provider(node: &Cursor<'_>) {
+    let name = node.path.0.last().map_or("", String::as_str);
+    let message = format!("secret `{name}` has no provider in a Kubernetes target");
+    let error = node.error(
+        Code::CheckSecretWithoutProvider,
+        message,
+        "where does its value come from?",
+    );
+    node.report(error.help(format!(
+        "say it for the target: `secrets: {name:?}: kubernetes: {{name: \"…\", key: \"…\"}}`, \
+         or `generate: {{}}` for one that kcc makes"
+    )));
+}
+
+fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
+    match kind {
+        "generate" => Some(SecretProvider::Generate {}),
+        "env" => field.text().map(SecretProvider::Env),
+        "file" => Some(SecretProvider::File(image::inside(field, &field.text()?)?)),
+        "command" => field.texts().map(SecretProvider::Command),
+        _ => {
+            field.only(&["name", "key"]);
+            let text = |name| field.child(name).and_then(|text| text.text());
+            let (Some(name), Some(key)) = (text("name"), text("key")) else {
+                component::missing(
+                    field,
+                    "`name` or `key`",
+                    "write `{name: \"…\", key: \"…\"}`",
+                );
+                return None;
+            };
+            Some(SecretProvider::Kubernetes { name, key })
+        }
+    }
+}
+
+/// The secrets that a component refers to, each with the path that says so.
+pub(crate) fn references(component: &Component) -> Vec<(Name, Path)> {
+    let mut found = Vec::new();
+    let path = &component.path;
+    for (variable, value) in &component.container.env {
+        let at = || path.join("env").join(variable);
+        match value {
+            EnvValue::Secret(name) => found.push((name.clone(), at())),
+            EnvValue::Template(parts) => {
+                found.extend(parts.iter().filter_map(|part| match part {
+                    Part::Secret(name) => Some((name.clone(), at())),
+                    Part::Text(_) => None,
+                }));
+            }
+            EnvValue::Literal(_) | EnvValue::Config { .. } => {}
+        }
+    }
+    for (name, volume) in &component.volumes {
+        if let VolumeSource::Secret(secret) = &volume.source {
+            found.push((
+                secret.clone(),
+                path.join("volumes").join(name).join("secret"),
+            ));
+        }
+    }
+    for (name, route) in &component.routes {
+        if let Some(secret) = &route.tls {
+            let at = path.join("routes").join(name).join("tls").join("secret");
+            found.push((secret.clone(), at));
+        }
+    }
+    if let Kind::Backing { outputs, .. } = &component.kind {
+        for output in outputs.values() {
+            if let Output::Secret(name) = output {
+                found.push((name.clone(), path.join("password")));
+            }
+        }
+    }
+    found
+}

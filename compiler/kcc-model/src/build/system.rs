@@ -1,0 +1,171 @@
+//! `system`: its name, its teams and its targets, with what holds where they
+//! are left out: one team that is named after the system, dev and test on
+//! Docker, stage and prod on Kubernetes.
+
+use std::collections::BTreeMap;
+
+use kcc_cue::{ConfigTree, Path};
+use kcc_diag::Code;
+
+use super::{Cursor, Found, names};
+use crate::lines::Lines;
+use crate::{EngineTarget, Name, Team};
+
+/// The decoded `system`.
+pub(crate) struct System {
+    pub(crate) name: Name,
+    pub(crate) teams: BTreeMap<Name, Team>,
+    pub(crate) targets: BTreeMap<Name, Bound>,
+}
+
+/// A target and what it is bound to.
+pub(crate) struct Bound {
+    pub(crate) engine: EngineTarget,
+    pub(crate) parity_accept: BTreeMap<String, String>,
+}
+
+/// Decodes `system`.
+pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
+    let system = Cursor::new(
+        &tree.system,
+        Path::of(["system"]),
+        Lines::system(tree),
+        found,
+    );
+    let name = match system.child("name") {
+        Some(name) => {
+            let text = name.text().unwrap_or_default();
+            names::check(&name, "system", &text);
+            text
+        }
+        None => {
+            let message = "the system has no name";
+            let error = system.error(Code::EvalMissingField, message, "`name` is missing");
+            system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
+            "system".to_owned()
+        }
+    };
+    let teams = teams(&system, &name);
+    let targets = targets(&system, &name);
+    System {
+        name,
+        teams,
+        targets,
+    }
+}
+
+fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
+    let declared: BTreeMap<Name, Team> = system
+        .child("teams")
+        .iter()
+        .flat_map(|teams| teams.fields().collect::<Vec<_>>())
+        .map(|(name, team)| {
+            names::check(&team, "team", name);
+            let texts = |field| {
+                team.child(field)
+                    .and_then(|list| list.texts())
+                    .unwrap_or_default()
+            };
+            let decoded = Team {
+                path: team
+                    .child("path")
+                    .and_then(|path| path.text())
+                    .unwrap_or_default(),
+                owners: texts("owners"),
+                owns: texts("owns"),
+                governs: texts("governs"),
+            };
+            (name.to_owned(), decoded)
+        })
+        .collect();
+    if !declared.is_empty() {
+        return declared;
+    }
+    let everything = super::super::owners::COMPONENTS
+        .iter()
+        .chain(&super::super::owners::DECLARED)
+        .map(|field| (*field).to_owned())
+        .collect();
+    let whole = Team {
+        path: ".".to_owned(),
+        owners: Vec::new(),
+        owns: Vec::new(),
+        governs: everything,
+    };
+    BTreeMap::from([(name.to_owned(), whole)])
+}
+
+fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
+    let Some(declared) = system.child("targets") else {
+        let docker = || EngineTarget::Docker {};
+        let kubernetes = |target: &str| EngineTarget::Kubernetes {
+            context: None,
+            namespace: format!("{name}-{target}"),
+            ingress_class: None,
+        };
+        return [
+            ("dev", docker()),
+            ("test", docker()),
+            ("stage", kubernetes("stage")),
+            ("prod", kubernetes("prod")),
+        ]
+        .into_iter()
+        .map(|(target, engine)| {
+            (
+                target.to_owned(),
+                Bound {
+                    engine,
+                    parity_accept: BTreeMap::new(),
+                },
+            )
+        })
+        .collect();
+    };
+    declared
+        .fields()
+        .filter_map(|(target, node)| {
+            names::check(&node, "target", target);
+            let engine = engine(&node, name, target)?;
+            let parity_accept = node
+                .below(&["parity", "accept"])
+                .map(|accept| accept.text_map());
+            let parity_accept = parity_accept.unwrap_or_default();
+            Some((
+                target.to_owned(),
+                Bound {
+                    engine,
+                    parity_accept,
+                },
+            ))
+        })
+        .collect()
+}
+
+fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget> {
+    let (docker, kubernetes) = (node.child("docker"), node.child("kubernetes"));
+    match (docker, kubernetes) {
+        (Some(_), None) => Some(EngineTarget::Docker {}),
+        (None, Some(kubernetes)) => {
+            kubernetes.only(&["context", "namespace", "ingressClass"]);
+            let text = |field| kubernetes.child(field).and_then(|field| field.text());
+            let namespace = text("namespace").unwrap_or_else(|| format!("{system}-{target}"));
+            if let Some(written) = kubernetes.child("namespace") {
+                names::check(&written, "namespace", &namespace);
+            }
+            Some(EngineTarget::Kubernetes {
+                context: text("context"),
+                namespace,
+                ingress_class: text("ingressClass"),
+            })
+        }
+        (docker, _) => {
+            let message = match docker {
+                Some(_) => format!("target `{target}` is bound to Docker and to Kubernetes"),
+                None => format!("target `{target}` is bound to no engine"),
+            };
+            let error = node.error(Code::EvalMissingField, message, "one engine is expected");
+            node.report(error.help("write `docker: {}` or `kubernetes: {}`"));
+            None
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `volumes`: kept, ephemeral, or the content of a config or secret.
+
+use std::collections::BTreeMap;
+
+use kcc_diag::Code;
+
+use super::{Cursor, component, names};
+use crate::{Access, Bytes, File, Name, Volume, VolumeSource};
+
+/// Decodes the volumes of a component.
+pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
+    let Some(all) = node.child("volumes") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .filter_map(|(name, field)| {
+            names::check(&field, "volume", name);
+            Some((name.to_owned(), volume(&field)?))
+        })
+        .collect()
+}
+
+fn volume(node: &Cursor<'_>) -> Option<Volume> {
+    node.only(&[
+        "mount",
+        "size",
+        "access",
+        "class",
+        "ephemeral",
+        "config",
+        "secret",
+    ]);
+    let source = source(node);
+    let Some(mount) = node.child("mount") else {
+        component::missing(node, "`mount`", "write the path inside the container");
+        return None;
+    };
+    let mount = absolute(&mount, &mount.text()?)?;
+    Some(Volume {
+        mount,
+        source: source?,
+    })
+}
+
+fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
+    if node.child("ephemeral").and_then(|flag| flag.flag()) == Some(true) {
+        return Some(VolumeSource::Ephemeral {});
+    }
+    if let Some(config) = node.child("config") {
+        return config.text().map(VolumeSource::Config);
+    }
+    if let Some(secret) = node.child("secret") {
+        return secret.text().map(VolumeSource::Secret);
+    }
+    let Some(size) = node.child("size") else {
+        component::missing(
+            node,
+            "`size`",
+            "write `size: \"1Gi\"`, or `ephemeral: true`",
+        );
+        return None;
+    };
+    Some(VolumeSource::Persistent {
+        size: size.quantity(Bytes::parse)?,
+        access: access(node)?,
+        class: node.child("class").and_then(|class| class.text()),
+    })
+}
+
+fn access(node: &Cursor<'_>) -> Option<Access> {
+    let Some(field) = node.child("access") else {
+        return Some(Access::ReadWriteOnce);
+    };
+    let written = field.text()?;
+    let access = match written.as_str() {
+        "ReadWriteOnce" => Access::ReadWriteOnce,
+        "ReadOnlyMany" => Access::ReadOnlyMany,
+        "ReadWriteMany" => Access::ReadWriteMany,
+        "ReadWriteOncePod" => Access::ReadWriteOncePod,
+        _ => {
+            let message = format!("`{}`: there is no access `{written}`", field.path);
+            let error = field.error(Code::EvalWrongType, message, "no such access");
+            let known = "`ReadWriteOnce`, `ReadOnlyMany`, `ReadWriteMany` or `ReadWriteOncePod`";
+            field.report(error.help(format!("write {known}")));
+            return None;
+        }
+    };
+    Some(access)
+}
+
+/// A path inside a container, which has to be absolute.
+pub(crate) fn absolute(node: &Cursor<'_>, path: &str) -> Option<String> {
+    if path.starts_with('/') && !path.split('/').any(|name| name == "..") {
+        let trimmed = path.trim_end_matches('/');
+        return Some(if trimmed.is_empty() { "/" } else { trimmed }.to_owned());
+    }
+    let message = format!("expected an absolute path inside the container, found `{path}`");
+    let error = node.error(Code::ModelBadPath, message, "not absolute");
+    let bare = path.trim_start_matches(['.', '/']);
+    node.report(error.help(format!("write `/{bare}`")));
+    None
+}
+
+/// Reports two mounts at one path: engines refuse them.
+pub(crate) fn unique_mounts(
+    node: &Cursor<'_>,
+    volumes: &BTreeMap<Name, Volume>,
+    files: &BTreeMap<String, File>,
+) {
+    let mut taken: BTreeMap<&str, kcc_cue::Path> = BTreeMap::new();
+    let volumes = volumes.iter().map(|(name, volume)| {
+        (
+            volume.mount.as_str(),
+            node.path.join("volumes").join(name).join("mount"),
+        )
+    });
+    let files = files
+        .keys()
+        .map(|path| (path.as_str(), node.path.join("files").join(path)));
+    for (mount, path) in volumes.chain(files) {
+        if let Some(first) = taken.get(mount) {
+            let message = format!("`{first}` and `{path}` are both at `{mount}`");
+            let error = node
+                .lines
+                .error(Code::ModelBadPath, &path, message, "the same path again");
+            let error = node.lines.also(error, first, "taken here");
+            node.report(error.help("mount one of them at another path"));
+        } else {
+            taken.insert(mount, path);
+        }
+    }
+}

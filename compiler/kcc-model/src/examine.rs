@@ -1,0 +1,60 @@
+//! [`examine`]: everything that is wrong with a tree, in one go.
+//!
+//! Evaluation goes on after an error, and so do building and checking: the
+//! rules are held against whatever could be built. What follows from a mistake
+//! that evaluation has reported already is left out.
+
+use kcc_cue::ConfigTree;
+use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage};
+
+use crate::{CheckedModel, ReadFile, build, rules};
+
+/// Builds and checks a tree of which evaluation found `evaluated`; fails with
+/// all that the three stages found.
+pub fn examine(
+    tree: &ConfigTree,
+    evaluated: Diagnostics,
+    read: ReadFile<'_>,
+) -> Outcome<CheckedModel> {
+    let (model, built) = build::build_all(tree, read);
+    let checked = rules::hold_all(tree, &model);
+    let later: Diagnostics = built
+        .into_iter()
+        .chain(checked)
+        .filter(|found| !evaluated.iter().any(|cause| follows(found, cause)))
+        .collect();
+    let mut all: Diagnostics = evaluated
+        .into_iter()
+        .filter(|found| !later.iter().any(|better| says_better(better, found)))
+        .collect();
+    all.extend(later);
+    all.sort(&tree.files);
+    all.finish(CheckedModel::new(model))
+}
+
+/// Whether a finding only repeats an error of evaluation: a value that is
+/// missing or wrong in a place where evaluation failed.
+fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
+    found.code.stage() == Stage::Eval
+        && cause.severity == Severity::Error
+        && found.targets.is_subset(&cause.targets)
+        && match (&found.path, &cause.path) {
+            (Some(path), Some(cause)) => within(path, cause) || within(cause, path),
+            _ => false,
+        }
+}
+
+/// Whether a rule has better words for what evaluation found: text in the
+/// place of a reference to a secret is more than a wrong type.
+fn says_better(better: &Diagnostic, found: &Diagnostic) -> bool {
+    better.code == Code::CheckSecretLiteral
+        && found.code.stage() == Stage::Eval
+        && better.path == found.path
+        && better.targets.is_superset(&found.targets)
+}
+
+/// Whether a path is another one or lies below it.
+fn within(path: &str, above: &str) -> bool {
+    path.strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}

@@ -1,0 +1,175 @@
+//! [`Owners`]: which team a component, secret or config of one target belongs to.
+//!
+//! A component belongs to the team whose fragment gives `image`, `build` or
+//! `kind`; a secret or config to the team that declares it. What only the
+//! system's own files write belongs to the system itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_cue::{ConfigTree, Node, Path, Role};
+use kcc_diag::{FileId, Files, SourceFile, Span};
+
+use crate::pattern::covers;
+use crate::{Name, Team};
+
+/// Fields of the root whose children are components.
+pub(crate) const COMPONENTS: [&str; 4] = ["services", "jobs", "cronJobs", "backing"];
+
+/// Fields of the root whose children teams declare for others to refer to.
+pub(crate) const DECLARED: [&str; 2] = ["secrets", "configs"];
+
+/// Whom something belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The team; none means the system's own files.
+    pub(crate) team: Option<Name>,
+    /// A line of that team which makes it the owner.
+    pub(crate) line: Option<Span>,
+    /// Lines of other teams that claim it too, by team.
+    pub(crate) rivals: BTreeMap<Name, Span>,
+    /// Whether nobody gives what makes it a component.
+    pub(crate) unclaimed: bool,
+}
+
+/// Everything that has an owner in one target, by its path.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Owners(BTreeMap<Path, Owner>);
+
+impl Owners {
+    /// Finds the owners of everything in one target.
+    pub(crate) fn of(tree: &ConfigTree, teams: &BTreeMap<Name, Team>, target: &str) -> Self {
+        let mut owners = BTreeMap::new();
+        for declaration in tree.declarations.get(target).into_iter().flatten() {
+            let node = tree.get(target, &declaration.path);
+            let made = node.map(made_by).unwrap_or_default();
+            let (lines, unclaimed) = if !declaration.owners.is_empty() {
+                (labels(&declaration.owners), false)
+            } else if declaration.others.is_empty() && !made.is_empty() {
+                (made, false)
+            } else {
+                (labels(&declaration.others), true)
+            };
+            let owner = Owner {
+                unclaimed,
+                ..claim(&tree.files, lines)
+            };
+            owners.insert(declaration.path.clone(), owner);
+        }
+        for kind in COMPONENTS.iter().chain(&DECLARED) {
+            let Some(all) = tree.get(target, &Path::of([kind])) else {
+                continue;
+            };
+            for (name, node) in all.fields() {
+                let path = Path::of([kind, name]);
+                if owners.contains_key(&path) {
+                    continue;
+                }
+                let lines = if DECLARED.contains(kind) {
+                    lines_below(node)
+                } else {
+                    made_by(node)
+                };
+                let (guests, own): (Vec<_>, Vec<_>) = lines
+                    .into_iter()
+                    .partition(|(by, _)| governs(tree, teams, *by, &path));
+                let owner = if own.is_empty() {
+                    // Whoever governs it declared it; who among them does not matter.
+                    Owner {
+                        rivals: BTreeMap::new(),
+                        ..claim(&tree.files, guests)
+                    }
+                } else {
+                    claim(&tree.files, own)
+                };
+                owners.insert(path, owner);
+            }
+        }
+        Self(owners)
+    }
+
+    /// The owner of the component, secret or config that a path leads to or into.
+    pub(crate) fn get(&self, path: &Path) -> Option<&Owner> {
+        self.0.get(&Path(path.0.get(..2)?.to_vec()))
+    }
+
+    /// Everything that has an owner.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Path, &Owner)> {
+        self.0.iter()
+    }
+}
+
+/// A line, and the file whose team says it.
+type Line = (FileId, Span);
+
+fn labels(spans: &[Span]) -> Vec<Line> {
+    spans.iter().map(|span| (span.file, *span)).collect()
+}
+
+fn team_of(files: &Files, by: FileId) -> Option<&str> {
+    files.get(by).and_then(SourceFile::team)
+}
+
+/// The owner that lines of one or more teams make.
+fn claim(files: &Files, lines: Vec<Line>) -> Owner {
+    let mut by_team: BTreeMap<Name, Span> = BTreeMap::new();
+    let mut system = None;
+    for (by, line) in lines {
+        match team_of(files, by) {
+            Some(team) => _ = by_team.entry(team.to_owned()).or_insert(line),
+            None => system = system.or(Some(line)),
+        }
+    }
+    match by_team.pop_first() {
+        Some((team, line)) => Owner {
+            team: Some(team),
+            line: Some(line),
+            rivals: by_team,
+            unclaimed: false,
+        },
+        None => Owner {
+            team: None,
+            line: system,
+            rivals: BTreeMap::new(),
+            unclaimed: false,
+        },
+    }
+}
+
+/// The lines that give `image`, `build` or `kind`.
+fn made_by(node: &Node) -> Vec<Line> {
+    ["image", "build", "kind"]
+        .iter()
+        .filter_map(|field| node.child(field))
+        .flat_map(|field| &field.origins)
+        .filter(|origin| origin.role == Role::Value)
+        .map(|origin| (origin.by, origin.span))
+        .collect()
+}
+
+/// Every line of a fragment that gives a value here or below.
+fn lines_below(node: &Node) -> Vec<Line> {
+    let here = node
+        .origins
+        .iter()
+        .filter(|origin| origin.role == Role::Value);
+    let here = here.map(|origin| (origin.by, origin.span));
+    here.chain(node.fields().flat_map(|(_, child)| lines_below(child)))
+        .collect()
+}
+
+fn governs(tree: &ConfigTree, teams: &BTreeMap<Name, Team>, by: FileId, path: &Path) -> bool {
+    team_of(&tree.files, by)
+        .and_then(|team| teams.get(team))
+        .is_some_and(|team| team.governs.iter().any(|pattern| covers(pattern, &path.0)))
+}
+
+/// The names of all components of a target, those that could not be built too.
+pub(crate) fn component_names(tree: &ConfigTree, target: &str) -> BTreeSet<String> {
+    let declared = tree.declarations.get(target).into_iter().flatten();
+    let declared = declared.filter_map(|declaration| declaration.path.0.get(1).cloned());
+    let present = COMPONENTS
+        .iter()
+        .filter_map(|kind| tree.get(target, &Path::of([kind])))
+        .flat_map(|all| all.fields().map(|(name, _)| name.to_owned()));
+    declared.chain(present).collect()
+}

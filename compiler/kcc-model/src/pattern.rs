@@ -1,0 +1,76 @@
+//! Patterns of paths, as `owns`, `governs` and `parity: accept` write them.
+
+/// Whether a pattern covers a path: a dotted path covers itself and all below
+/// it, `*` stands for any one name, and a name with a dot in it is quoted.
+pub fn covers(pattern: &str, path: &[String]) -> bool {
+    let names = names(pattern);
+    !names.is_empty()
+        && names.len() <= path.len()
+        && names
+            .iter()
+            .zip(path)
+            .all(|(name, actual)| name == "*" || name == actual)
+}
+
+/// The names in a dotted path.
+fn names(pattern: &str) -> Vec<String> {
+    let mut names = vec![String::new()];
+    let mut quoted = false;
+    for c in pattern.chars() {
+        match (c, names.last_mut()) {
+            ('"', _) => quoted = !quoted,
+            ('.', _) if !quoted => names.push(String::new()),
+            (c, Some(name)) => name.push(c),
+            (_, None) => {}
+        }
+    }
+    if names.iter().any(String::is_empty) {
+        Vec::new()
+    } else {
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_pattern_covers_itself_and_all_below() {
+        let web = path(&["services", "web", "replicas"]);
+        for pattern in [
+            "services",
+            "services.web",
+            "services.*.replicas",
+            "services.web.replicas",
+        ] {
+            assert!(covers(pattern, &web), "{pattern}");
+        }
+        for pattern in [
+            "",
+            "services.",
+            "service",
+            "services.we",
+            "services.web.replicas.x",
+            "*.cart",
+        ] {
+            assert!(!covers(pattern, &web), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn names_with_dots_are_quoted() {
+        assert!(covers(
+            "services.web.labels.\"a.b\"",
+            &path(&["services", "web", "labels", "a.b"])
+        ));
+        assert!(covers(
+            "secrets.\"stripe-key\"",
+            &path(&["secrets", "stripe-key"])
+        ));
+    }
+}

@@ -1,0 +1,166 @@
+//! Who may say what: a team writes its own components; `owns` reserves paths,
+//! `governs` lets a team speak about others'.
+//!
+//! Judged is every line of a fragment that decides a leaf of the model, and
+//! every struct that adds a key by being there. A struct that only leads to
+//! other lines says nothing itself.
+
+use std::collections::BTreeMap;
+
+use kcc_cue::{Node, Origin, Path, Role, Value};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Span};
+
+use super::View;
+use crate::owners::{COMPONENTS, DECLARED, Owner};
+use crate::pattern::covers;
+use crate::{Name, Team};
+
+pub(super) fn authority(view: &View<'_>, found: &mut Diagnostics) {
+    let mut judge = Judge {
+        view,
+        said: BTreeMap::new(),
+    };
+    for kind in COMPONENTS.iter().chain(&DECLARED) {
+        let Some(all) = view.tree.get(&view.target.target, &Path::of([kind])) else {
+            continue;
+        };
+        let Value::Struct(fields) = &all.value else {
+            continue;
+        };
+        for (name, node) in fields {
+            let path = Path::of([kind, name]);
+            // Where it is not clear whose it is, that is the mistake.
+            if let Some(owner) = view.owners.get(&path)
+                && !owner.unclaimed
+                && owner.rivals.is_empty()
+            {
+                judge.walk(&path, node, owner);
+            }
+        }
+    }
+    found.extend(judge.said.into_values());
+}
+
+struct Judge<'a> {
+    view: &'a View<'a>,
+    /// What was said, by line: the pattern of one line may touch many paths, and
+    /// is reported for the first.
+    said: BTreeMap<(Span, Code), Diagnostic>,
+}
+
+impl Judge<'_> {
+    fn walk(&mut self, path: &Path, node: &Node, owner: &Owner) {
+        if let Value::Struct(fields) = &node.value {
+            for origin in &node.origins {
+                if !leads_below(origin, fields.values()) {
+                    self.judge(path, origin, owner);
+                }
+            }
+            for (name, field) in fields {
+                self.walk(&path.join(name), field, owner);
+            }
+        } else {
+            for origin in &node.origins {
+                self.judge(path, origin, owner);
+            }
+        }
+    }
+
+    fn judge(&mut self, path: &Path, origin: &Origin, owner: &Owner) {
+        let file = self.view.tree.files.get(origin.by);
+        let Some(speaker) = file.and_then(kcc_diag::SourceFile::team) else {
+            return;
+        };
+        let teams = &self.view.model.teams;
+        let speaks_for = |patterns: fn(&Team) -> &Vec<String>, team: &Name| {
+            teams.get(team).is_some_and(|team| {
+                patterns(team)
+                    .iter()
+                    .any(|pattern| covers(pattern, &path.0))
+            })
+        };
+        let own = owner.team.as_deref() == Some(speaker);
+        let governs = speaks_for(|team| &team.governs, &speaker.to_owned());
+        let reserved: Vec<&Name> = teams
+            .keys()
+            .filter(|team| speaks_for(|team| &team.owns, team))
+            .collect();
+        let reserves = reserved.iter().any(|team| *team == speaker);
+        let foreign_reserve = reserved.iter().find(|team| **team != speaker).copied();
+        let code = match origin.role {
+            Role::Schema => return,
+            Role::Value | Role::CueDefault => match foreign_reserve {
+                _ if reserves => return,
+                Some(_) => Code::OwnForeignValue,
+                None if own || governs => return,
+                None => Code::OwnForeignValue,
+            },
+            Role::Soft if own || governs || reserves => return,
+            Role::Soft => Code::OwnForeignValue,
+            Role::Constraint if own || governs || reserves => return,
+            Role::Constraint => Code::OwnForeignConstraint,
+        };
+        let diagnostic = self.diagnostic(code, path, origin, speaker, owner, foreign_reserve);
+        self.said.entry((origin.span, code)).or_insert(diagnostic);
+    }
+
+    fn diagnostic(
+        &self,
+        code: Code,
+        path: &Path,
+        origin: &Origin,
+        speaker: &str,
+        owner: &Owner,
+        reserver: Option<&Name>,
+    ) -> Diagnostic {
+        let system = self.view.lines.system_name();
+        let whose = reserver
+            .or(owner.team.as_ref())
+            .map_or(system, String::as_str);
+        let does = match (code, origin.role) {
+            (Code::OwnForeignConstraint, _) => "constrains",
+            (_, Role::Soft) => "gives a default to",
+            _ => "gives a value to",
+        };
+        let belongs = match reserver {
+            Some(_) => format!("which `{whose}` reserves"),
+            None => format!("which belongs to `{whose}`"),
+        };
+        let message = format!("`{speaker}` {does} `{path}`, {belongs}");
+        let short = does.trim_end_matches(" to");
+        let mut error = Diagnostic::error(code, message)
+            .at(path.to_string())
+            .target(&self.view.target.target)
+            .primary(origin.span, format!("`{speaker}` {short}"));
+        if let Some(line) = owner.line {
+            let team = owner.team.as_deref().unwrap_or(system);
+            error = error.secondary(line, format!("`{team}` owns it"));
+        }
+        let first = path.0.first().map_or("", String::as_str);
+        error.help(match reserver {
+            Some(_) => format!("ask `{whose}` to write it: `owns` in `kcc.cue` reserves the path"),
+            None => format!(
+                "let `{whose}` write it, or let `{speaker}` govern it: `system: teams: {speaker}: governs: [{first:?}]`"
+            ),
+        })
+    }
+}
+
+/// Whether a struct's line holds a line of something below it.
+fn leads_below<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> bool {
+    let inside = |other: &Origin| {
+        other.span.file == origin.span.file
+            && origin.span.start <= other.span.start
+            && other.span.end <= origin.span.end
+    };
+    fn any(node: &Node, inside: &impl Fn(&Origin) -> bool) -> bool {
+        node.origins.iter().any(inside)
+            || match &node.value {
+                Value::Struct(fields) => fields.values().any(|node| any(node, inside)),
+                Value::List(items) => items.iter().any(|node| any(node, inside)),
+                _ => false,
+            }
+    }
+    let mut fields = fields;
+    fields.any(|node| any(node, &inside))
+}

@@ -1,0 +1,77 @@
+//! The check stage: rules over the whole model, one in each file.
+//!
+//! A rule looks at one target and adds what it finds; it knows nothing of
+//! other rules, and no rule depends on their order. A finding that holds in
+//! several targets is said alike in each, so that sorting joins it.
+
+mod authority;
+mod duplicate_name;
+mod duplicate_port;
+mod duplicate_route;
+mod need_cycle;
+mod need_port;
+mod need_state;
+mod ownership;
+mod secret_literal;
+mod unknown_config;
+mod unknown_need;
+mod unknown_secret;
+mod unknown_variable;
+mod unused_backing;
+mod volume_shared;
+
+use kcc_cue::ConfigTree;
+use kcc_diag::Diagnostics;
+
+use crate::lines::Lines;
+use crate::owners::Owners;
+use crate::{SystemModel, TargetModel};
+
+/// What a rule looks at.
+pub(crate) struct View<'a> {
+    pub(crate) model: &'a SystemModel,
+    pub(crate) target: &'a TargetModel,
+    pub(crate) tree: &'a ConfigTree,
+    pub(crate) lines: Lines<'a>,
+    pub(crate) owners: &'a Owners,
+}
+
+type Rule = fn(&View<'_>, &mut Diagnostics);
+
+const RULES: [Rule; 15] = [
+    authority::authority,
+    duplicate_name::duplicate_name,
+    duplicate_port::duplicate_port,
+    duplicate_route::duplicate_route,
+    need_cycle::need_cycle,
+    need_port::need_port,
+    need_state::need_state,
+    ownership::ownership,
+    secret_literal::secret_literal,
+    unknown_config::unknown_config,
+    unknown_need::unknown_need,
+    unknown_secret::unknown_secret,
+    unknown_variable::unknown_variable,
+    unused_backing::unused_backing,
+    volume_shared::volume_shared,
+];
+
+/// Holds every rule against every target.
+pub(crate) fn hold_all(tree: &ConfigTree, model: &SystemModel) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    for target in model.targets.values() {
+        let owners = Owners::of(tree, &model.teams, &target.target);
+        let lines = Lines::of(tree, &target.target);
+        let view = View {
+            model,
+            target,
+            tree,
+            lines,
+            owners: &owners,
+        };
+        for rule in RULES {
+            rule(&view, &mut found);
+        }
+    }
+    found
+}

@@ -1,0 +1,52 @@
+//! Components that need each other in a circle: none of them could start.
+
+use kcc_diag::{Code, Diagnostic, Diagnostics};
+
+use super::View;
+use crate::NeedGraph;
+
+pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
+    for cycle in NeedGraph::of(view.target).cycles() {
+        let edges = || cycle.iter().zip(cycle.iter().cycle().skip(1));
+        let message = match &cycle[..] {
+            [only] => format!("`{only}` needs itself"),
+            [first, ..] => {
+                let names: Vec<_> = cycle
+                    .iter()
+                    .chain([first])
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                format!(
+                    "components need each other in a circle: {}",
+                    names.join(" → ")
+                )
+            }
+            [] => continue,
+        };
+        let mut error =
+            Diagnostic::error(Code::CheckNeedCycle, message).target(&view.target.target);
+        for (at, (from, to)) in edges().enumerate() {
+            let Some(component) = view.target.components.get(from) else {
+                continue;
+            };
+            let path = component.path.join("needs").join(to);
+            let text = format!("`{from}` of `{}` needs `{to}`", component.team);
+            if at == 0 {
+                error = error.at(path.to_string());
+            }
+            if let Some(span) = view.lines.span(&path) {
+                error = if at == 0 {
+                    error.primary(span, text)
+                } else {
+                    error.secondary(span, text)
+                };
+            }
+        }
+        let help = if cycle.len() == 1 {
+            "remove the need".to_owned()
+        } else {
+            "let one of them start without the other: write `optional: true` in its need".to_owned()
+        };
+        found.push(error.help(help));
+    }
+}

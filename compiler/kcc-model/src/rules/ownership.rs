@@ -1,0 +1,71 @@
+//! Every component, secret and config belongs to one team: not to two, and not
+//! to nobody.
+
+use kcc_diag::{Code, Diagnostic, Diagnostics};
+
+use super::View;
+use crate::owners::{DECLARED, Owner};
+use crate::suggest::nearest;
+
+pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
+    for (path, owner) in view.owners.iter() {
+        if owner.unclaimed {
+            if !view.lines.partial() {
+                found.push(nobody(view, path, owner));
+            }
+        } else if let (Some(team), false) = (&owner.team, owner.rivals.is_empty()) {
+            let teams: Vec<_> = [team].into_iter().chain(owner.rivals.keys()).collect();
+            let named: Vec<_> = teams.iter().map(|team| format!("`{team}`")).collect();
+            let what = if path
+                .0
+                .first()
+                .is_some_and(|kind| DECLARED.contains(&kind.as_str()))
+            {
+                "declared"
+            } else {
+                "claimed"
+            };
+            let message = format!("`{path}` is {what} by {}", named.join(" and by "));
+            let mut error = Diagnostic::error(Code::OwnTwoOwners, message)
+                .at(path.to_string())
+                .target(&view.target.target);
+            if let Some(line) = owner.line {
+                error = error.primary(line, format!("`{team}` says what it is"));
+            }
+            for (rival, line) in &owner.rivals {
+                error = error.primary(*line, format!("`{rival}` does, too"));
+            }
+            found.push(error.help(
+                "keep `image`, `build` or `kind` in one team's fragment; the other team renames its own",
+            ));
+        }
+    }
+}
+
+fn nobody(view: &View<'_>, path: &kcc_cue::Path, owner: &Owner) -> Diagnostic {
+    let kind = path.0.first().map_or("", String::as_str);
+    let name = path.0.get(1).map_or("", String::as_str);
+    let fields = if kind == "backing" {
+        "`kind`"
+    } else {
+        "`image` or `build`"
+    };
+    let message = format!("nobody says what `{path}` is: no team gives it {fields}");
+    let mut error = Diagnostic::error(Code::OwnNoOwner, message)
+        .at(path.to_string())
+        .target(&view.target.target);
+    if let Some(line) = owner.line {
+        let team = owner.team.as_deref().unwrap_or(view.lines.system_name());
+        error = error.primary(line, format!("`{team}` writes to it"));
+    }
+    for (team, line) in &owner.rivals {
+        error = error.secondary(*line, format!("`{team}` writes to it, too"));
+    }
+    let owned = view.owners.iter().filter(|(_, owner)| !owner.unclaimed);
+    let names = owned.filter(|(other, _)| other.0.first().map(String::as_str) == Some(kind));
+    let names = names.filter_map(|(other, _)| other.0.get(1).map(String::as_str));
+    error.help(match nearest(name, names) {
+        Some(better) => format!("did you mean `{better}`?"),
+        None => format!("give it {fields} in the fragment of the team that owns it"),
+    })
+}

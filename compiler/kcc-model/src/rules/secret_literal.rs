@@ -1,0 +1,67 @@
+//! Secrets written as text: a secret is a reference, never a value. The value
+//! itself is in no message.
+
+use kcc_cue::{Node, Path, Value};
+use kcc_diag::{Code, Diagnostics};
+
+use super::View;
+use crate::build::{is_label, secret_references};
+use crate::owners::COMPONENTS;
+
+pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
+    let target = &view.target.target;
+    let literal = |node: &Node| {
+        matches!(
+            node.value,
+            Value::String(_) | Value::Number(_) | Value::Bool(_)
+        )
+    };
+    let mut say = |path: &Path, example: &str| {
+        let message = format!("`{path}` holds a secret as text");
+        let error = view.lines.error(
+            Code::CheckSecretLiteral,
+            path,
+            message,
+            "a reference is expected",
+        );
+        found.push(error.help(format!(
+            "write `{example}`, say under `secrets` where its value comes from, and change the value: it was written down"
+        )));
+    };
+    if let Some(secrets) = view.tree.get(target, &Path::of(["secrets"])) {
+        for (name, _) in secrets.fields().filter(|(_, node)| literal(node)) {
+            say(
+                &Path::of(["secrets", name]),
+                &format!("secrets: {name:?}: {{}}"),
+            );
+        }
+    }
+    for kind in COMPONENTS {
+        let Some(all) = view.tree.get(target, &Path::of([kind])) else {
+            continue;
+        };
+        for (name, node) in all.fields() {
+            let path = Path::of([kind, name]);
+            if kind == "backing" && node.child("password").is_some_and(literal) {
+                say(
+                    &path.join("password"),
+                    &format!("password: secret: \"{name}-db\""),
+                );
+            }
+            for (route, node) in node.child("routes").into_iter().flat_map(Node::fields) {
+                if node.child("tls").is_some_and(literal) {
+                    let path = path.join("routes").join(route).join("tls");
+                    say(&path, "tls: secret: \"…\"");
+                }
+            }
+        }
+    }
+    // What can be no name is probably the value itself.
+    for component in view.target.components.values() {
+        for (name, path) in secret_references(component) {
+            if !is_label(&name) {
+                say(&path, "secret: \"name-of-the-secret\"");
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! References to configs, and keys of configs, that nobody declares.
+
+use kcc_cue::Path;
+use kcc_diag::{Code, Diagnostics};
+
+use super::View;
+use crate::suggest::nearest;
+use crate::{EnvValue, VolumeSource};
+
+pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
+    if view.lines.partial() {
+        return;
+    }
+    let declared = view.lines.names_at(&Path::of(["configs"]));
+    for component in view.target.components.values() {
+        let env = component
+            .container
+            .env
+            .iter()
+            .filter_map(|(variable, value)| match value {
+                EnvValue::Config { name, key } => {
+                    Some((name, Some(key), component.path.join("env").join(variable)))
+                }
+                _ => None,
+            });
+        let volumes = component
+            .volumes
+            .iter()
+            .filter_map(|(volume, value)| match &value.source {
+                VolumeSource::Config(name) => Some((
+                    name,
+                    None,
+                    component.path.join("volumes").join(volume).join("config"),
+                )),
+                _ => None,
+            });
+        for (name, key, path) in env.chain(volumes) {
+            let (message, label, better, fallback) = match (view.target.configs.get(name), key) {
+                (Some(config), Some(key)) if !config.data.contains_key(key) => (
+                    format!("config `{name}` of `{}` has no key `{key}`", config.team),
+                    "no such key",
+                    nearest(key, config.data.keys().map(String::as_str)),
+                    format!("add it: `configs: {name:?}: data: {key:?}: \"…\"`"),
+                ),
+                (None, _) if !declared.contains(name) => (
+                    format!(
+                        "`{}` refers to config `{name}`, which nobody declares",
+                        component.path
+                    ),
+                    "no such config",
+                    nearest(name, declared.iter().map(String::as_str)),
+                    format!("declare it: `configs: {name:?}: data: {{…}}`"),
+                ),
+                _ => continue,
+            };
+            let error = view
+                .lines
+                .error(Code::CheckUnknownConfig, &path, message, label);
+            found.push(error.help(match better {
+                Some(better) => format!("did you mean `{better}`?"),
+                None => fallback,
+            }));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Needs on components that do not exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_diag::{Code, Diagnostics};
+
+use super::View;
+use crate::owners::component_names;
+use crate::suggest::nearest;
+use crate::{Name, SystemModel};
+
+pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
+    if view.lines.partial() {
+        return;
+    }
+    // What could not be built exists all the same.
+    let here = component_names(view.tree, &view.target.target);
+    let anywhere: BTreeSet<String> = view
+        .tree
+        .targets
+        .keys()
+        .flat_map(|target| component_names(view.tree, target))
+        .collect();
+    for component in view.target.components.values() {
+        for (name, need) in &component.needs {
+            if here.contains(name) || (need.optional && anywhere.contains(name)) {
+                continue;
+            }
+            let elsewhere = anywhere.contains(name);
+            let path = component.path.join("needs").join(name);
+            let message = if elsewhere {
+                format!(
+                    "`{}` needs `{name}`, which does not run in this target",
+                    component.path
+                )
+            } else {
+                format!("`{}` needs `{name}`, which does not exist", component.path)
+            };
+            let help = if elsewhere {
+                let targets = targets_with(view, name);
+                format!(
+                    "`{name}` runs only in {targets}: write the need there, or make it `optional: true`"
+                )
+            } else {
+                let known = anywhere.iter().map(String::as_str);
+                match nearest(name, known.filter(|known| *known != component.name)) {
+                    Some(better) => match team_of(view.model, better) {
+                        Some(team) => format!("did you mean `{better}` of `{team}`?"),
+                        None => format!("did you mean `{better}`?"),
+                    },
+                    None => teams_have(view.model, &component.name),
+                }
+            };
+            let error =
+                view.lines
+                    .error(Code::CheckUnknownNeed, &path, message, "no such component");
+            found.push(error.help(help));
+        }
+    }
+}
+
+fn targets_with(view: &View<'_>, name: &str) -> String {
+    let targets = view.tree.targets.keys();
+    let with = targets.filter(|target| component_names(view.tree, target).contains(name));
+    with.map(|target| format!("`{target}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn team_of<'a>(model: &'a SystemModel, name: &str) -> Option<&'a str> {
+    model
+        .targets
+        .values()
+        .find_map(|target| target.components.get(name))
+        .map(|component| component.team.as_str())
+}
+
+/// Which team has what, for whoever looks for a name.
+fn teams_have(model: &SystemModel, but: &str) -> String {
+    let mut teams: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
+    for component in model
+        .targets
+        .values()
+        .flat_map(|target| target.components.values())
+    {
+        if component.name != but {
+            teams
+                .entry(&component.team)
+                .or_default()
+                .insert(&component.name);
+        }
+    }
+    let teams: Vec<_> = teams
+        .into_iter()
+        .map(|(team, names)| {
+            let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+            format!("`{team}` has {}", names.join(", "))
+        })
+        .collect();
+    if teams.is_empty() {
+        "declare it under `services`, `jobs` or `backing`".to_owned()
+    } else {
+        format!("declare it, or write one that exists: {}", teams.join("; "))
+    }
+}

@@ -1,0 +1,99 @@
+//! `$(NAME)` in a command or its arguments that is no variable of the
+//! component: engines would leave the text as it stands.
+
+use std::collections::BTreeSet;
+
+use kcc_diag::{Code, Diagnostics};
+
+use super::View;
+use crate::Component;
+use crate::build::{Piece, prefix, references};
+use crate::suggest::nearest;
+
+pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
+    for component in view.target.components.values() {
+        let container = &component.container;
+        let command = container
+            .command
+            .iter()
+            .flatten()
+            .enumerate()
+            .map(|text| ("command", text));
+        let args = container
+            .args
+            .iter()
+            .flatten()
+            .enumerate()
+            .map(|text| ("args", text));
+        for (field, (at, text)) in command.chain(args) {
+            let names: BTreeSet<_> = references(text)
+                .into_iter()
+                .filter_map(|piece| match piece {
+                    Piece::Reference(name) => Some(name),
+                    Piece::Text(_) => None,
+                })
+                .filter(|name| is_variable(name) && !known(view, component, name))
+                .collect();
+            for name in names {
+                let path = component.path.join(field).join(at.to_string());
+                let message = format!(
+                    "`{path}`: `$({name})` is no variable of `{}`",
+                    component.name
+                );
+                let error = view.lines.error(
+                    Code::CheckUnknownVariable,
+                    &path,
+                    message,
+                    "no such variable",
+                );
+                let variables = container.env.keys().map(String::as_str);
+                found.push(error.help(match nearest(name, variables) {
+                    Some(better) => format!("did you mean `$({better})`?"),
+                    None => help(view, name),
+                }));
+            }
+        }
+    }
+}
+
+/// Whether a text is written like a variable; `$(date)` in a shell command is
+/// left alone.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Whether it is a variable, or may be one that something reported elsewhere
+/// keeps from being known.
+fn known(view: &View<'_>, component: &Component, name: &str) -> bool {
+    let missing = |other: &String| !view.target.components.contains_key(other);
+    let of = |other: &String| {
+        name.strip_prefix(&prefix(other))
+            .is_some_and(|rest| rest.starts_with('_'))
+    };
+    view.lines.partial()
+        || component.container.env.contains_key(name)
+        || view.lines.written(&component.path.join("env").join(name))
+        || component
+            .needs
+            .keys()
+            .any(|other| missing(other) && of(other))
+}
+
+fn help(view: &View<'_>, name: &str) -> String {
+    let suffix = ["_HOST", "_PORT", "_URL"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix));
+    let other = view
+        .target
+        .components
+        .keys()
+        .find(|other| Some(prefix(other).as_str()) == suffix);
+    match other {
+        Some(other) => format!("add the need that gives it: `needs: {other:?}: {{}}`"),
+        None => format!("set it under `env`, or write `$$({name})` for the text itself"),
+    }
+}

@@ -1,0 +1,47 @@
+//! Backings that no component needs.
+
+use std::collections::BTreeSet;
+
+use kcc_cue::{Node, Path};
+use kcc_diag::{Code, Diagnostics};
+
+use super::View;
+use crate::Kind;
+use crate::owners::COMPONENTS;
+
+pub(super) fn unused_backing(view: &View<'_>, found: &mut Diagnostics) {
+    if view.lines.partial() {
+        return;
+    }
+    let used = used(view);
+    for component in view.target.components.values() {
+        if !matches!(component.kind, Kind::Backing { .. }) || used.contains(&component.name) {
+            continue;
+        }
+        let message = format!("nothing needs `{}`", component.path);
+        let warning =
+            view.lines
+                .warning(Code::CheckUnusedBacking, &component.path, message, "unused");
+        let help = format!(
+            "add `needs: {:?}: {{}}` to what uses it, or remove it",
+            component.name
+        );
+        found.push(warning.help(help));
+    }
+}
+
+/// The names that anything refers to, in components that could not be built too.
+fn used(view: &View<'_>) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let all = COMPONENTS
+        .iter()
+        .filter_map(|kind| view.tree.get(&view.target.target, &Path::of([kind])))
+        .flat_map(Node::fields);
+    for (_, node) in all {
+        let needs = node.child("needs").into_iter().flat_map(Node::fields);
+        used.extend(needs.map(|(name, _)| name.to_owned()));
+        let env = node.child("env").into_iter().flat_map(Node::fields);
+        used.extend(env.filter_map(|(_, value)| Some(value.child("from")?.as_str()?.to_owned())));
+    }
+    used
+}
