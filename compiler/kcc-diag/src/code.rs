@@ -137,6 +137,7 @@ codes! {
     ApplyImagePull = Apply "kcc::apply::image-pull" "apply/image-pull.md";
     ApplyLockHeld = Apply "kcc::apply::lock-held" "apply/lock-held.md";
     ApplyConflict = Apply "kcc::apply::conflict" "apply/conflict.md";
+    ApplySecret = Apply "kcc::apply::secret" "apply/secret.md";
     ApplyRefused = Apply "kcc::apply::refused" "apply/refused.md";
     StateStore = State "kcc::state::store" "state/store.md";
 }

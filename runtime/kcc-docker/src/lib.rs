@@ -1,1 +1,41 @@
-//! The Docker engine.
+//! The Docker engine: observe, reconcile, apply, status and down.
+//!
+//! Four functions, each of which takes a desired state that was lowered to
+//! Docker and the [`Options`] of the command, and speaks in the engine-neutral
+//! words of `kcc-plan`:
+//!
+//! - [`plan()`] reads and decides, and changes nothing;
+//! - [`apply`] takes the target's lock, stores its intent, performs the plan and
+//!   stores the inventory; it returns a report also where something failed;
+//! - [`status`] says what runs, and why what does not;
+//! - [`down`] removes what kcc made; data only with `Options::volumes`.
+//!
+//! What is ours is decided by labels and inventory together. A container is
+//! replaced when the hash of its configuration or the image that kcc built for
+//! it differs. Its successor is made under `<name>.new` and takes over once it
+//! is ready; where both would hold the same host port or write to the same
+//! volume, the old one is stopped first and started again if the new one cannot
+//! start. Images that kcc built stay as a cache, as do those that it fetched.
+//!
+//! Only `client` knows bollard; only `reconcile` decides.
+
+mod client;
+mod config;
+mod context;
+mod credentials;
+mod dockerignore;
+mod endpoint;
+mod engine;
+mod files;
+mod observe;
+mod observed;
+mod ports;
+mod probe;
+mod ready;
+mod reconcile;
+mod secrets;
+mod session;
+mod status;
+mod work;
+
+pub use session::{apply, down, plan, status};

@@ -29,6 +29,12 @@ pub trait Engine: Sync {
         until: Until,
     ) -> impl Future<Output = Result<Readiness, Error>> + Send;
 
+    /// What else explains that a component did not become ready, such as the
+    /// last lines of its log; never a secret. Asked once, when a wait has failed.
+    fn details(&self, _component: &str) -> impl Future<Output = Option<String>> + Send {
+        std::future::ready(None)
+    }
+
     /// The number of calls so far that may have changed something.
     fn mutating_calls(&self) -> u64;
 }

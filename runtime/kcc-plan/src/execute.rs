@@ -377,6 +377,7 @@ async fn until_ready<E: Engine>(
                 return End::Done;
             }
             Ok(Readiness::Failed { why }) => {
+                let why = with_details(engine, component, why).await;
                 reporter.event(&Event::NotReady {
                     component,
                     until,
@@ -395,11 +396,12 @@ async fn until_ready<E: Engine>(
         };
         let late = deadline_ms.is_some_and(|limit| begin.elapsed() >= Duration::from_millis(limit));
         if late || errors >= PATIENCE {
-            let why = if errors >= PATIENCE {
-                why
-            } else {
+            let why = if late {
                 overdue(&why, deadline_ms)
+            } else {
+                why
             };
+            let why = with_details(engine, component, why).await;
             reporter.event(&Event::NotReady {
                 component,
                 until,
@@ -420,6 +422,14 @@ async fn until_ready<E: Engine>(
             () = cancel.cancelled() => return End::Skipped(STOPPED.to_owned()),
         }
         pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// A reason, and under it what the engine can add.
+async fn with_details<E: Engine>(engine: &E, component: &str, why: String) -> String {
+    match engine.details(component).await {
+        Some(details) => format!("{why}\n{details}"),
+        None => why,
     }
 }
 

@@ -61,4 +61,4 @@ pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
 };
 pub use reporter::{Event, Reporter, Silent};
-pub use state::{Intent, Inventory, InventoryObject, Lock, StateFolder};
+pub use state::{Intent, Inventory, InventoryObject, Lock, StateFolder, now};

@@ -8,4 +8,4 @@ mod lock;
 
 pub use folder::StateFolder;
 pub use journal::{Intent, Inventory, InventoryObject};
-pub use lock::Lock;
+pub use lock::{Lock, now};

@@ -1,0 +1,208 @@
+//! Making a container: kcc's own struct in the words of the engine.
+
+use std::collections::HashMap;
+
+use bollard::{
+    models::{
+        ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, Mount as EngineMount,
+        MountType, NetworkConnectRequest, NetworkingConfig, PortBinding, RestartPolicy,
+        RestartPolicyNameEnum,
+    },
+    query_parameters::CreateContainerOptions,
+};
+use kcc_lower::docker::{Container, HealthCheck, Mount, Restart};
+use kcc_model::Check;
+use kcc_plan::Error;
+
+use super::{Client, refused};
+use crate::work::NewContainer;
+
+/// The part of a scheduling period that a limit in thousandths of a core gives.
+/// A quota, unlike the engine's own number of cores, may exceed the machine.
+const PERIOD: i64 = 100_000;
+
+impl Client {
+    /// Makes a container, without starting it, and returns its identity.
+    /// `env` holds resolved secrets: it must not reach any message.
+    pub(crate) async fn create(
+        &self,
+        name: &str,
+        new: &NewContainer,
+        env: Vec<String>,
+    ) -> Result<String, Error> {
+        let options = CreateContainerOptions {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let mut networks = new.container.networks.iter();
+        let first = networks.next();
+        let body = body(new, first, env);
+        let made = self.mutate().create_container(Some(options), body).await;
+        let id = made
+            .map_err(|error| refused("create container", name, error))?
+            .id;
+        // Engines before 25 take one network when they make a container.
+        for (network, aliases) in networks {
+            let request = NetworkConnectRequest {
+                container: id.clone(),
+                endpoint_config: Some(endpoint(aliases)),
+            };
+            let connected = self.connect_network(network, request).await;
+            connected.map_err(|error| refused("connect a container to network", network, error))?;
+        }
+        Ok(id)
+    }
+}
+
+fn body(
+    new: &NewContainer,
+    network: Option<(&String, &Vec<String>)>,
+    env: Vec<String>,
+) -> ContainerCreateBody {
+    let container = &new.container;
+    ContainerCreateBody {
+        image: Some(container.image.clone()),
+        entrypoint: container.command.clone(),
+        cmd: container.args.clone(),
+        working_dir: container.working_dir.clone(),
+        user: container.user.clone(),
+        env: Some(env),
+        labels: Some(new.labels.clone().into_iter().collect()),
+        healthcheck: container.health.as_ref().map(health),
+        stop_timeout: i64::try_from(container.stop_timeout).ok(),
+        exposed_ports: Some(
+            new.ports
+                .iter()
+                .map(|p| port_key(p.container, p.protocol))
+                .collect(),
+        ),
+        host_config: Some(host_config(new, network.map(|(name, _)| name.clone()))),
+        networking_config: network.map(|(name, aliases)| NetworkingConfig {
+            endpoints_config: Some(HashMap::from([(name.clone(), endpoint(aliases))])),
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn host_config(new: &NewContainer, network: Option<String>) -> HostConfig {
+    let container = &new.container;
+    let memory = container.memory.and_then(|bytes| i64::try_from(bytes).ok());
+    let millis = container
+        .cpu_millis
+        .and_then(|millis| i64::try_from(millis).ok());
+    HostConfig {
+        network_mode: network,
+        memory,
+        // Without swap, as on Kubernetes: the limit is the limit.
+        memory_swap: memory,
+        cpu_period: millis.map(|_| PERIOD),
+        cpu_quota: millis.map(|millis| (millis * PERIOD / 1000).max(1000)),
+        cpu_shares: container
+            .cpu_shares
+            .and_then(|shares| i64::try_from(shares).ok()),
+        restart_policy: Some(restart(container.restart)),
+        readonly_rootfs: Some(container.read_only),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        cap_add: Some(container.add_capabilities.clone()),
+        security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+        mounts: Some(mounts(container)),
+        tmpfs: Some(tmpfs(container)),
+        port_bindings: Some(bindings(new)),
+        ..HostConfig::default()
+    }
+}
+
+fn bindings(new: &NewContainer) -> bollard::models::PortMap {
+    let mut out = bollard::models::PortMap::new();
+    for port in &new.ports {
+        let binding = PortBinding {
+            host_ip: None,
+            host_port: Some(port.host.to_string()),
+        };
+        let key = port_key(port.container, port.protocol);
+        out.entry(key)
+            .or_default()
+            .get_or_insert_default()
+            .push(binding);
+    }
+    out
+}
+
+fn mounts(container: &Container) -> Vec<EngineMount> {
+    let named = container
+        .mounts
+        .iter()
+        .filter_map(|(path, mount)| match mount {
+            Mount::Volume(volume) => Some(EngineMount {
+                typ: Some(MountType::VOLUME),
+                source: Some(volume.clone()),
+                target: Some(path.clone()),
+                ..EngineMount::default()
+            }),
+            Mount::Tmpfs {} | Mount::Secret(_) => None,
+        });
+    // Where the root cannot be written, files are written to a volume without a
+    // name, which goes with the container.
+    let folders = crate::files::folders(container)
+        .into_iter()
+        .map(|folder| EngineMount {
+            typ: Some(MountType::VOLUME),
+            target: Some(folder),
+            ..EngineMount::default()
+        });
+    named.chain(folders).collect()
+}
+
+fn tmpfs(container: &Container) -> HashMap<String, String> {
+    let memory = container
+        .mounts
+        .iter()
+        .filter(|(_, mount)| matches!(mount, Mount::Tmpfs {}));
+    memory
+        .map(|(path, _)| (path.clone(), String::new()))
+        .collect()
+}
+
+fn health(health: &HealthCheck) -> HealthConfig {
+    let Check::Exec(command) = &health.check else {
+        // kcc makes the check itself; one of the image would say something else.
+        return HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..HealthConfig::default()
+        };
+    };
+    let nanos = |millis: u64| i64::try_from(millis.saturating_mul(1_000_000)).ok();
+    let mut test = vec!["CMD".to_owned()];
+    test.extend(command.iter().cloned());
+    HealthConfig {
+        test: Some(test),
+        interval: nanos(health.interval_ms),
+        timeout: nanos(health.timeout_ms),
+        retries: Some(i64::from(health.retries)),
+        start_period: nanos(health.start_period_ms),
+        start_interval: None,
+    }
+}
+
+fn restart(restart: Restart) -> RestartPolicy {
+    let (name, maximum_retry_count) = match restart {
+        Restart::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
+        Restart::No => (RestartPolicyNameEnum::NO, None),
+        Restart::OnFailure(times) => (RestartPolicyNameEnum::ON_FAILURE, Some(i64::from(times))),
+    };
+    RestartPolicy {
+        name: Some(name),
+        maximum_retry_count,
+    }
+}
+
+fn endpoint(aliases: &[String]) -> EndpointSettings {
+    EndpointSettings {
+        aliases: Some(aliases.to_vec()),
+        ..EndpointSettings::default()
+    }
+}
+
+fn port_key(port: u16, protocol: &str) -> String {
+    format!("{port}/{protocol}")
+}

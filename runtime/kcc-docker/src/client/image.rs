@@ -1,0 +1,155 @@
+//! Images: fetched or built, with progress.
+
+use std::{collections::HashMap, path::Path};
+
+use bollard::{
+    errors::Error as EngineError,
+    query_parameters::{BuildImageOptions, CreateImageOptions},
+};
+use futures_util::StreamExt;
+use kcc_diag::Code;
+use kcc_model::Build;
+use kcc_plan::{Context, Error};
+
+use super::Client;
+use crate::{credentials::Credentials, observed::label};
+
+/// Lines of a build that are shown where it fails.
+const LAST_LINES: usize = 6;
+
+impl Client {
+    /// Fetches an image from its registry.
+    pub(crate) async fn pull(
+        &self,
+        reference: &str,
+        credentials: Option<Credentials>,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        // Without a tag the engine would fetch all of them.
+        let name = reference.rsplit('/').next().unwrap_or(reference);
+        let tagged = name.contains(':') || reference.contains('@');
+        let from_image = if tagged {
+            reference.to_owned()
+        } else {
+            format!("{reference}:latest")
+        };
+        let options = CreateImageOptions {
+            from_image: Some(from_image),
+            ..CreateImageOptions::default()
+        };
+        let login = credentials.map(Credentials::into_engine);
+        let mut stream = Box::pin(self.mutate().create_image(Some(options), None, login));
+        loop {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                () = context.cancel.cancelled() => return Err(stopped(reference)),
+            };
+            match next {
+                None => return Ok(()),
+                Some(Ok(info)) => {
+                    let part = info.progress_detail.and_then(|detail| {
+                        let (current, total) = (detail.current?, detail.total?);
+                        #[allow(clippy::cast_precision_loss, reason = "it moves a bar")]
+                        Some(current as f64 / total.max(1) as f64)
+                    });
+                    let layer = info.id.map(|id| format!(" {id}")).unwrap_or_default();
+                    let status = info.status.unwrap_or_default();
+                    context.progress(&format!("{status}{layer}"), part);
+                }
+                Some(Err(error)) => {
+                    let message = format!("image `{reference}`{} cannot be pulled", whose(context));
+                    return Err(Error::new(Code::ApplyImagePull, message)
+                        .help("see that the name is right and that this machine may read it (`docker login`), or make it under that name")
+                        .cause(reason(error)));
+                }
+            }
+        }
+    }
+
+    /// Builds an image from a folder; the hash of its context becomes a label.
+    pub(crate) async fn build(
+        &self,
+        root: &Path,
+        build: &Build,
+        context_hash: &str,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let labels = HashMap::from([(label::CONTEXT_HASH.to_owned(), context_hash.to_owned())]);
+        let options = BuildImageOptions {
+            dockerfile: build.file.clone(),
+            t: Some(build.tag.clone()),
+            buildargs: Some(build.args.clone().into_iter().collect()),
+            labels: Some(labels),
+            target: build.stage.clone().unwrap_or_default(),
+            rm: true,
+            forcerm: true,
+            ..BuildImageOptions::default()
+        };
+        let body = bollard::body_try_stream(crate::context::stream(root, build));
+        let mut stream = Box::pin(self.mutate().build_image(options, None, Some(body)));
+        let mut lines: Vec<String> = Vec::new();
+        loop {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                () = context.cancel.cancelled() => return Err(stopped(&build.tag)),
+            };
+            match next {
+                None => return Ok(()),
+                Some(Ok(info)) => {
+                    for line in info.stream.iter().flat_map(|text| text.lines()) {
+                        let line = line.trim();
+                        if !line.is_empty() {
+                            context.progress(line, None);
+                            lines.push(line.to_owned());
+                        }
+                    }
+                }
+                Some(Err(error)) => {
+                    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
+                    let message = format!(
+                        "image `{}`{} cannot be built from `{}`",
+                        build.tag,
+                        whose(context),
+                        build.context
+                    );
+                    let detail = if last.is_empty() {
+                        String::new()
+                    } else {
+                        format!("\n  {last}")
+                    };
+                    return Err(Error::new(Code::ApplyImageBuild, message)
+                        .help(format!(
+                            "try it alone: `docker build -f {0}/{1} {0}`",
+                            build.context, build.file
+                        ))
+                        .cause(format!("{}{detail}", reason(error))));
+                }
+            }
+        }
+    }
+}
+
+fn whose(context: &Context<'_>) -> String {
+    let operation = context.operation;
+    match (&operation.component, &operation.team) {
+        (Some(component), Some(team)) => format!(" of `{component}` (team `{team}`)"),
+        (Some(component), None) => format!(" of `{component}`"),
+        _ => String::new(),
+    }
+}
+
+fn reason(error: EngineError) -> String {
+    match error {
+        EngineError::DockerResponseServerError { message, .. }
+        | EngineError::DockerStreamError { error: message } => message.trim().to_owned(),
+        error => error.to_string(),
+    }
+}
+
+fn stopped(name: &str) -> Error {
+    Error::new(
+        Code::ApplyIncomplete,
+        format!("image `{name}` was not finished, the apply was stopped"),
+    )
+    .help("run the command again")
+}

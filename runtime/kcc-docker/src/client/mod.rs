@@ -1,0 +1,240 @@
+//! [`Client`]: every call that kcc makes to an engine. Nothing else in kcc
+//! knows bollard. Calls that may change something are counted.
+
+mod create;
+mod image;
+mod read;
+
+pub(crate) use read::{Inspected, Listed};
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use bollard::{
+    API_DEFAULT_VERSION, Docker,
+    errors::Error as EngineError,
+    models::{NetworkConnectRequest, NetworkCreateRequest, VolumeCreateRequest},
+    query_parameters::{
+        RemoveContainerOptions, RemoveVolumeOptions, RenameContainerOptions, StartContainerOptions,
+        StopContainerOptions, UploadToContainerOptions,
+    },
+};
+use kcc_diag::Code;
+use kcc_plan::Error;
+
+use crate::endpoint::Endpoint;
+
+/// How long the engine may take to begin an answer: stopping a container is the longest.
+const ANSWER_SECONDS: u64 = 600;
+/// How long it may take to say that it is there.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// A connection to an engine.
+#[derive(Debug)]
+pub(crate) struct Client {
+    docker: Docker,
+    mutations: AtomicU64,
+}
+
+impl Client {
+    /// Connects to an engine that answers.
+    pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, Error> {
+        let (url, version) = (endpoint.url.as_str(), API_DEFAULT_VERSION);
+        let docker = match url.split_once("://") {
+            #[cfg(unix)]
+            Some(("unix", path)) => Docker::connect_with_unix(path, ANSWER_SECONDS, version),
+            #[cfg(windows)]
+            Some(("npipe", _)) => Docker::connect_with_named_pipe(url, ANSWER_SECONDS, version),
+            Some(("tcp" | "http", _)) => Docker::connect_with_http(url, ANSWER_SECONDS, version),
+            _ => {
+                let message = format!("cannot connect to `{url}`, named by {}", endpoint.source);
+                return Err(Error::new(Code::PlanDockerUnreachable, message)
+                    .help("kcc speaks to `unix://`, `npipe://`, `tcp://` and `http://` addresses; for `ssh://` forward the socket and name it in `DOCKER_HOST`"));
+            }
+        };
+        let docker = docker.map_err(|error| unreachable(endpoint, error))?;
+        match tokio::time::timeout(HELLO, docker.ping()).await {
+            Ok(Ok(_)) => Ok(Self {
+                docker,
+                mutations: AtomicU64::new(0),
+            }),
+            Ok(Err(error)) => Err(unreachable(endpoint, error)),
+            Err(elapsed) => Err(unreachable(endpoint, elapsed)),
+        }
+    }
+
+    /// The number of calls so far that may have changed something.
+    pub(crate) fn mutations(&self) -> u64 {
+        self.mutations.load(Ordering::Relaxed)
+    }
+
+    /// The connection, for a call that may change something.
+    fn mutate(&self) -> &Docker {
+        self.mutations.fetch_add(1, Ordering::Relaxed);
+        &self.docker
+    }
+
+    pub(crate) async fn create_network(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            labels: Some(labels.clone().into_iter().collect()),
+            ..NetworkCreateRequest::default()
+        };
+        let made = self.mutate().create_network(request).await;
+        made.map(|_| ())
+            .map_err(|error| refused("create network", name, error))
+    }
+
+    pub(crate) async fn remove_network(&self, name: &str, id: &str) -> Result<(), Error> {
+        let removed = self.mutate().remove_network(id).await;
+        or_gone(removed).map_err(|error| refused("remove network", name, error))
+    }
+
+    /// Connects a container to one more network.
+    async fn connect_network(
+        &self,
+        network: &str,
+        request: NetworkConnectRequest,
+    ) -> Result<(), EngineError> {
+        self.mutate().connect_network(network, request).await
+    }
+
+    pub(crate) async fn create_volume(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let request = VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            labels: Some(labels.clone().into_iter().collect()),
+            ..VolumeCreateRequest::default()
+        };
+        let made = self.mutate().create_volume(request).await;
+        made.map(|_| ())
+            .map_err(|error| refused("create volume", name, error))
+    }
+
+    pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), Error> {
+        let removed = self
+            .mutate()
+            .remove_volume(name, None::<RemoveVolumeOptions>)
+            .await;
+        or_gone(removed).map_err(|error| refused("remove volume", name, error))
+    }
+
+    /// Writes a tar archive into a container that need not run.
+    pub(crate) async fn upload(&self, id: &str, name: &str, archive: Vec<u8>) -> Result<(), Error> {
+        let options = UploadToContainerOptions {
+            path: "/".to_owned(),
+            ..Default::default()
+        };
+        let body = bollard::body_full(archive.into());
+        let done = self
+            .mutate()
+            .upload_to_container(id, Some(options), body)
+            .await;
+        done.map_err(|error| refused("write the files of container", name, error))
+    }
+
+    pub(crate) async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
+        let started = self
+            .mutate()
+            .start_container(id, None::<StartContainerOptions>)
+            .await;
+        started.map_err(|error| refused("start container", name, error))
+    }
+
+    pub(crate) async fn unpause(&self, id: &str, name: &str) -> Result<(), Error> {
+        let done = self.mutate().unpause_container(id).await;
+        done.map_err(|error| refused("unpause container", name, error))
+    }
+
+    /// Asks a container to end, and waits as long as it was made to be waited for.
+    pub(crate) async fn stop(&self, id: &str, name: &str) -> Result<(), Error> {
+        let stopped = self
+            .mutate()
+            .stop_container(id, None::<StopContainerOptions>)
+            .await;
+        or_gone(stopped).map_err(|error| refused("stop container", name, error))
+    }
+
+    /// Removes a container and the volumes that have no name.
+    pub(crate) async fn remove(&self, id: &str, name: &str) -> Result<(), Error> {
+        let options = RemoveContainerOptions {
+            v: true,
+            force: true,
+            link: false,
+        };
+        let removed = self.mutate().remove_container(id, Some(options)).await;
+        or_gone(removed).map_err(|error| refused("remove container", name, error))
+    }
+
+    pub(crate) async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
+        let options = RenameContainerOptions {
+            name: name.to_owned(),
+        };
+        let renamed = self.mutate().rename_container(id, options).await;
+        renamed.map_err(|error| refused("rename container", name, error))
+    }
+}
+
+/// What is gone already need not be removed; what stands still need not be stopped.
+fn or_gone(result: Result<(), EngineError>) -> Result<(), EngineError> {
+    match result {
+        Err(EngineError::DockerResponseServerError {
+            status_code: 304 | 404,
+            ..
+        }) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_missing(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::DockerResponseServerError {
+            status_code: 404,
+            ..
+        }
+    )
+}
+
+fn unreachable(
+    endpoint: &Endpoint,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let message = format!(
+        "no docker engine answers at `{}`, named by {}",
+        endpoint.url, endpoint.source
+    );
+    Error::new(Code::PlanDockerUnreachable, message)
+        .help("start the engine (`systemctl start docker`, or Docker Desktop), or name another one in `DOCKER_HOST`")
+        .cause(error)
+}
+
+/// The engine answered, and did not do it; or it stopped answering.
+fn refused(verb: &str, name: &str, error: EngineError) -> Error {
+    match error {
+        EngineError::DockerResponseServerError { message, .. } => {
+            let message = message.trim();
+            Error::new(
+                Code::ApplyRefused,
+                format!("the engine cannot {verb} `{name}`: {message}"),
+            )
+        }
+        error => {
+            let message = format!("the engine did not answer when asked to {verb} `{name}`");
+            Error::new(Code::PlanDockerUnreachable, message)
+                .help("see whether it still runs, then run the command again")
+                .cause(error)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The labels by which a container is compared with what it should be: the
+//! hash that decides, and short hashes of its fields that say what changed.
+
+use std::collections::BTreeMap;
+
+use kcc_lower::docker::Container;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::observed::label;
+
+/// Fields whose entries are compared one by one.
+const KEYED: [&str; 5] = ["env", "files", "mounts", "labels", "networks"];
+/// Names that a cause lists at most.
+const NAMED: usize = 3;
+
+/// All labels of a container to be made.
+pub(crate) fn labels(container: &Container) -> BTreeMap<String, String> {
+    let mut labels = container.labels.clone();
+    labels.insert(label::CONFIG_HASH.to_owned(), container.config_hash());
+    // A map of texts always serialises.
+    let fields = serde_json::to_string(&fields(container)).unwrap_or_default();
+    labels.insert(label::CONFIG_FIELDS.to_owned(), fields);
+    labels
+}
+
+/// What changed since a container was made, in words.
+pub(crate) fn cause(container: &Container, before: Option<&str>) -> String {
+    let before: Option<BTreeMap<String, String>> =
+        before.and_then(|text| serde_json::from_str(text).ok());
+    let Some(before) = before else {
+        return "its configuration changed".to_owned();
+    };
+    let now = fields(container);
+    let mut changed: Vec<_> = before
+        .keys()
+        .chain(now.keys())
+        .filter(|key| before.get(*key) != now.get(*key))
+        .map(|key| format!("`{key}`"))
+        .collect();
+    changed.sort();
+    changed.dedup();
+    match changed.len() {
+        0 => "its configuration changed".to_owned(),
+        count if count <= NAMED => format!("{} changed", changed.join(", ")),
+        count => format!(
+            "{} and {} more changed",
+            changed[..NAMED].join(", "),
+            count - NAMED
+        ),
+    }
+}
+
+/// Short hashes of the fields that are set, by name.
+fn fields(container: &Container) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let Ok(Value::Object(fields)) = serde_json::to_value(container) else {
+        return out;
+    };
+    for (name, value) in fields {
+        match value {
+            Value::Null => {}
+            Value::Object(entries) if KEYED.contains(&name.as_str()) => {
+                for (key, value) in entries {
+                    out.insert(format!("{name}.{key}"), short_hash(&value));
+                }
+            }
+            Value::Array(items) if items.is_empty() => {}
+            value => {
+                out.insert(name, short_hash(&value));
+            }
+        }
+    }
+    out
+}
+
+fn short_hash(value: &Value) -> String {
+    Sha256::digest(value.to_string())
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

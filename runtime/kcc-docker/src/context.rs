@@ -1,0 +1,361 @@
+//! The context of a build: the files of a folder, without what its
+//! `.dockerignore` leaves out, as a tar archive that depends on their names,
+//! contents and executable bits alone. Its hash decides whether an image is
+//! built again.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use kcc_diag::Code;
+use kcc_model::Build;
+use kcc_plan::Error;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::dockerignore::Ignore;
+
+/// Bytes that are handed to the engine at once.
+const CHUNK: usize = 64 * 1024;
+
+/// The hash of everything that a build depends on: its context, its file, its
+/// arguments and its stage.
+pub(crate) async fn hash(root: &Path, build: &Build) -> Result<String, Error> {
+    let (folder, own) = (root.join(&build.context), build.clone());
+    let result = tokio::task::spawn_blocking(move || {
+        let mut hasher = Hasher(Sha256::new());
+        write(&folder, &own, &mut hasher)?;
+        hasher.write_all(format!("{:?}{:?}{:?}", own.file, own.args, own.stage).as_bytes())?;
+        Ok(hasher
+            .0
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
+    });
+    let result = result
+        .await
+        .unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    result.map_err(|error| {
+        let message = format!(
+            "the context `{}` of image `{}` cannot be read",
+            build.context, build.tag
+        );
+        Error::new(Code::ApplyImageBuild, message)
+            .help("see that the folder and the files in it are there and can be read")
+            .cause(error)
+    })
+}
+
+/// The archive, in pieces, while it is made.
+pub(crate) fn stream(
+    root: &Path,
+    build: &Build,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let (folder, build) = (root.join(&build.context), build.clone());
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::task::spawn_blocking(move || {
+        let mut pieces = Pieces {
+            sender: sender.clone(),
+            buffer: Vec::with_capacity(CHUNK),
+        };
+        let written = write(&folder, &build, &mut pieces).and_then(|()| pieces.flush());
+        if let Err(error) = written {
+            // Nobody listens once the engine gave up: then it has said why.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    futures_util::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    })
+}
+
+struct Hasher(Sha256);
+
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Pieces {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    buffer: Vec<u8>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= CHUNK {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let piece = Bytes::from(std::mem::take(&mut self.buffer));
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.sender
+            .blocking_send(Ok(piece))
+            .map_err(io::Error::other)
+    }
+}
+
+fn write<W: Write>(folder: &Path, build: &Build, out: W) -> io::Result<()> {
+    let mut archive = tar::Builder::new(out);
+    for (name, path) in entries(folder, build)? {
+        append(&mut archive, &name, &path)?;
+    }
+    archive.into_inner()?.flush()
+}
+
+fn append<W: Write>(archive: &mut tar::Builder<W>, name: &str, path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    if metadata.is_symlink() {
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_mode(0o777);
+        archive.append_link(&mut header, name, fs::read_link(path)?)
+    } else if metadata.is_dir() {
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_mode(0o755);
+        archive.append_data(&mut header, format!("{name}/"), io::empty())
+    } else {
+        let size = metadata.len();
+        header.set_size(size);
+        header.set_mode(if is_executable(&metadata) {
+            0o755
+        } else {
+            0o644
+        });
+        let mut content = Exactly {
+            left: size,
+            file: File::open(path)?,
+        };
+        archive.append_data(&mut header, name, &mut content)?;
+        if content.left == 0 {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "`{name}` became shorter while it was read"
+        )))
+    }
+}
+
+/// As many bytes as the archive has announced, though the file may grow.
+struct Exactly {
+    left: u64,
+    file: File,
+}
+
+impl Read for Exactly {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let read = self.file.read(&mut buffer[..most])?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &fs::Metadata) -> bool {
+    true
+}
+
+/// Everything that belongs to the context, by its name in the archive, sorted.
+fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
+    let ignore = ignore(folder, build)?;
+    // The engine needs these two, whatever is left out.
+    let always = [build.file.trim_start_matches("./"), ".dockerignore"];
+    let mut entries = Vec::new();
+    let mut open = vec![(String::new(), folder.to_owned())];
+    while let Some((prefix, folder)) = open.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry
+                .file_name()
+                .into_string()
+                .map_err(|name| io::Error::other(format!("the name {name:?} is not UTF-8")))?;
+            let name = format!("{prefix}{name}");
+            let excluded = ignore.excludes(&name) && !always.contains(&name.as_str());
+            let kind = entry.file_type()?;
+            let leads_to_wanted = || {
+                always
+                    .iter()
+                    .any(|path| path.starts_with(&format!("{name}/")))
+            };
+            if kind.is_dir() && (!excluded || ignore.may_bring_back() || leads_to_wanted()) {
+                open.push((format!("{name}/"), entry.path()));
+            }
+            // Sockets, pipes and devices have no content to send.
+            if !excluded && (kind.is_dir() || kind.is_file() || kind.is_symlink()) {
+                entries.push((name, entry.path()));
+            }
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The rules of `<Dockerfile>.dockerignore`, else of `.dockerignore`.
+fn ignore(folder: &Path, build: &Build) -> io::Result<Ignore> {
+    for name in [
+        format!("{}.dockerignore", build.file),
+        ".dockerignore".to_owned(),
+    ] {
+        match fs::read_to_string(folder.join(&name)) {
+            Ok(text) => {
+                return Ignore::parse(&text).map_err(|line| {
+                    io::Error::other(format!("`{name}` has a line that is no pattern: `{line}`"))
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Ignore::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn build() -> Build {
+        Build {
+            tag: "shop-app".to_owned(),
+            context: ".".to_owned(),
+            file: "Dockerfile".to_owned(),
+            args: BTreeMap::new(),
+            stage: None,
+        }
+    }
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    fn archive(folder: &Path) -> (Vec<u8>, Vec<String>) {
+        let mut bytes = Vec::new();
+        write(folder, &build(), &mut bytes).unwrap();
+        let names = tar::Archive::new(bytes.as_slice())
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        (bytes, names)
+    }
+
+    #[test]
+    fn the_archive_depends_on_names_and_contents_alone() {
+        let files = [("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "2")];
+        let (first, names) = archive(folder(&files).path());
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        let mut reverse = files;
+        reverse.reverse();
+        let (second, _) = archive(folder(&reverse).path());
+        assert_eq!(names, ["Dockerfile", "a", "b/", "b/x"]);
+        assert!(first == second, "the time of a file must not matter");
+        let (other, _) =
+            archive(folder(&[("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "3")]).path());
+        assert!(first != other);
+    }
+
+    #[test]
+    fn what_is_left_out_is_left_out_but_for_the_dockerfile() {
+        let files = [
+            ("Dockerfile", ""),
+            (".dockerignore", "*\n!src\nsrc/*.o\n"),
+            ("src/a.c", ""),
+            ("src/a.o", ""),
+            ("x", ""),
+        ];
+        let (_, names) = archive(folder(&files).path());
+        assert_eq!(names, [".dockerignore", "Dockerfile", "src/", "src/a.c"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_kept_and_modes_are_normal() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = folder(&[("Dockerfile", ""), ("run", "")]);
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
+        fs::set_permissions(folder.path().join("run"), fs::Permissions::from_mode(0o711)).unwrap();
+        let (bytes, _) = archive(folder.path());
+        let mut found = BTreeMap::new();
+        for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
+            let entry = entry.unwrap();
+            let link = entry
+                .link_name()
+                .unwrap()
+                .map(|path| path.display().to_string());
+            found.insert(
+                entry.path().unwrap().display().to_string(),
+                (entry.header().mode().unwrap(), link),
+            );
+        }
+        assert_eq!(found["link"].1.as_deref(), Some("/etc/passwd"));
+        assert_eq!((found["run"].0, found["Dockerfile"].0), (0o755, 0o644));
+    }
+
+    #[tokio::test]
+    async fn the_hash_follows_arguments_and_the_stream_is_the_archive() {
+        use futures_util::StreamExt;
+        let big = "x".repeat(300_000);
+        let folder = folder(&[("Dockerfile", "FROM scratch"), ("big", &big)]);
+        let plain = hash(folder.path(), &build()).await.unwrap();
+        let mut other = build();
+        other.args.insert("V".to_owned(), "2".to_owned());
+        assert_ne!(plain, hash(folder.path(), &other).await.unwrap());
+        assert_eq!(plain, hash(folder.path(), &build()).await.unwrap());
+
+        let mut pieces = Box::pin(stream(folder.path(), &build()));
+        let mut all = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            all.extend_from_slice(&piece.unwrap());
+        }
+        assert!(all == archive(folder.path()).0);
+    }
+
+    #[tokio::test]
+    async fn a_missing_context_is_an_error_with_its_name() {
+        let mut build = build();
+        build.context = "nowhere".to_owned();
+        let error = hash(tempfile::tempdir().unwrap().path(), &build)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, Code::ApplyImageBuild);
+        assert_eq!(
+            error.message,
+            "the context `nowhere` of image `shop-app` cannot be read"
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! [`DockerEngine`]: performs the steps of a plan, and answers for readiness.
+
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use kcc_diag::Code;
+use kcc_lower::docker::{Container, DockerDesired};
+use kcc_model::Until;
+use kcc_plan::{Cancel, Context, Engine, Error, Options, Readiness, Step};
+
+use crate::{
+    client::Client,
+    credentials::Credentials,
+    endpoint::Endpoint,
+    files,
+    observed::SUCCESSOR,
+    ready::Judge,
+    secrets::Secrets,
+    work::{NewContainer, Replacement, Work},
+};
+
+/// The pause between two looks at a container that is to take another's place.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// An engine with what its steps need.
+pub(crate) struct DockerEngine<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) options: &'a Options,
+    pub(crate) docker: &'a DockerDesired,
+    /// The secrets of the containers that are made.
+    pub(crate) secrets: Secrets,
+    /// All secrets of the target, to take them out of logs.
+    pub(crate) known: Option<Secrets>,
+    /// When this process started which container, by its plain name.
+    pub(crate) started: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl DockerEngine<'_> {
+    pub(crate) fn judge(&self) -> Judge<'_> {
+        Judge {
+            client: self.client,
+            endpoint: self.endpoint,
+            secrets: self.known.as_ref(),
+        }
+    }
+
+    /// Makes a container with its files. What fails half-way is removed.
+    async fn make(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
+        let env = self.env(&new.container)?;
+        let archive = files::archive(&new.container, self.secrets.values()).map_err(|error| {
+            Error::new(
+                Code::ApplyRefused,
+                format!("the files of `{name}` cannot be packed"),
+            )
+            .cause(error)
+        })?;
+        let id = self.client.create(name, new, env).await?;
+        if let Some(archive) = archive
+            && let Err(error) = self.client.upload(&id, name, archive).await
+        {
+            // The first error is the one to tell.
+            let _ = self.client.remove(&id, name).await;
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    fn env(&self, container: &Container) -> Result<Vec<String>, Error> {
+        container
+            .env
+            .iter()
+            .map(|(name, value)| Ok(format!("{name}={}", self.secrets.fill(value)?)))
+            .collect()
+    }
+
+    async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
+        self.client.start(id, name).await?;
+        if let Ok(mut started) = self.started.lock() {
+            started.insert(name.to_owned(), Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn create(&self, name: &str, new: &NewContainer) -> Result<(), Error> {
+        let id = self.make(name, new).await?;
+        let started = self.start(&id, name).await;
+        if started.is_err() {
+            let _ = self.client.remove(&id, name).await;
+        }
+        started
+    }
+
+    async fn replace(
+        &self,
+        name: &str,
+        new: &NewContainer,
+        old: &str,
+        how: Replacement,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        let id = self.make(&format!("{name}{SUCCESSOR}"), new).await?;
+        let taken_over = match how {
+            Replacement::Overlap => self.overlap(&id, name, new, old, cancel).await,
+            Replacement::StopFirst => self.stop_first(&id, name, old).await,
+        };
+        if let Err(error) = taken_over {
+            let _ = self.client.remove(&id, name).await;
+            return Err(error);
+        }
+        self.client.remove(old, name).await?;
+        self.client.rename(&id, name).await
+    }
+
+    /// Stops the old one once the new one is ready.
+    async fn overlap(
+        &self,
+        id: &str,
+        name: &str,
+        new: &NewContainer,
+        old: &str,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        self.start(id, name).await?;
+        let begin = Instant::now();
+        let limit = Duration::from_millis(new.deadline_ms);
+        loop {
+            let age = Some(begin.elapsed());
+            let answer = self
+                .judge()
+                .judge(id, &new.container, Until::Healthy, age)
+                .await?;
+            let why = match answer {
+                Readiness::Ready => break,
+                Readiness::Waiting { why } if begin.elapsed() < limit && !cancel.is_cancelled() => {
+                    let _ = why;
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Readiness::Waiting { why } if cancel.is_cancelled() => {
+                    format!("the apply was stopped while {why}")
+                }
+                Readiness::Waiting { why } => format!("{why} (after {} s)", limit.as_secs()),
+                Readiness::Failed { why } => why,
+            };
+            let words = self.judge().last_words(id).await;
+            let words = words.map(|words| format!("\n{words}")).unwrap_or_default();
+            let message =
+                format!("the new `{name}` did not become ready, the old one goes on: {why}{words}");
+            return Err(Error::new(Code::ApplyIncomplete, message));
+        }
+        self.client.stop(old, name).await
+    }
+
+    /// Stops the old one, then starts the new one; the old one is started again
+    /// if that fails.
+    async fn stop_first(&self, id: &str, name: &str, old: &str) -> Result<(), Error> {
+        self.client.stop(old, name).await?;
+        let started = self.start(id, name).await;
+        if started.is_err() {
+            let _ = self.client.start(old, name).await;
+        }
+        started
+    }
+
+    fn containers_of(&self, component: &str) -> impl Iterator<Item = (&String, &Container)> {
+        self.docker
+            .containers
+            .iter()
+            .filter(move |(_, container)| container.component == component)
+    }
+}
+
+impl Engine for DockerEngine<'_> {
+    type Work = Work;
+
+    async fn perform(&self, step: &Step<Work>, context: &Context<'_>) -> Result<(), Error> {
+        let name = step.operation.name.as_str();
+        match &step.work {
+            Work::Pull { reference } => {
+                let login = Credentials::find(reference, self.options).await;
+                self.client.pull(reference, login, context).await
+            }
+            Work::Build {
+                build,
+                context_hash,
+            } => {
+                self.client
+                    .build(&self.options.root, build, context_hash, context)
+                    .await
+            }
+            Work::CreateNetwork { labels } => self.client.create_network(name, labels).await,
+            Work::CreateVolume { labels } => self.client.create_volume(name, labels).await,
+            Work::Create(new) => self.create(name, new).await,
+            Work::Replace { new, old, how } => {
+                self.replace(name, new, old, *how, context.cancel).await
+            }
+            Work::Start { id } => self.start(id, name).await,
+            Work::Unpause { id } => self.client.unpause(id, name).await,
+            Work::RemoveContainer { id } => {
+                self.client.stop(id, name).await?;
+                self.client.remove(id, name).await
+            }
+            Work::RemoveNetwork { id } => self.client.remove_network(name, id).await,
+            Work::RemoveVolume => self.client.remove_volume(name).await,
+        }
+    }
+
+    async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
+        for (name, container) in self.containers_of(component) {
+            let started = self
+                .started
+                .lock()
+                .ok()
+                .and_then(|started| started.get(name).copied());
+            let age = started.map(|started| started.elapsed());
+            match self.judge().judge(name, container, until, age).await? {
+                Readiness::Ready => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Readiness::Ready)
+    }
+
+    async fn details(&self, component: &str) -> Option<String> {
+        for (name, _) in self.containers_of(component) {
+            if let Some(words) = self.judge().last_words(name).await {
+                return Some(words);
+            }
+        }
+        None
+    }
+
+    fn mutating_calls(&self) -> u64 {
+        self.client.mutations()
+    }
+}

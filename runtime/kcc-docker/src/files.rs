@@ -1,0 +1,83 @@
+//! The files that are written into a container before it starts, as one tar
+//! archive, and the folders that must be writable for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_lower::docker::{Container, Mount};
+
+/// The archive; nothing where there are no files. `secrets` holds the values of
+/// those that are mounted, by name.
+pub(crate) fn archive(
+    container: &Container,
+    secrets: &BTreeMap<String, String>,
+) -> std::io::Result<Option<Vec<u8>>> {
+    let owner = owner(container.user.as_deref());
+    let mut files: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
+    for (path, content) in &container.files {
+        files.insert(path, (content, 0o644));
+    }
+    for (path, mount) in &container.mounts {
+        if let Mount::Secret(name) = mount {
+            let value = secrets.get(name).map_or("", String::as_str);
+            // Without a numeric user the reader is not known.
+            files.insert(path, (value, if owner.is_some() { 0o400 } else { 0o444 }));
+        }
+    }
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let (uid, gid) = owner.unwrap_or((0, 0));
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, (content, mode)) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(mode);
+        header.set_uid(uid);
+        header.set_gid(gid);
+        header.set_mtime(0);
+        archive.append_data(
+            &mut header,
+            path.trim_start_matches('/'),
+            content.as_bytes(),
+        )?;
+    }
+    archive.into_inner().map(Some)
+}
+
+/// The folders of files in a container whose root cannot be written; those in a
+/// mount are writable already.
+pub(crate) fn folders(container: &Container) -> BTreeSet<String> {
+    if !container.read_only {
+        return BTreeSet::new();
+    }
+    let secrets = container
+        .mounts
+        .iter()
+        .filter(|(_, mount)| matches!(mount, Mount::Secret(_)));
+    let mounted: Vec<_> = container
+        .mounts
+        .iter()
+        .filter(|(_, mount)| !matches!(mount, Mount::Secret(_)))
+        .map(|(path, _)| path.as_str())
+        .collect();
+    container
+        .files
+        .keys()
+        .chain(secrets.map(|(path, _)| path))
+        .filter_map(|path| path.rsplit_once('/'))
+        .map(|(folder, _)| folder)
+        .filter(|folder| !folder.is_empty() && !mounted.iter().any(|mount| is_below(folder, mount)))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// User and group, where both are known without looking into the image.
+fn owner(user: Option<&str>) -> Option<(u64, u64)> {
+    let (user, group) = user?.split_once(':').unwrap_or((user?, "0"));
+    Some((user.parse().ok()?, group.parse().ok()?))
+}

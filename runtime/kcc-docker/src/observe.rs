@@ -1,0 +1,211 @@
+//! What is there: reads everything that reconciling needs, with calls that
+//! change nothing, and says of each object whose it is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, TcpListener},
+};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use kcc_lower::docker::DockerDesired;
+use kcc_plan::{Error, Intent, Inventory, InventoryObject, Options, Scope, StateFolder};
+
+use crate::{
+    client::{Client, Listed},
+    endpoint::Endpoint,
+    observed::{
+        ContainerState, Observed, ObservedContainer, ObservedObject, Ownership, SUCCESSOR, label,
+    },
+    ports,
+};
+
+/// Questions that are asked side by side.
+const PARALLEL: usize = 8;
+
+/// What the state folder knows of earlier applies.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) intent: Option<Intent>,
+    pub(crate) inventory: Option<Inventory>,
+}
+
+impl Memory {
+    pub(crate) fn read(state: &StateFolder) -> Result<Self, Error> {
+        Ok(Self {
+            intent: state.intent()?,
+            inventory: state.inventory()?,
+        })
+    }
+
+    /// Whether an object with our labels is one that kcc made: the last
+    /// inventory has it, or an apply that was killed was about to make it.
+    fn knows(&self, kind: &str, listed: &Listed) -> bool {
+        let objects = self
+            .inventory
+            .iter()
+            .flat_map(|inventory| &inventory.objects);
+        let name = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
+        objects
+            .into_iter()
+            .any(|object| object.kind == kind && object.id == listed.id)
+            || self
+                .intent
+                .as_ref()
+                .is_some_and(|intent| intent.made().contains(&(kind, name)))
+    }
+}
+
+/// Reads what an engine holds of a target and of the names that it wants.
+pub(crate) async fn observe(
+    client: &Client,
+    endpoint: &Endpoint,
+    scope: &Scope,
+    docker: &DockerDesired,
+    memory: &Memory,
+    options: &Options,
+) -> Result<Observed, Error> {
+    let mut observed = objects(client, scope, docker, memory).await?;
+    for (reference, image) in &docker.images {
+        if let Some(image) = client.image(reference).await? {
+            observed.images.insert(reference.clone(), image);
+        }
+        if let Some(build) = &image.build {
+            let hash = crate::context::hash(&options.root, build).await?;
+            observed.contexts.insert(reference.clone(), hash);
+        }
+    }
+    if endpoint.is_local() {
+        probe_ports(docker, &mut observed);
+    }
+    Ok(observed)
+}
+
+/// Containers, networks and volumes.
+pub(crate) async fn objects(
+    client: &Client,
+    scope: &Scope,
+    docker: &DockerDesired,
+    memory: &Memory,
+) -> Result<Observed, Error> {
+    let mut observed = Observed::default();
+    let object = |kind: &str, listed: &Listed| ObservedObject {
+        id: listed.id.clone(),
+        ownership: match belongs(scope, &listed.labels) {
+            true if memory.knows(kind, listed) => Ownership::Ours,
+            true => Ownership::Claimed,
+            false => Ownership::Foreign,
+        },
+        component: listed.labels.get(label::COMPONENT).cloned(),
+        team: listed.labels.get(label::TEAM).cloned(),
+    };
+    for listed in client.networks().await? {
+        let object = object("network", &listed);
+        if object.ownership != Ownership::Foreign || docker.networks.contains_key(&listed.name) {
+            observed.networks.insert(listed.name, object);
+        }
+    }
+    for listed in client.volumes().await? {
+        let object = object("volume", &listed);
+        if object.ownership != Ownership::Foreign || docker.volumes.contains_key(&listed.name) {
+            observed.volumes.insert(listed.name, object);
+        }
+    }
+    let mut wanted = Vec::new();
+    for listed in client.containers().await? {
+        let object = object("container", &listed);
+        let plain = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
+        if object.ownership != Ownership::Foreign || docker.containers.contains_key(plain) {
+            wanted.push((listed, object));
+        } else {
+            observed.taken_ports.extend(listed.host_ports);
+        }
+    }
+    let inspected = stream::iter(wanted)
+        .map(|(listed, object)| async move {
+            let found = client.inspect(&listed.id).await?;
+            Ok::<_, Error>(found.map(|found| {
+                let container = ObservedContainer {
+                    object,
+                    state: found.state,
+                    config_hash: listed.labels.get(label::CONFIG_HASH).cloned(),
+                    config_fields: listed.labels.get(label::CONFIG_FIELDS).cloned(),
+                    image_id: found.image_id,
+                    published: found.published,
+                    networks: found.networks.into_keys().collect(),
+                };
+                (listed.name, container)
+            }))
+        })
+        .buffered(PARALLEL)
+        .try_collect::<Vec<_>>()
+        .await?;
+    observed.containers = inspected.into_iter().flatten().collect();
+    Ok(observed)
+}
+
+fn belongs(scope: &Scope, labels: &BTreeMap<String, String>) -> bool {
+    labels.get(label::SYSTEM) == Some(&scope.system)
+        && labels.get(label::TARGET) == Some(&scope.target)
+        && labels.get(label::INSTANCE) == scope.instance.as_ref()
+}
+
+/// Finds out which host ports other programs of this machine hold, among those
+/// that might be given away.
+fn probe_ports(docker: &DockerDesired, observed: &mut Observed) {
+    for (name, container) in &docker.containers {
+        for publish in container
+            .ports
+            .iter()
+            .filter(|publish| publish.host.is_none())
+        {
+            for port in ports::candidates(name, publish.container, publish.protocol) {
+                if observed.taken_ports.contains(&port) {
+                    continue;
+                }
+                if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+                    break;
+                }
+                observed.taken_ports.insert(port);
+            }
+        }
+    }
+}
+
+/// Everything that is ours now: what was ours before and what a plan made.
+pub(crate) fn inventory_objects(
+    observed: &Observed,
+    made: &BTreeSet<(&str, &str)>,
+) -> Vec<InventoryObject> {
+    let mut objects = Vec::new();
+    let mut add = |kind: &str, name: &str, object: &ObservedObject| {
+        let ours = match object.ownership {
+            Ownership::Ours => true,
+            Ownership::Claimed => {
+                made.contains(&(kind, name.strip_suffix(SUCCESSOR).unwrap_or(name)))
+            }
+            Ownership::Foreign => false,
+        };
+        if ours {
+            objects.push(InventoryObject {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                id: object.id.clone(),
+                component: object.component.clone(),
+                team: object.team.clone(),
+            });
+        }
+    };
+    for (name, object) in &observed.networks {
+        add("network", name, object);
+    }
+    for (name, object) in &observed.volumes {
+        add("volume", name, object);
+    }
+    for (name, container) in &observed.containers {
+        // One that is being removed is as good as gone.
+        if container.state != ContainerState::Dead {
+            add("container", name, &container.object);
+        }
+    }
+    objects
+}

@@ -1,0 +1,99 @@
+//! What an engine holds of one target, in types of kcc's own, so that
+//! reconciling needs neither an engine nor its library.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Labels by which kcc knows its own objects again.
+pub(crate) mod label {
+    pub(crate) const SYSTEM: &str = "dev.kcc.system";
+    pub(crate) const TARGET: &str = "dev.kcc.target";
+    pub(crate) const INSTANCE: &str = "dev.kcc.instance";
+    pub(crate) const COMPONENT: &str = "dev.kcc.component";
+    pub(crate) const TEAM: &str = "dev.kcc.team";
+    /// The hash of a container's whole configuration.
+    pub(crate) const CONFIG_HASH: &str = "dev.kcc.config-hash";
+    /// Short hashes of its fields, so that a plan can name what changed.
+    pub(crate) const CONFIG_FIELDS: &str = "dev.kcc.config-fields";
+    /// The hash of the context that an image was built from.
+    pub(crate) const CONTEXT_HASH: &str = "dev.kcc.context-hash";
+}
+
+/// What follows the name of a container that is about to take another's place.
+pub(crate) const SUCCESSOR: &str = ".new";
+
+/// What an engine holds of one target.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observed {
+    /// Every container of the target, and every other whose name is wanted.
+    pub(crate) containers: BTreeMap<String, ObservedContainer>,
+    /// Likewise networks.
+    pub(crate) networks: BTreeMap<String, ObservedObject>,
+    /// Likewise volumes.
+    pub(crate) volumes: BTreeMap<String, ObservedObject>,
+    /// The images that are wanted and there.
+    pub(crate) images: BTreeMap<String, ObservedImage>,
+    /// For each image that is built, the hash of its context now.
+    pub(crate) contexts: BTreeMap<String, String>,
+    /// Host ports that are taken, by containers of others or by other programs.
+    pub(crate) taken_ports: BTreeSet<u16>,
+}
+
+/// Whose an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// It carries the target's labels, and the state folder knows it.
+    Ours,
+    /// It carries the target's labels, but nothing says that kcc made it.
+    Claimed,
+    /// It does not carry them.
+    Foreign,
+}
+
+/// A network or volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObservedObject {
+    /// The engine's identity of it.
+    pub(crate) id: String,
+    pub(crate) ownership: Ownership,
+    pub(crate) component: Option<String>,
+    pub(crate) team: Option<String>,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObservedContainer {
+    /// What all objects have.
+    pub(crate) object: ObservedObject,
+    pub(crate) state: ContainerState,
+    pub(crate) config_hash: Option<String>,
+    pub(crate) config_fields: Option<String>,
+    /// The identity of the image that it was made from.
+    pub(crate) image_id: String,
+    /// Host ports by the port inside the container and its protocol.
+    pub(crate) published: BTreeMap<(u16, String), u16>,
+    /// Networks that it is connected to.
+    pub(crate) networks: BTreeSet<String>,
+}
+
+/// What a container does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContainerState {
+    /// Made, and never started.
+    Created,
+    Running,
+    Paused,
+    /// Between two attempts.
+    Restarting,
+    /// It ended with that code.
+    Exited(i64),
+    /// It is being removed, or could not be.
+    Dead,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObservedImage {
+    pub(crate) id: String,
+    /// The hash of the context that kcc built it from.
+    pub(crate) context_hash: Option<String>,
+}

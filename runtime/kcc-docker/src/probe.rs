@@ -1,0 +1,125 @@
+//! Checks that an engine lacks and kcc makes itself: an HTTP request and a
+//! connection, from this machine to the container's own address.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Opens a connection; the error says what happened instead.
+pub(crate) async fn tcp(host: &str, port: u16, limit: Duration) -> Result<(), String> {
+    connect(host, port, limit).await.map(|_| ())
+}
+
+/// Sends a GET request and expects an answer from 200 to 399.
+pub(crate) async fn http(host: &str, port: u16, path: &str, limit: Duration) -> Result<(), String> {
+    let mut stream = connect(host, port, limit).await?;
+    let asked = async {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: kcc\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        // The status stands in the first line: `HTTP/1.1 200 OK`.
+        while !answer.contains(&b'\n') && answer.len() < 1024 {
+            let mut part = [0; 256];
+            let read = stream.read(&mut part).await?;
+            if read == 0 {
+                break;
+            }
+            answer.extend_from_slice(&part[..read]);
+        }
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = match tokio::time::timeout(limit, asked).await {
+        Err(_) => {
+            return Err(format!(
+                "no answer to GET {path} on port {port} within {limit:?}"
+            ));
+        }
+        Ok(Err(error)) => return Err(format!("GET {path} on port {port}: {error}")),
+        Ok(Ok(answer)) => answer,
+    };
+    match status(&answer) {
+        Some(200..=399) => Ok(()),
+        Some(status) => Err(format!("GET {path} on port {port} answers {status}")),
+        None => Err(format!("what answers on port {port} is not HTTP")),
+    }
+}
+
+async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream, String> {
+    match tokio::time::timeout(limit, TcpStream::connect((host, port))).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Err(format!("nothing listens on port {port}"))
+        }
+        Ok(Err(error)) => Err(format!("cannot connect to port {port}: {error}")),
+        Err(_) => Err(format!("no connection to port {port} within {limit:?}")),
+    }
+}
+
+fn status(answer: &[u8]) -> Option<u16> {
+    let line = std::str::from_utf8(answer.split(|byte| *byte == b'\n').next()?).ok()?;
+    let rest = line.strip_prefix("HTTP/1.")?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    const LIMIT: Duration = Duration::from_millis(500);
+
+    /// A server that gives one answer, in pieces.
+    async fn serve(answer: &'static [&'static str]) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).await;
+            for piece in answer {
+                stream.write_all(piece.as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            if answer.is_empty() {
+                tokio::time::sleep(LIMIT * 4).await;
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn http_is_judged_by_its_status() {
+        let port = serve(&["HTTP/1.", "1 204 No Content\r\n\r\n"]).await;
+        assert_eq!(http("127.0.0.1", port, "/", LIMIT).await, Ok(()));
+        let port = serve(&["HTTP/1.1 503 Busy\r\n\r\n"]).await;
+        let said = http("127.0.0.1", port, "/healthz", LIMIT)
+            .await
+            .unwrap_err();
+        assert_eq!(said, format!("GET /healthz on port {port} answers 503"));
+        let port = serve(&["SSH-2.0\r\n"]).await;
+        let said = http("127.0.0.1", port, "/", LIMIT).await.unwrap_err();
+        assert_eq!(said, format!("what answers on port {port} is not HTTP"));
+        let port = serve(&[]).await;
+        let said = http("127.0.0.1", port, "/", LIMIT).await.unwrap_err();
+        assert_eq!(
+            said,
+            format!("no answer to GET / on port {port} within 500ms")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_told_from_an_open_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(tcp("127.0.0.1", port, LIMIT).await, Ok(()));
+        drop(listener);
+        let said = tcp("127.0.0.1", port, LIMIT).await.unwrap_err();
+        assert_eq!(said, format!("nothing listens on port {port}"));
+    }
+}

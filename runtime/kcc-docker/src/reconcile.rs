@@ -1,0 +1,595 @@
+//! Desired and observed → plan. Pure: every decision about a Docker engine is
+//! made here, and each step says why it is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kcc_diag::Code;
+use kcc_lower::{
+    Desired,
+    docker::{Container, DockerDesired, Mount},
+};
+use kcc_model::Until;
+use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder, Prune};
+
+use crate::{
+    config,
+    observed::{ContainerState, Observed, ObservedContainer, Ownership, SUCCESSOR},
+    ports,
+    work::{HostPort, NewContainer, Replacement, Work},
+};
+
+const CONTAINER: &str = "container";
+const NETWORK: &str = "network";
+const VOLUME: &str = "volume";
+const IMAGE: &str = "image";
+
+/// The plan that leads from what is there to what should be.
+pub(crate) fn reconcile(
+    desired: &Desired,
+    docker: &DockerDesired,
+    observed: &Observed,
+    options: &Options,
+) -> Result<Plan<Work>, Error> {
+    refuse_foreign(docker, observed)?;
+    let mut reconciler = Reconciler {
+        desired,
+        docker,
+        observed,
+        options,
+        plan: PlanBuilder::new(EngineName::Docker, desired, options),
+        rebuilt: BTreeSet::new(),
+        taken: taken_ports(docker, observed),
+        holders: holders(observed),
+    };
+    reconciler.networks();
+    reconciler.volumes();
+    reconciler.images();
+    reconciler.leftovers();
+    reconciler.containers();
+    reconciler.prune();
+    Ok(reconciler.plan.finish())
+}
+
+struct Reconciler<'a> {
+    desired: &'a Desired,
+    docker: &'a DockerDesired,
+    observed: &'a Observed,
+    options: &'a Options,
+    plan: PlanBuilder<Work>,
+    /// Images that this plan builds anew.
+    rebuilt: BTreeSet<&'a str>,
+    /// Host ports that cannot be given to what asks for any.
+    taken: BTreeSet<u16>,
+    /// Containers of ours by the host ports that they hold.
+    holders: BTreeMap<u16, &'a str>,
+}
+
+/// A container that is there and does not do what it should.
+enum Verdict {
+    Keep,
+    Start(String),
+    Unpause,
+    Replace(String),
+}
+
+impl<'a> Reconciler<'a> {
+    fn networks(&mut self) {
+        for (name, network) in &self.docker.networks {
+            if self.observed.networks.contains_key(name) {
+                self.plan.unchanged();
+            } else {
+                let work = Work::CreateNetwork {
+                    labels: network.labels.clone(),
+                };
+                self.plan.push(Draft::new(
+                    Action::Create,
+                    NETWORK,
+                    name,
+                    "it is not there",
+                    work,
+                ));
+            }
+        }
+    }
+
+    fn volumes(&mut self) {
+        for (name, volume) in &self.docker.volumes {
+            if self.observed.volumes.contains_key(name) {
+                self.plan.unchanged();
+            } else {
+                let work = Work::CreateVolume {
+                    labels: volume.labels.clone(),
+                };
+                let draft = Draft::new(Action::Create, VOLUME, name, "it is not there", work);
+                self.plan.push(draft.component(&volume.component));
+            }
+        }
+    }
+
+    fn images(&mut self) {
+        for (reference, image) in &self.docker.images {
+            let present = self.observed.images.get(reference);
+            let context = self.observed.contexts.get(reference);
+            let (action, cause, work) = match (&image.build, context) {
+                (Some(build), Some(hash)) => {
+                    let folder = &build.context;
+                    let work = Work::Build {
+                        build: build.clone(),
+                        context_hash: hash.clone(),
+                    };
+                    match present {
+                        Some(image) if image.context_hash.as_ref() == Some(hash) => {
+                            self.plan.unchanged();
+                            continue;
+                        }
+                        Some(_) => (Action::Update, format!("`{folder}` changed"), work),
+                        None => (Action::Create, format!("`{folder}` was never built"), work),
+                    }
+                }
+                _ if present.is_some() => {
+                    self.plan.unchanged();
+                    continue;
+                }
+                _ => {
+                    let work = Work::Pull {
+                        reference: reference.clone(),
+                    };
+                    (
+                        Action::Create,
+                        "the engine does not have it".to_owned(),
+                        work,
+                    )
+                }
+            };
+            if action == Action::Update {
+                self.rebuilt.insert(reference);
+            }
+            let draft = Draft::new(action, IMAGE, reference, cause, work);
+            self.plan.push(draft.component(&image.component));
+        }
+    }
+
+    /// Successors that an apply left when it was killed.
+    fn leftovers(&mut self) {
+        for (name, container) in &self.observed.containers {
+            let wanted = name
+                .strip_suffix(SUCCESSOR)
+                .is_some_and(|old| self.docker.containers.contains_key(old));
+            if wanted && container.object.ownership == Ownership::Ours {
+                self.remove(name, container, "an apply that was stopped left it", &[]);
+            }
+        }
+    }
+
+    fn containers(&mut self) {
+        let mut before: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, container) in &self.docker.containers {
+            self.container(
+                name,
+                container,
+                before.get(container.component.as_str()).copied(),
+            );
+            before.insert(&container.component, name);
+        }
+        for (name, component) in &self.desired.components {
+            let mut own = self
+                .docker
+                .containers
+                .values()
+                .filter(|c| c.component == *name)
+                .peekable();
+            if own.peek().is_some() {
+                let ready = match component.job {
+                    true => Until::Completed,
+                    false if own.any(|container| container.health.is_some()) => Until::Healthy,
+                    false => Until::Started,
+                };
+                self.plan.await_component(name, ready);
+            }
+        }
+    }
+
+    fn container(&mut self, name: &'a str, container: &'a Container, sibling: Option<&str>) {
+        let Some(there) = self.observed.containers.get(name) else {
+            let new = self.new_container(name, container, None);
+            let draft = Draft::new(
+                Action::Create,
+                CONTAINER,
+                name,
+                "it is not there",
+                Work::Create(new.clone()),
+            );
+            self.push_starting(draft, name, container, &new.ports, None);
+            return;
+        };
+        let id = there.object.id.clone();
+        let job = self
+            .desired
+            .components
+            .get(&container.component)
+            .is_some_and(|c| c.job);
+        let (action, cause, work) = match self.verdict(container, there, job) {
+            Verdict::Keep => {
+                self.plan.unchanged();
+                return;
+            }
+            Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
+            Verdict::Unpause => (Action::Run, "it is paused".to_owned(), Work::Unpause { id }),
+            Verdict::Replace(cause) => {
+                let new = self.new_container(name, container, Some(there));
+                let how = replacement(&new, there, job);
+                let work = Work::Replace {
+                    new: new.clone(),
+                    old: id,
+                    how,
+                };
+                let draft = Draft::new(Action::Replace, CONTAINER, name, cause, work);
+                // One replica after the other, so that some go on.
+                self.push_starting(draft, name, container, &new.ports, sibling);
+                return;
+            }
+        };
+        let draft = Draft::new(action, CONTAINER, name, cause, work);
+        self.push_starting(draft, name, container, &[], None);
+    }
+
+    fn verdict(&self, container: &Container, there: &ObservedContainer, job: bool) -> Verdict {
+        if there.config_hash.as_deref() != Some(&container.config_hash()) {
+            return Verdict::Replace(config::cause(container, there.config_fields.as_deref()));
+        }
+        let image = self.observed.images.get(&container.image);
+        let built = self
+            .docker
+            .images
+            .get(&container.image)
+            .is_some_and(|image| image.build.is_some());
+        if self.rebuilt.contains(container.image.as_str()) {
+            return Verdict::Replace("its image is built anew".to_owned());
+        }
+        if built && image.is_none_or(|image| image.id != there.image_id) {
+            return Verdict::Replace("it was made from another build of its image".to_owned());
+        }
+        match there.state {
+            ContainerState::Created => {
+                return Verdict::Replace("an apply was stopped while it was made".to_owned());
+            }
+            ContainerState::Dead => return Verdict::Replace("it is dead".to_owned()),
+            _ => {}
+        }
+        let lost = container.networks.keys().find(|network| {
+            !there.networks.contains(*network) || !self.observed.networks.contains_key(*network)
+        });
+        let done = job && there.state == ContainerState::Exited(0);
+        match there.state {
+            _ if done => Verdict::Keep,
+            _ if lost.is_some() => {
+                let network = lost.map_or("", String::as_str);
+                Verdict::Replace(format!("it is not connected to network `{network}`"))
+            }
+            ContainerState::Paused => Verdict::Unpause,
+            ContainerState::Exited(code) if job => {
+                Verdict::Start(format!("it did not complete (exit code {code})"))
+            }
+            ContainerState::Exited(code) => {
+                Verdict::Start(format!("it does not run (exit code {code})"))
+            }
+            _ => Verdict::Keep,
+        }
+    }
+
+    fn new_container(
+        &mut self,
+        name: &str,
+        container: &Container,
+        there: Option<&ObservedContainer>,
+    ) -> Arc<NewContainer> {
+        let mut ports = Vec::new();
+        for publish in &container.ports {
+            let key = (publish.container, publish.protocol.to_owned());
+            let kept = there.and_then(|there| there.published.get(&key).copied());
+            let host = publish.host.or(kept).unwrap_or_else(|| {
+                ports::choose(name, publish.container, publish.protocol, &self.taken)
+            });
+            self.taken.insert(host);
+            ports.push(HostPort {
+                container: publish.container,
+                protocol: publish.protocol,
+                host,
+            });
+        }
+        let deadline = self
+            .desired
+            .components
+            .get(&container.component)
+            .map(|c| c.deadline_ms);
+        Arc::new(NewContainer {
+            container: container.clone(),
+            ports,
+            labels: config::labels(container),
+            deadline_ms: self.options.timeout_ms.or(deadline).unwrap_or_default(),
+        })
+    }
+
+    /// Adds a step that starts a container, after all that it stands on.
+    fn push_starting(
+        &mut self,
+        mut draft: Draft<Work>,
+        name: &str,
+        container: &Container,
+        ports: &[HostPort],
+        sibling: Option<&str>,
+    ) {
+        draft = draft.component(&container.component).starts();
+        draft = draft.after(IMAGE, &container.image);
+        draft = draft.after(CONTAINER, format!("{name}{SUCCESSOR}"));
+        for network in container.networks.keys() {
+            draft = draft.after(NETWORK, network);
+        }
+        for mount in container.mounts.values() {
+            if let Mount::Volume(volume) = mount {
+                draft = draft.after(VOLUME, volume);
+            }
+        }
+        for port in ports {
+            if let Some(holder) = self
+                .holders
+                .get(&port.host)
+                .filter(|holder| **holder != name)
+            {
+                draft = draft.after(CONTAINER, *holder);
+            }
+        }
+        if let Some(sibling) = sibling {
+            draft = draft.after(CONTAINER, sibling);
+        }
+        self.plan.push(draft);
+    }
+
+    /// Removes what no fragment asks for any more; volumes stay, they hold data.
+    fn prune(&mut self) {
+        if self.options.prune == Prune::None {
+            return;
+        }
+        for (name, container) in &self.observed.containers {
+            let successor = name
+                .strip_suffix(SUCCESSOR)
+                .is_some_and(|old| self.docker.containers.contains_key(old));
+            let ours = container.object.ownership == Ownership::Ours;
+            if ours && !successor && !self.docker.containers.contains_key(name) {
+                self.remove(name, container, "no fragment asks for it", &[]);
+            }
+        }
+        for (name, network) in &self.observed.networks {
+            if network.ownership == Ownership::Ours && !self.docker.networks.contains_key(name) {
+                let work = Work::RemoveNetwork {
+                    id: network.id.clone(),
+                };
+                let mut draft = Draft::new(
+                    Action::Delete,
+                    NETWORK,
+                    name,
+                    "no fragment asks for it",
+                    work,
+                );
+                for (container, there) in &self.observed.containers {
+                    if there.networks.contains(name) {
+                        draft = draft.after(CONTAINER, container);
+                    }
+                }
+                self.plan.push(draft);
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) {
+        self.plan.push(removal(name, there, cause, after));
+    }
+}
+
+/// The plan that removes everything of ours: a container before those that it
+/// needs, the networks after the containers, volumes only on request.
+pub(crate) fn tear_down(
+    desired: &Desired,
+    observed: &Observed,
+    order: &BTreeMap<String, BTreeSet<String>>,
+    options: &Options,
+) -> Plan<Work> {
+    let mut plan = PlanBuilder::new(EngineName::Docker, desired, options);
+    let ours: BTreeMap<_, _> = observed
+        .containers
+        .iter()
+        .filter(|(_, container)| container.object.ownership == Ownership::Ours)
+        .collect();
+    for (name, container) in &ours {
+        let component = container.object.component.as_deref();
+        let needed_by: Vec<_> = ours
+            .iter()
+            .filter(|(_, other)| {
+                let after = other
+                    .object
+                    .component
+                    .as_ref()
+                    .and_then(|other| order.get(other));
+                after.is_some_and(|after| component.is_some_and(|own| after.contains(own)))
+            })
+            .map(|(other, _)| other.as_str())
+            .collect();
+        plan.push(removal(
+            name,
+            container,
+            "everything is taken down",
+            &needed_by,
+        ));
+    }
+    for (name, network) in &observed.networks {
+        if network.ownership == Ownership::Ours {
+            let work = Work::RemoveNetwork {
+                id: network.id.clone(),
+            };
+            let mut draft = Draft::new(
+                Action::Delete,
+                NETWORK,
+                name,
+                "everything is taken down",
+                work,
+            );
+            for container in ours.keys() {
+                draft = draft.after(CONTAINER, *container);
+            }
+            plan.push(draft);
+        }
+    }
+    for (name, volume) in &observed.volumes {
+        if volume.ownership != Ownership::Ours {
+            continue;
+        }
+        if !options.volumes {
+            plan.unchanged();
+            continue;
+        }
+        let mut draft = Draft::new(
+            Action::Delete,
+            VOLUME,
+            name,
+            "`--volumes` was given",
+            Work::RemoveVolume,
+        );
+        for container in ours.keys() {
+            draft = draft.after(CONTAINER, *container);
+        }
+        draft = draft.destroys_data();
+        if let Some(component) = &volume.component {
+            draft = draft.component(component);
+        }
+        if let Some(team) = &volume.team {
+            draft = draft.team(team);
+        }
+        plan.push(draft);
+    }
+    plan.finish()
+}
+
+fn removal(name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) -> Draft<Work> {
+    let work = Work::RemoveContainer {
+        id: there.object.id.clone(),
+    };
+    let mut draft = Draft::new(Action::Delete, CONTAINER, name, cause, work);
+    for other in after {
+        draft = draft.after(CONTAINER, *other);
+    }
+    if let Some(component) = &there.object.component {
+        draft = draft.component(component);
+    }
+    if let Some(team) = &there.object.team {
+        draft = draft.team(team);
+    }
+    draft
+}
+
+/// The old container goes on until the new one is ready, unless they cannot
+/// run side by side.
+fn replacement(new: &NewContainer, there: &ObservedContainer, job: bool) -> Replacement {
+    let shares = |mount: &Mount| matches!(mount, Mount::Volume(_));
+    let collides = new
+        .ports
+        .iter()
+        .any(|port| there.published.values().any(|held| *held == port.host));
+    let running = there.state == ContainerState::Running;
+    if job || !running || collides || new.container.mounts.values().any(shares) {
+        Replacement::StopFirst
+    } else {
+        Replacement::Overlap
+    }
+}
+
+/// Ports that cannot be given away: those of others, and those that are asked for by number.
+fn taken_ports(docker: &DockerDesired, observed: &Observed) -> BTreeSet<u16> {
+    let mut taken = observed.taken_ports.clone();
+    taken.extend(
+        observed
+            .containers
+            .values()
+            .flat_map(|there| there.published.values()),
+    );
+    taken.extend(
+        docker
+            .containers
+            .values()
+            .flat_map(|c| &c.ports)
+            .filter_map(|port| port.host),
+    );
+    taken
+}
+
+fn holders(observed: &Observed) -> BTreeMap<u16, &str> {
+    let mut holders = BTreeMap::new();
+    for (name, there) in &observed.containers {
+        if there.object.ownership == Ownership::Ours {
+            holders.extend(there.published.values().map(|port| (*port, name.as_str())));
+        }
+    }
+    holders
+}
+
+/// Names that are wanted must be free or ours. A volume that carries the labels
+/// may be used whoever made it: it may hold data that nobody wants to lose.
+fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
+    let mut found = Vec::new();
+    for name in docker.containers.keys() {
+        for name in [name.clone(), format!("{name}{SUCCESSOR}")] {
+            if let Some(there) = observed.containers.get(&name) {
+                found.push((CONTAINER, name, there.object.ownership));
+            }
+        }
+    }
+    let objects =
+        |kind, names: Vec<&String>, there: &BTreeMap<String, crate::observed::ObservedObject>| {
+            let mut out = Vec::new();
+            for name in names {
+                if let Some(object) = there.get(name) {
+                    out.push((kind, name.clone(), object.ownership));
+                }
+            }
+            out
+        };
+    found.extend(objects(
+        NETWORK,
+        docker.networks.keys().collect(),
+        &observed.networks,
+    ));
+    let volumes = objects(VOLUME, docker.volumes.keys().collect(), &observed.volumes);
+    found.extend(
+        volumes
+            .into_iter()
+            .filter(|(_, _, ownership)| *ownership == Ownership::Foreign),
+    );
+    found.retain(|(_, _, ownership)| *ownership != Ownership::Ours);
+
+    let Some((kind, name, ownership)) = found.first() else {
+        return Ok(());
+    };
+    let others = match found.len() - 1 {
+        0 => String::new(),
+        1 => ", and 1 more object like it".to_owned(),
+        count => format!(", and {count} more objects like it"),
+    };
+    let reason = match ownership {
+        Ownership::Claimed => "carries kcc's labels, but this user's kcc did not make it",
+        _ => "is in the way, and kcc did not make it",
+    };
+    let remove: Vec<_> = found
+        .iter()
+        .map(|(kind, name, _)| match *kind {
+            CONTAINER => format!("docker rm -f {name}"),
+            kind => format!("docker {kind} rm {name}"),
+        })
+        .collect();
+    Err(Error::new(
+        Code::PlanForeignObject,
+        format!("{kind} `{name}` {reason}{others}"),
+    )
+    .help(format!("if nobody needs it: `{}`", remove.join("; "))))
+}

@@ -1,0 +1,304 @@
+//! [`Secrets`]: the values of secrets, from where their providers keep them.
+//! They leave this crate in the environment and files of containers, nowhere
+//! else: [`Secrets::redact`] takes them out of what applications say.
+
+use std::{collections::BTreeMap, path::Path, process::Stdio};
+
+use kcc_diag::Code;
+use kcc_model::{EnvValue, Part, SecretProvider};
+use kcc_plan::{Error, Options, StateFolder};
+
+/// Characters of a generated secret: what needs no quotes anywhere.
+const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+/// Its length: 190 bits.
+const LENGTH: usize = 32;
+
+/// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    values: BTreeMap<String, String>,
+}
+
+impl Secrets {
+    /// Finds the values of the secrets that are named; one that is generated is
+    /// made and kept where it is not there yet.
+    pub(crate) async fn resolve(
+        names: impl IntoIterator<Item = &str>,
+        providers: &BTreeMap<String, SecretProvider>,
+        state: &StateFolder,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let mut values = BTreeMap::new();
+        for name in names {
+            let Some(provider) = providers.get(name) else {
+                return Err(missing(name, "it is not declared for this target"));
+            };
+            let value = match provider {
+                SecretProvider::Generate {} => match state.secret(name)? {
+                    Some(value) => value,
+                    None => {
+                        let value = generate(name)?;
+                        state.keep_secret(name, &value)?;
+                        value
+                    }
+                },
+                SecretProvider::Command(command) => run(name, command, options).await?,
+                provider => read(name, provider, options)?,
+            };
+            values.insert(name.to_owned(), value);
+        }
+        Ok(Self { values })
+    }
+
+    /// The values that can be had without making or running anything, in order
+    /// to take them out of texts; none if one of them cannot be had.
+    pub(crate) fn known(
+        providers: &BTreeMap<String, SecretProvider>,
+        state: &StateFolder,
+        options: &Options,
+    ) -> Option<Self> {
+        let mut values = BTreeMap::new();
+        for (name, provider) in providers {
+            let value = match provider {
+                SecretProvider::Generate {} => state.secret(name).ok()?,
+                SecretProvider::Command(_) => return None,
+                provider => Some(read(name, provider, options).ok()?),
+            };
+            // A secret that was never made is in no text.
+            values.extend(value.map(|value| (name.clone(), value)));
+        }
+        Some(Self { values })
+    }
+
+    /// All values by name, to write them into files.
+    pub(crate) fn values(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
+    /// The value of a variable.
+    pub(crate) fn fill(&self, variable: &EnvValue) -> Result<String, Error> {
+        let secret = |name: &String| {
+            self.values
+                .get(name)
+                .ok_or_else(|| missing(name, "it was not asked for beforehand"))
+        };
+        match variable {
+            EnvValue::Literal(text) => Ok(text.clone()),
+            EnvValue::Secret(name) => secret(name).cloned(),
+            EnvValue::Template(parts) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Text(text) => Ok(text.as_str()),
+                    Part::Secret(name) => secret(name).map(String::as_str),
+                })
+                .collect(),
+            EnvValue::Config { name, .. } => Err(Error::new(
+                Code::ApplyRefused,
+                format!("config `{name}` was not resolved"),
+            )),
+        }
+    }
+
+    /// A text without any of the values.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let mut values: Vec<_> = self
+            .values
+            .values()
+            .filter(|value| !value.is_empty())
+            .collect();
+        // A secret may be a part of another: the longer one goes first.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.into_iter().fold(text.to_owned(), |text, value| {
+            text.replace(value.as_str(), "***")
+        })
+    }
+}
+
+fn read(name: &str, provider: &SecretProvider, options: &Options) -> Result<String, Error> {
+    match provider {
+        SecretProvider::Env(variable) => options
+            .env
+            .get(variable)
+            .cloned()
+            .ok_or_else(|| missing(name, &format!("the variable `{variable}` is not set"))),
+        SecretProvider::File(file) => {
+            let read = std::fs::read_to_string(options.root.join(Path::new(file)));
+            read.map(one_line)
+                .map_err(|error| missing(name, &format!("`{file}` cannot be read")).cause(error))
+        }
+        _ => Err(missing(name, "a docker target has no such provider")),
+    }
+}
+
+async fn run(name: &str, command: &[String], options: &Options) -> Result<String, Error> {
+    let (program, args) = command
+        .split_first()
+        .ok_or_else(|| missing(name, "its command is empty"))?;
+    let output = tokio::process::Command::new(program)
+        .args(args)
+        .current_dir(&options.root)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .await
+        .map_err(|error| missing(name, &format!("`{program}` cannot be run")).cause(error))?;
+    if !output.status.success() {
+        // What it says may hold the secret: only how it ended is told.
+        return Err(missing(
+            name,
+            &format!("`{program}` ended with {}", output.status),
+        ));
+    }
+    String::from_utf8(output.stdout)
+        .map(one_line)
+        .map_err(|_| missing(name, &format!("what `{program}` wrote is not text")))
+}
+
+/// Files and commands end a line that is not part of the secret.
+fn one_line(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}
+
+fn generate(name: &str) -> Result<String, Error> {
+    let mut secret = String::with_capacity(LENGTH);
+    while secret.len() < LENGTH {
+        let mut bytes = [0; LENGTH];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            missing(name, "the system gives no random numbers").cause(error.to_string())
+        })?;
+        // Four times the alphabet fits into a byte; what exceeds it would make
+        // some characters more likely.
+        let fair = bytes
+            .iter()
+            .map(|byte| usize::from(*byte))
+            .filter(|byte| *byte < 4 * ALPHABET.len());
+        secret.extend(fair.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])));
+    }
+    secret.truncate(LENGTH);
+    Ok(secret)
+}
+
+fn missing(name: &str, why: &str) -> Error {
+    Error::new(
+        Code::ApplySecret,
+        format!("the value of secret `{name}` cannot be had: {why}"),
+    )
+    .help("make it available to the one who runs kcc, or name another provider under `on`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kcc_plan::Scope;
+
+    fn place() -> (tempfile::TempDir, Options, StateFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state").display().to_string();
+        let env = BTreeMap::from([
+            ("XDG_STATE_HOME".to_owned(), state),
+            ("STRIPE".to_owned(), "sk_live".to_owned()),
+        ]);
+        let options = Options {
+            root: folder.path().to_owned(),
+            env,
+            ..Options::default()
+        };
+        let scope = Scope {
+            system: "shop".into(),
+            target: "dev".into(),
+            instance: None,
+        };
+        let state = StateFolder::of(&scope, &options).unwrap();
+        (folder, options, state)
+    }
+
+    fn providers(list: Vec<(&str, SecretProvider)>) -> BTreeMap<String, SecretProvider> {
+        list.into_iter()
+            .map(|(name, provider)| (name.to_owned(), provider))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn every_provider_gives_its_value() {
+        let (folder, options, state) = place();
+        std::fs::write(folder.path().join("token"), "t0ken\n").unwrap();
+        let command = ["printf", "from %s", "command"].map(str::to_owned).to_vec();
+        let providers = providers(vec![
+            ("made", SecretProvider::Generate {}),
+            ("env", SecretProvider::Env("STRIPE".into())),
+            ("file", SecretProvider::File("token".into())),
+            ("command", SecretProvider::Command(command)),
+        ]);
+        let names = ["made", "env", "file", "command"];
+        let first = Secrets::resolve(names, &providers, &state, &options)
+            .await
+            .unwrap();
+        let again = Secrets::resolve(names, &providers, &state, &options)
+            .await
+            .unwrap();
+        assert_eq!(first.values, again.values, "a generated secret is kept");
+        assert_eq!(first.values["made"].len(), LENGTH);
+        assert_eq!(first.values["env"], "sk_live");
+        assert_eq!(first.values["file"], "t0ken");
+        assert_eq!(first.values["command"], "from command");
+
+        let template = EnvValue::Template(vec![
+            Part::Text("redis://:".into()),
+            Part::Secret("env".into()),
+            Part::Text("@carts".into()),
+        ]);
+        assert_eq!(first.fill(&template).unwrap(), "redis://:sk_live@carts");
+        assert_eq!(first.redact("bad key sk_live, t0ken"), "bad key ***, ***");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_generated_secret_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_folder, options, state) = place();
+        let providers = providers(vec![("made", SecretProvider::Generate {})]);
+        Secrets::resolve(["made"], &providers, &state, &options)
+            .await
+            .unwrap();
+        let mode = |path: &str| {
+            std::fs::metadata(state.path().join(path))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!((mode("secrets"), mode("secrets/made")), (0o700, 0o600));
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_named_and_never_shown() {
+        let (_folder, options, state) = place();
+        let script = ["sh", "-c", "echo hunter2; exit 3"]
+            .map(str::to_owned)
+            .to_vec();
+        let providers = providers(vec![
+            ("env", SecretProvider::Env("UNSET".into())),
+            ("command", SecretProvider::Command(script)),
+        ]);
+        let error = Secrets::resolve(["env"], &providers, &state, &options)
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(
+            error.message,
+            "the value of secret `env` cannot be had: the variable `UNSET` is not set"
+        );
+        let error = Secrets::resolve(["command"], &providers, &state, &options)
+            .await
+            .err()
+            .unwrap();
+        assert!(!error.chain().contains("hunter2") && error.chain().contains("exit status: 3"));
+        assert!(Secrets::known(&providers, &state, &options).is_none());
+    }
+}

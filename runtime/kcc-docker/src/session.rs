@@ -1,0 +1,257 @@
+//! The commands: one connection, the state of one target, and the order of
+//! observing, deciding, performing and remembering.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use kcc_diag::Code;
+use kcc_lower::{
+    Desired, EngineDesired,
+    docker::{DockerDesired, Mount},
+};
+use kcc_model::EnvValue;
+use kcc_plan::{
+    ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter,
+    Scope, StateFolder, StatusReport, execute,
+};
+
+use crate::{
+    client::Client,
+    endpoint::Endpoint,
+    engine::DockerEngine,
+    observe::{self, Memory},
+    observed::Observed,
+    ready::Judge,
+    reconcile::{reconcile, tear_down},
+    secrets::Secrets,
+    work::Work,
+};
+
+/// What an apply would do. Reads, and changes nothing.
+pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
+    let session = Session::open(desired, options).await?;
+    let observed = session.observe(&session.remember()?).await?;
+    Ok(reconcile(desired, session.docker, &observed, options)?.without_work())
+}
+
+/// Makes the engine hold what is desired, and waits until it is ready.
+pub async fn apply(
+    desired: &Desired,
+    options: &Options,
+    reporter: &dyn Reporter,
+    cancel: &Cancel,
+) -> Result<ApplyReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let _lock = session.state.lock()?;
+    let memory = session.remember()?;
+    let observed = session.observe(&memory).await?;
+    let plan = reconcile(desired, session.docker, &observed, options)?;
+    let secrets = session.secrets(&plan).await?;
+    session
+        .perform(&plan, secrets, &memory, &observed, reporter, cancel)
+        .await
+}
+
+/// What runs, and why what does not.
+pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let memory = session.remember()?;
+    let observed =
+        observe::objects(&session.client, &session.scope, session.docker, &memory).await?;
+    let known = Secrets::known(&session.docker.secrets, &session.state, options);
+    let judge = Judge {
+        client: &session.client,
+        endpoint: &session.endpoint,
+        secrets: known.as_ref(),
+    };
+    crate::status::status(
+        desired,
+        session.docker,
+        &observed,
+        &judge,
+        session.scope.clone(),
+    )
+    .await
+}
+
+/// Removes what kcc made for the target; volumes, and the generated secrets
+/// that open them, only with `Options::volumes`.
+pub async fn down(
+    desired: &Desired,
+    options: &Options,
+    reporter: &dyn Reporter,
+    cancel: &Cancel,
+) -> Result<ApplyReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let _lock = session.state.lock()?;
+    let memory = session.remember()?;
+    let observed =
+        observe::objects(&session.client, &session.scope, session.docker, &memory).await?;
+    let mut order = session.order();
+    for (component, after) in memory
+        .inventory
+        .iter()
+        .flat_map(|inventory| &inventory.after)
+    {
+        order
+            .entry(component.clone())
+            .or_default()
+            .extend(after.iter().cloned());
+    }
+    let plan = tear_down(desired, &observed, &order, options);
+    let secrets = Secrets::default();
+    let report = session
+        .perform(&plan, secrets, &memory, &observed, reporter, cancel)
+        .await?;
+    if options.volumes && report.complete() {
+        session.state.forget_secrets()?;
+    }
+    Ok(report)
+}
+
+/// A connection to the engine of a target, and the target's state.
+struct Session<'a> {
+    desired: &'a Desired,
+    docker: &'a DockerDesired,
+    options: &'a Options,
+    scope: Scope,
+    endpoint: Endpoint,
+    client: Client,
+    state: StateFolder,
+}
+
+impl<'a> Session<'a> {
+    async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
+        let EngineDesired::Docker(docker) = &desired.engine else {
+            let message = format!("target `{}` does not run on docker", desired.target);
+            return Err(Error::new(Code::PlanDockerUnreachable, message));
+        };
+        let endpoint = Endpoint::of(options)?;
+        let client = Client::connect(&endpoint).await?;
+        let scope = options.scope(desired);
+        let state = StateFolder::of(&scope, options)?;
+        Ok(Self {
+            desired,
+            docker,
+            options,
+            scope,
+            endpoint,
+            client,
+            state,
+        })
+    }
+
+    fn remember(&self) -> Result<Memory, Error> {
+        Memory::read(&self.state)
+    }
+
+    async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {
+        let (client, endpoint) = (&self.client, &self.endpoint);
+        observe::observe(
+            client,
+            endpoint,
+            &self.scope,
+            self.docker,
+            memory,
+            self.options,
+        )
+        .await
+    }
+
+    /// The secrets of the containers that a plan makes: all before the first
+    /// mutation, so that a missing one stops nothing half-way.
+    async fn secrets(&self, plan: &Plan<Work>) -> Result<Secrets, Error> {
+        let mut names = BTreeSet::new();
+        for step in &plan.steps {
+            let (Work::Create(new) | Work::Replace { new, .. }) = &step.work else {
+                continue;
+            };
+            for value in new.container.env.values() {
+                match value {
+                    EnvValue::Secret(name) => {
+                        names.insert(name.as_str());
+                    }
+                    EnvValue::Template(parts) => {
+                        names.extend(parts.iter().filter_map(|part| match part {
+                            kcc_model::Part::Secret(name) => Some(name.as_str()),
+                            kcc_model::Part::Text(_) => None,
+                        }))
+                    }
+                    EnvValue::Literal(_) | EnvValue::Config { .. } => {}
+                }
+            }
+            names.extend(
+                new.container
+                    .mounts
+                    .values()
+                    .filter_map(|mount| match mount {
+                        Mount::Secret(name) => Some(name.as_str()),
+                        Mount::Volume(_) | Mount::Tmpfs {} => None,
+                    }),
+            );
+        }
+        Secrets::resolve(names, &self.docker.secrets, &self.state, self.options).await
+    }
+
+    async fn perform(
+        &self,
+        plan: &Plan<Work>,
+        secrets: Secrets,
+        memory: &Memory,
+        observed: &Observed,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> Result<ApplyReport, Error> {
+        if memory.intent.is_some() {
+            // What a killed apply made becomes known for good before a new
+            // intent takes the place of the old one.
+            self.store(observed, &BTreeSet::new())?;
+        }
+        let intent = Intent::of(plan, kcc_plan::now());
+        if !plan.is_empty() {
+            self.state.begin(&intent)?;
+        }
+        let engine = DockerEngine {
+            client: &self.client,
+            endpoint: &self.endpoint,
+            options: self.options,
+            docker: self.docker,
+            secrets,
+            known: Secrets::known(&self.docker.secrets, &self.state, self.options),
+            started: Mutex::default(),
+        };
+        let report = execute(plan, &engine, reporter, cancel).await;
+        if !plan.is_empty() {
+            let made = intent.made();
+            let left = observe::objects(&self.client, &self.scope, self.docker, memory).await;
+            match left {
+                Ok(left) => self.store(&left, &made)?,
+                // The intent stays, so the next apply finds what this one made.
+                Err(error) => reporter.event(&Event::Note {
+                    text: &format!("what is left is not known: {}", error.chain()),
+                }),
+            }
+        }
+        Ok(report)
+    }
+
+    fn store(&self, observed: &Observed, made: &BTreeSet<(&str, &str)>) -> Result<(), Error> {
+        self.state.end(&Inventory {
+            scope: self.scope.clone(),
+            engine: EngineName::Docker,
+            since: kcc_plan::now(),
+            objects: observe::inventory_objects(observed, made),
+            after: self.order(),
+        })
+    }
+
+    /// The components that each component starts after.
+    fn order(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let components = self.desired.components.iter();
+        components
+            .map(|(name, c)| (name.clone(), c.after.keys().cloned().collect()))
+            .collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! What runs of a target, and why what does not.
+
+use std::collections::BTreeMap;
+
+use kcc_lower::{
+    Desired,
+    docker::{Container, DockerDesired},
+};
+use kcc_model::Until;
+use kcc_plan::{ComponentStatus, Error, Readiness, Scope, State, StatusReport};
+
+use crate::{
+    observed::{ContainerState, Observed, ObservedContainer, Ownership},
+    ready::Judge,
+};
+
+/// Judges every component.
+pub(crate) async fn status(
+    desired: &Desired,
+    docker: &DockerDesired,
+    observed: &Observed,
+    judge: &Judge<'_>,
+    scope: Scope,
+) -> Result<StatusReport, Error> {
+    let mut components = BTreeMap::new();
+    for (name, component) in &desired.components {
+        let containers: BTreeMap<_, _> = docker
+            .containers
+            .iter()
+            .filter(|(_, c)| c.component == *name)
+            .collect();
+        let mut status = if containers.is_empty() {
+            external()
+        } else {
+            of_containers(&containers, component.job, observed, judge).await?
+        };
+        status.team = Some(component.team.clone());
+        components.insert(name.clone(), status);
+    }
+    for there in observed.containers.values() {
+        let Some(name) = &there.object.component else {
+            continue;
+        };
+        if there.object.ownership == Ownership::Ours && !components.contains_key(name) {
+            components.insert(name.clone(), orphan(there));
+        }
+    }
+    Ok(StatusReport { scope, components })
+}
+
+async fn of_containers(
+    containers: &BTreeMap<&String, &Container>,
+    job: bool,
+    observed: &Observed,
+    judge: &Judge<'_>,
+) -> Result<ComponentStatus, Error> {
+    let until = if job {
+        Until::Completed
+    } else {
+        Until::Healthy
+    };
+    let (mut ready, mut why, mut failed, mut up, mut there_are) = (0, None, false, false, false);
+    let mut addresses = Vec::new();
+    for (name, container) in containers {
+        let there = observed.containers.get(*name);
+        there_are |= there.is_some();
+        failed |= there.is_some_and(|there| there.state == ContainerState::Restarting);
+        if there.is_some_and(|there| there.state == ContainerState::Running) {
+            up = true;
+            let ports = there.into_iter().flat_map(|there| there.published.values());
+            addresses.extend(ports.map(|port| format!("{}:{port}", judge.endpoint.host())));
+        }
+        match judge.judge(name, container, until, None).await? {
+            Readiness::Ready => ready += 1,
+            Readiness::Waiting { why: reason } => why = why.or(Some(reason)),
+            Readiness::Failed { why: reason } => {
+                failed = true;
+                why = why.or(Some(reason));
+            }
+        }
+    }
+    let replicas = u32::try_from(containers.len()).unwrap_or(u32::MAX);
+    let state = match () {
+        () if !there_are => State::Absent,
+        () if ready == replicas && job => State::Completed,
+        () if ready == replicas => State::Running,
+        () if failed => State::Failed,
+        () if up => State::Starting,
+        () => State::Stopped,
+    };
+    Ok(ComponentStatus {
+        team: None,
+        state,
+        ready,
+        replicas,
+        why,
+        addresses,
+    })
+}
+
+/// It runs outside the system: there is nothing to be ready.
+fn external() -> ComponentStatus {
+    ComponentStatus {
+        team: None,
+        state: State::External,
+        ready: 0,
+        replicas: 0,
+        why: None,
+        addresses: Vec::new(),
+    }
+}
+
+/// No fragment has it any more.
+fn orphan(there: &ObservedContainer) -> ComponentStatus {
+    let running = there.state == ContainerState::Running;
+    ComponentStatus {
+        team: there.object.team.clone(),
+        state: if running {
+            State::Running
+        } else {
+            State::Stopped
+        },
+        ready: 0,
+        replicas: 0,
+        why: Some("no fragment asks for it, the next apply removes it".to_owned()),
+        addresses: Vec::new(),
+    }
+}

@@ -1,0 +1,83 @@
+//! [`Work`]: what the engine needs to perform one step. Everything is decided:
+//! names, host ports, how a container is replaced.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use kcc_lower::docker::Container;
+use kcc_model::Build;
+
+/// One step on an engine.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    /// Fetches an image.
+    Pull {
+        reference: String,
+    },
+    /// Builds an image; the hash of its context becomes a label.
+    Build {
+        build: Build,
+        context_hash: String,
+    },
+    CreateNetwork {
+        labels: BTreeMap<String, String>,
+    },
+    CreateVolume {
+        labels: BTreeMap<String, String>,
+    },
+    /// Makes a container, writes its files and starts it.
+    Create(Arc<NewContainer>),
+    /// Puts a new container in the place of another.
+    Replace {
+        new: Arc<NewContainer>,
+        /// The identity of the old one.
+        old: String,
+        how: Replacement,
+    },
+    /// Starts a container that is there.
+    Start {
+        id: String,
+    },
+    /// Lets a paused container go on.
+    Unpause {
+        id: String,
+    },
+    /// Stops a container and removes it.
+    RemoveContainer {
+        id: String,
+    },
+    RemoveNetwork {
+        id: String,
+    },
+    RemoveVolume,
+}
+
+/// A container to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct NewContainer {
+    pub(crate) container: Container,
+    pub(crate) ports: Vec<HostPort>,
+    /// All labels, those that kcc compares with among them.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// How long it may take to become ready, in milliseconds.
+    pub(crate) deadline_ms: u64,
+}
+
+/// A port of a container and the host port that leads to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostPort {
+    pub(crate) container: u16,
+    pub(crate) protocol: &'static str,
+    pub(crate) host: u16,
+}
+
+/// How a container takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replacement {
+    /// The old one goes on until the new one is ready, and stays if that never
+    /// becomes so.
+    Overlap,
+    /// The old one is stopped before the new one starts, because both would
+    /// need the same host port or write to the same volume; it is started again
+    /// if the new one cannot start.
+    StopFirst,
+}
