@@ -51,7 +51,7 @@ impl DockerEngine<'_> {
     /// Makes a container with its files. What fails half-way is removed.
     async fn make(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
         let env = self.env(&new.container)?;
-        let archive = files::archive(&new.container, self.secrets.values()).map_err(|error| {
+        let archives = files::archives(&new.container, self.secrets.values()).map_err(|error| {
             Error::new(
                 Code::ApplyRefused,
                 format!("the files of `{name}` cannot be packed"),
@@ -59,12 +59,12 @@ impl DockerEngine<'_> {
             .cause(error)
         })?;
         let id = self.client.create(name, new, env).await?;
-        if let Some(archive) = archive
-            && let Err(error) = self.client.upload(&id, name, archive).await
-        {
-            // The first error is the one to tell.
-            let _ = self.client.remove(&id, name).await;
-            return Err(error);
+        for archive in archives {
+            if let Err(error) = self.client.upload(&id, name, archive).await {
+                // The first error is the one to tell.
+                let _ = self.client.remove(&id, name).await;
+                return Err(error);
+            }
         }
         Ok(id)
     }

@@ -1,16 +1,23 @@
-//! The files that are written into a container before it starts, as one tar
-//! archive, and the folders that must be writable for that.
+//! The files that are written into a container before it starts, as tar
+//! archives, and the folders that must be writable for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::{Container, Mount};
 
-/// The archive; nothing where there are no files. `secrets` holds the values of
-/// those that are mounted, by name.
-pub(crate) fn archive(
+/// A tar archive and the folder inside the container where it is unpacked.
+pub(crate) struct Archive {
+    pub(crate) folder: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// One archive for the whole container; where its root cannot be written, one
+/// for each folder that can. `secrets` holds the values of those that are
+/// mounted, by name.
+pub(crate) fn archives(
     container: &Container,
     secrets: &BTreeMap<String, String>,
-) -> std::io::Result<Option<Vec<u8>>> {
+) -> std::io::Result<Vec<Archive>> {
     let owner = owner(container.user.as_deref());
     let mut files: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
     for (path, content) in &container.files {
@@ -23,25 +30,33 @@ pub(crate) fn archive(
             files.insert(path, (value, if owner.is_some() { 0o400 } else { 0o444 }));
         }
     }
-    if files.is_empty() {
-        return Ok(None);
-    }
     let (uid, gid) = owner.unwrap_or((0, 0));
-    let mut archive = tar::Builder::new(Vec::new());
+    let mut builders: BTreeMap<&str, tar::Builder<Vec<u8>>> = BTreeMap::new();
     for (path, (content, mode)) in files {
+        let (folder, name) = match path.rsplit_once('/') {
+            Some((folder, name)) if container.read_only && !folder.is_empty() => (folder, name),
+            _ => ("/", path.trim_start_matches('/')),
+        };
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(mode);
         header.set_uid(uid);
         header.set_gid(gid);
         header.set_mtime(0);
-        archive.append_data(
-            &mut header,
-            path.trim_start_matches('/'),
-            content.as_bytes(),
-        )?;
+        let builder = builders
+            .entry(folder)
+            .or_insert_with(|| tar::Builder::new(Vec::new()));
+        builder.append_data(&mut header, name, content.as_bytes())?;
     }
-    archive.into_inner().map(Some)
+    builders
+        .into_iter()
+        .map(|(folder, builder)| {
+            Ok(Archive {
+                folder: folder.to_owned(),
+                bytes: builder.into_inner()?,
+            })
+        })
+        .collect()
 }
 
 /// The folders of files in a container whose root cannot be written; those in a

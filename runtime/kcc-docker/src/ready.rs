@@ -128,12 +128,8 @@ impl Judge<'_> {
     /// A text of the application's, bounded and without secrets.
     fn quote(&self, text: &str) -> Option<String> {
         let text = self.secrets?.redact(text);
-        let shown: String = text
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(WIDTH)
-            .collect();
-        Some(shown)
+        let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        Some(plain.take(WIDTH).collect())
     }
 }
 
@@ -183,10 +179,7 @@ fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
 }
 
 fn ended(found: &Inspected) -> String {
-    let code = match found.state {
-        ContainerState::Exited(code) => format!("it ended with exit code {code}"),
-        _ => "it ended".to_owned(),
-    };
+    let code = format!("it ended with exit code {}", found.exit_code);
     match &found.error {
         _ if found.out_of_memory => format!("{code}: it needed more memory than its limit"),
         Some(error) => format!("{code}: {error}"),

@@ -18,6 +18,7 @@ impl<W> Plan<W> {
         let mut text = format!("{scope}: {}\n\n", self.summary());
         let width =
             |of: fn(&crate::Operation) -> usize| self.operations().map(of).max().unwrap_or(0);
+        let action = width(|operation| operation.action.as_str().len());
         let kind = width(|operation| operation.kind.chars().count());
         let name = width(|operation| operation.name.chars().count());
         for operation in self.operations() {
@@ -41,7 +42,7 @@ impl<W> Plan<W> {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  {sign} {:7} {:kind$}  {:name$}  {}{data}{team}",
+                "  {sign} {:action$} {:kind$}  {:name$}  {}{data}{team}",
                 operation.action.as_str(),
                 operation.kind,
                 operation.name,

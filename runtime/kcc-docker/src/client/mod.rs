@@ -25,7 +25,7 @@ use bollard::{
 use kcc_diag::Code;
 use kcc_plan::Error;
 
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, files::Archive};
 
 /// How long the engine may take to begin an answer: stopping a container is the longest.
 const ANSWER_SECONDS: u64 = 600;
@@ -130,13 +130,13 @@ impl Client {
         or_gone(removed).map_err(|error| refused("remove volume", name, error))
     }
 
-    /// Writes a tar archive into a container that need not run.
-    pub(crate) async fn upload(&self, id: &str, name: &str, archive: Vec<u8>) -> Result<(), Error> {
+    /// Unpacks an archive inside a container that need not run.
+    pub(crate) async fn upload(&self, id: &str, name: &str, archive: Archive) -> Result<(), Error> {
         let options = UploadToContainerOptions {
-            path: "/".to_owned(),
+            path: archive.folder,
             ..Default::default()
         };
-        let body = bollard::body_full(archive.into());
+        let body = bollard::body_full(archive.bytes.into());
         let done = self
             .mutate()
             .upload_to_container(id, Some(options), body)

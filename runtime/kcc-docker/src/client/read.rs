@@ -37,6 +37,8 @@ pub(crate) struct Inspected {
     /// The engine's own check: `healthy` or not, and the last answer.
     pub(crate) health: Option<(bool, String)>,
     pub(crate) restarts: i64,
+    /// The code with which it ended last.
+    pub(crate) exit_code: i64,
     /// The engine's reason why it does not run.
     pub(crate) error: Option<String>,
     pub(crate) out_of_memory: bool,
@@ -154,6 +156,7 @@ impl Client {
                 .collect(),
             health,
             restarts: container.restart_count.unwrap_or_default(),
+            exit_code: state.exit_code.unwrap_or_default(),
             error: state.error.filter(|error| !error.is_empty()),
             out_of_memory: state.oom_killed.unwrap_or_default(),
         }))

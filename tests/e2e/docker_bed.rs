@@ -1,0 +1,90 @@
+//! The Docker engine of the end-to-end tests: the one that `DOCKER_HOST` names
+//! if it answers, else, with `KCC_E2E_DOCKER=1`, one that is started for them
+//! and removed with everything in it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// An engine that answers.
+pub(crate) struct Bed {
+    /// Its address.
+    pub(crate) host: String,
+    /// The folder of one that was started.
+    folder: Option<PathBuf>,
+    root: PathBuf,
+}
+
+impl Bed {
+    /// Finds or starts an engine. `root` is the repository's. None, with a line
+    /// that says so, where no engine is asked for and none answers.
+    pub(crate) fn find(root: &Path) -> Option<Self> {
+        let root = root.to_owned();
+        if let Ok(host) = std::env::var("DOCKER_HOST")
+            && docker(&host, &["version"]).is_ok()
+        {
+            return Some(Self {
+                host,
+                folder: None,
+                root,
+            });
+        }
+        if std::env::var("KCC_E2E_DOCKER").as_deref() != Ok("1") {
+            eprintln!(
+                "SKIPPED: the end-to-end tests on Docker. They need KCC_E2E_DOCKER=1 (dockerd and root), \
+                 or DOCKER_HOST with an engine that answers."
+            );
+            return None;
+        }
+        // Not in memory: the engine's layers need a file system that carries them.
+        let folder = PathBuf::from(format!("/var/tmp/kcc-e2e-{}", std::process::id()));
+        let up = Command::new(root.join("tests/testbed/docker-up"))
+            .arg(&folder)
+            .output()
+            .unwrap();
+        assert!(
+            up.status.success(),
+            "{}",
+            String::from_utf8_lossy(&up.stderr)
+        );
+        let text = String::from_utf8(up.stdout).unwrap();
+        let host = text
+            .trim()
+            .strip_prefix("export DOCKER_HOST=")
+            .unwrap()
+            .to_owned();
+        Some(Self {
+            host,
+            folder: Some(folder),
+            root,
+        })
+    }
+
+    /// Runs the docker command and returns what it prints.
+    pub(crate) fn docker(&self, args: &[&str]) -> String {
+        docker(&self.host, args).unwrap_or_else(|error| panic!("docker {args:?}: {error}"))
+    }
+
+    /// Removes what was started.
+    pub(crate) fn end(&self) {
+        if let Some(folder) = &self.folder {
+            let down = self.root.join("tests/testbed/docker-down");
+            let status = Command::new(down).arg(folder).status().unwrap();
+            assert!(status.success());
+        }
+    }
+}
+
+fn docker(host: &str, args: &[&str]) -> Result<String, String> {
+    let output = Command::new("docker")
+        .args(args)
+        .env("DOCKER_HOST", host)
+        .env("DOCKER_BUILDKIT", "0")
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
