@@ -7,7 +7,7 @@ use kcc_lower::docker::Container;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::observed::label;
+use crate::{hex::hex, observed::label};
 
 /// Fields whose entries are compared one by one.
 const KEYED: [&str; 5] = ["env", "files", "mounts", "labels", "networks"];
@@ -75,9 +75,5 @@ fn fields(container: &Container) -> BTreeMap<String, String> {
 }
 
 fn short_hash(value: &Value) -> String {
-    Sha256::digest(value.to_string())
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(value.to_string())[..4])
 }

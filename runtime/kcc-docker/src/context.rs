@@ -17,7 +17,7 @@ use kcc_plan::Error;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use crate::dockerignore::Ignore;
+use crate::{dockerignore::Ignore, hex::hex};
 
 /// Bytes that are handed to the engine at once.
 const CHUNK: usize = 64 * 1024;
@@ -30,12 +30,7 @@ pub(crate) async fn hash(root: &Path, build: &Build) -> Result<String, Error> {
         let mut hasher = Hasher(Sha256::new());
         write(&folder, &own, &mut hasher)?;
         hasher.write_all(format!("{:?}{:?}{:?}", own.file, own.args, own.stage).as_bytes())?;
-        Ok(hasher
-            .0
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(hex(&hasher.0.finalize()))
     });
     let result = result
         .await
@@ -194,10 +189,9 @@ fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
     while let Some((prefix, folder)) = open.pop() {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
-            let name = entry
-                .file_name()
-                .into_string()
-                .map_err(|name| io::Error::other(format!("the name {name:?} is not UTF-8")))?;
+            let name = entry.file_name().into_string().map_err(|name| {
+                io::Error::other(format!("the name `{}` is not UTF-8", name.display()))
+            })?;
             let name = format!("{prefix}{name}");
             let excluded = ignore.excludes(&name) && !always.contains(&name.as_str());
             let kind = entry.file_type()?;

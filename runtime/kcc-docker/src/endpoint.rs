@@ -9,6 +9,8 @@ use kcc_plan::{Error, Options};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// Where an engine listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
@@ -68,10 +70,7 @@ impl Endpoint {
     }
 
     fn of_context(name: &str, folder: Option<&Path>) -> Result<Self, Error> {
-        let key: String = Sha256::digest(name)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let key = hex(&Sha256::digest(name));
         let path = folder
             .unwrap_or(Path::new(""))
             .join("contexts/meta")
@@ -154,10 +153,7 @@ mod tests {
     fn docker_host_wins_then_the_context_then_the_default() {
         let home = tempfile::tempdir().unwrap();
         // The folder of a context is called after the hash of its name.
-        let key: String = Sha256::digest("box")
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let key = hex(&Sha256::digest("box"));
         let folder = home.path().join(".docker/contexts/meta").join(key);
         std::fs::create_dir_all(&folder).unwrap();
         let meta = r#"{"Name":"box","Endpoints":{"docker":{"Host":"tcp://box:2375"}}}"#;

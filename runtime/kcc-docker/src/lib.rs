@@ -27,6 +27,7 @@ mod dockerignore;
 mod endpoint;
 mod engine;
 mod files;
+mod hex;
 mod observe;
 mod observed;
 mod ports;

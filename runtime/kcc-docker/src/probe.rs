@@ -24,12 +24,12 @@ pub(crate) async fn http(host: &str, port: u16, path: &str, limit: Duration) -> 
         let mut answer = Vec::new();
         // The status stands in the first line: `HTTP/1.1 200 OK`.
         while !answer.contains(&b'\n') && answer.len() < 1024 {
-            let mut part = [0; 256];
-            let read = stream.read(&mut part).await?;
+            let mut piece = [0; 256];
+            let read = stream.read(&mut piece).await?;
             if read == 0 {
                 break;
             }
-            answer.extend_from_slice(&part[..read]);
+            answer.extend_from_slice(&piece[..read]);
         }
         Ok::<_, std::io::Error>(answer)
     };

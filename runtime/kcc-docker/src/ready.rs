@@ -61,11 +61,10 @@ impl Judge<'_> {
                     },
                 )
             }
-            Some(_) => Ok(Readiness::Ready),
             None if age.is_some_and(|age| age < SETTLE) => {
                 Ok(waiting("it has just started".to_owned()))
             }
-            None => Ok(Readiness::Ready),
+            _ => Ok(Readiness::Ready),
         }
     }
 

@@ -34,14 +34,15 @@ impl Secrets {
                 return Err(missing(name, "it is not declared for this target"));
             };
             let value = match provider {
-                SecretProvider::Generate {} => match state.secret(name)? {
-                    Some(value) => value,
-                    None => {
+                SecretProvider::Generate {} => {
+                    if let Some(value) = state.secret(name)? {
+                        value
+                    } else {
                         let value = generate(name)?;
                         state.keep_secret(name, &value)?;
                         value
                     }
-                },
+                }
                 SecretProvider::Command(command) => run(name, command, options).await?,
                 provider => read(name, provider, options)?,
             };

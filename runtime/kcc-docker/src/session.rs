@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
                         names.extend(parts.iter().filter_map(|part| match part {
                             kcc_model::Part::Secret(name) => Some(name.as_str()),
                             kcc_model::Part::Text(_) => None,
-                        }))
+                        }));
                     }
                     EnvValue::Literal(_) | EnvValue::Config { .. } => {}
                 }

@@ -60,6 +60,15 @@ enum Node {
     Wait(Wait),
 }
 
+/// Whether a node may run.
+enum Gate {
+    /// Something before it has not ended.
+    Closed,
+    Open,
+    /// It never may, and why.
+    Never(String),
+}
+
 /// How a node ended.
 #[derive(Debug, Clone)]
 enum End {
@@ -158,20 +167,18 @@ impl<'a, E: Engine> Run<'a, E> {
         loop {
             let mut ended = false;
             for index in open.clone() {
-                let Some(blocked) = self.blocked(index) else {
-                    continue;
-                };
-                if let Some(why) = blocked {
-                    self.skip(index, why);
-                    ended = true;
-                } else if matches!(self.nodes[index], Node::Step(_)) {
-                    if *steps >= PARALLEL {
-                        continue;
+                let is_step = matches!(self.nodes[index], Node::Step(_));
+                match self.gate(index) {
+                    Gate::Closed => continue,
+                    Gate::Open if is_step && *steps >= PARALLEL => continue,
+                    Gate::Open => {
+                        *steps += usize::from(is_step);
+                        running.push(self.start(index));
                     }
-                    *steps += 1;
-                    running.push(self.start(index));
-                } else {
-                    running.push(self.start(index));
+                    Gate::Never(why) => {
+                        self.skip(index, why);
+                        ended = true;
+                    }
                 }
                 open.remove(&index);
             }
@@ -181,17 +188,17 @@ impl<'a, E: Engine> Run<'a, E> {
         }
     }
 
-    /// None while something before the node is open; else why it cannot run.
-    fn blocked(&self, index: usize) -> Option<Option<String>> {
-        let mut why = None;
+    fn gate(&self, index: usize) -> Gate {
+        let mut why = self.cancel.is_cancelled().then(|| STOPPED.to_owned());
         for &other in &self.before[index] {
-            match self.ends[other].as_ref()? {
-                End::Done => {}
-                End::Skipped(reason) => why = why.or_else(|| Some(reason.clone())),
-                End::Failed(_) => why = why.or_else(|| Some(self.failed_before(other))),
+            match &self.ends[other] {
+                None => return Gate::Closed,
+                Some(End::Done) => {}
+                Some(End::Skipped(reason)) => why = why.or_else(|| Some(reason.clone())),
+                Some(End::Failed(_)) => why = why.or_else(|| Some(self.failed_before(other))),
             }
         }
-        Some(why.or_else(|| self.cancel.is_cancelled().then(|| STOPPED.to_owned())))
+        why.map_or(Gate::Open, Gate::Never)
     }
 
     fn failed_before(&self, index: usize) -> String {
@@ -435,7 +442,7 @@ async fn with_details<E: Engine>(engine: &E, component: &str, why: String) -> St
 
 fn overdue(why: &str, deadline_ms: Option<u64>) -> String {
     let limit = deadline_ms.unwrap_or_default();
-    if limit % 1000 == 0 {
+    if limit.is_multiple_of(1000) {
         format!("{why} (after {} s)", limit / 1000)
     } else {
         format!("{why} (after {limit} ms)")

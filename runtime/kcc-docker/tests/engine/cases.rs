@@ -362,8 +362,8 @@ async fn images_are_built_when_their_context_changes(place: &Place) {
     write(place, "app/page", "one");
     write(place, "app/.dockerignore", "*.md\n");
     desired.build("web", &tag, "app");
-    desired.serve("web", &[]).image = tag.clone();
-    desired.serve("two", &[]).image = tag.clone();
+    desired.serve("web", &[]).image.clone_from(&tag);
+    desired.serve("two", &[]).image.clone_from(&tag);
     desired.docker.images.remove(crate::place::SHOP);
     let report = place.apply_all(&desired).await;
     assert_eq!((report.planned, report.performed), (4, 4));
@@ -389,7 +389,7 @@ async fn a_broken_build_shows_its_end(place: &Place) {
     let tag = format!("{}-app", place.system);
     write(place, "app/Dockerfile", "FROM scratch\nCOPY nothing /x\n");
     desired.build("web", &tag, "app");
-    desired.serve("web", &[]).image = tag.clone();
+    desired.serve("web", &[]).image.clone_from(&tag);
     desired.docker.images.remove(crate::place::SHOP);
     let report = place.apply(&desired).await;
     let failure = &report.failures[0];
