@@ -1,10 +1,6 @@
 //! [`DockerEngine`]: performs the steps of a plan, and answers for readiness.
 
-use std::{
-    collections::BTreeMap,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use kcc_diag::Code;
 use kcc_lower::docker::{Container, DockerDesired};
@@ -17,7 +13,7 @@ use crate::{
     endpoint::Endpoint,
     files,
     observed::SUCCESSOR,
-    ready::Judge,
+    ready::{Judge, Sightings},
     secrets::Secrets,
     work::{NewContainer, Replacement, Work},
 };
@@ -35,8 +31,7 @@ pub(crate) struct DockerEngine<'a> {
     pub(crate) secrets: Secrets,
     /// All secrets of the target, to take them out of logs.
     pub(crate) known: Option<Secrets>,
-    /// When this process started which container, by its plain name.
-    pub(crate) started: Mutex<BTreeMap<String, Instant>>,
+    pub(crate) sightings: Sightings,
 }
 
 impl DockerEngine<'_> {
@@ -45,6 +40,7 @@ impl DockerEngine<'_> {
             client: self.client,
             endpoint: self.endpoint,
             secrets: self.known.as_ref(),
+            sightings: &self.sightings,
         }
     }
 
@@ -79,9 +75,7 @@ impl DockerEngine<'_> {
 
     async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
         self.client.start(id, name).await?;
-        if let Ok(mut started) = self.started.lock() {
-            started.insert(name.to_owned(), Instant::now());
-        }
+        self.sightings.started(id);
         Ok(())
     }
 
@@ -128,10 +122,9 @@ impl DockerEngine<'_> {
         let begin = Instant::now();
         let limit = Duration::from_millis(new.deadline_ms);
         loop {
-            let age = Some(begin.elapsed());
             let answer = self
                 .judge()
-                .judge(id, &new.container, Until::Healthy, age)
+                .judge(id, &new.container, Until::Healthy)
                 .await?;
             let why = match answer {
                 Readiness::Ready => break,
@@ -146,11 +139,10 @@ impl DockerEngine<'_> {
                 Readiness::Waiting { why } => format!("{why} (after {} s)", limit.as_secs()),
                 Readiness::Failed { why } => why,
             };
-            let words = self.judge().last_words(id).await;
-            let words = words.map(|words| format!("\n{words}")).unwrap_or_default();
             let message =
-                format!("the new `{name}` did not become ready, the old one goes on: {why}{words}");
-            return Err(Error::new(Code::ApplyIncomplete, message));
+                format!("the new `{name}` did not become ready, the old one goes on: {why}");
+            let words = self.judge().last_words(id).await;
+            return Err(Error::new(Code::ApplyIncomplete, message).detail(words));
         }
         self.client.stop(old, name).await
     }
@@ -211,13 +203,7 @@ impl Engine for DockerEngine<'_> {
 
     async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
         for (name, container) in self.containers_of(component) {
-            let started = self
-                .started
-                .lock()
-                .ok()
-                .and_then(|started| started.get(name).copied());
-            let age = started.map(|started| started.elapsed());
-            match self.judge().judge(name, container, until, age).await? {
+            match self.judge().judge(name, container, until).await? {
                 Readiness::Ready => {}
                 other => return Ok(other),
             }
@@ -225,13 +211,14 @@ impl Engine for DockerEngine<'_> {
         Ok(Readiness::Ready)
     }
 
-    async fn details(&self, component: &str) -> Option<String> {
+    async fn details(&self, component: &str) -> Vec<String> {
         for (name, _) in self.containers_of(component) {
-            if let Some(words) = self.judge().last_words(name).await {
-                return Some(words);
+            let words = self.judge().last_words(name).await;
+            if !words.is_empty() {
+                return words;
             }
         }
-        None
+        Vec::new()
     }
 
     fn mutating_calls(&self) -> u64 {

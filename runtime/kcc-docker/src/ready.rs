@@ -1,7 +1,11 @@
 //! Whether a container is started, healthy or completed, and if not, why. The
 //! engine's own check answers for commands; HTTP and TCP are asked by kcc.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use kcc_lower::docker::{Container, Restart};
 use kcc_model::{Check, Until};
@@ -21,7 +25,43 @@ const WIDTH: usize = 200;
 
 /// How long a container without a check has to run before it counts as started:
 /// what ends sooner was never up.
-pub(crate) const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Containers as this process saw them run: how long each has gone on since.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    /// Those that this process started, by identity.
+    fresh: Mutex<BTreeSet<String>>,
+    /// When they were seen first, and the start that was theirs then.
+    seen: Mutex<BTreeMap<String, (String, Instant)>>,
+}
+
+impl Sightings {
+    /// This process started it.
+    pub(crate) fn started(&self, id: &str) {
+        lock(&self.fresh).insert(id.to_owned());
+    }
+
+    /// Whether it has run long enough. One that nobody started just now and
+    /// that never ended is taken at its word.
+    fn settled(&self, found: &Inspected) -> bool {
+        if found.restarts == 0 && !lock(&self.fresh).contains(&found.id) {
+            return true;
+        }
+        let now = (found.started_at.clone(), Instant::now());
+        let mut seen = lock(&self.seen);
+        let first = seen.entry(found.id.clone()).or_insert_with(|| now.clone());
+        if first.0 != now.0 {
+            *first = now;
+        }
+        first.1.elapsed() >= SETTLE
+    }
+}
+
+/// What a thread that panicked left is still a list of sightings.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Asks an engine about containers.
 pub(crate) struct Judge<'a> {
@@ -30,17 +70,16 @@ pub(crate) struct Judge<'a> {
     /// What is taken out of answers; none where that is not known, and then
     /// nothing is quoted.
     pub(crate) secrets: Option<&'a Secrets>,
+    pub(crate) sightings: &'a Sightings,
 }
 
 impl Judge<'_> {
-    /// Whether the container of that name or identity is in a state. `age` is
-    /// how long ago this process started it, if it did.
+    /// Whether the container of that name or identity is in a state.
     pub(crate) async fn judge(
         &self,
         name: &str,
         container: &Container,
         until: Until,
-        age: Option<Duration>,
     ) -> Result<Readiness, Error> {
         let Some(found) = self.client.inspect(name).await? else {
             return Ok(waiting(format!("container `{name}` is not there")));
@@ -61,9 +100,10 @@ impl Judge<'_> {
                     },
                 )
             }
-            None if age.is_some_and(|age| age < SETTLE) => {
-                Ok(waiting("it has just started".to_owned()))
-            }
+            None if !self.sightings.settled(&found) => Ok(waiting(match found.restarts {
+                0 => "it has just started".to_owned(),
+                times => again(times, &found),
+            })),
             _ => Ok(Readiness::Ready),
         }
     }
@@ -116,12 +156,14 @@ impl Judge<'_> {
         }
     }
 
-    /// Why a component failed, in the words of its own log.
-    pub(crate) async fn last_words(&self, name: &str) -> Option<String> {
-        self.secrets?;
+    /// The last lines that a container wrote; none where secrets cannot be
+    /// taken out of them.
+    pub(crate) async fn last_words(&self, name: &str) -> Vec<String> {
+        if self.secrets.is_none() {
+            return Vec::new();
+        }
         let lines = self.client.last_lines(name, LINES).await;
-        let lines: Vec<_> = lines.iter().filter_map(|line| self.quote(line)).collect();
-        (!lines.is_empty()).then(|| lines.join("\n"))
+        lines.iter().filter_map(|line| self.quote(line)).collect()
     }
 
     /// A text of the application's, bounded and without secrets.
@@ -158,13 +200,7 @@ fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
             None => "it is not started".to_owned(),
         })),
         ContainerState::Paused => Some(waiting("it is paused".to_owned())),
-        ContainerState::Restarting => {
-            let times = found.restarts;
-            Some(waiting(format!(
-                "it ends again and again ({times} restarts): {}",
-                ended(found)
-            )))
-        }
+        ContainerState::Restarting => Some(waiting(again(found.restarts, found))),
         // One that is started for ever again passes through here.
         ContainerState::Exited(_)
             if container.restart == Restart::UnlessStopped && found.restarts > 0 =>
@@ -175,6 +211,13 @@ fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
             Some(Readiness::Failed { why: ended(found) })
         }
     }
+}
+
+fn again(restarts: i64, found: &Inspected) -> String {
+    format!(
+        "it ends again and again ({restarts} restarts): {}",
+        ended(found)
+    )
 }
 
 fn ended(found: &Inspected) -> String {

@@ -1,10 +1,7 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -23,7 +20,7 @@ use crate::{
     engine::DockerEngine,
     observe::{self, Memory},
     observed::Observed,
-    ready::Judge,
+    ready::{Judge, Sightings},
     reconcile::{reconcile, tear_down},
     secrets::Secrets,
     work::Work,
@@ -65,6 +62,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
         client: &session.client,
         endpoint: &session.endpoint,
         secrets: known.as_ref(),
+        sightings: &Sightings::default(),
     };
     crate::status::status(
         desired,
@@ -220,7 +218,7 @@ impl<'a> Session<'a> {
             docker: self.docker,
             secrets,
             known: Secrets::known(&self.docker.secrets, &self.state, self.options),
-            started: Mutex::default(),
+            sightings: Sightings::default(),
         };
         let report = execute(plan, &engine, reporter, cancel).await;
         if !plan.is_empty() {

@@ -70,7 +70,7 @@ async fn of_containers(
             let ports = there.into_iter().flat_map(|there| there.published.values());
             addresses.extend(ports.map(|port| format!("{}:{port}", judge.endpoint.host())));
         }
-        match judge.judge(name, container, until, None).await? {
+        match judge.judge(name, container, until).await? {
             Readiness::Ready => ready += 1,
             Readiness::Waiting { why: reason } => why = why.or(Some(reason)),
             Readiness::Failed { why: reason } => {

@@ -29,10 +29,10 @@ pub trait Engine: Sync {
         until: Until,
     ) -> impl Future<Output = Result<Readiness, Error>> + Send;
 
-    /// What else explains that a component did not become ready, such as the
-    /// last lines of its log; never a secret. Asked once, when a wait has failed.
-    fn details(&self, _component: &str) -> impl Future<Output = Option<String>> + Send {
-        std::future::ready(None)
+    /// Lines that explain why a component did not become ready, such as the
+    /// last of its log; never a secret. Asked once, when a wait has failed.
+    fn details(&self, _component: &str) -> impl Future<Output = Vec<String>> + Send {
+        std::future::ready(Vec::new())
     }
 
     /// The number of calls so far that may have changed something.

@@ -16,6 +16,8 @@ pub struct Error {
     pub message: String,
     /// One action that mends it.
     pub help: Option<String>,
+    /// What else explains it, such as the last lines of a log.
+    pub detail: Vec<String>,
     /// What it failed with.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -28,6 +30,7 @@ impl Error {
             code,
             message: message.into(),
             help: None,
+            detail: Vec::new(),
             cause: None,
         }
     }
@@ -36,6 +39,13 @@ impl Error {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds lines that explain it.
+    #[must_use]
+    pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.detail.extend(lines);
         self
     }
 

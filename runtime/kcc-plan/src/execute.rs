@@ -238,7 +238,7 @@ impl<'a, E: Engine> Run<'a, E> {
                 async move {
                     (
                         index,
-                        Ok(until_ready(engine, reporter, cancel, &wait, deadline).await),
+                        until_ready(engine, reporter, cancel, &wait, deadline).await,
                     )
                 }
                 .boxed()
@@ -247,53 +247,52 @@ impl<'a, E: Engine> Run<'a, E> {
     }
 
     fn end(&mut self, index: usize, result: Result<End, Error>) {
-        let end = match (&self.nodes[index], result) {
-            (Node::Step(step), Err(error)) => {
-                let operation = &self.plan.steps[*step].operation;
-                self.reporter.event(&Event::Finished {
-                    operation,
-                    error: Some(&error),
-                });
-                self.failures.push(Failure {
-                    code: error.code,
-                    component: operation.component.clone(),
-                    team: operation.team.clone(),
-                    message: error.chain(),
-                    help: error.help.clone(),
-                });
-                End::Failed(error.chain())
+        if let Node::Step(step) = &self.nodes[index] {
+            let (operation, error) = (&self.plan.steps[*step].operation, result.as_ref().err());
+            self.reporter.event(&Event::Finished { operation, error });
+        }
+        self.ends[index] = Some(match result {
+            Ok(end) => end,
+            Err(error) => {
+                let why = error.chain();
+                self.fail(index, error);
+                End::Failed(why)
             }
-            (Node::Step(step), Ok(end)) => {
+        });
+    }
+
+    fn fail(&mut self, index: usize, error: Error) {
+        let (component, name, message) = match &self.nodes[index] {
+            Node::Step(step) => {
                 let operation = &self.plan.steps[*step].operation;
-                self.reporter.event(&Event::Finished {
-                    operation,
-                    error: None,
-                });
-                end
+                (
+                    operation.component.clone(),
+                    operation.name.clone(),
+                    error.chain(),
+                )
             }
-            (Node::Wait(_), Err(error)) => End::Failed(error.chain()),
-            (Node::Wait(wait), Ok(end)) => {
-                if let End::Failed(why) = &end {
-                    self.failures.push(Failure {
-                        code: Code::ApplyIncomplete,
-                        component: Some(wait.component.clone()),
-                        team: self
-                            .plan
-                            .components
-                            .get(&wait.component)
-                            .and_then(|c| c.team.clone()),
-                        message: format!(
-                            "`{}` is not {}: {why}",
-                            wait.component,
-                            state(wait.until)
-                        ),
-                        help: None,
-                    });
-                }
-                end
+            Node::Wait(wait) => {
+                let (name, until) = (&wait.component, state(wait.until));
+                let message = format!("`{name}` is not {until}: {}", error.chain());
+                (Some(name.clone()), name.clone(), message)
             }
         };
-        self.ends[index] = Some(end);
+        for line in &error.detail {
+            self.reporter.event(&Event::Note {
+                text: &format!("{name}: {line}"),
+            });
+        }
+        let planned = component
+            .as_ref()
+            .and_then(|name| self.plan.components.get(name));
+        self.failures.push(Failure {
+            code: error.code,
+            team: planned.and_then(|planned| planned.team.clone()),
+            component,
+            message,
+            detail: error.detail,
+            help: error.help,
+        });
     }
 
     fn skip(&mut self, index: usize, why: String) {
@@ -360,38 +359,31 @@ impl<'a, E: Engine> Run<'a, E> {
     }
 }
 
-/// Asks until a component is ready, never will be, or its deadline passed.
+/// Asks until a component is ready, never will be, or its deadline passed. The
+/// error's message is the last reason.
 async fn until_ready<E: Engine>(
     engine: &E,
     reporter: &dyn Reporter,
     cancel: &Cancel,
     wait: &Wait,
     deadline_ms: Option<u64>,
-) -> End {
+) -> Result<End, Error> {
     let (component, until) = (wait.component.as_str(), wait.until);
     let begin = Instant::now();
     let mut pause = PAUSES.0;
     let mut last = String::new();
     let mut errors = 0;
-    loop {
+    let why = loop {
         let answer = tokio::select! {
             answer = engine.ready(component, until) => answer,
-            () = cancel.cancelled() => return End::Skipped(STOPPED.to_owned()),
+            () = cancel.cancelled() => return Ok(End::Skipped(STOPPED.to_owned())),
         };
         let why = match answer {
             Ok(Readiness::Ready) => {
                 reporter.event(&Event::Ready { component, until });
-                return End::Done;
+                return Ok(End::Done);
             }
-            Ok(Readiness::Failed { why }) => {
-                let why = with_details(engine, component, why).await;
-                reporter.event(&Event::NotReady {
-                    component,
-                    until,
-                    why: &why,
-                });
-                return End::Failed(why);
-            }
+            Ok(Readiness::Failed { why }) => break why,
             Ok(Readiness::Waiting { why }) => {
                 errors = 0;
                 why
@@ -401,20 +393,11 @@ async fn until_ready<E: Engine>(
                 error.chain()
             }
         };
-        let late = deadline_ms.is_some_and(|limit| begin.elapsed() >= Duration::from_millis(limit));
-        if late || errors >= PATIENCE {
-            let why = if late {
-                overdue(&why, deadline_ms)
-            } else {
-                why
-            };
-            let why = with_details(engine, component, why).await;
-            reporter.event(&Event::NotReady {
-                component,
-                until,
-                why: &why,
-            });
-            return End::Failed(why);
+        if deadline_ms.is_some_and(|limit| begin.elapsed() >= Duration::from_millis(limit)) {
+            break overdue(&why, deadline_ms);
+        }
+        if errors >= PATIENCE {
+            break why;
         }
         if why != last {
             reporter.event(&Event::Waiting {
@@ -426,18 +409,16 @@ async fn until_ready<E: Engine>(
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = cancel.cancelled() => return End::Skipped(STOPPED.to_owned()),
+            () = cancel.cancelled() => return Ok(End::Skipped(STOPPED.to_owned())),
         }
         pause = (pause * 2).min(PAUSES.1);
-    }
-}
-
-/// A reason, and under it what the engine can add.
-async fn with_details<E: Engine>(engine: &E, component: &str, why: String) -> String {
-    match engine.details(component).await {
-        Some(details) => format!("{why}\n{details}"),
-        None => why,
-    }
+    };
+    reporter.event(&Event::NotReady {
+        component,
+        until,
+        why: &why,
+    });
+    Err(Error::new(Code::ApplyIncomplete, why).detail(engine.details(component).await))
 }
 
 fn overdue(why: &str, deadline_ms: Option<u64>) -> String {

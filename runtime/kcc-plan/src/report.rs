@@ -68,8 +68,11 @@ pub struct Failure {
     pub component: Option<Name>,
     /// The team that answers for it.
     pub team: Option<Name>,
-    /// What failed, with its causes.
+    /// What failed, with its causes, in one line.
     pub message: String,
+    /// What else explains it, such as the last lines of a log.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub detail: Vec<String>,
     /// One action that mends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,

@@ -88,8 +88,8 @@ impl Engine for Fake {
         }
     }
 
-    async fn details(&self, component: &str) -> Option<String> {
-        Some(format!("last words of {component}"))
+    async fn details(&self, component: &str) -> Vec<String> {
+        vec![format!("last words of {component}")]
     }
 
     fn mutating_calls(&self) -> u64 {
@@ -240,8 +240,9 @@ async fn a_deadline_names_the_last_reason() {
     assert_eq!(report.failures[0].code, Code::ApplyIncomplete);
     assert_eq!(
         report.failures[0].message,
-        "`db` is not healthy: it answers 503 (after 400 ms)\nlast words of db"
+        "`db` is not healthy: it answers 503 (after 400 ms)"
     );
+    assert_eq!(report.failures[0].detail, ["last words of db"]);
     assert_eq!(
         report.components["cart"].why.as_deref(),
         Some("it needs `db`, which is not ready")
@@ -257,7 +258,7 @@ async fn what_will_never_be_ready_is_not_waited_for() {
     let report = run(&plan(SHOP), &engine).await;
     assert_eq!(engine.asked.lock().unwrap()["db"], 1);
     let why = report.components["db"].why.as_deref();
-    assert_eq!(why, Some("it ended with exit code 1\nlast words of db"));
+    assert_eq!(why, Some("it ended with exit code 1"));
 }
 
 #[tokio::test]

@@ -105,37 +105,32 @@ impl Client {
                     }
                 }
                 Some(Err(error)) => {
-                    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
                     let message = format!(
                         "image `{}`{} cannot be built from `{}`",
                         build.tag,
                         whose(context),
                         build.context
                     );
-                    let detail = if last.is_empty() {
-                        String::new()
-                    } else {
-                        format!("\n  {last}")
-                    };
+                    let last = lines.split_off(lines.len().saturating_sub(LAST_LINES));
                     return Err(Error::new(Code::ApplyImageBuild, message)
                         .help(format!(
                             "try it alone: `docker build -f {0}/{1} {0}`",
                             build.context, build.file
                         ))
-                        .cause(format!("{}{detail}", reason(error))));
+                        .detail(last)
+                        .cause(reason(error)));
                 }
             }
         }
     }
 }
 
+/// The component; its team stands beside the message wherever that is shown.
 fn whose(context: &Context<'_>) -> String {
-    let operation = context.operation;
-    match (&operation.component, &operation.team) {
-        (Some(component), Some(team)) => format!(" of `{component}` (team `{team}`)"),
-        (Some(component), None) => format!(" of `{component}`"),
-        _ => String::new(),
-    }
+    let component = context.operation.component.as_ref();
+    component
+        .map(|component| format!(" of `{component}`"))
+        .unwrap_or_default()
 }
 
 fn reason(error: EngineError) -> String {

@@ -28,6 +28,9 @@ pub(crate) struct Listed {
 /// A container in full.
 #[derive(Debug, Clone)]
 pub(crate) struct Inspected {
+    pub(crate) id: String,
+    /// When it started last, in the engine's words.
+    pub(crate) started_at: String,
     pub(crate) state: ContainerState,
     pub(crate) image_id: String,
     /// Host ports that it was made with, by port and protocol.
@@ -146,6 +149,8 @@ impl Client {
             }
         });
         Ok(Some(Inspected {
+            id: container.id.unwrap_or_default(),
+            started_at: state.started_at.unwrap_or_default(),
             state: state_of(state.status, state.exit_code),
             image_id: container.image.unwrap_or_default(),
             published: published(bindings),
