@@ -1,6 +1,8 @@
 //! The executor against an engine that is made up: order, branches, deadlines,
 //! stopping.
 
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,

@@ -1,12 +1,18 @@
 //! Desired and observed → plan. Pure: every decision about a Docker engine is
 //! made here, and each step says why it is there.
 
+mod foreign;
+mod tear_down;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use tear_down::tear_down;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use kcc_diag::Code;
 use kcc_lower::{
     Desired,
     docker::{Container, DockerDesired, Mount},
@@ -14,6 +20,7 @@ use kcc_lower::{
 use kcc_model::Until;
 use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder, Prune};
 
+use self::foreign::refuse_foreign;
 use crate::{
     config,
     observed::{ContainerState, Observed, ObservedContainer, Ownership, SUCCESSOR},
@@ -389,89 +396,7 @@ impl<'a> Reconciler<'a> {
     }
 }
 
-/// The plan that removes everything of ours: a container before those that it
-/// needs, the networks after the containers, volumes only on request.
-pub(crate) fn tear_down(
-    desired: &Desired,
-    observed: &Observed,
-    order: &BTreeMap<String, BTreeSet<String>>,
-    options: &Options,
-) -> Plan<Work> {
-    let mut plan = PlanBuilder::new(EngineName::Docker, desired, options);
-    let ours: BTreeMap<_, _> = observed
-        .containers
-        .iter()
-        .filter(|(_, container)| container.object.ownership == Ownership::Ours)
-        .collect();
-    for (name, container) in &ours {
-        let component = container.object.component.as_deref();
-        let needed_by: Vec<_> = ours
-            .iter()
-            .filter(|(_, other)| {
-                let after = other
-                    .object
-                    .component
-                    .as_ref()
-                    .and_then(|other| order.get(other));
-                after.is_some_and(|after| component.is_some_and(|own| after.contains(own)))
-            })
-            .map(|(other, _)| other.as_str())
-            .collect();
-        plan.push(removal(
-            name,
-            container,
-            "everything is taken down",
-            &needed_by,
-        ));
-    }
-    for (name, network) in &observed.networks {
-        if network.ownership == Ownership::Ours {
-            let work = Work::RemoveNetwork {
-                id: network.id.clone(),
-            };
-            let mut draft = Draft::new(
-                Action::Delete,
-                NETWORK,
-                name,
-                "everything is taken down",
-                work,
-            );
-            for container in ours.keys() {
-                draft = draft.after(CONTAINER, *container);
-            }
-            plan.push(draft);
-        }
-    }
-    for (name, volume) in &observed.volumes {
-        if volume.ownership != Ownership::Ours {
-            continue;
-        }
-        if !options.volumes {
-            plan.unchanged();
-            continue;
-        }
-        let mut draft = Draft::new(
-            Action::Delete,
-            VOLUME,
-            name,
-            "`--volumes` was given",
-            Work::RemoveVolume,
-        );
-        for container in ours.keys() {
-            draft = draft.after(CONTAINER, *container);
-        }
-        draft = draft.destroys_data();
-        if let Some(component) = &volume.component {
-            draft = draft.component(component);
-        }
-        if let Some(team) = &volume.team {
-            draft = draft.team(team);
-        }
-        plan.push(draft);
-    }
-    plan.finish()
-}
-
+/// Stops a container and removes it.
 fn removal(name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) -> Draft<Work> {
     let work = Work::RemoveContainer {
         id: there.object.id.clone(),
@@ -532,64 +457,4 @@ fn holders(observed: &Observed) -> BTreeMap<u16, &str> {
         }
     }
     holders
-}
-
-/// Names that are wanted must be free or ours. A volume that carries the labels
-/// may be used whoever made it: it may hold data that nobody wants to lose.
-fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
-    let mut found = Vec::new();
-    for name in docker.containers.keys() {
-        for name in [name.clone(), format!("{name}{SUCCESSOR}")] {
-            if let Some(there) = observed.containers.get(&name) {
-                found.push((CONTAINER, name, there.object.ownership));
-            }
-        }
-    }
-    let objects =
-        |kind, names: Vec<&String>, there: &BTreeMap<String, crate::observed::ObservedObject>| {
-            let mut out = Vec::new();
-            for name in names {
-                if let Some(object) = there.get(name) {
-                    out.push((kind, name.clone(), object.ownership));
-                }
-            }
-            out
-        };
-    found.extend(objects(
-        NETWORK,
-        docker.networks.keys().collect(),
-        &observed.networks,
-    ));
-    let volumes = objects(VOLUME, docker.volumes.keys().collect(), &observed.volumes);
-    found.extend(
-        volumes
-            .into_iter()
-            .filter(|(_, _, ownership)| *ownership == Ownership::Foreign),
-    );
-    found.retain(|(_, _, ownership)| *ownership != Ownership::Ours);
-
-    let Some((kind, name, ownership)) = found.first() else {
-        return Ok(());
-    };
-    let others = match found.len() - 1 {
-        0 => String::new(),
-        1 => ", and 1 more object like it".to_owned(),
-        count => format!(", and {count} more objects like it"),
-    };
-    let reason = match ownership {
-        Ownership::Claimed => "carries kcc's labels, but this user's kcc did not make it",
-        _ => "is in the way, and kcc did not make it",
-    };
-    let remove: Vec<_> = found
-        .iter()
-        .map(|(kind, name, _)| match *kind {
-            CONTAINER => format!("docker rm -f {name}"),
-            kind => format!("docker {kind} rm {name}"),
-        })
-        .collect();
-    Err(Error::new(
-        Code::PlanForeignObject,
-        format!("{kind} `{name}` {reason}{others}"),
-    )
-    .help(format!("if nobody needs it: `{}`", remove.join("; "))))
 }
