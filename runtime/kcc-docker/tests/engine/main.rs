@@ -1,9 +1,9 @@
 //! The Docker engine on a real daemon, with desired states made by hand. See
-//! `docker_bed.rs` for when it runs.
+//! `bed.rs` for when it runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
-#[path = "../../../../tests/e2e/docker_bed.rs"]
+#[path = "../../../../tests/e2e/docker/bed.rs"]
 mod bed;
 mod cases;
 mod place;

@@ -1,0 +1,302 @@
+//! The cases. Each works on a copy of the shop with a name of its own.
+
+use std::{fs, process::Command};
+
+use serde_json::Value;
+
+use crate::shop::{Shop, report};
+
+pub(crate) type Case = fn(&Shop);
+
+macro_rules! cases {
+    ($($name:ident,)*) => {
+        pub(crate) const ALL: &[(&str, Case)] = &[$((stringify!($name), $name),)*];
+    };
+}
+
+cases! {
+    the_shop_comes_up_and_a_second_apply_does_nothing,
+    one_variable_replaces_one_service,
+    a_killed_container_is_healed,
+    down_leaves_the_data_until_it_is_asked_for,
+    a_failing_check_ends_with_its_reason,
+    an_apply_that_is_killed_is_finished_by_the_next,
+    an_apply_that_is_interrupted_says_so,
+    a_second_apply_is_refused_by_name,
+    secrets_are_in_no_output,
+    an_engine_that_is_not_there_is_an_environment_error,
+}
+
+/// Components of the shop that run in containers.
+const COMPONENTS: [&str; 7] = [
+    "cart", "carts", "checkout", "migrate", "orders", "payments", "web",
+];
+
+fn outcome<'a>(report: &'a Value, component: &str) -> &'a str {
+    report["components"][component]["outcome"]
+        .as_str()
+        .unwrap_or("absent")
+}
+
+fn the_shop_comes_up_and_a_second_apply_does_nothing(shop: &Shop) {
+    let operations = shop.plan();
+    assert!(
+        operations
+            .iter()
+            .all(|operation| operation["action"] == "create"),
+        "{operations:#?}"
+    );
+    assert!(
+        shop.list("container").is_empty() && !shop.state().exists(),
+        "a plan changes nothing"
+    );
+
+    let first = shop.apply();
+    for component in COMPONENTS {
+        assert_eq!(
+            outcome(&first, component),
+            "created",
+            "{component}: {first:#}"
+        );
+    }
+    let (status, page) = shop.page();
+    assert_eq!((status, &page["ok"]), (200, &Value::Bool(true)), "{page:#}");
+    // web → cart → checkout → payments, and the ports of both databases.
+    let cart = &page["calls"][0]["answer"];
+    assert_eq!(cart["dials"][0]["address"], "carts:6379", "{page:#}");
+    let checkout = &cart["calls"][0]["answer"];
+    assert_eq!(checkout["dials"][0]["address"], "orders:5432", "{page:#}");
+    assert_eq!(checkout["calls"][0]["answer"]["ok"], true, "{page:#}");
+
+    let ids = shop.ids();
+    let second = shop.apply();
+    assert_eq!(second["mutatingCalls"], 0, "{second:#}");
+    assert_eq!(second["planned"], 0, "{second:#}");
+    assert_eq!(shop.ids(), ids);
+    assert!(shop.plan().is_empty());
+
+    let status = shop.run(&["status", "--target", "dev"]);
+    assert_eq!(status.code, Some(0), "{status:#?}");
+    let web = status
+        .out
+        .lines()
+        .find(|line| line.starts_with("web "))
+        .unwrap();
+    let address = format!("127.0.0.1:{}", shop.port);
+    for word in ["storefront", "running", "1/1", &address] {
+        assert!(web.contains(word), "{word}: {}", status.out);
+    }
+    let migrate = status
+        .out
+        .lines()
+        .find(|line| line.starts_with("migrate "))
+        .unwrap();
+    assert!(migrate.contains("completed"), "{}", status.out);
+}
+
+fn one_variable_replaces_one_service(shop: &Shop) {
+    shop.apply();
+    let before = shop.ids();
+    shop.edit(
+        "teams/storefront/web.cue",
+        "GREETING: \"welcome\"",
+        "GREETING: \"hello\"",
+    );
+    let operations = shop.plan();
+    assert_eq!(operations.len(), 1, "{operations:#?}");
+    assert_eq!(operations[0]["cause"], "`env.GREETING` changed");
+    assert_eq!(operations[0]["action"], "replace");
+    assert_eq!(operations[0]["team"], "storefront");
+    let report = shop.apply();
+    for component in COMPONENTS {
+        let expected = if component == "web" {
+            "replaced"
+        } else {
+            "unchanged"
+        };
+        assert_eq!(outcome(&report, component), expected, "{component}");
+    }
+    let web = shop.name("web");
+    for ((name, old), (_, new)) in before.iter().zip(&shop.ids()) {
+        assert_eq!(old == new, *name != web, "{name}");
+    }
+    assert_eq!(shop.page().1["greeting"], "hello");
+}
+
+fn a_killed_container_is_healed(shop: &Shop) {
+    shop.apply();
+    shop.docker(&["kill", &shop.name("cart")]);
+    shop.docker(&["rm", "-f", &shop.name("payments")]);
+    assert_eq!(shop.page().0, 502);
+    let status = shop.run(&["status", "--target", "dev"]);
+    assert!(
+        status.out.contains("it ended with exit code 137"),
+        "{}",
+        status.out
+    );
+    let report = shop.apply();
+    assert_eq!(
+        (outcome(&report, "cart"), outcome(&report, "payments")),
+        ("updated", "created")
+    );
+    assert_eq!(outcome(&report, "web"), "unchanged");
+    assert_eq!(shop.page().0, 200);
+}
+
+fn down_leaves_the_data_until_it_is_asked_for(shop: &Shop) {
+    shop.apply();
+    let volumes = shop.list("volume");
+    assert!(!volumes.is_empty());
+    let ran = shop.run(&["down", "--target", "dev", "--format", "json"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert_eq!(outcome(&report(&ran), "web"), "deleted");
+    assert!(shop.list("container").is_empty() && shop.list("network").is_empty());
+    assert_eq!(shop.list("volume"), volumes);
+    // It comes up again with the data, and the passwords that open it.
+    shop.apply();
+    assert_eq!(shop.page().0, 200);
+    let ran = shop.run(&["down", "--target", "dev", "--volumes"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for kind in ["container", "network", "volume"] {
+        assert!(shop.list(kind).is_empty(), "{kind}");
+    }
+    assert!(!shop.state().join("secrets").exists());
+}
+
+fn a_failing_check_ends_with_its_reason(shop: &Shop) {
+    shop.edit(
+        "teams/storefront/cart.cue",
+        "needs: {",
+        "health: http: \"/nowhere\"\n\tneeds: {",
+    );
+    shop.edit("kcc.cue", "\thealth: http: \"/healthz\"\n", "\thealth: _\n");
+    for file in ["teams/payments/checkout.cue", "teams/storefront/web.cue"] {
+        let text = fs::read_to_string(shop.path(file)).unwrap();
+        let text = text.replace("_app & {", "_app & {\n\t\thealth: http: \"/healthz\"");
+        fs::write(shop.path(file), text).unwrap();
+    }
+    let ran = shop.run(&["apply", "--target", "dev", "--timeout", "3s"]);
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    for text in [
+        "kcc::apply::incomplete",
+        "`cart` is not healthy: GET /nowhere on port 8080 answers 404 (after 3 s)",
+        "storefront",
+    ] {
+        assert!(ran.err.contains(text), "`{text}`: {}", ran.err);
+    }
+    // What does not need it came up; what needs it was not begun.
+    assert!(shop.list("container").contains(&shop.name("checkout")));
+    assert!(!shop.list("container").contains(&shop.name("web")));
+}
+
+fn an_apply_that_is_killed_is_finished_by_the_next(shop: &Shop) {
+    for text in ["create network", "create container", "ready"] {
+        let mut child = shop.start_until(&["apply", "--target", "dev"], text);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(shop.state().join("intent.json").exists());
+    }
+    shop.apply();
+    assert_eq!(shop.page().0, 200);
+    assert!(!shop.state().join("intent.json").exists());
+    assert_eq!(shop.apply()["mutatingCalls"], 0);
+    let containers = shop.list("container");
+    assert_eq!(containers, COMPONENTS.map(|component| shop.name(component)));
+    // Nothing is left untracked: down finds all of it.
+    assert_eq!(
+        shop.run(&["down", "--target", "dev", "--volumes"]).code,
+        Some(0)
+    );
+    for kind in ["container", "network", "volume"] {
+        assert!(shop.list(kind).is_empty(), "{kind}");
+    }
+}
+
+fn an_apply_that_is_interrupted_says_so(shop: &Shop) {
+    let mut child = shop.start_until(&["apply", "--target", "dev"], "create container");
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    assert!(
+        !shop.state().join("intent.json").exists(),
+        "what is left is known"
+    );
+    shop.apply();
+    assert_eq!(shop.page().0, 200);
+}
+
+fn a_second_apply_is_refused_by_name(shop: &Shop) {
+    let mut child = shop.start_until(&["apply", "--target", "dev"], "create");
+    let ran = shop.run(&["apply", "--target", "dev"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.err.contains("kcc::apply::lock-held"), "{}", ran.err);
+    assert!(
+        ran.err.contains(&format!("process {} since", child.id())),
+        "{}",
+        ran.err
+    );
+    // Looking is allowed meanwhile.
+    assert_eq!(shop.run(&["status", "--target", "dev"]).code, Some(0));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+fn secrets_are_in_no_output(shop: &Shop) {
+    let ran = shop.run(&["-v", "apply", "--target", "dev", "--format", "json"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let secrets: Vec<_> = fs::read_dir(shop.state().join("secrets"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(secrets.len() >= 2, "stripe-key and the database's password");
+    let env = shop.docker(&[
+        "inspect",
+        "--format={{json .Config.Env}}",
+        &shop.name("payments"),
+    ]);
+    assert!(
+        secrets.iter().any(|secret| env.contains(secret.as_str())),
+        "the service has it"
+    );
+
+    let mut texts = vec![ran.out, ran.err];
+    for args in [
+        &["plan", "--target", "dev"],
+        &["render", "--target", "dev"],
+        &["status", "--target", "dev"],
+    ] {
+        let ran = shop.run(args);
+        texts.extend([ran.out, ran.err]);
+    }
+    texts.push(fs::read_to_string(shop.state().join("inventory.json")).unwrap());
+    for component in COMPONENTS {
+        texts.push(shop.docker(&[
+            "inspect",
+            "--format={{json .Config.Labels}}",
+            &shop.name(component),
+        ]));
+    }
+    for secret in &secrets {
+        assert!(!texts.iter().any(|text| text.contains(secret.as_str())));
+    }
+}
+
+fn an_engine_that_is_not_there_is_an_environment_error(shop: &Shop) {
+    for command in ["plan", "apply", "status", "down"] {
+        let ran = shop.run_at("unix:///nowhere/docker.sock", &[command, "--target", "dev"]);
+        assert_eq!(ran.code, Some(3), "{ran:#?}");
+        for text in [
+            "kcc::plan::docker-unreachable",
+            "`unix:///nowhere/docker.sock`, named by `DOCKER_HOST`",
+            "start the engine",
+        ] {
+            assert!(ran.err.contains(text), "`{text}`: {}", ran.err);
+        }
+    }
+    assert!(!shop.state().exists());
+}
