@@ -181,3 +181,155 @@ fn fail(
     )
     .cause(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Action, EngineName, InventoryObject, Operation};
+
+    fn options(vars: &[(&str, &str)]) -> Options {
+        let env = vars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Options {
+            env: env.collect(),
+            ..Options::default()
+        }
+    }
+
+    fn scope(instance: Option<&str>) -> Scope {
+        let instance = instance.map(str::to_owned);
+        Scope {
+            system: "shop".to_owned(),
+            target: "dev".to_owned(),
+            instance,
+        }
+    }
+
+    fn place() -> (tempfile::TempDir, StateFolder) {
+        let home = tempfile::tempdir().unwrap();
+        let options = options(&[("XDG_STATE_HOME", home.path().to_str().unwrap())]);
+        let state = StateFolder::of(&scope(None), &options).unwrap();
+        (home, state)
+    }
+
+    fn inventory(objects: Vec<InventoryObject>) -> Inventory {
+        let after = std::collections::BTreeMap::new();
+        Inventory {
+            scope: scope(None),
+            engine: EngineName::Docker,
+            since: 7,
+            objects,
+            after,
+        }
+    }
+
+    #[test]
+    fn the_folder_follows_the_environment_and_the_scope() {
+        let path = |vars: &[(&str, &str)], instance| {
+            StateFolder::of(&scope(instance), &options(vars)).map(|state| state.path)
+        };
+        let home = [("HOME", "/home/ann")];
+        let plain = Path::new("/home/ann/.local/state/kcc/shop/dev");
+        assert_eq!(path(&home, None).unwrap(), plain);
+        assert_eq!(path(&home, Some("a")).unwrap(), plain.join("instances/a"));
+        let both = [("HOME", "/home/ann"), ("XDG_STATE_HOME", "/state")];
+        assert_eq!(path(&both, None).unwrap(), Path::new("/state/kcc/shop/dev"));
+        // The specification says that a relative path counts as none.
+        let relative = [("HOME", "/home/ann"), ("XDG_STATE_HOME", "state")];
+        assert_eq!(path(&relative, None).unwrap(), plain);
+        assert_eq!(path(&[], None).unwrap_err().code, Code::StateStore);
+    }
+
+    #[test]
+    fn an_intent_is_there_until_the_inventory_is() {
+        let (_home, state) = place();
+        assert!(state.intent().unwrap().is_none() && state.inventory().unwrap().is_none());
+        let operation = |action, name: &str| Operation {
+            id: 1,
+            action,
+            engine: EngineName::Docker,
+            kind: "container".to_owned(),
+            name: name.to_owned(),
+            component: None,
+            team: None,
+            cause: String::new(),
+            destroys_data: false,
+            after: Vec::new(),
+        };
+        let operations = vec![
+            operation(Action::Create, "web"),
+            operation(Action::Delete, "old"),
+        ];
+        let intent = Intent {
+            scope: scope(None),
+            since: 7,
+            operations,
+        };
+        state.begin(&intent).unwrap();
+        assert_eq!(state.intent().unwrap().as_ref(), Some(&intent));
+        assert_eq!(
+            intent.made().into_iter().collect::<Vec<_>>(),
+            [("container", "web")]
+        );
+
+        let object = InventoryObject {
+            kind: "container".to_owned(),
+            name: "web".to_owned(),
+            id: "1f".to_owned(),
+            component: None,
+            team: None,
+        };
+        let full = inventory(vec![object]);
+        state.end(&full).unwrap();
+        assert_eq!(state.inventory().unwrap().as_ref(), Some(&full));
+        assert!(state.intent().unwrap().is_none());
+        state.end(&inventory(Vec::new())).unwrap();
+        assert!(
+            state.inventory().unwrap().is_none(),
+            "nothing is left to remember"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        let (_home, state) = place();
+        state.write("inventory.json", b"{").unwrap();
+        let error = state.inventory().unwrap_err();
+        assert_eq!(error.code, Code::StateStore);
+        assert!(
+            error.message.starts_with("cannot understand `"),
+            "{}",
+            error.message
+        );
+        assert!(
+            error.message.ends_with("inventory.json`"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn secrets_and_state_are_their_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_home, state) = place();
+        state.keep_secret("stripe-key", "v").unwrap();
+        state.end(&inventory(Vec::new())).unwrap();
+        assert_eq!(state.secret("stripe-key").unwrap().as_deref(), Some("v"));
+        let mode = |path: &str| {
+            fs::metadata(state.path.join(path))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!(
+            (mode(""), mode("secrets"), mode("secrets/stripe-key")),
+            (0o700, 0o700, 0o600)
+        );
+        state.forget_secrets().unwrap();
+        assert_eq!(state.secret("stripe-key").unwrap(), None);
+        state.forget_secrets().unwrap();
+    }
+}
