@@ -62,6 +62,13 @@ pub(crate) struct NewContainer {
     pub(crate) deadline_ms: u64,
 }
 
+impl NewContainer {
+    /// The host ports that it holds while it runs.
+    pub(crate) fn host_ports(&self) -> Vec<u16> {
+        self.ports.iter().map(|port| port.host).collect()
+    }
+}
+
 /// A port of a container and the host port that leads to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostPort {

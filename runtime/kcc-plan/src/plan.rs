@@ -111,6 +111,7 @@ pub struct Draft<W> {
     destroys_data: bool,
     starts: bool,
     after: BTreeSet<(String, String)>,
+    after_removal: BTreeSet<(String, String)>,
     work: W,
 }
 
@@ -133,6 +134,7 @@ impl<W> Draft<W> {
             destroys_data: false,
             starts: false,
             after: BTreeSet::new(),
+            after_removal: BTreeSet::new(),
             work,
         }
     }
@@ -169,6 +171,14 @@ impl<W> Draft<W> {
     #[must_use]
     pub fn after(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         self.after.insert((kind.into(), name.into()));
+        self
+    }
+
+    /// It comes after that object is removed, if it is, and before whatever
+    /// else happens to one of that name.
+    #[must_use]
+    pub fn after_removal(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
+        self.after_removal.insert((kind.into(), name.into()));
         self
     }
 }
@@ -325,6 +335,16 @@ impl<W> PlanBuilder<W> {
                     objects
                         .get(&(kind.as_str(), name.as_str()))
                         .unwrap_or(&none),
+                );
+            }
+            for (kind, name) in &draft.after_removal {
+                let on_it = objects
+                    .get(&(kind.as_str(), name.as_str()))
+                    .unwrap_or(&none);
+                all.extend(
+                    on_it
+                        .iter()
+                        .filter(|&&on| self.drafts[on].action == Action::Delete),
                 );
             }
             let needs = draft.component.as_ref().filter(|_| draft.starts);

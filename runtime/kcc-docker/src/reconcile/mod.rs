@@ -50,6 +50,7 @@ pub(crate) fn reconcile(
         rebuilt: BTreeSet::new(),
         taken: taken_ports(docker, observed),
         holders: holders(observed),
+        fixed: fixed_ports(docker),
     };
     reconciler.networks();
     reconciler.volumes();
@@ -70,8 +71,10 @@ struct Reconciler<'a> {
     rebuilt: BTreeSet<&'a str>,
     /// Host ports that cannot be given to what asks for any.
     taken: BTreeSet<u16>,
-    /// Containers of ours by the host ports that they hold.
-    holders: BTreeMap<u16, &'a str>,
+    /// Containers of ours by the host ports that they hold or held.
+    holders: BTreeMap<u16, Vec<&'a str>>,
+    /// Containers by the host ports that they ask for by number.
+    fixed: BTreeMap<u16, &'a str>,
 }
 
 /// A container that is there and does not do what it should.
@@ -209,7 +212,7 @@ impl<'a> Reconciler<'a> {
                 "it is not there",
                 Work::Create(new.clone()),
             );
-            self.push_starting(draft, name, container, &new.ports, None);
+            self.push_starting(draft, name, container, &new.host_ports(), None);
             return;
         };
         let id = there.object.id.clone();
@@ -218,7 +221,13 @@ impl<'a> Reconciler<'a> {
             .components
             .get(&container.component)
             .is_some_and(|c| c.job);
-        let (action, cause, work) = match self.verdict(container, there, job) {
+        let gives_up = self.gives_up(name, container, there);
+        let verdict = match (self.verdict(container, there, job), &gives_up) {
+            (Verdict::Replace(cause), _) => Verdict::Replace(cause),
+            (_, Some(wish)) => Verdict::Replace(wish.clone()),
+            (verdict, None) => verdict,
+        };
+        let (action, cause, work) = match verdict {
             Verdict::Keep => {
                 self.plan.unchanged();
                 return;
@@ -227,6 +236,21 @@ impl<'a> Reconciler<'a> {
             Verdict::Unpause => (Action::Run, "it is paused".to_owned(), Work::Unpause { id }),
             Verdict::Replace(cause) => {
                 let new = self.new_container(name, container, Some(there));
+                if let Some(wish) = gives_up {
+                    // Removed before either is made: two containers may each
+                    // want what the other one holds.
+                    self.plan.push(removal(name, there, &wish, &[]));
+                    let work = Work::Create(new.clone());
+                    let draft = Draft::new(Action::Create, CONTAINER, name, cause, work);
+                    self.push_starting(
+                        draft.after_removal(CONTAINER, name),
+                        name,
+                        container,
+                        &new.host_ports(),
+                        None,
+                    );
+                    return;
+                }
                 let how = replacement(&new, there, job);
                 let work = Work::Replace {
                     new: new.clone(),
@@ -235,12 +259,32 @@ impl<'a> Reconciler<'a> {
                 };
                 let draft = Draft::new(Action::Replace, CONTAINER, name, cause, work);
                 // One replica after the other, so that some go on.
-                self.push_starting(draft, name, container, &new.ports, sibling);
+                self.push_starting(draft, name, container, &new.host_ports(), sibling);
                 return;
             }
         };
         let draft = Draft::new(action, CONTAINER, name, cause, work);
-        self.push_starting(draft, name, container, &[], None);
+        let held: Vec<_> = there.published.values().copied().collect();
+        self.push_starting(draft, name, container, &held, None);
+    }
+
+    /// Why a container has to let go of a host port: another one asks for it by
+    /// number.
+    fn gives_up(
+        &self,
+        name: &str,
+        container: &Container,
+        there: &ObservedContainer,
+    ) -> Option<String> {
+        let own: BTreeSet<_> = container
+            .ports
+            .iter()
+            .filter_map(|port| port.host)
+            .collect();
+        let wanted = |port: &&u16| !own.contains(*port) && self.fixed.contains_key(*port);
+        let port = there.published.values().find(wanted)?;
+        let other = self.fixed.get(port).filter(|other| **other != name)?;
+        Some(format!("`{other}` publishes port {port}"))
     }
 
     fn verdict(&self, container: &Container, there: &ObservedContainer, job: bool) -> Verdict {
@@ -297,6 +341,7 @@ impl<'a> Reconciler<'a> {
         for publish in &container.ports {
             let key = (publish.container, publish.protocol.to_owned());
             let kept = there.and_then(|there| there.published.get(&key).copied());
+            let kept = kept.filter(|port| !self.fixed.contains_key(port));
             let host = publish.host.or(kept).unwrap_or_else(|| {
                 ports::choose(name, publish.container, publish.protocol, &self.taken)
             });
@@ -326,7 +371,7 @@ impl<'a> Reconciler<'a> {
         mut draft: Draft<Work>,
         name: &str,
         container: &Container,
-        ports: &[HostPort],
+        ports: &[u16],
         sibling: Option<&str>,
     ) {
         draft = draft.component(&container.component).starts();
@@ -341,12 +386,8 @@ impl<'a> Reconciler<'a> {
             }
         }
         for port in ports {
-            if let Some(holder) = self
-                .holders
-                .get(&port.host)
-                .filter(|holder| **holder != name)
-            {
-                draft = draft.after(CONTAINER, *holder);
+            for holder in self.holders.get(port).into_iter().flatten() {
+                draft = draft.after_removal(CONTAINER, *holder);
             }
         }
         if let Some(sibling) = sibling {
@@ -439,21 +480,25 @@ fn taken_ports(docker: &DockerDesired, observed: &Observed) -> BTreeSet<u16> {
             .values()
             .flat_map(|there| there.published.values()),
     );
-    taken.extend(
-        docker
-            .containers
-            .values()
-            .flat_map(|c| &c.ports)
-            .filter_map(|port| port.host),
-    );
+    taken.extend(fixed_ports(docker).into_keys());
     taken
 }
 
-fn holders(observed: &Observed) -> BTreeMap<u16, &str> {
-    let mut holders = BTreeMap::new();
+fn fixed_ports(docker: &DockerDesired) -> BTreeMap<u16, &str> {
+    let containers = docker.containers.iter();
+    containers
+        .flat_map(|(name, container)| container.ports.iter().map(move |port| (port.host, name)))
+        .filter_map(|(port, name)| Some((port?, name.as_str())))
+        .collect()
+}
+
+fn holders(observed: &Observed) -> BTreeMap<u16, Vec<&str>> {
+    let mut holders: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for (name, there) in &observed.containers {
         if there.object.ownership == Ownership::Ours {
-            holders.extend(there.published.values().map(|port| (*port, name.as_str())));
+            for port in there.published.values() {
+                holders.entry(*port).or_default().push(name);
+            }
         }
     }
     holders

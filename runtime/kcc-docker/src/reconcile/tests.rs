@@ -1,5 +1,7 @@
 //! Desired and observed → the text of the plan, without an engine.
 
+mod converge;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
