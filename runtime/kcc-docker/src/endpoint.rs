@@ -52,6 +52,13 @@ impl Endpoint {
             } else {
                 format!("tcp://{url}")
             };
+            if url.starts_with("tcp://") && options.var("DOCKER_TLS_VERIFY").is_some() {
+                let message =
+                    format!("cannot connect to `{url}` with TLS, as `DOCKER_TLS_VERIFY` asks");
+                return Err(Error::new(Code::PlanDockerUnreachable, message).help(
+                    "forward the engine's socket through ssh and name that in `DOCKER_HOST`",
+                ));
+            }
             return Ok(Self {
                 url,
                 source: "`DOCKER_HOST`".to_owned(),

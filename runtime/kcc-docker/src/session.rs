@@ -253,3 +253,81 @@ impl<'a> Session<'a> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kcc_plan::Silent;
+
+    fn desired() -> Desired {
+        Desired {
+            system: "shop".to_owned(),
+            target: "dev".to_owned(),
+            components: BTreeMap::new(),
+            engine: EngineDesired::Docker(DockerDesired {
+                networks: BTreeMap::new(),
+                volumes: BTreeMap::new(),
+                images: BTreeMap::new(),
+                containers: BTreeMap::new(),
+                secrets: BTreeMap::new(),
+            }),
+        }
+    }
+
+    async fn fails(folder: &std::path::Path, vars: &[(&str, &str)]) -> Error {
+        let state = folder.join("state").display().to_string();
+        let own = [("XDG_STATE_HOME", state.as_str())];
+        let vars = vars.iter().chain(&own);
+        let env = vars
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let options = Options {
+            env,
+            ..Options::default()
+        };
+        let error = apply(&desired(), &options, &Silent, &Cancel::new())
+            .await
+            .unwrap_err();
+        assert!(!folder.join("state").exists(), "nothing is left behind");
+        assert_eq!(
+            (error.code, error.exit_code()),
+            (Code::PlanDockerUnreachable, 3)
+        );
+        error
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_named_with_what_named_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = fails(folder.path(), &[("DOCKER_HOST", "unix:///nowhere/x.sock")]).await;
+        let expected =
+            "no docker engine answers at `unix:///nowhere/x.sock`, named by `DOCKER_HOST`";
+        assert_eq!(error.message, expected);
+        assert!(error.help.unwrap().starts_with("start the engine"));
+        let error = fails(folder.path(), &[("DOCKER_HOST", "127.0.0.1:1")]).await;
+        assert!(
+            error.message.contains("`tcp://127.0.0.1:1`"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[tokio::test]
+    async fn what_kcc_cannot_speak_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = fails(folder.path(), &[("DOCKER_HOST", "ssh://box")]).await;
+        assert_eq!(
+            error.message,
+            "cannot connect to `ssh://box`, named by `DOCKER_HOST`"
+        );
+        let tls = [
+            ("DOCKER_HOST", "tcp://127.0.0.1:1"),
+            ("DOCKER_TLS_VERIFY", "1"),
+        ];
+        let error = fails(folder.path(), &tls).await;
+        assert_eq!(
+            error.message,
+            "cannot connect to `tcp://127.0.0.1:1` with TLS, as `DOCKER_TLS_VERIFY` asks"
+        );
+    }
+}
