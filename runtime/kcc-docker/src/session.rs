@@ -1,7 +1,10 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -18,6 +21,7 @@ use crate::{
     client::Client,
     endpoint::Endpoint,
     engine::DockerEngine,
+    instance,
     observe::{self, Memory},
     observed::Observed,
     ready::{Judge, Sightings},
@@ -30,7 +34,7 @@ use crate::{
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
     let observed = session.observe(&session.remember()?).await?;
-    Ok(reconcile(desired, session.docker, &observed, options)?.without_work())
+    Ok(reconcile(desired, &session.docker, &observed, options)?.without_work())
 }
 
 /// Makes the engine hold what is desired, and waits until it is ready.
@@ -44,7 +48,7 @@ pub async fn apply(
     let _lock = session.state.lock()?;
     let memory = session.remember()?;
     let observed = session.observe(&memory).await?;
-    let plan = reconcile(desired, session.docker, &observed, options)?;
+    let plan = reconcile(desired, &session.docker, &observed, options)?;
     let secrets = session.secrets(&plan).await?;
     session
         .perform(&plan, secrets, &memory, &observed, reporter, cancel)
@@ -56,7 +60,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let session = Session::open(desired, options).await?;
     let memory = session.remember()?;
     let observed =
-        observe::objects(&session.client, &session.scope, session.docker, &memory).await?;
+        observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
     let known = Secrets::known(&session.docker.secrets, &session.state, options);
     let judge = Judge {
         client: &session.client,
@@ -66,7 +70,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     };
     crate::status::status(
         desired,
-        session.docker,
+        &session.docker,
         &observed,
         &judge,
         session.scope.clone(),
@@ -86,7 +90,7 @@ pub async fn down(
     let _lock = session.state.lock()?;
     let memory = session.remember()?;
     let observed =
-        observe::objects(&session.client, &session.scope, session.docker, &memory).await?;
+        observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
     let mut order = session.order();
     for (component, after) in memory
         .inventory
@@ -112,7 +116,7 @@ pub async fn down(
 /// A connection to the engine of a target, and the target's state.
 struct Session<'a> {
     desired: &'a Desired,
-    docker: &'a DockerDesired,
+    docker: Cow<'a, DockerDesired>,
     options: &'a Options,
     scope: Scope,
     endpoint: Endpoint,
@@ -129,6 +133,7 @@ impl<'a> Session<'a> {
         let endpoint = Endpoint::of(options)?;
         let client = Client::connect(&endpoint).await?;
         let scope = options.scope(desired);
+        let docker = instance::of(docker, &scope);
         let state = StateFolder::of(&scope, options)?;
         Ok(Self {
             desired,
@@ -151,7 +156,7 @@ impl<'a> Session<'a> {
             client,
             endpoint,
             &self.scope,
-            self.docker,
+            &self.docker,
             memory,
             self.options,
         )
@@ -215,7 +220,7 @@ impl<'a> Session<'a> {
             client: &self.client,
             endpoint: &self.endpoint,
             options: self.options,
-            docker: self.docker,
+            docker: &self.docker,
             secrets,
             known: Secrets::known(&self.docker.secrets, &self.state, self.options),
             sightings: Sightings::default(),
@@ -223,7 +228,7 @@ impl<'a> Session<'a> {
         let report = execute(plan, &engine, reporter, cancel).await;
         if !plan.is_empty() {
             let made = intent.made();
-            let left = observe::objects(&self.client, &self.scope, self.docker, memory).await;
+            let left = observe::objects(&self.client, &self.scope, &self.docker, memory).await;
             match left {
                 Ok(left) => self.store(&left, &made)?,
                 // The intent stays, so the next apply finds what this one made.

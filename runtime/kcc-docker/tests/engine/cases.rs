@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin};
 use kcc_diag::Code;
 use kcc_lower::docker::Mount;
 use kcc_model::{Check, EnvValue, Part, SecretProvider, Until};
-use kcc_plan::{ApplyReport, Outcome, State};
+use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
 
 use crate::place::{BOX, Draft, Place, get, health, publish, shop_program, write};
 
@@ -38,6 +38,7 @@ cases! {
     an_apply_that_was_killed_is_finished,
     down_leaves_the_data,
     one_apply_at_a_time,
+    an_instance_is_a_copy_of_its_own,
 }
 
 fn literal(text: &str) -> EnvValue {
@@ -747,4 +748,50 @@ async fn one_apply_at_a_time(place: &Place) {
     assert_eq!((second.code, second.exit_code()), (Code::ApplyLockHeld, 3));
     let pid = format!("process {} since", std::process::id());
     assert!(second.message.contains(&pid), "{}", second.message);
+}
+
+async fn an_instance_is_a_copy_of_its_own(place: &Place) {
+    let mut desired = chain(place);
+    desired.container("web").ports = vec![publish(8080, Some(18_090))];
+    place.apply_all(&desired).await;
+    let ids = ["db", "cart", "web"].map(|name| place.id(name));
+    let copy = Options {
+        instance: Some("pr-12".to_owned()),
+        ..place.options()
+    };
+    let (full, cancel) = (desired.finish(), Cancel::new());
+    let report = kcc_docker::apply(&full, &copy, &place.heard, &cancel)
+        .await
+        .unwrap();
+    assert!(
+        report.complete() && report.totals().created == 4,
+        "{report:#?}"
+    );
+    let name = format!("{}-dev.pr-12-web", place.system);
+    assert!(
+        place.list("container").contains(&name),
+        "{:?}",
+        place.list("container")
+    );
+    let status = kcc_docker::status(&full, &copy).await.unwrap();
+    let address = &status.components["web"].addresses[0];
+    assert_ne!(address, "127.0.0.1:18090");
+    assert!(get(address).await.starts_with("HTTP/1.1 200"));
+    let again = kcc_docker::apply(&full, &copy, &place.heard, &cancel)
+        .await
+        .unwrap();
+    assert_eq!((again.mutating_calls, again.exit_code()), (0, 0));
+
+    // Neither sees the other's objects, its data and its networks among them.
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    let all = Options {
+        volumes: true,
+        ..copy
+    };
+    let report = kcc_docker::down(&full, &all, &place.heard, &cancel)
+        .await
+        .unwrap();
+    assert_eq!((report.totals().deleted, report.exit_code()), (4, 0));
+    assert_eq!(place.list("volume"), [place.name("db-data")]);
+    assert_eq!(ids, ["db", "cart", "web"].map(|name| place.id(name)));
 }
