@@ -225,10 +225,15 @@ fn refused(verb: &str, name: &str, error: EngineError) -> Error {
     match error {
         EngineError::DockerResponseServerError { message, .. } => {
             let message = message.trim();
-            Error::new(
+            let error = Error::new(
                 Code::ApplyRefused,
                 format!("the engine cannot {verb} `{name}`: {message}"),
-            )
+            );
+            let port = ["port is already allocated", "address already in use"];
+            if port.iter().any(|text| message.contains(text)) {
+                return error.help("stop what holds the port, or publish another one (`expose`)");
+            }
+            error
         }
         error => {
             let message = format!("the engine did not answer when asked to {verb} `{name}`");

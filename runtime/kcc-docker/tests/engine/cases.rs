@@ -35,6 +35,7 @@ cases! {
     replicas_share_a_name_and_free_ports_are_kept,
     what_is_not_ours_is_not_touched,
     what_is_no_longer_asked_for_goes,
+    a_host_port_that_is_taken_is_said,
     an_apply_that_was_killed_is_finished,
     down_leaves_the_data,
     one_apply_at_a_time,
@@ -794,4 +795,31 @@ async fn an_instance_is_a_copy_of_its_own(place: &Place) {
     assert_eq!((report.totals().deleted, report.exit_code()), (4, 0));
     assert_eq!(place.list("volume"), [place.name("db-data")]);
     assert_eq!(ids, ["db", "cart", "web"].map(|name| place.id(name)));
+}
+
+async fn a_host_port_that_is_taken_is_said(place: &Place) {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut desired = place.desired();
+    desired
+        .serve("web", &[])
+        .ports
+        .push(publish(8080, Some(port)));
+    let report = place.apply(&desired).await;
+    assert_eq!(report.failures[0].code, Code::ApplyRefused);
+    assert!(
+        report.failures[0].message.contains(&port.to_string()),
+        "{report:#?}"
+    );
+    let help = report.failures[0].help.as_deref();
+    assert_eq!(
+        help,
+        Some("stop what holds the port, or publish another one (`expose`)")
+    );
+    assert!(
+        place.list("container").is_empty(),
+        "what cannot start is not left"
+    );
+    drop(listener);
+    place.apply_all(&desired).await;
 }
