@@ -12,7 +12,7 @@ use kcc_model::{Check, Until};
 use kcc_plan::{Error, Readiness};
 
 use crate::{
-    client::{Client, Inspected},
+    client::{Client, EngineHealth, Inspected},
     endpoint::Endpoint,
     observed::ContainerState,
     probe,
@@ -116,19 +116,7 @@ impl Judge<'_> {
         limit: Duration,
     ) -> Result<(), String> {
         let port = match check {
-            Check::Exec(_) => {
-                return match &found.health {
-                    Some((true, _)) => Ok(()),
-                    Some((false, last)) if last.is_empty() => {
-                        Err("its check has not answered yet".to_owned())
-                    }
-                    Some((false, last)) => Err(match self.quote(last) {
-                        Some(last) => format!("its check says: {last}"),
-                        None => "its check fails".to_owned(),
-                    }),
-                    None => Err("the engine does not run its check".to_owned()),
-                };
-            }
+            Check::Exec(command) => return self.command(found, command, limit).await,
             Check::Http { port, .. } | Check::Tcp { port } | Check::Grpc { port } => *port,
         };
         let address = container
@@ -154,6 +142,34 @@ impl Judge<'_> {
                 }
             }
         }
+    }
+
+    /// What a command says: the engine's last run of it, or one of kcc's own
+    /// where the engine still waits for its first interval to pass.
+    async fn command(
+        &self,
+        found: &Inspected,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<(), String> {
+        let last = match &found.health {
+            None => return Err("the engine does not run its check".to_owned()),
+            Some(EngineHealth::Healthy) => return Ok(()),
+            Some(EngineHealth::Failing(last)) => last.clone(),
+            Some(EngineHealth::Starting) => {
+                let run = self.client.run_check(&found.id, command);
+                match tokio::time::timeout(limit, run).await {
+                    Err(_) => return Err(format!("its check did not answer within {limit:?}")),
+                    Ok(Err(error)) => return Err(error.chain()),
+                    Ok(Ok(ran)) if ran.exit_code == 0 => return Ok(()),
+                    Ok(Ok(ran)) => ran.output.trim().to_owned(),
+                }
+            }
+        };
+        Err(match self.quote(&last).filter(|last| !last.is_empty()) {
+            Some(last) => format!("its check says: {last}"),
+            None => "its check fails".to_owned(),
+        })
     }
 
     /// The last lines that a container wrote; none where secrets cannot be

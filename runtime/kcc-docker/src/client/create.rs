@@ -20,6 +20,8 @@ use crate::work::NewContainer;
 /// The part of a scheduling period that a limit in thousandths of a core gives.
 /// A quota, unlike the engine's own number of cores, may exceed the machine.
 const PERIOD: i64 = 100_000;
+/// Time between two checks of a container that starts, in milliseconds, at most.
+const START_INTERVAL_MS: u64 = 1_000;
 
 impl Client {
     /// Makes a container, without starting it, and returns its identity.
@@ -180,7 +182,11 @@ fn health(health: &HealthCheck) -> HealthConfig {
         timeout: nanos(health.timeout_ms),
         retries: Some(i64::from(health.retries)),
         start_period: nanos(health.start_period_ms),
-        start_interval: None,
+        // Engines from 25 on ask more often while a container starts; older
+        // ones do not know the field.
+        start_interval: (health.start_period_ms > 0)
+            .then(|| nanos(health.interval_ms.min(START_INTERVAL_MS)))
+            .flatten(),
     }
 }
 

@@ -2,10 +2,11 @@
 //! knows bollard. Calls that may change something are counted.
 
 mod create;
+mod exec;
 mod image;
 mod read;
 
-pub(crate) use read::{Inspected, Listed};
+pub(crate) use read::{EngineHealth, Inspected, Listed};
 
 use std::{
     collections::BTreeMap,

@@ -25,6 +25,16 @@ pub(crate) struct Listed {
     pub(crate) host_ports: BTreeSet<u16>,
 }
 
+/// What an engine's own check of a container says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EngineHealth {
+    /// It has not answered yet.
+    Starting,
+    Healthy,
+    /// It fails, and its last answer.
+    Failing(String),
+}
+
 /// A container in full.
 #[derive(Debug, Clone)]
 pub(crate) struct Inspected {
@@ -37,8 +47,8 @@ pub(crate) struct Inspected {
     pub(crate) published: BTreeMap<(u16, String), u16>,
     /// Its addresses by network; empty while it does not run.
     pub(crate) networks: BTreeMap<String, Option<String>>,
-    /// The engine's own check: `healthy` or not, and the last answer.
-    pub(crate) health: Option<(bool, String)>,
+    /// What the engine's own check says.
+    pub(crate) health: Option<EngineHealth>,
     pub(crate) restarts: i64,
     /// The code with which it ended last.
     pub(crate) exit_code: i64,
@@ -139,13 +149,13 @@ impl Client {
             .network_settings
             .and_then(|settings| settings.networks);
         let health = state.health.and_then(|health| {
-            let last = health
-                .log
-                .and_then(|mut log| log.pop()?.output)
-                .unwrap_or_default();
+            let last = health.log.and_then(|mut log| log.pop()?.output);
             match health.status? {
                 HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
-                status => Some((status == HealthStatusEnum::HEALTHY, last.trim().to_owned())),
+                HealthStatusEnum::HEALTHY => Some(EngineHealth::Healthy),
+                _ => Some(last.map_or(EngineHealth::Starting, |last| {
+                    EngineHealth::Failing(last.trim().to_owned())
+                })),
             }
         });
         Ok(Some(Inspected {

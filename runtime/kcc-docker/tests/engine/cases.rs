@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin};
 
 use kcc_diag::Code;
-use kcc_lower::docker::Mount;
+use kcc_lower::docker::{HealthCheck, Mount};
 use kcc_model::{Check, EnvValue, Part, SecretProvider, Until};
 use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
 
@@ -25,6 +25,7 @@ cases! {
     a_bad_replacement_leaves_the_old_one,
     what_writes_to_a_volume_is_stopped_first,
     a_component_that_is_never_ready_says_why,
+    a_command_is_asked_before_the_engine_asks_it,
     a_failed_job_skips_what_needs_it,
     a_job_runs_again_only_when_it_changed,
     images_are_built_when_their_context_changes,
@@ -822,4 +823,40 @@ async fn a_host_port_that_is_taken_is_said(place: &Place) {
     );
     drop(listener);
     place.apply_all(&desired).await;
+}
+
+async fn a_command_is_asked_before_the_engine_asks_it(place: &Place) {
+    let mut desired = place.desired();
+    let check = |script: &str| Check::Exec(["sh", "-c", script].map(str::to_owned).into());
+    let slow = "busybox sleep 1; echo up >/tmp/up; busybox sleep 600";
+    let db = desired.script("db", slow);
+    db.mounts.insert("/tmp".to_owned(), Mount::Tmpfs {});
+    let health = health(check("test -f /tmp/up"));
+    db.health = Some(HealthCheck {
+        interval_ms: 60_000,
+        start_period_ms: 60_000,
+        ..health.clone()
+    });
+    let bad = desired.script("bad", "busybox sleep 600");
+    let fails = check("echo no database here; exit 1");
+    bad.health = Some(HealthCheck {
+        check: fails,
+        interval_ms: 60_000,
+        ..health
+    });
+    desired.component("bad").deadline_ms = 1_000;
+    let begin = std::time::Instant::now();
+    let report = place.apply(&desired).await;
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+    assert_eq!(report.components["db"].outcome, Outcome::Created);
+    let why = report.components["bad"].why.as_deref();
+    assert_eq!(why, Some("its check says: no database here (after 1 s)"));
+    let status = place.status(&desired).await;
+    assert_eq!(
+        (
+            status.components["db"].state,
+            status.components["bad"].state
+        ),
+        (State::Running, State::Starting)
+    );
 }
