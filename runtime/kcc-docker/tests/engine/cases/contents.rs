@@ -1,0 +1,139 @@
+//! What is inside containers: images, files and secrets.
+
+use kcc_diag::Code;
+use kcc_lower::docker::Mount;
+use kcc_model::{Check, EnvValue, Part, SecretProvider};
+
+use super::detail;
+use crate::place::{Place, health, shop_program, write};
+
+pub(super) async fn images_are_built_when_their_context_changes(place: &Place) {
+    let mut desired = place.desired();
+    let tag = format!("{}-app", place.system);
+    std::fs::create_dir_all(place.folder.path().join("app")).unwrap();
+    std::fs::copy(shop_program(), place.folder.path().join("app/shop")).unwrap();
+    write(
+        place,
+        "app/Dockerfile",
+        "FROM scratch\nCOPY shop /shop\nCOPY page /page\nENTRYPOINT [\"/shop\"]\n",
+    );
+    write(place, "app/page", "one");
+    write(place, "app/.dockerignore", "*.md\n");
+    desired.build("web", &tag, "app");
+    desired.serve("web", &[]).image.clone_from(&tag);
+    desired.serve("two", &[]).image.clone_from(&tag);
+    desired.docker.images.remove(crate::place::SHOP);
+    let report = place.apply_all(&desired).await;
+    assert_eq!((report.planned, report.performed), (4, 4));
+    write(place, "app/README.md", "left out");
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    write(place, "app/page", "two");
+    let plan = place.plan(&desired).await;
+    assert!(
+        plan.contains("~ update  image      SYSTEM-app      `app` changed")
+            || plan.contains("`app` changed"),
+        "{plan}"
+    );
+    assert!(plan.contains("its image is built anew"), "{plan}");
+    let report = place.apply_all(&desired).await;
+    assert_eq!(report.totals().replaced, 2);
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    place.down(&desired, true).await;
+    place.bed.docker(&["rmi", "-f", &tag]);
+}
+
+pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) {
+    let mut desired = place.desired();
+    write(place, "token", "t0ken-value\n");
+    desired
+        .docker
+        .secrets
+        .insert("db-password".to_owned(), SecretProvider::Generate {});
+    desired
+        .docker
+        .secrets
+        .insert("token".to_owned(), SecretProvider::File("token".to_owned()));
+    let script = "echo I am $PASSWORD and $URL; busybox cat /run/token; echo; busybox sleep 600";
+    let web = desired.script("web", script);
+    web.env.insert(
+        "PASSWORD".to_owned(),
+        EnvValue::Secret("db-password".to_owned()),
+    );
+    let url = vec![
+        Part::Text("db://:".to_owned()),
+        Part::Secret("db-password".to_owned()),
+    ];
+    web.env.insert("URL".to_owned(), EnvValue::Template(url));
+    web.mounts
+        .insert("/run/token".to_owned(), Mount::Secret("token".to_owned()));
+    web.health = Some(health(Check::Tcp { port: 1 }));
+    desired.component("web").deadline_ms = 1_000;
+    let report = place.apply(&desired).await;
+
+    let value = std::fs::read_to_string(place.state().join("secrets/db-password")).unwrap();
+    let log = place.bed.docker(&["logs", &place.name("web")]);
+    assert_eq!(log, format!("I am {value} and db://:{value}\nt0ken-value"));
+    assert_eq!(detail(&report, "web"), "I am *** and db://:***\n***");
+
+    let labels = place.inspect("web", "{{json .Config.Labels}}");
+    let mut texts = vec![
+        format!("{report:?}"),
+        labels,
+        place.heard.lines().join("\n"),
+    ];
+    texts.push(std::fs::read_to_string(place.state().join("inventory.json")).unwrap());
+    for text in texts {
+        assert!(
+            !text.contains(&value) && !text.contains("t0ken-value"),
+            "{text}"
+        );
+    }
+    // The value is kept: nothing changes, and a new container gets the same.
+    assert_eq!(place.apply(&desired).await.mutating_calls, 0);
+    desired.docker.secrets.insert(
+        "token".to_owned(),
+        SecretProvider::Env("NOT_SET".to_owned()),
+    );
+    desired.container("web").args = Some(vec!["busybox sleep 600".to_owned()]);
+    let error = place.try_apply(&desired).await.unwrap_err();
+    assert_eq!((error.code, error.exit_code()), (Code::ApplySecret, 3));
+}
+
+pub(super) async fn files_reach_a_root_that_cannot_be_written(place: &Place) {
+    let mut desired = place.desired();
+    desired
+        .docker
+        .secrets
+        .insert("key".to_owned(), SecretProvider::Generate {});
+    let script = "busybox cat /etc/app/a.toml /etc/app/deep/b.toml; busybox wc -c </run/keys/key; \
+                  busybox touch /x 2>/dev/null || echo read-only; busybox touch /tmp/x && echo tmp; busybox sleep 600";
+    let web = desired.script("web", script);
+    web.read_only = true;
+    web.files
+        .insert("/etc/app/a.toml".to_owned(), "a = 1\n".to_owned());
+    web.files
+        .insert("/etc/app/deep/b.toml".to_owned(), "b = 2\n".to_owned());
+    web.mounts
+        .insert("/run/keys/key".to_owned(), Mount::Secret("key".to_owned()));
+    web.mounts.insert("/tmp".to_owned(), Mount::Tmpfs {});
+    place.apply_all(&desired).await;
+    let log = place.bed.docker(&["logs", &place.name("web")]);
+    assert_eq!(log, "a = 1\nb = 2\n32\nread-only\ntmp");
+    desired
+        .container("web")
+        .files
+        .insert("/etc/app/a.toml".to_owned(), "a = 2\n".to_owned());
+    assert!(
+        place
+            .plan(&desired)
+            .await
+            .contains("`files./etc/app/a.toml` changed")
+    );
+    place.apply_all(&desired).await;
+    assert!(
+        place
+            .bed
+            .docker(&["logs", &place.name("web")])
+            .starts_with("a = 2\n")
+    );
+}
