@@ -1,7 +1,7 @@
 //! What a command asks for: [`Options`], and the [`Scope`] that an object of
 //! kcc belongs to.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,8 @@ pub struct Scope {
     pub instance: Option<Name>,
 }
 
-impl std::fmt::Display for Scope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {}", self.system, self.target)?;
         self.instance
             .as_ref()
@@ -40,7 +40,7 @@ pub enum Prune {
 
 /// Settings of one command. The libraries read no environment of their own:
 /// what they may know of it is in here.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// The system's root: build contexts and files of secrets are relative to it.
     pub root: PathBuf,
@@ -77,5 +77,42 @@ impl Options {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+}
+
+/// Without the variables' values: some of them are secrets.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("root", &self.root)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("instance", &self.instance)
+            .field("prune", &self.prune)
+            .field("volumes", &self.volumes)
+            .field("timeout_ms", &self.timeout_ms)
+            .field("context", &self.context)
+            .field("namespace", &self.namespace)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_variables_are_never_shown() {
+        let env = BTreeMap::from([("STRIPE_KEY".to_owned(), "sk_live".to_owned())]);
+        let shown = format!(
+            "{:?}",
+            Options {
+                env,
+                ..Options::default()
+            }
+        );
+        assert!(
+            shown.contains("STRIPE_KEY") && !shown.contains("sk_live"),
+            "{shown}"
+        );
     }
 }
