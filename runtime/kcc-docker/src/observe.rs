@@ -74,6 +74,7 @@ pub(crate) async fn observe(
             observed.contexts.insert(reference.clone(), hash);
         }
     }
+    observed.in_machine = client.in_machine().await?;
     if endpoint.is_local() {
         probe_ports(docker, &mut observed);
     }

@@ -36,6 +36,9 @@ pub(crate) struct Observed {
     pub(crate) contexts: BTreeMap<String, String>,
     /// Host ports that are taken, by containers of others or by other programs.
     pub(crate) taken_ports: BTreeSet<u16>,
+    /// Containers live in a virtual machine: their own addresses cannot be
+    /// reached from here.
+    pub(crate) in_machine: bool,
 }
 
 /// Whose an object is.

@@ -8,6 +8,9 @@ use tokio::{
     net::TcpStream,
 };
 
+/// How long a connection that nobody takes is held at most.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// Opens a connection; the error says what happened instead.
 pub(crate) async fn tcp(host: &str, port: u16, limit: Duration) -> Result<(), String> {
     connect(host, port, limit).await.map(|_| ())
@@ -46,6 +49,17 @@ pub(crate) async fn http(host: &str, port: u16, path: &str, limit: Duration) -> 
         Some(200..=399) => Ok(()),
         Some(status) => Err(format!("GET {path} on port {port} answers {status}")),
         None => Err(format!("what answers on port {port} is not HTTP")),
+    }
+}
+
+/// Opens a connection that is still open a moment later.
+pub(crate) async fn held(host: &str, port: u16, limit: Duration) -> Result<(), String> {
+    let mut stream = connect(host, port, limit).await?;
+    let mut piece = [0; 1];
+    match tokio::time::timeout(MOMENT, stream.read(&mut piece)).await {
+        // It waits for us to speak, or speaks first.
+        Err(_) | Ok(Ok(1..)) => Ok(()),
+        Ok(Ok(0) | Err(_)) => Err(format!("nothing listens behind port {port}")),
     }
 }
 
@@ -121,5 +135,16 @@ mod tests {
         drop(listener);
         let said = tcp("127.0.0.1", port, LIMIT).await.unwrap_err();
         assert_eq!(said, format!("nothing listens on port {port}"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_nobody_takes_is_told_from_one_that_is_held() {
+        let port = serve(&[]).await;
+        assert_eq!(held("127.0.0.1", port, LIMIT).await, Ok(()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move { drop(listener.accept().await) });
+        let said = held("127.0.0.1", port, LIMIT).await.unwrap_err();
+        assert_eq!(said, format!("nothing listens behind port {port}"));
     }
 }

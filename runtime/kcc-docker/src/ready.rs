@@ -128,17 +128,13 @@ impl Judge<'_> {
             Ok(()) => Ok(()),
             Err(why) => {
                 // Where containers live in a machine of their own, as on a
-                // desktop, only what is published can be reached. A port that
-                // is published accepts connections whoever listens behind it,
-                // so only an HTTP answer proves anything.
-                let published = found.published.get(&(port, "tcp".to_owned()));
-                match (published, check) {
-                    (Some(&host), Check::Http { .. }) => {
-                        ask(check, self.endpoint.host(), host, limit)
-                            .await
-                            .map_err(|_| why)
+                // desktop, only what is published can be reached.
+                match found.published.get(&(port, "tcp".to_owned())) {
+                    Some(&host) => {
+                        let published = through(check, self.endpoint.host(), host, limit).await;
+                        published.map_err(|_| why)
                     }
-                    _ => Err(why),
+                    None => Err(why),
                 }
             }
         }
@@ -194,6 +190,15 @@ async fn ask(check: &Check, host: &str, port: u16, limit: Duration) -> Result<()
     match check {
         Check::Http { path, .. } => probe::http(host, port, path, limit).await,
         _ => probe::tcp(host, port, limit).await,
+    }
+}
+
+/// As `ask`, through a published port: the engine's forwarder takes connections
+/// whoever listens behind it, and ends those that nobody takes.
+async fn through(check: &Check, host: &str, port: u16, limit: Duration) -> Result<(), String> {
+    match check {
+        Check::Http { path, .. } => probe::http(host, port, path, limit).await,
+        _ => probe::held(host, port, limit).await,
     }
 }
 

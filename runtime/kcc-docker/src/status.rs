@@ -67,8 +67,14 @@ async fn of_containers(
         failed |= there.is_some_and(|there| there.state == ContainerState::Restarting);
         if there.is_some_and(|there| there.state == ContainerState::Running) {
             up = true;
-            let ports = there.into_iter().flat_map(|there| there.published.values());
-            addresses.extend(ports.map(|port| format!("{}:{port}", judge.endpoint.host())));
+            let host = judge.endpoint.host();
+            addresses.extend(container.ports.iter().filter_map(|publish| {
+                let key = (publish.container, publish.protocol.to_owned());
+                there?
+                    .published
+                    .get(&key)
+                    .map(|port| format!("{host}:{port}"))
+            }));
         }
         match judge.judge(name, container, until).await? {
             Readiness::Ready => ready += 1,

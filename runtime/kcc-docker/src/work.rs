@@ -75,6 +75,8 @@ pub(crate) struct HostPort {
     pub(crate) container: u16,
     pub(crate) protocol: &'static str,
     pub(crate) host: u16,
+    /// Reached from this machine alone: it is there for kcc's own checks.
+    pub(crate) private: bool,
 }
 
 /// How a container takes the place of another.

@@ -118,7 +118,7 @@ fn bindings(new: &NewContainer) -> bollard::models::PortMap {
     let mut out = bollard::models::PortMap::new();
     for port in &new.ports {
         let binding = PortBinding {
-            host_ip: None,
+            host_ip: port.private.then(|| "127.0.0.1".to_owned()),
             host_port: Some(port.host.to_string()),
         };
         let key = port_key(port.container, port.protocol);

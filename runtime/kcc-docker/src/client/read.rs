@@ -58,6 +58,15 @@ pub(crate) struct Inspected {
 }
 
 impl Client {
+    /// Whether the engine runs in a virtual machine of this machine's.
+    pub(crate) async fn in_machine(&self) -> Result<bool, Error> {
+        let info = self.docker.info().await;
+        let info = info.map_err(|error| refused("describe", "itself", error))?;
+        Ok(info
+            .operating_system
+            .is_some_and(|name| name.contains("Docker Desktop")))
+    }
+
     /// All containers, of whomever.
     pub(crate) async fn containers(&self) -> Result<Vec<Listed>, Error> {
         let options = ListContainersOptions {

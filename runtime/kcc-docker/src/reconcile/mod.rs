@@ -15,9 +15,9 @@ use std::{
 
 use kcc_lower::{
     Desired,
-    docker::{Container, DockerDesired, Mount},
+    docker::{Container, DockerDesired, Mount, Publish},
 };
-use kcc_model::Until;
+use kcc_model::{Check, Until};
 use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder, Prune};
 
 use self::foreign::refuse_foreign;
@@ -350,8 +350,10 @@ impl<'a> Reconciler<'a> {
                 container: publish.container,
                 protocol: publish.protocol,
                 host,
+                private: false,
             });
         }
+        ports.extend(self.check_port(name, container));
         let deadline = self
             .desired
             .components
@@ -362,6 +364,28 @@ impl<'a> Reconciler<'a> {
             ports,
             labels: config::labels(container),
             deadline_ms: self.options.timeout_ms.or(deadline).unwrap_or_default(),
+        })
+    }
+
+    /// The port through which kcc makes a check that the engine lacks, where
+    /// the container's own address cannot be reached.
+    fn check_port(&mut self, name: &str, container: &Container) -> Option<HostPort> {
+        let (Check::Http { port, .. } | Check::Tcp { port } | Check::Grpc { port }) =
+            container.health.as_ref()?.check
+        else {
+            return None;
+        };
+        let published = |publish: &Publish| publish.container == port && publish.protocol == "tcp";
+        if !self.observed.in_machine || container.ports.iter().any(published) {
+            return None;
+        }
+        let host = ports::choose(name, port, "tcp", &self.taken);
+        self.taken.insert(host);
+        Some(HostPort {
+            container: port,
+            protocol: "tcp",
+            host,
+            private: true,
         })
     }
 

@@ -460,6 +460,7 @@ fn a_port_without_a_number_is_kept_and_avoids_what_is_taken() {
         container: 8080,
         protocol: "tcp",
         host: 23_456,
+        private: false,
     };
     assert_eq!(new.ports, [kept]);
 }
@@ -619,4 +620,36 @@ fn everything_goes_down_from_the_outside_in() {
         (data[0].name.as_str(), data[0].cause.as_str()),
         ("shop-dev-db-data", "`--volumes` was given")
     );
+}
+
+#[test]
+fn in_a_virtual_machine_checks_go_through_a_private_port() {
+    let mut docker = shop();
+    wanted(&mut docker, "web").ports.clear();
+    let made = |in_machine: bool, docker: &DockerDesired| {
+        let mut observed = as_desired(docker);
+        observed.containers.remove("shop-dev-web");
+        observed.in_machine = in_machine;
+        let plan = plan(docker, &observed);
+        let Work::Create(new) = &plan.steps[0].work else {
+            panic!("it is made")
+        };
+        new.ports.clone()
+    };
+    assert_eq!(made(false, &docker), []);
+    let ports = made(true, &docker);
+    assert_eq!(
+        (ports.len(), ports[0].container, ports[0].private),
+        (1, 8080, true)
+    );
+    // It is no part of what is asked for: nothing changes where it is there.
+    let mut observed = as_desired(&docker);
+    observed.in_machine = true;
+    check(&docker, &observed, &[]);
+    wanted(&mut docker, "web").ports.push(Publish {
+        container: 8080,
+        protocol: "tcp",
+        host: None,
+    });
+    assert!(made(true, &docker).iter().all(|port| !port.private));
 }
