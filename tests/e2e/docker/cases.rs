@@ -242,12 +242,12 @@ fn a_second_apply_is_refused_by_name(shop: &Shop) {
     let mut child = shop.start_until(&["apply", "--target", "dev"], "create");
     let ran = shop.run(&["apply", "--target", "dev"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
-    assert!(ran.err.contains("kcc::apply::lock-held"), "{}", ran.err);
-    assert!(
-        ran.err.contains(&format!("process {} since", child.id())),
-        "{}",
-        ran.err
-    );
+    for text in [
+        "kcc::apply::lock-held",
+        &format!("process {} since", child.id()),
+    ] {
+        assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+    }
     // Looking is allowed meanwhile.
     assert_eq!(shop.run(&["status", "--target", "dev"]).code, Some(0));
     assert_eq!(child.wait().unwrap().code(), Some(0));
