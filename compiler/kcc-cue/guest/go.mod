@@ -16,3 +16,7 @@ require (
 	golang.org/x/text v0.38.0 // indirect
 	google.golang.org/protobuf v1.33.0 // indirect
 )
+
+require kcc.dev/schemas v0.0.0
+
+replace kcc.dev/schemas => ../../../schemas

@@ -4,10 +4,12 @@
 //
 // Every node that stays keeps its position in the fragment, so that whatever
 // evaluation says can be shown on the line that somebody wrote. Nothing here
-// knows the fields of a service; that is the schema's matter.
+// knows the fields of a service, but for those that exclude each other in an
+// overlay; that is the schema's matter.
 package syntax
 
 import (
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
@@ -21,16 +23,24 @@ type Prepared struct {
 	Files []*File
 	// Errors is what is wrong so far.
 	Errors []wire.Error
-	// Partial lists the files of the request that could be read only in part.
+	// Partial lists the files of the request that count only in part, sorted:
+	// nothing may be said about what is missing.
 	Partial []int
 	// Defaults are the `defaults` blocks of the base and of the target's
-	// overlay, taken out of the files.
+	// overlay.
 	Defaults []Soft
-	// Policies are those that hold in the target, taken out of the files.
+	// Policies are those that hold in the target.
 	Policies []Policy
 
+	target  string
+	pkg     string
+	extra   *ast.File
 	places  map[*token.File]int
+	lengths map[ast.Node]int
+	dropped map[ast.Node]bool
 	private map[string]string
+	// reported are root fields that no system has, and that were taken out.
+	reported map[string]bool
 }
 
 // File is a fragment as CUE builds it.
@@ -39,8 +49,9 @@ type File struct {
 	Index int
 	// Team is empty for the system's own files.
 	Team string
-	// AST holds no `on`, `defaults`, `policies` or `system` any more. Its
-	// Filename is the request's name of the file.
+	// AST has the target's overlay as an embedding at its end, and neither
+	// `on` nor `defaults` nor `policies`: those that hold in the target are
+	// hidden root fields.
 	AST *ast.File
 }
 
@@ -48,65 +59,47 @@ type File struct {
 type Soft struct {
 	Team string
 	File int
-	// Values has the shape of the root. Names in it that mean the root's
-	// fields resolve when the literal is built in a file of the package; see
-	// [Prepared.Join].
-	Values *ast.StructLit
+	// Overlay says that the block stands under the target's `on`.
+	Overlay bool
+	// Values has the shape of the root.
+	Values ast.Expr
+	// Path leads to the values in what [Prepared.Build] returns.
+	Path cue.Path
 }
 
-// Policy is one `policies: NAME: {…}`.
+// Policy is one `policies: NAME: {…}` that holds in the target.
 type Policy struct {
 	Name string
 	// Label is where the name stands.
 	Label wire.Span
-	// Message is the text, where it is a plain string.
+	// Message is what the policy says to who violates it.
 	Message string
-	// MessageAt is where the message stands; empty where there is none.
+	// MessageAt is where the message stands.
 	MessageAt wire.Span
 	Team      string
 	File      int
-	// Require has the shape of the root and may be nil.
-	Require *ast.StructLit
+	// Require has the shape of the root; its plain fields were made optional,
+	// so that it creates nothing.
+	Require ast.Expr
+	// Path leads to Require in what [Prepared.Build] returns.
+	Path cue.Path
 }
 
 // Prepare parses and rewrites the fragments of one target.
 func Prepare(req *wire.Request) *Prepared {
-	return prepare(req)
+	return prepare(req, false)
 }
 
 // PrepareSystem parses kcc.cue and keeps nothing of it but the field `system`
-// and what that refers to.
+// and what that may refer to.
 func PrepareSystem(req *wire.Request) *Prepared {
-	return prepare(req)
+	return prepare(req, true)
 }
 
-// Span is the place of a node in the request's files; false for a node that
-// stands in none of them.
-func (p *Prepared) Span(node ast.Node) (wire.Span, bool) {
-	if node == nil {
-		return wire.Span{}, false
-	}
-	span, ok := p.Position(node.Pos())
-	if !ok {
-		return wire.Span{}, false
-	}
-	if end, ok := p.Position(node.End()); ok && end.File == span.File && end.Start > span.Start {
-		span.End = end.Start
-	}
-	return span, true
-}
-
-// Position is the empty span at a position in the request's files; false for a
-// position in none of them.
-func (p *Prepared) Position(pos token.Pos) (wire.Span, bool) {
-	if !pos.IsValid() {
-		return wire.Span{}, false
-	}
-	file, ok := p.places[pos.File()]
-	if !ok {
-		return wire.Span{}, false
-	}
-	return wire.Span{File: file, Start: pos.Offset(), End: pos.Offset()}, true
+// Dropped says whether a node is a `_` that stands for something that was
+// reported and taken out.
+func (p *Prepared) Dropped(node ast.Node) bool {
+	return p.dropped[node]
 }
 
 // Original is the name as a fragment writes it of a private name that was
@@ -116,4 +109,9 @@ func (p *Prepared) Original(name string) string {
 		return original
 	}
 	return name
+}
+
+// hidden is the path of a root field that no fragment can name.
+func (p *Prepared) hidden(name string) cue.Path {
+	return cue.MakePath(cue.Hid(name, p.packageID()))
 }

@@ -63,6 +63,8 @@ const (
 	SoftRuledOut Code = "soft-ruled-out"
 	// Cycle: a value that refers to itself.
 	Cycle Code = "cycle"
+	// Evaluation: args `message`; an error that CUE alone can word.
+	Evaluation Code = "evaluation"
 	// PolicyViolated: args `policy`, `message`.
 	PolicyViolated Code = "policy-violated"
 )

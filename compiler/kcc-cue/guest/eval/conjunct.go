@@ -1,0 +1,232 @@
+package eval
+
+import (
+	"sort"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+// conjunct is one line that takes part in a value.
+type conjunct struct {
+	value cue.Value
+	// expr is the expression, without the label of its field.
+	expr ast.Expr
+	// place is the field that it is written in; nil in no fragment.
+	place *place
+	// own says that the fragment writes it at that path itself.
+	own  bool
+	span wire.Span
+	role wire.Role
+	by   int
+}
+
+// frame is the way down to a value: the lines of all that is above it.
+type frame struct {
+	above     *frame
+	conjuncts []conjunct
+}
+
+// conjuncts splits a value into its lines, sorted by place.
+func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
+	var out []conjunct
+	var split func(v cue.Value)
+	split = func(v cue.Value) {
+		op, args := v.Expr()
+		if op == cue.AndOp {
+			for _, arg := range args {
+				split(arg)
+			}
+			return
+		}
+		if c, ok := m.conjunct(v, op, path, above); ok {
+			out = append(out, c)
+		}
+	}
+	split(v)
+	sort.SliceStable(out, func(i, j int) bool { return less(out[i].span, out[j].span) })
+	// A line that several references bring in counts once for each of them.
+	unique := out[:0]
+	for i, c := range out {
+		if i == 0 || c.span != unique[len(unique)-1].span || c.by != unique[len(unique)-1].by {
+			unique = append(unique, c)
+		}
+	}
+	return unique
+}
+
+func (m *model) conjunct(v cue.Value, op cue.Op, path []string, above *frame) (conjunct, bool) {
+	node := v.Source()
+	if node == nil {
+		return conjunct{}, false
+	}
+	c := conjunct{value: v, place: m.lexicon.places[node]}
+	var label ast.Node
+	switch node := node.(type) {
+	case *ast.Field:
+		c.expr = node.Value
+		label = node.Label
+	case *ast.EmbedDecl:
+		c.expr = node.Expr
+	case ast.Expr:
+		c.expr = node
+	default:
+		return conjunct{}, false
+	}
+	at := ast.Node(c.expr)
+	if lit, ok := c.expr.(*ast.StructLit); ok {
+		if label == nil && c.place != nil && c.place.field != nil {
+			label = c.place.field.Label
+		}
+		if label != nil {
+			at = label
+		}
+		c.role = wire.RoleConstraint
+		if gives(lit) {
+			c.role = wire.RoleValue
+		}
+	} else {
+		c.role = role(v, op, c.expr)
+	}
+	span, ok := m.span(at)
+	if !ok {
+		return conjunct{}, false
+	}
+	c.span = span
+	c.by = span.File
+	if c.place != nil {
+		c.own = c.place.at(path) || inList(path)
+		if !c.own {
+			c.by = m.bringer(c.place, above, span.File)
+		}
+	}
+	return c, true
+}
+
+// inList says whether a path leads into a list, whose elements have no label.
+func inList(path []string) bool {
+	return len(path) > 0 && path[len(path)-1] != "" && path[len(path)-1][0] >= '0' && path[len(path)-1][0] <= '9'
+}
+
+// bringer is the file whose fragment brings a line in through a reference: the
+// nearest one above that says something there itself.
+func (m *model) bringer(p *place, above *frame, file int) int {
+	root := p.root()
+	for f := above; f != nil; f = f.above {
+		for _, c := range f.conjuncts {
+			if !c.own {
+				if c.place == p.parent {
+					return c.by
+				}
+				continue
+			}
+			if m.lexicon.leads(c.expr, root) {
+				return c.span.File
+			}
+		}
+	}
+	return file
+}
+
+// role says how an expression that is no struct literal takes part.
+func role(v cue.Value, op cue.Op, expr ast.Expr) wire.Role {
+	if op == cue.OrOp {
+		if _, has := v.Default(); has {
+			return wire.RoleCUEDefault
+		}
+		return wire.RoleConstraint
+	}
+	switch expr := expr.(type) {
+	case *ast.BasicLit, *ast.ListLit, *ast.Interpolation:
+		return wire.RoleValue
+	case *ast.UnaryExpr:
+		if expr.Op != token.SUB && expr.Op != token.ADD && expr.Op != token.NOT {
+			return wire.RoleConstraint
+		}
+	case *ast.BottomLit:
+		return wire.RoleConstraint
+	}
+	if v.IsConcrete() {
+		return wire.RoleValue
+	}
+	return wire.RoleConstraint
+}
+
+// gives says whether a struct literal gives a value somewhere, or is empty and
+// so a value itself.
+func gives(lit *ast.StructLit) bool {
+	if len(lit.Elts) == 0 {
+		return true
+	}
+	for _, decl := range lit.Elts {
+		switch decl := decl.(type) {
+		case *ast.Field:
+			if decl.Constraint == token.ILLEGAL && givesValue(decl.Value) {
+				return true
+			}
+		case *ast.EmbedDecl, *ast.Comprehension:
+			return true
+		}
+	}
+	return false
+}
+
+func givesValue(expr ast.Expr) bool {
+	switch expr := expr.(type) {
+	case *ast.StructLit:
+		return gives(expr)
+	case *ast.ParenExpr:
+		return givesValue(expr.X)
+	case *ast.BinaryExpr:
+		switch expr.Op {
+		case token.AND:
+			return givesValue(expr.X) || givesValue(expr.Y)
+		case token.OR:
+			return false
+		}
+	case *ast.UnaryExpr:
+		return expr.Op == token.SUB || expr.Op == token.ADD || expr.Op == token.NOT
+	case *ast.BottomLit:
+		return false
+	case *ast.Ident:
+		return predeclared[expr.Name] == cue.BottomKind
+	}
+	return true
+}
+
+// predeclared are CUE's names of types.
+var predeclared = map[string]cue.Kind{
+	"_": cue.TopKind, "string": cue.StringKind, "bytes": cue.BytesKind, "bool": cue.BoolKind,
+	"int": cue.IntKind, "float": cue.FloatKind, "number": cue.NumberKind, "uint": cue.IntKind,
+	"uint8": cue.IntKind, "uint16": cue.IntKind, "uint32": cue.IntKind, "uint64": cue.IntKind,
+	"int8": cue.IntKind, "int16": cue.IntKind, "int32": cue.IntKind, "int64": cue.IntKind,
+}
+
+// origins are the lines as the response has them, the deciding ones first.
+func origins(conjuncts []conjunct) []wire.Origin {
+	out := make([]wire.Origin, 0, len(conjuncts))
+	for _, c := range conjuncts {
+		out = append(out, wire.Origin{Span: c.span, Role: c.role, By: c.by})
+	}
+	sort.SliceStable(out, func(i, j int) bool { return weight(out[i].Role) < weight(out[j].Role) })
+	return out
+}
+
+// weight puts what decides first: a value, a default, then what only constrains.
+func weight(role wire.Role) int {
+	switch role {
+	case wire.RoleValue:
+		return 0
+	case wire.RoleCUEDefault:
+		return 1
+	case wire.RoleSoft:
+		return 2
+	case wire.RoleConstraint:
+		return 3
+	default:
+		return 4
+	}
+}

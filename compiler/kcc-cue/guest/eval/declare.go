@@ -1,0 +1,153 @@
+package eval
+
+import (
+	"sort"
+
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/wire"
+)
+
+// componentFields are the root fields whose fields are components.
+var componentFields = []string{"services", "jobs", "cronJobs", "backing"}
+
+// owner is who has a component, by its path.
+type owner struct{ kind, name string }
+
+// declarations lists the components with the fields that declare them, and the
+// team of each component's first owner.
+func (m *model) declarations(w *walk) ([]wire.Declaration, map[owner]string) {
+	var out []wire.Declaration
+	owners := map[owner]string{}
+	teams := map[int]string{}
+	for _, file := range m.prepared.Files {
+		teams[file.Index] = file.Team
+	}
+	for _, kind := range componentFields {
+		lines := w.components[kind]
+		names := make([]string, 0, len(lines))
+		for name := range lines {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		for _, name := range names {
+			d := m.declaration([]string{kind, name}, lines[name])
+			if len(d.Owners) > 0 {
+				owners[owner{kind, name}] = teams[d.Owners[0].File]
+			}
+			if len(d.Owners)+len(d.Others) > 0 {
+				out = append(out, d)
+			}
+		}
+	}
+	return out, owners
+}
+
+// declaration sorts the fields of one component into those that make it exist
+// and the others.
+func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
+	d := wire.Declaration{Path: path}
+	seen := map[*place]bool{}
+	var base, overlay []wire.Span
+	for _, c := range lines {
+		p := c.place
+		for p != nil && p.field != nil && !p.at(path) {
+			p = p.parent
+		}
+		if p == nil || p.field == nil || p.pattern || seen[p] {
+			continue
+		}
+		seen[p] = true
+		span, ok := m.span(p.field.Label)
+		if !ok {
+			continue
+		}
+		switch {
+		case !m.makes(p.field.Value, map[string]bool{}):
+			d.Others = append(d.Others, span)
+		case p.overlay:
+			overlay = append(overlay, span)
+		default:
+			base = append(base, span)
+		}
+	}
+	if d.Owners = base; len(base) == 0 {
+		d.Owners = overlay
+	} else {
+		d.Others = append(d.Others, overlay...)
+	}
+	sort.Slice(d.Owners, func(i, j int) bool { return less(d.Owners[i], d.Owners[j]) })
+	sort.Slice(d.Others, func(i, j int) bool { return less(d.Others[i], d.Others[j]) })
+	return d
+}
+
+// makes says whether an expression gives `image`, `build` or `kind`, itself or
+// through what it refers to.
+func (m *model) makes(node ast.Node, seen map[string]bool) bool {
+	found := false
+	ast.Walk(node, func(node ast.Node) bool {
+		if found {
+			return false
+		}
+		switch node := node.(type) {
+		case *ast.Field:
+			switch name, _, _ := ast.LabelName(node.Label); name {
+			case "image", "build", "kind":
+				found = node.Constraint == 0
+			}
+			return false
+		case *ast.SelectorExpr:
+			found = m.selected(node, seen)
+			return false
+		case *ast.Ident:
+			if seen[node.Name] {
+				return false
+			}
+			seen[node.Name] = true
+			for _, p := range m.lexicon.roots[node.Name] {
+				found = found || m.makes(p.field.Value, seen)
+			}
+			if clause, ok := node.Node.(*ast.LetClause); ok {
+				found = found || m.makes(clause.Expr, seen)
+			}
+		}
+		return true
+	}, nil)
+	return found
+}
+
+// selected follows `services.other` and the like to what is written there.
+func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) bool {
+	var path []string
+	for expr := ast.Expr(node); ; {
+		selector, ok := expr.(*ast.SelectorExpr)
+		if !ok {
+			ident, ok := expr.(*ast.Ident)
+			if !ok {
+				return false
+			}
+			path = append([]string{ident.Name}, path...)
+			break
+		}
+		name, _, err := ast.LabelName(selector.Sel)
+		if err != nil {
+			return false
+		}
+		path = append([]string{name}, path...)
+		expr = selector.X
+	}
+	key := ""
+	for _, name := range path {
+		key += "." + name
+	}
+	if seen[key] {
+		return false
+	}
+	seen[key] = true
+	for _, p := range m.lexicon.below(path) {
+		if m.makes(p.field.Value, seen) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,219 @@
+package eval
+
+import (
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+
+	"kcc.dev/engine/syntax"
+)
+
+// lexicon knows where every node of the fragments stands: the field that it is
+// written in, and which root names lead to which others.
+type lexicon struct {
+	places map[ast.Node]*place
+	// roots are the root fields by name, those of overlays included.
+	roots map[string][]*place
+	// reach lists the root names that a root name refers to.
+	reach map[string]map[string]bool
+	// tails are the last names of all references.
+	tails map[string]bool
+	// children are the fields with a name, by the place that holds them.
+	children map[*place]map[string][]*place
+}
+
+// place is a field as it is written.
+type place struct {
+	field  *ast.Field
+	parent *place
+	file   int
+	// name is the label; empty for one that can be many.
+	name string
+	// pattern says that the label is a pattern, overlay that a target's own
+	// block holds it.
+	pattern, overlay bool
+}
+
+func newLexicon(p *syntax.Prepared) *lexicon {
+	l := &lexicon{
+		places: map[ast.Node]*place{},
+		roots:  map[string][]*place{},
+		reach:  map[string]map[string]bool{},
+		tails:  map[string]bool{},
+
+		children: map[*place]map[string][]*place{},
+	}
+	for _, file := range p.Files {
+		l.read(file)
+	}
+	return l
+}
+
+// read records the place of all that stands in a file.
+func (l *lexicon) read(file *syntax.File) {
+	top := &place{file: file.Index}
+	stack := []*place{top}
+	embedded := 0
+	// heads are the expressions that a selector looks into, labels the names
+	// that are no references.
+	heads, labels := map[ast.Node]bool{}, map[ast.Node]bool{}
+	ast.Walk(file.AST, func(node ast.Node) bool {
+		here := stack[len(stack)-1]
+		switch node := node.(type) {
+		case *ast.Field:
+			here = newPlace(node, here)
+			if embedded > 0 {
+				here.overlay = true
+			}
+			l.places[node] = here
+			labels[node.Label] = true
+			stack = append(stack, here)
+			l.add(here)
+			if here.parent == top && here.name != "" {
+				l.roots[here.name] = append(l.roots[here.name], here)
+			}
+			return true
+		case *ast.CommentGroup:
+			return false
+		case *ast.EmbedDecl:
+			if here == top {
+				embedded++
+			}
+		case *ast.SelectorExpr:
+			if name, _, err := ast.LabelName(node.Sel); err == nil && !heads[node] {
+				l.tails[name] = true
+			}
+			heads[node.X] = true
+			labels[node.Sel] = true
+		case *ast.Ident:
+			if !heads[node] && !labels[node] {
+				l.tails[node.Name] = true
+			}
+			if here != top {
+				root := here
+				for root.parent != top {
+					root = root.parent
+				}
+				if l.reach[root.name] == nil {
+					l.reach[root.name] = map[string]bool{}
+				}
+				l.reach[root.name][node.Name] = true
+			}
+		}
+		l.places[node] = here
+		return true
+	}, func(node ast.Node) {
+		switch node.(type) {
+		case *ast.Field:
+			stack = stack[:len(stack)-1]
+		case *ast.EmbedDecl:
+			if len(stack) == 1 {
+				embedded--
+			}
+		}
+	})
+}
+
+// add records a field under the place that holds it.
+func (l *lexicon) add(p *place) {
+	if p.name == "" {
+		return
+	}
+	if l.children[p.parent] == nil {
+		l.children[p.parent] = map[string][]*place{}
+	}
+	l.children[p.parent][p.name] = append(l.children[p.parent][p.name], p)
+}
+
+// below are the fields that the fragments write at a path from the root.
+func (l *lexicon) below(path []string) []*place {
+	found := l.roots[path[0]]
+	for _, name := range path[1:] {
+		var next []*place
+		for _, p := range found {
+			next = append(next, l.children[p][name]...)
+		}
+		found = next
+	}
+	return found
+}
+
+func newPlace(field *ast.Field, parent *place) *place {
+	p := &place{field: field, parent: parent, file: parent.file}
+	label := ast.Node(field.Label)
+	if alias, ok := label.(*ast.Alias); ok {
+		label = alias.Expr
+	}
+	switch label := label.(type) {
+	case *ast.ListLit:
+		p.pattern = true
+	case *ast.Ident:
+		p.name = label.Name
+	case *ast.BasicLit:
+		if name, err := literal.Unquote(label.Value); err == nil {
+			p.name = name
+		}
+	}
+	return p
+}
+
+// at says whether the place is what a fragment writes at that path itself,
+// rather than something that a reference brings there.
+func (p *place) at(path []string) bool {
+	for i := len(path) - 1; i >= 0; i-- {
+		if p == nil || p.field == nil {
+			return false
+		}
+		if p.name != "" && p.name != path[i] {
+			return false
+		}
+		p = p.parent
+	}
+	return p != nil && p.field == nil
+}
+
+// root is the name of the root field that the place is in.
+func (p *place) root() string {
+	for p.parent != nil && p.parent.field != nil {
+		p = p.parent
+	}
+	return p.name
+}
+
+// leads says whether the names in an expression lead to a root name.
+func (l *lexicon) leads(expr ast.Node, to string) bool {
+	found := false
+	seen := map[string]bool{}
+	var follow func(name string)
+	follow = func(name string) {
+		if name == to {
+			found = true
+		}
+		if found || seen[name] {
+			return
+		}
+		seen[name] = true
+		for next := range l.reach[name] {
+			follow(next)
+		}
+	}
+	for _, ident := range carriers(expr) {
+		follow(ident.Name)
+	}
+	return found
+}
+
+// carriers are the names through which an expression takes fields in: what it
+// refers to, embeds and unifies with, but not the values of its own fields.
+func carriers(node ast.Node) []*ast.Ident {
+	var found []*ast.Ident
+	ast.Walk(node, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.Field:
+			return false
+		case *ast.Ident:
+			found = append(found, node)
+		}
+		return true
+	}, nil)
+	return found
+}

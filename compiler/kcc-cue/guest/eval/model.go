@@ -1,0 +1,132 @@
+package eval
+
+import (
+	"sort"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
+)
+
+// model is one evaluation: its fragments, what CUE made of them, and what is
+// wrong with them.
+type model struct {
+	request  *wire.Request
+	prepared *syntax.Prepared
+	lexicon  *lexicon
+	root     cue.Value
+	// refused is what CUE would not compile.
+	refused []wire.Error
+	errors  []wire.Error
+	// followers are errors that come from an expression which refers to
+	// something that is wrong itself; they are said only where nothing else is.
+	followers []wire.Error
+	seen      map[string]bool
+}
+
+func newModel(req *wire.Request, p *syntax.Prepared) *model {
+	m := &model{request: req, prepared: p, seen: map[string]bool{}}
+	var refused []wire.Error
+	m.root, refused = p.Build(context)
+	m.errors = refused
+	m.refused = refused
+	m.lexicon = newLexicon(p)
+	return m
+}
+
+// span is the place of a node, in the fragments or in the schema.
+func (m *model) span(node ast.Node) (wire.Span, bool) {
+	if span, ok := m.prepared.Span(node); ok {
+		return span, true
+	}
+	if span, ok := shipped.Span(node); ok {
+		return m.ofSchema(span), true
+	}
+	return wire.Span{}, false
+}
+
+// ofSchema counts a span of the schema after the request's files.
+func (m *model) ofSchema(span wire.Span) wire.Span {
+	span.File += len(m.request.Files)
+	return span
+}
+
+// report adds an error, once for the same lines.
+func (m *model) report(e wire.Error) {
+	if key := errorKey(e); !m.seen[key] {
+		m.seen[key] = true
+		m.errors = append(m.errors, e)
+	}
+}
+
+func errorKey(e wire.Error) string {
+	key := []byte(e.Code)
+	number := func(n int) {
+		for i := 0; i < 4; i++ {
+			key = append(key, byte(n>>(8*i)))
+		}
+	}
+	for _, label := range e.Labels {
+		number(label.File)
+		number(label.Start)
+		number(label.End)
+	}
+	for _, arg := range e.Args {
+		key = append(key, 0)
+		key = append(key, arg.Text...)
+	}
+	if len(e.Labels) == 0 {
+		for _, name := range e.Path {
+			key = append(key, 0)
+			key = append(key, name...)
+		}
+	}
+	return string(key)
+}
+
+// response puts together what is known of the model.
+func (m *model) response(tree *wire.Node) *wire.Response {
+	all := append(m.prepared.Errors[:len(m.prepared.Errors):len(m.prepared.Errors)], m.errors...)
+	if len(all) == 0 {
+		all = append(all, m.followers...)
+	}
+	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })
+	return &wire.Response{Tree: tree, Errors: all, Partial: m.prepared.Partial}
+}
+
+// before orders errors by their first line, then by path and code.
+func before(a, b wire.Error) bool {
+	if len(a.Labels) > 0 && len(b.Labels) > 0 {
+		if x, y := a.Labels[0].Span, b.Labels[0].Span; x != y {
+			return less(x, y)
+		}
+	} else if len(a.Labels) != len(b.Labels) {
+		return len(a.Labels) > len(b.Labels)
+	}
+	for i := 0; i < len(a.Path) && i < len(b.Path); i++ {
+		if a.Path[i] != b.Path[i] {
+			return a.Path[i] < b.Path[i]
+		}
+	}
+	if len(a.Path) != len(b.Path) {
+		return len(a.Path) < len(b.Path)
+	}
+	return a.Code < b.Code
+}
+
+func less(a, b wire.Span) bool {
+	if a.File != b.File {
+		return a.File < b.File
+	}
+	if a.Start != b.Start {
+		return a.Start < b.Start
+	}
+	return a.End < b.End
+}
+
+// child makes the path below one; paths never share their tail.
+func child(path []string, name string) []string {
+	return append(path[:len(path):len(path)], name)
+}

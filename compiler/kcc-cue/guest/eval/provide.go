@@ -1,0 +1,147 @@
+package eval
+
+import (
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/schema"
+	"kcc.dev/engine/wire"
+)
+
+// provide adds to each backing what the recipe of its kind makes of it.
+func (m *model) provide(w *walk, tree *wire.Node) {
+	all := get(tree, "backing")
+	if all == nil || all.Kind != wire.Struct {
+		return
+	}
+	for _, field := range all.Fields {
+		if field.Node.Kind != wire.Struct || w.silent[field.Node] {
+			continue
+		}
+		if kind := get(field.Node, "kind"); kind != nil && kind.Kind == wire.String {
+			if recipe := shipped.Kinds[kind.Text]; recipe != nil {
+				m.provideOne(field.Name, field.Node, recipe)
+			}
+		}
+	}
+}
+
+// input is what a recipe knows, with the lines of what the backing says itself.
+type input struct {
+	expr  *ast.StructLit
+	lines map[string][]wire.Origin
+}
+
+func (i *input) give(name string, value ast.Expr, from *wire.Node) {
+	i.expr.Elts = append(i.expr.Elts, namedField(name, value))
+	if from != nil {
+		i.lines[name] = from.Origins
+	}
+}
+
+// text gives a field the text of a node, or what holds without it.
+func (i *input) text(name string, node *wire.Node, otherwise string) {
+	if node != nil && node.Kind == wire.String {
+		i.give(name, ast.NewString(node.Text), node)
+	} else {
+		i.give(name, ast.NewString(otherwise), nil)
+	}
+}
+
+func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
+	in := &input{expr: &ast.StructLit{}, lines: map[string][]wire.Origin{}}
+	external := get(backing, "external")
+	outside := external != nil && external.Kind == wire.Struct
+	if !outside {
+		external = nil
+	}
+	standard := func(field string) string {
+		if node := kind.Defaults[field]; node != nil {
+			return node.Text
+		}
+		return ""
+	}
+	in.give("name", ast.NewString(name), nil)
+	secret := at(backing, "password", "secret")
+	in.text("secret", secret, name+"-password")
+	in.give("named", ast.NewBool(secret != nil && secret.Kind == wire.String), secret)
+	in.give("outside", ast.NewBool(outside), nil)
+	in.text("version", get(backing, "version"), standard("version"))
+	in.text("size", get(backing, "size"), "1Gi")
+	in.text("host", get(external, "host"), name)
+	in.text("username", get(external, "username"), name)
+	in.text("database", get(external, "database"), name)
+	if port := get(external, "port"); port != nil && port.Kind == wire.Number {
+		in.give("port", number(port.Text), port)
+	} else {
+		in.give("port", number(standard("port")), nil)
+	}
+	tls := get(external, "tls")
+	in.give("tls", ast.NewBool(tls != nil && tls.Kind == wire.Bool && tls.Bool), tls)
+	if resources := get(backing, "resources"); resources != nil && resources.Kind == wire.Struct {
+		in.give("resources", expression(present(resources)), resources)
+	}
+	made := kind.Recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
+	parts := []string{"outputs"}
+	if !outside {
+		parts = append(parts, "component")
+	}
+	for _, part := range parts {
+		set(backing, part, m.recipe(made.LookupPath(cue.ParsePath(part)), in))
+	}
+}
+
+// recipe reads a part of a recipe. Its lines are the schema's, and those of the
+// backing's own fields that it takes in.
+func (m *model) recipe(v cue.Value, in *input) *wire.Node {
+	node := &wire.Node{}
+	source := v.Source()
+	if span, ok := shipped.Span(source); ok {
+		span = m.ofSchema(span)
+		node.Origins = append(node.Origins, wire.Origin{Span: span, Role: wire.RoleSchema, By: span.File})
+	}
+	switch v.IncompleteKind() {
+	case cue.StructKind:
+		node.Kind = wire.Struct
+		for iter, err := v.Fields(); err == nil && iter.Next(); {
+			set(node, iter.Selector().Unquoted(), m.recipe(iter.Value(), in))
+		}
+		return node
+	case cue.ListKind:
+		node.Kind = wire.List
+		for iter, err := v.List(); err == nil && iter.Next(); {
+			node.Items = append(node.Items, m.recipe(iter.Value(), in))
+		}
+		return node
+	}
+	put(node, v)
+	if field, ok := source.(*ast.Field); ok {
+		node.Origins = append(in.origins(field.Value), node.Origins...)
+	}
+	return node
+}
+
+// origins are the lines of the fields of `in` that an expression refers to.
+func (i *input) origins(expr ast.Expr) []wire.Origin {
+	var out []wire.Origin
+	ast.Walk(expr, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			if name, _, err := ast.LabelName(selector.Sel); err == nil {
+				out = merge(out, i.lines[name])
+			}
+		}
+		return true
+	}, nil)
+	return out
+}
+
+// present is a struct without the fields that are only constrained.
+func present(node *wire.Node) *wire.Node {
+	out := &wire.Node{Kind: node.Kind, Bool: node.Bool, Text: node.Text, Items: node.Items}
+	for _, field := range node.Fields {
+		if field.Node.Kind != wire.Absent {
+			out.Fields = append(out.Fields, wire.Field{Name: field.Name, Node: present(field.Node)})
+		}
+	}
+	return out
+}

@@ -1,0 +1,214 @@
+package eval
+
+import (
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"kcc.dev/engine/schema"
+	"kcc.dev/engine/wire"
+)
+
+// settle reports what is still open once everything has been filled in: values
+// that are not concrete, required fields that are not there, and fields that
+// exclude each other.
+func (m *model) settle(w *walk, node *wire.Node, shape *schema.Shape, path []string) {
+	if w.silent[node] {
+		return
+	}
+	if o, ok := w.open[node]; ok {
+		m.undecided(node, o, path)
+		return
+	}
+	switch node.Kind {
+	case wire.Struct:
+		var structure *schema.Struct
+		if shape != nil {
+			structure = shape.Struct
+		}
+		if structure != nil {
+			m.complete(w, node, structure, path)
+		}
+		for _, field := range node.Fields {
+			var inner *schema.Shape
+			if structure != nil {
+				inner = structure.At(field.Name)
+			}
+			m.settle(w, field.Node, inner, child(path, field.Name))
+		}
+	case wire.List:
+		for i, item := range node.Items {
+			var elem *schema.Shape
+			if shape != nil {
+				elem = shape.Elem
+			}
+			m.settle(w, item, elem, child(path, strconv.Itoa(i)))
+		}
+	}
+}
+
+// complete reports required fields that a struct lacks, and alternatives of
+// which it has two.
+func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, path []string) {
+	present := func(name string) bool {
+		inner := get(node, name)
+		return inner != nil && (inner.Kind != wire.Absent || w.silent[inner])
+	}
+	missing := func(name string) {
+		inner := get(node, name)
+		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(node) {
+			return
+		}
+		e := wire.Error{Code: wire.MissingField, Path: child(path, name)}
+		for _, o := range node.Origins {
+			if o.Role == wire.RoleValue {
+				e = e.At(o.Span, o.Role)
+			}
+		}
+		if len(e.Labels) == 0 {
+			for _, o := range node.Origins {
+				e = e.At(o.Span, o.Role)
+			}
+		}
+		m.report(e.With("name", name).With("expected", expected(structure.Fields[name].Shape)))
+	}
+	for _, name := range structure.Names {
+		if structure.Fields[name].Required && !present(name) {
+			missing(name)
+		}
+	}
+	for _, group := range structure.Together {
+		some := false
+		for _, name := range group {
+			some = some || present(name)
+		}
+		for _, name := range group {
+			if some && !present(name) {
+				missing(name)
+			}
+		}
+	}
+	m.alternatives(node, structure, path, present)
+}
+
+// alternatives reports two fields that exclude each other.
+func (m *model) alternatives(node *wire.Node, structure *schema.Struct, path []string, present func(string) bool) {
+	for _, groups := range structure.Alternatives {
+		var chosen []string
+		for _, group := range groups {
+			for _, name := range group {
+				if present(name) {
+					chosen = append(chosen, name)
+					break
+				}
+			}
+		}
+		if len(chosen) < 2 {
+			continue
+		}
+		e := wire.Error{Code: wire.Conflict, Path: path}
+		for _, name := range chosen {
+			for _, o := range get(node, name).Origins {
+				if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault || o.Role == wire.RoleSoft {
+					e = e.At(o.Span, o.Role)
+				}
+			}
+		}
+		m.report(e.With("alternatives", strings.Join(chosen, " ")))
+	}
+}
+
+// isPartial says whether a line of the node stands in a file that could be
+// read only in part, so that nothing can be said of what is missing.
+func (m *model) isPartial(node *wire.Node) bool {
+	for _, index := range m.prepared.Partial {
+		for _, o := range node.Origins {
+			if o.File == index || o.By == index {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// undecided reports a value that is not concrete.
+func (m *model) undecided(node *wire.Node, o open, path []string) {
+	if o.absent {
+		if o.required && !m.isPartial(node) {
+			m.report(m.error(wire.MissingField, path, o.conjuncts).With("name", path[len(path)-1]))
+		}
+		return
+	}
+	var defaults, others []conjunct
+	for _, c := range o.conjuncts {
+		if c.role == wire.RoleCUEDefault {
+			defaults = append(defaults, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	switch {
+	case len(defaults) > 1:
+		m.report(m.error(wire.TwoDefaults, path, defaults))
+	case len(defaults) == 1:
+		m.report(m.error(wire.DefaultRuledOut, path, append(defaults, ruling(defaults[0], others)...)))
+	case o.value.IncompleteKind() == cue.BottomKind:
+		e := m.error(wire.BadExpression, path, o.conjuncts).With("message", message(o.value))
+		if strings.Contains(message(o.value), "non-concrete") {
+			m.followers = append(m.followers, e)
+			return
+		}
+		m.report(e)
+	default:
+		e := m.error(wire.NotConcrete, path, o.conjuncts).With("name", path[len(path)-1])
+		if byPattern(o.conjuncts) {
+			e = e.With("pattern", "true")
+		}
+		m.report(e)
+	}
+}
+
+// ruling are the lines that a CUE default does not satisfy.
+func ruling(c conjunct, others []conjunct) []conjunct {
+	value, _ := c.value.Default()
+	var out []conjunct
+	for _, other := range others {
+		if value.Unify(other.value).Err() != nil {
+			out = append(out, other)
+		}
+	}
+	if len(out) == 0 {
+		return others
+	}
+	return out
+}
+
+// byPattern says whether only pattern constraints made the field.
+func byPattern(lines []conjunct) bool {
+	for _, c := range lines {
+		patterned := false
+		for p := c.place; p != nil; p = p.parent {
+			patterned = patterned || p.pattern
+		}
+		if !patterned {
+			return false
+		}
+	}
+	return len(lines) > 0
+}
+
+// prune takes out what has neither a value nor lines.
+func (m *model) prune(node *wire.Node) {
+	kept := node.Fields[:0]
+	for _, field := range node.Fields {
+		m.prune(field.Node)
+		if field.Node.Kind != wire.Absent || len(field.Node.Origins) > 0 {
+			kept = append(kept, field)
+		}
+	}
+	node.Fields = kept
+	for _, item := range node.Items {
+		m.prune(item)
+	}
+}

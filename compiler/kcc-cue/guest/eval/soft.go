@@ -1,0 +1,196 @@
+package eval
+
+import (
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/schema"
+	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
+)
+
+// softNode holds the soft values that the fragments have for one path and
+// those below.
+type softNode struct {
+	fields map[string]*softNode
+	values []softValue
+}
+
+// softValue is what one `defaults` block says of a path.
+type softValue struct {
+	// team and file are those of the block.
+	team string
+	node *wire.Node
+}
+
+func (s *softNode) field(name string) *softNode {
+	if s == nil {
+		return nil
+	}
+	return s.fields[name]
+}
+
+// gather reads all blocks, for the components that there are: a pattern means
+// each of them.
+func (f *filling) gather(tree *wire.Node) *softNode {
+	if len(f.model.prepared.Defaults) == 0 {
+		return nil
+	}
+	all := &softNode{}
+	names := context.BuildExpr(skeleton(tree, shipped.Root))
+	for i := range f.model.prepared.Defaults {
+		g := &gathering{filling: f, block: &f.model.prepared.Defaults[i]}
+		values := f.model.root.LookupPath(g.block.Path)
+		if !values.Exists() {
+			continue
+		}
+		g.prefix = g.block.Path.String()
+		g.read(values.Unify(names), shipped.Root, nil, tree, all)
+	}
+	return all
+}
+
+// skeleton names everything in the tree whose name somebody chose, so that the
+// patterns of a block meet it.
+func skeleton(node *wire.Node, shape *schema.Shape) ast.Expr {
+	if node.Kind != wire.Struct || shape == nil || shape.Struct == nil {
+		return ast.NewIdent("_")
+	}
+	lit := &ast.StructLit{}
+	for _, field := range node.Fields {
+		if field.Node.Kind == wire.Absent {
+			continue
+		}
+		_, known := shape.Struct.Fields[field.Name]
+		inner := skeleton(field.Node, shape.Struct.At(field.Name))
+		if _, top := inner.(*ast.Ident); top && known {
+			continue
+		}
+		lit.Elts = append(lit.Elts, namedField(field.Name, inner))
+	}
+	if len(lit.Elts) == 0 {
+		return ast.NewIdent("_")
+	}
+	return lit
+}
+
+// gathering reads one block.
+type gathering struct {
+	*filling
+	block *syntax.Soft
+	// prefix is the name that the block has at the root.
+	prefix string
+}
+
+// read takes over what a block says at a path and below.
+func (g *gathering) read(v cue.Value, shape *schema.Shape, path []string, node *wire.Node, into *softNode) {
+	kind := v.IncompleteKind()
+	if kind == cue.BottomKind && v.IsConcrete() && !g.parts(v, path) {
+		if node == nil || node.Kind == wire.Absent {
+			g.model.fault(v, shape, path, &frame{conjuncts: g.lines(v, path)})
+		}
+		return
+	}
+	if kind == cue.StructKind || kind == cue.BottomKind {
+		g.fields(v, shape, path, node, into)
+		return
+	}
+	if v.IncompleteKind() == cue.TopKind {
+		return
+	}
+	if node != nil && node.Kind != wire.Absent && !g.undecided(node) {
+		// The value that is there is stronger.
+		return
+	}
+	g.value(v, shape, path, into)
+}
+
+// parts says whether a value is an error only because of what is below it.
+func (g *gathering) parts(v cue.Value, path []string) bool {
+	iter, err := v.Fields()
+	return err == nil && iter.Next() && !g.model.ownError(v, g.inBlock(path))
+}
+
+func (g *gathering) fields(v cue.Value, shape *schema.Shape, path []string, node *wire.Node, into *softNode) {
+	iter, err := v.Fields()
+	if err != nil {
+		return
+	}
+	for iter.Next() {
+		name := iter.Selector().Unquoted()
+		at := child(path, name)
+		var inner *schema.Shape
+		if shape != nil && shape.Struct != nil {
+			if inner = shape.Struct.At(name); inner == nil {
+				g.unknown(iter.Value(), shape.Struct, at)
+				continue
+			}
+		}
+		below := get(node, name)
+		if len(at) == 2 && (below == nil || below.Kind != wire.Struct) {
+			// A soft value is for what exists.
+			continue
+		}
+		next := into.fields[name]
+		if next == nil {
+			next = &softNode{}
+			if into.fields == nil {
+				into.fields = map[string]*softNode{}
+			}
+			into.fields[name] = next
+		}
+		g.read(iter.Value(), inner, at, below, next)
+	}
+}
+
+func (g *gathering) unknown(v cue.Value, structure *schema.Struct, path []string) {
+	above := &frame{conjuncts: g.lines(v, path)}
+	if len(above.conjuncts) > 0 {
+		g.model.unknownField(v, structure, path, above)
+	}
+}
+
+// value takes over one value.
+func (g *gathering) value(v cue.Value, shape *schema.Shape, path []string, into *softNode) {
+	lines := g.lines(v, path)
+	decided := v
+	if !v.IsConcrete() {
+		decided, _ = v.Default()
+	}
+	if !decided.IsConcrete() {
+		g.model.report(g.model.error(wire.NotConcrete, path, lines).
+			With("name", path[len(path)-1]).With("soft", "true"))
+		return
+	}
+	if shape != nil && decided.Kind()&shape.Kinds == 0 {
+		g.model.wrongType(decided, shape, path, lines)
+		return
+	}
+	node := &wire.Node{}
+	if decided.Kind() == cue.ListKind {
+		w := &walk{model: g.model}
+		w.items(node, decided, shape, path, &frame{conjuncts: lines})
+		for _, item := range node.Items {
+			item.Origins = nil
+		}
+	} else {
+		put(node, decided)
+		if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
+			g.model.outOfBounds(node, shape, path, lines)
+			return
+		}
+	}
+	for _, c := range lines {
+		node.Origins = append(node.Origins, wire.Origin{Span: c.span, Role: wire.RoleSoft, By: g.block.File})
+	}
+	into.values = append(into.values, softValue{team: g.block.Team, node: node})
+}
+
+// lines are the block's lines behind a value.
+func (g *gathering) lines(v cue.Value, path []string) []conjunct {
+	return g.model.conjuncts(v, g.inBlock(path), nil)
+}
+
+func (g *gathering) inBlock(path []string) []string {
+	return append([]string{g.prefix}, path...)
+}

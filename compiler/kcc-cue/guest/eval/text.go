@@ -1,0 +1,21 @@
+package eval
+
+import (
+	"fmt"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+)
+
+// sourceText is an expression as CUE formats it.
+func sourceText(expr ast.Expr) string {
+	text, err := format.Node(expr)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func sprintf(format string, args []any) string {
+	return fmt.Sprintf(format, args...)
+}

@@ -1,0 +1,274 @@
+package eval
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+
+	"kcc.dev/engine/schema"
+	"kcc.dev/engine/wire"
+)
+
+// walk turns values into nodes, and notes what is not decided yet.
+type walk struct {
+	model *model
+	// open are the values that are not concrete yet, by their node: a soft
+	// value may still decide them.
+	open map[*wire.Node]open
+	// components are the lines of each component, by root field and name.
+	components map[string]map[string][]conjunct
+	// silent are nodes with a part that was reported before evaluation:
+	// nothing more is said about them.
+	silent map[*wire.Node]bool
+}
+
+// open is a value that is not concrete.
+type open struct {
+	value     cue.Value
+	conjuncts []conjunct
+	shape     *schema.Shape
+	// absent says that lines only constrain the field; required, that one of
+	// them says that it has to be there.
+	absent, required bool
+}
+
+// node reads a value and all below it.
+func (w *walk) node(v cue.Value, shape *schema.Shape, path []string, above *frame) *wire.Node {
+	node := &wire.Node{}
+	var lines []conjunct
+	if len(path) > 1 || shape == nil || shape.Struct == nil || shape.Struct.Pattern == nil {
+		lines = w.model.conjuncts(v, path, above)
+		node.Origins = origins(lines)
+	}
+	if len(path) == 2 {
+		w.note(path, lines)
+	}
+	for _, c := range lines {
+		if w.model.prepared.Dropped(c.expr) {
+			w.hush(node)
+			if len(lines) == 1 {
+				return node
+			}
+		}
+	}
+	here := &frame{above: above, conjuncts: lines}
+	kind := v.IncompleteKind()
+	if kind == cue.BottomKind {
+		return w.failed(node, v, shape, path, here)
+	}
+	if shape != nil && kind&shape.Kinds == 0 {
+		w.model.wrongType(v, shape, path, lines)
+		w.hush(node)
+		return node
+	}
+	switch {
+	case kind == cue.StructKind:
+		w.fields(node, v, shape, path, here)
+	case kind == cue.ListKind && v.IsConcrete():
+		w.items(node, v, shape, path, here)
+	default:
+		w.scalar(node, v, shape, path, lines)
+	}
+	return node
+}
+
+// note keeps the lines of a component.
+func (w *walk) note(path []string, lines []conjunct) {
+	if w.components == nil {
+		w.components = map[string]map[string][]conjunct{}
+	}
+	if w.components[path[0]] == nil {
+		w.components[path[0]] = map[string][]conjunct{}
+	}
+	w.components[path[0]][path[1]] = lines
+}
+
+// hush says that nothing more is to be said about a node.
+func (w *walk) hush(node *wire.Node) {
+	if w.silent == nil {
+		w.silent = map[*wire.Node]bool{}
+	}
+	w.silent[node] = true
+}
+
+// failed reads a value that is an error, or has one below it.
+func (w *walk) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) *wire.Node {
+	iter, err := v.Fields(cue.All())
+	if err == nil && iter.Next() && !w.model.ownError(v, path) {
+		if iter.Selector().LabelType() == cue.IndexLabel {
+			w.items(node, v, shape, path, here)
+		} else {
+			w.fields(node, v, shape, path, here)
+		}
+		return node
+	}
+	if !v.IsConcrete() {
+		w.leaveOpen(node, open{value: v, conjuncts: here.conjuncts, shape: shape})
+		return node
+	}
+	if !w.silent[node] {
+		w.model.fault(v, shape, path, here)
+		w.hush(node)
+	}
+	return node
+}
+
+func (w *walk) leaveOpen(node *wire.Node, o open) {
+	if w.open == nil {
+		w.open = map[*wire.Node]open{}
+	}
+	w.open[node] = o
+}
+
+// fields reads a struct.
+func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) {
+	node.Kind = wire.Struct
+	var structure *schema.Struct
+	if shape != nil {
+		structure = shape.Struct
+	}
+	iter, err := v.Fields(cue.Optional(true))
+	if err != nil {
+		return
+	}
+	for iter.Next() {
+		selector := iter.Selector()
+		if selector.LabelType() != cue.StringLabel {
+			continue
+		}
+		name := selector.Unquoted()
+		at := child(path, name)
+		var inner *schema.Shape
+		if structure != nil {
+			if inner = structure.At(name); inner == nil {
+				w.model.unknownField(iter.Value(), structure, at, here)
+				continue
+			}
+		}
+		var below *wire.Node
+		if constraint := selector.ConstraintType(); constraint != 0 {
+			below = w.absent(iter.Value(), inner, at, here, constraint == cue.RequiredConstraint)
+		} else {
+			below = w.node(iter.Value(), inner, at, here)
+		}
+		node.Fields = append(node.Fields, wire.Field{Name: name, Node: below})
+	}
+	sort.Slice(node.Fields, func(i, j int) bool { return node.Fields[i].Name < node.Fields[j].Name })
+}
+
+// absent reads a field that is constrained only.
+func (w *walk) absent(v cue.Value, shape *schema.Shape, path []string, above *frame, required bool) *wire.Node {
+	lines := w.model.conjuncts(v, path, above)
+	node := &wire.Node{}
+	for i := range lines {
+		lines[i].role = wire.RoleConstraint
+	}
+	node.Origins = origins(lines)
+	w.leaveOpen(node, open{value: v, conjuncts: lines, shape: shape, absent: true, required: required})
+	return node
+}
+
+// items reads a list.
+func (w *walk) items(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) {
+	node.Kind = wire.List
+	var elem *schema.Shape
+	if shape != nil {
+		elem = shape.Elem
+	}
+	iter, err := v.List()
+	if v.IncompleteKind() == cue.BottomKind {
+		var fields *cue.Iterator
+		if fields, err = v.Fields(cue.All()); err == nil {
+			iter = *fields
+		}
+	}
+	if err != nil {
+		return
+	}
+	for i := 0; iter.Next(); i++ {
+		if label := iter.Selector().LabelType(); label != cue.IndexLabel {
+			continue
+		}
+		node.Items = append(node.Items, w.node(iter.Value(), elem, child(path, strconv.Itoa(len(node.Items))), here))
+	}
+}
+
+// scalar reads a value without parts.
+func (w *walk) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
+	decided := v
+	if !v.IsConcrete() {
+		var has bool
+		if decided, has = v.Default(); !has || !decided.IsConcrete() {
+			w.leaveOpen(node, open{value: v, conjuncts: lines, shape: shape})
+			return
+		}
+		switch decided.Kind() {
+		case cue.StructKind:
+			w.fields(node, decided, shape, path, &frame{conjuncts: lines})
+			return
+		case cue.ListKind:
+			w.items(node, decided, shape, path, &frame{conjuncts: lines})
+			return
+		}
+	}
+	if shape != nil && decided.Kind()&shape.Kinds == 0 {
+		w.model.wrongType(decided, shape, path, lines)
+		w.hush(node)
+		return
+	}
+	put(node, decided)
+	if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
+		w.model.outOfBounds(node, shape, path, lines)
+		w.hush(node)
+	}
+}
+
+// put writes a concrete scalar into a node.
+func put(node *wire.Node, v cue.Value) {
+	switch v.Kind() {
+	case cue.NullKind:
+		node.Kind = wire.Null
+	case cue.BoolKind:
+		node.Kind = wire.Bool
+		node.Bool, _ = v.Bool()
+	case cue.IntKind, cue.FloatKind, cue.NumberKind:
+		node.Kind = wire.Number
+		text, err := v.MarshalJSON()
+		if err == nil {
+			node.Text = string(text)
+		}
+	case cue.StringKind:
+		node.Kind = wire.String
+		node.Text, _ = v.String()
+	case cue.BytesKind:
+		node.Kind = wire.String
+		bytes, _ := v.Bytes()
+		node.Text = strings.ToValidUTF8(string(bytes), "\ufffd")
+	}
+}
+
+// get is the field of that name, or nil.
+func get(node *wire.Node, name string) *wire.Node {
+	if node == nil || node.Kind != wire.Struct {
+		return nil
+	}
+	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
+	if at < len(node.Fields) && node.Fields[at].Name == name {
+		return node.Fields[at].Node
+	}
+	return nil
+}
+
+// set gives a struct a field, in its place.
+func set(node *wire.Node, name string, value *wire.Node) {
+	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
+	if at < len(node.Fields) && node.Fields[at].Name == name {
+		node.Fields[at].Node = value
+		return
+	}
+	node.Fields = append(node.Fields, wire.Field{})
+	copy(node.Fields[at+1:], node.Fields[at:])
+	node.Fields[at] = wire.Field{Name: name, Node: value}
+}

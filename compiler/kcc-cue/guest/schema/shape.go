@@ -1,0 +1,288 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+// Shape is what may stand in one place: a scalar, a list, a struct, or several
+// of these.
+type Shape struct {
+	// Kinds are all kinds that are accepted.
+	Kinds cue.Kind
+	// Plain says that every scalar of these kinds is accepted.
+	Plain bool
+	// Scalar is what a scalar has to be, unless every one will do.
+	Scalar cue.Value
+	// Text is the scalar's type as the schema writes it.
+	Text string
+	// Options are the texts that a scalar may be, where it is one of a few.
+	Options []string
+	// Struct is what a struct may hold.
+	Struct *Struct
+	// Elem is what the elements of a list may be.
+	Elem *Shape
+	// Span is the schema's line.
+	Span wire.Span
+}
+
+// Struct is what a struct may hold.
+type Struct struct {
+	// Fields are the fields with a name of their own.
+	Fields map[string]*Field
+	// Names are their names in the schema's order.
+	Names []string
+	// Pattern is the shape of all others.
+	Pattern *Shape
+	// Alternatives lists groups of fields that exclude each other.
+	Alternatives [][][]string
+	// Together lists fields of which each needs the others.
+	Together [][]string
+}
+
+// Field is a field with a name.
+type Field struct {
+	// Name of the field.
+	Name string
+	// Shape of its value.
+	Shape *Shape
+	// Required says that it has to be there.
+	Required bool
+	// Default is the soft value of the schema, or nil.
+	Default *wire.Node
+	// Span is the field's label.
+	Span wire.Span
+}
+
+// At is the shape of the field of that name; nil where the schema has none.
+func (s *Struct) At(name string) *Shape {
+	if field := s.Fields[name]; field != nil {
+		return field.Shape
+	}
+	return s.Pattern
+}
+
+// Excluded says which present field keeps the named one out, as its alternative.
+func (s *Struct) Excluded(name string, present func(string) bool) (string, bool) {
+	for _, groups := range s.Alternatives {
+		own := -1
+		for at, group := range groups {
+			for _, member := range group {
+				if member == name {
+					own = at
+				}
+			}
+		}
+		if own < 0 {
+			continue
+		}
+		for at, group := range groups {
+			for _, member := range group {
+				if at != own && present(member) {
+					return member, true
+				}
+			}
+		}
+	}
+	return "", false
+}
+
+func (s *Schema) definition(name string) *Shape {
+	if shape := s.shapes[name]; shape != nil {
+		return shape
+	}
+	field := s.definitions[name]
+	if field == nil {
+		panic("the schema has no " + name)
+	}
+	shape := &Shape{}
+	s.shapes[name] = shape
+	*shape = *s.shape(field.Value)
+	return shape
+}
+
+// shape reads a type of the schema.
+func (s *Schema) shape(expr ast.Expr) *Shape {
+	shape := &Shape{Span: s.span(expr)}
+	var scalars []ast.Expr
+	for _, branch := range branches(expr) {
+		scalars = append(scalars, s.branch(shape, branch)...)
+	}
+	if len(scalars) > 0 {
+		s.scalar(shape, scalars)
+	}
+	return shape
+}
+
+// branches splits a disjunction.
+func branches(expr ast.Expr) []ast.Expr {
+	if binary, ok := expr.(*ast.BinaryExpr); ok && binary.Op == token.OR {
+		return append(branches(binary.X), branches(binary.Y)...)
+	}
+	return []ast.Expr{expr}
+}
+
+// branch adds one branch of a disjunction, and returns it where it is a scalar.
+func (s *Schema) branch(shape *Shape, expr ast.Expr) []ast.Expr {
+	switch expr := expr.(type) {
+	case *ast.StructLit:
+		shape.Kinds |= cue.StructKind
+		shape.Struct = s.structure(expr)
+		return nil
+	case *ast.ListLit:
+		shape.Kinds |= cue.ListKind
+		if rest, ok := expr.Elts[0].(*ast.Ellipsis); ok {
+			shape.Elem = s.shape(rest.Type)
+		}
+		return nil
+	case *ast.Ident:
+		if !strings.HasPrefix(expr.Name, "#") {
+			return []ast.Expr{expr}
+		}
+		inner := s.definition(expr.Name)
+		if inner.Struct != nil {
+			shape.Struct = inner.Struct
+			shape.Kinds |= cue.StructKind
+			if inner.Kinds == cue.StructKind {
+				return nil
+			}
+		}
+		if inner.Elem != nil {
+			shape.Elem = inner.Elem
+			shape.Kinds |= cue.ListKind
+		}
+		var scalars []ast.Expr
+		for _, branch := range branches(s.definitions[expr.Name].Value) {
+			scalars = append(scalars, s.branch(&Shape{}, branch)...)
+		}
+		return scalars
+	default:
+		return []ast.Expr{expr}
+	}
+}
+
+// scalar reads the scalar branches of a type.
+func (s *Schema) scalar(shape *Shape, exprs []ast.Expr) {
+	plain := true
+	var texts []string
+	for _, expr := range exprs {
+		text, err := format.Node(expr)
+		if err != nil {
+			panic(err)
+		}
+		texts = append(texts, string(text))
+		if _, ok := expr.(*ast.Ident); !ok {
+			plain = false
+		}
+		if lit, ok := expr.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if option, err := literal.Unquote(lit.Value); err == nil {
+				shape.Options = append(shape.Options, option)
+			}
+		}
+	}
+	shape.Text = strings.Join(texts, " | ")
+	value := s.context.CompileString(shape.Text, cue.Scope(s.value))
+	if value.Err() != nil {
+		panic(fmt.Sprintf("%s: %v", shape.Text, value.Err()))
+	}
+	shape.Scalar = value
+	shape.Kinds |= value.IncompleteKind()
+	shape.Plain = plain
+}
+
+// structure reads a struct of the schema.
+func (s *Schema) structure(lit *ast.StructLit) *Struct {
+	out := &Struct{Fields: map[string]*Field{}}
+	for _, decl := range lit.Elts {
+		switch decl := decl.(type) {
+		case *ast.Attribute:
+			out.attribute(decl)
+		case *ast.Field:
+			if _, pattern := decl.Label.(*ast.ListLit); pattern {
+				out.Pattern = s.shape(decl.Value)
+				continue
+			}
+			field := s.field(decl)
+			if pattern, ok := decl.Value.(*ast.StructLit); ok && len(pattern.Elts) == 1 {
+				// `x?: [string]: T` is the usual way to a map.
+				field.Shape.Span = s.span(pattern)
+			}
+			out.Fields[field.Name] = field
+			out.Names = append(out.Names, field.Name)
+		}
+	}
+	return out
+}
+
+func (s *Schema) field(decl *ast.Field) *Field {
+	name, _, err := ast.LabelName(decl.Label)
+	if err != nil {
+		panic(err)
+	}
+	field := &Field{
+		Name:     name,
+		Shape:    s.shape(decl.Value),
+		Required: decl.Constraint == token.NOT,
+		Span:     s.span(decl.Label),
+	}
+	for _, attribute := range decl.Attrs {
+		if key, body := attribute.Split(); key == "default" {
+			field.Default = s.soft(body, s.span(decl))
+		}
+	}
+	return field
+}
+
+// soft reads the value of a `@default`.
+func (s *Schema) soft(body string, span wire.Span) *wire.Node {
+	value := s.context.CompileString(body)
+	node := &wire.Node{Origins: []wire.Origin{{Span: span, Role: wire.RoleSchema, By: span.File}}}
+	switch value.Kind() {
+	case cue.BoolKind:
+		node.Kind = wire.Bool
+		node.Bool, _ = value.Bool()
+	case cue.StringKind:
+		node.Kind = wire.String
+		node.Text, _ = value.String()
+	case cue.IntKind:
+		node.Kind = wire.Number
+		node.Text = body
+	default:
+		panic("a default that is no scalar: " + body)
+	}
+	return node
+}
+
+// attribute reads `@alternatives` and `@together`.
+func (s *Struct) attribute(attribute *ast.Attribute) {
+	switch key, body := attribute.Split(); key {
+	case "alternatives":
+		var groups [][]string
+		for _, group := range strings.Split(body, ",") {
+			groups = append(groups, strings.Split(group, "|"))
+		}
+		s.Alternatives = append(s.Alternatives, groups)
+	case "together":
+		s.Together = append(s.Together, strings.Split(body, ","))
+	}
+}
+
+// Below is the shape at the end of a chain of names; nil where the schema has
+// none.
+func (s *Shape) Below(names ...string) *Shape {
+	for _, name := range names {
+		if s == nil || s.Struct == nil {
+			return nil
+		}
+		s = s.Struct.At(name)
+	}
+	return s
+}

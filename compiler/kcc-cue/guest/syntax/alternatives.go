@@ -1,0 +1,108 @@
+package syntax
+
+import "slices"
+
+// alternatives are fields that exclude each other: who writes one of a set in
+// an overlay puts the other sets aside. A `*` in the path is any name.
+type alternatives struct {
+	path []string
+	sets [][]string
+}
+
+var (
+	probes    = [][]string{{"http"}, {"tcp"}, {"grpc"}, {"exec"}}
+	envForms  = [][]string{{"secret"}, {"config", "key"}, {"from", "output"}}
+	fileForms = [][]string{{"content"}, {"source"}, {"from", "output"}}
+	volumes   = [][]string{{"size", "access", "class"}, {"ephemeral"}, {"config"}, {"secret"}, {"hostPath"}}
+	images    = [][]string{{"image"}, {"build"}}
+)
+
+// allAlternatives is built once, for each kind of component.
+var allAlternatives = func() []alternatives {
+	all := []alternatives{
+		{[]string{"secrets", "*"}, [][]string{
+			{"generate"}, {"env"}, {"file"}, {"command"}, {"sops"}, {"kubernetes"}, {"external"},
+		}},
+		{[]string{"backing", "*"}, [][]string{{"external"}, {"version", "size", "class", "resources"}}},
+	}
+	for _, root := range []string{"services", "jobs", "cronJobs"} {
+		for _, at := range [][]string{{root, "*"}, {root, "*", "init", "*"}, {root, "*", "sidecars", "*"}} {
+			below := func(names ...string) []string { return append(slices.Clone(at), names...) }
+			all = append(all,
+				alternatives{at, images},
+				alternatives{at, [][]string{{"replicas"}, {"scale"}}},
+				alternatives{below("env", "*"), envForms},
+				alternatives{below("files", "*"), fileForms},
+				alternatives{below("volumes", "*"), volumes},
+				alternatives{below("health"), append(slices.Clone(probes), []string{"startup", "readiness", "liveness"})},
+			)
+			for _, probe := range []string{"startup", "readiness", "liveness"} {
+				all = append(all, alternatives{below("health", probe), probes})
+			}
+		}
+	}
+	return all
+}()
+
+// excludes says whether the overlay chose an alternative of a field of the
+// struct at a path.
+func (d *direct) excludes(path []string, name string) bool {
+	for _, group := range allAlternatives {
+		if !matches(group.path, path) {
+			continue
+		}
+		mine := slices.IndexFunc(group.sets, func(set []string) bool { return slices.Contains(set, name) })
+		if mine < 0 {
+			continue
+		}
+		for i, set := range group.sets {
+			if i != mine && slices.ContainsFunc(set, func(other string) bool { return d.fields[other].given() }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func matches(pattern, path []string) bool {
+	return slices.EqualFunc(pattern, path, func(want, name string) bool { return want == "*" || want == name })
+}
+
+// joinSpellings makes the short and the long spelling of one field stand in
+// for each other.
+func (d *direct) joinSpellings(path []string) {
+	for name, child := range d.fields {
+		child.joinSpellings(append(path[:len(path):len(path)], name))
+	}
+	if len(path) != 2 {
+		return
+	}
+	if d.fields["port"].given() {
+		d.field("ports").field("http").field("number").value = true
+	} else if d.at("ports", "http", "number").given() {
+		d.field("port").value = true
+	}
+	resources := d.at("resources")
+	for _, name := range []string{"cpu", "memory"} {
+		if resources == nil {
+			break
+		}
+		if resources.at(name).given() {
+			resources.field("requests").field(name).value = true
+			resources.field("limits").field(name).value = true
+		} else if resources.at("requests", name).given() && resources.at("limits", name).given() {
+			resources.field(name).value = true
+		}
+	}
+}
+
+// at is what the overlay has below; nil if nothing.
+func (d *direct) at(names ...string) *direct {
+	for _, name := range names {
+		if d == nil {
+			return nil
+		}
+		d = d.fields[name]
+	}
+	return d
+}

@@ -1,0 +1,97 @@
+package syntax
+
+import (
+	"slices"
+	"strconv"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+func newPrepared(req *wire.Request) *Prepared {
+	return &Prepared{
+		target:   req.Target,
+		pkg:      "system",
+		places:   map[*token.File]int{},
+		lengths:  map[ast.Node]int{},
+		dropped:  map[ast.Node]bool{},
+		private:  map[string]string{},
+		reported: map[string]bool{},
+	}
+}
+
+// assemble puts a fragment together again, as CUE is to build it.
+func (p *Prepared) assemble(s *source) {
+	decls := []ast.Decl{s.pkg}
+	for _, decl := range s.imports {
+		decls = append(decls, decl)
+	}
+	decls = append(decls, s.base...)
+	for _, o := range s.overlays {
+		if o.target == p.target && !p.dropped[o.value] {
+			decls = append(decls, &ast.EmbedDecl{Expr: o.value})
+		}
+	}
+	for _, soft := range s.soft {
+		if soft.overlay != "" && soft.overlay != p.target || p.dropped[soft.value] {
+			continue
+		}
+		name := "_defaults$" + strconv.Itoa(len(p.Defaults))
+		decls = append(decls, hiddenField(name, soft.value))
+		p.Defaults = append(p.Defaults, Soft{
+			Team: s.Team, File: s.index, Overlay: soft.overlay != "", Values: soft.value, Path: p.hidden(name),
+		})
+	}
+	for _, block := range s.policies {
+		if !block.holds || p.dropped[block.require] {
+			continue
+		}
+		makeOptional(block.require)
+		name := "_policies$" + strconv.Itoa(len(p.Policies))
+		decls = append(decls, hiddenField(name, block.require))
+		block.policy.Path = p.hidden(name)
+		p.Policies = append(p.Policies, block.policy)
+	}
+	file := &ast.File{Filename: s.Name, Decls: decls}
+	p.prune(file)
+	p.Files = append(p.Files, &File{Index: s.index, Team: s.Team, AST: file})
+}
+
+func hiddenField(name string, value ast.Expr) *ast.Field {
+	return &ast.Field{Label: &ast.Ident{NamePos: value.Pos(), Name: name}, Value: value}
+}
+
+// addPlaceholders declares what fragments refer to and no file has at its
+// root, and the target.
+func (p *Prepared) addPlaceholders(n *names) {
+	declared := map[string]bool{}
+	for _, file := range p.Files {
+		for _, decl := range file.AST.Decls {
+			if field, ok := decl.(*ast.Field); ok {
+				if name, ok := identName(field.Label); ok {
+					declared[name] = true
+				}
+			}
+		}
+	}
+	var missing []string
+	for name := range n.used {
+		if !declared[name] {
+			missing = append(missing, name)
+		}
+	}
+	slices.Sort(missing)
+	p.extra = &ast.File{Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent(p.pkg)}}}
+	for _, name := range missing {
+		p.extra.Decls = append(p.extra.Decls, &ast.Field{
+			Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_"),
+		})
+	}
+	if p.target != "" {
+		p.extra.Decls = append(p.extra.Decls, &ast.Field{
+			Label: ast.NewIdent("target"), Value: ast.NewString(p.target),
+		})
+	}
+}

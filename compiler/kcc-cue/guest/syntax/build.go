@@ -1,0 +1,142 @@
+package syntax
+
+import (
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+// maxRounds bounds how many constructs are taken out one after the other.
+const maxRounds = 50
+
+// packageID is how CUE tells hidden fields of packages apart.
+func (p *Prepared) packageID() string {
+	return ":" + p.pkg
+}
+
+// Build makes one value of all files. What CUE refuses to compile although
+// every name means something becomes an error with the code `bad-expression`
+// and a `_`, because one such place would leave no value for anybody.
+func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
+	var refused []wire.Error
+	for range maxRounds {
+		inst := build.NewContext().NewInstance("", nil)
+		var failed errors.Error
+		for _, file := range append(p.asts(), p.extra) {
+			forgetNames(file)
+			failed = errors.Append(failed, inst.AddSyntax(file))
+		}
+		failed = errors.Append(failed, inst.Err)
+		if failed == nil {
+			value := ctx.BuildInstance(inst)
+			if inst.Err == nil {
+				return value, refused
+			}
+			failed = inst.Err
+		}
+		found := p.takeOut(failed)
+		refused = append(refused, found...)
+		if len(found) == 0 {
+			// Without a place that can be mended there is no value at all.
+			return value(ctx), append(refused, wire.Error{Code: wire.Internal}.
+				With("message", errors.Details(failed, nil)))
+		}
+	}
+	return value(ctx), refused
+}
+
+func value(ctx *cue.Context) cue.Value {
+	return ctx.CompileString("{}")
+}
+
+func (p *Prepared) asts() []*ast.File {
+	files := make([]*ast.File, len(p.Files))
+	for i, file := range p.Files {
+		files[i] = file.AST
+	}
+	return files
+}
+
+// forgetNames undoes what CUE resolved before the tree was rewritten.
+func forgetNames(file *ast.File) {
+	file.Unresolved = nil
+	ast.Walk(file, func(node ast.Node) bool {
+		if ident, ok := node.(*ast.Ident); ok {
+			ident.Node, ident.Scope = nil, nil
+		}
+		return true
+	}, nil)
+}
+
+// takeOut replaces the expressions that the errors point at.
+func (p *Prepared) takeOut(failed errors.Error) []wire.Error {
+	var found []wire.Error
+	seen := map[wire.Span]bool{}
+	for _, e := range errors.Errors(failed) {
+		span, ok := p.Position(e.Position())
+		if !ok || seen[span] {
+			continue
+		}
+		seen[span] = true
+		if node := p.takeOutAt(e.Position()); node != nil {
+			found = append(found, p.mark(wire.Error{Code: wire.BadExpression}, node).
+				With("reason", "refused").With("message", errors.String(e)))
+		}
+	}
+	return found
+}
+
+// takeOutAt replaces the value of the innermost field around a position, or
+// drops the declaration; it gives what it took out.
+func (p *Prepared) takeOutAt(pos token.Pos) ast.Node {
+	span, ok := p.Position(pos)
+	if !ok {
+		return nil
+	}
+	holds := func(node ast.Node) bool {
+		in, ok := p.Span(node)
+		return ok && in.File == span.File && in.Start <= span.Start && span.Start <= in.End
+	}
+	for _, file := range p.Files {
+		if file.Index != span.File {
+			continue
+		}
+		var mend func()
+		var taken ast.Node
+		visit := func(decls *[]ast.Decl) {
+			for i, decl := range *decls {
+				switch d := decl.(type) {
+				case *ast.Package, *ast.ImportDecl:
+					continue
+				case *ast.Field:
+					if d.Value != nil && holds(d.Value) && !p.dropped[d.Value] {
+						taken, mend = d.Value, func() { d.Value = p.drop(d.Value) }
+						continue
+					}
+				}
+				if holds(decl) {
+					taken, mend = decl, func() { *decls = append((*decls)[:i:i], (*decls)[i+1:]...) }
+				}
+			}
+		}
+		visit(&file.AST.Decls)
+		ast.Walk(file.AST, func(node ast.Node) bool {
+			if lit, ok := node.(*ast.StructLit); ok {
+				visit(&lit.Elts)
+			}
+			return true
+		}, nil)
+		if mend == nil {
+			return nil
+		}
+		mend()
+		p.markPartial(file.Index)
+		p.prune(file.AST)
+		return taken
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package syntax
+
+import (
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+// policyFields are the fields of a policy.
+var policyFields = []string{"message", "on", "require"}
+
+// policyBlock is one policy as a file writes it.
+type policyBlock struct {
+	// overlay is the target whose block it stands in; empty in the base.
+	overlay string
+	name    string
+	label   ast.Label
+	message ast.Expr
+	on      ast.Expr
+	require ast.Expr
+	// holds says whether the target is meant.
+	holds  bool
+	policy Policy
+}
+
+// splitPolicies reads `policies: NAME: {message, on, require}`; the fields of
+// one name may be written apart.
+func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
+	p.eachStatic(s, "", field.Value, func(label ast.Label, name string, value ast.Expr) {
+		at := slices.IndexFunc(s.policies, func(b *policyBlock) bool {
+			return b.name == name && b.overlay == overlay
+		})
+		if at < 0 {
+			at = len(s.policies)
+			s.policies = append(s.policies, &policyBlock{overlay: overlay, name: name, label: label})
+		}
+		block := s.policies[at]
+		p.eachStatic(s, name, value, func(label ast.Label, part string, value ast.Expr) {
+			switch part {
+			case "message":
+				block.message = value
+			case "on":
+				block.on = value
+			case "require":
+				if block.require != nil {
+					value = &ast.BinaryExpr{X: block.require, Op: token.AND, OpPos: value.Pos(), Y: value}
+				}
+				block.require = value
+			default:
+				p.Errors = append(p.Errors,
+					p.mark(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
+						With("name", part).With("candidates", strings.Join(policyFields, " ")))
+				s.whole = false
+			}
+		})
+	})
+}
+
+// eachStatic visits the fields of a struct literal that holds nothing but
+// plain fields with static names.
+func (p *Prepared) eachStatic(s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) {
+	lit, ok := x.(*ast.StructLit)
+	if !ok {
+		p.badPolicy(s, x, policy, "shape")
+		return
+	}
+	for _, decl := range lit.Elts {
+		switch d := decl.(type) {
+		case *ast.CommentGroup, *ast.Attribute:
+		case *ast.Field:
+			name, ok := staticName(d.Label)
+			if !ok || plainLabel(d) == nil || d.Constraint != token.ILLEGAL {
+				p.badPolicy(s, d, policy, "shape")
+				continue
+			}
+			visit(d.Label, name, d.Value)
+		default:
+			p.badPolicy(s, d, policy, "shape")
+		}
+	}
+}
+
+func (p *Prepared) badPolicy(s *source, node ast.Node, policy, reason string, args ...string) {
+	e := p.mark(wire.Error{Code: wire.BadPolicy, Path: []string{"policies", policy}}, node).
+		With("policy", policy).With("reason", reason)
+	for i := 0; i+1 < len(args); i += 2 {
+		e = e.With(args[i], args[i+1])
+	}
+	p.Errors = append(p.Errors, e)
+	s.whole = false
+}
+
+// checkPolicies finds out which policies hold in the target.
+func (p *Prepared) checkPolicies(s *source, targets []string) {
+	for _, block := range s.policies {
+		if block.overlay == "" || block.overlay == p.target {
+			block.policy, block.holds = p.policyOf(s, block, targets)
+		}
+	}
+}
+
+// policyOf checks a policy; false if it does not hold in the target or cannot
+// be used.
+func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Policy, bool) {
+	holds := true
+	if block.on != nil {
+		list, ok := block.on.(*ast.ListLit)
+		if !ok {
+			p.badPolicy(s, block.on, block.name, "on")
+			return Policy{}, false
+		}
+		holds = false
+		for _, item := range list.Elts {
+			name, ok := plainString(item)
+			switch {
+			case !ok:
+				p.badPolicy(s, item, block.name, "on")
+			case len(targets) > 0 && !slices.Contains(targets, name):
+				p.badPolicy(s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
+			case name == p.target:
+				holds = true
+			}
+		}
+	}
+	policy := Policy{Name: block.name, Team: s.Team, File: s.index, Require: block.require}
+	policy.Label, _ = p.Span(block.label)
+	if message, ok := plainString(block.message); ok && strings.TrimSpace(message) != "" {
+		policy.Message = message
+		policy.MessageAt, _ = p.Span(block.message)
+	} else {
+		var node ast.Node = block.label
+		if block.message != nil {
+			node = block.message
+		}
+		p.badPolicy(s, node, block.name, "message")
+	}
+	if block.require == nil {
+		p.badPolicy(s, block.label, block.name, "require")
+		return Policy{}, false
+	}
+	return policy, holds
+}
+
+// plainString is the text of a string literal.
+func plainString(x ast.Expr) (string, bool) {
+	lit, ok := x.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	text, err := literal.Unquote(lit.Value)
+	return text, err == nil
+}
+
+// makeOptional turns `x: T` into `x?: T` all the way down, so that a policy
+// creates nothing. What says `x!` keeps saying so.
+func makeOptional(x ast.Expr) {
+	switch x := x.(type) {
+	case *ast.StructLit:
+		for _, decl := range x.Elts {
+			switch d := decl.(type) {
+			case *ast.Field:
+				if _, pattern := d.Label.(*ast.ListLit); !pattern && d.Constraint == token.ILLEGAL && privateLabel(d.Label) == nil {
+					d.Constraint = token.OPTION
+				}
+				makeOptional(d.Value)
+			case *ast.EmbedDecl:
+				makeOptional(d.Expr)
+			case ast.Expr:
+				makeOptional(d)
+			}
+		}
+	case *ast.Comprehension:
+		makeOptional(x.Value)
+		if x.Fallback != nil {
+			makeOptional(x.Fallback.Body)
+		}
+	case *ast.ParenExpr:
+		makeOptional(x.X)
+	case *ast.BinaryExpr:
+		makeOptional(x.X)
+		makeOptional(x.Y)
+	case *ast.Alias:
+		makeOptional(x.Expr)
+	}
+}

@@ -1,0 +1,160 @@
+package syntax
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/ast/astutil"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+// standardLibrary lists the packages that a fragment may import. The tool
+// packages are left out: they run commands and read files.
+var standardLibrary = []string{
+	"crypto/ed25519", "crypto/hmac", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/sha512",
+	"encoding/base64", "encoding/csv", "encoding/hex", "encoding/json", "encoding/openapi",
+	"encoding/toml", "encoding/yaml", "html", "list", "math", "math/bits", "net", "path", "regexp",
+	"strconv", "strings", "struct", "text/tabwriter", "text/template", "time", "uuid",
+}
+
+// refusedAttributes would make a fragment mean something else than what
+// stands in it.
+var refusedAttributes = []string{"default", "embed", "extern", "if", "ignore", "tag"}
+
+// readPreamble takes the package clause and the imports out of the tree.
+func (p *Prepared) readPreamble(s *source) {
+	var rest []ast.Decl
+	for _, decl := range s.tree.Decls {
+		switch x := decl.(type) {
+		case *ast.Package:
+			s.pkg = x
+		case *ast.ImportDecl:
+			p.readImports(s, x)
+		default:
+			rest = append(rest, decl)
+		}
+	}
+	s.base = rest
+}
+
+func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
+	var kept []*ast.ImportSpec
+	for _, spec := range decl.Specs {
+		path, err := strconv.Unquote(spec.Path.Value)
+		reason := ""
+		switch {
+		case err != nil:
+			reason = "unknown"
+		case path == "tool" || strings.HasPrefix(path, "tool/"):
+			reason = "tool"
+		case slices.Contains(standardLibrary, path):
+		case strings.Contains(path, ".") || strings.Contains(path, ":"):
+			reason = "not-standard"
+		default:
+			reason = "unknown"
+		}
+		info, _ := astutil.ParseImportSpec(spec)
+		if reason == "" && slices.ContainsFunc(s.imports, func(other *ast.ImportDecl) bool {
+			return importName(other.Specs[0]) == info.Ident
+		}) {
+			reason = "duplicate"
+		}
+		if reason != "" {
+			p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Import}, spec.Path).
+				With("path", path).With("reason", reason))
+			if reason != "duplicate" {
+				s.refused[info.Ident] = true
+			}
+			continue
+		}
+		kept = append(kept, spec)
+		s.imports = append(s.imports, &ast.ImportDecl{Import: decl.Import, Specs: []*ast.ImportSpec{spec}})
+	}
+	decl.Specs = kept
+}
+
+func importName(spec *ast.ImportSpec) string {
+	info, _ := astutil.ParseImportSpec(spec)
+	return info.Ident
+}
+
+// checkPackages holds every package clause against that of kcc.cue and makes
+// them all the same.
+func (p *Prepared) checkPackages(sources []*source) {
+	var first *source
+	for _, s := range sources {
+		if s.pkg != nil && named(s.pkg) && (first == nil || s.Name == systemFile) {
+			first = s
+		}
+	}
+	if first != nil {
+		p.pkg = first.pkg.Name.Name
+	}
+	for _, s := range sources {
+		if s.tree == nil {
+			continue
+		}
+		switch {
+		case s.pkg == nil || !named(s.pkg):
+			if s.whole {
+				e := wire.Error{Code: wire.PackageClause}
+				if s.pkg != nil {
+					e = p.mark(e, s.pkg)
+				} else {
+					e = e.At(wire.Span{File: s.index}, wire.RoleValue)
+				}
+				if first != nil {
+					e = p.mark(e, first.pkg)
+				}
+				p.Errors = append(p.Errors, e.With("expected", p.pkg))
+			}
+		case s.pkg.Name.Name != p.pkg:
+			p.Errors = append(p.Errors, p.mark(p.mark(wire.Error{Code: wire.PackageClause}, s.pkg), first.pkg).
+				With("expected", p.pkg).With("actual", s.pkg.Name.Name))
+		default:
+			continue
+		}
+		// The position tells CUE which version of the language the file is in.
+		s.pkg = &ast.Package{PackagePos: s.tree.Pos(), Name: &ast.Ident{NamePos: token.NoPos, Name: p.pkg}}
+	}
+}
+
+func named(pkg *ast.Package) bool {
+	return pkg.Name != nil && pkg.Name.Name != "_"
+}
+
+// refuseAttributes reports the attributes that kcc has something else for,
+// and takes them out.
+func (p *Prepared) refuseAttributes(s *source) {
+	refused := func(attr *ast.Attribute) bool {
+		name := attr.Name()
+		if name == "" {
+			name = strings.TrimPrefix(attr.Text, "@")
+		}
+		if !slices.Contains(refusedAttributes, name) {
+			return false
+		}
+		p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Attribute}, attr).With("name", name))
+		return true
+	}
+	refusedDecl := func(decl ast.Decl) bool {
+		attr, ok := decl.(*ast.Attribute)
+		return ok && refused(attr)
+	}
+	s.base = slices.DeleteFunc(s.base, refusedDecl)
+	for _, decl := range s.base {
+		ast.Walk(decl, func(node ast.Node) bool {
+			switch x := node.(type) {
+			case *ast.Field:
+				x.Attrs = slices.DeleteFunc(x.Attrs, refused)
+			case *ast.StructLit:
+				x.Elts = slices.DeleteFunc(x.Elts, refusedDecl)
+			}
+			return true
+		}, nil)
+	}
+}

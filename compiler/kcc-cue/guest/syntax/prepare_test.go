@@ -1,0 +1,196 @@
+package syntax
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
+
+	"kcc.dev/engine/wire"
+)
+
+var allTargets = []string{"dev", "prod"}
+
+// request reads fragments written one after the other, each below a line
+// `-- NAME --` or `-- NAME TEAM --`.
+func request(target, text string) *wire.Request {
+	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: target, Targets: allTargets}
+	for line := range strings.Lines(text) {
+		if head, ok := strings.CutPrefix(line, "-- "); ok {
+			words := strings.Fields(head)
+			file := wire.File{Name: words[0]}
+			if len(words) == 3 {
+				file.Team = words[1]
+			}
+			req.Files = append(req.Files, file)
+			continue
+		}
+		req.Files[len(req.Files)-1].Text += line
+	}
+	return req
+}
+
+// prepared prepares the fragments and holds each position in the result
+// against the text.
+func prepared(t *testing.T, target, text string) (*Prepared, *wire.Request) {
+	t.Helper()
+	req := request(target, text)
+	p := Prepare(req)
+	checkPositions(t, p, req)
+	return p, req
+}
+
+// checkPositions reads what each name and literal of the result says in the
+// fragment that it claims to come from.
+func checkPositions(t *testing.T, p *Prepared, req *wire.Request) {
+	t.Helper()
+	for _, file := range p.Files {
+		ast.Walk(file.AST, func(node ast.Node) bool {
+			want := ""
+			switch x := node.(type) {
+			case *ast.Ident:
+				want = p.Original(x.Name)
+			case *ast.BasicLit:
+				want = x.Value
+			default:
+				return true
+			}
+			span, ok := p.Span(node)
+			if !ok {
+				return true
+			}
+			if span.File != file.Index {
+				t.Errorf("%s is said to stand in file %d, not %d", want, span.File, file.Index)
+			}
+			got := req.Files[span.File].Text[span.Start:span.End]
+			_, moved := p.lengths[node]
+			if got != want && `"`+got+`"` != want && !(moved && (want == "_" || want == "number")) &&
+				!strings.HasPrefix(want, "_defaults$") && !strings.HasPrefix(want, "_policies$") {
+				t.Errorf("the place of %s reads %q", want, got)
+			}
+			return true
+		}, nil)
+	}
+}
+
+// describe renders errors, one a line: code, what the labels mark, arguments.
+func describe(errs []wire.Error, req *wire.Request) string {
+	var lines strings.Builder
+	for _, e := range errs {
+		lines.WriteString(string(e.Code))
+		for _, label := range e.Labels {
+			file := req.Files[label.File]
+			line := 1 + strings.Count(file.Text[:label.Start], "\n")
+			fmt.Fprintf(&lines, " %s:%d %q", file.Name, line, file.Text[label.Start:label.End])
+		}
+		for _, arg := range e.Args {
+			if arg.Name != "candidates" {
+				fmt.Fprintf(&lines, " %s=%s", arg.Name, arg.Text)
+			}
+		}
+		lines.WriteString("\n")
+	}
+	return lines.String()
+}
+
+// built is the JSON of a field after the build.
+func built(t *testing.T, p *Prepared, req *wire.Request, path string) string {
+	t.Helper()
+	value, errs := p.Build(cuecontext.New())
+	if len(errs) > 0 {
+		t.Fatalf("the build is refused:\n%s", describe(errs, req))
+	}
+	return exported(t, value, path)
+}
+
+func exported(t *testing.T, value cue.Value, path string) string {
+	t.Helper()
+	text, err := value.LookupPath(cue.ParsePath(path)).MarshalJSON()
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	var sorted any
+	if err := json.Unmarshal(text, &sorted); err != nil {
+		t.Fatal(err)
+	}
+	text, _ = json.Marshal(sorted)
+	return string(text)
+}
+
+func expect(t *testing.T, what, got, want string) {
+	t.Helper()
+	if strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("%s:\n%s\nwanted:\n%s", what, got, want)
+	}
+}
+
+// expectErrors prepares and compares the errors alone.
+func expectErrors(t *testing.T, target, text, want string) *Prepared {
+	t.Helper()
+	p, req := prepared(t, target, text)
+	_, refused := p.Build(cuecontext.New())
+	expect(t, "errors", describe(append(p.Errors, refused...), req), want)
+	return p
+}
+
+// expectValue prepares, wants no errors, and compares one field.
+func expectValue(t *testing.T, target, text, path, want string) *Prepared {
+	t.Helper()
+	p, req := prepared(t, target, text)
+	expect(t, "errors", describe(p.Errors, req), "")
+	expect(t, path, built(t, p, req, path), want)
+	return p
+}
+
+func TestTheShopBuildsForEachTarget(t *testing.T) {
+	root := "../../../../examples/shop"
+	teams := map[string]string{"teams/storefront": "storefront", "teams/payments": "payments", "teams/platform": "platform"}
+	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Targets: []string{"dev", "test", "stage", "prod"}}
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".cue" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		req.Files = append(req.Files, wire.File{Name: name, Text: string(text), Team: teams[filepath.Dir(name)]})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range req.Targets {
+		req.Target = target
+		p := Prepare(req)
+		checkPositions(t, p, req)
+		expect(t, "errors in "+target, describe(p.Errors, req), "")
+		want := map[string]string{"dev": "null", "test": "null", "stage": "null", "prod": "2"}[target]
+		value, errs := p.Build(cuecontext.New())
+		expect(t, "refused in "+target, describe(errs, req), "")
+		got := "null"
+		if v := value.LookupPath(cue.ParsePath("services.web.replicas")); v.Exists() {
+			got = exported(t, value, "services.web.replicas")
+		}
+		expect(t, "replicas in "+target, got, want)
+		policies := map[string]int{"prod": 2}[target]
+		if policies == 0 {
+			policies = 1
+		}
+		if len(p.Policies) != policies {
+			t.Errorf("%d policies hold in %s, wanted %d", len(p.Policies), target, policies)
+		}
+		for _, policy := range p.Policies {
+			if !value.LookupPath(policy.Path).Exists() {
+				t.Errorf("policy %s is not in the build", policy.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,447 @@
+package syntax
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/wire"
+)
+
+// resolver finds what each name in a fragment means, as CUE would. A name
+// that means nothing voids CUE's whole build; here it is reported and the
+// expression that needs it becomes `_`.
+type resolver struct {
+	p      *Prepared
+	source *source
+	names  *names
+	// quiet: what is wrong is reported elsewhere.
+	quiet bool
+	// apart: labels that are names of root fields are quoted, so that such a
+	// name always means the root's.
+	apart bool
+	// settled: everything is rewritten; idle collects what nothing uses.
+	settled bool
+	idle    map[ast.Node]bool
+}
+
+// resolve rewrites all parts of one fragment.
+func (p *Prepared) resolve(s *source, n *names) {
+	file := s.fileScope(true)
+	for i, part := range s.parts(p.target) {
+		r := &resolver{p: p, source: s, names: n, quiet: part.elsewhere, apart: part.apart}
+		whole := s.whole
+		if i == 0 {
+			s.base = r.decls(s.base, file, true)
+		} else {
+			// Changes within; a part that is no struct and means nothing at
+			// all is replaced where the file is put together.
+			if _, ok := r.expr(part.value, file, part.joins); !ok {
+				p.dropped[part.value] = true
+			}
+		}
+		if part.elsewhere {
+			s.whole = whole
+		}
+	}
+	r := &resolver{p: p, source: s, names: n}
+	r.unused(file)
+}
+
+// fileScope is what the imports and the lets at the root bind.
+func (s *source) fileScope(withRefused bool) *scope {
+	file := &scope{}
+	for _, decl := range s.imports {
+		file.bind(importName(decl.Specs[0]), anImport, decl.Specs[0])
+	}
+	if withRefused {
+		for name := range s.refused {
+			file.bind(name, aRefused, nil)
+		}
+	}
+	file.bindDecls(s.base, true, false)
+	return file
+}
+
+// unused reports what CUE does not let stay unused.
+func (r *resolver) unused(s *scope) {
+	if r.quiet {
+		return
+	}
+	if r.settled {
+		for _, b := range s.names {
+			if !b.used && (b.kind == anImport || b.kind == aLet || b.kind == anAlias) {
+				r.idle[b.at] = true
+			}
+		}
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.names)) {
+		b := s.names[name]
+		switch {
+		case b.used:
+		case b.kind == anImport:
+			r.report(r.p.mark(wire.Error{Code: wire.Import}, b.at).
+				With("path", strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)).With("reason", "unused"))
+		case b.kind == aLet || b.kind == anAlias:
+			r.report(r.p.mark(wire.Error{Code: wire.BadExpression}, b.at).
+				With("reason", "unused").With("name", name))
+		}
+	}
+}
+
+func (r *resolver) report(e wire.Error) {
+	if !r.quiet {
+		r.p.Errors = append(r.p.Errors, e)
+	}
+}
+
+// decls rewrites the declarations of a struct; with rooted its fields are
+// fields of the root.
+func (r *resolver) decls(decls []ast.Decl, s *scope, rooted bool) []ast.Decl {
+	kept := decls[:0]
+	for _, decl := range decls {
+		ok := true
+		switch d := decl.(type) {
+		case *ast.Field:
+			ok = r.field(d, s, rooted)
+		case *ast.LetClause:
+			// A let does not see itself.
+			b := s.names[d.Ident.Name]
+			delete(s.names, d.Ident.Name)
+			d.Expr = r.value(d.Expr, s, false)
+			if b != nil {
+				s.names[d.Ident.Name] = b
+			}
+		case *ast.Ellipsis:
+			if d.Type != nil {
+				d.Type = r.value(d.Type, s, false)
+			}
+		case *ast.EmbedDecl:
+			d.Expr = r.value(d.Expr, s, rooted)
+		case *ast.Comprehension:
+			ok = r.comprehension(d, s, rooted)
+		case ast.Expr:
+			decl = r.value(d, s, rooted)
+		}
+		if ok {
+			kept = append(kept, decl)
+		}
+	}
+	return kept
+}
+
+// value is expr with a `_` for what means nothing.
+func (r *resolver) value(x ast.Expr, s *scope, rooted bool) ast.Expr {
+	y, ok := r.expr(x, s, rooted)
+	if !ok {
+		r.source.whole = false
+		return r.p.drop(x)
+	}
+	return y
+}
+
+// field rewrites a field; false if its label means nothing.
+func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
+	ok := r.label(field, s, rooted)
+	inner := s
+	if list, pattern := patternOf(field); pattern {
+		inner = s.inner()
+		if alias, ok := field.Label.(*ast.Alias); ok {
+			inner.bind(alias.Ident.Name, aVariable, alias)
+		}
+		if len(list.Elts) == 1 {
+			if alias, ok := list.Elts[0].(*ast.Alias); ok {
+				inner.bind(alias.Ident.Name, aVariable, alias)
+			}
+		}
+		if alias := field.Alias; alias != nil {
+			if alias.Label != nil {
+				inner.bind(alias.Label.Name, aVariable, alias)
+			}
+			inner.bind(alias.Field.Name, aVariable, alias)
+		}
+		for i, elem := range list.Elts {
+			if alias, isAlias := elem.(*ast.Alias); isAlias {
+				elem = alias.Expr
+			}
+			y, good := r.expr(elem, inner, false)
+			ok = ok && good
+			if alias, isAlias := list.Elts[i].(*ast.Alias); isAlias {
+				alias.Expr = y
+			} else {
+				list.Elts[i] = y
+			}
+		}
+	}
+	if alias, isAlias := field.Value.(*ast.Alias); isAlias {
+		inner = inner.inner()
+		inner.bind(alias.Ident.Name, anAlias, alias.Ident)
+		alias.Expr = r.value(alias.Expr, inner, false)
+		r.unused(inner)
+	} else if field.Value != nil {
+		field.Value = r.value(field.Value, inner, false)
+	}
+	if !ok {
+		r.source.whole = false
+	}
+	return ok
+}
+
+// label rewrites what stands before the colon, but for patterns.
+func (r *resolver) label(field *ast.Field, s *scope, rooted bool) bool {
+	if rooted && !r.settled {
+		if ident := privateLabel(field.Label); ident != nil {
+			r.p.rename(ident, r.names.renamed(ident.Name, r.source.Team))
+			return true
+		}
+	}
+	alias, aliased := field.Label.(*ast.Alias)
+	label := field.Label
+	if aliased {
+		label, _ = alias.Expr.(ast.Label)
+	}
+	switch x := label.(type) {
+	case *ast.Ident:
+		if !r.apart || !isRootField(x.Name) {
+			return true
+		}
+		if aliased {
+			alias.Expr = r.p.quoted(x)
+		} else {
+			field.Label = r.p.quoted(x)
+		}
+	case *ast.ParenExpr:
+		y, ok := r.expr(x.X, s, false)
+		x.X = y
+		return ok
+	case *ast.Interpolation:
+		_, ok := r.expr(x, s, false)
+		return ok
+	}
+	return true
+}
+
+// comprehension rewrites one; false if a clause of it means nothing.
+func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bool {
+	outer, ok := s, true
+	visit := func(x *ast.Expr) {
+		y, good := r.expr(*x, s, false)
+		*x, ok = y, ok && good
+	}
+	for _, clause := range x.Clauses {
+		switch c := clause.(type) {
+		case *ast.ForClause:
+			visit(&c.Source)
+			s = s.inner()
+			if c.Key != nil {
+				s.bind(c.Key.Name, aVariable, c.Key)
+			}
+			s.bind(c.Value.Name, aVariable, c.Value)
+		case *ast.IfClause:
+			visit(&c.Condition)
+		case *ast.LetClause:
+			visit(&c.Expr)
+			s = s.inner()
+			s.bind(c.Ident.Name, aVariable, c.Ident)
+		case *ast.TryClause:
+			if c.Ident != nil {
+				visit(&c.Expr)
+				s = s.inner()
+				s.bind(c.Ident.Name, aVariable, c.Ident)
+			}
+		}
+	}
+	x.Value = r.value(x.Value, s, rooted)
+	if x.Fallback != nil {
+		r.value(x.Fallback.Body, outer, rooted)
+	}
+	if !ok {
+		r.source.whole = false
+	}
+	return ok
+}
+
+// expr rewrites an expression; false if it means nothing, which its caller
+// then replaces as a whole.
+func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return x, r.ident(x, s)
+	case *ast.StructLit:
+		inner := s.inner()
+		inner.bindDecls(x.Elts, rooted, r.apart)
+		x.Elts = r.decls(x.Elts, inner, rooted)
+		r.unused(inner)
+		return x, true
+	case *ast.ListLit:
+		kept := x.Elts[:0]
+		for _, elem := range x.Elts {
+			switch e := elem.(type) {
+			case *ast.Comprehension:
+				if !r.comprehension(e, s, false) {
+					continue
+				}
+			case *ast.Ellipsis:
+				if e.Type != nil {
+					e.Type = r.value(e.Type, s, false)
+				}
+			default:
+				elem = r.value(elem, s, false)
+			}
+			kept = append(kept, elem)
+		}
+		x.Elts = kept
+		return x, true
+	case *ast.BinaryExpr:
+		if x.Op == token.AND {
+			x.X = r.value(x.X, s, rooted)
+			x.Y = r.value(x.Y, s, rooted)
+			return x, true
+		}
+		return x, r.all(s, &x.X, &x.Y)
+	case *ast.Interpolation:
+		ok := true
+		for i := range x.Elts {
+			ok = r.all(s, &x.Elts[i]) && ok
+		}
+		return x, ok
+	case *ast.ParenExpr:
+		y, ok := r.expr(x.X, s, rooted)
+		x.X = y
+		return x, ok
+	case *ast.SelectorExpr:
+		return x, r.all(s, &x.X)
+	case *ast.IndexExpr:
+		return x, r.all(s, &x.X, &x.Index)
+	case *ast.SliceExpr:
+		return x, r.all(s, &x.X, &x.Low, &x.High)
+	case *ast.CallExpr:
+		ok := r.all(s, &x.Fun)
+		for i := range x.Args {
+			ok = r.all(s, &x.Args[i]) && ok
+		}
+		return x, ok
+	case *ast.UnaryExpr:
+		return x, r.all(s, &x.X)
+	case *ast.PostfixExpr:
+		return x, r.all(s, &x.X)
+	case *ast.Comprehension:
+		return x, r.comprehension(x, s, rooted)
+	}
+	return x, true
+}
+
+// all rewrites operands in place; false if one of them means nothing.
+func (r *resolver) all(s *scope, operands ...*ast.Expr) bool {
+	ok := true
+	for _, operand := range operands {
+		if *operand == nil {
+			continue
+		}
+		y, good := r.expr(*operand, s, false)
+		*operand, ok = y, ok && good
+	}
+	return ok
+}
+
+// ident finds out what a name means; false if nothing.
+func (r *resolver) ident(x *ast.Ident, s *scope) bool {
+	name := x.Name
+	if name == "_" {
+		return true
+	}
+	if b := s.lookup(name); b != nil {
+		b.used = true
+		return b.kind != aRefused
+	}
+	if r.settled {
+		return true
+	}
+	if isPrivate(name) {
+		if owner, ok := r.names.owner(name, r.source.Team); ok {
+			r.p.rename(x, r.names.renamed(name, owner))
+			r.use(x.Name)
+			return true
+		}
+		if e, ok := r.names.foreign(r.p, x); ok {
+			r.report(e)
+			return false
+		}
+	} else if usable, ok := r.names.fields[name]; ok {
+		if !usable {
+			r.report(r.p.mark(wire.Error{Code: wire.Overlay}, x).
+				With("reason", "reference").With("name", name))
+			return false
+		}
+		r.use(name)
+		return true
+	} else if r.p.reported[name] {
+		return false
+	}
+	if predeclared(name) {
+		return true
+	}
+	r.unknown(x, s)
+	return false
+}
+
+func (r *resolver) use(name string) {
+	if !r.quiet {
+		r.names.used[name] = true
+	}
+}
+
+// unknown reports a name that means nothing, with those that could be meant.
+func (r *resolver) unknown(x *ast.Ident, s *scope) {
+	if r.quiet {
+		return
+	}
+	visible := map[string]bool{}
+	s.visible(visible)
+	for name, usable := range r.names.fields {
+		visible[name] = visible[name] || usable
+	}
+	for name := range r.names.private {
+		_, ok := r.names.owner(name, r.source.Team)
+		visible[name] = visible[name] || ok
+	}
+	for _, name := range predeclaredNames {
+		visible[name] = true
+	}
+	var candidates []string
+	for _, name := range slices.Sorted(maps.Keys(visible)) {
+		// The host looks for a near name; what differs so much in length is
+		// none.
+		if visible[name] && max(len(name)-len(x.Name), len(x.Name)-len(name)) <= 3 {
+			candidates = append(candidates, name)
+		}
+	}
+	e := r.p.mark(wire.Error{Code: wire.UnknownName}, x).
+		With("name", x.Name).With("candidates", strings.Join(candidates, " "))
+	for _, path := range standardLibrary {
+		if path[strings.LastIndexByte(path, '/')+1:] == x.Name {
+			e = e.With("import", path)
+		}
+	}
+	r.report(e)
+}
+
+func isRootField(name string) bool {
+	return slices.Contains(rootFields, name)
+}
+
+// predeclaredNames are CUE's own, in alphabetical order.
+var predeclaredNames = []string{
+	"and", "bool", "bytes", "close", "div", "error", "float", "float32", "float64", "int", "int128",
+	"int16", "int32", "int64", "int8", "len", "matchIf", "matchN", "mod", "number", "or", "quo",
+	"rem", "rune", "self", "string", "uint", "uint128", "uint16", "uint32", "uint64", "uint8",
+}
+
+func predeclared(name string) bool {
+	_, ok := slices.BinarySearch(predeclaredNames, strings.TrimPrefix(name, "__"))
+	return ok
+}

@@ -1,0 +1,124 @@
+package syntax
+
+import (
+	"cuelang.org/go/cue/ast"
+)
+
+// scope is what the names in one struct, comprehension or file mean, as CUE
+// resolves them.
+type scope struct {
+	outer *scope
+	names map[string]*binding
+}
+
+// binding is what a name means.
+type binding struct {
+	kind bindingKind
+	used bool
+	// at is where the name is bound.
+	at ast.Node
+}
+
+type bindingKind int
+
+const (
+	// aField may stay unused.
+	aField bindingKind = iota
+	// aVariable of a comprehension or a pattern may stay unused.
+	aVariable
+	// aLet and anAlias void the whole build when nothing uses them.
+	aLet
+	anAlias
+	anImport
+	// aRefused import was reported already.
+	aRefused
+)
+
+func (s *scope) inner() *scope {
+	return &scope{outer: s}
+}
+
+// bind adds a name; the first of two wins.
+func (s *scope) bind(name string, kind bindingKind, at ast.Node) {
+	if name == "" || name == "_" {
+		return
+	}
+	if s.names == nil {
+		s.names = map[string]*binding{}
+	}
+	if _, ok := s.names[name]; !ok {
+		s.names[name] = &binding{kind: kind, at: at}
+	}
+}
+
+func (s *scope) lookup(name string) *binding {
+	for ; s != nil; s = s.outer {
+		if b, ok := s.names[name]; ok {
+			return b
+		}
+	}
+	return nil
+}
+
+// visible lists the names that could be meant.
+func (s *scope) visible(names map[string]bool) {
+	for ; s != nil; s = s.outer {
+		for name := range s.names {
+			names[name] = true
+		}
+	}
+}
+
+// bindDecls adds what the declarations of one struct bind. With rooted, their
+// fields are root fields, which the names of the root already cover; with
+// apart, labels that are names of root fields bind nothing.
+func (s *scope) bindDecls(decls []ast.Decl, rooted, apart bool) {
+	for _, decl := range decls {
+		switch d := decl.(type) {
+		case *ast.LetClause:
+			s.bind(d.Ident.Name, aLet, d.Ident)
+		case *ast.Field:
+			_, pattern := patternOf(d)
+			if alias, ok := d.Label.(*ast.Alias); ok && !pattern {
+				s.bind(alias.Ident.Name, anAlias, alias.Ident)
+			}
+			if alias := d.Alias; alias != nil && !pattern {
+				if alias.Label != nil {
+					s.bind(alias.Label.Name, aVariable, alias.Label)
+				}
+				s.bind(alias.Field.Name, anAlias, alias.Field)
+			}
+			if rooted {
+				continue
+			}
+			if name, ok := identName(d.Label); ok && !(apart && isRootField(name)) {
+				s.bind(name, aField, d.Label)
+			}
+		}
+	}
+}
+
+// patternOf is the pattern of a field such as `[string]: T`.
+func patternOf(field *ast.Field) (*ast.ListLit, bool) {
+	label := ast.Node(field.Label)
+	if alias, ok := label.(*ast.Alias); ok {
+		label = alias.Expr
+	}
+	list, ok := label.(*ast.ListLit)
+	return list, ok
+}
+
+// identName is the name of a label that can be referred to.
+func identName(label ast.Label) (string, bool) {
+	if alias, ok := label.(*ast.Alias); ok {
+		label, _ = alias.Expr.(ast.Label)
+	}
+	switch x := label.(type) {
+	case *ast.Ident:
+		return x.Name, true
+	case *ast.BasicLit:
+		name, ident, err := ast.LabelName(x)
+		return name, ident && err == nil
+	}
+	return "", false
+}

@@ -1,0 +1,124 @@
+package syntax
+
+import (
+	"slices"
+
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/wire"
+)
+
+// systemFile is the file that stands at the root of a system.
+const systemFile = "kcc.cue"
+
+// source is a fragment on its way to a [File].
+type source struct {
+	wire.File
+	index int
+	tree  *ast.File
+	// whole is false if a part of the file was reported and taken out.
+	whole bool
+	pkg   *ast.Package
+	// imports of CUE's standard library.
+	imports []*ast.ImportDecl
+	// refused are the names of imports that were reported.
+	refused map[string]bool
+	// base is everything at the root that holds in each target.
+	base []ast.Decl
+	// overlays are the blocks under `on`, those of all targets.
+	overlays []overlay
+	soft     []softBlock
+	policies []*policyBlock
+}
+
+// overlay is what one `on: NAME` field holds.
+type overlay struct {
+	target string
+	value  ast.Expr
+}
+
+type softBlock struct {
+	overlay string
+	value   ast.Expr
+}
+
+// part is a piece of a fragment that has the shape of the root.
+type part struct {
+	value ast.Expr
+	// elsewhere: it does not hold in the target.
+	elsewhere bool
+	// apart: the names of root fields are no names of its own.
+	apart bool
+	// joins: what stands in it becomes part of the root.
+	joins bool
+}
+
+// parts are all pieces but for the policies' messages and targets.
+func (s *source) parts(target string) []part {
+	elsewhere := func(overlay string) bool { return overlay != "" && overlay != target }
+	parts := []part{{value: &ast.StructLit{Elts: s.base}, joins: true}}
+	for _, o := range s.overlays {
+		parts = append(parts, part{value: o.value, elsewhere: elsewhere(o.target), apart: true, joins: true})
+	}
+	for _, soft := range s.soft {
+		parts = append(parts, part{value: soft.value, elsewhere: elsewhere(soft.overlay), apart: true})
+	}
+	for _, policy := range s.policies {
+		if policy.require != nil {
+			parts = append(parts, part{value: policy.require, elsewhere: !policy.holds, apart: true})
+		}
+	}
+	return parts
+}
+
+// prepare is the order in which everything happens.
+func prepare(req *wire.Request, systemOnly bool) *Prepared {
+	p := newPrepared(req)
+	var sources []*source
+	for index, file := range req.Files {
+		tree, whole := p.parse(index, file)
+		s := &source{File: file, index: index, tree: tree, whole: whole, refused: map[string]bool{}}
+		sources = append(sources, s)
+		if tree != nil {
+			p.readPreamble(s)
+		}
+	}
+	p.checkPackages(sources)
+	for _, s := range sources {
+		if s.tree == nil {
+			continue
+		}
+		if systemOnly {
+			keepSystem(s)
+		}
+		p.refuseAttributes(s)
+		p.splitRoot(s, req.Targets)
+		p.checkPolicies(s, req.Targets)
+		for _, part := range s.parts(p.target) {
+			p.makePortsLong(part.value, portsPlace{})
+		}
+	}
+	names := collectNames(p, sources)
+	for _, s := range sources {
+		if s.tree != nil {
+			p.resolve(s, names)
+		}
+	}
+	p.replaceOverlaid(sources)
+	for _, s := range sources {
+		if !s.whole {
+			p.markPartial(s.index)
+		}
+		if s.tree != nil {
+			p.assemble(s)
+		}
+	}
+	p.addPlaceholders(names)
+	return p
+}
+
+func (p *Prepared) markPartial(index int) {
+	if at, found := slices.BinarySearch(p.Partial, index); !found {
+		p.Partial = slices.Insert(p.Partial, at, index)
+	}
+}

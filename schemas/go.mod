@@ -1,0 +1,3 @@
+module kcc.dev/schemas
+
+go 1.25.0
