@@ -36,36 +36,85 @@ const (
 	// BadPolicy: args `policy`, `reason` (`shape`, `message`, `on`, `require`,
 	// `unknown-target`), `name`, `candidates`.
 	BadPolicy Code = "bad-policy"
-	// BadExpression: args `message`; a construct that cannot be built, such as
-	// two declarations of one alias.
+	// BadExpression: an expression that means nothing, whatever it meets. Args
+	// `reason`: `unused` (a let or an alias `name` that nothing uses),
+	// `refused` (CUE cannot compile it; `message`), `failed` (it cannot be
+	// evaluated, such as a division by zero; `message`). `message` is CUE's
+	// own wording and may name values. Labels: the expression.
 	BadExpression Code = "bad-expression"
 )
 
 // Codes of evaluation (package eval).
+//
+// The first label is the line that decides: a value (role 0) or a default
+// (role 2 or 3); the lines that it meets follow (role 1 where a fragment
+// constrains, role 4 where the schema does). Lines of several teams are all
+// there: the label's file tells the team. Where nothing else is said,
+// `expected` is what the other lines demand as they are written in CUE, several
+// joined by ` & `; `actual` is the value as CUE writes it (`5`, `"x"`), `struct`
+// or `list`, and left out where it could be a secret (anything below `env`).
 const (
-	// Conflict: see package eval.
+	// Conflict: lines that cannot hold together.
+	//
+	// Without args: two or more lines, of which all but any one can hold
+	// together. With `alternatives` (names, joined by one space): the path is
+	// a struct with fields that exclude each other; labels are their lines.
+	// With `other` (a path below the component, joined by dots): the field is
+	// also written there, with another value. With `soft` (`true`): two
+	// `defaults` of equal strength, both with role 3.
 	Conflict Code = "conflict"
-	// MissingField: a required field that nothing gives.
+	// MissingField: a required field that nothing gives; the path is the
+	// field's. Args `name`, `expected` (its type, where known), `with` (the
+	// fields that are there and need it, joined by one space; left out where
+	// it is needed in any case). Labels: the lines that make the struct, or
+	// with role 1 the fragment's own `name!:`.
 	MissingField Code = "missing-field"
-	// NotConcrete: a field that is constrained but has no value.
+	// NotConcrete: a field that is there and constrained, but has no value.
+	// Args `name`, `expected`; `pattern` (`true`: only patterns make the
+	// field, which `name?:` or a policy would not); `soft` (`true`: it is in
+	// `defaults`, where only values have a meaning). Labels: the lines that
+	// constrain it.
 	NotConcrete Code = "not-concrete"
-	// OutOfBounds: a value that a bound or a pattern rules out.
+	// OutOfBounds: a value that a bound, a pattern or a list of texts rules
+	// out. Args `expected`, `actual`, `candidates` (where it may be one of a
+	// few texts: those, joined by one space).
 	OutOfBounds Code = "out-of-bounds"
-	// WrongType: a value of another type than expected.
+	// WrongType: a value of another type than expected. Args `expected` (as
+	// above, or from the schema: CUE's types, `list`, `struct`, joined by
+	// ` | `), `actual` (the type, and the value of a scalar: `int 5`),
+	// `candidates` as above.
 	WrongType Code = "wrong-type"
-	// ClosedDefinition: a definition that refuses a field which the schema knows.
+	// ClosedDefinition: a fragment's own definition refuses a field that the
+	// schema knows. Args `name`, `definition` (such as `#Std`; left out where
+	// it is not known). Labels: the field (role 0), then the reference to the
+	// definition and the definition's name (role 1).
 	ClosedDefinition Code = "closed-definition"
-	// TwoDefaults: two CUE defaults at one path.
+	// TwoDefaults: CUE defaults (`*x | T`) at one path that are not the same.
+	// No args. Labels: the defaults (role 2).
 	TwoDefaults Code = "two-defaults"
-	// DefaultRuledOut: a CUE default that another line rules out.
+	// DefaultRuledOut: a CUE default that other lines rule out. Args
+	// `expected`, `actual`. Labels: the default (role 2), then those lines.
 	DefaultRuledOut Code = "default-ruled-out"
-	// SoftRuledOut: a soft value that a constraint rules out.
+	// SoftRuledOut: a soft value that other lines rule out. Args `expected`,
+	// `actual`. Labels: the soft value (role 3, or 4 for the schema's own),
+	// then those lines.
 	SoftRuledOut Code = "soft-ruled-out"
-	// Cycle: a value that refers to itself.
+	// Cycle: a value that needs itself. Args `kind` (`value`: it refers to
+	// itself; `structure`: it contains itself without end). Labels: the lines.
 	Cycle Code = "cycle"
-	// Evaluation: args `message`; an error that CUE alone can word.
+	// UnknownName also comes from evaluation: a reference to a field that does
+	// not exist. Args `name`, `candidates` and `kind` (`field`), `in` (what
+	// was looked into, such as `services`). Labels: the reference.
+
+	// Evaluation: args `message`; an error that CUE alone can word. The host
+	// shows it as a bad expression.
 	Evaluation Code = "evaluation"
-	// PolicyViolated: args `policy`, `message`.
+	// PolicyViolated: args `policy`, `message` (the policy's own), `expected`;
+	// `actual` (where it is a scalar), `missing` (the name of a field that it
+	// requires), `forbidden` (`true`: the field must not be there). Labels:
+	// the lines that give the value (for a missing field those of the struct
+	// that lacks it; none where only kcc made it), then with role 1 those of
+	// the policy.
 	PolicyViolated Code = "policy-violated"
 )
 
