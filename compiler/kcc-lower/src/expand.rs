@@ -16,10 +16,10 @@ pub(crate) enum Variable<'a> {
 }
 
 /// The text with its variables replaced, or the name of one that is secret.
-pub(crate) fn expand<'a>(
-    text: &'a str,
-    variable: impl Fn(&str) -> Variable<'a>,
-) -> Result<String, &'a str> {
+pub(crate) fn expand<'t, 'v>(
+    text: &'t str,
+    variable: impl Fn(&str) -> Variable<'v>,
+) -> Result<String, &'t str> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {

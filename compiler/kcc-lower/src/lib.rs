@@ -17,6 +17,8 @@ mod user;
 
 pub use desired::{Desired, DesiredComponent, EngineDesired};
 
+use std::fmt::Write as _;
+
 use kcc_cue::ConfigTree;
 use kcc_diag::{Code, Diagnostic, Outcome};
 use kcc_model::{CheckedModel, EngineTarget};
@@ -44,6 +46,7 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
     };
     let mut lowering = Lowering::new(tree, &model.name, target_model);
     let components = desired::components(target_model);
+    lowering.hold_config_keys();
     let engine = match &target_model.engine {
         EngineTarget::Docker {} => EngineDesired::Docker(docker::lower(&mut lowering)),
         EngineTarget::Kubernetes {
@@ -69,8 +72,10 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
 /// Hex SHA-256 of a value as JSON; maps are ordered, so it is canonical.
 pub(crate) fn hash<T: Serialize>(value: &T) -> String {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut hash = String::new();
+    for byte in Sha256::digest(&bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
 }

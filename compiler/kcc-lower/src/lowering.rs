@@ -100,6 +100,23 @@ impl<'a> Lowering<'a> {
         config.map(|config| &config.data)
     }
 
+    /// Finds keys of configs that cannot be the name of a file in a folder.
+    pub(crate) fn hold_config_keys(&mut self) {
+        for config in self.target.configs.values() {
+            for key in config.data.keys().filter(|key| !is_file_name(key)) {
+                let path = Path::of(["configs", &config.name, "data", key]);
+                self.unsupported(
+                    &path,
+                    format!(
+                        "config `{}` has a key `{key}`, which is no name of a file",
+                        config.name
+                    ),
+                    "write letters, digits, `-`, `_` and `.` only",
+                );
+            }
+        }
+    }
+
     /// The secrets that containers refer to, each with the path that does so first.
     pub(crate) fn secrets_in_use(&self) -> BTreeMap<&'a Name, Path> {
         let mut used = BTreeMap::new();
@@ -123,6 +140,17 @@ impl<'a> Lowering<'a> {
     pub(crate) fn finish<T>(self, value: T) -> Outcome<T> {
         self.diagnostics.finish(value)
     }
+}
+
+/// Whether a config's key can be mounted as a file: what Kubernetes allows.
+fn is_file_name(key: &str) -> bool {
+    const LONGEST: usize = 253;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !key.is_empty()
+        && key.len() <= LONGEST
+        && key != "."
+        && !key.starts_with("..")
+        && key.chars().all(allowed)
 }
 
 /// The secrets that a variable's value is made of.

@@ -1,3 +1,325 @@
-//! What each engine makes of each field.
+//! The parity ledger: what each engine makes of each field that is in use.
+//!
+//! To add a field: add it to [`Field`], say its path and what both engines make
+//! of it, and find its uses in [`ledger`]. A field that an engine drops although
+//! the component would notice is an error, unless the target accepts it with a
+//! reason.
+
+use kcc_cue::Path;
+use kcc_diag::Code;
+use kcc_model::{
+    Check, Component, EngineTarget, Expose, Image, Kind, TargetModel, VolumeSource, covers,
+};
+use serde::Serialize;
+
 use crate::lowering::Lowering;
-pub(crate) fn hold(_: &mut Lowering<'_>) {}
+
+/// The kind of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Engine {
+    Docker,
+    Kubernetes,
+}
+
+/// What an engine makes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "verdict", content = "because")]
+pub enum Verdict {
+    /// The engine does it itself.
+    Honoured,
+    /// kcc does it in another way; which.
+    Emulated(&'static str),
+    /// The engine has no such thing, and the component cannot tell; why.
+    DroppedByNature(&'static str),
+    /// The component would notice; why it is not there.
+    Dropped(&'static str),
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident $path:literal: $docker:expr, $kubernetes:expr;)*) => {
+        /// A field that engines may treat differently.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "camelCase")]
+        #[allow(missing_docs, reason = "each field is described by its path")]
+        pub enum Field {
+            $($name,)*
+        }
+
+        impl Field {
+            /// Every field there is.
+            pub const ALL: &'static [Field] = &[$(Field::$name,)*];
+
+            /// Its path inside a component, `*` for any name.
+            pub fn path(self) -> &'static str {
+                match self { $(Field::$name => $path,)* }
+            }
+
+            /// What an engine makes of it.
+            pub fn verdict(self, engine: Engine) -> Verdict {
+                use Verdict::{Dropped, DroppedByNature, Emulated, Honoured};
+                match (self, engine) {
+                    $((Field::$name, Engine::Docker) => $docker,
+                      (Field::$name, Engine::Kubernetes) => $kubernetes,)*
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    Image "image": Honoured, Honoured;
+    Build "build": Honoured, Emulated("kcc builds the image; the cluster has to be given it");
+    Command "command": Emulated("kcc replaces `$(NAME)` in it"), Honoured;
+    Args "args": Emulated("kcc replaces `$(NAME)` in them"), Honoured;
+    WorkingDir "workingDir": Honoured, Honoured;
+    User "user": Honoured, Honoured;
+    Env "env": Honoured, Honoured;
+    Port "ports.*": Honoured, Honoured;
+    Expose "ports.*.expose":
+        Honoured,
+        DroppedByNature("a cluster has no host of its own; the port is on the Service");
+    Need "needs.*":
+        Emulated("kcc starts in order; all of a target share one network"),
+        Emulated("kcc starts in order; all of a namespace may connect");
+    Startup "health.startup": Emulated("its time is granted before a failure counts"), Honoured;
+    Readiness "health.readiness": Emulated("kcc asks while it waits"), Honoured;
+    Liveness "health.liveness":
+        DroppedByNature("Docker starts again what ends, not what no longer answers"),
+        Honoured;
+    GrpcHealth "health.*.grpc":
+        Dropped("neither Docker nor kcc can ask the gRPC health service"),
+        Honoured;
+    Replicas "replicas": Emulated("containers under one name, each with a free port of the host where it is exposed"), Honoured;
+    CpuRequest "resources.requests.cpu": Emulated("a weight among containers"), Honoured;
+    MemoryRequest "resources.requests.memory":
+        DroppedByNature("one machine has nothing to choose from"),
+        Honoured;
+    CpuLimit "resources.limits.cpu": Honoured, Honoured;
+    MemoryLimit "resources.limits.memory": Honoured, Honoured;
+    Volume "volumes.*": Honoured, Honoured;
+    VolumeSize "volumes.*.size":
+        DroppedByNature("a Docker volume is as large as its disk"),
+        Honoured;
+    VolumeClass "volumes.*.class":
+        DroppedByNature("one machine has one kind of disk"),
+        Honoured;
+    File "files.*": Honoured, Honoured;
+    Route "routes.*": Emulated("the port is published on the host"), Honoured;
+    RouteTls "routes.*.tls":
+        DroppedByNature("a laptop has no certificate for the host"),
+        Honoured;
+    Retries "retries": Honoured, Honoured;
+    Deadline "deadline": Emulated("an apply waits no longer"), Honoured;
+    ReadOnlyRoot "security.readOnlyRoot": Honoured, Honoured;
+    Capabilities "security.capabilities": Honoured, Honoured;
+    Labels "labels": Honoured, Honoured;
+    Annotations "annotations":
+        DroppedByNature("Docker has labels only, and nothing there reads annotations"),
+        Honoured;
+}
+
+/// One use of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its path in the model.
+    #[serde(serialize_with = "shown")]
+    pub path: Path,
+    /// The field.
+    pub field: Field,
+    /// What the target's engine makes of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Why a drop is accepted, in the words of the target.
+    pub accepted: Option<String>,
+}
+
+fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(path)
+}
+
+/// Every use of a field in a target, by component, in the order of the fields.
+pub fn ledger(target: &TargetModel) -> Vec<Entry> {
+    let engine = match target.engine {
+        EngineTarget::Docker {} => Engine::Docker,
+        EngineTarget::Kubernetes { .. } => Engine::Kubernetes,
+    };
+    let mut entries = Vec::new();
+    for component in target
+        .components
+        .values()
+        .filter(|component| component.runs())
+    {
+        let mut uses = uses(component);
+        uses.sort();
+        entries.extend(uses.into_iter().map(|(field, below)| {
+            let path = Path(component.path.0.iter().cloned().chain(below).collect());
+            let accepted = target
+                .parity_accept
+                .iter()
+                .find(|(pattern, _)| covers(pattern, &path.0))
+                .map(|(_, reason)| reason.clone());
+            Entry {
+                path,
+                field,
+                verdict: field.verdict(engine),
+                accepted,
+            }
+        }));
+    }
+    entries
+}
+
+/// Fails on every drop that nobody accepted.
+pub(crate) fn hold(lowering: &mut Lowering<'_>) {
+    for entry in ledger(lowering.target) {
+        if let (Verdict::Dropped(why), None) = (entry.verdict, entry.accepted) {
+            let target = &lowering.target.target;
+            let help = format!(
+                "say it under `on` for other targets only, or accept the drop: \
+                 `system: targets: {target}: parity: accept: {:?}: \"<reason>\"`",
+                entry.path.to_string()
+            );
+            lowering.error(
+                Code::LowerParityDropped,
+                &entry.path,
+                format!("`{}` has no effect in target `{target}`: {why}", entry.path),
+                help,
+            );
+        }
+    }
+}
+
+/// The fields that a component uses, with their paths below it.
+fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
+    let mut uses = Vec::new();
+    let mut add = |field: Field, used: bool, names: &[&str]| {
+        if used {
+            uses.push((field, names.iter().map(|name| (*name).to_owned()).collect()));
+        }
+    };
+    let container = &component.container;
+    match container.image {
+        Image::Reference(_) => add(Field::Image, true, &["image"]),
+        Image::Build(_) => add(Field::Build, true, &["build"]),
+    }
+    add(Field::Command, container.command.is_some(), &["command"]);
+    add(Field::Args, container.args.is_some(), &["args"]);
+    add(
+        Field::WorkingDir,
+        container.working_dir.is_some(),
+        &["workingDir"],
+    );
+    add(Field::User, container.user.is_some(), &["user"]);
+    add(Field::Env, !container.env.is_empty(), &["env"]);
+    for (name, port) in &component.ports {
+        add(Field::Port, true, &["ports", name]);
+        add(
+            Field::Expose,
+            port.expose != Expose::No,
+            &["ports", name, "expose"],
+        );
+    }
+    for name in component.needs.keys() {
+        add(Field::Need, true, &["needs", name]);
+    }
+    for (field, name, probe) in [
+        (Field::Startup, "startup", &container.health.startup),
+        (Field::Readiness, "readiness", &container.health.readiness),
+        (Field::Liveness, "liveness", &container.health.liveness),
+    ] {
+        let Some(probe) = probe else { continue };
+        add(field, true, &["health", name]);
+        let grpc = matches!(probe.check, Check::Grpc { .. });
+        add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
+    }
+    add(Field::Replicas, component.replicas != 1, &["replicas"]);
+    let (requests, limits) = (&container.resources.requests, &container.resources.limits);
+    add(
+        Field::CpuRequest,
+        requests.cpu.is_some(),
+        &["resources", "requests", "cpu"],
+    );
+    add(
+        Field::MemoryRequest,
+        requests.memory.is_some(),
+        &["resources", "requests", "memory"],
+    );
+    add(
+        Field::CpuLimit,
+        limits.cpu.is_some(),
+        &["resources", "limits", "cpu"],
+    );
+    add(
+        Field::MemoryLimit,
+        limits.memory.is_some(),
+        &["resources", "limits", "memory"],
+    );
+    for (name, volume) in &component.volumes {
+        add(Field::Volume, true, &["volumes", name]);
+        if let VolumeSource::Persistent { class, .. } = &volume.source {
+            add(Field::VolumeSize, true, &["volumes", name, "size"]);
+            add(
+                Field::VolumeClass,
+                class.is_some(),
+                &["volumes", name, "class"],
+            );
+        }
+    }
+    for path in component.files.keys() {
+        add(Field::File, true, &["files", path]);
+    }
+    for (name, route) in &component.routes {
+        add(Field::Route, true, &["routes", name]);
+        add(
+            Field::RouteTls,
+            route.tls.is_some(),
+            &["routes", name, "tls"],
+        );
+    }
+    if let Kind::Job { deadline, .. } = component.kind {
+        add(Field::Retries, true, &["retries"]);
+        add(Field::Deadline, deadline.is_some(), &["deadline"]);
+    }
+    let security = &container.security;
+    add(
+        Field::ReadOnlyRoot,
+        security.read_only_root,
+        &["security", "readOnlyRoot"],
+    );
+    let added = !security.add_capabilities.is_empty();
+    add(Field::Capabilities, added, &["security", "capabilities"]);
+    add(Field::Labels, !component.labels.is_empty(), &["labels"]);
+    add(
+        Field::Annotations,
+        !component.annotations.is_empty(),
+        &["annotations"],
+    );
+    uses
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_says_something_and_every_path_is_its_own() {
+        let paths: BTreeSet<_> = Field::ALL.iter().map(|field| field.path()).collect();
+        assert_eq!(paths.len(), Field::ALL.len());
+        for field in Field::ALL {
+            for engine in [Engine::Docker, Engine::Kubernetes] {
+                let (Verdict::Emulated(why)
+                | Verdict::DroppedByNature(why)
+                | Verdict::Dropped(why)) = field.verdict(engine)
+                else {
+                    continue;
+                };
+                assert!(why.len() > 10 && !why.ends_with('.'), "{}", field.path());
+            }
+        }
+    }
+}

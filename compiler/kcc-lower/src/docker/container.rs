@@ -30,10 +30,6 @@ pub(super) fn lower(
     let base = format!("{}-{}", prefix(lowering), component.name);
     for replica in 1..=component.replicas {
         let mut container = template.clone();
-        if replica > 1 {
-            // One host port cannot lead to two containers.
-            container.ports.clear();
-        }
         for (volume, path) in persistent(component) {
             let own = component.stateful.then_some(replica);
             let name = numbered(&format!("{base}-{volume}"), own.unwrap_or(1));

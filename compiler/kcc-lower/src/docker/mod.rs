@@ -11,6 +11,7 @@ mod desired;
 pub use desired::*;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use kcc_cue::Path;
 use kcc_diag::Code;
@@ -90,14 +91,18 @@ fn insert<T>(
     path: &Path,
     noun: &str,
 ) {
-    if objects.contains_key(&name) {
-        lowering.error(
+    match objects.entry(name) {
+        Entry::Occupied(taken) => lowering.error(
             Code::LowerNameClash,
             path,
-            format!("the {noun} would be called `{name}`, as one of another component"),
+            format!(
+                "the {noun} would be called `{}`, as one of another component",
+                taken.key()
+            ),
             "rename one of the two components",
-        );
-    } else {
-        objects.insert(name, object);
+        ),
+        Entry::Vacant(free) => {
+            free.insert(object);
+        }
     }
 }

@@ -23,6 +23,7 @@ pub use desired::*;
 pub use secrets::GENERATED_KEY;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
@@ -62,14 +63,11 @@ pub(crate) fn lower(
     };
     if namespace != BUILT_IN_NAMESPACE {
         let metadata = metadata::of(lowering, namespace, None, Owner::System);
-        objects.add(
-            lowering,
-            Namespace {
-                metadata,
-                ..Namespace::default()
-            },
-            Belongs::to_all(),
-        );
+        let object = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
+        objects.add(lowering, &object, &Belongs::to_all());
     }
     storage::configs(lowering, &mut objects);
     for component in lowering.running() {
@@ -85,7 +83,7 @@ pub(crate) fn lower(
             automount_service_account_token: Some(false),
             ..ServiceAccount::default()
         };
-        objects.add(lowering, account, Belongs::to(component));
+        objects.add(lowering, &account, &Belongs::to(component));
         storage::files(lowering, component, &mut objects);
         storage::claims(lowering, component, &mut objects);
         network::service(lowering, component, &mut objects);
@@ -159,7 +157,7 @@ struct Objects<'a> {
 }
 
 impl Objects<'_> {
-    fn add<T>(&mut self, lowering: &mut Lowering<'_>, object: T, belongs: Belongs<'_>)
+    fn add<T>(&mut self, lowering: &mut Lowering<'_>, object: &T, belongs: &Belongs<'_>)
     where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
@@ -168,25 +166,25 @@ impl Objects<'_> {
             .iter()
             .position(|kind| *kind == T::KIND)
             .unwrap_or(RANK.len());
-        let entry = Object {
-            api_version: T::API_VERSION.to_owned(),
-            kind: T::KIND.to_owned(),
-            namespace: object.metadata().namespace.clone(),
-            name: name.clone(),
-            component: belongs.component.map(|component| component.name.clone()),
-            team: belongs.team.map(str::to_owned),
-            data: belongs.data,
-            manifest: serde_json::to_value(&object).unwrap_or_default(),
-        };
-        if self.found.contains_key(&(rank, name.clone())) {
-            lowering.error(
+        match self.found.entry((rank, name.clone())) {
+            Entry::Occupied(_) => lowering.error(
                 Code::LowerNameClash,
                 &belongs.path,
                 format!("the {} would be called `{name}`, as another one", T::KIND),
                 "rename one of the two",
-            );
-        } else {
-            self.found.insert((rank, name), entry);
+            ),
+            Entry::Vacant(free) => {
+                free.insert(Object {
+                    api_version: T::API_VERSION.to_owned(),
+                    kind: T::KIND.to_owned(),
+                    namespace: object.metadata().namespace.clone(),
+                    name,
+                    component: belongs.component.map(|component| component.name.clone()),
+                    team: belongs.team.map(str::to_owned),
+                    data: belongs.data,
+                    manifest: serde_json::to_value(object).unwrap_or_default(),
+                });
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn service(
         }),
         status: None,
     };
-    objects.add(lowering, service, Belongs::to(component));
+    objects.add(lowering, &service, &Belongs::to(component));
 }
 
 /// The Ingress with all routes of a component.
@@ -112,7 +112,7 @@ pub(super) fn ingress(
         }),
         status: None,
     };
-    objects.add(lowering, ingress, Belongs::to(component));
+    objects.add(lowering, &ingress, &Belongs::to(component));
 }
 
 fn path(component: &Component, route: &Route) -> HTTPIngressPath {

@@ -42,7 +42,7 @@ pub(super) fn configs(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             ..ConfigMap::default()
         };
         let path = Path::of(["configs", &config.name]);
-        objects.add(lowering, map, Belongs::to_team(&config.team, path));
+        objects.add(lowering, &map, &Belongs::to_team(&config.team, path));
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects:
         ),
         ..ConfigMap::default()
     };
-    objects.add(lowering, map, Belongs::to(component));
+    objects.add(lowering, &map, &Belongs::to(component));
 }
 
 /// The claims that all replicas of a component share.
@@ -89,7 +89,7 @@ pub(super) fn claims(
             data: true,
             ..Belongs::to(component)
         };
-        objects.add(lowering, claim, belongs);
+        objects.add(lowering, &claim, &belongs);
     }
 }
 

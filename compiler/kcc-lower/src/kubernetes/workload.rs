@@ -27,13 +27,13 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
     let namespace = objects.namespace;
     if let Kind::Job { retries, deadline } = component.kind {
         let job = job(lowering, component, namespace, retries, deadline);
-        objects.add(lowering, job, Belongs::to(component));
+        objects.add(lowering, &job, &Belongs::to(component));
     } else if is_stateful(component) {
         let set = stateful_set(lowering, component, namespace);
-        objects.add(lowering, set, Belongs::to(component));
+        objects.add(lowering, &set, &Belongs::to(component));
     } else {
         let deployment = deployment(lowering, component, namespace);
-        objects.add(lowering, deployment, Belongs::to(component));
+        objects.add(lowering, &deployment, &Belongs::to(component));
     }
 }
 
@@ -44,8 +44,8 @@ fn selector(lowering: &Lowering<'_>, component: &Component) -> LabelSelector {
     }
 }
 
-fn replicas(component: &Component) -> Option<i32> {
-    Some(i32::try_from(component.replicas).unwrap_or(i32::MAX))
+fn replicas(component: &Component) -> i32 {
+    i32::try_from(component.replicas).unwrap_or(i32::MAX)
 }
 
 fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &str) -> Deployment {
@@ -67,7 +67,7 @@ fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &st
     Deployment {
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(DeploymentSpec {
-            replicas: replicas(component),
+            replicas: Some(replicas(component)),
             revision_history_limit: Some(REVISIONS),
             progress_deadline_seconds: Some(probe::seconds(component.deadline).max(1)),
             selector: selector(lowering, component),
@@ -87,7 +87,7 @@ fn stateful_set(
     StatefulSet {
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(StatefulSetSpec {
-            replicas: replicas(component),
+            replicas: Some(replicas(component)),
             revision_history_limit: Some(REVISIONS),
             selector: selector(lowering, component),
             service_name: Some(component.name.clone()),

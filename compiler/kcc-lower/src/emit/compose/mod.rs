@@ -1,0 +1,265 @@
+//! A `compose.yaml` that means what kcc itself would do on a Docker engine, as
+//! far as the compose format can say it.
+//!
+//! Replicas that differ in nothing are one service; where each has its own data,
+//! each is a service of its own under the component's alias. Secrets come from the environment of whoever
+//! starts it. Checks over HTTP and TCP are made by kcc, not by the engine, so
+//! the file waits for such components to start, not to be healthy.
+
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use kcc_model::{Name, SecretProvider};
+
+use crate::Desired;
+use crate::docker::{Container, DockerDesired, Mount};
+use crate::emit::{EmitError, File, Yaml};
+use crate::lowering::secrets_of;
+
+const NAME: &str = "compose.yaml";
+/// The folder of the containers' files, beside the document.
+const FILES: &str = "files";
+/// The labels by which kcc knows its own objects; compose's are not its own.
+const OWN_LABELS: &str = "dev.kcc.";
+
+/// Replicas that differ in nothing.
+struct Group<'a> {
+    service: &'a str,
+    container: &'a Container,
+    replicas: usize,
+}
+
+struct Compose<'a> {
+    desired: &'a Desired,
+    objects: &'a DockerDesired,
+    groups: BTreeMap<&'a Name, Vec<Group<'a>>>,
+    root: &'a str,
+    prefix: String,
+}
+
+pub(super) fn files(
+    desired: &Desired,
+    objects: &DockerDesired,
+    root: &str,
+) -> Result<Vec<File>, EmitError> {
+    let mut files = vec![File {
+        name: NAME.to_owned(),
+        content: document(desired, objects, root, true)?,
+    }];
+    let mut seen = BTreeSet::new();
+    for container in objects.containers.values() {
+        for (path, content) in &container.files {
+            let name = file_name(container, path);
+            if seen.insert(name.clone()) {
+                files.push(File {
+                    name,
+                    content: content.clone(),
+                });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The document as a stream: what it mounts has to be rendered into a folder.
+pub(super) fn stream(desired: &Desired, objects: &DockerDesired) -> Result<String, EmitError> {
+    document(desired, objects, ".", false)
+}
+
+fn document(
+    desired: &Desired,
+    objects: &DockerDesired,
+    root: &str,
+    with_files: bool,
+) -> Result<String, EmitError> {
+    let prefix = format!("{}-{}", desired.system, desired.target);
+    let compose = Compose {
+        desired,
+        objects,
+        groups: groups(objects, &prefix),
+        root,
+        prefix,
+    };
+    let mut text = compose.head();
+    let mounts_files = objects.containers.values().any(|one| !one.files.is_empty());
+    if mounts_files && !with_files {
+        let _ = writeln!(
+            text,
+            "# It mounts files that `kcc render --target {} -o DIR` writes beside it.",
+            desired.target
+        );
+    }
+    text.push_str(&compose.yaml().write()?);
+    Ok(text)
+}
+
+/// Where a container's file lies beside the document.
+fn file_name(container: &Container, path: &str) -> String {
+    format!(
+        "{FILES}/{}/{}",
+        container.component,
+        path.trim_start_matches('/')
+    )
+}
+
+/// Text that compose must not read as a variable.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+fn entry(key: &str, value: Yaml) -> (String, Yaml) {
+    (key.to_owned(), value)
+}
+
+/// A variable without which compose refuses to start.
+fn required(variable: &str, secret: &str) -> String {
+    format!("${{{variable}:?the secret {secret}}}")
+}
+
+/// The variable that holds the path of a file with a secret.
+fn file_variable(secret: &str) -> String {
+    format!("{}_FILE", secret.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// The name of an object without those of the system and the target.
+fn short<'n>(name: &'n str, prefix: &str) -> &'n str {
+    name.strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .unwrap_or(name)
+}
+
+/// The replicas of each component, those together that differ in nothing.
+fn groups<'a>(objects: &'a DockerDesired, prefix: &str) -> BTreeMap<&'a Name, Vec<Group<'a>>> {
+    let mut groups: BTreeMap<&Name, Vec<Group<'a>>> = BTreeMap::new();
+    for (name, container) in &objects.containers {
+        let of_component = groups.entry(&container.component).or_default();
+        match of_component
+            .iter_mut()
+            .find(|group| group.container == container)
+        {
+            Some(group) => group.replicas += 1,
+            None => of_component.push(Group {
+                service: short(name, prefix),
+                container,
+                replicas: 1,
+            }),
+        }
+    }
+    groups
+}
+
+impl Compose<'_> {
+    fn head(&self) -> String {
+        let (system, target) = (&self.desired.system, &self.desired.target);
+        let mut head = format!(
+            "# System {system}, target {target}, rendered by kcc.\n\
+             # Start it with `docker compose -p {} up`.\n",
+            self.prefix
+        );
+        for secret in self.objects.secrets.keys() {
+            if self.in_environment(secret) {
+                let variable = self.variable(secret);
+                let _ = writeln!(
+                    head,
+                    "# The variable {variable} holds the value of secret {secret}."
+                );
+            }
+            if self.mounted(secret) && self.file(secret).is_none() {
+                let variable = file_variable(secret);
+                let _ = writeln!(
+                    head,
+                    "# The variable {variable} holds the path of a file with secret {secret}."
+                );
+            }
+        }
+        head
+    }
+
+    fn yaml(&self) -> Yaml {
+        // In the order of names, which is not that of components: `a-2` is `a`'s.
+        let services: BTreeMap<_, _> = self
+            .groups
+            .values()
+            .flatten()
+            .map(|group| (group.service, self.service(group)))
+            .collect();
+        let services = services
+            .into_iter()
+            .map(|(name, service)| entry(name, service))
+            .collect();
+        let mut document = vec![entry("services", Yaml::Map(services))];
+        let volumes: Vec<_> = self
+            .objects
+            .volumes
+            .keys()
+            .map(|name| (self.short(name).to_owned(), Yaml::Map(Vec::new())))
+            .collect();
+        if !volumes.is_empty() {
+            document.push(entry("volumes", Yaml::Map(volumes)));
+        }
+        let secrets: Vec<_> = self
+            .objects
+            .secrets
+            .keys()
+            .filter(|name| self.mounted(name))
+            .map(|name| {
+                let file = match self.file(name) {
+                    Some(path) => literal(&self.below_root(path)),
+                    None => required(&file_variable(name), name),
+                };
+                (name.clone(), Yaml::text_map([("file", file)]))
+            })
+            .collect();
+        if !secrets.is_empty() {
+            document.push(entry("secrets", Yaml::Map(secrets)));
+        }
+        Yaml::Map(document)
+    }
+
+    fn short<'n>(&self, name: &'n str) -> &'n str {
+        short(name, &self.prefix)
+    }
+
+    /// A path of the system, from the folder of the document.
+    fn below_root(&self, path: &str) -> String {
+        match (self.root, path) {
+            (root, "." | "") => root.to_owned(),
+            (".", path) => format!("./{path}"),
+            (root, path) => format!("{root}/{path}"),
+        }
+    }
+
+    /// The variable that holds a secret.
+    fn variable(&self, secret: &Name) -> String {
+        match self.objects.secrets.get(secret) {
+            Some(SecretProvider::Env(variable)) => variable.clone(),
+            _ => secret.to_ascii_uppercase().replace('-', "_"),
+        }
+    }
+
+    /// The file that holds a secret already.
+    fn file(&self, secret: &Name) -> Option<&str> {
+        match self.objects.secrets.get(secret) {
+            Some(SecretProvider::File(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    fn in_environment(&self, secret: &Name) -> bool {
+        self.objects
+            .containers
+            .values()
+            .flat_map(|container| container.env.values())
+            .any(|value| secrets_of(value).contains(secret))
+    }
+
+    fn mounted(&self, secret: &Name) -> bool {
+        let is_it = |mount: &Mount| matches!(mount, Mount::Secret(name) if name == secret);
+        self.objects
+            .containers
+            .values()
+            .any(|container| container.mounts.values().any(is_it))
+    }
+}

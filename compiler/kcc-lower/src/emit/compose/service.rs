@@ -1,0 +1,268 @@
+//! One service of a `compose.yaml`: a container and its replicas.
+
+use std::collections::BTreeMap;
+
+use kcc_model::{Check, EnvValue, Part, Until};
+
+use super::{Compose, Group, OWN_LABELS, entry, file_name, literal, required};
+use crate::docker::{Container, HealthCheck, Mount, Publish, Restart};
+use crate::emit::Yaml;
+
+impl Compose<'_> {
+    /// The service of a group.
+    pub(super) fn service(&self, group: &Group<'_>) -> Yaml {
+        let container = group.container;
+        let mut service = vec![entry("image", Yaml::text(literal(&container.image)))];
+        service.extend(self.build(container));
+        if let Some(command) = &container.command {
+            service.push(entry("entrypoint", literals(command)));
+        }
+        if let Some(args) = &container.args {
+            service.push(entry("command", literals(args)));
+        }
+        if let Some(folder) = &container.working_dir {
+            service.push(entry("working_dir", Yaml::text(literal(folder))));
+        }
+        if let Some(user) = &container.user {
+            service.push(entry("user", Yaml::text(literal(user))));
+        }
+        if !container.env.is_empty() {
+            let env = container
+                .env
+                .iter()
+                .map(|(name, value)| (name.clone(), self.value(value)));
+            service.push(entry("environment", Yaml::text_map(env)));
+        }
+        if !container.ports.is_empty() {
+            service.push(entry(
+                "ports",
+                Yaml::texts(container.ports.iter().map(port)),
+            ));
+        }
+        service.push(entry("networks", self.networks(container)));
+        service.extend(self.storage(container));
+        if let Some(check) = container.health.as_ref().and_then(health) {
+            service.push(entry("healthcheck", check));
+        }
+        service.extend(self.depends_on(container));
+        if group.replicas > 1 {
+            let replicas = Yaml::Integer(group.replicas as i128);
+            service.push(entry(
+                "deploy",
+                Yaml::Map(vec![entry("replicas", replicas)]),
+            ));
+        }
+        service.extend(limits(container));
+        service.push(entry("cap_drop", Yaml::texts(["ALL"])));
+        if !container.add_capabilities.is_empty() {
+            service.push(entry(
+                "cap_add",
+                Yaml::texts(container.add_capabilities.clone()),
+            ));
+        }
+        service.push(entry(
+            "security_opt",
+            Yaml::texts(["no-new-privileges:true"]),
+        ));
+        if container.read_only {
+            service.push(entry("read_only", Yaml::Bool(true)));
+        }
+        let restart = match container.restart {
+            Restart::UnlessStopped => "unless-stopped".to_owned(),
+            Restart::No => "no".to_owned(),
+            Restart::OnFailure(times) => format!("on-failure:{times}"),
+        };
+        service.push(entry("restart", Yaml::text(restart)));
+        service.push(entry(
+            "stop_grace_period",
+            Yaml::text(format!("{}s", container.stop_timeout)),
+        ));
+        let labels: Vec<_> = container
+            .labels
+            .iter()
+            .filter(|(name, _)| !name.starts_with(OWN_LABELS))
+            .map(|(name, value)| (name.clone(), literal(value)))
+            .collect();
+        if !labels.is_empty() {
+            service.push(entry("labels", Yaml::text_map(labels)));
+        }
+        Yaml::Map(service)
+    }
+
+    fn build(&self, container: &Container) -> Option<(String, Yaml)> {
+        let build = self.objects.images.get(&container.image)?.build.as_ref()?;
+        let mut fields = vec![
+            entry(
+                "context",
+                Yaml::text(literal(&self.below_root(&build.context))),
+            ),
+            entry("dockerfile", Yaml::text(literal(&build.file))),
+        ];
+        if !build.args.is_empty() {
+            let args = build
+                .args
+                .iter()
+                .map(|(name, value)| (name.clone(), literal(value)));
+            fields.push(entry("args", Yaml::text_map(args)));
+        }
+        if let Some(stage) = &build.stage {
+            fields.push(entry("target", Yaml::text(literal(stage))));
+        }
+        Some(entry("build", Yaml::Map(fields)))
+    }
+
+    fn value(&self, value: &EnvValue) -> String {
+        match value {
+            EnvValue::Literal(text) => literal(text),
+            EnvValue::Secret(secret) => required(&self.variable(secret), secret),
+            EnvValue::Template(parts) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Text(text) => literal(text),
+                    Part::Secret(secret) => required(&self.variable(secret), secret),
+                })
+                .collect(),
+            EnvValue::Config { .. } => String::new(),
+        }
+    }
+
+    /// The network of the target is the one that compose makes by itself.
+    fn networks(&self, container: &Container) -> Yaml {
+        let networks = container
+            .networks
+            .iter()
+            .map(|(name, aliases)| {
+                let name = if *name == self.prefix {
+                    "default"
+                } else {
+                    self.short(name)
+                };
+                entry(
+                    name,
+                    Yaml::Map(vec![entry("aliases", Yaml::texts(aliases.clone()))]),
+                )
+            })
+            .collect();
+        Yaml::Map(networks)
+    }
+
+    fn storage(&self, container: &Container) -> Vec<(String, Yaml)> {
+        let mount = |kind: &str, source: &str, target: &str, read_only: bool| {
+            let mut fields = vec![
+                entry("type", Yaml::text(kind)),
+                entry("source", Yaml::text(literal(source))),
+                entry("target", Yaml::text(literal(target))),
+            ];
+            if read_only {
+                fields.push(entry("read_only", Yaml::Bool(true)));
+            }
+            Yaml::Map(fields)
+        };
+        let (mut volumes, mut tmpfs, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, source) in &container.mounts {
+            match source {
+                Mount::Volume(name) => volumes.push(mount("volume", self.short(name), path, false)),
+                Mount::Tmpfs {} => tmpfs.push(literal(path)),
+                Mount::Secret(name) => secrets.push(Yaml::Map(vec![
+                    entry("source", Yaml::text(name.clone())),
+                    entry("target", Yaml::text(literal(path))),
+                ])),
+            }
+        }
+        for path in container.files.keys() {
+            let source = format!("./{}", file_name(container, path));
+            volumes.push(mount("bind", &source, path, true));
+        }
+        let mut storage = Vec::new();
+        if !volumes.is_empty() {
+            storage.push(entry("volumes", Yaml::List(volumes)));
+        }
+        if !tmpfs.is_empty() {
+            storage.push(entry("tmpfs", Yaml::texts(tmpfs)));
+        }
+        if !secrets.is_empty() {
+            storage.push(entry("secrets", Yaml::List(secrets)));
+        }
+        storage
+    }
+
+    fn depends_on(&self, container: &Container) -> Option<(String, Yaml)> {
+        let after = &self.desired.components.get(&container.component)?.after;
+        let conditions: BTreeMap<_, _> = after
+            .iter()
+            .flat_map(|(other, until)| {
+                let groups = self.groups.get(other).into_iter().flatten();
+                groups.map(move |group| (group, until))
+            })
+            .map(|(group, until)| {
+                let health = &group.container.health;
+                let checked = health.as_ref().and_then(self::health).is_some();
+                let condition = match until {
+                    Until::Completed => "service_completed_successfully",
+                    Until::Healthy if checked => "service_healthy",
+                    Until::Healthy | Until::Started => "service_started",
+                };
+                (group.service, Yaml::text_map([("condition", condition)]))
+            })
+            .collect();
+        let conditions: Vec<_> = conditions
+            .into_iter()
+            .map(|(service, condition)| entry(service, condition))
+            .collect();
+        (!conditions.is_empty()).then(|| entry("depends_on", Yaml::Map(conditions)))
+    }
+}
+
+fn literals(words: &[String]) -> Yaml {
+    Yaml::texts(words.iter().map(|word| literal(word)))
+}
+
+fn millis(time: u64) -> Yaml {
+    Yaml::text(if time.is_multiple_of(1000) {
+        format!("{}s", time / 1000)
+    } else {
+        format!("{time}ms")
+    })
+}
+
+fn port(port: &Publish) -> String {
+    let Publish {
+        container,
+        protocol,
+        host,
+    } = port;
+    match host {
+        Some(host) => format!("{host}:{container}/{protocol}"),
+        None => format!("{container}/{protocol}"),
+    }
+}
+
+fn health(health: &HealthCheck) -> Option<Yaml> {
+    let Check::Exec(command) = &health.check else {
+        return None;
+    };
+    let mut test = vec!["CMD".to_owned()];
+    test.extend(command.iter().map(|word| literal(word)));
+    Some(Yaml::Map(vec![
+        entry("test", Yaml::texts(test)),
+        entry("interval", millis(health.interval_ms)),
+        entry("timeout", millis(health.timeout_ms)),
+        entry("retries", Yaml::Integer(health.retries.into())),
+        entry("start_period", millis(health.start_period_ms)),
+    ]))
+}
+
+fn limits(container: &Container) -> Vec<(String, Yaml)> {
+    let mut limits = Vec::new();
+    if let Some(memory) = container.memory {
+        limits.push(entry("mem_limit", Yaml::Integer(memory.into())));
+    }
+    if let Some(millis) = container.cpu_millis {
+        let cpus = format!("{}.{:03}", millis / 1000, millis % 1000);
+        limits.push(entry("cpus", Yaml::text(cpus)));
+    }
+    if let Some(shares) = container.cpu_shares {
+        limits.push(entry("cpu_shares", Yaml::Integer(shares.into())));
+    }
+    limits
+}

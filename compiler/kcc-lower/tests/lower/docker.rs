@@ -1,0 +1,305 @@
+//! The lowering to a Docker engine, one decision a test. The whole of it is in
+//! `golden.rs`.
+
+use crate::support::{Says as _, System, job, of_docker, persistent, probe, service};
+use kcc_lower::Desired;
+use kcc_lower::docker::{Container, Mount, Publish, Restart};
+use kcc_model::{
+    Check, EnvValue, Expose, Millis, Part, Route, SecretProvider, Until, VolumeSource,
+};
+
+fn container<'a>(desired: &'a Desired, name: &str) -> &'a Container {
+    let containers = &of_docker(desired).containers;
+    containers
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name} in {:?}", containers.keys()))
+}
+
+fn lowered(component: kcc_model::Component) -> Container {
+    let name = format!("shop-dev-{}", component.name);
+    container(&System::docker().with(component).desired(), &name).clone()
+}
+
+#[test]
+fn all_share_a_network_on_which_they_have_their_own_names() {
+    let desired = System::docker()
+        .with(service("web"))
+        .with(service("cart"))
+        .desired();
+    let networks: Vec<_> = of_docker(&desired).networks.keys().collect();
+    assert_eq!(networks, ["shop-dev"]);
+    for name in ["web", "cart"] {
+        let networks = &container(&desired, &format!("shop-dev-{name}")).networks;
+        assert_eq!(networks["shop-dev"], [name]);
+    }
+}
+
+#[test]
+fn variables_in_arguments_are_replaced() {
+    let web = service("web").text("CART_URL", "http://cart:8080").args(&[
+        "--call=$(CART_URL)",
+        "$$(CART_URL)",
+        "$5",
+    ]);
+    let args = lowered(web).args.expect("arguments");
+    assert_eq!(args, ["--call=http://cart:8080", "$(CART_URL)", "$5"]);
+}
+
+#[test]
+fn a_secret_never_becomes_an_argument() {
+    let secret = EnvValue::Template(vec![
+        Part::Text("x".to_owned()),
+        Part::Secret("key".to_owned()),
+    ]);
+    let web = service("web")
+        .env("KEY", secret)
+        .args(&["--key=$(KEY)", "$(KEY)"]);
+    let system = System::docker()
+        .secret("key", SecretProvider::Generate {})
+        .with(web);
+    assert_eq!(
+        system.mistakes(),
+        [
+            "kcc::lower::unsupported: `$(KEY)` in `services.web.args` holds a secret, and Docker \
+          shows args to anyone"
+        ]
+    );
+}
+
+#[test]
+fn every_replica_is_exposed_on_a_free_port_of_its_own() {
+    let mut web = service("web")
+        .exposed("admin", 90, Expose::Free)
+        .port("inner", 100);
+    web.replicas = 2;
+    let desired = System::docker().with(web).desired();
+    for name in ["shop-dev-web", "shop-dev-web-2"] {
+        let publish = Publish {
+            container: 90,
+            protocol: "tcp",
+            host: None,
+        };
+        assert_eq!(container(&desired, name).ports, [publish]);
+    }
+    let one = service("web").exposed("http", 80, Expose::Port(8080));
+    assert_eq!(lowered(one).ports[0].host, Some(8080));
+}
+
+#[test]
+fn a_route_publishes_its_port() {
+    let mut web = service("web").port("http", 80);
+    let route = Route {
+        host: "x.example".to_owned(),
+        path: "/".to_owned(),
+        port: "http".to_owned(),
+        tls: None,
+    };
+    web.routes.insert("x".to_owned(), route);
+    assert_eq!(
+        lowered(web).ports,
+        [Publish {
+            container: 80,
+            protocol: "tcp",
+            host: None
+        }]
+    );
+}
+
+#[test]
+fn stateful_replicas_have_a_volume_each_and_others_share_one() {
+    let replicas = |name, stateful| {
+        let source = VolumeSource::Persistent {
+            size: kcc_model::Bytes(1),
+            access: kcc_model::Access::ReadWriteMany,
+            class: None,
+        };
+        let mut component = service(name).volume("data", "/data", source);
+        (component.replicas, component.stateful) = (2, stateful);
+        component
+    };
+    let desired = System::docker()
+        .with(replicas("each", true))
+        .with(replicas("all", false))
+        .desired();
+    let volume = |name| container(&desired, name).mounts["/data"].clone();
+    assert_eq!(
+        volume("shop-dev-each-2"),
+        Mount::Volume("shop-dev-each-data-2".to_owned())
+    );
+    assert_eq!(
+        volume("shop-dev-all-2"),
+        Mount::Volume("shop-dev-all-data".to_owned())
+    );
+    let volumes: Vec<_> = of_docker(&desired).volumes.keys().collect();
+    assert_eq!(
+        volumes,
+        [
+            "shop-dev-all-data",
+            "shop-dev-each-data",
+            "shop-dev-each-data-2"
+        ]
+    );
+}
+
+#[test]
+fn names_that_meet_are_a_mistake() {
+    let mut web = service("web");
+    web.replicas = 2;
+    let mistakes = System::docker().with(web).with(service("web-2")).mistakes();
+    assert_eq!(
+        mistakes,
+        [
+            "kcc::lower::name-clash: the container would be called `shop-dev-web-2`, as one of \
+          another component"
+        ]
+    );
+}
+
+#[test]
+fn what_ends_is_started_again_as_its_kind_says() {
+    assert_eq!(lowered(service("a")).restart, Restart::UnlessStopped);
+    assert_eq!(lowered(job("a", 0)).restart, Restart::No);
+    assert_eq!(lowered(job("a", 3)).restart, Restart::OnFailure(3));
+}
+
+#[test]
+fn health_is_readiness_after_the_time_that_startup_grants() {
+    let mut web = service("web").http_health("/ready", 80);
+    web.container.health.startup = Some(kcc_model::Probe {
+        delay: Millis(500),
+        failures: 4,
+        ..probe(Check::Tcp { port: 80 })
+    });
+    let health = lowered(web).health.expect("a check");
+    assert_eq!(
+        health.check,
+        Check::Http {
+            path: "/ready".to_owned(),
+            port: 80
+        }
+    );
+    assert_eq!(health.start_period_ms, 4500);
+    assert!(lowered(service("web")).health.is_none());
+}
+
+#[test]
+fn root_is_refused_unless_it_is_allowed() {
+    let user = |user: Option<&str>, non_root| {
+        let mut web = service("web");
+        web.container.user = user.map(str::to_owned);
+        web.container.security.non_root = non_root;
+        System::docker().with(web)
+    };
+    for root in ["0", "root", "0:0", "root:1000"] {
+        assert_eq!(
+            user(Some(root), true).mistakes(),
+            [
+                "kcc::lower::unsupported: `services.web` runs as root, but `security.nonRoot` is true"
+            ],
+            "{root}"
+        );
+        user(Some(root), false).desired();
+    }
+    let user = |name, non_root| {
+        container(&user(name, non_root).desired(), "shop-dev-web")
+            .user
+            .clone()
+    };
+    assert_eq!(user(None, true).as_deref(), Some("65532:65532"));
+    assert_eq!(user(None, false), None);
+    assert_eq!(user(Some("nginx"), true).as_deref(), Some("nginx"));
+}
+
+#[test]
+fn configs_are_written_out_and_secrets_are_not() {
+    let web = service("web")
+        .env(
+            "MODE",
+            EnvValue::Config {
+                name: "app".to_owned(),
+                key: "mode".to_owned(),
+            },
+        )
+        .env("KEY", EnvValue::Secret("key".to_owned()))
+        .volume("conf", "/etc/app", VolumeSource::Config("app".to_owned()))
+        .volume("keys", "/keys/", VolumeSource::Secret("key".to_owned()));
+    let desired = System::docker()
+        .config("app", &[("mode", "fast")])
+        .secret("key", SecretProvider::Env("KEY".to_owned()))
+        .with(web)
+        .desired();
+    let web = container(&desired, "shop-dev-web");
+    assert_eq!(web.env["MODE"], EnvValue::Literal("fast".to_owned()));
+    assert_eq!(web.env["KEY"], EnvValue::Secret("key".to_owned()));
+    assert_eq!(web.files["/etc/app/mode"], "fast");
+    assert_eq!(web.mounts["/keys/key"], Mount::Secret("key".to_owned()));
+    assert_eq!(
+        of_docker(&desired).secrets["key"],
+        SecretProvider::Env("KEY".to_owned())
+    );
+}
+
+#[test]
+fn a_secret_of_the_cluster_is_out_of_reach() {
+    let provider = SecretProvider::Kubernetes {
+        name: "a".to_owned(),
+        key: "b".to_owned(),
+    };
+    let web = service("web").env("KEY", EnvValue::Secret("key".to_owned()));
+    assert_eq!(
+        System::docker()
+            .secret("key", provider)
+            .with(web)
+            .mistakes(),
+        [
+            "kcc::lower::unsupported: secret `key` is kept in Kubernetes, but the target runs on Docker"
+        ]
+    );
+}
+
+#[test]
+fn a_key_of_a_config_has_to_be_the_name_of_a_file() {
+    for key in ["", ".", "..", "../x", "a/b", "a b", "ä"] {
+        assert_eq!(
+            System::docker().config("app", &[(key, "1")]).mistakes(),
+            [format!(
+                "kcc::lower::unsupported: config `app` has a key `{key}`, which is no name of a file"
+            )]
+        );
+    }
+    System::docker()
+        .config("app", &[("app.toml", ""), (".env", ""), ("A_b-1", "")])
+        .desired();
+}
+
+#[test]
+fn the_hash_changes_with_what_a_container_notices_alone() {
+    let web = || service("web").text("A", "1").needs("cart", Until::Started);
+    let hash = |web| {
+        let desired = System::docker().with(web).with(service("cart")).desired();
+        container(&desired, "shop-dev-web").config_hash()
+    };
+    let plain = hash(web());
+    assert_eq!(plain, hash(web()));
+    assert_eq!(plain.len(), 64);
+    assert_ne!(plain, hash(web().text("A", "2")));
+    assert_ne!(plain, hash(web().file("/x", "")));
+    // How long an apply waits, and for whom, is no matter of the container.
+    let mut patient = web();
+    patient.deadline = Millis(1);
+    patient.needs.clear();
+    assert_eq!(plain, hash(patient));
+}
+
+#[test]
+fn kept_data_and_limits_reach_the_container() {
+    let mut web = service("web").volume("data", "/data", persistent(1));
+    web.container.resources.limits.memory = Some(kcc_model::Bytes(64 << 20));
+    web.container.resources.limits.cpu = Some(kcc_model::MilliCpu(1500));
+    web.container.resources.requests.cpu = Some(kcc_model::MilliCpu(1));
+    web.grace_period = Millis(1500);
+    let web = lowered(web);
+    assert_eq!((web.memory, web.cpu_millis), (Some(64 << 20), Some(1500)));
+    assert_eq!(web.cpu_shares, Some(2), "the least that the kernel takes");
+    assert_eq!(web.stop_timeout, 2);
+}

@@ -1,0 +1,131 @@
+//! The lowering of one small shop, whole: what both engines are told, and the
+//! files that are rendered. `KCC_UPDATE=1` writes the expectations.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{System, of_docker, of_kubernetes, shop::shop};
+use kcc_lower::{Desired, emit};
+use kcc_model::SecretProvider;
+
+fn docker() -> Desired {
+    shop(System::docker(), SecretProvider::Env("STRIPE".to_owned())).desired()
+}
+
+fn kubernetes() -> Desired {
+    let provider = SecretProvider::Kubernetes {
+        name: "stripe".to_owned(),
+        key: "api".to_owned(),
+    };
+    shop(System::kubernetes(), provider).desired()
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+fn expect(name: &str, actual: &str) {
+    let path = golden(name);
+    if std::env::var_os("KCC_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        std::fs::write(&path, actual).expect("the expectation is written");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let line = expected
+        .lines()
+        .zip(actual.lines())
+        .position(|(a, b)| a != b);
+    assert!(
+        expected == actual,
+        "{name} differs from line {} on; KCC_UPDATE=1 writes it:\n{actual}",
+        line.unwrap_or_else(|| expected.lines().count().min(actual.lines().count())) + 1,
+    );
+}
+
+fn expect_files(folder: &str, files: &[emit::File]) {
+    for file in files {
+        expect(&format!("{folder}/{}", file.name), &file.content);
+    }
+    let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+    let mut there = Vec::new();
+    below(&golden(folder), &golden(folder), &mut there);
+    there.sort();
+    let mut names: Vec<_> = names.into_iter().map(str::to_owned).collect();
+    names.sort();
+    assert_eq!(there, names, "{folder} holds other files");
+}
+
+fn below(root: &Path, folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            below(root, &path, found);
+        } else {
+            let name = path.strip_prefix(root).expect("below");
+            found.push(name.to_string_lossy().into_owned());
+        }
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    format!("{}\n", serde_json::to_string_pretty(value).expect("JSON"))
+}
+
+#[test]
+fn docker_is_told_this() {
+    let desired = docker();
+    expect("docker.json", &pretty(of_docker(&desired)));
+}
+
+#[test]
+fn compose_files_are_these() {
+    expect_files("compose", &emit::files(&docker(), "..").expect("files"));
+}
+
+#[test]
+fn manifests_are_these() {
+    expect_files(
+        "kubernetes",
+        &emit::files(&kubernetes(), "..").expect("files"),
+    );
+}
+
+#[test]
+fn kubernetes_is_told_this_besides_its_objects() {
+    let desired = kubernetes();
+    let objects = of_kubernetes(&desired);
+    let besides = serde_json::json!({
+        "components": desired.components,
+        "generated": objects.generated,
+        "builds": objects.builds,
+    });
+    expect("kubernetes.json", &pretty(&besides));
+}
+
+#[test]
+fn the_stream_holds_what_the_files_hold() {
+    let stream = emit::stream(&kubernetes()).expect("a stream");
+    let documents =
+        |text: &str| -> Vec<String> { text.split("---\n").skip(1).map(str::to_owned).collect() };
+    let mut of_files: Vec<_> = emit::files(&kubernetes(), ".")
+        .expect("files")
+        .iter()
+        .flat_map(|file| documents(&file.content))
+        .collect();
+    let mut of_stream = documents(&stream);
+    assert!(of_stream[0].contains("kind: Namespace"), "{}", of_stream[0]);
+    of_files.sort();
+    of_stream.sort();
+    assert_eq!(of_stream, of_files);
+}
+
+#[test]
+fn same_input_same_bytes() {
+    for make in [docker as fn() -> Desired, kubernetes] {
+        let (one, other) = (make(), make());
+        assert_eq!(emit::stream(&one), emit::stream(&other));
+        assert_eq!(emit::files(&one, ".."), emit::files(&other, ".."));
+    }
+}

@@ -1,0 +1,290 @@
+//! The lowering to Kubernetes, one decision a test. The whole of it is in
+//! `golden.rs`.
+
+use std::collections::BTreeSet;
+
+use crate::support::{
+    Says as _, System, container, job, manifest, of_kubernetes, persistent, pod, probe, service,
+    shop::shop,
+};
+use kcc_lower::{Desired, kubernetes::Object};
+use kcc_model::{Bytes, Check, Millis, Route, SecretProvider};
+use serde_json::{Value, json};
+
+fn whole_shop() -> Desired {
+    let provider = SecretProvider::Kubernetes {
+        name: "stripe".to_owned(),
+        key: "api".to_owned(),
+    };
+    shop(System::kubernetes(), provider).desired()
+}
+
+fn objects(desired: &Desired) -> &[Object] {
+    &of_kubernetes(desired).objects
+}
+
+fn only(component: kcc_model::Component) -> Desired {
+    System::kubernetes().with(component).desired()
+}
+
+/// The pod specs of all workloads, with the names of these.
+fn pods(desired: &Desired) -> Vec<(String, Value)> {
+    objects(desired)
+        .iter()
+        .filter(|object| ["Deployment", "StatefulSet", "Job"].contains(&object.kind.as_str()))
+        .map(|object| {
+            (
+                object.name.clone(),
+                object.manifest["spec"]["template"].clone(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_shop_has_objects_of_every_kind() {
+    let desired = whole_shop();
+    let kinds: BTreeSet<_> = objects(&desired)
+        .iter()
+        .map(|object| object.kind.as_str())
+        .collect();
+    let all = [
+        "ConfigMap",
+        "Deployment",
+        "Ingress",
+        "Job",
+        "Namespace",
+        "PersistentVolumeClaim",
+        "Service",
+        "ServiceAccount",
+        "StatefulSet",
+    ];
+    assert_eq!(kinds, BTreeSet::from(all));
+    assert_eq!(objects(&desired)[0].kind, "Namespace");
+}
+
+#[test]
+fn every_object_carries_the_recommended_labels() {
+    let desired = whole_shop();
+    for object in objects(&desired) {
+        let labels = &object.manifest["metadata"]["labels"];
+        let has = |label: &str, value: &str| {
+            assert_eq!(
+                labels[label], value,
+                "{label} of {} {}",
+                object.kind, object.name
+            );
+        };
+        has("app.kubernetes.io/part-of", "shop");
+        has("app.kubernetes.io/instance", "dev");
+        has("app.kubernetes.io/managed-by", "kcc");
+        if let Some(team) = &object.team {
+            has("kcc.dev/team", team);
+        }
+        if let Some(component) = &object.component {
+            has("app.kubernetes.io/name", component);
+            assert!(
+                labels["app.kubernetes.io/component"].is_string(),
+                "{}",
+                object.name
+            );
+        }
+    }
+    assert_eq!(
+        manifest(&desired, "StatefulSet", "orders")["metadata"]["labels"]["app.kubernetes.io/component"],
+        "postgres"
+    );
+}
+
+#[test]
+fn labels_of_a_fragment_never_stand_in_for_those_of_kcc() {
+    let mut web = service("web");
+    web.labels
+        .insert("app.kubernetes.io/name".to_owned(), "other".to_owned());
+    web.labels.insert("tier".to_owned(), "front".to_owned());
+    let desired = only(web);
+    let labels = &pod(&desired, "Deployment", "web")["metadata"]["labels"];
+    assert_eq!(labels["app.kubernetes.io/name"], "web");
+    assert_eq!(labels["tier"], "front");
+    let selector = &manifest(&desired, "Deployment", "web")["spec"]["selector"]["matchLabels"];
+    assert!(
+        selector.get("tier").is_none(),
+        "a selector can never change"
+    );
+}
+
+#[test]
+fn every_pod_is_restricted() {
+    let desired = whole_shop();
+    let pods = pods(&desired);
+    assert_eq!(pods.len(), 4);
+    for (name, pod) in pods {
+        let spec = &pod["spec"];
+        assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{name}");
+        assert_eq!(
+            spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
+            "{name}"
+        );
+        assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+        for container in spec["containers"].as_array().expect("containers") {
+            let context = &container["securityContext"];
+            assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
+            assert_eq!(context["capabilities"]["drop"], json!(["ALL"]), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_unnamed_user_is_a_number_that_may_write_its_volumes() {
+    let context =
+        |component| pod(&only(component), "Deployment", "web")["spec"]["securityContext"].clone();
+    let unnamed = context(service("web").volume("data", "/data", persistent(1)));
+    assert_eq!(unnamed["runAsUser"], 65532);
+    assert_eq!(unnamed["fsGroup"], 65532);
+    assert!(context(service("web")).get("fsGroup").is_none());
+    let mut named = service("web");
+    named.container.user = Some("nginx".to_owned());
+    assert_eq!(
+        System::kubernetes().with(named).mistakes(),
+        [
+            "kcc::lower::unsupported: Kubernetes takes a user by its number only, but \
+          `services.web.user` is `nginx`"
+        ]
+    );
+}
+
+#[test]
+fn a_changed_job_is_a_new_one() {
+    let name = |retries| {
+        let desired = only(job("migrate", retries));
+        let job = objects(&desired)
+            .iter()
+            .find(|object| object.kind == "Job")
+            .expect("a job")
+            .clone();
+        assert_eq!(job.manifest["spec"]["backoffLimit"], retries);
+        assert_eq!(
+            job.manifest["spec"]["template"]["spec"]["restartPolicy"],
+            "Never"
+        );
+        job.name
+    };
+    assert!(name(1).starts_with("migrate-"));
+    assert_eq!(name(1), name(1));
+    assert_ne!(name(1), name(2));
+}
+
+#[test]
+fn probes_count_in_whole_seconds() {
+    let mut web = service("web");
+    web.container.health.readiness = Some(kcc_model::Probe {
+        delay: Millis(1500),
+        period: Millis(100),
+        timeout: Millis(2000),
+        failures: 5,
+        ..probe(Check::Grpc { port: 9000 })
+    });
+    let desired = only(web);
+    assert_eq!(
+        container(&desired, "Deployment", "web")["readinessProbe"],
+        json!({
+            "grpc": {"port": 9000}, "initialDelaySeconds": 2, "periodSeconds": 1,
+            "timeoutSeconds": 2, "failureThreshold": 5,
+        })
+    );
+}
+
+#[test]
+fn a_route_is_an_ingress_and_its_certificate_a_secret_of_the_cluster() {
+    let routed = |provider| {
+        let mut web = service("web").port("http", 80);
+        web.routes.insert(
+            "shop".to_owned(),
+            Route {
+                host: "shop.example".to_owned(),
+                path: "/api".to_owned(),
+                port: "http".to_owned(),
+                tls: Some("cert".to_owned()),
+            },
+        );
+        System::kubernetes().secret("cert", provider).with(web)
+    };
+    let there = SecretProvider::Kubernetes {
+        name: "shop-cert".to_owned(),
+        key: "tls.crt".to_owned(),
+    };
+    let ingress = manifest(&routed(there).desired(), "Ingress", "web");
+    assert_eq!(
+        ingress["spec"]["tls"],
+        json!([{"hosts": ["shop.example"], "secretName": "shop-cert"}])
+    );
+    let path = &ingress["spec"]["rules"][0]["http"]["paths"][0];
+    assert_eq!(
+        (&path["path"], &path["backend"]["service"]["name"]),
+        (&json!("/api"), &json!("web"))
+    );
+    assert_eq!(
+        routed(SecretProvider::Generate {}).mistakes(),
+        ["kcc::lower::unsupported: the certificate `cert` is no Secret of the cluster"]
+    );
+}
+
+#[test]
+fn what_an_api_server_would_refuse_is_refused_here() {
+    let mistakes = |component| System::kubernetes().with(component).mistakes();
+    let long = "a".repeat(53);
+    let found = mistakes(service(&long));
+    assert!(
+        found[0].contains("a name has at most 52 characters"),
+        "{found:?}"
+    );
+    let found = mistakes(service("1web").port("http", 80));
+    assert!(
+        found[0].contains("a host name begins with a letter"),
+        "{found:?}"
+    );
+    let found = mistakes(service("web").file("/x", &"x".repeat((1 << 20) + 1)));
+    assert!(found[0].contains("hold at most 1048576 bytes"), "{found:?}");
+    let clash = System::kubernetes()
+        .config("web-files", &[("a", "b")])
+        .with(service("web").file("/x", "1"));
+    let found = clash.mistakes();
+    assert_eq!(
+        found,
+        ["kcc::lower::name-clash: the ConfigMap would be called `web-files`, as another one"]
+    );
+}
+
+#[test]
+fn an_external_backing_has_no_object() {
+    let desired = whole_shop();
+    assert!(objects(&desired).iter().all(|object| object.name != "mail"));
+    assert!(!desired.components.contains_key("mail"));
+}
+
+#[test]
+fn the_namespace_default_is_nobodys() {
+    let system = System::on(kcc_model::EngineTarget::Kubernetes {
+        context: None,
+        namespace: "default".to_owned(),
+        ingress_class: None,
+    });
+    let desired = system.with(service("web")).desired();
+    assert!(
+        objects(&desired)
+            .iter()
+            .all(|object| object.kind != "Namespace")
+    );
+}
+
+#[test]
+fn amounts_are_written_as_the_api_server_writes_them() {
+    let mut web = service("web");
+    web.container.resources.limits.memory = Some(Bytes(1536 << 20));
+    web.container.resources.requests.cpu = Some(kcc_model::MilliCpu(2000));
+    let desired = only(web);
+    assert_eq!(
+        container(&desired, "Deployment", "web")["resources"],
+        json!({"limits": {"memory": "1536Mi"}, "requests": {"cpu": "2"}})
+    );
+}

@@ -1,0 +1,11 @@
+//! The lowering of models made by hand: single decisions, the whole of a small
+//! shop, and what other programs make of the rendered files.
+
+mod compose;
+mod docker;
+mod golden;
+mod kubernetes;
+mod kubernetes_data;
+mod parity;
+mod strings;
+mod support;

@@ -1,0 +1,103 @@
+//! What the parity ledger says, and that a drop which a component would notice
+//! fails unless the target accepts it.
+
+use crate::support::{Says as _, System, probe, service, shop::shop};
+use kcc_lower::parity::{Field, Verdict, ledger};
+use kcc_model::{Check, Component, SecretProvider};
+
+fn with_grpc() -> Component {
+    let mut api = service("api").port("grpc", 9000);
+    api.container.health.readiness = Some(probe(Check::Grpc { port: 9000 }));
+    api
+}
+
+#[test]
+fn a_drop_that_a_component_would_notice_fails() {
+    assert_eq!(
+        System::docker().with(with_grpc()).mistakes(),
+        [
+            "kcc::lower::parity-dropped: `services.api.health.readiness.grpc` has no effect in target \
+          `dev`: neither Docker nor kcc can ask the gRPC health service"
+        ]
+    );
+    System::kubernetes().with(with_grpc()).desired();
+}
+
+#[test]
+fn a_target_accepts_a_drop_with_a_reason() {
+    for pattern in [
+        "services.api.health.readiness.grpc",
+        "services.*.health",
+        "services.api",
+    ] {
+        System::docker()
+            .with(with_grpc())
+            .accept(pattern, "a laptop does not need it")
+            .desired();
+    }
+    let elsewhere = System::docker()
+        .with(with_grpc())
+        .accept("services.web", "no");
+    assert_eq!(elsewhere.mistakes().len(), 1);
+}
+
+#[test]
+fn the_ledger_holds_every_use_of_a_shop() {
+    let mut system = shop(System::docker(), SecretProvider::Generate {});
+    let target = system.target();
+    let entries = ledger(target);
+    let verdict = |path: &str| {
+        let entry = entries.iter().find(|entry| entry.path.to_string() == path);
+        entry.unwrap_or_else(|| panic!("no {path}")).verdict
+    };
+    assert_eq!(verdict("services.web.build"), Verdict::Honoured);
+    assert!(matches!(
+        verdict("services.web.replicas"),
+        Verdict::Emulated(_)
+    ));
+    assert!(matches!(
+        verdict("services.web.health.liveness"),
+        Verdict::DroppedByNature(_)
+    ));
+    assert!(matches!(
+        verdict("backing.orders.volumes.data.size"),
+        Verdict::DroppedByNature(_)
+    ));
+    assert!(
+        entries
+            .iter()
+            .all(|entry| !matches!(entry.verdict, Verdict::Dropped(_)))
+    );
+    // The shop is there to use everything; what it does not is known by name.
+    let used: Vec<_> = entries.iter().map(|entry| entry.field).collect();
+    let unused: Vec<_> = Field::ALL
+        .iter()
+        .filter(|field| !used.contains(field))
+        .collect();
+    assert_eq!(
+        unused,
+        [&Field::GrpcHealth, &Field::VolumeClass, &Field::RouteTls]
+    );
+}
+
+#[test]
+fn an_entry_is_json_with_its_reason() {
+    let mut system = System::docker()
+        .with(with_grpc())
+        .accept("services.api", "a laptop");
+    let entries = ledger(system.target());
+    let entry = entries
+        .iter()
+        .find(|entry| entry.field == Field::GrpcHealth)
+        .expect("an entry");
+    assert_eq!(
+        serde_json::to_value(entry).expect("JSON"),
+        serde_json::json!({
+            "path": "services.api.health.readiness.grpc",
+            "field": "grpcHealth",
+            "verdict": "dropped",
+            "because": "neither Docker nor kcc can ask the gRPC health service",
+            "accepted": "a laptop",
+        })
+    );
+}

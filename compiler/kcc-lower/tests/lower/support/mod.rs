@@ -1,0 +1,413 @@
+//! Models made by hand, and the readers that what kcc writes is given to.
+
+pub(crate) mod shop;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use kcc_cue::{ConfigTree, Node, Path, Value};
+use kcc_diag::{Diagnostics, Files};
+use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
+use kcc_model::{
+    Bytes, Check, CheckedModel, Component, Container, EngineTarget, EnvValue, Expose, Health,
+    Image, Kind, Millis, Need, Port, Probe, Protocol, Resources, Secret, SecretProvider, Security,
+    SystemModel, TargetModel, Team, Until, Volume, VolumeSource,
+};
+
+/// The name of the only target.
+pub(crate) const TARGET: &str = "dev";
+
+/// A tree of the components' names without any line: what is lowered here has
+/// no fragments.
+pub(crate) fn names(model: &SystemModel) -> ConfigTree {
+    let empty = || Node {
+        value: Value::Struct(BTreeMap::new()),
+        origins: Vec::new(),
+    };
+    let root = |target: &TargetModel| {
+        let mut root = empty();
+        for component in target.components.values() {
+            for need in component.needs.keys() {
+                let path = component.path.join("needs").join(need);
+                path.0
+                    .iter()
+                    .fold(&mut root, |node, name| child(node, name, empty()));
+            }
+            let path = &component.path.0;
+            path.iter()
+                .fold(&mut root, |node, name| child(node, name, empty()));
+        }
+        root
+    };
+    ConfigTree {
+        files: Files::new(),
+        system: empty(),
+        targets: model
+            .targets
+            .iter()
+            .map(|(name, target)| (name.clone(), root(target)))
+            .collect(),
+        declarations: BTreeMap::new(),
+        partial: BTreeSet::new(),
+    }
+}
+
+fn child<'n>(node: &'n mut Node, name: &str, new: Node) -> &'n mut Node {
+    let Value::Struct(fields) = &mut node.value else {
+        panic!("structs alone")
+    };
+    fields.entry(name.to_owned()).or_insert(new)
+}
+
+/// A system `shop` with one target.
+pub(crate) struct System(SystemModel);
+
+impl System {
+    pub(crate) fn on(engine: EngineTarget) -> Self {
+        let target = TargetModel {
+            target: TARGET.to_owned(),
+            engine,
+            parity_accept: BTreeMap::new(),
+            components: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            configs: BTreeMap::new(),
+        };
+        let team = Team {
+            path: String::new(),
+            owners: Vec::new(),
+            owns: Vec::new(),
+            governs: Vec::new(),
+        };
+        Self(SystemModel {
+            name: "shop".to_owned(),
+            teams: BTreeMap::from([("shop".to_owned(), team)]),
+            targets: BTreeMap::from([(TARGET.to_owned(), target)]),
+        })
+    }
+
+    pub(crate) fn docker() -> Self {
+        Self::on(EngineTarget::Docker {})
+    }
+
+    pub(crate) fn kubernetes() -> Self {
+        Self::on(EngineTarget::Kubernetes {
+            context: None,
+            namespace: "shop-dev".to_owned(),
+            ingress_class: None,
+        })
+    }
+
+    pub(crate) fn target(&mut self) -> &mut TargetModel {
+        self.0.targets.get_mut(TARGET).expect("the target")
+    }
+
+    pub(crate) fn with(mut self, component: Component) -> Self {
+        self.target()
+            .components
+            .insert(component.name.clone(), component);
+        self
+    }
+
+    pub(crate) fn secret(mut self, name: &str, provider: SecretProvider) -> Self {
+        let secret = Secret {
+            name: name.to_owned(),
+            team: "shop".to_owned(),
+            path: Path::of(["secrets", name]),
+            provider,
+        };
+        self.target().secrets.insert(name.to_owned(), secret);
+        self
+    }
+
+    pub(crate) fn config(mut self, name: &str, data: &[(&str, &str)]) -> Self {
+        let config = kcc_model::Config {
+            name: name.to_owned(),
+            team: "shop".to_owned(),
+            data: data
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+        };
+        self.target().configs.insert(name.to_owned(), config);
+        self
+    }
+
+    pub(crate) fn accept(mut self, path: &str, reason: &str) -> Self {
+        self.target()
+            .parity_accept
+            .insert(path.to_owned(), reason.to_owned());
+        self
+    }
+
+    /// Checks and lowers it.
+    pub(crate) fn lower(self) -> Result<Desired, Diagnostics> {
+        let tree = names(&self.0);
+        let model: CheckedModel = kcc_model::check(&tree, self.0)
+            .expect("the model is sound")
+            .value;
+        kcc_lower::lower(&tree, &model, TARGET).map(|lowered| lowered.value)
+    }
+
+    /// Lowers what has to be right.
+    pub(crate) fn desired(self) -> Desired {
+        self.lower()
+            .unwrap_or_else(|found| panic!("{:#?}", messages(&found)))
+    }
+
+    /// The messages of what has to be wrong, with their codes.
+    pub(crate) fn mistakes(self) -> Vec<String> {
+        messages(&self.lower().expect_err("the lowering fails"))
+    }
+}
+
+fn messages(found: &Diagnostics) -> Vec<String> {
+    found
+        .iter()
+        .map(|one| format!("{}: {}", one.code, one.message))
+        .collect()
+}
+
+pub(crate) fn of_docker(desired: &Desired) -> &DockerDesired {
+    match &desired.engine {
+        EngineDesired::Docker(objects) => objects,
+        EngineDesired::Kubernetes(_) => panic!("a Docker target"),
+    }
+}
+
+pub(crate) fn of_kubernetes(desired: &Desired) -> &KubernetesDesired {
+    match &desired.engine {
+        EngineDesired::Kubernetes(objects) => objects,
+        EngineDesired::Docker(_) => panic!("a Kubernetes target"),
+    }
+}
+
+/// The manifest of one object.
+pub(crate) fn manifest(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
+    let objects = &of_kubernetes(desired).objects;
+    let names: Vec<_> = objects
+        .iter()
+        .map(|o| format!("{} {}", o.kind, o.name))
+        .collect();
+    objects
+        .iter()
+        .find(|object| object.kind == kind && object.name == name)
+        .unwrap_or_else(|| panic!("no {kind} {name} in {names:?}"))
+        .manifest
+        .clone()
+}
+
+/// The pod of a workload.
+pub(crate) fn pod(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
+    manifest(desired, kind, name)["spec"]["template"].clone()
+}
+
+/// The only container of a workload.
+pub(crate) fn container(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
+    pod(desired, kind, name)["spec"]["containers"][0].clone()
+}
+
+fn component(folder: &str, name: &str, kind: Kind) -> Component {
+    Component {
+        name: name.to_owned(),
+        kind,
+        team: "shop".to_owned(),
+        path: Path::of([folder, name]),
+        container: Container {
+            image: Image::Reference("acme/app:1".to_owned()),
+            command: None,
+            args: None,
+            working_dir: None,
+            user: None,
+            env: BTreeMap::new(),
+            health: Health::default(),
+            resources: Resources::default(),
+            security: Security {
+                non_root: true,
+                read_only_root: false,
+                add_capabilities: Vec::new(),
+            },
+        },
+        ports: BTreeMap::new(),
+        needs: BTreeMap::new(),
+        replicas: 1,
+        volumes: BTreeMap::new(),
+        files: BTreeMap::new(),
+        routes: BTreeMap::new(),
+        stateful: false,
+        grace_period: Millis(30_000),
+        deadline: Millis(300_000),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn service(name: &str) -> Component {
+    component("services", name, Kind::Service)
+}
+
+pub(crate) fn job(name: &str, retries: u32) -> Component {
+    component(
+        "jobs",
+        name,
+        Kind::Job {
+            retries,
+            deadline: None,
+        },
+    )
+}
+
+pub(crate) fn backing(name: &str, kind: &str) -> Component {
+    let kind = Kind::Backing {
+        kind: kind.to_owned(),
+        outputs: BTreeMap::new(),
+        external: false,
+    };
+    component("backing", name, kind)
+}
+
+/// What a component says beyond its image.
+pub(crate) trait Says: Sized {
+    fn port(self, name: &str, number: u16) -> Self;
+    fn exposed(self, name: &str, number: u16, expose: Expose) -> Self;
+    fn env(self, name: &str, value: EnvValue) -> Self;
+    fn text(self, name: &str, value: &str) -> Self;
+    fn needs(self, other: &str, until: Until) -> Self;
+    fn file(self, path: &str, content: &str) -> Self;
+    fn volume(self, name: &str, mount: &str, source: VolumeSource) -> Self;
+    fn http_health(self, path: &str, port: u16) -> Self;
+    fn args(self, args: &[&str]) -> Self;
+}
+
+impl Says for Component {
+    fn port(self, name: &str, number: u16) -> Self {
+        self.exposed(name, number, Expose::No)
+    }
+
+    fn exposed(mut self, name: &str, number: u16, expose: Expose) -> Self {
+        self.ports.insert(
+            name.to_owned(),
+            Port {
+                number,
+                protocol: Protocol::Tcp,
+                expose,
+            },
+        );
+        self
+    }
+
+    fn env(mut self, name: &str, value: EnvValue) -> Self {
+        self.container.env.insert(name.to_owned(), value);
+        self
+    }
+
+    fn text(self, name: &str, value: &str) -> Self {
+        self.env(name, EnvValue::Literal(value.to_owned()))
+    }
+
+    fn needs(mut self, other: &str, until: Until) -> Self {
+        self.needs.insert(
+            other.to_owned(),
+            Need {
+                until,
+                port: None,
+                optional: false,
+            },
+        );
+        self
+    }
+
+    fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.insert(
+            path.to_owned(),
+            kcc_model::File {
+                content: content.to_owned(),
+            },
+        );
+        self
+    }
+
+    fn volume(mut self, name: &str, mount: &str, source: VolumeSource) -> Self {
+        self.volumes.insert(
+            name.to_owned(),
+            Volume {
+                mount: mount.to_owned(),
+                source,
+            },
+        );
+        self
+    }
+
+    fn http_health(mut self, path: &str, port: u16) -> Self {
+        let probe = probe(Check::Http {
+            path: path.to_owned(),
+            port,
+        });
+        self.container.health.readiness = Some(probe.clone());
+        self.container.health.liveness = Some(probe);
+        self
+    }
+
+    fn args(mut self, args: &[&str]) -> Self {
+        self.container.args = Some(args.iter().map(|arg| (*arg).to_owned()).collect());
+        self
+    }
+}
+
+pub(crate) fn probe(check: Check) -> Probe {
+    Probe {
+        check,
+        delay: Millis(0),
+        period: Millis(1000),
+        timeout: Millis(1000),
+        failures: 3,
+    }
+}
+
+pub(crate) fn persistent(size: u64) -> VolumeSource {
+    VolumeSource::Persistent {
+        size: Bytes(size),
+        access: kcc_model::Access::ReadWriteOnce,
+        class: None,
+    }
+}
+
+/// Runs a program with a text as its input; what it writes, or why not.
+pub(crate) fn run(program: &str, args: &[&str], input: &str) -> Result<String, String> {
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|cause| format!("{program}: {cause}"))?;
+    let mut stdin = child.stdin.take().expect("stdin");
+    let input = input.to_owned();
+    let feeder = std::thread::spawn(move || {
+        let _ = stdin.write_all(input.as_bytes());
+    });
+    let output = child
+        .wait_with_output()
+        .map_err(|cause| format!("{program}: {cause}"))?;
+    let _ = feeder.join();
+    if output.status.success() {
+        String::from_utf8(output.stdout).map_err(|cause| cause.to_string())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// Says that a part of a test cannot run here, past the runner that would keep
+/// the words of a test that passes to itself.
+pub(crate) fn skip(what: &str, how: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}; {how}");
+}
+
+/// The kubectl to try: `KCC_KUBECTL`, else the one on the path.
+pub(crate) fn kubectl() -> Option<String> {
+    let named = std::env::var("KCC_KUBECTL")
+        .ok()
+        .filter(|name| !name.is_empty());
+    let name = named.unwrap_or_else(|| "kubectl".to_owned());
+    run(&name, &["version", "--client"], "").ok().map(|_| name)
+}

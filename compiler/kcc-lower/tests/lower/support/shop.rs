@@ -1,0 +1,166 @@
+//! A small shop in which every field of the model is in use once.
+
+use std::collections::BTreeMap;
+
+use kcc_cue::Path;
+use kcc_model::{
+    Amounts, Build, Bytes, Check, Component, EnvValue, Expose, Image, Kind, MilliCpu, Millis,
+    Output, Part, Resources, Route, SecretProvider, Until, VolumeSource,
+};
+
+use super::{Says as _, System, backing, job, persistent, probe, service};
+
+/// The shop on an engine; where a secret comes from depends on it.
+pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
+    system
+        .secret("stripe-key", stripe)
+        .secret("orders-password", SecretProvider::Generate {})
+        .config(
+            "app",
+            &[("mode", "no"), ("app.toml", "a = 1\nb = \"on\"\n")],
+        )
+        .with(web())
+        .with(cart())
+        .with(migrate())
+        .with(orders())
+        .with(external())
+}
+
+/// Every part that needs no more than one line in a fragment, and a route.
+fn web() -> Component {
+    let mut web = service("web")
+        .port("http", 8080)
+        .exposed("admin", 9000, Expose::Free)
+        .text("GREETING", "welcome $(HOME), it costs $5")
+        .text("CART_URL", "http://cart:8080")
+        .args(&["serve", "--call", "$(CART_URL)", "$$(CART_URL)"])
+        .needs("cart", Until::Healthy)
+        .http_health("/healthz", 8080);
+    web.container.image = Image::Build(Build {
+        tag: "shop/web:0123456789ab".to_owned(),
+        context: "teams/storefront".to_owned(),
+        file: "Dockerfile".to_owned(),
+        args: BTreeMap::from([("VERSION".to_owned(), "1.0".to_owned())]),
+        stage: Some("run".to_owned()),
+    });
+    "storefront".clone_into(&mut web.team);
+    web.replicas = 2;
+    web.labels.insert("tier".to_owned(), "on".to_owned());
+    web.annotations
+        .insert("acme.com/on-call".to_owned(), "yes".to_owned());
+    web.routes.insert(
+        "shop".to_owned(),
+        Route {
+            host: "shop.example.com".to_owned(),
+            path: "/".to_owned(),
+            port: "http".to_owned(),
+            tls: None,
+        },
+    );
+    web
+}
+
+/// Every kind of variable, volume and file.
+fn cart() -> Component {
+    let mut cart = service("cart")
+        .exposed("http", 8080, Expose::Port(18080))
+        .env("STRIPE_KEY", EnvValue::Secret("stripe-key".to_owned()))
+        .env(
+            "MODE",
+            EnvValue::Config {
+                name: "app".to_owned(),
+                key: "mode".to_owned(),
+            },
+        )
+        .env("DATABASE_URL", database_url())
+        .needs("orders", Until::Healthy)
+        .needs("migrate", Until::Completed)
+        .http_health("/healthz", 8080)
+        .file("/etc/cart.toml", "size = 010\n")
+        .volume("data", "/data", persistent(1 << 30))
+        .volume("tmp", "/tmp", VolumeSource::Ephemeral {})
+        .volume("conf", "/etc/app", VolumeSource::Config("app".to_owned()))
+        .volume(
+            "keys",
+            "/run/keys",
+            VolumeSource::Secret("stripe-key".to_owned()),
+        );
+    let container = &mut cart.container;
+    container.command = Some(vec!["/bin/cart".to_owned()]);
+    container.working_dir = Some("/srv".to_owned());
+    container.user = Some("1000:1000".to_owned());
+    container.health.startup = Some(kcc_model::Probe {
+        delay: Millis(500),
+        failures: 30,
+        ..probe(Check::Tcp { port: 8080 })
+    });
+    container.resources = Resources {
+        requests: Amounts {
+            cpu: Some(MilliCpu(250)),
+            memory: Some(Bytes(64 << 20)),
+        },
+        limits: Amounts {
+            cpu: Some(MilliCpu(1500)),
+            memory: Some(Bytes(128 << 20)),
+        },
+    };
+    container.security.read_only_root = true;
+    container.security.add_capabilities = vec!["NET_BIND_SERVICE".to_owned()];
+    cart
+}
+
+fn database_url() -> EnvValue {
+    EnvValue::Template(vec![
+        Part::Text("postgres://shop:".to_owned()),
+        Part::Secret("orders-password".to_owned()),
+        Part::Text("@orders:5432/$shop".to_owned()),
+    ])
+}
+
+fn migrate() -> Component {
+    let mut migrate = job("migrate", 5)
+        .needs("orders", Until::Healthy)
+        .args(&["migrate"]);
+    migrate.kind = Kind::Job {
+        retries: 5,
+        deadline: Some(Millis(600_000)),
+    };
+    migrate
+}
+
+fn orders() -> Component {
+    let mut orders = backing("orders", "postgres")
+        .port("postgres", 5432)
+        .env(
+            "POSTGRES_PASSWORD",
+            EnvValue::Secret("orders-password".to_owned()),
+        )
+        .volume("data", "/var/lib/postgresql/data", persistent(5 << 30));
+    let password = Output::Secret("orders-password".to_owned());
+    orders.kind = Kind::Backing {
+        kind: "postgres".to_owned(),
+        outputs: BTreeMap::from([("password".to_owned(), password)]),
+        external: false,
+    };
+    orders.path = Path::of(["backing", "orders"]);
+    orders.stateful = true;
+    orders.container.image = Image::Reference("postgres:16".to_owned());
+    orders.container.user = Some("999".to_owned());
+    orders.container.health.readiness = Some(probe(Check::Exec(vec![
+        "pg_isready".to_owned(),
+        "-U".to_owned(),
+        "$USER".to_owned(),
+    ])));
+    orders
+}
+
+/// Has an address and no object.
+fn external() -> Component {
+    let mut external = backing("mail", "smtp").port("smtp", 587);
+    external.kind = Kind::Backing {
+        kind: "smtp".to_owned(),
+        outputs: BTreeMap::new(),
+        external: true,
+    };
+    external
+}
