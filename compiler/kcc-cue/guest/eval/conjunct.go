@@ -42,7 +42,7 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 			}
 			return
 		}
-		if c, ok := m.conjunct(v, op, path, above); ok {
+		if c, ok := m.conjunct(v, path, above); ok {
 			out = append(out, c)
 		}
 	}
@@ -58,7 +58,7 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	return unique
 }
 
-func (m *model) conjunct(v cue.Value, op cue.Op, path []string, above *frame) (conjunct, bool) {
+func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bool) {
 	node := v.Source()
 	if node == nil {
 		return conjunct{}, false
@@ -89,7 +89,7 @@ func (m *model) conjunct(v cue.Value, op cue.Op, path []string, above *frame) (c
 			c.role = wire.RoleValue
 		}
 	} else {
-		c.role = role(v, op, c.expr)
+		c.role = m.role(v, c.expr)
 	}
 	span, ok := m.span(at)
 	if !ok {
@@ -132,12 +132,13 @@ func (m *model) bringer(p *place, above *frame, file int) int {
 }
 
 // role says how an expression that is no struct literal takes part.
-func role(v cue.Value, op cue.Op, expr ast.Expr) wire.Role {
-	if op == cue.OrOp {
-		if _, has := v.Default(); has {
-			return wire.RoleCUEDefault
+func (m *model) role(v cue.Value, expr ast.Expr) wire.Role {
+	if _, has := v.Default(); has && !v.IsConcrete() {
+		if m.softly && isReference(expr) {
+			// It has a soft value, which is as good as any.
+			return wire.RoleValue
 		}
-		return wire.RoleConstraint
+		return wire.RoleCUEDefault
 	}
 	switch expr := expr.(type) {
 	case *ast.BasicLit, *ast.ListLit, *ast.Interpolation:
@@ -153,6 +154,14 @@ func role(v cue.Value, op cue.Op, expr ast.Expr) wire.Role {
 		return wire.RoleValue
 	}
 	return wire.RoleConstraint
+}
+
+func isReference(expr ast.Expr) bool {
+	switch expr.(type) {
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		return true
+	}
+	return false
 }
 
 // gives says whether a struct literal gives a value somewhere, or is empty and

@@ -18,7 +18,7 @@ func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration) {
 	f.run(tree)
 	if again := f.needed(); again.Exists() {
 		// Something refers to what was filled in: evaluate with it.
-		m.root = m.root.Unify(again)
+		m.root, m.softly = m.root.Unify(again), true
 		m.errors, m.followers, m.seen = m.refused, nil, map[string]bool{}
 		w, tree = m.read()
 		declarations, owners = m.declarations(w)

@@ -2,7 +2,6 @@ package eval
 
 import (
 	"sort"
-	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -138,7 +137,14 @@ func (f *filling) field(node *wire.Node, structure *schema.Struct, name string, 
 		standard = field.Default
 	}
 	value, ok := f.strongest(soft, standard, path)
-	if !ok {
+	switch {
+	case !ok:
+		if below != nil {
+			f.walk.hush(below)
+			delete(f.walk.open, below)
+		}
+		return
+	case value == nil:
 		f.newStruct(node, below, structure.At(name), name, soft, path)
 		return
 	}
@@ -180,7 +186,7 @@ func (f *filling) newStruct(node, below *wire.Node, shape *schema.Shape, name st
 }
 
 // strongest picks the value of the strongest layer; the lines of the weaker
-// ones follow its own.
+// ones follow its own. None where there is none; false where there are two.
 func (f *filling) strongest(soft *softNode, standard *wire.Node, path []string) (*wire.Node, bool) {
 	var layers [layerOwn + 1][]*wire.Node
 	if soft != nil {
@@ -215,15 +221,13 @@ func (f *filling) strongest(soft *softNode, standard *wire.Node, path []string) 
 			chosen.Origins = append(chosen.Origins, value.Origins...)
 		}
 	}
-	return chosen, chosen != nil
+	return chosen, true
 }
 
 // twice reports two soft values of one layer.
 func (f *filling) twice(values []*wire.Node, path []string) {
 	e := wire.Error{Code: wire.Conflict, Path: path}
-	var shown []string
 	for _, value := range values {
-		shown = append(shown, show(value))
 		for _, o := range value.Origins {
 			e = e.At(o.Span, o.Role)
 		}
@@ -237,18 +241,12 @@ func (f *filling) holds(value *wire.Node, o open, path []string) bool {
 	if result := soft.Unify(o.value); result.Err() == nil && result.IsConcrete() {
 		return true
 	}
-	e := wire.Error{Code: wire.SoftRuledOut, Path: path}
-	for _, origin := range value.Origins[:1] {
-		e = e.At(origin.Span, origin.Role)
+	e := wire.Error{Code: wire.SoftRuledOut, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
+	against := ruling(soft, o.conjuncts)
+	for _, c := range against {
+		e = e.At(c.span, c.role)
 	}
-	var expected []string
-	for _, c := range o.conjuncts {
-		if soft.Unify(c.value).Err() != nil {
-			e = e.At(c.span, c.role)
-			expected = append(expected, sourceText(c.expr))
-		}
-	}
-	f.model.report(e.With("actual", show(value)).With("expected", strings.Join(expected, " & ")))
+	f.model.report(f.model.actual(e.With("expected", texts(against)), soft))
 	return false
 }
 

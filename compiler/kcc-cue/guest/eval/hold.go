@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"strings"
-
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
@@ -221,14 +219,18 @@ func (h *holding) leaf(v, given cue.Value, node *wire.Node, path []string) {
 		}
 	}
 	e := h.start(path, node)
-	var expected []string
+	forbidden := false
 	for _, c := range ruling {
 		e = e.At(c.span, wire.RoleConstraint)
-		expected = append(expected, sourceText(c.expr))
+		forbidden = forbidden || isBottom(c.expr)
 	}
-	e = e.With("expected", strings.Join(expected, " & "))
-	if node.Kind != wire.Struct && node.Kind != wire.List && node.Kind != wire.Absent {
-		e = e.With("actual", show(node))
+	if forbidden {
+		h.model.report(e.With("forbidden", "true"))
+		return
+	}
+	e = e.With("expected", texts(ruling))
+	if given.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
+		e = h.model.actual(e, given)
 	}
 	h.model.report(e)
 }
@@ -236,12 +238,8 @@ func (h *holding) leaf(v, given cue.Value, node *wire.Node, path []string) {
 // missing reports a field that the policy requires.
 func (h *holding) missing(v cue.Value, node *wire.Node, path []string) {
 	e := h.start(path, node)
-	for _, c := range h.lines(path, v) {
-		span := c.span
-		if c.place != nil && c.place.field != nil {
-			span, _ = h.model.span(c.place.field.Label)
-		}
-		e = e.At(span, wire.RoleConstraint)
+	for _, label := range h.model.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
+		e = e.At(label.Span, wire.RoleConstraint)
 	}
 	h.model.report(e.With("missing", path[len(path)-1]))
 }

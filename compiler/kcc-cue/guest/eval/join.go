@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"strings"
+
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
@@ -63,7 +65,7 @@ func (f *filling) joinOne(component *wire.Node, shape *schema.Shape, path []stri
 	switch {
 	case has(short) && has(long):
 		if !same(short, long) && isHard(short) && isHard(long) {
-			f.differ(short, long, append(path[:len(path):len(path)], s.short...))
+			f.differ(short, long, append(path[:len(path):len(path)], s.short...), name)
 		}
 	case s.both && has(short):
 		f.copy(component, short, long, path, name)
@@ -146,23 +148,16 @@ func (f *filling) agrees(from *wire.Node, o open, path []string) bool {
 			e = e.At(origin.Span, origin.Role)
 		}
 	}
-	texts := ""
-	for _, c := range o.conjuncts {
-		if value.Unify(c.value).Err() == nil {
-			continue
-		}
+	against := ruling(value, o.conjuncts)
+	for _, c := range against {
 		e = e.At(c.span, c.role)
-		if texts != "" {
-			texts += " & "
-		}
-		texts += sourceText(c.expr)
 	}
-	f.model.report(e.With("expected", texts).With("actual", show(from)))
+	f.model.report(f.model.actual(e.With("expected", texts(against)), value))
 	return false
 }
 
 // differ reports a field whose spellings have two values.
-func (f *filling) differ(short, long *wire.Node, path []string) {
+func (f *filling) differ(short, long *wire.Node, path, other []string) {
 	e := wire.Error{Code: wire.Conflict, Path: path}
 	for _, node := range []*wire.Node{short, long} {
 		for _, o := range node.Origins {
@@ -171,7 +166,7 @@ func (f *filling) differ(short, long *wire.Node, path []string) {
 			}
 		}
 	}
-	f.model.report(e)
+	f.model.report(e.With("other", strings.Join(other, ".")))
 	f.walk.hush(short)
 	f.walk.hush(long)
 }

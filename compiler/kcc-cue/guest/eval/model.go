@@ -24,6 +24,8 @@ type model struct {
 	// something that is wrong itself; they are said only where nothing else is.
 	followers []wire.Error
 	seen      map[string]bool
+	// softly: soft values have joined the root, as defaults.
+	softly bool
 }
 
 func newModel(req *wire.Request, p *syntax.Prepared) *model {

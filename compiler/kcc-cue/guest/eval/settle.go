@@ -55,7 +55,7 @@ func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, pat
 		inner := get(node, name)
 		return inner != nil && (inner.Kind != wire.Absent || w.silent[inner])
 	}
-	missing := func(name string) {
+	missing := func(name string, with ...string) {
 		inner := get(node, name)
 		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(node) {
 			return
@@ -71,7 +71,11 @@ func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, pat
 				e = e.At(o.Span, o.Role)
 			}
 		}
-		m.report(e.With("name", name).With("expected", expected(structure.Fields[name].Shape)))
+		e = e.With("name", name).With("expected", expected(structure.Fields[name].Shape))
+		if len(with) > 0 {
+			e = e.With("with", strings.Join(with, " "))
+		}
+		m.report(e)
 	}
 	for _, name := range structure.Names {
 		if structure.Fields[name].Required && !present(name) {
@@ -79,13 +83,15 @@ func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, pat
 		}
 	}
 	for _, group := range structure.Together {
-		some := false
+		var some []string
 		for _, name := range group {
-			some = some || present(name)
+			if present(name) {
+				some = append(some, name)
+			}
 		}
 		for _, name := range group {
-			if some && !present(name) {
-				missing(name)
+			if len(some) > 0 && !present(name) {
+				missing(name, some...)
 			}
 		}
 	}
@@ -136,7 +142,8 @@ func (m *model) isPartial(node *wire.Node) bool {
 func (m *model) undecided(node *wire.Node, o open, path []string) {
 	if o.absent {
 		if o.required && !m.isPartial(node) {
-			m.report(m.error(wire.MissingField, path, o.conjuncts).With("name", path[len(path)-1]))
+			m.report(m.atLabels(wire.MissingField, path, o.conjuncts).
+				With("name", path[len(path)-1]).With("expected", texts(o.conjuncts)))
 		}
 		return
 	}
@@ -149,19 +156,19 @@ func (m *model) undecided(node *wire.Node, o open, path []string) {
 		}
 	}
 	switch {
-	case len(defaults) > 1:
+	case len(defaults) > 1 && o.value.IncompleteKind() != cue.BottomKind:
 		m.report(m.error(wire.TwoDefaults, path, defaults))
-	case len(defaults) == 1:
-		m.report(m.error(wire.DefaultRuledOut, path, append(defaults, ruling(defaults[0], others)...)))
+	case len(defaults) == 1 && o.value.IncompleteKind() != cue.BottomKind:
+		value, _ := defaults[0].value.Default()
+		against := ruling(value, others)
+		m.report(m.actual(m.error(wire.DefaultRuledOut, path, append(defaults, against...)).
+			With("expected", texts(against)), value))
+	case m.circular(o.value, path, o.conjuncts):
 	case o.value.IncompleteKind() == cue.BottomKind:
-		e := m.error(wire.BadExpression, path, o.conjuncts).With("message", message(o.value))
-		if strings.Contains(message(o.value), "non-concrete") {
-			m.followers = append(m.followers, e)
-			return
-		}
-		m.report(e)
+		m.incomplete(o, path)
 	default:
-		e := m.error(wire.NotConcrete, path, o.conjuncts).With("name", path[len(path)-1])
+		e := m.error(wire.NotConcrete, path, o.conjuncts).
+			With("name", path[len(path)-1]).With("expected", texts(o.conjuncts))
 		if byPattern(o.conjuncts) {
 			e = e.With("pattern", "true")
 		}
@@ -169,9 +176,32 @@ func (m *model) undecided(node *wire.Node, o open, path []string) {
 	}
 }
 
-// ruling are the lines that a CUE default does not satisfy.
-func ruling(c conjunct, others []conjunct) []conjunct {
-	value, _ := c.value.Default()
+// incomplete reports an expression that cannot be evaluated because of what it
+// refers to.
+func (m *model) incomplete(o open, path []string) {
+	found := false
+	for _, c := range o.conjuncts {
+		found = m.dangling(path, c.expr) || found
+	}
+	if found {
+		return
+	}
+	text := message(o.value)
+	if isCycle(text) {
+		m.cycle(path, o.conjuncts, text)
+		return
+	}
+	e := m.error(wire.BadExpression, path, o.conjuncts).
+		With("reason", "failed").With("message", m.message(o.value, path))
+	if strings.Contains(text, "non-concrete") || strings.Contains(text, "invalid interpolation") {
+		m.followers = append(m.followers, e)
+		return
+	}
+	m.report(e)
+}
+
+// ruling are the lines that a default does not satisfy.
+func ruling(value cue.Value, others []conjunct) []conjunct {
 	var out []conjunct
 	for _, other := range others {
 		if value.Unify(other.value).Err() != nil {

@@ -159,7 +159,7 @@ func (g *gathering) value(v cue.Value, shape *schema.Shape, path []string, into 
 	}
 	if !decided.IsConcrete() {
 		g.model.report(g.model.error(wire.NotConcrete, path, lines).
-			With("name", path[len(path)-1]).With("soft", "true"))
+			With("name", path[len(path)-1]).With("expected", texts(lines)).With("soft", "true"))
 		return
 	}
 	if shape != nil && decided.Kind()&shape.Kinds == 0 {
@@ -176,7 +176,7 @@ func (g *gathering) value(v cue.Value, shape *schema.Shape, path []string, into 
 	} else {
 		put(node, decided)
 		if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
-			g.model.outOfBounds(node, shape, path, lines)
+			g.model.outOfBounds(decided, shape, path, lines)
 			return
 		}
 	}

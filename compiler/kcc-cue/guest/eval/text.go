@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"fmt"
-
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 )
@@ -14,8 +12,4 @@ func sourceText(expr ast.Expr) string {
 		return ""
 	}
 	return string(text)
-}
-
-func sprintf(format string, args []any) string {
-	return fmt.Sprintf(format, args...)
 }

@@ -59,6 +59,15 @@ func (w *walk) node(v cue.Value, shape *schema.Shape, path []string, above *fram
 		return w.failed(node, v, shape, path, here)
 	}
 	if shape != nil && kind&shape.Kinds == 0 {
+		if isSecret(shape, path) && v.IsConcrete() {
+			// A rule of the model's reports it without showing it.
+			put(node, v)
+			w.hush(node)
+			return node
+		}
+		if len(lines) == 0 {
+			lines = w.model.conjuncts(v, path, above)
+		}
 		w.model.wrongType(v, shape, path, lines)
 		w.hush(node)
 		return node
@@ -72,6 +81,15 @@ func (w *walk) node(v cue.Value, shape *schema.Shape, path []string, above *fram
 		w.scalar(node, v, shape, path, lines)
 	}
 	return node
+}
+
+// isSecret says whether a reference to a secret is expected.
+func isSecret(shape *schema.Shape, path []string) bool {
+	if shape.Struct == nil || shape.Kinds != cue.StructKind {
+		return false
+	}
+	field := shape.Struct.Fields["secret"]
+	return len(path) == 2 && path[0] == "secrets" || field != nil && field.Required
 }
 
 // note keeps the lines of a component.
@@ -220,7 +238,7 @@ func (w *walk) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 	}
 	put(node, decided)
 	if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
-		w.model.outOfBounds(node, shape, path, lines)
+		w.model.outOfBounds(decided, shape, path, lines)
 		w.hush(node)
 	}
 }

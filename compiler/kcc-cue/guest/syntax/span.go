@@ -51,6 +51,9 @@ func (p *Prepared) end(node ast.Node) token.Pos {
 	if length, ok := p.lengths[last]; ok {
 		return last.Pos().Add(length)
 	}
+	if _, bottom := last.(*ast.BottomLit); bottom {
+		return last.Pos().Add(len(token.BOTTOM.String()))
+	}
 	return last.End()
 }
 

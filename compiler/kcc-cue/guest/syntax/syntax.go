@@ -9,6 +9,8 @@
 package syntax
 
 import (
+	"strings"
+
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
@@ -109,6 +111,14 @@ func (p *Prepared) Original(name string) string {
 		return original
 	}
 	return name
+}
+
+// Private is the path of a private name as the tree has it.
+func (p *Prepared) Private(name string) cue.Path {
+	if strings.HasPrefix(name, "#") {
+		return cue.MakePath(cue.Def(name))
+	}
+	return p.hidden(name)
 }
 
 // hidden is the path of a root field that no fragment can name.

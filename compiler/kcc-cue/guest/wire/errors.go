@@ -19,8 +19,12 @@ const (
 	// package; `unused`; `duplicate`: the name is imported twice).
 	Import Code = "import"
 	// UnknownName: args `name`, `candidates` (names in scope, joined by one
-	// space), `kind` (`name`, or `alias` for a let or an alias that nothing
-	// uses, which is a warning).
+	// space), `import` (a package of CUE's library that has this name and is
+	// not imported; left out where none has).
+	//
+	// From evaluation, a reference to a field that does not exist: args `name`,
+	// `kind` (`field`), `in` (what was looked into, such as `services`),
+	// `candidates` (the fields that it has). Label: the reference.
 	UnknownName Code = "unknown-name"
 	// PrivateName: args `name`, `team` (who defines it); labels: the use, then
 	// each definition.
@@ -102,10 +106,6 @@ const (
 	// Cycle: a value that needs itself. Args `kind` (`value`: it refers to
 	// itself; `structure`: it contains itself without end). Labels: the lines.
 	Cycle Code = "cycle"
-	// UnknownName also comes from evaluation: a reference to a field that does
-	// not exist. Args `name`, `candidates` and `kind` (`field`), `in` (what
-	// was looked into, such as `services`). Labels: the reference.
-
 	// Evaluation: args `message`; an error that CUE alone can word. The host
 	// shows it as a bad expression.
 	Evaluation Code = "evaluation"

@@ -1,0 +1,263 @@
+package eval_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"kcc.dev/engine/eval"
+	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
+)
+
+// update rewrites what the cases expect instead of comparing it.
+var update = os.Getenv("KCC_UPDATE") != ""
+
+// section is a part of a case below a line `-- HEAD --`.
+type section struct {
+	head, text string
+}
+
+// A case is a file of sections: fragments (`-- NAME --` or `-- NAME TEAM --`),
+// then what is expected, once for each target or for the default `dev`:
+// `-- errors [TARGET] --`, `-- tree PATH [TARGET] --` for values and
+// `-- lines PATH [TARGET] --` for values with the lines they come from.
+func readCase(text string) (comment string, sections []section) {
+	for line := range strings.Lines(text) {
+		if head, ok := strings.CutPrefix(line, "-- "); ok {
+			sections = append(sections, section{head: strings.TrimSuffix(strings.TrimSpace(head), " --")})
+		} else if len(sections) == 0 {
+			comment += line
+		} else {
+			sections[len(sections)-1].text += line
+		}
+	}
+	return comment, sections
+}
+
+var allTargets = []string{"dev", "prod"}
+
+func request(target string, sections []section) *wire.Request {
+	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: target, Targets: allTargets}
+	for _, s := range sections {
+		words := strings.Fields(s.head)
+		if !strings.HasSuffix(words[0], ".cue") {
+			continue
+		}
+		file := wire.File{Name: words[0], Text: s.text}
+		if len(words) == 2 {
+			file.Team = words[1]
+		}
+		req.Files = append(req.Files, file)
+	}
+	return req
+}
+
+// answer evaluates a target of a case.
+func answer(req *wire.Request) *wire.Response {
+	if req.Op == wire.OpSystem {
+		return eval.System(req, syntax.PrepareSystem(req))
+	}
+	return eval.Model(req, syntax.Prepare(req))
+}
+
+func TestCases(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runCase(t, file, string(text))
+		})
+	}
+}
+
+func runCase(t *testing.T, file, text string) {
+	comment, sections := readCase(text)
+	answers := map[string]*wire.Response{}
+	requests := map[string]*wire.Request{}
+	ask := func(target string) (*wire.Request, *wire.Response) {
+		if answers[target] == nil {
+			requests[target] = request(target, sections)
+			if target == wire.OpSystem {
+				requests[target].Op = wire.OpSystem
+			}
+			answers[target] = answer(requests[target])
+		}
+		return requests[target], answers[target]
+	}
+	rewritten := bytes.NewBufferString(comment)
+	expected := 0
+	for _, s := range sections {
+		words := strings.Fields(s.head)
+		target := words[len(words)-1]
+		got := s.text
+		switch {
+		case words[0] == "errors":
+			if len(words) == 1 {
+				target = "dev"
+			}
+			req, resp := ask(target)
+			got = describe(req, resp)
+			expected++
+		case words[0] == "tree" || words[0] == "lines":
+			if len(words) == 2 {
+				target = "dev"
+			}
+			req, resp := ask(target)
+			got = show(t, req, resp, words[1], words[0] == "lines")
+			expected++
+		}
+		if got != s.text && !update {
+			t.Errorf("%s:\n%s\nwanted:\n%s", s.head, got, s.text)
+		}
+		fmt.Fprintf(rewritten, "-- %s --\n%s", s.head, got)
+	}
+	if expected == 0 {
+		t.Error("the case expects nothing")
+	}
+	if update && rewritten.String() != text {
+		if err := os.WriteFile(file, rewritten.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// describe renders errors: code and path, then labels and arguments.
+func describe(req *wire.Request, resp *wire.Response) string {
+	var out strings.Builder
+	for _, e := range resp.Errors {
+		fmt.Fprintf(&out, "%s %s\n", e.Code, strings.Join(e.Path, "."))
+		for _, label := range e.Labels {
+			fmt.Fprintf(&out, "  %s role %d\n", place(req, label.Span), label.Role)
+		}
+		for _, arg := range e.Args {
+			if arg.Name == "candidates" && len(arg.Text) > 60 {
+				arg.Text = arg.Text[:60] + "…"
+			}
+			fmt.Fprintf(&out, "  %s: %s\n", arg.Name, arg.Text)
+		}
+	}
+	if len(resp.Partial) > 0 {
+		out.WriteString("partial:")
+		for _, file := range resp.Partial {
+			out.WriteString(" " + req.Files[file].Name)
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// place shows a span with the text that it marks.
+func place(req *wire.Request, span wire.Span) string {
+	name, text := "", ""
+	if span.File < len(req.Files) {
+		name, text = req.Files[span.File].Name, req.Files[span.File].Text
+	} else {
+		file := eval.Schema()[span.File-len(req.Files)]
+		// The schema's lines move; which of its fields is meant does not.
+		return fmt.Sprintf("%s %q", file.Name, file.Text[span.Start:span.End])
+	}
+	line := 1 + strings.Count(text[:span.Start], "\n")
+	column := span.Start - strings.LastIndex(text[:span.Start], "\n")
+	return fmt.Sprintf("%s:%d:%d %q", name, line, column, text[span.Start:span.End])
+}
+
+// show renders the part of the tree at a path.
+func show(t *testing.T, req *wire.Request, resp *wire.Response, path string, lines bool) string {
+	t.Helper()
+	node := resp.Tree
+	if path != "." {
+		for _, name := range strings.Split(path, ".") {
+			node = field(node, name)
+			if node == nil {
+				return "none\n"
+			}
+		}
+	}
+	if lines {
+		var out strings.Builder
+		showLines(&out, req, node, "")
+		return out.String()
+	}
+	text, err := json.Marshal(plain(node))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", " "); err != nil {
+		t.Fatal(err)
+	}
+	return indented.String() + "\n"
+}
+
+func field(node *wire.Node, name string) *wire.Node {
+	for _, field := range node.Fields {
+		if field.Name == name {
+			return field.Node
+		}
+	}
+	return nil
+}
+
+func plain(node *wire.Node) any {
+	switch node.Kind {
+	case wire.Bool:
+		return node.Bool
+	case wire.Number:
+		return json.Number(node.Text)
+	case wire.String:
+		return node.Text
+	case wire.Struct:
+		out := map[string]any{}
+		for _, field := range node.Fields {
+			if field.Node.Kind != wire.Absent {
+				out[field.Name] = plain(field.Node)
+			}
+		}
+		return out
+	case wire.List:
+		out := []any{}
+		for _, item := range node.Items {
+			out = append(out, plain(item))
+		}
+		return out
+	default:
+		return nil
+	}
+}
+
+func showLines(out *strings.Builder, req *wire.Request, node *wire.Node, path string) {
+	value := ""
+	switch node.Kind {
+	case wire.Absent:
+		value = "absent"
+	case wire.Struct, wire.List:
+	default:
+		text, _ := json.Marshal(plain(node))
+		value = string(text)
+	}
+	fmt.Fprintf(out, "%s = %s\n", strings.TrimPrefix(path, "."), value)
+	for _, o := range node.Origins {
+		fmt.Fprintf(out, "  %s role %d", place(req, o.Span), o.Role)
+		if o.By != o.File {
+			fmt.Fprintf(out, " by %s", req.Files[o.By].Name)
+		}
+		out.WriteString("\n")
+	}
+	for _, field := range node.Fields {
+		showLines(out, req, field.Node, path+"."+field.Name)
+	}
+	for i, item := range node.Items {
+		showLines(out, req, item, fmt.Sprintf("%s.%d", path, i))
+	}
+}

@@ -1,0 +1,131 @@
+package eval
+
+import (
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/wire"
+)
+
+// maxHops bounds how far a chain of references is followed.
+const maxHops = 1000
+
+// dangling reports the references of an expression that lead from a root field
+// to nothing; false if there are none.
+func (m *model) dangling(path []string, expr ast.Expr) bool {
+	found := false
+	inner := map[ast.Node]bool{}
+	ast.Walk(expr, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok || inner[node] {
+			return true
+		}
+		chain := []*ast.SelectorExpr{selector}
+		x := selector.X
+		for {
+			next, ok := x.(*ast.SelectorExpr)
+			if !ok {
+				break
+			}
+			inner[next] = true
+			chain = append([]*ast.SelectorExpr{next}, chain...)
+			x = next.X
+		}
+		if head, ok := x.(*ast.Ident); ok && m.isRoot(head) {
+			found = m.followChain(path, head, chain) || found
+		}
+		return true
+	}, nil)
+	return found
+}
+
+// isRoot says whether a name means a root field.
+func (m *model) isRoot(ident *ast.Ident) bool {
+	_, ofFile := ident.Scope.(*ast.File)
+	return len(m.lexicon.roots[ident.Name]) > 0 && (ident.Node == nil || ofFile)
+}
+
+func (m *model) followChain(path []string, head *ast.Ident, chain []*ast.SelectorExpr) bool {
+	value := m.root.LookupPath(m.rootPath(head.Name))
+	for _, selector := range chain {
+		if value.IncompleteKind()&^cue.StructKind != 0 {
+			// No struct, nor one with an error below it.
+			return false
+		}
+		name, _, err := ast.LabelName(selector.Sel)
+		if err != nil {
+			return false
+		}
+		next := value.LookupPath(cue.MakePath(cue.Str(name)))
+		if next.Exists() {
+			value = next
+			continue
+		}
+		e := wire.Error{Code: wire.UnknownName, Path: path}
+		if span, ok := m.span(selector); ok {
+			e = e.At(span, wire.RoleValue)
+		}
+		var names []string
+		for iter, err := value.Fields(); err == nil && iter.Next(); {
+			names = append(names, iter.Selector().Unquoted())
+		}
+		m.report(e.With("name", name).With("kind", "field").
+			With("in", m.originalText(selector.X)).
+			With("candidates", strings.Join(names, " ")))
+		return true
+	}
+	return false
+}
+
+// rootPath is the path of a root field by its name in the tree.
+func (m *model) rootPath(name string) cue.Path {
+	if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") {
+		return m.prepared.Private(name)
+	}
+	return cue.MakePath(cue.Str(name))
+}
+
+// originalText is an expression as its fragment writes it.
+func (m *model) originalText(expr ast.Expr) string {
+	text := sourceText(expr)
+	for _, ident := range carriers(expr) {
+		if original := m.prepared.Original(ident.Name); original != ident.Name {
+			text = strings.ReplaceAll(text, ident.Name, original)
+		}
+	}
+	return text
+}
+
+// circular reports lines that are nothing but references which lead back to
+// where they stand.
+func (m *model) circular(v cue.Value, path []string, lines []conjunct) bool {
+	if v.IncompleteKind() != cue.TopKind || len(lines) == 0 {
+		return false
+	}
+	start := cue.MakePath(selectors(path)...).String()
+	seen := map[string]bool{}
+	for range maxHops {
+		_, target := v.ReferencePath()
+		at := target.String()
+		if at == "" || seen[at] {
+			return false
+		}
+		if at == start {
+			m.report(m.error(wire.Cycle, path, lines).With("kind", "value"))
+			return true
+		}
+		seen[at] = true
+		v = m.root.LookupPath(target)
+	}
+	return false
+}
+
+func selectors(path []string) []cue.Selector {
+	out := make([]cue.Selector, len(path))
+	for i, name := range path {
+		out[i] = cue.Str(name)
+	}
+	return out
+}

@@ -1,0 +1,162 @@
+package eval
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/schema"
+	"kcc.dev/engine/wire"
+)
+
+// maxShown bounds how many characters of a text an error shows.
+const maxShown = 60
+
+// verbs are the places of values in CUE's texts.
+var verbs = regexp.MustCompile(`%(\[\d+\])?[+#]?[a-z]`)
+
+// error starts an error with the lines as labels, the deciding ones first.
+func (m *model) error(code wire.Code, path []string, lines []conjunct) wire.Error {
+	e := wire.Error{Code: code, Path: path}
+	for _, o := range origins(lines) {
+		if !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == o.Span }) {
+			e = e.At(o.Span, o.Role)
+		}
+	}
+	return e
+}
+
+// atLabels is error with the labels of the fields instead of their values.
+func (m *model) atLabels(code wire.Code, path []string, lines []conjunct) wire.Error {
+	labelled := slices.Clone(lines)
+	for i, c := range labelled {
+		if c.place != nil && c.place.field != nil {
+			if span, ok := m.span(c.place.field.Label); ok {
+				labelled[i].span = span
+			}
+		}
+	}
+	return m.error(code, path, labelled)
+}
+
+// unknownField reports a field that the schema does not have.
+func (m *model) unknownField(v cue.Value, structure *schema.Struct, path []string, above *frame) {
+	lines := m.conjuncts(v, path, above)
+	for _, c := range lines {
+		if m.prepared.Dropped(c.expr) {
+			return
+		}
+	}
+	m.report(m.atLabels(wire.UnknownField, path, lines).
+		With("name", path[len(path)-1]).
+		With("candidates", strings.Join(structure.Names, " ")))
+}
+
+// closedDefinition reports a field that a fragment's own definition refuses.
+func (m *model) closedDefinition(path []string, here *frame) {
+	e := m.error(wire.ClosedDefinition, path, nil)
+	for _, c := range here.conjuncts {
+		if c.place != nil && c.place.field != nil && c.own {
+			if span, ok := m.span(c.place.field.Label); ok {
+				e = e.At(span, wire.RoleValue)
+			}
+		}
+	}
+	e = e.With("name", path[len(path)-1])
+	for f := here.above; f != nil; f = f.above {
+		for _, c := range f.conjuncts {
+			for _, ident := range carriers(c.expr) {
+				name := m.prepared.Original(ident.Name)
+				roots := m.lexicon.roots[ident.Name]
+				if len(roots) == 0 || !isDefinition(name) {
+					continue
+				}
+				if span, ok := m.span(ident); ok {
+					e = e.At(span, wire.RoleConstraint)
+				}
+				if span, ok := m.span(roots[0].field.Label); ok {
+					e = e.At(span, wire.RoleConstraint)
+				}
+				m.report(e.With("definition", name))
+				return
+			}
+		}
+	}
+	m.report(e)
+}
+
+func isDefinition(name string) bool {
+	return strings.HasPrefix(name, "#") || strings.HasPrefix(name, "_#")
+}
+
+// expected names what a shape accepts.
+func expected(shape *schema.Shape) string {
+	var parts []string
+	if shape.Text != "" {
+		parts = append(parts, shape.Text)
+	}
+	if shape.Elem != nil {
+		parts = append(parts, "list")
+	}
+	if shape.Struct != nil {
+		parts = append(parts, "struct")
+	}
+	return strings.Join(parts, " | ")
+}
+
+// actual says what an error found: a scalar itself, with its type where that
+// is what is wrong, anything else by its kind.
+func (m *model) actual(e wire.Error, v cue.Value) wire.Error {
+	switch {
+	case v.Kind()&(cue.StructKind|cue.ListKind) != 0 || !v.IsConcrete():
+		return e.With("actual", v.IncompleteKind().String())
+	case secretive(e.Path):
+		if e.Code == wire.WrongType {
+			return e.With("actual", v.Kind().String())
+		}
+		return e
+	}
+	node := &wire.Node{}
+	put(node, v)
+	if e.Code == wire.WrongType {
+		return e.With("actual", v.Kind().String()+" "+show(node))
+	}
+	return e.With("actual", show(node))
+}
+
+// secretive says whether the value at a path could be a secret, and must not
+// be in a message.
+func secretive(path []string) bool {
+	return len(path) > 0 && path[0] == "secrets" || len(path) > 3 && slices.Contains(path[2:], "env") ||
+		slices.Contains(path, "password")
+}
+
+// show writes a scalar as CUE does, long texts cut.
+func show(node *wire.Node) string {
+	switch node.Kind {
+	case wire.String:
+		text := node.Text
+		if utf8.RuneCountInString(text) > maxShown {
+			text = string([]rune(text)[:maxShown]) + "…"
+		}
+		return ast.NewString(text).Value
+	case wire.Bool:
+		if node.Bool {
+			return token.TRUE.String()
+		}
+		return token.FALSE.String()
+	case wire.Null:
+		return token.NULL.String()
+	case wire.Struct:
+		return "struct"
+	case wire.List:
+		return "list"
+	default:
+		return node.Text
+	}
+}
