@@ -160,3 +160,125 @@ impl std::str::FromStr for Code {
             .ok_or(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The names of a stage and of a code, as in `kcc::<stage>::<name>`.
+    fn names(code: Code) -> (&'static str, &'static str) {
+        let full = code.as_str();
+        let rest = full
+            .strip_prefix("kcc::")
+            .unwrap_or_else(|| panic!("{full}"));
+        rest.split_once("::").unwrap_or_else(|| panic!("{full}"))
+    }
+
+    #[test]
+    fn a_code_is_named_after_its_stage_and_by_one_code_alone() {
+        let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(all.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let (stage, name) = names(*code);
+            assert_eq!(
+                stage,
+                format!("{:?}", code.stage()).to_lowercase(),
+                "{code}"
+            );
+            let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(!name.is_empty() && name.chars().all(kebab), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_read_with_and_without_its_head() {
+        for code in Code::ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+            assert_eq!(code.as_str()["kcc::".len()..].parse(), Ok(*code));
+        }
+        for text in [
+            "",
+            "kcc::",
+            "eval",
+            "eval::",
+            "kcc::eval::conflicts",
+            "EVAL::CONFLICT",
+        ] {
+            assert_eq!(text.parse::<Code>(), Err(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_page_says_what_a_page_has_to_say() {
+        for code in Code::ALL {
+            let page = code.page();
+            let heading = format!("# {code}\n\n");
+            assert!(page.starts_with(&heading), "{code}: begin with the code");
+            assert!(page.lines().count() >= 10, "{code}: say more");
+            let code_block = page
+                .lines()
+                .any(|line| line.starts_with("```cue") || line.starts_with("```sh"));
+            assert!(
+                code_block || page.contains("\n$ "),
+                "{code}: show an example"
+            );
+            assert!(page.contains("\n## What to do\n"), "{code}: say what to do");
+            let fences = page.lines().filter(|line| line.starts_with("```")).count();
+            assert!(fences.is_multiple_of(2), "{code}: close every block");
+            for line in page.lines() {
+                assert_eq!(line, line.trim_end(), "{code}: spaces at a line's end");
+            }
+            assert!(
+                page.ends_with('\n') && !page.ends_with("\n\n"),
+                "{code}: its end"
+            );
+        }
+    }
+
+    #[test]
+    fn every_summary_stands_by_itself() {
+        let mut summaries = BTreeSet::new();
+        for code in Code::ALL {
+            let summary = code.summary();
+            assert!(summary.len() > 30, "{code}: {summary}");
+            assert!(summary.len() < 240, "{code}: {} characters", summary.len());
+            assert!(!summary.contains('\n'), "{code}: {summary}");
+            assert!(
+                summary.starts_with(|c: char| c.is_uppercase() || c == '`'),
+                "{code}: {summary}"
+            );
+            let quotes = summary.matches('`').count();
+            assert!(
+                quotes.is_multiple_of(2),
+                "{code}: cut within a name: {summary}"
+            );
+            assert!(
+                summaries.insert(summary),
+                "{code} is summed up like another code"
+            );
+        }
+    }
+
+    #[test]
+    fn every_page_is_the_page_of_a_code() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
+        let mut pages = BTreeSet::new();
+        for stage in fs::read_dir(&folder).unwrap() {
+            for page in fs::read_dir(stage.unwrap().path()).unwrap() {
+                let path = page.unwrap().path();
+                let name = path.strip_prefix(&folder).unwrap().with_extension("");
+                pages.insert(name.display().to_string());
+            }
+        }
+        let codes: BTreeSet<_> = Code::ALL
+            .iter()
+            .map(|code| names(*code))
+            .map(|(stage, name)| format!("{stage}/{name}"))
+            .collect();
+        assert_eq!(pages, codes);
+    }
+}

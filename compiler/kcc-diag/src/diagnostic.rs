@@ -118,13 +118,46 @@ impl Diagnostic {
         self
     }
 
-    fn same_but_for_targets(&self, other: &Self) -> bool {
+    /// Whether another one says the same, whatever targets both hold in.
+    pub fn same_mistake(&self, other: &Self) -> bool {
         self.code == other.code
             && self.severity == other.severity
             && self.message == other.message
             && self.path == other.path
             && self.labels == other.labels
             && self.help == other.help
+    }
+}
+
+/// What diagnostics are sorted by. The targets come last, so that those that
+/// differ in nothing else stand side by side.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Order {
+    places: Vec<(Option<String>, u32, u32, bool, String)>,
+    code: &'static str,
+    message: String,
+    path: Option<String>,
+    severity: Severity,
+    help: Option<String>,
+    targets: BTreeSet<String>,
+}
+
+impl Order {
+    fn of(diagnostic: &Diagnostic, files: &Files) -> Self {
+        let place = |label: &Label| {
+            let Span { file, start, end } = label.span;
+            let name = files.get(file).map(|file| file.name().to_owned());
+            (name, start, end, !label.primary, label.text.clone())
+        };
+        Self {
+            places: diagnostic.labels.iter().map(place).collect(),
+            code: diagnostic.code.as_str(),
+            message: diagnostic.message.clone(),
+            path: diagnostic.path.clone(),
+            severity: diagnostic.severity,
+            help: diagnostic.help.clone(),
+            targets: diagnostic.targets.clone(),
+        }
     }
 }
 
@@ -169,22 +202,9 @@ impl Diagnostics {
         for diagnostic in &mut self.0 {
             diagnostic.labels.sort_by_key(|label| !label.primary);
         }
-        let name = |d: &Diagnostic| {
-            d.labels
-                .first()
-                .and_then(|label| Some((files.get(label.span.file)?.name(), label.span.start)))
-        };
-        self.0.sort_by(|a, b| {
-            (name(a), a.code.as_str(), &a.message, &a.path, &a.targets).cmp(&(
-                name(b),
-                b.code.as_str(),
-                &b.message,
-                &b.path,
-                &b.targets,
-            ))
-        });
+        self.0.sort_by_cached_key(|d| Order::of(d, files));
         self.0.dedup_by(|next, kept| {
-            let same = kept.same_but_for_targets(next);
+            let same = kept.same_mistake(next);
             if same {
                 kept.targets.append(&mut next.targets);
             }
@@ -246,3 +266,102 @@ pub struct Warned<T> {
 
 /// What a stage returns: a value with its warnings, or everything that is wrong.
 pub type Outcome<T> = Result<Warned<T>, Diagnostics>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FileId;
+
+    fn files() -> Files {
+        let mut files = Files::new();
+        // The order in which files were read decides nothing.
+        files.add("teams/storefront/web.cue", "services: web: replicas: 1\n");
+        files.add(
+            "teams/platform/rules.cue",
+            "services: [string]: replicas: >=2\n",
+        );
+        files
+    }
+
+    fn at(file: u32, start: u32) -> Span {
+        Span {
+            file: FileId(file),
+            start,
+            end: start + 1,
+        }
+    }
+
+    fn error(message: &str) -> Diagnostic {
+        Diagnostic::error(Code::EvalConflict, message)
+    }
+
+    fn sorted(all: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+        let mut all: Diagnostics = all.into_iter().collect();
+        all.sort(&files());
+        all.into_iter().collect()
+    }
+
+    #[test]
+    fn they_are_sorted_by_place_whatever_order_they_were_found_in() {
+        let expected = [
+            error("no place"),
+            error("platform").primary(at(1, 3), ""),
+            error("first in storefront").primary(at(0, 2), ""),
+            error("second in storefront").primary(at(0, 20), ""),
+        ];
+        let forwards = sorted(expected.clone());
+        let backwards = sorted(expected.iter().rev().cloned());
+        assert_eq!(forwards, expected);
+        assert_eq!(backwards, expected);
+    }
+
+    #[test]
+    fn the_same_in_several_targets_is_one() {
+        let conflict = |other: u32, target: &str| {
+            error("two values")
+                .primary(at(0, 2), "one")
+                .secondary(at(1, other), "the other")
+                .target(target)
+        };
+        // Found target by target: the two mistakes take turns.
+        let all = sorted([
+            conflict(5, "prod"),
+            conflict(9, "prod"),
+            conflict(5, "dev"),
+            conflict(9, "dev"),
+        ]);
+        let both = BTreeSet::from(["dev".to_owned(), "prod".to_owned()]);
+        assert_eq!(all.len(), 2);
+        assert!(all.iter().all(|found| found.targets == both), "{all:?}");
+    }
+
+    #[test]
+    fn other_lines_other_help_and_other_severity_are_not_the_same() {
+        let plain = error("no");
+        let all = sorted([
+            plain.clone(),
+            plain.clone().help("do this"),
+            plain.clone().at("services.web"),
+            plain.clone().primary(at(0, 1), ""),
+            Diagnostic::warning(Code::EvalConflict, "no"),
+            plain,
+        ]);
+        assert_eq!(all.len(), 5);
+    }
+
+    #[test]
+    fn the_primary_place_comes_first() {
+        let all = sorted([error("no").secondary(at(1, 0), "b").primary(at(0, 7), "a")]);
+        assert!(all[0].labels[0].primary && !all[0].labels[1].primary);
+    }
+
+    #[test]
+    fn a_stage_fails_by_errors_and_never_by_warnings() {
+        let warning = || Diagnostic::warning(Code::CheckUnusedBacking, "unused");
+        let warned = Diagnostics::from(warning()).finish(7).unwrap();
+        assert_eq!((warned.value, warned.warnings.iter().count()), (7, 1));
+        let both: Diagnostics = [warning(), error("no")].into_iter().collect();
+        let all = both.finish(7).unwrap_err();
+        assert_eq!(all.iter().count(), 2);
+    }
+}

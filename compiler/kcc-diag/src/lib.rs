@@ -7,9 +7,11 @@
 mod code;
 mod diagnostic;
 mod files;
+mod nearest;
 mod render;
 
 pub use code::{Code, Stage};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Outcome, Severity, Warned};
 pub use files::{FileId, Files, Position, SourceFile, Span};
+pub use nearest::nearest;
 pub use render::{Format, Style, plain, render};

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Style, place::places};
+use super::{Style, place::places, plain};
 use crate::{Diagnostic, Diagnostics, Files};
 
 pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
@@ -67,7 +67,8 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
 
 /// Escapes a command's text.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    plain(text)
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
@@ -81,6 +82,7 @@ fn property(text: &str) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::{Code, Span};
 
     #[test]
     fn a_diagnostic_is_one_command_with_everything_in_it() {
@@ -103,10 +105,41 @@ mod tests {
 
     #[test]
     fn a_text_cannot_break_out_of_its_command() {
-        let diagnostic = Diagnostic::warning(crate::Code::LoadNoSystem, "50%\n::error::no");
+        let diagnostic = Diagnostic::warning(Code::LoadNoSystem, "50%\n::error::no");
         assert_eq!(
             render(&diagnostic.into(), &Files::new(), &Style::default()),
             "::warning title=kcc%3A%3Aload%3A%3Ano-system::50%25%0A::error::no\n"
+        );
+    }
+    #[test]
+    fn a_file_name_cannot_break_out_of_its_property() {
+        let mut files = Files::new();
+        let file = files.add("a,line=9::x\n::error::no.cue", "x\n");
+        let span = Span {
+            file,
+            start: 0,
+            end: 1,
+        };
+        let diagnostic = Diagnostic::error(Code::EvalConflict, "no").primary(span, "");
+        assert_eq!(
+            render(&diagnostic.into(), &files, &Style::default()),
+            concat!(
+                "::error file=a%2Cline=9%3A%3Ax%0A%3A%3Aerror%3A%3Ano.cue,line=1,endLine=1,",
+                "col=1,endColumn=2,title=kcc%3A%3Aeval%3A%3Aconflict::no\n"
+            )
+        );
+    }
+
+    #[test]
+    fn columns_are_left_out_where_a_place_has_several_lines() {
+        let mut files = Files::new();
+        let file = files.add("a.cue", "a: {\n}\n");
+        let diagnostic = Diagnostic::error(Code::EvalConflict, "no")
+            .primary(sample::span(&files, file, "{\n}"), "");
+        let text = render(&diagnostic.into(), &files, &Style::default());
+        assert!(
+            text.starts_with("::error file=a.cue,line=1,endLine=2,title="),
+            "{text}"
         );
     }
 }

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::place::places;
+use super::plain::escaped;
 use crate::{Diagnostic, Diagnostics, Files};
 
 #[derive(Serialize)]
@@ -62,13 +63,16 @@ fn line(diagnostic: &Diagnostic, files: &Files) -> String {
         labels,
         help: diagnostic.help.as_deref(),
     };
-    serde_json::to_string(&line).expect("text, numbers and lists have a JSON form")
+    escaped(serde_json::to_string(&line).expect("text, numbers and lists have a JSON form"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::sample;
     use super::*;
+    use crate::Code;
 
     #[test]
     fn a_diagnostic_is_one_object_on_one_line() {
@@ -90,8 +94,66 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_are_those_of_the_interface_in_every_object() {
+        let (files, diagnostics) = sample::hostile();
+        let (_, conflict) = sample::conflict();
+        for diagnostics in [
+            diagnostics,
+            conflict,
+            Diagnostic::error(Code::StateStore, "x").into(),
+        ] {
+            for line in render(&diagnostics, &files).lines() {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                let keys = |value: &serde_json::Value| -> BTreeSet<String> {
+                    value.as_object().unwrap().keys().cloned().collect()
+                };
+                let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+                let all: BTreeSet<String> = set(&[
+                    "version", "code", "severity", "message", "path", "targets", "labels", "help",
+                ]);
+                assert_eq!(keys(&value), all);
+                let of_a_label: BTreeSet<String> = set(&[
+                    "file",
+                    "line",
+                    "column",
+                    "end_line",
+                    "end_column",
+                    "team",
+                    "primary",
+                    "text",
+                ]);
+                for label in value["labels"].as_array().unwrap() {
+                    assert_eq!(keys(label), of_a_label);
+                    let number = |key: &str| label[key].as_u64().unwrap();
+                    assert!(number("line") >= 1 && number("column") >= 1);
+                    let [start, end] = [["line", "column"], ["end_line", "end_column"]]
+                        .map(|keys| keys.map(number));
+                    assert!(start <= end, "{label}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn columns_count_characters_and_ends_lie_behind_the_last_one() {
+        let mut files = Files::new();
+        let file = files.add("a.cue", "a: \"é𝄞\"\nb: {\n}\n");
+        let diagnostic = Diagnostic::error(Code::EvalConflict, "no")
+            .primary(sample::span(&files, file, "\"é𝄞\""), "")
+            .secondary(sample::span(&files, file, "{\n}"), "");
+        let line: serde_json::Value =
+            serde_json::from_str(&render(&diagnostic.into(), &files)).unwrap();
+        let place = |at: usize| {
+            let label = &line["labels"][at];
+            ["line", "column", "end_line", "end_column"].map(|key| label[key].as_u64().unwrap())
+        };
+        assert_eq!(place(0), [1, 4, 1, 8]);
+        assert_eq!(place(1), [2, 4, 3, 2]);
+    }
+
+    #[test]
     fn what_is_not_known_is_null_and_line_ends_are_escaped() {
-        let diagnostic = Diagnostic::warning(crate::Code::LoadNoSystem, "two\nlines");
+        let diagnostic = Diagnostic::warning(Code::LoadNoSystem, "two\nlines");
         assert_eq!(
             render(&diagnostic.into(), &Files::new()),
             concat!(

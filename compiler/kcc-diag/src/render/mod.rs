@@ -102,4 +102,88 @@ pub(crate) mod sample {
             .help("write `replicas: 2`, or ask `platform`");
         (files, diagnostic.into())
     }
+
+    /// A diagnostic in which every text comes from somebody who would like to
+    /// steer the reader's terminal, with labels in places that do not exist.
+    pub(crate) fn hostile() -> (Files, Diagnostics) {
+        const EVIL: &str = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\r\u{8}\u{7f}\u{61c}";
+        let mut files = Files::new();
+        let name = format!("teams/{EVIL}/a\nerror: b.cue");
+        let file = files.add(name, format!("a: \"{EVIL}\"\nb: 2"));
+        files.set_team(file, Some(EVIL.to_owned()));
+        let at = |start, end| Span { file, start, end };
+        let diagnostic = Diagnostic::error(Code::EvalConflict, format!("`{EVIL}` is no name"))
+            .at(EVIL)
+            .target(EVIL)
+            .primary(at(0, 9_999), EVIL)
+            .secondary(at(9_999, 3), EVIL)
+            .secondary(
+                Span {
+                    file: FileId(77),
+                    start: 0,
+                    end: 1,
+                },
+                EVIL,
+            )
+            .help(format!("write `{EVIL}`"));
+        let mut diagnostics = Diagnostics::from(diagnostic);
+        diagnostics.push(Diagnostic::warning(Code::LoadSyntax, EVIL));
+        (files, diagnostics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMATS: [Format; 4] = [Format::Text, Format::Json, Format::Github, Format::Sarif];
+
+    #[test]
+    fn no_format_lets_a_text_steer_the_terminal() {
+        let (files, diagnostics) = sample::hostile();
+        let style = Style {
+            folder: "\u{1b}[2J/".to_owned(),
+            ..Style::default()
+        };
+        for format in FORMATS {
+            let text = render(&diagnostics, &files, format, &style);
+            let steers = |c: &char| c.is_control() && *c != '\n' || "\u{202e}\u{61c}".contains(*c);
+            assert_eq!(text.chars().find(steers), None, "{format:?}: {text:?}");
+            assert!(!text.contains("\nerror: b.cue"), "{format:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn every_format_ends_with_a_line_end_or_is_empty() {
+        let (files, diagnostics) = sample::hostile();
+        for format in FORMATS {
+            let style = Style::default();
+            assert!(render(&diagnostics, &files, format, &style).ends_with('\n'));
+            let none = render(&Diagnostics::new(), &files, format, &style);
+            assert!(none.is_empty() || none.ends_with('\n'), "{format:?}");
+            assert_eq!(none.is_empty(), format != Format::Sarif, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_out_however_many_there_are() {
+        let (files, one) = sample::conflict();
+        let one = one.into_iter().next().unwrap();
+        let many: Diagnostics = (0..500)
+            .map(|number| crate::Diagnostic {
+                message: format!("mistake {number}"),
+                ..one.clone()
+            })
+            .collect();
+        for format in FORMATS {
+            let text = render(&many, &files, format, &Style::default());
+            for number in 0..500 {
+                let message = format!("mistake {number}");
+                let shown = text.match_indices(&message).any(|(at, _)| {
+                    !text[at + message.len()..].starts_with(|c: char| c.is_ascii_digit())
+                });
+                assert!(shown, "{format:?} lacks {message}");
+            }
+        }
+    }
 }

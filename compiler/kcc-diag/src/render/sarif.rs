@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Style, place::Place, place::places};
+use super::{Style, place::Place, place::places, plain::escaped};
 use crate::{Code, Diagnostic, Diagnostics, Files};
 
 pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
@@ -31,7 +31,7 @@ pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) ->
             "results": results,
         }],
     });
-    format!("{document:#}\n")
+    escaped(format!("{document:#}\n"))
 }
 
 fn rule(code: Code) -> Value {
@@ -132,6 +132,73 @@ mod tests {
             "platform: `platform` allows 2 and more"
         );
         assert_eq!(result["properties"]["targets"], json!(["prod"]));
+    }
+
+    /// What the schema of SARIF 2.1.0 asks of the parts that kcc writes.
+    fn assert_valid(text: &str) {
+        let document: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(document["version"], "2.1.0");
+        let run = &document["runs"][0];
+        assert_eq!(document["runs"].as_array().unwrap().len(), 1);
+        assert_eq!(run["columnKind"], "unicodeCodePoints");
+        let driver = &run["tool"]["driver"];
+        assert!(driver["name"].is_string() && driver["semanticVersion"].is_string());
+        let rules: Vec<&str> = driver["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| {
+                assert!(
+                    !rule["shortDescription"]["text"]
+                        .as_str()
+                        .unwrap()
+                        .is_empty()
+                );
+                assert!(rule["help"]["text"].is_string() && rule["help"]["markdown"].is_string());
+                rule["id"].as_str().unwrap()
+            })
+            .collect();
+        let mut once = rules.clone();
+        once.dedup();
+        assert_eq!(rules, once);
+        for result in run["results"].as_array().unwrap() {
+            assert!(rules.contains(&result["ruleId"].as_str().unwrap()));
+            assert!(["error", "warning"].contains(&result["level"].as_str().unwrap()));
+            assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+            for place in ["locations", "relatedLocations"] {
+                for location in result[place].as_array().unwrap() {
+                    assert!(location["message"]["text"].is_string());
+                    let physical = &location["physicalLocation"];
+                    let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
+                    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/@+%".contains(c);
+                    assert!(!uri.is_empty() && uri.chars().all(allowed), "{uri}");
+                    let number = |key: &str| physical["region"][key].as_u64().unwrap();
+                    let start = (number("startLine"), number("startColumn"));
+                    let end = (number("endLine"), number("endColumn"));
+                    assert!((1, 1) <= start && start <= end, "{location}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_document_has_the_shape_of_the_standard() {
+        let (files, conflict) = sample::conflict();
+        assert_valid(&render(&conflict, &files, &Style::default()));
+        let (files, hostile) = sample::hostile();
+        assert_valid(&render(&hostile, &files, &Style::default()));
+        let everything: Diagnostics = Code::ALL
+            .iter()
+            .chain(Code::ALL)
+            .map(|code| Diagnostic::error(*code, "no"))
+            .collect();
+        let text = render(&everything, &files, &Style::default());
+        assert_valid(&text);
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let rules = document["runs"][0]["tool"]["driver"]["rules"]
+            .as_array()
+            .unwrap();
+        assert_eq!(rules.len(), Code::ALL.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
 
-use super::plain;
+use super::plain::{on_one_line, plain};
 use crate::{Files, Position, SourceFile, Span};
 
 /// A label that spans more lines is shown by its first line alone.
@@ -129,7 +129,7 @@ impl SourceCode for Snippets<'_> {
         Ok(Box::new(Lines {
             data: &part.text.as_bytes()[from..to],
             span: (part.base + from, to - from).into(),
-            name: format!("{}:{line}:{column}{team}", plain(part.file.name())),
+            name: on_one_line(&format!("{}:{line}:{column}{team}", part.file.name())),
             line: first,
             count: last - first,
         }))

@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::{Style, plain, snippet::Snippets};
+use super::{Style, plain, plain::on_one_line, snippet::Snippets};
 use crate::{Diagnostic, Diagnostics, Files, Severity};
 
 pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
@@ -86,7 +86,7 @@ fn header(diagnostic: &Diagnostic, style: &Style) -> String {
         let targets: Vec<&str> = diagnostic.targets.iter().map(String::as_str).collect();
         let _ = write!(header, " in {}", targets.join(", "));
     }
-    plain(&header).into_owned()
+    on_one_line(&header)
 }
 
 impl miette::Diagnostic for Shown<'_> {
@@ -162,6 +162,66 @@ error[kcc::eval::conflict] in prod
 
 ";
         assert_eq!(render(&diagnostics, &files, &Style::default()), expected);
+    }
+
+    #[test]
+    fn several_lines_of_one_team_share_a_frame() {
+        let (mut files, _) = sample::conflict();
+        let cart = files.add(
+            "teams/payments/cart.cue",
+            "package shop\n\nservices: cart: {\n\tport: 80\n\tneeds: web: {}\n}\n",
+        );
+        files.set_team(cart, Some("payments".into()));
+        let rules = files.find("teams/platform/rules.cue").unwrap();
+        let diagnostic = Diagnostic::warning(Code::CheckNeedCycle, "a circle")
+            .secondary(sample::span(&files, rules, "services"), "of the platform")
+            .primary(sample::span(&files, cart, "80"), "first")
+            .secondary(sample::span(&files, cart, "web: {}"), "second");
+        let expected = "\
+warning[kcc::check::need-cycle]
+
+  ⚠ a circle
+   ╭─[teams/payments/cart.cue:4:8 (payments)]
+ 3 │ services: cart: {
+ 4 │     port: 80
+   ·           ─┬
+   ·            ╰── first
+ 5 │     needs: web: {}
+   ·            ───┬───
+   ·               ╰── second
+ 6 │ }
+   ╰────
+   ╭─[teams/platform/rules.cue:2:1 (platform)]
+ 1 │ package shop
+ 2 │ services: [string]: replicas: >=2
+   · ────┬───
+   ·     ╰── of the platform
+   ╰────
+
+";
+        let mut diagnostics = Diagnostics::from(diagnostic);
+        diagnostics.sort(&files);
+        assert_eq!(render(&diagnostics, &files, &Style::default()), expected);
+    }
+
+    #[test]
+    fn a_long_message_is_broken_into_lines_between_words() {
+        let message = "`services.web.replicas` ".repeat(12);
+        let diagnostic = Diagnostic::error(Code::EvalConflict, message.trim()).help(message.trim());
+        for width in [0, 40, 72, 100] {
+            let style = Style {
+                width,
+                ..Style::default()
+            };
+            let text = render(&diagnostic.clone().into(), &Files::new(), &style);
+            let longest = text.lines().map(|line| line.chars().count()).max();
+            assert!(longest <= Some(width.max(40)), "{width}:\n{text}");
+            assert_eq!(
+                text.matches("`services.web.replicas`").count(),
+                24,
+                "{text}"
+            );
+        }
     }
 
     #[test]
