@@ -67,18 +67,16 @@ impl<'a> Lines<'a> {
     }
 
     fn node(self, names: &[String]) -> Option<&'a Node> {
-        match self.target {
-            Some(target) => self.tree.get(target, &Path(names.to_vec())),
-            None => {
-                let below = names
-                    .split_first()
-                    .filter(|(first, _)| *first == "system")?
-                    .1;
-                below
-                    .iter()
-                    .try_fold(&self.tree.system, |node, name| node.child(name))
-            }
+        if let Some(target) = self.target {
+            return self.tree.get(target, &Path(names.to_vec()));
         }
+        let (first, below) = names.split_first()?;
+        if first != "system" {
+            return None;
+        }
+        below
+            .iter()
+            .try_fold(&self.tree.system, |node, name| node.child(name))
     }
 
     fn declaration(self, names: &[String]) -> Option<&'a Declaration> {

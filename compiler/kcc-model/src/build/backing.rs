@@ -85,9 +85,9 @@ fn external_address(
     external.only(&["host", "port", "username", "database", "tls"]);
     match external.child("host").and_then(|host| host.text()) {
         Some(host) => {
-            _ = outputs
+            outputs
                 .entry("host".to_owned())
-                .or_insert(Output::Text(host))
+                .or_insert(Output::Text(host));
         }
         None => component::missing(external, "`host`", "write the host name of the server"),
     }

@@ -83,9 +83,9 @@ pub(crate) fn references(text: &str) -> Vec<Piece<'_>> {
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         let after = &rest[at + 1..];
-        if after.starts_with('$') {
+        if let Some(escaped) = after.strip_prefix('$') {
             pieces.push(Piece::Text(&rest[..=at]));
-            rest = &after[1..];
+            rest = escaped;
         } else if let Some(end) = after.strip_prefix('(').and_then(|inside| inside.find(')')) {
             pieces.push(Piece::Text(&rest[..at]));
             pieces.push(Piece::Reference(&after[1..=end]));

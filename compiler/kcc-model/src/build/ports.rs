@@ -40,13 +40,11 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
         });
     }
     node.only(&["number", "protocol", "expose"]);
-    let number = match node.child("number") {
-        Some(field) => number(&field)?,
-        None => {
-            super::component::missing(node, "`number`", "write the number of the port");
-            return None;
-        }
+    let Some(written) = node.child("number") else {
+        super::component::missing(node, "`number`", "write the number of the port");
+        return None;
     };
+    let number = number(&written)?;
     let protocol = match node
         .child("protocol")
         .and_then(|field| field.text())

@@ -60,12 +60,11 @@ fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
         Some(field) => Some(field.text()?),
         None => None,
     };
-    let meant = match &written {
-        Some(name) => ports.get_key_value(name),
-        None => {
-            let only = || ports.iter().next().filter(|_| ports.len() == 1);
-            ports.get_key_value("http").or_else(only)
-        }
+    let meant = if let Some(name) = &written {
+        ports.get_key_value(name)
+    } else {
+        let only = || ports.iter().next().filter(|_| ports.len() == 1);
+        ports.get_key_value("http").or_else(only)
     };
     if let Some((name, _)) = meant {
         return Some(name.clone());

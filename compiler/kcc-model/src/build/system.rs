@@ -32,18 +32,15 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
         Lines::system(tree),
         found,
     );
-    let name = match system.child("name") {
-        Some(name) => {
-            let text = name.text().unwrap_or_default();
-            names::check(&name, "system", &text);
-            text
-        }
-        None => {
-            let message = "the system has no name";
-            let error = system.error(Code::EvalMissingField, message, "`name` is missing");
-            system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
-            "system".to_owned()
-        }
+    let name = if let Some(name) = system.child("name") {
+        let text = name.text().unwrap_or_default();
+        names::check(&name, "system", &text);
+        text
+    } else {
+        let message = "the system has no name";
+        let error = system.error(Code::EvalMissingField, message, "`name` is missing");
+        system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
+        "system".to_owned()
     };
     let teams = teams(&system, &name);
     let targets = targets(&system, &name);

@@ -81,24 +81,25 @@ impl Judge<'_> {
         };
         let own = owner.team.as_deref() == Some(speaker);
         let governs = speaks_for(|team| &team.governs, &speaker.to_owned());
-        let reserved: Vec<&Name> = teams
+        let with_reserve: Vec<&Name> = teams
             .keys()
             .filter(|team| speaks_for(|team| &team.owns, team))
             .collect();
-        let reserves = reserved.iter().any(|team| *team == speaker);
-        let foreign_reserve = reserved.iter().find(|team| **team != speaker).copied();
+        let reserves = with_reserve.iter().any(|team| *team == speaker);
+        let foreign_reserve = with_reserve.iter().find(|team| **team != speaker).copied();
+        let may = match origin.role {
+            Role::Schema => true,
+            Role::Value | Role::CueDefault => {
+                reserves || foreign_reserve.is_none() && (own || governs)
+            }
+            Role::Soft | Role::Constraint => own || governs || reserves,
+        };
+        if may {
+            return;
+        }
         let code = match origin.role {
-            Role::Schema => return,
-            Role::Value | Role::CueDefault => match foreign_reserve {
-                _ if reserves => return,
-                Some(_) => Code::OwnForeignValue,
-                None if own || governs => return,
-                None => Code::OwnForeignValue,
-            },
-            Role::Soft if own || governs || reserves => return,
-            Role::Soft => Code::OwnForeignValue,
-            Role::Constraint if own || governs || reserves => return,
             Role::Constraint => Code::OwnForeignConstraint,
+            _ => Code::OwnForeignValue,
         };
         let diagnostic = self.diagnostic(code, path, origin, speaker, owner, foreign_reserve);
         self.said.entry((origin.span, code)).or_insert(diagnostic);
@@ -148,11 +149,6 @@ impl Judge<'_> {
 
 /// Whether a struct's line holds a line of something below it.
 fn leads_below<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> bool {
-    let inside = |other: &Origin| {
-        other.span.file == origin.span.file
-            && origin.span.start <= other.span.start
-            && other.span.end <= origin.span.end
-    };
     fn any(node: &Node, inside: &impl Fn(&Origin) -> bool) -> bool {
         node.origins.iter().any(inside)
             || match &node.value {
@@ -161,6 +157,11 @@ fn leads_below<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> b
                 _ => false,
             }
     }
+    let inside = |other: &Origin| {
+        other.span.file == origin.span.file
+            && origin.span.start <= other.span.start
+            && other.span.end <= origin.span.end
+    };
     let mut fields = fields;
     fields.any(|node| any(node, &inside))
 }
