@@ -1,47 +1,297 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
 use kcc_diag::Code;
-use kcc_lower::Desired;
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_lower::{Desired, EngineDesired, kubernetes::KubernetesDesired};
+use kcc_plan::{
+    ApplyReport, Cancel, Context, Engine, Error, Event, Intent, Options, Plan, Reporter, Scope,
+    StatusReport, execute,
+};
+
+use crate::{
+    client::Client,
+    engine::KubeEngine,
+    lease::{self, Lock},
+    memory::{self, Memory},
+    observe,
+    observed::{NAMESPACE, Observed},
+    place,
+    reconcile::{reconcile, tear_down},
+    work::Work,
+};
 
 /// What an apply would do. Reads, and changes nothing.
-#[allow(clippy::unused_async)]
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
-    Err(connect(desired, options))
+    let session = Session::open(desired, options).await?;
+    let memory = session.remember().await?;
+    let observed = session.observe(&memory).await?;
+    Ok(reconcile(desired, &session.kube, &observed, options)?.without_work())
 }
 
 /// Makes the cluster hold what is desired, and waits until it is ready.
-#[allow(clippy::unused_async)]
 pub async fn apply(
     desired: &Desired,
     options: &Options,
-    _reporter: &dyn Reporter,
-    _cancel: &Cancel,
+    reporter: &dyn Reporter,
+    cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
-    Err(connect(desired, options))
+    let session = Session::open(desired, options).await?;
+    lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
+    let memory = session.remember().await?;
+    let observed = session.observe(&memory).await?;
+    let plan = reconcile(desired, &session.kube, &observed, options)?;
+    if plan.is_empty() && memory.intent.is_none() {
+        // Nothing is written, not even a lock.
+        return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
+    }
+    let made = session.make_namespace(&plan, reporter, cancel).await?;
+    let lock = session.lock().await?;
+    let work = async {
+        // What was seen without the lock may be another's half-done work.
+        let memory = session.remember().await?;
+        let observed = session.observe(&memory).await?;
+        let plan = reconcile(desired, &session.kube, &observed, options)?;
+        session
+            .perform(&plan, &memory, &observed, reporter, cancel)
+            .await
+    };
+    let mut report = session.holding(lock, work, reporter, cancel).await?;
+    report.performed += made;
+    report.planned += made;
+    Ok(report)
 }
 
 /// What runs, and why what does not.
-#[allow(clippy::unused_async)]
 pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
-    Err(connect(desired, options))
+    let session = Session::open(desired, options).await?;
+    let memory = session.remember().await?;
+    let observed =
+        observe::objects(&session.client, &session.scope, &session.kube, &memory).await?;
+    let live = session.engine().live().await?;
+    Ok(crate::status::status(
+        desired,
+        &session.kube,
+        &observed,
+        &live,
+        session.scope.clone(),
+    ))
 }
 
-/// Removes what kcc made for the target.
-#[allow(clippy::unused_async)]
+/// Removes what kcc made for the target; claims, the generated secrets that
+/// open what they hold, and the namespace only with `Options::volumes`.
 pub async fn down(
     desired: &Desired,
     options: &Options,
-    _reporter: &dyn Reporter,
-    _cancel: &Cancel,
+    reporter: &dyn Reporter,
+    cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
-    Err(connect(desired, options))
+    let session = Session::open(desired, options).await?;
+    lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
+    let memory = session.remember().await?;
+    let plan = session.tear_down(&memory, reporter).await?.0;
+    if plan.is_empty() && memory.intent.is_none() {
+        return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
+    }
+    let lock = session.lock().await?;
+    let work = async {
+        let memory = session.remember().await?;
+        let (plan, observed) = session.tear_down(&memory, &kcc_plan::Silent).await?;
+        session
+            .perform(&plan, &memory, &observed, reporter, cancel)
+            .await
+    };
+    session.holding(lock, work, reporter, cancel).await
 }
 
-fn connect(desired: &Desired, _options: &Options) -> Error {
-    Error::new(
-        Code::PlanKubeUnreachable,
-        format!("no cluster answers for target `{}`", desired.target),
-    )
+/// A connection to the cluster of a target.
+struct Session<'a> {
+    desired: &'a Desired,
+    kube: Cow<'a, KubernetesDesired>,
+    options: &'a Options,
+    scope: Scope,
+    client: Client,
+}
+
+impl<'a> Session<'a> {
+    async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
+        let EngineDesired::Kubernetes(kube) = &desired.engine else {
+            let message = format!("target `{}` does not run on kubernetes", desired.target);
+            return Err(Error::new(Code::PlanKubeUnreachable, message));
+        };
+        let client = Client::connect(kube.context.as_deref(), options).await?;
+        let scope = options.scope(desired);
+        let kube = place::of(kube, &scope, options);
+        Ok(Self {
+            desired,
+            kube,
+            options,
+            scope,
+            client,
+        })
+    }
+
+    async fn remember(&self) -> Result<Memory, Error> {
+        Memory::read(&self.client, &self.kube.namespace, &self.scope).await
+    }
+
+    async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {
+        observe::observe(&self.client, &self.scope, &self.kube, memory).await
+    }
+
+    fn engine(&self) -> KubeEngine<'_> {
+        KubeEngine::new(&self.client, &self.scope, &self.kube)
+    }
+
+    async fn lock(&self) -> Result<Lock, Error> {
+        Lock::take(
+            &self.client,
+            &self.kube.namespace,
+            &self.scope,
+            self.options,
+        )
+        .await
+    }
+
+    /// Does something under the lock, which is renewed meanwhile and released
+    /// however that ends.
+    async fn holding(
+        &self,
+        lock: Lock,
+        work: impl Future<Output = Result<ApplyReport, Error>>,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> Result<ApplyReport, Error> {
+        let result = tokio::select! {
+            result = work => result,
+            never = lock.keep(&self.client, reporter, cancel) => match never {},
+        };
+        lock.release(&self.client).await;
+        let mut report = result?;
+        report.mutating_calls = self.client.mutations();
+        Ok(report)
+    }
+
+    /// Makes the namespace, which has to be there before its lock; the number
+    /// of operations that took.
+    async fn make_namespace(
+        &self,
+        plan: &Plan<Work>,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> Result<usize, Error> {
+        let engine = self.engine();
+        let mut made = 0;
+        for step in plan.steps.iter().filter(|step| {
+            step.operation.kind == NAMESPACE && step.operation.name == self.kube.namespace
+        }) {
+            let operation = &step.operation;
+            let context = Context {
+                operation,
+                reporter,
+                cancel,
+            };
+            reporter.event(&Event::Started { operation });
+            let done = engine.perform(step, &context).await;
+            let error = done.as_ref().err();
+            reporter.event(&Event::Finished { operation, error });
+            done?;
+            made += 1;
+        }
+        Ok(made)
+    }
+
+    /// The plan that takes everything down, and what is there.
+    async fn tear_down(
+        &self,
+        memory: &Memory,
+        reporter: &dyn Reporter,
+    ) -> Result<(Plan<Work>, Observed), Error> {
+        let mut observed = observe::objects(&self.client, &self.scope, &self.kube, memory).await?;
+        if self.options.volumes && !observed.objects.is_empty() {
+            observed.strangers =
+                observe::strangers(&self.client, &self.scope, &self.kube, &observed).await?;
+            if let Some(first) = observed.strangers.first() {
+                reporter.event(&Event::Note {
+                    text: &format!(
+                        "namespace `{}` stays: {first} is in it, which kcc did not make",
+                        self.kube.namespace
+                    ),
+                });
+            }
+        }
+        let mut order = self.order();
+        for (component, after) in &memory.inventory.after {
+            let known = order.entry(component.clone()).or_default();
+            known.extend(after.iter().cloned());
+        }
+        let plan = tear_down(self.desired, &observed, &order, self.options);
+        Ok((plan, observed))
+    }
+
+    async fn perform(
+        &self,
+        plan: &Plan<Work>,
+        memory: &Memory,
+        observed: &Observed,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> Result<ApplyReport, Error> {
+        let mut known = memory.clone();
+        if memory.intent.is_some() {
+            // What a killed apply made becomes known for good before a new
+            // intent takes the place of the old one.
+            known = self.store(observed, memory, &BTreeSet::new()).await?;
+        }
+        let intent = Intent::of(plan, kcc_plan::now());
+        if !plan.is_empty() {
+            known
+                .begin(&self.client, &self.kube.namespace, &intent)
+                .await?;
+        }
+        let report = execute(plan, &self.engine(), reporter, cancel).await;
+        if !plan.is_empty() {
+            let made = intent.made();
+            let left = observe::objects(&self.client, &self.scope, &self.kube, &known).await;
+            match left {
+                // The namespace took what was remembered with it.
+                Ok(left) if left.objects.is_empty() => {}
+                Ok(left) => {
+                    self.store(&left, &known, &made).await?;
+                }
+                // The intent stays, so the next apply finds what this one made.
+                Err(error) => reporter.event(&Event::Note {
+                    text: &format!("what is left is not known: {}", error.chain()),
+                }),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Stores what is ours; gives it back as memory.
+    async fn store(
+        &self,
+        observed: &Observed,
+        memory: &Memory,
+        made: &BTreeSet<(&str, &str)>,
+    ) -> Result<Memory, Error> {
+        let inventory = observe::inventory(observed, memory, made, self.order());
+        memory::end(&self.client, &self.kube.namespace, &self.scope, &inventory).await?;
+        Ok(Memory {
+            inventory,
+            intent: None,
+        })
+    }
+
+    /// The components that each component starts after.
+    fn order(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let components = self.desired.components.iter();
+        components
+            .map(|(name, c)| (name.clone(), c.after.keys().cloned().collect()))
+            .collect()
+    }
 }

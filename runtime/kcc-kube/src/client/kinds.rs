@@ -1,0 +1,115 @@
+//! Which kinds the cluster serves, and under which paths. Asked once for each
+//! version of an API.
+
+use std::collections::BTreeMap;
+
+use kcc_diag::Code;
+use kcc_plan::Error;
+use kube::{api::ApiResource, core::GroupVersionKind};
+use tokio::sync::Mutex;
+
+use super::{Client, fault};
+
+/// A kind as the cluster serves it.
+#[derive(Debug, Clone)]
+pub(super) struct Served {
+    pub(super) resource: ApiResource,
+    pub(super) namespaced: bool,
+    pub(super) listable: bool,
+}
+
+/// What is known so far, by the version of the API.
+#[derive(Default)]
+pub(super) struct Kinds(Mutex<BTreeMap<String, Vec<Served>>>);
+
+impl Kinds {
+    /// Finds a kind, or says that the cluster has none of it.
+    pub(super) async fn find(
+        &self,
+        client: &Client,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Served, Error> {
+        let of_version = self.of(client, api_version).await?;
+        let found = of_version
+            .into_iter()
+            .find(|served| served.resource.kind == kind);
+        found.ok_or_else(|| {
+            Error::new(
+                Code::ApplyRefused,
+                format!("the cluster knows no {kind} of `{api_version}`"),
+            )
+            .help(
+                "install what brings it (such as a CustomResourceDefinition), or remove the object",
+            )
+        })
+    }
+
+    /// All kinds of a version; none if the cluster does not serve it.
+    pub(super) async fn of(
+        &self,
+        client: &Client,
+        api_version: &str,
+    ) -> Result<Vec<Served>, Error> {
+        let mut known = self.0.lock().await;
+        if let Some(kinds) = known.get(api_version) {
+            return Ok(kinds.clone());
+        }
+        let answer = match api_version.split_once('/') {
+            Some(_) => client.kube.list_api_group_resources(api_version).await,
+            None => client.kube.list_core_api_resources(api_version).await,
+        };
+        let resources = match answer {
+            Ok(list) => list.resources,
+            Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+            Err(error) => {
+                let what = format!("list the kinds of `{api_version}`");
+                return Err(fault::fault(&client.server, &what, &error));
+            }
+        };
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let kinds: Vec<_> = resources
+            .iter()
+            // Subresources are listed beside their resources.
+            .filter(|resource| !resource.name.contains('/'))
+            .map(|resource| Served {
+                resource: ApiResource::from_gvk_with_plural(
+                    &GroupVersionKind::gvk(group, version, &resource.kind),
+                    &resource.name,
+                ),
+                namespaced: resource.namespaced,
+                listable: resource.verbs.iter().any(|verb| verb == "list"),
+            })
+            .collect();
+        known.insert(api_version.to_owned(), kinds.clone());
+        Ok(kinds)
+    }
+
+    /// Every kind that can be listed inside a namespace.
+    pub(super) async fn in_namespaces(&self, client: &Client) -> Result<Vec<Served>, Error> {
+        let groups = client
+            .kube
+            .list_api_groups()
+            .await
+            .map_err(|error| client.fault("list its APIs", &error))?;
+        let mut versions = vec!["v1".to_owned()];
+        for group in groups.groups {
+            versions.extend(
+                group
+                    .preferred_version
+                    .or_else(|| group.versions.into_iter().next())
+                    .map(|version| version.group_version),
+            );
+        }
+        let mut all = Vec::new();
+        for version in versions {
+            let kinds = self.of(client, &version).await?;
+            all.extend(
+                kinds
+                    .into_iter()
+                    .filter(|served| served.namespaced && served.listable),
+            );
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,103 @@
+//! [`Client`]: the only user of kube. It speaks in JSON objects and kcc's own
+//! errors, and counts every call that may change something.
+
+mod config;
+mod fault;
+mod kinds;
+mod live;
+mod read;
+mod write;
+
+pub(crate) use live::Live;
+pub(crate) use write::{Written, conflict};
+
+use std::{
+    sync::{
+        Once,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use kcc_plan::{Error, Options};
+use kube::api::{Api, DynamicObject};
+
+use self::kinds::Kinds;
+use crate::observed::Reference;
+
+/// The field manager of everything that kcc writes.
+pub(crate) const MANAGER: &str = "kcc";
+
+/// How long a connection may take, and an answer.
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// A connection to a cluster.
+pub(crate) struct Client {
+    kube: kube::Client,
+    /// Its address, for messages.
+    server: String,
+    kinds: Kinds,
+    mutations: AtomicU64,
+}
+
+impl Client {
+    /// Connects to the cluster of a context and asks whether it is there.
+    pub(crate) async fn connect(context: Option<&str>, options: &Options) -> Result<Self, Error> {
+        install_provider();
+        let mut config = config::find(context, options).await?;
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(ANSWER);
+        let server = config.cluster_url.to_string();
+        let server = server.trim_end_matches('/').to_owned();
+        let kube =
+            kube::Client::try_from(config).map_err(|error| fault::unreachable(&server, &error))?;
+        kube.apiserver_version()
+            .await
+            .map_err(|error| fault::fault(&server, "read its version", &error))?;
+        Ok(Self {
+            kube,
+            server,
+            kinds: Kinds::default(),
+            mutations: AtomicU64::new(0),
+        })
+    }
+
+    /// The calls so far that may have changed something.
+    pub(crate) fn mutations(&self) -> u64 {
+        self.mutations.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call that may change something.
+    fn mutates(&self) {
+        self.mutations.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The interface to the kind of an object, where it lives.
+    async fn api(&self, reference: &Reference) -> Result<Api<DynamicObject>, Error> {
+        let found = self
+            .kinds
+            .find(self, &reference.api_version, &reference.kind)
+            .await?;
+        Ok(match (&reference.namespace, found.namespaced) {
+            (Some(namespace), true) => {
+                Api::namespaced_with(self.kube.clone(), namespace, &found.resource)
+            }
+            _ => Api::all_with(self.kube.clone(), &found.resource),
+        })
+    }
+
+    fn fault(&self, what: &str, error: &kube::Error) -> Error {
+        fault::fault(&self.server, what, error)
+    }
+}
+
+/// The cryptography of TLS: named, because libraries that bring several leave
+/// the choice to a panic.
+fn install_provider() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // It fails where one is installed already, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}

@@ -1,0 +1,250 @@
+//! Which fields of an object differ, in the words of a plan.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+/// Fields that the server keeps for itself.
+const SERVERS: [&str; 6] = [
+    "managedFields",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "uid",
+    "selfLink",
+];
+/// Fields whose entries are told by name.
+const KEYED: [&str; 8] = [
+    "env",
+    "labels",
+    "annotations",
+    "data",
+    "ports",
+    "volumes",
+    "volumeMounts",
+    "resources",
+];
+/// Names that a cause lists at most.
+const NAMED: usize = 3;
+/// Changes whenever a file or config that a pod reads changes.
+const CONFIG_HASH: &str = "kcc.dev/config-hash";
+
+/// The fields in which an object and what the server would make of it differ.
+pub(crate) fn changed(live: &Value, next: &Value) -> BTreeSet<String> {
+    let mut paths = Vec::new();
+    compare(live, next, false, &mut Vec::new(), &mut paths);
+    paths.iter().map(|path| short(path)).collect()
+}
+
+/// The fields that a manifest has and an object has not, or differently: what
+/// the server fills in is not asked for.
+pub(crate) fn missing(live: &Value, manifest: &Value) -> BTreeSet<String> {
+    let mut paths = Vec::new();
+    compare(live, manifest, true, &mut Vec::new(), &mut paths);
+    paths.iter().map(|path| short(path)).collect()
+}
+
+/// Such as `` `env.LOG`, `replicas` changed ``.
+pub(crate) fn cause(fields: &BTreeSet<String>, verb: &str) -> String {
+    let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+    match names.len() {
+        0 => format!("its configuration {verb}"),
+        count if count <= NAMED => format!("{} {verb}", names.join(", ")),
+        count => format!(
+            "{} and {} more {verb}",
+            names[..NAMED].join(", "),
+            count - NAMED
+        ),
+    }
+}
+
+/// Collects the paths that differ. `part`: `next` holds only a part of the fields.
+fn compare(
+    live: &Value,
+    next: &Value,
+    part: bool,
+    path: &mut Vec<String>,
+    paths: &mut Vec<Vec<String>>,
+) {
+    match (live, next) {
+        (Value::Object(live), Value::Object(next)) => {
+            let mut keys: BTreeSet<_> = next.keys().collect();
+            if !part {
+                keys.extend(live.keys());
+            }
+            for key in keys {
+                if is_servers(path, key) {
+                    continue;
+                }
+                step(key, live.get(key), next.get(key), part, path, paths);
+            }
+        }
+        (Value::Array(live), Value::Array(next)) => match (by_name(live), by_name(next)) {
+            (Some(live), Some(next)) => {
+                let keys: BTreeSet<_> = live.keys().chain(next.keys()).collect();
+                for key in keys {
+                    step(key, live.get(key), next.get(key), part, path, paths);
+                }
+            }
+            _ if live.len() == next.len() => {
+                for (index, (live, next)) in live.iter().zip(next).enumerate() {
+                    if live.is_object() {
+                        let key = index.to_string();
+                        step(&key, Some(live), Some(next), part, path, paths);
+                    } else if live != next {
+                        paths.push(path.clone());
+                        return;
+                    }
+                }
+            }
+            _ => paths.push(path.clone()),
+        },
+        _ if live == next => {}
+        _ => paths.push(path.clone()),
+    }
+}
+
+fn step(
+    key: &str,
+    live: Option<&Value>,
+    next: Option<&Value>,
+    part: bool,
+    path: &mut Vec<String>,
+    paths: &mut Vec<Vec<String>>,
+) {
+    path.push(key.to_owned());
+    match (live, next) {
+        (Some(live), Some(next)) => compare(live, next, part, path, paths),
+        // A field that is absent is as good as one that is null or empty.
+        (Some(value), None) | (None, Some(value)) if is_nothing(value) => {}
+        _ => paths.push(path.clone()),
+    }
+    path.pop();
+}
+
+fn is_servers(path: &[String], key: &str) -> bool {
+    match path {
+        [] => key == "status",
+        [first] if first == "metadata" => SERVERS.contains(&key),
+        _ => false,
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// A list of named things as a map, where the names are there and differ.
+fn by_name(items: &[Value]) -> Option<Map<String, Value>> {
+    let mut map = Map::new();
+    for item in items {
+        let name = item
+            .get("name")
+            .or_else(|| item.pointer("/metadata/name"))?
+            .as_str()?;
+        if map.insert(name.to_owned(), item.clone()).is_some() {
+            return None;
+        }
+    }
+    Some(map)
+}
+
+/// A path without what every workload's paths begin with, and no deeper than
+/// people want to know.
+fn short(path: &[String]) -> String {
+    let mut rest = path;
+    for prefix in [
+        &["spec", "template", "spec", "containers", ""][..],
+        &["spec", "template", "spec"],
+        &["spec", "template", "metadata"],
+        &["spec", "template"],
+        &["spec"],
+        &["metadata"],
+    ] {
+        let fits = rest.len() > prefix.len()
+            && prefix
+                .iter()
+                .zip(rest)
+                .all(|(expected, actual)| expected.is_empty() || expected == actual);
+        if fits {
+            rest = &rest[prefix.len()..];
+            break;
+        }
+    }
+    if rest.iter().any(|part| part == CONFIG_HASH) {
+        return "files".to_owned();
+    }
+    let depth = match rest.first() {
+        Some(first) if first == "resources" => 3,
+        Some(first) if KEYED.contains(&first.as_str()) => 2,
+        _ => 3,
+    };
+    rest[..rest.len().min(depth)].join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deployment(replicas: u32, env: &Value, hash: &str) -> Value {
+        json!({
+            "metadata": {"name": "web", "resourceVersion": hash, "managedFields": [hash]},
+            "spec": {
+                "replicas": replicas,
+                "template": {
+                    "metadata": {"annotations": {CONFIG_HASH: hash}},
+                    "spec": {"containers": [{"name": "web", "args": ["a", "b"], "env": env}]},
+                },
+            },
+            "status": {"replicas": hash},
+        })
+    }
+
+    fn all(live: &Value, next: &Value) -> Vec<String> {
+        changed(live, next).into_iter().collect()
+    }
+
+    #[test]
+    fn what_differs_is_told_by_short_names() {
+        let live = deployment(1, &json!([{"name": "LOG", "value": "a"}]), "1");
+        assert!(all(&live, &live).is_empty());
+        let mut next = deployment(
+            2,
+            &json!([{"name": "LOG", "value": "b"}, {"name": "X"}]),
+            "2",
+        );
+        assert_eq!(all(&live, &next), ["env.LOG", "env.X", "files", "replicas"]);
+        next = deployment(1, &json!([{"name": "LOG", "value": "a"}]), "1");
+        next["metadata"]["resourceVersion"] = json!("9");
+        next["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["a"]);
+        next["spec"]["template"]["spec"]["containers"][0]["resources"] =
+            json!({"limits": {"memory": "1Gi"}});
+        next["metadata"]["labels"] = json!({});
+        assert_eq!(all(&live, &next), ["args", "resources"]);
+    }
+
+    #[test]
+    fn a_manifest_asks_only_for_what_it_says() {
+        let live = json!({"spec": {"a": 1, "b": {"c": 2, "d": 3}}});
+        assert!(missing(&live, &json!({"spec": {"b": {"d": 3}}})).is_empty());
+        let asked = missing(&live, &json!({"spec": {"b": {"d": 4}, "e": 5}}));
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["b.d", "e"]);
+    }
+
+    #[test]
+    fn a_cause_lists_a_few_names() {
+        let fields = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(cause(&fields(&["image"]), "changed"), "`image` changed");
+        assert_eq!(
+            cause(&fields(&["a", "b", "c", "d", "e"]), "changed"),
+            "`a`, `b`, `c` and 2 more changed"
+        );
+        assert_eq!(cause(&fields(&[]), "changed"), "its configuration changed");
+    }
+}

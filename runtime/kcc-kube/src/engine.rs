@@ -1,0 +1,260 @@
+//! [`KubeEngine`]: performs the steps of a plan, and answers for readiness.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kcc_diag::Code;
+use kcc_lower::kubernetes::{KubernetesDesired, Object};
+use kcc_model::Until;
+use kcc_plan::{Cancel, Context, Engine, Error, Readiness, Scope, Step};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{
+    client::{Client, Live},
+    observe,
+    observed::Reference,
+    pods, reconcile, rollout, secrets,
+    work::Work,
+};
+
+/// How old an answer to "what runs" may be: all components share one.
+const FRESH: Duration = Duration::from_millis(400);
+/// How long the removal of an object may take, and the pause between two looks.
+const REMOVAL: Duration = Duration::from_secs(300);
+const PAUSE: Duration = Duration::from_millis(200);
+/// Lines of a log that explain a failure.
+const LINES: i64 = 5;
+
+/// An engine with what its steps need.
+pub(crate) struct KubeEngine<'a> {
+    client: &'a Client,
+    scope: &'a Scope,
+    kube: &'a KubernetesDesired,
+    live: Mutex<Option<(Instant, Arc<Live>)>>,
+}
+
+impl<'a> KubeEngine<'a> {
+    pub(crate) fn new(client: &'a Client, scope: &'a Scope, kube: &'a KubernetesDesired) -> Self {
+        Self {
+            client,
+            scope,
+            kube,
+            live: Mutex::new(None),
+        }
+    }
+
+    /// What runs, as of a moment ago.
+    pub(crate) async fn live(&self) -> Result<Arc<Live>, Error> {
+        let mut last = self.live.lock().await;
+        if let Some((at, live)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return Ok(live.clone());
+        }
+        let labels = observe::labels(self.scope);
+        let live = Arc::new(self.client.live(&self.kube.namespace, &labels).await?);
+        *last = Some((Instant::now(), live.clone()));
+        Ok(live)
+    }
+
+    /// The workloads of a component.
+    pub(crate) fn workloads(&self, component: &str) -> impl Iterator<Item = &'a Object> {
+        let objects = self.kube.objects.iter();
+        objects.filter(move |object| {
+            reconcile::is_workload(&object.kind) && object.component.as_deref() == Some(component)
+        })
+    }
+
+    async fn apply(
+        &self,
+        reference: &Reference,
+        manifest: &Value,
+        uid: Option<&String>,
+    ) -> Result<(), Error> {
+        let mut manifest = manifest.clone();
+        if let (Some(uid), Some(Value::Object(metadata))) = (uid, manifest.get_mut("metadata")) {
+            metadata.insert("uid".to_owned(), Value::String(uid.clone()));
+        }
+        self.client.apply(reference, &manifest).await
+    }
+
+    /// Removes an object and waits until it is gone.
+    async fn remove(
+        &self,
+        reference: &Reference,
+        uid: &str,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        self.client.delete(reference, uid).await?;
+        self.gone(reference, Some(uid), context).await
+    }
+
+    /// Waits until an object is gone, or another one has its name.
+    async fn gone(
+        &self,
+        reference: &Reference,
+        uid: Option<&str>,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let begin = Instant::now();
+        loop {
+            let Some(live) = self.client.get(reference).await? else {
+                return Ok(());
+            };
+            let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str);
+            let other = uid.is_some() && text("/metadata/uid") != uid;
+            let stays = uid.is_none() && text("/metadata/deletionTimestamp").is_none();
+            if other || stays {
+                return Ok(());
+            }
+            let stopped = context.cancel.is_cancelled();
+            if stopped || begin.elapsed() > REMOVAL {
+                return Err(still_there(reference, &live, stopped));
+            }
+            context.progress("it is being removed", None);
+            pause(context.cancel).await;
+        }
+    }
+
+    /// The last lines of a component that is not ready, without secrets; nothing
+    /// where those cannot be taken out.
+    async fn last_words(&self, live: &Live, component: &str) -> Vec<String> {
+        let own = pods::of_component(live, component);
+        let Some(pod) = own.iter().find(|pod| !pods::is_ready(pod)) else {
+            return Vec::new();
+        };
+        let mut names: Vec<_> = self
+            .workloads(component)
+            .flat_map(|workload| secrets::named(&workload.manifest))
+            .collect();
+        names.dedup();
+        let namespace = &self.kube.namespace;
+        let Some(values) = self.client.secret_values(namespace, &names).await else {
+            return Vec::new();
+        };
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let runs = pods::is_started(pod);
+        let container = pod.spec.iter().flat_map(|spec| &spec.containers).next();
+        let Some(container) = container else {
+            return Vec::new();
+        };
+        let previous = !runs && pods::restarts(pod) > 0;
+        let lines = self
+            .client
+            .last_lines(namespace, name, &container.name, previous, LINES)
+            .await;
+        lines
+            .iter()
+            .map(|line| secrets::redact(line, &values))
+            .collect()
+    }
+
+    /// What to do about an image that has to be built and is nowhere to be had.
+    fn how_to_build(&self, live: &Live, component: &str) -> Option<String> {
+        let own = pods::of_component(live, component);
+        let pod = own.iter().find(|pod| pods::lacks_image(pod))?;
+        let images = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let mut images = images.filter_map(|container| container.image.as_deref());
+        let build =
+            images.find_map(|image| self.kube.builds.iter().find(|build| build.tag == image))?;
+        Some(format!(
+            "image `{0}` is built from `{1}`, and kcc brings no image to a cluster: build it \
+             (`docker build -t {0} -f {1}/{2} {1}`) and bring it to the cluster's machines, or \
+             push it to a registry and write `image:`",
+            build.tag, build.context, build.file
+        ))
+    }
+}
+
+impl Engine for KubeEngine<'_> {
+    type Work = Work;
+
+    async fn perform(&self, step: &Step<Work>, context: &Context<'_>) -> Result<(), Error> {
+        let done = match &step.work {
+            Work::Apply {
+                reference,
+                manifest,
+                uid,
+                after_removal,
+            } => {
+                if *after_removal {
+                    self.gone(reference, None, context).await?;
+                }
+                self.apply(reference, manifest, uid.as_ref()).await
+            }
+            Work::Replace {
+                reference,
+                manifest,
+                uid,
+            } => {
+                self.remove(reference, uid, context).await?;
+                self.apply(reference, manifest, None).await
+            }
+            Work::MakeSecret { reference, secret } => {
+                let object = secrets::object(reference, secret)?;
+                // Where somebody was faster, theirs stays.
+                self.client.create(reference, &object).await.map(|_| ())
+            }
+            Work::Delete { reference, uid } => self.remove(reference, uid, context).await,
+        };
+        *self.live.lock().await = None;
+        done
+    }
+
+    async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
+        let live = self.live().await?;
+        for workload in self.workloads(component) {
+            match rollout::judge(&live, workload, until) {
+                Readiness::Ready => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Readiness::Ready)
+    }
+
+    async fn details(&self, component: &str) -> Vec<String> {
+        let Ok(live) = self.live().await else {
+            return Vec::new();
+        };
+        let mut lines = self.last_words(&live, component).await;
+        lines.extend(self.how_to_build(&live, component));
+        lines
+    }
+
+    fn mutating_calls(&self) -> u64 {
+        self.client.mutations()
+    }
+}
+
+fn still_there(reference: &Reference, live: &Value, stopped: bool) -> Error {
+    let finalizers = live
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array);
+    let held: Vec<_> = finalizers
+        .into_iter()
+        .flatten()
+        .filter_map(|name| Some(format!("`{}`", name.as_str()?)))
+        .collect();
+    let mut message = format!("{reference} is still being removed");
+    if stopped {
+        message.push_str(", and the apply was stopped");
+    }
+    if !held.is_empty() {
+        message = format!("{message}: {} holds it", held.join(", "));
+    }
+    Error::new(Code::ApplyIncomplete, message).help(format!(
+        "see `kubectl describe {} {}`",
+        reference.kind.to_lowercase(),
+        reference.name
+    ))
+}
+
+async fn pause(cancel: &Cancel) {
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => {}
+        () = cancel.cancelled() => {}
+    }
+}

@@ -1,0 +1,181 @@
+//! Where a target's objects go: the namespace that the command names instead of
+//! the target's, and the namespace of its own that an isolated copy gets.
+
+use std::borrow::Cow;
+
+use kcc_lower::kubernetes::{KubernetesDesired, Object};
+use kcc_plan::{Options, Scope};
+use serde_json::{Value, json};
+
+use crate::observed::{NAMESPACE, label};
+
+/// Kinds by which a target is reached from outside under names that only one
+/// can have: a copy does without.
+const ROUTES: [&str; 2] = ["Ingress", "HTTPRoute"];
+
+/// What should be there for a scope: what was lowered, moved where it is meant to be.
+pub(crate) fn of<'a>(
+    kube: &'a KubernetesDesired,
+    scope: &Scope,
+    options: &Options,
+) -> Cow<'a, KubernetesDesired> {
+    let namespace = match (&options.namespace, &scope.instance) {
+        (Some(namespace), _) => namespace.clone(),
+        (None, Some(instance)) => format!("{}-{instance}", kube.namespace),
+        (None, None) => return Cow::Borrowed(kube),
+    };
+    let mut moved = kube.clone();
+    moved.objects.retain(|object| object.kind != NAMESPACE);
+    if scope.instance.is_some() {
+        moved
+            .objects
+            .retain(|object| !ROUTES.contains(&object.kind.as_str()));
+    }
+    for object in &mut moved.objects {
+        if object.namespace.is_some() {
+            object.namespace = Some(namespace.clone());
+            set(&mut object.manifest, "namespace", &namespace);
+        }
+        if let Some(instance) = &scope.instance {
+            mark(&mut object.manifest, instance);
+        }
+    }
+    for secret in &mut moved.generated {
+        secret.labels.extend(
+            scope
+                .instance
+                .iter()
+                .map(|instance| (label::INSTANCE.to_owned(), instance.clone())),
+        );
+    }
+    if namespace != "default" {
+        moved.objects.insert(0, namespace_object(scope, &namespace));
+    }
+    moved.namespace = namespace;
+    Cow::Owned(moved)
+}
+
+/// The object of a namespace.
+fn namespace_object(scope: &Scope, name: &str) -> Object {
+    let mut manifest = json!({
+        "apiVersion": "v1",
+        "kind": NAMESPACE,
+        "metadata": {
+            "name": name,
+            "labels": {
+                label::MANAGED_BY: "kcc",
+                label::SYSTEM: scope.system,
+                label::TARGET: scope.target,
+            },
+        },
+    });
+    if let Some(instance) = &scope.instance {
+        mark(&mut manifest, instance);
+    }
+    Object {
+        api_version: "v1".to_owned(),
+        kind: NAMESPACE.to_owned(),
+        namespace: None,
+        name: name.to_owned(),
+        component: None,
+        team: None,
+        data: true,
+        manifest,
+    }
+}
+
+fn set(manifest: &mut Value, field: &str, text: &str) {
+    if let Some(Value::Object(metadata)) = manifest.get_mut("metadata") {
+        metadata.insert(field.to_owned(), Value::String(text.to_owned()));
+    }
+}
+
+fn mark(manifest: &mut Value, instance: &str) {
+    if let Some(Value::Object(metadata)) = manifest.get_mut("metadata") {
+        let labels = metadata
+            .entry("labels")
+            .or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Value::Object(labels) = labels {
+            labels.insert(
+                label::INSTANCE.to_owned(),
+                Value::String(instance.to_owned()),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::label_of;
+
+    fn scope(instance: Option<&str>) -> Scope {
+        Scope {
+            system: "shop".to_owned(),
+            target: "prod".to_owned(),
+            instance: instance.map(str::to_owned),
+        }
+    }
+
+    fn object(kind: &str, namespace: Option<&str>, name: &str) -> Object {
+        Object {
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            component: None,
+            team: None,
+            data: false,
+            manifest: json!({"kind": kind, "metadata": {"name": name, "namespace": namespace}}),
+        }
+    }
+
+    fn shop() -> KubernetesDesired {
+        KubernetesDesired {
+            context: None,
+            namespace: "shop".to_owned(),
+            objects: vec![
+                object(NAMESPACE, None, "shop"),
+                object("Service", Some("shop"), "web"),
+                object("Ingress", Some("shop"), "web"),
+            ],
+            generated: Vec::new(),
+            builds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_namespace_of_the_command_takes_the_place_of_the_targets() {
+        let shop = shop();
+        let options = Options {
+            namespace: Some("other".to_owned()),
+            ..Options::default()
+        };
+        let moved = of(&shop, &scope(None), &options);
+        assert_eq!(moved.namespace, "other");
+        assert_eq!(moved.objects[0].name, "other");
+        let service = &moved.objects[1];
+        assert_eq!(service.namespace.as_deref(), Some("other"));
+        assert_eq!(service.manifest["metadata"]["namespace"], "other");
+        assert_eq!(moved.objects.len(), 3);
+        assert!(matches!(
+            of(&shop, &scope(None), &Options::default()),
+            Cow::Borrowed(_)
+        ));
+    }
+
+    #[test]
+    fn a_copy_has_a_namespace_and_a_label_and_no_routes() {
+        let shop = shop();
+        let copy = of(&shop, &scope(Some("ann")), &Options::default());
+        let names: Vec<_> = copy
+            .objects
+            .iter()
+            .map(|object| format!("{} {}", object.kind, object.name))
+            .collect();
+        assert_eq!(names, ["Namespace shop-ann", "Service web"]);
+        for object in &copy.objects {
+            assert_eq!(label_of(&object.manifest, label::INSTANCE), Some("ann"));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Refuses to plan where something stands in the way that kcc must not or
+//! cannot change: all of it is found before the first write.
+
+use kcc_diag::Code;
+use kcc_lower::kubernetes::{KubernetesDesired, Object};
+use kcc_plan::Error;
+use serde_json::Value;
+
+use crate::{
+    client, diff,
+    observed::{CLAIM, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial},
+};
+
+pub(super) fn refuse(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
+    refuse_foreign(kube, observed)?;
+    refuse_conflicts(kube, observed)?;
+    refuse_wrong(kube, observed)
+}
+
+/// Names that are wanted must be free or ours. Claims and Secrets that carry the
+/// labels may be used whoever made them: nobody wants to lose what they hold. A
+/// namespace may be anybody's, it is used as it is.
+fn refuse_foreign(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
+    let secrets = kube
+        .generated
+        .iter()
+        .map(|secret| Reference::core(SECRET, &kube.namespace, &secret.name));
+    let wanted = kube.objects.iter().map(Reference::of).chain(secrets);
+    let found: Vec<&ObservedObject> = wanted
+        .filter_map(|reference| observed.objects.get(&reference.key()))
+        .filter(|there| match there.ownership {
+            Ownership::Ours => false,
+            Ownership::Claimed => {
+                !matches!(there.reference.kind.as_str(), CLAIM | SECRET | NAMESPACE)
+            }
+            Ownership::Foreign => there.reference.kind != NAMESPACE,
+        })
+        .collect();
+    let Some(first) = found.first() else {
+        return Ok(());
+    };
+    let reason = match first.ownership {
+        Ownership::Claimed => "carries kcc's labels, but is not in its inventory",
+        _ => "is in the way, and kcc did not make it",
+    };
+    let remove: Vec<_> = found
+        .iter()
+        .map(|there| {
+            let reference = &there.reference;
+            let namespace = reference
+                .namespace
+                .iter()
+                .map(|namespace| format!(" -n {namespace}"))
+                .collect::<String>();
+            let kind = reference.kind.to_lowercase();
+            format!("kubectl{namespace} delete {kind} {}", reference.name)
+        })
+        .collect();
+    Err(Error::new(
+        Code::PlanForeignObject,
+        format!(
+            "{} {reason}{}",
+            first.reference,
+            others(found.len() - 1, "object")
+        ),
+    )
+    .help(format!("if nobody needs it: `{}`", remove.join("; "))))
+}
+
+/// Fields that others own.
+fn refuse_conflicts(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
+    let mut first = None;
+    let mut more = 0;
+    for (object, trial) in trials(kube, observed) {
+        if let Trial::Conflict(claims) = trial {
+            if first.is_none() {
+                first = Some((Reference::of(object), claims));
+            } else {
+                more += claims.len();
+            }
+        }
+    }
+    match first {
+        None => Ok(()),
+        Some((reference, claims)) => Err(client::conflict(&reference, claims, more)),
+    }
+}
+
+/// What the server takes for wrong, and what can be changed only by losing data.
+fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
+    let mut found = Vec::new();
+    for (object, trial) in trials(kube, observed) {
+        let there = observed.objects.get(&Reference::of(object).key());
+        match trial {
+            Trial::Refused(said) => found.push((object, said.clone(), None)),
+            Trial::Immutable(said) => {
+                if let Some(risk) = there.and_then(|there| at_risk(object, there)) {
+                    found.push((object, said.clone(), Some(risk)));
+                }
+            }
+            Trial::Result(_) | Trial::Conflict(_) | Trial::NoNamespace => {}
+        }
+    }
+    let count = found.len();
+    let Some((object, said, risk)) = found.into_iter().next() else {
+        return Ok(());
+    };
+    let others = others(count - 1, "object");
+    let reference = Reference::of(object);
+    Err(match risk {
+        Some(fields) => Error::new(
+            Code::ApplyRefused,
+            format!("{fields} of {reference} cannot be changed without its data{others}"),
+        )
+        .help(
+            "take the change back; or save the data, remove it with `kcc down --volumes`, \
+             and bring it into the new one",
+        )
+        .cause(said),
+        None => {
+            let error = Error::new(
+                Code::ApplyRefused,
+                format!("the cluster refuses {reference}{others}"),
+            );
+            let error = error.cause(said);
+            match &object.team {
+                Some(team) => error.help(format!("team `{team}` mends it, nothing was changed")),
+                None => error.help("nothing was changed"),
+            }
+        }
+    })
+}
+
+/// The fields that stand for data, if replacing an object would part it from them.
+fn at_risk(object: &Object, there: &ObservedObject) -> Option<String> {
+    let fields = || {
+        let fields = diff::missing(&there.live, &object.manifest);
+        let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+        match names.is_empty() {
+            true => "the configuration".to_owned(),
+            false => names.join(", "),
+        }
+    };
+    if object.data || there.data {
+        return Some(fields());
+    }
+    // The claims outlive the set, and would not be what the new one asks for.
+    let part = |value: &Value| {
+        let templates = value.pointer("/spec/volumeClaimTemplates");
+        templates.cloned().unwrap_or(Value::Array(Vec::new()))
+    };
+    let (live, wanted) = (part(&there.live), part(&object.manifest));
+    let same = diff::missing(&live, &wanted).is_empty()
+        && live.as_array().map(Vec::len) == wanted.as_array().map(Vec::len);
+    if !same {
+        return Some("`volumeClaimTemplates`".to_owned());
+    }
+    let retention = there
+        .live
+        .pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
+    (retention.and_then(Value::as_str) == Some("Delete")).then(fields)
+}
+
+fn trials<'a>(
+    kube: &'a KubernetesDesired,
+    observed: &'a Observed,
+) -> impl Iterator<Item = (&'a Object, &'a Trial)> {
+    kube.objects.iter().filter_map(|object| {
+        let key = Reference::of(object).key();
+        Some((object, observed.trials.get(&key)?))
+    })
+}
+
+fn others(count: usize, what: &str) -> String {
+    match count {
+        0 => String::new(),
+        1 => format!(", and 1 more {what} like it"),
+        count => format!(", and {count} more {what}s like it"),
+    }
+}

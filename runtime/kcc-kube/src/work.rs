@@ -1,0 +1,33 @@
+//! [`Work`]: what the engine needs to perform one step. Everything is decided.
+
+use kcc_lower::kubernetes::GeneratedSecret;
+use serde_json::Value;
+
+use crate::observed::Reference;
+
+/// One step on a cluster.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    /// Makes an object what a manifest says.
+    Apply {
+        reference: Reference,
+        manifest: Value,
+        /// The object that is meant, so that no other one of its name is changed.
+        uid: Option<String>,
+        /// One of its name is being removed: wait until it is gone.
+        after_removal: bool,
+    },
+    /// Removes an object and makes it anew.
+    Replace {
+        reference: Reference,
+        manifest: Value,
+        uid: String,
+    },
+    /// Makes a Secret with a random value, where none is there.
+    MakeSecret {
+        reference: Reference,
+        secret: GeneratedSecret,
+    },
+    /// Removes an object, and waits until it and what it owns are gone.
+    Delete { reference: Reference, uid: String },
+}
