@@ -1,0 +1,175 @@
+//! What the code under `compiler/` may not do: open a socket, read the clock or
+//! the environment, start a program, read or write files. The binary does some
+//! of it in named places; tests may do anything.
+
+use crate::{
+    none,
+    source::{Source, sources},
+};
+
+/// What is forbidden, as it stands in code however it is imported, and what it
+/// would do.
+const FORBIDDEN: [(&str, &str); 13] = [
+    ("net::", "opens a socket"),
+    ("TcpStream", "opens a socket"),
+    ("TcpListener", "opens a socket"),
+    ("UdpSocket", "opens a socket"),
+    ("UnixStream", "opens a socket"),
+    ("Instant", "reads the clock"),
+    ("SystemTime", "reads the clock"),
+    ("env::var", "reads the environment"),
+    ("env::args", "reads the environment"),
+    ("env::current", "reads the environment"),
+    ("env::home_dir", "reads the environment"),
+    ("fs::", "touches files"),
+    ("Command::new", "starts a program"),
+];
+
+/// Where it is allowed, and why. A folder ends in `/`.
+const ALLOWED: [(&str, &[&str], &str); 7] = [
+    (
+        "compiler/kcc-cue/build.rs",
+        &["SystemTime", "env::var", "fs::", "Command::new"],
+        "builds the engine, and runs at build time alone",
+    ),
+    (
+        "compiler/kcc-cue/builder/",
+        &["env::args", "fs::"],
+        "a program of the build, no part of kcc",
+    ),
+    (
+        "compiler/kcc/main.rs",
+        &["env::args"],
+        "arguments enter here",
+    ),
+    (
+        "compiler/kcc/settings.rs",
+        &["env::var", "env::current"],
+        "the environment enters here",
+    ),
+    (
+        "compiler/kcc/load/",
+        &["fs::"],
+        "the only place that reads a user's files",
+    ),
+    (
+        "compiler/kcc/commands/init.rs",
+        &["fs::"],
+        "writes the files of a new system",
+    ),
+    (
+        "compiler/kcc/commands/render.rs",
+        &["fs::"],
+        "writes what was asked for",
+    ),
+];
+
+/// The code of a file, without comments and without what only tests compile.
+fn code(text: &str) -> String {
+    let untested = text.split("#[cfg(test)]").next().unwrap_or_default();
+    untested
+        .lines()
+        .map(|line| line.split_once("//").map_or(line, |(code, _)| code))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn is_test(name: &str) -> bool {
+    name.contains("/tests/") || name.ends_with("/tests.rs")
+}
+
+/// Whether a word stands in code, and not as a part of a longer one.
+fn contains(code: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let before = code[..at].chars().next_back().is_some_and(part);
+        let open = word.ends_with(|c: char| !part(c)) || word.starts_with("env::");
+        let after = !open && code[at + word.len()..].chars().next().is_some_and(part);
+        !before && !after
+    })
+}
+
+fn impure(sources: &[Source]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut used = Vec::new();
+    for source in sources {
+        if source.extension() != "rs" || is_test(&source.name) {
+            continue;
+        }
+        let code = code(&source.text);
+        for (word, does) in FORBIDDEN {
+            if !contains(&code, word) {
+                continue;
+            }
+            let allowed = ALLOWED.iter().position(|(place, words, _)| {
+                words.contains(&word)
+                    && (source.name == *place
+                        || place.ends_with('/') && source.name.starts_with(place))
+            });
+            match allowed {
+                Some(at) => used.push((at, word)),
+                None => complaints.push(format!("{}: `{word}` {does}", source.name)),
+            }
+        }
+    }
+    for (at, (place, words, _)) in ALLOWED.iter().enumerate() {
+        for word in words.iter().filter(|word| !used.contains(&(at, **word))) {
+            complaints.push(format!("{place} no longer needs to be allowed `{word}`"));
+        }
+    }
+    complaints
+}
+
+#[test]
+fn the_compiler_is_pure() {
+    none(&impure(&sources(&["compiler"])));
+}
+
+#[test]
+fn impure_code_is_found() {
+    let source = |name: &str, text: &str| Source {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    };
+    let complaints = impure(&[
+        source(
+            "compiler/kcc-model/src/a.rs",
+            "use std::{net::ToSocketAddrs};",
+        ),
+        source(
+            "compiler/kcc-model/src/b.rs",
+            "let now = Instant::now(); // SystemTime\n",
+        ),
+        source(
+            "compiler/kcc-model/src/c.rs",
+            "std::env::var(\"HOME\"); std::env::var_os(\"X\")",
+        ),
+        source(
+            "compiler/kcc-model/src/d.rs",
+            "#[cfg(test)]\nmod tests { std::fs::read(); }",
+        ),
+        source(
+            "compiler/kcc-model/src/e.rs",
+            "env!(\"X\"); offs::x; Instantly",
+        ),
+        source("compiler/kcc-model/tests/f.rs", "std::fs::read();"),
+        source("compiler/kcc/load/read.rs", "fs::read(path)"),
+        source("compiler/kcc/load/clock.rs", "SystemTime"),
+    ]);
+    let found: Vec<_> = complaints
+        .iter()
+        .filter(|one| !one.contains("no longer"))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "compiler/kcc-model/src/a.rs: `net::` opens a socket",
+            "compiler/kcc-model/src/b.rs: `Instant` reads the clock",
+            "compiler/kcc-model/src/c.rs: `env::var` reads the environment",
+            "compiler/kcc/load/clock.rs: `SystemTime` reads the clock",
+        ]
+    );
+    let unused = "compiler/kcc/settings.rs no longer needs to be allowed `env::var`";
+    assert!(complaints.iter().any(|one| one == unused), "{complaints:?}");
+}
