@@ -37,7 +37,10 @@ fn demo() -> Result<(), String> {
     run(kcc(&["check"]))?;
     for target in TARGETS {
         let rendered = output(kcc(&["render", "--target", target]))?;
-        say(&format!("{target}: {} lines rendered", rendered.lines().count()));
+        say(&format!(
+            "{target}: {} lines rendered",
+            rendered.lines().count()
+        ));
     }
 
     if !docker_answers(kcc(&["--quiet", "status", "--target", "dev"]))? {
@@ -55,10 +58,15 @@ fn demo() -> Result<(), String> {
 fn build(root: &Path) -> Result<PathBuf, String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bin", "kcc"]).current_dir(root);
+    command
+        .args(["build", "--quiet", "--bin", "kcc"])
+        .current_dir(root);
     run(command)?;
     let here = env::current_exe().map_err(|error| error.to_string())?;
-    let folder = here.ancestors().nth(2).ok_or("the demo runs outside a target folder")?;
+    let folder = here
+        .ancestors()
+        .nth(2)
+        .ok_or("the demo runs outside a target folder")?;
     Ok(folder.join("kcc"))
 }
 
@@ -77,13 +85,21 @@ fn say(text: &str) {
 }
 
 fn run(mut command: Command) -> Result<(), String> {
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+    let status = command
+        .status()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{command:?} ended with {status}"))
+    }
 }
 
 fn output(mut command: Command) -> Result<String, String> {
-    let output =
-        command.stderr(Stdio::inherit()).output().map_err(|error| format!("{command:?}: {error}"))?;
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
         return Err(format!("{command:?} ended with {}", output.status));
     }

@@ -4,8 +4,15 @@
 //! verdict: a machine's speed drifts, a ratio of neighbours holds. The `cue`
 //! tool is built from the Go module that the engine is built from.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark reports to a person")]
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run should say where it stopped")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark reports to a person"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run should say where it stopped"
+)]
 
 use std::{
     env,
@@ -30,14 +37,29 @@ fn main() {
     let many = tempfile::tempdir().unwrap();
     generate(many.path(), 1000, 20);
 
-    println!("{:<34} {:>10} {:>10} {:>8}", "kcc / instead", "kcc", "instead", "ratio");
-    pair("--version / cue version", command(KCC, &shop, &["--version"]), command(&cue, &shop, &["version"]));
+    println!(
+        "{:<34} {:>10} {:>10} {:>8}",
+        "kcc / instead", "kcc", "instead", "ratio"
+    );
+    pair(
+        "--version / cue version",
+        command(KCC, &shop, &["--version"]),
+        command(&cue, &shop, &["version"]),
+    );
     for (name, folder) in [("shop", shop.as_path()), ("1,000 services", many.path())] {
         let files = fragments(folder);
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let vet = [&["vet", "-c=false"], files.as_slice()].concat();
-        pair(&format!("check {name} / cue vet"), command(KCC, folder, &["check"]), command(&cue, folder, &vet));
-        let export = [&["export", "--out", "yaml", "-e", "services"], files.as_slice()].concat();
+        pair(
+            &format!("check {name} / cue vet"),
+            command(KCC, folder, &["check"]),
+            command(&cue, folder, &vet),
+        );
+        let export = [
+            &["export", "--out", "yaml", "-e", "services"],
+            files.as_slice(),
+        ]
+        .concat();
         pair(
             &format!("render {name} / cue export"),
             command(KCC, folder, &["render", "--target", "dev"]),
@@ -61,7 +83,11 @@ fn pair(name: &str, mut kcc: Command, mut instead: Command) {
     let kcc = median(times.iter().map(|(a, _)| a.as_secs_f64()));
     let instead = median(times.iter().map(|(_, b)| b.as_secs_f64()));
     let ratio = median(times.iter().map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()));
-    println!("{name:<34} {:>7.1} ms {:>7.1} ms {ratio:>8.2}", kcc * 1e3, instead * 1e3);
+    println!(
+        "{name:<34} {:>7.1} ms {:>7.1} ms {ratio:>8.2}",
+        kcc * 1e3,
+        instead * 1e3
+    );
 }
 
 fn time(command: &mut Command) -> Duration {
@@ -80,21 +106,33 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(args).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(args)
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
 /// The fragments of a system, as arguments for the `cue` tool.
 fn fragments(folder: &Path) -> Vec<String> {
     let mut found = vec!["kcc.cue".to_owned()];
-    let mut teams: Vec<PathBuf> =
-        fs::read_dir(folder.join("teams")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut teams: Vec<PathBuf> = fs::read_dir(folder.join("teams"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     teams.sort();
     for team in teams {
         for file in fs::read_dir(team).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "cue") {
-                found.push(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+                found.push(
+                    path.strip_prefix(folder)
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .to_owned(),
+                );
             }
         }
     }
