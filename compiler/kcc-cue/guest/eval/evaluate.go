@@ -42,7 +42,7 @@ func (m *model) read() (*walk, *wire.Node) {
 			continue
 		}
 		value := m.root.LookupPath(cue.MakePath(cue.Str(name)))
-		if !value.Exists() && value.Err() == nil || value.IncompleteKind() == cue.TopKind {
+		if !value.Exists() || value.IncompleteKind() == cue.TopKind {
 			continue
 		}
 		if len(m.lexicon.roots[name]) == 0 && name != "target" {
@@ -50,5 +50,6 @@ func (m *model) read() (*walk, *wire.Node) {
 		}
 		set(tree, name, w.node(value, shipped.Root.Struct.At(name), []string{name}, nil))
 	}
+	m.rootConditions()
 	return w, tree
 }

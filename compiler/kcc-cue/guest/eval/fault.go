@@ -59,7 +59,7 @@ func (m *model) fault(v cue.Value, shape *schema.Shape, path []string, here *fra
 		m.clash(path, clash)
 		return
 	}
-	m.report(m.error(wire.Evaluation, path, lines).With("message", m.message(v, path)))
+	m.report(m.error(wire.Evaluation, path, lines).With("message", wording(v, path)))
 }
 
 func isCycle(text string) bool {
@@ -103,7 +103,7 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 
 func (m *model) badExpression(path []string, c conjunct) wire.Error {
 	return m.error(wire.BadExpression, path, []conjunct{c}).
-		With("reason", "failed").With("message", m.message(c.value, path))
+		With("reason", "failed").With("message", wording(c.value, path))
 }
 
 // follows says whether CUE's text is about something that the expression only
@@ -128,31 +128,38 @@ func isLiteral(expr ast.Expr) bool {
 
 // message is CUE's own text, without the path in front of it.
 func message(v cue.Value) string {
-	return wording(v, func(format string, args []any) string { return fmt.Sprintf(format, args...) })
+	return wording(v, nil)
 }
 
-// message is CUE's own text for a path; where it could be a secret, without
+// wording is CUE's own text for a path; where it could be a secret, without
 // the values in it.
-func (m *model) message(v cue.Value, path []string) string {
-	if !secretive(path) {
-		return message(v)
+func wording(v cue.Value, path []string) string {
+	for _, err := range errors.Errors(v.Err()) {
+		return worded(err, path)
 	}
-	return wording(v, func(format string, _ []any) string { return verbs.ReplaceAllString(format, "…") })
+	return ""
 }
 
-// wording puts an error and what caused it together.
-func wording(v cue.Value, word func(string, []any) string) string {
-	all := errors.Errors(v.Err())
-	if len(all) == 0 {
-		return ""
-	}
+// worded puts an error and what caused it together.
+func worded(err error, path []string) string {
 	var parts []string
-	for err := error(all[0]); err != nil; err = errors.Unwrap(err) {
-		if worded, ok := err.(errors.Error); ok {
-			if text := strings.TrimSpace(word(worded.Msg())); text != "" {
-				parts = append(parts, text)
-			}
+	for ; err != nil; err = errors.Unwrap(err) {
+		worded, ok := err.(errors.Error)
+		if !ok {
+			continue
+		}
+		format, args := worded.Msg()
+		text := sprintf(format, args)
+		if secretive(path) {
+			text = verbs.ReplaceAllString(format, "…")
+		}
+		if text = strings.TrimSpace(text); text != "" {
+			parts = append(parts, text)
 		}
 	}
 	return strings.Join(slices.Compact(parts), ": ")
+}
+
+func sprintf(format string, args []any) string {
+	return fmt.Sprintf(format, args...)
 }

@@ -18,20 +18,29 @@ func (m *model) hold(w *walk, tree *wire.Node) {
 	}
 	d := &data{walk: w}
 	value := context.BuildExpr(d.root(tree))
-	all := value
-	for _, policy := range m.prepared.Policies {
-		all = all.Unify(m.root.LookupPath(policy.Path))
-	}
-	if all.Validate(cue.Final()) == nil {
+	all := m.root.LookupPath(m.prepared.AllPolicies)
+	m.holdSome(w, tree, value, all, m.prepared.Policies)
+}
+
+// holdSome holds some policies, together and where that fails by halves: few
+// of many are violated.
+func (m *model) holdSome(w *walk, tree *wire.Node, value, all cue.Value, policies []syntax.Policy) {
+	result := value.Unify(all)
+	if result.Validate(cue.Final()) == nil {
 		return
 	}
-	for i := range m.prepared.Policies {
-		h := &holding{model: m, policy: &m.prepared.Policies[i], walk: w}
-		require := m.root.LookupPath(h.policy.Path)
-		result := value.Unify(require)
-		if result.Validate(cue.Final()) != nil {
-			h.read(result, value, tree, nil)
+	if len(policies) == 1 {
+		h := &holding{model: m, policy: &policies[0], walk: w}
+		h.read(result, value, tree, nil)
+		return
+	}
+	half := len(policies) / 2
+	for _, part := range [][]syntax.Policy{policies[:half], policies[half:]} {
+		together := m.root.LookupPath(part[0].Path)
+		for _, policy := range part[1:] {
+			together = together.Unify(m.root.LookupPath(policy.Path))
 		}
+		m.holdSome(w, tree, value, together, part)
 	}
 }
 

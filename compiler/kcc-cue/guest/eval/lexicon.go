@@ -43,16 +43,16 @@ func newLexicon(p *syntax.Prepared) *lexicon {
 		children: map[*place]map[string][]*place{},
 	}
 	for _, file := range p.Files {
-		l.read(file)
+		l.read(p, file)
 	}
 	return l
 }
 
 // read records the place of all that stands in a file.
-func (l *lexicon) read(file *syntax.File) {
+func (l *lexicon) read(p *syntax.Prepared, file *syntax.File) {
 	top := &place{file: file.Index}
 	stack := []*place{top}
-	embedded := 0
+	overlaid := 0
 	// heads are the expressions that a selector looks into, labels the names
 	// that are no references.
 	heads, labels := map[ast.Node]bool{}, map[ast.Node]bool{}
@@ -61,9 +61,10 @@ func (l *lexicon) read(file *syntax.File) {
 		switch node := node.(type) {
 		case *ast.Field:
 			here = newPlace(node, here)
-			if embedded > 0 {
-				here.overlay = true
+			if p.Overlaid(node) {
+				overlaid++
 			}
+			here.overlay = overlaid > 0
 			l.places[node] = here
 			labels[node.Label] = true
 			stack = append(stack, here)
@@ -75,8 +76,8 @@ func (l *lexicon) read(file *syntax.File) {
 		case *ast.CommentGroup:
 			return false
 		case *ast.EmbedDecl:
-			if here == top {
-				embedded++
+			if p.Overlaid(node) {
+				overlaid++
 			}
 		case *ast.SelectorExpr:
 			if name, _, err := ast.LabelName(node.Sel); err == nil && !heads[node] {
@@ -102,13 +103,11 @@ func (l *lexicon) read(file *syntax.File) {
 		l.places[node] = here
 		return true
 	}, func(node ast.Node) {
-		switch node.(type) {
-		case *ast.Field:
+		if _, ok := node.(*ast.Field); ok {
 			stack = stack[:len(stack)-1]
-		case *ast.EmbedDecl:
-			if len(stack) == 1 {
-				embedded--
-			}
+		}
+		if decl, ok := node.(ast.Decl); ok && p.Overlaid(decl) {
+			overlaid--
 		}
 	})
 }

@@ -57,7 +57,7 @@ func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, pat
 	}
 	missing := func(name string, with ...string) {
 		inner := get(node, name)
-		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(node) {
+		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(node) || w.loose[node] {
 			return
 		}
 		e := wire.Error{Code: wire.MissingField, Path: child(path, name)}
@@ -192,7 +192,7 @@ func (m *model) incomplete(o open, path []string) {
 		return
 	}
 	e := m.error(wire.BadExpression, path, o.conjuncts).
-		With("reason", "failed").With("message", m.message(o.value, path))
+		With("reason", "failed").With("message", wording(o.value, path))
 	if strings.Contains(text, "non-concrete") || strings.Contains(text, "invalid interpolation") {
 		m.followers = append(m.followers, e)
 		return

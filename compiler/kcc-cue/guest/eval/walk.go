@@ -22,6 +22,9 @@ type walk struct {
 	// silent are nodes with a part that was reported before evaluation:
 	// nothing more is said about them.
 	silent map[*wire.Node]bool
+	// loose are structs that a condition which cannot be decided may still add
+	// to: nothing is said of what they lack.
+	loose map[*wire.Node]bool
 }
 
 // open is a value that is not concrete.
@@ -53,7 +56,17 @@ func (w *walk) node(v cue.Value, shape *schema.Shape, path []string, above *fram
 			}
 		}
 	}
-	here := &frame{above: above, conjuncts: lines}
+	return w.into(node, v, shape, path, &frame{above: above, conjuncts: lines})
+}
+
+// read reads a value whose lines are known.
+func (w *walk) read(v cue.Value, shape *schema.Shape, path []string, here *frame) *wire.Node {
+	return w.into(&wire.Node{Origins: origins(here.conjuncts)}, v, shape, path, here)
+}
+
+// into reads a value into a node.
+func (w *walk) into(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) *wire.Node {
+	lines := here.conjuncts
 	kind := v.IncompleteKind()
 	if kind == cue.BottomKind {
 		return w.failed(node, v, shape, path, here)
@@ -66,7 +79,7 @@ func (w *walk) node(v cue.Value, shape *schema.Shape, path []string, above *fram
 			return node
 		}
 		if len(lines) == 0 {
-			lines = w.model.conjuncts(v, path, above)
+			lines = w.model.conjuncts(v, path, here.above)
 		}
 		w.model.wrongType(v, shape, path, lines)
 		w.hush(node)
@@ -111,26 +124,11 @@ func (w *walk) hush(node *wire.Node) {
 	w.silent[node] = true
 }
 
-// failed reads a value that is an error, or has one below it.
-func (w *walk) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) *wire.Node {
-	iter, err := v.Fields(cue.All())
-	if err == nil && iter.Next() && !w.model.ownError(v, path) {
-		if iter.Selector().LabelType() == cue.IndexLabel {
-			w.items(node, v, shape, path, here)
-		} else {
-			w.fields(node, v, shape, path, here)
-		}
-		return node
+func (w *walk) loosen(node *wire.Node) {
+	if w.loose == nil {
+		w.loose = map[*wire.Node]bool{}
 	}
-	if !v.IsConcrete() {
-		w.leaveOpen(node, open{value: v, conjuncts: here.conjuncts, shape: shape})
-		return node
-	}
-	if !w.silent[node] {
-		w.model.fault(v, shape, path, here)
-		w.hush(node)
-	}
-	return node
+	w.loose[node] = true
 }
 
 func (w *walk) leaveOpen(node *wire.Node, o open) {

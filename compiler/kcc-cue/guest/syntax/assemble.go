@@ -17,6 +17,7 @@ func newPrepared(req *wire.Request) *Prepared {
 		places:   map[*token.File]int{},
 		lengths:  map[ast.Node]int{},
 		dropped:  map[ast.Node]bool{},
+		overlaid: map[ast.Node]bool{},
 		private:  map[string]string{},
 		reported: map[string]bool{},
 	}
@@ -31,7 +32,7 @@ func (p *Prepared) assemble(s *source) {
 	decls = append(decls, s.base...)
 	for _, o := range s.overlays {
 		if o.target == p.target && !p.dropped[o.value] {
-			decls = append(decls, &ast.EmbedDecl{Expr: o.value})
+			decls = append(decls, p.joined(o.value)...)
 		}
 	}
 	for _, soft := range s.soft {
@@ -52,6 +53,7 @@ func (p *Prepared) assemble(s *source) {
 		name := "_policies$" + strconv.Itoa(len(p.Policies))
 		decls = append(decls, hiddenField(name, block.require))
 		block.policy.Path = p.hidden(name)
+		p.policyNames = append(p.policyNames, name)
 		p.Policies = append(p.Policies, block.policy)
 	}
 	file := &ast.File{Filename: s.Name, Decls: decls}
@@ -59,9 +61,43 @@ func (p *Prepared) assemble(s *source) {
 	p.Files = append(p.Files, &File{Index: s.index, Team: s.Team, AST: file})
 }
 
+// joined are the declarations that an overlay's block adds to the root. Plain
+// fields stand there by themselves, because CUE's work for embeddings grows
+// with their number times that of the fields; a block that has names of its
+// own is embedded.
+func (p *Prepared) joined(block ast.Expr) []ast.Decl {
+	lit, ok := block.(*ast.StructLit)
+	for i := 0; ok && i < len(lit.Elts); i++ {
+		field, isField := lit.Elts[i].(*ast.Field)
+		ok = isField && plainLabel(field) != nil
+		if isField {
+			_, aliased := field.Value.(*ast.Alias)
+			ok = ok && !aliased
+		}
+	}
+	if !ok {
+		embedded := &ast.EmbedDecl{Expr: block}
+		p.overlaid[embedded] = true
+		return []ast.Decl{embedded}
+	}
+	for _, decl := range lit.Elts {
+		p.overlaid[decl] = true
+	}
+	return lit.Elts
+}
+
+// Overlaid says whether a declaration at the root comes from the target's
+// overlay.
+func (p *Prepared) Overlaid(decl ast.Decl) bool {
+	return p.overlaid[decl]
+}
+
 func hiddenField(name string, value ast.Expr) *ast.Field {
 	return &ast.Field{Label: &ast.Ident{NamePos: value.Pos(), Name: name}, Value: value}
 }
+
+// allPolicies is the hidden root field that has all of them.
+const allPolicies = "_policies$all"
 
 // addPlaceholders declares what fragments refer to and no file has at its
 // root, and the target.
@@ -88,6 +124,14 @@ func (p *Prepared) addPlaceholders(n *names) {
 		p.extra.Decls = append(p.extra.Decls, &ast.Field{
 			Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_"),
 		})
+	}
+	if len(p.policyNames) > 0 {
+		var all ast.Expr = ast.NewIdent(p.policyNames[0])
+		for _, name := range p.policyNames[1:] {
+			all = &ast.BinaryExpr{X: all, Op: token.AND, Y: ast.NewIdent(name)}
+		}
+		p.extra.Decls = append(p.extra.Decls, &ast.Field{Label: ast.NewIdent(allPolicies), Value: all})
+		p.AllPolicies = p.hidden(allPolicies)
 	}
 	if p.target != "" {
 		p.extra.Decls = append(p.extra.Decls, &ast.Field{

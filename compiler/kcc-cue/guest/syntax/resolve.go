@@ -79,6 +79,10 @@ func (r *resolver) unused(s *scope) {
 		}
 		return
 	}
+	if !r.source.whole {
+		// What was taken out may well have used it.
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.names)) {
 		b := s.names[name]
 		switch {

@@ -33,6 +33,8 @@ type Prepared struct {
 	Defaults []Soft
 	// Policies are those that hold in the target.
 	Policies []Policy
+	// AllPolicies leads to all of them together.
+	AllPolicies cue.Path
 
 	target  string
 	pkg     string
@@ -40,7 +42,11 @@ type Prepared struct {
 	places  map[*token.File]int
 	lengths map[ast.Node]int
 	dropped map[ast.Node]bool
-	private map[string]string
+	// overlaid are the declarations at the root that come from an overlay.
+	overlaid map[ast.Node]bool
+	private  map[string]string
+	// policyNames are the names of the policies' hidden root fields.
+	policyNames []string
 	// reported are root fields that no system has, and that were taken out.
 	reported map[string]bool
 }
@@ -51,9 +57,8 @@ type File struct {
 	Index int
 	// Team is empty for the system's own files.
 	Team string
-	// AST has the target's overlay as an embedding at its end, and neither
-	// `on` nor `defaults` nor `policies`: those that hold in the target are
-	// hidden root fields.
+	// AST has the target's overlay at its end, and neither `on` nor `defaults`
+	// nor `policies`: those that hold in the target are hidden root fields.
 	AST *ast.File
 }
 
