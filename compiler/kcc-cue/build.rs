@@ -7,9 +7,12 @@
 //! depends on: another build of the same sources only links to it. Whoever has
 //! an engine already names its folder in `KCC_ENGINE`, and nothing is built.
 
+#![allow(clippy::print_stderr, reason = "a build script speaks to cargo")]
+
 use std::{
     env,
     ffi::OsString,
+    fmt::Write as _,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -26,7 +29,11 @@ const GO: (u32, u32) = (1, 25);
 const KEPT: usize = 6;
 
 /// What the builder shares with the host, beside its own folder.
-const SHARED: [&str; 3] = ["src/engine/memory.rs", "src/engine/sandbox.rs", "src/engine/settings.rs"];
+const SHARED: [&str; 3] = [
+    "src/engine/memory.rs",
+    "src/engine/sandbox.rs",
+    "src/engine/settings.rs",
+];
 
 fn main() -> ExitCode {
     match run() {
@@ -46,7 +53,10 @@ fn run() -> Result<(), String> {
     let schemas = crate_folder.join("../../schemas");
     let shared = SHARED.map(|name| crate_folder.join(name));
 
-    println!("cargo::rerun-if-changed={}", crate_folder.join("build.rs").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        crate_folder.join("build.rs").display()
+    );
     let watched = [guest.clone(), schemas.clone(), builder.join("src")];
     let manifests = [builder.join("Cargo.toml"), builder.join("Cargo.lock")];
     for path in watched.iter().chain(&manifests).chain(&shared) {
@@ -89,10 +99,20 @@ fn variable(name: &str) -> Result<String, String> {
 
 /// The folder of all that is slow to build.
 fn cache() -> Result<PathBuf, String> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let cache = set("KCC_CACHE")
         .or_else(|| Some(set("XDG_CACHE_HOME")?.join("kcc")))
-        .or_else(|| Some(set("HOME").or_else(|| set("USERPROFILE"))?.join(".cache/kcc")))
+        .or_else(|| {
+            Some(
+                set("HOME")
+                    .or_else(|| set("USERPROFILE"))?
+                    .join(".cache/kcc"),
+            )
+        })
         .ok_or("set `KCC_CACHE` to a folder where the compiled engine can be kept")?;
     fs::create_dir_all(&cache)
         .map_err(|error| format!("cannot create the cache `{}`: {error}", cache.display()))?;
@@ -104,7 +124,11 @@ fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
             if name != "testdata" {
                 found.append(&mut sources(&path)?);
@@ -112,7 +136,9 @@ fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
             continue;
         }
         let kind = path.extension().unwrap_or_default();
-        let source = ["go", "mod", "sum", "cue", "rs"].iter().any(|known| kind == *known);
+        let source = ["go", "mod", "sum", "cue", "rs"]
+            .iter()
+            .any(|known| kind == *known);
         if source && !name.ends_with("_test.go") {
             found.push(path);
         }
@@ -138,10 +164,21 @@ fn key(
     for path in files {
         let text = fs::read(&path)
             .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        add(path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().as_bytes());
+        add(path
+            .strip_prefix(folder)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .as_bytes());
         add(&text);
     }
-    Ok(hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hash
+        .finalize()
+        .iter()
+        .take(12)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
 }
 
 /// The version of Go, such as `go1.26.8`, if it is new enough.
@@ -165,7 +202,11 @@ fn go_version(guest: &Path) -> Result<String, String> {
         .split(|c: char| !c.is_ascii_digit())
         .map_while(|part| part.parse::<u32>().ok());
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if output.status.success() && found >= GO { Ok(version) } else { Err(wanted) }
+    if output.status.success() && found >= GO {
+        Ok(version)
+    } else {
+        Err(wanted)
+    }
 }
 
 /// Builds the engine into the cache; one build at a time.
@@ -193,13 +234,22 @@ fn build(
     let wasm = work.join("engine.wasm");
     finish(compile_guest(guest, &wasm), "compiling the engine with Go")?;
     let tool = cache.join("engine-builder");
-    finish(compile_builder(builder, &tool), "building the engine's compiler")?;
-    let program = tool.join("release").join(format!("kcc-engine-builder{}", env::consts::EXE_SUFFIX));
+    finish(
+        compile_builder(builder, &tool),
+        "building the engine's compiler",
+    )?;
+    let program = tool
+        .join("release")
+        .join(format!("kcc-engine-builder{}", env::consts::EXE_SUFFIX));
     let mut make = Command::new(&program);
-    make.arg(&wasm).arg(work.join("engine.cwasm")).args(["--target", target]);
+    make.arg(&wasm)
+        .arg(work.join("engine.cwasm"))
+        .args(["--target", target]);
     finish(make, "compiling the engine to machine code")?;
     let mut make = Command::new(&program);
-    make.arg("--fixtures").arg(&fixtures).args(["--target", target]);
+    make.arg("--fixtures")
+        .arg(&fixtures)
+        .args(["--target", target]);
     finish(make, "compiling the test modules")?;
 
     fs::remove_file(&wasm).map_err(failed("cannot tidy the cache"))?;
@@ -211,11 +261,23 @@ fn build(
 fn compile_guest(guest: &Path, wasm: &Path) -> Command {
     let mut go = Command::new("go");
     go.current_dir(guest)
-        .args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags", "-s -w -buildid=", "-o"])
+        .args([
+            "build",
+            "-buildmode=c-shared",
+            "-trimpath",
+            "-ldflags",
+            "-s -w -buildid=",
+            "-o",
+        ])
         .arg(wasm)
         .arg(".")
         // The same bytes whatever the checkout and the user's settings.
-        .envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("CGO_ENABLED", "0"), ("GOWORK", "off")])
+        .envs([
+            ("GOOS", "wasip1"),
+            ("GOARCH", "wasm"),
+            ("CGO_ENABLED", "0"),
+            ("GOWORK", "off"),
+        ])
         .env("GOFLAGS", "-buildvcs=false -mod=readonly")
         .env_remove("GOWASM")
         .env_remove("GOEXPERIMENT");
@@ -239,14 +301,36 @@ fn compile_builder(builder: &Path, target_folder: &Path) -> Command {
 }
 
 fn is_of_this_build(name: &OsString) -> bool {
-    let Some(name) = name.to_str() else { return false };
-    let of_the_user = ["CARGO_HOME", "CARGO_TERM_", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR"];
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    let of_the_user = [
+        "CARGO_HOME",
+        "CARGO_TERM_",
+        "CARGO_NET_",
+        "CARGO_HTTP_",
+        "CARGO_REGISTR",
+    ];
     (name.starts_with("CARGO") && !of_the_user.iter().any(|prefix| name.starts_with(prefix)))
         || name.starts_with("DEP_")
         || [
-            "RUSTFLAGS", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER",
-            "RUSTC_LINKER", "RUSTDOCFLAGS", "MAKEFLAGS", "MFLAGS", "TARGET", "HOST", "OUT_DIR",
-            "OPT_LEVEL", "PROFILE", "DEBUG", "NUM_JOBS", "LD_LIBRARY_PATH",
+            "RUSTFLAGS",
+            "RUSTC",
+            "RUSTDOC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTC_LINKER",
+            "RUSTDOCFLAGS",
+            "MAKEFLAGS",
+            "MFLAGS",
+            "TARGET",
+            "HOST",
+            "OUT_DIR",
+            "OPT_LEVEL",
+            "PROFILE",
+            "DEBUG",
+            "NUM_JOBS",
+            "LD_LIBRARY_PATH",
         ]
         .contains(&name)
 }
@@ -260,18 +344,35 @@ fn finish(mut command: Command, what: &str) -> Result<(), String> {
         return Ok(());
     }
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stderr).lines().take(12).collect::<Vec<_>>().join("; ");
+    let said = String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .take(12)
+        .collect::<Vec<_>>()
+        .join("; ");
     Err(format!("{what} failed: {said}"))
 }
 
 /// Puts the engine beside the other outputs of this build and says where it is.
 fn take(engine: &Path) -> Result<(), String> {
+    println!(
+        "cargo::rerun-if-changed={}",
+        engine.join("engine.cwasm").display()
+    );
     let out = PathBuf::from(variable("OUT_DIR")?);
     link_all(engine, &out).map_err(|error| {
-        format!("cannot take the engine from `{}`: {error}", engine.display())
+        format!(
+            "cannot take the engine from `{}`: {error}",
+            engine.display()
+        )
     })?;
-    println!("cargo::rustc-env=KCC_ENGINE={}", out.join("engine.cwasm").display());
-    println!("cargo::rustc-env=KCC_ENGINE_FIXTURES={}", out.join("fixtures").display());
+    println!(
+        "cargo::rustc-env=KCC_ENGINE={}",
+        out.join("engine.cwasm").display()
+    );
+    println!(
+        "cargo::rustc-env=KCC_ENGINE_FIXTURES={}",
+        out.join("fixtures").display()
+    );
     Ok(())
 }
 
@@ -284,7 +385,10 @@ fn link_all(engine: &Path, out: &Path) -> io::Result<()> {
     fs::create_dir_all(out.join("fixtures"))?;
     for fixture in fs::read_dir(engine.join("fixtures"))? {
         let fixture = fixture?;
-        link(&fixture.path(), &out.join("fixtures").join(fixture.file_name()))?;
+        link(
+            &fixture.path(),
+            &out.join("fixtures").join(fixture.file_name()),
+        )?;
     }
     // What was used last is forgotten last.
     let _ = File::open(engine).and_then(|folder| folder.set_modified(SystemTime::now()));
@@ -294,7 +398,9 @@ fn link_all(engine: &Path, out: &Path) -> io::Result<()> {
 /// Removes all engines but the newest. A build that uses an older one has its
 /// own link to it.
 fn forget_old(cache: &Path) {
-    let Ok(entries) = fs::read_dir(cache) else { return };
+    let Ok(entries) = fs::read_dir(cache) else {
+        return;
+    };
     let mut engines: Vec<(SystemTime, PathBuf)> = entries
         .flatten()
         .filter(|entry| entry.path().join("engine.cwasm").is_file())

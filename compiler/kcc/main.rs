@@ -1,2 +1,12 @@
 //! The command line of kcc.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kcc::exit::report_panics();
+    kcc::run(
+        std::env::args_os(),
+        kcc::settings::Environment::of_process(),
+    )
+    .into()
+}

@@ -2,9 +2,17 @@
 //!
 //! The real CUE evaluator runs as a wasm guest without a file system, a clock
 //! or a network. Nothing outside this crate knows that there is one.
+//! [`evaluate`] takes the fragments and gives the [`ConfigTree`] of all targets
+//! with everything that is wrong in them.
 
+mod ask;
+mod decode;
 mod engine;
+mod evaluate;
 mod tree;
+mod wire;
+mod words;
 
 pub use engine::{Engine, EngineError, Limits};
+pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
 pub use tree::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};

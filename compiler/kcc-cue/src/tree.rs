@@ -75,7 +75,8 @@ pub struct Node {
 impl Node {
     /// The child of that name or, in a list, of that index; absent fields are no children.
     pub fn child(&self, name: &str) -> Option<&Node> {
-        self.any_child(name).filter(|node| node.value != Value::Absent)
+        self.any_child(name)
+            .filter(|node| node.value != Value::Absent)
     }
 
     fn any_child(&self, name: &str) -> Option<&Node> {
@@ -153,8 +154,14 @@ impl std::fmt::Display for Path {
                 f.write_str(".")?;
             }
             let plain = !name.is_empty()
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
-            if plain { f.write_str(name)? } else { write!(f, "{name:?}")? }
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+            if plain {
+                f.write_str(name)?;
+            } else {
+                write!(f, "{name:?}")?;
+            }
         }
         Ok(())
     }
@@ -178,16 +185,22 @@ pub struct ConfigTree {
 impl ConfigTree {
     /// The node at a path in a target, absent ones too.
     pub fn get(&self, target: &str, path: &Path) -> Option<&Node> {
-        path.0.iter().try_fold(self.targets.get(target)?, |node, name| node.any_child(name))
+        path.0
+            .iter()
+            .try_fold(self.targets.get(target)?, |node, name| node.any_child(name))
     }
 
     /// The lines behind a path in a target; where the path has none of its own,
     /// those of the nearest node above it.
     pub fn origins(&self, target: &str, path: &Path) -> &[Origin] {
-        let Some(mut node) = self.targets.get(target) else { return &[] };
+        let Some(mut node) = self.targets.get(target) else {
+            return &[];
+        };
         let mut found: &[Origin] = &node.origins;
         for name in &path.0 {
-            let Some(next) = node.any_child(name) else { break };
+            let Some(next) = node.any_child(name) else {
+                break;
+            };
             node = next;
             if !node.origins.is_empty() {
                 found = &node.origins;

@@ -14,7 +14,6 @@ mod lines;
 mod owners;
 mod pattern;
 mod rules;
-mod suggest;
 mod system;
 mod units;
 

@@ -38,12 +38,17 @@ pub(super) struct Running<'a>(&'a Shared);
 
 impl Ticker {
     pub(super) fn new(engine: EngineWeak) -> Self {
-        Self { engine, shared: Arc::default() }
+        Self {
+            engine,
+            shared: Arc::default(),
+        }
     }
 
     /// How many moves of the epoch make up a time.
     pub(super) fn moves(time: Duration) -> u64 {
-        u64::try_from(time.as_millis().div_ceil(PACE.as_millis())).unwrap_or(u64::MAX / 2).max(1)
+        u64::try_from(time.as_millis().div_ceil(PACE.as_millis()))
+            .unwrap_or(u64::MAX / 2)
+            .max(1)
     }
 
     /// Moves the epoch from now on.
@@ -83,11 +88,15 @@ impl Drop for Running<'_> {
 fn tick(engine: &EngineWeak, shared: &Shared) {
     let mut wanted = shared.lock();
     while wanted.runs > 0 {
-        let (next, timeout) =
-            shared.ended.wait_timeout(wanted, PACE).unwrap_or_else(PoisonError::into_inner);
+        let (next, timeout) = shared
+            .ended
+            .wait_timeout(wanted, PACE)
+            .unwrap_or_else(PoisonError::into_inner);
         wanted = next;
         if timeout.timed_out() {
-            let Some(engine) = engine.upgrade() else { break };
+            let Some(engine) = engine.upgrade() else {
+                break;
+            };
             engine.increment_epoch();
         }
     }

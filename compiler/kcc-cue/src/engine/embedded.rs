@@ -17,8 +17,8 @@ struct Aligned<T: ?Sized>(T);
 static ENGINE: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("KCC_ENGINE")));
 
 /// The engine with its runtime.
-pub(super) fn load(config: Config) -> Result<(Engine, Module)> {
-    in_place::load(&config, &ENGINE.0).or_else(|_| copied(&config, &ENGINE.0))
+pub(super) fn load(config: &Config) -> Result<(Engine, Module)> {
+    in_place::load(config, &ENGINE.0).or_else(|_| copied(config, &ENGINE.0))
 }
 
 /// Loads a compiled module by copying it.
@@ -89,6 +89,8 @@ mod in_place {
     use wasmtime::{Config, Engine, Error, Module, Result};
 
     pub(super) fn load(_config: &Config, _code: &'static [u8]) -> Result<(Engine, Module)> {
-        Err(Error::msg("pages of a binary stay as they are on this system"))
+        Err(Error::msg(
+            "pages of a binary stay as they are on this system",
+        ))
     }
 }

@@ -35,7 +35,9 @@ pub(crate) struct MemoryLimit {
 impl MemoryLimit {
     /// A limit in bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit: limit.min(MOST) }
+        Self {
+            limit: limit.min(MOST),
+        }
     }
 
     fn refused(&self) -> Error {
@@ -50,7 +52,11 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool> {
-        if desired > self.limit { Err(self.refused()) } else { Ok(true) }
+        if desired > self.limit {
+            Err(self.refused())
+        } else {
+            Ok(true)
+        }
     }
 
     fn memory_grow_failed(&mut self, _error: Error) -> Result<()> {

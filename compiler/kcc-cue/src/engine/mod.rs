@@ -17,7 +17,11 @@ use std::{io, thread, time::Duration};
 
 use wasmtime::{InstancePre, Module, Store, Trap, TypedFunc};
 
-use self::{deadline::Ticker, memory::MemoryRefused, sandbox::{Exited, Sandbox}};
+use self::{
+    deadline::Ticker,
+    memory::MemoryRefused,
+    sandbox::{Exited, Sandbox},
+};
 
 /// The version of the wire that this host speaks.
 pub(crate) const PROTOCOL: i32 = 1;
@@ -39,7 +43,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(30), memory: memory::MOST }
+        Self {
+            time: Duration::from_secs(30),
+            memory: memory::MOST,
+        }
     }
 }
 
@@ -72,6 +79,13 @@ pub enum EngineError {
     Answer(String),
 }
 
+impl EngineError {
+    /// A thread of this program's own ended in a panic.
+    pub(crate) fn host_panicked() -> Self {
+        Self::Crashed("its host panicked".to_owned())
+    }
+}
+
 /// An evaluation ran into a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
@@ -98,7 +112,7 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// The engine that this binary carries.
     pub fn new() -> Result<Self, EngineError> {
-        Self::from_loaded(embedded::load(settings::settings()))
+        Self::from_loaded(embedded::load(&settings::settings()))
     }
 
     fn from_loaded(
@@ -109,7 +123,10 @@ impl Engine {
         let instances = sandbox::link(&module)
             .and_then(|linker| linker.instantiate_pre(&module))
             .map_err(refused)?;
-        Ok(Self { instances, ticker: Ticker::new(engine.weak()) })
+        Ok(Self {
+            instances,
+            ticker: Ticker::new(engine.weak()),
+        })
     }
 
     /// Runs one request on a thread with a stack that is large enough.
@@ -125,7 +142,7 @@ impl Engine {
                 .spawn_scoped(scope, || self.run_here(request, limits))
                 .map_err(EngineError::Thread)?
                 .join()
-                .unwrap_or_else(|_| Err(EngineError::Crashed("its host panicked".to_owned())))
+                .unwrap_or_else(|_| Err(EngineError::host_panicked()))
         })
     }
 
@@ -135,7 +152,10 @@ impl Engine {
         limits: Limits,
     ) -> Result<Result<Vec<u8>, Stopped>, EngineError> {
         let _running = self.ticker.run().map_err(EngineError::Thread)?;
-        let mut store = Store::new(self.instances.module().engine(), Sandbox::new(limits.memory));
+        let mut store = Store::new(
+            self.instances.module().engine(),
+            Sandbox::new(limits.memory),
+        );
         store.limiter(|sandbox| &mut sandbox.memory);
         store.set_epoch_deadline(Ticker::moves(limits.time));
         match self.exchange(&mut store, request) {
@@ -143,18 +163,24 @@ impl Engine {
             Err(Fault::Engine(error)) => Err(error),
             Err(Fault::Guest(error)) => match stopped(&error) {
                 Some(stopped) => Ok(Err(stopped)),
-                None => Err(EngineError::Crashed(crash(&error, &store.data().standard_error()))),
+                None => Err(EngineError::Crashed(crash(
+                    &error,
+                    &store.data().standard_error(),
+                ))),
             },
         }
     }
 
     fn exchange(&self, store: &mut Store<Sandbox>, request: &[u8]) -> Result<Vec<u8>, Fault> {
         let instance = self.instances.instantiate(&mut *store)?;
-        let protocol: TypedFunc<(), i32> =
-            instance.get_typed_func(&mut *store, "kcc_protocol")?;
+        let protocol: TypedFunc<(), i32> = instance.get_typed_func(&mut *store, "kcc_protocol")?;
         let found = protocol.call(&mut *store, ())?;
         if found != PROTOCOL {
-            return Err(EngineError::Protocol { expected: PROTOCOL, found }.into());
+            return Err(EngineError::Protocol {
+                expected: PROTOCOL,
+                found,
+            }
+            .into());
         }
         let alloc: TypedFunc<i32, i32> = instance.get_typed_func(&mut *store, "kcc_alloc")?;
         let run: TypedFunc<(i32, i32), i64> = instance.get_typed_func(&mut *store, "kcc_run")?;
@@ -164,22 +190,32 @@ impl Engine {
 
         // A request of 2 GiB would not fit into the guest's memory anyway.
         let Ok(size) = i32::try_from(request.len()) else {
-            return Err(Fault::Guest(MemoryRefused { limit: memory::MOST }.into()));
+            return Err(Fault::Guest(
+                MemoryRefused {
+                    limit: memory::MOST,
+                }
+                .into(),
+            ));
         };
         let at = alloc.call(&mut *store, size)?;
         let outside = |_| EngineError::Answer("an address lies outside of its memory".to_owned());
-        memory.write(&mut *store, address(at), request).map_err(outside)?;
-        let answer = run.call(&mut *store, (at, size))?.to_be_bytes();
-        let [a, b, c, d, e, f, g, h] = answer;
-        let (at, size) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+        memory
+            .write(&mut *store, address(at), request)
+            .map_err(outside)?;
+        let answer = run.call(&mut *store, (at, size))?.cast_unsigned();
+        // The address in the high half, the length in the low one.
+        let [at, size] = [answer >> 32, answer & 0xffff_ffff];
+        let [at, size] = [at, size].map(|half| usize::try_from(half).unwrap_or(usize::MAX));
         memory
             .data(&*store)
-            .get(at as usize..)
-            .and_then(|rest| rest.get(..size as usize))
+            .get(at..)
+            .and_then(|rest| rest.get(..size))
             .map(<[u8]>::to_vec)
-            .ok_or_else(|| Fault::Engine(EngineError::Answer(
-                "an address lies outside of its memory".to_owned(),
-            )))
+            .ok_or_else(|| {
+                Fault::Engine(EngineError::Answer(
+                    "an address lies outside of its memory".to_owned(),
+                ))
+            })
     }
 }
 
@@ -203,7 +239,10 @@ impl From<EngineError> for Fault {
     }
 }
 
-#[allow(clippy::cast_sign_loss, reason = "an address of wasm is unsigned, its integers are not")]
+#[allow(
+    clippy::cast_sign_loss,
+    reason = "an address of wasm is unsigned, its integers are not"
+)]
 fn address(at: i32) -> usize {
     at as u32 as usize
 }
@@ -229,7 +268,11 @@ fn crash(error: &wasmtime::Error, said: &str) -> String {
     if words.len() < said.len() {
         words.push('…');
     }
-    if words.is_empty() { cause } else { format!("{cause}\n{words}") }
+    if words.is_empty() {
+        cause
+    } else {
+        format!("{cause}\n{words}")
+    }
 }
 
 #[cfg(test)]

@@ -93,12 +93,15 @@ impl Sandbox {
 
     /// The beginning of what the guest wrote to standard error.
     pub(crate) fn standard_error(&self) -> String {
-        String::from_utf8_lossy(&self.standard_error).trim_end().to_owned()
+        String::from_utf8_lossy(&self.standard_error)
+            .trim_end()
+            .to_owned()
     }
 
     fn keep(&mut self, bytes: &[u8]) {
         let room = KEPT - self.standard_error.len().min(KEPT);
-        self.standard_error.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.standard_error
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// `SplitMix64`: fixed, and good enough for the seeds of hash tables.
@@ -129,7 +132,11 @@ pub(crate) struct UnknownImport(pub(crate) String);
 
 impl std::fmt::Display for UnknownImport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the engine imports `{}`, which kcc does not give it", self.0)
+        write!(
+            f,
+            "the engine imports `{}`, which kcc does not give it",
+            self.0
+        )
     }
 }
 
@@ -142,7 +149,11 @@ pub(crate) fn link(module: &Module) -> Result<Linker<Sandbox>> {
     linker.allow_shadowing(true);
     for import in module.imports() {
         let unknown = || {
-            Error::new(UnknownImport(format!("{}.{}", import.module(), import.name())))
+            Error::new(UnknownImport(format!(
+                "{}.{}",
+                import.module(),
+                import.name()
+            )))
         };
         if import.module() != MODULE {
             return Err(unknown());
@@ -158,7 +169,9 @@ pub(crate) fn link(module: &Module) -> Result<Linker<Sandbox>> {
                 continue;
             }
         };
-        let Some(ty) = import.ty().func().cloned() else { return Err(unknown()) };
+        let Some(ty) = import.ty().func().cloned() else {
+            return Err(unknown());
+        };
         linker.func_new(MODULE, import.name(), ty, move |_, _, results| {
             if let [result] = results {
                 *result = Val::I32(errno);
@@ -172,16 +185,20 @@ pub(crate) fn link(module: &Module) -> Result<Linker<Sandbox>> {
 /// The imports that do something; false for a name that is none of them.
 fn answer(linker: &mut Linker<Sandbox>, name: &str) -> Result<bool> {
     match name {
-        "args_sizes_get" | "environ_sizes_get" => {
-            linker.func_wrap(MODULE, name, |mut caller: Caller<'_, Sandbox>, count, size| {
+        "args_sizes_get" | "environ_sizes_get" => linker.func_wrap(
+            MODULE,
+            name,
+            |mut caller: Caller<'_, Sandbox>, count, size| {
                 errno(write(&mut caller, count, &[0; 4]).and(write(&mut caller, size, &[0; 4])))
-            })?
-        }
-        "clock_res_get" => {
-            linker.func_wrap(MODULE, name, |mut caller: Caller<'_, Sandbox>, _: i32, at| {
+            },
+        )?,
+        "clock_res_get" => linker.func_wrap(
+            MODULE,
+            name,
+            |mut caller: Caller<'_, Sandbox>, _: i32, at| {
                 errno(write(&mut caller, at, &1_u64.to_le_bytes()))
-            })?
-        }
+            },
+        )?,
         "clock_time_get" => linker.func_wrap(
             MODULE,
             name,
@@ -213,8 +230,9 @@ fn answer(linker: &mut Linker<Sandbox>, name: &str) -> Result<bool> {
                 errno(sleep(&mut caller, subscriptions, events, count, stored))
             },
         )?,
-        "proc_exit" => linker
-            .func_wrap(MODULE, name, |status: i32| -> Result<()> { Err(Error::new(Exited(status))) })?,
+        "proc_exit" => linker.func_wrap(MODULE, name, |status: i32| -> Result<()> {
+            Err(Error::new(Exited(status)))
+        })?,
         _ => return Ok(false),
     };
     Ok(true)
@@ -226,11 +244,16 @@ fn errno(done: Option<()>) -> i32 {
 
 /// A part of the guest's memory with the state beside it.
 fn memory<'a>(caller: &'a mut Caller<'_, Sandbox>) -> Option<(&'a mut [u8], &'a mut Sandbox)> {
-    let Some(Extern::Memory(memory)) = caller.get_export("memory") else { return None };
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+        return None;
+    };
     Some(memory.data_and_store_mut(caller))
 }
 
-#[allow(clippy::cast_sign_loss, reason = "an address of wasm is unsigned, its integers are not")]
+#[allow(
+    clippy::cast_sign_loss,
+    reason = "an address of wasm is unsigned, its integers are not"
+)]
 fn slice(memory: &mut [u8], at: i32, size: i32) -> Option<&mut [u8]> {
     let at = at as u32 as usize;
     memory.get_mut(at..at.checked_add(size as u32 as usize)?)
@@ -265,7 +288,10 @@ fn write_error(
     let mut total = 0_i32;
     for part in 0..count {
         let entry = parts.wrapping_add(part.wrapping_mul(8));
-        let (at, size) = (read_word(memory, entry)?, read_word(memory, entry.wrapping_add(4))?);
+        let (at, size) = (
+            read_word(memory, entry)?,
+            read_word(memory, entry.wrapping_add(4))?,
+        );
         state.keep(slice(memory, at, size)?);
         total = total.wrapping_add(size);
     }
@@ -306,8 +332,12 @@ fn sleep(
         } else {
             event[8..10].copy_from_slice(&8_u16.to_le_bytes());
         }
-        slice(memory, events.wrapping_add(index.wrapping_mul(EVENT)), EVENT)?
-            .copy_from_slice(&event);
+        slice(
+            memory,
+            events.wrapping_add(index.wrapping_mul(EVENT)),
+            EVENT,
+        )?
+        .copy_from_slice(&event);
     }
     slice(memory, stored, 4)?.copy_from_slice(&count.to_le_bytes());
     Some(())

@@ -24,30 +24,59 @@ fn an_answer_comes_back_and_an_instance_is_never_used_twice() {
 #[test]
 fn another_version_of_the_protocol_is_refused() {
     let error = run("speaks-99.cwasm", Limits::default()).unwrap_err();
-    assert!(matches!(error, EngineError::Protocol { expected: PROTOCOL, found: 99 }), "{error}");
+    assert!(
+        matches!(
+            error,
+            EngineError::Protocol {
+                expected: PROTOCOL,
+                found: 99
+            }
+        ),
+        "{error}"
+    );
     assert!(error.to_string().contains("version 99"), "{error}");
 }
 
 #[test]
 fn an_endless_run_ends_at_its_deadline() {
-    let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits {
+        time: Duration::from_millis(100),
+        ..Limits::default()
+    };
     let before = std::time::Instant::now();
     assert_eq!(run("loops.cwasm", limits).unwrap(), Err(Stopped::Time));
-    assert!(before.elapsed() >= Duration::from_millis(80), "{:?}", before.elapsed());
-    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() >= Duration::from_millis(80),
+        "{:?}",
+        before.elapsed()
+    );
+    assert!(
+        before.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        before.elapsed()
+    );
 }
 
 #[test]
 fn growing_past_the_limit_is_memory_and_not_a_crash() {
-    let limits = Limits { memory: 64 << 20, ..Limits::default() };
+    let limits = Limits {
+        memory: 64 << 20,
+        ..Limits::default()
+    };
     assert_eq!(run("grows.cwasm", limits).unwrap(), Err(Stopped::Memory));
     // Not even the last page of what a wasm memory can have is a way round.
-    assert_eq!(run("grows.cwasm", Limits::default()).unwrap(), Err(Stopped::Memory));
+    assert_eq!(
+        run("grows.cwasm", Limits::default()).unwrap(),
+        Err(Stopped::Memory)
+    );
 }
 
 #[test]
 fn endless_recursion_is_depth() {
-    assert_eq!(run("recurses.cwasm", Limits::default()).unwrap(), Err(Stopped::Depth));
+    assert_eq!(
+        run("recurses.cwasm", Limits::default()).unwrap(),
+        Err(Stopped::Depth)
+    );
 }
 
 #[test]
@@ -61,8 +90,13 @@ fn a_trap_is_a_crash_and_the_engine_goes_on() {
 
 #[test]
 fn a_crash_is_shown_with_what_the_guest_said() {
-    let error = run("exits.cwasm", Limits::default()).unwrap_err().to_string();
-    assert!(error.contains("ended itself with status 2\npanic: no"), "{error}");
+    let error = run("exits.cwasm", Limits::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("ended itself with status 2\npanic: no"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -93,7 +127,10 @@ fn an_import_that_kcc_does_not_give_is_named() {
 #[test]
 fn the_embedded_engine_loads_and_answers() {
     let engine = Engine::new().unwrap();
-    let answer = engine.run(br#"{"version":1,"op":"schema"}"#, Limits::default()).unwrap().unwrap();
+    let answer = engine
+        .run(br#"{"version":1,"op":"schema"}"#, Limits::default())
+        .unwrap()
+        .unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["version"], 1);
     assert!(!answer["schema"].as_array().unwrap().is_empty(), "{answer}");

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use kcc_cue::Role;
 use kcc_diag::Code;
 
 use super::{Cursor, Scope, component};
@@ -97,9 +98,17 @@ pub(crate) fn inside(node: &Cursor<'_>, written: &str) -> Option<String> {
     found
 }
 
-/// The Dockerfile, relative to the context.
+/// The Dockerfile, relative to the context. That of the schema lies in it.
 fn below(node: &Cursor<'_>, context: &str) -> Option<String> {
     let written = node.text()?;
+    if node
+        .node
+        .origins
+        .iter()
+        .all(|origin| origin.role == Role::Schema)
+    {
+        return Some(written);
+    }
     let file = inside(node, &written)?;
     let relative = match context {
         "." => Some(file.as_str()),

@@ -63,18 +63,20 @@ pub(crate) fn connect(
     drafts: BTreeMap<Name, Draft>,
     found: &Found,
 ) -> BTreeMap<Name, Component> {
-    let connected: BTreeMap<Name, (BTreeMap<Name, Need>, BTreeMap<String, EnvValue>)> = drafts
-        .iter()
-        .map(|(name, draft)| {
-            let needs = needs(draft, &drafts);
-            let env = environment(scope, draft, &drafts, found);
-            (name.clone(), (needs, env))
+    // What a draft needs is asked of all drafts, so none may be gone yet.
+    let connected: Vec<_> = drafts
+        .values()
+        .map(|draft| {
+            (
+                needs(draft, &drafts),
+                environment(scope, draft, &drafts, found),
+            )
         })
         .collect();
     drafts
         .into_iter()
         .zip(connected)
-        .map(|((name, draft), (_, (needs, env)))| {
+        .map(|((name, draft), (needs, env))| {
             let mut component = draft.component;
             component.needs = needs;
             component.container.env = env;
@@ -261,7 +263,7 @@ fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &
                 // It is there but could not be built, which has been reported.
                 return;
             }
-            let help = match crate::suggest::nearest(from, known.iter().map(String::as_str)) {
+            let help = match kcc_diag::nearest(from, known.iter().map(String::as_str)) {
                 Some(better) => format!("did you mean `{better}`?"),
                 None => "write the name of a backing or of another component".to_owned(),
             };
@@ -277,12 +279,12 @@ fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &
             format!("change the recipe of `{from}`"),
         ),
         Unresolved::Output(NoOutput::Unknown(output), known) => {
-            let help = match crate::suggest::nearest(output, known.iter().map(String::as_str)) {
-                Some(better) => format!("did you mean `{better}`?"),
-                None => {
-                    let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                    format!("the outputs of `{from}` are {}", known.join(", "))
-                }
+            let near = kcc_diag::nearest(output, known.iter().map(String::as_str));
+            let help = if let Some(better) = near {
+                format!("did you mean `{better}`?")
+            } else {
+                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                format!("the outputs of `{from}` are {}", known.join(", "))
             };
             (
                 format!("`{from}` has no output `{output}`"),

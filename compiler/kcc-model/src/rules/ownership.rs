@@ -5,7 +5,7 @@ use kcc_diag::{Code, Diagnostic, Diagnostics};
 
 use super::View;
 use crate::owners::{DECLARED, Owner};
-use crate::suggest::nearest;
+use kcc_diag::nearest;
 
 pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
     for (path, owner) in view.owners.iter() {
@@ -61,8 +61,8 @@ fn nobody(view: &View<'_>, path: &kcc_cue::Path, owner: &Owner) -> Diagnostic {
     for (team, line) in &owner.rivals {
         error = error.secondary(*line, format!("`{team}` writes to it, too"));
     }
-    let owned = view.owners.iter().filter(|(_, owner)| !owner.unclaimed);
-    let names = owned.filter(|(other, _)| other.0.first().map(String::as_str) == Some(kind));
+    let claimed = view.owners.iter().filter(|(_, owner)| !owner.unclaimed);
+    let names = claimed.filter(|(other, _)| other.0.first().map(String::as_str) == Some(kind));
     let names = names.filter_map(|(other, _)| other.0.get(1).map(String::as_str));
     error.help(match nearest(name, names) {
         Some(better) => format!("did you mean `{better}`?"),

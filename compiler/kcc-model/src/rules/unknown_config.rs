@@ -4,8 +4,8 @@ use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
-use crate::suggest::nearest;
 use crate::{EnvValue, VolumeSource};
+use kcc_diag::nearest;
 
 pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
     if view.lines.partial() {

@@ -6,8 +6,8 @@ use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 use crate::owners::component_names;
-use crate::suggest::nearest;
 use crate::{Name, SystemModel};
+use kcc_diag::nearest;
 
 pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
     if view.lines.partial() {
@@ -15,10 +15,7 @@ pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
     }
     // What could not be built exists all the same.
     let here = component_names(view.tree, &view.target.target);
-    let anywhere: BTreeSet<String> = view
-        .tree
-        .targets
-        .keys()
+    let anywhere: BTreeSet<String> = targets(view)
         .flat_map(|target| component_names(view.tree, target))
         .collect();
     for component in view.target.components.values() {
@@ -59,9 +56,20 @@ pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
     }
 }
 
+/// All targets of which the components are known, also those that are not
+/// looked at.
+fn targets<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Name> {
+    let tree = view.tree;
+    let all: BTreeSet<&Name> = tree
+        .targets
+        .keys()
+        .chain(tree.declarations.keys())
+        .collect();
+    all.into_iter()
+}
+
 fn targets_with(view: &View<'_>, name: &str) -> String {
-    let targets = view.tree.targets.keys();
-    let with = targets.filter(|target| component_names(view.tree, target).contains(name));
+    let with = targets(view).filter(|target| component_names(view.tree, target).contains(name));
     with.map(|target| format!("`{target}`"))
         .collect::<Vec<_>>()
         .join(", ")

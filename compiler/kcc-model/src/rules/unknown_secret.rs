@@ -7,7 +7,7 @@ use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 use crate::build::{is_label, secret_references};
-use crate::suggest::nearest;
+use kcc_diag::nearest;
 
 pub(super) fn unknown_secret(view: &View<'_>, found: &mut Diagnostics) {
     if view.lines.partial() {

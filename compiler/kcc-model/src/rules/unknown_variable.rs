@@ -8,7 +8,7 @@ use kcc_diag::{Code, Diagnostics};
 use super::View;
 use crate::Component;
 use crate::build::{Piece, prefix, references};
-use crate::suggest::nearest;
+use kcc_diag::nearest;
 
 pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
     for component in view.target.components.values() {

@@ -1,0 +1,100 @@
+//! [`ask`]: one request to the guest, and its answer in the terms of this run.
+
+use kcc_diag::FileId;
+
+use crate::{
+    decode::Indexes,
+    engine::{Engine, EngineError, Limits, Stopped},
+    tree::{Declaration, Node},
+    wire::{Fault, Label, Request, Response, SchemaFile, VERSION},
+};
+
+/// Codes of the engine itself, rather than of a mistake in a fragment.
+const PROTOCOL: &str = "protocol";
+const INTERNAL: &str = "internal";
+
+/// An answer.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// What could be evaluated.
+    pub(crate) tree: Option<Node>,
+    /// The components.
+    pub(crate) declarations: Vec<Declaration>,
+    /// Files that could be read only in part.
+    pub(crate) partial: Vec<FileId>,
+    /// What is wrong.
+    pub(crate) faults: Vec<Fault>,
+    /// The limit that ended it; then there is nothing else.
+    pub(crate) stopped: Option<Stopped>,
+}
+
+/// Asks the guest to evaluate something.
+pub(crate) fn ask(
+    engine: &Engine,
+    request: &Request<'_>,
+    indexes: &Indexes,
+    limits: Limits,
+) -> Result<Answer, EngineError> {
+    let text = match engine.run(&request.text(), limits)? {
+        Ok(text) => text,
+        Err(stopped) => {
+            return Ok(Answer {
+                stopped: Some(stopped),
+                ..Answer::default()
+            });
+        }
+    };
+    let mut response = read(&text)?;
+    // A bug of the guest's is one only where no mistake explains it.
+    let (bugs, faults): (Vec<_>, Vec<_>) = response
+        .errors
+        .into_iter()
+        .partition(|fault| fault.code == INTERNAL);
+    if let (Some(bug), true) = (bugs.first(), faults.is_empty()) {
+        return Err(EngineError::Crashed(bug.arg("message").to_owned()));
+    }
+    for Label { file, .. } in faults.iter().flat_map(|fault| &fault.labels) {
+        indexes.file(*file)?;
+    }
+    response.errors = Vec::new();
+    Ok(Answer {
+        tree: response.tree.map(|root| indexes.node(root)).transpose()?,
+        declarations: response
+            .declarations
+            .into_iter()
+            .map(|declaration| indexes.declaration(declaration))
+            .collect::<Result<_, _>>()?,
+        partial: response
+            .partial
+            .into_iter()
+            .map(|file| indexes.file(file))
+            .collect::<Result<_, _>>()?,
+        faults,
+        stopped: None,
+    })
+}
+
+/// The files of kcc's schema.
+pub(crate) fn schema(engine: &Engine) -> Result<Vec<SchemaFile>, EngineError> {
+    match engine.run(&Request::schema().text(), Limits::default())? {
+        Ok(text) => Ok(read(&text)?.schema),
+        Err(stopped) => Err(EngineError::Crashed(format!(
+            "listing the schema: {stopped:?}"
+        ))),
+    }
+}
+
+fn read(text: &[u8]) -> Result<Response, EngineError> {
+    let response: Response =
+        serde_json::from_slice(text).map_err(|error| EngineError::Answer(error.to_string()))?;
+    if response.version != VERSION {
+        return Err(EngineError::Answer(format!(
+            "it has version {}",
+            response.version
+        )));
+    }
+    match response.errors.iter().find(|fault| fault.code == PROTOCOL) {
+        Some(fault) => Err(EngineError::Answer(fault.arg("message").to_owned())),
+        None => Ok(response),
+    }
+}

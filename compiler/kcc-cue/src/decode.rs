@@ -1,0 +1,168 @@
+//! From the indexes of an answer to the files of this run, and from its nodes
+//! to those of the tree.
+
+use kcc_diag::{FileId, Span};
+
+use crate::{
+    engine::EngineError,
+    tree::{Declaration, Node, Origin, Path, Role, Value},
+    wire,
+};
+
+/// Which file each index of an answer means: the files of the request, and
+/// after them those of kcc's schema.
+#[derive(Debug, Clone)]
+pub(crate) struct Indexes {
+    files: Vec<FileId>,
+}
+
+impl Indexes {
+    pub(crate) fn new(requested: &[FileId], schema: &[FileId]) -> Self {
+        Self {
+            files: [requested, schema].concat(),
+        }
+    }
+
+    pub(crate) fn file(&self, index: usize) -> Result<FileId, EngineError> {
+        self.files
+            .get(index)
+            .copied()
+            .ok_or_else(|| EngineError::Answer(format!("there is no file {index}")))
+    }
+
+    pub(crate) fn span(&self, span: wire::Span) -> Result<Span, EngineError> {
+        let wire::Span(file, start, end) = span;
+        Ok(Span {
+            file: self.file(file)?,
+            start,
+            end: end.max(start),
+        })
+    }
+
+    pub(crate) fn node(&self, node: wire::Node) -> Result<Node, EngineError> {
+        let value = match (node.f, node.e, node.v) {
+            (Some(fields), ..) => Value::Struct(
+                fields
+                    .into_iter()
+                    .map(|(name, field)| Ok((name, self.node(field)?)))
+                    .collect::<Result<_, EngineError>>()?,
+            ),
+            (None, Some(items), _) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| self.node(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            (None, None, Some(scalar)) => self::scalar(scalar)?,
+            (None, None, None) => Value::Absent,
+        };
+        let origins = node
+            .o
+            .into_iter()
+            .map(|origin| {
+                Ok(Origin {
+                    span: self.span(origin.span)?,
+                    role: role(origin.role)?,
+                    by: self.file(origin.by)?,
+                })
+            })
+            .collect::<Result<_, EngineError>>()?;
+        Ok(Node { value, origins })
+    }
+
+    pub(crate) fn declaration(
+        &self,
+        declaration: wire::Declaration,
+    ) -> Result<Declaration, EngineError> {
+        let spans = |spans: Vec<wire::Span>| {
+            spans
+                .into_iter()
+                .map(|span| self.span(span))
+                .collect::<Result<_, _>>()
+        };
+        Ok(Declaration {
+            path: Path(declaration.path),
+            owners: spans(declaration.owners)?,
+            others: spans(declaration.others)?,
+        })
+    }
+}
+
+fn scalar(value: serde_json::Value) -> Result<Value, EngineError> {
+    use serde_json::Value as Json;
+    Ok(match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(value),
+        Json::Number(number) => Value::Number(number),
+        Json::String(text) => Value::String(text),
+        Json::Array(_) | Json::Object(_) => {
+            return Err(EngineError::Answer("a scalar has parts".to_owned()));
+        }
+    })
+}
+
+/// The role of a number on the wire.
+pub(crate) fn role(number: u8) -> Result<Role, EngineError> {
+    Ok(match number {
+        0 => Role::Value,
+        1 => Role::Constraint,
+        2 => Role::CueDefault,
+        3 => Role::Soft,
+        4 => Role::Schema,
+        _ => return Err(EngineError::Answer(format!("there is no role {number}"))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(text: &str) -> Result<Node, EngineError> {
+        let indexes = Indexes::new(&[FileId(7)], &[FileId(9)]);
+        indexes.node(serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn indexes_become_the_files_that_they_mean() {
+        let node = decode(r#"{"v":"x","o":[[0,1,2,0],[1,3,4,4,0]]}"#).unwrap();
+        assert_eq!(node.value, Value::String("x".to_owned()));
+        let span = |file, start, end| Span {
+            file: FileId(file),
+            start,
+            end,
+        };
+        let origin = |span, role, by| Origin {
+            span,
+            role,
+            by: FileId(by),
+        };
+        assert_eq!(
+            node.origins,
+            [
+                origin(span(7, 1, 2), Role::Value, 7),
+                origin(span(9, 3, 4), Role::Schema, 7)
+            ]
+        );
+    }
+
+    #[test]
+    fn null_is_a_value_and_absence_is_none() {
+        let node = decode(r#"{"f":{"a":{"v":null},"b":{"absent":true}}}"#).unwrap();
+        assert_eq!(node.child("a").unwrap().value, Value::Null);
+        assert!(node.child("b").is_none());
+    }
+
+    #[test]
+    fn an_answer_of_another_world_is_refused() {
+        for text in [
+            r#"{"v":1,"o":[[2,1,2,0]]}"#,
+            r#"{"v":1,"o":[[0,1,2,9]]}"#,
+            r#"{"v":[]}"#,
+        ] {
+            assert!(
+                matches!(decode(text), Err(EngineError::Answer(_))),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! [`evaluate`]: from fragments to the [`ConfigTree`] of all targets, and
+//! everything that is wrong with them.
+//!
+//! The system is evaluated first, because it says which team a file belongs to
+//! and which targets there are; then every target in an instance of its own,
+//! side by side. Nothing here reads a file: the caller hands over texts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    num::NonZero,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use kcc_diag::{Diagnostics, FileId, Files, SourceFile};
+
+use crate::{
+    ask::{Answer, ask, schema},
+    decode::Indexes,
+    engine::{Engine, EngineError, Limits},
+    tree::{ConfigTree, Node, Value},
+    wire::{self, Request},
+    words::{self, Words},
+};
+
+/// The file that holds `system`.
+const SYSTEM_FILE: &str = "kcc.cue";
+
+/// The targets of a system that names none.
+const USUAL_TARGETS: [&str; 4] = ["dev", "test", "stage", "prod"];
+
+/// A fragment: its name, relative to the system's root, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Fragment<'a> {
+    /// The name, with `/`.
+    pub name: &'a str,
+    /// The whole text.
+    pub text: &'a str,
+}
+
+/// What to evaluate, and how.
+#[derive(Clone, Copy)]
+pub struct Evaluation<'a> {
+    /// The fragments; their order does not matter.
+    pub fragments: &'a [Fragment<'a>],
+    /// The team of a file by its name, once `system` is known; none for the
+    /// system's own files.
+    pub team_of: &'a dyn Fn(&Node, &str) -> Option<String>,
+    /// The targets to evaluate; all if none is named. One that the system
+    /// does not have is left out.
+    pub targets: &'a BTreeSet<String>,
+    /// What the evaluation of one target may use.
+    pub limits: Limits,
+}
+
+impl fmt::Debug for Evaluation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evaluation")
+            .field("fragments", &self.fragments)
+            .field("targets", &self.targets)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What evaluation found out.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// Whatever could be evaluated, errors or not.
+    pub tree: ConfigTree,
+    /// Everything that is wrong, sorted.
+    pub found: Diagnostics,
+    /// The names of all targets of the system, evaluated or not.
+    pub targets: BTreeSet<String>,
+}
+
+/// Evaluates the fragments of a system.
+pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, EngineError> {
+    let mut fragments = what.fragments.to_vec();
+    fragments.sort_by_key(|fragment| fragment.name);
+    let mut files = Files::new();
+    let ids: Vec<FileId> = fragments
+        .iter()
+        .map(|fragment| files.add(fragment.name, fragment.text))
+        .collect();
+
+    let schema: Vec<FileId> = schema(engine)?
+        .into_iter()
+        .map(|file| files.add(file.name, file.text))
+        .collect();
+
+    let system_indexes = Indexes::new(&root_id(&fragments, &ids), &schema);
+    let mut first = ask_for_system(engine, &fragments, &system_indexes, what.limits);
+    let system = match &mut first {
+        Ok(answer) => answer.tree.take().and_then(system_of),
+        Err(_) => None,
+    };
+    let system = system.unwrap_or_else(|| Node {
+        value: Value::Absent,
+        origins: Vec::new(),
+    });
+    for (id, fragment) in ids.iter().zip(&fragments) {
+        files.set_team(*id, (what.team_of)(&system, fragment.name));
+    }
+
+    let targets = target_names(&system);
+    let wanted: Vec<&str> = targets
+        .iter()
+        .filter(|target| what.targets.is_empty() || what.targets.contains(*target))
+        .map(String::as_str)
+        .collect();
+    let question = Question {
+        targets: targets.iter().cloned().collect(),
+        teams: teams(&system),
+        files: wire_files(&files, &ids),
+        indexes: Indexes::new(&ids, &schema),
+        limits: what.limits,
+    };
+    let answers = question.ask_for_all(engine, &wanted);
+    let has_teams = !question.teams.is_empty();
+
+    let mut collected = Collected::default();
+    collected.take(
+        None,
+        first,
+        &Words::new(&files, &system_indexes, has_teams),
+        what.limits,
+    )?;
+    let words = Words::new(&files, &question.indexes, has_teams);
+    for (target, answer) in wanted.into_iter().zip(answers) {
+        collected.take(Some(target), answer, &words, what.limits)?;
+    }
+    drop(question);
+    collected.finish(files, system, targets)
+}
+
+/// The id of `kcc.cue`, if it is among the fragments.
+fn root_id(fragments: &[Fragment<'_>], ids: &[FileId]) -> Vec<FileId> {
+    let named = fragments
+        .iter()
+        .zip(ids)
+        .filter(|(fragment, _)| fragment.name == SYSTEM_FILE);
+    named.map(|(_, id)| *id).collect()
+}
+
+fn ask_for_system(
+    engine: &Engine,
+    fragments: &[Fragment<'_>],
+    indexes: &Indexes,
+    limits: Limits,
+) -> Result<Answer, EngineError> {
+    let Some(Fragment { name, text }) = fragments.iter().find(|file| file.name == SYSTEM_FILE)
+    else {
+        return Ok(Answer::default());
+    };
+    let file = [wire::File {
+        name,
+        text,
+        team: None,
+    }];
+    ask(engine, &Request::system(&file), indexes, limits)
+}
+
+fn system_of(root: Node) -> Option<Node> {
+    match root.value {
+        Value::Struct(mut fields) => fields.remove("system"),
+        _ => None,
+    }
+}
+
+fn target_names(system: &Node) -> BTreeSet<String> {
+    match system.child("targets") {
+        Some(targets) => targets.fields().map(|(name, _)| name.to_owned()).collect(),
+        None => USUAL_TARGETS.map(str::to_owned).into(),
+    }
+}
+
+fn teams(system: &Node) -> Vec<wire::Team<'_>> {
+    fn texts<'a>(team: &'a Node, field: &str) -> Vec<&'a str> {
+        match team.child(field).map(|list| &list.value) {
+            Some(Value::List(items)) => items.iter().filter_map(Node::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+    let teams = system.child("teams");
+    teams
+        .into_iter()
+        .flat_map(Node::fields)
+        .map(|(name, team)| wire::Team {
+            name,
+            owns: texts(team, "owns"),
+            governs: texts(team, "governs"),
+        })
+        .collect()
+}
+
+fn wire_files<'a>(files: &'a Files, ids: &[FileId]) -> Vec<wire::File<'a>> {
+    let file = |file: &'a SourceFile| wire::File {
+        name: file.name(),
+        text: file.text(),
+        team: file.team(),
+    };
+    ids.iter()
+        .filter_map(|id| files.get(*id).map(file))
+        .collect()
+}
+
+/// What is asked for each target.
+struct Question<'a> {
+    targets: Vec<String>,
+    teams: Vec<wire::Team<'a>>,
+    files: Vec<wire::File<'a>>,
+    indexes: Indexes,
+    limits: Limits,
+}
+
+impl Question<'_> {
+    fn ask(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
+        let request = Request::model(target, &self.targets, &self.teams, &self.files);
+        ask(engine, &request, &self.indexes, self.limits)
+    }
+
+    /// The answers for some targets in their order: as many at once as the
+    /// machine has processors, so that each gets its time.
+    fn ask_for_all(&self, engine: &Engine, targets: &[&str]) -> Vec<Result<Answer, EngineError>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push((*target, self.ask(engine, target)));
+            }
+            done
+        };
+        let count = thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(targets.len());
+        let mut answers: BTreeMap<&str, _> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .filter_map(|worker| worker.join().ok())
+                .flatten()
+                .collect()
+        });
+        targets
+            .iter()
+            .map(|target| {
+                answers
+                    .remove(target)
+                    .unwrap_or_else(|| Err(EngineError::host_panicked()))
+            })
+            .collect()
+    }
+}
+
+/// The answers put together.
+#[derive(Default)]
+struct Collected {
+    answers: Vec<(String, Answer)>,
+    partial: BTreeSet<FileId>,
+    found: Diagnostics,
+    crashed: Option<EngineError>,
+}
+
+impl Collected {
+    fn take(
+        &mut self,
+        target: Option<&str>,
+        answer: Result<Answer, EngineError>,
+        words: &Words<'_>,
+        limits: Limits,
+    ) -> Result<(), EngineError> {
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(error @ (EngineError::Crashed(_) | EngineError::Answer(_))) => {
+                self.crashed.get_or_insert(error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let faults = std::mem::take(&mut answer.faults);
+        let said = faults
+            .iter()
+            .map(|fault| words.diagnostic(fault, &answer.declarations));
+        let said = said.chain(
+            answer
+                .stopped
+                .map(|stopped| words::stopped(stopped, limits)),
+        );
+        self.found.extend(said.map(|diagnostic| match target {
+            Some(target) => diagnostic.target(target),
+            None => diagnostic,
+        }));
+        self.partial.extend(answer.partial.iter());
+        if let Some(target) = target {
+            self.answers.push((target.to_owned(), answer));
+        }
+        Ok(())
+    }
+
+    fn finish(
+        self,
+        files: Files,
+        system: Node,
+        targets: BTreeSet<String>,
+    ) -> Result<Evaluated, EngineError> {
+        // A mistake that is there without any target concerns no target.
+        let everywhere: Vec<_> = self
+            .found
+            .iter()
+            .filter(|found| found.targets.is_empty())
+            .cloned()
+            .collect();
+        let again = |found: &kcc_diag::Diagnostic| {
+            !found.targets.is_empty() && everywhere.iter().any(|other| other.same_mistake(found))
+        };
+        let mut found: Diagnostics = self
+            .found
+            .into_iter()
+            .filter(|found| !again(found))
+            .collect();
+        found.sort(&files);
+        if let Some(error) = self.crashed
+            && !found.has_errors()
+        {
+            return Err(error);
+        }
+        let mut tree = ConfigTree {
+            files,
+            system,
+            targets: BTreeMap::new(),
+            declarations: BTreeMap::new(),
+            partial: self.partial,
+        };
+        for (target, answer) in self.answers {
+            tree.declarations
+                .insert(target.clone(), answer.declarations);
+            tree.targets.extend(answer.tree.map(|root| (target, root)));
+        }
+        Ok(Evaluated {
+            tree,
+            found,
+            targets,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! The texts that the host and the guest exchange; `guest/PROTOCOL.md` says
+//! what each part means. Nothing here knows what a mistake is called.
+
+mod request;
+mod response;
+
+pub(crate) use request::{File, Request, Team};
+pub(crate) use response::{Declaration, Fault, Label, Node, Response, SchemaFile, Span};
+
+/// The version that this host speaks.
+pub(crate) const VERSION: u32 = 1;

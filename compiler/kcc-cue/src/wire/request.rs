@@ -1,0 +1,121 @@
+//! What the host asks for.
+
+use serde::Serialize;
+
+use super::VERSION;
+
+/// A request.
+#[derive(Debug, Serialize)]
+pub(crate) struct Request<'a> {
+    version: u32,
+    op: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    target: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    targets: &'a [String],
+    #[serde(skip_serializing_if = "<[Team]>::is_empty")]
+    teams: &'a [Team<'a>],
+    #[serde(skip_serializing_if = "<[File]>::is_empty")]
+    files: &'a [File<'a>],
+}
+
+/// A team with the paths that it may speak about.
+#[derive(Debug, Serialize)]
+pub(crate) struct Team<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) owns: Vec<&'a str>,
+    pub(crate) governs: Vec<&'a str>,
+}
+
+/// A fragment; the system's own files have no team.
+#[derive(Debug, Serialize)]
+pub(crate) struct File<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) team: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    /// Asks for the files of kcc's schema.
+    pub(crate) fn schema() -> Self {
+        Self {
+            version: VERSION,
+            op: "schema",
+            target: "",
+            targets: &[],
+            teams: &[],
+            files: &[],
+        }
+    }
+
+    /// Asks for the field `system`.
+    pub(crate) fn system(files: &'a [File<'a>]) -> Self {
+        Self {
+            op: "system",
+            files,
+            ..Self::schema()
+        }
+    }
+
+    /// Asks for the root of one target.
+    pub(crate) fn model(
+        target: &'a str,
+        targets: &'a [String],
+        teams: &'a [Team<'a>],
+        files: &'a [File<'a>],
+    ) -> Self {
+        Self {
+            op: "model",
+            target,
+            targets,
+            teams,
+            files,
+            ..Self::schema()
+        }
+    }
+
+    /// The text that the guest reads.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("text and lists have a JSON form")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_is_left_out() {
+        let schema = String::from_utf8(Request::schema().text()).unwrap();
+        assert_eq!(schema, r#"{"version":1,"op":"schema"}"#);
+        let targets = ["dev".to_owned()];
+        let teams = [Team {
+            name: "web",
+            owns: vec![],
+            governs: vec!["services"],
+        }];
+        let files = [
+            File {
+                name: "kcc.cue",
+                text: "package a\n",
+                team: None,
+            },
+            File {
+                name: "web/a.cue",
+                text: "",
+                team: Some("web"),
+            },
+        ];
+        let model = Request::model("dev", &targets, &teams, &files).text();
+        assert_eq!(
+            String::from_utf8(model).unwrap(),
+            concat!(
+                r#"{"version":1,"op":"model","target":"dev","targets":["dev"],"#,
+                r#""teams":[{"name":"web","owns":[],"governs":["services"]}],"#,
+                r#""files":[{"name":"kcc.cue","text":"package a\n"},"#,
+                r#"{"name":"web/a.cue","text":"","team":"web"}]}"#
+            )
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! What the guest answers.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, SeqAccess, Visitor},
+};
+
+/// An answer; what is left out is empty.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Response {
+    pub(crate) version: u32,
+    #[serde(default)]
+    pub(crate) schema: Vec<SchemaFile>,
+    #[serde(default)]
+    pub(crate) tree: Option<Node>,
+    #[serde(default)]
+    pub(crate) declarations: Vec<Declaration>,
+    #[serde(default)]
+    pub(crate) partial: Vec<usize>,
+    pub(crate) errors: Vec<Fault>,
+}
+
+/// A file of kcc's schema.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SchemaFile {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// A node. Exactly one of its four parts is there.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Node {
+    #[serde(default, deserialize_with = "scalar")]
+    pub(crate) v: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(crate) f: Option<BTreeMap<String, Node>>,
+    #[serde(default)]
+    pub(crate) e: Option<Vec<Node>>,
+    #[serde(default)]
+    pub(crate) o: Vec<Origin>,
+}
+
+/// `null` is a value, unlike a part that is not there.
+fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(from).map(Some)
+}
+
+/// File, first byte and one past the last.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Span(pub(crate) usize, pub(crate) u32, pub(crate) u32);
+
+/// A line behind a node: a span, a role, and who says it if not the file itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) span: Span,
+    pub(crate) role: u8,
+    pub(crate) by: usize,
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Parts;
+
+        impl<'de> Visitor<'de> for Parts {
+            type Value = Origin;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("[file, start, end, role] or [file, start, end, role, by]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Origin, A::Error> {
+                let mut missing = 0;
+                let mut lacks = || {
+                    missing += 1;
+                    de::Error::invalid_length(missing, &"four or five numbers")
+                };
+                let file = seq.next_element()?.ok_or_else(&mut lacks)?;
+                let start = seq.next_element()?.ok_or_else(&mut lacks)?;
+                let end = seq.next_element()?.ok_or_else(&mut lacks)?;
+                let role = seq.next_element()?.ok_or_else(&mut lacks)?;
+                let by = seq.next_element()?.unwrap_or(file);
+                Ok(Origin {
+                    span: Span(file, start, end),
+                    role,
+                    by,
+                })
+            }
+        }
+
+        from.deserialize_seq(Parts)
+    }
+}
+
+/// A component with the labels that declare it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Declaration {
+    pub(crate) path: Vec<String>,
+    pub(crate) owners: Vec<Span>,
+    pub(crate) others: Vec<Span>,
+}
+
+/// A mistake, without words.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Fault {
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) warning: bool,
+    #[serde(default)]
+    pub(crate) path: Vec<String>,
+    #[serde(default)]
+    pub(crate) labels: Vec<Label>,
+    #[serde(default)]
+    pub(crate) args: BTreeMap<String, String>,
+}
+
+/// A marked place of a mistake.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Label {
+    pub(crate) file: usize,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) role: u8,
+}
+
+impl Fault {
+    /// A named word; empty if it was left out.
+    pub(crate) fn arg(&self, name: &str) -> &str {
+        self.args.get(name).map_or("", String::as_str)
+    }
+
+    /// The words of a list.
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
+        self.arg(name)
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_node_is_read() {
+        let text = r#"{"f":{
+            "a":{"v":null,"o":[[0,1,2,0]]},
+            "b":{"e":[{"v":1.5}],"o":[[0,3,4,1,2]]},
+            "c":{"absent":true}
+        }}"#;
+        let node: Node = serde_json::from_str(text).unwrap();
+        let fields = node.f.unwrap();
+        assert_eq!(fields["a"].v, Some(serde_json::Value::Null));
+        assert_eq!((fields["a"].o[0].role, fields["a"].o[0].by), (0, 0));
+        assert_eq!((fields["b"].o[0].role, fields["b"].o[0].by), (1, 2));
+        assert_eq!(fields["b"].e.as_ref().unwrap().len(), 1);
+        assert!(fields["c"].v.is_none() && fields["c"].f.is_none());
+    }
+
+    #[test]
+    fn an_origin_of_three_numbers_is_none() {
+        assert!(serde_json::from_str::<Node>(r#"{"v":1,"o":[[0,1,2]]}"#).is_err());
+    }
+}

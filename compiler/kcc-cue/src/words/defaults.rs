@@ -1,0 +1,88 @@
+//! Defaults: CUE's own, of which two leave neither, and soft values.
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::{Mistake, bounds, values::count};
+use crate::tree::Role;
+
+impl Mistake<'_> {
+    pub(super) fn two_defaults(&self) -> Diagnostic {
+        let path = &self.path;
+        let message = format!(
+            "`{path}` has {} defaults that differ",
+            count(self.lines.len())
+        );
+        let error = self.with_lines(
+            Diagnostic::error(Code::EvalTwoDefaults, message),
+            &self.lines,
+        );
+        error.help(format!(
+            "keep one of them; a default that the owner can replace is written under `defaults`: \
+             `defaults: {}`",
+            self.as_field("…")
+        ))
+    }
+
+    pub(super) fn default_ruled_out(&self) -> Diagnostic {
+        let message = self.ruled_out("the default");
+        let error = self.with_lines(
+            Diagnostic::error(Code::EvalDefaultRuledOut, message),
+            &self.lines,
+        );
+        error.help(format!(
+            "write a value that all lines allow: `{}`",
+            self.as_field(&bounds::example(self.arg("expected")))
+        ))
+    }
+
+    pub(super) fn soft_ruled_out(&self) -> Diagnostic {
+        let soft = self.of(&[Role::Soft]);
+        let whose = if soft.is_empty() {
+            "kcc's default"
+        } else {
+            "the default"
+        };
+        let mut lines = self.of(&[Role::Constraint, Role::Value, Role::CueDefault]);
+        lines.splice(0..0, soft);
+        let message = self.ruled_out(whose);
+        let error = self.with_lines(Diagnostic::error(Code::EvalSoftRuledOut, message), &lines);
+        error.help(format!(
+            "write a value that is allowed: `{}`",
+            self.as_field(&bounds::example(self.arg("expected")))
+        ))
+    }
+
+    fn ruled_out(&self, what: &str) -> String {
+        let (path, expected, actual) = (&self.path, self.arg("expected"), self.arg("actual"));
+        let actual = if actual.is_empty() || self.quiet() {
+            String::new()
+        } else {
+            format!(" `{actual}`")
+        };
+        if expected.is_empty() {
+            format!("{what}{actual} of `{path}` is not allowed")
+        } else {
+            format!(
+                "{what}{actual} of `{path}` is not allowed: expected {}",
+                bounds::plain(expected)
+            )
+        }
+    }
+
+    /// The path as a fragment writes it.
+    fn as_field(&self, value: &str) -> String {
+        let names: Vec<String> = self.path.0.iter().map(|name| label(name)).collect();
+        format!("{}: {value}", names.join(": "))
+    }
+}
+
+/// A name as the label of a field.
+fn label(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if plain {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}

@@ -1,0 +1,140 @@
+//! Fields that do not exist, are missing, or are refused by a definition.
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::{Mistake, bounds, joined, listed};
+use crate::tree::Role;
+
+/// What other tools call a field, and what it is called here.
+const ELSEWHERE: [(&str, &str); 27] = [
+    ("autoscaling", "scale"),
+    ("cmd", "command"),
+    ("containerPort", "port"),
+    ("cpu", "resources"),
+    ("cron_jobs", "cronJobs"),
+    ("databases", "backing"),
+    ("dependsOn", "needs"),
+    ("depends_on", "needs"),
+    ("entrypoint", "command"),
+    ("environment", "env"),
+    ("envFrom", "env"),
+    ("expose", "ports"),
+    ("healthCheck", "health"),
+    ("healthcheck", "health"),
+    ("hosts", "routes"),
+    ("ingress", "routes"),
+    ("initContainers", "init"),
+    ("limits", "resources"),
+    ("livenessProbe", "health"),
+    ("memory", "resources"),
+    ("mounts", "volumes"),
+    ("readinessProbe", "health"),
+    ("requests", "resources"),
+    ("volumeMounts", "volumes"),
+    ("working_dir", "workingDir"),
+    ("workdir", "workingDir"),
+    ("workload", "services"),
+];
+
+impl Mistake<'_> {
+    pub(super) fn unknown_field(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let message = format!("{} has no field `{name}`", self.owner_of(above));
+        let error = self.error(Code::EvalUnknownField, message, "no such field");
+        let mut error = self.others_write(error);
+        let known = self.fault.list("candidates");
+        let elsewhere = ELSEWHERE
+            .iter()
+            .find(|(other, field)| *other == name && known.contains(field))
+            .map(|(_, field)| *field);
+        error = error.help(match elsewhere.or_else(|| self.nearest(name)) {
+            Some(field) => format!("did you mean `{field}`?"),
+            None if known.is_empty() => "remove it: nothing can be written here".to_owned(),
+            None => {
+                let mut known = known;
+                known.sort_unstable();
+                format!("the fields here are {}", listed(&known))
+            }
+        });
+        error
+    }
+
+    /// The same field in other lines.
+    fn others_write(&self, mut error: Diagnostic) -> Diagnostic {
+        for line in self.lines.iter().skip(1) {
+            let text = match self.who(line.span) {
+                Some(who) => format!("{who} writes it, too"),
+                None => "here, too".to_owned(),
+            };
+            error = error.secondary(line.span, text);
+        }
+        error
+    }
+
+    pub(super) fn missing_field(&self) -> Diagnostic {
+        let name = self.path.0.last().map_or("", String::as_str);
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let with = self.fault.list("with");
+        let example = bounds::example(self.arg("expected"));
+        let mut message = format!("{} has no `{name}`", self.owner_of(above));
+        let mut help = format!("add `{name}: {example}`");
+        if !with.is_empty() {
+            let with = joined(&with, "and");
+            message = format!("{message}, which {with} needs");
+            help = format!("{help}, or remove {with}");
+        }
+        let required = self
+            .lines
+            .first()
+            .is_some_and(|line| line.role == Role::Constraint);
+        let error = if required {
+            let error = Diagnostic::error(Code::EvalMissingField, message);
+            self.with_lines(error, &self.lines)
+        } else {
+            self.error(
+                Code::EvalMissingField,
+                message,
+                format!("`{name}` is missing"),
+            )
+        };
+        error.help(help)
+    }
+
+    /// The labels are the fields that are refused, then the reference to the
+    /// definition and the definition itself.
+    pub(super) fn closed_definition(&self) -> Diagnostic {
+        let (name, definition) = (self.arg("name"), self.arg("definition"));
+        let fields = self.lines.len().saturating_sub(2).max(1);
+        let shown = if definition.is_empty() {
+            "a definition".into()
+        } else {
+            format!("`{definition}`")
+        };
+        let message = format!("{shown} is closed and takes no field `{name}`");
+        let label = match self.lines.first().and_then(|line| self.who(line.span)) {
+            Some(who) => format!("{who} adds `{name}`"),
+            None => format!("adds `{name}`"),
+        };
+        let mut error = self.error(Code::EvalClosedDefinition, message, label);
+        for (at, line) in self.lines.iter().enumerate().skip(1) {
+            let who = self.who(line.span);
+            let text = match (at < fields, at + 1 == self.lines.len(), who) {
+                (true, _, Some(who)) => format!("{who} adds it, too"),
+                (true, _, None) => "adds it, too".to_owned(),
+                (_, true, Some(who)) => format!("{who} defines {shown}"),
+                (_, true, None) => format!("{shown} is defined here"),
+                (_, false, Some(who)) => format!("{who} uses {shown}"),
+                (_, false, None) => format!("{shown} is used here"),
+            };
+            error = error.secondary(line.span, text);
+        }
+        error.help(match definition.strip_prefix('#') {
+            Some(plain) => format!(
+                "end `{definition}` with `...` so that it takes more fields, or call it `_{}`",
+                plain.to_lowercase()
+            ),
+            None => "end the definition with `...` so that it takes more fields".to_owned(),
+        })
+    }
+}

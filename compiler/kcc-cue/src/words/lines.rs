@@ -1,0 +1,151 @@
+//! Who says what: the teams behind the lines of a mistake, and the texts at
+//! its labels.
+
+use kcc_diag::{Code, Diagnostic, Span};
+
+use super::{Line, Mistake};
+use crate::tree::{Path, Role};
+
+/// Longer code is not repeated in a sentence: it stands in the frame.
+const LONGEST: usize = 40;
+
+/// Fields whose values are not repeated in a sentence: they may be what nobody
+/// should read in a log.
+const QUIET: [&str; 5] = ["env", "secrets", "password", "content", "data"];
+
+impl Mistake<'_> {
+    /// Begins an error at the first line, with a text at it.
+    pub(super) fn error(
+        &self,
+        code: Code,
+        message: String,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        let error = Diagnostic::error(code, message);
+        match self.lines.first() {
+            Some(line) => error.primary(line.span, label),
+            None => error,
+        }
+    }
+
+    /// Adds the lines, each with who says what there; the first is the primary
+    /// one where there is none yet. kcc's schema has no line of its own: what
+    /// it says is in the message.
+    pub(super) fn with_lines(&self, mut error: Diagnostic, lines: &[Line]) -> Diagnostic {
+        for line in lines.iter().filter(|line| line.role != Role::Schema) {
+            let text = self.says(*line);
+            error = if error.labels.is_empty() {
+                error.primary(line.span, text)
+            } else {
+                error.secondary(line.span, text)
+            };
+        }
+        error
+    }
+
+    /// The lines of some roles.
+    pub(super) fn of(&self, roles: &[Role]) -> Vec<Line> {
+        self.lines
+            .iter()
+            .filter(|line| roles.contains(&line.role))
+            .copied()
+            .collect()
+    }
+
+    /// Who says what in a line, for its label.
+    fn says(&self, line: Line) -> String {
+        let what = self
+            .shown(line.span)
+            .unwrap_or_else(|| self.kind_of(line.span).to_owned());
+        match (self.who(line.span), line.role) {
+            (Some(who), Role::Value) => format!("{who} says {what}"),
+            (None, Role::Value) => format!("{what} here"),
+            (Some(who), Role::Constraint | Role::Schema) => format!("{who} requires {what}"),
+            (None, Role::Constraint | Role::Schema) => format!("requires {what}"),
+            (Some(who), Role::CueDefault | Role::Soft) => format!("{who} gives the default {what}"),
+            (None, Role::CueDefault | Role::Soft) => format!("gives the default {what}"),
+        }
+    }
+
+    /// Who writes a line: a team in backticks or "the system"; nobody in
+    /// particular where there are no teams.
+    pub(super) fn who(&self, span: Span) -> Option<String> {
+        if !self.words.has_teams {
+            return None;
+        }
+        let team = self.words.files.team(span);
+        Some(team.map_or_else(|| "the system".to_owned(), |team| format!("`{team}`")))
+    }
+
+    /// The code under a span in backticks, if it is short, a value, and may be
+    /// repeated.
+    pub(super) fn shown(&self, span: Span) -> Option<String> {
+        let text = self.words.files.text(span).trim();
+        let short = !text.is_empty() && text.len() <= LONGEST && !text.contains(['\n', '`']);
+        (short && !self.quiet() && !self.is_label(span)).then(|| format!("`{text}`"))
+    }
+
+    /// Whether values of this field stay out of sentences.
+    pub(super) fn quiet(&self) -> bool {
+        self.path
+            .0
+            .iter()
+            .any(|name| QUIET.contains(&name.as_str()))
+    }
+
+    fn kind_of(&self, span: Span) -> &'static str {
+        if self.is_label(span) {
+            "a struct"
+        } else {
+            "a value"
+        }
+    }
+
+    /// Whether a span is the label of a field, which then has a struct as its value.
+    fn is_label(&self, span: Span) -> bool {
+        let Some(file) = self.words.files.get(span.file) else {
+            return false;
+        };
+        let rest = file
+            .text()
+            .get(span.end as usize..)
+            .unwrap_or("")
+            .trim_start();
+        rest.trim_start_matches(['?', '!']).starts_with(':')
+    }
+
+    /// The component that the path leads into, such as "service `web`", with
+    /// its team if that is known, and the path inside it.
+    pub(super) fn component(&self) -> Option<(String, Path)> {
+        let [kind, name, inside @ ..] = self.path.0.as_slice() else {
+            return None;
+        };
+        let noun = match kind.as_str() {
+            "services" => "service",
+            "jobs" => "job",
+            "cronJobs" => "cron job",
+            "backing" => "backing",
+            _ => return None,
+        };
+        let team = self
+            .declarations
+            .iter()
+            .find(|declaration| declaration.path.0 == [kind.as_str(), name.as_str()])
+            .and_then(|declaration| declaration.owners.first().or(declaration.others.first()))
+            .and_then(|span| self.words.files.team(*span));
+        let team = team.map(|team| format!(" of `{team}`")).unwrap_or_default();
+        Some((format!("{noun} `{name}`{team}"), Path(inside.to_vec())))
+    }
+
+    /// What a path is in, such as "service `web` of `storefront`" or "`system`".
+    pub(super) fn owner_of(&self, path: &[String]) -> String {
+        match (self.component(), path) {
+            (_, []) => "a system".to_owned(),
+            (Some((component, _)), [_, _]) => component,
+            (Some((component, _)), [_, _, inside @ ..]) => {
+                format!("`{}` of {component}", Path(inside.to_vec()))
+            }
+            _ => format!("`{}`", Path(path.to_vec())),
+        }
+    }
+}

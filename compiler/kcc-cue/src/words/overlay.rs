@@ -1,0 +1,49 @@
+//! `on: TARGET`, and root fields in places where they cannot stand.
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::{Mistake, joined};
+
+impl Mistake<'_> {
+    pub(super) fn overlay(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let (message, label, help) = match self.arg("reason") {
+            "unknown-target" => return self.unknown_target(&format!("on.{name}")),
+            "reference" => (
+                format!("nothing may refer to `{name}`"),
+                "refers to it".to_owned(),
+                "refer to the field itself: it has the value of the target that is evaluated",
+            ),
+            "nested" => (
+                format!("`{name}` cannot stand here"),
+                format!("`{name}` inside another block"),
+                "move it to the first level of the file",
+            ),
+            "placement" => (
+                "`system` stands in `kcc.cue` alone, at its first level".to_owned(),
+                "not here".to_owned(),
+                "move it to `kcc.cue`",
+            ),
+            _ => (
+                "`on` holds targets by their names and nothing else".to_owned(),
+                "not the plain name of a target".to_owned(),
+                "write `on: dev: {…}`, with the target's name as it is",
+            ),
+        };
+        self.error(Code::EvalOverlay, message, label).help(help)
+    }
+
+    /// A target that the system does not have.
+    pub(super) fn unknown_target(&self, path: &str) -> Diagnostic {
+        let name = self.arg("name");
+        let targets = self.fault.list("candidates");
+        let help = match self.nearest(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the targets are {}", joined(&targets, "and")),
+        };
+        let message = format!("there is no target `{name}`");
+        self.error(Code::CheckUnknownTarget, message, "no such target")
+            .at(path)
+            .help(help)
+    }
+}

@@ -1,0 +1,88 @@
+//! Policies: those that are written wrongly, and those that are violated.
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::{Mistake, bounds};
+use crate::tree::Role;
+
+impl Mistake<'_> {
+    pub(super) fn bad_policy(&self) -> Diagnostic {
+        let policy = self.arg("policy");
+        let whose = if policy.is_empty() {
+            "`policies`".into()
+        } else {
+            format!("policy `{policy}`")
+        };
+        let (message, label, help) = match self.arg("reason") {
+            "unknown-target" => {
+                let mut error = self.unknown_target(&format!("policies.{policy}.on"));
+                error.code = Code::PolicyBadPolicy;
+                error.message = format!(
+                    "{whose} is for a target `{}` that does not exist",
+                    self.arg("name")
+                );
+                return error;
+            }
+            "message" => (
+                format!("{whose} has no message"),
+                "a text is expected",
+                format!("say what the policy is for: `message: \"…\"` in `{policy}`"),
+            ),
+            "on" => (
+                format!("`on` of {whose} is no list of targets"),
+                "a list of names is expected",
+                "write `on: [\"prod\"]`, or leave `on` out for all targets".to_owned(),
+            ),
+            "require" => (
+                format!("{whose} requires nothing"),
+                "`require` is missing",
+                "add `require: {…}` in the shape of the root, such as \
+                 `require: services: [string]: replicas: >=2`"
+                    .to_owned(),
+            ),
+            _ => (
+                format!("{whose} is not written as a policy"),
+                "plain fields are expected",
+                "write `policies: NAME: {message: \"…\", require: {…}}`, with names as they are"
+                    .to_owned(),
+            ),
+        };
+        self.error(Code::PolicyBadPolicy, message, label).help(help)
+    }
+
+    pub(super) fn policy_violated(&self) -> Diagnostic {
+        let (policy, reason) = (self.arg("policy"), self.arg("message"));
+        let path = &self.path;
+        let reason = reason.trim_end_matches('.');
+        let message = format!("`{path}` violates policy `{policy}`: {reason}");
+        let mut error = Diagnostic::error(Code::PolicyViolated, message);
+        let missing = self.arg("missing");
+        for line in self.lines.iter().filter(|line| line.role != Role::Schema) {
+            let text = match (line.role, self.who(line.span)) {
+                (Role::Constraint, Some(who)) => format!("required by {who}"),
+                (Role::Constraint, None) => "required here".to_owned(),
+                _ if !missing.is_empty() => format!("`{missing}` is missing"),
+                _ => {
+                    error = self.with_lines(error, &[*line]);
+                    continue;
+                }
+            };
+            error = if error.labels.is_empty() {
+                error.primary(line.span, text)
+            } else {
+                error.secondary(line.span, text)
+            };
+        }
+        let name = path.0.last().map_or("", String::as_str);
+        let expected = self.arg("expected");
+        error.help(if !missing.is_empty() {
+            format!("add `{missing}`")
+        } else if self.arg("forbidden") == "true" {
+            format!("remove `{name}`")
+        } else if expected.is_empty() {
+            format!("change `{name}` so that the policy holds")
+        } else {
+            format!("change `{name}`: expected {}", bounds::plain(expected))
+        })
+    }
+}

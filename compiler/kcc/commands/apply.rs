@@ -1,0 +1,110 @@
+//! `kcc apply`: makes a target what the fragments say.
+
+use clap::Args;
+use kcc_diag::{Diagnostic, Diagnostics, Format};
+use kcc_model::Millis;
+use kcc_plan::ApplyReport;
+
+use super::{Context, Ended, check::counted, plan::Prune};
+use crate::{
+    ask,
+    cli::{Target, duration},
+    compile,
+    exit::Exit,
+    printer::Stdout,
+    progress, runtime,
+};
+
+/// Make a target what the fragments say
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kcc apply --target dev\n  kcc apply --target prod --yes --timeout 10m"
+)]
+pub struct Apply {
+    /// The target.
+    #[command(flatten)]
+    pub target: Target,
+    /// How long each component may take to become ready, such as `90s` or `5m`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Millis>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What happens to what no fragment asks for any more
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
+    pub prune: Prune,
+}
+
+impl Apply {
+    /// Plans, asks where many people would feel it, and applies.
+    pub fn run(self, context: &Context) -> Ended {
+        let Target { target, system, .. } = &self.target;
+        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let mut options = runtime::options(context, &compiled, &self.target);
+        options.prune = self.prune.into();
+        options.timeout_ms = self.timeout.map(|timeout| timeout.0);
+        let name = &compiled.model.name;
+        let question = format!("apply `{name}` to `{target}`?");
+        if !ask::confirmed(context, target, self.yes, &question)? {
+            context.printer.note("nothing was changed");
+            return Ok(Exit::Incomplete);
+        }
+        let reporter = progress::reporter(context);
+        let report = runtime::apply(&compiled.desired, &options, reporter.as_ref())?;
+        finish(context, &report, "applied")
+    }
+}
+
+/// Shows what was done and what failed.
+pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
+    let failures: Diagnostics = report
+        .failures
+        .iter()
+        .map(|failure| {
+            let mut message = failure.message.clone();
+            if let Some(team) = &failure.team {
+                message = format!("{message} (team `{team}`)");
+            }
+            let mut diagnostic = Diagnostic::error(failure.code, message);
+            diagnostic.help.clone_from(&failure.help);
+            diagnostic.path.clone_from(&failure.component);
+            diagnostic.target(&report.scope.target)
+        })
+        .collect();
+    context.printer.findings(&failures.into(), Stdout::Data);
+    if context.settings.format == Format::Json {
+        let json = serde_json::to_string(report).expect("a report has a JSON form");
+        context.printer.data(&(json + "\n"));
+    }
+    let totals = report.totals();
+    let parts: Vec<String> = [
+        (totals.created, "created"),
+        (totals.updated, "updated"),
+        (totals.replaced, "replaced"),
+        (totals.deleted, "deleted"),
+        (totals.unchanged, "unchanged"),
+        (totals.skipped, "skipped"),
+        (totals.failed, "failed"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    let what = if parts.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    let done = if report.complete() {
+        done.to_owned()
+    } else {
+        format!("{done} in part")
+    };
+    context.printer.note(&format!(
+        "{done} {}: {what} ({} of {})",
+        report.scope,
+        report.performed,
+        counted(report.planned, "operation"),
+    ));
+    Ok(Exit::from_code(report.exit_code()))
+}

@@ -1,0 +1,63 @@
+//! One file for each command: its arguments, and what it does with them.
+//!
+//! A command returns how it ends or why it could not; it neither writes to the
+//! terminal other than through the printer, nor ends the process.
+
+pub mod apply;
+pub mod check;
+pub mod completions;
+pub mod down;
+pub mod explain;
+pub mod graph;
+pub mod init;
+pub mod model;
+pub mod plan;
+pub mod render;
+pub mod status;
+
+use crate::{
+    cli::Command,
+    exit::Exit,
+    failure::Failure,
+    printer::{Printer, Stdout},
+    settings::Settings,
+};
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// How this run behaves.
+    pub settings: Settings,
+    /// Who writes.
+    pub printer: Printer,
+}
+
+/// How a command ends, or why it did not get there.
+pub type Ended = Result<Exit, Failure>;
+
+impl Command {
+    /// What the command uses stdout for.
+    pub fn stdout(&self) -> Stdout {
+        match self {
+            Self::Check(_) => Stdout::Diagnostics,
+            _ => Stdout::Data,
+        }
+    }
+
+    /// Runs it.
+    pub fn run(self, context: &Context) -> Ended {
+        match self {
+            Self::Init(command) => command.run(context),
+            Self::Check(command) => command.run(context),
+            Self::Render(command) => command.run(context),
+            Self::Model(command) => command.run(context),
+            Self::Graph(command) => command.run(context),
+            Self::Plan(command) => command.run(context),
+            Self::Apply(command) => command.run(context),
+            Self::Status(command) => command.run(context),
+            Self::Down(command) => command.run(context),
+            Self::Explain(command) => command.run(context),
+            Self::Completions(command) => command.run(context),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `kcc render`: what an engine would be told, as files: Kubernetes manifests,
+//! or a `compose.yaml` for a Docker target.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::{Context, Ended};
+use crate::{
+    cli::System,
+    compile::{self, Compiled},
+    exit::Exit,
+    failure::Failure,
+};
+
+/// Write Kubernetes manifests, or compose.yaml for a Docker target
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kcc render --target prod | kubectl diff --server-side -f -\n  kcc render --target dev -o rendered"
+)]
+pub struct Render {
+    /// The target, such as `dev` or `prod`
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: String,
+    /// The folder to write files into, or `-` for one stream on stdout
+    #[arg(short, long, value_name = "DIR", default_value = "-")]
+    pub output: PathBuf,
+    /// Where the system is.
+    #[command(flatten)]
+    pub system: System,
+}
+
+impl Render {
+    /// Writes the files or the stream.
+    pub fn run(self, context: &Context) -> Ended {
+        let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
+        if self.output == Path::new("-") {
+            let text =
+                kcc_lower::emit::stream(&compiled.desired).map_err(|error| refused(&error))?;
+            context.printer.data(&text);
+        } else {
+            self.files(context, &compiled)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn files(&self, context: &Context, compiled: &Compiled) -> Result<(), Failure> {
+        let folder = context.settings.folder.join(&self.output);
+        let cannot = |name: &Path| {
+            let name = self.output.join(name);
+            move |error| Failure::io(format!("cannot write `{}`", name.display()), error)
+        };
+        fs::create_dir_all(&folder).map_err(cannot(Path::new("")))?;
+        let real = folder.canonicalize().map_err(cannot(Path::new("")))?;
+        let root = relative(&real, compiled.root.path());
+        let files =
+            kcc_lower::emit::files(&compiled.desired, &root).map_err(|error| refused(&error))?;
+        for file in &files {
+            let path = folder.join(&file.name);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(cannot(Path::new(&file.name)))?;
+            }
+            fs::write(&path, &file.content).map_err(cannot(Path::new(&file.name)))?;
+            context
+                .printer
+                .note(&format!("wrote {}", self.output.join(&file.name).display()));
+        }
+        Ok(())
+    }
+}
+
+fn refused(error: &kcc_lower::emit::EmitError) -> Failure {
+    Failure::io("cannot render", io::Error::other(error.to_string()))
+}
+
+/// The way from one folder to another, both absolute and without links, with `/`.
+fn relative(from: &Path, to: &Path) -> String {
+    let shared = from
+        .iter()
+        .zip(to.iter())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let up = from.iter().skip(shared).map(|_| "..".to_owned());
+    let down = to
+        .iter()
+        .skip(shared)
+        .map(|name| name.to_string_lossy().into_owned());
+    let way: Vec<String> = up.chain(down).collect();
+    if way.is_empty() {
+        ".".into()
+    } else {
+        way.join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_between_two_folders() {
+        for (from, to, way) in [
+            ("/a/b", "/a/b", "."),
+            ("/a/b/out", "/a/b", ".."),
+            ("/a/out", "/a/b/c", "../b/c"),
+            ("/x", "/a", "../a"),
+        ] {
+            assert_eq!(
+                relative(Path::new(from), Path::new(to)),
+                way,
+                "{from} to {to}"
+            );
+        }
+    }
+}

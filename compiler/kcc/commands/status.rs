@@ -1,0 +1,115 @@
+//! `kcc status`: what runs in a target, and why what does not run does not.
+
+use std::fmt::Write;
+
+use clap::Args;
+use kcc_diag::{Format, plain};
+use kcc_plan::StatusReport;
+
+use super::{Context, Ended};
+use crate::{cli::Target, compile, exit::Exit, runtime};
+
+/// Say what runs, what is not ready, and why
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kcc status --target dev\n  kcc status --target prod --format json | jq '.components[] | select(.state != \"running\")'"
+)]
+pub struct Status {
+    /// The target.
+    #[command(flatten)]
+    pub target: Target,
+}
+
+impl Status {
+    /// Writes the state of every component to stdout.
+    pub fn run(self, context: &Context) -> Ended {
+        let Target { target, system, .. } = &self.target;
+        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let options = runtime::options(context, &compiled, &self.target);
+        let report = runtime::status(&compiled.desired, &options)?;
+        context.printer.data(&match context.settings.format {
+            Format::Json => {
+                serde_json::to_string(&report).expect("a report has a JSON form") + "\n"
+            }
+            _ => text(&report),
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// One line for each component, in columns.
+fn text(report: &StatusReport) -> String {
+    let head = ["COMPONENT", "TEAM", "STATE", "READY", "ADDRESS", ""].map(str::to_owned);
+    let rows = report.components.iter().map(|(name, component)| {
+        [
+            name.clone(),
+            component.team.clone().unwrap_or_else(|| "-".into()),
+            component.state.as_str().to_owned(),
+            format!("{}/{}", component.ready, component.replicas),
+            component.addresses.join(" "),
+            component.why.clone().unwrap_or_default().replace('\n', " "),
+        ]
+    });
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths = [0, 1, 2, 3, 4].map(width);
+    rows.iter().fold(String::new(), |mut out, row| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        line += &row[5];
+        out += plain(line.trim_end()).as_ref();
+        out.push('\n');
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kcc_plan::{ComponentStatus, Scope, State};
+
+    use super::*;
+
+    #[test]
+    fn components_stand_in_columns() {
+        let status = |state, ready, why: Option<&str>| ComponentStatus {
+            team: Some("storefront".into()),
+            state,
+            ready,
+            replicas: 1,
+            why: why.map(str::to_owned),
+            addresses: if ready > 0 {
+                vec!["127.0.0.1:8080".into()]
+            } else {
+                Vec::new()
+            },
+        };
+        let report = StatusReport {
+            scope: Scope {
+                system: "shop".into(),
+                target: "dev".into(),
+                instance: None,
+            },
+            components: [
+                ("web".to_owned(), status(State::Running, 1, None)),
+                (
+                    "cart".to_owned(),
+                    status(State::Starting, 0, Some("GET /healthz: 503")),
+                ),
+            ]
+            .into(),
+        };
+        let expected = "\
+COMPONENT  TEAM        STATE     READY  ADDRESS
+cart       storefront  starting  0/1                    GET /healthz: 503
+web        storefront  running   1/1    127.0.0.1:8080
+";
+        assert_eq!(text(&report), expected);
+    }
+}

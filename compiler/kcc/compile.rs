@@ -1,0 +1,266 @@
+//! The pipeline from a folder to what a command needs of it: load, evaluate,
+//! build and check, lower.
+//!
+//! What is wrong is collected over all stages as far as they go, so that one
+//! run says everything. Nothing here writes to the terminal but the warnings of
+//! a command whose output is something else.
+
+use std::{collections::BTreeSet, path::Path};
+
+use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment};
+use kcc_diag::{Code, Diagnostics, nearest};
+use kcc_lower::Desired;
+use kcc_model::{CheckedModel, TargetModel};
+
+use crate::{
+    commands::Context,
+    failure::{Failure, Findings},
+    load::{Root, SYSTEM_FILE, Sources, team_folders, team_of},
+    printer::Stdout,
+};
+
+/// The targets that a command is about: all, unless some are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targets(BTreeSet<String>);
+
+impl Targets {
+    /// The named ones, or all.
+    pub fn of(names: &[String]) -> Self {
+        Self(names.iter().cloned().collect())
+    }
+
+    /// Whether a target is one of them.
+    pub fn contain(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.contains(name)
+    }
+}
+
+/// One target, from its fragments to its desired state.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Where the system is.
+    pub root: Root,
+    /// The checked model of this target.
+    pub model: CheckedModel,
+    /// What its engine should hold.
+    pub desired: Desired,
+}
+
+impl Compiled {
+    /// The model of the target.
+    pub fn target_model(&self) -> &TargetModel {
+        // A target without a model is not lowered.
+        &self.model.targets[&self.desired.target]
+    }
+}
+
+/// What `check` found out.
+#[derive(Debug)]
+pub struct Proof {
+    /// Warnings; errors are a [`Failure`].
+    pub findings: Findings,
+    /// How many components there are in all targets together.
+    pub components: usize,
+    /// How many teams there are.
+    pub teams: usize,
+    /// The targets that were proved.
+    pub targets: Vec<String>,
+}
+
+/// Proves a system for some targets, up to what their engines would be told.
+pub fn prove(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result<Proof, Failure> {
+    let examined = Examined::of(context, dir, targets)?;
+    let mut findings = examined.findings;
+    let mut refused = false;
+    for target in examined.model.targets.keys() {
+        match kcc_lower::lower(&examined.tree, &examined.model, target) {
+            Ok(lowered) => findings.diagnostics.extend(lowered.warnings),
+            Err(errors) => {
+                refused = true;
+                findings.diagnostics.extend(errors);
+            }
+        }
+    }
+    findings.files = examined.tree.files;
+    findings.diagnostics.sort(&findings.files);
+    if refused {
+        return Err(Failure::Configuration(findings));
+    }
+    let models = examined.model.targets.values();
+    let components: BTreeSet<&String> = models.flat_map(|model| model.components.keys()).collect();
+    Ok(Proof {
+        components: components.len(),
+        teams: examined.model.teams.len(),
+        targets: examined.model.targets.keys().cloned().collect(),
+        findings,
+    })
+}
+
+/// Compiles one target; warnings are written to stderr.
+pub fn target(context: &Context, dir: Option<&Path>, target: &str) -> Result<Compiled, Failure> {
+    let examined = Examined::of(context, dir, &Targets::of(&[target.to_owned()]))?;
+    let mut findings = examined.findings;
+    let lowered = kcc_lower::lower(&examined.tree, &examined.model, target);
+    findings.files = examined.tree.files;
+    let desired = match lowered {
+        Ok(lowered) => {
+            findings.diagnostics.extend(lowered.warnings);
+            lowered.value
+        }
+        Err(errors) => {
+            findings.diagnostics.extend(errors);
+            findings.diagnostics.sort(&findings.files);
+            return Err(Failure::Configuration(findings));
+        }
+    };
+    findings.diagnostics.sort(&findings.files);
+    context.printer.findings(&findings, Stdout::Data);
+    Ok(Compiled {
+        root: examined.root,
+        model: examined.model,
+        desired,
+    })
+}
+
+/// The checked model of some targets; warnings are written to stderr.
+pub fn model(
+    context: &Context,
+    dir: Option<&Path>,
+    targets: &Targets,
+) -> Result<CheckedModel, Failure> {
+    let mut examined = Examined::of(context, dir, targets)?;
+    examined.findings.files = examined.tree.files;
+    context.printer.findings(&examined.findings, Stdout::Data);
+    Ok(examined.model)
+}
+
+/// A system that was loaded, evaluated, built and checked without an error.
+struct Examined {
+    root: Root,
+    tree: ConfigTree,
+    model: CheckedModel,
+    /// The warnings; their files are still those of the tree.
+    findings: Findings,
+}
+
+impl Examined {
+    fn of(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result<Self, Failure> {
+        let settings = &context.settings;
+        let root = Root::find(&settings.environment.folder, &settings.folder_named(dir))
+            .map_err(|no_system| Failure::Configuration(Diagnostics::from(*no_system).into()))?;
+        let Sources {
+            fragments,
+            problems,
+        } = root.sources();
+        let findings = Findings {
+            folder: root.shown().to_owned(),
+            ..Findings::default()
+        };
+        if problems.of(SYSTEM_FILE).is_some() {
+            // Without it nothing is known about any other file.
+            let unreadable = problems.is_environment();
+            let mut findings = findings;
+            findings.diagnostics = problems.report(&mut findings.files, None);
+            return Err(failed(findings, unreadable));
+        }
+
+        let engine = Engine::new()?;
+        let fragments: Vec<Fragment<'_>> = fragments
+            .iter()
+            .map(|file| Fragment {
+                name: &file.name,
+                text: &file.text,
+            })
+            .collect();
+        let evaluate = |targets: &BTreeSet<String>| {
+            let limits = settings.limits;
+            let what = Evaluation {
+                fragments: &fragments,
+                team_of: &team_of,
+                targets,
+                limits,
+            };
+            kcc_cue::evaluate(&engine, &what)
+        };
+        let Evaluated {
+            mut tree,
+            mut found,
+            targets: known,
+        } = evaluate(&targets.0)?;
+        let unreadable = problems.is_environment();
+        let unread: Vec<String> = problems
+            .iter()
+            .map(|problem| problem.name.clone())
+            .collect();
+        found.extend(problems.report(&mut tree.files, Some(&tree.system)));
+        // What stands in a file that could not be read is not missing.
+        tree.partial
+            .extend(unread.iter().filter_map(|name| tree.files.find(name)));
+        found.extend(team_folders(&root, &tree.system));
+        let findings = Findings {
+            targets: tree.targets.keys().cloned().collect(),
+            ..findings
+        };
+
+        let unknown = targets.0.iter().find(|target| !known.contains(*target));
+        if let (Some(unknown), false) = (unknown, found.has_errors()) {
+            return Err(no_target(unknown, &known));
+        }
+        let read = |name: &str| root.read(name);
+        let mut outcome = kcc_model::examine(&tree, found.clone(), &read);
+        let looks_elsewhere = |found: &Diagnostics| {
+            found
+                .iter()
+                .any(|found| found.code == Code::CheckUnknownNeed)
+        };
+        if outcome.as_ref().is_err_and(looks_elsewhere) && tree.targets.len() < known.len() {
+            // A need may be on what runs in another target.
+            let others = known
+                .iter()
+                .filter(|target| !targets.contain(target))
+                .cloned()
+                .collect();
+            tree.declarations
+                .extend(evaluate(&others)?.tree.declarations);
+            outcome = kcc_model::examine(&tree, found, &read);
+        }
+        match outcome {
+            Ok(checked) => Ok(Self {
+                findings: Findings {
+                    diagnostics: checked.warnings,
+                    ..findings
+                },
+                model: checked.value,
+                tree,
+                root,
+            }),
+            Err(diagnostics) => Err(failed(
+                Findings {
+                    diagnostics,
+                    files: tree.files,
+                    ..findings
+                },
+                unreadable,
+            )),
+        }
+    }
+}
+
+fn failed(findings: Findings, unreadable: bool) -> Failure {
+    if unreadable {
+        Failure::Unreadable(findings)
+    } else {
+        Failure::Configuration(findings)
+    }
+}
+
+fn no_target(name: &str, known: &BTreeSet<String>) -> Failure {
+    let help = match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!("the targets are {}", known.join(", "))
+        }
+    };
+    Failure::usage(format!("there is no target `{name}`"), help)
+}

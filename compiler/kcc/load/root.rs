@@ -1,0 +1,169 @@
+//! [`Root`]: the folder with `kcc.cue`, and what may be read below it.
+
+use std::path::{Path, PathBuf};
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::read::{self, Failure};
+
+/// The file that makes a folder a system.
+pub const SYSTEM_FILE: &str = "kcc.cue";
+
+/// The folder of a system.
+#[derive(Debug, Clone)]
+pub struct Root {
+    path: PathBuf,
+    shown: String,
+}
+
+impl Root {
+    /// The root of the system that a folder lies in: the folder itself or the
+    /// nearest above it that holds `kcc.cue`. `here` is the current folder.
+    pub fn find(here: &Path, folder: &Path) -> Result<Self, Box<Diagnostic>> {
+        let named = if folder.as_os_str().is_empty() || folder == Path::new(".") {
+            "the current folder".to_owned()
+        } else {
+            format!("`{}`", folder.display())
+        };
+        let no_system = |message: String| {
+            Box::new(Diagnostic::error(Code::LoadNoSystem, message).help(
+                "name the system's folder (`kcc check DIR`, or `-C DIR`), \
+                 or make a system with `kcc init`",
+            ))
+        };
+        let start = here.join(folder).canonicalize().map_err(|error| {
+            no_system(match error.kind() {
+                std::io::ErrorKind::NotFound => format!("there is no folder {named}"),
+                _ => format!("cannot open {named}: {error}"),
+            })
+        })?;
+        let path = start
+            .ancestors()
+            .find(|folder| folder.join(SYSTEM_FILE).symlink_metadata().is_ok())
+            .ok_or_else(|| {
+                no_system(format!(
+                    "there is no `{SYSTEM_FILE}` in {named} or in a folder above it"
+                ))
+            })?;
+        let shown = here
+            .canonicalize()
+            .ok()
+            .and_then(|here| Some(slashed(path.strip_prefix(here).ok()?)? + "/"))
+            .filter(|shown| shown != "/")
+            .unwrap_or_default();
+        Ok(Self {
+            path: path.to_owned(),
+            shown,
+        })
+    }
+
+    /// The folder, absolute and without symbolic links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder relative to the current one, with a slash at its end; empty
+    /// for the current folder itself and for what does not lie in it.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The name of a path below the root; none where it is not UTF-8.
+    pub(super) fn name(&self, path: &Path) -> Option<String> {
+        slashed(path.strip_prefix(&self.path).unwrap_or(path))
+    }
+
+    /// Where a path below the root leads in the end, if that is not below the root.
+    pub(super) fn leads_out(&self, path: &Path) -> Option<PathBuf> {
+        path.canonicalize()
+            .ok()
+            .filter(|target| !target.starts_with(&self.path))
+    }
+
+    /// The text of a file that a fragment refers to, or why there is none.
+    pub fn read(&self, name: &str) -> Result<String, String> {
+        let path = self.path.join(name);
+        if Path::new(name).is_absolute() || self.leads_out(&path).is_some() {
+            return Err("it lies outside the system's folder".into());
+        }
+        match path.metadata() {
+            Ok(metadata) if !metadata.is_file() => return Err("it is not a regular file".into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err("it does not exist".into());
+            }
+            _ => {}
+        }
+        read::text(&path).map_err(|failure| match failure {
+            Failure::Refused(error) => error.to_string(),
+            Failure::NotUtf8(_) => "it is not UTF-8 text".into(),
+        })
+    }
+}
+
+/// A relative path with `/` between its names; none where one is not UTF-8.
+fn slashed(path: &Path) -> Option<String> {
+    let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
+    Some(names?.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("shop/teams/web")).unwrap();
+        std::fs::write(folder.path().join("shop/kcc.cue"), "package shop\n").unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_root_is_found_from_any_folder_and_file_below_it() {
+        let folder = system();
+        for (start, shown) in [
+            ("shop", "shop/"),
+            ("shop/teams/web", "shop/"),
+            ("shop/kcc.cue", "shop/"),
+        ] {
+            let root = Root::find(folder.path(), Path::new(start)).unwrap();
+            assert!(root.path().ends_with("shop"));
+            assert_eq!(root.shown(), shown);
+        }
+        let inside = folder.path().join("shop/teams");
+        let root = Root::find(&inside, Path::new("")).unwrap();
+        assert_eq!((root.path().ends_with("shop"), root.shown()), (true, ""));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_said_to_be_so() {
+        let folder = system();
+        let error = Root::find(folder.path(), Path::new("shopp")).unwrap_err();
+        assert_eq!(error.message, "there is no folder `shopp`");
+    }
+
+    #[test]
+    fn files_outside_the_root_are_not_read() {
+        let folder = system();
+        std::fs::write(folder.path().join("password"), "hunter2").unwrap();
+        let shop = folder.path().join("shop");
+        std::os::unix::fs::symlink("../password", shop.join("link")).unwrap();
+        std::fs::write(shop.join("teams/app.toml"), "a = 1\n").unwrap();
+        let root = Root::find(folder.path(), Path::new("shop")).unwrap();
+        assert_eq!(root.read("teams/../teams/app.toml").unwrap(), "a = 1\n");
+        let absolute = folder.path().join("password").display().to_string();
+        for name in [
+            "../password",
+            "link",
+            "teams/../../password",
+            absolute.as_str(),
+        ] {
+            assert_eq!(
+                root.read(name).unwrap_err(),
+                "it lies outside the system's folder",
+                "{name}"
+            );
+        }
+        assert_eq!(root.read("teams").unwrap_err(), "it is not a regular file");
+        assert_eq!(root.read("none").unwrap_err(), "it does not exist");
+    }
+}

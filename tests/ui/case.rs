@@ -1,0 +1,323 @@
+//! One case: its files are written into a scratch folder, its commands run
+//! there, and what they say is compared with what the case expects.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs,
+    io::Read,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        net::UnixListener,
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::archive::Archive;
+
+const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+
+/// Sections that are expectations; all others are files.
+const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];
+
+/// Stands at the end of an expected text whose last line has no line end.
+const NO_LINE_END: &str = "[no line end]\n";
+
+/// Runs a case, or says what is different.
+pub fn run(path: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let mut archive = Archive::parse(&text);
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let root = scratch.path().join("system");
+    fs::create_dir(&root).map_err(|error| error.to_string())?;
+    for (name, content) in &archive.sections {
+        if !is_expected(name) {
+            write(&root.join(name), content.as_bytes())?;
+        }
+    }
+    let mut script = Script {
+        root,
+        user: None,
+        env: BTreeMap::new(),
+        outputs: Vec::new(),
+    };
+    for line in archive.comment.lines() {
+        script
+            .line(line)
+            .map_err(|error| format!("{line}: {error}"))?;
+    }
+    if script.outputs.is_empty() {
+        return Err("the case has no command: write a line such as `$ kcc check`".into());
+    }
+    archive.sections.retain(|(name, _)| !is_expected(name));
+    archive.sections.extend(script.outputs);
+    let actual = archive.to_text();
+    if actual == text {
+        return Ok(());
+    }
+    if ["KCC_UPDATE", "UPDATE_EXPECT"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some())
+    {
+        return fs::write(path, actual).map_err(|error| error.to_string());
+    }
+    Err(format!(
+        "{}\nKCC_UPDATE=1 cargo test --test ui writes it anew\n",
+        difference(&text, &actual)
+    ))
+}
+
+fn is_expected(name: &str) -> bool {
+    let first = name.split(' ').next().unwrap_or(name);
+    EXPECTED.contains(&first)
+}
+
+/// The state of a case while its lines are worked through.
+struct Script {
+    root: PathBuf,
+    user: Option<u32>,
+    env: BTreeMap<String, String>,
+    outputs: Vec<(String, String)>,
+}
+
+impl Script {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        if let Some(command) = line.strip_prefix("$ ") {
+            return self.command(&words(command)?);
+        }
+        let Some(rest) = line.strip_prefix("+ ") else {
+            return Ok(());
+        };
+        let words = words(rest)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let io = |error: std::io::Error| error.to_string();
+        match words[..] {
+            ["link", name, "->", target] => symlink(target, self.path(name)?).map_err(io),
+            ["folder", name] => fs::create_dir_all(self.root.join(name)).map_err(io),
+            ["socket", name] => UnixListener::bind(self.path(name)?).map(drop).map_err(io),
+            ["bytes", name, hex] => write(&self.path(name)?, &bytes(hex)?),
+            ["mode", octal, name] => {
+                let mode = u32::from_str_radix(octal, 8).map_err(|error| error.to_string())?;
+                fs::set_permissions(self.root.join(name), fs::Permissions::from_mode(mode))
+                    .map_err(io)
+            }
+            ["repeat", name, count, text] => {
+                let count: usize = count.parse().map_err(|_| "no number")?;
+                write(
+                    &self.path(name)?,
+                    text.replace("\\n", "\n").repeat(count).as_bytes(),
+                )
+            }
+            // Root reads everything, so a refusal needs somebody else.
+            ["user", id] => {
+                self.user = Some(id.parse().map_err(|_| "no number")?);
+                Ok(())
+            }
+            ["env", name, value] => {
+                self.env.insert(name.to_owned(), value.to_owned());
+                Ok(())
+            }
+            _ => Err("no such step".into()),
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, String> {
+        let path = self.root.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        }
+        Ok(path)
+    }
+
+    fn command(&mut self, words: &[String]) -> Result<(), String> {
+        let (stdout, stderr, exit) = match words.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        {
+            ["kcc", ..] => self.kcc(&words[1..])?,
+            ["cat", name] => {
+                let text = fs::read_to_string(self.root.join(name));
+                (
+                    text.map_err(|error| error.to_string())?,
+                    String::new(),
+                    "0".to_owned(),
+                )
+            }
+            _ => return Err("a case runs nothing but kcc and cat".into()),
+        };
+        let number = self
+            .outputs
+            .iter()
+            .filter(|(name, _)| name.starts_with("exit"))
+            .count()
+            + 1;
+        let suffix = if number == 1 {
+            String::new()
+        } else {
+            format!(" {number}")
+        };
+        for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
+            if !text.is_empty() {
+                self.outputs
+                    .push((format!("{name}{suffix}"), self.settled(text)));
+            }
+        }
+        self.outputs.push((format!("exit{suffix}"), exit + "\n"));
+        Ok(())
+    }
+
+    fn kcc(&self, args: &[String]) -> Result<(String, String, String), String> {
+        let mut command = clean(Command::new(KCC));
+        command
+            .args(args)
+            .current_dir(&self.root)
+            .envs(&self.env)
+            .stdin(Stdio::null());
+        let copy;
+        if let Some(user) = self.user {
+            if !is_root() {
+                // Then the refusal needs nobody else.
+                return self.output(command);
+            }
+            // The other user may not be able to reach the folder of the build.
+            copy = self.root.with_file_name("kcc");
+            fs::copy(KCC, &copy).map_err(|error| error.to_string())?;
+            let scratch = self.root.parent().unwrap_or(&self.root);
+            fs::set_permissions(scratch, fs::Permissions::from_mode(0o755))
+                .map_err(|error| error.to_string())?;
+            command = clean(Command::new(&copy));
+            command
+                .args(args)
+                .current_dir(&self.root)
+                .envs(&self.env)
+                .stdin(Stdio::null());
+            command.uid(user).gid(user);
+        }
+        self.output(command)
+    }
+
+    fn output(&self, mut command: Command) -> Result<(String, String, String), String> {
+        let output = command.output().map_err(|error| error.to_string())?;
+        let exit = output
+            .status
+            .code()
+            .map_or("a signal".to_owned(), |code| code.to_string());
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((text(output.stdout), text(output.stderr), exit))
+    }
+
+    /// What a command wrote, without what differs from machine to machine.
+    fn settled(&self, text: String) -> String {
+        let scratch = self.root.parent().unwrap_or(&self.root);
+        let mut text = text
+            .replace(&self.root.display().to_string(), "[ROOT]")
+            .replace(&scratch.display().to_string(), "[SCRATCH]")
+            .replace(
+                &format!("\"semanticVersion\": \"{}\"", env!("CARGO_PKG_VERSION")),
+                "\"semanticVersion\": \"[VERSION]\"",
+            )
+            .replace(concat!("kcc ", env!("CARGO_PKG_VERSION")), "kcc [VERSION]");
+        if !text.ends_with('\n') {
+            text = format!("{text}\n{NO_LINE_END}");
+        }
+        text
+    }
+}
+
+/// A command that sees nothing of the environment of the tests.
+pub fn clean(mut command: Command) -> Command {
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", "/nonexistent");
+    command
+}
+
+/// `kcc render | head`: the reader goes away in the middle.
+pub fn closed_stdout_is_no_failure() -> Result<(), String> {
+    let mut child = clean(Command::new(KCC))
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    // Closed before anything is read.
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    if let Some(mut pipe) = child.stderr.take() {
+        pipe.read_to_string(&mut stderr)
+            .map_err(|error| error.to_string())?;
+    }
+    let status = child.wait().map_err(|error| error.to_string())?;
+    if status.code() != Some(0) || !stderr.is_empty() {
+        return Err(format!("{status}: {stderr}"));
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, content))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, String> {
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).map_err(|error| error.to_string())?;
+            u8::from_str_radix(pair, 16).map_err(|error| error.to_string())
+        })
+        .collect()
+}
+
+/// The words of a line; double quotes hold words with spaces together.
+fn words(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    if quoted {
+        Err("a quote is not closed".into())
+    } else {
+        Ok(words)
+    }
+}
+
+/// The lines that differ, with one line around them.
+fn difference(expected: &str, actual: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
+    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let left = old.len().min(new.len()) - same;
+    let same_end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take(left)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let mut text = format!("from line {}:\n", same + 1);
+    for line in &old[same..old.len() - same_end] {
+        let _ = writeln!(text, "- {line}");
+    }
+    for line in &new[same..new.len() - same_end] {
+        let _ = writeln!(text, "+ {line}");
+    }
+    text
+}

@@ -1,0 +1,144 @@
+//! The hook of `.pre-commit-hooks.yaml`, run by the real `pre-commit` in a
+//! scratch repository: a good fragment may be committed, a bad one may not.
+
+use std::{fs, path::Path, process::Command};
+
+const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+
+/// Runs `pre-commit try-repo` over a good and a bad fragment. Without
+/// `pre-commit` or `git` it says so loudly and passes.
+pub fn the_hook_works() -> Result<(), String> {
+    let Some(tool) = tool() else {
+        return skipped("`pre-commit` is not there: pip install pre-commit");
+    };
+    if Command::new("git").arg("--version").output().is_err() {
+        return skipped("`git` is not there");
+    }
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let hooks = scratch.path().join("hooks");
+    let system = scratch.path().join("system");
+    let file = ".pre-commit-hooks.yaml";
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    write(
+        &hooks.join(file),
+        &fs::read_to_string(ours).map_err(|error| error.to_string())?,
+    )?;
+    write(
+        &system.join("kcc.cue"),
+        "package shop\n\nsystem: name: \"shop\"\n",
+    )?;
+    let fragment = system.join("web.cue");
+    write(
+        &fragment,
+        "package shop\n\nservices: web: {image: \"acme/web:1\", port: 8080}\n",
+    )?;
+    let runner = Runner {
+        tool,
+        scratch: scratch.path(),
+    };
+    for repository in [&hooks, &system] {
+        runner.git(repository, &["init", "--quiet"])?;
+        runner.git(repository, &["add", "--all"])?;
+    }
+    runner.git(&hooks, &["commit", "--quiet", "--message=hooks"])?;
+
+    let (passed, output) = runner.hook(&system, &hooks)?;
+    if !passed || !output.contains("Passed") {
+        return Err(format!("a good fragment is refused:\n{output}"));
+    }
+    write(
+        &fragment,
+        "package shop\n\nservices: web: {imge: \"acme/web:1\", port: 8080}\n",
+    )?;
+    runner.git(&system, &["add", "--all"])?;
+    let (passed, output) = runner.hook(&system, &hooks)?;
+    if passed || !output.contains("kcc::eval::unknown-field") || !output.contains("web.cue:3:") {
+        return Err(format!(
+            "a bad fragment is let through, or not shown:\n{output}"
+        ));
+    }
+    write(&system.join("notes.txt"), "no fragment\n")?;
+    runner.git(&system, &["reset", "--quiet", "--", "."])?;
+    runner.git(&system, &["add", "notes.txt"])?;
+    let (passed, output) = runner.hook(&system, &hooks)?;
+    if !passed || !output.contains("Skipped") {
+        return Err(format!(
+            "the hook runs although no fragment changes:\n{output}"
+        ));
+    }
+    Ok(())
+}
+
+fn skipped(why: &str) -> Result<(), String> {
+    eprintln!("\n!!! SKIPPED: the pre-commit hook was not tried: {why} !!!\n");
+    Ok(())
+}
+
+/// How `pre-commit` is called here, if it is there.
+fn tool() -> Option<Vec<&'static str>> {
+    [vec!["pre-commit"], vec!["python3", "-m", "pre_commit"]]
+        .into_iter()
+        .find(|tool| {
+            let output = Command::new(tool[0])
+                .args(&tool[1..])
+                .arg("--version")
+                .output();
+            output.is_ok_and(|output| output.status.success())
+        })
+}
+
+struct Runner<'a> {
+    tool: Vec<&'static str>,
+    scratch: &'a Path,
+}
+
+impl Runner<'_> {
+    fn git(&self, folder: &Path, args: &[&str]) -> Result<(), String> {
+        let (ok, output) = self.run(folder, &["git"], args)?;
+        if ok {
+            Ok(())
+        } else {
+            Err(format!("git {}: {output}", args.join(" ")))
+        }
+    }
+
+    fn hook(&self, system: &Path, hooks: &Path) -> Result<(bool, String), String> {
+        let hooks = hooks.display().to_string();
+        self.run(
+            system,
+            &self.tool,
+            &["try-repo", &hooks, "kcc-check", "--color=never"],
+        )
+    }
+
+    /// Whether a command succeeded, and what it said.
+    fn run(&self, folder: &Path, tool: &[&str], args: &[&str]) -> Result<(bool, String), String> {
+        // The hook calls the `kcc` on the path: ours comes first.
+        let bin = Path::new(KCC).parent().unwrap_or(Path::new("."));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let output = Command::new(tool[0])
+            .args(&tool[1..])
+            .args(args)
+            .current_dir(folder)
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("PRE_COMMIT_HOME", self.scratch.join("cache"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_AUTHOR_NAME", "test")
+            .env("GIT_AUTHOR_EMAIL", "test@example.com")
+            .env("GIT_COMMITTER_NAME", "test")
+            .env("GIT_COMMITTER_EMAIL", "test@example.com")
+            .output()
+            .map_err(|error| format!("{}: {error}", tool[0]))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        Ok((output.status.success(), text))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
