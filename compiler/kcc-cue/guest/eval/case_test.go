@@ -25,7 +25,8 @@ type section struct {
 // A case is a file of sections: fragments (`-- NAME --` or `-- NAME TEAM --`),
 // then what is expected, once for each target or for the default `dev`:
 // `-- errors [TARGET] --`, `-- tree PATH [TARGET] --` for values and
-// `-- lines PATH [TARGET] --` for values with the lines they come from.
+// `-- lines PATH [TARGET] --` for values with the lines they come from, and
+// `-- declarations [TARGET] --` for who makes the components.
 func readCase(text string) (comment string, sections []section) {
 	for line := range strings.Lines(text) {
 		if head, ok := strings.CutPrefix(line, "-- "); ok {
@@ -109,6 +110,13 @@ func runCase(t *testing.T, file, text string) {
 			req, resp := ask(target)
 			got = describe(req, resp)
 			expected++
+		case words[0] == "declarations":
+			if len(words) == 1 {
+				target = "dev"
+			}
+			req, resp := ask(target)
+			got = declarations(req, resp)
+			expected++
 		case words[0] == "tree" || words[0] == "lines":
 			if len(words) == 2 {
 				target = "dev"
@@ -153,6 +161,21 @@ func describe(req *wire.Request, resp *wire.Response) string {
 			out.WriteString(" " + req.Files[file].Name)
 		}
 		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// declarations renders who makes each component.
+func declarations(req *wire.Request, resp *wire.Response) string {
+	var out strings.Builder
+	for _, d := range resp.Declarations {
+		fmt.Fprintf(&out, "%s\n", strings.Join(d.Path, "."))
+		for _, span := range d.Owners {
+			fmt.Fprintf(&out, "  owner %s\n", place(req, span))
+		}
+		for _, span := range d.Others {
+			fmt.Fprintf(&out, "  other %s\n", place(req, span))
+		}
 	}
 	return out.String()
 }

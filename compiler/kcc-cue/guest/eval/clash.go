@@ -37,7 +37,14 @@ func (m *model) clash(path []string, lines []conjunct) {
 func texts(lines []conjunct) string {
 	var all []string
 	for _, c := range lines {
-		all = append(all, sourceText(c.expr))
+		text := sourceText(c.expr)
+		if isReference(c.expr) && c.value.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
+			// What is expected says more than the name that it has.
+			if syntax := c.value.Syntax(); syntax != nil {
+				text = sourceText(syntax)
+			}
+		}
+		all = append(all, text)
 	}
 	return strings.Join(all, " & ")
 }

@@ -76,6 +76,9 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 	default:
 		return conjunct{}, false
 	}
+	if m.prepared.Aside(c.expr) {
+		return conjunct{}, false
+	}
 	at := ast.Node(c.expr)
 	if lit, ok := c.expr.(*ast.StructLit); ok {
 		if label == nil && c.place != nil && c.place.field != nil {

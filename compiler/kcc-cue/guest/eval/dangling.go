@@ -72,7 +72,7 @@ func (m *model) followChain(path []string, head *ast.Ident, chain []*ast.Selecto
 			names = append(names, iter.Selector().Unquoted())
 		}
 		m.report(e.With("name", name).With("kind", "field").
-			With("in", m.originalText(selector.X)).
+			With("in", sourceText(selector.X)).
 			With("candidates", strings.Join(names, " ")))
 		return true
 	}
@@ -85,17 +85,6 @@ func (m *model) rootPath(name string) cue.Path {
 		return m.prepared.Private(name)
 	}
 	return cue.MakePath(cue.Str(name))
-}
-
-// originalText is an expression as its fragment writes it.
-func (m *model) originalText(expr ast.Expr) string {
-	text := sourceText(expr)
-	for _, ident := range carriers(expr) {
-		if original := m.prepared.Original(ident.Name); original != ident.Name {
-			text = strings.ReplaceAll(text, ident.Name, original)
-		}
-	}
-	return text
 }
 
 // circular reports lines that are nothing but references which lead back to

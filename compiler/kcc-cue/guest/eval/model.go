@@ -2,6 +2,7 @@ package eval
 
 import (
 	"sort"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -57,6 +58,11 @@ func (m *model) ofSchema(span wire.Span) wire.Span {
 
 // report adds an error, once for the same lines.
 func (m *model) report(e wire.Error) {
+	for i, arg := range e.Args {
+		if strings.Contains(arg.Text, "$") {
+			e.Args[i].Text = m.prepared.Originals(arg.Text)
+		}
+	}
 	if key := errorKey(e); !m.seen[key] {
 		m.seen[key] = true
 		m.errors = append(m.errors, e)

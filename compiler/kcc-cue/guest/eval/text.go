@@ -6,7 +6,7 @@ import (
 )
 
 // sourceText is an expression as CUE formats it.
-func sourceText(expr ast.Expr) string {
+func sourceText(expr ast.Node) string {
 	text, err := format.Node(expr)
 	if err != nil {
 		return ""

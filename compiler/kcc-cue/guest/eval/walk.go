@@ -217,6 +217,10 @@ func (w *walk) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 	if !v.IsConcrete() {
 		var has bool
 		if decided, has = v.Default(); !has || !decided.IsConcrete() {
+			if len(lines) == 0 && v.IncompleteKind() == cue.TopKind {
+				// Another spelling in the overlay stands in for it.
+				return
+			}
 			w.leaveOpen(node, open{value: v, conjuncts: lines, shape: shape})
 			return
 		}

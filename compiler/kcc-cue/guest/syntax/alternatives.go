@@ -83,16 +83,20 @@ func (d *direct) joinSpellings(path []string) {
 		d.field("port").value = true
 	}
 	resources := d.at("resources")
-	for _, name := range []string{"cpu", "memory"} {
-		if resources == nil {
-			break
-		}
-		if resources.at(name).given() {
-			resources.field("requests").field(name).value = true
-			resources.field("limits").field(name).value = true
-		} else if resources.at("requests", name).given() && resources.at("limits", name).given() {
-			resources.field(name).value = true
-		}
+	if resources == nil {
+		return
+	}
+	if resources.at("memory").given() {
+		resources.field("requests").field("memory").value = true
+		resources.field("limits").field("memory").value = true
+	} else if resources.at("requests", "memory").given() && resources.at("limits", "memory").given() {
+		resources.field("memory").value = true
+	}
+	// The short form of the processor is what is set aside, not a limit.
+	if resources.at("cpu").given() {
+		resources.field("requests").field("cpu").value = true
+	} else if resources.at("requests", "cpu").given() {
+		resources.field("cpu").value = true
 	}
 }
 

@@ -17,6 +17,7 @@ func newPrepared(req *wire.Request) *Prepared {
 		places:   map[*token.File]int{},
 		lengths:  map[ast.Node]int{},
 		dropped:  map[ast.Node]bool{},
+		aside:    map[ast.Node]bool{},
 		overlaid: map[ast.Node]bool{},
 		private:  map[string]string{},
 		reported: map[string]bool{},

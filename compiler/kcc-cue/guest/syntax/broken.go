@@ -165,6 +165,9 @@ func lineEnd(text []byte, at int) int {
 
 // wordEnd is the end of the word at an offset, at least one byte on.
 func wordEnd(text []byte, at int) int {
+	if end := stringEnd(text, at); end > at {
+		return end
+	}
 	end := at
 	for end < len(text) && strings.IndexByte(" \t\r\n{}[](),:\"'", text[end]) < 0 {
 		end++

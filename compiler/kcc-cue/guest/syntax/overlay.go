@@ -184,6 +184,7 @@ func (p *Prepared) replaceFields(lit *ast.StructLit, d *direct, path []string) {
 func (p *Prepared) stepAside(x ast.Expr) *ast.Ident {
 	ident := p.drop(x)
 	delete(p.dropped, ident)
+	p.aside[ident] = true
 	return ident
 }
 

@@ -29,6 +29,9 @@ func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool)
 			if at := tree.Pos().File(); at != nil {
 				p.places[at] = index
 			}
+			if !p.refuseDeep(tree) {
+				whole = false
+			}
 			return tree, whole
 		}
 		whole = false
@@ -59,6 +62,9 @@ func firstError(err error) *syntaxError {
 		}
 		if first == nil || offset < first.offset {
 			message := strings.SplitN(errors.String(e), "\n", 2)[0]
+			if strings.Contains(message, "maximum nesting depth") {
+				message = nestedTooDeep
+			}
 			first = &syntaxError{offset, message}
 		}
 	}

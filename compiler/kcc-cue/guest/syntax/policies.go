@@ -23,6 +23,8 @@ type policyBlock struct {
 	message ast.Expr
 	on      ast.Expr
 	require ast.Expr
+	// bad: it is not written as a policy.
+	bad bool
 	// holds says whether the target is meant.
 	holds  bool
 	policy Policy
@@ -40,7 +42,7 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 			s.policies = append(s.policies, &policyBlock{overlay: overlay, name: name, label: label})
 		}
 		block := s.policies[at]
-		p.eachStatic(s, name, value, func(label ast.Label, part string, value ast.Expr) {
+		block.bad = !p.eachStatic(s, name, value, func(label ast.Label, part string, value ast.Expr) {
 			switch part {
 			case "message":
 				block.message = value
@@ -62,13 +64,14 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 }
 
 // eachStatic visits the fields of a struct literal that holds nothing but
-// plain fields with static names.
-func (p *Prepared) eachStatic(s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) {
+// plain fields with static names; false if there is anything else.
+func (p *Prepared) eachStatic(s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
 	lit, ok := x.(*ast.StructLit)
 	if !ok {
 		p.badPolicy(s, x, policy, "shape")
-		return
+		return false
 	}
+	whole := true
 	for _, decl := range lit.Elts {
 		switch d := decl.(type) {
 		case *ast.CommentGroup, *ast.Attribute:
@@ -76,17 +79,24 @@ func (p *Prepared) eachStatic(s *source, policy string, x ast.Expr, visit func(a
 			name, ok := staticName(d.Label)
 			if !ok || plainLabel(d) == nil || d.Constraint != token.ILLEGAL {
 				p.badPolicy(s, d, policy, "shape")
+				whole = false
 				continue
 			}
 			visit(d.Label, name, d.Value)
 		default:
 			p.badPolicy(s, d, policy, "shape")
+			whole = false
 		}
 	}
+	return whole
 }
 
 func (p *Prepared) badPolicy(s *source, node ast.Node, policy, reason string, args ...string) {
-	e := p.mark(wire.Error{Code: wire.BadPolicy, Path: []string{"policies", policy}}, node).
+	path := []string{"policies"}
+	if policy != "" {
+		path = append(path, policy)
+	}
+	e := p.mark(wire.Error{Code: wire.BadPolicy, Path: path}, node).
 		With("policy", policy).With("reason", reason)
 	for i := 0; i+1 < len(args); i += 2 {
 		e = e.With(args[i], args[i+1])
@@ -98,7 +108,7 @@ func (p *Prepared) badPolicy(s *source, node ast.Node, policy, reason string, ar
 // checkPolicies finds out which policies hold in the target.
 func (p *Prepared) checkPolicies(s *source, targets []string) {
 	for _, block := range s.policies {
-		if block.overlay == "" || block.overlay == p.target {
+		if !block.bad && (block.overlay == "" || block.overlay == p.target) {
 			block.policy, block.holds = p.policyOf(s, block, targets)
 		}
 	}

@@ -9,6 +9,7 @@
 package syntax
 
 import (
+	"regexp"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -42,6 +43,8 @@ type Prepared struct {
 	places  map[*token.File]int
 	lengths map[ast.Node]int
 	dropped map[ast.Node]bool
+	// aside are the `_` of values that an overlay stands in for.
+	aside map[ast.Node]bool
 	// overlaid are the declarations at the root that come from an overlay.
 	overlaid map[ast.Node]bool
 	private  map[string]string
@@ -109,6 +112,12 @@ func (p *Prepared) Dropped(node ast.Node) bool {
 	return p.dropped[node]
 }
 
+// Aside says whether a node is a `_` in place of a value that the target's
+// overlay stands in for.
+func (p *Prepared) Aside(node ast.Node) bool {
+	return p.aside[node]
+}
+
 // Original is the name as a fragment writes it of a private name that was
 // renamed; any other name is its own original.
 func (p *Prepared) Original(name string) string {
@@ -116,6 +125,14 @@ func (p *Prepared) Original(name string) string {
 		return original
 	}
 	return name
+}
+
+// renamed finds what could be a private name that was renamed.
+var renamed = regexp.MustCompile(`[_#][\p{L}\p{Nd}_#]*\$[0-9]+`)
+
+// Originals writes the private names in a text as the fragments do.
+func (p *Prepared) Originals(text string) string {
+	return renamed.ReplaceAllStringFunc(text, p.Original)
 }
 
 // Private is the path of a private name as the tree has it.

@@ -1,0 +1,109 @@
+package syntax
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/wire"
+)
+
+// ident finds out what a name means; false if nothing.
+func (r *resolver) ident(x *ast.Ident, s *scope) bool {
+	name := x.Name
+	if name == "_" {
+		return true
+	}
+	if b := s.lookup(name); b != nil {
+		b.used = true
+		return b.kind != aRefused
+	}
+	if r.settled {
+		return true
+	}
+	if isPrivate(name) {
+		if owner, ok := r.names.owner(name, r.source.Team); ok {
+			r.p.rename(x, r.names.renamed(name, owner))
+			r.use(x.Name)
+			return true
+		}
+		if e, ok := r.names.foreign(r.p, x); ok {
+			r.report(e)
+			return false
+		}
+	} else if usable, ok := r.names.fields[name]; ok {
+		if !usable {
+			r.report(r.p.mark(wire.Error{Code: wire.Overlay}, x).
+				With("reason", "reference").With("name", name))
+			return false
+		}
+		r.use(name)
+		return true
+	} else if r.p.reported[name] {
+		return false
+	}
+	if predeclared(name) {
+		return true
+	}
+	r.unknown(x, s)
+	return false
+}
+
+func (r *resolver) use(name string) {
+	if !r.quiet {
+		r.names.used[name] = true
+	}
+}
+
+// unknown reports a name that means nothing, with those that could be meant.
+func (r *resolver) unknown(x *ast.Ident, s *scope) {
+	if r.quiet {
+		return
+	}
+	visible := map[string]bool{}
+	s.visible(visible)
+	for name, usable := range r.names.fields {
+		visible[name] = visible[name] || usable
+	}
+	for name := range r.names.private {
+		_, ok := r.names.owner(name, r.source.Team)
+		visible[name] = visible[name] || ok
+	}
+	for _, name := range predeclaredNames {
+		visible[name] = true
+	}
+	var candidates []string
+	for _, name := range slices.Sorted(maps.Keys(visible)) {
+		// The host looks for a near name; what differs so much in length is
+		// none.
+		if visible[name] && max(len(name)-len(x.Name), len(x.Name)-len(name)) <= 3 {
+			candidates = append(candidates, name)
+		}
+	}
+	e := r.p.mark(wire.Error{Code: wire.UnknownName}, x).
+		With("name", x.Name).With("candidates", strings.Join(candidates, " "))
+	for _, path := range standardLibrary {
+		if path[strings.LastIndexByte(path, '/')+1:] == x.Name {
+			e = e.With("import", path)
+		}
+	}
+	r.report(e)
+}
+
+func isRootField(name string) bool {
+	return slices.Contains(rootFields, name)
+}
+
+// predeclaredNames are CUE's own, in alphabetical order.
+var predeclaredNames = []string{
+	"and", "bool", "bytes", "close", "div", "error", "float", "float32", "float64", "int", "int128",
+	"int16", "int32", "int64", "int8", "len", "matchIf", "matchN", "mod", "number", "or", "quo",
+	"rem", "rune", "self", "string", "uint", "uint128", "uint16", "uint32", "uint64", "uint8",
+}
+
+func predeclared(name string) bool {
+	_, ok := slices.BinarySearch(predeclaredNames, strings.TrimPrefix(name, "__"))
+	return ok
+}
