@@ -279,7 +279,11 @@ impl Collected {
             }
             Err(error) => return Err(error),
         };
-        let faults = std::mem::take(&mut answer.faults);
+        let mut faults = std::mem::take(&mut answer.faults);
+        if target.is_none() {
+            // Only a part of `kcc.cue` is looked at: the rest may well use it.
+            faults.retain(|fault| fault.arg("reason") != "unused");
+        }
         let said = faults
             .iter()
             .map(|fault| words.diagnostic(fault, &answer.declarations));

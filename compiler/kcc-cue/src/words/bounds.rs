@@ -21,7 +21,8 @@ pub(super) fn example(expected: &str) -> String {
         "struct" => "{…}".to_owned(),
         "list" => "[…]".to_owned(),
         text if text.starts_with('"') => text.to_owned(),
-        text if text.starts_with(['>', '<', '=']) => number(first),
+        text if text.starts_with("=~") || text.starts_with("!~") => "\"…\"".to_owned(),
+        text if text.starts_with(['>', '<']) => number(first),
         _ => "…".to_owned(),
     }
 }
@@ -39,7 +40,9 @@ fn number(text: &str) -> String {
 
 fn conjunction(text: &str) -> String {
     let parts = split(text, '&');
+    let is_text = |part: &str| part.starts_with("=~") || part.starts_with("!~");
     let noun = parts.iter().find_map(|part| noun(part));
+    let noun = noun.or_else(|| parts.iter().any(|part| is_text(part)).then_some("a string"));
     let mut least = None;
     let mut most = None;
     let mut rest = Vec::new();
@@ -133,7 +136,7 @@ mod tests {
             (">1 & int", "a whole number more than 1"),
             ("string | struct", "a string or a struct"),
             ("\"TCP\" | \"UDP\"", "`\"TCP\"` or `\"UDP\"`"),
-            ("=~\"^v[0-9|]+\"", "that matches `^v[0-9|]+`"),
+            ("=~\"^v[0-9|]+\"", "a string that matches `^v[0-9|]+`"),
             ("string & !=\"latest\"", "a string other than `\"latest\"`"),
             ("bool", "`true` or `false`"),
             ("strings.MinRunes(2)", "`strings.MinRunes(2)`"),

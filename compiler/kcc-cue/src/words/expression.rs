@@ -2,7 +2,7 @@
 
 use kcc_diag::{Code, Diagnostic};
 
-use super::Mistake;
+use super::{Mistake, values::kind_in_words};
 
 impl Mistake<'_> {
     pub(super) fn cycle(&self) -> Diagnostic {
@@ -34,7 +34,12 @@ impl Mistake<'_> {
             let error = self.error(Code::EvalBadExpression, message, "nothing uses it");
             return error.help("remove it, or use it");
         }
-        let said = tidy(self.arg("message"));
+        // CUE's words may name values.
+        let said = if self.quiet() {
+            String::new()
+        } else {
+            plain(self.arg("message"))
+        };
         let what = if self.path.0.is_empty() {
             "an expression".into()
         } else {
@@ -56,9 +61,89 @@ impl Mistake<'_> {
     }
 }
 
-/// CUE's words, as far as they have to be shown, with backticks and without
-/// the position that a label shows.
-fn tidy(message: &str) -> String {
-    let line = message.lines().next().unwrap_or("").trim();
-    line.trim_end_matches([':', '.']).replace(['"', '\''], "`")
+/// CUE's words in plainer ones, where the usual mistakes are concerned; else
+/// its first line with backticks for quotes.
+fn plain(message: &str) -> String {
+    let line = message
+        .lines()
+        .next()
+        .unwrap_or("")
+        .trim()
+        .trim_end_matches([':', '.']);
+    argument(line)
+        .or_else(|| operands(line))
+        .or_else(|| index(line))
+        .or_else(|| {
+            let (function, why) = line.strip_prefix("error in call to ")?.split_once(": ")?;
+            Some(format!("`{function}` fails with {why}"))
+        })
+        .unwrap_or_else(|| line.replace(['"', '\''], "`"))
+}
+
+/// `cannot use "b" (type string) as int in argument 2 to strings.Repeat`
+fn argument(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("cannot use ")?;
+    let (_, rest) = rest.rsplit_once("(type ")?;
+    let (actual, rest) = rest.split_once(") as ")?;
+    let (expected, rest) = rest.split_once(" in argument ")?;
+    let (number, function) = rest.split_once(" to ")?;
+    Some(format!(
+        "argument {number} of `{function}` has to be {}, not {}",
+        kind_in_words(expected),
+        kind_in_words(actual)
+    ))
+}
+
+/// `invalid operands "a" and 1 to '+' (type string and int)`
+fn operands(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("invalid operands ")?;
+    let (rest, types) = rest.rsplit_once(" (type ")?;
+    let (_, operator) = rest.rsplit_once(" to ")?;
+    let (left, right) = types.trim_end_matches(')').split_once(" and ")?;
+    let operator = operator.trim_matches('\'');
+    let (left, right) = (kind_in_words(left), kind_in_words(right));
+    Some(format!("`{operator}` does not go with {left} and {right}"))
+}
+
+/// `index out of range [3] with length 1`
+fn index(line: &str) -> Option<String> {
+    let (at, length) = line
+        .strip_prefix("index out of range [")?
+        .split_once("] with length ")?;
+    Some(format!(
+        "there is no element {at} in a list of {length}, counted from 0"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn the_usual_mistakes_are_said_in_plain_words() {
+        for (cue, words) in [
+            (
+                "cannot use \"b\" (type string) as int in argument 2 to strings.Repeat",
+                "argument 2 of `strings.Repeat` has to be a number, not a string",
+            ),
+            (
+                "invalid operands \"a\" and 1 to '+' (type string and int)",
+                "`+` does not go with a string and a number",
+            ),
+            (
+                "index out of range [3] with length 1",
+                "there is no element 3 in a list of 1, counted from 0",
+            ),
+            (
+                "error in call to div: division by zero",
+                "`div` fails with division by zero",
+            ),
+            (
+                "cannot call non-function 'x'",
+                "cannot call non-function `x`",
+            ),
+        ] {
+            assert_eq!(plain(cue), words, "{cue}");
+        }
+    }
 }

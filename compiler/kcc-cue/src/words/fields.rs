@@ -88,17 +88,13 @@ impl Mistake<'_> {
             .lines
             .first()
             .is_some_and(|line| line.role == Role::Constraint);
-        let error = if required {
-            let error = Diagnostic::error(Code::EvalMissingField, message);
-            self.with_lines(error, &self.lines)
-        } else {
-            self.error(
-                Code::EvalMissingField,
-                message,
-                format!("`{name}` is missing"),
-            )
+        let label = match self.lines.first().and_then(|line| self.who(line.span)) {
+            _ if !required => format!("`{name}` is missing"),
+            Some(who) => format!("{who} requires `{name}`"),
+            None => format!("requires `{name}`"),
         };
-        error.help(help)
+        self.error(Code::EvalMissingField, message, label)
+            .help(help)
     }
 
     /// The labels are the fields that are refused, then the reference to the

@@ -54,12 +54,14 @@ impl Mistake<'_> {
 
     /// Who says what in a line, for its label.
     fn says(&self, line: Line) -> String {
-        let what = self
-            .shown(line.span)
-            .unwrap_or_else(|| self.kind_of(line.span).to_owned());
+        let what = match (self.shown(line), self.is_label(line.span)) {
+            (Some(text), _) => text,
+            (None, true) => "a struct".to_owned(),
+            (None, false) => "this".to_owned(),
+        };
         match (self.who(line.span), line.role) {
             (Some(who), Role::Value) => format!("{who} says {what}"),
-            (None, Role::Value) => format!("{what} here"),
+            (None, Role::Value) => format!("says {what}"),
             (Some(who), Role::Constraint | Role::Schema) => format!("{who} requires {what}"),
             (None, Role::Constraint | Role::Schema) => format!("requires {what}"),
             (Some(who), Role::CueDefault | Role::Soft) => format!("{who} gives the default {what}"),
@@ -77,12 +79,13 @@ impl Mistake<'_> {
         Some(team.map_or_else(|| "the system".to_owned(), |team| format!("`{team}`")))
     }
 
-    /// The code under a span in backticks, if it is short, a value, and may be
+    /// The code of a line in backticks, if it is short, no struct, and may be
     /// repeated.
-    pub(super) fn shown(&self, span: Span) -> Option<String> {
-        let text = self.words.files.text(span).trim();
+    pub(super) fn shown(&self, line: Line) -> Option<String> {
+        let text = self.words.files.text(line.span).trim();
         let short = !text.is_empty() && text.len() <= LONGEST && !text.contains(['\n', '`']);
-        (short && !self.quiet() && !self.is_label(span)).then(|| format!("`{text}`"))
+        let open = line.role == Role::Constraint || !self.quiet();
+        (short && open && !self.is_label(line.span)).then(|| format!("`{text}`"))
     }
 
     /// Whether values of this field stay out of sentences.
@@ -91,14 +94,6 @@ impl Mistake<'_> {
             .0
             .iter()
             .any(|name| QUIET.contains(&name.as_str()))
-    }
-
-    fn kind_of(&self, span: Span) -> &'static str {
-        if self.is_label(span) {
-            "a struct"
-        } else {
-            "a value"
-        }
     }
 
     /// Whether a span is the label of a field, which then has a struct as its value.

@@ -52,15 +52,20 @@ impl Mistake<'_> {
 
     pub(super) fn policy_violated(&self) -> Diagnostic {
         let (policy, reason) = (self.arg("policy"), self.arg("message"));
-        let path = &self.path;
+        let name = self.path.0.last().map_or("", String::as_str);
+        let who = match self.component() {
+            Some((component, _)) => component,
+            None => format!("`{}`", self.path),
+        };
         let reason = reason.trim_end_matches('.');
-        let message = format!("`{path}` violates policy `{policy}`: {reason}");
+        let message = format!("{who} violates policy `{policy}`: {reason}");
         let mut error = Diagnostic::error(Code::PolicyViolated, message);
-        let missing = self.arg("missing");
+        let (missing, forbidden) = (self.arg("missing"), self.arg("forbidden") == "true");
+        let verb = if forbidden { "forbidden" } else { "required" };
         for line in self.lines.iter().filter(|line| line.role != Role::Schema) {
             let text = match (line.role, self.who(line.span)) {
-                (Role::Constraint, Some(who)) => format!("required by {who}"),
-                (Role::Constraint, None) => "required here".to_owned(),
+                (Role::Constraint, Some(who)) => format!("{verb} by {who}"),
+                (Role::Constraint, None) => format!("{verb} by the policy"),
                 _ if !missing.is_empty() => format!("`{missing}` is missing"),
                 _ => {
                     error = self.with_lines(error, &[*line]);
@@ -73,11 +78,10 @@ impl Mistake<'_> {
                 error.secondary(line.span, text)
             };
         }
-        let name = path.0.last().map_or("", String::as_str);
         let expected = self.arg("expected");
         error.help(if !missing.is_empty() {
             format!("add `{missing}`")
-        } else if self.arg("forbidden") == "true" {
+        } else if forbidden {
             format!("remove `{name}`")
         } else if expected.is_empty() {
             format!("change `{name}` so that the policy holds")

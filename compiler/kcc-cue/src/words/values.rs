@@ -14,10 +14,7 @@ impl Mistake<'_> {
         }
         let path = &self.path;
         let values = self.of(&[Role::Value, Role::CueDefault, Role::Soft]);
-        let shown: Vec<String> = values
-            .iter()
-            .filter_map(|line| self.shown(line.span))
-            .collect();
+        let shown: Vec<String> = values.iter().filter_map(|line| self.shown(*line)).collect();
         let other = self.arg("other");
         let soft = self.arg("soft") == "true";
         let message = match &shown[..] {
@@ -57,17 +54,25 @@ impl Mistake<'_> {
 
     /// Fields that exclude each other.
     fn alternatives(&self, chosen: &[&str]) -> Diagnostic {
+        let owner = self.owner_of(&self.path.0);
+        let both = if chosen.len() == 2 { "both " } else { "" };
         let message = format!(
-            "{} has {}, of which one excludes the other",
-            self.owner_of(&self.path.0),
+            "{owner} has {both}{}: one excludes the other",
             joined(chosen, "and")
         );
         let mut error = Diagnostic::error(Code::EvalConflict, message);
-        for line in &self.lines {
+        for (at, line) in self.lines.iter().enumerate() {
+            // Where each has one line, they are in the same order.
+            let one_each = self.lines.len() == chosen.len();
+            let what = match chosen.get(at) {
+                Some(name) if one_each => format!("`{name}`"),
+                _ => "this".to_owned(),
+            };
             let text = match (self.who(line.span), line.role) {
-                (Some(who), Role::Soft) => format!("a default of {who}"),
-                (Some(who), _) => format!("{who} writes this"),
-                (None, _) => "this".to_owned(),
+                (Some(who), Role::Soft) => format!("{who} gives {what} as a default"),
+                (Some(who), _) => format!("{who} writes {what}"),
+                (None, Role::Soft) => format!("gives {what} as a default"),
+                (None, _) => format!("writes {what}"),
             };
             error = if error.labels.is_empty() {
                 error.primary(line.span, text)
@@ -125,7 +130,14 @@ impl Mistake<'_> {
             (None, Some(rulers)) => {
                 format!("write a value that {rulers} allows, or ask {rulers} to change the line")
             }
-            (None, None) if options.is_empty() => format!("write {expected}"),
+            (None, None) if options.is_empty() => {
+                match bounds::example(self.arg("expected")).as_str() {
+                    example if example.contains('…') => {
+                        "write a value that is allowed".to_owned()
+                    }
+                    example => format!("write a value that is allowed, such as `{example}`"),
+                }
+            }
             (None, None) => format!("write {}", joined(&quoted(&options), "or")),
         })
     }
@@ -135,7 +147,20 @@ impl Mistake<'_> {
         let (expected, actual) = (self.arg("expected"), self.arg("actual"));
         let kind = actual.split(' ').next().unwrap_or("");
         let wanted = bounds::plain(expected);
-        let message = format!("`{path}`: expected {wanted}, found {}", kind_in_words(kind));
+        let found = match kind {
+            "float" if expected.starts_with("int") => "a number with a fraction",
+            _ => kind_in_words(kind),
+        };
+        if let [line, ..] = self.of(&[Role::Constraint])[..]
+            && self.lines.first() == Some(&line)
+        {
+            let message = format!("`{path}` takes {wanted}, and a line requires {found}");
+            let error = Diagnostic::error(Code::EvalWrongType, message);
+            return self
+                .with_lines(error, &self.lines)
+                .help("change the line, or remove it");
+        }
+        let message = format!("`{path}`: expected {wanted}, found {found}");
         let mut error = Diagnostic::error(Code::EvalWrongType, message);
         for line in self.lines.iter().filter(|line| line.role != Role::Schema) {
             if error.labels.is_empty() {
@@ -144,30 +169,42 @@ impl Mistake<'_> {
                 error = self.with_lines(error, &[*line]);
             }
         }
-        let text = self.lines.first().and_then(|line| self.shown(line.span));
+        error.help(self.other_type(expected, kind))
+    }
+
+    /// How a value of the wrong type is written rightly.
+    fn other_type(&self, expected: &str, kind: &str) -> String {
+        let name = self.path.0.last().map_or("", String::as_str);
+        let text = self.lines.first().and_then(|line| self.shown(*line));
         let text = text.as_deref().map_or("", |text| text.trim_matches('`'));
-        let name = path.0.last().map_or("", String::as_str);
         let unquoted = text.trim_matches('"');
-        error.help(
-            match (split(expected)[..].first().copied().unwrap_or(""), kind) {
-                ("string", "int" | "float" | "number" | "bool") if !text.is_empty() => {
-                    format!("put it in quotes: `\"{text}\"`")
-                }
-                ("int" | "number" | "float", "string") if unquoted.parse::<f64>().is_ok() => {
-                    format!("leave the quotes out: `{unquoted}`")
-                }
-                ("bool", "string") if ["true", "false"].contains(&unquoted) => {
-                    format!("leave the quotes out: `{unquoted}`")
-                }
-                ("list", "string" | "int" | "bool") if !text.is_empty() => {
-                    format!("put it in brackets: `[{text}]`")
-                }
-                ("struct", "list") => {
-                    format!("write entries by their names: `{name}: NAME: …`, not as a list")
-                }
-                _ => format!("write `{name}: {}`", bounds::example(expected)),
-            },
-        )
+        let first = expected.split(['|', '&']).next().unwrap_or("").trim();
+        let is_number = unquoted.parse::<f64>().is_ok();
+        match (first, kind) {
+            ("string", "int" | "float" | "number" | "bool") if !self.quiet() && is_plain(text) => {
+                format!("put it in quotes: `\"{text}\"`")
+            }
+            ("string", "int" | "float" | "number" | "bool") => "put it in quotes".to_owned(),
+            ("int" | "number" | "float", "string") if is_number => {
+                format!("leave the quotes out: `{unquoted}`")
+            }
+            ("bool", "string") if ["true", "false"].contains(&unquoted) => {
+                format!("leave the quotes out: `{unquoted}`")
+            }
+            ("list", "string" | "int" | "bool") if !text.is_empty() => {
+                format!("put it in brackets: `[{text}]`")
+            }
+            ("struct", "string") if name == "build" && !text.is_empty() => {
+                format!("write `build: context: {text}`")
+            }
+            ("struct", "string") if name == "needs" && !text.is_empty() => {
+                format!("write `needs: {unquoted}: {{}}`")
+            }
+            ("struct", "list") => {
+                format!("write each entry by its name, as in `{name}: NAME: …`, instead of a list")
+            }
+            _ => format!("write `{name}: {}`", bounds::example(expected)),
+        }
     }
 
     /// The team whose constraint rules a value out, if it is not the team that
@@ -215,11 +252,13 @@ fn quoted(options: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn split(expected: &str) -> Vec<&str> {
-    expected.split(['|', '&']).map(str::trim).collect()
+/// Whether code is a number or a boolean as it is.
+fn is_plain(text: &str) -> bool {
+    text.parse::<f64>().is_ok() || ["true", "false"].contains(&text)
 }
 
-fn kind_in_words(kind: &str) -> &str {
+/// A type of CUE's in words.
+pub(super) fn kind_in_words(kind: &str) -> &'static str {
     match kind {
         "string" => "a string",
         "int" | "float" | "number" => "a number",

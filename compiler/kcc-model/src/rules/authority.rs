@@ -147,7 +147,9 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a struct's line holds a line of something below it.
+/// Whether a struct's line leads to a line of something below it. The line of a
+/// struct is the label of its field, so what stands after it in the same file
+/// and lies below it is taken to stand inside.
 fn leads_below<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> bool {
     fn any(node: &Node, inside: &impl Fn(&Origin) -> bool) -> bool {
         node.origins.iter().any(inside)
@@ -158,9 +160,7 @@ fn leads_below<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> b
             }
     }
     let inside = |other: &Origin| {
-        other.span.file == origin.span.file
-            && origin.span.start <= other.span.start
-            && other.span.end <= origin.span.end
+        other.span.file == origin.span.file && origin.span.start <= other.span.start
     };
     let mut fields = fields;
     fields.any(|node| any(node, &inside))
