@@ -14,7 +14,7 @@ const SERVERS: [&str; 6] = [
     "selfLink",
 ];
 /// Fields whose entries are told by name.
-const KEYED: [&str; 8] = [
+const KEYED: [&str; 7] = [
     "env",
     "labels",
     "annotations",
@@ -22,7 +22,6 @@ const KEYED: [&str; 8] = [
     "ports",
     "volumes",
     "volumeMounts",
-    "resources",
 ];
 /// Names that a cause lists at most.
 const NAMED: usize = 3;
@@ -117,14 +116,38 @@ fn step(
         (Some(live), Some(next)) => compare(live, next, part, path, paths),
         // A field that is absent is as good as one that is null or empty.
         (Some(value), None) | (None, Some(value)) if is_nothing(value) => {}
+        (Some(live), None) if is_keyed(key, live) => {
+            compare(live, &nothing_like(live), part, path, paths);
+        }
+        (None, Some(next)) if is_keyed(key, next) => {
+            compare(&nothing_like(next), next, part, path, paths);
+        }
         _ => paths.push(path.clone()),
     }
     path.pop();
 }
 
+/// Whether a field's entries are told by name, even where it is absent on one side.
+fn is_keyed(key: &str, value: &Value) -> bool {
+    KEYED.contains(&key)
+        && match value {
+            Value::Object(_) => true,
+            Value::Array(items) => by_name(items).is_some(),
+            _ => false,
+        }
+}
+
+fn nothing_like(value: &Value) -> Value {
+    match value {
+        Value::Array(_) => Value::Array(Vec::new()),
+        _ => Value::Object(Map::new()),
+    }
+}
+
 fn is_servers(path: &[String], key: &str) -> bool {
     match path {
-        [] => key == "status",
+        // Lists leave out what kind their items are.
+        [] => matches!(key, "status" | "apiVersion" | "kind"),
         [first] if first == "metadata" => SERVERS.contains(&key),
         _ => false,
     }
@@ -180,7 +203,6 @@ fn short(path: &[String]) -> String {
         return "files".to_owned();
     }
     let depth = match rest.first() {
-        Some(first) if first == "resources" => 3,
         Some(first) if KEYED.contains(&first.as_str()) => 2,
         _ => 3,
     };
@@ -226,7 +248,8 @@ mod tests {
         next["spec"]["template"]["spec"]["containers"][0]["resources"] =
             json!({"limits": {"memory": "1Gi"}});
         next["metadata"]["labels"] = json!({});
-        assert_eq!(all(&live, &next), ["args", "resources"]);
+        next["metadata"]["annotations"] = json!({"a": "b"});
+        assert_eq!(all(&live, &next), ["annotations.a", "args", "resources"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
 /// How old an answer to "what runs" may be: all components share one.
 const FRESH: Duration = Duration::from_millis(400);
 /// How long the removal of an object may take, and the pause between two looks.
-const REMOVAL: Duration = Duration::from_secs(300);
+const REMOVAL: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Lines of a log that explain a failure.
 const LINES: i64 = 5;

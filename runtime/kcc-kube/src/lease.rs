@@ -126,7 +126,7 @@ impl Lock {
             && holder(&lease) == self.identity
         {
             let uid = lease.metadata.uid.unwrap_or_default();
-            let _ = client.delete(&self.reference, &uid).await;
+            let _ = client.discard(&self.reference, &uid).await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Memory`]: what kcc remembers of a target, in a ConfigMap of the target's
+//! [`Memory`]: what kcc remembers of a target, in a `ConfigMap` of the target's
 //! namespace, so that a whole team and its CI share it. It never holds a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub(crate) struct Inventory {
     /// The components that each component started after.
     #[serde(default)]
     pub(crate) after: BTreeMap<String, BTreeSet<String>>,
-    /// Claim templates of the StatefulSets so far, by set: their claims outlive them.
+    /// Claim templates of the `StatefulSets` so far, by set: their claims outlive them.
     #[serde(default)]
     pub(crate) templates: BTreeMap<String, BTreeSet<String>>,
 }
@@ -108,7 +108,7 @@ impl Memory {
             })
     }
 
-    /// The claim templates of all StatefulSets so far.
+    /// The claim templates of all `StatefulSets` so far.
     pub(crate) fn templates(&self) -> Templates {
         let mut templates = Templates::default();
         for (set, names) in &self.inventory.templates {
@@ -166,7 +166,7 @@ async fn forget(client: &Client, namespace: &str, scope: &Scope) -> Result<(), E
         return Ok(());
     };
     let uid = map.pointer("/metadata/uid").and_then(Value::as_str);
-    client.delete(&reference, uid.unwrap_or_default()).await
+    client.discard(&reference, uid.unwrap_or_default()).await
 }
 
 async fn write(

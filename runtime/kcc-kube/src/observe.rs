@@ -186,7 +186,7 @@ async fn named(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// The claims that StatefulSets of ours made from their templates. The cluster
+/// The claims that `StatefulSets` of ours made from their templates. The cluster
 /// made them, so they carry the labels of the template alone.
 async fn claims(
     client: &Client,

@@ -186,13 +186,13 @@ pub(crate) fn label_of<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get("metadata")?.get("labels")?.get(name)?.as_str()
 }
 
-/// Names of the claims that StatefulSets make from their templates, as in
+/// Names of the claims that `StatefulSets` make from their templates, as in
 /// `data-orders-0`, told by template and set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Templates(BTreeSet<(String, String)>);
 
 impl Templates {
-    /// Learns the templates of an object, if it is a StatefulSet.
+    /// Learns the templates of an object, if it is a `StatefulSet`.
     pub(crate) fn learn(&mut self, object: &Value) {
         let set = object.pointer("/metadata/name").and_then(Value::as_str);
         let templates = object

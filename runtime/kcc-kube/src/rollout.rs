@@ -126,13 +126,12 @@ fn of_deployment(deployment: &Deployment) -> Replicas {
         count.all = status.replicas.unwrap_or_default();
         count.updated = status.updated_replicas.unwrap_or_default();
         count.ready = status.available_replicas.unwrap_or_default();
-        let failure = |kind: &str| {
-            let conditions = status.conditions.iter().flatten();
-            conditions
-                .filter(|condition| condition.type_ == kind && condition.status == "True")
-                .find_map(|condition| condition.message.clone())
-        };
-        count.refused = failure("ReplicaFailure");
+        count.refused = status
+            .conditions
+            .iter()
+            .flatten()
+            .filter(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
+            .find_map(|condition| condition.message.clone());
     }
     count
 }

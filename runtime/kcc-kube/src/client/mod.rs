@@ -30,7 +30,7 @@ pub(crate) const MANAGER: &str = "kcc";
 
 /// How long a connection may take, and an answer.
 const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// A connection to a cluster.
 pub(crate) struct Client {

@@ -78,7 +78,7 @@ impl Client {
             field_manager: Some(MANAGER.to_owned()),
         };
         self.mutates();
-        let answer = api.create(&params, &self.parse(reference, object)?).await;
+        let answer = api.create(&params, &parse(reference, object)?).await;
         self.written(&format!("create {reference}"), answer)
     }
 
@@ -94,7 +94,7 @@ impl Client {
             field_manager: Some(MANAGER.to_owned()),
         };
         self.mutates();
-        let object = self.parse(reference, object)?;
+        let object = parse(reference, object)?;
         let answer = api.replace(&reference.name, &params, &object).await;
         self.written(&format!("update {reference}"), answer)
     }
@@ -102,24 +102,34 @@ impl Client {
     /// Removes an object, if it is still that one. Objects that it owns go
     /// first. One that is gone is as good as removed.
     pub(crate) async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Error> {
+        self.delete_with(reference, uid, DeleteParams::foreground())
+            .await
+    }
+
+    /// Removes an object that owns nothing, at once.
+    pub(crate) async fn discard(&self, reference: &Reference, uid: &str) -> Result<(), Error> {
+        self.delete_with(reference, uid, DeleteParams::background())
+            .await
+    }
+
+    async fn delete_with(
+        &self,
+        reference: &Reference,
+        uid: &str,
+        params: DeleteParams,
+    ) -> Result<(), Error> {
         let api = self.api(reference).await?;
         let same = Preconditions {
             resource_version: None,
             uid: Some(uid.to_owned()),
         };
-        let params = DeleteParams::foreground().preconditions(same);
+        let params = params.preconditions(same);
         self.mutates();
         match api.delete(&reference.name, &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(error) => Err(self.fault(&format!("delete {reference}"), &error)),
         }
-    }
-
-    fn parse(&self, reference: &Reference, object: &Value) -> Result<DynamicObject, Error> {
-        serde_json::from_value(object.clone()).map_err(|error| {
-            Error::new(Code::ApplyRefused, format!("{reference} is no object")).cause(error)
-        })
     }
 
     fn written(
@@ -134,6 +144,12 @@ impl Client {
             Err(error) => Err(self.fault(what, &error)),
         }
     }
+}
+
+fn parse(reference: &Reference, object: &Value) -> Result<DynamicObject, Error> {
+    serde_json::from_value(object.clone()).map_err(|error| {
+        Error::new(Code::ApplyRefused, format!("{reference} is no object")).cause(error)
+    })
 }
 
 /// Fields that others own, as an error.

@@ -246,9 +246,10 @@ impl<'a> Reconciler<'a> {
                     .objects
                     .iter()
                     .any(|object| object.kind == JOB && object.component == there.component);
-            let cause = match successor {
-                true => "a new one takes its place",
-                false => "no fragment asks for it",
+            let cause = if successor {
+                "a new one takes its place"
+            } else {
+                "no fragment asks for it"
             };
             let mut draft = removal(there, cause);
             if !is_workload(&there.reference.kind) {

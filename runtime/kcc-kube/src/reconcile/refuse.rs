@@ -47,13 +47,10 @@ fn refuse_foreign(kube: &KubernetesDesired, observed: &Observed) -> Result<(), E
         .iter()
         .map(|there| {
             let reference = &there.reference;
-            let namespace = reference
-                .namespace
-                .iter()
-                .map(|namespace| format!(" -n {namespace}"))
-                .collect::<String>();
+            let place = reference.namespace.as_ref();
+            let place = place.map_or_else(String::new, |namespace| format!(" -n {namespace}"));
             let kind = reference.kind.to_lowercase();
-            format!("kubectl{namespace} delete {kind} {}", reference.name)
+            format!("kubectl{place} delete {kind} {}", reference.name)
         })
         .collect();
     Err(Error::new(
@@ -107,8 +104,8 @@ fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Err
     };
     let others = others(count - 1, "object");
     let reference = Reference::of(object);
-    Err(match risk {
-        Some(fields) => Error::new(
+    if let Some(fields) = risk {
+        return Err(Error::new(
             Code::ApplyRefused,
             format!("{fields} of {reference} cannot be changed without its data{others}"),
         )
@@ -116,19 +113,16 @@ fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Err
             "take the change back; or save the data, remove it with `kcc down --volumes`, \
              and bring it into the new one",
         )
-        .cause(said),
-        None => {
-            let error = Error::new(
-                Code::ApplyRefused,
-                format!("the cluster refuses {reference}{others}"),
-            );
-            let error = error.cause(said);
-            match &object.team {
-                Some(team) => error.help(format!("team `{team}` mends it, nothing was changed")),
-                None => error.help("nothing was changed"),
-            }
-        }
-    })
+        .cause(said));
+    }
+    let help = match &object.team {
+        Some(team) => format!("team `{team}` mends it, nothing was changed"),
+        None => "nothing was changed".to_owned(),
+    };
+    let message = format!("the cluster refuses {reference}{others}");
+    Err(Error::new(Code::ApplyRefused, message)
+        .help(help)
+        .cause(said))
 }
 
 /// The fields that stand for data, if replacing an object would part it from them.
@@ -136,9 +130,10 @@ fn at_risk(object: &Object, there: &ObservedObject) -> Option<String> {
     let fields = || {
         let fields = diff::missing(&there.live, &object.manifest);
         let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
-        match names.is_empty() {
-            true => "the configuration".to_owned(),
-            false => names.join(", "),
+        if names.is_empty() {
+            "the configuration".to_owned()
+        } else {
+            names.join(", ")
         }
     };
     if object.data || there.data {

@@ -1,0 +1,374 @@
+//! A system of a test's own: its namespace, its desired state, and the commands
+//! on it.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use kcc_lower::{
+    Desired, DesiredComponent, EngineDesired,
+    kubernetes::{GeneratedSecret, KubernetesDesired, Object},
+};
+use kcc_model::Until;
+use kcc_plan::{ApplyReport, Cancel, Error, Event, Options, Reporter, StatusReport};
+use serde_json::{Value, json};
+
+use crate::bed::Bed;
+
+/// The image that cases use: the shop's own program, which serves HTTP.
+pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
+
+/// A system with one target on the cluster of the tests.
+pub(crate) struct Place {
+    pub(crate) bed: &'static Bed,
+    pub(crate) system: String,
+    pub(crate) heard: Heard,
+}
+
+impl Place {
+    pub(crate) fn new(bed: &'static Bed, case: &str) -> Self {
+        let short: String = case
+            .split('_')
+            .filter_map(|word| word.chars().next())
+            .collect();
+        Self {
+            bed,
+            system: format!("t{}-{short}", std::process::id()),
+            heard: Heard::default(),
+        }
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        let env = [
+            ("KUBECONFIG", self.bed.kubeconfig()),
+            ("USER", "ann".to_owned()),
+        ];
+        Options {
+            env: env
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            ..Options::default()
+        }
+    }
+
+    /// An empty desired state with its namespace.
+    pub(crate) fn desired(&self) -> Draft {
+        let mut draft = Draft {
+            system: self.system.clone(),
+            components: BTreeMap::new(),
+            kube: KubernetesDesired {
+                context: None,
+                namespace: self.system.clone(),
+                objects: Vec::new(),
+                generated: Vec::new(),
+                builds: Vec::new(),
+            },
+        };
+        let namespace = draft.object("v1", "Namespace", &self.system, None, json!({}));
+        namespace.data = true;
+        draft
+    }
+
+    pub(crate) async fn try_apply(&self, desired: &Draft) -> Result<ApplyReport, Error> {
+        kcc_kube::apply(
+            &desired.finish(),
+            &self.options(),
+            &self.heard,
+            &Cancel::new(),
+        )
+        .await
+    }
+
+    pub(crate) async fn apply(&self, desired: &Draft) -> ApplyReport {
+        self.try_apply(desired)
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    /// Applies, and everything has to be done and ready.
+    pub(crate) async fn apply_all(&self, desired: &Draft) -> ApplyReport {
+        let report = self.apply(desired).await;
+        assert!(report.complete(), "{report:#?}");
+        report
+    }
+
+    pub(crate) async fn plan(&self, desired: &Draft) -> String {
+        let plan = kcc_kube::plan(&desired.finish(), &self.options()).await;
+        let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain()));
+        // The system's name holds the number of the process, and so the width
+        // of a column.
+        let text = plan.to_text().replace(&self.system, "SYSTEM");
+        let squeezed = text.lines().map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.join(" ") + "\n"
+        });
+        squeezed.collect()
+    }
+
+    pub(crate) async fn status(&self, desired: &Draft) -> StatusReport {
+        kcc_kube::status(&desired.finish(), &self.options())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn down(&self, desired: &Draft, volumes: bool) -> ApplyReport {
+        let options = Options {
+            volumes,
+            ..self.options()
+        };
+        let done = kcc_kube::down(&desired.finish(), &options, &self.heard, &Cancel::new()).await;
+        let report = done.unwrap_or_else(|error| panic!("{}", error.chain()));
+        assert!(report.complete(), "{report:#?}");
+        report
+    }
+
+    /// kubectl in the system's namespace.
+    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+        self.bed.kubectl(&[&["-n", &self.system], args].concat())
+    }
+
+    /// Every object of some kinds, with the version of each.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let all = "deployments,statefulsets,jobs,services,configmaps,secrets,serviceaccounts,\
+                   persistentvolumeclaims,leases,pods";
+        let path = "jsonpath={range .items[*]}{.kind}/{.metadata.name} \
+                    {.metadata.resourceVersion}{\"\\n\"}{end}";
+        let mut lines: Vec<_> = self
+            .kubectl(&["get", all, "-o", path])
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    /// The names of all objects of a kind.
+    pub(crate) fn names(&self, kinds: &str) -> Vec<String> {
+        let text = self.kubectl(&["get", kinds, "-o", "name"]);
+        text.lines().map(str::to_owned).collect()
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        let get = ["get", "namespace", &self.system, "--ignore-not-found"];
+        !self.bed.kubectl(&get).is_empty()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{:#?}", self.heard.lines());
+        }
+        let delete = [
+            "delete",
+            "namespace",
+            &self.system,
+            "--ignore-not-found",
+            "--wait=false",
+        ];
+        self.bed.try_kubectl(&delete);
+    }
+}
+
+/// A desired state that is being put together.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    system: String,
+    pub(crate) components: BTreeMap<String, DesiredComponent>,
+    pub(crate) kube: KubernetesDesired,
+}
+
+impl Draft {
+    pub(crate) fn finish(&self) -> Desired {
+        Desired {
+            system: self.system.clone(),
+            target: "prod".to_owned(),
+            components: self.components.clone(),
+            engine: EngineDesired::Kubernetes(self.kube.clone()),
+        }
+    }
+
+    /// Adds an object; the fields join its manifest.
+    pub(crate) fn object(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        component: Option<&str>,
+        fields: Value,
+    ) -> &mut Object {
+        let namespace = (kind != "Namespace").then(|| self.system.clone());
+        let mut manifest = json!({
+            "apiVersion": api_version,
+            "kind": kind,
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "labels": labels(&self.system, component),
+            },
+        });
+        if let (Value::Object(all), Value::Object(fields)) = (&mut manifest, fields) {
+            all.extend(fields);
+        }
+        self.kube.objects.push(Object {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace,
+            name: name.to_owned(),
+            component: component.map(str::to_owned),
+            team: component.map(|_| "storefront".to_owned()),
+            data: false,
+            manifest,
+        });
+        self.kube.objects.last_mut().unwrap()
+    }
+
+    pub(crate) fn component(&mut self, name: &str) -> &mut DesiredComponent {
+        let component = || DesiredComponent {
+            team: "storefront".to_owned(),
+            path: format!("services.{name}"),
+            job: false,
+            after: BTreeMap::new(),
+            deadline_ms: 60_000,
+        };
+        self.components
+            .entry(name.to_owned())
+            .or_insert_with(component)
+    }
+
+    /// A service of the shop's program, which answers on port 8080.
+    pub(crate) fn serve(&mut self, name: &str) {
+        self.component(name);
+        let service = json!({"spec": {
+            "selector": selector(&self.system, name),
+            "ports": [{"name": "http", "port": 8080, "targetPort": 8080}],
+        }});
+        self.object("v1", "Service", name, Some(name), service);
+        let mut template = self.pod(name, &["serve"]);
+        let probe = json!({"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1});
+        template["spec"]["containers"][0]["readinessProbe"] = probe;
+        let deployment = json!({"spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": selector(&self.system, name)},
+            "template": template,
+        }});
+        self.object("apps/v1", "Deployment", name, Some(name), deployment);
+    }
+
+    /// A database with a claim for each replica, and a password that is made for it.
+    pub(crate) fn keep(&mut self, name: &str) {
+        self.component(name);
+        let service = json!({"spec": {
+            "clusterIP": "None",
+            "selector": selector(&self.system, name),
+            "ports": [{"name": "http", "port": 8080, "targetPort": 8080}],
+        }});
+        self.object("v1", "Service", name, Some(name), service);
+        let mut template = self.pod(name, &["serve"]);
+        let container = &mut template["spec"]["containers"][0];
+        container["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+        container["env"] = json!([{"name": "PASSWORD", "valueFrom": {
+            "secretKeyRef": {"name": format!("{name}-password"), "key": "value"},
+        }}]);
+        let claim = json!({
+            "metadata": {"name": "data", "labels": selector(&self.system, name)},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        });
+        let set = json!({"spec": {
+            "replicas": 1,
+            "serviceName": name,
+            "selector": {"matchLabels": selector(&self.system, name)},
+            "template": template,
+            "volumeClaimTemplates": [claim],
+        }});
+        self.object("apps/v1", "StatefulSet", name, Some(name), set);
+        self.kube.generated.push(GeneratedSecret {
+            name: format!("{name}-password"),
+            key: "value".to_owned(),
+            component: Some(name.to_owned()),
+            team: "storefront".to_owned(),
+            labels: labels(&self.system, Some(name)),
+        });
+    }
+
+    /// A job that connects to something.
+    pub(crate) fn job(&mut self, name: &str, object: &str, args: &[&str]) {
+        self.component(name).job = true;
+        let mut template = self.pod(name, args);
+        template["spec"]["restartPolicy"] = json!("Never");
+        let job = json!({"spec": {"backoffLimit": 0, "template": template}});
+        self.object("batch/v1", "Job", object, Some(name), job);
+    }
+
+    pub(crate) fn after(&mut self, name: &str, other: &str, until: Until) {
+        let component = self.component(name);
+        component.after.insert(other.to_owned(), until);
+    }
+
+    fn pod(&self, name: &str, args: &[&str]) -> Value {
+        json!({
+            "metadata": {"labels": selector(&self.system, name)},
+            "spec": {
+                "terminationGracePeriodSeconds": 2,
+                "automountServiceAccountToken": false,
+                "containers": [{"name": name, "image": IMAGE, "args": args}],
+            },
+        })
+    }
+
+    pub(crate) fn manifest(&mut self, kind: &str, name: &str) -> &mut Value {
+        let mut objects = self.kube.objects.iter_mut();
+        let found = objects.find(|object| object.kind == kind && object.name == name);
+        &mut found.unwrap().manifest
+    }
+
+    /// The container of a component's workload.
+    pub(crate) fn container(&mut self, kind: &str, name: &str) -> &mut Value {
+        &mut self.manifest(kind, name)["spec"]["template"]["spec"]["containers"][0]
+    }
+
+    pub(crate) fn remove(&mut self, component: &str) {
+        self.components.remove(component);
+        self.kube
+            .objects
+            .retain(|object| object.component.as_deref() != Some(component));
+    }
+}
+
+fn selector(system: &str, component: &str) -> BTreeMap<String, String> {
+    let label = |name: &str, value: &str| (format!("app.kubernetes.io/{name}"), value.to_owned());
+    BTreeMap::from([
+        label("name", component),
+        label("part-of", system),
+        label("instance", "prod"),
+    ])
+}
+
+pub(crate) fn labels(system: &str, component: Option<&str>) -> BTreeMap<String, String> {
+    let mut labels = selector(system, component.unwrap_or_default());
+    labels.insert("app.kubernetes.io/managed-by".to_owned(), "kcc".to_owned());
+    if component.is_some() {
+        labels.insert("kcc.dev/team".to_owned(), "storefront".to_owned());
+    } else {
+        labels.remove("app.kubernetes.io/name");
+    }
+    labels
+}
+
+/// Everything that was reported, as lines.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Reporter for Heard {
+    fn event(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
