@@ -74,8 +74,11 @@ fn plain(message: &str) -> String {
         .or_else(|| operands(line))
         .or_else(|| index(line))
         .or_else(|| {
-            let (function, why) = line.strip_prefix("error in call to ")?.split_once(": ")?;
-            Some(format!("`{function}` fails with {why}"))
+            let call = line.strip_prefix("error in call to ")?;
+            Some(match call.split_once(": ") {
+                Some((function, why)) => format!("`{function}` fails with {why}"),
+                None => format!("`{call}` fails"),
+            })
         })
         .unwrap_or_else(|| line.replace(['"', '\''], "`"))
 }

@@ -1,0 +1,85 @@
+//! The real engine on real fragments: limits, origins, order, and that no
+//! team's mistake hides another's.
+
+mod limits;
+mod mistakes;
+mod values;
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Limits, Node};
+use kcc_diag::{Format, Style, render};
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("the engine loads"));
+
+/// A system of three teams, each with a folder of its name.
+const TEAMS: (&str, &str) = (
+    "kcc.cue",
+    "package shop
+
+system: {
+	name: \"shop\"
+	teams: {
+		a: path: \"a\"
+		b: path: \"b\"
+		rules: {path: \"rules\", governs: [\"services\"]}
+	}
+	targets: {
+		dev: docker: {}
+		prod: kubernetes: {}
+	}
+}
+",
+);
+
+/// The first folder of a file's name is its team's.
+fn team_of(_: &Node, name: &str) -> Option<String> {
+    name.split_once('/').map(|(team, _)| team.to_owned())
+}
+
+fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> Evaluated {
+    let fragments: Vec<Fragment<'_>> = files
+        .iter()
+        .map(|(name, text)| Fragment { name, text })
+        .collect();
+    let targets: BTreeSet<String> = targets.iter().map(|target| (*target).to_owned()).collect();
+    let what = Evaluation {
+        fragments: &fragments,
+        team_of: &team_of,
+        targets: &targets,
+        limits,
+    };
+    kcc_cue::evaluate(&ENGINE, &what).expect("the engine answers")
+}
+
+fn evaluate(files: &[(&str, &str)]) -> Evaluated {
+    evaluate_within(files, &[], Limits::default())
+}
+
+/// What is wrong, one line each: code, targets, path and message.
+fn said(evaluated: &Evaluated) -> Vec<String> {
+    let all: BTreeSet<String> = evaluated.tree.targets.keys().cloned().collect();
+    evaluated
+        .found
+        .iter()
+        .map(|found| {
+            let targets: Vec<&str> = found.targets.iter().map(String::as_str).collect();
+            let targets = if found.targets == all {
+                String::new()
+            } else {
+                format!(" [{}]", targets.join(" "))
+            };
+            format!("{}{targets}: {}", found.code, found.message)
+        })
+        .collect()
+}
+
+/// What is wrong as JSON, with the lines.
+fn json(evaluated: &Evaluated) -> String {
+    render(
+        &evaluated.found,
+        &evaluated.tree.files,
+        Format::Json,
+        &Style::default(),
+    )
+}

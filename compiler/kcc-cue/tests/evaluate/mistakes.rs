@@ -1,0 +1,175 @@
+//! What is wrong: nothing hides anything else, and nothing is said twice.
+
+use kcc_cue::{Path, Value};
+
+use super::{TEAMS, evaluate, json, said};
+
+#[test]
+fn the_mistakes_of_one_team_hide_nothing_of_another() {
+    let evaluated = evaluate(&[
+        TEAMS,
+        // An unknown name, an unknown package and broken syntax would each leave
+        // CUE without a value for anybody.
+        (
+            "a/name.cue",
+            "package shop\n\nservices: one: {image: \"x\", user: nobody}\n",
+        ),
+        (
+            "a/import.cue",
+            "package shop\n\nimport \"strngs\"\n\nservices: two: image: strngs.X\n",
+        ),
+        (
+            "a/syntax.cue",
+            "package shop\n\nservices: three: {image: \"x\", user: }\n",
+        ),
+        (
+            "a/other.cue",
+            "package other\n\nservices: four: image: \"x\"\n",
+        ),
+        (
+            "b/type.cue",
+            "package shop\n\nservices: five: {image: \"x\", replicas: \"many\"}\n",
+        ),
+        (
+            "b/good.cue",
+            "package shop\n\nservices: good: {image: \"good:1\", replicas: 2}\n",
+        ),
+    ]);
+    assert_eq!(
+        said(&evaluated),
+        [
+            "kcc::load::import: there is no package `strngs`",
+            "kcc::eval::unknown-name: nothing is called `nobody` here",
+            "kcc::load::package-clause: `a/other.cue` has to be in package `shop`, not in `other`",
+            "kcc::load::syntax: `a/syntax.cue` is not CUE: expected a value, found `}`",
+            "kcc::eval::wrong-type: `services.five.replicas`: expected a whole number from 0 to \
+             10000, found a string",
+        ]
+    );
+    let good = Path::of(["services", "good", "image"]);
+    for target in ["dev", "prod"] {
+        let node = evaluated.tree.get(target, &good).unwrap();
+        assert_eq!(node.value, Value::String("good:1".to_owned()));
+    }
+}
+
+#[test]
+fn a_mistake_in_several_targets_is_said_once() {
+    let base = "package shop\n\nservices: web: {image: \"x\", replicas: -1}\n";
+    let evaluated = evaluate(&[TEAMS, ("a/web.cue", base)]);
+    let found: Vec<_> = evaluated.found.iter().collect();
+    assert_eq!(found.len(), 1, "{:?}", said(&evaluated));
+    assert_eq!(found[0].targets.iter().collect::<Vec<_>>(), ["dev", "prod"]);
+
+    let overlay =
+        "package shop\n\nservices: web: image: \"x\"\non: prod: services: web: replicas: -1\n";
+    let evaluated = evaluate(&[TEAMS, ("a/web.cue", overlay)]);
+    assert_eq!(
+        said(&evaluated),
+        [
+            "kcc::eval::out-of-bounds [prod]: `services.web.replicas`: expected a whole number from \
+          0 to 10000, found `-1`"
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_in_the_system_is_no_target_s() {
+    let evaluated = evaluate(&[(
+        "kcc.cue",
+        "package shop\n\nimport \"strngs\"\n\nsystem: {name: \"shop\", tems: a: path: \"a\"}\n",
+    )]);
+    let found: Vec<_> = evaluated
+        .found
+        .iter()
+        .map(|found| (found.code.as_str(), found.targets.len()))
+        .collect();
+    assert_eq!(
+        found,
+        [("kcc::load::import", 0), ("kcc::eval::unknown-field", 0)],
+        "{:?}",
+        said(&evaluated)
+    );
+}
+
+#[test]
+fn an_import_that_only_services_of_the_same_file_use_is_used() {
+    let evaluated = evaluate(&[(
+        "kcc.cue",
+        "package x\n\nimport \"strings\"\n\nsystem: name: \"x\"\n\
+         services: web: image: strings.ToLower(\"A\")\n",
+    )]);
+    assert_eq!(said(&evaluated), [""; 0]);
+}
+
+#[test]
+fn a_conflict_shows_each_team_s_line() {
+    let evaluated = evaluate(&[
+        TEAMS,
+        (
+            "a/web.cue",
+            "package shop\n\nservices: web: {image: \"x\", replicas: 2}\n",
+        ),
+        (
+            "rules/web.cue",
+            "package shop\n\nservices: web: replicas: 3\nservices: web: replicas: >1\n",
+        ),
+    ]);
+    let json = json(&evaluated);
+    assert_eq!(json.lines().count(), 1, "{json}");
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let labels: Vec<_> = found["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|label| {
+            [&label["file"], &label["team"], &label["text"]].map(|part| part.as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            ["a/web.cue", "a", "`a` says `2`"],
+            ["rules/web.cue", "rules", "`rules` says `3`"]
+        ]
+    );
+}
+
+#[test]
+fn values_of_variables_are_in_no_sentence() {
+    let evaluated = evaluate(&[
+        TEAMS,
+        (
+            "a/web.cue",
+            "package shop\n\nservices: web: {image: \"x\", env: {A: \"hunter2\", B: \"hunter2\", C: 4711}}\n",
+        ),
+        (
+            "rules/web.cue",
+            "package shop\n\nservices: web: env: {A: \"hunter3\", B: =~\"^x\"}\n",
+        ),
+        (
+            "b/b.cue",
+            "package shop\n\nservices: b: {image: \"x\", env: A: \"hunter2\" + 1}\n",
+        ),
+    ]);
+    assert_eq!(evaluated.found.iter().count(), 4, "{:?}", said(&evaluated));
+    let json = json(&evaluated);
+    for secret in ["hunter", "4711"] {
+        assert!(!json.contains(secret), "{json}");
+    }
+}
+
+#[test]
+fn a_missing_field_names_the_component_and_its_team() {
+    let evaluated = evaluate(&[
+        TEAMS,
+        (
+            "b/web.cue",
+            "package shop\n\nservices: web: {image: \"x\", volumes: data: size: \"1Gi\"}\n",
+        ),
+    ]);
+    assert_eq!(
+        said(&evaluated),
+        ["kcc::eval::missing-field: `volumes.data` of service `web` of `b` has no `mount`"]
+    );
+}

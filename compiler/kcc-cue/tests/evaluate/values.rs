@@ -1,0 +1,172 @@
+//! Values and the lines they come from.
+
+use kcc_cue::{Limits, Node, Path, Role, Value};
+
+use super::{TEAMS, evaluate, evaluate_within, json, said};
+
+const WEB: (&str, &str) = (
+    "a/web.cue",
+    "package shop
+
+// Umlauts before a value: äöü €
+services: web: {
+	image:    \"a/web:1\"
+	replicas: 2
+	port:     8080
+	labels: greeting: \"grüße\"
+}
+on: prod: services: web: replicas: 3
+",
+);
+
+const RULES: (&str, &str) = (
+    "rules/rules.cue",
+    "package shop
+
+services: [string]: replicas: <=9
+defaults: services: [string]: user: \"1000\"
+",
+);
+
+/// The texts behind a path, with role and team.
+fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, Role, String)> {
+    let tree = evaluate(files).tree;
+    let path = Path(path.iter().map(|name| (*name).to_owned()).collect());
+    tree.get(target, &path)
+        .unwrap_or_else(|| panic!("{path} is not there"))
+        .origins
+        .iter()
+        .filter(|origin| origin.role != Role::Schema)
+        .map(|origin| {
+            let team = tree
+                .files
+                .get(origin.by)
+                .and_then(|file| file.team())
+                .unwrap_or("");
+            (
+                tree.files.text(origin.span).to_owned(),
+                origin.role,
+                team.to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn every_line_behind_a_value_is_the_text_that_somebody_wrote() {
+    let files = [TEAMS, WEB, RULES];
+    let at = |target, path: &[&str]| lines(&files, target, path);
+    let line = |text: &str, role, team: &str| (text.to_owned(), role, team.to_owned());
+    assert_eq!(
+        at("dev", &["services", "web", "replicas"]),
+        [
+            line("2", Role::Value, "a"),
+            line("<=9", Role::Constraint, "rules")
+        ]
+    );
+    assert_eq!(
+        at("prod", &["services", "web", "replicas"]),
+        [
+            line("3", Role::Value, "a"),
+            line("<=9", Role::Constraint, "rules")
+        ]
+    );
+    assert_eq!(
+        at("dev", &["services", "web", "labels", "greeting"]),
+        [line("\"grüße\"", Role::Value, "a")]
+    );
+    assert_eq!(
+        at("dev", &["services", "web", "user"]),
+        [line("\"1000\"", Role::Soft, "rules")]
+    );
+    // The long form of a port comes from the line of the short one.
+    assert_eq!(
+        at("dev", &["services", "web", "ports", "http", "number"]),
+        [line("8080", Role::Value, "a")]
+    );
+}
+
+#[test]
+fn what_the_schema_gives_points_into_the_schema() {
+    let tree = evaluate(&[TEAMS, WEB]).tree;
+    let path = Path::of(["services", "web", "stateful"]);
+    let node = tree.get("dev", &path).unwrap();
+    assert_eq!(node.value, Value::Bool(false));
+    let origin = node.origins.first().unwrap();
+    assert_eq!(origin.role, Role::Schema);
+    assert!(
+        tree.files.text(origin.span).contains("@default(false)"),
+        "{node:?}"
+    );
+    assert_eq!(
+        tree.files.get(origin.span.file).unwrap().name(),
+        "schema/service.cue"
+    );
+}
+
+#[test]
+fn components_know_the_fields_that_declare_them() {
+    let tree = evaluate(&[TEAMS, WEB, RULES]).tree;
+    let declarations = &tree.declarations["dev"];
+    let web = declarations
+        .iter()
+        .find(|one| one.path == Path::of(["services", "web"]))
+        .unwrap();
+    let texts: Vec<&str> = web
+        .owners
+        .iter()
+        .map(|span| tree.files.text(*span))
+        .collect();
+    assert_eq!(
+        (texts, tree.files.team(web.owners[0])),
+        (vec!["web"], Some("a"))
+    );
+}
+
+#[test]
+fn the_order_of_the_files_changes_no_byte() {
+    let broken = (
+        "b/b.cue",
+        "package shop\n\nservices: api: {imge: \"x\", replicas: \"2\"}\n",
+    );
+    let mut files = vec![TEAMS, WEB, RULES, broken];
+    let first = evaluate(&files);
+    files.reverse();
+    let second = evaluate(&files);
+    assert!(first.found.has_errors());
+    assert_eq!(json(&first), json(&second));
+    assert_eq!(format!("{:?}", first.tree), format!("{:?}", second.tree));
+}
+
+#[test]
+fn a_target_that_was_not_asked_for_is_not_evaluated() {
+    let evaluated = evaluate_within(&[TEAMS, WEB], &["prod", "nowhere"], Limits::default());
+    assert_eq!(evaluated.tree.targets.keys().collect::<Vec<_>>(), ["prod"]);
+    assert_eq!(
+        evaluated.targets.iter().collect::<Vec<_>>(),
+        ["dev", "prod"]
+    );
+    assert_eq!(said(&evaluated), [""; 0]);
+}
+
+#[test]
+fn a_system_without_targets_has_the_usual_ones() {
+    let evaluated = evaluate(&[("kcc.cue", "package x\n\nsystem: name: \"x\"\n")]);
+    assert_eq!(
+        evaluated.targets.iter().collect::<Vec<_>>(),
+        ["dev", "prod", "stage", "test"]
+    );
+}
+
+#[test]
+fn fragments_without_a_system_are_evaluated_all_the_same() {
+    let evaluated = evaluate(&[("a/web.cue", WEB.1)]);
+    assert_eq!(
+        evaluated.tree.system,
+        Node {
+            value: Value::Absent,
+            origins: Vec::new()
+        }
+    );
+    assert_eq!(evaluated.tree.targets.len(), 4);
+}
