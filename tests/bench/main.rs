@@ -66,8 +66,8 @@ fn main() {
             command(&cue, folder, &export),
         );
     }
-    let size = fs::metadata(KCC).unwrap().len();
-    println!("installed binary: {:.1} MB", size as f64 / 1e6);
+    let tenths = fs::metadata(KCC).unwrap().len() / 100_000;
+    println!("installed binary: {}.{} MB", tenths / 10, tenths % 10);
 }
 
 /// Times two commands in turn and prints a row.

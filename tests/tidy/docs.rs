@@ -102,7 +102,7 @@ fn missing(source: &Source, known: &Known<'_>, exists: impl Fn(&str) -> bool) ->
     for name in after(text, "--bench ") {
         need("benchmark", name, known.benches.contains(name));
     }
-    if source.name.ends_with(".md") {
+    if source.extension() == "md" {
         for path in paths(text).into_iter().chain(links(text)) {
             need("path", path, exists(path));
         }

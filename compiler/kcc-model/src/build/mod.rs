@@ -64,7 +64,14 @@ pub(crate) fn build_all(tree: &ConfigTree, read: ReadFile<'_>) -> (SystemModel, 
     let mut targets = BTreeMap::new();
     for target in tree.targets.keys() {
         let Some(bound) = system.targets.get(target) else {
-            found.borrow_mut().push(unknown_target(&system, target));
+            // What is wrong with a target that is declared has been said.
+            let declared = tree
+                .system
+                .child("targets")
+                .and_then(|all| all.child(target));
+            if declared.is_none() {
+                found.borrow_mut().push(unknown_target(&system, target));
+            }
             continue;
         };
         let owners = Owners::of(tree, &system.teams, target);

@@ -94,11 +94,29 @@ pub(crate) fn absolute(node: &Cursor<'_>, path: &str) -> Option<String> {
         let trimmed = path.trim_end_matches('/');
         return Some(if trimmed.is_empty() { "/" } else { trimmed }.to_owned());
     }
-    let message = format!("expected an absolute path inside the container, found `{path}`");
-    let error = node.error(Code::ModelBadPath, message, "not absolute");
-    let bare = path.trim_start_matches(['.', '/']);
-    node.report(error.help(format!("write `/{bare}`")));
+    let climbs = path.split('/').any(|name| name == "..");
+    let (expected, label) = if climbs {
+        ("a path without `..`", "leads up again")
+    } else {
+        ("an absolute path", "not absolute")
+    };
+    let message = format!("expected {expected} inside the container, found `{path}`");
+    let error = node.error(Code::ModelBadPath, message, label);
+    node.report(error.help(format!("write `{}`", straight(path))));
     None
+}
+
+/// The absolute path that a path probably means.
+fn straight(path: &str) -> String {
+    let mut names = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => _ = names.pop(),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
 }
 
 /// Reports two mounts at one path: engines refuse them.

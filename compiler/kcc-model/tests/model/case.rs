@@ -1,0 +1,119 @@
+//! [`Case`]: a case file, read and written.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The system of cases that say nothing else.
+const SYSTEM: &str = "\
+name = \"shop\"
+teams.storefront.path = \"teams/storefront\"
+teams.payments.path = \"teams/payments\"
+teams.platform.path = \"teams/platform\"
+teams.platform.governs = [\"services\"]
+targets.dev.docker = {}
+targets.prod.kubernetes = {}
+";
+
+/// A case.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    head: String,
+    system: Option<String>,
+    pub(crate) fragments: Vec<Fragment>,
+    /// Target, path and text of what is shown of the model.
+    pub(crate) shows: Vec<(String, String, String)>,
+    /// What was found.
+    pub(crate) expected: String,
+}
+
+/// The lines of one file.
+pub(crate) struct Fragment {
+    /// The team; none for the system's own file.
+    pub(crate) team: Option<String>,
+    /// The only target that it is for.
+    pub(crate) target: Option<String>,
+    pub(crate) text: String,
+}
+
+impl Case {
+    pub(crate) fn parse(path: &Path, text: &str) -> Self {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let mut sections = vec![(String::new(), String::new())];
+        for line in text.split_inclusive('\n') {
+            let title = line.trim_end().strip_prefix("-- ");
+            if let Some(title) = title.and_then(|rest| rest.strip_suffix(" --")) {
+                sections.push((title.to_owned(), String::new()));
+            } else if let Some((_, text)) = sections.last_mut() {
+                text.push_str(line);
+            }
+        }
+        let mut case = Self {
+            name: name.expect("a name").to_owned(),
+            head: sections.remove(0).1,
+            system: None,
+            fragments: Vec::new(),
+            shows: Vec::new(),
+            expected: String::new(),
+        };
+        for (title, text) in sections {
+            let words: Vec<_> = title.split(' ').collect();
+            match words[..] {
+                ["system"] => case.system = Some(text),
+                ["expected"] => case.expected = text,
+                ["show", target, path] => {
+                    case.shows.push((target.to_owned(), path.to_owned(), text));
+                }
+                [team] => case.fragments.push(Fragment::of(team, None, text)),
+                [team, "on", target] => case.fragments.push(Fragment::of(team, Some(target), text)),
+                _ => panic!("{}: unknown section `{title}`", case.name),
+            }
+        }
+        case
+    }
+
+    /// The lines of `system`.
+    pub(crate) fn system(&self) -> &str {
+        self.system.as_deref().unwrap_or(SYSTEM)
+    }
+
+    pub(crate) fn write(&self) -> String {
+        let mut text = self.head.clone();
+        let mut section = |title: &str, body: &str| {
+            let _ = write!(text, "-- {title} --\n{body}");
+        };
+        if let Some(system) = &self.system {
+            section("system", system);
+        }
+        for fragment in &self.fragments {
+            let team = fragment.team.as_deref().unwrap_or("kcc");
+            match &fragment.target {
+                Some(target) => section(&format!("{team} on {target}"), &fragment.text),
+                None => section(team, &fragment.text),
+            }
+        }
+        for (target, path, shown) in &self.shows {
+            section(&format!("show {target} {path}"), shown);
+        }
+        section("expected", &self.expected);
+        text
+    }
+}
+
+impl Fragment {
+    fn of(team: &str, target: Option<&str>, text: String) -> Self {
+        Self {
+            team: (team != "kcc").then(|| team.to_owned()),
+            target: target.map(str::to_owned),
+            text,
+        }
+    }
+
+    /// The name of its file.
+    pub(crate) fn file(&self) -> String {
+        let folder = self
+            .team
+            .as_ref()
+            .map_or(String::new(), |team| format!("teams/{team}/"));
+        format!("{folder}{}.cue", self.target.as_deref().unwrap_or("all"))
+    }
+}

@@ -1,0 +1,132 @@
+//! What is built from an evaluated tree, and what the rules find in it: one
+//! file a case under `cases`, without the evaluator. `KCC_UPDATE=1` writes the
+//! expectations.
+//!
+//! ```text
+//! What the case shows, in a sentence.
+//! -- system --                          lines of `system`; left out for the usual one
+//! -- storefront --                      a team's lines, for every target
+//! services.web.image = "acme/web:1"     a value, as JSON
+//! services.web.replicas ~ 2             a constraint
+//! services.web.replicas ?= 2            a soft value
+//! -- storefront on prod --              its lines for one target; `kcc` is the system's own file
+//! -- show prod components.web.env --    a part of the model as JSON
+//! -- expected --                        everything that was found
+//! ```
+
+mod case;
+mod tree;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Stage};
+
+use case::Case;
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/cases");
+    let entries = std::fs::read_dir(folder).expect("the cases are there");
+    let mut cases: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// A file that a fragment refers to: one is there, and no other.
+fn read(name: &str) -> Result<String, String> {
+    match name {
+        "teams/storefront/there.toml" => Ok("a = 1\n".to_owned()),
+        _ => Err("there is no such file".to_owned()),
+    }
+}
+
+fn run(case: &mut Case) {
+    let tree = tree::of(case);
+    let examined = kcc_model::examine(&tree, Diagnostics::new(), &read);
+    let (model, found) = match examined {
+        Ok(examined) => (Some(examined.value), examined.warnings),
+        Err(found) => (None, found),
+    };
+    let json = |target: &str| model.as_ref().and_then(|model| model.targets.get(target));
+    for (target, path, shown) in &mut case.shows {
+        let Some(target) = json(target) else {
+            "nothing: there are mistakes\n".clone_into(shown);
+            continue;
+        };
+        let target = serde_json::to_value(target).expect("a model is JSON");
+        let part = path
+            .split('.')
+            .try_fold(&target, |value, name| value.get(name))
+            .unwrap_or_else(|| panic!("{}: no {path}", case.name));
+        *shown = format!("{part:#}\n");
+    }
+    case.expected = found.iter().map(|one| describe(one, &tree.files)).collect();
+}
+
+fn describe(found: &Diagnostic, files: &Files) -> String {
+    let targets: Vec<_> = found.targets.iter().map(String::as_str).collect();
+    let mut text = format!(
+        "{} {} {} [{}]\n  {}\n",
+        found.severity.as_str(),
+        found.code,
+        found.path.as_deref().unwrap_or("-"),
+        targets.join(" "),
+        found.message
+    );
+    for label in &found.labels {
+        let file = files.get(label.span.file).expect("a file");
+        let line = file.position(label.span.start).line;
+        let mark = if label.primary { '^' } else { '-' };
+        let _ = writeln!(text, "  {}:{line} {mark} {}", file.name(), label.text);
+    }
+    if let Some(help) = &found.help {
+        let _ = writeln!(text, "  help: {help}");
+    }
+    text
+}
+
+#[test]
+fn cases_are_as_expected() {
+    let update = std::env::var_os("KCC_UPDATE").is_some();
+    let mut wrong = Vec::new();
+    let mut shown = String::new();
+    let all = cases();
+    assert!(all.len() > 30, "the cases are not where they were");
+    for path in all {
+        let text = std::fs::read_to_string(&path).expect("a case is text");
+        let mut case = Case::parse(&path, &text);
+        run(&mut case);
+        let actual = case.write();
+        shown.push_str(&case.expected);
+        if update {
+            std::fs::write(&path, &actual).expect("the expectation is written");
+        } else if actual != text {
+            let same = |(a, b): &(&str, &str)| a == b;
+            let at = actual.lines().zip(text.lines()).take_while(same).count();
+            let line = |text: &str| text.lines().nth(at).unwrap_or("the end").to_owned();
+            wrong.push(format!(
+                "{}:{}:\n  expected {}\n  found    {}",
+                case.name,
+                at + 1,
+                line(&text),
+                line(&actual)
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "\n{}\nKCC_UPDATE=1 writes them\n",
+        wrong.join("\n")
+    );
+    assert_eq!(unshown(&shown), [], "codes without a case");
+}
+
+/// A code without a case is that of a rule which nobody would miss.
+fn unshown(shown: &str) -> Vec<Code> {
+    let of_model = |code: &Code| matches!(code.stage(), Stage::Model | Stage::Own | Stage::Check);
+    let all = Code::ALL.iter().copied().filter(of_model);
+    all.filter(|code| !shown.contains(&format!(" {code} ")))
+        .collect()
+}

@@ -1,0 +1,213 @@
+//! The tree that evaluation would give for the lines of a case.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_cue::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};
+use kcc_diag::{FileId, Files, Span};
+
+use crate::case::Case;
+
+/// The fields that make a component.
+const MAKERS: [&str; 3] = ["image", "build", "kind"];
+
+/// One line: a path and what is said of it.
+struct Line {
+    path: Vec<String>,
+    /// Where the path stands.
+    label: Span,
+    /// Where the value stands.
+    span: Span,
+    role: Role,
+    value: serde_json::Value,
+}
+
+pub(crate) fn of(case: &Case) -> ConfigTree {
+    let mut files = Files::new();
+    let id = files.add("kcc.cue", case.system());
+    let mut system = empty();
+    for line in lines(&case.name, id, case.system()) {
+        say(&mut system, &line);
+    }
+    let mut targets: BTreeSet<String> = match system.child("targets") {
+        Some(targets) => targets.fields().map(|(name, _)| name.to_owned()).collect(),
+        None => ["dev", "test", "stage", "prod"].map(str::to_owned).into(),
+    };
+    targets.extend(
+        case.fragments
+            .iter()
+            .filter_map(|fragment| fragment.target.clone()),
+    );
+    let mut roots: BTreeMap<_, _> = targets.iter().map(|name| (name.clone(), empty())).collect();
+    let mut declarations: BTreeMap<String, Vec<Declaration>> = BTreeMap::new();
+    for fragment in &case.fragments {
+        let id = files.add(fragment.file(), fragment.text.as_str());
+        files.set_team(id, fragment.team.clone());
+        let lines = lines(&case.name, id, &fragment.text);
+        for (target, root) in &mut roots {
+            if fragment.target.as_ref().is_none_or(|only| only == target) {
+                for line in &lines {
+                    say(root, line);
+                }
+                declare(declarations.entry(target.clone()).or_default(), &lines);
+            }
+        }
+    }
+    ConfigTree {
+        files,
+        system,
+        targets: roots,
+        declarations,
+        partial: BTreeSet::new(),
+    }
+}
+
+fn empty() -> Node {
+    Node {
+        value: Value::Struct(BTreeMap::new()),
+        origins: Vec::new(),
+    }
+}
+
+fn lines(case: &str, file: FileId, text: &str) -> Vec<Line> {
+    let mut at = 0;
+    let mut lines = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let (start, line) = (at, line.trim_end());
+        at += line.len() + 1;
+        if line.is_empty() {
+            continue;
+        }
+        let (operator, role) = [
+            (" = ", Role::Value),
+            (" ~ ", Role::Constraint),
+            (" ?= ", Role::Soft),
+        ]
+        .into_iter()
+        .find(|(operator, _)| line.contains(operator))
+        .unwrap_or_else(|| panic!("{case}: no operator in `{line}`"));
+        let (path, value) = line.split_once(operator).expect("an operator");
+        let span = |start: usize, length: usize| Span {
+            file,
+            start: u32::try_from(start).expect("a short file"),
+            end: u32::try_from(start + length).expect("a short file"),
+        };
+        lines.push(Line {
+            path: names(path),
+            label: span(start, path.len()),
+            span: span(start + path.len() + operator.len(), value.len()),
+            role,
+            value: serde_json::from_str(value)
+                .unwrap_or_else(|error| panic!("{case}: `{value}` is no JSON: {error}")),
+        });
+    }
+    lines
+}
+
+/// The names of a path; one with a dot stands in quotes.
+fn names(path: &str) -> Vec<String> {
+    let mut names = vec![String::new()];
+    let mut quoted = false;
+    for c in path.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => names.push(String::new()),
+            c => names.last_mut().expect("a name").push(c),
+        }
+    }
+    names
+}
+
+fn say(root: &mut Node, line: &Line) {
+    let origin = |span, role| Origin {
+        span,
+        role,
+        by: line.span.file,
+    };
+    let mut node = root;
+    let (last, above) = line.path.split_last().expect("a path");
+    for name in above {
+        node = child(node, name);
+        // A struct is there because of what is said inside it.
+        if line.role == Role::Value {
+            node.origins.push(origin(line.label, Role::Value));
+        }
+    }
+    let node = child(node, last);
+    node.origins.push(origin(line.span, line.role));
+    let stronger =
+        line.role == Role::Value || line.role == Role::Soft && node.value == Value::Absent;
+    if stronger {
+        node.value = value(&line.value, origin(line.span, line.role));
+    }
+}
+
+fn child<'n>(node: &'n mut Node, name: &str) -> &'n mut Node {
+    if !matches!(node.value, Value::Struct(_)) {
+        node.value = Value::Struct(BTreeMap::new());
+    }
+    let Value::Struct(fields) = &mut node.value else {
+        unreachable!("it has just become one")
+    };
+    fields.entry(name.to_owned()).or_insert_with(|| Node {
+        value: Value::Absent,
+        origins: Vec::new(),
+    })
+}
+
+fn value(json: &serde_json::Value, origin: Origin) -> Value {
+    let below = |json| Node {
+        value: value(json, origin),
+        origins: vec![origin],
+    };
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(flag) => Value::Bool(*flag),
+        serde_json::Value::Number(number) => Value::Number(number.clone()),
+        serde_json::Value::String(text) => Value::String(text.clone()),
+        serde_json::Value::Array(items) => Value::List(items.iter().map(below).collect()),
+        serde_json::Value::Object(fields) => Value::Struct(
+            fields
+                .iter()
+                .map(|(name, json)| (name.clone(), below(json)))
+                .collect(),
+        ),
+    }
+}
+
+/// Adds the components that a file's lines declare.
+fn declare(declarations: &mut Vec<Declaration>, lines: &[Line]) {
+    let mut of_file: BTreeMap<Path, (bool, Span)> = BTreeMap::new();
+    for line in lines {
+        let [kind, name, ..] = &line.path[..] else {
+            continue;
+        };
+        if !["services", "jobs", "cronJobs", "backing"].contains(&kind.as_str()) {
+            continue;
+        }
+        let field = line.path.get(2).map(String::as_str);
+        let makes = field.is_some_and(|field| MAKERS.contains(&field)) && line.role == Role::Value;
+        let said = of_file
+            .entry(Path::of([kind, name]))
+            .or_insert((false, line.label));
+        if makes && !said.0 {
+            *said = (true, line.label);
+        }
+    }
+    for (path, (makes, label)) in of_file {
+        let at = declarations.iter().position(|one| one.path == path);
+        let at = at.unwrap_or_else(|| {
+            declarations.push(Declaration {
+                path,
+                owners: Vec::new(),
+                others: Vec::new(),
+            });
+            declarations.len() - 1
+        });
+        let declaration = &mut declarations[at];
+        if makes {
+            declaration.owners.push(label);
+        } else {
+            declaration.others.push(label);
+        }
+    }
+}
