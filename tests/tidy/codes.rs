@@ -1,7 +1,5 @@
 //! Every code has a page of substance and a test that shows it.
 
-use std::collections::BTreeMap;
-
 use kcc_diag::Code;
 
 use crate::{
@@ -12,8 +10,12 @@ use crate::{
 /// The fewest words that say what a code means and what to do.
 const FEWEST_WORDS: usize = 40;
 
-/// Where the real thing is shown to say a code: the binary, or an engine.
-const SHOWN_IN: [&str; 3] = ["tests/ui", "tests/e2e", "runtime/kcc-docker/tests"];
+/// Where the real thing is shown to say a code: the binary on fragments, and
+/// the engines.
+const SHOWN_IN: [&str; 3] = ["tests/ui", "tests/e2e", "runtime"];
+
+/// How a page begins an example that is run (see `tests/pages`).
+const RUN: &str = "\n```cue wrong\n";
 
 /// Codes that no test of the real thing can bring about, and why.
 const UNSHOWN: [(Code, &str); 0] = [];
@@ -38,17 +40,35 @@ fn poor(code: &str, page: &str) -> Vec<String> {
     complaints
 }
 
-fn unshown(codes: &[(&str, bool)], tests: &[Source]) -> Vec<String> {
+/// What only tests compile, of files that hold more.
+fn tests_of(source: Source) -> Option<Source> {
+    if !source.name.starts_with("runtime/") || source.name.contains("/tests") {
+        return Some(source);
+    }
+    let (_, text) = source.text.split_once("#[cfg(test)]")?;
+    Some(Source {
+        text: text.to_owned(),
+        ..source
+    })
+}
+
+/// Whether a text names a code, and not a longer one that begins alike.
+fn names(text: &str, code: &str) -> bool {
+    text.match_indices(code).any(|(at, _)| {
+        let next = text[at + code.len()..].chars().next();
+        !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-')
+    })
+}
+
+/// A code as users see it, as it stands in Rust, whether its page is run, and
+/// whether it is excused.
+type Known = (String, String, bool, bool);
+
+fn unshown(codes: &[Known], tests: &[Source]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for (code, excused) in codes {
-        // A longer code may begin with a shorter one.
-        let shows = |text: &str| {
-            text.match_indices(code).any(|(at, _)| {
-                let next = text[at + code.len()..].chars().next();
-                !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-')
-            })
-        };
-        match (tests.iter().any(|test| shows(&test.text)), excused) {
+    for (code, variant, run, excused) in codes {
+        let by_test = |test: &Source| names(&test.text, code) || names(&test.text, variant);
+        match (*run || tests.iter().any(by_test), excused) {
             (false, false) => complaints.push(format!("no test shows {code}")),
             (true, true) => complaints.push(format!("{code} is shown: excuse it no longer")),
             _ => {}
@@ -68,12 +88,19 @@ fn every_page_says_something() {
 
 #[test]
 fn every_code_is_shown_by_a_test() {
-    let excused: BTreeMap<Code, &str> = UNSHOWN.into_iter().collect();
-    let codes: Vec<_> = Code::ALL
+    let codes: Vec<Known> = Code::ALL
         .iter()
-        .map(|code| (code.as_str(), excused.contains_key(code)))
+        .map(|code| {
+            let run = code.page().contains(RUN);
+            let excused = UNSHOWN.iter().any(|(excused, _)| excused == code);
+            (code.to_string(), format!("Code::{code:?}"), run, excused)
+        })
         .collect();
-    none(&unshown(&codes, &sources(&SHOWN_IN)));
+    let tests: Vec<_> = sources(&SHOWN_IN)
+        .into_iter()
+        .filter_map(tests_of)
+        .collect();
+    none(&unshown(&codes, &tests));
 }
 
 #[test]
@@ -99,21 +126,43 @@ fn poor_pages_and_unshown_codes_are_found() {
         ["the page of kcc::x::z does not begin with the code"]
     );
     assert_eq!(poor("kcc::x::y", "# kcc::x::y").len(), 4);
-    let test = Source {
-        name: String::new(),
-        text: "kcc::x::long-name kcc::x::b".to_owned(),
+    let source = |name: &str, text: &str| Source {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    };
+    let tests: Vec<_> = [
+        source("tests/ui/x.txtar", "kcc::x::long-name kcc::x::b"),
+        source(
+            "runtime/kcc-plan/src/y.rs",
+            "Code::XC #[cfg(test)] Code::XD",
+        ),
+    ]
+    .into_iter()
+    .filter_map(tests_of)
+    .collect();
+    let known = |code: &str, variant: &str, run, excused| {
+        (
+            format!("kcc::x::{code}"),
+            format!("Code::{variant}"),
+            run,
+            excused,
+        )
     };
     let codes = [
-        ("kcc::x::long", false),
-        ("kcc::x::long-name", false),
-        ("kcc::x::b", true),
-        ("kcc::x::c", true),
+        known("long", "XLong", false, false),
+        known("long-name", "XLongName", false, false),
+        known("b", "XB", false, true),
+        known("c", "XC", false, false),
+        known("d", "XD", false, false),
+        known("e", "XE", true, false),
+        known("f", "XF", false, true),
     ];
     assert_eq!(
-        unshown(&codes, &[test]),
+        unshown(&codes, &tests),
         [
             "no test shows kcc::x::long",
-            "kcc::x::b is shown: excuse it no longer"
+            "kcc::x::b is shown: excuse it no longer",
+            "no test shows kcc::x::c",
         ]
     );
 }

@@ -9,7 +9,7 @@ use crate::{
 const MOST_LINES: usize = 450;
 
 /// Files that are longer, how long they may be, and why.
-const LONGER: [(&str, usize, &str); 3] = [
+const LONGER: [(&str, usize, &str); 4] = [
     (
         "runtime/kcc-docker/src/reconcile/mod.rs",
         550,
@@ -18,6 +18,11 @@ const LONGER: [(&str, usize, &str); 3] = [
     (
         "runtime/kcc-docker/src/reconcile/tests.rs",
         700,
+        "one plan a decision, side by side",
+    ),
+    (
+        "runtime/kcc-kube/src/reconcile/tests.rs",
+        550,
         "one plan a decision, side by side",
     ),
     (
