@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
@@ -38,8 +39,8 @@ func texts(lines []conjunct) string {
 	var all []string
 	for _, c := range lines {
 		text := sourceText(c.expr)
-		if isReference(c.expr) && c.value.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
-			// What is expected says more than the name that it has.
+		if refers(c.expr) && c.value.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
+			// What it is says more than the name that it has.
 			if syntax := c.value.Syntax(); syntax != nil {
 				text = sourceText(syntax)
 			}
@@ -47,6 +48,16 @@ func texts(lines []conjunct) string {
 		all = append(all, text)
 	}
 	return strings.Join(all, " & ")
+}
+
+// refers says whether an expression names anything but types.
+func refers(expr ast.Expr) bool {
+	for _, ident := range carriers(expr) {
+		if _, known := predeclared[ident.Name]; !known {
+			return true
+		}
+	}
+	return false
 }
 
 // minimal drops lines as long as the rest still fails: what is left fails, and

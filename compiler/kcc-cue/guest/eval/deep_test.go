@@ -14,7 +14,7 @@ import (
 func TestDeepInput(t *testing.T) {
 	const depth = 20_000
 	repeat := strings.Repeat
-	deep, cycle := "nested more than 1000 levels deep", "structure"
+	deep, cycle := "nested more than 5000 levels deep", "structure"
 	cases := map[string]struct{ text, want string }{
 		"structs":     {"_a: " + repeat("{a: ", depth) + "1" + repeat("}", depth), deep},
 		"short":       {"_a: " + repeat("a: ", depth) + "1", deep},

@@ -1,11 +1,10 @@
 package eval
 
 import (
+	"slices"
 	"sort"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/token"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
@@ -28,14 +27,6 @@ type filling struct {
 	owners map[owner]string
 	// filled is what was added.
 	filled []addition
-}
-
-// addition is a value that was added to the tree.
-type addition struct {
-	path []string
-	node *wire.Node
-	// soft values give way in the second evaluation.
-	soft bool
 }
 
 // run fills a tree in.
@@ -68,7 +59,14 @@ func (f *filling) fields(node *wire.Node, shape *schema.Shape, soft *softNode, p
 		inner := get(node, name)
 		return inner != nil && inner.Kind != wire.Absent
 	}
-	for _, name := range fieldNames(node, structure, soft) {
+	names := fieldNames(node, structure, soft)
+	if soft != nil {
+		// Of fields that exclude each other the stronger one comes first.
+		slices.SortStableFunc(names, func(a, b string) int {
+			return f.strength(soft.field(b), path) - f.strength(soft.field(a), path)
+		})
+	}
+	for _, name := range names {
 		inner := structure.At(name)
 		if inner == nil {
 			continue
@@ -110,6 +108,29 @@ func fieldNames(node *wire.Node, structure *schema.Struct, soft *softNode) []str
 		sort.Strings(chosen)
 	}
 	return append(structure.Names[:len(structure.Names):len(structure.Names)], chosen...)
+}
+
+// strength is the strongest layer that has something for a field or below it.
+func (f *filling) strength(soft *softNode, path []string) int {
+	if soft == nil {
+		return layerSchema
+	}
+	strongest := layerSchema
+	for _, value := range soft.values {
+		strongest = max(strongest, f.layer(value, path))
+	}
+	for _, below := range soft.fields {
+		strongest = max(strongest, f.strength(below, path))
+	}
+	return strongest
+}
+
+// layer is how strong a block's value is for a component.
+func (f *filling) layer(value softValue, path []string) int {
+	if team := f.owners[owner{path[0], path[1]}]; team != "" && team == value.team {
+		return layerOwn
+	}
+	return layerShared
 }
 
 // undecided says whether a node still has no value, and may get a soft one.
@@ -190,12 +211,8 @@ func (f *filling) newStruct(node, below *wire.Node, shape *schema.Shape, name st
 func (f *filling) strongest(soft *softNode, standard *wire.Node, path []string) (*wire.Node, bool) {
 	var layers [layerOwn + 1][]*wire.Node
 	if soft != nil {
-		owner, owned := f.owners[owner{path[0], path[1]}]
 		for _, value := range soft.values {
-			layer := layerShared
-			if owned && value.team == owner && owner != "" {
-				layer = layerOwn
-			}
+			layer := f.layer(value, path)
 			layers[layer] = append(layers[layer], value.node)
 		}
 	}
@@ -248,42 +265,4 @@ func (f *filling) holds(value *wire.Node, o open, path []string) bool {
 	}
 	f.model.report(f.model.actual(e.With("expected", texts(against)), soft))
 	return false
-}
-
-// needed is what has to join the model because an expression refers to it.
-func (f *filling) needed() cue.Value {
-	lit := &ast.StructLit{}
-	for _, added := range f.filled {
-		if !f.model.lexicon.tails[added.path[len(added.path)-1]] {
-			continue
-		}
-		value := expression(added.node)
-		if added.soft {
-			value = &ast.BinaryExpr{
-				X:  &ast.UnaryExpr{Op: token.MUL, X: value},
-				Op: token.OR,
-				Y:  ast.NewIdent("_"),
-			}
-		}
-		for i := len(added.path) - 1; i > 0; i-- {
-			value = ast.NewStruct(namedField(added.path[i], value))
-		}
-		lit.Elts = append(lit.Elts, namedField(added.path[0], value))
-	}
-	if len(lit.Elts) == 0 {
-		return cue.Value{}
-	}
-	return context.BuildExpr(lit)
-}
-
-// restore gives what was filled in before the second evaluation its lines.
-func (f *filling) restore(tree *wire.Node, first []addition) {
-	for _, added := range first {
-		node := at(tree, added.path...)
-		if node == nil || node.Kind == wire.Absent || !same(node, added.node) {
-			continue
-		}
-		node.Origins = added.node.Origins
-		f.filled = append(f.filled, added)
-	}
 }

@@ -2,7 +2,6 @@ package eval
 
 import (
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
@@ -17,7 +16,8 @@ func (m *model) hold(w *walk, tree *wire.Node) {
 		return
 	}
 	d := &data{walk: w}
-	value := context.BuildExpr(d.root(tree))
+	tree = d.spelled(tree)
+	value := context.BuildExpr(d.value(tree))
 	all := m.root.LookupPath(m.prepared.AllPolicies)
 	m.holdSome(w, tree, value, all, m.prepared.Policies)
 }
@@ -31,7 +31,7 @@ func (m *model) holdSome(w *walk, tree *wire.Node, value, all cue.Value, policie
 	}
 	if len(policies) == 1 {
 		h := &holding{model: m, policy: &policies[0], walk: w}
-		h.read(result, value, tree, nil)
+		h.read(result, value, tree, tree, nil)
 		return
 	}
 	half := len(policies) / 2
@@ -44,135 +44,6 @@ func (m *model) holdSome(w *walk, tree *wire.Node, value, all cue.Value, policie
 	}
 }
 
-// data writes the tree for policies.
-type data struct {
-	walk *walk
-}
-
-func (d *data) root(tree *wire.Node) ast.Expr {
-	lit := &ast.StructLit{}
-	for _, field := range tree.Fields {
-		if !isComponent(field.Name) || field.Node.Kind != wire.Struct {
-			lit.Elts = append(lit.Elts, namedField(field.Name, d.value(field.Node)))
-			continue
-		}
-		all := &ast.StructLit{}
-		for _, component := range field.Node.Fields {
-			if component.Node.Kind == wire.Absent && !d.unknown(component.Node) {
-				continue
-			}
-			all.Elts = append(all.Elts, namedField(component.Name, d.component(component.Node)))
-		}
-		lit.Elts = append(lit.Elts, namedField(field.Name, all))
-	}
-	return lit
-}
-
-// unknown says whether a node has a value that could not be evaluated.
-func (d *data) unknown(node *wire.Node) bool {
-	if o, open := d.walk.open[node]; open {
-		return !o.absent
-	}
-	return d.walk.silent[node]
-}
-
-func (d *data) value(node *wire.Node) ast.Expr {
-	if d.unknown(node) {
-		return ast.NewIdent("_")
-	}
-	switch node.Kind {
-	case wire.Struct:
-		lit := &ast.StructLit{}
-		for _, field := range node.Fields {
-			if field.Node.Kind == wire.Absent && !d.unknown(field.Node) {
-				continue
-			}
-			lit.Elts = append(lit.Elts, namedField(field.Name, d.value(field.Node)))
-		}
-		return lit
-	case wire.List:
-		list := &ast.ListLit{}
-		for _, item := range node.Items {
-			list.Elts = append(list.Elts, d.value(item))
-		}
-		return list
-	default:
-		return expression(node)
-	}
-}
-
-// component writes a component with its short forms long and its long forms
-// short.
-func (d *data) component(node *wire.Node) ast.Expr {
-	if node.Kind != wire.Struct || d.unknown(node) {
-		return ast.NewIdent("_")
-	}
-	lit := &ast.StructLit{}
-	for _, field := range node.Fields {
-		inner := field.Node
-		if inner.Kind == wire.Absent && !d.unknown(inner) {
-			continue
-		}
-		if inner.Kind == wire.Struct && !d.unknown(inner) {
-			switch field.Name {
-			case "resources":
-				inner = spelledResources(inner)
-			case "health":
-				inner = spelledHealth(inner)
-			}
-		}
-		lit.Elts = append(lit.Elts, namedField(field.Name, d.value(inner)))
-	}
-	return lit
-}
-
-// spelledResources says what `memory` and `cpu` mean in both spellings.
-func spelledResources(node *wire.Node) *wire.Node {
-	out := &wire.Node{Kind: wire.Struct, Fields: append([]wire.Field(nil), node.Fields...)}
-	give := func(amount *wire.Node, path ...string) {
-		if amount == nil || amount.Kind == wire.Absent || at(out, path...) != nil {
-			return
-		}
-		if len(path) == 1 {
-			set(out, path[0], amount)
-			return
-		}
-		group := &wire.Node{Kind: wire.Struct}
-		if have := get(out, path[0]); have != nil && have.Kind == wire.Struct {
-			group.Fields = append(group.Fields, have.Fields...)
-		}
-		set(group, path[1], amount)
-		set(out, path[0], group)
-	}
-	give(get(node, "memory"), "requests", "memory")
-	give(get(node, "memory"), "limits", "memory")
-	give(get(node, "cpu"), "requests", "cpu")
-	give(at(node, "limits", "memory"), "memory")
-	give(at(node, "requests", "memory"), "memory")
-	give(at(node, "requests", "cpu"), "cpu")
-	return out
-}
-
-// spelledHealth says that one probe means readiness and liveness.
-func spelledHealth(node *wire.Node) *wire.Node {
-	probe := &wire.Node{Kind: wire.Struct}
-	for _, kind := range []string{"http", "tcp", "grpc", "exec"} {
-		if inner := get(node, kind); inner != nil && inner.Kind != wire.Absent {
-			set(probe, kind, inner)
-		}
-	}
-	if len(probe.Fields) == 0 {
-		return node
-	}
-	out := &wire.Node{Kind: wire.Struct, Fields: append([]wire.Field(nil), node.Fields...)}
-	for _, purpose := range []string{"readiness", "liveness"} {
-		if get(out, purpose) == nil {
-			set(out, purpose, probe)
-		}
-	}
-	return out
-}
-
 // holding finds what violates one policy.
 type holding struct {
 	model  *model
@@ -180,10 +51,14 @@ type holding struct {
 	walk   *walk
 }
 
-// read goes through what the data and the policy make together.
-func (h *holding) read(v, given cue.Value, node *wire.Node, path []string) {
+// read goes through what the data and the policy make together. The node near
+// it is the innermost one that a fragment has a line for.
+func (h *holding) read(v, given cue.Value, node, near *wire.Node, path []string) {
+	if len(node.Origins) > 0 && node.Origins[0].Role != wire.RoleSchema {
+		near = node
+	}
 	if given.IncompleteKind() != cue.StructKind || h.bad(v, path) {
-		h.leaf(v, given, node, path)
+		h.leaf(v, given, near, path)
 		return
 	}
 	iter, err := v.Fields(cue.Optional(true))
@@ -202,11 +77,11 @@ func (h *holding) read(v, given cue.Value, node *wire.Node, path []string) {
 		case inner.Exists():
 			below := get(node, name)
 			if below == nil {
-				below = node
+				below = &wire.Node{}
 			}
-			h.read(iter.Value(), inner, below, at)
+			h.read(iter.Value(), inner, below, near, at)
 		case selector.ConstraintType() == cue.RequiredConstraint:
-			h.missing(iter.Value(), node, at)
+			h.missing(iter.Value(), near, at)
 		}
 	}
 }
@@ -217,7 +92,7 @@ func (h *holding) bad(v cue.Value, path []string) bool {
 }
 
 // leaf reports a value that the policy rules out.
-func (h *holding) leaf(v, given cue.Value, node *wire.Node, path []string) {
+func (h *holding) leaf(v, given cue.Value, near *wire.Node, path []string) {
 	if v.Validate(cue.Final()) == nil || given.IncompleteKind() == cue.TopKind {
 		return
 	}
@@ -227,7 +102,7 @@ func (h *holding) leaf(v, given cue.Value, node *wire.Node, path []string) {
 			ruling = append(ruling, c)
 		}
 	}
-	e := h.start(path, node)
+	e := h.start(path, near)
 	forbidden := false
 	for _, c := range ruling {
 		e = e.At(c.span, wire.RoleConstraint)
@@ -245,8 +120,8 @@ func (h *holding) leaf(v, given cue.Value, node *wire.Node, path []string) {
 }
 
 // missing reports a field that the policy requires.
-func (h *holding) missing(v cue.Value, node *wire.Node, path []string) {
-	e := h.start(path, node)
+func (h *holding) missing(v cue.Value, near *wire.Node, path []string) {
+	e := h.start(path, near)
 	for _, label := range h.model.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
 		e = e.At(label.Span, wire.RoleConstraint)
 	}

@@ -25,6 +25,12 @@ func findBroken(text []byte, err *syntaxError) broken {
 			b.atEnd = lineEnd(text, at)
 		}
 	}
+	if strings.HasPrefix(err.message, "expected 'EOF', found") && offset < len(text) && strings.IndexByte("}])", text[offset]) >= 0 {
+		b.start, b.end = offset, offset+1
+		b.atEnd = b.end
+		b.message = "`" + string(text[offset:b.end]) + "` closes nothing"
+		return b
+	}
 	lines := scanLines(text)
 	if lines.open >= 0 && strings.TrimSpace(string(text[offset:])) == "" {
 		// A bracket is never closed: the parser only notices at the end.

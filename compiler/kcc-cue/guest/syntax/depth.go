@@ -11,7 +11,7 @@ import (
 
 // maxDepth bounds how deeply a fragment nests. All work on a tree goes down
 // level by level, and the stack of the sandbox is small.
-const maxDepth = 1000
+const maxDepth = 5000
 
 var nestedTooDeep = "nested more than " + strconv.Itoa(maxDepth) + " levels deep"
 

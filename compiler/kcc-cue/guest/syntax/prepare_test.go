@@ -99,16 +99,6 @@ func describe(errs []wire.Error, req *wire.Request) string {
 	return lines.String()
 }
 
-// built is the JSON of a field after the build.
-func built(t *testing.T, p *Prepared, req *wire.Request, path string) string {
-	t.Helper()
-	value, errs := p.Build(cuecontext.New())
-	if len(errs) > 0 {
-		t.Fatalf("the build is refused:\n%s", describe(errs, req))
-	}
-	return exported(t, value, path)
-}
-
 func exported(t *testing.T, value cue.Value, path string) string {
 	t.Helper()
 	text, err := value.LookupPath(cue.ParsePath(path)).MarshalJSON()
@@ -130,22 +120,34 @@ func expect(t *testing.T, what, got, want string) {
 	}
 }
 
-// expectErrors prepares and compares the errors alone.
-func expectErrors(t *testing.T, target, text, want string) *Prepared {
-	t.Helper()
-	p, req := prepared(t, target, text)
-	_, refused := p.Build(cuecontext.New())
-	expect(t, "errors", describe(append(p.Errors, refused...), req), want)
-	return p
-}
-
-// expectValue prepares, wants no errors, and compares one field.
-func expectValue(t *testing.T, target, text, path, want string) *Prepared {
-	t.Helper()
-	p, req := prepared(t, target, text)
-	expect(t, "errors", describe(p.Errors, req), "")
-	expect(t, path, built(t, p, req, path), want)
-	return p
+func TestBrokenFilesKeepWhatCanBeRead(t *testing.T) {
+	for _, c := range []struct{ text, want, kept string }{
+		{
+			"package x\n\na: {\n\tb 1\n}\nservices: web: image: \"x\"\n",
+			`syntax kcc.cue:4 "1" message=expected label or ':', found 'INT' 1`, `{"web":{"image":"x"}}`,
+		},
+		{
+			"package x\n\nservices: web: image: \"x\"\nservices: api: {\n\timage: \"y\"\n",
+			"syntax kcc.cue:4 \"{\" message=`{` is never closed", `{"web":{"image":"x"}}`,
+		},
+		{
+			"package x\n\nservices: web: image: \"x\"\nservices: api: image: \"y\nservices: late: image: \"z\"\n",
+			`syntax kcc.cue:4 "\"y" message=string literal not terminated`, `{"late":{"image":"z"},"web":{"image":"x"}}`,
+		},
+		{
+			"package x\n\nservices: web: image: \"x\"\n}\nservices: late: image: \"z\"\n",
+			"syntax kcc.cue:4 \"}\" message=`}` closes nothing", `{"late":{"image":"z"},"web":{"image":"x"}}`,
+		},
+	} {
+		p, req := prepared(t, "dev", "-- kcc.cue --\n"+c.text)
+		expect(t, "errors", describe(p.Errors, req), c.want)
+		value, refused := p.Build(cuecontext.New())
+		expect(t, "refused", describe(refused, req), "")
+		expect(t, "services", exported(t, value, "services"), c.kept)
+		if len(p.Partial) != 1 {
+			t.Errorf("the file counts as whole: %s", c.text)
+		}
+	}
 }
 
 func TestTheShopBuildsForEachTarget(t *testing.T) {

@@ -1,0 +1,131 @@
+package eval
+
+import (
+	"slices"
+
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/wire"
+)
+
+// data writes a finished tree as CUE.
+type data struct {
+	walk *walk
+}
+
+// unknown says whether a node has a value that could not be evaluated.
+func (d *data) unknown(node *wire.Node) bool {
+	if o, open := d.walk.open[node]; open {
+		return !o.absent
+	}
+	return d.walk.silent[node]
+}
+
+func (d *data) value(node *wire.Node) ast.Expr {
+	if d.unknown(node) {
+		return ast.NewIdent("_")
+	}
+	switch node.Kind {
+	case wire.Struct:
+		lit := &ast.StructLit{}
+		for _, field := range node.Fields {
+			if field.Node.Kind == wire.Absent && !d.unknown(field.Node) {
+				continue
+			}
+			lit.Elts = append(lit.Elts, namedField(field.Name, d.value(field.Node)))
+		}
+		return lit
+	case wire.List:
+		list := &ast.ListLit{}
+		for _, item := range node.Items {
+			list.Elts = append(list.Elts, d.value(item))
+		}
+		return list
+	default:
+		return expression(node)
+	}
+}
+
+// spelled is a tree in which the short forms of components are long and the
+// long forms short as well.
+func (d *data) spelled(tree *wire.Node) *wire.Node {
+	out := &wire.Node{Kind: wire.Struct, Origins: tree.Origins}
+	for _, field := range tree.Fields {
+		if !isComponent(field.Name) || field.Node.Kind != wire.Struct {
+			out.Fields = append(out.Fields, field)
+			continue
+		}
+		all := &wire.Node{Kind: wire.Struct, Origins: field.Node.Origins}
+		for _, component := range field.Node.Fields {
+			all.Fields = append(all.Fields, wire.Field{Name: component.Name, Node: d.component(component.Node)})
+		}
+		out.Fields = append(out.Fields, wire.Field{Name: field.Name, Node: all})
+	}
+	return out
+}
+
+func (d *data) component(node *wire.Node) *wire.Node {
+	if node.Kind != wire.Struct || d.unknown(node) {
+		return node
+	}
+	out := &wire.Node{Kind: wire.Struct, Origins: node.Origins}
+	for _, field := range node.Fields {
+		if field.Node.Kind == wire.Struct && !d.unknown(field.Node) {
+			switch field.Name {
+			case "resources":
+				field.Node = spelledResources(field.Node)
+			case "health":
+				field.Node = spelledHealth(field.Node)
+			}
+		}
+		out.Fields = append(out.Fields, field)
+	}
+	return out
+}
+
+// spelledResources says what `memory` and `cpu` mean in both spellings.
+func spelledResources(node *wire.Node) *wire.Node {
+	out := &wire.Node{Kind: wire.Struct, Origins: node.Origins, Fields: slices.Clone(node.Fields)}
+	give := func(amount *wire.Node, path ...string) {
+		if amount == nil || amount.Kind == wire.Absent || at(out, path...) != nil {
+			return
+		}
+		if len(path) == 1 {
+			set(out, path[0], amount)
+			return
+		}
+		group := &wire.Node{Kind: wire.Struct}
+		if have := get(out, path[0]); have != nil && have.Kind == wire.Struct {
+			group.Fields = append(group.Fields, have.Fields...)
+		}
+		set(group, path[1], amount)
+		set(out, path[0], group)
+	}
+	give(get(node, "memory"), "requests", "memory")
+	give(get(node, "memory"), "limits", "memory")
+	give(get(node, "cpu"), "requests", "cpu")
+	give(at(node, "limits", "memory"), "memory")
+	give(at(node, "requests", "memory"), "memory")
+	give(at(node, "requests", "cpu"), "cpu")
+	return out
+}
+
+// spelledHealth says that one probe means readiness and liveness.
+func spelledHealth(node *wire.Node) *wire.Node {
+	probe := &wire.Node{Kind: wire.Struct}
+	for _, kind := range []string{"http", "tcp", "grpc", "exec"} {
+		if inner := get(node, kind); inner != nil && inner.Kind != wire.Absent {
+			set(probe, kind, inner)
+		}
+	}
+	if len(probe.Fields) == 0 {
+		return node
+	}
+	out := &wire.Node{Kind: wire.Struct, Origins: node.Origins, Fields: slices.Clone(node.Fields)}
+	for _, purpose := range []string{"readiness", "liveness"} {
+		if get(out, purpose) == nil {
+			set(out, purpose, probe)
+		}
+	}
+	return out
+}

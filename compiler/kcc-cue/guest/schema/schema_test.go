@@ -1,0 +1,159 @@
+package schema
+
+import (
+	"strings"
+	"testing"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
+
+	"kcc.dev/engine/wire"
+)
+
+func TestEveryDefinitionAndFieldIsDocumented(t *testing.T) {
+	for _, file := range Files() {
+		tree, err := parser.ParseFile(file.Name, file.Text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inRecipe := strings.HasPrefix(file.Name, "schema/kinds/")
+		depth := 0
+		ast.Walk(tree, func(node ast.Node) bool {
+			field, ok := node.(*ast.Field)
+			if !ok {
+				return true
+			}
+			depth++
+			_, pattern := field.Label.(*ast.ListLit)
+			if pattern || inRecipe && (depth == 2 || depth > 3) {
+				return true
+			}
+			documented := false
+			for _, comment := range ast.Comments(field) {
+				documented = documented || comment.Doc
+			}
+			if name, _, _ := ast.LabelName(field.Label); !documented {
+				t.Errorf("%s: `%s` has no comment", file.Name, name)
+			}
+			return true
+		}, func(node ast.Node) {
+			if _, ok := node.(*ast.Field); ok {
+				depth--
+			}
+		})
+		if strings.Contains(file.Text, "*") && !inRecipe && file.Name != "schema/root.cue" {
+			t.Errorf("%s holds a `*`; a default is written as @default(…)", file.Name)
+		}
+	}
+}
+
+// eachStruct visits every struct of the schema once.
+func eachStruct(s *Schema, visit func(path string, of *Struct)) {
+	seen := map[*Struct]bool{}
+	var walk func(path string, shape *Shape)
+	walk = func(path string, shape *Shape) {
+		if shape == nil {
+			return
+		}
+		walk(path+"[]", shape.Elem)
+		if shape.Struct == nil || seen[shape.Struct] {
+			return
+		}
+		seen[shape.Struct] = true
+		visit(path, shape.Struct)
+		for _, name := range shape.Struct.Names {
+			walk(path+"."+name, shape.Struct.Fields[name].Shape)
+		}
+		walk(path+"[]", shape.Struct.Pattern)
+	}
+	walk("root", s.Root)
+	walk("system", s.System)
+}
+
+func TestAttributesNameFieldsThatThereAre(t *testing.T) {
+	eachStruct(Load(cuecontext.New()), func(path string, of *Struct) {
+		check := func(name string) {
+			if of.Fields[name] == nil {
+				t.Errorf("%s: an attribute names `%s`, which is no field", path, name)
+			}
+		}
+		for _, groups := range of.Alternatives {
+			for _, group := range groups {
+				for _, name := range group {
+					check(name)
+				}
+			}
+		}
+		for _, group := range of.Together {
+			for _, name := range group {
+				check(name)
+			}
+		}
+	})
+}
+
+func TestDefaultsSatisfyTheirFields(t *testing.T) {
+	context := cuecontext.New()
+	found := 0
+	eachStruct(Load(context), func(path string, of *Struct) {
+		for _, name := range of.Names {
+			field := of.Fields[name]
+			if field.Default == nil {
+				continue
+			}
+			found++
+			text := field.Default.Text
+			switch field.Default.Kind {
+			case wire.String:
+				text = ast.NewString(text).Value
+			case wire.Bool:
+				text = map[bool]string{true: "true", false: "false"}[field.Default.Bool]
+			}
+			if err := context.CompileString(text).Unify(field.Shape.Scalar).Err(); err != nil {
+				t.Errorf("%s.%s: %v", path, name, err)
+			}
+			if field.Required {
+				t.Errorf("%s.%s is required and has a default", path, name)
+			}
+		}
+	})
+	if found == 0 {
+		t.Error("no field has a default")
+	}
+}
+
+func TestDisjunctionsAreBetweenKindsOrPlainTexts(t *testing.T) {
+	eachStruct(Load(cuecontext.New()), func(path string, of *Struct) {
+		for _, name := range of.Names {
+			shape := of.Fields[name].Shape
+			if shape.Kinds == 0 {
+				t.Errorf("%s.%s accepts nothing", path, name)
+			}
+			if len(shape.Options) > 0 && shape.Kinds&cue.StringKind == 0 {
+				t.Errorf("%s.%s has texts to choose from and takes no text", path, name)
+			}
+		}
+	})
+}
+
+func TestEveryKindOfBackingHasARecipe(t *testing.T) {
+	s := Load(cuecontext.New())
+	options := s.Root.Below("backing", "any", "kind").Options
+	if len(options) == 0 || len(options) != len(s.Kinds) {
+		t.Errorf("the kinds are %v, the recipes %d", options, len(s.Kinds))
+	}
+	for _, option := range options {
+		kind := s.Kinds[option]
+		if kind == nil {
+			t.Errorf("`%s` has no recipe", option)
+			continue
+		}
+		for _, field := range []string{"version", "port"} {
+			if kind.Defaults[field] == nil {
+				t.Errorf("the recipe of `%s` says nothing of the usual %s", option, field)
+			}
+		}
+	}
+}
