@@ -6,6 +6,7 @@
 use std::fmt::{self, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
+use textwrap::{WordSeparator, WordSplitter};
 
 use super::{Style, plain, plain::on_one_line, snippet::Snippets};
 use crate::{Diagnostic, Diagnostics, Files, Severity};
@@ -20,6 +21,10 @@ pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) ->
         .with_width(style.width.max(40))
         .with_links(false)
         .with_break_words(false)
+        // Lines end between words only: a name, a path or a flag with a hyphen
+        // in it can be copied as it stands.
+        .with_word_separator(WordSeparator::AsciiSpace)
+        .with_word_splitter(WordSplitter::NoHyphenation)
         .tab_width(4)
         .without_cause_chain()
         .without_primary_span_start();
@@ -206,7 +211,7 @@ warning[kcc::check::need-cycle]
 
     #[test]
     fn a_long_message_is_broken_into_lines_between_words() {
-        let message = "`services.web.replicas` ".repeat(12);
+        let message = "`services.web-shop.replicas` ".repeat(12);
         let diagnostic = Diagnostic::error(Code::EvalConflict, message.trim()).help(message.trim());
         for width in [0, 40, 72, 100] {
             let style = Style {
@@ -217,7 +222,7 @@ warning[kcc::check::need-cycle]
             let longest = text.lines().map(|line| line.chars().count()).max();
             assert!(longest <= Some(width.max(40)), "{width}:\n{text}");
             assert_eq!(
-                text.matches("`services.web.replicas`").count(),
+                text.matches("`services.web-shop.replicas`").count(),
                 24,
                 "{text}"
             );

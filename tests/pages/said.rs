@@ -1,0 +1,50 @@
+//! What kcc said, cut into its diagnostics.
+
+use kcc_diag::Code;
+
+/// The diagnostics of a code, each with a line end at its end.
+pub(crate) fn about(code: Code, text: &str) -> Vec<String> {
+    let all = diagnostics(text).into_iter();
+    all.filter(|(other, _)| other == code.as_str())
+        .map(|(_, text)| text)
+        .collect()
+}
+
+/// The other codes that were said.
+pub(crate) fn others(code: Code, text: &str) -> Vec<String> {
+    let all = diagnostics(text).into_iter();
+    all.map(|(other, _)| other)
+        .filter(|other| other != code.as_str())
+        .collect()
+}
+
+/// Every diagnostic with its code.
+fn diagnostics(text: &str) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    let mut open = false;
+    for line in text.lines() {
+        if let Some(code) = code_of(line) {
+            all.push((code.to_owned(), String::new()));
+            open = true;
+        }
+        // What follows the first line is indented; another line is no part of it.
+        open = open && (code_of(line).is_some() || line.is_empty() || line.starts_with(' '));
+        if let (true, Some((_, text))) = (open, all.last_mut()) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    for (_, text) in &mut all {
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    all
+}
+
+/// The code in a first line such as `error[kcc::eval::conflict] in prod`.
+fn code_of(line: &str) -> Option<&str> {
+    let rest = line
+        .strip_prefix("error[")
+        .or_else(|| line.strip_prefix("warning["))?;
+    rest.split_once(']').map(|(code, _)| code)
+}
