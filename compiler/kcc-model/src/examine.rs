@@ -33,8 +33,13 @@ pub fn examine(
 }
 
 /// Whether a finding only repeats an error of evaluation: a value that is
-/// missing or wrong in a place where evaluation failed.
+/// missing or wrong in a place where evaluation failed, or a backing that is
+/// nobody's because it has no kind.
 fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
+    if found.code == Code::OwnNoOwner && cause.code == Code::EvalMissingField {
+        let kind = found.path.as_deref().map(|path| format!("{path}.kind"));
+        return kind == cause.path && found.targets.is_subset(&cause.targets);
+    }
     found.code.stage() == Stage::Eval
         && cause.severity == Severity::Error
         && found.targets.is_subset(&cause.targets)

@@ -42,10 +42,16 @@ impl Mistake<'_> {
         } else {
             "the default"
         };
+        let message = self.ruled_out(whose);
+        let mut error = Diagnostic::error(Code::EvalSoftRuledOut, message);
+        if soft.is_empty() {
+            // Who has the component can give another value.
+            let name = self.path.0.last().map_or("", String::as_str);
+            error = self.with_owner(error, &format!("gives no `{name}` itself"));
+        }
         let mut lines = self.of(&[Role::Constraint, Role::Value, Role::CueDefault]);
         lines.splice(0..0, soft);
-        let message = self.ruled_out(whose);
-        let error = self.with_lines(Diagnostic::error(Code::EvalSoftRuledOut, message), &lines);
+        let error = self.with_lines(error, &lines);
         error.help(format!(
             "write a value that is allowed: `{}`",
             self.as_field(&bounds::example(self.arg("expected")))

@@ -32,7 +32,11 @@ impl Mistake<'_> {
         if self.arg("reason") == "unused" {
             let message = format!("`{name}` is defined and not used");
             let error = self.error(Code::EvalBadExpression, message, "nothing uses it");
-            return error.help("remove it, or use it");
+            return error.help(if self.is_alias() {
+                format!("write `{name}: …` if a field is meant, or remove the name")
+            } else {
+                "remove it, or use it".to_owned()
+            });
         }
         // CUE's words may name values.
         let said = if self.quiet() {
@@ -58,6 +62,22 @@ impl Mistake<'_> {
             "refused" => "write the value itself: CUE takes no such expression",
             _ => "write another expression, or the value itself",
         })
+    }
+}
+
+impl Mistake<'_> {
+    /// Whether the first line is a name before `=` that is no `let`.
+    fn is_alias(&self) -> bool {
+        let Some(line) = self.lines.first() else {
+            return false;
+        };
+        let Some(file) = self.words.files.get(line.span.file) else {
+            return false;
+        };
+        let (start, end) = (line.span.start as usize, line.span.end as usize);
+        let before = file.text().get(..start).unwrap_or("");
+        let after = file.text().get(end..).unwrap_or("");
+        after.trim_start().starts_with('=') && !before.trim_end().ends_with("let")
     }
 }
 

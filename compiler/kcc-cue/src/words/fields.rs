@@ -5,35 +5,35 @@ use kcc_diag::{Code, Diagnostic};
 use super::{Mistake, bounds, joined, listed};
 use crate::tree::Role;
 
-/// What other tools call a field, and what it is called here.
-const ELSEWHERE: [(&str, &str); 27] = [
-    ("autoscaling", "scale"),
-    ("cmd", "command"),
-    ("containerPort", "port"),
-    ("cpu", "resources"),
-    ("cron_jobs", "cronJobs"),
-    ("databases", "backing"),
-    ("dependsOn", "needs"),
-    ("depends_on", "needs"),
-    ("entrypoint", "command"),
-    ("environment", "env"),
-    ("envFrom", "env"),
-    ("expose", "ports"),
-    ("healthCheck", "health"),
-    ("healthcheck", "health"),
-    ("hosts", "routes"),
-    ("ingress", "routes"),
-    ("initContainers", "init"),
-    ("limits", "resources"),
-    ("livenessProbe", "health"),
-    ("memory", "resources"),
-    ("mounts", "volumes"),
-    ("readinessProbe", "health"),
-    ("requests", "resources"),
-    ("volumeMounts", "volumes"),
-    ("working_dir", "workingDir"),
-    ("workdir", "workingDir"),
-    ("workload", "services"),
+/// What other tools call a field, what it is called here, and what to write.
+const ELSEWHERE: [(&str, &str, &str); 27] = [
+    ("autoscaling", "scale", "scale"),
+    ("cmd", "command", "command"),
+    ("containerPort", "port", "port"),
+    ("cpu", "resources", "resources: cpu"),
+    ("cron_jobs", "cronJobs", "cronJobs"),
+    ("databases", "backing", "backing"),
+    ("dependsOn", "needs", "needs"),
+    ("depends_on", "needs", "needs"),
+    ("entrypoint", "command", "command"),
+    ("envFrom", "env", "env"),
+    ("environment", "env", "env"),
+    ("expose", "ports", "ports: http: expose"),
+    ("healthCheck", "health", "health"),
+    ("healthcheck", "health", "health"),
+    ("hosts", "routes", "routes"),
+    ("ingress", "routes", "routes"),
+    ("initContainers", "init", "init"),
+    ("limits", "resources", "resources: limits"),
+    ("livenessProbe", "health", "health: liveness"),
+    ("memory", "resources", "resources: memory"),
+    ("mounts", "volumes", "volumes"),
+    ("readinessProbe", "health", "health: readiness"),
+    ("requests", "resources", "resources: requests"),
+    ("volumeMounts", "volumes", "volumes"),
+    ("workdir", "workingDir", "workingDir"),
+    ("working_dir", "workingDir", "workingDir"),
+    ("workload", "services", "services"),
 ];
 
 impl Mistake<'_> {
@@ -46,8 +46,8 @@ impl Mistake<'_> {
         let known = self.fault.list("candidates");
         let elsewhere = ELSEWHERE
             .iter()
-            .find(|(other, field)| *other == name && known.contains(field))
-            .map(|(_, field)| *field);
+            .find(|(other, field, _)| *other == name && known.contains(field))
+            .map(|(_, _, write)| *write);
         error = error.help(match elsewhere.or_else(|| self.nearest(name)) {
             Some(field) => format!("did you mean `{field}`?"),
             None if known.is_empty() => "remove it: nothing can be written here".to_owned(),

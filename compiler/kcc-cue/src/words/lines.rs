@@ -97,7 +97,7 @@ impl Mistake<'_> {
     }
 
     /// Whether a span is the label of a field, which then has a struct as its value.
-    fn is_label(&self, span: Span) -> bool {
+    pub(super) fn is_label(&self, span: Span) -> bool {
         let Some(file) = self.words.files.get(span.file) else {
             return false;
         };
@@ -123,13 +123,36 @@ impl Mistake<'_> {
             _ => return None,
         };
         let team = self
-            .declarations
-            .iter()
-            .find(|declaration| declaration.path.0 == [kind.as_str(), name.as_str()])
-            .and_then(|declaration| declaration.owners.first().or(declaration.others.first()))
-            .and_then(|span| self.words.files.team(*span));
+            .declaration()
+            .and_then(|span| self.words.files.team(span));
         let team = team.map(|team| format!(" of `{team}`")).unwrap_or_default();
         Some((format!("{noun} `{name}`{team}"), Path(inside.to_vec())))
+    }
+
+    /// The label that makes the component of the path exist.
+    fn declaration(&self) -> Option<Span> {
+        let component = self.path.0.get(..2)?;
+        let own = self
+            .declarations
+            .iter()
+            .find(|declaration| declaration.path.0 == component)?;
+        own.owners.first().or(own.others.first()).copied()
+    }
+
+    /// Adds the line where the component is declared, with what its team does.
+    pub(super) fn with_owner(&self, error: Diagnostic, does: &str) -> Diagnostic {
+        let Some(span) = self.declaration() else {
+            return error;
+        };
+        let text = match self.who(span) {
+            Some(who) => format!("{who} {does}"),
+            None => does.to_owned(),
+        };
+        if error.labels.is_empty() {
+            error.primary(span, text)
+        } else {
+            error.secondary(span, text)
+        }
     }
 
     /// What a path is in, such as "service `web` of `storefront`" or "`system`".

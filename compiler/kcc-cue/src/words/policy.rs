@@ -57,16 +57,29 @@ impl Mistake<'_> {
             Some((component, _)) => component,
             None => format!("`{}`", self.path),
         };
-        let reason = reason.trim_end_matches('.');
-        let message = format!("{who} violates policy `{policy}`: {reason}");
+        let mut message = format!("{who} violates policy `{policy}`");
+        if !reason.is_empty() {
+            message = format!("{message}: {}", reason.trim_end_matches('.'));
+        }
         let mut error = Diagnostic::error(Code::PolicyViolated, message);
         let (missing, forbidden) = (self.arg("missing"), self.arg("forbidden") == "true");
         let verb = if forbidden { "forbidden" } else { "required" };
+        if self.lines.iter().all(|line| line.role == Role::Constraint) {
+            // Only kcc gave the value: who has the component can give another.
+            error = self.with_owner(error, &format!("gives no `{name}` itself"));
+        }
         for line in self.lines.iter().filter(|line| line.role != Role::Schema) {
             let text = match (line.role, self.who(line.span)) {
                 (Role::Constraint, Some(who)) => format!("{verb} by {who}"),
                 (Role::Constraint, None) => format!("{verb} by the policy"),
                 _ if !missing.is_empty() => format!("`{missing}` is missing"),
+                // The component itself, where only kcc gave the value.
+                (_, who)
+                    if self.is_label(line.span) && self.words.files.text(line.span) != name =>
+                {
+                    let does = format!("gives no `{name}` itself");
+                    who.map_or(does.clone(), |who| format!("{who} {does}"))
+                }
                 _ => {
                     error = self.with_lines(error, &[*line]);
                     continue;

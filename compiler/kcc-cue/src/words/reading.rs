@@ -14,7 +14,7 @@ impl Mistake<'_> {
         } else if said.contains("not terminated") || said.contains("not closed") {
             "close the text with the quotes that it begins with"
         } else if said.contains("missing ','") {
-            "give each field a line of its own, or put a comma between them"
+            "write `:` behind the name of a field, and each field on a line of its own"
         } else if said.contains("expected operand") || said.contains("expected expression") {
             "write a value here"
         } else if said.contains("expected label") || said.contains("expected ':'") {

@@ -130,6 +130,7 @@ impl Mistake<'_> {
             (None, Some(rulers)) => {
                 format!("write a value that {rulers} allows, or ask {rulers} to change the line")
             }
+            (None, None) if expected.starts_with("a ") => format!("write {expected}"),
             (None, None) if options.is_empty() => {
                 match bounds::example(self.arg("expected")).as_str() {
                     example if example.contains('…') => {

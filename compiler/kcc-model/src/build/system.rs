@@ -37,9 +37,12 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
         names::check(&name, "system", &text);
         text
     } else {
-        let message = "the system has no name";
-        let error = system.error(Code::EvalMissingField, message, "`name` is missing");
-        system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
+        // What stands in a part of a file that could not be read is not missing.
+        if !system.lines.partial() {
+            let message = "the system has no name";
+            let error = system.error(Code::EvalMissingField, message, "`name` is missing");
+            system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
+        }
         "system".to_owned()
     };
     let teams = teams(&system, &name);
