@@ -403,11 +403,27 @@ pub(crate) fn skip(what: &str, how: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}; {how}");
 }
 
-/// The kubectl to try: `KCC_KUBECTL`, else the one on the path.
+/// The kubectl to try: `KCC_KUBECTL`, else the one that the test bed built, else
+/// the one on the path.
 pub(crate) fn kubectl() -> Option<String> {
-    let named = std::env::var("KCC_KUBECTL")
-        .ok()
-        .filter(|name| !name.is_empty());
-    let name = named.unwrap_or_else(|| "kubectl".to_owned());
-    run(&name, &["version", "--client"], "").ok().map(|_| name)
+    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let cache = set("KCC_CACHE")
+        .or_else(|| Some(format!("{}/kcc", set("XDG_CACHE_HOME")?)))
+        .or_else(|| Some(format!("{}/.cache/kcc", set("HOME")?)));
+    let built = cache.and_then(|cache| {
+        let mut names: Vec<_> = std::fs::read_dir(cache)
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path().join("kubectl")))
+            .filter(|path| path.is_file())
+            .filter_map(|path| path.to_str().map(str::to_owned))
+            .collect();
+        names.sort();
+        names.pop()
+    });
+    let runs = |name: &String| run(name, &["version", "--client"], "").is_ok();
+    // One that is named has to work.
+    set("KCC_KUBECTL").or_else(|| {
+        let mut others = built.into_iter().chain(["kubectl".to_owned()]);
+        others.find(runs)
+    })
 }
