@@ -7,6 +7,8 @@
 //! right one passes. `KCC_UPDATE=1 cargo test --test pages` writes what kcc
 //! says into the pages; doing so twice leaves no difference.
 //!
+//! Every ` ```cue right ` block in `docs/` is a system that passes, too.
+//!
 //! In a block a line such as `// teams/storefront/web.cue` begins a file. It
 //! stands for the package clause where the block shows none, so that lines are
 //! counted as a reader counts them. What comes before such a line is `kcc.cue`;
@@ -41,6 +43,9 @@ const ELSEWHERE: [(&str, &str); 5] = [
     ),
 ];
 
+/// Documents whose examples are systems.
+const DOCS: [&str; 1] = ["docs/language.md"];
+
 /// The system of a page that shows no `kcc.cue`.
 const SHOP: &str = "package shop
 
@@ -56,14 +61,31 @@ system: {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials = Code::ALL
-        .iter()
-        .map(|code| {
-            let name = code.as_str().trim_start_matches("kcc::").replace("::", "/");
-            Trial::test(name, || hold(*code).map_err(Into::into))
-        })
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let pages = Code::ALL.iter().map(|code| {
+        let name = code.as_str().trim_start_matches("kcc::").replace("::", "/");
+        Trial::test(name, || hold(*code).map_err(Into::into))
+    });
+    let docs = DOCS.iter().map(|name| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        Trial::test(*name, move || hold_examples(&path).map_err(Into::into))
+    });
+    libtest_mimic::run(&arguments, pages.chain(docs).collect()).exit_code()
+}
+
+/// Holds the examples of a document to being right.
+fn hold_examples(path: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let examples = page::examples(&text);
+    if examples.is_empty() {
+        return Err("there is no ```cue right block".to_owned());
+    }
+    for (number, files) in examples.iter().enumerate() {
+        let ended = run("kcc check", files)?;
+        if ended.exit != Some(0) || !said::codes(&ended.text).is_empty() {
+            return Err(format!("example {}:\n{}", number + 1, ended.text));
+        }
+    }
+    Ok(())
 }
 
 /// Holds one page to what kcc does.
@@ -88,7 +110,10 @@ fn hold(code: Code) -> Result<(), String> {
             wrong.text
         ));
     }
-    if let Some(other) = said::others(code, &wrong.text).first() {
+    if let Some(other) = said::codes(&wrong.text)
+        .iter()
+        .find(|other| **other != code.as_str())
+    {
         return Err(format!(
             "the wrong example leads to {other} as well:\n{}",
             wrong.text

@@ -20,6 +20,8 @@ pub(crate) struct Page<'a> {
     frames: bool,
 }
 
+/// The head of a block that is right.
+const RIGHT: &str = "```cue right\n";
 /// The end of a block.
 const END: &str = "```\n";
 
@@ -30,8 +32,7 @@ impl<'a> Page<'a> {
             return Ok(None);
         };
         let (_, said, rest) = block(rest, "```text\n").ok_or("there is no ```text block")?;
-        let (_, right, _) =
-            block(rest, "```cue right\n").ok_or("there is no ```cue right block")?;
+        let (_, right, _) = block(rest, RIGHT).ok_or("there is no ```cue right block")?;
         let (first, said) = said
             .split_once('\n')
             .ok_or("the ```text block has no command")?;
@@ -66,6 +67,17 @@ impl<'a> Page<'a> {
             .collect();
         format!("{}{}{}", self.around.0, shown.join("\n"), self.around.1)
     }
+}
+
+/// The files of every block of a document that is right.
+pub(crate) fn examples(text: &str) -> Vec<Files> {
+    let mut examples = Vec::new();
+    let mut rest = text;
+    while let Some((_, right, after)) = block(rest, RIGHT) {
+        examples.push(files(right));
+        rest = after;
+    }
+    examples
 }
 
 /// What stands before a block, in it and behind it.

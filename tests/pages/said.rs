@@ -10,11 +10,11 @@ pub(crate) fn about(code: Code, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The other codes that were said.
-pub(crate) fn others(code: Code, text: &str) -> Vec<String> {
-    let all = diagnostics(text).into_iter();
-    all.map(|(other, _)| other)
-        .filter(|other| other != code.as_str())
+/// The codes of everything that was said.
+pub(crate) fn codes(text: &str) -> Vec<String> {
+    diagnostics(text)
+        .into_iter()
+        .map(|(code, _)| code)
         .collect()
 }
 
