@@ -255,12 +255,11 @@ fn failed(findings: Findings, unreadable: bool) -> Failure {
 }
 
 fn no_target(name: &str, known: &BTreeSet<String>) -> Failure {
-    let help = match nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-            format!("the targets are {}", known.join(", "))
-        }
+    let help = if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
+        format!("did you mean `{near}`?")
+    } else {
+        let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        format!("the targets are {}", known.join(", "))
     };
     Failure::usage(format!("there is no target `{name}`"), help)
 }

@@ -6,16 +6,16 @@
 
 /// A comment and named sections.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Archive {
+pub(crate) struct Archive {
     /// What stands before the first section.
-    pub comment: String,
+    pub(crate) comment: String,
     /// Names and contents.
-    pub sections: Vec<(String, String)>,
+    pub(crate) sections: Vec<(String, String)>,
 }
 
 impl Archive {
     /// Reads an archive; every text is one.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut archive = Self {
             comment: String::new(),
             sections: Vec::new(),
@@ -33,10 +33,10 @@ impl Archive {
     }
 
     /// Writes the archive.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = self.comment.clone();
         for (name, content) in &self.sections {
-            text += &format!("-- {name} --\n{content}");
+            text.extend(["-- ", name, " --\n", content]);
             if !content.is_empty() && !content.ends_with('\n') {
                 text.push('\n');
             }

@@ -15,6 +15,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use kcc_diag::Code;
+
 use crate::archive::Archive;
 
 const KCC: &str = env!("CARGO_BIN_EXE_kcc");
@@ -26,7 +28,7 @@ const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];
 const NO_LINE_END: &str = "[no line end]\n";
 
 /// Runs a case, or says what is different.
-pub fn run(path: &Path) -> Result<(), String> {
+pub(crate) fn run(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut archive = Archive::parse(&text);
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -159,7 +161,7 @@ impl Script {
         for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
             if !text.is_empty() {
                 self.outputs
-                    .push((format!("{name}{suffix}"), self.settled(text)));
+                    .push((format!("{name}{suffix}"), self.settled(&text)));
             }
         }
         self.outputs.push((format!("exit{suffix}"), exit + "\n"));
@@ -177,7 +179,7 @@ impl Script {
         if let Some(user) = self.user {
             if !is_root() {
                 // Then the refusal needs nobody else.
-                return self.output(command);
+                return Self::output(command);
             }
             // The other user may not be able to reach the folder of the build.
             copy = self.root.with_file_name("kcc");
@@ -193,10 +195,10 @@ impl Script {
                 .stdin(Stdio::null());
             command.uid(user).gid(user);
         }
-        self.output(command)
+        Self::output(command)
     }
 
-    fn output(&self, mut command: Command) -> Result<(String, String, String), String> {
+    fn output(mut command: Command) -> Result<(String, String, String), String> {
         let output = command.output().map_err(|error| error.to_string())?;
         let exit = output
             .status
@@ -207,7 +209,7 @@ impl Script {
     }
 
     /// What a command wrote, without what differs from machine to machine.
-    fn settled(&self, text: String) -> String {
+    fn settled(&self, text: &str) -> String {
         let scratch = self.root.parent().unwrap_or(&self.root);
         let mut text = text
             .replace(&self.root.display().to_string(), "[ROOT]")
@@ -216,7 +218,16 @@ impl Script {
                 &format!("\"semanticVersion\": \"{}\"", env!("CARGO_PKG_VERSION")),
                 "\"semanticVersion\": \"[VERSION]\"",
             )
-            .replace(concat!("kcc ", env!("CARGO_PKG_VERSION")), "kcc [VERSION]");
+            .replace(concat!("kcc ", env!("CARGO_PKG_VERSION")), "kcc [VERSION]")
+            // Colour should be visible to a reader, too.
+            .replace('\u{1b}', "[ESC]");
+        // The pages are held to what they say elsewhere.
+        for code in Code::ALL {
+            let page = serde_json::to_string(code.page()).unwrap_or_default();
+            text = text
+                .replace(&page, &format!("\"[PAGE of {code}]\""))
+                .replace(code.page(), &format!("[PAGE of {code}]\n"));
+        }
         if !text.ends_with('\n') {
             text = format!("{text}\n{NO_LINE_END}");
         }
@@ -225,7 +236,7 @@ impl Script {
 }
 
 /// A command that sees nothing of the environment of the tests.
-pub fn clean(mut command: Command) -> Command {
+pub(crate) fn clean(mut command: Command) -> Command {
     command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
@@ -234,7 +245,7 @@ pub fn clean(mut command: Command) -> Command {
 }
 
 /// `kcc render | head`: the reader goes away in the middle.
-pub fn closed_stdout_is_no_failure() -> Result<(), String> {
+pub(crate) fn closed_stdout_is_no_failure() -> Result<(), String> {
     let mut child = clean(Command::new(KCC))
         .args(["completions", "bash"])
         .stdout(Stdio::piped())

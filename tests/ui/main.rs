@@ -17,6 +17,7 @@ use std::{
     process::ExitCode,
 };
 
+use kcc_diag::{Code, Stage};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
             Trial::test(name, move || case::run(&path).map_err(Into::into))
         })
         .collect();
+    trials.push(Trial::test("every-code", move || {
+        every_code_has_a_case(&folder).map_err(Into::into)
+    }));
     trials.push(Trial::test("exit/panic", || {
         panic::a_panic_is_exit_70().map_err(Into::into)
     }));
@@ -44,6 +48,32 @@ fn main() -> ExitCode {
         precommit::the_hook_works().map_err(Into::into)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What fragments alone can show is shown by a case: every code of the stages
+/// up to lowering.
+fn every_code_has_a_case(folder: &Path) -> Result<(), String> {
+    let mut said = String::new();
+    for path in cases(folder) {
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        let archive = archive::Archive::parse(&text);
+        let outputs = archive
+            .sections
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("std"));
+        said.extend(outputs.map(|(_, content)| content));
+    }
+    let missing: Vec<&str> = Code::ALL
+        .iter()
+        .filter(|code| code.stage() <= Stage::Lower)
+        .map(|code| code.as_str())
+        .filter(|code| !said.contains(&format!("[{code}]")))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("no case shows {}", missing.join(", ")))
+    }
 }
 
 /// Every case below a folder, in the order of their names.

@@ -8,7 +8,7 @@ use std::process::Command;
 const CHILD: &str = "KCC_UI_PANIC";
 
 /// In the child: panics as kcc would. Elsewhere nothing.
-pub fn in_child() {
+pub(crate) fn in_child() {
     if std::env::var_os(CHILD).is_some() {
         kcc::exit::report_panics();
         let _ = std::thread::spawn(|| panic!("the impossible\u{1b}[31m happened")).join();
@@ -16,7 +16,7 @@ pub fn in_child() {
 }
 
 /// Runs the child and looks at how it ended.
-pub fn a_panic_is_exit_70() -> Result<(), String> {
+pub(crate) fn a_panic_is_exit_70() -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)
         .env(CHILD, "1")

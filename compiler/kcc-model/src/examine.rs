@@ -5,7 +5,7 @@
 //! that evaluation has reported already is left out.
 
 use kcc_cue::ConfigTree;
-use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
 
 use crate::{CheckedModel, ReadFile, build, rules};
 
@@ -33,12 +33,10 @@ pub fn examine(
 }
 
 /// Whether a finding only repeats an error of evaluation: a value that is
-/// missing or wrong in a place where evaluation failed, or a backing that is
-/// nobody's because it has no kind.
+/// missing or wrong in a place where evaluation failed.
 fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
-    if found.code == Code::OwnNoOwner && cause.code == Code::EvalMissingField {
-        let kind = found.path.as_deref().map(|path| format!("{path}.kind"));
-        return kind == cause.path && found.targets.is_subset(&cause.targets);
+    if found.code == Code::OwnNoOwner {
+        return nameless(found, cause);
     }
     found.code.stage() == Stage::Eval
         && cause.severity == Severity::Error
@@ -47,6 +45,22 @@ fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
             (Some(path), Some(cause)) => within(path, cause) || within(cause, path),
             _ => false,
         }
+}
+
+/// Whether a component is nobody's only because what says what it is was
+/// misspelled or left out, which was reported.
+fn nameless(found: &Diagnostic, cause: &Diagnostic) -> bool {
+    let (Some(component), Some(path)) = (&found.path, &cause.path) else {
+        return false;
+    };
+    let field = path.strip_prefix(component.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    let says_what = ["image", "build", "kind"];
+    found.targets.is_subset(&cause.targets)
+        && field.is_some_and(|field| match cause.code {
+            Code::EvalUnknownField => nearest(field, says_what).is_some(),
+            Code::EvalMissingField => says_what.contains(&field),
+            _ => false,
+        })
 }
 
 /// Whether a rule has better words for what evaluation found: text in the

@@ -83,3 +83,35 @@ fn list() -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_code_in_a_line_of_its_own() {
+        let list = list();
+        let codes: Vec<&str> = list
+            .lines()
+            .map(|line| line.split_once("  ").map_or("", |(code, _)| code))
+            .collect();
+        let all: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes, all);
+        assert!(
+            list.lines().all(|line| line.len() > "kcc::".len() + 50),
+            "{list}"
+        );
+    }
+
+    #[test]
+    fn a_last_word_that_two_stages_have_is_not_enough() {
+        for code in Code::ALL {
+            let alone = Code::ALL
+                .iter()
+                .filter(|other| name(**other) == name(*code))
+                .count()
+                == 1;
+            assert_eq!(page(name(*code)).is_ok(), alone, "{code}");
+        }
+    }
+}

@@ -55,14 +55,23 @@ impl Init {
                 .printer
                 .note(&format!("wrote {}", display.display()));
         }
-        let dir = self
-            .dir
-            .map(|dir| format!(" {}", dir.display()))
-            .unwrap_or_default();
+        let dir = argument(&shown);
         context.printer.note(&format!(
             "\nnext: kcc check{dir}\n      kcc apply --target dev{dir}"
         ));
         Ok(Exit::Done)
+    }
+}
+
+/// A folder as the argument of a command that can be copied into a shell; empty
+/// for the current one.
+fn argument(folder: &Path) -> String {
+    let name = folder.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
+    match name.as_str() {
+        "" | "." => String::new(),
+        _ if name.chars().all(plain) => format!(" {name}"),
+        _ => format!(" '{}'", name.replace('\'', "'\\''")),
     }
 }
 
@@ -139,6 +148,18 @@ fn is_dns_label(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_can_be_copied_into_a_shell() {
+        for (folder, shown) in [
+            ("", ""),
+            ("shop", " shop"),
+            ("My Shop", " 'My Shop'"),
+            ("it's", " 'it'\\''s'"),
+        ] {
+            assert_eq!(argument(Path::new(folder)), shown);
+        }
+    }
 
     #[test]
     fn a_name_is_made_from_any_folder_s() {

@@ -50,7 +50,12 @@ impl Render {
     fn files(&self, context: &Context, compiled: &Compiled) -> Result<(), Failure> {
         let folder = context.settings.folder.join(&self.output);
         let cannot = |name: &Path| {
-            let name = self.output.join(name);
+            let below = self.output.join(name);
+            let name = if name.as_os_str().is_empty() {
+                self.output.clone()
+            } else {
+                below
+            };
             move |error| Failure::io(format!("cannot write `{}`", name.display()), error)
         };
         fs::create_dir_all(&folder).map_err(cannot(Path::new("")))?;

@@ -56,7 +56,7 @@ impl Problems {
     }
 
     /// Every problem in the order in which it was found.
-    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
 
