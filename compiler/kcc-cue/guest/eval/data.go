@@ -1,8 +1,10 @@
 package eval
 
 import (
+	"sort"
 	"strings"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
@@ -79,4 +81,52 @@ func at(node *wire.Node, names ...string) *wire.Node {
 		}
 	}
 	return node
+}
+
+// put writes a concrete scalar into a node.
+func put(node *wire.Node, v cue.Value) {
+	switch v.Kind() {
+	case cue.NullKind:
+		node.Kind = wire.Null
+	case cue.BoolKind:
+		node.Kind = wire.Bool
+		node.Bool, _ = v.Bool()
+	case cue.IntKind, cue.FloatKind, cue.NumberKind:
+		node.Kind = wire.Number
+		text, err := v.MarshalJSON()
+		if err == nil {
+			node.Text = string(text)
+		}
+	case cue.StringKind:
+		node.Kind = wire.String
+		node.Text, _ = v.String()
+	case cue.BytesKind:
+		node.Kind = wire.String
+		bytes, _ := v.Bytes()
+		node.Text = strings.ToValidUTF8(string(bytes), "\ufffd")
+	}
+}
+
+// get is the field of that name, or nil.
+func get(node *wire.Node, name string) *wire.Node {
+	if node == nil || node.Kind != wire.Struct {
+		return nil
+	}
+	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
+	if at < len(node.Fields) && node.Fields[at].Name == name {
+		return node.Fields[at].Node
+	}
+	return nil
+}
+
+// set gives a struct a field, in its place.
+func set(node *wire.Node, name string, value *wire.Node) {
+	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
+	if at < len(node.Fields) && node.Fields[at].Name == name {
+		node.Fields[at].Node = value
+		return
+	}
+	node.Fields = append(node.Fields, wire.Field{})
+	copy(node.Fields[at+1:], node.Fields[at:])
+	node.Fields[at] = wire.Field{Name: name, Node: value}
 }

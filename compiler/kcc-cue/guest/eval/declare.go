@@ -4,6 +4,7 @@ import (
 	"sort"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 
 	"kcc.dev/engine/wire"
 )
@@ -48,7 +49,7 @@ func (m *model) declarations(w *walk) ([]wire.Declaration, map[owner]string) {
 func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 	d := wire.Declaration{Path: path}
 	seen := map[*place]bool{}
-	var base, overlay []wire.Span
+	var base, overlay, constraining []wire.Span
 	for _, c := range lines {
 		p := c.place
 		for p != nil && p.field != nil && !p.at(path) {
@@ -62,42 +63,57 @@ func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 		if !ok {
 			continue
 		}
-		switch {
-		case !m.makes(p.field.Value, map[string]bool{}):
+		switch made := m.makes(p.field.Value, map[string]bool{}); {
+		case made == notMade:
 			d.Others = append(d.Others, span)
+		case made == constrained:
+			constraining = append(constraining, span)
 		case p.overlay:
 			overlay = append(overlay, span)
 		default:
 			base = append(base, span)
 		}
 	}
-	if d.Owners = base; len(base) == 0 {
-		d.Owners = overlay
-	} else {
-		d.Others = append(d.Others, overlay...)
+	for _, owners := range [][]wire.Span{base, overlay, constraining} {
+		if len(d.Owners) == 0 {
+			d.Owners = owners
+		} else {
+			d.Others = append(d.Others, owners...)
+		}
 	}
 	sort.Slice(d.Owners, func(i, j int) bool { return less(d.Owners[i], d.Owners[j]) })
 	sort.Slice(d.Others, func(i, j int) bool { return less(d.Others[i], d.Others[j]) })
 	return d
 }
 
+// making is how much an expression has of what makes a component.
+type making int
+
+const (
+	notMade making = iota
+	// constrained: it says of `image`, `build` or `kind` what it may be.
+	constrained
+	// made: it gives one of them.
+	made
+)
+
 // makes says whether an expression gives `image`, `build` or `kind`, itself or
 // through what it refers to.
-func (m *model) makes(node ast.Node, seen map[string]bool) bool {
-	found := false
+func (m *model) makes(node ast.Node, seen map[string]bool) making {
+	found := notMade
 	ast.Walk(node, func(node ast.Node) bool {
-		if found {
+		if found == made {
 			return false
 		}
 		switch node := node.(type) {
 		case *ast.Field:
 			switch name, _, _ := ast.LabelName(node.Label); name {
 			case "image", "build", "kind":
-				found = node.Constraint == 0
+				found = max(found, m.gives(node))
 			}
 			return false
 		case *ast.SelectorExpr:
-			found = m.selected(node, seen)
+			found = max(found, m.selected(node, seen))
 			return false
 		case *ast.Ident:
 			if seen[node.Name] {
@@ -105,10 +121,10 @@ func (m *model) makes(node ast.Node, seen map[string]bool) bool {
 			}
 			seen[node.Name] = true
 			for _, p := range m.lexicon.roots[node.Name] {
-				found = found || m.makes(p.field.Value, seen)
+				found = max(found, m.makes(p.field.Value, seen))
 			}
 			if clause, ok := node.Node.(*ast.LetClause); ok {
-				found = found || m.makes(clause.Expr, seen)
+				found = max(found, m.makes(clause.Expr, seen))
 			}
 		}
 		return true
@@ -116,22 +132,34 @@ func (m *model) makes(node ast.Node, seen map[string]bool) bool {
 	return found
 }
 
+// gives says whether a field has a value, or had one that was taken out.
+func (m *model) gives(field *ast.Field) making {
+	switch {
+	case field.Constraint != token.ILLEGAL:
+		return notMade
+	case givesValue(field.Value) || m.prepared.Aside(field.Value) || m.prepared.Dropped(field.Value):
+		return made
+	default:
+		return constrained
+	}
+}
+
 // selected follows `services.other` and the like to what is written there.
-func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) bool {
+func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
 	var path []string
 	for expr := ast.Expr(node); ; {
 		selector, ok := expr.(*ast.SelectorExpr)
 		if !ok {
 			ident, ok := expr.(*ast.Ident)
 			if !ok {
-				return false
+				return notMade
 			}
 			path = append([]string{ident.Name}, path...)
 			break
 		}
 		name, _, err := ast.LabelName(selector.Sel)
 		if err != nil {
-			return false
+			return notMade
 		}
 		path = append([]string{name}, path...)
 		expr = selector.X
@@ -141,13 +169,12 @@ func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) bool {
 		key += "." + name
 	}
 	if seen[key] {
-		return false
+		return notMade
 	}
 	seen[key] = true
+	found := notMade
 	for _, p := range m.lexicon.below(path) {
-		if m.makes(p.field.Value, seen) {
-			return true
-		}
+		found = max(found, m.makes(p.field.Value, seen))
 	}
-	return false
+	return found
 }

@@ -62,6 +62,13 @@ func (f *filling) joinOne(component *wire.Node, shape *schema.Shape, path []stri
 	has := func(node *wire.Node) bool {
 		return node != nil && node.Kind != wire.Absent && !f.walk.silent[node]
 	}
+	for _, pair := range [][2]*wire.Node{{short, long}, {long, short}} {
+		// What is wrong in one spelling is not missing in the other.
+		if _, open := f.walk.open[pair[1]]; s.both && open && f.walk.silent[pair[0]] {
+			f.walk.hush(pair[1])
+			delete(f.walk.open, pair[1])
+		}
+	}
 	switch {
 	case has(short) && has(long):
 		if !same(short, long) && isHard(short) && isHard(long) {

@@ -1,11 +1,12 @@
 package eval
 
 import (
+	"slices"
 	"sort"
 	"strconv"
-	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
@@ -149,6 +150,7 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 	if err != nil {
 		return
 	}
+	unknown := map[string]bool{}
 	for iter.Next() {
 		selector := iter.Selector()
 		if selector.LabelType() != cue.StringLabel {
@@ -160,6 +162,7 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 		if structure != nil {
 			if inner = structure.At(name); inner == nil {
 				w.model.unknownField(iter.Value(), structure, at, here)
+				unknown[name] = true
 				continue
 			}
 		}
@@ -172,6 +175,30 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 		node.Fields = append(node.Fields, wire.Field{Name: name, Node: below})
 	}
 	sort.Slice(node.Fields, func(i, j int) bool { return node.Fields[i].Name < node.Fields[j].Name })
+	if len(unknown) > 0 {
+		node.Origins = origins(slices.DeleteFunc(slices.Clone(here.conjuncts), func(c conjunct) bool {
+			return saysOnly(c.expr, unknown)
+		}))
+	}
+}
+
+// saysOnly says whether a struct literal holds nothing but certain fields: if
+// those were reported, it says nothing else.
+func saysOnly(expr ast.Expr, names map[string]bool) bool {
+	lit, ok := expr.(*ast.StructLit)
+	if !ok || len(lit.Elts) == 0 {
+		return false
+	}
+	for _, decl := range lit.Elts {
+		field, ok := decl.(*ast.Field)
+		if !ok {
+			return false
+		}
+		if name, _, err := ast.LabelName(field.Label); err != nil || !names[name] {
+			return false
+		}
+	}
+	return true
 }
 
 // absent reads a field that is constrained only.
@@ -243,52 +270,4 @@ func (w *walk) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 		w.model.outOfBounds(decided, shape, path, lines)
 		w.hush(node)
 	}
-}
-
-// put writes a concrete scalar into a node.
-func put(node *wire.Node, v cue.Value) {
-	switch v.Kind() {
-	case cue.NullKind:
-		node.Kind = wire.Null
-	case cue.BoolKind:
-		node.Kind = wire.Bool
-		node.Bool, _ = v.Bool()
-	case cue.IntKind, cue.FloatKind, cue.NumberKind:
-		node.Kind = wire.Number
-		text, err := v.MarshalJSON()
-		if err == nil {
-			node.Text = string(text)
-		}
-	case cue.StringKind:
-		node.Kind = wire.String
-		node.Text, _ = v.String()
-	case cue.BytesKind:
-		node.Kind = wire.String
-		bytes, _ := v.Bytes()
-		node.Text = strings.ToValidUTF8(string(bytes), "\ufffd")
-	}
-}
-
-// get is the field of that name, or nil.
-func get(node *wire.Node, name string) *wire.Node {
-	if node == nil || node.Kind != wire.Struct {
-		return nil
-	}
-	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
-	if at < len(node.Fields) && node.Fields[at].Name == name {
-		return node.Fields[at].Node
-	}
-	return nil
-}
-
-// set gives a struct a field, in its place.
-func set(node *wire.Node, name string, value *wire.Node) {
-	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
-	if at < len(node.Fields) && node.Fields[at].Name == name {
-		node.Fields[at].Node = value
-		return
-	}
-	node.Fields = append(node.Fields, wire.Field{})
-	copy(node.Fields[at+1:], node.Fields[at:])
-	node.Fields[at] = wire.Field{Name: name, Node: value}
 }

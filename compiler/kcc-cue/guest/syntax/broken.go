@@ -135,7 +135,7 @@ func stringEnd(text []byte, at int) int {
 			return i + 1 + len(hashes)
 		}
 	}
-	return i
+	return min(i, len(text))
 }
 
 // interpolationEnd is the offset after the bracket that closes the one at an
