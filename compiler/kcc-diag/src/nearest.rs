@@ -9,7 +9,12 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .filter(|other| *other != name)
-        .map(|other| (strsim::damerau_levenshtein(&lower, &other.to_lowercase()), other))
+        .map(|other| {
+            (
+                strsim::damerau_levenshtein(&lower, &other.to_lowercase()),
+                other,
+            )
+        })
         .filter(|(distance, other)| {
             // Half of a name cannot be a slip.
             *distance <= most && distance * 2 <= length.max(other.chars().count())
