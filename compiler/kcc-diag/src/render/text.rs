@@ -60,6 +60,12 @@ impl<'a> Shown<'a> {
         let labels = diagnostic
             .labels
             .iter()
+            // A file without a text, such as a folder or one that cannot be
+            // read, has no line to show; the message names it.
+            .filter(|label| {
+                let file = files.get(label.span.file);
+                !label.text.is_empty() || file.is_none_or(|file| !file.text().is_empty())
+            })
             .filter_map(|label| {
                 let span = snippets.span(files, label.span)?;
                 let text = Some(plain(&label.text).into_owned()).filter(|text| !text.is_empty());
@@ -227,6 +233,31 @@ warning[kcc::check::need-cycle]
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_file_without_a_text_is_named_by_the_message_alone() {
+        let mut files = Files::new();
+        let file = files.add("folder.cue", "");
+        let span = Span {
+            file,
+            start: 0,
+            end: 0,
+        };
+        let diagnostic = Diagnostic::error(Code::LoadNotAFile, "`folder.cue` is a folder")
+            .primary(span, "")
+            .help("remove it");
+        let expected = "\
+error[kcc::load::not-a-file]
+
+  × `folder.cue` is a folder
+  help: remove it
+
+";
+        assert_eq!(
+            render(&diagnostic.into(), &files, &Style::default()),
+            expected
+        );
     }
 
     #[test]
