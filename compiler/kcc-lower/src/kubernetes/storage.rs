@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaim,
-    PersistentVolumeClaimSpec, PersistentVolumeClaimVolumeSource, SecretVolumeSource,
-    Volume as KubeVolume, VolumeMount, VolumeResourceRequirements,
+    PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, PersistentVolumeClaimVolumeSource,
+    SecretVolumeSource, Volume as KubeVolume, VolumeMount, VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_cue::Path;
@@ -94,7 +94,9 @@ pub(super) fn claims(
 }
 
 /// The claims that each replica has for itself. Nothing in a template can ever
-/// change, so it carries only labels that never do.
+/// change, so it carries only labels that never do. The list has one owner as a
+/// whole: what the API server would fill in is written here, or it would be
+/// another list to everybody else who applies the same manifest.
 pub(super) fn claim_templates(
     lowering: &Lowering<'_>,
     component: &Component,
@@ -106,8 +108,14 @@ pub(super) fn claim_templates(
                 labels: Some(metadata::selector(lowering, component)),
                 ..ObjectMeta::default()
             },
-            spec: Some(spec),
-            status: None,
+            spec: Some(PersistentVolumeClaimSpec {
+                volume_mode: Some("Filesystem".to_owned()),
+                ..spec
+            }),
+            status: Some(PersistentVolumeClaimStatus {
+                phase: Some("Pending".to_owned()),
+                ..PersistentVolumeClaimStatus::default()
+            }),
         })
         .collect();
     (!templates.is_empty()).then_some(templates)
