@@ -90,7 +90,7 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 		switch {
 		case isCycle(text):
 			m.cycle(path, []conjunct{c}, text)
-		case m.dangling(path, c.expr):
+		case m.dangling(path, c.expr), m.conflictBehind(path, c):
 		case follows(text):
 			// It refers to something that is reported where it stands.
 			m.followers = append(m.followers, m.badExpression(path, c))
@@ -99,6 +99,32 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 		}
 	}
 	return found
+}
+
+// conflictBehind reports the lines that conflict where a line does nothing but
+// refer to them.
+func (m *model) conflictBehind(path []string, c conjunct) bool {
+	if !isReference(c.expr) {
+		return false
+	}
+	_, target := c.value.ReferencePath()
+	if len(target.Selectors()) == 0 {
+		return false
+	}
+	behind := m.root.LookupPath(target)
+	var names []string
+	for _, selector := range target.Selectors() {
+		names = append(names, strings.Trim(selector.String(), `"`))
+	}
+	if !m.ownError(behind, names) {
+		return false
+	}
+	clash := minimal(m.conjuncts(behind, names, nil))
+	if len(clash) < 2 {
+		return false
+	}
+	m.clash(path, clash)
+	return true
 }
 
 func (m *model) badExpression(path []string, c conjunct) wire.Error {

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -97,7 +98,7 @@ func errorKey(e wire.Error) string {
 // response puts together what is known of the model.
 func (m *model) response(tree *wire.Node) *wire.Response {
 	all := append(m.prepared.Errors[:len(m.prepared.Errors):len(m.prepared.Errors)], m.errors...)
-	if len(all) == 0 {
+	if !slices.ContainsFunc(all, func(e wire.Error) bool { return !e.Warning }) {
 		all = append(all, m.followers...)
 	}
 	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })

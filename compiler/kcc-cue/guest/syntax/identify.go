@@ -18,6 +18,14 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 	}
 	if b := s.lookup(name); b != nil {
 		b.used = true
+		if name == "target" && !r.settled {
+			// It is hardly ever meant.
+			e := r.p.mark(wire.Error{Code: wire.Overlay, Warning: true}, x)
+			if b.at != nil {
+				e = r.p.mark(e, b.at)
+			}
+			r.report(e.With("reason", "shadowed").With("name", name))
+		}
 		return b.kind != aRefused
 	}
 	if r.settled {
