@@ -24,6 +24,11 @@ impl Mistake<'_> {
                 "not here".to_owned(),
                 "move it to `kcc.cue`",
             ),
+            "shadowed" => (
+                format!("`{name}` means a nearer name here, not the target that is evaluated"),
+                "the nearer one is meant".to_owned(),
+                "give the nearer one another name, or put its name in quotes",
+            ),
             _ => (
                 "`on` holds targets by their names and nothing else".to_owned(),
                 "not the plain name of a target".to_owned(),
