@@ -1,0 +1,44 @@
+//! The shop on a real Kubernetes, through the real binary: three teams'
+//! fragments come up in order as real pods, stay, change and go. See `bed.rs`
+//! for when it runs.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
+
+mod bed;
+mod cases;
+mod shop;
+
+use std::{path::Path, process::ExitCode};
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let bed = if arguments.list {
+        None
+    } else {
+        bed::Bed::find(root)
+    };
+    let Some(bed) = bed else {
+        let ignored = |(name, _): &(&'static str, cases::Case)| {
+            Trial::test(*name, || Ok(())).with_ignored_flag(true)
+        };
+        return libtest_mimic::run(&arguments, cases::ALL.iter().map(ignored).collect())
+            .exit_code();
+    };
+    let bed: &'static bed::Bed = Box::leak(Box::new(bed));
+    shop::make_images(bed, root);
+    // Each case brings up a whole system.
+    arguments.test_threads = arguments.test_threads.or(Some(2));
+    let trial = |(name, case): &(&'static str, cases::Case)| {
+        let (name, case) = (*name, *case);
+        Trial::test(name, move || {
+            case(&shop::Shop::new(bed, name));
+            Ok(())
+        })
+    };
+    let conclusion = libtest_mimic::run(&arguments, cases::ALL.iter().map(trial).collect());
+    bed.end();
+    conclusion.exit_code()
+}
