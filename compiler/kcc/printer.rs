@@ -120,6 +120,16 @@ impl Printer {
                 self.error(&format!("cannot start a thread: {cause}"), None);
                 Exit::Environment
             }
+            Failure::Engine(error @ EngineError::Start(_)) => {
+                let help = "each evaluation reserves 4 GiB of address space, most of which it \
+                            never uses: raise the limit (`ulimit -v unlimited`)";
+                self.error(&error.to_string(), Some(help));
+                Exit::Environment
+            }
+            Failure::Engine(error @ EngineError::Load(_)) => {
+                self.error(&error.to_string(), Some("build kcc anew on this machine"));
+                Exit::Environment
+            }
             Failure::Engine(error) => {
                 self.stderr(&exit::bug(&error.to_string()));
                 Exit::Bug
@@ -165,4 +175,44 @@ impl Printer {
 fn errors(diagnostics: &Diagnostics) -> Diagnostics {
     let severe = |diagnostic: &&Diagnostic| diagnostic.severity == kcc_diag::Severity::Error;
     diagnostics.iter().filter(severe).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{cli::Cli, settings::Environment};
+
+    #[test]
+    fn an_engine_that_fails_is_a_bug_and_a_machine_that_refuses_is_not() {
+        let cli = Cli::try_parse_from(["kcc", "check"]).unwrap();
+        let printer = Printer::new(&Settings::new(&cli.global, Environment::default()));
+        let text = || "why".to_owned();
+        for (error, exit) in [
+            (EngineError::Crashed(text()), Exit::Bug),
+            (EngineError::Answer(text()), Exit::Bug),
+            (
+                EngineError::Protocol {
+                    expected: 1,
+                    found: 2,
+                },
+                Exit::Bug,
+            ),
+            (EngineError::Load(text()), Exit::Environment),
+            (EngineError::Start(text()), Exit::Environment),
+            (
+                EngineError::Thread(io::Error::other("why")),
+                Exit::Environment,
+            ),
+        ] {
+            let shown = error.to_string();
+            let failure = Failure::Engine(error);
+            assert_eq!(
+                printer.failure(&failure, Stdout::Diagnostics),
+                exit,
+                "{shown}"
+            );
+        }
+    }
 }

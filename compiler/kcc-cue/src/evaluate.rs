@@ -297,6 +297,10 @@ impl Collected {
             None => diagnostic,
         }));
         self.partial.extend(answer.partial.iter());
+        if answer.stopped.is_some() {
+            // Then nothing may be said about what is missing.
+            self.partial.extend(words.first_file());
+        }
         if let Some(target) = target {
             self.answers.push((target.to_owned(), answer));
         }

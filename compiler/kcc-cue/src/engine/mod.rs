@@ -68,6 +68,9 @@ pub enum EngineError {
         /// The version that the engine speaks.
         found: i32,
     },
+    /// The machine does not give an evaluation what it needs.
+    #[error("the CUE engine cannot be started: {0}")]
+    Start(String),
     /// A thread for the evaluation cannot be started.
     #[error("cannot start a thread for the CUE engine")]
     Thread(#[source] io::Error),
@@ -172,7 +175,14 @@ impl Engine {
     }
 
     fn exchange(&self, store: &mut Store<Sandbox>, request: &[u8]) -> Result<Vec<u8>, Fault> {
-        let instance = self.instances.instantiate(&mut *store)?;
+        let instance = self.instances.instantiate(&mut *store).map_err(|error| {
+            // Nothing of the guest has run, so what failed is the machine.
+            if stopped(&error).is_some() {
+                Fault::Guest(error)
+            } else {
+                EngineError::Start(format!("{error:#}")).into()
+            }
+        })?;
         let protocol: TypedFunc<(), i32> = instance.get_typed_func(&mut *store, "kcc_protocol")?;
         let found = protocol.call(&mut *store, ())?;
         if found != PROTOCOL {

@@ -93,6 +93,8 @@ fn plain(message: &str) -> String {
     argument(line)
         .or_else(|| operands(line))
         .or_else(|| index(line))
+        .or_else(|| clash(line))
+        .or_else(|| operand(line))
         .or_else(|| {
             let call = line.strip_prefix("error in call to ")?;
             Some(match call.split_once(": ") {
@@ -135,6 +137,41 @@ fn index(line: &str) -> Option<String> {
         .split_once("] with length ")?;
     Some(format!(
         "there is no element {at} in a list of {length}, counted from 0"
+    ))
+}
+
+/// `conflicting values {…} and 1 (mismatched types struct and int)`, or the
+/// count of what is wrong with each alternative.
+fn clash(line: &str) -> Option<String> {
+    if line.ends_with("errors in empty disjunction") {
+        return Some("none of its alternatives fits".to_owned());
+    }
+    let rest = line.strip_prefix("conflicting values ")?;
+    let types = rest
+        .rsplit_once(" (mismatched types ")
+        .map(|(_, types)| types);
+    Some(
+        match types.and_then(|types| types.trim_end_matches(')').split_once(" and ")) {
+            Some((left, right)) => format!(
+                "it would be {} and {} at once",
+                kind_in_words(left),
+                kind_in_words(right)
+            ),
+            None => "it would be two values at once".to_owned(),
+        },
+    )
+}
+
+/// `invalid operand target (found string, want list or struct)`
+fn operand(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("invalid operand ")?;
+    let (operand, rest) = rest.rsplit_once(" (found ")?;
+    let (found, wanted) = rest.trim_end_matches(')').split_once(", want ")?;
+    let wanted: Vec<&str> = wanted.split(" or ").map(kind_in_words).collect();
+    let wanted = wanted.join(" or ");
+    Some(format!(
+        "`{operand}` is {}, not {wanted}",
+        kind_in_words(found)
     ))
 }
 

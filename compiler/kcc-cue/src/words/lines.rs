@@ -22,8 +22,14 @@ impl Mistake<'_> {
         label: impl Into<String>,
     ) -> Diagnostic {
         let error = Diagnostic::error(code, message);
-        match self.lines.first() {
-            Some(line) => error.primary(line.span, label),
+        // Without a line of its own it is shown where its component is declared.
+        match self
+            .lines
+            .first()
+            .map(|line| line.span)
+            .or_else(|| self.declaration())
+        {
+            Some(span) => error.primary(span, label),
             None => error,
         }
     }

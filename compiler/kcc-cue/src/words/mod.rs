@@ -17,7 +17,7 @@ mod reading;
 mod stopped;
 mod values;
 
-use kcc_diag::{Diagnostic, Files, Severity, Span};
+use kcc_diag::{Diagnostic, FileId, Files, Severity, Span};
 
 use crate::{
     decode::{Indexes, role},
@@ -58,6 +58,11 @@ impl<'a> Words<'a> {
             indexes,
             has_teams,
         }
+    }
+
+    /// Any file of those that were asked about.
+    pub(crate) fn first_file(&self) -> Option<FileId> {
+        self.indexes.file(0).ok()
     }
 
     /// Puts a mistake into words.
