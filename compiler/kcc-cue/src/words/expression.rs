@@ -90,11 +90,20 @@ fn plain(message: &str) -> String {
         .unwrap_or("")
         .trim()
         .trim_end_matches([':', '.']);
+    // A path of CUE's own in front, which the diagnostic has as its own.
+    let line = match line.split_once(": ") {
+        Some((path, rest)) if !path.contains(' ') => rest,
+        _ => line,
+    };
     argument(line)
         .or_else(|| operands(line))
         .or_else(|| index(line))
         .or_else(|| clash(line))
         .or_else(|| operand(line))
+        .or_else(|| {
+            let misplaced = line.starts_with("preference mark not allowed");
+            misplaced.then(|| "`*` marks a default among alternatives (`*1 | int`)".to_owned())
+        })
         .or_else(|| {
             let call = line.strip_prefix("error in call to ")?;
             Some(match call.split_once(": ") {
@@ -110,6 +119,15 @@ fn argument(line: &str) -> Option<String> {
     let rest = line.strip_prefix("cannot use ")?;
     let (_, rest) = rest.rsplit_once("(type ")?;
     let (actual, rest) = rest.split_once(") as ")?;
+    if let Some((_, operator)) = rest
+        .strip_prefix("type ")
+        .and_then(|rest| rest.split_once(" in "))
+    {
+        return Some(format!(
+            "`{operator}` does not go with {}",
+            kind_in_words(actual)
+        ));
+    }
     let (expected, rest) = rest.split_once(" in argument ")?;
     let (number, function) = rest.split_once(" to ")?;
     Some(format!(
