@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -128,9 +129,9 @@ func (m *model) alternatives(node *wire.Node, structure *schema.Struct, path []s
 // isPartial says whether a line of the node stands in a file that could be
 // read only in part, so that nothing can be said of what is missing.
 func (m *model) isPartial(node *wire.Node) bool {
-	for _, index := range m.prepared.Partial {
-		for _, o := range node.Origins {
-			if o.File == index || o.By == index {
+	for _, o := range node.Origins {
+		for _, files := range [][]int{m.prepared.Partial, m.prepared.Loose} {
+			if slices.Contains(files, o.File) || slices.Contains(files, o.By) {
 				return true
 			}
 		}

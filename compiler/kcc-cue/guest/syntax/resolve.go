@@ -23,6 +23,9 @@ type resolver struct {
 	// apart: labels that are names of root fields are quoted, so that such a
 	// name always means the root's.
 	apart bool
+	// path leads from the root to the field that is worked on; a label that
+	// is no plain name is empty.
+	path []string
 	// settled: everything is rewritten; idle collects what nothing uses.
 	settled bool
 	idle    map[ast.Node]bool
@@ -33,7 +36,7 @@ func (p *Prepared) resolve(s *source, n *names) {
 	file := s.fileScope(true)
 	for i, part := range s.parts(p.target) {
 		r := &resolver{p: p, source: s, names: n, quiet: part.elsewhere, apart: part.apart}
-		whole := s.whole
+		whole, loose := s.whole, s.loose
 		if i == 0 {
 			s.base = r.decls(s.base, file, true)
 		} else {
@@ -44,7 +47,7 @@ func (p *Prepared) resolve(s *source, n *names) {
 			}
 		}
 		if part.elsewhere {
-			s.whole = whole
+			s.whole, s.loose = whole, loose
 		}
 	}
 	r := &resolver{p: p, source: s, names: n}
@@ -79,7 +82,7 @@ func (r *resolver) unused(s *scope) {
 		}
 		return
 	}
-	if !r.source.whole {
+	if !r.source.whole || r.source.loose {
 		// What was taken out may well have used it.
 		return
 	}
@@ -142,15 +145,35 @@ func (r *resolver) decls(decls []ast.Decl, s *scope, rooted bool) []ast.Decl {
 func (r *resolver) value(x ast.Expr, s *scope, rooted bool) ast.Expr {
 	y, ok := r.expr(x, s, rooted)
 	if !ok {
-		r.source.whole = false
+		if r.insideComponent() {
+			r.source.loose = true
+		} else {
+			r.source.whole = false
+		}
 		return r.p.drop(x)
 	}
 	return y
 }
 
+// telling are the fields of a component that others ask about: what it is, and
+// what it offers.
+var telling = []string{"image", "build", "kind", "port", "ports", "env", "needs"}
+
+// insideComponent says whether what stands here is a detail of one component:
+// no other one can miss it.
+func (r *resolver) insideComponent() bool {
+	if len(r.path) < 3 || !slices.Contains([]string{"services", "jobs", "cronJobs", "backing"}, r.path[0]) {
+		return false
+	}
+	return len(r.path) > 3 || r.path[2] != "" && !slices.Contains(telling, r.path[2])
+}
+
 // field rewrites a field; false if its label means nothing.
 func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
 	ok := r.label(field, s, rooted)
+	name, _, _ := ast.LabelName(field.Label)
+	r.path = append(r.path, name)
+	defer func() { r.path = r.path[:len(r.path)-1] }()
 	inner := s
 	if list, pattern := patternOf(field); pattern {
 		inner = s.inner()

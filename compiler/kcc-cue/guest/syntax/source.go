@@ -16,9 +16,10 @@ type source struct {
 	wire.File
 	index int
 	tree  *ast.File
-	// whole is false if a part of the file was reported and taken out.
-	whole bool
-	pkg   *ast.Package
+	// whole is false if a part of the file was reported and taken out; loose
+	// is true if that was a detail of one component.
+	whole, loose bool
+	pkg          *ast.Package
 	// imports of CUE's standard library.
 	imports []*ast.ImportDecl
 	// refused are the names of imports that were reported.
@@ -108,6 +109,9 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 	for _, s := range sources {
 		if !s.whole {
 			p.markPartial(s.index)
+		}
+		if s.loose {
+			p.Loose = append(p.Loose, s.index)
 		}
 		if s.tree != nil {
 			p.assemble(s)

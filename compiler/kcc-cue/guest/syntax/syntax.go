@@ -29,6 +29,9 @@ type Prepared struct {
 	// Partial lists the files of the request that count only in part, sorted:
 	// nothing may be said about what is missing.
 	Partial []int
+	// Loose lists the files in which details of components were taken out:
+	// nothing may be said about what is missing in these components.
+	Loose []int
 	// Defaults are the `defaults` blocks of the base and of the target's
 	// overlay.
 	Defaults []Soft
