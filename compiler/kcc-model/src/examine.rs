@@ -53,7 +53,9 @@ fn nameless(found: &Diagnostic, cause: &Diagnostic) -> bool {
     let (Some(component), Some(path)) = (&found.path, &cause.path) else {
         return false;
     };
-    let field = path.strip_prefix(component.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    let field = path
+        .strip_prefix(component.as_str())
+        .and_then(|rest| rest.strip_prefix('.'));
     let says_what = ["image", "build", "kind"];
     found.targets.is_subset(&cause.targets)
         && field.is_some_and(|field| match cause.code {
