@@ -7,6 +7,8 @@ use kcc_cue::{ConfigTree, Path, Role};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
 use kcc_model::{Component, EnvValue, Name, Part, TargetModel, VolumeSource};
 
+use crate::parity::Engine;
+
 /// One lowering on its way.
 pub(crate) struct Lowering<'a> {
     tree: &'a ConfigTree,
@@ -42,7 +44,8 @@ impl<'a> Lowering<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.error(Code::LowerUnsupported, path, message, help);
+        let label = format!("not possible on {}", Engine::of(&self.target.engine));
+        self.error(Code::LowerUnsupported, path, message, label, help);
     }
 
     /// Notes a mistake, at the line behind a path.
@@ -51,6 +54,7 @@ impl<'a> Lowering<'a> {
         code: Code,
         path: &Path,
         message: impl Into<String>,
+        label: impl Into<String>,
         help: impl Into<String>,
     ) {
         let target = &self.target.target;
@@ -64,7 +68,7 @@ impl<'a> Lowering<'a> {
             .find(|origin| origin.role != Role::Schema)
             .or_else(|| origins.first());
         if let Some(origin) = deciding {
-            diagnostic = diagnostic.primary(origin.span, "");
+            diagnostic = diagnostic.primary(origin.span, label);
         }
         self.diagnostics.push(diagnostic);
     }

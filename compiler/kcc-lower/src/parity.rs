@@ -23,6 +23,25 @@ pub enum Engine {
     Kubernetes,
 }
 
+impl Engine {
+    /// The engine of a target.
+    pub(crate) fn of(target: &EngineTarget) -> Self {
+        match target {
+            EngineTarget::Docker {} => Self::Docker,
+            EngineTarget::Kubernetes { .. } => Self::Kubernetes,
+        }
+    }
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "Docker",
+            Self::Kubernetes => "Kubernetes",
+        })
+    }
+}
+
 /// What an engine makes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "verdict", content = "because")]
@@ -142,10 +161,7 @@ fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::E
 
 /// Every use of a field in a target, by component, in the order of the fields.
 pub fn ledger(target: &TargetModel) -> Vec<Entry> {
-    let engine = match target.engine {
-        EngineTarget::Docker {} => Engine::Docker,
-        EngineTarget::Kubernetes { .. } => Engine::Kubernetes,
-    };
+    let engine = Engine::of(&target.engine);
     let mut entries = Vec::new();
     for component in target
         .components
@@ -176,16 +192,18 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
 pub(crate) fn hold(lowering: &mut Lowering<'_>) {
     for entry in ledger(lowering.target) {
         if let (Verdict::Dropped(why), None) = (entry.verdict, entry.accepted) {
-            let target = &lowering.target.target;
+            // Without the target's name: all targets of an engine say the same.
             let help = format!(
-                "say it under `on` for other targets only, or accept the drop: \
-                 `system: targets: {target}: parity: accept: {:?}: \"<reason>\"`",
+                "say it under `on` for other targets only, or accept the drop in `system.targets`: \
+                 `parity: accept: {:?}: \"<reason>\"`",
                 entry.path.to_string()
             );
+            let engine = Engine::of(&lowering.target.engine);
             lowering.error(
                 Code::LowerParityDropped,
                 &entry.path,
-                format!("`{}` has no effect in target `{target}`: {why}", entry.path),
+                format!("`{}` has no effect on {engine}: {why}", entry.path),
+                format!("{engine} drops it"),
                 help,
             );
         }
@@ -233,7 +251,12 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
         let Some(probe) = probe else { continue };
         add(field, true, &["health", name]);
         let grpc = matches!(probe.check, Check::Grpc { .. });
-        add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
+        // The short form is one line of the fragment, and one use.
+        if field == Field::Liveness && container.health.says_one_thing() {
+            add(Field::GrpcHealth, grpc, &["health", "grpc"]);
+        } else if !container.health.says_one_thing() {
+            add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
+        }
     }
     add(Field::Replicas, component.replicas != 1, &["replicas"]);
     let (requests, limits) = (&container.resources.requests, &container.resources.limits);

@@ -252,6 +252,11 @@ impl Health {
     pub fn says_ready(&self) -> bool {
         self.readiness.is_some() || self.startup.is_some()
     }
+
+    /// Whether one probe means readiness and liveness, as in the short form.
+    pub fn says_one_thing(&self) -> bool {
+        self.startup.is_none() && self.readiness.is_some() && self.readiness == self.liveness
+    }
 }
 
 /// A probe.

@@ -92,14 +92,13 @@ fn insert<T>(
     noun: &str,
 ) {
     match objects.entry(name) {
-        Entry::Occupied(taken) => lowering.error(
+        // Without the whole name, which is another in each target.
+        Entry::Occupied(_) => lowering.error(
             Code::LowerNameClash,
             path,
-            format!(
-                "the {noun} would be called `{}`, as one of another component",
-                taken.key()
-            ),
-            "rename one of the two components",
+            format!("a {noun} of `{path}` would have the name of one of another component"),
+            "the name is taken",
+            "rename one of the two: a replica is called after its component and its number, a volume after its component and itself",
         ),
         Entry::Vacant(free) => {
             free.insert(object);

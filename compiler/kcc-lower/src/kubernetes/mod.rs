@@ -171,6 +171,7 @@ impl Objects<'_> {
                 Code::LowerNameClash,
                 &belongs.path,
                 format!("the {} would be called `{name}`, as another one", T::KIND),
+                "the name is taken",
                 "rename one of the two",
             ),
             Entry::Vacant(free) => {

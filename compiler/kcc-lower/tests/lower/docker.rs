@@ -149,7 +149,7 @@ fn names_that_meet_are_a_mistake() {
     assert_eq!(
         mistakes,
         [
-            "kcc::lower::name-clash: the container would be called `shop-dev-web-2`, as one of \
+            "kcc::lower::name-clash: a container of `services.\"web-2\"` would have the name of one of \
           another component"
         ]
     );

@@ -16,8 +16,8 @@ fn a_drop_that_a_component_would_notice_fails() {
     assert_eq!(
         System::docker().with(with_grpc()).mistakes(),
         [
-            "kcc::lower::parity-dropped: `services.api.health.readiness.grpc` has no effect in target \
-          `dev`: neither Docker nor kcc can ask the gRPC health service"
+            "kcc::lower::parity-dropped: `services.api.health.readiness.grpc` has no effect on Docker: \
+          neither Docker nor kcc can ask the gRPC health service"
         ]
     );
     System::kubernetes().with(with_grpc()).desired();
