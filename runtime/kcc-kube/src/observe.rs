@@ -69,7 +69,7 @@ pub(crate) async fn objects(
 ) -> Result<Observed, Error> {
     let mut observed = Observed::default();
     let reference = Reference::namespace(&kube.namespace);
-    let Some(live) = client.get(&reference).await? else {
+    let Some(live) = client.namespace(&kube.namespace).await? else {
         return Ok(observed);
     };
     let ownership = whose_namespace(scope, memory, &live);
@@ -322,13 +322,17 @@ pub(crate) async fn strangers(
         .filter(|object| object.ownership == Ownership::Ours)
         .map(|object| object.uid.as_str())
         .collect();
-    let mut found = Vec::new();
-    for (kind, live) in client.inhabitants(&kube.namespace).await? {
+    let (all, hidden) = client.inhabitants(&kube.namespace).await?;
+    let mut found: Vec<_> = hidden
+        .iter()
+        .map(|kind| format!("something of `{kind}`, which cannot be listed, may be in it"))
+        .collect();
+    for (kind, live) in all {
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
         let name = name_of(&live);
         let kept = matches!(kind.as_str(), "ConfigMap" | "Lease") && name == own;
         if !kept && !uid.is_some_and(|uid| ours.contains(uid)) {
-            found.push(format!("{kind} `{name}`"));
+            found.push(format!("{kind} `{name}` is in it, which kcc did not make"));
         }
     }
     found.sort();

@@ -97,8 +97,8 @@ pub(crate) struct Observed {
     pub(crate) objects: BTreeMap<Key, ObservedObject>,
     /// What the server would make of each object that is desired.
     pub(crate) trials: BTreeMap<Key, Trial>,
-    /// Objects of others in the namespace, such as ``ConfigMap `x` ``; asked
-    /// for only where the namespace is to be removed.
+    /// Why the namespace cannot go, such as an object of somebody else's in it;
+    /// asked for only where it is to be removed.
     pub(crate) strangers: Vec<String>,
 }
 

@@ -217,10 +217,7 @@ impl<'a> Session<'a> {
                 observe::strangers(&self.client, &self.scope, &self.kube, &observed).await?;
             if let Some(first) = observed.strangers.first() {
                 reporter.event(&Event::Note {
-                    text: &format!(
-                        "namespace `{}` stays: {first} is in it, which kcc did not make",
-                        self.kube.namespace
-                    ),
+                    text: &format!("namespace `{}` stays: {first}", self.kube.namespace),
                 });
             }
         }

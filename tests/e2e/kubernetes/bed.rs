@@ -9,6 +9,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// Where beds are made, and what their names begin with; a process's number follows.
+const PLACE: &str = "/var/tmp";
+const PREFIX: &str = "kcc-kube-";
+
 /// A cluster that answers.
 pub(crate) struct Bed {
     /// The folder of the test bed.
@@ -34,16 +38,20 @@ impl Bed {
         let started = named.is_none();
         // Not in memory: the layers of images need a file system that carries them.
         let folder = named
-            .unwrap_or_else(|| PathBuf::from(format!("/var/tmp/kcc-kube-{}", std::process::id())));
+            .unwrap_or_else(|| Path::new(PLACE).join(format!("{PREFIX}{}", std::process::id())));
         let testbed = root.join("tests/testbed");
-        run(Command::new(testbed.join("kubernetes-up")).arg(&folder));
+        if started {
+            remove_leftovers(&testbed);
+        }
         let binaries = run(&mut Command::new(testbed.join("build-kubernetes")));
-        Some(Self {
+        let bed = Self {
             folder,
             kubectl: Path::new(binaries.trim()).join("kubectl"),
             root: root.to_owned(),
             started,
-        })
+        };
+        run(Command::new(testbed.join("kubernetes-up")).arg(&bed.folder));
+        Some(bed)
     }
 
     /// The path of the kubeconfig.
@@ -97,13 +105,29 @@ impl Bed {
         fs::copy(app.join("shop"), files.path().join("shop")).unwrap();
         self.image(reference, files.path(), &["/shop"]);
     }
+}
 
-    /// Removes what was started.
-    pub(crate) fn end(&self) {
+/// Removes what was started, however the tests end.
+impl Drop for Bed {
+    fn drop(&mut self) {
         if self.started {
-            let mut down = Command::new(self.root.join("tests/testbed/kubernetes-down"));
-            down.arg(&self.folder);
-            run(&mut down);
+            let down = self.root.join("tests/testbed/kubernetes-down");
+            let ended = Command::new(down).arg(&self.folder).status();
+            if !ended.is_ok_and(|status| status.success()) {
+                eprintln!("the test bed in {} was not removed", self.folder.display());
+            }
+        }
+    }
+}
+
+/// Removes the beds of processes that were killed: a machine has room for one.
+fn remove_leftovers(testbed: &Path) {
+    for entry in fs::read_dir(PLACE).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let process = name.and_then(|name| name.strip_prefix(PREFIX));
+        if process.is_some_and(|number| !Path::new("/proc").join(number).exists()) {
+            run(Command::new(testbed.join("kubernetes-down")).arg(&path));
         }
     }
 }

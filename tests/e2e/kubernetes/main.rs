@@ -8,7 +8,7 @@ mod bed;
 mod cases;
 mod shop;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -27,18 +27,19 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, cases::ALL.iter().map(ignored).collect())
             .exit_code();
     };
-    let bed: &'static bed::Bed = Box::leak(Box::new(bed));
-    shop::make_images(bed, root);
+    let bed = Arc::new(bed);
+    shop::make_images(&bed, root);
     // Each case brings up a whole system.
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let trial = |(name, case): &(&'static str, cases::Case)| {
-        let (name, case) = (*name, *case);
+        let (name, case, bed) = (*name, *case, Arc::clone(&bed));
         Trial::test(name, move || {
             case(&shop::Shop::new(bed, name));
             Ok(())
         })
     };
     let conclusion = libtest_mimic::run(&arguments, cases::ALL.iter().map(trial).collect());
-    bed.end();
+    // Last of all: the cases are done with it.
+    drop(bed);
     conclusion.exit_code()
 }

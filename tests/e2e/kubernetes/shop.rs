@@ -6,6 +6,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -44,7 +45,7 @@ pub(crate) fn make_images(bed: &Bed, root: &Path) {
 
 /// A copy of the shop.
 pub(crate) struct Shop {
-    pub(crate) bed: &'static Bed,
+    pub(crate) bed: Arc<Bed>,
     folder: tempfile::TempDir,
     /// The system's name, and that of its namespace.
     pub(crate) system: String,
@@ -59,7 +60,7 @@ pub(crate) struct Ran {
 }
 
 impl Shop {
-    pub(crate) fn new(bed: &'static Bed, case: &str) -> Self {
+    pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop");
         copy(&source, &folder.path().join("shop"));
@@ -85,7 +86,7 @@ impl Shop {
         );
         // The image that is built is named after the system.
         for image in shop.built_images() {
-            bed.shop_image(&image);
+            shop.bed.shop_image(&image);
         }
         shop
     }

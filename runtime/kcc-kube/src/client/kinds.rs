@@ -85,8 +85,12 @@ impl Kinds {
         Ok(kinds)
     }
 
-    /// Every kind that can be listed inside a namespace.
-    pub(super) async fn in_namespaces(&self, client: &Client) -> Result<Vec<Served>, Error> {
+    /// Every kind that can be listed inside a namespace, and the APIs that do not
+    /// tell theirs.
+    pub(super) async fn in_namespaces(
+        &self,
+        client: &Client,
+    ) -> Result<(Vec<Served>, Vec<String>), Error> {
         let groups = client
             .kube
             .list_api_groups()
@@ -101,15 +105,17 @@ impl Kinds {
                     .map(|version| version.group_version),
             );
         }
-        let mut all = Vec::new();
+        let (mut all, mut silent) = (Vec::new(), Vec::new());
         for version in versions {
-            let kinds = self.of(client, &version).await?;
-            all.extend(
-                kinds
-                    .into_iter()
-                    .filter(|served| served.namespaced && served.listable),
-            );
+            match self.of(client, &version).await {
+                Ok(kinds) => all.extend(
+                    kinds
+                        .into_iter()
+                        .filter(|served| served.namespaced && served.listable),
+                ),
+                Err(_) => silent.push(version),
+            }
         }
-        Ok(all)
+        Ok((all, silent))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kcc_plan::Error;
 use kube::api::{Api, DynamicObject, ListParams, LogParams};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Client;
 use crate::observed::Reference;
@@ -53,16 +53,36 @@ impl Client {
         found.map_err(|error| self.fault(&format!("list its {}s", reference.kind), &error))
     }
 
+    /// A namespace, if it is there. Who may not see namespaces works in one that
+    /// somebody made for them: then nothing but its name is known.
+    pub(crate) async fn namespace(&self, name: &str) -> Result<Option<Value>, Error> {
+        let reference = Reference::namespace(name);
+        match self.api(&reference).await?.get_opt(name).await {
+            Ok(found) => Ok(found.map(|object| as_value(&object))),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                Ok(Some(json!({"metadata": {"name": name}})))
+            }
+            Err(error) => Err(self.fault(&format!("read {reference}"), &error)),
+        }
+    }
+
     /// Kind and metadata of every object of a namespace that no other object
-    /// owns and nothing in the cluster makes for each namespace.
-    pub(crate) async fn inhabitants(&self, namespace: &str) -> Result<Vec<(String, Value)>, Error> {
+    /// owns and nothing in the cluster makes for each namespace. Second, the
+    /// kinds that cannot be listed: there may be something.
+    pub(crate) async fn inhabitants(
+        &self,
+        namespace: &str,
+    ) -> Result<(Vec<(String, Value)>, Vec<String>), Error> {
         let mut all = Vec::new();
-        for served in self.kinds.in_namespaces(self).await? {
+        let (kinds, mut hidden) = self.kinds.in_namespaces(self).await?;
+        for served in kinds {
             let kind = served.resource.kind.clone();
             let api: Api<DynamicObject> =
                 Api::namespaced_with(self.kube.clone(), namespace, &served.resource);
-            let found = api.list_metadata(&ListParams::default()).await;
-            let list = found.map_err(|error| self.fault(&format!("list its {kind}s"), &error))?;
+            let Ok(list) = api.list_metadata(&ListParams::default()).await else {
+                hidden.push(kind);
+                continue;
+            };
             for object in list.items {
                 let name = object.metadata.name.as_deref().unwrap_or_default();
                 let owned = object
@@ -75,7 +95,8 @@ impl Client {
                 }
             }
         }
-        Ok(all)
+        hidden.retain(|kind| !is_everywhere(kind, ""));
+        Ok((all, hidden))
     }
 
     /// The last lines of a container's log; none where there is no log.

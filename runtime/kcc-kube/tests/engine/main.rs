@@ -8,7 +8,7 @@ mod bed;
 mod cases;
 mod place;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -26,10 +26,11 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, cases::ALL.iter().map(ignored).collect())
             .exit_code();
     };
-    let bed: &'static bed::Bed = Box::leak(Box::new(bed));
+    let bed = Arc::new(bed);
     bed.shop_image(place::IMAGE);
     arguments.test_threads = arguments.test_threads.or(Some(4));
     let trials = cases::ALL.iter().map(|(name, case)| {
+        let bed = Arc::clone(&bed);
         Trial::test(*name, move || {
             let place = place::Place::new(bed, name);
             let runtime = tokio::runtime::Runtime::new()?;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         })
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    bed.end();
+    // Last of all: the cases are done with it.
+    drop(bed);
     conclusion.exit_code()
 }

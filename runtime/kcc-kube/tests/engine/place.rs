@@ -1,7 +1,10 @@
 //! A system of a test's own: its namespace, its desired state, and the commands
 //! on it.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
@@ -18,13 +21,13 @@ pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
 
 /// A system with one target on the cluster of the tests.
 pub(crate) struct Place {
-    pub(crate) bed: &'static Bed,
+    pub(crate) bed: Arc<Bed>,
     pub(crate) system: String,
     pub(crate) heard: Heard,
 }
 
 impl Place {
-    pub(crate) fn new(bed: &'static Bed, case: &str) -> Self {
+    pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
         let short: String = case
             .split('_')
             .filter_map(|word| word.chars().next())

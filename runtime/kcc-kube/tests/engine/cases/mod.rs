@@ -37,5 +37,6 @@ cases! {
         a_held_lock_names_its_holder,
         a_silent_lock_is_taken_over,
         what_a_killed_apply_made_is_known,
-        a_namespace_of_others_stays_as_it_is,;
+        a_namespace_of_others_stays_as_it_is,
+        who_may_see_one_namespace_can_apply_to_it,;
 }

@@ -191,3 +191,44 @@ pub(super) async fn a_namespace_of_others_stays_as_it_is(place: &Place) {
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(place.names("configmaps"), ["configmap/kube-root-ca.crt"]);
 }
+
+pub(super) async fn who_may_see_one_namespace_can_apply_to_it(place: &Place) {
+    place.bed.kubectl(&["create", "namespace", &place.system]);
+    let binding = [
+        "create",
+        "rolebinding",
+        "ann",
+        "--clusterrole=admin",
+        "--user=ann",
+    ];
+    place.kubectl(&binding);
+    // The administrator of the tests speaks as somebody with fewer rights.
+    let text = std::fs::read_to_string(place.bed.kubeconfig()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(
+        &path,
+        text.replace("user: {token:", "user: {as: ann, token:"),
+    )
+    .unwrap();
+    let mut options = place.options();
+    options
+        .env
+        .insert("KUBECONFIG".to_owned(), path.display().to_string());
+    let mut desired = place.desired();
+    desired.serve("web");
+    let whole = desired.finish();
+    let cancel = kcc_plan::Cancel::new();
+    let report = kcc_kube::apply(&whole, &options, &place.heard, &cancel).await;
+    assert!(report.unwrap().complete());
+    let report = kcc_kube::apply(&whole, &options, &place.heard, &cancel).await;
+    assert_eq!(report.unwrap().mutating_calls, 0);
+    let report = kcc_kube::down(&whole, &options, &place.heard, &cancel).await;
+    assert!(report.unwrap().complete());
+    place.kubectl(&["delete", "rolebinding", "ann"]);
+    let error = kcc_kube::plan(&whole, &options).await.unwrap_err();
+    assert_eq!(error.code, Code::ApplyRefused);
+    let said = error.chain();
+    assert!(said.starts_with("the cluster does not let us "), "{said}");
+    assert!(said.contains("User \"ann\" cannot"), "{said}");
+}
