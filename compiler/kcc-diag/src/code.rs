@@ -125,6 +125,11 @@ codes! {
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
     CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";
     CheckVolumeShared = Check "kcc::check::volume-shared" "check/volume-shared.md";
+    CheckScaleRange = Check "kcc::check::scale-range" "check/scale-range.md";
+    CheckScaleWithoutRequest = Check "kcc::check::scale-without-request" "check/scale-without-request.md";
+    CheckRolloutStuck = Check "kcc::check::rollout-stuck" "check/rollout-stuck.md";
+    CheckDisruptionBlocked = Check "kcc::check::disruption-blocked" "check/disruption-blocked.md";
+    CheckRequestAboveLimit = Check "kcc::check::request-above-limit" "check/request-above-limit.md";
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
     LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
     LowerNameClash = Lower "kcc::lower::name-clash" "lower/name-clash.md";

@@ -111,6 +111,29 @@ fields! {
         Dropped("neither Docker nor kcc can ask the gRPC health service"),
         Honoured;
     Replicas "replicas": Emulated("containers under one name, each with a free port of the host where it is exposed"), Honoured;
+    Scale "scale":
+        DroppedByNature("one machine has no load to share: the least number runs"),
+        Honoured;
+    RolloutStrategy "rollout.strategy":
+        Emulated("kcc replaces the container, side by side only where ports and volumes allow it"),
+        Honoured;
+    RolloutSurge "rollout.surge":
+        DroppedByNature("kcc replaces containers one after the other"),
+        Honoured;
+    RolloutUnavailable "rollout.unavailable":
+        DroppedByNature("kcc replaces containers one after the other"),
+        Honoured;
+    PreStop "rollout.preStop": Emulated("kcc runs it before it stops a container"), Honoured;
+    Disruption "disruption":
+        DroppedByNature("nobody empties the only machine"),
+        Honoured;
+    Spread "placement.spread":
+        DroppedByNature("there is one machine"),
+        Emulated("where the cluster has room; else replicas share a machine");
+    Nodes "placement.nodes": DroppedByNature("there is one machine"), Honoured;
+    Tolerations "placement.tolerations":
+        DroppedByNature("a single machine has no taints"),
+        Honoured;
     CpuRequest "resources.requests.cpu": Emulated("a weight among containers"), Honoured;
     MemoryRequest "resources.requests.memory":
         DroppedByNature("one machine has nothing to choose from"),
@@ -258,7 +281,9 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
             add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
         }
     }
-    add(Field::Replicas, component.replicas != 1, &["replicas"]);
+    let plain = component.scale.is_none() && component.replicas != 1;
+    add(Field::Replicas, plain, &["replicas"]);
+    availability(component, &mut add);
     let (requests, limits) = (&container.resources.requests, &container.resources.limits);
     add(
         Field::CpuRequest,
@@ -321,6 +346,56 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
         &["annotations"],
     );
     uses
+}
+
+/// The fields of a component's availability.
+fn availability(component: &Component, add: &mut impl FnMut(Field, bool, &[&str])) {
+    let (rollout, placement) = (&component.rollout, &component.placement);
+    for (field, used, names) in [
+        (Field::Scale, component.scale.is_some(), &["scale"][..]),
+        (
+            Field::RolloutStrategy,
+            rollout.strategy.is_some(),
+            &["rollout", "strategy"],
+        ),
+        (
+            Field::RolloutSurge,
+            rollout.surge.is_some(),
+            &["rollout", "surge"],
+        ),
+        (
+            Field::RolloutUnavailable,
+            rollout.unavailable.is_some(),
+            &["rollout", "unavailable"],
+        ),
+        (
+            Field::PreStop,
+            rollout.pre_stop.is_some(),
+            &["rollout", "preStop"],
+        ),
+        (
+            Field::Disruption,
+            component.disruption.is_some(),
+            &["disruption"],
+        ),
+        (
+            Field::Spread,
+            placement.spread.is_some(),
+            &["placement", "spread"],
+        ),
+        (
+            Field::Nodes,
+            !placement.nodes.is_empty(),
+            &["placement", "nodes"],
+        ),
+        (
+            Field::Tolerations,
+            !placement.tolerations.is_empty(),
+            &["placement", "tolerations"],
+        ),
+    ] {
+        add(field, used, names);
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_cue::Path;
 use serde::Serialize;
 
-use crate::{Bytes, MilliCpu, Millis, Name};
+use crate::{Bytes, Disruption, MilliCpu, Millis, Name, Placement, Rollout, Scale};
 
 /// What a component is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,8 +64,10 @@ pub struct Component {
     pub ports: BTreeMap<Name, Port>,
     /// What it needs, by the name of the other component.
     pub needs: BTreeMap<Name, Need>,
-    /// How many run side by side.
+    /// How many run side by side; with `scale`, its least.
     pub replicas: u32,
+    /// Between which numbers it follows its load.
+    pub scale: Option<Scale>,
     /// Volumes by name.
     pub volumes: BTreeMap<Name, Volume>,
     /// Files by their path inside the container.
@@ -74,6 +76,12 @@ pub struct Component {
     pub routes: BTreeMap<Name, Route>,
     /// Whether every replica keeps its own identity and data.
     pub stateful: bool,
+    /// How a new version replaces the old one.
+    pub rollout: Rollout,
+    /// How many replicas may be taken away at once.
+    pub disruption: Option<Disruption>,
+    /// On which machines it runs.
+    pub placement: Placement,
     /// How long it may take to end, after it was asked to.
     pub grace_period: Millis,
     /// How long an apply waits for it to become ready.
@@ -93,6 +101,11 @@ impl Component {
     /// Whether a container runs for it here; an external backing has none.
     pub fn runs(&self) -> bool {
         !matches!(self.kind, Kind::Backing { external: true, .. })
+    }
+
+    /// How many may ever run side by side, but for a rollout.
+    pub fn most_replicas(&self) -> u32 {
+        self.scale.map_or(self.replicas, |scale| scale.max)
     }
 
     /// The port that is meant where none is named: `http`, else the only one.

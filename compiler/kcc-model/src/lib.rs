@@ -5,6 +5,7 @@
 //! has no other constructor. [`examine`] does both and says everything at
 //! once, what evaluation found included.
 
+mod availability;
 mod build;
 mod checked;
 mod component;
@@ -17,6 +18,7 @@ mod rules;
 mod system;
 mod units;
 
+pub use availability::*;
 pub use checked::CheckedModel;
 pub use component::*;
 pub use examine::examine;

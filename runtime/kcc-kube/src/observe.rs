@@ -22,7 +22,7 @@ const PARALLEL: usize = 16;
 
 /// Kinds that are looked for even if neither the desired state nor the
 /// inventory has one: an apply that was killed may have made some.
-const USUAL: [(&str, &str); 9] = [
+const USUAL: [(&str, &str); 11] = [
     ("v1", "ServiceAccount"),
     ("v1", "ConfigMap"),
     ("v1", SECRET),
@@ -32,6 +32,8 @@ const USUAL: [(&str, &str); 9] = [
     ("apps/v1", "StatefulSet"),
     ("batch/v1", "Job"),
     ("networking.k8s.io/v1", "Ingress"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
 ];
 
 /// Reads what a cluster holds of a target and of the names that it wants, and

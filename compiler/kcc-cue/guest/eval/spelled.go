@@ -80,6 +80,10 @@ func (d *data) component(node *wire.Node) *wire.Node {
 		}
 		out.Fields = append(out.Fields, field)
 	}
+	if least := at(node, "scale", "min"); least != nil && least.Kind != wire.Absent && get(out, "replicas") == nil {
+		// What is certain to run is what a rule over `replicas` is about.
+		set(out, "replicas", least)
+	}
 	return out
 }
 

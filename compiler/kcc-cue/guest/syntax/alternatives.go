@@ -15,6 +15,7 @@ var (
 	fileForms = [][]string{{"content"}, {"source"}, {"from", "output"}}
 	volumes   = [][]string{{"size", "access", "class"}, {"ephemeral"}, {"config"}, {"secret"}, {"hostPath"}}
 	images    = [][]string{{"image"}, {"build"}}
+	budgets   = [][]string{{"minAvailable"}, {"maxUnavailable"}}
 )
 
 // allAlternatives is built once, for each kind of component.
@@ -32,6 +33,7 @@ var allAlternatives = func() []alternatives {
 				alternatives{at, images},
 				alternatives{at, [][]string{{"replicas"}, {"scale"}}},
 				alternatives{below("env", "*"), envForms},
+				alternatives{below("disruption"), budgets},
 				alternatives{below("files", "*"), fileForms},
 				alternatives{below("volumes", "*"), volumes},
 				alternatives{below("health"), append(slices.Clone(probes), []string{"startup", "readiness", "liveness"})},

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Check, Component, EnvValue, Expose, Health, Image as ModelImage, Kind, Protocol, VolumeSource,
+    Check, Component, EnvValue, Expose, Health, Image as ModelImage, Kind, Protocol, Strategy,
+    VolumeSource,
 };
 
 use crate::docker::{
-    Container, DockerDesired, HealthCheck, Image, Mount, Publish, Restart, Volume, insert, labels,
-    prefix,
+    Container, DockerDesired, HealthCheck, Image, Mount, PRE_STOP, Publish, Restart, Volume,
+    insert, labels, prefix,
 };
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
@@ -122,6 +123,10 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
     }
     let mut all_labels = component.labels.clone();
     all_labels.extend(labels(lowering, Some(component)));
+    if let Some(command) = &component.rollout.pre_stop {
+        let command = serde_json::to_string(command).unwrap_or_default();
+        all_labels.insert(PRE_STOP.to_owned(), command);
+    }
     let (files, mounts) = contents(lowering, component);
     Container {
         component: component.name.clone(),
@@ -152,6 +157,7 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
         read_only: model.security.read_only_root,
         add_capabilities: model.security.add_capabilities.clone(),
         labels: all_labels,
+        recreate: component.rollout.strategy == Some(Strategy::Recreate),
     }
 }
 

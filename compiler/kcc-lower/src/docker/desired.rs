@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use kcc_model::{Build, EnvValue, Name, SecretProvider};
 use serde::Serialize;
 
+/// The label that holds the command which runs in a container before it is
+/// stopped, as a JSON list: whoever stops it may no longer know why it was made.
+pub const PRE_STOP: &str = "dev.kcc.pre-stop";
+
 /// The objects of one target on a Docker engine. Names are complete: they
 /// carry the system, the target and the instance.
 #[derive(Debug, Clone, Serialize)]
@@ -96,6 +100,10 @@ pub struct Container {
     pub add_capabilities: Vec<String>,
     /// Labels of the fragment's own and those of kcc, but for the config hash.
     pub labels: BTreeMap<String, String>,
+    /// The old one ends before the new one starts. Not in the hash: a container
+    /// that runs does not notice.
+    #[serde(skip)]
+    pub recreate: bool,
 }
 
 /// What is mounted at a path.

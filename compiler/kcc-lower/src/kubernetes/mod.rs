@@ -2,10 +2,12 @@
 //!
 //! Each component becomes a ServiceAccount, a Service where it has ports, a
 //! ConfigMap where it has files, and one workload: a Deployment, a StatefulSet
-//! where replicas keep their own data, or a Job. Objects are typed structs of
+//! where replicas keep their own data, or a Job; what the fragments say of its
+//! availability adds an autoscaler and a disruption budget. Objects are typed structs of
 //! k8s-openapi until the very end. Only what is meant is set: what the API
 //! server fills in is its own.
 
+mod availability;
 mod desired;
 mod env;
 mod limits;
@@ -36,7 +38,7 @@ use crate::lowering::Lowering;
 use metadata::Owner;
 
 /// Kinds in the order in which they are rendered: what others refer to first.
-const RANK: [&str; 9] = [
+const RANK: [&str; 11] = [
     "Namespace",
     "ServiceAccount",
     "ConfigMap",
@@ -45,6 +47,8 @@ const RANK: [&str; 9] = [
     "Deployment",
     "StatefulSet",
     "Job",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
     "Ingress",
 ];
 
@@ -89,6 +93,8 @@ pub(crate) fn lower(
         network::service(lowering, component, &mut objects);
         network::ingress(lowering, component, ingress_class, &mut objects);
         workload::lower(lowering, component, &mut objects);
+        availability::autoscaler(lowering, component, &mut objects);
+        availability::budget(lowering, component, &mut objects);
     }
     KubernetesDesired {
         context: context.map(str::to_owned),

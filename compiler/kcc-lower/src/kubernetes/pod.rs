@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{Amounts, Component, EnvValue, Image, Port, Protocol, Resources, VolumeSource};
 
 use crate::kubernetes::metadata::{self, some};
-use crate::kubernetes::{env, limits, probe, quantity, security, storage};
+use crate::kubernetes::{availability, env, limits, probe, quantity, security, storage};
 use crate::lowering::Lowering;
 
 /// Changes whenever a file or config changes that the pod reads, so that the
@@ -48,6 +48,7 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
         liveness_probe: model.health.liveness.as_ref().map(probe::lower),
         resources: resources(&model.resources),
         security_context: Some(security::container(component)),
+        lifecycle: availability::lifecycle(component),
         volume_mounts,
         ..KubeContainer::default()
     };
@@ -66,6 +67,9 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
             enable_service_links: Some(false),
             security_context: Some(security::pod(lowering, component)),
             termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
+            node_selector: some(component.placement.nodes.clone()),
+            tolerations: availability::tolerations(component),
+            topology_spread_constraints: availability::spread(lowering, component),
             volumes,
             ..PodSpec::default()
         }),

@@ -1,17 +1,13 @@
 //! What keeps the pods of a component running: a Deployment, a StatefulSet or a
 //! Job.
 
-use k8s_openapi::api::apps::v1::{
-    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, StatefulSet,
-    StatefulSetSpec,
-};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcc_model::{Component, Kind, Millis};
 
-use crate::kubernetes::{Belongs, Objects, metadata, pod, probe, storage};
+use crate::kubernetes::{Belongs, Objects, availability, metadata, pod, probe, storage};
 use crate::lowering::Lowering;
 
 /// Old ReplicaSets and revisions that are kept to go back to; kcc keeps a
@@ -44,30 +40,12 @@ fn selector(lowering: &Lowering<'_>, component: &Component) -> LabelSelector {
     }
 }
 
-fn replicas(component: &Component) -> i32 {
-    i32::try_from(component.replicas).unwrap_or(i32::MAX)
-}
-
 fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &str) -> Deployment {
-    // A new pod could not start while the old one holds the volume.
-    let strategy = if storage::ties_to_one_machine(component) {
-        DeploymentStrategy {
-            type_: Some("Recreate".to_owned()),
-            rolling_update: None,
-        }
-    } else {
-        DeploymentStrategy {
-            type_: Some("RollingUpdate".to_owned()),
-            rolling_update: Some(RollingUpdateDeployment {
-                max_surge: Some(IntOrString::Int(1)),
-                max_unavailable: Some(IntOrString::Int(0)),
-            }),
-        }
-    };
+    let strategy = availability::strategy(component);
     Deployment {
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(DeploymentSpec {
-            replicas: Some(replicas(component)),
+            replicas: availability::replicas(component),
             revision_history_limit: Some(REVISIONS),
             progress_deadline_seconds: Some(probe::seconds(component.deadline).max(1)),
             selector: selector(lowering, component),
@@ -87,7 +65,7 @@ fn stateful_set(
     StatefulSet {
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(StatefulSetSpec {
-            replicas: Some(replicas(component)),
+            replicas: availability::replicas(component),
             revision_history_limit: Some(REVISIONS),
             selector: selector(lowering, component),
             service_name: Some(component.name.clone()),

@@ -8,7 +8,7 @@ use kcc_diag::Code;
 
 use super::component::{self, Draft};
 use super::{Cursor, Scope, needs};
-use crate::{Component, Expose, Kind, Name, Output, Port, Protocol};
+use crate::{Component, Expose, Kind, Name, Output, Placement, Port, Protocol, Rollout};
 
 /// Decodes a backing.
 pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
@@ -123,10 +123,14 @@ fn external_draft(
         ports,
         needs: BTreeMap::new(),
         replicas: 0,
+        scale: None,
         volumes: BTreeMap::new(),
         files: BTreeMap::new(),
         routes: BTreeMap::new(),
         stateful: true,
+        rollout: Rollout::default(),
+        disruption: None,
+        placement: Placement::default(),
         grace_period: component::GRACE_PERIOD,
         deadline: component::DEADLINE,
         labels: BTreeMap::new(),

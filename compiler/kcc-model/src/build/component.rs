@@ -8,7 +8,7 @@ use kcc_diag::Code;
 use super::env::RawEnv;
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
-use super::{backing, container, files, needs, ports, routes, volumes};
+use super::{availability, backing, container, files, needs, ports, routes, volumes};
 use crate::{Component, Container, Kind, Millis, Name};
 
 /// A component whose needs and environment are not connected yet.
@@ -28,7 +28,7 @@ pub(crate) const KINDS: [(&str, Decode); 3] = [
     ("backing", backing::backing),
 ];
 
-const COMMON: [&str; 14] = [
+const COMMON: [&str; 15] = [
     "image",
     "build",
     "command",
@@ -41,11 +41,20 @@ const COMMON: [&str; 14] = [
     "volumes",
     "files",
     "security",
+    "placement",
     "labels",
     "annotations",
 ];
-const SERVICE: [&str; 7] = [
-    "port", "ports", "health", "replicas", "routes", "rollout", "stateful",
+const SERVICE: [&str; 9] = [
+    "port",
+    "ports",
+    "health",
+    "replicas",
+    "scale",
+    "routes",
+    "rollout",
+    "disruption",
+    "stateful",
 ];
 const JOB: [&str; 2] = ["retries", "deadline"];
 
@@ -90,8 +99,8 @@ pub(crate) fn decode(
     let files = files::files(scope, node);
     volumes::unique_mounts(node, &volumes, &files);
     let rollout = node.child("rollout");
-    let rollout = rollout.inspect(|rollout| rollout.only(&["gracePeriod", "deadline"]));
     let time = |field| rollout.as_ref()?.child(field)?.quantity(Millis::parse);
+    let scale = availability::scale(node);
     let component = Component {
         name: name.to_owned(),
         team: scope.team(&owner.path),
@@ -99,16 +108,20 @@ pub(crate) fn decode(
         routes: routes::routes(node, &ports),
         ports,
         needs: BTreeMap::new(),
-        replicas: node
-            .child("replicas")
-            .and_then(|count| count.number())
+        replicas: scale
+            .map(|scale| scale.min)
+            .or_else(|| node.child("replicas")?.number())
             .unwrap_or(1),
+        scale,
         volumes,
         files,
         stateful: node
             .child("stateful")
             .and_then(|flag| flag.flag())
             .unwrap_or(false),
+        rollout: availability::rollout(node),
+        disruption: availability::disruption(node),
+        placement: availability::placement(node),
         grace_period: time("gracePeriod").unwrap_or(GRACE_PERIOD),
         deadline: time("deadline").unwrap_or(DEADLINE),
         labels: node

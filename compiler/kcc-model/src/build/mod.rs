@@ -5,6 +5,7 @@
 //! a component that cannot be decoded is reported and left out, and all others
 //! are built. Whether the pieces fit together is the business of the rules.
 
+mod availability;
 mod backing;
 mod component;
 mod container;

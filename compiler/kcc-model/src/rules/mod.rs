@@ -5,6 +5,7 @@
 //! several targets is said alike in each, so that sorting joins it.
 
 mod authority;
+mod disruption;
 mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
@@ -12,6 +13,9 @@ mod need_cycle;
 mod need_port;
 mod need_state;
 mod ownership;
+mod requests;
+mod rollout;
+mod scale;
 mod secret_literal;
 mod unknown_config;
 mod unknown_need;
@@ -38,8 +42,9 @@ pub(crate) struct View<'a> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 19] = [
     authority::authority,
+    disruption::disruption,
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
@@ -47,6 +52,9 @@ const RULES: [Rule; 15] = [
     need_port::need_port,
     need_state::need_state,
     ownership::ownership,
+    requests::requests,
+    rollout::rollout,
+    scale::scale,
     secret_literal::secret_literal,
     unknown_config::unknown_config,
     unknown_need::unknown_need,

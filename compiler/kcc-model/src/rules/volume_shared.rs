@@ -8,7 +8,8 @@ use crate::{Access, VolumeSource};
 pub(super) fn volume_shared(view: &View<'_>, found: &mut Diagnostics) {
     for component in view.target.components.values() {
         // The replicas of what is stateful have a volume each.
-        if component.replicas < 2 || component.stateful {
+        let most = component.most_replicas();
+        if most < 2 || component.stateful {
             continue;
         }
         for (name, volume) in &component.volumes {
@@ -20,16 +21,17 @@ pub(super) fn volume_shared(view: &View<'_>, found: &mut Diagnostics) {
             }
             let path = component.path.join("volumes").join(name);
             let message = format!(
-                "{} replicas of `{}` would share volume `{name}`, which has access `{access:?}`",
-                component.replicas, component.path
+                "{most} replicas of `{}` would share volume `{name}`, which has access `{access:?}`",
+                component.path
             );
             let error = view
                 .lines
                 .error(Code::CheckVolumeShared, &path, message, "for one only");
-            let replicas = component.path.join("replicas");
-            let error =
-                view.lines
-                    .also(error, &replicas, format!("{} replicas", component.replicas));
+            let says = match component.scale {
+                Some(_) => component.path.join("scale").join("max"),
+                None => component.path.join("replicas"),
+            };
+            let error = view.lines.also(error, &says, format!("{most} replicas"));
             found.push(error.help(
                 "write `stateful: true` for a volume each, or `access: \"ReadWriteMany\"` for one that all share",
             ));

@@ -160,6 +160,7 @@ impl Client {
 
     /// Asks a container to end, and waits as long as it was made to be waited for.
     pub(crate) async fn stop(&self, id: &str, name: &str) -> Result<(), Error> {
+        self.pre_stop(id).await;
         let stopped = self
             .mutate()
             .stop_container(id, None::<StopContainerOptions>)

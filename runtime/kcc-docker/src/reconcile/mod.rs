@@ -488,7 +488,8 @@ fn replacement(new: &NewContainer, there: &ObservedContainer, job: bool) -> Repl
         .iter()
         .any(|port| there.published.values().any(|held| *held == port.host));
     let running = there.state == ContainerState::Running;
-    if job || !running || collides || new.container.mounts.values().any(shares) {
+    let apart = job || new.container.recreate;
+    if apart || !running || collides || new.container.mounts.values().any(shares) {
         Replacement::StopFirst
     } else {
         Replacement::Overlap

@@ -1,0 +1,222 @@
+//! Autoscalers, disruption budgets, how a rollout goes, and the machines that
+//! pods are put on.
+
+use k8s_openapi::api::apps::v1::{DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::autoscaling::v2::{
+    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
+    MetricTarget, ResourceMetricSource,
+};
+use k8s_openapi::api::core::v1::{
+    ExecAction, Lifecycle, LifecycleHandler, Toleration, TopologySpreadConstraint,
+};
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kcc_model::{Component, Disruption, Share, Spread, Strategy};
+
+use crate::kubernetes::metadata::{self, Owner};
+use crate::kubernetes::{Belongs, Objects, storage, workload};
+use crate::lowering::Lowering;
+
+/// The use of the processor that is aimed at where nothing is said, in percent
+/// of what is requested.
+const USUAL_LOAD: u32 = 80;
+
+fn number(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// The number in a workload; none where an autoscaler decides it: two that
+/// write one field would never agree.
+pub(super) fn replicas(component: &Component) -> Option<i32> {
+    component
+        .scale
+        .is_none()
+        .then(|| number(component.replicas))
+}
+
+/// The autoscaler of a component.
+pub(super) fn autoscaler(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    objects: &mut Objects<'_>,
+) {
+    let Some(scale) = component.scale else {
+        return;
+    };
+    let cpu = match (scale.cpu, scale.follows_cpu()) {
+        (None, true) => Some(USUAL_LOAD),
+        (cpu, _) => cpu,
+    };
+    let metrics = [("cpu", cpu), ("memory", scale.memory)]
+        .into_iter()
+        .filter_map(|(name, load)| Some(metric(name, load?)))
+        .collect();
+    let kind = if workload::is_stateful(component) {
+        "StatefulSet"
+    } else {
+        "Deployment"
+    };
+    let owner = Owner::Component(component);
+    let autoscaler = HorizontalPodAutoscaler {
+        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        spec: Some(HorizontalPodAutoscalerSpec {
+            scale_target_ref: CrossVersionObjectReference {
+                api_version: Some("apps/v1".to_owned()),
+                kind: kind.to_owned(),
+                name: component.name.clone(),
+            },
+            min_replicas: Some(number(scale.min)),
+            max_replicas: number(scale.max),
+            metrics: Some(metrics),
+            behavior: None,
+        }),
+        status: None,
+    };
+    let belongs = Belongs {
+        path: component.path.join("scale"),
+        ..Belongs::to(component)
+    };
+    objects.add(lowering, &autoscaler, &belongs);
+}
+
+fn metric(name: &str, load: u32) -> MetricSpec {
+    MetricSpec {
+        type_: "Resource".to_owned(),
+        resource: Some(ResourceMetricSource {
+            name: name.to_owned(),
+            target: MetricTarget {
+                type_: "Utilization".to_owned(),
+                average_utilization: Some(number(load)),
+                ..MetricTarget::default()
+            },
+        }),
+        ..MetricSpec::default()
+    }
+}
+
+/// The disruption budget of a component.
+pub(super) fn budget(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    objects: &mut Objects<'_>,
+) {
+    let Some(disruption) = component.disruption else {
+        return;
+    };
+    let (min_available, max_unavailable) = match disruption {
+        Disruption::MinAvailable(share) => (Some(int_or_string(share)), None),
+        Disruption::MaxUnavailable(share) => (None, Some(int_or_string(share))),
+    };
+    let owner = Owner::Component(component);
+    let budget = PodDisruptionBudget {
+        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        spec: Some(PodDisruptionBudgetSpec {
+            min_available,
+            max_unavailable,
+            selector: Some(LabelSelector {
+                match_labels: Some(metadata::selector(lowering, component)),
+                match_expressions: None,
+            }),
+            // A replica that is broken anyway does not keep its machine.
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+        }),
+        status: None,
+    };
+    let belongs = Belongs {
+        path: component.path.join("disruption"),
+        ..Belongs::to(component)
+    };
+    objects.add(lowering, &budget, &belongs);
+}
+
+fn int_or_string(share: Share) -> IntOrString {
+    match share {
+        Share::Count(count) => IntOrString::Int(number(count)),
+        Share::Percent(_) => IntOrString::String(share.to_string()),
+    }
+}
+
+/// How a Deployment replaces its pods: one more first, unless the fragment says
+/// otherwise or the new one could not start while the old one holds a volume.
+pub(super) fn strategy(component: &Component) -> DeploymentStrategy {
+    let rollout = &component.rollout;
+    let recreate = match rollout.strategy {
+        Some(strategy) => strategy == Strategy::Recreate,
+        None => storage::ties_to_one_machine(component),
+    };
+    if recreate {
+        return DeploymentStrategy {
+            type_: Some("Recreate".to_owned()),
+            rolling_update: None,
+        };
+    }
+    let surge = rollout.surge.unwrap_or(Share::Count(1));
+    let unavailable = rollout.unavailable.unwrap_or(Share::Count(0));
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(int_or_string(surge)),
+            max_unavailable: Some(int_or_string(unavailable)),
+        }),
+    }
+}
+
+/// What runs in a container before it is asked to end.
+pub(super) fn lifecycle(component: &Component) -> Option<Lifecycle> {
+    let command = component.rollout.pre_stop.clone()?;
+    Some(Lifecycle {
+        pre_stop: Some(LifecycleHandler {
+            exec: Some(ExecAction {
+                command: Some(command),
+            }),
+            ..LifecycleHandler::default()
+        }),
+        ..Lifecycle::default()
+    })
+}
+
+/// The taints that a pod puts up with.
+pub(super) fn tolerations(component: &Component) -> Option<Vec<Toleration>> {
+    let all: Vec<_> = component
+        .placement
+        .tolerations
+        .iter()
+        .map(|(key, taint)| Toleration {
+            key: Some(key.clone()),
+            operator: Some(
+                match taint.value {
+                    Some(_) => "Equal",
+                    None => "Exists",
+                }
+                .to_owned(),
+            ),
+            value: taint.value.clone(),
+            effect: taint.effect.clone(),
+            toleration_seconds: None,
+        })
+        .collect();
+    (!all.is_empty()).then_some(all)
+}
+
+/// Keeps replicas apart where there is room: a cluster that is too small for it
+/// runs them all the same.
+pub(super) fn spread(
+    lowering: &Lowering<'_>,
+    component: &Component,
+) -> Option<Vec<TopologySpreadConstraint>> {
+    let topology_key = match component.placement.spread? {
+        Spread::Node => "kubernetes.io/hostname",
+        Spread::Zone => "topology.kubernetes.io/zone",
+    };
+    Some(vec![TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: topology_key.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(LabelSelector {
+            match_labels: Some(metadata::selector(lowering, component)),
+            match_expressions: None,
+        }),
+        ..TopologySpreadConstraint::default()
+    }])
+}

@@ -1,0 +1,147 @@
+//! `scale`, `rollout`, `disruption` and `placement`.
+
+use kcc_cue::Value;
+use kcc_diag::Code;
+
+use super::{Cursor, component};
+use crate::{Disruption, Placement, Rollout, Scale, Share, Spread, Strategy, Toleration};
+
+/// Decodes `scale`; none where an end is missing, which has been reported.
+pub(crate) fn scale(node: &Cursor<'_>) -> Option<Scale> {
+    let node = node.child("scale")?;
+    node.only(&["min", "max", "cpu", "memory"]);
+    let end = |field: &str| {
+        let Some(end) = node.child(field) else {
+            let help = "write `scale: {min: 2, max: 10}`";
+            component::missing(&node, &format!("`{field}`"), help);
+            return None;
+        };
+        end.number()
+    };
+    let (min, max) = (end("min"), end("max"));
+    let percent = |field| node.child(field)?.number();
+    Some(Scale {
+        min: min?,
+        max: max?,
+        cpu: percent("cpu"),
+        memory: percent("memory"),
+    })
+}
+
+/// Decodes `rollout`, but for its times.
+pub(crate) fn rollout(node: &Cursor<'_>) -> Rollout {
+    let Some(node) = node.child("rollout") else {
+        return Rollout::default();
+    };
+    node.only(&[
+        "strategy",
+        "surge",
+        "unavailable",
+        "gracePeriod",
+        "preStop",
+        "deadline",
+    ]);
+    let strategy = |name: &str| match name {
+        "rolling" => Some(Strategy::Rolling),
+        "recreate" => Some(Strategy::Recreate),
+        _ => None,
+    };
+    Rollout {
+        strategy: one_of(&node, "strategy", &["rolling", "recreate"], strategy),
+        surge: share(&node, "surge"),
+        unavailable: share(&node, "unavailable"),
+        pre_stop: node
+            .child("preStop")
+            .and_then(|command| command.texts())
+            .filter(|command| !command.is_empty()),
+    }
+}
+
+/// Decodes `disruption`.
+pub(crate) fn disruption(node: &Cursor<'_>) -> Option<Disruption> {
+    let node = node.child("disruption")?;
+    node.only(&["minAvailable", "maxUnavailable"]);
+    let min = share(&node, "minAvailable").map(Disruption::MinAvailable);
+    min.or_else(|| share(&node, "maxUnavailable").map(Disruption::MaxUnavailable))
+}
+
+/// Decodes `placement`.
+pub(crate) fn placement(node: &Cursor<'_>) -> Placement {
+    let Some(node) = node.child("placement") else {
+        return Placement::default();
+    };
+    node.only(&["spread", "nodes", "tolerations"]);
+    let spread = |name: &str| match name {
+        "node" => Some(Spread::Node),
+        "zone" => Some(Spread::Zone),
+        _ => None,
+    };
+    let tolerations = node.child("tolerations");
+    Placement {
+        spread: one_of(&node, "spread", &["node", "zone"], spread),
+        nodes: node
+            .child("nodes")
+            .map(|labels| labels.text_map())
+            .unwrap_or_default(),
+        tolerations: tolerations
+            .iter()
+            .flat_map(|all| all.fields().collect::<Vec<_>>())
+            .map(|(key, node)| (key.to_owned(), toleration(&node)))
+            .collect(),
+    }
+}
+
+fn toleration(node: &Cursor<'_>) -> Toleration {
+    node.only(&["value", "effect"]);
+    let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+    let effect = |name: &str| effects.contains(&name).then(|| name.to_owned());
+    Toleration {
+        value: node.child("value").and_then(|value| value.text()),
+        effect: one_of(node, "effect", &effects, effect),
+    }
+}
+
+/// A field that is one of a few words.
+fn one_of<T>(
+    node: &Cursor<'_>,
+    field: &str,
+    known: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let field = node.child(field)?;
+    let text = field.text()?;
+    let found = read(&text);
+    if found.is_none() {
+        let known: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();
+        let message = format!(
+            "`{}`: expected one of {}, found `{text}`",
+            field.path,
+            known.join(", ")
+        );
+        field.report(field.error(Code::EvalOutOfBounds, message, "none of these"));
+    }
+    found
+}
+
+/// A number of replicas, or a part of all such as `25%`.
+fn share(node: &Cursor<'_>, field: &str) -> Option<Share> {
+    let field = node.child(field)?;
+    let Value::String(text) = &field.node.value else {
+        return field.number().map(Share::Count);
+    };
+    let percent = text
+        .strip_suffix('%')
+        .and_then(|digits| digits.parse().ok());
+    match percent {
+        Some(percent) if percent <= 100 => Some(Share::Percent(percent)),
+        _ => {
+            let message = format!(
+                "`{}`: expected a number or a percentage, found `{text}`",
+                field.path
+            );
+            let error = field.error(Code::ModelBadQuantity, message, "no such share");
+            field.report(error.help("write a number such as `1`, or a part such as `\"25%\"`"));
+            None
+        }
+    }
+}
