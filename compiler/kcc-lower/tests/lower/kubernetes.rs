@@ -51,10 +51,12 @@ fn a_shop_has_objects_of_every_kind() {
     let all = [
         "ConfigMap",
         "Deployment",
+        "HorizontalPodAutoscaler",
         "Ingress",
         "Job",
         "Namespace",
         "PersistentVolumeClaim",
+        "PodDisruptionBudget",
         "Service",
         "ServiceAccount",
         "StatefulSet",
@@ -117,7 +119,7 @@ fn labels_of_a_fragment_never_stand_in_for_those_of_kcc() {
 fn every_pod_is_restricted() {
     let desired = whole_shop();
     let pods = pods(&desired);
-    assert_eq!(pods.len(), 4);
+    assert_eq!(pods.len(), 5);
     for (name, pod) in pods {
         let spec = &pod["spec"];
         assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{name}");

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use kcc_cue::Path;
 use kcc_model::{
-    Amounts, Build, Bytes, Check, Component, EnvValue, Expose, Image, Kind, MilliCpu, Millis,
-    Output, Part, Resources, Route, SecretProvider, Until, VolumeSource,
+    Amounts, Build, Bytes, Check, Component, Disruption, EnvValue, Expose, Image, Kind, MilliCpu,
+    Millis, Output, Part, Placement, Resources, Rollout, Route, Scale, SecretProvider, Share,
+    Spread, Strategy, Toleration, Until, VolumeSource,
 };
 
 use super::{Says as _, System, backing, job, persistent, probe, service};
@@ -24,6 +25,7 @@ pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
         .with(migrate())
         .with(orders())
         .with(external())
+        .with(hints())
 }
 
 /// Every part that needs no more than one line in a fragment, and a route.
@@ -58,6 +60,41 @@ fn web() -> Component {
         },
     );
     web
+}
+
+/// What follows its load, and how it is replaced and placed.
+fn hints() -> Component {
+    let mut hints = service("hints").port("http", 8080);
+    hints.scale = Some(Scale {
+        min: 2,
+        max: 6,
+        cpu: None,
+        memory: Some(75),
+    });
+    hints.replicas = 2;
+    hints.container.resources.requests.memory = Some(Bytes(64 << 20));
+    hints.rollout = Rollout {
+        strategy: Some(Strategy::Rolling),
+        surge: Some(Share::Percent(25)),
+        unavailable: Some(Share::Count(1)),
+        pre_stop: Some(vec!["/bin/drain".to_owned(), "$now".to_owned()]),
+    };
+    hints.disruption = Some(Disruption::MinAvailable(Share::Percent(50)));
+    hints.placement = Placement {
+        spread: Some(Spread::Node),
+        nodes: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
+        tolerations: BTreeMap::from([
+            ("spot".to_owned(), Toleration::default()),
+            (
+                "acme.com/gpu".to_owned(),
+                Toleration {
+                    value: Some("on".to_owned()),
+                    effect: Some("NoSchedule".to_owned()),
+                },
+            ),
+        ]),
+    };
+    hints
 }
 
 /// Every kind of variable, volume and file.
