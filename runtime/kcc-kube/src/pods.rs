@@ -147,7 +147,7 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
                 format!(
                     "image `{}` cannot be pulled: {}",
                     container.image,
-                    line(message)
+                    line(reason_of_pull(message))
                 )
             }
             "CrashLoopBackOff" => format!(
@@ -239,6 +239,20 @@ fn is_image(reason: &str) -> bool {
     )
 }
 
+/// The end of a chain of causes that all repeat the image's name.
+fn reason_of_pull(message: &str) -> &str {
+    let mut rest = message
+        .split_once("ErrImagePull: ")
+        .map_or(message, |(_, reason)| reason);
+    for step in ["pull and unpack image", "resolve reference"] {
+        rest = rest
+            .strip_prefix(&format!("failed to {step} \""))
+            .and_then(|rest| Some(rest.split_once("\": ")?.1))
+            .unwrap_or(rest);
+    }
+    rest
+}
+
 /// How a container ended. Its own last words are left out: they may hold anything.
 pub(crate) fn ended(state: &ContainerState) -> Option<String> {
     let ended = state.terminated.as_ref()?;
@@ -320,6 +334,13 @@ mod tests {
         assert_eq!(
             why(&waits("ImagePullBackOff", "Back-off pulling image"), &[]),
             "image `acme/web:1` cannot be pulled: Back-off pulling image"
+        );
+        let chain = "Back-off pulling image \"acme/web:1\": ErrImagePull: failed to pull and unpack \
+                     image \"acme/web:1\": failed to resolve reference \"acme/web:1\": acme/web:1: \
+                     not found";
+        assert_eq!(
+            why(&waits("ImagePullBackOff", chain), &[]),
+            "image `acme/web:1` cannot be pulled: acme/web:1: not found"
         );
         let again = "it ends again and again (4 restarts): it ended with exit code 137: \
                      it needed more memory than its limit";
