@@ -19,7 +19,7 @@ use crate::{
     lease::{self, Lock},
     memory::{self, Memory},
     observe,
-    observed::{NAMESPACE, Observed},
+    observed::{NAMESPACE, Observed, Ownership, Reference},
     place,
     reconcile::{reconcile, tear_down},
     work::Work,
@@ -212,7 +212,12 @@ impl<'a> Session<'a> {
         reporter: &dyn Reporter,
     ) -> Result<(Plan<Work>, Observed), Error> {
         let mut observed = observe::objects(&self.client, &self.scope, &self.kube, memory).await?;
-        if self.options.volumes && !observed.objects.is_empty() {
+        let namespace = Reference::namespace(&self.kube.namespace).key();
+        let ours = observed
+            .objects
+            .get(&namespace)
+            .is_some_and(|there| there.ownership == Ownership::Ours);
+        if self.options.volumes && ours {
             observed.strangers =
                 observe::strangers(&self.client, &self.scope, &self.kube, &observed).await?;
             if let Some(first) = observed.strangers.first() {
