@@ -9,8 +9,9 @@ use kcc_diag::Format;
 use kcc_model::{Bytes, Millis};
 
 use crate::commands::{
-    apply::Apply, check::Check, completions::Completions, down::Down, explain::Explain,
-    graph::Graph, init::Init, model::Model, plan::Plan, render::Render, status::Status,
+    apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff, down::Down,
+    explain::Explain, graph::Graph, init::Init, model::Model, parity::Parity, plan::Plan,
+    render::Render, status::Status,
 };
 
 /// A compiler for distributed systems built by many teams.
@@ -126,6 +127,9 @@ pub enum Command {
     Check(Check),
     Render(Render),
     Model(Model),
+    Blame(Blame),
+    Parity(Parity),
+    Diff(Diff),
     Graph(Graph),
     Plan(Plan),
     Apply(Apply),

@@ -134,6 +134,53 @@ pub fn model(
     Ok(examined.model)
 }
 
+/// A system with the lines behind everything that it says.
+#[derive(Debug)]
+pub struct Traced {
+    /// Where the system is.
+    pub root: Root,
+    /// The checked model of the targets.
+    pub model: CheckedModel,
+    /// The values with their lines, and what else is said about each.
+    pub tree: ConfigTree,
+}
+
+impl Traced {
+    /// What the engine of a target should hold.
+    pub fn desired(&self, target: &str) -> Result<Desired, Failure> {
+        match kcc_lower::lower(&self.tree, &self.model, target) {
+            Ok(lowered) => Ok(lowered.value),
+            Err(diagnostics) => Err(Failure::Configuration(Findings {
+                diagnostics,
+                files: self.tree.files.clone(),
+                targets: self.tree.targets.keys().cloned().collect(),
+                folder: self.root.shown().to_owned(),
+            })),
+        }
+    }
+}
+
+/// The checked model of some targets with its lines, and where it is asked for
+/// with what else is said about each value; warnings are written to stderr.
+pub fn traced(
+    context: &Context,
+    dir: Option<&Path>,
+    targets: &Targets,
+    explain: bool,
+) -> Result<Traced, Failure> {
+    let examined = Examined::explained(context, dir, targets, explain)?;
+    let findings = Findings {
+        files: examined.tree.files.clone(),
+        ..examined.findings
+    };
+    context.printer.findings(&findings, Stdout::Data);
+    Ok(Traced {
+        root: examined.root,
+        model: examined.model,
+        tree: examined.tree,
+    })
+}
+
 /// A system that was loaded, evaluated, built and checked without an error.
 struct Examined {
     root: Root,
@@ -145,6 +192,16 @@ struct Examined {
 
 impl Examined {
     fn of(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result<Self, Failure> {
+        Self::explained(context, dir, targets, false)
+    }
+
+    /// The same, and where it is asked for with what else is said about each value.
+    fn explained(
+        context: &Context,
+        dir: Option<&Path>,
+        targets: &Targets,
+        explain: bool,
+    ) -> Result<Self, Failure> {
         let settings = &context.settings;
         let root = Root::find(&settings.environment.folder, &settings.folder_named(dir))
             .map_err(|no_system| Failure::Configuration(Diagnostics::from(*no_system).into()))?;
@@ -179,6 +236,7 @@ impl Examined {
                 team_of: &team_of,
                 targets,
                 limits,
+                explain,
             };
             kcc_cue::evaluate(&engine, &what)
         };

@@ -15,6 +15,8 @@ pub mod printer;
 pub mod progress;
 pub mod runtime;
 pub mod settings;
+pub mod summary;
+pub mod trace;
 
 use std::ffi::OsString;
 

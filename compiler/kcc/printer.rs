@@ -15,6 +15,7 @@ use crate::{
     exit::{self, Exit},
     failure::{Failure, Findings},
     settings::Settings,
+    summary,
 };
 
 /// Writes what a run has to say.
@@ -88,6 +89,11 @@ impl Printer {
             shown = errors(diagnostics);
             diagnostics = &shown;
         }
+        let cut;
+        if self.format == Format::Text {
+            cut = summary::shown(diagnostics);
+            diagnostics = &cut;
+        }
         let text = render(diagnostics, &findings.files, self.format, &style);
         match (self.format, stdout) {
             (Format::Text, _) | (_, Stdout::Data) => self.stderr(&text),
@@ -100,10 +106,12 @@ impl Printer {
         match failure {
             Failure::Configuration(findings) => {
                 self.findings(findings, stdout);
+                self.summary(findings, stdout);
                 Exit::Configuration
             }
             Failure::Unreadable(findings) => {
                 self.findings(findings, stdout);
+                self.summary(findings, stdout);
                 Exit::Environment
             }
             Failure::Usage { message, help } => {
@@ -138,6 +146,16 @@ impl Printer {
                 self.error(&format!("{message}: {cause}"), None);
                 Exit::Environment
             }
+        }
+    }
+
+    /// Says how many errors there are, where that was asked for and there are
+    /// several, or where not all of them were shown.
+    fn summary(&self, findings: &Findings, stdout: Stdout) {
+        let errors = errors(&findings.diagnostics).iter().count();
+        let asked = stdout == Stdout::Diagnostics && !self.quiet && errors > 1;
+        if self.format == Format::Text && (asked || errors > summary::MOST) {
+            self.stderr(&format!("{}\n", plain(&summary::summary(findings))));
         }
     }
 

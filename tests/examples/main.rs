@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
+mod sources;
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,11 +1,14 @@
 //! [`ask`]: one request to the guest, and its answer in the terms of this run.
 
+use std::collections::BTreeMap;
+
 use kcc_diag::FileId;
 
 use crate::{
     decode::Indexes,
     engine::{Engine, EngineError, Limits, Stopped},
-    tree::{Declaration, Node},
+    explained::Explained,
+    tree::{Declaration, Node, Path},
     wire::{Fault, Label, Request, Response, SchemaFile, VERSION},
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) declarations: Vec<Declaration>,
     /// Files that could be read only in part.
     pub(crate) partial: Vec<FileId>,
+    /// What else is said about each path, where that was asked for.
+    pub(crate) explained: BTreeMap<Path, Explained>,
     /// What is wrong.
     pub(crate) faults: Vec<Fault>,
     /// The limit that ended it; then there is nothing else.
@@ -69,6 +74,7 @@ pub(crate) fn ask(
             .into_iter()
             .map(|file| indexes.file(file))
             .collect::<Result<_, _>>()?,
+        explained: indexes.explained(response.explained, response.policies)?,
         faults,
         stopped: None,
     })

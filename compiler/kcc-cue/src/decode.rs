@@ -1,10 +1,13 @@
 //! From the indexes of an answer to the files of this run, and from its nodes
 //! to those of the tree.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use kcc_diag::{FileId, Span};
 
 use crate::{
     engine::EngineError,
+    explained::{Explained, Policy, PolicyLine, SoftLine},
     tree::{Declaration, Node, Origin, Path, Role, Value},
     wire,
 };
@@ -59,15 +62,70 @@ impl Indexes {
         let origins = node
             .o
             .into_iter()
-            .map(|origin| {
-                Ok(Origin {
-                    span: self.span(origin.span)?,
-                    role: role(origin.role)?,
-                    by: self.file(origin.by)?,
-                })
+            .map(|origin| self.origin(origin))
+            .collect::<Result<_, _>>()?;
+        Ok(Node { value, origins })
+    }
+
+    fn origin(&self, origin: wire::Origin) -> Result<Origin, EngineError> {
+        Ok(Origin {
+            span: self.span(origin.span)?,
+            role: role(origin.role)?,
+            by: self.file(origin.by)?,
+        })
+    }
+
+    /// What is said about each path, with the policies that are referred to.
+    pub(crate) fn explained(
+        &self,
+        explained: Vec<wire::Explained>,
+        policies: Vec<wire::Policy>,
+    ) -> Result<BTreeMap<Path, Explained>, EngineError> {
+        let policies: Vec<Arc<Policy>> = policies
+            .into_iter()
+            .map(|policy| {
+                Ok(Arc::new(Policy {
+                    name: policy.name,
+                    message: policy.message,
+                    label: self.span(policy.label)?,
+                }))
             })
             .collect::<Result<_, EngineError>>()?;
-        Ok(Node { value, origins })
+        let mut out = BTreeMap::new();
+        for wire::Explained {
+            path,
+            schema,
+            soft,
+            policies: lines,
+        } in explained
+        {
+            let explained = Explained {
+                schema: schema.map(|span| self.span(span)).transpose()?,
+                soft: soft
+                    .into_iter()
+                    .map(|soft| {
+                        Ok(SoftLine {
+                            origin: self.origin(soft.line)?,
+                            own: soft.own,
+                        })
+                    })
+                    .collect::<Result<_, EngineError>>()?,
+                policies: lines
+                    .into_iter()
+                    .map(|wire::PolicyLine(policy, file, start, end)| {
+                        let policy = policies.get(policy).ok_or_else(|| {
+                            EngineError::Answer(format!("there is no policy {policy}"))
+                        })?;
+                        Ok(PolicyLine {
+                            policy: Arc::clone(policy),
+                            span: self.span(wire::Span(file, start, end))?,
+                        })
+                    })
+                    .collect::<Result<_, EngineError>>()?,
+            };
+            out.insert(Path(path), explained);
+        }
+        Ok(out)
     }
 
     pub(crate) fn declaration(

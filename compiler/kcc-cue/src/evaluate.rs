@@ -52,6 +52,8 @@ pub struct Evaluation<'a> {
     pub targets: &'a BTreeSet<String>,
     /// What the evaluation of one target may use.
     pub limits: Limits,
+    /// Whether to find out what else is said about each value.
+    pub explain: bool,
 }
 
 impl fmt::Debug for Evaluation<'_> {
@@ -116,6 +118,7 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         files: wire_files(&files, &ids),
         indexes: Indexes::new(&ids, &schema),
         limits: what.limits,
+        explain: what.explain,
     };
     let answers = question.ask_for_all(engine, &wanted);
     let has_teams = !question.teams.is_empty();
@@ -213,11 +216,13 @@ struct Question<'a> {
     files: Vec<wire::File<'a>>,
     indexes: Indexes,
     limits: Limits,
+    explain: bool,
 }
 
 impl Question<'_> {
     fn ask(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
-        let request = Request::model(target, &self.targets, &self.teams, &self.files);
+        let request =
+            Request::model(target, &self.targets, &self.teams, &self.files).explain(self.explain);
         ask(engine, &request, &self.indexes, self.limits)
     }
 
@@ -340,10 +345,12 @@ impl Collected {
             targets: BTreeMap::new(),
             declarations: BTreeMap::new(),
             partial: self.partial,
+            explained: BTreeMap::new(),
         };
         for (target, answer) in self.answers {
             tree.declarations
                 .insert(target.clone(), answer.declarations);
+            tree.explained.insert(target.clone(), answer.explained);
             tree.targets.extend(answer.tree.map(|root| (target, root)));
         }
         Ok(Evaluated {

@@ -9,10 +9,12 @@ mod ask;
 mod decode;
 mod engine;
 mod evaluate;
+mod explained;
 mod tree;
 mod wire;
 mod words;
 
 pub use engine::{Engine, EngineError, Limits};
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
+pub use explained::{Explained, Policy, PolicyLine, SoftLine};
 pub use tree::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{FileId, Files, Span};
 
+use crate::explained::Explained;
+
 /// How a line takes part in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -180,6 +182,9 @@ pub struct ConfigTree {
     pub declarations: BTreeMap<String, Vec<Declaration>>,
     /// Files that could be read only in part: nothing may be said about what is missing.
     pub partial: BTreeSet<FileId>,
+    /// What else is said about the paths of each target, by the target's name;
+    /// empty unless it was asked for.
+    pub explained: BTreeMap<String, BTreeMap<Path, Explained>>,
 }
 
 impl ConfigTree {

@@ -13,6 +13,7 @@ mod expand;
 pub mod kubernetes;
 mod lowering;
 pub mod parity;
+pub mod source;
 mod user;
 
 pub use desired::{Desired, DesiredComponent, EngineDesired};

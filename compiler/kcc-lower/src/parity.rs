@@ -24,11 +24,19 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The engine of a target.
-    pub(crate) fn of(target: &EngineTarget) -> Self {
+    /// The engine that a target is bound to.
+    pub fn of(target: &EngineTarget) -> Self {
         match target {
             EngineTarget::Docker {} => Self::Docker,
             EngineTarget::Kubernetes { .. } => Self::Kubernetes,
+        }
+    }
+
+    /// `docker`, `kubernetes`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Kubernetes => "kubernetes",
         }
     }
 }
@@ -54,6 +62,26 @@ pub enum Verdict {
     DroppedByNature(&'static str),
     /// The component would notice; why it is not there.
     Dropped(&'static str),
+}
+
+impl Verdict {
+    /// `honoured`, `emulated`, `dropped by nature`, `dropped`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Honoured => "honoured",
+            Self::Emulated(_) => "emulated",
+            Self::DroppedByNature(_) => "dropped by nature",
+            Self::Dropped(_) => "dropped",
+        }
+    }
+
+    /// How it is emulated, or why it is dropped.
+    pub fn because(self) -> Option<&'static str> {
+        match self {
+            Self::Honoured => None,
+            Self::Emulated(why) | Self::DroppedByNature(why) | Self::Dropped(why) => Some(why),
+        }
+    }
 }
 
 macro_rules! fields {

@@ -88,23 +88,33 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
+    .enumerate()
+    .map(|(at, (count, what))| match at {
+        // What is counted is said once.
+        0 => format!("{} {what}", counted(count, "component")),
+        _ => format!("{count} {what}"),
+    })
     .collect();
     let what = if parts.is_empty() {
         "nothing to do".to_owned()
     } else {
-        parts.join(", ")
+        let operations = match report.planned {
+            0 => String::new(),
+            planned => format!(
+                ", {} of {}",
+                report.performed,
+                counted(planned, "operation")
+            ),
+        };
+        parts.join(", ") + &operations
     };
     let done = if report.complete() {
         done.to_owned()
     } else {
         format!("{done} in part")
     };
-    context.printer.note(&format!(
-        "{done} {}: {what} ({} of {})",
-        report.scope,
-        report.performed,
-        counted(report.planned, "operation"),
-    ));
+    context
+        .printer
+        .note(&format!("{done} {}: {what}", report.scope));
     Ok(Exit::from_code(report.exit_code()))
 }

@@ -4,13 +4,16 @@
 //! terminal other than through the printer, nor ends the process.
 
 pub mod apply;
+pub mod blame;
 pub mod check;
 pub mod completions;
+pub mod diff;
 pub mod down;
 pub mod explain;
 pub mod graph;
 pub mod init;
 pub mod model;
+pub mod parity;
 pub mod plan;
 pub mod render;
 pub mod status;
@@ -51,6 +54,9 @@ impl Command {
             Self::Check(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Model(command) => command.run(context),
+            Self::Blame(command) => command.run(context),
+            Self::Parity(command) => command.run(context),
+            Self::Diff(command) => command.run(context),
             Self::Graph(command) => command.run(context),
             Self::Plan(command) => command.run(context),
             Self::Apply(command) => command.run(context),

@@ -26,7 +26,8 @@ type section struct {
 // then what is expected, once for each target or for the default `dev`:
 // `-- errors [TARGET] --`, `-- tree PATH [TARGET] --` for values and
 // `-- lines PATH [TARGET] --` for values with the lines they come from, and
-// `-- declarations [TARGET] --` for who makes the components.
+// `-- declarations [TARGET] --` for who makes the components, and
+// `-- explained PATH [TARGET] --` for what else is said about a path.
 func readCase(text string) (comment string, sections []section) {
 	for line := range strings.Lines(text) {
 		if head, ok := strings.CutPrefix(line, "-- "); ok {
@@ -43,7 +44,7 @@ func readCase(text string) (comment string, sections []section) {
 var allTargets = []string{"dev", "prod"}
 
 func request(target string, sections []section) *wire.Request {
-	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: target, Targets: allTargets}
+	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: target, Targets: allTargets, Explain: true}
 	for _, s := range sections {
 		words := strings.Fields(s.head)
 		if !strings.HasSuffix(words[0], ".cue") {
@@ -117,6 +118,13 @@ func runCase(t *testing.T, file, text string) {
 			req, resp := ask(target)
 			got = declarations(req, resp)
 			expected++
+		case words[0] == "explained":
+			if len(words) == 2 {
+				target = "dev"
+			}
+			req, resp := ask(target)
+			got = explained(req, resp, words[1])
+			expected++
 		case words[0] == "tree" || words[0] == "lines":
 			if len(words) == 2 {
 				target = "dev"
@@ -175,6 +183,26 @@ func declarations(req *wire.Request, resp *wire.Response) string {
 		}
 		for _, span := range d.Others {
 			fmt.Fprintf(&out, "  other %s\n", place(req, span))
+		}
+	}
+	return out.String()
+}
+
+// explained renders what else is said about a path.
+func explained(req *wire.Request, resp *wire.Response, path string) string {
+	var out strings.Builder
+	for _, e := range resp.Explained {
+		if strings.Join(e.Path, ".") != path {
+			continue
+		}
+		if e.Schema != nil {
+			fmt.Fprintf(&out, "schema %s\n", place(req, *e.Schema))
+		}
+		for _, line := range e.Soft {
+			fmt.Fprintf(&out, "soft %s own %t\n", place(req, line.Span), line.Own)
+		}
+		for _, line := range e.Policies {
+			fmt.Fprintf(&out, "policy %s %s\n", resp.Policies[line.Policy].Name, place(req, line.Span))
 		}
 	}
 	return out.String()

@@ -75,11 +75,16 @@ func System(req *wire.Request, p *syntax.Prepared) *wire.Response {
 func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
 	m := newModel(req, p)
-	w, tree, declarations := m.evaluate()
+	w, tree, declarations, owners := m.evaluate()
 	m.hold(w, tree)
+	var explained []wire.Explained
+	var policies []wire.Policy
+	if req.Explain {
+		explained, policies = m.explain(w, tree, owners)
+	}
 	m.provide(w, tree)
 	m.prune(tree)
 	resp := m.response(tree)
-	resp.Declarations = declarations
+	resp.Declarations, resp.Explained, resp.Policies = declarations, explained, policies
 	return resp
 }

@@ -11,7 +11,7 @@ const systemField = "system"
 
 // evaluate makes the finished tree: values, soft values, and what the schema
 // adds.
-func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration) {
+func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration, map[owner]string) {
 	w, tree := m.read()
 	declarations, owners := m.declarations(w)
 	f := &filling{model: m, walk: w, owners: owners}
@@ -30,7 +30,7 @@ func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration) {
 	for _, field := range tree.Fields {
 		m.settle(w, field.Node, shipped.Root.Struct.At(field.Name), []string{field.Name})
 	}
-	return w, tree, declarations
+	return w, tree, declarations, owners
 }
 
 // read walks the root fields of the model.

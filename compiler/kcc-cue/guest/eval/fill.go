@@ -27,6 +27,8 @@ type filling struct {
 	owners map[owner]string
 	// filled is what was added.
 	filled []addition
+	// all: soft values are gathered also where a stronger value stands.
+	all bool
 }
 
 // run fills a tree in.

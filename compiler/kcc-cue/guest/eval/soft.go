@@ -1,6 +1,9 @@
 package eval
 
 import (
+	"maps"
+	"slices"
+
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
@@ -21,6 +24,11 @@ type softValue struct {
 	// team and file are those of the block.
 	team string
 	node *wire.Node
+}
+
+// sortedNames are the names of the fields that somebody has something for.
+func sortedNames(fields map[string]*softNode) []string {
+	return slices.Sorted(maps.Keys(fields))
 }
 
 func (s *softNode) field(name string) *softNode {
@@ -98,7 +106,7 @@ func (g *gathering) read(v cue.Value, shape *schema.Shape, path []string, node *
 	if v.IncompleteKind() == cue.TopKind {
 		return
 	}
-	if node != nil && node.Kind != wire.Absent && !g.undecided(node) {
+	if node != nil && node.Kind != wire.Absent && !g.all && !g.undecided(node) {
 		// The value that is there is stronger.
 		return
 	}

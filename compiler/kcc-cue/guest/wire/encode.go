@@ -50,6 +50,7 @@ func AppendResponse(b []byte, r *Response) []byte {
 		}
 		b = append(b, ']')
 	}
+	b = appendExplained(b, r)
 	b = append(b, `,"errors":[`...)
 	for i := range r.Errors {
 		b = comma(b, i)

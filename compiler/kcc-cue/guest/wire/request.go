@@ -27,6 +27,8 @@ type Request struct {
 	Targets []string `json:"targets"`
 	Teams   []Team   `json:"teams"`
 	Files   []File   `json:"files"`
+	// Explain asks for what else is said about each value.
+	Explain bool `json:"explain"`
 }
 
 // Team is one team of the system with the paths it may speak about.

@@ -7,7 +7,10 @@ type Response struct {
 	Declarations []Declaration
 	// Partial lists the request's files that could be parsed only in part.
 	Partial []int
-	Errors  []Error
+	// Explained and Policies are there where the request asks for them.
+	Explained []Explained
+	Policies  []Policy
+	Errors    []Error
 }
 
 // SchemaFile is one file of kcc's schema.
@@ -89,6 +92,40 @@ type Declaration struct {
 	Owners []Span
 	// Others are the remaining labels of that path.
 	Others []Span
+}
+
+// Explained is what the tree does not say about a path.
+type Explained struct {
+	Path []string
+	// Schema is the line of kcc's schema for it.
+	Schema *Span
+	// Soft are the soft values of the fragments, those too that a stronger one
+	// put aside.
+	Soft []SoftLine
+	// Policies are the lines that it is held against.
+	Policies []PolicyLine
+}
+
+// SoftLine is a line of a `defaults` block.
+type SoftLine struct {
+	Origin
+	// Own: the block is the component's own team's.
+	Own bool
+}
+
+// PolicyLine is a line of a policy.
+type PolicyLine struct {
+	// Policy is an index of the response's policies.
+	Policy int
+	Span
+}
+
+// Policy is one that holds in the target.
+type Policy struct {
+	Name    string
+	Message string
+	// Label is where its name stands.
+	Label Span
 }
 
 // Label is a marked place of an error; the first one is the primary one.

@@ -5,7 +5,10 @@ mod request;
 mod response;
 
 pub(crate) use request::{File, Request, Team};
-pub(crate) use response::{Declaration, Fault, Label, Node, Response, SchemaFile, Span};
+pub(crate) use response::{
+    Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Response, SchemaFile,
+    Span,
+};
 
 /// The version that this host speaks.
 pub(crate) const VERSION: u32 = 1;

@@ -17,6 +17,8 @@ pub(crate) struct Request<'a> {
     teams: &'a [Team<'a>],
     #[serde(skip_serializing_if = "<[File]>::is_empty")]
     files: &'a [File<'a>],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    explain: bool,
 }
 
 /// A team with the paths that it may speak about.
@@ -46,6 +48,7 @@ impl<'a> Request<'a> {
             targets: &[],
             teams: &[],
             files: &[],
+            explain: false,
         }
     }
 
@@ -73,6 +76,11 @@ impl<'a> Request<'a> {
             files,
             ..Self::schema()
         }
+    }
+
+    /// Asks for what else is said about each value as well.
+    pub(crate) fn explain(self, explain: bool) -> Self {
+        Self { explain, ..self }
     }
 
     /// The text that the guest reads.
@@ -107,7 +115,10 @@ mod tests {
                 team: Some("web"),
             },
         ];
-        let model = Request::model("dev", &targets, &teams, &files).text();
+        let model = || Request::model("dev", &targets, &teams, &files);
+        let explained = String::from_utf8(model().explain(true).text()).unwrap();
+        assert!(explained.ends_with(r#","explain":true}"#), "{explained}");
+        let model = model().explain(false).text();
         assert_eq!(
             String::from_utf8(model).unwrap(),
             concat!(

@@ -19,6 +19,10 @@ pub(crate) struct Response {
     pub(crate) declarations: Vec<Declaration>,
     #[serde(default)]
     pub(crate) partial: Vec<usize>,
+    #[serde(default)]
+    pub(crate) explained: Vec<Explained>,
+    #[serde(default)]
+    pub(crate) policies: Vec<Policy>,
     pub(crate) errors: Vec<Fault>,
 }
 
@@ -99,6 +103,42 @@ pub(crate) struct Declaration {
     pub(crate) path: Vec<String>,
     pub(crate) owners: Vec<Span>,
     pub(crate) others: Vec<Span>,
+}
+
+/// What the tree does not say about a path.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Explained {
+    pub(crate) path: Vec<String>,
+    #[serde(default)]
+    pub(crate) schema: Option<Span>,
+    #[serde(default)]
+    pub(crate) soft: Vec<SoftLine>,
+    #[serde(default)]
+    pub(crate) policies: Vec<PolicyLine>,
+}
+
+/// A line of a `defaults` block.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SoftLine {
+    pub(crate) line: Origin,
+    pub(crate) own: bool,
+}
+
+/// A policy's index, and its line.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct PolicyLine(
+    pub(crate) usize,
+    pub(crate) usize,
+    pub(crate) u32,
+    pub(crate) u32,
+);
+
+/// A policy that holds in the target.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Policy {
+    pub(crate) name: String,
+    pub(crate) message: String,
+    pub(crate) label: Span,
 }
 
 /// A mistake, without words.

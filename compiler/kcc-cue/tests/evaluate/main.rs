@@ -48,6 +48,7 @@ fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> 
         team_of: &team_of,
         targets: &targets,
         limits,
+        explain: false,
     };
     kcc_cue::evaluate(&ENGINE, &what).expect("the engine answers")
 }

@@ -23,6 +23,7 @@ mod workload;
 
 pub use desired::*;
 pub use secrets::GENERATED_KEY;
+pub(crate) use storage::key as file_key;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -272,7 +272,7 @@ fn mount_files(
 
 /// A ConfigMap's key for a path: the path itself with `_` for `/` where that is
 /// unambiguous and allowed, else a hash.
-fn key(path: &str) -> String {
+pub(crate) fn key(path: &str) -> String {
     const LONGEST: usize = 200;
     let plain = path.trim_start_matches('/');
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-');

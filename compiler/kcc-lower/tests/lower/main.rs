@@ -7,5 +7,6 @@ mod golden;
 mod kubernetes;
 mod kubernetes_data;
 mod parity;
+mod sources;
 mod strings;
 mod support;

@@ -58,6 +58,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
         targets: roots,
         declarations,
         partial: BTreeSet::new(),
+        explained: BTreeMap::new(),
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn names(model: &SystemModel) -> ConfigTree {
             .collect(),
         declarations: BTreeMap::new(),
         partial: BTreeSet::new(),
+        explained: BTreeMap::new(),
     }
 }
 

@@ -1,0 +1,71 @@
+package wire
+
+import "strconv"
+
+// appendExplained appends what a request with `explain` asks for.
+func appendExplained(b []byte, r *Response) []byte {
+	if len(r.Explained) > 0 {
+		b = append(b, `,"explained":[`...)
+		for i := range r.Explained {
+			b = comma(b, i)
+			b = appendNote(b, &r.Explained[i])
+		}
+		b = append(b, ']')
+	}
+	if len(r.Policies) > 0 {
+		b = append(b, `,"policies":[`...)
+		for i, policy := range r.Policies {
+			b = comma(b, i)
+			b = append(b, `{"name":`...)
+			b = appendString(b, policy.Name)
+			b = append(b, `,"message":`...)
+			b = appendString(b, policy.Message)
+			b = append(b, `,"label":`...)
+			b = append(b, '[')
+			b = appendSpan(b, policy.Label)
+			b = append(b, ']')
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	return b
+}
+
+func appendNote(b []byte, e *Explained) []byte {
+	b = append(b, `{"path":`...)
+	b = appendStrings(b, e.Path)
+	if e.Schema != nil {
+		b = append(b, `,"schema":[`...)
+		b = appendSpan(b, *e.Schema)
+		b = append(b, ']')
+	}
+	if len(e.Soft) > 0 {
+		b = append(b, `,"soft":[`...)
+		for i, line := range e.Soft {
+			b = comma(b, i)
+			b = append(b, `{"line":[`...)
+			b = appendSpan(b, line.Span)
+			b = append(b, ',')
+			b = appendInt(b, int(line.Role))
+			b = append(b, ',')
+			b = appendInt(b, line.By)
+			b = append(b, `],"own":`...)
+			b = strconv.AppendBool(b, line.Own)
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	if len(e.Policies) > 0 {
+		b = append(b, `,"policies":[`...)
+		for i, line := range e.Policies {
+			b = comma(b, i)
+			b = append(b, '[')
+			b = appendInt(b, line.Policy)
+			b = append(b, ',')
+			b = appendSpan(b, line.Span)
+			b = append(b, ']')
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,428 @@
+//! Where the fields of Kubernetes objects come from.
+
+use kcc_cue::Path;
+use kcc_model::{Component, Image, TargetModel};
+
+use super::{
+    Rendered, Source,
+    pattern::{Asked, Line},
+};
+use crate::kubernetes::{KubernetesDesired, file_key};
+
+/// Fields that objects of all kinds have.
+const OBJECT: &[Line] = &[
+    ("apiVersion", "= the version of the API that kcc writes"),
+    ("kind", "= it follows from what a component has"),
+    ("metadata.name", "."),
+    (
+        "metadata.namespace",
+        "system.targets.{target}.kubernetes.namespace | system.name",
+    ),
+    ("metadata.labels.*", ".labels.{1}"),
+    ("metadata.annotations.*", ".annotations.{1}"),
+];
+
+/// The names of the kinds' own fields.
+const KINDS: &[(&str, &[Line])] = &[
+    ("namespace", &[]),
+    (
+        "serviceaccount",
+        &[(
+            "automountServiceAccountToken",
+            "= no component speaks to the cluster unless it asks to",
+        )],
+    ),
+    ("configmap", &[]),
+    ("persistentvolumeclaim", &[("spec.**", ".volumes")]),
+    (
+        "service",
+        &[
+            ("spec.clusterIP", ".stateful"),
+            ("spec.ports.@name.name", ".ports.{1}"),
+            ("spec.ports.@name.protocol", ".ports.{1}.protocol"),
+            ("spec.ports.@name.*", ".ports.{1}.number"),
+        ],
+    ),
+    (
+        "deployment",
+        &[
+            ("kind", ".stateful"),
+            ("spec.replicas", ".replicas | .scale.min"),
+            ("spec.progressDeadlineSeconds", ".rollout.deadline"),
+            (
+                "spec.strategy.**",
+                ".rollout.strategy | .rollout | .volumes",
+            ),
+        ],
+    ),
+    (
+        "statefulset",
+        &[
+            ("kind", ".stateful"),
+            ("spec.replicas", ".replicas | .scale.min"),
+            ("spec.serviceName", "."),
+        ],
+    ),
+    (
+        "job",
+        &[
+            ("spec.backoffLimit", ".retries"),
+            ("spec.activeDeadlineSeconds", ".deadline"),
+        ],
+    ),
+    (
+        "ingress",
+        &[
+            (
+                "spec.ingressClassName",
+                "system.targets.{target}.kubernetes.ingressClass",
+            ),
+            ("spec.tls.**", ".routes"),
+            ("spec.rules.**", ".routes"),
+        ],
+    ),
+];
+
+/// Fields of workloads.
+const WORKLOAD: &[Line] = &[
+    (
+        "spec.revisionHistoryLimit",
+        "= kcc keeps three to go back to",
+    ),
+    ("spec.selector.**", "= kcc knows its objects again by it"),
+];
+
+/// Fields of a pod's template.
+const POD: &[Line] = &[
+    ("metadata.labels.*", ".labels.{1}"),
+    ("metadata.annotations.*", ".annotations.{1}"),
+    (
+        "spec.automountServiceAccountToken",
+        "= no component speaks to the cluster unless it asks to",
+    ),
+    (
+        "spec.enableServiceLinks",
+        "= an environment that nobody wrote is none",
+    ),
+    (
+        "spec.restartPolicy",
+        "= a failed pod stays, with its log, and a new one is started",
+    ),
+    ("spec.serviceAccountName", "."),
+    ("spec.terminationGracePeriodSeconds", ".rollout.gracePeriod"),
+    ("spec.securityContext.runAsNonRoot", ".security.nonRoot"),
+    (
+        "spec.securityContext.runAsUser",
+        ".user | .security.nonRoot",
+    ),
+    (
+        "spec.securityContext.runAsGroup",
+        ".user | .security.nonRoot",
+    ),
+    ("spec.securityContext.fsGroup", ".user | .security.nonRoot"),
+    (
+        "spec.securityContext.fsGroupChangePolicy",
+        "= a large volume is not walked again at every start",
+    ),
+    (
+        "spec.securityContext.seccompProfile.type",
+        "= the restricted profile of Pod Security",
+    ),
+];
+
+/// Fields of a container.
+const CONTAINER: &[Line] = &[
+    ("name", "."),
+    ("image", ".image | .build"),
+    ("imagePullPolicy", ".build"),
+    ("command", ".command"),
+    ("args", ".args"),
+    ("workingDir", ".workingDir"),
+    (
+        "resources.requests.*",
+        ".resources.requests.{1} | .resources.{1}",
+    ),
+    (
+        "resources.limits.*",
+        ".resources.limits.{1} | .resources.{1}",
+    ),
+    (
+        "securityContext.allowPrivilegeEscalation",
+        "= the restricted profile of Pod Security",
+    ),
+    (
+        "securityContext.capabilities.drop",
+        "= the restricted profile of Pod Security",
+    ),
+    (
+        "securityContext.capabilities.add",
+        ".security.capabilities.add | .security",
+    ),
+    (
+        "securityContext.readOnlyRootFilesystem",
+        ".security.readOnlyRoot",
+    ),
+];
+
+/// Fields of a probe.
+const PROBE: &[Line] = &[
+    ("httpGet.path", ".http"),
+    ("httpGet.port", ".port | ..ports.http.number | ..ports"),
+    ("tcpSocket.port", ".tcp"),
+    ("grpc.port", ".grpc"),
+    ("exec.command", ".exec"),
+    ("initialDelaySeconds", ".delay"),
+    ("periodSeconds", ".period"),
+    ("timeoutSeconds", ".timeout"),
+    ("failureThreshold", ".failures"),
+];
+
+const OWN: &str = "kcc knows its objects again by it";
+const HASH: &str = "it changes with what the pod reads, so that the pod is replaced";
+
+pub(super) fn objects(desired: &KubernetesDesired) -> Vec<Rendered> {
+    let objects = desired.objects.iter().map(|object| Rendered {
+        kind: object.kind.to_lowercase(),
+        name: object.name.clone(),
+        component: object.component.clone(),
+        value: object.manifest.clone(),
+    });
+    objects.collect()
+}
+
+pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Option<Source> {
+    let component = object
+        .component
+        .as_ref()
+        .and_then(|name| target.components.get(name));
+    let asked = Asked {
+        target,
+        component,
+        within: Vec::new(),
+    };
+    let names = &path.0[..];
+    if let Some(source) = own(names) {
+        return Some(source);
+    }
+    let template = [
+        &["spec", "template"][..],
+        &["spec", "jobTemplate", "spec", "template"],
+    ];
+    if let Some((component, rest)) = component.zip(template.iter().find_map(|head| {
+        let (first, rest) = names.split_at_checked(head.len())?;
+        first.iter().eq(head.iter()).then_some(rest)
+    })) {
+        return pod(&asked, component, object, rest);
+    }
+    let Some(of) = component else {
+        return shared(&asked, object, names);
+    };
+    if let ("configmap", [data, key]) = (object.kind.as_str(), names)
+        && data == "data"
+    {
+        let mut files = of.files.keys();
+        let path = files.find(|path| file_key(path) == *key)?;
+        return Some(asked.source(".files.{1}", &[path.clone()]));
+    }
+    let kind = KINDS.iter().find(|(kind, _)| *kind == object.kind);
+    volume_of(&asked, object, names)
+        .or_else(|| asked.look_up(kind?.1, &object.value, names))
+        .or_else(|| asked.look_up(WORKLOAD, &object.value, names))
+        .or_else(|| asked.look_up(OBJECT, &object.value, names))
+}
+
+/// What kcc labels everything with.
+fn own(names: &[String]) -> Option<Source> {
+    let key = names.last()?;
+    let above = names.get(names.len().checked_sub(2)?)?;
+    let label = matches!(above.as_str(), "labels" | "matchLabels" | "selector")
+        && (key.starts_with("app.kubernetes.io/") || key == "kcc.dev/team");
+    if label {
+        return Some(Source::Kcc(OWN));
+    }
+    (key == "kcc.dev/config-hash").then_some(Source::Kcc(HASH))
+}
+
+/// What several components share: the namespace, and configs.
+fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
+    let source = match (object.kind.as_str(), names) {
+        ("namespace", [metadata, name]) if metadata == "metadata" && name == "name" => {
+            "system.targets.{target}.kubernetes.namespace | system.name"
+        }
+        ("configmap", [data, key]) if data == "data" => {
+            return Some(asked.source("configs.{1}.data.{2}", &[object.name.clone(), key.clone()]));
+        }
+        ("configmap", [metadata, name]) if metadata == "metadata" && name == "name" => {
+            "configs.{1}"
+        }
+        _ => return asked.look_up(OBJECT, &object.value, names),
+    };
+    Some(asked.source(source, &[object.name.clone()]))
+}
+
+/// The fields of claims, which a volume of the component asks for.
+fn volume_of(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
+    const CLAIM: &[Line] = &[
+        ("accessModes", ".access"),
+        ("resources.requests.storage", ".size"),
+        ("storageClassName", ".class"),
+        (
+            "volumeMode",
+            "= what the API server writes where nobody does",
+        ),
+    ];
+    let component = asked.component?;
+    let (volume, claim, rest) = match names {
+        [templates, at, rest @ ..] if templates == "volumeClaimTemplates" => (at, None, rest),
+        [spec, templates, at, rest @ ..]
+            if spec == "spec" && templates == "volumeClaimTemplates" =>
+        {
+            let claim =
+                object.value["spec"]["volumeClaimTemplates"].get(at.parse::<usize>().ok()?)?;
+            (at, Some(claim), rest)
+        }
+        _ if object.kind == "persistentvolumeclaim" => (&object.name, None, names),
+        _ => return None,
+    };
+    let name = match claim {
+        Some(claim) => claim["metadata"]["name"].as_str()?.to_owned(),
+        None => volume
+            .strip_prefix(&format!("{}-", component.name))?
+            .to_owned(),
+    };
+    let value = claim.unwrap_or(&object.value);
+    let within = Asked {
+        target: asked.target,
+        component: asked.component,
+        within: vec!["volumes".to_owned(), name],
+    };
+    match rest {
+        [spec, below @ ..] if spec == "spec" => within.look_up(CLAIM, &value["spec"], below),
+        [status, ..] if status == "status" => {
+            Some(Source::Kcc("what the API server writes where nobody does"))
+        }
+        [metadata, name] if metadata == "metadata" && name == "name" => {
+            Some(within.source(".", &[]))
+        }
+        [kind] if claim.is_some() && (kind == "kind" || kind == "apiVersion") => {
+            Some(within.source(".", &[]))
+        }
+        _ => None,
+    }
+}
+
+fn pod(
+    asked: &Asked<'_>,
+    component: &Component,
+    object: &Rendered,
+    names: &[String],
+) -> Option<Source> {
+    let template = object
+        .value
+        .pointer("/spec/template")
+        .or_else(|| object.value.pointer("/spec/jobTemplate/spec/template"))?;
+    match names {
+        [spec, containers, at, rest @ ..]
+            if spec == "spec" && (containers == "containers" || containers == "initContainers") =>
+        {
+            let value = template["spec"][containers.as_str()].get(at.parse::<usize>().ok()?)?;
+            let name = value["name"].as_str()?;
+            let within = if name == component.name {
+                Vec::new()
+            } else {
+                let group = if containers == "containers" {
+                    "sidecars"
+                } else {
+                    "init"
+                };
+                vec![group.to_owned(), name.to_owned()]
+            };
+            let asked = Asked {
+                target: asked.target,
+                component: asked.component,
+                within,
+            };
+            container(&asked, component, value, rest)
+        }
+        [spec, volumes, at, ..] if spec == "spec" && volumes == "volumes" => {
+            let volume = template["spec"]["volumes"].get(at.parse::<usize>().ok()?)?;
+            Some(mounted(asked, component, volume["name"].as_str()?, None))
+        }
+        _ => asked.look_up(POD, template, names),
+    }
+}
+
+/// The volume of that name, or the file that is mounted at a path.
+fn mounted(asked: &Asked<'_>, component: &Component, name: &str, mount: Option<&str>) -> Source {
+    if component.volumes.contains_key(name) {
+        return asked.source("..volumes.{1}", &[name.to_owned()]);
+    }
+    match mount {
+        Some(path) => asked.source("..files.{1}", &[path.to_owned()]),
+        None => asked.source("..files", &[]),
+    }
+}
+
+fn container(
+    asked: &Asked<'_>,
+    component: &Component,
+    value: &serde_json::Value,
+    names: &[String],
+) -> Option<Source> {
+    match names {
+        [env, at, ..] if env == "env" => {
+            let name = value["env"].get(at.parse::<usize>().ok()?)?["name"].as_str()?;
+            Some(variable(asked, component, name))
+        }
+        [mounts, at, ..] if mounts == "volumeMounts" => {
+            let mount = value["volumeMounts"].get(at.parse::<usize>().ok()?)?;
+            let path = mount["mountPath"].as_str();
+            Some(mounted(asked, component, mount["name"].as_str()?, path))
+        }
+        [ports, at, field] if ports == "ports" => {
+            let number = value["ports"].get(at.parse::<usize>().ok()?)?["containerPort"].as_u64();
+            let mut known = component.ports.iter();
+            let name = known.find(|(_, port)| Some(u64::from(port.number)) == number);
+            let source = match field.as_str() {
+                "containerPort" => ".ports.{1}.number",
+                "protocol" => ".ports.{1}.protocol",
+                _ => ".ports.{1}",
+            };
+            Some(asked.source(
+                source,
+                &[name.map(|(name, _)| name.clone()).unwrap_or_default()],
+            ))
+        }
+        [probe, rest @ ..] if probe.ends_with("Probe") => {
+            let mut within = asked.within.clone();
+            within.push("health".to_owned());
+            within.push(probe.trim_end_matches("Probe").to_owned());
+            let asked = Asked {
+                target: asked.target,
+                component: asked.component,
+                within,
+            };
+            asked.look_up(PROBE, &value[probe.as_str()], rest)
+        }
+        [image] if image == "image" && matches!(component.container.image, Image::Build(_)) => {
+            Some(asked.source(".build", &[]))
+        }
+        _ => asked.look_up(CONTAINER, value, names),
+    }
+}
+
+/// A variable: what a fragment says itself, else what a need gives.
+pub(super) fn variable(asked: &Asked<'_>, component: &Component, name: &str) -> Source {
+    if name.starts_with("KCC_SECRET_") && !component.container.env.contains_key(name) {
+        return Source::Kcc("it carries a secret into the texts that hold it");
+    }
+    let need = component.needs.keys().find(|need| {
+        let prefix = need.to_ascii_uppercase().replace('-', "_");
+        name.strip_prefix(&prefix)
+            .is_some_and(|rest| rest.starts_with('_'))
+    });
+    match need {
+        Some(need) => asked.source(".env.{1} | ..needs.{2}", &[name.to_owned(), need.clone()]),
+        None => asked.source(".env.{1}", &[name.to_owned()]),
+    }
+}

@@ -1,0 +1,172 @@
+//! `kcc parity`: what each target makes of each field that is in use.
+
+use std::fmt::Write;
+
+use clap::Args;
+use kcc_diag::Format;
+use kcc_lower::parity::{Engine, Verdict, ledger};
+use kcc_model::TargetModel;
+use serde::Serialize;
+
+use super::{Context, Ended, check::counted};
+use crate::{
+    cli::System,
+    compile::{self, Targets},
+    exit::Exit,
+};
+
+/// Say what each target makes of each field
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kcc parity\n  kcc parity --target dev --all\n  kcc parity --format json | jq '.targets[].entries[] | select(.verdict == \"dropped\")'"
+)]
+pub struct Parity {
+    /// Only that target; may be given several times [default: all]
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Vec<String>,
+    /// What is honoured as well
+    #[arg(short, long)]
+    pub all: bool,
+    /// Where the system is.
+    #[command(flatten)]
+    pub system: System,
+}
+
+/// What is written as JSON.
+#[derive(Debug, Serialize)]
+struct Document {
+    version: u32,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Serialize)]
+struct Target {
+    target: String,
+    engine: Engine,
+    entries: Vec<Entry>,
+    /// Uses of fields that are honoured.
+    honoured: usize,
+}
+
+/// One use of a field.
+#[derive(Debug, Serialize)]
+struct Entry {
+    component: String,
+    team: Option<String>,
+    path: String,
+    field: &'static str,
+    #[serde(flatten)]
+    verdict: Verdict,
+    /// Why a drop is accepted.
+    accepted: Option<String>,
+    #[serde(skip)]
+    below: String,
+}
+
+impl Parity {
+    /// Writes the ledger to stdout.
+    pub fn run(self, context: &Context) -> Ended {
+        let targets = Targets::of(&self.target);
+        let model = compile::model(context, self.system.dir.as_deref(), &targets)?;
+        let targets: Vec<Target> = model
+            .targets
+            .values()
+            .filter(|target| targets.contain(&target.target))
+            .map(|target| self.target(target))
+            .collect();
+        context.printer.data(&match context.settings.format {
+            Format::Json => {
+                let document = Document {
+                    version: 1,
+                    targets,
+                };
+                serde_json::to_string(&document).expect("a ledger has a JSON form") + "\n"
+            }
+            _ => {
+                let parts: Vec<String> = targets.iter().map(text).collect();
+                parts.join("\n")
+            }
+        });
+        Ok(Exit::Done)
+    }
+
+    fn target(&self, model: &TargetModel) -> Target {
+        let mut entries = Vec::new();
+        let mut honoured = 0;
+        for entry in ledger(model) {
+            if entry.verdict == Verdict::Honoured {
+                honoured += 1;
+                if !self.all {
+                    continue;
+                }
+            }
+            let name = entry.path.0.get(1).cloned().unwrap_or_default();
+            let below = kcc_cue::Path(entry.path.0.get(2..).unwrap_or_default().to_vec());
+            entries.push(Entry {
+                team: model
+                    .components
+                    .get(&name)
+                    .map(|component| component.team.clone()),
+                component: name,
+                path: entry.path.to_string(),
+                field: entry.field.path(),
+                verdict: entry.verdict,
+                accepted: entry.accepted,
+                below: below.to_string(),
+            });
+        }
+        Target {
+            target: model.target.clone(),
+            engine: Engine::of(&model.engine),
+            entries,
+            honoured,
+        }
+    }
+}
+
+fn text(target: &Target) -> String {
+    let engine = target.engine.as_str();
+    let others = target
+        .entries
+        .iter()
+        .filter(|entry| entry.verdict != Verdict::Honoured)
+        .count();
+    let honoured = counted(target.honoured, "use");
+    let mut out = format!(
+        "{} ({engine}): {honoured} of fields honoured, {others} not as they stand\n",
+        target.target
+    );
+    let widths = [
+        width(&target.entries, |entry| &entry.below),
+        width(&target.entries, |entry| entry.verdict.as_str()),
+    ];
+    let mut component = "";
+    for entry in &target.entries {
+        if entry.component != component {
+            component = &entry.component;
+            let team = entry.team.as_deref().unwrap_or("system");
+            let _ = writeln!(out, "  {component} ({team})");
+        }
+        let mut line = format!(
+            "    {:first$}  {:second$}  {}",
+            entry.below,
+            entry.verdict.as_str(),
+            entry.verdict.because().unwrap_or_default(),
+            first = widths[0],
+            second = widths[1],
+        );
+        if let Some(reason) = &entry.accepted
+            && matches!(entry.verdict, Verdict::Dropped(_))
+        {
+            let _ = write!(line, "; accepted: {reason}");
+        }
+        out += line.trim_end();
+        out.push('\n');
+    }
+    kcc_diag::plain(&out).into_owned()
+}
+
+fn width<'a>(entries: &'a [Entry], cell: impl Fn(&'a Entry) -> &'a str) -> usize {
+    let lengths = entries.iter().map(|entry| cell(entry).chars().count());
+    lengths.max().unwrap_or_default()
+}

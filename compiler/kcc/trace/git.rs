@@ -1,0 +1,237 @@
+//! The commits that lines came with, asked of `git`.
+//!
+//! Without git, outside a repository and where it does not answer, nothing is
+//! said: kcc needs no repository.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde::{Serialize, Serializer};
+
+use super::Line;
+
+/// As many characters of a commit's hash as `git blame` shows.
+const SHORT: usize = 8;
+
+/// A commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Commit {
+    /// Its whole hash.
+    pub hash: String,
+    /// Who wrote it.
+    pub author: String,
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub date: Date,
+}
+
+/// A moment, and how far the author's clock was ahead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Date {
+    /// Seconds since 1970 began.
+    pub seconds: i64,
+    /// Minutes that the author's clock was ahead of UTC.
+    pub ahead: i64,
+}
+
+impl Commit {
+    /// The beginning of its hash.
+    pub fn short(&self) -> &str {
+        self.hash.get(..SHORT).unwrap_or(&self.hash)
+    }
+}
+
+/// Says of every line of a fragment which commit it came with.
+pub fn blame<'a>(root: &Path, lines: impl Iterator<Item = &'a mut Line>) {
+    let lines: Vec<&mut Line> = lines.filter(|line| line.is_fragment()).collect();
+    if lines.is_empty() || !in_repository(root) {
+        return;
+    }
+    let mut wanted: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for line in &lines {
+        wanted
+            .entry(line.file.clone())
+            .or_default()
+            .insert(line.line);
+    }
+    let known: BTreeMap<String, BTreeMap<usize, Commit>> = wanted
+        .into_iter()
+        .map(|(file, numbers)| {
+            // A file that git does not know is not committed.
+            let commits = blame_file(root, &file, &numbers).unwrap_or_default();
+            (file, commits)
+        })
+        .collect();
+    for line in lines {
+        line.commit = Some(known[&line.file].get(&line.line).cloned());
+    }
+}
+
+fn git(root: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(root)
+        .args(args)
+        .env("LC_ALL", "C")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(text)
+}
+
+fn in_repository(root: &Path) -> bool {
+    git(root, &["rev-parse", "--is-inside-work-tree"]).is_some_and(|answer| answer.trim() == "true")
+}
+
+fn blame_file(root: &Path, file: &str, lines: &BTreeSet<usize>) -> Option<BTreeMap<usize, Commit>> {
+    let ranges: Vec<String> = lines
+        .iter()
+        .map(|line| format!("-L{line},{line}"))
+        .collect();
+    let mut args = vec!["blame", "--porcelain"];
+    args.extend(ranges.iter().map(String::as_str));
+    args.extend(["--", file]);
+    Some(read(&git(root, &args)?))
+}
+
+/// Reads what `git blame --porcelain` writes: for each line its commit and
+/// number, with the commit's own lines where it is named first.
+fn read(text: &str) -> BTreeMap<usize, Commit> {
+    let mut commits: BTreeMap<&str, (String, Date)> = BTreeMap::new();
+    let mut numbers: Vec<(usize, &str)> = Vec::new();
+    let mut hash = "";
+    for line in text.lines() {
+        if line.starts_with('\t') {
+            hash = "";
+            continue;
+        }
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if hash.is_empty() {
+            hash = word;
+            let number = rest
+                .split(' ')
+                .nth(1)
+                .and_then(|number| number.parse().ok());
+            numbers.extend(number.map(|number| (number, hash)));
+            commits.entry(hash).or_default();
+            continue;
+        }
+        let (author, date) = commits.entry(hash).or_default();
+        match word {
+            "author" => rest.clone_into(author),
+            "author-time" => date.seconds = rest.parse().unwrap_or_default(),
+            "author-tz" => date.ahead = ahead(rest),
+            _ => {}
+        }
+    }
+    numbers
+        .into_iter()
+        // A hash of zeros stands for what is not committed.
+        .filter(|(_, hash)| hash.contains(|c: char| c != '0'))
+        .map(|(number, hash)| {
+            let (author, date) = commits[hash].clone();
+            let hash = hash.to_owned();
+            (number, Commit { hash, author, date })
+        })
+        .collect()
+}
+
+/// The minutes of `+0130`.
+fn ahead(text: &str) -> i64 {
+    let number: i64 = text.parse().unwrap_or_default();
+    number / 100 * 60 + number % 100
+}
+
+impl Date {
+    /// The day on the author's calendar, as `2026-11-24`.
+    pub fn day(self) -> String {
+        let (year, month, day) = self.calendar();
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+
+    fn local(self) -> i64 {
+        self.seconds.saturating_add(self.ahead * 60)
+    }
+
+    /// Year, month and day in the Gregorian calendar, counted in eras of 400
+    /// years that begin in March.
+    fn calendar(self) -> (i64, i64, i64) {
+        let days = self.local().div_euclid(86_400) + 719_468;
+        let era = days.div_euclid(146_097);
+        let of_era = days.rem_euclid(146_097);
+        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * march_month + 2) / 5 + 1;
+        let month = if march_month < 10 {
+            march_month + 3
+        } else {
+            march_month - 9
+        };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        (year, month, day)
+    }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn rfc3339<S: Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
+    let second = date.local().rem_euclid(86_400);
+    let sign = if date.ahead < 0 { '-' } else { '+' };
+    let ahead = date.ahead.abs();
+    serializer.serialize_str(&format!(
+        "{}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
+        date.day(),
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+        ahead / 60,
+        ahead % 60
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn porcelain_is_read_with_the_lines_that_are_not_committed() {
+        let hash = "a".repeat(40);
+        let zeros = "0".repeat(40);
+        let text = format!(
+            "{hash} 3 4 1\nauthor Ada L\nauthor-mail <a@b>\nauthor-time 1764025213\n\
+             author-tz +0130\nsummary author of 0\nfilename web.cue\n\tauthor: 1\n\
+             {hash} 5 6\n\tx\n{zeros} 7 7 1\nauthor Not Committed Yet\nauthor-time 1\n\ty\n"
+        );
+        let commits = read(&text);
+        assert_eq!(commits.keys().copied().collect::<Vec<_>>(), [4, 6]);
+        let commit = &commits[&6];
+        assert_eq!(
+            (commit.author.as_str(), commit.short()),
+            ("Ada L", "aaaaaaaa")
+        );
+        let json = serde_json::to_value(commit).unwrap();
+        assert_eq!(json["date"], "2025-11-25T00:30:13+01:30");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (seconds, day) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (1_709_164_799, "2024-02-28"),
+            (4_107_542_400, "2100-03-01"),
+            (-1, "1969-12-31"),
+        ] {
+            assert_eq!(Date { seconds, ahead: 0 }.day(), day);
+        }
+        assert_eq!(ahead("-0330"), -210);
+    }
+}

@@ -1,0 +1,18 @@
+//! Who is behind a value: the lines that contribute to it, what each of them
+//! does there, and the commits that they came with.
+//!
+//! Everything is read from the evaluated tree; only [`git`] asks somebody else.
+
+mod difference;
+pub mod git;
+mod line;
+mod object;
+mod place;
+mod spelling;
+mod value;
+
+pub use difference::{Difference, Side, differences};
+pub use line::{Effect, Line, Role};
+pub use object::{Field, UNKNOWN, no_object, rendered};
+pub use place::{Place, unknown};
+pub use value::{Traced, trace};
