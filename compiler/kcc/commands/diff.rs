@@ -98,9 +98,12 @@ fn only_targets(failure: Failure) -> Failure {
     match failure {
         Failure::Usage { message, help } => Failure::Usage {
             message,
-            help: help.map(|help| match help.ends_with('?') {
-                true => help,
-                false => format!("{help}; revisions cannot be compared yet"),
+            help: help.map(|help| {
+                if help.ends_with('?') {
+                    help
+                } else {
+                    format!("{help}; revisions cannot be compared yet")
+                }
             }),
         },
         other => other,

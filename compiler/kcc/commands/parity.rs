@@ -36,11 +36,11 @@ pub struct Parity {
 #[derive(Debug, Serialize)]
 struct Document {
     version: u32,
-    targets: Vec<Target>,
+    targets: Vec<Ledger>,
 }
 
 #[derive(Debug, Serialize)]
-struct Target {
+struct Ledger {
     target: String,
     engine: Engine,
     entries: Vec<Entry>,
@@ -68,29 +68,27 @@ impl Parity {
     pub fn run(self, context: &Context) -> Ended {
         let targets = Targets::of(&self.target);
         let model = compile::model(context, self.system.dir.as_deref(), &targets)?;
-        let targets: Vec<Target> = model
+        let targets: Vec<Ledger> = model
             .targets
             .values()
             .filter(|target| targets.contain(&target.target))
             .map(|target| self.target(target))
             .collect();
-        context.printer.data(&match context.settings.format {
-            Format::Json => {
-                let document = Document {
-                    version: 1,
-                    targets,
-                };
-                serde_json::to_string(&document).expect("a ledger has a JSON form") + "\n"
-            }
-            _ => {
-                let parts: Vec<String> = targets.iter().map(text).collect();
-                parts.join("\n")
-            }
-        });
+        let written = if context.settings.format == Format::Json {
+            let document = Document {
+                version: 1,
+                targets,
+            };
+            serde_json::to_string(&document).expect("a ledger has a JSON form") + "\n"
+        } else {
+            let parts: Vec<String> = targets.iter().map(text).collect();
+            parts.join("\n")
+        };
+        context.printer.data(&written);
         Ok(Exit::Done)
     }
 
-    fn target(&self, model: &TargetModel) -> Target {
+    fn target(&self, model: &TargetModel) -> Ledger {
         let mut entries = Vec::new();
         let mut honoured = 0;
         for entry in ledger(model) {
@@ -115,7 +113,7 @@ impl Parity {
                 below: below.to_string(),
             });
         }
-        Target {
+        Ledger {
             target: model.target.clone(),
             engine: Engine::of(&model.engine),
             entries,
@@ -124,7 +122,7 @@ impl Parity {
     }
 }
 
-fn text(target: &Target) -> String {
+fn text(target: &Ledger) -> String {
     let engine = target.engine.as_str();
     let others = target
         .entries

@@ -13,6 +13,6 @@ mod value;
 
 pub use difference::{Difference, Side, differences};
 pub use line::{Effect, Line, Role};
-pub use object::{Field, UNKNOWN, no_object, rendered};
+pub use object::{Field, Followed, UNKNOWN, no_object, rendered};
 pub use place::{Place, unknown};
 pub use value::{Traced, trace};

@@ -31,13 +31,16 @@ pub struct Field {
     pub because: Option<&'static str>,
 }
 
+/// A field, and the values of the model that it follows.
+pub type Followed = (Field, Vec<Traced>);
+
 /// The fields at and below a path of an object, and what they follow; none
 /// where the target has no such object.
 pub fn rendered(
     system: &compile::Traced,
     target: &str,
     (kind, name, field): (&str, &str, &Path),
-) -> Result<Option<Vec<(Field, Vec<Traced>)>>, Failure> {
+) -> Result<Option<Vec<Followed>>, Failure> {
     let Some(model) = system.model.targets.get(target) else {
         return Ok(None);
     };

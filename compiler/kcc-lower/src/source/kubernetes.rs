@@ -222,7 +222,7 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
     {
         let mut files = of.files.keys();
         let path = files.find(|path| file_key(path) == *key)?;
-        return Some(asked.source(".files.{1}", &[path.clone()]));
+        return Some(asked.source(".files.{1}", std::slice::from_ref(path)));
     }
     let kind = KINDS.iter().find(|(kind, _)| *kind == object.kind);
     volume_of(&asked, object, names)
@@ -257,7 +257,7 @@ fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Sour
         }
         _ => return asked.look_up(OBJECT, &object.value, names),
     };
-    Some(asked.source(source, &[object.name.clone()]))
+    Some(asked.source(source, std::slice::from_ref(&object.name)))
 }
 
 /// The fields of claims, which a volume of the component asks for.
