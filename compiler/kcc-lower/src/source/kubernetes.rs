@@ -5,177 +5,10 @@ use kcc_model::{Component, Image, TargetModel};
 
 use super::{
     Rendered, Source,
-    pattern::{Asked, Line},
+    kubernetes_fields::{CLAIM, CONTAINER, KINDS, OBJECT, POD, PROBE, WORKLOAD},
+    pattern::Asked,
 };
 use crate::kubernetes::{KubernetesDesired, file_key};
-
-/// Fields that objects of all kinds have.
-const OBJECT: &[Line] = &[
-    ("apiVersion", "= the version of the API that kcc writes"),
-    ("kind", "= it follows from what a component has"),
-    ("metadata.name", "."),
-    (
-        "metadata.namespace",
-        "system.targets.{target}.kubernetes.namespace | system.name",
-    ),
-    ("metadata.labels.*", ".labels.{1}"),
-    ("metadata.annotations.*", ".annotations.{1}"),
-];
-
-/// The names of the kinds' own fields.
-const KINDS: &[(&str, &[Line])] = &[
-    ("namespace", &[]),
-    (
-        "serviceaccount",
-        &[(
-            "automountServiceAccountToken",
-            "= no component speaks to the cluster unless it asks to",
-        )],
-    ),
-    ("configmap", &[]),
-    ("persistentvolumeclaim", &[("spec.**", ".volumes")]),
-    (
-        "service",
-        &[
-            ("spec.clusterIP", ".stateful"),
-            ("spec.ports.@name.name", ".ports.{1}"),
-            ("spec.ports.@name.protocol", ".ports.{1}.protocol"),
-            ("spec.ports.@name.*", ".ports.{1}.number"),
-        ],
-    ),
-    (
-        "deployment",
-        &[
-            ("kind", ".stateful"),
-            ("spec.replicas", ".replicas | .scale.min"),
-            ("spec.progressDeadlineSeconds", ".rollout.deadline"),
-            (
-                "spec.strategy.**",
-                ".rollout.strategy | .rollout | .volumes",
-            ),
-        ],
-    ),
-    (
-        "statefulset",
-        &[
-            ("kind", ".stateful"),
-            ("spec.replicas", ".replicas | .scale.min"),
-            ("spec.serviceName", "."),
-        ],
-    ),
-    (
-        "job",
-        &[
-            ("spec.backoffLimit", ".retries"),
-            ("spec.activeDeadlineSeconds", ".deadline"),
-        ],
-    ),
-    (
-        "ingress",
-        &[
-            (
-                "spec.ingressClassName",
-                "system.targets.{target}.kubernetes.ingressClass",
-            ),
-            ("spec.tls.**", ".routes"),
-            ("spec.rules.**", ".routes"),
-        ],
-    ),
-];
-
-/// Fields of workloads.
-const WORKLOAD: &[Line] = &[
-    (
-        "spec.revisionHistoryLimit",
-        "= kcc keeps three to go back to",
-    ),
-    ("spec.selector.**", "= kcc knows its objects again by it"),
-];
-
-/// Fields of a pod's template.
-const POD: &[Line] = &[
-    ("metadata.labels.*", ".labels.{1}"),
-    ("metadata.annotations.*", ".annotations.{1}"),
-    (
-        "spec.automountServiceAccountToken",
-        "= no component speaks to the cluster unless it asks to",
-    ),
-    (
-        "spec.enableServiceLinks",
-        "= an environment that nobody wrote is none",
-    ),
-    (
-        "spec.restartPolicy",
-        "= a failed pod stays, with its log, and a new one is started",
-    ),
-    ("spec.serviceAccountName", "."),
-    ("spec.terminationGracePeriodSeconds", ".rollout.gracePeriod"),
-    ("spec.securityContext.runAsNonRoot", ".security.nonRoot"),
-    (
-        "spec.securityContext.runAsUser",
-        ".user | .security.nonRoot",
-    ),
-    (
-        "spec.securityContext.runAsGroup",
-        ".user | .security.nonRoot",
-    ),
-    ("spec.securityContext.fsGroup", ".user | .security.nonRoot"),
-    (
-        "spec.securityContext.fsGroupChangePolicy",
-        "= a large volume is not walked again at every start",
-    ),
-    (
-        "spec.securityContext.seccompProfile.type",
-        "= the restricted profile of Pod Security",
-    ),
-];
-
-/// Fields of a container.
-const CONTAINER: &[Line] = &[
-    ("name", "."),
-    ("image", ".image | .build"),
-    ("imagePullPolicy", ".build"),
-    ("command", ".command"),
-    ("args", ".args"),
-    ("workingDir", ".workingDir"),
-    (
-        "resources.requests.*",
-        ".resources.requests.{1} | .resources.{1}",
-    ),
-    (
-        "resources.limits.*",
-        ".resources.limits.{1} | .resources.{1}",
-    ),
-    (
-        "securityContext.allowPrivilegeEscalation",
-        "= the restricted profile of Pod Security",
-    ),
-    (
-        "securityContext.capabilities.drop",
-        "= the restricted profile of Pod Security",
-    ),
-    (
-        "securityContext.capabilities.add",
-        ".security.capabilities.add | .security",
-    ),
-    (
-        "securityContext.readOnlyRootFilesystem",
-        ".security.readOnlyRoot",
-    ),
-];
-
-/// Fields of a probe.
-const PROBE: &[Line] = &[
-    ("httpGet.path", ".http"),
-    ("httpGet.port", ".port | ..ports.http.number | ..ports"),
-    ("tcpSocket.port", ".tcp"),
-    ("grpc.port", ".grpc"),
-    ("exec.command", ".exec"),
-    ("initialDelaySeconds", ".delay"),
-    ("periodSeconds", ".period"),
-    ("timeoutSeconds", ".timeout"),
-    ("failureThreshold", ".failures"),
-];
 
 const OWN: &str = "kcc knows its objects again by it";
 const HASH: &str = "it changes with what the pod reads, so that the pod is replaced";
@@ -224,6 +57,14 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         let path = files.find(|path| file_key(path) == *key)?;
         return Some(asked.source(".files.{1}", std::slice::from_ref(path)));
     }
+    if let ("horizontalpodautoscaler", [spec, metrics, at, ..]) = (object.kind.as_str(), names)
+        && spec == "spec"
+        && metrics == "metrics"
+    {
+        let metric = &object.value["spec"]["metrics"][at.parse::<usize>().ok()?];
+        let name = metric["resource"]["name"].as_str()?.to_owned();
+        return Some(asked.source(".scale.{1} | .scale", &[name]));
+    }
     let kind = KINDS.iter().find(|(kind, _)| *kind == object.kind);
     volume_of(&asked, object, names)
         .or_else(|| asked.look_up(kind?.1, &object.value, names))
@@ -262,15 +103,6 @@ fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Sour
 
 /// The fields of claims, which a volume of the component asks for.
 fn volume_of(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
-    const CLAIM: &[Line] = &[
-        ("accessModes", ".access"),
-        ("resources.requests.storage", ".size"),
-        ("storageClassName", ".class"),
-        (
-            "volumeMode",
-            "= what the API server writes where nobody does",
-        ),
-    ];
     let component = asked.component?;
     let (volume, claim, rest) = match names {
         [templates, at, rest @ ..] if templates == "volumeClaimTemplates" => (at, None, rest),

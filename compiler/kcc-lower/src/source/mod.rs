@@ -7,6 +7,7 @@
 
 mod docker;
 mod kubernetes;
+mod kubernetes_fields;
 mod pattern;
 
 use kcc_cue::Path;

@@ -1,0 +1,213 @@
+//! The tables of Kubernetes: which path of the model each field follows.
+
+use super::pattern::Line;
+
+/// Fields that objects of all kinds have.
+pub(super) const OBJECT: &[Line] = &[
+    ("apiVersion", "= the version of the API that kcc writes"),
+    ("kind", "= it follows from what a component has"),
+    ("metadata.name", "."),
+    (
+        "metadata.namespace",
+        "system.targets.{target}.kubernetes.namespace | system.name",
+    ),
+    ("metadata.labels.*", ".labels.{1}"),
+    ("metadata.annotations.*", ".annotations.{1}"),
+];
+
+/// The names of the kinds' own fields.
+pub(super) const KINDS: &[(&str, &[Line])] = &[
+    ("namespace", &[]),
+    (
+        "serviceaccount",
+        &[(
+            "automountServiceAccountToken",
+            "= no component speaks to the cluster unless it asks to",
+        )],
+    ),
+    ("configmap", &[]),
+    ("persistentvolumeclaim", &[("spec.**", ".volumes")]),
+    (
+        "service",
+        &[
+            ("spec.clusterIP", ".stateful"),
+            ("spec.ports.@name.name", ".ports.{1}"),
+            ("spec.ports.@name.protocol", ".ports.{1}.protocol"),
+            ("spec.ports.@name.*", ".ports.{1}.number"),
+        ],
+    ),
+    (
+        "deployment",
+        &[
+            ("kind", ".stateful"),
+            ("spec.replicas", ".replicas | .scale.min"),
+            ("spec.progressDeadlineSeconds", ".rollout.deadline"),
+            (
+                "spec.strategy.**",
+                ".rollout.strategy | .rollout | .volumes",
+            ),
+        ],
+    ),
+    (
+        "statefulset",
+        &[
+            ("kind", ".stateful"),
+            ("spec.replicas", ".replicas | .scale.min"),
+            ("spec.serviceName", "."),
+        ],
+    ),
+    (
+        "job",
+        &[
+            ("spec.backoffLimit", ".retries"),
+            ("spec.activeDeadlineSeconds", ".deadline"),
+        ],
+    ),
+    (
+        "horizontalpodautoscaler",
+        &[
+            ("spec.minReplicas", ".scale.min"),
+            ("spec.maxReplicas", ".scale.max"),
+            ("spec.scaleTargetRef.**", "."),
+        ],
+    ),
+    (
+        "poddisruptionbudget",
+        &[
+            ("spec.minAvailable", ".disruption.minAvailable"),
+            ("spec.maxUnavailable", ".disruption.maxUnavailable"),
+            (
+                "spec.unhealthyPodEvictionPolicy",
+                "= what is broken anyway does not keep its machine",
+            ),
+        ],
+    ),
+    (
+        "ingress",
+        &[
+            (
+                "spec.ingressClassName",
+                "system.targets.{target}.kubernetes.ingressClass",
+            ),
+            ("spec.tls.**", ".routes"),
+            ("spec.rules.**", ".routes"),
+        ],
+    ),
+];
+
+/// Fields of workloads.
+pub(super) const WORKLOAD: &[Line] = &[
+    (
+        "spec.revisionHistoryLimit",
+        "= kcc keeps three to go back to",
+    ),
+    ("spec.selector.**", "= kcc knows its objects again by it"),
+];
+
+/// Fields of a pod's template.
+pub(super) const POD: &[Line] = &[
+    ("metadata.labels.*", ".labels.{1}"),
+    ("metadata.annotations.*", ".annotations.{1}"),
+    (
+        "spec.automountServiceAccountToken",
+        "= no component speaks to the cluster unless it asks to",
+    ),
+    (
+        "spec.enableServiceLinks",
+        "= an environment that nobody wrote is none",
+    ),
+    (
+        "spec.restartPolicy",
+        "= a failed pod stays, with its log, and a new one is started",
+    ),
+    ("spec.serviceAccountName", "."),
+    ("spec.terminationGracePeriodSeconds", ".rollout.gracePeriod"),
+    ("spec.nodeSelector.*", ".placement.nodes.{1}"),
+    (
+        "spec.tolerations.@key.value",
+        ".placement.tolerations.{1}.value",
+    ),
+    (
+        "spec.tolerations.@key.effect",
+        ".placement.tolerations.{1}.effect",
+    ),
+    ("spec.tolerations.@key.*", ".placement.tolerations.{1}"),
+    ("spec.topologySpreadConstraints.**", ".placement.spread"),
+    ("spec.securityContext.runAsNonRoot", ".security.nonRoot"),
+    (
+        "spec.securityContext.runAsUser",
+        ".user | .security.nonRoot",
+    ),
+    (
+        "spec.securityContext.runAsGroup",
+        ".user | .security.nonRoot",
+    ),
+    ("spec.securityContext.fsGroup", ".user | .security.nonRoot"),
+    (
+        "spec.securityContext.fsGroupChangePolicy",
+        "= a large volume is not walked again at every start",
+    ),
+    (
+        "spec.securityContext.seccompProfile.type",
+        "= the restricted profile of Pod Security",
+    ),
+];
+
+/// Fields of a container.
+pub(super) const CONTAINER: &[Line] = &[
+    ("name", "."),
+    ("image", ".image | .build"),
+    ("imagePullPolicy", ".build"),
+    ("command", ".command"),
+    ("args", ".args"),
+    ("workingDir", ".workingDir"),
+    ("lifecycle.preStop.exec.command", ".rollout.preStop"),
+    (
+        "resources.requests.*",
+        ".resources.requests.{1} | .resources.{1}",
+    ),
+    (
+        "resources.limits.*",
+        ".resources.limits.{1} | .resources.{1}",
+    ),
+    (
+        "securityContext.allowPrivilegeEscalation",
+        "= the restricted profile of Pod Security",
+    ),
+    (
+        "securityContext.capabilities.drop",
+        "= the restricted profile of Pod Security",
+    ),
+    (
+        "securityContext.capabilities.add",
+        ".security.capabilities.add | .security",
+    ),
+    (
+        "securityContext.readOnlyRootFilesystem",
+        ".security.readOnlyRoot",
+    ),
+];
+
+/// Fields of a probe.
+pub(super) const PROBE: &[Line] = &[
+    ("httpGet.path", ".http"),
+    ("httpGet.port", ".port | ..ports.http.number | ..ports"),
+    ("tcpSocket.port", ".tcp"),
+    ("grpc.port", ".grpc"),
+    ("exec.command", ".exec"),
+    ("initialDelaySeconds", ".delay"),
+    ("periodSeconds", ".period"),
+    ("timeoutSeconds", ".timeout"),
+    ("failureThreshold", ".failures"),
+];
+
+/// Fields of a claim, in the volume that asks for it.
+pub(super) const CLAIM: &[Line] = &[
+    ("accessModes", ".access"),
+    ("resources.requests.storage", ".size"),
+    ("storageClassName", ".class"),
+    (
+        "volumeMode",
+        "= what the API server writes where nobody does",
+    ),
+];
