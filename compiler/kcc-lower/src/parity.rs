@@ -7,9 +7,7 @@
 
 use kcc_cue::Path;
 use kcc_diag::Code;
-use kcc_model::{
-    Check, Component, EngineTarget, Expose, Image, Kind, TargetModel, VolumeSource, covers,
-};
+use kcc_model::{Check, Component, Expose, Image, Kind, TargetModel, VolumeSource, covers};
 use serde::Serialize;
 
 use crate::lowering::Lowering;
