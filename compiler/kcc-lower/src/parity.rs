@@ -7,7 +7,7 @@
 
 use kcc_cue::Path;
 use kcc_diag::Code;
-use kcc_model::{Check, Component, Expose, Image, Kind, TargetModel, VolumeSource, covers};
+use kcc_model::{Check, Component, Expose, Image, Kind, Millis, TargetModel, VolumeSource, covers};
 use serde::Serialize;
 
 use crate::lowering::Lowering;
@@ -15,6 +15,10 @@ use crate::lowering::Lowering;
 mod verdict;
 
 pub use verdict::{Engine, Verdict};
+
+/// What holds where nobody says otherwise is no use of a field.
+const USUAL_GRACE_PERIOD: Millis = Millis(30_000);
+const USUAL_DEADLINE: Millis = Millis(300_000);
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident $path:literal: $docker:expr, $kubernetes:expr;)*) => {
@@ -83,6 +87,8 @@ fields! {
     RolloutUnavailable "rollout.unavailable":
         DroppedByNature("kcc replaces containers one after the other"),
         Honoured;
+    GracePeriod "rollout.gracePeriod": Honoured, Honoured;
+    RolloutDeadline "rollout.deadline": Emulated("an apply waits no longer"), Honoured;
     PreStop "rollout.preStop": Emulated("kcc runs it before it stops a container"), Honoured;
     Disruption "disruption":
         DroppedByNature("nobody empties the only machine"),
@@ -114,6 +120,8 @@ fields! {
         Honoured;
     Retries "retries": Honoured, Honoured;
     Deadline "deadline": Emulated("an apply waits no longer"), Honoured;
+    Stateful "stateful": Honoured, Honoured;
+    NonRoot "security.nonRoot": Honoured, Honoured;
     ReadOnlyRoot "security.readOnlyRoot": Honoured, Honoured;
     Capabilities "security.capabilities": Honoured, Honoured;
     Labels "labels": Honoured, Honoured;
@@ -291,7 +299,13 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
         add(Field::Retries, true, &["retries"]);
         add(Field::Deadline, deadline.is_some(), &["deadline"]);
     }
+    add(Field::Stateful, component.stateful, &["stateful"]);
+    let longer = component.grace_period != USUAL_GRACE_PERIOD;
+    add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
+    let waits = !component.is_job() && component.deadline != USUAL_DEADLINE;
+    add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);
     let security = &container.security;
+    add(Field::NonRoot, !security.non_root, &["security", "nonRoot"]);
     add(
         Field::ReadOnlyRoot,
         security.read_only_root,

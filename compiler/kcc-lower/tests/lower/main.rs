@@ -6,6 +6,7 @@ mod docker;
 mod golden;
 mod kubernetes;
 mod kubernetes_data;
+mod ledger;
 mod parity;
 mod sources;
 mod strings;

@@ -3,7 +3,7 @@
 
 use crate::support::{Says as _, System, probe, service, shop::shop};
 use kcc_lower::parity::{Field, Verdict, ledger};
-use kcc_model::{Check, Component, SecretProvider};
+use kcc_model::{Check, Component, Millis, SecretProvider};
 
 fn with_grpc() -> Component {
     let mut api = service("api").port("grpc", 9000);
@@ -76,8 +76,39 @@ fn the_ledger_holds_every_use_of_a_shop() {
         .collect();
     assert_eq!(
         unused,
-        [&Field::GrpcHealth, &Field::VolumeClass, &Field::RouteTls]
+        [
+            &Field::GrpcHealth,
+            &Field::GracePeriod,
+            &Field::RolloutDeadline,
+            &Field::VolumeClass,
+            &Field::RouteTls,
+            &Field::NonRoot
+        ]
     );
+}
+
+#[test]
+fn what_holds_anyway_is_no_use_of_a_field() {
+    let fields = |component| {
+        let mut system = System::docker().with(component);
+        let entries = ledger(system.target());
+        entries.iter().map(|entry| entry.field).collect::<Vec<_>>()
+    };
+    let said = [
+        Field::GracePeriod,
+        Field::RolloutDeadline,
+        Field::NonRoot,
+        Field::Stateful,
+    ];
+    let usual = fields(service("web"));
+    assert!(said.iter().all(|field| !usual.contains(field)), "{usual:?}");
+    let mut web = service("web");
+    web.grace_period = Millis(45_000);
+    web.deadline = Millis(60_000);
+    web.stateful = true;
+    web.container.security.non_root = false;
+    let other = fields(web);
+    assert!(said.iter().all(|field| other.contains(field)), "{other:?}");
 }
 
 #[test]
