@@ -17,7 +17,13 @@ use std::{
 };
 
 /// The examples, each with its targets.
-const EXAMPLES: [(&str, &[&str]); 1] = [("shop", &["dev", "test", "stage", "prod"])];
+const EXAMPLES: [(&str, &[&str]); 5] = [
+    ("boutique", &["dev", "stage", "prod"]),
+    ("hello", &["dev", "test", "stage", "prod"]),
+    ("platform", &["dev", "prod"]),
+    ("shop", &["dev", "test", "stage", "prod"]),
+    ("voting", &["dev", "test", "stage", "prod"]),
+];
 
 /// What is in an example's folder beside its fragments.
 const EXPECTED: &str = "expected";

@@ -1,19 +1,34 @@
-// Command standin stands in for a database image where none can be pulled: it
-// listens on the database's port and answers its health check, and does
-// nothing else. Called pg_isready or redis-cli, it is that health check.
+// Command standin stands in for an image where none can be pulled. It listens
+// on the image's ports, answers HTTP and the gRPC health service there, and
+// tells on "/" whether it reaches what its component needs. As a job it ends at
+// once, and called as a health check it tries the first port.
+//
+// What it is comes from the image: the variable STANDIN, written by images, or
+// the address to listen on as an argument. Called pg_isready or redis-cli
+// without that variable, it is that health check.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
+
+// part is what the image says about itself.
+type part struct {
+	// Ports to listen on, as in "8080/TCP".
+	Ports []string
+	// The beginnings of commands that end at once, and that check the others.
+	Once, Checks []string
+}
 
 func main() {
 	if err := run(); err != nil {
@@ -23,50 +38,62 @@ func main() {
 }
 
 func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if text, ok := os.LookupEnv("STANDIN"); ok {
+		var p part
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			return fmt.Errorf("STANDIN: %w", err)
+		}
+		return p.play(ctx, beginning(os.Args))
+	}
 	switch filepath.Base(os.Args[0]) {
 	case "pg_isready":
-		return ready("127.0.0.1:5432")
+		return dial("127.0.0.1:5432")
 	case "redis-cli":
-		return ready("127.0.0.1:6379")
+		return dial("127.0.0.1:6379")
 	}
 	if len(os.Args) < 2 {
 		return fmt.Errorf("expected an address to listen on")
 	}
-	return listen(os.Args[1])
+	return serve(ctx, os.Args[1:2], nil)
 }
 
-func ready(address string) error {
-	conn, err := net.DialTimeout("tcp", address, time.Second)
+// beginning is how a command begins, as the model has it: without the
+// entrypoint of the image.
+func beginning(args []string) string {
+	if args[0] == "/bin/standin" {
+		args = args[1:]
+	}
+	return strings.Join(args[:min(2, len(args))], " ")
+}
+
+func (p part) play(ctx context.Context, command string) error {
+	var tcp, udp []string
+	for _, port := range p.Ports {
+		if number, ok := strings.CutSuffix(port, "/UDP"); ok {
+			udp = append(udp, ":"+number)
+		} else {
+			tcp = append(tcp, ":"+strings.TrimSuffix(port, "/TCP"))
+		}
+	}
+	switch {
+	case slices.Contains(p.Checks, command):
+		if len(tcp) == 0 {
+			return nil
+		}
+		return dial("127.0.0.1" + tcp[0])
+	case slices.Contains(p.Once, command):
+		fmt.Fprintln(os.Stderr, "standin: done")
+		return nil
+	}
+	return serve(ctx, tcp, udp)
+}
+
+func dial(address string) error {
+	conn, err := net.DialTimeout("tcp", address, 2*time.Second)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
-}
-
-// listen accepts connections until it is asked to stop and discards what they say.
-func listen(address string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stderr, "standin: listening on", address)
-	go func() {
-		<-ctx.Done()
-		_ = listener.Close()
-	}()
-	for {
-		conn, err := listener.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		go func() {
-			_, _ = io.Copy(io.Discard, conn)
-			_ = conn.Close()
-		}()
-	}
 }

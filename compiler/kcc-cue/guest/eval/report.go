@@ -68,6 +68,8 @@ func (m *model) closedDefinition(path []string, here *frame) {
 		}
 	}
 	e = e.With("name", path[len(path)-1])
+	// A definition closes what is inside it as well.
+	var inside []string
 	for f := here.above; f != nil; f = f.above {
 		for _, c := range f.conjuncts {
 			for _, ident := range carriers(c.expr) {
@@ -82,9 +84,12 @@ func (m *model) closedDefinition(path []string, here *frame) {
 				if span, ok := m.span(roots[0].field.Label); ok {
 					e = e.At(span, wire.RoleConstraint)
 				}
-				m.report(e.With("definition", name))
+				m.report(e.With("definition", name).With("inside", strings.Join(inside, ".")))
 				return
 			}
+		}
+		if depth := len(path) - 2 - len(inside); depth >= 0 {
+			inside = append([]string{path[depth]}, inside...)
 		}
 	}
 	m.report(e)

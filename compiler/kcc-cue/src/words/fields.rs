@@ -107,7 +107,13 @@ impl Mistake<'_> {
         } else {
             format!("`{definition}`")
         };
-        let message = format!("{shown} is closed and takes no field `{name}`");
+        let inside = self.arg("inside");
+        let closed = if inside.is_empty() {
+            shown.clone()
+        } else {
+            format!("`{inside}` of {shown}")
+        };
+        let message = format!("{closed} is closed and takes no field `{name}`");
         let label = match self.lines.first().and_then(|line| self.who(line.span)) {
             Some(who) => format!("{who} adds `{name}`"),
             None => format!("adds `{name}`"),
@@ -126,10 +132,16 @@ impl Mistake<'_> {
             error = error.secondary(line.span, text);
         }
         error.help(match definition.strip_prefix('#') {
-            Some(plain) => format!(
-                "end `{definition}` with `...` so that it takes more fields, or call it `_{}`",
-                plain.to_lowercase()
-            ),
+            Some(_) if !inside.is_empty() => {
+                format!("end {closed} with `...` too: it holds for one struct, not for those inside it")
+            }
+            Some(plain) => {
+                let (first, rest) = plain.split_at(plain.chars().next().map_or(0, char::len_utf8));
+                format!(
+                    "end `{definition}` with `...` so that it takes more fields, or call it `_{}{rest}`",
+                    first.to_lowercase()
+                )
+            }
             None => "end the definition with `...` so that it takes more fields".to_owned(),
         })
     }
