@@ -1,11 +1,12 @@
-//! The shop on a real Docker engine, through the real binary: three teams'
-//! fragments come up in order, stay, change, heal and go. See `bed.rs` for
-//! when it runs.
+//! The examples on a real Docker engine, through the real binary. The shop: three
+//! teams' fragments come up in order, stay, change, heal and go. Every other
+//! example: it comes up, stays and goes. See `bed.rs` for when it runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
 mod bed;
 mod cases;
+mod example;
 mod shop;
 
 use std::{path::Path, process::ExitCode};
@@ -21,11 +22,10 @@ fn main() -> ExitCode {
         bed::Bed::find(root)
     };
     let Some(bed) = bed else {
-        let ignored = |(name, _): &(&'static str, cases::Case)| {
-            Trial::test(*name, || Ok(())).with_ignored_flag(true)
-        };
-        return libtest_mimic::run(&arguments, cases::ALL.iter().map(ignored).collect())
-            .exit_code();
+        let names = cases::ALL.iter().map(|(name, _)| (*name).to_owned());
+        let names = names.chain(example::ALL.iter().map(|one| one.case()));
+        let ignored = |name| Trial::test(name, || Ok(())).with_ignored_flag(true);
+        return libtest_mimic::run(&arguments, names.map(ignored).collect()).exit_code();
     };
     let bed: &'static bed::Bed = Box::leak(Box::new(bed));
     shop::make_images(bed, root);
@@ -38,7 +38,15 @@ fn main() -> ExitCode {
             Ok(())
         })
     };
-    let conclusion = libtest_mimic::run(&arguments, cases::ALL.iter().map(trial).collect());
+    let example = |one: &'static example::Example| {
+        Trial::test(one.case(), move || {
+            one.comes_up_stays_and_goes(bed);
+            Ok(())
+        })
+    };
+    let trials = cases::ALL.iter().map(trial);
+    let trials = trials.chain(example::ALL.iter().map(example));
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
     bed.end();
     conclusion.exit_code()
 }

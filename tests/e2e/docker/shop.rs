@@ -56,11 +56,7 @@ impl Shop {
         let folder = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop");
         copy(&source, &folder.path().join("shop"));
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let short: String = case
             .split('_')
             .filter_map(|word| word.chars().next())
@@ -213,18 +209,7 @@ impl Shop {
 
     /// What the page answers: its status and its report.
     pub(crate) fn page(&self) -> (u16, Value) {
-        let address = format!("127.0.0.1:{}", self.port);
-        let mut stream = TcpStream::connect(&address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = &answer[answer.find('{').unwrap()..=answer.rfind('}').unwrap()];
-        (status, serde_json::from_str(body).unwrap())
+        get(self.port).unwrap()
     }
 }
 
@@ -267,6 +252,28 @@ impl Shop {
     }
 }
 
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// What a published port answers: its status and its report.
+pub(crate) fn get(port: u16) -> std::io::Result<(u16, Value)> {
+    let address = format!("127.0.0.1:{port}");
+    let mut stream = TcpStream::connect(&address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let wrong = || std::io::Error::other(format!("no report: {answer}"));
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = answer.find('{').zip(answer.rfind('}'));
+    let body = body.and_then(|(begin, end)| serde_json::from_str(&answer[begin..=end]).ok());
+    status.zip(body).ok_or_else(wrong)
+}
+
 /// The report of an apply or a down.
 pub(crate) fn report(ran: &Ran) -> Value {
     object_with(ran, "mutatingCalls")
@@ -282,7 +289,7 @@ fn object_with(ran: &Ran, field: &str) -> Value {
 }
 
 /// Copies a folder.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
