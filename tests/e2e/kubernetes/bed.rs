@@ -97,6 +97,20 @@ impl Bed {
         assert!(pack.wait().unwrap().success());
     }
 
+    /// Brings stand-ins for all images of a model to the node.
+    pub(crate) fn stand_in(&self, model: &Path) {
+        let testbed = self.root.join("tests/testbed");
+        let mut images = Command::new(testbed.join("standin/images"))
+            .stdin(fs::File::open(model).unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        run(Command::new(testbed.join("kubernetes-import"))
+            .arg(&self.folder)
+            .stdin(images.stdout.take().unwrap()));
+        assert!(images.wait().unwrap().success(), "the stand-ins need Go");
+    }
+
     /// The image of the shop's program under a name.
     pub(crate) fn shop_image(&self, reference: &str) {
         let app = self.root.join("examples/shop/app");

@@ -6,6 +6,7 @@
 
 mod bed;
 mod cases;
+mod example;
 mod shop;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
@@ -21,11 +22,10 @@ fn main() -> ExitCode {
         bed::Bed::find(root)
     };
     let Some(bed) = bed else {
-        let ignored = |(name, _): &(&'static str, cases::Case)| {
-            Trial::test(*name, || Ok(())).with_ignored_flag(true)
-        };
-        return libtest_mimic::run(&arguments, cases::ALL.iter().map(ignored).collect())
-            .exit_code();
+        let names = cases::ALL.iter().map(|(name, _)| (*name).to_owned());
+        let names = names.chain(example::ALL.iter().map(|one| one.case()));
+        let ignored = |name| Trial::test(name, || Ok(())).with_ignored_flag(true);
+        return libtest_mimic::run(&arguments, names.map(ignored).collect()).exit_code();
     };
     let bed = Arc::new(bed);
     shop::make_images(&bed, root);
@@ -38,7 +38,16 @@ fn main() -> ExitCode {
             Ok(())
         })
     };
-    let conclusion = libtest_mimic::run(&arguments, cases::ALL.iter().map(trial).collect());
+    let example = |one: &'static example::Example| {
+        let bed = Arc::clone(&bed);
+        Trial::test(one.case(), move || {
+            one.is_taken_by_the_cluster(bed);
+            Ok(())
+        })
+    };
+    let trials = cases::ALL.iter().map(trial);
+    let trials = trials.chain(example::ALL.iter().map(example));
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
     // Last of all: the cases are done with it.
     drop(bed);
     conclusion.exit_code()

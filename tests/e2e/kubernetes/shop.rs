@@ -293,7 +293,7 @@ fn ran(command: &mut Command) -> Ran {
 }
 
 /// A GET request to a Service.
-fn get(address: &str) -> std::io::Result<(u16, Value)> {
+pub(crate) fn get(address: &str) -> std::io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect(format!("{address}:8080"))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -322,7 +322,7 @@ fn object_with(ran: &Ran, field: &str) -> Value {
 }
 
 /// Copies a folder.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
