@@ -23,6 +23,10 @@ func (m *model) ownError(v cue.Value, path []string) bool {
 		if len(err.Path()) > len(path) {
 			continue
 		}
+		// It is said of another place, which a part refers to.
+		if !slices.Equal(err.Path(), path) && brokenBelow(v) {
+			continue
+		}
 		if format, _ := err.Msg(); format != explicit || !brokenBelow(v) {
 			return true
 		}
