@@ -180,7 +180,7 @@ impl Copy {
     /// Every published port answers, and what answers reaches all that it needs.
     fn answers(&self) {
         for port in &self.ports {
-            let end = Instant::now() + Duration::from_secs(60);
+            let end = Instant::now() + Duration::from_mins(1);
             loop {
                 match get(*port) {
                     Ok((200, page)) if page["ok"] == true => break,
@@ -268,16 +268,18 @@ fn edit_fragments(folder: &Path, edit: &mut dyn FnMut(&str) -> String) {
 
 /// A fragment with free ports in place of those that it publishes.
 fn with_free_ports(text: &str, ports: &mut Vec<u16>) -> String {
-    let mut parts = text.split("expose: ");
-    let mut edited = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+    let mut pieces = text.split("expose: ");
+    let mut edited = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit());
         edited.push_str("expose: ");
-        if rest.len() == part.len() {
-            edited.push_str(part);
+        if rest.len() == piece.len() {
+            edited.push_str(piece);
         } else {
-            ports.push(free_port());
-            edited.push_str(&format!("{}{rest}", ports[ports.len() - 1]));
+            let port = free_port();
+            ports.push(port);
+            edited.push_str(&port.to_string());
+            edited.push_str(rest);
         }
     }
     edited

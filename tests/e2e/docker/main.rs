@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     };
     let Some(bed) = bed else {
         let names = cases::ALL.iter().map(|(name, _)| (*name).to_owned());
-        let names = names.chain(example::ALL.iter().map(|one| one.case()));
+        let names = names.chain(example::ALL.iter().map(example::Example::case));
         let ignored = |name| Trial::test(name, || Ok(())).with_ignored_flag(true);
         return libtest_mimic::run(&arguments, names.map(ignored).collect()).exit_code();
     };

@@ -207,7 +207,7 @@ impl Copy {
         let path = "jsonpath={.spec.clusterIP}";
         let service = ["get", "service", component, "-n", namespace, "-o", path];
         let address = self.bed.kubectl(&service);
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             match get(&address) {
                 Ok((200, page)) if page["ok"] == true => break,
