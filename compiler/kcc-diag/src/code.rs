@@ -80,6 +80,7 @@ codes! {
     LoadAttribute = Load "kcc::load::attribute" "load/attribute.md";
     LoadImport = Load "kcc::load::import" "load/import.md";
     EvalConflict = Eval "kcc::eval::conflict" "eval/conflict.md";
+    EvalUnknownKind = Eval "kcc::eval::unknown-kind" "eval/unknown-kind.md";
     EvalUnknownField = Eval "kcc::eval::unknown-field" "eval/unknown-field.md";
     EvalMissingField = Eval "kcc::eval::missing-field" "eval/missing-field.md";
     EvalNotConcrete = Eval "kcc::eval::not-concrete" "eval/not-concrete.md";
@@ -121,6 +122,7 @@ codes! {
     CheckSecretWithoutProvider = Check "kcc::check::secret-without-provider" "check/secret-without-provider.md";
     CheckUnknownOutput = Check "kcc::check::unknown-output" "check/unknown-output.md";
     CheckUnknownVariable = Check "kcc::check::unknown-variable" "check/unknown-variable.md";
+    CheckUnusedKind = Check "kcc::check::unused-kind" "check/unused-kind.md";
     CheckUnusedBacking = Check "kcc::check::unused-backing" "check/unused-backing.md";
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
     CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";

@@ -9,6 +9,9 @@ import (
 // systemField is the root field that is evaluated apart.
 const systemField = "system"
 
+// kindsField holds recipes, which mean something only together with a backing.
+const kindsField = "kinds"
+
 // evaluate makes the finished tree: values, soft values, and what the schema
 // adds.
 func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration, map[owner]string) {
@@ -38,7 +41,7 @@ func (m *model) read() (*walk, *wire.Node) {
 	w := &walk{model: m}
 	tree := &wire.Node{Kind: wire.Struct}
 	for _, name := range shipped.Root.Struct.Names {
-		if name == systemField {
+		if name == systemField || name == kindsField {
 			continue
 		}
 		value := m.root.LookupPath(cue.MakePath(cue.Str(name)))

@@ -10,6 +10,7 @@ import (
 
 // provide adds to each backing what the recipe of its kind makes of it.
 func (m *model) provide(w *walk, tree *wire.Node) {
+	own := m.ownKinds(w, tree)
 	all := get(tree, "backing")
 	if all == nil || all.Kind != wire.Struct {
 		return
@@ -18,10 +19,16 @@ func (m *model) provide(w *walk, tree *wire.Node) {
 		if field.Node.Kind != wire.Struct || w.silent[field.Node] {
 			continue
 		}
-		if kind := get(field.Node, "kind"); kind != nil && kind.Kind == wire.String {
-			if recipe := shipped.Kinds[kind.Text]; recipe != nil {
-				m.provideOne(field.Name, field.Node, recipe)
-			}
+		kind := get(field.Node, "kind")
+		if kind == nil || kind.Kind != wire.String {
+			continue
+		}
+		if recipe, ok := own[kind.Text]; ok {
+			m.provideOwn(w, tree, field.Name, recipe)
+		} else if recipe := shipped.Kinds[kind.Text]; recipe != nil {
+			m.provideOne(field.Name, field.Node, recipe)
+		} else if !m.isPartial(tree) {
+			m.unknownKind(field.Name, kind, own)
 		}
 	}
 }
@@ -49,38 +56,7 @@ func (i *input) text(name string, node *wire.Node, otherwise string) {
 }
 
 func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
-	in := &input{expr: &ast.StructLit{}, lines: map[string][]wire.Origin{}}
-	external := get(backing, "external")
-	outside := external != nil && external.Kind == wire.Struct
-	if !outside {
-		external = nil
-	}
-	standard := func(field string) string {
-		if node := kind.Defaults[field]; node != nil {
-			return node.Text
-		}
-		return ""
-	}
-	in.give("name", ast.NewString(name), nil)
-	secret := at(backing, "password", "secret")
-	in.text("secret", secret, name+"-password")
-	in.give("named", ast.NewBool(secret != nil && secret.Kind == wire.String), secret)
-	in.give("outside", ast.NewBool(outside), nil)
-	in.text("version", get(backing, "version"), standard("version"))
-	in.text("size", get(backing, "size"), "1Gi")
-	in.text("host", get(external, "host"), name)
-	in.text("username", get(external, "username"), name)
-	in.text("database", get(external, "database"), name)
-	if port := get(external, "port"); port != nil && port.Kind == wire.Number {
-		in.give("port", number(port.Text), port)
-	} else {
-		in.give("port", number(standard("port")), nil)
-	}
-	tls := get(external, "tls")
-	in.give("tls", ast.NewBool(tls != nil && tls.Kind == wire.Bool && tls.Bool), tls)
-	if resources := get(backing, "resources"); resources != nil && resources.Kind == wire.Struct {
-		in.give("resources", expression(present(resources)), resources)
-	}
+	in, outside := inputOf(name, backing, kind.Defaults)
 	made := kind.Recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
 	parts := []string{"outputs"}
 	if !outside {
@@ -89,6 +65,42 @@ func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
 	for _, part := range parts {
 		set(backing, part, m.recipe(made.LookupPath(cue.ParsePath(part)), in))
 	}
+}
+
+// inputOf is what a recipe knows of a backing, and whether that runs outside
+// the system. What neither the backing nor the kind says is left out.
+func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node) (*input, bool) {
+	in := &input{expr: &ast.StructLit{}, lines: map[string][]wire.Origin{}}
+	external := get(backing, "external")
+	outside := external != nil && external.Kind == wire.Struct
+	if !outside {
+		external = nil
+	}
+	in.give("name", ast.NewString(name), nil)
+	secret := at(backing, "password", "secret")
+	in.text("secret", secret, name+"-password")
+	in.give("named", ast.NewBool(secret != nil && secret.Kind == wire.String), secret)
+	in.give("outside", ast.NewBool(outside), nil)
+	if version := get(backing, "version"); version != nil && version.Kind == wire.String {
+		in.give("version", ast.NewString(version.Text), version)
+	} else if standard := defaults["version"]; standard != nil {
+		in.give("version", ast.NewString(standard.Text), nil)
+	}
+	in.text("size", get(backing, "size"), "1Gi")
+	in.text("host", get(external, "host"), name)
+	in.text("username", get(external, "username"), name)
+	in.text("database", get(external, "database"), name)
+	if port := get(external, "port"); port != nil && port.Kind == wire.Number {
+		in.give("port", number(port.Text), port)
+	} else if standard := defaults["port"]; standard != nil {
+		in.give("port", number(standard.Text), nil)
+	}
+	tls := get(external, "tls")
+	in.give("tls", ast.NewBool(tls != nil && tls.Kind == wire.Bool && tls.Bool), tls)
+	if resources := get(backing, "resources"); resources != nil && resources.Kind == wire.Struct {
+		in.give("resources", expression(present(resources)), resources)
+	}
+	return in, outside
 }
 
 // recipe reads a part of a recipe. Its lines are the schema's, and those of the

@@ -14,7 +14,7 @@ import (
 // rootFields are the fields that a system may have at its root, besides
 // definitions and hidden fields.
 var rootFields = []string{
-	"backing", "configs", "defaults", "jobs", "on", "policies", "secrets", "services", "system",
+	"backing", "configs", "defaults", "jobs", "kinds", "on", "policies", "secrets", "services", "system",
 	"target",
 }
 
@@ -103,6 +103,8 @@ func (p *Prepared) rootField(s *source, field *ast.Field, place rootPlace) bool 
 	case name == "policies":
 		p.splitPolicies(s, field, place.overlay)
 		return false
+	case name == "kinds":
+		giveInput(field.Value)
 	case !slices.Contains(rootFields, name):
 		p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
 			With("name", name).With("candidates", strings.Join(rootFields, " ")))

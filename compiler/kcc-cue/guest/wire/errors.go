@@ -32,6 +32,10 @@ const (
 	// UnknownField: args `name`, `candidates` (fields allowed there, joined by
 	// one space; empty where the schema says nothing).
 	UnknownField Code = "unknown-field"
+	// UnknownKind: a backing of a kind that nobody defines. Args `name`,
+	// `candidates` (the kinds that there are, joined by one space). Label: the
+	// line that gives `kind`.
+	UnknownKind Code = "unknown-kind"
 	// Overlay: args `reason` (`shape`: `on` is no struct of static targets;
 	// `unknown-target`; `reference`: something refers to `on`; `nested`: `on`
 	// or `policies` inside the block; `placement`: `system` outside kcc.cue or

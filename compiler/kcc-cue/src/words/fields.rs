@@ -60,6 +60,24 @@ impl Mistake<'_> {
         error
     }
 
+    pub(super) fn unknown_kind(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let message = format!(
+            "{} is of kind `{name}`, which nobody defines",
+            self.owner_of(above)
+        );
+        let error = self.error(Code::EvalUnknownKind, message, "no such kind");
+        let error = self.others_write(error);
+        error.help(match self.nearest(name) {
+            Some(kind) => format!("did you mean `{kind}`?"),
+            None => format!(
+                "the kinds are {}; a team defines its own in `kinds`",
+                joined(&self.fault.list("candidates"), "and")
+            ),
+        })
+    }
+
     /// The same field in other lines.
     fn others_write(&self, mut error: Diagnostic) -> Diagnostic {
         for line in self.lines.iter().skip(1) {

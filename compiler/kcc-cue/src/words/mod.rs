@@ -112,6 +112,7 @@ impl Mistake<'_> {
             "unknown-name" => self.unknown_name(),
             "private-name" => self.private_name(),
             "unknown-field" => self.unknown_field(),
+            "unknown-kind" => self.unknown_kind(),
             "missing-field" => self.missing_field(),
             "closed-definition" => self.closed_definition(),
             "conflict" => self.conflict(),

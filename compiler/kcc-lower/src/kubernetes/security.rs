@@ -39,7 +39,10 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         .volumes
         .values()
         .any(|volume| !matches!(volume.source, VolumeSource::Config(_)));
-    let group = gid.or(uid).filter(|group| keeps_data && *group != 0);
+    // A volume that belongs to the group 0 is root's; the user's own number is
+    // a group as good as any other.
+    let group = gid.filter(|group| *group != 0).or(uid);
+    let group = group.filter(|group| keeps_data && *group != 0);
     PodSecurityContext {
         run_as_non_root: Some(non_root),
         run_as_user: uid,

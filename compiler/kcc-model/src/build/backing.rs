@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use kcc_cue::{Path, Value};
-use kcc_diag::Code;
 
 use super::component::{self, Draft};
 use super::{Cursor, Scope, needs};
@@ -33,17 +32,8 @@ pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Optio
         };
         return Some(external_draft(scope, name, node, kind, ports));
     }
-    let Some(recipe) = node.child("component") else {
-        let message = format!(
-            "`{}`: there is no recipe for a backing of kind `{kind}`",
-            node.path
-        );
-        node.report(
-            node.error(Code::EvalUnknownField, message, "unknown kind")
-                .help("write a kind that kcc knows, such as `postgres` or `redis`"),
-        );
-        return None;
-    };
+    // A kind without a recipe is reported where the recipes are.
+    let recipe = node.child("component")?;
     let kind = Kind::Backing {
         kind,
         outputs,
@@ -51,6 +41,7 @@ pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Optio
     };
     let mut draft = component::decode(scope, name, node, &recipe, kind)?;
     draft.component.stateful = true;
+    draft.needs = needs::raw(&recipe);
     Some(draft)
 }
 
@@ -91,8 +82,12 @@ fn external_address(
         }
         None => component::missing(external, "`host`", "write the host name of the server"),
     }
+    let usual = || match outputs.get("port")? {
+        Output::Text(text) => text.parse().ok(),
+        Output::Secret(_) => None,
+    };
     let port = external.child("port").and_then(|port| port.number::<u16>());
-    let Some(number) = port else {
+    let Some(number) = port.or_else(usual) else {
         return BTreeMap::new();
     };
     outputs

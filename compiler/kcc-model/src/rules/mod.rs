@@ -22,6 +22,7 @@ mod unknown_need;
 mod unknown_secret;
 mod unknown_variable;
 mod unused_backing;
+mod unused_kind;
 mod volume_shared;
 
 use kcc_cue::ConfigTree;
@@ -42,7 +43,7 @@ pub(crate) struct View<'a> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 20] = [
     authority::authority,
     disruption::disruption,
     duplicate_name::duplicate_name,
@@ -61,6 +62,7 @@ const RULES: [Rule; 19] = [
     unknown_secret::unknown_secret,
     unknown_variable::unknown_variable,
     unused_backing::unused_backing,
+    unused_kind::unused_kind,
     volume_shared::volume_shared,
 ];
 

@@ -1,0 +1,180 @@
+package eval
+
+import (
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/schema"
+	"kcc.dev/engine/wire"
+)
+
+// ownKinds reads the kinds of backing that the fragments define, and returns
+// their recipes by name. They are not whole before a backing fills them in, so
+// nothing is said of what is open in them.
+func (m *model) ownKinds(w *walk, tree *wire.Node) map[string]cue.Value {
+	own := map[string]cue.Value{}
+	all := m.root.LookupPath(cue.ParsePath(kindsField))
+	if len(m.lexicon.roots[kindsField]) == 0 || !all.Exists() {
+		return own
+	}
+	node := w.node(all, shipped.Root.Struct.At(kindsField), []string{kindsField}, nil)
+	set(tree, kindsField, node)
+	for _, kind := range node.Fields {
+		if kind.Node.Kind == wire.Struct && !w.silent[kind.Node] {
+			own[kind.Name] = all.LookupPath(cue.MakePath(cue.Str(kind.Name)))
+		}
+	}
+	return own
+}
+
+// unknownKind reports a backing of a kind that nobody defines.
+func (m *model) unknownKind(name string, kind *wire.Node, own map[string]cue.Value) {
+	var candidates []string
+	for known := range shipped.Kinds {
+		candidates = append(candidates, known)
+	}
+	for known := range own {
+		if shipped.Kinds[known] == nil {
+			candidates = append(candidates, known)
+		}
+	}
+	slices.Sort(candidates)
+	e := wire.Error{Code: wire.UnknownKind, Path: []string{"backing", name, "kind"}}
+	for _, o := range kind.Origins {
+		e = e.At(o.Span, o.Role)
+	}
+	m.report(e.With("name", kind.Text).With("candidates", strings.Join(candidates, " ")))
+}
+
+// provideOwn adds to a backing what a team's own recipe makes of it. It is held
+// against the schema as every other component, at the recipe's lines.
+func (m *model) provideOwn(w *walk, tree *wire.Node, name string, recipe cue.Value) {
+	backing := at(tree, "backing", name)
+	kind := get(backing, "kind").Text
+	path := []string{kindsField, kind}
+	in, outside := inputOf(name, backing, nil)
+	if !m.accepts(w, in, name, backing, recipe, path) {
+		return
+	}
+	made := recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
+	shape := shipped.Root.Struct.At(kindsField).Struct.Pattern
+	node := w.node(made, shape, path, nil)
+	if node.Kind != wire.Struct || w.silent[node] {
+		return
+	}
+	if len(node.Origins) == 0 {
+		node.Origins = at(tree, path...).Origins
+	}
+	node.Fields = slices.DeleteFunc(node.Fields, func(field wire.Field) bool { return field.Name == "in" })
+	component := get(node, "component")
+	if component != nil && component.Kind == wire.Struct && !w.silent[component] {
+		m.spell(w, component, shape.Below("component"), child(path, "component"))
+	}
+	m.settle(w, node, shape, path)
+	if outputs := get(node, "outputs"); outputs != nil && !w.silent[outputs] {
+		set(backing, "outputs", outputs)
+	}
+	if component != nil && !outside && !w.silent[component] {
+		set(backing, "component", component)
+	}
+}
+
+// spell joins the two spellings of a recipe's fields.
+func (m *model) spell(w *walk, component *wire.Node, shape *schema.Shape, path []string) {
+	f := &filling{model: m, walk: w}
+	for _, s := range spellings {
+		if shape.Below(s.short...) == nil {
+			continue
+		}
+		for _, long := range s.long {
+			f.joinOne(component, shape, path, s, long)
+		}
+	}
+}
+
+// accepts says whether what a backing says satisfies the input of its kind;
+// where it does not, the backing's line and the kind's are reported.
+func (m *model) accepts(w *walk, in *input, name string, backing *wire.Node, recipe cue.Value, path []string) bool {
+	takes := recipe.LookupPath(cue.ParsePath("in"))
+	given := map[string]bool{}
+	fine := true
+	for _, elt := range in.expr.Elts {
+		field := elt.(*ast.Field)
+		input, _, _ := ast.LabelName(field.Label)
+		given[input] = true
+		wanted := takes.LookupPath(cue.MakePath(cue.Str(input)))
+		if !wanted.Exists() {
+			continue
+		}
+		value := context.BuildExpr(field.Value)
+		if value.Unify(wanted).Err() == nil {
+			continue
+		}
+		lines := m.conjuncts(wanted, append(path[:len(path):len(path)], "in", input), nil)
+		e := wire.Error{Code: wire.OutOfBounds, Path: said(name, input)}
+		for _, o := range in.lines[input] {
+			e = e.At(o.Span, o.Role)
+		}
+		for _, c := range lines {
+			e = e.At(c.span, wire.RoleConstraint)
+		}
+		m.report(m.actual(e.With("expected", texts(lines)), value))
+		fine = false
+	}
+	for _, input := range []string{"version", "port"} {
+		wanted := takes.LookupPath(cue.MakePath(cue.Str(input)))
+		if given[input] || !m.uses(recipe, input) {
+			continue
+		}
+		if standard, has := wanted.Default(); wanted.Exists() && (has || wanted.IsConcrete()) && standard.IsConcrete() {
+			continue
+		}
+		if input == "port" && get(backing, "external") == nil {
+			// The recipe's own mistake: nobody can say the port of what runs
+			// in the system but its kind.
+			continue
+		}
+		e := wire.Error{Code: wire.MissingField, Path: said(name, input)}
+		for _, o := range backing.Origins {
+			e = e.At(o.Span, o.Role)
+		}
+		expected := "string"
+		if input == "port" {
+			expected = "int"
+		}
+		m.report(e.With("name", input).With("expected", expected))
+		fine = false
+	}
+	return fine
+}
+
+// said is where a backing says an input of its kind.
+func said(name, input string) []string {
+	switch input {
+	case "port", "host", "username", "database", "tls":
+		return []string{"backing", name, "external", input}
+	case "secret":
+		return []string{"backing", name, "password", input}
+	default:
+		return []string{"backing", name, input}
+	}
+}
+
+// uses says whether a recipe refers to an input.
+func (m *model) uses(recipe cue.Value, input string) bool {
+	found := false
+	for _, c := range m.conjuncts(recipe, []string{kindsField, ""}, nil) {
+		ast.Walk(c.expr, func(node ast.Node) bool {
+			if selector, ok := node.(*ast.SelectorExpr); ok {
+				head, isIdent := selector.X.(*ast.Ident)
+				name, _, err := ast.LabelName(selector.Sel)
+				found = found || isIdent && head.Name == "in" && err == nil && name == input
+			}
+			return !found
+		}, nil)
+	}
+	return found
+}
