@@ -133,6 +133,7 @@ codes! {
     CheckDisruptionBlocked = Check "kcc::check::disruption-blocked" "check/disruption-blocked.md";
     CheckRequestAboveLimit = Check "kcc::check::request-above-limit" "check/request-above-limit.md";
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
+    LowerBadObject = Lower "kcc::lower::bad-object" "lower/bad-object.md";
     LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
     LowerNameClash = Lower "kcc::lower::name-clash" "lower/name-clash.md";
     PlanDockerUnreachable = Plan "kcc::plan::docker-unreachable" "plan/docker-unreachable.md";

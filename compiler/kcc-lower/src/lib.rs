@@ -54,11 +54,13 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
             context,
             namespace,
             ingress_class,
+            gateway,
         } => EngineDesired::Kubernetes(kubernetes::lower(
             &mut lowering,
             context.as_deref(),
             namespace,
             ingress_class.as_deref(),
+            gateway.as_deref(),
         )),
     };
     parity::hold(&mut lowering);

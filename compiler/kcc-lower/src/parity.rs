@@ -10,6 +10,7 @@ use kcc_diag::Code;
 use kcc_model::{Check, Component, Expose, Image, Kind, Millis, TargetModel, VolumeSource, covers};
 use serde::Serialize;
 
+use crate::kubernetes::RULES;
 use crate::lowering::Lowering;
 
 mod verdict;
@@ -124,6 +125,15 @@ fields! {
     NonRoot "security.nonRoot": Honoured, Honoured;
     ReadOnlyRoot "security.readOnlyRoot": Honoured, Honoured;
     Capabilities "security.capabilities": Honoured, Honoured;
+    KubernetesPatch "kubernetes.*":
+        Dropped("it is merged into an object that Docker does not have"),
+        Honoured;
+    Object "objects.*":
+        Dropped("Docker has no such object"),
+        Honoured;
+    RuleObject "objects.*.kind":
+        DroppedByNature("it rules over a cluster, and one machine has none"),
+        Honoured;
     Labels "labels": Honoured, Honoured;
     Annotations "annotations":
         DroppedByNature("Docker has labels only, and nothing there reads annotations"),
@@ -160,23 +170,40 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
         .filter(|component| component.runs())
     {
         let mut uses = uses(component);
+        let patches = target.patches.get(&component.name).into_iter().flatten();
+        uses.extend(patches.map(|(kind, _)| {
+            let below = vec!["kubernetes".to_owned(), kind.clone()];
+            (Field::KubernetesPatch, below)
+        }));
         uses.sort();
         entries.extend(uses.into_iter().map(|(field, below)| {
             let path = Path(component.path.0.iter().cloned().chain(below).collect());
-            let accepted = target
-                .parity_accept
-                .iter()
-                .find(|(pattern, _)| covers(pattern, &path.0))
-                .map(|(_, reason)| reason.clone());
-            Entry {
-                path,
-                field,
-                verdict: field.verdict(engine),
-                accepted,
-            }
+            entry(target, engine, path, field)
         }));
     }
+    for object in target.objects.values() {
+        let kind = object.manifest.get("kind").and_then(|kind| kind.as_str());
+        let field = match kind {
+            Some(kind) if RULES.contains(&kind) => Field::RuleObject,
+            _ => Field::Object,
+        };
+        entries.push(entry(target, engine, object.path.clone(), field));
+    }
     entries
+}
+
+fn entry(target: &TargetModel, engine: Engine, path: Path, field: Field) -> Entry {
+    let accepted = target
+        .parity_accept
+        .iter()
+        .find(|(pattern, _)| covers(pattern, &path.0))
+        .map(|(_, reason)| reason.clone());
+    Entry {
+        path,
+        field,
+        verdict: field.verdict(engine),
+        accepted,
+    }
 }
 
 /// Fails on every drop that nobody accepted.

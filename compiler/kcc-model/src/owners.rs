@@ -16,7 +16,7 @@ use crate::{Name, Team};
 pub(crate) const COMPONENTS: [&str; 4] = ["services", "jobs", "cronJobs", "backing"];
 
 /// Fields of the root whose children teams declare for others to refer to.
-pub(crate) const DECLARED: [&str; 3] = ["secrets", "configs", "kinds"];
+pub(crate) const DECLARED: [&str; 4] = ["secrets", "configs", "kinds", "objects"];
 
 /// Whom something belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

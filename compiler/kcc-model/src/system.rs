@@ -53,6 +53,9 @@ pub enum EngineTarget {
         namespace: String,
         /// The ingress class.
         ingress_class: Option<String>,
+        /// The Gateway that routes are attached to, as `name` or
+        /// `namespace/name`; without it routes become Ingresses.
+        gateway: Option<String>,
     },
 }
 
@@ -72,6 +75,11 @@ pub struct TargetModel {
     pub secrets: BTreeMap<Name, Secret>,
     /// Shared configuration data.
     pub configs: BTreeMap<Name, Config>,
+    /// Raw objects of Kubernetes.
+    pub objects: BTreeMap<Name, RawObject>,
+    /// What components merge into their objects of Kubernetes, by the
+    /// component's name and the object's kind.
+    pub patches: BTreeMap<Name, BTreeMap<String, serde_json::Value>>,
 }
 
 impl TargetModel {
@@ -85,6 +93,20 @@ impl TargetModel {
             .map(|(other, _)| other.as_str())
             .collect()
     }
+}
+
+/// An object of Kubernetes as a fragment writes it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RawObject {
+    /// Its name in the model.
+    pub name: Name,
+    /// The team that declares it.
+    pub team: Name,
+    /// Its path in the model.
+    #[serde(skip)]
+    pub path: Path,
+    /// All of it.
+    pub manifest: serde_json::Value,
 }
 
 /// A secret: a reference, never a value.
@@ -119,6 +141,15 @@ pub enum SecretProvider {
         /// Name of the Secret.
         name: String,
         /// Key inside it.
+        key: String,
+    },
+    /// A secret of an outer store, brought into the cluster by an operator.
+    External {
+        /// Name of the store.
+        store: String,
+        /// Kind of the store.
+        kind: String,
+        /// Name of the secret inside it.
         key: String,
     },
 }

@@ -12,8 +12,8 @@ use crate::{
     client::{Client, MANAGER},
     memory::{Entry, Inventory, Memory},
     observed::{
-        CLAIM, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Templates, label,
-        label_of,
+        CLAIM, DEFINITION, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
+        Templates, Trial, label, label_of,
     },
 };
 
@@ -46,6 +46,7 @@ pub(crate) async fn observe(
 ) -> Result<Observed, Error> {
     let mut observed = objects(client, scope, kube, memory).await?;
     let there = &observed.objects;
+    let coming = &coming(kube);
     let tried = kube.objects.iter().filter(|object| {
         let found = there.get(&Reference::of(object).key());
         found.is_none_or(|found| found.ownership == Ownership::Ours && !found.terminating)
@@ -53,6 +54,12 @@ pub(crate) async fn observe(
     observed.trials = stream::iter(tried)
         .map(|object| async move {
             let reference = Reference::of(object);
+            let key = reference.key();
+            if coming.contains(&(key.group.as_str(), key.kind.as_str()))
+                && !client.serves(&reference).await?
+            {
+                return Ok((key, Trial::NotYet));
+            }
             let trial = client.dry_run(&reference, &object.manifest).await?;
             Ok::<_, Error>((reference.key(), trial))
         })
@@ -60,6 +67,20 @@ pub(crate) async fn observe(
         .try_collect()
         .await?;
     Ok(observed)
+}
+
+/// The kinds that definitions among the desired objects bring, as group and kind.
+fn coming(kube: &KubernetesDesired) -> BTreeSet<(&str, &str)> {
+    let definitions = kube
+        .objects
+        .iter()
+        .filter(|object| object.kind == DEFINITION);
+    definitions
+        .filter_map(|object| {
+            let text = |pointer| object.manifest.pointer(pointer)?.as_str();
+            Some((text("/spec/group")?, text("/spec/names/kind")?))
+        })
+        .collect()
 }
 
 /// The objects alone.

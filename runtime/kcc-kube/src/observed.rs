@@ -23,6 +23,8 @@ pub(crate) mod label {
 pub(crate) const NAMESPACE: &str = "Namespace";
 pub(crate) const CLAIM: &str = "PersistentVolumeClaim";
 pub(crate) const SECRET: &str = "Secret";
+/// What brings kinds: without it all their objects are gone.
+pub(crate) const DEFINITION: &str = "CustomResourceDefinition";
 
 /// Where an object is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,8 +143,8 @@ pub(crate) enum Trial {
     Immutable(String),
     /// The server takes it for wrong, in its own words.
     Refused(String),
-    /// Its namespace is not there yet, so nothing could be tried.
-    NoNamespace,
+    /// Its namespace or its kind is not there yet, so nothing could be tried.
+    NotYet,
 }
 
 /// A field that somebody else owns.
@@ -178,7 +180,10 @@ impl ObservedObject {
 
 /// Kinds that hold data whoever made them: a generated Secret opens it.
 pub(crate) fn holds_data(kind: &str) -> bool {
-    matches!(kind, NAMESPACE | CLAIM | SECRET)
+    matches!(
+        kind,
+        NAMESPACE | CLAIM | SECRET | DEFINITION | "PersistentVolume"
+    )
 }
 
 /// A label of an object.

@@ -66,10 +66,15 @@ fn secrets(lowering: &mut Lowering<'_>) -> BTreeMap<String, SecretProvider> {
         let Some(secret) = lowering.target.secrets.get(name) else {
             continue;
         };
-        if let SecretProvider::Kubernetes { .. } = secret.provider {
+        let elsewhere = match secret.provider {
+            SecretProvider::Kubernetes { .. } => Some("is kept in Kubernetes"),
+            SecretProvider::External { .. } => Some("is brought by an operator of Kubernetes"),
+            _ => None,
+        };
+        if let Some(elsewhere) = elsewhere {
             lowering.unsupported(
                 &secret.path,
-                format!("secret `{name}` is kept in Kubernetes, but the target runs on Docker"),
+                format!("secret `{name}` {elsewhere}, but the target runs on Docker"),
                 format!(
                     "write `on: {}: secrets: {name:?}: generate: {{}}`, or `env: \"VARIABLE\"`",
                     lowering.target.target

@@ -10,9 +10,13 @@
 mod availability;
 mod desired;
 mod env;
+mod external_secrets;
+mod gateway;
 mod limits;
 mod metadata;
 mod network;
+mod objects;
+mod patch;
 mod pod;
 mod probe;
 mod quantity;
@@ -22,6 +26,7 @@ mod storage;
 mod workload;
 
 pub use desired::*;
+pub(crate) use objects::RULES;
 pub use secrets::GENERATED_KEY;
 pub(crate) use storage::key as file_key;
 
@@ -39,8 +44,9 @@ use crate::lowering::Lowering;
 use metadata::Owner;
 
 /// Kinds in the order in which they are rendered: what others refer to first.
-const RANK: [&str; 11] = [
+const RANK: [&str; 12] = [
     "Namespace",
+    "CustomResourceDefinition",
     "ServiceAccount",
     "ConfigMap",
     "PersistentVolumeClaim",
@@ -61,6 +67,7 @@ pub(crate) fn lower(
     context: Option<&str>,
     namespace: &str,
     ingress_class: Option<&str>,
+    gateway: Option<&str>,
 ) -> KubernetesDesired {
     let mut objects = Objects {
         namespace,
@@ -92,11 +99,17 @@ pub(crate) fn lower(
         storage::files(lowering, component, &mut objects);
         storage::claims(lowering, component, &mut objects);
         network::service(lowering, component, &mut objects);
-        network::ingress(lowering, component, ingress_class, &mut objects);
+        match gateway {
+            Some(gateway) => gateway::routes(lowering, component, gateway, &mut objects),
+            None => network::ingress(lowering, component, ingress_class, &mut objects),
+        }
         workload::lower(lowering, component, &mut objects);
         availability::autoscaler(lowering, component, &mut objects);
         availability::budget(lowering, component, &mut objects);
     }
+    external_secrets::lower(lowering, &mut objects);
+    patch::apply(lowering, &mut objects);
+    objects::lower(lowering, &mut objects);
     KubernetesDesired {
         context: context.map(str::to_owned),
         namespace: namespace.to_owned(),
@@ -160,7 +173,7 @@ impl<'a> Belongs<'a> {
 /// The objects so far, by the rank of their kind and by name.
 struct Objects<'a> {
     namespace: &'a str,
-    found: BTreeMap<(usize, String), Object>,
+    found: BTreeMap<(usize, String, String), Object>,
 }
 
 impl Objects<'_> {
@@ -168,30 +181,39 @@ impl Objects<'_> {
     where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
-        let name = object.metadata().name.clone().unwrap_or_default();
+        let object = Object {
+            api_version: T::API_VERSION.to_owned(),
+            kind: T::KIND.to_owned(),
+            namespace: object.metadata().namespace.clone(),
+            name: object.metadata().name.clone().unwrap_or_default(),
+            component: belongs.component.map(|component| component.name.clone()),
+            team: belongs.team.map(str::to_owned),
+            data: belongs.data,
+            manifest: serde_json::to_value(object).unwrap_or_default(),
+        };
+        self.push(lowering, object, &belongs.path);
+    }
+
+    /// Adds an object that is whole; no two may have one name.
+    fn push(&mut self, lowering: &mut Lowering<'_>, object: Object, path: &Path) {
         let rank = RANK
             .iter()
-            .position(|kind| *kind == T::KIND)
+            .position(|kind| *kind == object.kind)
             .unwrap_or(RANK.len());
-        match self.found.entry((rank, name.clone())) {
+        let place = (rank, object.kind.clone(), object.name.clone());
+        match self.found.entry(place) {
             Entry::Occupied(_) => lowering.error(
                 Code::LowerNameClash,
-                &belongs.path,
-                format!("the {} would be called `{name}`, as another one", T::KIND),
+                path,
+                format!(
+                    "the {} would be called `{}`, as another one",
+                    object.kind, object.name
+                ),
                 "the name is taken",
                 "rename one of the two",
             ),
             Entry::Vacant(free) => {
-                free.insert(Object {
-                    api_version: T::API_VERSION.to_owned(),
-                    kind: T::KIND.to_owned(),
-                    namespace: object.metadata().namespace.clone(),
-                    name,
-                    component: belongs.component.map(|component| component.name.clone()),
-                    team: belongs.team.map(str::to_owned),
-                    data: belongs.data,
-                    manifest: serde_json::to_value(object).unwrap_or_default(),
-                });
+                free.insert(object);
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Opt
             name: name.clone(),
             key: key.clone(),
         }),
-        SecretProvider::Generate {} => Some(Place {
+        SecretProvider::Generate {} | SecretProvider::External { .. } => Some(Place {
             name: name.to_owned(),
             key: GENERATED_KEY.to_owned(),
         }),
@@ -52,7 +52,7 @@ pub(super) fn generated(lowering: &mut Lowering<'_>) -> Vec<GeneratedSecret> {
             continue;
         };
         match &secret.provider {
-            SecretProvider::Kubernetes { .. } => {}
+            SecretProvider::Kubernetes { .. } | SecretProvider::External { .. } => {}
             SecretProvider::Generate {} => {
                 let backing = owner(lowering, name);
                 let owner = match backing {

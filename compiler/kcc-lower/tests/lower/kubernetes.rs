@@ -270,6 +270,7 @@ fn the_namespace_default_is_nobodys() {
         context: None,
         namespace: "default".to_owned(),
         ingress_class: None,
+        gateway: None,
     });
     let desired = system.with(service("web")).desired();
     assert!(

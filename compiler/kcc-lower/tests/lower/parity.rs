@@ -82,7 +82,10 @@ fn the_ledger_holds_every_use_of_a_shop() {
             &Field::RolloutDeadline,
             &Field::VolumeClass,
             &Field::RouteTls,
-            &Field::NonRoot
+            &Field::NonRoot,
+            &Field::KubernetesPatch,
+            &Field::Object,
+            &Field::RuleObject,
         ]
     );
 }

@@ -28,7 +28,8 @@ pub(crate) const KINDS: [(&str, Decode); 3] = [
     ("backing", backing::backing),
 ];
 
-const COMMON: [&str; 15] = [
+const COMMON: [&str; 16] = [
+    "kubernetes",
     "image",
     "build",
     "command",

@@ -16,6 +16,7 @@ mod health;
 mod image;
 mod names;
 mod needs;
+mod objects;
 mod outputs;
 mod ports;
 mod resources;
@@ -127,6 +128,7 @@ fn build_target(
         });
     }
     let configs = secrets::configs(scope, &root);
+    let objects = objects::objects(scope, &root);
     let components = needs::connect(scope, drafts, found);
     let secrets = secrets::secrets(scope, &root, &components);
     Some(TargetModel {
@@ -136,6 +138,8 @@ fn build_target(
         components,
         secrets,
         configs,
+        objects,
+        patches: objects::patches(&root),
     })
 }
 

@@ -16,7 +16,15 @@ use crate::{
     VolumeSource,
 };
 
-const PROVIDERS: [&str; 5] = ["generate", "env", "file", "command", "kubernetes"];
+const PROVIDERS: [&str; 7] = [
+    "generate",
+    "env",
+    "file",
+    "command",
+    "kubernetes",
+    "external",
+    "sops",
+];
 
 /// Decodes the configs.
 pub(crate) fn configs(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Config> {
@@ -149,20 +157,52 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
         "env" => field.text().map(SecretProvider::Env),
         "file" => Some(SecretProvider::File(image::inside(field, &field.text()?)?)),
         "command" => field.texts().map(SecretProvider::Command),
+        "external" => {
+            field.only(&["store", "key", "kind"]);
+            let (store, key) = pair(field, "store")?;
+            let kind = field.child("kind").and_then(|kind| kind.text());
+            Some(SecretProvider::External {
+                store,
+                kind: kind.unwrap_or_else(|| "SecretStore".to_owned()),
+                key,
+            })
+        }
+        "sops" => {
+            field.only(&["file", "key"]);
+            let (file, key) = pair(field, "file")?;
+            let file = image::inside(field, &file)?;
+            Some(SecretProvider::Command(sops(file, &key)))
+        }
         _ => {
             field.only(&["name", "key"]);
-            let text = |name| field.child(name).and_then(|text| text.text());
-            let (Some(name), Some(key)) = (text("name"), text("key")) else {
-                component::missing(
-                    field,
-                    "`name` or `key`",
-                    "write `{name: \"…\", key: \"…\"}`",
-                );
-                return None;
-            };
+            let (name, key) = pair(field, "name")?;
             Some(SecretProvider::Kubernetes { name, key })
         }
     }
+}
+
+/// A place and the key inside it.
+fn pair(field: &Cursor<'_>, place: &str) -> Option<(String, String)> {
+    let text = |name| field.child(name).and_then(|text| text.text());
+    let (Some(at), Some(key)) = (text(place), text("key")) else {
+        component::missing(
+            field,
+            &format!("`{place}` or `key`"),
+            &format!("write `{{{place}: \"…\", key: \"…\"}}`"),
+        );
+        return None;
+    };
+    Some((at, key))
+}
+
+/// The command that decrypts one value; its key as a path of JSON strings.
+fn sops(file: String, key: &str) -> Vec<String> {
+    let key: String = key.split('.').map(|part| format!("[{part:?}]")).collect();
+    ["sops", "--decrypt", "--extract", &key]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([file])
+        .collect()
 }
 
 /// The secrets that a component refers to, each with the path that says so.

@@ -102,6 +102,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
             context: None,
             namespace: format!("{name}-{target}"),
             ingress_class: None,
+            gateway: None,
         };
         return [
             ("dev", docker()),
@@ -146,7 +147,7 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
     match (docker, kubernetes) {
         (Some(_), None) => Some(EngineTarget::Docker {}),
         (None, Some(kubernetes)) => {
-            kubernetes.only(&["context", "namespace", "ingressClass"]);
+            kubernetes.only(&["context", "namespace", "ingressClass", "routes", "gateway"]);
             let text = |field| kubernetes.child(field).and_then(|field| field.text());
             let namespace = text("namespace").unwrap_or_else(|| format!("{system}-{target}"));
             if let Some(written) = kubernetes.child("namespace") {
@@ -156,6 +157,7 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
                 context: text("context"),
                 namespace,
                 ingress_class: text("ingressClass"),
+                gateway: gateway(&kubernetes),
             })
         }
         (docker, _) => {
@@ -168,4 +170,31 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
             None
         }
     }
+}
+
+/// The Gateway of a target's routes, which one option chooses and another names.
+fn gateway(target: &Cursor<'_>) -> Option<String> {
+    let text = |field| target.child(field).and_then(|field| field.text());
+    let chosen = text("routes").as_deref() == Some("gateway");
+    let excluded = if chosen { "ingressClass" } else { "gateway" };
+    if let Some(other) = target.child(excluded) {
+        let routes = if chosen { "gateway" } else { "ingress" };
+        let message = format!("`{}` has no effect with `routes: {routes:?}`", other.path);
+        let error = other.error(Code::EvalConflict, message, "no effect");
+        target.report(error.help(if chosen {
+            "remove it: a Gateway has a class of its own"
+        } else {
+            "write `routes: \"gateway\"`, or remove it"
+        }));
+        return None;
+    }
+    let name = text("gateway");
+    if chosen && name.is_none() {
+        super::component::missing(
+            target,
+            "`gateway`",
+            "write the Gateway that its routes are attached to, as `gateway: \"name\"`",
+        );
+    }
+    name.filter(|_| chosen)
 }

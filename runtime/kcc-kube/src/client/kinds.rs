@@ -45,6 +45,11 @@ impl Kinds {
         })
     }
 
+    /// Asks again from now on: a definition has brought kinds.
+    pub(super) async fn forget(&self) {
+        self.0.lock().await.clear();
+    }
+
     /// All kinds of a version; none if the cluster does not serve it.
     pub(super) async fn of(
         &self,

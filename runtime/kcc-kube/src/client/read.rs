@@ -14,8 +14,19 @@ use crate::observed::Reference;
 const SECRET: &str = "Secret";
 
 impl Client {
+    /// Whether the cluster has a kind.
+    pub(crate) async fn serves(&self, reference: &Reference) -> Result<bool, Error> {
+        let kinds = self.kinds.of(self, &reference.api_version).await?;
+        Ok(kinds
+            .iter()
+            .any(|served| served.resource.kind == reference.kind))
+    }
+
     /// The object of that name, if it is there.
     pub(crate) async fn get(&self, reference: &Reference) -> Result<Option<Value>, Error> {
+        if !self.serves(reference).await? {
+            return Ok(None);
+        }
         let api = self.api(reference).await?;
         let found = if reference.kind == SECRET {
             let found = api.get_metadata_opt(&reference.name).await;
@@ -34,11 +45,7 @@ impl Client {
         reference: &Reference,
         labels: &str,
     ) -> Result<Vec<Value>, Error> {
-        let kinds = self.kinds.of(self, &reference.api_version).await?;
-        if !kinds
-            .iter()
-            .any(|served| served.resource.kind == reference.kind)
-        {
+        if !self.serves(reference).await? {
             return Ok(Vec::new());
         }
         let api = self.api(reference).await?;

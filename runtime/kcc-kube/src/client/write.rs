@@ -1,5 +1,7 @@
 //! Writing, and the server's dry run of it. Nothing is ever forced.
 
+use std::time::Duration;
+
 use kcc_diag::Code;
 use kcc_plan::Error;
 use kube::{
@@ -9,7 +11,11 @@ use kube::{
 use serde_json::Value;
 
 use super::{Client, MANAGER, fault};
-use crate::observed::{Claim, Reference, Trial};
+use crate::observed::{Claim, DEFINITION, Reference, Trial};
+
+/// How often, and how long apart, it is asked whether a definition is served.
+const ESTABLISHED_TRIES: u32 = 150;
+const ESTABLISHED_PAUSE: Duration = Duration::from_millis(200);
 
 /// What became of an object that was to be made or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +63,7 @@ impl Client {
             .patch(&reference.name, &params, &Patch::Apply(manifest))
             .await
         {
+            Ok(_) if reference.kind == DEFINITION => self.established(reference).await,
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) => Err(match verdict(&status) {
                 Trial::Conflict(claims) => conflict(reference, &claims, 0),
@@ -64,6 +71,31 @@ impl Client {
             }),
             Err(error) => Err(self.fault(&format!("apply {reference}"), &error)),
         }
+    }
+
+    /// Waits until the cluster serves what a definition brings: only then can
+    /// an object of it be made.
+    async fn established(&self, reference: &Reference) -> Result<(), Error> {
+        for _ in 0..ESTABLISHED_TRIES {
+            let live = self.get(reference).await?.unwrap_or_default();
+            let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+            let is = |condition: &Value, field: &str, text: &str| {
+                condition.get(field).and_then(Value::as_str) == Some(text)
+            };
+            let served = conditions.into_iter().flatten().any(|condition| {
+                is(condition, "type", "Established") && is(condition, "status", "True")
+            });
+            if served {
+                self.kinds.forget().await;
+                return Ok(());
+            }
+            tokio::time::sleep(ESTABLISHED_PAUSE).await;
+        }
+        Err(Error::new(
+            Code::ApplyIncomplete,
+            format!("the cluster does not serve what {reference} defines"),
+        )
+        .help("look at its conditions with `kubectl describe crd`, then apply again"))
     }
 
     /// Makes an object that must not be there yet.
@@ -194,7 +226,7 @@ fn verdict(status: &Status) -> Trial {
             .as_ref()
             .is_some_and(|details| details.kind == "namespaces") =>
         {
-            Trial::NoNamespace
+            Trial::NotYet
         }
         422 => {
             let never = causes

@@ -21,7 +21,9 @@ use serde_json::Value;
 use self::refuse::refuse;
 use crate::{
     diff,
-    observed::{Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial},
+    observed::{
+        DEFINITION, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial,
+    },
     work::Work,
 };
 
@@ -189,6 +191,17 @@ impl<'a> Reconciler<'a> {
         }
         if object.kind != NAMESPACE {
             draft = draft.after(NAMESPACE, &self.kube.namespace);
+        }
+        // A custom resource comes after what defines its kind.
+        for definition in self.kube.objects.iter().filter(|other| {
+            other.kind == DEFINITION
+                && other
+                    .manifest
+                    .pointer("/spec/names/kind")
+                    .and_then(Value::as_str)
+                    == Some(&object.kind)
+        }) {
+            draft = draft.after(DEFINITION, &definition.name);
         }
         if is_workload(&object.kind) {
             draft = draft.starts();

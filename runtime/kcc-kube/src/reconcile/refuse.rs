@@ -95,7 +95,7 @@ fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Err
                     found.push((object, said.clone(), Some(risk)));
                 }
             }
-            Trial::Result(_) | Trial::Conflict(_) | Trial::NoNamespace => {}
+            Trial::Result(_) | Trial::Conflict(_) | Trial::NotYet => {}
         }
     }
     let count = found.len();

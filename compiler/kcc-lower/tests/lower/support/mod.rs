@@ -73,6 +73,8 @@ impl System {
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),
             configs: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            patches: BTreeMap::new(),
         };
         let team = Team {
             path: String::new(),
@@ -96,6 +98,7 @@ impl System {
             context: None,
             namespace: "shop-dev".to_owned(),
             ingress_class: None,
+            gateway: None,
         })
     }
 

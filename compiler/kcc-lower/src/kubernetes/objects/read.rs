@@ -1,0 +1,280 @@
+//! Reads an object into a type of the engine's library and notes the fields
+//! that the type does not have, each with those that it has: the library itself
+//! passes over them in silence.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserializer, forward_to_deserialize_any};
+use serde_json::Value;
+
+/// What is wrong with an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Where, from the object down.
+    pub(crate) path: Vec<String>,
+    /// What.
+    pub(crate) what: Wrong,
+}
+
+/// What can be wrong in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// The last name of the path is no field; these are.
+    Unknown(Vec<String>),
+    /// It cannot be read, in the library's words.
+    Unreadable(String),
+    /// The field of that name has to be there.
+    Missing(String),
+}
+
+/// Holds a value against a type.
+pub(crate) fn hold<T: DeserializeOwned>(value: &Value) -> Vec<Fault> {
+    let faults = RefCell::new(Vec::new());
+    let reader = Reader {
+        value,
+        path: Vec::new(),
+        faults: &faults,
+    };
+    let result = T::deserialize(reader);
+    let mut faults = faults.into_inner();
+    if let Err(error) = result {
+        faults.push(Fault {
+            path: error.path.unwrap_or_default(),
+            what: Wrong::Unreadable(error.message),
+        });
+    }
+    faults
+}
+
+struct Reader<'a> {
+    value: &'a Value,
+    path: Vec<String>,
+    faults: &'a RefCell<Vec<Fault>>,
+}
+
+impl<'a> Reader<'a> {
+    fn below(&self, name: impl Into<String>, value: &'a Value) -> Self {
+        let mut path = self.path.clone();
+        path.push(name.into());
+        Self {
+            value,
+            path,
+            faults: self.faults,
+        }
+    }
+}
+
+/// A mistake, with its place once that is known.
+#[derive(Debug)]
+struct ReadError {
+    path: Option<Vec<String>>,
+    message: String,
+}
+
+impl ReadError {
+    fn at(mut self, path: &[String]) -> Self {
+        self.path.get_or_insert_with(|| path.to_vec());
+        self
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl serde::de::Error for ReadError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self {
+            path: None,
+            message: message.to_string(),
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = ReadError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        let path = self.path.clone();
+        let result = match self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(flag) => visitor.visit_bool(*flag),
+            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(number), _) => visitor.visit_i64(number),
+                (None, Some(number)) => visitor.visit_u64(number),
+                _ => visitor.visit_f64(number.as_f64().unwrap_or_default()),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items {
+                above: self,
+                items: items.iter().enumerate(),
+            }),
+            Value::Object(fields) => visitor.visit_map(Fields {
+                above: self,
+                fields: fields.iter(),
+                next: None,
+            }),
+        };
+        result.map_err(|error: ReadError| error.at(&path))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        if let Value::Object(fields) = self.value {
+            let unknown = fields.keys().filter(|name| !known.contains(&name.as_str()));
+            self.faults.borrow_mut().extend(unknown.map(|name| Fault {
+                path: self.path.iter().chain([name]).cloned().collect(),
+                what: Wrong::Unknown(known.iter().map(|name| (*name).to_owned()).collect()),
+            }));
+        }
+        self.deserialize_any(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
+        bytes byte_buf unit unit_struct seq tuple tuple_struct map enum
+        identifier ignored_any
+    }
+}
+
+struct Items<'a> {
+    above: Reader<'a>,
+    items: std::iter::Enumerate<std::slice::Iter<'a, Value>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = ReadError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ReadError> {
+        let Some((at, value)) = self.items.next() else {
+            return Ok(None);
+        };
+        let below = self.above.below(at.to_string(), value);
+        let path = below.path.clone();
+        let read = seed.deserialize(below);
+        read.map(Some).map_err(|error| error.at(&path))
+    }
+}
+
+struct Fields<'a> {
+    above: Reader<'a>,
+    fields: serde_json::map::Iter<'a>,
+    next: Option<(&'a String, &'a Value)>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'de> {
+    type Error = ReadError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, ReadError> {
+        self.next = self.fields.next();
+        let Some((name, _)) = self.next else {
+            return Ok(None);
+        };
+        seed.deserialize(StrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
+        let Some((name, value)) = self.next.take() else {
+            return Err(serde::de::Error::custom("a value without a name"));
+        };
+        let below = self.above.below(name, value);
+        let path = below.path.clone();
+        seed.deserialize(below).map_err(|error| error.at(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::apps::v1::Deployment;
+    use serde_json::json;
+
+    #[test]
+    fn unknown_fields_are_found_wherever_they_are() {
+        let faults = hold::<Deployment>(&json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", "lables": {"a": "b"}},
+            "spec": {
+                "replica": 1,
+                "template": {"spec": {"containers": [{"name": "web", "imge": "x"}]}},
+            },
+        }));
+        let paths: Vec<_> = faults.iter().map(|fault| fault.path.join(".")).collect();
+        assert_eq!(
+            paths,
+            [
+                "metadata.lables",
+                "spec.replica",
+                "spec.template.spec.containers.0.imge"
+            ]
+        );
+        let Wrong::Unknown(known) = &faults[2].what else {
+            panic!("it is unknown");
+        };
+        assert!(known.iter().any(|name| name == "image"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_its_place() {
+        let faults = hold::<Deployment>(&json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "spec": {"replicas": "three"},
+        }));
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].path.join("."), "spec.replicas");
+    }
+
+    #[test]
+    fn what_is_right_has_no_faults() {
+        let deployment = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", "labels": {"a": "b"}},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": {"a": "b"}},
+                "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+                "template": {"spec": {"containers": [{
+                    "name": "web",
+                    "image": "x",
+                    "resources": {"limits": {"memory": "1Gi", "cpu": "1"}},
+                }]}},
+            },
+        });
+        assert_eq!(hold::<Deployment>(&deployment), []);
+    }
+}
