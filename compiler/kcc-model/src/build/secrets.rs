@@ -197,8 +197,8 @@ fn pair(field: &Cursor<'_>, place: &str) -> Option<(String, String)> {
 
 /// The command that decrypts one value; its key as a path of JSON strings.
 fn sops(file: String, key: &str) -> Vec<String> {
-    let key: String = key.split('.').map(|part| format!("[{part:?}]")).collect();
-    ["sops", "--decrypt", "--extract", &key]
+    let parts: Vec<String> = key.split('.').map(|part| format!("[{part:?}]")).collect();
+    ["sops", "--decrypt", "--extract", &parts.concat()]
         .into_iter()
         .map(str::to_owned)
         .chain([file])
