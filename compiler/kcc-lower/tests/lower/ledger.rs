@@ -158,6 +158,8 @@ fn every_entry_is_about_a_field_of_the_schema() {
     let strangers: Vec<&str> = Field::ALL
         .iter()
         .map(|field| field.path())
+        // Raw objects are of no component.
+        .filter(|entry| !entry.starts_with("objects."))
         .filter(|entry| {
             !found
                 .iter()
