@@ -212,12 +212,12 @@ pub(super) fn report(lowering: &mut Lowering<'_>, above: &Path, kind: &str, faul
     let (message, label, help) = match fault.what {
         Wrong::Unknown(known) => {
             let name = fault.path.last().map_or("", String::as_str);
-            let help = match nearest(name, known.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                    format!("the fields here are {}", known.join(", "))
-                }
+            let near = nearest(name, known.iter().map(String::as_str));
+            let help = if let Some(near) = near {
+                format!("did you mean `{near}`?")
+            } else {
+                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                format!("the fields here are {}", known.join(", "))
             };
             let message = format!("`{path}`: {kind} has no such field");
             (message, "no such field", help)

@@ -118,7 +118,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             }),
             Value::Object(fields) => visitor.visit_map(Fields {
                 above: self,
-                fields: fields.iter(),
+                rest: fields.iter(),
                 next: None,
             }),
         };
@@ -187,7 +187,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 
 struct Fields<'a> {
     above: Reader<'a>,
-    fields: serde_json::map::Iter<'a>,
+    rest: serde_json::map::Iter<'a>,
     next: Option<(&'a String, &'a Value)>,
 }
 
@@ -198,7 +198,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, ReadError> {
-        self.next = self.fields.next();
+        self.next = self.rest.next();
         let Some((name, _)) = self.next else {
             return Ok(None);
         };
