@@ -207,6 +207,7 @@ impl Examined {
             .map_err(|no_system| Failure::Configuration(Diagnostics::from(*no_system).into()))?;
         let Sources {
             fragments,
+            imports,
             problems,
         } = root.sources();
         let findings = Findings {
@@ -233,6 +234,7 @@ impl Examined {
             let limits = settings.limits;
             let what = Evaluation {
                 fragments: &fragments,
+                imports: &imports,
                 team_of: &team_of,
                 targets,
                 limits,

@@ -19,6 +19,7 @@ use crate::{
     ask::{Answer, ask, schema},
     decode::Indexes,
     engine::{Engine, EngineError, Limits},
+    packages::{Imports, MissingPackage},
     tree::{ConfigTree, Node, Value},
     wire::{self, Request},
     words::{self, Words},
@@ -44,6 +45,9 @@ pub struct Fragment<'a> {
 pub struct Evaluation<'a> {
     /// The fragments; their order does not matter.
     pub fragments: &'a [Fragment<'a>],
+    /// What they import; the files of packages are among the fragments, and
+    /// are none.
+    pub imports: &'a Imports,
     /// The team of a file by its name, once `system` is known; none for the
     /// system's own files.
     pub team_of: &'a dyn Fn(&Node, &str) -> Option<String>,
@@ -92,8 +96,10 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         .map(|file| files.add(file.name, file.text))
         .collect();
 
-    let system_indexes = Indexes::new(&root_id(&fragments, &ids), &schema);
-    let mut first = ask_for_system(engine, &fragments, &system_indexes, what.limits);
+    let alone = evaluated_alone(&fragments, &ids, what.imports);
+    let (alone, alone_ids): (Vec<Fragment<'_>>, Vec<FileId>) = alone.into_iter().unzip();
+    let system_indexes = Indexes::new(&alone_ids, &schema);
+    let mut first = ask_for_system(engine, &alone, what, &system_indexes);
     let system = match &mut first {
         Ok(answer) => answer.tree.take().and_then(system_of),
         Err(_) => None,
@@ -117,6 +123,8 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         teams: teams(&system),
         files: wire_files(&files, &ids),
         indexes: Indexes::new(&ids, &schema),
+        packages: what.imports.indexed(&names(&fragments)),
+        missing: &what.imports.missing,
         limits: what.limits,
         explain: what.explain,
     };
@@ -138,31 +146,52 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
     collected.finish(files, system, targets)
 }
 
-/// The id of `kcc.cue`, if it is among the fragments.
-fn root_id(fragments: &[Fragment<'_>], ids: &[FileId]) -> Vec<FileId> {
-    let named = fragments
-        .iter()
-        .zip(ids)
-        .filter(|(fragment, _)| fragment.name == SYSTEM_FILE);
-    named.map(|(_, id)| *id).collect()
+/// `kcc.cue`, if it is there, and the files of packages, which it may import.
+fn evaluated_alone<'a>(
+    fragments: &[Fragment<'a>],
+    ids: &[FileId],
+    imports: &Imports,
+) -> Vec<(Fragment<'a>, FileId)> {
+    let files = fragments.iter().copied().zip(ids.iter().copied());
+    let mut alone: Vec<_> = files
+        .filter(|(file, _)| file.name == SYSTEM_FILE || imports.has(file.name))
+        .collect();
+    alone.sort_by_key(|(file, _)| file.name != SYSTEM_FILE);
+    if alone
+        .first()
+        .is_none_or(|(file, _)| file.name != SYSTEM_FILE || !file.text.contains("import"))
+    {
+        // None of them counts.
+        alone.retain(|(file, _)| file.name == SYSTEM_FILE);
+    }
+    alone
+}
+
+fn names<'a>(fragments: &[Fragment<'a>]) -> Vec<&'a str> {
+    fragments.iter().map(|fragment| fragment.name).collect()
 }
 
 fn ask_for_system(
     engine: &Engine,
-    fragments: &[Fragment<'_>],
+    alone: &[Fragment<'_>],
+    what: &Evaluation<'_>,
     indexes: &Indexes,
-    limits: Limits,
 ) -> Result<Answer, EngineError> {
-    let Some(Fragment { name, text }) = fragments.iter().find(|file| file.name == SYSTEM_FILE)
-    else {
+    if alone.is_empty() {
         return Ok(Answer::default());
-    };
-    let file = [wire::File {
-        name,
-        text,
-        team: None,
-    }];
-    ask(engine, &Request::system(&file), indexes, limits)
+    }
+    let files: Vec<wire::File<'_>> = alone
+        .iter()
+        .map(|file| wire::File {
+            name: file.name,
+            text: file.text,
+            team: None,
+        })
+        .collect();
+    let mut packages = what.imports.indexed(&names(alone));
+    packages.retain(|package| !package.files.is_empty());
+    let request = Request::system(&files).importing(&packages, &what.imports.missing);
+    ask(engine, &request, indexes, what.limits)
 }
 
 fn system_of(root: Node) -> Option<Node> {
@@ -214,6 +243,8 @@ struct Question<'a> {
     targets: Vec<String>,
     teams: Vec<wire::Team<'a>>,
     files: Vec<wire::File<'a>>,
+    packages: Vec<wire::Package<'a>>,
+    missing: &'a [MissingPackage],
     indexes: Indexes,
     limits: Limits,
     explain: bool,
@@ -221,8 +252,9 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn ask(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
-        let request =
-            Request::model(target, &self.targets, &self.teams, &self.files).explain(self.explain);
+        let request = Request::model(target, &self.targets, &self.teams, &self.files)
+            .importing(&self.packages, self.missing)
+            .explain(self.explain);
         ask(engine, &request, &self.indexes, self.limits)
     }
 

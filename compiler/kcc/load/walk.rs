@@ -115,7 +115,7 @@ impl Walk<'_> {
             code: Code::LoadOutsideRoot,
             name,
             message,
-            help: "put the file itself there, or share it as a package below the root".into(),
+            help: "put the file itself there, or import it as a package from `cue.mod/pkg`".into(),
             shown: None,
         });
     }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,8 @@ type section struct {
 }
 
 // A case is a file of sections: fragments (`-- NAME --` or `-- NAME TEAM --`),
+// files of packages (`-- NAME [TEAM] @PATH… --`), imports that lead to nothing
+// (`-- missing PATH REASON CANDIDATES… --`),
 // then what is expected, once for each target or for the default `dev`:
 // `-- errors [TARGET] --`, `-- tree PATH [TARGET] --` for values and
 // `-- lines PATH [TARGET] --` for values with the lines they come from, and
@@ -47,16 +50,44 @@ func request(target string, sections []section) *wire.Request {
 	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: target, Targets: allTargets, Explain: true}
 	for _, s := range sections {
 		words := strings.Fields(s.head)
+		if words[0] == "missing" {
+			req.Missing = append(req.Missing, wire.Missing{
+				Path: words[1], Reason: words[2], Candidates: words[3:], Name: "lib",
+			})
+		}
 		if !strings.HasSuffix(words[0], ".cue") {
 			continue
 		}
 		file := wire.File{Name: words[0], Text: s.text}
-		if len(words) == 2 {
-			file.Team = words[1]
+		for _, word := range words[1:] {
+			if path, ok := strings.CutPrefix(word, "@"); ok {
+				join(req, path, len(req.Files))
+			} else {
+				file.Team = word
+			}
 		}
 		req.Files = append(req.Files, file)
 	}
 	return req
+}
+
+// join makes a file one of a package; a path `a=b` is a second one for `b`.
+func join(req *wire.Request, path string, file int) {
+	other, path, two := strings.Cut(path, "=")
+	if !two {
+		path = other
+	}
+	for i := range req.Packages {
+		pkg := &req.Packages[i]
+		if slices.Contains(pkg.Paths, path) {
+			pkg.Files = append(pkg.Files, file)
+			if two {
+				pkg.Paths = append(pkg.Paths, other)
+			}
+			return
+		}
+	}
+	req.Packages = append(req.Packages, wire.Package{Paths: []string{path}, Files: []int{file}})
 }
 
 // answer evaluates a target of a case.

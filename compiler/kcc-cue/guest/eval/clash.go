@@ -12,6 +12,9 @@ import (
 
 // clash reports lines of which all together cannot hold, but all but one can.
 func (m *model) clash(path []string, lines []conjunct) {
+	if m.meant(path, lines) {
+		return
+	}
 	var values, others []conjunct
 	var kinds cue.Kind = cue.TopKind
 	for _, c := range lines {
@@ -30,8 +33,13 @@ func (m *model) clash(path []string, lines []conjunct) {
 	if kinds&values[0].value.Kind() == 0 {
 		code = wire.WrongType
 	}
-	m.report(m.actual(m.error(code, path, append(values, others...)).
-		With("expected", texts(others)), values[0].value))
+	for i, c := range others {
+		if code == wire.OutOfBounds {
+			others[i].expr = m.fitting(c, values[0].value.Kind())
+		}
+	}
+	e := m.error(code, path, append(values, others...)).With("expected", texts(others))
+	m.report(m.actual(e, values[0].value))
 }
 
 // texts are lines as their teams write them.

@@ -33,8 +33,12 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 			chain = append([]*ast.SelectorExpr{next}, chain...)
 			x = next.X
 		}
-		if head, ok := x.(*ast.Ident); ok && m.isRoot(head) {
-			found = m.followChain(path, head, chain) || found
+		if head, ok := x.(*ast.Ident); !ok {
+			return true
+		} else if pkg := m.prepared.Import(head); pkg != nil {
+			found = m.followChain(path, pkg.Value, chain) || found
+		} else if m.isRoot(head) {
+			found = m.followChain(path, m.root.LookupPath(m.rootPath(head.Name)), chain) || found
 		}
 		return true
 	}, nil)
@@ -44,11 +48,13 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 // isRoot says whether a name means a root field.
 func (m *model) isRoot(ident *ast.Ident) bool {
 	_, ofFile := ident.Scope.(*ast.File)
+	if here := m.lexicon.places[ident]; here != nil && here.pkg != "" {
+		return false
+	}
 	return len(m.lexicon.roots[ident.Name]) > 0 && (ident.Node == nil || ofFile)
 }
 
-func (m *model) followChain(path []string, head *ast.Ident, chain []*ast.SelectorExpr) bool {
-	value := m.root.LookupPath(m.rootPath(head.Name))
+func (m *model) followChain(path []string, value cue.Value, chain []*ast.SelectorExpr) bool {
 	for _, selector := range chain {
 		if value.IncompleteKind()&^cue.StructKind != 0 {
 			// No struct, nor one with an error below it.
@@ -58,7 +64,7 @@ func (m *model) followChain(path []string, head *ast.Ident, chain []*ast.Selecto
 		if err != nil {
 			return false
 		}
-		next := value.LookupPath(cue.MakePath(cue.Str(name)))
+		next := value.LookupPath(cue.MakePath(selectorOf(name)))
 		if next.Exists() {
 			value = next
 			continue
@@ -68,8 +74,8 @@ func (m *model) followChain(path []string, head *ast.Ident, chain []*ast.Selecto
 			e = e.At(span, wire.RoleValue)
 		}
 		var names []string
-		for iter, err := value.Fields(); err == nil && iter.Next(); {
-			names = append(names, iter.Selector().Unquoted())
+		for iter, err := value.Fields(cue.Definitions(true)); err == nil && iter.Next(); {
+			names = append(names, strings.Trim(iter.Selector().String(), `"`))
 		}
 		m.report(e.With("name", name).With("kind", "field").
 			With("in", sourceText(selector.X)).
@@ -77,6 +83,13 @@ func (m *model) followChain(path []string, head *ast.Ident, chain []*ast.Selecto
 		return true
 	}
 	return false
+}
+
+func selectorOf(name string) cue.Selector {
+	if strings.HasPrefix(name, "#") {
+		return cue.Def(name)
+	}
+	return cue.Str(name)
 }
 
 // rootPath is the path of a root field by its name in the tree.

@@ -116,11 +116,16 @@ func (m *model) makes(node ast.Node, seen map[string]bool) making {
 			found = max(found, m.selected(node, seen))
 			return false
 		case *ast.Ident:
-			if seen[node.Name] {
+			lexicon, key := m.lexicon, node.Name
+			if here := lexicon.places[node]; here != nil && here.pkg != "" {
+				// A name of the package that the line stands in.
+				lexicon, key = lexicon.packages[here.pkg], here.root()+" "+key
+			}
+			if seen[key] {
 				return false
 			}
-			seen[node.Name] = true
-			for _, p := range m.lexicon.roots[node.Name] {
+			seen[key] = true
+			for _, p := range lexicon.roots[node.Name] {
 				found = max(found, m.makes(p.field.Value, seen))
 			}
 			if clause, ok := node.Node.(*ast.LetClause); ok {
@@ -147,6 +152,7 @@ func (m *model) gives(field *ast.Field) making {
 // selected follows `services.other` and the like to what is written there.
 func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
 	var path []string
+	var head *ast.Ident
 	for expr := ast.Expr(node); ; {
 		selector, ok := expr.(*ast.SelectorExpr)
 		if !ok {
@@ -154,7 +160,7 @@ func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
 			if !ok {
 				return notMade
 			}
-			path = append([]string{ident.Name}, path...)
+			path, head = append([]string{m.lexicon.nameOf(ident)}, path...), ident
 			break
 		}
 		name, _, err := ast.LabelName(selector.Sel)
@@ -173,7 +179,13 @@ func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
 	}
 	seen[key] = true
 	found := notMade
-	for _, p := range m.lexicon.below(path) {
+	lexicon := m.lexicon
+	if pkg := m.prepared.Import(head); pkg != nil {
+		lexicon, path = m.lexicon.packages[pkg.Path], path[1:]
+	} else if here := m.lexicon.places[head]; here != nil && here.pkg != "" {
+		lexicon = m.lexicon.packages[here.pkg]
+	}
+	for _, p := range lexicon.below(path) {
 		found = max(found, m.makes(p.field.Value, seen))
 	}
 	return found

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -132,8 +133,29 @@ func (m *model) conflictBehind(path []string, c conjunct) bool {
 }
 
 func (m *model) badExpression(path []string, c conjunct) wire.Error {
+	if text, ok := saidByError(c); ok {
+		e := m.error(wire.BadExpression, path, []conjunct{c}).With("reason", "said")
+		if secretive(path) {
+			return e
+		}
+		return e.With("said", text)
+	}
 	return m.error(wire.BadExpression, path, []conjunct{c}).
 		With("reason", "failed").With("message", wording(c.value, path))
+}
+
+// saidByError is what a fragment's own `error("…")` says.
+func saidByError(c conjunct) (string, bool) {
+	call, ok := c.expr.(*ast.CallExpr)
+	if !ok {
+		return "", false
+	}
+	ident, ok := call.Fun.(*ast.Ident)
+	if !ok || strings.TrimPrefix(ident.Name, "__") != "error" || ident.Node != nil {
+		return "", false
+	}
+	text, _, _ := strings.Cut(message(c.value), "\n")
+	return text, true
 }
 
 // follows says whether CUE's text is about something that the expression only
@@ -161,6 +183,9 @@ func message(v cue.Value) string {
 	return wording(v, nil)
 }
 
+// hiddenOf is what CUE writes behind a hidden name: its package.
+var hiddenOf = regexp.MustCompile(`\(:[\p{L}\p{Nd}_]+\)`)
+
 // wording is CUE's own text for a path; where it could be a secret, without
 // the values in it.
 func wording(v cue.Value, path []string) string {
@@ -183,6 +208,7 @@ func worded(err error, path []string) string {
 		if secretive(path) {
 			text = verbs.ReplaceAllString(format, "…")
 		}
+		text = hiddenOf.ReplaceAllString(text, "")
 		if text = strings.TrimSpace(text); text != "" {
 			parts = append(parts, text)
 		}

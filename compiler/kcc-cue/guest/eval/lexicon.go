@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"strings"
+
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
 
@@ -19,6 +21,10 @@ type lexicon struct {
 	tails map[string]bool
 	// children are the fields with a name, by the place that holds them.
 	children map[*place]map[string][]*place
+
+	prepared *syntax.Prepared
+	// packages are the lexicons of the imported ones, by their path.
+	packages map[string]*lexicon
 }
 
 // place is a field as it is written.
@@ -31,26 +37,70 @@ type place struct {
 	// pattern says that the label is a pattern, overlay that a target's own
 	// block holds it.
 	pattern, overlay bool
+	// pkg is the path of the imported package whose file holds it.
+	pkg string
 }
 
 func newLexicon(p *syntax.Prepared) *lexicon {
-	l := &lexicon{
+	l := emptyLexicon(p)
+	for _, pkg := range p.Packages {
+		// Places and what others refer to are one for all.
+		inner := emptyLexicon(p)
+		inner.places, inner.tails = l.places, l.tails
+		for _, file := range pkg.Files {
+			inner.read(file, pkg.Path)
+		}
+		through := map[string]bool{}
+		for _, names := range inner.reach {
+			for name := range names {
+				if isImported(name) {
+					through[name] = true
+				}
+			}
+		}
+		l.reach[imported+pkg.Path] = through
+		l.packages[pkg.Path] = inner
+	}
+	for _, file := range p.Files {
+		l.read(file, "")
+	}
+	return l
+}
+
+func emptyLexicon(p *syntax.Prepared) *lexicon {
+	return &lexicon{
 		places: map[ast.Node]*place{},
 		roots:  map[string][]*place{},
 		reach:  map[string]map[string]bool{},
 		tails:  map[string]bool{},
 
 		children: map[*place]map[string][]*place{},
+
+		prepared: p,
+		packages: map[string]*lexicon{},
 	}
-	for _, file := range p.Files {
-		l.read(p, file)
+}
+
+// imported stands in front of the path of a package where it is a name among
+// those of the root; no name begins so.
+const imported = "import "
+
+func isImported(name string) bool {
+	return strings.HasPrefix(name, imported)
+}
+
+// nameOf is what a name leads to: a root name, or a package.
+func (l *lexicon) nameOf(ident *ast.Ident) string {
+	if pkg := l.prepared.Import(ident); pkg != nil {
+		return imported + pkg.Path
 	}
-	return l
+	return ident.Name
 }
 
 // read records the place of all that stands in a file.
-func (l *lexicon) read(p *syntax.Prepared, file *syntax.File) {
-	top := &place{file: file.Index}
+func (l *lexicon) read(file *syntax.File, pkg string) {
+	p := l.prepared
+	top := &place{file: file.Index, pkg: pkg}
 	stack := []*place{top}
 	overlaid := 0
 	// heads are the expressions that a selector looks into, labels the names
@@ -97,7 +147,7 @@ func (l *lexicon) read(p *syntax.Prepared, file *syntax.File) {
 				if l.reach[root.name] == nil {
 					l.reach[root.name] = map[string]bool{}
 				}
-				l.reach[root.name][node.Name] = true
+				l.reach[root.name][l.nameOf(node)] = true
 			}
 		}
 		l.places[node] = here
@@ -137,7 +187,7 @@ func (l *lexicon) below(path []string) []*place {
 }
 
 func newPlace(field *ast.Field, parent *place) *place {
-	p := &place{field: field, parent: parent, file: parent.file}
+	p := &place{field: field, parent: parent, file: parent.file, pkg: parent.pkg}
 	label := ast.Node(field.Label)
 	if alias, ok := label.(*ast.Alias); ok {
 		label = alias.Expr
@@ -158,6 +208,9 @@ func newPlace(field *ast.Field, parent *place) *place {
 // at says whether the place is what a fragment writes at that path itself,
 // rather than something that a reference brings there.
 func (p *place) at(path []string) bool {
+	if p != nil && p.pkg != "" {
+		return false
+	}
 	for i := len(path) - 1; i >= 0; i-- {
 		if p == nil || p.field == nil {
 			return false
@@ -170,8 +223,11 @@ func (p *place) at(path []string) bool {
 	return p != nil && p.field == nil
 }
 
-// root is the name of the root field that the place is in.
+// root is the name of the root field that the place is in, or of the package.
 func (p *place) root() string {
+	if p.pkg != "" {
+		return imported + p.pkg
+	}
 	for p.parent != nil && p.parent.field != nil {
 		p = p.parent
 	}
@@ -196,7 +252,7 @@ func (l *lexicon) leads(expr ast.Node, to string) bool {
 		}
 	}
 	for _, ident := range carriers(expr) {
-		follow(ident.Name)
+		follow(l.nameOf(ident))
 	}
 	return found
 }
@@ -211,6 +267,30 @@ func carriers(node ast.Node) []*ast.Ident {
 			return false
 		case *ast.Ident:
 			found = append(found, node)
+		}
+		return true
+	}, nil)
+	return found
+}
+
+// meant are the root fields that a name in an expression stands for: those of
+// the package where it is selected from one.
+func (l *lexicon) meant(ident *ast.Ident, expr ast.Node) []*place {
+	if here := l.places[ident]; here != nil && here.pkg != "" {
+		return l.packages[here.pkg].roots[ident.Name]
+	}
+	found := l.roots[ident.Name]
+	ast.Walk(expr, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok || selector.Sel != ast.Label(ident) {
+			return true
+		}
+		head, ok := selector.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		if pkg := l.prepared.Import(head); pkg != nil {
+			found = l.packages[pkg.Path].roots[ident.Name]
 		}
 		return true
 	}, nil)

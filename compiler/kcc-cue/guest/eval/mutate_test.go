@@ -63,6 +63,7 @@ func TestMutatedFragments(t *testing.T) {
 		req.Files[at].Text = mutated(random, req.Files[at].Text)
 		text, err := json.Marshal(map[string]any{
 			"version": wire.Version, "op": req.Op, "target": req.Target, "targets": req.Targets, "files": lower(req.Files),
+			"packages": req.Packages, "missing": req.Missing,
 		})
 		if err != nil {
 			t.Fatal(err)

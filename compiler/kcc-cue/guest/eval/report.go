@@ -74,7 +74,7 @@ func (m *model) closedDefinition(path []string, here *frame) {
 		for _, c := range f.conjuncts {
 			for _, ident := range carriers(c.expr) {
 				name := m.prepared.Original(ident.Name)
-				roots := m.lexicon.roots[ident.Name]
+				roots := m.lexicon.meant(ident, c.expr)
 				if len(roots) == 0 || !isDefinition(name) {
 					continue
 				}

@@ -95,8 +95,23 @@ func TestOrderOfFiles(t *testing.T) {
 		for range 3 {
 			shuffled := *req
 			shuffled.Files = slices.Clone(req.Files)
+			shuffled.Packages = nil
+			for _, pkg := range req.Packages {
+				pkg.Files = slices.Clone(pkg.Files)
+				shuffled.Packages = append(shuffled.Packages, pkg)
+			}
 			random.Shuffle(len(shuffled.Files), func(i, j int) {
 				shuffled.Files[i], shuffled.Files[j] = shuffled.Files[j], shuffled.Files[i]
+				for _, pkg := range shuffled.Packages {
+					for at, file := range pkg.Files {
+						switch file {
+						case i:
+							pkg.Files[at] = j
+						case j:
+							pkg.Files[at] = i
+						}
+					}
+				}
 			})
 			if got := sorted(t, &shuffled); got != want {
 				t.Errorf("%s: the order of files matters:\n%s\nwanted:\n%s", name, got, want)

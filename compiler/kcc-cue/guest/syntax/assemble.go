@@ -12,6 +12,9 @@ import (
 
 func newPrepared(req *wire.Request) *Prepared {
 	return &Prepared{
+		importable: map[string]*Package{},
+		missing:    map[string]wire.Missing{},
+
 		target:   req.Target,
 		pkg:      "system",
 		places:   map[*token.File]int{},

@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"slices"
+
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
@@ -24,19 +26,9 @@ func (p *Prepared) packageID() string {
 func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 	var refused []wire.Error
 	for range maxRounds {
-		inst := build.NewContext().NewInstance("", nil)
-		var failed errors.Error
-		for _, file := range append(p.asts(), p.extra) {
-			forgetNames(file)
-			failed = errors.Append(failed, inst.AddSyntax(file))
-		}
-		failed = errors.Append(failed, inst.Err)
+		built, failed := p.buildAll(ctx)
 		if failed == nil {
-			value := ctx.BuildInstance(inst)
-			if inst.Err == nil {
-				return value, refused
-			}
-			failed = inst.Err
+			return built, refused
 		}
 		found := p.takeOut(failed)
 		refused = append(refused, found...)
@@ -49,14 +41,56 @@ func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 	return value(ctx), refused
 }
 
+// buildAll builds the packages in their order and then the fragments, up to the
+// first that fails.
+func (p *Prepared) buildAll(ctx *cue.Context) (cue.Value, errors.Error) {
+	built := map[string]*build.Instance{}
+	context := build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
+		// None for CUE's own.
+		return built[path]
+	}))
+	one := func(path string, files []*ast.File) (cue.Value, errors.Error) {
+		inst := context.NewInstance("", nil)
+		inst.ImportPath = path
+		var failed errors.Error
+		for _, file := range files {
+			forgetNames(file)
+			failed = errors.Append(failed, inst.AddSyntax(file))
+		}
+		failed = errors.Append(failed, inst.Err)
+		if failed != nil {
+			return cue.Value{}, failed
+		}
+		built[path] = inst
+		return ctx.BuildInstance(inst), inst.Err
+	}
+	for _, pkg := range p.Packages {
+		value, failed := one(pkg.Path, asts(pkg.Files))
+		if failed != nil {
+			return cue.Value{}, failed
+		}
+		pkg.Value = value
+	}
+	return one("", append(asts(p.Files), p.extra))
+}
+
 func value(ctx *cue.Context) cue.Value {
 	return ctx.CompileString("{}")
 }
 
-func (p *Prepared) asts() []*ast.File {
-	files := make([]*ast.File, len(p.Files))
-	for i, file := range p.Files {
-		files[i] = file.AST
+func asts(files []*File) []*ast.File {
+	trees := make([]*ast.File, len(files))
+	for i, file := range files {
+		trees[i] = file.AST
+	}
+	return trees
+}
+
+// all are the fragments and the files of all packages.
+func (p *Prepared) all() []*File {
+	files := slices.Clone(p.Files)
+	for _, pkg := range p.Packages {
+		files = append(files, pkg.Files...)
 	}
 	return files
 }
@@ -101,7 +135,7 @@ func (p *Prepared) takeOutAt(pos token.Pos) ast.Node {
 		in, ok := p.Span(node)
 		return ok && in.File == span.File && in.Start <= span.Start && span.Start <= in.End
 	}
-	for _, file := range p.Files {
+	for _, file := range p.all() {
 		if file.Index != span.File {
 			continue
 		}
@@ -131,7 +165,7 @@ func (p *Prepared) takeOutAt(pos token.Pos) ast.Node {
 			return true
 		}, nil)
 		if mend == nil {
-			return nil
+			continue
 		}
 		mend()
 		p.markPartial(file.Index)

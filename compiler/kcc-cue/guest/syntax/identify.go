@@ -18,7 +18,7 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 	}
 	if b := s.lookup(name); b != nil {
 		b.used = true
-		if name == "target" && !r.settled {
+		if name == "target" && !r.settled && !r.imported {
 			// It is hardly ever meant.
 			e := r.p.mark(wire.Error{Code: wire.Overlay, Warning: true}, x)
 			if b.at != nil {

@@ -46,16 +46,17 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 	for _, spec := range decl.Specs {
 		path, err := strconv.Unquote(spec.Path.Value)
 		reason := ""
+		var detail []wire.Arg
 		switch {
 		case err != nil:
 			reason = "unknown"
 		case path == "tool" || strings.HasPrefix(path, "tool/"):
 			reason = "tool"
 		case slices.Contains(standardLibrary, path):
-		case strings.Contains(path, ".") || strings.Contains(path, ":"):
-			reason = "not-standard"
-		default:
+		case isStandard(path):
 			reason = "unknown"
+		default:
+			reason, detail = p.importPackage(spec, path)
 		}
 		info, _ := astutil.ParseImportSpec(spec)
 		if reason == "" && slices.ContainsFunc(s.imports, func(other *ast.ImportDecl) bool {
@@ -64,8 +65,11 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 			reason = "duplicate"
 		}
 		if reason != "" {
-			p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Import}, spec.Path).
-				With("path", path).With("reason", reason))
+			e := p.mark(wire.Error{Code: wire.Import}, spec.Path).With("path", path).With("reason", reason)
+			for _, arg := range detail {
+				e = e.With(arg.Name, arg.Text)
+			}
+			p.Errors = append(p.Errors, e)
 			if reason != "duplicate" {
 				s.refused[info.Ident] = true
 			}

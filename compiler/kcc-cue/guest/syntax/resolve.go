@@ -26,6 +26,9 @@ type resolver struct {
 	// path leads from the root to the field that is worked on; a label that
 	// is no plain name is empty.
 	path []string
+	// imported: the file is one of a package that fragments import, which
+	// knows nothing of the system.
+	imported bool
 	// settled: everything is rewritten; idle collects what nothing uses.
 	settled bool
 	idle    map[ast.Node]bool

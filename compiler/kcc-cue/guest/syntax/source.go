@@ -19,8 +19,10 @@ type source struct {
 	// whole is false if a part of the file was reported and taken out; loose
 	// is true if that was a detail of one component.
 	whole, loose bool
-	pkg          *ast.Package
-	// imports of CUE's standard library.
+	// again: what is wrong with the file was reported for another package.
+	again bool
+	pkg   *ast.Package
+	// imports of what there is, one in each declaration.
 	imports []*ast.ImportDecl
 	// refused are the names of imports that were reported.
 	refused map[string]bool
@@ -75,8 +77,18 @@ func (s *source) parts(target string) []part {
 // prepare is the order in which everything happens.
 func prepare(req *wire.Request, systemOnly bool) *Prepared {
 	p := newPrepared(req)
+	p.readPackages(req)
+	imported := map[int]bool{}
+	for _, pkg := range req.Packages {
+		for _, index := range pkg.Files {
+			imported[index] = true
+		}
+	}
 	var sources []*source
 	for index, file := range req.Files {
+		if imported[index] {
+			continue
+		}
 		tree, whole := p.parse(index, file)
 		s := &source{File: file, index: index, tree: tree, whole: whole, refused: map[string]bool{}}
 		sources = append(sources, s)

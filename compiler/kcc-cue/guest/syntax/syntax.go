@@ -24,6 +24,9 @@ type Prepared struct {
 	// Files are those that could be parsed, wholly or in part, in the order
 	// of the request. They build as one package: every name resolves.
 	Files []*File
+	// Packages are those that fragments import, each after those that it
+	// imports itself.
+	Packages []*Package
 	// Errors is what is wrong so far.
 	Errors []wire.Error
 	// Partial lists the files of the request that count only in part, sorted:
@@ -39,6 +42,11 @@ type Prepared struct {
 	Policies []Policy
 	// AllPolicies leads to all of them together.
 	AllPolicies cue.Path
+
+	// importable are the packages by every path that imports them, missing
+	// are the paths that lead to none.
+	importable map[string]*Package
+	missing    map[string]wire.Missing
 
 	target  string
 	pkg     string

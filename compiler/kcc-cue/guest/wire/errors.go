@@ -14,9 +14,12 @@ const (
 	PackageClause Code = "package-clause"
 	// Attribute: args `name` (such as `if`).
 	Attribute Code = "attribute"
-	// Import: args `path`, `reason` (`tool`: not allowed anywhere;
-	// `not-standard`: not of CUE's standard library; `unknown`: no such
-	// package; `unused`; `duplicate`: the name is imported twice).
+	// Import: args `path`, `reason` (`tool`: not allowed anywhere; `unknown`:
+	// no such package of CUE's standard library; `unused`; `duplicate`: the
+	// name is imported twice; `cycle`: the package imports itself by way of
+	// others, whose imports are labels too; `elsewhere`: the host says nothing
+	// of it; else what the host says in `missing`, with `candidates` and
+	// `name`).
 	Import Code = "import"
 	// UnknownName: args `name`, `candidates` (names in scope, joined by one
 	// space), `import` (a package of CUE's library that has this name and is
@@ -47,7 +50,8 @@ const (
 	// BadExpression: an expression that means nothing, whatever it meets. Args
 	// `reason`: `unused` (a let or an alias `name` that nothing uses),
 	// `refused` (CUE cannot compile it; `message`), `failed` (it cannot be
-	// evaluated, such as a division by zero; `message`). `message` is CUE's
+	// evaluated, such as a division by zero; `message`), `said` (the fragment's
+	// own `error("…")`; `said`). `message` is CUE's
 	// own wording and may name values. Labels: the expression.
 	BadExpression Code = "bad-expression"
 )

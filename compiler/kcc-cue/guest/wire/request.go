@@ -29,6 +29,28 @@ type Request struct {
 	Files   []File   `json:"files"`
 	// Explain asks for what else is said about each value.
 	Explain bool `json:"explain"`
+	// Packages are those that fragments import, Missing the imports that lead
+	// to none.
+	Packages []Package `json:"packages"`
+	Missing  []Missing `json:"missing"`
+}
+
+// Package is a folder that fragments import.
+type Package struct {
+	// Paths are all the ways in which it is imported.
+	Paths []string `json:"paths"`
+	// Files are indexes of the request's files.
+	Files []int `json:"files"`
+}
+
+// Missing is an import that leads to no package.
+type Missing struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+	// Candidates are what may have been meant.
+	Candidates []string `json:"candidates"`
+	// Name is the folder or file that the reason is about.
+	Name string `json:"name"`
 }
 
 // Team is one team of the system with the paths it may speak about.

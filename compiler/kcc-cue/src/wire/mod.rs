@@ -4,7 +4,7 @@
 mod request;
 mod response;
 
-pub(crate) use request::{File, Request, Team};
+pub(crate) use request::{File, Package, Request, Team};
 pub(crate) use response::{
     Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Response, SchemaFile,
     Span,

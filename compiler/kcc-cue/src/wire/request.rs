@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::VERSION;
+use crate::packages::MissingPackage;
 
 /// A request.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,18 @@ pub(crate) struct Request<'a> {
     files: &'a [File<'a>],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     explain: bool,
+    #[serde(skip_serializing_if = "<[Package]>::is_empty")]
+    packages: &'a [Package<'a>],
+    #[serde(skip_serializing_if = "<[MissingPackage]>::is_empty")]
+    missing: &'a [MissingPackage],
+}
+
+/// A package that fragments import.
+#[derive(Debug, Serialize)]
+pub(crate) struct Package<'a> {
+    pub(crate) paths: &'a [String],
+    /// Indexes of the request's files.
+    pub(crate) files: Vec<usize>,
 }
 
 /// A team with the paths that it may speak about.
@@ -49,6 +62,8 @@ impl<'a> Request<'a> {
             teams: &[],
             files: &[],
             explain: false,
+            packages: &[],
+            missing: &[],
         }
     }
 
@@ -81,6 +96,19 @@ impl<'a> Request<'a> {
     /// Asks for what else is said about each value as well.
     pub(crate) fn explain(self, explain: bool) -> Self {
         Self { explain, ..self }
+    }
+
+    /// With the packages that the fragments import.
+    pub(crate) fn importing(
+        self,
+        packages: &'a [Package<'a>],
+        missing: &'a [MissingPackage],
+    ) -> Self {
+        Self {
+            packages,
+            missing,
+            ..self
+        }
     }
 
     /// The text that the guest reads.

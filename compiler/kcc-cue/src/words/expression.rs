@@ -2,7 +2,7 @@
 
 use kcc_diag::{Code, Diagnostic};
 
-use super::{Mistake, values::kind_in_words};
+use super::{Mistake, messages::in_words, values::kind_in_words};
 
 impl Mistake<'_> {
     pub(super) fn cycle(&self) -> Diagnostic {
@@ -38,11 +38,21 @@ impl Mistake<'_> {
                 "remove it, or use it".to_owned()
             });
         }
+        if self.arg("reason") == "said" {
+            let (path, said) = (&self.path, self.arg("said"));
+            let message = if said.is_empty() || self.quiet() {
+                format!("`{path}` is refused")
+            } else {
+                format!("`{path}` is refused: {said}")
+            };
+            let error = self.error(Code::EvalBadExpression, message, "says so");
+            return error.help("write what it asks for, or change the line that says so");
+        }
         // CUE's words may name values.
         let said = if self.quiet() {
             String::new()
         } else {
-            plain(self.arg("message"))
+            plain(self.arg("message")).unwrap_or_default()
         };
         let what = if self.path.0.is_empty() {
             "an expression".into()
@@ -81,9 +91,8 @@ impl Mistake<'_> {
     }
 }
 
-/// CUE's words in plainer ones, where the usual mistakes are concerned; else
-/// its first line with backticks for quotes.
-fn plain(message: &str) -> String {
+/// CUE's words in kcc's, if it has some for them.
+fn plain(message: &str) -> Option<String> {
     let line = message
         .lines()
         .next()
@@ -100,18 +109,7 @@ fn plain(message: &str) -> String {
         .or_else(|| index(line))
         .or_else(|| clash(line))
         .or_else(|| operand(line))
-        .or_else(|| {
-            let misplaced = line.starts_with("preference mark not allowed");
-            misplaced.then(|| "`*` marks a default among alternatives (`*1 | int`)".to_owned())
-        })
-        .or_else(|| {
-            let call = line.strip_prefix("error in call to ")?;
-            Some(match call.split_once(": ") {
-                Some((function, why)) => format!("`{function}` fails with {why}"),
-                None => format!("`{call}` fails"),
-            })
-        })
-        .unwrap_or_else(|| line.replace(['"', '\''], "`"))
+        .or_else(|| in_words(line))
 }
 
 /// `cannot use "b" (type string) as int in argument 2 to strings.Repeat`
@@ -217,11 +215,11 @@ mod tests {
                 "`div` fails with division by zero",
             ),
             (
-                "cannot call non-function 'x'",
-                "cannot call non-function `x`",
+                "cannot call non-function f (type int)",
+                "`f` is a number, not a function",
             ),
         ] {
-            assert_eq!(plain(cue), words, "{cue}");
+            assert_eq!(plain(cue).as_deref(), Some(words), "{cue}");
         }
     }
 }

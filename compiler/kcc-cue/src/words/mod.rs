@@ -3,13 +3,14 @@
 //!
 //! The guest sends codes, places and arguments (`guest/wire/errors.go`); this
 //! is the only place that turns them into sentences. One file for each kind of
-//! mistake. CUE's own words are shown only where nothing else is known.
+//! mistake. CUE's own words are never shown.
 
 mod bounds;
 mod defaults;
 mod expression;
 mod fields;
 mod lines;
+mod messages;
 mod names;
 mod overlay;
 mod policy;

@@ -3,12 +3,15 @@
 
 use kcc_diag::{Code, Diagnostic};
 
-use super::Mistake;
+use super::{Mistake, messages::in_words};
 
 impl Mistake<'_> {
     pub(super) fn syntax(&self) -> Diagnostic {
         let said = self.arg("message");
-        let message = format!("{} is not CUE: {}", self.file_name(), tidy(said));
+        let message = match in_words(said) {
+            Some(words) => format!("{} is not CUE: {words}", self.file_name()),
+            None => format!("{} is not CUE", self.file_name()),
+        };
         let help = if said.contains("never closed") {
             "write the bracket that closes it"
         } else if said.contains("not terminated") || said.contains("not closed") {
@@ -48,7 +51,11 @@ impl Mistake<'_> {
         } else {
             ""
         };
-        error.help(format!("write `package {expected}`{place}"))
+        error.help(if actual.is_empty() {
+            format!("write `package {expected}`{place}")
+        } else {
+            format!("write `package {expected}`, or import `{actual}` where it is used")
+        })
     }
 
     pub(super) fn attribute(&self) -> Diagnostic {
@@ -74,12 +81,6 @@ impl Mistake<'_> {
                 "a package for commands",
                 "remove the import".to_owned(),
             ),
-            "not-standard" => (
-                format!("`{path}` cannot be imported: it is not of CUE's standard library"),
-                "from elsewhere",
-                "put what all teams share into a file beside `kcc.cue`: it needs no import"
-                    .to_owned(),
-            ),
             "unused" => (
                 format!("`{path}` is imported and not used"),
                 "nothing uses it",
@@ -90,19 +91,79 @@ impl Mistake<'_> {
                 "the same name again",
                 "remove one of the two, or give it another name: `import other \"…\"`".to_owned(),
             ),
+            "cycle" => return self.import_cycle(path),
+            reason => self.missing_package(path, reason),
+        };
+        self.error(Code::LoadImport, message, label).help(help)
+    }
+
+    fn import_cycle(&self, path: &str) -> Diagnostic {
+        let message = format!("`{path}` imports itself by way of other packages");
+        let mut error = self.error(Code::LoadImport, message, "leads back to it");
+        for line in self.lines.iter().skip(1) {
+            error = error.secondary(line.span, "by way of this import");
+        }
+        error.help("move what both need into a package of its own")
+    }
+
+    /// Why an import leads to no package: message, label and help.
+    fn missing_package(&self, path: &str, reason: &str) -> (String, &'static str, String) {
+        let name = self.arg("name");
+        let known = self.fault.list("candidates");
+        let cannot = |why: &str| format!("`{path}` cannot be imported: {why}");
+        let near = known.first().map(|near| format!("did you mean `{near}`?"));
+        match reason {
+            "no-module" => (
+                cannot("no `cue.mod/module.cue` names a module"),
+                "from elsewhere",
+                "put what all teams share into a file beside `kcc.cue`: it needs no import"
+                    .to_owned(),
+            ),
+            "elsewhere" => (
+                cannot("it is neither below the system's root nor under `cue.mod`"),
+                "from elsewhere",
+                near.unwrap_or_else(|| {
+                    let (folder, _) = path.split_once(':').unwrap_or((path, ""));
+                    format!("put the package into `cue.mod/pkg/{folder}`")
+                }),
+            ),
+            "folder" => (
+                format!("there is no package `{path}`"),
+                "no such folder",
+                near.unwrap_or_else(|| format!("put the package into the folder `{name}`")),
+            ),
+            "package" => (
+                format!("there is no package `{name}` in the folder of `{path}`"),
+                "no file has that package clause",
+                other_packages(path, &known),
+            ),
+            "unnamed" => (
+                cannot("it does not say the name of the package"),
+                "its last part is no name",
+                other_packages(path, &known),
+            ),
+            "ambiguous" => (
+                format!("there are two packages `{path}`"),
+                "one below the root, one under `cue.mod`",
+                format!("remove one of `{name}`"),
+            ),
+            "outside" => (
+                cannot(&format!("`{name}` leads out of the system's folder")),
+                "out of the system",
+                format!("put the package itself into `{name}`"),
+            ),
+            "fragments" => (
+                cannot("it is the package of all fragments"),
+                "what it has is known here",
+                "remove the import, and write the names without it".to_owned(),
+            ),
             _ => (
                 format!("there is no package `{path}`"),
                 "no such package",
-                match self.nearest(path) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        "import a package of CUE's standard library, such as `strings` or `list`"
-                            .to_owned()
-                    }
-                },
+                "import a package of CUE's standard library, such as `strings` or `list`"
+                    .to_owned(),
             ),
-        };
-        self.error(Code::LoadImport, message, label).help(help)
+        }
     }
 
     fn file_name(&self) -> String {
@@ -117,14 +178,15 @@ impl Mistake<'_> {
     }
 }
 
-/// The parser's words with backticks for its quotes, and none of its jargon.
-fn tidy(message: &str) -> String {
-    let text = message
-        .replace("'EOF'", "the end of the file")
-        .replace("found newline", "found the end of the line")
-        .replace("newline", "the end of the line")
-        .replace("operand", "a value")
-        .replace("IDENT", "a name")
-        .replace('\'', "`");
-    text.trim_end_matches('.').to_owned()
+/// The packages that a folder has instead.
+fn other_packages(path: &str, known: &[&str]) -> String {
+    let folder = path.rsplit_once(':').map_or(path, |(folder, _)| folder);
+    match known {
+        [] => "write a package clause into its files".to_owned(),
+        [one] => format!("write `{folder}:{one}`"),
+        [first, ..] => format!(
+            "write which one is meant of {}, such as `{folder}:{first}`",
+            super::listed(known)
+        ),
+    }
 }

@@ -7,7 +7,7 @@ mod values;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Limits, Node};
+use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits, Node};
 use kcc_diag::{Format, Style, render};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("the engine loads"));
@@ -45,6 +45,7 @@ fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> 
     let targets: BTreeSet<String> = targets.iter().map(|target| (*target).to_owned()).collect();
     let what = Evaluation {
         fragments: &fragments,
+        imports: &Imports::default(),
         team_of: &team_of,
         targets: &targets,
         limits,

@@ -1,0 +1,222 @@
+package eval_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"kcc.dev/engine/wire"
+)
+
+// wordsFile is the host's table of CUE's messages.
+const wordsFile = "../../src/words/messages.txt"
+
+// wordedPackages are the packages of CUE whose messages a fragment can cause.
+var wordedPackages = []string{
+	"cue/parser", "cue/scanner", "cue/literal", "cue/ast/astutil",
+	"internal/core/adt", "internal/core/compile", "pkg",
+}
+
+// makers are the functions that make an error of a format.
+var makers = []string{
+	"addErrf", "NewErrf", "Newf", "newErrf", "errf", "Errf", "Errorf", "Wrapf", "New", "NewPosf", "error", "errorExpected",
+}
+
+// formatsOfCUE are the formats of all errors in the packages' own source.
+func formatsOfCUE(t *testing.T) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "cuelang.org/go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := strings.TrimSpace(string(out))
+	found := map[string]bool{}
+	for _, pkg := range wordedPackages {
+		err := filepath.WalkDir(filepath.Join(root, pkg), func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && (entry.Name() == "tool" || entry.Name() == "testdata"):
+				return filepath.SkipDir
+			case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+				return nil
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(node ast.Node) bool {
+				call, ok := node.(*ast.CallExpr)
+				if !ok || !slices.Contains(makers, calledName(call.Fun)) {
+					return true
+				}
+				for _, arg := range call.Args {
+					lit, ok := arg.(*ast.BasicLit)
+					if !ok || lit.Kind != token.STRING {
+						continue
+					}
+					if text, err := strconv.Unquote(lit.Value); err == nil && strings.TrimSpace(text) != "" {
+						found[strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")] = true
+					}
+					break
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func calledName(fun ast.Expr) string {
+	switch fun := fun.(type) {
+	case *ast.Ident:
+		return fun.Name
+	case *ast.SelectorExpr:
+		return fun.Sel.Name
+	}
+	return ""
+}
+
+// worded reads the table: the formats, each with the host's words.
+func worded(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(wordsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || strings.HasPrefix(line, "//") {
+			continue
+		}
+		format, words, ok := strings.Cut(line, "\t")
+		if !ok || words == "" {
+			t.Errorf("%s: no words in %q", wordsFile, line)
+		}
+		if _, twice := table[format]; twice {
+			t.Errorf("%s: %q stands there twice", wordsFile, format)
+		}
+		table[format] = words
+	}
+	return table
+}
+
+// TestEveryMessageHasWords fails on a message of CUE that the host has no words
+// for, such as one of a new version.
+func TestEveryMessageHasWords(t *testing.T) {
+	table := worded(t)
+	formats := formatsOfCUE(t)
+	if len(formats) < 200 {
+		t.Fatalf("only %d formats were found", len(formats))
+	}
+	for _, format := range formats {
+		if _, ok := table[format]; !ok {
+			t.Errorf("CUE says %q: give it words in %s, or `-` where no fragment causes it", format, wordsFile)
+		}
+	}
+	for format := range table {
+		if !slices.Contains(formats, format) && !slices.Contains(joinedByCUE, format) {
+			t.Errorf("CUE never says %q", format)
+		}
+	}
+}
+
+var verb = regexp.MustCompile(`%(\[\d+\])?[+#]?[a-zA-Z]`)
+
+func patternOf(format string) *regexp.Regexp {
+	var parts []string
+	for _, part := range verb.Split(format, -1) {
+		parts = append(parts, regexp.QuoteMeta(part))
+	}
+	return regexp.MustCompile(`(?s)^` + strings.Join(parts, ".*") + `$`)
+}
+
+// joinedByCUE are messages that CUE puts together from parts.
+var joinedByCUE = []string{
+	"conflicting values %s and %s",
+	"conflicting values %s and %s (mismatched types %s and %s)",
+	"error in call to %s: %s",
+	"`%s` closes nothing",
+	"`%s` is never closed",
+	"nested more than %d levels deep",
+	"index out of range [%d] with length %d",
+	"cannot use %s (type %s) as type %s in %v",
+	"cannot call non-function %s (type %s)",
+	"cannot use %s (type %s) as %s in argument %d",
+	"unknown escape sequence",
+	"invalid index %s (invalid type %v)",
+	"invalid index %v (index must be non-negative)",
+}
+
+// TestMessagesAreKnown fails on a message that reaches the host, from the cases
+// or from fragments that are broken in many ways, and has no words there.
+func TestMessagesAreKnown(t *testing.T) {
+	var known []*regexp.Regexp
+	for format, words := range worded(t) {
+		if words != "-" && strings.TrimSpace(verb.ReplaceAllString(format, "")) != "" {
+			known = append(known, patternOf(format))
+		}
+	}
+	// The host says no more of a call than that it fails where Go's own
+	// library made the message.
+	known = append(known, regexp.MustCompile(`^error in call to `))
+	seen := map[string]bool{}
+	check := func(req *wire.Request) {
+		for _, e := range answer(req).Errors {
+			if e.Code != wire.Syntax && e.Code != wire.BadExpression && e.Code != wire.Evaluation {
+				continue
+			}
+			for _, arg := range e.Args {
+				if arg.Name != "message" || arg.Text == "" || seen[arg.Text] {
+					continue
+				}
+				seen[arg.Text] = true
+				line, _, _ := strings.Cut(strings.TrimSpace(arg.Text), "\n")
+				line = strings.TrimRight(line, ":.")
+				if path, rest, ok := strings.Cut(line, ": "); ok && !strings.Contains(path, " ") {
+					line = rest
+				}
+				if !slices.ContainsFunc(known, func(format *regexp.Regexp) bool { return format.MatchString(line) }) {
+					t.Errorf("%s: the host has no words for %q", e.Code, arg.Text)
+				}
+			}
+		}
+	}
+	var requests []*wire.Request
+	files, _ := filepath.Glob("testdata/*.txt")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		_, sections := readCase(string(text))
+		requests = append(requests, request("dev", sections))
+	}
+	for _, req := range requests {
+		check(req)
+	}
+	random := rand.New(rand.NewPCG(3, 5))
+	for range 400 {
+		req := *requests[random.IntN(len(requests))]
+		req.Files = slices.Clone(req.Files)
+		at := random.IntN(len(req.Files))
+		req.Files[at].Text = mutated(random, req.Files[at].Text)
+		check(&req)
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d messages were caused", len(seen))
+	}
+}

@@ -1,0 +1,177 @@
+//! CUE's own messages in kcc's words, from the table `messages.txt`. What is not
+//! in it, or has no words there, is not repeated: whoever asks says a sentence
+//! of kcc's own.
+
+use std::sync::LazyLock;
+
+use super::values::kind_in_words;
+
+/// A format of CUE's with kcc's words for it.
+struct Message {
+    /// What stands around the verbs.
+    around: Vec<&'static str>,
+    words: &'static str,
+}
+
+static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
+    let mut messages: Vec<Message> = include_str!("messages.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .filter_map(|line| line.split_once('\t'))
+        .filter(|(_, words)| *words != "-")
+        .map(|(format, words)| Message {
+            around: around(format),
+            words,
+        })
+        .collect();
+    // What says more of a message knows it better.
+    messages.sort_by_key(|message| {
+        let known: usize = message.around.iter().map(|part| part.len()).sum();
+        std::cmp::Reverse(known)
+    });
+    messages
+});
+
+/// What kcc says instead of a message of CUE's, if it has words for it.
+pub(super) fn in_words(message: &str) -> Option<String> {
+    let message = message.trim().trim_end_matches('.');
+    MESSAGES
+        .iter()
+        .filter(|known| known.around.iter().any(|part| part.len() > 2))
+        .find_map(|known| {
+            let given = given(&known.around, message)?;
+            filled(known.words, &given)
+        })
+}
+
+/// The pieces of a format between its verbs.
+fn around(format: &'static str) -> Vec<&'static str> {
+    let mut parts = Vec::new();
+    let mut rest = format;
+    let mut from = 0;
+    while let Some(at) = rest[from..].find('%').map(|at| at + from) {
+        let after = &rest[at + 1..];
+        let flags = after
+            .find(|c: char| !matches!(c, '[' | ']' | '+' | '#' | '0'..='9'))
+            .unwrap_or(after.len());
+        match after[flags..].chars().next() {
+            Some(letter) if letter.is_ascii_alphabetic() => {
+                parts.push(&rest[..at]);
+                rest = &after[flags + 1..];
+                from = 0;
+            }
+            _ => from = at + 1,
+        }
+    }
+    parts.push(rest);
+    parts
+}
+
+/// What stands in the place of the verbs, if the message has the format.
+fn given<'a>(around: &[&str], message: &'a str) -> Option<Vec<&'a str>> {
+    let (first, others) = around.split_first()?;
+    let mut rest = message.strip_prefix(first)?;
+    let Some((last, middle)) = others.split_last() else {
+        return rest.is_empty().then(Vec::new);
+    };
+    let mut given = Vec::new();
+    for part in middle {
+        let (before, after) = rest.split_once(part)?;
+        given.push(before);
+        rest = after;
+    }
+    given.push(rest.strip_suffix(last)?);
+    Some(given)
+}
+
+/// Words with what was given in its places. The rest of a call's message has
+/// words of its own.
+fn filled(words: &str, given: &[&str]) -> Option<String> {
+    let mut text = words.to_owned();
+    for (at, given) in given.iter().enumerate() {
+        let place = format!("{{{}}}", at + 1);
+        let Some(start) = text.find(&place) else {
+            continue;
+        };
+        let quoted = text[..start].matches('`').count() % 2 == 1;
+        let given = if quoted {
+            given.replace('`', "'")
+        } else if words.contains(" fails with ") && at > 0 {
+            match in_words(given) {
+                Some(words) => words,
+                None => {
+                    text.truncate(text.find(" with ").unwrap_or(text.len()));
+                    break;
+                }
+            }
+        } else {
+            match kind_in_words(given) {
+                "something else" => tidy(given),
+                kind => kind.to_owned(),
+            }
+        };
+        text = text.replacen(&place, &given, 1);
+    }
+    Some(text)
+}
+
+/// The parser's words with backticks for its quotes, and none of its jargon.
+fn tidy(text: &str) -> String {
+    text.replace("'EOF'", "the end of the file")
+        .replace("EOF", "the end of the file")
+        .replace("newline", "the end of the line")
+        .replace("operand", "a value")
+        .replace("IDENT", "a name")
+        .replace(['\'', '"'], "`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_known_by_its_format() {
+        for (cue, words) in [
+            ("division by zero", "division by zero"),
+            (
+                "error in call to div: division by zero",
+                "`div` fails with division by zero",
+            ),
+            (
+                "error in call to strconv.Atoi: strconv.Atoi: parsing \"x\": invalid syntax",
+                "`strconv.Atoi` fails",
+            ),
+            (
+                "missing ',' before newline in struct literal",
+                "missing `,` before the end of the line in struct literal",
+            ),
+            (
+                "expected operand, found newline",
+                "expected a value, found the end of the line",
+            ),
+            ("reference \"foo\" not found", "nothing is called `foo` here"),
+            (
+                "incompatible integer bounds >5 and <3",
+                "no whole number is within `>5` and `<3`",
+            ),
+            (
+                "conflicting values [1] and 2 (mismatched types list and int)",
+                "it would be a list and a number at once",
+            ),
+        ] {
+            assert_eq!(in_words(cue).as_deref(), Some(words), "{cue}");
+        }
+        assert_eq!(in_words("something that no version says"), None);
+    }
+
+    #[test]
+    fn all_words_are_whole_sentences_of_their_own() {
+        for message in MESSAGES.iter() {
+            let values: Vec<&str> = message.around[1..].iter().map(|_| "x").collect();
+            let words = filled(message.words, &values).unwrap();
+            assert!(!words.contains(['{', '%']), "{words}");
+            assert!(!words.ends_with('.'), "{words}");
+            assert_eq!(words.matches('`').count() % 2, 0, "{words}");
+        }
+    }
+}
