@@ -29,7 +29,8 @@ impl<'a> ImportPath<'a> {
             !part.is_empty() && !part.starts_with('.') && part.chars().all(allowed)
         };
         let package = written.or_else(|| path.rsplit('/').next());
-        path.split('/').all(ordinary).then_some(Self {
+        let released = version.is_none_or(|version| ordinary(version) && !version.contains('/'));
+        (released && path.split('/').all(ordinary)).then_some(Self {
             path,
             version,
             package: package.filter(|name| is_name(name)),
@@ -73,6 +74,7 @@ mod tests {
             ("acme.com//lib", None),
             ("acme.com/lib/", None),
             ("acme.com/a b", None),
+            ("acme.com/shop@v1/lib", None),
         ] {
             let parts = ImportPath::of(text).map(|path| (path.path, path.version, path.package));
             assert_eq!(parts, expected, "{text}");

@@ -64,7 +64,20 @@ pub(super) fn imported(root: &Root, texts: &mut Texts, problems: &mut Problems) 
                 open.extend(more.filter(|path| !ImportPath::is_standard(path)));
                 packages.entry(files).or_default().push(path);
             }
-            Err(absent) => missing.push(absent),
+            Err(absent) => {
+                // The package that was meant is one all the same: its files are
+                // no fragments with a wrong clause.
+                match absent.reason {
+                    Absence::Folder => open.extend(absent.candidates.iter().cloned()),
+                    Absence::Package | Absence::Unnamed => {
+                        let folder = path.split(':').next().unwrap_or(&path);
+                        let names = absent.candidates.iter();
+                        open.extend(names.map(|name| format!("{folder}:{name}")));
+                    }
+                    _ => {}
+                }
+                missing.push(absent);
+            }
         }
     }
     let mut packages: Vec<Package> = packages
@@ -193,7 +206,8 @@ impl Finder<'_> {
                 below.insert(folder.to_owned());
             }
         }
-        if let Some(near) = own.and_then(|own| nearest(own, below.iter().map(String::as_str))) {
+        if let Some(own) = own {
+            let near = nearest(own, below.iter().map(String::as_str))?;
             return Some(format!("{module}/{near}"));
         }
         let vendored = VENDORED.map(|folder| folder::all_with_cue(self.root, folder));

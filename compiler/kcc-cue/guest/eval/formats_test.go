@@ -30,7 +30,7 @@ var wordedPackages = []string{
 
 // makers are the functions that make an error of a format.
 var makers = []string{
-	"addErrf", "NewErrf", "Newf", "newErrf", "errf", "Errf", "Errorf", "Wrapf", "New", "NewPosf", "error", "errorExpected",
+	"addErrf", "errFn", "NewErrf", "Newf", "newErrf", "errf", "Errf", "Errorf", "Wrapf", "New", "NewPosf", "error", "errorExpected",
 }
 
 // formatsOfCUE are the formats of all errors in the packages' own source.

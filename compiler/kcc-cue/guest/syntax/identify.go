@@ -18,6 +18,9 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 	}
 	if b := s.lookup(name); b != nil {
 		b.used = true
+		if b.kind != anImport {
+			r.source.shadow(name)
+		}
 		if name == "target" && !r.settled && !r.imported {
 			// It is hardly ever meant.
 			e := r.p.mark(wire.Error{Code: wire.Overlay, Warning: true}, x)

@@ -94,8 +94,12 @@ func (r *resolver) unused(s *scope) {
 		switch {
 		case b.used:
 		case b.kind == anImport:
-			r.report(r.p.mark(wire.Error{Code: wire.Import}, b.at).
-				With("path", strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)).With("reason", "unused"))
+			e := r.p.mark(wire.Error{Code: wire.Import}, b.at).
+				With("path", strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)).With("reason", "unused")
+			if r.source.shadowed[name] {
+				e = e.With("name", name)
+			}
+			r.report(e)
 		case b.kind == aLet || b.kind == anAlias:
 			r.report(r.p.mark(wire.Error{Code: wire.BadExpression}, b.at).
 				With("reason", "unused").With("name", name))

@@ -24,6 +24,8 @@ type source struct {
 	pkg   *ast.Package
 	// imports of what there is, one in each declaration.
 	imports []*ast.ImportDecl
+	// shadowed are the names of imports that mean something nearer somewhere.
+	shadowed map[string]bool
 	// refused are the names of imports that were reported.
 	refused map[string]bool
 	// base is everything at the root that holds in each target.
@@ -32,6 +34,19 @@ type source struct {
 	overlays []overlay
 	soft     []softBlock
 	policies []*policyBlock
+}
+
+// shadow notes that a name means something else than the import of that name.
+func (s *source) shadow(name string) {
+	for _, decl := range s.imports {
+		if importName(decl.Specs[0]) != name {
+			continue
+		}
+		if s.shadowed == nil {
+			s.shadowed = map[string]bool{}
+		}
+		s.shadowed[name] = true
+	}
 }
 
 // overlay is what one `on: NAME` field holds.

@@ -15,7 +15,8 @@ const (
 	// Attribute: args `name` (such as `if`).
 	Attribute Code = "attribute"
 	// Import: args `path`, `reason` (`tool`: not allowed anywhere; `unknown`:
-	// no such package of CUE's standard library; `unused`; `duplicate`: the
+	// no such package of CUE's standard library; `unused`, with `name` where a field of that name is
+	// nearer; `duplicate`: the
 	// name is imported twice; `cycle`: the package imports itself by way of
 	// others, whose imports are labels too; `elsewhere`: the host says nothing
 	// of it; else what the host says in `missing`, with `candidates` and

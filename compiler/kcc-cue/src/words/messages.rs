@@ -149,7 +149,10 @@ mod tests {
                 "expected operand, found newline",
                 "expected a value, found the end of the line",
             ),
-            ("reference \"foo\" not found", "nothing is called `foo` here"),
+            (
+                "reference \"foo\" not found",
+                "nothing is called `foo` here",
+            ),
             (
                 "incompatible integer bounds >5 and <3",
                 "no whole number is within `>5` and `<3`",

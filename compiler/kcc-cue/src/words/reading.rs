@@ -81,6 +81,16 @@ impl Mistake<'_> {
                 "a package for commands",
                 "remove the import".to_owned(),
             ),
+            "unused" if !self.arg("name").is_empty() => {
+                let name = self.arg("name");
+                (
+                    format!("`{path}` is imported and not used: `{name}` means a field here"),
+                    "nothing uses it",
+                    format!(
+                        "give it a name that no field around its use has: `import {name}s \"{path}\"`"
+                    ),
+                )
+            }
             "unused" => (
                 format!("`{path}` is imported and not used"),
                 "nothing uses it",
@@ -123,7 +133,7 @@ impl Mistake<'_> {
                 cannot("it is neither below the system's root nor under `cue.mod`"),
                 "from elsewhere",
                 near.unwrap_or_else(|| {
-                    let (folder, _) = path.split_once(':').unwrap_or((path, ""));
+                    let folder = path.split([':', '@']).next().unwrap_or(path);
                     format!("put the package into `cue.mod/pkg/{folder}`")
                 }),
             ),

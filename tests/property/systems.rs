@@ -1,0 +1,296 @@
+//! Random systems, and one mistake in each.
+
+use std::collections::BTreeMap;
+
+/// Numbers that follow from a seed alone (SplitMix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        usize::try_from(z % (end.max(1) as u64)).unwrap_or(0)
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.below(at + 1));
+        }
+    }
+}
+
+/// A system: its files by name, each a list of lines.
+#[derive(Debug, Clone)]
+pub(crate) struct System {
+    pub(crate) files: BTreeMap<String, Vec<String>>,
+    services: Vec<Service>,
+    teams: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Service {
+    name: String,
+    file: String,
+    team: usize,
+}
+
+/// A mistake, and who has to be named.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) kind: &'static str,
+    pub(crate) file: String,
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// The teams of a conflict; empty where one team alone is wrong.
+    pub(crate) teams: Vec<String>,
+}
+
+impl System {
+    pub(crate) fn random(random: &mut Random) -> Self {
+        let teams = 2 + random.below(3);
+        let mut system = Self {
+            files: BTreeMap::new(),
+            services: Vec::new(),
+            teams,
+        };
+        let mut root = vec![
+            "package shop".to_owned(),
+            "system: {".into(),
+            "name: \"shop\"".into(),
+        ];
+        for team in 0..teams {
+            root.push(format!("teams: t{team}: path: \"teams/t{team}\""));
+        }
+        root.push("teams: rules: {path: \"teams/rules\", governs: [\"services\"]}".into());
+        root.extend([
+            "targets: dev: docker: {}".into(),
+            "targets: prod: kubernetes: {}".into(),
+            "}".into(),
+        ]);
+        if random.chance(50) {
+            root.push("_std: {health: http: \"/healthz\", ...}".into());
+        } else {
+            root.push("_std: {...}".into());
+        }
+        system.files.insert("kcc.cue".into(), root);
+        for at in 0..3 + random.below(6) {
+            let team = random.below(teams);
+            let file = if random.chance(70) {
+                format!("teams/t{team}/s{at}.cue")
+            } else {
+                format!("teams/t{team}/all.cue")
+            };
+            system.add_service(random, at, team, file);
+        }
+        let rules = vec![
+            "package shop".to_owned(),
+            "services: [string]: replicas?: <=10".into(),
+            "policies: few: {message: \"no more than nine\", require: services: [string]: replicas: <=9}".into(),
+            "defaults: services: [string]: resources: memory: \"64Mi\"".into(),
+        ];
+        system.files.insert("teams/rules/rules.cue".into(), rules);
+        system
+    }
+
+    fn add_service(&mut self, random: &mut Random, at: usize, team: usize, file: String) {
+        let name = format!("s{at}");
+        let base = if random.chance(40) { "_std & " } else { "" };
+        let mut lines = vec![
+            format!("services: {name}: {base}{{"),
+            format!("image: \"acme/{name}:1.{at}\""),
+            format!("port: {}", 8000 + at),
+            format!("replicas: {}", 1 + random.below(5)),
+        ];
+        if random.chance(50) {
+            lines.push("health: http: \"/healthz\"".into());
+        }
+        if random.chance(50) {
+            lines.push(format!("env: LEVEL: \"l{at}\""));
+        }
+        if random.chance(40) {
+            lines.push("resources: cpu: \"250m\"".into());
+        }
+        if at > 0 && random.chance(60) {
+            lines.push(format!("needs: s{}: {{}}", random.below(at)));
+        }
+        if random.chance(30) {
+            lines.push("volumes: tmp: {mount: \"/tmp\", ephemeral: true}".into());
+        }
+        if random.chance(30) {
+            lines.push(format!(
+                "labels: tier: \"{}\"",
+                ["web", "data"][random.below(2)]
+            ));
+        }
+        lines.push("}".into());
+        self.files
+            .entry(file.clone())
+            .or_insert_with(|| vec!["package shop".into()])
+            .extend(lines);
+        self.services.push(Service { name, file, team });
+    }
+
+    /// Puts one mistake in.
+    pub(crate) fn break_once(&mut self, random: &mut Random) -> Fault {
+        let service = self.services[random.below(self.services.len())].clone();
+        let owner = format!("t{}", service.team);
+        let inside: [(&str, &str); 17] = [
+            ("misspelled field", "replcas: 2"),
+            ("wrong type", "workingDir: 5"),
+            ("struct for text", "user: {}"),
+            ("text for struct", "security: \"none\""),
+            ("unknown need", "needs: nosuch: {}"),
+            ("unknown secret", "env: KEY: secret: \"nosuch\""),
+            (
+                "unknown output",
+                "env: URL: {from: \"nosuch\", output: \"url\"}",
+            ),
+            ("unknown name", "labels: a: undefinedname"),
+            ("unknown reference", "labels: a: services.nosuch.image"),
+            ("division", "labels: a: \"\\(div(1, 0))\""),
+            ("operands", "labels: a: \"x\" + 1"),
+            ("call", "labels: a: strings.Repeat(\"x\")"),
+            ("size", "resources: memory: \"128mb\""),
+            ("two values", "image: \"acme/other:9\""),
+            ("attribute", "workingDir: string @tag(dir)"),
+            ("syntax", "labels: a: \"b"),
+            (
+                "probe",
+                "health: readiness: {http: \"/\", port: \"nosuch\"}",
+            ),
+        ];
+        let outside = 6;
+        let choice = random.below(inside.len() + outside);
+        if let Some((kind, text)) = inside.get(choice) {
+            return self.insert(&service, kind, text);
+        }
+        match choice - inside.len() {
+            0 => self.append(
+                "teams/rules/rules.cue",
+                "governor's value",
+                format!("services: {}: replicas: 7", service.name),
+                [owner, "rules".into()],
+            ),
+            1 => {
+                let fault = self.insert(&service, "governor's bound", "replicas: 50");
+                Fault {
+                    teams: vec![owner, "rules".into()],
+                    ..fault
+                }
+            }
+            2 => {
+                let other = (service.team + 1) % self.teams;
+                let file = format!("teams/t{other}/foreign.cue");
+                self.files.insert(file.clone(), vec!["package shop".into()]);
+                self.append(
+                    &file,
+                    "foreign value",
+                    format!("services: {}: labels: foreign: \"x\"", service.name),
+                    [owner, format!("t{other}")],
+                )
+            }
+            3 => {
+                let other = (service.team + 1) % self.teams;
+                let file = format!("teams/t{other}/foreign.cue");
+                self.files.insert(file.clone(), vec!["package shop".into()]);
+                self.append(
+                    &file,
+                    "foreign constraint",
+                    format!("services: {}: image: =~\"^acme/\"", service.name),
+                    [owner, format!("t{other}")],
+                )
+            }
+            4 => {
+                let file = self
+                    .files
+                    .get_mut(&service.file)
+                    .expect("a service has a file");
+                file.insert(1, "import \"example.com/nosuch\"".into());
+                Fault {
+                    kind: "import",
+                    file: service.file,
+                    line: 2,
+                    teams: Vec::new(),
+                }
+            }
+            _ => {
+                let file = self
+                    .files
+                    .get_mut(&service.file)
+                    .expect("a service has a file");
+                file[0] = "package other".into();
+                Fault {
+                    kind: "package clause",
+                    file: service.file,
+                    line: 1,
+                    teams: Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// Adds a line to a service, before its last one.
+    fn insert(&mut self, service: &Service, kind: &'static str, text: &str) -> Fault {
+        let lines = self
+            .files
+            .get_mut(&service.file)
+            .expect("a service has a file");
+        let head = format!("services: {}: ", service.name);
+        let start = lines
+            .iter()
+            .position(|line| line.starts_with(&head))
+            .expect("it is there");
+        let end = start
+            + lines[start..]
+                .iter()
+                .position(|line| line == "}")
+                .expect("it ends");
+        let replaced = kind == "governor's bound";
+        let line = if replaced {
+            let at = start
+                + lines[start..]
+                    .iter()
+                    .position(|line| line.starts_with("replicas:"))
+                    .expect("it has some");
+            lines[at] = text.to_owned();
+            at
+        } else {
+            lines.insert(end, text.to_owned());
+            end
+        };
+        Fault {
+            kind,
+            file: service.file.clone(),
+            line: line + 1,
+            teams: Vec::new(),
+        }
+    }
+
+    fn append(
+        &mut self,
+        file: &str,
+        kind: &'static str,
+        text: String,
+        teams: [String; 2],
+    ) -> Fault {
+        let lines = self.files.get_mut(file).expect("the file is there");
+        lines.push(text);
+        Fault {
+            kind,
+            file: file.to_owned(),
+            line: lines.len(),
+            teams: teams.to_vec(),
+        }
+    }
+}
