@@ -12,12 +12,16 @@ mod systems;
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    sync::LazyLock,
 };
 
 use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits, Node};
 use kcc_diag::{Diagnostics, Files, Format, Severity, Style, render};
 
 use systems::{Fault, Random, System};
+
+/// A process has one.
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
 /// How many systems are tried where nothing else is said.
 const ROUNDS: usize = 40;
@@ -33,7 +37,7 @@ fn team_of(_: &Node, name: &str) -> Option<String> {
 }
 
 /// Everything that is said of a system, and the model where there is one.
-fn examined(engine: &Engine, files: &[(String, String)]) -> (Diagnostics, Files, String) {
+fn examined(files: &[(String, String)]) -> (Diagnostics, Files, String) {
     let fragments: Vec<Fragment<'_>> = files
         .iter()
         .map(|(name, text)| Fragment { name, text })
@@ -45,7 +49,7 @@ fn examined(engine: &Engine, files: &[(String, String)]) -> (Diagnostics, Files,
         targets: &BTreeSet::new(),
         limits: Limits::default(),
     };
-    let Evaluated { tree, found, .. } = kcc_cue::evaluate(engine, &what).unwrap();
+    let Evaluated { tree, found, .. } = kcc_cue::evaluate(&ENGINE, &what).unwrap();
     let read = |_: &str| Err("it does not exist".to_owned());
     let outcome = kcc_model::examine(&tree, found, &read);
     match outcome {
@@ -96,16 +100,15 @@ fn names_both(found: &Diagnostics, files: &Files, fault: &Fault) -> bool {
 
 #[test]
 fn one_mistake_is_shown_on_its_line_with_both_teams() {
-    let engine = Engine::new().unwrap();
     let (mut hit, mut missed) = (0, BTreeMap::<&str, usize>::new());
     let mut unnamed = Vec::new();
     for seed in 0..rounds() as u64 {
         let random = &mut Random::new(seed);
         let mut system = System::random(random);
-        let (sound, files, _) = examined(&engine, &texts(&system));
+        let (sound, files, _) = examined(&texts(&system));
         assert!(!sound.has_errors(), "seed {seed}: {}", json(&sound, &files));
         let fault = system.break_once(random);
-        let (found, files, _) = examined(&engine, &texts(&system));
+        let (found, files, _) = examined(&texts(&system));
         assert!(
             found.has_errors(),
             "seed {seed}: {fault:?} is not rejected: {system:?}"
@@ -133,7 +136,6 @@ fn one_mistake_is_shown_on_its_line_with_both_teams() {
 
 #[test]
 fn the_order_of_files_changes_nothing() {
-    let engine = Engine::new().unwrap();
     for seed in 0..rounds().div_ceil(5) as u64 {
         let random = &mut Random::new(seed ^ 0x5eed);
         let mut system = System::random(random);
@@ -141,10 +143,10 @@ fn the_order_of_files_changes_nothing() {
             system.break_once(random);
         }
         let mut files = texts(&system);
-        let (found, table, model) = examined(&engine, &files);
+        let (found, table, model) = examined(&files);
         let said = json(&found, &table);
         random.shuffle(&mut files);
-        let (again, table, other) = examined(&engine, &files);
+        let (again, table, other) = examined(&files);
         assert_eq!(said, json(&again, &table), "seed {seed}");
         assert_eq!(model, other, "seed {seed}");
     }
