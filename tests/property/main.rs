@@ -48,6 +48,7 @@ fn examined(files: &[(String, String)]) -> (Diagnostics, Files, String) {
         team_of: &team_of,
         targets: &BTreeSet::new(),
         limits: Limits::default(),
+        explain: false,
     };
     let Evaluated { tree, found, .. } = kcc_cue::evaluate(&ENGINE, &what).unwrap();
     let read = |_: &str| Err("it does not exist".to_owned());
