@@ -4,7 +4,11 @@
 //! The tool is built from the engine's own module version (`tests/bench/cue`).
 //! Without Go every case is listed as ignored.
 
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "it is a test, and says what it leaves out"
+)]
 
 use std::{
     env, fs,
@@ -90,7 +94,7 @@ fn blocks(text: &str) -> Vec<String> {
             let (block, after) = inside.split_once("\n```").unwrap_or((inside, ""));
             let mut file = String::new();
             for line in block.lines() {
-                if line.starts_with("// ") && line.ends_with(".cue") {
+                if line.starts_with("// ") && line.strip_suffix(".cue").is_some() {
                     found.push(std::mem::take(&mut file));
                 } else {
                     file += line;

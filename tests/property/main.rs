@@ -5,7 +5,11 @@
 //! `KCC_ROUNDS=10000 cargo test --test property -- --nocapture` runs many and
 //! says how often the line was hit.
 
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "it is a test, and says what it counted"
+)]
 
 mod systems;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Numbers that follow from a seed alone (SplitMix64).
+/// Numbers that follow from a seed alone (`SplitMix64`).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -229,7 +229,7 @@ impl System {
                     .files
                     .get_mut(&service.file)
                     .expect("a service has a file");
-                file[0] = "package other".into();
+                "package other".clone_into(&mut file[0]);
                 Fault {
                     kind: "package clause",
                     file: service.file,
@@ -263,7 +263,7 @@ impl System {
                     .iter()
                     .position(|line| line.starts_with("replicas:"))
                     .expect("it has some");
-            lines[at] = text.to_owned();
+            text.clone_into(&mut lines[at]);
             at
         } else {
             lines.insert(end, text.to_owned());
@@ -290,7 +290,7 @@ impl System {
             kind,
             file: file.to_owned(),
             line: lines.len(),
-            teams: teams.to_vec(),
+            teams: teams.into(),
         }
     }
 }

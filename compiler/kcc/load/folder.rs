@@ -78,7 +78,7 @@ pub(super) fn files(
                 }
                 Err(problem) => {
                     if problems.of(&name).is_none() {
-                        problems.push(problem);
+                        problems.push(*problem);
                     }
                     continue;
                 }
@@ -90,17 +90,17 @@ pub(super) fn files(
     found
 }
 
-fn text(root: &Root, name: &str, path: &Path) -> Result<String, Problem> {
+fn text(root: &Root, name: &str, path: &Path) -> Result<String, Box<Problem>> {
     if root.leads_out(path).is_some() {
-        return Err(Problem {
+        return Err(Box::new(Problem {
             code: Code::LoadOutsideRoot,
             name: name.to_owned(),
             message: format!("`{name}` leads out of the system's folder"),
             help: "put the file itself there".into(),
             shown: None,
-        });
+        }));
     }
-    read::text(path).map_err(|failure: Failure| failure.problem(name.to_owned()))
+    read::text(path).map_err(|failure: Failure| Box::new(failure.problem(name.to_owned())))
 }
 
 /// The folders above one, up to the root.
@@ -176,7 +176,7 @@ fn cue_files(folder: &Path) -> Vec<PathBuf> {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or("");
-            name.ends_with(".cue")
+            name.as_bytes().ends_with(b".cue")
                 && !name.starts_with(['.', '_'])
                 && !name.ends_with("_tool.cue")
                 && !name.ends_with("_test.cue")

@@ -114,9 +114,10 @@ impl Finder<'_> {
         let Some(path) = ImportPath::of(text) else {
             return Err(absent(Absence::Unknown, "", Vec::new()));
         };
-        let Some(own) = self.own_folder(path) else {
+        let Some(module) = self.module.as_deref().and_then(ImportPath::of) else {
             return Err(absent(Absence::NoModule, "", Vec::new()));
         };
+        let own = self.own_folder(module, path);
         let vendored = VENDORED.map(|folder| format!("{folder}/{}", path.path));
         let mut folders: Vec<&str> = Vec::new();
         for folder in own.iter().chain(&vendored) {
@@ -178,12 +179,11 @@ impl Finder<'_> {
     }
 
     /// The folder below the root that a path names in the system's module, if
-    /// it does; none where there is no module at all.
-    fn own_folder(&self, path: ImportPath<'_>) -> Option<Option<String>> {
-        let module = ImportPath::of(self.module.as_deref()?)?;
+    /// it does.
+    fn own_folder(&self, module: ImportPath<'_>, path: ImportPath<'_>) -> Option<String> {
         let version = |path: ImportPath<'_>| path.version.unwrap_or("v0").to_owned();
         if path.version.is_some() && version(path) != version(module) {
-            return Some(None);
+            return None;
         }
         let rest = path.path.strip_prefix(module.path);
         let rest = rest.and_then(|rest| match rest {
@@ -192,7 +192,7 @@ impl Finder<'_> {
         });
         // A module of its own below the root is none of the system's folders.
         let own = rest.filter(|rest| !folder::is_other_module(self.root, rest));
-        Some(own.map(str::to_owned))
+        own.map(str::to_owned)
     }
 
     /// The package that a path was probably meant to be.
@@ -216,6 +216,9 @@ impl Finder<'_> {
             .map(|folder| format!("{module}/{folder}"))
             .chain(vendored.into_iter().flatten())
             .collect();
-        nearest(path, all.iter().map(String::as_str)).map(str::to_owned)
+        // Another version of what is there.
+        let same = all.get(path).map(String::as_str);
+        same.or_else(|| nearest(path, all.iter().map(String::as_str)))
+            .map(str::to_owned)
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn in_words(message: &str) -> Option<String> {
         .filter(|known| known.around.iter().any(|part| part.len() > 2))
         .find_map(|known| {
             let given = given(&known.around, message)?;
-            filled(known.words, &given)
+            Some(filled(known.words, &given))
         })
 }
 
@@ -86,7 +86,7 @@ fn given<'a>(around: &[&str], message: &'a str) -> Option<Vec<&'a str>> {
 
 /// Words with what was given in its places. The rest of a call's message has
 /// words of its own.
-fn filled(words: &str, given: &[&str]) -> Option<String> {
+fn filled(words: &str, given: &[&str]) -> String {
     let mut text = words.to_owned();
     for (at, given) in given.iter().enumerate() {
         let place = format!("{{{}}}", at + 1);
@@ -97,12 +97,11 @@ fn filled(words: &str, given: &[&str]) -> Option<String> {
         let given = if quoted {
             given.replace('`', "'")
         } else if words.contains(" fails with ") && at > 0 {
-            match in_words(given) {
-                Some(words) => words,
-                None => {
-                    text.truncate(text.find(" with ").unwrap_or(text.len()));
-                    break;
-                }
+            if let Some(words) = in_words(given) {
+                words
+            } else {
+                text.truncate(text.find(" with ").unwrap_or(text.len()));
+                break;
             }
         } else {
             match kind_in_words(given) {
@@ -112,7 +111,7 @@ fn filled(words: &str, given: &[&str]) -> Option<String> {
         };
         text = text.replacen(&place, &given, 1);
     }
-    Some(text)
+    text
 }
 
 /// The parser's words with backticks for its quotes, and none of its jargon.
@@ -171,7 +170,7 @@ mod tests {
     fn all_words_are_whole_sentences_of_their_own() {
         for message in MESSAGES.iter() {
             let values: Vec<&str> = message.around[1..].iter().map(|_| "x").collect();
-            let words = filled(message.words, &values).unwrap();
+            let words = filled(message.words, &values);
             assert!(!words.contains(['{', '%']), "{words}");
             assert!(!words.ends_with('.'), "{words}");
             assert_eq!(words.matches('`').count() % 2, 0, "{words}");
