@@ -83,32 +83,19 @@ impl Bed {
 
     /// Brings an image to the node: the files of a folder, and what it runs.
     pub(crate) fn image(&self, reference: &str, files: &Path, entrypoint: &[&str]) {
-        let testbed = self.root.join("tests/testbed");
-        let mut pack = Command::new(testbed.join("pack-image"))
-            .arg(reference)
-            .arg(files)
-            .args(entrypoint)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        run(Command::new(testbed.join("kubernetes-import"))
-            .arg(&self.folder)
-            .stdin(pack.stdout.take().unwrap()));
-        assert!(pack.wait().unwrap().success());
+        let mut pack = Command::new(self.root.join("tests/testbed/pack-image"));
+        self.import(pack.arg(reference).arg(files).args(entrypoint));
     }
 
-    /// Brings stand-ins for all images of a model to the node.
-    pub(crate) fn stand_in(&self, model: &Path) {
-        let testbed = self.root.join("tests/testbed");
-        let mut images = Command::new(testbed.join("standin/images"))
-            .stdin(fs::File::open(model).unwrap())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        run(Command::new(testbed.join("kubernetes-import"))
-            .arg(&self.folder)
-            .stdin(images.stdout.take().unwrap()));
-        assert!(images.wait().unwrap().success(), "the stand-ins need Go");
+    /// Brings the images that a command writes to its stdout to the node.
+    pub(crate) fn import(&self, images: &mut Command) {
+        let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
+        run(
+            Command::new(self.root.join("tests/testbed/kubernetes-import"))
+                .arg(&self.folder)
+                .stdin(images.stdout.take().unwrap()),
+        );
+        assert!(images.wait().unwrap().success(), "{images:?}");
     }
 
     /// The image of the shop's program under a name.

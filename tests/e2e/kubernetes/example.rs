@@ -174,7 +174,11 @@ impl Copy {
         let text = self.kcc(&["model", "--target", target]);
         let path = self.folder.path().join("model.json");
         fs::write(&path, &text).unwrap();
-        self.bed.stand_in(&path);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        self.bed.import(
+            Command::new(root.join("tests/testbed/standin/images"))
+                .stdin(fs::File::open(&path).unwrap()),
+        );
         let model: Value = serde_json::from_str(&text).unwrap();
         let components = model["components"].as_object().unwrap();
 
