@@ -101,11 +101,13 @@ codes! {
     OwnForeignConstraint = Own "kcc::own::foreign-constraint" "own/foreign-constraint.md";
     OwnTwoOwners = Own "kcc::own::two-owners" "own/two-owners.md";
     OwnNoOwner = Own "kcc::own::no-owner" "own/no-owner.md";
+    OwnForeignGrant = Own "kcc::own::foreign-grant" "own/foreign-grant.md";
     PolicyViolated = Policy "kcc::policy::violated" "policy/violated.md";
     PolicyBadPolicy = Policy "kcc::policy::bad-policy" "policy/bad-policy.md";
     ModelBadQuantity = Model "kcc::model::bad-quantity" "model/bad-quantity.md";
     ModelBadName = Model "kcc::model::bad-name" "model/bad-name.md";
     ModelBadPath = Model "kcc::model::bad-path" "model/bad-path.md";
+    ModelBadCapability = Model "kcc::model::bad-capability" "model/bad-capability.md";
     ModelMissingFile = Model "kcc::model::missing-file" "model/missing-file.md";
     ModelDuplicateName = Model "kcc::model::duplicate-name" "model/duplicate-name.md";
     CheckUnknownNeed = Check "kcc::check::unknown-need" "check/unknown-need.md";
@@ -127,6 +129,8 @@ codes! {
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
     CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";
     CheckVolumeShared = Check "kcc::check::volume-shared" "check/volume-shared.md";
+    CheckMissingGrant = Check "kcc::check::missing-grant" "check/missing-grant.md";
+    CheckUnusedGrant = Check "kcc::check::unused-grant" "check/unused-grant.md";
     CheckScaleRange = Check "kcc::check::scale-range" "check/scale-range.md";
     CheckScaleWithoutRequest = Check "kcc::check::scale-without-request" "check/scale-without-request.md";
     CheckRolloutStuck = Check "kcc::check::rollout-stuck" "check/rollout-stuck.md";

@@ -66,7 +66,7 @@ fields! {
         DroppedByNature("a cluster has no host of its own; the port is on the Service");
     Need "needs.*":
         Emulated("kcc starts in order; all of a target share one network"),
-        Emulated("kcc starts in order; all of a namespace may connect");
+        Emulated("kcc starts in order; a NetworkPolicy lets in whoever needs it, where the cluster enforces it");
     Startup "health.startup": Emulated("its time is granted before a failure counts"), Honoured;
     Readiness "health.readiness": Emulated("kcc asks while it waits"), Honoured;
     Liveness "health.liveness":
@@ -108,6 +108,7 @@ fields! {
     CpuLimit "resources.limits.cpu": Honoured, Honoured;
     MemoryLimit "resources.limits.memory": Honoured, Honoured;
     Volume "volumes.*": Honoured, Honoured;
+    HostPath "volumes.*.hostPath": Honoured, Honoured;
     VolumeSize "volumes.*.size":
         DroppedByNature("a Docker volume is as large as its disk"),
         Honoured;
@@ -124,6 +125,7 @@ fields! {
     Stateful "stateful": Honoured, Honoured;
     NonRoot "security.nonRoot": Honoured, Honoured;
     ReadOnlyRoot "security.readOnlyRoot": Honoured, Honoured;
+    Privileged "security.privileged": Honoured, Honoured;
     Capabilities "security.capabilities": Honoured, Honoured;
     KubernetesPatch "kubernetes.*":
         Dropped("it is merged into an object that Docker does not have"),
@@ -133,6 +135,9 @@ fields! {
         Honoured;
     RuleObject "objects.*.kind":
         DroppedByNature("it rules over a cluster, and one machine has none"),
+        Honoured;
+    Identity "identity":
+        DroppedByNature("Docker has no API that a container is known to"),
         Honoured;
     Labels "labels": Honoured, Honoured;
     Annotations "annotations":
@@ -302,6 +307,8 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
     );
     for (name, volume) in &component.volumes {
         add(Field::Volume, true, &["volumes", name]);
+        let host = matches!(volume.source, VolumeSource::HostPath(_));
+        add(Field::HostPath, host, &["volumes", name, "hostPath"]);
         if let VolumeSource::Persistent { class, .. } = &volume.source {
             add(Field::VolumeSize, true, &["volumes", name, "size"]);
             add(
@@ -338,6 +345,13 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
         security.read_only_root,
         &["security", "readOnlyRoot"],
     );
+    add(
+        Field::Privileged,
+        security.privileged,
+        &["security", "privileged"],
+    );
+    let known = component.identity != kcc_model::Identity::default();
+    add(Field::Identity, known, &["identity"]);
     let added = !security.add_capabilities.is_empty();
     add(Field::Capabilities, added, &["security", "capabilities"]);
     add(Field::Labels, !component.labels.is_empty(), &["labels"]);

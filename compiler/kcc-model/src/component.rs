@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_cue::Path;
 use serde::Serialize;
 
-use crate::{Bytes, Disruption, MilliCpu, Millis, Name, Placement, Rollout, Scale};
+use crate::{Bytes, Disruption, Identity, MilliCpu, Millis, Name, Placement, Rollout, Scale};
 
 /// What a component is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -80,6 +80,8 @@ pub struct Component {
     pub rollout: Rollout,
     /// How many replicas may be taken away at once.
     pub disruption: Option<Disruption>,
+    /// Who it is to the cluster's own API.
+    pub identity: Identity,
     /// On which machines it runs.
     pub placement: Placement,
     /// How long it may take to end, after it was asked to.
@@ -359,6 +361,8 @@ pub enum VolumeSource {
     Config(Name),
     /// The value of a secret, as a file of its name.
     Secret(Name),
+    /// A folder or file of the machine.
+    HostPath(String),
 }
 
 /// How a persistent volume may be mounted.
@@ -400,6 +404,8 @@ pub struct Security {
     pub non_root: bool,
     /// The root file system cannot be written.
     pub read_only_root: bool,
+    /// May do whatever the machine's root may.
+    pub privileged: bool,
     /// Capabilities added to none.
     pub add_capabilities: Vec<String>,
 }

@@ -14,6 +14,7 @@ mod graph;
 mod lines;
 mod owners;
 mod pattern;
+mod rights;
 mod rules;
 mod system;
 mod units;
@@ -24,6 +25,7 @@ pub use component::*;
 pub use examine::examine;
 pub use graph::{GraphEdge, GraphNode, GraphView, NeedGraph};
 pub use pattern::covers;
+pub use rights::*;
 pub use system::*;
 pub use units::*;
 

@@ -16,7 +16,7 @@ use crate::{Name, Team};
 pub(crate) const COMPONENTS: [&str; 4] = ["services", "jobs", "cronJobs", "backing"];
 
 /// Fields of the root whose children teams declare for others to refer to.
-pub(crate) const DECLARED: [&str; 4] = ["secrets", "configs", "kinds", "objects"];
+pub(crate) const DECLARED: [&str; 5] = ["secrets", "configs", "kinds", "objects", "grants"];
 
 /// Whom something belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]

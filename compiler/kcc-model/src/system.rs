@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_cue::Path;
 use serde::Serialize;
 
-use crate::Component;
+use crate::{Component, Grant};
 
 /// The name of a component, team, port, volume and the like: a DNS label.
 pub type Name = String;
@@ -80,6 +80,8 @@ pub struct TargetModel {
     /// What components merge into their objects of Kubernetes, by the
     /// component's name and the object's kind.
     pub patches: BTreeMap<Name, BTreeMap<String, serde_json::Value>>,
+    /// What components may do that none may do by itself.
+    pub grants: BTreeMap<Name, Grant>,
 }
 
 impl TargetModel {

@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
                     .values()
                     .filter_map(|mount| match mount {
                         Mount::Secret(name) => Some(name.as_str()),
-                        Mount::Volume(_) | Mount::Tmpfs {} => None,
+                        Mount::Volume(_) | Mount::Host(_) | Mount::Tmpfs {} => None,
                     }),
             );
         }

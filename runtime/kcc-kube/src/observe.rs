@@ -22,7 +22,7 @@ const PARALLEL: usize = 16;
 
 /// Kinds that are looked for even if neither the desired state nor the
 /// inventory has one: an apply that was killed may have made some.
-const USUAL: [(&str, &str); 11] = [
+const USUAL: [(&str, &str); 14] = [
     ("v1", "ServiceAccount"),
     ("v1", "ConfigMap"),
     ("v1", SECRET),
@@ -32,6 +32,9 @@ const USUAL: [(&str, &str); 11] = [
     ("apps/v1", "StatefulSet"),
     ("batch/v1", "Job"),
     ("networking.k8s.io/v1", "Ingress"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
     ("policy/v1", "PodDisruptionBudget"),
 ];

@@ -13,6 +13,12 @@ use crate::observed::{NAMESPACE, label};
 /// can have: a copy does without.
 const ROUTES: [&str; 2] = ["Ingress", "HTTPRoute"];
 
+/// Kinds that name accounts with their namespace.
+const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
+
+/// Rights that hold in the whole cluster.
+const CLUSTER_RIGHTS: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
+
 /// What should be there for a scope: what was lowered, moved where it is meant to be.
 pub(crate) fn of<'a>(
     kube: &'a KubernetesDesired,
@@ -35,6 +41,19 @@ pub(crate) fn of<'a>(
         if object.namespace.is_some() {
             object.namespace = Some(namespace.clone());
             set(&mut object.manifest, "namespace", &namespace);
+        }
+        if BINDINGS.contains(&object.kind.as_str()) {
+            rebind(&mut object.manifest, &namespace);
+        }
+        if CLUSTER_RIGHTS.contains(&object.kind.as_str())
+            && let Some(rest) = object.name.strip_prefix(&format!("{}-", kube.namespace))
+        {
+            // Named after the namespace, because the whole cluster shares the names.
+            object.name = format!("{namespace}-{rest}");
+            set(&mut object.manifest, "name", &object.name);
+            if let Some(role) = object.manifest.pointer_mut("/roleRef/name") {
+                *role = Value::String(object.name.clone());
+            }
         }
         if let Some(instance) = &scope.instance {
             mark(&mut object.manifest, instance);
@@ -81,6 +100,16 @@ fn namespace_object(scope: &Scope, name: &str) -> Object {
         team: None,
         data: true,
         manifest,
+    }
+}
+
+/// Binds the accounts of another namespace.
+fn rebind(manifest: &mut Value, namespace: &str) {
+    let subjects = manifest.get_mut("subjects").and_then(Value::as_array_mut);
+    for subject in subjects.into_iter().flatten() {
+        if let Some(place) = subject.get_mut("namespace") {
+            *place = Value::String(namespace.to_owned());
+        }
     }
 }
 
@@ -162,6 +191,21 @@ mod tests {
             of(&shop, &scope(None), &Options::default()),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn rights_move_with_the_namespace() {
+        let mut shop = shop();
+        let mut binding = object("ClusterRoleBinding", None, "shop-web");
+        binding.manifest["roleRef"] = json!({"name": "shop-web"});
+        binding.manifest["subjects"] = json!([{"name": "web", "namespace": "shop"}]);
+        shop.objects.push(binding);
+        let copy = of(&shop, &scope(Some("ann")), &Options::default());
+        let moved = copy.objects.last().unwrap();
+        assert_eq!(moved.name, "shop-ann-web");
+        assert_eq!(moved.manifest["metadata"]["name"], "shop-ann-web");
+        assert_eq!(moved.manifest["roleRef"]["name"], "shop-ann-web");
+        assert_eq!(moved.manifest["subjects"][0]["namespace"], "shop-ann");
     }
 
     #[test]

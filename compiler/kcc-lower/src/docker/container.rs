@@ -155,6 +155,7 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
         },
         stop_timeout: component.grace_period.0.div_ceil(1000),
         read_only: model.security.read_only_root,
+        privileged: model.security.privileged,
         add_capabilities: model.security.add_capabilities.clone(),
         labels: all_labels,
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
@@ -233,6 +234,9 @@ fn contents(
             VolumeSource::Persistent { .. } => {}
             VolumeSource::Ephemeral {} => {
                 mounts.insert(volume.mount.clone(), Mount::Tmpfs {});
+            }
+            VolumeSource::HostPath(path) => {
+                mounts.insert(volume.mount.clone(), Mount::Host(path.clone()));
             }
             VolumeSource::Config(config) => {
                 let path = component.path.join("volumes").join(name);

@@ -96,6 +96,10 @@ pub struct Container {
     pub stop_timeout: u64,
     /// Root file system cannot be written.
     pub read_only: bool,
+    /// May do whatever the machine's root may. Left out of the hash where it
+    /// is not so, as in containers that were made before it could be said.
+    #[serde(skip_serializing_if = "is_false")]
+    pub privileged: bool,
     /// Capabilities added to none.
     pub add_capabilities: Vec<String>,
     /// Labels of the fragment's own and those of kcc, but for the config hash.
@@ -104,6 +108,11 @@ pub struct Container {
     /// that runs does not notice.
     #[serde(skip)]
     pub recreate: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What is mounted at a path.
@@ -116,6 +125,8 @@ pub enum Mount {
     Tmpfs {},
     /// The value of a secret as a file, by its name in the model.
     Secret(Name),
+    /// A folder or file of the machine.
+    Host(String),
 }
 
 /// A published port.

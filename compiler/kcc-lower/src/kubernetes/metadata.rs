@@ -77,8 +77,14 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
 
 /// The labels that select the pods of a component.
 pub(super) fn selector(lowering: &Lowering<'_>, component: &Component) -> BTreeMap<String, String> {
+    let mut labels = everything(lowering);
+    labels.insert("app.kubernetes.io/name".to_owned(), component.name.clone());
+    labels
+}
+
+/// The labels that select all pods of a target.
+pub(super) fn everything(lowering: &Lowering<'_>) -> BTreeMap<String, String> {
     BTreeMap::from([
-        ("app.kubernetes.io/name".to_owned(), component.name.clone()),
         (
             "app.kubernetes.io/part-of".to_owned(),
             lowering.system.to_owned(),

@@ -1,6 +1,7 @@
 //! Lowering to Kubernetes.
 //!
-//! Each component becomes a ServiceAccount, a Service where it has ports, a
+//! Each component becomes a ServiceAccount with its rights, a Service where it
+//! has ports and a network policy for whoever needs it, a
 //! ConfigMap where it has files, and one workload: a Deployment, a StatefulSet
 //! where replicas keep their own data, or a Job; what the fragments say of its
 //! availability adds an autoscaler and a disruption budget. Objects are typed structs of
@@ -18,8 +19,10 @@ mod network;
 mod objects;
 mod patch;
 mod pod;
+mod policies;
 mod probe;
 mod quantity;
+mod rights;
 mod secrets;
 mod security;
 mod storage;
@@ -33,7 +36,7 @@ pub(crate) use storage::key as file_key;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kcc_cue::Path;
 use kcc_diag::Code;
@@ -44,10 +47,15 @@ use crate::lowering::Lowering;
 use metadata::Owner;
 
 /// Kinds in the order in which they are rendered: what others refer to first.
-const RANK: [&str; 12] = [
+const RANK: [&str; 17] = [
     "Namespace",
     "CustomResourceDefinition",
     "ServiceAccount",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+    "NetworkPolicy",
     "ConfigMap",
     "PersistentVolumeClaim",
     "Service",
@@ -81,23 +89,14 @@ pub(crate) fn lower(
         };
         objects.add(lowering, &object, &Belongs::to_all());
     }
+    policies::closed(lowering, &mut objects);
     storage::configs(lowering, &mut objects);
     for component in lowering.running() {
         limits::hold(lowering, component);
-        let metadata = metadata::of(
-            lowering,
-            &component.name,
-            Some(namespace),
-            Owner::Component(component),
-        );
-        let account = ServiceAccount {
-            metadata,
-            automount_service_account_token: Some(false),
-            ..ServiceAccount::default()
-        };
-        objects.add(lowering, &account, &Belongs::to(component));
+        rights::lower(lowering, component, &mut objects);
         storage::files(lowering, component, &mut objects);
         storage::claims(lowering, component, &mut objects);
+        policies::open(lowering, component, &mut objects);
         network::service(lowering, component, &mut objects);
         match gateway {
             Some(gateway) => gateway::routes(lowering, component, gateway, &mut objects),

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{Amounts, Component, EnvValue, Image, Port, Protocol, Resources, VolumeSource};
 
 use crate::kubernetes::metadata::{self, some};
-use crate::kubernetes::{availability, env, limits, probe, quantity, security, storage};
+use crate::kubernetes::{availability, env, limits, probe, quantity, rights, security, storage};
 use crate::lowering::Lowering;
 
 /// Changes whenever a file or config changes that the pod reads, so that the
@@ -60,8 +60,8 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
         }),
         spec: Some(PodSpec {
             containers: vec![container],
-            service_account_name: Some(component.name.clone()),
-            automount_service_account_token: Some(false),
+            service_account_name: Some(rights::account(component).to_owned()),
+            automount_service_account_token: Some(rights::has_any(component)),
             // A variable for every Service of the namespace would be an
             // environment that nobody wrote.
             enable_service_links: Some(false),

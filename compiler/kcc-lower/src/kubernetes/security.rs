@@ -35,10 +35,12 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         User::Number { uid, gid } => (Some(i64::from(uid)), gid.map(i64::from)),
         User::OfImage | User::Named(_) => (None, None),
     };
-    let keeps_data = component
-        .volumes
-        .values()
-        .any(|volume| !matches!(volume.source, VolumeSource::Config(_)));
+    let keeps_data = component.volumes.values().any(|volume| {
+        !matches!(
+            volume.source,
+            VolumeSource::Config(_) | VolumeSource::HostPath(_)
+        )
+    });
     // A volume that belongs to the group 0 is root's; the user's own number is
     // a group as good as any other.
     let group = gid.filter(|group| *group != 0).or(uid);
@@ -61,9 +63,21 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
 /// The context of the container.
 pub(super) fn container(component: &Component) -> SecurityContext {
     let security = &component.container.security;
+    if security.privileged {
+        // All capabilities and every device: nothing is left to drop.
+        return SecurityContext {
+            privileged: Some(true),
+            read_only_root_filesystem: security.read_only_root.then_some(true),
+            ..SecurityContext::default()
+        };
+    }
     let added = security.add_capabilities.clone();
+    // The server takes the one as the other.
+    let escalates = added
+        .iter()
+        .any(|name| name == "SYS_ADMIN" || name == "ALL");
     SecurityContext {
-        allow_privilege_escalation: Some(false),
+        allow_privilege_escalation: (!escalates).then_some(false),
         capabilities: Some(Capabilities {
             add: (!added.is_empty()).then_some(added),
             drop: Some(vec!["ALL".to_owned()]),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaim,
-    PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, PersistentVolumeClaimVolumeSource,
-    SecretVolumeSource, Volume as KubeVolume, VolumeMount, VolumeResourceRequirements,
+    ConfigMap, ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, KeyToPath,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus,
+    PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume as KubeVolume, VolumeMount,
+    VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_cue::Path;
@@ -204,6 +205,12 @@ pub(super) fn mounts(
                     ..ConfigMapVolumeSource::default()
                 });
                 read_only = Some(true);
+            }
+            VolumeSource::HostPath(path) => {
+                kube.host_path = Some(HostPathVolumeSource {
+                    path: path.clone(),
+                    type_: None,
+                });
             }
             VolumeSource::Secret(secret) => {
                 let Some(place) = secrets::place(lowering, &component.path, secret) else {

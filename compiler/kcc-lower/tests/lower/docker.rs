@@ -298,8 +298,11 @@ fn kept_data_and_limits_reach_the_container() {
     web.container.resources.limits.cpu = Some(kcc_model::MilliCpu(1500));
     web.container.resources.requests.cpu = Some(kcc_model::MilliCpu(1));
     web.grace_period = Millis(1500);
+    web.rollout.pre_stop = Some(vec!["/drain".to_owned(), "now".to_owned()]);
     let web = lowered(web);
     assert_eq!((web.memory, web.cpu_millis), (Some(64 << 20), Some(1500)));
     assert_eq!(web.cpu_shares, Some(2), "the least that the kernel takes");
     assert_eq!(web.stop_timeout, 2);
+    let label = web.labels.get(kcc_lower::docker::PRE_STOP);
+    assert_eq!(label.map(String::as_str), Some("[\"/drain\",\"now\"]"));
 }

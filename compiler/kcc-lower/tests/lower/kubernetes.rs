@@ -49,14 +49,19 @@ fn a_shop_has_objects_of_every_kind() {
         .map(|object| object.kind.as_str())
         .collect();
     let all = [
+        "ClusterRole",
+        "ClusterRoleBinding",
         "ConfigMap",
         "Deployment",
         "HorizontalPodAutoscaler",
         "Ingress",
         "Job",
         "Namespace",
+        "NetworkPolicy",
         "PersistentVolumeClaim",
         "PodDisruptionBudget",
+        "Role",
+        "RoleBinding",
         "Service",
         "ServiceAccount",
         "StatefulSet",
@@ -116,10 +121,52 @@ fn labels_of_a_fragment_never_stand_in_for_those_of_kcc() {
 }
 
 #[test]
+fn only_what_needs_a_component_may_connect_to_it() {
+    let desired = whole_shop();
+    let closed = manifest(&desired, "NetworkPolicy", "shop-dev-closed");
+    assert!(closed["spec"].get("ingress").is_none());
+    assert_eq!(
+        closed["spec"]["policyTypes"],
+        serde_json::json!(["Ingress"])
+    );
+    let rules = |name: &str| manifest(&desired, "NetworkPolicy", name)["spec"]["ingress"].clone();
+    let orders = rules("orders");
+    let from: Vec<_> = orders[0]["from"]
+        .as_array()
+        .expect("peers")
+        .iter()
+        .map(|peer| peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"].clone())
+        .collect();
+    assert_eq!(from, ["cart", "migrate"]);
+    assert_eq!(orders[0]["ports"][0]["port"], 5432);
+    let web = rules("web");
+    assert!(web[0].get("from").is_none(), "a route lets everybody in");
+    assert_eq!(web[0]["ports"].as_array().map(Vec::len), Some(1));
+    assert_eq!(web[0]["ports"][0]["port"], 8080);
+}
+
+#[test]
+fn what_is_privileged_drops_nothing_and_what_is_not_escalates_only_where_it_has_to() {
+    let context = |change: fn(&mut kcc_model::Security)| {
+        let mut web = service("web");
+        change(&mut web.container.security);
+        let desired = System::kubernetes().with(web).granting().desired();
+        container(&desired, "Deployment", "web")["securityContext"].clone()
+    };
+    let privileged = context(|security| security.privileged = true);
+    assert_eq!(privileged, serde_json::json!({"privileged": true}));
+    let admin = context(|security| security.add_capabilities = vec!["SYS_ADMIN".to_owned()]);
+    assert!(admin.get("allowPrivilegeEscalation").is_none());
+    assert_eq!(admin["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    let net = context(|security| security.add_capabilities = vec!["NET_RAW".to_owned()]);
+    assert_eq!(net["allowPrivilegeEscalation"], false);
+}
+
+#[test]
 fn every_pod_is_restricted() {
     let desired = whole_shop();
     let pods = pods(&desired);
-    assert_eq!(pods.len(), 5);
+    assert_eq!(pods.len(), 6);
     for (name, pod) in pods {
         let spec = &pod["spec"];
         assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{name}");
@@ -127,7 +174,11 @@ fn every_pod_is_restricted() {
             spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
             "{name}"
         );
-        assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
+        assert_eq!(
+            spec["automountServiceAccountToken"],
+            name == "agent",
+            "{name}: only what has rights gets a token"
+        );
         for container in spec["containers"].as_array().expect("containers") {
             let context = &container["securityContext"];
             assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");

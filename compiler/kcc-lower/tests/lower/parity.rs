@@ -83,6 +83,7 @@ fn the_ledger_holds_every_use_of_a_shop() {
             &Field::VolumeClass,
             &Field::RouteTls,
             &Field::NonRoot,
+            &Field::Privileged,
             &Field::KubernetesPatch,
             &Field::Object,
             &Field::RuleObject,

@@ -7,7 +7,7 @@ use kcc_cue::{Path, Value};
 
 use super::component::{self, Draft};
 use super::{Cursor, Scope, needs};
-use crate::{Component, Expose, Kind, Name, Output, Placement, Port, Protocol, Rollout};
+use crate::{Component, Expose, Identity, Kind, Name, Output, Placement, Port, Protocol, Rollout};
 
 /// Decodes a backing.
 pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
@@ -125,6 +125,7 @@ fn external_draft(
         stateful: true,
         rollout: Rollout::default(),
         disruption: None,
+        identity: Identity::default(),
         placement: Placement::default(),
         grace_period: component::GRACE_PERIOD,
         deadline: component::DEADLINE,

@@ -8,7 +8,7 @@ use kcc_diag::Code;
 use super::env::RawEnv;
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
-use super::{availability, backing, container, files, needs, ports, routes, volumes};
+use super::{availability, backing, container, files, needs, ports, rights, routes, volumes};
 use crate::{Component, Container, Kind, Millis, Name};
 
 /// A component whose needs and environment are not connected yet.
@@ -28,7 +28,7 @@ pub(crate) const KINDS: [(&str, Decode); 3] = [
     ("backing", backing::backing),
 ];
 
-const COMMON: [&str; 16] = [
+const COMMON: [&str; 17] = [
     "kubernetes",
     "image",
     "build",
@@ -42,6 +42,7 @@ const COMMON: [&str; 16] = [
     "volumes",
     "files",
     "security",
+    "identity",
     "placement",
     "labels",
     "annotations",
@@ -122,6 +123,7 @@ pub(crate) fn decode(
             .unwrap_or(false),
         rollout: availability::rollout(node),
         disruption: availability::disruption(node),
+        identity: rights::identity(node),
         placement: availability::placement(node),
         grace_period: time("gracePeriod").unwrap_or(GRACE_PERIOD),
         deadline: time("deadline").unwrap_or(DEADLINE),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Cursor, Scope};
-use super::{health, image, resources};
+use super::{capabilities, health, image, resources};
 use crate::{Container, Name, Port, Security};
 
 /// Decodes a container; its environment is connected later. None where there
@@ -36,6 +36,7 @@ pub(crate) fn secure() -> Security {
     Security {
         non_root: true,
         read_only_root: false,
+        privileged: false,
         add_capabilities: Vec::new(),
     }
 }
@@ -45,21 +46,18 @@ fn security(node: &Cursor<'_>) -> Security {
     let Some(node) = node.child("security") else {
         return security;
     };
-    node.only(&["nonRoot", "readOnlyRoot", "capabilities"]);
+    node.only(&["nonRoot", "readOnlyRoot", "privileged", "capabilities"]);
     if let Some(flag) = node.child("nonRoot").and_then(|flag| flag.flag()) {
         security.non_root = flag;
     }
     if let Some(flag) = node.child("readOnlyRoot").and_then(|flag| flag.flag()) {
         security.read_only_root = flag;
     }
+    if let Some(flag) = node.child("privileged").and_then(|flag| flag.flag()) {
+        security.privileged = flag;
+    }
     if let Some(capabilities) = node.child("capabilities") {
-        // Dropping some changes nothing: all are dropped.
-        capabilities.only(&["add", "drop"]);
-        if let Some(mut added) = capabilities.child("add").and_then(|list| list.texts()) {
-            added.sort();
-            added.dedup();
-            security.add_capabilities = added;
-        }
+        security.add_capabilities = capabilities::added(&capabilities);
     }
     security
 }

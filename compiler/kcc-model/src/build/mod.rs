@@ -7,6 +7,7 @@
 
 mod availability;
 mod backing;
+mod capabilities;
 mod component;
 mod container;
 mod cursor;
@@ -20,6 +21,7 @@ mod objects;
 mod outputs;
 mod ports;
 mod resources;
+mod rights;
 mod routes;
 mod secrets;
 mod system;
@@ -140,6 +142,7 @@ fn build_target(
         configs,
         objects,
         patches: objects::patches(&root),
+        grants: rights::grants(&root),
     })
 }
 

@@ -29,6 +29,7 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
         "ephemeral",
         "config",
         "secret",
+        "hostPath",
     ]);
     let source = source(node);
     let Some(mount) = node.child("mount") else {
@@ -51,6 +52,9 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
     }
     if let Some(secret) = node.child("secret") {
         return secret.text().map(VolumeSource::Secret);
+    }
+    if let Some(path) = node.child("hostPath") {
+        return absolute_in(&path, &path.text()?, "on the machine").map(VolumeSource::HostPath);
     }
     let Some(size) = node.child("size") else {
         component::missing(
@@ -90,6 +94,11 @@ fn access(node: &Cursor<'_>) -> Option<Access> {
 
 /// A path inside a container, which has to be absolute.
 pub(crate) fn absolute(node: &Cursor<'_>, path: &str) -> Option<String> {
+    absolute_in(node, path, "inside the container")
+}
+
+/// An absolute path somewhere.
+pub(crate) fn absolute_in(node: &Cursor<'_>, path: &str, place: &str) -> Option<String> {
     if path.starts_with('/') && !path.split('/').any(|name| name == "..") {
         let trimmed = path.trim_end_matches('/');
         return Some(if trimmed.is_empty() { "/" } else { trimmed }.to_owned());
@@ -100,7 +109,7 @@ pub(crate) fn absolute(node: &Cursor<'_>, path: &str) -> Option<String> {
     } else {
         ("an absolute path", "not absolute")
     };
-    let message = format!("expected {expected} inside the container, found `{path}`");
+    let message = format!("expected {expected} {place}, found `{path}`");
     let error = node.error(Code::ModelBadPath, message, label);
     node.report(error.help(format!("write `{}`", straight(path))));
     None

@@ -9,6 +9,7 @@ mod disruption;
 mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
+mod grants;
 mod need_cycle;
 mod need_port;
 mod need_state;
@@ -49,6 +50,7 @@ const RULES: [Rule; 20] = [
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
+    grants::grants,
     need_cycle::need_cycle,
     need_port::need_port,
     need_state::need_state,

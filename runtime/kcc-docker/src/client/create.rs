@@ -92,6 +92,8 @@ fn host_config(new: &NewContainer, network: Option<String>) -> HostConfig {
     let millis = container
         .cpu_millis
         .and_then(|millis| i64::try_from(millis).ok());
+    // A privileged container has all capabilities: nothing is left to drop.
+    let plain = !container.privileged;
     HostConfig {
         network_mode: network,
         memory,
@@ -104,9 +106,10 @@ fn host_config(new: &NewContainer, network: Option<String>) -> HostConfig {
             .and_then(|shares| i64::try_from(shares).ok()),
         restart_policy: Some(restart(container.restart)),
         readonly_rootfs: Some(container.read_only),
-        cap_drop: Some(vec!["ALL".to_owned()]),
-        cap_add: Some(container.add_capabilities.clone()),
-        security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+        privileged: container.privileged.then_some(true),
+        cap_drop: plain.then(|| vec!["ALL".to_owned()]),
+        cap_add: plain.then(|| container.add_capabilities.clone()),
+        security_opt: plain.then(|| vec!["no-new-privileges:true".to_owned()]),
         mounts: Some(mounts(container)),
         tmpfs: Some(tmpfs(container)),
         port_bindings: Some(bindings(new)),
@@ -138,6 +141,12 @@ fn mounts(container: &Container) -> Vec<EngineMount> {
             Mount::Volume(volume) => Some(EngineMount {
                 typ: Some(MountType::VOLUME),
                 source: Some(volume.clone()),
+                target: Some(path.clone()),
+                ..EngineMount::default()
+            }),
+            Mount::Host(folder) => Some(EngineMount {
+                typ: Some(MountType::BIND),
+                source: Some(folder.clone()),
                 target: Some(path.clone()),
                 ..EngineMount::default()
             }),

@@ -113,6 +113,7 @@ fn container(component: &str, image: &str) -> Container {
         stop_timeout: 10,
         read_only: false,
         add_capabilities: Vec::new(),
+        privileged: false,
         recreate: false,
         labels: BTreeMap::new(),
     }

@@ -282,6 +282,7 @@ impl Draft {
             stop_timeout: 2,
             read_only: false,
             add_capabilities: Vec::new(),
+            privileged: false,
             recreate: false,
             labels: labels(&self.system, Some(name)),
         };

@@ -53,17 +53,23 @@ impl Compose<'_> {
             ));
         }
         service.extend(limits(container));
-        service.push(entry("cap_drop", Yaml::texts(["ALL"])));
-        if !container.add_capabilities.is_empty() {
+        if container.privileged {
+            service.push(entry("privileged", Yaml::Bool(true)));
+        } else {
+            service.push(entry("cap_drop", Yaml::texts(["ALL"])));
+        }
+        if !container.privileged && !container.add_capabilities.is_empty() {
             service.push(entry(
                 "cap_add",
                 Yaml::texts(container.add_capabilities.clone()),
             ));
         }
-        service.push(entry(
-            "security_opt",
-            Yaml::texts(["no-new-privileges:true"]),
-        ));
+        if !container.privileged {
+            service.push(entry(
+                "security_opt",
+                Yaml::texts(["no-new-privileges:true"]),
+            ));
+        }
         if container.read_only {
             service.push(entry("read_only", Yaml::Bool(true)));
         }
@@ -162,6 +168,7 @@ impl Compose<'_> {
         for (path, source) in &container.mounts {
             match source {
                 Mount::Volume(name) => volumes.push(mount("volume", self.short(name), path, false)),
+                Mount::Host(source) => volumes.push(mount("bind", source, path, false)),
                 Mount::Tmpfs {} => tmpfs.push(literal(path)),
                 Mount::Secret(name) => secrets.push(Yaml::Map(vec![
                     entry("source", Yaml::text(name.clone())),

@@ -75,6 +75,7 @@ impl System {
             configs: BTreeMap::new(),
             objects: BTreeMap::new(),
             patches: BTreeMap::new(),
+            grants: BTreeMap::new(),
         };
         let team = Team {
             path: String::new(),
@@ -229,6 +230,7 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
             security: Security {
                 non_root: true,
                 read_only_root: false,
+                privileged: false,
                 add_capabilities: Vec::new(),
             },
         },
@@ -242,6 +244,7 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
         stateful: false,
         rollout: kcc_model::Rollout::default(),
         disruption: None,
+        identity: kcc_model::Identity::default(),
         placement: kcc_model::Placement::default(),
         grace_period: Millis(30_000),
         deadline: Millis(300_000),

@@ -1,12 +1,12 @@
 //! A small shop in which every field of the model is in use once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Amounts, Build, Bytes, Check, Component, Disruption, EnvValue, Expose, Image, Kind, MilliCpu,
-    Millis, Output, Part, Placement, Resources, Rollout, Route, Scale, SecretProvider, Share,
-    Spread, Strategy, Toleration, Until, VolumeSource,
+    Amounts, Build, Bytes, Check, Component, Disruption, EnvValue, Expose, Grant, Identity, Image,
+    Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights, Rollout, Route, Rule,
+    Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until, VolumeSource,
 };
 
 use super::{Says as _, System, backing, job, persistent, probe, service};
@@ -26,6 +26,8 @@ pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
         .with(orders())
         .with(external())
         .with(hints())
+        .with(agent())
+        .granting()
 }
 
 /// Every part that needs no more than one line in a fragment, and a route.
@@ -60,6 +62,54 @@ fn web() -> Component {
         },
     );
     web
+}
+
+impl System {
+    /// Lets every component do everything.
+    pub(crate) fn granting(mut self) -> Self {
+        let every = || Rights {
+            groups: vec!["*".to_owned()],
+            resources: vec!["*".to_owned()],
+            verbs: vec!["*".to_owned()],
+        };
+        let grant = Grant {
+            path: Path::of(["grants", "all"]),
+            to: vec!["services".to_owned()],
+            reason: "a test".to_owned(),
+            host_paths: BTreeSet::from(["/".to_owned()]),
+            privileged: true,
+            capabilities: BTreeSet::from(["ALL".to_owned()]),
+            socket: true,
+            cluster_rules: BTreeMap::from([("all".to_owned(), every())]),
+        };
+        self.target().grants.insert("all".to_owned(), grant);
+        self
+    }
+}
+
+/// What looks after the machines and the cluster.
+fn agent() -> Component {
+    let mut agent = service("agent").volume(
+        "logs",
+        "/logs",
+        VolumeSource::HostPath("/var/log".to_owned()),
+    );
+    let rule = |resource: &str, cluster| Rule {
+        rights: Rights {
+            groups: vec![String::new()],
+            resources: vec![resource.to_owned()],
+            verbs: vec!["get".to_owned(), "list".to_owned()],
+        },
+        cluster,
+    };
+    agent.identity = Identity {
+        name: Some("watcher".to_owned()),
+        rules: BTreeMap::from([
+            ("nodes".to_owned(), rule("nodes", true)),
+            ("pods".to_owned(), rule("pods", false)),
+        ]),
+    };
+    agent
 }
 
 /// What follows its load, and how it is replaced and placed.

@@ -1,0 +1,131 @@
+//! `identity` and `grants`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_cue::Value;
+
+use super::{Cursor, component, names, volumes};
+use crate::{Grant, Identity, Name, Rights, Rule};
+
+/// Decodes the identity of a component.
+pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
+    let Some(node) = node.child("identity") else {
+        return Identity::default();
+    };
+    node.only(&["name", "rules"]);
+    let name = node.child("name").and_then(|field| {
+        let name = field.text()?;
+        names::check(&field, "service account", &name);
+        Some(name)
+    });
+    let rules = node.child("rules");
+    let rules = rules
+        .iter()
+        .flat_map(|all| all.fields().collect::<Vec<_>>())
+        .map(|(name, node)| {
+            names::check(&node, "rule", name);
+            node.only(&["groups", "resources", "verbs", "cluster"]);
+            let rule = Rule {
+                rights: rights(&node),
+                cluster: flag(&node, "cluster"),
+            };
+            (name.to_owned(), rule)
+        })
+        .collect();
+    Identity { name, rules }
+}
+
+/// Decodes the grants.
+pub(crate) fn grants(root: &Cursor<'_>) -> BTreeMap<Name, Grant> {
+    let Some(all) = root.child("grants") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .map(|(name, node)| {
+            names::check(&node, "grant", name);
+            (name.to_owned(), grant(&node))
+        })
+        .collect()
+}
+
+fn grant(node: &Cursor<'_>) -> Grant {
+    node.only(&["to", "allow", "reason"]);
+    let allow = node.child("allow");
+    if let Some(allow) = &allow {
+        allow.only(&[
+            "hostPath",
+            "privileged",
+            "capabilities",
+            "socket",
+            "clusterRules",
+        ]);
+    }
+    let allowed = |field| allow.as_ref().and_then(|allow| allow.child(field));
+    let cluster_rules = allowed("clusterRules");
+    Grant {
+        path: node.path.clone(),
+        to: list(node, "to"),
+        reason: node
+            .child("reason")
+            .and_then(|reason| reason.text())
+            .unwrap_or_default(),
+        host_paths: allowed("hostPath")
+            .map(|field| folders(&field))
+            .unwrap_or_default(),
+        privileged: allow
+            .as_ref()
+            .is_some_and(|allow| flag(allow, "privileged")),
+        capabilities: allowed("capabilities")
+            .and_then(|list| list.texts())
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
+        socket: allow.as_ref().is_some_and(|allow| flag(allow, "socket")),
+        cluster_rules: cluster_rules
+            .iter()
+            .flat_map(|all| all.fields().collect::<Vec<_>>())
+            .map(|(name, node)| {
+                node.only(&["groups", "resources", "verbs"]);
+                (name.to_owned(), rights(&node))
+            })
+            .collect(),
+    }
+}
+
+/// One folder, or a list of them.
+fn folders(node: &Cursor<'_>) -> BTreeSet<String> {
+    let items = match &node.node.value {
+        Value::List(items) => (0..items.len())
+            .filter_map(|at| node.child(&at.to_string()))
+            .collect(),
+        _ => vec![node.clone()],
+    };
+    items
+        .iter()
+        .filter_map(|item| volumes::absolute_in(item, &item.text()?, "on the machine"))
+        .collect()
+}
+
+fn rights(node: &Cursor<'_>) -> Rights {
+    for field in ["groups", "resources", "verbs"] {
+        if node.child(field).is_none() {
+            let help = "write `{groups: [\"\"], resources: [\"pods\"], verbs: [\"get\"]}`";
+            component::missing(node, &format!("`{field}`"), help);
+        }
+    }
+    Rights {
+        groups: list(node, "groups"),
+        resources: list(node, "resources"),
+        verbs: list(node, "verbs"),
+    }
+}
+
+fn list(node: &Cursor<'_>, field: &str) -> Vec<String> {
+    let list = node.child(field).and_then(|list| list.texts());
+    list.unwrap_or_default()
+}
+
+fn flag(node: &Cursor<'_>, field: &str) -> bool {
+    let flag = node.child(field).and_then(|flag| flag.flag());
+    flag.unwrap_or(false)
+}
