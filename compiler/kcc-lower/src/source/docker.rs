@@ -25,6 +25,7 @@ const CONTAINER: &[Line] = &[
     ("restart", ".retries"),
     ("stopTimeout", ".rollout.gracePeriod"),
     ("readOnly", ".security.readOnlyRoot"),
+    ("privileged", ".security.privileged"),
     ("addCapabilities", ".security.capabilities.add | .security"),
     (
         "networks.**",

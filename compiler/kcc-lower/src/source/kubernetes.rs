@@ -96,6 +96,12 @@ fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Sour
         ("configmap", [metadata, name]) if metadata == "metadata" && name == "name" => {
             "configs.{1}"
         }
+        ("networkpolicy", [metadata, name]) if metadata == "metadata" && name == "name" => {
+            "system.name"
+        }
+        ("networkpolicy", [spec, ..]) if spec == "spec" => {
+            return Some(Source::Kcc("nothing connects but what needs it"));
+        }
         _ => return asked.look_up(OBJECT, &object.value, names),
     };
     Some(asked.source(source, std::slice::from_ref(&object.name)))

@@ -20,10 +20,51 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
     ("namespace", &[]),
     (
         "serviceaccount",
-        &[(
-            "automountServiceAccountToken",
-            "= no component speaks to the cluster unless it asks to",
-        )],
+        &[
+            ("metadata.name", ".identity.name | ."),
+            (
+                "automountServiceAccountToken",
+                "= no component speaks to the cluster unless it asks to",
+            ),
+        ],
+    ),
+    (
+        "role",
+        &[
+            ("metadata.name", ".identity.name | ."),
+            ("rules.**", ".identity.rules"),
+        ],
+    ),
+    (
+        "rolebinding",
+        &[
+            ("metadata.name", ".identity.name | ."),
+            ("roleRef.**", ".identity"),
+            ("subjects.**", ".identity"),
+        ],
+    ),
+    (
+        "clusterrole",
+        &[
+            ("metadata.name", ".identity.name | ."),
+            ("rules.**", ".identity.rules"),
+        ],
+    ),
+    (
+        "clusterrolebinding",
+        &[
+            ("metadata.name", ".identity.name | ."),
+            ("roleRef.**", ".identity"),
+            ("subjects.**", ".identity"),
+        ],
+    ),
+    (
+        "networkpolicy",
+        &[
+            ("spec.ingress.**", ".ports | ."),
+            ("spec.podSelector.**", "= kcc knows its pods by it"),
+            ("spec.policyTypes", "= nothing connects but what needs it"),
+        ],
     ),
     ("configmap", &[]),
     ("persistentvolumeclaim", &[("spec.**", ".volumes")]),
@@ -108,10 +149,7 @@ pub(super) const WORKLOAD: &[Line] = &[
 pub(super) const POD: &[Line] = &[
     ("metadata.labels.*", ".labels.{1}"),
     ("metadata.annotations.*", ".annotations.{1}"),
-    (
-        "spec.automountServiceAccountToken",
-        "= no component speaks to the cluster unless it asks to",
-    ),
+    ("spec.automountServiceAccountToken", ".identity.rules | ."),
     (
         "spec.enableServiceLinks",
         "= an environment that nobody wrote is none",
@@ -120,7 +158,7 @@ pub(super) const POD: &[Line] = &[
         "spec.restartPolicy",
         "= a failed pod stays, with its log, and a new one is started",
     ),
-    ("spec.serviceAccountName", "."),
+    ("spec.serviceAccountName", ".identity.name | ."),
     ("spec.terminationGracePeriodSeconds", ".rollout.gracePeriod"),
     ("spec.nodeSelector.*", ".placement.nodes.{1}"),
     (
@@ -182,6 +220,7 @@ pub(super) const CONTAINER: &[Line] = &[
         "securityContext.capabilities.add",
         ".security.capabilities.add | .security",
     ),
+    ("securityContext.privileged", ".security.privileged"),
     (
         "securityContext.readOnlyRootFilesystem",
         ".security.readOnlyRoot",
