@@ -44,7 +44,7 @@ pub(crate) struct View<'a> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     authority::authority,
     disruption::disruption,
     duplicate_name::duplicate_name,
