@@ -105,6 +105,7 @@ codes! {
     PolicyViolated = Policy "kcc::policy::violated" "policy/violated.md";
     PolicyBadPolicy = Policy "kcc::policy::bad-policy" "policy/bad-policy.md";
     ModelBadQuantity = Model "kcc::model::bad-quantity" "model/bad-quantity.md";
+    ModelBadSchedule = Model "kcc::model::bad-schedule" "model/bad-schedule.md";
     ModelBadName = Model "kcc::model::bad-name" "model/bad-name.md";
     ModelBadPath = Model "kcc::model::bad-path" "model/bad-path.md";
     ModelBadCapability = Model "kcc::model::bad-capability" "model/bad-capability.md";

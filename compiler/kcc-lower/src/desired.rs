@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Component, Kind, Name, TargetModel, Until};
+use kcc_model::{Component, Kind, Name, Run, TargetModel, Until};
 use serde::Serialize;
 
 use crate::{docker::DockerDesired, kubernetes::KubernetesDesired};
@@ -67,10 +67,10 @@ pub(crate) fn components(target: &TargetModel) -> BTreeMap<Name, DesiredComponen
                 job: component.is_job(),
                 after,
                 deadline_ms: match component.kind {
-                    Kind::Job {
+                    Kind::Job(Run {
                         deadline: Some(deadline),
                         ..
-                    } => deadline.0,
+                    }) => deadline.0,
                     _ => component.deadline.0,
                 },
             };

@@ -7,7 +7,9 @@
 
 use kcc_cue::Path;
 use kcc_diag::Code;
-use kcc_model::{Check, Component, Expose, Image, Kind, Millis, TargetModel, VolumeSource, covers};
+use kcc_model::{
+    Check, Component, Concurrency, Expose, Image, Kind, Millis, TargetModel, VolumeSource, covers,
+};
 use serde::Serialize;
 
 use crate::kubernetes::RULES;
@@ -124,6 +126,19 @@ fields! {
     Deadline "deadline": Emulated("an apply waits no longer"), Honoured;
     Stateful "stateful": Honoured, Honoured;
     NonRoot "security.nonRoot": Honoured, Honoured;
+    Completions "completions":
+        Emulated("kcc makes a container for each"), Honoured;
+    CronCompletions "cronJobs.*.completions":
+        DroppedByNature("who starts a run decides how often"), Honoured;
+    CronDeadline "cronJobs.*.deadline":
+        DroppedByNature("who starts a run may end it"), Honoured;
+    Parallelism "parallelism":
+        Emulated("kcc starts no more at once while it applies"), Honoured;
+    Schedule "schedule":
+        Emulated("kcc makes the container, and it runs whenever somebody starts it"), Honoured;
+    TimeZone "timeZone": DroppedByNature("nothing is scheduled"), Honoured;
+    Concurrency "concurrency":
+        DroppedByNature("there is one container, which runs once at a time"), Honoured;
     ReadOnlyRoot "security.readOnlyRoot": Honoured, Honoured;
     Privileged "security.privileged": Honoured, Honoured;
     Capabilities "security.capabilities": Honoured, Honoured;
@@ -329,14 +344,27 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
             &["routes", name, "tls"],
         );
     }
-    if let Kind::Job { deadline, .. } = component.kind {
+    if let Kind::CronJob(cron) = &component.kind {
+        add(Field::Schedule, true, &["schedule"]);
+        add(Field::TimeZone, cron.time_zone.is_some(), &["timeZone"]);
+        let concurrency = cron.concurrency != Concurrency::Allow;
+        add(Field::Concurrency, concurrency, &["concurrency"]);
+    }
+    if let Some(run) = component.run() {
         add(Field::Retries, true, &["retries"]);
-        add(Field::Deadline, deadline.is_some(), &["deadline"]);
+        let (deadline, completions) = if component.is_cron_job() {
+            (Field::CronDeadline, Field::CronCompletions)
+        } else {
+            (Field::Deadline, Field::Completions)
+        };
+        add(deadline, run.deadline.is_some(), &["deadline"]);
+        add(completions, run.completions != 1, &["completions"]);
+        add(Field::Parallelism, run.parallelism != 1, &["parallelism"]);
     }
     add(Field::Stateful, component.stateful, &["stateful"]);
     let longer = component.grace_period != USUAL_GRACE_PERIOD;
     add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
-    let waits = !component.is_job() && component.deadline != USUAL_DEADLINE;
+    let waits = component.run().is_none() && component.deadline != USUAL_DEADLINE;
     add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);
     let security = &container.security;
     add(Field::NonRoot, !security.non_root, &["security", "nonRoot"]);

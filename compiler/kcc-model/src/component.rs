@@ -6,44 +6,9 @@ use std::collections::BTreeMap;
 use kcc_cue::Path;
 use serde::Serialize;
 
-use crate::{Bytes, Disruption, Identity, MilliCpu, Millis, Name, Placement, Rollout, Scale};
-
-/// What a component is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Kind {
-    /// Runs for as long as the system does.
-    Service,
-    /// Runs to completion once.
-    #[serde(rename_all = "camelCase")]
-    Job {
-        /// How often it is tried again.
-        retries: u32,
-        /// When it is given up.
-        deadline: Option<Millis>,
-    },
-    /// A database, queue, cache or bucket.
-    #[serde(rename_all = "camelCase")]
-    Backing {
-        /// `postgres`, `redis`, …
-        kind: String,
-        /// Outputs by name; they may hold `$(output)` references to each other.
-        outputs: BTreeMap<String, Output>,
-        /// Runs outside the system: it has no container, only an address.
-        external: bool,
-    },
-}
-
-/// An output of a backing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Output {
-    /// Text; `$(name)` stands for the output of that name, so that a text with
-    /// a secret in it never holds the secret.
-    Text(String),
-    /// The secret of that name.
-    Secret(Name),
-}
+use crate::{
+    Bytes, Disruption, Identity, Kind, MilliCpu, Millis, Name, Placement, Rollout, Run, Scale,
+};
 
 /// One component in one target.
 #[derive(Debug, Clone, Serialize)]
@@ -95,9 +60,23 @@ pub struct Component {
 }
 
 impl Component {
-    /// Whether it runs to completion.
+    /// Whether it runs to completion once.
     pub fn is_job(&self) -> bool {
-        matches!(self.kind, Kind::Job { .. })
+        matches!(self.kind, Kind::Job(_))
+    }
+
+    /// Whether it runs to completion again and again.
+    pub fn is_cron_job(&self) -> bool {
+        matches!(self.kind, Kind::CronJob(_))
+    }
+
+    /// How it runs to completion; none for what runs as long as the system does.
+    pub fn run(&self) -> Option<&Run> {
+        match &self.kind {
+            Kind::Job(run) => Some(run),
+            Kind::CronJob(cron) => Some(&cron.run),
+            Kind::Service | Kind::Backing { .. } => None,
+        }
     }
 
     /// Whether a container runs for it here; an external backing has none.

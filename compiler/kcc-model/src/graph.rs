@@ -204,7 +204,8 @@ impl GraphView {
                     path: component.path.to_string(),
                     kind: match &component.kind {
                         Kind::Service => "service".to_owned(),
-                        Kind::Job { .. } => "job".to_owned(),
+                        Kind::Job(_) => "job".to_owned(),
+                        Kind::CronJob(_) => "cron job".to_owned(),
                         Kind::Backing { kind, .. } => kind.clone(),
                     },
                     team: component.team.clone(),

@@ -92,7 +92,8 @@ fn draw<'a>(targets: impl Iterator<Item = &'a TargetModel>) -> Drawing {
     for (name, component) in targets.flat_map(|target| &target.components) {
         let kind = match &component.kind {
             Kind::Service => "service".to_owned(),
-            Kind::Job { .. } => "job".to_owned(),
+            Kind::Job(_) => "job".to_owned(),
+            Kind::CronJob(_) => "cron job".to_owned(),
             Kind::Backing { kind, .. } => kind.clone(),
         };
         let drawn = Drawn {

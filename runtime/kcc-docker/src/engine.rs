@@ -80,6 +80,12 @@ impl DockerEngine<'_> {
     }
 
     async fn create(&self, name: &str, new: &NewContainer) -> Result<(), Error> {
+        if new.container.on_demand {
+            // Under its own name it is complete: an apply that is killed while
+            // the files are written leaves the other one.
+            let id = self.make(&format!("{name}{SUCCESSOR}"), new).await?;
+            return self.client.rename(&id, name).await;
+        }
         let id = self.make(name, new).await?;
         let started = self.start(&id, name).await;
         if started.is_err() {
@@ -100,6 +106,7 @@ impl DockerEngine<'_> {
         let taken_over = match how {
             Replacement::Overlap => self.overlap(&id, name, new, old, cancel).await,
             Replacement::StopFirst => self.stop_first(&id, name, old).await,
+            Replacement::AtRest => self.client.stop(old, name).await,
         };
         if let Err(error) = taken_over {
             let _ = self.client.remove(&id, name).await;
@@ -209,6 +216,17 @@ impl Engine for DockerEngine<'_> {
             }
         }
         Ok(Readiness::Ready)
+    }
+
+    async fn object_ready(&self, object: &str, until: Until) -> Result<Readiness, Error> {
+        match self.docker.containers.get(object) {
+            Some(container) => self.judge().judge(object, container, until).await,
+            None => Ok(Readiness::Ready),
+        }
+    }
+
+    async fn object_details(&self, object: &str) -> Vec<String> {
+        self.judge().last_words(object).await
     }
 
     async fn details(&self, component: &str) -> Vec<String> {

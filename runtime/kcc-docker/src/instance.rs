@@ -47,6 +47,9 @@ fn set_apart(container: &mut Container, rename: impl Fn(&str) -> String + Copy) 
             *volume = rename(volume);
         }
     }
+    for other in &mut container.after {
+        *other = rename(other);
+    }
     for port in &mut container.ports {
         port.host = None;
     }

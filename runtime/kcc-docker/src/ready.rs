@@ -84,6 +84,9 @@ impl Judge<'_> {
         let Some(found) = self.client.inspect(name).await? else {
             return Ok(waiting(format!("container `{name}` is not there")));
         };
+        if container.on_demand {
+            return Ok(Readiness::Ready);
+        }
         if until == Until::Completed {
             return Ok(completed(&found));
         }

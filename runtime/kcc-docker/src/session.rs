@@ -50,9 +50,31 @@ pub async fn apply(
     let observed = session.observe(&memory).await?;
     let plan = reconcile(desired, &session.docker, &observed, options)?;
     let secrets = session.secrets(&plan).await?;
-    session
+    let report = session
         .perform(&plan, secrets, &memory, &observed, reporter, cancel)
-        .await
+        .await?;
+    if let Some(text) = unscheduled(&session.docker) {
+        reporter.event(&Event::Note { text: &text });
+    }
+    Ok(report)
+}
+
+/// That an engine has no schedule, where something waits for one.
+fn unscheduled(docker: &DockerDesired) -> Option<String> {
+    let mut names = docker
+        .containers
+        .iter()
+        .filter(|(_, container)| container.on_demand)
+        .map(|(name, _)| name.as_str());
+    let first = names.next()?;
+    let others = match names.count() {
+        0 => String::new(),
+        1 => ", and likewise the other one".to_owned(),
+        count => format!(", and likewise the {count} others"),
+    };
+    Some(format!(
+        "cron jobs are not scheduled on Docker: `docker start -a {first}` runs one{others}"
+    ))
 }
 
 /// What runs, and why what does not.

@@ -29,8 +29,11 @@ pub(crate) async fn status(
             .iter()
             .filter(|(_, c)| c.component == *name)
             .collect();
+        let on_demand = containers.iter().find(|(_, container)| container.on_demand);
         let mut status = if containers.is_empty() {
             external()
+        } else if let Some((name, _)) = on_demand {
+            self::on_demand(name, observed.containers.get(*name))
         } else {
             of_containers(&containers, component.job, observed, judge).await?
         };
@@ -102,6 +105,30 @@ async fn of_containers(
         why,
         addresses,
     })
+}
+
+/// It runs whenever somebody starts it: that it is there is all that kcc answers for.
+fn on_demand(name: &str, there: Option<&ObservedContainer>) -> ComponentStatus {
+    let start = format!("not scheduled on Docker: `docker start -a {name}` runs it");
+    let (state, why) = match there.map(|there| there.state) {
+        None => (State::Absent, None),
+        Some(ContainerState::Created) => (State::Stopped, Some(start)),
+        Some(ContainerState::Running | ContainerState::Paused) => (State::Running, None),
+        Some(ContainerState::Exited(0)) => (State::Completed, Some(start)),
+        Some(ContainerState::Exited(code)) => (
+            State::Failed,
+            Some(format!("its last run ended with exit code {code}")),
+        ),
+        Some(ContainerState::Restarting | ContainerState::Dead) => (State::Failed, None),
+    };
+    ComponentStatus {
+        team: None,
+        state,
+        ready: u32::from(there.is_some()),
+        replicas: 1,
+        why,
+        addresses: Vec::new(),
+    }
 }
 
 /// It runs outside the system: there is nothing to be ready.

@@ -24,7 +24,8 @@ pub(crate) enum Work {
     CreateVolume {
         labels: BTreeMap<String, String>,
     },
-    /// Makes a container, writes its files and starts it.
+    /// Makes a container, writes its files and starts it, unless that is for
+    /// somebody else to do.
     Create(Arc<NewContainer>),
     /// Puts a new container in the place of another.
     Replace {
@@ -89,4 +90,6 @@ pub(crate) enum Replacement {
     /// need the same host port or write to the same volume; it is started again
     /// if the new one cannot start.
     StopFirst,
+    /// The new one is not started: whoever wants a run starts it.
+    AtRest,
 }

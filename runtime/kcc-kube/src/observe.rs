@@ -22,7 +22,7 @@ const PARALLEL: usize = 16;
 
 /// Kinds that are looked for even if neither the desired state nor the
 /// inventory has one: an apply that was killed may have made some.
-const USUAL: [(&str, &str); 14] = [
+const USUAL: [(&str, &str); 15] = [
     ("v1", "ServiceAccount"),
     ("v1", "ConfigMap"),
     ("v1", SECRET),
@@ -31,6 +31,7 @@ const USUAL: [(&str, &str); 14] = [
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
     ("networking.k8s.io/v1", "Ingress"),
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("rbac.authorization.k8s.io/v1", "Role"),

@@ -20,6 +20,9 @@ pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
             Some(job) => return of_job(live, job, name, until),
             None => None,
         },
+        // What its runs do is seen in them: it does its part once it is there.
+        "CronJob" if live.cron_jobs.contains_key(name) => return Readiness::Ready,
+        "CronJob" => None,
         "Deployment" => live.deployments.get(name).map(of_deployment),
         "StatefulSet" => live.stateful_sets.get(name).map(of_stateful_set),
         "DaemonSet" => live.daemon_sets.get(name).map(of_daemon_set),
@@ -104,7 +107,8 @@ fn replicas(count: i32) -> String {
     }
 }
 
-/// How many replicas a workload has; none for one that is not there or is a Job.
+/// How many replicas a workload has; none for one that is not there,
+/// is a Job or makes Jobs.
 pub(crate) fn count(live: &Live, workload: &Object) -> Option<Replicas> {
     let name = &workload.name;
     match workload.kind.as_str() {

@@ -75,7 +75,9 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     };
     let judged = rollout::judge(live, workload, until);
     let count = rollout::count(live, workload);
-    let there = count.is_some() || live.jobs.contains_key(&workload.name);
+    let there = count.is_some()
+        || live.jobs.contains_key(&workload.name)
+        || live.cron_jobs.contains_key(&workload.name);
     let done = judged == Readiness::Ready;
     let (ready, replicas) = match &count {
         Some(count) => (count.ready.min(count.wanted), count.wanted),
@@ -88,6 +90,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     let state = match () {
         () if !there => State::Absent,
         () if done && job => State::Completed,
+        () if done && workload.kind == "CronJob" => State::Scheduled,
         () if done && replicas == 0 => State::Stopped,
         () if done => State::Running,
         () if failed => State::Failed,

@@ -29,9 +29,23 @@ pub trait Engine: Sync {
         until: Until,
     ) -> impl Future<Output = Result<Readiness, Error>> + Send;
 
+    /// The same of one object, for engines whose steps wait for some.
+    fn object_ready(
+        &self,
+        _object: &str,
+        _until: Until,
+    ) -> impl Future<Output = Result<Readiness, Error>> + Send {
+        std::future::ready(Ok(Readiness::Ready))
+    }
+
     /// Lines that explain why a component did not become ready, such as the
     /// last of its log; never a secret. Asked once, when a wait has failed.
     fn details(&self, _component: &str) -> impl Future<Output = Vec<String>> + Send {
+        std::future::ready(Vec::new())
+    }
+
+    /// The same of one object.
+    fn object_details(&self, _object: &str) -> impl Future<Output = Vec<String>> + Send {
         std::future::ready(Vec::new())
     }
 

@@ -85,6 +85,7 @@ fn graph<W>(plan: &Plan<W>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
     for (name, component) in &plan.components {
         waits.extend(component.ready.map(|until| Wait {
             component: name.clone(),
+            object: None,
             until,
         }));
     }
@@ -119,7 +120,12 @@ fn graph<W>(plan: &Plan<W>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
     }
     for wait in places.into_keys() {
         let own = |index: &usize| {
-            plan.steps[*index].operation.component.as_ref() == Some(&wait.component)
+            let operation = &plan.steps[*index].operation;
+            operation.component.as_ref() == Some(&wait.component)
+                && wait
+                    .object
+                    .as_ref()
+                    .is_none_or(|object| operation.name == *object)
         };
         before.push((0..plan.steps.len()).filter(own).collect());
         nodes.push(Node::Wait(wait));
@@ -203,7 +209,7 @@ impl<'a, E: Engine> Run<'a, E> {
 
     fn failed_before(&self, index: usize) -> String {
         match &self.nodes[index] {
-            Node::Wait(wait) => format!("it needs `{}`, which is not ready", wait.component),
+            Node::Wait(wait) => format!("it needs `{}`, which is not ready", wait.name()),
             Node::Step(step) => {
                 let operation = &self.plan.steps[*step].operation;
                 format!("{} `{}` failed", operation.kind, operation.name)
@@ -272,9 +278,9 @@ impl<'a, E: Engine> Run<'a, E> {
                 )
             }
             Node::Wait(wait) => {
-                let (name, until) = (&wait.component, state(wait.until));
+                let (name, until) = (wait.name().to_owned(), state(wait.until));
                 let message = format!("`{name}` is not {until}: {}", error.chain());
-                (Some(name.clone()), name.clone(), message)
+                (Some(wait.component.clone()), name, message)
             }
         };
         for line in &error.detail {
@@ -375,12 +381,14 @@ async fn until_ready<E: Engine>(
     let mut errors = 0;
     let why = loop {
         let answer = tokio::select! {
-            answer = engine.ready(component, until) => answer,
+            answer = asked(engine, wait) => answer,
             () = cancel.cancelled() => return Ok(End::Skipped(STOPPED.to_owned())),
         };
         let why = match answer {
             Ok(Readiness::Ready) => {
-                reporter.event(&Event::Ready { component, until });
+                if wait.object.is_none() {
+                    reporter.event(&Event::Ready { component, until });
+                }
                 return Ok(End::Done);
             }
             Ok(Readiness::Failed { why }) => break why,
@@ -418,7 +426,18 @@ async fn until_ready<E: Engine>(
         until,
         why: &why,
     });
-    Err(Error::new(Code::ApplyIncomplete, why).detail(engine.details(component).await))
+    let details = match &wait.object {
+        Some(object) => engine.object_details(object).await,
+        None => engine.details(component).await,
+    };
+    Err(Error::new(Code::ApplyIncomplete, why).detail(details))
+}
+
+async fn asked<E: Engine>(engine: &E, wait: &Wait) -> Result<Readiness, Error> {
+    match &wait.object {
+        Some(object) => engine.object_ready(object, wait.until).await,
+        None => engine.ready(&wait.component, wait.until).await,
+    }
 }
 
 fn overdue(why: &str, deadline_ms: Option<u64>) -> String {

@@ -39,13 +39,22 @@ pub struct Step<W> {
     pub work: W,
 }
 
-/// A component that has to be in a state.
+/// A component, or one object of it, that has to be in a state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// The component.
     pub component: Name,
+    /// The object that is meant, by its name; none means the component.
+    pub object: Option<String>,
     /// The state.
     pub until: Until,
+}
+
+impl Wait {
+    /// The name of what is awaited.
+    pub fn name(&self) -> &str {
+        self.object.as_deref().unwrap_or(&self.component)
+    }
 }
 
 /// A component as the executor sees it.
@@ -112,6 +121,7 @@ pub struct Draft<W> {
     starts: bool,
     after: BTreeSet<(String, String)>,
     after_removal: BTreeSet<(String, String)>,
+    waits: BTreeSet<Wait>,
     work: W,
 }
 
@@ -135,6 +145,7 @@ impl<W> Draft<W> {
             starts: false,
             after: BTreeSet::new(),
             after_removal: BTreeSet::new(),
+            waits: BTreeSet::new(),
             work,
         }
     }
@@ -179,6 +190,24 @@ impl<W> Draft<W> {
     #[must_use]
     pub fn after_removal(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         self.after_removal.insert((kind.into(), name.into()));
+        self
+    }
+}
+
+impl<W> Draft<W> {
+    /// It comes after an object of a component is in a state.
+    #[must_use]
+    pub fn waits_for(
+        mut self,
+        component: impl Into<Name>,
+        object: impl Into<String>,
+        until: Until,
+    ) -> Self {
+        self.waits.insert(Wait {
+            component: component.into(),
+            object: Some(object.into()),
+            until,
+        });
         self
     }
 }
@@ -277,13 +306,14 @@ impl<W> PlanBuilder<W> {
         let team = draft
             .team
             .or_else(|| desired.map(|component| component.team.clone()));
-        let waits = desired.filter(|_| draft.starts).map(|component| {
-            let wait = |(name, until): (&Name, &Until)| Wait {
+        let mut waits = draft.waits;
+        if let Some(component) = desired.filter(|_| draft.starts) {
+            waits.extend(component.after.iter().map(|(name, until)| Wait {
                 component: name.clone(),
+                object: None,
                 until: *until,
-            };
-            component.after.iter().map(wait).collect()
-        });
+            }));
+        }
         if let Some(name) = &draft.component {
             self.components
                 .entry(name.clone())
@@ -307,7 +337,7 @@ impl<W> PlanBuilder<W> {
         };
         Step {
             operation,
-            waits: waits.unwrap_or_default(),
+            waits,
             work: draft.work,
         }
     }
@@ -330,6 +360,12 @@ impl<W> PlanBuilder<W> {
         let mut before = Vec::with_capacity(self.drafts.len());
         for (index, draft) in self.drafts.iter().enumerate() {
             let mut all = BTreeSet::new();
+            for wait in &draft.waits {
+                let object = wait.object.as_deref().unwrap_or_default();
+                let on_it = |(_, name): &(&str, &str)| *name == object;
+                let on_it = objects.iter().filter(|(key, _)| on_it(key));
+                all.extend(on_it.flat_map(|(_, indices)| indices));
+            }
             for (kind, name) in &draft.after {
                 all.extend(
                     objects

@@ -155,6 +155,8 @@ pub enum State {
     Running,
     /// It ran to its end.
     Completed,
+    /// It runs whenever its schedule says so.
+    Scheduled,
     /// It ended with an error, or does so again and again.
     Failed,
     /// It runs outside the system.
@@ -170,6 +172,7 @@ impl State {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Completed => "completed",
+            Self::Scheduled => "scheduled",
             Self::Failed => "failed",
             Self::External => "external",
         }

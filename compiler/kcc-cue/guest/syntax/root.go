@@ -14,7 +14,7 @@ import (
 // rootFields are the fields that a system may have at its root, besides
 // definitions and hidden fields.
 var rootFields = []string{
-	"backing", "configs", "defaults", "grants", "jobs", "kinds", "objects", "on", "policies", "secrets", "services", "system",
+	"backing", "configs", "cronJobs", "defaults", "grants", "jobs", "kinds", "objects", "on", "policies", "secrets", "services", "system",
 	"target",
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Check, Component, EnvValue, Expose, Health, Image as ModelImage, Kind, Protocol, Strategy,
+    Check, Component, EnvValue, Expose, Health, Image as ModelImage, Kind, Protocol, Run, Strategy,
     VolumeSource,
 };
 
@@ -29,7 +29,13 @@ pub(super) fn lower(
     let reference = image(component, desired);
     let template = container(lowering, component, reference);
     let base = format!("{}-{}", prefix(lowering), component.name);
-    for replica in 1..=component.replicas {
+    // A job that has to complete several times does so in as many containers;
+    // a cron job's only one is started again and again.
+    let count = match component.kind {
+        Kind::Job(run) => run.completions,
+        _ => component.replicas,
+    };
+    for replica in 1..=count {
         let mut container = template.clone();
         for (volume, path) in persistent(component) {
             let own = component.stateful.then_some(replica);
@@ -52,6 +58,11 @@ pub(super) fn lower(
             container
                 .mounts
                 .insert(path.to_owned(), Mount::Volume(name));
+        }
+        if let Kind::Job(run) = component.kind {
+            // No more at once than are allowed.
+            let before = replica.checked_sub(run.parallelism).filter(|at| *at > 0);
+            container.after = before.map(|at| numbered(&base, at)).into_iter().collect();
         }
         let name = numbered(&base, replica);
         let at = &component.path;
@@ -148,15 +159,17 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
             .requests
             .cpu
             .map(|cpu| (cpu.0 * SHARES_PER_CORE / 1000).max(LEAST_SHARES)),
-        restart: match component.kind {
-            Kind::Job { retries: 0, .. } => Restart::No,
-            Kind::Job { retries, .. } => Restart::OnFailure(retries),
-            Kind::Service | Kind::Backing { .. } => Restart::UnlessStopped,
+        restart: match component.run() {
+            Some(Run { retries: 0, .. }) => Restart::No,
+            Some(run) => Restart::OnFailure(run.retries),
+            None => Restart::UnlessStopped,
         },
+        on_demand: component.is_cron_job(),
         stop_timeout: component.grace_period.0.div_ceil(1000),
         read_only: model.security.read_only_root,
         privileged: model.security.privileged,
         add_capabilities: model.security.add_capabilities.clone(),
+        after: Vec::new(),
         labels: all_labels,
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
     }

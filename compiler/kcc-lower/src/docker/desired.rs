@@ -92,6 +92,9 @@ pub struct Container {
     pub cpu_shares: Option<u64>,
     /// Restart policy.
     pub restart: Restart,
+    /// Made and not started: it runs whenever somebody starts it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_demand: bool,
     /// Seconds between the request to stop and the kill.
     pub stop_timeout: u64,
     /// Root file system cannot be written.
@@ -102,6 +105,9 @@ pub struct Container {
     pub privileged: bool,
     /// Capabilities added to none.
     pub add_capabilities: Vec<String>,
+    /// Containers that have to complete before it starts, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
     /// Labels of the fragment's own and those of kcc, but for the config hash.
     pub labels: BTreeMap<String, String>,
     /// The old one ends before the new one starts. Not in the hash: a container

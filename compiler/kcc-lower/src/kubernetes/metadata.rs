@@ -64,7 +64,8 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
         Owner::Component(component) => {
             let role = match &component.kind {
                 Kind::Service => "service",
-                Kind::Job { .. } => "job",
+                Kind::Job(_) => "job",
+                Kind::CronJob(_) => "cron-job",
                 Kind::Backing { kind, .. } => kind,
             };
             labels.insert("app.kubernetes.io/name".to_owned(), component.name.clone());

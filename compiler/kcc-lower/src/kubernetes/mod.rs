@@ -3,7 +3,7 @@
 //! Each component becomes a ServiceAccount with its rights, a Service where it
 //! has ports and a network policy for whoever needs it, a
 //! ConfigMap where it has files, and one workload: a Deployment, a StatefulSet
-//! where replicas keep their own data, or a Job; what the fragments say of its
+//! where replicas keep their own data, a Job or a `CronJob`; what the fragments say of its
 //! availability adds an autoscaler and a disruption budget. Objects are typed structs of
 //! k8s-openapi until the very end. Only what is meant is set: what the API
 //! server fills in is its own.
@@ -47,7 +47,7 @@ use crate::lowering::Lowering;
 use metadata::Owner;
 
 /// Kinds in the order in which they are rendered: what others refer to first.
-const RANK: [&str; 17] = [
+const RANK: [&str; 18] = [
     "Namespace",
     "CustomResourceDefinition",
     "ServiceAccount",
@@ -62,6 +62,7 @@ const RANK: [&str; 17] = [
     "Deployment",
     "StatefulSet",
     "Job",
+    "CronJob",
     "HorizontalPodAutoscaler",
     "PodDisruptionBudget",
     "Ingress",

@@ -21,7 +21,7 @@ pub(super) fn service(
     component: &Component,
     objects: &mut Objects<'_>,
 ) {
-    if component.is_job() || component.ports.is_empty() {
+    if component.run().is_some() || component.ports.is_empty() {
         return;
     }
     let ports = component

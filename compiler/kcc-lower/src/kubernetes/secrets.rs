@@ -97,6 +97,6 @@ fn owner<'a>(lowering: &Lowering<'a>, secret: &Name) -> Option<&'a kcc_model::Co
         Kind::Backing { outputs, .. } => outputs
             .values()
             .any(|output| matches!(output, Output::Secret(name) if name == secret)),
-        Kind::Service | Kind::Job { .. } => false,
+        Kind::Service | Kind::Job(_) | Kind::CronJob(_) => false,
     })
 }

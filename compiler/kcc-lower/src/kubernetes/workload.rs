@@ -1,11 +1,11 @@
-//! What keeps the pods of a component running: a Deployment, a StatefulSet or a
-//! Job.
+//! What keeps the pods of a component running: a Deployment, a StatefulSet, a
+//! Job or a `CronJob`.
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, StatefulSet, StatefulSetSpec};
-use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
 use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kcc_model::{Component, Kind, Millis};
+use kcc_model::{Component, Concurrency, Cron, Kind, Run};
 
 use crate::kubernetes::{Belongs, Objects, availability, metadata, pod, probe, storage};
 use crate::lowering::Lowering;
@@ -21,9 +21,12 @@ pub(super) fn is_stateful(component: &Component) -> bool {
 
 pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
     let namespace = objects.namespace;
-    if let Kind::Job { retries, deadline } = component.kind {
-        let job = job(lowering, component, namespace, retries, deadline);
+    if let Kind::Job(run) = component.kind {
+        let job = job(lowering, component, namespace, run);
         objects.add(lowering, &job, &Belongs::to(component));
+    } else if let Kind::CronJob(cron) = &component.kind {
+        let cron_job = cron_job(lowering, component, namespace, cron);
+        objects.add(lowering, &cron_job, &Belongs::to(component));
     } else if is_stateful(component) {
         let set = stateful_set(lowering, component, namespace);
         objects.add(lowering, &set, &Belongs::to(component));
@@ -79,13 +82,45 @@ fn stateful_set(
 
 /// A Job cannot be changed, so its name ends in a hash of what it is: a changed
 /// job is a new one.
-fn job(
+fn job(lowering: &mut Lowering<'_>, component: &Component, namespace: &str, run: Run) -> Job {
+    let spec = job_spec(lowering, component, run);
+    let name = format!("{}-{}", component.name, &crate::hash(&spec)[..8]);
+    Job {
+        metadata: metadata::workload(lowering, &name, namespace, component),
+        spec: Some(spec),
+        status: None,
+    }
+}
+
+/// The Jobs that it makes carry no labels of kcc's: they are the cluster's own.
+fn cron_job(
     lowering: &mut Lowering<'_>,
     component: &Component,
     namespace: &str,
-    retries: u32,
-    deadline: Option<Millis>,
-) -> Job {
+    cron: &Cron,
+) -> CronJob {
+    let concurrency = match cron.concurrency {
+        Concurrency::Allow => "Allow",
+        Concurrency::Forbid => "Forbid",
+        Concurrency::Replace => "Replace",
+    };
+    CronJob {
+        metadata: metadata::workload(lowering, &component.name, namespace, component),
+        spec: Some(CronJobSpec {
+            schedule: cron.schedule.clone(),
+            time_zone: cron.time_zone.clone(),
+            concurrency_policy: Some(concurrency.to_owned()),
+            job_template: JobTemplateSpec {
+                metadata: None,
+                spec: Some(job_spec(lowering, component, cron.run)),
+            },
+            ..CronJobSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn job_spec(lowering: &mut Lowering<'_>, component: &Component, run: Run) -> JobSpec {
     let mut template = pod::template(lowering, component);
     // A failed pod stays, with its log, and a new one is started.
     let restart_policy = Some("Never".to_owned());
@@ -93,16 +128,17 @@ fn job(
         restart_policy,
         ..spec
     });
-    let spec = JobSpec {
-        backoff_limit: Some(i32::try_from(retries).unwrap_or(i32::MAX)),
-        active_deadline_seconds: deadline.map(|time| i64::from(probe::seconds(time).max(1))),
+    // For one run that completes, the server fills both in.
+    let several = run.completions != 1 || run.parallelism != 1;
+    let count = |count: u32| several.then(|| i32::try_from(count).unwrap_or(i32::MAX));
+    JobSpec {
+        backoff_limit: Some(i32::try_from(run.retries).unwrap_or(i32::MAX)),
+        active_deadline_seconds: run
+            .deadline
+            .map(|time| i64::from(probe::seconds(time).max(1))),
+        completions: count(run.completions),
+        parallelism: count(run.parallelism),
         template,
         ..JobSpec::default()
-    };
-    let name = format!("{}-{}", component.name, &crate::hash(&spec)[..8]);
-    Job {
-        metadata: metadata::workload(lowering, &name, namespace, component),
-        spec: Some(spec),
-        status: None,
     }
 }

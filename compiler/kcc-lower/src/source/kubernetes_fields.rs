@@ -102,6 +102,8 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
         &[
             ("spec.backoffLimit", ".retries"),
             ("spec.activeDeadlineSeconds", ".deadline"),
+            ("spec.completions", ".completions"),
+            ("spec.parallelism", ".parallelism"),
         ],
     ),
     (

@@ -52,6 +52,7 @@ fn a_shop_has_objects_of_every_kind() {
         "ClusterRole",
         "ClusterRoleBinding",
         "ConfigMap",
+        "CronJob",
         "Deployment",
         "HorizontalPodAutoscaler",
         "Ingress",

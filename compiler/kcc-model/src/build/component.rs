@@ -8,8 +8,10 @@ use kcc_diag::Code;
 use super::env::RawEnv;
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
-use super::{availability, backing, container, files, needs, ports, rights, routes, volumes};
-use crate::{Component, Container, Kind, Millis, Name};
+use super::{
+    availability, backing, container, files, needs, ports, rights, routes, schedule, volumes,
+};
+use crate::{Component, Container, Kind, Millis, Name, Run};
 
 /// A component whose needs and environment are not connected yet.
 pub(crate) struct Draft {
@@ -22,9 +24,10 @@ type Decode = fn(&Scope<'_>, &str, &Cursor<'_>) -> Option<Draft>;
 
 /// The fields of the root that hold components, the first having the name
 /// where two claim it.
-pub(crate) const KINDS: [(&str, Decode); 3] = [
+pub(crate) const KINDS: [(&str, Decode); 4] = [
     ("services", service),
     ("jobs", job),
+    ("cronJobs", cron_job),
     ("backing", backing::backing),
 ];
 
@@ -58,13 +61,13 @@ const SERVICE: [&str; 9] = [
     "disruption",
     "stateful",
 ];
-const JOB: [&str; 2] = ["retries", "deadline"];
+const JOB: [&str; 4] = ["retries", "deadline", "completions", "parallelism"];
+const CRON_JOB: [&str; 3] = ["schedule", "timeZone", "concurrency"];
 
 /// Time to end, and time to become ready, where a fragment says nothing.
 pub(crate) const GRACE_PERIOD: Millis = Millis(30_000);
 pub(crate) const DEADLINE: Millis = Millis(300_000);
 const JOB_DEADLINE: Millis = Millis(600_000);
-const RETRIES: u32 = 3;
 
 fn service(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     node.only(&[&COMMON[..], &SERVICE].concat());
@@ -73,16 +76,37 @@ fn service(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
 
 fn job(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     node.only(&[&COMMON[..], &JOB].concat());
-    let retries = node
-        .child("retries")
-        .and_then(|retries| retries.number())
-        .unwrap_or(RETRIES);
-    let deadline = node
-        .child("deadline")
-        .and_then(|time| time.quantity(Millis::parse));
-    let mut draft = decode(scope, name, node, node, Kind::Job { retries, deadline })?;
-    draft.component.deadline = deadline.unwrap_or(JOB_DEADLINE);
+    let run = run(node);
+    let mut draft = decode(scope, name, node, node, Kind::Job(run))?;
+    draft.component.deadline = run.deadline.unwrap_or(JOB_DEADLINE);
     Some(draft)
+}
+
+fn cron_job(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    node.only(&[&COMMON[..], &JOB, &CRON_JOB].concat());
+    let cron = schedule::cron(node, run(node));
+    // Without a schedule it still has a container whose mistakes are to be found.
+    let draft = decode(
+        scope,
+        name,
+        node,
+        node,
+        Kind::CronJob(cron.clone().unwrap_or_default()),
+    )?;
+    cron.map(|_| draft)
+}
+
+fn run(node: &Cursor<'_>) -> Run {
+    let number = |field| node.child(field).and_then(|count| count.number());
+    let usual = Run::default();
+    Run {
+        retries: number("retries").unwrap_or(usual.retries),
+        deadline: node
+            .child("deadline")
+            .and_then(|time| time.quantity(Millis::parse)),
+        completions: number("completions").unwrap_or(usual.completions),
+        parallelism: number("parallelism").unwrap_or(usual.parallelism),
+    }
 }
 
 /// Decodes what all components share. `owner` is the component's own node;

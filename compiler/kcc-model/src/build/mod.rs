@@ -23,6 +23,7 @@ mod ports;
 mod resources;
 mod rights;
 mod routes;
+mod schedule;
 mod secrets;
 mod system;
 mod volumes;
@@ -119,16 +120,6 @@ fn build_target(
             }
         }
     }
-    if let Some(all) = root.child("cronJobs") {
-        all.fields().for_each(|(_, job)| {
-            let message = format!(
-                "`{}`: cron jobs are not supported by this version of kcc",
-                job.path
-            );
-            let error = job.error(Code::EvalUnknownField, message, "not supported");
-            job.report(error.help("write a job, or keep the cron job outside of kcc for now"));
-        });
-    }
     let configs = secrets::configs(scope, &root);
     let objects = objects::objects(scope, &root);
     let components = needs::connect(scope, drafts, found);
@@ -165,7 +156,7 @@ fn unknown_target(system: &system::System, target: &str) -> Diagnostic {
 pub(crate) fn ports_unsure(component: &Component, lines: Lines<'_>) -> bool {
     let path = match component.kind {
         Kind::Backing { .. } => component.path.join("component"),
-        Kind::Service | Kind::Job { .. } => component.path.clone(),
+        Kind::Service | Kind::Job(_) | Kind::CronJob(_) => component.path.clone(),
     };
     ports::unsure(&path, &component.ports, lines)
 }

@@ -106,7 +106,7 @@ fn needs(draft: &Draft, all: &BTreeMap<Name, Draft>) -> BTreeMap<Name, Need> {
 
 /// The state that is waited for where a need says nothing.
 fn usual(other: &Component) -> Until {
-    if other.is_job() {
+    if other.run().is_some() {
         Until::Completed
     } else if other.runs() && other.container.health.says_ready() {
         Until::Healthy
@@ -169,7 +169,7 @@ fn given(other: &Component, port: Option<&str>) -> BTreeMap<String, EnvValue> {
 fn outputs(component: &Component) -> Option<&BTreeMap<String, Output>> {
     match &component.kind {
         Kind::Backing { outputs, .. } => Some(outputs),
-        Kind::Service | Kind::Job { .. } => None,
+        Kind::Service | Kind::Job(_) | Kind::CronJob(_) => None,
     }
 }
 

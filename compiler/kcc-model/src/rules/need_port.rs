@@ -67,7 +67,7 @@ pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
 fn ambiguous(other: &Component) -> bool {
     let says = match &other.kind {
         Kind::Backing { outputs, .. } => outputs.contains_key("port"),
-        Kind::Service | Kind::Job { .. } => false,
+        Kind::Service | Kind::Job(_) | Kind::CronJob(_) => false,
     };
     !says && !other.ports.is_empty() && other.default_port().is_none()
 }

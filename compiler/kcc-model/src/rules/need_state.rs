@@ -18,6 +18,11 @@ pub(super) fn need_state(view: &View<'_>, found: &mut Diagnostics) {
                     "kcc does not watch its health",
                     "remove `until`, or write `until: \"started\"`".to_owned(),
                 ),
+                Until::Healthy | Until::Completed if other.is_cron_job() => (
+                    "is a cron job",
+                    "it runs again and again",
+                    format!("make `{name}` a job, or write `until: \"started\"`"),
+                ),
                 Until::Healthy if other.is_job() => (
                     "is a job",
                     "a job completes",

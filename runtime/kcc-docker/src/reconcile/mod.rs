@@ -304,7 +304,7 @@ impl<'a> Reconciler<'a> {
             return Verdict::Replace("it was made from another build of its image".to_owned());
         }
         match there.state {
-            ContainerState::Created => {
+            ContainerState::Created if !container.on_demand => {
                 return Verdict::Replace("an apply was stopped while it was made".to_owned());
             }
             ContainerState::Dead => return Verdict::Replace("it is dead".to_owned()),
@@ -320,6 +320,8 @@ impl<'a> Reconciler<'a> {
                 let network = lost.map_or("", String::as_str);
                 Verdict::Replace(format!("it is not connected to network `{network}`"))
             }
+            // It runs when somebody starts it.
+            _ if container.on_demand => Verdict::Keep,
             ContainerState::Paused => Verdict::Unpause,
             ContainerState::Exited(code) if job => {
                 Verdict::Start(format!("it did not complete (exit code {code})"))
@@ -398,7 +400,10 @@ impl<'a> Reconciler<'a> {
         ports: &[u16],
         sibling: Option<&str>,
     ) {
-        draft = draft.component(&container.component).starts();
+        draft = draft.component(&container.component);
+        if !container.on_demand {
+            draft = draft.starts();
+        }
         draft = draft.after(IMAGE, &container.image);
         draft = draft.after(CONTAINER, format!("{name}{SUCCESSOR}"));
         for network in container.networks.keys() {
@@ -408,6 +413,9 @@ impl<'a> Reconciler<'a> {
             if let Mount::Volume(volume) = mount {
                 draft = draft.after(VOLUME, volume);
             }
+        }
+        for other in &container.after {
+            draft = draft.waits_for(&container.component, other, Until::Completed);
         }
         for port in ports {
             for holder in self.holders.get(port).into_iter().flatten() {
@@ -488,6 +496,9 @@ fn replacement(new: &NewContainer, there: &ObservedContainer, job: bool) -> Repl
         .iter()
         .any(|port| there.published.values().any(|held| *held == port.host));
     let running = there.state == ContainerState::Running;
+    if new.container.on_demand {
+        return Replacement::AtRest;
+    }
     let apart = job || new.container.recreate;
     if apart || !running || collides || new.container.mounts.values().any(shares) {
         Replacement::StopFirst

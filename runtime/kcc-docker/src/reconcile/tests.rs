@@ -1,6 +1,7 @@
 //! Desired and observed → the text of the plan, without an engine.
 
 mod converge;
+mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,6 +116,8 @@ fn container(component: &str, image: &str) -> Container {
         add_capabilities: Vec::new(),
         privileged: false,
         recreate: false,
+        on_demand: false,
+        after: Vec::new(),
         labels: BTreeMap::new(),
     }
 }

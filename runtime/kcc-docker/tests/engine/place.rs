@@ -284,6 +284,8 @@ impl Draft {
             add_capabilities: Vec::new(),
             privileged: false,
             recreate: false,
+            on_demand: false,
+            after: Vec::new(),
             labels: labels(&self.system, Some(name)),
         };
         self.docker
@@ -312,6 +314,13 @@ impl Draft {
     pub(crate) fn job(&mut self, name: &str) {
         self.component(name).job = true;
         self.container(name).restart = Restart::No;
+    }
+
+    /// One more container of a component.
+    pub(crate) fn again(&mut self, name: &str, number: u32) -> &mut Container {
+        let another = self.container(name).clone();
+        let name = format!("{}-{number}", self.name(name));
+        self.docker.containers.entry(name).or_insert(another)
     }
 
     pub(crate) fn after(&mut self, name: &str, other: &str, until: Until) {

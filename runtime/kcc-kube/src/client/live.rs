@@ -7,7 +7,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{DaemonSet, Deployment, StatefulSet},
-        batch::v1::Job,
+        batch::v1::{CronJob, Job},
         core::v1::{Event, Pod},
     },
 };
@@ -36,6 +36,7 @@ pub(crate) struct Live {
     pub(crate) stateful_sets: BTreeMap<String, StatefulSet>,
     pub(crate) daemon_sets: BTreeMap<String, DaemonSet>,
     pub(crate) jobs: BTreeMap<String, Job>,
+    pub(crate) cron_jobs: BTreeMap<String, CronJob>,
     pub(crate) pods: Vec<Pod>,
     pub(crate) events: Vec<Event>,
 }
@@ -44,11 +45,12 @@ impl Client {
     /// Reads workloads and pods that carry labels. Events only where a pod is
     /// not ready or missing: there may be many.
     pub(crate) async fn live(&self, namespace: &str, labels: &str) -> Result<Live, Error> {
-        let (deployments, stateful_sets, daemon_sets, jobs, pods) = tokio::try_join!(
+        let (deployments, stateful_sets, daemon_sets, jobs, cron_jobs, pods) = tokio::try_join!(
             self.typed::<Deployment>(namespace, labels),
             self.typed::<StatefulSet>(namespace, labels),
             self.typed::<DaemonSet>(namespace, labels),
             self.typed::<Job>(namespace, labels),
+            self.typed::<CronJob>(namespace, labels),
             self.typed::<Pod>(namespace, labels),
         )?;
         let mut live = Live {
@@ -56,6 +58,7 @@ impl Client {
             stateful_sets: by_name(stateful_sets),
             daemon_sets: by_name(daemon_sets),
             jobs: by_name(jobs),
+            cron_jobs: by_name(cron_jobs),
             pods,
             events: Vec::new(),
         };

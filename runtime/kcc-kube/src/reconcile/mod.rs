@@ -27,8 +27,8 @@ use crate::{
     work::Work,
 };
 
-/// Kinds that keep pods running, or run them to their end.
-const WORKLOADS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", JOB];
+/// Kinds that keep pods running, or run them to their end, once or again and again.
+const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", JOB, "CronJob"];
 const JOB: &str = "Job";
 
 /// Whether a kind has pods.

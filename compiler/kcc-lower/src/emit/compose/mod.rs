@@ -158,6 +158,14 @@ impl Compose<'_> {
              # Start it with `docker compose -p {} up`.\n",
             self.prefix
         );
+        let mut on_demand = self.groups.values().flatten();
+        if let Some(group) = on_demand.find(|group| group.container.on_demand) {
+            let _ = writeln!(
+                head,
+                "# Cron jobs are not scheduled: `docker compose -p {} run {}` runs one.",
+                self.prefix, group.service
+            );
+        }
         for secret in self.objects.secrets.keys() {
             if self.in_environment(secret) {
                 let variable = self.variable(secret);

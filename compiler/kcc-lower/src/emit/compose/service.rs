@@ -8,7 +8,18 @@ use super::{Compose, Group, OWN_LABELS, entry, file_name, literal, required};
 use crate::docker::{Container, HealthCheck, Mount, Publish, Restart};
 use crate::emit::Yaml;
 
+/// The profile of what runs only when somebody starts it.
+const ON_DEMAND: &str = "cron-jobs";
+
 impl Compose<'_> {
+    /// The service that a container is, or is one of.
+    fn service_of(&self, name: &str) -> Option<&str> {
+        let container = self.objects.containers.get(name)?;
+        let groups = self.groups.get(&container.component)?;
+        let group = groups.iter().find(|group| group.container == container)?;
+        Some(group.service)
+    }
+
     /// The service of a group.
     pub(super) fn service(&self, group: &Group<'_>) -> Yaml {
         let container = group.container;
@@ -72,6 +83,9 @@ impl Compose<'_> {
         }
         if container.read_only {
             service.push(entry("read_only", Yaml::Bool(true)));
+        }
+        if container.on_demand {
+            service.push(entry("profiles", Yaml::texts([ON_DEMAND])));
         }
         let restart = match container.restart {
             Restart::UnlessStopped => "unless-stopped".to_owned(),
@@ -195,7 +209,13 @@ impl Compose<'_> {
 
     fn depends_on(&self, container: &Container) -> Option<(String, Yaml)> {
         let after = &self.desired.components.get(&container.component)?.after;
-        let conditions: BTreeMap<_, _> = after
+        let completed = Yaml::text_map([("condition", "service_completed_successfully")]);
+        let own = container
+            .after
+            .iter()
+            .filter_map(|name| self.service_of(name));
+        let own = own.map(|service| (service, completed.clone()));
+        let mut conditions: BTreeMap<_, _> = after
             .iter()
             .flat_map(|(other, until)| {
                 let groups = self.groups.get(other).into_iter().flatten();
@@ -212,6 +232,7 @@ impl Compose<'_> {
                 (group.service, Yaml::text_map([("condition", condition)]))
             })
             .collect();
+        conditions.extend(own);
         let conditions: Vec<_> = conditions
             .into_iter()
             .map(|(service, condition)| entry(service, condition))

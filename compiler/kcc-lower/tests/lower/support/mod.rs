@@ -10,9 +10,9 @@ use kcc_cue::{ConfigTree, Node, Path, Value};
 use kcc_diag::{Diagnostics, Files};
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
 use kcc_model::{
-    Bytes, Check, CheckedModel, Component, Container, EngineTarget, EnvValue, Expose, Health,
-    Image, Kind, Millis, Need, Port, Probe, Protocol, Resources, Secret, SecretProvider, Security,
-    SystemModel, TargetModel, Team, Until, Volume, VolumeSource,
+    Bytes, Check, CheckedModel, Component, Container, Cron, EngineTarget, EnvValue, Expose, Health,
+    Image, Kind, Millis, Need, Port, Probe, Protocol, Resources, Run, Secret, SecretProvider,
+    Security, SystemModel, TargetModel, Team, Until, Volume, VolumeSource,
 };
 
 /// The name of the only target.
@@ -261,11 +261,19 @@ pub(crate) fn job(name: &str, retries: u32) -> Component {
     component(
         "jobs",
         name,
-        Kind::Job {
+        Kind::Job(Run {
             retries,
-            deadline: None,
-        },
+            ..Run::default()
+        }),
     )
+}
+
+pub(crate) fn cron_job(name: &str, schedule: &str) -> Component {
+    let cron = Cron {
+        schedule: schedule.to_owned(),
+        ..Cron::default()
+    };
+    component("cronJobs", name, Kind::CronJob(cron))
 }
 
 pub(crate) fn backing(name: &str, kind: &str) -> Component {

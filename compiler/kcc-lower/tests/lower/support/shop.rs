@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Amounts, Build, Bytes, Check, Component, Disruption, EnvValue, Expose, Grant, Identity, Image,
-    Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights, Rollout, Route, Rule,
-    Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until, VolumeSource,
+    Amounts, Build, Bytes, Check, Component, Concurrency, Disruption, EnvValue, Expose, Grant,
+    Identity, Image, Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights, Rollout,
+    Route, Rule, Run, Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until,
+    VolumeSource,
 };
 
-use super::{Says as _, System, backing, job, persistent, probe, service};
+use super::{Says as _, System, backing, cron_job, job, persistent, probe, service};
 
 /// The shop on an engine; where a secret comes from depends on it.
 pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
@@ -28,6 +29,19 @@ pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
         .with(hints())
         .with(agent())
         .granting()
+        .with(nightly())
+}
+
+/// Runs again and again.
+fn nightly() -> Component {
+    let mut nightly = cron_job("nightly", "15 3 * * *").args(&["report"]);
+    if let Kind::CronJob(cron) = &mut nightly.kind {
+        cron.time_zone = Some("Europe/Berlin".to_owned());
+        cron.concurrency = Concurrency::Forbid;
+        cron.run.deadline = Some(Millis(3_600_000));
+        cron.run.completions = 2;
+    }
+    nightly
 }
 
 /// Every part that needs no more than one line in a fragment, and a route.
@@ -208,10 +222,12 @@ fn migrate() -> Component {
     let mut migrate = job("migrate", 5)
         .needs("orders", Until::Healthy)
         .args(&["migrate"]);
-    migrate.kind = Kind::Job {
+    migrate.kind = Kind::Job(Run {
         retries: 5,
         deadline: Some(Millis(600_000)),
-    };
+        completions: 3,
+        parallelism: 2,
+    });
     migrate
 }
 

@@ -2,6 +2,7 @@
 
 mod contents;
 mod failures;
+mod jobs;
 mod lifecycle;
 mod ownership;
 
@@ -28,6 +29,8 @@ cases! {
     lifecycle::what_was_killed_is_healed,
     lifecycle::what_writes_to_a_volume_is_stopped_first,
     lifecycle::a_job_runs_again_only_when_it_changed,
+    jobs::a_cron_job_is_made_and_runs_when_somebody_starts_it,
+    jobs::no_more_runs_go_on_at_once_than_are_allowed,
     lifecycle::replicas_share_a_name_and_free_ports_are_kept,
     lifecycle::what_is_no_longer_asked_for_goes,
     lifecycle::down_leaves_the_data,
