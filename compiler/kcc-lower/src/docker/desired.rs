@@ -57,6 +57,10 @@ pub struct Image {
 }
 
 /// One container: one replica of a component.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the engine's own, and any may be on with any other"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container {

@@ -107,6 +107,18 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
         ],
     ),
     (
+        "cronjob",
+        &[
+            ("spec.schedule", ".schedule"),
+            ("spec.timeZone", ".timeZone"),
+            ("spec.concurrencyPolicy", ".concurrency"),
+            ("spec.jobTemplate.spec.backoffLimit", ".retries"),
+            ("spec.jobTemplate.spec.activeDeadlineSeconds", ".deadline"),
+            ("spec.jobTemplate.spec.completions", ".completions"),
+            ("spec.jobTemplate.spec.parallelism", ".parallelism"),
+        ],
+    ),
+    (
         "horizontalpodautoscaler",
         &[
             ("spec.minReplicas", ".scale.min"),
