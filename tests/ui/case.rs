@@ -214,7 +214,13 @@ impl Script {
             }
             // The other user may not be able to reach the folder of the build.
             copy = self.root.with_file_name("kcc");
-            fs::copy(KCC, &copy).map_err(|error| error.to_string())?;
+            // By another process: what this one holds open for writing, each
+            // program that another case starts just then holds open as well,
+            // and a file that is written to cannot be run.
+            let copied = Command::new("cp").arg(KCC).arg(&copy).status();
+            if !copied.map_err(|error| error.to_string())?.success() {
+                return Err(format!("cannot copy `{KCC}`"));
+            }
             let scratch = self.root.parent().unwrap_or(&self.root);
             fs::set_permissions(scratch, fs::Permissions::from_mode(0o755))
                 .map_err(|error| error.to_string())?;
