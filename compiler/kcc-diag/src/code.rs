@@ -136,6 +136,7 @@ codes! {
     CheckScaleWithoutRequest = Check "kcc::check::scale-without-request" "check/scale-without-request.md";
     CheckRolloutStuck = Check "kcc::check::rollout-stuck" "check/rollout-stuck.md";
     CheckDisruptionBlocked = Check "kcc::check::disruption-blocked" "check/disruption-blocked.md";
+    CheckEveryNode = Check "kcc::check::every-node" "check/every-node.md";
     CheckRequestAboveLimit = Check "kcc::check::request-above-limit" "check/request-above-limit.md";
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
     LowerBadObject = Lower "kcc::lower::bad-object" "lower/bad-object.md";

@@ -227,6 +227,7 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
         add(Field::Parallelism, run.parallelism != 1, &["parallelism"]);
     }
     add(Field::Stateful, component.stateful, &["stateful"]);
+    add(Field::EveryNode, component.every_node, &["everyNode"]);
     let longer = component.grace_period != USUAL_GRACE_PERIOD;
     add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
     let waits = component.run().is_none() && component.deadline != USUAL_DEADLINE;

@@ -41,6 +41,8 @@ pub struct Component {
     pub routes: BTreeMap<Name, Route>,
     /// Whether every replica keeps its own identity and data.
     pub stateful: bool,
+    /// Whether one replica runs on every machine, in place of a number of them.
+    pub every_node: bool,
     /// How a new version replaces the old one.
     pub rollout: Rollout,
     /// How many replicas may be taken away at once.

@@ -22,7 +22,7 @@ const PARALLEL: usize = 16;
 
 /// Kinds that are looked for even if neither the desired state nor the
 /// inventory has one: an apply that was killed may have made some.
-const USUAL: [(&str, &str); 15] = [
+const USUAL: [(&str, &str); 16] = [
     ("v1", "ServiceAccount"),
     ("v1", "ConfigMap"),
     ("v1", SECRET),
@@ -30,6 +30,7 @@ const USUAL: [(&str, &str); 15] = [
     ("v1", "Service"),
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
     ("batch/v1", "Job"),
     ("batch/v1", "CronJob"),
     ("networking.k8s.io/v1", "Ingress"),

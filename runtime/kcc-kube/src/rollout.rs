@@ -296,6 +296,39 @@ mod tests {
     }
 
     #[test]
+    fn every_machine_counts() {
+        let at = |status: &Value| {
+            let set = json!({
+                "apiVersion": "apps/v1",
+                "kind": "DaemonSet",
+                "metadata": {"name": "web", "generation": 2},
+                "spec": {"selector": {}, "template": {}},
+                "status": status,
+            });
+            let mut live = Live::default();
+            let set = serde_json::from_value(set).unwrap();
+            live.daemon_sets.insert("web".to_owned(), set);
+            said(&live, "DaemonSet")
+        };
+        let status = |generation: i64, wanted: i32, updated: i32, available: i32| {
+            json!({"observedGeneration": generation, "currentNumberScheduled": wanted,
+                   "desiredNumberScheduled": wanted, "numberMisscheduled": 0, "numberReady": available,
+                   "updatedNumberScheduled": updated, "numberAvailable": available})
+        };
+        assert_eq!(
+            at(&status(1, 0, 0, 0)),
+            "waiting: its change is being noticed"
+        );
+        assert_eq!(
+            at(&status(2, 3, 1, 2)),
+            "waiting: 1 of 3 replicas made anew"
+        );
+        assert_eq!(at(&status(2, 3, 3, 2)), "waiting: 2 of 3 replicas ready");
+        assert_eq!(at(&status(2, 3, 3, 3)), "ready");
+        assert_eq!(at(&status(2, 0, 0, 0)), "ready");
+    }
+
+    #[test]
     fn a_job_completes_or_fails() {
         let at = |status: &Value| {
             let job = json!({

@@ -31,7 +31,7 @@ var allAlternatives = func() []alternatives {
 			below := func(names ...string) []string { return append(slices.Clone(at), names...) }
 			all = append(all,
 				alternatives{at, images},
-				alternatives{at, [][]string{{"replicas"}, {"scale"}}},
+				alternatives{at, [][]string{{"replicas"}, {"scale"}, {"everyNode"}}},
 				alternatives{below("env", "*"), envForms},
 				alternatives{below("disruption"), budgets},
 				alternatives{below("files", "*"), fileForms},

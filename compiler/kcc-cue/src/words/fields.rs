@@ -6,12 +6,14 @@ use super::{Mistake, bounds, joined, listed};
 use crate::tree::Role;
 
 /// What other tools call a field, what it is called here, and what to write.
-const ELSEWHERE: [(&str, &str, &str); 27] = [
+const ELSEWHERE: [(&str, &str, &str); 29] = [
     ("autoscaling", "scale", "scale"),
     ("cmd", "command", "command"),
     ("containerPort", "port", "port"),
     ("cpu", "resources", "resources: cpu"),
     ("cron_jobs", "cronJobs", "cronJobs"),
+    ("daemonSet", "everyNode", "everyNode: true"),
+    ("daemonset", "everyNode", "everyNode: true"),
     ("databases", "backing", "backing"),
     ("dependsOn", "needs", "needs"),
     ("depends_on", "needs", "needs"),

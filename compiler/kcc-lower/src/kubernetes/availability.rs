@@ -1,7 +1,9 @@
 //! Autoscalers, disruption budgets, how a rollout goes, and the machines that
 //! pods are put on.
 
-use k8s_openapi::api::apps::v1::{DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::apps::v1::{
+    DaemonSetUpdateStrategy, DeploymentStrategy, RollingUpdateDaemonSet, RollingUpdateDeployment,
+};
 use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
     MetricTarget, ResourceMetricSource,
@@ -156,6 +158,28 @@ pub(super) fn strategy(component: &Component) -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".to_owned()),
         rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(int_or_string(surge)),
+            max_unavailable: Some(int_or_string(unavailable)),
+        }),
+    }
+}
+
+/// How a `DaemonSet` replaces its pods: one machine after the other, the old one
+/// first, unless the fragment says otherwise. The cluster takes a surge or
+/// something unavailable, never both or neither.
+pub(super) fn update_strategy(component: &Component) -> DaemonSetUpdateStrategy {
+    let rollout = &component.rollout;
+    let other = |share: Share| Share::Count(u32::from(share.is_none()));
+    let (surge, unavailable) = match (rollout.surge, rollout.unavailable) {
+        _ if rollout.strategy == Some(Strategy::Recreate) => (Share::Count(0), Share::Percent(100)),
+        (Some(surge), Some(unavailable)) => (surge, unavailable),
+        (Some(surge), None) => (surge, other(surge)),
+        (None, Some(unavailable)) => (other(unavailable), unavailable),
+        (None, None) => (Share::Count(0), Share::Count(1)),
+    };
+    DaemonSetUpdateStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDaemonSet {
             max_surge: Some(int_or_string(surge)),
             max_unavailable: Some(int_or_string(unavailable)),
         }),

@@ -2,7 +2,8 @@
 //!
 //! Each component becomes a ServiceAccount with its rights, a Service where it
 //! has ports and a network policy for whoever needs it, a
-//! ConfigMap where it has files, and one workload: a Deployment, a StatefulSet
+//! ConfigMap where it has files, and one workload: a Deployment, a `DaemonSet` where
+//! one runs on every machine, a `StatefulSet`
 //! where replicas keep their own data, a Job or a `CronJob`; what the fragments say of its
 //! availability adds an autoscaler and a disruption budget. Objects are typed structs of
 //! k8s-openapi until the very end. Only what is meant is set: what the API
@@ -47,7 +48,7 @@ use crate::lowering::Lowering;
 use metadata::Owner;
 
 /// Kinds in the order in which they are rendered: what others refer to first.
-const RANK: [&str; 18] = [
+const RANK: [&str; 19] = [
     "Namespace",
     "CustomResourceDefinition",
     "ServiceAccount",
@@ -60,6 +61,7 @@ const RANK: [&str; 18] = [
     "PersistentVolumeClaim",
     "Service",
     "Deployment",
+    "DaemonSet",
     "StatefulSet",
     "Job",
     "CronJob",

@@ -1,7 +1,9 @@
-//! What keeps the pods of a component running: a Deployment, a StatefulSet, a
-//! Job or a `CronJob`.
+//! What keeps the pods of a component running: a Deployment, a `DaemonSet`, a
+//! `StatefulSet`, a Job or a `CronJob`.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, StatefulSet, StatefulSetSpec};
+use k8s_openapi::api::apps::v1::{
+    DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, StatefulSet, StatefulSetSpec,
+};
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec};
 use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -30,6 +32,9 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
     } else if is_stateful(component) {
         let set = stateful_set(lowering, component, namespace);
         objects.add(lowering, &set, &Belongs::to(component));
+    } else if component.every_node {
+        let set = daemon_set(lowering, component, namespace);
+        objects.add(lowering, &set, &Belongs::to(component));
     } else {
         let deployment = deployment(lowering, component, namespace);
         objects.add(lowering, &deployment, &Belongs::to(component));
@@ -55,6 +60,20 @@ fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &st
             strategy: Some(strategy),
             template: pod::template(lowering, component),
             ..DeploymentSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn daemon_set(lowering: &mut Lowering<'_>, component: &Component, namespace: &str) -> DaemonSet {
+    DaemonSet {
+        metadata: metadata::workload(lowering, &component.name, namespace, component),
+        spec: Some(DaemonSetSpec {
+            revision_history_limit: Some(REVISIONS),
+            selector: selector(lowering, component),
+            update_strategy: Some(availability::update_strategy(component)),
+            template: pod::template(lowering, component),
+            ..DaemonSetSpec::default()
         }),
         status: None,
     }

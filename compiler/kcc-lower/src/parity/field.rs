@@ -107,6 +107,7 @@ fields! {
     Retries "retries": Honoured, Honoured;
     Deadline "deadline": Emulated("an apply waits no longer"), Honoured;
     Stateful "stateful": Honoured, Honoured;
+    EveryNode "everyNode": Honoured, Honoured;
     NonRoot "security.nonRoot": Honoured, Honoured;
     Completions "completions":
         Emulated("kcc makes a container for each"), Honoured;

@@ -90,6 +90,17 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
         ],
     ),
     (
+        "daemonset",
+        &[
+            ("kind", ".everyNode"),
+            ("spec.updateStrategy.type", ".rollout.strategy | .everyNode"),
+            (
+                "spec.updateStrategy.**",
+                ".rollout.strategy | .rollout | .everyNode",
+            ),
+        ],
+    ),
+    (
         "statefulset",
         &[
             ("kind", ".stateful"),

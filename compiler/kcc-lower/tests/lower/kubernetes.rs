@@ -31,7 +31,9 @@ fn only(component: kcc_model::Component) -> Desired {
 fn pods(desired: &Desired) -> Vec<(String, Value)> {
     objects(desired)
         .iter()
-        .filter(|object| ["Deployment", "StatefulSet", "Job"].contains(&object.kind.as_str()))
+        .filter(|object| {
+            ["Deployment", "DaemonSet", "StatefulSet", "Job"].contains(&object.kind.as_str())
+        })
         .map(|object| {
             (
                 object.name.clone(),
@@ -53,6 +55,7 @@ fn a_shop_has_objects_of_every_kind() {
         "ClusterRoleBinding",
         "ConfigMap",
         "CronJob",
+        "DaemonSet",
         "Deployment",
         "HorizontalPodAutoscaler",
         "Ingress",

@@ -11,3 +11,4 @@ mod parity;
 mod sources;
 mod strings;
 mod support;
+mod workloads;

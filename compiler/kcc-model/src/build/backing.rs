@@ -123,6 +123,7 @@ fn external_draft(
         files: BTreeMap::new(),
         routes: BTreeMap::new(),
         stateful: true,
+        every_node: false,
         rollout: Rollout::default(),
         disruption: None,
         identity: Identity::default(),

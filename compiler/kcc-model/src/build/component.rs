@@ -50,7 +50,7 @@ const COMMON: [&str; 17] = [
     "labels",
     "annotations",
 ];
-const SERVICE: [&str; 9] = [
+const SERVICE: [&str; 10] = [
     "port",
     "ports",
     "health",
@@ -60,6 +60,7 @@ const SERVICE: [&str; 9] = [
     "rollout",
     "disruption",
     "stateful",
+    "everyNode",
 ];
 const JOB: [&str; 4] = ["retries", "deadline", "completions", "parallelism"];
 const CRON_JOB: [&str; 3] = ["schedule", "timeZone", "concurrency"];
@@ -126,6 +127,7 @@ pub(crate) fn decode(
     volumes::unique_mounts(node, &volumes, &files);
     let rollout = node.child("rollout");
     let time = |field| rollout.as_ref()?.child(field)?.quantity(Millis::parse);
+    let flag = |field| node.child(field).and_then(|flag| flag.flag()) == Some(true);
     let scale = availability::scale(node);
     let component = Component {
         name: name.to_owned(),
@@ -141,10 +143,8 @@ pub(crate) fn decode(
         scale,
         volumes,
         files,
-        stateful: node
-            .child("stateful")
-            .and_then(|flag| flag.flag())
-            .unwrap_or(false),
+        stateful: flag("stateful"),
+        every_node: flag("everyNode"),
         rollout: availability::rollout(node),
         disruption: availability::disruption(node),
         identity: rights::identity(node),

@@ -15,6 +15,10 @@ pub(super) fn disruption(view: &View<'_>, found: &mut Diagnostics) {
         let Some(budget) = component.disruption else {
             continue;
         };
+        // It is no budget at all then, which has a rule of its own.
+        if component.every_node {
+            continue;
+        }
         let least = component.replicas;
         if least == 0 || budget.allows(least) > 0 {
             continue;

@@ -9,6 +9,7 @@ mod disruption;
 mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
+mod every_node;
 mod grants;
 mod need_cycle;
 mod need_port;
@@ -44,12 +45,13 @@ pub(crate) struct View<'a> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 21] = [
+const RULES: [Rule; 22] = [
     authority::authority,
     disruption::disruption,
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
+    every_node::every_node,
     grants::grants,
     need_cycle::need_cycle,
     need_port::need_port,

@@ -76,12 +76,13 @@ fn stuck(component: &Component) -> Vec<Stuck> {
             });
         }
     }
-    // What is not said is a surge of one and nothing unavailable.
+    // What is not said is a surge of one and nothing unavailable; on every
+    // machine it is whatever lets the other go on.
     let none = |share: Option<Share>, silent| share.map_or(silent, Share::is_none);
     if !component.stateful
         && !recreates
         && none(rollout.surge, false)
-        && none(rollout.unavailable, true)
+        && none(rollout.unavailable, !component.every_node)
     {
         stuck.push(Stuck {
             path: at("surge"),

@@ -242,6 +242,7 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
         files: BTreeMap::new(),
         routes: BTreeMap::new(),
         stateful: false,
+        every_node: false,
         rollout: kcc_model::Rollout::default(),
         disruption: None,
         identity: kcc_model::Identity::default(),

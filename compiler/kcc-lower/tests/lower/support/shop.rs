@@ -108,6 +108,7 @@ fn agent() -> Component {
         "/logs",
         VolumeSource::HostPath("/var/log".to_owned()),
     );
+    agent.every_node = true;
     let rule = |resource: &str, cluster| Rule {
         rights: Rights {
             groups: vec![String::new()],
