@@ -1,6 +1,6 @@
 //! [`Desired`]: what an engine should hold, and in which order it comes up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Component, Kind, Name, Run, TargetModel, Until};
 use serde::Serialize;
@@ -19,6 +19,17 @@ pub struct Desired {
     pub components: BTreeMap<Name, DesiredComponent>,
     /// The objects, for the engine that the target is bound to.
     pub engine: EngineDesired,
+}
+
+impl Desired {
+    /// The components that each component starts after.
+    pub fn order(&self) -> BTreeMap<Name, BTreeSet<Name>> {
+        let after = |component: &DesiredComponent| component.after.keys().cloned().collect();
+        let components = self.components.iter();
+        components
+            .map(|(name, component)| (name.clone(), after(component)))
+            .collect()
+    }
 }
 
 /// The objects of one engine.

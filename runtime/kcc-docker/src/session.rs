@@ -1,10 +1,7 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -113,7 +110,7 @@ pub async fn down(
     let memory = session.remember()?;
     let observed =
         observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
-    let mut order = session.order();
+    let mut order = desired.order();
     for (component, after) in memory
         .inventory
         .iter()
@@ -268,23 +265,18 @@ impl<'a> Session<'a> {
             engine: EngineName::Docker,
             since: kcc_plan::now(),
             objects: observe::inventory_objects(observed, made),
-            after: self.order(),
+            after: self.desired.order(),
         })
-    }
-
-    /// The components that each component starts after.
-    fn order(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let components = self.desired.components.iter();
-        components
-            .map(|(name, c)| (name.clone(), c.after.keys().cloned().collect()))
-            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
+
     use kcc_plan::Silent;
+
+    use super::*;
 
     fn desired() -> Desired {
         Desired {

@@ -31,7 +31,7 @@ pub(crate) async fn status(
             .collect();
         let on_demand = containers.iter().find(|(_, container)| container.on_demand);
         let mut status = if containers.is_empty() {
-            external()
+            ComponentStatus::external()
         } else if let Some((name, _)) = on_demand {
             self::on_demand(name, observed.containers.get(*name))
         } else {
@@ -127,18 +127,6 @@ fn on_demand(name: &str, there: Option<&ObservedContainer>) -> ComponentStatus {
         ready: u32::from(there.is_some()),
         replicas: 1,
         why,
-        addresses: Vec::new(),
-    }
-}
-
-/// It runs outside the system: there is nothing to be ready.
-fn external() -> ComponentStatus {
-    ComponentStatus {
-        team: None,
-        state: State::External,
-        ready: 0,
-        replicas: 0,
-        why: None,
         addresses: Vec::new(),
     }
 }

@@ -1,10 +1,7 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, kubernetes::KubernetesDesired};
@@ -226,7 +223,7 @@ impl<'a> Session<'a> {
                 });
             }
         }
-        let mut order = self.order();
+        let mut order = self.desired.order();
         for (component, after) in &memory.inventory.after {
             let known = order.entry(component.clone()).or_default();
             known.extend(after.iter().cloned());
@@ -281,19 +278,11 @@ impl<'a> Session<'a> {
         memory: &Memory,
         made: &BTreeSet<(&str, &str)>,
     ) -> Result<Memory, Error> {
-        let inventory = observe::inventory(observed, memory, made, self.order());
+        let inventory = observe::inventory(observed, memory, made, self.desired.order());
         memory::end(&self.client, &self.kube.namespace, &self.scope, &inventory).await?;
         Ok(Memory {
             inventory,
             intent: None,
         })
-    }
-
-    /// The components that each component starts after.
-    fn order(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let components = self.desired.components.iter();
-        components
-            .map(|(name, c)| (name.clone(), c.after.keys().cloned().collect()))
-            .collect()
     }
 }

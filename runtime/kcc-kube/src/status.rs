@@ -34,7 +34,7 @@ pub(crate) fn status(
             .find(|object| reconcile::is_workload(&object.kind));
         let mut status = match workload {
             Some(workload) => of_workload(workload, component.job, live),
-            None => external(),
+            None => ComponentStatus::external(),
         };
         status.team = Some(component.team.clone());
         let there = |object: &&Object| observed.objects.contains_key(&Reference::of(object).key());
@@ -106,18 +106,6 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         ready: u32::try_from(ready).unwrap_or_default(),
         replicas: u32::try_from(replicas).unwrap_or_default(),
         why,
-        addresses: Vec::new(),
-    }
-}
-
-/// It runs outside the system: there is nothing to be ready.
-fn external() -> ComponentStatus {
-    ComponentStatus {
-        team: None,
-        state: State::External,
-        ready: 0,
-        replicas: 0,
-        why: None,
         addresses: Vec::new(),
     }
 }

@@ -198,6 +198,20 @@ pub struct ComponentStatus {
     pub addresses: Vec<String>,
 }
 
+impl ComponentStatus {
+    /// Of a component that runs outside the system: there is nothing to be ready.
+    pub fn external() -> Self {
+        Self {
+            team: None,
+            state: State::External,
+            ready: 0,
+            replicas: 0,
+            why: None,
+            addresses: Vec::new(),
+        }
+    }
+}
+
 /// Everything of a target as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,10 @@ use std::{fs, process::Command};
 
 use serde_json::Value;
 
-use crate::shop::{Shop, report};
+use crate::{
+    shop::Shop,
+    support::{COMPONENTS, outcome, report},
+};
 
 pub(crate) type Case = fn(&Shop);
 
@@ -25,23 +28,6 @@ cases! {
     a_second_apply_is_refused_by_name,
     secrets_are_in_no_output,
     an_engine_that_is_not_there_is_an_environment_error,
-}
-
-/// Components of the shop that run in containers.
-const COMPONENTS: [&str; 7] = [
-    "cart", "carts", "checkout", "migrate", "orders", "payments", "web",
-];
-
-fn outcome<'a>(report: &'a Value, component: &str) -> &'a str {
-    report["components"][component]["outcome"]
-        .as_str()
-        .unwrap_or("absent")
-}
-
-/// What is said, however it is broken into lines.
-fn said(text: &str) -> String {
-    let words = text.split_whitespace().filter(|word| *word != "│");
-    words.collect::<Vec<_>>().join(" ")
 }
 
 fn the_shop_comes_up_and_a_second_apply_does_nothing(shop: &Shop) {
@@ -155,7 +141,7 @@ fn down_leaves_the_data_until_it_is_asked_for(shop: &Shop) {
     assert!(!volumes.is_empty());
     let ran = shop.run(&["down", "--target", "dev", "--format", "json"]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert_eq!(outcome(&report(&ran), "web"), "deleted");
+    assert_eq!(outcome(&report(&ran.out), "web"), "deleted");
     assert!(shop.list("container").is_empty() && shop.list("network").is_empty());
     assert_eq!(shop.list("volume"), volumes);
     // It comes up again with the data, and the passwords that open it.
@@ -189,7 +175,7 @@ fn a_failing_check_ends_with_its_reason(shop: &Shop) {
         "`cart` is not healthy: GET /nowhere on port 8080 answers 404 (after 3 s)",
         "storefront",
     ] {
-        assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+        ran.says(text);
     }
     // What does not need it came up; what needs it was not begun.
     assert!(shop.list("container").contains(&shop.name("checkout")));
@@ -246,7 +232,7 @@ fn a_second_apply_is_refused_by_name(shop: &Shop) {
         "kcc::apply::lock-held",
         &format!("process {} since", child.id()),
     ] {
-        assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+        ran.says(text);
     }
     // Looking is allowed meanwhile.
     assert_eq!(shop.run(&["status", "--target", "dev"]).code, Some(0));
@@ -302,7 +288,7 @@ fn an_engine_that_is_not_there_is_an_environment_error(shop: &Shop) {
             "`unix:///nowhere/docker.sock`, named by `DOCKER_HOST`",
             "start the engine",
         ] {
-            assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+            ran.says(text);
         }
     }
     assert!(!shop.state().exists());

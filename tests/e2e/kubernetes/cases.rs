@@ -4,7 +4,10 @@ use std::{fs, process::Stdio};
 
 use serde_json::Value;
 
-use crate::shop::{Shop, report};
+use crate::{
+    shop::Shop,
+    support::{COMPONENTS, outcome, report},
+};
 
 pub(crate) type Case = fn(&Shop);
 
@@ -26,23 +29,7 @@ cases! {
     a_cluster_that_is_not_there_is_an_environment_error,
 }
 
-/// Components of the shop that have pods.
-const COMPONENTS: [&str; 7] = [
-    "cart", "carts", "checkout", "migrate", "orders", "payments", "web",
-];
 const APPLY: [&str; 4] = ["apply", "--target", "prod", "--yes"];
-
-fn outcome<'a>(report: &'a Value, component: &str) -> &'a str {
-    report["components"][component]["outcome"]
-        .as_str()
-        .unwrap_or("absent")
-}
-
-/// What is said, however it is broken into lines.
-fn said(text: &str) -> String {
-    let words = text.split_whitespace().filter(|word| *word != "│");
-    words.collect::<Vec<_>>().join(" ")
-}
 
 fn the_shop_comes_up_and_a_second_apply_changes_nothing(shop: &Shop) {
     shop.generate_key();
@@ -157,7 +144,7 @@ fn a_secret_that_is_not_there_is_named_and_awaited(shop: &Shop) {
         "its container cannot be made: secret \"stripe\" not found (after 15 s)",
         "team `payments`",
     ] {
-        assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+        ran.says(text);
     }
     // What does not need it came up; what needs it was not begun.
     let deployments = shop.names("deployments");
@@ -184,7 +171,7 @@ fn down_leaves_the_claims_until_they_are_asked_for(shop: &Shop) {
     let secrets = shop.names("secrets");
     let ran = shop.run(&["down", "--target", "prod", "--yes", "--format", "json"]);
     assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert_eq!(outcome(&report(&ran), "web"), "deleted");
+    assert_eq!(outcome(&report(&ran.out), "web"), "deleted");
     let left = shop.names(
         "deployments,statefulsets,jobs,pods,services,ingresses,replicasets,leases,\
          persistentvolumeclaims,secrets",
@@ -212,7 +199,7 @@ fn what_others_made_is_not_touched(shop: &Shop) {
         "Service `cart` is in the way, and kcc did not make it",
         &format!("kubectl -n {} delete service cart", shop.system),
     ] {
-        assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+        ran.says(text);
     }
     assert_eq!(shop.versions(), before);
 }
@@ -250,7 +237,7 @@ fn a_second_apply_is_refused_by_name(shop: &Shop) {
         &format!("process {} ", child.id()),
         " since 20",
     ] {
-        assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+        ran.says(text);
     }
     // Looking is allowed meanwhile.
     let status = shop.run(&["status", "--target", "prod"]);
@@ -295,14 +282,14 @@ fn a_cluster_that_is_not_there_is_an_environment_error(shop: &Shop) {
         if matches!(command, "apply" | "down") {
             args.push("--yes");
         }
-        let ran = shop.run_with(&path, &args);
+        let ran = shop.run_at(path.to_str().unwrap(), &args);
         assert_eq!(ran.code, Some(3), "{ran:#?}");
         for text in [
             "kcc::plan::kube-unreachable",
             ":1` does not answer",
             "start it or connect to its network",
         ] {
-            assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+            ran.says(text);
         }
         let ran = shop.run(&[&args[..], &["--context", "nowhere"]].concat());
         assert_eq!(ran.code, Some(3), "{ran:#?}");
@@ -311,7 +298,7 @@ fn a_cluster_that_is_not_there_is_an_environment_error(shop: &Shop) {
             "there is no context `nowhere`",
             "name `kcc-bed` with `--context`",
         ] {
-            assert!(said(&ran.err).contains(text), "`{text}`: {}", ran.err);
+            ran.says(text);
         }
     }
 }

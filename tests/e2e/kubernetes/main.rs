@@ -1,54 +1,32 @@
-//! The shop on a real Kubernetes, through the real binary: three teams'
-//! fragments come up in order as real pods, stay, change and go. See `bed.rs`
-//! for when it runs.
+//! The examples on a real Kubernetes, through the real binary. The shop: three
+//! teams' fragments come up in order as real pods, stay, change and go. Every
+//! example: the cluster takes what is rendered of it. See `bed.rs` for when it
+//! runs.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
 mod bed;
 mod cases;
+mod cluster;
 mod example;
 mod shop;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode};
 
-use libtest_mimic::{Arguments, Trial};
+use support::trials::{self, Case};
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let bed = if arguments.list {
-        None
-    } else {
-        bed::Bed::find(root)
-    };
-    let Some(bed) = bed else {
-        let names = cases::ALL.iter().map(|(name, _)| (*name).to_owned());
-        let names = names.chain(example::ALL.iter().map(example::Example::case));
-        let ignored = |name| Trial::test(name, || Ok(())).with_ignored_flag(true);
-        return libtest_mimic::run(&arguments, names.map(ignored).collect()).exit_code();
-    };
-    let bed = Arc::new(bed);
-    shop::make_images(&bed, root);
+    let shop = cases::ALL
+        .iter()
+        .map(|(name, case)| Case::new(*name, move |bed| case(&shop::Shop::new(bed, name))));
+    let examples = example::ALL.iter().map(|example| {
+        Case::new(example.case(), move |bed| {
+            example.is_taken_by_the_cluster(bed);
+        })
+    });
     // Each case brings up a whole system.
-    arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trial = |(name, case): &(&'static str, cases::Case)| {
-        let (name, case, bed) = (*name, *case, Arc::clone(&bed));
-        Trial::test(name, move || {
-            case(&shop::Shop::new(bed, name));
-            Ok(())
-        })
-    };
-    let example = |one: &'static example::Example| {
-        let bed = Arc::clone(&bed);
-        Trial::test(one.case(), move || {
-            one.is_taken_by_the_cluster(bed);
-            Ok(())
-        })
-    };
-    let trials = cases::ALL.iter().map(trial);
-    let trials = trials.chain(example::ALL.iter().map(example));
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    // Last of all: the cases are done with it.
-    drop(bed);
-    conclusion.exit_code()
+    trials::run(|| bed::Bed::find(root), Some(2), shop.chain(examples))
 }

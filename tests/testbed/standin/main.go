@@ -3,9 +3,7 @@
 // tells on "/" whether it reaches what its component needs. As a job it ends at
 // once, and called as a health check it tries the first port.
 //
-// What it is comes from the image: the variable STANDIN, written by images, or
-// the address to listen on as an argument. Called pg_isready or redis-cli
-// without that variable, it is that health check.
+// What it is comes from the image: the variable STANDIN, written by images.
 package main
 
 import (
@@ -15,7 +13,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,23 +37,11 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if text, ok := os.LookupEnv("STANDIN"); ok {
-		var p part
-		if err := json.Unmarshal([]byte(text), &p); err != nil {
-			return fmt.Errorf("STANDIN: %w", err)
-		}
-		return p.play(ctx, beginning(os.Args))
+	var p part
+	if err := json.Unmarshal([]byte(os.Getenv("STANDIN")), &p); err != nil {
+		return fmt.Errorf("STANDIN: %w", err)
 	}
-	switch filepath.Base(os.Args[0]) {
-	case "pg_isready":
-		return dial("127.0.0.1:5432")
-	case "redis-cli":
-		return dial("127.0.0.1:6379")
-	}
-	if len(os.Args) < 2 {
-		return fmt.Errorf("expected an address to listen on")
-	}
-	return serve(ctx, os.Args[1:2], nil)
+	return p.play(ctx, beginning(os.Args))
 }
 
 // beginning is how a command begins, as the model has it: without the

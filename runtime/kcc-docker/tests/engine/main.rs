@@ -7,38 +7,26 @@
 mod bed;
 mod cases;
 mod place;
+#[path = "../../../../tests/e2e/support/trials.rs"]
+mod trials;
 
 use std::{path::Path, process::ExitCode};
 
-use libtest_mimic::{Arguments, Trial};
+use trials::Case;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    if arguments.list {
-        return libtest_mimic::run(&arguments, Vec::new()).exit_code();
-    }
-    let Some(bed) = bed::Bed::find(&root) else {
-        return libtest_mimic::run(&arguments, ignored()).exit_code();
+    let find = || {
+        let bed = bed::Bed::find(&root)?;
+        place::make_images(&bed, &root);
+        Some(bed)
     };
-    let bed: &'static bed::Bed = Box::leak(Box::new(bed));
-    place::make_images(bed, &root);
-    let trials = cases::ALL.iter().map(|(name, case)| {
-        Trial::test(*name, move || {
+    let cases = cases::ALL.iter().map(|(name, case)| {
+        Case::new(*name, move |bed| {
             let place = place::Place::new(bed, name);
-            let runtime = tokio::runtime::Runtime::new()?;
+            let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(case(&place));
-            Ok(())
         })
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    bed.end();
-    conclusion.exit_code()
-}
-
-/// The tests by name, so that what is skipped is counted.
-fn ignored() -> Vec<Trial> {
-    let ignored =
-        |(name, _): &(&'static str, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true);
-    cases::ALL.iter().map(ignored).collect()
+    trials::run(find, None, cases)
 }

@@ -6,7 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use kcc_lower::{
@@ -46,14 +46,14 @@ pub(crate) fn make_images(bed: &Bed, root: &Path) {
 
 /// A system with one target on the engine of the tests.
 pub(crate) struct Place {
-    pub(crate) bed: &'static Bed,
+    pub(crate) bed: Arc<Bed>,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) system: String,
     pub(crate) heard: Heard,
 }
 
 impl Place {
-    pub(crate) fn new(bed: &'static Bed, name: &str) -> Self {
+    pub(crate) fn new(bed: Arc<Bed>, name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let system = format!("t{}-{}", std::process::id(), name.replace('_', "-"));
         Self {

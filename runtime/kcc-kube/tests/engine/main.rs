@@ -7,39 +7,27 @@
 mod bed;
 mod cases;
 mod place;
+#[path = "../../../../tests/e2e/support/trials.rs"]
+mod trials;
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode};
 
-use libtest_mimic::{Arguments, Trial};
+use trials::Case;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let bed = if arguments.list {
-        None
-    } else {
-        bed::Bed::find(&root)
+    let find = || {
+        let bed = bed::Bed::find(&root)?;
+        bed.shop_image(place::IMAGE);
+        Some(bed)
     };
-    let Some(bed) = bed else {
-        let ignored =
-            |(name, _): &(&'static str, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true);
-        return libtest_mimic::run(&arguments, cases::ALL.iter().map(ignored).collect())
-            .exit_code();
-    };
-    let bed = Arc::new(bed);
-    bed.shop_image(place::IMAGE);
-    arguments.test_threads = arguments.test_threads.or(Some(4));
-    let trials = cases::ALL.iter().map(|(name, case)| {
-        let bed = Arc::clone(&bed);
-        Trial::test(*name, move || {
+    let cases = cases::ALL.iter().map(|(name, case)| {
+        Case::new(*name, move |bed| {
             let place = place::Place::new(bed, name);
-            let runtime = tokio::runtime::Runtime::new()?;
+            let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(case(&place));
-            Ok(())
         })
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    // Last of all: the cases are done with it.
-    drop(bed);
-    conclusion.exit_code()
+    // Most of their time they wait.
+    trials::run(find, Some(4), cases)
 }

@@ -1,7 +1,7 @@
 // Command archive reads models, as `kcc model` prints them, from stdin and
 // writes stand-ins for all images that they name to stdout: an archive that
 // `docker load` and `ctr images import` read. The same input gives the same
-// bytes. Its argument is the program that stands in.
+// bytes. Its arguments are the program that stands in, and images to leave out.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 }
 
 func run() error {
-	if len(os.Args) != 2 {
+	if len(os.Args) < 2 {
 		return errors.New("expected the stand-in's program")
 	}
 	program, err := os.ReadFile(os.Args[1])
@@ -42,6 +42,9 @@ func run() error {
 	}
 	if err := images.settle(); err != nil {
 		return err
+	}
+	for _, reference := range os.Args[2:] {
+		delete(images, reference)
 	}
 	return images.write(os.Stdout, program)
 }

@@ -139,6 +139,7 @@ func (p *part) config(layers ...file) (file, error) {
 			"Env":        []string{"PATH=/bin", "STANDIN=" + string(told)},
 			"User":       "65532:65532",
 			"WorkingDir": "/",
+			"Labels":     map[string]string{"kcc-standin": "true"},
 		},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": diffs},
 	})

@@ -1,0 +1,66 @@
+//! What the cases ask of the cluster beside kcc.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::bed::Bed;
+
+impl Bed {
+    /// Brings stand-ins for all images of a model to the node.
+    pub(crate) fn stand_in(&self, model: &Value) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.json");
+        fs::write(&path, model.to_string()).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        self.import(
+            Command::new(root.join("tests/testbed/standin/images"))
+                .stdin(fs::File::open(path).unwrap()),
+        );
+    }
+
+    /// The address of a Service in the cluster.
+    pub(crate) fn address(&self, namespace: &str, service: &str) -> String {
+        let path = "jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name=='http')].port}";
+        self.kubectl(&["get", "service", service, "-n", namespace, "-o", path])
+    }
+
+    /// Keeps what explains a failure in a namespace.
+    pub(crate) fn keep(&self, namespace: &str, folder: &Path) {
+        let files: [(&str, &[&str]); 4] = [
+            (
+                "objects.yaml",
+                &["get", "-o", "yaml", "all,configmaps,pvc,leases"],
+            ),
+            ("events.txt", &["get", "events", "--sort-by=.lastTimestamp"]),
+            ("pods.txt", &["describe", "pods"]),
+            (
+                "logs.txt",
+                &[
+                    "logs",
+                    "--selector=app.kubernetes.io/managed-by=kcc",
+                    "--all-containers",
+                    "--prefix",
+                    "--tail=200",
+                ],
+            ),
+        ];
+        let folder: PathBuf = folder.join(namespace);
+        let _ = fs::create_dir_all(&folder);
+        for (name, args) in files {
+            let args = [&["-n", namespace], args].concat();
+            let text = self.try_kubectl(&args).unwrap_or_default();
+            let _ = fs::write(folder.join(name), text);
+        }
+    }
+
+    /// Removes a namespace with all that is in it.
+    pub(crate) fn remove(&self, namespace: &str) {
+        let delete = ["delete", "namespace", namespace, "--ignore-not-found"];
+        self.try_kubectl(&delete);
+    }
+}

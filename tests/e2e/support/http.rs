@@ -1,0 +1,39 @@
+//! Asking what runs.
+
+use std::{
+    io::{Error, Read, Result, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// What an address answers: its status and its report.
+pub(crate) fn get(address: &str) -> Result<(u16, Value)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let wrong = || Error::other(format!("no report: {answer}"));
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = answer.find('{').zip(answer.rfind('}'));
+    let body = body.and_then(|(begin, end)| serde_json::from_str(&answer[begin..=end]).ok());
+    status.zip(body).ok_or_else(wrong)
+}
+
+/// What an address answers once all is well, or at the end of the time. What
+/// routes to it follows what runs with a delay.
+pub(crate) fn get_within(address: &str, time: Duration) -> (u16, Value) {
+    let end = Instant::now() + time;
+    loop {
+        match get(address) {
+            Ok((200, report)) if report["ok"] == true => return (200, report),
+            answer if Instant::now() > end => {
+                return answer.unwrap_or_else(|error| panic!("{address}: {error}"));
+            }
+            _ => std::thread::sleep(Duration::from_millis(300)),
+        }
+    }
+}
