@@ -20,6 +20,7 @@ macro_rules! cases {
 cases! {
     the_shop_comes_up_and_a_second_apply_does_nothing,
     one_variable_replaces_one_service,
+    what_nobody_said_to_need_is_not_reached,
     a_killed_container_is_healed,
     down_leaves_the_data_until_it_is_asked_for,
     a_failing_check_ends_with_its_reason,
@@ -113,6 +114,34 @@ fn one_variable_replaces_one_service(shop: &Shop) {
         assert_eq!(old == new, *name != web, "{name}");
     }
     assert_eq!(shop.page().1["greeting"], "hello");
+}
+
+fn what_nobody_said_to_need_is_not_reached(shop: &Shop) {
+    shop.edit(
+        "teams/storefront/web.cue",
+        "\"$(CART_URL)\"",
+        "\"$(CART_URL)\", \"--call\", \"http://payments:8080\"",
+    );
+    shop.apply();
+    let (status, page) = shop.page();
+    assert_eq!(status, 502, "{page:#}");
+    let error = page["calls"][1]["error"].as_str().unwrap_or_default();
+    assert!(error.contains("lookup payments"), "{page:#}");
+    // Others reach it, and so does this one once it says so.
+    assert_eq!(page["calls"][0]["answer"]["ok"], true, "{page:#}");
+    shop.edit(
+        "teams/storefront/web.cue",
+        "needs: cart: {}",
+        "needs: {cart: {}, payments: {}}",
+    );
+    let operations = shop.plan();
+    assert_eq!(
+        operations.len(),
+        1,
+        "only the one that needs it: {operations:#?}"
+    );
+    shop.apply();
+    assert_eq!(shop.page().0, 200);
 }
 
 fn a_killed_container_is_healed(shop: &Shop) {

@@ -10,7 +10,7 @@ use kcc_model::{
 
 use crate::docker::{
     Container, DockerDesired, HealthCheck, Image, Mount, PRE_STOP, Publish, Restart, Volume,
-    insert, labels, prefix,
+    insert, labels, networks, prefix,
 };
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
@@ -150,7 +150,7 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
         files,
         mounts,
         ports: ports(component),
-        networks: BTreeMap::from([(prefix(lowering), vec![component.name.clone()])]),
+        networks: networks::of(lowering, component),
         health: health(&model.health),
         memory: model.resources.limits.memory.map(|bytes| bytes.0),
         cpu_millis: model.resources.limits.cpu.map(|cpu| cpu.0),

@@ -32,6 +32,8 @@ pub struct DockerDesired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
+    /// The component that answers there; none for what answers nobody.
+    pub component: Option<Name>,
     /// Labels, those of kcc among them.
     pub labels: BTreeMap<String, String>,
 }

@@ -1,12 +1,12 @@
 //! Lowering to a Docker engine.
 //!
-//! One network for the target, on which every container answers to the name of
-//! its component; a container for each replica. Containers and volumes are
-//! named `<system>-<target>-<component>`, a volume with its own name behind
-//! that; the second replica ends in `-2`.
+//! A container for each replica of a component, and a network for each that
+//! others need. All are named `<system>-<target>-<component>`, a volume with its
+//! own name behind that; the second replica ends in `-2`.
 
 mod container;
 mod desired;
+mod networks;
 
 pub use desired::*;
 
@@ -21,19 +21,12 @@ use crate::lowering::Lowering;
 
 pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
     let mut desired = DockerDesired {
-        networks: BTreeMap::new(),
+        networks: networks::all(lowering),
         volumes: BTreeMap::new(),
         images: BTreeMap::new(),
         containers: BTreeMap::new(),
         secrets: secrets(lowering),
     };
-    let network = prefix(lowering);
-    desired.networks.insert(
-        network,
-        Network {
-            labels: labels(lowering, None),
-        },
-    );
     for component in lowering.running() {
         container::lower(lowering, component, &mut desired);
     }

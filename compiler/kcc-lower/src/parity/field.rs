@@ -49,7 +49,7 @@ fields! {
         Honoured,
         DroppedByNature("a cluster has no host of its own; the port is on the Service");
     Need "needs.*":
-        Emulated("kcc starts in order; all of a target share one network"),
+        Emulated("kcc starts in order; its name is known to whoever needs it, on a network of theirs"),
         Emulated("kcc starts in order; a NetworkPolicy lets in whoever needs it, where the cluster enforces it");
     Startup "health.startup": Emulated("its time is granted before a failure counts"), Honoured;
     Readiness "health.readiness": Emulated("kcc asks while it waits"), Honoured;

@@ -30,10 +30,6 @@ const CONTAINER: &[Line] = &[
     ("readOnly", ".security.readOnlyRoot"),
     ("privileged", ".security.privileged"),
     ("addCapabilities", ".security.capabilities.add | .security"),
-    (
-        "networks.**",
-        "= all of a target share one network, where each answers to its name",
-    ),
     ("labels.*", ".labels.{1}"),
 ];
 
@@ -71,7 +67,7 @@ pub(super) fn objects(desired: &DockerDesired) -> Vec<Rendered> {
         all.push(rendered(
             "network",
             name,
-            None,
+            network.component.as_ref(),
             json(serde_json::to_value(network)),
         ));
     }
@@ -140,8 +136,8 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         return Some(Source::Kcc(OWN));
     }
     match object.kind.as_str() {
-        "network" => Some(Source::Kcc("all of a target share one network")),
         _ if path.0 == ["component"] => Some(asked.source(".", &[])),
+        "network" => Some(Source::Kcc(OWN)),
         "volume" => {
             let volume = component.and_then(|component| volume(component, &object.name));
             Some(asked.source(".volumes.{1}", &[volume.unwrap_or_default()]))
@@ -172,6 +168,17 @@ fn container(
     match names {
         [env, variable, ..] if env == "env" => {
             Some(super::kubernetes::variable(asked, component, variable))
+        }
+        [networks, name, ..] if networks == "networks" => {
+            // Its own, or that of a component that it needs.
+            let others = component.needs.keys().map(|need| (need, ".needs.{1}"));
+            let own = [(&component.name, ".")];
+            let known = others.chain(own);
+            let (of, source) = known
+                .filter(|(of, _)| name.ends_with(&format!("-{of}")))
+                .max_by_key(|(of, _)| of.len())
+                .unwrap_or((&component.name, "."));
+            Some(asked.source(source, std::slice::from_ref(of)))
         }
         [mounts, at, ..] if mounts == "mounts" => {
             let mut volumes = component.volumes.iter();

@@ -102,7 +102,9 @@ fn it_is_accepted_and_means_the_same() {
     );
     let greeting = text(&web["environment"]["GREETING"]).replace("$$", "$");
     assert_eq!(greeting, "welcome $(HOME), it costs $5");
-    assert_eq!(web["networks"]["default"]["aliases"][0], Value::from("web"));
+    let on = |service: &str, network: &str| services[service]["networks"].get(network).is_some();
+    assert!(on("web", "cart") && on("cart", "cart") && on("cart", "orders"));
+    assert!(!on("web", "orders"));
     assert!(
         services.get("web-2").is_none(),
         "both replicas are one service"

@@ -21,16 +21,48 @@ fn lowered(component: kcc_model::Component) -> Container {
 }
 
 #[test]
-fn all_share_a_network_on_which_they_have_their_own_names() {
+fn a_name_is_known_to_those_that_need_it() {
     let desired = System::docker()
-        .with(service("web"))
-        .with(service("cart"))
+        .with(service("web").needs("cart", Until::Started))
+        .with(
+            service("cart")
+                .port("http", 8080)
+                .needs("log", Until::Started),
+        )
+        .with(service("ads").needs("cart", Until::Started))
+        .with(service("log"))
+        .with(job("seed", 3))
         .desired();
     let networks: Vec<_> = of_docker(&desired).networks.keys().collect();
-    assert_eq!(networks, ["shop-dev"]);
-    for name in ["web", "cart"] {
-        let networks = &container(&desired, &format!("shop-dev-{name}")).networks;
-        assert_eq!(networks["shop-dev"], [name]);
+    // Nothing listens in `log`, so that nobody connects to it.
+    assert_eq!(networks, ["shop-dev", "shop-dev-cart"]);
+    let of = |name: &str| {
+        let all = &container(&desired, &format!("shop-dev-{name}")).networks;
+        let all = all
+            .iter()
+            .map(|(name, aliases)| format!("{name} {aliases:?}"));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(of("cart"), "shop-dev-cart [\"cart\"]");
+    for name in ["web", "ads"] {
+        assert_eq!(of(name), "shop-dev-cart []");
+    }
+    for name in ["log", "seed"] {
+        assert_eq!(of(name), "shop-dev []");
+    }
+}
+
+#[test]
+fn replicas_that_keep_data_reach_each_other() {
+    let mut store = service("store").port("http", 8080);
+    store.stateful = true;
+    store.replicas = 2;
+    let desired = System::docker().with(store).desired();
+    for name in ["shop-dev-store", "shop-dev-store-2"] {
+        assert_eq!(
+            container(&desired, name).networks["shop-dev-store"],
+            ["store"]
+        );
     }
 }
 

@@ -235,6 +235,12 @@ fn refused(verb: &str, name: &str, error: EngineError) -> Error {
             if port.iter().any(|text| message.contains(text)) {
                 return error.help("stop what holds the port, or publish another one (`expose`)");
             }
+            if message.contains("address pool") {
+                return error.help(
+                    "it has no addresses left for another network: remove unused ones \
+                     (`docker network prune`), or give it more (`default-address-pools` in its configuration)",
+                );
+            }
             error
         }
         error => {

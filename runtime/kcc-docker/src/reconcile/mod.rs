@@ -94,13 +94,11 @@ impl<'a> Reconciler<'a> {
                 let work = Work::CreateNetwork {
                     labels: network.labels.clone(),
                 };
-                self.plan.push(Draft::new(
-                    Action::Create,
-                    NETWORK,
-                    name,
-                    "it is not there",
-                    work,
-                ));
+                let mut draft = Draft::new(Action::Create, NETWORK, name, "it is not there", work);
+                if let Some(component) = &network.component {
+                    draft = draft.component(component);
+                }
+                self.plan.push(draft);
             }
         }
     }

@@ -31,6 +31,7 @@ fn shop() -> DockerDesired {
         networks: BTreeMap::from([(
             "shop-dev".to_owned(),
             Network {
+                component: None,
                 labels: BTreeMap::new(),
             },
         )]),

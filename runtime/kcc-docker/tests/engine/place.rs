@@ -97,6 +97,7 @@ impl Place {
                 networks: BTreeMap::from([(
                     self.name(""),
                     Network {
+                        component: None,
                         labels: self.labels(None),
                     },
                 )]),

@@ -198,6 +198,14 @@ impl Compose<'_> {
             .map(|(name, service)| entry(name, service))
             .collect();
         let mut document = vec![entry("services", Yaml::Map(services))];
+        let networks = self.objects.networks.keys();
+        let networks: Vec<_> = networks
+            .filter(|name| **name != self.prefix)
+            .map(|name| entry(self.short(name), Yaml::Map(Vec::new())))
+            .collect();
+        if !networks.is_empty() {
+            document.push(entry("networks", Yaml::Map(networks)));
+        }
         let volumes: Vec<_> = self
             .objects
             .volumes

@@ -50,7 +50,9 @@ impl Compose<'_> {
                 Yaml::texts(container.ports.iter().map(port)),
             ));
         }
-        service.push(entry("networks", self.networks(container)));
+        if let Some(networks) = self.networks(container) {
+            service.push(entry("networks", networks));
+        }
         service.extend(self.storage(container));
         if let Some(check) = container.health.as_ref().and_then(health) {
             service.push(entry("healthcheck", check));
@@ -146,24 +148,20 @@ impl Compose<'_> {
         }
     }
 
-    /// The network of the target is the one that compose makes by itself.
-    fn networks(&self, container: &Container) -> Yaml {
-        let networks = container
-            .networks
-            .iter()
+    /// What is on none of them is on the one that compose makes by itself.
+    fn networks(&self, container: &Container) -> Option<Yaml> {
+        let own = container.networks.iter();
+        let networks: Vec<_> = own
+            .filter(|(name, _)| **name != self.prefix)
             .map(|(name, aliases)| {
-                let name = if *name == self.prefix {
-                    "default"
-                } else {
-                    self.short(name)
+                let aliases = match aliases.as_slice() {
+                    [] => Vec::new(),
+                    names => vec![entry("aliases", Yaml::texts(names.to_vec()))],
                 };
-                entry(
-                    name,
-                    Yaml::Map(vec![entry("aliases", Yaml::texts(aliases.clone()))]),
-                )
+                entry(self.short(name), Yaml::Map(aliases))
             })
             .collect();
-        Yaml::Map(networks)
+        (!networks.is_empty()).then_some(Yaml::Map(networks))
     }
 
     fn storage(&self, container: &Container) -> Vec<(String, Yaml)> {
