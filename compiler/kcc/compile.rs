@@ -208,6 +208,7 @@ impl Examined {
         let Sources {
             fragments,
             imports,
+            codeowners,
             problems,
         } = root.sources();
         let findings = Findings {
@@ -257,6 +258,10 @@ impl Examined {
         tree.partial
             .extend(unread.iter().filter_map(|name| tree.files.find(name)));
         found.extend(team_folders(&root, &tree.system));
+        if let Some(codeowners) = codeowners {
+            let names: Vec<&str> = fragments.iter().map(|fragment| fragment.name).collect();
+            found.extend(codeowners.join(&mut tree, &names));
+        }
         let findings = Findings {
             targets: tree.targets.keys().cloned().collect(),
             ..findings

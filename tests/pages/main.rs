@@ -29,10 +29,14 @@ use libtest_mimic::{Arguments, Trial};
 use page::{Files, Page};
 
 /// The codes that fragments alone do not show, and what shows them.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     (
         "kcc::load::",
         "the files themselves are what is wrong: tests/ui/load",
+    ),
+    (
+        "kcc::own::codeowners",
+        "a file that is no fragment takes part: tests/ui/own",
     ),
     ("kcc::plan::", "an engine is needed: tests/e2e"),
     ("kcc::apply::", "an engine is needed: tests/e2e"),

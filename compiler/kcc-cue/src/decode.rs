@@ -96,6 +96,7 @@ impl Indexes {
             path,
             schema,
             soft,
+            replaced,
             policies: lines,
         } in explained
         {
@@ -109,6 +110,10 @@ impl Indexes {
                             own: soft.own,
                         })
                     })
+                    .collect::<Result<_, EngineError>>()?,
+                replaced: replaced
+                    .into_iter()
+                    .map(|line| self.origin(line))
                     .collect::<Result<_, EngineError>>()?,
                 policies: lines
                     .into_iter()

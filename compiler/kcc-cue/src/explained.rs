@@ -15,6 +15,8 @@ pub struct Explained {
     /// The soft values of the fragments, those too that a stronger value put
     /// aside.
     pub soft: Vec<SoftLine>,
+    /// The lines of the base that the team's own overlay stands in for.
+    pub replaced: Vec<Origin>,
     /// The lines of policies that the value was held against.
     pub policies: Vec<PolicyLine>,
 }

@@ -94,6 +94,7 @@ codes! {
     EvalSoftRuledOut = Eval "kcc::eval::soft-ruled-out" "eval/soft-ruled-out.md";
     EvalOverlay = Eval "kcc::eval::overlay" "eval/overlay.md";
     EvalCycle = Eval "kcc::eval::cycle" "eval/cycle.md";
+    EvalSlowPattern = Eval "kcc::eval::slow-pattern" "eval/slow-pattern.md";
     EvalBadExpression = Eval "kcc::eval::bad-expression" "eval/bad-expression.md";
     EvalTimeout = Eval "kcc::eval::timeout" "eval/timeout.md";
     EvalMemory = Eval "kcc::eval::memory" "eval/memory.md";
@@ -101,6 +102,8 @@ codes! {
     OwnForeignConstraint = Own "kcc::own::foreign-constraint" "own/foreign-constraint.md";
     OwnTwoOwners = Own "kcc::own::two-owners" "own/two-owners.md";
     OwnNoOwner = Own "kcc::own::no-owner" "own/no-owner.md";
+    OwnSystemComponent = Own "kcc::own::system-component" "own/system-component.md";
+    OwnCodeowners = Own "kcc::own::codeowners" "own/codeowners.md";
     OwnForeignGrant = Own "kcc::own::foreign-grant" "own/foreign-grant.md";
     PolicyViolated = Policy "kcc::policy::violated" "policy/violated.md";
     PolicyBadPolicy = Policy "kcc::policy::bad-policy" "policy/bad-policy.md";
@@ -123,6 +126,7 @@ codes! {
     CheckUnknownSecret = Check "kcc::check::unknown-secret" "check/unknown-secret.md";
     CheckUnknownConfig = Check "kcc::check::unknown-config" "check/unknown-config.md";
     CheckSecretWithoutProvider = Check "kcc::check::secret-without-provider" "check/secret-without-provider.md";
+    CheckNoTarget = Check "kcc::check::no-target" "check/no-target.md";
     CheckUnknownOutput = Check "kcc::check::unknown-output" "check/unknown-output.md";
     CheckUnknownVariable = Check "kcc::check::unknown-variable" "check/unknown-variable.md";
     CheckUnusedKind = Check "kcc::check::unused-kind" "check/unused-kind.md";

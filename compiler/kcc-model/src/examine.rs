@@ -38,6 +38,10 @@ fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
     if found.code == Code::OwnNoOwner {
         return nameless(found, cause);
     }
+    if found.code == Code::OwnSystemComponent {
+        // Without its folder a team's fragments are taken for the system's own.
+        return cause.code == Code::LoadTeamFolder;
+    }
     found.code.stage() == Stage::Eval
         && cause.severity == Severity::Error
         && found.targets.is_subset(&cause.targets)

@@ -4,9 +4,11 @@
 //! file becomes a [`Problem`]; the rest is read all the same, so that one bad
 //! file hides nothing. Names are relative to the root, with `/`.
 
+mod codeowners;
 mod folder;
 mod head;
 mod import_path;
+mod owners_pattern;
 mod packages;
 mod problem;
 mod read;
@@ -16,6 +18,7 @@ mod walk;
 
 use kcc_cue::Imports;
 
+pub use codeowners::Codeowners;
 pub use problem::{Problem, Problems};
 pub use root::{Root, SYSTEM_FILE};
 pub use teams::{of as team_of, team_folders};
@@ -37,6 +40,8 @@ pub struct Sources {
     pub fragments: Vec<Fragment>,
     /// What the fragments import.
     pub imports: Imports,
+    /// Who answers for which files.
+    pub codeowners: Option<Codeowners>,
     /// What is wrong with the others.
     pub problems: Problems,
 }
@@ -57,6 +62,7 @@ impl Root {
             }
         }
         let imports = packages::imported(self, &mut texts, &mut problems);
+        let codeowners = Codeowners::of(self, &mut problems);
         let fragments = texts
             .into_iter()
             .map(|(name, text)| Fragment { name, text })
@@ -64,6 +70,7 @@ impl Root {
         Sources {
             fragments,
             imports,
+            codeowners,
             problems,
         }
     }

@@ -11,6 +11,7 @@ use super::{
 const BELOW_VALUE: &str = "a value is stronger than any default";
 const BELOW_OWNER: &str = "the owner's default is stronger";
 const SCHEMA_DEFAULT: &str = "the schema's default is the weakest";
+const REPLACED: &str = "replaced by its own team, under `on`";
 const NOT_APPLIED: &str = "another field stands in for this one";
 
 /// One value with its lines.
@@ -52,11 +53,35 @@ pub fn trace(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
         .into_iter()
         .find_map(|spelling| Some((self::node(tree, target, &spelling)?, spelling)));
     let Some((node, at)) = found else {
-        return Vec::new();
+        return replaced_alone(tree, target, path);
     };
     let mut out = Vec::new();
     below(tree, target, node, &at, path, &mut out);
     out
+}
+
+/// What is left of a value where the overlay of its own team chose an
+/// alternative of the field: the lines of the base.
+fn replaced_alone(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
+    let known = tree.explained.get(target);
+    let mut gathered = Gathered {
+        tree,
+        decided: true,
+        lines: Vec::new(),
+    };
+    for spelling in spellings(path) {
+        if let Some(explained) = known.and_then(|known| known.get(&spelling)) {
+            gathered.replaced(explained);
+        }
+    }
+    if gathered.lines.is_empty() {
+        return Vec::new();
+    }
+    vec![Traced {
+        path: path.clone(),
+        value: None,
+        lines: gathered.lines,
+    }]
 }
 
 /// The values at and below a node; it is shown under the path that was asked for.
@@ -121,6 +146,7 @@ fn lines(tree: &ConfigTree, target: &str, node: &Node, path: &Path) -> Vec<Line>
     }
     gathered.origins(&origins, node.value != Value::Absent, &explained);
     for explained in explained {
+        gathered.replaced(explained);
         gathered.policies(explained);
     }
     let mut lines = gathered.lines;
@@ -231,6 +257,12 @@ impl Gathered<'_> {
                 self.add(origin, Effect::Decides, role, None);
                 self.decided = true;
             }
+        }
+    }
+
+    fn replaced(&mut self, explained: &Explained) {
+        for origin in &explained.replaced {
+            self.add(origin, Effect::Overruled, Role::Value, Some(REPLACED));
         }
     }
 

@@ -232,6 +232,9 @@ func explained(req *wire.Request, resp *wire.Response, path string) string {
 		for _, line := range e.Soft {
 			fmt.Fprintf(&out, "soft %s own %t\n", place(req, line.Span), line.Own)
 		}
+		for _, line := range e.Replaced {
+			fmt.Fprintf(&out, "replaced %s\n", place(req, line.Span))
+		}
 		for _, line := range e.Policies {
 			fmt.Fprintf(&out, "policy %s %s\n", resp.Policies[line.Policy].Name, place(req, line.Span))
 		}

@@ -77,6 +77,7 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 		return conjunct{}, false
 	}
 	if m.prepared.Aside(c.expr) {
+		m.noteReplaced(path, c.expr)
 		return conjunct{}, false
 	}
 	at := ast.Node(c.expr)

@@ -1,11 +1,13 @@
 package eval
 
 import (
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
+	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
 )
 
@@ -36,13 +38,21 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 		if head, ok := x.(*ast.Ident); !ok {
 			return true
 		} else if pkg := m.prepared.Import(head); pkg != nil {
-			found = m.followChain(path, pkg.Value, chain) || found
+			// What a package lacks may stand where it could not be read.
+			found = m.isBroken(pkg) || m.followChain(path, pkg.Value, chain) || found
 		} else if m.isRoot(head) {
 			found = m.followChain(path, m.root.LookupPath(m.rootPath(head.Name)), chain) || found
 		}
 		return true
 	}, nil)
 	return found
+}
+
+// isBroken says whether a package could be read only in part.
+func (m *model) isBroken(pkg *syntax.Package) bool {
+	return slices.ContainsFunc(pkg.Files, func(file *syntax.File) bool {
+		return slices.Contains(m.prepared.Partial, file.Index)
+	})
 }
 
 // isRoot says whether a name means a root field.
@@ -115,7 +125,7 @@ func (m *model) circular(v cue.Value, path []string, lines []conjunct) bool {
 			return false
 		}
 		if at == start {
-			m.report(m.error(wire.Cycle, path, lines).With("kind", "value"))
+			m.cycle(path, lines, "")
 			return true
 		}
 		seen[at] = true

@@ -22,7 +22,7 @@ func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration, map[owner]str
 	if again := f.needed(); again.Exists() {
 		// Something refers to what was filled in: evaluate with it.
 		m.root, m.softly = m.root.Unify(again), true
-		m.errors, m.followers, m.seen = m.refused, nil, map[string]bool{}
+		m.errors, m.followers, m.cycles, m.seen = m.refused, nil, nil, map[string]bool{}
 		w, tree = m.read()
 		declarations, owners = m.declarations(w)
 		first := f.filled
@@ -30,6 +30,7 @@ func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration, map[owner]str
 		f.restore(tree, first)
 		f.run(tree)
 	}
+	m.imply(w, tree)
 	for _, field := range tree.Fields {
 		m.settle(w, field.Node, shipped.Root.Struct.At(field.Name), []string{field.Name})
 	}

@@ -16,6 +16,7 @@ func (m *model) explain(w *walk, tree *wire.Node, owners map[owner]string) ([]wi
 		e.schema(field.Node, shipped.Root.Struct.At(field.Name), e.notes.at(field.Name))
 	}
 	e.softly(w, tree, owners)
+	e.replacements()
 	policies := e.policies(w, tree)
 	var out []wire.Explained
 	e.notes.list(nil, func(explained wire.Explained) { out = append(out, explained) })
@@ -48,7 +49,7 @@ func (n *note) at(names ...string) *note {
 
 // list visits what has something to say, in the order of the tree.
 func (n *note) list(path []string, visit func(wire.Explained)) {
-	if n.Schema != nil || len(n.Soft)+len(n.Policies) > 0 {
+	if n.Schema != nil || len(n.Soft)+len(n.Replaced)+len(n.Policies) > 0 {
 		n.Path = path
 		visit(n.Explained)
 	}

@@ -67,19 +67,6 @@ func (m *model) fault(v cue.Value, shape *schema.Shape, path []string, here *fra
 	m.report(m.error(wire.Evaluation, path, lines).With("message", wording(v, path)))
 }
 
-func isCycle(text string) bool {
-	return strings.HasPrefix(text, "structural cycle") || strings.HasPrefix(text, "cycle with field") ||
-		strings.HasPrefix(text, "cyclic reference")
-}
-
-func (m *model) cycle(path []string, lines []conjunct, text string) {
-	kind := "value"
-	if strings.HasPrefix(text, "structural") {
-		kind = "structure"
-	}
-	m.report(m.error(wire.Cycle, path, lines).With("kind", kind))
-}
-
 // badExpressions reports the lines that fail by themselves, whatever they meet.
 func (m *model) badExpressions(path []string, lines []conjunct) bool {
 	found := false
@@ -96,7 +83,7 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 		case isCycle(text):
 			m.cycle(path, []conjunct{c}, text)
 		case m.dangling(path, c.expr), m.conflictBehind(path, c):
-		case follows(text):
+		case text == "" || follows(text):
 			// It refers to something that is reported where it stands.
 			m.followers = append(m.followers, m.badExpression(path, c))
 		default:

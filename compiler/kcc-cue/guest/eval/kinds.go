@@ -78,6 +78,7 @@ func (m *model) provideOwn(w *walk, tree *wire.Node, name string, recipe cue.Val
 		set(backing, "outputs", outputs)
 	}
 	if component != nil && !outside && !w.silent[component] {
+		m.implyOne(w, tree, component, shape.Below("component"), name)
 		set(backing, "component", component)
 	}
 }

@@ -25,7 +25,12 @@ type model struct {
 	// followers are errors that come from an expression which refers to
 	// something that is wrong itself; they are said only where nothing else is.
 	followers []wire.Error
-	seen      map[string]bool
+	// cycles are values that need themselves, to be put together at the end.
+	cycles []cyclic
+	// replaced are the lines that the target's overlay stands in for, by their
+	// path, where somebody asks for them.
+	replaced map[string]*replacement
+	seen     map[string]bool
 	// softly: soft values have joined the root, as defaults.
 	softly bool
 }
@@ -97,6 +102,7 @@ func errorKey(e wire.Error) string {
 
 // response puts together what is known of the model.
 func (m *model) response(tree *wire.Node) *wire.Response {
+	m.reportCycles()
 	all := append(m.prepared.Errors[:len(m.prepared.Errors):len(m.prepared.Errors)], m.errors...)
 	if !slices.ContainsFunc(all, func(e wire.Error) bool { return !e.Warning }) {
 		all = append(all, m.followers...)

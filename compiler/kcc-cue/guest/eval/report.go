@@ -84,7 +84,11 @@ func (m *model) closedDefinition(path []string, here *frame) {
 				if span, ok := m.span(roots[0].field.Label); ok {
 					e = e.At(span, wire.RoleConstraint)
 				}
-				m.report(e.With("definition", name).With("inside", strings.Join(inside, ".")))
+				e = e.With("definition", name).With("inside", strings.Join(inside, "."))
+				if roots[0].pkg != "" {
+					e = e.With("imported", "true")
+				}
+				m.report(e)
 				return
 			}
 		}

@@ -194,7 +194,7 @@ func (m *model) incomplete(o open, path []string) {
 	}
 	e := m.error(wire.BadExpression, path, o.conjuncts).
 		With("reason", "failed").With("message", wording(o.value, path))
-	if strings.Contains(text, "non-concrete") || strings.Contains(text, "invalid interpolation") {
+	if text == "" || strings.Contains(text, "non-concrete") || strings.Contains(text, "invalid interpolation") {
 		m.followers = append(m.followers, e)
 		return
 	}

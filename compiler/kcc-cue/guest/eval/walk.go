@@ -26,6 +26,8 @@ type walk struct {
 	// loose are structs that a condition which cannot be decided may still add
 	// to: nothing is said of what they lack.
 	loose map[*wire.Node]bool
+	// implied are the needs that nobody wrote as such.
+	implied map[*wire.Node]bool
 }
 
 // open is a value that is not concrete.

@@ -16,6 +16,7 @@ func newPrepared(req *wire.Request) *Prepared {
 		missing:    map[string]wire.Missing{},
 
 		target:   req.Target,
+		targets:  req.Targets,
 		pkg:      "system",
 		places:   map[*token.File]int{},
 		lengths:  map[ast.Node]int{},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 
 	"kcc.dev/engine/wire"
 )
@@ -60,6 +61,27 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 	}
 	r.unknown(x, s)
 	return false
+}
+
+// compared warns where `target` is compared with what no target is called: the
+// comparison has one result in all of them.
+func (r *resolver) compared(x *ast.BinaryExpr, s *scope) {
+	if x.Op != token.EQL && x.Op != token.NEQ || r.settled || r.imported || len(r.p.targets) == 0 {
+		return
+	}
+	for _, sides := range [][2]ast.Expr{{x.X, x.Y}, {x.Y, x.X}} {
+		ident, isIdent := sides[0].(*ast.Ident)
+		name, isText := plainString(sides[1])
+		if !isIdent || !isText || ident.Name != "target" || s.lookup("target") != nil || slices.Contains(r.p.targets, name) {
+			continue
+		}
+		e := r.p.mark(wire.Error{Code: wire.UnknownTarget, Warning: true}, sides[1]).
+			With("name", name).With("candidates", strings.Join(r.p.targets, " "))
+		if x.Op == token.NEQ {
+			e = e.With("differs", "true")
+		}
+		r.report(e)
+	}
 }
 
 func (r *resolver) use(name string) {

@@ -1,6 +1,9 @@
 package syntax
 
 import (
+	"slices"
+	"strings"
+
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/token"
@@ -163,10 +166,11 @@ func (p *Prepared) replaceFields(lit *ast.StructLit, d *direct, path []string) {
 					e.Constraint = token.OPTION
 					break
 				}
+				p.exclude(child(path, name), e.Value)
 				continue
 			}
-			if child := d.fields[name]; child != nil {
-				e.Value = p.replace(e.Value, child, append(path[:len(path):len(path)], name))
+			if below := d.fields[name]; below != nil {
+				e.Value = p.replace(e.Value, below, child(path, name))
 			}
 		case *ast.EmbedDecl:
 			eachStruct(e.Expr, func(lit *ast.StructLit) { p.replaceFields(lit, d, path) })
@@ -177,6 +181,22 @@ func (p *Prepared) replaceFields(lit *ast.StructLit, d *direct, path []string) {
 		kept = append(kept, decl)
 	}
 	lit.Elts = kept
+}
+
+// exclude notes that a field of the base is not there; what a pattern says is
+// said of nothing in particular.
+func (p *Prepared) exclude(path []string, value ast.Expr) {
+	if slices.ContainsFunc(path, func(name string) bool { return strings.HasPrefix(name, "[") }) {
+		return
+	}
+	if span, ok := p.Span(value); ok {
+		p.Excluded = append(p.Excluded, Excluded{path, span})
+	}
+}
+
+// child makes the path below one; paths never share their tail.
+func child(path []string, name string) []string {
+	return append(path[:len(path):len(path)], name)
 }
 
 // stepAside is the `_` that a value leaves behind: the field stays, so that

@@ -25,6 +25,9 @@ type policyBlock struct {
 	require ast.Expr
 	// bad: it is not written as a policy.
 	bad bool
+	// misspelled: it has a field that no policy has, which may be the one that
+	// it lacks.
+	misspelled bool
 	// holds says whether the target is meant.
 	holds  bool
 	policy Policy
@@ -58,6 +61,7 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 					p.mark(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
 						With("name", part).With("candidates", strings.Join(policyFields, " ")))
 				s.whole = false
+				block.misspelled = true
 			}
 		})
 	})
@@ -142,7 +146,7 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 	if message, ok := plainString(block.message); ok && strings.TrimSpace(message) != "" {
 		policy.Message = message
 		policy.MessageAt, _ = p.Span(block.message)
-	} else {
+	} else if block.message != nil || !block.misspelled {
 		var node ast.Node = block.label
 		if block.message != nil {
 			node = block.message
@@ -150,6 +154,9 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 		p.badPolicy(s, node, block.name, "message")
 	}
 	if block.require == nil {
+		if block.misspelled {
+			return Policy{}, false
+		}
 		p.badPolicy(s, block.label, block.name, "require")
 		return Policy{}, false
 	}

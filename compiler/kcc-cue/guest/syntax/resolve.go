@@ -26,6 +26,9 @@ type resolver struct {
 	// path leads from the root to the field that is worked on; a label that
 	// is no plain name is empty.
 	path []string
+	// each is what stands for every field of a root field of components around
+	// what is worked on: a clause that goes through them.
+	each []ast.Node
 	// imported: the file is one of a package that fragments import, which
 	// knows nothing of the system.
 	imported bool
@@ -169,7 +172,7 @@ var telling = []string{"image", "build", "kind", "port", "ports", "env", "needs"
 // insideComponent says whether what stands here is a detail of one component:
 // no other one can miss it.
 func (r *resolver) insideComponent() bool {
-	if len(r.path) < 3 || !slices.Contains([]string{"services", "jobs", "cronJobs", "backing"}, r.path[0]) {
+	if len(r.path) < 3 || !slices.Contains(componentFields, r.path[0]) {
 		return false
 	}
 	return len(r.path) > 3 || r.path[2] != "" && !slices.Contains(telling, r.path[2])
@@ -181,6 +184,10 @@ func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
 	name, _, _ := ast.LabelName(field.Label)
 	r.path = append(r.path, name)
 	defer func() { r.path = r.path[:len(r.path)-1] }()
+	if _, pattern := patternOf(field); pattern && len(r.path) == 2 && slices.Contains(componentFields, r.path[0]) {
+		r.each = append(r.each, field.Label)
+		defer func() { r.each = r.each[:len(r.each)-1] }()
+	}
 	inner := s
 	if list, pattern := patternOf(field); pattern {
 		inner = s.inner()
@@ -269,6 +276,11 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bo
 	for _, clause := range x.Clauses {
 		switch c := clause.(type) {
 		case *ast.ForClause:
+			if r.allComponents(c.Source, s) {
+				r.tooOften(c.Source)
+				r.each = append(r.each, c.Source)
+				defer func() { r.each = r.each[:len(r.each)-1] }()
+			}
 			visit(&c.Source)
 			s = s.inner()
 			if c.Key != nil {
@@ -336,6 +348,7 @@ func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
 			x.Y = r.value(x.Y, s, rooted)
 			return x, true
 		}
+		r.compared(x, s)
 		return x, r.all(s, &x.X, &x.Y)
 	case *ast.Interpolation:
 		ok := true

@@ -40,6 +40,9 @@ type Prepared struct {
 	Defaults []Soft
 	// Policies are those that hold in the target.
 	Policies []Policy
+	// Excluded are the fields of the base that are not there because the
+	// target's overlay chose an alternative of them.
+	Excluded []Excluded
 	// AllPolicies leads to all of them together.
 	AllPolicies cue.Path
 
@@ -49,6 +52,7 @@ type Prepared struct {
 	missing    map[string]wire.Missing
 
 	target  string
+	targets []string
 	pkg     string
 	extra   *ast.File
 	places  map[*token.File]int
@@ -74,6 +78,13 @@ type File struct {
 	// AST has the target's overlay at its end, and neither `on` nor `defaults`
 	// nor `policies`: those that hold in the target are hidden root fields.
 	AST *ast.File
+}
+
+// Excluded is a field of the base of which the target's overlay chose an
+// alternative.
+type Excluded struct {
+	Path []string
+	At   wire.Span
 }
 
 // Soft is one `defaults` block.

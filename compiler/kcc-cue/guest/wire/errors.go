@@ -48,6 +48,13 @@ const (
 	// BadPolicy: args `policy`, `reason` (`shape`, `message`, `on`, `require`,
 	// `unknown-target`), `name`, `candidates`.
 	BadPolicy Code = "bad-policy"
+	// UnknownTarget, a warning: `target` is compared with a text that is the
+	// name of no target. Args `name`, `candidates`, `differs` (`true`: by `!=`).
+	UnknownTarget Code = "unknown-target"
+	// SlowPattern, a warning: all fields of a root field are gone through once
+	// for each of them. Args `name` (the root field). Labels: the name, then
+	// what stands for each of them.
+	SlowPattern Code = "slow-pattern"
 	// BadExpression: an expression that means nothing, whatever it meets. Args
 	// `reason`: `unused` (a let or an alias `name` that nothing uses),
 	// `refused` (CUE cannot compile it; `message`), `failed` (it cannot be
@@ -100,7 +107,8 @@ const (
 	// ClosedDefinition: a fragment's own definition refuses a field that the
 	// schema knows. Args `name`, `definition` (such as `#Std`; left out where
 	// it is not known). Labels: the field (role 0), then the reference to the
-	// definition and the definition's name (role 1).
+	// definition and the definition's name (role 1). `imported` (`true`): it is
+	// one of a package.
 	ClosedDefinition Code = "closed-definition"
 	// TwoDefaults: CUE defaults (`*x | T`) at one path that are not the same.
 	// No args. Labels: the defaults (role 2).
@@ -113,7 +121,8 @@ const (
 	// then those lines.
 	SoftRuledOut Code = "soft-ruled-out"
 	// Cycle: a value that needs itself. Args `kind` (`value`: it refers to
-	// itself; `structure`: it contains itself without end). Labels: the lines.
+	// itself; `structure`: it contains itself without end). Labels: the lines,
+	// those of all values of the circle.
 	Cycle Code = "cycle"
 	// Evaluation: args `message`; an error that CUE alone can word. The host
 	// shows it as a bad expression.

@@ -43,15 +43,19 @@ func appendNote(b []byte, e *Explained) []byte {
 		b = append(b, `,"soft":[`...)
 		for i, line := range e.Soft {
 			b = comma(b, i)
-			b = append(b, `{"line":[`...)
-			b = appendSpan(b, line.Span)
-			b = append(b, ',')
-			b = appendInt(b, int(line.Role))
-			b = append(b, ',')
-			b = appendInt(b, line.By)
-			b = append(b, `],"own":`...)
+			b = append(b, `{"line":`...)
+			b = appendLine(b, line.Origin)
+			b = append(b, `,"own":`...)
 			b = strconv.AppendBool(b, line.Own)
 			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	if len(e.Replaced) > 0 {
+		b = append(b, `,"replaced":[`...)
+		for i, line := range e.Replaced {
+			b = comma(b, i)
+			b = appendLine(b, line)
 		}
 		b = append(b, ']')
 	}
@@ -68,4 +72,14 @@ func appendNote(b []byte, e *Explained) []byte {
 		b = append(b, ']')
 	}
 	return append(b, '}')
+}
+
+func appendLine(b []byte, line Origin) []byte {
+	b = append(b, '[')
+	b = appendSpan(b, line.Span)
+	b = append(b, ',')
+	b = appendInt(b, int(line.Role))
+	b = append(b, ',')
+	b = appendInt(b, line.By)
+	return append(b, ']')
 }

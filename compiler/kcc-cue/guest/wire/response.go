@@ -102,6 +102,9 @@ type Explained struct {
 	// Soft are the soft values of the fragments, those too that a stronger one
 	// put aside.
 	Soft []SoftLine
+	// Replaced are the lines of the base that the target's overlay stands in
+	// for.
+	Replaced []Origin
 	// Policies are the lines that it is held against.
 	Policies []PolicyLine
 }

@@ -114,6 +114,8 @@ pub(crate) struct Explained {
     #[serde(default)]
     pub(crate) soft: Vec<SoftLine>,
     #[serde(default)]
+    pub(crate) replaced: Vec<Origin>,
+    #[serde(default)]
     pub(crate) policies: Vec<PolicyLine>,
 }
 

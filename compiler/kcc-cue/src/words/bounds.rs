@@ -95,9 +95,17 @@ fn bound(part: &str) -> String {
         format!("more than {bound}")
     } else if let Some(bound) = after("<") {
         format!("less than {bound}")
+    } else if let Some(each) = every(part) {
+        format!("a list, every element of it {}", plain(each))
     } else {
         format!("`{part}`")
     }
+}
+
+/// What every element of a list has to be, where that is all that is said of it.
+fn every(part: &str) -> Option<&str> {
+    let each = part.strip_prefix("[...")?.strip_suffix(']')?;
+    (split(each, ',').len() == 1).then_some(each)
 }
 
 /// The operands of an operator outside of brackets and strings.
@@ -140,6 +148,10 @@ mod tests {
             ("string & !=\"latest\"", "a string other than `\"latest\"`"),
             ("bool", "`true` or `false`"),
             ("strings.MinRunes(2)", "`strings.MinRunes(2)`"),
+            (
+                "[...!~\"^secrets$\"]",
+                "a list, every element of it a string that does not match `^secrets$`",
+            ),
             ("(1 | 2) & int", "a whole number `(1 | 2)`"),
         ] {
             assert_eq!(plain(text), words, "{text}");

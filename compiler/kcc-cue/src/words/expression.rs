@@ -27,6 +27,19 @@ impl Mistake<'_> {
         error.help(help)
     }
 
+    pub(super) fn slow_pattern(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let message = format!("all of `{name}` are gone through once for each of many");
+        let mut warning = self.error(Code::EvalSlowPattern, message, format!("all of `{name}`"));
+        for line in self.lines.iter().skip(1) {
+            warning = warning.secondary(line.span, "once for each of these");
+        }
+        warning.help(format!(
+            "go through them once, in a field of the root such as \
+             `_names: [for name, _ in {name} {{name}}]`, and refer to that field"
+        ))
+    }
+
     pub(super) fn bad_expression(&self) -> Diagnostic {
         let name = self.arg("name");
         if self.arg("reason") == "unused" {

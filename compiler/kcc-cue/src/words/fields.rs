@@ -155,6 +155,10 @@ impl Mistake<'_> {
             Some(_) if !inside.is_empty() => {
                 format!("end {closed} with `...` too: it holds for one struct, not for those inside it")
             }
+            // No file but the package's own sees a name that begins with `_`.
+            Some(_) if self.arg("imported") == "true" => {
+                format!("end `{definition}` with `...` so that it takes more fields")
+            }
             Some(plain) => {
                 let (first, rest) = plain.split_at(plain.chars().next().map_or(0, char::len_utf8));
                 format!(

@@ -127,6 +127,8 @@ impl Mistake<'_> {
             "bad-policy" => self.bad_policy(),
             "policy-violated" => self.policy_violated(),
             "cycle" => self.cycle(),
+            "slow-pattern" => self.slow_pattern(),
+            "unknown-target" => self.compared_target(),
             _ => self.bad_expression(),
         }
     }

@@ -38,6 +38,19 @@ impl Mistake<'_> {
         self.error(Code::EvalOverlay, message, label).help(help)
     }
 
+    /// `target` compared with what no target is called.
+    pub(super) fn compared_target(&self) -> Diagnostic {
+        let mut warning = self.unknown_target("");
+        warning.path = None;
+        let holds = if self.arg("differs") == "true" {
+            "always"
+        } else {
+            "never"
+        };
+        warning.message = format!("{}: this {holds} holds", warning.message);
+        warning
+    }
+
     /// A target that the system does not have.
     pub(super) fn unknown_target(&self, path: &str) -> Diagnostic {
         let name = self.arg("name");

@@ -72,6 +72,8 @@ impl Mistake<'_> {
             let text = match (line.role, self.who(line.span)) {
                 (Role::Constraint, Some(who)) => format!("{verb} by {who}"),
                 (Role::Constraint, None) => format!("{verb} by the policy"),
+                (_, Some(who)) if forbidden => format!("{who} writes it"),
+                (_, None) if forbidden => "written here".to_owned(),
                 _ if !missing.is_empty() => format!("`{missing}` is missing"),
                 // The component itself, where only kcc gave the value.
                 (_, who)

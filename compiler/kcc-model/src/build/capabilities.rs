@@ -70,9 +70,13 @@ pub(crate) fn added(node: &Cursor<'_>) -> Vec<String> {
 }
 
 fn list(node: &Cursor<'_>, field: &str) -> BTreeSet<String> {
-    let Some(field) = node.child(field) else {
-        return BTreeSet::new();
-    };
+    node.child(field)
+        .map(|field| named(&field))
+        .unwrap_or_default()
+}
+
+/// The capabilities in a list; names that the kernel does not know are reported.
+pub(crate) fn named(field: &Cursor<'_>) -> BTreeSet<String> {
     let names = field.texts().unwrap_or_default();
     for name in &names {
         if KNOWN.contains(&name.as_str()) {

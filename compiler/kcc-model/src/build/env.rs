@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kcc_cue::Value;
 use kcc_diag::Code;
 
-use super::{Cursor, component};
+use super::{Cursor, component, names};
 use crate::{EnvValue, Name};
 
 /// A variable as it is written.
@@ -23,7 +23,10 @@ pub(crate) fn raw(node: &Cursor<'_>) -> BTreeMap<String, RawEnv> {
         return BTreeMap::new();
     };
     all.fields()
-        .filter_map(|(name, field)| Some((name.to_owned(), variable(&field)?)))
+        .filter_map(|(name, field)| {
+            names::check_variable(&field, name);
+            Some((name.to_owned(), variable(&field)?))
+        })
         .collect()
 }
 

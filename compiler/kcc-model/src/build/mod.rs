@@ -39,6 +39,7 @@ pub(crate) use env::prefix;
 pub(crate) use names::is_label;
 pub(crate) use outputs::{Piece, references};
 pub(crate) use secrets::references as secret_references;
+pub(crate) use system::USUAL_TARGETS;
 
 use crate::lines::Lines;
 use crate::owners::Owners;

@@ -38,6 +38,37 @@ pub(crate) fn check(node: &Cursor<'_>, what: &str, name: &str) {
     node.report(error.help(help));
 }
 
+/// Reports a name that not every engine and shell takes for a variable.
+pub(crate) fn check_variable(node: &Cursor<'_>, name: &str) {
+    if is_variable(name) {
+        return;
+    }
+    let message = format!("`{name}` is no name for a variable");
+    let label = "letters, digits and `_`, `-`, `.` are expected, no digit first";
+    let error = node.error(Code::ModelBadName, message, label);
+    let better: String = name
+        .trim()
+        .chars()
+        .map(|c| {
+            if is_variable(c.encode_utf8(&mut [0; 4])) || c.is_ascii_digit() {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    node.report(error.help(if is_variable(&better) {
+        format!("write `{better}`")
+    } else {
+        "write a name of letters, digits and `_`, such as `LOG_LEVEL`".to_owned()
+    }));
+}
+
+fn is_variable(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    !name.is_empty() && name.bytes().all(inner) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Whether a text is a DNS label, its length aside.
 pub(crate) fn is_label(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -134,8 +134,11 @@ fn environment(
             RawEnv::Known(value) => _ = env.insert(variable.clone(), value.clone()),
             RawEnv::Output { from, output } => {
                 let path = draft.component.path.join("env").join(variable);
-                match self::output(all, from, output) {
+                let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
+                match self::output(all, from, output, port) {
                     Ok(value) => _ = env.insert(variable.clone(), value),
+                    // Which port is meant is asked where the need is looked at.
+                    Err(Unresolved::Port) => {}
                     Err(why) => report(scope, &path, from, &why, found),
                 }
             }
@@ -216,25 +219,40 @@ fn url(other: &Component, named: Option<&str>) -> Option<EnvValue> {
 /// Why `{from, output}` has no value.
 enum Unresolved {
     Component,
+    /// The other has several ports, none of which is named.
+    Port,
     Output(NoOutput, Vec<String>),
 }
 
 /// The value of an output: of a backing what its kind says, and of every
-/// component `host`, `port` and `url`.
-fn output(all: &BTreeMap<Name, Draft>, from: &str, output: &str) -> Result<EnvValue, Unresolved> {
+/// component `host`, `port` and `url`, of the port that the need names.
+fn output(
+    all: &BTreeMap<Name, Draft>,
+    from: &str,
+    output: &str,
+    named: Option<&str>,
+) -> Result<EnvValue, Unresolved> {
     let Some(other) = all.get(from).map(|draft| &draft.component) else {
         return Err(Unresolved::Component);
     };
     let usual = |output: &str| match output {
         "host" => host(other),
-        "port" => port(other, None),
-        "url" => url(other, None),
+        "port" => port(other, named),
+        "url" => url(other, named),
         _ => None,
     };
     let none = BTreeMap::new();
     let outputs = outputs(other).unwrap_or(&none);
     match resolve(outputs, output) {
         Ok(value) => Ok(value),
+        Err(_)
+            if matches!(output, "port" | "url")
+                && named.is_none()
+                && other.ports.len() > 1
+                && other.default_port().is_none() =>
+        {
+            Err(Unresolved::Port)
+        }
         Err(why) => usual(output).ok_or_else(|| {
             let mut known: Vec<String> = outputs.keys().cloned().collect();
             known.extend(
@@ -256,6 +274,7 @@ fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &
         return;
     }
     let (message, label, help) = match why {
+        Unresolved::Port => return,
         Unresolved::Component => {
             let target = lines.target().unwrap_or_default();
             let known = component_names(tree, target);

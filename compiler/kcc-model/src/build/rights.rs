@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Value;
 
-use super::{Cursor, component, names, volumes};
+use super::{Cursor, capabilities, component, names, volumes};
 use crate::{Grant, Identity, Name, Rights, Rule};
 
 /// Decodes the identity of a component.
@@ -76,10 +76,8 @@ fn grant(node: &Cursor<'_>) -> Grant {
             .as_ref()
             .is_some_and(|allow| flag(allow, "privileged")),
         capabilities: allowed("capabilities")
-            .and_then(|list| list.texts())
-            .unwrap_or_default()
-            .into_iter()
-            .collect(),
+            .map(|list| capabilities::named(&list))
+            .unwrap_or_default(),
         socket: allow.as_ref().is_some_and(|allow| flag(allow, "socket")),
         cluster_rules: cluster_rules
             .iter()

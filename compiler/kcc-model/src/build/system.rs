@@ -11,6 +11,9 @@ use super::{Cursor, Found, names};
 use crate::lines::Lines;
 use crate::{EngineTarget, Name, Team};
 
+/// How many targets there are where none are declared.
+pub(crate) const USUAL_TARGETS: usize = 4;
+
 /// The decoded `system`.
 pub(crate) struct System {
     pub(crate) name: Name,
@@ -104,23 +107,24 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
             ingress_class: None,
             gateway: None,
         };
-        return [
+        let usual: [(&str, EngineTarget); USUAL_TARGETS] = [
             ("dev", docker()),
             ("test", docker()),
             ("stage", kubernetes("stage")),
             ("prod", kubernetes("prod")),
-        ]
-        .into_iter()
-        .map(|(target, engine)| {
-            (
-                target.to_owned(),
-                Bound {
-                    engine,
-                    parity_accept: BTreeMap::new(),
-                },
-            )
-        })
-        .collect();
+        ];
+        return usual
+            .into_iter()
+            .map(|(target, engine)| {
+                (
+                    target.to_owned(),
+                    Bound {
+                        engine,
+                        parity_accept: BTreeMap::new(),
+                    },
+                )
+            })
+            .collect();
     };
     declared
         .fields()

@@ -38,7 +38,7 @@ pub(super) fn grants(view: &View<'_>, found: &mut Diagnostics) {
     }
     for (name, grant) in &view.target.grants {
         found.extend(foreign(view, grant));
-        if !view.lines.partial() && !used_anywhere(view, name) {
+        if view.all_targets() && !used_anywhere(view, name) {
             let message = format!("nothing uses `{}`", grant.path);
             let warning =
                 view.lines

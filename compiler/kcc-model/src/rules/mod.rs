@@ -14,11 +14,13 @@ mod grants;
 mod need_cycle;
 mod need_port;
 mod need_state;
+mod no_target;
 mod ownership;
 mod requests;
 mod rollout;
 mod scale;
 mod secret_literal;
+mod system_component;
 mod unknown_config;
 mod unknown_need;
 mod unknown_secret;
@@ -30,6 +32,7 @@ mod volume_shared;
 use kcc_cue::ConfigTree;
 use kcc_diag::Diagnostics;
 
+use crate::build::USUAL_TARGETS;
 use crate::lines::Lines;
 use crate::owners::Owners;
 use crate::{SystemModel, TargetModel};
@@ -43,9 +46,19 @@ pub(crate) struct View<'a> {
     pub(crate) owners: &'a Owners,
 }
 
+impl View<'_> {
+    /// Whether all targets of the system are looked at, so that something may be
+    /// said of what is in none of them.
+    fn all_targets(&self) -> bool {
+        let declared = self.tree.system.child("targets");
+        let count = declared.map_or(USUAL_TARGETS, |all| all.fields().count());
+        self.model.targets.len() == count && !self.lines.partial()
+    }
+}
+
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 24] = [
     authority::authority,
     disruption::disruption,
     duplicate_name::duplicate_name,
@@ -56,11 +69,13 @@ const RULES: [Rule; 22] = [
     need_cycle::need_cycle,
     need_port::need_port,
     need_state::need_state,
+    no_target::no_target,
     ownership::ownership,
     requests::requests,
     rollout::rollout,
     scale::scale,
     secret_literal::secret_literal,
+    system_component::system_component,
     unknown_config::unknown_config,
     unknown_need::unknown_need,
     unknown_secret::unknown_secret,

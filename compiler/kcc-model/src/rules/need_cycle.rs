@@ -45,7 +45,10 @@ pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
         let help = if cycle.len() == 1 {
             "remove the need".to_owned()
         } else {
-            "let one of them start without the other: write `optional: true` in its need".to_owned()
+            format!(
+                "let one of them start without the other, such as `needs: {:?}: optional: true` in `{}`",
+                cycle[1], cycle[0]
+            )
         };
         found.push(error.help(help));
     }

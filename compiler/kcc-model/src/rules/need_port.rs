@@ -47,7 +47,7 @@ pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
                             .error(Code::CheckNeedWithoutPort, &path, message, "which port?");
                     let variable = prefix(name);
                     error.help(format!(
-                        "write `port: \"…\"` with one of {ports}: `{variable}_PORT` and `{variable}_URL` will mean it"
+                        "write `needs: {name:?}: port: \"…\"` with one of {ports}: `{variable}_PORT` and `{variable}_URL` will mean it"
                     ))
                 }
                 _ => continue,

@@ -38,10 +38,11 @@ fn used(view: &View<'_>) -> BTreeSet<String> {
         .filter_map(|kind| view.tree.get(&view.target.target, &Path::of([kind])))
         .flat_map(Node::fields);
     for (_, node) in all {
-        let needs = node.child("needs").into_iter().flat_map(Node::fields);
-        used.extend(needs.map(|(name, _)| name.to_owned()));
-        let env = node.child("env").into_iter().flat_map(Node::fields);
-        used.extend(env.filter_map(|(_, value)| Some(value.child("from")?.as_str()?.to_owned())));
+        // What a recipe makes of a backing needs others, too.
+        for node in [Some(node), node.child("component")].into_iter().flatten() {
+            let needs = node.child("needs").into_iter().flat_map(Node::fields);
+            used.extend(needs.map(|(name, _)| name.to_owned()));
+        }
     }
     used
 }
