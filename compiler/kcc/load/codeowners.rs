@@ -116,16 +116,16 @@ impl Codeowners {
         let Value::List(items) = &owners.value else {
             return None;
         };
-        let named: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+        let own: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
         let set = |names: &[&str]| -> BTreeSet<String> {
             names.iter().map(|name| name.to_lowercase()).collect()
         };
         let (fragment, rule) = rules.iter().find(|(_, rule)| {
             let theirs: Vec<&str> = rule.owners.iter().map(|(name, _)| name.as_str()).collect();
-            set(&theirs) != set(&named)
+            set(&theirs) != set(&own)
         })?;
         let theirs: Vec<&str> = rule.owners.iter().map(|(name, _)| name.as_str()).collect();
-        let has = match named.as_slice() {
+        let has = match own.as_slice() {
             [] => "no owners".to_owned(),
             names => format!("the owners {}", listed(names)),
         };
