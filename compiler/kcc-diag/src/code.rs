@@ -144,6 +144,7 @@ codes! {
     CheckRequestAboveLimit = Check "kcc::check::request-above-limit" "check/request-above-limit.md";
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
     LowerBadObject = Lower "kcc::lower::bad-object" "lower/bad-object.md";
+    LowerManagedField = Lower "kcc::lower::managed-field" "lower/managed-field.md";
     LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
     LowerNameClash = Lower "kcc::lower::name-clash" "lower/name-clash.md";
     PlanDockerUnreachable = Plan "kcc::plan::docker-unreachable" "plan/docker-unreachable.md";

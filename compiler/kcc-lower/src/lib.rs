@@ -13,6 +13,7 @@ mod expand;
 pub mod kubernetes;
 mod lowering;
 pub mod parity;
+mod read;
 pub mod source;
 mod user;
 

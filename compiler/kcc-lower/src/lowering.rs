@@ -73,6 +73,24 @@ impl<'a> Lowering<'a> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// The path below a component at which a field is written: its own, or that
+    /// of the recipe of its kind where the backing itself does not say it.
+    pub(crate) fn written(&self, component: &Component, field: &str, below: &[String]) -> Path {
+        let at = |above: Path| {
+            let above = above.join(field);
+            Path(above.0.iter().chain(below).cloned().collect())
+        };
+        let (own, recipe) = (
+            at(component.path.clone()),
+            at(component.path.join("component")),
+        );
+        let is_there = |path: &Path| self.tree.get(&self.target.target, path).is_some();
+        if !is_there(&own) && is_there(&recipe) {
+            return recipe;
+        }
+        own
+    }
+
     /// The value of a config's key.
     pub(crate) fn config(&mut self, path: &Path, name: &str, key: &str) -> Option<&'a str> {
         let config = self.target.configs.get(name);

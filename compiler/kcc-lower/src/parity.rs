@@ -12,6 +12,7 @@ use kcc_model::{
 };
 use serde::Serialize;
 
+use crate::docker::patched_fields;
 use crate::kubernetes::RULES;
 use crate::lowering::Lowering;
 
@@ -60,6 +61,9 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
             let below = vec!["kubernetes".to_owned(), kind.clone()];
             (Field::KubernetesPatch, below)
         }));
+        let said = target.docker_patches.get(&component.name);
+        let fields = said.into_iter().flat_map(patched_fields);
+        uses.extend(fields.map(|below| (Field::DockerPatch, below)));
         uses.sort();
         entries.extend(uses.into_iter().map(|(field, below)| {
             let path = Path(component.path.0.iter().cloned().chain(below).collect());

@@ -80,6 +80,8 @@ pub struct TargetModel {
     /// What components merge into their objects of Kubernetes, by the
     /// component's name and the object's kind.
     pub patches: BTreeMap<Name, BTreeMap<String, serde_json::Value>>,
+    /// What components merge into their containers on Docker.
+    pub docker_patches: BTreeMap<Name, serde_json::Value>,
     /// What components may do that none may do by itself.
     pub grants: BTreeMap<Name, Grant>,
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{hex::hex, observed::label};
 
 /// Fields whose entries are compared one by one.
-const KEYED: [&str; 5] = ["env", "files", "mounts", "labels", "networks"];
+const KEYED: [&str; 6] = ["env", "files", "mounts", "labels", "networks", "docker"];
 /// Names that a cause lists at most.
 const NAMED: usize = 3;
 

@@ -170,6 +170,7 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
         privileged: model.security.privileged,
         add_capabilities: model.security.add_capabilities.clone(),
         after: Vec::new(),
+        docker: super::patch::of(lowering, component),
         labels: all_labels,
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
     }

@@ -114,6 +114,10 @@ pub struct Container {
     /// Containers that have to complete before it starts, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
+    /// What the component adds to the engine's own request. Left out of the hash
+    /// where it adds nothing, as in containers that were made before it could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker: Option<super::Patch>,
     /// Labels of the fragment's own and those of kcc, but for the config hash.
     pub labels: BTreeMap<String, String>,
     /// The old one ends before the new one starts. Not in the hash: a container

@@ -7,8 +7,11 @@
 mod container;
 mod desired;
 mod networks;
+mod patch;
 
 pub use desired::*;
+pub(crate) use patch::fields as patched_fields;
+pub use patch::{DeviceRequest, HostPatch, LogConfig, Patch, Ulimit};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -8,9 +8,10 @@
 use kcc_diag::{Code, nearest};
 use serde_json::Value;
 
-use super::objects::{built_in, report};
+use super::objects::built_in;
 use crate::kubernetes::Objects;
 use crate::lowering::Lowering;
+use crate::read::report;
 
 /// What makes an object the one that it is.
 const IDENTITY: [&str; 6] = [
@@ -28,7 +29,7 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             continue;
         };
         for (kind, patch) in patches {
-            let path = component.path.join("kubernetes").join(kind);
+            let path = lowering.written(component, "kubernetes", std::slice::from_ref(kind));
             let own = objects
                 .found
                 .values_mut()

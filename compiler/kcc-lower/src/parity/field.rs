@@ -128,6 +128,9 @@ fields! {
     KubernetesPatch "kubernetes.*":
         Dropped("it is merged into an object that Docker does not have"),
         Honoured;
+    DockerPatch "docker.*":
+        Honoured,
+        Dropped("it is merged into a container of Docker, and a cluster makes none");
     Object "objects.*":
         Dropped("Docker has no such object"),
         Honoured;

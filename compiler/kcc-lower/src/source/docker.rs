@@ -217,6 +217,10 @@ fn container(
             };
             within.look_up(PROBE, &object.value["health"], rest)
         }
+        [docker, rest @ ..] if docker == "docker" => {
+            let patch = asked.target.docker_patches.get(&component.name)?;
+            super::patched(component, &["docker"], patch, &object.value["docker"], rest)
+        }
         _ => asked.look_up(CONTAINER, &object.value, names),
     }
 }

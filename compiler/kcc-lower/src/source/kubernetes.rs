@@ -37,6 +37,18 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
     if let Some(source) = own(names) {
         return Some(source);
     }
+    let patches = component.and_then(|of| Some((of, target.patches.get(&of.name)?)));
+    if let Some((of, patches)) = patches {
+        let mut of_kind = patches
+            .iter()
+            .filter(|(kind, _)| kind.to_lowercase() == object.kind);
+        let found = of_kind.find_map(|(kind, patch)| {
+            super::patched(of, &["kubernetes", kind], patch, &object.value, names)
+        });
+        if found.is_some() {
+            return found;
+        }
+    }
     let template = [
         &["spec", "template"][..],
         &["spec", "jobTemplate", "spec", "template"],

@@ -11,7 +11,7 @@ mod kubernetes_fields;
 mod pattern;
 
 use kcc_cue::Path;
-use kcc_model::{Name, TargetModel};
+use kcc_model::{Component, Name, TargetModel};
 use serde_json::Value;
 
 use crate::{Desired, EngineDesired};
@@ -83,6 +83,31 @@ impl Rendered {
             kcc_model::EngineTarget::Kubernetes { .. } => kubernetes::source(self, target, path),
         }
     }
+}
+
+/// Where a field that a patch says is written, in the patch itself or in that
+/// of the recipe; none where the patch does not say it.
+fn patched(
+    component: &Component,
+    field: &[&str],
+    patch: &Value,
+    rendered: &Value,
+    names: &[String],
+) -> Option<Source> {
+    let within = pattern::within(patch, rendered, names)?;
+    let below: Vec<String> = field
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(within)
+        .collect();
+    let own = component.path.0.iter().cloned();
+    let recipe = own.clone().chain(std::iter::once("component".to_owned()));
+    let paths = vec![
+        Path(own.chain(below.clone()).collect()),
+        Path(recipe.chain(below).collect()),
+        component.path.clone(),
+    ];
+    Some(Source::Model(paths))
 }
 
 fn below<'a>(path: Path, value: &'a Value, leaves: &mut Vec<(Path, &'a Value)>) {

@@ -95,6 +95,43 @@ impl Asked<'_> {
     }
 }
 
+/// The path in a patch of a field that it gave to a rendered value, elements of
+/// named lists being found by their names; none where it did not.
+pub(super) fn within(patch: &Value, rendered: &Value, names: &[String]) -> Option<Vec<String>> {
+    let (mut patch, mut rendered) = (patch, Some(rendered));
+    let mut found = Vec::new();
+    for name in names {
+        let (key, next) = match patch {
+            Value::Object(fields) => (name.clone(), fields.get(name)?),
+            Value::Array(items) => {
+                let at: usize = name.parse().ok()?;
+                let known = rendered.and_then(|list| list.get(at)?.get("name"));
+                let same = known.and_then(|known| {
+                    items
+                        .iter()
+                        .position(|item| item.get("name") == Some(known))
+                });
+                let all_known = items.iter().all(|item| item.get("name").is_some());
+                let at = match same {
+                    Some(at) => at,
+                    None if all_known && known.is_some() => return None,
+                    None => at,
+                };
+                (at.to_string(), items.get(at)?)
+            }
+            _ => return None,
+        };
+        rendered = rendered.and_then(|value| match value {
+            Value::Object(fields) => fields.get(name),
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+            _ => None,
+        });
+        patch = next;
+        found.push(key);
+    }
+    Some(found)
+}
+
 /// What `*` and `@` stand for, if the pattern means the path.
 pub(super) fn matched(pattern: &str, value: &Value, path: &[String]) -> Option<Vec<String>> {
     let mut names = Vec::new();
@@ -135,6 +172,30 @@ mod tests {
         let value = json!({"env": [{"name": "A", "value": "1"}], "map": {"a.b": 1}, "all": {"x": {"y": 1}}});
         let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
         matched(pattern, &value, &path)
+    }
+
+    #[test]
+    fn what_a_patch_gave_is_found_in_it() {
+        let patch =
+            json!({"paused": true, "containers": [{"name": "b", "tty": true}], "list": [1]});
+        let rendered = json!({
+            "paused": true,
+            "replicas": 1,
+            "containers": [{"name": "a"}, {"name": "b", "tty": true}],
+            "list": [1],
+        });
+        let found = |field: &[&str]| {
+            let names: Vec<String> = field.iter().map(|name| (*name).to_owned()).collect();
+            within(&patch, &rendered, &names).map(|found| found.join("."))
+        };
+        assert_eq!(found(&["paused"]).as_deref(), Some("paused"));
+        assert_eq!(found(&["replicas"]), None);
+        assert_eq!(
+            found(&["containers", "1", "tty"]).as_deref(),
+            Some("containers.0.tty")
+        );
+        assert_eq!(found(&["containers", "0", "name"]), None);
+        assert_eq!(found(&["list", "0"]).as_deref(), Some("list.0"));
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn the_ledger_holds_every_use_of_a_shop() {
             &Field::NonRoot,
             &Field::Privileged,
             &Field::KubernetesPatch,
+            &Field::DockerPatch,
             &Field::Object,
             &Field::RuleObject,
         ]

@@ -31,8 +31,9 @@ pub(crate) const KINDS: [(&str, Decode); 4] = [
     ("backing", backing::backing),
 ];
 
-const COMMON: [&str; 17] = [
+const COMMON: [&str; 18] = [
     "kubernetes",
+    "docker",
     "image",
     "build",
     "command",

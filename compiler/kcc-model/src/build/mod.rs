@@ -134,6 +134,7 @@ fn build_target(
         configs,
         objects,
         patches: objects::patches(&root),
+        docker_patches: objects::docker_patches(&root),
         grants: rights::grants(&root),
     })
 }

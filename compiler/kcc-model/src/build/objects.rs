@@ -47,20 +47,48 @@ fn json(node: &Node) -> Option<Json> {
     })
 }
 
-/// Decodes what components merge into their objects, by component and kind.
+/// Decodes what components merge into their objects of Kubernetes, by component
+/// and kind.
 pub(crate) fn patches(root: &Cursor<'_>) -> BTreeMap<Name, BTreeMap<String, Json>> {
-    let mut patches = BTreeMap::new();
-    for (field, _) in KINDS {
-        for (name, component) in root.child(field).iter().flat_map(Cursor::fields) {
-            let Some(all) = component.child("kubernetes") else {
-                continue;
-            };
-            let of_component: BTreeMap<_, _> = all
-                .fields()
-                .filter_map(|(kind, node)| Some((kind.to_owned(), json(node.node)?)))
-                .collect();
-            patches.insert(name.to_owned(), of_component);
+    let all = written(root, "kubernetes").into_iter();
+    all.filter_map(|(name, patch)| match patch {
+        Json::Object(kinds) => Some((name, kinds.into_iter().collect())),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Decodes what components merge into their containers on Docker.
+pub(crate) fn docker_patches(root: &Cursor<'_>) -> BTreeMap<Name, Json> {
+    written(root, "docker")
+}
+
+/// A field of components that is taken as it is written. What a backing says
+/// joins what its recipe does.
+fn written(root: &Cursor<'_>, field: &str) -> BTreeMap<Name, Json> {
+    let mut found = BTreeMap::new();
+    for (kind, _) in KINDS {
+        for (name, component) in root.child(kind).iter().flat_map(Cursor::fields) {
+            let recipe = component.below(&["component", field]);
+            let own = component.child(field);
+            for patch in [recipe, own].into_iter().flatten() {
+                let Some(patch) = json(patch.node) else {
+                    continue;
+                };
+                join(found.entry(name.to_owned()).or_insert(Json::Null), patch);
+            }
         }
     }
-    patches
+    found
+}
+
+fn join(value: &mut Json, other: Json) {
+    match (value, other) {
+        (Json::Object(fields), Json::Object(other)) => {
+            for (name, field) in other {
+                join(fields.entry(name).or_insert(Json::Null), field);
+            }
+        }
+        (value, other) => *value = other,
+    }
 }

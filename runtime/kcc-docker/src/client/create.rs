@@ -10,6 +10,7 @@ use bollard::{
     },
     query_parameters::CreateContainerOptions,
 };
+use kcc_diag::Code;
 use kcc_lower::docker::{Container, HealthCheck, Mount, Restart};
 use kcc_model::Check;
 use kcc_plan::Error;
@@ -38,7 +39,7 @@ impl Client {
         };
         let mut networks = new.container.networks.iter();
         let first = networks.next();
-        let body = body(new, first, env);
+        let body = body(new, first, env).map_err(|error| refused_patch(name).cause(error))?;
         let made = self.mutate().create_container(Some(options), body).await;
         let id = made
             .map_err(|error| refused("create container", name, error))?
@@ -60,9 +61,16 @@ fn body(
     new: &NewContainer,
     network: Option<(&String, &Vec<String>)>,
     env: Vec<String>,
-) -> ContainerCreateBody {
+) -> Result<ContainerCreateBody, serde_json::Error> {
     let container = &new.container;
-    ContainerCreateBody {
+    // What the component adds has the engine's own names. What kcc says itself
+    // stands over it.
+    let mut added: ContainerCreateBody = match &container.docker {
+        Some(patch) => serde_json::from_value(serde_json::to_value(patch)?)?,
+        None => ContainerCreateBody::default(),
+    };
+    let host = added.host_config.take().unwrap_or_default();
+    Ok(ContainerCreateBody {
         image: Some(container.image.clone()),
         entrypoint: container.command.clone(),
         cmd: container.args.clone(),
@@ -78,15 +86,19 @@ fn body(
                 .map(|p| port_key(p.container, p.protocol))
                 .collect(),
         ),
-        host_config: Some(host_config(new, network.map(|(name, _)| name.clone()))),
+        host_config: Some(host_config(
+            new,
+            network.map(|(name, _)| name.clone()),
+            host,
+        )),
         networking_config: network.map(|(name, aliases)| NetworkingConfig {
             endpoints_config: Some(HashMap::from([(name.clone(), endpoint(aliases))])),
         }),
-        ..ContainerCreateBody::default()
-    }
+        ..added
+    })
 }
 
-fn host_config(new: &NewContainer, network: Option<String>) -> HostConfig {
+fn host_config(new: &NewContainer, network: Option<String>, added: HostConfig) -> HostConfig {
     let container = &new.container;
     let memory = container.memory.and_then(|bytes| i64::try_from(bytes).ok());
     let millis = container
@@ -113,8 +125,13 @@ fn host_config(new: &NewContainer, network: Option<String>) -> HostConfig {
         mounts: Some(mounts(container)),
         tmpfs: Some(tmpfs(container)),
         port_bindings: Some(bindings(new)),
-        ..HostConfig::default()
+        ..added
     }
+}
+
+fn refused_patch(container: &str) -> Error {
+    let message = format!("`docker` of container `{container}` is not what the engine takes");
+    Error::new(Code::ApplyRefused, message)
 }
 
 fn bindings(new: &NewContainer) -> bollard::models::PortMap {

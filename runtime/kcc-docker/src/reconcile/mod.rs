@@ -4,7 +4,7 @@
 mod foreign;
 mod tear_down;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use tear_down::tear_down;
 

@@ -94,7 +94,7 @@ fn shop() -> DockerDesired {
     docker
 }
 
-fn container(component: &str, image: &str) -> Container {
+pub(crate) fn container(component: &str, image: &str) -> Container {
     Container {
         component: component.to_owned(),
         image: image.to_owned(),
@@ -116,6 +116,7 @@ fn container(component: &str, image: &str) -> Container {
         read_only: false,
         add_capabilities: Vec::new(),
         privileged: false,
+        docker: None,
         recreate: false,
         on_demand: false,
         after: Vec::new(),

@@ -284,6 +284,7 @@ impl Draft {
             read_only: false,
             add_capabilities: Vec::new(),
             privileged: false,
+            docker: None,
             recreate: false,
             on_demand: false,
             after: Vec::new(),

@@ -6,6 +6,7 @@
 //! starts it. Checks over HTTP and TCP are made by kcc, not by the engine, so
 //! the file waits for such components to start, not to be healthy.
 
+mod patch;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kcc_model::{Check, EnvValue, Part, Until};
 
-use super::{Compose, Group, OWN_LABELS, entry, file_name, literal, required};
+use super::{Compose, Group, OWN_LABELS, entry, file_name, literal, patch, required};
 use crate::docker::{Container, HealthCheck, Mount, Publish, Restart};
 use crate::emit::Yaml;
 
@@ -58,12 +58,12 @@ impl Compose<'_> {
             service.push(entry("healthcheck", check));
         }
         service.extend(self.depends_on(container));
-        if group.replicas > 1 {
-            let replicas = Yaml::Integer(group.replicas as i128);
-            service.push(entry(
-                "deploy",
-                Yaml::Map(vec![entry("replicas", replicas)]),
-            ));
+        let replicas = (group.replicas > 1).then_some(group.replicas as i128);
+        let replicas = replicas.map(|replicas| entry("replicas", Yaml::Integer(replicas)));
+        let reserved = container.docker.as_ref().and_then(patch::reserved);
+        let deploy: Vec<_> = replicas.into_iter().chain(reserved).collect();
+        if !deploy.is_empty() {
+            service.push(entry("deploy", Yaml::Map(deploy)));
         }
         service.extend(limits(container));
         if container.privileged {
@@ -86,6 +86,7 @@ impl Compose<'_> {
         if container.read_only {
             service.push(entry("read_only", Yaml::Bool(true)));
         }
+        service.extend(container.docker.iter().flat_map(patch::fields));
         if container.on_demand {
             service.push(entry("profiles", Yaml::texts([ON_DEMAND])));
         }

@@ -13,7 +13,7 @@ use k8s_openapi::{ClusterResourceScope, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::read::{self, Fault};
+use crate::read::{self, Fault};
 
 /// A kind of the pinned version.
 pub(super) struct BuiltIn {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::read::{Fault, Wrong};
+use crate::read::{Fault, Wrong};
 
 /// Fields that every object has, whatever its schema says.
 const EVERYWHERE: [&str; 3] = ["apiVersion", "kind", "metadata"];

@@ -7,9 +7,7 @@
 
 mod builtin;
 mod crd;
-mod read;
 
-use kcc_cue::Path;
 use kcc_diag::{Code, nearest};
 use kcc_model::RawObject;
 use serde_json::{Map, Value, json};
@@ -19,9 +17,9 @@ pub(crate) use builtin::RULES;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Object, Objects};
 use crate::lowering::Lowering;
+use crate::read::{Fault, report};
 use builtin::BuiltIn;
 use crd::Definition;
-use read::{Fault, Wrong};
 
 /// Kinds that hold data, or without which data cannot be.
 const DATA: [&str; 4] = [
@@ -204,34 +202,4 @@ pub(super) fn built_in(api_version: &str, kind: &str, value: &Value) -> Vec<Faul
         .iter()
         .find(|known| known.api_version == api_version && known.kind == kind);
     known.map_or_else(Vec::new, |known| (known.hold)(value))
-}
-
-/// Says what is wrong below a path.
-pub(super) fn report(lowering: &mut Lowering<'_>, above: &Path, kind: &str, fault: Fault) {
-    let path = Path(above.0.iter().chain(&fault.path).cloned().collect());
-    let (message, label, help) = match fault.what {
-        Wrong::Unknown(known) => {
-            let name = fault.path.last().map_or("", String::as_str);
-            let near = nearest(name, known.iter().map(String::as_str));
-            let help = if let Some(near) = near {
-                format!("did you mean `{near}`?")
-            } else {
-                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                format!("the fields here are {}", known.join(", "))
-            };
-            let message = format!("`{path}`: {kind} has no such field");
-            (message, "no such field", help)
-        }
-        Wrong::Unreadable(why) => (
-            format!("`{path}` is not what {kind} expects: {why}"),
-            "not expected",
-            "write a value of the type that the API reference says".to_owned(),
-        ),
-        Wrong::Missing(name) => (
-            format!("`{path}` lacks `{name}`, which {kind} requires"),
-            "incomplete",
-            format!("add `{name}`"),
-        ),
-    };
-    lowering.error(Code::LowerBadObject, &path, message, label, help);
 }

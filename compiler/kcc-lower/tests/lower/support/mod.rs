@@ -75,6 +75,7 @@ impl System {
             configs: BTreeMap::new(),
             objects: BTreeMap::new(),
             patches: BTreeMap::new(),
+            docker_patches: BTreeMap::new(),
             grants: BTreeMap::new(),
         };
         let team = Team {

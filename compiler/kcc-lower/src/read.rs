@@ -10,6 +10,11 @@ use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor
 use serde::{Deserializer, forward_to_deserialize_any};
 use serde_json::Value;
 
+use kcc_cue::Path;
+use kcc_diag::{Code, nearest};
+
+use crate::lowering::Lowering;
+
 /// What is wrong with an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -47,6 +52,36 @@ pub(crate) fn hold<T: DeserializeOwned>(value: &Value) -> Vec<Fault> {
         });
     }
     faults
+}
+
+/// Says what is wrong below a path.
+pub(crate) fn report(lowering: &mut Lowering<'_>, above: &Path, kind: &str, fault: Fault) {
+    let path = Path(above.0.iter().chain(&fault.path).cloned().collect());
+    let (message, label, help) = match fault.what {
+        Wrong::Unknown(known) => {
+            let name = fault.path.last().map_or("", String::as_str);
+            let near = nearest(name, known.iter().map(String::as_str));
+            let help = if let Some(near) = near {
+                format!("did you mean `{near}`?")
+            } else {
+                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                format!("the fields here are {}", known.join(", "))
+            };
+            let message = format!("`{path}`: {kind} has no such field");
+            (message, "no such field", help)
+        }
+        Wrong::Unreadable(why) => (
+            format!("`{path}` is not what {kind} expects: {why}"),
+            "not expected",
+            "write a value of the type that the API reference says".to_owned(),
+        ),
+        Wrong::Missing(name) => (
+            format!("`{path}` lacks `{name}`, which {kind} requires"),
+            "incomplete",
+            format!("add `{name}`"),
+        ),
+    };
+    lowering.error(Code::LowerBadObject, &path, message, label, help);
 }
 
 struct Reader<'a> {
