@@ -56,12 +56,16 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
             namespace,
             ingress_class,
             gateway,
+            gateway_class,
         } => EngineDesired::Kubernetes(kubernetes::lower(
             &mut lowering,
             context.as_deref(),
             namespace,
-            ingress_class.as_deref(),
-            gateway.as_deref(),
+            &kubernetes::Routing {
+                ingress_class: ingress_class.as_deref(),
+                gateway: gateway.as_deref(),
+                gateway_class: gateway_class.as_deref(),
+            },
         )),
     };
     parity::hold(&mut lowering);

@@ -56,6 +56,8 @@ pub enum EngineTarget {
         /// The Gateway that routes are attached to, as `name` or
         /// `namespace/name`; without it routes become Ingresses.
         gateway: Option<String>,
+        /// The class of the Gateway that kcc makes for them.
+        gateway_class: Option<String>,
     },
 }
 

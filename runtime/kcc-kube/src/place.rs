@@ -11,7 +11,7 @@ use crate::observed::{NAMESPACE, label};
 
 /// Kinds by which a target is reached from outside under names that only one
 /// can have: a copy does without.
-const ROUTES: [&str; 2] = ["Ingress", "HTTPRoute"];
+const ROUTES: [&str; 3] = ["Ingress", "HTTPRoute", "Gateway"];
 
 /// Kinds that name accounts with their namespace.
 const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];

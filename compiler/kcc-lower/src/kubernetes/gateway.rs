@@ -1,39 +1,50 @@
-//! Routes by the Gateway API: an `HTTPRoute` for each. The API's types are in
-//! no library of the pinned version, so the ones here hold what kcc says.
+//! Routes by the Gateway API: an `HTTPRoute` for each, attached to a Gateway
+//! that is there or to the target's own, which ends TLS for the hosts whose
+//! routes name a certificate. The API's types are in no library of the pinned
+//! version, so the ones here hold what kcc says.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_model::Component;
+use kcc_cue::Path;
+use kcc_model::{Component, Route};
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Object, Objects};
+use crate::kubernetes::{Object, Objects, network};
 use crate::lowering::Lowering;
 
 const API_VERSION: &str = "gateway.networking.k8s.io/v1";
-const KIND: &str = "HTTPRoute";
+const ROUTE: &str = "HTTPRoute";
+const GATEWAY: &str = "Gateway";
+/// The listener of routes without a certificate.
+const PLAIN: &str = "http";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct HttpRoute {
+struct Manifest<S> {
     api_version: &'static str,
     kind: &'static str,
     metadata: ObjectMeta,
-    spec: Spec,
+    spec: S,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Spec {
-    parent_refs: Vec<Parent>,
+struct RouteSpec {
+    parent_refs: Vec<ParentRef>,
     hostnames: Vec<String>,
     rules: Vec<Rule>,
 }
 
 #[derive(Serialize)]
-struct Parent {
+#[serde(rename_all = "camelCase")]
+struct ParentRef {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section_name: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -61,25 +72,82 @@ struct Backend {
     port: u16,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewaySpec {
+    gateway_class_name: String,
+    listeners: Vec<Listener>,
+}
+
+#[derive(Serialize)]
+struct Listener {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<String>,
+    port: u16,
+    protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Tls>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tls {
+    certificate_refs: Vec<Certificate>,
+}
+
+#[derive(Serialize)]
+struct Certificate {
+    name: String,
+}
+
+/// What routes are attached to.
+pub(super) struct Parent<'a> {
+    name: &'a str,
+    namespace: Option<&'a str>,
+    /// kcc makes it, and knows its listeners.
+    own: bool,
+}
+
+impl<'a> Parent<'a> {
+    /// A Gateway that is there, as `name` or `namespace/name`.
+    pub(super) fn there(gateway: &'a str) -> Self {
+        let (namespace, name) = match gateway.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, gateway),
+        };
+        Self {
+            name,
+            namespace,
+            own: false,
+        }
+    }
+
+    /// The target's own, called after the system.
+    pub(super) fn own(lowering: &Lowering<'a>) -> Self {
+        Self {
+            name: lowering.system,
+            namespace: None,
+            own: true,
+        }
+    }
+}
+
 /// The routes of a component, each attached to the target's Gateway.
 pub(super) fn routes(
     lowering: &mut Lowering<'_>,
     component: &Component,
-    gateway: &str,
+    parent: &Parent<'_>,
     objects: &mut Objects<'_>,
 ) {
-    let (namespace, gateway) = match gateway.split_once('/') {
-        Some((namespace, name)) => (Some(namespace), name),
-        None => (None, gateway),
-    };
     for (name, route) in &component.routes {
         let at = component.path.join("routes").join(name);
-        if route.tls.is_some() {
+        if route.tls.is_some() && !parent.own {
             lowering.unsupported(
                 &at.join("tls"),
                 format!("the certificate of `{at}` is a matter of the Gateway"),
-                "name the certificate in the Gateway's own listener, and `tls` under `on` for \
-                 targets with Ingresses",
+                "name the certificate in the Gateway's own listener, or let kcc make the Gateway: \
+                 `gatewayClass` of the target instead of `gateway`",
             );
         }
         let Some(port) = component.ports.get(&route.port) else {
@@ -87,41 +155,116 @@ pub(super) fn routes(
             continue;
         };
         let name = format!("{}-{name}", component.name);
-        let owner = Owner::Component(component);
-        let manifest = HttpRoute {
-            api_version: API_VERSION,
-            kind: KIND,
-            metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
-            spec: Spec {
-                parent_refs: vec![Parent {
-                    name: gateway.to_owned(),
-                    namespace: namespace.map(str::to_owned),
+        let spec = RouteSpec {
+            parent_refs: vec![ParentRef {
+                name: parent.name.to_owned(),
+                namespace: parent.namespace.map(str::to_owned),
+                section_name: parent.own.then(|| listener(route)),
+            }],
+            hostnames: vec![route.host.clone()],
+            rules: vec![Rule {
+                matches: vec![Match {
+                    path: PathMatch {
+                        kind: "PathPrefix",
+                        value: route.path.clone(),
+                    },
                 }],
-                hostnames: vec![route.host.clone()],
-                rules: vec![Rule {
-                    matches: vec![Match {
-                        path: PathMatch {
-                            kind: "PathPrefix",
-                            value: route.path.clone(),
-                        },
-                    }],
-                    backend_refs: vec![Backend {
-                        name: component.name.clone(),
-                        port: port.number,
-                    }],
+                backend_refs: vec![Backend {
+                    name: component.name.clone(),
+                    port: port.number,
                 }],
-            },
+            }],
         };
-        let object = Object {
-            api_version: API_VERSION.to_owned(),
-            kind: KIND.to_owned(),
-            namespace: Some(objects.namespace.to_owned()),
-            name,
-            component: Some(component.name.clone()),
-            team: Some(component.team.clone()),
-            data: false,
-            manifest: serde_json::to_value(manifest).unwrap_or_default(),
-        };
-        objects.push(lowering, object, &at);
+        add(lowering, objects, ROUTE, name, Some(component), spec, &at);
     }
+}
+
+/// The Gateway of the target's own: a listener for all routes without a
+/// certificate, and one for each host with one. None where nothing has a route.
+pub(super) fn lower(lowering: &mut Lowering<'_>, class: &str, objects: &mut Objects<'_>) {
+    let mut plain = false;
+    let mut encrypted: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+    for component in lowering.running() {
+        for (name, route) in &component.routes {
+            let Some(secret) = &route.tls else {
+                plain = true;
+                continue;
+            };
+            let at = component.path.join("routes").join(name).join("tls");
+            let certificate = network::certificate(lowering, &at, secret);
+            encrypted
+                .entry((listener(route), &route.host))
+                .or_default()
+                .extend(certificate);
+        }
+    }
+    let plain = plain.then(|| Listener {
+        name: PLAIN.to_owned(),
+        hostname: None,
+        port: 80,
+        protocol: "HTTP",
+        tls: None,
+    });
+    let encrypted = encrypted
+        .into_iter()
+        .map(|((name, host), certificates)| Listener {
+            name,
+            hostname: Some(host.to_owned()),
+            port: 443,
+            protocol: "HTTPS",
+            tls: Some(Tls {
+                certificate_refs: certificates
+                    .into_iter()
+                    .map(|name| Certificate { name })
+                    .collect(),
+            }),
+        });
+    let listeners: Vec<_> = plain.into_iter().chain(encrypted).collect();
+    if listeners.is_empty() {
+        return;
+    }
+    let spec = GatewaySpec {
+        gateway_class_name: class.to_owned(),
+        listeners,
+    };
+    let name = lowering.system.to_owned();
+    let path = Path::of(["system"]);
+    add(lowering, objects, GATEWAY, name, None, spec, &path);
+}
+
+/// The listener of the target's own Gateway that a route is attached to.
+fn listener(route: &Route) -> String {
+    match route.tls {
+        Some(_) => format!("https-{}", route.host.replace('*', "any")),
+        None => PLAIN.to_owned(),
+    }
+}
+
+fn add<S: Serialize>(
+    lowering: &mut Lowering<'_>,
+    objects: &mut Objects<'_>,
+    kind: &'static str,
+    name: String,
+    component: Option<&Component>,
+    spec: S,
+    path: &Path,
+) {
+    let owner = component.map_or(Owner::System, Owner::Component);
+    let manifest = Manifest {
+        api_version: API_VERSION,
+        kind,
+        metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+        spec,
+    };
+    let object = Object {
+        api_version: API_VERSION.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(objects.namespace.to_owned()),
+        name,
+        component: component.map(|component| component.name.clone()),
+        team: component.map(|component| component.team.clone()),
+        data: false,
+        manifest: serde_json::to_value(manifest).unwrap_or_default(),
+    };
+    objects.push(lowering, object, path);
 }

@@ -73,12 +73,20 @@ const RANK: [&str; 19] = [
 /// A namespace that every cluster has and nobody may delete.
 const BUILT_IN_NAMESPACE: &str = "default";
 
+/// What leads requests from outside to routes.
+pub(crate) struct Routing<'a> {
+    pub(crate) ingress_class: Option<&'a str>,
+    /// A Gateway that is there.
+    pub(crate) gateway: Option<&'a str>,
+    /// The class of a Gateway that kcc makes.
+    pub(crate) gateway_class: Option<&'a str>,
+}
+
 pub(crate) fn lower(
     lowering: &mut Lowering<'_>,
     context: Option<&str>,
     namespace: &str,
-    ingress_class: Option<&str>,
-    gateway: Option<&str>,
+    routing: &Routing<'_>,
 ) -> KubernetesDesired {
     let mut objects = Objects {
         namespace,
@@ -101,13 +109,21 @@ pub(crate) fn lower(
         storage::claims(lowering, component, &mut objects);
         policies::open(lowering, component, &mut objects);
         network::service(lowering, component, &mut objects);
-        match gateway {
-            Some(gateway) => gateway::routes(lowering, component, gateway, &mut objects),
-            None => network::ingress(lowering, component, ingress_class, &mut objects),
+        let parent = match (routing.gateway, routing.gateway_class) {
+            (Some(gateway), _) => Some(gateway::Parent::there(gateway)),
+            (None, Some(_)) => Some(gateway::Parent::own(lowering)),
+            (None, None) => None,
+        };
+        match parent {
+            Some(parent) => gateway::routes(lowering, component, &parent, &mut objects),
+            None => network::ingress(lowering, component, routing.ingress_class, &mut objects),
         }
         workload::lower(lowering, component, &mut objects);
         availability::autoscaler(lowering, component, &mut objects);
         availability::budget(lowering, component, &mut objects);
+    }
+    if let (None, Some(class)) = (routing.gateway, routing.gateway_class) {
+        gateway::lower(lowering, class, &mut objects);
     }
     external_secrets::lower(lowering, &mut objects);
     patch::apply(lowering, &mut objects);

@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::{
     IngressServiceBackend, IngressSpec, IngressTLS, ServiceBackendPort,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kcc_cue::Path;
 use kcc_model::{Component, Route, SecretProvider};
 
 use crate::kubernetes::metadata::{self, Owner};
@@ -68,22 +69,12 @@ pub(super) fn ingress(
             .push(path(component, route));
         if let Some(secret) = &route.tls {
             let at = component.path.join("routes").join(name).join("tls");
-            if let Some(SecretProvider::Kubernetes { name, .. }) = lowering
-                .target
-                .secrets
-                .get(secret)
-                .map(|secret| &secret.provider)
-            {
-                let hosts = tls.entry(name.clone()).or_default();
-                if !hosts.contains(&route.host) {
-                    hosts.push(route.host.clone());
-                }
-            } else {
-                lowering.unsupported(
-                    &at,
-                    format!("the certificate `{secret}` is no Secret of the cluster"),
-                    format!("write `secrets: {secret:?}: kubernetes: {{name: …, key: …}}`"),
-                );
+            let Some(certificate) = certificate(lowering, &at, secret) else {
+                continue;
+            };
+            let hosts = tls.entry(certificate).or_default();
+            if !hosts.contains(&route.host) {
+                hosts.push(route.host.clone());
             }
         }
     }
@@ -113,6 +104,25 @@ pub(super) fn ingress(
         status: None,
     };
     objects.add(lowering, &ingress, &Belongs::to(component));
+}
+
+/// The Secret of the cluster that holds a certificate: it has two keys, and what
+/// kcc makes has one.
+pub(super) fn certificate(
+    lowering: &mut Lowering<'_>,
+    at: &Path,
+    secret: &str,
+) -> Option<String> {
+    let declared = lowering.target.secrets.get(secret);
+    if let Some(SecretProvider::Kubernetes { name, .. }) = declared.map(|found| &found.provider) {
+        return Some(name.clone());
+    }
+    lowering.unsupported(
+        at,
+        format!("the certificate `{secret}` is no Secret of the cluster"),
+        format!("write `secrets: {secret:?}: kubernetes: {{name: …, key: …}}`"),
+    );
+    None
 }
 
 fn path(component: &Component, route: &Route) -> HTTPIngressPath {

@@ -69,6 +69,12 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         let path = files.find(|path| file_key(path) == *key)?;
         return Some(asked.source(".files.{1}", std::slice::from_ref(path)));
     }
+    if let ("httproute", [spec, rest @ ..]) = (object.kind.as_str(), names)
+        && spec == "spec"
+    {
+        let route = object.name.strip_prefix(&format!("{}-", of.name))?;
+        return routing(&asked, object, &of.path.0, route, rest);
+    }
     if let ("horizontalpodautoscaler", [spec, metrics, at, ..]) = (object.kind.as_str(), names)
         && spec == "spec"
         && metrics == "metrics"
@@ -96,6 +102,64 @@ fn own(names: &[String]) -> Option<Source> {
     (key == "kcc.dev/config-hash").then_some(Source::Kcc(HASH))
 }
 
+/// The fields of a route, and of the Gateway that ends its TLS.
+fn routing(
+    asked: &Asked<'_>,
+    object: &Rendered,
+    component: &[String],
+    route: &str,
+    names: &[String],
+) -> Option<Source> {
+    let [field, rest @ ..] = names else {
+        return None;
+    };
+    let below: &[&str] = match (field.as_str(), rest) {
+        ("parentRefs", [_, section]) if section == "sectionName" => &["tls"],
+        ("parentRefs", _) => {
+            let gateway = "system.targets.{target}.kubernetes.gateway \
+                           | system.targets.{target}.kubernetes.gatewayClass";
+            return Some(asked.source(gateway, &[]));
+        }
+        ("listeners", [at, field, ..]) => match field.as_str() {
+            "hostname" => &["host"],
+            "name" | "tls" => &["tls", "secret"],
+            "port" | "protocol" if object.value["spec"]["listeners"][at.parse::<usize>().ok()?]["tls"].is_object() => &["tls"],
+            _ => &["host"],
+        },
+        ("hostnames", _) => &["host"],
+        ("rules", [_, matches, ..]) if matches == "matches" => &["path"],
+        ("rules", _) => &["port"],
+        _ => return None,
+    };
+    let route = component
+        .iter()
+        .cloned()
+        .chain(["routes".to_owned(), route.to_owned()]);
+    let whole = Path(route.clone().collect());
+    let field = Path(route.chain(below.iter().map(|name| (*name).to_owned())).collect());
+    Some(Source::Model(vec![field, whole]))
+}
+
+/// The first route that a listener of a Gateway is there for.
+fn listened<'a>(
+    asked: &Asked<'a>,
+    object: &Rendered,
+    at: &str,
+) -> Option<(&'a Component, &'a str)> {
+    let listener = &object.value["spec"]["listeners"][at.parse::<usize>().ok()?];
+    let host = listener["hostname"].as_str();
+    let components = asked.target.components.values();
+    let mut routes = components.flat_map(|component| {
+        let routes = component.routes.iter();
+        routes.map(move |(name, route)| (component, name, route))
+    });
+    let (component, name, _) = routes.find(|(_, _, route)| match host {
+        Some(host) => route.tls.is_some() && route.host == host,
+        None => route.tls.is_none(),
+    })?;
+    Some((component, name))
+}
+
 /// What several components share: the namespace, and configs.
 fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
     let source = match (object.kind.as_str(), names) {
@@ -107,6 +171,14 @@ fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Sour
         }
         ("configmap", [metadata, name]) if metadata == "metadata" && name == "name" => {
             "configs.{1}"
+        }
+        ("gateway", [metadata, name]) if metadata == "metadata" && name == "name" => "system.name",
+        ("gateway", [spec, class]) if spec == "spec" && class == "gatewayClassName" => {
+            "system.targets.{target}.kubernetes.gatewayClass"
+        }
+        ("gateway", [spec, rest @ ..]) if spec == "spec" => {
+            let (component, route) = listened(asked, object, rest.get(1)?)?;
+            return routing(asked, object, &component.path.0, route, rest);
         }
         ("networkpolicy", [metadata, name]) if metadata == "metadata" && name == "name" => {
             "system.name"

@@ -106,6 +106,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
             namespace: format!("{name}-{target}"),
             ingress_class: None,
             gateway: None,
+            gateway_class: None,
         };
         let usual: [(&str, EngineTarget); USUAL_TARGETS] = [
             ("dev", docker()),
@@ -151,17 +152,26 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
     match (docker, kubernetes) {
         (Some(_), None) => Some(EngineTarget::Docker {}),
         (None, Some(kubernetes)) => {
-            kubernetes.only(&["context", "namespace", "ingressClass", "routes", "gateway"]);
+            kubernetes.only(&[
+                "context",
+                "namespace",
+                "ingressClass",
+                "routes",
+                "gateway",
+                "gatewayClass",
+            ]);
             let text = |field| kubernetes.child(field).and_then(|field| field.text());
             let namespace = text("namespace").unwrap_or_else(|| format!("{system}-{target}"));
             if let Some(written) = kubernetes.child("namespace") {
                 names::check(&written, "namespace", &namespace);
             }
+            let (gateway, gateway_class) = gateway(&kubernetes);
             Some(EngineTarget::Kubernetes {
                 context: text("context"),
                 namespace,
                 ingress_class: text("ingressClass"),
-                gateway: gateway(&kubernetes),
+                gateway,
+                gateway_class,
             })
         }
         (docker, _) => {
@@ -176,12 +186,18 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
     }
 }
 
-/// The Gateway of a target's routes, which one option chooses and another names.
-fn gateway(target: &Cursor<'_>) -> Option<String> {
+/// The Gateway of a target's routes, which one option chooses: one that is
+/// there, or the class of one that kcc makes.
+fn gateway(target: &Cursor<'_>) -> (Option<String>, Option<String>) {
     let text = |field| target.child(field).and_then(|field| field.text());
     let chosen = text("routes").as_deref() == Some("gateway");
-    let excluded = if chosen { "ingressClass" } else { "gateway" };
-    if let Some(other) = target.child(excluded) {
+    let excluded: &[&str] = if chosen {
+        &["ingressClass"]
+    } else {
+        &["gateway", "gatewayClass"]
+    };
+    let excluded = excluded.iter().find_map(|field| target.child(field));
+    if let Some(other) = excluded {
         let routes = if chosen { "gateway" } else { "ingress" };
         let message = format!("`{}` has no effect with `routes: {routes:?}`", other.path);
         let error = other.error(Code::EvalConflict, message, "no effect");
@@ -190,15 +206,26 @@ fn gateway(target: &Cursor<'_>) -> Option<String> {
         } else {
             "write `routes: \"gateway\"`, or remove it"
         }));
-        return None;
+        return (None, None);
     }
-    let name = text("gateway");
-    if chosen && name.is_none() {
+    let found = (text("gateway"), text("gatewayClass"));
+    if let (Some(_), Some(_)) = &found
+        && let Some(class) = target.child("gatewayClass")
+    {
+        let message = format!("`{}` has no effect beside `gateway`", class.path);
+        let error = class.error(Code::EvalConflict, message, "no effect");
+        target.report(error.help(
+            "remove it, or remove `gateway`: kcc makes a Gateway where none is named",
+        ));
+        return (None, None);
+    }
+    if chosen && found == (None, None) {
         super::component::missing(
             target,
             "`gateway`",
-            "write the Gateway that its routes are attached to, as `gateway: \"name\"`",
+            "write the Gateway that its routes are attached to, as `gateway: \"name\"`, or the \
+             class of one that kcc makes, as `gatewayClass: \"name\"`",
         );
     }
-    name.filter(|_| chosen)
+    if chosen { found } else { (None, None) }
 }

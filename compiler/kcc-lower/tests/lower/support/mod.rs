@@ -101,6 +101,7 @@ impl System {
             namespace: "shop-dev".to_owned(),
             ingress_class: None,
             gateway: None,
+            gateway_class: None,
         })
     }
 
