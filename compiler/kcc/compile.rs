@@ -16,6 +16,7 @@ use crate::{
     commands::Context,
     failure::{Failure, Findings},
     load::{Root, SYSTEM_FILE, Sources, team_folders, team_of},
+    place,
     printer::Stdout,
 };
 
@@ -295,7 +296,7 @@ impl Examined {
                     diagnostics: checked.warnings,
                     ..findings
                 },
-                model: checked.value,
+                model: place::elsewhere(checked.value, settings)?,
                 tree,
                 root,
             }),

@@ -11,6 +11,7 @@ pub mod compile;
 pub mod exit;
 pub mod failure;
 pub mod load;
+pub mod place;
 pub mod printer;
 pub mod progress;
 pub mod runtime;

@@ -14,8 +14,6 @@ pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Optio
         root: compiled.root.path().to_owned(),
         env: context.settings.environment.variables.clone(),
         instance: target.instance.clone(),
-        context: context.settings.context.clone(),
-        namespace: context.settings.namespace.clone(),
         ..Options::default()
     }
 }

@@ -21,6 +21,7 @@ mod system;
 mod units;
 
 pub use availability::*;
+pub use build::is_label;
 pub use checked::CheckedModel;
 pub use component::*;
 pub use examine::examine;

@@ -22,6 +22,7 @@ use crate::{
     cli::Command,
     exit::Exit,
     failure::Failure,
+    place,
     printer::{Printer, Stdout},
     settings::Settings,
 };
@@ -49,6 +50,9 @@ impl Command {
 
     /// Runs it.
     pub fn run(self, context: &Context) -> Ended {
+        if let Self::Init(_) | Self::Explain(_) | Self::Completions(_) = &self {
+            place::refuse(&context.settings)?;
+        }
         match self {
             Self::Init(command) => command.run(context),
             Self::Check(command) => command.run(context),

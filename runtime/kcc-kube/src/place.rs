@@ -1,10 +1,10 @@
-//! Where a target's objects go: the namespace that the command names instead of
-//! the target's, and the namespace of its own that an isolated copy gets.
+//! Where a target's objects go: the target's namespace, or the one of its own
+//! that an isolated copy gets.
 
 use std::borrow::Cow;
 
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
-use kcc_plan::{Options, Scope};
+use kcc_plan::Scope;
 use serde_json::{Value, json};
 
 use crate::observed::{NAMESPACE, label};
@@ -23,20 +23,15 @@ const CLUSTER_RIGHTS: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 pub(crate) fn of<'a>(
     kube: &'a KubernetesDesired,
     scope: &Scope,
-    options: &Options,
 ) -> Cow<'a, KubernetesDesired> {
-    let namespace = match (&options.namespace, &scope.instance) {
-        (Some(namespace), _) => namespace.clone(),
-        (None, Some(instance)) => format!("{}-{instance}", kube.namespace),
-        (None, None) => return Cow::Borrowed(kube),
+    let Some(instance) = &scope.instance else {
+        return Cow::Borrowed(kube);
     };
+    let namespace = format!("{}-{instance}", kube.namespace);
     let mut moved = kube.clone();
-    moved.objects.retain(|object| object.kind != NAMESPACE);
-    if scope.instance.is_some() {
-        moved
-            .objects
-            .retain(|object| !ROUTES.contains(&object.kind.as_str()));
-    }
+    moved.objects.retain(|object| {
+        object.kind != NAMESPACE && !ROUTES.contains(&object.kind.as_str())
+    });
     for object in &mut moved.objects {
         if object.namespace.is_some() {
             object.namespace = Some(namespace.clone());
@@ -55,21 +50,13 @@ pub(crate) fn of<'a>(
                 *role = Value::String(object.name.clone());
             }
         }
-        if let Some(instance) = &scope.instance {
-            mark(&mut object.manifest, instance);
-        }
+        mark(&mut object.manifest, instance);
     }
     for secret in &mut moved.generated {
-        secret.labels.extend(
-            scope
-                .instance
-                .iter()
-                .map(|instance| (label::INSTANCE.to_owned(), instance.clone())),
-        );
+        let own = (label::INSTANCE.to_owned(), instance.clone());
+        secret.labels.extend([own]);
     }
-    if namespace != "default" {
-        moved.objects.insert(0, namespace_object(scope, &namespace));
-    }
+    moved.objects.insert(0, namespace_object(scope, &namespace));
     moved.namespace = namespace;
     Cow::Owned(moved)
 }
@@ -174,23 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_of_the_command_takes_the_place_of_the_targets() {
+    fn what_is_no_copy_stays_where_it_is() {
         let shop = shop();
-        let options = Options {
-            namespace: Some("other".to_owned()),
-            ..Options::default()
-        };
-        let moved = of(&shop, &scope(None), &options);
-        assert_eq!(moved.namespace, "other");
-        assert_eq!(moved.objects[0].name, "other");
-        let service = &moved.objects[1];
-        assert_eq!(service.namespace.as_deref(), Some("other"));
-        assert_eq!(service.manifest["metadata"]["namespace"], "other");
-        assert_eq!(moved.objects.len(), 3);
-        assert!(matches!(
-            of(&shop, &scope(None), &Options::default()),
-            Cow::Borrowed(_)
-        ));
+        assert!(matches!(of(&shop, &scope(None)), Cow::Borrowed(_)));
     }
 
     #[test]
@@ -200,7 +173,7 @@ mod tests {
         binding.manifest["roleRef"] = json!({"name": "shop-web"});
         binding.manifest["subjects"] = json!([{"name": "web", "namespace": "shop"}]);
         shop.objects.push(binding);
-        let copy = of(&shop, &scope(Some("ann")), &Options::default());
+        let copy = of(&shop, &scope(Some("ann")));
         let moved = copy.objects.last().unwrap();
         assert_eq!(moved.name, "shop-ann-web");
         assert_eq!(moved.manifest["metadata"]["name"], "shop-ann-web");
@@ -211,7 +184,7 @@ mod tests {
     #[test]
     fn a_copy_has_a_namespace_and_a_label_and_no_routes() {
         let shop = shop();
-        let copy = of(&shop, &scope(Some("ann")), &Options::default());
+        let copy = of(&shop, &scope(Some("ann")));
         let names: Vec<_> = copy
             .objects
             .iter()

@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
         };
         let client = Client::connect(kube.context.as_deref(), options).await?;
         let scope = options.scope(desired);
-        let kube = place::of(kube, &scope, options);
+        let kube = place::of(kube, &scope);
         Ok(Self {
             desired,
             kube,

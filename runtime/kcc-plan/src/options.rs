@@ -55,10 +55,6 @@ pub struct Options {
     pub volumes: bool,
     /// Replaces the deadline of every component, in milliseconds.
     pub timeout_ms: Option<u64>,
-    /// The kubeconfig context, instead of the target's.
-    pub context: Option<String>,
-    /// The namespace, instead of the target's.
-    pub namespace: Option<String>,
 }
 
 impl Options {
@@ -90,8 +86,6 @@ impl fmt::Debug for Options {
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("timeout_ms", &self.timeout_ms)
-            .field("context", &self.context)
-            .field("namespace", &self.namespace)
             .finish()
     }
 }

@@ -36,7 +36,7 @@ use kcc_diag::{Code, Diagnostic, Diagnostics};
 
 pub(crate) use cursor::{Cursor, Found};
 pub(crate) use env::prefix;
-pub(crate) use names::is_label;
+pub use names::is_label;
 pub(crate) use outputs::{Piece, references};
 pub(crate) use secrets::references as secret_references;
 pub(crate) use system::USUAL_TARGETS;

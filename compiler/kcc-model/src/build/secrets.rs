@@ -67,6 +67,7 @@ pub(crate) fn secrets(
         .filter(|component| matches!(component.kind, Kind::Backing { .. }))
         .map(|component| (implicit_password(&component.name), component))
         .collect();
+    let elsewhere = elsewhere(components);
     let mut secrets = BTreeMap::new();
     if let Some(all) = root.child("secrets") {
         for (name, node) in all.fields() {
@@ -75,8 +76,12 @@ pub(crate) fn secrets(
                 // A literal: its rule reports it.
                 continue;
             }
-            let generated = implicit.contains_key(name);
-            let provider = provider(scope, &node, generated, referred.contains(name));
+            let use_of = Use {
+                generated: implicit.contains_key(name),
+                elsewhere: elsewhere.get(name).copied(),
+                referred: referred.contains(name),
+            };
+            let provider = provider(scope, &node, &use_of);
             if let (Some(provider), true) = (provider, referred.contains(name)) {
                 let path = node.path.clone();
                 let secret = Secret {
@@ -92,6 +97,12 @@ pub(crate) fn secrets(
     let declared = |name: &Name| root.below(&["secrets", name.as_str()]).is_some();
     for (name, backing) in implicit {
         if referred.contains(&name) && !declared(&name) {
+            if elsewhere.contains_key(&name) {
+                if let Some(node) = root.below(&["backing", backing.name.as_str()]) {
+                    nobody_knows(scope, &node, &name, backing);
+                }
+                continue;
+            }
             let secret = Secret {
                 name: name.clone(),
                 team: backing.team.clone(),
@@ -104,11 +115,42 @@ pub(crate) fn secrets(
     secrets
 }
 
+/// What a secret is used for.
+struct Use<'a> {
+    /// It is the password of a backing that nobody names.
+    generated: bool,
+    /// The backing outside of the system that it opens.
+    elsewhere: Option<&'a Component>,
+    /// Somebody refers to it.
+    referred: bool,
+}
+
+/// The passwords of backings that run outside of the system: somebody else has
+/// set them, and one that kcc made up would open nothing.
+fn elsewhere(components: &BTreeMap<Name, Component>) -> BTreeMap<Name, &Component> {
+    let mut passwords = BTreeMap::new();
+    for component in components.values() {
+        let Kind::Backing {
+            outputs,
+            external: true,
+            ..
+        } = &component.kind
+        else {
+            continue;
+        };
+        for output in outputs.values() {
+            if let Output::Secret(name) = output {
+                passwords.entry(name.clone()).or_insert(component);
+            }
+        }
+    }
+    passwords
+}
+
 fn provider(
     scope: &Scope<'_>,
     node: &Cursor<'_>,
-    generated: bool,
-    referred: bool,
+    use_of: &Use<'_>,
 ) -> Option<SecretProvider> {
     node.only(&PROVIDERS);
     let written: Vec<_> = PROVIDERS
@@ -116,11 +158,18 @@ fn provider(
         .filter_map(|name| Some((*name, node.child(name)?)))
         .collect();
     match &written[..] {
+        [] if use_of.elsewhere.is_some() => {
+            let name = node.path.0.last().map_or("", String::as_str);
+            if let (Some(backing), false) = (use_of.elsewhere, node.lines.partial()) {
+                nobody_knows(scope, node, name, backing);
+            }
+            None
+        }
         [] => match scope.engine {
-            _ if generated => Some(SecretProvider::Generate {}),
+            _ if use_of.generated => Some(SecretProvider::Generate {}),
             EngineTarget::Docker {} => Some(SecretProvider::Generate {}),
             EngineTarget::Kubernetes { .. } => {
-                if referred && !node.lines.partial() {
+                if use_of.referred && !node.lines.partial() {
                     without_provider(node);
                 }
                 None
@@ -135,6 +184,27 @@ fn provider(
             None
         }
     }
+}
+
+fn nobody_knows(scope: &Scope<'_>, node: &Cursor<'_>, name: &str, backing: &Component) {
+    let message = format!(
+        "secret `{name}` opens `{}`, which runs outside the system, and has no provider",
+        backing.path
+    );
+    let error = node.error(
+        Code::CheckSecretWithoutProvider,
+        message,
+        "where does its value come from?",
+    );
+    let provider = match scope.engine {
+        EngineTarget::Docker {} => "env: \"VARIABLE\"",
+        EngineTarget::Kubernetes { .. } => "kubernetes: {name: \"…\", key: \"…\"}",
+    };
+    node.report(error.help(format!(
+        "say it for the target: `secrets: {name:?}: {provider}`, or name another secret: `{}: \
+         password: secret: \"…\"`",
+        backing.path
+    )));
 }
 
 fn without_provider(node: &Cursor<'_>) {

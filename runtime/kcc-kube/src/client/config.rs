@@ -10,10 +10,8 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-/// The configuration of a connection. `context` is the target's; the command's
-/// own goes before it.
+/// The configuration of a connection.
 pub(super) async fn find(context: Option<&str>, options: &Options) -> Result<Config, Error> {
-    let context = options.context.as_deref().or(context);
     let files = files(options);
     let Some(kubeconfig) = read(&files)? else {
         if context.is_none()

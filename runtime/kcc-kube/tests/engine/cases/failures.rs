@@ -5,7 +5,7 @@ use kcc_model::{Build, Until};
 use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
 use serde_json::json;
 
-use crate::place::Place;
+use crate::place::{Draft, Place};
 
 fn why(report: &ApplyReport, component: &str) -> String {
     let component = &report.components[component];
@@ -200,13 +200,12 @@ pub(super) async fn a_cluster_that_is_not_there_is_named(place: &Place) {
     options
         .env
         .insert("KUBECONFIG".to_owned(), path.display().to_string());
-    let desired = desired.finish();
-    let fails = async |options: &Options| {
-        let cancel = Cancel::new();
+    let fails = async |desired: &Draft, options: &Options| {
+        let (desired, cancel) = (desired.finish(), Cancel::new());
         let failed = kcc_kube::apply(&desired, options, &place.heard, &cancel).await;
         failed.unwrap_err()
     };
-    let error = fails(&options).await;
+    let error = fails(&desired, &options).await;
     assert_eq!(
         (error.code, error.exit_code()),
         (Code::PlanKubeUnreachable, 3)
@@ -218,8 +217,8 @@ pub(super) async fn a_cluster_that_is_not_there_is_named(place: &Place) {
         "{}",
         error.chain()
     );
-    options.context = Some("nowhere".to_owned());
-    let error = fails(&options).await;
+    desired.kube.context = Some("nowhere".to_owned());
+    let error = fails(&desired, &options).await;
     assert_eq!((error.code, error.exit_code()), (Code::PlanNoContext, 3));
     assert!(
         error
