@@ -73,12 +73,13 @@ impl<'a> KubeEngine<'a> {
         reference: &Reference,
         manifest: &Value,
         uid: Option<&String>,
+        force: bool,
     ) -> Result<(), Error> {
         let mut manifest = manifest.clone();
         if let (Some(uid), Some(Value::Object(metadata))) = (uid, manifest.get_mut("metadata")) {
             metadata.insert("uid".to_owned(), Value::String(uid.clone()));
         }
-        self.client.apply(reference, &manifest).await
+        self.client.apply(reference, &manifest, force).await
     }
 
     /// Removes an object and waits until it is gone.
@@ -179,11 +180,17 @@ impl Engine for KubeEngine<'_> {
                 manifest,
                 uid,
                 after_removal,
+                hand_over,
+                take_back,
             } => {
                 if *after_removal {
                     self.gone(reference, None, context).await?;
                 }
-                self.apply(reference, manifest, uid.as_ref()).await
+                if let Some(part) = hand_over {
+                    self.client.hand_over(reference, part).await?;
+                }
+                self.apply(reference, manifest, uid.as_ref(), *take_back)
+                    .await
             }
             Work::Replace {
                 reference,
@@ -191,7 +198,7 @@ impl Engine for KubeEngine<'_> {
                 uid,
             } => {
                 self.remove(reference, uid, context).await?;
-                self.apply(reference, manifest, None).await
+                self.apply(reference, manifest, None, false).await
             }
             Work::MakeSecret { reference, secret } => {
                 let object = secrets::object(reference, secret)?;

@@ -32,6 +32,7 @@ mod place;
 mod pods;
 mod reconcile;
 mod rollout;
+mod scale;
 mod secrets;
 mod session;
 mod status;

@@ -15,6 +15,7 @@ use crate::{
         CLAIM, DEFINITION, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
         Templates, Trial, label, label_of,
     },
+    scale,
 };
 
 /// Questions that are asked side by side.
@@ -56,21 +57,33 @@ pub(crate) async fn observe(
         let found = there.get(&Reference::of(object).key());
         found.is_none_or(|found| found.ownership == Ownership::Ours && !found.terminating)
     });
-    observed.trials = stream::iter(tried)
+    let tried: Vec<_> = stream::iter(tried)
         .map(|object| async move {
             let reference = Reference::of(object);
             let key = reference.key();
             if coming.contains(&(key.group.as_str(), key.kind.as_str()))
                 && !client.serves(&reference).await?
             {
-                return Ok((key, Trial::NotYet));
+                return Ok((key, Trial::NotYet, false));
             }
-            let trial = client.dry_run(&reference, &object.manifest).await?;
-            Ok::<_, Error>((reference.key(), trial))
+            let trial = client.dry_run(&reference, &object.manifest, false).await?;
+            if let Trial::Conflict(claims) = &trial
+                && scale::taken_back(kube, there, object, claims)
+            {
+                let trial = client.dry_run(&reference, &object.manifest, true).await?;
+                return Ok((key, trial, true));
+            }
+            Ok::<_, Error>((key, trial, false))
         })
         .buffered(PARALLEL)
         .try_collect()
         .await?;
+    for (key, trial, left) in tried {
+        if left {
+            observed.left.insert(key.clone());
+        }
+        observed.trials.insert(key, trial);
+    }
     Ok(observed)
 }
 

@@ -16,6 +16,11 @@ pub(crate) enum Work {
         uid: Option<String>,
         /// One of its name is being removed: wait until it is gone.
         after_removal: bool,
+        /// What is handed over beforehand to the field manager that waits for an
+        /// autoscaler.
+        hand_over: Option<Value>,
+        /// It takes a number back that an autoscaler has left.
+        take_back: bool,
     },
     /// Removes an object and makes it anew.
     Replace {

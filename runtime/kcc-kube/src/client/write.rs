@@ -1,4 +1,5 @@
-//! Writing, and the server's dry run of it. Nothing is ever forced.
+//! Writing, and the server's dry run of it. Nothing is forced but a number of
+//! replicas that an autoscaler of kcc's own has left.
 
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use kube::{
 use serde_json::Value;
 
 use super::{Client, MANAGER, fault};
-use crate::observed::{Claim, DEFINITION, Reference, Trial};
+use crate::{
+    observed::{Claim, DEFINITION, Reference, Trial},
+    scale::WAITING,
+};
 
 /// How often, and how long apart, it is asked whether a definition is served.
 const ESTABLISHED_TRIES: u32 = 150;
@@ -41,9 +45,11 @@ impl Client {
         &self,
         reference: &Reference,
         manifest: &Value,
+        force: bool,
     ) -> Result<Trial, Error> {
         let api = self.api(reference).await?;
-        let params = PatchParams::apply(MANAGER).validation_strict().dry_run();
+        let mut params = PatchParams::apply(MANAGER).validation_strict().dry_run();
+        params.force = force;
         let patch = Patch::Apply(manifest);
         match api.patch(&reference.name, &params, &patch).await {
             Ok(object) => Ok(Trial::Result(
@@ -55,12 +61,38 @@ impl Client {
     }
 
     /// Makes an object what a manifest says, in the fields that it has.
-    pub(crate) async fn apply(&self, reference: &Reference, manifest: &Value) -> Result<(), Error> {
+    pub(crate) async fn apply(
+        &self,
+        reference: &Reference,
+        manifest: &Value,
+        force: bool,
+    ) -> Result<(), Error> {
+        let mut params = PatchParams::apply(MANAGER).validation_strict();
+        params.force = force;
+        self.apply_as(reference, manifest, &params).await
+    }
+
+    /// Lets the field manager that waits for an autoscaler own what it will
+    /// rule, so that the value stays when kcc says it no more.
+    pub(crate) async fn hand_over(
+        &self,
+        reference: &Reference,
+        part: &Value,
+    ) -> Result<(), Error> {
+        let params = PatchParams::apply(WAITING).validation_strict();
+        self.apply_as(reference, part, &params).await
+    }
+
+    async fn apply_as(
+        &self,
+        reference: &Reference,
+        manifest: &Value,
+        params: &PatchParams,
+    ) -> Result<(), Error> {
         let api = self.api(reference).await?;
-        let params = PatchParams::apply(MANAGER).validation_strict();
         self.mutates();
         match api
-            .patch(&reference.name, &params, &Patch::Apply(manifest))
+            .patch(&reference.name, params, &Patch::Apply(manifest))
             .await
         {
             Ok(_) if reference.kind == DEFINITION => self.established(reference).await,

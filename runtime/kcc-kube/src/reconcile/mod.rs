@@ -24,12 +24,15 @@ use crate::{
     observed::{
         DEFINITION, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial,
     },
+    scale,
     work::Work,
 };
 
 /// Kinds that keep pods running, or run them to their end, once or again and again.
 const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", JOB, "CronJob"];
 const JOB: &str = "Job";
+/// A number of replicas in the words of a plan.
+const REPLICAS: &str = "replicas";
 
 /// Whether a kind has pods.
 pub(crate) fn is_workload(kind: &str) -> bool {
@@ -131,7 +134,10 @@ impl<'a> Reconciler<'a> {
                 return;
             }
             Verdict::Apply(action, cause) => {
+                let replicas = there.and_then(|there| scale::hand_over(self.kube, object, there));
                 let work = Work::Apply {
+                    hand_over: replicas.map(|replicas| scale::waiting(object, replicas)),
+                    take_back: self.observed.left.contains(&reference.key()),
                     manifest,
                     uid: there
                         .filter(|there| !there.terminating)
@@ -165,8 +171,16 @@ impl<'a> Reconciler<'a> {
         }
         match self.observed.trials.get(key) {
             Some(Trial::Result(next)) => {
-                let fields = diff::changed(&there.live, next);
-                if fields.is_empty() {
+                let mut fields = diff::changed(&there.live, next);
+                let handed = scale::hand_over(self.kube, object, there);
+                if handed.is_some() {
+                    // The number stays: the server does not know yet to whom it goes.
+                    fields.remove(REPLICAS);
+                }
+                if let (Some(replicas), true) = (handed, fields.is_empty()) {
+                    let cause = format!("its autoscaler rules its number ({replicas}) from now on");
+                    Verdict::Apply(Action::Update, cause)
+                } else if fields.is_empty() {
                     Verdict::Keep
                 } else {
                     Verdict::Apply(Action::Update, diff::cause(&fields, "changed"))

@@ -456,6 +456,24 @@ fn a_changed_job_is_a_new_one_after_the_old() {
 }
 
 #[test]
+fn a_number_of_replicas_is_handed_to_its_autoscaler() {
+    let mut kube = shop();
+    let mut scaler = object("autoscaling/v2", "HorizontalPodAutoscaler", "web", None);
+    scaler.manifest["spec"] = json!({"scaleTargetRef": {"kind": "Deployment", "name": "web"}});
+    kube.objects.push(scaler);
+    let mut observed = as_desired(&kube);
+    let live = &mut there(&mut observed, "Deployment", "web").live;
+    live["spec"]["replicas"] = json!(3);
+    let own = json!({"f:spec": {"f:replicas": {}}});
+    live["metadata"]["managedFields"] =
+        json!([{"manager": "kcc", "operation": "Apply", "fieldsV1": own}]);
+    let change = |next: &mut Value| next["spec"]["replicas"] = json!(1);
+    would(&mut observed, "Deployment", "web", change);
+    let line = "~ update Deployment  web  its autoscaler rules its number (3) from now on [storefront]";
+    check(&kube, &observed, &[line]);
+}
+
+#[test]
 fn what_is_being_removed_is_made_again() {
     let kube = shop();
     let mut observed = as_desired(&kube);

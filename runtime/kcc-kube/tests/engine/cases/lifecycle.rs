@@ -98,6 +98,57 @@ pub(super) async fn one_variable_changes_one_deployment(place: &Place) {
     assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
 }
 
+pub(super) async fn an_autoscaler_takes_over_what_runs(place: &Place) {
+    let replicas = |number: Option<u32>| {
+        let mut desired = place.desired();
+        desired.serve("web");
+        let mut objects = desired.kube.objects.iter_mut();
+        let web = objects.find(|object| object.kind == "Deployment").unwrap();
+        web.manifest["spec"]["replicas"] = json!(number);
+        desired
+    };
+    let scaled = |least: u32| {
+        let mut desired = replicas(None);
+        let spec = json!({"spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "minReplicas": least,
+            "maxReplicas": 6,
+        }});
+        let kind = "HorizontalPodAutoscaler";
+        desired.object("autoscaling/v2", kind, "web", Some("web"), spec);
+        desired
+    };
+    let number = || {
+        let path = "jsonpath={.spec.replicas} {.metadata.generation}";
+        place.kubectl(&["get", "deployment", "web", "-o", path])
+    };
+    place.apply_all(&replicas(Some(3))).await;
+    let before = number();
+    assert!(before.starts_with("3 "), "{before}");
+    let plan = place.plan(&scaled(2)).await;
+    let line = "~ update Deployment web its autoscaler rules its number (3) from now on";
+    assert!(plan.contains(line), "{plan}");
+    place.apply_all(&scaled(2)).await;
+    // Not even for a moment was it another: its generation would tell.
+    assert_eq!(number(), before);
+    assert_eq!(place.apply_all(&scaled(2)).await.mutating_calls, 0);
+
+    // What the autoscaler says stays, and is taken back when it goes.
+    place.apply_all(&scaled(4)).await;
+    for _ in 0..120 {
+        if number().starts_with("4 ") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    assert!(number().starts_with("4 "), "{}", number());
+    assert_eq!(place.apply_all(&scaled(4)).await.mutating_calls, 0);
+    place.apply_all(&replicas(Some(2))).await;
+    assert!(number().starts_with("2 "), "{}", number());
+    assert!(place.names("hpa").is_empty());
+    assert_eq!(place.apply_all(&replicas(Some(2))).await.mutating_calls, 0);
+}
+
 pub(super) async fn a_changed_job_runs_again(place: &Place) {
     let mut desired = place.desired();
     let args = ["migrate", "--dial", "kubernetes.default:443"];

@@ -22,6 +22,7 @@ cases! {
         a_chain_comes_up_in_order_and_stays,
         one_variable_changes_one_deployment,
         a_changed_job_runs_again,
+        an_autoscaler_takes_over_what_runs,
         what_nobody_asks_for_goes,
         down_leaves_the_data_until_it_is_asked_for,
         a_copy_stands_beside_the_original,;
