@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use kcc_diag::Code;
 use kcc_lower::docker::{Container, DockerDesired};
 use kcc_model::Until;
-use kcc_plan::{Cancel, Context, Engine, Error, Options, Readiness, Step};
+use kcc_plan::{Cancel, Context, Engine, Error, Options, Readiness, Secrets, Step};
 
 use crate::{
     client::Client,
@@ -14,7 +14,6 @@ use crate::{
     files,
     observed::SUCCESSOR,
     ready::{Judge, Sightings},
-    secrets::Secrets,
     work::{NewContainer, Replacement, Work},
 };
 

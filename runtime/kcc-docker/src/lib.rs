@@ -35,7 +35,6 @@ mod ports;
 mod probe;
 mod ready;
 mod reconcile;
-mod secrets;
 mod session;
 mod status;
 mod work;

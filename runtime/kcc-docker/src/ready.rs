@@ -9,14 +9,13 @@ use std::{
 
 use kcc_lower::docker::{Container, Restart};
 use kcc_model::{Check, Until};
-use kcc_plan::{Error, Readiness};
+use kcc_plan::{Error, Readiness, Secrets};
 
 use crate::{
     client::{Client, EngineHealth, Inspected},
     endpoint::Endpoint,
     observed::ContainerState,
     probe,
-    secrets::Secrets,
 };
 
 /// Lines of a log that explain a failure, and characters of each.

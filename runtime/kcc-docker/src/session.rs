@@ -9,10 +9,7 @@ use kcc_lower::{
     docker::{DockerDesired, Mount},
 };
 use kcc_model::EnvValue;
-use kcc_plan::{
-    ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter,
-    Scope, StateFolder, StatusReport, execute,
-};
+use kcc_plan::{ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter, Scope, Secrets, StateFolder, StatusReport, execute};
 
 use crate::{
     client::Client,
@@ -23,7 +20,6 @@ use crate::{
     observed::Observed,
     ready::{Judge, Sightings},
     reconcile::{reconcile, tear_down},
-    secrets::Secrets,
     work::Work,
 };
 

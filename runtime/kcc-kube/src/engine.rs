@@ -8,7 +8,7 @@ use std::{
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_model::Until;
-use kcc_plan::{Cancel, Context, Engine, Error, Readiness, Scope, Step};
+use kcc_plan::{Cancel, Context, Engine, Error, Readiness, Scope, Secrets, Step, random_secret};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -33,15 +33,23 @@ pub(crate) struct KubeEngine<'a> {
     client: &'a Client,
     scope: &'a Scope,
     kube: &'a KubernetesDesired,
+    /// The values of Secrets that whoever applies has.
+    values: &'a Secrets,
     live: Mutex<Option<(Instant, Arc<Live>)>>,
 }
 
 impl<'a> KubeEngine<'a> {
-    pub(crate) fn new(client: &'a Client, scope: &'a Scope, kube: &'a KubernetesDesired) -> Self {
+    pub(crate) fn new(
+        client: &'a Client,
+        scope: &'a Scope,
+        kube: &'a KubernetesDesired,
+        values: &'a Secrets,
+    ) -> Self {
         Self {
             client,
             scope,
             kube,
+            values,
             live: Mutex::new(None),
         }
     }
@@ -201,9 +209,25 @@ impl Engine for KubeEngine<'_> {
                 self.apply(reference, manifest, None, false).await
             }
             Work::MakeSecret { reference, secret } => {
-                let object = secrets::object(reference, secret)?;
+                let made;
+                let value = if secrets::is_brought(secret) {
+                    self.values.get(&secret.name)?
+                } else {
+                    made = random_secret(&secret.name)?;
+                    &made
+                };
+                let object = secrets::object(reference, secret, value);
                 // Where somebody was faster, theirs stays.
                 self.client.create(reference, &object).await.map(|_| ())
+            }
+            Work::ChangeSecret {
+                reference,
+                secret,
+                uid,
+            } => {
+                let value = self.values.get(&secret.name)?;
+                let change = secrets::change(uid, secret, value);
+                self.client.change(reference, &change).await
             }
             Work::Delete { reference, uid } => self.remove(reference, uid, context).await,
         };

@@ -199,7 +199,7 @@ async fn named(
 ) -> Result<Vec<ObservedObject>, Error> {
     let mut wanted: BTreeSet<Reference> = kube.objects.iter().map(Reference::of).collect();
     wanted.extend(
-        kube.generated
+        kube.secrets
             .iter()
             .map(|secret| Reference::core(SECRET, &kube.namespace, &secret.name)),
     );

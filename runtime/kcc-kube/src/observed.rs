@@ -99,6 +99,8 @@ pub(crate) struct Observed {
     pub(crate) objects: BTreeMap<Key, ObservedObject>,
     /// What the server would make of each object that is desired.
     pub(crate) trials: BTreeMap<Key, Trial>,
+    /// The Secrets that hold another value than whoever applies has.
+    pub(crate) stale: BTreeSet<String>,
     /// The objects whose number of replicas an autoscaler of kcc's has left.
     pub(crate) left: BTreeSet<Key>,
     /// Why the namespace cannot go, such as an object of somebody else's in it;

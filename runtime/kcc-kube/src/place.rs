@@ -52,7 +52,7 @@ pub(crate) fn of<'a>(
         }
         mark(&mut object.manifest, instance);
     }
-    for secret in &mut moved.generated {
+    for secret in &mut moved.secrets {
         let own = (label::INSTANCE.to_owned(), instance.clone());
         secret.labels.extend([own]);
     }
@@ -155,7 +155,7 @@ mod tests {
                 object("Service", Some("shop"), "web"),
                 object("Ingress", Some("shop"), "web"),
             ],
-            generated: Vec::new(),
+            secrets: Vec::new(),
             builds: Vec::new(),
         }
     }

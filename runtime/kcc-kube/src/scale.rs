@@ -138,7 +138,7 @@ mod tests {
             context: None,
             namespace: "shop".to_owned(),
             objects,
-            generated: Vec::new(),
+            secrets: Vec::new(),
             builds: Vec::new(),
         }
     }

@@ -1,20 +1,14 @@
-//! Values of secrets: made at random, taken out of texts, and nothing else.
+//! Values of secrets: put into Secrets, taken out of texts, and nothing else.
 
-use kcc_diag::Code;
-use kcc_lower::kubernetes::GeneratedSecret;
-use kcc_plan::Error;
+use kcc_lower::kubernetes::MadeSecret;
+use kcc_model::SecretProvider;
 use serde_json::{Value, json};
 
 use crate::observed::Reference;
 
-/// Characters of a generated secret: what needs no quotes anywhere.
-const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-/// Its length: 190 bits.
-const LENGTH: usize = 32;
-
-/// The object of a generated secret, with a new value.
-pub(crate) fn object(reference: &Reference, secret: &GeneratedSecret) -> Result<Value, Error> {
-    Ok(json!({
+/// The object of a Secret with its value.
+pub(crate) fn object(reference: &Reference, secret: &MadeSecret, value: &str) -> Value {
+    json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
@@ -22,30 +16,21 @@ pub(crate) fn object(reference: &Reference, secret: &GeneratedSecret) -> Result<
             "namespace": reference.namespace,
             "labels": secret.labels,
         },
-        "stringData": {&secret.key: random(&secret.name)?},
-    }))
+        "stringData": {&secret.key: value},
+    })
 }
 
-fn random(name: &str) -> Result<String, Error> {
-    let mut value = String::with_capacity(LENGTH);
-    while value.len() < LENGTH {
-        let mut bytes = [0; LENGTH];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            Error::new(
-                Code::ApplySecret,
-                format!("secret `{name}` cannot be made: the system gives no random numbers"),
-            )
-            .cause(error.to_string())
-        })?;
-        // Bytes beyond a multiple of the alphabet would favour some characters.
-        let fair = bytes
-            .iter()
-            .map(|byte| usize::from(*byte))
-            .filter(|byte| *byte < 4 * ALPHABET.len());
-        value.extend(fair.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])));
-    }
-    value.truncate(LENGTH);
-    Ok(value)
+/// What gives a Secret that is there another value, if it is still that one.
+pub(crate) fn change(uid: &str, secret: &MadeSecret, value: &str) -> Value {
+    json!({
+        "metadata": {"uid": uid, "labels": secret.labels},
+        "stringData": {&secret.key: value},
+    })
+}
+
+/// Whether somebody else than kcc has the value, so that it may change.
+pub(crate) fn is_brought(secret: &MadeSecret) -> bool {
+    secret.provider != SecretProvider::Generate {}
 }
 
 /// The names of the Secrets that a manifest refers to.
@@ -94,14 +79,6 @@ pub(crate) fn redact(text: &str, values: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_generated_value_is_new_each_time() {
-        let (one, other) = (random("a").unwrap(), random("a").unwrap());
-        assert_ne!(one, other);
-        assert_eq!(one.len(), LENGTH);
-        assert!(one.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    }
 
     #[test]
     fn secrets_of_a_workload_are_found_and_taken_out() {

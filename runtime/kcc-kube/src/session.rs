@@ -4,9 +4,12 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use kcc_diag::Code;
-use kcc_lower::{Desired, EngineDesired, kubernetes::KubernetesDesired};
+use kcc_lower::{
+    Desired, EngineDesired,
+    kubernetes::{KubernetesDesired, MadeSecret},
+};
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Engine, Error, Event, Intent, Options, Plan, Reporter, Scope,
+    ApplyReport, Cancel, Context, Engine, Error, Event, Intent, Options, Plan, Reporter, Scope, Secrets,
     StatusReport, execute,
 };
 
@@ -16,15 +19,16 @@ use crate::{
     lease::{self, Lock},
     memory::{self, Memory},
     observe,
-    observed::{NAMESPACE, Observed, Ownership, Reference},
+    observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     place,
     reconcile::{reconcile, tear_down},
+    secrets,
     work::Work,
 };
 
 /// What an apply would do. Reads, and changes nothing.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
-    let session = Session::open(desired, options).await?;
+    let session = Session::open(desired, options).await?.fetch().await?;
     let memory = session.remember().await?;
     let observed = session.observe(&memory).await?;
     Ok(reconcile(desired, &session.kube, &observed, options)?.without_work())
@@ -37,7 +41,7 @@ pub async fn apply(
     reporter: &dyn Reporter,
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
-    let session = Session::open(desired, options).await?;
+    let session = Session::open(desired, options).await?.fetch().await?;
     lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
     let memory = session.remember().await?;
     let observed = session.observe(&memory).await?;
@@ -112,6 +116,8 @@ struct Session<'a> {
     options: &'a Options,
     scope: Scope,
     client: Client,
+    /// The values of Secrets that whoever applies has, once they are fetched.
+    values: Secrets,
 }
 
 impl<'a> Session<'a> {
@@ -129,7 +135,21 @@ impl<'a> Session<'a> {
             options,
             scope,
             client,
+            values: Secrets::default(),
         })
+    }
+
+    /// Fetches the values of the Secrets that whoever runs the command has.
+    async fn fetch(mut self) -> Result<Self, Error> {
+        let brought = self.brought();
+        let providers = brought.map(|secret| (secret.name.as_str(), &secret.provider));
+        self.values = Secrets::fetch(providers, self.options).await?;
+        Ok(self)
+    }
+
+    fn brought(&self) -> impl Iterator<Item = &MadeSecret> {
+        let secrets = self.kube.secrets.iter();
+        secrets.filter(|secret| secrets::is_brought(secret))
     }
 
     async fn remember(&self) -> Result<Memory, Error> {
@@ -137,11 +157,23 @@ impl<'a> Session<'a> {
     }
 
     async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {
-        observe::observe(&self.client, &self.scope, &self.kube, memory).await
+        let mut observed =
+            observe::observe(&self.client, &self.scope, &self.kube, memory).await?;
+        for secret in self.brought() {
+            let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
+            if !observed.objects.contains_key(&reference.key()) {
+                continue;
+            }
+            let live = self.client.secret_value(&reference, &secret.key).await?;
+            if live.as_deref() != Some(self.values.get(&secret.name)?.as_bytes()) {
+                observed.stale.insert(secret.name.clone());
+            }
+        }
+        Ok(observed)
     }
 
     fn engine(&self) -> KubeEngine<'_> {
-        KubeEngine::new(&self.client, &self.scope, &self.kube)
+        KubeEngine::new(&self.client, &self.scope, &self.kube, &self.values)
     }
 
     async fn lock(&self) -> Result<Lock, Error> {

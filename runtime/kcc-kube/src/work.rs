@@ -1,6 +1,6 @@
 //! [`Work`]: what the engine needs to perform one step. Everything is decided.
 
-use kcc_lower::kubernetes::GeneratedSecret;
+use kcc_lower::kubernetes::MadeSecret;
 use serde_json::Value;
 
 use crate::observed::Reference;
@@ -28,10 +28,16 @@ pub(crate) enum Work {
         manifest: Value,
         uid: String,
     },
-    /// Makes a Secret with a random value, where none is there.
+    /// Makes a Secret, where none is there.
     MakeSecret {
         reference: Reference,
-        secret: GeneratedSecret,
+        secret: MadeSecret,
+    },
+    /// Gives a Secret the value that whoever applies has.
+    ChangeSecret {
+        reference: Reference,
+        secret: MadeSecret,
+        uid: String,
     },
     /// Removes an object, and waits until it and what it owns are gone.
     Delete { reference: Reference, uid: String },

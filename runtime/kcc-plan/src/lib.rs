@@ -48,6 +48,7 @@ mod options;
 mod plan;
 mod report;
 mod reporter;
+mod secrets;
 mod state;
 mod text;
 
@@ -61,4 +62,5 @@ pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
 };
 pub use reporter::{Event, Reporter, Silent};
+pub use secrets::{Secrets, generate as random_secret};
 pub use state::{Intent, Inventory, InventoryObject, Lock, StateFolder, now};

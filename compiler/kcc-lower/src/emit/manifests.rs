@@ -61,7 +61,7 @@ fn head(desired: &Desired, objects: &KubernetesDesired) -> String {
         "# System {}, target {}, rendered by kcc.\n",
         desired.system, desired.target
     );
-    for secret in &objects.generated {
+    for secret in &objects.secrets {
         let _ = writeln!(
             head,
             "# Secret {} (key {}) is made by `kcc apply` and not written here.",

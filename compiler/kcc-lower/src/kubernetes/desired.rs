@@ -1,6 +1,6 @@
 //! What a Kubernetes cluster should hold.
 
-use kcc_model::{Build, Name};
+use kcc_model::{Build, Name, SecretProvider};
 use serde::Serialize;
 
 /// The objects of one target on a Kubernetes cluster.
@@ -14,9 +14,8 @@ pub struct KubernetesDesired {
     /// Objects in the order in which they are rendered: namespace first, then
     /// by kind's rank and by name.
     pub objects: Vec<Object>,
-    /// Secrets that are made once, at random, where they are absent; they are
-    /// never rendered, compared or replaced.
-    pub generated: Vec<GeneratedSecret>,
+    /// Secrets that kcc makes when it applies; they are never rendered.
+    pub secrets: Vec<MadeSecret>,
     /// Images that have to be built before they can run.
     pub builds: Vec<Build>,
 }
@@ -43,14 +42,18 @@ pub struct Object {
     pub manifest: serde_json::Value,
 }
 
-/// A Secret that is made once.
+/// A Secret that kcc makes: once and at random where it is absent, or with the
+/// value that whoever applies has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct GeneratedSecret {
+pub struct MadeSecret {
     /// The Secret's name in the cluster.
     pub name: String,
     /// Its only key.
     pub key: String,
+    /// Where its value comes from: made at random, or the environment, a file or
+    /// a command of whoever applies.
+    pub provider: SecretProvider,
     /// The component that it belongs to.
     pub component: Option<Name>,
     /// The team that answers for it.

@@ -131,7 +131,7 @@ pub(crate) fn lower(
     KubernetesDesired {
         context: context.map(str::to_owned),
         namespace: namespace.to_owned(),
-        generated: secrets::generated(lowering),
+        secrets: secrets::made(lowering),
         builds: builds(lowering),
         objects: objects.found.into_values().collect(),
     }

@@ -1,16 +1,17 @@
 //! Where the secrets of a target are in the cluster.
 //!
-//! A Secret with a value is never rendered: either it is there already, or kcc
-//! makes it once, at random, when it applies.
+//! A Secret with a value is never rendered: either it is there already, or an
+//! operator brings it, or kcc makes it when it applies, at random or with the
+//! value that whoever applies has.
 
 use kcc_cue::Path;
 use kcc_model::{Kind, Name, Output, SecretProvider};
 
-use crate::kubernetes::GeneratedSecret;
+use crate::kubernetes::MadeSecret;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::lowering::Lowering;
 
-/// The key of a generated Secret.
+/// The key of a Secret that kcc or an operator makes.
 pub const GENERATED_KEY: &str = "value";
 
 /// A key of a Secret.
@@ -19,8 +20,7 @@ pub(super) struct Place {
     pub(super) key: String,
 }
 
-/// Where a secret is; none where it is nowhere in the cluster. A secret without
-/// a place is reported once, by [`generated`].
+/// Where a secret is; none where there is no such secret.
 pub(super) fn place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Option<Place> {
     let Some(secret) = lowering.target.secrets.get(name) else {
         lowering.unsupported(
@@ -35,60 +35,40 @@ pub(super) fn place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Opt
             name: name.clone(),
             key: key.clone(),
         }),
-        SecretProvider::Generate {} | SecretProvider::External { .. } => Some(Place {
+        _ => Some(Place {
             name: name.to_owned(),
             key: GENERATED_KEY.to_owned(),
         }),
-        SecretProvider::Env(_) | SecretProvider::File(_) | SecretProvider::Command(_) => None,
     }
 }
 
-/// The secrets in use that kcc makes itself; those that it can neither make nor
-/// find in the cluster are mistakes.
-pub(super) fn generated(lowering: &mut Lowering<'_>) -> Vec<GeneratedSecret> {
-    let mut generated = Vec::new();
+/// The secrets in use that kcc makes itself.
+pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
+    let mut made = Vec::new();
     for name in lowering.secrets_in_use().into_keys() {
         let Some(secret) = lowering.target.secrets.get(name) else {
             continue;
         };
-        match &secret.provider {
-            SecretProvider::Kubernetes { .. } | SecretProvider::External { .. } => {}
-            SecretProvider::Generate {} => {
-                let backing = owner(lowering, name);
-                let owner = match backing {
-                    Some(component) => Owner::Component(component),
-                    None => Owner::Team(&secret.team),
-                };
-                generated.push(GeneratedSecret {
-                    name: name.clone(),
-                    key: GENERATED_KEY.to_owned(),
-                    component: backing.map(|component| component.name.clone()),
-                    team: secret.team.clone(),
-                    labels: metadata::labels(lowering, owner),
-                });
-            }
-            provider => {
-                let source = match provider {
-                    SecretProvider::File(_) => "a file",
-                    SecretProvider::Command(_) => "a command",
-                    _ => "the environment",
-                };
-                lowering.unsupported(
-                    &secret.path,
-                    format!(
-                        "secret `{name}` comes from {source} of whoever applies, but the target \
-                         runs on Kubernetes"
-                    ),
-                    format!(
-                        "write `on: {}: secrets: {name:?}: kubernetes: {{name: …, key: …}}` for a \
-                         Secret of the cluster",
-                        lowering.target.target
-                    ),
-                );
-            }
+        if let SecretProvider::Kubernetes { .. } | SecretProvider::External { .. } =
+            secret.provider
+        {
+            continue;
         }
+        let backing = owner(lowering, name);
+        let owner = match backing {
+            Some(component) => Owner::Component(component),
+            None => Owner::Team(&secret.team),
+        };
+        made.push(MadeSecret {
+            name: name.clone(),
+            key: GENERATED_KEY.to_owned(),
+            provider: secret.provider.clone(),
+            component: backing.map(|component| component.name.clone()),
+            team: secret.team.clone(),
+            labels: metadata::labels(lowering, owner),
+        });
     }
-    generated
+    made
 }
 
 /// The backing whose output a secret is.

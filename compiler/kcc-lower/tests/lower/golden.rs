@@ -98,7 +98,7 @@ fn kubernetes_is_told_this_besides_its_objects() {
     let objects = of_kubernetes(&desired);
     let besides = serde_json::json!({
         "components": desired.components,
-        "generated": objects.generated,
+        "secrets": objects.secrets,
         "builds": objects.builds,
     });
     expect("kubernetes.json", &pretty(&besides));

@@ -55,13 +55,13 @@ fn a_secret_is_found_in_the_cluster_or_made_there() {
     let reference =
         &container(&desired, "Deployment", "web")["env"][0]["valueFrom"]["secretKeyRef"];
     assert_eq!(*reference, json!({"name": "stripe", "key": "api"}));
-    assert!(of_kubernetes(&desired).generated.is_empty());
+    assert!(of_kubernetes(&desired).secrets.is_empty());
 
     let desired = System::kubernetes()
         .secret("key", SecretProvider::Generate {})
         .with(web())
         .desired();
-    let generated = &of_kubernetes(&desired).generated;
+    let generated = &of_kubernetes(&desired).secrets;
     assert_eq!((generated.len(), generated[0].name.as_str()), (1, "key"));
     assert_eq!(generated[0].labels["app.kubernetes.io/managed-by"], "kcc");
     assert!(
@@ -71,20 +71,25 @@ fn a_secret_is_found_in_the_cluster_or_made_there() {
         "none is rendered"
     );
 
-    for (provider, source) in [
-        (SecretProvider::Env("X".to_owned()), "the environment"),
-        (SecretProvider::File("x".to_owned()), "a file"),
-        (SecretProvider::Command(vec!["x".to_owned()]), "a command"),
+    for provider in [
+        SecretProvider::Env("X".to_owned()),
+        SecretProvider::File("x".to_owned()),
+        SecretProvider::Command(vec!["x".to_owned()]),
     ] {
+        let desired = System::kubernetes()
+            .secret("key", provider.clone())
+            .with(web())
+            .desired();
+        let brought = &of_kubernetes(&desired).secrets;
         assert_eq!(
-            System::kubernetes()
-                .secret("key", provider)
-                .with(web())
-                .mistakes(),
-            [format!(
-                "kcc::lower::unsupported: secret `key` comes from {source} of whoever applies, but \
-                 the target runs on Kubernetes"
-            )]
+            (brought[0].name.as_str(), &brought[0].provider),
+            ("key", &provider)
+        );
+        assert!(
+            objects(&desired)
+                .iter()
+                .all(|object| object.kind != "Secret"),
+            "none is rendered"
         );
     }
 }

@@ -126,6 +126,20 @@ impl Client {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// The value of a key of a Secret.
+    pub(crate) async fn secret_value(
+        &self,
+        reference: &Reference,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let namespace = reference.namespace.as_deref().unwrap_or_default();
+        let api: Api<Secret> = Api::namespaced(self.kube.clone(), namespace);
+        let found = api.get_opt(&reference.name).await;
+        let found = found.map_err(|error| self.fault(&format!("read {reference}"), &error))?;
+        let value = found.and_then(|secret| secret.data?.remove(key));
+        Ok(value.map(|value| value.0))
+    }
+
     /// The values of Secrets, to take them out of texts; none if one of them
     /// cannot be read. A Secret that is not there has no value.
     pub(crate) async fn secret_values(

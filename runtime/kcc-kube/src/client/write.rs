@@ -163,6 +163,23 @@ impl Client {
         self.written(&format!("update {reference}"), answer)
     }
 
+    /// Changes some fields of an object, if it is still that one.
+    pub(crate) async fn change(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
+        let api = self.api(reference).await?;
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        self.mutates();
+        let what = format!("change {reference}");
+        let answer = api
+            .patch(&reference.name, &params, &Patch::Merge(part))
+            .await;
+        answer
+            .map(|_| ())
+            .map_err(|error| self.fault(&what, &error))
+    }
+
     /// Removes an object, if it is still that one. Objects that it owns go
     /// first. One that is gone is as good as removed.
     pub(crate) async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Error> {

@@ -90,25 +90,32 @@ enum Verdict {
 }
 
 impl<'a> Reconciler<'a> {
-    /// Secrets that are made once; what is there is never touched.
+    /// Secrets that kcc makes. One with a random value is never touched again,
+    /// the others follow whoever applies.
     fn secrets(&mut self) {
-        for secret in &self.kube.generated {
+        for secret in &self.kube.secrets {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
-            if self.observed.objects.contains_key(&reference.key()) {
-                self.plan.unchanged();
-                continue;
-            }
-            let work = Work::MakeSecret {
-                reference,
-                secret: secret.clone(),
+            let there = self.observed.objects.get(&reference.key());
+            let (action, cause, work) = match there {
+                None => {
+                    let secret = secret.clone();
+                    let work = Work::MakeSecret { reference, secret };
+                    (Action::Create, "it is not there", work)
+                }
+                Some(there) if self.observed.stale.contains(&secret.name) => {
+                    let work = Work::ChangeSecret {
+                        reference,
+                        secret: secret.clone(),
+                        uid: there.uid.clone(),
+                    };
+                    (Action::Update, "its provider has another value", work)
+                }
+                Some(_) => {
+                    self.plan.unchanged();
+                    continue;
+                }
             };
-            let mut draft = Draft::new(
-                Action::Create,
-                SECRET,
-                &secret.name,
-                "it is not there",
-                work,
-            )
+            let mut draft = Draft::new(action, SECRET, &secret.name, cause, work)
             .after(NAMESPACE, &self.kube.namespace)
             .team(&secret.team);
             if let Some(component) = &secret.component {
@@ -226,7 +233,7 @@ impl<'a> Reconciler<'a> {
             for other in stands_on {
                 draft = draft.after(&other.kind, &other.name);
             }
-            for secret in &self.kube.generated {
+            for secret in &self.kube.secrets {
                 draft = draft.after(SECRET, &secret.name);
             }
         }

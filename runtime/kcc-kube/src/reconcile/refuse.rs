@@ -22,7 +22,7 @@ pub(super) fn refuse(kube: &KubernetesDesired, observed: &Observed) -> Result<()
 /// namespace may be anybody's, it is used as it is.
 fn refuse_foreign(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
     let secrets = kube
-        .generated
+        .secrets
         .iter()
         .map(|secret| Reference::core(SECRET, &kube.namespace, &secret.name));
     let wanted = kube.objects.iter().map(Reference::of).chain(secrets);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
-    kubernetes::{GeneratedSecret, KubernetesDesired, Object},
+    kubernetes::{MadeSecret, KubernetesDesired, Object},
 };
 use kcc_model::Until;
 use kcc_plan::{Error, Options, Plan, Prune};
@@ -42,9 +42,10 @@ fn shop() -> KubernetesDesired {
             orders,
             object("batch/v1", "Job", "migrate-1", Some("migrate")),
         ],
-        generated: vec![GeneratedSecret {
+        secrets: vec![MadeSecret {
             name: "orders-password".to_owned(),
             key: "value".to_owned(),
+            provider: kcc_model::SecretProvider::Generate {},
             component: Some("orders".to_owned()),
             team: "payments".to_owned(),
             labels: BTreeMap::new(),
@@ -140,7 +141,7 @@ fn as_desired(kube: &KubernetesDesired) -> Observed {
         observed.objects.insert(reference.key(), there);
         observed.trials.insert(reference.key(), Trial::Result(live));
     }
-    for secret in &kube.generated {
+    for secret in &kube.secrets {
         let reference = Reference::core(SECRET, &kube.namespace, &secret.name);
         let live = json!({"metadata": {"uid": secret.name}});
         let there = ObservedObject::of(reference.clone(), Ownership::Ours, live);
@@ -395,7 +396,7 @@ fn what_nobody_asks_for_goes_but_never_its_data() {
     let mut kube = full.clone();
     kube.objects
         .retain(|object| object.component.as_deref() != Some("web"));
-    kube.generated.clear();
+    kube.secrets.clear();
     check(
         &kube,
         &observed,

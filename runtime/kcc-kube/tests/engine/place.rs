@@ -8,7 +8,7 @@ use std::{
 
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
-    kubernetes::{GeneratedSecret, KubernetesDesired, Object},
+    kubernetes::{MadeSecret, KubernetesDesired, Object},
 };
 use kcc_model::Until;
 use kcc_plan::{ApplyReport, Cancel, Error, Event, Options, Reporter, StatusReport};
@@ -62,7 +62,7 @@ impl Place {
                 context: None,
                 namespace: self.system.clone(),
                 objects: Vec::new(),
-                generated: Vec::new(),
+                secrets: Vec::new(),
                 builds: Vec::new(),
             },
         };
@@ -287,9 +287,10 @@ impl Draft {
             "volumeClaimTemplates": [claim],
         }});
         self.object("apps/v1", "StatefulSet", name, Some(name), set);
-        self.kube.generated.push(GeneratedSecret {
+        self.kube.secrets.push(MadeSecret {
             name: format!("{name}-password"),
             key: "value".to_owned(),
+            provider: kcc_model::SecretProvider::Generate {},
             component: Some(name.to_owned()),
             team: "storefront".to_owned(),
             labels: labels(&self.system, Some(name)),

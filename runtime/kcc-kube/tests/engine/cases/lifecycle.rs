@@ -1,10 +1,11 @@
 //! A system comes up, changes and goes.
 
-use kcc_model::Until;
+use kcc_lower::kubernetes::MadeSecret;
+use kcc_model::{SecretProvider, Until};
 use kcc_plan::{Options, State};
 use serde_json::json;
 
-use crate::place::{Draft, Place};
+use crate::place::{Draft, Place, labels};
 
 /// A database, a job that needs it, and a service that needs the job.
 fn chain(place: &Place) -> Draft {
@@ -104,7 +105,9 @@ pub(super) async fn an_autoscaler_takes_over_what_runs(place: &Place) {
         desired.serve("web");
         let mut objects = desired.kube.objects.iter_mut();
         let web = objects.find(|object| object.kind == "Deployment").unwrap();
-        web.manifest["spec"]["replicas"] = json!(number);
+        let spec = web.manifest["spec"].as_object_mut().unwrap();
+        spec.remove("replicas");
+        spec.extend(number.map(|number| ("replicas".to_owned(), json!(number))));
         desired
     };
     let scaled = |least: u32| {
@@ -149,6 +152,55 @@ pub(super) async fn an_autoscaler_takes_over_what_runs(place: &Place) {
     assert_eq!(place.apply_all(&replicas(Some(2))).await.mutating_calls, 0);
 }
 
+pub(super) async fn a_secret_follows_whoever_applies(place: &Place) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let mut desired = place.desired();
+    desired.serve("web");
+    let mut brought = |provider| {
+        desired.kube.secrets = vec![MadeSecret {
+            name: "token".to_owned(),
+            key: "value".to_owned(),
+            provider,
+            component: None,
+            team: "storefront".to_owned(),
+            labels: labels(&place.system, None),
+        }];
+        desired.clone()
+    };
+    let value = || {
+        let path = "go-template={{.data.value|base64decode}}";
+        place.kubectl(&["get", "secret", "token", "-o", path])
+    };
+    std::fs::write(&path, "hunter2\n").unwrap();
+    let file = brought(SecretProvider::File(path.display().to_string()));
+    place.apply_all(&file).await;
+    assert_eq!(value(), "hunter2");
+    assert_eq!(place.apply_all(&file).await.mutating_calls, 0);
+
+    std::fs::write(&path, "hunter3\n").unwrap();
+    let plan = place.plan(&file).await;
+    let line = "~ update Secret token its provider has another value [storefront]";
+    assert!(plan.contains(line) && !plan.contains("hunter"), "{plan}");
+    place.apply_all(&file).await;
+    assert_eq!(value(), "hunter3");
+
+    let command = ["printf", "hunter%s", "4"].map(str::to_owned).to_vec();
+    place.apply_all(&brought(SecretProvider::Command(command))).await;
+    assert_eq!(value(), "hunter4");
+    let heard = place.heard.lines();
+    assert!(!heard.iter().any(|line| line.contains("hunter")));
+    let state = place.kubectl(&["get", "configmap", "-o", "yaml"]);
+    assert!(!state.contains("hunter"));
+
+    // Who has no value changes nothing.
+    let unset = brought(SecretProvider::Env("UNSET".to_owned())).finish();
+    let cancel = kcc_plan::Cancel::new();
+    let failed = kcc_kube::apply(&unset, &place.options(), &place.heard, &cancel).await;
+    assert_eq!(failed.unwrap_err().code, kcc_diag::Code::ApplySecret);
+    assert_eq!(value(), "hunter4");
+}
+
 pub(super) async fn a_changed_job_runs_again(place: &Place) {
     let mut desired = place.desired();
     let args = ["migrate", "--dial", "kubernetes.default:443"];
@@ -178,7 +230,7 @@ pub(super) async fn what_nobody_asks_for_goes(place: &Place) {
     desired.keep("orders");
     place.apply_all(&desired).await;
     desired.remove("orders");
-    desired.kube.generated.clear();
+    desired.kube.secrets.clear();
     let report = place.apply_all(&desired).await;
     assert_eq!(report.totals().deleted, 1);
     assert_eq!(place.names("statefulsets,services"), ["service/web"]);

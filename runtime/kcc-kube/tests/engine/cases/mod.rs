@@ -23,6 +23,7 @@ cases! {
         one_variable_changes_one_deployment,
         a_changed_job_runs_again,
         an_autoscaler_takes_over_what_runs,
+        a_secret_follows_whoever_applies,
         what_nobody_asks_for_goes,
         down_leaves_the_data_until_it_is_asked_for,
         a_copy_stands_beside_the_original,;

@@ -1,12 +1,13 @@
 //! [`Secrets`]: the values of secrets, from where their providers keep them.
-//! They leave this crate in the environment and files of containers, nowhere
-//! else: [`Secrets::redact`] takes them out of what applications say.
+//! An engine puts them into the environment and files of containers or into
+//! Secrets of a cluster, and nowhere else: [`Secrets::redact`] takes them out of
+//! what applications say.
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
 use kcc_diag::Code;
 use kcc_model::{EnvValue, Part, SecretProvider};
-use kcc_plan::{Error, Options, StateFolder};
+use crate::{Error, Options, StateFolder};
 
 /// Characters of a generated secret: what needs no quotes anywhere.
 const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -15,14 +16,14 @@ const LENGTH: usize = 32;
 
 /// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
 #[derive(Default)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     values: BTreeMap<String, String>,
 }
 
 impl Secrets {
     /// Finds the values of the secrets that are named; one that is generated is
     /// made and kept where it is not there yet.
-    pub(crate) async fn resolve(
+    pub async fn resolve(
         names: impl IntoIterator<Item = &str>,
         providers: &BTreeMap<String, SecretProvider>,
         state: &StateFolder,
@@ -43,17 +44,35 @@ impl Secrets {
                         value
                     }
                 }
-                SecretProvider::Command(command) => run(name, command, options).await?,
-                provider => read(name, provider, options)?,
+                provider => fetch(name, provider, options).await?,
             };
             values.insert(name.to_owned(), value);
         }
         Ok(Self { values })
     }
 
+    /// Fetches the values of secrets that are kept elsewhere, with whoever runs
+    /// the command; none is made.
+    pub async fn fetch<'a>(
+        secrets: impl IntoIterator<Item = (&'a str, &'a SecretProvider)>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let mut values = BTreeMap::new();
+        for (name, provider) in secrets {
+            values.insert(name.to_owned(), fetch(name, provider, options).await?);
+        }
+        Ok(Self { values })
+    }
+
+    /// The value of one secret.
+    pub fn get(&self, name: &str) -> Result<&str, Error> {
+        let value = self.values.get(name).map(String::as_str);
+        value.ok_or_else(|| missing(name, "it was not asked for beforehand"))
+    }
+
     /// The values that can be had without making or running anything, in order
     /// to take them out of texts; none if one of them cannot be had.
-    pub(crate) fn known(
+    pub fn known(
         providers: &BTreeMap<String, SecretProvider>,
         state: &StateFolder,
         options: &Options,
@@ -72,25 +91,21 @@ impl Secrets {
     }
 
     /// All values by name, to write them into files.
-    pub(crate) fn values(&self) -> &BTreeMap<String, String> {
+    pub fn values(&self) -> &BTreeMap<String, String> {
         &self.values
     }
 
     /// The value of a variable.
-    pub(crate) fn fill(&self, variable: &EnvValue) -> Result<String, Error> {
-        let secret = |name: &String| {
-            self.values
-                .get(name)
-                .ok_or_else(|| missing(name, "it was not asked for beforehand"))
-        };
+    pub fn fill(&self, variable: &EnvValue) -> Result<String, Error> {
+        let secret = |name: &String| self.get(name);
         match variable {
             EnvValue::Literal(text) => Ok(text.clone()),
-            EnvValue::Secret(name) => secret(name).cloned(),
+            EnvValue::Secret(name) => secret(name).map(str::to_owned),
             EnvValue::Template(parts) => parts
                 .iter()
                 .map(|part| match part {
                     Part::Text(text) => Ok(text.as_str()),
-                    Part::Secret(name) => secret(name).map(String::as_str),
+                    Part::Secret(name) => secret(name),
                 })
                 .collect(),
             EnvValue::Config { name, .. } => Err(Error::new(
@@ -101,7 +116,7 @@ impl Secrets {
     }
 
     /// A text without any of the values.
-    pub(crate) fn redact(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         let mut values: Vec<_> = self
             .values
             .values()
@@ -112,6 +127,13 @@ impl Secrets {
         values.into_iter().fold(text.to_owned(), |text, value| {
             text.replace(value.as_str(), "***")
         })
+    }
+}
+
+async fn fetch(name: &str, provider: &SecretProvider, options: &Options) -> Result<String, Error> {
+    match provider {
+        SecretProvider::Command(command) => run(name, command, options).await,
+        provider => read(name, provider, options),
     }
 }
 
@@ -127,7 +149,7 @@ fn read(name: &str, provider: &SecretProvider, options: &Options) -> Result<Stri
             read.map(one_line)
                 .map_err(|error| missing(name, &format!("`{file}` cannot be read")).cause(error))
         }
-        _ => Err(missing(name, "a docker target has no such provider")),
+        _ => Err(missing(name, "nobody but the cluster has it")),
     }
 }
 
@@ -166,7 +188,8 @@ fn one_line(mut text: String) -> String {
     text
 }
 
-fn generate(name: &str) -> Result<String, Error> {
+/// A new value, made at random.
+pub fn generate(name: &str) -> Result<String, Error> {
     let mut secret = String::with_capacity(LENGTH);
     while secret.len() < LENGTH {
         let mut bytes = [0; LENGTH];
@@ -196,7 +219,7 @@ fn missing(name: &str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kcc_plan::Scope;
+    use crate::Scope;
 
     fn place() -> (tempfile::TempDir, Options, StateFolder) {
         let folder = tempfile::tempdir().unwrap();
