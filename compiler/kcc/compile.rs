@@ -10,12 +10,12 @@ use std::{collections::BTreeSet, path::Path};
 use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment};
 use kcc_diag::{Code, Diagnostics, nearest};
 use kcc_lower::Desired;
-use kcc_model::{CheckedModel, TargetModel};
+use kcc_model::{CheckedModel, Referred, TargetModel};
 
 use crate::{
     commands::Context,
     failure::{Failure, Findings},
-    load::{Root, SYSTEM_FILE, Sources, team_folders, team_of},
+    load::{Contexts, Root, SYSTEM_FILE, Sources, team_folders, team_of},
     place,
     printer::Stdout,
 };
@@ -272,8 +272,12 @@ impl Examined {
         if let (Some(unknown), false) = (unknown, found.has_errors()) {
             return Err(no_target(unknown, &known));
         }
-        let read = |name: &str| root.read(name);
-        let mut outcome = kcc_model::examine(&tree, found.clone(), &read);
+        let contexts = Contexts::of(&root);
+        let referred = Referred {
+            file: &|name| root.read(name),
+            context: &|build| contexts.hash(build),
+        };
+        let mut outcome = kcc_model::examine(&tree, found.clone(), referred);
         let looks_elsewhere = |found: &Diagnostics| {
             found
                 .iter()
@@ -288,7 +292,7 @@ impl Examined {
                 .collect();
             tree.declarations
                 .extend(evaluate(&others)?.tree.declarations);
-            outcome = kcc_model::examine(&tree, found, &read);
+            outcome = kcc_model::examine(&tree, found, referred);
         }
         match outcome {
             Ok(checked) => Ok(Self {

@@ -56,7 +56,11 @@ fn examined(files: &[(String, String)]) -> (Diagnostics, Files, String) {
     };
     let Evaluated { tree, found, .. } = kcc_cue::evaluate(&ENGINE, &what).unwrap();
     let read = |_: &str| Err("it does not exist".to_owned());
-    let outcome = kcc_model::examine(&tree, found, &read);
+    let referred = kcc_model::Referred {
+        file: &read,
+        context: &|_| read(""),
+    };
+    let outcome = kcc_model::examine(&tree, found, referred);
     match outcome {
         Ok(checked) => (checked.warnings, tree.files, format!("{:?}", checked.value)),
         Err(found) => (found, tree.files, String::new()),

@@ -7,16 +7,16 @@
 use kcc_cue::ConfigTree;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
 
-use crate::{CheckedModel, ReadFile, build, rules};
+use crate::{CheckedModel, Referred, build, rules};
 
 /// Builds and checks a tree of which evaluation found `evaluated`; fails with
 /// all that the three stages found.
 pub fn examine(
     tree: &ConfigTree,
     evaluated: Diagnostics,
-    read: ReadFile<'_>,
+    referred: Referred<'_>,
 ) -> Outcome<CheckedModel> {
-    let (model, built) = build::build_all(tree, read);
+    let (model, built) = build::build_all(tree, referred);
     let checked = rules::hold_all(tree, &model);
     let later: Diagnostics = built
         .into_iter()

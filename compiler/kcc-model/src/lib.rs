@@ -35,14 +35,20 @@ pub use units::*;
 use kcc_cue::ConfigTree;
 use kcc_diag::Outcome;
 
-/// A file that a fragment refers to (`files: … source`), by its name relative
-/// to the root, or why it cannot be read.
-pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+/// What fragments refer to outside of themselves, or why it cannot be read. The
+/// same files give the same answers on every machine.
+#[derive(Clone, Copy)]
+pub struct Referred<'a> {
+    /// The text of a file (`files: … source`), by its name relative to the root.
+    pub file: &'a dyn Fn(&str) -> Result<String, String>,
+    /// The hash, in hexadecimal digits, of all that an image is built from.
+    pub context: &'a dyn Fn(&Build) -> Result<String, String>,
+}
 
 /// Builds the model of every target: short forms written long, units
 /// normalised, the environment of needs and outputs filled in.
-pub fn build(tree: &ConfigTree, read: ReadFile<'_>) -> Outcome<SystemModel> {
-    let (model, mut found) = build::build_all(tree, read);
+pub fn build(tree: &ConfigTree, referred: Referred<'_>) -> Outcome<SystemModel> {
+    let (model, mut found) = build::build_all(tree, referred);
     found.sort(&tree.files);
     found.finish(model)
 }

@@ -5,6 +5,7 @@
 //! file hides nothing. Names are relative to the root, with `/`.
 
 mod codeowners;
+mod contexts;
 mod folder;
 mod head;
 mod import_path;
@@ -19,6 +20,7 @@ mod walk;
 use kcc_cue::Imports;
 
 pub use codeowners::Codeowners;
+pub use contexts::Contexts;
 pub use problem::{Problem, Problems};
 pub use root::{Root, SYSTEM_FILE};
 pub use teams::{of as team_of, team_folders};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kcc_diag::{Code, Diagnostic};
+use kcc_model::Build;
 
 use super::read::{self, Failure};
 
@@ -96,6 +97,17 @@ impl Root {
         read::text(&path).map_err(|failure| match failure {
             Failure::Refused(error) => error.to_string(),
             Failure::NotUtf8(_) => "it is not UTF-8 text".into(),
+        })
+    }
+
+    /// The hash of all that an image is built from, or why it cannot be read.
+    pub(super) fn hash(&self, build: &Build) -> Result<String, String> {
+        if self.leads_out(&self.path.join(&build.context)).is_some() {
+            return Err("it lies outside the system's folder".into());
+        }
+        kcc_docker::context_hash(&self.path, build).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "it does not exist".into(),
+            _ => error.to_string(),
         })
     }
 }

@@ -24,14 +24,18 @@ const CHUNK: usize = 64 * 1024;
 
 /// The hash of everything that a build depends on: its context, its file, its
 /// arguments and its stage.
+pub fn context_hash(root: &Path, build: &Build) -> io::Result<String> {
+    let mut hasher = Hasher(Sha256::new());
+    write(&root.join(&build.context), build, &mut hasher)?;
+    let rest = format!("{:?}{:?}{:?}", build.file, build.args, build.stage);
+    hasher.write_all(rest.as_bytes())?;
+    Ok(hex(&hasher.0.finalize()))
+}
+
+/// The same, while other things go on.
 pub(crate) async fn hash(root: &Path, build: &Build) -> Result<String, Error> {
-    let (folder, own) = (root.join(&build.context), build.clone());
-    let result = tokio::task::spawn_blocking(move || {
-        let mut hasher = Hasher(Sha256::new());
-        write(&folder, &own, &mut hasher)?;
-        hasher.write_all(format!("{:?}{:?}{:?}", own.file, own.args, own.stage).as_bytes())?;
-        Ok(hex(&hasher.0.finalize()))
-    });
+    let (root, own) = (root.to_owned(), build.clone());
+    let result = tokio::task::spawn_blocking(move || context_hash(&root, &own));
     let result = result
         .await
         .unwrap_or_else(|panic| Err(io::Error::other(panic)));

@@ -39,4 +39,5 @@ mod session;
 mod status;
 mod work;
 
+pub use context::context_hash;
 pub use session::{apply, down, plan, status};

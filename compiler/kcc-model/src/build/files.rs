@@ -31,7 +31,7 @@ fn content(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<String> {
         (Some(content), None) => content.text(),
         (None, Some(source)) => {
             let name = image::inside(&source, &source.text()?)?;
-            match (scope.read)(&name) {
+            match (scope.referred.file)(&name) {
                 Ok(content) => Some(content),
                 Err(why) => {
                     let message = format!("`{}`: cannot read `{name}`: {why}", source.path);

@@ -3,6 +3,9 @@
 //! Paths are written relative to the fragment whose line holds them, and
 //! become relative to the system's root. Components that are built in the same
 //! way share one image: its tag is made of how it is built, not of who uses it.
+//! On Kubernetes it is made of what it is built from, too: nobody but its tag
+//! tells a cluster that an image is another. A Docker engine is told by kcc, and
+//! a tag for every change would fill its disk.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,10 @@ use kcc_cue::Role;
 use kcc_diag::Code;
 
 use super::{Cursor, Scope, component};
-use crate::{Build, Image};
+use crate::{Build, EngineTarget, Image};
+
+/// Digits of a tag, four bits each.
+const TAG_DIGITS: usize = 12;
 
 /// Decodes the image of a component.
 pub(crate) fn image(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Image> {
@@ -69,13 +75,33 @@ fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
         .unwrap_or_default();
     let stage = node.child("stage").and_then(|stage| stage.text());
     let tag = tag(scope.system, &context, &file, &args, stage.as_deref());
-    Some(Build {
+    let mut build = Build {
         tag,
         context,
         file,
         args,
         stage,
-    })
+    };
+    if let EngineTarget::Kubernetes { .. } = scope.engine {
+        match (scope.referred.context)(&build) {
+            Ok(hash) => build.tag = of_content(&build.tag, &hash),
+            Err(why) => {
+                let context = &build.context;
+                let message = format!("`{}`: cannot read `{context}`: {why}", written.path);
+                let error = written.error(Code::ModelMissingFile, message, "this folder");
+                written.report(error.help(format!(
+                    "add the folder `{context}`, or write the path of another"
+                )));
+            }
+        }
+    }
+    Some(build)
+}
+
+/// The reference with a tag that changes with what the image is built from.
+fn of_content(reference: &str, hash: &str) -> String {
+    let name = reference.split_once(':').map_or(reference, |(name, _)| name);
+    format!("{name}:{}", hash.get(..TAG_DIGITS).unwrap_or(hash))
 }
 
 /// A path that a fragment writes, relative to the root.

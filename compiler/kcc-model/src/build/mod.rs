@@ -43,7 +43,7 @@ pub(crate) use system::USUAL_TARGETS;
 
 use crate::lines::Lines;
 use crate::owners::Owners;
-use crate::{Component, EngineTarget, Kind, Name, ReadFile, SystemModel, TargetModel};
+use crate::{Component, EngineTarget, Kind, Name, Referred, SystemModel, TargetModel};
 use component::Draft;
 
 /// What decoding one target needs to know.
@@ -51,7 +51,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) system: &'a str,
     pub(crate) lines: Lines<'a>,
     pub(crate) owners: &'a Owners,
-    pub(crate) read: ReadFile<'a>,
+    pub(crate) referred: Referred<'a>,
     pub(crate) engine: &'a EngineTarget,
 }
 
@@ -64,7 +64,10 @@ impl Scope<'_> {
 }
 
 /// Builds whatever can be built, and says what could not.
-pub(crate) fn build_all(tree: &ConfigTree, read: ReadFile<'_>) -> (SystemModel, Diagnostics) {
+pub(crate) fn build_all(
+    tree: &ConfigTree,
+    referred: Referred<'_>,
+) -> (SystemModel, Diagnostics) {
     let found = RefCell::new(Diagnostics::new());
     let system = system::build(tree, &found);
     let mut targets = BTreeMap::new();
@@ -85,7 +88,7 @@ pub(crate) fn build_all(tree: &ConfigTree, read: ReadFile<'_>) -> (SystemModel, 
             system: &system.name,
             lines: Lines::of(tree, target),
             owners: &owners,
-            read,
+            referred,
             engine: &bound.engine,
         };
         if let Some(model) = build_target(&scope, target, bound, &found) {
