@@ -188,7 +188,7 @@ async fn write(
         "data": data,
     });
     let reference = Reference::core("ConfigMap", namespace, &name);
-    client.apply(&reference, &manifest).await
+    client.apply(&reference, &manifest, false).await
 }
 
 /// The labels of what kcc keeps for itself: not those of a component, so that
