@@ -14,9 +14,16 @@ pub fn elsewhere(model: CheckedModel, settings: &Settings) -> Result<CheckedMode
     let Some(option) = named(settings) else {
         return Ok(model);
     };
-    let on_docker = model.targets.values().all(|target| matches!(target.engine, EngineTarget::Docker {}));
+    let on_docker = model
+        .targets
+        .values()
+        .all(|target| matches!(target.engine, EngineTarget::Docker {}));
     if on_docker {
-        let names: Vec<_> = model.targets.keys().map(|name| format!("`{name}`")).collect();
+        let names: Vec<_> = model
+            .targets
+            .keys()
+            .map(|name| format!("`{name}`"))
+            .collect();
         let targets = match &names[..] {
             [name] => format!("target {name} runs"),
             _ => format!("targets {} run", names.join(", ")),

@@ -9,7 +9,10 @@ use kcc_lower::{
     docker::{DockerDesired, Mount},
 };
 use kcc_model::EnvValue;
-use kcc_plan::{ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter, Scope, Secrets, StateFolder, StatusReport, execute};
+use kcc_plan::{
+    ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter,
+    Scope, Secrets, StateFolder, StatusReport, execute,
+};
 
 use crate::{
     client::Client,

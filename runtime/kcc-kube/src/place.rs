@@ -20,18 +20,15 @@ const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
 const CLUSTER_RIGHTS: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
 /// What should be there for a scope: what was lowered, moved where it is meant to be.
-pub(crate) fn of<'a>(
-    kube: &'a KubernetesDesired,
-    scope: &Scope,
-) -> Cow<'a, KubernetesDesired> {
+pub(crate) fn of<'a>(kube: &'a KubernetesDesired, scope: &Scope) -> Cow<'a, KubernetesDesired> {
     let Some(instance) = &scope.instance else {
         return Cow::Borrowed(kube);
     };
     let namespace = format!("{}-{instance}", kube.namespace);
     let mut moved = kube.clone();
-    moved.objects.retain(|object| {
-        object.kind != NAMESPACE && !ROUTES.contains(&object.kind.as_str())
-    });
+    moved
+        .objects
+        .retain(|object| object.kind != NAMESPACE && !ROUTES.contains(&object.kind.as_str()));
     for object in &mut moved.objects {
         if object.namespace.is_some() {
             object.namespace = Some(namespace.clone());

@@ -60,10 +60,9 @@ pub(crate) fn taken_back(
     object: &Object,
     claims: &[Claim],
 ) -> bool {
-    let wanted = kube
-        .objects
-        .iter()
-        .any(|other| other.kind == AUTOSCALER && rules(&other.manifest, &object.kind, &object.name));
+    let wanted = kube.objects.iter().any(|other| {
+        other.kind == AUTOSCALER && rules(&other.manifest, &object.kind, &object.name)
+    });
     let left = there.values().any(|other| {
         other.reference.kind == AUTOSCALER
             && other.ownership == Ownership::Ours
@@ -173,9 +172,22 @@ mod tests {
         let controller = [claim(CLAIMED, CONTROLLER)];
         assert!(taken_back(&kube, &ours, &wanted, &controller));
         assert!(!taken_back(&kube, &none, &wanted, &controller));
-        assert!(taken_back(&kube, &none, &wanted, &[claim(CLAIMED, WAITING)]));
-        assert!(!taken_back(&kube, &ours, &wanted, &[claim(CLAIMED, "kubectl")]));
-        let more = [claim(CLAIMED, CONTROLLER), claim(".spec.paused", CONTROLLER)];
+        assert!(taken_back(
+            &kube,
+            &none,
+            &wanted,
+            &[claim(CLAIMED, WAITING)]
+        ));
+        assert!(!taken_back(
+            &kube,
+            &ours,
+            &wanted,
+            &[claim(CLAIMED, "kubectl")]
+        ));
+        let more = [
+            claim(CLAIMED, CONTROLLER),
+            claim(".spec.paused", CONTROLLER),
+        ];
         assert!(!taken_back(&kube, &ours, &wanted, &more));
         let still = desired(vec![wanted.clone(), autoscaler()]);
         assert!(!taken_back(&still, &ours, &wanted, &controller));

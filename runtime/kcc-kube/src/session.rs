@@ -9,8 +9,8 @@ use kcc_lower::{
     kubernetes::{KubernetesDesired, MadeSecret},
 };
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Engine, Error, Event, Intent, Options, Plan, Reporter, Scope, Secrets,
-    StatusReport, execute,
+    ApplyReport, Cancel, Context, Engine, Error, Event, Intent, Options, Plan, Reporter, Scope,
+    Secrets, StatusReport, execute,
 };
 
 use crate::{
@@ -157,8 +157,7 @@ impl<'a> Session<'a> {
     }
 
     async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {
-        let mut observed =
-            observe::observe(&self.client, &self.scope, &self.kube, memory).await?;
+        let mut observed = observe::observe(&self.client, &self.scope, &self.kube, memory).await?;
         for secret in self.brought() {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
             if !observed.objects.contains_key(&reference.key()) {

@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
+use crate::{Error, Options, StateFolder};
 use kcc_diag::Code;
 use kcc_model::{EnvValue, Part, SecretProvider};
-use crate::{Error, Options, StateFolder};
 
 /// Characters of a generated secret: what needs no quotes anywhere.
 const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

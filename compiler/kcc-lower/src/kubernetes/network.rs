@@ -108,11 +108,7 @@ pub(super) fn ingress(
 
 /// The Secret of the cluster that holds a certificate: it has two keys, and what
 /// kcc makes has one.
-pub(super) fn certificate(
-    lowering: &mut Lowering<'_>,
-    at: &Path,
-    secret: &str,
-) -> Option<String> {
+pub(super) fn certificate(lowering: &mut Lowering<'_>, at: &Path, secret: &str) -> Option<String> {
     let declared = lowering.target.secrets.get(secret);
     if let Some(SecretProvider::Kubernetes { name, .. }) = declared.map(|found| &found.provider) {
         return Some(name.clone());

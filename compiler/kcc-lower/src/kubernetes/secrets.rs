@@ -49,8 +49,7 @@ pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
         let Some(secret) = lowering.target.secrets.get(name) else {
             continue;
         };
-        if let SecretProvider::Kubernetes { .. } | SecretProvider::External { .. } =
-            secret.provider
+        if let SecretProvider::Kubernetes { .. } | SecretProvider::External { .. } = secret.provider
         {
             continue;
         }

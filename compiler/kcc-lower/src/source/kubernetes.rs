@@ -121,9 +121,13 @@ fn routing(
             return Some(asked.source(gateway, &[]));
         }
         ("listeners", [at, field, ..]) => match field.as_str() {
-            "hostname" => &["host"],
             "name" | "tls" => &["tls", "secret"],
-            "port" | "protocol" if object.value["spec"]["listeners"][at.parse::<usize>().ok()?]["tls"].is_object() => &["tls"],
+            "port" | "protocol"
+                if object.value["spec"]["listeners"][at.parse::<usize>().ok()?]["tls"]
+                    .is_object() =>
+            {
+                &["tls"]
+            }
             _ => &["host"],
         },
         ("hostnames", _) => &["host"],
@@ -136,7 +140,11 @@ fn routing(
         .cloned()
         .chain(["routes".to_owned(), route.to_owned()]);
     let whole = Path(route.clone().collect());
-    let field = Path(route.chain(below.iter().map(|name| (*name).to_owned())).collect());
+    let field = Path(
+        route
+            .chain(below.iter().map(|name| (*name).to_owned()))
+            .collect(),
+    );
     Some(Source::Model(vec![field, whole]))
 }
 

@@ -326,7 +326,7 @@ fn the_namespace_default_is_nobodys() {
         namespace: "default".to_owned(),
         ingress_class: None,
         gateway: None,
-            gateway_class: None,
+        gateway_class: None,
     });
     let desired = system.with(service("web")).desired();
     assert!(

@@ -100,7 +100,9 @@ fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
 
 /// The reference with a tag that changes with what the image is built from.
 fn of_content(reference: &str, hash: &str) -> String {
-    let name = reference.split_once(':').map_or(reference, |(name, _)| name);
+    let name = reference
+        .split_once(':')
+        .map_or(reference, |(name, _)| name);
     format!("{name}:{}", hash.get(..TAG_DIGITS).unwrap_or(hash))
 }
 

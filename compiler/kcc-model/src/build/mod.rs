@@ -64,10 +64,7 @@ impl Scope<'_> {
 }
 
 /// Builds whatever can be built, and says what could not.
-pub(crate) fn build_all(
-    tree: &ConfigTree,
-    referred: Referred<'_>,
-) -> (SystemModel, Diagnostics) {
+pub(crate) fn build_all(tree: &ConfigTree, referred: Referred<'_>) -> (SystemModel, Diagnostics) {
     let found = RefCell::new(Diagnostics::new());
     let system = system::build(tree, &found);
     let mut targets = BTreeMap::new();

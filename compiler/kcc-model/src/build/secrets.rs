@@ -147,11 +147,7 @@ fn elsewhere(components: &BTreeMap<Name, Component>) -> BTreeMap<Name, &Componen
     passwords
 }
 
-fn provider(
-    scope: &Scope<'_>,
-    node: &Cursor<'_>,
-    use_of: &Use<'_>,
-) -> Option<SecretProvider> {
+fn provider(scope: &Scope<'_>, node: &Cursor<'_>, use_of: &Use<'_>) -> Option<SecretProvider> {
     node.only(&PROVIDERS);
     let written: Vec<_> = PROVIDERS
         .iter()

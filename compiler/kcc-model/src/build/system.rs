@@ -214,9 +214,9 @@ fn gateway(target: &Cursor<'_>) -> (Option<String>, Option<String>) {
     {
         let message = format!("`{}` has no effect beside `gateway`", class.path);
         let error = class.error(Code::EvalConflict, message, "no effect");
-        target.report(error.help(
-            "remove it, or remove `gateway`: kcc makes a Gateway where none is named",
-        ));
+        target.report(
+            error.help("remove it, or remove `gateway`: kcc makes a Gateway where none is named"),
+        );
         return (None, None);
     }
     if chosen && found == (None, None) {

@@ -74,11 +74,7 @@ impl Client {
 
     /// Lets the field manager that waits for an autoscaler own what it will
     /// rule, so that the value stays when kcc says it no more.
-    pub(crate) async fn hand_over(
-        &self,
-        reference: &Reference,
-        part: &Value,
-    ) -> Result<(), Error> {
+    pub(crate) async fn hand_over(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
         let params = PatchParams::apply(WAITING).validation_strict();
         self.apply_as(reference, part, &params).await
     }

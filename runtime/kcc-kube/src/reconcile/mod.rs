@@ -116,8 +116,8 @@ impl<'a> Reconciler<'a> {
                 }
             };
             let mut draft = Draft::new(action, SECRET, &secret.name, cause, work)
-            .after(NAMESPACE, &self.kube.namespace)
-            .team(&secret.team);
+                .after(NAMESPACE, &self.kube.namespace)
+                .team(&secret.team);
             if let Some(component) = &secret.component {
                 draft = draft.component(component);
             }

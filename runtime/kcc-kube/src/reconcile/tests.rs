@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
-    kubernetes::{MadeSecret, KubernetesDesired, Object},
+    kubernetes::{KubernetesDesired, MadeSecret, Object},
 };
 use kcc_model::Until;
 use kcc_plan::{Error, Options, Plan, Prune};
@@ -470,8 +470,9 @@ fn a_number_of_replicas_is_handed_to_its_autoscaler() {
         json!([{"manager": "kcc", "operation": "Apply", "fieldsV1": own}]);
     let change = |next: &mut Value| next["spec"]["replicas"] = json!(1);
     would(&mut observed, "Deployment", "web", change);
-    let line = "~ update Deployment  web  its autoscaler rules its number (3) from now on [storefront]";
-    check(&kube, &observed, &[line]);
+    let expected =
+        "~ update Deployment  web  its autoscaler rules its number (3) from now on [storefront]";
+    check(&kube, &observed, &[expected]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
-    kubernetes::{MadeSecret, KubernetesDesired, Object},
+    kubernetes::{KubernetesDesired, MadeSecret, Object},
 };
 use kcc_model::Until;
 use kcc_plan::{ApplyReport, Cancel, Error, Event, Options, Reporter, StatusReport};

@@ -425,8 +425,7 @@ pub(crate) fn skip(what: &str, how: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}; {how}");
 }
 
-/// The kubectl to try: `KCC_KUBECTL`, else the one that the test bed built, else
-/// the one on the path.
+/// The kubectl to try: `KCC_KUBECTL`, else the one of the test bed, else another.
 pub(crate) fn kubectl() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let cache = set("KCC_CACHE")

@@ -186,7 +186,9 @@ pub(super) async fn a_secret_follows_whoever_applies(place: &Place) {
     assert_eq!(value(), "hunter3");
 
     let command = ["printf", "hunter%s", "4"].map(str::to_owned).to_vec();
-    place.apply_all(&brought(SecretProvider::Command(command))).await;
+    place
+        .apply_all(&brought(SecretProvider::Command(command)))
+        .await;
     assert_eq!(value(), "hunter4");
     let heard = place.heard.lines();
     assert!(!heard.iter().any(|line| line.contains("hunter")));
