@@ -46,7 +46,7 @@ fn read(name: &str) -> Result<String, String> {
 /// What an image is built from: of that, too, one is there.
 fn context(build: &Build) -> Result<String, String> {
     match build.context.as_str() {
-        "teams/storefront/app" => Ok(format!("{:0>64}", build.args.len())),
+        "app" | "teams/storefront/app" => Ok(format!("{:0<64}", build.args.len() + 1)),
         _ => Err("there is no such folder".to_owned()),
     }
 }
