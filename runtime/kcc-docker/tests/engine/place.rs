@@ -6,7 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
 };
 
 use kcc_lower::{
@@ -14,9 +14,9 @@ use kcc_lower::{
     docker::{Container, DockerDesired, HealthCheck, Image, Network, Publish, Restart, Volume},
 };
 use kcc_model::{Build, Check, Until};
-use kcc_plan::{ApplyReport, Cancel, Error, Event, Options, Reporter, StatusReport};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, StatusReport};
 
-use crate::bed::Bed;
+use crate::{bed::Bed, heard::Heard};
 
 /// The image that cases use: the shop's own program, which serves HTTP.
 pub(crate) const SHOP: &str = "kcc-e2e-shop:1";
@@ -421,22 +421,6 @@ pub(crate) fn write(place: &Place, name: &str, content: &str) {
 /// The program of the shop, for contexts of builds.
 pub(crate) fn shop_program() -> &'static Path {
     SHOP_PROGRAM.get().unwrap()
-}
-
-/// Everything that was reported, as lines.
-#[derive(Default)]
-pub(crate) struct Heard(Mutex<Vec<String>>);
-
-impl Heard {
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Reporter for Heard {
-    fn event(&self, event: &Event<'_>) {
-        self.0.lock().unwrap().push(format!("{event:?}"));
-    }
 }
 
 /// What a GET request to a host port answers.

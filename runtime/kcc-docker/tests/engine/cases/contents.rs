@@ -1,7 +1,7 @@
 //! What is inside containers: images, files and secrets.
 
 use kcc_diag::Code;
-use kcc_lower::docker::Mount;
+use kcc_lower::docker::{HostPatch, Mount, Patch, Ulimit};
 use kcc_model::{Check, EnvValue, Part, SecretProvider};
 
 use super::detail;
@@ -40,6 +40,51 @@ pub(super) async fn images_are_built_when_their_context_changes(place: &Place) {
     assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
     place.down(&desired, true).await;
     place.bed.docker(&["rmi", "-f", &tag]);
+}
+
+pub(super) async fn a_patch_reaches_the_container_and_replaces_it(place: &Place) {
+    let mut desired = place.desired();
+    desired.serve("web", &[]);
+    place.apply_all(&desired).await;
+    let patch = |size: u64| {
+        let mut patched = desired.clone();
+        let limit = Ulimit {
+            name: "nofile".to_owned(),
+            soft: 1024,
+            hard: 2048,
+        };
+        patched.serve("web", &[]);
+        for container in patched.docker.containers.values_mut() {
+            container.docker = Some(Patch {
+                hostname: Some("web.example.com".to_owned()),
+                host_config: Some(HostPatch {
+                    shm_size: Some(size),
+                    extra_hosts: Some(vec!["outside:10.0.0.2".to_owned()]),
+                    ulimits: Some(vec![limit.clone()]),
+                    ..HostPatch::default()
+                }),
+                ..Patch::default()
+            });
+        }
+        patched
+    };
+    let plan = place.plan(&patch(1 << 20)).await;
+    let cause = "`docker.HostConfig`, `docker.Hostname` changed";
+    assert!(plan.contains(cause), "{plan}");
+    let report = place.apply_all(&patch(1 << 20)).await;
+    assert_eq!(report.totals().replaced, 1);
+    let name = format!("{}-dev-web", place.system);
+    let shown = "{{.Config.Hostname}} {{.HostConfig.ShmSize}} {{.HostConfig.ExtraHosts}} \
+                 {{(index .HostConfig.Ulimits 0).Soft}} {{.HostConfig.Memory}}";
+    let inspect = ["inspect", "--format", shown, &name];
+    let expected = format!(
+        "web.example.com 1048576 [outside:10.0.0.2] 1024 {}",
+        64 << 20
+    );
+    assert_eq!(place.bed.docker(&inspect).trim(), expected);
+    assert_eq!(place.apply_all(&patch(1 << 20)).await.mutating_calls, 0);
+    let plan = place.plan(&patch(2 << 20)).await;
+    assert!(plan.contains("`docker.HostConfig` changed"), "{plan}");
 }
 
 pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) {

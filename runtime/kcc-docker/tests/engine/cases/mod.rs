@@ -42,6 +42,7 @@ cases! {
     failures::a_broken_build_shows_its_end,
     failures::an_image_that_cannot_be_had_names_who_wants_it,
     contents::images_are_built_when_their_context_changes,
+    contents::a_patch_reaches_the_container_and_replaces_it,
     contents::secrets_reach_the_container_and_nothing_else,
     contents::files_reach_a_root_that_cannot_be_written,
     ownership::what_is_not_ours_is_not_touched,
