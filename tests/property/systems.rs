@@ -30,6 +30,89 @@ impl Random {
     }
 }
 
+/// Mistakes of one line in a service, which `NAME` and `PORT` stand for.
+const INSIDE: [(&str, &str); 46] = [
+    ("misspelled field", "replcas: 2"),
+    ("wrong type", "workingDir: 5"),
+    ("struct for text", "user: {}"),
+    ("text for struct", "security: \"none\""),
+    ("unknown need", "needs: nosuch: {}"),
+    ("need on itself", "needs: NAME: {}"),
+    ("unknown state", "needs: s0: until: \"ready\""),
+    ("unknown secret", "env: KEY: secret: \"nosuch\""),
+    (
+        "unknown config",
+        "env: MODE: {config: \"nosuch\", key: \"k\"}",
+    ),
+    ("half a reference", "env: MODE: config: \"nosuch\""),
+    (
+        "unknown output",
+        "env: URL: {from: \"nosuch\", output: \"url\"}",
+    ),
+    (
+        "output that is not there",
+        "env: URL: {from: \"NAME\", output: \"nosuch\"}",
+    ),
+    ("name of a variable", "env: \"A KEY\": \"x\""),
+    ("unknown variable", "args: [\"$(NOSUCH_URL)\"]"),
+    ("unknown name", "labels: a: undefinedname"),
+    ("unknown reference", "labels: a: services.nosuch.image"),
+    (
+        "circle of values",
+        "labels: {a: labels.b, b: labels.a + \"x\"}",
+    ),
+    ("division", "labels: a: \"\\(div(1, 0))\""),
+    ("operands", "labels: a: \"x\" + 1"),
+    ("call", "labels: a: strings.Repeat(\"x\")"),
+    ("index", "labels: a: [\"x\"][3]"),
+    ("nothing", "user: _|_"),
+    ("unused let", "let unused = 1"),
+    ("size", "resources: memory: \"128mb\""),
+    ("processor", "resources: requests: cpu: \"a lot\""),
+    (
+        "more than the limit",
+        "resources: {requests: cpu: 2, limits: cpu: 1}",
+    ),
+    ("duration", "rollout: gracePeriod: \"30 seconds\""),
+    ("strategy", "rollout: strategy: \"fast\""),
+    ("two values", "image: \"acme/other:9\""),
+    ("attribute", "workingDir: string @tag(dir)"),
+    ("syntax", "labels: a: \"b"),
+    ("bracket", "labels: {a: \"b\""),
+    (
+        "probe",
+        "health: readiness: {http: \"/\", port: \"nosuch\"}",
+    ),
+    ("port of no host", "ports: extra: 70000"),
+    ("port twice", "ports: extra: PORT"),
+    ("name of a port", "ports: extra_port: 9999"),
+    (
+        "port of a route",
+        "routes: r: {host: \"a.example.com\", port: \"nosuch\"}",
+    ),
+    (
+        "text for a secret",
+        "routes: r: {host: \"a.example.com\", tls: secret: 5}",
+    ),
+    ("scale and replicas", "scale: {min: 1, max: 2}"),
+    (
+        "relative mount",
+        "volumes: d: {mount: \"data\", ephemeral: true}",
+    ),
+    (
+        "two kinds of volume",
+        "volumes: d: {mount: \"/d\", ephemeral: true, size: \"1Gi\"}",
+    ),
+    (
+        "folder of the machine",
+        "volumes: h: {mount: \"/h\", hostPath: \"/var/log\"}",
+    ),
+    ("privileged", "security: privileged: true"),
+    ("capability", "security: capabilities: add: [\"NET_FLY\"]"),
+    ("missing file", "files: \"/etc/a\": source: \"nosuch.toml\""),
+    ("budget", "disruption: minAvailable: 50"),
+];
+
 /// A system: its files by name, each a list of lines.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
@@ -145,37 +228,14 @@ impl System {
     pub(crate) fn break_once(&mut self, random: &mut Random) -> Fault {
         let service = self.services[random.below(self.services.len())].clone();
         let owner = format!("t{}", service.team);
-        let inside: [(&str, &str); 17] = [
-            ("misspelled field", "replcas: 2"),
-            ("wrong type", "workingDir: 5"),
-            ("struct for text", "user: {}"),
-            ("text for struct", "security: \"none\""),
-            ("unknown need", "needs: nosuch: {}"),
-            ("unknown secret", "env: KEY: secret: \"nosuch\""),
-            (
-                "unknown output",
-                "env: URL: {from: \"nosuch\", output: \"url\"}",
-            ),
-            ("unknown name", "labels: a: undefinedname"),
-            ("unknown reference", "labels: a: services.nosuch.image"),
-            ("division", "labels: a: \"\\(div(1, 0))\""),
-            ("operands", "labels: a: \"x\" + 1"),
-            ("call", "labels: a: strings.Repeat(\"x\")"),
-            ("size", "resources: memory: \"128mb\""),
-            ("two values", "image: \"acme/other:9\""),
-            ("attribute", "workingDir: string @tag(dir)"),
-            ("syntax", "labels: a: \"b"),
-            (
-                "probe",
-                "health: readiness: {http: \"/\", port: \"nosuch\"}",
-            ),
-        ];
-        let outside = 6;
-        let choice = random.below(inside.len() + outside);
-        if let Some((kind, text)) = inside.get(choice) {
-            return self.insert(&service, kind, text);
+        let outside = 14;
+        let choice = random.below(INSIDE.len() + outside);
+        if let Some((kind, text)) = INSIDE.get(choice) {
+            let port = self.port_of(&service);
+            let text = text.replace("NAME", &service.name).replace("PORT", &port);
+            return self.insert(&service, kind, &text);
         }
-        match choice - inside.len() {
+        match choice - INSIDE.len() {
             0 => self.append(
                 "teams/rules/rules.cue",
                 "governor's value",
@@ -224,6 +284,76 @@ impl System {
                     teams: Vec::new(),
                 }
             }
+            5 => {
+                let fault = self.insert(&service, "policy", "replicas: 10");
+                Fault {
+                    teams: vec![owner, "rules".into()],
+                    ..fault
+                }
+            }
+            6 => self.append(
+                "teams/rules/rules.cue",
+                "bound that rules out",
+                format!("services: {}: replicas: >=8", service.name),
+                [owner, "rules".into()],
+            ),
+            7 => self.append(
+                "teams/rules/rules.cue",
+                "overlay of another",
+                format!("on: prod: services: {}: replicas: 8", service.name),
+                [owner, "rules".into()],
+            ),
+            8 => {
+                self.insert(&service, "two defaults", "user: *\"1\" | string");
+                self.append(
+                    "teams/rules/rules.cue",
+                    "two defaults",
+                    format!("services: {}: user: *\"2\" | string", service.name),
+                    [owner, "rules".into()],
+                )
+            }
+            9 => {
+                let other = (service.team + 1) % self.teams;
+                let file = format!("teams/t{other}/second.cue");
+                self.files.insert(file.clone(), vec!["package shop".into()]);
+                self.append(
+                    &file,
+                    "second owner",
+                    format!("services: {}: image: \"acme/second:1\"", service.name),
+                    [owner, format!("t{other}")],
+                )
+            }
+            10 => {
+                let other = (service.team + 1) % self.teams;
+                let file = format!("teams/t{other}/mine.cue");
+                let lines = vec!["package shop".into(), "_mine: \"x\"".into()];
+                self.files.insert(file, lines);
+                let fault = self.insert(&service, "private name", "labels: a: _mine");
+                Fault {
+                    teams: vec![owner, format!("t{other}")],
+                    ..fault
+                }
+            }
+            11 => {
+                let at = random.below(self.services.len() - 1);
+                let [one, two] = [at, at + 1].map(|at| self.services[at].clone());
+                let need = |other: &Service| format!("needs: {}: {{}}", other.name);
+                self.insert(&one, "circle of needs", &need(&two));
+                let fault = self.insert(&two, "circle of needs", &need(&one));
+                Fault {
+                    teams: [one.team, two.team].map(|team| format!("t{team}")).into(),
+                    ..fault
+                }
+            }
+            12 => {
+                let text = format!("on: qa: services: {}: replicas: 2", service.name);
+                let file = service.file.clone();
+                let fault = self.append(&file, "unknown target", text, [owner.clone(), owner]);
+                Fault {
+                    teams: Vec::new(),
+                    ..fault
+                }
+            }
             _ => {
                 let file = self
                     .files
@@ -238,6 +368,15 @@ impl System {
                 }
             }
         }
+    }
+
+    /// The number of a service's port.
+    fn port_of(&self, service: &Service) -> String {
+        let lines = &self.files[&service.file];
+        let head = format!("services: {}: ", service.name);
+        let after = lines.iter().skip_while(|line| !line.starts_with(&head));
+        let mut ports = after.filter_map(|line| line.strip_prefix("port: "));
+        ports.next().expect("every service has one").to_owned()
     }
 
     /// Adds a line to a service, before its last one.
@@ -256,7 +395,7 @@ impl System {
                 .iter()
                 .position(|line| line == "}")
                 .expect("it ends");
-        let replaced = kind == "governor's bound";
+        let replaced = text.starts_with("replicas: ");
         let line = if replaced {
             let at = start
                 + lines[start..]

@@ -321,9 +321,9 @@ impl<'a> Reconciler<'a> {
             // It runs when somebody starts it.
             _ if container.on_demand => Verdict::Keep,
             ContainerState::Paused => Verdict::Unpause,
-            ContainerState::Exited(code) if job => {
-                Verdict::Start(format!("it did not complete (exit code {code})"))
-            }
+            ContainerState::Exited(code) if job => Verdict::Start(format!(
+                "it did not complete (exit code {code}), and runs again"
+            )),
             ContainerState::Exited(code) => {
                 Verdict::Start(format!("it does not run (exit code {code})"))
             }

@@ -404,7 +404,7 @@ fn what_stands_still_is_started_or_made_again() {
     );
     assert_eq!(
         state("migrate", |c| c.state = ContainerState::Exited(1)),
-        ["run it did not complete (exit code 1)"]
+        ["run it did not complete (exit code 1), and runs again"]
     );
     assert_eq!(
         state("migrate", |c| c.state = ContainerState::Running),

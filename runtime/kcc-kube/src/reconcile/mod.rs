@@ -174,7 +174,7 @@ impl<'a> Reconciler<'a> {
             return Verdict::Apply(Action::Create, cause);
         }
         if let Some(why) = failed(there) {
-            return Verdict::Replace(format!("it did not complete ({why})"));
+            return Verdict::Replace(format!("it did not complete ({why}), and runs again"));
         }
         match self.observed.trials.get(key) {
             Some(Trial::Result(next)) => {

@@ -452,7 +452,9 @@ fn a_changed_job_is_a_new_one_after_the_old() {
     check(
         &kube,
         &observed,
-        &["± replace Job  migrate-1  it did not complete (BackoffLimitExceeded) [payments]"],
+        &[
+            "± replace Job  migrate-1  it did not complete (BackoffLimitExceeded), and runs again [payments]",
+        ],
     );
 }
 

@@ -127,7 +127,9 @@ pub(super) async fn a_job_that_fails_says_how(place: &Place) {
     // Another apply is another try.
     let text = place.plan(&desired).await;
     assert!(
-        text.contains("± replace Job migrate-1 it did not complete (BackoffLimitExceeded)"),
+        text.contains(
+            "± replace Job migrate-1 it did not complete (BackoffLimitExceeded), and runs again"
+        ),
         "{text}"
     );
 }
