@@ -135,7 +135,8 @@ impl Finder<'_> {
             let both = format!("{first}` and `{second}");
             // One of the two was meant: neither's files are fragments.
             self.texts.retain(|name, text| {
-                name.rsplit_once('/').is_none_or(|(folder, _)| folder != own)
+                name.rsplit_once('/')
+                    .is_none_or(|(folder, _)| folder != own)
                     || Head::of(text).package.as_deref() != path.package
             });
             return Err(absent(Absence::Ambiguous, &both, Vec::new()));
