@@ -14,6 +14,7 @@ pub mod load;
 pub mod place;
 pub mod printer;
 pub mod progress;
+pub mod reference;
 pub mod runtime;
 pub mod settings;
 pub mod summary;

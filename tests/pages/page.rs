@@ -22,6 +22,8 @@ pub(crate) struct Page<'a> {
 
 /// The head of a block that is right.
 const RIGHT: &str = "```cue right\n";
+/// The file of a page's block that names none.
+const SYSTEM: &str = "kcc.cue";
 /// The end of a block.
 const END: &str = "```\n";
 
@@ -39,9 +41,9 @@ impl<'a> Page<'a> {
         let command = first
             .strip_prefix("$ ")
             .ok_or("the ```text block begins with no command")?;
-        let wrong = files(wrong);
+        let wrong = files(wrong, SYSTEM);
         let mut mended = wrong.clone();
-        mended.extend(files(right));
+        mended.extend(files(right, SYSTEM));
         let start = said.as_ptr() as usize - text.as_ptr() as usize;
         let frames = said.contains("╭─");
         Ok(Some(Self {
@@ -74,7 +76,13 @@ pub(crate) fn examples(text: &str) -> Vec<Files> {
     let mut examples = Vec::new();
     let mut rest = text;
     while let Some((_, right, after)) = block(rest, RIGHT) {
-        examples.push(files(right));
+        let mut example = files(right, "example.cue");
+        if example.contains_key("example.cue") {
+            // Without teams nobody has to answer for a line of their own.
+            let system = "package shop\n\nsystem: name: \"shop\"\n".to_owned();
+            example.entry(SYSTEM.to_owned()).or_insert(system);
+        }
+        examples.push(example);
         rest = after;
     }
     examples
@@ -92,8 +100,9 @@ fn block<'a>(text: &'a str, head: &str) -> Option<(&'a str, &'a str, &'a str)> {
     Some((&text[..at], &inside[..end], &inside[end + END.len()..]))
 }
 
-/// The files of a block.
-fn files(block: &str) -> Files {
+/// The files of a block; what stands before the first name is in a file of the
+/// given one.
+fn files(block: &str, first: &'static str) -> Files {
     let mut files: Vec<(&str, String)> = Vec::new();
     for line in block.split_inclusive('\n') {
         if let Some(name) = file_name(line) {
@@ -101,7 +110,7 @@ fn files(block: &str) -> Files {
         } else if let Some((_, text)) = files.last_mut() {
             text.push_str(line);
         } else {
-            files.push(("kcc.cue", line.to_owned()));
+            files.push((first, line.to_owned()));
         }
     }
     files

@@ -19,7 +19,7 @@ use kcc_diag::Code;
 
 use crate::archive::Archive;
 
-const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+pub(crate) const KCC: &str = env!("CARGO_BIN_EXE_kcc");
 
 /// Sections that are expectations; all others are files.
 const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];

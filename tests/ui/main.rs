@@ -8,6 +8,7 @@
 
 mod archive;
 mod case;
+mod kinds;
 mod panic;
 mod precommit;
 
@@ -35,6 +36,11 @@ fn main() -> ExitCode {
             Trial::test(name, move || case::run(&path).map_err(Into::into))
         })
         .collect();
+    trials.extend(kinds::all().into_iter().map(|kind| {
+        Trial::test(format!("kinds/{kind}"), move || {
+            kinds::hold(&kind).map_err(Into::into)
+        })
+    }));
     trials.push(Trial::test("every-code", move || {
         every_code_has_a_case(&folder).map_err(Into::into)
     }));

@@ -81,7 +81,10 @@ pub(crate) fn ask(
 }
 
 /// The files of kcc's schema.
-pub(crate) fn schema(engine: &Engine) -> Result<Vec<SchemaFile>, EngineError> {
+///
+/// # Errors
+/// Fails where the engine does.
+pub fn schema(engine: &Engine) -> Result<Vec<SchemaFile>, EngineError> {
     match engine.run(&Request::schema().text(), Limits::default())? {
         Ok(text) => Ok(read(&text)?.schema),
         Err(stopped) => Err(EngineError::Crashed(format!(

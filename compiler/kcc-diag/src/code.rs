@@ -131,6 +131,7 @@ codes! {
     CheckUnknownVariable = Check "kcc::check::unknown-variable" "check/unknown-variable.md";
     CheckUnusedKind = Check "kcc::check::unused-kind" "check/unused-kind.md";
     CheckUnusedBacking = Check "kcc::check::unused-backing" "check/unused-backing.md";
+    CheckStandIn = Check "kcc::check::stand-in" "check/stand-in.md";
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
     CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";
     CheckVolumeShared = Check "kcc::check::volume-shared" "check/volume-shared.md";

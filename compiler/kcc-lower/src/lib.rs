@@ -49,6 +49,7 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
     let mut lowering = Lowering::new(tree, &model.name, target_model);
     let components = desired::components(target_model);
     lowering.hold_config_keys();
+    lowering.hold_files();
     let engine = match &target_model.engine {
         EngineTarget::Docker {} => EngineDesired::Docker(docker::lower(&mut lowering)),
         EngineTarget::Kubernetes {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::{ConfigTree, Path, Role};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
-use kcc_model::{Component, EnvValue, Name, Part, TargetModel, VolumeSource};
+use kcc_model::{Component, EnvValue, File, Name, Part, TargetModel, VolumeSource};
 
 use crate::parity::Engine;
 
@@ -139,6 +139,24 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Finds files that would hold a secret among other text: engines keep
+    /// secrets as they are, and texts where everybody reads them.
+    pub(crate) fn hold_files(&mut self) {
+        for component in self.running() {
+            for (file, content) in &component.files {
+                if matches!(content, File::Template(_)) {
+                    let path = component.path.join("files").join(file);
+                    self.unsupported(
+                        &path,
+                        format!("`{path}` would hold a secret among other text"),
+                        "name an output that is the secret alone, such as `password`, or let the \
+                         program read a variable",
+                    );
+                }
+            }
+        }
+    }
+
     /// The secrets that containers refer to, each with the path that does so first.
     pub(crate) fn secrets_in_use(&self) -> BTreeMap<&'a Name, Path> {
         let mut used = BTreeMap::new();
@@ -147,6 +165,12 @@ impl<'a> Lowering<'a> {
                 let path = component.path.join("env").join(name);
                 for secret in secrets_of(value) {
                     used.entry(secret).or_insert_with(|| path.clone());
+                }
+            }
+            for (file, content) in &component.files {
+                if let File::Secret(secret) = content {
+                    let path = component.path.join("files").join(file);
+                    used.entry(secret).or_insert(path);
                 }
             }
             for (name, volume) in &component.volumes {

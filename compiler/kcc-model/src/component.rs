@@ -358,9 +358,14 @@ pub enum Access {
 
 /// A file in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct File {
+#[serde(rename_all = "camelCase")]
+pub enum File {
     /// Its content; that of a `source` has been read.
-    pub content: String,
+    Content(String),
+    /// The value of a secret.
+    Secret(Name),
+    /// Text and secrets together, which no engine writes into a file.
+    Template(Vec<Part>),
 }
 
 /// A route from outside.

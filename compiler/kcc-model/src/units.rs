@@ -84,6 +84,8 @@ impl MilliCpu {
             expected: CPU,
             help: if number.is_empty() {
                 "write cores as a number (`0.5`) or thousandths of a core (`500m`)".to_owned()
+            } else if suffix.trim() == "m" {
+                format!("write `{number}m`")
             } else if finer_than_milli(number, suffix) {
                 "a thousandth of a core, `1m`, is the smallest amount there is".to_owned()
             } else {

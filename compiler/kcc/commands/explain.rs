@@ -1,28 +1,33 @@
-//! `kcc explain CODE`: the page of a code.
+//! `kcc explain`: the page of a code, or of a field.
 
 use std::fmt::Write;
 
 use clap::Args;
+use kcc_cue::Engine;
 use kcc_diag::{Code, nearest};
 
 use super::{Context, Ended};
-use crate::{exit::Exit, failure::Failure};
+use crate::{exit::Exit, failure::Failure, reference::Reference, trace::Place};
 
-/// Say what a code means and what to do about it
+/// Say what a code means and what to do about it, or what a field says
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc explain kcc::eval::conflict\n  kcc explain eval::conflict\n  kcc explain             every code in one line"
+    after_help = "Examples:\n  kcc explain kcc::eval::conflict\n  kcc explain eval::conflict\n  kcc explain services.health\n  kcc explain             every code in one line"
 )]
 pub struct Explain {
-    /// The code; all codes if none is given
-    pub code: Option<String>,
+    /// The code, or the path of a field; all codes if none is given
+    #[arg(value_name = "CODE|PATH")]
+    pub about: Option<String>,
 }
 
 impl Explain {
     /// Writes the page to stdout.
     pub fn run(self, context: &Context) -> Ended {
-        let text = match &self.code {
-            Some(code) => page(code)?.to_owned(),
+        let text = match &self.about {
+            Some(text) => match code(text) {
+                Some(code) => code.page().to_owned(),
+                None => field(text)?,
+            },
             None => list(),
         };
         context.printer.data(&text);
@@ -30,9 +35,10 @@ impl Explain {
     }
 }
 
-fn page(text: &str) -> Result<&'static str, Failure> {
+/// The code that a text names.
+fn code(text: &str) -> Option<Code> {
     if let Ok(code) = text.parse::<Code>() {
-        return Ok(code.page());
+        return Some(code);
     }
     // A name without its stage is enough where only one code has it.
     let named: Vec<Code> = Code::ALL
@@ -40,14 +46,61 @@ fn page(text: &str) -> Result<&'static str, Failure> {
         .copied()
         .filter(|code| name(*code) == text)
         .collect();
-    if let [code] = named[..] {
-        return Ok(code.page());
+    match named[..] {
+        [code] => Some(code),
+        _ => None,
     }
-    let help = match near(text) {
-        Some(code) => format!("did you mean `{code}`?"),
-        None => "`kcc explain` lists all codes".to_owned(),
+}
+
+/// The page of the field that a path leads to.
+fn field(text: &str) -> Result<String, Failure> {
+    if text.contains("::") {
+        let help = match near(text) {
+            Some(code) => format!("did you mean `{code}`?"),
+            None => "`kcc explain` lists all codes".to_owned(),
+        };
+        return Err(Failure::usage(format!("there is no code `{text}`"), help));
+    }
+    let reference = reference()?;
+    let Place::Model(path) = Place::parse(text)? else {
+        return Err(Failure::usage(
+            format!("`{text}` is no field of a fragment"),
+            "write the path of one, such as `services.health`",
+        ));
     };
-    Err(Failure::usage(format!("there is no code `{text}`"), help))
+    match reference.find(&path.0) {
+        Ok(found) => Ok(reference.page(&found)),
+        // A single word may be meant as a code.
+        Err(unknown) if unknown.above.is_empty() => {
+            let help = match (near(text), unknown.near) {
+                (_, Some(field)) => format!("did you mean the field `{field}`?"),
+                (Some(code), None) => format!("did you mean `{code}`?"),
+                (None, None) => "`kcc explain` lists all codes".to_owned(),
+            };
+            Err(Failure::usage(
+                format!("there is no code or field `{text}`"),
+                help,
+            ))
+        }
+        Err(unknown) => {
+            let help = match unknown.near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "`kcc explain {}` lists its fields",
+                    unknown.above.replace(".*", "")
+                ),
+            };
+            let message = format!("`{}` has no field `{}`", unknown.above, unknown.name);
+            Err(Failure::usage(message, help))
+        }
+    }
+}
+
+/// What the schema of this kcc says.
+pub fn reference() -> Result<Reference, Failure> {
+    let engine = Engine::new().map_err(Failure::Engine)?;
+    let files = kcc_cue::schema(&engine).map_err(Failure::Engine)?;
+    Ok(Reference::read(files.iter().map(|file| file.text.as_str())))
 }
 
 fn near(text: &str) -> Option<&'static str> {
@@ -111,7 +164,7 @@ mod tests {
                 .filter(|other| name(**other) == name(*code))
                 .count()
                 == 1;
-            assert_eq!(page(name(*code)).is_ok(), alone, "{code}");
+            assert_eq!(super::code(name(*code)).is_some(), alone, "{code}");
         }
     }
 }

@@ -109,7 +109,8 @@ func fieldNames(node *wire.Node, structure *schema.Struct, soft *softNode) []str
 		}
 		sort.Strings(chosen)
 	}
-	return append(structure.Names[:len(structure.Names):len(structure.Names)], chosen...)
+	// A list of its own: the caller sorts it, and the schema's order is for all.
+	return append(slices.Clone(structure.Names), chosen...)
 }
 
 // strength is the strongest layer that has something for a field or below it.
@@ -200,6 +201,9 @@ func (f *filling) newStruct(node, below *wire.Node, shape *schema.Shape, name st
 	whole := len(made.Fields) > 0
 	for _, inner := range shape.Struct.Names {
 		whole = whole && (!shape.Struct.Fields[inner].Required || get(made, inner) != nil)
+	}
+	for _, names := range shape.Struct.OneOf {
+		whole = whole && slices.ContainsFunc(names, func(name string) bool { return get(made, name) != nil })
 	}
 	if !whole {
 		f.filled = f.filled[:before]

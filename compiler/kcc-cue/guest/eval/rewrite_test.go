@@ -136,6 +136,43 @@ on: prod: services: unused: user: strings.ToUpper(suffix)
 `,
 	},
 	{
+		name: "comprehensions", services: []string{"loop-one", "loop-two"},
+		a: `
+services: {
+	for at, name in ["one", "two"] {
+		"loop-\(name)": {
+			image: "a/\(name):1"
+			if target == "dev" {user: "\(at)"}
+			ports: main: 80
+		}
+	}
+}
+on: dev: services: "loop-one": ports: side: 81
+on: prod: services: "loop-two": user: "2"
+`,
+	},
+	{
+		name: "aliases and lets", services: []string{"aliased", "let"},
+		a: `
+services: X="aliased": {image: "a/aliased:1", labels: image: X.image}
+services: let: {
+	let of = target
+	image: "a/\(of):1"
+	labels: Y={name: "y", same: Y.name}
+}
+on: dev: services: aliased: labels: where: target
+`,
+	},
+	{
+		name: "required and forbidden", services: []string{"strict"}, errors: 2,
+		a: `
+services: strict: {image: "a/strict:1", user: "1", port: 80}
+`,
+		b: `
+policies: strict: {message: "strict", require: services: strict: {resources!: memory!: string, user?: _|_, port: >=1, target?: string}}
+`,
+	},
+	{
 		name: "broken", services: []string{"whole"}, errors: 1,
 		b: `
 services: whole: image: "b/whole:1"
@@ -258,7 +295,12 @@ func checkPlaces(t *testing.T, req *wire.Request, resp *wire.Response) {
 		}
 		ast.Walk(tree, func(node ast.Node) bool {
 			if node.Pos().IsValid() && node.End().IsValid() {
-				nodes[wire.Span{File: index, Start: node.Pos().Offset(), End: node.End().Offset()}] = true
+				end := node.End().Offset()
+				if _, bottom := node.(*ast.BottomLit); bottom {
+					// CUE counts one character of it.
+					end = node.Pos().Offset() + len("_|_")
+				}
+				nodes[wire.Span{File: index, Start: node.Pos().Offset(), End: end}] = true
 			}
 			return true
 		}, nil)

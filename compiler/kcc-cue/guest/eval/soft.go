@@ -45,7 +45,7 @@ func (f *filling) gather(tree *wire.Node) *softNode {
 		return nil
 	}
 	all := &softNode{}
-	names := context.BuildExpr(skeleton(tree, shipped.Root))
+	names := context.BuildExpr(f.skeleton(tree, shipped.Root))
 	for i := range f.model.prepared.Defaults {
 		g := &gathering{filling: f, block: &f.model.prepared.Defaults[i]}
 		values := f.model.root.LookupPath(g.block.Path)
@@ -59,18 +59,18 @@ func (f *filling) gather(tree *wire.Node) *softNode {
 }
 
 // skeleton names everything in the tree whose name somebody chose, so that the
-// patterns of a block meet it.
-func skeleton(node *wire.Node, shape *schema.Shape) ast.Expr {
+// patterns of a block meet it: also what is there without a value.
+func (f *filling) skeleton(node *wire.Node, shape *schema.Shape) ast.Expr {
 	if node.Kind != wire.Struct || shape == nil || shape.Struct == nil {
 		return ast.NewIdent("_")
 	}
 	lit := &ast.StructLit{}
 	for _, field := range node.Fields {
-		if field.Node.Kind == wire.Absent {
+		if o, open := f.walk.open[field.Node]; field.Node.Kind == wire.Absent && (!open || o.absent) {
 			continue
 		}
 		_, known := shape.Struct.Fields[field.Name]
-		inner := skeleton(field.Node, shape.Struct.At(field.Name))
+		inner := f.skeleton(field.Node, shape.Struct.At(field.Name))
 		if _, top := inner.(*ast.Ident); top && known {
 			continue
 		}

@@ -46,6 +46,8 @@ type Struct struct {
 	Alternatives [][][]string
 	// Together lists fields of which each needs the others.
 	Together [][]string
+	// OneOf lists fields of which one has to be there.
+	OneOf [][]string
 }
 
 // Field is a field with a name.
@@ -261,7 +263,7 @@ func (s *Schema) soft(body string, span wire.Span) *wire.Node {
 	return node
 }
 
-// attribute reads `@alternatives` and `@together`.
+// attribute reads `@alternatives`, `@together` and `@oneof`.
 func (s *Struct) attribute(attribute *ast.Attribute) {
 	switch key, body := attribute.Split(); key {
 	case "alternatives":
@@ -272,6 +274,8 @@ func (s *Struct) attribute(attribute *ast.Attribute) {
 		s.Alternatives = append(s.Alternatives, groups)
 	case "together":
 		s.Together = append(s.Together, strings.Split(body, ","))
+	case "oneof":
+		s.OneOf = append(s.OneOf, strings.Split(body, ","))
 	}
 }
 

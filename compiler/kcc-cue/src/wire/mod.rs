@@ -5,9 +5,9 @@ mod request;
 mod response;
 
 pub(crate) use request::{File, Package, Request, Team};
+pub use response::SchemaFile;
 pub(crate) use response::{
-    Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Response, SchemaFile,
-    Span,
+    Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Response, Span,
 };
 
 /// The version that this host speaks.

@@ -28,9 +28,11 @@ pub(crate) struct Response {
 
 /// A file of kcc's schema.
 #[derive(Debug, Deserialize)]
-pub(crate) struct SchemaFile {
-    pub(crate) name: String,
-    pub(crate) text: String,
+pub struct SchemaFile {
+    /// Such as `schema/service.cue`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// A node. Exactly one of its four parts is there.

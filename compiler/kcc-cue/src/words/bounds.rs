@@ -31,10 +31,24 @@ pub(super) fn example(expected: &str) -> String {
 fn number(text: &str) -> String {
     let parts = split(text, '&');
     let bound = |sign: &str| parts.iter().find_map(|part| part.strip_prefix(sign));
-    match (bound(">="), bound("<=")) {
-        (Some("0"), _) | (None, None) => "1".to_owned(),
-        (Some(least), _) => least.trim().to_owned(),
-        (None, Some(most)) => most.trim().to_owned(),
+    // The next whole number on the side of a bound that excludes its own.
+    let beside = |sign: &str, step: i64| {
+        let bound = parts
+            .iter()
+            .filter(|part| !part.starts_with(&format!("{sign}=")))
+            .find_map(|part| part.strip_prefix(sign))?;
+        Some((bound.trim().parse::<i64>().ok()?.checked_add(step)?).to_string())
+    };
+    let least = bound(">=").map(|least| least.trim().to_owned());
+    let most = bound("<=").map(|most| most.trim().to_owned());
+    match (
+        least.or_else(|| beside(">", 1)),
+        most.or_else(|| beside("<", -1)),
+    ) {
+        (Some(least), _) if least == "0" => "1".to_owned(),
+        (Some(least), _) => least,
+        (None, Some(most)) => most,
+        (None, None) => "1".to_owned(),
     }
 }
 
@@ -164,6 +178,9 @@ mod tests {
             ("string", "\"…\""),
             ("int & >=1 & <=65535", "1"),
             (">=2", "2"),
+            (">100", "101"),
+            ("<10", "9"),
+            ("int & >1 & <=5", "2"),
             ("struct", "{…}"),
             ("\"TCP\" | \"UDP\"", "\"TCP\""),
             ("", "…"),

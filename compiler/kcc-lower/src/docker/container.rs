@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Check, Component, EnvValue, Expose, Health, Image as ModelImage, Kind, Protocol, Run, Strategy,
-    VolumeSource,
+    Check, Component, EnvValue, Expose, File, Health, Image as ModelImage, Kind, Protocol, Run,
+    Strategy, VolumeSource,
 };
 
 use crate::docker::{
@@ -236,12 +236,18 @@ fn contents(
     lowering: &mut Lowering<'_>,
     component: &Component,
 ) -> (BTreeMap<String, String>, BTreeMap<String, Mount>) {
-    let mut files: BTreeMap<String, String> = component
-        .files
-        .iter()
-        .map(|(path, file)| (path.clone(), file.content.clone()))
-        .collect();
+    let mut files = BTreeMap::new();
     let mut mounts = BTreeMap::new();
+    for (path, file) in &component.files {
+        match file {
+            File::Content(text) => _ = files.insert(path.clone(), text.clone()),
+            File::Secret(secret) => {
+                mounts.insert(path.clone(), Mount::Secret(secret.clone()));
+            }
+            // Reported for all components together.
+            File::Template(_) => {}
+        }
+    }
     for (name, volume) in &component.volumes {
         let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
         match &volume.source {

@@ -1,6 +1,6 @@
 //! What the API server would refuse for its shape alone, found before it is asked.
 
-use kcc_model::{Component, VolumeSource};
+use kcc_model::{Component, File, VolumeSource};
 
 use crate::lowering::Lowering;
 
@@ -33,7 +33,10 @@ pub(super) fn hold(lowering: &mut Lowering<'_>, component: &Component) {
     let files: usize = component
         .files
         .values()
-        .map(|file| file.content.len())
+        .map(|file| match file {
+            File::Content(text) => text.len(),
+            File::Secret(_) | File::Template(_) => 0,
+        })
         .sum();
     too_large(lowering, component, "files", files);
     for (volume, config) in &component.volumes {

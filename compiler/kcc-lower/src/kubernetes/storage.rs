@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_cue::Path;
-use kcc_model::{Access, Component, VolumeSource};
+use kcc_model::{Access, Component, File, Name, VolumeSource};
 
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Belongs, Objects, quantity, secrets, workload};
@@ -18,6 +18,10 @@ use crate::lowering::Lowering;
 
 /// The volume that a component's files are mounted from.
 const FILES_VOLUME: &str = "kcc-files";
+/// The head of the names of volumes that hold a secret for a file.
+const SECRET_VOLUME: &str = "kcc-secret";
+/// The file in such a volume.
+const SECRET_FILE: &str = "value";
 
 /// The ConfigMap of a config.
 pub(super) fn config_name(config: &str) -> String {
@@ -49,20 +53,17 @@ pub(super) fn configs(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
 
 /// The ConfigMap of a component's files.
 pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
-    if component.files.is_empty() {
+    let data: BTreeMap<_, _> = contents(component)
+        .map(|(path, text)| (key(path), text.clone()))
+        .collect();
+    if data.is_empty() {
         return;
     }
     let name = files_name(component);
     let owner = Owner::Component(component);
     let map = ConfigMap {
         metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
-        data: Some(
-            component
-                .files
-                .iter()
-                .map(|(path, file)| (key(path), file.content.clone()))
-                .collect(),
-        ),
+        data: Some(data),
         ..ConfigMap::default()
     };
     objects.add(lowering, &map, &Belongs::to(component));
@@ -241,6 +242,7 @@ pub(super) fn mounts(
         }
     }
     mount_files(component, &mut volumes, &mut mounts);
+    mount_secrets(lowering, component, &mut volumes, &mut mounts);
     (
         (!volumes.is_empty()).then_some(volumes),
         (!mounts.is_empty()).then_some(mounts),
@@ -253,13 +255,10 @@ fn mount_files(
     volumes: &mut Vec<KubeVolume>,
     mounts: &mut Vec<VolumeMount>,
 ) {
-    if component.files.is_empty() {
+    if contents(component).next().is_none() {
         return;
     }
-    let mut name = FILES_VOLUME.to_owned();
-    while component.volumes.contains_key(&name) {
-        name.push('s');
-    }
+    let name = free(component, FILES_VOLUME.to_owned());
     volumes.push(KubeVolume {
         name: name.clone(),
         config_map: Some(ConfigMapVolumeSource {
@@ -268,13 +267,75 @@ fn mount_files(
         }),
         ..KubeVolume::default()
     });
-    mounts.extend(component.files.keys().map(|path| VolumeMount {
+    mounts.extend(contents(component).map(|(path, _)| VolumeMount {
         name: name.clone(),
         mount_path: path.clone(),
         sub_path: Some(key(path)),
         read_only: Some(true),
         ..VolumeMount::default()
     }));
+}
+
+/// Each secret that is a file is a volume, and the file is mounted alone.
+fn mount_secrets(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    volumes: &mut Vec<KubeVolume>,
+    mounts: &mut Vec<VolumeMount>,
+) {
+    let mut names: BTreeMap<&Name, String> = BTreeMap::new();
+    for (path, file) in &component.files {
+        let File::Secret(secret) = file else {
+            continue;
+        };
+        if !names.contains_key(secret) {
+            let at = component.path.join("files").join(path);
+            let Some(place) = secrets::place(lowering, &at, secret) else {
+                continue;
+            };
+            let name = free(component, format!("{SECRET_VOLUME}-{}", names.len() + 1));
+            volumes.push(KubeVolume {
+                name: name.clone(),
+                secret: Some(SecretVolumeSource {
+                    secret_name: Some(place.name),
+                    items: Some(vec![KeyToPath {
+                        key: place.key,
+                        path: SECRET_FILE.to_owned(),
+                        mode: None,
+                    }]),
+                    ..SecretVolumeSource::default()
+                }),
+                ..KubeVolume::default()
+            });
+            names.insert(secret, name);
+        }
+        mounts.push(VolumeMount {
+            name: names[secret].clone(),
+            mount_path: path.clone(),
+            sub_path: Some(SECRET_FILE.to_owned()),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        });
+    }
+}
+
+/// The files with a content that everybody may read, by their path.
+fn contents(component: &Component) -> impl Iterator<Item = (&String, &String)> {
+    component
+        .files
+        .iter()
+        .filter_map(|(path, file)| match file {
+            File::Content(text) => Some((path, text)),
+            File::Secret(_) | File::Template(_) => None,
+        })
+}
+
+/// A name that no volume of the component has.
+fn free(component: &Component, mut name: String) -> String {
+    while component.volumes.contains_key(&name) {
+        name.push('s');
+    }
+    name
 }
 
 /// A ConfigMap's key for a path: the path itself with `_` for `/` where that is

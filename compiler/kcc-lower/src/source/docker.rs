@@ -180,6 +180,9 @@ fn container(
                 .unwrap_or((&component.name, "."));
             Some(asked.source(source, std::slice::from_ref(of)))
         }
+        [mounts, at, ..] if mounts == "mounts" && component.files.contains_key(at) => {
+            Some(asked.source(".files.{1}", std::slice::from_ref(at)))
+        }
         [mounts, at, ..] if mounts == "mounts" => {
             let mut volumes = component.volumes.iter();
             let name = volumes

@@ -136,6 +136,7 @@ fn external_draft(
     Draft {
         component,
         env: BTreeMap::new(),
+        late: Vec::new(),
         needs: needs::raw(node),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 
 use super::env::RawEnv;
+use super::late::Late;
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
 use super::{
@@ -17,6 +18,7 @@ use crate::{Component, Container, Kind, Millis, Name, Run};
 pub(crate) struct Draft {
     pub(crate) component: Component,
     pub(crate) env: BTreeMap<String, RawEnv>,
+    pub(crate) late: Vec<Late>,
     pub(crate) needs: BTreeMap<Name, RawNeed>,
 }
 
@@ -122,9 +124,10 @@ pub(crate) fn decode(
     kind: Kind,
 ) -> Option<Draft> {
     let ports = ports::ports(node);
-    let container = container::container(scope, node, &ports);
+    let mut late = Vec::new();
+    let container = container::container(scope, node, &ports, &mut late);
     let volumes = volumes::volumes(node);
-    let files = files::files(scope, node);
+    let files = files::files(scope, node, &mut late);
     volumes::unique_mounts(node, &volumes, &files);
     let rollout = node.child("rollout");
     let time = |field| rollout.as_ref()?.child(field)?.quantity(Millis::parse);
@@ -166,6 +169,7 @@ pub(crate) fn decode(
     Some(Draft {
         component,
         env: super::env::raw(node),
+        late,
         needs: needs::raw(owner),
     })
 }

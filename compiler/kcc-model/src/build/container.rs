@@ -3,23 +3,26 @@
 
 use std::collections::BTreeMap;
 
+use super::late::{self, Late, Place};
 use super::{Cursor, Scope};
 use super::{capabilities, health, image, resources};
 use crate::{Container, Name, Port, Security};
 
-/// Decodes a container; its environment is connected later. None where there
-/// is no image, which has been reported then.
+/// Decodes a container; its environment is connected later, and so are the
+/// outputs of others in its command. None where there is no image, which has
+/// been reported then.
 pub(crate) fn container(
     scope: &Scope<'_>,
     node: &Cursor<'_>,
     ports: &BTreeMap<Name, Port>,
+    late: &mut Vec<Late>,
 ) -> Option<Container> {
     let text = |field| node.child(field).and_then(|field| field.text());
-    let texts = |field| node.child(field).and_then(|field| field.texts());
+    let mut words = |field, place| late::words(&node.child(field)?, place, late);
     let image = image::image(scope, node);
     let container = Container {
-        command: texts("command"),
-        args: texts("args"),
+        command: words("command", Place::Command),
+        args: words("args", Place::Args),
         working_dir: text("workingDir"),
         user: text("user"),
         env: BTreeMap::new(),

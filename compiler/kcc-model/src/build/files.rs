@@ -1,26 +1,31 @@
-//! `files`: their content, inline or read from the fragment's folder.
+//! `files`: their content, inline, read from the fragment's folder, or an output
+//! of another component, which is put in its place later.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 
+use super::late::{self, Late, Place};
 use super::{Cursor, Scope, component, image, volumes};
 use crate::File;
 
 /// Decodes the files of a component, and reads those that have a `source`.
-pub(crate) fn files(scope: &Scope<'_>, node: &Cursor<'_>) -> BTreeMap<String, File> {
+pub(crate) fn files(
+    scope: &Scope<'_>,
+    node: &Cursor<'_>,
+    late: &mut Vec<Late>,
+) -> BTreeMap<String, File> {
     let Some(all) = node.child("files") else {
         return BTreeMap::new();
     };
     all.fields()
         .filter_map(|(path, field)| {
             let path = volumes::absolute(&field, path)?;
-            Some((
-                path,
-                File {
-                    content: content(scope, &field)?,
-                },
-            ))
+            if field.child("from").is_some() || field.child("output").is_some() {
+                late.push(late::output(&field, Place::File(path.clone()))?);
+                return Some((path, File::Content(String::new())));
+            }
+            Some((path, File::Content(content(scope, &field)?)))
         })
         .collect()
 }
@@ -53,7 +58,7 @@ fn content(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<String> {
             component::missing(
                 node,
                 "`content`",
-                "write `content: \"…\"` or `source: \"…\"`",
+                "write `content: \"…\"`, `source: \"…\"` or `{from: \"…\", output: \"…\"}`",
             );
             None
         }

@@ -107,7 +107,14 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
         "grpc" => Some(Check::Grpc {
             port: port_number(node, Some(field.clone()), ports)?,
         }),
-        _ => Some(Check::Exec(field.texts()?)),
+        _ => {
+            let command = field.texts()?;
+            if command.is_empty() {
+                component::missing(field, "a command", "write `exec: [\"command\"]`");
+                return None;
+            }
+            Some(Check::Exec(command))
+        }
     }
 }
 

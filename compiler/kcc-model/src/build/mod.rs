@@ -15,6 +15,7 @@ mod env;
 mod files;
 mod health;
 mod image;
+mod late;
 mod names;
 mod needs;
 mod objects;

@@ -9,6 +9,7 @@ use kcc_diag::Code;
 
 use super::component::Draft;
 use super::env::{RawEnv, prefix};
+use super::late;
 use super::outputs::{NoOutput, resolve};
 use super::{Cursor, Found, Scope};
 use crate::owners::component_names;
@@ -70,16 +71,22 @@ pub(crate) fn connect(
             (
                 needs(draft, &drafts),
                 environment(scope, draft, &drafts, found),
+                outputs_elsewhere(scope, draft, &drafts, found),
             )
         })
         .collect();
     drafts
         .into_iter()
         .zip(connected)
-        .map(|((name, draft), (needs, env))| {
+        .map(|((name, draft), (needs, env, outputs))| {
             let mut component = draft.component;
             component.needs = needs;
             component.container.env = env;
+            for (late, value) in draft.late.iter().zip(outputs) {
+                if let Some(value) = value {
+                    late::put(late, value, &mut component);
+                }
+            }
             (name, component)
         })
         .collect()
@@ -134,17 +141,51 @@ fn environment(
             RawEnv::Known(value) => _ = env.insert(variable.clone(), value.clone()),
             RawEnv::Output { from, output } => {
                 let path = draft.component.path.join("env").join(variable);
-                let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
-                match self::output(all, from, output, port) {
-                    Ok(value) => _ = env.insert(variable.clone(), value),
-                    // Which port is meant is asked where the need is looked at.
-                    Err(Unresolved::Port) => {}
-                    Err(why) => report(scope, &path, from, &why, found),
+                if let Some(value) = wanted(scope, draft, all, found, &path, (from, output)) {
+                    env.insert(variable.clone(), value);
                 }
             }
         }
     }
     env
+}
+
+/// The outputs that are wanted outside of `env`, in their order; none for one
+/// that is not there, which is reported.
+fn outputs_elsewhere(
+    scope: &Scope<'_>,
+    draft: &Draft,
+    all: &BTreeMap<Name, Draft>,
+    found: &Found,
+) -> Vec<Option<EnvValue>> {
+    draft
+        .late
+        .iter()
+        .map(|late| {
+            let of = (late.from.as_str(), late.output.as_str());
+            wanted(scope, draft, all, found, &late.path, of)
+        })
+        .collect()
+}
+
+/// The output that a component wants of another; none for one that is not
+/// there, which is reported.
+fn wanted(
+    scope: &Scope<'_>,
+    draft: &Draft,
+    all: &BTreeMap<Name, Draft>,
+    found: &Found,
+    path: &Path,
+    (from, output): (&str, &str),
+) -> Option<EnvValue> {
+    let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
+    match self::output(all, from, output, port) {
+        Ok(value) => return Some(value),
+        // Which port is meant is asked where the need is looked at.
+        Err(Unresolved::Port) => {}
+        Err(why) => report(scope, path, from, &why, found),
+    }
+    None
 }
 
 /// The variables that a need on a component gives.

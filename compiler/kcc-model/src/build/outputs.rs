@@ -100,6 +100,16 @@ pub(crate) fn references(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// The text of a whole word, written so that it means itself where `$(NAME)` is
+/// replaced: escaped only where it would be read as something else.
+pub(crate) fn escape_whole(text: &str) -> String {
+    if text.contains("$$") || text.contains("$(") {
+        text.replace('$', "$$")
+    } else {
+        text.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

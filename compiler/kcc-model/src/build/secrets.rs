@@ -12,8 +12,8 @@ use kcc_diag::Code;
 use super::backing::implicit_password;
 use super::{Cursor, Scope, component, image, names};
 use crate::{
-    Component, Config, EngineTarget, EnvValue, Kind, Name, Output, Part, Secret, SecretProvider,
-    VolumeSource,
+    Component, Config, EngineTarget, EnvValue, File, Kind, Name, Output, Part, Secret,
+    SecretProvider, VolumeSource,
 };
 
 const PROVIDERS: [&str; 7] = [
@@ -294,6 +294,11 @@ pub(crate) fn references(component: &Component) -> Vec<(Name, Path)> {
                 secret.clone(),
                 path.join("volumes").join(name).join("secret"),
             ));
+        }
+    }
+    for (file, content) in &component.files {
+        if let File::Secret(secret) = content {
+            found.push((secret.clone(), path.join("files").join(file)));
         }
     }
     for (name, route) in &component.routes {

@@ -20,6 +20,7 @@ mod requests;
 mod rollout;
 mod scale;
 mod secret_literal;
+mod stand_in;
 mod system_component;
 mod unknown_config;
 mod unknown_need;
@@ -58,7 +59,7 @@ impl View<'_> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 25] = [
     authority::authority,
     disruption::disruption,
     duplicate_name::duplicate_name,
@@ -75,6 +76,7 @@ const RULES: [Rule; 24] = [
     rollout::rollout,
     scale::scale,
     secret_literal::secret_literal,
+    stand_in::stand_in,
     system_component::system_component,
     unknown_config::unknown_config,
     unknown_need::unknown_need,

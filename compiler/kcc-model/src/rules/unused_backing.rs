@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::{Node, Path};
+use kcc_cue::{Node, Path, Value};
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
@@ -42,7 +42,21 @@ fn used(view: &View<'_>) -> BTreeSet<String> {
         for node in [Some(node), node.child("component")].into_iter().flatten() {
             let needs = node.child("needs").into_iter().flat_map(Node::fields);
             used.extend(needs.map(|(name, _)| name.to_owned()));
+            let places = ["command", "args", "files"];
+            let values = places
+                .iter()
+                .filter_map(|place| node.child(place))
+                .flat_map(children);
+            used.extend(values.filter_map(|value| Some(value.child("from")?.as_str()?.to_owned())));
         }
     }
     used
+}
+
+/// The fields of a struct, or the items of a list.
+fn children(node: &Node) -> Vec<&Node> {
+    match &node.value {
+        Value::List(items) => items.iter().collect(),
+        _ => node.fields().map(|(_, field)| field).collect(),
+    }
 }

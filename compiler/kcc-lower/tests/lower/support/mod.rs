@@ -342,9 +342,7 @@ impl Says for Component {
     fn file(mut self, path: &str, content: &str) -> Self {
         self.files.insert(
             path.to_owned(),
-            kcc_model::File {
-                content: content.to_owned(),
-            },
+            kcc_model::File::Content(content.to_owned()),
         );
         self
     }

@@ -1,0 +1,216 @@
+//! [`Definition`]: a definition of the schema with its comment, its example and
+//! its fields.
+//!
+//! The schema is a part of the program and written in one way: a definition
+//! begins a line and ends with a brace that does, its fields stand one step in,
+//! each in a line of its own, and comments stand above. `tests/tidy` holds it to
+//! that; an example is the part of a definition's comment that stands further in.
+
+/// A definition of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name, without `#`.
+    pub name: String,
+    /// What it is, in a paragraph.
+    pub text: String,
+    /// A fragment that uses it.
+    pub example: String,
+    /// What it stands for, where it is not a struct.
+    pub is: String,
+    /// Its fields, in the schema's order.
+    pub fields: Vec<Field>,
+    /// Groups of fields that exclude each other.
+    pub alternatives: Vec<Vec<Vec<String>>>,
+    /// Fields of which each needs the others.
+    pub together: Vec<Vec<String>>,
+    /// Fields of which one has to be there.
+    pub one_of: Vec<Vec<String>>,
+}
+
+/// A field of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name; empty for one of any name.
+    pub name: String,
+    /// Whether it has to be there.
+    pub mark: Mark,
+    /// Its type as the schema writes it.
+    pub of: String,
+    /// What holds without it.
+    pub default: Option<String>,
+    /// What it says, in a paragraph.
+    pub text: String,
+}
+
+/// Whether a field has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Mark {
+    Optional,
+    Required,
+    Known,
+}
+
+impl Definition {
+    /// The definitions that it refers to, in their order, each once.
+    pub fn references(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        let types = self.fields.iter().map(|field| field.of.as_str());
+        for of in std::iter::once(self.is.as_str()).chain(types) {
+            for name in references(of) {
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The names of the definitions in a type.
+pub(super) fn references(of: &str) -> impl Iterator<Item = &str> {
+    of.split('#')
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next())
+}
+
+/// The definitions of one file.
+pub(super) fn definitions(text: &str) -> Vec<Definition> {
+    let mut all: Vec<Definition> = Vec::new();
+    let mut comment = Vec::new();
+    let mut inside = false;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let (depth, rest) = match line.strip_prefix('\t') {
+            Some(rest) => (1, rest),
+            None => (0, line),
+        };
+        if let Some(said) = rest.strip_prefix("//") {
+            comment.push(said.strip_prefix(' ').unwrap_or(said));
+            continue;
+        }
+        let said = std::mem::take(&mut comment);
+        if depth == 0 {
+            inside = false;
+            if let Some((name, is)) = rest
+                .strip_prefix('#')
+                .and_then(|rest| rest.split_once(": "))
+            {
+                inside = is == "{";
+                all.push(definition(
+                    name,
+                    if inside || is == "{}" { "" } else { is },
+                    &said,
+                ));
+            }
+        } else if let Some(last) = all.last_mut().filter(|_| inside) {
+            if let Some(attribute) = rest.strip_prefix('@') {
+                last.attribute(attribute);
+            } else if let Some(field) = field(rest, &said) {
+                last.fields.push(field);
+            }
+        }
+    }
+    all
+}
+
+fn definition(name: &str, is: &str, comment: &[&str]) -> Definition {
+    let example = comment
+        .iter()
+        .position(|line| line.starts_with('\t'))
+        .unwrap_or(comment.len());
+    let (text, example) = comment.split_at(example);
+    Definition {
+        name: name.to_owned(),
+        text: paragraph(text),
+        example: example
+            .iter()
+            .flat_map(|line| [line.strip_prefix('\t').unwrap_or(line), "\n"])
+            .collect(),
+        is: is.to_owned(),
+        fields: Vec::new(),
+        alternatives: Vec::new(),
+        together: Vec::new(),
+        one_of: Vec::new(),
+    }
+}
+
+fn paragraph(lines: &[&str]) -> String {
+    lines.join(" ").trim().to_owned()
+}
+
+fn field(line: &str, comment: &[&str]) -> Option<Field> {
+    let (label, of) = line.split_once(": ")?;
+    let (name, mark) = match label.strip_suffix('?') {
+        Some(name) => (name, Mark::Optional),
+        None => match label.strip_suffix('!') {
+            Some(name) => (name, Mark::Required),
+            None => (label, Mark::Known),
+        },
+    };
+    let name = match name {
+        "[string]" => "",
+        name if name.bytes().all(|byte| byte.is_ascii_alphanumeric()) => name,
+        _ => return None,
+    };
+    let (of, default) = match of.split_once(" @default(") {
+        Some((of, default)) => (of, default.strip_suffix(')')),
+        None => (of, None),
+    };
+    Some(Field {
+        name: name.to_owned(),
+        mark,
+        of: of.to_owned(),
+        default: default.map(str::to_owned),
+        text: paragraph(comment),
+    })
+}
+
+impl Definition {
+    fn attribute(&mut self, text: &str) {
+        let Some((kind, body)) = text.trim_end_matches(')').split_once('(') else {
+            return;
+        };
+        let names = |text: &str, sign| {
+            text.split(sign)
+                .map(|name| name.trim().to_owned())
+                .collect()
+        };
+        match kind {
+            "alternatives" => self
+                .alternatives
+                .push(body.split(',').map(|group| names(group, '|')).collect()),
+            "together" => self.together.push(names(body, ',')),
+            "oneof" => self.one_of.push(names(body, ',')),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_examples_and_fields_are_read() {
+        let all = definitions(
+            "package kcc\n\n// Port is a port of\n// a component.\n//\n//\tservices: web: {\n//\n//\t\tport: 80\n//\t}\n#Port: {\n\t// The number\n\t// of it.\n\tnumber!: #Number\n\t// Or so.\n\tprotocol?: \"TCP\" | \"UDP\" @default(\"TCP\")\n\n\t@alternatives(a|b,c)\n\t@together(a,b)\n}\n\n// Number is one.\n#Number: int & >=1\n",
+        );
+        let [port, number] = &all[..] else {
+            panic!("{all:?}");
+        };
+        assert_eq!(port.text, "Port is a port of a component.");
+        assert_eq!(port.example, "services: web: {\n\n\tport: 80\n}\n");
+        assert_eq!(port.fields.len(), 2);
+        assert_eq!(port.fields[0].text, "The number of it.");
+        assert_eq!(port.fields[0].mark, Mark::Required);
+        assert_eq!(port.fields[1].of, "\"TCP\" | \"UDP\"");
+        assert_eq!(port.fields[1].default.as_deref(), Some("\"TCP\""));
+        assert_eq!(port.alternatives, [[vec!["a", "b"], vec!["c"]]]);
+        assert_eq!(port.together, [["a", "b"]]);
+        assert_eq!(port.references(), ["Number"]);
+        assert_eq!(
+            (number.is.as_str(), &number.fields[..]),
+            ("int & >=1", &[][..])
+        );
+    }
+}

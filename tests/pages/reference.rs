@@ -1,0 +1,72 @@
+//! Holds the reference to the schema: every definition and every field is
+//! described, every definition has an example, and the document is what
+//! `kcc explain` would say.
+
+use std::{fs, path::Path};
+
+use kcc::reference::Reference;
+use kcc_cue::Engine;
+use libtest_mimic::Trial;
+
+/// The document, from the repository's root.
+pub(crate) const DOCUMENT: &str = "docs/reference.md";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("reference/complete", || {
+            is_complete(&reference()?).map_err(Into::into)
+        }),
+        Trial::test("reference/document", || {
+            is_document(&reference()?).map_err(Into::into)
+        }),
+    ]
+}
+
+fn reference() -> Result<Reference, String> {
+    let engine = Engine::new().map_err(|error| error.to_string())?;
+    let files = kcc_cue::schema(&engine).map_err(|error| error.to_string())?;
+    Ok(Reference::read(files.iter().map(|file| file.text.as_str())))
+}
+
+fn is_complete(reference: &Reference) -> Result<(), String> {
+    let mut missing = Vec::new();
+    for definition in reference.in_order() {
+        let name = &definition.name;
+        if definition.text.is_empty() {
+            missing.push(format!("`#{name}` has no comment"));
+        }
+        if definition.example.is_empty() {
+            missing.push(format!(
+                "`#{name}` has no example: a part of its comment, one tab further in"
+            ));
+        }
+        for field in &definition.fields {
+            if field.text.is_empty() {
+                missing.push(format!("`{}` of `#{name}` has no comment", field.name));
+            }
+        }
+    }
+    if reference.in_order().len() < 40 {
+        missing.push("the schema was not read as a whole".to_owned());
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing.join("\n"))
+    }
+}
+
+fn is_document(reference: &Reference) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
+    let document = reference.document();
+    let there = fs::read_to_string(&path).unwrap_or_default();
+    if there == document {
+        return Ok(());
+    }
+    if std::env::var_os("KCC_UPDATE").is_some() {
+        return fs::write(&path, document).map_err(|error| error.to_string());
+    }
+    Err(format!(
+        "the schema says other things than {DOCUMENT}: KCC_UPDATE=1 cargo test --test pages writes it anew"
+    ))
+}
