@@ -1,13 +1,13 @@
 //! [`ask`]: one request to the guest, and its answer in the terms of this run.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_diag::FileId;
 
 use crate::{
     decode::Indexes,
     engine::{Engine, EngineError, Limits, Stopped},
-    explained::Explained,
+    explained::{Explained, Policy},
     tree::{Declaration, Node, Path},
     wire::{Fault, Label, Request, Response, SchemaFile, VERSION},
 };
@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) tree: Option<Node>,
     /// The components.
     pub(crate) declarations: Vec<Declaration>,
+    /// The policies that hold.
+    pub(crate) policies: Vec<Arc<Policy>>,
     /// Files that could be read only in part.
     pub(crate) partial: Vec<FileId>,
     /// What else is said about each path, where that was asked for.
@@ -62,6 +64,7 @@ pub(crate) fn ask(
         indexes.file(*file)?;
     }
     response.errors = Vec::new();
+    let policies = indexes.policies(response.policies)?;
     Ok(Answer {
         tree: response.tree.map(|root| indexes.node(root)).transpose()?,
         declarations: response
@@ -74,7 +77,8 @@ pub(crate) fn ask(
             .into_iter()
             .map(|file| indexes.file(file))
             .collect::<Result<_, _>>()?,
-        explained: indexes.explained(response.explained, response.policies)?,
+        explained: indexes.explained(response.explained, &policies)?,
+        policies,
         faults,
         stopped: None,
     })

@@ -75,22 +75,34 @@ impl Indexes {
         })
     }
 
+    /// The policies that hold in the target.
+    pub(crate) fn policies(
+        &self,
+        policies: Vec<wire::Policy>,
+    ) -> Result<Vec<Arc<Policy>>, EngineError> {
+        let required =
+            |required: wire::Required| Ok((Path(required.path), self.span(required.line)?));
+        let policy = |policy: wire::Policy| {
+            Ok(Arc::new(Policy {
+                name: policy.name,
+                message: policy.message,
+                label: self.span(policy.label)?,
+                requires: policy
+                    .requires
+                    .into_iter()
+                    .map(required)
+                    .collect::<Result<_, EngineError>>()?,
+            }))
+        };
+        policies.into_iter().map(policy).collect()
+    }
+
     /// What is said about each path, with the policies that are referred to.
     pub(crate) fn explained(
         &self,
         explained: Vec<wire::Explained>,
-        policies: Vec<wire::Policy>,
+        policies: &[Arc<Policy>],
     ) -> Result<BTreeMap<Path, Explained>, EngineError> {
-        let policies: Vec<Arc<Policy>> = policies
-            .into_iter()
-            .map(|policy| {
-                Ok(Arc::new(Policy {
-                    name: policy.name,
-                    message: policy.message,
-                    label: self.span(policy.label)?,
-                }))
-            })
-            .collect::<Result<_, EngineError>>()?;
         let mut out = BTreeMap::new();
         for wire::Explained {
             path,

@@ -376,12 +376,14 @@ impl Collected {
             system,
             targets: BTreeMap::new(),
             declarations: BTreeMap::new(),
+            policies: BTreeMap::new(),
             partial: self.partial,
             explained: BTreeMap::new(),
         };
         for (target, answer) in self.answers {
             tree.declarations
                 .insert(target.clone(), answer.declarations);
+            tree.policies.insert(target.clone(), answer.policies);
             tree.explained.insert(target.clone(), answer.explained);
             tree.targets.extend(answer.tree.map(|root| (target, root)));
         }

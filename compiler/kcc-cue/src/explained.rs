@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kcc_diag::Span;
 
-use crate::tree::Origin;
+use crate::tree::{Origin, Path};
 
 /// What else is said about a path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,4 +49,7 @@ pub struct Policy {
     pub message: String,
     /// Where its name stands.
     pub label: Span,
+    /// The paths that it requires something of, as it writes them, and the
+    /// lines; `*` in a path stands for any name.
+    pub requires: Vec<(Path, Span)>,
 }

@@ -1,10 +1,11 @@
 //! [`ConfigTree`]: what evaluation returns, every node with the lines it came from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kcc_diag::{FileId, Files, Span};
 
-use crate::explained::Explained;
+use crate::explained::{Explained, Policy};
 
 /// How a line takes part in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,6 +181,8 @@ pub struct ConfigTree {
     pub targets: BTreeMap<String, Node>,
     /// The components of each target, by the target's name.
     pub declarations: BTreeMap<String, Vec<Declaration>>,
+    /// The policies that hold in each target, by the target's name.
+    pub policies: BTreeMap<String, Vec<Arc<Policy>>>,
     /// Files that could be read only in part: nothing may be said about what is missing.
     pub partial: BTreeSet<FileId>,
     /// What else is said about the paths of each target, by the target's name;

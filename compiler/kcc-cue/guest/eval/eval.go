@@ -78,13 +78,17 @@ func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	w, tree, declarations, owners := m.evaluate()
 	m.hold(w, tree)
 	var explained []wire.Explained
-	var policies []wire.Policy
 	if req.Explain {
-		explained, policies = m.explain(w, tree, owners)
+		explained = m.explain(w, tree, owners)
 	}
 	m.provide(w, tree)
 	m.prune(tree)
 	resp := m.response(tree)
-	resp.Declarations, resp.Explained, resp.Policies = declarations, explained, policies
+	resp.Declarations, resp.Explained = declarations, explained
+	for _, policy := range p.Policies {
+		resp.Policies = append(resp.Policies, wire.Policy{
+			Name: policy.Name, Message: policy.Message, Label: policy.Label, Requires: policy.Reach,
+		})
+	}
 	return resp
 }

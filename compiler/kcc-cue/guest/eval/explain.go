@@ -10,17 +10,17 @@ import (
 // explain finds what else is said about each value of the finished tree: the
 // schema's line, the soft values that a stronger one put aside as well, and the
 // policies that it is held against.
-func (m *model) explain(w *walk, tree *wire.Node, owners map[owner]string) ([]wire.Explained, []wire.Policy) {
+func (m *model) explain(w *walk, tree *wire.Node, owners map[owner]string) []wire.Explained {
 	e := &explaining{model: m, notes: &note{}}
 	for _, field := range tree.Fields {
 		e.schema(field.Node, shipped.Root.Struct.At(field.Name), e.notes.at(field.Name))
 	}
 	e.softly(w, tree, owners)
 	e.replacements()
-	policies := e.policies(w, tree)
+	e.policies(w, tree)
 	var out []wire.Explained
 	e.notes.list(nil, func(explained wire.Explained) { out = append(out, explained) })
-	return out, policies
+	return out
 }
 
 // note is what is said about one path, and about those below.
@@ -108,20 +108,17 @@ func (e *explaining) softBelow(f *filling, soft *softNode, path []string) {
 }
 
 // policies notes the lines of each policy at the values that it speaks of.
-func (e *explaining) policies(w *walk, tree *wire.Node) []wire.Policy {
+func (e *explaining) policies(w *walk, tree *wire.Node) {
 	d := &data{walk: w}
 	if len(e.prepared.Policies) == 0 {
-		return nil
+		return
 	}
 	value := context.BuildExpr(d.value(d.spelled(tree)))
-	var out []wire.Policy
 	for i := range e.prepared.Policies {
 		policy := &e.prepared.Policies[i]
-		out = append(out, wire.Policy{Name: policy.Name, Message: policy.Message, Label: policy.Label})
 		h := &holding{model: e.model, policy: policy, walk: w}
 		e.policy(h, i, value.Unify(e.root.LookupPath(policy.Path)), value, nil)
 	}
-	return out
 }
 
 func (e *explaining) policy(h *holding, index int, v, given cue.Value, path []string) {

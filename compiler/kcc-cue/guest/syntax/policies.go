@@ -160,6 +160,7 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 		p.badPolicy(s, block.label, block.name, "require")
 		return Policy{}, false
 	}
+	policy.Reach = p.reach(block.require)
 	return policy, holds
 }
 

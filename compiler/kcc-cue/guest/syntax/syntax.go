@@ -115,6 +115,8 @@ type Policy struct {
 	Require ast.Expr
 	// Path leads to Require in what [Prepared.Build] returns.
 	Path cue.Path
+	// Reach are the paths that it requires something of.
+	Reach []wire.Required
 }
 
 // Prepare parses and rewrites the fragments of one target.

@@ -2,7 +2,8 @@ package wire
 
 import "strconv"
 
-// appendExplained appends what a request with `explain` asks for.
+// appendExplained appends the policies, and what a request with `explain` asks
+// for.
 func appendExplained(b []byte, r *Response) []byte {
 	if len(r.Explained) > 0 {
 		b = append(b, `,"explained":[`...)
@@ -20,11 +21,18 @@ func appendExplained(b []byte, r *Response) []byte {
 			b = appendString(b, policy.Name)
 			b = append(b, `,"message":`...)
 			b = appendString(b, policy.Message)
-			b = append(b, `,"label":`...)
-			b = append(b, '[')
+			b = append(b, `,"label":[`...)
 			b = appendSpan(b, policy.Label)
-			b = append(b, ']')
-			b = append(b, '}')
+			b = append(b, `],"requires":[`...)
+			for i, required := range policy.Requires {
+				b = comma(b, i)
+				b = append(b, `{"path":`...)
+				b = appendStrings(b, required.Path)
+				b = append(b, `,"line":[`...)
+				b = appendSpan(b, required.Span)
+				b = append(b, ']', '}')
+			}
+			b = append(b, ']', '}')
 		}
 		b = append(b, ']')
 	}

@@ -6,10 +6,10 @@ type Response struct {
 	Tree         *Node
 	Declarations []Declaration
 	// Partial lists the request's files that could be parsed only in part.
-	Partial []int
-	// Explained and Policies are there where the request asks for them.
+	Partial  []int
+	Policies []Policy
+	// Explained is there where the request asks for it.
 	Explained []Explained
-	Policies  []Policy
 	Errors    []Error
 }
 
@@ -129,6 +129,15 @@ type Policy struct {
 	Message string
 	// Label is where its name stands.
 	Label Span
+	// Requires are the lines with which it requires something.
+	Requires []Required
+}
+
+// Required is a line with which a policy requires something of a path; "*" in
+// it stands for any name.
+type Required struct {
+	Path []string
+	Span
 }
 
 // Label is a marked place of an error; the first one is the primary one.

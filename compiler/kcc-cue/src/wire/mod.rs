@@ -7,7 +7,8 @@ mod response;
 pub(crate) use request::{File, Package, Request, Team};
 pub use response::SchemaFile;
 pub(crate) use response::{
-    Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Response, Span,
+    Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Required, Response,
+    Span,
 };
 
 /// The version that this host speaks.

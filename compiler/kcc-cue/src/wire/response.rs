@@ -143,6 +143,14 @@ pub(crate) struct Policy {
     pub(crate) name: String,
     pub(crate) message: String,
     pub(crate) label: Span,
+    pub(crate) requires: Vec<Required>,
+}
+
+/// A path that a policy requires something of, and the line.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Required {
+    pub(crate) path: Vec<String>,
+    pub(crate) line: Span,
 }
 
 /// A mistake, without words.

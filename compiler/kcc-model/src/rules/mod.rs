@@ -10,6 +10,7 @@ mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
 mod every_node;
+mod foreign_policy;
 mod grants;
 mod need_cycle;
 mod need_port;
@@ -59,13 +60,14 @@ impl View<'_> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     authority::authority,
     disruption::disruption,
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
     every_node::every_node,
+    foreign_policy::foreign_policy,
     grants::grants,
     need_cycle::need_cycle,
     need_port::need_port,

@@ -57,6 +57,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
         system,
         targets: roots,
         declarations,
+        policies: BTreeMap::new(),
         partial: BTreeSet::new(),
         explained: BTreeMap::new(),
     }

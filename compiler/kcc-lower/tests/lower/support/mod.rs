@@ -40,15 +40,15 @@ pub(crate) fn names(model: &SystemModel) -> ConfigTree {
         }
         root
     };
+    let targets = model.targets.iter();
     ConfigTree {
         files: Files::new(),
         system: empty(),
-        targets: model
-            .targets
-            .iter()
-            .map(|(name, target)| (name.clone(), root(target)))
+        targets: targets
+            .map(|(name, one)| (name.clone(), root(one)))
             .collect(),
         declarations: BTreeMap::new(),
+        policies: BTreeMap::new(),
         partial: BTreeSet::new(),
         explained: BTreeMap::new(),
     }
