@@ -45,6 +45,7 @@ impl Place {
             ("USER", "ann".to_owned()),
         ];
         Options {
+            root: std::env::temp_dir(),
             env: env
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
