@@ -141,6 +141,7 @@ codes! {
     CheckScaleWithoutRequest = Check "kcc::check::scale-without-request" "check/scale-without-request.md";
     CheckRolloutStuck = Check "kcc::check::rollout-stuck" "check/rollout-stuck.md";
     CheckDisruptionBlocked = Check "kcc::check::disruption-blocked" "check/disruption-blocked.md";
+    CheckInitOrder = Check "kcc::check::init-order" "check/init-order.md";
     CheckEveryNode = Check "kcc::check::every-node" "check/every-node.md";
     CheckRequestAboveLimit = Check "kcc::check::request-above-limit" "check/request-above-limit.md";
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";

@@ -161,10 +161,12 @@ impl<'a> Lowering<'a> {
     pub(crate) fn secrets_in_use(&self) -> BTreeMap<&'a Name, Path> {
         let mut used = BTreeMap::new();
         for component in self.running() {
-            for (name, value) in &component.container.env {
-                let path = component.path.join("env").join(name);
-                for secret in secrets_of(value) {
-                    used.entry(secret).or_insert_with(|| path.clone());
+            for (path, container) in component.containers() {
+                for (name, value) in &container.env {
+                    let path = path.join("env").join(name);
+                    for secret in secrets_of(value) {
+                        used.entry(secret).or_insert_with(|| path.clone());
+                    }
                 }
             }
             for (file, content) in &component.files {

@@ -8,7 +8,8 @@
 use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::{
-    Check, Component, Concurrency, Expose, Image, Kind, Millis, TargetModel, VolumeSource, covers,
+    Check, Component, Concurrency, Container, Expose, Image, Kind, Millis, TargetModel,
+    VolumeSource, covers,
 };
 use serde::Serialize;
 
@@ -125,70 +126,28 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
             uses.push((field, names.iter().map(|name| (*name).to_owned()).collect()));
         }
     };
-    let container = &component.container;
-    match container.image {
-        Image::Reference(_) => add(Field::Image, true, &["image"]),
-        Image::Build(_) => add(Field::Build, true, &["build"]),
+    for (path, container) in component.containers() {
+        let within = path.0.iter().skip(component.path.0.len());
+        let within: Vec<_> = within.map(String::as_str).collect();
+        of_container(component, container, &within, &mut add);
     }
-    add(Field::Command, container.command.is_some(), &["command"]);
-    add(Field::Args, container.args.is_some(), &["args"]);
-    add(
-        Field::WorkingDir,
-        container.working_dir.is_some(),
-        &["workingDir"],
-    );
-    add(Field::User, container.user.is_some(), &["user"]);
-    add(Field::Env, !container.env.is_empty(), &["env"]);
     for (name, port) in &component.ports {
-        add(Field::Port, true, &["ports", name]);
+        let path = component.port_path(name);
+        let below = path.0.iter().skip(component.path.0.len());
+        let below: Vec<_> = below.map(String::as_str).collect();
+        add(Field::Port, true, &below);
         add(
             Field::Expose,
             port.expose != Expose::No,
-            &["ports", name, "expose"],
+            &[&below[..], &["expose"]].concat(),
         );
     }
     for name in component.needs.keys() {
         add(Field::Need, true, &["needs", name]);
     }
-    for (field, name, probe) in [
-        (Field::Startup, "startup", &container.health.startup),
-        (Field::Readiness, "readiness", &container.health.readiness),
-        (Field::Liveness, "liveness", &container.health.liveness),
-    ] {
-        let Some(probe) = probe else { continue };
-        add(field, true, &["health", name]);
-        let grpc = matches!(probe.check, Check::Grpc { .. });
-        // The short form is one line of the fragment, and one use.
-        if field == Field::Liveness && container.health.says_one_thing() {
-            add(Field::GrpcHealth, grpc, &["health", "grpc"]);
-        } else if !container.health.says_one_thing() {
-            add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
-        }
-    }
     let plain = component.scale.is_none() && component.replicas != 1;
     add(Field::Replicas, plain, &["replicas"]);
     availability(component, &mut add);
-    let (requests, limits) = (&container.resources.requests, &container.resources.limits);
-    add(
-        Field::CpuRequest,
-        requests.cpu.is_some(),
-        &["resources", "requests", "cpu"],
-    );
-    add(
-        Field::MemoryRequest,
-        requests.memory.is_some(),
-        &["resources", "requests", "memory"],
-    );
-    add(
-        Field::CpuLimit,
-        limits.cpu.is_some(),
-        &["resources", "limits", "cpu"],
-    );
-    add(
-        Field::MemoryLimit,
-        limits.memory.is_some(),
-        &["resources", "limits", "memory"],
-    );
     for (name, volume) in &component.volumes {
         add(Field::Volume, true, &["volumes", name]);
         let host = matches!(volume.source, VolumeSource::HostPath(_));
@@ -236,7 +195,7 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
     add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
     let waits = component.run().is_none() && component.deadline != USUAL_DEADLINE;
     add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);
-    let security = &container.security;
+    let security = &component.container.security;
     add(Field::NonRoot, !security.non_root, &["security", "nonRoot"]);
     add(
         Field::ReadOnlyRoot,
@@ -259,6 +218,83 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
         &["annotations"],
     );
     uses
+}
+
+/// The fields of one of a component's containers, which stands `within` it.
+fn of_container(
+    component: &Component,
+    container: &Container,
+    within: &[&str],
+    add: &mut impl FnMut(Field, bool, &[&str]),
+) {
+    let cron = component.is_cron_job();
+    let beside = match within {
+        ["init", _] => Some(if cron { Field::CronInit } else { Field::Init }),
+        ["sidecars", _] if cron => Some(Field::CronSidecar),
+        ["sidecars", _] => Some(Field::Sidecar),
+        _ => None,
+    };
+    if let Some(field) = beside {
+        add(field, true, within);
+    }
+    // What only the component says of all its containers.
+    let main = beside.is_none();
+    let step = matches!(within, ["init", _]);
+    let mut add = |field, used, names: &[&str]| add(field, used, &[within, names].concat());
+    match container.image {
+        // An init step without an image says nothing of it.
+        _ if step && container.image == component.container.image => {}
+        Image::Reference(_) => add(Field::Image, true, &["image"]),
+        Image::Build(_) => add(Field::Build, true, &["build"]),
+    }
+    add(Field::Command, container.command.is_some(), &["command"]);
+    add(Field::Args, container.args.is_some(), &["args"]);
+    add(
+        Field::WorkingDir,
+        main && container.working_dir.is_some(),
+        &["workingDir"],
+    );
+    add(Field::User, main && container.user.is_some(), &["user"]);
+    add(Field::Env, !container.env.is_empty(), &["env"]);
+    for (field, name, probe) in [
+        (Field::Startup, "startup", &container.health.startup),
+        (Field::Readiness, "readiness", &container.health.readiness),
+        (Field::Liveness, "liveness", &container.health.liveness),
+    ] {
+        let Some(probe) = probe else { continue };
+        add(field, true, &["health", name]);
+        let grpc = matches!(probe.check, Check::Grpc { .. });
+        // The short form is one line of the fragment, and one use.
+        if field == Field::Liveness && container.health.says_one_thing() {
+            add(Field::GrpcHealth, grpc, &["health", "grpc"]);
+        } else if !container.health.says_one_thing() {
+            add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
+        }
+    }
+    if step {
+        return;
+    }
+    let (requests, limits) = (&container.resources.requests, &container.resources.limits);
+    add(
+        Field::CpuRequest,
+        requests.cpu.is_some(),
+        &["resources", "requests", "cpu"],
+    );
+    add(
+        Field::MemoryRequest,
+        requests.memory.is_some(),
+        &["resources", "requests", "memory"],
+    );
+    add(
+        Field::CpuLimit,
+        limits.cpu.is_some(),
+        &["resources", "limits", "cpu"],
+    );
+    add(
+        Field::MemoryLimit,
+        limits.memory.is_some(),
+        &["resources", "limits", "memory"],
+    );
 }
 
 /// The fields of a component's availability.

@@ -25,6 +25,10 @@ pub struct Component {
     pub path: Path,
     /// The main container.
     pub container: Container,
+    /// Steps that run to completion before the main container starts, in order.
+    pub init: Vec<InitStep>,
+    /// Containers beside the main one, by name.
+    pub sidecars: BTreeMap<Name, Container>,
     /// Ports by name.
     pub ports: BTreeMap<Name, Port>,
     /// What it needs, by the name of the other component.
@@ -91,13 +95,55 @@ impl Component {
         self.scale.map_or(self.replicas, |scale| scale.max)
     }
 
-    /// The port that is meant where none is named: `http`, else the only one.
+    /// The port that is meant where none is named: `http`, else the only one. A
+    /// sidecar's is meant only where the main container has none.
     pub fn default_port(&self) -> Option<(&Name, &Port)> {
         self.ports.get_key_value("http").or_else(|| {
-            let mut ports = self.ports.iter();
+            let main = |port: &Port| port.sidecar.is_none();
+            let any = !self.ports.values().any(main);
+            let mut ports = self.ports.iter().filter(|(_, port)| any || main(port));
             ports.next().filter(|_| ports.next().is_none())
         })
     }
+
+    /// Where a port of that name is written, in the model.
+    pub fn port_path(&self, name: &str) -> Path {
+        let sidecar = self.ports.get(name).and_then(|port| port.sidecar.as_ref());
+        let of = match sidecar {
+            Some(sidecar) => self.path.join("sidecars").join(sidecar),
+            None => self.path.clone(),
+        };
+        of.join("ports").join(name)
+    }
+
+    /// All its containers, each with the path where it is described: the main
+    /// one, the init steps in their order, the sidecars.
+    pub fn containers(&self) -> impl Iterator<Item = (Path, &Container)> {
+        let at = |group: &str, name: &str| self.path.join(group).join(name);
+        let init = self.init.iter();
+        let sidecars = self.sidecars.iter();
+        std::iter::once((self.path.clone(), &self.container))
+            .chain(init.map(move |step| (at("init", &step.name), &step.container)))
+            .chain(sidecars.map(move |(name, container)| (at("sidecars", name), container)))
+    }
+
+    /// The same, to be completed.
+    pub(crate) fn containers_mut(&mut self) -> impl Iterator<Item = &mut Container> {
+        let init = self.init.iter_mut().map(|step| &mut step.container);
+        std::iter::once(&mut self.container)
+            .chain(init)
+            .chain(self.sidecars.values_mut())
+    }
+}
+
+/// A step that runs to completion before the main container starts.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitStep {
+    /// Its name.
+    pub name: Name,
+    /// What runs.
+    pub container: Container,
 }
 
 /// What runs in a container.
@@ -189,6 +235,9 @@ pub struct Port {
     pub protocol: Protocol,
     /// Whether it can be reached on the host of a Docker engine.
     pub expose: Expose,
+    /// The sidecar that listens on it; none for the main container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sidecar: Option<Name>,
 }
 
 /// Transport of a port.

@@ -66,6 +66,12 @@ fn fields(container: &Container) -> BTreeMap<String, String> {
                 }
             }
             Value::Array(items) if items.is_empty() => {}
+            Value::Array(steps) if name == "init" => {
+                for step in steps {
+                    let of = step["name"].as_str().unwrap_or_default();
+                    out.insert(format!("{name}.{of}"), short_hash(&step));
+                }
+            }
             value => {
                 out.insert(name, short_hash(&value));
             }

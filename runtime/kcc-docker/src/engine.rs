@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use kcc_diag::Code;
-use kcc_lower::docker::{Container, DockerDesired};
+use kcc_lower::docker::{Container, DockerDesired, Restart};
 use kcc_model::Until;
 use kcc_plan::{Cancel, Context, Engine, Error, Options, Readiness, Secrets, Step};
 
 use crate::{
-    client::Client,
+    client::{Client, Shares},
     credentials::Credentials,
     endpoint::Endpoint,
-    files,
+    files, init,
     observed::SUCCESSOR,
     ready::{Judge, Sightings},
     work::{NewContainer, Replacement, Work},
@@ -44,16 +44,16 @@ impl DockerEngine<'_> {
     }
 
     /// Makes a container with its files. What fails half-way is removed.
-    async fn make(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
+    pub(crate) async fn make(
+        &self,
+        name: &str,
+        new: &NewContainer,
+        shares: Shares<'_>,
+    ) -> Result<String, Error> {
         let env = self.env(&new.container)?;
-        let archives = files::archives(&new.container, self.secrets.values()).map_err(|error| {
-            Error::new(
-                Code::ApplyRefused,
-                format!("the files of `{name}` cannot be packed"),
-            )
-            .cause(error)
-        })?;
-        let id = self.client.create(name, new, env).await?;
+        let packed = files::archives(&new.container, self.secrets.values());
+        let archives = packed.map_err(|error| cannot_pack(name, error))?;
+        let id = self.client.create(name, new, env, shares).await?;
         for archive in archives {
             if let Err(error) = self.client.upload(&id, name, archive).await {
                 // The first error is the one to tell.
@@ -64,6 +64,28 @@ impl DockerEngine<'_> {
         Ok(id)
     }
 
+    /// Makes the container of an operation: a sidecar in the network of its
+    /// main container, which runs by now.
+    async fn make_whole(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
+        let Some(main) = &new.container.sidecar_of else {
+            let id = self.make(name, new, Shares::default()).await?;
+            if let Err(error) = self.open_folders(name, new, &id).await {
+                let _ = self.client.remove(&id, name).await;
+                return Err(error);
+            }
+            return Ok(id);
+        };
+        let Some(main) = self.client.inspect(main).await? else {
+            let message = format!("container `{main}`, whose network `{name}` shares, is gone");
+            return Err(Error::new(Code::ApplyIncomplete, message));
+        };
+        let shares = Shares {
+            network: Some(&main.id),
+            folders: init::shares_folders(&new.container).then_some(&main.id),
+        };
+        self.make(name, new, shares).await
+    }
+
     fn env(&self, container: &Container) -> Result<Vec<String>, Error> {
         container
             .env
@@ -72,25 +94,37 @@ impl DockerEngine<'_> {
             .collect()
     }
 
-    async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
+    pub(crate) async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
         self.client.start(id, name).await?;
         self.sightings.started(id);
         Ok(())
     }
 
-    async fn create(&self, name: &str, new: &NewContainer) -> Result<(), Error> {
+    async fn create(&self, name: &str, new: &NewContainer, cancel: &Cancel) -> Result<(), Error> {
         if new.container.on_demand {
             // Under its own name it is complete: an apply that is killed while
             // the files are written leaves the other one.
-            let id = self.make(&format!("{name}{SUCCESSOR}"), new).await?;
+            let id = self.make_whole(&format!("{name}{SUCCESSOR}"), new).await?;
             return self.client.rename(&id, name).await;
         }
-        let id = self.make(name, new).await?;
-        let started = self.start(&id, name).await;
+        let id = self.make_whole(name, new).await?;
+        let started = self.first_start(&id, name, new, cancel).await;
         if started.is_err() {
             let _ = self.client.remove(&id, name).await;
         }
         started
+    }
+
+    /// Runs the init steps of a container that has just been made, then starts it.
+    async fn first_start(
+        &self,
+        id: &str,
+        name: &str,
+        new: &NewContainer,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        self.init(id, name, new, cancel).await?;
+        self.start(id, name).await
     }
 
     async fn replace(
@@ -101,10 +135,10 @@ impl DockerEngine<'_> {
         how: Replacement,
         cancel: &Cancel,
     ) -> Result<(), Error> {
-        let id = self.make(&format!("{name}{SUCCESSOR}"), new).await?;
+        let id = self.make_whole(&format!("{name}{SUCCESSOR}"), new).await?;
         let taken_over = match how {
             Replacement::Overlap => self.overlap(&id, name, new, old, cancel).await,
-            Replacement::StopFirst => self.stop_first(&id, name, old).await,
+            Replacement::StopFirst => self.stop_first(&id, name, new, old, cancel).await,
             Replacement::AtRest => self.client.stop(old, name).await,
         };
         if let Err(error) = taken_over {
@@ -124,7 +158,7 @@ impl DockerEngine<'_> {
         old: &str,
         cancel: &Cancel,
     ) -> Result<(), Error> {
-        self.start(id, name).await?;
+        self.first_start(id, name, new, cancel).await?;
         let begin = Instant::now();
         let limit = Duration::from_millis(new.deadline_ms);
         loop {
@@ -155,20 +189,30 @@ impl DockerEngine<'_> {
 
     /// Stops the old one, then starts the new one; the old one is started again
     /// if that fails.
-    async fn stop_first(&self, id: &str, name: &str, old: &str) -> Result<(), Error> {
+    async fn stop_first(
+        &self,
+        id: &str,
+        name: &str,
+        new: &NewContainer,
+        old: &str,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
         self.client.stop(old, name).await?;
-        let started = self.start(id, name).await;
+        let started = self.first_start(id, name, new, cancel).await;
         if started.is_err() {
             let _ = self.client.start(old, name).await;
         }
         started
     }
 
+    /// The containers that have to be up for a component; the sidecars of a job
+    /// end with it.
     fn containers_of(&self, component: &str) -> impl Iterator<Item = (&String, &Container)> {
         self.docker
             .containers
             .iter()
             .filter(move |(_, container)| container.component == component)
+            .filter(|(_, container)| counts(self.docker, container))
     }
 }
 
@@ -192,11 +236,15 @@ impl Engine for DockerEngine<'_> {
             }
             Work::CreateNetwork { labels } => self.client.create_network(name, labels).await,
             Work::CreateVolume { labels } => self.client.create_volume(name, labels).await,
-            Work::Create(new) => self.create(name, new).await,
+            Work::Create(new) => self.create(name, new, context.cancel).await,
             Work::Replace { new, old, how } => {
                 self.replace(name, new, old, *how, context.cancel).await
             }
             Work::Start { id } => self.start(id, name).await,
+            Work::Restart { id } => {
+                self.client.stop(id, name).await?;
+                self.start(id, name).await
+            }
             Work::Unpause { id } => self.client.unpause(id, name).await,
             Work::RemoveContainer { id } => {
                 self.client.stop(id, name).await?;
@@ -229,16 +277,34 @@ impl Engine for DockerEngine<'_> {
     }
 
     async fn details(&self, component: &str) -> Vec<String> {
-        for (name, _) in self.containers_of(component) {
+        let mut first = Vec::new();
+        for (name, container) in self.containers_of(component) {
             let words = self.judge().last_words(name).await;
-            if !words.is_empty() {
+            let judged = self.judge().judge(name, container, Until::Healthy).await;
+            let well = matches!(judged, Ok(Readiness::Ready));
+            if !words.is_empty() && !well {
                 return words;
             }
+            if first.is_empty() {
+                first = words;
+            }
         }
-        Vec::new()
+        first
     }
 
     fn mutating_calls(&self) -> u64 {
         self.client.mutations()
     }
+}
+
+/// Whether a container has to be up for its component to be so.
+pub(crate) fn counts(docker: &DockerDesired, container: &Container) -> bool {
+    let main = container.sidecar_of.as_ref();
+    let main = main.and_then(|main| docker.containers.get(main));
+    main.is_none_or(|main| main.restart == Restart::UnlessStopped)
+}
+
+pub(crate) fn cannot_pack(name: &str, error: std::io::Error) -> Error {
+    let message = format!("the files of `{name}` cannot be packed");
+    Error::new(Code::ApplyRefused, message).cause(error)
 }

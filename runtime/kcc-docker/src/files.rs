@@ -59,6 +59,32 @@ pub(crate) fn archives(
         .collect()
 }
 
+/// The folders that a container shares with those beside it, as one archive in
+/// which everybody may write to them; none where it shares nothing. Memory is
+/// open to everybody, too.
+pub(crate) fn shared_folders(container: &Container) -> std::io::Result<Option<Archive>> {
+    let shared = |(path, mount): (&String, &Mount)| {
+        matches!(mount, Mount::Shared(_)).then(|| path.trim_start_matches('/').to_owned())
+    };
+    let paths: BTreeSet<_> = container.mounts.iter().filter_map(shared).collect();
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = tar::Builder::new(Vec::new());
+    for path in paths {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_size(0);
+        header.set_mode(0o1777);
+        header.set_mtime(0);
+        builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
+    }
+    Ok(Some(Archive {
+        folder: "/".to_owned(),
+        bytes: builder.into_inner()?,
+    }))
+}
+
 /// The folders of files in a container whose root cannot be written; those in a
 /// mount are writable already.
 pub(crate) fn folders(container: &Container) -> BTreeSet<String> {

@@ -34,6 +34,11 @@ pub(crate) fn of<'a>(docker: &'a DockerDesired, scope: &Scope) -> Cow<'a, Docker
         .values_mut()
         .for_each(|volume| mark(&mut volume.labels));
     for container in copy.containers.values_mut() {
+        let init = container.init.iter_mut().map(|step| &mut step.container);
+        for step in init {
+            mark(&mut step.labels);
+            set_apart(step, rename);
+        }
         mark(&mut container.labels);
         set_apart(container, rename);
     }
@@ -47,7 +52,7 @@ fn set_apart(container: &mut Container, rename: impl Fn(&str) -> String + Copy) 
             *volume = rename(volume);
         }
     }
-    for other in &mut container.after {
+    for other in container.after.iter_mut().chain(&mut container.sidecar_of) {
         *other = rename(other);
     }
     for port in &mut container.ports {

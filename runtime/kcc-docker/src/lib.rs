@@ -28,6 +28,7 @@ mod endpoint;
 mod engine;
 mod files;
 mod hex;
+mod init;
 mod instance;
 mod observe;
 mod observed;

@@ -15,6 +15,7 @@ use crate::{
     endpoint::Endpoint,
     observed::{
         ContainerState, Observed, ObservedContainer, ObservedObject, Ownership, SUCCESSOR, label,
+        made_for,
     },
     ports,
 };
@@ -44,15 +45,20 @@ impl Memory {
             .inventory
             .iter()
             .flat_map(|inventory| &inventory.objects);
-        let name = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
         objects
             .into_iter()
             .any(|object| object.kind == kind && object.id == listed.id)
             || self
                 .intent
                 .as_ref()
-                .is_some_and(|intent| intent.made().contains(&(kind, name)))
+                .is_some_and(|intent| made(&intent.made(), kind, &listed.name))
     }
+}
+
+/// Whether a plan that makes these objects may have made one of that name.
+fn made(all: &BTreeSet<(&str, &str)>, kind: &str, name: &str) -> bool {
+    let plain = name.strip_suffix(SUCCESSOR).unwrap_or(name);
+    all.contains(&(kind, plain)) || all.contains(&(kind, made_for(name)))
 }
 
 /// Reads what an engine holds of a target and of the names that it wants.
@@ -133,6 +139,8 @@ pub(crate) async fn objects(
                     image_id: found.image_id,
                     published: found.published,
                     networks: found.networks.into_keys().collect(),
+                    joined: found.joined,
+                    started_at: sortable(&found.started_at),
                 };
                 (listed.name, container)
             }))
@@ -142,6 +150,14 @@ pub(crate) async fn objects(
         .await?;
     observed.containers = inspected.into_iter().flatten().collect();
     Ok(observed)
+}
+
+/// A time as the engine writes it, `2026-01-02T03:04:05.6Z`, with all digits of
+/// its fraction, so that times are in order as texts.
+fn sortable(time: &str) -> String {
+    let time = time.trim_end_matches('Z');
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}.{fraction:0<9}")
 }
 
 fn belongs(scope: &Scope, labels: &BTreeMap<String, String>) -> bool {
@@ -181,9 +197,7 @@ pub(crate) fn inventory_objects(
     let mut add = |kind: &str, name: &str, object: &ObservedObject| {
         let ours = match object.ownership {
             Ownership::Ours => true,
-            Ownership::Claimed => {
-                made.contains(&(kind, name.strip_suffix(SUCCESSOR).unwrap_or(name)))
-            }
+            Ownership::Claimed => self::made(made, kind, name),
             Ownership::Foreign => false,
         };
         if ours {

@@ -21,6 +21,13 @@ pub(crate) mod label {
 /// What follows the name of a container that is about to take another's place.
 pub(crate) const SUCCESSOR: &str = ".new";
 
+/// The container that an operation may have been on which made one of that
+/// name: a successor takes its place, an init step runs before it starts.
+pub(crate) fn made_for(name: &str) -> &str {
+    let name = name.split_once('_').map_or(name, |(main, _)| main);
+    name.strip_suffix(SUCCESSOR).unwrap_or(name)
+}
+
 /// What an engine holds of one target.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
@@ -76,6 +83,10 @@ pub(crate) struct ObservedContainer {
     pub(crate) published: BTreeMap<(u16, String), u16>,
     /// Networks that it is connected to.
     pub(crate) networks: BTreeSet<String>,
+    /// The identity of the container whose network it shares.
+    pub(crate) joined: Option<String>,
+    /// When it started last, in a form that sorts.
+    pub(crate) started_at: String,
 }
 
 /// What a container does.

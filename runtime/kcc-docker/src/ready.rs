@@ -121,10 +121,16 @@ impl Judge<'_> {
             Check::Exec(command) => return self.command(found, command, limit).await,
             Check::Http { port, .. } | Check::Tcp { port } | Check::Grpc { port } => *port,
         };
-        let address = container
+        // A sidecar listens in the network of its main container.
+        let main = match &container.sidecar_of {
+            Some(main) => self.client.inspect(main).await.map_err(|e| e.chain())?,
+            None => None,
+        };
+        let found = main.as_ref().unwrap_or(found);
+        let address = found
             .networks
-            .keys()
-            .find_map(|network| found.networks.get(network)?.as_deref())
+            .values()
+            .find_map(|address| address.as_deref())
             .ok_or("it has no address yet")?;
         match ask(check, address, port, limit).await {
             Ok(()) => Ok(()),

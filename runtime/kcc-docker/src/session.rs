@@ -6,9 +6,9 @@ use std::{borrow::Cow, collections::BTreeSet};
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
-    docker::{DockerDesired, Mount},
+    docker::{Container, DockerDesired, Mount},
 };
-use kcc_model::EnvValue;
+use kcc_model::{EnvValue, Part};
 use kcc_plan::{
     ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter,
     Scope, Secrets, StateFolder, StatusReport, execute,
@@ -189,29 +189,9 @@ impl<'a> Session<'a> {
             let (Work::Create(new) | Work::Replace { new, .. }) = &step.work else {
                 continue;
             };
-            for value in new.container.env.values() {
-                match value {
-                    EnvValue::Secret(name) => {
-                        names.insert(name.as_str());
-                    }
-                    EnvValue::Template(parts) => {
-                        names.extend(parts.iter().filter_map(|part| match part {
-                            kcc_model::Part::Secret(name) => Some(name.as_str()),
-                            kcc_model::Part::Text(_) => None,
-                        }));
-                    }
-                    EnvValue::Literal(_) | EnvValue::Config { .. } => {}
-                }
+            for container in new.container.with_init() {
+                names.extend(named(container));
             }
-            names.extend(
-                new.container
-                    .mounts
-                    .values()
-                    .filter_map(|mount| match mount {
-                        Mount::Secret(name) => Some(name.as_str()),
-                        Mount::Volume(_) | Mount::Host(_) | Mount::Tmpfs {} => None,
-                    }),
-            );
         }
         Secrets::resolve(names, &self.docker.secrets, &self.state, self.options).await
     }
@@ -267,6 +247,26 @@ impl<'a> Session<'a> {
             after: self.desired.order(),
         })
     }
+}
+
+/// The secrets that a container refers to.
+fn named(container: &Container) -> impl Iterator<Item = &str> {
+    let env = container.env.values().flat_map(|value| match value {
+        EnvValue::Secret(name) => vec![name.as_str()],
+        EnvValue::Template(parts) => parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Secret(name) => Some(name.as_str()),
+                Part::Text(_) => None,
+            })
+            .collect(),
+        EnvValue::Literal(_) | EnvValue::Config { .. } => Vec::new(),
+    });
+    let mounts = container.mounts.values().filter_map(|mount| match mount {
+        Mount::Secret(name) => Some(name.as_str()),
+        Mount::Volume(_) | Mount::Host(_) | Mount::Shared(_) | Mount::Tmpfs {} => None,
+    });
+    env.chain(mounts)
 }
 
 #[cfg(test)]

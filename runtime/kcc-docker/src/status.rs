@@ -10,6 +10,7 @@ use kcc_model::Until;
 use kcc_plan::{ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
+    engine::counts,
     observed::{ContainerState, Observed, ObservedContainer, Ownership},
     ready::Judge,
 };
@@ -27,7 +28,7 @@ pub(crate) async fn status(
         let containers: BTreeMap<_, _> = docker
             .containers
             .iter()
-            .filter(|(_, c)| c.component == *name)
+            .filter(|(_, c)| c.component == *name && counts(docker, c))
             .collect();
         let on_demand = containers.iter().find(|(_, container)| container.on_demand);
         let mut status = if containers.is_empty() {
@@ -62,7 +63,9 @@ async fn of_containers(
     } else {
         Until::Healthy
     };
-    let (mut ready, mut why, mut failed, mut up, mut there_are) = (0, None, false, false, false);
+    let (mut why, mut failed, mut up, mut there_are) = (None, false, false, false);
+    // A replica is as well as what stands beside it.
+    let mut ready: BTreeMap<&String, bool> = BTreeMap::new();
     let mut addresses = Vec::new();
     for (name, container) in containers {
         let there = observed.containers.get(*name);
@@ -79,8 +82,13 @@ async fn of_containers(
                     .map(|port| format!("{host}:{port}"))
             }));
         }
-        match judge.judge(name, container, until).await? {
-            Readiness::Ready => ready += 1,
+        let judged = judge.judge(name, container, until).await?;
+        let replica = ready
+            .entry(container.sidecar_of.as_ref().unwrap_or(name))
+            .or_insert(true);
+        *replica &= judged == Readiness::Ready;
+        match judged {
+            Readiness::Ready => {}
             Readiness::Waiting { why: reason } => why = why.or(Some(reason)),
             Readiness::Failed { why: reason } => {
                 failed = true;
@@ -88,7 +96,9 @@ async fn of_containers(
             }
         }
     }
-    let replicas = u32::try_from(containers.len()).unwrap_or(u32::MAX);
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let replicas = count(ready.len());
+    let ready = count(ready.values().filter(|well| **well).count());
     let state = match () {
         () if !there_are => State::Absent,
         () if ready == replicas && job => State::Completed,

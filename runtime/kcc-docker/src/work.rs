@@ -38,6 +38,10 @@ pub(crate) enum Work {
     Start {
         id: String,
     },
+    /// Stops a container that is there and starts it again.
+    Restart {
+        id: String,
+    },
     /// Lets a paused container go on.
     Unpause {
         id: String,

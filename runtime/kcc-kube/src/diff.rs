@@ -13,6 +13,8 @@ const SERVERS: [&str; 6] = [
     "uid",
     "selfLink",
 ];
+/// The annotation in which the server counts the changes of a `DaemonSet`.
+const GENERATION: &str = "deprecated.daemonset.template.generation";
 /// Fields whose entries are told by name.
 const KEYED: [&str; 7] = [
     "env",
@@ -149,6 +151,9 @@ fn is_servers(path: &[String], key: &str) -> bool {
         // Lists leave out what kind their items are.
         [] => matches!(key, "status" | "apiVersion" | "kind"),
         [first] if first == "metadata" => SERVERS.contains(&key),
+        [first, annotations] if first == "metadata" && annotations == "annotations" => {
+            key == GENERATION
+        }
         _ => false,
     }
 }
@@ -244,6 +249,7 @@ mod tests {
         assert_eq!(all(&live, &next), ["env.LOG", "env.X", "files", "replicas"]);
         next = deployment(1, &json!([{"name": "LOG", "value": "a"}]), "1");
         next["metadata"]["resourceVersion"] = json!("9");
+        next["metadata"]["annotations"][GENERATION] = json!("2");
         next["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["a"]);
         next["spec"]["template"]["spec"]["containers"][0]["resources"] =
             json!({"limits": {"memory": "1Gi"}});

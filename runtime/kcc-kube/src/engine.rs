@@ -16,7 +16,7 @@ use crate::{
     client::{Client, Live},
     observe,
     observed::Reference,
-    pods, reconcile, rollout, secrets,
+    parts, pods, reconcile, rollout, secrets,
     work::Work,
 };
 
@@ -145,15 +145,12 @@ impl<'a> KubeEngine<'a> {
             return Vec::new();
         };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let runs = pods::is_started(pod);
-        let container = pod.spec.iter().flat_map(|spec| &spec.containers).next();
-        let Some(container) = container else {
+        let Some((container, previous)) = parts::speaker(pod) else {
             return Vec::new();
         };
-        let previous = !runs && pods::restarts(pod) > 0;
         let lines = self
             .client
-            .last_lines(namespace, name, &container.name, previous, LINES)
+            .last_lines(namespace, name, container, previous, LINES)
             .await;
         lines
             .iter()

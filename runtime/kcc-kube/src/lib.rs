@@ -28,6 +28,7 @@ mod lease;
 mod memory;
 mod observe;
 mod observed;
+mod parts;
 mod place;
 mod pods;
 mod reconcile;

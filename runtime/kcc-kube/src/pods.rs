@@ -3,7 +3,11 @@
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod, PodStatus};
 
-use crate::{client::Live, observed::label};
+use crate::{
+    client::Live,
+    observed::label,
+    parts::{self, Part, Role},
+};
 
 /// The label by which a Job knows its pods.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
@@ -100,16 +104,6 @@ pub(crate) fn lacks_image(pod: &Pod) -> bool {
         .any(|container| waiting(container).is_some_and(|(reason, _)| is_image(reason)))
 }
 
-/// How often its containers were started again.
-pub(crate) fn restarts(pod: &Pod) -> i32 {
-    let status = pod.status.as_ref();
-    status.map_or(0, |status| {
-        containers(status)
-            .map(|container| container.restart_count)
-            .sum()
-    })
-}
-
 /// Why a pod is not ready.
 pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
     let Some(status) = &pod.status else {
@@ -124,9 +118,9 @@ pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
         let message = condition.message.as_deref().unwrap_or("no reason is given");
         return format!("no machine takes its pod: {}", line(message));
     }
-    for container in containers(status) {
-        if let Some(why) = of_container(pod, container, events) {
-            return why;
+    for part in parts::of(pod, status) {
+        if let Some(why) = of_part(pod, part, events) {
+            return part.says(&why);
         }
     }
     match (&status.reason, &status.message) {
@@ -134,6 +128,15 @@ pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
         (Some(reason), None) => format!("its pod failed ({reason})"),
         _ => said(pod, "FailedMount", events)
             .map_or_else(|| "its pod is being set up".to_owned(), line_of),
+    }
+}
+
+fn of_part(pod: &Pod, part: Part<'_>, events: &[Event]) -> Option<String> {
+    let running = part.status.state.as_ref()?.running.is_some();
+    match part.role {
+        Role::Init if part.step_code() == Some(0) => None,
+        Role::Init if running => Some("it still runs".to_owned()),
+        _ => of_container(pod, part.status, events),
     }
 }
 
@@ -189,7 +192,12 @@ fn check(pod: &Pod, events: &[Event]) -> String {
     let runs_command = pod
         .spec
         .iter()
-        .flat_map(|spec| &spec.containers)
+        .flat_map(|spec| {
+            spec.init_containers
+                .iter()
+                .flatten()
+                .chain(&spec.containers)
+        })
         .any(|container| {
             let probes = [&container.readiness_probe, &container.startup_probe];
             probes
@@ -219,7 +227,7 @@ fn said<'a>(pod: &Pod, reason: &str, events: &'a [Event]) -> Option<&'a str> {
         .and_then(|event| event.message.as_deref())
 }
 
-fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
+pub(crate) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let init = status.init_container_statuses.iter().flatten();
     init.chain(status.container_statuses.iter().flatten())
 }
@@ -280,11 +288,11 @@ pub(crate) fn line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn pod(status: &Value) -> Pod {
+    pub(crate) fn pod(status: &Value) -> Pod {
         let pod = json!({
             "apiVersion": "v1",
             "kind": "Pod",

@@ -9,7 +9,7 @@ use kcc_lower::kubernetes::Object;
 use kcc_model::Until;
 use kcc_plan::Readiness;
 
-use crate::{client::Live, pods};
+use crate::{client::Live, parts, pods};
 
 /// Judges one workload.
 pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
@@ -79,6 +79,9 @@ fn of_replicas(live: &Live, component: &str, count: &Replicas, until: Until) -> 
     if until == Until::Started {
         let started = own.iter().filter(|pod| pods::is_started(pod)).count();
         let started = i32::try_from(started).unwrap_or(i32::MAX);
+        // Those of before may run on for as long as a new one fails.
+        let before = (count.all - count.updated).max(0);
+        let started = (started - before).max(0);
         return if started >= count.wanted {
             Readiness::Ready
         } else {
@@ -185,12 +188,7 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
     if condition("Complete").is_some() {
         return Readiness::Ready;
     }
-    let last = own.first().and_then(|pod| {
-        let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
-        statuses
-            .iter()
-            .find_map(|container| pods::ended(container.state.as_ref()?))
-    });
+    let last = own.first().and_then(|pod| parts::how_it_ended(pod));
     if let Some(failed) = condition("Failed") {
         let reason = match failed.reason.as_deref() {
             Some("BackoffLimitExceeded") => "it failed too often".to_owned(),

@@ -36,14 +36,29 @@ func (f *filling) join(tree *wire.Node) {
 				continue
 			}
 			path := []string{field.Name, component.Name}
-			for _, s := range spellings {
-				if shape.Struct.Pattern.Below(s.short...) == nil {
-					continue
-				}
-				for _, long := range s.long {
-					f.joinOne(component.Node, shape.Struct.Pattern, path, s, long)
+			f.joinAll(component.Node, shape.Struct.Pattern, path)
+			sidecars := shape.Struct.Pattern.Below("sidecars")
+			all := at(component.Node, "sidecars")
+			if sidecars == nil || all == nil || all.Kind != wire.Struct {
+				continue
+			}
+			for _, sidecar := range all.Fields {
+				if sidecar.Node.Kind == wire.Struct && !f.walk.silent[sidecar.Node] {
+					f.joinAll(sidecar.Node, sidecars.Struct.Pattern, append(path[:2:2], "sidecars", sidecar.Name))
 				}
 			}
+		}
+	}
+}
+
+// joinAll joins the spellings of one component, or of one of its sidecars.
+func (f *filling) joinAll(node *wire.Node, shape *schema.Shape, path []string) {
+	for _, s := range spellings {
+		if shape.Below(s.short...) == nil {
+			continue
+		}
+		for _, long := range s.long {
+			f.joinOne(node, shape, path, s, long)
 		}
 	}
 }

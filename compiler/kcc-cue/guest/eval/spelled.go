@@ -76,6 +76,12 @@ func (d *data) component(node *wire.Node) *wire.Node {
 				field.Node = spelledResources(field.Node)
 			case "health":
 				field.Node = spelledHealth(field.Node)
+			case "sidecars":
+				all := &wire.Node{Kind: wire.Struct, Origins: field.Node.Origins}
+				for _, sidecar := range field.Node.Fields {
+					set(all, sidecar.Name, d.component(sidecar.Node))
+				}
+				field.Node = all
 			}
 		}
 		out.Fields = append(out.Fields, field)

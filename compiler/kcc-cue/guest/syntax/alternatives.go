@@ -76,7 +76,7 @@ func (d *direct) joinSpellings(path []string) {
 	for name, child := range d.fields {
 		child.joinSpellings(append(path[:len(path):len(path)], name))
 	}
-	if len(path) != 2 {
+	if len(path) != 2 && (len(path) != 4 || path[2] != "sidecars") {
 		return
 	}
 	if d.fields["port"].given() {

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Check, Component, EnvValue, Expose, File, Health, Image as ModelImage, Kind, Protocol, Run,
-    Strategy, VolumeSource,
+    Check, Component, Container as ModelContainer, EnvValue, Expose, File, Health,
+    Image as ModelImage, Kind, Name, Protocol, Run, Strategy, VolumeSource,
 };
 
 use crate::docker::{
-    Container, DockerDesired, HealthCheck, Image, Mount, PRE_STOP, Publish, Restart, Volume,
-    insert, labels, networks, prefix,
+    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, PRE_STOP, Publish, Restart,
+    Volume, insert, labels, networks, prefix,
 };
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
@@ -26,8 +26,11 @@ pub(super) fn lower(
     component: &Component,
     desired: &mut DockerDesired,
 ) {
-    let reference = image(component, desired);
-    let template = container(lowering, component, reference);
+    let template = main(lowering, component);
+    let sidecars = sidecars(lowering, component);
+    for container in template.with_init().chain(sidecars.values()) {
+        image(component, container, desired);
+    }
     let base = format!("{}-{}", prefix(lowering), component.name);
     // A job that has to complete several times does so in as many containers;
     // a cron job's only one is started again and again.
@@ -36,7 +39,9 @@ pub(super) fn lower(
         _ => component.replicas,
     };
     for replica in 1..=count {
+        let name = numbered(&base, replica);
         let mut container = template.clone();
+        let mut sidecars = sidecars.clone();
         for (volume, path) in persistent(component) {
             let own = component.stateful.then_some(replica);
             let name = numbered(&format!("{base}-{volume}"), own.unwrap_or(1));
@@ -55,6 +60,11 @@ pub(super) fn lower(
                     "volume",
                 );
             }
+            let init = container.init.iter_mut().map(|step| &mut step.container);
+            for beside in init.chain(sidecars.values_mut()) {
+                let mount = Mount::Volume(name.clone());
+                beside.mounts.insert(path.to_owned(), mount);
+            }
             container
                 .mounts
                 .insert(path.to_owned(), Mount::Volume(name));
@@ -64,7 +74,14 @@ pub(super) fn lower(
             let before = replica.checked_sub(run.parallelism).filter(|at| *at > 0);
             container.after = before.map(|at| numbered(&base, at)).into_iter().collect();
         }
-        let name = numbered(&base, replica);
+        for (sidecar, container) in sidecars {
+            let container = Container {
+                sidecar_of: Some(name.clone()),
+                ..container
+            };
+            let beside = Container::beside(&name, &sidecar);
+            desired.containers.insert(beside, container);
+        }
         let at = &component.path;
         insert(
             lowering,
@@ -94,35 +111,27 @@ fn persistent(component: &Component) -> impl Iterator<Item = (&str, &str)> {
         .map(|(name, volume)| (name.as_str(), volume.mount.as_str()))
 }
 
-fn image(component: &Component, desired: &mut DockerDesired) -> String {
-    let (reference, build) = match &component.container.image {
-        ModelImage::Reference(reference) => (reference, None),
-        ModelImage::Build(build) => (&build.tag, Some(build.clone())),
+/// Notes the image of a container as one that has to be there.
+fn image(component: &Component, container: &Container, desired: &mut DockerDesired) {
+    let build = match &component.container.image {
+        ModelImage::Build(build) if build.tag == container.image => Some(build.clone()),
+        _ => None,
+    };
+    let wanted = || Image {
+        component: component.name.clone(),
+        build,
     };
     desired
         .images
-        .entry(reference.clone())
-        .or_insert_with(|| Image {
-            component: component.name.clone(),
-            build,
-        });
-    reference.clone()
+        .entry(container.image.clone())
+        .or_insert_with(wanted);
 }
 
-/// The container that all replicas are made from; their volumes are missing.
-fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) -> Container {
+/// The main container that all replicas are made from; persistent volumes are
+/// missing.
+fn main(lowering: &mut Lowering<'_>, component: &Component) -> Container {
     let model = &component.container;
-    let env = environment(lowering, component);
-    let command = words(
-        lowering,
-        component,
-        "command",
-        model.command.as_deref(),
-        &env,
-    );
-    let args = words(lowering, component, "args", model.args.as_deref(), &env);
-    let user = User::of(model);
-    if model.security.non_root && user.is_root() {
+    if model.security.non_root && User::of(model).is_root() {
         lowering.unsupported(
             &component.path.join("user"),
             format!(
@@ -132,25 +141,98 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
             "name another user, or say `security: nonRoot: false`",
         );
     }
-    let mut all_labels = component.labels.clone();
-    all_labels.extend(labels(lowering, Some(component)));
+    let plain = plain(lowering, component, &component.path, model);
+    let mut labels = plain.labels.clone();
     if let Some(command) = &component.rollout.pre_stop {
         let command = serde_json::to_string(command).unwrap_or_default();
-        all_labels.insert(PRE_STOP.to_owned(), command);
+        labels.insert(PRE_STOP.to_owned(), command);
     }
+    Container {
+        ports: ports(component),
+        networks: networks::of(lowering, component),
+        restart: match component.run() {
+            Some(Run { retries: 0, .. }) => Restart::No,
+            Some(run) => Restart::OnFailure(run.retries),
+            None => Restart::UnlessStopped,
+        },
+        on_demand: component.is_cron_job(),
+        docker: super::patch::of(lowering, component),
+        init: init(lowering, component),
+        labels,
+        recreate: component.rollout.strategy == Some(Strategy::Recreate),
+        ..plain
+    }
+}
+
+/// Whether containers beside the main one are made here: whoever starts the run
+/// of a cron job starts the main container alone.
+fn has_company(component: &Component) -> bool {
+    let alone = component.init.is_empty() && component.sidecars.is_empty();
+    !alone && !component.is_cron_job()
+}
+
+/// The init steps: on the networks of the main container, without its name.
+fn init(lowering: &mut Lowering<'_>, component: &Component) -> Vec<InitStep> {
+    let own = networks::of(lowering, component).into_keys();
+    let networks: BTreeMap<_, _> = own.map(|network| (network, Vec::new())).collect();
+    let mut steps = Vec::new();
+    for step in component.init.iter().filter(|_| has_company(component)) {
+        let path = component.path.join("init").join(&step.name);
+        let plain = plain(lowering, component, &path, &step.container);
+        steps.push(InitStep {
+            name: step.name.clone(),
+            container: Container {
+                networks: networks.clone(),
+                ..plain
+            },
+        });
+    }
+    steps
+}
+
+/// The sidecars. What listens in them is published through the main container.
+fn sidecars(lowering: &mut Lowering<'_>, component: &Component) -> BTreeMap<Name, Container> {
+    let mut sidecars = BTreeMap::new();
+    for (name, model) in component.sidecars.iter().filter(|_| has_company(component)) {
+        let path = component.path.join("sidecars").join(name);
+        let plain = plain(lowering, component, &path, model);
+        let sidecar = Container {
+            restart: Restart::UnlessStopped,
+            ..plain
+        };
+        sidecars.insert(name.clone(), sidecar);
+    }
+    sidecars
+}
+
+/// What all containers of a component have.
+fn plain(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    path: &Path,
+    model: &ModelContainer,
+) -> Container {
+    let env = environment(lowering, path, model);
+    let command = words(lowering, path, "command", model.command.as_deref(), &env);
+    let args = words(lowering, path, "args", model.args.as_deref(), &env);
+    let mut all_labels = component.labels.clone();
+    all_labels.extend(labels(lowering, Some(component)));
     let (files, mounts) = contents(lowering, component);
     Container {
         component: component.name.clone(),
-        image,
+        image: match &model.image {
+            ModelImage::Reference(reference) => reference.clone(),
+            ModelImage::Build(build) => build.tag.clone(),
+        },
         command,
         args,
         working_dir: model.working_dir.clone(),
-        user: user.for_docker(),
+        user: User::of(model).for_docker(),
         env,
         files,
         mounts,
-        ports: ports(component),
-        networks: networks::of(lowering, component),
+        ports: Vec::new(),
+        networks: BTreeMap::new(),
         health: health(&model.health),
         memory: model.resources.limits.memory.map(|bytes| bytes.0),
         cpu_millis: model.resources.limits.cpu.map(|cpu| cpu.0),
@@ -159,30 +241,32 @@ fn container(lowering: &mut Lowering<'_>, component: &Component, image: String) 
             .requests
             .cpu
             .map(|cpu| (cpu.0 * SHARES_PER_CORE / 1000).max(LEAST_SHARES)),
-        restart: match component.run() {
-            Some(Run { retries: 0, .. }) => Restart::No,
-            Some(run) => Restart::OnFailure(run.retries),
-            None => Restart::UnlessStopped,
-        },
-        on_demand: component.is_cron_job(),
+        restart: Restart::No,
+        on_demand: false,
         stop_timeout: component.grace_period.0.div_ceil(1000),
         read_only: model.security.read_only_root,
         privileged: model.security.privileged,
         add_capabilities: model.security.add_capabilities.clone(),
         after: Vec::new(),
-        docker: super::patch::of(lowering, component),
+        docker: None,
+        init: Vec::new(),
+        sidecar_of: None,
         labels: all_labels,
-        recreate: component.rollout.strategy == Some(Strategy::Recreate),
+        recreate: false,
     }
 }
 
 /// The environment; what configs hold is known here and written out.
-fn environment(lowering: &mut Lowering<'_>, component: &Component) -> BTreeMap<String, EnvValue> {
+fn environment(
+    lowering: &mut Lowering<'_>,
+    of: &Path,
+    container: &ModelContainer,
+) -> BTreeMap<String, EnvValue> {
     let mut env = BTreeMap::new();
-    for (variable, value) in &component.container.env {
+    for (variable, value) in &container.env {
         let value = match value {
             EnvValue::Config { name, key } => {
-                let path = component.path.join("env").join(variable);
+                let path = of.join("env").join(variable);
                 let Some(text) = lowering.config(&path, name, key) else {
                     continue;
                 };
@@ -200,7 +284,7 @@ fn environment(lowering: &mut Lowering<'_>, component: &Component) -> BTreeMap<S
 /// inspect a container sees its command.
 fn words(
     lowering: &mut Lowering<'_>,
-    component: &Component,
+    of: &Path,
     field: &str,
     words: Option<&[String]>,
     env: &BTreeMap<String, EnvValue>,
@@ -220,7 +304,7 @@ fn words(
             })
         })
         .collect();
-    let path: Path = component.path.join(field);
+    let path = of.join(field);
     for name in secret {
         lowering.unsupported(
             &path,
@@ -252,6 +336,10 @@ fn contents(
         let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
         match &volume.source {
             VolumeSource::Persistent { .. } => {}
+            // Memory is one container's own.
+            VolumeSource::Ephemeral {} if has_company(component) => {
+                mounts.insert(volume.mount.clone(), Mount::Shared(name.clone()));
+            }
             VolumeSource::Ephemeral {} => {
                 mounts.insert(volume.mount.clone(), Mount::Tmpfs {});
             }

@@ -118,6 +118,14 @@ pub struct Container {
     /// where it adds nothing, as in containers that were made before it could.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docker: Option<super::Patch>,
+    /// What runs to completion, one after the other, each time that it is made
+    /// and before it starts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub init: Vec<InitStep>,
+    /// The container that it is a sidecar of: it joins its network and is made
+    /// anew with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sidecar_of: Option<String>,
     /// Labels of the fragment's own and those of kcc, but for the config hash.
     pub labels: BTreeMap<String, String>,
     /// The old one ends before the new one starts. Not in the hash: a container
@@ -131,6 +139,16 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+/// A container that runs to completion before another one starts, and is gone then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitStep {
+    /// Its name in the model.
+    pub name: Name,
+    /// What runs.
+    pub container: Container,
+}
+
 /// What is mounted at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,6 +157,9 @@ pub enum Mount {
     Volume(String),
     /// Memory, gone with the container.
     Tmpfs {},
+    /// A folder that goes with the main container, and that its init steps and
+    /// sidecars share: the volume's name in the model.
+    Shared(Name),
     /// The value of a secret as a file, by its name in the model.
     Secret(Name),
     /// A folder or file of the machine.
@@ -188,6 +209,16 @@ pub enum Restart {
 }
 
 impl Container {
+    /// The name of the container beside one of that name, which no component has.
+    pub fn beside(main: &str, name: &str) -> String {
+        format!("{main}_{name}")
+    }
+
+    /// Itself and its init steps.
+    pub fn with_init(&self) -> impl Iterator<Item = &Container> {
+        std::iter::once(self).chain(self.init.iter().map(|step| &step.container))
+    }
+
     /// The hash that decides whether a container is replaced: hex SHA-256 of
     /// the struct as canonical JSON. Secret values are not in it.
     pub fn config_hash(&self) -> String {

@@ -5,8 +5,8 @@ use k8s_openapi::api::apps::v1::{
     DaemonSetUpdateStrategy, DeploymentStrategy, RollingUpdateDaemonSet, RollingUpdateDeployment,
 };
 use k8s_openapi::api::autoscaling::v2::{
-    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
-    MetricTarget, ResourceMetricSource,
+    ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget, ResourceMetricSource,
 };
 use k8s_openapi::api::core::v1::{
     ExecAction, Lifecycle, LifecycleHandler, Toleration, TopologySpreadConstraint,
@@ -52,7 +52,7 @@ pub(super) fn autoscaler(
     };
     let metrics = [("cpu", cpu), ("memory", scale.memory)]
         .into_iter()
-        .filter_map(|(name, load)| Some(metric(name, load?)))
+        .filter_map(|(name, load)| Some(metric(component, name, load?)))
         .collect();
     let kind = if workload::is_stateful(component) {
         "StatefulSet"
@@ -82,16 +82,29 @@ pub(super) fn autoscaler(
     objects.add(lowering, &autoscaler, &belongs);
 }
 
-fn metric(name: &str, load: u32) -> MetricSpec {
+fn metric(component: &Component, name: &str, load: u32) -> MetricSpec {
+    let target = MetricTarget {
+        type_: "Utilization".to_owned(),
+        average_utilization: Some(number(load)),
+        ..MetricTarget::default()
+    };
+    // Sidecars may request nothing, and a part of nothing is no number.
+    if !component.sidecars.is_empty() {
+        return MetricSpec {
+            type_: "ContainerResource".to_owned(),
+            container_resource: Some(ContainerResourceMetricSource {
+                container: component.name.clone(),
+                name: name.to_owned(),
+                target,
+            }),
+            ..MetricSpec::default()
+        };
+    }
     MetricSpec {
         type_: "Resource".to_owned(),
         resource: Some(ResourceMetricSource {
             name: name.to_owned(),
-            target: MetricTarget {
-                type_: "Utilization".to_owned(),
-                average_utilization: Some(number(load)),
-                ..MetricTarget::default()
-            },
+            target,
         }),
         ..MetricSpec::default()
     }

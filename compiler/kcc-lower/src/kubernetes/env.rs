@@ -8,27 +8,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
-use kcc_model::{Component, EnvValue, Name, Part};
+use kcc_cue::Path;
+use kcc_model::{Container, EnvValue, Name, Part};
 
 use crate::expand::{escape, escape_whole};
 use crate::kubernetes::{secrets, storage};
 use crate::lowering::{Lowering, secrets_of};
 
-pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component) -> Option<Vec<EnvVar>> {
-    let env = &component.container.env;
+/// The variables of the container that is described at a path.
+pub(super) fn lower(
+    lowering: &mut Lowering<'_>,
+    of: &Path,
+    container: &Container,
+) -> Option<Vec<EnvVar>> {
+    let env = &container.env;
     let hidden = hidden(env);
     let mut variables = Vec::new();
     for (secret, variable) in &hidden {
-        variables.extend(from_secret(lowering, component, variable, secret));
+        variables.extend(from_secret(lowering, of, variable, secret));
     }
     for (name, value) in env {
         match value {
             EnvValue::Literal(text) => variables.push(literal(name, escape_whole(text))),
             EnvValue::Secret(secret) => {
-                variables.extend(from_secret(lowering, component, name, secret));
+                variables.extend(from_secret(lowering, of, name, secret));
             }
             EnvValue::Config { name: config, key } => {
-                let path = component.path.join("env").join(name);
+                let path = of.join("env").join(name);
                 if lowering.config(&path, config, key).is_none() {
                     continue;
                 }
@@ -82,13 +88,8 @@ fn hidden(env: &BTreeMap<String, EnvValue>) -> BTreeMap<&Name, String> {
     names
 }
 
-fn from_secret(
-    lowering: &mut Lowering<'_>,
-    component: &Component,
-    name: &str,
-    secret: &str,
-) -> Option<EnvVar> {
-    let place = secrets::place(lowering, &component.path, secret)?;
+fn from_secret(lowering: &mut Lowering<'_>, of: &Path, name: &str, secret: &str) -> Option<EnvVar> {
+    let place = secrets::place(lowering, of, secret)?;
     let selector = SecretKeySelector {
         name: place.name,
         key: place.key,

@@ -143,6 +143,7 @@ fn builds(lowering: &Lowering<'_>) -> Vec<Build> {
         .running()
         .filter_map(|component| match &component.container.image {
             Image::Build(build) => Some((&build.tag, build)),
+            // What stands beside the main container is never built for itself.
             Image::Reference(_) => None,
         })
         .collect();

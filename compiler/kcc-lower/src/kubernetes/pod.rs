@@ -7,7 +7,10 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_model::{Amounts, Component, EnvValue, Image, Port, Protocol, Resources, VolumeSource};
+use kcc_cue::Path;
+use kcc_model::{
+    Amounts, Component, Container, EnvValue, Image, Name, Port, Protocol, Resources, VolumeSource,
+};
 
 use crate::kubernetes::metadata::{self, some};
 use crate::kubernetes::{availability, env, limits, probe, quantity, rights, security, storage};
@@ -28,30 +31,39 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
         annotations.insert(CONFIG_HASH.to_owned(), hash);
     }
     let (volumes, volume_mounts) = storage::mounts(lowering, component);
-    let model = &component.container;
-    let (image, pull) = match &model.image {
-        Image::Reference(reference) => (reference.clone(), None),
-        // Built for this system: a registry may know nothing of it.
-        Image::Build(build) => (build.tag.clone(), Some("IfNotPresent".to_owned())),
+    let plain = |lowering: &mut Lowering<'_>, path: &Path, name: &str, model: &Container| {
+        let container = container(lowering, path, name, model);
+        KubeContainer {
+            volume_mounts: volume_mounts.clone(),
+            ..container
+        }
     };
-    let container = KubeContainer {
-        name: component.name.clone(),
-        image: Some(image),
-        image_pull_policy: pull,
-        command: model.command.clone(),
-        args: model.args.clone(),
-        working_dir: model.working_dir.clone(),
-        env: env::lower(lowering, component),
-        ports: ports(component),
-        startup_probe: model.health.startup.as_ref().map(probe::lower),
-        readiness_probe: model.health.readiness.as_ref().map(probe::lower),
-        liveness_probe: model.health.liveness.as_ref().map(probe::lower),
-        resources: resources(&model.resources),
-        security_context: Some(security::container(component)),
+    let main = KubeContainer {
+        ports: ports(component, None),
         lifecycle: availability::lifecycle(component),
-        volume_mounts,
-        ..KubeContainer::default()
+        ..plain(
+            lowering,
+            &component.path,
+            &component.name,
+            &component.container,
+        )
     };
+    let mut init = Vec::new();
+    for step in &component.init {
+        let path = component.path.join("init").join(&step.name);
+        init.push(plain(lowering, &path, &step.name, &step.container));
+    }
+    // Behind the plain steps, so that these mean the same on an engine where
+    // sidecars begin with the main container; before the main one all the same,
+    // which finds them there. A pod is done without waiting for them.
+    for (name, model) in &component.sidecars {
+        let path = component.path.join("sidecars").join(name);
+        init.push(KubeContainer {
+            ports: ports(component, Some(name)),
+            restart_policy: Some("Always".to_owned()),
+            ..plain(lowering, &path, name, model)
+        });
+    }
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels,
@@ -59,7 +71,8 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
-            containers: vec![container],
+            init_containers: (!init.is_empty()).then_some(init),
+            containers: vec![main],
             service_account_name: Some(rights::account(component).to_owned()),
             automount_service_account_token: Some(rights::has_any(component)),
             // A variable for every Service of the namespace would be an
@@ -76,10 +89,41 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
     }
 }
 
-fn ports(component: &Component) -> Option<Vec<ContainerPort>> {
+/// What all containers of a pod have; ports and mounts are missing.
+fn container(
+    lowering: &mut Lowering<'_>,
+    path: &Path,
+    name: &str,
+    model: &Container,
+) -> KubeContainer {
+    let (image, pull) = match &model.image {
+        Image::Reference(reference) => (reference.clone(), None),
+        // Built for this system: a registry may know nothing of it.
+        Image::Build(build) => (build.tag.clone(), Some("IfNotPresent".to_owned())),
+    };
+    KubeContainer {
+        name: name.to_owned(),
+        image: Some(image),
+        image_pull_policy: pull,
+        command: model.command.clone(),
+        args: model.args.clone(),
+        working_dir: model.working_dir.clone(),
+        env: env::lower(lowering, path, model),
+        startup_probe: model.health.startup.as_ref().map(probe::lower),
+        readiness_probe: model.health.readiness.as_ref().map(probe::lower),
+        liveness_probe: model.health.liveness.as_ref().map(probe::lower),
+        resources: resources(&model.resources),
+        security_context: Some(security::container(&model.security)),
+        ..KubeContainer::default()
+    }
+}
+
+/// The ports of a sidecar, or of the main container.
+fn ports(component: &Component, sidecar: Option<&Name>) -> Option<Vec<ContainerPort>> {
     let ports: Vec<_> = component
         .ports
         .iter()
+        .filter(|(_, port)| port.sidecar.as_ref() == sidecar)
         .map(|(name, port)| ContainerPort {
             // A name is only for people here, and may be shorter than ours.
             name: limits::is_port_name(name).then(|| name.clone()),
@@ -131,14 +175,13 @@ fn config_hash(lowering: &Lowering<'_>, component: &Component) -> Option<String>
             VolumeSource::Config(config) => Some(config),
             _ => None,
         });
-    let named = component
-        .container
-        .env
-        .values()
-        .filter_map(|value| match value {
-            EnvValue::Config { name, .. } => Some(name),
-            _ => None,
-        });
+    let env = component
+        .containers()
+        .flat_map(|(_, container)| container.env.values());
+    let named = env.filter_map(|value| match value {
+        EnvValue::Config { name, .. } => Some(name),
+        _ => None,
+    });
     let configs: BTreeMap<_, _> = mounted
         .chain(named)
         .filter_map(|name| Some((name, &lowering.target.configs.get(name)?.data)))

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
-use kcc_model::{Component, VolumeSource};
+use kcc_model::{Component, Security, VolumeSource};
 
 use crate::lowering::Lowering;
 use crate::user::User;
@@ -60,9 +60,8 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
     }
 }
 
-/// The context of the container.
-pub(super) fn container(component: &Component) -> SecurityContext {
-    let security = &component.container.security;
+/// The context of a container.
+pub(super) fn container(security: &Security) -> SecurityContext {
     if security.privileged {
         // All capabilities and every device: nothing is left to drop.
         return SecurityContext {

@@ -107,6 +107,16 @@ fields! {
     Retries "retries": Honoured, Honoured;
     Deadline "deadline": Emulated("an apply waits no longer"), Honoured;
     Stateful "stateful": Honoured, Honoured;
+    Init "init.*":
+        Emulated("kcc runs it each time that it makes the container, before that starts"),
+        Honoured;
+    CronInit "cronJobs.*.init.*":
+        Dropped("whoever starts a run starts the main container alone"), Honoured;
+    Sidecar "sidecars.*":
+        Emulated("a container in the network of the main one, which starts right after it"),
+        Honoured;
+    CronSidecar "cronJobs.*.sidecars.*":
+        Dropped("whoever starts a run starts the main container alone"), Honoured;
     EveryNode "everyNode": Honoured, Honoured;
     NonRoot "security.nonRoot": Honoured, Honoured;
     Completions "completions":

@@ -8,29 +8,39 @@ use super::{
     Rendered, Source,
     pattern::{Asked, Line},
 };
-use crate::docker::DockerDesired;
+use crate::docker::{Container, DockerDesired};
 
 const CONTAINER: &[Line] = &[
     ("component", "."),
-    ("image", ".image | .build"),
+    ("image", ".image | ..image | ..build"),
     ("command", ".command"),
     ("args", ".args"),
-    ("workingDir", ".workingDir"),
-    ("user", ".user | .security.nonRoot"),
-    ("files.*", ".files.{1}"),
-    ("memory", ".resources.limits.memory | .resources.memory"),
-    ("cpuMillis", ".resources.limits.cpu"),
-    ("cpuShares", ".resources.requests.cpu | .resources.cpu"),
-    ("restart.onFailure", ".retries"),
-    ("restart", ".retries"),
+    ("workingDir", "..workingDir"),
+    ("user", "..user | ..security.nonRoot"),
+    ("files.*", "..files.{1}"),
+    (
+        "memory",
+        ".resources.limits.memory | .resources.memory | ..resources.limits.memory | ..resources.memory",
+    ),
+    (
+        "cpuMillis",
+        ".resources.limits.cpu | ..resources.limits.cpu",
+    ),
+    (
+        "cpuShares",
+        ".resources.requests.cpu | .resources.cpu | ..resources.requests.cpu | ..resources.cpu",
+    ),
+    ("restart.onFailure", "..retries"),
+    ("restart", "..retries"),
+    ("sidecarOf", "= it shares the network of the main container"),
     ("onDemand", ".schedule"),
     ("after.**", ".parallelism | .completions"),
     ("after", ".parallelism | .completions"),
-    ("stopTimeout", ".rollout.gracePeriod"),
-    ("readOnly", ".security.readOnlyRoot"),
+    ("stopTimeout", "..rollout.gracePeriod"),
+    ("readOnly", "..security.readOnlyRoot"),
     ("privileged", ".security.privileged"),
     ("addCapabilities", ".security.capabilities.add | .security"),
-    ("labels.*", ".labels.{1}"),
+    ("labels.*", "..labels.{1}"),
 ];
 
 const PROBE: &[Line] = &[
@@ -98,8 +108,22 @@ pub(super) fn objects(desired: &DockerDesired) -> Vec<Rendered> {
 }
 
 fn rendered(kind: &str, name: &str, component: Option<&String>, value: Value) -> Rendered {
-    // What is not there is nobody's.
-    let value = match value {
+    let mut value = there(value);
+    let steps = value.get_mut("init").and_then(Value::as_array_mut);
+    for step in steps.into_iter().flatten() {
+        step["container"] = there(step["container"].take());
+    }
+    Rendered {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        component: component.cloned(),
+        value,
+    }
+}
+
+/// The fields that are there: what is not is nobody's.
+fn there(value: Value) -> Value {
+    match value {
         Value::Object(fields) => {
             let there = fields.into_iter().filter(|(_, field)| {
                 let empty = field.as_object().is_some_and(serde_json::Map::is_empty)
@@ -109,12 +133,6 @@ fn rendered(kind: &str, name: &str, component: Option<&String>, value: Value) ->
             Value::Object(there.collect())
         }
         other => other,
-    };
-    Rendered {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        component: component.cloned(),
-        value,
     }
 }
 
@@ -143,8 +161,55 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
             Some(asked.source(".volumes.{1}", &[volume.unwrap_or_default()]))
         }
         "image" => asked.look_up(IMAGE, &object.value, names),
-        _ => container(&asked, component?, object, names),
+        _ => beside(&asked, component?, object, names),
     }
+}
+
+/// A container: the main one, one of its init steps, or a sidecar.
+fn beside(
+    asked: &Asked<'_>,
+    component: &Component,
+    object: &Rendered,
+    names: &[String],
+) -> Option<Source> {
+    let within = |group: &str, name: &str| Asked {
+        target: asked.target,
+        component: asked.component,
+        within: vec![group.to_owned(), name.to_owned()],
+    };
+    if let [init, at, rest @ ..] = names
+        && init == "init"
+    {
+        let step = object.value["init"].get(at.parse::<usize>().ok()?)?;
+        let asked = within("init", step["name"].as_str()?);
+        return match rest {
+            [container, label, key] if container == "container" && label == "labels" => {
+                Some(label_of(&asked, key))
+            }
+            [container, of] if container == "container" && of == "component" => {
+                Some(asked.source("..", &[]))
+            }
+            [container, rest @ ..] if container == "container" => {
+                self::container(&asked, component, &step["container"], rest)
+            }
+            _ => Some(asked.source(".", &[])),
+        };
+    }
+    let mut sidecars = component.sidecars.keys();
+    let sidecar = object.value["sidecarOf"]
+        .as_str()
+        .and_then(|main| sidecars.find(|name| Container::beside(main, name) == object.name));
+    match sidecar {
+        Some(name) => container(&within("sidecars", name), component, &object.value, names),
+        None => container(asked, component, &object.value, names),
+    }
+}
+
+fn label_of(asked: &Asked<'_>, label: &str) -> Source {
+    if label.starts_with("dev.kcc.") {
+        return Source::Kcc(OWN);
+    }
+    asked.source("..labels.{1}", &[label.to_owned()])
 }
 
 /// The volume of the model that a volume of the engine is.
@@ -162,7 +227,7 @@ fn volume(component: &Component, name: &str) -> Option<String> {
 fn container(
     asked: &Asked<'_>,
     component: &Component,
-    object: &Rendered,
+    value: &Value,
     names: &[String],
 ) -> Option<Source> {
     match names {
@@ -171,13 +236,13 @@ fn container(
         }
         [networks, name, ..] if networks == "networks" => {
             // Its own, or that of a component that it needs.
-            let others = component.needs.keys().map(|need| (need, ".needs.{1}"));
-            let own = [(&component.name, ".")];
+            let others = component.needs.keys().map(|need| (need, "..needs.{1}"));
+            let own = [(&component.name, "..")];
             let known = others.chain(own);
             let (of, source) = known
                 .filter(|(of, _)| name.ends_with(&format!("-{of}")))
                 .max_by_key(|(of, _)| of.len())
-                .unwrap_or((&component.name, "."));
+                .unwrap_or((&component.name, ".."));
             Some(asked.source(source, std::slice::from_ref(of)))
         }
         [mounts, at, ..] if mounts == "mounts" && component.files.contains_key(at) => {
@@ -188,42 +253,42 @@ fn container(
             let name = volumes
                 .find(|(_, volume)| volume.mount == *at)
                 .map(|(name, _)| name);
-            Some(asked.source(".volumes.{1}", &[name.cloned().unwrap_or_default()]))
+            Some(asked.source("..volumes.{1}", &[name.cloned().unwrap_or_default()]))
         }
         [ports, at, field] if ports == "ports" => {
-            let number = object.value["ports"][at.parse::<usize>().ok()?]["container"].as_u64();
-            let mut known = component.ports.iter();
-            let name = known.find(|(_, port)| Some(u64::from(port.number)) == number);
-            let source = match field.as_str() {
-                "container" => ".ports.{1}.number",
-                "protocol" => ".ports.{1}.protocol",
-                _ => ".ports.{1}.expose | .routes",
-            };
-            Some(asked.source(
-                source,
-                &[name.map(|(name, _)| name.clone()).unwrap_or_default()],
+            let number = value["ports"][at.parse::<usize>().ok()?]["container"].as_u64();
+            Some(super::kubernetes::port(
+                asked,
+                component,
+                number,
+                match field.as_str() {
+                    "container" => "number",
+                    "protocol" => "protocol",
+                    _ => "expose",
+                },
             ))
         }
         [health, rest @ ..] if health == "health" => {
+            let own = match &asked.within[..] {
+                [_, name] => &component.sidecars.get(name)?.health,
+                _ => &component.container.health,
+            };
             let probe = ["readiness", "startup", "liveness"]
                 .into_iter()
-                .zip([
-                    &component.container.health.readiness,
-                    &component.container.health.startup,
-                    &component.container.health.liveness,
-                ])
+                .zip([&own.readiness, &own.startup, &own.liveness])
                 .find_map(|(name, probe)| probe.as_ref().map(|_| name))?;
+            let below = ["health", probe].map(str::to_owned);
             let within = Asked {
                 target: asked.target,
                 component: asked.component,
-                within: vec!["health".to_owned(), probe.to_owned()],
+                within: [&asked.within[..], &below].concat(),
             };
-            within.look_up(PROBE, &object.value["health"], rest)
+            within.look_up(PROBE, &value["health"], rest)
         }
         [docker, rest @ ..] if docker == "docker" => {
             let patch = asked.target.docker_patches.get(&component.name)?;
-            super::patched(component, &["docker"], patch, &object.value["docker"], rest)
+            super::patched(component, &["docker"], patch, &value["docker"], rest)
         }
-        _ => asked.look_up(CONTAINER, &object.value, names),
+        _ => asked.look_up(CONTAINER, value, names),
     }
 }

@@ -80,8 +80,21 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         && metrics == "metrics"
     {
         let metric = &object.value["spec"]["metrics"][at.parse::<usize>().ok()?];
-        let name = metric["resource"]["name"].as_str()?.to_owned();
+        let of = ["resource", "containerResource"].map(|kind| &metric[kind]["name"]);
+        let name = of.into_iter().find_map(|name| name.as_str())?.to_owned();
         return Some(asked.source(".scale.{1} | .scale", &[name]));
+    }
+    if let ("service", [spec, ports, at, field]) = (object.kind.as_str(), names)
+        && spec == "spec"
+        && ports == "ports"
+    {
+        let port = &object.value["spec"]["ports"][at.parse::<usize>().ok()?];
+        let field = match field.as_str() {
+            "name" => "",
+            "protocol" => "protocol",
+            _ => "number",
+        };
+        return Some(named_port(&asked, of, port["name"].as_str()?, field));
     }
     let kind = KINDS.iter().find(|(kind, _)| *kind == object.kind);
     volume_of(&asked, object, names)
@@ -260,7 +273,7 @@ fn pod(
             let within = if name == component.name {
                 Vec::new()
             } else {
-                let group = if containers == "containers" {
+                let group = if component.sidecars.contains_key(name) {
                     "sidecars"
                 } else {
                     "init"
@@ -311,16 +324,15 @@ fn container(
         }
         [ports, at, field] if ports == "ports" => {
             let number = value["ports"].get(at.parse::<usize>().ok()?)?["containerPort"].as_u64();
-            let mut known = component.ports.iter();
-            let name = known.find(|(_, port)| Some(u64::from(port.number)) == number);
-            let source = match field.as_str() {
-                "containerPort" => ".ports.{1}.number",
-                "protocol" => ".ports.{1}.protocol",
-                _ => ".ports.{1}",
-            };
-            Some(asked.source(
-                source,
-                &[name.map(|(name, _)| name.clone()).unwrap_or_default()],
+            Some(self::port(
+                asked,
+                component,
+                number,
+                match field.as_str() {
+                    "containerPort" => "number",
+                    "protocol" => "protocol",
+                    _ => "",
+                },
             ))
         }
         [probe, rest @ ..] if probe.ends_with("Probe") => {
@@ -335,15 +347,48 @@ fn container(
             asked.look_up(PROBE, &value[probe.as_str()], rest)
         }
         [image] if image == "image" && matches!(component.container.image, Image::Build(_)) => {
-            Some(asked.source(".build", &[]))
+            Some(asked.source(".image | ..build", &[]))
         }
         _ => asked.look_up(CONTAINER, value, names),
     }
 }
 
+/// A field of the port of that number, be it the main container's or a sidecar's;
+/// what publishes it may also be a route.
+pub(super) fn port(
+    asked: &Asked<'_>,
+    component: &Component,
+    number: Option<u64>,
+    field: &str,
+) -> Source {
+    let mut known = component.ports.iter();
+    let found = known.find(|(_, port)| Some(u64::from(port.number)) == number);
+    let name = found.map(|(name, _)| name.as_str()).unwrap_or_default();
+    named_port(asked, component, name, field)
+}
+
+/// The same of the port of that name.
+fn named_port(asked: &Asked<'_>, component: &Component, name: &str, field: &str) -> Source {
+    let port = component.ports.get(name);
+    let port = port.and_then(|port| port.sidecar.clone());
+    let source = match (field, &port) {
+        ("number", None) => "..ports.{1}.number",
+        ("number", Some(_)) => "..sidecars.{2}.ports.{1}.number",
+        ("protocol", None) => "..ports.{1}.protocol",
+        ("protocol", Some(_)) => "..sidecars.{2}.ports.{1}.protocol",
+        ("expose", None) => "..ports.{1}.expose | ..routes",
+        ("expose", Some(_)) => "..sidecars.{2}.ports.{1}.expose | ..routes",
+        (_, None) => "..ports.{1}",
+        (_, Some(_)) => "..sidecars.{2}.ports.{1}",
+    };
+    asked.source(source, &[name.to_owned(), port.unwrap_or_default()])
+}
+
 /// A variable: what a fragment says itself, else what a need gives.
 pub(super) fn variable(asked: &Asked<'_>, component: &Component, name: &str) -> Source {
-    if name.starts_with("KCC_SECRET_") && !component.container.env.contains_key(name) {
+    let mut all = component.containers();
+    let written = all.any(|(_, container)| container.env.contains_key(name));
+    if name.starts_with("KCC_SECRET_") && !written {
         return Source::Kcc("it carries a secret into the texts that hold it");
     }
     let need = component.needs.keys().find(|need| {

@@ -61,22 +61,14 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
     (
         "networkpolicy",
         &[
-            ("spec.ingress.**", ".ports | ."),
+            ("spec.ingress.**", ".ports | .sidecars | ."),
             ("spec.podSelector.**", "= kcc knows its pods by it"),
             ("spec.policyTypes", "= nothing connects but what needs it"),
         ],
     ),
     ("configmap", &[]),
     ("persistentvolumeclaim", &[("spec.**", ".volumes")]),
-    (
-        "service",
-        &[
-            ("spec.clusterIP", ".stateful"),
-            ("spec.ports.@name.name", ".ports.{1}"),
-            ("spec.ports.@name.protocol", ".ports.{1}.protocol"),
-            ("spec.ports.@name.*", ".ports.{1}.number"),
-        ],
-    ),
+    ("service", &[("spec.clusterIP", ".stateful")]),
     (
         "deployment",
         &[
@@ -219,19 +211,23 @@ pub(super) const POD: &[Line] = &[
 /// Fields of a container.
 pub(super) const CONTAINER: &[Line] = &[
     ("name", "."),
-    ("image", ".image | .build"),
-    ("imagePullPolicy", ".build"),
+    (
+        "restartPolicy",
+        "= a sidecar goes on for as long as the main container does",
+    ),
+    ("image", ".image | ..image | ..build"),
+    ("imagePullPolicy", "..build"),
     ("command", ".command"),
     ("args", ".args"),
-    ("workingDir", ".workingDir"),
+    ("workingDir", "..workingDir"),
     ("lifecycle.preStop.exec.command", ".rollout.preStop"),
     (
         "resources.requests.*",
-        ".resources.requests.{1} | .resources.{1}",
+        ".resources.requests.{1} | .resources.{1} | ..resources.requests.{1} | ..resources.{1}",
     ),
     (
         "resources.limits.*",
-        ".resources.limits.{1} | .resources.{1}",
+        ".resources.limits.{1} | .resources.{1} | ..resources.limits.{1} | ..resources.{1}",
     ),
     (
         "securityContext.allowPrivilegeEscalation",
@@ -248,7 +244,7 @@ pub(super) const CONTAINER: &[Line] = &[
     ("securityContext.privileged", ".security.privileged"),
     (
         "securityContext.readOnlyRootFilesystem",
-        ".security.readOnlyRoot",
+        "..security.readOnlyRoot",
     ),
 ];
 

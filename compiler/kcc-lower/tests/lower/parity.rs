@@ -82,6 +82,8 @@ fn the_ledger_holds_every_use_of_a_shop() {
             &Field::RolloutDeadline,
             &Field::VolumeClass,
             &Field::RouteTls,
+            &Field::CronInit,
+            &Field::CronSidecar,
             &Field::NonRoot,
             &Field::Privileged,
             &Field::KubernetesPatch,

@@ -1,8 +1,13 @@
-//! What keeps the pods of a component running, and how a new version of them
-//! replaces the old one.
+//! What keeps the containers of a component running: one on every machine, init
+//! steps and sidecars.
 
-use crate::support::{System, manifest, of_docker, of_kubernetes, service};
-use kcc_model::{Component, Rollout, Share, Strategy};
+use crate::support::{
+    Says as _, System, cron_job, job, manifest, of_docker, of_kubernetes, persistent, pod, service,
+};
+use kcc_lower::{docker::Mount, emit};
+use kcc_model::{
+    Component, EnvValue, MilliCpu, Rollout, Scale, Share, Strategy, Until, VolumeSource,
+};
 use serde_json::{Value, json};
 
 fn agent(rollout: Rollout) -> Component {
@@ -62,4 +67,204 @@ fn on_a_machine_either_the_new_one_or_the_old_one_comes_first() {
     ] {
         assert_eq!(strategy(rollout.clone()), expected, "{rollout:?}");
     }
+}
+
+/// A service with an init step, a sidecar, and folders that they share.
+fn web() -> Component {
+    let mut web = service("web")
+        .port("http", 8080)
+        .volume("data", "/data", persistent(1))
+        .volume("tmp", "/tmp/web", VolumeSource::Ephemeral {})
+        .file("/etc/web.toml", "a = 1\n")
+        .init("fetch", &["/bin/fetch", "$(TOKEN)"])
+        .init("migrate", &["/bin/migrate"])
+        .sidecar("proxy", "acme/proxy:3", 9090);
+    web.container.security.privileged = true;
+    web.container.security.read_only_root = true;
+    for container in web.init.iter_mut().map(|step| &mut step.container) {
+        container.security.read_only_root = true;
+        let token = EnvValue::Literal("t".to_owned());
+        container.env.insert("TOKEN".to_owned(), token);
+    }
+    web
+}
+
+#[test]
+fn init_steps_come_first_and_sidecars_stay_in_the_pod() {
+    let desired = System::kubernetes().with(web()).granting().desired();
+    let spec = pod(&desired, "Deployment", "web")["spec"].clone();
+    let names = |list: &Value| -> Vec<(String, Value)> {
+        let list = list.as_array().expect("containers").iter();
+        list.map(|one| {
+            let name = one["name"].as_str().expect("a name").to_owned();
+            (name, one["restartPolicy"].clone())
+        })
+        .collect()
+    };
+    let own = |name: &str, policy| (name.to_owned(), policy);
+    assert_eq!(
+        names(&spec["initContainers"]),
+        [
+            own("fetch", Value::Null),
+            own("migrate", Value::Null),
+            own("proxy", json!("Always")),
+        ]
+    );
+    assert_eq!(names(&spec["containers"]), [own("web", Value::Null)]);
+    let main = &spec["containers"][0];
+    assert_eq!(main["ports"].as_array().map(Vec::len), Some(1));
+    for beside in spec["initContainers"].as_array().expect("containers") {
+        assert_eq!(beside["volumeMounts"], main["volumeMounts"]);
+        let context = &beside["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false);
+        assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
+        assert!(
+            context.get("privileged").is_none(),
+            "what a grant gives is the main one's"
+        );
+    }
+    assert_eq!(spec["initContainers"][2]["ports"][0]["containerPort"], 9090);
+    let service = manifest(&desired, "Service", "web");
+    let ports = service["spec"]["ports"].as_array().expect("ports");
+    assert_eq!(ports.len(), 2);
+}
+
+#[test]
+fn a_job_with_a_changed_init_step_is_another_one() {
+    let name = |command: &str| {
+        let desired = System::kubernetes()
+            .with(job("index", 0).init("fetch", &[command]))
+            .desired();
+        let jobs = of_kubernetes(&desired).objects.iter();
+        let mut names = jobs.filter(|object| object.kind == "Job");
+        names.next().expect("a job").name.clone()
+    };
+    assert_eq!(name("/bin/a"), name("/bin/a"));
+    assert_ne!(name("/bin/a"), name("/bin/b"));
+}
+
+#[test]
+fn an_autoscaler_follows_the_main_container_alone_where_others_stand_beside_it() {
+    let mut web = web();
+    web.scale = Some(Scale {
+        min: 1,
+        max: 3,
+        cpu: None,
+        memory: None,
+    });
+    web.volumes.clear();
+    web.container.resources.requests.cpu = Some(MilliCpu(100));
+    let desired = System::kubernetes().with(web).granting().desired();
+    let metric = &manifest(&desired, "HorizontalPodAutoscaler", "web")["spec"]["metrics"][0];
+    assert_eq!(metric["type"], "ContainerResource");
+    assert_eq!(metric["containerResource"]["container"], "web");
+}
+
+#[test]
+fn on_docker_sidecars_are_containers_beside_each_replica() {
+    let mut web = web();
+    web.replicas = 2;
+    web.stateful = true;
+    let desired = System::docker().with(web).granting().desired();
+    let docker = of_docker(&desired);
+    let names: Vec<_> = docker.containers.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "shop-dev-web",
+            "shop-dev-web-2",
+            "shop-dev-web-2_proxy",
+            "shop-dev-web_proxy",
+        ]
+    );
+    let main = &docker.containers["shop-dev-web-2"];
+    let proxy = &docker.containers["shop-dev-web-2_proxy"];
+    assert_eq!(proxy.sidecar_of.as_deref(), Some("shop-dev-web-2"));
+    assert!(proxy.networks.is_empty() && proxy.ports.is_empty() && !proxy.privileged);
+    let steps: Vec<_> = main.init.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(steps, ["fetch", "migrate"]);
+    let fetch = &main.init[0].container;
+    let command = fetch.command.as_ref().expect("a command");
+    assert_eq!(command[..], ["/bin/fetch", "t"], "variables are replaced");
+    assert!(fetch.networks.values().all(Vec::is_empty), "it has no name");
+    for container in main.with_init().chain([proxy]) {
+        let mount = |path: &str| container.mounts.get(path).cloned();
+        let data = Mount::Volume("shop-dev-web-data-2".to_owned());
+        assert_eq!(mount("/data"), Some(data));
+        assert_eq!(mount("/tmp/web"), Some(Mount::Shared("tmp".to_owned())));
+        assert_eq!(container.files["/etc/web.toml"], "a = 1\n");
+    }
+    assert!(docker.images.contains_key("acme/proxy:3"));
+    let alone = service("web").volume("tmp", "/tmp/web", VolumeSource::Ephemeral {});
+    let desired = System::docker().with(alone).desired();
+    let mounts = &of_docker(&desired).containers["shop-dev-web"].mounts;
+    assert_eq!(
+        mounts["/tmp/web"],
+        Mount::Tmpfs {},
+        "memory, where it is one container's"
+    );
+}
+
+#[test]
+fn a_changed_init_step_changes_the_main_container() {
+    let hash = |command: &str| {
+        let desired = System::docker()
+            .with(service("web").init("fetch", &[command]))
+            .desired();
+        of_docker(&desired).containers["shop-dev-web"].config_hash()
+    };
+    assert_eq!(hash("/bin/a"), hash("/bin/a"));
+    assert_ne!(hash("/bin/a"), hash("/bin/b"));
+}
+
+#[test]
+fn a_cron_job_on_docker_has_nobody_beside_it() {
+    let nightly = || {
+        cron_job("nightly", "@daily")
+            .init("fetch", &["/bin/fetch"])
+            .sidecar("upload", "acme/upload:1", 9090)
+    };
+    let mistakes = System::docker().with(nightly()).mistakes();
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    let desired = System::docker()
+        .with(nightly())
+        .accept("cronJobs.nightly", "a laptop sends no reports")
+        .desired();
+    let containers = &of_docker(&desired).containers;
+    assert_eq!(containers.len(), 1);
+    assert!(containers["shop-dev-nightly"].init.is_empty());
+}
+
+#[test]
+fn compose_runs_init_steps_before_and_sidecars_beside_a_service() {
+    let desired = System::docker()
+        .with(web().needs("db", Until::Started))
+        .with(service("db"))
+        .granting()
+        .desired();
+    let files = emit::files(&desired, "..").expect("files");
+    let document: Value = serde_yaml::from_str(&files[0].content).expect("YAML");
+    let services = &document["services"];
+    let after = |name: &str| services[name]["depends_on"].clone();
+    let completed = json!({"condition": "service_completed_successfully"});
+    let started = json!({"condition": "service_started"});
+    assert_eq!(after("web_fetch"), json!({"db": started}));
+    assert_eq!(
+        after("web_migrate"),
+        json!({"db": started, "web_fetch": completed})
+    );
+    assert_eq!(
+        after("web"),
+        json!({"db": started, "web_migrate": completed})
+    );
+    assert_eq!(after("web_proxy"), json!({"web": started}));
+    assert_eq!(services["web_proxy"]["network_mode"], "service:web");
+    assert!(services["web_proxy"].get("networks").is_none());
+    assert_eq!(services["web_fetch"]["restart"], "no");
+    let shared = json!({"type": "volume", "source": "web_tmp", "target": "/tmp/web"});
+    for name in ["web", "web_fetch", "web_proxy"] {
+        let mounts = services[name]["volumes"].as_array().expect("mounts");
+        assert!(mounts.contains(&shared), "{name}: {mounts:?}");
+    }
+    assert!(document["volumes"].get("web_tmp").is_some());
 }

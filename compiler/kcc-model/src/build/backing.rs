@@ -97,6 +97,7 @@ fn external_address(
         number,
         protocol: Protocol::Tcp,
         expose: Expose::No,
+        sidecar: None,
     };
     BTreeMap::from([("main".to_owned(), port)])
 }
@@ -115,6 +116,8 @@ fn external_draft(
         team: scope.team(&path),
         path,
         container: component::no_container(),
+        init: Vec::new(),
+        sidecars: BTreeMap::new(),
         ports,
         needs: BTreeMap::new(),
         replicas: 0,
@@ -135,7 +138,7 @@ fn external_draft(
     };
     Draft {
         component,
-        env: BTreeMap::new(),
+        env: Vec::new(),
         late: Vec::new(),
         needs: needs::raw(node),
     }

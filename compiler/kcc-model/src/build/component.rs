@@ -10,14 +10,16 @@ use super::late::Late;
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
 use super::{
-    availability, backing, container, files, needs, ports, rights, routes, schedule, volumes,
+    availability, backing, beside, container, files, needs, ports, rights, routes, schedule,
+    volumes,
 };
 use crate::{Component, Container, Kind, Millis, Name, Run};
 
 /// A component whose needs and environment are not connected yet.
 pub(crate) struct Draft {
     pub(crate) component: Component,
-    pub(crate) env: BTreeMap<String, RawEnv>,
+    /// The environment of each of its containers, in their order.
+    pub(crate) env: Vec<BTreeMap<String, RawEnv>>,
     pub(crate) late: Vec<Late>,
     pub(crate) needs: BTreeMap<Name, RawNeed>,
 }
@@ -33,7 +35,7 @@ pub(crate) const KINDS: [(&str, Decode); 4] = [
     ("backing", backing::backing),
 ];
 
-const COMMON: [&str; 18] = [
+const COMMON: [&str; 20] = [
     "kubernetes",
     "docker",
     "image",
@@ -47,6 +49,8 @@ const COMMON: [&str; 18] = [
     "resources",
     "volumes",
     "files",
+    "init",
+    "sidecars",
     "security",
     "identity",
     "placement",
@@ -123,9 +127,10 @@ pub(crate) fn decode(
     node: &Cursor<'_>,
     kind: Kind,
 ) -> Option<Draft> {
-    let ports = ports::ports(node);
+    let mut ports = ports::ports(node);
     let mut late = Vec::new();
     let container = container::container(scope, node, &ports, &mut late);
+    let beside = beside::beside(name, node, container.as_ref(), &mut ports);
     let volumes = volumes::volumes(node);
     let files = files::files(scope, node, &mut late);
     volumes::unique_mounts(node, &volumes, &files);
@@ -164,11 +169,14 @@ pub(crate) fn decode(
             .map(|texts| texts.text_map())
             .unwrap_or_default(),
         container: container?,
+        init: beside.init,
+        sidecars: beside.sidecars,
         kind,
     };
+    let env = std::iter::once(super::env::raw(node)).chain(beside.env);
     Some(Draft {
         component,
-        env: super::env::raw(node),
+        env: env.collect(),
         late,
         needs: needs::raw(owner),
     })

@@ -7,6 +7,7 @@
 
 mod availability;
 mod backing;
+mod beside;
 mod capabilities;
 mod component;
 mod container;
@@ -161,5 +162,8 @@ pub(crate) fn ports_unsure(component: &Component, lines: Lines<'_>) -> bool {
         Kind::Backing { .. } => component.path.join("component"),
         Kind::Service | Kind::Job(_) | Kind::CronJob(_) => component.path.clone(),
     };
+    let sidecars = component.sidecars.keys();
+    let mut sidecars = sidecars.map(|name| path.join("sidecars").join(name));
     ports::unsure(&path, &component.ports, lines)
+        || sidecars.any(|path| ports::unsure(&path, &component.ports, lines))
 }

@@ -68,9 +68,13 @@ pub(crate) fn connect(
     let connected: Vec<_> = drafts
         .values()
         .map(|draft| {
+            let containers = draft.component.containers().zip(&draft.env);
+            let env: Vec<_> = containers
+                .map(|((path, _), own)| environment(scope, draft, &path, own, &drafts, found))
+                .collect();
             (
                 needs(draft, &drafts),
-                environment(scope, draft, &drafts, found),
+                env,
                 outputs_elsewhere(scope, draft, &drafts, found),
             )
         })
@@ -81,7 +85,9 @@ pub(crate) fn connect(
         .map(|((name, draft), (needs, env, outputs))| {
             let mut component = draft.component;
             component.needs = needs;
-            component.container.env = env;
+            for (container, env) in component.containers_mut().zip(env) {
+                container.env = env;
+            }
             for (late, value) in draft.late.iter().zip(outputs) {
                 if let Some(value) = value {
                     late::put(late, value, &mut component);
@@ -122,9 +128,13 @@ fn usual(other: &Component) -> Until {
     }
 }
 
+/// The environment of the container at a path: what the component's needs give,
+/// and what the fragment says of it.
 fn environment(
     scope: &Scope<'_>,
     draft: &Draft,
+    container: &Path,
+    own: &BTreeMap<String, RawEnv>,
     all: &BTreeMap<Name, Draft>,
     found: &Found,
 ) -> BTreeMap<String, EnvValue> {
@@ -134,13 +144,13 @@ fn environment(
             env.extend(given(&other.component, need.port.as_deref()));
         }
     }
-    for (variable, raw) in &draft.env {
+    for (variable, raw) in own {
         // What a fragment writes itself stands, even where it has no value.
         env.remove(variable);
         match raw {
             RawEnv::Known(value) => _ = env.insert(variable.clone(), value.clone()),
             RawEnv::Output { from, output } => {
-                let path = draft.component.path.join("env").join(variable);
+                let path = container.join("env").join(variable);
                 if let Some(value) = wanted(scope, draft, all, found, &path, (from, output)) {
                     env.insert(variable.clone(), value);
                 }

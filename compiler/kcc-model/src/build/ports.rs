@@ -25,6 +25,7 @@ pub(crate) fn ports(node: &Cursor<'_>) -> BTreeMap<Name, Port> {
             number,
             protocol: Protocol::Tcp,
             expose: Expose::No,
+            sidecar: None,
         };
         ports.entry("http".to_owned()).or_insert(plain);
     }
@@ -37,6 +38,7 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
             number: number(node)?,
             protocol: Protocol::Tcp,
             expose: Expose::No,
+            sidecar: None,
         });
     }
     node.only(&["number", "protocol", "expose"]);
@@ -68,6 +70,7 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
         number,
         protocol,
         expose,
+        sidecar: None,
     })
 }
 

@@ -275,8 +275,12 @@ fn sops(file: String, key: &str) -> Vec<String> {
 pub(crate) fn references(component: &Component) -> Vec<(Name, Path)> {
     let mut found = Vec::new();
     let path = &component.path;
-    for (variable, value) in &component.container.env {
-        let at = || path.join("env").join(variable);
+    let variables = component.containers().flat_map(|(path, container)| {
+        let env = container.env.iter();
+        env.map(move |(variable, value)| (path.join("env").join(variable), value))
+    });
+    for (at, value) in variables {
+        let at = || at.clone();
         match value {
             EnvValue::Secret(name) => found.push((name.clone(), at())),
             EnvValue::Template(parts) => {

@@ -19,7 +19,7 @@ pub(super) fn duplicate_port(view: &View<'_>, found: &mut Diagnostics) {
             let Expose::Port(number) = port.expose else {
                 continue;
             };
-            let path = component.path.join("ports").join(name).join("expose");
+            let path = component.port_path(name).join("expose");
             let transport = transport(port.protocol);
             if component.replicas > 1 {
                 let count = component.replicas;
@@ -70,8 +70,7 @@ fn same_number(view: &View<'_>, component: &Component, found: &mut Diagnostics) 
             "ports `{first}` and `{name}` of `{}` are both {}{transport}",
             component.path, port.number
         );
-        let ports = component.path.join("ports");
-        let number = |name: &str| ports.join(name).join("number");
+        let number = |name: &str| component.port_path(name).join("number");
         let error = view.lines.error(
             Code::CheckDuplicatePort,
             &number(name),

@@ -1,13 +1,16 @@
 //! Requests above limits: engines refuse a component that is promised more than
 //! it may have.
 
+use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
+use crate::{Component, Container};
 
 pub(super) fn requests(view: &View<'_>, found: &mut Diagnostics) {
-    for component in view.target.components.values() {
-        let resources = &component.container.resources;
+    let components = view.target.components.values();
+    for (path, container) in components.flat_map(with_amounts) {
+        let resources = &container.resources;
         let (requests, limits) = (&resources.requests, &resources.limits);
         let amounts = [
             (
@@ -28,7 +31,7 @@ pub(super) fn requests(view: &View<'_>, found: &mut Diagnostics) {
             if request <= limit {
                 continue;
             }
-            let all = component.path.join("resources");
+            let all = path.join("resources");
             // The short form is the request, and for memory the limit as well.
             let line = |long: &str| {
                 let long = all.join(long).join(amount);
@@ -38,10 +41,7 @@ pub(super) fn requests(view: &View<'_>, found: &mut Diagnostics) {
                     all.join(amount)
                 }
             };
-            let message = format!(
-                "`{}` requests more {amount} than its limit allows",
-                component.path
-            );
+            let message = format!("`{path}` requests more {amount} than its limit allows");
             let error = view.lines.error(
                 Code::CheckRequestAboveLimit,
                 &line("requests"),
@@ -52,4 +52,13 @@ pub(super) fn requests(view: &View<'_>, found: &mut Diagnostics) {
             found.push(error.help("write a limit that is the request or more"));
         }
     }
+}
+
+/// The containers whose amounts a fragment says: an init step gets those of the
+/// main one.
+fn with_amounts(component: &Component) -> impl Iterator<Item = (Path, &Container)> {
+    let sidecars = component.sidecars.iter();
+    std::iter::once((component.path.clone(), &component.container)).chain(
+        sidecars.map(|(name, container)| (component.path.join("sidecars").join(name), container)),
+    )
 }

@@ -13,16 +13,15 @@ pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
     }
     let declared = view.lines.names_at(&Path::of(["configs"]));
     for component in view.target.components.values() {
-        let env = component
-            .container
-            .env
-            .iter()
-            .filter_map(|(variable, value)| match value {
+        let env = component.containers().flat_map(|(path, container)| {
+            let env = container.env.iter();
+            env.filter_map(move |(variable, value)| match value {
                 EnvValue::Config { name, key } => {
-                    Some((name, Some(key), component.path.join("env").join(variable)))
+                    Some((name, Some(key), path.join("env").join(variable)))
                 }
                 _ => None,
-            });
+            })
+        });
         let volumes = component
             .volumes
             .iter()

@@ -3,16 +3,21 @@
 
 use std::collections::BTreeSet;
 
+use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
-use crate::Component;
 use crate::build::{Piece, prefix, references};
+use crate::{Component, Container};
 use kcc_diag::nearest;
 
 pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
-    for component in view.target.components.values() {
-        let container = &component.container;
+    let components = view.target.components.values();
+    let all = components.flat_map(|component| {
+        let containers = component.containers();
+        containers.map(move |(path, container)| (component, path, container))
+    });
+    for (component, path, container) in all {
         let command = container
             .command
             .iter()
@@ -32,10 +37,10 @@ pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
                     Piece::Reference(name) => Some(name),
                     Piece::Text(_) => None,
                 })
-                .filter(|name| is_variable(name) && !known(view, component, name))
+                .filter(|name| is_variable(name) && !known(view, component, &path, container, name))
                 .collect();
             for name in names {
-                let path = component.path.join(field).join(at.to_string());
+                let path = path.join(field).join(at.to_string());
                 let message = format!(
                     "`{path}`: `$({name})` is no variable of `{}`",
                     component.name
@@ -68,15 +73,21 @@ fn is_variable(name: &str) -> bool {
 
 /// Whether it is a variable, or may be one that something reported elsewhere
 /// keeps from being known.
-fn known(view: &View<'_>, component: &Component, name: &str) -> bool {
+fn known(
+    view: &View<'_>,
+    component: &Component,
+    path: &Path,
+    container: &Container,
+    name: &str,
+) -> bool {
     let missing = |other: &String| !view.target.components.contains_key(other);
     let of = |other: &String| {
         name.strip_prefix(&prefix(other))
             .is_some_and(|rest| rest.starts_with('_'))
     };
     view.lines.partial()
-        || component.container.env.contains_key(name)
-        || view.lines.written(&component.path.join("env").join(name))
+        || container.env.contains_key(name)
+        || view.lines.written(&path.join("env").join(name))
         || component
             .needs
             .keys()

@@ -24,6 +24,15 @@ const PERIOD: i64 = 100_000;
 /// Time between two checks of a container that starts, in milliseconds, at most.
 const START_INTERVAL_MS: u64 = 1_000;
 
+/// What a container shares with another one, by the identity of that.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shares<'a> {
+    /// Its network.
+    pub(crate) network: Option<&'a str>,
+    /// The folders that it shares with those beside it.
+    pub(crate) folders: Option<&'a str>,
+}
+
 impl Client {
     /// Makes a container, without starting it, and returns its identity.
     /// `env` holds resolved secrets: it must not reach any message.
@@ -32,6 +41,7 @@ impl Client {
         name: &str,
         new: &NewContainer,
         env: Vec<String>,
+        shares: Shares<'_>,
     ) -> Result<String, Error> {
         let options = CreateContainerOptions {
             name: Some(name.to_owned()),
@@ -39,7 +49,8 @@ impl Client {
         };
         let mut networks = new.container.networks.iter();
         let first = networks.next();
-        let body = body(new, first, env).map_err(|error| refused_patch(name).cause(error))?;
+        let body =
+            body(new, first, env, shares).map_err(|error| refused_patch(name).cause(error))?;
         let made = self.mutate().create_container(Some(options), body).await;
         let id = made
             .map_err(|error| refused("create container", name, error))?
@@ -61,6 +72,7 @@ fn body(
     new: &NewContainer,
     network: Option<(&String, &Vec<String>)>,
     env: Vec<String>,
+    shares: Shares<'_>,
 ) -> Result<ContainerCreateBody, serde_json::Error> {
     let container = &new.container;
     // What the component adds has the engine's own names. What kcc says itself
@@ -90,6 +102,7 @@ fn body(
             new,
             network.map(|(name, _)| name.clone()),
             host,
+            shares,
         )),
         networking_config: network.map(|(name, aliases)| NetworkingConfig {
             endpoints_config: Some(HashMap::from([(name.clone(), endpoint(aliases))])),
@@ -98,7 +111,12 @@ fn body(
     })
 }
 
-fn host_config(new: &NewContainer, network: Option<String>, added: HostConfig) -> HostConfig {
+fn host_config(
+    new: &NewContainer,
+    network: Option<String>,
+    added: HostConfig,
+    shares: Shares<'_>,
+) -> HostConfig {
     let container = &new.container;
     let memory = container.memory.and_then(|bytes| i64::try_from(bytes).ok());
     let millis = container
@@ -106,8 +124,10 @@ fn host_config(new: &NewContainer, network: Option<String>, added: HostConfig) -
         .and_then(|millis| i64::try_from(millis).ok());
     // A privileged container has all capabilities: nothing is left to drop.
     let plain = !container.privileged;
+    let folders = shares.folders.map(|id| vec![id.to_owned()]);
     HostConfig {
-        network_mode: network,
+        network_mode: network.or(shares.network.map(|id| format!("container:{id}"))),
+        volumes_from: folders.or_else(|| added.volumes_from.clone()),
         memory,
         // Without swap, as on Kubernetes: the limit is the limit.
         memory_swap: memory,
@@ -122,7 +142,7 @@ fn host_config(new: &NewContainer, network: Option<String>, added: HostConfig) -
         cap_drop: plain.then(|| vec!["ALL".to_owned()]),
         cap_add: plain.then(|| container.add_capabilities.clone()),
         security_opt: plain.then(|| vec!["no-new-privileges:true".to_owned()]),
-        mounts: Some(mounts(container)),
+        mounts: Some(mounts(container, shares)),
         tmpfs: Some(tmpfs(container)),
         port_bindings: Some(bindings(new)),
         ..added
@@ -150,7 +170,7 @@ fn bindings(new: &NewContainer) -> bollard::models::PortMap {
     out
 }
 
-fn mounts(container: &Container) -> Vec<EngineMount> {
+fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
     let named = container
         .mounts
         .iter()
@@ -167,7 +187,13 @@ fn mounts(container: &Container) -> Vec<EngineMount> {
                 target: Some(path.clone()),
                 ..EngineMount::default()
             }),
-            Mount::Tmpfs {} | Mount::Secret(_) => None,
+            // The first one makes it; it goes with the last one.
+            Mount::Shared(_) if shares.folders.is_none() => Some(EngineMount {
+                typ: Some(MountType::VOLUME),
+                target: Some(path.clone()),
+                ..EngineMount::default()
+            }),
+            Mount::Shared(_) | Mount::Tmpfs {} | Mount::Secret(_) => None,
         });
     // Where the root cannot be written, files are written to a volume without a
     // name, which goes with the container.

@@ -6,6 +6,7 @@ mod exec;
 mod image;
 mod read;
 
+pub(crate) use create::Shares;
 pub(crate) use read::{EngineHealth, Inspected, Listed};
 
 use std::{

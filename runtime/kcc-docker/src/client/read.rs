@@ -47,6 +47,8 @@ pub(crate) struct Inspected {
     pub(crate) published: BTreeMap<(u16, String), u16>,
     /// Its addresses by network; empty while it does not run.
     pub(crate) networks: BTreeMap<String, Option<String>>,
+    /// The identity of the container whose network it shares.
+    pub(crate) joined: Option<String>,
     /// What the engine's own check says.
     pub(crate) health: Option<EngineHealth>,
     pub(crate) restarts: i64,
@@ -153,7 +155,12 @@ impl Client {
             Err(error) => return Err(refused("inspect container", name, error)),
         };
         let state = container.state.unwrap_or_default();
-        let bindings = container.host_config.and_then(|host| host.port_bindings);
+        let host = container.host_config.unwrap_or_default();
+        let bindings = host.port_bindings;
+        let joined = host
+            .network_mode
+            .as_deref()
+            .and_then(|mode| mode.strip_prefix("container:"));
         let networks = container
             .network_settings
             .and_then(|settings| settings.networks);
@@ -178,6 +185,7 @@ impl Client {
                 .into_iter()
                 .map(|(name, end)| (name, end.ip_address.filter(|address| !address.is_empty())))
                 .collect(),
+            joined: joined.map(str::to_owned),
             health,
             restarts: container.restart_count.unwrap_or_default(),
             exit_code: state.exit_code.unwrap_or_default(),

@@ -2,6 +2,8 @@
 //! made here, and each step says why it is there.
 
 mod foreign;
+mod leftovers;
+mod sidecars;
 mod tear_down;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -18,7 +20,7 @@ use kcc_lower::{
     docker::{Container, DockerDesired, Mount, Publish},
 };
 use kcc_model::{Check, Until};
-use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder, Prune};
+use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder};
 
 use self::foreign::refuse_foreign;
 use crate::{
@@ -48,6 +50,8 @@ pub(crate) fn reconcile(
         options,
         plan: PlanBuilder::new(EngineName::Docker, desired, options),
         rebuilt: BTreeSet::new(),
+        anew: BTreeSet::new(),
+        started: BTreeSet::new(),
         taken: taken_ports(docker, observed),
         holders: holders(observed),
         fixed: fixed_ports(docker),
@@ -69,6 +73,10 @@ struct Reconciler<'a> {
     plan: PlanBuilder<Work>,
     /// Images that this plan builds anew.
     rebuilt: BTreeSet<&'a str>,
+    /// Containers that this plan makes, be it in the place of others.
+    anew: BTreeSet<&'a str>,
+    /// Containers that are there and that this plan starts.
+    started: BTreeSet<&'a str>,
     /// Host ports that cannot be given to what asks for any.
     taken: BTreeSet<u16>,
     /// Containers of ours by the host ports that they hold or held.
@@ -81,6 +89,7 @@ struct Reconciler<'a> {
 enum Verdict {
     Keep,
     Start(String),
+    Restart(String),
     Unpause,
     Replace(String),
 }
@@ -160,21 +169,13 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Successors that an apply left when it was killed.
-    fn leftovers(&mut self) {
-        for (name, container) in &self.observed.containers {
-            let wanted = name
-                .strip_suffix(SUCCESSOR)
-                .is_some_and(|old| self.docker.containers.contains_key(old));
-            if wanted && container.object.ownership == Ownership::Ours {
-                self.remove(name, container, "an apply that was stopped left it", &[]);
-            }
-        }
-    }
-
     fn containers(&mut self) {
         let mut before: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, container) in &self.docker.containers {
+            if let Some(main) = &container.sidecar_of {
+                self.sidecar(name, container, main);
+                continue;
+            }
             self.container(
                 name,
                 container,
@@ -202,6 +203,7 @@ impl<'a> Reconciler<'a> {
 
     fn container(&mut self, name: &'a str, container: &'a Container, sibling: Option<&str>) {
         let Some(there) = self.observed.containers.get(name) else {
+            self.anew.insert(name);
             let new = self.new_container(name, container, None);
             let draft = Draft::new(
                 Action::Create,
@@ -225,12 +227,18 @@ impl<'a> Reconciler<'a> {
             (_, Some(wish)) => Verdict::Replace(wish.clone()),
             (verdict, None) => verdict,
         };
+        match verdict {
+            Verdict::Replace(_) => _ = self.anew.insert(name),
+            Verdict::Start(_) | Verdict::Restart(_) => _ = self.started.insert(name),
+            Verdict::Keep | Verdict::Unpause => {}
+        }
         let (action, cause, work) = match verdict {
             Verdict::Keep => {
                 self.plan.unchanged();
                 return;
             }
             Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
+            Verdict::Restart(cause) => (Action::Run, cause, Work::Restart { id }),
             Verdict::Unpause => (Action::Run, "it is paused".to_owned(), Work::Unpause { id }),
             Verdict::Replace(cause) => {
                 let new = self.new_container(name, container, Some(there));
@@ -249,7 +257,7 @@ impl<'a> Reconciler<'a> {
                     );
                     return;
                 }
-                let how = replacement(&new, there, job);
+                let how = replacement(&new, there, job || self.has_sidecars(name));
                 let work = Work::Replace {
                     new: new.clone(),
                     old: id,
@@ -354,6 +362,12 @@ impl<'a> Reconciler<'a> {
             });
         }
         ports.extend(self.check_port(name, container));
+        let beside = self.docker.containers.iter();
+        for (sidecar, container) in
+            beside.filter(|(_, container)| container.sidecar_of.as_deref() == Some(name))
+        {
+            ports.extend(self.check_port(sidecar, container));
+        }
         let deadline = self
             .desired
             .components
@@ -402,8 +416,13 @@ impl<'a> Reconciler<'a> {
         if !container.on_demand {
             draft = draft.starts();
         }
-        draft = draft.after(IMAGE, &container.image);
         draft = draft.after(CONTAINER, format!("{name}{SUCCESSOR}"));
+        for part in container.with_init() {
+            draft = draft.after(IMAGE, &part.image);
+        }
+        for step in &container.init {
+            draft = draft.after(CONTAINER, Container::beside(name, &step.name));
+        }
         for network in container.networks.keys() {
             draft = draft.after(NETWORK, network);
         }
@@ -424,42 +443,6 @@ impl<'a> Reconciler<'a> {
             draft = draft.after(CONTAINER, sibling);
         }
         self.plan.push(draft);
-    }
-
-    /// Removes what no fragment asks for any more; volumes stay, they hold data.
-    fn prune(&mut self) {
-        if self.options.prune == Prune::None {
-            return;
-        }
-        for (name, container) in &self.observed.containers {
-            let successor = name
-                .strip_suffix(SUCCESSOR)
-                .is_some_and(|old| self.docker.containers.contains_key(old));
-            let ours = container.object.ownership == Ownership::Ours;
-            if ours && !successor && !self.docker.containers.contains_key(name) {
-                self.remove(name, container, "no fragment asks for it", &[]);
-            }
-        }
-        for (name, network) in &self.observed.networks {
-            if network.ownership == Ownership::Ours && !self.docker.networks.contains_key(name) {
-                let work = Work::RemoveNetwork {
-                    id: network.id.clone(),
-                };
-                let mut draft = Draft::new(
-                    Action::Delete,
-                    NETWORK,
-                    name,
-                    "no fragment asks for it",
-                    work,
-                );
-                for (container, there) in &self.observed.containers {
-                    if there.networks.contains(name) {
-                        draft = draft.after(CONTAINER, container);
-                    }
-                }
-                self.plan.push(draft);
-            }
-        }
     }
 
     fn remove(&mut self, name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) {
@@ -486,8 +469,9 @@ fn removal(name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) -
 }
 
 /// The old container goes on until the new one is ready, unless they cannot
-/// run side by side.
-fn replacement(new: &NewContainer, there: &ObservedContainer, job: bool) -> Replacement {
+/// run side by side, as where sidecars belong to it (`apart`): they have one
+/// network at a time, and the new one may wait for them.
+fn replacement(new: &NewContainer, there: &ObservedContainer, apart: bool) -> Replacement {
     let shares = |mount: &Mount| matches!(mount, Mount::Volume(_));
     let collides = new
         .ports
@@ -497,7 +481,7 @@ fn replacement(new: &NewContainer, there: &ObservedContainer, job: bool) -> Repl
     if new.container.on_demand {
         return Replacement::AtRest;
     }
-    let apart = job || new.container.recreate;
+    let apart = apart || new.container.recreate;
     if apart || !running || collides || new.container.mounts.values().any(shares) {
         Replacement::StopFirst
     } else {

@@ -2,6 +2,7 @@
 
 mod converge;
 mod jobs;
+mod sidecars;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,8 +121,16 @@ pub(crate) fn container(component: &str, image: &str) -> Container {
         recreate: false,
         on_demand: false,
         after: Vec::new(),
+        init: Vec::new(),
+        sidecar_of: None,
         labels: BTreeMap::new(),
     }
+}
+
+/// The identity of the container whose network one shares.
+fn joined(container: &Container, observed: &Observed) -> Option<String> {
+    let main = observed.containers.get(container.sidecar_of.as_ref()?)?;
+    Some(main.object.id.clone())
 }
 
 fn desired(docker: &DockerDesired) -> Desired {
@@ -212,6 +221,8 @@ fn as_desired(docker: &DockerDesired) -> Observed {
                 })
                 .collect(),
             networks: container.networks.keys().cloned().collect(),
+            joined: joined(container, &observed),
+            started_at: "1".to_owned(),
         };
         observed.containers.insert(name.clone(), there);
     }

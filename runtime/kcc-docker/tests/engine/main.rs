@@ -6,6 +6,7 @@
 #[path = "../../../../tests/e2e/docker/bed.rs"]
 mod bed;
 mod cases;
+mod company;
 mod heard;
 mod place;
 #[path = "../../../../tests/e2e/support/trials.rs"]

@@ -288,6 +288,8 @@ impl Draft {
             recreate: false,
             on_demand: false,
             after: Vec::new(),
+            init: Vec::new(),
+            sidecar_of: None,
             labels: labels(&self.system, Some(name)),
         };
         self.docker

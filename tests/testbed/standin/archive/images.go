@@ -32,11 +32,20 @@ func (i images) find(value any, in scope) {
 	if !ok {
 		return
 	}
+	// The ports of sidecars, by the sidecar.
+	beside := map[string][]string{}
 	if ports, ok := fields["ports"].(map[string]any); ok {
 		in.ports = nil
 		for _, port := range ports {
-			if port, ok := port.(map[string]any); ok {
-				in.ports = append(in.ports, fmt.Sprintf("%v/%v", port["number"], port["protocol"]))
+			port, ok := port.(map[string]any)
+			if !ok {
+				continue
+			}
+			number := fmt.Sprintf("%v/%v", port["number"], port["protocol"])
+			if sidecar, ok := port["sidecar"].(string); ok {
+				beside[sidecar] = append(beside[sidecar], number)
+			} else {
+				in.ports = append(in.ports, number)
 			}
 		}
 	}
@@ -54,7 +63,10 @@ func (i images) find(value any, in scope) {
 		case "init":
 			i.each(field, scope{once: true})
 		case "sidecars":
-			i.each(field, scope{})
+			sidecars, _ := field.(map[string]any)
+			for name, sidecar := range sidecars {
+				i.find(sidecar, scope{ports: beside[name]})
+			}
 		default:
 			i.find(field, in)
 		}

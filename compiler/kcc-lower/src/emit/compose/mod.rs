@@ -15,7 +15,7 @@ use std::fmt::Write;
 use kcc_model::{Name, SecretProvider};
 
 use crate::Desired;
-use crate::docker::{Container, DockerDesired, Mount};
+use crate::docker::{Container, DockerDesired, InitStep, Mount};
 use crate::emit::{EmitError, File, Yaml};
 use crate::lowering::secrets_of;
 
@@ -25,11 +25,13 @@ const FILES: &str = "files";
 /// The labels by which kcc knows its own objects; compose's are not its own.
 const OWN_LABELS: &str = "dev.kcc.";
 
-/// Replicas that differ in nothing.
+/// Replicas that differ in nothing, or one of their init steps.
 struct Group<'a> {
-    service: &'a str,
+    service: String,
     container: &'a Container,
     replicas: usize,
+    /// The service of the init step before it; the last one for a main container.
+    before: Option<String>,
 }
 
 struct Compose<'a> {
@@ -50,7 +52,8 @@ pub(super) fn files(
         content: document(desired, objects, root, true)?,
     }];
     let mut seen = BTreeSet::new();
-    for container in objects.containers.values() {
+    let all = objects.containers.values();
+    for container in all.flat_map(Container::with_init) {
         for (path, content) in &container.files {
             let name = file_name(container, path);
             if seen.insert(name.clone()) {
@@ -131,24 +134,57 @@ fn short<'n>(name: &'n str, prefix: &str) -> &'n str {
         .unwrap_or(name)
 }
 
-/// The replicas of each component, those together that differ in nothing.
+/// The replicas of each component, those together that differ in nothing. What
+/// shares a network or a folder with one replica belongs to it alone.
 fn groups<'a>(objects: &'a DockerDesired, prefix: &str) -> BTreeMap<&'a Name, Vec<Group<'a>>> {
+    let mains: BTreeSet<_> = objects
+        .containers
+        .values()
+        .filter_map(|container| container.sidecar_of.as_ref())
+        .collect();
+    let alone = |name: &String, container: &Container| {
+        let shared = |mount: &Mount| matches!(mount, Mount::Shared(_));
+        mains.contains(name) || container.mounts.values().any(shared)
+    };
     let mut groups: BTreeMap<&Name, Vec<Group<'a>>> = BTreeMap::new();
     for (name, container) in &objects.containers {
         let of_component = groups.entry(&container.component).or_default();
-        match of_component
+        let alike = of_component
             .iter_mut()
-            .find(|group| group.container == container)
-        {
+            .find(|group| !alone(name, container) && group.container == container);
+        match alike {
             Some(group) => group.replicas += 1,
             None => of_component.push(Group {
-                service: short(name, prefix),
+                service: short(name, prefix).to_owned(),
                 container,
                 replicas: 1,
+                before: container
+                    .init
+                    .last()
+                    .map(|step| Container::beside(short(name, prefix), &step.name)),
             }),
         }
     }
     groups
+}
+
+impl<'a> Group<'a> {
+    /// The init steps of the main container, each after the one before it.
+    fn init(&self) -> Vec<Group<'a>> {
+        let service = |step: &InitStep| Container::beside(&self.service, &step.name);
+        let steps = &self.container.init;
+        let before = std::iter::once(None).chain(steps.iter().map(|step| Some(service(step))));
+        steps
+            .iter()
+            .zip(before)
+            .map(|(step, before)| Group {
+                service: service(step),
+                container: &step.container,
+                replicas: 1,
+                before,
+            })
+            .collect()
+    }
 }
 
 impl Compose<'_> {
@@ -165,6 +201,13 @@ impl Compose<'_> {
                 head,
                 "# Cron jobs are not scheduled: `docker compose -p {} run {}` runs one.",
                 self.prefix, group.service
+            );
+        }
+        let shared = |mount: &Mount| matches!(mount, Mount::Shared(_));
+        let mut containers = self.objects.containers.values();
+        if containers.any(|container| container.mounts.values().any(shared)) {
+            head.push_str(
+                "# A folder that init steps and sidecars share is root's, unless their image has one.\n",
             );
         }
         for secret in self.objects.secrets.keys() {
@@ -188,16 +231,15 @@ impl Compose<'_> {
 
     fn yaml(&self) -> Yaml {
         // In the order of names, which is not that of components: `a-2` is `a`'s.
-        let services: BTreeMap<_, _> = self
-            .groups
-            .values()
-            .flatten()
-            .map(|group| (group.service, self.service(group)))
-            .collect();
-        let services = services
-            .into_iter()
-            .map(|(name, service)| entry(name, service))
-            .collect();
+        let mut services = BTreeMap::new();
+        for group in self.groups.values().flatten() {
+            services.insert(group.service.clone(), self.service(group, &group.service));
+            for step in group.init() {
+                let service = self.service(&step, &group.service);
+                services.insert(step.service, service);
+            }
+        }
+        let services = services.into_iter().collect();
         let mut document = vec![entry("services", Yaml::Map(services))];
         let networks = self.objects.networks.keys();
         let networks: Vec<_> = networks
@@ -207,11 +249,20 @@ impl Compose<'_> {
         if !networks.is_empty() {
             document.push(entry("networks", Yaml::Map(networks)));
         }
-        let volumes: Vec<_> = self
-            .objects
-            .volumes
-            .keys()
-            .map(|name| (self.short(name).to_owned(), Yaml::Map(Vec::new())))
+        let kept = self.objects.volumes.keys();
+        let mut volumes: BTreeSet<_> = kept.map(|name| self.short(name).to_owned()).collect();
+        for group in self.groups.values().flatten() {
+            for mount in group.container.mounts.values() {
+                if let Mount::Shared(name) = mount
+                    && group.container.sidecar_of.is_none()
+                {
+                    volumes.insert(Container::beside(&group.service, name));
+                }
+            }
+        }
+        let volumes: Vec<_> = volumes
+            .into_iter()
+            .map(|name| (name, Yaml::Map(Vec::new())))
             .collect();
         if !volumes.is_empty() {
             document.push(entry("volumes", Yaml::Map(volumes)));
@@ -268,6 +319,7 @@ impl Compose<'_> {
         self.objects
             .containers
             .values()
+            .flat_map(Container::with_init)
             .flat_map(|container| container.env.values())
             .any(|value| secrets_of(value).contains(secret))
     }
@@ -277,6 +329,7 @@ impl Compose<'_> {
         self.objects
             .containers
             .values()
+            .flat_map(Container::with_init)
             .any(|container| container.mounts.values().any(is_it))
     }
 }

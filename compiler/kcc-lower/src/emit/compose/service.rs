@@ -17,11 +17,11 @@ impl Compose<'_> {
         let container = self.objects.containers.get(name)?;
         let groups = self.groups.get(&container.component)?;
         let group = groups.iter().find(|group| group.container == container)?;
-        Some(group.service)
+        Some(&group.service)
     }
 
-    /// The service of a group.
-    pub(super) fn service(&self, group: &Group<'_>) -> Yaml {
+    /// The service of a group, which stands beside the main one or is it.
+    pub(super) fn service(&self, group: &Group<'_>, main: &str) -> Yaml {
         let container = group.container;
         let mut service = vec![entry("image", Yaml::text(literal(&container.image)))];
         service.extend(self.build(container));
@@ -50,14 +50,18 @@ impl Compose<'_> {
                 Yaml::texts(container.ports.iter().map(port)),
             ));
         }
-        if let Some(networks) = self.networks(container) {
+        let joined = container.sidecar_of.as_ref().map(|name| self.short(name));
+        let main = joined.unwrap_or(main);
+        if let Some(main) = joined {
+            service.push(entry("network_mode", Yaml::text(format!("service:{main}"))));
+        } else if let Some(networks) = self.networks(container) {
             service.push(entry("networks", networks));
         }
-        service.extend(self.storage(container));
+        service.extend(self.storage(container, main));
         if let Some(check) = container.health.as_ref().and_then(health) {
             service.push(entry("healthcheck", check));
         }
-        service.extend(self.depends_on(container));
+        service.extend(self.depends_on(group, joined));
         let replicas = (group.replicas > 1).then_some(group.replicas as i128);
         let replicas = replicas.map(|replicas| entry("replicas", Yaml::Integer(replicas)));
         let reserved = container.docker.as_ref().and_then(patch::reserved);
@@ -165,7 +169,7 @@ impl Compose<'_> {
         (!networks.is_empty()).then_some(Yaml::Map(networks))
     }
 
-    fn storage(&self, container: &Container) -> Vec<(String, Yaml)> {
+    fn storage(&self, container: &Container, main: &str) -> Vec<(String, Yaml)> {
         let mount = |kind: &str, source: &str, target: &str, read_only: bool| {
             let mut fields = vec![
                 entry("type", Yaml::text(kind)),
@@ -183,6 +187,10 @@ impl Compose<'_> {
                 Mount::Volume(name) => volumes.push(mount("volume", self.short(name), path, false)),
                 Mount::Host(source) => volumes.push(mount("bind", source, path, false)),
                 Mount::Tmpfs {} => tmpfs.push(literal(path)),
+                Mount::Shared(name) => {
+                    let name = Container::beside(main, name);
+                    volumes.push(mount("volume", &name, path, false));
+                }
                 Mount::Secret(name) => secrets.push(Yaml::Map(vec![
                     entry("source", Yaml::text(name.clone())),
                     entry("target", Yaml::text(literal(path))),
@@ -206,36 +214,43 @@ impl Compose<'_> {
         storage
     }
 
-    fn depends_on(&self, container: &Container) -> Option<(String, Yaml)> {
+    fn depends_on(&self, group: &Group<'_>, joined: Option<&str>) -> Option<(String, Yaml)> {
+        let container = group.container;
+        let condition = |condition: &str| Yaml::text_map([("condition", condition)]);
+        // A sidecar begins with the container whose network it joins.
+        if let Some(main) = joined {
+            let started = entry(main, condition("service_started"));
+            return Some(entry("depends_on", Yaml::Map(vec![started])));
+        }
         let after = &self.desired.components.get(&container.component)?.after;
-        let completed = Yaml::text_map([("condition", "service_completed_successfully")]);
-        let own = container
-            .after
-            .iter()
-            .filter_map(|name| self.service_of(name));
-        let own = own.map(|service| (service, completed.clone()));
         let mut conditions: BTreeMap<_, _> = after
             .iter()
             .flat_map(|(other, until)| {
                 let groups = self.groups.get(other).into_iter().flatten();
                 groups.map(move |group| (group, until))
             })
+            // A sidecar goes on after a job is done.
+            .filter(|(group, until)| {
+                **until != Until::Completed || group.container.sidecar_of.is_none()
+            })
             .map(|(group, until)| {
                 let health = &group.container.health;
                 let checked = health.as_ref().and_then(self::health).is_some();
-                let condition = match until {
+                let state = match until {
                     Until::Completed => "service_completed_successfully",
                     Until::Healthy if checked => "service_healthy",
                     Until::Healthy | Until::Started => "service_started",
                 };
-                (group.service, Yaml::text_map([("condition", condition)]))
+                (group.service.clone(), condition(state))
             })
             .collect();
-        conditions.extend(own);
-        let conditions: Vec<_> = conditions
-            .into_iter()
-            .map(|(service, condition)| entry(service, condition))
-            .collect();
+        let own = container.after.iter();
+        let own = own.filter_map(|name| self.service_of(name).map(str::to_owned));
+        let completed = own.chain(group.before.clone());
+        conditions.extend(
+            completed.map(|service| (service, condition("service_completed_successfully"))),
+        );
+        let conditions: Vec<_> = conditions.into_iter().collect();
         (!conditions.is_empty()).then(|| entry("depends_on", Yaml::Map(conditions)))
     }
 }

@@ -1,6 +1,9 @@
 //! Models made by hand, and the readers that what kcc writes is given to.
 
+mod says;
 pub(crate) mod shop;
+
+pub(crate) use says::*;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -10,9 +13,7 @@ use kcc_cue::{ConfigTree, Node, Path, Value};
 use kcc_diag::{Diagnostics, Files};
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
 use kcc_model::{
-    Bytes, Check, CheckedModel, Component, Container, Cron, EngineTarget, EnvValue, Expose, Health,
-    Image, Kind, Millis, Need, Port, Probe, Protocol, Resources, Run, Secret, SecretProvider,
-    Security, SystemModel, TargetModel, Team, Until, Volume, VolumeSource,
+    CheckedModel, Component, EngineTarget, Secret, SecretProvider, SystemModel, TargetModel, Team,
 };
 
 /// The name of the only target.
@@ -212,184 +213,6 @@ pub(crate) fn pod(desired: &Desired, kind: &str, name: &str) -> serde_json::Valu
 /// The only container of a workload.
 pub(crate) fn container(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
     pod(desired, kind, name)["spec"]["containers"][0].clone()
-}
-
-fn component(folder: &str, name: &str, kind: Kind) -> Component {
-    Component {
-        name: name.to_owned(),
-        kind,
-        team: "shop".to_owned(),
-        path: Path::of([folder, name]),
-        container: Container {
-            image: Image::Reference("acme/app:1".to_owned()),
-            command: None,
-            args: None,
-            working_dir: None,
-            user: None,
-            env: BTreeMap::new(),
-            health: Health::default(),
-            resources: Resources::default(),
-            security: Security {
-                non_root: true,
-                read_only_root: false,
-                privileged: false,
-                add_capabilities: Vec::new(),
-            },
-        },
-        ports: BTreeMap::new(),
-        needs: BTreeMap::new(),
-        replicas: 1,
-        scale: None,
-        volumes: BTreeMap::new(),
-        files: BTreeMap::new(),
-        routes: BTreeMap::new(),
-        stateful: false,
-        every_node: false,
-        rollout: kcc_model::Rollout::default(),
-        disruption: None,
-        identity: kcc_model::Identity::default(),
-        placement: kcc_model::Placement::default(),
-        grace_period: Millis(30_000),
-        deadline: Millis(300_000),
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
-    }
-}
-
-pub(crate) fn service(name: &str) -> Component {
-    component("services", name, Kind::Service)
-}
-
-pub(crate) fn job(name: &str, retries: u32) -> Component {
-    component(
-        "jobs",
-        name,
-        Kind::Job(Run {
-            retries,
-            ..Run::default()
-        }),
-    )
-}
-
-pub(crate) fn cron_job(name: &str, schedule: &str) -> Component {
-    let cron = Cron {
-        schedule: schedule.to_owned(),
-        ..Cron::default()
-    };
-    component("cronJobs", name, Kind::CronJob(cron))
-}
-
-pub(crate) fn backing(name: &str, kind: &str) -> Component {
-    let kind = Kind::Backing {
-        kind: kind.to_owned(),
-        outputs: BTreeMap::new(),
-        external: false,
-    };
-    component("backing", name, kind)
-}
-
-/// What a component says beyond its image.
-pub(crate) trait Says: Sized {
-    fn port(self, name: &str, number: u16) -> Self;
-    fn exposed(self, name: &str, number: u16, expose: Expose) -> Self;
-    fn env(self, name: &str, value: EnvValue) -> Self;
-    fn text(self, name: &str, value: &str) -> Self;
-    fn needs(self, other: &str, until: Until) -> Self;
-    fn file(self, path: &str, content: &str) -> Self;
-    fn volume(self, name: &str, mount: &str, source: VolumeSource) -> Self;
-    fn http_health(self, path: &str, port: u16) -> Self;
-    fn args(self, args: &[&str]) -> Self;
-}
-
-impl Says for Component {
-    fn port(self, name: &str, number: u16) -> Self {
-        self.exposed(name, number, Expose::No)
-    }
-
-    fn exposed(mut self, name: &str, number: u16, expose: Expose) -> Self {
-        self.ports.insert(
-            name.to_owned(),
-            Port {
-                number,
-                protocol: Protocol::Tcp,
-                expose,
-            },
-        );
-        self
-    }
-
-    fn env(mut self, name: &str, value: EnvValue) -> Self {
-        self.container.env.insert(name.to_owned(), value);
-        self
-    }
-
-    fn text(self, name: &str, value: &str) -> Self {
-        self.env(name, EnvValue::Literal(value.to_owned()))
-    }
-
-    fn needs(mut self, other: &str, until: Until) -> Self {
-        self.needs.insert(
-            other.to_owned(),
-            Need {
-                until,
-                port: None,
-                optional: false,
-            },
-        );
-        self
-    }
-
-    fn file(mut self, path: &str, content: &str) -> Self {
-        self.files.insert(
-            path.to_owned(),
-            kcc_model::File::Content(content.to_owned()),
-        );
-        self
-    }
-
-    fn volume(mut self, name: &str, mount: &str, source: VolumeSource) -> Self {
-        self.volumes.insert(
-            name.to_owned(),
-            Volume {
-                mount: mount.to_owned(),
-                source,
-            },
-        );
-        self
-    }
-
-    fn http_health(mut self, path: &str, port: u16) -> Self {
-        let probe = probe(Check::Http {
-            path: path.to_owned(),
-            port,
-        });
-        self.container.health.readiness = Some(probe.clone());
-        self.container.health.liveness = Some(probe);
-        self
-    }
-
-    fn args(mut self, args: &[&str]) -> Self {
-        self.container.args = Some(args.iter().map(|arg| (*arg).to_owned()).collect());
-        self
-    }
-}
-
-pub(crate) fn probe(check: Check) -> Probe {
-    Probe {
-        check,
-        delay: Millis(0),
-        period: Millis(1000),
-        timeout: Millis(1000),
-        failures: 3,
-    }
-}
-
-pub(crate) fn persistent(size: u64) -> VolumeSource {
-    VolumeSource::Persistent {
-        size: Bytes(size),
-        access: kcc_model::Access::ReadWriteOnce,
-        class: None,
-    }
 }
 
 /// Runs a program with a text as its input; what it writes, or why not.

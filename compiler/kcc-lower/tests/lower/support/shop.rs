@@ -103,11 +103,35 @@ impl System {
 
 /// What looks after the machines and the cluster.
 fn agent() -> Component {
-    let mut agent = service("agent").volume(
-        "logs",
-        "/logs",
-        VolumeSource::HostPath("/var/log".to_owned()),
-    );
+    let mut agent = service("agent")
+        .volume(
+            "logs",
+            "/logs",
+            VolumeSource::HostPath("/var/log".to_owned()),
+        )
+        .volume("spool", "/spool", VolumeSource::Ephemeral {})
+        .init("rules", &["/bin/fetch", "$(RULES)"])
+        .init("warm", &["/bin/warm"])
+        .sidecar("proxy", "acme/proxy:3.1.0", 9901);
+    let rules = EnvValue::Literal("/spool/rules".to_owned());
+    if let Some(step) = agent.init.first_mut() {
+        step.container.env.insert("RULES".to_owned(), rules);
+    }
+    if let Some(proxy) = agent.sidecars.get_mut("proxy") {
+        let ready = probe(Check::Http {
+            path: "/ready".to_owned(),
+            port: 9901,
+        });
+        proxy.health.readiness = Some(ready);
+        proxy.resources.limits.memory = Some(Bytes(32 << 20));
+        let key = EnvValue::Secret("stripe-key".to_owned());
+        proxy.env.insert("KEY".to_owned(), key);
+        let mode = EnvValue::Config {
+            name: "app".to_owned(),
+            key: "mode".to_owned(),
+        };
+        proxy.env.insert("MODE".to_owned(), mode);
+    }
     agent.every_node = true;
     let rule = |resource: &str, cluster| Rule {
         rights: Rights {

@@ -181,7 +181,7 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             }
             make(observed, name, new)?;
         }
-        Work::Start { id } | Work::Unpause { id } => {
+        Work::Start { id } | Work::Restart { id } | Work::Unpause { id } => {
             let there = observed
                 .containers
                 .get_mut(name)
@@ -280,6 +280,8 @@ fn make(
             .map(|port| ((port.container, port.protocol.to_owned()), port.host))
             .collect(),
         networks: container.networks.keys().cloned().collect(),
+        joined: joined(container, observed),
+        started_at: "1".to_owned(),
     };
     observed.containers.insert(name.to_owned(), made);
     Ok(())

@@ -1,5 +1,6 @@
 //! The cases. Each works on a system of its own, so they run side by side.
 
+mod company;
 mod contents;
 mod failures;
 mod jobs;
@@ -34,6 +35,10 @@ cases! {
     lifecycle::replicas_share_a_name_and_free_ports_are_kept,
     lifecycle::what_is_no_longer_asked_for_goes,
     lifecycle::down_leaves_the_data,
+    company::init_steps_run_before_a_container_that_is_made,
+    company::an_init_step_that_fails_is_told_and_leaves_the_old_one,
+    company::a_sidecar_shares_network_and_folders,
+    company::a_job_ends_its_sidecar,
     failures::a_bad_replacement_leaves_the_old_one,
     failures::a_component_that_is_never_ready_says_why,
     failures::a_command_is_asked_before_the_engine_asks_it,

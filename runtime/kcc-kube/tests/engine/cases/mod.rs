@@ -3,6 +3,7 @@
 mod failures;
 mod lifecycle;
 mod ownership;
+mod workloads;
 
 use std::{future::Future, pin::Pin};
 
@@ -33,6 +34,11 @@ cases! {
         what_the_server_refuses_changes_nothing,
         what_never_changes_is_replaced_but_not_its_data,
         a_cluster_that_is_not_there_is_named,;
+    workloads:
+        one_on_every_machine_comes_up_and_is_updated,
+        init_steps_and_sidecars_run_with_a_container,
+        an_init_step_that_fails_is_told_with_its_log,
+        a_job_ends_with_its_sidecar,;
     ownership:
         what_is_in_the_way_is_not_touched,
         what_another_owns_is_a_conflict,

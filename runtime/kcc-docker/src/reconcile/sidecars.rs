@@ -1,0 +1,112 @@
+//! Sidecars: each lives and ends with the container whose network it shares.
+
+use kcc_lower::docker::Container;
+use kcc_model::Until;
+use kcc_plan::{Action, Draft};
+
+use super::{CONTAINER, Reconciler, Verdict};
+use crate::{
+    observed::{ContainerState, ObservedContainer},
+    work::{Replacement, Work},
+};
+
+impl<'a> Reconciler<'a> {
+    /// Whether a container has sidecars.
+    pub(super) fn has_sidecars(&self, main: &str) -> bool {
+        let mut all = self.docker.containers.values();
+        all.any(|container| container.sidecar_of.as_deref() == Some(main))
+    }
+
+    /// Decides about a sidecar, once its main container is decided about.
+    pub(super) fn sidecar(&mut self, name: &'a str, container: &'a Container, main: &str) {
+        let component = self.desired.components.get(&container.component);
+        let job = component.is_some_and(|component| component.job);
+        let there = self.observed.containers.get(name);
+        if job && self.is_done(main) {
+            match there {
+                Some(there) => self.remove(name, there, "its job is done", &[]),
+                None => self.plan.unchanged(),
+            }
+            return;
+        }
+        let Some(there) = there else {
+            let new = self.new_container(name, container, None);
+            let cause = "it is not there";
+            let work = Work::Create(new);
+            let draft = Draft::new(Action::Create, CONTAINER, name, cause, work);
+            self.push_starting(draft, name, container, &[], Some(main));
+            self.end_with(name, container, main, job);
+            return;
+        };
+        let id = there.object.id.clone();
+        let (action, cause, work) = match self.of_sidecar(container, there, main) {
+            Verdict::Keep => {
+                self.plan.unchanged();
+                self.end_with(name, container, main, job);
+                return;
+            }
+            Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
+            Verdict::Restart(cause) => (Action::Run, cause, Work::Restart { id }),
+            Verdict::Unpause => (Action::Run, "it is paused".to_owned(), Work::Unpause { id }),
+            Verdict::Replace(cause) => {
+                let work = Work::Replace {
+                    new: self.new_container(name, container, Some(there)),
+                    old: id,
+                    how: Replacement::StopFirst,
+                };
+                (Action::Replace, cause, work)
+            }
+        };
+        let draft = Draft::new(action, CONTAINER, name, cause, work);
+        self.push_starting(draft, name, container, &[], Some(main));
+        self.end_with(name, container, main, job);
+    }
+
+    /// Whether the container of a job has completed and stays as it is.
+    fn is_done(&self, main: &str) -> bool {
+        let there = self.observed.containers.get(main);
+        !self.anew.contains(main)
+            && !self.started.contains(main)
+            && there.is_some_and(|there| there.state == ContainerState::Exited(0))
+    }
+
+    fn of_sidecar(&self, container: &Container, there: &ObservedContainer, main: &str) -> Verdict {
+        let of = self.observed.containers.get(main);
+        match self.verdict(container, there, false) {
+            Verdict::Replace(cause) => Verdict::Replace(cause),
+            _ if self.anew.contains(main) => Verdict::Replace(format!("`{main}` is made anew")),
+            _ if of.is_some_and(|of| there.joined.as_ref() != Some(&of.object.id)) => {
+                let cause = "it shares the network of a container that is gone";
+                Verdict::Replace(cause.to_owned())
+            }
+            // The network of a container ends with each of its runs.
+            _ if self.started.contains(main) => Verdict::Restart(format!("`{main}` is started")),
+            Verdict::Keep if of.is_some_and(|of| there.started_at < of.started_at) => {
+                Verdict::Restart(format!("`{main}` was started again"))
+            }
+            other => other,
+        }
+    }
+
+    /// Removes the sidecar of a job once that has completed.
+    fn end_with(&mut self, name: &str, container: &Container, main: &str, job: bool) {
+        if !job {
+            return;
+        }
+        let work = Work::RemoveContainer {
+            id: name.to_owned(),
+        };
+        let draft = Draft::new(
+            Action::Delete,
+            CONTAINER,
+            name,
+            "its job is done then",
+            work,
+        );
+        let draft = draft
+            .component(&container.component)
+            .after(CONTAINER, name)
+            .waits_for(&container.component, main, Until::Completed);
+        self.plan.push(draft);
+    }
+}

@@ -1,0 +1,168 @@
+//! The containers of a pod by what they are to it: the main one, init steps and
+//! sidecars. Pure.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+
+use crate::pods;
+
+/// What a container is to its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Main,
+    /// It ends before the next one begins.
+    Init,
+    /// It begins like an init step and goes on beside the main container.
+    Sidecar,
+}
+
+/// A container of a pod.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) role: Role,
+    pub(crate) status: &'a ContainerStatus,
+}
+
+impl Part<'_> {
+    /// How it ended, if it is an init step that has.
+    pub(crate) fn step_code(&self) -> Option<i32> {
+        let ended = self.status.state.as_ref()?.terminated.as_ref();
+        ended
+            .filter(|_| self.role == Role::Init)
+            .map(|ended| ended.exit_code)
+    }
+
+    /// Something about it, with its name unless it is the main container.
+    pub(crate) fn says(&self, what: &str) -> String {
+        match self.role {
+            Role::Main => what.to_owned(),
+            Role::Init => format!("init step `{}`: {what}", self.status.name),
+            Role::Sidecar => format!("sidecar `{}`: {what}", self.status.name),
+        }
+    }
+}
+
+/// The containers of a pod in the order in which they begin.
+pub(crate) fn of<'a>(pod: &'a Pod, status: &'a PodStatus) -> impl Iterator<Item = Part<'a>> {
+    let spec = pod.spec.iter();
+    let sidecars: Vec<_> = spec
+        .flat_map(|spec| spec.init_containers.iter().flatten())
+        .filter(|container| container.restart_policy.as_deref() == Some("Always"))
+        .map(|container| container.name.as_str())
+        .collect();
+    let init = status.init_container_statuses.iter().flatten();
+    let init = init.map(move |status| Part {
+        role: if sidecars.contains(&status.name.as_str()) {
+            Role::Sidecar
+        } else {
+            Role::Init
+        },
+        status,
+    });
+    let main = status.container_statuses.iter().flatten();
+    init.chain(main.map(|status| Part {
+        role: Role::Main,
+        status,
+    }))
+}
+
+/// How the run of a pod failed that is not tried again by itself: the first
+/// init step that did, else the main container.
+pub(crate) fn how_it_ended(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    of(pod, status).find_map(|part| {
+        let how = pods::ended(part.status.state.as_ref()?)?;
+        let tells = part.role != Role::Sidecar && part.step_code() != Some(0);
+        tells.then(|| part.says(&how))
+    })
+}
+
+/// The container of a pod that is not ready whose log tells why, and whether
+/// the log of its last run does: the first init step or sidecar that is not
+/// well, else the main one.
+pub(crate) fn speaker(pod: &Pod) -> Option<(&str, bool)> {
+    let status = pod.status.as_ref();
+    let unwell = |part: &Part<'_>| match part.role {
+        Role::Main => false,
+        Role::Init => part.step_code() != Some(0),
+        Role::Sidecar => !part.status.ready,
+    };
+    let mut all = status.into_iter().flat_map(|status| of(pod, status));
+    let name = match all.find(unwell) {
+        Some(part) => part.status.name.as_str(),
+        None => pod.spec.as_ref()?.containers.first()?.name.as_str(),
+    };
+    let mut all = status.into_iter().flat_map(pods::containers);
+    let own = all.find(|container| container.name == name);
+    let previous = own.is_some_and(|container| {
+        let state = container.state.as_ref();
+        let waits = state.is_some_and(|state| state.waiting.is_some());
+        waits && container.restart_count > 0
+    });
+    Some((name, previous))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pods::{is_failing, tests::pod, why};
+    use serde_json::{Value, json};
+
+    /// A pod with two init steps, a sidecar and a main container.
+    fn with_company(first: &Value, second: &Value, proxy: &Value) -> Pod {
+        let status = |name: &str, state: &Value| {
+            let ready = state.pointer("/terminated/exitCode") == Some(&json!(0));
+            json!({"name": name, "image": "", "imageID": "", "ready": ready,
+                   "restartCount": 2, "state": state})
+        };
+        let waits = json!({"waiting": {"reason": "PodInitializing"}});
+        let mut pod = pod(&json!({
+            "initContainerStatuses": [
+                status("fetch", first), status("migrate", second), status("proxy", proxy),
+            ],
+            "containerStatuses": [status("web", &waits)],
+        }));
+        let init = json!([
+            {"name": "fetch"}, {"name": "migrate"}, {"name": "proxy", "restartPolicy": "Always"},
+        ]);
+        pod.spec.as_mut().unwrap().init_containers = serde_json::from_value(init).unwrap();
+        pod
+    }
+
+    #[test]
+    fn init_steps_and_sidecars_are_told_by_their_names() {
+        let done = json!({"terminated": {"exitCode": 0, "reason": "Completed"}});
+        let failed = json!({"terminated": {"exitCode": 3, "reason": "Error"}});
+        let runs = json!({"running": {}});
+        let later = json!({"waiting": {"reason": "PodInitializing"}});
+        let again = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+
+        let pod = with_company(&runs, &later, &later);
+        assert_eq!(why(&pod, &[]), "init step `fetch`: it still runs");
+        let pod = with_company(&done, &failed, &later);
+        let said = "init step `migrate`: it ended with exit code 3";
+        assert_eq!(why(&pod, &[]), said);
+        assert_eq!(how_it_ended(&pod).as_deref(), Some(said));
+        assert_eq!(speaker(&pod), Some(("migrate", false)));
+        let pod = with_company(&done, &again, &later);
+        let said = "init step `migrate`: it ends again and again (2 restarts)";
+        assert_eq!(why(&pod, &[]), said);
+        assert_eq!(speaker(&pod), Some(("migrate", true)));
+        assert!(is_failing(&pod));
+        let pod = with_company(&done, &done, &runs);
+        assert_eq!(
+            why(&pod, &[]),
+            "sidecar `proxy`: it runs and is not ready yet"
+        );
+        assert_eq!(speaker(&pod), Some(("proxy", false)));
+        let mut pod = with_company(&done, &done, &runs);
+        let statuses = pod
+            .status
+            .as_mut()
+            .unwrap()
+            .init_container_statuses
+            .as_mut();
+        statuses.unwrap()[2].ready = true;
+        assert_eq!(why(&pod, &[]), "its container is being made");
+        assert_eq!(speaker(&pod), Some(("web", true)));
+    }
+}

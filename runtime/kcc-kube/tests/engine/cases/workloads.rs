@@ -1,0 +1,127 @@
+//! What runs on every machine, and what runs beside a main container.
+
+use kcc_plan::{Outcome, State};
+use serde_json::{Value, json};
+
+use crate::place::{Draft, IMAGE, Place};
+
+/// Runs a service on every machine.
+fn everywhere(desired: &mut Draft, name: &str) {
+    let deployment = desired.manifest("Deployment", name);
+    let mut set = deployment.take();
+    set["kind"] = json!("DaemonSet");
+    if let Some(spec) = set["spec"].as_object_mut() {
+        spec.remove("replicas");
+    }
+    let mut objects = desired.kube.objects.iter_mut();
+    let object = objects
+        .find(|object| object.kind == "Deployment" && object.name == name)
+        .unwrap();
+    "DaemonSet".clone_into(&mut object.kind);
+    object.manifest = set;
+}
+
+fn migrate(name: &str, args: &[&str]) -> Value {
+    json!({"name": name, "image": IMAGE, "args": args})
+}
+
+/// A sidecar that is ready once it answers.
+fn proxy() -> Value {
+    json!({
+        "name": "proxy",
+        "image": IMAGE,
+        "args": ["serve", "--listen", ":9090"],
+        "restartPolicy": "Always",
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 9090}, "periodSeconds": 1},
+    })
+}
+
+const REACHES: [&str; 3] = ["migrate", "--dial", "kubernetes.default:443"];
+
+pub(super) async fn one_on_every_machine_comes_up_and_is_updated(place: &Place) {
+    let mut desired = place.desired();
+    desired.serve("agent");
+    everywhere(&mut desired, "agent");
+    place.apply_all(&desired).await;
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    let status = place.status(&desired).await;
+    let agent = &status.components["agent"];
+    assert_eq!((agent.state, agent.ready), (State::Running, 1));
+    let nodes = place.kubectl(&["get", "nodes", "-o", "name"]);
+    assert_eq!(agent.replicas as usize, nodes.lines().count());
+    desired.container("DaemonSet", "agent")["env"] = json!([{"name": "A", "value": "b"}]);
+    let plan = place.plan(&desired).await;
+    assert!(
+        plan.contains("~ update DaemonSet agent `env.A` changed"),
+        "{plan}"
+    );
+    place.apply_all(&desired).await;
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    place.down(&desired, true).await;
+}
+
+pub(super) async fn init_steps_and_sidecars_run_with_a_container(place: &Place) {
+    let mut desired = place.desired();
+    desired.serve("web");
+    let spec = &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"];
+    spec["initContainers"] = json!([
+        migrate("first", &REACHES),
+        migrate("second", &REACHES),
+        proxy()
+    ]);
+    place.apply_all(&desired).await;
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    let status = place.status(&desired).await;
+    assert_eq!(status.components["web"].state, State::Running);
+    let step =
+        &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"]["initContainers"][0];
+    step["env"] = json!([{"name": "A", "value": "b"}]);
+    let plan = place.plan(&desired).await;
+    assert!(plan.contains("~ update Deployment web `"), "{plan}");
+    place.apply_all(&desired).await;
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn an_init_step_that_fails_is_told_with_its_log(place: &Place) {
+    let mut desired = place.desired();
+    desired.serve("web");
+    let spec = &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"];
+    spec["initContainers"] = json!([migrate("check", &["no-such-command"])]);
+    desired.component("web").deadline_ms = 10_000;
+    let report = place.apply(&desired).await;
+    assert_eq!(report.exit_code(), 4);
+    let web = &report.components["web"];
+    assert_eq!(web.outcome, Outcome::Failed);
+    let why = web.why.clone().unwrap_or_default();
+    assert!(
+        why.starts_with("init step `check`: it ended with exit code")
+            || why.starts_with("init step `check`: it ends again and again"),
+        "{why}"
+    );
+    let detail = format!("{:?}", report.failures);
+    assert!(detail.contains("no-such-command"), "{detail}");
+    let state = place.status(&desired).await.components["web"].state;
+    assert_ne!(state, State::Running);
+
+    desired.job("index", "index-1", &REACHES);
+    let spec = &mut desired.manifest("Job", "index-1")["spec"]["template"]["spec"];
+    spec["initContainers"] = json!([migrate("check", &["no-such-command"])]);
+    desired.remove("web");
+    let report = place.apply(&desired).await;
+    let why = report.components["index"].why.clone().unwrap_or_default();
+    assert!(
+        why.contains("it failed too often: init step `check`: it ended with exit code"),
+        "{why}"
+    );
+}
+
+pub(super) async fn a_job_ends_with_its_sidecar(place: &Place) {
+    let mut desired = place.desired();
+    desired.job("index", "index-1", &REACHES);
+    let spec = &mut desired.manifest("Job", "index-1")["spec"]["template"]["spec"];
+    spec["initContainers"] = json!([proxy()]);
+    place.apply_all(&desired).await;
+    let status = place.status(&desired).await;
+    assert_eq!(status.components["index"].state, State::Completed);
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+}
