@@ -107,9 +107,22 @@ pub(crate) async fn objects(
     };
     for listed in client.networks().await? {
         let object = object("network", &listed);
-        if object.ownership != Ownership::Foreign || docker.networks.contains_key(&listed.name) {
-            observed.networks.insert(listed.name, object);
+        if object.ownership == Ownership::Foreign && !docker.networks.contains_key(&listed.name) {
+            continue;
         }
+        let Some(first) = observed.networks.remove(&listed.name) else {
+            observed.networks.insert(listed.name, object);
+            continue;
+        };
+        // The one that matters: that is in the way, or that containers are on.
+        let better = object.ownership != Ownership::Ours || client.is_used(&object.id).await?;
+        let (kept, twin) = if better {
+            (object, first)
+        } else {
+            (first, object)
+        };
+        observed.networks.insert(listed.name.clone(), kept);
+        observed.twins.push((listed.name, twin));
     }
     for listed in client.volumes().await? {
         let object = object("volume", &listed);
@@ -211,6 +224,9 @@ pub(crate) fn inventory_objects(
         }
     };
     for (name, object) in &observed.networks {
+        add("network", name, object);
+    }
+    for (name, object) in &observed.twins {
         add("network", name, object);
     }
     for (name, object) in &observed.volumes {

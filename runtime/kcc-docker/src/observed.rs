@@ -35,6 +35,9 @@ pub(crate) struct Observed {
     pub(crate) containers: BTreeMap<String, ObservedContainer>,
     /// Likewise networks.
     pub(crate) networks: BTreeMap<String, ObservedObject>,
+    /// More networks of the same names: an engine that was still making one for
+    /// an apply that was killed lets the next apply make it again.
+    pub(crate) twins: Vec<(String, ObservedObject)>,
     /// Likewise volumes.
     pub(crate) volumes: BTreeMap<String, ObservedObject>,
     /// The images that are wanted and there.

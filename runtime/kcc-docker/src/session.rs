@@ -1,7 +1,7 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, time::Duration};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -26,6 +26,11 @@ use crate::{
     work::Work,
 };
 
+/// How long nothing may change until an engine is taken to be done with what a
+/// killed apply asked for, and how often that is looked at.
+const SETTLE: Duration = Duration::from_millis(500);
+const SETTLE_ROUNDS: usize = 20;
+
 /// What an apply would do. Reads, and changes nothing.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
@@ -43,6 +48,7 @@ pub async fn apply(
     let session = Session::open(desired, options).await?;
     let _lock = session.state.lock()?;
     let memory = session.remember()?;
+    session.settle(&memory).await?;
     let observed = session.observe(&memory).await?;
     let plan = reconcile(desired, &session.docker, &observed, options)?;
     let secrets = session.secrets(&plan).await?;
@@ -107,6 +113,7 @@ pub async fn down(
     let session = Session::open(desired, options).await?;
     let _lock = session.state.lock()?;
     let memory = session.remember()?;
+    session.settle(&memory).await?;
     let observed =
         observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
     let mut order = desired.order();
@@ -166,6 +173,25 @@ impl<'a> Session<'a> {
 
     fn remember(&self) -> Result<Memory, Error> {
         Memory::read(&self.state)
+    }
+
+    /// Waits until the engine has done what an apply that was killed asked it
+    /// for: what appears after it was looked for would be made twice.
+    async fn settle(&self, memory: &Memory) -> Result<(), Error> {
+        if memory.intent.is_none() {
+            return Ok(());
+        }
+        let mut before = None;
+        for _ in 0..SETTLE_ROUNDS {
+            let all = self.client.networks().await?.into_iter();
+            let now: BTreeSet<String> = all.map(|network| network.id).collect();
+            if before.as_ref() == Some(&now) {
+                break;
+            }
+            before = Some(now);
+            tokio::time::sleep(SETTLE).await;
+        }
+        Ok(())
     }
 
     async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {

@@ -111,6 +111,15 @@ impl Client {
             .collect())
     }
 
+    /// Whether containers are on a network.
+    pub(crate) async fn is_used(&self, id: &str) -> Result<bool, Error> {
+        let found = self.docker.inspect_network(id, None).await;
+        let found = found.map_err(|error| refused("inspect network", id, error))?;
+        Ok(found
+            .containers
+            .is_some_and(|containers| !containers.is_empty()))
+    }
+
     /// All volumes, of whomever. A volume has no identity but its name.
     pub(crate) async fn volumes(&self) -> Result<Vec<Listed>, Error> {
         let list = self.docker.list_volumes(None::<ListVolumesOptions>).await;

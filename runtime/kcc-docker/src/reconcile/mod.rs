@@ -7,6 +7,7 @@ mod sidecars;
 mod tear_down;
 #[cfg(test)]
 pub(crate) mod tests;
+mod twins;
 
 pub(crate) use tear_down::tear_down;
 
@@ -22,7 +23,7 @@ use kcc_lower::{
 use kcc_model::{Check, Until};
 use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder};
 
-use self::foreign::refuse_foreign;
+use self::{foreign::refuse_foreign, twins::twin_name};
 use crate::{
     config,
     observed::{ContainerState, Observed, ObservedContainer, Ownership, SUCCESSOR},
@@ -57,6 +58,7 @@ pub(crate) fn reconcile(
         fixed: fixed_ports(docker),
     };
     reconciler.networks();
+    reconciler.twins();
     reconciler.volumes();
     reconciler.images();
     reconciler.leftovers();
@@ -425,6 +427,14 @@ impl<'a> Reconciler<'a> {
         }
         for network in container.networks.keys() {
             draft = draft.after(NETWORK, network);
+            for (_, twin) in self
+                .observed
+                .twins
+                .iter()
+                .filter(|(name, _)| name == network)
+            {
+                draft = draft.after(NETWORK, twin_name(network, twin));
+            }
         }
         for mount in container.mounts.values() {
             if let Mount::Volume(volume) = mount {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_lower::Desired;
 use kcc_plan::{Action, Draft, EngineName, Options, Plan, PlanBuilder};
 
-use super::{CONTAINER, NETWORK, VOLUME, removal};
+use super::{CONTAINER, NETWORK, VOLUME, removal, twins::twin_removal};
 use crate::{
     observed::{Observed, Ownership},
     work::Work,
@@ -58,6 +58,15 @@ pub(crate) fn tear_down(
                 "everything is taken down",
                 work,
             );
+            for container in ours.keys() {
+                draft = draft.after(CONTAINER, *container);
+            }
+            plan.push(draft);
+        }
+    }
+    for (name, twin) in &observed.twins {
+        if twin.ownership == Ownership::Ours {
+            let mut draft = twin_removal(name, twin, "everything is taken down");
             for container in ours.keys() {
                 draft = draft.after(CONTAINER, *container);
             }

@@ -544,6 +544,25 @@ fn a_successor_that_was_left_goes_first() {
 }
 
 #[test]
+fn of_two_networks_with_one_name_the_spare_one_goes_first() {
+    let docker = shop();
+    let mut observed = as_desired(&docker);
+    observed.containers.remove("shop-dev-web");
+    let twin = ("shop-dev".to_owned(), object("twin", None));
+    observed.twins.push(twin);
+    let removal = "- delete network    shop-dev (id of twin)  an apply that was stopped left it beside another one";
+    let web = "+ create container  shop-dev-web           it is not there [storefront]";
+    check(&docker, &observed, &[removal, web]);
+    let web = &plan(&docker, &observed).steps[1].operation;
+    assert!(web.after.contains(&1), "{web:?}");
+
+    // What kcc does not know stays.
+    observed.twins[0].1.ownership = Ownership::Claimed;
+    let web = "+ create container  shop-dev-web  it is not there [storefront]";
+    check(&docker, &observed, &[web]);
+}
+
+#[test]
 fn replicas_are_replaced_one_after_the_other() {
     let mut docker = shop();
     wanted(&mut docker, "web").ports.clear();
