@@ -160,31 +160,40 @@ impl DockerEngine<'_> {
     ) -> Result<(), Error> {
         self.first_start(id, name, new, cancel).await?;
         let begin = Instant::now();
-        let limit = Duration::from_millis(new.deadline_ms);
-        loop {
-            let answer = self
-                .judge()
-                .judge(id, &new.container, Until::Healthy)
-                .await?;
-            let why = match answer {
-                Readiness::Ready => break,
-                Readiness::Waiting { why } if begin.elapsed() < limit && !cancel.is_cancelled() => {
-                    let _ = why;
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-                Readiness::Waiting { why } if cancel.is_cancelled() => {
-                    format!("the apply was stopped while {why}")
-                }
-                Readiness::Waiting { why } => format!("{why} (after {} s)", limit.as_secs()),
-                Readiness::Failed { why } => why,
-            };
+        if let Some(why) = self.wait(id, new, Until::Healthy, begin, cancel).await? {
             let message =
                 format!("the new `{name}` did not become ready, the old one goes on: {why}");
             let words = self.judge().last_words(id).await;
             return Err(Error::new(Code::ApplyIncomplete, message).detail(words));
         }
         self.client.stop(old, name).await
+    }
+
+    /// Waits until a container is in a state, for as long as it has since it
+    /// began; why it is not in the end.
+    pub(crate) async fn wait(
+        &self,
+        id: &str,
+        new: &NewContainer,
+        until: Until,
+        begin: Instant,
+        cancel: &Cancel,
+    ) -> Result<Option<String>, Error> {
+        let limit = Duration::from_millis(new.deadline_ms);
+        loop {
+            let why = match self.judge().judge(id, &new.container, until).await? {
+                Readiness::Ready => return Ok(None),
+                Readiness::Failed { why } => return Ok(Some(why)),
+                Readiness::Waiting { why } => why,
+            };
+            if cancel.is_cancelled() {
+                return Ok(Some(format!("the apply was stopped while {why}")));
+            }
+            if begin.elapsed() >= limit {
+                return Ok(Some(format!("{why} (after {} s)", limit.as_secs())));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Stops the old one, then starts the new one; the old one is started again

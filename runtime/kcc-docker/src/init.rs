@@ -1,15 +1,12 @@
 //! Init steps: what runs to completion before a container starts that has just
 //! been made, and the folders that all of them share.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use kcc_diag::Code;
 use kcc_lower::docker::{Container, Mount};
 use kcc_model::Until;
-use kcc_plan::{Cancel, Error, Readiness};
+use kcc_plan::{Cancel, Error};
 
 use crate::{
     client::Shares,
@@ -18,8 +15,6 @@ use crate::{
     work::NewContainer,
 };
 
-/// The pause between two looks at a step that runs.
-const PAUSE: Duration = Duration::from_millis(100);
 /// What the container is called through which shared folders are opened.
 const DOOR: &str = "folders";
 
@@ -83,8 +78,8 @@ impl DockerEngine<'_> {
             let step_id = self.make(&beside, &made, shares).await?;
             let ended = match self.start(&step_id, &beside).await {
                 Ok(()) => {
-                    let limit = Duration::from_millis(new.deadline_ms);
-                    self.end_of(&step_id, &made, begin + limit, cancel).await
+                    let until = Until::Completed;
+                    self.wait(&step_id, &made, until, begin, cancel).await
                 }
                 Err(error) => Err(error),
             };
@@ -101,33 +96,6 @@ impl DockerEngine<'_> {
             ended.and(removed)?;
         }
         Ok(())
-    }
-
-    /// Waits until a step has ended; why it has not, or has failed.
-    async fn end_of(
-        &self,
-        id: &str,
-        made: &NewContainer,
-        end: Instant,
-        cancel: &Cancel,
-    ) -> Result<Option<String>, Error> {
-        loop {
-            let judge = self.judge();
-            let judged = judge.judge(id, &made.container, Until::Completed).await?;
-            let why = match judged {
-                Readiness::Ready => return Ok(None),
-                Readiness::Failed { why } => return Ok(Some(why)),
-                Readiness::Waiting { why } => why,
-            };
-            if cancel.is_cancelled() {
-                return Ok(Some(format!("the apply was stopped while {why}")));
-            }
-            if Instant::now() >= end {
-                let limit = Duration::from_millis(made.deadline_ms);
-                return Ok(Some(format!("{why} (after {} s)", limit.as_secs())));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
     }
 }
 

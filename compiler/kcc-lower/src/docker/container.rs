@@ -26,7 +26,8 @@ pub(super) fn lower(
     component: &Component,
     desired: &mut DockerDesired,
 ) {
-    let template = main(lowering, component);
+    let networks = networks::of(lowering, component, &desired.networks);
+    let template = main(lowering, component, networks);
     let sidecars = sidecars(lowering, component);
     for container in template.with_init().chain(sidecars.values()) {
         image(component, container, desired);
@@ -129,7 +130,11 @@ fn image(component: &Component, container: &Container, desired: &mut DockerDesir
 
 /// The main container that all replicas are made from; persistent volumes are
 /// missing.
-fn main(lowering: &mut Lowering<'_>, component: &Component) -> Container {
+fn main(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    networks: BTreeMap<String, Vec<String>>,
+) -> Container {
     let model = &component.container;
     if model.security.non_root && User::of(model).is_root() {
         lowering.unsupported(
@@ -149,7 +154,8 @@ fn main(lowering: &mut Lowering<'_>, component: &Component) -> Container {
     }
     Container {
         ports: ports(component),
-        networks: networks::of(lowering, component),
+        init: init(lowering, component, &networks),
+        networks,
         restart: match component.run() {
             Some(Run { retries: 0, .. }) => Restart::No,
             Some(run) => Restart::OnFailure(run.retries),
@@ -157,7 +163,6 @@ fn main(lowering: &mut Lowering<'_>, component: &Component) -> Container {
         },
         on_demand: component.is_cron_job(),
         docker: super::patch::of(lowering, component),
-        init: init(lowering, component),
         labels,
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
         ..plain
@@ -172,9 +177,13 @@ fn has_company(component: &Component) -> bool {
 }
 
 /// The init steps: on the networks of the main container, without its name.
-fn init(lowering: &mut Lowering<'_>, component: &Component) -> Vec<InitStep> {
-    let own = networks::of(lowering, component).into_keys();
-    let networks: BTreeMap<_, _> = own.map(|network| (network, Vec::new())).collect();
+fn init(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    main: &BTreeMap<String, Vec<String>>,
+) -> Vec<InitStep> {
+    let own = main.keys();
+    let networks: BTreeMap<_, _> = own.map(|network| (network.clone(), Vec::new())).collect();
     let mut steps = Vec::new();
     for step in component.init.iter().filter(|_| has_company(component)) {
         let path = component.path.join("init").join(&step.name);

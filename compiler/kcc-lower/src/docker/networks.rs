@@ -7,47 +7,49 @@
 //! need the same component, but an engine has addresses for about thirty
 //! networks only, and a new need would replace the containers on both ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_model::Component;
+use kcc_model::{Component, Name};
 
 use super::{Network, labels, prefix};
 use crate::lowering::Lowering;
 
 /// The networks of the target.
 pub(super) fn all(lowering: &Lowering<'_>) -> BTreeMap<String, Network> {
-    let mut networks = BTreeMap::new();
-    let mut add = |name: String, owner: Option<&Component>| {
-        let network = Network {
-            component: owner.map(|owner| owner.name.clone()),
-            labels: labels(lowering, owner),
-        };
-        networks.insert(name, network);
+    let others = lowering.running();
+    let needed: BTreeSet<&Name> = others.flat_map(|other| other.needs.keys()).collect();
+    let network = |owner: Option<&Component>| Network {
+        component: owner.map(|owner| owner.name.clone()),
+        labels: labels(lowering, owner),
     };
-    for component in lowering.running() {
-        if answers(lowering, component) {
-            add(name(lowering, component), Some(component));
-        }
-        let rest = prefix(lowering);
-        if of(lowering, component).contains_key(&rest) {
-            add(rest, None);
-        }
+    let mut networks: BTreeMap<_, _> = lowering
+        .running()
+        .filter(|component| answers(component, &needed))
+        .map(|component| (name(lowering, &component.name), network(Some(component))))
+        .collect();
+    let rest = prefix(lowering);
+    let alone = |component| of(lowering, component, &networks).contains_key(&rest);
+    if lowering.running().any(alone) {
+        networks.insert(rest, network(None));
     }
     networks
 }
 
-/// The networks that a component is on, with the names that it answers to there.
-/// Those that connect to nothing in the system share one, for the sake of what
-/// is outside.
-pub(super) fn of(lowering: &Lowering<'_>, component: &Component) -> BTreeMap<String, Vec<String>> {
-    let mut networks: BTreeMap<_, _> = lowering
-        .running()
-        .filter(|other| component.needs.contains_key(&other.name) && answers(lowering, other))
-        .map(|other| (name(lowering, other), Vec::new()))
+/// The networks that a component is on, of all, with the names that it answers
+/// to there. Those that connect to nothing in the system share one, for the sake
+/// of what is outside.
+pub(super) fn of(
+    lowering: &Lowering<'_>,
+    component: &Component,
+    all: &BTreeMap<String, Network>,
+) -> BTreeMap<String, Vec<String>> {
+    let needs = component.needs.keys();
+    let others = needs.map(|other| (name(lowering, other), Vec::new()));
+    let own = name(lowering, &component.name);
+    let mut networks: BTreeMap<_, _> = others
+        .chain([(own, vec![component.name.clone()])])
+        .filter(|(network, _)| all.contains_key(network))
         .collect();
-    if answers(lowering, component) {
-        networks.insert(name(lowering, component), vec![component.name.clone()]);
-    }
     if networks.is_empty() {
         networks.insert(prefix(lowering), Vec::new());
     }
@@ -56,15 +58,11 @@ pub(super) fn of(lowering: &Lowering<'_>, component: &Component) -> BTreeMap<Str
 
 /// Whether anybody may connect to a component from inside the system: others
 /// that need it, or its own replicas where each of them keeps data.
-fn answers(lowering: &Lowering<'_>, component: &Component) -> bool {
-    let needed = || {
-        let mut others = lowering.running();
-        others.any(|other| other.needs.contains_key(&component.name))
-    };
+fn answers(component: &Component, needed: &BTreeSet<&Name>) -> bool {
     let replicated = component.stateful && component.most_replicas() > 1;
-    !component.ports.is_empty() && (replicated || needed())
+    !component.ports.is_empty() && (replicated || needed.contains(&component.name))
 }
 
-fn name(lowering: &Lowering<'_>, component: &Component) -> String {
-    format!("{}-{}", prefix(lowering), component.name)
+fn name(lowering: &Lowering<'_>, component: &str) -> String {
+    format!("{}-{component}", prefix(lowering))
 }

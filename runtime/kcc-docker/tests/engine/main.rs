@@ -7,6 +7,7 @@
 mod bed;
 mod cases;
 mod company;
+#[path = "../../../../tests/e2e/support/heard.rs"]
 mod heard;
 mod place;
 #[path = "../../../../tests/e2e/support/trials.rs"]

@@ -6,6 +6,8 @@
 #[path = "../../../../tests/e2e/kubernetes/bed.rs"]
 mod bed;
 mod cases;
+#[path = "../../../../tests/e2e/support/heard.rs"]
+mod heard;
 mod place;
 #[path = "../../../../tests/e2e/support/trials.rs"]
 mod trials;

@@ -1,20 +1,17 @@
 //! A system of a test's own: its namespace, its desired state, and the commands
 //! on it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
     kubernetes::{KubernetesDesired, MadeSecret, Object},
 };
 use kcc_model::Until;
-use kcc_plan::{ApplyReport, Cancel, Error, Event, Options, Reporter, StatusReport};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, StatusReport};
 use serde_json::{Value, json};
 
-use crate::bed::Bed;
+use crate::{bed::Bed, heard::Heard};
 
 /// The image that cases use: the shop's own program, which serves HTTP.
 pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
@@ -360,20 +357,4 @@ pub(crate) fn labels(system: &str, component: Option<&str>) -> BTreeMap<String, 
         labels.remove("app.kubernetes.io/name");
     }
     labels
-}
-
-/// Everything that was reported, as lines.
-#[derive(Default)]
-pub(crate) struct Heard(Mutex<Vec<String>>);
-
-impl Heard {
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Reporter for Heard {
-    fn event(&self, event: &Event<'_>) {
-        self.0.lock().unwrap().push(format!("{event:?}"));
-    }
 }
