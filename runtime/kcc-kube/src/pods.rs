@@ -153,15 +153,9 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
                     line(reason_of_pull(message))
                 )
             }
-            "CrashLoopBackOff" => format!(
-                "it ends again and again ({} restarts){}",
-                container.restart_count,
-                container
-                    .last_state
-                    .as_ref()
-                    .and_then(ended)
-                    .map_or_else(String::new, |how| format!(": {how}")),
-            ),
+            "CrashLoopBackOff" => {
+                again_and_again(container, container.last_state.as_ref().and_then(ended))
+            }
             "CreateContainerConfigError" => {
                 format!("its container cannot be made: {}", line(message))
             }
@@ -175,12 +169,25 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
             .terminated
             .as_ref()
             .is_some_and(|ended| ended.exit_code == 0);
+        if !fine && container.restart_count > 0 {
+            return Some(again_and_again(container, Some(how)));
+        }
         return (!fine || container.ready).then_some(how);
     }
     if container.ready {
         return None;
     }
     Some(check(pod, events))
+}
+
+/// A container that fails and is restarted: for a moment of every round it has
+/// ended and does not wait yet.
+fn again_and_again(container: &ContainerStatus, how: Option<String>) -> String {
+    format!(
+        "it ends again and again ({} restarts){}",
+        container.restart_count,
+        how.map_or_else(String::new, |how| format!(": {how}")),
+    )
 }
 
 /// What the check of a container that runs says. The output of a command may
@@ -353,6 +360,8 @@ pub(crate) mod tests {
         let again = "it ends again and again (4 restarts): it ended with exit code 137: \
                      it needed more memory than its limit";
         assert_eq!(why(&waits("CrashLoopBackOff", "back-off 40s"), &[]), again);
+        let between = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        assert_eq!(why(&pod(&container(&between)), &[]), again);
         assert!(is_failing(&waits("CrashLoopBackOff", "")));
         assert!(lacks_image(&waits("ErrImagePull", "")));
         assert_eq!(

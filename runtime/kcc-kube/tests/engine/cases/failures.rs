@@ -46,14 +46,14 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     desired.serve("needy");
     desired.after("needy", "web", Until::Healthy);
     for component in desired.components.values_mut() {
-        component.deadline_ms = 15_000;
+        component.deadline_ms = 30_000;
     }
     let report = place.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     for (component, text) in [
         (
             "web",
-            "its check says: HTTP probe failed with statuscode: 404 (after 15 s)",
+            "its check says: HTTP probe failed with statuscode: 404 (after 30 s)",
         ),
         ("crash", "it ends again and again"),
         ("lost", "image `acme/lost:1` cannot be pulled"),
