@@ -18,14 +18,21 @@ pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Optio
     }
 }
 
+/// A command of the engine that a desired state is for.
+macro_rules! engine {
+    ($desired:ident: $command:ident($($argument:expr),*)) => {
+        async {
+            match &$desired.engine {
+                EngineDesired::Docker(_) => kcc_docker::$command($desired, $($argument),*).await,
+                EngineDesired::Kubernetes(_) => kcc_kube::$command($desired, $($argument),*).await,
+            }
+        }
+    };
+}
+
 /// What an apply would do.
 pub fn plan(desired: &Desired, options: &Options) -> Result<Plan, Failure> {
-    run(async {
-        match &desired.engine {
-            EngineDesired::Docker(_) => kcc_docker::plan(desired, options).await,
-            EngineDesired::Kubernetes(_) => kcc_kube::plan(desired, options).await,
-        }
-    })
+    run(engine!(desired: plan(options)))
 }
 
 /// Makes it so.
@@ -35,26 +42,13 @@ pub fn apply(
     reporter: &dyn Reporter,
 ) -> Result<ApplyReport, Failure> {
     let cancel = Cancel::new();
-    run(stoppable(&cancel, async {
-        match &desired.engine {
-            EngineDesired::Docker(_) => {
-                kcc_docker::apply(desired, options, reporter, &cancel).await
-            }
-            EngineDesired::Kubernetes(_) => {
-                kcc_kube::apply(desired, options, reporter, &cancel).await
-            }
-        }
-    }))
+    let work = engine!(desired: apply(options, reporter, &cancel));
+    run(stoppable(&cancel, work))
 }
 
 /// What runs.
 pub fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Failure> {
-    run(async {
-        match &desired.engine {
-            EngineDesired::Docker(_) => kcc_docker::status(desired, options).await,
-            EngineDesired::Kubernetes(_) => kcc_kube::status(desired, options).await,
-        }
-    })
+    run(engine!(desired: status(options)))
 }
 
 /// Removes what kcc made.
@@ -64,14 +58,8 @@ pub fn down(
     reporter: &dyn Reporter,
 ) -> Result<ApplyReport, Failure> {
     let cancel = Cancel::new();
-    run(stoppable(&cancel, async {
-        match &desired.engine {
-            EngineDesired::Docker(_) => kcc_docker::down(desired, options, reporter, &cancel).await,
-            EngineDesired::Kubernetes(_) => {
-                kcc_kube::down(desired, options, reporter, &cancel).await
-            }
-        }
-    }))
+    let work = engine!(desired: down(options, reporter, &cancel));
+    run(stoppable(&cancel, work))
 }
 
 fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
