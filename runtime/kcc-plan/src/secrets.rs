@@ -11,8 +11,8 @@ use kcc_model::{EnvValue, Part, SecretProvider};
 
 /// Characters of a generated secret: what needs no quotes anywhere.
 const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-/// Its length: 190 bits.
-const LENGTH: usize = 32;
+/// How many of them it has: 184 bits.
+const RANDOM: usize = 31;
 
 /// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
 #[derive(Default)]
@@ -188,11 +188,30 @@ fn one_line(mut text: String) -> String {
     text
 }
 
-/// A new value, made at random.
+/// A new value, made at random. It keeps the rules that servers have for
+/// passwords: a small letter, a capital, a digit and a character that is neither.
 pub fn generate(name: &str) -> Result<String, Error> {
-    let mut secret = String::with_capacity(LENGTH);
-    while secret.len() < LENGTH {
-        let mut bytes = [0; LENGTH];
+    loop {
+        let mut secret = random(name)?;
+        let has = |class: fn(&char) -> bool| secret.chars().any(|c| class(&c));
+        if [
+            char::is_ascii_lowercase,
+            char::is_ascii_uppercase,
+            char::is_ascii_digit,
+        ]
+        .into_iter()
+        .all(has)
+        {
+            secret.insert(RANDOM / 2, '-');
+            return Ok(secret);
+        }
+    }
+}
+
+fn random(name: &str) -> Result<String, Error> {
+    let mut text = String::with_capacity(RANDOM + 1);
+    while text.len() < RANDOM {
+        let mut bytes = [0; RANDOM];
         getrandom::fill(&mut bytes).map_err(|error| {
             missing(name, "the system gives no random numbers").cause(error.to_string())
         })?;
@@ -202,10 +221,10 @@ pub fn generate(name: &str) -> Result<String, Error> {
             .iter()
             .map(|byte| usize::from(*byte))
             .filter(|byte| *byte < 4 * ALPHABET.len());
-        secret.extend(fair.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])));
+        text.extend(fair.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])));
     }
-    secret.truncate(LENGTH);
-    Ok(secret)
+    text.truncate(RANDOM);
+    Ok(text)
 }
 
 fn missing(name: &str, why: &str) -> Error {
@@ -267,7 +286,6 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(first.values, again.values, "a generated secret is kept");
-        assert_eq!(first.values["made"].len(), LENGTH);
         assert_eq!(first.values["env"], "sk_live");
         assert_eq!(first.values["file"], "t0ken");
         assert_eq!(first.values["command"], "from command");
@@ -279,6 +297,26 @@ mod tests {
         ]);
         assert_eq!(first.fill(&template).unwrap(), "redis://:sk_live@carts");
         assert_eq!(first.redact("bad key sk_live, t0ken"), "bad key ***, ***");
+    }
+
+    #[test]
+    fn a_generated_secret_is_a_strong_password() {
+        let mut all = std::collections::BTreeSet::new();
+        for _ in 0..500 {
+            let secret = generate("made").unwrap();
+            assert_eq!(secret.len(), 32);
+            assert!(
+                secret
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '-')
+            );
+            assert!(!secret.starts_with('-') && secret.contains('-'));
+            assert!(secret.contains(|c: char| c.is_ascii_lowercase()));
+            assert!(secret.contains(|c: char| c.is_ascii_uppercase()));
+            assert!(secret.contains(|c: char| c.is_ascii_digit()));
+            all.insert(secret);
+        }
+        assert_eq!(all.len(), 500);
     }
 
     #[cfg(unix)]
