@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment};
-use kcc_diag::{Code, Diagnostics, nearest};
+use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment, Role};
+use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, Referred, TargetModel};
 
@@ -45,6 +45,8 @@ pub struct Compiled {
     pub model: CheckedModel,
     /// What its engine should hold.
     pub desired: Desired,
+    /// The values with their lines.
+    tree: ConfigTree,
 }
 
 impl Compiled {
@@ -52,6 +54,36 @@ impl Compiled {
     pub fn target_model(&self) -> &TargetModel {
         // A target without a model is not lowered.
         &self.model.targets[&self.desired.target]
+    }
+
+    /// Why a command about the engine failed; with the lines of the secrets that
+    /// cannot be had, if that is why.
+    pub fn failure(&self, error: kcc_plan::Error) -> Failure {
+        if error.secrets.is_empty() {
+            return error.into();
+        }
+        let target = &self.desired.target;
+        let lacking = error.secrets.iter().map(|secret| {
+            let mut diagnostic = Diagnostic::error(error.code, secret.message())
+                .target(target.as_str())
+                .help(secret.help.as_str());
+            if let Some(declared) = self.target_model().secrets.get(&secret.name) {
+                diagnostic = diagnostic.at(declared.path.to_string());
+                let origins = self.tree.origins(target, &declared.path);
+                if let Some(origin) = origins.iter().find(|o| o.role != Role::Schema) {
+                    diagnostic = diagnostic.primary(origin.span, "declared here");
+                }
+            }
+            diagnostic
+        });
+        let mut findings = Findings {
+            diagnostics: lacking.collect(),
+            files: self.tree.files.clone(),
+            targets: self.tree.targets.keys().cloned().collect(),
+            folder: self.root.shown().to_owned(),
+        };
+        findings.diagnostics.sort(&findings.files);
+        Failure::Unavailable(findings)
     }
 }
 
@@ -102,7 +134,7 @@ pub fn target(context: &Context, dir: Option<&Path>, target: &str) -> Result<Com
     let examined = Examined::of(context, dir, &Targets::of(&[target.to_owned()]))?;
     let mut findings = examined.findings;
     let lowered = kcc_lower::lower(&examined.tree, &examined.model, target);
-    findings.files = examined.tree.files;
+    findings.files = examined.tree.files.clone();
     let desired = match lowered {
         Ok(lowered) => {
             findings.diagnostics.extend(lowered.warnings);
@@ -120,6 +152,7 @@ pub fn target(context: &Context, dir: Option<&Path>, target: &str) -> Result<Com
         root: examined.root,
         model: examined.model,
         desired,
+        tree: examined.tree,
     })
 }
 
@@ -318,7 +351,7 @@ impl Examined {
 
 fn failed(findings: Findings, unreadable: bool) -> Failure {
     if unreadable {
-        Failure::Unreadable(findings)
+        Failure::Unavailable(findings)
     } else {
         Failure::Configuration(findings)
     }

@@ -32,8 +32,9 @@ impl From<Diagnostics> for Findings {
 pub enum Failure {
     /// The configuration has errors.
     Configuration(Findings),
-    /// Files could not be read, so what was found is not all.
-    Unreadable(Findings),
+    /// What the system needs of its surroundings is not there: files that could
+    /// not be read, so that what was found is not all, or values of secrets.
+    Unavailable(Findings),
     /// The arguments make no sense together, or not here.
     Usage {
         /// What is wrong.

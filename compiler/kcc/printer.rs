@@ -109,7 +109,7 @@ impl Printer {
                 self.summary(findings, stdout);
                 Exit::Configuration
             }
-            Failure::Unreadable(findings) => {
+            Failure::Unavailable(findings) => {
                 self.findings(findings, stdout);
                 self.summary(findings, stdout);
                 Exit::Environment

@@ -3,7 +3,7 @@
 
 use std::{future::Future, time::Duration};
 
-use kcc_lower::{Desired, EngineDesired};
+use kcc_lower::EngineDesired;
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
 
 use crate::{cli::Target, commands::Context, compile::Compiled, exit::Exit, failure::Failure};
@@ -18,51 +18,52 @@ pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Optio
     }
 }
 
-/// A command of the engine that a desired state is for.
+/// A command of the engine that a target runs on.
 macro_rules! engine {
-    ($desired:ident: $command:ident($($argument:expr),*)) => {
+    ($compiled:ident: $command:ident($($argument:expr),*)) => {
         async {
-            match &$desired.engine {
-                EngineDesired::Docker(_) => kcc_docker::$command($desired, $($argument),*).await,
-                EngineDesired::Kubernetes(_) => kcc_kube::$command($desired, $($argument),*).await,
+            let desired = &$compiled.desired;
+            match desired.engine {
+                EngineDesired::Docker(_) => kcc_docker::$command(desired, $($argument),*).await,
+                EngineDesired::Kubernetes(_) => kcc_kube::$command(desired, $($argument),*).await,
             }
         }
     };
 }
 
 /// What an apply would do.
-pub fn plan(desired: &Desired, options: &Options) -> Result<Plan, Failure> {
-    run(engine!(desired: plan(options)))
+pub fn plan(compiled: &Compiled, options: &Options) -> Result<Plan, Failure> {
+    run(compiled, engine!(compiled: plan(options)))
 }
 
 /// Makes it so.
 pub fn apply(
-    desired: &Desired,
+    compiled: &Compiled,
     options: &Options,
     reporter: &dyn Reporter,
 ) -> Result<ApplyReport, Failure> {
     let cancel = Cancel::new();
-    let work = engine!(desired: apply(options, reporter, &cancel));
-    run(stoppable(&cancel, work))
+    let work = engine!(compiled: apply(options, reporter, &cancel));
+    run(compiled, stoppable(&cancel, work))
 }
 
 /// What runs.
-pub fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Failure> {
-    run(engine!(desired: status(options)))
+pub fn status(compiled: &Compiled, options: &Options) -> Result<StatusReport, Failure> {
+    run(compiled, engine!(compiled: status(options)))
 }
 
 /// Removes what kcc made.
 pub fn down(
-    desired: &Desired,
+    compiled: &Compiled,
     options: &Options,
     reporter: &dyn Reporter,
 ) -> Result<ApplyReport, Failure> {
     let cancel = Cancel::new();
-    let work = engine!(desired: down(options, reporter, &cancel));
-    run(stoppable(&cancel, work))
+    let work = engine!(compiled: down(options, reporter, &cancel));
+    run(compiled, stoppable(&cancel, work))
 }
 
-fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -70,7 +71,7 @@ fn run<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     let result = runtime.block_on(work);
     // A connection that does not close must not hold the command up.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    Ok(result?)
+    result.map_err(|error| compiled.failure(error))
 }
 
 /// Runs work that Ctrl-C asks to stop: running steps are finished, so that

@@ -50,7 +50,7 @@ impl Apply {
             return Ok(Exit::Incomplete);
         }
         let reporter = progress::reporter(context);
-        let report = runtime::apply(&compiled.desired, &options, reporter.as_ref())?;
+        let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
         finish(context, &report, "applied")
     }
 }

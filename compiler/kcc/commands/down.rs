@@ -35,7 +35,7 @@ impl Down {
             return Ok(Exit::Incomplete);
         }
         let reporter = progress::reporter(context);
-        let report = runtime::down(&compiled.desired, &options, reporter.as_ref())?;
+        let report = runtime::down(&compiled, &options, reporter.as_ref())?;
         apply::finish(context, &report, "removed")
     }
 }

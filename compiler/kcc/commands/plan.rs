@@ -48,7 +48,7 @@ impl Plan {
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
         options.prune = self.prune.into();
-        let plan = runtime::plan(&compiled.desired, &options)?;
+        let plan = runtime::plan(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => serde_json::to_string(&plan).expect("a plan has a JSON form") + "\n",
             _ => plan.to_text(),

@@ -26,7 +26,7 @@ impl Status {
         let Target { target, system, .. } = &self.target;
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let options = runtime::options(context, &compiled, &self.target);
-        let report = runtime::status(&compiled.desired, &options)?;
+        let report = runtime::status(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => {
                 serde_json::to_string(&report).expect("a report has a JSON form") + "\n"

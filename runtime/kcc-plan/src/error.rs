@@ -18,9 +18,48 @@ pub struct Error {
     pub help: Option<String>,
     /// What else explains it, such as the last lines of a log.
     pub detail: Vec<String>,
+    /// The secrets whose values cannot be had, where that is what failed.
+    pub secrets: Vec<MissingSecret>,
     /// What it failed with.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A secret whose value cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingSecret {
+    /// Its name.
+    pub name: String,
+    /// Why, in one line. What a command says is left out: it may be the value.
+    pub why: String,
+    /// One action that mends it.
+    pub help: String,
+}
+
+impl MissingSecret {
+    /// What failed, in one line.
+    pub fn message(&self) -> String {
+        format!(
+            "the value of secret `{}` cannot be had: {}",
+            self.name, self.why
+        )
+    }
+}
+
+/// One or more of them, all told at once.
+impl From<Vec<MissingSecret>> for Error {
+    fn from(secrets: Vec<MissingSecret>) -> Self {
+        let lines: Vec<_> = secrets.iter().map(MissingSecret::message).collect();
+        let mut error = Self::new(Code::ApplySecret, lines.join("; "));
+        error.secrets = secrets;
+        error
+    }
+}
+
+impl From<MissingSecret> for Error {
+    fn from(secret: MissingSecret) -> Self {
+        vec![secret].into()
+    }
 }
 
 impl Error {
@@ -31,6 +70,7 @@ impl Error {
             message: message.into(),
             help: None,
             detail: Vec::new(),
+            secrets: Vec::new(),
             cause: None,
         }
     }

@@ -53,7 +53,7 @@ mod state;
 mod text;
 
 pub use engine::{Cancel, Context, Engine, Readiness};
-pub use error::Error;
+pub use error::{Error, MissingSecret};
 pub use execute::execute;
 pub use operation::{Action, EngineName, Operation, OperationId};
 pub use options::{Options, Prune, Scope};

@@ -3,9 +3,9 @@
 //! Secrets of a cluster, and nowhere else: [`Secrets::redact`] takes them out of
 //! what applications say.
 
-use std::{collections::BTreeMap, path::Path, process::Stdio};
+use std::{collections::BTreeMap, io::ErrorKind, path::Path, process::Stdio};
 
-use crate::{Error, Options, StateFolder};
+use crate::{Error, MissingSecret, Options, StateFolder};
 use kcc_diag::Code;
 use kcc_model::{EnvValue, Part, SecretProvider};
 
@@ -13,6 +13,9 @@ use kcc_model::{EnvValue, Part, SecretProvider};
 const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 /// How many of them it has: 184 bits.
 const RANDOM: usize = 31;
+
+const ANOTHER: &str = "name another provider under `on`";
+const DECLARE: &str = "name another provider of it under `on`";
 
 /// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
 #[derive(Default)]
@@ -29,26 +32,16 @@ impl Secrets {
         state: &StateFolder,
         options: &Options,
     ) -> Result<Self, Error> {
-        let mut values = BTreeMap::new();
+        let mut found = Found::default();
         for name in names {
-            let Some(provider) = providers.get(name) else {
-                return Err(missing(name, "it is not declared for this target"));
+            let value = match providers.get(name) {
+                None => Err(missing(name, "it is not declared for this target", DECLARE)),
+                Some(SecretProvider::Generate {}) => Ok(made(name, state)?),
+                Some(provider) => fetch(name, provider, options).await,
             };
-            let value = match provider {
-                SecretProvider::Generate {} => {
-                    if let Some(value) = state.secret(name)? {
-                        value
-                    } else {
-                        let value = generate(name)?;
-                        state.keep_secret(name, &value)?;
-                        value
-                    }
-                }
-                provider => fetch(name, provider, options).await?,
-            };
-            values.insert(name.to_owned(), value);
+            found.add(name, value);
         }
-        Ok(Self { values })
+        found.all()
     }
 
     /// Fetches the values of secrets that are kept elsewhere, with whoever runs
@@ -57,17 +50,17 @@ impl Secrets {
         secrets: impl IntoIterator<Item = (&'a str, &'a SecretProvider)>,
         options: &Options,
     ) -> Result<Self, Error> {
-        let mut values = BTreeMap::new();
+        let mut found = Found::default();
         for (name, provider) in secrets {
-            values.insert(name.to_owned(), fetch(name, provider, options).await?);
+            found.add(name, fetch(name, provider, options).await);
         }
-        Ok(Self { values })
+        found.all()
     }
 
     /// The value of one secret.
     pub fn get(&self, name: &str) -> Result<&str, Error> {
         let value = self.values.get(name).map(String::as_str);
-        value.ok_or_else(|| missing(name, "it was not asked for beforehand"))
+        value.ok_or_else(|| missing(name, "it was not asked for beforehand", DECLARE).into())
     }
 
     /// The values that can be had without making or running anything, in order
@@ -130,33 +123,75 @@ impl Secrets {
     }
 }
 
-async fn fetch(name: &str, provider: &SecretProvider, options: &Options) -> Result<String, Error> {
+/// What was found of the secrets that are asked for.
+#[derive(Default)]
+struct Found {
+    values: BTreeMap<String, String>,
+    missing: Vec<MissingSecret>,
+}
+
+impl Found {
+    fn add(&mut self, name: &str, value: Result<String, MissingSecret>) {
+        match value {
+            Ok(value) => _ = self.values.insert(name.to_owned(), value),
+            Err(missing) => self.missing.push(missing),
+        }
+    }
+
+    /// All values, or all that cannot be had.
+    fn all(self) -> Result<Secrets, Error> {
+        if self.missing.is_empty() {
+            let values = self.values;
+            return Ok(Secrets { values });
+        }
+        Err(self.missing.into())
+    }
+}
+
+/// The value that was made for a secret, be it now.
+fn made(name: &str, state: &StateFolder) -> Result<String, Error> {
+    if let Some(value) = state.secret(name)? {
+        return Ok(value);
+    }
+    let value = generate(name)?;
+    state.keep_secret(name, &value)?;
+    Ok(value)
+}
+
+async fn fetch(
+    name: &str,
+    provider: &SecretProvider,
+    options: &Options,
+) -> Result<String, MissingSecret> {
     match provider {
         SecretProvider::Command(command) => run(name, command, options).await,
         provider => read(name, provider, options),
     }
 }
 
-fn read(name: &str, provider: &SecretProvider, options: &Options) -> Result<String, Error> {
+fn read(name: &str, provider: &SecretProvider, options: &Options) -> Result<String, MissingSecret> {
     match provider {
-        SecretProvider::Env(variable) => options
-            .env
-            .get(variable)
-            .cloned()
-            .ok_or_else(|| missing(name, &format!("the variable `{variable}` is not set"))),
+        SecretProvider::Env(variable) => options.env.get(variable).cloned().ok_or_else(|| {
+            let why = format!("the variable `{variable}` is not set");
+            let help = format!("set `{variable}` where kcc runs, or {ANOTHER}");
+            missing(name, why, help)
+        }),
         SecretProvider::File(file) => {
             let read = std::fs::read_to_string(options.root.join(Path::new(file)));
-            read.map(one_line)
-                .map_err(|error| missing(name, &format!("`{file}` cannot be read")).cause(error))
+            read.map(one_line).map_err(|error| {
+                let why = format!("`{file}` cannot be read: {error}");
+                let help = format!("put the value into `{file}`, or {ANOTHER}");
+                missing(name, why, help)
+            })
         }
-        _ => Err(missing(name, "nobody but the cluster has it")),
+        _ => Err(missing(name, "nobody but the cluster has it", DECLARE)),
     }
 }
 
-async fn run(name: &str, command: &[String], options: &Options) -> Result<String, Error> {
+async fn run(name: &str, command: &[String], options: &Options) -> Result<String, MissingSecret> {
     let (program, args) = command
         .split_first()
-        .ok_or_else(|| missing(name, "its command is empty"))?;
+        .ok_or_else(|| missing(name, "its command is empty", DECLARE))?;
     let output = tokio::process::Command::new(program)
         .args(args)
         .current_dir(&options.root)
@@ -164,17 +199,26 @@ async fn run(name: &str, command: &[String], options: &Options) -> Result<String
         .stderr(Stdio::null())
         .output()
         .await
-        .map_err(|error| missing(name, &format!("`{program}` cannot be run")).cause(error))?;
+        .map_err(|error| {
+            let why = match error.kind() {
+                ErrorKind::NotFound => format!("there is no `{program}` on this machine"),
+                _ => format!("`{program}` cannot be run: {error}"),
+            };
+            missing(name, why, format!("install `{program}`, or {ANOTHER}"))
+        })?;
     if !output.status.success() {
         // What it says may hold the secret: only how it ended is told.
-        return Err(missing(
-            name,
-            &format!("`{program}` ended with {}", output.status),
-        ));
+        let how = match output.status.code() {
+            Some(code) => format!("exit code {code}"),
+            None => output.status.to_string(),
+        };
+        let help = "run its command in the system's folder to see why";
+        return Err(missing(name, format!("`{program}` ended with {how}"), help));
     }
-    String::from_utf8(output.stdout)
-        .map(one_line)
-        .map_err(|_| missing(name, &format!("what `{program}` wrote is not text")))
+    String::from_utf8(output.stdout).map(one_line).map_err(|_| {
+        let why = format!("what `{program}` wrote is not text");
+        missing(name, why, format!("let `{program}` write UTF-8"))
+    })
 }
 
 /// Files and commands end a line that is not part of the secret.
@@ -213,7 +257,8 @@ fn random(name: &str) -> Result<String, Error> {
     while text.len() < RANDOM {
         let mut bytes = [0; RANDOM];
         getrandom::fill(&mut bytes).map_err(|error| {
-            missing(name, "the system gives no random numbers").cause(error.to_string())
+            let why = format!("the system gives no random numbers: {error}");
+            missing(name, why, DECLARE)
         })?;
         // Four times the alphabet fits into a byte; what exceeds it would make
         // some characters more likely.
@@ -227,12 +272,12 @@ fn random(name: &str) -> Result<String, Error> {
     Ok(text)
 }
 
-fn missing(name: &str, why: &str) -> Error {
-    Error::new(
-        Code::ApplySecret,
-        format!("the value of secret `{name}` cannot be had: {why}"),
-    )
-    .help("make it available to the one who runs kcc, or name another provider under `on`")
+fn missing(name: &str, why: impl Into<String>, help: impl Into<String>) -> MissingSecret {
+    MissingSecret {
+        name: name.to_owned(),
+        why: why.into(),
+        help: help.into(),
+    }
 }
 
 #[cfg(test)]
@@ -356,11 +401,16 @@ mod tests {
             error.message,
             "the value of secret `env` cannot be had: the variable `UNSET` is not set"
         );
+        let all = Secrets::resolve(["env", "command"], &providers, &state, &options).await;
+        let names = |error: Error| error.secrets.into_iter().map(|secret| secret.name);
+        let told: Vec<_> = all.err().map(names).unwrap().collect();
+        assert_eq!(told, ["env", "command"], "all are told at once");
         let error = Secrets::resolve(["command"], &providers, &state, &options)
             .await
             .err()
             .unwrap();
-        assert!(!error.chain().contains("hunter2") && error.chain().contains("exit status: 3"));
+        assert!(error.chain().contains("`sh` ended with exit code 3"));
+        assert!(!error.chain().contains("hunter2"));
         assert!(Secrets::known(&providers, &state, &options).is_none());
     }
 }

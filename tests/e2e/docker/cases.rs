@@ -28,6 +28,7 @@ cases! {
     an_apply_that_is_interrupted_says_so,
     a_second_apply_is_refused_by_name,
     secrets_are_in_no_output,
+    secrets_that_nobody_has_are_told_at_once,
     an_engine_that_is_not_there_is_an_environment_error,
 }
 
@@ -306,6 +307,37 @@ fn secrets_are_in_no_output(shop: &Shop) {
     for secret in &secrets {
         assert!(!texts.iter().any(|text| text.contains(secret.as_str())));
     }
+}
+
+fn secrets_that_nobody_has_are_told_at_once(shop: &Shop) {
+    let file = "teams/payments/checkout.cue";
+    let declared = "secrets: \"stripe-key\": {}\n";
+    let lacking = "on: dev: secrets: {\n\t\"stripe-key\": env: \"NO_SUCH_VARIABLE\"\n\t\
+                   pager: command: [\"no-such-command\"]\n}\n";
+    shop.edit(
+        file,
+        declared,
+        &format!("{declared}secrets: pager: {{}}\n{lacking}"),
+    );
+    let used = "env: STRIPE_KEY: secret: \"stripe-key\"";
+    shop.edit(
+        file,
+        used,
+        &format!("{used}\n\t\tenv: PAGER_KEY: secret: \"pager\""),
+    );
+    let ran = shop.run(&["apply", "--target", "dev"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    ran.says("`stripe-key` cannot be had: the variable `NO_SUCH_VARIABLE` is not set");
+    ran.says("`pager` cannot be had: there is no `no-such-command` on this machine");
+    // With the team's lines, and before anything was changed.
+    assert_eq!(
+        ran.err.matches("teams/payments/checkout.cue:").count(),
+        2,
+        "{}",
+        ran.err
+    );
+    assert_eq!(ran.err.matches("(payments)").count(), 2, "{}", ran.err);
+    assert!(shop.list("container").is_empty());
 }
 
 fn an_engine_that_is_not_there_is_an_environment_error(shop: &Shop) {
