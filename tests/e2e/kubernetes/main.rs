@@ -9,6 +9,7 @@ mod bed;
 mod cases;
 mod cluster;
 mod example;
+mod operators;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
@@ -27,6 +28,13 @@ fn main() -> ExitCode {
             example.is_taken_by_the_cluster(bed);
         })
     });
+    let operators = Case::new("what_operators_define_is_taken_and_stays", |bed| {
+        operators::what_operators_define_is_taken_and_stays(&bed);
+    });
     // Each case brings up a whole system.
-    trials::run(|| bed::Bed::find(root), Some(2), shop.chain(examples))
+    trials::run(
+        || bed::Bed::find(root),
+        Some(2),
+        shop.chain(examples).chain([operators]),
+    )
 }

@@ -1,0 +1,151 @@
+//! Objects of others' kinds, as their makers define them: the cluster takes what
+//! kcc writes, and what it fills in by itself is no difference.
+
+use std::{fs, path::Path, process::Command, sync::Arc};
+
+use crate::{
+    bed::Bed,
+    support::{Copy, system_name},
+};
+
+const FRAGMENT: &str = r#"
+system: targets: {
+	dev: docker: {}
+	prod: kubernetes: {namespace: "NAME", routes: "gateway", gatewayClass: "public"}
+}
+
+on: prod: {
+	services: web: {
+		routes: {
+			shop: {host: "shop.example.com", tls: secret: "cert"}
+			status: {host: "status.example.com"}
+		}
+		env: API_KEY: secret: "api-key"
+	}
+	secrets: {
+		cert: kubernetes: {name: "shop-cert", key: "tls.crt"}
+		"api-key": external: {store: "vault", key: "web/api"}
+	}
+}
+"#;
+
+const STATUS: &str = "status: {host: \"status.example.com\"}";
+
+const OBJECTS: [&str; 4] = [
+    "externalsecret.external-secrets.io/api-key",
+    "gateway.gateway.networking.k8s.io/NAME",
+    "httproute.gateway.networking.k8s.io/web-shop",
+    "httproute.gateway.networking.k8s.io/web-status",
+];
+
+pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Arc<Bed>) {
+    define(bed);
+    let name = system_name("operators");
+    let copy = Copy::of("hello", "prod", ("KUBECONFIG", bed.kubeconfig()));
+    copy.rename(&name);
+    let file = copy.path("kcc.cue");
+    let text = fs::read_to_string(&file).unwrap() + &FRAGMENT.replace("NAME", &name);
+    fs::write(&file, text).unwrap();
+    let bed = Cleaned { bed, name: &name };
+    bed.stand_in(&copy.model());
+    // What the operator makes of the ExternalSecret.
+    bed.kubectl(&["create", "namespace", &name]);
+    let secret = [
+        "create",
+        "secret",
+        "generic",
+        "api-key",
+        "--from-literal=value=x",
+    ];
+    bed.kubectl(&[&secret[..], &["-n", &name]].concat());
+
+    copy.comes_up_and_stays(|| assert_eq!(bed.objects(), expected(&OBJECTS, &name)));
+    copy.edit(
+        "kcc.cue",
+        STATUS,
+        "status: {host: \"status.example.com\", path: \"/v2\"}",
+    );
+    copy.edit("kcc.cue", "\"web/api\"", "\"web/api-2\"");
+    let changed: Vec<_> = copy
+        .plan()
+        .iter()
+        .map(|operation| operation["name"].clone())
+        .collect();
+    assert_eq!(changed, ["api-key", "web-status"]);
+    copy.apply();
+    assert!(copy.plan().is_empty());
+    copy.edit(
+        "kcc.cue",
+        "status: {host: \"status.example.com\", path: \"/v2\"}",
+        "",
+    );
+    copy.apply();
+    assert_eq!(bed.objects(), expected(&OBJECTS[..3], &name));
+    copy.done(&["down", "--target", "prod", "--yes", "--volumes"]);
+    assert_eq!(bed.objects(), [""; 0]);
+}
+
+fn expected(objects: &[&str], name: &str) -> Vec<String> {
+    objects
+        .iter()
+        .map(|object| object.replace("NAME", name))
+        .collect()
+}
+
+/// Brings the definitions to the cluster.
+fn define(bed: &Bed) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = Command::new(root.join("tests/testbed/custom-resources"))
+        .output()
+        .unwrap();
+    assert!(
+        files.status.success(),
+        "{}",
+        String::from_utf8_lossy(&files.stderr)
+    );
+    for file in String::from_utf8(files.stdout).unwrap().lines() {
+        bed.kubectl(&["apply", "--server-side", "--filename", file]);
+        bed.kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "--timeout=30s",
+            "--filename",
+            file,
+        ]);
+    }
+}
+
+/// A namespace that goes however the case ends.
+struct Cleaned<'a> {
+    bed: &'a Bed,
+    name: &'a str,
+}
+
+impl Cleaned<'_> {
+    /// The objects of others' kinds.
+    fn objects(&self) -> Vec<String> {
+        let get = [
+            "get",
+            "externalsecrets,gateways,httproutes",
+            "-o",
+            "name",
+            "-n",
+            self.name,
+        ];
+        self.kubectl(&get).lines().map(str::to_owned).collect()
+    }
+}
+
+impl std::ops::Deref for Cleaned<'_> {
+    type Target = Bed;
+
+    fn deref(&self) -> &Bed {
+        self.bed
+    }
+}
+
+impl Drop for Cleaned<'_> {
+    fn drop(&mut self) {
+        self.bed.remove(self.name);
+    }
+}
