@@ -15,7 +15,7 @@ mod settings;
 
 use std::{io, thread, time::Duration};
 
-use wasmtime::{InstancePre, Module, Store, Trap, TypedFunc};
+use wasmtime::{Instance, InstancePre, Module, Store, Trap, TypedFunc};
 
 use self::{
     deadline::Ticker,
@@ -174,8 +174,26 @@ impl Engine {
         }
     }
 
+    /// A new instance of the snapshot. The kernel refuses to seal the file that
+    /// holds it while it moves one of the file's pages, on a machine that is
+    /// short of memory: that passes.
+    fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Instance> {
+        const TRIES: u32 = 20;
+        const PAUSE: Duration = Duration::from_millis(10);
+        let mut tries = 1;
+        loop {
+            match self.instances.instantiate(&mut *store) {
+                Err(error) if tries < TRIES && format!("{error:#}").contains("seals") => {
+                    tries += 1;
+                    thread::sleep(PAUSE);
+                }
+                done => return done,
+            }
+        }
+    }
+
     fn exchange(&self, store: &mut Store<Sandbox>, request: &[u8]) -> Result<Vec<u8>, Fault> {
-        let instance = self.instances.instantiate(&mut *store).map_err(|error| {
+        let instance = self.instantiate(store).map_err(|error| {
             // Nothing of the guest has run, so what failed is the machine.
             if stopped(&error).is_some() {
                 Fault::Guest(error)
