@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment, Role};
+use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment};
 use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, Referred, TargetModel};
@@ -69,8 +69,7 @@ impl Compiled {
                 .help(secret.help.as_str());
             if let Some(declared) = self.target_model().secrets.get(&secret.name) {
                 diagnostic = diagnostic.at(declared.path.to_string());
-                let origins = self.tree.origins(target, &declared.path);
-                if let Some(origin) = origins.iter().find(|o| o.role != Role::Schema) {
+                if let Some(origin) = self.tree.origin(target, &declared.path) {
                     diagnostic = diagnostic.primary(origin.span, "declared here");
                 }
             }
@@ -131,10 +130,10 @@ pub fn prove(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result
 
 /// Compiles one target; warnings are written to stderr.
 pub fn target(context: &Context, dir: Option<&Path>, target: &str) -> Result<Compiled, Failure> {
-    let examined = Examined::of(context, dir, &Targets::of(&[target.to_owned()]))?;
+    let mut examined = Examined::of(context, dir, &Targets::of(&[target.to_owned()]))?;
     let mut findings = examined.findings;
     let lowered = kcc_lower::lower(&examined.tree, &examined.model, target);
-    findings.files = examined.tree.files.clone();
+    findings.files = std::mem::take(&mut examined.tree.files);
     let desired = match lowered {
         Ok(lowered) => {
             findings.diagnostics.extend(lowered.warnings);
@@ -148,6 +147,7 @@ pub fn target(context: &Context, dir: Option<&Path>, target: &str) -> Result<Com
     };
     findings.diagnostics.sort(&findings.files);
     context.printer.findings(&findings, Stdout::Data);
+    examined.tree.files = findings.files;
     Ok(Compiled {
         root: examined.root,
         model: examined.model,

@@ -216,4 +216,12 @@ impl ConfigTree {
         }
         found
     }
+
+    /// The line to point at for a path in a target: the first that a fragment
+    /// says, else one of the schema.
+    pub fn origin(&self, target: &str, path: &Path) -> Option<&Origin> {
+        let origins = self.origins(target, path);
+        let said = origins.iter().find(|origin| origin.role != Role::Schema);
+        said.or_else(|| origins.first())
+    }
 }

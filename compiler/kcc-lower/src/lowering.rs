@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{ConfigTree, Path, Role};
+use kcc_cue::{ConfigTree, Path};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
 use kcc_model::{Component, EnvValue, File, Name, Part, TargetModel, VolumeSource};
 
@@ -62,12 +62,7 @@ impl<'a> Lowering<'a> {
             .at(path.to_string())
             .target(target.as_str())
             .help(help);
-        let origins = self.tree.origins(target, path);
-        let deciding = origins
-            .iter()
-            .find(|origin| origin.role != Role::Schema)
-            .or_else(|| origins.first());
-        if let Some(origin) = deciding {
+        if let Some(origin) = self.tree.origin(target, path) {
             diagnostic = diagnostic.primary(origin.span, label);
         }
         self.diagnostics.push(diagnostic);

@@ -51,6 +51,7 @@ impl From<Vec<MissingSecret>> for Error {
     fn from(secrets: Vec<MissingSecret>) -> Self {
         let lines: Vec<_> = secrets.iter().map(MissingSecret::message).collect();
         let mut error = Self::new(Code::ApplySecret, lines.join("; "));
+        error.help = secrets.first().map(|secret| secret.help.clone());
         error.secrets = secrets;
         error
     }

@@ -15,7 +15,6 @@ const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 const RANDOM: usize = 31;
 
 const ANOTHER: &str = "name another provider under `on`";
-const DECLARE: &str = "name another provider of it under `on`";
 
 /// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
 #[derive(Default)]
@@ -35,7 +34,7 @@ impl Secrets {
         let mut found = Found::default();
         for name in names {
             let value = match providers.get(name) {
-                None => Err(missing(name, "it is not declared for this target", DECLARE)),
+                None => Err(missing(name, "it is not declared for this target", ANOTHER)),
                 Some(SecretProvider::Generate {}) => Ok(made(name, state)?),
                 Some(provider) => fetch(name, provider, options).await,
             };
@@ -60,7 +59,7 @@ impl Secrets {
     /// The value of one secret.
     pub fn get(&self, name: &str) -> Result<&str, Error> {
         let value = self.values.get(name).map(String::as_str);
-        value.ok_or_else(|| missing(name, "it was not asked for beforehand", DECLARE).into())
+        value.ok_or_else(|| missing(name, "it was not asked for beforehand", ANOTHER).into())
     }
 
     /// The values that can be had without making or running anything, in order
@@ -184,14 +183,14 @@ fn read(name: &str, provider: &SecretProvider, options: &Options) -> Result<Stri
                 missing(name, why, help)
             })
         }
-        _ => Err(missing(name, "nobody but the cluster has it", DECLARE)),
+        _ => Err(missing(name, "nobody but the cluster has it", ANOTHER)),
     }
 }
 
 async fn run(name: &str, command: &[String], options: &Options) -> Result<String, MissingSecret> {
     let (program, args) = command
         .split_first()
-        .ok_or_else(|| missing(name, "its command is empty", DECLARE))?;
+        .ok_or_else(|| missing(name, "its command is empty", ANOTHER))?;
     let output = tokio::process::Command::new(program)
         .args(args)
         .current_dir(&options.root)
@@ -258,7 +257,7 @@ fn random(name: &str) -> Result<String, Error> {
         let mut bytes = [0; RANDOM];
         getrandom::fill(&mut bytes).map_err(|error| {
             let why = format!("the system gives no random numbers: {error}");
-            missing(name, why, DECLARE)
+            missing(name, why, ANOTHER)
         })?;
         // Four times the alphabet fits into a byte; what exceeds it would make
         // some characters more likely.

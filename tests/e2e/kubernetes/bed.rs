@@ -133,7 +133,8 @@ fn remove_leftovers(testbed: &Path) {
     }
 }
 
-fn run(command: &mut Command) -> String {
+/// Runs a command, which has to go well; gives its stdout.
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

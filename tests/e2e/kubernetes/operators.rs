@@ -1,10 +1,10 @@
 //! Objects of others' kinds, as their makers define them: the cluster takes what
 //! kcc writes, and what it fills in by itself is no difference.
 
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{fs, path::Path, process::Command};
 
 use crate::{
-    bed::Bed,
+    bed::{Bed, run},
     support::{Copy, system_name},
 };
 
@@ -30,6 +30,7 @@ on: prod: {
 "#;
 
 const STATUS: &str = "status: {host: \"status.example.com\"}";
+const MOVED: &str = "status: {host: \"status.example.com\", path: \"/v2\"}";
 
 const OBJECTS: [&str; 4] = [
     "externalsecret.external-secrets.io/api-key",
@@ -38,7 +39,7 @@ const OBJECTS: [&str; 4] = [
     "httproute.gateway.networking.k8s.io/web-status",
 ];
 
-pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Arc<Bed>) {
+pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Bed) {
     define(bed);
     let name = system_name("operators");
     let copy = Copy::of("hello", "prod", ("KUBECONFIG", bed.kubeconfig()));
@@ -60,11 +61,7 @@ pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Arc<Bed>) {
     bed.kubectl(&[&secret[..], &["-n", &name]].concat());
 
     copy.comes_up_and_stays(|| assert_eq!(bed.objects(), expected(&OBJECTS, &name)));
-    copy.edit(
-        "kcc.cue",
-        STATUS,
-        "status: {host: \"status.example.com\", path: \"/v2\"}",
-    );
+    copy.edit("kcc.cue", STATUS, MOVED);
     copy.edit("kcc.cue", "\"web/api\"", "\"web/api-2\"");
     let changed: Vec<_> = copy
         .plan()
@@ -74,11 +71,7 @@ pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Arc<Bed>) {
     assert_eq!(changed, ["api-key", "web-status"]);
     copy.apply();
     assert!(copy.plan().is_empty());
-    copy.edit(
-        "kcc.cue",
-        "status: {host: \"status.example.com\", path: \"/v2\"}",
-        "",
-    );
+    copy.edit("kcc.cue", MOVED, "");
     copy.apply();
     assert_eq!(bed.objects(), expected(&OBJECTS[..3], &name));
     copy.done(&["down", "--target", "prod", "--yes", "--volumes"]);
@@ -95,15 +88,10 @@ fn expected(objects: &[&str], name: &str) -> Vec<String> {
 /// Brings the definitions to the cluster.
 fn define(bed: &Bed) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = Command::new(root.join("tests/testbed/custom-resources"))
-        .output()
-        .unwrap();
-    assert!(
-        files.status.success(),
-        "{}",
-        String::from_utf8_lossy(&files.stderr)
-    );
-    for file in String::from_utf8(files.stdout).unwrap().lines() {
+    let files = run(&mut Command::new(
+        root.join("tests/testbed/custom-resources"),
+    ));
+    for file in files.lines() {
         bed.kubectl(&["apply", "--server-side", "--filename", file]);
         bed.kubectl(&[
             "wait",
