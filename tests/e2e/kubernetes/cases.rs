@@ -5,6 +5,7 @@ use std::{fs, process::Stdio};
 use serde_json::Value;
 
 use crate::{
+    connections::only_what_is_declared_is_reached,
     shop::Shop,
     support::{COMPONENTS, outcome, report},
 };
@@ -27,6 +28,7 @@ cases! {
     a_second_apply_is_refused_by_name,
     secrets_are_in_no_output,
     a_cluster_that_is_not_there_is_an_environment_error,
+    only_what_is_declared_is_reached,
 }
 
 const APPLY: [&str; 4] = ["apply", "--target", "prod", "--yes"];

@@ -8,6 +8,7 @@
 mod bed;
 mod cases;
 mod cluster;
+mod connections;
 mod example;
 mod operators;
 mod shop;

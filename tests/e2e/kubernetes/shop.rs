@@ -37,7 +37,7 @@ impl Shop {
     }
 
     /// The images that the render names and that are not the backings'.
-    fn built_images(&self) -> Vec<String> {
+    pub(crate) fn built_images(&self) -> Vec<String> {
         let mut images: Vec<_> = self
             .render()
             .lines()

@@ -1,7 +1,7 @@
 //! Lowering to Kubernetes.
 //!
 //! Each component becomes a ServiceAccount with its rights, a Service where it
-//! has ports and a network policy for whoever needs it, a
+//! has ports, a network policy for whoever needs it and for what it needs, a
 //! ConfigMap where it has files, and one workload: a Deployment, a `DaemonSet` where
 //! one runs on every machine, a `StatefulSet`
 //! where replicas keep their own data, a Job or a `CronJob`; what the fragments say of its
@@ -31,6 +31,7 @@ mod workload;
 
 pub use desired::*;
 pub(crate) use objects::RULES;
+pub(crate) use policies::{called, talks_to_itself};
 pub use secrets::GENERATED_KEY;
 pub(crate) use storage::key as file_key;
 

@@ -50,7 +50,7 @@ fields! {
         DroppedByNature("a cluster has no host of its own; the port is on the Service");
     Need "needs.*":
         Emulated("kcc starts in order; its name is known to whoever needs it, on a network of theirs"),
-        Emulated("kcc starts in order; a NetworkPolicy lets in whoever needs it, where the cluster enforces it");
+        Emulated("kcc starts in order; NetworkPolicies open the way to what is needed, where the cluster enforces them");
     Startup "health.startup": Emulated("its time is granted before a failure counts"), Honoured;
     Readiness "health.readiness": Emulated("kcc asks while it waits"), Honoured;
     Liveness "health.liveness":

@@ -8,7 +8,7 @@ use super::{
     kubernetes_fields::{CLAIM, CONTAINER, KINDS, OBJECT, POD, PROBE, WORKLOAD},
     pattern::Asked,
 };
-use crate::kubernetes::{KubernetesDesired, file_key};
+use crate::kubernetes::{self, KubernetesDesired, file_key};
 
 const OWN: &str = "kcc knows its objects again by it";
 const HASH: &str = "it changes with what the pod reads, so that the pod is replaced";
@@ -84,6 +84,12 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         let name = of.into_iter().find_map(|name| name.as_str())?.to_owned();
         return Some(asked.source(".scale.{1} | .scale", &[name]));
     }
+    if let ("networkpolicy", [spec, egress, at, ..]) = (object.kind.as_str(), names)
+        && spec == "spec"
+        && egress == "egress"
+    {
+        return Some(called(&asked, of, at.parse().ok()?));
+    }
     if let ("service", [spec, ports, at, field]) = (object.kind.as_str(), names)
         && spec == "spec"
         && ports == "ports"
@@ -113,6 +119,21 @@ fn own(names: &[String]) -> Option<Source> {
         return Some(Source::Kcc(OWN));
     }
     (key == "kcc.dev/config-hash").then_some(Source::Kcc(HASH))
+}
+
+/// What lets a component call something, by the number of the rule.
+fn called(asked: &Asked<'_>, component: &Component, rule: usize) -> Source {
+    let needed: Vec<_> = kubernetes::called(asked.target, component).collect();
+    if let Some(needed) = needed.get(rule) {
+        return asked.source(".needs.{1}", std::slice::from_ref(&needed.name));
+    }
+    let itself = rule == needed.len() && kubernetes::talks_to_itself(component);
+    let source = if itself {
+        ".replicas | .scale"
+    } else {
+        ".identity.rules"
+    };
+    asked.source(source, &[])
 }
 
 /// The fields of a route, and of the Gateway that ends its TLS.
@@ -205,7 +226,7 @@ fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Sour
             "system.name"
         }
         ("networkpolicy", [spec, ..]) if spec == "spec" => {
-            return Some(Source::Kcc("nothing connects but what needs it"));
+            return Some(Source::Kcc("nothing connects but to what it needs"));
         }
         _ => return asked.look_up(OBJECT, &object.value, names),
     };

@@ -63,7 +63,10 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
         &[
             ("spec.ingress.**", ".ports | .sidecars | ."),
             ("spec.podSelector.**", "= kcc knows its pods by it"),
-            ("spec.policyTypes", "= nothing connects but what needs it"),
+            (
+                "spec.policyTypes",
+                "= nothing connects but to what it needs",
+            ),
         ],
     ),
     ("configmap", &[]),

@@ -125,31 +125,6 @@ fn labels_of_a_fragment_never_stand_in_for_those_of_kcc() {
 }
 
 #[test]
-fn only_what_needs_a_component_may_connect_to_it() {
-    let desired = whole_shop();
-    let closed = manifest(&desired, "NetworkPolicy", "shop-dev-closed");
-    assert!(closed["spec"].get("ingress").is_none());
-    assert_eq!(
-        closed["spec"]["policyTypes"],
-        serde_json::json!(["Ingress"])
-    );
-    let rules = |name: &str| manifest(&desired, "NetworkPolicy", name)["spec"]["ingress"].clone();
-    let orders = rules("orders");
-    let from: Vec<_> = orders[0]["from"]
-        .as_array()
-        .expect("peers")
-        .iter()
-        .map(|peer| peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"].clone())
-        .collect();
-    assert_eq!(from, ["cart", "migrate"]);
-    assert_eq!(orders[0]["ports"][0]["port"], 5432);
-    let web = rules("web");
-    assert!(web[0].get("from").is_none(), "a route lets everybody in");
-    assert_eq!(web[0]["ports"].as_array().map(Vec::len), Some(1));
-    assert_eq!(web[0]["ports"][0]["port"], 8080);
-}
-
-#[test]
 fn what_is_privileged_drops_nothing_and_what_is_not_escalates_only_where_it_has_to() {
     let context = |change: fn(&mut kcc_model::Security)| {
         let mut web = service("web");

@@ -8,6 +8,7 @@ mod kubernetes;
 mod kubernetes_data;
 mod ledger;
 mod parity;
+mod policies;
 mod sources;
 mod strings;
 mod support;

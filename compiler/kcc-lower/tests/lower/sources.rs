@@ -101,6 +101,19 @@ fn fields_of_kubernetes_objects_follow_the_model() {
     ] {
         assert_eq!(first(&target, cart, field), expected, "{field}");
     }
+    let cart = find(&objects, "networkpolicy", "cart");
+    for (rule, expected) in [
+        ("spec.egress.0.ports.0.port", "services.cart.needs.mail"),
+        ("spec.egress.1.ports.0.port", "services.cart.needs.orders"),
+        ("spec.ingress.0.ports.0.port", "services.cart.ports"),
+    ] {
+        assert_eq!(first(&target, cart, rule), expected, "{rule}");
+    }
+    let agent = find(&objects, "networkpolicy", "agent");
+    assert_eq!(
+        first(&target, agent, "spec.egress.0.ports.1.port"),
+        "services.agent.identity.rules"
+    );
     let orders = find(&objects, "statefulset", "orders");
     assert_eq!(
         first(

@@ -201,6 +201,7 @@ fn cart() -> Component {
         .env("DATABASE_URL", database_url())
         .needs("orders", Until::Healthy)
         .needs("migrate", Until::Completed)
+        .needs("mail", Until::Started)
         .http_health("/healthz", 8080)
         .file("/etc/cart.toml", "size = 010\n")
         .volume("data", "/data", persistent(1 << 30))
