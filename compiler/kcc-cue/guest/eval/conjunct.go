@@ -82,7 +82,8 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 	}
 	at := ast.Node(c.expr)
 	if lit, ok := c.expr.(*ast.StructLit); ok {
-		if label == nil && c.place != nil && c.place.field != nil {
+		item := m.lexicon.items[lit]
+		if label == nil && !item && c.place != nil && c.place.field != nil {
 			label = c.place.field.Label
 		}
 		if label != nil {

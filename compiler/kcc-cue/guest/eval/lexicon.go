@@ -21,6 +21,8 @@ type lexicon struct {
 	tails map[string]bool
 	// children are the fields with a name, by the place that holds them.
 	children map[*place]map[string][]*place
+	// items are the structs in lists, which have no label.
+	items map[*ast.StructLit]bool
 
 	prepared *syntax.Prepared
 	// packages are the lexicons of the imported ones, by their path.
@@ -46,7 +48,7 @@ func newLexicon(p *syntax.Prepared) *lexicon {
 	for _, pkg := range p.Packages {
 		// Places and what others refer to are one for all.
 		inner := emptyLexicon(p)
-		inner.places, inner.tails = l.places, l.tails
+		inner.places, inner.tails, inner.items = l.places, l.tails, l.items
 		for _, file := range pkg.Files {
 			inner.read(file, pkg.Path)
 		}
@@ -75,6 +77,7 @@ func emptyLexicon(p *syntax.Prepared) *lexicon {
 		tails:  map[string]bool{},
 
 		children: map[*place]map[string][]*place{},
+		items:    map[*ast.StructLit]bool{},
 
 		prepared: p,
 		packages: map[string]*lexicon{},
@@ -128,6 +131,12 @@ func (l *lexicon) read(file *syntax.File, pkg string) {
 		case *ast.EmbedDecl:
 			if p.Overlaid(node) {
 				overlaid++
+			}
+		case *ast.ListLit:
+			for _, item := range node.Elts {
+				if lit, ok := item.(*ast.StructLit); ok {
+					l.items[lit] = true
+				}
 			}
 		case *ast.SelectorExpr:
 			if name, _, err := ast.LabelName(node.Sel); err == nil && !heads[node] {

@@ -13,7 +13,9 @@ use crate::docker::{Container, DockerDesired};
 const CONTAINER: &[Line] = &[
     ("component", "."),
     ("image", ".image | ..image | ..build"),
+    ("command.*", ".command.{1} | .command"),
     ("command", ".command"),
+    ("args.*", ".args.{1} | .args"),
     ("args", ".args"),
     ("workingDir", "..workingDir"),
     ("user", "..user | ..security.nonRoot"),

@@ -6,7 +6,8 @@ use crate::support::{
 };
 use kcc_lower::{docker::Mount, emit};
 use kcc_model::{
-    Component, EnvValue, MilliCpu, Rollout, Scale, Share, Strategy, Until, VolumeSource,
+    Component, EnvValue, MilliCpu, Part, Rollout, Scale, SecretProvider, Share, Strategy, Until,
+    VolumeSource,
 };
 use serde_json::{Value, json};
 
@@ -127,6 +128,48 @@ fn init_steps_come_first_and_sidecars_stay_in_the_pod() {
     let service = manifest(&desired, "Service", "web");
     let ports = service["spec"]["ports"].as_array().expect("ports");
     assert_eq!(ports.len(), 2);
+}
+
+#[test]
+fn a_secret_in_the_words_of_a_container_stays_a_reference() {
+    let mut web = service("web")
+        .init("migrate", &["/bin/migrate", "$(ORDERS_URL)"])
+        .sidecar("proxy", "acme/proxy:3", 9090);
+    let url = EnvValue::Template(vec![
+        Part::Text("postgres://shop:".to_owned()),
+        Part::Secret("orders-password".to_owned()),
+        Part::Text("@orders".to_owned()),
+    ]);
+    let key = EnvValue::Secret("orders-password".to_owned());
+    let proxy = web.sidecars.get_mut("proxy").expect("a sidecar");
+    proxy.args = Some(vec!["--key=$(KEY)".to_owned()]);
+    proxy.env.insert("KEY".to_owned(), key);
+    let step = &mut web.init[0].container;
+    step.env.insert("ORDERS_URL".to_owned(), url);
+    let password = SecretProvider::Generate {};
+    let on = |system: System| {
+        system
+            .secret("orders-password", password.clone())
+            .with(web.clone())
+    };
+    let desired = on(System::kubernetes()).desired();
+    let all = pod(&desired, "Deployment", "web")["spec"]["initContainers"].clone();
+    let reference = json!({"secretKeyRef": {"name": "orders-password", "key": "value"}});
+    assert_eq!(all[0]["command"][1], "$(ORDERS_URL)");
+    assert_eq!(
+        all[0]["env"],
+        json!([
+            {"name": "KCC_SECRET_ORDERS_PASSWORD", "valueFrom": reference},
+            {"name": "ORDERS_URL", "value": "postgres://shop:$(KCC_SECRET_ORDERS_PASSWORD)@orders"},
+        ])
+    );
+    assert_eq!(all[1]["args"][0], "--key=$(KEY)");
+    assert_eq!(
+        all[1]["env"],
+        json!([{"name": "KEY", "valueFrom": reference}])
+    );
+    let mistakes = on(System::docker()).mistakes();
+    assert_eq!(mistakes.len(), 2, "one for each container: {mistakes:?}");
 }
 
 #[test]

@@ -138,8 +138,8 @@ fn external_draft(
     };
     Draft {
         component,
-        env: Vec::new(),
-        late: Vec::new(),
+        open: Vec::new(),
+        files: BTreeMap::new(),
         needs: needs::raw(node),
     }
 }

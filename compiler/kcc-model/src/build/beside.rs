@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{Code, nearest};
 
-use super::env::{self, RawEnv};
-use super::{Cursor, component, container, health, names, ports, resources};
+use super::component::Open;
+use super::{Cursor, component, container, env, health, late, names, ports, resources};
 use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port};
 
 /// What stands beside a main container.
@@ -15,8 +15,8 @@ use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port};
 pub(crate) struct Beside {
     pub(crate) init: Vec<InitStep>,
     pub(crate) sidecars: BTreeMap<Name, Container>,
-    /// The environment of each, in this order.
-    pub(crate) env: Vec<BTreeMap<String, RawEnv>>,
+    /// What is open in each, in this order.
+    pub(crate) open: Vec<Open>,
 }
 
 /// Decodes the containers beside a main one, whose ports those of the sidecars
@@ -41,13 +41,15 @@ pub(crate) fn beside(
         }
         let image = node.child("image").and_then(|image| image.text());
         if let Some(main) = main {
-            beside.env.push(env::raw(node));
+            let working_dir = main.working_dir.clone().filter(|_| image.is_none());
+            let (like, open) = like(main, node, image);
+            beside.open.push(open);
             beside.init.push(InitStep {
                 name: step.to_owned(),
                 container: Container {
-                    working_dir: main.working_dir.clone().filter(|_| image.is_none()),
+                    working_dir,
                     health: Health::default(),
-                    ..like(main, node, image)
+                    ..like
                 },
             });
         }
@@ -73,12 +75,13 @@ pub(crate) fn beside(
             continue;
         }
         if let Some(main) = main {
-            beside.env.push(env::raw(node));
+            let (like, open) = like(main, node, image);
+            beside.open.push(open);
             let container = Container {
                 working_dir: None,
                 health,
                 resources,
-                ..like(main, node, image)
+                ..like
             };
             beside.sidecars.insert((*sidecar).to_owned(), container);
         }
@@ -87,19 +90,24 @@ pub(crate) fn beside(
 }
 
 /// A container with the user, the rights and the amounts of the main one.
-fn like(main: &Container, node: &Cursor<'_>, image: Option<String>) -> Container {
-    let texts = |field| node.child(field).and_then(|field| field.texts());
+fn like(main: &Container, node: &Cursor<'_>, image: Option<String>) -> (Container, Open) {
+    let words = late::words(node);
     let mut security = container::secure();
     security.non_root = main.security.non_root;
     security.read_only_root = main.security.read_only_root;
-    Container {
+    let container = Container {
         image: image.map_or_else(|| main.image.clone(), Image::Reference),
-        command: texts("command"),
-        args: texts("args"),
+        command: words.command,
+        args: words.args,
         env: BTreeMap::new(),
         security,
         ..main.clone()
-    }
+    };
+    let open = Open {
+        env: env::raw(node),
+        words: words.late,
+    };
+    (container, open)
 }
 
 /// All containers of a component are told apart by their names.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 
 use super::env::RawEnv;
-use super::late::Late;
+use super::late::{Late, Word};
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
 use super::{
@@ -18,10 +18,17 @@ use crate::{Component, Container, Kind, Millis, Name, Run};
 /// A component whose needs and environment are not connected yet.
 pub(crate) struct Draft {
     pub(crate) component: Component,
-    /// The environment of each of its containers, in their order.
-    pub(crate) env: Vec<BTreeMap<String, RawEnv>>,
-    pub(crate) late: Vec<Late>,
+    /// What is open in each of its containers, in their order.
+    pub(crate) open: Vec<Open>,
+    /// The files that hold an output of another component, by their path.
+    pub(crate) files: BTreeMap<String, Late>,
     pub(crate) needs: BTreeMap<Name, RawNeed>,
+}
+
+/// What a container says that may depend on other components.
+pub(crate) struct Open {
+    pub(crate) env: BTreeMap<String, RawEnv>,
+    pub(crate) words: Vec<Word>,
 }
 
 type Decode = fn(&Scope<'_>, &str, &Cursor<'_>) -> Option<Draft>;
@@ -128,11 +135,12 @@ pub(crate) fn decode(
     kind: Kind,
 ) -> Option<Draft> {
     let mut ports = ports::ports(node);
-    let mut late = Vec::new();
-    let container = container::container(scope, node, &ports, &mut late);
+    let mut words = Vec::new();
+    let container = container::container(scope, node, &ports, &mut words);
     let beside = beside::beside(name, node, container.as_ref(), &mut ports);
     let volumes = volumes::volumes(node);
-    let files = files::files(scope, node, &mut late);
+    let mut late_files = BTreeMap::new();
+    let files = files::files(scope, node, &mut late_files);
     volumes::unique_mounts(node, &volumes, &files);
     let rollout = node.child("rollout");
     let time = |field| rollout.as_ref()?.child(field)?.quantity(Millis::parse);
@@ -173,11 +181,14 @@ pub(crate) fn decode(
         sidecars: beside.sidecars,
         kind,
     };
-    let env = std::iter::once(super::env::raw(node)).chain(beside.env);
+    let main = Open {
+        env: super::env::raw(node),
+        words,
+    };
     Some(Draft {
         component,
-        env: env.collect(),
-        late,
+        open: std::iter::once(main).chain(beside.open).collect(),
+        files: late_files,
         needs: needs::raw(owner),
     })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::late::{self, Late, Place};
+use super::late::{self, Word};
 use super::{Cursor, Scope};
 use super::{capabilities, health, image, resources};
 use crate::{Container, Name, Port, Security};
@@ -15,14 +15,15 @@ pub(crate) fn container(
     scope: &Scope<'_>,
     node: &Cursor<'_>,
     ports: &BTreeMap<Name, Port>,
-    late: &mut Vec<Late>,
+    late: &mut Vec<Word>,
 ) -> Option<Container> {
     let text = |field| node.child(field).and_then(|field| field.text());
-    let mut words = |field, place| late::words(&node.child(field)?, place, late);
+    let words = late::words(node);
+    late.extend(words.late);
     let image = image::image(scope, node);
     let container = Container {
-        command: words("command", Place::Command),
-        args: words("args", Place::Args),
+        command: words.command,
+        args: words.args,
         working_dir: text("workingDir"),
         user: text("user"),
         env: BTreeMap::new(),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use kcc_cue::Value;
 use kcc_diag::Code;
 
+use super::late::{self, Late};
 use super::{Cursor, component, names};
-use crate::{EnvValue, Name};
+use crate::EnvValue;
 
 /// A variable as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(crate) enum RawEnv {
     /// It depends on this component alone.
     Known(EnvValue),
     /// An output of another component.
-    Output { from: Name, output: String },
+    Output(Late),
 }
 
 /// Decodes the environment that a fragment writes itself.
@@ -52,18 +53,7 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
         }));
     }
     if node.child("from").is_some() {
-        node.only(&["from", "output"]);
-        if node.child("output").is_none() {
-            component::missing(
-                node,
-                "`output`",
-                "write which output is meant, such as `url`",
-            );
-        }
-        return Some(RawEnv::Output {
-            from: text("from")?,
-            output: text("output")?,
-        });
+        return late::output(node).map(RawEnv::Output);
     }
     if !node.lines.partial() {
         let message = format!("`{}` is neither text nor a reference", node.path);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 
-use super::late::{self, Late, Place};
+use super::late::{self, Late};
 use super::{Cursor, Scope, component, image, volumes};
 use crate::File;
 
@@ -13,7 +13,7 @@ use crate::File;
 pub(crate) fn files(
     scope: &Scope<'_>,
     node: &Cursor<'_>,
-    late: &mut Vec<Late>,
+    late: &mut BTreeMap<String, Late>,
 ) -> BTreeMap<String, File> {
     let Some(all) = node.child("files") else {
         return BTreeMap::new();
@@ -22,7 +22,7 @@ pub(crate) fn files(
         .filter_map(|(path, field)| {
             let path = volumes::absolute(&field, path)?;
             if field.child("from").is_some() || field.child("output").is_some() {
-                late.push(late::output(&field, Place::File(path.clone()))?);
+                late.insert(path.clone(), late::output(&field)?);
                 return Some((path, File::Content(String::new())));
             }
             Some((path, File::Content(content(scope, &field)?)))

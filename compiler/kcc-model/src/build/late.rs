@@ -11,36 +11,52 @@ use kcc_cue::{Path, Value};
 
 use super::outputs::escape_whole;
 use super::{Cursor, component, prefix};
-use crate::{Component, EnvValue, File, Name};
+use crate::{Container, EnvValue, File, Name};
 
-/// An output of another component, and where it is wanted.
+/// An output of another component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Late {
-    pub(crate) place: Place,
-    /// Where that is said.
+    /// Where it is wanted.
     pub(crate) path: Path,
     pub(crate) from: Name,
     pub(crate) output: String,
 }
 
-/// A place inside a component.
+/// A word of a container that is an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// A word of `command`.
-    Command(usize),
-    /// A word of `args`.
-    Args(usize),
-    /// The file at a path.
-    File(String),
+pub(crate) struct Word {
+    list: List,
+    at: usize,
+    pub(crate) late: Late,
 }
 
-/// Decodes a command or its arguments. A word that is an output is empty until
-/// it is put in its place.
-pub(crate) fn words(
-    node: &Cursor<'_>,
-    place: fn(usize) -> Place,
-    late: &mut Vec<Late>,
-) -> Option<Vec<String>> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Command,
+    Args,
+}
+
+/// What a container runs, as far as it is known: a word that is an output is
+/// empty until it is put in its place.
+#[derive(Default)]
+pub(crate) struct Words {
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) args: Option<Vec<String>>,
+    pub(crate) late: Vec<Word>,
+}
+
+/// Decodes the command of a container and its arguments.
+pub(crate) fn words(node: &Cursor<'_>) -> Words {
+    let mut late = Vec::new();
+    let mut list = |field, list| self::list(&node.child(field)?, list, &mut late);
+    Words {
+        command: list("command", List::Command),
+        args: list("args", List::Args),
+        late,
+    }
+}
+
+fn list(node: &Cursor<'_>, list: List, late: &mut Vec<Word>) -> Option<Vec<String>> {
     let Value::List(items) = &node.node.value else {
         return node.texts();
     };
@@ -50,14 +66,19 @@ pub(crate) fn words(
             if !matches!(word.node.value, Value::Struct(_)) {
                 return word.text();
             }
-            late.push(output(&word, place(at))?);
+            let output = output(&word)?;
+            late.push(Word {
+                list,
+                at,
+                late: output,
+            });
             Some(String::new())
         })
         .collect()
 }
 
 /// The output that `{from, output}` names.
-pub(crate) fn output(node: &Cursor<'_>, place: Place) -> Option<Late> {
+pub(crate) fn output(node: &Cursor<'_>) -> Option<Late> {
     node.only(&["from", "output"]);
     let text = |field| node.child(field).and_then(|field| field.text());
     let (Some(from), Some(output)) = (text("from"), text("output")) else {
@@ -69,30 +90,14 @@ pub(crate) fn output(node: &Cursor<'_>, place: Place) -> Option<Late> {
         return None;
     };
     Some(Late {
-        place,
         path: node.path.clone(),
         from,
         output,
     })
 }
 
-/// Puts the value of an output in its place.
-pub(crate) fn put(late: &Late, value: EnvValue, component: &mut Component) {
-    let container = &mut component.container;
-    let (words, at) = match &late.place {
-        Place::File(path) => {
-            component.files.insert(path.clone(), file(value));
-            return;
-        }
-        Place::Command(at) => (&mut container.command, *at),
-        Place::Args(at) => (&mut container.args, *at),
-    };
-    if let Some(word) = words.as_mut().and_then(|words| words.get_mut(at)) {
-        *word = self::word(late, value, &mut container.env);
-    }
-}
-
-fn file(value: EnvValue) -> File {
+/// The file that holds an output.
+pub(crate) fn file(value: EnvValue) -> File {
     match value {
         EnvValue::Literal(text) => File::Content(text),
         EnvValue::Secret(name) => File::Secret(name),
@@ -102,7 +107,20 @@ fn file(value: EnvValue) -> File {
     }
 }
 
-fn word(late: &Late, value: EnvValue, env: &mut BTreeMap<String, EnvValue>) -> String {
+impl Word {
+    /// Puts the value of the output in its place.
+    pub(crate) fn put(&self, value: EnvValue, container: &mut Container) {
+        let words = match self.list {
+            List::Command => &mut container.command,
+            List::Args => &mut container.args,
+        };
+        if let Some(word) = words.as_mut().and_then(|words| words.get_mut(self.at)) {
+            *word = text(&self.late, value, &mut container.env);
+        }
+    }
+}
+
+fn text(late: &Late, value: EnvValue, env: &mut BTreeMap<String, EnvValue>) -> String {
     if let EnvValue::Literal(text) = &value {
         return escape_whole(text);
     }

@@ -9,7 +9,7 @@ use kcc_diag::Code;
 
 use super::component::Draft;
 use super::env::{RawEnv, prefix};
-use super::late;
+use super::late::{self, Late};
 use super::outputs::{NoOutput, resolve};
 use super::{Cursor, Found, Scope};
 use crate::owners::component_names;
@@ -68,29 +68,38 @@ pub(crate) fn connect(
     let connected: Vec<_> = drafts
         .values()
         .map(|draft| {
-            let containers = draft.component.containers().zip(&draft.env);
-            let env: Vec<_> = containers
-                .map(|((path, _), own)| environment(scope, draft, &path, own, &drafts, found))
+            let value = |late: &Late| wanted(scope, draft, &drafts, found, late);
+            let containers: Vec<_> = draft
+                .open
+                .iter()
+                .map(|open| {
+                    let env = environment(draft, &open.env, &drafts, value);
+                    let words = open.words.iter().map(|word| value(&word.late));
+                    (env, words.collect::<Vec<_>>())
+                })
                 .collect();
-            (
-                needs(draft, &drafts),
-                env,
-                outputs_elsewhere(scope, draft, &drafts, found),
-            )
+            let files: Vec<_> = draft.files.values().map(value).collect();
+            (needs(draft, &drafts), containers, files)
         })
         .collect();
     drafts
         .into_iter()
         .zip(connected)
-        .map(|((name, draft), (needs, env, outputs))| {
+        .map(|((name, draft), (needs, containers, files))| {
             let mut component = draft.component;
             component.needs = needs;
-            for (container, env) in component.containers_mut().zip(env) {
+            let open = draft.open.iter().zip(containers);
+            for (container, (open, (env, words))) in component.containers_mut().zip(open) {
                 container.env = env;
+                for (word, value) in open.words.iter().zip(words) {
+                    if let Some(value) = value {
+                        word.put(value, container);
+                    }
+                }
             }
-            for (late, value) in draft.late.iter().zip(outputs) {
+            for (path, value) in draft.files.into_keys().zip(files) {
                 if let Some(value) = value {
-                    late::put(late, value, &mut component);
+                    component.files.insert(path, late::file(value));
                 }
             }
             (name, component)
@@ -128,15 +137,13 @@ fn usual(other: &Component) -> Until {
     }
 }
 
-/// The environment of the container at a path: what the component's needs give,
-/// and what the fragment says of it.
+/// The environment of a container: what the component's needs give, and what
+/// the fragment says of it.
 fn environment(
-    scope: &Scope<'_>,
     draft: &Draft,
-    container: &Path,
     own: &BTreeMap<String, RawEnv>,
     all: &BTreeMap<Name, Draft>,
-    found: &Found,
+    value: impl Fn(&Late) -> Option<EnvValue>,
 ) -> BTreeMap<String, EnvValue> {
     let mut env = BTreeMap::new();
     for (name, need) in &draft.needs {
@@ -147,35 +154,13 @@ fn environment(
     for (variable, raw) in own {
         // What a fragment writes itself stands, even where it has no value.
         env.remove(variable);
-        match raw {
-            RawEnv::Known(value) => _ = env.insert(variable.clone(), value.clone()),
-            RawEnv::Output { from, output } => {
-                let path = container.join("env").join(variable);
-                if let Some(value) = wanted(scope, draft, all, found, &path, (from, output)) {
-                    env.insert(variable.clone(), value);
-                }
-            }
-        }
+        let value = match raw {
+            RawEnv::Known(value) => Some(value.clone()),
+            RawEnv::Output(late) => value(late),
+        };
+        env.extend(value.map(|value| (variable.clone(), value)));
     }
     env
-}
-
-/// The outputs that are wanted outside of `env`, in their order; none for one
-/// that is not there, which is reported.
-fn outputs_elsewhere(
-    scope: &Scope<'_>,
-    draft: &Draft,
-    all: &BTreeMap<Name, Draft>,
-    found: &Found,
-) -> Vec<Option<EnvValue>> {
-    draft
-        .late
-        .iter()
-        .map(|late| {
-            let of = (late.from.as_str(), late.output.as_str());
-            wanted(scope, draft, all, found, &late.path, of)
-        })
-        .collect()
 }
 
 /// The output that a component wants of another; none for one that is not
@@ -185,15 +170,15 @@ fn wanted(
     draft: &Draft,
     all: &BTreeMap<Name, Draft>,
     found: &Found,
-    path: &Path,
-    (from, output): (&str, &str),
+    late: &Late,
 ) -> Option<EnvValue> {
+    let from = &late.from;
     let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
-    match self::output(all, from, output, port) {
+    match output(all, from, &late.output, port) {
         Ok(value) => return Some(value),
         // Which port is meant is asked where the need is looked at.
         Err(Unresolved::Port) => {}
-        Err(why) => report(scope, path, from, &why, found),
+        Err(why) => report(scope, &late.path, from, &why, found),
     }
     None
 }

@@ -1,5 +1,5 @@
 //! `$(NAME)` in a command or its arguments that is no variable of the
-//! component: engines would leave the text as it stands.
+//! container: engines would leave the text as it stands.
 
 use std::collections::BTreeSet;
 
@@ -30,6 +30,8 @@ pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
             .flatten()
             .enumerate()
             .map(|text| ("args", text));
+        // The main container has the name of its component.
+        let whose = path.0.last().map_or("", String::as_str);
         for (field, (at, text)) in command.chain(args) {
             let names: BTreeSet<_> = references(text)
                 .into_iter()
@@ -41,20 +43,24 @@ pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
                 .collect();
             for name in names {
                 let path = path.join(field).join(at.to_string());
-                let message = format!(
-                    "`{path}`: `$({name})` is no variable of `{}`",
-                    component.name
-                );
+                let message = format!("`{path}`: `$({name})` is no variable of `{whose}`");
                 let error = view.lines.error(
                     Code::CheckUnknownVariable,
                     &path,
                     message,
                     "no such variable",
                 );
-                let variables = container.env.keys().map(String::as_str);
-                found.push(error.help(match nearest(name, variables) {
-                    Some(better) => format!("did you mean `$({better})`?"),
-                    None => help(view, name),
+                found.push(error.help(if component.container.env.contains_key(name) {
+                    format!(
+                        "`{name}` is a variable of the main container alone: set it under `env` \
+                         of `{whose}`, too"
+                    )
+                } else {
+                    let variables = container.env.keys().map(String::as_str);
+                    match nearest(name, variables) {
+                        Some(better) => format!("did you mean `$({better})`?"),
+                        None => help(view, name),
+                    }
                 }));
             }
         }

@@ -131,6 +131,8 @@ fn agent() -> Component {
             key: "mode".to_owned(),
         };
         proxy.env.insert("MODE".to_owned(), mode);
+        let args = ["--mode=$(MODE)", "$$(MODE)"];
+        proxy.args = Some(args.map(str::to_owned).to_vec());
     }
     agent.every_node = true;
     let rule = |resource: &str, cluster| Rule {
