@@ -1,10 +1,11 @@
 //! The engines behind one door: a desired state goes to the crate of its
 //! engine, in one asynchronous runtime for the whole command.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use kcc_lower::EngineDesired;
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use tokio::signal;
 
 use crate::{cli::Target, commands::Context, compile::Compiled, exit::Exit, failure::Failure};
 
@@ -74,14 +75,14 @@ fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> 
     result.map_err(|error| compiled.failure(error))
 }
 
-/// Runs work that Ctrl-C asks to stop: running steps are finished, so that
-/// nothing is left half made. A second Ctrl-C ends the process at once.
+/// Runs work that Ctrl-C or SIGTERM asks to stop: running steps are finished,
+/// so that nothing is left half made. The second time the process ends at once.
 async fn stoppable<T>(cancel: &Cancel, work: impl Future<Output = T>) -> T {
     let interrupted = async {
         // Without signals there is nothing to wait for.
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if asked_to_stop().await.is_ok() {
             cancel.cancel();
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if asked_to_stop().await.is_ok() {
                 std::process::exit(i32::from(Exit::Incomplete as u8));
             }
         }
@@ -91,4 +92,18 @@ async fn stoppable<T>(cancel: &Cancel, work: impl Future<Output = T>) -> T {
         result = work => result,
         () = interrupted => unreachable!("it waits for ever"),
     }
+}
+
+/// Waits for Ctrl-C, or for what CI systems, `timeout` and `kill` send.
+async fn asked_to_stop() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await
 }

@@ -7,7 +7,7 @@
 //! right one passes. `KCC_UPDATE=1 cargo test --test pages` writes what kcc
 //! says into the pages; doing so twice leaves no difference.
 //!
-//! Every ` ```cue right ` block in `docs/` is a system that passes, too, and
+//! Every ` ```cue right ` block in the README and in `docs/` is a system that passes, too, and
 //! `docs/reference.md` is what the schema's comments say.
 //!
 //! In a block a line such as `// teams/storefront/web.cue` begins a file. It
@@ -50,7 +50,7 @@ const ELSEWHERE: [(&str, &str); 6] = [
 ];
 
 /// Documents whose examples are systems.
-const DOCS: [&str; 2] = ["docs/language.md", reference::DOCUMENT];
+const DOCS: [&str; 3] = ["README.md", "docs/language.md", reference::DOCUMENT];
 
 /// The system of a page that shows no `kcc.cue`.
 const SHOP: &str = "package shop

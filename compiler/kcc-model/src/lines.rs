@@ -50,6 +50,18 @@ impl<'a> Lines<'a> {
             .find_map(|length| self.own_span(&path.0[..length]))
     }
 
+    /// Every line that says the value at a path, else the one that [`Lines::span`]
+    /// finds.
+    pub(crate) fn spans(self, path: &Path) -> Vec<Span> {
+        let origins = self.node(&path.0).map_or(&[][..], |node| &node.origins);
+        let values = origins.iter().filter(|origin| origin.role == Role::Value);
+        let mut spans: Vec<_> = values.map(|origin| origin.span).collect();
+        if spans.is_empty() {
+            spans.extend(self.span(path));
+        }
+        spans
+    }
+
     /// The line behind exactly this path.
     fn own_span(self, names: &[String]) -> Option<Span> {
         if names.len() == 2

@@ -5,7 +5,7 @@ use kcc_diag::{Diagnostic, Diagnostics, Format};
 use kcc_model::Millis;
 use kcc_plan::ApplyReport;
 
-use super::{Context, Ended, check::counted, plan::Prune};
+use super::{Context, Ended, check::counted, json, plan::Prune};
 use crate::{
     ask,
     cli::{Target, duration},
@@ -73,8 +73,7 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
         .collect();
     context.printer.findings(&failures.into(), Stdout::Data);
     if context.settings.format == Format::Json {
-        let json = serde_json::to_string(report).expect("a report has a JSON form");
-        context.printer.data(&(json + "\n"));
+        context.printer.data(&json(report));
     }
     let totals = report.totals();
     let parts: Vec<String> = [

@@ -7,7 +7,7 @@ use kcc_cue::Path;
 use kcc_diag::Format;
 use serde::Serialize;
 
-use super::{Context, Ended};
+use super::{Context, Ended, json};
 use crate::{
     cli::System,
     compile::{self, Targets},
@@ -35,8 +35,7 @@ pub struct Blame {
 
 /// What is written as JSON.
 #[derive(Debug, Serialize)]
-struct Document {
-    version: u32,
+struct Answer {
     path: String,
     values: Vec<Value>,
 }
@@ -70,16 +69,13 @@ impl Blame {
             system.root.path(),
             traced.flat_map(|traced| &mut traced.lines),
         );
-        let document = Document {
-            version: 1,
+        let answer = Answer {
             path: place.to_string(),
             values,
         };
         context.printer.data(&match context.settings.format {
-            Format::Json => {
-                serde_json::to_string(&document).expect("lines have a JSON form") + "\n"
-            }
-            _ => text(&document),
+            Format::Json => json(&answer),
+            _ => text(&answer),
         });
         Ok(Exit::Done)
     }
@@ -156,9 +152,9 @@ fn add(values: &mut Vec<Value>, target: &str, field: Option<Field>, traced: Opti
     }
 }
 
-fn text(document: &Document) -> String {
+fn text(answer: &Answer) -> String {
     let mut out = String::new();
-    for (at, value) in document.values.iter().enumerate() {
+    for (at, value) in answer.values.iter().enumerate() {
         if at > 0 {
             out.push('\n');
         }

@@ -7,7 +7,7 @@ use kcc_diag::Format;
 use kcc_model::EngineTarget;
 use serde::Serialize;
 
-use super::{Context, Ended};
+use super::{Context, Ended, json};
 use crate::{
     cli::System,
     compile::{self, Targets},
@@ -38,8 +38,7 @@ pub struct Diff {
 
 /// What is written as JSON.
 #[derive(Debug, Serialize)]
-struct Document<'a> {
-    version: u32,
+struct Comparison<'a> {
     left: End<'a>,
     right: End<'a>,
     differences: Vec<Difference>,
@@ -67,25 +66,22 @@ impl Diff {
         let both = Targets::of(&[self.left.clone(), self.right.clone()]);
         let system = compile::traced(context, self.system.dir.as_deref(), &both, false)
             .map_err(only_targets)?;
-        let document = Document {
-            version: 1,
+        let comparison = Comparison {
             left: end(&system, &self.left),
             right: end(&system, &self.right),
             differences: differences(&system, &self.left, &self.right),
         };
         context.printer.data(&match context.settings.format {
-            Format::Json => {
-                serde_json::to_string(&document).expect("differences have a JSON form") + "\n"
-            }
-            _ => text(&document),
+            Format::Json => json(&comparison),
+            _ => text(&comparison),
         });
-        if document.differences.is_empty() {
+        if comparison.differences.is_empty() {
             context.printer.note(&format!(
                 "the fragments say the same of {} and {}",
                 self.left, self.right
             ));
         }
-        Ok(if self.exit_code && !document.differences.is_empty() {
+        Ok(if self.exit_code && !comparison.differences.is_empty() {
             Exit::Configuration
         } else {
             Exit::Done
@@ -118,13 +114,13 @@ fn end<'a>(system: &compile::Traced, target: &'a str) -> End<'a> {
     End { target, engine }
 }
 
-fn text(document: &Document<'_>) -> String {
+fn text(comparison: &Comparison<'_>) -> String {
     let mut by_team: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
-    for difference in &document.differences {
+    for difference in &comparison.differences {
         let team = difference.team.as_deref().unwrap_or("system");
         by_team.entry(team).or_default().push(difference);
     }
-    let [left, right] = [&document.left, &document.right];
+    let [left, right] = [&comparison.left, &comparison.right];
     let mut out = format!(
         "{} ({}), {} ({})\n",
         left.target, left.engine, right.target, right.engine

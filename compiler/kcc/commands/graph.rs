@@ -9,7 +9,7 @@ use clap::Args;
 use kcc_model::{Kind, TargetModel, Until};
 use serde::Serialize;
 
-use super::{Context, Ended};
+use super::{Context, Ended, pretty_json};
 use crate::{
     cli::System,
     compile::{self, Targets},
@@ -37,7 +37,6 @@ pub struct Graph {
 /// What is drawn.
 #[derive(Debug, Default, Serialize)]
 struct Drawing {
-    version: u32,
     components: BTreeMap<String, Drawn>,
     needs: BTreeSet<Edge>,
 }
@@ -63,7 +62,7 @@ impl Graph {
             "text" => text,
             "mermaid" => mermaid,
             "dot" => dot,
-            "json" => json,
+            "json" => |drawing: &Drawing| pretty_json(drawing),
             other => {
                 return Err(Failure::usage(
                     format!("a graph cannot be written as `{other}`"),
@@ -85,10 +84,7 @@ impl Graph {
 }
 
 fn draw<'a>(targets: impl Iterator<Item = &'a TargetModel>) -> Drawing {
-    let mut drawing = Drawing {
-        version: 1,
-        ..Drawing::default()
-    };
+    let mut drawing = Drawing::default();
     for (name, component) in targets.flat_map(|target| &target.components) {
         let kind = match &component.kind {
             Kind::Service => "service".to_owned(),
@@ -199,8 +195,4 @@ fn dot(drawing: &Drawing) -> String {
         );
     }
     out + "}\n"
-}
-
-fn json(drawing: &Drawing) -> String {
-    serde_json::to_string_pretty(drawing).expect("names have a JSON form") + "\n"
 }

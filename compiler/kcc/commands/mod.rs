@@ -18,6 +18,8 @@ pub mod plan;
 pub mod render;
 pub mod status;
 
+use serde::Serialize;
+
 use crate::{
     cli::Command,
     exit::Exit,
@@ -34,6 +36,27 @@ pub struct Context {
     pub settings: Settings,
     /// Who writes.
     pub printer: Printer,
+}
+
+/// What a command writes as JSON, after the version of its shape: scripts read
+/// it. Fields are added to it; to rename or remove one is a new version.
+#[derive(Serialize)]
+struct Document<T> {
+    version: u32,
+    #[serde(flatten)]
+    data: T,
+}
+
+/// The JSON of what a command found, in one line.
+fn json(data: impl Serialize) -> String {
+    let document = Document { version: 1, data };
+    serde_json::to_string(&document).expect("names and numbers have a JSON form") + "\n"
+}
+
+/// As [`json`], for what people read, too.
+fn pretty_json(data: impl Serialize) -> String {
+    let document = Document { version: 1, data };
+    serde_json::to_string_pretty(&document).expect("names and numbers have a JSON form") + "\n"
 }
 
 /// How a command ends, or why it did not get there.

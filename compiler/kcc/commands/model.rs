@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, Ended};
+use super::{Context, Ended, pretty_json};
 use crate::{cli::System, compile, exit::Exit};
 
 /// Write the resolved model of a target as JSON
@@ -19,8 +19,7 @@ pub struct Model {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
-    version: u32,
+struct Resolved<'a> {
     system: &'a str,
     teams: &'a std::collections::BTreeMap<kcc_model::Name, kcc_model::Team>,
     #[serde(flatten)]
@@ -31,14 +30,12 @@ impl Model {
     /// Writes the model to stdout.
     pub fn run(self, context: &Context) -> Ended {
         let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
-        let document = Document {
-            version: 1,
+        let resolved = Resolved {
             system: &compiled.model.name,
             teams: &compiled.model.teams,
             target: compiled.target_model(),
         };
-        let json = serde_json::to_string_pretty(&document).expect("the model has a JSON form");
-        context.printer.data(&(json + "\n"));
+        context.printer.data(&pretty_json(&resolved));
         Ok(Exit::Done)
     }
 }

@@ -8,7 +8,7 @@ use kcc_lower::parity::{Engine, Verdict, ledger};
 use kcc_model::TargetModel;
 use serde::Serialize;
 
-use super::{Context, Ended, check::counted};
+use super::{Context, Ended, check::counted, json};
 use crate::{
     cli::System,
     compile::{self, Targets},
@@ -34,8 +34,7 @@ pub struct Parity {
 
 /// What is written as JSON.
 #[derive(Debug, Serialize)]
-struct Document {
-    version: u32,
+struct Ledgers {
     targets: Vec<Ledger>,
 }
 
@@ -75,11 +74,7 @@ impl Parity {
             .map(|target| self.target(target))
             .collect();
         let written = if context.settings.format == Format::Json {
-            let document = Document {
-                version: 1,
-                targets,
-            };
-            serde_json::to_string(&document).expect("a ledger has a JSON form") + "\n"
+            json(Ledgers { targets })
         } else {
             let parts: Vec<String> = targets.iter().map(text).collect();
             parts.join("\n")

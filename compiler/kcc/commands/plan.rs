@@ -3,7 +3,7 @@
 use clap::Args;
 use kcc_diag::Format;
 
-use super::{Context, Ended};
+use super::{Context, Ended, json};
 use crate::{cli::Target, compile, exit::Exit, runtime};
 
 /// Say what apply would do, and why; changes nothing
@@ -50,7 +50,7 @@ impl Plan {
         options.prune = self.prune.into();
         let plan = runtime::plan(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
-            Format::Json => serde_json::to_string(&plan).expect("a plan has a JSON form") + "\n",
+            Format::Json => json(&plan),
             _ => plan.to_text(),
         });
         Ok(if self.exit_code && !plan.is_empty() {

@@ -6,7 +6,7 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::StatusReport;
 
-use super::{Context, Ended};
+use super::{Context, Ended, json};
 use crate::{cli::Target, compile, exit::Exit, runtime};
 
 /// Say what runs, what is not ready, and why
@@ -28,9 +28,7 @@ impl Status {
         let options = runtime::options(context, &compiled, &self.target);
         let report = runtime::status(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
-            Format::Json => {
-                serde_json::to_string(&report).expect("a report has a JSON form") + "\n"
-            }
+            Format::Json => json(&report),
             _ => text(&report),
         });
         Ok(Exit::Done)

@@ -100,8 +100,7 @@ impl<W> Plan<W> {
 impl<W> Serialize for Plan<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let operations: Vec<_> = self.operations().collect();
-        let mut out = serializer.serialize_struct("Plan", 3)?;
-        out.serialize_field("version", &1)?;
+        let mut out = serializer.serialize_struct("Plan", 2)?;
         out.serialize_field("target", &self.scope.target)?;
         out.serialize_field("operations", &operations)?;
         out.end()

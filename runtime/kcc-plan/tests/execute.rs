@@ -304,7 +304,7 @@ async fn a_reason_is_told_when_it_changes() {
 #[test]
 fn the_json_of_a_plan_is_the_documented_one() {
     let json = serde_json::to_value(builder(SHOP, |name| name != "db").finish()).unwrap();
-    let expected = serde_json::json!({"version": 1, "target": "dev", "operations": [
+    let expected = serde_json::json!({"target": "dev", "operations": [
         {"id": 1, "action": "create", "engine": "docker", "kind": "container", "name": "cart",
          "component": "cart", "team": "storefront", "cause": "it is not there",
          "destroysData": false, "after": []},

@@ -236,20 +236,18 @@ fn an_apply_that_is_killed_is_finished_by_the_next(shop: &Shop) {
 }
 
 fn an_apply_that_is_interrupted_says_so(shop: &Shop) {
-    let mut child = shop.start_until(&["apply", "--target", "dev"], "create container");
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert_eq!(child.wait().unwrap().code(), Some(4));
-    assert!(
-        !shop.state().join("intent.json").exists(),
-        "what is left is known"
-    );
+    // Ctrl-C, and what CI systems send.
+    for signal in ["-INT", "-TERM"] {
+        let mut child = shop.start_until(&["apply", "--target", "dev"], "create container");
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(4), "{signal}");
+        assert!(
+            !shop.state().join("intent.json").exists(),
+            "{signal}: what is left is known"
+        );
+    }
     shop.apply();
     assert_eq!(shop.page().0, 200);
 }

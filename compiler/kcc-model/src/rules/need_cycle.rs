@@ -34,11 +34,12 @@ pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
             if at == 0 {
                 error = error.at(path.to_string());
             }
-            if let Some(span) = view.lines.span(&path) {
-                error = if at == 0 {
-                    error.primary(span, text)
+            // Each line that says so has to go, or the circle stays.
+            for (other, span) in view.lines.spans(&path).into_iter().enumerate() {
+                error = if (at, other) == (0, 0) {
+                    error.primary(span, &text)
                 } else {
-                    error.secondary(span, text)
+                    error.secondary(span, &text)
                 };
             }
         }

@@ -211,15 +211,20 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for container in self.list("container") {
-            self.bed.docker(&["rm", "-fv", &container]);
-        }
-        for volume in self.list("volume") {
-            self.bed.docker(&["volume", "rm", &volume]);
-        }
-        for network in self.list("network") {
-            self.bed.docker(&["network", "rm", &network]);
-        }
+        let remove = |kind, how: &[&str]| {
+            for name in self.list(kind) {
+                let removed = self.bed.try_docker(&[how, &[&name]].concat());
+                // A second panic would end the tests of all others, too.
+                if let Err(error) = removed
+                    && !std::thread::panicking()
+                {
+                    panic!("{kind} {name} stays: {error}");
+                }
+            }
+        };
+        remove("container", &["rm", "-fv"]);
+        remove("volume", &["volume", "rm"]);
+        remove("network", &["network", "rm"]);
     }
 }
 
