@@ -5,6 +5,7 @@
 //! the type of its object. Who an object is (its name, its labels, what it
 //! selects) cannot be changed: kcc would not know it again.
 
+use kcc_cue::Path;
 use kcc_diag::{Code, nearest};
 use serde_json::Value;
 
@@ -14,13 +15,23 @@ use crate::lowering::Lowering;
 use crate::read::report;
 
 /// What makes an object the one that it is.
-const IDENTITY: [&str; 6] = [
+const IDENTITY: [&str; 8] = [
     "/apiVersion",
     "/kind",
     "/metadata/name",
     "/metadata/namespace",
+    "/roleRef",
     "/spec/selector",
     "/spec/serviceName",
+    "/subjects",
+];
+
+/// Whose rights the pods have: an account of another's would go past the grants.
+const ACCOUNT: [&str; 4] = [
+    "/spec/template/spec/serviceAccountName",
+    "/spec/template/spec/serviceAccount",
+    "/spec/jobTemplate/spec/template/spec/serviceAccountName",
+    "/spec/jobTemplate/spec/template/spec/serviceAccount",
 ];
 
 pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
@@ -61,6 +72,16 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             for fault in built_in(&object.api_version, &object.kind, patch) {
                 report(lowering, &path, &object.kind, fault);
             }
+            for pointer in ACCOUNT.iter().filter(|at| patch.pointer(at).is_some()) {
+                let at = below(&path, pointer);
+                lowering.error(
+                    Code::LowerManagedField,
+                    &at,
+                    format!("`{at}` is written by kcc itself"),
+                    "kcc writes it",
+                    "say it with `identity: name`",
+                );
+            }
             let mut merged = object.manifest.clone();
             merge(&mut merged, patch);
             keep_labels(&object.manifest, &mut merged);
@@ -68,8 +89,7 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
                 .iter()
                 .find(|pointer| merged.pointer(pointer) != object.manifest.pointer(pointer));
             if let Some(pointer) = changed {
-                let below = pointer.split('/').skip(1);
-                let at = below.fold(path, |path, name| path.join(name));
+                let at = below(&path, pointer);
                 lowering.unsupported(
                     &at,
                     format!("`{at}` would make another object of it"),
@@ -80,6 +100,11 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             object.manifest = merged;
         }
     }
+}
+
+fn below(path: &Path, pointer: &str) -> Path {
+    let names = pointer.split('/').skip(1);
+    names.fold(path.clone(), |path, name| path.join(name))
 }
 
 /// The kind of an object as a field is written: `StatefulSet` → `statefulSet`.

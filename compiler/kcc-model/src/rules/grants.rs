@@ -1,38 +1,32 @@
 //! What components do that none may do by itself: every such line needs a grant
 //! from whoever governs the component, and every grant a component that uses it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod asked;
+mod manifest;
+
+use std::collections::BTreeSet;
 
 use kcc_cue::{Path, Role};
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 
 use super::View;
-use crate::{Component, Grant, Kind, Name, Privilege, TargetModel, VolumeSource, covers, is_below};
-
-/// The sockets through which the usual engines are told what to do.
-const SOCKETS: [&str; 8] = [
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/var/run/containerd/containerd.sock",
-    "/run/crio/crio.sock",
-    "/var/run/crio/crio.sock",
-    "/run/podman/podman.sock",
-    "/var/run/podman/podman.sock",
-];
+use crate::{Grant, Name, Privilege, TargetModel, covers};
+use asked::{Asked, Asker, askers};
 
 pub(super) fn grants(view: &View<'_>, found: &mut Diagnostics) {
-    for component in view.target.components.values() {
-        for (path, asked) in asked(component) {
-            if !written(view, component, &path) {
+    for asker in askers(view.tree, view.target) {
+        for asked in &asker.asked {
+            if !written(view, &asker, &asked.path) {
                 continue;
             }
             let missing: Vec<_> = asked
-                .into_iter()
-                .filter(|what| !granted(view.target, component, what))
+                .what
+                .iter()
+                .filter(|what| !granted(view.target, &asker.path, what))
+                .cloned()
                 .collect();
             if !missing.is_empty() {
-                found.push(missing_grant(view, component, &path, &missing));
+                found.push(missing_grant(view, &asker.path, asked, &missing));
             }
         }
     }
@@ -48,70 +42,18 @@ pub(super) fn grants(view: &View<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// What a component asks for, by the path that does.
-fn asked(component: &Component) -> BTreeMap<Path, Vec<Privilege>> {
-    let base = match component.kind {
-        Kind::Backing { .. } => component.path.join("component"),
-        _ => component.path.clone(),
-    };
-    let mut asked = BTreeMap::new();
-    let security = &component.container.security;
-    let at = base.join("security");
-    if security.privileged {
-        asked.insert(at.join("privileged"), vec![Privilege::Privileged]);
-    }
-    if !security.add_capabilities.is_empty() {
-        let names = security.add_capabilities.iter().cloned();
-        asked.insert(
-            at.join("capabilities").join("add"),
-            names.map(Privilege::Capability).collect(),
-        );
-    }
-    for (name, volume) in &component.volumes {
-        if let VolumeSource::HostPath(path) = &volume.source {
-            let at = base.join("volumes").join(name).join("hostPath");
-            asked.insert(at, of_path(path));
-        }
-    }
-    for (name, rule) in &component.identity.rules {
-        if rule.cluster {
-            let at = base.join("identity").join("rules").join(name);
-            let each = rule.rights.each();
-            let rights = each.map(|(group, resource, verb)| Privilege::ClusterRight {
-                group: group.to_owned(),
-                resource: resource.to_owned(),
-                verb: verb.to_owned(),
-            });
-            asked.insert(at, rights.collect());
-        }
-    }
-    asked
-}
-
-/// A socket of an engine is granted as such; a folder with one in it is both.
-fn of_path(path: &str) -> Vec<Privilege> {
-    let folder = Privilege::HostPath(path.to_owned());
-    if SOCKETS.contains(&path) {
-        vec![Privilege::Socket]
-    } else if SOCKETS.iter().any(|socket| is_below(socket, path)) {
-        vec![folder, Privilege::Socket]
-    } else {
-        vec![folder]
-    }
-}
-
 /// Whether a fragment asks, and not a recipe that kcc ships.
-fn written(view: &View<'_>, component: &Component, path: &Path) -> bool {
-    let Kind::Backing { .. } = component.kind else {
+fn written(view: &View<'_>, asker: &Asker, path: &Path) -> bool {
+    if !asker.by_recipe {
         return true;
-    };
+    }
     let origins = view.tree.origins(&view.target.target, path);
     origins.iter().any(|origin| origin.role != Role::Schema)
 }
 
-fn granted(target: &TargetModel, component: &Component, what: &Privilege) -> bool {
+fn granted(target: &TargetModel, asker: &Path, what: &Privilege) -> bool {
     let mut grants = target.grants.values();
-    grants.any(|grant| grant.is_for(&component.path) && grant.allows(what))
+    grants.any(|grant| grant.is_for(asker) && grant.allows(what))
 }
 
 /// Whether a grant allows something that is asked for, in any target: what only
@@ -121,24 +63,16 @@ fn used_anywhere(view: &View<'_>, name: &str) -> bool {
         let Some(grant) = target.grants.get(name) else {
             return false;
         };
-        let mut components = target.components.values();
-        components.any(|component| {
-            grant.is_for(&component.path)
-                && asked(component)
-                    .values()
-                    .flatten()
-                    .any(|what| grant.allows(what))
+        askers(view.tree, target).iter().any(|asker| {
+            let mut what = asker.asked.iter().flat_map(|asked| &asked.what);
+            grant.is_for(&asker.path) && what.any(|what| grant.allows(what))
         })
     })
 }
 
-fn missing_grant(
-    view: &View<'_>,
-    component: &Component,
-    path: &Path,
-    missing: &[Privilege],
-) -> Diagnostic {
+fn missing_grant(view: &View<'_>, who: &Path, asked: &Asked, missing: &[Privilege]) -> Diagnostic {
     let does = match missing {
+        _ if asked.does.is_some() => asked.does.unwrap_or_default().to_owned(),
         [Privilege::Privileged, ..] => "may do whatever the machine's root may".to_owned(),
         [Privilege::Socket] => "talks to the engine that runs it".to_owned(),
         [Privilege::Capability(_), ..] => format!("adds {}", listed(missing)),
@@ -148,11 +82,14 @@ fn missing_grant(
         [Privilege::HostPath(path), ..] => format!("mounts `{path}` of the machine"),
         _ => format!("has rights in the whole cluster: {}", listed(missing)),
     };
-    let message = format!("`{}` {does}, which needs a grant", component.path);
+    let message = format!("`{who}` {does}, which needs a grant");
     let error = view
         .lines
-        .error(Code::CheckMissingGrant, path, message, "not granted");
-    let who = match granters(view, component).as_slice() {
+        .error(Code::CheckMissingGrant, &asked.path, message, "not granted");
+    if let Some(without) = asked.without {
+        return error.help(without);
+    }
+    let whom = match granters(view, who).as_slice() {
         [] => "write in the system's own files".to_owned(),
         teams => {
             let teams: Vec<_> = teams.iter().map(|team| format!("`{team}`")).collect();
@@ -162,10 +99,9 @@ fn missing_grant(
             )
         }
     };
+    let name = who.0.last().map_or("", String::as_str);
     error.help(format!(
-        "{who}: `grants: {}: {{to: [\"{}\"], allow: {}, reason: \"…\"}}`",
-        component.name,
-        component.path,
+        "{whom}: `grants: {name}: {{to: [\"{who}\"], allow: {}, reason: \"…\"}}`",
         allowance(missing)
     ))
 }
@@ -221,13 +157,9 @@ fn allowance(missing: &[Privilege]) -> String {
     }
 }
 
-/// The teams that govern a component.
-fn granters<'a>(view: &View<'a>, component: &Component) -> Vec<&'a Name> {
-    let governs = |patterns: &[String]| {
-        patterns
-            .iter()
-            .any(|pattern| covers(pattern, &component.path.0))
-    };
+/// The teams that govern what asks.
+fn granters<'a>(view: &View<'a>, asker: &Path) -> Vec<&'a Name> {
+    let governs = |patterns: &[String]| patterns.iter().any(|pattern| covers(pattern, &asker.0));
     let teams = view.model.teams.iter();
     teams
         .filter(|(_, team)| governs(&team.governs))
