@@ -12,8 +12,8 @@ pub fn covers(pattern: &str, path: &[String]) -> bool {
             .all(|(name, actual)| name == "*" || name == actual)
 }
 
-/// The names in a dotted path.
-fn names(pattern: &str) -> Vec<String> {
+/// The names in a dotted path; none where one is empty.
+pub(crate) fn names(pattern: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut quoted = false;
     for c in pattern.chars() {

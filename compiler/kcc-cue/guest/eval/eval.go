@@ -76,6 +76,9 @@ func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
 	m := newModel(req, p)
 	w, tree, declarations, owners := m.evaluate()
+	for i, policy := range p.Policies {
+		p.Policies[i].Reach = m.knownFields(policy)
+	}
 	m.hold(w, tree)
 	var explained []wire.Explained
 	if req.Explain {

@@ -59,7 +59,7 @@ func (f *filling) fields(node *wire.Node, shape *schema.Shape, soft *softNode, p
 	structure := shape.Struct
 	present := func(name string) bool {
 		inner := get(node, name)
-		return inner != nil && inner.Kind != wire.Absent
+		return inner != nil && (inner.Kind != wire.Absent || f.walk.silent[inner])
 	}
 	names := fieldNames(node, structure, soft)
 	if soft != nil {

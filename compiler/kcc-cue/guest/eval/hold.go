@@ -1,11 +1,61 @@
 package eval
 
 import (
+	"slices"
+	"strings"
+
 	"cuelang.org/go/cue"
 
 	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
 )
+
+// knownFields are the fields that a policy requires something of. It reports
+// those that the schema does not have: nobody could ever violate it.
+func (m *model) knownFields(policy syntax.Policy) []wire.Required {
+	return slices.DeleteFunc(policy.Reach, func(required wire.Required) bool {
+		name, known := leaves(required.Path)
+		if name == "" {
+			return false
+		}
+		e := wire.Error{Code: wire.BadPolicy, Path: []string{"policies", policy.Name, "require"}}
+		m.report(e.At(required.Span, wire.RoleConstraint).
+			With("policy", policy.Name).With("reason", "field").
+			With("name", name).
+			With("candidates", strings.Join(known, " ")))
+		return true
+	})
+}
+
+// leaves is the path up to the first name that the schema lacks, with the names
+// that it has there; nothing where it has them all.
+func leaves(path []string) (string, []string) {
+	shape := shipped.Root
+	for at, name := range path {
+		structure := shape.Struct
+		if structure == nil {
+			return "", nil
+		}
+		next := structure.Pattern
+		if name != syntax.AnyName {
+			next = structure.At(name)
+		}
+		if next == nil && at == 2 && path[0] == "backing" {
+			// What its kind makes of it.
+			next = shipped.Root.Struct.At(kindsField).Struct.Pattern.Below(name)
+		}
+		switch {
+		case next != nil:
+			shape = next
+		case name == syntax.AnyName, at == 0 && name == "target":
+			// Whatever fields there are, and what is no field.
+			return "", nil
+		default:
+			return strings.Join(path[:at+1], "."), structure.Names
+		}
+	}
+	return "", nil
+}
 
 // hold holds the policies against the finished tree.
 //

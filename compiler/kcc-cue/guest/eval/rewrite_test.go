@@ -164,7 +164,7 @@ on: dev: services: aliased: labels: where: target
 `,
 	},
 	{
-		name: "required and forbidden", services: []string{"strict"}, errors: 2,
+		name: "required and forbidden", services: []string{"strict"}, errors: 3,
 		a: `
 services: strict: {image: "a/strict:1", user: "1", port: 80}
 `,

@@ -9,8 +9,8 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// anyName is what a pattern of fields is called in a path.
-const anyName = "*"
+// AnyName is what a pattern of fields is called in a path.
+const AnyName = "*"
 
 // reach lists the paths that the body of a policy requires something of, as it
 // is written: what it refers to is not followed.
@@ -31,7 +31,10 @@ func (p *Prepared) reach(require ast.Expr) []wire.Required {
 		case *ast.Field:
 			name, ok := staticName(x.Label)
 			if !ok {
-				name = anyName
+				name = AnyName
+			} else if isPrivateLabel(x.Label) {
+				// It is for the policy itself.
+				return
 			}
 			walk(x.Value, append(slices.Clip(path), name))
 		case *ast.EmbedDecl:

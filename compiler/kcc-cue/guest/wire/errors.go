@@ -46,7 +46,8 @@ const (
 	// inside `on`), `name` (the target or field), `candidates`.
 	Overlay Code = "overlay"
 	// BadPolicy: args `policy`, `reason` (`shape`, `message`, `on`, `require`,
-	// `unknown-target`), `name`, `candidates`.
+	// `unknown-target`, `field`: it is about a path that the schema lacks),
+	// `name` (the target or the path), `candidates`.
 	BadPolicy Code = "bad-policy"
 	// UnknownTarget, a warning: `target` is compared with a text that is the
 	// name of no target. Args `name`, `candidates`, `differs` (`true`: by `!=`).

@@ -23,6 +23,20 @@ impl Mistake<'_> {
                 );
                 return error;
             }
+            "field" => {
+                let path = self.arg("name");
+                let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
+                let help = match self.nearest(name) {
+                    Some(near) if above.is_empty() => format!("did you mean `{near}`?"),
+                    Some(near) => format!("did you mean `{above}.{near}`?"),
+                    None => "name a field that a component can have".to_owned(),
+                };
+                (
+                    format!("{whose} is about `{path}`, which is no field of a system"),
+                    "about nothing",
+                    help,
+                )
+            }
             "message" => (
                 format!("{whose} has no message"),
                 "a text is expected",

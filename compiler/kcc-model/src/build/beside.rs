@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::{Code, nearest};
 
 use super::component::Open;
-use super::{Cursor, component, container, env, health, late, names, ports, resources};
+use super::{Cursor, component, container, env, health, image, late, names, ports, resources};
 use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port};
 
 /// What stands beside a main container.
@@ -39,7 +39,9 @@ pub(crate) fn beside(
         if node.child("command").is_none() {
             component::missing(node, "`command`", "write `command: [\"…\"]`");
         }
-        let image = node.child("image").and_then(|image| image.text());
+        let image = node
+            .child("image")
+            .and_then(|field| image::reference(&field));
         if let Some(main) = main {
             let working_dir = main.working_dir.clone().filter(|_| image.is_none());
             let (like, open) = like(main, node, image);
@@ -69,13 +71,15 @@ pub(crate) fn beside(
         let health = health::health(node, &own);
         let resources = resources::resources(node);
         join_ports(sidecar, node, own, ports);
-        let image = node.child("image").and_then(|image| image.text());
-        if image.is_none() {
+        let Some(image) = node.child("image") else {
             component::missing(node, "`image`", "write `image: \"…\"`");
             continue;
-        }
+        };
+        let Some(image) = image::reference(&image) else {
+            continue;
+        };
         if let Some(main) = main {
-            let (like, open) = like(main, node, image);
+            let (like, open) = like(main, node, Some(image));
             beside.open.push(open);
             let container = Container {
                 working_dir: None,

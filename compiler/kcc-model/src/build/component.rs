@@ -10,8 +10,8 @@ use super::late::{Late, Word};
 use super::needs::RawNeed;
 use super::{Cursor, Scope};
 use super::{
-    availability, backing, beside, container, files, needs, ports, rights, routes, schedule,
-    volumes,
+    availability, backing, beside, container, files, labels, needs, ports, rights, routes,
+    schedule, volumes,
 };
 use crate::{Component, Container, Kind, Millis, Name, Run};
 
@@ -168,14 +168,8 @@ pub(crate) fn decode(
         placement: availability::placement(node),
         grace_period: time("gracePeriod").unwrap_or(GRACE_PERIOD),
         deadline: time("deadline").unwrap_or(DEADLINE),
-        labels: node
-            .child("labels")
-            .map(|labels| labels.text_map())
-            .unwrap_or_default(),
-        annotations: node
-            .child("annotations")
-            .map(|texts| texts.text_map())
-            .unwrap_or_default(),
+        labels: labels::of(scope, node, "labels"),
+        annotations: labels::of(scope, node, "annotations"),
         container: container?,
         init: beside.init,
         sidecars: beside.sidecars,

@@ -71,6 +71,16 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// The elements of a list; none of anything else.
+    pub(crate) fn items(&self) -> impl Iterator<Item = Cursor<'a>> + use<'a> {
+        let count = match &self.node.value {
+            Value::List(items) => items.len(),
+            _ => 0,
+        };
+        let list = self.clone();
+        (0..count).filter_map(move |at| list.child(&at.to_string()))
+    }
+
     /// The text that it is.
     pub(crate) fn text(&self) -> Option<String> {
         let text = self.node.as_str().map(str::to_owned);

@@ -7,7 +7,7 @@ use kcc_cue::{Path, Value};
 use kcc_diag::Code;
 
 use super::ports::{self, listed};
-use super::{Cursor, component};
+use super::{Cursor, component, routes};
 use crate::{Check, Health, Millis, Name, Port, Probe};
 
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
@@ -93,7 +93,7 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
                     field.path
                 );
                 let error = field.error(Code::ModelBadPath, message, "no path of a URL");
-                field.report(error.help(format!("write `/{path}`")));
+                field.report(error.help(format!("write `{}`", routes::path_of(&path))));
                 return None;
             }
             Some(Check::Http {

@@ -21,7 +21,7 @@ const TAG_DIGITS: usize = 12;
 /// Decodes the image of a component.
 pub(crate) fn image(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Image> {
     match (node.child("image"), node.child("build")) {
-        (Some(reference), None) => reference.text().map(Image::Reference),
+        (Some(reference), None) => self::reference(&reference).map(Image::Reference),
         (None, Some(build)) => Some(Image::Build(decode(scope, &build)?)),
         (Some(reference), Some(build)) => {
             let message = format!("`{}` has an image and is built, too", node.path);
@@ -52,6 +52,81 @@ pub(crate) fn image(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Image> {
             None
         }
     }
+}
+
+/// The reference of an image: `registry/name:tag@digest`, where only the name
+/// has to be there.
+pub(crate) fn reference(node: &Cursor<'_>) -> Option<String> {
+    let text = node.text()?;
+    if is_reference(&text) {
+        return Some(text);
+    }
+    let message = format!("`{}`: `{text}` is no reference of an image", node.path);
+    let error = node.error(Code::ModelBadName, message, "no such image");
+    let meant: String = text.split_whitespace().collect();
+    let meant = meant
+        .split_once("://")
+        .map_or(meant.as_str(), |(_, rest)| rest);
+    let (name, version) = meant.split_at(name_length(meant));
+    let lower = format!("{}{version}", name.to_ascii_lowercase());
+    let better = [meant, &lower].into_iter().find(|text| is_reference(text));
+    node.report(error.help(match better {
+        Some(better) => format!("write `{better}`"),
+        None => "write its name and its version, such as `acme/web:1.4.2`".to_owned(),
+    }));
+    None
+}
+
+/// How many bytes of a reference are its name, before tag and digest.
+fn name_length(text: &str) -> usize {
+    let named = text.find('@').unwrap_or(text.len());
+    let last = text[..named].rfind('/').map_or(0, |at| at + 1);
+    text[last..named].find(':').map_or(named, |at| last + at)
+}
+
+fn is_reference(text: &str) -> bool {
+    let (name, version) = text.split_at(name_length(text));
+    let (tag, digest) = match version.split_once('@') {
+        Some((tag, digest)) => (tag, Some(digest)),
+        None => (version, None),
+    };
+    let tagged = tag.is_empty() || tag.strip_prefix(':').is_some_and(is_tag);
+    let mut parts = name.split('/').peekable();
+    let first = parts.peek().copied().unwrap_or_default();
+    // A registry has a dot or a port, so that it is no part of the name.
+    if name.contains('/') && (first.contains(['.', ':']) || first == "localhost") {
+        let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']');
+        if !first.chars().all(host) {
+            return false;
+        }
+        parts.next();
+    }
+    tagged && digest.is_none_or(is_digest) && parts.all(is_part)
+}
+
+/// A part of a name: lower-case letters and digits, with signs between them.
+fn is_part(part: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    part.starts_with(plain)
+        && part.ends_with(plain)
+        && part
+            .chars()
+            .all(|c| plain(c) || matches!(c, '.' | '_' | '-'))
+}
+
+fn is_tag(tag: &str) -> bool {
+    const LONGEST: usize = 128;
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    tag.starts_with(word)
+        && tag.len() <= LONGEST
+        && tag.chars().all(|c| word(c) || matches!(c, '.' | '-'))
+}
+
+fn is_digest(digest: &str) -> bool {
+    const SHORTEST: usize = 32;
+    digest.split_once(':').is_some_and(|(algorithm, hex)| {
+        !algorithm.is_empty() && hex.len() >= SHORTEST && hex.chars().all(|c| c.is_ascii_hexdigit())
+    })
 }
 
 fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
@@ -229,6 +304,38 @@ impl Fnv {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_are_what_registries_take() {
+        let digest = "a".repeat(64);
+        for text in [
+            "nginx",
+            "nginx:1.29",
+            "acme/web:1.4.2",
+            "registry.acme.com:5000/shop/web:v1_2-3",
+            "localhost/web",
+            "localhost:5000/web",
+            "ghcr.io/acme/my__web.app:latest",
+            &format!("acme/web@sha256:{digest}"),
+            &format!("acme/web:1@sha256:{digest}"),
+        ] {
+            assert!(is_reference(text), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "acme/web: 1",
+            "Acme/web",
+            "acme//web",
+            "acme/web:",
+            "acme/web:a/b:c",
+            "https://acme.com/web:1",
+            "acme/web@sha256:12",
+            "-web",
+        ] {
+            assert!(!is_reference(text), "{text}");
+        }
+    }
 
     #[test]
     fn paths_are_relative_to_the_fragment() {

@@ -16,6 +16,7 @@ mod env;
 mod files;
 mod health;
 mod image;
+mod labels;
 mod late;
 mod names;
 mod needs;

@@ -1,9 +1,10 @@
 //! Names: components, teams, ports, volumes and the like are DNS labels, since
 //! they become host names and names of objects.
 
-use kcc_diag::Code;
+use kcc_diag::{Code, nearest};
 
 use super::Cursor;
+use crate::pattern;
 
 /// The longest DNS label.
 const LABEL: usize = 63;
@@ -67,6 +68,33 @@ pub(crate) fn check_variable(node: &Cursor<'_>, name: &str) {
 fn is_variable(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     !name.is_empty() && name.bytes().all(inner) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Reports a pattern of paths that begins with none of the known fields: it would
+/// cover nothing, and nobody would be told.
+pub(crate) fn check_pattern<'k>(
+    node: &Cursor<'_>,
+    known: impl Iterator<Item = &'k str> + Clone,
+    what: &str,
+) {
+    let Some(written) = node.text() else {
+        return;
+    };
+    let names = pattern::names(&written);
+    let first = names.first().map_or("", String::as_str);
+    if first == "*" || known.clone().any(|field| field == first) {
+        return;
+    }
+    let message = format!("`{}`: `{written}` is no path of {what}", node.path);
+    let error = node.error(Code::ModelBadPath, message, "leads nowhere");
+    node.report(error.help(match nearest(first, known) {
+        Some(near) => {
+            let rest = written.split_once('.').map(|(_, rest)| format!(".{rest}"));
+            format!("did you mean `{near}{}`?", rest.unwrap_or_default())
+        }
+        None if is_label(&written) => format!("write its path, such as `services.{written}`"),
+        None => "write a path such as `services.web`".to_owned(),
+    }));
 }
 
 /// Whether a text is a DNS label, its length aside.

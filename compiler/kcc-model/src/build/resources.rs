@@ -1,5 +1,9 @@
 //! `resources`: the short `memory` is the request and the limit, the short
 //! `cpu` is the request; what is written long stands.
+//!
+//! Docker's engine gives no container less than 6 MiB.
+
+use kcc_diag::Code;
 
 use super::Cursor;
 use crate::{Amounts, Bytes, MilliCpu, Resources};
@@ -37,6 +41,27 @@ fn amounts(node: &Cursor<'_>) -> Amounts {
             .and_then(|cpu| cpu.quantity(MilliCpu::parse)),
         memory: node
             .child("memory")
-            .and_then(|memory| memory.quantity(Bytes::parse)),
+            .and_then(|memory| size(&memory, "6Mi", "128Mi")),
     }
+}
+
+/// A size that is not less than the least one; without a unit it would be bytes.
+pub(crate) fn size(node: &Cursor<'_>, least: &str, usual: &str) -> Option<Bytes> {
+    let size = node.quantity(Bytes::parse)?;
+    if Bytes::parse(least).is_ok_and(|least| size >= least) {
+        return Some(size);
+    }
+    let text = node.text().unwrap_or_default();
+    let is_meant = |text: &str| text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let message = format!(
+        "`{}`: expected at least `{least}`, found `{text}`",
+        node.path
+    );
+    let error = node.error(Code::ModelBadQuantity, message, "too little");
+    node.report(error.help(if is_meant(&text) {
+        format!("write it with its unit, such as `{text}Mi`: without one these are bytes")
+    } else {
+        format!("write `{least}` or more, such as `{usual}`")
+    }));
+    None
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_cue::Value;
 
 use super::{Cursor, capabilities, component, names, volumes};
+use crate::owners::COMPONENTS;
 use crate::{Grant, Identity, Name, Rights, Rule};
 
 /// Decodes the identity of a component.
@@ -50,6 +51,10 @@ pub(crate) fn grants(root: &Cursor<'_>) -> BTreeMap<Name, Grant> {
 
 fn grant(node: &Cursor<'_>) -> Grant {
     node.only(&["to", "allow", "reason"]);
+    for to in node.child("to").iter().flat_map(Cursor::items) {
+        let known = COMPONENTS.iter().chain(&["objects"]).copied();
+        names::check_pattern(&to, known, "a component or an object");
+    }
     let allow = node.child("allow");
     if let Some(allow) = &allow {
         allow.only(&[
@@ -93,9 +98,7 @@ fn grant(node: &Cursor<'_>) -> Grant {
 /// One folder, or a list of them.
 fn folders(node: &Cursor<'_>) -> BTreeSet<String> {
     let items = match &node.node.value {
-        Value::List(items) => (0..items.len())
-            .filter_map(|at| node.child(&at.to_string()))
-            .collect(),
+        Value::List(_) => node.items().collect(),
         _ => vec![node.clone()],
     };
     items

@@ -9,6 +9,9 @@ use super::ports::{self, listed};
 use super::{Cursor, component, names};
 use crate::{Name, Port, Route};
 
+/// The longest name of a host.
+const LONGEST_HOST: usize = 253;
+
 /// Decodes the routes of a component.
 pub(crate) fn routes(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> BTreeMap<Name, Route> {
     let Some(all) = node.child("routes") else {
@@ -38,7 +41,7 @@ fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
                     field.path
                 );
                 let error = field.error(Code::ModelBadPath, message, "no path of a URL");
-                field.report(error.help(format!("write `/{path}`")));
+                field.report(error.help(format!("write `{}`", path_of(&path))));
                 return None;
             }
             path
@@ -48,11 +51,43 @@ fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
         .below(&["tls", "secret"])
         .and_then(|secret| secret.text());
     Some(Route {
-        host: host.text()?,
+        host: host_name(&host)?,
         path,
         port: port(node, ports)?,
         tls,
     })
+}
+
+/// The host name of requests, or `*.` and a name for all just below it.
+fn host_name(node: &Cursor<'_>) -> Option<String> {
+    let host = node.text()?;
+    let name = host.strip_prefix("*.").unwrap_or(&host);
+    if name.split('.').all(names::is_label) && name.len() <= LONGEST_HOST {
+        return Some(host);
+    }
+    let message = format!("`{host}` is no name of a host");
+    let error = node.error(Code::ModelBadName, message, "requests name no such host");
+    let plain = host
+        .split_once("://")
+        .map_or(host.as_str(), |(_, rest)| rest);
+    let plain = plain.split(['/', ':']).next().unwrap_or_default();
+    let plain = plain.to_ascii_lowercase();
+    node.report(error.help(if plain.split('.').all(names::is_label) {
+        format!("write `{plain}`")
+    } else {
+        "write a name such as `shop.example.com`".to_owned()
+    }));
+    None
+}
+
+/// The path that was meant by a text that is none: that of an address, or the
+/// text behind a `/`.
+pub(crate) fn path_of(text: &str) -> String {
+    let rest = match text.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => text,
+    };
+    format!("/{rest}")
 }
 
 fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {

@@ -9,6 +9,7 @@ use kcc_diag::Code;
 
 use super::{Cursor, Found, names};
 use crate::lines::Lines;
+use crate::owners::{COMPONENTS, DECLARED};
 use crate::{EngineTarget, Name, Team};
 
 /// How many targets there are where none are declared.
@@ -78,15 +79,21 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
                 owns: texts("owns"),
                 governs: texts("governs"),
             };
+            for field in ["owns", "governs"] {
+                for pattern in team.child(field).iter().flat_map(Cursor::items) {
+                    let known = COMPONENTS.iter().chain(&DECLARED).copied();
+                    names::check_pattern(&pattern, known, "anything that teams declare");
+                }
+            }
             (name.to_owned(), decoded)
         })
         .collect();
     if !declared.is_empty() {
         return declared;
     }
-    let everything = super::super::owners::COMPONENTS
+    let everything = COMPONENTS
         .iter()
-        .chain(&super::super::owners::DECLARED)
+        .chain(&DECLARED)
         .map(|field| (*field).to_owned())
         .collect();
     let whole = Team {

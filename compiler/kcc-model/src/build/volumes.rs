@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 
-use super::{Cursor, component, names};
-use crate::{Access, Bytes, File, Name, Volume, VolumeSource};
+use super::{Cursor, component, names, resources};
+use crate::{Access, File, Name, Volume, VolumeSource};
 
 /// Decodes the volumes of a component.
 pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
@@ -65,7 +65,7 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
         return None;
     };
     Some(VolumeSource::Persistent {
-        size: size.quantity(Bytes::parse)?,
+        size: resources::size(&size, "1Mi", "1Gi")?,
         access: access(node)?,
         class: node.child("class").and_then(|class| class.text()),
     })

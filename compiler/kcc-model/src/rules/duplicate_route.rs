@@ -8,7 +8,7 @@ use kcc_diag::{Code, Diagnostics};
 use super::View;
 
 pub(super) fn duplicate_route(view: &View<'_>, found: &mut Diagnostics) {
-    let mut taken: BTreeMap<(String, &str), (Path, &str)> = BTreeMap::new();
+    let mut taken: BTreeMap<(&str, &str), (Path, &str)> = BTreeMap::new();
     for component in view.target.components.values() {
         for (name, route) in &component.routes {
             let path = component.path.join("routes").join(name);
@@ -16,9 +16,9 @@ pub(super) fn duplicate_route(view: &View<'_>, found: &mut Diagnostics) {
                 "" => "/",
                 prefix => prefix,
             };
-            let host = route.host.to_ascii_lowercase();
+            let host = route.host.as_str();
             let message = format!("two routes lead from `{host}{prefix}`");
-            match taken.get(&(host.clone(), prefix)) {
+            match taken.get(&(host, prefix)) {
                 None => _ = taken.insert((host, prefix), (path, &component.team)),
                 Some((first, team)) => {
                     let error = view.lines.error(
