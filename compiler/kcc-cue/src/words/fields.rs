@@ -2,15 +2,23 @@
 
 use kcc_diag::{Code, Diagnostic};
 
+use super::retyped::label;
 use super::{Mistake, bounds, joined, listed};
 use crate::tree::Role;
 
 /// What other tools call a field, what it is called here, and what to write.
-const ELSEWHERE: [(&str, &str, &str); 29] = [
+const ELSEWHERE: [(&str, &str, &str); 52] = [
+    ("activeDeadlineSeconds", "deadline", "deadline"),
+    ("affinity", "placement", "placement"),
     ("autoscaling", "scale", "scale"),
+    ("backoffLimit", "retries", "retries"),
+    ("cap_add", "security", "security: capabilities: add"),
     ("cmd", "command", "command"),
+    ("configs", "volumes", "volumes: NAME: config"),
+    ("containerPort", "number", "number"),
     ("containerPort", "port", "port"),
     ("cpu", "resources", "resources: cpu"),
+    ("cpus", "resources", "resources: limits: cpu"),
     ("cron_jobs", "cronJobs", "cronJobs"),
     ("daemonSet", "everyNode", "everyNode: true"),
     ("daemonset", "everyNode", "everyNode: true"),
@@ -19,23 +27,64 @@ const ELSEWHERE: [(&str, &str, &str); 29] = [
     ("depends_on", "needs", "needs"),
     ("entrypoint", "command", "command"),
     ("envFrom", "env", "env"),
+    ("env_file", "env", "env"),
     ("environment", "env", "env"),
     ("expose", "ports", "ports: http: expose"),
     ("healthCheck", "health", "health"),
     ("healthcheck", "health", "health"),
     ("hosts", "routes", "routes"),
+    ("image", "version", "version"),
     ("ingress", "routes", "routes"),
     ("initContainers", "init", "init"),
+    ("interval", "period", "period"),
     ("limits", "resources", "resources: limits"),
     ("livenessProbe", "health", "health: liveness"),
+    ("mem", "memory", "memory"),
+    ("mem_limit", "resources", "resources: limits: memory"),
     ("memory", "resources", "resources: memory"),
     ("mounts", "volumes", "volumes"),
+    ("networks", "needs", "needs"),
+    ("nodeSelector", "placement", "placement: nodes"),
+    ("privileged", "security", "security: privileged"),
     ("readinessProbe", "health", "health: readiness"),
     ("requests", "resources", "resources: requests"),
+    ("secrets", "env", "env: NAME: secret"),
+    ("securityContext", "security", "security"),
+    ("serviceAccountName", "identity", "identity: name"),
+    ("startupProbe", "health", "health: startup"),
+    ("stop_grace_period", "rollout", "rollout: gracePeriod"),
+    (
+        "terminationGracePeriodSeconds",
+        "rollout",
+        "rollout: gracePeriod",
+    ),
+    ("tolerations", "placement", "placement: tolerations"),
+    ("valueFrom", "secret", "secret"),
     ("volumeMounts", "volumes", "volumes"),
     ("workdir", "workingDir", "workingDir"),
     ("working_dir", "workingDir", "workingDir"),
     ("workload", "services", "services"),
+];
+
+/// Fields of other tools, and of other places, that a component does without.
+const WITHOUT: [(&str, &str); 8] = [
+    (
+        "container_name",
+        "remove it: a component is called by its name",
+    ),
+    ("metadata", "write `labels` and `annotations` themselves"),
+    ("name", "remove it: a component is called by its name"),
+    (
+        "restart",
+        "remove it: services are started again, jobs as often as `retries` says",
+    ),
+    ("spec", "write its fields themselves"),
+    ("schedule", "move it to `cronJobs`, which have a schedule"),
+    ("tag", "write it into `image`: `image: \"acme/web:1.4.2\"`"),
+    (
+        "version",
+        "write it into `image`: `image: \"acme/web:1.4.2\"`",
+    ),
 ];
 
 impl Mistake<'_> {
@@ -50,7 +99,17 @@ impl Mistake<'_> {
             .iter()
             .find(|(other, field, _)| *other == name && known.contains(field))
             .map(|(_, _, write)| *write);
+        let in_component = above.len() == 2 && known.contains(&"image");
+        let without = WITHOUT
+            .iter()
+            .find(|(other, _)| in_component && *other == name);
         error = error.help(match elsewhere.or_else(|| self.nearest(name)) {
+            _ if in_component && name == "on" => format!(
+                "write it at the first level: `on: TARGET: {}: {}: …`",
+                above[0],
+                label(&above[1])
+            ),
+            _ if without.is_some() => without.map_or("", |(_, help)| *help).to_owned(),
             Some(field) => format!("did you mean `{field}`?"),
             None if known.is_empty() => "remove it: nothing can be written here".to_owned(),
             None => {

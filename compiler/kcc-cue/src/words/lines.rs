@@ -11,7 +11,7 @@ const LONGEST: usize = 40;
 
 /// Fields whose values are not repeated in a sentence: they may be what nobody
 /// should read in a log.
-const QUIET: [&str; 5] = ["env", "secrets", "password", "content", "data"];
+const QUIET: [&str; 4] = ["env", "secrets", "password", "content"];
 
 impl Mistake<'_> {
     /// Begins an error at the first line, with a text at it.
@@ -96,10 +96,15 @@ impl Mistake<'_> {
 
     /// Whether values of this field stay out of sentences.
     pub(super) fn quiet(&self) -> bool {
-        self.path
-            .0
-            .iter()
-            .any(|name| QUIET.contains(&name.as_str()))
+        // Elsewhere `data` is only a usual name.
+        const WITH_DATA: [&str; 3] = ["configs", "kubernetes", "objects"];
+        let names = &self.path.0;
+        let quiet = |name: &str, above: &[String]| {
+            QUIET.contains(&name)
+                || name == "data" && above.iter().any(|name| WITH_DATA.contains(&&**name))
+        };
+        let mut each = names.iter().enumerate();
+        each.any(|(at, name)| quiet(name, &names[..at]))
     }
 
     /// Whether a span is the label of a field, which then has a struct as its value.

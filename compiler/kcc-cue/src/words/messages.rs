@@ -118,9 +118,13 @@ fn filled(words: &str, given: &[&str]) -> String {
 fn tidy(text: &str) -> String {
     text.replace("'EOF'", "the end of the file")
         .replace("EOF", "the end of the file")
+        .replace("'IDENT'", "a name")
         .replace("newline", "the end of the line")
         .replace("operand", "a value")
         .replace("IDENT", "a name")
+        .replace("label", "a name")
+        .replace("struct literal", "the struct")
+        .replace("list literal", "the list")
         .replace(['\'', '"'], "`")
 }
 
@@ -142,7 +146,7 @@ mod tests {
             ),
             (
                 "missing ',' before newline in struct literal",
-                "missing `,` before the end of the line in struct literal",
+                "missing `,` before the end of the line in the struct",
             ),
             (
                 "expected operand, found newline",

@@ -15,6 +15,7 @@ mod names;
 mod overlay;
 mod policy;
 mod reading;
+mod retyped;
 mod stopped;
 mod values;
 

@@ -10,7 +10,10 @@ impl Mistake<'_> {
         if self.arg("kind") == "field" {
             return self.unknown_reference(name);
         }
+        let yes = ["yes", "on", "True", "TRUE"].contains(&name);
+        let no = ["no", "off", "False", "FALSE"].contains(&name);
         let help = match (self.arg("import"), self.nearest(name)) {
+            _ if yes || no => format!("write `{yes}`, or `\"{name}\"` if it is text"),
             ("", Some(near)) => format!("did you mean `{near}`?"),
             ("", None) => {
                 format!("define `{name}`, or put it in quotes if it is text: `\"{name}\"`")

@@ -12,7 +12,12 @@ impl Mistake<'_> {
             "reference" => (
                 format!("nothing may refer to `{name}`"),
                 "refers to it".to_owned(),
-                "refer to the field itself: it has the value of the target that is evaluated",
+                match name {
+                    "on" if !self.selects() => "write `true`, or `\"on\"` if it is text",
+                    _ => {
+                        "refer to the field itself: it has the value of the target that is evaluated"
+                    }
+                },
             ),
             "nested" => (
                 format!("`{name}` cannot stand here"),
@@ -36,6 +41,15 @@ impl Mistake<'_> {
             ),
         };
         self.error(Code::EvalOverlay, message, label).help(help)
+    }
+
+    /// Whether something inside of what the line refers to is meant.
+    fn selects(&self) -> bool {
+        let after = self.lines.first().and_then(|line| {
+            let file = self.words.files.get(line.span.file)?;
+            file.text().get(line.span.end as usize..)
+        });
+        after.is_some_and(|after| after.starts_with(['.', '[']))
     }
 
     /// `target` compared with what no target is called.

@@ -12,12 +12,15 @@ impl Mistake<'_> {
             Some(words) => format!("{} is not CUE: {words}", self.file_name()),
             None => format!("{} is not CUE", self.file_name()),
         };
+        if let Some(help) = self.habit() {
+            return self.error(Code::LoadSyntax, message, "here").help(help);
+        }
         let help = if said.contains("never closed") {
             "write the bracket that closes it"
         } else if said.contains("not terminated") || said.contains("not closed") {
             "close the text with the quotes that it begins with"
         } else if said.contains("missing ','") {
-            "write `:` behind the name of a field, and each field on a line of its own"
+            "write `:` behind the name of a field, and `,` between fields of one line"
         } else if said.contains("expected operand") || said.contains("expected expression") {
             "write a value here"
         } else if said.contains("expected label") || said.contains("expected ':'") {
@@ -26,6 +29,40 @@ impl Mistake<'_> {
             "correct this line; all other fields of the file are checked as usual"
         };
         self.error(Code::LoadSyntax, message, "here").help(help)
+    }
+
+    /// What to write where the line is a habit of another language.
+    fn habit(&self) -> Option<String> {
+        let span = self.lines.first()?.span;
+        let text = self.words.files.get(span.file)?.text();
+        let at = usize::try_from(span.start).ok()?;
+        let line = &text[text.get(..at)?.rfind('\n').map_or(0, |end| end + 1)..];
+        let line = line.lines().next().unwrap_or_default().trim();
+        if line.starts_with("# ") || line.starts_with('#') && !line.contains(':') {
+            return Some("begin a comment with `//`".to_owned());
+        }
+        if let Some(name) = line.strip_prefix("package ") {
+            let name: String = name
+                .chars()
+                .filter(|c| *c != '"')
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+                .collect();
+            return Some(format!("write `package {name}`, as in `kcc.cue`"));
+        }
+        // What it says may be nothing for a log.
+        if line.starts_with("- ") {
+            return Some("write a list in brackets, as in `[\"a\", \"b\"]`".to_owned());
+        }
+        if line.ends_with(';') {
+            return Some("leave the `;` out: a line ends a field".to_owned());
+        }
+        // `web-app: …`: CUE reads a subtraction.
+        let (names, _) = line.rsplit_once(':')?;
+        let dashed = names
+            .split(':')
+            .map(|name| name.trim().trim_start_matches('{').trim())
+            .find(|name| is_dashed(name))?;
+        Some(format!("put the name in quotes: `\"{dashed}\": …`"))
     }
 
     pub(super) fn package_clause(&self) -> Diagnostic {
@@ -186,6 +223,15 @@ impl Mistake<'_> {
             |file| format!("`{}`", file.name()),
         )
     }
+}
+
+/// Whether a name of a field needs quotes because of the `-` in it.
+fn is_dashed(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    name.contains('-')
+        && name.chars().all(word)
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// The packages that a folder has instead.

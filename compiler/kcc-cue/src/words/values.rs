@@ -173,58 +173,6 @@ impl Mistake<'_> {
         error.help(self.other_type(expected, kind))
     }
 
-    /// How a value of the wrong type is written rightly.
-    fn other_type(&self, expected: &str, kind: &str) -> String {
-        let name = self.path.0.last().map_or("", String::as_str);
-        let text = self.lines.first().and_then(|line| self.shown(*line));
-        let text = text.as_deref().map_or("", |text| text.trim_matches('`'));
-        let unquoted = text.trim_matches('"');
-        let first = expected.split(['|', '&']).next().unwrap_or("").trim();
-        let is_number = unquoted.parse::<f64>().is_ok();
-        match (first, kind) {
-            ("string", "int" | "float" | "number") if unit_of(name).is_some() => {
-                let unit = unit_of(name).unwrap_or_default();
-                format!("write it with its unit, such as `\"{unit}\"`")
-            }
-            ("struct", "int" | "number") if self.is_port() && !text.is_empty() => {
-                format!("write `{name}: number: {text}`: only a number alone is short for that")
-            }
-            ("string", "int" | "float" | "number" | "bool") if !self.quiet() && is_plain(text) => {
-                format!("put it in quotes: `\"{text}\"`")
-            }
-            ("string", "int" | "float" | "number" | "bool") => "put it in quotes".to_owned(),
-            ("int" | "number" | "float", "string") if is_number => {
-                format!("leave the quotes out: `{unquoted}`")
-            }
-            ("bool", "string") if ["true", "false"].contains(&unquoted) => {
-                format!("leave the quotes out: `{unquoted}`")
-            }
-            ("list", "string" | "int" | "bool") if !text.is_empty() => {
-                format!("put it in brackets: `[{text}]`")
-            }
-            ("struct", "string") if name == "build" && !text.is_empty() => {
-                format!("write `build: context: {text}`")
-            }
-            ("struct", "string") if name == "needs" && !text.is_empty() => {
-                format!("write `needs: {unquoted}: {{}}`")
-            }
-            ("struct", "list") => {
-                format!("write each entry by its name, as in `{name}: NAME: …`, instead of a list")
-            }
-            // An element of a list has a number for a name.
-            _ if name.parse::<usize>().is_ok() => {
-                format!("write `{}`", bounds::example(expected))
-            }
-            _ => format!("write `{name}: {}`", bounds::example(expected)),
-        }
-    }
-
-    /// Whether the path is that of a port by its name.
-    fn is_port(&self) -> bool {
-        let names = &self.path.0;
-        names.len() >= 2 && names[names.len() - 2] == "ports"
-    }
-
     /// The team whose constraint rules a value out, if it is not the team that
     /// wrote the value.
     fn rulers(&self) -> Option<String> {
@@ -268,20 +216,6 @@ fn quoted(options: &[&str]) -> Vec<String> {
         .iter()
         .map(|option| format!("\"{option}\""))
         .collect()
-}
-
-/// A value of a field that holds an amount of memory or a time.
-fn unit_of(name: &str) -> Option<&'static str> {
-    match name {
-        "memory" | "size" => Some("128Mi"),
-        "gracePeriod" | "deadline" | "delay" | "period" | "timeout" => Some("30s"),
-        _ => None,
-    }
-}
-
-/// Whether code is a number or a boolean as it is.
-fn is_plain(text: &str) -> bool {
-    text.parse::<f64>().is_ok() || ["true", "false"].contains(&text)
 }
 
 /// A type of CUE's in words.

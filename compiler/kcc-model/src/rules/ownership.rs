@@ -1,16 +1,16 @@
 //! Every component, secret and config belongs to one team: not to two, and not
 //! to nobody.
 
-use kcc_diag::{Code, Diagnostic, Diagnostics};
+use kcc_cue::{Path, Value};
+use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
 
 use super::View;
 use crate::owners::{DECLARED, Owner};
-use kcc_diag::nearest;
 
 pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
     for (path, owner) in view.owners.iter() {
         if owner.unclaimed {
-            if !view.lines.partial() {
+            if !view.lines.partial() && !is_other(view, path) {
                 found.push(nobody(view, path, owner));
             }
         } else if let (Some(team), false) = (&owner.team, owner.rivals.is_empty()) {
@@ -42,7 +42,13 @@ pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
     }
 }
 
-fn nobody(view: &View<'_>, path: &kcc_cue::Path, owner: &Owner) -> Diagnostic {
+/// Whether what stands there is no component: that has been reported.
+fn is_other(view: &View<'_>, path: &Path) -> bool {
+    let node = view.tree.get(&view.target.target, path);
+    !node.is_some_and(|node| matches!(node.value, Value::Struct(_)))
+}
+
+fn nobody(view: &View<'_>, path: &Path, owner: &Owner) -> Diagnostic {
     let kind = path.0.first().map_or("", String::as_str);
     let name = path.0.get(1).map_or("", String::as_str);
     let fields = if kind == "backing" {

@@ -45,7 +45,7 @@ pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
             if kind == "backing" && node.child("password").is_some_and(literal) {
                 say(
                     &path.join("password"),
-                    &format!("password: secret: \"{name}-db\""),
+                    &format!("password: secret: \"{name}-password\""),
                 );
             }
             for (route, node) in node.child("routes").into_iter().flat_map(Node::fields) {

@@ -1,0 +1,187 @@
+//! How a value of the wrong type is written rightly: most of them are habits of
+//! other tools, and it is known what was meant.
+
+use super::{Mistake, bounds};
+
+/// Structs that a text or a number alone stands for elsewhere, by the field or
+/// by the field that holds them by name, with what is meant; `{}` is the text.
+const MEANT: [(&str, &str); 12] = [
+    ("build", "context: {}"),
+    ("external", "host: {}"),
+    ("health", "http: {}"),
+    ("identity", "name: {}"),
+    ("limits", "memory: {}"),
+    ("requests", "memory: {}"),
+    ("resources", "memory: {}"),
+    ("backing.", "kind: {}"),
+    ("files.", "content: \"…\""),
+    ("routes.", "host: {}"),
+    ("services.", "image: {}"),
+    ("volumes.", "{mount: {}, size: \"1Gi\"}"),
+];
+
+impl Mistake<'_> {
+    pub(super) fn other_type(&self, expected: &str, kind: &str) -> String {
+        let name = self.path.0.last().map_or("", String::as_str);
+        let text = self.lines.first().and_then(|line| self.shown(*line));
+        let text = text.as_deref().map_or("", |text| text.trim_matches('`'));
+        let unquoted = text.trim_matches('"');
+        let first = expected.split(['|', '&']).next().unwrap_or("").trim();
+        let is_number = unquoted.parse::<f64>().is_ok();
+        let example = bounds::example(expected);
+        match (first, kind) {
+            // An element of a list has a number for a name.
+            (_, "null") if name.parse::<usize>().is_err() => {
+                format!("leave it out, or write `{}: {example}`", label(name))
+            }
+            ("string", "int" | "float" | "number") if unit_of(name).is_some() => {
+                let unit = unit_of(name).unwrap_or_default();
+                format!("write it with its unit, such as `\"{unit}\"`")
+            }
+            ("struct", "int" | "number") if self.is_port() && !text.is_empty() => {
+                format!("write `{name}: number: {text}`: only a number alone is short for that")
+            }
+            ("string", "int" | "float" | "number" | "bool") if !self.quiet() && is_plain(text) => {
+                format!("put it in quotes: `\"{text}\"`")
+            }
+            ("string", "int" | "float" | "number" | "bool") => "put it in quotes".to_owned(),
+            ("string", "bytes") => "put it in double quotes: in single ones it is bytes".to_owned(),
+            ("int" | "number" | "float", "string") if is_number => {
+                format!("leave the quotes out: `{unquoted}`")
+            }
+            ("bool", "string") if ["true", "false"].contains(&unquoted) => {
+                format!("leave the quotes out: `{unquoted}`")
+            }
+            ("int", "string") if leading(unquoted).is_some() => match unquoted.rsplit_once(':') {
+                // As other tools publish a port.
+                Some((_, inner)) if name == "port" && inner.parse::<u16>().is_ok() => {
+                    format!("write `port: {inner}`; the port of the host is `ports: http: expose`")
+                }
+                _ => format!("write `{name}: {}`", leading(unquoted).unwrap_or_default()),
+            },
+            ("int", "float" | "number") => format!("write {}", bounds::plain(expected)),
+            ("list", "string") if is_words(name, unquoted) => {
+                let words: Vec<String> = unquoted
+                    .split_whitespace()
+                    .map(|word| format!("{word:?}"))
+                    .collect();
+                format!("write each word by itself: `[{}]`", words.join(", "))
+            }
+            ("list", "string" | "int" | "bool") if !text.is_empty() => {
+                format!("put it in brackets: `[{text}]`")
+            }
+            ("struct", kind) => self
+                .as_struct(kind, name, text)
+                .unwrap_or_else(|| format!("write `{}: {example}`", label(name))),
+            _ if name.parse::<usize>().is_ok() => format!("write `{example}`"),
+            _ => format!("write `{}: {example}`", label(name)),
+        }
+    }
+
+    /// What was meant by something that is no struct.
+    fn as_struct(&self, kind: &str, name: &str, text: &str) -> Option<String> {
+        let names = &self.path.0;
+        let above = names
+            .len()
+            .checked_sub(2)
+            .map_or("", |at| names[at].as_str());
+        let unquoted = text.trim_matches('"');
+        let words = || {
+            let inside = text.trim_matches(['[', ']']);
+            let words = inside.split(',').map(|word| word.trim().trim_matches('"'));
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            (!words.is_empty() && words.iter().all(plain)).then_some(words)
+        };
+        Some(match (kind, name) {
+            ("string" | "list", "needs") => {
+                let needs: Vec<String> = words()?
+                    .iter()
+                    .map(|word| format!("{}: {{}}", label(word)))
+                    .collect();
+                match needs.as_slice() {
+                    [one] => format!("write `needs: {one}`"),
+                    all => format!("write `needs: {{{}}}`", all.join(", ")),
+                }
+            }
+            (_, "ports") if published(unquoted).is_some() => {
+                let number = published(unquoted)?;
+                format!("write `ports: http: {number}`, or `port: {number}` for short")
+            }
+            ("list", "capabilities") if !text.is_empty() => {
+                format!("write `capabilities: add: {text}`")
+            }
+            ("list", _) => {
+                format!("write each entry by its name, as in `{name}: NAME: …`, instead of a list")
+            }
+            (_, _) if above == "needs" => format!("write `{}: {{}}`", label(name)),
+            ("string", _) if above == "targets" && ["docker", "kubernetes"].contains(&unquoted) => {
+                format!("write `{}: {unquoted}: {{}}`", label(name))
+            }
+            ("string", "external") if unquoted.contains(':') => {
+                "write `external: {host: \"…\", port: 1}`".to_owned()
+            }
+            ("string", "kubernetes") => "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned(),
+            ("string", _) if !text.is_empty() => {
+                let meant = MEANT.iter().find(|(field, _)| {
+                    *field == name || field.strip_suffix('.').is_some_and(|field| field == above)
+                });
+                let (_, meant) = meant?;
+                format!("write `{}: {}`", label(name), meant.replace("{}", text))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether the path is that of a port by its name.
+    fn is_port(&self) -> bool {
+        let names = &self.path.0;
+        names.len() >= 2 && names[names.len() - 2] == "ports"
+    }
+}
+
+/// A name as the label of a field.
+pub(super) fn label(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}
+
+/// The whole number that a text begins with.
+fn leading(text: &str) -> Option<u64> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    text[..end].parse().ok()
+}
+
+/// The container's port in a number, a text such as `8080:80`, or a list of one.
+fn published(text: &str) -> Option<u16> {
+    let text = text.trim_matches(['[', ']', '"']);
+    let inner = text.rsplit_once(':').map_or(text, |(_, inner)| inner);
+    inner.split('/').next()?.parse().ok()
+}
+
+/// Whether a text is a command with several words, none of them in quotes.
+fn is_words(name: &str, text: &str) -> bool {
+    ["command", "args", "exec", "preStop"].contains(&name)
+        && text.trim().contains(' ')
+        && !text.contains(['"', '\'', '\\', '$'])
+}
+
+/// A value of a field that holds an amount of memory or a time.
+fn unit_of(name: &str) -> Option<&'static str> {
+    match name {
+        "memory" | "size" => Some("128Mi"),
+        "gracePeriod" | "deadline" | "delay" | "period" | "timeout" => Some("30s"),
+        _ => None,
+    }
+}
+
+/// Whether code is a number or a boolean as it is.
+fn is_plain(text: &str) -> bool {
+    text.parse::<f64>().is_ok() || ["true", "false"].contains(&text)
+}
