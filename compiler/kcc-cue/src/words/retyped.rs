@@ -118,8 +118,9 @@ impl Mistake<'_> {
             ("string", _) if above == "targets" && ["docker", "kubernetes"].contains(&unquoted) => {
                 format!("write `{}: {unquoted}: {{}}`", label(name))
             }
-            ("string", "external") if unquoted.contains(':') => {
-                "write `external: {host: \"…\", port: 1}`".to_owned()
+            ("string", "external") if address(unquoted).is_some() => {
+                let (host, port) = address(unquoted)?;
+                format!("write `external: {{host: {host:?}, port: {port}}}`")
             }
             ("string", "kubernetes") => "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned(),
             ("string", _) if !text.is_empty() => {
@@ -163,6 +164,12 @@ fn published(text: &str) -> Option<u16> {
     let text = text.trim_matches(['[', ']', '"']);
     let inner = text.rsplit_once(':').map_or(text, |(_, inner)| inner);
     inner.split('/').next()?.parse().ok()
+}
+
+/// The host and the port of an address.
+fn address(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
 }
 
 /// Whether a text is a command with several words, none of them in quotes.
