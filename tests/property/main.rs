@@ -22,7 +22,7 @@ use std::{
 };
 
 use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits, Node};
-use kcc_diag::{Diagnostics, Files, Format, Severity, Style, render};
+use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
 
 use systems::{Fault, Random, System};
 
@@ -156,6 +156,51 @@ fn one_mistake_is_shown_on_its_line_with_both_teams() {
     );
     assert!(share >= 9_500, "{hit} of {rounds}: {missed:?}");
     assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
+}
+
+/// The lines of the conflict at a path, where there is one.
+fn lines_of_conflict(system: &System, path: &str) -> Option<BTreeSet<(String, usize)>> {
+    let (found, files, _) = examined(&texts(system));
+    let conflict = found.iter().find(|found| {
+        matches!(found.code, Code::EvalConflict | Code::EvalOutOfBounds)
+            && found.path.as_deref() == Some(path)
+    })?;
+    let lines = conflict.labels.iter().filter_map(|label| {
+        let file = files.get(label.span.file)?;
+        Some((file.name().to_owned(), file.position(label.span.start).line))
+    });
+    Some(lines.collect())
+}
+
+/// They cannot hold together, and could if any one were left out.
+#[test]
+fn a_conflict_shows_the_lines_that_make_it_and_no_other() {
+    let mut conflicts = 0;
+    for seed in some_seeds(2) {
+        let random = &mut Random::new(seed ^ 0xc1a5);
+        let mut system = System::random(random);
+        let path = system.pile(random);
+        let Some(shown) = lines_of_conflict(&system, &path) else {
+            continue;
+        };
+        conflicts += 1;
+        // Whatever else is said of replicas is taken away.
+        let alone = system.without(system.of_replicas().difference(&shown));
+        assert_eq!(
+            lines_of_conflict(&alone, &path).as_ref(),
+            Some(&shown),
+            "seed {seed}: {path}: {system:#?}"
+        );
+        for line in &shown {
+            let fewer = alone.without([line]);
+            let still = lines_of_conflict(&fewer, &path);
+            assert_eq!(
+                still, None,
+                "seed {seed}: {path} without {line:?}: {shown:?}: {system:#?}"
+            );
+        }
+    }
+    println!("{conflicts} conflicts show the lines that make them and no other");
 }
 
 #[test]
