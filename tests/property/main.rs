@@ -135,6 +135,9 @@ fn one_mistake_is_shown_on_its_line_with_both_teams() {
             found.has_errors(),
             "seed {seed}: {fault:?} is not rejected: {system:?}"
         );
+        // A label is what names the line and the team.
+        let nowhere = found.iter().find(|found| found.labels.is_empty());
+        assert!(nowhere.is_none(), "seed {seed}: {nowhere:?}");
         *tried.entry(fault.kind).or_default() += 1;
         if on_the_line(&found, &files, &fault) {
             hit += 1;
