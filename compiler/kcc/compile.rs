@@ -308,6 +308,7 @@ impl Examined {
         let contexts = Contexts::of(&root);
         let referred = Referred {
             file: &|name| root.read(name),
+            there: &|name| root.there(name),
             context: &|build| contexts.hash(build),
         };
         let mut outcome = kcc_model::examine(&tree, found.clone(), referred);

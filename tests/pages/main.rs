@@ -177,6 +177,8 @@ fn run(command: &str, files: &Files) -> Result<Ended, String> {
         fs::create_dir_all(root.join("teams").join(team)).map_err(|error| error.to_string())?;
     }
     fs::write(root.join("kcc.cue"), SHOP).map_err(|error| error.to_string())?;
+    // What fragments of the root are built with.
+    fs::write(root.join("Dockerfile"), "FROM scratch\n").map_err(|error| error.to_string())?;
     for (name, text) in files {
         let path = root.join(name);
         let folder = path.parent().unwrap_or(root);

@@ -11,6 +11,7 @@
     reason = "it is a test, and says what it counted"
 )]
 
+mod pile;
 mod systems;
 
 use std::{
@@ -70,6 +71,7 @@ fn examined(files: &[(String, String)]) -> (Diagnostics, Files, String) {
     let read = |_: &str| Err("it does not exist".to_owned());
     let referred = kcc_model::Referred {
         file: &read,
+        there: &|_| Ok(()),
         context: &|_| read(""),
     };
     let outcome = kcc_model::examine(&tree, found, referred);

@@ -41,6 +41,9 @@ use kcc_diag::Outcome;
 pub struct Referred<'a> {
     /// The text of a file (`files: … source`), by its name relative to the root.
     pub file: &'a dyn Fn(&str) -> Result<String, String>,
+    /// Whether a file is there, or with a `/` at its end a folder, by its name
+    /// relative to the root; else why it cannot be read.
+    pub there: &'a dyn Fn(&str) -> Result<(), String>,
     /// The hash, in hexadecimal digits, of all that an image is built from.
     pub context: &'a dyn Fn(&Build) -> Result<String, String>,
 }

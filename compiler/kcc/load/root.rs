@@ -1,6 +1,9 @@
 //! [`Root`]: the folder with `kcc.cue`, and what may be read below it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use kcc_diag::{Code, Diagnostic};
 use kcc_model::Build;
@@ -34,7 +37,7 @@ impl Root {
         };
         let start = here.join(folder).canonicalize().map_err(|error| {
             no_system(match error.kind() {
-                std::io::ErrorKind::NotFound => format!("there is no folder {named}"),
+                ErrorKind::NotFound => format!("there is no folder {named}"),
                 _ => format!("cannot open {named}: {error}"),
             })
         })?;
@@ -89,10 +92,8 @@ impl Root {
         }
         match path.metadata() {
             Ok(metadata) if !metadata.is_file() => return Err("it is not a regular file".into()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err("it does not exist".into());
-            }
-            _ => {}
+            Err(error) => return Err(why(&error)),
+            Ok(_) => {}
         }
         read::text(&path).map_err(|failure| match failure {
             Failure::Refused(error) => error.to_string(),
@@ -100,15 +101,33 @@ impl Root {
         })
     }
 
+    /// Whether a file of the system is there, or with a `/` at its end a folder,
+    /// or why it cannot be read.
+    pub fn there(&self, name: &str) -> Result<(), String> {
+        let path = self.path.join(name);
+        if self.leads_out(&path).is_some() {
+            return Err("it lies outside the system's folder".into());
+        }
+        std::fs::metadata(path)
+            .map(drop)
+            .map_err(|error| why(&error))
+    }
+
     /// The hash of all that an image is built from, or why it cannot be read.
     pub(super) fn hash(&self, build: &Build) -> Result<String, String> {
         if self.leads_out(&self.path.join(&build.context)).is_some() {
             return Err("it lies outside the system's folder".into());
         }
-        kcc_docker::context_hash(&self.path, build).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => "it does not exist".into(),
-            _ => error.to_string(),
-        })
+        kcc_docker::context_hash(&self.path, build).map_err(|error| why(&error))
+    }
+}
+
+/// Why something cannot be read.
+fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "it does not exist".into(),
+        ErrorKind::NotADirectory => "there is no such folder".into(),
+        _ => error.to_string(),
     }
 }
 

@@ -15,6 +15,9 @@ use kcc_diag::Code;
 use super::{Cursor, Scope, component};
 use crate::{Build, EngineTarget, Image};
 
+/// The file that says how an image is built, where no other is named.
+const DOCKERFILE: &str = "Dockerfile";
+
 /// Digits of a tag, four bits each.
 const TAG_DIGITS: usize = 12;
 
@@ -142,7 +145,7 @@ fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
     let context = inside(&written, &written.text()?)?;
     let file = match node.child("file") {
         Some(file) => below(&file, &context)?,
-        None => "Dockerfile".to_owned(),
+        None => DOCKERFILE.to_owned(),
     };
     let args = node
         .child("args")
@@ -157,20 +160,50 @@ fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
         args,
         stage,
     };
-    if let EngineTarget::Kubernetes { .. } = scope.engine {
+    let there = scope.referred.there;
+    if let Err(why) = there(&format!("{}/", build.context)) {
+        no_context(&written, &build.context, &why);
+    } else if let Err(why) = there(&name_of_file(&build)) {
+        no_file(node, &written, &build, &why);
+    } else if let EngineTarget::Kubernetes { .. } = scope.engine {
         match (scope.referred.context)(&build) {
             Ok(hash) => build.tag = of_content(&build.tag, &hash),
-            Err(why) => {
-                let context = &build.context;
-                let message = format!("`{}`: cannot read `{context}`: {why}", written.path);
-                let error = written.error(Code::ModelMissingFile, message, "this folder");
-                written.report(error.help(format!(
-                    "add the folder `{context}`, or write the path of another"
-                )));
-            }
+            Err(why) => no_context(&written, &build.context, &why),
         }
     }
     Some(build)
+}
+
+fn no_context(written: &Cursor<'_>, context: &str, why: &str) {
+    let message = format!("`{}`: cannot read `{context}`: {why}", written.path);
+    let error = written.error(Code::ModelMissingFile, message, "this folder");
+    written.report(error.help(format!(
+        "add the folder `{context}`, or write the path of another"
+    )));
+}
+
+fn no_file(node: &Cursor<'_>, context: &Cursor<'_>, build: &Build, why: &str) {
+    let name = name_of_file(build);
+    let named = node.child("file").filter(|_| build.file != DOCKERFILE);
+    let (at, label, other) = match &named {
+        Some(file) => (file, "this file", "write the path of another"),
+        None => (
+            context,
+            "this folder",
+            "name another file: `file: \"…\"` beside `context`",
+        ),
+    };
+    let message = format!("`{}`: cannot read `{name}`: {why}", at.path);
+    let error = at.error(Code::ModelMissingFile, message, label);
+    at.report(error.help(format!("add `{name}`, or {other}")));
+}
+
+/// The Dockerfile, relative to the root.
+fn name_of_file(build: &Build) -> String {
+    match build.context.as_str() {
+        "." | "" => build.file.clone(),
+        context => format!("{context}/{}", build.file),
+    }
 }
 
 /// The reference with a tag that changes with what the image is built from.

@@ -43,6 +43,14 @@ fn read(name: &str) -> Result<String, String> {
     }
 }
 
+/// The folders that images are built from, but for `lost`.
+fn there(name: &str) -> Result<(), String> {
+    if name.starts_with("lost") {
+        return Err("there is no such folder".to_owned());
+    }
+    Ok(())
+}
+
 /// What an image is built from: of that, too, one is there.
 fn context(build: &Build) -> Result<String, String> {
     match build.context.as_str() {
@@ -55,6 +63,7 @@ fn run(case: &mut Case) {
     let tree = tree::of(case);
     let referred = Referred {
         file: &read,
+        there: &there,
         context: &context,
     };
     let examined = kcc_model::examine(&tree, Diagnostics::new(), referred);
