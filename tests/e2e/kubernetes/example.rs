@@ -105,20 +105,33 @@ impl System {
         }
     }
 
-    /// The API server takes the render as it is: every field is known and valid.
+    /// Makes a namespace that takes restricted pods alone.
+    fn restricted(&self, namespace: &str) {
+        self.bed.kubectl(&["create", "namespace", namespace]);
+        let rule = |mode: &str| format!("pod-security.kubernetes.io/{mode}=restricted");
+        let rules = [&rule("enforce")[..], &rule("warn")];
+        self.bed
+            .kubectl(&[&["label", "namespace", namespace][..], &rules].concat());
+    }
+
+    /// The API server takes the render as it is: every field is known and valid,
+    /// and no pod asks for more than the restricted Pod Security Standard grants.
     fn dry_run(&self, target: &str) {
         let file = self.copy.path(&format!("{target}.yaml"));
         fs::write(&file, self.copy.done(&["render", "--target", target])).unwrap();
         let namespace = &self.namespaces[target];
-        self.bed.kubectl(&["create", "namespace", namespace]);
-        let taken = self.bed.kubectl(&[
+        self.restricted(namespace);
+        let apply = [
             "apply",
             "--server-side",
             "--dry-run=server",
             "--validate=strict",
+            // A workload whose pods would be refused is taken with a warning.
+            "--warnings-as-errors",
             "--filename",
             &file.display().to_string(),
-        ]);
+        ];
+        let taken = self.bed.kubectl(&apply);
         self.bed.kubectl(&["delete", "namespace", namespace]);
         assert!(!taken.is_empty(), "{target}");
         for line in taken.lines() {
@@ -133,6 +146,7 @@ impl System {
         let namespace = &self.namespaces[target];
         let model = self.copy.model();
         self.bed.stand_in(&model);
+        self.restricted(namespace);
         self.copy.comes_up_and_stays(|| {
             for (component, said) in model["components"].as_object().unwrap() {
                 if said["ports"].get("http").is_some() {

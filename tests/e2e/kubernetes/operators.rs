@@ -93,13 +93,12 @@ fn define(bed: &Bed) {
     ));
     for file in files.lines() {
         bed.kubectl(&["apply", "--server-side", "--filename", file]);
-        bed.kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=30s",
-            "--filename",
-            file,
-        ]);
+        // A definition that is a moment old has no conditions, which this kind
+        // of wait takes for a mistake.
+        for until in ["jsonpath={.status.conditions}", "condition=Established"] {
+            let until = format!("--for={until}");
+            bed.kubectl(&["wait", &until, "--timeout=30s", "--filename", file]);
+        }
     }
 }
 
