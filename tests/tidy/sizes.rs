@@ -8,30 +8,6 @@ use crate::{
 /// The most lines of a file that people write.
 const MOST_LINES: usize = 450;
 
-/// Files that are longer, how long they may be, and why.
-const LONGER: [(&str, usize, &str); 4] = [
-    (
-        "runtime/kcc-docker/src/reconcile/mod.rs",
-        550,
-        "every decision about a Docker engine, to be read in one piece",
-    ),
-    (
-        "runtime/kcc-docker/src/reconcile/tests.rs",
-        700,
-        "one plan a decision, side by side",
-    ),
-    (
-        "runtime/kcc-kube/src/reconcile/tests.rs",
-        550,
-        "one plan a decision, side by side",
-    ),
-    (
-        "runtime/kcc-plan/src/execute.rs",
-        480,
-        "the only loop that performs operations",
-    ),
-];
-
 /// Kinds of files that people write.
 const WRITTEN: [&str; 4] = ["rs", "go", "cue", ""];
 
@@ -40,28 +16,15 @@ const EMPTY_NAMES: [&str; 8] = [
     "util", "utils", "common", "helper", "helpers", "manager", "misc", "stuff",
 ];
 
-fn long(sources: &[Source], longer: &[(&str, usize, &str)]) -> Vec<String> {
+fn long(sources: &[Source]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for source in sources
-        .iter()
-        .filter(|source| WRITTEN.contains(&source.extension()))
-    {
+    for source in sources {
         let lines = source.text.lines().count();
-        let exception = longer.iter().find(|(name, ..)| *name == source.name);
-        let most = exception.map_or(MOST_LINES, |(_, most, _)| *most);
-        if lines > most {
+        if WRITTEN.contains(&source.extension()) && lines > MOST_LINES {
             complaints.push(format!(
-                "{} has {lines} lines, more than {most}",
+                "{} has {lines} lines, more than {MOST_LINES}",
                 source.name
             ));
-        }
-        if exception.is_some() && lines <= MOST_LINES {
-            complaints.push(format!("{} is no exception any more", source.name));
-        }
-    }
-    for (name, ..) in longer {
-        if !sources.iter().any(|source| source.name == *name) {
-            complaints.push(format!("{name}, an exception, is gone"));
         }
     }
     complaints
@@ -90,7 +53,7 @@ fn nameless(sources: &[Source]) -> Vec<String> {
 
 #[test]
 fn files_are_small() {
-    none(&long(&sources(&FOLDERS), &LONGER));
+    none(&long(&sources(&FOLDERS)));
 }
 
 #[test]
@@ -117,17 +80,11 @@ fn long_headless_and_nameless_files_are_found() {
         source("e.lock", 900),
         source("src/utils/f.cue", 1),
     ];
-    let longer = [
-        ("c.go", 500, "why"),
-        ("d.go", 500, "why"),
-        ("gone.rs", 500, "why"),
-    ];
     assert_eq!(
-        long(&files, &longer),
+        long(&files),
         [
             "a.rs has 451 lines, more than 450",
-            "d.go is no exception any more",
-            "gone.rs, an exception, is gone",
+            "c.go has 500 lines, more than 450",
         ]
     );
     assert_eq!(headless(&files).len(), 2);

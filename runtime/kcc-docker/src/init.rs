@@ -8,12 +8,7 @@ use kcc_lower::docker::{Container, Mount};
 use kcc_model::Until;
 use kcc_plan::{Cancel, Error};
 
-use crate::{
-    client::Shares,
-    engine::{DockerEngine, cannot_pack},
-    files,
-    work::NewContainer,
-};
+use crate::{client::Shares, engine::DockerEngine, files, make::cannot_pack, work::NewContainer};
 
 /// What the container is called through which shared folders are opened.
 const DOOR: &str = "folders";

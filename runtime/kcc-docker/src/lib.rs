@@ -30,6 +30,7 @@ mod files;
 mod hex;
 mod init;
 mod instance;
+mod make;
 mod observe;
 mod observed;
 mod ports;

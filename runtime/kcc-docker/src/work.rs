@@ -56,6 +56,16 @@ pub(crate) enum Work {
     RemoveVolume,
 }
 
+impl Work {
+    /// Whether a container runs afterwards.
+    pub(crate) fn starts(&self) -> bool {
+        matches!(
+            self,
+            Self::Create(_) | Self::Replace { .. } | Self::Start { .. } | Self::Restart { .. }
+        )
+    }
+}
+
 /// A container to be made.
 #[derive(Debug, Clone)]
 pub(crate) struct NewContainer {
@@ -85,15 +95,20 @@ pub(crate) struct HostPort {
 }
 
 /// How a container takes the place of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Replacement {
     /// The old one goes on until the new one is ready, and stays if that never
     /// becomes so.
     Overlap,
     /// The old one is stopped before the new one starts, because both would
-    /// need the same host port or write to the same volume; it is started again
-    /// if the new one cannot start.
-    StopFirst,
+    /// need the same host port or write to the same volume.
+    StopFirst {
+        /// The sidecars of the old one that run, by name. If the new one cannot
+        /// start, nothing else is left in their network: they are stopped, too.
+        beside: Vec<String>,
+        /// The old one and they are started again if the new one cannot start.
+        resumes: bool,
+    },
     /// The new one is not started: whoever wants a run starts it.
     AtRest,
 }

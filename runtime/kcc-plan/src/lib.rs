@@ -40,6 +40,8 @@
 //! down  (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
 //! ```
 
+mod builder;
+mod draft;
 mod engine;
 mod error;
 mod execute;
@@ -52,12 +54,14 @@ mod secrets;
 mod state;
 mod text;
 
+pub use builder::PlanBuilder;
+pub use draft::Draft;
 pub use engine::{Cancel, Context, Engine, Readiness};
 pub use error::{Error, MissingSecret};
 pub use execute::execute;
 pub use operation::{Action, EngineName, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
-pub use plan::{Draft, Plan, PlanBuilder, PlannedComponent, Step, Wait};
+pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
 };

@@ -90,6 +90,10 @@ impl Engine for Fake {
         }
     }
 
+    async fn object_ready(&self, object: &str, until: Until) -> Result<Readiness, Error> {
+        self.ready(object, until).await
+    }
+
     async fn details(&self, component: &str) -> Vec<String> {
         vec![format!("last words of {component}")]
     }
@@ -338,4 +342,34 @@ fn the_text_of_a_plan_is_aligned() {
         empty.to_text(),
         "shop in dev: nothing to do, 3 objects unchanged\n"
     );
+}
+
+#[tokio::test]
+async fn what_waits_for_an_end_follows_a_failure_and_no_deadline() {
+    let plan = || {
+        let mut plan = builder(&[("job", &[])], |_| true);
+        let end = Draft::new(Action::Delete, "container", "helper", "it is over", ());
+        plan.push(end.component("job").waits_for_end("job", "job"));
+        plan.finish()
+    };
+    let failing = Fake {
+        never: BTreeSet::from(["job"]),
+        ..Fake::default()
+    };
+    let report = run(&plan(), &failing).await;
+    assert!(failing.position("end job") < failing.position("begin helper"));
+    let slow = Fake {
+        ready_after: BTreeMap::from([("job", None)]),
+        ..Fake::default()
+    };
+    let late = run(&plan(), &slow).await;
+    assert_eq!(slow.log(), ["begin job", "end job"]);
+    // Either is told, and once.
+    for (report, why) in [(report, "exit code 1"), (late, "after 400 ms")] {
+        let [failure] = &report.failures[..] else {
+            panic!("{report:#?}");
+        };
+        assert!(failure.message.contains(why), "{}", failure.message);
+        assert_eq!(report.components["job"].outcome, Outcome::Failed);
+    }
 }

@@ -1,20 +1,36 @@
 //! Sidecars: each lives and ends with the container whose network it shares.
 
-use kcc_lower::docker::Container;
-use kcc_model::Until;
+use kcc_lower::docker::{Container, DockerDesired};
 use kcc_plan::{Action, Draft};
 
-use super::{CONTAINER, Reconciler, Verdict};
+use super::{CONTAINER, Reconciler, verdict::Verdict};
 use crate::{
     observed::{ContainerState, ObservedContainer},
     work::{Replacement, Work},
 };
 
+/// The sidecars of a container, by name.
+pub(super) fn sidecars<'a, 'm>(
+    docker: &'a DockerDesired,
+    main: &'m str,
+) -> impl Iterator<Item = (&'a String, &'a Container)> + use<'a, 'm> {
+    let all = docker.containers.iter();
+    all.filter(move |(_, container)| container.sidecar_of.as_deref() == Some(main))
+}
+
 impl<'a> Reconciler<'a> {
-    /// Whether a container has sidecars.
-    pub(super) fn has_sidecars(&self, main: &str) -> bool {
-        let mut all = self.docker.containers.values();
-        all.any(|container| container.sidecar_of.as_deref() == Some(main))
+    /// The sidecars that run in the network of a container that is there.
+    pub(super) fn running_beside(&self, main: &str, there: &ObservedContainer) -> Vec<String> {
+        let runs = |name: &String| {
+            self.observed.containers.get(name).is_some_and(|sidecar| {
+                sidecar.state == ContainerState::Running
+                    && sidecar.joined.as_ref() == Some(&there.object.id)
+            })
+        };
+        sidecars(self.docker, main)
+            .map(|(name, _)| name.clone())
+            .filter(runs)
+            .collect()
     }
 
     /// Decides about a sidecar, once its main container is decided about.
@@ -52,7 +68,10 @@ impl<'a> Reconciler<'a> {
                 let work = Work::Replace {
                     new: self.new_container(name, container, Some(there)),
                     old: id,
-                    how: Replacement::StopFirst,
+                    how: Replacement::StopFirst {
+                        beside: Vec::new(),
+                        resumes: true,
+                    },
                 };
                 (Action::Replace, cause, work)
             }
@@ -88,7 +107,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Removes the sidecar of a job once that has completed.
+    /// Removes the sidecar of a job once that is over, be it that it failed.
     fn end_with(&mut self, name: &str, container: &Container, main: &str, job: bool) {
         if !job {
             return;
@@ -100,13 +119,13 @@ impl<'a> Reconciler<'a> {
             Action::Delete,
             CONTAINER,
             name,
-            "its job is done then",
+            "its job is over then",
             work,
         );
         let draft = draft
             .component(&container.component)
             .after(CONTAINER, name)
-            .waits_for(&container.component, main, Until::Completed);
+            .waits_for_end(&container.component, main);
         self.plan.push(draft);
     }
 }

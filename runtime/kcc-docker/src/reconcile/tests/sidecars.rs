@@ -1,5 +1,7 @@
 //! Sidecars, and what is left of init steps.
 
+use kcc_plan::Step;
+
 use super::*;
 
 const PROXY: &str = "shop-dev-web_proxy";
@@ -51,16 +53,13 @@ fn a_sidecar_is_made_anew_with_its_main_container() {
         panic!("{}", plan.to_text());
     };
     // The new one may wait for its sidecar, which has one network at a time.
-    let stopped = |work: &Work| {
-        matches!(
-            work,
-            Work::Replace {
-                how: Replacement::StopFirst,
-                ..
-            }
-        )
+    let how = |step: &Step<Work>| match &step.work {
+        Work::Replace { how, .. } => how.clone(),
+        work => panic!("{work:?}"),
     };
-    assert!(stopped(&web.work) && stopped(&proxy.work));
+    // The old one does not go on without the sidecar that it had.
+    assert_eq!(how(web), stop_first(&[PROXY]));
+    assert_eq!(how(proxy), stop_first(&[]));
     assert_eq!(proxy.operation.name, PROXY);
     assert_eq!(proxy.operation.cause, "`shop-dev-web` is made anew");
     assert_eq!(proxy.operation.after, [web.operation.id]);
@@ -110,7 +109,7 @@ fn a_sidecar_follows_the_network_of_its_main_container() {
 }
 
 #[test]
-fn the_sidecar_of_a_job_goes_when_that_has_completed() {
+fn the_sidecar_of_a_job_goes_when_that_is_over() {
     let docker = accompanied();
     let mut observed = as_desired(&docker);
     check(
@@ -132,9 +131,24 @@ fn the_sidecar_of_a_job_goes_when_that_has_completed() {
     let waits: Vec<_> = end
         .waits
         .iter()
-        .map(|wait| (wait.name(), wait.until))
+        .map(|wait| (wait.name(), wait.until, wait.over))
         .collect();
-    assert_eq!(waits, [("shop-dev-migrate", Until::Completed)]);
+    assert_eq!(waits, [("shop-dev-migrate", Until::Completed, true)]);
+}
+
+#[test]
+fn a_job_that_cannot_be_replaced_ends_with_its_sidecar() {
+    let mut docker = accompanied();
+    let mut observed = as_desired(&docker);
+    there(&mut observed, "migrate").state = ContainerState::Running;
+    observed.containers.get_mut(UPLOAD).unwrap().state = ContainerState::Running;
+    wanted(&mut docker, "migrate").memory = Some(1 << 20);
+    let plan = plan(&docker, &observed);
+    let how = Replacement::StopFirst {
+        beside: vec![UPLOAD.to_owned()],
+        resumes: false,
+    };
+    assert!(matches!(&plan.steps[0].work, Work::Replace { how: own, .. } if *own == how));
 }
 
 #[test]

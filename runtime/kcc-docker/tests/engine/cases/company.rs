@@ -162,3 +162,66 @@ pub(super) async fn a_job_ends_its_sidecar(place: &Place) {
     assert_eq!(status.components["index"].state, State::Completed);
     assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
 }
+
+pub(super) async fn a_job_that_fails_ends_its_sidecar(place: &Place) {
+    let mut desired = place.desired();
+    desired.script("index", "busybox sleep 1; exit 3");
+    desired.job("index");
+    desired.sidecar("index", "files", "exec busybox sleep 1000");
+    let report = place.apply(&desired).await;
+    assert_eq!(report.components["index"].outcome, Outcome::Failed);
+    let [failure] = &report.failures[..] else {
+        panic!("{report:#?}");
+    };
+    assert!(
+        failure.message.contains("exit code 3"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(place.list("container"), [place.name("index")]);
+    // It runs again, and so does the sidecar.
+    let text = place.plan(&desired).await;
+    assert!(text.contains("it did not complete"), "{text}");
+    desired.container("index").args = Some(vec!["exit 0".to_owned()]);
+    place.apply_all(&desired).await;
+    assert_eq!(place.list("container"), [place.name("index")]);
+}
+
+pub(super) async fn what_cannot_be_replaced_goes_on_with_its_sidecar(place: &Place) {
+    let mut desired = place.desired();
+    let sidecar = |name: &str| format!("{}_files", place.name(name));
+    let page = "mkdir -p /tmp/w; echo served > /tmp/w/index.html; \
+                exec busybox httpd -f -p 9090 -h /tmp/w";
+    for name in ["index", "web"] {
+        desired.script(name, "exec busybox sleep 1000");
+        desired.sidecar(name, "files", page).user = None;
+    }
+    desired.job("index");
+    desired.component("index").deadline_ms = 1000;
+    // The job is not done in time, and goes on.
+    let report = place.apply(&desired).await;
+    assert_eq!(report.components["web"].outcome, Outcome::Created);
+    let runs = |container: &str| {
+        let format = "--format={{.State.Running}}";
+        let inspect = ["inspect", "--type=container", format, container];
+        place.bed.docker(&inspect) == "true"
+    };
+    let all = [("web", true), ("index", false)];
+    for (name, _) in all {
+        assert!(runs(&place.name(name)) && runs(&sidecar(name)), "{name}");
+    }
+
+    for (name, _) in all {
+        desired.init(name, "check", "exit 3");
+    }
+    let report = place.apply(&desired).await;
+    for (name, resumes) in all {
+        assert_eq!(report.components[name].outcome, Outcome::Failed);
+        assert_eq!(runs(&place.name(name)), resumes, "{name}");
+        assert_eq!(runs(&sidecar(name)), resumes, "{name}");
+    }
+    // The sidecar shares the network of the new run.
+    let ask = ["exec", &place.name("web"), "/bin/busybox", "wget"];
+    let page = ["-q", "-O", "-", "http://127.0.0.1:9090/"];
+    assert_eq!(place.bed.docker(&[ask, page].concat()), "served");
+}

@@ -39,6 +39,8 @@ cases! {
     company::an_init_step_that_fails_is_told_and_leaves_the_old_one,
     company::a_sidecar_shares_network_and_folders,
     company::a_job_ends_its_sidecar,
+    company::a_job_that_fails_ends_its_sidecar,
+    company::what_cannot_be_replaced_goes_on_with_its_sidecar,
     failures::a_bad_replacement_leaves_the_old_one,
     failures::a_component_that_is_never_ready_says_why,
     failures::a_command_is_asked_before_the_engine_asks_it,

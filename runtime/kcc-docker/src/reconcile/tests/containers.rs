@@ -1,0 +1,167 @@
+//! Containers that are replaced or started, and why.
+
+use super::*;
+
+#[test]
+fn a_cause_names_the_fields() {
+    let mut docker = shop();
+    let mut observed = as_desired(&docker);
+    let web = wanted(&mut docker, "web");
+    web.env
+        .insert("LOG".to_owned(), EnvValue::Literal("debug".to_owned()));
+    web.memory = Some(1 << 20);
+    check(
+        &docker,
+        &observed,
+        &["± replace container  shop-dev-web  `env.LOG`, `memory` changed [storefront]"],
+    );
+    let web = wanted(&mut docker, "web");
+    web.args = Some(vec!["serve".to_owned()]);
+    web.user = Some("1000".to_owned());
+    check(
+        &docker,
+        &observed,
+        &[
+            "± replace container  shop-dev-web  `args`, `env.LOG`, `memory` and 1 more changed [storefront]",
+        ],
+    );
+    there(&mut observed, "web").config_fields = None;
+    check(
+        &docker,
+        &observed,
+        &["± replace container  shop-dev-web  its configuration changed [storefront]"],
+    );
+}
+
+#[test]
+fn a_successor_overlaps_unless_both_need_the_same_thing() {
+    let mut docker = shop();
+    docker
+        .containers
+        .retain(|_, container| container.restart != Restart::No);
+    wanted(&mut docker, "web").ports.clear();
+    let how = |docker: &DockerDesired, observed: &Observed| -> Vec<Replacement> {
+        let mut changed = docker.clone();
+        for container in changed.containers.values_mut() {
+            container
+                .env
+                .insert("A".to_owned(), EnvValue::Literal("b".to_owned()));
+        }
+        let plan = plan(&changed, observed);
+        let how = |work: &Work| match work {
+            Work::Replace { how, .. } => Some(how.clone()),
+            _ => None,
+        };
+        plan.steps
+            .iter()
+            .filter_map(|step| how(&step.work))
+            .collect()
+    };
+    let observed = as_desired(&docker);
+    // The database writes to a volume.
+    assert_eq!(
+        how(&docker, &observed),
+        [stop_first(&[]), Replacement::Overlap]
+    );
+    let mut stopped = observed.clone();
+    there(&mut stopped, "web").state = ContainerState::Exited(1);
+    assert_eq!(how(&docker, &stopped)[1], stop_first(&[]));
+    wanted(&mut docker, "web").ports.push(Publish {
+        container: 8080,
+        protocol: "tcp",
+        host: None,
+    });
+    assert_eq!(how(&docker, &as_desired(&docker))[1], stop_first(&[]));
+}
+
+#[test]
+fn what_stands_still_is_started_or_made_again() {
+    let docker = shop();
+    let verdict = |change: fn(&mut ObservedContainer), component: &str| {
+        let mut observed = as_desired(&docker);
+        change(there(&mut observed, component));
+        let plan = plan(&docker, &observed);
+        plan.operations()
+            .map(|o| format!("{} {}", o.action.as_str(), o.cause))
+            .collect::<Vec<_>>()
+    };
+    let state = |component, change| verdict(change, component);
+    assert_eq!(
+        state("web", |c| c.state = ContainerState::Exited(137)),
+        ["run it does not run (exit code 137)"]
+    );
+    assert_eq!(
+        state("web", |c| c.state = ContainerState::Paused),
+        ["run it is paused"]
+    );
+    assert_eq!(
+        state("web", |c| c.state = ContainerState::Restarting),
+        [] as [&str; 0]
+    );
+    assert_eq!(
+        state("web", |c| c.state = ContainerState::Created),
+        ["replace an apply was stopped while it was made"]
+    );
+    assert_eq!(
+        state("web", |c| c.networks.clear()),
+        ["replace it is not connected to network `shop-dev`"]
+    );
+    assert_eq!(
+        state("migrate", |c| c.state = ContainerState::Exited(1)),
+        ["run it did not complete (exit code 1), and runs again"]
+    );
+    assert_eq!(
+        state("migrate", |c| c.state = ContainerState::Running),
+        [] as [&str; 0]
+    );
+    assert_eq!(
+        state("migrate", |c| c.image_id = "sha256:older".to_owned()),
+        ["replace it was made from another build of its image"]
+    );
+    // A fetched image that moved on is somebody's wish to be asked for by name.
+    assert_eq!(
+        state("web", |c| c.image_id = "sha256:older".to_owned()),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_changed_context_is_built_before_its_containers() {
+    let docker = shop();
+    let mut observed = as_desired(&docker);
+    observed
+        .contexts
+        .insert("shop-app".to_owned(), "c2".to_owned());
+    check(
+        &docker,
+        &observed,
+        &[
+            "~ update  image      shop-app          `app` changed [payments]",
+            "± replace container  shop-dev-migrate  its image is built anew [payments]",
+        ],
+    );
+}
+
+#[test]
+fn replicas_are_replaced_one_after_the_other() {
+    let mut docker = shop();
+    wanted(&mut docker, "web").ports.clear();
+    let second = wanted(&mut docker, "web").clone();
+    docker
+        .containers
+        .insert("shop-dev-web-2".to_owned(), second);
+    let observed = as_desired(&docker);
+    for container in docker
+        .containers
+        .values_mut()
+        .filter(|c| c.component == "web")
+    {
+        container.memory = Some(1 << 20);
+    }
+    let plan = plan(&docker, &observed);
+    let after: Vec<_> = plan
+        .operations()
+        .map(|operation| operation.after.clone())
+        .collect();
+    assert_eq!(after, [vec![], vec![1]]);
+}

@@ -1,0 +1,247 @@
+//! [`PlanBuilder`]: makes a plan from drafts; it adds the order that needs ask
+//! for and numbers everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_lower::{Desired, DesiredComponent};
+use kcc_model::{Name, Until};
+
+use crate::{
+    Action, Draft, EngineName, Operation, OperationId, Options, Plan, PlannedComponent, Scope,
+    Step, Wait,
+};
+
+/// Gathers drafts and makes the plan of them.
+#[derive(Debug)]
+pub struct PlanBuilder<W> {
+    scope: Scope,
+    engine: EngineName,
+    timeout_ms: Option<u64>,
+    desired: BTreeMap<Name, DesiredComponent>,
+    components: BTreeMap<Name, PlannedComponent>,
+    drafts: Vec<Draft<W>>,
+    unchanged: usize,
+}
+
+impl<W> PlanBuilder<W> {
+    /// A plan towards a desired state.
+    pub fn new(engine: EngineName, desired: &Desired, options: &Options) -> Self {
+        Self {
+            scope: options.scope(desired),
+            engine,
+            timeout_ms: options.timeout_ms,
+            desired: desired.components.clone(),
+            components: BTreeMap::new(),
+            drafts: Vec::new(),
+            unchanged: 0,
+        }
+    }
+
+    /// A component that is awaited at the end: healthy where it has a health
+    /// check, completed if it is a job, else started.
+    pub fn await_component(&mut self, name: &str, ready: Until) {
+        if let Some(desired) = self.desired.get(name) {
+            let component = PlannedComponent {
+                team: Some(desired.team.clone()),
+                ready: Some(ready),
+                deadline_ms: self.timeout_ms.unwrap_or(desired.deadline_ms),
+            };
+            self.components.insert(name.to_owned(), component);
+        }
+    }
+
+    /// Adds a step. Steps that nothing orders keep the order in which they are added.
+    pub fn push(&mut self, draft: Draft<W>) {
+        self.drafts.push(draft);
+    }
+
+    /// An object is as it should be.
+    pub fn unchanged(&mut self) {
+        self.unchanged += 1;
+    }
+
+    /// Orders and numbers the steps. Drafts that wait for each other in a
+    /// circle, which checked needs never do, keep their order and lose the
+    /// edges that close it.
+    pub fn finish(mut self) -> Plan<W> {
+        let before = self.edges();
+        let order = topological(&before);
+        let mut ids = vec![0; order.len()];
+        for (id, &index) in (1..).zip(&order) {
+            ids[index] = id;
+        }
+        let mut drafts: Vec<_> = std::mem::take(&mut self.drafts)
+            .into_iter()
+            .map(Some)
+            .collect();
+        let mut steps = Vec::with_capacity(order.len());
+        for &index in &order {
+            let Some(draft) = drafts[index].take() else {
+                continue;
+            };
+            let id: OperationId = ids[index];
+            let mut after: Vec<_> = before[index]
+                .iter()
+                .map(|&other| ids[other])
+                .filter(|&other| other < id)
+                .collect();
+            after.sort_unstable();
+            steps.push(self.step(draft, id, after));
+        }
+        Plan {
+            scope: self.scope,
+            engine: self.engine,
+            steps,
+            components: self.components,
+            unchanged: self.unchanged,
+        }
+    }
+
+    fn step(&mut self, draft: Draft<W>, id: OperationId, after: Vec<OperationId>) -> Step<W> {
+        let desired = draft
+            .component
+            .as_ref()
+            .and_then(|name| self.desired.get(name));
+        let team = draft
+            .team
+            .or_else(|| desired.map(|component| component.team.clone()));
+        let mut waits = draft.waits;
+        if let Some(component) = desired.filter(|_| draft.starts) {
+            waits.extend(component.after.iter().map(|(name, until)| Wait {
+                component: name.clone(),
+                object: None,
+                until: *until,
+                over: false,
+            }));
+        }
+        if let Some(name) = &draft.component {
+            self.components
+                .entry(name.clone())
+                .or_insert_with(|| PlannedComponent {
+                    team: team.clone(),
+                    ready: None,
+                    deadline_ms: 0,
+                });
+        }
+        let operation = Operation {
+            id,
+            action: draft.action,
+            engine: self.engine,
+            kind: draft.kind,
+            name: draft.name,
+            component: draft.component,
+            team,
+            cause: draft.cause,
+            destroys_data: draft.destroys_data,
+            after,
+        };
+        Step {
+            operation,
+            waits,
+            work: draft.work,
+        }
+    }
+
+    /// For each draft the drafts before it: those on the objects that it names,
+    /// and, where it starts a workload, the last ones of what that needs.
+    fn edges(&self) -> Vec<BTreeSet<usize>> {
+        let mut objects: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        let mut starts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, draft) in self.drafts.iter().enumerate() {
+            objects
+                .entry((&draft.kind, &draft.name))
+                .or_default()
+                .push(index);
+            if let Some(component) = draft.component.as_deref().filter(|_| draft.starts) {
+                starts.entry(component).or_default().push(index);
+            }
+        }
+        let none = Vec::new();
+        let mut before = Vec::with_capacity(self.drafts.len());
+        for (index, draft) in self.drafts.iter().enumerate() {
+            let mut all = BTreeSet::new();
+            for wait in &draft.waits {
+                let object = wait.object.as_deref().unwrap_or_default();
+                let on_it = |(_, name): &(&str, &str)| *name == object;
+                let on_it = objects.iter().filter(|(key, _)| on_it(key));
+                all.extend(on_it.flat_map(|(_, indices)| indices));
+            }
+            for (kind, name) in &draft.after {
+                all.extend(
+                    objects
+                        .get(&(kind.as_str(), name.as_str()))
+                        .unwrap_or(&none),
+                );
+            }
+            for (kind, name) in &draft.after_removal {
+                let on_it = objects
+                    .get(&(kind.as_str(), name.as_str()))
+                    .unwrap_or(&none);
+                all.extend(
+                    on_it
+                        .iter()
+                        .filter(|&&on| self.drafts[on].action == Action::Delete),
+                );
+            }
+            let needs = draft.component.as_ref().filter(|_| draft.starts);
+            for need in needs
+                .and_then(|name| self.desired.get(name))
+                .iter()
+                .flat_map(|c| c.after.keys())
+            {
+                all.extend(starts.get(need.as_str()).unwrap_or(&none));
+            }
+            all.remove(&index);
+            before.push(all);
+        }
+        before
+    }
+}
+
+/// An order in which each index stands after those before it; the smallest
+/// first where several could be next.
+fn topological(before: &[BTreeSet<usize>]) -> Vec<usize> {
+    let mut open: Vec<BTreeSet<usize>> = before.to_vec();
+    let mut next: Vec<Vec<usize>> = vec![Vec::new(); before.len()];
+    for (index, all) in before.iter().enumerate() {
+        for &other in all {
+            next[other].push(index);
+        }
+    }
+    let mut ready: BTreeSet<usize> = (0..before.len())
+        .filter(|&index| open[index].is_empty())
+        .collect();
+    let mut left: BTreeSet<usize> = (0..before.len()).collect();
+    let mut order = Vec::with_capacity(before.len());
+    while let Some(index) = ready.pop_first().or_else(|| left.first().copied()) {
+        left.remove(&index);
+        order.push(index);
+        for &later in &next[index] {
+            if open[later].remove(&index) && open[later].is_empty() && left.contains(&later) {
+                ready.insert(later);
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(items: &[usize]) -> BTreeSet<usize> {
+        items.iter().copied().collect()
+    }
+
+    #[test]
+    fn order_is_stable_and_respects_edges() {
+        let before = [set(&[2]), set(&[]), set(&[]), set(&[0, 1])];
+        assert_eq!(topological(&before), [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        let before = [set(&[1]), set(&[0]), set(&[])];
+        assert_eq!(topological(&before), [2, 0, 1]);
+    }
+}

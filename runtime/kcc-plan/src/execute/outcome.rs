@@ -1,0 +1,84 @@
+//! What an apply did, in all and to each component.
+
+use std::collections::BTreeMap;
+
+use kcc_model::Name;
+
+use super::{End, Run, graph::Node};
+use crate::{Action, ApplyReport, ComponentReport, Engine, Outcome, PlannedComponent};
+
+impl<E: Engine> Run<'_, E> {
+    pub(super) fn report(self) -> ApplyReport {
+        let performed = |index: &usize| matches!(self.ends[*index], Some(End::Done));
+        let mut components: BTreeMap<Name, ComponentReport> = BTreeMap::new();
+        for (name, planned) in &self.plan.components {
+            components.insert(name.clone(), self.component(name, planned));
+        }
+        ApplyReport {
+            scope: self.plan.scope.clone(),
+            components,
+            performed: (0..self.plan.steps.len()).filter(performed).count(),
+            planned: self.plan.steps.len(),
+            mutating_calls: self.engine.mutating_calls(),
+            cancelled: self.cancel.is_cancelled(),
+            failures: self.failures,
+        }
+    }
+
+    fn component(&self, name: &str, planned: &PlannedComponent) -> ComponentReport {
+        let mut outcome = Outcome::Unchanged;
+        let mut why = None;
+        for (node, end) in self.nodes.iter().zip(&self.ends) {
+            let (own, action) = match node {
+                Node::Step(step) => {
+                    let operation = &self.plan.steps[*step].operation;
+                    (
+                        operation.component.as_deref() == Some(name),
+                        Some(operation.action),
+                    )
+                }
+                Node::Wait(wait) => (wait.component == name, None),
+            };
+            let next = match end {
+                _ if !own => continue,
+                Some(End::Failed(_)) => Outcome::Failed,
+                Some(End::Skipped(_)) => Outcome::Skipped,
+                Some(End::Done) | None => action.map_or(Outcome::Unchanged, outcome_of),
+            };
+            if rank(next) > rank(outcome) {
+                outcome = next;
+                why = match end {
+                    Some(End::Failed(reason) | End::Skipped(reason)) => Some(reason.clone()),
+                    _ => None,
+                };
+            }
+        }
+        ComponentReport {
+            team: planned.team.clone(),
+            outcome,
+            why,
+        }
+    }
+}
+
+fn outcome_of(action: Action) -> Outcome {
+    match action {
+        Action::Create => Outcome::Created,
+        Action::Update | Action::Run => Outcome::Updated,
+        Action::Replace => Outcome::Replaced,
+        Action::Delete => Outcome::Deleted,
+    }
+}
+
+/// Which of several outcomes of one component is told.
+fn rank(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Unchanged => 0,
+        Outcome::Deleted => 1,
+        Outcome::Updated => 2,
+        Outcome::Created => 3,
+        Outcome::Replaced => 4,
+        Outcome::Skipped => 5,
+        Outcome::Failed => 6,
+    }
+}
