@@ -7,7 +7,8 @@ use kcc_cue::Path;
 use serde::Serialize;
 
 use crate::{
-    Bytes, Disruption, Identity, Kind, MilliCpu, Millis, Name, Placement, Rollout, Run, Scale,
+    Bytes, Disruption, Health, Identity, Kind, MilliCpu, Millis, Name, Placement, Rollout, Run,
+    Scale, build::prefix,
 };
 
 /// One component in one target.
@@ -125,6 +126,17 @@ impl Component {
         std::iter::once((self.path.clone(), &self.container))
             .chain(init.map(move |step| (at("init", &step.name), &step.container)))
             .chain(sidecars.map(move |(name, container)| (at("sidecars", name), container)))
+    }
+
+    /// The need that gives a variable, for one that no fragment sets:
+    /// `CART_DB_HOST` comes of `cart-db`, be `cart` a need, too.
+    pub fn need_behind(&self, variable: &str) -> Option<&Name> {
+        let of = |need: &&Name| {
+            let rest = variable.strip_prefix(&prefix(need));
+            rest.is_some_and(|rest| rest.starts_with('_'))
+        };
+        let needs = self.needs.keys().filter(of);
+        needs.max_by_key(|need| need.len())
     }
 
     /// The same, to be completed.
@@ -281,68 +293,6 @@ pub enum Until {
     Started,
     Healthy,
     Completed,
-}
-
-/// Probes of a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Health {
-    pub startup: Option<Probe>,
-    pub readiness: Option<Probe>,
-    pub liveness: Option<Probe>,
-}
-
-impl Health {
-    /// Whether there is a probe that says when it is ready.
-    pub fn says_ready(&self) -> bool {
-        self.readiness.is_some() || self.startup.is_some()
-    }
-
-    /// Whether one probe means readiness and liveness, as in the short form.
-    pub fn says_one_thing(&self) -> bool {
-        self.startup.is_none() && self.readiness.is_some() && self.readiness == self.liveness
-    }
-}
-
-/// A probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Probe {
-    /// What is asked.
-    pub check: Check,
-    /// Time before the first.
-    pub delay: Millis,
-    /// Time between two.
-    pub period: Millis,
-    /// Time that an answer may take.
-    pub timeout: Millis,
-    /// Failures in a row that count.
-    pub failures: u32,
-}
-
-/// What a probe asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Check {
-    /// A GET request that answers 200 to 399.
-    Http {
-        /// Path of the request.
-        path: String,
-        /// Number of the port.
-        port: u16,
-    },
-    /// A connection.
-    Tcp {
-        /// Number of the port.
-        port: u16,
-    },
-    /// A call of the gRPC health service.
-    Grpc {
-        /// Number of the port.
-        port: u16,
-    },
-    /// A command that exits with 0.
-    Exec(Vec<String>),
 }
 
 /// Requests and limits.

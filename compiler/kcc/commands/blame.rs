@@ -89,7 +89,11 @@ fn of_model(
 ) -> Result<Vec<Value>, Failure> {
     let mut values = Vec::new();
     for target in targets {
-        for traced in trace::trace(&system.tree, target, path) {
+        let mut found = trace::trace(&system.tree, target, path);
+        if let Some(model) = system.model.targets.get(*target) {
+            found.extend(trace::given(&system.tree, model, path));
+        }
+        for traced in found {
             add(&mut values, target, None, Some(traced));
         }
     }

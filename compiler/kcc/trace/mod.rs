@@ -5,6 +5,7 @@
 
 mod difference;
 pub mod git;
+mod given;
 mod line;
 mod object;
 mod place;
@@ -12,6 +13,7 @@ mod spelling;
 mod value;
 
 pub use difference::{Difference, Side, differences};
+pub use given::given;
 pub use line::{Effect, Line, Role};
 pub use object::{Field, Followed, UNKNOWN, no_object, rendered};
 pub use place::{Place, unknown};

@@ -95,7 +95,7 @@ fn follow(tree: &ConfigTree, model: &TargetModel, paths: &[Path]) -> Vec<Traced>
 }
 
 /// Who made a component, a need or the like.
-fn made(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
+pub(super) fn made(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
     let declarations = tree.declarations.get(target).into_iter().flatten();
     let mut lines: Vec<Line> = declarations
         .filter(|declaration| declaration.path == *path)

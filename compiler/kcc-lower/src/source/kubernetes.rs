@@ -412,12 +412,7 @@ pub(super) fn variable(asked: &Asked<'_>, component: &Component, name: &str) -> 
     if name.starts_with("KCC_SECRET_") && !written {
         return Source::Kcc("it carries a secret into the texts that hold it");
     }
-    let need = component.needs.keys().find(|need| {
-        let prefix = need.to_ascii_uppercase().replace('-', "_");
-        name.strip_prefix(&prefix)
-            .is_some_and(|rest| rest.starts_with('_'))
-    });
-    match need {
+    match component.need_behind(name) {
         Some(need) => asked.source(".env.{1} | ..needs.{2}", &[name.to_owned(), need.clone()]),
         None => asked.source(".env.{1}", &[name.to_owned()]),
     }
