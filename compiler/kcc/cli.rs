@@ -60,7 +60,7 @@ pub struct Global {
     #[arg(long, value_name = "DURATION", global = true, value_parser = duration, hide_short_help = true)]
     pub eval_timeout: Option<Millis>,
     /// How much memory the evaluation of one target may take, at most 4Gi [default: 4Gi]
-    #[arg(long, value_name = "SIZE", global = true, value_parser = size, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", global = true, value_parser = memory, hide_short_help = true)]
     pub eval_memory: Option<Bytes>,
     /// The kubeconfig context, instead of the target's
     #[arg(long, value_name = "NAME", global = true)]
@@ -75,9 +75,13 @@ pub fn duration(text: &str) -> Result<Millis, String> {
     Millis::parse(text).map_err(|_| "write a duration such as `90s` or `5m`".to_owned())
 }
 
-/// A size as fragments write it.
-pub fn size(text: &str) -> Result<Bytes, String> {
-    Bytes::parse(text).map_err(|_| "write a size such as `512Mi` or `2Gi`".to_owned())
+/// Memory of an evaluation, as fragments write a size.
+fn memory(text: &str) -> Result<Bytes, String> {
+    let most = Limits::default().memory;
+    Bytes::parse(text)
+        .ok()
+        .filter(|size| size.0 > 0 && usize::try_from(size.0).is_ok_and(|size| size <= most))
+        .ok_or_else(|| "write a size such as `512Mi`, at most `4Gi`".to_owned())
 }
 
 impl Global {
@@ -88,11 +92,10 @@ impl Global {
             time: self
                 .eval_timeout
                 .map_or(usual.time, |time| Duration::from_millis(time.0)),
-            memory: self.eval_memory.map_or(usual.memory, |size| {
-                usize::try_from(size.0)
-                    .unwrap_or(usize::MAX)
-                    .min(usual.memory)
-            }),
+            memory: self
+                .eval_memory
+                .and_then(|size| usize::try_from(size.0).ok())
+                .unwrap_or(usual.memory),
         }
     }
 

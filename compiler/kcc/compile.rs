@@ -8,7 +8,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment};
-use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
+use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, nearest};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, Referred, TargetModel};
 
@@ -202,17 +202,30 @@ pub fn traced(
     targets: &Targets,
     explain: bool,
 ) -> Result<Traced, Failure> {
-    let examined = Examined::explained(context, dir, targets, explain)?;
+    let Examined {
+        root,
+        mut tree,
+        model,
+        findings,
+    } = Examined::explained(context, dir, targets, explain)?;
     let findings = Findings {
-        files: examined.tree.files.clone(),
-        ..examined.findings
+        files: tree.files.clone(),
+        ..findings
     };
     context.printer.findings(&findings, Stdout::Data);
-    Ok(Traced {
-        root: examined.root,
-        model: examined.model,
-        tree: examined.tree,
-    })
+    if tree.system.child("teams").is_none() {
+        // The folder is one team, whose lines these are.
+        let fragments: Vec<FileId> = tree
+            .files
+            .iter()
+            .filter(|(_, file)| !file.name().starts_with("schema/"))
+            .map(|(id, _)| id)
+            .collect();
+        for id in fragments {
+            tree.files.set_team(id, Some(model.name.clone()));
+        }
+    }
+    Ok(Traced { root, model, tree })
 }
 
 /// A system that was loaded, evaluated, built and checked without an error.
@@ -237,8 +250,12 @@ impl Examined {
         explain: bool,
     ) -> Result<Self, Failure> {
         let settings = &context.settings;
-        let root = Root::find(&settings.environment.folder, &settings.folder_named(dir))
-            .map_err(|no_system| Failure::Configuration(Diagnostics::from(*no_system).into()))?;
+        let root = Root::find(&settings.environment.folder, &settings.folder_named(dir)).map_err(
+            |no_system| {
+                let unreadable = no_system.code == Code::LoadUnreadable;
+                failed(Diagnostics::from(*no_system).into(), unreadable)
+            },
+        )?;
         let Sources {
             fragments,
             imports,

@@ -22,7 +22,7 @@ use crate::{
     packages::{Imports, MissingPackage},
     tree::{ConfigTree, Node, Value},
     wire::{self, Request},
-    words::{self, Words},
+    words::{self, Misspelt, Words},
 };
 
 /// The file that holds `system`.
@@ -321,8 +321,10 @@ impl Collected {
             // Only a part of `kcc.cue` is looked at: the rest may well use it.
             faults.retain(|fault| fault.arg("reason") != "unused");
         }
+        let misspelt = Misspelt::among(&faults);
         let said = faults
             .iter()
+            .filter(|fault| !misspelt.explains(fault))
             .map(|fault| words.diagnostic(fault, &answer.declarations));
         let said = said.chain(
             answer

@@ -48,6 +48,21 @@ impl<'a> Lowering<'a> {
         self.error(Code::LowerUnsupported, path, message, label, help);
     }
 
+    /// Notes that a component runs as root and must not: the same on every
+    /// engine, so it is said once.
+    pub(crate) fn runs_as_root(&mut self, component: &Component) {
+        self.error(
+            Code::LowerUnsupported,
+            &component.path.join("user"),
+            format!(
+                "`{}` runs as root, but `security.nonRoot` is true",
+                component.path
+            ),
+            "this is root",
+            "name another user, or say `security: nonRoot: false`",
+        );
+    }
+
     /// Notes a mistake, at the line behind a path.
     pub(crate) fn error(
         &mut self,

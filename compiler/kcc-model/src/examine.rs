@@ -23,9 +23,11 @@ pub fn examine(
         .chain(checked)
         .filter(|found| !evaluated.iter().any(|cause| follows(found, cause)))
         .collect();
+    let refusing = |found: &&Diagnostic| is_told(found, later.iter().chain(&evaluated), refuses);
+    let refused: Vec<Diagnostic> = evaluated.iter().filter(refusing).cloned().collect();
     let mut all: Diagnostics = evaluated
         .into_iter()
-        .filter(|found| !later.iter().any(|better| says_better(better, found)))
+        .filter(|found| !is_told(found, later.iter(), says_better) && !refused.contains(found))
         .collect();
     all.extend(later);
     all.sort(&tree.files);
@@ -40,8 +42,10 @@ fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
     }
     if found.code == Code::OwnSystemComponent {
         // Without its folder a team's fragments are taken for the system's own.
-        return cause.code == Code::LoadTeamFolder;
+        let path = cause.path.as_deref().unwrap_or_default();
+        return cause.code == Code::LoadTeamFolder || within(path, "system.teams");
     }
+    // An attribute that is not followed was to give the value of its path.
     found.code.stage() == Stage::Eval
         && cause.severity == Severity::Error
         && found.targets.is_subset(&cause.targets)
@@ -69,13 +73,53 @@ fn nameless(found: &Diagnostic, cause: &Diagnostic) -> bool {
         })
 }
 
+/// Whether others make a finding needless in all its targets together.
+fn is_told<'a>(
+    found: &Diagnostic,
+    others: impl Iterator<Item = &'a Diagnostic>,
+    tells: fn(&Diagnostic, &Diagnostic) -> bool,
+) -> bool {
+    let mut untold = found.targets.clone();
+    others.filter(|other| tells(other, found)).any(|other| {
+        untold.retain(|target| !other.targets.is_empty() && !other.targets.contains(target));
+        untold.is_empty()
+    })
+}
+
 /// Whether a rule has better words for what evaluation found: text in the
 /// place of a reference to a secret is more than a wrong type.
 fn says_better(better: &Diagnostic, found: &Diagnostic) -> bool {
     better.code == Code::CheckSecretLiteral
         && found.code.stage() == Stage::Eval
         && better.path == found.path
-        && better.targets.is_superset(&found.targets)
+}
+
+/// Whether a line that takes part in a finding is refused by itself: without
+/// it there is nothing to find. A line of a team that may not speak here
+/// contradicts nobody, and no policy is held against what cannot be a value.
+fn refuses(other: &Diagnostic, found: &Diagnostic) -> bool {
+    let said = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+    match (other.code, found.code) {
+        (
+            Code::OwnForeignValue | Code::OwnForeignConstraint,
+            Code::EvalConflict
+            | Code::EvalOutOfBounds
+            | Code::EvalWrongType
+            | Code::EvalTwoDefaults
+            | Code::EvalDefaultRuledOut
+            | Code::PolicyViolated,
+        ) => found
+            .labels
+            .iter()
+            .any(|label| Some(label.span) == said(other)),
+        (_, Code::PolicyViolated) => {
+            matches!(other.code.stage(), Stage::Eval | Stage::Model)
+                && other.severity == Severity::Error
+                && other.path == found.path
+                && said(other) == said(found)
+        }
+        _ => false,
+    }
 }
 
 /// Whether a path is another one or lies below it.

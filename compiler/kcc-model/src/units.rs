@@ -33,6 +33,9 @@ const SIZE: &str = "a size such as `128Mi`";
 const CPU: &str = "processor time such as `500m` or `0.5`";
 const DURATION: &str = "a duration such as `10s`";
 
+/// So many thousandths of a core are written with their suffix.
+const MANY_CORES: u64 = 100_000;
+
 /// The suffixes of sizes, with their factors.
 const SIZES: [(&str, u64); 13] = [
     ("", 1),
@@ -72,7 +75,8 @@ impl Bytes {
 
 impl MilliCpu {
     /// Processor time as fragments write it: cores as a decimal number, or
-    /// thousandths of a core with the suffix `m`.
+    /// thousandths of a core with the suffix `m`. A number of cores that hardly
+    /// any machine has lacks its suffix.
     pub fn parse(text: &str) -> Result<Self, BadQuantity> {
         let (number, suffix) = split(text);
         let milli = match suffix {
@@ -80,6 +84,15 @@ impl MilliCpu {
             "m" => scaled(number, 1),
             _ => None,
         };
+        if let Some(milli) = milli.filter(|milli| suffix.is_empty() && *milli >= MANY_CORES) {
+            let thousandths = number.split('.').next().unwrap_or(number);
+            return Err(BadQuantity {
+                expected: CPU,
+                help: format!(
+                    "write `{thousandths}m` for thousandths of a core, or `{milli}m` for {number} cores"
+                ),
+            });
+        }
         milli.map(Self).ok_or_else(|| BadQuantity {
             expected: CPU,
             help: if number.is_empty() {

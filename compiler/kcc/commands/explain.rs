@@ -62,10 +62,10 @@ fn field(text: &str) -> Result<String, Failure> {
         return Err(Failure::usage(format!("there is no code `{text}`"), help));
     }
     let reference = reference()?;
-    let Place::Model(path) = Place::parse(text)? else {
+    let Ok(Place::Model(path)) = Place::parse(text) else {
         return Err(Failure::usage(
             format!("`{text}` is no field of a fragment"),
-            "write the path of one, such as `services.health`",
+            "write the path of one, such as `services.health`; without a word every code is listed",
         ));
     };
     match reference.find(&path.0) {

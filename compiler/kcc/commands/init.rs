@@ -41,14 +41,23 @@ impl Init {
             }
             None => name_of(&folder),
         };
-        for (file, content) in files(&name) {
+        let files = files(&name);
+        let there = |file: &str| {
+            Failure::usage(
+                format!("`{}` is there already", shown.join(file).display()),
+                "name another folder: `kcc init DIR`",
+            )
+        };
+        // All or nothing.
+        let taken = |(file, _): &&(&str, _)| folder.join(file).symlink_metadata().is_ok();
+        if let Some((file, _)) = files.iter().find(taken) {
+            return Err(there(file));
+        }
+        for (file, content) in files {
             let path = folder.join(file);
             let display = shown.join(file);
             write_new(&path, &content).map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists => Failure::usage(
-                    format!("`{}` is there already", display.display()),
-                    "name another folder: `kcc init DIR`",
-                ),
+                ErrorKind::AlreadyExists => there(file),
                 _ => Failure::io(format!("cannot write `{}`", display.display()), error),
             })?;
             context
@@ -75,10 +84,15 @@ fn argument(folder: &Path) -> String {
     }
 }
 
-/// The files of a new system. `kcc.cue` is the first: where it is there
-/// already, nothing else is written.
+/// Words of CUE that cannot name a package.
+const KEYWORDS: [&str; 7] = ["false", "for", "if", "in", "let", "null", "true"];
+
+/// The files of a new system.
 fn files(name: &str) -> [(&'static str, String); 2] {
-    let package = name.replace('-', "_");
+    let mut package = name.replace('-', "_");
+    if KEYWORDS.contains(&name) {
+        package.push('_');
+    }
     let system = format!(
         "package {package}
 

@@ -58,6 +58,12 @@ impl Render {
             };
             move |error| Failure::io(format!("cannot write `{}`", name.display()), error)
         };
+        if folder.exists() && !folder.is_dir() {
+            return Err(Failure::usage(
+                format!("`{}` is no folder", self.output.display()),
+                "name a folder, or leave `--output` out and redirect stdout",
+            ));
+        }
         fs::create_dir_all(&folder).map_err(cannot(Path::new("")))?;
         let real = folder.canonicalize().map_err(cannot(Path::new("")))?;
         let root = relative(&real, compiled.root.path());

@@ -1,7 +1,7 @@
 //! [`Root`]: the folder with `kcc.cue`, and what may be read below it.
 
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -35,20 +35,49 @@ impl Root {
                  or make a system with `kcc init`",
             ))
         };
-        let start = here.join(folder).canonicalize().map_err(|error| {
-            no_system(match error.kind() {
-                ErrorKind::NotFound => format!("there is no folder {named}"),
-                _ => format!("cannot open {named}: {error}"),
-            })
-        })?;
-        let path = start
-            .ancestors()
-            .find(|folder| folder.join(SYSTEM_FILE).symlink_metadata().is_ok())
-            .ok_or_else(|| {
-                no_system(format!(
-                    "there is no `{SYSTEM_FILE}` in {named} or in a folder above it"
-                ))
+        let unreadable = |error: &io::Error| {
+            Box::new(
+                Diagnostic::error(
+                    Code::LoadUnreadable,
+                    format!("cannot read {named}: {error}"),
+                )
+                .help("make it readable for the user that runs kcc"),
+            )
+        };
+        let start = here
+            .join(folder)
+            .canonicalize()
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound if named.starts_with('`') => {
+                    no_system(format!("there is no folder {named}"))
+                }
+                ErrorKind::NotFound => no_system(format!("{named} is not there any more")),
+                _ => unreadable(&error),
             })?;
+        let mut refused = None;
+        let path =
+            start
+                .ancestors()
+                .find(|folder| match folder.join(SYSTEM_FILE).symlink_metadata() {
+                    Ok(_) => true,
+                    Err(error) => {
+                        if error.kind() == ErrorKind::PermissionDenied {
+                            refused.get_or_insert(error);
+                        }
+                        false
+                    }
+                });
+        let Some(path) = path else {
+            return Err(match refused {
+                Some(error) => unreadable(&error),
+                None if start.is_file() => no_system(format!(
+                    "there is no `{SYSTEM_FILE}` in the folder of {named} or in one above it"
+                )),
+                None => no_system(format!(
+                    "there is no `{SYSTEM_FILE}` in {named} or in a folder above it"
+                )),
+            });
+        };
         let shown = here
             .canonicalize()
             .ok()
@@ -123,7 +152,7 @@ impl Root {
 }
 
 /// Why something cannot be read.
-fn why(error: &std::io::Error) -> String {
+fn why(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "it does not exist".into(),
         ErrorKind::NotADirectory => "there is no such folder".into(),

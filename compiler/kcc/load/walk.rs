@@ -80,7 +80,8 @@ impl Walk<'_> {
             },
             Ok(metadata) if metadata.is_dir() => "a folder",
             Ok(_) => "no regular file",
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A link to itself leads nowhere, too.
+            Err(error) if kind.is_symlink() && error.kind() != io::ErrorKind::PermissionDenied => {
                 "a symbolic link that leads nowhere"
             }
             Err(error) => return self.problems.push(read::refused(shown, &error)),

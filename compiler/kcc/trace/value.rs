@@ -57,6 +57,16 @@ pub fn trace(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
     };
     let mut out = Vec::new();
     below(tree, target, node, &at, path, &mut out);
+    let known = tree.explained.get(target).into_iter().flatten();
+    for (place, explained) in known {
+        let Some(rest) = place.0.strip_prefix(&at.0[..]) else {
+            continue;
+        };
+        let asked = Path(path.0.iter().chain(rest).cloned().collect());
+        if !explained.replaced.is_empty() && !out.iter().any(|traced| traced.path == asked) {
+            out.extend(replaced_alone(tree, target, &asked));
+        }
+    }
     out
 }
 

@@ -49,9 +49,13 @@ func texts(lines []conjunct) string {
 		text := sourceText(c.expr)
 		if refers(c.expr) && c.value.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
 			// What it is says more than the name that it has.
-			if syntax := c.value.Syntax(); syntax != nil {
+			// What comes from a package would be a file of its own.
+			if syntax, ok := c.value.Syntax().(ast.Expr); ok {
 				text = sourceText(syntax)
 			}
+		}
+		if strings.Contains(text, "\n") {
+			text = strings.Join(strings.Fields(text), " ")
 		}
 		all = append(all, text)
 	}

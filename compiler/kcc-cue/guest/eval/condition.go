@@ -50,8 +50,8 @@ func (m *model) undecidable(v cue.Value, path []string, exprs []ast.Expr) {
 			continue
 		}
 		span, _ := m.span(expr)
-		e := wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleValue).
-			With("reason", "failed").With("message", worded(err, path))
+		e := wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleValue).With("reason", "failed")
+		e = saying(e, err)
 		if format, args := err.Msg(); follows(format) || strings.Contains(sprintf(format, args), "non-concrete") {
 			m.followers = append(m.followers, e)
 			continue

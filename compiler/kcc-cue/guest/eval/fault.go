@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -64,7 +65,7 @@ func (m *model) fault(v cue.Value, shape *schema.Shape, path []string, here *fra
 		m.clash(path, clash)
 		return
 	}
-	m.report(m.error(wire.Evaluation, path, lines).With("message", wording(v, path)))
+	m.report(because(m.error(wire.Evaluation, path, lines), v))
 }
 
 // badExpressions reports the lines that fail by themselves, whatever they meet.
@@ -127,8 +128,19 @@ func (m *model) badExpression(path []string, c conjunct) wire.Error {
 		}
 		return e.With("said", text)
 	}
-	return m.error(wire.BadExpression, path, []conjunct{c}).
-		With("reason", "failed").With("message", wording(c.value, path))
+	return because(m.error(wire.BadExpression, path, []conjunct{c}).With("reason", "failed"), c.value)
+}
+
+// because says what CUE says of a value, and the same without any value in it.
+func because(e wire.Error, v cue.Value) wire.Error {
+	for _, err := range errors.Errors(v.Err()) {
+		return saying(e, err)
+	}
+	return e.With("message", "").With("bare", "")
+}
+
+func saying(e wire.Error, err error) wire.Error {
+	return e.With("message", worded(err, puts(e.Path))).With("bare", worded(err, bared))
 }
 
 // saidByError is what a fragment's own `error("…")` says.
@@ -177,13 +189,21 @@ var hiddenOf = regexp.MustCompile(`\(:[\p{L}\p{Nd}_]+\)`)
 // the values in it.
 func wording(v cue.Value, path []string) string {
 	for _, err := range errors.Errors(v.Err()) {
-		return worded(err, path)
+		return worded(err, puts(path))
 	}
 	return ""
 }
 
+// puts is how CUE's texts about a path are written.
+func puts(path []string) func(format string, args []any) string {
+	if secretive(path) {
+		return bared
+	}
+	return sprintf
+}
+
 // worded puts an error and what caused it together.
-func worded(err error, path []string) string {
+func worded(err error, put func(format string, args []any) string) string {
 	var parts []string
 	for ; err != nil; err = errors.Unwrap(err) {
 		worded, ok := err.(errors.Error)
@@ -191,16 +211,38 @@ func worded(err error, path []string) string {
 			continue
 		}
 		format, args := worded.Msg()
-		text := sprintf(format, args)
-		if secretive(path) {
-			text = verbs.ReplaceAllString(format, "…")
-		}
+		text := put(format, args)
 		text = hiddenOf.ReplaceAllString(text, "")
 		if text = strings.TrimSpace(text); text != "" {
 			parts = append(parts, text)
 		}
 	}
 	return strings.Join(slices.Compact(parts), ": ")
+}
+
+// bared writes a text with the types, the operators and the numbers of elements
+// in it, and `…` in the place of everything that may be a value.
+func bared(format string, args []any) string {
+	next := 0
+	return verbs.ReplaceAllStringFunc(format, func(verb string) string {
+		if at := verbs.FindStringSubmatch(verb)[2]; at != "" {
+			next, _ = strconv.Atoi(at)
+			next--
+		}
+		next++
+		if next > len(args) {
+			return "…"
+		}
+		switch arg := args[next-1].(type) {
+		case cue.Kind, cue.Op, int:
+			return fmt.Sprint(arg)
+		case string:
+			if strings.HasPrefix(format, "error in call to %s") && next == 1 {
+				return arg
+			}
+		}
+		return "…"
+	})
 }
 
 func sprintf(format string, args []any) string {

@@ -18,7 +18,7 @@ import (
 const maxShown = 60
 
 // verbs are the places of values in CUE's texts.
-var verbs = regexp.MustCompile(`%(\[\d+\])?[+#]?[a-z]`)
+var verbs = regexp.MustCompile(`%(\[(\d+)\])?[+#]?[a-z]`)
 
 // error starts an error with the lines as labels, the deciding ones first.
 func (m *model) error(code wire.Code, path []string, lines []conjunct) wire.Error {

@@ -192,8 +192,7 @@ func (m *model) incomplete(o open, path []string) {
 		m.cycle(path, o.conjuncts, text)
 		return
 	}
-	e := m.error(wire.BadExpression, path, o.conjuncts).
-		With("reason", "failed").With("message", wording(o.value, path))
+	e := because(m.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), o.value)
 	if text == "" || strings.Contains(text, "non-concrete") || strings.Contains(text, "invalid interpolation") {
 		m.followers = append(m.followers, e)
 		return

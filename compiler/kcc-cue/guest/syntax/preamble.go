@@ -150,15 +150,44 @@ func (p *Prepared) refuseAttributes(s *source) {
 		return ok && refused(attr)
 	}
 	s.base = slices.DeleteFunc(s.base, refusedDecl)
-	for _, decl := range s.base {
-		ast.Walk(decl, func(node ast.Node) bool {
-			switch x := node.(type) {
-			case *ast.Field:
-				x.Attrs = slices.DeleteFunc(x.Attrs, refused)
-			case *ast.StructLit:
-				x.Elts = slices.DeleteFunc(x.Elts, refusedDecl)
+	var path []string
+	before := func(node ast.Node) bool {
+		switch x := node.(type) {
+		case *ast.Field:
+			name, _, _ := ast.LabelName(x.Label)
+			path = append(path, name)
+			attrs, errors := len(x.Attrs), len(p.Errors)
+			x.Attrs = slices.DeleteFunc(x.Attrs, refused)
+			if len(x.Attrs) < attrs && !givesValue(x.Value) {
+				// The attribute was to give it.
+				x.Value = p.drop(x.Value)
+				for i := range p.Errors[errors:] {
+					p.Errors[errors+i].Path = inModel(path)
+				}
 			}
-			return true
-		}, nil)
+		case *ast.StructLit:
+			x.Elts = slices.DeleteFunc(x.Elts, refusedDecl)
+		}
+		return true
 	}
+	after := func(node ast.Node) {
+		if _, ok := node.(*ast.Field); ok {
+			path = path[:len(path)-1]
+		}
+	}
+	for _, decl := range s.base {
+		ast.Walk(decl, before, after)
+	}
+}
+
+// inModel is the path in the model that a path in a fragment leads to; nothing
+// where a pattern or an expression is on the way.
+func inModel(path []string) []string {
+	if len(path) > 2 && path[0] == "on" {
+		path = path[2:]
+	}
+	if slices.Contains(path, "") {
+		return nil
+	}
+	return slices.Clone(path)
 }

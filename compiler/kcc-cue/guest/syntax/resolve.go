@@ -276,8 +276,8 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bo
 	for _, clause := range x.Clauses {
 		switch c := clause.(type) {
 		case *ast.ForClause:
-			if r.allComponents(c.Source, s) {
-				r.tooOften(c.Source)
+			if name := r.allComponents(c.Source, s); name != "" {
+				r.tooOften(c.Source, name)
 				r.each = append(r.each, c.Source)
 				defer func() { r.each = r.each[:len(r.each)-1] }()
 			}
@@ -290,9 +290,10 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bo
 		case *ast.IfClause:
 			visit(&c.Condition)
 		case *ast.LetClause:
+			inner := s.inner()
+			inner.bindLet(c, aVariable, s)
 			visit(&c.Expr)
-			s = s.inner()
-			s.bind(c.Ident.Name, aVariable, c.Ident)
+			s = inner
 		case *ast.TryClause:
 			if c.Ident != nil {
 				visit(&c.Expr)

@@ -17,6 +17,9 @@ type binding struct {
 	used bool
 	// at is where the name is bound.
 	at ast.Node
+	// refers is the name that a let stands for, as it was written; in is where.
+	refers string
+	in     *scope
 }
 
 type bindingKind int
@@ -51,6 +54,15 @@ func (s *scope) bind(name string, kind bindingKind, at ast.Node) {
 	}
 }
 
+// bindLet adds the name of a let, whose value stands in another scope.
+func (s *scope) bindLet(let *ast.LetClause, kind bindingKind, in *scope) {
+	s.bind(let.Ident.Name, kind, let.Ident)
+	b := s.names[let.Ident.Name]
+	if ident, ok := let.Expr.(*ast.Ident); ok && b != nil && b.at == ast.Node(let.Ident) {
+		b.refers, b.in = ident.Name, in
+	}
+}
+
 func (s *scope) lookup(name string) *binding {
 	for ; s != nil; s = s.outer {
 		if b, ok := s.names[name]; ok {
@@ -76,7 +88,7 @@ func (s *scope) bindDecls(decls []ast.Decl, rooted, apart bool) {
 	for _, decl := range decls {
 		switch d := decl.(type) {
 		case *ast.LetClause:
-			s.bind(d.Ident.Name, aLet, d.Ident)
+			s.bindLet(d, aLet, s)
 		case *ast.Field:
 			_, pattern := patternOf(d)
 			if alias, ok := d.Label.(*ast.Alias); ok && !pattern {

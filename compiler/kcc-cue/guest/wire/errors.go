@@ -12,7 +12,8 @@ const (
 	// when there is none); labels: the clause or the file's start, then the
 	// clause of kcc.cue.
 	PackageClause Code = "package-clause"
-	// Attribute: args `name` (such as `if`).
+	// Attribute: args `name` (such as `if`); the path is that of a field which
+	// has no other value.
 	Attribute Code = "attribute"
 	// Import: args `path`, `reason` (`tool`: not allowed anywhere; `unknown`:
 	// no such package of CUE's standard library; `unused`, with `name` where a field of that name is
@@ -61,7 +62,8 @@ const (
 	// `refused` (CUE cannot compile it; `message`), `failed` (it cannot be
 	// evaluated, such as a division by zero; `message`), `said` (the fragment's
 	// own `error("…")`; `said`). `message` is CUE's
-	// own wording and may name values. Labels: the expression.
+	// own wording and may name values; `bare` is the same without them. Labels:
+	// the expression.
 	BadExpression Code = "bad-expression"
 )
 
@@ -125,7 +127,7 @@ const (
 	// itself; `structure`: it contains itself without end). Labels: the lines,
 	// those of all values of the circle.
 	Cycle Code = "cycle"
-	// Evaluation: args `message`; an error that CUE alone can word. The host
+	// Evaluation: args `message`, `bare`; an error that CUE alone can word. The host
 	// shows it as a bad expression.
 	Evaluation Code = "evaluation"
 	// PolicyViolated: args `policy`, `message` (the policy's own), `expected`;

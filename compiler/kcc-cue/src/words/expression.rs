@@ -41,6 +41,9 @@ impl Mistake<'_> {
     }
 
     pub(super) fn bad_expression(&self) -> Diagnostic {
+        if self.path.0 == ["target"] {
+            return self.target();
+        }
         let name = self.arg("name");
         if self.arg("reason") == "unused" {
             let message = format!("`{name}` is defined and not used");
@@ -63,10 +66,11 @@ impl Mistake<'_> {
         }
         // CUE's words may name values.
         let said = if self.quiet() {
-            String::new()
+            plain(self.arg("bare")).filter(|said| !said.contains('…'))
         } else {
-            plain(self.arg("message")).unwrap_or_default()
+            plain(self.arg("message"))
         };
+        let said = said.unwrap_or_default();
         let what = if self.path.0.is_empty() {
             "an expression".into()
         } else {
@@ -89,6 +93,19 @@ impl Mistake<'_> {
 }
 
 impl Mistake<'_> {
+    /// A line that says which target is evaluated.
+    fn target(&self) -> Diagnostic {
+        let message = "`target` is the target that is evaluated: no line can choose it";
+        let error = self.error(
+            Code::EvalBadExpression,
+            message.to_owned(),
+            "another target",
+        );
+        error.help(
+            "remove the line: `--target` names a target, `on: TARGET: …` holds what differs there",
+        )
+    }
+
     /// Whether the first line is a name before `=` that is no `let`.
     fn is_alias(&self) -> bool {
         let Some(line) = self.lines.first() else {

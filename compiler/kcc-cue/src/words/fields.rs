@@ -1,10 +1,12 @@
 //! Fields that do not exist, are missing, or are refused by a definition.
 
+use std::collections::BTreeSet;
+
 use kcc_diag::{Code, Diagnostic};
 
 use super::retyped::label;
 use super::{Mistake, bounds, joined, listed};
-use crate::tree::Role;
+use crate::{tree::Role, wire::Fault};
 
 /// What other tools call a field, what it is called here, and what to write.
 const ELSEWHERE: [(&str, &str, &str); 52] = [
@@ -87,6 +89,46 @@ const WITHOUT: [(&str, &str); 8] = [
     ),
 ];
 
+/// The field that a name of another tool's stands for where it is known here,
+/// and what to write.
+fn elsewhere(name: &str, known: &[&str]) -> Option<(&'static str, &'static str)> {
+    ELSEWHERE
+        .iter()
+        .find(|(other, field, _)| *other == name && known.contains(field))
+        .map(|(_, field, write)| (*field, *write))
+}
+
+/// The fields that unknown ones were meant to be: what is misspelt is there,
+/// and is not told a second time as missing.
+#[derive(Debug)]
+pub(crate) struct Misspelt(BTreeSet<Vec<String>>);
+
+impl Misspelt {
+    pub(crate) fn among(faults: &[Fault]) -> Self {
+        let unknown = faults.iter().filter(|fault| fault.code == "unknown-field");
+        Self(unknown.filter_map(meant).collect())
+    }
+
+    /// Whether a mistake only says that one of them is missing.
+    pub(crate) fn explains(&self, fault: &Fault) -> bool {
+        let missing = fault.code == "missing-field" || !fault.arg("missing").is_empty();
+        missing && self.0.contains(&fault.path)
+    }
+}
+
+/// The path that an unknown field was probably meant to have.
+fn meant(fault: &Fault) -> Option<Vec<String>> {
+    let known = fault.list("candidates");
+    let name = fault.arg("name");
+    let field = match elsewhere(name, &known) {
+        Some((field, _)) => field,
+        None => kcc_diag::nearest(name, known)?,
+    };
+    let mut path = fault.path.clone();
+    field.clone_into(path.last_mut()?);
+    Some(path)
+}
+
 impl Mistake<'_> {
     pub(super) fn unknown_field(&self) -> Diagnostic {
         let name = self.arg("name");
@@ -95,10 +137,7 @@ impl Mistake<'_> {
         let error = self.error(Code::EvalUnknownField, message, "no such field");
         let mut error = self.others_write(error);
         let known = self.fault.list("candidates");
-        let elsewhere = ELSEWHERE
-            .iter()
-            .find(|(other, field, _)| *other == name && known.contains(field))
-            .map(|(_, _, write)| *write);
+        let elsewhere = elsewhere(name, &known).map(|(_, write)| write);
         let in_component = above.len() == 2 && known.contains(&"image");
         let without = WITHOUT
             .iter()

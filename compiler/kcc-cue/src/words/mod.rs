@@ -27,6 +27,7 @@ use crate::{
     wire::Fault,
 };
 
+pub(crate) use fields::Misspelt;
 pub(crate) use stopped::stopped;
 
 /// What the words of one answer depend on.

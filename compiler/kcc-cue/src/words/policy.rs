@@ -67,13 +67,17 @@ impl Mistake<'_> {
     pub(super) fn policy_violated(&self) -> Diagnostic {
         let (policy, reason) = (self.arg("policy"), self.arg("message"));
         let name = self.path.0.last().map_or("", String::as_str);
-        let who = match self.component() {
-            Some((component, _)) => component,
-            None => format!("`{}`", self.path),
+        // What to change is named by its path inside what is named already.
+        let (who, inside) = match self.component() {
+            Some((component, inside)) if !inside.0.is_empty() => (component, inside),
+            Some((component, _)) => (component, self.path.clone()),
+            None => (format!("`{}`", self.path), self.path.clone()),
         };
         let mut message = format!("{who} violates policy `{policy}`");
         if !reason.is_empty() {
-            message = format!("{message}: {}", reason.trim_end_matches('.'));
+            // A message is one line, however the policy's is written.
+            let reason: Vec<&str> = reason.split_whitespace().collect();
+            message = format!("{message}: {}", reason.join(" ").trim_end_matches('.'));
         }
         let mut error = Diagnostic::error(Code::PolicyViolated, message);
         let (missing, forbidden) = (self.arg("missing"), self.arg("forbidden") == "true");
@@ -109,13 +113,13 @@ impl Mistake<'_> {
         }
         let expected = self.arg("expected");
         error.help(if !missing.is_empty() {
-            format!("add `{missing}`")
+            format!("add `{inside}`")
         } else if forbidden {
-            format!("remove `{name}`")
+            format!("remove `{inside}`")
         } else if expected.is_empty() {
-            format!("change `{name}` so that the policy holds")
+            format!("change `{inside}` so that the policy holds")
         } else {
-            format!("change `{name}`: expected {}", bounds::plain(expected))
+            format!("change `{inside}`: expected {}", bounds::plain(expected))
         })
     }
 }

@@ -42,6 +42,7 @@ impl Mistake<'_> {
             return Some("begin a comment with `//`".to_owned());
         }
         if let Some(name) = line.strip_prefix("package ") {
+            let name = name.split_whitespace().next().unwrap_or_default();
             let name: String = name
                 .chars()
                 .filter(|c| *c != '"')

@@ -137,14 +137,7 @@ fn main(
 ) -> Container {
     let model = &component.container;
     if model.security.non_root && User::of(model).is_root() {
-        lowering.unsupported(
-            &component.path.join("user"),
-            format!(
-                "`{}` runs as root, but `security.nonRoot` is true",
-                component.path
-            ),
-            "name another user, or say `security: nonRoot: false`",
-        );
+        lowering.runs_as_root(component);
     }
     let plain = plain(lowering, component, &component.path, model);
     let mut labels = plain.labels.clone();

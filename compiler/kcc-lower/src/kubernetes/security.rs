@@ -22,14 +22,7 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         );
     }
     if non_root && user.is_root() {
-        lowering.unsupported(
-            &path,
-            format!(
-                "`{}` runs as root, but `security.nonRoot` is true",
-                component.path
-            ),
-            "name another user, or say `security: nonRoot: false`",
-        );
+        lowering.runs_as_root(component);
     }
     let (uid, gid) = match user {
         User::Number { uid, gid } => (Some(i64::from(uid)), gid.map(i64::from)),

@@ -91,7 +91,13 @@ fn zone(node: &Cursor<'_>) -> Option<String> {
     // Go reads this as the zone of the machine, which the cluster refuses.
     let local = name.eq_ignore_ascii_case("local");
     if begins && !local && name.chars().all(allowed) && !name.ends_with('/') {
-        return Some(name);
+        let Some(offset) = offset(&name) else {
+            return Some(name);
+        };
+        let message = format!("`{}`: there is no time zone `{name}`", node.path);
+        let error = node.error(Code::ModelBadSchedule, message, "no time zone");
+        node.report(error.help(offset));
+        return None;
     }
     let message = format!(
         "`{}`: expected the name of a time zone, found `{name}`",
@@ -100,6 +106,36 @@ fn zone(node: &Cursor<'_>) -> Option<String> {
     let error = node.error(Code::ModelBadSchedule, message, "no time zone");
     node.report(error.help("write a name such as `Etc/UTC` or `Europe/Berlin`"));
     None
+}
+
+/// What to write instead of a zone with an offset, such as `CET+1`. Those with
+/// a sign that exist lie in `Etc`, and count from the other side.
+fn offset(name: &str) -> Option<String> {
+    let at = name.find(['+', '-'])?;
+    let (zone, offset) = name.split_at(at);
+    let number = offset[1..].parse::<u8>().ok();
+    let place = "write the name of a place, such as `Europe/Berlin`";
+    let (most, sign) = match offset.as_bytes()[0] {
+        b'+' => (12, '-'),
+        // A name such as `America/Port-au-Prince`.
+        _ if number.is_none() => return None,
+        _ => (14, '+'),
+    };
+    let exists = match zone {
+        "Etc/GMT" => number.is_some_and(|number| number <= most),
+        "GMT" => number == Some(0),
+        _ => false,
+    };
+    if exists {
+        return None;
+    }
+    Some(match number {
+        Some(hours @ 1..=12) if zone != "Etc/GMT" => {
+            let side = if sign == '-' { "ahead of" } else { "behind" };
+            format!("{place}, or `Etc/GMT{sign}{hours}` for {hours} h {side} UTC")
+        }
+        _ => place.to_owned(),
+    })
 }
 
 /// Why a text is no schedule, and what to write instead.
