@@ -31,6 +31,7 @@ mod hex;
 mod init;
 mod instance;
 mod make;
+mod memory;
 mod observe;
 mod observed;
 mod ports;

@@ -2,64 +2,24 @@
 //! change nothing, and says of each object whose it is.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::{Ipv4Addr, TcpListener},
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kcc_lower::docker::DockerDesired;
-use kcc_plan::{Error, Intent, Inventory, InventoryObject, Options, Scope, StateFolder};
+use kcc_plan::{Error, Options, Scope};
 
 use crate::{
     client::{Client, Listed},
     endpoint::Endpoint,
-    observed::{
-        ContainerState, Observed, ObservedContainer, ObservedObject, Ownership, SUCCESSOR, label,
-        made_for,
-    },
+    memory::Memory,
+    observed::{Observed, ObservedContainer, ObservedObject, Ownership, SUCCESSOR, label},
     ports,
 };
 
 /// Questions that are asked side by side.
 const PARALLEL: usize = 8;
-
-/// What the state folder knows of earlier applies.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
-    pub(crate) intent: Option<Intent>,
-    pub(crate) inventory: Option<Inventory>,
-}
-
-impl Memory {
-    pub(crate) fn read(state: &StateFolder) -> Result<Self, Error> {
-        Ok(Self {
-            intent: state.intent()?,
-            inventory: state.inventory()?,
-        })
-    }
-
-    /// Whether an object with our labels is one that kcc made: the last
-    /// inventory has it, or an apply that was killed was about to make it.
-    fn knows(&self, kind: &str, listed: &Listed) -> bool {
-        let objects = self
-            .inventory
-            .iter()
-            .flat_map(|inventory| &inventory.objects);
-        objects
-            .into_iter()
-            .any(|object| object.kind == kind && object.id == listed.id)
-            || self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| made(&intent.made(), kind, &listed.name))
-    }
-}
-
-/// Whether a plan that makes these objects may have made one of that name.
-fn made(all: &BTreeSet<(&str, &str)>, kind: &str, name: &str) -> bool {
-    let plain = name.strip_suffix(SUCCESSOR).unwrap_or(name);
-    all.contains(&(kind, plain)) || all.contains(&(kind, made_for(name)))
-}
 
 /// Reads what an engine holds of a target and of the names that it wants.
 pub(crate) async fn observe(
@@ -199,44 +159,4 @@ fn probe_ports(docker: &DockerDesired, observed: &mut Observed) {
             }
         }
     }
-}
-
-/// Everything that is ours now: what was ours before and what a plan made.
-pub(crate) fn inventory_objects(
-    observed: &Observed,
-    made: &BTreeSet<(&str, &str)>,
-) -> Vec<InventoryObject> {
-    let mut objects = Vec::new();
-    let mut add = |kind: &str, name: &str, object: &ObservedObject| {
-        let ours = match object.ownership {
-            Ownership::Ours => true,
-            Ownership::Claimed => self::made(made, kind, name),
-            Ownership::Foreign => false,
-        };
-        if ours {
-            objects.push(InventoryObject {
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-                id: object.id.clone(),
-                component: object.component.clone(),
-                team: object.team.clone(),
-            });
-        }
-    };
-    for (name, object) in &observed.networks {
-        add("network", name, object);
-    }
-    for (name, object) in &observed.twins {
-        add("network", name, object);
-    }
-    for (name, object) in &observed.volumes {
-        add("volume", name, object);
-    }
-    for (name, container) in &observed.containers {
-        // One that is being removed is as good as gone.
-        if container.state != ContainerState::Dead {
-            add("container", name, &container.object);
-        }
-    }
-    objects
 }

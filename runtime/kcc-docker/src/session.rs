@@ -1,7 +1,11 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::{borrow::Cow, collections::BTreeSet, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -10,8 +14,8 @@ use kcc_lower::{
 };
 use kcc_model::{EnvValue, Part};
 use kcc_plan::{
-    ApplyReport, Cancel, EngineName, Error, Event, Intent, Inventory, Options, Plan, Reporter,
-    Scope, Secrets, StateFolder, StatusReport, execute,
+    ApplyReport, Cancel, Error, Event, Options, Plan, Reporter, Scope, Secrets, StateFolder,
+    StatusReport, order_since,
 };
 
 use crate::{
@@ -19,7 +23,8 @@ use crate::{
     endpoint::Endpoint,
     engine::DockerEngine,
     instance,
-    observe::{self, Memory},
+    memory::{Kept, Memory},
+    observe,
     observed::Observed,
     ready::{Judge, Sightings},
     reconcile::{reconcile, tear_down},
@@ -116,17 +121,8 @@ pub async fn down(
     session.settle(&memory).await?;
     let observed =
         observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
-    let mut order = desired.order();
-    for (component, after) in memory
-        .inventory
-        .iter()
-        .flat_map(|inventory| &inventory.after)
-    {
-        order
-            .entry(component.clone())
-            .or_default()
-            .extend(after.iter().cloned());
-    }
+    let last = memory.inventory.as_ref().map(|inventory| &inventory.after);
+    let order = order_since(desired, last.unwrap_or(&BTreeMap::new()));
     let plan = tear_down(desired, &observed, &order, options);
     let secrets = Secrets::default();
     let report = session
@@ -231,15 +227,6 @@ impl<'a> Session<'a> {
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<ApplyReport, Error> {
-        if memory.intent.is_some() {
-            // What a killed apply made becomes known for good before a new
-            // intent takes the place of the old one.
-            self.store(observed, &BTreeSet::new())?;
-        }
-        let intent = Intent::of(plan, kcc_plan::now());
-        if !plan.is_empty() {
-            self.state.begin(&intent)?;
-        }
         let engine = DockerEngine {
             client: &self.client,
             endpoint: &self.endpoint,
@@ -249,29 +236,15 @@ impl<'a> Session<'a> {
             known: Secrets::known(&self.docker.secrets, &self.state, self.options),
             sightings: Sightings::default(),
         };
-        let report = execute(plan, &engine, reporter, cancel).await;
-        if !plan.is_empty() {
-            let made = intent.made();
-            let left = observe::objects(&self.client, &self.scope, &self.docker, memory).await;
-            match left {
-                Ok(left) => self.store(&left, &made)?,
-                // The intent stays, so the next apply finds what this one made.
-                Err(error) => reporter.event(&Event::Note {
-                    text: &format!("what is left is not known: {}", error.chain()),
-                }),
-            }
-        }
-        Ok(report)
-    }
-
-    fn store(&self, observed: &Observed, made: &BTreeSet<(&str, &str)>) -> Result<(), Error> {
-        self.state.end(&Inventory {
-            scope: self.scope.clone(),
-            engine: EngineName::Docker,
-            since: kcc_plan::now(),
-            objects: observe::inventory_objects(observed, made),
-            after: self.desired.order(),
-        })
+        let mut kept = Kept {
+            client: &self.client,
+            scope: &self.scope,
+            desired: self.desired,
+            docker: &self.docker,
+            state: &self.state,
+            memory,
+        };
+        kcc_plan::perform(plan, observed, &engine, &mut kept, reporter, cancel).await
     }
 }
 
@@ -297,8 +270,6 @@ fn named(container: &Container) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use kcc_plan::Silent;
 
     use super::*;

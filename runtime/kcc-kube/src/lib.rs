@@ -24,6 +24,7 @@
 mod client;
 mod diff;
 mod engine;
+mod kept;
 mod lease;
 mod memory;
 mod observe;

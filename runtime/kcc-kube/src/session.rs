@@ -1,7 +1,7 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -9,15 +9,16 @@ use kcc_lower::{
     kubernetes::{KubernetesDesired, MadeSecret},
 };
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Engine, Error, Event, Intent, Options, Plan, Reporter, Scope,
-    Secrets, StatusReport, execute,
+    ApplyReport, Cancel, Context, Engine, Error, Event, Options, Plan, Reporter, Scope, Secrets,
+    StatusReport, execute, order_since,
 };
 
 use crate::{
     client::Client,
     engine::KubeEngine,
+    kept::Kept,
     lease::{self, Lock},
-    memory::{self, Memory},
+    memory::Memory,
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     place,
@@ -58,7 +59,7 @@ pub async fn apply(
         let observed = session.observe(&memory).await?;
         let plan = reconcile(desired, &session.kube, &observed, options)?;
         session
-            .perform(&plan, &memory, &observed, reporter, cancel)
+            .perform(&plan, memory, &observed, reporter, cancel)
             .await
     };
     let mut report = session.holding(lock, work, reporter, cancel).await?;
@@ -103,7 +104,7 @@ pub async fn down(
         let memory = session.remember().await?;
         let (plan, observed) = session.tear_down(&memory, &kcc_plan::Silent).await?;
         session
-            .perform(&plan, &memory, &observed, reporter, cancel)
+            .perform(&plan, memory, &observed, reporter, cancel)
             .await
     };
     session.holding(lock, work, reporter, cancel).await
@@ -254,11 +255,7 @@ impl<'a> Session<'a> {
                 });
             }
         }
-        let mut order = self.desired.order();
-        for (component, after) in &memory.inventory.after {
-            let known = order.entry(component.clone()).or_default();
-            known.extend(after.iter().cloned());
-        }
+        let order = order_since(self.desired, &memory.inventory.after);
         let plan = tear_down(self.desired, &observed, &order, self.options);
         Ok((plan, observed))
     }
@@ -266,54 +263,19 @@ impl<'a> Session<'a> {
     async fn perform(
         &self,
         plan: &Plan<Work>,
-        memory: &Memory,
+        memory: Memory,
         observed: &Observed,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<ApplyReport, Error> {
-        let mut known = memory.clone();
-        if memory.intent.is_some() {
-            // What a killed apply made becomes known for good before a new
-            // intent takes the place of the old one.
-            known = self.store(observed, memory, &BTreeSet::new()).await?;
-        }
-        let intent = Intent::of(plan, kcc_plan::now());
-        if !plan.is_empty() {
-            known
-                .begin(&self.client, &self.kube.namespace, &intent)
-                .await?;
-        }
-        let report = execute(plan, &self.engine(), reporter, cancel).await;
-        if !plan.is_empty() {
-            let made = intent.made();
-            let left = observe::objects(&self.client, &self.scope, &self.kube, &known).await;
-            match left {
-                // The namespace took what was remembered with it.
-                Ok(left) if left.objects.is_empty() => {}
-                Ok(left) => {
-                    self.store(&left, &known, &made).await?;
-                }
-                // The intent stays, so the next apply finds what this one made.
-                Err(error) => reporter.event(&Event::Note {
-                    text: &format!("what is left is not known: {}", error.chain()),
-                }),
-            }
-        }
-        Ok(report)
-    }
-
-    /// Stores what is ours; gives it back as memory.
-    async fn store(
-        &self,
-        observed: &Observed,
-        memory: &Memory,
-        made: &BTreeSet<(&str, &str)>,
-    ) -> Result<Memory, Error> {
-        let inventory = observe::inventory(observed, memory, made, self.desired.order());
-        memory::end(&self.client, &self.kube.namespace, &self.scope, &inventory).await?;
-        Ok(Memory {
-            inventory,
-            intent: None,
-        })
+        let mut kept = Kept {
+            client: &self.client,
+            scope: &self.scope,
+            desired: self.desired,
+            kube: &self.kube,
+            memory,
+            begun: false,
+        };
+        kcc_plan::perform(plan, observed, &self.engine(), &mut kept, reporter, cancel).await
     }
 }

@@ -12,9 +12,9 @@
 //!    concurrently as `after` allows, waits for readiness where needs or the end
 //!    of the apply ask for it, and returns an [`ApplyReport`];
 //! 4. *remember*: an [`Intent`] is stored before the first mutation and the
-//!    [`Inventory`] after the last. For Docker they lie in a [`StateFolder`]
-//!    under a [`Lock`]; for Kubernetes the crate stores the same types in the
-//!    cluster.
+//!    [`Inventory`] after the last. [`perform`] does this around [`execute`],
+//!    through the crate's [`Records`]: for Docker they lie in a [`StateFolder`]
+//!    under a [`Lock`]; for Kubernetes in the cluster.
 //!
 //! **Order.** [`PlanBuilder::finish`] numbers the operations so that each comes
 //! after those in its `after`. A draft marked [`Draft::starts`] starts its
@@ -47,6 +47,7 @@ mod error;
 mod execute;
 mod operation;
 mod options;
+mod perform;
 mod plan;
 mod report;
 mod reporter;
@@ -61,6 +62,7 @@ pub use error::{Error, MissingSecret};
 pub use execute::execute;
 pub use operation::{Action, EngineName, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
+pub use perform::{Records, order_since, perform};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
