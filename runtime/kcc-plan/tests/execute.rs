@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
+#[path = "../../../tests/e2e/support/components.rs"]
+mod components;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
@@ -10,12 +13,14 @@ use std::{
 };
 
 use kcc_diag::Code;
-use kcc_lower::{Desired, DesiredComponent, EngineDesired, docker::DockerDesired};
+use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
     Action, ApplyReport, Cancel, Context, Draft, Engine, EngineName, Error, Event, Options,
     Outcome, Plan, PlanBuilder, Readiness, Reporter, Silent, Step, execute,
 };
+
+use components::component;
 
 /// Writes down what happens; fails what it is told to.
 #[derive(Default)]
@@ -112,22 +117,12 @@ fn plan(components: &[(&str, &[(&str, Until)])]) -> Plan<()> {
 }
 
 fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -> PlanBuilder<()> {
-    let component = |after: &[(&str, Until)]| DesiredComponent {
-        team: "storefront".to_owned(),
-        path: String::new(),
-        job: false,
-        after: after
-            .iter()
-            .map(|(name, until)| ((*name).to_owned(), *until))
-            .collect(),
-        deadline_ms: 400,
-    };
     let desired = Desired {
         system: "shop".to_owned(),
         target: "dev".to_owned(),
         components: components
             .iter()
-            .map(|(name, after)| ((*name).to_owned(), component(after)))
+            .map(|(name, after)| ((*name).to_owned(), component("storefront", after, 400)))
             .collect(),
         engine: EngineDesired::Docker(DockerDesired {
             networks: BTreeMap::new(),

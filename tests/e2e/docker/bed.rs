@@ -71,6 +71,34 @@ impl Bed {
     pub(crate) fn try_docker(&self, args: &[&str]) -> Result<String, String> {
         docker(&self.host, args)
     }
+
+    /// The containers, networks or volumes of a system by name.
+    pub(crate) fn objects(&self, system: &str, kind: &str) -> Vec<String> {
+        let filter = format!("--filter=label=dev.kcc.system={system}");
+        let args: &[&str] = match kind {
+            "container" => &["container", "ls", "-a", &filter, "--format={{.Names}}"],
+            _ => &[kind, "ls", &filter, "--format={{.Name}}"],
+        };
+        let mut names: Vec<_> = self.docker(args).lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// Removes whatever is left of a system, as far as that goes: it is called
+    /// where a case has failed, too.
+    pub(crate) fn remove(&self, system: &str) {
+        for (kind, remove) in [
+            ("container", &["rm", "-fv"][..]),
+            ("volume", &["volume", "rm"]),
+            ("network", &["network", "rm"]),
+        ] {
+            for name in self.objects(system, kind) {
+                if let Err(error) = self.try_docker(&[remove, &[&name]].concat()) {
+                    eprintln!("{kind} {name} stays: {error}");
+                }
+            }
+        }
+    }
 }
 
 /// Removes what was started, however the tests end.

@@ -2,11 +2,15 @@
 
 use std::{fs, process::Command};
 
-use serde_json::Value;
-
 use crate::{
     shop::Shop,
-    support::{COMPONENTS, outcome, report},
+    support::{
+        outcome,
+        shop::{
+            COMPONENTS, Shop as _, all_outputs, comes_up_and_stays, follows_one_variable,
+            misses_its_engine, refuses_a_second_apply, survives_kills, takes_down,
+        },
+    },
 };
 
 pub(crate) type Case = fn(&Shop);
@@ -33,88 +37,20 @@ cases! {
 }
 
 fn the_shop_comes_up_and_a_second_apply_does_nothing(shop: &Shop) {
-    let operations = shop.plan();
-    assert!(
-        operations
-            .iter()
-            .all(|operation| operation["action"] == "create"),
-        "{operations:#?}"
-    );
-    assert!(
-        shop.list("container").is_empty() && !shop.state().exists(),
-        "a plan changes nothing"
-    );
-
-    let first = shop.apply();
-    for component in COMPONENTS {
-        assert_eq!(
-            outcome(&first, component),
-            "created",
-            "{component}: {first:#}"
-        );
-    }
-    let (status, page) = shop.page();
-    assert_eq!((status, &page["ok"]), (200, &Value::Bool(true)), "{page:#}");
-    // web → cart → checkout → payments, and the ports of both databases.
-    let cart = &page["calls"][0]["answer"];
-    assert_eq!(cart["dials"][0]["address"], "carts:6379", "{page:#}");
-    let checkout = &cart["calls"][0]["answer"];
-    assert_eq!(checkout["dials"][0]["address"], "orders:5432", "{page:#}");
-    assert_eq!(checkout["calls"][0]["answer"]["ok"], true, "{page:#}");
-
-    let ids = shop.ids();
-    let second = shop.apply();
-    assert_eq!(second["mutatingCalls"], 0, "{second:#}");
-    assert_eq!(second["planned"], 0, "{second:#}");
-    assert_eq!(shop.ids(), ids);
-    assert!(shop.plan().is_empty());
-
-    let status = shop.run(&["status", "--target", "dev"]);
-    assert_eq!(status.code, Some(0), "{status:#?}");
-    let web = status
-        .out
-        .lines()
-        .find(|line| line.starts_with("web "))
-        .unwrap();
+    shop.plan();
+    assert!(!shop.state().exists(), "a plan changes nothing");
     let address = format!("127.0.0.1:{}", shop.port);
-    for word in ["storefront", "running", "1/1", &address] {
-        assert!(web.contains(word), "{word}: {}", status.out);
-    }
-    let migrate = status
-        .out
-        .lines()
-        .find(|line| line.starts_with("migrate "))
-        .unwrap();
-    assert!(migrate.contains("completed"), "{}", status.out);
+    comes_up_and_stays(shop, &["1/1", &address]);
 }
 
 fn one_variable_replaces_one_service(shop: &Shop) {
     shop.apply();
     let before = shop.ids();
-    shop.edit(
-        "teams/storefront/web.cue",
-        "GREETING: \"welcome\"",
-        "GREETING: \"hello\"",
-    );
-    let operations = shop.plan();
-    assert_eq!(operations.len(), 1, "{operations:#?}");
-    assert_eq!(operations[0]["cause"], "`env.GREETING` changed");
-    assert_eq!(operations[0]["action"], "replace");
-    assert_eq!(operations[0]["team"], "storefront");
-    let report = shop.apply();
-    for component in COMPONENTS {
-        let expected = if component == "web" {
-            "replaced"
-        } else {
-            "unchanged"
-        };
-        assert_eq!(outcome(&report, component), expected, "{component}");
-    }
+    follows_one_variable(shop, "replace", "container", "replaced");
     let web = shop.name("web");
     for ((name, old), (_, new)) in before.iter().zip(&shop.ids()) {
         assert_eq!(old == new, *name != web, "{name}");
     }
-    assert_eq!(shop.page().1["greeting"], "hello");
 }
 
 fn what_nobody_said_to_need_is_not_reached(shop: &Shop) {
@@ -169,19 +105,13 @@ fn down_leaves_the_data_until_it_is_asked_for(shop: &Shop) {
     shop.apply();
     let volumes = shop.list("volume");
     assert!(!volumes.is_empty());
-    let ran = shop.run(&["down", "--target", "dev", "--format", "json"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert_eq!(outcome(&report(&ran.out), "web"), "deleted");
-    assert!(shop.list("container").is_empty() && shop.list("network").is_empty());
-    assert_eq!(shop.list("volume"), volumes);
+    takes_down(shop, false);
+    assert_eq!(shop.there(), volumes);
     // It comes up again with the data, and the passwords that open it.
     shop.apply();
     assert_eq!(shop.page().0, 200);
-    let ran = shop.run(&["down", "--target", "dev", "--volumes"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    for kind in ["container", "network", "volume"] {
-        assert!(shop.list(kind).is_empty(), "{kind}");
-    }
+    takes_down(shop, true);
+    assert_eq!(shop.there(), [""; 0]);
     assert!(!shop.state().join("secrets").exists());
 }
 
@@ -213,26 +143,12 @@ fn a_failing_check_ends_with_its_reason(shop: &Shop) {
 }
 
 fn an_apply_that_is_killed_is_finished_by_the_next(shop: &Shop) {
-    for text in ["create network", "create container", "ready"] {
-        let mut child = shop.start_until(&["apply", "--target", "dev"], text);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(shop.state().join("intent.json").exists());
-    }
-    shop.apply();
-    assert_eq!(shop.page().0, 200);
-    assert!(!shop.state().join("intent.json").exists());
-    assert_eq!(shop.apply()["mutatingCalls"], 0);
+    survives_kills(shop, &["create network", "create container", "ready"]);
     let containers = shop.list("container");
     assert_eq!(containers, COMPONENTS.map(|component| shop.name(component)));
     // Nothing is left untracked: down finds all of it.
-    assert_eq!(
-        shop.run(&["down", "--target", "dev", "--volumes"]).code,
-        Some(0)
-    );
-    for kind in ["container", "network", "volume"] {
-        assert!(shop.list(kind).is_empty(), "{kind}");
-    }
+    takes_down(shop, true);
+    assert_eq!(shop.there(), [""; 0]);
 }
 
 fn an_apply_that_is_interrupted_says_so(shop: &Shop) {
@@ -253,23 +169,11 @@ fn an_apply_that_is_interrupted_says_so(shop: &Shop) {
 }
 
 fn a_second_apply_is_refused_by_name(shop: &Shop) {
-    let mut child = shop.start_until(&["apply", "--target", "dev"], "create");
-    let ran = shop.run(&["apply", "--target", "dev"]);
-    assert_eq!(ran.code, Some(3), "{ran:#?}");
-    for text in [
-        "kcc::apply::lock-held",
-        &format!("process {} since", child.id()),
-    ] {
-        ran.says(text);
-    }
-    // Looking is allowed meanwhile.
-    assert_eq!(shop.run(&["status", "--target", "dev"]).code, Some(0));
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    refuses_a_second_apply(shop, "create");
 }
 
 fn secrets_are_in_no_output(shop: &Shop) {
-    let ran = shop.run(&["-v", "apply", "--target", "dev", "--format", "json"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let mut texts = all_outputs(shop);
     let secrets: Vec<_> = fs::read_dir(shop.state().join("secrets"))
         .unwrap()
         .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
@@ -284,16 +188,6 @@ fn secrets_are_in_no_output(shop: &Shop) {
         secrets.iter().any(|secret| env.contains(secret.as_str())),
         "the service has it"
     );
-
-    let mut texts = vec![ran.out, ran.err];
-    for args in [
-        &["plan", "--target", "dev"],
-        &["render", "--target", "dev"],
-        &["status", "--target", "dev"],
-    ] {
-        let ran = shop.run(args);
-        texts.extend([ran.out, ran.err]);
-    }
     texts.push(fs::read_to_string(shop.state().join("inventory.json")).unwrap());
     for component in COMPONENTS {
         texts.push(shop.docker(&[
@@ -339,16 +233,11 @@ fn secrets_that_nobody_has_are_told_at_once(shop: &Shop) {
 }
 
 fn an_engine_that_is_not_there_is_an_environment_error(shop: &Shop) {
-    for command in ["plan", "apply", "status", "down"] {
-        let ran = shop.run_at("unix:///nowhere/docker.sock", &[command, "--target", "dev"]);
-        assert_eq!(ran.code, Some(3), "{ran:#?}");
-        for text in [
-            "kcc::plan::docker-unreachable",
-            "`unix:///nowhere/docker.sock`, named by `DOCKER_HOST`",
-            "start the engine",
-        ] {
-            ran.says(text);
-        }
-    }
+    let texts = [
+        "kcc::plan::docker-unreachable",
+        "`unix:///nowhere/docker.sock`, named by `DOCKER_HOST`",
+        "start the engine",
+    ];
+    misses_its_engine(shop, "unix:///nowhere/docker.sock", &[], &texts);
     assert!(!shop.state().exists());
 }

@@ -1,6 +1,8 @@
 //! What the cases ask of the engine beside kcc.
 
 use std::{
+    ffi::OsString,
+    fs,
     io::Write,
     path::Path,
     process::{Command, Stdio},
@@ -8,12 +10,15 @@ use std::{
 
 use serde_json::Value;
 
-use crate::bed::Bed;
+use crate::{bed::Bed, support::Host};
 
-impl Bed {
-    /// Gives the engine stand-ins for all images of a model; what somebody else
-    /// brought under the same name stays.
-    pub(crate) fn stand_in(&self, model: &Value) {
+impl Host for Bed {
+    fn variable(&self) -> (&'static str, OsString) {
+        ("DOCKER_HOST", self.host.clone().into())
+    }
+
+    /// What somebody else brought under the name of an image stays.
+    fn stand_in(&self, model: &Value) {
         let images = |more: &[&str]| {
             let list = ["images", "--format={{.Repository}}:{{.Tag}}"];
             self.docker(&[&list, more].concat())
@@ -29,7 +34,7 @@ impl Bed {
         let mut made = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
             .args(theirs)
             .stdin(Stdio::piped())
-            .stdout(std::fs::File::create(&archive).unwrap())
+            .stdout(fs::File::create(&archive).unwrap())
             .spawn()
             .unwrap();
         let mut stdin = made.stdin.take().unwrap();
@@ -38,30 +43,17 @@ impl Bed {
         assert!(made.wait().unwrap().success(), "the stand-ins need Go");
         self.docker(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
     }
-
-    /// The containers, networks or volumes of a system by name.
-    pub(crate) fn objects(&self, system: &str, kind: &str) -> Vec<String> {
-        let filter = format!("--filter=label=dev.kcc.system={system}");
-        let args: &[&str] = match kind {
-            "container" => &["container", "ls", "-a", &filter, "--format={{.Names}}"],
-            _ => &[kind, "ls", &filter, "--format={{.Name}}"],
-        };
-        let mut names: Vec<_> = self.docker(args).lines().map(str::to_owned).collect();
-        names.sort();
-        names
-    }
-
-    /// Removes whatever is left of a system, as far as that goes: it is called
-    /// where a case has failed, too.
-    pub(crate) fn remove(&self, system: &str) {
-        for (kind, remove) in [
-            ("container", &["rm", "-fv"][..]),
-            ("volume", &["volume", "rm"]),
-            ("network", &["network", "rm"]),
-        ] {
-            for name in self.objects(system, kind) {
-                let _ = self.try_docker(&[remove, &[&name]].concat());
+    fn keep(&self, system: &str, folder: &Path) {
+        for container in self.objects(system, "container") {
+            for (command, extension) in [("inspect", "json"), ("logs", "log")] {
+                let text = self.try_docker(&[command, &container]);
+                let path = folder.join(format!("{container}.{extension}"));
+                let _ = fs::write(path, text.unwrap_or_else(|error| error));
             }
         }
+    }
+
+    fn remove(&self, system: &str) {
+        self.remove(system);
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    ops::Deref,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -13,7 +14,7 @@ use std::{
 use crate::{
     bed::Bed,
     shop::free_port,
-    support::{Copy, http::get_within},
+    support::{System, http::get_within},
 };
 
 /// An example.
@@ -55,19 +56,17 @@ impl Example {
     }
 
     pub(crate) fn comes_up_stays_and_goes(&self, bed: Arc<Bed>) {
-        let system = System::of(self, bed);
+        let system = Published::of(self, bed);
         let target = self.targets[0];
-        system.bed.stand_in(&system.copy.model());
-        system.copy.comes_up_and_stays(|| system.answers());
-        system.copy.done(&["down", "--target", target, "--volumes"]);
+        system.stand_in();
+        system.comes_up_and_stays(|| system.answers());
+        system.done(&["down", "--target", target, "--volumes"]);
         for kind in ["container", "network", "volume"] {
             assert!(system.bed.objects(&system.name, kind).is_empty(), "{kind}");
         }
         for target in self.targets {
             let folder = format!("out/{target}");
-            system
-                .copy
-                .done(&["render", "--target", target, "--output", &folder]);
+            system.done(&["render", "--target", target, "--output", &folder]);
             system.compose(target, &["config", "--quiet"]);
         }
         if self.composed {
@@ -77,34 +76,21 @@ impl Example {
     }
 }
 
-/// A copy of an example under a name and on ports of its own.
-struct System {
-    bed: Arc<Bed>,
-    copy: Copy,
-    name: String,
+/// A copy of an example on ports of its own.
+struct Published {
+    system: System<Bed>,
     ports: Vec<u16>,
 }
 
-impl System {
+impl Published {
     fn of(example: &Example, bed: Arc<Bed>) -> Self {
-        let copy = Copy::of(
-            example.folder,
-            example.targets[0],
-            ("DOCKER_HOST", &bed.host),
-        );
+        let system = System::of(bed, example.folder, example.targets[0], example.folder);
         let mut ports = Vec::new();
-        edit_fragments(&copy.path(""), &mut |text| {
+        edit_fragments(&system.path(""), &mut |text| {
             with_free_ports(text, &mut ports)
         });
         assert!(!ports.is_empty(), "{} publishes nothing", example.folder);
-        let name = format!("e2e{}-{}", std::process::id(), example.folder);
-        copy.rename(&name);
-        Self {
-            bed,
-            copy,
-            name,
-            ports,
-        }
+        Self { system, ports }
     }
 
     /// Every published port answers, and what answers reaches all that it needs.
@@ -117,7 +103,7 @@ impl System {
 
     /// docker-compose on what was rendered. Secrets come from its environment.
     fn compose(&self, target: &str, args: &[&str]) {
-        let file = self.copy.path(&format!("out/{target}/compose.yaml"));
+        let file = self.path(&format!("out/{target}/compose.yaml"));
         let text = fs::read_to_string(&file).unwrap();
         let secrets = text.split("${").skip(1);
         let secrets = secrets.filter_map(|rest| Some((rest.split_once(":?")?.0, "secret")));
@@ -135,13 +121,17 @@ impl System {
     }
 }
 
-impl Drop for System {
+impl Deref for Published {
+    type Target = System<Bed>;
+
+    fn deref(&self) -> &System<Bed> {
+        &self.system
+    }
+}
+
+impl Drop for Published {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.copy.keep(&self.name);
-        }
-        self.bed.remove(&self.name);
-        let out = fs::read_dir(self.copy.path("out"));
+        let out = fs::read_dir(self.path("out"));
         for target in out.into_iter().flatten().flatten() {
             let target = target.file_name().into_string().unwrap();
             self.compose(&target, &["down", "--volumes"]);

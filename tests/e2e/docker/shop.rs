@@ -1,55 +1,39 @@
 //! A copy of the shop under a name and on a port of its own.
 
-use std::{
-    fs,
-    net::TcpListener,
-    ops::Deref,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::{net::TcpListener, ops::Deref, path::PathBuf, process::Command, sync::Arc};
 
 use serde_json::Value;
 
 use crate::{
     bed::Bed,
-    support::{Copy, http::get, system_name},
+    support::{self, Copy, System, http::get, initials},
 };
 
 /// A copy of the shop.
 pub(crate) struct Shop {
-    bed: Arc<Bed>,
-    copy: Copy,
-    pub(crate) system: String,
+    system: System<Bed>,
     /// The host port of the page that customers see.
     pub(crate) port: u16,
 }
 
 impl Shop {
     pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
-        let copy = Copy::of("shop", "dev", ("DOCKER_HOST", &bed.host));
-        let system = system_name(case);
-        copy.rename(&system);
+        let system = System::of(bed, "shop", "dev", &initials(case));
         let port = free_port();
-        copy.edit(
+        system.edit(
             "teams/storefront/web.cue",
             "expose: 8080",
             &format!("expose: {port}"),
         );
-        bed.stand_in(&copy.model());
-        let built = Command::new("bash").arg(copy.path("app/build")).status();
+        system.stand_in();
+        let built = Command::new("bash").arg(system.path("app/build")).status();
         assert!(built.unwrap().success(), "the shop's program needs Go");
-        Self {
-            bed,
-            copy,
-            system,
-            port,
-        }
+        Self { system, port }
     }
 
     /// What kcc remembers of the target.
     pub(crate) fn state(&self) -> PathBuf {
-        self.copy.path(&format!("../state/kcc/{}/dev", self.system))
+        self.path(&format!("../state/kcc/{}/dev", self.system.name))
     }
 
     pub(crate) fn docker(&self, args: &[&str]) -> String {
@@ -58,12 +42,12 @@ impl Shop {
 
     /// The containers, networks or volumes of the system by name.
     pub(crate) fn list(&self, kind: &str) -> Vec<String> {
-        self.bed.objects(&self.system, kind)
+        self.bed.objects(&self.system.name, kind)
     }
 
     /// The complete name of an object.
     pub(crate) fn name(&self, name: &str) -> String {
-        format!("{}-dev-{name}", self.system)
+        format!("{}-dev-{name}", self.system.name)
     }
 
     /// The identities of all containers.
@@ -80,34 +64,37 @@ impl Shop {
     pub(crate) fn page(&self) -> (u16, Value) {
         get(&format!("127.0.0.1:{}", self.port)).unwrap()
     }
+}
 
-    /// Keeps what explains a failure.
-    fn keep(&self, folder: &Path) {
-        for container in self.list("container") {
-            for (command, extension) in [("inspect", "json"), ("logs", "log")] {
-                let path = folder.join(format!("{container}.{extension}"));
-                let _ = fs::write(path, self.docker(&[command, &container]));
-            }
-        }
+impl support::shop::Shop for Shop {
+    fn copy(&self) -> &Copy {
+        self
+    }
+
+    fn page(&self) -> (u16, Value) {
+        self.page()
+    }
+
+    fn there(&self) -> Vec<String> {
+        let containers = self.ids().into_iter();
+        let mut all: Vec<_> = containers
+            .map(|(name, id)| format!("{name} {id}"))
+            .collect();
+        all.extend(self.list("network"));
+        all.extend(self.list("volume"));
+        all
+    }
+
+    fn has_intent(&self) -> bool {
+        self.state().join("intent.json").exists()
     }
 }
 
 impl Deref for Shop {
-    type Target = Copy;
+    type Target = System<Bed>;
 
-    fn deref(&self) -> &Copy {
-        &self.copy
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(folder) = self.copy.keep(&self.system)
-        {
-            self.keep(&folder);
-        }
-        self.bed.remove(&self.system);
+    fn deref(&self) -> &System<Bed> {
+        &self.system
     }
 }
 

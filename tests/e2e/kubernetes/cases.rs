@@ -2,12 +2,16 @@
 
 use std::{fs, process::Stdio};
 
-use serde_json::Value;
-
 use crate::{
     connections::only_what_is_declared_is_reached,
     shop::Shop,
-    support::{COMPONENTS, outcome, report},
+    support::{
+        outcome,
+        shop::{
+            all_outputs, comes_up_and_stays, follows_one_variable, misses_its_engine,
+            refuses_a_second_apply, survives_kills, takes_down,
+        },
+    },
 };
 
 pub(crate) type Case = fn(&Shop);
@@ -35,56 +39,14 @@ const APPLY: [&str; 4] = ["apply", "--target", "prod", "--yes"];
 
 fn the_shop_comes_up_and_a_second_apply_changes_nothing(shop: &Shop) {
     shop.generate_key();
-    let operations = shop.plan();
-    assert!(
-        operations
-            .iter()
-            .all(|operation| operation["action"] == "create"),
-        "{operations:#?}"
-    );
-    assert!(!shop.exists(), "a plan changes nothing");
-
-    let first = shop.apply();
-    for component in COMPONENTS {
-        assert_eq!(
-            outcome(&first, component),
-            "created",
-            "{component}: {first:#}"
-        );
-    }
-    let (status, page) = shop.page();
-    assert_eq!((status, &page["ok"]), (200, &Value::Bool(true)), "{page:#}");
-    // web → cart → checkout → payments, and the ports of both databases.
-    let cart = &page["calls"][0]["answer"];
-    assert_eq!(cart["dials"][0]["address"], "carts:6379", "{page:#}");
-    let checkout = &cart["calls"][0]["answer"];
-    assert_eq!(checkout["dials"][0]["address"], "orders:5432", "{page:#}");
-    assert_eq!(checkout["calls"][0]["answer"]["ok"], true, "{page:#}");
+    comes_up_and_stays(shop, &["2/2", "http://shop.example.com"]);
     // The policy of prod: every service survives the loss of one machine.
     let ready = "jsonpath={range .items[*]}{.metadata.name}={.status.readyReplicas} {end}";
     assert_eq!(
         shop.kubectl(&["get", "deployments", "-o", ready]),
         "cart=2 checkout=2 payments=3 web=2"
     );
-
-    let versions = shop.versions();
-    let second = shop.apply();
-    assert_eq!(second["mutatingCalls"], 0, "{second:#}");
-    assert_eq!(second["planned"], 0, "{second:#}");
-    assert_eq!(shop.versions(), versions);
-    assert!(shop.plan().is_empty());
     the_render_is_what_runs(shop);
-
-    let status = shop.run(&["status", "--target", "prod"]);
-    assert_eq!(status.code, Some(0), "{status:#?}");
-    let line = |component: &str| {
-        let mut lines = status.out.lines();
-        lines.find(|line| line.starts_with(component)).unwrap()
-    };
-    for word in ["storefront", "running", "2/2", "http://shop.example.com"] {
-        assert!(line("web ").contains(word), "{word}: {}", status.out);
-    }
-    assert!(line("migrate ").contains("completed"), "{}", status.out);
 }
 
 /// kubectl itself finds no difference between the manifests and the cluster.
@@ -107,34 +69,14 @@ fn one_variable_changes_one_deployment(shop: &Shop) {
     shop.generate_key();
     shop.apply();
     let before = shop.versions();
-    shop.edit(
-        "teams/storefront/web.cue",
-        "GREETING: \"welcome\"",
-        "GREETING: \"hello\"",
-    );
-    let operations = shop.plan();
-    assert_eq!(operations.len(), 1, "{operations:#?}");
-    assert_eq!(operations[0]["cause"], "`env.GREETING` changed");
-    assert_eq!(operations[0]["action"], "update");
-    assert_eq!(operations[0]["kind"], "Deployment");
-    assert_eq!(operations[0]["team"], "storefront");
-    let report = shop.apply();
-    for component in COMPONENTS {
-        let expected = if component == "web" {
-            "updated"
-        } else {
-            "unchanged"
-        };
-        assert_eq!(outcome(&report, component), expected, "{component}");
-    }
-    let state = format!("ConfigMap/kcc.{}.prod", shop.system);
+    follows_one_variable(shop, "update", "Deployment", "updated");
+    let state = format!("ConfigMap/{}", shop.state());
     for line in shop.versions() {
         let name = line.split(' ').next().unwrap();
         let web = ["Deployment/web", "ReplicaSet/web-", "Pod/web-", &state];
         let own = web.iter().any(|own| name.starts_with(own));
         assert!(own || before.contains(&line), "{line} changed: {before:#?}");
     }
-    assert_eq!(shop.page().1["greeting"], "hello");
 }
 
 fn a_secret_that_is_not_there_is_named_and_awaited(shop: &Shop) {
@@ -172,9 +114,7 @@ fn down_leaves_the_claims_until_they_are_asked_for(shop: &Shop) {
     let claims = shop.names("persistentvolumeclaims");
     assert!(!claims.is_empty());
     let secrets = shop.names("secrets");
-    let ran = shop.run(&["down", "--target", "prod", "--yes", "--format", "json"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert_eq!(outcome(&report(&ran.out), "web"), "deleted");
+    takes_down(shop, false);
     let left = shop.names(
         "deployments,statefulsets,jobs,pods,services,ingresses,replicasets,leases,\
          persistentvolumeclaims,secrets",
@@ -185,14 +125,13 @@ fn down_leaves_the_claims_until_they_are_asked_for(shop: &Shop) {
     shop.apply();
     assert_eq!(shop.page().0, 200);
     assert_eq!(shop.names("persistentvolumeclaims"), claims);
-    let ran = shop.run(&["down", "--target", "prod", "--yes", "--volumes"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    takes_down(shop, true);
     assert!(!shop.exists());
 }
 
 fn what_others_made_is_not_touched(shop: &Shop) {
     shop.generate_key();
-    shop.bed.kubectl(&["create", "namespace", &shop.system]);
+    shop.bed.kubectl(&["create", "namespace", &shop.name]);
     shop.kubectl(&["create", "service", "clusterip", "cart", "--tcp=1"]);
     let before = shop.versions();
     let ran = shop.run(&APPLY);
@@ -200,7 +139,7 @@ fn what_others_made_is_not_touched(shop: &Shop) {
     for text in [
         "kcc::plan::foreign-object",
         "Service `cart` is in the way, and kcc did not make it",
-        &format!("kubectl -n {} delete service cart", shop.system),
+        &format!("kubectl -n {} delete service cart", shop.name),
     ] {
         ran.says(text);
     }
@@ -209,66 +148,25 @@ fn what_others_made_is_not_touched(shop: &Shop) {
 
 fn an_apply_that_is_killed_is_finished_by_the_next(shop: &Shop) {
     shop.generate_key();
-    let state = format!("kcc.{}.prod", shop.system);
-    for text in ["create ServiceAccount", "create Deployment"] {
-        let mut child = shop.start_until(&APPLY, text);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let intent = shop.kubectl(&["get", "configmap", &state, "-o", "jsonpath={.data.intent}"]);
-        assert!(!intent.is_empty());
-        // Nobody waits here until the lock of a dead process ends by itself.
-        shop.kubectl(&["delete", "lease", &state]);
-    }
-    shop.apply();
-    assert_eq!(shop.page().0, 200);
-    let intent = shop.kubectl(&["get", "configmap", &state, "-o", "jsonpath={.data.intent}"]);
-    assert!(intent.is_empty());
-    assert_eq!(shop.apply()["mutatingCalls"], 0);
+    survives_kills(shop, &["create ServiceAccount", "create Deployment"]);
     // Nothing is left untracked: down finds all of it.
-    let ran = shop.run(&["down", "--target", "prod", "--yes", "--volumes"]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    takes_down(shop, true);
     assert!(!shop.exists());
 }
 
 fn a_second_apply_is_refused_by_name(shop: &Shop) {
     shop.generate_key();
-    let mut child = shop.start_until(&APPLY, "create ServiceAccount");
-    let ran = shop.run(&APPLY);
-    assert_eq!(ran.code, Some(3), "{ran:#?}");
-    for text in [
-        "kcc::apply::lock-held",
-        &format!("process {} ", child.id()),
-        " since 20",
-    ] {
-        ran.says(text);
-    }
-    // Looking is allowed meanwhile.
-    let status = shop.run(&["status", "--target", "prod"]);
-    assert_eq!(status.code, Some(0), "{status:#?}");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    refuses_a_second_apply(shop, "create ServiceAccount");
 }
 
 fn secrets_are_in_no_output(shop: &Shop) {
     shop.generate_key();
-    let ran = shop.run(&[
-        "-v", "apply", "--target", "prod", "--yes", "--format", "json",
-    ]);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let mut texts = all_outputs(shop);
     let path =
         "go-template={{range .items}}{{range .data}}{{.}} {{. | base64decode}} {{end}}{{end}}";
     let secrets = shop.kubectl(&["get", "secrets", "-o", path]);
     let secrets: Vec<_> = secrets.split_whitespace().collect();
     assert!(secrets.len() >= 4, "stripe-key and the database's password");
-    let mut texts = vec![ran.out, ran.err];
-    for args in [
-        &["plan", "--target", "prod"],
-        &["render", "--target", "prod"],
-        &["status", "--target", "prod"],
-    ] {
-        let ran = shop.run(args);
-        assert_eq!(ran.code, Some(0), "{ran:#?}");
-        texts.extend([ran.out, ran.err]);
-    }
     let kinds = "deployments,statefulsets,jobs,pods,services,configmaps,events";
     texts.push(shop.kubectl(&["get", kinds, "-o", "yaml"]));
     for secret in &secrets {
@@ -277,31 +175,20 @@ fn secrets_are_in_no_output(shop: &Shop) {
 }
 
 fn a_cluster_that_is_not_there_is_an_environment_error(shop: &Shop) {
-    let text = fs::read_to_string(shop.bed.kubeconfig()).unwrap();
+    let there = shop.bed.kubeconfig();
+    let text = fs::read_to_string(&there).unwrap();
     let path = shop.path("kubeconfig");
     fs::write(&path, text.replace(":6443", ":1")).unwrap();
-    for command in ["plan", "apply", "status", "down"] {
-        let mut args = vec![command, "--target", "prod"];
-        if matches!(command, "apply" | "down") {
-            args.push("--yes");
-        }
-        let ran = shop.run_at(path.to_str().unwrap(), &args);
-        assert_eq!(ran.code, Some(3), "{ran:#?}");
-        for text in [
-            "kcc::plan::kube-unreachable",
-            ":1` does not answer",
-            "start it or connect to its network",
-        ] {
-            ran.says(text);
-        }
-        let ran = shop.run(&[&args[..], &["--context", "nowhere"]].concat());
-        assert_eq!(ran.code, Some(3), "{ran:#?}");
-        for text in [
-            "kcc::plan::no-context",
-            "there is no context `nowhere`",
-            "name `kcc-bed` with `--context`",
-        ] {
-            ran.says(text);
-        }
-    }
+    let texts = [
+        "kcc::plan::kube-unreachable",
+        ":1` does not answer",
+        "start it or connect to its network",
+    ];
+    misses_its_engine(shop, path.to_str().unwrap(), &[], &texts);
+    let texts = [
+        "kcc::plan::no-context",
+        "there is no context `nowhere`",
+        "name `kcc-bed` with `--context`",
+    ];
+    misses_its_engine(shop, &there, &["--context", "nowhere"], &texts);
 }

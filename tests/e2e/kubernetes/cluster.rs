@@ -1,6 +1,7 @@
 //! What the cases ask of the cluster beside kcc.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -8,11 +9,23 @@ use std::{
 
 use serde_json::Value;
 
-use crate::bed::Bed;
+use crate::{bed::Bed, support::Host};
 
 impl Bed {
-    /// Brings stand-ins for all images of a model to the node.
-    pub(crate) fn stand_in(&self, model: &Value) {
+    /// The address of a Service in the cluster.
+    pub(crate) fn address(&self, namespace: &str, service: &str) -> String {
+        let path = "jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name=='http')].port}";
+        self.kubectl(&["get", "service", service, "-n", namespace, "-o", path])
+    }
+}
+
+/// A place is a namespace here.
+impl Host for Bed {
+    fn variable(&self) -> (&'static str, OsString) {
+        ("KUBECONFIG", self.kubeconfig().into())
+    }
+
+    fn stand_in(&self, model: &Value) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.json");
         fs::write(&path, model.to_string()).unwrap();
@@ -23,14 +36,7 @@ impl Bed {
         );
     }
 
-    /// The address of a Service in the cluster.
-    pub(crate) fn address(&self, namespace: &str, service: &str) -> String {
-        let path = "jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name=='http')].port}";
-        self.kubectl(&["get", "service", service, "-n", namespace, "-o", path])
-    }
-
-    /// Keeps what explains a failure in a namespace.
-    pub(crate) fn keep(&self, namespace: &str, folder: &Path) {
+    fn keep(&self, namespace: &str, folder: &Path) {
         let files: [(&str, &[&str]); 4] = [
             (
                 "objects.yaml",
@@ -58,8 +64,7 @@ impl Bed {
         }
     }
 
-    /// Removes a namespace with all that is in it.
-    pub(crate) fn remove(&self, namespace: &str) {
+    fn remove(&self, namespace: &str) {
         let delete = ["delete", "namespace", namespace, "--ignore-not-found"];
         self.try_kubectl(&delete);
     }

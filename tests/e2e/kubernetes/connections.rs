@@ -49,7 +49,7 @@ pub(crate) fn only_what_is_declared_is_reached(shop: &Shop) {
     let [private, public] = [NODE, PUBLIC].map(|address| TcpListener::bind((address, 0)).unwrap());
     let private = private.local_addr().unwrap().to_string();
     let public = public.local_addr().unwrap().to_string();
-    let [web, cart] = ["web", "cart"].map(|name| format!("{name}.{}:8080", shop.system));
+    let [web, cart] = ["web", "cart"].map(|name| format!("{name}.{}:8080", shop.name));
     let (redis, admin) = (
         format!("ledger.{ledger}:6379"),
         format!("ledger.{ledger}:6380"),
@@ -80,13 +80,7 @@ pub(crate) fn only_what_is_declared_is_reached(shop: &Shop) {
                 let dialled = if from == "ledger" {
                     others.dials(to, reached)
                 } else {
-                    dials(
-                        shop,
-                        &shop.system,
-                        &format!("deployment/{from}"),
-                        to,
-                        reached,
-                    )
+                    dials(shop, &shop.name, &format!("deployment/{from}"), to, reached)
                 };
                 assert_eq!(
                     dialled.status.success(),
@@ -120,7 +114,7 @@ struct Others<'a> {
 
 impl<'a> Others<'a> {
     fn new(shop: &'a Shop) -> Self {
-        let namespace = format!("{}-others", shop.system);
+        let namespace = format!("{}-others", shop.name);
         let others = Self { shop, namespace };
         let image = &shop.built_images()[0];
         let manifest = OTHERS

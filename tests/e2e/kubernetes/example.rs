@@ -3,13 +3,13 @@
 //! up, a second apply does nothing, and it goes. Its images are stand-ins, which
 //! tell whether they reach what they need.
 
-use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, ops::Deref, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use crate::{
     bed::Bed,
-    support::{Copy, http::get_within},
+    support::{Copy, System, http::get_within},
 };
 
 /// An example.
@@ -56,7 +56,7 @@ impl Example {
     }
 
     pub(crate) fn is_taken_by_the_cluster(&self, bed: Arc<Bed>) {
-        let system = System::of(self, bed);
+        let system = Apart::of(self, bed);
         for target in self.targets {
             system.dry_run(target);
         }
@@ -66,43 +66,38 @@ impl Example {
     }
 }
 
-/// A copy of an example under a name and in namespaces of its own.
-struct System {
-    bed: Arc<Bed>,
-    copy: Copy,
-    name: String,
+/// A copy of an example in namespaces of its own.
+struct Apart {
+    system: System<Bed>,
     /// The namespaces of its targets.
     namespaces: BTreeMap<&'static str, String>,
 }
 
-impl System {
+impl Apart {
     fn of(example: &Example, bed: Arc<Bed>) -> Self {
         let applied = example.applied.unwrap_or(example.targets[0]);
-        let copy = Copy::of(example.folder, applied, ("KUBECONFIG", bed.kubeconfig()));
-        let name = format!("e2e{}-{}", std::process::id(), example.folder);
-        copy.rename(&name);
-        let namespace = |target: &str| {
-            let model: Value =
-                serde_json::from_str(&copy.done(&["model", "--target", target])).unwrap();
+        let mut system = System::of(bed, example.folder, applied, example.folder);
+        let namespace = |system: &Copy, target: &str| {
+            let model = system.done(&["model", "--target", target]);
+            let model: Value = serde_json::from_str(&model).unwrap();
             let namespace = &model["engine"]["kubernetes"]["namespace"];
             namespace.as_str().unwrap().to_owned()
         };
         let mut namespaces = BTreeMap::new();
         for target in example.targets {
-            let (old, own) = (namespace(target), format!("{name}-{target}"));
+            let (old, own) = (
+                namespace(&system, target),
+                format!("{}-{target}", system.name),
+            );
             if old != own {
                 let field = |name: &str| format!("namespace: {name:?}");
-                copy.edit("kcc.cue", &field(&old), &field(&own));
+                system.edit("kcc.cue", &field(&old), &field(&own));
             }
-            assert_eq!(namespace(target), own);
+            assert_eq!(namespace(&system, target), own);
             namespaces.insert(*target, own);
         }
-        Self {
-            bed,
-            copy,
-            name,
-            namespaces,
-        }
+        system.places = namespaces.values().cloned().collect();
+        Self { system, namespaces }
     }
 
     /// Makes a namespace that takes restricted pods alone.
@@ -117,8 +112,8 @@ impl System {
     /// The API server takes the render as it is: every field is known and valid,
     /// and no pod asks for more than the restricted Pod Security Standard grants.
     fn dry_run(&self, target: &str) {
-        let file = self.copy.path(&format!("{target}.yaml"));
-        fs::write(&file, self.copy.done(&["render", "--target", target])).unwrap();
+        let file = self.path(&format!("{target}.yaml"));
+        fs::write(&file, self.done(&["render", "--target", target])).unwrap();
         let namespace = &self.namespaces[target];
         self.restricted(namespace);
         let apply = [
@@ -144,10 +139,10 @@ impl System {
 
     fn comes_up_stays_and_goes(&self, target: &str) {
         let namespace = &self.namespaces[target];
-        let model = self.copy.model();
-        self.bed.stand_in(&model);
+        let model = self.model();
+        self.stand_in();
         self.restricted(namespace);
-        self.copy.comes_up_and_stays(|| {
+        self.comes_up_and_stays(|| {
             for (component, said) in model["components"].as_object().unwrap() {
                 if said["ports"].get("http").is_some() {
                     self.answers(namespace, component);
@@ -155,7 +150,7 @@ impl System {
             }
         });
         let down = ["down", "--target", target, "--yes", "--volumes"];
-        self.copy.done(&down);
+        self.done(&down);
         let kinds = "deployments,statefulsets,daemonsets,jobs,cronjobs,services,configmaps,\
                      secrets,persistentvolumeclaims,ingresses,networkpolicies,\
                      horizontalpodautoscalers,poddisruptionbudgets";
@@ -172,15 +167,10 @@ impl System {
     }
 }
 
-impl Drop for System {
-    fn drop(&mut self) {
-        let failed = std::thread::panicking();
-        let kept = failed.then(|| self.copy.keep(&self.name)).flatten();
-        for namespace in self.namespaces.values() {
-            if let Some(folder) = &kept {
-                self.bed.keep(namespace, folder);
-            }
-            self.bed.remove(namespace);
-        }
+impl Deref for Apart {
+    type Target = System<Bed>;
+
+    fn deref(&self) -> &System<Bed> {
+        &self.system
     }
 }

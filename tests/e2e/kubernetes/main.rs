@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         })
     });
     let operators = Case::new("what_operators_define_is_taken_and_stays", |bed| {
-        operators::what_operators_define_is_taken_and_stays(&bed);
+        operators::what_operators_define_is_taken_and_stays(bed);
     });
     // Each case brings up a whole system.
     trials::run(

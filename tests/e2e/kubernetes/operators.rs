@@ -1,11 +1,11 @@
 //! Objects of others' kinds, as their makers define them: the cluster takes what
 //! kcc writes, and what it fills in by itself is no difference.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 use crate::{
     bed::{Bed, run},
-    support::{Copy, system_name},
+    support::System,
 };
 
 const FRAGMENT: &str = r#"
@@ -39,18 +39,17 @@ const OBJECTS: [&str; 4] = [
     "httproute.gateway.networking.k8s.io/web-status",
 ];
 
-pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Bed) {
-    define(bed);
-    let name = system_name("operators");
-    let copy = Copy::of("hello", "prod", ("KUBECONFIG", bed.kubeconfig()));
-    copy.rename(&name);
+pub(crate) fn what_operators_define_is_taken_and_stays(bed: Arc<Bed>) {
+    define(&bed);
+    let copy = System::of(bed, "hello", "prod", "operators");
+    let (bed, name) = (&copy.bed, copy.name.as_str());
+    let objects = || objects(bed, name);
     let file = copy.path("kcc.cue");
-    let text = fs::read_to_string(&file).unwrap() + &FRAGMENT.replace("NAME", &name);
+    let text = fs::read_to_string(&file).unwrap() + &FRAGMENT.replace("NAME", name);
     fs::write(&file, text).unwrap();
-    let bed = Cleaned { bed, name: &name };
-    bed.stand_in(&copy.model());
+    copy.stand_in();
     // What the operator makes of the ExternalSecret.
-    bed.kubectl(&["create", "namespace", &name]);
+    bed.kubectl(&["create", "namespace", name]);
     let secret = [
         "create",
         "secret",
@@ -58,9 +57,9 @@ pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Bed) {
         "api-key",
         "--from-literal=value=x",
     ];
-    bed.kubectl(&[&secret[..], &["-n", &name]].concat());
+    bed.kubectl(&[&secret[..], &["-n", name]].concat());
 
-    copy.comes_up_and_stays(|| assert_eq!(bed.objects(), expected(&OBJECTS, &name)));
+    copy.comes_up_and_stays(|| assert_eq!(objects(), expected(&OBJECTS, name)));
     copy.edit("kcc.cue", STATUS, MOVED);
     copy.edit("kcc.cue", "\"web/api\"", "\"web/api-2\"");
     let changed: Vec<_> = copy
@@ -73,9 +72,9 @@ pub(crate) fn what_operators_define_is_taken_and_stays(bed: &Bed) {
     assert!(copy.plan().is_empty());
     copy.edit("kcc.cue", MOVED, "");
     copy.apply();
-    assert_eq!(bed.objects(), expected(&OBJECTS[..3], &name));
+    assert_eq!(objects(), expected(&OBJECTS[..3], name));
     copy.done(&["down", "--target", "prod", "--yes", "--volumes"]);
-    assert_eq!(bed.objects(), [""; 0]);
+    assert_eq!(objects(), [""; 0]);
 }
 
 fn expected(objects: &[&str], name: &str) -> Vec<String> {
@@ -102,37 +101,9 @@ fn define(bed: &Bed) {
     }
 }
 
-/// A namespace that goes however the case ends.
-struct Cleaned<'a> {
-    bed: &'a Bed,
-    name: &'a str,
-}
-
-impl Cleaned<'_> {
-    /// The objects of others' kinds.
-    fn objects(&self) -> Vec<String> {
-        let get = [
-            "get",
-            "externalsecrets,gateways,httproutes",
-            "-o",
-            "name",
-            "-n",
-            self.name,
-        ];
-        self.kubectl(&get).lines().map(str::to_owned).collect()
-    }
-}
-
-impl std::ops::Deref for Cleaned<'_> {
-    type Target = Bed;
-
-    fn deref(&self) -> &Bed {
-        self.bed
-    }
-}
-
-impl Drop for Cleaned<'_> {
-    fn drop(&mut self) {
-        self.bed.remove(self.name);
-    }
+/// The objects of others' kinds in a namespace.
+fn objects(bed: &Bed, namespace: &str) -> Vec<String> {
+    let kinds = "externalsecrets,gateways,httproutes";
+    let get = ["get", kinds, "-o", "name", "-n", namespace];
+    bed.kubectl(&get).lines().map(str::to_owned).collect()
 }

@@ -6,29 +6,18 @@ use serde_json::Value;
 
 use crate::{
     bed::Bed,
-    support::{Copy, http::get_within, system_name},
+    support::{self, Copy, System, http::get_within, initials},
 };
 
-/// A copy of the shop.
-pub(crate) struct Shop {
-    pub(crate) bed: Arc<Bed>,
-    copy: Copy,
-    /// The system's name, and that of its namespace.
-    pub(crate) system: String,
-}
+/// A copy of the shop, in a namespace of the system's name.
+pub(crate) struct Shop(System<Bed>);
 
 impl Shop {
     pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
-        let copy = Copy::of("shop", "prod", ("KUBECONFIG", bed.kubeconfig()));
-        let system = system_name(case);
-        copy.rename(&system);
-        copy.edit(
-            "kcc.cue",
-            "namespace: \"shop\"",
-            &format!("namespace: {system:?}"),
-        );
-        bed.stand_in(&copy.model());
-        let shop = Self { bed, copy, system };
+        let shop = Self(System::of(bed, "shop", "prod", &initials(case)));
+        let own = format!("namespace: {:?}", shop.name);
+        shop.edit("kcc.cue", "namespace: \"shop\"", &own);
+        shop.stand_in();
         // The image that is built is named after the system.
         for image in shop.built_images() {
             shop.bed.shop_image(&image);
@@ -43,7 +32,7 @@ impl Shop {
             .lines()
             .filter_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix("image: "))
             .map(|image| image.trim_matches('"').to_owned())
-            .filter(|image| image.starts_with(&self.system))
+            .filter(|image| image.starts_with(&self.name))
             .collect();
         images.sort();
         images.dedup();
@@ -68,7 +57,7 @@ impl Shop {
 
     /// kubectl in the shop's namespace.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.bed.kubectl(&[&["-n", &self.system], args].concat())
+        self.bed.kubectl(&[&["-n", &self.name], args].concat())
     }
 
     /// The names of all objects of some kinds.
@@ -89,40 +78,62 @@ impl Shop {
             .map(str::to_owned)
             .collect();
         let version = "jsonpath={.metadata.resourceVersion}";
-        let namespace = ["get", "namespace", &self.system, "-o", version];
+        let namespace = ["get", "namespace", &self.name, "-o", version];
         lines.push(format!("Namespace {}", self.bed.kubectl(&namespace)));
         lines.sort();
         lines
     }
 
+    /// The name of what kcc keeps for the target.
+    pub(crate) fn state(&self) -> String {
+        format!("kcc.{}.prod", self.name)
+    }
+
     /// Whether the namespace is there.
     pub(crate) fn exists(&self) -> bool {
-        let get = ["get", "namespace", &self.system, "--ignore-not-found"];
+        let get = ["get", "namespace", &self.name, "--ignore-not-found"];
         !self.bed.kubectl(&get).is_empty()
     }
 
     /// What the page answers through its Service: its status and its report.
     pub(crate) fn page(&self) -> (u16, Value) {
-        let address = self.bed.address(&self.system, "web");
+        let address = self.bed.address(&self.name, "web");
         get_within(&address, Duration::from_secs(30))
     }
 }
 
-impl Deref for Shop {
-    type Target = Copy;
+impl support::shop::Shop for Shop {
+    fn copy(&self) -> &Copy {
+        self
+    }
 
-    fn deref(&self) -> &Copy {
-        &self.copy
+    fn page(&self) -> (u16, Value) {
+        self.page()
+    }
+
+    fn there(&self) -> Vec<String> {
+        if self.exists() {
+            self.versions()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn has_intent(&self) -> bool {
+        let intent = "jsonpath={.data.intent}";
+        let get = ["get", "configmap", &self.state(), "-o", intent];
+        !self.kubectl(&get).is_empty()
+    }
+
+    fn unlock(&self) {
+        self.kubectl(&["delete", "lease", &self.state()]);
     }
 }
 
-impl Drop for Shop {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(folder) = self.copy.keep(&self.system)
-        {
-            self.bed.keep(&self.system, &folder);
-        }
-        self.bed.remove(&self.system);
+impl Deref for Shop {
+    type Target = System<Bed>;
+
+    fn deref(&self) -> &System<Bed> {
+        &self.0
     }
 }

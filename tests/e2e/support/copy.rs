@@ -33,17 +33,21 @@ impl Copy {
     pub(crate) fn of(
         example: &str,
         target: &'static str,
-        engine: (&'static str, impl Into<OsString>),
+        engine: (&'static str, OsString),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
         copy_folder(&source.join(example), &folder.path().join("system"));
-        let engine = (engine.0, engine.1.into());
         Self {
             folder,
             target,
             engine,
         }
+    }
+
+    /// The target that it is worked on in.
+    pub(crate) fn target(&self) -> &'static str {
+        self.target
     }
 
     /// A path in the copy.
@@ -209,12 +213,6 @@ fn object_with(out: &str, field: &str) -> Value {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find(|value| value.get(field).is_some())
         .unwrap_or_else(|| panic!("no `{field}` on stdout: {out}"))
-}
-
-/// A name for the system of a case: nobody else on the engine has it.
-pub(crate) fn system_name(case: &str) -> String {
-    let initials = case.split('_').filter_map(|word| word.chars().next());
-    format!("e2e{}-{}", std::process::id(), initials.collect::<String>())
 }
 
 fn copy_folder(from: &Path, to: &Path) {

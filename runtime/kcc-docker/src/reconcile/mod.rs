@@ -9,7 +9,7 @@ mod leftovers;
 mod sidecars;
 mod tear_down;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 mod twins;
 mod verdict;
 

@@ -1,5 +1,11 @@
 //! Desired and observed → the text of the plan, without an engine.
 
+#[path = "../../../../tests/e2e/support/chain.rs"]
+mod chain;
+#[path = "../../../../tests/e2e/support/components.rs"]
+mod components;
+#[path = "../../tests/engine/container.rs"]
+mod container;
 mod containers;
 mod converge;
 mod host_ports;
@@ -12,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lower::{
-    Desired, DesiredComponent, EngineDesired,
+    Desired, EngineDesired,
     docker::{
         Container, DockerDesired, HealthCheck, Image, Mount, Network, Publish, Restart, Volume,
     },
@@ -20,6 +26,7 @@ use kcc_lower::{
 use kcc_model::{Build, Check, EnvValue, Until};
 use kcc_plan::{Options, Plan, Prune};
 
+use self::chain::chain;
 use super::{reconcile, tear_down};
 use crate::{
     config,
@@ -99,36 +106,8 @@ fn shop() -> DockerDesired {
     docker
 }
 
-pub(crate) fn container(component: &str, image: &str) -> Container {
-    Container {
-        component: component.to_owned(),
-        image: image.to_owned(),
-        command: None,
-        args: None,
-        working_dir: None,
-        user: None,
-        env: BTreeMap::new(),
-        files: BTreeMap::new(),
-        mounts: BTreeMap::new(),
-        ports: Vec::new(),
-        networks: BTreeMap::from([("shop-dev".to_owned(), vec![component.to_owned()])]),
-        health: None,
-        memory: None,
-        cpu_millis: None,
-        cpu_shares: None,
-        restart: Restart::UnlessStopped,
-        stop_timeout: 10,
-        read_only: false,
-        add_capabilities: Vec::new(),
-        privileged: false,
-        docker: None,
-        recreate: false,
-        on_demand: false,
-        after: Vec::new(),
-        init: Vec::new(),
-        sidecar_of: None,
-        labels: BTreeMap::new(),
-    }
+fn container(component: &str, image: &str) -> Container {
+    container::container(component, image, "shop-dev")
 }
 
 /// The identity of the container whose network one shares.
@@ -138,35 +117,13 @@ fn joined(container: &Container, observed: &Observed) -> Option<String> {
 }
 
 fn desired(docker: &DockerDesired) -> Desired {
-    let component = |name: &str, after: &[(&str, Until)]| DesiredComponent {
-        team: if name == "web" {
-            "storefront"
-        } else {
-            "payments"
-        }
-        .to_owned(),
-        path: String::new(),
-        job: name == "migrate",
-        after: after
-            .iter()
-            .map(|(name, until)| ((*name).to_owned(), *until))
-            .collect(),
-        deadline_ms: 1000,
-    };
-    let all = [
-        ("db", component("db", &[])),
-        ("migrate", component("migrate", &[("db", Until::Started)])),
-        ("web", component("web", &[("migrate", Until::Completed)])),
-    ];
     let there = |name: &str| docker.containers.values().any(|c| c.component == name);
+    let mut components = chain("db");
+    components.retain(|name, _| there(name));
     Desired {
         system: "shop".to_owned(),
         target: "dev".to_owned(),
-        components: all
-            .into_iter()
-            .filter(|(name, _)| there(name))
-            .map(|(name, component)| (name.to_owned(), component))
-            .collect(),
+        components,
         engine: EngineDesired::Docker(docker.clone()),
     }
 }

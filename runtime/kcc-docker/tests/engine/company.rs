@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kcc_lower::docker::{Container, InitStep, Restart};
 
-use crate::place::{BOX, Draft};
+use crate::docker::{BOX, Draft};
 
 impl Draft {
     /// Adds a script that runs before a component's container starts.
@@ -44,6 +44,6 @@ impl Draft {
             ..self.container(name).clone()
         };
         let beside = Container::beside(&main, beside);
-        self.docker.containers.entry(beside).or_insert(container)
+        self.engine.containers.entry(beside).or_insert(container)
     }
 }

@@ -7,21 +7,27 @@
 mod bed;
 mod cases;
 mod company;
+#[path = "../../../../tests/e2e/support/components.rs"]
+mod components;
+mod container;
+mod docker;
 #[path = "../../../../tests/e2e/support/heard.rs"]
 mod heard;
+#[path = "../../../../tests/e2e/support/place.rs"]
 mod place;
 #[path = "../../../../tests/e2e/support/trials.rs"]
 mod trials;
 
 use std::{path::Path, process::ExitCode};
 
+use kcc_docker as engine;
 use trials::Case;
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let find = || {
         let bed = bed::Bed::find(&root)?;
-        place::make_images(&bed, &root);
+        docker::make_images(&bed, &root);
         Some(bed)
     };
     let cases = cases::ALL.iter().map(|(name, case)| {

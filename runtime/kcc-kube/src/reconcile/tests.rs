@@ -1,5 +1,9 @@
 //! Desired and observed → the text of the plan, without a cluster.
 
+#[path = "../../../../tests/e2e/support/chain.rs"]
+mod chain;
+#[path = "../../../../tests/e2e/support/components.rs"]
+mod components;
 mod objects;
 mod refuse;
 mod whole;
@@ -8,13 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lower::{
-    Desired, DesiredComponent, EngineDesired,
+    Desired, EngineDesired,
     kubernetes::{KubernetesDesired, MadeSecret, Object},
 };
 use kcc_model::Until;
 use kcc_plan::{Error, Options, Plan, Prune};
 use serde_json::{Value, json};
 
+use self::chain::{chain, team};
 use super::{reconcile, tear_down};
 use crate::{
     observed::{
@@ -58,14 +63,6 @@ fn shop() -> KubernetesDesired {
     }
 }
 
-fn team(component: &str) -> &'static str {
-    if component == "web" {
-        "storefront"
-    } else {
-        "payments"
-    }
-}
-
 fn object(api_version: &str, kind: &str, name: &str, component: Option<&str>) -> Object {
     Object {
         api_version: api_version.to_owned(),
@@ -99,36 +96,16 @@ fn wanted<'a>(kube: &'a mut KubernetesDesired, kind: &str, name: &str) -> &'a mu
 }
 
 fn desired(kube: &KubernetesDesired) -> Desired {
-    let component = |name: &str, after: &[(&str, Until)]| DesiredComponent {
-        team: team(name).to_owned(),
-        path: String::new(),
-        job: name == "migrate",
-        after: after
-            .iter()
-            .map(|(name, until)| ((*name).to_owned(), *until))
-            .collect(),
-        deadline_ms: 1000,
-    };
-    let all = [
-        ("orders", component("orders", &[])),
-        (
-            "migrate",
-            component("migrate", &[("orders", Until::Started)]),
-        ),
-        ("web", component("web", &[("migrate", Until::Completed)])),
-    ];
     let there = |name: &str| {
         let mut objects = kube.objects.iter();
         objects.any(|object| object.component.as_deref() == Some(name))
     };
+    let mut components = chain("orders");
+    components.retain(|name, _| there(name));
     Desired {
         system: "shop".to_owned(),
         target: "prod".to_owned(),
-        components: all
-            .into_iter()
-            .filter(|(name, _)| there(name))
-            .map(|(name, component)| (name.to_owned(), component))
-            .collect(),
+        components,
         engine: EngineDesired::Kubernetes(kube.clone()),
     }
 }

@@ -6,21 +6,26 @@
 #[path = "../../../../tests/e2e/kubernetes/bed.rs"]
 mod bed;
 mod cases;
+#[path = "../../../../tests/e2e/support/components.rs"]
+mod components;
 #[path = "../../../../tests/e2e/support/heard.rs"]
 mod heard;
+mod kubernetes;
+#[path = "../../../../tests/e2e/support/place.rs"]
 mod place;
 #[path = "../../../../tests/e2e/support/trials.rs"]
 mod trials;
 
 use std::{path::Path, process::ExitCode};
 
+use kcc_kube as engine;
 use trials::Case;
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let find = || {
         let bed = bed::Bed::find(&root)?;
-        bed.shop_image(place::IMAGE);
+        bed.shop_image(kubernetes::IMAGE);
         Some(bed)
     };
     let cases = cases::ALL.iter().map(|(name, case)| {

@@ -5,7 +5,7 @@ use kcc_model::{Check, EnvValue, SecretProvider};
 use kcc_plan::{Outcome, State};
 
 use super::{detail, literal};
-use crate::place::{Place, get, health, publish};
+use crate::docker::{Place, get, health, publish};
 
 fn shared() -> (String, Mount) {
     ("/work".to_owned(), Mount::Shared("work".to_owned()))
@@ -35,7 +35,7 @@ pub(super) async fn init_steps_run_before_a_container_that_is_made(place: &Place
     assert_eq!(logs(), "from a file then one\nfrom a file then one");
 
     let main = place.name("web");
-    let steps = &mut desired.docker.containers.get_mut(&main).unwrap().init;
+    let steps = &mut desired.engine.containers.get_mut(&main).unwrap().init;
     steps[1]
         .container
         .env
@@ -53,7 +53,7 @@ pub(super) async fn an_init_step_that_fails_is_told_and_leaves_the_old_one(place
     let mut desired = place.desired();
     desired.script("web", "exec busybox sleep 1000");
     desired
-        .docker
+        .engine
         .secrets
         .insert("key".to_owned(), SecretProvider::Generate {});
     let step = desired.init(
@@ -80,8 +80,8 @@ pub(super) async fn an_init_step_that_fails_is_told_and_leaves_the_old_one(place
     assert!(place.list("container").is_empty());
 
     let main = place.name("web");
-    let set = |desired: &mut crate::place::Draft, code: &str| {
-        let steps = &mut desired.docker.containers.get_mut(&main).unwrap().init;
+    let set = |desired: &mut crate::docker::Draft, code: &str| {
+        let steps = &mut desired.engine.containers.get_mut(&main).unwrap().init;
         let env = &mut steps[0].container.env;
         env.insert("CODE".to_owned(), literal(code));
     };

@@ -5,7 +5,7 @@ use kcc_lower::docker::{HostPatch, Mount, Patch, Ulimit};
 use kcc_model::{Check, EnvValue, Part, SecretProvider};
 
 use super::detail;
-use crate::place::{Place, health, shop_program, write};
+use crate::docker::{Place, health, shop_program, write};
 
 pub(super) async fn images_are_built_when_their_context_changes(place: &Place) {
     let mut desired = place.desired();
@@ -22,7 +22,7 @@ pub(super) async fn images_are_built_when_their_context_changes(place: &Place) {
     desired.build("web", &tag, "app");
     desired.serve("web", &[]).image.clone_from(&tag);
     desired.serve("two", &[]).image.clone_from(&tag);
-    desired.docker.images.remove(crate::place::SHOP);
+    desired.engine.images.remove(crate::docker::SHOP);
     let report = place.apply_all(&desired).await;
     assert_eq!((report.planned, report.performed), (4, 4));
     write(place, "app/README.md", "left out");
@@ -30,8 +30,7 @@ pub(super) async fn images_are_built_when_their_context_changes(place: &Place) {
     write(place, "app/page", "two");
     let plan = place.plan(&desired).await;
     assert!(
-        plan.contains("~ update  image      SYSTEM-app      `app` changed")
-            || plan.contains("`app` changed"),
+        plan.contains("~ update image SYSTEM-app `app` changed") || plan.contains("`app` changed"),
         "{plan}"
     );
     assert!(plan.contains("its image is built anew"), "{plan}");
@@ -54,7 +53,7 @@ pub(super) async fn a_patch_reaches_the_container_and_replaces_it(place: &Place)
             hard: 2048,
         };
         patched.serve("web", &[]);
-        for container in patched.docker.containers.values_mut() {
+        for container in patched.engine.containers.values_mut() {
             container.docker = Some(Patch {
                 hostname: Some("web.example.com".to_owned()),
                 host_config: Some(HostPatch {
@@ -91,11 +90,11 @@ pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) 
     let mut desired = place.desired();
     write(place, "token", "t0ken-value\n");
     desired
-        .docker
+        .engine
         .secrets
         .insert("db-password".to_owned(), SecretProvider::Generate {});
     desired
-        .docker
+        .engine
         .secrets
         .insert("token".to_owned(), SecretProvider::File("token".to_owned()));
     let script = "echo I am $PASSWORD and $URL; busybox cat /run/token; echo; busybox sleep 600";
@@ -135,7 +134,7 @@ pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) 
     }
     // The value is kept: nothing changes, and a new container gets the same.
     assert_eq!(place.apply(&desired).await.mutating_calls, 0);
-    desired.docker.secrets.insert(
+    desired.engine.secrets.insert(
         "token".to_owned(),
         SecretProvider::Env("NOT_SET".to_owned()),
     );
@@ -147,7 +146,7 @@ pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) 
 pub(super) async fn files_reach_a_root_that_cannot_be_written(place: &Place) {
     let mut desired = place.desired();
     desired
-        .docker
+        .engine
         .secrets
         .insert("key".to_owned(), SecretProvider::Generate {});
     let script = "busybox cat /etc/app/a.toml /etc/app/deep/b.toml; busybox wc -c </run/keys/key; \

@@ -6,7 +6,7 @@ use kcc_model::{Check, Until};
 use kcc_plan::{Outcome, State};
 
 use super::detail;
-use crate::place::{Place, health, publish, write};
+use crate::docker::{Place, health, publish, write};
 
 pub(super) async fn a_bad_replacement_leaves_the_old_one(place: &Place) {
     let mut desired = place.desired();
@@ -162,7 +162,7 @@ pub(super) async fn a_broken_build_shows_its_end(place: &Place) {
     write(place, "app/Dockerfile", "FROM scratch\nCOPY nothing /x\n");
     desired.build("web", &tag, "app");
     desired.serve("web", &[]).image.clone_from(&tag);
-    desired.docker.images.remove(crate::place::SHOP);
+    desired.engine.images.remove(crate::docker::SHOP);
     let report = place.apply(&desired).await;
     let failure = &report.failures[0];
     assert_eq!(failure.code, Code::ApplyImageBuild);

@@ -4,7 +4,7 @@ use kcc_lower::docker::Restart;
 use kcc_plan::{Outcome, State};
 
 use super::literal;
-use crate::place::Place;
+use crate::docker::Place;
 
 pub(super) async fn a_cron_job_is_made_and_runs_when_somebody_starts_it(place: &Place) {
     let mut desired = place.desired();

@@ -5,7 +5,7 @@ use kcc_model::{EnvValue, SecretProvider};
 use kcc_plan::{Outcome, State};
 
 use super::{chain, literal};
-use crate::place::{BOX, Place, get, publish};
+use crate::docker::{BOX, Place, get, publish};
 
 pub(super) async fn a_chain_comes_up_in_order_and_stays(place: &Place) {
     let desired = chain(place);
@@ -13,12 +13,12 @@ pub(super) async fn a_chain_comes_up_in_order_and_stays(place: &Place) {
     let expected = "\
 SYSTEM in dev: 6 to create, 1 object unchanged
 
-  + create network    SYSTEM-dev          it is not there
-  + create volume     SYSTEM-dev-db-data  it is not there [storefront]
-  + create container  SYSTEM-dev-db       it is not there [storefront]
-  + create container  SYSTEM-dev-migrate  it is not there [storefront]
-  + create container  SYSTEM-dev-cart     it is not there [storefront]
-  + create container  SYSTEM-dev-web      it is not there [storefront]
++ create network SYSTEM-dev it is not there
++ create volume SYSTEM-dev-db-data it is not there [storefront]
++ create container SYSTEM-dev-db it is not there [storefront]
++ create container SYSTEM-dev-migrate it is not there [storefront]
++ create container SYSTEM-dev-cart it is not there [storefront]
++ create container SYSTEM-dev-web it is not there [storefront]
 ";
     assert_eq!(text, expected);
     assert!(
@@ -70,7 +70,7 @@ pub(super) async fn only_what_changed_is_replaced(place: &Place) {
     let plan = place.plan(&desired).await;
     assert!(plan.contains("1 to replace, 6 objects unchanged"), "{plan}");
     assert!(
-        plan.contains("± replace container  SYSTEM-dev-cart  `env.GREETING`, `env.LOG` changed"),
+        plan.contains("± replace container SYSTEM-dev-cart `env.GREETING`, `env.LOG` changed"),
         "{plan}"
     );
     let report = place.apply_all(&desired).await;
@@ -95,11 +95,11 @@ pub(super) async fn what_was_killed_is_healed(place: &Place) {
     assert_eq!(status.components["web"].state, State::Absent);
     let plan = place.plan(&desired).await;
     assert!(
-        plan.contains("> run    container  SYSTEM-dev-cart  it does not run (exit code 137)"),
+        plan.contains("> run container SYSTEM-dev-cart it does not run (exit code 137)"),
         "{plan}"
     );
     assert!(
-        plan.contains("+ create container  SYSTEM-dev-web   it is not there"),
+        plan.contains("+ create container SYSTEM-dev-web it is not there"),
         "{plan}"
     );
     let report = place.apply_all(&desired).await;
@@ -162,7 +162,7 @@ pub(super) async fn a_job_runs_again_only_when_it_changed(place: &Place) {
         "the first run fails"
     );
     assert!(place.plan(&desired).await.contains(
-        "> run container  SYSTEM-dev-count  it did not complete (exit code 1), and runs again"
+        "> run container SYSTEM-dev-count it did not complete (exit code 1), and runs again"
     ));
     place.apply_all(&desired).await;
     assert_eq!(
@@ -196,7 +196,7 @@ pub(super) async fn replicas_share_a_name_and_free_ports_are_kept(place: &Place)
     let mut second = desired.container("web").clone();
     second.ports.clear();
     let two = format!("{}-2", desired.name("web"));
-    desired.docker.containers.insert(two.clone(), second);
+    desired.engine.containers.insert(two.clone(), second);
     place.apply_all(&desired).await;
     let status = place.status(&desired).await;
     assert_eq!(
@@ -225,7 +225,7 @@ pub(super) async fn replicas_share_a_name_and_free_ports_are_kept(place: &Place)
     let address = status.components["web"].addresses.clone();
     assert!(get(&address[0]).await.starts_with("HTTP/1.1 200"));
     for name in [desired.name("web"), two] {
-        let container = desired.docker.containers.get_mut(&name).unwrap();
+        let container = desired.engine.containers.get_mut(&name).unwrap();
         container.env.insert("A".to_owned(), literal("b"));
     }
     let report = place.apply_all(&desired).await;
@@ -246,7 +246,7 @@ pub(super) async fn what_is_no_longer_asked_for_goes(place: &Place) {
     desired.serve("shop", &[]).ports = vec![publish(8080, Some(18_080))];
     let plan = place.plan(&desired).await;
     assert!(
-        plan.contains("- delete container  SYSTEM-dev-web   no fragment asks for it"),
+        plan.contains("- delete container SYSTEM-dev-web no fragment asks for it"),
         "{plan}"
     );
     let report = place.apply_all(&desired).await;
@@ -262,7 +262,7 @@ pub(super) async fn what_is_no_longer_asked_for_goes(place: &Place) {
     assert!(get("127.0.0.1:18080").await.starts_with("HTTP/1.1 200"));
     // The database is no longer asked for either; its data stays.
     desired.remove("db");
-    desired.docker.volumes.clear();
+    desired.engine.volumes.clear();
     for name in ["cart", "migrate"] {
         desired.remove(name);
     }
@@ -274,7 +274,7 @@ pub(super) async fn what_is_no_longer_asked_for_goes(place: &Place) {
 pub(super) async fn down_leaves_the_data(place: &Place) {
     let mut desired = chain(place);
     desired
-        .docker
+        .engine
         .secrets
         .insert("p".to_owned(), SecretProvider::Generate {});
     desired

@@ -13,7 +13,7 @@ use kcc_lower::docker::Mount;
 use kcc_model::{Check, EnvValue, Until};
 use kcc_plan::ApplyReport;
 
-use crate::place::{Draft, Place, SHOP, health, publish};
+use crate::docker::{Draft, Place, SHOP, health, publish};
 
 type Case = for<'a> fn(&'a Place) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 

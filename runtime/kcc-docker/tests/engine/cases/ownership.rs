@@ -5,7 +5,7 @@ use kcc_model::Check;
 use kcc_plan::{Cancel, Options};
 
 use super::{chain, literal};
-use crate::place::{BOX, Place, get, health, publish};
+use crate::docker::{BOX, Place, get, health, labels, publish};
 
 pub(super) async fn what_is_not_ours_is_not_touched(place: &Place) {
     let mut desired = place.desired();
@@ -37,8 +37,7 @@ pub(super) async fn what_is_not_ours_is_not_touched(place: &Place) {
         name.clone(),
     ];
     args.extend(
-        desired
-            .target_labels()
+        labels(&place.system, None)
             .iter()
             .map(|(key, value)| format!("--label={key}={value}")),
     );
@@ -94,9 +93,7 @@ pub(super) async fn an_apply_that_was_killed_is_finished(place: &Place) {
 
     let text = place.plan(&desired).await;
     assert!(
-        text.contains(
-            "- delete  container  SYSTEM-dev-cart.new  an apply that was stopped left it"
-        ),
+        text.contains("- delete container SYSTEM-dev-cart.new an apply that was stopped left it"),
         "{text}"
     );
     place.apply_all(&desired).await;

@@ -5,7 +5,7 @@ use kcc_model::{Build, Until};
 use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
 use serde_json::json;
 
-use crate::place::{Draft, Place};
+use crate::kubernetes::{Draft, Place};
 
 fn why(report: &ApplyReport, component: &str) -> String {
     let component = &report.components[component];
@@ -29,7 +29,7 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     desired.serve("lost");
     desired.container("Deployment", "lost")["image"] = json!("acme/lost:1");
     desired.container("Deployment", "lost")["imagePullPolicy"] = json!("IfNotPresent");
-    desired.kube.builds.push(Build {
+    desired.engine.builds.push(Build {
         tag: "acme/lost:1".to_owned(),
         context: "app".to_owned(),
         file: "Dockerfile".to_owned(),
@@ -219,7 +219,7 @@ pub(super) async fn a_cluster_that_is_not_there_is_named(place: &Place) {
         "{}",
         error.chain()
     );
-    desired.kube.context = Some("nowhere".to_owned());
+    desired.engine.context = Some("nowhere".to_owned());
     let error = fails(&desired, &options).await;
     assert_eq!((error.code, error.exit_code()), (Code::PlanNoContext, 3));
     assert!(

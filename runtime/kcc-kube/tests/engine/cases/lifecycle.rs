@@ -5,7 +5,7 @@ use kcc_model::{SecretProvider, Until};
 use kcc_plan::{Options, State};
 use serde_json::json;
 
-use crate::place::{Draft, Place, labels};
+use crate::kubernetes::{Draft, Place, labels};
 
 /// A database, a job that needs it, and a service that needs the job.
 fn chain(place: &Place) -> Draft {
@@ -103,7 +103,7 @@ pub(super) async fn an_autoscaler_takes_over_what_runs(place: &Place) {
     let replicas = |number: Option<u32>| {
         let mut desired = place.desired();
         desired.serve("web");
-        let mut objects = desired.kube.objects.iter_mut();
+        let mut objects = desired.engine.objects.iter_mut();
         let web = objects.find(|object| object.kind == "Deployment").unwrap();
         let spec = web.manifest["spec"].as_object_mut().unwrap();
         spec.remove("replicas");
@@ -158,7 +158,7 @@ pub(super) async fn a_secret_follows_whoever_applies(place: &Place) {
     let mut desired = place.desired();
     desired.serve("web");
     let mut brought = |provider| {
-        desired.kube.secrets = vec![MadeSecret {
+        desired.engine.secrets = vec![MadeSecret {
             name: "token".to_owned(),
             key: "value".to_owned(),
             provider,
@@ -232,7 +232,7 @@ pub(super) async fn what_nobody_asks_for_goes(place: &Place) {
     desired.keep("orders");
     place.apply_all(&desired).await;
     desired.remove("orders");
-    desired.kube.secrets.clear();
+    desired.engine.secrets.clear();
     let report = place.apply_all(&desired).await;
     assert_eq!(report.totals().deleted, 1);
     assert_eq!(place.names("statefulsets,services"), ["service/web"]);

@@ -7,7 +7,7 @@ mod workloads;
 
 use std::{future::Future, pin::Pin};
 
-use crate::place::Place;
+use crate::kubernetes::Place;
 
 pub(crate) type Case = fn(&Place) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 

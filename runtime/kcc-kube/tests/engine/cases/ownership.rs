@@ -3,7 +3,7 @@
 use kcc_diag::Code;
 use serde_json::json;
 
-use crate::place::{Place, labels};
+use crate::kubernetes::{Place, labels};
 
 pub(super) async fn what_is_in_the_way_is_not_touched(place: &Place) {
     let mut desired = place.desired();

@@ -3,7 +3,7 @@
 use kcc_plan::{Outcome, State};
 use serde_json::{Value, json};
 
-use crate::place::{Draft, IMAGE, Place};
+use crate::kubernetes::{Draft, IMAGE, Place};
 
 /// Runs a service on every machine.
 fn everywhere(desired: &mut Draft, name: &str) {
@@ -13,7 +13,7 @@ fn everywhere(desired: &mut Draft, name: &str) {
     if let Some(spec) = set["spec"].as_object_mut() {
         spec.remove("replicas");
     }
-    let mut objects = desired.kube.objects.iter_mut();
+    let mut objects = desired.engine.objects.iter_mut();
     let object = objects
         .find(|object| object.kind == "Deployment" && object.name == name)
         .unwrap();

@@ -1,125 +1,56 @@
-//! A system of a test's own: its namespace, its desired state, and the commands
-//! on it.
+//! A system of a test's own on Kubernetes: its namespace, its objects, and its
+//! desired state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
 use kcc_lower::{
-    Desired, DesiredComponent, EngineDesired,
+    EngineDesired,
     kubernetes::{KubernetesDesired, MadeSecret, Object},
 };
-use kcc_model::Until;
-use kcc_plan::{ApplyReport, Cancel, Error, Options, StatusReport};
 use serde_json::{Value, json};
 
-use crate::{bed::Bed, heard::Heard};
+use crate::{bed::Bed, place};
+
+pub(crate) type Place = place::Place<Bed>;
+pub(crate) type Draft = place::Draft<KubernetesDesired>;
 
 /// The image that cases use: the shop's own program, which serves HTTP.
 pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
 
-/// A system with one target on the cluster of the tests.
-pub(crate) struct Place {
-    pub(crate) bed: Arc<Bed>,
-    pub(crate) system: String,
-    pub(crate) heard: Heard,
+impl place::Host for Bed {
+    fn env(&self, _: &Path) -> Vec<(&'static str, String)> {
+        vec![
+            ("KUBECONFIG", self.kubeconfig()),
+            ("USER", "ann".to_owned()),
+        ]
+    }
+
+    fn remove(&self, system: &str) {
+        let namespace = ["delete", "namespace", system];
+        let how = ["--ignore-not-found", "--wait=false"];
+        self.try_kubectl(&[&namespace[..], &how].concat());
+    }
 }
 
 impl Place {
-    pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
-        let short: String = case
-            .split('_')
-            .filter_map(|word| word.chars().next())
-            .collect();
-        Self {
-            bed,
-            system: format!("t{}-{short}", std::process::id()),
-            heard: Heard::default(),
-        }
-    }
-
-    pub(crate) fn options(&self) -> Options {
-        let env = [
-            ("KUBECONFIG", self.bed.kubeconfig()),
-            ("USER", "ann".to_owned()),
-        ];
-        Options {
-            root: std::env::temp_dir(),
-            env: env
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-            ..Options::default()
-        }
-    }
-
     /// An empty desired state with its namespace.
     pub(crate) fn desired(&self) -> Draft {
         let mut draft = Draft {
             system: self.system.clone(),
+            target: "prod",
             components: BTreeMap::new(),
-            kube: KubernetesDesired {
+            engine: KubernetesDesired {
                 context: None,
                 namespace: self.system.clone(),
                 objects: Vec::new(),
                 secrets: Vec::new(),
                 builds: Vec::new(),
             },
+            wrap: EngineDesired::Kubernetes,
         };
         let namespace = draft.object("v1", "Namespace", &self.system, None, json!({}));
         namespace.data = true;
         draft
-    }
-
-    pub(crate) async fn try_apply(&self, desired: &Draft) -> Result<ApplyReport, Error> {
-        kcc_kube::apply(
-            &desired.finish(),
-            &self.options(),
-            &self.heard,
-            &Cancel::new(),
-        )
-        .await
-    }
-
-    pub(crate) async fn apply(&self, desired: &Draft) -> ApplyReport {
-        self.try_apply(desired)
-            .await
-            .unwrap_or_else(|error| panic!("{}", error.chain()))
-    }
-
-    /// Applies, and everything has to be done and ready.
-    pub(crate) async fn apply_all(&self, desired: &Draft) -> ApplyReport {
-        let report = self.apply(desired).await;
-        assert!(report.complete(), "{report:#?}");
-        report
-    }
-
-    pub(crate) async fn plan(&self, desired: &Draft) -> String {
-        let plan = kcc_kube::plan(&desired.finish(), &self.options()).await;
-        let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain()));
-        // The system's name holds the number of the process, and so the width
-        // of a column.
-        let text = plan.to_text().replace(&self.system, "SYSTEM");
-        let squeezed = text.lines().map(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            words.join(" ") + "\n"
-        });
-        squeezed.collect()
-    }
-
-    pub(crate) async fn status(&self, desired: &Draft) -> StatusReport {
-        kcc_kube::status(&desired.finish(), &self.options())
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn down(&self, desired: &Draft, volumes: bool) -> ApplyReport {
-        let options = Options {
-            volumes,
-            ..self.options()
-        };
-        let done = kcc_kube::down(&desired.finish(), &options, &self.heard, &Cancel::new()).await;
-        let report = done.unwrap_or_else(|error| panic!("{}", error.chain()));
-        assert!(report.complete(), "{report:#?}");
-        report
     }
 
     /// kubectl in the system's namespace.
@@ -154,40 +85,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("{:#?}", self.heard.lines());
-        }
-        let delete = [
-            "delete",
-            "namespace",
-            &self.system,
-            "--ignore-not-found",
-            "--wait=false",
-        ];
-        self.bed.try_kubectl(&delete);
-    }
-}
-
-/// A desired state that is being put together.
-#[derive(Clone)]
-pub(crate) struct Draft {
-    system: String,
-    pub(crate) components: BTreeMap<String, DesiredComponent>,
-    pub(crate) kube: KubernetesDesired,
-}
-
 impl Draft {
-    pub(crate) fn finish(&self) -> Desired {
-        Desired {
-            system: self.system.clone(),
-            target: "prod".to_owned(),
-            components: self.components.clone(),
-            engine: EngineDesired::Kubernetes(self.kube.clone()),
-        }
-    }
-
     /// Adds an object; the fields join its manifest.
     pub(crate) fn object(
         &mut self,
@@ -210,7 +108,7 @@ impl Draft {
         if let (Value::Object(all), Value::Object(fields)) = (&mut manifest, fields) {
             all.extend(fields);
         }
-        self.kube.objects.push(Object {
+        self.engine.objects.push(Object {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             namespace,
@@ -220,20 +118,7 @@ impl Draft {
             data: false,
             manifest,
         });
-        self.kube.objects.last_mut().unwrap()
-    }
-
-    pub(crate) fn component(&mut self, name: &str) -> &mut DesiredComponent {
-        let component = || DesiredComponent {
-            team: "storefront".to_owned(),
-            path: format!("services.{name}"),
-            job: false,
-            after: BTreeMap::new(),
-            deadline_ms: 60_000,
-        };
-        self.components
-            .entry(name.to_owned())
-            .or_insert_with(component)
+        self.engine.objects.last_mut().unwrap()
     }
 
     /// A service of the shop's program, which answers on port 8080.
@@ -285,7 +170,7 @@ impl Draft {
             "volumeClaimTemplates": [claim],
         }});
         self.object("apps/v1", "StatefulSet", name, Some(name), set);
-        self.kube.secrets.push(MadeSecret {
+        self.engine.secrets.push(MadeSecret {
             name: format!("{name}-password"),
             key: "value".to_owned(),
             provider: kcc_model::SecretProvider::Generate {},
@@ -304,11 +189,6 @@ impl Draft {
         self.object("batch/v1", "Job", object, Some(name), job);
     }
 
-    pub(crate) fn after(&mut self, name: &str, other: &str, until: Until) {
-        let component = self.component(name);
-        component.after.insert(other.to_owned(), until);
-    }
-
     fn pod(&self, name: &str, args: &[&str]) -> Value {
         json!({
             "metadata": {"labels": selector(&self.system, name)},
@@ -321,7 +201,7 @@ impl Draft {
     }
 
     pub(crate) fn manifest(&mut self, kind: &str, name: &str) -> &mut Value {
-        let mut objects = self.kube.objects.iter_mut();
+        let mut objects = self.engine.objects.iter_mut();
         let found = objects.find(|object| object.kind == kind && object.name == name);
         &mut found.unwrap().manifest
     }
@@ -333,7 +213,7 @@ impl Draft {
 
     pub(crate) fn remove(&mut self, component: &str) {
         self.components.remove(component);
-        self.kube
+        self.engine
             .objects
             .retain(|object| object.component.as_deref() != Some(component));
     }

@@ -1,0 +1,189 @@
+//! What the shop has to do on either engine.
+
+use serde_json::Value;
+
+use super::{Copy, outcome, report};
+
+/// Components of the shop that run in containers.
+pub(crate) const COMPONENTS: [&str; 7] = [
+    "cart", "carts", "checkout", "migrate", "orders", "payments", "web",
+];
+
+/// A copy of the shop on an engine.
+pub(crate) trait Shop {
+    fn copy(&self) -> &Copy;
+
+    /// What the page that customers see answers: its status and its report.
+    fn page(&self) -> (u16, Value);
+
+    /// All that is there of it, each with something that changes with it.
+    fn there(&self) -> Vec<String>;
+
+    /// Whether the intent of an apply is stored.
+    fn has_intent(&self) -> bool;
+
+    /// Takes away the lock of an apply that was killed, where that does not end
+    /// with its process.
+    fn unlock(&self) {}
+}
+
+/// It comes up whole, and a second apply changes nothing. `words` stand in its
+/// line of the status.
+pub(crate) fn comes_up_and_stays(shop: &impl Shop, words: &[&str]) {
+    let copy = shop.copy();
+    let operations = copy.plan();
+    let created = |operation: &Value| operation["action"] == "create";
+    assert!(operations.iter().all(created), "{operations:#?}");
+    assert_eq!(shop.there(), [""; 0], "a plan changes nothing");
+
+    let mut before = Vec::new();
+    copy.comes_up_and_stays(|| {
+        is_whole(&shop.page());
+        before = shop.there();
+    });
+    assert_eq!(shop.there(), before);
+    assert!(copy.plan().is_empty());
+
+    let status = copy.run(&["status", "--target", copy.target()]);
+    assert_eq!(status.code, Some(0), "{status:#?}");
+    let line = |component: &str| {
+        let mut lines = status.out.lines();
+        lines.find(|line| line.starts_with(component)).unwrap()
+    };
+    for word in [&["storefront", "running"], words].concat() {
+        assert!(line("web ").contains(word), "{word}: {}", status.out);
+    }
+    assert!(line("migrate ").contains("completed"), "{}", status.out);
+}
+
+/// The page is reached through everything: web → cart → checkout → payments,
+/// and the ports of both databases.
+fn is_whole((status, page): &(u16, Value)) {
+    assert_eq!(
+        (*status, &page["ok"]),
+        (200, &Value::Bool(true)),
+        "{page:#}"
+    );
+    let cart = &page["calls"][0]["answer"];
+    assert_eq!(cart["dials"][0]["address"], "carts:6379", "{page:#}");
+    let checkout = &cart["calls"][0]["answer"];
+    assert_eq!(checkout["dials"][0]["address"], "orders:5432", "{page:#}");
+    assert_eq!(checkout["calls"][0]["answer"]["ok"], true, "{page:#}");
+}
+
+/// One variable is one operation on one object, and the page shows it.
+pub(crate) fn follows_one_variable(shop: &impl Shop, action: &str, kind: &str, done: &str) {
+    let copy = shop.copy();
+    copy.edit(
+        "teams/storefront/web.cue",
+        "GREETING: \"welcome\"",
+        "GREETING: \"hello\"",
+    );
+    let operations = copy.plan();
+    assert_eq!(operations.len(), 1, "{operations:#?}");
+    let operation = &operations[0];
+    assert_eq!(operation["cause"], "`env.GREETING` changed");
+    assert_eq!(operation["action"], action);
+    assert_eq!(operation["kind"], kind);
+    assert_eq!(operation["team"], "storefront");
+    let report = copy.apply();
+    for component in COMPONENTS {
+        let expected = if component == "web" {
+            done
+        } else {
+            "unchanged"
+        };
+        assert_eq!(outcome(&report, component), expected, "{component}");
+    }
+    assert_eq!(shop.page().1["greeting"], "hello");
+}
+
+/// Applies that are killed at some lines are finished by the next.
+pub(crate) fn survives_kills(shop: &impl Shop, lines: &[&str]) {
+    let copy = shop.copy();
+    for line in lines {
+        let mut child = copy.start_until(&apply(copy), line);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(shop.has_intent(), "{line}");
+        shop.unlock();
+    }
+    copy.apply();
+    assert_eq!(shop.page().0, 200);
+    assert!(!shop.has_intent());
+    assert_eq!(copy.apply()["mutatingCalls"], 0);
+}
+
+/// A second apply, begun once the first one said a line, names that.
+pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
+    let copy = shop.copy();
+    let mut child = copy.start_until(&apply(copy), line);
+    let ran = copy.run(&apply(copy));
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    for text in [
+        "kcc::apply::lock-held",
+        &format!("process {} ", child.id()),
+        " since 20",
+    ] {
+        ran.says(text);
+    }
+    // Looking is allowed meanwhile.
+    let status = copy.run(&["status", "--target", copy.target()]);
+    assert_eq!(status.code, Some(0), "{status:#?}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Everything that the commands say.
+pub(crate) fn all_outputs(copy: &Copy) -> Vec<String> {
+    let target = copy.target();
+    let apply = [
+        "-v", "apply", "--target", target, "--yes", "--format", "json",
+    ];
+    let mut texts = Vec::new();
+    for args in [
+        &apply[..],
+        &["plan", "--target", target],
+        &["render", "--target", target],
+        &["status", "--target", target],
+    ] {
+        let ran = copy.run(args);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        texts.extend([ran.out, ran.err]);
+    }
+    texts
+}
+
+/// Takes it down, with its data or without.
+pub(crate) fn takes_down(copy: &Copy, volumes: bool) {
+    let down = [
+        "down",
+        "--target",
+        copy.target(),
+        "--yes",
+        "--format",
+        "json",
+    ];
+    let volumes: &[&str] = if volumes { &["--volumes"] } else { &[] };
+    let out = copy.done(&[&down[..], volumes].concat());
+    assert_eq!(outcome(&report(&out), "web"), "deleted");
+}
+
+/// An engine that does not answer is an error of the environment.
+pub(crate) fn misses_its_engine(copy: &Copy, engine: &str, more: &[&str], texts: &[&str]) {
+    for command in ["plan", "apply", "status", "down"] {
+        let mut args = vec![command, "--target", copy.target()];
+        if matches!(command, "apply" | "down") {
+            args.push("--yes");
+        }
+        args.extend(more);
+        let ran = copy.run_at(engine, &args);
+        assert_eq!(ran.code, Some(3), "{ran:#?}");
+        for text in texts {
+            ran.says(text);
+        }
+    }
+}
+
+fn apply(copy: &Copy) -> [&str; 4] {
+    ["apply", "--target", copy.target(), "--yes"]
+}
