@@ -38,6 +38,7 @@ mod scale;
 mod secrets;
 mod session;
 mod status;
+mod why;
 mod work;
 
 pub use session::{apply, down, plan, status};

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 
-use crate::pods;
+use crate::{pods, why::ended};
 
 /// What a container is to its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) fn of<'a>(pod: &'a Pod, status: &'a PodStatus) -> impl Iterator<Item 
 pub(crate) fn how_it_ended(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     of(pod, status).find_map(|part| {
-        let how = pods::ended(part.status.state.as_ref()?)?;
+        let how = ended(part.status.state.as_ref()?)?;
         let tells = part.role != Role::Sidecar && part.step_code() != Some(0);
         tells.then(|| part.says(&how))
     })
@@ -104,7 +104,10 @@ pub(crate) fn speaker(pod: &Pod) -> Option<(&str, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pods::{is_failing, tests::pod, why};
+    use crate::{
+        pods::is_failing,
+        why::{tests::pod, why},
+    };
     use serde_json::{Value, json};
 
     /// A pod with two init steps, a sidecar and a main container.

@@ -9,7 +9,7 @@ use kcc_lower::kubernetes::Object;
 use kcc_model::Until;
 use kcc_plan::Readiness;
 
-use crate::{client::Live, parts, pods};
+use crate::{client::Live, parts, pods, why};
 
 /// Judges one workload.
 pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
@@ -55,13 +55,13 @@ fn of_replicas(live: &Live, component: &str, count: &Replicas, until: Until) -> 
     // Old pods are ready as a rule; the newest that is not is the one to tell of.
     let held_up = || {
         let pod = own.iter().find(|pod| !pods::is_ready(pod))?;
-        Some(pods::why(pod, &live.events))
+        Some(why::why(pod, &live.events))
     };
     if !count.noticed {
         return waiting("its change is being noticed".to_owned());
     }
     if let Some(why) = &count.refused {
-        return waiting(format!("its pods cannot be made: {}", pods::line(why)));
+        return waiting(format!("its pods cannot be made: {}", why::line(why)));
     }
     let so_far = |done: i32, what: &str| {
         let text = format!("{done} of {} {what}", replicas(count.wanted));
@@ -208,7 +208,7 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
         .find(|pod| !pods::is_started(pod) && !pods::is_ready(pod));
     waiting(match (held_up, last) {
         (_, Some(how)) if failures > 0 => format!("{how}, and is tried again"),
-        (Some(pod), _) => pods::why(pod, &live.events),
+        (Some(pod), _) => why::why(pod, &live.events),
         (None, _) if own.is_empty() => "its pod is not made yet".to_owned(),
         _ => "it still runs".to_owned(),
     })

@@ -73,7 +73,7 @@ pub(crate) fn redact(text: &str, values: &[String]) -> String {
         .into_iter()
         .fold(text.to_owned(), |text, value| text.replace(value, "***"));
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    crate::pods::line(&plain.collect::<String>())
+    crate::why::line(&plain.collect::<String>())
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! One component as the containers, volumes and image of a Docker engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kcc_cue::Path;
 use kcc_model::{
-    Check, Component, Container as ModelContainer, EnvValue, Expose, File, Health,
-    Image as ModelImage, Kind, Name, Protocol, Run, Strategy, VolumeSource,
+    Component, Container as ModelContainer, Image as ModelImage, Kind, Name, Run, Strategy,
+    VolumeSource,
 };
 
-use crate::docker::{
-    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, PRE_STOP, Publish, Restart,
-    Volume, insert, labels, networks, prefix,
+use super::{
+    contents::{contents, environment, words},
+    reach::{health, ports},
 };
-use crate::expand::{Variable, expand};
+use crate::docker::{
+    Container, DockerDesired, Image, InitStep, Mount, PRE_STOP, Restart, Volume, insert, labels,
+    networks, prefix,
+};
 use crate::lowering::Lowering;
 use crate::user::User;
 
@@ -164,7 +167,7 @@ fn main(
 
 /// Whether containers beside the main one are made here: whoever starts the run
 /// of a cron job starts the main container alone.
-fn has_company(component: &Component) -> bool {
+pub(super) fn has_company(component: &Component) -> bool {
     let alone = component.init.is_empty() && component.sidecars.is_empty();
     !alone && !component.is_cron_job()
 }
@@ -256,162 +259,4 @@ fn plain(
         labels: all_labels,
         recreate: false,
     }
-}
-
-/// The environment; what configs hold is known here and written out.
-fn environment(
-    lowering: &mut Lowering<'_>,
-    of: &Path,
-    container: &ModelContainer,
-) -> BTreeMap<String, EnvValue> {
-    let mut env = BTreeMap::new();
-    for (variable, value) in &container.env {
-        let value = match value {
-            EnvValue::Config { name, key } => {
-                let path = of.join("env").join(variable);
-                let Some(text) = lowering.config(&path, name, key) else {
-                    continue;
-                };
-                EnvValue::Literal(text.to_owned())
-            }
-            other => other.clone(),
-        };
-        env.insert(variable.clone(), value);
-    }
-    env
-}
-
-/// A command or its arguments, with the variables in them replaced: Docker
-/// itself replaces none. A secret has no place there, because whoever may
-/// inspect a container sees its command.
-fn words(
-    lowering: &mut Lowering<'_>,
-    of: &Path,
-    field: &str,
-    words: Option<&[String]>,
-    env: &BTreeMap<String, EnvValue>,
-) -> Option<Vec<String>> {
-    let mut secret = BTreeSet::new();
-    let variable = |name: &str| match env.get(name) {
-        Some(EnvValue::Literal(text)) => Variable::Text(text),
-        Some(EnvValue::Secret(_) | EnvValue::Template(_)) => Variable::Secret,
-        Some(EnvValue::Config { .. }) | None => Variable::Unknown,
-    };
-    let expanded = words?
-        .iter()
-        .map(|word| {
-            expand(word, variable).unwrap_or_else(|name| {
-                secret.insert(name.to_owned());
-                String::new()
-            })
-        })
-        .collect();
-    let path = of.join(field);
-    for name in secret {
-        lowering.unsupported(
-            &path,
-            format!("`$({name})` in `{path}` holds a secret, and Docker shows {field} to anyone"),
-            format!("let the program read the environment variable `{name}` itself"),
-        );
-    }
-    Some(expanded)
-}
-
-/// What stands in the file system besides persistent volumes.
-fn contents(
-    lowering: &mut Lowering<'_>,
-    component: &Component,
-) -> (BTreeMap<String, String>, BTreeMap<String, Mount>) {
-    let mut files = BTreeMap::new();
-    let mut mounts = BTreeMap::new();
-    for (path, file) in &component.files {
-        match file {
-            File::Content(text) => _ = files.insert(path.clone(), text.clone()),
-            File::Secret(secret) => {
-                mounts.insert(path.clone(), Mount::Secret(secret.clone()));
-            }
-            // Reported for all components together.
-            File::Template(_) => {}
-        }
-    }
-    for (name, volume) in &component.volumes {
-        let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
-        match &volume.source {
-            VolumeSource::Persistent { .. } => {}
-            // Memory is one container's own.
-            VolumeSource::Ephemeral {} if has_company(component) => {
-                mounts.insert(volume.mount.clone(), Mount::Shared(name.clone()));
-            }
-            VolumeSource::Ephemeral {} => {
-                mounts.insert(volume.mount.clone(), Mount::Tmpfs {});
-            }
-            VolumeSource::HostPath(path) => {
-                mounts.insert(volume.mount.clone(), Mount::Host(path.clone()));
-            }
-            VolumeSource::Config(config) => {
-                let path = component.path.join("volumes").join(name);
-                let data = lowering.config_data(&path, config);
-                files.extend(
-                    data.into_iter()
-                        .flatten()
-                        .map(|(key, text)| (below(key), text.clone())),
-                );
-            }
-            VolumeSource::Secret(secret) => {
-                mounts.insert(below(secret), Mount::Secret(secret.clone()));
-            }
-        }
-    }
-    (files, mounts)
-}
-
-/// Ports on the host: those that are exposed, and those that a route leads to.
-fn ports(component: &Component) -> Vec<Publish> {
-    let routed: BTreeSet<_> = component.routes.values().map(|route| &route.port).collect();
-    component
-        .ports
-        .iter()
-        .filter_map(|(name, port)| {
-            let host = match port.expose {
-                Expose::Port(number) => Some(number),
-                Expose::Free => None,
-                Expose::No if routed.contains(name) => None,
-                Expose::No => return None,
-            };
-            Some(Publish {
-                container: port.number,
-                protocol: protocol(port.protocol),
-                host,
-            })
-        })
-        .collect()
-}
-
-fn protocol(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-    }
-}
-
-/// Docker knows one check: the one that says when the component is ready.
-fn health(health: &Health) -> Option<HealthCheck> {
-    let probe = health
-        .readiness
-        .as_ref()
-        .or(health.startup.as_ref())
-        .or(health.liveness.as_ref())?;
-    if matches!(probe.check, Check::Grpc { .. }) {
-        return None;
-    }
-    let start = health.startup.as_ref().map_or(probe.delay.0, |startup| {
-        startup.delay.0 + startup.period.0 * u64::from(startup.failures)
-    });
-    Some(HealthCheck {
-        check: probe.check.clone(),
-        start_period_ms: start,
-        interval_ms: probe.period.0,
-        timeout_ms: probe.timeout.0,
-        retries: probe.failures,
-    })
 }

@@ -5,9 +5,11 @@
 //! own name behind that; the second replica ends in `-2`.
 
 mod container;
+mod contents;
 mod desired;
 mod networks;
 mod patch;
+mod reach;
 
 pub use desired::*;
 pub(crate) use patch::fields as patched_fields;

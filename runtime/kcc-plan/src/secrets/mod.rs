@@ -3,18 +3,17 @@
 //! Secrets of a cluster, and nowhere else: [`Secrets::redact`] takes them out of
 //! what applications say.
 
-use std::{collections::BTreeMap, io::ErrorKind, path::Path, process::Stdio};
+mod provider;
+mod random;
 
-use crate::{Error, MissingSecret, Options, StateFolder};
+use std::collections::BTreeMap;
+
 use kcc_diag::Code;
 use kcc_model::{EnvValue, Part, SecretProvider};
 
-/// Characters of a generated secret: what needs no quotes anywhere.
-const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-/// How many of them it has: 184 bits.
-const RANDOM: usize = 31;
-
-const ANOTHER: &str = "name another provider under `on`";
+use self::provider::{ANOTHER, fetch, missing, read};
+pub use self::random::generate;
+use crate::{Error, MissingSecret, Options, StateFolder};
 
 /// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
 #[derive(Default)]
@@ -155,128 +154,6 @@ fn made(name: &str, state: &StateFolder) -> Result<String, Error> {
     let value = generate(name)?;
     state.keep_secret(name, &value)?;
     Ok(value)
-}
-
-async fn fetch(
-    name: &str,
-    provider: &SecretProvider,
-    options: &Options,
-) -> Result<String, MissingSecret> {
-    match provider {
-        SecretProvider::Command(command) => run(name, command, options).await,
-        provider => read(name, provider, options),
-    }
-}
-
-fn read(name: &str, provider: &SecretProvider, options: &Options) -> Result<String, MissingSecret> {
-    match provider {
-        SecretProvider::Env(variable) => options.env.get(variable).cloned().ok_or_else(|| {
-            let why = format!("the variable `{variable}` is not set");
-            let help = format!("set `{variable}` where kcc runs, or {ANOTHER}");
-            missing(name, why, help)
-        }),
-        SecretProvider::File(file) => {
-            let read = std::fs::read_to_string(options.root.join(Path::new(file)));
-            read.map(one_line).map_err(|error| {
-                let why = format!("`{file}` cannot be read: {error}");
-                let help = format!("put the value into `{file}`, or {ANOTHER}");
-                missing(name, why, help)
-            })
-        }
-        _ => Err(missing(name, "nobody but the cluster has it", ANOTHER)),
-    }
-}
-
-async fn run(name: &str, command: &[String], options: &Options) -> Result<String, MissingSecret> {
-    let (program, args) = command
-        .split_first()
-        .ok_or_else(|| missing(name, "its command is empty", ANOTHER))?;
-    let output = tokio::process::Command::new(program)
-        .args(args)
-        .current_dir(&options.root)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .await
-        .map_err(|error| {
-            let why = match error.kind() {
-                ErrorKind::NotFound => format!("there is no `{program}` on this machine"),
-                _ => format!("`{program}` cannot be run: {error}"),
-            };
-            missing(name, why, format!("install `{program}`, or {ANOTHER}"))
-        })?;
-    if !output.status.success() {
-        // What it says may hold the secret: only how it ended is told.
-        let how = match output.status.code() {
-            Some(code) => format!("exit code {code}"),
-            None => output.status.to_string(),
-        };
-        let help = "run its command in the system's folder to see why";
-        return Err(missing(name, format!("`{program}` ended with {how}"), help));
-    }
-    String::from_utf8(output.stdout).map(one_line).map_err(|_| {
-        let why = format!("what `{program}` wrote is not text");
-        missing(name, why, format!("let `{program}` write UTF-8"))
-    })
-}
-
-/// Files and commands end a line that is not part of the secret.
-fn one_line(mut text: String) -> String {
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    text
-}
-
-/// A new value, made at random. It keeps the rules that servers have for
-/// passwords: a small letter, a capital, a digit and a character that is neither.
-pub fn generate(name: &str) -> Result<String, Error> {
-    loop {
-        let mut secret = random(name)?;
-        let has = |class: fn(&char) -> bool| secret.chars().any(|c| class(&c));
-        if [
-            char::is_ascii_lowercase,
-            char::is_ascii_uppercase,
-            char::is_ascii_digit,
-        ]
-        .into_iter()
-        .all(has)
-        {
-            secret.insert(RANDOM / 2, '-');
-            return Ok(secret);
-        }
-    }
-}
-
-fn random(name: &str) -> Result<String, Error> {
-    let mut text = String::with_capacity(RANDOM + 1);
-    while text.len() < RANDOM {
-        let mut bytes = [0; RANDOM];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            let why = format!("the system gives no random numbers: {error}");
-            missing(name, why, ANOTHER)
-        })?;
-        // Four times the alphabet fits into a byte; what exceeds it would make
-        // some characters more likely.
-        let fair = bytes
-            .iter()
-            .map(|byte| usize::from(*byte))
-            .filter(|byte| *byte < 4 * ALPHABET.len());
-        text.extend(fair.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])));
-    }
-    text.truncate(RANDOM);
-    Ok(text)
-}
-
-fn missing(name: &str, why: impl Into<String>, help: impl Into<String>) -> MissingSecret {
-    MissingSecret {
-        name: name.to_owned(),
-        why: why.into(),
-        help: help.into(),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! What a container is given: its environment, its words, and what stands in
+//! its file system.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_cue::Path;
+use kcc_model::{Component, Container as ModelContainer, EnvValue, File, VolumeSource};
+
+use super::container::has_company;
+use crate::docker::Mount;
+use crate::expand::{Variable, expand};
+use crate::lowering::Lowering;
+
+/// The environment; what configs hold is known here and written out.
+pub(super) fn environment(
+    lowering: &mut Lowering<'_>,
+    of: &Path,
+    container: &ModelContainer,
+) -> BTreeMap<String, EnvValue> {
+    let mut env = BTreeMap::new();
+    for (variable, value) in &container.env {
+        let value = match value {
+            EnvValue::Config { name, key } => {
+                let path = of.join("env").join(variable);
+                let Some(text) = lowering.config(&path, name, key) else {
+                    continue;
+                };
+                EnvValue::Literal(text.to_owned())
+            }
+            other => other.clone(),
+        };
+        env.insert(variable.clone(), value);
+    }
+    env
+}
+
+/// A command or its arguments, with the variables in them replaced: Docker
+/// itself replaces none. A secret has no place there, because whoever may
+/// inspect a container sees its command.
+pub(super) fn words(
+    lowering: &mut Lowering<'_>,
+    of: &Path,
+    field: &str,
+    words: Option<&[String]>,
+    env: &BTreeMap<String, EnvValue>,
+) -> Option<Vec<String>> {
+    let mut secret = BTreeSet::new();
+    let variable = |name: &str| match env.get(name) {
+        Some(EnvValue::Literal(text)) => Variable::Text(text),
+        Some(EnvValue::Secret(_) | EnvValue::Template(_)) => Variable::Secret,
+        Some(EnvValue::Config { .. }) | None => Variable::Unknown,
+    };
+    let expanded = words?
+        .iter()
+        .map(|word| {
+            expand(word, variable).unwrap_or_else(|name| {
+                secret.insert(name.to_owned());
+                String::new()
+            })
+        })
+        .collect();
+    let path = of.join(field);
+    for name in secret {
+        lowering.unsupported(
+            &path,
+            format!("`$({name})` in `{path}` holds a secret, and Docker shows {field} to anyone"),
+            format!("let the program read the environment variable `{name}` itself"),
+        );
+    }
+    Some(expanded)
+}
+
+/// What stands in the file system besides persistent volumes.
+pub(super) fn contents(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+) -> (BTreeMap<String, String>, BTreeMap<String, Mount>) {
+    let mut files = BTreeMap::new();
+    let mut mounts = BTreeMap::new();
+    for (path, file) in &component.files {
+        match file {
+            File::Content(text) => _ = files.insert(path.clone(), text.clone()),
+            File::Secret(secret) => {
+                mounts.insert(path.clone(), Mount::Secret(secret.clone()));
+            }
+            // Reported for all components together.
+            File::Template(_) => {}
+        }
+    }
+    for (name, volume) in &component.volumes {
+        let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
+        match &volume.source {
+            VolumeSource::Persistent { .. } => {}
+            // Memory is one container's own.
+            VolumeSource::Ephemeral {} if has_company(component) => {
+                mounts.insert(volume.mount.clone(), Mount::Shared(name.clone()));
+            }
+            VolumeSource::Ephemeral {} => {
+                mounts.insert(volume.mount.clone(), Mount::Tmpfs {});
+            }
+            VolumeSource::HostPath(path) => {
+                mounts.insert(volume.mount.clone(), Mount::Host(path.clone()));
+            }
+            VolumeSource::Config(config) => {
+                let path = component.path.join("volumes").join(name);
+                let data = lowering.config_data(&path, config);
+                files.extend(
+                    data.into_iter()
+                        .flatten()
+                        .map(|(key, text)| (below(key), text.clone())),
+                );
+            }
+            VolumeSource::Secret(secret) => {
+                mounts.insert(below(secret), Mount::Secret(secret.clone()));
+            }
+        }
+    }
+    (files, mounts)
+}

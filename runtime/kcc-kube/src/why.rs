@@ -1,0 +1,295 @@
+//! Why a pod is not ready: from its conditions, its containers and the events
+//! that tell of it. Pure.
+
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
+
+use crate::{
+    parts::{self, Part, Role},
+    pods::{is_image, waiting},
+};
+
+/// What the cluster writes before the answer of a check.
+const FAILED_CHECK: [&str; 3] = [
+    "Readiness probe failed: ",
+    "Startup probe failed: ",
+    "Liveness probe failed: ",
+];
+
+/// Why a pod is not ready.
+pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
+    let Some(status) = &pod.status else {
+        return "its pod has just been made".to_owned();
+    };
+    if let Some(condition) = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+    {
+        let message = condition.message.as_deref().unwrap_or("no reason is given");
+        return format!("no machine takes its pod: {}", line(message));
+    }
+    for part in parts::of(pod, status) {
+        if let Some(why) = of_part(pod, part, events) {
+            return part.says(&why);
+        }
+    }
+    match (&status.reason, &status.message) {
+        (Some(reason), Some(message)) => format!("its pod failed ({reason}): {}", line(message)),
+        (Some(reason), None) => format!("its pod failed ({reason})"),
+        _ => said(pod, "FailedMount", events)
+            .map_or_else(|| "its pod is being set up".to_owned(), line_of),
+    }
+}
+
+fn of_part(pod: &Pod, part: Part<'_>, events: &[Event]) -> Option<String> {
+    let running = part.status.state.as_ref()?.running.is_some();
+    match part.role {
+        Role::Init if part.step_code() == Some(0) => None,
+        Role::Init if running => Some("it still runs".to_owned()),
+        _ => of_container(pod, part.status, events),
+    }
+}
+
+fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Option<String> {
+    if let Some((reason, message)) = waiting(container) {
+        return Some(match reason {
+            "ContainerCreating" | "PodInitializing" => said(pod, "FailedMount", events)
+                .or_else(|| said(pod, "FailedCreatePodSandBox", events))
+                .map_or_else(|| "its container is being made".to_owned(), line_of),
+            reason if is_image(reason) => {
+                format!(
+                    "image `{}` cannot be pulled: {}",
+                    container.image,
+                    line(reason_of_pull(message))
+                )
+            }
+            "CrashLoopBackOff" => {
+                again_and_again(container, container.last_state.as_ref().and_then(ended))
+            }
+            "CreateContainerConfigError" => {
+                format!("its container cannot be made: {}", line(message))
+            }
+            reason if message.is_empty() => format!("its container waits ({reason})"),
+            reason => format!("its container waits ({reason}): {}", line(message)),
+        });
+    }
+    let state = container.state.as_ref()?;
+    if let Some(how) = ended(state) {
+        let fine = state
+            .terminated
+            .as_ref()
+            .is_some_and(|ended| ended.exit_code == 0);
+        if !fine && container.restart_count > 0 {
+            return Some(again_and_again(container, Some(how)));
+        }
+        return (!fine || container.ready).then_some(how);
+    }
+    if container.ready {
+        return None;
+    }
+    Some(check(pod, events))
+}
+
+/// A container that fails and is restarted: for a moment of every round it has
+/// ended and does not wait yet.
+fn again_and_again(container: &ContainerStatus, how: Option<String>) -> String {
+    format!(
+        "it ends again and again ({} restarts){}",
+        container.restart_count,
+        how.map_or_else(String::new, |how| format!(": {how}")),
+    )
+}
+
+/// What the check of a container that runs says. The output of a command may
+/// hold anything, so it is not quoted.
+fn check(pod: &Pod, events: &[Event]) -> String {
+    let Some(answer) = said(pod, "Unhealthy", events) else {
+        return "it runs and is not ready yet".to_owned();
+    };
+    let runs_command = pod
+        .spec
+        .iter()
+        .flat_map(|spec| {
+            spec.init_containers
+                .iter()
+                .flatten()
+                .chain(&spec.containers)
+        })
+        .any(|container| {
+            let probes = [&container.readiness_probe, &container.startup_probe];
+            probes
+                .into_iter()
+                .flatten()
+                .any(|probe| probe.exec.is_some())
+        });
+    if runs_command {
+        return "its check fails".to_owned();
+    }
+    let answer = FAILED_CHECK
+        .iter()
+        .find_map(|words| answer.strip_prefix(words))
+        .unwrap_or(answer);
+    format!("its check says: {}", line(answer))
+}
+
+/// The last event of a reason about a pod.
+fn said<'a>(pod: &Pod, reason: &str, events: &'a [Event]) -> Option<&'a str> {
+    let about = |event: &&Event| {
+        event.reason.as_deref() == Some(reason) && event.involved_object.uid == pod.metadata.uid
+    };
+    events
+        .iter()
+        .filter(about)
+        .max_by_key(|event| event.last_timestamp.clone())
+        .and_then(|event| event.message.as_deref())
+}
+
+/// The end of a chain of causes that all repeat the image's name.
+fn reason_of_pull(message: &str) -> &str {
+    let mut rest = message
+        .split_once("ErrImagePull: ")
+        .map_or(message, |(_, reason)| reason);
+    for step in ["pull and unpack image", "resolve reference"] {
+        rest = rest
+            .strip_prefix(&format!("failed to {step} \""))
+            .and_then(|rest| Some(rest.split_once("\": ")?.1))
+            .unwrap_or(rest);
+    }
+    rest
+}
+
+/// How a container ended. Its own last words are left out: they may hold anything.
+pub(crate) fn ended(state: &ContainerState) -> Option<String> {
+    let ended = state.terminated.as_ref()?;
+    let code = format!("it ended with exit code {}", ended.exit_code);
+    Some(match ended.reason.as_deref() {
+        Some("OOMKilled") => format!("{code}: it needed more memory than its limit"),
+        Some("Error" | "Completed") | None => code,
+        Some(reason) => format!("{code} ({reason})"),
+    })
+}
+
+fn line_of(text: &str) -> String {
+    line(text)
+}
+
+/// A text of the cluster's in one line of a bearable length.
+pub(crate) fn line(text: &str) -> String {
+    const WIDTH: usize = 300;
+    let words: Vec<_> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::pods::{is_failing, is_ready, is_started, lacks_image};
+
+    pub(crate) fn pod(status: &Value) -> Pod {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web-1", "uid": "u"},
+            "spec": {"containers": [{"name": "web"}]},
+            "status": status,
+        });
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn container(state: &Value) -> Value {
+        json!({"containerStatuses": [{
+            "name": "web", "image": "acme/web:1", "imageID": "", "ready": false,
+            "restartCount": 4, "state": state,
+            "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "message": "s3cret"}},
+        }]})
+    }
+
+    fn event(reason: &str, message: &str) -> Event {
+        let event = json!({
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "e"},
+            "involvedObject": {"uid": "u"},
+            "reason": reason,
+            "message": message,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    fn waits(reason: &str, message: &str) -> Pod {
+        pod(&container(
+            &json!({"waiting": {"reason": reason, "message": message}}),
+        ))
+    }
+
+    #[test]
+    fn what_keeps_a_pod_is_told() {
+        let unscheduled = json!({"conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient memory.",
+        }]});
+        assert_eq!(
+            why(&pod(&unscheduled), &[]),
+            "no machine takes its pod: 0/1 nodes are available: 1 Insufficient memory."
+        );
+        assert_eq!(
+            why(&waits("ImagePullBackOff", "Back-off pulling image"), &[]),
+            "image `acme/web:1` cannot be pulled: Back-off pulling image"
+        );
+        let chain = "Back-off pulling image \"acme/web:1\": ErrImagePull: failed to pull and unpack \
+                     image \"acme/web:1\": failed to resolve reference \"acme/web:1\": acme/web:1: \
+                     not found";
+        assert_eq!(
+            why(&waits("ImagePullBackOff", chain), &[]),
+            "image `acme/web:1` cannot be pulled: acme/web:1: not found"
+        );
+        let again = "it ends again and again (4 restarts): it ended with exit code 137: \
+                     it needed more memory than its limit";
+        assert_eq!(why(&waits("CrashLoopBackOff", "back-off 40s"), &[]), again);
+        let between = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        assert_eq!(why(&pod(&container(&between)), &[]), again);
+        assert!(is_failing(&waits("CrashLoopBackOff", "")));
+        assert!(lacks_image(&waits("ErrImagePull", "")));
+        assert_eq!(
+            why(
+                &waits("CreateContainerConfigError", "secret \"stripe\" not found"),
+                &[]
+            ),
+            "its container cannot be made: secret \"stripe\" not found"
+        );
+        let mount = event(
+            "FailedMount",
+            "MountVolume.SetUp failed:\n no such ConfigMap",
+        );
+        assert_eq!(
+            why(&waits("ContainerCreating", ""), &[mount]),
+            "MountVolume.SetUp failed: no such ConfigMap"
+        );
+    }
+
+    #[test]
+    fn a_check_is_quoted_unless_it_is_a_command() {
+        let mut running = pod(&container(&json!({"running": {}})));
+        assert_eq!(why(&running, &[]), "it runs and is not ready yet");
+        let event = [event(
+            "Unhealthy",
+            "Readiness probe failed: HTTP probe failed with statuscode: 404",
+        )];
+        assert_eq!(
+            why(&running, &event),
+            "its check says: HTTP probe failed with statuscode: 404"
+        );
+        let probe = json!({"exec": {"command": ["x"]}});
+        running.spec.as_mut().unwrap().containers[0].readiness_probe =
+            serde_json::from_value(probe).unwrap();
+        assert_eq!(why(&running, &event), "its check fails");
+        assert!(is_started(&running) && !is_ready(&running));
+    }
+}
