@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment};
+use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment, SYSTEM_FILE};
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, nearest};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, Referred, TargetModel};
@@ -15,7 +15,7 @@ use kcc_model::{CheckedModel, Referred, TargetModel};
 use crate::{
     commands::Context,
     failure::{Failure, Findings},
-    load::{Contexts, Root, SYSTEM_FILE, Sources, team_folders, team_of},
+    load::{Contexts, Root, Sources, team_folders, team_of},
     place,
     printer::Stdout,
 };

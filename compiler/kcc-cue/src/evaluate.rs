@@ -25,8 +25,8 @@ use crate::{
     words::{self, Misspelt, Words},
 };
 
-/// The file that holds `system`.
-const SYSTEM_FILE: &str = "kcc.cue";
+/// The file that holds `system`, and makes a folder one.
+pub const SYSTEM_FILE: &str = "kcc.cue";
 
 /// The targets of a system that names none.
 const USUAL_TARGETS: [&str; 4] = ["dev", "test", "stage", "prod"];

@@ -22,7 +22,7 @@ use kcc_cue::Imports;
 pub use codeowners::Codeowners;
 pub use contexts::Contexts;
 pub use problem::{Problem, Problems};
-pub use root::{Root, SYSTEM_FILE};
+pub use root::Root;
 pub use teams::{of as team_of, team_folders};
 
 /// A fragment, or a file of a package: its name and its text.

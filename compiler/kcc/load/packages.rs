@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{Absence, Imports, MissingPackage, Package};
+use kcc_cue::{Absence, Imports, MissingPackage, Package, SYSTEM_FILE};
 use kcc_diag::nearest;
 
 use super::{
-    Problems, Root, SYSTEM_FILE,
+    Problems, Root,
     folder::{self, PackageFile},
     head::{Head, module_path},
     import_path::ImportPath,

@@ -5,13 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kcc_cue::SYSTEM_FILE;
 use kcc_diag::{Code, Diagnostic};
 use kcc_model::Build;
 
 use super::read::{self, Failure};
-
-/// The file that makes a folder a system.
-pub const SYSTEM_FILE: &str = "kcc.cue";
 
 /// The folder of a system.
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@ func (m *model) provide(w *walk, tree *wire.Node) {
 			m.provideOwn(w, tree, field.Name, recipe)
 		} else if recipe := shipped.Kinds[kind.Text]; recipe != nil {
 			m.provideOne(field.Name, field.Node, recipe)
-		} else if !m.isPartial(tree) {
+		} else if !m.isPartial(tree.Origins) {
 			m.unknownKind(field.Name, kind, own)
 		}
 	}

@@ -56,19 +56,23 @@ func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, pat
 		inner := get(node, name)
 		return inner != nil && (inner.Kind != wire.Absent || w.silent[inner])
 	}
+	lines := node.Origins
+	if whole, ok := w.whole[node]; ok {
+		lines = whole
+	}
 	missing := func(name string, with ...string) {
 		inner := get(node, name)
-		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(node) || w.loose[node] {
+		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(lines) || w.loose[node] {
 			return
 		}
 		e := wire.Error{Code: wire.MissingField, Path: child(path, name)}
-		for _, o := range node.Origins {
+		for _, o := range lines {
 			if o.Role == wire.RoleValue {
 				e = e.At(o.Span, o.Role)
 			}
 		}
 		if len(e.Labels) == 0 {
-			for _, o := range node.Origins {
+			for _, o := range lines {
 				e = e.At(o.Span, o.Role)
 			}
 		}
@@ -126,10 +130,10 @@ func (m *model) alternatives(node *wire.Node, structure *schema.Struct, path []s
 	}
 }
 
-// isPartial says whether a line of the node stands in a file that could be
+// isPartial says whether one of a node's lines stands in a file that could be
 // read only in part, so that nothing can be said of what is missing.
-func (m *model) isPartial(node *wire.Node) bool {
-	for _, o := range node.Origins {
+func (m *model) isPartial(lines []wire.Origin) bool {
+	for _, o := range lines {
 		for _, files := range [][]int{m.prepared.Partial, m.prepared.Loose} {
 			if slices.Contains(files, o.File) || slices.Contains(files, o.By) {
 				return true
@@ -142,7 +146,7 @@ func (m *model) isPartial(node *wire.Node) bool {
 // undecided reports a value that is not concrete.
 func (m *model) undecided(node *wire.Node, o open, path []string) {
 	if o.absent {
-		if o.required && !m.isPartial(node) {
+		if o.required && !m.isPartial(node.Origins) {
 			m.report(m.atLabels(wire.MissingField, path, o.conjuncts).
 				With("name", path[len(path)-1]).With("expected", texts(o.conjuncts)))
 		}

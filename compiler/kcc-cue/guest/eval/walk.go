@@ -26,6 +26,9 @@ type walk struct {
 	// loose are structs that a condition which cannot be decided may still add
 	// to: nothing is said of what they lack.
 	loose map[*wire.Node]bool
+	// whole are the lines of structs of which some say nothing but fields that
+	// there are not: these count where something is missing, and nowhere else.
+	whole map[*wire.Node][]wire.Origin
 	// implied are the needs that nobody wrote as such.
 	implied map[*wire.Node]bool
 }
@@ -178,6 +181,10 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 	}
 	sort.Slice(node.Fields, func(i, j int) bool { return node.Fields[i].Name < node.Fields[j].Name })
 	if len(unknown) > 0 {
+		if w.whole == nil {
+			w.whole = map[*wire.Node][]wire.Origin{}
+		}
+		w.whole[node] = node.Origins
 		node.Origins = origins(slices.DeleteFunc(slices.Clone(here.conjuncts), func(c conjunct) bool {
 			return saysOnly(c.expr, unknown)
 		}))

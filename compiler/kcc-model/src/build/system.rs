@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{ConfigTree, Path};
-use kcc_diag::Code;
+use kcc_cue::{ConfigTree, Path, SYSTEM_FILE};
+use kcc_diag::{Code, Span};
 
 use super::{Cursor, Found, names};
 use crate::lines::Lines;
@@ -44,7 +44,13 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
         // What stands in a part of a file that could not be read is not missing.
         if !system.lines.partial() {
             let message = "the system has no name";
-            let error = system.error(Code::EvalMissingField, message, "`name` is missing");
+            let label = "`name` is missing";
+            let mut error = system.error(Code::EvalMissingField, message, label);
+            if error.labels.is_empty()
+                && let Some(clause) = package_clause(tree)
+            {
+                error = error.primary(clause, label);
+            }
             system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
         }
         "system".to_owned()
@@ -56,6 +62,20 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
         teams,
         targets,
     }
+}
+
+/// The line below which `system` should stand.
+fn package_clause(tree: &ConfigTree) -> Option<Span> {
+    let file = tree.files.find(SYSTEM_FILE)?;
+    let text = tree.files.get(file)?.text();
+    let start = text.find("package ")?;
+    let line = text[start..].lines().next()?;
+    let [start, end] = [start, start + line.len()].map(u32::try_from);
+    Some(Span {
+        file,
+        start: start.ok()?,
+        end: end.ok()?,
+    })
 }
 
 fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
