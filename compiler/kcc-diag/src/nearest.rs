@@ -1,4 +1,5 @@
-//! [`nearest`]: what a mistyped name was probably meant to be.
+//! [`nearest`]: what a mistyped name was probably meant to be; [`listed`]: the
+//! names that there are.
 
 /// The known name nearest to another, if it is near enough to be a slip of the
 /// pen; capital letters are no difference.
@@ -23,9 +24,45 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, other)| other)
 }
 
+/// More names than these are not listed.
+const LISTED: usize = 12;
+
+/// Known names for a help, the first ones if there are many: "`a`", "`a` and
+/// `b`", "`a`, `b` and 4 more".
+pub fn listed(names: &[impl AsRef<str>]) -> String {
+    let shown = if names.len() > LISTED {
+        LISTED
+    } else {
+        names.len().saturating_sub(1)
+    };
+    let (first, rest) = names.split_at(shown);
+    let first: Vec<String> = first
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    let first = first.join(", ");
+    match rest {
+        [] => first,
+        [last] if first.is_empty() => format!("`{}`", last.as_ref()),
+        [last] if names.len() <= LISTED => format!("{first} and `{}`", last.as_ref()),
+        _ => format!("{first} and {} more", rest.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{listed, nearest};
+
+    #[test]
+    fn of_many_names_the_first_are_listed() {
+        let names: Vec<String> = (1..=14).map(|at| at.to_string()).collect();
+        assert_eq!(listed(&names[..0]), "");
+        assert_eq!(listed(&names[..1]), "`1`");
+        assert_eq!(listed(&names[..3]), "`1`, `2` and `3`");
+        assert!(listed(&names[..12]).ends_with("`11` and `12`"));
+        assert!(listed(&names[..13]).ends_with("`12` and 1 more"));
+        assert!(listed(&names).ends_with("`12` and 2 more"));
+    }
 
     #[test]
     fn only_slips_are_corrected() {

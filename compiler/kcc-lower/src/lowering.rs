@@ -48,17 +48,24 @@ impl<'a> Lowering<'a> {
         self.error(Code::LowerUnsupported, path, message, label, help);
     }
 
-    /// Notes that a component runs as root and must not: the same on every
-    /// engine, so it is said once.
+    /// Notes what no engine can do: said once, whatever engines there are.
+    pub(crate) fn impossible(
+        &mut self,
+        path: &Path,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.error(Code::LowerUnsupported, path, message, "not possible", help);
+    }
+
+    /// Notes that a component runs as root and must not.
     pub(crate) fn runs_as_root(&mut self, component: &Component) {
-        self.error(
-            Code::LowerUnsupported,
+        self.impossible(
             &component.path.join("user"),
             format!(
                 "`{}` runs as root, but `security.nonRoot` is true",
                 component.path
             ),
-            "this is root",
             "name another user, or say `security: nonRoot: false`",
         );
     }
@@ -106,7 +113,7 @@ impl<'a> Lowering<'a> {
         let config = self.target.configs.get(name);
         let value = config.and_then(|config| config.data.get(key));
         if value.is_none() {
-            self.unsupported(
+            self.impossible(
                 path,
                 format!("config `{name}` has no key `{key}`"),
                 format!("add `{key}` to `configs.{name}.data`"),
@@ -123,7 +130,7 @@ impl<'a> Lowering<'a> {
     ) -> Option<&'a BTreeMap<String, String>> {
         let config = self.target.configs.get(name);
         if config.is_none() {
-            self.unsupported(
+            self.impossible(
                 path,
                 format!("there is no config `{name}`"),
                 format!("add `configs: {name}: data: …`"),
@@ -137,7 +144,7 @@ impl<'a> Lowering<'a> {
         for config in self.target.configs.values() {
             for key in config.data.keys().filter(|key| !is_file_name(key)) {
                 let path = Path::of(["configs", &config.name, "data", key]);
-                self.unsupported(
+                self.impossible(
                     &path,
                     format!(
                         "config `{}` has a key `{key}`, which is no name of a file",
@@ -156,7 +163,7 @@ impl<'a> Lowering<'a> {
             for (file, content) in &component.files {
                 if matches!(content, File::Template(_)) {
                     let path = component.path.join("files").join(file);
-                    self.unsupported(
+                    self.impossible(
                         &path,
                         format!("`{path}` would hold a secret among other text"),
                         "name an output that is the secret alone, such as `password`, or let the \

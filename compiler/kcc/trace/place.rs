@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use kcc_cue::{ConfigTree, Path, Value};
-use kcc_diag::nearest;
+use kcc_diag::{listed, nearest};
 
 use super::spelling::spellings;
 use crate::failure::Failure;
@@ -131,13 +131,13 @@ pub fn unknown(tree: &ConfigTree, targets: &BTreeSet<&str>, path: &Path) -> Fail
     } else if known.is_empty() {
         format!("`{above}` is a value by itself")
     } else {
-        let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+        let known: Vec<&str> = known.into_iter().collect();
         let place = if above.0.is_empty() {
             "the model".to_owned()
         } else {
             format!("`{above}`")
         };
-        format!("{place} has {}", known.join(", "))
+        format!("{place} has {}", listed(&known))
     };
     Failure::usage(message, help)
 }

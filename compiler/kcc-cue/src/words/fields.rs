@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kcc_diag::{Code, Diagnostic};
+use kcc_diag::{Code, Diagnostic, listed};
 
 use super::retyped::label;
-use super::{Mistake, bounds, joined, listed};
+use super::{Mistake, bounds, joined};
 use crate::{tree::Role, wire::Fault};
 
 /// What other tools call a field, what it is called here, and what to write.

@@ -146,20 +146,6 @@ impl Mistake<'_> {
     }
 }
 
-/// More names than these are not listed.
-const LISTED: usize = 12;
-
-/// Known names for a help, the first ones if there are many.
-fn listed(names: &[&str]) -> String {
-    match names.get(..LISTED) {
-        Some(first) if names.len() > LISTED => {
-            let first: Vec<String> = first.iter().map(|name| format!("`{name}`")).collect();
-            format!("{} and {} more", first.join(", "), names.len() - LISTED)
-        }
-        _ => joined(names, "and"),
-    }
-}
-
 /// Names for a sentence: "`a`", "`a` and `b`", "`a`, `b` and `c`".
 fn joined(names: &[impl AsRef<str>], last: &str) -> String {
     let names: Vec<String> = names

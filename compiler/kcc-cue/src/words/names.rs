@@ -1,8 +1,8 @@
 //! Names that mean nothing here.
 
-use kcc_diag::{Code, Diagnostic};
+use kcc_diag::{Code, Diagnostic, listed};
 
-use super::{Mistake, listed};
+use super::Mistake;
 
 impl Mistake<'_> {
     pub(super) fn unknown_name(&self) -> Diagnostic {

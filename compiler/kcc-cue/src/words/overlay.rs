@@ -24,6 +24,11 @@ impl Mistake<'_> {
                 format!("`{name}` inside another block"),
                 "move it to the first level of the file",
             ),
+            "placement" if self.is_another_system() => (
+                format!("{} makes another system below this one", self.file_name()),
+                "another system".to_owned(),
+                "move its folder out of this system, or give it a name that begins with `_`",
+            ),
             "placement" => (
                 "`system` stands in `kcc.cue` alone, at its first level".to_owned(),
                 "not here".to_owned(),
@@ -41,6 +46,15 @@ impl Mistake<'_> {
             ),
         };
         self.error(Code::EvalOverlay, message, label).help(help)
+    }
+
+    /// Whether the line stands in a `kcc.cue` that is not the system's own.
+    fn is_another_system(&self) -> bool {
+        let file = self
+            .lines
+            .first()
+            .and_then(|line| self.words.files.get(line.span.file));
+        file.is_some_and(|file| file.name().ends_with("/kcc.cue"))
     }
 
     /// Whether something inside of what the line refers to is meant.

@@ -214,7 +214,7 @@ impl Mistake<'_> {
         }
     }
 
-    fn file_name(&self) -> String {
+    pub(super) fn file_name(&self) -> String {
         let file = self
             .lines
             .first()
@@ -243,7 +243,7 @@ fn other_packages(path: &str, known: &[&str]) -> String {
         [one] => format!("write `{folder}:{one}`"),
         [first, ..] => format!(
             "write which one is meant of {}, such as `{folder}:{first}`",
-            super::listed(known)
+            kcc_diag::listed(known)
         ),
     }
 }

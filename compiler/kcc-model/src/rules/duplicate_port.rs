@@ -34,9 +34,13 @@ pub(super) fn duplicate_port(view: &View<'_>, found: &mut Diagnostics) {
                 let error = view
                     .lines
                     .also(error, &replicas, format!("{count} replicas"));
-                found.push(
-                    error.help("write `expose: true` for a free port each, or `replicas: 1`"),
-                );
+                let one = match component.scale {
+                    Some(_) => "scale: min: 1",
+                    None => "replicas: 1",
+                };
+                found.push(error.help(format!(
+                    "write `expose: true` for a free port each, or `{one}`"
+                )));
             }
             match published.get(&(number, port.protocol)) {
                 None => _ = published.insert((number, port.protocol), path),

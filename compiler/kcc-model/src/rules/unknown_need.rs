@@ -7,7 +7,7 @@ use kcc_diag::{Code, Diagnostics};
 use super::View;
 use crate::owners::component_names;
 use crate::{Name, SystemModel};
-use kcc_diag::nearest;
+use kcc_diag::{listed, nearest};
 
 pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
     if view.lines.partial() {
@@ -101,8 +101,8 @@ fn teams_have(model: &SystemModel, but: &str) -> String {
     let teams: Vec<_> = teams
         .into_iter()
         .map(|(team, names)| {
-            let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-            format!("`{team}` has {}", names.join(", "))
+            let names: Vec<_> = names.into_iter().collect();
+            format!("`{team}` has {}", listed(&names))
         })
         .collect();
     if teams.is_empty() {
