@@ -45,6 +45,13 @@ fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
         let path = cause.path.as_deref().unwrap_or_default();
         return cause.code == Code::LoadTeamFolder || within(path, "system.teams");
     }
+    if found.code == Code::CheckUnusedGrant || found.code == Code::CheckDisruptionBlocked {
+        // What it grants, and how much it holds back, is not known.
+        return match (&found.path, &cause.path) {
+            (Some(path), Some(cause)) => within(cause, path) || within(path, cause),
+            _ => false,
+        };
+    }
     // An attribute that is not followed was to give the value of its path.
     found.code.stage() == Stage::Eval
         && cause.severity == Severity::Error

@@ -96,6 +96,8 @@ func (g *gathering) read(v cue.Value, shape *schema.Shape, path []string, node *
 	if kind == cue.BottomKind && v.IsConcrete() && !g.parts(v, path) {
 		if node == nil || node.Kind == wire.Absent {
 			g.model.fault(v, shape, path, &frame{conjuncts: g.lines(v, path)})
+		} else {
+			g.mistyped(v, shape, path, false)
 		}
 		return
 	}
@@ -108,6 +110,9 @@ func (g *gathering) read(v cue.Value, shape *schema.Shape, path []string, node *
 	}
 	if node != nil && node.Kind != wire.Absent && !g.all && !g.undecided(node) {
 		// The value that is there is stronger.
+		if node.Kind == wire.Struct {
+			g.mistyped(v, shape, path, false)
+		}
 		return
 	}
 	g.value(v, shape, path, into)
@@ -136,7 +141,9 @@ func (g *gathering) fields(v cue.Value, shape *schema.Shape, path []string, node
 		}
 		below := get(node, name)
 		if len(at) == 2 && (below == nil || below.Kind != wire.Struct) {
-			// A soft value is for what exists.
+			// A soft value is for what exists; one that can be for nothing is
+			// meant for a field of what exists.
+			g.mistyped(iter.Value(), inner, at, true)
 			continue
 		}
 		next := into.fields[name]
@@ -149,6 +156,25 @@ func (g *gathering) fields(v cue.Value, shape *schema.Shape, path []string, node
 		}
 		g.read(iter.Value(), inner, at, below, next)
 	}
+}
+
+// mistyped reports a value in the place of a struct, or of a component that
+// nobody has.
+func (g *gathering) mistyped(v cue.Value, shape *schema.Shape, path []string, nobodys bool) {
+	if shape == nil || shape.Kinds != cue.StructKind {
+		return
+	}
+	lines := slices.DeleteFunc(g.lines(v, path), func(c conjunct) bool {
+		return !c.value.IsConcrete() || c.value.Kind() == cue.StructKind || c.value.Kind() == cue.BottomKind
+	})
+	if len(lines) == 0 {
+		return
+	}
+	e := g.model.error(wire.WrongType, path, lines).With("expected", expected(shape))
+	if nobodys {
+		e = e.With("soft", "true")
+	}
+	g.model.report(g.model.actual(e, lines[0].value))
 }
 
 func (g *gathering) unknown(v cue.Value, structure *schema.Struct, path []string) {

@@ -78,7 +78,7 @@ func (w *walk) into(node *wire.Node, v cue.Value, shape *schema.Shape, path []st
 		return w.failed(node, v, shape, path, here)
 	}
 	if shape != nil && kind&shape.Kinds == 0 {
-		if isSecret(shape, path) && v.IsConcrete() {
+		if isSecret(shape, path) && v.IsConcrete() && kind&(cue.BoolKind|cue.NullKind) == 0 {
 			// A rule of the model's reports it without showing it.
 			put(node, v)
 			w.hush(node)

@@ -105,7 +105,8 @@ const (
 	// WrongType: a value of another type than expected. Args `expected` (as
 	// above, or from the schema: CUE's types, `list`, `struct`, joined by
 	// ` | `), `actual` (the type, and the value of a scalar: `int 5`),
-	// `candidates` as above.
+	// `candidates` as above, `soft` (`true`: in `defaults`, where a component
+	// of that name would be).
 	WrongType Code = "wrong-type"
 	// ClosedDefinition: a fragment's own definition refuses a field that the
 	// schema knows. Args `name`, `definition` (such as `#Std`; left out where

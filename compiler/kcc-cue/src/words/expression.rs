@@ -95,6 +95,17 @@ impl Mistake<'_> {
 impl Mistake<'_> {
     /// A line that says which target is evaluated.
     fn target(&self) -> Diagnostic {
+        let line = self.lines.first();
+        let several = line.is_some_and(|line| self.words.files.text(line.span).contains('|'));
+        if several {
+            let message = "`target` is a target that this line leaves out";
+            let error = self.error(
+                Code::EvalBadExpression,
+                message.to_owned(),
+                "not all of them",
+            );
+            return error.help("write the names of all targets of the system");
+        }
         let message = "`target` is the target that is evaluated: no line can choose it";
         let error = self.error(
             Code::EvalBadExpression,

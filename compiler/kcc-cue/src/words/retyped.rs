@@ -94,6 +94,9 @@ impl Mistake<'_> {
             (!words.is_empty() && words.iter().all(plain)).then_some(words)
         };
         Some(match (kind, name) {
+            ("bool", "tls") => {
+                "write `tls: secret: \"…\"`, with the secret of a certificate".to_owned()
+            }
             ("string" | "list", "needs") => {
                 let needs: Vec<String> = words()?
                     .iter()

@@ -170,7 +170,12 @@ impl Mistake<'_> {
                 error = self.with_lines(error, &[*line]);
             }
         }
-        error.help(self.other_type(expected, kind))
+        error.help(match self.path.0.last() {
+            Some(name) if self.arg("soft") == "true" => {
+                format!("write `[string]: {name}: …` for all of them, or the name of one")
+            }
+            _ => self.other_type(expected, kind),
+        })
     }
 
     /// The team whose constraint rules a value out, if it is not the team that

@@ -1,9 +1,10 @@
 //! Backings: the recipe of the kind gives the container and the outputs; one
 //! that is external has an address and no container.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use kcc_cue::{Path, Value};
+use kcc_diag::Code;
 
 use super::component::{self, Draft};
 use super::{Cursor, Scope, needs};
@@ -74,11 +75,13 @@ fn external_address(
     outputs: &mut BTreeMap<String, Output>,
 ) -> BTreeMap<Name, Port> {
     external.only(&["host", "port", "username", "database", "tls"]);
-    match external.child("host").and_then(|host| host.text()) {
+    match external.child("host") {
         Some(host) => {
-            outputs
-                .entry("host".to_owned())
-                .or_insert(Output::Text(host));
+            if let Some(host) = server(&host) {
+                outputs
+                    .entry("host".to_owned())
+                    .or_insert(Output::Text(host));
+            }
         }
         None => component::missing(external, "`host`", "write the host name of the server"),
     }
@@ -100,6 +103,32 @@ fn external_address(
         sidecar: None,
     };
     BTreeMap::from([("main".to_owned(), port)])
+}
+
+/// The name or the address of a server. An address that holds more may hold a
+/// password, so it is not repeated.
+fn server(node: &Cursor<'_>) -> Option<String> {
+    let host = node.text()?;
+    let plain = |host: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !host.is_empty() && host.chars().all(inner) && !host.starts_with(['-', '.'])
+    };
+    if plain(&host) || host.parse::<IpAddr>().is_ok() {
+        return Some(host);
+    }
+    let message = format!("`{}` is no name of a host", node.path);
+    let error = node.error(Code::ModelBadName, message, "a name alone is expected");
+    let rest = host.split_once("://").map_or(&host[..], |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let rest = rest.split('/').next().unwrap_or_default();
+    node.report(error.help(match rest.split_once(':') {
+        Some((name, port)) if plain(name) && port.parse::<u16>().is_ok() => {
+            format!("write `host: {name:?}` and `port: {port}`")
+        }
+        None if plain(rest) => format!("write `host: {rest:?}`"),
+        _ => "write a name such as `orders.db.internal`".to_owned(),
+    }));
+    None
 }
 
 fn external_draft(

@@ -220,7 +220,34 @@ fn without_provider(node: &Cursor<'_>) {
 fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
     match kind {
         "generate" => Some(SecretProvider::Generate {}),
-        "env" => field.text().map(SecretProvider::Env),
+        "env" => {
+            let variable = field.text()?;
+            let plain = |c: char| !c.is_whitespace() && c != '=' && c != '$';
+            if variable.is_empty() || !variable.chars().all(plain) {
+                return useless(
+                    field,
+                    "is no name of a variable",
+                    "write the name alone, such as `env: \"STRIPE_KEY\"`",
+                );
+            }
+            Some(SecretProvider::Env(variable))
+        }
+        "file" if field.text().is_some_and(|file| file.is_empty()) => useless(
+            field,
+            "is no path of a file",
+            "write the path of the file that holds the value",
+        ),
+        "command"
+            if field
+                .texts()
+                .is_some_and(|words| words.first().is_none_or(String::is_empty)) =>
+        {
+            useless(
+                field,
+                "is no command",
+                "write the command that prints the value, such as `[\"pass\", \"show\", \"stripe\"]`",
+            )
+        }
         "file" => Some(SecretProvider::File(image::inside(field, &field.text()?)?)),
         "command" => field.texts().map(SecretProvider::Command),
         "external" => {
@@ -242,9 +269,35 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
         _ => {
             field.only(&["name", "key"]);
             let (name, key) = pair(field, "name")?;
+            if !name.split('.').all(names::is_label) {
+                let name = field.child("name")?;
+                return useless(
+                    &name,
+                    "is no name of a Secret",
+                    "write lower-case letters, digits, `-` and `.`, as `kubectl get secrets` shows it",
+                );
+            }
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if key.is_empty() || !key.chars().all(plain) {
+                let key = field.child("key")?;
+                return useless(
+                    &key,
+                    "is no key of a Secret",
+                    "write letters, digits, `-`, `_` and `.` only",
+                );
+            }
             Some(SecretProvider::Kubernetes { name, key })
         }
     }
+}
+
+/// Reports where no value can come from. What stands there may be a value
+/// itself, so it is not repeated.
+fn useless(field: &Cursor<'_>, why: &str, help: &str) -> Option<SecretProvider> {
+    let message = format!("`{}` {why}", field.path);
+    let error = field.error(Code::ModelBadName, message, "no value comes from here");
+    field.report(error.help(help));
+    None
 }
 
 /// A place and the key inside it.
