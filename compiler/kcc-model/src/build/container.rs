@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use kcc_diag::Code;
+
 use super::late::{self, Word};
 use super::{Cursor, Scope};
-use super::{capabilities, health, image, resources};
+use super::{capabilities, health, image, resources, volumes};
 use crate::{Container, Name, Port, Security};
 
 /// Decodes a container; its environment is connected later, and so are the
@@ -17,15 +19,16 @@ pub(crate) fn container(
     ports: &BTreeMap<Name, Port>,
     late: &mut Vec<Word>,
 ) -> Option<Container> {
-    let text = |field| node.child(field).and_then(|field| field.text());
     let words = late::words(node);
     late.extend(words.late);
     let image = image::image(scope, node);
     let container = Container {
         command: words.command,
         args: words.args,
-        working_dir: text("workingDir"),
-        user: text("user"),
+        working_dir: node
+            .child("workingDir")
+            .and_then(|field| volumes::absolute_in(&field, &field.text()?, "inside the container")),
+        user: node.child("user").and_then(|field| user(&field)),
         env: BTreeMap::new(),
         health: health::health(node, ports),
         resources: resources::resources(node),
@@ -33,6 +36,28 @@ pub(crate) fn container(
         image: image?,
     };
     Some(container)
+}
+
+/// A user, and a group behind a `:`, each by its number or its name.
+fn user(node: &Cursor<'_>) -> Option<String> {
+    let text = node.text()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let named = |name: &str| {
+        !name.starts_with(|c: char| c.is_ascii_digit() || c == '-') && name.chars().all(plain)
+    };
+    let is_one = |name: &str| {
+        !name.is_empty() && (named(name) || name.parse::<i32>().is_ok_and(|id| id >= 0))
+    };
+    let (user, group) = text
+        .split_once(':')
+        .map_or((&text[..], None), |(user, group)| (user, Some(group)));
+    if is_one(user) && group.is_none_or(is_one) {
+        return Some(text);
+    }
+    let message = format!("`{}`: `{text}` is no user", node.path);
+    let error = node.error(Code::ModelBadName, message, "no such user");
+    node.report(error.help("write a number such as `\"1000\"`, or with its group `\"1000:1000\"`"));
+    None
 }
 
 /// What holds unless a fragment says otherwise in words.

@@ -18,6 +18,13 @@ pub(crate) fn of(scope: &Scope<'_>, node: &Cursor<'_>, field: &str) -> BTreeMap<
     let Some(all) = node.child(field) else {
         return BTreeMap::new();
     };
+    for (name, value) in all.fields().filter(|(name, _)| is_own(name)) {
+        let message = format!("`{name}` is kcc's own");
+        let error = value.error(Code::ModelBadName, message, "kcc knows its objects by it");
+        value.report(
+            error.help("write a name with a domain of your own, such as `acme.example/part`"),
+        );
+    }
     if let EngineTarget::Kubernetes { .. } = scope.engine {
         let what = field.trim_end_matches('s');
         for (name, value) in all.fields() {
@@ -41,6 +48,11 @@ pub(crate) fn of(scope: &Scope<'_>, node: &Cursor<'_>, field: &str) -> BTreeMap<
         }
     }
     all.text_map()
+}
+
+/// Whether kcc knows its objects again by a label, on one of the engines.
+fn is_own(name: &str) -> bool {
+    name.starts_with("kcc.dev/") || name.starts_with("dev.kcc.")
 }
 
 fn article(what: &str) -> &'static str {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Value;
+use kcc_diag::Code;
 
 use super::{Cursor, capabilities, component, names, volumes};
 use crate::owners::COMPONENTS;
@@ -112,6 +113,12 @@ fn rights(node: &Cursor<'_>) -> Rights {
         if node.child(field).is_none() {
             let help = "write `{groups: [\"\"], resources: [\"pods\"], verbs: [\"get\"]}`";
             component::missing(node, &format!("`{field}`"), help);
+        } else if list(node, field).is_empty() {
+            let message = format!("`{}.{field}` is empty, so this allows nothing", node.path);
+            let error = node.error(Code::EvalMissingField, message, "allows nothing");
+            node.report(error.help(format!(
+                "name what it allows in `{field}`, or remove the rule"
+            )));
         }
     }
     Rights {

@@ -94,7 +94,14 @@ fn access(node: &Cursor<'_>) -> Option<Access> {
 
 /// A path inside a container, which has to be absolute.
 pub(crate) fn absolute(node: &Cursor<'_>, path: &str) -> Option<String> {
-    absolute_in(node, path, "inside the container")
+    let path = absolute_in(node, path, "inside the container")?;
+    if path != "/" {
+        return Some(path);
+    }
+    let message = "expected a path inside the container, found its root `/`";
+    let error = node.error(Code::ModelBadPath, message, "would hide everything");
+    node.report(error.help("write a path below it, such as `/data`"));
+    None
 }
 
 /// An absolute path somewhere.
