@@ -12,6 +12,7 @@
 )]
 
 mod pile;
+mod scramble;
 mod systems;
 
 use std::{
@@ -206,6 +207,27 @@ fn a_conflict_shows_the_lines_that_make_it_and_no_other() {
         }
     }
     println!("{conflicts} conflicts show the lines that make them and no other");
+}
+
+/// Whatever stands in a fragment: what is said of it has a line, and so a team.
+#[test]
+fn what_is_wrong_with_scrambled_files_is_shown_on_a_line() {
+    for seed in seeds() {
+        let random = &mut Random::new(seed ^ 0xf422);
+        let mut files = texts(&System::random(random));
+        scramble::scramble(&mut files, random);
+        let (found, table, model) = examined(&files);
+        assert_eq!(
+            found.has_errors(),
+            model.is_empty(),
+            "seed {seed}: {files:#?}"
+        );
+        for one in found.iter() {
+            assert!(!one.labels.is_empty(), "seed {seed}: {one:?}: {files:#?}");
+        }
+        // It can be shown, too.
+        assert!(!found.has_errors() || !json(&found, &table).is_empty());
+    }
 }
 
 #[test]
