@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kcc_cue::Limits;
 use kcc_diag::Format;
-use kcc_model::{Bytes, Millis};
+use kcc_model::{Bytes, Millis, is_label};
 
 use crate::commands::{
     apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff, down::Down,
@@ -84,6 +84,20 @@ fn memory(text: &str) -> Result<Bytes, String> {
         .ok_or_else(|| "write a size such as `512Mi`, at most `4Gi`".to_owned())
 }
 
+/// The name of a copy, which becomes a part of names of the engines.
+fn instance(text: &str) -> Result<String, String> {
+    if is_label(text) && text.len() <= LONGEST_INSTANCE {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "write lower-case letters, digits and `-`, at most {LONGEST_INSTANCE}"
+        ))
+    }
+}
+
+/// The longest name of a copy.
+const LONGEST_INSTANCE: usize = 40;
+
 impl Global {
     /// What the evaluation of one target may use.
     pub fn limits(&self) -> Limits {
@@ -157,7 +171,7 @@ pub struct Target {
     #[arg(short, long, value_name = "TARGET")]
     pub target: String,
     /// An isolated copy of the target, by a name of your choice
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
     /// Where the system is.
     #[command(flatten)]
