@@ -222,7 +222,7 @@ fn what_is_wrong_with_scrambled_files_is_shown_on_a_line() {
             model.is_empty(),
             "seed {seed}: {files:#?}"
         );
-        for one in found.iter() {
+        for one in &found {
             assert!(!one.labels.is_empty(), "seed {seed}: {one:?}: {files:#?}");
         }
         // It can be shown, too.
