@@ -3,7 +3,7 @@
 use kcc_cue::Value;
 use kcc_diag::Code;
 
-use super::{Cursor, component};
+use super::{Cursor, Scope, component, labels};
 use crate::{Disruption, Placement, Rollout, Scale, Share, Spread, Strategy, Toleration};
 
 /// Decodes `scale`; none where an end is missing, which has been reported.
@@ -66,7 +66,7 @@ pub(crate) fn disruption(node: &Cursor<'_>) -> Option<Disruption> {
 }
 
 /// Decodes `placement`.
-pub(crate) fn placement(node: &Cursor<'_>) -> Placement {
+pub(crate) fn placement(scope: &Scope<'_>, node: &Cursor<'_>) -> Placement {
     let Some(node) = node.child("placement") else {
         return Placement::default();
     };
@@ -79,10 +79,7 @@ pub(crate) fn placement(node: &Cursor<'_>) -> Placement {
     let tolerations = node.child("tolerations");
     Placement {
         spread: one_of(&node, "spread", &["node", "zone"], spread),
-        nodes: node
-            .child("nodes")
-            .map(|labels| labels.text_map())
-            .unwrap_or_default(),
+        nodes: labels::of_nodes(scope, &node),
         tolerations: tolerations
             .iter()
             .flat_map(|all| all.fields().collect::<Vec<_>>())

@@ -165,7 +165,7 @@ pub(crate) fn decode(
         rollout: availability::rollout(node),
         disruption: availability::disruption(node),
         identity: rights::identity(node),
-        placement: availability::placement(node),
+        placement: availability::placement(scope, node),
         grace_period: time("gracePeriod").unwrap_or(GRACE_PERIOD),
         deadline: time("deadline").unwrap_or(DEADLINE),
         labels: labels::of(scope, node, "labels"),

@@ -25,29 +25,43 @@ pub(crate) fn of(scope: &Scope<'_>, node: &Cursor<'_>, field: &str) -> BTreeMap<
             error.help("write a name with a domain of your own, such as `acme.example/part`"),
         );
     }
-    if let EngineTarget::Kubernetes { .. } = scope.engine {
-        let what = field.trim_end_matches('s');
-        for (name, value) in all.fields() {
-            if !is_name(name) {
-                let message = format!("`{name}` is no name for {} {what}", article(what));
-                let label = "letters, digits and `-`, `_`, `.` inside are expected";
-                let error = value.error(Code::ModelBadName, message, label);
-                let help = "write a name such as `acme.example/part`, with at most one `/`";
-                value.report(error.help(help));
-            } else if field == "labels"
-                && let Some(text) = value.node.as_str()
-                && !text.is_empty()
-                && !is_word(text)
-            {
-                let message = format!("`{}`: `{text}` is no value for a label", value.path);
-                let label = "letters, digits and `-`, `_`, `.` inside are expected";
-                let error = value.error(Code::ModelBadName, message, label);
-                let help = "write at most 63 of these characters, or make it an annotation";
-                value.report(error.help(help));
-            }
+    let help = "write at most 63 of these characters, or make it an annotation";
+    hold(scope, &all, field.trim_end_matches('s'), help);
+    all.text_map()
+}
+
+/// Decodes the labels of the machines that a component runs on.
+pub(crate) fn of_nodes(scope: &Scope<'_>, placement: &Cursor<'_>) -> BTreeMap<String, String> {
+    let Some(all) = placement.child("nodes") else {
+        return BTreeMap::new();
+    };
+    hold(scope, &all, "label", "write the value of a node's label");
+    all.text_map()
+}
+
+/// Holds names and values to the form that Kubernetes has for them; `help` is
+/// for a value.
+fn hold(scope: &Scope<'_>, all: &Cursor<'_>, what: &str, help: &str) {
+    let EngineTarget::Kubernetes { .. } = scope.engine else {
+        return;
+    };
+    let expected = "letters, digits and `-`, `_`, `.` inside are expected";
+    for (name, value) in all.fields() {
+        if !is_name(name) {
+            let message = format!("`{name}` is no name for {} {what}", article(what));
+            let error = value.error(Code::ModelBadName, message, expected);
+            let help = "write a name such as `acme.example/part`, with at most one `/`";
+            value.report(error.help(help));
+        } else if what == "label"
+            && let Some(text) = value.node.as_str()
+            && !text.is_empty()
+            && !is_word(text)
+        {
+            let message = format!("`{}`: `{text}` is no value for a label", value.path);
+            let error = value.error(Code::ModelBadName, message, expected);
+            value.report(error.help(help));
         }
     }
-    all.text_map()
 }
 
 /// Whether kcc knows its objects again by a label, on one of the engines.

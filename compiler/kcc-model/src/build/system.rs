@@ -68,7 +68,7 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
 fn package_clause(tree: &ConfigTree) -> Option<Span> {
     let file = tree.files.find(SYSTEM_FILE)?;
     let text = tree.files.get(file)?.text();
-    let start = text.find("package ")?;
+    let start = text.find("package ").unwrap_or_default();
     let line = text[start..].lines().next()?;
     let [start, end] = [start, start + line.len()].map(u32::try_from);
     Some(Span {
