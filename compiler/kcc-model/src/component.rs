@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Container, Disruption, File, Identity, InitStep, Kind, Millis, Name, Placement, Rollout, Run,
-    Scale, Volume, build::prefix,
+    Scale, Volume, build::is_of,
 };
 
 /// One component in one target.
@@ -131,11 +131,7 @@ impl Component {
     /// The need that gives a variable, for one that no fragment sets:
     /// `CART_DB_HOST` comes of `cart-db`, be `cart` a need, too.
     pub fn need_behind(&self, variable: &str) -> Option<&Name> {
-        let of = |need: &&Name| {
-            let rest = variable.strip_prefix(&prefix(need));
-            rest.is_some_and(|rest| rest.starts_with('_'))
-        };
-        let needs = self.needs.keys().filter(of);
+        let needs = self.needs.keys().filter(|need| is_of(variable, need));
         needs.max_by_key(|need| need.len())
     }
 

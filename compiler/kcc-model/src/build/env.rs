@@ -69,3 +69,9 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
 pub(crate) fn prefix(component: &str) -> String {
     component.to_ascii_uppercase().replace('-', "_")
 }
+
+/// Whether a variable has the head of those that a need on a component gives.
+pub(crate) fn is_of(variable: &str, component: &str) -> bool {
+    let rest = variable.strip_prefix(&prefix(component));
+    rest.is_some_and(|rest| rest.starts_with('_'))
+}

@@ -38,7 +38,7 @@ use kcc_cue::{ConfigTree, Path};
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 
 pub(crate) use cursor::{Cursor, Found};
-pub(crate) use env::prefix;
+pub(crate) use env::{is_of, prefix};
 pub use names::is_label;
 pub(crate) use outputs::{Piece, references};
 pub(crate) use secrets::references as secret_references;

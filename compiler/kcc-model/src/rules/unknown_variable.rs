@@ -7,7 +7,7 @@ use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
-use crate::build::{Piece, prefix, references};
+use crate::build::{Piece, is_of, prefix, references};
 use crate::{Component, Container};
 use kcc_diag::nearest;
 
@@ -87,17 +87,13 @@ fn known(
     name: &str,
 ) -> bool {
     let missing = |other: &String| !view.target.components.contains_key(other);
-    let of = |other: &String| {
-        name.strip_prefix(&prefix(other))
-            .is_some_and(|rest| rest.starts_with('_'))
-    };
     view.lines.partial()
         || container.env.contains_key(name)
         || view.lines.written(&path.join("env").join(name))
         || component
             .needs
             .keys()
-            .any(|other| missing(other) && of(other))
+            .any(|other| missing(other) && is_of(name, other))
 }
 
 fn help(view: &View<'_>, name: &str) -> String {
