@@ -1,0 +1,239 @@
+package differential
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/parser"
+
+	"kcc.dev/engine/eval"
+	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
+)
+
+// evaluateKcc evaluates a system with kcc's engine.
+func evaluateKcc(s *system) (v verdict) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			v = verdict{crash: fmt.Sprint(cause)}
+		}
+	}()
+	req := request(s)
+	alone := &wire.Request{Version: wire.Version, Op: wire.OpSystem, Files: req.Files[:1]}
+	resp := eval.System(alone, syntax.PrepareSystem(alone))
+	if !failed(resp) {
+		resp = eval.Model(req, syntax.Prepare(req))
+	}
+	if !failed(resp) {
+		values, _ := plainValue(resp.Tree).(map[string]any)
+		if values == nil {
+			values = map[string]any{}
+		}
+		return verdict{values: normalize(values)}
+	}
+	for _, e := range resp.Errors {
+		if e.Warning {
+			continue
+		}
+		var lines []string
+		for _, label := range e.Labels {
+			if label.File >= len(req.Files) {
+				continue
+			}
+			text := req.Files[label.File].Text
+			line := 1 + strings.Count(text[:label.Start], "\n")
+			if label.File > 0 && s.files[label.File-1].shifted {
+				line--
+			}
+			lines = append(lines, fmt.Sprintf("%s:%d", req.Files[label.File].Name, line))
+		}
+		v.errors = append(v.errors, lines)
+		v.said = append(v.said, fmt.Sprintf("%s %s %v %v", e.Code, strings.Join(e.Path, "."), lines, e.Args))
+	}
+	return v
+}
+
+func failed(resp *wire.Response) bool {
+	return slices.ContainsFunc(resp.Errors, func(e wire.Error) bool { return !e.Warning })
+}
+
+// request is what the host asks of the engine.
+func request(s *system) *wire.Request {
+	req := &wire.Request{
+		Version: wire.Version, Op: wire.OpModel, Target: "dev", Targets: []string{"dev"},
+		Teams: []wire.Team{{Name: "a"}, {Name: "b"}},
+		Files: []wire.File{{Name: "kcc.cue", Text: base}},
+	}
+	packages := map[string][]int{}
+	for _, f := range s.files {
+		if !strings.HasSuffix(f.name, ".cue") {
+			continue
+		}
+		index := len(req.Files)
+		given := wire.File{Name: f.name, Text: f.text}
+		for _, team := range req.Teams {
+			if strings.HasPrefix(f.name, "teams/"+team.Name+"/") {
+				given.Team = team.Name
+			}
+		}
+		if !f.fragment() {
+			packages[packageOf(f)] = append(packages[packageOf(f)], index)
+		}
+		req.Files = append(req.Files, given)
+	}
+	addPackages(req, packages)
+	return req
+}
+
+// packageOf is the folder of a package's file and the package's name, as an
+// import path has them.
+func packageOf(f file) string {
+	name := ""
+	if tree, err := parser.ParseFile(f.name, f.text, parser.PackageClauseOnly); err == nil {
+		name = tree.PackageName()
+	}
+	return strings.TrimPrefix(path.Dir(f.name), "cue.mod/pkg/") + ":" + name
+}
+
+// addPackages lists the packages that the files import, as the host does.
+func addPackages(req *wire.Request, packages map[string][]int) {
+	at := map[string]int{}
+	for _, f := range req.Files {
+		tree, err := parser.ParseFile(f.Name, f.Text, parser.ImportsOnly)
+		if err != nil {
+			continue
+		}
+		for spec := range tree.ImportSpecs() {
+			spelled := strings.Trim(spec.Path.Value, `"`)
+			first, _, _ := strings.Cut(spelled, "/")
+			if !strings.Contains(first, ".") {
+				continue
+			}
+			clean, name, named := strings.Cut(spelled, ":")
+			clean, _, _ = strings.Cut(clean, "@")
+			if !named {
+				name = path.Base(clean)
+			}
+			if local, ok := strings.CutPrefix(clean, module+"/"); ok {
+				clean = local
+			}
+			key := clean + ":" + name
+			files := packages[key]
+			if files == nil {
+				req.Missing = append(req.Missing, wire.Missing{Path: spelled, Reason: "folder"})
+				continue
+			}
+			// Files of the folders above that have the same package clause belong to it.
+			for above := path.Dir(clean); above != "."; above = path.Dir(above) {
+				files = append(slices.Clone(files), packages[above+":"+name]...)
+			}
+			if _, ok := at[key]; !ok {
+				at[key] = len(req.Packages)
+				req.Packages = append(req.Packages, wire.Package{Files: files})
+			}
+			pkg := &req.Packages[at[key]]
+			if !slices.Contains(pkg.Paths, spelled) {
+				pkg.Paths = append(pkg.Paths, spelled)
+			}
+		}
+	}
+}
+
+// plainValue is a node as JSON has it, without what kcc's schema adds.
+func plainValue(node *wire.Node) any {
+	switch node.Kind {
+	case wire.Bool:
+		return node.Bool
+	case wire.Number:
+		return json.Number(node.Text)
+	case wire.String:
+		return node.Text
+	case wire.Struct:
+		out := map[string]any{}
+		for _, field := range node.Fields {
+			if field.Node.Kind != wire.Absent && !addedBySchema(field.Node) {
+				out[field.Name] = plainValue(field.Node)
+			}
+		}
+		return out
+	case wire.List:
+		out := []any{}
+		for _, item := range node.Items {
+			out = append(out, plainValue(item))
+		}
+		return out
+	default:
+		return nil
+	}
+}
+
+// addedBySchema says whether no fragment gives a value.
+func addedBySchema(node *wire.Node) bool {
+	given := func(o wire.Origin) bool { return o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault }
+	switch {
+	case slices.ContainsFunc(node.Origins, given):
+		return false
+	case slices.ContainsFunc(node.Origins, func(o wire.Origin) bool { return o.Role == wire.RoleSchema }):
+		return true
+	case len(node.Fields) == 0:
+		return false
+	}
+	return !slices.ContainsFunc(node.Fields, func(f wire.Field) bool { return !addedBySchema(f.Node) })
+}
+
+// normalize leaves out what every system has, and writes ports in one form.
+func normalize(values map[string]any) map[string]any {
+	delete(values, "system")
+	delete(values, "target")
+	if objects, ok := values["objects"].(map[string]any); ok {
+		if x, ok := objects["x"].(map[string]any); ok {
+			if x["apiVersion"] == "v1" && x["kind"] == "Example" {
+				delete(x, "apiVersion")
+				delete(x, "kind")
+			}
+			if len(x) == 0 {
+				delete(objects, "x")
+			}
+		}
+		if len(objects) == 0 {
+			delete(values, "objects")
+		}
+	}
+	for _, root := range []string{"services", "jobs", "cronJobs"} {
+		components, _ := values[root].(map[string]any)
+		for _, component := range components {
+			if component, ok := component.(map[string]any); ok {
+				normalizePorts(component)
+			}
+		}
+	}
+	return values
+}
+
+// normalizePorts writes `port` and numbers in `ports` long, as the schema joins
+// them.
+func normalizePorts(component map[string]any) {
+	ports, _ := component["ports"].(map[string]any)
+	for name, port := range ports {
+		if number, ok := port.(json.Number); ok {
+			ports[name] = map[string]any{"number": number}
+		}
+	}
+	if port, ok := component["port"].(json.Number); ok {
+		if ports == nil {
+			ports = map[string]any{}
+			component["ports"] = ports
+		}
+		if _, ok := ports["http"]; !ok {
+			ports["http"] = map[string]any{"number": port}
+		}
+	}
+	if http, ok := ports["http"].(map[string]any); ok {
+		if _, there := component["port"]; !there {
+			component["port"] = http["number"]
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package differential
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/load"
+)
+
+// folder is where CUE's loader believes the system to be.
+const folder = "/system"
+
+// evaluatePlain evaluates a system as `cue vet -c` and `cue export` do.
+//
+// kcc unifies the files of all folders, CUE those of one: fragments are put
+// into the root.
+func evaluatePlain(s *system) verdict {
+	overlay := map[string]load.Source{
+		path.Join(folder, "cue.mod/module.cue"): load.FromString(moduleFile),
+	}
+	names := map[string]*file{}
+	add := func(name string, f *file) {
+		overlay[path.Join(folder, name)] = load.FromString(f.text)
+		names[path.Join(folder, name)] = f
+	}
+	add("kcc.cue", &file{name: "kcc.cue", text: base})
+	add("target.cue", &file{name: "target.cue", text: clause + "target: \"dev\"\n"})
+	for i := range s.files {
+		f := &s.files[i]
+		name := f.name
+		if f.fragment() {
+			name = strings.ReplaceAll(name, "/", "_")
+		}
+		add(name, f)
+	}
+	config := &load.Config{Dir: folder, Overlay: overlay, Env: []string{"CUE_REGISTRY=none"}}
+	instance := load.Instances([]string{".:s"}, config)[0]
+	if instance.Err != nil {
+		return refusal(instance.Err, names)
+	}
+	value := cuecontext.New().BuildInstance(instance)
+	if err := value.Validate(cue.Attributes(true), cue.Definitions(true), cue.Hidden(true), cue.Concrete(true)); err != nil {
+		return refusal(err, names)
+	}
+	text, err := value.MarshalJSON()
+	if err != nil {
+		return refusal(err, names)
+	}
+	values := map[string]any{}
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.UseNumber()
+	if err := decoder.Decode(&values); err != nil {
+		return refusal(err, names)
+	}
+	return verdict{values: normalize(values)}
+}
+
+// refusal collects the places of CUE's errors.
+func refusal(err error, names map[string]*file) verdict {
+	var v verdict
+	for _, e := range errors.Errors(err) {
+		var lines []string
+		for _, pos := range errors.Positions(e) {
+			f, ok := names[filepath.Clean(pos.Filename())]
+			if !ok {
+				continue
+			}
+			line := pos.Line()
+			if f.shifted {
+				line--
+			}
+			lines = append(lines, fmt.Sprintf("%s:%d", f.name, line))
+		}
+		v.errors = append(v.errors, lines)
+		v.said = append(v.said, errors.Details(e, nil))
+	}
+	return v
+}

@@ -1,0 +1,191 @@
+// Package differential compares kcc with plain CUE.
+//
+// Each system under `systems` is evaluated twice: by kcc's engine and by CUE's
+// own loader and evaluator, as `cue vet -c` and `cue export` do. Both must
+// accept it with the same values, or refuse it at the same line. What is meant
+// to differ is marked with the heading in docs/cue.md that explains it.
+package differential
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// base is the file that every system begins with.
+const base = `package s
+
+system: {
+	name: "s"
+	teams: {
+		a: path: "teams/a"
+		b: path: "teams/b"
+	}
+	targets: dev: kubernetes: namespace: "s"
+}
+objects: x: {apiVersion: "v1", kind: "Example"}
+`
+
+// clause is added to files that do not have a package clause of their own.
+const clause = "package s\n"
+
+// module is the path that packages of a system are imported by.
+const module = "acme.com/s"
+
+// moduleFile makes a folder a module of the current language version.
+const moduleFile = "module: \"" + module + "@v0\"\nlanguage: version: \"v0.17.0\"\n"
+
+// file is one file of a system.
+type file struct {
+	name, text string
+	// shifted says that the package clause was added in front of the text.
+	shifted bool
+}
+
+// system is one comparison.
+type system struct {
+	section, name string
+	files         []file
+	// want is what CUE makes of it.
+	want string
+	// differs is the heading in docs/cue.md under which kcc differs, and kcc
+	// is what it makes of the system instead.
+	differs, kcc string
+}
+
+// fragment says whether a file belongs to the system's own package.
+func (f file) fragment() bool {
+	return packageClause(f.text) == strings.TrimSpace(clause)
+}
+
+// fullName is how a test is called.
+func (s *system) fullName() string {
+	return s.section + "/" + s.name
+}
+
+// document is a file of systems.
+type document struct {
+	path    string
+	head    string
+	systems []*system
+}
+
+// readAll reads every file of systems.
+func readAll() ([]*document, error) {
+	paths, err := filepath.Glob("systems/*.txt")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(paths)
+	var documents []*document
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		d, err := parse(path, string(text))
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, d)
+	}
+	return documents, nil
+}
+
+// parse reads a file of systems; README.md describes the form.
+func parse(path, text string) (*document, error) {
+	d := &document{path: path}
+	section := strings.TrimSuffix(filepath.Base(path), ".txt")
+	var current *system
+	var body strings.Builder
+	name := ""
+	closeFile := func() {
+		if current != nil && name != "" {
+			f := file{name: name, text: strings.TrimRight(body.String(), "\n") + "\n"}
+			if strings.HasSuffix(name, ".cue") && !strings.HasPrefix(name, "cue.mod/") && packageClause(f.text) == "" {
+				f.text, f.shifted = clause+f.text, true
+			}
+			current.files = append(current.files, f)
+		}
+		name = ""
+		body.Reset()
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "== "):
+			closeFile()
+			current = &system{section: section, name: strings.TrimPrefix(line, "== ")}
+			d.systems = append(d.systems, current)
+			name = "web.cue"
+		case current == nil:
+			d.head += line + "\n"
+		case strings.HasPrefix(line, "-- ") && strings.HasSuffix(line, " --"):
+			if strings.TrimSpace(body.String()) == "" && name == "web.cue" {
+				name = ""
+			}
+			closeFile()
+			name = strings.TrimSuffix(strings.TrimPrefix(line, "-- "), " --")
+		case strings.HasPrefix(line, "=> kcc "):
+			closeFile()
+			rest := strings.TrimPrefix(line, "=> kcc ")
+			current.differs, current.kcc, _ = strings.Cut(rest, ": ")
+			current.differs = strings.TrimSuffix(current.differs, ":")
+		case strings.HasPrefix(line, "=> "), line == "=>":
+			closeFile()
+			current.want = strings.TrimSpace(strings.TrimPrefix(line, "=>"))
+		case name == "" && strings.TrimSpace(line) == "":
+		case name == "":
+			return nil, fmt.Errorf("%s: %q stands after what is expected of %q", path, line, current.name)
+		default:
+			body.WriteString(line + "\n")
+		}
+	}
+	closeFile()
+	return d, nil
+}
+
+// packageClause is the clause that a file begins with, after comments and
+// attributes.
+func packageClause(text string) string {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "//") || strings.HasPrefix(line, "@") {
+			continue
+		}
+		if strings.HasPrefix(line, "package ") {
+			return line
+		}
+		break
+	}
+	return ""
+}
+
+// rewrite writes the expectations of a document anew.
+func (d *document) rewrite() error {
+	var out strings.Builder
+	out.WriteString(d.head)
+	for i, s := range d.systems {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		fmt.Fprintf(&out, "== %s\n", s.name)
+		for _, f := range s.files {
+			text := f.text
+			if f.shifted {
+				text = strings.TrimPrefix(text, clause)
+			}
+			if f.name != "web.cue" {
+				fmt.Fprintf(&out, "-- %s --\n", f.name)
+			}
+			out.WriteString(text)
+		}
+		fmt.Fprintf(&out, "=> %s\n", s.want)
+		if s.differs != "" {
+			fmt.Fprintf(&out, "=> kcc %s: %s\n", s.differs, s.kcc)
+		}
+	}
+	return os.WriteFile(d.path, []byte(out.String()), 0o644)
+}

@@ -1,0 +1,92 @@
+package differential
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// verdict is what one side makes of a system.
+type verdict struct {
+	// values are there where it is accepted.
+	values map[string]any
+	// errors has the lines that each error names, such as `web.cue:3`.
+	errors [][]string
+	// said is what the errors say, for whoever reads a failing test.
+	said []string
+	// crash is the panic that ended the evaluation.
+	crash string
+}
+
+func (v verdict) refused() bool {
+	return v.values == nil
+}
+
+// lines are all that the errors name.
+func (v verdict) lines() []string {
+	var lines []string
+	for _, e := range v.errors {
+		lines = append(lines, e...)
+	}
+	slices.SortFunc(lines, compareLines)
+	return slices.Compact(lines)
+}
+
+// compareLines orders lines by file and number.
+func compareLines(a, b string) int {
+	nameA, lineA, _ := strings.Cut(a, ":")
+	nameB, lineB, _ := strings.Cut(b, ":")
+	if nameA != nameB {
+		return strings.Compare(nameA, nameB)
+	}
+	if len(lineA) != len(lineB) {
+		return len(lineA) - len(lineB)
+	}
+	return strings.Compare(lineA, lineB)
+}
+
+// String writes the verdict as the files of systems do.
+func (v verdict) String() string {
+	if v.refused() {
+		return strings.Join(append([]string{"refused"}, v.lines()...), " ")
+	}
+	return encode(v.values)
+}
+
+func encode(value any) string {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprint(err)
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// compare gives what the sides disagree about, or nothing.
+func compare(plain, kcc verdict) string {
+	switch {
+	case kcc.crash != "":
+		return "kcc crashes: " + kcc.crash
+	case plain.refused() != kcc.refused():
+		return "one refuses it"
+	case !plain.refused():
+		if encode(plain.values) != encode(kcc.values) {
+			return "the values differ"
+		}
+	default:
+		said := kcc.lines()
+		for _, e := range plain.errors {
+			if len(e) > 0 && !slices.ContainsFunc(e, func(line string) bool { return slices.Contains(said, line) }) {
+				return "an error stands at another line"
+			}
+		}
+		for _, e := range kcc.errors {
+			if len(e) == 0 {
+				return "an error has no line"
+			}
+		}
+	}
+	return ""
+}
