@@ -1,4 +1,7 @@
-//! How many errors there are, and whose: what `kcc check` says last.
+//! What text shows of many diagnostics, and the count that `kcc check` ends
+//! with: how many errors there are, and whose.
+//!
+//! The formats that machines read always have all of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,14 +15,60 @@ use crate::{commands::check::counted, failure::Findings};
 /// Text shows as many errors at most; the other formats show all.
 pub const MOST: usize = 50;
 
-/// The diagnostics that text shows: all, or the first ones.
+/// Warnings of one code that text shows one by one; more than these become one.
+const ALIKE: usize = 3;
+
+/// Returns the diagnostics that text shows: the first errors, and the warnings
+/// with those of one code together where there are many.
 pub fn shown(diagnostics: &Diagnostics) -> Diagnostics {
     let mut errors = 0;
     let few = |diagnostic: &&Diagnostic| {
         errors += usize::from(diagnostic.severity == Severity::Error);
         errors <= MOST
     };
-    diagnostics.iter().take_while(few).cloned().collect()
+    let mut warnings: BTreeMap<&'static str, Vec<&Diagnostic>> = BTreeMap::new();
+    for warning in diagnostics {
+        if warning.severity == Severity::Warning {
+            warnings
+                .entry(warning.code.as_str())
+                .or_default()
+                .push(warning);
+        }
+    }
+    diagnostics
+        .iter()
+        .take_while(few)
+        .filter_map(|diagnostic| {
+            if diagnostic.severity == Severity::Error {
+                return Some(diagnostic.clone());
+            }
+            let alike = &warnings[diagnostic.code.as_str()];
+            if alike.len() <= ALIKE {
+                return Some(diagnostic.clone());
+            }
+            std::ptr::eq(diagnostic, alike[0]).then(|| together(alike))
+        })
+        .collect()
+}
+
+/// Makes one warning of many with the same code: the first one's words, the
+/// places of the first few, and how many there are.
+fn together(alike: &[&Diagnostic]) -> Diagnostic {
+    let mut first = alike[0].clone();
+    first.message = format!(
+        "{} (and {} more like this; `--format json` lists all)",
+        first.message,
+        alike.len() - 1
+    );
+    for other in &alike[1..ALIKE] {
+        let places = other.labels.iter().filter(|label| label.primary);
+        first.labels.extend(places.cloned());
+    }
+    first.targets = alike
+        .iter()
+        .flat_map(|warning| warning.targets.iter().cloned())
+        .collect();
+    first
 }
 
 /// The errors of one team, or of the system's own files.
