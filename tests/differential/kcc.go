@@ -3,6 +3,7 @@ package differential
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -21,18 +22,24 @@ func evaluateKcc(s *system) (v verdict) {
 			v = verdict{crash: fmt.Sprint(cause)}
 		}
 	}()
-	req := request(s)
-	alone := &wire.Request{Version: wire.Version, Op: wire.OpSystem, Files: req.Files[:1]}
+	alone := &wire.Request{Version: wire.Version, Op: wire.OpSystem}
+	for _, f := range s.all() {
+		if f.name == "kcc.cue" {
+			alone.Files = append(alone.Files, wire.File{Name: f.name, Text: f.text})
+		}
+	}
 	resp := eval.System(alone, syntax.PrepareSystem(alone))
+	shifted := map[string]bool{}
+	req := alone
 	if !failed(resp) {
+		req = request(s, plainValue(resp.Tree).(map[string]any))
+		for _, f := range s.files {
+			shifted[f.name] = f.shifted
+		}
 		resp = eval.Model(req, syntax.Prepare(req))
 	}
 	if !failed(resp) {
-		values, _ := plainValue(resp.Tree).(map[string]any)
-		if values == nil {
-			values = map[string]any{}
-		}
-		return verdict{values: normalize(values)}
+		return verdict{values: normalize(plainValue(resp.Tree).(map[string]any))}
 	}
 	for _, e := range resp.Errors {
 		if e.Warning {
@@ -43,16 +50,23 @@ func evaluateKcc(s *system) (v verdict) {
 			if label.File >= len(req.Files) {
 				continue
 			}
-			text := req.Files[label.File].Text
-			line := 1 + strings.Count(text[:label.Start], "\n")
-			if label.File > 0 && s.files[label.File-1].shifted {
+			f := req.Files[label.File]
+			line := 1 + strings.Count(f.Text[:label.Start], "\n")
+			if shifted[f.Name] {
 				line--
 			}
-			lines = append(lines, fmt.Sprintf("%s:%d", req.Files[label.File].Name, line))
+			lines = append(lines, fmt.Sprintf("%s:%d", f.Name, line))
 		}
 		v.errors = append(v.errors, lines)
+		if e.Code == wire.Evaluation {
+			// The host shows both alike.
+			e.Code = wire.BadExpression
+		}
+		v.codes = append(v.codes, string(e.Code))
 		v.said = append(v.said, fmt.Sprintf("%s %s %v %v", e.Code, strings.Join(e.Path, "."), lines, e.Args))
 	}
+	slices.Sort(v.codes)
+	v.codes = slices.Compact(v.codes)
 	return v
 }
 
@@ -60,32 +74,51 @@ func failed(resp *wire.Response) bool {
 	return slices.ContainsFunc(resp.Errors, func(e wire.Error) bool { return !e.Warning })
 }
 
-// request is what the host asks of the engine.
-func request(s *system) *wire.Request {
-	req := &wire.Request{
-		Version: wire.Version, Op: wire.OpModel, Target: "dev", Targets: []string{"dev"},
-		Teams: []wire.Team{{Name: "a"}, {Name: "b"}},
-		Files: []wire.File{{Name: "kcc.cue", Text: base}},
+// request is what the host asks of the engine, given what kcc.cue says.
+func request(s *system, settings map[string]any) *wire.Request {
+	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: s.targetName()}
+	said, _ := settings["system"].(map[string]any)
+	targets, _ := said["targets"].(map[string]any)
+	req.Targets = slices.Sorted(maps.Keys(targets))
+	if req.Targets == nil {
+		req.Targets = []string{"dev", "prod", "stage", "test"}
+	}
+	teams, _ := said["teams"].(map[string]any)
+	paths := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(teams)) {
+		team, _ := teams[name].(map[string]any)
+		paths[name], _ = team["path"].(string)
+		req.Teams = append(req.Teams, wire.Team{Name: name, Owns: texts(team["owns"]), Governs: texts(team["governs"])})
 	}
 	packages := map[string][]int{}
-	for _, f := range s.files {
+	for _, f := range s.all() {
 		if !strings.HasSuffix(f.name, ".cue") {
 			continue
 		}
 		index := len(req.Files)
 		given := wire.File{Name: f.name, Text: f.text}
-		for _, team := range req.Teams {
-			if strings.HasPrefix(f.name, "teams/"+team.Name+"/") {
-				given.Team = team.Name
+		for name, folder := range paths {
+			if strings.HasPrefix(f.name, folder+"/") {
+				given.Team = name
 			}
 		}
-		if !f.fragment() {
+		if !s.fragment(f) {
 			packages[packageOf(f)] = append(packages[packageOf(f)], index)
 		}
 		req.Files = append(req.Files, given)
 	}
 	addPackages(req, packages)
 	return req
+}
+
+func texts(list any) []string {
+	var out []string
+	items, _ := list.([]any)
+	for _, item := range items {
+		text, _ := item.(string)
+		out = append(out, text)
+	}
+	return out
 }
 
 // packageOf is the folder of a package's file and the package's name, as an

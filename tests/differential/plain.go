@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -29,18 +30,16 @@ func evaluatePlain(s *system) verdict {
 		overlay[path.Join(folder, name)] = load.FromString(f.text)
 		names[path.Join(folder, name)] = f
 	}
-	add("kcc.cue", &file{name: "kcc.cue", text: base})
-	add("target.cue", &file{name: "target.cue", text: clause + "target: \"dev\"\n"})
-	for i := range s.files {
-		f := &s.files[i]
+	add("target.cue", &file{name: "target.cue", text: fmt.Sprintf("%s\n\ntarget: %q\n", s.clause(), s.targetName())})
+	for _, f := range s.all() {
 		name := f.name
-		if f.fragment() {
+		if s.fragment(f) {
 			name = strings.ReplaceAll(name, "/", "_")
 		}
-		add(name, f)
+		add(name, &f)
 	}
 	config := &load.Config{Dir: folder, Overlay: overlay, Env: []string{"CUE_REGISTRY=none"}}
-	instance := load.Instances([]string{".:s"}, config)[0]
+	instance := load.Instances([]string{".:" + strings.TrimPrefix(s.clause(), "package ")}, config)[0]
 	if instance.Err != nil {
 		return refusal(instance.Err, names)
 	}
@@ -77,8 +76,12 @@ func refusal(err error, names map[string]*file) verdict {
 			}
 			lines = append(lines, fmt.Sprintf("%s:%d", f.name, line))
 		}
+		format, _ := e.Msg()
+		v.codes = append(v.codes, format)
 		v.errors = append(v.errors, lines)
 		v.said = append(v.said, errors.Details(e, nil))
 	}
+	slices.Sort(v.codes)
+	v.codes = slices.Compact(v.codes)
 	return v
 }

@@ -7,7 +7,9 @@
 package differential
 
 import (
+	"cmp"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,19 +52,83 @@ type system struct {
 	files         []file
 	// want is what CUE makes of it.
 	want string
+	// target is the one it is evaluated for; `dev` where nothing is said.
+	target string
 	// differs is the heading in docs/cue.md under which kcc differs, and kcc
 	// is what it makes of the system instead.
 	differs, kcc string
 }
 
-// fragment says whether a file belongs to the system's own package.
-func (f file) fragment() bool {
-	return packageClause(f.text) == strings.TrimSpace(clause)
+// fragment says whether a file belongs to a system's own package.
+func (s *system) fragment(f file) bool {
+	return packageClause(f.text) == s.clause()
+}
+
+// clause is the package clause of a system's fragments.
+func (s *system) clause() string {
+	all := s.all()
+	at := slices.IndexFunc(all, func(f file) bool { return f.name == "kcc.cue" })
+	return packageClause(all[at].text)
+}
+
+// all are the files of a system, kcc.cue first.
+func (s *system) all() []file {
+	if slices.ContainsFunc(s.files, func(f file) bool { return f.name == "kcc.cue" }) {
+		return s.files
+	}
+	return append([]file{{name: "kcc.cue", text: base}}, s.files...)
+}
+
+// targetName is the target that a system is evaluated for.
+func (s *system) targetName() string {
+	return cmp.Or(s.target, "dev")
 }
 
 // fullName is how a test is called.
 func (s *system) fullName() string {
 	return s.section + "/" + s.name
+}
+
+// overlays says whether something is different in a target.
+func (s *system) overlays() bool {
+	return slices.ContainsFunc(s.files, func(f file) bool {
+		return strings.HasPrefix(f.text, "on:") || strings.Contains(f.text, "\non:")
+	})
+}
+
+// examples is where the project keeps systems to read and run.
+const examples = "../../examples"
+
+// readExamples reads each example once for each of its targets.
+func readExamples() ([]*system, error) {
+	roots, err := filepath.Glob(examples + "/*/kcc.cue")
+	if err != nil {
+		return nil, err
+	}
+	var systems []*system
+	for _, root := range roots {
+		folder := filepath.Dir(root)
+		one := &system{section: "examples", name: filepath.Base(folder)}
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".cue") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			name, _ := filepath.Rel(folder, path)
+			one.files = append(one.files, file{name: name, text: string(text)})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, target := range []string{"dev", "prod"} {
+			each := *one
+			each.name += " " + target
+			each.target = target
+			systems = append(systems, &each)
+		}
+	}
+	return systems, nil
 }
 
 // document is a file of systems.

@@ -13,6 +13,8 @@ type verdict struct {
 	values map[string]any
 	// errors has the lines that each error names, such as `web.cue:3`.
 	errors [][]string
+	// codes are those of the errors, each once; for CUE the forms of their texts.
+	codes []string
 	// said is what the errors say, for whoever reads a failing test.
 	said []string
 	// crash is the panic that ended the evaluation.
@@ -62,6 +64,11 @@ func encode(value any) string {
 		return fmt.Sprint(err)
 	}
 	return strings.TrimSpace(out.String())
+}
+
+// same says whether two verdicts of one side agree.
+func same(a, b verdict) bool {
+	return a.crash == b.crash && encode(a.values) == encode(b.values) && slices.Equal(a.codes, b.codes)
 }
 
 // compare gives what the sides disagree about, or nothing.

@@ -1,0 +1,101 @@
+package differential
+
+import (
+	"hash/fnv"
+	"os"
+	"strings"
+	"testing"
+)
+
+// every says how many of the rewritings of all systems are tried, one in so
+// many; KCC_ROUNDS=all tries each.
+const every = 2
+
+// rewrittenAs stands between a system and a rewriting in the list of known
+// defects; `*` is every system.
+const rewrittenAs = " | "
+
+// TestRewritings writes every system in other ways that mean the same: kcc has
+// to make the same of it, or refuse it with the same codes.
+func TestRewritings(t *testing.T) {
+	documents, err := readAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := readDefects(t)
+	wrong := map[string]bool{}
+	for _, d := range documents {
+		for _, s := range d.systems {
+			if !listed.has(s.fullName()) {
+				t.Run(s.fullName(), func(t *testing.T) { tryRewritings(t, s, listed, wrong) })
+			}
+		}
+	}
+	examples, err := readExamples()
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, s := range examples {
+		t.Run(s.fullName(), func(t *testing.T) {
+			if kcc := evaluateKcc(s); kcc.refused() {
+				t.Fatalf("the example is refused: %s", strings.Join(kcc.said, "\n"))
+			}
+			tryRewritings(t, s, listed, wrong)
+		})
+	}
+	for _, r := range rewritings {
+		if everywhere := "*" + rewrittenAs + r.name; listed.has(everywhere) && !wrong[everywhere] {
+			listed.right(t, everywhere)
+		}
+	}
+	if update {
+		listed.write(t)
+	}
+}
+
+// tried picks the rewritings of a system that are tried.
+func tried(s *system, r rewriting) bool {
+	hash := fnv.New32()
+	hash.Write([]byte(s.fullName() + r.name))
+	return os.Getenv("KCC_ROUNDS") == "all" || hash.Sum32()%every == 0
+}
+
+// tryRewritings collects in `wrong` the rewritings that are known to be wrong,
+// and still are.
+func tryRewritings(t *testing.T, s *system, listed *defects, wrong map[string]bool) {
+	kcc := evaluateKcc(s)
+	for _, r := range rewritings {
+		if !tried(s, r) || r.moves && s.overlays() {
+			continue
+		}
+		rewritten := r.rewrite(s)
+		if rewritten == nil {
+			continue
+		}
+		here, everywhere := s.fullName()+rewrittenAs+r.name, "*"+rewrittenAs+r.name
+		again := evaluateKcc(rewritten)
+		switch {
+		case same(again, kcc) || !same(evaluatePlain(rewritten), evaluatePlain(s)):
+			if listed.has(here) {
+				listed.right(t, here)
+			}
+		case listed.has(here):
+		case listed.has(everywhere):
+			wrong[everywhere] = true
+		default:
+			t.Errorf("%s\nkcc gives\n\t%s %v %s\nbefore\n\t%s %v\n%s", here,
+				again, again.codes, again.crash, kcc, kcc.codes, show(rewritten))
+		}
+	}
+}
+
+// show writes the files of a system for whoever reads a failing test.
+func show(s *system) string {
+	var text strings.Builder
+	for _, f := range s.all() {
+		if f.name != "kcc.cue" {
+			text.WriteString("-- " + f.name + " --\n" + f.text)
+		}
+	}
+	return text.String()
+}

@@ -1,0 +1,585 @@
+package differential
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+)
+
+// A rewriting writes a system in another way that means the same.
+type rewriting struct {
+	name  string
+	apply func(t *trees)
+	// moves says that values no longer stand at the paths where they were
+	// written, which matters to `on`: an overlay replaces what the team wrote
+	// directly at the same path.
+	moves bool
+}
+
+// rewritings are tried on every system. Some change the meaning of some
+// systems, such as where a name that is quoted can no longer be referred to:
+// CUE itself says so, and then nothing is asked of kcc.
+var rewritings = []rewriting{
+	{"reverse files", reverseFiles, false},
+	{"reverse fields", reverseFields, false},
+	{"split over files", splitOverFiles, false},
+	{"quote labels", quoteLabels, false},
+	{"write braces", writeBraces, false},
+	{"write ports long", writePortsLong, false},
+	{"rename helpers", renameHelpers, false},
+	{"wrap root fields in templates", eachRootField(throughTemplate), true},
+	{"wrap components in templates", eachComponent(throughTemplate), true},
+	{"wrap components in definitions", eachComponent(throughDefinition), true},
+	{"bind components with let", eachComponent(throughLet), true},
+	{"take components from a package", eachComponent(throughPackage), true},
+	{"select components from a struct", eachComponent(throughSelector), true},
+	{"take components from a list", eachComponent(throughIndex), true},
+	{"embed components", eachComponent(throughEmbedding), true},
+	{"conjoin components with top", eachComponent(throughConjunction), true},
+	{"make components by a comprehension", eachComponent(throughComprehension), true},
+	{"embed root fields", embedRootFields, true},
+	{"put root fields under a condition", conditionRootFields, true},
+	{"make root labels dynamic", makeRootLabelsDynamic, true},
+	{"interpolate component labels", interpolateComponentLabels, true},
+}
+
+// componentRoots are the root fields that hold named parts.
+var componentRoots = []string{"services", "jobs", "cronJobs", "backing", "objects", "configs", "secrets"}
+
+// trees are the parsed files of a system.
+type trees struct {
+	system  *system
+	files   []*tree
+	extra   []file
+	counter int
+}
+
+// tree is one file; hoisted are declarations to add to it.
+type tree struct {
+	name    string
+	file    *ast.File
+	hoisted []ast.Decl
+	imports []string
+}
+
+// rewrite applies a rewriting; nil where it changes nothing, or cannot read
+// the files.
+func (r rewriting) rewrite(s *system) *system {
+	t := &trees{system: s}
+	var kept []file
+	for _, f := range s.all() {
+		if f.name == "kcc.cue" || !s.fragment(f) {
+			kept = append(kept, f)
+			continue
+		}
+		parsed, err := parser.ParseFile(f.name, f.text, parser.ParseComments)
+		if err != nil {
+			return nil
+		}
+		t.files = append(t.files, &tree{name: f.name, file: parsed})
+	}
+	before := t.print()
+	r.apply(t)
+	after := t.print()
+	if slices.Equal(before, after) && t.extra == nil {
+		return nil
+	}
+	rewritten := *s
+	rewritten.files = slices.Concat(kept, after, t.extra)
+	return &rewritten
+}
+
+// print writes the files.
+func (t *trees) print() []file {
+	var files []file
+	for _, tree := range t.files {
+		tree.addHoisted()
+		text, err := format.Node(tree.file)
+		if err != nil {
+			// The evaluators say what is wrong with it.
+			text = []byte(err.Error())
+		}
+		files = append(files, file{name: tree.name, text: string(text)})
+	}
+	return files
+}
+
+// addHoisted adds declarations and imports in the places where they may stand.
+func (t *tree) addHoisted() {
+	head, body := t.split()
+	for _, path := range t.imports {
+		head = append(head, &ast.ImportDecl{Specs: []*ast.ImportSpec{{Path: ast.NewString(path)}}})
+	}
+	t.file.Decls = slices.Concat(head, t.hoisted, body)
+	t.hoisted, t.imports = nil, nil
+}
+
+// split separates the package clause, file attributes and imports from the rest.
+func (t *tree) split() (head, body []ast.Decl) {
+	for i, decl := range t.file.Decls {
+		switch decl.(type) {
+		case *ast.Package, *ast.ImportDecl, *ast.Attribute, *ast.CommentGroup:
+			continue
+		}
+		return slices.Clone(t.file.Decls[:i]), slices.Clone(t.file.Decls[i:])
+	}
+	return slices.Clone(t.file.Decls), nil
+}
+
+// fresh is a name that no system has.
+func (t *trees) fresh(prefix string) string {
+	t.counter++
+	return fmt.Sprintf("%sother%d", prefix, t.counter)
+}
+
+func reverseFiles(t *trees) {
+	slices.Reverse(t.files)
+}
+
+// reverseFields turns the order of declarations round, in files and structs.
+func reverseFields(t *trees) {
+	for _, tree := range t.files {
+		head, body := tree.split()
+		slices.Reverse(body)
+		tree.file.Decls = append(head, body...)
+		ast.Walk(tree.file, func(node ast.Node) bool {
+			if lit, ok := node.(*ast.StructLit); ok {
+				n := len(lit.Elts)
+				if n > 0 {
+					if _, open := lit.Elts[n-1].(*ast.Ellipsis); open {
+						n--
+					}
+				}
+				slices.Reverse(lit.Elts[:n])
+				for _, elt := range lit.Elts {
+					// What stood on one line may not.
+					ast.SetRelPos(elt, token.Newline)
+				}
+			}
+			return true
+		}, nil)
+	}
+}
+
+// splitOverFiles gives each declaration a file of its own.
+func splitOverFiles(t *trees) {
+	var files []*tree
+	for _, old := range t.files {
+		head, body := old.split()
+		for i, decl := range body {
+			one := &tree{name: fmt.Sprintf("%s_%d.cue", strings.TrimSuffix(old.name, ".cue"), i), file: &ast.File{}}
+			used := map[string]bool{}
+			ast.Walk(decl, func(node ast.Node) bool {
+				if ident, ok := node.(*ast.Ident); ok {
+					used[ident.Name] = true
+				}
+				return true
+			}, nil)
+			for _, decl := range head {
+				imports, ok := decl.(*ast.ImportDecl)
+				if !ok {
+					one.file.Decls = append(one.file.Decls, decl)
+					continue
+				}
+				for _, spec := range imports.Specs {
+					if used[importName(spec)] {
+						one.file.Decls = append(one.file.Decls, &ast.ImportDecl{Specs: []*ast.ImportSpec{spec}})
+					}
+				}
+			}
+			one.file.Decls = append(one.file.Decls, decl)
+			files = append(files, one)
+		}
+	}
+	t.files = files
+}
+
+// importName is the name that an import has in its file.
+func importName(spec *ast.ImportSpec) string {
+	if spec.Name != nil {
+		return spec.Name.Name
+	}
+	spelled := strings.Trim(spec.Path.Value, `"`)
+	if _, name, ok := strings.Cut(spelled, ":"); ok {
+		return name
+	}
+	spelled, _, _ = strings.Cut(spelled, "@")
+	return path.Base(spelled)
+}
+
+// references are the names that expressions use.
+func (t *trees) references() map[string]bool {
+	used := map[string]bool{}
+	for _, tree := range t.files {
+		labels := map[ast.Node]bool{}
+		ast.Walk(tree.file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.Field:
+				if _, ok := node.Label.(*ast.Ident); ok {
+					labels[node.Label] = true
+				}
+			case *ast.Ident:
+				if !labels[node] {
+					used[node.Name] = true
+				}
+			}
+			return true
+		}, nil)
+	}
+	return used
+}
+
+// quoteLabels quotes plain labels that nothing refers to.
+func quoteLabels(t *trees) {
+	used := t.references()
+	for _, tree := range t.files {
+		ast.Walk(tree.file, func(node ast.Node) bool {
+			if field, ok := node.(*ast.Field); ok {
+				if name := plainName(field.Label); name != "" && !used[name] {
+					label := ast.NewString(name)
+					label.ValuePos = field.Label.Pos()
+					field.Label = label
+				}
+			}
+			return true
+		}, nil)
+	}
+}
+
+// plainName is the name of a regular field's label that is an identifier.
+func plainName(label ast.Label) string {
+	ident, ok := label.(*ast.Ident)
+	if !ok || strings.HasPrefix(ident.Name, "_") || strings.HasPrefix(ident.Name, "#") {
+		return ""
+	}
+	return ident.Name
+}
+
+// writeBraces writes `a: b: 1` as `a: {b: 1}`.
+func writeBraces(t *trees) {
+	for _, tree := range t.files {
+		ast.Walk(tree.file, func(node ast.Node) bool {
+			if lit, ok := node.(*ast.StructLit); ok && !lit.Lbrace.IsValid() {
+				lit.Lbrace, lit.Rbrace = token.Blank.Pos(), token.Newline.Pos()
+			}
+			return true
+		}, nil)
+	}
+}
+
+// writePortsLong writes `port: 80` as `ports: http: number: 80`, and numbers in
+// `ports` likewise, where nothing refers to them.
+func writePortsLong(t *trees) {
+	used := map[string]bool{}
+	for _, tree := range t.files {
+		ast.Walk(tree.file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.SelectorExpr:
+				if ident, ok := node.Sel.(*ast.Ident); ok {
+					used[ident.Name] = true
+				}
+			}
+			return true
+		}, nil)
+	}
+	if references := t.references(); used["port"] || used["ports"] || references["port"] || references["ports"] {
+		return
+	}
+	long := func(value ast.Expr) ast.Expr {
+		return ast.NewStruct(&ast.Field{Label: ast.NewIdent("number"), Value: value})
+	}
+	for _, component := range t.components() {
+		for value := range literals(component.field.Value) {
+			field := value
+			number, isNumber := field.Value.(*ast.BasicLit)
+			switch plainName(field.Label) {
+			case "port":
+				if isNumber && number.Kind == token.INT {
+					field.Label = ast.NewIdent("ports")
+					field.Value = ast.NewStruct(&ast.Field{Label: ast.NewIdent("http"), Value: long(number)})
+				}
+			case "ports":
+				for port := range literals(field.Value) {
+					if number, ok := port.Value.(*ast.BasicLit); ok && number.Kind == token.INT {
+						port.Value = long(number)
+					}
+				}
+			}
+		}
+	}
+}
+
+// literals are the fields of a struct literal.
+func literals(value ast.Expr) func(yield func(*ast.Field) bool) {
+	return func(yield func(*ast.Field) bool) {
+		lit, ok := value.(*ast.StructLit)
+		if !ok {
+			return
+		}
+		for _, elt := range lit.Elts {
+			if field, ok := elt.(*ast.Field); ok && !yield(field) {
+				return
+			}
+		}
+	}
+}
+
+// renameHelpers gives hidden fields and definitions other names.
+func renameHelpers(t *trees) {
+	for _, tree := range t.files {
+		ast.Walk(tree.file, func(node ast.Node) bool {
+			if selector, ok := node.(*ast.SelectorExpr); ok && fromPackage(selector, tree.file) {
+				return false
+			}
+			if ident, ok := node.(*ast.Ident); ok {
+				if name := strings.TrimLeft(ident.Name, "_#"); name != "" && name != ident.Name && !strings.HasPrefix(ident.Name, "__") {
+					ident.Name += "Other"
+				}
+			}
+			return true
+		}, nil)
+	}
+}
+
+// fromPackage says whether a selector leads into a package.
+func fromPackage(selector *ast.SelectorExpr, file *ast.File) bool {
+	ident, ok := selector.X.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	for spec := range file.ImportSpecs() {
+		if importName(spec) == ident.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// component is a field with a name that holds a part of the system.
+type component struct {
+	tree  *tree
+	root  *ast.Field
+	field *ast.Field
+}
+
+// components are those that are written as `ROOT: NAME: VALUE`.
+func (t *trees) components() []component {
+	var found []component
+	for _, tree := range t.files {
+		for _, decl := range tree.file.Decls {
+			root, ok := decl.(*ast.Field)
+			if !ok || !slices.Contains(componentRoots, plainName(root.Label)) {
+				continue
+			}
+			for field := range literals(root.Value) {
+				switch field.Label.(type) {
+				case *ast.Ident, *ast.BasicLit:
+					if field.Constraint == token.ILLEGAL && !isAlias(field.Value) {
+						found = append(found, component{tree, root, field})
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+func isAlias(value ast.Expr) bool {
+	_, ok := value.(*ast.Alias)
+	return ok
+}
+
+// through writes a value in another way.
+type through func(t *trees, tree *tree, value ast.Expr) ast.Expr
+
+// eachComponent writes every component in another way.
+func eachComponent(write through) func(*trees) {
+	return func(t *trees) {
+		for _, c := range t.components() {
+			if name := plainName(c.field.Label); !strings.HasPrefix(name, "_") {
+				c.field.Value = write(t, c.tree, c.field.Value)
+			}
+		}
+	}
+}
+
+// eachRootField writes every root field that holds components in another way.
+func eachRootField(write through) func(*trees) {
+	return func(t *trees) {
+		for _, tree := range t.files {
+			for _, decl := range tree.file.Decls {
+				root, ok := decl.(*ast.Field)
+				if ok && slices.Contains(componentRoots, plainName(root.Label)) && root.Constraint == token.ILLEGAL && !isAlias(root.Value) {
+					root.Value = write(t, tree, root.Value)
+				}
+			}
+		}
+	}
+}
+
+func throughTemplate(t *trees, tree *tree, value ast.Expr) ast.Expr {
+	name := t.fresh("_")
+	tree.hoisted = append(tree.hoisted, &ast.Field{Label: ast.NewIdent(name), Value: value})
+	return ast.NewIdent(name)
+}
+
+// throughDefinition leaves the definition open, because others may add to it.
+func throughDefinition(t *trees, tree *tree, value ast.Expr) ast.Expr {
+	name := t.fresh("#")
+	if lit, ok := value.(*ast.StructLit); ok {
+		if n := len(lit.Elts); n == 0 || !isEllipsis(lit.Elts[n-1]) {
+			lit.Elts = append(lit.Elts, &ast.Ellipsis{})
+			lit.Lbrace, lit.Rbrace = token.Blank.Pos(), token.Newline.Pos()
+		}
+	}
+	tree.hoisted = append(tree.hoisted, &ast.Field{Label: ast.NewIdent(name), Value: value})
+	return ast.NewIdent(name)
+}
+
+func isEllipsis(decl ast.Decl) bool {
+	_, ok := decl.(*ast.Ellipsis)
+	return ok
+}
+
+func throughLet(t *trees, tree *tree, value ast.Expr) ast.Expr {
+	name := t.fresh("")
+	tree.hoisted = append(tree.hoisted, &ast.LetClause{Ident: ast.NewIdent(name), Expr: value})
+	return ast.NewIdent(name)
+}
+
+// throughPackage moves a value that refers to nothing outside into a package.
+func throughPackage(t *trees, tree *tree, value ast.Expr) ast.Expr {
+	name := t.fresh("")
+	text, err := format.Node(&ast.File{Decls: []ast.Decl{
+		&ast.Package{Name: ast.NewIdent(name)}, &ast.Field{Label: ast.NewIdent("value"), Value: value},
+	}})
+	if err != nil {
+		return value
+	}
+	parsed, err := parser.ParseFile("package.cue", text)
+	if err != nil {
+		return value
+	}
+	for _, ident := range parsed.Unresolved {
+		if !slices.Contains(predeclared, ident.Name) {
+			return value
+		}
+	}
+	t.extra = append(t.extra, file{name: name + "/package.cue", text: string(text)})
+	tree.imports = append(tree.imports, module+"/"+name)
+	return &ast.SelectorExpr{X: ast.NewIdent(name), Sel: ast.NewIdent("value")}
+}
+
+// predeclared are the names that packages know as fragments do.
+var predeclared = []string{
+	"_", "string", "bytes", "bool", "int", "float", "number", "uint", "uint8", "len", "close", "and", "or",
+	"div", "mod", "quo", "rem", "matchN", "matchIf", "true", "false", "null",
+}
+
+func throughSelector(_ *trees, _ *tree, value ast.Expr) ast.Expr {
+	return &ast.SelectorExpr{
+		X:   ast.NewStruct(&ast.Field{Label: ast.NewIdent("part"), Value: value}),
+		Sel: ast.NewIdent("part"),
+	}
+}
+
+func throughIndex(_ *trees, _ *tree, value ast.Expr) ast.Expr {
+	return &ast.IndexExpr{X: ast.NewList(value), Index: ast.NewLit(token.INT, "0")}
+}
+
+func throughEmbedding(_ *trees, _ *tree, value ast.Expr) ast.Expr {
+	return embedding(value)
+}
+
+// embedding is a struct that embeds a value.
+func embedding(value ast.Expr) *ast.StructLit {
+	return &ast.StructLit{
+		Lbrace: token.Blank.Pos(), Rbrace: token.Blank.Pos(), Elts: []ast.Decl{&ast.EmbedDecl{Expr: value}},
+	}
+}
+
+func throughConjunction(_ *trees, _ *tree, value ast.Expr) ast.Expr {
+	return &ast.BinaryExpr{X: &ast.ParenExpr{X: value}, Op: token.AND, Y: ast.NewIdent("_")}
+}
+
+// throughComprehension makes a value in a comprehension of one round.
+func throughComprehension(_ *trees, _ *tree, value ast.Expr) ast.Expr {
+	comprehension := &ast.Comprehension{
+		Clauses: []ast.Clause{
+			&ast.ForClause{Value: ast.NewIdent("round"), Source: ast.NewList(ast.NewLit(token.INT, "1"))},
+			&ast.IfClause{Condition: &ast.BinaryExpr{X: ast.NewIdent("round"), Op: token.EQL, Y: ast.NewLit(token.INT, "1")}},
+		},
+		Value: embedding(value),
+	}
+	return &ast.StructLit{
+		Lbrace: token.Blank.Pos(), Rbrace: token.Blank.Pos(), Elts: []ast.Decl{comprehension},
+	}
+}
+
+// embedRootFields moves root fields into hidden structs that are embedded.
+func embedRootFields(t *trees) {
+	used := t.references()
+	for _, tree := range t.files {
+		head, body := tree.split()
+		for i, decl := range body {
+			root, ok := decl.(*ast.Field)
+			if !ok || !slices.Contains(componentRoots, plainName(root.Label)) || isAlias(root.Value) || used[plainName(root.Label)] {
+				continue
+			}
+			name := t.fresh("_")
+			tree.hoisted = append(tree.hoisted, &ast.Field{Label: ast.NewIdent(name), Value: ast.NewStruct(root)})
+			body[i] = &ast.EmbedDecl{Expr: ast.NewIdent(name)}
+		}
+		tree.file.Decls = append(head, body...)
+	}
+}
+
+// conditionRootFields puts root fields under a condition that is true.
+func conditionRootFields(t *trees) {
+	used := t.references()
+	for _, tree := range t.files {
+		head, body := tree.split()
+		for i, decl := range body {
+			root, ok := decl.(*ast.Field)
+			if !ok || !slices.Contains(componentRoots, plainName(root.Label)) || isAlias(root.Value) || used[plainName(root.Label)] {
+				continue
+			}
+			body[i] = &ast.Comprehension{
+				Clauses: []ast.Clause{&ast.IfClause{Condition: ast.NewIdent("true")}},
+				Value:   ast.NewStruct(root),
+			}
+		}
+		tree.file.Decls = append(head, body...)
+	}
+}
+
+// makeRootLabelsDynamic writes `services` as `("services")`.
+func makeRootLabelsDynamic(t *trees) {
+	used := t.references()
+	for _, tree := range t.files {
+		for _, decl := range tree.file.Decls {
+			root, ok := decl.(*ast.Field)
+			if ok && slices.Contains(componentRoots, plainName(root.Label)) && !used[plainName(root.Label)] {
+				root.Label = &ast.ParenExpr{X: ast.NewString(plainName(root.Label))}
+			}
+		}
+	}
+}
+
+// interpolateComponentLabels writes `web` as `"\("web")"`.
+func interpolateComponentLabels(t *trees) {
+	used := t.references()
+	for _, c := range t.components() {
+		if name := plainName(c.field.Label); name != "" && !used[name] {
+			c.field.Label = &ast.Interpolation{Elts: []ast.Expr{
+				ast.NewLit(token.STRING, `"\(`), ast.NewString(name), ast.NewLit(token.STRING, `)"`),
+			}}
+		}
+	}
+}
