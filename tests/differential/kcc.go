@@ -92,7 +92,7 @@ func request(s *system, settings map[string]any) *wire.Request {
 	}
 	packages := map[string][]int{}
 	for _, f := range s.all() {
-		if !strings.HasSuffix(f.name, ".cue") {
+		if !strings.HasSuffix(f.name, ".cue") || f.name == "cue.mod/module.cue" {
 			continue
 		}
 		index := len(req.Files)

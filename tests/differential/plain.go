@@ -22,6 +22,17 @@ const folder = "/system"
 // kcc unifies the files of all folders, CUE those of one: fragments are put
 // into the root.
 func evaluatePlain(s *system) verdict {
+	return evaluateFolder(s, func(f file) string {
+		if s.fragment(f) {
+			return strings.ReplaceAll(f.name, "/", "_")
+		}
+		return f.name
+	})
+}
+
+// evaluateFolder evaluates the root folder of a system with its files in the
+// given places.
+func evaluateFolder(s *system, place func(file) string) verdict {
 	overlay := map[string]load.Source{
 		path.Join(folder, "cue.mod/module.cue"): load.FromString(moduleFile),
 	}
@@ -32,11 +43,7 @@ func evaluatePlain(s *system) verdict {
 	}
 	add("target.cue", &file{name: "target.cue", text: fmt.Sprintf("%s\n\ntarget: %q\n", s.clause(), s.targetName())})
 	for _, f := range s.all() {
-		name := f.name
-		if s.fragment(f) {
-			name = strings.ReplaceAll(name, "/", "_")
-		}
-		add(name, &f)
+		add(place(f), &f)
 	}
 	config := &load.Config{Dir: folder, Overlay: overlay, Env: []string{"CUE_REGISTRY=none"}}
 	instance := load.Instances([]string{".:" + strings.TrimPrefix(s.clause(), "package ")}, config)[0]
