@@ -70,6 +70,15 @@ impl Printer {
         }
     }
 
+    /// Writes lines that belong to an error, such as the last of a log.
+    pub fn evidence(&self, title: &str, lines: &[String]) {
+        let mut text = format!("{}\n", plain(title));
+        for line in lines {
+            text = format!("{text}    {}\n", plain(line));
+        }
+        self.stderr(&text);
+    }
+
     /// Writes a question, without a line end.
     pub fn question(&self, text: &str) {
         self.stderr(&plain(text));

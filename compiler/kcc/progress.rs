@@ -61,6 +61,10 @@ fn line(event: &Event<'_>, verbose: bool) -> Option<String> {
         Event::Finished {
             operation,
             error: Some(error),
+        } if error.tolerable => format!("left     {}: {}", named(operation), error.chain()),
+        Event::Finished {
+            operation,
+            error: Some(error),
         } => {
             format!("failed   {}: {}", named(operation), error.chain())
         }

@@ -1,9 +1,9 @@
 //! `kcc apply`: makes a target what the fragments say.
 
 use clap::Args;
-use kcc_diag::{Diagnostic, Diagnostics, Format};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Format};
 use kcc_model::Millis;
-use kcc_plan::ApplyReport;
+use kcc_plan::{ApplyReport, Failure};
 
 use super::{Context, Ended, check::counted, json, plan::Prune};
 use crate::{
@@ -57,21 +57,32 @@ impl Apply {
 
 /// Shows what was done and what failed.
 pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
-    let failures: Diagnostics = report
+    let diagnostic = |failure: &Failure, make: fn(Code, String) -> Diagnostic| {
+        let mut message = failure.message.clone();
+        if let Some(team) = &failure.team {
+            message = format!("{message} (team `{team}`)");
+        }
+        let mut diagnostic = make(failure.code, message);
+        diagnostic.help.clone_from(&failure.help);
+        diagnostic.path.clone_from(&failure.component);
+        diagnostic.target(&report.scope.target)
+    };
+    let failures = report.failures.iter();
+    let failures = failures.map(|failure| diagnostic(failure, Diagnostic::error));
+    let left = report.left.iter();
+    let left = left.map(|failure| diagnostic(failure, Diagnostic::warning));
+    let diagnostics: Diagnostics = failures.chain(left).collect();
+    context.printer.findings(&diagnostics.into(), Stdout::Data);
+    for failure in report
         .failures
         .iter()
-        .map(|failure| {
-            let mut message = failure.message.clone();
-            if let Some(team) = &failure.team {
-                message = format!("{message} (team `{team}`)");
-            }
-            let mut diagnostic = Diagnostic::error(failure.code, message);
-            diagnostic.help.clone_from(&failure.help);
-            diagnostic.path.clone_from(&failure.component);
-            diagnostic.target(&report.scope.target)
-        })
-        .collect();
-    context.printer.findings(&failures.into(), Stdout::Data);
+        .filter(|failure| !failure.detail.is_empty())
+    {
+        let of = failure.component.as_deref().unwrap_or(done);
+        context
+            .printer
+            .evidence(&format!("last output of `{of}`:"), &failure.detail);
+    }
     if context.settings.format == Format::Json {
         context.printer.data(&json(report));
     }
@@ -105,15 +116,25 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
                 counted(planned, "operation")
             ),
         };
-        parts.join(", ") + &operations
+        let left = match report.left.len() {
+            0 => String::new(),
+            count => format!(", {count} left for the next time"),
+        };
+        parts.join(", ") + &operations + &left
     };
     let done = if report.complete() {
         done.to_owned()
     } else {
-        format!("{done} in part")
+        format!("partially {done}")
     };
     context
         .printer
         .note(&format!("{done} {}: {what}", report.scope));
+    for (name, component) in &report.components {
+        if !component.addresses.is_empty() {
+            let addresses = component.addresses.join(" ");
+            context.printer.note(&format!("  {name}: {addresses}"));
+        }
+    }
     Ok(Exit::from_code(report.exit_code()))
 }

@@ -9,13 +9,13 @@ use crate::{cli::Target, compile, exit::Exit, runtime};
 /// Say what apply would do, and why; changes nothing
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc plan --target dev\n  kcc plan --target prod --format json | jq '.operations[].cause'\n  kcc plan --target prod --exit-code     exit 1 if there is something to do"
+    after_help = "Examples:\n  kcc plan --target dev\n  kcc plan --target prod --format json | jq '.operations[].cause'\n  kcc plan --target prod --exit-code     exit 1 unless all is as desired and ready"
 )]
 pub struct Plan {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// Exit with 1 if there is something to do
+    /// Exit with 1 if there is something to do or to look at
     #[arg(long)]
     pub exit_code: bool,
     /// What happens to what no fragment asks for any more
@@ -53,7 +53,7 @@ impl Plan {
             Format::Json => json(&plan),
             _ => plan.to_text(),
         });
-        Ok(if self.exit_code && !plan.is_empty() {
+        Ok(if self.exit_code && !plan.is_settled() {
             Exit::Configuration
         } else {
             Exit::Done

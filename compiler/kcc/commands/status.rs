@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use kcc_diag::{Format, plain};
-use kcc_plan::StatusReport;
+use kcc_plan::{ComponentStatus, StatusReport};
 
 use super::{Context, Ended, json};
 use crate::{cli::Target, compile, exit::Exit, runtime};
@@ -12,12 +12,15 @@ use crate::{cli::Target, compile, exit::Exit, runtime};
 /// Say what runs, what is not ready, and why
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc status --target dev\n  kcc status --target prod --format json | jq '.components[] | select(.state != \"running\")'"
+    after_help = "Examples:\n  kcc status --target dev\n  kcc status --target prod --format json | jq '.components[] | select(.state != \"running\")'\n  kcc status --target dev --exit-code     exit 1 if a component is not ready"
 )]
 pub struct Status {
     /// The target.
     #[command(flatten)]
     pub target: Target,
+    /// Exit with 1 if a component is not ready
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 impl Status {
@@ -31,7 +34,11 @@ impl Status {
             Format::Json => json(&report),
             _ => text(&report),
         });
-        Ok(Exit::Done)
+        Ok(if self.exit_code && !report.ready() {
+            Exit::Configuration
+        } else {
+            Exit::Done
+        })
     }
 }
 
@@ -45,7 +52,7 @@ fn text(report: &StatusReport) -> String {
             component.state.as_str().to_owned(),
             format!("{}/{}", component.ready, component.replicas),
             component.addresses.join(" "),
-            component.why.clone().unwrap_or_default().replace('\n', " "),
+            reasons(component).replace('\n', " "),
         ]
     });
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
@@ -68,9 +75,17 @@ fn text(report: &StatusReport) -> String {
     })
 }
 
+/// Why a component is not ready, and why it is not as desired.
+fn reasons(component: &ComponentStatus) -> String {
+    let unapplied = component.unapplied.as_ref();
+    let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
+    let reasons = component.why.iter().cloned().chain(unapplied);
+    reasons.collect::<Vec<_>>().join("; ")
+}
+
 #[cfg(test)]
 mod tests {
-    use kcc_plan::{ComponentStatus, Scope, State};
+    use kcc_plan::{Scope, State};
 
     use super::*;
 
@@ -82,6 +97,7 @@ mod tests {
             ready,
             replicas: 1,
             why: why.map(str::to_owned),
+            unapplied: (state == State::Running).then(|| "crash loop: exit code 3".into()),
             addresses: if ready > 0 {
                 vec!["127.0.0.1:8080".into()]
             } else {
@@ -106,7 +122,7 @@ mod tests {
         let expected = "\
 COMPONENT  TEAM        STATE     READY  ADDRESS
 cart       storefront  starting  0/1                    GET /healthz: 503
-web        storefront  running   1/1    127.0.0.1:8080
+web        storefront  running   1/1    127.0.0.1:8080  the last apply failed: crash loop: exit code 3
 ";
         assert_eq!(text(&report), expected);
     }

@@ -113,6 +113,7 @@ async fn of_containers(
         ready,
         replicas,
         why,
+        unapplied: None,
         addresses,
     })
 }
@@ -137,6 +138,7 @@ fn on_demand(name: &str, there: Option<&ObservedContainer>) -> ComponentStatus {
         ready: u32::from(there.is_some()),
         replicas: 1,
         why,
+        unapplied: None,
         addresses: Vec::new(),
     }
 }
@@ -154,6 +156,7 @@ fn orphan(there: &ObservedContainer) -> ComponentStatus {
         ready: 0,
         replicas: 0,
         why: Some("no fragment asks for it, the next apply removes it".to_owned()),
+        unapplied: None,
         addresses: Vec::new(),
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn status(
                 ready: 0,
                 replicas: 0,
                 why: Some("no fragment asks for it, the next apply removes it".to_owned()),
+                unapplied: None,
                 addresses: Vec::new(),
             };
             components.insert(name.clone(), status);
@@ -106,6 +107,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         ready: u32::try_from(ready).unwrap_or_default(),
         replicas: u32::try_from(replicas).unwrap_or_default(),
         why,
+        unapplied: None,
         addresses: Vec::new(),
     }
 }

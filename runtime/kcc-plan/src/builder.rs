@@ -7,8 +7,8 @@ use kcc_lower::{Desired, DesiredComponent};
 use kcc_model::{Name, Until};
 
 use crate::{
-    Action, Draft, EngineName, Operation, OperationId, Options, Plan, PlannedComponent, Scope,
-    Step, Wait,
+    Action, Draft, EngineName, Finding, Operation, OperationId, Options, Plan, PlannedComponent,
+    Scope, Step, Wait,
 };
 
 /// Gathers drafts and makes the plan of them.
@@ -20,6 +20,7 @@ pub struct PlanBuilder<W> {
     desired: BTreeMap<Name, DesiredComponent>,
     components: BTreeMap<Name, PlannedComponent>,
     drafts: Vec<Draft<W>>,
+    findings: Vec<Finding>,
     unchanged: usize,
 }
 
@@ -33,6 +34,7 @@ impl<W> PlanBuilder<W> {
             desired: desired.components.clone(),
             components: BTreeMap::new(),
             drafts: Vec::new(),
+            findings: Vec::new(),
             unchanged: 0,
         }
     }
@@ -58,6 +60,17 @@ impl<W> PlanBuilder<W> {
     /// An object is as it should be.
     pub fn unchanged(&mut self) {
         self.unchanged += 1;
+    }
+
+    /// Adds something that is not as desired and that no step changes. Its team
+    /// follows from its component where none is given.
+    pub fn find(&mut self, mut finding: Finding) {
+        let component = finding.component.as_ref();
+        let desired = component.and_then(|name| self.desired.get(name));
+        finding.team = finding
+            .team
+            .or_else(|| desired.map(|component| component.team.clone()));
+        self.findings.push(finding);
     }
 
     /// Orders and numbers the steps. Drafts that wait for each other in a
@@ -92,6 +105,7 @@ impl<W> PlanBuilder<W> {
             scope: self.scope,
             engine: self.engine,
             steps,
+            findings: self.findings,
             components: self.components,
             unchanged: self.unchanged,
         }

@@ -22,6 +22,12 @@ pub trait Engine: Sync {
         context: &Context<'_>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// Whether a step counts towards the limit of steps that run side by side.
+    /// One that does little but wait, such as a stop, does not.
+    fn limited(&self, _work: &Self::Work) -> bool {
+        true
+    }
+
     /// Whether a component is in a state, and if not, why. Read-only.
     fn ready(
         &self,

@@ -20,6 +20,9 @@ pub struct Error {
     pub detail: Vec<String>,
     /// The secrets whose values cannot be had, where that is what failed.
     pub secrets: Vec<MissingSecret>,
+    /// It stops nothing: the object stays, is remembered, and the next command
+    /// tries again.
+    pub tolerable: bool,
     /// What it failed with.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -72,6 +75,7 @@ impl Error {
             help: None,
             detail: Vec::new(),
             secrets: Vec::new(),
+            tolerable: false,
             cause: None,
         }
     }
@@ -87,6 +91,13 @@ impl Error {
     #[must_use]
     pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.detail.extend(lines);
+        self
+    }
+
+    /// Makes it one that stops nothing.
+    #[must_use]
+    pub fn tolerable(mut self) -> Self {
+        self.tolerable = true;
         self
     }
 

@@ -34,10 +34,12 @@
 //! for progress and [`Cancel`] for Ctrl-C. Both engine crates offer
 //!
 //! ```text
-//! plan  (&Desired, &Options)                          -> Result<Plan, Error>
-//! apply (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
-//! status(&Desired, &Options)                          -> Result<StatusReport, Error>
-//! down  (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
+//! plan   (&Desired, &Options)                          -> Result<Plan, Error>
+//! apply  (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
+//! status (&Desired, &Options)                          -> Result<StatusReport, Error>
+//! down   (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
+//! found  (&Desired, &Options)                          -> Result<Recovery, Error>
+//! recover(&Desired, &Options)                          -> Result<Recovery, Error>
 //! ```
 
 mod builder;
@@ -45,10 +47,12 @@ mod draft;
 mod engine;
 mod error;
 mod execute;
+mod finding;
 mod operation;
 mod options;
 mod perform;
 mod plan;
+mod recovery;
 mod report;
 mod reporter;
 mod secrets;
@@ -60,10 +64,12 @@ pub use draft::Draft;
 pub use engine::{Cancel, Context, Engine, Readiness};
 pub use error::{Error, MissingSecret};
 pub use execute::execute;
+pub use finding::{Finding, FindingKind};
 pub use operation::{Action, EngineName, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
 pub use perform::{Records, order_since, perform};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
+pub use recovery::{Recovered, Recovery};
 pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
 };

@@ -25,6 +25,11 @@ pub trait Records {
     /// Looks at what is there.
     fn observe(&self) -> impl Future<Output = Result<Self::Observed, Error>>;
 
+    /// Hears why components are not as the apply that just ended should have
+    /// left them, and which ones it brought there, before [`Records::end`]: a
+    /// status shows the reason until an apply succeeds.
+    fn ended(&mut self, _report: &ApplyReport) {}
+
     /// Stores what is ours of what is there and forgets the intent. `made` is
     /// the kind and name of everything that was just made.
     fn end(
@@ -55,11 +60,12 @@ pub async fn perform<E: Engine, R: Records>(
     let intent = Intent::of(plan, now());
     records.begin(&intent).await?;
     let report = execute(plan, engine, reporter, cancel).await;
+    records.ended(&report);
     match records.observe().await {
         Ok(left) => records.end(&left, &intent.made()).await?,
         // The intent stays, so the next apply finds what this one made.
         Err(error) => reporter.event(&Event::Note {
-            text: &format!("what is left is not known: {}", error.chain()),
+            text: &format!("could not read back the result: {}", error.chain()),
         }),
     }
     Ok(report)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_model::{Name, Until};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{EngineName, Operation, Scope};
+use crate::{EngineName, Finding, Operation, Scope};
 
 /// What an apply would do. `W` is what the engine needs to perform a step;
 /// command lines see plans without it.
@@ -20,6 +20,8 @@ pub struct Plan<W = ()> {
     pub engine: EngineName,
     /// The steps; each stands after those that it comes after.
     pub steps: Vec<Step<W>>,
+    /// What is not as desired and no step changes.
+    pub findings: Vec<Finding>,
     /// The components that are awaited, by name.
     pub components: BTreeMap<Name, PlannedComponent>,
     /// The number of objects that are as they should be.
@@ -70,9 +72,15 @@ pub struct PlannedComponent {
 }
 
 impl<W> Plan<W> {
-    /// Whether there is nothing to do.
+    /// Whether no operation is planned. There may still be findings.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether everything is as desired and ready, as far as the plan looked:
+    /// no operation and no finding.
+    pub fn is_settled(&self) -> bool {
+        self.steps.is_empty() && self.findings.is_empty()
     }
 
     /// The operations in order.
@@ -91,6 +99,7 @@ impl<W> Plan<W> {
             scope: self.scope,
             engine: self.engine,
             steps: self.steps.into_iter().map(bare).collect(),
+            findings: self.findings,
             components: self.components,
             unchanged: self.unchanged,
         }
@@ -100,9 +109,10 @@ impl<W> Plan<W> {
 impl<W> Serialize for Plan<W> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let operations: Vec<_> = self.operations().collect();
-        let mut out = serializer.serialize_struct("Plan", 2)?;
+        let mut out = serializer.serialize_struct("Plan", 3)?;
         out.serialize_field("target", &self.scope.target)?;
         out.serialize_field("operations", &operations)?;
+        out.serialize_field("findings", &self.findings)?;
         out.end()
     }
 }

@@ -55,6 +55,10 @@ pub struct ComponentReport {
     /// Why it failed or was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Addresses at which it answers from outside, such as `0.0.0.0:8080`;
+    /// filled by the engine once the apply has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
 }
 
 /// Something that failed.
@@ -89,6 +93,10 @@ pub struct ApplyReport {
     pub components: BTreeMap<Name, ComponentReport>,
     /// What failed, in the order in which it did.
     pub failures: Vec<Failure>,
+    /// What could not be removed and is tried again next time. It does not make
+    /// the report incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Failure>,
     /// Operations that were performed.
     pub performed: usize,
     /// Operations that the plan had.
@@ -115,7 +123,9 @@ pub struct Totals {
 impl ApplyReport {
     /// Whether everything was done and is ready.
     pub fn complete(&self) -> bool {
-        self.failures.is_empty() && !self.cancelled && self.performed == self.planned
+        self.failures.is_empty()
+            && !self.cancelled
+            && self.performed + self.left.len() == self.planned
     }
 
     /// 0, or 4 where it has to run again.
@@ -194,7 +204,11 @@ pub struct ComponentStatus {
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Where it answers from outside, such as `127.0.0.1:8080`.
+    /// Why the last apply could not bring it to its desired configuration; what
+    /// ran before may still run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unapplied: Option<String>,
+    /// Addresses at which it answers from outside, such as `0.0.0.0:8080`.
     pub addresses: Vec<String>,
 }
 
@@ -207,8 +221,14 @@ impl ComponentStatus {
             ready: 0,
             replicas: 0,
             why: None,
+            unapplied: None,
             addresses: Vec::new(),
         }
+    }
+
+    /// Whether all of its replicas are ready and as desired.
+    pub fn ready(&self) -> bool {
+        self.ready >= self.replicas && self.state != State::Failed && self.unapplied.is_none()
     }
 }
 
@@ -224,11 +244,9 @@ pub struct StatusReport {
 }
 
 impl StatusReport {
-    /// Whether all replicas of all components are ready.
+    /// Whether all components are ready.
     pub fn ready(&self) -> bool {
-        self.components
-            .values()
-            .all(|component| component.ready >= component.replicas)
+        self.components.values().all(ComponentStatus::ready)
     }
 }
 

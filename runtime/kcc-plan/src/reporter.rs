@@ -44,7 +44,7 @@ pub enum Event<'a> {
         /// The reason.
         why: &'a str,
     },
-    /// A component is not ready yet; told once at first and when the reason changes.
+    /// A component is not ready yet; told once for each reason.
     Waiting {
         /// The component.
         component: &'a str,

@@ -1,58 +1,98 @@
-//! A plan as text: one line for each operation, aligned, with its cause. The
-//! sign at the front says what happens, so that colour never has to.
+//! A plan as text: one line for each operation and each finding, aligned, with
+//! its cause. The sign at the front says what happens, so that colour never has to.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
-use crate::{Action, Plan};
+use crate::{Action, Finding, Operation, Plan};
+
+/// One line of a plan, in columns.
+struct Line<'a> {
+    sign: &'static str,
+    action: &'static str,
+    kind: &'a str,
+    name: &'a str,
+    cause: &'a str,
+    /// What follows the cause: lost data, the team.
+    suffix: String,
+    help: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn of_operation(operation: &'a Operation) -> Self {
+        let data = if operation.destroys_data {
+            " (its data is lost)"
+        } else {
+            ""
+        };
+        Self {
+            sign: match operation.action {
+                Action::Create => "+",
+                Action::Update => "~",
+                Action::Replace => "±",
+                Action::Delete => "-",
+                Action::Run => ">",
+            },
+            action: operation.action.as_str(),
+            kind: &operation.kind,
+            name: &operation.name,
+            cause: &operation.cause,
+            suffix: format!("{data}{}", team(operation.team.as_deref())),
+            help: None,
+        }
+    }
+
+    fn of_finding(finding: &'a Finding) -> Self {
+        Self {
+            sign: "!",
+            action: finding.finding.as_str(),
+            kind: &finding.kind,
+            name: &finding.name,
+            cause: &finding.cause,
+            suffix: team(finding.team.as_deref()),
+            help: finding.help.as_deref(),
+        }
+    }
+}
+
+fn team(team: Option<&str>) -> String {
+    team.map(|team| format!(" [{team}]")).unwrap_or_default()
+}
 
 impl<W> Plan<W> {
     /// The plan for people. Ends with a line break.
     pub fn to_text(&self) -> String {
         let scope = &self.scope;
-        if self.is_empty() {
+        if self.is_settled() {
             return format!(
                 "{scope}: nothing to do, {} unchanged\n",
                 objects(self.unchanged)
             );
         }
         let mut text = format!("{scope}: {}\n\n", self.summary());
-        let width =
-            |of: fn(&crate::Operation) -> usize| self.operations().map(of).max().unwrap_or(0);
-        let action = width(|operation| operation.action.as_str().len());
-        let kind = width(|operation| operation.kind.chars().count());
-        let name = width(|operation| operation.name.chars().count());
-        for operation in self.operations() {
-            let sign = match operation.action {
-                Action::Create => "+",
-                Action::Update => "~",
-                Action::Replace => "±",
-                Action::Delete => "-",
-                Action::Run => ">",
-            };
-            let team = operation
-                .team
-                .as_ref()
-                .map(|team| format!(" [{team}]"))
-                .unwrap_or_default();
-            let data = if operation.destroys_data {
-                " (its data is lost)"
-            } else {
-                ""
-            };
+        let operations = self.operations().map(Line::of_operation);
+        let findings = self.findings.iter().map(Line::of_finding);
+        let lines: Vec<_> = operations.chain(findings).collect();
+        let width = |of: for<'l> fn(&'l Line<'_>) -> &'l str| {
+            lines.iter().map(|line| of(line).chars().count()).max()
+        };
+        let action = width(|line| line.action).unwrap_or(0);
+        let kind = width(|line| line.kind).unwrap_or(0);
+        let name = width(|line| line.name).unwrap_or(0);
+        for line in &lines {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "  {sign} {:action$} {:kind$}  {:name$}  {}{data}{team}",
-                operation.action.as_str(),
-                operation.kind,
-                operation.name,
-                operation.cause,
+                "  {} {:action$} {:kind$}  {:name$}  {}{}",
+                line.sign, line.action, line.kind, line.name, line.cause, line.suffix,
             );
+            if let Some(help) = line.help {
+                let _ = writeln!(text, "      help: {help}");
+            }
         }
         text
     }
 
-    /// Such as `2 to create, 1 to replace, 3 objects unchanged`.
+    /// Such as `2 to create, 1 to replace, 1 not ready, 3 objects unchanged`.
     pub fn summary(&self) -> String {
         let actions = [
             Action::Create,
@@ -70,6 +110,13 @@ impl<W> Plan<W> {
             if count > 0 {
                 parts.push(format!("{count} to {}", action.as_str()));
             }
+        }
+        let mut findings: BTreeMap<_, usize> = BTreeMap::new();
+        for finding in &self.findings {
+            *findings.entry(finding.finding).or_default() += 1;
+        }
+        for (finding, count) in findings {
+            parts.push(format!("{count} {}", finding.as_str()));
         }
         parts.push(format!("{} unchanged", objects(self.unchanged)));
         parts.join(", ")

@@ -16,8 +16,8 @@ use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
-    Action, ApplyReport, Cancel, Context, Draft, Engine, EngineName, Error, Event, Options,
-    Outcome, Plan, PlanBuilder, Readiness, Reporter, Silent, Step, execute,
+    Action, ApplyReport, Cancel, Context, Draft, Engine, EngineName, Error, Event, Finding,
+    FindingKind, Options, Outcome, Plan, PlanBuilder, Readiness, Reporter, Silent, Step, execute,
 };
 
 use components::component;
@@ -27,6 +27,7 @@ use components::component;
 struct Fake {
     log: Mutex<Vec<String>>,
     fails: BTreeSet<&'static str>,
+    tolerates: BTreeSet<&'static str>,
     /// Components that become ready after that many questions; never, if none.
     ready_after: BTreeMap<&'static str, Option<usize>>,
     never: BTreeSet<&'static str>,
@@ -59,6 +60,9 @@ impl Engine for Fake {
             && *last == name
         {
             cancel.cancel();
+        }
+        if self.tolerates.contains(name) {
+            return Err(Error::new(Code::ApplyRefused, "it stays").tolerable());
         }
         if self.fails.contains(name) {
             return Err(Error::new(
@@ -310,8 +314,54 @@ fn the_json_of_a_plan_is_the_documented_one() {
         {"id": 2, "action": "create", "engine": "docker", "kind": "container", "name": "web",
          "component": "web", "team": "storefront", "cause": "it is not there",
          "destroysData": false, "after": [1]},
-    ]});
+    ], "findings": []});
     assert_eq!(json, expected);
+}
+
+#[test]
+fn a_plan_with_findings_never_says_that_there_is_nothing_to_do() {
+    let found = |component: &str, cause: &str, help: Option<&str>| Finding {
+        finding: FindingKind::NotReady,
+        kind: "container".to_owned(),
+        name: format!("shop-dev-{component}"),
+        component: Some(component.to_owned()),
+        team: None,
+        cause: cause.to_owned(),
+        help: help.map(str::to_owned),
+    };
+    assert!(builder(SHOP, |_| false).finish().is_settled());
+    let mut plan = builder(SHOP, |_| false);
+    plan.find(found("web", "crash loop: exit code 3", None));
+    plan.find(found("db", "paused", Some("unpause it")));
+    let plan = plan.finish();
+    assert!(plan.is_empty() && !plan.is_settled());
+    assert_eq!(
+        plan.to_text(),
+        "shop in dev: 2 not ready, 3 objects unchanged\n\n  \
+         ! not ready container  shop-dev-web  crash loop: exit code 3 [storefront]\n  \
+         ! not ready container  shop-dev-db   paused [storefront]\n      help: unpause it\n"
+    );
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(
+        json["findings"][0],
+        serde_json::json!({"finding": "notReady", "kind": "container",
+            "name": "shop-dev-web", "component": "web", "team": "storefront",
+            "cause": "crash loop: exit code 3"})
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_left_and_stops_nothing() {
+    let engine = Fake {
+        tolerates: BTreeSet::from(["db"]),
+        ..Fake::default()
+    };
+    let plan = plan(&[("db", &[]), ("web", &[("db", Until::Healthy)])]);
+    let report = execute(&plan, &engine, &Silent, &Cancel::new()).await;
+    assert!(report.complete(), "{report:#?}");
+    assert_eq!((report.performed, report.planned), (1, 2));
+    assert_eq!(report.left.len(), 1);
+    assert!(report.failures.is_empty());
 }
 
 #[test]

@@ -16,7 +16,8 @@ use self::{
 };
 use crate::{ApplyReport, Cancel, Context, Engine, Error, Event, Failure, Plan, Reporter};
 
-/// Steps that run side by side at most; waits do not count.
+/// Steps that run side by side at most. Waits do not count, nor do steps that the
+/// engine does not limit.
 const PARALLEL: usize = 8;
 /// Why nothing is begun after the user asked to stop.
 const STOPPED: &str = "the apply was stopped";
@@ -31,7 +32,7 @@ pub async fn execute<E: Engine>(
 ) -> ApplyReport {
     let (nodes, before) = graph(plan);
     let ends = nodes.iter().map(|_| None).collect();
-    let failures = Vec::new();
+    let (failures, left) = (Vec::new(), Vec::new());
     let mut run = Run {
         plan,
         engine,
@@ -41,6 +42,7 @@ pub async fn execute<E: Engine>(
         before,
         ends,
         failures,
+        left,
     };
     run.walk().await;
     run.report()
@@ -59,6 +61,8 @@ enum Gate {
 #[derive(Debug, Clone)]
 enum End {
     Done,
+    /// It could not be done, and nothing depends on it.
+    Left,
     /// Why it failed.
     Failed(String),
     /// Why it was not begun, or not awaited any longer.
@@ -74,6 +78,7 @@ struct Run<'a, E: Engine> {
     before: Vec<BTreeSet<usize>>,
     ends: Vec<Option<End>>,
     failures: Vec<Failure>,
+    left: Vec<Failure>,
 }
 
 /// What a node's future gives: its place and how it ended.
@@ -89,9 +94,7 @@ impl<'a, E: Engine> Run<'a, E> {
             let Some((index, result)) = running.next().await else {
                 break;
             };
-            if matches!(self.nodes[index], Node::Step(_)) {
-                steps -= 1;
-            }
+            steps -= usize::from(self.is_limited(index));
             self.end(index, result);
         }
         // Only nodes that wait for each other in a circle are left.
@@ -105,12 +108,12 @@ impl<'a, E: Engine> Run<'a, E> {
         loop {
             let mut ended = false;
             for index in open.clone() {
-                let is_step = matches!(self.nodes[index], Node::Step(_));
+                let limited = self.is_limited(index);
                 match self.gate(index) {
                     Gate::Closed => continue,
-                    Gate::Open if is_step && *steps >= PARALLEL => continue,
+                    Gate::Open if limited && *steps >= PARALLEL => continue,
                     Gate::Open => {
-                        *steps += usize::from(is_step);
+                        *steps += usize::from(limited);
                         running.push(self.start(index));
                     }
                     Gate::Never(why) => {
@@ -126,12 +129,19 @@ impl<'a, E: Engine> Run<'a, E> {
         }
     }
 
+    fn is_limited(&self, index: usize) -> bool {
+        match &self.nodes[index] {
+            Node::Step(step) => self.engine.limited(&self.plan.steps[*step].work),
+            Node::Wait(_) => false,
+        }
+    }
+
     fn gate(&self, index: usize) -> Gate {
         let mut why = self.cancel.is_cancelled().then(|| STOPPED.to_owned());
         for &other in &self.before[index] {
             match &self.ends[other] {
                 None => return Gate::Closed,
-                Some(End::Done) => {}
+                Some(End::Done | End::Left) => {}
                 Some(End::Skipped(reason)) => why = why.or_else(|| Some(reason.clone())),
                 Some(End::Failed(_)) => why = why.or_else(|| Some(self.failed_before(other))),
             }
@@ -191,46 +201,43 @@ impl<'a, E: Engine> Run<'a, E> {
         }
         self.ends[index] = Some(match result {
             Ok(end) => end,
+            Err(error) if error.tolerable => {
+                let left = self.failure(index, error);
+                self.left.push(left);
+                End::Left
+            }
             Err(error) => {
                 let why = error.chain();
-                self.fail(index, error);
+                let failure = self.failure(index, error);
+                self.failures.push(failure);
                 End::Failed(why)
             }
         });
     }
 
-    fn fail(&mut self, index: usize, error: Error) {
-        let (component, name, message) = match &self.nodes[index] {
+    fn failure(&self, index: usize, error: Error) -> Failure {
+        let (component, message) = match &self.nodes[index] {
             Node::Step(step) => {
                 let operation = &self.plan.steps[*step].operation;
-                (
-                    operation.component.clone(),
-                    operation.name.clone(),
-                    error.chain(),
-                )
+                (operation.component.clone(), error.chain())
             }
             Node::Wait(wait) => {
-                let (name, until) = (wait.name().to_owned(), state(wait.until));
+                let (name, until) = (wait.name(), state(wait.until));
                 let message = format!("`{name}` is not {until}: {}", error.chain());
-                (Some(wait.component.clone()), name, message)
+                (Some(wait.component.clone()), message)
             }
         };
-        for line in &error.detail {
-            self.reporter.event(&Event::Note {
-                text: &format!("{name}: {line}"),
-            });
-        }
         let planned = component
             .as_ref()
             .and_then(|name| self.plan.components.get(name));
-        self.failures.push(Failure {
+        Failure {
             code: error.code,
             team: planned.and_then(|planned| planned.team.clone()),
             component,
             message,
             detail: error.detail,
             help: error.help,
-        });
+        }
     }
 
     fn skip(&mut self, index: usize, why: String) {

@@ -22,6 +22,7 @@ impl<E: Engine> Run<'_, E> {
             mutating_calls: self.engine.mutating_calls(),
             cancelled: self.cancel.is_cancelled(),
             failures: self.failures,
+            left: self.left,
         }
     }
 
@@ -43,6 +44,7 @@ impl<E: Engine> Run<'_, E> {
                 _ if !own => continue,
                 Some(End::Failed(_)) => Outcome::Failed,
                 Some(End::Skipped(_)) => Outcome::Skipped,
+                Some(End::Left) => Outcome::Unchanged,
                 Some(End::Done) | None => action.map_or(Outcome::Unchanged, outcome_of),
             };
             if rank(next) > rank(outcome) {
@@ -57,6 +59,7 @@ impl<E: Engine> Run<'_, E> {
             team: planned.team.clone(),
             outcome,
             why,
+            addresses: Vec::new(),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Waiting until a component, or one object of it, is in a state.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use kcc_diag::Code;
 
@@ -24,7 +27,8 @@ pub(super) async fn until_ready<E: Engine>(
     let (component, until) = (wait.component.as_str(), wait.until);
     let begin = Instant::now();
     let mut pause = PAUSES.0;
-    let mut last = String::new();
+    // A state that comes and goes, as in a crash loop, is told once.
+    let mut told = BTreeSet::new();
     let mut errors = 0;
     let why = loop {
         let answer = tokio::select! {
@@ -55,13 +59,13 @@ pub(super) async fn until_ready<E: Engine>(
         if errors >= PATIENCE {
             break why;
         }
-        if why != last {
+        if !told.contains(&why) {
             reporter.event(&Event::Waiting {
                 component,
                 until,
                 why: &why,
             });
-            last = why;
+            told.insert(why);
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
