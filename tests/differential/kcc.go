@@ -15,6 +15,10 @@ import (
 	"kcc.dev/engine/wire"
 )
 
+// noOwner stands for the host's error about a component that no fragment gives
+// an image, a build or a kind.
+const noOwner wire.Code = "no-owner"
+
 // evaluateKcc evaluates a system with kcc's engine.
 func evaluateKcc(s *system) (v verdict) {
 	defer func() {
@@ -37,6 +41,16 @@ func evaluateKcc(s *system) (v verdict) {
 			shifted[f.name] = f.shifted
 		}
 		resp = eval.Model(req, syntax.Prepare(req))
+	}
+	for _, d := range resp.Declarations {
+		if len(d.Owners) == 0 && !failed(resp) {
+			// The host refuses a component that nobody makes.
+			e := wire.Error{Code: noOwner, Path: d.Path}
+			for _, span := range d.Others {
+				e = e.At(span, wire.RoleValue)
+			}
+			resp.Errors = append(resp.Errors, e)
+		}
 	}
 	if !failed(resp) {
 		return verdict{values: normalize(plainValue(resp.Tree).(map[string]any))}
@@ -223,7 +237,7 @@ func normalize(values map[string]any) map[string]any {
 	delete(values, "target")
 	if objects, ok := values["objects"].(map[string]any); ok {
 		if x, ok := objects["x"].(map[string]any); ok {
-			if x["apiVersion"] == "v1" && x["kind"] == "Example" {
+			if x["apiVersion"] == "example.com/v1" && x["kind"] == "Example" {
 				delete(x, "apiVersion")
 				delete(x, "kind")
 			}

@@ -27,7 +27,7 @@ system: {
 	}
 	targets: dev: kubernetes: namespace: "s"
 }
-objects: x: {apiVersion: "v1", kind: "Example"}
+objects: x: {apiVersion: "example.com/v1", kind: "Example"}
 `
 
 // clause is added to files that do not have a package clause of their own.
