@@ -1,0 +1,174 @@
+//! What the real binary makes of some of the systems that `go test` compares
+//! with plain CUE: it accepts them, or refuses them at one of the same lines.
+//!
+//! The expectations are CUE's own, written into the systems by `go test`, so
+//! that this needs neither Go nor the `cue` tool. `KCC_ROUNDS=all` tries every
+//! system.
+
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// One system in so many is tried.
+const EVERY: usize = 8;
+
+/// The package clause of fragments that have none of their own.
+const CLAUSE: &str = "package s\n";
+
+/// A system of one of the files.
+struct System {
+    name: String,
+    files: BTreeMap<String, String>,
+    /// What is expected of kcc.
+    expected: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
+    let known = fs::read_to_string(here.join("known-defects.txt")).unwrap();
+    let base = base(&fs::read_to_string(here.join("system.go")).unwrap());
+    let every = if env::var("KCC_ROUNDS").is_ok_and(|rounds| rounds == "all") {
+        1
+    } else {
+        EVERY
+    };
+    let mut systems = Vec::new();
+    let mut paths: Vec<_> = fs::read_dir(here.join("systems"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    for path in paths {
+        let section = path.file_stem().unwrap().to_string_lossy().into_owned();
+        systems.extend(read(&section, &fs::read_to_string(&path).unwrap()));
+    }
+    systems.retain(|system| !known.lines().any(|line| line == system.name));
+    let trials = systems
+        .into_iter()
+        .step_by(every)
+        .map(|system| {
+            let base = base.clone();
+            Trial::test(system.name.clone(), move || check(&system, &base))
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The `kcc.cue` that every system begins with, from where it is written.
+fn base(source: &str) -> String {
+    let (_, rest) = source.split_once("const base = `").unwrap();
+    rest.split_once('`').unwrap().0.to_owned()
+}
+
+/// The systems of a file; `README.md` describes the form.
+fn read(section: &str, text: &str) -> Vec<System> {
+    let mut systems = Vec::new();
+    for part in format!("\n{text}").split("\n== ").skip(1) {
+        let mut lines = part.lines();
+        let mut system = System {
+            name: format!("{section}/{}", lines.next().unwrap_or_default()),
+            files: BTreeMap::new(),
+            expected: String::new(),
+        };
+        let mut file = "web.cue";
+        for line in lines {
+            let marker = line
+                .strip_prefix("-- ")
+                .and_then(|line| line.strip_suffix(" --"));
+            if let Some(name) = marker {
+                file = name;
+            } else if let Some(differs) = line.strip_prefix("=> kcc ") {
+                differs
+                    .split_once(": ")
+                    .unwrap()
+                    .1
+                    .clone_into(&mut system.expected);
+            } else if let Some(expected) = line.strip_prefix("=> ") {
+                expected.clone_into(&mut system.expected);
+            } else if system.expected.is_empty() {
+                let text = system.files.entry(file.to_owned()).or_default();
+                *text += line;
+                text.push('\n');
+            }
+        }
+        systems.push(system);
+    }
+    systems
+}
+
+/// Whether a file is a fragment without a package clause.
+fn lacks_clause(name: &str, text: &str) -> bool {
+    let is_cue = Path::new(name).extension().is_some_and(|it| it == "cue");
+    is_cue
+        && !name.starts_with("cue.mod/")
+        && !text.lines().any(|line| line.starts_with("package "))
+}
+
+/// Runs `kcc check` on a system and compares what it says.
+fn check(system: &System, base: &str) -> Result<(), Failed> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    for team in ["a", "b"] {
+        fs::create_dir_all(folder.path().join("teams").join(team)).unwrap();
+    }
+    write("kcc.cue", base);
+    write("cue.mod/module.cue", "module: \"acme.com/s\"\n");
+    let mut shifted = BTreeSet::new();
+    for (name, text) in &system.files {
+        if lacks_clause(name, text) {
+            shifted.insert(name.as_str());
+            write(name, &format!("{CLAUSE}{text}"));
+        } else {
+            write(name, text);
+        }
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_kcc"))
+        .args(["check", "--format", "json", "-C"])
+        .arg(folder.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let refused = system.expected.strip_prefix("refused");
+    if output.status.code() != Some(i32::from(refused.is_some())) {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!(
+            "{:?}, expected {}\n{said}{stderr}",
+            output.status, system.expected
+        )
+        .into());
+    }
+    let lines: BTreeSet<&str> = refused.unwrap_or_default().split_whitespace().collect();
+    let mut named = BTreeSet::new();
+    for line in said.lines() {
+        let error: serde_json::Value = serde_json::from_str(line).unwrap();
+        if error["severity"] != "error" {
+            continue;
+        }
+        let labels = error["labels"].as_array().unwrap();
+        if labels.is_empty() {
+            return Err(format!("an error has no line: {line}").into());
+        }
+        for label in labels {
+            let file = label["file"].as_str().unwrap();
+            let line = label["line"].as_u64().unwrap() - u64::from(shifted.contains(file));
+            named.insert(format!("{file}:{line}"));
+        }
+    }
+    if !lines.is_empty() && !lines.iter().any(|line| named.contains(*line)) {
+        return Err(format!("at {named:?}, expected {lines:?}\n{said}").into());
+    }
+    Ok(())
+}
