@@ -37,6 +37,16 @@ pub(super) fn replicas(component: &Component) -> Option<i32> {
         .then(|| number(component.replicas))
 }
 
+/// Seconds that a pod has to stay up before it counts as available, where no
+/// check tells whether it works: without them a container that exits a moment
+/// after its start would replace a good one.
+pub(super) fn stays_up(component: &Component) -> Option<i32> {
+    const SECONDS: i32 = 3;
+    let health = &component.container.health;
+    let checked = health.readiness.is_some() || health.startup.is_some();
+    (!checked && component.replicas > 0).then_some(SECONDS)
+}
+
 /// The autoscaler of a component.
 pub(super) fn autoscaler(
     lowering: &mut Lowering<'_>,

@@ -55,6 +55,7 @@ fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &st
         spec: Some(DeploymentSpec {
             replicas: availability::replicas(component),
             revision_history_limit: Some(REVISIONS),
+            min_ready_seconds: availability::stays_up(component),
             progress_deadline_seconds: Some(probe::seconds(component.deadline).max(1)),
             selector: selector(lowering, component),
             strategy: Some(strategy),
@@ -70,10 +71,10 @@ fn daemon_set(lowering: &mut Lowering<'_>, component: &Component, namespace: &st
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(DaemonSetSpec {
             revision_history_limit: Some(REVISIONS),
+            min_ready_seconds: availability::stays_up(component),
             selector: selector(lowering, component),
             update_strategy: Some(availability::update_strategy(component)),
             template: pod::template(lowering, component),
-            ..DaemonSetSpec::default()
         }),
         status: None,
     }
@@ -89,6 +90,7 @@ fn stateful_set(
         spec: Some(StatefulSetSpec {
             replicas: availability::replicas(component),
             revision_history_limit: Some(REVISIONS),
+            min_ready_seconds: availability::stays_up(component),
             selector: selector(lowering, component),
             service_name: Some(component.name.clone()),
             template: pod::template(lowering, component),

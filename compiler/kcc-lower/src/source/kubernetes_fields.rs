@@ -159,6 +159,10 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
 /// Fields of workloads.
 pub(super) const WORKLOAD: &[Line] = &[
     (
+        "spec.minReadySeconds",
+        "= what no health check vouches for has to stay up before it counts",
+    ),
+    (
         "spec.revisionHistoryLimit",
         "= kcc keeps three to go back to",
     ),
