@@ -5,7 +5,7 @@
 //! run says everything. Nothing here writes to the terminal but the warnings of
 //! a command whose output is something else.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment, SYSTEM_FILE};
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, nearest};
@@ -18,6 +18,7 @@ use crate::{
     load::{Contexts, Root, Sources, team_folders, team_of},
     place,
     printer::Stdout,
+    trace::FragmentOrigins,
 };
 
 /// The targets that a command is about: all, unless some are named.
@@ -42,11 +43,11 @@ pub struct Compiled {
     /// Where the system is.
     pub root: Root,
     /// The checked model of this target.
-    pub model: CheckedModel,
+    pub model: Arc<CheckedModel>,
     /// What its engine should hold.
-    pub desired: Desired,
+    pub desired: Arc<Desired>,
     /// The values with their lines.
-    tree: ConfigTree,
+    tree: Arc<ConfigTree>,
 }
 
 impl Compiled {
@@ -54,6 +55,11 @@ impl Compiled {
     pub fn target_model(&self) -> &TargetModel {
         // A target without a model is not lowered.
         &self.model.targets[&self.desired.target]
+    }
+
+    /// Whose values the desired objects hold.
+    pub fn origins(&self) -> FragmentOrigins {
+        FragmentOrigins::new(self.tree.clone(), self.model.clone(), self.desired.clone())
     }
 
     /// Why a command about the engine failed; with the lines of the secrets that
@@ -150,9 +156,9 @@ pub fn target(context: &Context, dir: Option<&Path>, target: &str) -> Result<Com
     examined.tree.files = findings.files;
     Ok(Compiled {
         root: examined.root,
-        model: examined.model,
-        desired,
-        tree: examined.tree,
+        model: Arc::new(examined.model),
+        desired: Arc::new(desired),
+        tree: Arc::new(examined.tree),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The engines behind one door: a desired state goes to the crate of its
 //! engine, in one asynchronous runtime for the whole command.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
 use kcc_lower::EngineDesired;
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
@@ -15,6 +15,7 @@ pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Optio
         root: compiled.root.path().to_owned(),
         env: context.settings.environment.variables.clone(),
         instance: target.instance.clone(),
+        origins: Some(Arc::new(compiled.origins())),
         ..Options::default()
     }
 }
@@ -23,7 +24,7 @@ pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Optio
 macro_rules! engine {
     ($compiled:ident: $command:ident($($argument:expr),*)) => {
         async {
-            let desired = &$compiled.desired;
+            let desired = &*$compiled.desired;
             match desired.engine {
                 EngineDesired::Docker(_) => kcc_docker::$command(desired, $($argument),*).await,
                 EngineDesired::Kubernetes(_) => kcc_kube::$command(desired, $($argument),*).await,

@@ -18,7 +18,7 @@ use crate::{
 /// Make a target what the fragments say
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc apply --target dev\n  kcc apply --target prod --yes --timeout 10m"
+    after_help = "Examples:\n  kcc apply --target dev\n  kcc apply --target prod --yes --timeout 10m\n  kcc apply --target prod --take deployment/web:spec.replicas"
 )]
 pub struct Apply {
     /// The target.
@@ -27,6 +27,9 @@ pub struct Apply {
     /// How long each component may take to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
+    /// Set our value in a field that another field manager owns, as `kcc plan` names it
+    #[arg(long, value_name = "FIELD")]
+    pub take: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -42,6 +45,7 @@ impl Apply {
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
         options.prune = self.prune.into();
+        options.take = compiled.origins().fields(&self.take)?;
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let name = &compiled.model.name;
         let question = format!("apply `{name}` to `{target}`?");
@@ -60,7 +64,11 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
     let diagnostic = |failure: &Failure, make: fn(Code, String) -> Diagnostic| {
         let mut message = failure.message.clone();
         if let Some(team) = &failure.team {
-            message = format!("{message} (team `{team}`)");
+            let team = format!("(team `{team}`)");
+            // A conflict names the team at its line.
+            if !message.contains(&team) {
+                message = format!("{message} {team}");
+            }
         }
         let mut diagnostic = make(failure.code, message);
         diagnostic.help.clone_from(&failure.help);

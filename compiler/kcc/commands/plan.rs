@@ -15,7 +15,7 @@ pub struct Plan {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// Exit with 1 if there is something to do or to look at
+    /// Exit with 1 unless all is as desired and ready
     #[arg(long)]
     pub exit_code: bool,
     /// What happens to what no fragment asks for any more

@@ -50,7 +50,7 @@ pub fn rendered(
     };
     let leaves = object.leaves(field);
     if leaves.is_empty() {
-        return Err(no_field(object, field));
+        return Err(lacks_field(object, field));
     }
     let fields = leaves.into_iter().map(|(path, rendered)| {
         let (because, traced) = match object.source(model, &path) {
@@ -135,7 +135,8 @@ fn find<'a>(objects: &'a [Rendered], kind: &str, name: &str) -> Option<&'a Rende
     of_kind.find(|object| object.component.as_deref() == Some(name))
 }
 
-fn no_field(object: &Rendered, field: &Path) -> Failure {
+/// That an object has no such field, and which was probably meant.
+pub(super) fn lacks_field(object: &Rendered, field: &Path) -> Failure {
     let whole = format!("{}/{}", object.kind, object.name);
     let depth = (0..field.0.len())
         .rev()
@@ -176,17 +177,32 @@ pub fn no_object(
     kind: &str,
     name: &str,
 ) -> Result<Failure, Failure> {
-    let mut known = BTreeSet::new();
+    let mut all = Vec::new();
     for target in targets {
-        for object in objects(&system.desired(target)?) {
-            known.insert((object.kind, object.component.unwrap_or(object.name)));
-        }
+        all.extend(objects(&system.desired(target)?));
     }
     let targets: Vec<&str> = targets.iter().copied().collect();
+    Ok(lacks_object(&all, &targets, kind, name))
+}
+
+/// The same, among these objects.
+pub(super) fn lacks_object(
+    objects: &[Rendered],
+    targets: &[&str],
+    kind: &str,
+    name: &str,
+) -> Failure {
+    let known: BTreeSet<_> = objects
+        .iter()
+        .map(|object| {
+            let name = object.component.as_ref().unwrap_or(&object.name);
+            (&object.kind, name)
+        })
+        .collect();
     let message = format!("there is no `{kind}/{name}` in {}", targets.join(", "));
     let kinds: BTreeSet<&str> = known.iter().map(|(kind, _)| kind.as_str()).collect();
     let of_kind = |kind: &str| -> Vec<&str> {
-        let names = known.iter().filter(|(other, _)| other == kind);
+        let names = known.iter().filter(|(other, _)| *other == kind);
         names.map(|(_, name)| name.as_str()).collect()
     };
     let help = if let Some(better) = nearest(name, of_kind(kind)) {
@@ -203,5 +219,5 @@ pub fn no_object(
         let known: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
         format!("the kinds of objects are {}", known.join(", "))
     };
-    Ok(Failure::usage(message, help))
+    Failure::usage(message, help)
 }

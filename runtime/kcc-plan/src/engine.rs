@@ -55,6 +55,11 @@ pub trait Engine: Sync {
         std::future::ready(Vec::new())
     }
 
+    /// Steps that run side by side at most; waits do not count.
+    fn parallel(&self) -> usize {
+        8
+    }
+
     /// The number of calls so far that may have changed something.
     fn mutating_calls(&self) -> u64;
 }

@@ -5,6 +5,8 @@
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
 
+use crate::Conflict;
+
 /// The kinds of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -15,6 +17,9 @@ pub enum FindingKind {
     Conflict,
     /// The comparison could not be made.
     Unknown,
+    /// Somebody else owns a value of which kcc has only a default: theirs stays,
+    /// and nothing is left to do.
+    Yielded,
 }
 
 impl FindingKind {
@@ -24,7 +29,13 @@ impl FindingKind {
             Self::NotReady => "not ready",
             Self::Conflict => "conflict",
             Self::Unknown => "unknown",
+            Self::Yielded => "left",
         }
+    }
+
+    /// Whether the target is not as desired or not ready because of it.
+    pub fn is_open(self) -> bool {
+        self != Self::Yielded
     }
 }
 
@@ -47,4 +58,10 @@ pub struct Finding {
     /// One action that resolves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Other actions that resolve it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// The field that it is about, if another writer owns it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
 }

@@ -43,6 +43,7 @@
 //! ```
 
 mod builder;
+mod conflict;
 mod draft;
 mod engine;
 mod error;
@@ -60,6 +61,7 @@ mod state;
 mod text;
 
 pub use builder::PlanBuilder;
+pub use conflict::{Conflict, Origin, Origins, spell_field};
 pub use draft::Draft;
 pub use engine::{Cancel, Context, Engine, Readiness};
 pub use error::{Error, MissingSecret};

@@ -1,10 +1,17 @@
 //! What a command asks for: [`Options`], and the [`Scope`] that an object of
 //! kcc belongs to.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
+
+use crate::Origins;
 
 /// Identity of everything that one apply looks after.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,6 +62,12 @@ pub struct Options {
     pub volumes: bool,
     /// Replaces the deadline of every component, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Fields whose values are taken from other writers: as in
+    /// [`Conflict::field`](crate::Conflict::field), or paths of the model.
+    pub take: BTreeSet<String>,
+    /// Whose values the desired objects hold. Without it each counts as one
+    /// that a fragment states.
+    pub origins: Option<Arc<dyn Origins>>,
 }
 
 impl Options {
@@ -86,7 +99,8 @@ impl fmt::Debug for Options {
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("timeout_ms", &self.timeout_ms)
-            .finish()
+            .field("take", &self.take)
+            .finish_non_exhaustive()
     }
 }
 

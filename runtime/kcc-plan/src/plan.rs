@@ -78,9 +78,9 @@ impl<W> Plan<W> {
     }
 
     /// Whether everything is as desired and ready, as far as the plan looked:
-    /// no operation and no finding.
+    /// no operation and no finding but of values that are left to others.
     pub fn is_settled(&self) -> bool {
-        self.steps.is_empty() && self.findings.is_empty()
+        self.steps.is_empty() && !self.findings.iter().any(|found| found.finding.is_open())
     }
 
     /// The operations in order.

@@ -14,7 +14,8 @@ struct Line<'a> {
     cause: &'a str,
     /// What follows the cause: lost data, the team.
     suffix: String,
-    help: Option<&'a str>,
+    /// The ways out, one action each.
+    help: Vec<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -37,19 +38,24 @@ impl<'a> Line<'a> {
             name: &operation.name,
             cause: &operation.cause,
             suffix: format!("{data}{}", team(operation.team.as_deref())),
-            help: None,
+            help: Vec::new(),
         }
     }
 
     fn of_finding(finding: &'a Finding) -> Self {
         Self {
-            sign: "!",
+            sign: if finding.finding.is_open() { "!" } else { "=" },
             action: finding.finding.as_str(),
             kind: &finding.kind,
             name: &finding.name,
             cause: &finding.cause,
             suffix: team(finding.team.as_deref()),
-            help: finding.help.as_deref(),
+            help: finding
+                .help
+                .iter()
+                .chain(&finding.alternatives)
+                .map(String::as_str)
+                .collect(),
         }
     }
 }
@@ -62,13 +68,16 @@ impl<W> Plan<W> {
     /// The plan for people. Ends with a line break.
     pub fn to_text(&self) -> String {
         let scope = &self.scope;
-        if self.is_settled() {
-            return format!(
-                "{scope}: nothing to do, {} unchanged\n",
-                objects(self.unchanged)
-            );
+        let head = if self.is_settled() {
+            format!("nothing to do, {} unchanged", objects(self.unchanged))
+        } else {
+            self.summary()
+        };
+        let mut text = format!("{scope}: {head}\n");
+        if self.is_empty() && self.findings.is_empty() {
+            return text;
         }
-        let mut text = format!("{scope}: {}\n\n", self.summary());
+        text.push('\n');
         let operations = self.operations().map(Line::of_operation);
         let findings = self.findings.iter().map(Line::of_finding);
         let lines: Vec<_> = operations.chain(findings).collect();
@@ -85,8 +94,9 @@ impl<W> Plan<W> {
                 "  {} {:action$} {:kind$}  {:name$}  {}{}",
                 line.sign, line.action, line.kind, line.name, line.cause, line.suffix,
             );
-            if let Some(help) = line.help {
-                let _ = writeln!(text, "      help: {help}");
+            for (at, help) in line.help.iter().enumerate() {
+                let label = if at == 0 { "help" } else { "  or" };
+                let _ = writeln!(text, "      {label}: {help}");
             }
         }
         text
@@ -112,7 +122,7 @@ impl<W> Plan<W> {
             }
         }
         let mut findings: BTreeMap<_, usize> = BTreeMap::new();
-        for finding in &self.findings {
+        for finding in self.findings.iter().filter(|one| one.finding.is_open()) {
             *findings.entry(finding.finding).or_default() += 1;
         }
         for (finding, count) in findings {

@@ -328,6 +328,8 @@ fn a_plan_with_findings_never_says_that_there_is_nothing_to_do() {
         team: None,
         cause: cause.to_owned(),
         help: help.map(str::to_owned),
+        alternatives: Vec::new(),
+        conflict: None,
     };
     assert!(builder(SHOP, |_| false).finish().is_settled());
     let mut plan = builder(SHOP, |_| false);

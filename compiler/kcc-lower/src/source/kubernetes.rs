@@ -109,6 +109,13 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         .or_else(|| asked.look_up(OBJECT, &object.value, names))
 }
 
+pub(super) fn is_required(names: &[String]) -> bool {
+    let identity = matches!(own(names), Some(Source::Kcc(_)));
+    let selects = names.iter().any(|name| name == "selector");
+    // A weaker security context is never accepted silently.
+    identity || selects || names.iter().any(|name| name == "securityContext")
+}
+
 /// What kcc labels everything with.
 fn own(names: &[String]) -> Option<Source> {
     let key = names.last()?;

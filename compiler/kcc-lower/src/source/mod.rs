@@ -38,6 +38,12 @@ pub struct Rendered {
     pub value: Value,
 }
 
+/// Whether kcc cannot leave a field to another writer: it recognises its
+/// objects by it, rolls pods out by it, or protects the machine by it.
+pub fn is_required(path: &Path) -> bool {
+    kubernetes::is_required(&path.0)
+}
+
 /// All objects of a target.
 pub fn objects(desired: &Desired) -> Vec<Rendered> {
     match &desired.engine {
@@ -65,6 +71,23 @@ impl Rendered {
             at.push(key);
         }
         Some((Path(at), value))
+    }
+
+    /// A path that [`Rendered::find`] gave, with elements of lists by their name
+    /// or the path that they are mounted at, where they have one.
+    pub fn named(&self, path: &Path) -> Path {
+        let mut value = Some(&self.value);
+        let named = path.0.iter().map(|name| {
+            let list = value.is_some_and(Value::is_array);
+            value = value.and_then(|value| match value {
+                Value::Object(fields) => fields.get(name),
+                Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+                _ => None,
+            });
+            let known = value.filter(|_| list).and_then(pattern::name);
+            known.unwrap_or(name).to_owned()
+        });
+        Path(named.collect())
     }
 
     /// The fields at and below a path that have no others below them.

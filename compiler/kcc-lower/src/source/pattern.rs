@@ -34,6 +34,11 @@ pub(super) fn element(items: &[Value], name: &str) -> Option<usize> {
     })
 }
 
+/// The name of an element of a list, if it has one.
+pub(super) fn name(item: &Value) -> Option<&str> {
+    KEYS.iter().find_map(|key| item.get(key)?.as_str())
+}
+
 /// What a table says about a field.
 pub(super) struct Asked<'a> {
     pub(super) target: &'a TargetModel,

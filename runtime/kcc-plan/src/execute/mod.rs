@@ -16,9 +16,6 @@ use self::{
 };
 use crate::{ApplyReport, Cancel, Context, Engine, Error, Event, Failure, Plan, Reporter};
 
-/// Steps that run side by side at most. Waits do not count, nor do steps that the
-/// engine does not limit.
-const PARALLEL: usize = 8;
 /// Why nothing is begun after the user asked to stop.
 const STOPPED: &str = "the apply was stopped";
 
@@ -111,7 +108,7 @@ impl<'a, E: Engine> Run<'a, E> {
                 let limited = self.is_limited(index);
                 match self.gate(index) {
                     Gate::Closed => continue,
-                    Gate::Open if limited && *steps >= PARALLEL => continue,
+                    Gate::Open if limited && *steps >= self.engine.parallel() => continue,
                     Gate::Open => {
                         *steps += usize::from(limited);
                         running.push(self.start(index));

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use kcc_diag::Code;
 use kcc_model::Name;
 
 use super::{End, Run, graph::Node};
-use crate::{Action, ApplyReport, ComponentReport, Engine, Outcome, PlannedComponent};
+use crate::{
+    Action, ApplyReport, ComponentReport, Engine, Event, Failure, FindingKind, Outcome,
+    PlannedComponent,
+};
 
 impl<E: Engine> Run<'_, E> {
-    pub(super) fn report(self) -> ApplyReport {
+    pub(super) fn report(mut self) -> ApplyReport {
+        self.report_conflicts();
         let performed = |index: &usize| matches!(self.ends[*index], Some(End::Done));
         let mut components: BTreeMap<Name, ComponentReport> = BTreeMap::new();
         for (name, planned) in &self.plan.components {
@@ -23,6 +28,34 @@ impl<E: Engine> Run<'_, E> {
             cancelled: self.cancel.is_cancelled(),
             failures: self.failures,
             left: self.left,
+        }
+    }
+
+    /// Tells of the fields that stay as other writers set them. Where a fragment
+    /// says otherwise the apply is incomplete, whatever else it did.
+    fn report_conflicts(&mut self) {
+        for finding in &self.plan.findings {
+            match finding.finding {
+                FindingKind::Conflict => {
+                    for way in &finding.alternatives {
+                        let text = &format!("{}: {way}", finding.name);
+                        self.reporter.event(&Event::Note { text });
+                    }
+                    self.failures.push(Failure {
+                        code: Code::ApplyConflict,
+                        component: finding.component.clone(),
+                        team: finding.team.clone(),
+                        message: finding.cause.clone(),
+                        detail: Vec::new(),
+                        help: finding.help.clone(),
+                    });
+                }
+                FindingKind::Yielded => self.reporter.event(&Event::Note {
+                    text: &finding.cause,
+                }),
+                // What is not ready is awaited.
+                FindingKind::NotReady | FindingKind::Unknown => {}
+            }
         }
     }
 
