@@ -1,7 +1,8 @@
 //! [`KubeEngine`]: performs the steps of a plan, and answers for readiness.
 
 use std::{
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    sync::{self, Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,17 +17,36 @@ use crate::{
     client::{Client, Live},
     observe,
     observed::Reference,
-    parts, pods, reconcile, rollout, secrets,
+    parts, pods, reconcile,
+    recovery::{self, Exits},
+    rollout, secrets,
     work::Work,
 };
 
-/// How old an answer to "what runs" may be: all components share one.
+/// How old an answer to "what runs" may be: all components share one, so that
+/// it is asked so often whatever their number.
 const FRESH: Duration = Duration::from_millis(400);
+const STALE: Duration = Duration::from_secs(2);
+/// The pause between two answers within these limits, as a multiple of the time
+/// that one takes: the server has writes to do meanwhile.
+const REST: u32 = 5;
+/// Writes that run side by side. The server takes them one after another where
+/// it is busy; with more, a slow one would look like one that does not answer.
+const PARALLEL: usize = 16;
 /// How long the removal of an object may take, and the pause between two looks.
 const REMOVAL: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Lines of a log that explain a failure.
 const LINES: i64 = 5;
+
+/// What runs, as the cluster told it.
+struct Answer {
+    /// When it was asked.
+    at: Instant,
+    /// How long it may be used.
+    fresh: Duration,
+    live: Arc<Live>,
+}
 
 /// An engine with what its steps need.
 pub(crate) struct KubeEngine<'a> {
@@ -35,7 +55,10 @@ pub(crate) struct KubeEngine<'a> {
     kube: &'a KubernetesDesired,
     /// The values of Secrets that whoever applies has.
     values: &'a Secrets,
-    live: Mutex<Option<(Instant, Arc<Live>)>>,
+    live: Mutex<Option<Answer>>,
+    /// When each component was last written: what was read before does not tell
+    /// of it.
+    written: sync::Mutex<BTreeMap<String, Instant>>,
 }
 
 impl<'a> KubeEngine<'a> {
@@ -51,20 +74,41 @@ impl<'a> KubeEngine<'a> {
             kube,
             values,
             live: Mutex::new(None),
+            written: sync::Mutex::default(),
         }
     }
 
-    /// What runs, as of a moment ago.
-    pub(crate) async fn live(&self) -> Result<Arc<Live>, Error> {
+    /// What runs, as of a moment ago and not before the last write to a component.
+    pub(crate) async fn live(&self, component: Option<&str>) -> Result<Arc<Live>, Error> {
+        // Whoever waits for the lock finds an answer that is fresh.
         let mut last = self.live.lock().await;
-        if let Some((at, live)) = &*last
-            && at.elapsed() < FRESH
-        {
-            return Ok(live.clone());
+        if let Some(last) = &*last {
+            let written = {
+                let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+                component.and_then(|component| written.get(component).copied())
+            };
+            let age = last.at.elapsed();
+            if age < last.fresh && written.is_none_or(|written| written <= last.at) {
+                return Ok(last.live.clone());
+            }
+            tokio::time::sleep(last.fresh.saturating_sub(age)).await;
         }
         let labels = observe::labels(self.scope);
-        let live = Arc::new(self.client.live(&self.kube.namespace, &labels).await?);
-        *last = Some((Instant::now(), live.clone()));
+        let kinds: BTreeSet<_> = self
+            .kube
+            .objects
+            .iter()
+            .map(|object| object.kind.as_str())
+            .filter(|kind| reconcile::is_workload(kind))
+            .collect();
+        let at = Instant::now();
+        let live = self.client.live(&self.kube.namespace, &labels, &kinds);
+        let live = Arc::new(live.await?);
+        *last = Some(Answer {
+            at,
+            fresh: (at.elapsed() * REST).clamp(FRESH, STALE),
+            live: live.clone(),
+        });
         Ok(live)
     }
 
@@ -128,11 +172,18 @@ impl<'a> KubeEngine<'a> {
         }
     }
 
-    /// The last lines of a component that is not ready, without secrets; nothing
-    /// where those cannot be taken out.
+    /// The last log lines of a component that is not ready, without secrets;
+    /// nothing where those cannot be taken out.
     async fn last_words(&self, live: &Live, component: &str) -> Vec<String> {
         let own = pods::of_component(live, component);
-        let Some(pod) = own.iter().find(|pod| !pods::is_ready(pod)) else {
+        let own = match self.workloads(component).next() {
+            Some(workload) => pods::by_revision(live, workload, own).0,
+            None => own,
+        };
+        let stuck = own
+            .iter()
+            .find(|pod| recovery::stuck(pod, Exits::Never).is_some());
+        let Some(pod) = stuck.or_else(|| own.iter().find(|pod| !pods::is_ready(pod))) else {
             return Vec::new();
         };
         let mut names: Vec<_> = self
@@ -186,7 +237,7 @@ impl Engine for KubeEngine<'_> {
                 uid,
                 after_removal,
                 hand_over,
-                take_back,
+                force,
             } => {
                 if *after_removal {
                     self.gone(reference, None, context).await?;
@@ -194,8 +245,7 @@ impl Engine for KubeEngine<'_> {
                 if let Some(part) = hand_over {
                     self.client.hand_over(reference, part).await?;
                 }
-                self.apply(reference, manifest, uid.as_ref(), *take_back)
-                    .await
+                self.apply(reference, manifest, uid.as_ref(), *force).await
             }
             Work::Replace {
                 reference,
@@ -228,12 +278,15 @@ impl Engine for KubeEngine<'_> {
             }
             Work::Delete { reference, uid } => self.remove(reference, uid, context).await,
         };
-        *self.live.lock().await = None;
+        if let Some(component) = &step.operation.component {
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.insert(component.clone(), Instant::now());
+        }
         done
     }
 
     async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
-        let live = self.live().await?;
+        let live = self.live(Some(component)).await?;
         for workload in self.workloads(component) {
             match rollout::judge(&live, workload, until) {
                 Readiness::Ready => {}
@@ -244,12 +297,16 @@ impl Engine for KubeEngine<'_> {
     }
 
     async fn details(&self, component: &str) -> Vec<String> {
-        let Ok(live) = self.live().await else {
+        let Ok(live) = self.live(Some(component)).await else {
             return Vec::new();
         };
         let mut lines = self.last_words(&live, component).await;
         lines.extend(self.how_to_build(&live, component));
         lines
+    }
+
+    fn parallel(&self) -> usize {
+        PARALLEL
     }
 
     fn mutating_calls(&self) -> u64 {

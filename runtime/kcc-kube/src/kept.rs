@@ -1,8 +1,9 @@
 //! [`Kept`]: the memory of a target while a plan is performed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, kubernetes::KubernetesDesired};
+use kcc_model::Name;
 use kcc_plan::{Error, Intent, Records, Scope};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     memory::{self, Memory},
     observe,
     observed::Observed,
+    status,
 };
 
 /// The memory of a target while a plan is performed.
@@ -21,6 +23,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) memory: Memory,
     /// The intent of this plan is stored.
     pub(crate) begun: bool,
+    /// Where each component can be reached once the plan is performed.
+    pub(crate) addresses: BTreeMap<Name, Vec<String>>,
 }
 
 impl Records for Kept<'_> {
@@ -46,6 +50,7 @@ impl Records for Kept<'_> {
         observed: &Observed,
         made: &BTreeSet<(&str, &str)>,
     ) -> Result<(), Error> {
+        self.addresses = status::addresses(observed);
         if self.begun && observed.objects.is_empty() {
             // The namespace took what was remembered with it.
             return Ok(());
@@ -53,6 +58,7 @@ impl Records for Kept<'_> {
         let inventory = observe::inventory(observed, &self.memory, made, self.desired.order());
         memory::end(self.client, &self.kube.namespace, self.scope, &inventory).await?;
         self.memory = Memory {
+            recorded: true,
             inventory,
             intent: None,
         };

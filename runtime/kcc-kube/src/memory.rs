@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    observed::{Reference, Templates, label, label_of},
+    observed::{ObservedObject, Reference, Templates, label, label_of},
 };
 
 const INVENTORY: &str = "inventory";
@@ -19,6 +19,8 @@ const INTENT: &str = "intent";
 /// What earlier applies left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
+    /// Something is remembered at all.
+    pub(crate) recorded: bool,
     /// Every object that is ours.
     pub(crate) inventory: Inventory,
     /// What an apply that was killed was about to make.
@@ -52,6 +54,18 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// The entry of an object that is there.
+    pub(crate) fn of(there: &ObservedObject) -> Self {
+        Self {
+            api_version: there.reference.api_version.clone(),
+            kind: there.reference.kind.clone(),
+            namespace: there.reference.namespace.clone(),
+            name: there.reference.name.clone(),
+            uid: there.uid.clone(),
+            data: there.data,
+        }
+    }
+
     pub(crate) fn reference(&self) -> Reference {
         Reference {
             api_version: self.api_version.clone(),
@@ -93,6 +107,7 @@ impl Memory {
             .help("rename it if somebody needs it, or delete it"));
         }
         Ok(Self {
+            recorded: true,
             inventory: part(&map, INVENTORY, &reference)?.unwrap_or_default(),
             intent: part(&map, INTENT, &reference)?,
         })

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use kcc_lower::kubernetes::KubernetesDesired;
-use kcc_plan::{Error, Scope};
+use kcc_plan::{Error, Options, Scope};
 use serde_json::Value;
 
 use crate::{
     client::{Client, MANAGER},
+    conflict::{self, Sent},
     memory::{Entry, Inventory, Memory},
     observed::{
         CLAIM, DEFINITION, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
@@ -43,16 +44,20 @@ const USUAL: [(&str, &str); 16] = [
 ];
 
 /// Reads what a cluster holds of a target and of the names that it wants, and
-/// what it would make of each object that is desired.
+/// what it would make of each object that is desired. What was tried `before`
+/// holds for every object that is still the same.
 pub(crate) async fn observe(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
     memory: &Memory,
+    options: &Options,
+    before: Option<&Observed>,
 ) -> Result<Observed, Error> {
     let mut observed = objects(client, scope, kube, memory).await?;
     let there = &observed.objects;
     let coming = &coming(kube);
+    let no_namespace = !there.contains_key(&Reference::namespace(&kube.namespace).key());
     let tried = kube.objects.iter().filter(|object| {
         let found = there.get(&Reference::of(object).key());
         found.is_none_or(|found| found.ownership == Ownership::Ours && !found.terminating)
@@ -61,26 +66,56 @@ pub(crate) async fn observe(
         .map(|object| async move {
             let reference = Reference::of(object);
             let key = reference.key();
-            if coming.contains(&(key.group.as_str(), key.kind.as_str()))
-                && !client.serves(&reference).await?
+            let found = there.get(&key);
+            if let Some(before) = before
+                && let Some(trial) = before.trials.get(&key)
+                && *trial != Trial::NotYet
+                && before.objects.get(&key).map(ObservedObject::version)
+                    == found.map(ObservedObject::version)
             {
-                return Ok((key, Trial::NotYet, false));
+                return Ok((key.clone(), trial.clone(), before.sent.get(&key).cloned()));
             }
+            let is_coming = coming.contains(&(key.group.as_str(), key.kind.as_str()));
+            if object.namespace.is_some() && no_namespace
+                || is_coming && !client.serves(&reference).await?
+            {
+                return Ok((key, Trial::NotYet, None));
+            }
+            let Some(found) = found else {
+                let trial = client.dry_run_creation(&reference, &object.manifest);
+                return Ok::<_, Error>((key, trial.await?, None));
+            };
             let trial = client.dry_run(&reference, &object.manifest, false).await?;
-            if let Trial::Conflict(claims) = &trial
-                && scale::taken_back(kube, there, object, claims)
-            {
-                let trial = client.dry_run(&reference, &object.manifest, true).await?;
-                return Ok((key, trial, true));
+            let Trial::Conflict(claims) = &trial else {
+                return Ok((key, trial, None));
+            };
+            let mut sent = if scale::taken_back(kube, there, object, claims) {
+                Sent::forced(object)
+            } else {
+                conflict::settle(object, found, claims, scope, options)
+            };
+            for finding in &mut sent.findings {
+                let replicas = finding
+                    .conflict
+                    .as_ref()
+                    .and_then(conflict::untimed_replicas);
+                if let Some(replicas) = replicas
+                    && let Some(since) = client.scaled_at(&reference, replicas).await
+                {
+                    conflict::set_time(finding, since);
+                }
             }
-            Ok::<_, Error>((key, trial, false))
+            let trial = client
+                .dry_run(&reference, &sent.manifest, sent.force)
+                .await?;
+            Ok((key, trial, Some(sent)))
         })
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    for (key, trial, left) in tried {
-        if left {
-            observed.left.insert(key.clone());
+    for (key, trial, sent) in tried {
+        if let Some(sent) = sent {
+            observed.sent.insert(key.clone(), sent);
         }
         observed.trials.insert(key, trial);
     }
@@ -108,7 +143,10 @@ pub(crate) async fn objects(
     kube: &KubernetesDesired,
     memory: &Memory,
 ) -> Result<Observed, Error> {
-    let mut observed = Observed::default();
+    let mut observed = Observed {
+        recorded: memory.recorded,
+        ..Observed::default()
+    };
     let reference = Reference::namespace(&kube.namespace);
     let Some(live) = client.namespace(&kube.namespace).await? else {
         return Ok(observed);
@@ -210,6 +248,7 @@ async fn named(
             .map(Entry::reference),
     );
     wanted.retain(|reference| !observed.objects.contains_key(&reference.key()));
+    let wanted = taken(client, kube, wanted).await?;
     let found: Vec<_> = stream::iter(wanted)
         .map(|reference| async move {
             let live = client.get(&reference).await?;
@@ -225,6 +264,40 @@ async fn named(
         .try_collect()
         .await?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// Those of some names that somebody has. One list of names for each kind of
+/// which many are asked for, because most are free before the first apply.
+async fn taken(
+    client: &Client,
+    kube: &KubernetesDesired,
+    wanted: BTreeSet<Reference>,
+) -> Result<BTreeSet<Reference>, Error> {
+    const FEW: usize = 4;
+    let mut kinds: BTreeMap<(String, String), BTreeSet<Reference>> = BTreeMap::new();
+    let mut all = BTreeSet::new();
+    for reference in wanted {
+        let kind = (reference.api_version.clone(), reference.kind.clone());
+        // Who may read an object of the whole cluster may not list all of them.
+        match reference.namespace {
+            Some(_) => _ = kinds.entry(kind).or_default().insert(reference),
+            None => _ = all.insert(reference),
+        }
+    }
+    for ((api_version, kind), mut wanted) in kinds {
+        if wanted.len() > FEW {
+            let any = Reference {
+                api_version,
+                kind,
+                namespace: Some(kube.namespace.clone()),
+                name: String::new(),
+            };
+            let names = client.names(&any).await?;
+            wanted.retain(|reference| names.contains(&reference.name));
+        }
+        all.extend(wanted);
+    }
+    Ok(all)
 }
 
 /// The claims that `StatefulSets` of ours made from their templates. The cluster
@@ -334,14 +407,7 @@ pub(crate) fn inventory(
             known.or_default().extend(templates);
         }
         claims |= key.kind == CLAIM || key.kind == "StatefulSet";
-        inventory.objects.push(Entry {
-            api_version: object.reference.api_version.clone(),
-            kind: object.reference.kind.clone(),
-            namespace: object.reference.namespace.clone(),
-            name: object.reference.name.clone(),
-            uid: object.uid.clone(),
-            data: object.data,
-        });
+        inventory.objects.push(Entry::of(object));
     }
     if !claims {
         inventory.templates.clear();

@@ -9,6 +9,8 @@ use std::{
 use kcc_lower::kubernetes::Object;
 use serde_json::Value;
 
+use crate::conflict::Sent;
+
 /// Labels by which kcc knows its own objects again.
 pub(crate) mod label {
     pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -95,14 +97,16 @@ pub(crate) struct Key {
 /// What a cluster holds of one target.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
+    /// kcc's record of the target is there.
+    pub(crate) recorded: bool,
     /// Every object of the target, and every other whose name is wanted.
     pub(crate) objects: BTreeMap<Key, ObservedObject>,
     /// What the server would make of each object that is desired.
     pub(crate) trials: BTreeMap<Key, Trial>,
     /// The Secrets that hold another value than whoever applies has.
     pub(crate) stale: BTreeSet<String>,
-    /// The objects whose number of replicas an autoscaler of kcc's has left.
-    pub(crate) left: BTreeSet<Key>,
+    /// What is sent of the objects of which others own fields.
+    pub(crate) sent: BTreeMap<Key, Sent>,
     /// Why the namespace cannot go, such as an object of somebody else's in it;
     /// asked for only where it is to be removed.
     pub(crate) strangers: Vec<String>,
@@ -141,6 +145,8 @@ pub(crate) struct ObservedObject {
 pub(crate) enum Trial {
     /// The whole object afterwards.
     Result(Value),
+    /// It is not there, and the server would make it.
+    Created,
     /// Others own fields to which it gives another value.
     Conflict(Vec<Claim>),
     /// It changes what can never change.
@@ -161,6 +167,11 @@ pub(crate) struct Claim {
 }
 
 impl ObservedObject {
+    /// The version of the object: another one for each change of it.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.live.pointer("/metadata/resourceVersion")?.as_str()
+    }
+
     /// Reads an object that the cluster gave.
     pub(crate) fn of(reference: Reference, ownership: Ownership, live: Value) -> Self {
         let text = |pointer: &str| {

@@ -105,7 +105,7 @@ pub(crate) fn speaker(pod: &Pod) -> Option<(&str, bool)> {
 mod tests {
     use super::*;
     use crate::{
-        pods::is_failing,
+        recovery::is_failing,
         why::{tests::pod, why},
     };
     use serde_json::{Value, json};
@@ -140,24 +140,20 @@ mod tests {
         let again = json!({"waiting": {"reason": "CrashLoopBackOff"}});
 
         let pod = with_company(&runs, &later, &later);
-        assert_eq!(why(&pod, &[]), "init step `fetch`: it still runs");
+        assert_eq!(why(&pod, &[]), "init step `fetch`: still running");
         let pod = with_company(&done, &failed, &later);
-        let said = "init step `migrate`: it ended with exit code 3";
+        let said = "init step `migrate`: exit code 3";
         assert_eq!(how_it_ended(&pod).as_deref(), Some(said));
-        let said = "init step `migrate`: it ends again and again (2 restarts): \
-                    it ended with exit code 3";
+        let said = "init step `migrate`: crash loop: exit code 3, 2 restarts";
         assert_eq!(why(&pod, &[]), said);
         assert_eq!(speaker(&pod), Some(("migrate", false)));
         let pod = with_company(&done, &again, &later);
-        let said = "init step `migrate`: it ends again and again (2 restarts)";
+        let said = "init step `migrate`: crash loop: 2 restarts";
         assert_eq!(why(&pod, &[]), said);
         assert_eq!(speaker(&pod), Some(("migrate", true)));
         assert!(is_failing(&pod));
         let pod = with_company(&done, &done, &runs);
-        assert_eq!(
-            why(&pod, &[]),
-            "sidecar `proxy`: it runs and is not ready yet"
-        );
+        assert_eq!(why(&pod, &[]), "sidecar `proxy`: running, not ready yet");
         assert_eq!(speaker(&pod), Some(("proxy", false)));
         let mut pod = with_company(&done, &done, &runs);
         let statuses = pod
@@ -167,7 +163,7 @@ mod tests {
             .init_container_statuses
             .as_mut();
         statuses.unwrap()[2].ready = true;
-        assert_eq!(why(&pod, &[]), "its container is being made");
+        assert_eq!(why(&pod, &[]), "container is being created");
         assert_eq!(speaker(&pod), Some(("web", true)));
     }
 }

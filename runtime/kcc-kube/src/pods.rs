@@ -1,11 +1,25 @@
 //! The pods of a component, and whether each is ready, started or failing. Pure.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::{
+    api::{
+        apps::v1::Deployment,
+        core::v1::{ContainerStatus, Pod, PodStatus},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kcc_lower::kubernetes::Object;
 
 use crate::{client::Live, observed::label};
 
 /// The label by which a Job knows its pods.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+/// Labels of pods that tell the revision of their template.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+const CONTROLLER_REVISION: &str = "controller-revision-hash";
+const TEMPLATE_GENERATION: &str = "pod-template-generation";
+/// Annotations in which workloads count the revisions of their template.
+const REVISION: &str = "deployment.kubernetes.io/revision";
+const DAEMON_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// The pods of a component that are not being removed, the newest first.
 pub(crate) fn of_component<'a>(live: &'a Live, component: &str) -> Vec<&'a Pod> {
@@ -35,6 +49,61 @@ fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> Vec<&'a Pod> {
 fn label_of<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
     let labels = pod.metadata.labels.as_ref()?;
     labels.get(name).map(String::as_str)
+}
+
+/// Splits the pods of a workload into those of its current revision and those
+/// of before. Where the cluster does not tell, all count as current.
+pub(crate) fn by_revision<'a>(
+    live: &Live,
+    workload: &Object,
+    pods: Vec<&'a Pod>,
+) -> (Vec<&'a Pod>, Vec<&'a Pod>) {
+    let name = &workload.name;
+    let revision = match workload.kind.as_str() {
+        "Deployment" => live
+            .deployments
+            .get(name)
+            .and_then(|deployment| template_hash(live, deployment))
+            .map(|hash| (TEMPLATE_HASH, hash)),
+        "StatefulSet" => live
+            .stateful_sets
+            .get(name)
+            .and_then(|set| set.status.as_ref()?.update_revision.clone())
+            .map(|revision| (CONTROLLER_REVISION, revision)),
+        "DaemonSet" => live
+            .daemon_sets
+            .get(name)
+            .and_then(|set| annotation(&set.metadata, DAEMON_GENERATION))
+            .map(|generation| (TEMPLATE_GENERATION, generation)),
+        _ => None,
+    };
+    let Some((label, revision)) = revision else {
+        return (pods, Vec::new());
+    };
+    pods.into_iter()
+        .partition(|pod| label_of(pod, label).is_none_or(|other| other == revision))
+}
+
+/// The hash of a Deployment's current template: that of the `ReplicaSet` which
+/// has the Deployment's own revision.
+fn template_hash(live: &Live, deployment: &Deployment) -> Option<String> {
+    let uid = deployment.metadata.uid.as_deref()?;
+    let revision = annotation(&deployment.metadata, REVISION)?;
+    let current = live.replica_sets.iter().find(|set| {
+        let mut owners = set.metadata.owner_references.iter().flatten();
+        owners.any(|owner| owner.uid == uid)
+            && annotation(&set.metadata, REVISION).as_ref() == Some(&revision)
+    })?;
+    current
+        .metadata
+        .labels
+        .as_ref()?
+        .get(TEMPLATE_HASH)
+        .cloned()
+}
+
+fn annotation(metadata: &ObjectMeta, name: &str) -> Option<String> {
+    metadata.annotations.as_ref()?.get(name).cloned()
 }
 
 /// Whether a pod takes part, or ended as it should.
@@ -68,22 +137,6 @@ pub(crate) fn is_started(pod: &Pod) -> bool {
     !statuses.is_empty() && statuses.iter().all(runs)
 }
 
-/// Whether a pod ends again and again, or can never start.
-pub(crate) fn is_failing(pod: &Pod) -> bool {
-    let Some(status) = &pod.status else {
-        return false;
-    };
-    status.phase.as_deref() == Some("Failed")
-        || containers(status).any(|container| {
-            waiting(container).is_some_and(|(reason, _)| {
-                matches!(
-                    reason,
-                    "CrashLoopBackOff" | "InvalidImageName" | "RunContainerError"
-                )
-            })
-        })
-}
-
 /// Whether a pod's image cannot be had.
 pub(crate) fn lacks_image(pod: &Pod) -> bool {
     let Some(status) = &pod.status else {
@@ -103,7 +156,7 @@ pub(crate) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerS
 pub(crate) fn waiting(container: &ContainerStatus) -> Option<(&str, &str)> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     Some((
-        waiting.reason.as_deref().unwrap_or("no reason is given"),
+        waiting.reason.as_deref().unwrap_or("no reason given"),
         waiting.message.as_deref().unwrap_or_default(),
     ))
 }

@@ -1,15 +1,25 @@
 //! Whether the workloads of a component are started, healthy or completed, and
 //! if not, why. Pure: it judges what was read at one moment.
 
-use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment, StatefulSet},
-    batch::v1::Job,
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        batch::v1::Job,
+        core::v1::Pod,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kcc_lower::kubernetes::Object;
 use kcc_model::Until;
 use kcc_plan::Readiness;
+use serde_json::Value;
 
-use crate::{client::Live, parts, pods, why};
+use crate::{
+    client::Live,
+    parts, pods,
+    recovery::{self, Exits},
+    why,
+};
 
 /// Judges one workload.
 pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
@@ -24,14 +34,20 @@ pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
         "CronJob" if live.cron_jobs.contains_key(name) => return Readiness::Ready,
         "CronJob" => None,
         "Deployment" => live.deployments.get(name).map(of_deployment),
-        "StatefulSet" => live.stateful_sets.get(name).map(of_stateful_set),
-        "DaemonSet" => live.daemon_sets.get(name).map(of_daemon_set),
+        "StatefulSet" => live.stateful_sets.get(name).map(|set| Replicas {
+            refused: refused(live, &set.metadata),
+            ..of_stateful_set(set)
+        }),
+        "DaemonSet" => live.daemon_sets.get(name).map(|set| Replicas {
+            refused: refused(live, &set.metadata),
+            ..of_daemon_set(set)
+        }),
         // Anything else is as ready as it is there.
         _ => return Readiness::Ready,
     };
     match count {
-        Some(count) => of_replicas(live, component, &count, until),
-        None => waiting(format!("{} `{name}` is not there", workload.kind)),
+        Some(count) => of_replicas(live, workload, component, &count, until),
+        None => waiting(format!("{} `{name}` does not exist", workload.kind)),
     }
 }
 
@@ -45,61 +61,110 @@ pub(crate) struct Replicas {
     pub(crate) all: i32,
     /// Those made from the last change.
     pub(crate) updated: i32,
+    /// Those of any revision that take part.
     pub(crate) ready: i32,
     /// What keeps the workload from making pods.
     pub(crate) refused: Option<String>,
+    /// The cluster has given the rollout up.
+    pub(crate) given_up: bool,
 }
 
-fn of_replicas(live: &Live, component: &str, count: &Replicas, until: Until) -> Readiness {
+fn of_replicas(
+    live: &Live,
+    workload: &Object,
+    component: &str,
+    count: &Replicas,
+    until: Until,
+) -> Readiness {
     let own = pods::of_component(live, component);
-    // Old pods are ready as a rule; the newest that is not is the one to tell of.
-    let held_up = || {
-        let pod = own.iter().find(|pod| !pods::is_ready(pod))?;
-        Some(why::why(pod, &live.events))
-    };
-    if !count.noticed {
-        return waiting("its change is being noticed".to_owned());
-    }
-    if let Some(why) = &count.refused {
-        return waiting(format!("its pods cannot be made: {}", why::line(why)));
-    }
-    let so_far = |done: i32, what: &str| {
-        let text = format!("{done} of {} {what}", replicas(count.wanted));
-        waiting(held_up().map_or(text.clone(), |why| {
-            if count.wanted == 1 {
-                why
-            } else {
-                format!("{text}: {why}")
-            }
-        }))
-    };
-    if count.updated < count.wanted {
-        return so_far(count.updated.min(count.wanted), "made anew");
-    }
-    if until == Until::Started {
-        let started = own.iter().filter(|pod| pods::is_started(pod)).count();
-        let started = i32::try_from(started).unwrap_or(i32::MAX);
-        // Those of before may run on for as long as a new one fails.
-        let before = (count.all - count.updated).max(0);
-        let started = (started - before).max(0);
-        return if started >= count.wanted {
-            Readiness::Ready
-        } else {
-            so_far(started, "started")
+    // How many nodes a DaemonSet is meant for only its controller knows.
+    if count.wanted == 0 && (count.noticed || workload.kind != "DaemonSet") {
+        // Nothing has to come up, so nobody has to notice the change: a
+        // controller that may write twenty times a second takes a minute for
+        // some hundred of them.
+        return match i32::try_from(own.len()).unwrap_or(i32::MAX).max(count.all) {
+            0 => Readiness::Ready,
+            old => waiting(still_running(old)),
         };
     }
-    if count.ready < count.wanted {
-        return so_far(count.ready, "ready");
+    if !count.noticed {
+        return waiting("the cluster has not noticed the change yet".to_owned());
     }
-    if count.all > count.updated {
-        let old = count.all - count.updated;
-        return waiting(format!(
-            "{} of before still {}",
-            replicas(old),
-            if old == 1 { "runs" } else { "run" }
-        ));
+    let (current, old) = pods::by_revision(live, workload, own);
+    // Where the workload itself says how long a pod has to stay up, the cluster
+    // knows best which ones have.
+    let stays_up = workload.manifest.pointer("/spec/minReadySeconds");
+    let only_started = until == Until::Started && stays_up.is_none_or(Value::is_null);
+    let (done, what) = progress(count, (&current, &old), only_started);
+    let text = |cause: Option<String>| {
+        let mut text = match cause {
+            Some(cause) if count.wanted == 1 => cause,
+            Some(cause) => format!("{done} of {} {what}: {cause}", replicas(count.wanted)),
+            None => format!("{done} of {} {what}", replicas(count.wanted)),
+        };
+        if !old.is_empty() {
+            let count = i32::try_from(old.len()).unwrap_or(i32::MAX);
+            text = format!("{text}; {}", still_running(count));
+        }
+        text
+    };
+    if done < count.wanted {
+        let mut all = current.iter();
+        if let Some(cause) = all.find_map(|pod| recovery::stuck(pod, Exits::Never)) {
+            let why = text(Some(cause));
+            return Readiness::Failed { why };
+        }
+        if let Some(why) = &count.refused {
+            let refused = text(Some(format!("pods cannot be created: {}", why::line(why))));
+            return if recovery::is_refused_for_good(why) {
+                Readiness::Failed { why: refused }
+            } else {
+                waiting(refused)
+            };
+        }
+        // A rollout that goes pod by pod waits for the broken one of before.
+        let mut unready = current
+            .iter()
+            .chain(&old)
+            .filter(|pod| !pods::is_ready(pod));
+        let why = text(unready.next().map(|pod| why::why(pod, &live.events)));
+        return if count.given_up {
+            Readiness::Failed { why }
+        } else {
+            waiting(why)
+        };
+    }
+    if !only_started && count.all > count.updated {
+        return waiting(still_running(count.all - count.updated));
     }
     Readiness::Ready
+}
+
+/// How many replicas are as far as they should be, and how far that is.
+fn progress(
+    count: &Replicas,
+    (current, old): (&[&Pod], &[&Pod]),
+    only_started: bool,
+) -> (i32, &'static str) {
+    if count.updated < count.wanted {
+        return (count.updated, "updated");
+    }
+    if only_started {
+        let started = current.iter().filter(|pod| pods::is_started(pod)).count();
+        return (i32::try_from(started).unwrap_or(i32::MAX), "started");
+    }
+    if old.is_empty() {
+        return (count.ready, "ready");
+    }
+    // The count includes old replicas.
+    let ready = current.iter().filter(|pod| pods::is_ready(pod)).count();
+    let ready = i32::try_from(ready).unwrap_or(i32::MAX);
+    (ready.min(count.ready), "ready")
+}
+
+fn still_running(count: i32) -> String {
+    let verb = if count == 1 { "runs" } else { "run" };
+    format!("{} of the previous revision still {verb}", replicas(count))
 }
 
 fn replicas(count: i32) -> String {
@@ -133,14 +198,21 @@ fn of_deployment(deployment: &Deployment) -> Replicas {
         count.all = status.replicas.unwrap_or_default();
         count.updated = status.updated_replicas.unwrap_or_default();
         count.ready = status.available_replicas.unwrap_or_default();
-        count.refused = status
-            .conditions
-            .iter()
-            .flatten()
-            .filter(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
-            .find_map(|condition| condition.message.clone());
+        let condition = |kind: &str, is: &str| {
+            let mut conditions = status.conditions.iter().flatten();
+            conditions.find(|condition| condition.type_ == kind && condition.status == is)
+        };
+        count.refused = condition("ReplicaFailure", "True").and_then(|is| is.message.clone());
+        count.given_up = condition("Progressing", "False")
+            .is_some_and(|is| is.reason.as_deref() == Some("ProgressDeadlineExceeded"));
     }
     count
+}
+
+/// Why a workload that has no condition for it cannot make pods.
+fn refused(live: &Live, metadata: &ObjectMeta) -> Option<String> {
+    let message = why::about(metadata.uid.as_deref()?, "FailedCreate", &live.events)?;
+    Some(message.to_owned())
 }
 
 fn of_stateful_set(set: &StatefulSet) -> Replicas {
@@ -174,7 +246,7 @@ fn of_daemon_set(set: &DaemonSet) -> Replicas {
         all: status.updated_number_scheduled.unwrap_or_default(),
         updated: status.updated_number_scheduled.unwrap_or_default(),
         ready: status.number_available.unwrap_or_default(),
-        refused: None,
+        ..Replicas::default()
     }
 }
 
@@ -191,10 +263,10 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
     let last = own.first().and_then(|pod| parts::how_it_ended(pod));
     if let Some(failed) = condition("Failed") {
         let reason = match failed.reason.as_deref() {
-            Some("BackoffLimitExceeded") => "it failed too often".to_owned(),
-            Some("DeadlineExceeded") => "it took longer than its deadline".to_owned(),
-            Some(reason) => format!("it failed ({reason})"),
-            None => "it failed".to_owned(),
+            Some("BackoffLimitExceeded") => "no retries left".to_owned(),
+            Some("DeadlineExceeded") => "deadline exceeded".to_owned(),
+            Some(reason) => format!("failed ({reason})"),
+            None => "failed".to_owned(),
         };
         let why = last.map_or(reason.clone(), |how| format!("{reason}: {how}"));
         return Readiness::Failed { why };
@@ -202,15 +274,31 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
     if until == Until::Started && own.iter().any(|pod| pods::is_started(pod)) {
         return Readiness::Ready;
     }
+    let mut all = own.iter();
+    if let Some(why) = all.find_map(|pod| recovery::stuck(pod, Exits::Retried)) {
+        return Readiness::Failed { why };
+    }
     let failures = status.failed.unwrap_or_default();
     let held_up = own
         .iter()
         .find(|pod| !pods::is_started(pod) && !pods::is_ready(pod));
+    let refused = own
+        .is_empty()
+        .then(|| refused(live, &job.metadata))
+        .flatten();
+    if let Some(message) = refused {
+        let why = format!("pod cannot be created: {}", why::line(&message));
+        return if recovery::is_refused_for_good(&message) {
+            Readiness::Failed { why }
+        } else {
+            waiting(why)
+        };
+    }
     waiting(match (held_up, last) {
-        (_, Some(how)) if failures > 0 => format!("{how}, and is tried again"),
+        (_, Some(how)) if failures > 0 => format!("{how}, retrying"),
         (Some(pod), _) => why::why(pod, &live.events),
-        (None, _) if own.is_empty() => "its pod is not made yet".to_owned(),
-        _ => "it still runs".to_owned(),
+        (None, _) if own.is_empty() => "its pod does not exist yet".to_owned(),
+        _ => "still running".to_owned(),
     })
 }
 
@@ -219,133 +307,4 @@ fn waiting(why: String) -> Readiness {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn object(kind: &str, name: &str) -> Object {
-        Object {
-            api_version: "apps/v1".to_owned(),
-            kind: kind.to_owned(),
-            namespace: Some("shop".to_owned()),
-            name: name.to_owned(),
-            component: Some("web".to_owned()),
-            team: None,
-            data: false,
-            manifest: Value::Null,
-        }
-    }
-
-    fn web(generation: i64, status: &Value) -> Live {
-        let deployment = json!({
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "web", "generation": generation},
-            "spec": {"replicas": 2, "selector": {}, "template": {}},
-            "status": status,
-        });
-        let mut live = Live::default();
-        let deployment = serde_json::from_value(deployment).unwrap();
-        live.deployments.insert("web".to_owned(), deployment);
-        live
-    }
-
-    fn said(live: &Live, kind: &str) -> String {
-        match judge(live, &object(kind, "web"), Until::Healthy) {
-            Readiness::Ready => "ready".to_owned(),
-            Readiness::Waiting { why } => format!("waiting: {why}"),
-            Readiness::Failed { why } => format!("failed: {why}"),
-        }
-    }
-
-    #[test]
-    fn a_rollout_is_followed_to_its_end() {
-        let status = |updated: i32, available: i32, all: i32| {
-            json!({"observedGeneration": 2, "replicas": all, "updatedReplicas": updated,
-                   "availableReplicas": available})
-        };
-        let at = |generation, status: &Value| said(&web(generation, status), "Deployment");
-        assert_eq!(
-            said(&Live::default(), "Deployment"),
-            "waiting: Deployment `web` is not there"
-        );
-        assert_eq!(
-            at(3, &status(2, 2, 2)),
-            "waiting: its change is being noticed"
-        );
-        assert_eq!(
-            at(2, &status(1, 2, 3)),
-            "waiting: 1 of 2 replicas made anew"
-        );
-        assert_eq!(at(2, &status(2, 1, 2)), "waiting: 1 of 2 replicas ready");
-        assert_eq!(
-            at(2, &status(2, 2, 3)),
-            "waiting: 1 replica of before still runs"
-        );
-        assert_eq!(at(2, &status(2, 2, 2)), "ready");
-        let mut refused = status(0, 0, 0);
-        refused["conditions"] = json!([{
-            "type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small",
-        }]);
-        assert_eq!(
-            at(2, &refused),
-            "waiting: its pods cannot be made: exceeded quota: small"
-        );
-    }
-
-    #[test]
-    fn every_machine_counts() {
-        let at = |status: &Value| {
-            let set = json!({
-                "apiVersion": "apps/v1",
-                "kind": "DaemonSet",
-                "metadata": {"name": "web", "generation": 2},
-                "spec": {"selector": {}, "template": {}},
-                "status": status,
-            });
-            let mut live = Live::default();
-            let set = serde_json::from_value(set).unwrap();
-            live.daemon_sets.insert("web".to_owned(), set);
-            said(&live, "DaemonSet")
-        };
-        let status = |generation: i64, wanted: i32, updated: i32, available: i32| {
-            json!({"observedGeneration": generation, "currentNumberScheduled": wanted,
-                   "desiredNumberScheduled": wanted, "numberMisscheduled": 0, "numberReady": available,
-                   "updatedNumberScheduled": updated, "numberAvailable": available})
-        };
-        assert_eq!(
-            at(&status(1, 0, 0, 0)),
-            "waiting: its change is being noticed"
-        );
-        assert_eq!(
-            at(&status(2, 3, 1, 2)),
-            "waiting: 1 of 3 replicas made anew"
-        );
-        assert_eq!(at(&status(2, 3, 3, 2)), "waiting: 2 of 3 replicas ready");
-        assert_eq!(at(&status(2, 3, 3, 3)), "ready");
-        assert_eq!(at(&status(2, 0, 0, 0)), "ready");
-    }
-
-    #[test]
-    fn a_job_completes_or_fails() {
-        let at = |status: &Value| {
-            let job = json!({
-                "apiVersion": "batch/v1",
-                "kind": "Job",
-                "metadata": {"name": "web"},
-                "status": status,
-            });
-            let mut live = Live::default();
-            let job = serde_json::from_value(job).unwrap();
-            live.jobs.insert("web".to_owned(), job);
-            said(&live, "Job")
-        };
-        assert_eq!(at(&json!({})), "waiting: its pod is not made yet");
-        let ended = |kind: &str, reason: &str| json!({"conditions": [{"type": kind, "status": "True", "reason": reason}]});
-        assert_eq!(at(&ended("Complete", "CompletionsReached")), "ready");
-        assert_eq!(
-            at(&ended("Failed", "BackoffLimitExceeded")),
-            "failed: it failed too often"
-        );
-    }
-}
+mod tests;

@@ -1,16 +1,20 @@
 //! The commands: one connection, the state of one target, and the order of
 //! observing, deciding, performing and remembering.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
     kubernetes::{KubernetesDesired, MadeSecret},
 };
+use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Engine, Error, Event, Options, Plan, Reporter, Scope, Secrets,
-    StatusReport, execute, order_since,
+    ApplyReport, Cancel, Context, Engine, Error, Event, Options, Plan, Recovery, Reporter, Scope,
+    Secrets, StatusReport, execute, order_since,
 };
 
 use crate::{
@@ -18,12 +22,14 @@ use crate::{
     engine::KubeEngine,
     kept::Kept,
     lease::{self, Lock},
-    memory::Memory,
+    memory::{self, Memory},
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     place,
     reconcile::{reconcile, tear_down},
+    recover::{self, Found},
     secrets,
+    status::{addresses, not_ready},
     work::Work,
 };
 
@@ -31,8 +37,12 @@ use crate::{
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?.fetch().await?;
     let memory = session.remember().await?;
-    let observed = session.observe(&memory).await?;
-    Ok(reconcile(desired, &session.kube, &observed, options)?.without_work())
+    let observed = session.observe(&memory, None).await?;
+    let mut plan = reconcile(desired, &session.kube, &observed, options)?.without_work();
+    let live = session.engine().live(None).await?;
+    let found = not_ready(&session.kube, &live, &plan);
+    plan.findings.extend(found);
+    Ok(plan)
 }
 
 /// Makes the cluster hold what is desired, and waits until it is ready.
@@ -45,18 +55,20 @@ pub async fn apply(
     let session = Session::open(desired, options).await?.fetch().await?;
     lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
     let memory = session.remember().await?;
-    let observed = session.observe(&memory).await?;
-    let plan = reconcile(desired, &session.kube, &observed, options)?;
+    let seen = session.observe(&memory, None).await?;
+    let plan = reconcile(desired, &session.kube, &seen, options)?;
     if plan.is_empty() && memory.intent.is_none() {
         // Nothing is written, not even a lock.
-        return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
+        let mut report = execute(&plan, &session.engine(), reporter, cancel).await;
+        add_addresses(&mut report, addresses(&seen));
+        return Ok(report);
     }
     let made = session.make_namespace(&plan, reporter, cancel).await?;
     let lock = session.lock().await?;
     let work = async {
         // What was seen without the lock may be another's half-done work.
         let memory = session.remember().await?;
-        let observed = session.observe(&memory).await?;
+        let observed = session.observe(&memory, Some(&seen)).await?;
         let plan = reconcile(desired, &session.kube, &observed, options)?;
         session
             .perform(&plan, memory, &observed, reporter, cancel)
@@ -74,7 +86,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let memory = session.remember().await?;
     let observed =
         observe::objects(&session.client, &session.scope, &session.kube, &memory).await?;
-    let live = session.engine().live().await?;
+    let live = session.engine().live(None).await?;
     Ok(crate::status::status(
         desired,
         &session.kube,
@@ -108,6 +120,49 @@ pub async fn down(
             .await
     };
     session.holding(lock, work, reporter, cancel).await
+}
+
+fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Vec<String>>) {
+    for (component, addresses) in all {
+        if let Some(component) = report.components.get_mut(&component) {
+            component.addresses = addresses;
+        }
+    }
+}
+
+/// What carries the target's labels, and whether its record has it. Changes nothing.
+pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
+    let session = Session::open(desired, options).await?;
+    let memory = session.remember().await?;
+    Ok(session.find(&memory).await?.recovery)
+}
+
+/// Records every object that is provably kcc's own.
+pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
+    let session = Session::open(desired, options).await?;
+    lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
+    let memory = session.remember().await?;
+    let recovery = session.find(&memory).await?.recovery;
+    if recovery.taken().next().is_none() {
+        return Ok(recovery);
+    }
+    let lock = session.lock().await?;
+    let record = async {
+        let memory = session.remember().await?;
+        let found = session.find(&memory).await?;
+        let inventory = observe::inventory(
+            &found.observed,
+            &found.memory,
+            &BTreeSet::new(),
+            session.desired.order(),
+        );
+        let namespace = &session.kube.namespace;
+        memory::end(&session.client, namespace, &session.scope, &inventory).await?;
+        Ok(found.recovery)
+    };
+    let recorded = record.await;
+    lock.release(&session.client).await;
+    recorded
 }
 
 /// A connection to the cluster of a target.
@@ -153,12 +208,24 @@ impl<'a> Session<'a> {
         secrets.filter(|secret| secrets::is_brought(secret))
     }
 
+    async fn find(&self, memory: &Memory) -> Result<Found, Error> {
+        recover::find(&self.client, &self.scope, &self.kube, memory).await
+    }
+
     async fn remember(&self) -> Result<Memory, Error> {
         Memory::read(&self.client, &self.kube.namespace, &self.scope).await
     }
 
-    async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {
-        let mut observed = observe::observe(&self.client, &self.scope, &self.kube, memory).await?;
+    async fn observe(&self, memory: &Memory, before: Option<&Observed>) -> Result<Observed, Error> {
+        let mut observed = observe::observe(
+            &self.client,
+            &self.scope,
+            &self.kube,
+            memory,
+            self.options,
+            before,
+        )
+        .await?;
         for secret in self.brought() {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
             if !observed.objects.contains_key(&reference.key()) {
@@ -256,7 +323,7 @@ impl<'a> Session<'a> {
             }
         }
         let order = order_since(self.desired, &memory.inventory.after);
-        let plan = tear_down(self.desired, &observed, &order, self.options);
+        let plan = tear_down(self.desired, &observed, &order, self.options)?;
         Ok((plan, observed))
     }
 
@@ -275,7 +342,12 @@ impl<'a> Session<'a> {
             kube: &self.kube,
             memory,
             begun: false,
+            addresses: addresses(observed),
         };
-        kcc_plan::perform(plan, observed, &self.engine(), &mut kept, reporter, cancel).await
+        let engine = self.engine();
+        let mut report =
+            kcc_plan::perform(plan, observed, &engine, &mut kept, reporter, cancel).await?;
+        add_addresses(&mut report, kept.addresses);
+        Ok(report)
     }
 }

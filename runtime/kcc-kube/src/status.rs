@@ -6,14 +6,16 @@ use kcc_lower::{
     Desired,
     kubernetes::{KubernetesDesired, Object},
 };
-use kcc_model::Until;
-use kcc_plan::{ComponentStatus, Readiness, Scope, State, StatusReport};
+use kcc_model::{Name, Until};
+use kcc_plan::{
+    ComponentStatus, Finding, FindingKind, Plan, Readiness, Scope, State, StatusReport,
+};
 use serde_json::Value;
 
 use crate::{
     client::Live,
-    observed::{Observed, Ownership, Reference},
-    pods, reconcile, rollout,
+    observed::{Observed, Ownership},
+    pods, reconcile, recovery, rollout,
 };
 
 /// Judges every component.
@@ -24,6 +26,7 @@ pub(crate) fn status(
     live: &Live,
     scope: Scope,
 ) -> StatusReport {
+    let mut reached = addresses(observed);
     let mut components = BTreeMap::new();
     for (name, component) in &desired.components {
         let own = |object: &&Object| object.component.as_ref() == Some(name);
@@ -37,14 +40,7 @@ pub(crate) fn status(
             None => ComponentStatus::external(),
         };
         status.team = Some(component.team.clone());
-        let there = |object: &&Object| observed.objects.contains_key(&Reference::of(object).key());
-        status.addresses = kube
-            .objects
-            .iter()
-            .filter(own)
-            .filter(there)
-            .flat_map(addresses)
-            .collect();
+        status.addresses = reached.remove(name).unwrap_or_default();
         components.insert(name.clone(), status);
     }
     for there in observed.objects.values() {
@@ -68,6 +64,42 @@ pub(crate) fn status(
     StatusReport { scope, components }
 }
 
+/// The components that are not ready although no step of the plan changes their
+/// workload.
+pub(crate) fn not_ready<W>(kube: &KubernetesDesired, live: &Live, plan: &Plan<W>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (name, component) in &plan.components {
+        let Some(until) = component.ready else {
+            continue;
+        };
+        let own = kube.objects.iter().filter(|object| {
+            reconcile::is_workload(&object.kind) && object.component.as_ref() == Some(name)
+        });
+        for workload in own {
+            let changes = plan.operations().any(|operation| {
+                operation.kind == workload.kind && operation.name == workload.name
+            });
+            let cause = match rollout::judge(live, workload, until) {
+                _ if changes => continue,
+                Readiness::Ready => continue,
+                Readiness::Waiting { why } | Readiness::Failed { why } => why,
+            };
+            found.push(Finding {
+                finding: FindingKind::NotReady,
+                kind: workload.kind.clone(),
+                name: workload.name.clone(),
+                component: Some(name.clone()),
+                team: component.team.clone(),
+                cause,
+                help: None,
+                alternatives: Vec::new(),
+                conflict: None,
+            });
+        }
+    }
+    found
+}
+
 fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     let until = if job {
         Until::Completed
@@ -87,7 +119,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     let component = workload.component.as_deref().unwrap_or(&workload.name);
     let own = pods::of_component(live, component);
     let failed = matches!(judged, Readiness::Failed { .. })
-        || (!done && own.iter().any(|pod| pods::is_failing(pod)));
+        || (!done && own.iter().any(|pod| recovery::is_failing(pod)));
     let state = match () {
         () if !there => State::Absent,
         () if done && job => State::Completed,
@@ -112,30 +144,94 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     }
 }
 
-/// The addresses that an Ingress gives.
-fn addresses(object: &Object) -> Vec<String> {
-    if object.kind != "Ingress" {
-        return Vec::new();
+/// The addresses at which each component can be reached from outside, as far as
+/// the cluster knows them.
+pub(crate) fn addresses(observed: &Observed) -> BTreeMap<Name, Vec<String>> {
+    let mut all: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+    for there in observed.objects.values() {
+        if let Some(component) = &there.component {
+            let own = of_object(&there.reference.kind, &there.live);
+            all.entry(component.clone()).or_default().extend(own);
+        }
     }
-    let list = |value: &Value, pointer: &str| {
-        let items = value.pointer(pointer).and_then(Value::as_array);
-        items.cloned().unwrap_or_default()
-    };
-    let tls: Vec<_> = list(&object.manifest, "/spec/tls")
+    all
+}
+
+fn of_object(kind: &str, live: &Value) -> Vec<String> {
+    match kind {
+        "Ingress" => of_ingress(live),
+        "HTTPRoute" => of_route(live),
+        "Service" => of_load_balancer(live),
+        _ => Vec::new(),
+    }
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    let items = value.pointer(pointer).and_then(Value::as_array);
+    items.map_or(&[], Vec::as_slice)
+}
+
+fn url(scheme: &str, host: &Value, path: Option<&Value>) -> Option<String> {
+    let path = path.and_then(Value::as_str).unwrap_or("/");
+    Some(format!(
+        "{scheme}://{}{}",
+        host.as_str()?,
+        path.trim_end_matches('/')
+    ))
+}
+
+fn of_ingress(live: &Value) -> Vec<String> {
+    let tls: Vec<_> = list(live, "/spec/tls")
         .iter()
         .flat_map(|tls| list(tls, "/hosts"))
         .collect();
     let mut found = Vec::new();
-    for rule in list(&object.manifest, "/spec/rules") {
+    for rule in list(live, "/spec/rules") {
         let Some(host) = rule.get("host") else {
             continue;
         };
-        let scheme = if tls.contains(host) { "https" } else { "http" };
-        for path in list(&rule, "/http/paths") {
-            let path = path.get("path").and_then(Value::as_str).unwrap_or("/");
-            let host = host.as_str().unwrap_or_default();
-            found.push(format!("{scheme}://{host}{}", path.trim_end_matches('/')));
+        let scheme = if tls.contains(&host) { "https" } else { "http" };
+        let paths = list(rule, "/http/paths").iter();
+        found.extend(paths.filter_map(|path| url(scheme, host, path.get("path"))));
+    }
+    found
+}
+
+fn of_route(live: &Value) -> Vec<String> {
+    // The listeners of a Gateway of kcc's own are called after their protocol.
+    let mut parents = list(live, "/spec/parentRefs").iter();
+    let ends_tls = parents.any(|parent| {
+        let listener = parent.get("sectionName").and_then(Value::as_str);
+        listener.is_some_and(|listener| listener.starts_with("https"))
+    });
+    let scheme = if ends_tls { "https" } else { "http" };
+    let mut found = Vec::new();
+    for host in list(live, "/spec/hostnames") {
+        for rule in list(live, "/spec/rules") {
+            let matches = list(rule, "/matches").iter();
+            found.extend(matches.filter_map(|one| url(scheme, host, one.pointer("/path/value"))));
         }
+    }
+    found
+}
+
+/// What the cluster has given a Service; nothing before it has.
+fn of_load_balancer(live: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for given in list(live, "/status/loadBalancer/ingress") {
+        let host = given.get("hostname").or_else(|| given.get("ip"));
+        let Some(host) = host.and_then(Value::as_str) else {
+            continue;
+        };
+        let ports = list(live, "/spec/ports").iter();
+        let ports = ports.filter_map(|port| port.get("port")?.as_u64());
+        found.extend(ports.map(|port| {
+            if host.contains(':') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }
+        }));
     }
     found
 }
@@ -155,23 +251,41 @@ mod tests {
                 {"host": "plain.example.com", "http": {"paths": [path("/")]}},
             ],
         }});
-        let object = Object {
-            api_version: "networking.k8s.io/v1".to_owned(),
-            kind: "Ingress".to_owned(),
-            namespace: None,
-            name: "web".to_owned(),
-            component: None,
-            team: None,
-            data: false,
-            manifest,
-        };
         assert_eq!(
-            addresses(&object),
+            of_object("Ingress", &manifest),
             [
                 "https://shop.example.com",
                 "https://shop.example.com/api",
                 "http://plain.example.com"
             ]
+        );
+    }
+    #[test]
+    fn a_load_balancer_has_the_addresses_that_it_was_given() {
+        let mut service = json!({"spec": {"ports": [{"port": 80}, {"port": 443}]}});
+        assert!(of_object("Service", &service).is_empty());
+        service["status"] = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}, {"hostname": "lb.example.com"}]}});
+        assert_eq!(
+            of_object("Service", &service),
+            [
+                "203.0.113.7:80",
+                "203.0.113.7:443",
+                "lb.example.com:80",
+                "lb.example.com:443"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_route_has_the_addresses_of_its_hosts() {
+        let route = json!({"spec": {
+            "hostnames": ["shop.example.com"],
+            "parentRefs": [{"name": "public", "sectionName": "https-shop"}],
+            "rules": [{"matches": [{"path": {"value": "/api"}}]}],
+        }});
+        assert_eq!(
+            of_object("HTTPRoute", &route),
+            ["https://shop.example.com/api"]
         );
     }
 }

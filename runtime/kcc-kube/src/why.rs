@@ -18,7 +18,7 @@ const FAILED_CHECK: [&str; 3] = [
 /// Why a pod is not ready.
 pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
     let Some(status) = &pod.status else {
-        return "its pod has just been made".to_owned();
+        return "pod has just been created".to_owned();
     };
     if let Some(condition) = status
         .conditions
@@ -27,7 +27,7 @@ pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
         .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
     {
         let message = condition.message.as_deref().unwrap_or("no reason is given");
-        return format!("no machine takes its pod: {}", line(message));
+        return format!("pod cannot be scheduled: {}", line(message));
     }
     for part in parts::of(pod, status) {
         if let Some(why) = of_part(pod, part, events) {
@@ -35,10 +35,9 @@ pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
         }
     }
     match (&status.reason, &status.message) {
-        (Some(reason), Some(message)) => format!("its pod failed ({reason}): {}", line(message)),
-        (Some(reason), None) => format!("its pod failed ({reason})"),
-        _ => said(pod, "FailedMount", events)
-            .map_or_else(|| "its pod is being set up".to_owned(), line_of),
+        (Some(reason), Some(message)) => format!("pod failed ({reason}): {}", line(message)),
+        (Some(reason), None) => format!("pod failed ({reason})"),
+        _ => said(pod, "FailedMount", events).map_or_else(|| "pod is starting".to_owned(), line_of),
     }
 }
 
@@ -46,7 +45,7 @@ fn of_part(pod: &Pod, part: Part<'_>, events: &[Event]) -> Option<String> {
     let running = part.status.state.as_ref()?.running.is_some();
     match part.role {
         Role::Init if part.step_code() == Some(0) => None,
-        Role::Init if running => Some("it still runs".to_owned()),
+        Role::Init if running && !has_crashed(part.status) => Some("still running".to_owned()),
         _ => of_container(pod, part.status, events),
     }
 }
@@ -56,22 +55,8 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
         return Some(match reason {
             "ContainerCreating" | "PodInitializing" => said(pod, "FailedMount", events)
                 .or_else(|| said(pod, "FailedCreatePodSandBox", events))
-                .map_or_else(|| "its container is being made".to_owned(), line_of),
-            reason if is_image(reason) => {
-                format!(
-                    "image `{}` cannot be pulled: {}",
-                    container.image,
-                    line(reason_of_pull(message))
-                )
-            }
-            "CrashLoopBackOff" => {
-                again_and_again(container, container.last_state.as_ref().and_then(ended))
-            }
-            "CreateContainerConfigError" => {
-                format!("its container cannot be made: {}", line(message))
-            }
-            reason if message.is_empty() => format!("its container waits ({reason})"),
-            reason => format!("its container waits ({reason}): {}", line(message)),
+                .map_or_else(|| "container is being created".to_owned(), line_of),
+            reason => of_waiting(container, reason, message),
         });
     }
     let state = container.state.as_ref()?;
@@ -80,33 +65,59 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
             .terminated
             .as_ref()
             .is_some_and(|ended| ended.exit_code == 0);
-        if !fine && container.restart_count > 0 {
-            return Some(again_and_again(container, Some(how)));
+        if container.restart_count > 0 {
+            return Some(crash_loop(container));
         }
         return (!fine || container.ready).then_some(how);
     }
-    if container.ready {
-        return None;
+    let answer = check(pod, events);
+    match answer {
+        // A failed check is the cause of restarts, too.
+        Some(answer) if !container.ready => Some(answer),
+        _ if has_crashed(container) => Some(crash_loop(container)),
+        _ => (!container.ready).then(|| "running, not ready yet".to_owned()),
     }
-    Some(check(pod, events))
 }
 
-/// A container that fails and is restarted: for a moment of every round it has
-/// ended and does not wait yet.
-fn again_and_again(container: &ContainerStatus, how: Option<String>) -> String {
-    format!(
-        "it ends again and again ({} restarts){}",
-        container.restart_count,
-        how.map_or_else(String::new, |how| format!(": {how}")),
-    )
+/// Why a container waits, by the reason that the kubelet gives.
+pub(crate) fn of_waiting(container: &ContainerStatus, reason: &str, message: &str) -> String {
+    match reason {
+        reason if is_image(reason) => {
+            let (image, why) = (&container.image, line(reason_of_pull(message, reason)));
+            let why = why.strip_prefix(&format!("{image}: ")).unwrap_or(&why);
+            format!("image cannot be pulled: {image}: {why}")
+        }
+        "CrashLoopBackOff" => crash_loop(container),
+        "CreateContainerConfigError" => {
+            format!("container cannot be created: {}", line(message))
+        }
+        reason if message.is_empty() => format!("container is waiting ({reason})"),
+        reason => format!("container is waiting ({reason}): {}", line(message)),
+    }
 }
 
-/// What the check of a container that runs says. The output of a command may
-/// hold anything, so it is not quoted.
-fn check(pod: &Pod, events: &[Event]) -> String {
-    let Some(answer) = said(pod, "Unhealthy", events) else {
-        return "it runs and is not ready yet".to_owned();
-    };
+/// Whether a container was started again after it exited.
+pub(crate) fn has_crashed(container: &ContainerStatus) -> bool {
+    let last = container.last_state.as_ref();
+    container.restart_count > 0 && last.is_some_and(|last| last.terminated.is_some())
+}
+
+/// A container that exits and is started again: for a moment of every round it
+/// runs, or has exited and does not wait yet.
+fn crash_loop(container: &ContainerStatus) -> String {
+    let states = [&container.state, &container.last_state];
+    let how = states.into_iter().flatten().find_map(ended);
+    let how = how.map_or_else(String::new, |how| format!("{how}, "));
+    match container.restart_count {
+        1 => format!("crash loop: {how}1 restart"),
+        count => format!("crash loop: {how}{count} restarts"),
+    }
+}
+
+/// What a failed health check of a pod says. The output of a command may hold
+/// anything, so it is not quoted.
+fn check(pod: &Pod, events: &[Event]) -> Option<String> {
+    let answer = said(pod, "Unhealthy", events)?;
     let runs_command = pod
         .spec
         .iter()
@@ -117,26 +128,35 @@ fn check(pod: &Pod, events: &[Event]) -> String {
                 .chain(&spec.containers)
         })
         .any(|container| {
-            let probes = [&container.readiness_probe, &container.startup_probe];
+            let probes = [
+                &container.readiness_probe,
+                &container.startup_probe,
+                &container.liveness_probe,
+            ];
             probes
                 .into_iter()
                 .flatten()
                 .any(|probe| probe.exec.is_some())
         });
     if runs_command {
-        return "its check fails".to_owned();
+        return Some("health check fails".to_owned());
     }
     let answer = FAILED_CHECK
         .iter()
         .find_map(|words| answer.strip_prefix(words))
         .unwrap_or(answer);
-    format!("its check says: {}", line(answer))
+    Some(format!("health check fails: {}", line(answer)))
 }
 
 /// The last event of a reason about a pod.
 fn said<'a>(pod: &Pod, reason: &str, events: &'a [Event]) -> Option<&'a str> {
+    about(pod.metadata.uid.as_deref()?, reason, events)
+}
+
+/// The last event of a reason about an object.
+pub(crate) fn about<'a>(uid: &str, reason: &str, events: &'a [Event]) -> Option<&'a str> {
     let about = |event: &&Event| {
-        event.reason.as_deref() == Some(reason) && event.involved_object.uid == pod.metadata.uid
+        event.reason.as_deref() == Some(reason) && event.involved_object.uid.as_deref() == Some(uid)
     };
     events
         .iter()
@@ -146,7 +166,10 @@ fn said<'a>(pod: &Pod, reason: &str, events: &'a [Event]) -> Option<&'a str> {
 }
 
 /// The end of a chain of causes that all repeat the image's name.
-fn reason_of_pull(message: &str) -> &str {
+fn reason_of_pull<'a>(message: &'a str, reason: &'a str) -> &'a str {
+    if message.is_empty() {
+        return reason;
+    }
     let mut rest = message
         .split_once("ErrImagePull: ")
         .map_or(message, |(_, reason)| reason);
@@ -159,15 +182,25 @@ fn reason_of_pull(message: &str) -> &str {
     rest
 }
 
-/// How a container ended. Its own last words are left out: they may hold anything.
+/// How a container exited. What it wrote itself is left out: it may hold
+/// anything. What the container engine says of one that it cannot start does not.
 pub(crate) fn ended(state: &ContainerState) -> Option<String> {
     let ended = state.terminated.as_ref()?;
-    let code = format!("it ended with exit code {}", ended.exit_code);
-    Some(match ended.reason.as_deref() {
-        Some("OOMKilled") => format!("{code}: it needed more memory than its limit"),
-        Some("Error" | "Completed") | None => code,
-        Some(reason) => format!("{code} ({reason})"),
+    let code = format!("exit code {}", ended.exit_code);
+    Some(match (ended.reason.as_deref(), &ended.message) {
+        (Some("OOMKilled"), _) => format!("out of memory ({code})"),
+        (Some("StartError" | "ContainerCannotRun"), Some(message)) => {
+            format!("cannot be started: {}", line(reason_of_start(message)))
+        }
+        (Some("Error" | "Completed") | None, _) => code,
+        (Some(reason), _) => format!("{code} ({reason})"),
     })
+}
+
+/// The end of a chain of causes that all say that a container was to be started.
+fn reason_of_start(message: &str) -> &str {
+    let at = message.find("exec: ").unwrap_or_default();
+    &message[at..]
 }
 
 fn line_of(text: &str) -> String {
@@ -190,7 +223,10 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::pods::{is_failing, is_ready, is_started, lacks_image};
+    use crate::{
+        pods::{is_ready, is_started, lacks_image},
+        recovery::is_failing,
+    };
 
     pub(crate) fn pod(status: &Value) -> Pod {
         let pod = json!({
@@ -237,21 +273,20 @@ pub(crate) mod tests {
         }]});
         assert_eq!(
             why(&pod(&unscheduled), &[]),
-            "no machine takes its pod: 0/1 nodes are available: 1 Insufficient memory."
+            "pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory."
         );
         assert_eq!(
             why(&waits("ImagePullBackOff", "Back-off pulling image"), &[]),
-            "image `acme/web:1` cannot be pulled: Back-off pulling image"
+            "image cannot be pulled: acme/web:1: Back-off pulling image"
         );
         let chain = "Back-off pulling image \"acme/web:1\": ErrImagePull: failed to pull and unpack \
                      image \"acme/web:1\": failed to resolve reference \"acme/web:1\": acme/web:1: \
                      not found";
         assert_eq!(
             why(&waits("ImagePullBackOff", chain), &[]),
-            "image `acme/web:1` cannot be pulled: acme/web:1: not found"
+            "image cannot be pulled: acme/web:1: not found"
         );
-        let again = "it ends again and again (4 restarts): it ended with exit code 137: \
-                     it needed more memory than its limit";
+        let again = "crash loop: out of memory (exit code 137), 4 restarts";
         assert_eq!(why(&waits("CrashLoopBackOff", "back-off 40s"), &[]), again);
         let between = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
         assert_eq!(why(&pod(&container(&between)), &[]), again);
@@ -262,7 +297,7 @@ pub(crate) mod tests {
                 &waits("CreateContainerConfigError", "secret \"stripe\" not found"),
                 &[]
             ),
-            "its container cannot be made: secret \"stripe\" not found"
+            "container cannot be created: secret \"stripe\" not found"
         );
         let mount = event(
             "FailedMount",
@@ -277,19 +312,22 @@ pub(crate) mod tests {
     #[test]
     fn a_check_is_quoted_unless_it_is_a_command() {
         let mut running = pod(&container(&json!({"running": {}})));
-        assert_eq!(why(&running, &[]), "it runs and is not ready yet");
+        assert_eq!(
+            why(&running, &[]),
+            "crash loop: out of memory (exit code 137), 4 restarts"
+        );
         let event = [event(
             "Unhealthy",
             "Readiness probe failed: HTTP probe failed with statuscode: 404",
         )];
         assert_eq!(
             why(&running, &event),
-            "its check says: HTTP probe failed with statuscode: 404"
+            "health check fails: HTTP probe failed with statuscode: 404"
         );
         let probe = json!({"exec": {"command": ["x"]}});
         running.spec.as_mut().unwrap().containers[0].readiness_probe =
             serde_json::from_value(probe).unwrap();
-        assert_eq!(why(&running, &event), "its check fails");
+        assert_eq!(why(&running, &event), "health check fails");
         assert!(is_started(&running) && !is_ready(&running));
     }
 }

@@ -19,8 +19,9 @@ pub(crate) enum Work {
         /// What is handed over beforehand to the field manager that waits for an
         /// autoscaler.
         hand_over: Option<Value>,
-        /// It takes a number back that an autoscaler has left.
-        take_back: bool,
+        /// It takes fields from other writers: those that `--take` names, or a
+        /// number that an autoscaler of kcc's has left.
+        force: bool,
     },
     /// Removes an object and makes it anew.
     Replace {

@@ -86,7 +86,7 @@ fn a_secret_that_is_not_there_is_named_and_awaited(shop: &Shop) {
     for text in [
         "kcc::apply::incomplete",
         "`payments` is not healthy",
-        "its container cannot be made: secret \"stripe\" not found (after 30 s)",
+        "container cannot be created: secret \"stripe\" not found (after 30 s)",
         "team `payments`",
     ] {
         ran.says(text);
@@ -138,7 +138,7 @@ fn what_others_made_is_not_touched(shop: &Shop) {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     for text in [
         "kcc::plan::foreign-object",
-        "Service `cart` is in the way, and kcc did not make it",
+        "Service `cart` exists and was not created by kcc",
         &format!("kubectl -n {} delete service cart", shop.name),
     ] {
         ran.says(text);

@@ -1,12 +1,13 @@
 //! [`Live`]: workloads and pods of a target at one moment, typed, to judge
 //! whether they are ready.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
-        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
         batch::v1::{CronJob, Job},
         core::v1::{Event, Pod},
     },
@@ -19,8 +20,9 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::Client;
+use crate::observed::Reference;
 
-/// Reasons of events that explain why a pod is not ready.
+/// Reasons of events that explain why a pod is not ready or not there.
 const TELLING: [&str; 4] = [
     "Unhealthy",
     "FailedMount",
@@ -38,20 +40,53 @@ pub(crate) struct Live {
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) cron_jobs: BTreeMap<String, CronJob>,
     pub(crate) pods: Vec<Pod>,
+    /// Those of Deployments, where pods of two revisions run.
+    pub(crate) replica_sets: Vec<ReplicaSet>,
     pub(crate) events: Vec<Event>,
 }
 
+impl Live {
+    /// Whether a workload that has no condition for it makes too few pods.
+    fn lacks_pods(&self) -> bool {
+        let sets = self.stateful_sets.values().any(|set| {
+            let wanted = set.spec.as_ref().and_then(|spec| spec.replicas);
+            let all = set.status.as_ref().map_or(0, |status| status.replicas);
+            all < wanted.unwrap_or(1)
+        });
+        let daemons = self.daemon_sets.values().any(|set| {
+            let status = set.status.as_ref();
+            status.is_none_or(|status| {
+                status.current_number_scheduled < status.desired_number_scheduled
+            })
+        });
+        let jobs = self.jobs.values().any(|job| {
+            let status = job.status.clone().unwrap_or_default();
+            [status.active, status.succeeded, status.failed]
+                .iter()
+                .all(|count| count.unwrap_or_default() == 0)
+        });
+        sets || daemons || jobs
+    }
+}
+
 impl Client {
-    /// Reads workloads and pods that carry labels. Events only where a pod is
-    /// not ready or missing: there may be many.
-    pub(crate) async fn live(&self, namespace: &str, labels: &str) -> Result<Live, Error> {
+    /// Reads the workloads of some kinds and their pods that carry labels: one
+    /// list for each kind, whatever the number of objects. What else explains a
+    /// rollout is read only where one does not get on.
+    pub(crate) async fn live(
+        &self,
+        namespace: &str,
+        labels: &str,
+        kinds: &BTreeSet<&str>,
+    ) -> Result<Live, Error> {
+        let wanted = |kind: &str| kinds.contains(kind);
         let (deployments, stateful_sets, daemon_sets, jobs, cron_jobs, pods) = tokio::try_join!(
-            self.typed::<Deployment>(namespace, labels),
-            self.typed::<StatefulSet>(namespace, labels),
-            self.typed::<DaemonSet>(namespace, labels),
-            self.typed::<Job>(namespace, labels),
-            self.typed::<CronJob>(namespace, labels),
-            self.typed::<Pod>(namespace, labels),
+            self.typed_if::<Deployment>(wanted("Deployment"), namespace, labels),
+            self.typed_if::<StatefulSet>(wanted("StatefulSet"), namespace, labels),
+            self.typed_if::<DaemonSet>(wanted("DaemonSet"), namespace, labels),
+            self.typed_if::<Job>(wanted("Job"), namespace, labels),
+            self.typed_if::<CronJob>(wanted("CronJob"), namespace, labels),
+            self.typed_if::<Pod>(!kinds.is_empty(), namespace, labels),
         )?;
         let mut live = Live {
             deployments: by_name(deployments),
@@ -60,14 +95,36 @@ impl Client {
             jobs: by_name(jobs),
             cron_jobs: by_name(cron_jobs),
             pods,
-            events: Vec::new(),
+            ..Live::default()
         };
-        if live.pods.iter().any(|pod| !crate::pods::is_ready(pod)) || live.pods.is_empty() {
-            for reason in TELLING {
-                live.events.extend(self.events(namespace, reason).await);
-            }
+        let held_up = live.pods.iter().any(|pod| !crate::pods::is_ready(pod));
+        if held_up && !live.deployments.is_empty() {
+            live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
+        }
+        if held_up || live.lacks_pods() {
+            let events = TELLING.map(|reason| self.events(namespace, reason));
+            live.events = join_all(events).await.concat();
         }
         Ok(live)
+    }
+
+    async fn typed_if<K>(
+        &self,
+        wanted: bool,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<K>, Error>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        if wanted {
+            self.typed(namespace, labels).await
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     async fn typed<K>(&self, namespace: &str, labels: &str) -> Result<Vec<K>, Error>
@@ -83,6 +140,25 @@ impl Client {
         found
             .map(|list| list.items)
             .map_err(|error| self.fault(&what, &error))
+    }
+
+    /// The time at which a workload was last scaled to a number of replicas, as
+    /// its events tell. The cluster keeps no time of a write through `scale`.
+    pub(crate) async fn scaled_at(&self, reference: &Reference, replicas: i64) -> Option<String> {
+        let namespace = reference.namespace.as_deref()?;
+        let events = self.events(namespace, "ScalingReplicaSet").await;
+        let number = format!(" to {replicas}");
+        let mut times: Vec<_> = events
+            .into_iter()
+            .filter(|event| event.involved_object.name.as_ref() == Some(&reference.name))
+            .filter(|event| {
+                let message = event.message.as_deref();
+                message.is_some_and(|message| message.ends_with(&number))
+            })
+            .filter_map(|event| event.last_timestamp)
+            .collect();
+        times.sort();
+        Some(times.pop()?.0.to_string())
     }
 
     /// Events only explain: where they cannot be read, nothing is explained.

@@ -9,7 +9,7 @@ mod read;
 mod write;
 
 pub(crate) use live::Live;
-pub(crate) use write::{Written, conflict};
+pub(crate) use write::Written;
 
 use std::{
     sync::{

@@ -1,6 +1,6 @@
 //! Reading: calls that change nothing. Secrets are read without their data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kcc_plan::Error;
@@ -58,6 +58,20 @@ impl Client {
             found.map(|list| list.items.iter().map(as_value).collect())
         };
         found.map_err(|error| self.fault(&format!("list its {}s", reference.kind), &error))
+    }
+
+    /// The names of all objects of a kind, whoever made them; `reference`'s name
+    /// counts for nothing.
+    pub(crate) async fn names(&self, reference: &Reference) -> Result<BTreeSet<String>, Error> {
+        if !self.serves(reference).await? {
+            return Ok(BTreeSet::new());
+        }
+        let api = self.api(reference).await?;
+        let found = api.list_metadata(&ListParams::default()).await;
+        let found =
+            found.map_err(|error| self.fault(&format!("list its {}s", reference.kind), &error))?;
+        let names = found.items.into_iter().filter_map(|one| one.metadata.name);
+        Ok(names.collect())
     }
 
     /// A namespace, if it is there. Who may not see namespaces works in one that

@@ -1,5 +1,5 @@
-//! Writing, and the server's dry run of it. Nothing is forced but a number of
-//! replicas that an autoscaler of kcc's own has left.
+//! Writing, and the server's dry run of it. Nothing is forced unless the plan
+//! says so.
 
 use std::time::Duration;
 
@@ -40,6 +40,22 @@ const IMMUTABLE: [&str; 5] = [
 ];
 
 impl Client {
+    /// Whether the server would make an object that is not there yet. Changes nothing.
+    pub(crate) async fn dry_run_creation(
+        &self,
+        reference: &Reference,
+        manifest: &Value,
+    ) -> Result<Trial, Error> {
+        let api = self.api(reference).await?;
+        let params = PatchParams::apply(MANAGER).validation_strict().dry_run();
+        let patch = Patch::Apply(manifest);
+        match api.patch_metadata(&reference.name, &params, &patch).await {
+            Ok(_) => Ok(Trial::Created),
+            Err(kube::Error::Api(status)) => Ok(verdict(&status)),
+            Err(error) => Err(self.fault(&format!("try {reference}"), &error)),
+        }
+    }
+
     /// What the server would make of an object. Changes nothing.
     pub(crate) async fn dry_run(
         &self,
@@ -87,14 +103,15 @@ impl Client {
     ) -> Result<(), Error> {
         let api = self.api(reference).await?;
         self.mutates();
+        // Nobody reads the whole object that the server would send back.
         match api
-            .patch(&reference.name, params, &Patch::Apply(manifest))
+            .patch_metadata(&reference.name, params, &Patch::Apply(manifest))
             .await
         {
             Ok(_) if reference.kind == DEFINITION => self.established(reference).await,
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) => Err(match verdict(&status) {
-                Trial::Conflict(claims) => conflict(reference, &claims, 0),
+                Trial::Conflict(claims) => conflict(reference, &claims),
                 _ => fault::refused(&format!("apply {reference}"), &status),
             }),
             Err(error) => Err(self.fault(&format!("apply {reference}"), &error)),
@@ -229,24 +246,17 @@ fn parse(reference: &Reference, object: &Value) -> Result<DynamicObject, Error> 
     })
 }
 
-/// Fields that others own, as an error.
-pub(crate) fn conflict(reference: &Reference, claims: &[Claim], more: usize) -> Error {
-    let (field, manager) = claims.first().map_or(("a field", "another"), |claim| {
-        (claim.field.as_str(), claim.manager.as_str())
-    });
-    let more = more + claims.len().saturating_sub(1);
-    let others = match more {
-        0 => String::new(),
-        1 => ", and 1 more field like it".to_owned(),
-        count => format!(", and {count} more fields like it"),
-    };
+/// Another writer took a field between the plan and its execution.
+fn conflict(reference: &Reference, claims: &[Claim]) -> Error {
+    let fields: Vec<_> = claims
+        .iter()
+        .map(|claim| format!("`{}` by `{}`", claim.field, claim.manager))
+        .collect();
     Error::new(
         Code::ApplyConflict,
-        format!("`{field}` of {reference} belongs to `{manager}`{others}"),
+        format!("{reference} was changed meanwhile: {}", fields.join(", ")),
     )
-    .help(format!(
-        "let `{manager}` set it no more, or remove the value from the fragment"
-    ))
+    .help("run `kcc plan` again")
 }
 
 fn verdict(status: &Status) -> Trial {

@@ -46,7 +46,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     options: &Options,
 ) -> Result<Plan<Work>, Error> {
-    refuse(kube, observed)?;
+    refuse(kube, observed, &options.scope(desired))?;
     let mut reconciler = Reconciler {
         desired,
         kube,
@@ -134,7 +134,11 @@ impl<'a> Reconciler<'a> {
             Some(there) => self.verdict(object, &reference.key(), there),
             None => Verdict::Apply(Action::Create, "it is not there".to_owned()),
         };
-        let manifest = object.manifest.clone();
+        let sent = self.observed.sent.get(&reference.key());
+        for finding in sent.iter().flat_map(|sent| &sent.findings) {
+            self.plan.find(finding.clone());
+        }
+        let manifest = sent.map_or(&object.manifest, |sent| &sent.manifest).clone();
         let (action, cause, work) = match verdict {
             Verdict::Keep => {
                 self.plan.unchanged();
@@ -144,7 +148,7 @@ impl<'a> Reconciler<'a> {
                 let replicas = there.and_then(|there| scale::hand_over(self.kube, object, there));
                 let work = Work::Apply {
                     hand_over: replicas.map(|replicas| scale::waiting(object, replicas)),
-                    take_back: self.observed.left.contains(&reference.key()),
+                    force: sent.is_some_and(|sent| sent.force),
                     manifest,
                     uid: there
                         .filter(|there| !there.terminating)
@@ -158,7 +162,7 @@ impl<'a> Reconciler<'a> {
                 let uid = there.map(|there| there.uid.clone()).unwrap_or_default();
                 let work = Work::Replace {
                     reference,
-                    manifest,
+                    manifest: object.manifest.clone(),
                     uid,
                 };
                 (Action::Replace, cause, work)

@@ -3,24 +3,68 @@
 
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
-use kcc_plan::Error;
+use kcc_plan::{Error, Scope};
 use serde_json::Value;
 
 use crate::{
-    client, diff,
+    diff,
     observed::{CLAIM, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial},
+    recover::lost_secrets,
 };
 
-pub(super) fn refuse(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
-    refuse_foreign(kube, observed)?;
-    refuse_conflicts(kube, observed)?;
+pub(super) fn refuse(
+    kube: &KubernetesDesired,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<(), Error> {
+    refuse_unrecorded(observed, scope)?;
+    refuse_foreign(kube, observed, scope)?;
+    refuse_lost_secrets(kube, observed, scope)?;
     refuse_wrong(kube, observed)
+}
+
+/// Objects that carry the target's labels while nothing is recorded: kcc cannot
+/// tell which of them it made, so it touches none and claims nothing about them.
+pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<(), Error> {
+    let mut claimed = observed.objects.values().filter(|there| {
+        let kind = there.reference.kind.as_str();
+        // Data is kept and used whoever made it.
+        there.ownership == Ownership::Claimed && !matches!(kind, CLAIM | SECRET | NAMESPACE)
+    });
+    let first = match claimed.next() {
+        Some(first) if !observed.recorded => first,
+        _ => return Ok(()),
+    };
+    let verb = match claimed.count() {
+        0 => " carries its labels".to_owned(),
+        1 => " and 1 other object carry its labels".to_owned(),
+        count => format!(" and {count} other objects carry its labels"),
+    };
+    Err(Error::new(
+        Code::PlanForeignObject,
+        format!(
+            "the record of {scope} is missing from the cluster, and {}{verb}",
+            first.reference
+        ),
+    )
+    .help(recover(scope)))
+}
+
+fn recover(scope: &Scope) -> String {
+    let copy = scope.instance.as_ref();
+    let copy = copy.map_or_else(String::new, |copy| format!(" --instance {copy}"));
+    let target = &scope.target;
+    format!("rebuild the record: `kcc recover --target {target}{copy}`")
 }
 
 /// Names that are wanted must be free or ours. Claims and Secrets that carry the
 /// labels may be used whoever made them: nobody wants to lose what they hold. A
 /// namespace may be anybody's, it is used as it is.
-fn refuse_foreign(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
+fn refuse_foreign(
+    kube: &KubernetesDesired,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<(), Error> {
     let secrets = kube
         .secrets
         .iter()
@@ -39,12 +83,18 @@ fn refuse_foreign(kube: &KubernetesDesired, observed: &Observed) -> Result<(), E
     let Some(first) = found.first() else {
         return Ok(());
     };
-    let reason = match first.ownership {
-        Ownership::Claimed => "carries kcc's labels, but is not in its inventory",
-        _ => "is in the way, and kcc did not make it",
+    let others = others(found.len() - 1, "object");
+    let refused = |reason: &str| {
+        let message = format!("{} {reason}{others}", first.reference);
+        Error::new(Code::PlanForeignObject, message)
     };
+    if first.ownership == Ownership::Claimed {
+        let error = refused("carries kcc's labels, but is not in its record");
+        return Err(error.help(recover(scope)));
+    }
     let remove: Vec<_> = found
         .iter()
+        .filter(|there| there.ownership == Ownership::Foreign)
         .map(|there| {
             let reference = &there.reference;
             let place = reference.namespace.as_ref();
@@ -53,34 +103,32 @@ fn refuse_foreign(kube: &KubernetesDesired, observed: &Observed) -> Result<(), E
             format!("kubectl{place} delete {kind} {}", reference.name)
         })
         .collect();
-    Err(Error::new(
-        Code::PlanForeignObject,
-        format!(
-            "{} {reason}{}",
-            first.reference,
-            others(found.len() - 1, "object")
-        ),
-    )
-    .help(format!("if nobody needs it: `{}`", remove.join("; "))))
+    let error = refused("exists and was not created by kcc");
+    Err(error.help(format!("if nobody needs it: `{}`", remove.join("; "))))
 }
 
-/// Fields that others own.
-fn refuse_conflicts(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
-    let mut first = None;
-    let mut more = 0;
-    for (object, trial) in trials(kube, observed) {
-        if let Trial::Conflict(claims) = trial {
-            if first.is_none() {
-                first = Some((Reference::of(object), claims));
-            } else {
-                more += claims.len();
-            }
-        }
-    }
-    match first {
-        None => Ok(()),
-        Some((reference, claims)) => Err(client::conflict(&reference, claims, more)),
-    }
+/// A new password would not open what the old one did.
+fn refuse_lost_secrets(
+    kube: &KubernetesDesired,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<(), Error> {
+    let lost = lost_secrets(kube, observed);
+    let Some(first) = lost.first() else {
+        return Ok(());
+    };
+    let others = others(lost.len() - 1, "Secret");
+    let target = &scope.target;
+    Err(Error::new(
+        Code::ApplySecret,
+        format!(
+            "Secret `{first}` is gone, and the data that its value opens is still there{others}"
+        ),
+    )
+    .help(format!(
+        "restore the Secret from a backup, or give the data up: \
+         `kcc down --target {target} --volumes`"
+    )))
 }
 
 /// What the server takes for wrong, and what can be changed only by losing data.
@@ -95,7 +143,7 @@ fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Err
                     found.push((object, said.clone(), Some(risk)));
                 }
             }
-            Trial::Result(_) | Trial::Conflict(_) | Trial::NotYet => {}
+            Trial::Result(_) | Trial::Created | Trial::Conflict(_) | Trial::NotYet => {}
         }
     }
     let count = found.len();

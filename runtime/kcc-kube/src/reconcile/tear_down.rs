@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{EngineName, Options, Plan, PlanBuilder};
+use kcc_plan::{EngineName, Error, Options, Plan, PlanBuilder};
 
-use super::{is_workload, removal};
+use super::{is_workload, refuse::refuse_unrecorded, removal};
 use crate::{
     observed::{NAMESPACE, Observed, ObservedObject, Ownership},
     work::Work,
@@ -21,7 +21,8 @@ pub(crate) fn tear_down(
     observed: &Observed,
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
-) -> Plan<Work> {
+) -> Result<Plan<Work>, Error> {
+    refuse_unrecorded(observed, &options.scope(desired))?;
     let mut plan = PlanBuilder::new(EngineName::Kubernetes, desired, options);
     let ours: Vec<&ObservedObject> = observed
         .objects
@@ -64,7 +65,7 @@ pub(crate) fn tear_down(
         }
         plan.push(draft);
     }
-    plan.finish()
+    Ok(plan.finish())
 }
 
 /// Whether one object's component starts after another's.

@@ -4,6 +4,7 @@
 mod chain;
 #[path = "../../../../tests/e2e/support/components.rs"]
 mod components;
+mod conflicts;
 mod objects;
 mod refuse;
 mod whole;
@@ -23,7 +24,7 @@ use self::chain::{chain, team};
 use super::{reconcile, tear_down};
 use crate::{
     observed::{
-        Claim, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial, label,
+        Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial, label,
     },
     work::Work,
 };
@@ -112,7 +113,10 @@ fn desired(kube: &KubernetesDesired) -> Desired {
 
 /// A cluster that holds exactly what is desired.
 fn as_desired(kube: &KubernetesDesired) -> Observed {
-    let mut observed = Observed::default();
+    let mut observed = Observed {
+        recorded: true,
+        ..Observed::default()
+    };
     for object in &kube.objects {
         let mut live = object.manifest.clone();
         live["metadata"]["uid"] = json!(format!("{} {}", object.kind, object.name));

@@ -7,6 +7,7 @@ use kcc_lower::{
     EngineDesired,
     kubernetes::{KubernetesDesired, MadeSecret, Object},
 };
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan};
 use serde_json::{Value, json};
 
 use crate::{bed::Bed, place};
@@ -16,6 +17,8 @@ pub(crate) type Draft = place::Draft<KubernetesDesired>;
 
 /// The image that cases use: the shop's own program, which serves HTTP.
 pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
+/// The same under another name.
+pub(crate) const OTHER: &str = "kcc-e2e-shop:2";
 
 impl place::Host for Bed {
     fn env(&self, _: &Path) -> Vec<(&'static str, String)> {
@@ -51,6 +54,25 @@ impl Place {
         let namespace = draft.object("v1", "Namespace", &self.system, None, json!({}));
         namespace.data = true;
         draft
+    }
+
+    /// The plan under other options.
+    pub(crate) async fn plan_with(&self, desired: &Draft, options: &Options) -> Plan {
+        let plan = kcc_kube::plan(&desired.finish(), options).await;
+        plan.unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    /// An apply under other options.
+    pub(crate) async fn apply_with(&self, desired: &Draft, options: &Options) -> ApplyReport {
+        let applied =
+            kcc_kube::apply(&desired.finish(), options, &self.heard, &Cancel::new()).await;
+        applied.unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    /// A down that may be refused.
+    pub(crate) async fn try_down(&self, desired: &Draft) -> Result<ApplyReport, Error> {
+        let (desired, options) = (desired.finish(), self.options());
+        kcc_kube::down(&desired, &options, &self.heard, &Cancel::new()).await
     }
 
     /// kubectl in the system's namespace.

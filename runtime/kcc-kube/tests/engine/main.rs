@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let find = || {
         let bed = bed::Bed::find(&root)?;
         bed.shop_image(kubernetes::IMAGE);
+        bed.shop_image(kubernetes::OTHER);
         Some(bed)
     };
     let cases = cases::ALL.iter().map(|(name, case)| {

@@ -66,7 +66,7 @@ fn everything_goes_down_from_the_outside_in() {
     let needs = |name: &str, other: &str| (name.to_owned(), BTreeSet::from([other.to_owned()]));
     let order = BTreeMap::from([needs("web", "migrate"), needs("migrate", "orders")]);
     let down = |observed: &Observed, options: &Options| {
-        tear_down(&desired(&kube), observed, &order, options)
+        tear_down(&desired(&kube), observed, &order, options).unwrap()
     };
     assert_eq!(
         down(&observed, &Options::default()).to_text(),

@@ -1,5 +1,7 @@
 //! What goes wrong is said, with its reason, and ends its own branch alone.
 
+use std::time::{Duration, Instant};
+
 use kcc_diag::Code;
 use kcc_model::{Build, Until};
 use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
@@ -53,17 +55,17 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     for (component, text) in [
         (
             "web",
-            "its check says: HTTP probe failed with statuscode: 404 (after 30 s)",
+            "health check fails: HTTP probe failed with statuscode: 404 (after 30 s)",
         ),
-        ("crash", "it ends again and again"),
-        ("lost", "image `acme/lost:1` cannot be pulled"),
+        ("crash", "crash loop: exit code 1"),
+        ("lost", "image cannot be pulled: acme/lost:1"),
         (
             "big",
-            "no machine takes its pod: 0/1 nodes are available: 1 Insufficient memory",
+            "pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient memory",
         ),
         (
             "locked",
-            "its container cannot be made: secret \"stripe\" not found",
+            "container cannot be created: secret \"stripe\" not found",
         ),
         ("needy", "it needs `web`, which is not ready"),
     ] {
@@ -107,6 +109,95 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     place.apply_all(&desired).await;
 }
 
+/// A rollout that cannot recover ends well before its deadline, with the cause,
+/// while what ran before goes on; and the cause stays until it is fixed.
+pub(super) async fn what_cannot_recover_ends_at_once_and_its_cause_stays(place: &Place) {
+    let mut desired = place.desired();
+    for name in ["crash", "lost", "invalid", "fine"] {
+        desired.serve(name);
+    }
+    for component in desired.components.values_mut() {
+        component.deadline_ms = 300_000;
+    }
+    place.apply_all(&desired).await;
+    let good = desired.clone();
+    desired.container("Deployment", "crash")["args"] = json!(["serve", "--wrong"]);
+    desired.container("Deployment", "lost")["image"] = json!("acme/lost:1");
+    desired.container("Deployment", "invalid")["image"] = json!("Acme/lost:1");
+    desired.container("Deployment", "fine")["env"] = json!([{"name": "A", "value": "b"}]);
+    let begin = Instant::now();
+    let report = place.apply(&desired).await;
+    // The kubelet itself restarts a container once before it speaks of a loop.
+    assert!(
+        begin.elapsed() < Duration::from_mins(1),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert_eq!(report.exit_code(), 4);
+    let causes = [
+        ("crash", "crash loop: exit code 1"),
+        ("lost", "image cannot be pulled: acme/lost:1"),
+        ("invalid", "image cannot be pulled: Acme/lost:1"),
+    ];
+    let old = "; 1 replica of the previous revision still runs";
+    for (name, cause) in causes {
+        let why = why(&report, name);
+        assert!(why.contains(cause) && why.ends_with(old), "{name}: {why}");
+        assert_eq!(report.components[name].outcome, Outcome::Failed);
+    }
+    assert!(detail(&report, "crash").contains("-wrong"), "{report:#?}");
+    assert_eq!(report.components["fine"].outcome, Outcome::Updated);
+
+    // The cause stays through all that the kubelet does meanwhile.
+    for _ in 0..8 {
+        let status = place.status(&desired).await;
+        assert!(!status.ready());
+        for (name, cause) in causes {
+            let component = &status.components[name];
+            let why = component.why.clone().unwrap_or_default();
+            assert!(why.contains(cause), "{name}: {why}");
+            assert_eq!(component.state, State::Failed, "{name}");
+        }
+        let plan = place.plan(&desired).await;
+        assert!(
+            plan.contains("3 not ready") && !plan.contains("nothing to do"),
+            "{plan}"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // Another apply tells it at once, and the good state comes back.
+    let begin = Instant::now();
+    assert_eq!(place.apply(&desired).await.exit_code(), 4);
+    assert!(
+        begin.elapsed() < Duration::from_secs(45),
+        "{:?}",
+        begin.elapsed()
+    );
+    place.apply_all(&good).await;
+    assert!(place.status(&good).await.ready());
+}
+
+pub(super) async fn nobody_waits_for_what_asks_for_no_replica(place: &Place) {
+    let mut desired = place.desired();
+    for number in 0..40 {
+        let name = format!("web{number}");
+        desired.serve(&name);
+        desired.manifest("Deployment", &name)["spec"]["replicas"] = json!(0);
+    }
+    let report = place.apply_all(&desired).await;
+    // The namespace, 80 objects, and what kcc keeps for itself: the lock is
+    // renewed as long as it takes.
+    assert!(report.mutating_calls < 100, "{}", report.mutating_calls);
+    // One that ran is awaited until it is gone.
+    desired.manifest("Deployment", "web0")["spec"]["replicas"] = json!(1);
+    place.apply_all(&desired).await;
+    desired.manifest("Deployment", "web0")["spec"]["replicas"] = json!(0);
+    place.apply_all(&desired).await;
+    let staying = "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}\
+                   {{.metadata.name}}{{end}}{{end}}";
+    assert_eq!(place.kubectl(&["get", "pods", "-o", staying]), "");
+}
+
 pub(super) async fn a_job_that_fails_says_how(place: &Place) {
     let mut desired = place.desired();
     desired.job("migrate", "migrate-1", &["no-such-command"]);
@@ -115,10 +206,7 @@ pub(super) async fn a_job_that_fails_says_how(place: &Place) {
     let report = place.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     let said = why(&report, "migrate");
-    assert!(
-        said.contains("it failed too often: it ended with exit code"),
-        "{said}"
-    );
+    assert!(said.contains("no retries left: exit code"), "{said}");
     assert!(
         detail(&report, "migrate").contains("no-such-command"),
         "{report:#?}"

@@ -30,6 +30,8 @@ cases! {
         a_copy_stands_beside_the_original,;
     failures:
         a_component_that_is_never_ready_says_why,
+        what_cannot_recover_ends_at_once_and_its_cause_stays,
+        nobody_waits_for_what_asks_for_no_replica,
         a_job_that_fails_says_how,
         what_the_server_refuses_changes_nothing,
         what_never_changes_is_replaced_but_not_its_data,
@@ -41,7 +43,8 @@ cases! {
         a_job_ends_with_its_sidecar,;
     ownership:
         what_is_in_the_way_is_not_touched,
-        what_another_owns_is_a_conflict,
+        what_another_owns_gives_way_or_is_a_conflict,
+        without_a_record_nothing_is_claimed,
         a_held_lock_names_its_holder,
         a_silent_lock_is_taken_over,
         what_a_killed_apply_made_is_known,

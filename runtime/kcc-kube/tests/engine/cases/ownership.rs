@@ -1,9 +1,12 @@
 //! Whose an object is, and whose turn it is.
 
+use std::sync::Arc;
+
 use kcc_diag::Code;
+use kcc_plan::{Options, Origin, Origins, Outcome};
 use serde_json::json;
 
-use crate::kubernetes::{Place, labels};
+use crate::kubernetes::{IMAGE, OTHER, Place, labels};
 
 pub(super) async fn what_is_in_the_way_is_not_touched(place: &Place) {
     let mut desired = place.desired();
@@ -24,7 +27,7 @@ pub(super) async fn what_is_in_the_way_is_not_touched(place: &Place) {
     );
     assert_eq!(
         error.message,
-        "Service `cart` is in the way, and kcc did not make it"
+        "Service `cart` exists and was not created by kcc"
     );
     assert_eq!(place.versions(), before);
     let mut args = vec!["label", "service", "cart", "--overwrite"];
@@ -34,7 +37,7 @@ pub(super) async fn what_is_in_the_way_is_not_touched(place: &Place) {
     let error = place.try_apply(&desired).await.unwrap_err();
     assert_eq!(
         error.message,
-        "Service `cart` carries kcc's labels, but is not in its inventory"
+        "Service `cart` carries kcc's labels, but is not in its record"
     );
     let mut without = desired.clone();
     without.remove("cart");
@@ -48,23 +51,131 @@ pub(super) async fn what_is_in_the_way_is_not_touched(place: &Place) {
     assert_eq!(place.names("services"), ["service/cart"]);
 }
 
-pub(super) async fn what_another_owns_is_a_conflict(place: &Place) {
+/// Fragments state the image alone; the rest is kcc's default.
+struct ImageStated;
+
+impl Origins for ImageStated {
+    fn of(&self, _: &str, _: &str, field: &[String]) -> Origin {
+        if field.last().map(String::as_str) != Some("image") {
+            return Origin::Default;
+        }
+        Origin::Fragment {
+            path: "services.web.image".to_owned(),
+            file: Some("web.cue".to_owned()),
+            line: Some(4),
+            team: Some("storefront".to_owned()),
+            instead: Some("on: prod: services: web: image: {}".to_owned()),
+        }
+    }
+}
+
+pub(super) async fn what_another_owns_gives_way_or_is_a_conflict(place: &Place) {
     let mut desired = place.desired();
     desired.serve("web");
     place.apply_all(&desired).await;
+    let mut options = Options {
+        origins: Some(Arc::new(ImageStated)),
+        ..place.options()
+    };
+    // A default gives way: nothing is left to do, and nothing stops.
     place.kubectl(&["scale", "deployment", "web", "--replicas=2"]);
     place.kubectl(&["rollout", "status", "deployment", "web"]);
-    let before = place.versions();
-    let error = place.try_apply(&desired).await.unwrap_err();
-    assert_eq!(error.code, Code::ApplyConflict);
-    assert_eq!(
-        error.message,
-        "`.spec.replicas` of Deployment `web` belongs to `kubectl`"
-    );
-    assert_eq!(place.versions(), before, "nothing is forced");
-    // The other one takes it back.
-    place.kubectl(&["scale", "deployment", "web", "--replicas=1"]);
+    let plan = place.plan_with(&desired, &options).await.to_text();
+    assert!(plan.contains("nothing to do"), "{plan}");
+    let left = "`deployment/web:spec.replicas` is 2, set by `kubectl` at ";
+    assert!(plan.contains(left), "{plan}");
+    let report = place.apply_with(&desired, &options).await;
+    assert_eq!((report.exit_code(), report.mutating_calls), (0, 0));
+
+    // A value of a fragment is a conflict; the rest of the object and of the
+    // plan goes on.
+    place.kubectl(&["set", "image", "deployment/web", &format!("web={OTHER}")]);
+    place.kubectl(&["rollout", "status", "deployment", "web"]);
+    desired.manifest("Deployment", "web")["metadata"]["labels"]["x"] = json!("y");
+    desired.serve("cart");
+    let plan = place.plan_with(&desired, &options).await.to_text();
+    for line in [
+        "! conflict Deployment  web",
+        "web.cue:4 (team `storefront`) says",
+        "--take deployment/web:spec.template.spec.containers.web.image`",
+        &format!("to keep theirs: write `on: prod: services: web: image: \"{OTHER}\"`"),
+        "~ update   Deployment  web   `labels.x` changed",
+        "+ create   Deployment  cart",
+    ] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    let report = place.apply_with(&desired, &options).await;
+    assert_eq!(report.exit_code(), 4, "{report:#?}");
+    let codes: Vec<_> = report.failures.iter().map(|failure| failure.code).collect();
+    assert_eq!(codes, [Code::ApplyConflict]);
+    assert_eq!(report.components["cart"].outcome, Outcome::Created);
+    let image = "jsonpath={.spec.template.spec.containers[0].image}";
+    let get = |path: &str| place.kubectl(&["get", "deployment", "web", "-o", path]);
+    assert_eq!(get(image), OTHER, "nothing is forced");
+    assert_eq!(get("jsonpath={.metadata.labels.x}"), "y");
+
+    // What is named is taken, and that alone.
+    options.take = ["services.web.image".to_owned()].into();
+    let report = place.apply_with(&desired, &options).await;
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    assert_eq!(get(image), IMAGE);
+    assert_eq!(get("jsonpath={.spec.replicas}"), "2");
+    options.take.clear();
+    let plan = place.plan_with(&desired, &options).await.to_text();
+    assert!(plan.contains("nothing to do"), "{plan}");
+}
+
+pub(super) async fn without_a_record_nothing_is_claimed(place: &Place) {
+    let mut desired = place.desired();
+    desired.serve("web");
     place.apply_all(&desired).await;
+    let record = format!("kcc.{}.prod", place.system);
+    place.kubectl(&["delete", "configmap", &record]);
+    let before = place.versions();
+    let said = |error: kcc_plan::Error| {
+        assert_eq!(
+            (error.code, error.exit_code()),
+            (Code::PlanForeignObject, 3)
+        );
+        error.message
+    };
+    let missing = format!(
+        "the record of {} in prod is missing from the cluster, and Service `web` and 1 other \
+         object carry its labels",
+        place.system
+    );
+    assert_eq!(said(place.try_apply(&desired).await.unwrap_err()), missing);
+    assert_eq!(said(place.try_down(&desired).await.unwrap_err()), missing);
+    assert_eq!(place.versions(), before);
+
+    // What kcc wrote is taken back; what only carries the labels is not.
+    place.kubectl(&["create", "service", "clusterip", "copied", "--tcp=1"]);
+    let labels: Vec<_> = labels(&place.system, Some("copied"))
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut args = vec!["label", "service", "copied", "--overwrite"];
+    args.extend(labels.iter().map(String::as_str));
+    place.kubectl(&args);
+    let (finished, options) = (desired.finish(), place.options());
+    let before = place.versions();
+    let found = kcc_kube::found(&finished, &options).await.unwrap();
+    assert_eq!(place.versions(), before);
+    let recovered = kcc_kube::recover(&finished, &options).await.unwrap();
+    assert_eq!(recovered, found);
+    let taken: Vec<_> = recovered
+        .taken()
+        .map(|object| format!("{} {}", object.kind, object.name))
+        .collect();
+    assert_eq!(taken, ["Service web", "Deployment web"]);
+    let doubted = recovered
+        .objects
+        .iter()
+        .find(|object| object.doubt.is_some());
+    assert_eq!(doubted.unwrap().name, "copied");
+    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    place.down(&desired, false).await;
+    assert_eq!(place.names("services,deployments"), ["service/copied"]);
 }
 
 fn hold(place: &Place, renewed: &str) {

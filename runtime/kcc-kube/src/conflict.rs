@@ -1,0 +1,357 @@
+//! What to send where others own fields of an object. Pure.
+//!
+//! A value that nobody but kcc stated gives way: the field is not sent, and stays
+//! theirs. A value that a fragment states is told as a conflict and not sent
+//! either, so that the rest of the object and of the plan goes on; unless
+//! `--take` names it, which forces that field alone, because no other field in
+//! conflict is sent with it.
+
+use kcc_lower::kubernetes::Object;
+use kcc_plan::{Conflict, Finding, FindingKind, Options, Origin, Scope, spell_field};
+use serde_json::Value;
+
+use crate::{
+    field,
+    observed::{Claim, ObservedObject},
+};
+
+/// Fields whose values may be secrets: they are not shown.
+const UNSHOWN: [&str; 7] = [
+    "env",
+    "data",
+    "binaryData",
+    "stringData",
+    "annotations",
+    "args",
+    "command",
+];
+
+/// What is sent of an object of which others own fields.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sent {
+    pub(crate) manifest: Value,
+    /// What is left of the fields of others is taken from them.
+    pub(crate) force: bool,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Sent {
+    /// The whole object: all that others own is taken back.
+    pub(crate) fn forced(object: &Object) -> Self {
+        Self {
+            manifest: object.manifest.clone(),
+            force: true,
+            findings: Vec::new(),
+        }
+    }
+}
+
+/// Decides about each field that others own.
+pub(crate) fn settle(
+    object: &Object,
+    there: &ObservedObject,
+    claims: &[Claim],
+    scope: &Scope,
+    options: &Options,
+) -> Sent {
+    let mut sent = Sent {
+        manifest: object.manifest.clone(),
+        force: false,
+        findings: Vec::new(),
+    };
+    for claim in claims {
+        let found = field::find(&object.manifest, &claim.field);
+        let origin = match (&options.origins, &found) {
+            (Some(origins), Some(found)) => {
+                origins.of(&object.kind.to_lowercase(), &object.name, &found.at)
+            }
+            // Nobody knows the fragments, or the server derives the field.
+            _ => Origin::Required,
+        };
+        let conflict = conflict(object, there, claim, found.as_ref(), origin);
+        if is_taken(&conflict, options) {
+            sent.force = true;
+            continue;
+        }
+        // Found again: what was removed before may have moved it.
+        if let Some(found) = field::find(&sent.manifest, &claim.field) {
+            field::remove(&mut sent.manifest, &found.at);
+        }
+        sent.findings.push(finding(object, conflict, scope));
+    }
+    sent
+}
+
+fn is_taken(conflict: &Conflict, options: &Options) -> bool {
+    let path = match &conflict.origin {
+        Origin::Fragment { path, .. } => Some(path),
+        _ => None,
+    };
+    options.take.contains(&conflict.field) || path.is_some_and(|path| options.take.contains(path))
+}
+
+fn conflict(
+    object: &Object,
+    there: &ObservedObject,
+    claim: &Claim,
+    found: Option<&field::Found>,
+    origin: Origin,
+) -> Conflict {
+    let named = match found {
+        Some(found) => found.named.clone(),
+        None => vec![claim.field.trim_start_matches('.').to_owned()],
+    };
+    let shown = !named.iter().any(|name| UNSHOWN.contains(&name.as_str()));
+    let desired = found.and_then(|found| field::value(&object.manifest, &found.at));
+    let live = field::find(&there.live, &claim.field);
+    let live = live.and_then(|found| field::value(&there.live, &found.at));
+    Conflict {
+        field: spell_field(&object.kind, &object.name, &named),
+        owner: claim.manager.clone(),
+        since: last_write(&there.live, &claim.manager),
+        live: live.filter(|_| shown).cloned(),
+        desired: desired.filter(|_| shown).cloned(),
+        origin,
+    }
+}
+
+fn finding(object: &Object, conflict: Conflict, scope: &Scope) -> Finding {
+    let mut ways = ways_out(&conflict, scope).into_iter();
+    Finding {
+        finding: match conflict.origin {
+            Origin::Default => FindingKind::Yielded,
+            _ => FindingKind::Conflict,
+        },
+        kind: object.kind.clone(),
+        name: object.name.clone(),
+        component: object.component.clone(),
+        team: object.team.clone(),
+        cause: conflict.message(),
+        help: ways.next(),
+        alternatives: ways.collect(),
+        conflict: Some(conflict),
+    }
+}
+
+fn ways_out(conflict: &Conflict, scope: &Scope) -> Vec<String> {
+    let Conflict {
+        field, owner, live, ..
+    } = conflict;
+    let copy = scope.instance.as_ref();
+    let copy = copy.map_or_else(String::new, |copy| format!(" --instance {copy}"));
+    let quoted = if field.contains('"') {
+        format!("'{field}'")
+    } else {
+        field.clone()
+    };
+    let target = &scope.target;
+    let take = format!("to set our value: `kcc apply --target {target}{copy} --take {quoted}`");
+    match &conflict.origin {
+        Origin::Default => Vec::new(),
+        Origin::Required => vec![take, format!("stop `{owner}` from setting it")],
+        Origin::Fragment { path, instead, .. } => {
+            let keep = match (instead, live) {
+                (Some(instead), Some(live)) => {
+                    let cue = instead.replace(Origin::VALUE, &live.to_string());
+                    format!("to keep theirs: write `{cue}`")
+                }
+                _ => format!("to keep theirs: write their value at `{path}`"),
+            };
+            let mut ways = vec![take, keep];
+            // kcc has no default of its own for an image.
+            if field.rsplit('.').next() != Some("image") {
+                ways.push(format!("to leave it to `{owner}`: remove `{path}`"));
+            }
+            ways
+        }
+    }
+}
+
+/// The number that an object was scaled to by a writer of whose write the
+/// cluster keeps no time.
+pub(crate) fn untimed_replicas(conflict: &Conflict) -> Option<i64> {
+    if conflict.since.is_some() || !conflict.field.ends_with(":spec.replicas") {
+        return None;
+    }
+    conflict.live.as_ref()?.as_i64()
+}
+
+/// Sets the time of a conflict, which its cause names.
+pub(crate) fn set_time(finding: &mut Finding, since: String) {
+    if let Some(conflict) = &mut finding.conflict {
+        conflict.since = Some(since);
+        finding.cause = conflict.message();
+    }
+}
+
+/// The time of the last write of a field manager.
+fn last_write(live: &Value, manager: &str) -> Option<String> {
+    let managers = live.pointer("/metadata/managedFields")?.as_array()?;
+    let own = managers.iter().filter(|entry| entry["manager"] == manager);
+    let times = own.filter_map(|entry| entry["time"].as_str());
+    times.max().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kcc_plan::Origins;
+    use serde_json::json;
+
+    use super::*;
+    use crate::observed::{Ownership, Reference};
+
+    /// Fragments state the image and a variable; the rest is kcc's default.
+    struct Fragments;
+
+    impl Origins for Fragments {
+        fn of(&self, _: &str, _: &str, field: &[String]) -> Origin {
+            let stated = |path: &str, instead: Option<&str>| Origin::Fragment {
+                path: path.to_owned(),
+                file: Some("web.cue".to_owned()),
+                line: Some(4),
+                team: Some("storefront".to_owned()),
+                instead: instead.map(str::to_owned),
+            };
+            match field.last().map(String::as_str) {
+                Some("image") => stated(
+                    "services.web.image",
+                    Some("on: prod: services: web: image: {}"),
+                ),
+                Some("value") => stated("services.web.env.LOG", None),
+                Some("app.kubernetes.io/name") => Origin::Required,
+                _ => Origin::Default,
+            }
+        }
+    }
+
+    fn web() -> (Object, ObservedObject) {
+        let manifest = json!({
+            "metadata": {"labels": {"app.kubernetes.io/name": "web"}},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": [{
+                "name": "web", "image": "acme/web:1",
+                "env": [{"name": "LOG", "value": "info"}],
+            }]}}},
+        });
+        let mut live = manifest.clone();
+        live["spec"]["replicas"] = json!(3);
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = json!("acme/web:2");
+        live["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = json!("hunter2");
+        live["metadata"]["managedFields"] =
+            json!([{"manager": "kubectl", "time": "2026-03-01T09:30:00Z"}]);
+        let object = Object {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            namespace: Some("shop".to_owned()),
+            name: "web".to_owned(),
+            component: Some("web".to_owned()),
+            team: Some("storefront".to_owned()),
+            data: false,
+            manifest,
+        };
+        let there = ObservedObject::of(Reference::of(&object), Ownership::Ours, live);
+        (object, there)
+    }
+
+    fn settled(fields: &[&str], take: &[&str]) -> Sent {
+        let (object, there) = web();
+        let claims: Vec<_> = fields
+            .iter()
+            .map(|field| Claim {
+                field: (*field).to_owned(),
+                manager: "kubectl".to_owned(),
+            })
+            .collect();
+        let scope = Scope {
+            system: "shop".to_owned(),
+            target: "prod".to_owned(),
+            instance: None,
+        };
+        let options = Options {
+            take: take.iter().map(|field| (*field).to_owned()).collect(),
+            origins: Some(Arc::new(Fragments)),
+            ..Options::default()
+        };
+        settle(&object, &there, &claims, &scope, &options)
+    }
+
+    const IMAGE: &str = ".spec.template.spec.containers[name=\"web\"].image";
+    const LOG: &str = ".spec.template.spec.containers[name=\"web\"].env[name=\"LOG\"].value";
+
+    #[test]
+    fn a_default_gives_way_without_being_sent() {
+        let sent = settled(&[".spec.replicas"], &[]);
+        assert_eq!(sent.manifest["spec"]["replicas"], Value::Null);
+        assert!(!sent.force);
+        let [finding] = &sent.findings[..] else {
+            panic!("{sent:?}")
+        };
+        assert_eq!(finding.finding, FindingKind::Yielded);
+        assert_eq!(finding.help, None);
+    }
+
+    #[test]
+    fn what_a_fragment_states_is_told_with_three_ways_out() {
+        let sent = settled(&[IMAGE, LOG], &[]);
+        let container = &sent.manifest["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(*container, json!({"name": "web", "env": [{"name": "LOG"}]}));
+        let [image, log] = &sent.findings[..] else {
+            panic!("{sent:?}")
+        };
+        assert_eq!(
+            image.cause,
+            "`deployment/web:spec.template.spec.containers.web.image` is \"acme/web:2\", set by \
+             `kubectl` at 2026-03-01T09:30:00Z; web.cue:4 (team `storefront`) says \"acme/web:1\""
+        );
+        assert_eq!(
+            [
+                image.help.as_deref().unwrap(),
+                image.alternatives[0].as_str()
+            ],
+            [
+                "to set our value: `kcc apply --target prod --take \
+                 deployment/web:spec.template.spec.containers.web.image`",
+                "to keep theirs: write `on: prod: services: web: image: \"acme/web:2\"`",
+            ]
+        );
+        assert_eq!(
+            log.alternatives,
+            [
+                "to keep theirs: write their value at `services.web.env.LOG`",
+                "to leave it to `kubectl`: remove `services.web.env.LOG`",
+            ]
+        );
+        let said = format!("{log:?}");
+        assert!(
+            !said.contains("hunter2") && !said.contains("info"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn only_what_is_named_is_taken() {
+        let field = "deployment/web:spec.template.spec.containers.web.image";
+        for take in [field, "services.web.image"] {
+            let sent = settled(&[IMAGE, LOG, ".spec.replicas"], &[take]);
+            let container = &sent.manifest["spec"]["template"]["spec"]["containers"][0];
+            assert_eq!(container["image"], "acme/web:1");
+            assert_eq!(container["env"], json!([{"name": "LOG"}]));
+            assert_eq!(sent.manifest["spec"]["replicas"], Value::Null);
+            assert!(sent.force);
+            assert_eq!(sent.findings.len(), 2);
+        }
+    }
+
+    #[test]
+    fn what_kcc_needs_never_gives_way() {
+        let sent = settled(&[".metadata.labels.app.kubernetes.io/name"], &[]);
+        let [finding] = &sent.findings[..] else {
+            panic!("{sent:?}")
+        };
+        assert_eq!(finding.finding, FindingKind::Conflict);
+        let field = "'deployment/web:metadata.labels.\"app.kubernetes.io/name\"'";
+        let help = finding.help.as_deref().unwrap();
+        assert!(help.contains(field), "{help}");
+    }
+}

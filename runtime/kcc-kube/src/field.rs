@@ -1,0 +1,195 @@
+//! Paths to fields as the server writes them in conflicts, such as
+//! `.spec.template.spec.containers[name="web"].image`: found in an object, and
+//! taken out of it. Pure.
+//!
+//! The server quotes neither names nor the dots in them, so a path can be read
+//! only along an object that has the field.
+
+use serde_json::Value;
+
+/// Fields by which elements of lists are named.
+const NAMES: [&str; 2] = ["name", "mountPath"];
+
+/// A field that an object has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The path, with elements of lists by their number.
+    pub(crate) at: Vec<String>,
+    /// The path, with elements of lists by their name where they have one.
+    pub(crate) named: Vec<String>,
+}
+
+/// Finds a field.
+pub(crate) fn find(object: &Value, field: &str) -> Option<Found> {
+    let mut found = Found {
+        at: Vec::new(),
+        named: Vec::new(),
+    };
+    let (mut value, mut rest) = (object, field);
+    while !rest.is_empty() {
+        match value {
+            Value::Object(fields) => {
+                let names = rest.strip_prefix('.')?;
+                let ends = |key: &&String| {
+                    let after = names.strip_prefix(key.as_str());
+                    after.is_some_and(|after| {
+                        after.is_empty() || after.starts_with('.') || after.starts_with('[')
+                    })
+                };
+                let key = fields.keys().filter(ends).max_by_key(|key| key.len())?;
+                value = &fields[key];
+                rest = &names[key.len()..];
+                found.at.push(key.clone());
+                found.named.push(key.clone());
+            }
+            Value::Array(items) => {
+                let (place, after) = element(items, rest.strip_prefix('[')?)?;
+                value = &items[place];
+                rest = after;
+                found.at.push(place.to_string());
+                let name = NAMES.iter().find_map(|name| value.get(name)?.as_str());
+                found
+                    .named
+                    .push(name.map_or_else(|| place.to_string(), str::to_owned));
+            }
+            _ => return None,
+        }
+    }
+    Some(found)
+}
+
+/// The element that stands between brackets, and what follows these: `0]`,
+/// `="value"]` or `name="web",protocol="TCP"]`.
+fn element<'a>(items: &[Value], text: &'a str) -> Option<(usize, &'a str)> {
+    let end = text.find(']')?;
+    if let Ok(place) = text[..end].parse::<usize>() {
+        return (place < items.len()).then_some((place, &text[end + 1..]));
+    }
+    let mut keys = Vec::new();
+    let mut rest = text;
+    loop {
+        let (key, value) = rest.split_once('=')?;
+        let mut values = serde_json::Deserializer::from_str(value).into_iter::<Value>();
+        keys.push((key, values.next()?.ok()?));
+        rest = &value[values.byte_offset()..];
+        if let Some(after) = rest.strip_prefix(']') {
+            let place = items.iter().position(|item| has(item, &keys))?;
+            return Some((place, after));
+        }
+        rest = rest.strip_prefix(',')?;
+    }
+}
+
+/// Whether an element has some keys; one that it leaves out has its default.
+fn has(item: &Value, keys: &[(&str, Value)]) -> bool {
+    keys.iter().all(|(key, value)| match *key {
+        "" => item == value,
+        key => item.get(key).is_none_or(|own| own == value),
+    })
+}
+
+/// The value at a path that [`find`] gave.
+pub(crate) fn value<'a>(object: &'a Value, at: &[String]) -> Option<&'a Value> {
+    at.iter().try_fold(object, |value, name| match value {
+        Value::Object(fields) => fields.get(name),
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Takes a field out of an object.
+pub(crate) fn remove(object: &mut Value, at: &[String]) {
+    let Some((last, above)) = at.split_last() else {
+        return;
+    };
+    let parent = above.iter().try_fold(object, |value, name| match value {
+        Value::Object(fields) => fields.get_mut(name),
+        Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
+        _ => None,
+    });
+    match parent {
+        Some(Value::Object(fields)) => _ = fields.remove(last),
+        Some(Value::Array(items)) => {
+            if let Some(place) = last.parse().ok().filter(|place| *place < items.len()) {
+                items.remove(place);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment() -> Value {
+        json!({
+            "metadata": {"annotations": {"a.b/c": "1", "a": "2"}, "finalizers": ["x", "y"]},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [
+                {"name": "proxy", "image": "p"},
+                {"name": "web", "image": "w", "ports": [{"containerPort": 80}]},
+            ]}}},
+        })
+    }
+
+    #[test]
+    fn paths_are_read_along_the_object() {
+        let object = deployment();
+        for (field, at, named) in [
+            (".spec.replicas", "spec replicas", "spec replicas"),
+            (
+                ".metadata.annotations.a.b/c",
+                "metadata annotations a.b/c",
+                "metadata annotations a.b/c",
+            ),
+            (
+                ".spec.template.spec.containers[name=\"web\"].image",
+                "spec template spec containers 1 image",
+                "spec template spec containers web image",
+            ),
+            (
+                ".spec.template.spec.containers[name=\"web\"].ports[containerPort=80,protocol=\"TCP\"]",
+                "spec template spec containers 1 ports 0",
+                "spec template spec containers web ports 0",
+            ),
+            (
+                ".metadata.finalizers[=\"y\"]",
+                "metadata finalizers 1",
+                "metadata finalizers 1",
+            ),
+        ] {
+            let found = find(&object, field).unwrap();
+            assert_eq!(found.at.join(" "), at, "{field}");
+            assert_eq!(found.named.join(" "), named, "{field}");
+        }
+        for nowhere in [
+            ".spec.paused",
+            ".spec.template.spec.containers[name=\"x\"]",
+            "spec",
+        ] {
+            assert_eq!(find(&object, nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_taken_out_alone() {
+        let mut object = deployment();
+        let found = find(
+            &object,
+            ".spec.template.spec.containers[name=\"web\"].image",
+        )
+        .unwrap();
+        assert_eq!(value(&object, &found.at), Some(&json!("w")));
+        remove(&mut object, &found.at);
+        assert_eq!(value(&object, &found.at), None);
+        assert_eq!(
+            object["spec"]["template"]["spec"]["containers"][1]["name"],
+            "web"
+        );
+        let found = find(&object, ".metadata.finalizers[=\"x\"]").unwrap();
+        remove(&mut object, &found.at);
+        assert_eq!(object["metadata"]["finalizers"], json!(["y"]));
+    }
+}

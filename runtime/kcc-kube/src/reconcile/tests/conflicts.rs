@@ -1,0 +1,84 @@
+//! Fields that other writers own: what is planned beside them.
+
+use kcc_plan::{Finding, FindingKind};
+
+use super::*;
+use crate::conflict::Sent;
+
+/// The replicas of a Deployment that another writer owns.
+fn left(kind: FindingKind) -> Sent {
+    let mut manifest = shop().objects[5].manifest.clone();
+    manifest["spec"]["left"] = json!(true);
+    let finding = Finding {
+        finding: kind,
+        kind: "Deployment".to_owned(),
+        name: "web".to_owned(),
+        component: Some("web".to_owned()),
+        team: None,
+        cause: "3, set by `kubectl`".to_owned(),
+        help: Some("to set our value: `x`".to_owned()),
+        alternatives: vec!["to keep theirs: `y`".to_owned()],
+        conflict: None,
+    };
+    Sent {
+        manifest,
+        force: false,
+        findings: vec![finding],
+    }
+}
+
+#[test]
+fn a_default_that_gave_way_leaves_nothing_to_do() {
+    let kube = shop();
+    let mut observed = as_desired(&kube);
+    let web = key(&observed, "Deployment", "web");
+    observed.sent.insert(web, left(FindingKind::Yielded));
+    let plan = plan(&kube, &observed);
+    assert!(plan.is_settled());
+    assert_eq!(
+        plan.to_text(),
+        "\
+shop in prod: nothing to do, 9 objects unchanged
+
+  = left Deployment  web  3, set by `kubectl` [storefront]
+      help: to set our value: `x`
+        or: to keep theirs: `y`
+"
+    );
+}
+
+#[test]
+fn a_conflict_is_told_and_the_rest_goes_on() {
+    let kube = shop();
+    let mut observed = as_desired(&kube);
+    let web = key(&observed, "Deployment", "web");
+    observed.sent.insert(web, left(FindingKind::Conflict));
+    would(&mut observed, "Deployment", "web", |web| {
+        web["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = json!("debug");
+    });
+    would(&mut observed, "Service", "web", |web| {
+        web["spec"]["ports"] = json!([{"port": 81}]);
+    });
+    let plan = plan(&kube, &observed);
+    assert!(!plan.is_settled());
+    assert_eq!(
+        plan.to_text(),
+        "\
+shop in prod: 2 to update, 1 conflict, 7 objects unchanged
+
+  ~ update   Service     web  `ports` changed [storefront]
+  ~ update   Deployment  web  `env.LOG` changed [storefront]
+  ! conflict Deployment  web  3, set by `kubectl` [storefront]
+      help: to set our value: `x`
+        or: to keep theirs: `y`
+"
+    );
+    let Work::Apply {
+        manifest, force, ..
+    } = &plan.steps[1].work
+    else {
+        panic!("it is applied")
+    };
+    assert_eq!(manifest["spec"]["left"], true, "only the rest is sent");
+    assert!(!force);
+}

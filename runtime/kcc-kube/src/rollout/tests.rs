@@ -1,0 +1,239 @@
+//! Rollouts in every state, judged.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use serde_json::json;
+
+fn object(kind: &str, name: &str) -> Object {
+    Object {
+        api_version: "apps/v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some("shop".to_owned()),
+        name: name.to_owned(),
+        component: Some("web".to_owned()),
+        team: None,
+        data: false,
+        manifest: Value::Null,
+    }
+}
+
+fn web(generation: i64, status: &Value) -> Live {
+    let deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "generation": generation},
+        "spec": {"replicas": 2, "selector": {}, "template": {}},
+        "status": status,
+    });
+    let mut live = Live::default();
+    let deployment = serde_json::from_value(deployment).unwrap();
+    live.deployments.insert("web".to_owned(), deployment);
+    live
+}
+
+fn said(live: &Live, kind: &str) -> String {
+    match judge(live, &object(kind, "web"), Until::Healthy) {
+        Readiness::Ready => "ready".to_owned(),
+        Readiness::Waiting { why } => format!("waiting: {why}"),
+        Readiness::Failed { why } => format!("failed: {why}"),
+    }
+}
+
+#[test]
+fn a_rollout_is_followed_to_its_end() {
+    let status = |updated: i32, available: i32, all: i32| {
+        json!({"observedGeneration": 2, "replicas": all, "updatedReplicas": updated,
+               "availableReplicas": available})
+    };
+    let at = |generation, status: &Value| said(&web(generation, status), "Deployment");
+    assert_eq!(
+        said(&Live::default(), "Deployment"),
+        "waiting: Deployment `web` does not exist"
+    );
+    assert_eq!(
+        at(3, &status(2, 2, 2)),
+        "waiting: the cluster has not noticed the change yet"
+    );
+    assert_eq!(at(2, &status(1, 2, 3)), "waiting: 1 of 2 replicas updated");
+    assert_eq!(at(2, &status(2, 1, 2)), "waiting: 1 of 2 replicas ready");
+    assert_eq!(
+        at(2, &status(2, 2, 3)),
+        "waiting: 1 replica of the previous revision still runs"
+    );
+    assert_eq!(at(2, &status(2, 2, 2)), "ready");
+    let mut refused = status(0, 0, 0);
+    refused["conditions"] = json!([{
+        "type": "ReplicaFailure", "status": "True", "message": "exceeded quota: small",
+    }]);
+    assert_eq!(
+        at(2, &refused),
+        "waiting: 0 of 2 replicas updated: pods cannot be created: exceeded quota: small"
+    );
+}
+
+/// A rollout of one replica: the old one serves, the new one is in a state.
+fn replaced_by(state: &Value) -> Live {
+    let mut live = web(
+        2,
+        &json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1,
+                "availableReplicas": 1}),
+    );
+    let deployment = live.deployments.get_mut("web").unwrap();
+    deployment.spec.as_mut().unwrap().replicas = Some(1);
+    let annotations = BTreeMap::from([(
+        "deployment.kubernetes.io/revision".to_owned(),
+        "2".to_owned(),
+    )]);
+    deployment.metadata.uid = Some("d".to_owned());
+    deployment.metadata.annotations = Some(annotations);
+    for (revision, hash) in [("1", "old"), ("2", "new")] {
+        let set = json!({
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": hash,
+                "annotations": {"deployment.kubernetes.io/revision": revision},
+                "labels": {"pod-template-hash": hash},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment",
+                                     "name": "web", "uid": "d"}],
+            },
+        });
+        live.replica_sets.push(serde_json::from_value(set).unwrap());
+    }
+    let pod = |hash: &str, ready: &str, state: &Value| {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": hash, "uid": hash, "labels": {
+                "app.kubernetes.io/name": "web", "pod-template-hash": hash,
+            }},
+            "status": {
+                "conditions": [{"type": "Ready", "status": ready}],
+                "containerStatuses": [{
+                    "name": "web", "image": "acme/web:2", "imageID": "",
+                    "ready": ready == "True", "restartCount": 4, "state": state,
+                    "lastState": {"terminated": {"exitCode": 3}},
+                }],
+            },
+        });
+        serde_json::from_value(pod).unwrap()
+    };
+    live.pods = vec![
+        pod("old", "True", &json!({"running": {}})),
+        pod("new", "False", state),
+    ];
+    live
+}
+
+#[test]
+fn a_broken_rollout_names_its_cause_while_the_old_replica_serves() {
+    let old = "; 1 replica of the previous revision still runs";
+    let crash = "crash loop: exit code 3, 4 restarts";
+    let waits = |reason: &str| json!({"waiting": {"reason": reason}});
+    for (state, expected) in [
+        (waits("CrashLoopBackOff"), format!("failed: {crash}{old}")),
+        // Between two runs the cause stays the same.
+        (json!({"running": {}}), format!("waiting: {crash}{old}")),
+        (
+            waits("ImagePullBackOff"),
+            format!("failed: image cannot be pulled: acme/web:2: ImagePullBackOff{old}"),
+        ),
+        (
+            waits("ContainerCreating"),
+            format!("waiting: container is being created{old}"),
+        ),
+    ] {
+        assert_eq!(said(&replaced_by(&state), "Deployment"), expected);
+    }
+    // What is broken in the old revision does not end the rollout of a new one.
+    let mut live = replaced_by(&json!({"running": {}}));
+    let status = live.pods[1].status.clone();
+    live.pods[0].status = replaced_by(&waits("CrashLoopBackOff")).pods[1]
+        .status
+        .clone();
+    live.pods[1].status = status;
+    assert!(said(&live, "Deployment").starts_with("waiting: "));
+}
+
+#[test]
+fn nobody_has_to_notice_what_asks_for_no_replica() {
+    let mut live = web(1, &json!({}));
+    let scaled = |live: &mut Live| {
+        let deployment = live.deployments.get_mut("web").unwrap();
+        deployment.spec.as_mut().unwrap().replicas = Some(0);
+    };
+    scaled(&mut live);
+    assert_eq!(said(&live, "Deployment"), "ready");
+    let mut live = web(2, &json!({"observedGeneration": 1, "replicas": 3}));
+    scaled(&mut live);
+    assert_eq!(
+        said(&live, "Deployment"),
+        "waiting: 3 replicas of the previous revision still run"
+    );
+}
+
+#[test]
+fn a_rollout_that_the_cluster_gave_up_has_failed() {
+    let status = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2,
+    "availableReplicas": 1, "conditions": [{
+        "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+    }]});
+    assert_eq!(
+        said(&web(2, &status), "Deployment"),
+        "failed: 1 of 2 replicas ready"
+    );
+}
+
+#[test]
+fn every_machine_counts() {
+    let at = |status: &Value| {
+        let set = json!({
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "web", "generation": 2},
+            "spec": {"selector": {}, "template": {}},
+            "status": status,
+        });
+        let mut live = Live::default();
+        let set = serde_json::from_value(set).unwrap();
+        live.daemon_sets.insert("web".to_owned(), set);
+        said(&live, "DaemonSet")
+    };
+    let status = |generation: i64, wanted: i32, updated: i32, available: i32| {
+        json!({"observedGeneration": generation, "currentNumberScheduled": wanted,
+               "desiredNumberScheduled": wanted, "numberMisscheduled": 0, "numberReady": available,
+               "updatedNumberScheduled": updated, "numberAvailable": available})
+    };
+    assert_eq!(
+        at(&status(1, 0, 0, 0)),
+        "waiting: the cluster has not noticed the change yet"
+    );
+    assert_eq!(at(&status(2, 3, 1, 2)), "waiting: 1 of 3 replicas updated");
+    assert_eq!(at(&status(2, 3, 3, 2)), "waiting: 2 of 3 replicas ready");
+    assert_eq!(at(&status(2, 3, 3, 3)), "ready");
+    assert_eq!(at(&status(2, 0, 0, 0)), "ready");
+}
+
+#[test]
+fn a_job_completes_or_fails() {
+    let at = |status: &Value| {
+        let job = json!({
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": "web"},
+            "status": status,
+        });
+        let mut live = Live::default();
+        let job = serde_json::from_value(job).unwrap();
+        live.jobs.insert("web".to_owned(), job);
+        said(&live, "Job")
+    };
+    assert_eq!(at(&json!({})), "waiting: its pod does not exist yet");
+    let ended = |kind: &str, reason: &str| json!({"conditions": [{"type": kind, "status": "True", "reason": reason}]});
+    assert_eq!(at(&ended("Complete", "CompletionsReached")), "ready");
+    assert_eq!(
+        at(&ended("Failed", "BackoffLimitExceeded")),
+        "failed: no retries left"
+    );
+}
