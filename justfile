@@ -47,3 +47,7 @@ e2e-kube:
 # kcc beside what one would use instead, as ratios of one run.
 bench:
     cargo bench --bench versus
+
+# The first apply of 333 Deployments beside kubectl, on a real Kubernetes.
+bench-kube:
+    KCC_E2E_KUBE=1 cargo bench --bench first-apply

@@ -1,0 +1,129 @@
+//! The first apply of many Deployments without replicas, beside `kubectl apply
+//! --server-side` of the same manifests, in turn within one run on the cluster
+//! that `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` names (see `bed.rs`).
+//!
+//! Without replicas no node and no image matters: what is measured is kcc. Its
+//! time holds all that it does, from the fragments to the last component that
+//! is ready; that of kubectl holds neither the rendering nor any wait.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark reports to a person"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run should say where it stopped"
+)]
+#![allow(dead_code, reason = "the tests use more of a bed")]
+
+#[path = "../e2e/kubernetes/bed.rs"]
+mod bed;
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use bed::Bed;
+
+const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+const SERVICES: usize = 333;
+const TEAMS: usize = 9;
+const PAIRS: usize = 3;
+
+fn main() {
+    // `cargo test` runs benches, too, unless they say no.
+    if !env::args().any(|arg| arg == "--bench") {
+        return;
+    }
+    let Some(bed) = Bed::find(Path::new(env!("CARGO_MANIFEST_DIR"))) else {
+        return;
+    };
+    let mut ratios = Vec::new();
+    for pair in 1..=PAIRS {
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("bench-{}-{pair}", std::process::id());
+        generate(folder.path(), &name);
+        let manifests = folder.path().join("manifests.yaml");
+        let mut render = kcc(
+            &bed,
+            folder.path(),
+            &["render", "--target", "prod", "-o", "-"],
+        );
+        let rendered = render.stderr(Stdio::null()).output().unwrap();
+        assert!(rendered.status.success(), "{rendered:?}");
+        fs::write(&manifests, &rendered.stdout).unwrap();
+        let objects = rendered
+            .stdout
+            .split(|byte| *byte == b'\n')
+            .filter(|line| line.starts_with(b"kind: "))
+            .count();
+
+        let apply = ["apply", "--target", "prod", "--yes", "--quiet"];
+        let ours = time(&mut kcc(&bed, folder.path(), &apply));
+        remove(&bed, &name);
+        let file = manifests.display().to_string();
+        let theirs = time(&mut bed.command(&["apply", "--server-side", "-f", &file]));
+        remove(&bed, &name);
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        println!(
+            "{objects} objects: kcc {:.1} s, kubectl {:.1} s, ratio {ratio:.2}",
+            ours.as_secs_f64(),
+            theirs.as_secs_f64(),
+        );
+        ratios.push(ratio);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("median ratio {:.2}", ratios[ratios.len() / 2]);
+}
+
+fn kcc(bed: &Bed, folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(KCC);
+    command
+        .args(args)
+        .current_dir(folder)
+        .env("KUBECONFIG", bed.kubeconfig());
+    command
+}
+
+fn time(command: &mut Command) -> Duration {
+    command.stdout(Stdio::null());
+    let start = Instant::now();
+    let status = command.status().unwrap();
+    let elapsed = start.elapsed();
+    assert!(status.success(), "{command:?} ended with {status}");
+    elapsed
+}
+
+/// Removes a namespace, and waits until the cluster has come to rest.
+fn remove(bed: &Bed, namespace: &str) {
+    bed.kubectl(&["delete", "namespace", namespace, "--timeout=10m"]);
+}
+
+/// Writes a system of services that ask for no replica, spread over teams.
+fn generate(folder: &Path, name: &str) {
+    let mut root = format!("package many\n\nsystem: {{\n\tname: {name:?}\n\tteams: {{\n");
+    for team in 0..TEAMS {
+        writeln!(root, "\t\tt{team}: path: \"teams/t{team}\"").unwrap();
+    }
+    root.push_str("\t}\n\ttargets: prod: kubernetes: {}\n}\n");
+    fs::write(folder.join("kcc.cue"), root).unwrap();
+    for team in 0..TEAMS {
+        let path = folder.join(format!("teams/t{team}"));
+        fs::create_dir_all(&path).unwrap();
+        let mut text = String::from("package many\n");
+        for service in (team..SERVICES).step_by(TEAMS) {
+            write!(
+                text,
+                "\nservices: s{service}: {{\n\timage: \"acme/s{service}:1\"\n\treplicas: 0\n}}\n"
+            )
+            .unwrap();
+        }
+        fs::write(path.join("services.cue"), text).unwrap();
+    }
+}
