@@ -8,8 +8,8 @@
 use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::{
-    Check, Component, Concurrency, Container, Expose, Image, Kind, Millis, TargetModel,
-    VolumeSource, covers,
+    Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Millis,
+    TargetModel, VolumeSource, covers,
 };
 use serde::Serialize;
 
@@ -24,7 +24,6 @@ pub use field::Field;
 pub use verdict::{Engine, Verdict};
 
 /// What holds where nobody says otherwise is no use of a field.
-const USUAL_GRACE_PERIOD: Millis = Millis(30_000);
 const USUAL_DEADLINE: Millis = Millis(300_000);
 
 /// One use of a field.
@@ -56,7 +55,7 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
         .values()
         .filter(|component| component.runs())
     {
-        let mut uses = uses(component);
+        let mut uses = uses(component, &target.engine);
         let patches = target.patches.get(&component.name).into_iter().flatten();
         uses.extend(patches.map(|(kind, _)| {
             let below = vec!["kubernetes".to_owned(), kind.clone()];
@@ -119,7 +118,7 @@ pub(crate) fn hold(lowering: &mut Lowering<'_>) {
 }
 
 /// The fields that a component uses, with their paths below it.
-fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
+fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>)> {
     let mut uses = Vec::new();
     let mut add = |field: Field, used: bool, names: &[&str]| {
         if used {
@@ -191,7 +190,7 @@ fn uses(component: &Component) -> Vec<(Field, Vec<String>)> {
     }
     add(Field::Stateful, component.stateful, &["stateful"]);
     add(Field::EveryNode, component.every_node, &["everyNode"]);
-    let longer = component.grace_period != USUAL_GRACE_PERIOD;
+    let longer = component.grace_period != engine.grace_period();
     add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
     let waits = component.run().is_none() && component.deadline != USUAL_DEADLINE;
     add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_cue::Path;
 use serde::Serialize;
 
-use crate::{Component, Grant};
+use crate::{Component, Grant, Millis};
 
 /// The name of a component, team, port, volume and the like: a DNS label.
 pub type Name = String;
@@ -59,6 +59,17 @@ pub enum EngineTarget {
         /// The class of the Gateway that kcc makes for them.
         gateway_class: Option<String>,
     },
+}
+
+impl EngineTarget {
+    /// The time that a container has to end where nobody says it. On a laptop and
+    /// in tests nobody waits for what production grants.
+    pub fn grace_period(&self) -> Millis {
+        match self {
+            Self::Docker {} => Millis(10_000),
+            Self::Kubernetes { .. } => Millis(30_000),
+        }
+    }
 }
 
 /// What runs in one target.

@@ -160,7 +160,7 @@ fn external_draft(
         disruption: None,
         identity: Identity::default(),
         placement: Placement::default(),
-        grace_period: component::GRACE_PERIOD,
+        grace_period: scope.engine.grace_period(),
         deadline: component::DEADLINE,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),

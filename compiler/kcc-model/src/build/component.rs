@@ -79,8 +79,7 @@ const SERVICE: [&str; 10] = [
 const JOB: [&str; 4] = ["retries", "deadline", "completions", "parallelism"];
 const CRON_JOB: [&str; 3] = ["schedule", "timeZone", "concurrency"];
 
-/// Time to end, and time to become ready, where a fragment says nothing.
-pub(crate) const GRACE_PERIOD: Millis = Millis(30_000);
+/// Time to become ready, where a fragment says nothing.
 pub(crate) const DEADLINE: Millis = Millis(300_000);
 const JOB_DEADLINE: Millis = Millis(600_000);
 
@@ -166,7 +165,7 @@ pub(crate) fn decode(
         disruption: availability::disruption(node),
         identity: rights::identity(node),
         placement: availability::placement(scope, node),
-        grace_period: time("gracePeriod").unwrap_or(GRACE_PERIOD),
+        grace_period: time("gracePeriod").unwrap_or(scope.engine.grace_period()),
         deadline: time("deadline").unwrap_or(DEADLINE),
         labels: labels::of(scope, node, "labels"),
         annotations: labels::of(scope, node, "annotations"),
