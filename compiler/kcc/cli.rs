@@ -11,7 +11,7 @@ use kcc_model::{Bytes, Millis, is_label};
 use crate::commands::{
     apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff, down::Down,
     explain::Explain, graph::Graph, init::Init, model::Model, parity::Parity, plan::Plan,
-    render::Render, status::Status,
+    recover::Recover, render::Render, status::Status,
 };
 
 /// A compiler for distributed systems built by many teams.
@@ -152,6 +152,7 @@ pub enum Command {
     Apply(Apply),
     Status(Status),
     Down(Down),
+    Recover(Recover),
     Explain(Explain),
     Completions(Completions),
 }

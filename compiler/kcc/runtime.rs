@@ -4,7 +4,7 @@
 use std::{future::Future, io, sync::Arc, time::Duration};
 
 use kcc_lower::EngineDesired;
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Recovery, Reporter, StatusReport};
 use tokio::signal;
 
 use crate::{cli::Target, commands::Context, compile::Compiled, exit::Exit, failure::Failure};
@@ -63,6 +63,16 @@ pub fn down(
     let cancel = Cancel::new();
     let work = engine!(compiled: down(options, reporter, &cancel));
     run(compiled, stoppable(&cancel, work))
+}
+
+/// What kcc made in a target, whether or not it is in the record.
+pub fn found(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
+    run(compiled, engine!(compiled: found(options)))
+}
+
+/// Takes what is found back into the record.
+pub fn recover(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
+    run(compiled, engine!(compiled: recover(options)))
 }
 
 fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {

@@ -160,6 +160,8 @@ codes! {
     ApplyConflict = Apply "kcc::apply::conflict" "apply/conflict.md";
     ApplySecret = Apply "kcc::apply::secret" "apply/secret.md";
     ApplyRefused = Apply "kcc::apply::refused" "apply/refused.md";
+    ApplyLeftBehind = Apply "kcc::apply::left-behind" "apply/left-behind.md";
+    StateUnrecorded = State "kcc::state::unrecorded" "state/unrecorded.md";
     StateStore = State "kcc::state::store" "state/store.md";
 }
 

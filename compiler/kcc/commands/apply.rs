@@ -113,7 +113,7 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
         _ => format!("{count} {what}"),
     })
     .collect();
-    let what = if parts.is_empty() {
+    let what = if parts.is_empty() && report.planned == 0 {
         "nothing to do".to_owned()
     } else {
         let operations = match report.planned {
@@ -128,7 +128,8 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
             0 => String::new(),
             count => format!(", {count} left for the next time"),
         };
-        parts.join(", ") + &operations + &left
+        let all = parts.join(", ") + &operations + &left;
+        all.trim_start_matches(", ").to_owned()
     };
     let done = if report.complete() {
         done.to_owned()

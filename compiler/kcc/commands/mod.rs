@@ -15,6 +15,7 @@ pub mod init;
 pub mod model;
 pub mod parity;
 pub mod plan;
+pub mod recover;
 pub mod render;
 pub mod status;
 
@@ -89,6 +90,7 @@ impl Command {
             Self::Apply(command) => command.run(context),
             Self::Status(command) => command.run(context),
             Self::Down(command) => command.run(context),
+            Self::Recover(command) => command.run(context),
             Self::Explain(command) => command.run(context),
             Self::Completions(command) => command.run(context),
         }

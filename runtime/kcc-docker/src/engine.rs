@@ -1,15 +1,20 @@
 //! [`DockerEngine`]: performs the steps of a plan, and answers for readiness.
 
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
+
 use kcc_lower::docker::{Container, DockerDesired, Restart};
 use kcc_model::Until;
-use kcc_plan::{Context, Engine, Error, Options, Readiness, Secrets, Step};
+use kcc_plan::{Context, Engine, Error, Event, Options, Readiness, Secrets, Step};
 
 use crate::{
     client::Client,
     credentials::Credentials,
     endpoint::Endpoint,
     observed::ContainerState,
-    ready::{Judge, Sightings},
+    ready::{Endings, Judge},
     work::Work,
 };
 
@@ -19,20 +24,30 @@ pub(crate) struct DockerEngine<'a> {
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) options: &'a Options,
     pub(crate) docker: &'a DockerDesired,
-    /// The secrets of the containers that are made.
+    /// The secrets of all containers: they are put into those that are made, and
+    /// taken out of logs.
     pub(crate) secrets: Secrets,
-    /// All secrets of the target, to take them out of logs.
-    pub(crate) known: Option<Secrets>,
-    pub(crate) sightings: Sightings,
+    pub(crate) endings: Endings,
+    pub(crate) stopping: Stopping,
 }
+
+/// The containers that are asked to end at this moment.
+#[derive(Debug, Default)]
+pub(crate) struct Stopping {
+    count: AtomicUsize,
+    told: AtomicBool,
+}
+
+/// How long a stop may take until it is told that kcc waits for it.
+const QUIET: Duration = Duration::from_secs(1);
 
 impl DockerEngine<'_> {
     pub(crate) fn judge(&self) -> Judge<'_> {
         Judge {
             client: self.client,
             endpoint: self.endpoint,
-            secrets: self.known.as_ref(),
-            sightings: &self.sightings,
+            secrets: Some(&self.secrets),
+            endings: Some(&self.endings),
         }
     }
 
@@ -54,23 +69,53 @@ impl DockerEngine<'_> {
             }
             Work::CreateNetwork { labels } => self.client.create_network(name, labels).await,
             Work::CreateVolume { labels } => self.client.create_volume(name, labels).await,
-            Work::Create(new) => self.create(name, new, context.cancel).await,
-            Work::Replace { new, old, how } => {
-                self.replace(name, new, old, how, context.cancel).await
-            }
-            Work::Start { id } => self.start(id, name).await,
+            Work::Create(new) => self.create(name, new, context).await,
+            Work::Replace { new, old, how } => self.replace(name, new, old, how, context).await,
+            Work::Start { id } => self.client.start(id, name).await,
             Work::Restart { id } => {
-                self.client.stop(id, name).await?;
-                self.start(id, name).await
+                self.stop(id, name, context).await?;
+                self.client.start(id, name).await
             }
             Work::Unpause { id } => self.client.unpause(id, name).await,
             Work::RemoveContainer { id } => {
-                self.client.stop(id, name).await?;
+                self.stop(id, name, context).await?;
                 self.client.remove(id, name).await
             }
             Work::RemoveNetwork { id } => self.client.remove_network(name, id).await,
             Work::RemoveVolume => self.client.remove_volume(name).await,
         }
+    }
+
+    /// Asks a container to end, and waits as long as it may take. Where that is
+    /// longer than a moment, it is told once for all that are waited for.
+    pub(crate) async fn stop(
+        &self,
+        id: &str,
+        name: &str,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        self.stopping.count.fetch_add(1, Ordering::Relaxed);
+        let stop = self.client.stop(id, name);
+        let slow = async {
+            tokio::time::sleep(QUIET).await;
+            if !self.stopping.told.swap(true, Ordering::Relaxed) {
+                let count = self.stopping.count.load(Ordering::Relaxed);
+                let text = match count {
+                    1 => "waiting for 1 container to stop; it is killed".to_owned(),
+                    _ => format!("waiting for {count} containers to stop; each is killed"),
+                };
+                context.reporter.event(&Event::Note {
+                    text: &format!("{text} at the end of its grace period"),
+                });
+            }
+            std::future::pending::<()>().await;
+        };
+        let stopped = tokio::select! {
+            stopped = stop => stopped,
+            () = slow => Ok(()),
+        };
+        self.stopping.count.fetch_sub(1, Ordering::Relaxed);
+        stopped
     }
 
     /// Whether a container is a sidecar of a job that ended before it came:
@@ -107,6 +152,10 @@ impl Engine for DockerEngine<'_> {
             return Ok(());
         }
         done
+    }
+
+    fn limited(&self, work: &Work) -> bool {
+        !matches!(work, Work::RemoveContainer { .. })
     }
 
     async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {

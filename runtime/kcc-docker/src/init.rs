@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Instant};
 use kcc_diag::Code;
 use kcc_lower::docker::{Container, Mount};
 use kcc_model::Until;
-use kcc_plan::{Cancel, Error};
+use kcc_plan::{Context, Error};
 
 use crate::{client::Shares, engine::DockerEngine, files, make::cannot_pack, work::NewContainer};
 
@@ -59,7 +59,7 @@ impl DockerEngine<'_> {
         id: &str,
         name: &str,
         new: &NewContainer,
-        cancel: &Cancel,
+        context: &Context<'_>,
     ) -> Result<(), Error> {
         let begin = Instant::now();
         for step in &new.container.init {
@@ -71,10 +71,10 @@ impl DockerEngine<'_> {
             let what = format!("init step `{}` of `{name}`", step.name);
             let made = plain(step.container.clone(), new);
             let step_id = self.make(&beside, &made, shares).await?;
-            let ended = match self.start(&step_id, &beside).await {
+            let ended = match self.client.start(&step_id, &beside).await {
                 Ok(()) => {
                     let until = Until::Completed;
-                    self.wait(&step_id, &made, until, begin, cancel).await
+                    self.wait(&step_id, &made, until, begin, context).await
                 }
                 Err(error) => Err(error),
             };

@@ -1,11 +1,14 @@
 //! How a container is made, and how a new one takes the place of another.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use kcc_diag::Code;
 use kcc_lower::docker::Container;
 use kcc_model::Until;
-use kcc_plan::{Cancel, Error, Readiness};
+use kcc_plan::{Context, Error, Event, Readiness};
 
 use crate::{
     client::Shares,
@@ -17,6 +20,8 @@ use crate::{
 
 /// The pause between two looks at a container that is to take another's place.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often a rename is tried.
+const RENAMES: usize = 30;
 
 impl DockerEngine<'_> {
     /// Makes a container with its files. What fails half-way is removed.
@@ -70,17 +75,11 @@ impl DockerEngine<'_> {
             .collect()
     }
 
-    pub(crate) async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
-        self.client.start(id, name).await?;
-        self.sightings.started(id);
-        Ok(())
-    }
-
     pub(crate) async fn create(
         &self,
         name: &str,
         new: &NewContainer,
-        cancel: &Cancel,
+        context: &Context<'_>,
     ) -> Result<(), Error> {
         if new.container.on_demand {
             // Under its own name it is complete: an apply that is killed while
@@ -89,7 +88,7 @@ impl DockerEngine<'_> {
             return self.client.rename(&id, name).await;
         }
         let id = self.make_whole(name, new).await?;
-        let started = self.first_start(&id, name, new, cancel).await;
+        let started = self.first_start(&id, name, new, context).await;
         if started.is_err() {
             let _ = self.client.remove(&id, name).await;
         }
@@ -102,59 +101,78 @@ impl DockerEngine<'_> {
         id: &str,
         name: &str,
         new: &NewContainer,
-        cancel: &Cancel,
+        context: &Context<'_>,
     ) -> Result<(), Error> {
-        self.init(id, name, new, cancel).await?;
-        self.start(id, name).await
+        self.init(id, name, new, context).await?;
+        self.client.start(id, name).await
     }
 
+    /// Puts a new container in the place of an old one, which is removed once
+    /// the new one has proved itself. Where it does not, the old one is in its
+    /// place again, and the error says so.
     pub(crate) async fn replace(
         &self,
         name: &str,
         new: &NewContainer,
         old: &str,
         how: &Replacement,
-        cancel: &Cancel,
+        context: &Context<'_>,
     ) -> Result<(), Error> {
         let id = self.make_whole(&format!("{name}{SUCCESSOR}"), new).await?;
-        let taken_over = match how {
-            Replacement::Overlap => self.overlap(&id, name, new, old, cancel).await,
-            Replacement::StopFirst { beside, resumes } => {
-                self.client.stop(old, name).await?;
-                let started = self.first_start(&id, name, new, cancel).await;
-                if started.is_err() {
-                    self.fall_back(old, name, beside, *resumes).await;
+        match how {
+            Replacement::Overlap => {
+                let until = Until::Healthy;
+                let started = self.first_start_until(&id, name, new, until, context);
+                if let Err(error) = started.await {
+                    let _ = self.client.remove(&id, name).await;
+                    return Err(with_fate(error, "the previous one keeps running"));
                 }
-                started
+                self.stop(old, name, context).await?;
             }
-            Replacement::AtRest => self.client.stop(old, name).await,
-        };
-        if let Err(error) = taken_over {
-            let _ = self.client.remove(&id, name).await;
-            return Err(error);
+            Replacement::StopFirst { beside, until } => {
+                self.stop(old, name, context).await?;
+                let started = match until {
+                    Some(until) => {
+                        self.first_start_until(&id, name, new, *until, context)
+                            .await
+                    }
+                    None => self.first_start(&id, name, new, context).await,
+                };
+                if let Err(error) = started {
+                    // It may hold what the old one needs.
+                    let _ = self.client.remove(&id, name).await;
+                    let resumes = until.is_some();
+                    return Err(match self.fall_back(old, name, beside, resumes).await {
+                        Some(fate) => with_fate(error, &fate),
+                        None => error,
+                    });
+                }
+            }
+            Replacement::AtRest => self.stop(old, name, context).await?,
         }
         self.client.remove(old, name).await?;
-        self.client.rename(&id, name).await
+        self.rename(&id, name).await
     }
 
-    /// Stops the old one once the new one is ready.
-    async fn overlap(
+    /// Starts a container that has just been made, and waits until it is in a
+    /// state and has stayed so for a moment: what crashes a second later is no
+    /// better than what crashes at once.
+    async fn first_start_until(
         &self,
         id: &str,
         name: &str,
         new: &NewContainer,
-        old: &str,
-        cancel: &Cancel,
+        until: Until,
+        context: &Context<'_>,
     ) -> Result<(), Error> {
-        self.first_start(id, name, new, cancel).await?;
+        self.first_start(id, name, new, context).await?;
         let begin = Instant::now();
-        if let Some(why) = self.wait(id, new, Until::Healthy, begin, cancel).await? {
-            let message =
-                format!("the new `{name}` did not become ready, the old one goes on: {why}");
-            let words = self.judge().last_words(id).await;
-            return Err(Error::new(Code::ApplyIncomplete, message).detail(words));
-        }
-        self.client.stop(old, name).await
+        let Some(why) = self.wait(id, new, until, begin, context).await? else {
+            return Ok(());
+        };
+        let words = self.judge().last_words(id).await;
+        let message = format!("the new `{name}` is not ready: {why}");
+        Err(Error::new(Code::ApplyIncomplete, message).detail(words))
     }
 
     /// Waits until a container is in a state, for as long as it has since it
@@ -165,31 +183,64 @@ impl DockerEngine<'_> {
         new: &NewContainer,
         until: Until,
         begin: Instant,
-        cancel: &Cancel,
+        context: &Context<'_>,
     ) -> Result<Option<String>, Error> {
         let limit = Duration::from_millis(new.deadline_ms);
+        let component = new.container.component.as_str();
+        let mut told = BTreeSet::new();
         loop {
-            let why = match self.judge().judge(id, &new.container, until).await? {
+            let judge = self.judge();
+            let answer = judge.judge_successor(id, &new.container, until);
+            let why = match answer.await? {
                 Readiness::Ready => return Ok(None),
                 Readiness::Failed { why } => return Ok(Some(why)),
                 Readiness::Waiting { why } => why,
             };
-            if cancel.is_cancelled() {
+            if context.cancel.is_cancelled() {
                 return Ok(Some(format!("the apply was stopped while {why}")));
             }
             if begin.elapsed() >= limit {
                 return Ok(Some(format!("{why} (after {} s)", limit.as_secs())));
             }
+            if !told.contains(&why) {
+                let why = why.as_str();
+                context.reporter.event(&Event::Waiting {
+                    component,
+                    until,
+                    why,
+                });
+                told.insert(why.to_owned());
+            }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Starts what was stopped again, or lets its sidecars end as well. What
-    /// fails here is not told: why it came to this is.
-    async fn fall_back(&self, old: &str, name: &str, beside: &[String], resumes: bool) {
-        if resumes {
-            let _ = self.client.start(old, name).await;
+    /// Renames a container that runs. The engine refuses that for a moment while
+    /// it starts the container again.
+    async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
+        let mut left = RENAMES;
+        loop {
+            match self.client.rename(id, name).await {
+                Err(_) if left > 1 => left -= 1,
+                done => return done,
+            }
+            tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Starts what was stopped again, or lets its sidecars end as well; what
+    /// became of the old one, where that is worth telling.
+    async fn fall_back(
+        &self,
+        old: &str,
+        name: &str,
+        beside: &[String],
+        resumes: bool,
+    ) -> Option<String> {
+        let resumed = match resumes {
+            true => Some(self.client.start(old, name).await),
+            false => None,
+        };
         for sidecar in beside {
             // The network that it shares ended when its main container stopped.
             let _ = self.client.stop(sidecar, sidecar).await;
@@ -197,7 +248,20 @@ impl DockerEngine<'_> {
                 let _ = self.client.start(sidecar, sidecar).await;
             }
         }
+        resumed.map(|resumed| match resumed {
+            Ok(()) => "the previous one was started again".to_owned(),
+            Err(error) => format!(
+                "the previous one could not be started again: {}",
+                error.chain()
+            ),
+        })
     }
+}
+
+/// An error of a new container, with what became of the one before.
+fn with_fate(mut error: Error, fate: &str) -> Error {
+    error.message = format!("{}; {fate}", error.message);
+    error
 }
 
 pub(crate) fn cannot_pack(name: &str, error: std::io::Error) -> Error {

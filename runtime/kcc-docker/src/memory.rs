@@ -1,12 +1,15 @@
 //! [`Memory`]: what kcc remembers of a target in its state folder, and how that
 //! is brought up to date.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, docker::DockerDesired};
+use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    EngineName, Error, Intent, Inventory, InventoryObject, Records, Scope, StateFolder,
+    ApplyReport, EngineName, Error, Intent, Inventory, InventoryObject, Outcome, Records, Scope,
+    StateFolder,
 };
+use serde_json::Value;
 
 use crate::{
     client::{Client, Listed},
@@ -27,6 +30,24 @@ impl Memory {
             intent: state.intent()?,
             inventory: state.inventory()?,
         })
+    }
+
+    /// Whether an apply on this machine left a record.
+    pub(crate) fn is_there(&self) -> bool {
+        self.intent.is_some() || self.inventory.is_some()
+    }
+
+    /// Why the last apply did not bring components to their desired state.
+    pub(crate) fn failures(&self) -> &BTreeMap<Name, String> {
+        static NONE: BTreeMap<Name, String> = BTreeMap::new();
+        let inventory = self.inventory.as_ref();
+        inventory.map_or(&NONE, |inventory| &inventory.failures)
+    }
+
+    /// The settings of a container when it was made.
+    pub(crate) fn settings(&self, id: &str) -> Option<&Value> {
+        let mut objects = self.inventory.iter().flat_map(|all| &all.objects);
+        objects.find(|object| object.id == id)?.config.as_ref()
     }
 
     /// Whether an object with our labels is one that kcc made: the last
@@ -60,6 +81,10 @@ pub(crate) struct Kept<'a> {
     pub(crate) docker: &'a DockerDesired,
     pub(crate) state: &'a StateFolder,
     pub(crate) memory: &'a Memory,
+    /// Why components are not as desired; those of the last apply at first.
+    pub(crate) failures: BTreeMap<Name, String>,
+    /// Generated secrets whose values are found to be gone.
+    pub(crate) lost_secrets: BTreeSet<Name>,
 }
 
 impl Records for Kept<'_> {
@@ -73,6 +98,20 @@ impl Records for Kept<'_> {
         self.state.begin(intent)
     }
 
+    fn ended(&mut self, report: &ApplyReport) {
+        for (name, component) in &report.components {
+            match component.outcome {
+                Outcome::Failed => {
+                    let why = component.why.clone().unwrap_or_default();
+                    self.failures.insert(name.clone(), why);
+                }
+                // What was not begun is as it was.
+                Outcome::Skipped => {}
+                _ => _ = self.failures.remove(name),
+            }
+        }
+    }
+
     async fn observe(&self) -> Result<Observed, Error> {
         observe::objects(self.client, self.scope, self.docker, self.memory).await
     }
@@ -82,12 +121,26 @@ impl Records for Kept<'_> {
         observed: &Observed,
         made: &BTreeSet<(&str, &str)>,
     ) -> Result<(), Error> {
+        let objects = objects_of_ours(observed, made);
+        let mut secrets = BTreeSet::new();
+        for (name, provider) in &self.docker.secrets {
+            let known = self.memory.inventory.as_ref();
+            let lost = self.lost_secrets.contains(name)
+                || known.is_some_and(|inventory| inventory.secrets.contains(name));
+            if *provider == (SecretProvider::Generate {})
+                && (lost || self.state.secret(name)?.is_some())
+            {
+                secrets.insert(name.clone());
+            }
+        }
         self.state.end(&Inventory {
             scope: self.scope.clone(),
             engine: EngineName::Docker,
             since: kcc_plan::now(),
-            objects: objects_of_ours(observed, made),
+            objects,
             after: self.desired.order(),
+            failures: self.failures.clone(),
+            secrets,
         })
     }
 }
@@ -95,7 +148,7 @@ impl Records for Kept<'_> {
 /// Everything that is ours now: what was ours before and what a plan made.
 fn objects_of_ours(observed: &Observed, made: &BTreeSet<(&str, &str)>) -> Vec<InventoryObject> {
     let mut objects = Vec::new();
-    let mut add = |kind: &str, name: &str, object: &ObservedObject| {
+    let mut add = |kind: &str, name: &str, object: &ObservedObject, config: Option<&Value>| {
         let ours = match object.ownership {
             Ownership::Ours => true,
             Ownership::Claimed => may_be(made, kind, name),
@@ -108,22 +161,24 @@ fn objects_of_ours(observed: &Observed, made: &BTreeSet<(&str, &str)>) -> Vec<In
                 id: object.id.clone(),
                 component: object.component.clone(),
                 team: object.team.clone(),
+                config: config.cloned(),
             });
         }
     };
     for (name, object) in &observed.networks {
-        add("network", name, object);
+        add("network", name, object, None);
     }
     for (name, object) in &observed.twins {
-        add("network", name, object);
+        add("network", name, object, None);
     }
     for (name, object) in &observed.volumes {
-        add("volume", name, object);
+        add("volume", name, object, None);
     }
     for (name, container) in &observed.containers {
         // One that is being removed is as good as gone.
         if container.state != ContainerState::Dead {
-            add("container", name, &container.object);
+            let made = container.recorded.as_ref().unwrap_or(&container.settings);
+            add("container", name, &container.object, Some(made));
         }
     }
     objects

@@ -7,15 +7,25 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use kcc_lower::docker::DockerDesired;
-use kcc_plan::{Error, Options, Scope};
+use kcc_lower::{
+    Desired,
+    docker::{DockerDesired, Mount},
+};
+use kcc_model::Until;
+use kcc_plan::{Error, Options, Recovered, Scope, Secrets};
 
 use crate::{
     client::{Client, Listed},
+    drift,
     endpoint::Endpoint,
+    engine::counts,
     memory::Memory,
-    observed::{Observed, ObservedContainer, ObservedObject, Ownership, SUCCESSOR, label},
+    observed::{
+        Observed, ObservedContainer, ObservedObject, Ownership, ProcessDrift, SUCCESSOR, label,
+    },
     ports,
+    ready::Judge,
+    recovery,
 };
 
 /// Questions that are asked side by side.
@@ -29,8 +39,10 @@ pub(crate) async fn observe(
     docker: &DockerDesired,
     memory: &Memory,
     options: &Options,
+    secrets: &Secrets,
 ) -> Result<Observed, Error> {
     let mut observed = objects(client, scope, docker, memory).await?;
+    processes(client, docker, secrets, &mut observed).await?;
     for (reference, image) in &docker.images {
         if let Some(image) = client.image(reference).await? {
             observed.images.insert(reference.clone(), image);
@@ -40,7 +52,7 @@ pub(crate) async fn observe(
             observed.contexts.insert(reference.clone(), hash);
         }
     }
-    observed.in_machine = client.in_machine().await?;
+    observed.in_machine = client.in_machine;
     if endpoint.is_local() {
         probe_ports(docker, &mut observed);
     }
@@ -54,19 +66,38 @@ pub(crate) async fn objects(
     docker: &DockerDesired,
     memory: &Memory,
 ) -> Result<Observed, Error> {
-    let mut observed = Observed::default();
+    let mut observed = Observed {
+        recorded: memory.is_there(),
+        failures: memory.failures().clone(),
+        ..Observed::default()
+    };
     let object = |kind: &str, listed: &Listed| ObservedObject {
         id: listed.id.clone(),
         ownership: match belongs(scope, &listed.labels) {
             true if memory.knows(kind, listed) => Ownership::Ours,
-            true => Ownership::Claimed,
-            false => Ownership::Foreign,
+            true if recovery::doubt(scope, kind, listed).is_none() => Ownership::Claimed,
+            _ => Ownership::Foreign,
         },
         component: listed.labels.get(label::COMPONENT).cloned(),
         team: listed.labels.get(label::TEAM).cloned(),
     };
+    let mut doubtful = Vec::new();
+    let mut doubt = |kind: &str, listed: &Listed, object: &ObservedObject| {
+        let labelled = belongs(scope, &listed.labels) && object.ownership == Ownership::Foreign;
+        if let Some(doubt) = recovery::doubt(scope, kind, listed).filter(|_| labelled) {
+            doubtful.push(Recovered {
+                kind: kind.to_owned(),
+                name: listed.name.clone(),
+                component: object.component.clone(),
+                team: object.team.clone(),
+                recorded: false,
+                doubt: Some(doubt),
+            });
+        }
+    };
     for listed in client.networks().await? {
         let object = object("network", &listed);
+        doubt("network", &listed, &object);
         if object.ownership == Ownership::Foreign && !docker.networks.contains_key(&listed.name) {
             continue;
         }
@@ -75,7 +106,8 @@ pub(crate) async fn objects(
             continue;
         };
         // The one that matters: that is in the way, or that containers are on.
-        let better = object.ownership != Ownership::Ours || client.is_used(&object.id).await?;
+        let better =
+            object.ownership != Ownership::Ours || !client.users(&object.id).await?.is_empty();
         let (kept, twin) = if better {
             (object, first)
         } else {
@@ -86,6 +118,7 @@ pub(crate) async fn objects(
     }
     for listed in client.volumes().await? {
         let object = object("volume", &listed);
+        doubt("volume", &listed, &object);
         if object.ownership != Ownership::Foreign || docker.volumes.contains_key(&listed.name) {
             observed.volumes.insert(listed.name, object);
         }
@@ -93,6 +126,7 @@ pub(crate) async fn objects(
     let mut wanted = Vec::new();
     for listed in client.containers().await? {
         let object = object("container", &listed);
+        doubt("container", &listed, &object);
         let plain = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
         if object.ownership != Ownership::Foreign || docker.containers.contains_key(plain) {
             wanted.push((listed, object));
@@ -100,10 +134,12 @@ pub(crate) async fn objects(
             observed.taken_ports.extend(listed.host_ports);
         }
     }
+    observed.doubtful = doubtful;
     let inspected = stream::iter(wanted)
         .map(|(listed, object)| async move {
             let found = client.inspect(&listed.id).await?;
             Ok::<_, Error>(found.map(|found| {
+                let recorded = memory.settings(&object.id).cloned();
                 let container = ObservedContainer {
                     object,
                     state: found.state,
@@ -111,9 +147,13 @@ pub(crate) async fn objects(
                     config_fields: listed.labels.get(label::CONFIG_FIELDS).cloned(),
                     image_id: found.image_id,
                     published: found.published,
-                    networks: found.networks.into_keys().collect(),
+                    addresses: found.addresses,
+                    networks: found.networks,
                     joined: found.joined,
                     started_at: sortable(&found.started_at),
+                    settings: found.settings,
+                    recorded,
+                    process: ProcessDrift::default(),
                 };
                 (listed.name, container)
             }))
@@ -123,6 +163,72 @@ pub(crate) async fn objects(
         .await?;
     observed.containers = inspected.into_iter().flatten().collect();
     Ok(observed)
+}
+
+/// Compares what runs in containers with what is desired, where their labels say
+/// that it is the same: environment, command, and secrets mounted as files.
+async fn processes(
+    client: &Client,
+    docker: &DockerDesired,
+    secrets: &Secrets,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    let mut images: BTreeMap<String, Option<BTreeMap<String, String>>> = BTreeMap::new();
+    for (name, container) in &docker.containers {
+        let Some(there) = observed.containers.get_mut(name) else {
+            continue;
+        };
+        if there.config_hash.as_deref() != Some(&container.config_hash()) {
+            continue;
+        }
+        if !images.contains_key(&there.image_id) {
+            let env = client.image_env(&there.image_id).await?;
+            images.insert(there.image_id.clone(), env);
+        }
+        let image = images.get(&there.image_id).and_then(Option::as_ref);
+        let mut files = BTreeMap::new();
+        for (path, mount) in &container.mounts {
+            if let Mount::Secret(secret) = mount
+                && let Some(content) = client.file(&there.object.id, path).await
+            {
+                files.insert(secret.clone(), content);
+            }
+        }
+        if let Some(found) = client.inspect(&there.object.id).await? {
+            there.process = drift::process(container, &found.process, image, &files, secrets);
+        }
+    }
+    Ok(())
+}
+
+/// Finds out whether the containers that are there do what they should.
+pub(crate) async fn readiness(
+    desired: &Desired,
+    docker: &DockerDesired,
+    judge: &Judge<'_>,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    let there = docker
+        .containers
+        .iter()
+        .filter(|(name, container)| {
+            observed.containers.contains_key(*name) && counts(docker, container)
+        })
+        .map(|(name, container)| async move {
+            let component = desired.components.get(&container.component);
+            let until = match component.is_some_and(|component| component.job) {
+                true => Until::Completed,
+                false => Until::Healthy,
+            };
+            let answer = judge.judge(name, container, until).await?;
+            Ok::<_, Error>((name.clone(), answer))
+        });
+    let judged = stream::iter(there)
+        .buffered(PARALLEL)
+        .try_collect::<BTreeMap<_, _>>()
+        .await?;
+    observed.readiness = judged;
+    Ok(())
 }
 
 /// A time as the engine writes it, `2026-01-02T03:04:05.6Z`, with all digits of

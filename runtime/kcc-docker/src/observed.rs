@@ -1,7 +1,13 @@
 //! What an engine holds of one target, in types of kcc's own, so that
 //! reconciling needs neither an engine nor its library.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use kcc_plan::{MissingSecret, Readiness, Recovered};
+use serde_json::Value;
 
 /// Labels by which kcc knows its own objects again.
 pub(crate) mod label {
@@ -49,6 +55,16 @@ pub(crate) struct Observed {
     /// Containers live in a virtual machine: their own addresses cannot be
     /// reached from here.
     pub(crate) in_machine: bool,
+    /// An earlier apply on this machine left a record of what it made.
+    pub(crate) recorded: bool,
+    /// Why the last apply did not bring components to their desired state.
+    pub(crate) failures: BTreeMap<String, String>,
+    /// Whether containers do what they should, where that was looked at.
+    pub(crate) readiness: BTreeMap<String, Readiness>,
+    /// Objects that only carry the target's labels.
+    pub(crate) doubtful: Vec<Recovered>,
+    /// Secrets whose values could not be compared.
+    pub(crate) missing_secrets: Vec<MissingSecret>,
 }
 
 /// Whose an object is.
@@ -56,9 +72,10 @@ pub(crate) struct Observed {
 pub(crate) enum Ownership {
     /// It carries the target's labels, and the state folder knows it.
     Ours,
-    /// It carries the target's labels, but nothing says that kcc made it.
+    /// Its labels and its name say that kcc made it, but the state folder does
+    /// not know it: another machine or user did, or the folder is gone.
     Claimed,
-    /// It does not carry them.
+    /// kcc did not make it.
     Foreign,
 }
 
@@ -84,12 +101,41 @@ pub(crate) struct ObservedContainer {
     pub(crate) image_id: String,
     /// Host ports by the port inside the container and its protocol.
     pub(crate) published: BTreeMap<(u16, String), u16>,
+    /// Host addresses at which its ports are reached while it runs.
+    pub(crate) addresses: BTreeMap<(u16, String), Vec<SocketAddr>>,
     /// Networks that it is connected to.
-    pub(crate) networks: BTreeSet<String>,
+    pub(crate) networks: BTreeMap<String, Attached>,
     /// The identity of the container whose network it shares.
     pub(crate) joined: Option<String>,
     /// When it started last, in a form that sorts.
     pub(crate) started_at: String,
+    /// Its settings as they are, and as they were when kcc made it, if that is
+    /// known.
+    pub(crate) settings: Value,
+    pub(crate) recorded: Option<Value>,
+    /// How what runs in it differs from what its labels claim.
+    pub(crate) process: ProcessDrift,
+}
+
+/// A network that a container is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Attached {
+    /// The identity of the network.
+    pub(crate) network: String,
+    /// Its address there while it runs.
+    pub(crate) address: Option<String>,
+    /// The names that it answers to there.
+    pub(crate) aliases: BTreeSet<String>,
+}
+
+/// How what runs in a container differs from what it was made for, without any
+/// value: some are secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ProcessDrift {
+    /// Secrets whose values are others now.
+    pub(crate) secrets: BTreeSet<String>,
+    /// What else differs, in words.
+    pub(crate) changes: Vec<String>,
 }
 
 /// What a container does.

@@ -1,9 +1,13 @@
 //! Whether a container is started, healthy or completed, and if not, why. The
 //! engine's own check answers for commands; HTTP and TCP are asked by kcc.
+//!
+//! A container that ended is started again by the engine, and looks well each
+//! time for a moment. So one that ended counts as up only once it has run for a
+//! while, and one that goes on ending is given up after [`PATIENCE`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,6 +17,7 @@ use kcc_plan::{Error, Readiness, Secrets};
 
 use crate::{
     client::{Client, EngineHealth, Inspected},
+    drift::size,
     endpoint::Endpoint,
     observed::ContainerState,
     probe,
@@ -22,44 +27,30 @@ use crate::{
 const LINES: usize = 5;
 const WIDTH: usize = 200;
 
-/// How long a container without a check has to run before it counts as started:
-/// what ends sooner was never up.
-const SETTLE: Duration = Duration::from_secs(1);
+/// How long a container has to run before it counts as up, where no check says
+/// so or where it takes another's place: what ends sooner never was.
+const PROVEN: Duration = Duration::from_secs(3);
+/// How long a container that ended has to run before its ends are forgotten;
+/// the engine, too, begins its growing pauses again after that time.
+const RECOVERED: Duration = Duration::from_secs(10);
+/// How long one that ends again and again may go on until it is given up: less
+/// than the five seconds after which an apply says so.
+const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Containers as this process saw them run: how long each has gone on since.
+/// When this process first saw each container end, by identity.
 #[derive(Debug, Default)]
-pub(crate) struct Sightings {
-    /// Those that this process started, by identity.
-    fresh: Mutex<BTreeSet<String>>,
-    /// When they were seen first, and the start that was theirs then.
-    seen: Mutex<BTreeMap<String, (String, Instant)>>,
-}
+pub(crate) struct Endings(Mutex<BTreeMap<String, Instant>>);
 
-impl Sightings {
-    /// This process started it.
-    pub(crate) fn started(&self, id: &str) {
-        lock(&self.fresh).insert(id.to_owned());
+impl Endings {
+    /// The time since a container that ended was first seen to.
+    fn since_first(&self, id: &str) -> Duration {
+        // What a thread that panicked left is still a list of times.
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first
+            .entry(id.to_owned())
+            .or_insert_with(Instant::now)
+            .elapsed()
     }
-
-    /// Whether it has run long enough. One that nobody started just now and
-    /// that never ended is taken at its word.
-    fn settled(&self, found: &Inspected) -> bool {
-        if found.restarts == 0 && !lock(&self.fresh).contains(&found.id) {
-            return true;
-        }
-        let now = (found.started_at.clone(), Instant::now());
-        let mut seen = lock(&self.seen);
-        let first = seen.entry(found.id.clone()).or_insert_with(|| now.clone());
-        if first.0 != now.0 {
-            *first = now;
-        }
-        first.1.elapsed() >= SETTLE
-    }
-}
-
-/// What a thread that panicked left is still a list of sightings.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks an engine about containers.
@@ -69,7 +60,9 @@ pub(crate) struct Judge<'a> {
     /// What is taken out of answers; none where that is not known, and then
     /// nothing is quoted.
     pub(crate) secrets: Option<&'a Secrets>,
-    pub(crate) sightings: &'a Sightings,
+    /// None for a command that looks once: it has no time to see whether a
+    /// container recovers.
+    pub(crate) endings: Option<&'a Endings>,
 }
 
 impl Judge<'_> {
@@ -81,7 +74,7 @@ impl Judge<'_> {
         until: Until,
     ) -> Result<Readiness, Error> {
         let Some(found) = self.client.inspect(name).await? else {
-            return Ok(waiting(format!("container `{name}` is not there")));
+            return Ok(waiting(format!("container `{name}` does not exist")));
         };
         if container.on_demand {
             return Ok(Readiness::Ready);
@@ -92,22 +85,74 @@ impl Judge<'_> {
         if let Some(answer) = not_running(&found, container) {
             return Ok(answer);
         }
+        let up = found.state == ContainerState::Running && found.uptime >= PROVEN;
+        let ended = found.state != ContainerState::Running
+            || (found.restarts > 0 && found.uptime < RECOVERED);
+        if ended && !(up && container.health.is_some()) {
+            return Ok(self.crash_loop(&found).await);
+        }
         match &container.health {
             Some(health) if until == Until::Healthy => {
                 let limit = Duration::from_millis(health.timeout_ms.max(1));
-                Ok(
-                    match self.check(&found, container, &health.check, limit).await {
-                        Ok(()) => Readiness::Ready,
-                        Err(why) => waiting(why),
-                    },
-                )
+                let check = self.check(&found, container, &health.check, limit);
+                Ok(match check.await {
+                    Ok(()) => Readiness::Ready,
+                    Err(_) if ended => self.crash_loop(&found).await,
+                    Err(why) => waiting(why),
+                })
             }
-            None if !self.sightings.settled(&found) => Ok(waiting(match found.restarts {
-                0 => "it has just started".to_owned(),
-                times => again(times, &found),
-            })),
+            None if !up => Ok(waiting("started a moment ago".to_owned())),
             _ => Ok(Readiness::Ready),
         }
+    }
+
+    /// As [`Judge::judge`], of a container that takes another's place: it also
+    /// has to have stayed up for a while.
+    pub(crate) async fn judge_successor(
+        &self,
+        id: &str,
+        container: &Container,
+        until: Until,
+    ) -> Result<Readiness, Error> {
+        match self.judge(id, container, until).await? {
+            Readiness::Ready if until != Until::Completed => {}
+            other => return Ok(other),
+        }
+        let found = self.client.inspect(id).await?;
+        let proven = found.is_some_and(|found| found.uptime >= PROVEN);
+        Ok(if proven {
+            Readiness::Ready
+        } else {
+            waiting("started a moment ago".to_owned())
+        })
+    }
+
+    /// The answer for a container that ended and is started by the engine again.
+    async fn crash_loop(&self, found: &Inspected) -> Readiness {
+        let code = match found.state {
+            ContainerState::Running => self.client.last_exit_code(&found.id).await,
+            _ => Some(found.exit_code),
+        };
+        let why = match code {
+            Some(code) => format!("crash loop: {}", exit(code, found)),
+            None => "crash loop".to_owned(),
+        };
+        let over = match self.endings {
+            // One that runs at this moment may have recovered.
+            Some(endings) => {
+                endings.since_first(&found.id) >= PATIENCE && found.state != ContainerState::Running
+            }
+            None => true,
+        };
+        if !over {
+            return waiting(why);
+        }
+        let times = match found.restarts {
+            1 => "1 restart".to_owned(),
+            times => format!("{times} restarts"),
+        };
+        let why = format!("{why} ({times})");
+        Readiness::Failed { why }
     }
 
     async fn check(
@@ -130,7 +175,7 @@ impl Judge<'_> {
         let address = found
             .networks
             .values()
-            .find_map(|address| address.as_deref())
+            .find_map(|attached| attached.address.as_deref())
             .ok_or("it has no address yet")?;
         match ask(check, address, port, limit).await {
             Ok(()) => Ok(()),
@@ -213,46 +258,50 @@ async fn through(check: &Check, host: &str, port: u16, limit: Duration) -> Resul
 fn completed(found: &Inspected) -> Readiness {
     match found.state {
         ContainerState::Exited(0) => Readiness::Ready,
-        ContainerState::Exited(_) | ContainerState::Dead => Readiness::Failed { why: ended(found) },
-        ContainerState::Restarting => waiting(format!("{}, and is tried again", ended(found))),
-        ContainerState::Created => waiting("it is not started".to_owned()),
-        ContainerState::Running | ContainerState::Paused => waiting("it still runs".to_owned()),
+        ContainerState::Exited(_) | ContainerState::Dead => {
+            Readiness::Failed { why: exited(found) }
+        }
+        ContainerState::Restarting => waiting(format!("{}, starting again", exited(found))),
+        ContainerState::Created => waiting("not started".to_owned()),
+        ContainerState::Running | ContainerState::Paused => waiting("still running".to_owned()),
     }
 }
 
-/// Why a container that should run does not.
+/// Why a container that should run does not, unless the engine starts it again.
 fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
     match found.state {
-        ContainerState::Running => None,
+        ContainerState::Running | ContainerState::Restarting => None,
         ContainerState::Created => Some(waiting(match &found.error {
-            Some(error) => format!("it cannot start: {error}"),
-            None => "it is not started".to_owned(),
+            Some(error) => format!("cannot start: {error}"),
+            None => "not started".to_owned(),
         })),
-        ContainerState::Paused => Some(waiting("it is paused".to_owned())),
-        ContainerState::Restarting => Some(waiting(again(found.restarts, found))),
-        // One that is started for ever again passes through here.
+        ContainerState::Paused => Some(waiting("paused".to_owned())),
+        // One that is started again passes through here.
         ContainerState::Exited(_)
-            if container.restart == Restart::UnlessStopped && found.restarts > 0 =>
+            if container.restart == Restart::UnlessStopped
+                && found.restarts > 0
+                && found.ended_for < PROVEN =>
         {
-            Some(waiting(ended(found)))
+            None
         }
         ContainerState::Exited(_) | ContainerState::Dead => {
-            Some(Readiness::Failed { why: ended(found) })
+            Some(Readiness::Failed { why: exited(found) })
         }
     }
 }
 
-fn again(restarts: i64, found: &Inspected) -> String {
-    format!(
-        "it ends again and again ({restarts} restarts): {}",
-        ended(found)
-    )
+fn exited(found: &Inspected) -> String {
+    format!("exited with {}", exit(found.exit_code, found))
 }
 
-fn ended(found: &Inspected) -> String {
-    let code = format!("it ended with exit code {}", found.exit_code);
+/// An exit code, with what the engine knows about its reason.
+fn exit(code: i64, found: &Inspected) -> String {
+    let code = format!("exit code {code}");
     match &found.error {
-        _ if found.out_of_memory => format!("{code}: it needed more memory than its limit"),
+        _ if found.out_of_memory => match found.memory {
+            Some(limit) => format!("{code}, out of memory (limit {})", size(limit)),
+            None => format!("{code}, out of memory"),
+        },
         Some(error) => format!("{code}: {error}"),
         None => code,
     }

@@ -12,22 +12,24 @@ use kcc_lower::{
     Desired, EngineDesired,
     docker::{Container, DockerDesired, Mount},
 };
-use kcc_model::{EnvValue, Part};
+use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, Options, Plan, Reporter, Scope, Secrets, StateFolder,
-    StatusReport, order_since,
+    ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, Records, Recovery, Reporter,
+    Scope, Secrets, StateFolder, StatusReport, order_since,
 };
 
 use crate::{
     client::Client,
+    drift::secrets_of,
     endpoint::Endpoint,
-    engine::DockerEngine,
+    engine::{DockerEngine, Stopping},
     instance,
     memory::{Kept, Memory},
     observe,
     observed::Observed,
-    ready::{Judge, Sightings},
+    ready::{Endings, Judge},
     reconcile::{reconcile, tear_down},
+    recovery,
     work::Work,
 };
 
@@ -36,10 +38,16 @@ use crate::{
 const SETTLE: Duration = Duration::from_millis(500);
 const SETTLE_ROUNDS: usize = 20;
 
-/// What an apply would do. Reads, and changes nothing.
+/// What an apply would do, and what is not ready. Reads, and changes nothing.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
-    let observed = session.observe(&session.remember()?).await?;
+    // A half-done apply is no state of a target to plan from.
+    session.state.refuse_held()?;
+    let (secrets, missing) = session.available_secrets().await?;
+    let mut observed = session.observe(&session.remember()?, &secrets).await?;
+    observed.missing_secrets = missing;
+    let judge = session.judge(Some(&secrets));
+    observe::readiness(desired, &session.docker, &judge, &mut observed).await?;
     Ok(reconcile(desired, &session.docker, &observed, options)?.without_work())
 }
 
@@ -51,15 +59,25 @@ pub async fn apply(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock()?;
+    let _lock = session.state.lock("an apply")?;
     let memory = session.remember()?;
     session.settle(&memory).await?;
-    let observed = session.observe(&memory).await?;
+    let (secrets, missing) = session.available_secrets().await?;
+    let observed = session.observe(&memory, &secrets).await?;
     let plan = reconcile(desired, &session.docker, &observed, options)?;
-    let secrets = session.secrets(&plan).await?;
-    let report = session
+    // Before the first mutation, so that a missing one stops nothing half-way.
+    if !missing.is_empty() {
+        return Err(missing.into());
+    }
+    let secrets = session.secrets(&plan, secrets)?;
+    let mut report = session
         .perform(&plan, secrets, &memory, &observed, reporter, cancel)
         .await?;
+    let left = observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
+    for (name, component) in &mut report.components {
+        component.addresses =
+            crate::status::addresses(name, &session.docker, &left, &session.endpoint);
+    }
     if let Some(text) = unscheduled(&session.docker) {
         reporter.event(&Event::Note { text: &text });
     }
@@ -91,12 +109,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let observed =
         observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
     let known = Secrets::known(&session.docker.secrets, &session.state, options);
-    let judge = Judge {
-        client: &session.client,
-        endpoint: &session.endpoint,
-        secrets: known.as_ref(),
-        sightings: &Sightings::default(),
-    };
+    let judge = session.judge(known.as_ref());
     crate::status::status(
         desired,
         &session.docker,
@@ -116,14 +129,14 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock()?;
+    let _lock = session.state.lock("a down")?;
     let memory = session.remember()?;
     session.settle(&memory).await?;
     let observed =
         observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
     let last = memory.inventory.as_ref().map(|inventory| &inventory.after);
     let order = order_since(desired, last.unwrap_or(&BTreeMap::new()));
-    let plan = tear_down(desired, &observed, &order, options);
+    let plan = tear_down(desired, &observed, &order, options)?;
     let secrets = Secrets::default();
     let report = session
         .perform(&plan, secrets, &memory, &observed, reporter, cancel)
@@ -131,7 +144,51 @@ pub async fn down(
     if options.volumes && report.complete() {
         session.state.forget_secrets()?;
     }
+    for object in &observed.doubtful {
+        let (kind, name) = (&object.kind, &object.name);
+        let doubt = object.doubt.as_deref().unwrap_or_default();
+        reporter.event(&Event::Note {
+            text: &format!("{kind} `{name}` carries the target's labels and stays: {doubt}"),
+        });
+    }
     Ok(report)
+}
+
+/// The objects of a target that kcc made on this engine. Changes nothing.
+pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
+    let session = Session::open(desired, options).await?;
+    session.state.refuse_held()?;
+    Ok(session.find(&session.remember()?).await?.recovery)
+}
+
+/// Takes back the objects of [`found`] and the generated secrets that what runs
+/// still holds. Changes nothing on the engine.
+pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
+    let session = Session::open(desired, options).await?;
+    let _lock = session.state.lock("a recovery")?;
+    let memory = session.remember()?;
+    let Found {
+        recovery,
+        observed,
+        secrets,
+    } = session.find(&memory).await?;
+    for (name, value) in &secrets {
+        session.state.keep_secret(name, value)?;
+    }
+    let made = recovery.taken();
+    let made = made.map(|object| (object.kind.as_str(), object.name.as_str()));
+    let mut kept = session.kept(&memory);
+    kept.lost_secrets = recovery.lost_secrets.iter().cloned().collect();
+    kept.end(&observed, &made.collect()).await?;
+    Ok(recovery)
+}
+
+/// What a recovery finds: what it shows, and what it keeps.
+struct Found {
+    recovery: Recovery,
+    observed: Observed,
+    /// Values of generated secrets that the state folder lacks.
+    secrets: BTreeMap<Name, String>,
 }
 
 /// A connection to the engine of a target, and the target's state.
@@ -190,7 +247,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn observe(&self, memory: &Memory) -> Result<Observed, Error> {
+    async fn observe(&self, memory: &Memory, secrets: &Secrets) -> Result<Observed, Error> {
         let (client, endpoint) = (&self.client, &self.endpoint);
         observe::observe(
             client,
@@ -199,13 +256,55 @@ impl<'a> Session<'a> {
             &self.docker,
             memory,
             self.options,
+            secrets,
         )
         .await
     }
 
-    /// The secrets of the containers that a plan makes: all before the first
-    /// mutation, so that a missing one stops nothing half-way.
-    async fn secrets(&self, plan: &Plan<Work>) -> Result<Secrets, Error> {
+    /// Looks once.
+    fn judge<'j>(&'j self, secrets: Option<&'j Secrets>) -> Judge<'j> {
+        Judge {
+            client: &self.client,
+            endpoint: &self.endpoint,
+            secrets,
+            endings: None,
+        }
+    }
+
+    async fn find(&self, memory: &Memory) -> Result<Found, Error> {
+        let observed = observe::objects(&self.client, &self.scope, &self.docker, memory).await?;
+        let mut secrets = recovery::read_secrets(&self.client, &self.docker, &observed).await?;
+        let lost = recovery::lost_secrets(&self.docker, &observed, &secrets, &self.state)?;
+        for name in self.docker.secrets.keys() {
+            if self.state.secret(name)?.is_some() {
+                secrets.remove(name);
+            }
+        }
+        let recovery = Recovery {
+            scope: self.scope.clone(),
+            objects: recovery::objects(&observed),
+            secrets: secrets.keys().cloned().collect(),
+            lost_secrets: lost.into_iter().collect(),
+        };
+        Ok(Found {
+            recovery,
+            observed,
+            secrets,
+        })
+    }
+
+    /// The values of the secrets in use, and why others are missing. Makes none.
+    async fn available_secrets(&self) -> Result<(Secrets, Vec<MissingSecret>), Error> {
+        let containers = self.docker.containers.values();
+        let names: BTreeSet<_> = containers
+            .flat_map(Container::with_init)
+            .flat_map(named)
+            .collect();
+        Secrets::available(names, &self.docker.secrets, &self.state, self.options).await
+    }
+
+    /// The same with those that a plan is the first to need: they are made.
+    fn secrets(&self, plan: &Plan<Work>, available: Secrets) -> Result<Secrets, Error> {
         let mut names = BTreeSet::new();
         for step in &plan.steps {
             let (Work::Create(new) | Work::Replace { new, .. }) = &step.work else {
@@ -215,7 +314,7 @@ impl<'a> Session<'a> {
                 names.extend(named(container));
             }
         }
-        Secrets::resolve(names, &self.docker.secrets, &self.state, self.options).await
+        available.with_generated(names, &self.docker.secrets, &self.state)
     }
 
     async fn perform(
@@ -233,34 +332,37 @@ impl<'a> Session<'a> {
             options: self.options,
             docker: &self.docker,
             secrets,
-            known: Secrets::known(&self.docker.secrets, &self.state, self.options),
-            sightings: Sightings::default(),
+            endings: Endings::default(),
+            stopping: Stopping::default(),
         };
-        let mut kept = Kept {
+        let mut kept = self.kept(memory);
+        let report =
+            kcc_plan::perform(plan, observed, &engine, &mut kept, reporter, cancel).await?;
+        if plan.is_empty() && report.complete() && !memory.failures().is_empty() {
+            // What an earlier apply did not get done is as desired by now.
+            kept.ended(&report);
+            kept.end(observed, &BTreeSet::new()).await?;
+        }
+        Ok(report)
+    }
+
+    fn kept<'k>(&'k self, memory: &'k Memory) -> Kept<'k> {
+        Kept {
             client: &self.client,
             scope: &self.scope,
             desired: self.desired,
             docker: &self.docker,
             state: &self.state,
             memory,
-        };
-        kcc_plan::perform(plan, observed, &engine, &mut kept, reporter, cancel).await
+            failures: memory.failures().clone(),
+            lost_secrets: BTreeSet::new(),
+        }
     }
 }
 
 /// The secrets that a container refers to.
-fn named(container: &Container) -> impl Iterator<Item = &str> {
-    let env = container.env.values().flat_map(|value| match value {
-        EnvValue::Secret(name) => vec![name.as_str()],
-        EnvValue::Template(parts) => parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Secret(name) => Some(name.as_str()),
-                Part::Text(_) => None,
-            })
-            .collect(),
-        EnvValue::Literal(_) | EnvValue::Config { .. } => Vec::new(),
-    });
+pub(crate) fn named(container: &Container) -> impl Iterator<Item = &str> {
+    let env = container.env.values().flat_map(secrets_of);
     let mounts = container.mounts.values().filter_map(|mount| match mount {
         Mount::Secret(name) => Some(name.as_str()),
         Mount::Volume(_) | Mount::Host(_) | Mount::Shared(_) | Mount::Tmpfs {} => None,

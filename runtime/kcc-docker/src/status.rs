@@ -10,6 +10,7 @@ use kcc_model::Until;
 use kcc_plan::{ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
+    endpoint::Endpoint,
     engine::counts,
     observed::{ContainerState, Observed, ObservedContainer, Ownership},
     ready::Judge,
@@ -39,6 +40,8 @@ pub(crate) async fn status(
             of_containers(&containers, component.job, observed, judge).await?
         };
         status.team = Some(component.team.clone());
+        status.addresses = addresses(name, docker, observed, judge.endpoint);
+        status.unapplied = observed.failures.get(name).cloned();
         components.insert(name.clone(), status);
     }
     for there in observed.containers.values() {
@@ -63,25 +66,15 @@ async fn of_containers(
     } else {
         Until::Healthy
     };
-    let (mut why, mut failed, mut up, mut there_are) = (None, false, false, false);
+    let (mut why, mut failed, mut unrecorded) = (None, false, false);
+    let (mut up, mut there_are) = (false, false);
     // A replica is as well as what stands beside it.
     let mut ready: BTreeMap<&String, bool> = BTreeMap::new();
-    let mut addresses = Vec::new();
     for (name, container) in containers {
         let there = observed.containers.get(*name);
         there_are |= there.is_some();
-        failed |= there.is_some_and(|there| there.state == ContainerState::Restarting);
-        if there.is_some_and(|there| there.state == ContainerState::Running) {
-            up = true;
-            let host = judge.endpoint.host();
-            addresses.extend(container.ports.iter().filter_map(|publish| {
-                let key = (publish.container, publish.protocol.to_owned());
-                there?
-                    .published
-                    .get(&key)
-                    .map(|port| format!("{host}:{port}"))
-            }));
-        }
+        up |= there.is_some_and(|there| there.state == ContainerState::Running);
+        unrecorded |= there.is_some_and(|there| there.object.ownership == Ownership::Claimed);
         let judged = judge.judge(name, container, until).await?;
         let replica = ready
             .entry(container.sidecar_of.as_ref().unwrap_or(name))
@@ -95,6 +88,10 @@ async fn of_containers(
                 why = why.or(Some(reason));
             }
         }
+    }
+    if unrecorded {
+        let unknown = "created by kcc from another machine or user (`kcc recover`)";
+        why = why.or_else(|| Some(unknown.to_owned()));
     }
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let replicas = count(ready.len());
@@ -114,8 +111,34 @@ async fn of_containers(
         replicas,
         why,
         unapplied: None,
-        addresses,
+        addresses: Vec::new(),
     })
+}
+
+/// The addresses at which the ports of a component are reached from outside: on
+/// a remote engine, by the name that leads to that.
+pub(crate) fn addresses(
+    component: &str,
+    docker: &DockerDesired,
+    observed: &Observed,
+    endpoint: &Endpoint,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    for (name, container) in &docker.containers {
+        let there = observed.containers.get(name);
+        let Some(there) = there.filter(|_| container.component == component) else {
+            continue;
+        };
+        for publish in &container.ports {
+            let key = (publish.container, publish.protocol.to_owned());
+            let ends = there.addresses.get(&key).into_iter().flatten();
+            all.extend(ends.map(|end| match endpoint.is_local() {
+                false if end.ip().is_unspecified() => format!("{}:{}", endpoint.host(), end.port()),
+                _ => end.to_string(),
+            }));
+        }
+    }
+    all
 }
 
 /// It runs whenever somebody starts it: that it is there is all that kcc answers for.
@@ -128,7 +151,7 @@ fn on_demand(name: &str, there: Option<&ObservedContainer>) -> ComponentStatus {
         Some(ContainerState::Exited(0)) => (State::Completed, Some(start)),
         Some(ContainerState::Exited(code)) => (
             State::Failed,
-            Some(format!("its last run ended with exit code {code}")),
+            Some(format!("its last run exited with exit code {code}")),
         ),
         Some(ContainerState::Restarting | ContainerState::Dead) => (State::Failed, None),
     };
@@ -155,7 +178,7 @@ fn orphan(there: &ObservedContainer) -> ComponentStatus {
         },
         ready: 0,
         replicas: 0,
-        why: Some("no fragment asks for it, the next apply removes it".to_owned()),
+        why: Some("no longer declared; the next apply removes it".to_owned()),
         unapplied: None,
         addresses: Vec::new(),
     }

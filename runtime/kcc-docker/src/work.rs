@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_lower::docker::Container;
-use kcc_model::Build;
+use kcc_model::{Build, Until};
 
 /// One step on an engine.
 #[derive(Debug, Clone)]
@@ -106,8 +106,10 @@ pub(crate) enum Replacement {
         /// The sidecars of the old one that run, by name. If the new one cannot
         /// start, nothing else is left in their network: they are stopped, too.
         beside: Vec<String>,
-        /// The old one and they are started again if the new one cannot start.
-        resumes: bool,
+        /// What the new one has to be before the old one is removed; if it never
+        /// is, the old one and they are started again. None for what runs to its
+        /// end: nobody asked for one more run of what it did before.
+        until: Option<Until>,
     },
     /// The new one is not started: whoever wants a run starts it.
     AtRest,

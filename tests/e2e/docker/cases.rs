@@ -39,7 +39,7 @@ cases! {
 fn the_shop_comes_up_and_a_second_apply_does_nothing(shop: &Shop) {
     shop.plan();
     assert!(!shop.state().exists(), "a plan changes nothing");
-    let address = format!("127.0.0.1:{}", shop.port);
+    let address = format!("0.0.0.0:{}", shop.port);
     comes_up_and_stays(shop, &["1/1", &address]);
 }
 
@@ -88,7 +88,7 @@ fn a_killed_container_is_healed(shop: &Shop) {
     assert_eq!(shop.page().0, 502);
     let status = shop.run(&["status", "--target", "dev"]);
     assert!(
-        status.out.contains("it ended with exit code 137"),
+        status.out.contains("exited with exit code 137"),
         "{}",
         status.out
     );

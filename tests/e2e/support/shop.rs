@@ -122,7 +122,7 @@ pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     for text in [
         "kcc::apply::lock-held",
-        &format!("process {} ", child.id()),
+        &format!("process {}", child.id()),
         " since 20",
     ] {
         ran.says(text);

@@ -7,7 +7,7 @@ mod image;
 mod read;
 
 pub(crate) use create::Shares;
-pub(crate) use read::{EngineHealth, Inspected, Listed};
+pub(crate) use read::{EngineHealth, Inspected, Listed, Process};
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ use bollard::{
 use kcc_diag::Code;
 use kcc_plan::Error;
 
-use crate::{endpoint::Endpoint, files::Archive};
+use crate::{clock::Clock, endpoint::Endpoint, files::Archive};
 
 /// How long the engine may take to begin an answer: stopping a container is the longest.
 const ANSWER_SECONDS: u64 = 600;
@@ -39,6 +39,10 @@ const HELLO: Duration = Duration::from_secs(10);
 pub(crate) struct Client {
     docker: Docker,
     mutations: AtomicU64,
+    clock: Clock,
+    /// The engine runs in a virtual machine of this machine's: its containers'
+    /// own addresses cannot be reached from here.
+    pub(crate) in_machine: bool,
 }
 
 impl Client {
@@ -58,10 +62,14 @@ impl Client {
             }
         };
         let docker = docker.map_err(|error| unreachable(endpoint, error))?;
-        match tokio::time::timeout(HELLO, docker.ping()).await {
-            Ok(Ok(_)) => Ok(Self {
+        match tokio::time::timeout(HELLO, docker.info()).await {
+            Ok(Ok(info)) => Ok(Self {
                 docker,
                 mutations: AtomicU64::new(0),
+                clock: Clock::start(info.system_time.as_deref()),
+                in_machine: info
+                    .operating_system
+                    .is_some_and(|name| name.contains("Docker Desktop")),
             }),
             Ok(Err(error)) => Err(unreachable(endpoint, error)),
             Err(elapsed) => Err(unreachable(endpoint, elapsed)),
@@ -95,9 +103,34 @@ impl Client {
             .map_err(|error| refused("create network", name, error))
     }
 
+    /// Removes a network. An engine may go on counting the endpoint of a
+    /// container that is long gone; it then refuses until it is restarted, and
+    /// the network stays.
     pub(crate) async fn remove_network(&self, name: &str, id: &str) -> Result<(), Error> {
-        let removed = self.mutate().remove_network(id).await;
-        or_gone(removed).map_err(|error| refused("remove network", name, error))
+        let removed = or_gone(self.mutate().remove_network(id).await);
+        let Err(error) = removed else { return Ok(()) };
+        let counted = matches!(&error, EngineError::DockerResponseServerError { message, .. }
+            if message.contains("active endpoints"));
+        if !counted {
+            return Err(refused("remove network", name, error));
+        }
+        let users = self.users(id).await?;
+        if users.is_empty() {
+            let message = format!(
+                "network `{name}` stays: the engine still counts an endpoint of a container that is gone"
+            );
+            return Err(Error::new(Code::ApplyLeftBehind, message)
+                .tolerable()
+                .help("restart the engine, then run `kcc down` again"));
+        }
+        let users: Vec<_> = users.iter().map(|user| format!("`{user}`")).collect();
+        let message = format!(
+            "network `{name}` is in use by {}, which kcc did not create",
+            users.join(", ")
+        );
+        Err(Error::new(Code::ApplyRefused, message).help(format!(
+            "disconnect them: `docker network disconnect {name} CONTAINER`"
+        )))
     }
 
     /// Connects a container to one more network.
@@ -250,5 +283,79 @@ fn refused(verb: &str, name: &str, error: EngineError) -> Error {
                 .help("see whether it still runs, then run the command again")
                 .cause(error)
         }
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use kcc_plan::Options;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixListener,
+    };
+
+    use super::*;
+
+    /// An engine that refuses to remove any network, which `users` are on.
+    async fn refusing(folder: &std::path::Path, users: &'static str) -> Client {
+        let socket = folder.join("docker.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0; 1];
+                    stream.read_exact(&mut byte).await.unwrap();
+                    asked.push(byte[0]);
+                }
+                let asked = String::from_utf8(asked).unwrap();
+                let (status, body) = match asked.as_str() {
+                    info if info.contains("/info ") => ("200 OK", "{}".to_owned()),
+                    removal if removal.starts_with("DELETE") => (
+                        "403 Forbidden",
+                        r#"{"message":"network shop-dev has active endpoints"}"#.to_owned(),
+                    ),
+                    _ => ("200 OK", format!(r#"{{"Containers":{{{users}}}}}"#)),
+                };
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\
+                     Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let host = format!("unix://{}", socket.display());
+        let options = Options {
+            env: BTreeMap::from([("DOCKER_HOST".to_owned(), host)]),
+            ..Options::default()
+        };
+        let endpoint = Endpoint::of(&options).unwrap();
+        Client::connect(&endpoint).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_network_with_an_endpoint_of_nobody_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = refusing(folder.path(), "").await;
+        let error = client.remove_network("shop-dev", "1").await.unwrap_err();
+        assert_eq!(error.code, Code::ApplyLeftBehind);
+        assert!(error.tolerable, "the rest is removed all the same");
+        assert!(error.message.starts_with("network `shop-dev` stays: "));
+    }
+
+    #[tokio::test]
+    async fn a_network_that_somebody_uses_is_an_error_that_names_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = refusing(folder.path(), r#""1f":{"Name":"mine"}"#).await;
+        let error = client.remove_network("shop-dev", "1").await.unwrap_err();
+        assert_eq!(error.code, Code::ApplyRefused);
+        assert!(!error.tolerable);
+        assert_eq!(
+            error.message,
+            "network `shop-dev` is in use by `mine`, which kcc did not create"
+        );
     }
 }

@@ -1,19 +1,31 @@
 //! Calls that only look.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::Read,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use bollard::{
-    models::{ContainerStateStatusEnum, ContainerSummaryStateEnum, HealthStatusEnum},
+    models::{
+        ContainerStateStatusEnum, ContainerSummaryStateEnum, EndpointSettings, HealthStatusEnum,
+        HostConfig, PortBinding, PortMap,
+    },
     query_parameters::{
-        InspectContainerOptions, ListContainersOptions, ListNetworksOptions, ListVolumesOptions,
-        LogsOptions,
+        DownloadFromContainerOptions, EventsOptions, InspectContainerOptions,
+        ListContainersOptions, ListNetworksOptions, ListVolumesOptions, LogsOptions,
     },
 };
 use futures_util::StreamExt;
 use kcc_plan::Error;
+use serde_json::Value;
 
 use super::{Client, is_missing, refused};
-use crate::observed::{ContainerState, ObservedImage, label};
+use crate::observed::{Attached, ContainerState, ObservedImage, label};
+
+/// How far back an engine is asked for events: it keeps the last 256 of all.
+const EVENTS: Duration = Duration::from_mins(5);
 
 /// A container, network or volume as a list shows it.
 #[derive(Debug, Clone)]
@@ -36,17 +48,22 @@ pub(crate) enum EngineHealth {
 }
 
 /// A container in full.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Inspected {
     pub(crate) id: String,
     /// When it started last, in the engine's words.
     pub(crate) started_at: String,
+    /// How long it has run by the engine's clock, and how long it has been ended.
+    pub(crate) uptime: Duration,
+    pub(crate) ended_for: Duration,
     pub(crate) state: ContainerState,
     pub(crate) image_id: String,
     /// Host ports that it was made with, by port and protocol.
     pub(crate) published: BTreeMap<(u16, String), u16>,
-    /// Its addresses by network; empty while it does not run.
-    pub(crate) networks: BTreeMap<String, Option<String>>,
+    /// Host addresses at which its ports are reached while it runs.
+    pub(crate) addresses: BTreeMap<(u16, String), Vec<SocketAddr>>,
+    /// The networks that it is connected to.
+    pub(crate) networks: BTreeMap<String, Attached>,
     /// The identity of the container whose network it shares.
     pub(crate) joined: Option<String>,
     /// What the engine's own check says.
@@ -57,18 +74,25 @@ pub(crate) struct Inspected {
     /// The engine's reason why it does not run.
     pub(crate) error: Option<String>,
     pub(crate) out_of_memory: bool,
+    /// Its memory limit in bytes, if it has one.
+    pub(crate) memory: Option<u64>,
+    /// What the engine runs. It holds the values of secrets.
+    pub(crate) process: Process,
+    /// The settings that somebody may change while it exists, in the engine's
+    /// words.
+    pub(crate) settings: Value,
+}
+
+/// What runs in a container. It has no `Debug`: the environment holds secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Process {
+    pub(crate) entrypoint: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) user: Option<String>,
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 impl Client {
-    /// Whether the engine runs in a virtual machine of this machine's.
-    pub(crate) async fn in_machine(&self) -> Result<bool, Error> {
-        let info = self.docker.info().await;
-        let info = info.map_err(|error| refused("describe", "itself", error))?;
-        Ok(info
-            .operating_system
-            .is_some_and(|name| name.contains("Docker Desktop")))
-    }
-
     /// All containers, of whomever.
     pub(crate) async fn containers(&self) -> Result<Vec<Listed>, Error> {
         let options = ListContainersOptions {
@@ -111,13 +135,17 @@ impl Client {
             .collect())
     }
 
-    /// Whether containers are on a network.
-    pub(crate) async fn is_used(&self, id: &str) -> Result<bool, Error> {
+    /// The names of the containers that are on a network and run.
+    pub(crate) async fn users(&self, id: &str) -> Result<Vec<String>, Error> {
         let found = self.docker.inspect_network(id, None).await;
         let found = found.map_err(|error| refused("inspect network", id, error))?;
-        Ok(found
-            .containers
-            .is_some_and(|containers| !containers.is_empty()))
+        let containers = found.containers.unwrap_or_default();
+        let mut names: Vec<_> = containers
+            .into_values()
+            .filter_map(|end| end.name)
+            .collect();
+        names.sort();
+        Ok(names)
     }
 
     /// All volumes, of whomever. A volume has no identity but its name.
@@ -163,16 +191,20 @@ impl Client {
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(refused("inspect container", name, error)),
         };
+        let id = container.id.unwrap_or_default();
         let state = container.state.unwrap_or_default();
+        let started_at = state.started_at.unwrap_or_default();
         let host = container.host_config.unwrap_or_default();
+        let settings = settings(&host);
+        let memory = host.memory.and_then(|bytes| u64::try_from(bytes).ok());
         let bindings = host.port_bindings;
+        let config = container.config.unwrap_or_default();
         let joined = host
             .network_mode
             .as_deref()
             .and_then(|mode| mode.strip_prefix("container:"));
-        let networks = container
-            .network_settings
-            .and_then(|settings| settings.networks);
+        let network_settings = container.network_settings.unwrap_or_default();
+        let networks = network_settings.networks;
         let health = state.health.and_then(|health| {
             let last = health.log.and_then(|mut log| log.pop()?.output);
             match health.status? {
@@ -184,15 +216,19 @@ impl Client {
             }
         });
         Ok(Some(Inspected {
-            id: container.id.unwrap_or_default(),
-            started_at: state.started_at.unwrap_or_default(),
+            uptime: self.clock.elapsed_since(started_at.as_str()),
+            ended_for: self
+                .clock
+                .elapsed_since(&state.finished_at.unwrap_or_default()),
+            started_at,
             state: state_of(state.status, state.exit_code),
             image_id: container.image.unwrap_or_default(),
             published: published(bindings),
+            addresses: addresses(network_settings.ports),
             networks: networks
                 .unwrap_or_default()
                 .into_iter()
-                .map(|(name, end)| (name, end.ip_address.filter(|address| !address.is_empty())))
+                .map(|(name, end)| (name, attached(end, &id)))
                 .collect(),
             joined: joined.map(str::to_owned),
             health,
@@ -200,7 +236,73 @@ impl Client {
             exit_code: state.exit_code.unwrap_or_default(),
             error: state.error.filter(|error| !error.is_empty()),
             out_of_memory: state.oom_killed.unwrap_or_default(),
+            memory: memory.filter(|bytes| *bytes > 0),
+            process: Process {
+                entrypoint: config.entrypoint,
+                command: config.cmd,
+                user: config.user,
+                env: variables(config.env),
+            },
+            settings,
+            id,
         }))
+    }
+
+    /// The variables that an image sets; none where it is gone.
+    pub(crate) async fn image_env(
+        &self,
+        id: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, Error> {
+        match self.docker.inspect_image(id).await {
+            Ok(image) => Ok(Some(variables(image.config.and_then(|config| config.env)))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(refused("inspect image", id, error)),
+        }
+    }
+
+    /// The content of a file in a container, if it is there.
+    pub(crate) async fn file(&self, id: &str, path: &str) -> Option<Vec<u8>> {
+        let options = DownloadFromContainerOptions {
+            path: path.to_owned(),
+        };
+        let stream = self.docker.download_from_container(id, Some(options));
+        let mut stream = Box::pin(stream);
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece.ok()?);
+        }
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let mut content = Vec::new();
+        let mut entry = archive.entries().ok()?.next()?.ok()?;
+        entry.read_to_end(&mut content).ok()?;
+        Some(content)
+    }
+
+    /// The exit code of the run before the current one, from the engine's events.
+    pub(crate) async fn last_exit_code(&self, id: &str) -> Option<i64> {
+        let now = self.clock.now().as_secs();
+        let filter = |key: &str, value: &str| (key.to_owned(), vec![value.to_owned()]);
+        let options = EventsOptions {
+            since: Some(now.saturating_sub(EVENTS.as_secs()).to_string()),
+            until: Some(now.to_string()),
+            filters: Some(HashMap::from([
+                filter("container", id),
+                filter("event", "die"),
+            ])),
+        };
+        let mut stream = Box::pin(self.docker.events(Some(options)));
+        let mut last = None;
+        let read = async {
+            while let Some(Ok(event)) = stream.next().await {
+                let attributes = event.actor.and_then(|actor| actor.attributes);
+                last = attributes
+                    .and_then(|mut all| all.remove("exitCode"))
+                    .or(last.take());
+            }
+        };
+        // It ends at `until`, unless the engine's clock jumps.
+        let _ = tokio::time::timeout(Duration::from_secs(2), read).await;
+        last?.parse().ok()
     }
 
     /// The last lines that a container wrote.
@@ -240,7 +342,81 @@ fn state_of(status: Option<ContainerStateStatusEnum>, code: Option<i64>) -> Cont
     }
 }
 
-fn published(bindings: Option<bollard::models::PortMap>) -> BTreeMap<(u16, String), u16> {
+fn attached(end: EndpointSettings, container: &str) -> Attached {
+    let own = |alias: &String| !container.starts_with(alias.as_str());
+    Attached {
+        network: end.network_id.unwrap_or_default(),
+        address: end.ip_address.filter(|address| !address.is_empty()),
+        // The engine adds the container's own identity.
+        aliases: end
+            .aliases
+            .unwrap_or_default()
+            .into_iter()
+            .filter(own)
+            .collect(),
+    }
+}
+
+/// The settings that are set: engines differ in how they say that one is not.
+fn settings(host: &HostConfig) -> Value {
+    // Structs of texts and numbers always serialise.
+    let mut settings = serde_json::to_value(host).unwrap_or_default();
+    if let Value::Object(fields) = &mut settings {
+        fields.retain(|_, value| !is_unset(value));
+    }
+    settings
+}
+
+fn is_unset(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_unset),
+    }
+}
+
+fn variables(list: Option<Vec<String>>) -> BTreeMap<String, String> {
+    let split = |entry: String| {
+        let (name, value) = entry.split_once('=').unwrap_or((&entry, ""));
+        (name.to_owned(), value.to_owned())
+    };
+    list.unwrap_or_default().into_iter().map(split).collect()
+}
+
+/// The host addresses that lead to each port; `0.0.0.0` stands for `[::]` as well.
+fn addresses(ports: Option<PortMap>) -> BTreeMap<(u16, String), Vec<SocketAddr>> {
+    let mut out = BTreeMap::new();
+    for (key, ends) in ports.unwrap_or_default() {
+        let Some((port, protocol)) = key.split_once('/') else {
+            continue;
+        };
+        let address = |end: PortBinding| {
+            let ip = end.host_ip.filter(|ip| !ip.is_empty());
+            let ip: IpAddr = ip.as_deref().unwrap_or("0.0.0.0").parse().ok()?;
+            Some(SocketAddr::new(ip, end.host_port?.parse().ok()?))
+        };
+        let mut all: Vec<_> = ends
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(address)
+            .collect();
+        all.sort();
+        let v4 = |port: u16| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
+        let doubled = |end: &SocketAddr| {
+            end.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && all.contains(&v4(end.port()))
+        };
+        let all: Vec<_> = all.iter().filter(|end| !doubled(end)).copied().collect();
+        if let (Ok(port), false) = (port.parse(), all.is_empty()) {
+            out.insert((port, protocol.to_owned()), all);
+        }
+    }
+    out
+}
+
+fn published(bindings: Option<PortMap>) -> BTreeMap<(u16, String), u16> {
     let mut out = BTreeMap::new();
     // Copied into a sorted map: the order of the engine's does not matter.
     let bindings: BTreeMap<_, _> = bindings.unwrap_or_default().into_iter().collect();

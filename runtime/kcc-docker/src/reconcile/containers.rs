@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_lower::docker::{Container, Mount, Publish};
 use kcc_model::{Check, Until};
-use kcc_plan::{Action, Draft};
+use kcc_plan::{Action, Draft, Finding, FindingKind, Readiness};
 
 use super::{
-    CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME, removal, sidecars::sidecars, twins::twin_name,
-    verdict::Verdict,
+    ABSENT, CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME, removal, sidecars::sidecars,
+    twins::twin_name, verdict::Verdict,
 };
 use crate::{
     config,
@@ -58,7 +58,7 @@ impl<'a> Reconciler<'a> {
                 Action::Create,
                 CONTAINER,
                 name,
-                "it is not there",
+                self.tried(container, ABSENT.to_owned()),
                 Work::Create(new.clone()),
             );
             self.push_starting(draft, name, container, &new.host_ports(), None);
@@ -84,12 +84,14 @@ impl<'a> Reconciler<'a> {
         let (action, cause, work) = match verdict {
             Verdict::Keep => {
                 self.plan.unchanged();
+                self.report_unready(name, container, there);
                 return;
             }
             Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
             Verdict::Restart(cause) => (Action::Run, cause, Work::Restart { id }),
-            Verdict::Unpause => (Action::Run, "it is paused".to_owned(), Work::Unpause { id }),
+            Verdict::Unpause => (Action::Run, "paused".to_owned(), Work::Unpause { id }),
             Verdict::Replace(cause) => {
+                let cause = self.tried(container, cause);
                 let new = self.new_container(name, container, Some(there));
                 if let Some(wish) = gives_up {
                     // Removed before either is made: two containers may each
@@ -215,6 +217,43 @@ impl<'a> Reconciler<'a> {
         self.plan.push(draft);
     }
 
+    /// Reports a container that is as configured and does not do what it should:
+    /// no operation of kcc's would change that.
+    pub(super) fn report_unready(
+        &mut self,
+        name: &str,
+        container: &Container,
+        there: &ObservedContainer,
+    ) {
+        let (Readiness::Waiting { why } | Readiness::Failed { why }) = self
+            .observed
+            .readiness
+            .get(name)
+            .unwrap_or(&Readiness::Ready)
+        else {
+            return;
+        };
+        self.plan.find(Finding {
+            finding: FindingKind::NotReady,
+            kind: CONTAINER.to_owned(),
+            name: name.to_owned(),
+            component: Some(container.component.clone()),
+            team: there.object.team.clone(),
+            cause: why.clone(),
+            help: None,
+            alternatives: Vec::new(),
+            conflict: None,
+        });
+    }
+
+    /// A cause with why the last apply failed to do the same, if it did.
+    fn tried(&self, container: &Container, cause: String) -> String {
+        match self.observed.failures.get(&container.component) {
+            Some(why) => format!("{cause} (the last apply failed: {why})"),
+            None => cause,
+        }
+    }
+
     /// The old container goes on until the new one is ready, unless they cannot
     /// run side by side, as where sidecars belong to it: they have one network
     /// at a time, and the new one may wait for them.
@@ -236,13 +275,18 @@ impl<'a> Reconciler<'a> {
             || sidecars(self.docker, name).next().is_some()
             || new.ports.iter().any(held)
             || new.container.mounts.values().any(volume);
+        let has_sidecars = sidecars(self.docker, name).next().is_some();
         if !apart {
             return Replacement::Overlap;
         }
         Replacement::StopFirst {
             beside: self.running_beside(name, there),
-            // Nobody asked for one more run of what a job did before.
-            resumes: !job,
+            until: match job {
+                true => None,
+                // It may need them in order to be healthy.
+                false if has_sidecars => Some(Until::Started),
+                false => Some(Until::Healthy),
+            },
         }
     }
 }

@@ -1,17 +1,65 @@
-//! Refuses to plan where a name that is wanted belongs to somebody else.
+//! Refuses to plan where what is there is not known to be ours: somebody else's,
+//! or kcc's own without the record that proves it.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_lower::docker::DockerDesired;
-use kcc_plan::Error;
+use kcc_plan::{Error, Scope};
 
 use super::{CONTAINER, NETWORK, VOLUME};
 use crate::observed::{Observed, ObservedObject, Ownership, SUCCESSOR};
 
-/// Names that are wanted must be free or ours. A volume that carries the labels
-/// may be used whoever made it: it may hold data that nobody wants to lose.
-pub(super) fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
+/// An object that is there, by its kind and name.
+type There = (&'static str, String, Ownership);
+
+/// Refuses where kcc created objects of the target from another machine or user,
+/// or the record of this one is gone: nothing may be claimed about them, and an
+/// apply would give kept data new passwords.
+pub(super) fn refuse_unrecorded(
+    docker: &DockerDesired,
+    observed: &Observed,
+    scope: &Scope,
+) -> Result<(), Error> {
+    let mut found = wanted(docker, observed);
+    if !observed.recorded {
+        found = all(observed);
+    }
+    unrecorded(found, scope)
+}
+
+/// The same for a command that is about whatever is there. Objects that a record
+/// does not know where there is one are left alone.
+pub(super) fn refuse_all_unrecorded(observed: &Observed, scope: &Scope) -> Result<(), Error> {
+    if observed.recorded {
+        return Ok(());
+    }
+    unrecorded(all(observed), scope)
+}
+
+fn unrecorded(mut found: Vec<There>, scope: &Scope) -> Result<(), Error> {
+    found.retain(|(_, _, ownership)| *ownership == Ownership::Claimed);
+    let Some((kind, name, _)) = found.first() else {
+        return Ok(());
+    };
+    let (others, were) = match found.len() - 1 {
+        0 => (String::new(), "was"),
+        1 => (" and 1 other object".to_owned(), "were"),
+        count => (format!(" and {count} other objects"), "were"),
+    };
+    let message =
+        format!("{kind} `{name}`{others} {were} created by kcc from another machine or user");
+    let instance = scope.instance.as_ref();
+    let instance = instance.map(|name| format!(" --instance {name}"));
+    Err(Error::new(Code::StateUnrecorded, message).help(format!(
+        "take them back: `kcc recover --target {}{}`",
+        scope.target,
+        instance.unwrap_or_default()
+    )))
+}
+
+/// Everything that is there under a name that is wanted.
+fn wanted(docker: &DockerDesired, observed: &Observed) -> Vec<There> {
     let mut found = Vec::new();
     for name in docker.containers.keys() {
         for name in [name.clone(), format!("{name}{SUCCESSOR}")] {
@@ -20,39 +68,45 @@ pub(super) fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Res
             }
         }
     }
-    let objects = |kind, names: Vec<&String>, there: &BTreeMap<String, ObservedObject>| {
-        let mut out = Vec::new();
+    let mut objects = |kind, names: Vec<&String>, there: &BTreeMap<String, ObservedObject>| {
         for name in names {
             if let Some(object) = there.get(name) {
-                out.push((kind, name.clone(), object.ownership));
+                found.push((kind, name.clone(), object.ownership));
             }
         }
-        out
     };
-    found.extend(objects(
+    objects(
         NETWORK,
         docker.networks.keys().collect(),
         &observed.networks,
-    ));
-    let volumes = objects(VOLUME, docker.volumes.keys().collect(), &observed.volumes);
-    found.extend(
-        volumes
-            .into_iter()
-            .filter(|(_, _, ownership)| *ownership == Ownership::Foreign),
     );
-    found.retain(|(_, _, ownership)| *ownership != Ownership::Ours);
+    objects(VOLUME, docker.volumes.keys().collect(), &observed.volumes);
+    found
+}
 
-    let Some((kind, name, ownership)) = found.first() else {
+fn all(observed: &Observed) -> Vec<There> {
+    let containers = observed.containers.iter();
+    let containers = containers.map(|(name, there)| (CONTAINER, name, there.object.ownership));
+    let networks = observed.networks.iter();
+    let networks = networks.map(|(name, there)| (NETWORK, name, there.ownership));
+    let volumes = observed.volumes.iter();
+    let volumes = volumes.map(|(name, there)| (VOLUME, name, there.ownership));
+    let all = containers.chain(networks).chain(volumes);
+    all.map(|(kind, name, ownership)| (kind, name.clone(), ownership))
+        .collect()
+}
+
+/// Names that are wanted must be free or ours.
+pub(super) fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
+    let mut found = wanted(docker, observed);
+    found.retain(|(_, _, ownership)| *ownership == Ownership::Foreign);
+    let Some((kind, name, _)) = found.first() else {
         return Ok(());
     };
     let others = match found.len() - 1 {
         0 => String::new(),
         1 => ", and 1 more object like it".to_owned(),
         count => format!(", and {count} more objects like it"),
-    };
-    let reason = match ownership {
-        Ownership::Claimed => "carries kcc's labels, but this user's kcc did not make it",
-        _ => "is in the way, and kcc did not make it",
     };
     let remove: Vec<_> = found
         .iter()
@@ -63,7 +117,7 @@ pub(super) fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Res
         .collect();
     Err(Error::new(
         Code::PlanForeignObject,
-        format!("{kind} `{name}` {reason}{others}"),
+        format!("{kind} `{name}` is in the way, and kcc did not make it{others}"),
     )
     .help(format!("if nobody needs it: `{}`", remove.join("; "))))
 }

@@ -9,6 +9,9 @@ use crate::{
     work::Work,
 };
 
+/// Why something is removed.
+const NO_LONGER: &str = "no longer declared";
+
 impl Reconciler<'_> {
     /// Successors and init steps that an apply left when it was killed.
     pub(super) fn leftovers(&mut self) {
@@ -42,7 +45,7 @@ impl Reconciler<'_> {
             let left = self.is_left(name, container);
             let ours = container.object.ownership == Ownership::Ours;
             if ours && !left && !self.docker.containers.contains_key(name) {
-                self.remove(name, container, "no fragment asks for it", &[]);
+                self.remove(name, container, NO_LONGER, &[]);
             }
         }
         for (name, network) in &self.observed.networks {
@@ -50,15 +53,9 @@ impl Reconciler<'_> {
                 let work = Work::RemoveNetwork {
                     id: network.id.clone(),
                 };
-                let mut draft = Draft::new(
-                    Action::Delete,
-                    NETWORK,
-                    name,
-                    "no fragment asks for it",
-                    work,
-                );
+                let mut draft = Draft::new(Action::Delete, NETWORK, name, NO_LONGER, work);
                 for (container, there) in &self.observed.containers {
-                    if there.networks.contains(name) {
+                    if there.networks.contains_key(name) {
                         draft = draft.after(CONTAINER, container);
                     }
                 }

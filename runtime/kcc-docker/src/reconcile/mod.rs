@@ -18,9 +18,14 @@ pub(crate) use tear_down::tear_down;
 use std::collections::BTreeSet;
 
 use kcc_lower::{Desired, docker::DockerDesired};
-use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder};
+use kcc_plan::{
+    Action, Draft, EngineName, Error, Finding, FindingKind, Options, Plan, PlanBuilder,
+};
 
-use self::{foreign::refuse_foreign, host_ports::HostPorts};
+use self::{
+    foreign::{refuse_foreign, refuse_unrecorded},
+    host_ports::HostPorts,
+};
 use crate::{
     observed::{Observed, ObservedContainer},
     work::Work,
@@ -31,6 +36,9 @@ const NETWORK: &str = "network";
 const VOLUME: &str = "volume";
 const IMAGE: &str = "image";
 
+/// Why something is created.
+const ABSENT: &str = "does not exist";
+
 /// The plan that leads from what is there to what should be.
 pub(crate) fn reconcile(
     desired: &Desired,
@@ -38,6 +46,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     options: &Options,
 ) -> Result<Plan<Work>, Error> {
+    refuse_unrecorded(docker, observed, &options.scope(desired))?;
     refuse_foreign(docker, observed)?;
     let mut reconciler = Reconciler {
         desired,
@@ -57,6 +66,7 @@ pub(crate) fn reconcile(
     reconciler.leftovers();
     reconciler.containers();
     reconciler.prune();
+    reconciler.missing_secrets();
     Ok(reconciler.plan.finish())
 }
 
@@ -84,7 +94,7 @@ impl Reconciler<'_> {
                 let work = Work::CreateNetwork {
                     labels: network.labels.clone(),
                 };
-                let mut draft = Draft::new(Action::Create, NETWORK, name, "it is not there", work);
+                let mut draft = Draft::new(Action::Create, NETWORK, name, ABSENT, work);
                 if let Some(component) = &network.component {
                     draft = draft.component(component);
                 }
@@ -101,11 +111,29 @@ impl Reconciler<'_> {
                 let work = Work::CreateVolume {
                     labels: volume.labels.clone(),
                 };
-                let draft = Draft::new(Action::Create, VOLUME, name, "it is not there", work);
+                let draft = Draft::new(Action::Create, VOLUME, name, ABSENT, work);
                 self.plan.push(draft.component(&volume.component));
             }
         }
     }
+
+    /// Reports what could not be compared, for lack of a secret's value.
+    fn missing_secrets(&mut self) {
+        for secret in &self.observed.missing_secrets {
+            self.plan.find(Finding {
+                finding: FindingKind::Unknown,
+                kind: "secret".to_owned(),
+                name: secret.name.clone(),
+                component: None,
+                team: None,
+                cause: format!("cannot tell whether it changed: {}", secret.why),
+                help: Some(secret.help.clone()),
+                alternatives: Vec::new(),
+                conflict: None,
+            });
+        }
+    }
+
     /// Stops a container and removes it.
     fn remove(&mut self, name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) {
         self.plan.push(removal(name, there, cause, after));

@@ -1,9 +1,10 @@
 //! Sidecars: each lives and ends with the container whose network it shares.
 
 use kcc_lower::docker::{Container, DockerDesired};
+use kcc_model::Until;
 use kcc_plan::{Action, Draft};
 
-use super::{CONTAINER, Reconciler, verdict::Verdict};
+use super::{ABSENT, CONTAINER, Reconciler, verdict::Verdict};
 use crate::{
     observed::{ContainerState, ObservedContainer},
     work::{Replacement, Work},
@@ -47,9 +48,8 @@ impl<'a> Reconciler<'a> {
         }
         let Some(there) = there else {
             let new = self.new_container(name, container, None);
-            let cause = "it is not there";
             let work = Work::Create(new);
-            let draft = Draft::new(Action::Create, CONTAINER, name, cause, work);
+            let draft = Draft::new(Action::Create, CONTAINER, name, ABSENT, work);
             self.push_starting(draft, name, container, &[], Some(main));
             self.end_with(name, container, main, job);
             return;
@@ -58,19 +58,20 @@ impl<'a> Reconciler<'a> {
         let (action, cause, work) = match self.of_sidecar(container, there, main) {
             Verdict::Keep => {
                 self.plan.unchanged();
+                self.report_unready(name, container, there);
                 self.end_with(name, container, main, job);
                 return;
             }
             Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
             Verdict::Restart(cause) => (Action::Run, cause, Work::Restart { id }),
-            Verdict::Unpause => (Action::Run, "it is paused".to_owned(), Work::Unpause { id }),
+            Verdict::Unpause => (Action::Run, "paused".to_owned(), Work::Unpause { id }),
             Verdict::Replace(cause) => {
                 let work = Work::Replace {
                     new: self.new_container(name, container, Some(there)),
                     old: id,
                     how: Replacement::StopFirst {
                         beside: Vec::new(),
-                        resumes: true,
+                        until: (!job).then_some(Until::Healthy),
                     },
                 };
                 (Action::Replace, cause, work)

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Action, Draft, EngineName, Options, Plan, PlanBuilder};
+use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder};
 
-use super::{CONTAINER, NETWORK, VOLUME, removal, twins::twin_removal};
+use super::{
+    CONTAINER, NETWORK, VOLUME, foreign::refuse_all_unrecorded, removal, twins::twin_removal,
+};
 use crate::{
     observed::{Observed, Ownership},
     work::Work,
@@ -18,7 +20,8 @@ pub(crate) fn tear_down(
     observed: &Observed,
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
-) -> Plan<Work> {
+) -> Result<Plan<Work>, Error> {
+    refuse_all_unrecorded(observed, &options.scope(desired))?;
     let mut plan = PlanBuilder::new(EngineName::Docker, desired, options);
     let ours: BTreeMap<_, _> = observed
         .containers
@@ -100,5 +103,5 @@ pub(crate) fn tear_down(
         }
         plan.push(draft);
     }
-    plan.finish()
+    Ok(plan.finish())
 }

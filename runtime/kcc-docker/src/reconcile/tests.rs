@@ -8,10 +8,12 @@ mod components;
 mod container;
 mod containers;
 mod converge;
+mod drift;
 mod host_ports;
 mod jobs;
 mod leftovers;
 mod sidecars;
+mod unrecorded;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,14 +26,16 @@ use kcc_lower::{
     },
 };
 use kcc_model::{Build, Check, EnvValue, Until};
-use kcc_plan::{Options, Plan, Prune};
+use kcc_plan::{MissingSecret, Options, Plan, Prune, Readiness};
+use serde_json::{Value, json};
 
 use self::chain::chain;
 use super::{reconcile, tear_down};
 use crate::{
     config,
     observed::{
-        ContainerState, Observed, ObservedContainer, ObservedImage, ObservedObject, Ownership,
+        Attached, ContainerState, Observed, ObservedContainer, ObservedImage, ObservedObject,
+        Ownership, ProcessDrift,
     },
     work::{HostPort, Replacement, Work},
 };
@@ -116,6 +120,26 @@ fn joined(container: &Container, observed: &Observed) -> Option<String> {
     Some(main.object.id.clone())
 }
 
+/// The networks of a container that is on all that it wants.
+fn attached(container: &Container, observed: &Observed) -> BTreeMap<String, Attached> {
+    let networks = container.networks.iter();
+    let attached = networks.map(|(name, aliases)| {
+        let there = observed.networks.get(name);
+        let attached = Attached {
+            network: there.map(|network| network.id.clone()).unwrap_or_default(),
+            address: None,
+            aliases: aliases.iter().cloned().collect(),
+        };
+        (name.clone(), attached)
+    });
+    attached.collect()
+}
+
+/// What an engine says of the settings of a container.
+fn settings() -> Value {
+    json!({"Memory": 64 << 20, "RestartPolicy": {"Name": "unless-stopped"}})
+}
+
 fn desired(docker: &DockerDesired) -> Desired {
     let there = |name: &str| docker.containers.values().any(|c| c.component == name);
     let mut components = chain("db");
@@ -139,7 +163,10 @@ fn object(name: &str, component: Option<&str>) -> ObservedObject {
 
 /// An engine on which everything is as it should be.
 fn as_desired(docker: &DockerDesired) -> Observed {
-    let mut observed = Observed::default();
+    let mut observed = Observed {
+        recorded: true,
+        ..Observed::default()
+    };
     for name in docker.networks.keys() {
         observed.networks.insert(name.clone(), object(name, None));
     }
@@ -181,9 +208,13 @@ fn as_desired(docker: &DockerDesired) -> Observed {
                     )
                 })
                 .collect(),
-            networks: container.networks.keys().cloned().collect(),
+            addresses: BTreeMap::new(),
+            networks: attached(container, &observed),
             joined: joined(container, &observed),
             started_at: "1".to_owned(),
+            settings: settings(),
+            recorded: Some(settings()),
+            process: ProcessDrift::default(),
         };
         observed.containers.insert(name.clone(), there);
     }
@@ -219,6 +250,6 @@ fn wanted<'a>(docker: &'a mut DockerDesired, component: &str) -> &'a mut Contain
 fn stop_first(beside: &[&str]) -> Replacement {
     Replacement::StopFirst {
         beside: beside.iter().map(|name| (*name).to_owned()).collect(),
-        resumes: true,
+        until: Some(Until::Healthy),
     }
 }

@@ -22,22 +22,48 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Finds the values of the secrets that are named; one that is generated is
-    /// made and kept where it is not there yet.
-    pub async fn resolve(
+    /// Finds the values that are there, and says why others are not. None is
+    /// made: one that is generated and was not needed so far is in neither.
+    pub async fn available(
         names: impl IntoIterator<Item = &str>,
         providers: &BTreeMap<String, SecretProvider>,
         state: &StateFolder,
         options: &Options,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Vec<MissingSecret>), Error> {
         let mut found = Found::default();
         for name in names {
             let value = match providers.get(name) {
                 None => Err(missing(name, "it is not declared for this target", ANOTHER)),
-                Some(SecretProvider::Generate {}) => Ok(made(name, state)?),
+                Some(SecretProvider::Generate {}) => match state.secret(name)? {
+                    Some(value) => Ok(value),
+                    None if was_made(name, state)? => Err(lost(name)),
+                    None => continue,
+                },
                 Some(provider) => fetch(name, provider, options).await,
             };
             found.add(name, value);
+        }
+        let Found { values, missing } = found;
+        Ok((Self { values }, missing))
+    }
+
+    /// Adds the secrets of some names that are generated and not there yet: they
+    /// are made and kept.
+    pub fn with_generated<'a>(
+        self,
+        names: impl IntoIterator<Item = &'a str>,
+        providers: &BTreeMap<String, SecretProvider>,
+        state: &StateFolder,
+    ) -> Result<Self, Error> {
+        let mut found = Found {
+            values: self.values,
+            missing: Vec::new(),
+        };
+        for name in names {
+            let generated = providers.get(name) == Some(&SecretProvider::Generate {});
+            if generated && !found.values.contains_key(name) {
+                found.add(name, made(name, state)?);
+            }
         }
         found.all()
     }
@@ -146,20 +172,41 @@ impl Found {
     }
 }
 
-/// The value that was made for a secret, be it now.
-fn made(name: &str, state: &StateFolder) -> Result<String, Error> {
+/// The value that was made for a secret, be it now. Where it was made before and
+/// is gone, data may know it: a new value would lock that data up.
+fn made(name: &str, state: &StateFolder) -> Result<Result<String, MissingSecret>, Error> {
     if let Some(value) = state.secret(name)? {
-        return Ok(value);
+        return Ok(Ok(value));
+    }
+    if was_made(name, state)? {
+        return Ok(Err(lost(name)));
     }
     let value = generate(name)?;
     state.keep_secret(name, &value)?;
-    Ok(value)
+    Ok(Ok(value))
+}
+
+/// Whether the last apply, or a recovery, knew that a generated secret exists.
+fn was_made(name: &str, state: &StateFolder) -> Result<bool, Error> {
+    let inventory = state.inventory()?;
+    Ok(inventory.is_some_and(|inventory| inventory.secrets.contains(name)))
+}
+
+fn lost(name: &str) -> MissingSecret {
+    missing(
+        name,
+        "it was generated before, and its value is lost; data that is kept may depend on it",
+        "name a provider that has the value under `on`, such as \
+         `env: \"PASSWORD\"`, or remove the data with `kcc down --volumes`",
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::Scope;
+    use crate::{EngineName, Inventory, InventoryObject, Scope};
 
     fn place() -> (tempfile::TempDir, Options, StateFolder) {
         let folder = tempfile::tempdir().unwrap();
@@ -182,6 +229,21 @@ mod tests {
         (folder, options, state)
     }
 
+    /// What an apply does: what is there, then what has to be made.
+    async fn all(
+        names: &[&str],
+        providers: &BTreeMap<String, SecretProvider>,
+        state: &StateFolder,
+        options: &Options,
+    ) -> Result<Secrets, Error> {
+        let names = names.iter().copied();
+        let (found, missing) = Secrets::available(names.clone(), providers, state, options).await?;
+        if !missing.is_empty() {
+            return Err(missing.into());
+        }
+        found.with_generated(names, providers, state)
+    }
+
     fn providers(list: Vec<(&str, SecretProvider)>) -> BTreeMap<String, SecretProvider> {
         list.into_iter()
             .map(|(name, provider)| (name.to_owned(), provider))
@@ -200,12 +262,8 @@ mod tests {
             ("command", SecretProvider::Command(command)),
         ]);
         let names = ["made", "env", "file", "command"];
-        let first = Secrets::resolve(names, &providers, &state, &options)
-            .await
-            .unwrap();
-        let again = Secrets::resolve(names, &providers, &state, &options)
-            .await
-            .unwrap();
+        let first = all(&names, &providers, &state, &options).await.unwrap();
+        let again = all(&names, &providers, &state, &options).await.unwrap();
         assert_eq!(first.values, again.values, "a generated secret is kept");
         assert_eq!(first.values["env"], "sk_live");
         assert_eq!(first.values["file"], "t0ken");
@@ -218,6 +276,48 @@ mod tests {
         ]);
         assert_eq!(first.fill(&template).unwrap(), "redis://:sk_live@carts");
         assert_eq!(first.redact("bad key sk_live, t0ken"), "bad key ***, ***");
+    }
+
+    #[tokio::test]
+    async fn a_generated_secret_that_is_lost_is_not_made_again() {
+        let (_folder, options, state) = place();
+        let providers = providers(vec![
+            ("old", SecretProvider::Generate {}),
+            ("new", SecretProvider::Generate {}),
+        ]);
+        let inventory = Inventory {
+            scope: Scope {
+                system: "shop".into(),
+                target: "dev".into(),
+                instance: None,
+            },
+            engine: EngineName::Docker,
+            since: 1,
+            objects: vec![InventoryObject {
+                kind: "volume".into(),
+                name: "shop-dev-db-data".into(),
+                id: "shop-dev-db-data".into(),
+                component: None,
+                team: None,
+                config: None,
+            }],
+            after: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            secrets: BTreeSet::from(["old".to_owned()]),
+        };
+        state.end(&inventory).unwrap();
+        let (found, missing) = Secrets::available(["old", "new"], &providers, &state, &options)
+            .await
+            .unwrap();
+        assert!(found.values.is_empty());
+        let names: Vec<_> = missing.iter().map(|secret| secret.name.as_str()).collect();
+        assert_eq!(names, ["old"], "nobody needed the other one so far");
+        let error = found
+            .with_generated(["old", "new"], &providers, &state)
+            .err()
+            .unwrap();
+        assert!(error.message.contains("`old`") && error.message.contains("is lost"));
+        assert_eq!(state.secret("old").unwrap(), None);
     }
 
     #[test]
@@ -246,9 +346,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (_folder, options, state) = place();
         let providers = providers(vec![("made", SecretProvider::Generate {})]);
-        Secrets::resolve(["made"], &providers, &state, &options)
-            .await
-            .unwrap();
+        all(&["made"], &providers, &state, &options).await.unwrap();
         let mode = |path: &str| {
             std::fs::metadata(state.path().join(path))
                 .unwrap()
@@ -269,22 +367,19 @@ mod tests {
             ("env", SecretProvider::Env("UNSET".into())),
             ("command", SecretProvider::Command(script)),
         ]);
-        let error = Secrets::resolve(["env"], &providers, &state, &options)
-            .await
-            .err()
-            .unwrap();
+        let failed = |names: &'static [&'static str]| {
+            let found = all(names, &providers, &state, &options);
+            async { found.await.err().unwrap() }
+        };
+        let error = failed(&["env"]).await;
         assert_eq!(
             error.message,
             "the value of secret `env` cannot be had: the variable `UNSET` is not set"
         );
-        let all = Secrets::resolve(["env", "command"], &providers, &state, &options).await;
-        let names = |error: Error| error.secrets.into_iter().map(|secret| secret.name);
-        let told: Vec<_> = all.err().map(names).unwrap().collect();
+        let both = failed(&["env", "command"]).await;
+        let told: Vec<_> = both.secrets.into_iter().map(|secret| secret.name).collect();
         assert_eq!(told, ["env", "command"], "all are told at once");
-        let error = Secrets::resolve(["command"], &providers, &state, &options)
-            .await
-            .err()
-            .unwrap();
+        let error = failed(&["command"]).await;
         assert!(error.chain().contains("`sh` ended with exit code 3"));
         assert!(!error.chain().contains("hunter2"));
         assert!(Secrets::known(&providers, &state, &options).is_none());

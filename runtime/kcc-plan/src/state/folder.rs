@@ -44,10 +44,15 @@ impl StateFolder {
         &self.path
     }
 
-    /// Makes the folder and takes its lock.
-    pub fn lock(&self) -> Result<Lock, Error> {
+    /// Makes the folder and takes its lock for a command, such as `an apply`.
+    pub fn lock(&self, command: &str) -> Result<Lock, Error> {
         self.make()?;
-        Lock::take(&self.path.join("lock"))
+        Lock::take(&self.path.join("lock"), command)
+    }
+
+    /// Fails where another command is changing the target. Changes nothing.
+    pub fn refuse_held(&self) -> Result<(), Error> {
+        Lock::refuse_held(&self.path.join("lock"))
     }
 
     /// What an apply that was killed wanted to do.
@@ -184,6 +189,8 @@ fn fail(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
     use crate::{Action, EngineName, InventoryObject, Operation};
 
@@ -214,13 +221,15 @@ mod tests {
     }
 
     fn inventory(objects: Vec<InventoryObject>) -> Inventory {
-        let after = std::collections::BTreeMap::new();
+        let after = BTreeMap::new();
         Inventory {
             scope: scope(None),
             engine: EngineName::Docker,
             since: 7,
             objects,
             after,
+            failures: BTreeMap::new(),
+            secrets: BTreeSet::new(),
         }
     }
 
@@ -279,6 +288,7 @@ mod tests {
             id: "1f".to_owned(),
             component: None,
             team: None,
+            config: None,
         };
         let full = inventory(vec![object]);
         state.end(&full).unwrap();

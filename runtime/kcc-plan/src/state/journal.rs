@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Action, EngineName, Operation, Plan, Scope};
 
@@ -57,10 +58,17 @@ pub struct Inventory {
     /// The components that each component started after.
     #[serde(default)]
     pub after: BTreeMap<Name, BTreeSet<Name>>,
+    /// Why the last apply did not bring a component to its desired state.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<Name, String>,
+    /// Generated secrets that were made, by name: where the value of one is
+    /// gone, data may depend on it, and a new value would lock that data up.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<Name>,
 }
 
 /// One object of an inventory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InventoryObject {
     /// Its kind.
@@ -73,4 +81,8 @@ pub struct InventoryObject {
     pub component: Option<Name>,
     /// The team that answers for it.
     pub team: Option<Name>,
+    /// Its configuration as the engine reported it once it was made, without
+    /// its environment: what differs later was changed by somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Value>,
 }

@@ -1,17 +1,23 @@
-//! [`Lock`]: one apply at a time. A lock of the kernel on a file: it ends with
-//! the process, however that ends. The file says who holds it.
+//! [`Lock`]: one command that changes a target at a time. A lock of the kernel on
+//! a file: it ends with the process, however that ends. The file says who holds it.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    io::{ErrorKind, Read, Seek, Write},
     path::Path,
-    time::{SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use kcc_diag::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+/// A command that only looks holds the lock for a moment, in order to find out
+/// whether somebody else does: one that changes something tries more than once.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -23,18 +29,15 @@ pub struct Lock {
 struct Holder {
     pid: u32,
     since: u64,
+    /// The command, with its article: `an apply`.
+    #[serde(default)]
+    command: Option<String>,
 }
 
 impl Lock {
-    /// Takes the lock, or names who holds it.
-    pub fn take(path: &Path) -> Result<Self, Error> {
-        let fail = |error| {
-            Error::new(
-                Code::StateStore,
-                format!("cannot lock `{}`", path.display()),
-            )
-            .cause(error)
-        };
+    /// Takes the lock for a command, such as `an apply`, or names who holds it.
+    pub fn take(path: &Path, command: &str) -> Result<Self, Error> {
+        let fail = |error| cannot_lock(path, error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -42,14 +45,20 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(fail)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(error)) => return Err(fail(error)),
-            Err(TryLockError::WouldBlock) => return Err(held(&mut file)),
+        let mut tries = TRIES;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(fail(error)),
+                Err(TryLockError::WouldBlock) if tries > 1 => tries -= 1,
+                Err(TryLockError::WouldBlock) => return Err(held(&mut file)),
+            }
+            thread::sleep(PAUSE);
         }
         let holder = Holder {
             pid: std::process::id(),
             since: now(),
+            command: Some(command.to_owned()),
         };
         let text = serde_json::to_vec(&holder).unwrap_or_default();
         file.set_len(0)
@@ -58,6 +67,25 @@ impl Lock {
             .map_err(fail)?;
         Ok(Self { _file: file })
     }
+
+    /// Names who holds the lock, if anybody does. Leaves nothing behind.
+    pub fn refuse_held(path: &Path) -> Result<(), Error> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(cannot_lock(path, error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(cannot_lock(path, error)),
+            Err(TryLockError::WouldBlock) => Err(held(&mut file)),
+        }
+    }
+}
+
+fn cannot_lock(path: &Path, error: std::io::Error) -> Error {
+    let message = format!("cannot lock `{}`", path.display());
+    Error::new(Code::StateStore, message).cause(error)
 }
 
 fn held(file: &mut File) -> Error {
@@ -67,14 +95,19 @@ fn held(file: &mut File) -> Error {
         Ok(_) => serde_json::from_str::<Holder>(&text).ok(),
         Err(_) => None,
     };
-    let who = holder.map_or("another process".to_owned(), |holder| {
-        format!("process {} since {}", holder.pid, utc(holder.since))
-    });
-    Error::new(
-        Code::ApplyLockHeld,
-        format!("another apply to this target is running: {who}"),
-    )
-    .help("wait until it ends, then run the command again")
+    let message = match holder {
+        None => "another kcc is changing this target".to_owned(),
+        Some(Holder {
+            pid,
+            since,
+            command,
+        }) => {
+            let command = command.unwrap_or_else(|| "an apply".to_owned());
+            let since = utc(since);
+            format!("{command} is running since {since} (process {pid})")
+        }
+    };
+    Error::new(Code::ApplyLockHeld, message).help("wait until it ends, then run the command again")
 }
 
 /// Seconds since 1970.
@@ -113,13 +146,26 @@ mod tests {
     fn a_second_taker_is_told_who_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let first = Lock::take(&path).unwrap();
-        let error = Lock::take(&path).unwrap_err();
-        assert_eq!(error.code, Code::ApplyLockHeld);
-        let pid = format!("process {} since 20", std::process::id());
-        assert!(error.message.contains(&pid), "{}", error.message);
+        Lock::refuse_held(&path).unwrap();
+        assert!(!path.exists(), "looking leaves nothing behind");
+        let first = Lock::take(&path, "a down").unwrap();
+        let looked = Lock::refuse_held(&path).unwrap_err();
+        let error = Lock::take(&path, "an apply").unwrap_err();
+        for error in [looked, error] {
+            assert_eq!(error.code, Code::ApplyLockHeld);
+            let (start, end) = (
+                "a down is running since 20",
+                format!(" UTC (process {})", std::process::id()),
+            );
+            let message = error.message;
+            assert!(
+                message.starts_with(start) && message.ends_with(&end),
+                "{message}"
+            );
+        }
         drop(first);
-        Lock::take(&path).unwrap();
+        Lock::refuse_held(&path).unwrap();
+        Lock::take(&path, "an apply").unwrap();
     }
 
     #[test]

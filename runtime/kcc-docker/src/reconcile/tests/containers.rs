@@ -88,11 +88,11 @@ fn what_stands_still_is_started_or_made_again() {
     let state = |component, change| verdict(change, component);
     assert_eq!(
         state("web", |c| c.state = ContainerState::Exited(137)),
-        ["run it does not run (exit code 137)"]
+        ["run not running (exit code 137)"]
     );
     assert_eq!(
         state("web", |c| c.state = ContainerState::Paused),
-        ["run it is paused"]
+        ["run paused"]
     );
     assert_eq!(
         state("web", |c| c.state = ContainerState::Restarting),
@@ -100,15 +100,15 @@ fn what_stands_still_is_started_or_made_again() {
     );
     assert_eq!(
         state("web", |c| c.state = ContainerState::Created),
-        ["replace an apply was stopped while it was made"]
+        ["replace an apply was stopped while it was created"]
     );
     assert_eq!(
         state("web", |c| c.networks.clear()),
-        ["replace it is not connected to network `shop-dev`"]
+        ["replace not connected to network `shop-dev`"]
     );
     assert_eq!(
         state("migrate", |c| c.state = ContainerState::Exited(1)),
-        ["run it did not complete (exit code 1), and runs again"]
+        ["run did not complete (exit code 1); runs again"]
     );
     assert_eq!(
         state("migrate", |c| c.state = ContainerState::Running),
@@ -116,12 +116,11 @@ fn what_stands_still_is_started_or_made_again() {
     );
     assert_eq!(
         state("migrate", |c| c.image_id = "sha256:older".to_owned()),
-        ["replace it was made from another build of its image"]
+        ["replace image `shop-app` was rebuilt (older… → shop-app…)"]
     );
-    // A fetched image that moved on is somebody's wish to be asked for by name.
     assert_eq!(
         state("web", |c| c.image_id = "sha256:older".to_owned()),
-        [] as [&str; 0]
+        ["replace image `acme/web:1` was rebuilt (older… → acme/web:1…)"]
     );
 }
 
@@ -137,7 +136,7 @@ fn a_changed_context_is_built_before_its_containers() {
         &observed,
         &[
             "~ update  image      shop-app          `app` changed [payments]",
-            "± replace container  shop-dev-migrate  its image is built anew [payments]",
+            "± replace container  shop-dev-migrate  image `shop-app` is rebuilt [payments]",
         ],
     );
 }

@@ -91,7 +91,7 @@ fn disturb(observed: &Observed, chance: &mut Chance) -> Observed {
     let mut out = observed.clone();
     for (name, container) in &observed.containers {
         let there = out.containers.get_mut(name).unwrap();
-        match chance.below(12) {
+        match chance.below(16) {
             0 => {
                 out.containers.remove(name);
             }
@@ -113,10 +113,35 @@ fn disturb(observed: &Observed, chance: &mut Chance) -> Observed {
                 out.containers
                     .insert(format!("{name}{SUCCESSOR}"), successor);
             }
+            9 => there.settings = json!({"Memory": 1}),
+            10 => _ = there.process.secrets.insert("k".to_owned()),
+            11 => {
+                _ = there
+                    .networks
+                    .insert("other".to_owned(), Attached::default())
+            }
             _ => {}
         }
     }
-    out.images.retain(|_, _| !chance.one_in(4));
+    // An image that is pulled may be another than the one before: the next plan
+    // tells.
+    let older = |image: &String| {
+        let mut there = out.containers.iter();
+        there.any(|(name, there)| {
+            there.image_id == "sha256:older" && {
+                let known = &observed.containers[name.trim_end_matches(SUCCESSOR)];
+                known.image_id == format!("sha256:{image}")
+            }
+        })
+    };
+    let kept: BTreeSet<String> = observed
+        .images
+        .keys()
+        .filter(|image| older(image))
+        .cloned()
+        .collect();
+    out.images
+        .retain(|image, _| kept.contains(image) || !chance.one_in(4));
     for image in out
         .images
         .values_mut()
@@ -209,7 +234,7 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             if observed
                 .containers
                 .values()
-                .any(|there| there.networks.contains(name))
+                .any(|there| there.networks.contains_key(name))
             {
                 return Err("containers are connected to it".to_owned());
             }
@@ -279,9 +304,13 @@ fn make(
             .iter()
             .map(|port| ((port.container, port.protocol.to_owned()), port.host))
             .collect(),
-        networks: container.networks.keys().cloned().collect(),
+        addresses: BTreeMap::new(),
+        networks: attached(container, observed),
         joined: joined(container, observed),
         started_at: "1".to_owned(),
+        settings: settings(),
+        recorded: Some(settings()),
+        process: ProcessDrift::default(),
     };
     observed.containers.insert(name.to_owned(), made);
     Ok(())

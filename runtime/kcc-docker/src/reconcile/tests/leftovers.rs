@@ -12,7 +12,7 @@ fn what_nobody_asks_for_goes_but_never_its_data() {
     check(
         &docker,
         &observed,
-        &["- delete container  shop-dev-db  no fragment asks for it [storefront]"],
+        &["- delete container  shop-dev-db  no longer declared [storefront]"],
     );
     let keep = Options {
         prune: Prune::None,
@@ -35,7 +35,7 @@ fn a_successor_that_was_left_goes_first() {
         &observed,
         &[
             "- delete container  shop-dev-web.new  an apply that was stopped left it [storefront]",
-            "+ create container  shop-dev-web      it is not there [storefront]",
+            "+ create container  shop-dev-web      does not exist [storefront]",
         ],
     );
 }
@@ -48,13 +48,13 @@ fn of_two_networks_with_one_name_the_spare_one_goes_first() {
     let twin = ("shop-dev".to_owned(), object("twin", None));
     observed.twins.push(twin);
     let removal = "- delete network    shop-dev (id of twin)  an apply that was stopped left it beside another one";
-    let web = "+ create container  shop-dev-web           it is not there [storefront]";
+    let web = "+ create container  shop-dev-web           does not exist [storefront]";
     check(&docker, &observed, &[removal, web]);
     let web = &plan(&docker, &observed).steps[1].operation;
     assert!(web.after.contains(&1), "{web:?}");
 
     // What kcc does not know stays.
     observed.twins[0].1.ownership = Ownership::Claimed;
-    let web = "+ create container  shop-dev-web  it is not there [storefront]";
+    let web = "+ create container  shop-dev-web  does not exist [storefront]";
     check(&docker, &observed, &[web]);
 }

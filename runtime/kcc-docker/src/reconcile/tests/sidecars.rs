@@ -39,7 +39,7 @@ fn a_sidecar_stays_while_its_main_container_does() {
     check(
         &docker,
         &observed,
-        &["+ create container  shop-dev-web_proxy  it is not there [storefront]"],
+        &["+ create container  shop-dev-web_proxy  does not exist [storefront]"],
     );
 }
 
@@ -58,7 +58,13 @@ fn a_sidecar_is_made_anew_with_its_main_container() {
         work => panic!("{work:?}"),
     };
     // The old one does not go on without the sidecar that it had.
-    assert_eq!(how(web), stop_first(&[PROXY]));
+    assert_eq!(
+        how(web),
+        Replacement::StopFirst {
+            beside: vec![PROXY.to_owned()],
+            until: Some(Until::Started),
+        }
+    );
     assert_eq!(how(proxy), stop_first(&[]));
     assert_eq!(proxy.operation.name, PROXY);
     assert_eq!(proxy.operation.cause, "`shop-dev-web` is made anew");
@@ -86,7 +92,7 @@ fn a_sidecar_follows_the_network_of_its_main_container() {
         &docker,
         &observed,
         &[
-            "> run container  shop-dev-web        it does not run (exit code 1) [storefront]",
+            "> run container  shop-dev-web        not running (exit code 1) [storefront]",
             "> run container  shop-dev-web_proxy  `shop-dev-web` is started [storefront]",
         ],
     );
@@ -146,7 +152,7 @@ fn a_job_that_cannot_be_replaced_ends_with_its_sidecar() {
     let plan = plan(&docker, &observed);
     let how = Replacement::StopFirst {
         beside: vec![UPLOAD.to_owned()],
-        resumes: false,
+        until: None,
     };
     assert!(matches!(&plan.steps[0].work, Work::Replace { how: own, .. } if *own == how));
 }

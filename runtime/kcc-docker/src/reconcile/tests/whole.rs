@@ -13,14 +13,14 @@ fn an_empty_engine_gets_everything_in_order() {
         &docker,
         &observed,
         &[
-            "+ create network    shop-dev          it is not there",
-            "+ create volume     shop-dev-db-data  it is not there [payments]",
+            "+ create network    shop-dev          does not exist",
+            "+ create volume     shop-dev-db-data  does not exist [payments]",
             "+ create image      acme/web:1        the engine does not have it [storefront]",
             "+ create image      postgres:16       the engine does not have it [payments]",
             "+ create image      shop-app          `app` was never built [payments]",
-            "+ create container  shop-dev-db       it is not there [payments]",
-            "+ create container  shop-dev-migrate  it is not there [payments]",
-            "+ create container  shop-dev-web      it is not there [storefront]",
+            "+ create container  shop-dev-db       does not exist [payments]",
+            "+ create container  shop-dev-migrate  does not exist [payments]",
+            "+ create container  shop-dev-web      does not exist [storefront]",
         ],
     );
     let plan = plan(&docker, &observed);
@@ -58,33 +58,26 @@ fn what_is_as_it_should_be_is_left_alone() {
 fn what_is_in_the_way_is_named_with_everything_like_it() {
     let docker = shop();
     let mut observed = as_desired(&docker);
-    there(&mut observed, "db").object.ownership = Ownership::Claimed;
+    there(&mut observed, "db").object.ownership = Ownership::Foreign;
     there(&mut observed, "web").object.ownership = Ownership::Foreign;
     observed.networks.get_mut("shop-dev").unwrap().ownership = Ownership::Foreign;
     let error = reconcile(&desired(&docker), &docker, &observed, &Options::default()).unwrap_err();
     assert_eq!(error.code, Code::PlanForeignObject);
     assert_eq!(
         error.message,
-        "container `shop-dev-db` carries kcc's labels, but this user's kcc did not make it, \
-         and 2 more objects like it"
+        "container `shop-dev-db` is in the way, and kcc did not make it, and 2 more objects like it"
     );
     assert_eq!(
         error.help.unwrap(),
         "if nobody needs it: `docker rm -f shop-dev-db; docker rm -f shop-dev-web; \
          docker network rm shop-dev`"
     );
-    // Data with our labels is used, whoever made it; without them it is not.
+    // Data of somebody else's is not used either.
     let mut observed = as_desired(&docker);
     let volume = observed.volumes.get_mut("shop-dev-db-data").unwrap();
-    volume.ownership = Ownership::Claimed;
-    check(&docker, &observed, &[]);
-    observed
-        .volumes
-        .get_mut("shop-dev-db-data")
-        .unwrap()
-        .ownership = Ownership::Foreign;
+    volume.ownership = Ownership::Foreign;
     let refused = reconcile(&desired(&docker), &docker, &observed, &Options::default());
-    assert!(refused.is_err());
+    assert_eq!(refused.unwrap_err().code, Code::PlanForeignObject);
 }
 
 #[test]
@@ -102,7 +95,7 @@ fn everything_goes_down_from_the_outside_in() {
     let needs = |name: &str, other: &str| (name.to_owned(), BTreeSet::from([other.to_owned()]));
     let order = BTreeMap::from([needs("web", "migrate"), needs("migrate", "db")]);
     let desired = desired(&docker);
-    let plan = tear_down(&desired, &observed, &order, &Options::default());
+    let plan = tear_down(&desired, &observed, &order, &Options::default()).unwrap();
     assert_eq!(
         plan.to_text(),
         "shop in dev: 4 to delete, 1 object unchanged\n\n  \
@@ -115,7 +108,7 @@ fn everything_goes_down_from_the_outside_in() {
         volumes: true,
         ..Options::default()
     };
-    let plan = tear_down(&desired, &observed, &order, &options);
+    let plan = tear_down(&desired, &observed, &order, &options).unwrap();
     let data: Vec<_> = plan
         .operations()
         .filter(|operation| operation.destroys_data)

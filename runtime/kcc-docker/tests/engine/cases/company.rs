@@ -67,7 +67,7 @@ pub(super) async fn an_init_step_that_fails_is_told_and_leaves_the_old_one(place
     assert_eq!(report.components["web"].outcome, Outcome::Failed);
     let failure = format!("{:?}", report.failures);
     let told = format!(
-        "init step `check` of `{}` failed: it ended with exit code 3",
+        "init step `check` of `{}` failed: exited with exit code 3",
         place.name("web")
     );
     assert!(failure.contains(&told), "{failure}");
@@ -181,7 +181,7 @@ pub(super) async fn a_job_that_fails_ends_its_sidecar(place: &Place) {
     assert_eq!(place.list("container"), [place.name("index")]);
     // It runs again, and so does the sidecar.
     let text = place.plan(&desired).await;
-    assert!(text.contains("it did not complete"), "{text}");
+    assert!(text.contains("did not complete"), "{text}");
     desired.container("index").args = Some(vec!["exit 0".to_owned()]);
     place.apply_all(&desired).await;
     assert_eq!(place.list("container"), [place.name("index")]);

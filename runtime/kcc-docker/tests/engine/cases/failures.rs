@@ -19,7 +19,9 @@ pub(super) async fn a_bad_replacement_leaves_the_old_one(place: &Place) {
     assert_eq!(report.exit_code(), 4);
     let message = &report.failures[0].message;
     assert!(
-        message.contains("did not become ready, the old one goes on: nothing listens on port 8080"),
+        message.contains(
+            "is not ready: nothing listens on port 8080 (after 1 s); the previous one keeps running"
+        ),
         "{message}"
     );
     assert_eq!(old, place.id("web"));
@@ -35,8 +37,6 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
         port: 8080,
     }));
     desired.component("web").deadline_ms = 1_000;
-    desired.script("crash", "echo the disk is full; exit 7");
-    desired.component("crash").deadline_ms = 3_000;
     desired.serve("fine", &[]);
     let report = place.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
@@ -49,15 +49,6 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     assert!(
         detail(&report, "web").contains("listening on :8080"),
         "its log: {report:#?}"
-    );
-    assert!(
-        why("crash").contains("ends again and again"),
-        "{}",
-        why("crash")
-    );
-    assert!(
-        detail(&report, "crash").ends_with("the disk is full"),
-        "{report:#?}"
     );
     assert_eq!(report.components["fine"].outcome, Outcome::Created);
     // It is still so, and an apply that changes nothing says it again.

@@ -13,12 +13,12 @@ pub(super) async fn a_chain_comes_up_in_order_and_stays(place: &Place) {
     let expected = "\
 SYSTEM in dev: 6 to create, 1 object unchanged
 
-+ create network SYSTEM-dev it is not there
-+ create volume SYSTEM-dev-db-data it is not there [storefront]
-+ create container SYSTEM-dev-db it is not there [storefront]
-+ create container SYSTEM-dev-migrate it is not there [storefront]
-+ create container SYSTEM-dev-cart it is not there [storefront]
-+ create container SYSTEM-dev-web it is not there [storefront]
++ create network SYSTEM-dev does not exist
++ create volume SYSTEM-dev-db-data does not exist [storefront]
++ create container SYSTEM-dev-db does not exist [storefront]
++ create container SYSTEM-dev-migrate does not exist [storefront]
++ create container SYSTEM-dev-cart does not exist [storefront]
++ create container SYSTEM-dev-web does not exist [storefront]
 ";
     assert_eq!(text, expected);
     assert!(
@@ -90,23 +90,23 @@ pub(super) async fn what_was_killed_is_healed(place: &Place) {
     assert_eq!(status.components["cart"].state, State::Failed);
     assert_eq!(
         status.components["cart"].why.as_deref(),
-        Some("it ended with exit code 137")
+        Some("exited with exit code 137")
     );
     assert_eq!(status.components["web"].state, State::Absent);
     let plan = place.plan(&desired).await;
     assert!(
-        plan.contains("> run container SYSTEM-dev-cart it does not run (exit code 137)"),
+        plan.contains("> run container SYSTEM-dev-cart not running (exit code 137)"),
         "{plan}"
     );
     assert!(
-        plan.contains("+ create container SYSTEM-dev-web it is not there"),
+        plan.contains("+ create container SYSTEM-dev-web does not exist"),
         "{plan}"
     );
     let report = place.apply_all(&desired).await;
     assert_eq!((report.totals().updated, report.totals().created), (1, 1));
     assert!(place.status(&desired).await.ready());
     place.bed.docker(&["pause", &place.name("cart")]);
-    assert!(place.plan(&desired).await.contains("it is paused"));
+    assert!(place.plan(&desired).await.contains(" paused"));
     place.apply_all(&desired).await;
     assert!(place.status(&desired).await.ready());
 }
@@ -161,9 +161,11 @@ pub(super) async fn a_job_runs_again_only_when_it_changed(place: &Place) {
         4,
         "the first run fails"
     );
-    assert!(place.plan(&desired).await.contains(
-        "> run container SYSTEM-dev-count it did not complete (exit code 1), and runs again"
-    ));
+    assert!(
+        place.plan(&desired).await.contains(
+            "> run container SYSTEM-dev-count did not complete (exit code 1); runs again"
+        )
+    );
     place.apply_all(&desired).await;
     assert_eq!(
         place.apply_all(&desired).await.mutating_calls,
@@ -246,7 +248,7 @@ pub(super) async fn what_is_no_longer_asked_for_goes(place: &Place) {
     desired.serve("shop", &[]).ports = vec![publish(8080, Some(18_080))];
     let plan = place.plan(&desired).await;
     assert!(
-        plan.contains("- delete container SYSTEM-dev-web no fragment asks for it"),
+        plan.contains("- delete container SYSTEM-dev-web no longer declared"),
         "{plan}"
     );
     let report = place.apply_all(&desired).await;

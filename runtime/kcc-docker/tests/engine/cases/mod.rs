@@ -6,6 +6,8 @@ mod failures;
 mod jobs;
 mod lifecycle;
 mod ownership;
+mod recovery;
+mod rollout;
 
 use std::{future::Future, pin::Pin};
 
@@ -56,6 +58,14 @@ cases! {
     ownership::an_apply_that_was_killed_is_finished,
     ownership::one_apply_at_a_time,
     ownership::an_instance_is_a_copy_of_its_own,
+    rollout::a_crash_brings_the_old_one_back,
+    rollout::a_crash_loop_is_no_all_clear,
+    rollout::stops_take_about_one_grace_period,
+    rollout::what_was_changed_outside_is_noticed,
+    rollout::a_changed_secret_replaces_its_readers,
+    recovery::a_lost_record_is_said_and_taken_back,
+    recovery::kept_data_gets_no_new_password,
+    recovery::labels_alone_are_not_taken_back,
 }
 
 fn literal(text: &str) -> EnvValue {

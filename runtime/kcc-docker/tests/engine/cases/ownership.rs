@@ -48,7 +48,7 @@ pub(super) async fn what_is_not_ours_is_not_touched(place: &Place) {
     let error = place.try_apply(&desired).await.unwrap_err();
     assert_eq!(
         error.message,
-        format!("container `{name}` carries kcc's labels, but this user's kcc did not make it")
+        format!("container `{name}` is in the way, and kcc did not make it")
     );
     desired.remove("web");
     desired.serve("other", &[]);
@@ -114,11 +114,22 @@ pub(super) async fn one_apply_at_a_time(place: &Place) {
         tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
         place.try_apply(&desired).await.unwrap_err()
     };
-    let (first, second) = tokio::join!(first, second);
+    let plan = async {
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        let (desired, options) = (desired.finish(), place.options());
+        kcc_docker::plan(&desired, &options).await.unwrap_err()
+    };
+    let (first, second, plan) = tokio::join!(first, second, plan);
+    assert_eq!((plan.code, plan.exit_code()), (Code::ApplyLockHeld, 3));
+    assert!(plan.message.starts_with("an apply is running since 20"));
     assert_eq!(first.exit_code(), 4);
     assert_eq!((second.code, second.exit_code()), (Code::ApplyLockHeld, 3));
-    let pid = format!("process {} since", std::process::id());
-    assert!(second.message.contains(&pid), "{}", second.message);
+    let pid = format!("UTC (process {})", std::process::id());
+    let message = second.message;
+    assert!(
+        message.starts_with("an apply is running since 20") && message.ends_with(&pid),
+        "{message}"
+    );
 }
 
 pub(super) async fn an_instance_is_a_copy_of_its_own(place: &Place) {

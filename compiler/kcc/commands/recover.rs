@@ -1,0 +1,143 @@
+//! `kcc recover`: rebuilds the record of a target from what kcc made in it.
+
+use std::fmt::Write;
+
+use clap::Args;
+use kcc_diag::{Format, plain};
+use kcc_plan::Recovery;
+
+use super::{Context, Ended, check::counted, json};
+use crate::{ask, cli::Target, compile, exit::Exit, runtime};
+
+/// Rebuild the record of a target from the objects that kcc created
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  kcc recover --target dev\n  kcc recover --target prod --yes")]
+pub struct Recover {
+    /// The target.
+    #[command(flatten)]
+    pub target: Target,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl Recover {
+    /// Writes what is there to stdout, asks where many people would feel it,
+    /// and takes back what is provably kcc's.
+    pub fn run(self, context: &Context) -> Ended {
+        let Target { target, system, .. } = &self.target;
+        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let options = runtime::options(context, &compiled, &self.target);
+        let found = runtime::found(&compiled, &options)?;
+        context.printer.data(&match context.settings.format {
+            Format::Json => json(&found),
+            _ => text(&found),
+        });
+        let count = found.taken().count();
+        if count == 0 && found.secrets.is_empty() && found.lost_secrets.is_empty() {
+            context
+                .printer
+                .note(&format!("{}: nothing to recover", found.scope));
+            return Ok(Exit::Done);
+        }
+        let name = &compiled.model.name;
+        let question = format!(
+            "take {} of `{name}` in `{target}` back?",
+            counted(count, "object")
+        );
+        if !ask::confirmed(context, target, self.yes, &question)? {
+            context.printer.note("nothing was changed");
+            return Ok(Exit::Incomplete);
+        }
+        let taken = runtime::recover(&compiled, &options)?;
+        let count = taken.taken().count();
+        let secrets = match taken.secrets.len() {
+            0 => String::new(),
+            count => format!(", {} read back", counted(count, "generated secret")),
+        };
+        context.printer.note(&format!(
+            "recovered {}: {}{secrets}",
+            taken.scope,
+            counted(count, "object")
+        ));
+        for secret in &taken.lost_secrets {
+            context.printer.note(&format!(
+                "the value of generated secret `{secret}` is lost, and data that it opens is \
+                 kept: an apply refuses to make a new one"
+            ));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// One line for each object, in columns.
+fn text(found: &Recovery) -> String {
+    let rows: Vec<_> = found
+        .objects
+        .iter()
+        .map(|object| {
+            let what = match (&object.doubt, object.recorded) {
+                (Some(doubt), _) => format!("left alone: {doubt}"),
+                (None, true) => "in the record".to_owned(),
+                (None, false) => "taken back".to_owned(),
+            };
+            let team = object.team.as_deref();
+            let team = team.map(|team| format!(" [{team}]")).unwrap_or_default();
+            (object, what + &team)
+        })
+        .collect();
+    let kind = rows.iter().map(|(object, _)| object.kind.chars().count());
+    let name = rows.iter().map(|(object, _)| object.name.chars().count());
+    let (kind, name) = (kind.max().unwrap_or(0), name.max().unwrap_or(0));
+    rows.iter().fold(String::new(), |mut out, (object, what)| {
+        let line = format!("{:kind$}  {:name$}  {what}", object.kind, object.name);
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{}", plain(&line));
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use kcc_plan::{Recovered, Scope};
+
+    use super::*;
+
+    #[test]
+    fn every_object_is_shown_with_what_becomes_of_it() {
+        let object = |kind: &str, name: &str, recorded, doubt: Option<&str>| Recovered {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            component: None,
+            team: (kind == "container").then(|| "storefront".to_owned()),
+            recorded,
+            doubt: doubt.map(str::to_owned),
+        };
+        let found = Recovery {
+            scope: Scope {
+                system: "shop".to_owned(),
+                target: "dev".to_owned(),
+                instance: None,
+            },
+            objects: vec![
+                object("container", "shop-dev-web", false, None),
+                object(
+                    "container",
+                    "x",
+                    false,
+                    Some("its name is not one that kcc gives"),
+                ),
+                object("network", "shop-dev", true, None),
+            ],
+            secrets: Vec::new(),
+            lost_secrets: Vec::new(),
+        };
+        let expected = "\
+container  shop-dev-web  taken back [storefront]
+container  x             left alone: its name is not one that kcc gives [storefront]
+network    shop-dev      in the record
+";
+        assert_eq!(text(&found), expected);
+        assert_eq!(found.taken().count(), 1);
+    }
+}

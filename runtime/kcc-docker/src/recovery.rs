@@ -1,0 +1,234 @@
+//! Taking back what kcc made where the record of it is gone: which objects are
+//! provably kcc's, and the generated secrets that can be read back from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_lower::docker::{DockerDesired, Mount};
+use kcc_model::{EnvValue, Name, Part, SecretProvider};
+use kcc_plan::{Error, Recovered, Scope, StateFolder};
+
+use crate::{
+    client::{Client, Listed},
+    observed::{Observed, ObservedObject, Ownership, label, made_for},
+};
+
+/// What every name of a target begins with.
+fn prefix(scope: &Scope) -> String {
+    let plain = format!("{}-{}", scope.system, scope.target);
+    match &scope.instance {
+        Some(instance) => format!("{plain}.{instance}"),
+        None => plain,
+    }
+}
+
+/// Why an object that carries the labels of a target is not kcc's for all that:
+/// labels can be copied, so its name and what else kcc gives it have to agree.
+pub(crate) fn doubt(scope: &Scope, kind: &str, listed: &Listed) -> Option<String> {
+    let prefix = prefix(scope);
+    let name = made_for(&listed.name);
+    let rest = name.strip_prefix(&prefix);
+    if kind == "network" && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+        return None;
+    }
+    let component = listed.labels.get(label::COMPONENT);
+    let own = rest.and_then(|rest| rest.strip_prefix('-')?.strip_prefix(component?.as_str()));
+    if !own.is_some_and(|own| own.is_empty() || own.starts_with('-')) {
+        return Some("its name is not one that kcc gives".to_owned());
+    }
+    let step = listed.name.contains('_');
+    if kind == "container" && !step && !listed.labels.contains_key(label::CONFIG_HASH) {
+        return Some(format!("it has no label `{}`", label::CONFIG_HASH));
+    }
+    None
+}
+
+/// Every object of a target that is kcc's, and those that only carry its labels.
+pub(crate) fn objects(observed: &Observed) -> Vec<Recovered> {
+    let mut objects = observed.doubtful.clone();
+    let mut add = |kind: &str, name: &str, object: &ObservedObject| {
+        if object.ownership != Ownership::Foreign {
+            objects.push(Recovered {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                component: object.component.clone(),
+                team: object.team.clone(),
+                recorded: object.ownership == Ownership::Ours,
+                doubt: None,
+            });
+        }
+    };
+    for (name, container) in &observed.containers {
+        add("container", name, &container.object);
+    }
+    for (name, network) in &observed.networks {
+        add("network", name, network);
+    }
+    for (name, twin) in &observed.twins {
+        add("network", name, twin);
+    }
+    for (name, volume) in &observed.volumes {
+        add("volume", name, volume);
+    }
+    objects.sort();
+    objects
+}
+
+/// The values of generated secrets that containers hold.
+pub(crate) async fn read_secrets(
+    client: &Client,
+    docker: &DockerDesired,
+    observed: &Observed,
+) -> Result<BTreeMap<Name, String>, Error> {
+    let mut values = BTreeMap::new();
+    for (name, container) in &docker.containers {
+        let Some(there) = observed.containers.get(name) else {
+            continue;
+        };
+        if there.object.ownership == Ownership::Foreign {
+            continue;
+        }
+        let Some(found) = client.inspect(&there.object.id).await? else {
+            continue;
+        };
+        for (variable, desired) in &container.env {
+            let live = found.process.env.get(variable);
+            let read = live.and_then(|live| read_back(desired, live));
+            values.extend(read.map(|(secret, value)| (secret.to_owned(), value.to_owned())));
+        }
+        for (path, mount) in &container.mounts {
+            if let Mount::Secret(secret) = mount
+                && let Some(content) = client.file(&there.object.id, path).await
+                && let Ok(value) = String::from_utf8(content)
+            {
+                values.insert(secret.clone(), value);
+            }
+        }
+    }
+    values.retain(|name, _| is_generated(docker, name));
+    Ok(values)
+}
+
+fn is_generated(docker: &DockerDesired, secret: &str) -> bool {
+    docker.secrets.get(secret) == Some(&SecretProvider::Generate {})
+}
+
+/// The secret in a variable and its value, where the variable holds one.
+fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a str)> {
+    match desired {
+        EnvValue::Secret(name) => Some((name, live)),
+        EnvValue::Template(parts) => {
+            let at = parts
+                .iter()
+                .position(|part| matches!(part, Part::Secret(_)))?;
+            let text = |parts: &[Part]| {
+                parts
+                    .iter()
+                    .try_fold(String::new(), |text, part| match part {
+                        Part::Text(more) => Some(text + more),
+                        // Where one ends and the next begins is not known.
+                        Part::Secret(_) => None,
+                    })
+            };
+            let (before, after) = (text(&parts[..at])?, text(&parts[at + 1..])?);
+            let value = live.strip_prefix(&before)?.strip_suffix(&after)?;
+            match &parts[at] {
+                Part::Secret(name) => Some((name, value)),
+                Part::Text(_) => None,
+            }
+        }
+        EnvValue::Literal(_) | EnvValue::Config { .. } => None,
+    }
+}
+
+/// Generated secrets without a value that open data which is there: those of a
+/// component that has a volume.
+pub(crate) fn lost_secrets(
+    docker: &DockerDesired,
+    observed: &Observed,
+    read: &BTreeMap<Name, String>,
+    state: &StateFolder,
+) -> Result<BTreeSet<Name>, Error> {
+    let mut lost = BTreeSet::new();
+    let holders: BTreeSet<_> = observed
+        .volumes
+        .iter()
+        .filter(|(name, volume)| {
+            volume.ownership != Ownership::Foreign && docker.volumes.contains_key(*name)
+        })
+        .filter_map(|(_, volume)| volume.component.as_deref())
+        .collect();
+    let readers = docker.containers.values();
+    for container in readers.filter(|own| holders.contains(own.component.as_str())) {
+        for part in container.with_init() {
+            for secret in crate::session::named(part) {
+                if is_generated(docker, secret)
+                    && !read.contains_key(secret)
+                    && state.secret(secret)?.is_none()
+                {
+                    lost.insert(secret.to_owned());
+                }
+            }
+        }
+    }
+    Ok(lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(name: &str, component: Option<&str>, hash: bool) -> Listed {
+        let mut labels = BTreeMap::new();
+        labels.extend(component.map(|c| (label::COMPONENT.to_owned(), c.to_owned())));
+        if hash {
+            labels.insert(label::CONFIG_HASH.to_owned(), "1".to_owned());
+        }
+        Listed {
+            name: name.to_owned(),
+            id: "1".to_owned(),
+            labels,
+            host_ports: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn labels_alone_prove_nothing() {
+        let scope = |instance: Option<&str>| Scope {
+            system: "shop".to_owned(),
+            target: "dev".to_owned(),
+            instance: instance.map(str::to_owned),
+        };
+        let own = |kind: &str, name: &str, component: Option<&str>, hash: bool| {
+            doubt(&scope(None), kind, &listed(name, component, hash)).is_none()
+        };
+        assert!(own("container", "shop-dev-web", Some("web"), true));
+        assert!(own("container", "shop-dev-web-2", Some("web"), true));
+        assert!(own("container", "shop-dev-web.new", Some("web"), true));
+        assert!(own("container", "shop-dev-web_migrate", Some("web"), false));
+        assert!(!own("container", "shop-dev-web", Some("web"), false));
+        assert!(!own("container", "shop-dev-web", Some("cart"), true));
+        assert!(!own("container", "shop-dev-webshop", Some("web"), true));
+        assert!(!own("container", "mine", Some("web"), true));
+        assert!(own("network", "shop-dev", None, false));
+        assert!(own("network", "shop-dev-web", None, false));
+        assert!(!own("network", "shop-development", None, false));
+        assert!(own("volume", "shop-dev-db-data", Some("db"), false));
+        assert!(!own("volume", "data", Some("db"), false));
+        let copy = listed("shop-dev.pr-12-web", Some("web"), true);
+        assert!(doubt(&scope(Some("pr-12")), "container", &copy).is_none());
+        assert!(doubt(&scope(None), "container", &copy).is_some());
+    }
+
+    #[test]
+    fn a_secret_is_read_back_where_it_stands_alone() {
+        let text = |text: &str| Part::Text(text.to_owned());
+        let secret = |name: &str| Part::Secret(name.to_owned());
+        let plain = EnvValue::Secret("p".to_owned());
+        assert_eq!(read_back(&plain, "x"), Some(("p", "x")));
+        let url = EnvValue::Template(vec![text("redis://:"), secret("p"), text("@carts")]);
+        assert_eq!(read_back(&url, "redis://:x@carts"), Some(("p", "x")));
+        assert_eq!(read_back(&url, "redis://carts"), None);
+        let two = EnvValue::Template(vec![secret("p"), secret("q")]);
+        assert_eq!(read_back(&two, "xy"), None);
+    }
+}
