@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use k8s_openapi::jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_model::Until;
@@ -19,7 +20,7 @@ use crate::{
     observed::Reference,
     parts, pods, reconcile,
     recovery::{self, Exits},
-    rollout, secrets,
+    restart, rollout, secrets,
     work::Work,
 };
 
@@ -273,8 +274,13 @@ impl Engine for KubeEngine<'_> {
                 uid,
             } => {
                 let value = self.values.get(&secret.name)?;
-                let change = secrets::change(uid, secret, value);
+                let mut change = secrets::change(uid, secret, value);
+                restart::note_change(&mut change, Timestamp::now());
                 self.client.change(reference, &change).await
+            }
+            Work::Restart { reference, uid } => {
+                let patch = restart::patch(uid, Timestamp::now());
+                self.client.restart(reference, &patch).await
             }
             Work::Delete { reference, uid } => self.remove(reference, uid, context).await,
         };

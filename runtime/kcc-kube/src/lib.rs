@@ -40,6 +40,7 @@ mod pods;
 mod reconcile;
 mod recover;
 mod recovery;
+mod restart;
 mod rollout;
 mod scale;
 mod secrets;

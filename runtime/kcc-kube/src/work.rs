@@ -40,6 +40,8 @@ pub(crate) enum Work {
         secret: MadeSecret,
         uid: String,
     },
+    /// Starts the pods of a workload again, because a Secret has changed.
+    Restart { reference: Reference, uid: String },
     /// Removes an object, and waits until it and what it owns are gone.
     Delete { reference: Reference, uid: String },
 }

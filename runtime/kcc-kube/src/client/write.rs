@@ -21,6 +21,9 @@ use crate::{
 const ESTABLISHED_TRIES: u32 = 150;
 const ESTABLISHED_PAUSE: Duration = Duration::from_millis(200);
 
+/// The field manager of what starts pods again.
+const RESTART: &str = "kcc-restart";
+
 /// What became of an object that was to be made or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -178,9 +181,19 @@ impl Client {
 
     /// Changes some fields of an object, if it is still that one.
     pub(crate) async fn change(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
+        self.merge(reference, part, MANAGER).await
+    }
+
+    /// Changes what starts pods again, under a field manager of its own: what kcc
+    /// applies later does not hold it, and would take it away.
+    pub(crate) async fn restart(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
+        self.merge(reference, part, RESTART).await
+    }
+
+    async fn merge(&self, reference: &Reference, part: &Value, manager: &str) -> Result<(), Error> {
         let api = self.api(reference).await?;
         let params = PatchParams {
-            field_manager: Some(MANAGER.to_owned()),
+            field_manager: Some(manager.to_owned()),
             ..PatchParams::default()
         };
         self.mutates();

@@ -24,7 +24,7 @@ use crate::{
     observed::{
         DEFINITION, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial,
     },
-    scale,
+    restart, scale,
     work::Work,
 };
 
@@ -128,6 +128,7 @@ impl<'a> Reconciler<'a> {
     fn object(&mut self, object: &'a Object) {
         let reference = Reference::of(object);
         let there = self.observed.objects.get(&reference.key());
+        let restart = there.and_then(|there| self.restart(object, there));
         let verdict = match there {
             // Somebody's own namespace is used as it is.
             Some(there) if there.ownership != Ownership::Ours => Verdict::Keep,
@@ -141,7 +142,10 @@ impl<'a> Reconciler<'a> {
         let manifest = sent.map_or(&object.manifest, |sent| &sent.manifest).clone();
         let (action, cause, work) = match verdict {
             Verdict::Keep => {
-                self.plan.unchanged();
+                match restart {
+                    Some(draft) => self.push(draft, object),
+                    None => self.plan.unchanged(),
+                }
                 return;
             }
             Verdict::Apply(action, cause) => {
@@ -170,6 +174,27 @@ impl<'a> Reconciler<'a> {
         };
         let draft = Draft::new(action, &object.kind, &object.name, cause, work);
         self.push(draft, object);
+        // What is replaced starts anyway.
+        if let Some(draft) = restart.filter(|_| action == Action::Update) {
+            self.push(draft.after(&object.kind, &object.name), object);
+        }
+    }
+
+    /// What starts a workload again that reads a Secret whose value changes.
+    fn restart(&self, object: &Object, there: &ObservedObject) -> Option<Draft<Work>> {
+        let secret = restart::needed(self.kube, self.observed, object, there)?;
+        let work = Work::Restart {
+            reference: there.reference.clone(),
+            uid: there.uid.clone(),
+        };
+        let cause = format!("the value of secret `{secret}` changed");
+        Some(Draft::new(
+            Action::Run,
+            &object.kind,
+            &object.name,
+            cause,
+            work,
+        ))
     }
 
     fn verdict(&self, object: &Object, key: &Key, there: &ObservedObject) -> Verdict {

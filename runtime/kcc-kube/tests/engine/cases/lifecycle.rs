@@ -152,11 +152,18 @@ pub(super) async fn an_autoscaler_takes_over_what_runs(place: &Place) {
     assert_eq!(place.apply_all(&replicas(Some(2))).await.mutating_calls, 0);
 }
 
+/// The names of the pods that are not being removed.
+const STAYING: &str = "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}\
+                       {{.metadata.name}}{{end}}{{end}}";
+
 pub(super) async fn a_secret_follows_whoever_applies(place: &Place) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     let mut desired = place.desired();
     desired.serve("web");
+    desired.container("Deployment", "web")["env"] = json!([{"name": "TOKEN", "valueFrom": {
+        "secretKeyRef": {"name": "token", "key": "value"},
+    }}]);
     let mut brought = |provider| {
         desired.engine.secrets = vec![MadeSecret {
             name: "token".to_owned(),
@@ -182,8 +189,24 @@ pub(super) async fn a_secret_follows_whoever_applies(place: &Place) {
     let plan = place.plan(&file).await;
     let line = "~ update Secret token its provider has another value [storefront]";
     assert!(plan.contains(line) && !plan.contains("hunter"), "{plan}");
+    let line = "> run Deployment web the value of secret `token` changed [storefront]";
+    assert!(plan.contains(line), "{plan}");
+    let pods = || place.kubectl(&["get", "pods", "-o", STAYING]);
+    let before = pods();
     place.apply_all(&file).await;
     assert_eq!(value(), "hunter3");
+    assert_ne!(pods(), before, "its readers start again");
+    assert_eq!(place.apply_all(&file).await.mutating_calls, 0);
+    // An apply that was killed in between is gone on with.
+    place.kubectl(&[
+        "annotate",
+        "secret",
+        "token",
+        "--overwrite",
+        "kcc.dev/secret-changed-at=2999-01-01T00:00:00Z",
+    ]);
+    let plan = place.plan(&file).await;
+    assert!(plan.contains(line), "{plan}");
 
     let command = ["printf", "hunter%s", "4"].map(str::to_owned).to_vec();
     place
