@@ -63,12 +63,29 @@ impl Compiled {
     }
 
     /// Why a command about the engine failed; with the lines of the secrets that
-    /// cannot be had, if that is why.
+    /// cannot be had or of the images that must not start, if that is why.
     pub fn failure(&self, error: kcc_plan::Error) -> Failure {
-        if error.secrets.is_empty() {
+        if error.secrets.is_empty() && error.images.is_empty() {
             return error.into();
         }
         let target = &self.desired.target;
+        let refused = error.images.iter().map(|image| {
+            let diagnostic = Diagnostic::error(error.code, image.message())
+                .at(image.path.as_str())
+                .target(target.as_str())
+                .help(image.help());
+            let mut components = self.target_model().components.values();
+            let component = components.find(|component| component.path.to_string() == image.path);
+            let origin = component.and_then(|component| {
+                let fields = ["image", "build"].into_iter();
+                let mut fields = fields.map(|field| component.path.join(field));
+                fields.find_map(|field| self.tree.origin(target, &field))
+            });
+            match origin {
+                Some(origin) => diagnostic.primary(origin.span, "this image"),
+                None => diagnostic,
+            }
+        });
         let lacking = error.secrets.iter().map(|secret| {
             let mut diagnostic = Diagnostic::error(error.code, secret.message())
                 .target(target.as_str())
@@ -82,12 +99,15 @@ impl Compiled {
             diagnostic
         });
         let mut findings = Findings {
-            diagnostics: lacking.collect(),
+            diagnostics: lacking.chain(refused).collect(),
             files: self.tree.files.clone(),
             targets: self.tree.targets.keys().cloned().collect(),
             folder: self.root.shown().to_owned(),
         };
         findings.diagnostics.sort(&findings.files);
+        if error.secrets.is_empty() {
+            return Failure::Configuration(findings);
+        }
         Failure::Unavailable(findings)
     }
 }
@@ -330,7 +350,7 @@ impl Examined {
         }
         let contexts = Contexts::of(&root);
         let referred = Referred {
-            file: &|name| root.read(name),
+            file: &|name| root.file(name),
             there: &|name| root.there(name),
             context: &|build| contexts.hash(build),
         };

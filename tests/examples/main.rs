@@ -69,10 +69,15 @@ impl Copy {
         command.output().unwrap()
     }
 
-    /// Runs what has to go well and in silence; gives its stdout.
+    /// Runs what has to go well and in silence; gives its stdout. That compose
+    /// makes no check over the network is no fault of an example.
     fn silent(&self, args: &[&str]) -> String {
         let output = self.kcc(args);
         let err = String::from_utf8_lossy(&output.stderr);
+        let err: String = err
+            .lines()
+            .filter(|line| !line.starts_with("compose makes no check over"))
+            .collect();
         assert!(
             output.status.success() && err.is_empty(),
             "{args:?} {}:\n{err}",

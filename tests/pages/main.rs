@@ -31,7 +31,11 @@ use libtest_mimic::{Arguments, Trial};
 use page::{Files, Page};
 
 /// The codes that fragments alone do not show, and what shows them.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
+    (
+        "kcc::eval::unaccounted",
+        "no fragment is known to bring it about: guest/eval/lost_test.go",
+    ),
     (
         "kcc::load::",
         "the files themselves are what is wrong: tests/ui/load",

@@ -9,7 +9,7 @@ use crate::{
     engine::{Engine, EngineError, Limits, Stopped},
     explained::{Explained, Policy},
     tree::{Declaration, Node, Path},
-    wire::{Fault, Label, Request, Response, SchemaFile, VERSION},
+    wire::{Fault, Label, Request, Response, SchemaFile, Span, VERSION},
 };
 
 /// Codes of the engine itself, rather than of a mistake in a fragment.
@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     pub(crate) explained: BTreeMap<Path, Explained>,
     /// What is wrong.
     pub(crate) faults: Vec<Fault>,
+    /// The names in rules that the target has something for.
+    pub(crate) matched: Vec<Span>,
     /// The limit that ended it; then there is nothing else.
     pub(crate) stopped: Option<Stopped>,
 }
@@ -80,6 +82,7 @@ pub(crate) fn ask(
         explained: indexes.explained(response.explained, &policies)?,
         policies,
         faults,
+        matched: response.matched,
         stopped: None,
     })
 }

@@ -26,6 +26,11 @@ impl Indexes {
         }
     }
 
+    /// All files, in their order.
+    pub(crate) fn files(&self) -> &[FileId] {
+        &self.files
+    }
+
     pub(crate) fn file(&self, index: usize) -> Result<FileId, EngineError> {
         self.files
             .get(index)
@@ -87,6 +92,7 @@ impl Indexes {
                 name: policy.name,
                 message: policy.message,
                 label: self.span(policy.label)?,
+                by: self.file(policy.by)?,
                 requires: policy
                     .requires
                     .into_iter()

@@ -21,6 +21,7 @@ use crate::{
     engine::{Engine, EngineError, Limits},
     packages::{Imports, MissingPackage},
     tree::{ConfigTree, Node, Value},
+    unmatched,
     wire::{self, Request},
     words::{self, Misspelt, Words},
 };
@@ -128,7 +129,8 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         limits: what.limits,
         explain: what.explain,
     };
-    let answers = question.ask_for_all(engine, &wanted);
+    let mut answers = question.ask_for_all(engine, &wanted);
+    unmatched::join(&mut answers, wanted.len() == targets.len());
     let has_teams = !question.teams.is_empty();
 
     let mut collected = Collected::default();
@@ -324,8 +326,11 @@ impl Collected {
         let misspelt = Misspelt::among(&faults);
         let said = faults
             .iter()
-            .filter(|fault| !misspelt.explains(fault))
-            .map(|fault| words.diagnostic(fault, &answer.declarations));
+            .enumerate()
+            .filter(|(at, fault)| {
+                !misspelt.explains(fault) && !words.lacks_the_same_braces(fault, &faults[..*at])
+            })
+            .map(|(_, fault)| words.diagnostic(fault, &answer.declarations));
         let said = said.chain(
             answer
                 .stopped
@@ -338,7 +343,7 @@ impl Collected {
         self.partial.extend(answer.partial.iter());
         if answer.stopped.is_some() {
             // Then nothing may be said about what is missing.
-            self.partial.extend(words.first_file());
+            self.partial.extend(words.all_files());
         }
         if let Some(target) = target {
             self.answers.push((target.to_owned(), answer));

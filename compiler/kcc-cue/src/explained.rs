@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kcc_diag::Span;
+use kcc_diag::{FileId, Span};
 
 use crate::tree::{Origin, Path};
 
@@ -49,6 +49,9 @@ pub struct Policy {
     pub message: String,
     /// Where its name stands.
     pub label: Span,
+    /// The file whose policy it is: the one that embeds it, where that is not
+    /// the file that it is written in.
+    pub by: FileId,
     /// The paths that it requires something of, as it writes them, and the
     /// lines; `*` in a path stands for any name.
     pub requires: Vec<(Path, Span)>,

@@ -12,6 +12,7 @@ mod evaluate;
 mod explained;
 mod packages;
 mod tree;
+mod unmatched;
 mod wire;
 mod words;
 
@@ -22,3 +23,4 @@ pub use explained::{Explained, Policy, PolicyLine, SoftLine};
 pub use packages::{Absence, Imports, MissingPackage, Package};
 pub use tree::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};
 pub use wire::SchemaFile;
+pub use words::secret_literal;

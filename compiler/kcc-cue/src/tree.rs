@@ -183,7 +183,8 @@ pub struct ConfigTree {
     pub declarations: BTreeMap<String, Vec<Declaration>>,
     /// The policies that hold in each target, by the target's name.
     pub policies: BTreeMap<String, Vec<Arc<Policy>>>,
-    /// Files that could be read only in part: nothing may be said about what is missing.
+    /// Files that could be read only in part: nothing may be said to be missing
+    /// that may stand in one of them.
     pub partial: BTreeSet<FileId>,
     /// What else is said about the paths of each target, by the target's name;
     /// empty unless it was asked for.

@@ -81,6 +81,7 @@ codes! {
     LoadImport = Load "kcc::load::import" "load/import.md";
     EvalConflict = Eval "kcc::eval::conflict" "eval/conflict.md";
     EvalUnknownKind = Eval "kcc::eval::unknown-kind" "eval/unknown-kind.md";
+    EvalUnknownVersion = Eval "kcc::eval::unknown-version" "eval/unknown-version.md";
     EvalUnknownField = Eval "kcc::eval::unknown-field" "eval/unknown-field.md";
     EvalMissingField = Eval "kcc::eval::missing-field" "eval/missing-field.md";
     EvalNotConcrete = Eval "kcc::eval::not-concrete" "eval/not-concrete.md";
@@ -96,6 +97,7 @@ codes! {
     EvalCycle = Eval "kcc::eval::cycle" "eval/cycle.md";
     EvalSlowPattern = Eval "kcc::eval::slow-pattern" "eval/slow-pattern.md";
     EvalBadExpression = Eval "kcc::eval::bad-expression" "eval/bad-expression.md";
+    EvalUnaccounted = Eval "kcc::eval::unaccounted" "eval/unaccounted.md";
     EvalTimeout = Eval "kcc::eval::timeout" "eval/timeout.md";
     EvalMemory = Eval "kcc::eval::memory" "eval/memory.md";
     OwnForeignValue = Own "kcc::own::foreign-value" "own/foreign-value.md";
@@ -106,6 +108,7 @@ codes! {
     OwnCodeowners = Own "kcc::own::codeowners" "own/codeowners.md";
     OwnForeignGrant = Own "kcc::own::foreign-grant" "own/foreign-grant.md";
     PolicyViolated = Policy "kcc::policy::violated" "policy/violated.md";
+    PolicyNoMatch = Policy "kcc::policy::no-match" "policy/no-match.md";
     PolicyBadPolicy = Policy "kcc::policy::bad-policy" "policy/bad-policy.md";
     ModelBadQuantity = Model "kcc::model::bad-quantity" "model/bad-quantity.md";
     ModelBadSchedule = Model "kcc::model::bad-schedule" "model/bad-schedule.md";
@@ -147,6 +150,8 @@ codes! {
     LowerParityDropped = Lower "kcc::lower::parity-dropped" "lower/parity-dropped.md";
     LowerBadObject = Lower "kcc::lower::bad-object" "lower/bad-object.md";
     LowerManagedField = Lower "kcc::lower::managed-field" "lower/managed-field.md";
+    LowerUrlSecret = Lower "kcc::lower::url-secret" "lower/url-secret.md";
+    LowerFileMode = Lower "kcc::lower::file-mode" "lower/file-mode.md";
     LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
     LowerNameClash = Lower "kcc::lower::name-clash" "lower/name-clash.md";
     PlanDockerUnreachable = Plan "kcc::plan::docker-unreachable" "plan/docker-unreachable.md";
@@ -156,6 +161,7 @@ codes! {
     ApplyIncomplete = Apply "kcc::apply::incomplete" "apply/incomplete.md";
     ApplyImageBuild = Apply "kcc::apply::image-build" "apply/image-build.md";
     ApplyImagePull = Apply "kcc::apply::image-pull" "apply/image-pull.md";
+    ApplyImageUser = Apply "kcc::apply::image-user" "apply/image-user.md";
     ApplyLockHeld = Apply "kcc::apply::lock-held" "apply/lock-held.md";
     ApplyConflict = Apply "kcc::apply::conflict" "apply/conflict.md";
     ApplySecret = Apply "kcc::apply::secret" "apply/secret.md";

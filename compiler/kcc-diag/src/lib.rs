@@ -13,5 +13,5 @@ mod render;
 pub use code::{Code, Stage};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Outcome, Severity, Warned};
 pub use files::{FileId, Files, Position, SourceFile, Span};
-pub use nearest::{listed, nearest};
+pub use nearest::{field_label, listed, nearest};
 pub use render::{Format, Style, plain, render};

@@ -1,5 +1,5 @@
-//! [`nearest`]: what a mistyped name was probably meant to be; [`listed`]: the
-//! names that there are.
+//! Names in helps. [`nearest`]: what a mistyped one was probably meant to be;
+//! [`listed`]: those that there are; [`field_label`]: one as a fragment writes it.
 
 /// The known name nearest to another, if it is near enough to be a slip of the
 /// pen; capital letters are no difference.
@@ -49,9 +49,35 @@ pub fn listed(names: &[impl AsRef<str>]) -> String {
     }
 }
 
+/// A name as the label of a field in a fragment, in quotes where CUE needs them.
+pub fn field_label(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.is_empty()
+        && name.chars().all(plain)
+        && !name.starts_with(|c: char| c.is_ascii_digit() || c == '_')
+    {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{listed, nearest};
+    use super::{field_label, listed, nearest};
+
+    #[test]
+    fn labels_are_quoted_where_cue_needs_it() {
+        for (name, label) in [
+            ("web", "web"),
+            ("node-agent", "\"node-agent\""),
+            ("_x", "\"_x\""),
+            ("2fast", "\"2fast\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(field_label(name), label);
+        }
+    }
 
     #[test]
     fn of_many_names_the_first_are_listed() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::{ConfigTree, Path};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
-use kcc_model::{Component, EnvValue, File, Name, Part, TargetModel, VolumeSource};
+use kcc_model::{Component, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource};
 
 use crate::parity::Engine;
 
@@ -17,6 +17,8 @@ pub(crate) struct Lowering<'a> {
     /// The model of the target.
     pub(crate) target: &'a TargetModel,
     diagnostics: Diagnostics,
+    /// Secrets that were warned of.
+    raw: BTreeSet<Name>,
 }
 
 impl<'a> Lowering<'a> {
@@ -26,6 +28,7 @@ impl<'a> Lowering<'a> {
             system,
             target,
             diagnostics: Diagnostics::new(),
+            raw: BTreeSet::new(),
         }
     }
 
@@ -63,10 +66,10 @@ impl<'a> Lowering<'a> {
         self.impossible(
             &component.path.join("user"),
             format!(
-                "`{}` runs as root, but `security.nonRoot` is true",
+                "`{}` runs as root, which its profile `restricted` refuses",
                 component.path
             ),
-            "name another user, or say `security: nonRoot: false`",
+            "name another user, or write `security: profile: \"baseline\"`",
         );
     }
 
@@ -161,7 +164,7 @@ impl<'a> Lowering<'a> {
     pub(crate) fn hold_files(&mut self) {
         for component in self.running() {
             for (file, content) in &component.files {
-                if matches!(content, File::Template(_)) {
+                if matches!(content.content, FileContent::Template(_)) {
                     let path = component.path.join("files").join(file);
                     self.impossible(
                         &path,
@@ -172,6 +175,66 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
+    }
+
+    /// The secrets that stand percent-encoded in a variable.
+    pub(crate) fn encoded_secrets(&self) -> BTreeSet<&'a Name> {
+        let containers = self.running().flat_map(Component::containers);
+        let values = containers.flat_map(|(_, container)| container.env.values());
+        let parts = values.flat_map(|value| match value {
+            EnvValue::Template(parts) => parts.as_slice(),
+            _ => &[],
+        });
+        parts
+            .filter_map(|part| match part {
+                Part::Encoded(name) => Some(name),
+                Part::Text(_) | Part::Secret(_) => None,
+            })
+            .collect()
+    }
+
+    /// Warns that a file has another mode than the one that is asked for.
+    pub(crate) fn widened(&mut self, path: &Path, asked: u32, given: u32) {
+        let target = &self.target.target;
+        let message =
+            format!("`{path}` is 0{asked:o}, but on Kubernetes the file has mode 0{given:o}");
+        let mut warning = Diagnostic::warning(Code::LowerFileMode, message)
+            .at(path.to_string())
+            .target(target.as_str())
+            .help(format!(
+                "write `mode: \"0{given:o}\"`: the file belongs to root, and the pod's group has to \
+                 read it"
+            ));
+        if let Some(origin) = self.tree.origin(target, path) {
+            warning = warning.primary(origin.span, "the group may read it, too");
+        }
+        self.diagnostics.push(warning);
+    }
+
+    /// Warns of a secret that stands in a URL without being percent-encoded; once,
+    /// however many URLs there are.
+    pub(crate) fn url_secret(&mut self, secret: &Secret) {
+        if !self.raw.insert(secret.name.clone()) {
+            return;
+        }
+        let target = &self.target.target;
+        let message = format!(
+            "secret `{}` stands in a URL as it is: kcc cannot percent-encode a value that only \
+             the cluster has",
+            secret.name
+        );
+        let mut warning = Diagnostic::warning(Code::LowerUrlSecret, message)
+            .at(secret.path.to_string())
+            .target(target.as_str())
+            .help(
+                "keep the encoded value in the Secret, too, and name its key: \
+                 `encodedKey: \"…\"`",
+            );
+        let at = secret.path.join("kubernetes");
+        if let Some(origin) = self.tree.origin(target, &at) {
+            warning = warning.primary(origin.span, "read by the cluster alone");
+        }
+        self.diagnostics.push(warning);
     }
 
     /// The secrets that containers refer to, each with the path that does so first.
@@ -187,7 +250,7 @@ impl<'a> Lowering<'a> {
                 }
             }
             for (file, content) in &component.files {
-                if let File::Secret(secret) = content {
+                if let FileContent::Secret(secret) = &content.content {
                     let path = component.path.join("files").join(file);
                     used.entry(secret).or_insert(path);
                 }
@@ -227,7 +290,7 @@ pub(crate) fn secrets_of(value: &EnvValue) -> BTreeSet<&Name> {
             .iter()
             .filter_map(|part| match part {
                 Part::Text(_) => None,
-                Part::Secret(name) => Some(name),
+                Part::Secret(name) | Part::Encoded(name) => Some(name),
             })
             .collect(),
     }

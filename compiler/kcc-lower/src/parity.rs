@@ -8,7 +8,7 @@
 use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::{
-    Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Millis,
+    Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Millis, Profile,
     TargetModel, VolumeSource, covers,
 };
 use serde::Serialize;
@@ -149,6 +149,17 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
     availability(component, &mut add);
     for (name, volume) in &component.volumes {
         add(Field::Volume, true, &["volumes", name]);
+        if let VolumeSource::Ephemeral(wanted) = &volume.source {
+            let at = ["volumes", name.as_str(), "ephemeral"];
+            add(Field::Ephemeral, true, &at);
+            let usual = kcc_model::Ephemeral::default();
+            let exec = wanted.exec != usual.exec;
+            add(Field::EphemeralExec, exec, &[&at[..], &["exec"]].concat());
+            let mode = wanted.mode.is_some();
+            add(Field::EphemeralMode, mode, &[&at[..], &["mode"]].concat());
+        }
+        let mode = volume.mode.is_some();
+        add(Field::VolumeMode, mode, &["volumes", name, "mode"]);
         let host = matches!(volume.source, VolumeSource::HostPath(_));
         add(Field::HostPath, host, &["volumes", name, "hostPath"]);
         if let VolumeSource::Persistent { class, .. } = &volume.source {
@@ -160,8 +171,18 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
             );
         }
     }
-    for path in component.files.keys() {
+    for (path, file) in &component.files {
         add(Field::File, true, &["files", path]);
+        add(
+            Field::FileMode,
+            file.mode.is_some(),
+            &["files", path, "mode"],
+        );
+        add(
+            Field::FileOwner,
+            file.owner.is_some(),
+            &["files", path, "owner"],
+        );
     }
     for (name, route) in &component.routes {
         add(Field::Route, true, &["routes", name]);
@@ -195,7 +216,8 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
     let waits = component.run().is_none() && component.deadline != USUAL_DEADLINE;
     add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);
     let security = &component.container.security;
-    add(Field::NonRoot, !security.non_root, &["security", "nonRoot"]);
+    let usual = security.profile == Profile::default();
+    add(Field::Profile, !usual, &["security", "profile"]);
     add(
         Field::ReadOnlyRoot,
         security.read_only_root,

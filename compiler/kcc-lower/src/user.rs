@@ -1,14 +1,10 @@
-//! [`User`]: whom a container runs as, and the user that kcc chooses where a
-//! fragment names none.
+//! [`User`]: whom a container runs as.
 //!
-//! An image that says nothing runs as root. A component that must not
-//! (`security.nonRoot`, the default) therefore runs as 65532, a number that no
-//! distribution gives to anyone, unless its `user` says another.
+//! Without `user` in a fragment the image decides, on both engines. An image
+//! that starts as root is refused where the profile is `restricted`: by the
+//! kubelet on Kubernetes, by kcc on Docker, once it knows the image.
 
-use kcc_model::Container;
-
-/// The user of containers that must not be root and name none.
-pub(crate) const UNNAMED: u32 = 65_532;
+use kcc_model::{Container, Profile};
 
 /// A user as a container runtime takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +21,7 @@ impl User {
     /// The user of a container.
     pub(crate) fn of(container: &Container) -> Self {
         let Some(text) = &container.user else {
-            return if container.security.non_root {
-                User::Number {
-                    uid: UNNAMED,
-                    gid: Some(UNNAMED),
-                }
-            } else {
-                User::OfImage
-            };
+            return User::OfImage;
         };
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
@@ -55,9 +44,11 @@ impl User {
         }
     }
 
-    /// Whether it is certainly root.
-    pub(crate) fn is_root(&self) -> bool {
-        matches!(self, User::Number { uid: 0, .. })
+    /// Whether a container certainly runs as root although its profile refuses
+    /// that.
+    pub(crate) fn is_refused(container: &Container) -> bool {
+        container.security.profile == Profile::Restricted
+            && matches!(User::of(container), User::Number { uid: 0, .. })
     }
 
     /// As Docker takes it; none leaves it to the image.

@@ -1,6 +1,6 @@
 //! [`Container`]: what runs for a component, and with what.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub struct Container {
     pub args: Option<Vec<String>>,
     /// Working directory.
     pub working_dir: Option<String>,
-    /// User, as `uid`, `uid:gid` or a name.
+    /// User, as `uid`, `uid:gid` or a name; that of the image if none.
     pub user: Option<String>,
     /// Environment, those of needs and outputs included.
     pub env: BTreeMap<String, EnvValue>,
@@ -93,6 +93,21 @@ pub enum Part {
     Text(String),
     /// The value of a secret.
     Secret(Name),
+    /// The value of a secret, percent-encoded: it stands in a URL.
+    Encoded(Name),
+}
+
+/// Returns a text in which nothing means anything to a URL.
+pub fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 /// Requests and limits.
@@ -111,16 +126,30 @@ pub struct Amounts {
     pub memory: Option<Bytes>,
 }
 
+/// The profile of the Pod Security Standards that a container keeps to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Profile {
+    /// Neither root nor escalation, and no capabilities but those added.
+    #[default]
+    Restricted,
+    /// The image's user, root included, with the engine's usual capabilities.
+    Baseline,
+}
+
 /// Security context of a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Security {
-    /// Must not run as root.
-    pub non_root: bool,
+    /// The profile that holds where the rest says nothing else.
+    pub profile: Profile,
     /// The root file system cannot be written.
     pub read_only_root: bool,
     /// May do whatever the machine's root may.
     pub privileged: bool,
-    /// Capabilities added to none.
+    /// Capabilities added to those of the profile.
     pub add_capabilities: Vec<String>,
+    /// Capabilities taken from those of the profile; none under `restricted`,
+    /// which has none to take.
+    pub drop_capabilities: Vec<String>,
 }

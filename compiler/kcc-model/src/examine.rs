@@ -4,10 +4,12 @@
 //! rules are held against whatever could be built. What follows from a mistake
 //! that evaluation has reported already is left out.
 
+use std::collections::BTreeSet;
+
 use kcc_cue::ConfigTree;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
 
-use crate::{CheckedModel, Referred, build, rules};
+use crate::{CheckedModel, Referred, build, owners::COMPONENTS, rules};
 
 /// Builds and checks a tree of which evaluation found `evaluated`; fails with
 /// all that the three stages found.
@@ -31,7 +33,38 @@ pub fn examine(
         .collect();
     all.extend(later);
     all.sort(&tree.files);
+    let mut all = once_for_each_line(all);
+    all.sort(&tree.files);
     all.finish(CheckedModel::new(model))
+}
+
+/// Leaves the first of what is wrong with one line in several places, such as a
+/// default or a template: mended there, it is mended in all.
+fn once_for_each_line(found: Diagnostics) -> Diagnostics {
+    let mut kept: Vec<(Diagnostic, BTreeSet<String>)> = Vec::new();
+    for next in found {
+        let same = |(one, _): &&mut (Diagnostic, BTreeSet<String>)| {
+            next.code.stage() == Stage::Model
+                && one.code == next.code
+                && !next.labels.is_empty()
+                && one.labels == next.labels
+                && one.help == next.help
+        };
+        if let Some((one, places)) = kept.iter_mut().find(same) {
+            one.targets.extend(next.targets);
+            places.extend(next.path);
+        } else {
+            let places = next.path.clone().into_iter().collect();
+            kept.push((next, places));
+        }
+    }
+    let counted = kept.into_iter().map(|(mut one, places)| {
+        if places.len() > 1 {
+            one.message = format!("{} (and in {} more places)", one.message, places.len() - 1);
+        }
+        one
+    });
+    counted.collect()
 }
 
 /// Whether a finding only repeats an error of evaluation: a value that is
@@ -57,6 +90,8 @@ fn follows(found: &Diagnostic, cause: &Diagnostic) -> bool {
         && cause.severity == Severity::Error
         && found.targets.is_subset(&cause.targets)
         && match (&found.path, &cause.path) {
+            // What breaks all components is no reason for what one of them lacks.
+            (Some(_), Some(cause)) if COMPONENTS.contains(&cause.as_str()) => false,
             (Some(path), Some(cause)) => within(path, cause) || within(cause, path),
             _ => false,
         }

@@ -21,7 +21,10 @@ impl Health {
 
     /// Whether one probe means readiness and liveness, as in the short form.
     pub fn says_one_thing(&self) -> bool {
-        self.startup.is_none() && self.readiness.is_some() && self.readiness == self.liveness
+        let asks = |probe: &Option<Probe>| probe.as_ref().map(|probe| probe.check.clone());
+        self.readiness.is_some()
+            && self.readiness == self.liveness
+            && (self.startup.is_none() || asks(&self.startup) == asks(&self.readiness))
     }
 }
 

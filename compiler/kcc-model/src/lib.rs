@@ -22,6 +22,7 @@ mod rules;
 mod storage;
 mod system;
 mod units;
+mod word;
 
 pub use availability::*;
 pub use build::is_label;
@@ -37,16 +38,26 @@ pub use rights::*;
 pub use storage::*;
 pub use system::*;
 pub use units::*;
+pub use word::{Piece, escape, references};
 
 use kcc_cue::ConfigTree;
 use kcc_diag::Outcome;
+
+/// A text file of the system's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileText {
+    /// What it holds.
+    pub text: String,
+    /// Whoever owns it may run it.
+    pub executable: bool,
+}
 
 /// What fragments refer to outside of themselves, or why it cannot be read. The
 /// same files give the same answers on every machine.
 #[derive(Clone, Copy)]
 pub struct Referred<'a> {
-    /// The text of a file (`files: … source`), by its name relative to the root.
-    pub file: &'a dyn Fn(&str) -> Result<String, String>,
+    /// A file (`files: … source`), by its name relative to the root.
+    pub file: &'a dyn Fn(&str) -> Result<FileText, String>,
     /// Whether a file is there, or with a `/` at its end a folder, by its name
     /// relative to the root; else why it cannot be read.
     pub there: &'a dyn Fn(&str) -> Result<(), String>,

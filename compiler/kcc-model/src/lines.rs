@@ -43,6 +43,28 @@ impl<'a> Lines<'a> {
         !self.tree.partial.is_empty()
     }
 
+    /// Whether what is missing under a name may stand in a file that could be
+    /// read only in part. A file that does not hold the name says nothing of it:
+    /// the mistakes of one team are not hidden by another's.
+    pub(crate) fn lost(self, name: &str) -> bool {
+        let files = &self.tree.files;
+        let mut partial = self.tree.partial.iter();
+        partial.any(|id| {
+            files
+                .get(*id)
+                // A file that cannot be read at all may hold any name.
+                .is_some_and(|file| file.text().is_empty() || has_word(file.text(), name))
+        })
+    }
+
+    /// Whether a part of the component that a path leads into may be missing so.
+    pub(crate) fn partly_lost(self, path: &Path) -> bool {
+        path.0
+            .get(1)
+            .or(path.0.first())
+            .is_some_and(|name| self.lost(name))
+    }
+
     /// The line behind a path, or behind the nearest path above that has one.
     pub(crate) fn span(self, path: &Path) -> Option<Span> {
         (1..=path.0.len())
@@ -174,4 +196,13 @@ pub(crate) fn deciding(node: &Node) -> Option<&Origin> {
     [Role::Value, Role::CueDefault, Role::Constraint, Role::Soft]
         .iter()
         .find_map(|role| node.origins.iter().find(|origin| origin.role == *role))
+}
+
+/// Whether a text holds a name as a word of its own.
+fn has_word(text: &str, name: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    !name.is_empty()
+        && text.match_indices(name).any(|(at, found)| {
+            !text[..at].ends_with(inside) && !text[at + found.len()..].starts_with(inside)
+        })
 }

@@ -31,6 +31,18 @@ pub(crate) fn names(pattern: &str) -> Vec<String> {
     }
 }
 
+/// The narrowest pattern that covers a path.
+pub(crate) fn narrowest(path: &[String]) -> String {
+    let names = path.iter().map(|name| {
+        if name.contains('.') {
+            format!("\"{name}\"")
+        } else {
+            name.clone()
+        }
+    });
+    names.collect::<Vec<_>>().join(".")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

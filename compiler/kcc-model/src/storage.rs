@@ -12,6 +12,9 @@ pub struct Volume {
     pub mount: String,
     /// Where the data lives.
     pub source: VolumeSource,
+    /// The mode of the files of a config or secret; the engine's usual one if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
 }
 
 /// Where the data of a volume lives.
@@ -29,7 +32,7 @@ pub enum VolumeSource {
         class: Option<String>,
     },
     /// Gone with the container.
-    Ephemeral {},
+    Ephemeral(Ephemeral),
     /// The data of a config, a file for each key.
     Config(Name),
     /// The value of a secret, as a file of its name.
@@ -48,10 +51,53 @@ pub enum Access {
     ReadWriteOncePod,
 }
 
+/// A volume that is gone with its container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ephemeral {
+    /// Programs in it may be run.
+    pub exec: bool,
+    /// The most that it may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<Bytes>,
+    /// The mode of the folder; everybody may write if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// Kept in memory, or on disk; the engine's usual place if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<bool>,
+}
+
+impl Default for Ephemeral {
+    fn default() -> Self {
+        Self {
+            exec: true,
+            size: None,
+            mode: None,
+            memory: None,
+        }
+    }
+}
+
 /// A file in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum File {
+pub struct File {
+    /// What it holds.
+    #[serde(flatten)]
+    pub content: FileContent,
+    /// Its mode; the engine's usual one if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// Its user and group; those of the container if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<(u32, u32)>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FileContent {
     /// Its content; that of a `source` has been read.
     Content(String),
     /// The value of a secret.

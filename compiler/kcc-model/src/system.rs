@@ -154,11 +154,15 @@ pub enum SecretProvider {
     /// A command whose output it is.
     Command(Vec<String>),
     /// A key of a Secret that is in the cluster already.
+    #[serde(rename_all = "camelCase")]
     Kubernetes {
         /// Name of the Secret.
         name: String,
         /// Key inside it.
         key: String,
+        /// The key of the same value, percent-encoded.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encoded_key: Option<String>,
     },
     /// A secret of an outer store, brought into the cluster by an operator.
     External {

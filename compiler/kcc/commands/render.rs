@@ -37,6 +37,9 @@ impl Render {
     /// Writes the files or the stream.
     pub fn run(self, context: &Context) -> Ended {
         let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
+        for note in kcc_lower::emit::losses(&compiled.desired) {
+            context.printer.note(&note);
+        }
         if self.output == Path::new("-") {
             let text =
                 kcc_lower::emit::stream(&compiled.desired).map_err(|error| refused(&error))?;
@@ -75,12 +78,27 @@ impl Render {
                 fs::create_dir_all(parent).map_err(cannot(Path::new(&file.name)))?;
             }
             fs::write(&path, &file.content).map_err(cannot(Path::new(&file.name)))?;
+            if file.executable {
+                make_executable(&path).map_err(cannot(Path::new(&file.name)))?;
+            }
             context
                 .printer
                 .note(&format!("wrote {}", self.output.join(&file.name).display()));
         }
         Ok(())
     }
+}
+
+/// Lets everybody run a file, as its mode in the container says.
+#[cfg(unix)]
+fn make_executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn refused(error: &kcc_lower::emit::EmitError) -> Failure {

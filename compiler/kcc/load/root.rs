@@ -7,7 +7,7 @@ use std::{
 
 use kcc_cue::SYSTEM_FILE;
 use kcc_diag::{Code, Diagnostic};
-use kcc_model::Build;
+use kcc_model::{Build, FileText};
 
 use super::read::{self, Failure};
 
@@ -128,6 +128,15 @@ impl Root {
         })
     }
 
+    /// A text file that a fragment refers to, or why there is none.
+    pub fn file(&self, name: &str) -> Result<FileText, String> {
+        let text = self.read(name)?;
+        Ok(FileText {
+            text,
+            executable: is_executable(&self.path.join(name)),
+        })
+    }
+
     /// Whether a file of the system is there, or with a `/` at its end a folder,
     /// or why it cannot be read.
     pub fn there(&self, name: &str) -> Result<(), String> {
@@ -164,6 +173,20 @@ fn slashed(path: &Path) -> Option<String> {
     Some(names?.join("/"))
 }
 
+/// Whether whoever owns a file may run it.
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o100 != 0)
+}
+
+/// Other systems keep no such bit: a fragment says `mode`.
+#[cfg(not(unix))]
+fn is_executable(_path: &Path) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +220,19 @@ mod tests {
         let folder = system();
         let error = Root::find(folder.path(), Path::new("shopp")).unwrap_err();
         assert_eq!(error.message, "there is no folder `shopp`");
+    }
+
+    #[test]
+    fn a_program_is_told_from_a_text() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = system();
+        let program = folder.path().join("shop/run.sh");
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        let root = Root::find(folder.path(), Path::new("shop")).unwrap();
+        assert!(!root.file("run.sh").unwrap().executable);
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let file = root.file("run.sh").unwrap();
+        assert_eq!((file.text.as_str(), file.executable), ("#!/bin/sh\n", true));
     }
 
     #[test]

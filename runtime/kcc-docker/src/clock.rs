@@ -42,16 +42,15 @@ fn since_epoch(text: &str) -> Option<Duration> {
     let (whole, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let mut parts = whole.splitn(3, ':').map(str::parse::<i64>);
     let seconds = parts.next()?.ok()? * 3600 + parts.next()?.ok()? * 60 + parts.next()?.ok()?;
-    let offset = match zone.strip_prefix('Z') {
-        Some(_) => 0,
-        None => {
-            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-            let offset = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-            if zone.starts_with('-') {
-                -offset
-            } else {
-                offset
-            }
+    let offset = if zone.starts_with('Z') {
+        0
+    } else {
+        let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+        let offset = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
+        if zone.starts_with('-') {
+            -offset
+        } else {
+            offset
         }
     };
     // Years that begin in March put the leap day at their end.

@@ -178,7 +178,7 @@ pub(crate) fn secrets_of(value: &EnvValue) -> impl Iterator<Item = &str> {
         EnvValue::Template(parts) => parts
             .iter()
             .filter_map(|part| match part {
-                Part::Secret(name) => Some(name.as_str()),
+                Part::Secret(name) | Part::Encoded(name) => Some(name.as_str()),
                 Part::Text(_) => None,
             })
             .collect(),

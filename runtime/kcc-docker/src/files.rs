@@ -12,13 +12,14 @@ pub(crate) struct Archive {
 }
 
 /// One archive for the whole container; where its root cannot be written, one
-/// for each folder that can. `secrets` holds the values of those that are
+/// for each folder that can. `user` is whom the container runs as, `secrets` holds the values of those that are
 /// mounted, by name.
 pub(crate) fn archives(
     container: &Container,
+    user: &str,
     secrets: &BTreeMap<String, String>,
 ) -> std::io::Result<Vec<Archive>> {
-    let owner = owner(container.user.as_deref());
+    let owner = owner(user);
     let mut files: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
     for (path, content) in &container.files {
         files.insert(path, (content, 0o644));
@@ -37,6 +38,11 @@ pub(crate) fn archives(
             Some((folder, name)) if container.read_only && !folder.is_empty() => (folder, name),
             _ => ("/", path.trim_start_matches('/')),
         };
+        let access = container.access.get(path);
+        let mode = access.and_then(|access| access.mode).unwrap_or(mode);
+        let (uid, gid) = access
+            .and_then(|access| access.owner)
+            .map_or((uid, gid), |(uid, gid)| (u64::from(uid), u64::from(gid)));
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(mode);
@@ -118,7 +124,10 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// User and group, where both are known without looking into the image.
-fn owner(user: Option<&str>) -> Option<(u64, u64)> {
-    let (user, group) = user?.split_once(':').unwrap_or((user?, "0"));
+fn owner(user: &str) -> Option<(u64, u64)> {
+    let (user, group) = user.split_once(':').unwrap_or((user, "0"));
     Some((user.parse().ok()?, group.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests;

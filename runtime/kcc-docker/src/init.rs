@@ -99,6 +99,7 @@ impl DockerEngine<'_> {
 fn plain(container: Container, of: &NewContainer) -> NewContainer {
     NewContainer {
         labels: container.labels.clone(),
+        path: of.path.clone(),
         ports: Vec::new(),
         deadline_ms: of.deadline_ms,
         container: Container {

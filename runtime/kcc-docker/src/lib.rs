@@ -33,6 +33,7 @@ mod endpoint;
 mod engine;
 mod files;
 mod hex;
+mod image_user;
 mod init;
 mod instance;
 mod make;

@@ -32,7 +32,8 @@ impl DockerEngine<'_> {
         shares: Shares<'_>,
     ) -> Result<String, Error> {
         let env = self.env(&new.container)?;
-        let packed = files::archives(&new.container, self.secrets.values());
+        let user = self.user_of(&new.container).await?;
+        let packed = files::archives(&new.container, &user, self.secrets.values());
         let archives = packed.map_err(|error| cannot_pack(name, error))?;
         let id = self.client.create(name, new, env, shares).await?;
         for archive in archives {
@@ -48,6 +49,7 @@ impl DockerEngine<'_> {
     /// Makes the container of an operation: a sidecar in the network of its
     /// main container, which runs by now.
     async fn make_whole(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
+        self.refuse_image_users(new).await?;
         let Some(main) = &new.container.sidecar_of else {
             let id = self.make(name, new, Shares::default()).await?;
             if let Err(error) = self.open_folders(name, new, &id).await {
@@ -237,9 +239,10 @@ impl DockerEngine<'_> {
         beside: &[String],
         resumes: bool,
     ) -> Option<String> {
-        let resumed = match resumes {
-            true => Some(self.client.start(old, name).await),
-            false => None,
+        let started = if resumes {
+            Some(self.client.start(old, name).await)
+        } else {
+            None
         };
         for sidecar in beside {
             // The network that it shares ended when its main container stopped.
@@ -248,7 +251,7 @@ impl DockerEngine<'_> {
                 let _ = self.client.start(sidecar, sidecar).await;
             }
         }
-        resumed.map(|resumed| match resumed {
+        started.map(|started| match started {
             Ok(()) => "the previous one was started again".to_owned(),
             Err(error) => format!(
                 "the previous one could not be started again: {}",

@@ -216,9 +216,10 @@ pub(crate) async fn readiness(
         })
         .map(|(name, container)| async move {
             let component = desired.components.get(&container.component);
-            let until = match component.is_some_and(|component| component.job) {
-                true => Until::Completed,
-                false => Until::Healthy,
+            let until = if component.is_some_and(|component| component.job) {
+                Until::Completed
+            } else {
+                Until::Healthy
             };
             let answer = judge.judge(name, container, until).await?;
             Ok::<_, Error>((name.clone(), answer))

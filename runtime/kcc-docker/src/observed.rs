@@ -159,4 +159,6 @@ pub(crate) struct ObservedImage {
     pub(crate) id: String,
     /// The hash of the context that kcc built it from.
     pub(crate) context_hash: Option<String>,
+    /// The user that it names; empty if it names none.
+    pub(crate) user: String,
 }

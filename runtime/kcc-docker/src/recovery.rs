@@ -119,20 +119,21 @@ fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a s
         EnvValue::Template(parts) => {
             let at = parts
                 .iter()
-                .position(|part| matches!(part, Part::Secret(_)))?;
+                .position(|part| matches!(part, Part::Secret(_) | Part::Encoded(_)))?;
             let text = |parts: &[Part]| {
                 parts
                     .iter()
                     .try_fold(String::new(), |text, part| match part {
                         Part::Text(more) => Some(text + more),
                         // Where one ends and the next begins is not known.
-                        Part::Secret(_) => None,
+                        Part::Secret(_) | Part::Encoded(_) => None,
                     })
             };
             let (before, after) = (text(&parts[..at])?, text(&parts[at + 1..])?);
             let value = live.strip_prefix(&before)?.strip_suffix(&after)?;
             match &parts[at] {
-                Part::Secret(name) => Some((name, value)),
+                // What kcc generates has no character that is encoded.
+                Part::Secret(name) | Part::Encoded(name) => Some((name, value)),
                 Part::Text(_) => None,
             }
         }

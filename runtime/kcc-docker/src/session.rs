@@ -365,7 +365,7 @@ pub(crate) fn named(container: &Container) -> impl Iterator<Item = &str> {
     let env = container.env.values().flat_map(secrets_of);
     let mounts = container.mounts.values().filter_map(|mount| match mount {
         Mount::Secret(name) => Some(name.as_str()),
-        Mount::Volume(_) | Mount::Host(_) | Mount::Shared(_) | Mount::Tmpfs {} => None,
+        Mount::Volume(_) | Mount::Host(_) | Mount::Shared(_) | Mount::Tmpfs(_) => None,
     });
     env.chain(mounts)
 }

@@ -132,9 +132,12 @@ pub(crate) fn addresses(
         for publish in &container.ports {
             let key = (publish.container, publish.protocol.to_owned());
             let ends = there.addresses.get(&key).into_iter().flatten();
-            all.extend(ends.map(|end| match endpoint.is_local() {
-                false if end.ip().is_unspecified() => format!("{}:{}", endpoint.host(), end.port()),
-                _ => end.to_string(),
+            all.extend(ends.map(|end| {
+                if !endpoint.is_local() && end.ip().is_unspecified() {
+                    format!("{}:{}", endpoint.host(), end.port())
+                } else {
+                    end.to_string()
+                }
             }));
         }
     }

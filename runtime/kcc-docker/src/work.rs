@@ -70,6 +70,8 @@ impl Work {
 #[derive(Debug, Clone)]
 pub(crate) struct NewContainer {
     pub(crate) container: Container,
+    /// The path of its component in the model.
+    pub(crate) path: String,
     pub(crate) ports: Vec<HostPort>,
     /// All labels, those that kcc compares with among them.
     pub(crate) labels: BTreeMap<String, String>,

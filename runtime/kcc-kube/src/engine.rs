@@ -20,7 +20,7 @@ use crate::{
     observed::Reference,
     parts, pods, reconcile,
     recovery::{self, Exits},
-    restart, rollout, secrets,
+    restart, rollout, secrets, why,
     work::Work,
 };
 
@@ -309,6 +309,15 @@ impl Engine for KubeEngine<'_> {
         let mut lines = self.last_words(&live, component).await;
         lines.extend(self.how_to_build(&live, component));
         lines
+    }
+
+    async fn refusal(&self, component: &str) -> Option<Error> {
+        let live = self.live(Some(component)).await.ok()?;
+        let images: BTreeSet<_> = pods::of_component(&live, component)
+            .into_iter()
+            .filter_map(why::refused)
+            .collect();
+        (!images.is_empty()).then(|| images.into_iter().collect::<Vec<_>>().into())
     }
 
     fn parallel(&self) -> usize {

@@ -118,6 +118,7 @@ mod tests {
 
     fn asked(changed: Option<&str>, started: Option<&str>, stale: bool) -> Option<String> {
         let token = MadeSecret {
+            encoded: false,
             name: "token".to_owned(),
             key: "value".to_owned(),
             provider: SecretProvider::Env("TOKEN".to_owned()),

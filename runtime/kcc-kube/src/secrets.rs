@@ -1,7 +1,9 @@
 //! Values of secrets: put into Secrets, taken out of texts, and nothing else.
 
-use kcc_lower::kubernetes::MadeSecret;
-use kcc_model::SecretProvider;
+use std::collections::BTreeMap;
+
+use kcc_lower::kubernetes::{ENCODED_KEY, MadeSecret};
+use kcc_model::{SecretProvider, percent_encoded};
 use serde_json::{Value, json};
 
 use crate::observed::Reference;
@@ -16,15 +18,24 @@ pub(crate) fn object(reference: &Reference, secret: &MadeSecret, value: &str) ->
             "namespace": reference.namespace,
             "labels": secret.labels,
         },
-        "stringData": {&secret.key: value},
+        "stringData": keys(secret, value),
     })
+}
+
+/// What a Secret holds, by its keys.
+pub(crate) fn keys<'s>(secret: &'s MadeSecret, value: &str) -> BTreeMap<&'s str, String> {
+    let mut keys = BTreeMap::from([(secret.key.as_str(), value.to_owned())]);
+    if secret.encoded {
+        keys.insert(ENCODED_KEY, percent_encoded(value));
+    }
+    keys
 }
 
 /// What gives a Secret that is there another value, if it is still that one.
 pub(crate) fn change(uid: &str, secret: &MadeSecret, value: &str) -> Value {
     json!({
         "metadata": {"uid": uid, "labels": secret.labels},
-        "stringData": {&secret.key: value},
+        "stringData": keys(secret, value),
     })
 }
 

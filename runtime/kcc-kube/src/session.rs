@@ -231,9 +231,12 @@ impl<'a> Session<'a> {
             if !observed.objects.contains_key(&reference.key()) {
                 continue;
             }
-            let live = self.client.secret_value(&reference, &secret.key).await?;
-            if live.as_deref() != Some(self.values.get(&secret.name)?.as_bytes()) {
-                observed.stale.insert(secret.name.clone());
+            let value = self.values.get(&secret.name)?;
+            for (key, value) in secrets::keys(secret, value) {
+                let live = self.client.secret_value(&reference, key).await?;
+                if live.as_deref() != Some(value.as_bytes()) {
+                    observed.stale.insert(secret.name.clone());
+                }
             }
         }
         Ok(observed)

@@ -2,6 +2,7 @@
 //! that tell of it. Pure.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
+use kcc_plan::{RefusedImage, RefusedUser};
 
 use crate::{
     parts::{self, Part, Role},
@@ -56,7 +57,12 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
             "ContainerCreating" | "PodInitializing" => said(pod, "FailedMount", events)
                 .or_else(|| said(pod, "FailedCreatePodSandBox", events))
                 .map_or_else(|| "container is being created".to_owned(), line_of),
-            reason => of_waiting(container, reason, message),
+            reason => match refused_user(message) {
+                Some(user) if reason == "CreateContainerConfigError" => {
+                    refused_image(pod, container, user).message()
+                }
+                _ => of_waiting(container, reason, message),
+            },
         });
     }
     let state = container.state.as_ref()?;
@@ -77,6 +83,45 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
         _ if has_crashed(container) => Some(crash_loop(container)),
         _ => (!container.ready).then(|| "running, not ready yet".to_owned()),
     }
+}
+
+/// The image that keeps a pod from running because the kubelet refuses its user,
+/// which no other attempt will change.
+pub(crate) fn refused(pod: &Pod) -> Option<RefusedImage> {
+    let status = pod.status.as_ref()?;
+    let mut parts = parts::of(pod, status);
+    parts.find_map(|part| match waiting(part.status)? {
+        ("CreateContainerConfigError", message) => {
+            let user = refused_user(message)?;
+            Some(refused_image(pod, part.status, user))
+        }
+        _ => None,
+    })
+}
+
+fn refused_image(pod: &Pod, container: &ContainerStatus, user: RefusedUser) -> RefusedImage {
+    let label = |name: &str| pod.metadata.labels.as_ref()?.get(name).map(String::as_str);
+    let name = label("app.kubernetes.io/name").unwrap_or(&container.name);
+    let section = match label("app.kubernetes.io/component") {
+        Some("job") => "jobs",
+        Some("cron-job") => "cronJobs",
+        _ => "services",
+    };
+    RefusedImage {
+        path: format!("{section}.{name}"),
+        image: container.image.clone(),
+        user,
+    }
+}
+
+/// The user that the kubelet refuses, in its words since Kubernetes 1.4.
+fn refused_user(message: &str) -> Option<RefusedUser> {
+    if message.contains("runAsNonRoot and image will run as root") {
+        return Some(RefusedUser::SomeRoot);
+    }
+    let (_, rest) = message.split_once("runAsNonRoot and image has non-numeric user (")?;
+    let (user, _) = rest.split_once(')')?;
+    Some(RefusedUser::Name(user.to_owned()))
 }
 
 /// Why a container waits, by the reason that the kubelet gives.
@@ -220,6 +265,8 @@ pub(crate) fn line(text: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -263,6 +310,33 @@ pub(crate) mod tests {
         pod(&container(
             &json!({"waiting": {"reason": reason, "message": message}}),
         ))
+    }
+
+    #[test]
+    fn an_image_whose_user_is_refused_is_named_with_it() {
+        let said = |message: &str| {
+            let mut pod = waits("CreateContainerConfigError", message);
+            pod.metadata.labels = Some(BTreeMap::from([
+                ("app.kubernetes.io/name".to_owned(), "load".to_owned()),
+                ("app.kubernetes.io/component".to_owned(), "job".to_owned()),
+            ]));
+            (why(&pod, &[]), refused(&pod).unwrap().path)
+        };
+        let path = "jobs.load".to_owned();
+        let root = "container has runAsNonRoot and image will run as root (pod: \"web-1\", \
+                    container: web)";
+        let text = "image `acme/web:1` of `jobs.load` starts as root, which profile `restricted` \
+                    refuses";
+        assert_eq!(said(root), (text.to_owned(), path.clone()));
+        let name = "container has runAsNonRoot and image has non-numeric user (node), cannot \
+                    verify user is non-root (pod: \"web-1\", container: web)";
+        let text = "image `acme/web:1` of `jobs.load` starts as user `node`, and from a name \
+                    Kubernetes cannot tell that it is not root, as profile `restricted` requires";
+        assert_eq!(said(name), (text.to_owned(), path));
+        assert_eq!(
+            refused(&waits("CreateContainerConfigError", "no such key")),
+            None
+        );
     }
 
     #[test]

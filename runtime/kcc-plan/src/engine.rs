@@ -55,6 +55,13 @@ pub trait Engine: Sync {
         std::future::ready(Vec::new())
     }
 
+    /// What the engine refuses about a component and will go on to refuse: it is
+    /// told in place of the last reason why the component is not ready. Asked
+    /// once, when a wait has failed.
+    fn refusal(&self, _component: &str) -> impl Future<Output = Option<Error>> + Send {
+        std::future::ready(None)
+    }
+
     /// Steps that run side by side at most; waits do not count.
     fn parallel(&self) -> usize {
         8

@@ -3,6 +3,8 @@
 
 use kcc_diag::Code;
 
+use crate::RefusedImage;
+
 /// A daemon, cluster, file or command that did not do what it was asked.
 ///
 /// The message is one line, lower case and without a final period; it never
@@ -23,6 +25,8 @@ pub struct Error {
     /// It stops nothing: the object stays, is remembered, and the next command
     /// tries again.
     pub tolerable: bool,
+    /// The images that must not start as their own user, where that is what failed.
+    pub images: Vec<RefusedImage>,
     /// What it failed with.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -76,6 +80,7 @@ impl Error {
             detail: Vec::new(),
             secrets: Vec::new(),
             tolerable: false,
+            images: Vec::new(),
             cause: None,
         }
     }

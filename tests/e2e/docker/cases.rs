@@ -34,6 +34,7 @@ cases! {
     secrets_are_in_no_output,
     secrets_that_nobody_has_are_told_at_once,
     an_engine_that_is_not_there_is_an_environment_error,
+    an_image_that_starts_as_root_replaces_nothing_unless_it_may,
 }
 
 fn the_shop_comes_up_and_a_second_apply_does_nothing(shop: &Shop) {
@@ -240,4 +241,46 @@ fn an_engine_that_is_not_there_is_an_environment_error(shop: &Shop) {
     ];
     misses_its_engine(shop, "unix:///nowhere/docker.sock", &[], &texts);
     assert!(!shop.state().exists());
+}
+
+fn an_image_that_starts_as_root_replaces_nothing_unless_it_may(shop: &Shop) {
+    shop.apply();
+    let before = shop.ids();
+    let user =
+        |name: &str| shop.docker(&["inspect", "--format={{.Config.User}}", &shop.name(name)]);
+    assert_eq!(user("web"), "65532:65532", "the image's own");
+    shop.edit("app/Dockerfile", "USER 65532:65532\n", "");
+    let ran = shop.run(&["apply", "--target", "dev"]);
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    for text in [
+        "kcc::apply::image-user",
+        "names no user and starts as root, which profile `restricted` refuses",
+        "services: payments: user: \"65532\"",
+        "services: payments: security: profile: \"baseline\"",
+        "defaults: services: [string]: security: profile: \"baseline\"",
+    ] {
+        ran.says(text);
+    }
+    assert_eq!(shop.ids(), before, "nothing was replaced");
+    assert_eq!(shop.page().0, 200);
+    // The image is there now: a plan knows, with the line, before anything is done.
+    let ran = shop.run(&["plan", "--target", "dev"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    ran.says("kcc::apply::image-user");
+    let allowed = "package shop
+
+defaults: {
+	services: [string]: security: profile: \"baseline\"
+	jobs: [string]: security: profile: \"baseline\"
+}
+";
+    fs::write(shop.path("baseline.cue"), allowed).unwrap();
+    shop.apply();
+    assert_eq!(shop.page().0, 200);
+    assert_eq!(user("web"), "", "root, as the image was built");
+    let format = "--format={{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}";
+    assert_eq!(
+        shop.docker(&["inspect", format, &shop.name("web")]),
+        "[] []"
+    );
 }

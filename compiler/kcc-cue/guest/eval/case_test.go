@@ -29,7 +29,8 @@ type section struct {
 // then what is expected, once for each target or for the default `dev`:
 // `-- errors [TARGET] --`, `-- tree PATH [TARGET] --` for values and
 // `-- lines PATH [TARGET] --` for values with the lines they come from, and
-// `-- declarations [TARGET] --` for who makes the components, and
+// `-- declarations [TARGET] --` for who makes the components,
+// `-- policies [TARGET] --` for whose policies hold and what they are about, and
 // `-- explained PATH [TARGET] --` for what else is said about a path.
 func readCase(text string) (comment string, sections []section) {
 	for line := range strings.Lines(text) {
@@ -149,6 +150,13 @@ func runCase(t *testing.T, file, text string) {
 			req, resp := ask(target)
 			got = declarations(req, resp)
 			expected++
+		case words[0] == "policies":
+			if len(words) == 1 {
+				target = "dev"
+			}
+			req, resp := ask(target)
+			got = policies(req, resp)
+			expected++
 		case words[0] == "explained":
 			if len(words) == 2 {
 				target = "dev"
@@ -214,6 +222,18 @@ func declarations(req *wire.Request, resp *wire.Response) string {
 		}
 		for _, span := range d.Others {
 			fmt.Fprintf(&out, "  other %s\n", place(req, span))
+		}
+	}
+	return out.String()
+}
+
+// policies renders whose policies hold, and what they are about.
+func policies(req *wire.Request, resp *wire.Response) string {
+	var out strings.Builder
+	for _, policy := range resp.Policies {
+		fmt.Fprintf(&out, "%s of %s\n", policy.Name, req.Files[policy.By].Name)
+		for _, required := range policy.Requires {
+			fmt.Fprintf(&out, "  %s %s\n", strings.Join(required.Path, "."), place(req, required.Span))
 		}
 	}
 	return out.String()

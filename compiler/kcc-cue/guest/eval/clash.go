@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"regexp"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -26,7 +27,7 @@ func (m *model) clash(path []string, lines []conjunct) {
 		}
 	}
 	if len(values) != 1 {
-		m.report(m.error(wire.Conflict, path, lines))
+		m.report(m.besideOverlay(m.error(wire.Conflict, path, lines), path, lines))
 		return
 	}
 	code := wire.OutOfBounds
@@ -42,16 +43,23 @@ func (m *model) clash(path []string, lines []conjunct) {
 	m.report(m.actual(e, values[0].value))
 }
 
+// generated matches the names of fields that kcc adds to the root.
+var generated = regexp.MustCompile(`_(defaults|policies)\$`)
+
 // texts are lines as their teams write them.
 func texts(lines []conjunct) string {
 	var all []string
 	for _, c := range lines {
 		text := sourceText(c.expr)
-		if refers(c.expr) && c.value.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
+		kind := c.value.IncompleteKind()
+		if refers(c.expr) && kind != cue.BottomKind && kind&(cue.StructKind|cue.ListKind) == 0 {
 			// What it is says more than the name that it has.
 			// What comes from a package would be a file of its own.
 			if syntax, ok := c.value.Syntax().(ast.Expr); ok {
-				text = sourceText(syntax)
+				// Of several lines it is CUE's own way to say where names are from.
+				if short := sourceText(syntax); !strings.Contains(short, "\n") && !generated.MatchString(short) {
+					text = short
+				}
 			}
 		}
 		if strings.Contains(text, "\n") {
@@ -92,10 +100,7 @@ func fails(lines []conjunct) bool {
 	if len(lines) == 0 {
 		return false
 	}
-	v := lines[0].value
-	for _, c := range lines[1:] {
-		v = v.Unify(c.value)
-	}
+	v := unified(lines)
 	return v.IncompleteKind() == cue.BottomKind && v.IsConcrete()
 }
 

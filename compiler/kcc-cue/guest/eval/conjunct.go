@@ -22,6 +22,9 @@ type conjunct struct {
 	span wire.Span
 	role wire.Role
 	by   int
+	// through are the embeddings that bring the line to the root, where it is
+	// not written; none for one that is, or that something below brings in.
+	through []embedding
 }
 
 // frame is the way down to a value: the lines of all that is above it.
@@ -35,7 +38,10 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	var out []conjunct
 	var split func(v cue.Value)
 	split = func(v cue.Value) {
-		op, args := v.Expr()
+		if node := v.Source(); node != nil {
+			m.taken[node] = true
+		}
+		op, args := operands(v)
 		if op == cue.AndOp {
 			for _, arg := range args {
 				split(arg)
@@ -58,6 +64,17 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	return unique
 }
 
+// operands are the parts of the expression behind a value. CUE panics at some
+// expressions, such as a slice without an end: these have none.
+func operands(v cue.Value) (op cue.Op, args []cue.Value) {
+	defer func() {
+		if recover() != nil {
+			op, args = cue.NoOp, nil
+		}
+	}()
+	return v.Expr()
+}
+
 func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bool) {
 	node := v.Source()
 	if node == nil {
@@ -74,6 +91,9 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 	case ast.Expr:
 		c.expr = node
 	default:
+		return conjunct{}, false
+	}
+	if m.prepared.Taken(c.expr) {
 		return conjunct{}, false
 	}
 	if m.prepared.Aside(c.expr) {
@@ -103,37 +123,53 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 	c.span = span
 	c.by = span.File
 	if c.place != nil {
-		c.own = c.place.at(path) || inList(path)
+		c.own = c.place.at(path) || isIndex(path[len(path)-1])
 		if !c.own {
-			c.by = m.bringer(c.place, above, span.File)
+			c.by, c.through = m.bringer(c.place, above, span.File)
 		}
 	}
 	return c, true
 }
 
-// inList says whether a path leads into a list, whose elements have no label.
-func inList(path []string) bool {
-	return len(path) > 0 && path[len(path)-1] != "" && path[len(path)-1][0] >= '0' && path[len(path)-1][0] <= '9'
-}
-
 // bringer is the file whose fragment brings a line in through a reference: the
-// nearest one above that says something there itself.
-func (m *model) bringer(p *place, above *frame, file int) int {
+// nearest one above that says something there itself, else what is embedded at
+// the root.
+func (m *model) bringer(p *place, above *frame, file int) (int, []embedding) {
 	root := p.root()
 	for f := above; f != nil; f = f.above {
 		for _, c := range f.conjuncts {
 			if !c.own {
 				if c.place == p.parent {
-					return c.by
+					return c.by, c.through
 				}
 				continue
 			}
 			if m.lexicon.leads(c.expr, root) {
-				return c.span.File
+				if f.above == nil {
+					// A root field: what it takes in makes components.
+					return c.span.File, m.embeddings(root)
+				}
+				return c.span.File, nil
 			}
 		}
 	}
-	return file
+	through := m.embeddings(root)
+	if len(through) == 0 {
+		return file, nil
+	}
+	return through[0].span.File, through
+}
+
+// embeddings returns what brings a name's fields to the root, or into a root
+// field.
+func (m *model) embeddings(root string) []embedding {
+	var through []embedding
+	for _, embedded := range m.lexicon.embedded {
+		if m.lexicon.leads(embedded.expr, root) {
+			through = append(through, embedded)
+		}
+	}
+	return through
 }
 
 // role says how an expression that is no struct literal takes part.

@@ -20,24 +20,25 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 	found := false
 	inner := map[ast.Node]bool{}
 	ast.Walk(expr, func(node ast.Node) bool {
-		selector, ok := node.(*ast.SelectorExpr)
+		x, ok := node.(ast.Expr)
 		if !ok || inner[node] {
 			return true
 		}
-		chain := []*ast.SelectorExpr{selector}
-		x := selector.X
+		var chain []step
 		for {
-			next, ok := x.(*ast.SelectorExpr)
+			next, ok := stepOf(x)
 			if !ok {
 				break
 			}
-			inner[next] = true
-			chain = append([]*ast.SelectorExpr{next}, chain...)
-			x = next.X
+			chain = append([]step{next}, chain...)
+			x = next.of
+			inner[x] = true
 		}
-		if head, ok := x.(*ast.Ident); !ok {
+		head, ok := x.(*ast.Ident)
+		if len(chain) == 0 || !ok {
 			return true
-		} else if pkg := m.prepared.Import(head); pkg != nil {
+		}
+		if pkg := m.prepared.Import(head); pkg != nil {
 			// What a package lacks may stand where it could not be read.
 			found = m.isBroken(pkg) || m.followChain(path, pkg.Value, chain) || found
 		} else if m.isRoot(head) {
@@ -46,6 +47,27 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 		return true
 	}, nil)
 	return found
+}
+
+// step is a selection of one field by its name.
+type step struct {
+	// whole is the selection, of is what it selects from.
+	whole, of ast.Expr
+	selector  cue.Selector
+}
+
+// stepOf is an expression as a selection; false if it is none, or one by a name
+// that is not known as it is written.
+func stepOf(x ast.Expr) (step, bool) {
+	switch x := x.(type) {
+	case *ast.SelectorExpr:
+		name, _, err := ast.LabelName(x.Sel)
+		return step{x, x.X, selectorOf(name)}, err == nil
+	case *ast.IndexExpr:
+		name, ok := plainText(x.Index)
+		return step{x, x.X, cue.Str(name)}, ok
+	}
+	return step{}, false
 }
 
 // isBroken says whether a package could be read only in part.
@@ -61,26 +83,27 @@ func (m *model) isRoot(ident *ast.Ident) bool {
 	if here := m.lexicon.places[ident]; here != nil && here.pkg != "" {
 		return false
 	}
-	return len(m.lexicon.roots[ident.Name]) > 0 && (ident.Node == nil || ofFile)
+	known := len(m.lexicon.roots[ident.Name]) > 0 || m.root.LookupPath(m.rootPath(ident.Name)).Exists()
+	return known && (ident.Node == nil || ofFile)
 }
 
-func (m *model) followChain(path []string, value cue.Value, chain []*ast.SelectorExpr) bool {
-	for _, selector := range chain {
+func (m *model) followChain(path []string, value cue.Value, chain []step) bool {
+	for _, step := range chain {
 		if value.IncompleteKind()&^cue.StructKind != 0 {
 			// No struct, nor one with an error below it.
 			return false
 		}
-		name, _, err := ast.LabelName(selector.Sel)
-		if err != nil {
-			return false
-		}
-		next := value.LookupPath(cue.MakePath(selectorOf(name)))
+		next := value.LookupPath(cue.MakePath(step.selector))
 		if next.Exists() {
 			value = next
 			continue
 		}
+		name := strings.Trim(step.selector.String(), `"`)
+		if head, ok := chain[0].of.(*ast.Ident); ok && m.prepared.Unread(m.prepared.Original(head.Name), name) {
+			return true
+		}
 		e := wire.Error{Code: wire.UnknownName, Path: path}
-		if span, ok := m.span(selector); ok {
+		if span, ok := m.span(step.whole); ok {
 			e = e.At(span, wire.RoleValue)
 		}
 		var names []string
@@ -88,7 +111,7 @@ func (m *model) followChain(path []string, value cue.Value, chain []*ast.Selecto
 			names = append(names, strings.Trim(iter.Selector().String(), `"`))
 		}
 		m.report(e.With("name", name).With("kind", "field").
-			With("in", sourceText(selector.X)).
+			With("in", sourceText(step.of)).
 			With("candidates", strings.Join(names, " ")))
 		return true
 	}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"encoding/base64"
 	"sort"
 	"strings"
 
@@ -102,8 +103,9 @@ func put(node *wire.Node, v cue.Value) {
 		node.Text, _ = v.String()
 	case cue.BytesKind:
 		node.Kind = wire.String
+		// As CUE exports them.
 		bytes, _ := v.Bytes()
-		node.Text = strings.ToValidUTF8(string(bytes), "\ufffd")
+		node.Text = base64.StdEncoding.EncodeToString(bytes)
 	}
 }
 

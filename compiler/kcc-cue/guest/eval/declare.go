@@ -3,6 +3,7 @@ package eval
 import (
 	"sort"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
@@ -44,34 +45,48 @@ func (m *model) declarations(w *walk) ([]wire.Declaration, map[owner]string) {
 	return out, owners
 }
 
-// declaration sorts the fields of one component into those that make it exist
-// and the others.
+// declaration sorts the lines of one component into those that make it exist
+// and the others. A line is a field of the component, or what brings such a
+// field in from elsewhere.
 func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 	d := wire.Declaration{Path: path}
-	seen := map[*place]bool{}
-	var base, overlay, constraining []wire.Span
+	type site struct {
+		span    wire.Span
+		overlay bool
+	}
+	made := map[site]making{}
+	var sites []site
+	note := func(at site, how making) {
+		if _, known := made[at]; !known {
+			sites = append(sites, at)
+		}
+		made[at] = max(made[at], how)
+	}
 	for _, c := range lines {
 		p := c.place
 		for p != nil && p.field != nil && !p.at(path) {
 			p = p.parent
 		}
-		if p == nil || p.field == nil || p.pattern || seen[p] {
-			continue
+		how := m.valueMakes(c)
+		if p == nil || p.field == nil {
+			for _, embedded := range c.through {
+				note(site{embedded.span, embedded.overlay}, how)
+			}
+		} else if span, ok := m.span(p.field.Label); ok && !p.pattern {
+			note(site{span, p.overlay}, max(how, m.makes(p.field.Value, map[string]bool{})))
 		}
-		seen[p] = true
-		span, ok := m.span(p.field.Label)
-		if !ok {
-			continue
-		}
-		switch made := m.makes(p.field.Value, map[string]bool{}); {
-		case made == notMade:
-			d.Others = append(d.Others, span)
-		case made == constrained:
-			constraining = append(constraining, span)
-		case p.overlay:
-			overlay = append(overlay, span)
+	}
+	var base, overlay, constraining []wire.Span
+	for _, at := range sites {
+		switch how := made[at]; {
+		case how == notMade:
+			d.Others = append(d.Others, at.span)
+		case how == constrained:
+			constraining = append(constraining, at.span)
+		case at.overlay:
+			overlay = append(overlay, at.span)
 		default:
-			base = append(base, span)
+			base = append(base, at.span)
 		}
 	}
 	for _, owners := range [][]wire.Span{base, overlay, constraining} {
@@ -84,6 +99,20 @@ func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 	sort.Slice(d.Owners, func(i, j int) bool { return less(d.Owners[i], d.Owners[j]) })
 	sort.Slice(d.Others, func(i, j int) bool { return less(d.Others[i], d.Others[j]) })
 	return d
+}
+
+// valueMakes says whether what a line comes to has `image`, `build` or `kind`.
+func (m *model) valueMakes(c conjunct) making {
+	found := notMade
+	for _, name := range []string{"image", "build", "kind"} {
+		if value := c.value.LookupPath(cue.MakePath(cue.Str(name))); value.Exists() {
+			found = max(found, constrained)
+			if _, has := value.Default(); has || value.IsConcrete() {
+				found = made
+			}
+		}
+	}
+	return found
 }
 
 // making is how much an expression has of what makes a component.

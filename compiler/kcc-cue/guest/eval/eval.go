@@ -76,10 +76,14 @@ func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
 	m := newModel(req, p)
 	w, tree, declarations, owners := m.evaluate()
-	for i, policy := range p.Policies {
-		p.Policies[i].Reach = m.knownFields(policy)
-	}
 	m.hold(w, tree)
+	var policies []wire.Policy
+	for _, policy := range p.Policies {
+		policies = append(policies, wire.Policy{
+			Name: policy.Name, Message: policy.Message, Label: policy.Label, By: policy.File,
+			Requires: m.knownFields(policy, tree),
+		})
+	}
 	var explained []wire.Explained
 	if req.Explain {
 		explained = m.explain(w, tree, owners)
@@ -88,10 +92,6 @@ func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	m.prune(tree)
 	resp := m.response(tree)
 	resp.Declarations, resp.Explained = declarations, explained
-	for _, policy := range p.Policies {
-		resp.Policies = append(resp.Policies, wire.Policy{
-			Name: policy.Name, Message: policy.Message, Label: policy.Label, Requires: policy.Reach,
-		})
-	}
+	resp.Policies, resp.Matched = policies, m.matched
 	return resp
 }

@@ -17,7 +17,7 @@ func (m *model) explain(w *walk, tree *wire.Node, owners map[owner]string) []wir
 	}
 	e.softly(w, tree, owners)
 	e.replacements()
-	e.policies(w, tree)
+	e.policies(w)
 	var out []wire.Explained
 	e.notes.list(nil, func(explained wire.Explained) { out = append(out, explained) })
 	return out
@@ -108,16 +108,15 @@ func (e *explaining) softBelow(f *filling, soft *softNode, path []string) {
 }
 
 // policies notes the lines of each policy at the values that it speaks of.
-func (e *explaining) policies(w *walk, tree *wire.Node) {
-	d := &data{walk: w}
+func (e *explaining) policies(w *walk) {
 	if len(e.prepared.Policies) == 0 {
 		return
 	}
-	value := context.BuildExpr(d.value(d.spelled(tree)))
+	value := e.finished.Model
 	for i := range e.prepared.Policies {
 		policy := &e.prepared.Policies[i]
 		h := &holding{model: e.model, policy: policy, walk: w}
-		e.policy(h, i, value.Unify(e.root.LookupPath(policy.Path)), value, nil)
+		e.policy(h, i, value.Unify(e.finished.Root.LookupPath(policy.Path)), value, nil)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"cuelang.org/go/cue/errors"
 
 	"kcc.dev/engine/schema"
+	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
 )
 
@@ -19,10 +20,23 @@ import (
 // of the root wherever it stands.
 const explicit = "explicit error (_|_ literal) in source"
 
+// refused is CUE's error for a field that a closed struct does not have.
+const refused = "field not allowed"
+
+// failuresOf are the errors of a value. One that is nothing but a reference has
+// those of what it refers to.
+func failuresOf(v cue.Value) []errors.Error {
+	found := errors.Errors(v.Err())
+	if len(found) == 0 && v.IncompleteKind() == cue.BottomKind {
+		return errors.Errors(cue.Dereference(v).Err())
+	}
+	return found
+}
+
 // ownError says whether an error is the value's own rather than that of a part.
 func (m *model) ownError(v cue.Value, path []string) bool {
-	for _, err := range errors.Errors(v.Err()) {
-		if len(err.Path()) > len(path) {
+	for _, err := range failuresOf(v) {
+		if ofPart(v, err, path) {
 			continue
 		}
 		// It is said of another place, which a part refers to.
@@ -34,6 +48,21 @@ func (m *model) ownError(v cue.Value, path []string) bool {
 		}
 	}
 	return false
+}
+
+// ofPart says whether an error of the value at a path is that of a field or an
+// element of it. The error of a `let` has the name of the let in its path.
+func ofPart(v cue.Value, err errors.Error, path []string) bool {
+	at := err.Path()
+	if len(at) <= len(path) {
+		return false
+	}
+	for _, inner := range parts(v) {
+		if inner.name == strings.Trim(at[len(path)], `"`) {
+			return true
+		}
+	}
+	return len(parts(v)) == 0
 }
 
 // brokenBelow says whether a part of a value is an error.
@@ -51,7 +80,7 @@ func (m *model) fault(v cue.Value, shape *schema.Shape, path []string, here *fra
 	lines := here.conjuncts
 	text := message(v)
 	switch {
-	case strings.Contains(text, "not allowed"):
+	case strings.Contains(text, refused):
 		m.closedDefinition(path, here)
 		return
 	case isCycle(text):
@@ -61,11 +90,34 @@ func (m *model) fault(v cue.Value, shape *schema.Shape, path []string, here *fra
 	if m.badExpressions(path, lines) {
 		return
 	}
+	if m.broken(v, path, lines) {
+		return
+	}
 	if clash := minimal(lines); len(clash) > 1 {
 		m.clash(path, clash)
 		return
 	}
 	m.report(because(m.error(wire.Evaluation, path, lines), v))
+}
+
+// broken reports a value that fails because of an expression that decides what
+// it holds, such as a condition or a pattern, rather than by what its lines say.
+func (m *model) broken(v cue.Value, path []string, lines []conjunct) bool {
+	for _, err := range failuresOf(v) {
+		format, _ := err.Msg()
+		if len(err.Path()) > len(path) || !err.Position().IsValid() || follows(format) {
+			continue
+		}
+		var open []opening
+		for _, c := range lines {
+			open = append(open, openings(c.expr)...)
+		}
+		if o, ok := m.origin(err, open); ok && o.what != "" && o.what != "embedding" {
+			m.report(m.failure(path, err, open))
+			return true
+		}
+	}
+	return false
 }
 
 // badExpressions reports the lines that fail by themselves, whatever they meet.
@@ -84,14 +136,24 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 		case isCycle(text):
 			m.cycle(path, []conjunct{c}, text)
 		case m.dangling(path, c.expr), m.conflictBehind(path, c):
-		case text == "" || follows(text):
+		case text == "" || follows(text) || strings.Contains(text, "empty disjunction") && refers(c.expr):
 			// It refers to something that is reported where it stands.
-			m.followers = append(m.followers, m.badExpression(path, c))
+			m.followLines(m.badExpression(path, c), path, c.value, c)
+		case m.failsElsewhere(c):
+			m.followLines(m.badExpression(path, c), path, c.value, c)
 		default:
 			m.report(m.badExpression(path, c))
 		}
 	}
 	return found
+}
+
+// failsElsewhere says whether CUE blames nothing that stands in an expression:
+// it refers to what fails.
+func (m *model) failsElsewhere(c conjunct) bool {
+	own, ok := m.span(c.expr)
+	causes := m.causes(failuresOf(c.value))
+	return ok && len(causes) > 0 && !slices.ContainsFunc(causes, func(at wire.Span) bool { return covers(own, at) })
 }
 
 // conflictBehind reports the lines that conflict where a line does nothing but
@@ -128,12 +190,67 @@ func (m *model) badExpression(path []string, c conjunct) wire.Error {
 		}
 		return e.With("said", text)
 	}
-	return because(m.error(wire.BadExpression, path, []conjunct{c}).With("reason", "failed"), c.value)
+	e := m.error(wire.BadExpression, path, []conjunct{c})
+	for _, err := range failuresOf(c.value) {
+		if _, isStruct := c.expr.(*ast.StructLit); isStruct {
+			return m.failure(path, err, openings(c.expr))
+		}
+		if inner := m.inside(c.expr, err); inner != nil {
+			e.Labels[0].Span, _ = m.span(inner)
+		} else if source, ok := m.origin(err, nil); ok {
+			// It stands elsewhere, and the line only refers to it.
+			if span, _ := m.span(source.expr); span != e.Labels[0].Span {
+				e = e.At(span, wire.RoleConstraint)
+			}
+		}
+		break
+	}
+	return because(e.With("reason", "failed"), c.value)
+}
+
+// inside is the part of an expression that an error comes from; nil where that
+// is the whole, or none of it.
+func (m *model) inside(expr ast.Expr, err errors.Error) ast.Expr {
+	for _, pos := range positions(err) {
+		at, ok := m.prepared.Position(pos)
+		if whole, is := m.span(expr); !ok || !is || !holds(whole, at) {
+			continue
+		}
+		var found ast.Expr
+		// texts are the parts of interpolations that are no expressions.
+		texts := map[ast.Node]bool{}
+		starts := func(node ast.Node) bool { return node != nil && node.Pos() == pos }
+		ast.Walk(expr, func(node ast.Node) bool {
+			x, ok := node.(ast.Expr)
+			if found != nil || !ok || texts[node] {
+				return found == nil
+			}
+			switch node := node.(type) {
+			case *ast.SelectorExpr:
+				ok = starts(node) || starts(node.Sel)
+			case *ast.IndexExpr:
+				ok = starts(node) || starts(node.Index)
+			case *ast.Interpolation:
+				for i := 0; i < len(node.Elts); i += 2 {
+					texts[node.Elts[i]] = true
+				}
+				ok = false
+			default:
+				ok = starts(node)
+			}
+			if ok {
+				found = syntax.Written(x)
+			}
+			return found == nil
+		}, nil)
+		return found
+	}
+	return nil
 }
 
 // because says what CUE says of a value, and the same without any value in it.
 func because(e wire.Error, v cue.Value) wire.Error {
-	for _, err := range errors.Errors(v.Err()) {
+	for _, err := range failuresOf(v) {
 		return saying(e, err)
 	}
 	return e.With("message", "").With("bare", "")
@@ -149,19 +266,23 @@ func saidByError(c conjunct) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	ident, ok := call.Fun.(*ast.Ident)
-	if !ok || strings.TrimPrefix(ident.Name, "__") != "error" || ident.Node != nil {
+	if !isErrorCall(call) {
 		return "", false
 	}
 	text, _, _ := strings.Cut(message(c.value), "\n")
 	return text, true
 }
 
+func isErrorCall(call *ast.CallExpr) bool {
+	ident, ok := call.Fun.(*ast.Ident)
+	return ok && strings.TrimPrefix(ident.Name, "__") == "error" && ident.Node == nil
+}
+
 // follows says whether CUE's text is about something that the expression only
 // refers to.
 func follows(text string) bool {
 	return strings.Contains(text, "conflicting values") || strings.Contains(text, "out of bound") ||
-		strings.Contains(text, "not allowed")
+		strings.Contains(text, "field not allowed")
 }
 
 func isBottom(expr ast.Expr) bool {
@@ -188,7 +309,7 @@ var hiddenOf = regexp.MustCompile(`\(:[\p{L}\p{Nd}_]+\)`)
 // wording is CUE's own text for a path; where it could be a secret, without
 // the values in it.
 func wording(v cue.Value, path []string) string {
-	for _, err := range errors.Errors(v.Err()) {
+	for _, err := range failuresOf(v) {
 		return worded(err, puts(path))
 	}
 	return ""
@@ -220,9 +341,19 @@ func worded(err error, put func(format string, args []any) string) string {
 	return strings.Join(slices.Compact(parts), ": ")
 }
 
+// valueless begin CUE's texts that name fields, functions and reasons, and never
+// a value.
+var valueless = []string{
+	"undefined field", "cannot reference optional field", "failed arithmetic",
+	"too many arguments in call", "not enough arguments in call",
+}
+
 // bared writes a text with the types, the operators and the numbers of elements
 // in it, and `…` in the place of everything that may be a value.
 func bared(format string, args []any) string {
+	if slices.ContainsFunc(valueless, func(start string) bool { return strings.HasPrefix(format, start) }) {
+		return sprintf(format, args)
+	}
 	next := 0
 	return verbs.ReplaceAllStringFunc(format, func(verb string) string {
 		if at := verbs.FindStringSubmatch(verb)[2]; at != "" {

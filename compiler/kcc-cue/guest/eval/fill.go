@@ -178,6 +178,10 @@ func (f *filling) field(node *wire.Node, structure *schema.Struct, name string, 
 		return
 	}
 	o := f.walk.open[below]
+	if o.required && value.Origins[0].Role == wire.RoleSchema {
+		// Somebody has to say it, and kcc's own default is nobody's.
+		return
+	}
 	if !f.holds(value, o, path) {
 		f.walk.hush(below)
 		delete(f.walk.open, below)

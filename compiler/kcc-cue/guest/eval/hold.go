@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
 
 	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
@@ -12,8 +14,8 @@ import (
 
 // knownFields are the fields that a policy requires something of. It reports
 // those that the schema does not have: nobody could ever violate it.
-func (m *model) knownFields(policy syntax.Policy) []wire.Required {
-	return slices.DeleteFunc(policy.Reach, func(required wire.Required) bool {
+func (m *model) knownFields(policy syntax.Policy, tree *wire.Node) []wire.Required {
+	return slices.DeleteFunc(m.reach(policy, tree), func(required wire.Required) bool {
 		name, known := leaves(required.Path)
 		if name == "" {
 			return false
@@ -37,7 +39,7 @@ func leaves(path []string) (string, []string) {
 			return "", nil
 		}
 		next := structure.Pattern
-		if name != syntax.AnyName {
+		if name != anyName {
 			next = structure.At(name)
 		}
 		if next == nil && at == 2 && path[0] == "backing" {
@@ -47,7 +49,7 @@ func leaves(path []string) (string, []string) {
 		switch {
 		case next != nil:
 			shape = next
-		case name == syntax.AnyName, at == 0 && name == "target":
+		case name == anyName, at == 0 && name == "target":
 			// Whatever fields there are, and what is no field.
 			return "", nil
 		default:
@@ -57,67 +59,133 @@ func leaves(path []string) (string, []string) {
 	return "", nil
 }
 
-// hold holds the policies against the finished tree.
+// hold checks the finished tree against the policies.
 //
-// They see data alone, every spelling of a field included. All are evaluated
+// They see data alone, every spelling of a field included, and so does what
+// they refer to. CUE decides: what it refuses about data and policy together is
+// reported, and what it cannot decide as well. All policies are evaluated
 // together; only where that fails are they told apart.
 func (m *model) hold(w *walk, tree *wire.Node) {
-	if len(m.prepared.Policies) == 0 {
+	indirect := m.hasIndirectPolicies()
+	if len(m.prepared.Policies) == 0 && !indirect {
 		return
 	}
 	d := &data{walk: w}
 	tree = d.spelled(tree)
-	value := context.BuildExpr(d.value(tree))
-	all := m.root.LookupPath(m.prepared.AllPolicies)
-	m.holdSome(w, tree, value, all, m.prepared.Policies)
+	finished, err := m.prepared.Finish(context, d.value(tree).(*ast.StructLit), indirect)
+	if err != nil {
+		m.report(wire.Error{Code: wire.Internal}.With("message", errors.Details(err, nil)))
+		return
+	}
+	m.finished, m.gaps = finished, d.gaps
+	if len(m.prepared.Policies) > 0 {
+		m.holdSome(w, tree, finished.Root.LookupPath(m.prepared.AllPolicies), m.prepared.Policies)
+	}
+	if indirect {
+		embedded := m.indirectPolicies()
+		for i := range embedded {
+			m.holdSome(w, tree, finished.Root.LookupPath(embedded[i].Path), embedded[i:i+1])
+		}
+		m.prepared.Policies = append(m.prepared.Policies, embedded...)
+	}
 }
 
-// holdSome holds some policies, together and where that fails by halves: few
+// holdSome checks some policies, together and where that fails by halves: few
 // of many are violated.
-func (m *model) holdSome(w *walk, tree *wire.Node, value, all cue.Value, policies []syntax.Policy) {
-	result := value.Unify(all)
-	if result.Validate(cue.Final()) == nil {
+func (m *model) holdSome(w *walk, tree *wire.Node, all cue.Value, policies []syntax.Policy) {
+	result := m.finished.Model.Unify(all)
+	failed := result.Validate(cue.Concrete(true))
+	if failed == nil && !m.hiddenOpen(result) {
 		return
 	}
 	if len(policies) == 1 {
 		h := &holding{model: m, policy: &policies[0], walk: w}
-		h.read(result, value, tree, tree, nil)
+		h.read(result, m.finished.Model, tree, tree, nil)
+		if !h.told && failed != nil {
+			h.unplaced(failed)
+		}
 		return
 	}
 	half := len(policies) / 2
 	for _, part := range [][]syntax.Policy{policies[:half], policies[half:]} {
-		together := m.root.LookupPath(part[0].Path)
+		together := m.finished.Root.LookupPath(part[0].Path)
 		for _, policy := range part[1:] {
-			together = together.Unify(m.root.LookupPath(policy.Path))
+			together = together.Unify(m.finished.Root.LookupPath(policy.Path))
 		}
-		m.holdSome(w, tree, value, together, part)
+		m.holdSome(w, tree, together, part)
 	}
 }
 
-// holding finds what violates one policy.
+// hiddenOpen says whether a hidden field of a policy cannot be evaluated, which
+// CUE's own validation lets pass.
+func (m *model) hiddenOpen(v cue.Value) bool {
+	if !m.lexicon.nested {
+		return false
+	}
+	for iter, err := v.Fields(cue.All()); err == nil && iter.Next(); {
+		inner := iter.Value()
+		switch {
+		case iter.Selector().ConstraintType() != 0:
+		case isHidden(iter.Selector()):
+			if isOpen(inner) {
+				return true
+			}
+		case inner.IncompleteKind() == cue.StructKind && m.hiddenOpen(inner):
+			return true
+		}
+	}
+	return false
+}
+
+func isHidden(selector cue.Selector) bool {
+	return selector.LabelType() == cue.HiddenLabel
+}
+
+// holding finds what violates one policy, and what it cannot decide.
 type holding struct {
 	model  *model
 	policy *syntax.Policy
 	walk   *walk
+	// told: something was reported, or would have been but for a mistake that
+	// was reported elsewhere.
+	told bool
 }
 
 // read goes through what the data and the policy make together. The node near
-// it is the innermost one that a fragment has a line for.
+// it is the innermost one that a fragment has a line for. What the policy adds
+// to the data is no mistake of anybody's: it asks about what there is.
 func (h *holding) read(v, given cue.Value, node, near *wire.Node, path []string) {
 	if len(node.Origins) > 0 && node.Origins[0].Role != wire.RoleSchema {
 		near = node
 	}
-	if given.IncompleteKind() != cue.StructKind || h.bad(v, path) {
-		h.leaf(v, given, near, path)
+	kind := given.IncompleteKind()
+	switch {
+	case kind == cue.TopKind:
+		// It is not known, which has been reported.
+		h.told = true
 		return
+	case kind == cue.ListKind && v.IncompleteKind() != cue.BottomKind && given.Validate(cue.Concrete(true)) != nil:
+		// The same of an element.
+		h.told = true
+		return
+	case kind != cue.StructKind:
+		if v.Validate(cue.Concrete(true)) != nil {
+			h.refused(v, given, near, path)
+		}
+		return
+	case v.IncompleteKind() == cue.BottomKind && (!v.IsConcrete() || !brokenBelow(v)):
+		h.refused(v, given, near, path)
 	}
-	iter, err := v.Fields(cue.Optional(true))
+	iter, err := v.Fields(cue.All())
 	if err != nil {
 		return
 	}
 	for iter.Next() {
-		selector := iter.Selector()
+		selector, value := iter.Selector(), iter.Value()
 		if selector.LabelType() != cue.StringLabel {
+			if selector.ConstraintType() == 0 {
+				h.private(value, isHidden(selector), near, path)
+			}
 			continue
 		}
 		name := selector.Unquoted()
@@ -129,42 +197,170 @@ func (h *holding) read(v, given cue.Value, node, near *wire.Node, path []string)
 			if below == nil {
 				below = &wire.Node{}
 			}
-			h.read(iter.Value(), inner, below, near, at)
+			h.read(value, inner, below, near, at)
 		case selector.ConstraintType() == cue.RequiredConstraint:
-			h.missing(iter.Value(), near, at)
+			h.missing(value, near, at)
+		default:
+			h.told = true
 		}
 	}
 }
 
-// bad says whether a value is an error by itself.
-func (h *holding) bad(v cue.Value, path []string) bool {
-	return v.IncompleteKind() == cue.BottomKind && h.model.ownError(v, path)
+// private checks a hidden field or a definition of the policy: an assertion
+// that fails there is a violation of what stands around it.
+func (h *holding) private(v cue.Value, hidden bool, near *wire.Node, path []string) {
+	switch {
+	case isOpen(v):
+		if hidden {
+			h.undecided(v, h.lines(path, v), path)
+		}
+	case v.Validate() == nil:
+	case brokenBelow(v):
+		for iter, err := v.Fields(cue.All()); err == nil && iter.Next(); {
+			if iter.Selector().ConstraintType() == 0 {
+				h.private(iter.Value(), false, near, path)
+			}
+		}
+	default:
+		lines := h.lines(path, v)
+		if h.failing(lines, path) {
+			return
+		}
+		e := h.start(path, near)
+		for _, c := range lines {
+			e = e.At(c.span, wire.RoleConstraint)
+		}
+		h.report(e)
+	}
 }
 
-// leaf reports a value that the policy rules out.
-func (h *holding) leaf(v, given cue.Value, near *wire.Node, path []string) {
-	if v.Validate(cue.Final()) == nil || given.IncompleteKind() == cue.TopKind {
+// refused reports a value that the policy rules out, or cannot decide.
+func (h *holding) refused(v, given cue.Value, near *wire.Node, path []string) {
+	lines := h.lines(path, v)
+	if h.failing(lines, path) {
+		return
+	}
+	if strings.Contains(message(culprit(v)), "not allowed") {
+		// The same for every field that its definition lacks.
+		h.report(wire.Error{Code: wire.BadPolicy, Path: []string{policiesField, h.policy.Name, "require"}}.
+			At(h.policy.Label, wire.RoleConstraint).
+			With("policy", h.policy.Name).With("reason", "closed"))
 		return
 	}
 	var ruling []conjunct
-	for _, c := range h.lines(path, v) {
-		if given.Unify(c.value).Validate(cue.Final()) != nil {
+	forbidden := false
+	for _, c := range lines {
+		if ident, ok := c.expr.(*ast.Ident); ok && h.model.prepared.IsGenerated(ident.Name) {
+			// It stands for the policy as a whole.
+			continue
+		}
+		if result := given.Unify(c.value); result.Validate(cue.Concrete(true)) != nil && !undecidable(result) {
 			ruling = append(ruling, c)
+			forbidden = forbidden || isBottom(c.expr)
 		}
 	}
+	if len(ruling) == 0 && undecidable(v) {
+		h.undecided(culprit(v), lines, path)
+		return
+	}
 	e := h.start(path, near)
-	forbidden := false
 	for _, c := range ruling {
 		e = e.At(c.span, wire.RoleConstraint)
-		forbidden = forbidden || isBottom(c.expr)
 	}
 	if forbidden {
-		h.model.report(e.With("forbidden", "true"))
+		h.report(e.With("forbidden", "true"))
 		return
 	}
 	e = e.With("expected", texts(ruling))
 	if given.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
 		e = h.model.actual(e, given)
+	}
+	h.report(e)
+}
+
+// failing reports the lines of a policy that have no result whatever they meet,
+// such as a division by zero.
+func (h *holding) failing(lines []conjunct, path []string) bool {
+	for _, c := range lines {
+		if c.value.IncompleteKind() == cue.BottomKind && c.value.IsConcrete() && !isBottom(c.expr) && !isAboutValue(c.value) {
+			h.undecided(c.value, []conjunct{c}, path)
+			return true
+		}
+	}
+	return false
+}
+
+// isAboutValue says whether CUE refuses a value that stands elsewhere: a line
+// that refers to what the policy rules out bears the same error.
+func isAboutValue(v cue.Value) bool {
+	text := message(v)
+	return follows(text) || strings.HasPrefix(text, "invalid value")
+}
+
+// undecided reports that the policy has no result for a path, with the
+// expression that has none.
+func (h *holding) undecided(v cue.Value, lines []conjunct, path []string) {
+	var exprs []opening
+	if len(path) == 0 {
+		// What stands at its top has no field to be found by.
+		for _, expr := range h.policy.Require {
+			exprs = append(exprs, openings(expr)...)
+		}
+	}
+	for _, why := range h.model.whyOpen(h.model.finished.Root, v, path, lines, exprs) {
+		e := h.unevaluated(why, path, lines...)
+		unread := len(h.model.prepared.Partial) > 0 || why.Code == "" && h.model.gaps
+		if unread && !h.independent(lines) {
+			// What it reads may be what could not be read or evaluated.
+			h.told = true
+			h.model.followLines(e, path, v, lines...)
+		} else {
+			h.report(e)
+		}
+	}
+}
+
+// independent says whether no line leads to a field of the model.
+func (h *holding) independent(lines []conjunct) bool {
+	if len(lines) == 0 {
+		return !slices.ContainsFunc(h.policy.Require, h.model.readsModel)
+	}
+	return !slices.ContainsFunc(lines, func(c conjunct) bool { return h.model.readsModel(c.expr) })
+}
+
+// readsModel says whether an expression leads to a field of the model.
+func (m *model) readsModel(expr ast.Expr) bool {
+	return slices.ContainsFunc(shipped.Root.Struct.Names, func(name string) bool {
+		return m.lexicon.leads(expr, name)
+	})
+}
+
+// unplaced reports a policy that CUE refuses for a reason that no line shows.
+func (h *holding) unplaced(failed error) {
+	for _, err := range errors.Errors(failed) {
+		h.report(h.unevaluated(saying(wire.Error{}, err), nil))
+		return
+	}
+}
+
+// unevaluated makes an error that says why the policy cannot be evaluated. It
+// points at the lines where it has no better place, and at the policy else.
+func (h *holding) unevaluated(why wire.Error, path []string, lines ...conjunct) wire.Error {
+	e := wire.Error{Code: wire.BadPolicy, Path: path, Labels: why.Labels, Args: why.Args}
+	if len(e.Labels) == 0 {
+		e = h.model.error(wire.BadPolicy, path, lines)
+		e.Args = why.Args
+	}
+	if len(e.Labels) == 0 {
+		e = e.At(h.policy.Label, wire.RoleConstraint)
+	}
+	return e.With("policy", h.policy.Name).With("reason", "undecided")
+}
+
+func (h *holding) report(e wire.Error) {
+	h.told = true
+	if len(e.Labels) == 0 {
+		e = e.At(h.policy.Label, wire.RoleConstraint)
 	}
 	h.model.report(e)
 }
@@ -175,7 +371,7 @@ func (h *holding) missing(v cue.Value, near *wire.Node, path []string) {
 	for _, label := range h.model.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
 		e = e.At(label.Span, wire.RoleConstraint)
 	}
-	h.model.report(e.With("missing", path[len(path)-1]))
+	h.report(e.With("missing", path[len(path)-1]))
 }
 
 // lines are the policy's lines for a path.
@@ -191,5 +387,9 @@ func (h *holding) start(path []string, node *wire.Node) wire.Error {
 			e = e.At(o.Span, o.Role)
 		}
 	}
-	return e.With("policy", h.policy.Name).With("message", h.policy.Message)
+	e = e.With("policy", h.policy.Name).With("message", h.policy.Message)
+	if len(h.policy.On) > 0 {
+		e = e.With("on", strings.Join(h.policy.On, " "))
+	}
+	return e
 }

@@ -20,7 +20,9 @@ func (m *model) ownKinds(w *walk, tree *wire.Node) map[string]cue.Value {
 	if len(m.lexicon.roots[kindsField]) == 0 || !all.Exists() {
 		return own
 	}
+	m.unfilled = true
 	node := w.node(all, shipped.Root.Struct.At(kindsField), []string{kindsField}, nil)
+	m.unfilled = false
 	set(tree, kindsField, node)
 	for _, kind := range node.Fields {
 		if kind.Node.Kind == wire.Struct && !w.silent[kind.Node] {
@@ -55,7 +57,7 @@ func (m *model) provideOwn(w *walk, tree *wire.Node, name string, recipe cue.Val
 	backing := at(tree, "backing", name)
 	kind := get(backing, "kind").Text
 	path := []string{kindsField, kind}
-	in, outside := inputOf(name, backing, nil)
+	in, outside := inputOf(name, backing, nil, func(string) bool { return true })
 	if !m.accepts(w, in, name, backing, recipe, path) {
 		return
 	}

@@ -1,12 +1,15 @@
 package eval
 
 import (
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/literal"
+	"cuelang.org/go/cue/token"
 
 	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
 )
 
 // lexicon knows where every node of the fragments stands: the field that it is
@@ -21,6 +24,11 @@ type lexicon struct {
 	tails map[string]bool
 	// children are the fields with a name, by the place that holds them.
 	children map[*place]map[string][]*place
+	// embedded is what brings fields to the root, or into a root field, that are
+	// written elsewhere.
+	embedded []embedding
+	// nested: a struct below the root has a hidden field or a definition.
+	nested bool
 	// items are the structs in lists, which have no label.
 	items map[*ast.StructLit]bool
 
@@ -65,8 +73,69 @@ func newLexicon(p *syntax.Prepared) *lexicon {
 	}
 	for _, file := range p.Files {
 		l.read(file, "")
+		for _, decl := range file.AST.Decls {
+			l.embed([]ast.Decl{decl}, p.Overlaid(decl), true)
+		}
 	}
 	return l
+}
+
+// embedding is an expression that brings fields to the root.
+type embedding struct {
+	expr    ast.Expr
+	span    wire.Span
+	overlay bool
+}
+
+// embed records what declarations at the root embed, and with fields what the
+// root fields among them are made of.
+func (l *lexicon) embed(decls []ast.Decl, overlay, fields bool) {
+	var expr func(x ast.Expr, fields bool)
+	expr = func(x ast.Expr, fields bool) {
+		switch x := x.(type) {
+		case *ast.StructLit:
+			l.embed(x.Elts, overlay, fields)
+		case *ast.ParenExpr:
+			expr(x.X, fields)
+		case *ast.BinaryExpr:
+			if x.Op == token.AND {
+				expr(x.X, fields)
+				expr(x.Y, fields)
+				return
+			}
+			l.embedOne(x, overlay)
+		case *ast.BasicLit, *ast.ListLit:
+		default:
+			l.embedOne(x, overlay)
+		}
+	}
+	for _, decl := range decls {
+		switch decl := decl.(type) {
+		case *ast.EmbedDecl:
+			expr(decl.Expr, fields)
+		case *ast.Comprehension:
+			expr(decl.Value, fields)
+			if decl.Fallback != nil {
+				expr(decl.Fallback.Body, fields)
+			}
+		case *ast.Field:
+			if fields && !isPrivateLabel(decl.Label) {
+				expr(decl.Value, false)
+			}
+		}
+	}
+}
+
+func (l *lexicon) embedOne(x ast.Expr, overlay bool) {
+	if span, ok := l.prepared.Span(x); ok {
+		l.embedded = append(l.embedded, embedding{x, span, overlay})
+	}
+}
+
+// isPrivateLabel says whether a label is a hidden field's or a definition's.
+func isPrivateLabel(label ast.Label) bool {
+	ident, ok := label.(*ast.Ident)
+	return ok && (strings.HasPrefix(ident.Name, "_") || strings.HasPrefix(ident.Name, "#"))
 }
 
 func emptyLexicon(p *syntax.Prepared) *lexicon {
@@ -119,6 +188,7 @@ func (l *lexicon) read(file *syntax.File, pkg string) {
 			}
 			here.overlay = overlaid > 0
 			l.places[node] = here
+			l.nested = l.nested || here.parent != top && isPrivate(here.name)
 			labels[node.Label] = true
 			stack = append(stack, here)
 			l.add(here)
@@ -148,7 +218,7 @@ func (l *lexicon) read(file *syntax.File, pkg string) {
 			if !heads[node] && !labels[node] {
 				l.tails[node.Name] = true
 			}
-			if here != top {
+			if here != top && !labels[node] {
 				root := here
 				for root.parent != top {
 					root = root.parent
@@ -169,6 +239,10 @@ func (l *lexicon) read(file *syntax.File, pkg string) {
 			overlaid--
 		}
 	})
+}
+
+func isPrivate(name string) bool {
+	return strings.HasPrefix(name, "_") || isDefinition(name)
 }
 
 // add records a field under the place that holds it.
@@ -224,12 +298,45 @@ func (p *place) at(path []string) bool {
 		if p == nil || p.field == nil {
 			return false
 		}
+		if isIndex(path[i]) && p.name != path[i] {
+			// An element of a list has no label.
+			continue
+		}
 		if p.name != "" && p.name != path[i] {
 			return false
 		}
 		p = p.parent
 	}
 	return p != nil && p.field == nil
+}
+
+// many says whether the place is in a pattern.
+func (p *place) many() bool {
+	for ; p != nil; p = p.parent {
+		if p.pattern {
+			return true
+		}
+	}
+	return false
+}
+
+// path leads to the place as it is written, up to the first name that can be
+// many.
+func (p *place) path() []string {
+	var names []string
+	for ; p != nil && p.field != nil; p = p.parent {
+		if p.name == "" {
+			names = nil
+			continue
+		}
+		names = append(names, p.name)
+	}
+	slices.Reverse(names)
+	return names
+}
+
+func isIndex(name string) bool {
+	return name != "" && name[0] >= '0' && name[0] <= '9'
 }
 
 // root is the name of the root field that the place is in, or of the package.

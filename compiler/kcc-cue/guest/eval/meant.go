@@ -105,8 +105,7 @@ func (m *model) untold(apart []misfit) bool {
 // it meets.
 func (m *model) misfits(path []string, rest, alternative cue.Value) []misfit {
 	var found []misfit
-	iter, err := alternative.Fields(cue.Optional(true))
-	for err == nil && iter.Next() {
+	for iter := range members(alternative) {
 		mine := iter.Value()
 		name := iter.Selector().Unquoted()
 		other := rest.LookupPath(cue.MakePath(cue.Str(name)))
@@ -136,7 +135,8 @@ func alternativesOf(v cue.Value) []cue.Value {
 	var found []cue.Value
 	var split func(v cue.Value)
 	split = func(v cue.Value) {
-		op, args := v.Expr()
+		// A name of a choice is one.
+		op, args := operands(cue.Dereference(v))
 		if op != cue.OrOp || len(found) > maxAlternatives {
 			found = append(found, v)
 			return
@@ -157,7 +157,7 @@ func alternativesOf(v cue.Value) []cue.Value {
 // fitting is an expression without the alternatives of another type than the
 // value that it meets.
 func (m *model) fitting(c conjunct, kind cue.Kind) ast.Expr {
-	op, args := c.value.Expr()
+	op, args := operands(c.value)
 	choice, ok := c.expr.(*ast.BinaryExpr)
 	if op != cue.OrOp || !ok || choice.Op != token.OR {
 		return c.expr

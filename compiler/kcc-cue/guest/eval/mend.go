@@ -11,8 +11,9 @@ import (
 func (w *walk) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) *wire.Node {
 	iter, err := v.Fields(cue.All())
 	parts := err == nil && iter.Next()
-	own := w.model.ownError(v, path)
 	incomplete := !v.IsConcrete()
+	// A `let` that fails is no part, and CUE gives it a path below the struct's.
+	own := w.model.ownError(v, path) || parts && !incomplete && !brokenBelow(v)
 	switch {
 	case parts && (!own || incomplete && iter.Selector().LabelType() != cue.IndexLabel):
 		if own {
@@ -54,10 +55,7 @@ func (w *walk) mended(node *wire.Node, shape *schema.Shape, path []string, here 
 	if len(good) == 0 || len(good) == len(here.conjuncts) {
 		return false
 	}
-	rest := good[0].value
-	for _, c := range good[1:] {
-		rest = rest.Unify(c.value)
-	}
+	rest := unified(good)
 	for _, c := range here.conjuncts {
 		kind := c.value.IncompleteKind()
 		if kind == cue.BottomKind || kind&shape.Kinds != 0 {
@@ -69,4 +67,13 @@ func (w *walk) mended(node *wire.Node, shape *schema.Shape, path []string, here 
 	}
 	*node = *w.read(rest, shape, path, &frame{above: here.above, conjuncts: good})
 	return true
+}
+
+// unified is what some lines make together.
+func unified(lines []conjunct) cue.Value {
+	v := lines[0].value
+	for _, c := range lines[1:] {
+		v = v.Unify(c.value)
+	}
+	return v
 }

@@ -19,29 +19,45 @@ type model struct {
 	prepared *syntax.Prepared
 	lexicon  *lexicon
 	root     cue.Value
-	// refused is what CUE would not compile.
+	// refused is what CUE would not compile, or what breaks all components.
 	refused []wire.Error
 	errors  []wire.Error
-	// followers are errors that come from an expression which refers to
-	// something that is wrong itself; they are said only where nothing else is.
-	followers []wire.Error
+	// followers are errors of expressions that refer to something which may be
+	// told to be wrong itself.
+	followers []follower
 	// cycles are values that need themselves, to be put together at the end.
 	cycles []cyclic
 	// replaced are the lines that the target's overlay stands in for, by their
 	// path, where somebody asks for them.
 	replaced map[string]*replacement
 	seen     map[string]bool
+	// taken are the nodes of the fragments that take part in a value of the tree.
+	taken map[ast.Node]bool
+	// unfilled: recipes are read without what they are for, so that nothing is
+	// said of what is open in them.
+	unfilled bool
+	// matched are the names of components in policies and defaults that the
+	// target has.
+	matched []wire.Span
+	// asserted are the hidden fields and definitions below the root that CUE
+	// refuses.
+	asserted []asserted
+	// finished is the package in which policies are evaluated; gaps says that
+	// the model in it lacks what could not be evaluated.
+	finished syntax.Finished
+	gaps     bool
 	// softly: soft values have joined the root, as defaults.
 	softly bool
 }
 
 func newModel(req *wire.Request, p *syntax.Prepared) *model {
-	m := &model{request: req, prepared: p, seen: map[string]bool{}}
+	m := &model{request: req, prepared: p, seen: map[string]bool{}, taken: map[ast.Node]bool{}}
 	var refused []wire.Error
 	m.root, refused = p.Build(context)
 	m.errors = refused
-	m.refused = refused
 	m.lexicon = newLexicon(p)
+	m.isolate()
+	m.refused = m.errors
 	return m
 }
 
@@ -62,13 +78,23 @@ func (m *model) ofSchema(span wire.Span) wire.Span {
 	return span
 }
 
-// report adds an error, once for the same lines.
-func (m *model) report(e wire.Error) {
+// original writes the private names in an error as the fragments do.
+func (m *model) original(e wire.Error) wire.Error {
+	e.Path = slices.Clone(e.Path)
+	for i, name := range e.Path {
+		e.Path[i] = m.prepared.Original(name)
+	}
 	for i, arg := range e.Args {
 		if strings.Contains(arg.Text, "$") {
 			e.Args[i].Text = m.prepared.Originals(arg.Text)
 		}
 	}
+	return e
+}
+
+// report adds an error, once for the same lines.
+func (m *model) report(e wire.Error) {
+	e = m.original(m.placed(e))
 	if key := errorKey(e); !m.seen[key] {
 		m.seen[key] = true
 		m.errors = append(m.errors, e)
@@ -104,11 +130,31 @@ func errorKey(e wire.Error) string {
 func (m *model) response(tree *wire.Node) *wire.Response {
 	m.reportCycles()
 	all := append(m.prepared.Errors[:len(m.prepared.Errors):len(m.prepared.Errors)], m.errors...)
+	all = append(all, m.unexplained(all)...)
 	if !slices.ContainsFunc(all, func(e wire.Error) bool { return !e.Warning }) {
-		all = append(all, m.followers...)
+		all = append(all, m.unaccounted()...)
+	}
+	for i := range all {
+		all[i] = m.placed(all[i])
 	}
 	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })
 	return &wire.Response{Tree: tree, Errors: all, Partial: m.prepared.Partial}
+}
+
+// placed gives an error that no line of a fragment is known for the fields that
+// are nearest above its path.
+func (m *model) placed(e wire.Error) wire.Error {
+	ofFragment := func(l wire.Label) bool { return l.File < len(m.request.Files) }
+	for depth := len(e.Path); depth > 0 && !slices.ContainsFunc(e.Labels, ofFragment); depth-- {
+		var labels []wire.Label
+		for _, p := range m.lexicon.below(e.Path[:depth]) {
+			if span, ok := m.span(p.field.Label); ok {
+				labels = append(labels, wire.Label{Span: span, Role: wire.RoleValue})
+			}
+		}
+		e.Labels = append(labels, e.Labels...)
+	}
+	return e
 }
 
 // before orders errors by their first line, then by path and code.

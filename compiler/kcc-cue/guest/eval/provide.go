@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"strings"
+
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
@@ -26,6 +28,7 @@ func (m *model) provide(w *walk, tree *wire.Node) {
 		if recipe, ok := own[kind.Text]; ok {
 			m.provideOwn(w, tree, field.Name, recipe)
 		} else if recipe := shipped.Kinds[kind.Text]; recipe != nil {
+			m.holdVersion(field.Name, field.Node, recipe)
 			m.provideOne(field.Name, field.Node, recipe)
 		} else if !m.isPartial(tree.Origins) {
 			m.unknownKind(field.Name, kind, own)
@@ -55,8 +58,26 @@ func (i *input) text(name string, node *wire.Node, otherwise string) {
 	}
 }
 
+// holdVersion reports a version that the recipe of a kind does not fit: the
+// image's user, its folders or its start would be other ones. One that runs
+// outside the system has no image.
+func (m *model) holdVersion(name string, backing *wire.Node, kind *schema.Kind) {
+	version := get(backing, "version")
+	external := get(backing, "external")
+	outside := external != nil && external.Kind == wire.Struct
+	if version == nil || version.Kind != wire.String || outside || kind.Fits(version.Text) {
+		return
+	}
+	e := wire.Error{Code: wire.UnknownVersion, Path: []string{"backing", name, "version"}}
+	for _, o := range version.Origins {
+		e = e.At(o.Span, o.Role)
+	}
+	e = e.With("kind", kind.Name).With("name", version.Text)
+	m.report(e.With("candidates", strings.Join(kind.Versions, " ")))
+}
+
 func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
-	in, outside := inputOf(name, backing, kind.Defaults)
+	in, outside := inputOf(name, backing, kind.Defaults, kind.Fits)
 	made := kind.Recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
 	parts := []string{"outputs"}
 	if !outside {
@@ -69,7 +90,9 @@ func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
 
 // inputOf is what a recipe knows of a backing, and whether that runs outside
 // the system. What neither the backing nor the kind says is left out.
-func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node) (*input, bool) {
+// A version that does not fit gives way to the usual one, so that what follows
+// from it is no further mistake.
+func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node, fits func(string) bool) (*input, bool) {
 	in := &input{expr: &ast.StructLit{}, lines: map[string][]wire.Origin{}}
 	external := get(backing, "external")
 	outside := external != nil && external.Kind == wire.Struct
@@ -81,7 +104,7 @@ func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node) (*
 	in.text("secret", secret, name+"-password")
 	in.give("named", ast.NewBool(secret != nil && secret.Kind == wire.String), secret)
 	in.give("outside", ast.NewBool(outside), nil)
-	if version := get(backing, "version"); version != nil && version.Kind == wire.String {
+	if version := get(backing, "version"); version != nil && version.Kind == wire.String && fits(version.Text) {
 		in.give("version", ast.NewString(version.Text), version)
 	} else if standard := defaults["version"]; standard != nil {
 		in.give("version", ast.NewString(standard.Text), nil)

@@ -61,7 +61,7 @@ func (m *model) unknownField(v cue.Value, structure *schema.Struct, path []strin
 func (m *model) closedDefinition(path []string, here *frame) {
 	e := m.error(wire.ClosedDefinition, path, nil)
 	for _, c := range here.conjuncts {
-		if c.place != nil && c.place.field != nil && c.own {
+		if c.place != nil && c.place.field != nil && c.own && !c.place.pattern {
 			if span, ok := m.span(c.place.field.Label); ok {
 				e = e.At(span, wire.RoleValue)
 			}
@@ -72,6 +72,13 @@ func (m *model) closedDefinition(path []string, here *frame) {
 	var inside []string
 	for f := here.above; f != nil; f = f.above {
 		for _, c := range f.conjuncts {
+			if call := closing(c.expr); call != nil {
+				if span, ok := m.span(call.Fun); ok {
+					e.Labels = append([]wire.Label{{Span: span, Role: wire.RoleConstraint}}, e.Labels...)
+				}
+				m.report(e.With("definition", "close"))
+				return
+			}
 			for _, ident := range carriers(c.expr) {
 				name := m.prepared.Original(ident.Name)
 				roots := m.lexicon.meant(ident, c.expr)

@@ -46,6 +46,8 @@ func (m *model) settle(w *walk, node *wire.Node, shape *schema.Shape, path []str
 			}
 			m.settle(w, item, elem, child(path, strconv.Itoa(i)))
 		}
+	case wire.Number:
+		m.outOfRange(node, path)
 	}
 }
 
@@ -191,14 +193,33 @@ func (m *model) incomplete(o open, path []string) {
 	if found {
 		return
 	}
+	failures := failuresOf(o.value)
 	text := message(o.value)
+	if len(failures) == 0 || isCycle(text) && o.value.Err() == nil {
+		// What it refers to is reported where that stands.
+		m.followLines(m.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), path, o.value, o.conjuncts...)
+		return
+	}
 	if isCycle(text) {
 		m.cycle(path, o.conjuncts, text)
 		return
 	}
-	e := because(m.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), o.value)
-	if text == "" || strings.Contains(text, "non-concrete") || strings.Contains(text, "invalid interpolation") {
-		m.followers = append(m.followers, e)
+	var open []opening
+	for _, c := range o.conjuncts {
+		for _, part := range openings(c.expr) {
+			if part.expr == c.expr {
+				part.what = ""
+			}
+			open = append(open, part)
+		}
+	}
+	format, _ := failures[0].Msg()
+	if o, ok := m.origin(failures[0], open); ok && isAbsent(format) && m.dangling(path, o.expr) {
+		return
+	}
+	e := m.failure(path, failures[0], open)
+	if isUndecided(failures[0]) {
+		m.followLines(e, path, o.value, o.conjuncts...)
 		return
 	}
 	m.report(e)
@@ -221,11 +242,7 @@ func ruling(value cue.Value, others []conjunct) []conjunct {
 // byPattern says whether only pattern constraints made the field.
 func byPattern(lines []conjunct) bool {
 	for _, c := range lines {
-		patterned := false
-		for p := c.place; p != nil; p = p.parent {
-			patterned = patterned || p.pattern
-		}
-		if !patterned {
+		if !c.place.many() {
 			return false
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/engine/schema"
-	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
 )
 
@@ -41,21 +40,43 @@ func (s *softNode) field(name string) *softNode {
 // gather reads all blocks, for the components that there are: a pattern means
 // each of them.
 func (f *filling) gather(tree *wire.Node) *softNode {
-	if len(f.model.prepared.Defaults) == 0 {
+	blocks := f.model.softBlocks()
+	if len(blocks) == 0 {
 		return nil
 	}
 	all := &softNode{}
 	names := context.BuildExpr(f.skeleton(tree, shipped.Root))
-	for i := range f.model.prepared.Defaults {
-		g := &gathering{filling: f, block: &f.model.prepared.Defaults[i]}
-		values := f.model.root.LookupPath(g.block.Path)
-		if !values.Exists() {
-			continue
+	for _, block := range blocks {
+		g := &gathering{filling: f, softBlock: block, tree: tree}
+		met := block.values.Unify(names)
+		g.read(met, shipped.Root, nil, tree, all)
+		if !g.told && met.Validate() != nil {
+			eachCulprit(met, nil, g.refused)
 		}
-		g.prefix = g.block.Path.String()
-		g.read(values.Unify(names), shipped.Root, nil, tree, all)
 	}
 	return all
+}
+
+// softBlock is one `defaults` block, or all that a file embeds.
+type softBlock struct {
+	values cue.Value
+	// exprs are the expressions that it is written as.
+	exprs []ast.Expr
+	team  string
+	file  int
+	// prefix is the name that the block has at the root.
+	prefix string
+}
+
+// softBlocks are all blocks of the target.
+func (m *model) softBlocks() []softBlock {
+	var blocks []softBlock
+	for _, block := range m.prepared.Defaults {
+		if values := m.root.LookupPath(block.Path); values.Exists() {
+			blocks = append(blocks, softBlock{values, []ast.Expr{block.Values}, block.Team, block.File, block.Path.String()})
+		}
+	}
+	return append(blocks, m.indirectDefaults()...)
 }
 
 // skeleton names everything in the tree whose name somebody chose, so that the
@@ -85,21 +106,23 @@ func (f *filling) skeleton(node *wire.Node, shape *schema.Shape) ast.Expr {
 // gathering reads one block.
 type gathering struct {
 	*filling
-	block *syntax.Soft
-	// prefix is the name that the block has at the root.
-	prefix string
+	softBlock
+	// tree is the model so far.
+	tree *wire.Node
+	// told: something of the block was reported.
+	told bool
 }
 
 // read takes over what a block says at a path and below.
 func (g *gathering) read(v cue.Value, shape *schema.Shape, path []string, node *wire.Node, into *softNode) {
 	kind := v.IncompleteKind()
-	if kind == cue.BottomKind && v.IsConcrete() && !g.parts(v, path) {
-		if node == nil || node.Kind == wire.Absent {
-			g.model.fault(v, shape, path, &frame{conjuncts: g.lines(v, path)})
-		} else {
-			g.mistyped(v, shape, path, false)
+	if kind == cue.BottomKind && (isOpen(v) || !brokenBelow(v)) {
+		if node == nil || node.Kind == wire.Absent || !g.mistyped(v, shape, path, false) {
+			g.refused(v, path)
 		}
-		return
+		if !isOpen(v) {
+			return
+		}
 	}
 	if kind == cue.StructKind || kind == cue.BottomKind {
 		g.fields(v, shape, path, node, into)
@@ -118,18 +141,51 @@ func (g *gathering) read(v cue.Value, shape *schema.Shape, path []string, node *
 	g.value(v, shape, path, into)
 }
 
-// parts says whether a value is an error only because of what is below it.
-func (g *gathering) parts(v cue.Value, path []string) bool {
-	iter, err := v.Fields()
-	return err == nil && iter.Next() && !g.model.ownError(v, g.inBlock(path))
+// refused reports what a block says at a path and CUE cannot evaluate.
+func (g *gathering) refused(v cue.Value, path []string) {
+	g.told = true
+	lines := g.lines(v, path)
+	if !isOpen(v) && len(lines) > 0 {
+		g.model.fault(v, nil, path, &frame{conjuncts: lines})
+		return
+	}
+	var exprs []opening
+	if len(path) == 0 {
+		// What stands at its top has no field to be found by.
+		for _, expr := range g.exprs {
+			exprs = append(exprs, openings(expr)...)
+		}
+	}
+	for _, why := range g.model.whyOpen(g.model.root, v, path, lines, exprs) {
+		if why.Code == "" {
+			labels, args := why.Labels, why.Args
+			why = g.model.error(wire.BadExpression, path, lines).With("reason", "failed")
+			why.Args = append(why.Args, args...)
+			if len(labels) > 0 {
+				why.Labels = labels
+			}
+		}
+		for _, expr := range g.exprs {
+			if span, ok := g.model.span(expr); ok && len(why.Labels) == 0 {
+				why = why.At(span, wire.RoleSoft)
+			}
+		}
+		g.model.report(why)
+	}
 }
 
 func (g *gathering) fields(v cue.Value, shape *schema.Shape, path []string, node *wire.Node, into *softNode) {
-	iter, err := v.Fields()
+	iter, err := v.Fields(cue.Hidden(true))
 	if err != nil {
 		return
 	}
 	for iter.Next() {
+		if iter.Selector().LabelType() != cue.StringLabel {
+			if iter.Value().Validate() != nil {
+				eachCulprit(iter.Value(), child(path, iter.Selector().String()), g.refused)
+			}
+			continue
+		}
 		name := iter.Selector().Unquoted()
 		at := child(path, name)
 		var inner *schema.Shape
@@ -143,9 +199,12 @@ func (g *gathering) fields(v cue.Value, shape *schema.Shape, path []string, node
 		if len(at) == 2 && (below == nil || below.Kind != wire.Struct) {
 			// A soft value is for what exists; one that can be for nothing is
 			// meant for a field of what exists.
-			g.mistyped(iter.Value(), inner, at, true)
+			if !g.mistyped(iter.Value(), inner, at, true) {
+				g.match(iter.Value(), at)
+			}
 			continue
 		}
+		g.match(iter.Value(), at)
 		next := into.fields[name]
 		if next == nil {
 			next = &softNode{}
@@ -158,28 +217,50 @@ func (g *gathering) fields(v cue.Value, shape *schema.Shape, path []string, node
 	}
 }
 
-// mistyped reports a value in the place of a struct, or of a component that
-// nobody has.
-func (g *gathering) mistyped(v cue.Value, shape *schema.Shape, path []string, nobodys bool) {
-	if shape == nil || shape.Kinds != cue.StructKind {
+// match notes whether the target has a component that the block names itself.
+func (g *gathering) match(v cue.Value, path []string) {
+	if !isChosen(path) || g.all {
 		return
+	}
+	for _, c := range g.lines(v, path) {
+		if c.place == nil || c.place.field == nil || c.place.name != path[1] {
+			continue
+		}
+		if span, ok := g.model.span(c.place.field.Label); ok {
+			g.model.match(path, span, g.tree, "")
+		}
+	}
+}
+
+// mistyped reports a value in the place of a struct, or of a component that
+// nobody has; false if there is none.
+func (g *gathering) mistyped(v cue.Value, shape *schema.Shape, path []string, nobodys bool) bool {
+	if shape == nil || shape.Kinds != cue.StructKind {
+		return false
 	}
 	lines := slices.DeleteFunc(g.lines(v, path), func(c conjunct) bool {
 		return !c.value.IsConcrete() || c.value.Kind() == cue.StructKind || c.value.Kind() == cue.BottomKind
 	})
 	if len(lines) == 0 {
-		return
+		return false
 	}
 	e := g.model.error(wire.WrongType, path, lines).With("expected", expected(shape))
 	if nobodys {
 		e = e.With("soft", "true")
 	}
-	g.model.report(g.model.actual(e, lines[0].value))
+	g.report(g.model.actual(e, lines[0].value))
+	return true
+}
+
+func (g *gathering) report(e wire.Error) {
+	g.told = true
+	g.model.report(e)
 }
 
 func (g *gathering) unknown(v cue.Value, structure *schema.Struct, path []string) {
 	above := &frame{conjuncts: g.lines(v, path)}
 	if len(above.conjuncts) > 0 {
+		g.told = true
 		g.model.unknownField(v, structure, path, above)
 	}
 }
@@ -192,11 +273,12 @@ func (g *gathering) value(v cue.Value, shape *schema.Shape, path []string, into 
 		decided, _ = v.Default()
 	}
 	if !decided.IsConcrete() {
-		g.model.report(g.model.error(wire.NotConcrete, path, lines).
+		g.report(g.model.error(wire.NotConcrete, path, lines).
 			With("name", path[len(path)-1]).With("expected", texts(lines)).With("soft", "true"))
 		return
 	}
 	if shape != nil && decided.Kind()&shape.Kinds == 0 {
+		g.told = true
 		g.model.wrongType(decided, shape, path, lines)
 		return
 	}
@@ -215,9 +297,9 @@ func (g *gathering) value(v cue.Value, shape *schema.Shape, path []string, into 
 		}
 	}
 	for _, c := range lines {
-		node.Origins = append(node.Origins, wire.Origin{Span: c.span, Role: wire.RoleSoft, By: g.block.File})
+		node.Origins = append(node.Origins, wire.Origin{Span: c.span, Role: wire.RoleSoft, By: g.file})
 	}
-	into.values = append(into.values, softValue{team: g.block.Team, node: node})
+	into.values = append(into.values, softValue{team: g.team, node: node})
 }
 
 // lines are the block's lines behind a value.

@@ -11,6 +11,8 @@ import (
 // data writes a finished tree as CUE.
 type data struct {
 	walk *walk
+	// gaps: a value that could not be evaluated was left out.
+	gaps bool
 }
 
 // unknown says whether a node has a value that could not be evaluated.
@@ -23,6 +25,7 @@ func (d *data) unknown(node *wire.Node) bool {
 
 func (d *data) value(node *wire.Node) ast.Expr {
 	if d.unknown(node) {
+		d.gaps = true
 		return ast.NewIdent("_")
 	}
 	switch node.Kind {

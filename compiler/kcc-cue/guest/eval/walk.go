@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/engine/schema"
+	"kcc.dev/engine/syntax"
 	"kcc.dev/engine/wire"
 )
 
@@ -50,16 +51,20 @@ func (w *walk) node(v cue.Value, shape *schema.Shape, path []string, above *fram
 	if len(path) > 1 || shape == nil || shape.Struct == nil || shape.Struct.Pattern == nil {
 		lines = w.model.conjuncts(v, path, above)
 		node.Origins = origins(lines)
+	} else if isComponent(path[0]) {
+		lines, node.Origins = w.model.together(v, path, above)
 	}
 	if len(path) == 2 {
 		w.note(path, lines)
 	}
 	for _, c := range lines {
-		if w.model.prepared.Dropped(c.expr) {
-			w.hush(node)
-			if len(lines) == 1 {
-				return node
-			}
+		if !w.model.prepared.Dropped(c.expr) || c.place.many() || len(path) == 1 {
+			// What was to hold for many, or to add components, says nothing of one.
+			continue
+		}
+		w.hush(node)
+		if len(lines) == 1 {
+			return node
 		}
 	}
 	return w.into(node, v, shape, path, &frame{above: above, conjuncts: lines})
@@ -87,12 +92,18 @@ func (w *walk) into(node *wire.Node, v cue.Value, shape *schema.Shape, path []st
 		if len(lines) == 0 {
 			lines = w.model.conjuncts(v, path, here.above)
 		}
+		if number := shape.Below("number"); isPort(path) && number != nil && kind&number.Kinds != 0 {
+			// Short for a port with that number, from where it is a number.
+			node.Kind = wire.Struct
+			set(node, "number", w.read(v, number, child(path, "number"), here))
+			return node
+		}
 		w.model.wrongType(v, shape, path, lines)
 		w.hush(node)
 		return node
 	}
 	switch {
-	case kind == cue.StructKind:
+	case kind == cue.StructKind && v.IsConcrete():
 		w.fields(node, v, shape, path, here)
 	case kind == cue.ListKind && v.IsConcrete():
 		w.items(node, v, shape, path, here)
@@ -100,6 +111,11 @@ func (w *walk) into(node *wire.Node, v cue.Value, shape *schema.Shape, path []st
 		w.scalar(node, v, shape, path, lines)
 	}
 	return node
+}
+
+// isPort says whether a path is that of a component's port.
+func isPort(path []string) bool {
+	return len(path) > 3 && isComponent(path[0]) && path[len(path)-2] == "ports"
 }
 
 // isSecret says whether a reference to a secret is expected.
@@ -151,14 +167,12 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 	if shape != nil {
 		structure = shape.Struct
 	}
-	iter, err := v.Fields(cue.Optional(true))
-	if err != nil {
-		return
-	}
+	iter, err := v.Fields(cue.All())
 	unknown := map[string]bool{}
-	for iter.Next() {
+	for err == nil && iter.Next() {
 		selector := iter.Selector()
 		if selector.LabelType() != cue.StringLabel {
+			w.model.assert(iter, path)
 			continue
 		}
 		name := selector.Unquoted()
@@ -179,6 +193,9 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 		}
 		node.Fields = append(node.Fields, wire.Field{Name: name, Node: below})
 	}
+	if structure != nil && structure.Pattern != nil && syntax.IsDataMap(path) {
+		w.model.hiddenKeys(v, path)
+	}
 	sort.Slice(node.Fields, func(i, j int) bool { return node.Fields[i].Name < node.Fields[j].Name })
 	if len(unknown) > 0 {
 		if w.whole == nil {
@@ -188,6 +205,25 @@ func (w *walk) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 		node.Origins = origins(slices.DeleteFunc(slices.Clone(here.conjuncts), func(c conjunct) bool {
 			return saysOnly(c.expr, unknown)
 		}))
+	}
+}
+
+// hiddenKeys reports keys that begin with `_` and come into a map of data from
+// elsewhere, such as a helper that it refers to: CUE hides them there, and they
+// would be missing without a word.
+func (m *model) hiddenKeys(v cue.Value, path []string) {
+	iter, err := v.Fields(cue.Hidden(true))
+	for err == nil && iter.Next() {
+		selector := iter.Selector()
+		if !selector.LabelType().IsHidden() || selector.IsDefinition() {
+			continue
+		}
+		name := m.prepared.Original(selector.String())
+		e := wire.Error{Code: wire.UnknownField, Path: child(path, name)}
+		for _, c := range m.conjuncts(iter.Value(), child(path, name), nil) {
+			e = e.At(c.span, c.role)
+		}
+		m.report(e.With("name", name).With("reason", "hidden"))
 	}
 }
 
@@ -275,6 +311,11 @@ func (w *walk) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 		return
 	}
 	put(node, decided)
+	if node.Kind == wire.Absent {
+		w.model.report(w.model.error(wire.BadExpression, path, lines).With("reason", "function"))
+		w.hush(node)
+		return
+	}
 	if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
 		w.model.outOfBounds(decided, shape, path, lines)
 		w.hush(node)

@@ -15,8 +15,29 @@ type Kind struct {
 	Recipe cue.Value
 	// Defaults are what a backing says of `in` unless it says something else.
 	Defaults map[string]*wire.Node
+	// Version is what a version that the recipe fits looks like.
+	Version cue.Value
+	// Versions are some of these, for a person who wrote another one.
+	Versions []string
 	// Span is the recipe's place.
 	Span wire.Span
+}
+
+// Fits says whether the recipe is right for a version.
+func (k *Kind) Fits(version string) bool {
+	text := k.Version.Context().Encode(version)
+	return k.Version.Unify(text).Err() == nil
+}
+
+// texts are the texts in a list of a recipe's.
+func texts(recipe cue.Value, field string) []string {
+	var all []string
+	iter, err := recipe.LookupPath(cue.ParsePath(field)).List()
+	for err == nil && iter.Next() {
+		text, _ := iter.Value().String()
+		all = append(all, text)
+	}
+	return all
 }
 
 // addKind reads `kinds: NAME: {…}`.
@@ -33,6 +54,12 @@ func (s *Schema) addKind(field *ast.Field) {
 			Span:   s.span(recipe.Label),
 
 			Defaults: map[string]*wire.Node{},
+		}
+		kind.Version = kind.Recipe.LookupPath(cue.ParsePath("in.version"))
+		kind.Versions = texts(kind.Recipe, "versions")
+		if variants := texts(kind.Recipe, "variants"); len(variants) > 0 {
+			newest := kind.Versions[len(kind.Versions)-1]
+			kind.Versions = append(kind.Versions, newest+variants[0])
 		}
 		ast.Walk(recipe.Value, func(node ast.Node) bool {
 			inner, ok := node.(*ast.Field)

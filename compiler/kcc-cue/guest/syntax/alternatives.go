@@ -112,3 +112,15 @@ func (d *direct) at(names ...string) *direct {
 	}
 	return d
 }
+
+// halved says which half of the base's short `memory` an overlay takes that
+// writes only one of its long spellings, and which one is left.
+func (d *direct) halved(path []string, name string) (taken, left string, ok bool) {
+	if name != "memory" || len(path) == 0 || path[len(path)-1] != "resources" || d.fields[name].given() {
+		return "", "", false
+	}
+	if d.at("requests", "memory").given() {
+		return "requests", "limits", true
+	}
+	return "limits", "requests", d.at("limits", "memory").given()
+}

@@ -22,8 +22,10 @@ func newPrepared(req *wire.Request) *Prepared {
 		lengths:  map[ast.Node]int{},
 		dropped:  map[ast.Node]bool{},
 		aside:    map[ast.Node]bool{},
+		taken:    map[ast.Node]bool{},
 		overlaid: map[ast.Node]bool{},
 		private:  map[string]string{},
+		numbers:  map[string]bool{},
 		reported: map[string]bool{},
 	}
 }
@@ -101,8 +103,8 @@ func hiddenField(name string, value ast.Expr) *ast.Field {
 	return &ast.Field{Label: &ast.Ident{NamePos: value.Pos(), Name: name}, Value: value}
 }
 
-// allPolicies is the hidden root field that has all of them.
-const allPolicies = "_policies$all"
+// allPoliciesName is the hidden root field that has all of them.
+const allPoliciesName = "_policies$all"
 
 // addPlaceholders declares what fragments refer to and no file has at its
 // root, and the target.
@@ -126,17 +128,19 @@ func (p *Prepared) addPlaceholders(n *names) {
 	slices.Sort(missing)
 	p.extra = &ast.File{Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent(p.pkg)}}}
 	for _, name := range missing {
-		p.extra.Decls = append(p.extra.Decls, &ast.Field{
-			Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_"),
-		})
+		placeholder := &ast.Field{Label: ast.NewIdent(name), Constraint: token.OPTION, Value: ast.NewIdent("_")}
+		p.extra.Decls = append(p.extra.Decls, placeholder)
+		if isPrivate(name) {
+			p.placeholders = append(p.placeholders, placeholder)
+		}
 	}
 	if len(p.policyNames) > 0 {
 		var all ast.Expr = ast.NewIdent(p.policyNames[0])
 		for _, name := range p.policyNames[1:] {
 			all = &ast.BinaryExpr{X: all, Op: token.AND, Y: ast.NewIdent(name)}
 		}
-		p.extra.Decls = append(p.extra.Decls, &ast.Field{Label: ast.NewIdent(allPolicies), Value: all})
-		p.AllPolicies = p.hidden(allPolicies)
+		p.allPolicies = &ast.Field{Label: ast.NewIdent(allPoliciesName), Value: all}
+		p.AllPolicies = p.hidden(allPoliciesName)
 	}
 	if p.target != "" {
 		p.extra.Decls = append(p.extra.Decls, &ast.Field{

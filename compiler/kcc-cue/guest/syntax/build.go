@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"fmt"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -44,6 +45,11 @@ func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 // buildAll builds the packages in their order and then the fragments, up to the
 // first that fails.
 func (p *Prepared) buildAll(ctx *cue.Context) (cue.Value, errors.Error) {
+	return p.buildWith(ctx, append(asts(p.Files), p.extra))
+}
+
+// buildWith builds the packages and, as the last one, some files.
+func (p *Prepared) buildWith(ctx *cue.Context, files []*ast.File) (cue.Value, errors.Error) {
 	built := map[string]*build.Instance{}
 	context := build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
 		// None for CUE's own.
@@ -71,7 +77,7 @@ func (p *Prepared) buildAll(ctx *cue.Context) (cue.Value, errors.Error) {
 		}
 		pkg.Value = value
 	}
-	return one("", append(asts(p.Files), p.extra))
+	return one("", files)
 }
 
 func value(ctx *cue.Context) cue.Value {
@@ -86,8 +92,8 @@ func asts(files []*File) []*ast.File {
 	return trees
 }
 
-// all are the fragments and the files of all packages.
-func (p *Prepared) all() []*File {
+// All are the fragments and the files of all packages.
+func (p *Prepared) All() []*File {
 	files := slices.Clone(p.Files)
 	for _, pkg := range p.Packages {
 		files = append(files, pkg.Files...)
@@ -116,17 +122,30 @@ func (p *Prepared) takeOut(failed errors.Error) []wire.Error {
 			continue
 		}
 		seen[span] = true
-		if node := p.takeOutAt(e.Position()); node != nil {
+		if node := p.takeOutAt(e.Position(), func(x ast.Expr) ast.Expr { return p.drop(x) }); node != nil {
+			// Without the path in front, which is CUE's own.
+			format, args := e.Msg()
 			found = append(found, p.mark(wire.Error{Code: wire.BadExpression}, node).
-				With("reason", "refused").With("message", errors.String(e)))
+				With("reason", "refused").With("message", p.Originals(fmt.Sprintf(format, args...))))
 		}
 	}
 	return found
 }
 
+// TakeOut takes out what stands at a position, as if nobody had written it, and
+// returns it; nil if there is nothing.
+func (p *Prepared) TakeOut(pos token.Pos) ast.Node {
+	return p.takeOutAt(pos, func(x ast.Expr) ast.Expr {
+		ident := p.drop(x)
+		delete(p.dropped, ident)
+		p.taken[ident] = true
+		return ident
+	})
+}
+
 // takeOutAt replaces the value of the innermost field around a position, or
 // drops the declaration; it gives what it took out.
-func (p *Prepared) takeOutAt(pos token.Pos) ast.Node {
+func (p *Prepared) takeOutAt(pos token.Pos, replace func(ast.Expr) ast.Expr) ast.Node {
 	span, ok := p.Position(pos)
 	if !ok {
 		return nil
@@ -135,7 +154,7 @@ func (p *Prepared) takeOutAt(pos token.Pos) ast.Node {
 		in, ok := p.Span(node)
 		return ok && in.File == span.File && in.Start <= span.Start && span.Start <= in.End
 	}
-	for _, file := range p.all() {
+	for _, file := range p.All() {
 		if file.Index != span.File {
 			continue
 		}
@@ -147,8 +166,8 @@ func (p *Prepared) takeOutAt(pos token.Pos) ast.Node {
 				case *ast.Package, *ast.ImportDecl:
 					continue
 				case *ast.Field:
-					if d.Value != nil && holds(d.Value) && !p.dropped[d.Value] {
-						taken, mend = d.Value, func() { d.Value = p.drop(d.Value) }
+					if d.Value != nil && holds(d.Value) && !p.dropped[d.Value] && !p.taken[d.Value] {
+						taken, mend = d.Value, func() { d.Value = replace(d.Value) }
 						continue
 					}
 				}

@@ -17,7 +17,7 @@ var nestedTooDeep = "nested more than " + strconv.Itoa(maxDepth) + " levels deep
 
 // refuseDeep reports the declarations that nest too deeply and takes them out;
 // false if there were any.
-func (p *Prepared) refuseDeep(tree *ast.File) bool {
+func (p *Prepared) refuseDeep(tree *ast.File, text []byte) bool {
 	before := len(tree.Decls)
 	tree.Decls = slices.DeleteFunc(tree.Decls, func(decl ast.Decl) bool {
 		node := tooDeep(decl)
@@ -30,6 +30,9 @@ func (p *Prepared) refuseDeep(tree *ast.File) bool {
 			e = e.At(at, wire.RoleValue)
 		}
 		p.Errors = append(p.Errors, e.With("message", nestedTooDeep))
+		if span, ok := p.Span(decl); ok {
+			p.unread = append(p.unread, string(text[span.Start:span.End]))
+		}
 		return true
 	})
 	return len(tree.Decls) == before

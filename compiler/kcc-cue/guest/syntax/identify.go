@@ -92,7 +92,7 @@ func (r *resolver) use(name string) {
 
 // unknown reports a name that means nothing, with those that could be meant.
 func (r *resolver) unknown(x *ast.Ident, s *scope) {
-	if r.quiet {
+	if r.quiet || r.p.Unread(x.Name) {
 		return
 	}
 	visible := map[string]bool{}

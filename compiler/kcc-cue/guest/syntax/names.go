@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
 
 	"kcc.dev/engine/wire"
 )
@@ -45,9 +46,13 @@ func collectNames(p *Prepared, sources []*source) *names {
 		if s.tree == nil {
 			continue
 		}
-		for _, part := range s.parts(p.target) {
-			if part.joins && !part.elsewhere {
+		for i, part := range s.parts(p.target) {
+			switch {
+			case !part.at.joins() || part.elsewhere:
+			case i == 0:
 				n.collect(s.Team, part.value)
+			default:
+				n.collectOwn(s.Team, part.value)
 			}
 		}
 	}
@@ -73,14 +78,57 @@ func (n *names) collect(team string, x ast.Expr) {
 					teams[team] = append(teams[team], label)
 				}
 			case *ast.Comprehension:
-				n.collect(team, d.Value)
+				n.collectOwn(team, d.Value)
 			case *ast.EmbedDecl:
-				n.collect(team, d.Expr)
+				n.collectOwn(team, d.Expr)
 			case ast.Expr:
-				n.collect(team, d)
+				n.collectOwn(team, d)
 			}
 		}
 	})
+}
+
+// collectOwn looks through what is embedded at the root. Next to something that
+// is taken in from elsewhere, private names are its parameters.
+func (n *names) collectOwn(team string, x ast.Expr) {
+	if !takesIn(x) {
+		n.collect(team, x)
+	}
+}
+
+// takesIn says whether an expression unifies or embeds anything but literals.
+func takesIn(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.StructLit:
+		return slices.ContainsFunc(x.Elts, func(decl ast.Decl) bool {
+			embedded, ok := decl.(*ast.EmbedDecl)
+			return ok && takesIn(embedded.Expr)
+		})
+	case *ast.ParenExpr:
+		return takesIn(x.X)
+	case *ast.BinaryExpr:
+		return x.Op != token.AND || takesIn(x.X) || takesIn(x.Y)
+	}
+	return true
+}
+
+// joinShared makes a team's private name mean what the system's files say of it
+// as well, as in CUE: for that team, and for no other.
+func (n *names) joinShared(sources []*source) {
+	for name, teams := range n.private {
+		if _, shared := teams[""]; !shared {
+			continue
+		}
+		for team := range teams {
+			at := slices.IndexFunc(sources, func(s *source) bool { return s.Team == team && s.tree != nil })
+			if team == "" || at < 0 {
+				continue
+			}
+			// An embedding keeps a definition open to the team's own fields.
+			value := &ast.StructLit{Elts: []ast.Decl{&ast.EmbedDecl{Expr: ast.NewIdent(n.renamed(name, ""))}}}
+			sources[at].base = append(sources[at].base, &ast.Field{Label: ast.NewIdent(n.renamed(name, team)), Value: value})
+		}
+	}
 }
 
 // renamed is what a private name is called in the tree: no name that a

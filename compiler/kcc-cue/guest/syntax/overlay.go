@@ -13,17 +13,26 @@ import (
 // pattern, a reference to a struct or a condition.
 type direct struct {
 	fields map[string]*direct
-	// value: a literal, a list, an interpolation or a computation.
+	// value: an expression that is no struct, constraints aside.
 	value bool
-	// reference: a name of something that is no definition.
+	// reference: a name of something with fields.
 	reference bool
-	// fielded: a struct literal.
-	fielded bool
+	// fielded: a struct literal; computed: one with names that only evaluation
+	// tells.
+	fielded, computed bool
+}
+
+// overriding replaces what a base writes with what the same team's overlay
+// says.
+type overriding struct {
+	*Prepared
+	*reader
 }
 
 // replaceOverlaid makes the values of the target's overlay stand in for those
 // that the same team writes at the same path in the base.
 func (p *Prepared) replaceOverlaid(sources []*source) {
+	o := &overriding{p, newReader(p, sources)}
 	type own struct{ root, soft *direct }
 	teams := map[string]own{}
 	for _, s := range sources {
@@ -32,14 +41,14 @@ func (p *Prepared) replaceOverlaid(sources []*source) {
 			mine = own{&direct{}, &direct{}}
 			teams[s.Team] = mine
 		}
-		for _, o := range s.overlays {
-			if o.target == p.target {
-				mine.root.collect(p, o.value)
+		for _, overlay := range s.overlays {
+			if overlay.target == p.target {
+				o.collect(mine.root, overlay.value)
 			}
 		}
 		for _, soft := range s.soft {
 			if soft.overlay != "" && soft.overlay == p.target {
-				mine.soft.collect(p, soft.value)
+				o.collect(mine.soft, soft.value)
 			}
 		}
 	}
@@ -50,11 +59,11 @@ func (p *Prepared) replaceOverlaid(sources []*source) {
 	for _, s := range sources {
 		mine := teams[s.Team]
 		if len(mine.root.fields) > 0 {
-			p.replace(&ast.StructLit{Elts: s.base}, mine.root, nil)
+			o.replace(&ast.StructLit{Elts: s.base}, mine.root, nil)
 		}
 		for i, soft := range s.soft {
 			if soft.overlay == "" && len(mine.soft.fields) > 0 {
-				s.soft[i].value = p.replace(soft.value, mine.soft, nil)
+				s.soft[i].value = o.replace(soft.value, mine.soft, nil)
 			}
 		}
 	}
@@ -74,44 +83,77 @@ func (d *direct) field(name string) *direct {
 
 // given says whether the overlay has anything at the path but constraints.
 func (d *direct) given() bool {
-	return d != nil && (d.value || d.reference || d.fielded)
+	switch {
+	case d == nil:
+		return false
+	case d.value, d.reference, d.computed:
+		return true
+	case !d.fielded:
+		return false
+	case len(d.fields) == 0:
+		return true
+	}
+	for _, below := range d.fields {
+		if below.given() {
+			return true
+		}
+	}
+	return false
 }
 
-func (d *direct) collect(p *Prepared, x ast.Expr) {
+// whole says whether the overlay writes another expression in the place of the
+// one that stands there, rather than fields that join it.
+func (d *direct) whole() bool {
+	return d.value || d.reference && !d.fielded
+}
+
+func (o *overriding) collect(d *direct, x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.StructLit:
+		if o.meaning(x) == gives {
+			d.value = true
+			return
+		}
 		d.fielded = true
 		for _, decl := range x.Elts {
 			switch e := decl.(type) {
 			case *ast.Field:
-				if name, ok := p.fieldKey(e); ok && e.Constraint == token.ILLEGAL {
-					d.field(name).collect(p, e.Value)
+				name, ok := o.fieldKey(e)
+				switch {
+				case !ok:
+					d.computed = true
+				case e.Constraint == token.ILLEGAL:
+					o.collect(d.field(name), e.Value)
 				}
 			case *ast.EmbedDecl:
-				eachStruct(e.Expr, func(lit *ast.StructLit) { d.collect(p, lit) })
-			case ast.Expr:
-				eachStruct(e, func(lit *ast.StructLit) { d.collect(p, lit) })
+				o.collect(d, e.Expr)
+			case *ast.Comprehension:
+				d.computed = true
 			}
 		}
 	case *ast.ParenExpr:
-		d.collect(p, x.X)
+		o.collect(d, x.X)
 	case *ast.Alias:
-		d.collect(p, x.Expr)
+		o.collect(d, x.Expr)
 	case *ast.BinaryExpr:
 		if x.Op == token.AND {
-			d.collect(p, x.X)
-			d.collect(p, x.Y)
+			o.collect(d, x.X)
+			o.collect(d, x.Y)
 			return
 		}
-		d.value = d.value || isValue(x)
+		d.value = d.value || o.meaning(x) == gives
 	default:
-		d.value = d.value || isValue(x)
-		d.reference = d.reference || isReference(x)
+		switch o.meaning(x) {
+		case gives:
+			d.value = true
+		case structured:
+			d.reference = true
+		}
 	}
 }
 
 // fieldKey is a field's name, or its pattern as it is written.
-func (p *Prepared) fieldKey(field *ast.Field) (string, bool) {
+func (o *overriding) fieldKey(field *ast.Field) (string, bool) {
 	if list, ok := patternOf(field); ok {
 		if len(list.Elts) != 1 {
 			return "", false
@@ -119,68 +161,90 @@ func (p *Prepared) fieldKey(field *ast.Field) (string, bool) {
 		text, err := format.Node(list.Elts[0])
 		return "[" + string(text) + "]", err == nil
 	}
-	return staticName(field.Label)
+	return o.label(field.Label)
 }
 
 // replace takes the values out of a base expression that the overlay stands in
 // for; path is where it stands.
-func (p *Prepared) replace(x ast.Expr, d *direct, path []string) ast.Expr {
+func (o *overriding) replace(x ast.Expr, d *direct, path []string) ast.Expr {
 	switch x := x.(type) {
 	case *ast.StructLit:
-		if d.value && !d.fielded {
-			return p.stepAside(x)
+		switch {
+		case d.value && !d.fielded, d.given() && o.meaning(x) == gives:
+			return o.stepAside(x)
 		}
-		p.replaceFields(x, d, path)
+		o.replaceFields(x, d, path)
+		return x
 	case *ast.ParenExpr:
-		x.X = p.replace(x.X, d, path)
+		x.X = o.replace(x.X, d, path)
+		return x
 	case *ast.Alias:
-		x.Expr = p.replace(x.Expr, d, path)
+		x.Expr = o.replace(x.Expr, d, path)
+		return x
 	case *ast.BinaryExpr:
 		if x.Op == token.AND {
-			x.X = p.replace(x.X, d, path)
-			x.Y = p.replace(x.Y, d, path)
+			x.X = o.replace(x.X, d, path)
+			x.Y = o.replace(x.Y, d, path)
 			return x
 		}
-		if isValue(x) && d.given() {
-			return p.stepAside(x)
+	}
+	switch o.meaning(x) {
+	case gives:
+		if d.given() {
+			return o.stepAside(x)
 		}
-	default:
-		if isValue(x) && d.given() || isReference(x) && (d.value || d.reference) {
-			return p.stepAside(x)
+	case structured:
+		if d.whole() {
+			return o.stepAside(x)
 		}
 	}
 	return x
 }
 
-func (p *Prepared) replaceFields(lit *ast.StructLit, d *direct, path []string) {
+func (o *overriding) replaceFields(lit *ast.StructLit, d *direct, path []string) {
 	kept := lit.Elts[:0]
 	for _, decl := range lit.Elts {
 		switch e := decl.(type) {
 		case *ast.Field:
-			name, ok := p.fieldKey(e)
+			name, ok := o.fieldKey(e)
 			if !ok || e.Constraint != token.ILLEGAL {
 				break
 			}
 			if d.excludes(path, name) {
-				if !givesValue(e.Value) {
+				if o.meaning(e.Value) == constrains {
 					e.Constraint = token.OPTION
 					break
 				}
-				p.exclude(child(path, name), e.Value)
+				o.exclude(child(path, name), e.Value)
 				continue
 			}
 			if below := d.fields[name]; below != nil {
-				e.Value = p.replace(e.Value, below, child(path, name))
+				e.Value = o.replace(e.Value, below, child(path, name))
+			}
+			if taken, left, ok := d.halved(path, name); ok {
+				o.exclude(append(path[:len(path):len(path)], taken, name), e.Value)
+				decl = o.moved(e, left)
 			}
 		case *ast.EmbedDecl:
-			eachStruct(e.Expr, func(lit *ast.StructLit) { p.replaceFields(lit, d, path) })
-		case *ast.Comprehension:
-		case ast.Expr:
-			eachStruct(e, func(lit *ast.StructLit) { p.replaceFields(lit, d, path) })
+			if len(path) > 0 {
+				e.Expr = o.replace(e.Expr, d, path)
+				break
+			}
+			// The root is written by many: nobody's overlay replaces it.
+			eachStruct(e.Expr, func(lit *ast.StructLit) { o.replaceFields(lit, d, path) })
 		}
 		kept = append(kept, decl)
 	}
 	lit.Elts = kept
+}
+
+// moved writes a field one level further down, under another name.
+func (o *overriding) moved(field *ast.Field, under string) *ast.Field {
+	label := &ast.Ident{NamePos: field.Label.Pos(), Name: under}
+	if end := o.end(field.Label); end.IsValid() && label.NamePos.IsValid() {
+		o.lengths[label] = end.Offset() - label.NamePos.Offset()
+	}
+	return &ast.Field{Label: label, Value: &ast.StructLit{Elts: []ast.Decl{field}}}
 }
 
 // exclude notes that a field of the base is not there; what a pattern says is
@@ -206,45 +270,4 @@ func (p *Prepared) stepAside(x ast.Expr) *ast.Ident {
 	delete(p.dropped, ident)
 	p.aside[ident] = true
 	return ident
-}
-
-// isValue says whether an expression is concrete by itself.
-func isValue(x ast.Expr) bool {
-	switch x := x.(type) {
-	case *ast.BasicLit, *ast.Interpolation, *ast.ListLit:
-		return true
-	case *ast.UnaryExpr:
-		return (x.Op == token.ADD || x.Op == token.SUB || x.Op == token.NOT) && isValue(x.X)
-	case *ast.BinaryExpr:
-		return x.Op != token.AND && x.Op != token.OR
-	}
-	return false
-}
-
-// isReference says whether an expression names something that may be a value.
-// What a definition holds are constraints.
-func isReference(x ast.Expr) bool {
-	switch x := x.(type) {
-	case *ast.Ident:
-		return x.Name != "_" && !predeclared(x.Name) && !isDefinition(x.Name)
-	case *ast.SelectorExpr:
-		if ident, ok := x.Sel.(*ast.Ident); ok && isDefinition(ident.Name) {
-			return false
-		}
-		return isReference(x.X)
-	case *ast.IndexExpr:
-		return isReference(x.X)
-	}
-	return false
-}
-
-func isDefinition(name string) bool {
-	return len(name) > 1 && (name[0] == '#' || name[0] == '_' && name[1] == '#')
-}
-
-// givesValue says whether an expression is more than constraints.
-func givesValue(x ast.Expr) bool {
-	var d direct
-	d.collect(nil, x)
-	return d.given()
 }

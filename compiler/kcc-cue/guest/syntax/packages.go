@@ -89,6 +89,7 @@ func (p *Prepared) readPackages(req *wire.Request) {
 			p.once(s, func() {
 				s.tree, s.whole = p.parse(s.index, s.File)
 				if s.tree != nil {
+					p.findNumbers(s.tree)
 					p.readPreamble(s)
 				}
 			})
@@ -183,7 +184,8 @@ func (p *Prepared) preparePackage(pkg *Package) {
 		}
 		p.once(s, func() { p.refuseAttributes(s) })
 		for _, decl := range s.base {
-			p.makePortsLong(&ast.StructLit{Elts: []ast.Decl{decl}}, portsPlace{})
+			p.spellOut(&ast.StructLit{Elts: []ast.Decl{decl}}, fieldPlace{})
+			p.spellReferences(decl)
 			if field, ok := decl.(*ast.Field); ok {
 				if name, ok := identName(field.Label); ok {
 					shared.bind(name, aField, field.Label)
@@ -201,7 +203,7 @@ func (p *Prepared) preparePackage(pkg *Package) {
 			file := s.fileScope(true)
 			file.outer = shared
 			r := &resolver{p: p, source: s, names: none, imported: true}
-			s.base = r.decls(s.base, file, false)
+			s.base = r.decls(s.base, file, inside)
 			r.unused(file)
 		})
 		if !s.whole {

@@ -29,7 +29,7 @@ func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool)
 			if at := tree.Pos().File(); at != nil {
 				p.places[at] = index
 			}
-			if !p.refuseDeep(tree) {
+			if !p.refuseDeep(tree, text) {
 				whole = false
 			}
 			return tree, whole
@@ -39,6 +39,7 @@ func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool)
 		p.Errors = append(p.Errors, wire.Error{Code: wire.Syntax}.
 			At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue).
 			With("message", broken.message))
+		p.unread = append(p.unread, string(text[broken.start:broken.end]))
 		if !blank(text[broken.start:broken.end]) {
 			break
 		}

@@ -11,8 +11,8 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// policyFields are the fields of a policy.
-var policyFields = []string{"message", "on", "require"}
+// PolicyFields are the fields of a policy.
+var PolicyFields = []string{"message", "on", "require"}
 
 // policyBlock is one policy as a file writes it.
 type policyBlock struct {
@@ -59,7 +59,7 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 			default:
 				p.Errors = append(p.Errors,
 					p.mark(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
-						With("name", part).With("candidates", strings.Join(policyFields, " ")))
+						With("name", part).With("candidates", strings.Join(PolicyFields, " ")))
 				s.whole = false
 				block.misspelled = true
 			}
@@ -122,6 +122,10 @@ func (p *Prepared) checkPolicies(s *source, targets []string) {
 // be used.
 func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Policy, bool) {
 	holds := true
+	var on []string
+	if block.overlay != "" {
+		on = []string{block.overlay}
+	}
 	if block.on != nil {
 		list, ok := block.on.(*ast.ListLit)
 		if !ok {
@@ -136,12 +140,13 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 				p.badPolicy(s, item, block.name, "on")
 			case len(targets) > 0 && !slices.Contains(targets, name):
 				p.badPolicy(s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
-			case name == p.target:
-				holds = true
+			default:
+				on = append(on, name)
+				holds = holds || name == p.target
 			}
 		}
 	}
-	policy := Policy{Name: block.name, Team: s.Team, File: s.index, Require: block.require}
+	policy := Policy{Name: block.name, Team: s.Team, File: s.index, On: on, Require: []ast.Expr{block.require}}
 	policy.Label, _ = p.Span(block.label)
 	if message, ok := plainString(block.message); ok && strings.TrimSpace(message) != "" {
 		policy.Message = message
@@ -160,7 +165,6 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 		p.badPolicy(s, block.label, block.name, "require")
 		return Policy{}, false
 	}
-	policy.Reach = p.reach(block.require)
 	return policy, holds
 }
 
@@ -175,14 +179,18 @@ func plainString(x ast.Expr) (string, bool) {
 }
 
 // makeOptional turns `x: T` into `x?: T` all the way down, so that a policy
-// creates nothing. What says `x!` keeps saying so.
+// creates nothing. What says `x!` keeps saying so, and hidden fields and
+// definitions are the policy's own.
 func makeOptional(x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		for _, decl := range x.Elts {
 			switch d := decl.(type) {
 			case *ast.Field:
-				if _, pattern := d.Label.(*ast.ListLit); !pattern && d.Constraint == token.ILLEGAL && privateLabel(d.Label) == nil {
+				if privateLabel(d.Label) != nil {
+					continue
+				}
+				if _, pattern := patternOf(d); !pattern && d.Constraint == token.ILLEGAL {
 					d.Constraint = token.OPTION
 				}
 				makeOptional(d.Value)

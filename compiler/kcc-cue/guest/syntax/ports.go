@@ -2,83 +2,90 @@ package syntax
 
 import (
 	"slices"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/token"
 )
 
-// nameMaps are fields whose own fields are names that somebody chose.
-var nameMaps = []string{
-	"annotations", "backing", "cronJobs", "env", "files", "grants", "init", "jobs", "kinds",
-	"labels", "needs", "routes", "secrets", "services", "sidecars", "volumes",
-}
+// portsField is where a component names its ports.
+const portsField = "ports"
 
-// foreignFields hold objects of an engine or of an application, where `ports`
-// means something else.
-var foreignFields = []string{"configs", "docker", "kubernetes", "objects"}
+// portFields are the fields of a port.
+var portFields = []string{"expose", "number", "protocol"}
 
-// portsPlace says what the labels of a struct are.
-type portsPlace struct {
-	// names: they are names, not fields that the schema knows.
-	names bool
-	// ports: they are names of ports.
-	ports bool
-}
-
-// makePortsLong rewrites each number that stands for a port into
-// `{number: N}`, with the position of the number.
-func (p *Prepared) makePortsLong(x ast.Expr, place portsPlace) {
-	switch x := x.(type) {
-	case *ast.StructLit:
-		for _, decl := range x.Elts {
-			switch d := decl.(type) {
-			case *ast.Field:
-				p.makePortLong(d, place)
-			case *ast.EmbedDecl:
-				p.makePortsLong(d.Expr, place)
-			case *ast.LetClause:
-				p.makePortsLong(d.Expr, portsPlace{})
-			case ast.Expr:
-				p.makePortsLong(d, place)
-			}
-		}
-	case *ast.Comprehension:
-		p.makePortsLong(x.Value, place)
-		if x.Fallback != nil {
-			p.makePortsLong(x.Fallback.Body, place)
-		}
-	case *ast.ParenExpr:
-		p.makePortsLong(x.X, place)
-	case *ast.BinaryExpr:
-		p.makePortsLong(x.X, place)
-		p.makePortsLong(x.Y, place)
-	case *ast.UnaryExpr:
-		p.makePortsLong(x.X, place)
-	case *ast.Alias:
-		p.makePortsLong(x.Expr, place)
-	}
-}
-
-func (p *Prepared) makePortLong(field *ast.Field, place portsPlace) {
-	if place.ports {
-		if lit, ok := field.Value.(*ast.BasicLit); ok && (lit.Kind == token.INT || lit.Kind == token.FLOAT) {
-			field.Value = p.longPort(lit)
-			return
-		}
-	}
-	inner := portsPlace{}
-	if name, ok := staticName(field.Label); ok && !place.names && !place.ports {
-		if slices.Contains(foreignFields, name) {
-			return
-		}
-		inner.names = slices.Contains(nameMaps, name)
-		inner.ports = name == "ports"
-	}
-	p.makePortsLong(field.Value, inner)
-}
-
+// longPort writes a number out as the port that it stands for.
 func (p *Prepared) longPort(lit *ast.BasicLit) *ast.StructLit {
 	label := &ast.Ident{NamePos: lit.ValuePos, Name: "number"}
 	p.lengths[label] = len(lit.Value)
 	return &ast.StructLit{Elts: []ast.Decl{&ast.Field{Label: label, Value: lit}}}
+}
+
+// findNumbers notes the fields `ports` of helpers of which something takes the
+// numbers, such as `_net.ports.http`: those of hidden fields, definitions, lets
+// and packages.
+func (p *Prepared) findNumbers(node ast.Node) {
+	inner := map[ast.Node]bool{}
+	var path []string
+	ast.Walk(node, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.Field:
+			name, _ := staticName(node.Label)
+			path = append(path, name)
+		case *ast.SelectorExpr, *ast.IndexExpr, *ast.Ident:
+			if x := node.(ast.Expr); !inner[x] {
+				p.noteNumbers(chainOf(x, inner), path)
+			}
+		}
+		return true
+	}, func(node ast.Node) {
+		if _, ok := node.(*ast.Field); ok {
+			path = path[:len(path)-1]
+		}
+	})
+}
+
+// chainOf are the names of a chain of selections, from its head; an index that
+// is not known is empty.
+func chainOf(x ast.Expr, inner map[ast.Node]bool) []string {
+	switch x := x.(type) {
+	case *ast.Ident:
+		return []string{x.Name}
+	case *ast.SelectorExpr:
+		inner[x.X], inner[x.Sel] = true, true
+		name, _ := staticName(x.Sel)
+		if head := chainOf(x.X, inner); head != nil {
+			return append(head, name)
+		}
+	case *ast.IndexExpr:
+		inner[x.X] = true
+		name, _ := plainString(x.Index)
+		if head := chainOf(x.X, inner); head != nil {
+			return append(head, name)
+		}
+	case *ast.ParenExpr:
+		inner[x.X] = true
+		return chainOf(x.X, inner)
+	}
+	return nil
+}
+
+func (p *Prepared) noteNumbers(chain, path []string) {
+	at := slices.Index(chain, portsField)
+	if at < 0 || len(chain) > at+2 && slices.Contains(portFields, chain[at+2]) || slices.Contains(componentFields, chain[0]) {
+		return
+	}
+	if len(path) > 0 && path[len(path)-1] == portsField && len(chain) == at+1 {
+		// A component takes over another's ports.
+		return
+	}
+	if at > 0 {
+		p.numbers[strings.Join(chain[:at+1], ".")] = true
+		// As the package itself knows it.
+		p.numbers[strings.Join(chain[1:at+1], ".")] = true
+		return
+	}
+	// A neighbour of one of the fields around it, in a helper.
+	for end := len(path); end > 0 && isPrivate(path[0]); end-- {
+		p.numbers[strings.Join(append(slices.Clone(path[:end]), portsField), ".")] = true
+	}
 }

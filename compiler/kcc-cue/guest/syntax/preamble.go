@@ -158,7 +158,7 @@ func (p *Prepared) refuseAttributes(s *source) {
 			path = append(path, name)
 			attrs, errors := len(x.Attrs), len(p.Errors)
 			x.Attrs = slices.DeleteFunc(x.Attrs, refused)
-			if len(x.Attrs) < attrs && !givesValue(x.Value) {
+			if len(x.Attrs) < attrs && newReader(p, nil).meaning(x.Value) == constrains {
 				// The attribute was to give it.
 				x.Value = p.drop(x.Value)
 				for i := range p.Errors[errors:] {

@@ -16,8 +16,8 @@ func (p *Prepared) prune(file *ast.File) {
 		for spec := range file.ImportSpecs() {
 			root.bind(importName(spec), anImport, spec)
 		}
-		root.bindDecls(file.Decls, true, false)
-		r.decls(slices.Clone(file.Decls), root, true)
+		root.bindDecls(file.Decls, atRoot)
+		r.decls(slices.Clone(file.Decls), root, atRoot)
 		r.unused(root)
 		if len(r.idle) == 0 {
 			return

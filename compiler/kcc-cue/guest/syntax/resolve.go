@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,9 +21,6 @@ type resolver struct {
 	names  *names
 	// quiet: what is wrong is reported elsewhere.
 	quiet bool
-	// apart: labels that are names of root fields are quoted, so that such a
-	// name always means the root's.
-	apart bool
 	// path leads from the root to the field that is worked on; a label that
 	// is no plain name is empty.
 	path []string
@@ -41,14 +39,14 @@ type resolver struct {
 func (p *Prepared) resolve(s *source, n *names) {
 	file := s.fileScope(true)
 	for i, part := range s.parts(p.target) {
-		r := &resolver{p: p, source: s, names: n, quiet: part.elsewhere, apart: part.apart}
+		r := &resolver{p: p, source: s, names: n, quiet: part.elsewhere}
 		whole, loose := s.whole, s.loose
 		if i == 0 {
-			s.base = r.decls(s.base, file, true)
+			s.base = r.decls(s.base, file, atRoot)
 		} else {
 			// Changes within; a part that is no struct and means nothing at
 			// all is replaced where the file is put together.
-			if _, ok := r.expr(part.value, file, part.joins); !ok {
+			if _, ok := r.expr(part.value, file, part.at.within(part.value)); !ok {
 				p.dropped[part.value] = true
 			}
 		}
@@ -71,7 +69,7 @@ func (s *source) fileScope(withRefused bool) *scope {
 			file.bind(name, aRefused, nil)
 		}
 	}
-	file.bindDecls(s.base, true, false)
+	file.bindDecls(s.base, atRoot)
 	return file
 }
 
@@ -116,33 +114,32 @@ func (r *resolver) report(e wire.Error) {
 	}
 }
 
-// decls rewrites the declarations of a struct; with rooted its fields are
-// fields of the root.
-func (r *resolver) decls(decls []ast.Decl, s *scope, rooted bool) []ast.Decl {
+// decls rewrites the declarations of a struct.
+func (r *resolver) decls(decls []ast.Decl, s *scope, at level) []ast.Decl {
 	kept := decls[:0]
 	for _, decl := range decls {
 		ok := true
 		switch d := decl.(type) {
 		case *ast.Field:
-			ok = r.field(d, s, rooted)
+			ok = r.field(d, s, at)
 		case *ast.LetClause:
 			// A let does not see itself.
 			b := s.names[d.Ident.Name]
 			delete(s.names, d.Ident.Name)
-			d.Expr = r.value(d.Expr, s, false)
+			d.Expr = r.value(d.Expr, s, inside)
 			if b != nil {
 				s.names[d.Ident.Name] = b
 			}
 		case *ast.Ellipsis:
 			if d.Type != nil {
-				d.Type = r.value(d.Type, s, false)
+				d.Type = r.value(d.Type, s, inside)
 			}
 		case *ast.EmbedDecl:
-			d.Expr = r.value(d.Expr, s, rooted)
+			d.Expr = r.value(d.Expr, s, at.within(d.Expr))
 		case *ast.Comprehension:
-			ok = r.comprehension(d, s, rooted)
+			ok = r.comprehension(d, s, at)
 		case ast.Expr:
-			decl = r.value(d, s, rooted)
+			decl = r.value(d, s, at)
 		}
 		if ok {
 			kept = append(kept, decl)
@@ -152,8 +149,8 @@ func (r *resolver) decls(decls []ast.Decl, s *scope, rooted bool) []ast.Decl {
 }
 
 // value is expr with a `_` for what means nothing.
-func (r *resolver) value(x ast.Expr, s *scope, rooted bool) ast.Expr {
-	y, ok := r.expr(x, s, rooted)
+func (r *resolver) value(x ast.Expr, s *scope, at level) ast.Expr {
+	y, ok := r.expr(x, s, at)
 	if !ok {
 		if r.insideComponent() {
 			r.source.loose = true
@@ -179,8 +176,8 @@ func (r *resolver) insideComponent() bool {
 }
 
 // field rewrites a field; false if its label means nothing.
-func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
-	ok := r.label(field, s, rooted)
+func (r *resolver) field(field *ast.Field, s *scope, at level) bool {
+	ok := r.label(field, s, at)
 	name, _, _ := ast.LabelName(field.Label)
 	r.path = append(r.path, name)
 	defer func() { r.path = r.path[:len(r.path)-1] }()
@@ -209,7 +206,7 @@ func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
 			if alias, isAlias := elem.(*ast.Alias); isAlias {
 				elem = alias.Expr
 			}
-			y, good := r.expr(elem, inner, false)
+			y, good := r.expr(elem, inner, inside)
 			ok = ok && good
 			if alias, isAlias := list.Elts[i].(*ast.Alias); isAlias {
 				alias.Expr = y
@@ -221,10 +218,10 @@ func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
 	if alias, isAlias := field.Value.(*ast.Alias); isAlias {
 		inner = inner.inner()
 		inner.bind(alias.Ident.Name, anAlias, alias.Ident)
-		alias.Expr = r.value(alias.Expr, inner, false)
+		alias.Expr = r.value(alias.Expr, inner, inside)
 		r.unused(inner)
 	} else if field.Value != nil {
-		field.Value = r.value(field.Value, inner, false)
+		field.Value = r.value(field.Value, inner, inside)
 	}
 	if !ok {
 		r.source.whole = false
@@ -233,8 +230,8 @@ func (r *resolver) field(field *ast.Field, s *scope, rooted bool) bool {
 }
 
 // label rewrites what stands before the colon, but for patterns.
-func (r *resolver) label(field *ast.Field, s *scope, rooted bool) bool {
-	if rooted && !r.settled {
+func (r *resolver) label(field *ast.Field, s *scope, at level) bool {
+	if at.joins() && !r.settled {
 		if ident := privateLabel(field.Label); ident != nil {
 			r.p.rename(ident, r.names.renamed(ident.Name, r.source.Team))
 			return true
@@ -247,7 +244,7 @@ func (r *resolver) label(field *ast.Field, s *scope, rooted bool) bool {
 	}
 	switch x := label.(type) {
 	case *ast.Ident:
-		if !r.apart || !isRootField(x.Name) {
+		if at != underOn && at != likeRoot || !isRootField(x.Name) {
 			return true
 		}
 		if aliased {
@@ -256,21 +253,21 @@ func (r *resolver) label(field *ast.Field, s *scope, rooted bool) bool {
 			field.Label = r.p.quoted(x)
 		}
 	case *ast.ParenExpr:
-		y, ok := r.expr(x.X, s, false)
+		y, ok := r.expr(x.X, s, inside)
 		x.X = y
 		return ok
 	case *ast.Interpolation:
-		_, ok := r.expr(x, s, false)
+		_, ok := r.expr(x, s, inside)
 		return ok
 	}
 	return true
 }
 
 // comprehension rewrites one; false if a clause of it means nothing.
-func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bool {
+func (r *resolver) comprehension(x *ast.Comprehension, s *scope, at level) bool {
 	outer, ok := s, true
 	visit := func(x *ast.Expr) {
-		y, good := r.expr(*x, s, false)
+		y, good := r.expr(*x, s, inside)
 		*x, ok = y, ok && good
 	}
 	for _, clause := range x.Clauses {
@@ -289,6 +286,9 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bo
 			s.bind(c.Value.Name, aVariable, c.Value)
 		case *ast.IfClause:
 			visit(&c.Condition)
+			if !r.settled {
+				c.Condition = locatable(c.Condition)
+			}
 		case *ast.LetClause:
 			inner := s.inner()
 			inner.bindLet(c, aVariable, s)
@@ -302,9 +302,9 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bo
 			}
 		}
 	}
-	x.Value = r.value(x.Value, s, rooted)
+	x.Value = r.value(x.Value, s, at.within(x.Value))
 	if x.Fallback != nil {
-		r.value(x.Fallback.Body, outer, rooted)
+		r.value(x.Fallback.Body, outer, at.within(x.Fallback.Body))
 	}
 	if !ok {
 		r.source.whole = false
@@ -312,16 +312,50 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, rooted bool) bo
 	return ok
 }
 
+// locatable is a condition that CUE's errors point at. Of one that does nothing
+// but refer to a value CUE says where that value is declared.
+func locatable(condition ast.Expr) ast.Expr {
+	switch condition.(type) {
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		return &ast.BinaryExpr{X: condition, Op: token.LAND, Y: ast.NewBool(true)}
+	}
+	return condition
+}
+
+// regular reports a regular expression that is none; false if it is. CUE finds
+// out only where something meets it, and then gives up all that is around it.
+func (r *resolver) regular(op token.Token, x ast.Expr) bool {
+	text, ok := plainString(x)
+	if op != token.MAT && op != token.NMAT || !ok || r.settled {
+		return true
+	}
+	_, err := regexp.Compile(text)
+	if err != nil {
+		r.report(r.p.mark(wire.Error{Code: wire.BadExpression, Path: inModel(r.path)}, x).
+			With("reason", "failed").With("message", "invalid regexp: "+err.Error()).With("bare", "invalid regexp: "+err.Error()))
+	}
+	return err == nil
+}
+
+// Written is a condition as the fragment writes it; any other expression is its
+// own.
+func Written(x ast.Expr) ast.Expr {
+	if both, ok := x.(*ast.BinaryExpr); ok && both.Op == token.LAND && !both.Y.Pos().IsValid() {
+		return both.X
+	}
+	return x
+}
+
 // expr rewrites an expression; false if it means nothing, which its caller
 // then replaces as a whole.
-func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
+func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 	switch x := x.(type) {
 	case *ast.Ident:
 		return x, r.ident(x, s)
 	case *ast.StructLit:
 		inner := s.inner()
-		inner.bindDecls(x.Elts, rooted, r.apart)
-		x.Elts = r.decls(x.Elts, inner, rooted)
+		inner.bindDecls(x.Elts, at)
+		x.Elts = r.decls(x.Elts, inner, at)
 		r.unused(inner)
 		return x, true
 	case *ast.ListLit:
@@ -329,15 +363,15 @@ func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
 		for _, elem := range x.Elts {
 			switch e := elem.(type) {
 			case *ast.Comprehension:
-				if !r.comprehension(e, s, false) {
+				if !r.comprehension(e, s, inside) {
 					continue
 				}
 			case *ast.Ellipsis:
 				if e.Type != nil {
-					e.Type = r.value(e.Type, s, false)
+					e.Type = r.value(e.Type, s, inside)
 				}
 			default:
-				elem = r.value(elem, s, false)
+				elem = r.value(elem, s, inside)
 			}
 			kept = append(kept, elem)
 		}
@@ -345,12 +379,12 @@ func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
 		return x, true
 	case *ast.BinaryExpr:
 		if x.Op == token.AND {
-			x.X = r.value(x.X, s, rooted)
-			x.Y = r.value(x.Y, s, rooted)
+			x.X = r.value(x.X, s, at)
+			x.Y = r.value(x.Y, s, at)
 			return x, true
 		}
 		r.compared(x, s)
-		return x, r.all(s, &x.X, &x.Y)
+		return x, r.all(s, &x.X, &x.Y) && r.regular(x.Op, x.Y)
 	case *ast.Interpolation:
 		ok := true
 		for i := range x.Elts {
@@ -358,7 +392,7 @@ func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
 		}
 		return x, ok
 	case *ast.ParenExpr:
-		y, ok := r.expr(x.X, s, rooted)
+		y, ok := r.expr(x.X, s, at)
 		x.X = y
 		return x, ok
 	case *ast.SelectorExpr:
@@ -374,11 +408,11 @@ func (r *resolver) expr(x ast.Expr, s *scope, rooted bool) (ast.Expr, bool) {
 		}
 		return x, ok
 	case *ast.UnaryExpr:
-		return x, r.all(s, &x.X)
+		return x, r.all(s, &x.X) && r.regular(x.Op, x.X)
 	case *ast.PostfixExpr:
 		return x, r.all(s, &x.X)
 	case *ast.Comprehension:
-		return x, r.comprehension(x, s, rooted)
+		return x, r.comprehension(x, s, at)
 	}
 	return x, true
 }
@@ -390,7 +424,7 @@ func (r *resolver) all(s *scope, operands ...*ast.Expr) bool {
 		if *operand == nil {
 			continue
 		}
-		y, good := r.expr(*operand, s, false)
+		y, good := r.expr(*operand, s, inside)
 		*operand, ok = y, ok && good
 	}
 	return ok

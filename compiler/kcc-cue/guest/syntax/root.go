@@ -91,9 +91,12 @@ func (p *Prepared) rootField(s *source, field *ast.Field, place rootPlace) bool 
 	case name == "system" && (s.Name != systemFile || place.overlay != ""):
 		p.misplaced(s, field, name, "placement")
 		return false
-	case slices.Contains(takenOut, name) && !place.top, name == "on" && place.overlay != "":
+	case name == "on" && (!place.top || place.overlay != ""):
 		p.misplaced(s, field, name, "nested")
 		return false
+	case slices.Contains(takenOut, name) && !place.top:
+		// It joins the root only where CUE embeds what stands around it.
+		return true
 	case name == "on":
 		p.splitOverlay(s, field, place.targets)
 		return false

@@ -81,10 +81,40 @@ func (s *scope) visible(names map[string]bool) {
 	}
 }
 
-// bindDecls adds what the declarations of one struct bind. With rooted, their
-// fields are root fields, which the names of the root already cover; with
-// apart, labels that are names of root fields bind nothing.
-func (s *scope) bindDecls(decls []ast.Decl, rooted, apart bool) {
+// level is where declarations stand. A name means the nearest field that has
+// it, as in CUE; what a block holds at its first level are fields of the root.
+type level int
+
+const (
+	// inside: below a field, whose fields bind names.
+	inside level = iota
+	// atRoot: in a fragment, whose fields are fields of the root.
+	atRoot
+	// underOn: in an overlay's block. Its fields become fields of the root;
+	// their labels bind nothing, so that `services` means all of them.
+	underOn
+	// likeRoot: in `defaults` or `require`, which have the shape of the root
+	// and are not a part of it. The labels of root fields bind nothing here
+	// either.
+	likeRoot
+)
+
+// joins says whether the fields become a part of the root.
+func (l level) joins() bool {
+	return l == atRoot || l == underOn
+}
+
+// within is the level of what an expression holds: private names in one that
+// takes in more than literals are its own.
+func (l level) within(x ast.Expr) level {
+	if l.joins() && takesIn(x) {
+		return inside
+	}
+	return l
+}
+
+// bindDecls adds what the declarations of one struct bind.
+func (s *scope) bindDecls(decls []ast.Decl, at level) {
 	for _, decl := range decls {
 		switch d := decl.(type) {
 		case *ast.LetClause:
@@ -100,10 +130,10 @@ func (s *scope) bindDecls(decls []ast.Decl, rooted, apart bool) {
 				}
 				s.bind(alias.Field.Name, anAlias, alias.Field)
 			}
-			if rooted {
+			if at.joins() {
 				continue
 			}
-			if name, ok := identName(d.Label); ok && !(apart && isRootField(name)) {
+			if name, ok := identName(d.Label); ok && !(at == likeRoot && isRootField(name)) {
 				s.bind(name, aField, d.Label)
 			}
 		}

@@ -65,25 +65,23 @@ type part struct {
 	value ast.Expr
 	// elsewhere: it does not hold in the target.
 	elsewhere bool
-	// apart: the names of root fields are no names of its own.
-	apart bool
-	// joins: what stands in it becomes part of the root.
-	joins bool
+	// at is the level of what stands in it.
+	at level
 }
 
 // parts are all pieces but for the policies' messages and targets.
 func (s *source) parts(target string) []part {
 	elsewhere := func(overlay string) bool { return overlay != "" && overlay != target }
-	parts := []part{{value: &ast.StructLit{Elts: s.base}, joins: true}}
+	parts := []part{{value: &ast.StructLit{Elts: s.base}, at: atRoot}}
 	for _, o := range s.overlays {
-		parts = append(parts, part{value: o.value, elsewhere: elsewhere(o.target), apart: true, joins: true})
+		parts = append(parts, part{value: o.value, elsewhere: elsewhere(o.target), at: underOn})
 	}
 	for _, soft := range s.soft {
-		parts = append(parts, part{value: soft.value, elsewhere: elsewhere(soft.overlay), apart: true})
+		parts = append(parts, part{value: soft.value, elsewhere: elsewhere(soft.overlay), at: likeRoot})
 	}
 	for _, policy := range s.policies {
 		if policy.require != nil {
-			parts = append(parts, part{value: policy.require, elsewhere: !policy.holds, apart: true})
+			parts = append(parts, part{value: policy.require, elsewhere: !policy.holds, at: likeRoot})
 		}
 	}
 	return parts
@@ -92,7 +90,6 @@ func (s *source) parts(target string) []part {
 // prepare is the order in which everything happens.
 func prepare(req *wire.Request, systemOnly bool) *Prepared {
 	p := newPrepared(req)
-	p.readPackages(req)
 	imported := map[int]bool{}
 	for _, pkg := range req.Packages {
 		for _, index := range pkg.Files {
@@ -105,9 +102,14 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 			continue
 		}
 		tree, whole := p.parse(index, file)
-		s := &source{File: file, index: index, tree: tree, whole: whole, refused: map[string]bool{}}
-		sources = append(sources, s)
+		sources = append(sources, &source{File: file, index: index, tree: tree, whole: whole, refused: map[string]bool{}})
 		if tree != nil {
+			p.findNumbers(tree)
+		}
+	}
+	p.readPackages(req)
+	for _, s := range sources {
+		if s.tree != nil {
 			p.readPreamble(s)
 		}
 	}
@@ -123,7 +125,8 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 		p.splitRoot(s, req.Targets)
 		p.checkPolicies(s, req.Targets)
 		for _, part := range s.parts(p.target) {
-			p.makePortsLong(part.value, portsPlace{})
+			p.spellOut(part.value, fieldPlace{})
+			p.spellReferences(part.value)
 		}
 	}
 	names := collectNames(p, sources)
@@ -132,6 +135,7 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 			p.resolve(s, names)
 		}
 	}
+	names.joinShared(sources)
 	p.replaceOverlaid(sources)
 	for _, s := range sources {
 		if !s.whole {

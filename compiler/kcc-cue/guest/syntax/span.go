@@ -103,7 +103,7 @@ func lastChild(node ast.Node) ast.Node {
 	case *ast.ForClause:
 		return x.Source
 	case *ast.IfClause:
-		return x.Condition
+		return Written(x.Condition)
 	case *ast.SelectorExpr:
 		return x.Sel
 	case *ast.UnaryExpr:

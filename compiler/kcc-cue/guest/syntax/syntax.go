@@ -10,6 +10,7 @@ package syntax
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -43,7 +44,7 @@ type Prepared struct {
 	// Excluded are the fields of the base that are not there because the
 	// target's overlay chose an alternative of them.
 	Excluded []Excluded
-	// AllPolicies leads to all of them together.
+	// AllPolicies leads to all of them together in a [Finished] root.
 	AllPolicies cue.Path
 
 	// importable are the packages by every path that imports them, missing
@@ -60,11 +61,23 @@ type Prepared struct {
 	dropped map[ast.Node]bool
 	// aside are the `_` of values that an overlay stands in for.
 	aside map[ast.Node]bool
+	// taken are the `_` of expressions that broke more than themselves.
+	taken map[ast.Node]bool
 	// overlaid are the declarations at the root that come from an overlay.
 	overlaid map[ast.Node]bool
 	private  map[string]string
+	// numbers are the fields `ports` that hold plain numbers, as references write
+	// them.
+	numbers map[string]bool
+	// placeholders declare the private names that fragments refer to and no
+	// file has directly at its root.
+	placeholders []ast.Decl
+	// allPolicies unifies them; nil if there are none.
+	allPolicies *ast.Field
 	// policyNames are the names of the policies' hidden root fields.
 	policyNames []string
+	// unread are the texts of declarations that could not be parsed.
+	unread []string
 	// reported are root fields that no system has, and that were taken out.
 	reported map[string]bool
 }
@@ -110,13 +123,14 @@ type Policy struct {
 	MessageAt wire.Span
 	Team      string
 	File      int
-	// Require has the shape of the root; its plain fields were made optional,
-	// so that it creates nothing.
-	Require ast.Expr
-	// Path leads to Require in what [Prepared.Build] returns.
+	// On are the targets that it is for; none for all.
+	On []string
+	// Require are the expressions that say what it requires, in the shape of
+	// the root. The plain fields of one that is written under `policies` itself
+	// were made optional, so that it creates nothing.
+	Require []ast.Expr
+	// Path leads to what it requires in a [Finished] root.
 	Path cue.Path
-	// Reach are the paths that it requires something of.
-	Reach []wire.Required
 }
 
 // Prepare parses and rewrites the fragments of one target.
@@ -136,10 +150,37 @@ func (p *Prepared) Dropped(node ast.Node) bool {
 	return p.dropped[node]
 }
 
+// DroppedAt says whether such a `_` stands at a place.
+func (p *Prepared) DroppedAt(at wire.Span) bool {
+	for node := range p.dropped {
+		if span, ok := p.Span(node); ok && span.File == at.File && span.Start == at.Start {
+			return true
+		}
+	}
+	return false
+}
+
 // Aside says whether a node is a `_` in place of a value that the target's
 // overlay stands in for.
 func (p *Prepared) Aside(node ast.Node) bool {
 	return p.aside[node]
+}
+
+// Taken says whether a node is a `_` that [Prepared.TakeOut] left behind.
+func (p *Prepared) Taken(node ast.Node) bool {
+	return p.taken[node]
+}
+
+// Unread says whether all of some names stand in one declaration that could
+// not be parsed: what is missing under them may be there.
+func (p *Prepared) Unread(names ...string) bool {
+	return slices.ContainsFunc(p.unread, func(text string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool {
+			word := `(^|[^\p{L}\p{Nd}_-])` + regexp.QuoteMeta(name) + `($|[^\p{L}\p{Nd}_-])`
+			found, err := regexp.MatchString(word, text)
+			return err != nil || !found
+		})
+	})
 }
 
 // Original is the name as a fragment writes it of a private name that was
@@ -165,6 +206,11 @@ func (p *Prepared) Private(name string) cue.Path {
 		return cue.MakePath(cue.Def(name))
 	}
 	return p.hidden(name)
+}
+
+// IsGenerated says whether a root name is one that no fragment wrote.
+func (p *Prepared) IsGenerated(name string) bool {
+	return strings.HasPrefix(name, "_defaults$") || strings.HasPrefix(name, "_policies$")
 }
 
 // hidden is the path of a root field that no fragment can name.

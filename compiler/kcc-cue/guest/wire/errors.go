@@ -41,15 +41,31 @@ const (
 	// `candidates` (the kinds that there are, joined by one space). Label: the
 	// line that gives `kind`.
 	UnknownKind Code = "unknown-kind"
+	// UnknownVersion: a backing of a version that the recipe of its kind does
+	// not fit. Args `kind`, `name`, `candidates`.
+	UnknownVersion Code = "unknown-version"
+	// SecretLiteral: a secret is written as text, be it that an overlay stands in
+	// for it.
+	SecretLiteral Code = "secret-literal"
 	// Overlay: args `reason` (`shape`: `on` is no struct of static targets;
 	// `unknown-target`; `reference`: something refers to `on`; `nested`: `on`
-	// or `policies` inside the block; `placement`: `system` outside kcc.cue or
+	// or `policies` inside the block; `indirect`: a root field that has a place
+	// of its own comes to the root by a reference; `placement`: `system` outside kcc.cue or
 	// inside `on`), `name` (the target or field), `candidates`.
 	Overlay Code = "overlay"
 	// BadPolicy: args `policy`, `reason` (`shape`, `message`, `on`, `require`,
-	// `unknown-target`, `field`: it is about a path that the schema lacks),
-	// `name` (the target or the path), `candidates`.
+	// `unknown-target`, `field`: it is about a path that the schema lacks;
+	// `undecided`: it has no result for the path, either with `kind`, `name`,
+	// `in` and `candidates` as for UnknownName or with `message` and `bare` as
+	// for BadExpression; `closed`: it is a definition that refuses all other
+	// fields; `indirect`: it is at the root, and no file says so in a way that
+	// can be followed), `name` (the target or the path), `candidates`.
 	BadPolicy Code = "bad-policy"
+	// NoMatch, a warning: a policy or a default is about a component that the
+	// target lacks. Args `policy` (empty for a default), `name`, `candidates`
+	// (the components that there are). Label: the name. The host drops it where
+	// `matched` of another target has the label.
+	NoMatch Code = "no-match"
 	// UnknownTarget, a warning: `target` is compared with a text that is the
 	// name of no target. Args `name`, `candidates`, `differs` (`true`: by `!=`).
 	UnknownTarget Code = "unknown-target"
@@ -61,9 +77,13 @@ const (
 	// `reason`: `unused` (a let or an alias `name` that nothing uses),
 	// `refused` (CUE cannot compile it; `message`), `failed` (it cannot be
 	// evaluated, such as a division by zero; `message`), `said` (the fragment's
-	// own `error("…")`; `said`). `message` is CUE's
+	// own `error("…")`; `said`), `undecided` (it depends on a value that is not
+	// concrete; `message`), `function` (a function is no value). `what` is the
+	// part that it plays in a struct: `condition`, `source` (of a `for`),
+	// `label`, `pattern` or `embedding`; left out for a value. `message` is CUE's
 	// own wording and may name values; `bare` is the same without them. Labels:
-	// the expression.
+	// the expression, then what it comes from: for `undecided` the lines that
+	// declare what is not concrete.
 	BadExpression Code = "bad-expression"
 )
 
@@ -84,7 +104,11 @@ const (
 	// a struct with fields that exclude each other; labels are their lines.
 	// With `other` (a path below the component, joined by dots): the field is
 	// also written there, with another value. With `soft` (`true`): two
-	// `defaults` of equal strength, both with role 3.
+	// `defaults` of equal strength, both with role 3. With `overlay` (what
+	// brings the other line, such as "`_std`"): one line is in the target's
+	// overlay, which does not replace the other line of the same team; `field`
+	// is the field that would have to be a default, `as` that default (left
+	// out where it could be a secret).
 	Conflict Code = "conflict"
 	// MissingField: a required field that nothing gives; the path is the
 	// field's. Args `name`, `expected` (its type, where known), `with` (the
@@ -112,7 +136,7 @@ const (
 	// schema knows. Args `name`, `definition` (such as `#Std`; left out where
 	// it is not known). Labels: the field (role 0), then the reference to the
 	// definition and the definition's name (role 1). `imported` (`true`): it is
-	// one of a package.
+	// one of a package. With `close` as `definition` the call comes first.
 	ClosedDefinition Code = "closed-definition"
 	// TwoDefaults: CUE defaults (`*x | T`) at one path that are not the same.
 	// No args. Labels: the defaults (role 2).
@@ -131,8 +155,13 @@ const (
 	// Evaluation: args `message`, `bare`; an error that CUE alone can word. The host
 	// shows it as a bad expression.
 	Evaluation Code = "evaluation"
+	// Unaccounted: a field that a fragment writes, that no value of the tree is
+	// made of, and that no error says anything of. Args `name` (empty for a
+	// computed one). Label: the field's label.
+	Unaccounted Code = "unaccounted"
 	// PolicyViolated: args `policy`, `message` (the policy's own), `expected`;
-	// `actual` (where it is a scalar), `missing` (the name of a field that it
+	// `actual` (where it is a scalar), `on` (the targets that it is for, joined
+	// by one space; left out for all), `missing` (the name of a field that it
 	// requires), `forbidden` (`true`: the field must not be there). Labels:
 	// the lines that give the value (for a missing field those of the struct
 	// that lacks it; none where only kcc made it), then with role 1 those of

@@ -13,6 +13,16 @@ func appendExplained(b []byte, r *Response) []byte {
 		}
 		b = append(b, ']')
 	}
+	if len(r.Matched) > 0 {
+		b = append(b, `,"matched":[`...)
+		for i, span := range r.Matched {
+			b = comma(b, i)
+			b = append(b, '[')
+			b = appendSpan(b, span)
+			b = append(b, ']')
+		}
+		b = append(b, ']')
+	}
 	if len(r.Policies) > 0 {
 		b = append(b, `,"policies":[`...)
 		for i, policy := range r.Policies {
@@ -23,7 +33,9 @@ func appendExplained(b []byte, r *Response) []byte {
 			b = appendString(b, policy.Message)
 			b = append(b, `,"label":[`...)
 			b = appendSpan(b, policy.Label)
-			b = append(b, `],"requires":[`...)
+			b = append(b, `],"by":`...)
+			b = appendInt(b, policy.By)
+			b = append(b, `,"requires":[`...)
 			for i, required := range policy.Requires {
 				b = comma(b, i)
 				b = append(b, `{"path":`...)

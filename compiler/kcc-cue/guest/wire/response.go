@@ -8,6 +8,9 @@ type Response struct {
 	// Partial lists the request's files that could be parsed only in part.
 	Partial  []int
 	Policies []Policy
+	// Matched are the names of components in policies and defaults that the
+	// target has.
+	Matched []Span
 	// Explained is there where the request asks for it.
 	Explained []Explained
 	Errors    []Error
@@ -129,6 +132,9 @@ type Policy struct {
 	Message string
 	// Label is where its name stands.
 	Label Span
+	// By is the file whose policy it is: the one that embeds it where that is
+	// not the file that it is written in.
+	By int
 	// Requires are the lines with which it requires something.
 	Requires []Required
 }

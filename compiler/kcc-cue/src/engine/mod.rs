@@ -164,13 +164,13 @@ impl Engine {
         match self.exchange(&mut store, request) {
             Ok(answer) => Ok(Ok(answer)),
             Err(Fault::Engine(error)) => Err(error),
-            Err(Fault::Guest(error)) => match stopped(&error) {
-                Some(stopped) => Ok(Err(stopped)),
-                None => Err(EngineError::Crashed(crash(
-                    &error,
-                    &store.data().standard_error(),
-                ))),
-            },
+            Err(Fault::Guest(error)) => {
+                let said = store.data().standard_error();
+                match stopped(&error).or_else(|| overflowed(&said)) {
+                    Some(stopped) => Ok(Err(stopped)),
+                    None => Err(EngineError::Crashed(crash(&error, &said))),
+                }
+            }
         }
     }
 
@@ -284,6 +284,11 @@ fn stopped(error: &wasmtime::Error) -> Option<Stopped> {
         Trap::StackOverflow => Some(Stopped::Depth),
         _ => None,
     }
+}
+
+/// Go ends itself where its own limit for a stack is below that of the sandbox.
+fn overflowed(said: &str) -> Option<Stopped> {
+    said.contains("stack overflow").then_some(Stopped::Depth)
 }
 
 /// Why the guest stopped, in its own words where it has any.

@@ -80,6 +80,14 @@ fn endless_recursion_is_depth() {
 }
 
 #[test]
+fn an_overflow_that_go_notices_is_depth() {
+    let said =
+        "runtime: goroutine stack exceeds 250000000-byte limit\nfatal error: stack overflow\n";
+    assert_eq!(super::overflowed(said), Some(Stopped::Depth));
+    assert_eq!(super::overflowed("panic: no"), None);
+}
+
+#[test]
 fn a_trap_is_a_crash_and_the_engine_goes_on() {
     let engine = fixture("traps.cwasm").unwrap();
     for _ in 0..2 {

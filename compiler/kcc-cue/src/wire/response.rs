@@ -23,6 +23,8 @@ pub(crate) struct Response {
     pub(crate) explained: Vec<Explained>,
     #[serde(default)]
     pub(crate) policies: Vec<Policy>,
+    #[serde(default)]
+    pub(crate) matched: Vec<Span>,
     pub(crate) errors: Vec<Fault>,
 }
 
@@ -143,6 +145,7 @@ pub(crate) struct Policy {
     pub(crate) name: String,
     pub(crate) message: String,
     pub(crate) label: Span,
+    pub(crate) by: usize,
     pub(crate) requires: Vec<Required>,
 }
 

@@ -1,6 +1,6 @@
 //! Defaults: CUE's own, of which two leave neither, and soft values.
 
-use kcc_diag::{Code, Diagnostic};
+use kcc_diag::{Code, Diagnostic, field_label};
 
 use super::{Mistake, bounds, values::count};
 use crate::tree::Role;
@@ -77,18 +77,7 @@ impl Mistake<'_> {
 
     /// The path as a fragment writes it.
     fn as_field(&self, value: &str) -> String {
-        let names: Vec<String> = self.path.0.iter().map(|name| label(name)).collect();
+        let names: Vec<String> = self.path.0.iter().map(|name| field_label(name)).collect();
         format!("{}: {value}", names.join(": "))
-    }
-}
-
-/// A name as the label of a field.
-fn label(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if plain {
-        name.to_owned()
-    } else {
-        format!("{name:?}")
     }
 }

@@ -40,6 +40,17 @@ impl Mistake<'_> {
         ))
     }
 
+    /// A field that is in no value and in no other error.
+    pub(super) fn unaccounted(&self) -> Diagnostic {
+        let name = match self.arg("name") {
+            "" => "this field".to_owned(),
+            name => format!("`{name}`"),
+        };
+        let message = format!("{name} is not part of the model");
+        let error = self.error(Code::EvalUnaccounted, message, "kcc lost this field");
+        error.help("write the field in another way, and report this as a bug in kcc")
+    }
+
     pub(super) fn bad_expression(&self) -> Diagnostic {
         if self.path.0 == ["target"] {
             return self.target();
@@ -54,6 +65,11 @@ impl Mistake<'_> {
                 "remove it, or use it".to_owned()
             });
         }
+        if self.arg("reason") == "function" {
+            let message = format!("`{}` is a function, not a value", self.path);
+            let error = self.error(Code::EvalBadExpression, message, "a function");
+            return error.help("call it with its arguments");
+        }
         if self.arg("reason") == "said" {
             let (path, said) = (&self.path, self.arg("said"));
             let message = if said.is_empty() || self.quiet() {
@@ -64,13 +80,19 @@ impl Mistake<'_> {
             let error = self.error(Code::EvalBadExpression, message, "says so");
             return error.help("write what it asks for, or change the line that says so");
         }
-        // CUE's words may name values.
-        let said = if self.quiet() {
-            plain(self.arg("bare")).filter(|said| !said.contains('…'))
-        } else {
-            plain(self.arg("message"))
-        };
-        let said = said.unwrap_or_default();
+        if self.arg("reason") == "undecided" {
+            return self.incomplete();
+        }
+        if self.arg("what") == "embedding" && self.arg("message").is_empty() {
+            let message = format!(
+                "cannot embed {} {}: not a struct",
+                self.code(),
+                self.place()
+            );
+            let error = self.error(Code::EvalBadExpression, message, "embedded here");
+            return error.help("embed a struct, or give the value to a field");
+        }
+        let said = self.reason().unwrap_or_default();
         let what = if self.path.0.is_empty() {
             "an expression".into()
         } else {
@@ -93,6 +115,81 @@ impl Mistake<'_> {
 }
 
 impl Mistake<'_> {
+    /// An expression that depends on a value which is not concrete.
+    fn incomplete(&self) -> Diagnostic {
+        let part = match self.arg("what") {
+            "condition" => "condition",
+            "label" => "field name",
+            "source" => "`for` clause",
+            "embedding" => "embedding",
+            "pattern" => "pattern",
+            _ => {
+                let said = self.reason();
+                let said = said.map_or_else(String::new, |said| format!(": {said}"));
+                let message = format!("`{}` is incomplete{said}", self.path);
+                let error = self.error(Code::EvalBadExpression, message, "no concrete value");
+                return self
+                    .declared(error)
+                    .help("give every field that it refers to a concrete value");
+            }
+        };
+        let message = format!(
+            "incomplete {part} {}: {} has no concrete value",
+            self.place(),
+            self.code()
+        );
+        let error = self.error(Code::EvalBadExpression, message, "no concrete value");
+        self.declared(error).help(match self.arg("what") {
+            "condition" => {
+                "give what it refers to a concrete value, or a default such as `*false | bool`"
+            }
+            "embedding" => "choose one alternative, or give the fields that tell them apart",
+            _ => "give what it refers to a concrete value",
+        })
+    }
+
+    /// Adds where the values are declared that are not concrete.
+    fn declared(&self, mut error: Diagnostic) -> Diagnostic {
+        for line in self.lines.iter().skip(1) {
+            error = error.secondary(line.span, "declared without a concrete value");
+        }
+        error
+    }
+
+    /// What the path leads to, as a place.
+    fn place(&self) -> String {
+        if self.path.0.is_empty() {
+            "at the root".to_owned()
+        } else {
+            format!("in `{}`", self.path)
+        }
+    }
+
+    /// The first line as it is written, if it is short and may be repeated.
+    fn code(&self) -> String {
+        let text = self
+            .lines
+            .first()
+            .map(|line| self.words.files.text(line.span).trim());
+        match text {
+            Some(text) if text.len() <= 40 && !text.contains(['\n', '`']) && !self.quiet() => {
+                format!("`{text}`")
+            }
+            _ => "this".to_owned(),
+        }
+    }
+
+    /// Why CUE cannot evaluate an expression, in kcc's words.
+    pub(super) fn reason(&self) -> Option<String> {
+        if self.quiet() {
+            // CUE's words may name values.
+            let said = plain(self.arg("bare"))?.replace("`…`", "this");
+            (!said.contains('…')).then_some(said)
+        } else {
+            plain(self.arg("message"))
+        }
+    }
+
     /// A line that says which target is evaluated.
     fn target(&self) -> Diagnostic {
         let line = self.lines.first();
@@ -145,6 +242,8 @@ fn plain(message: &str) -> Option<String> {
         Some((path, rest)) if !path.contains(' ') => rest,
         _ => line,
     };
+    // What stands inside of it says more.
+    let line = line.strip_prefix("invalid interpolation: ").unwrap_or(line);
     argument(line)
         .or_else(|| operands(line))
         .or_else(|| index(line))

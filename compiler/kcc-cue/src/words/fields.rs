@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use kcc_diag::{Code, Diagnostic, listed};
+use kcc_diag::{Code, Diagnostic, field_label as label, listed};
 
-use super::retyped::label;
-use super::{Mistake, bounds, joined};
+use super::{Line, Mistake, bounds, joined};
 use crate::{tree::Role, wire::Fault};
 
 /// What other tools call a field, what it is called here, and what to write.
-const ELSEWHERE: [(&str, &str, &str); 60] = [
+const ELSEWHERE: [(&str, &str, &str); 57] = [
     ("activeDeadlineSeconds", "deadline", "deadline"),
     ("affinity", "placement", "placement"),
     ("autoscaling", "scale", "scale"),
@@ -26,6 +25,7 @@ const ELSEWHERE: [(&str, &str, &str); 60] = [
     ("daemonset", "everyNode", "everyNode: true"),
     ("databases", "backing", "backing"),
     ("delay", "readiness", "readiness: delay"),
+    ("initialDelaySeconds", "delay", "delay"),
     ("depends_on", "needs", "needs"),
     ("dependsOn", "needs", "needs"),
     ("entrypoint", "command", "command"),
@@ -33,7 +33,6 @@ const ELSEWHERE: [(&str, &str, &str); 60] = [
     ("envFrom", "env", "env"),
     ("environment", "env", "env"),
     ("expose", "ports", "ports: http: expose"),
-    ("failures", "readiness", "readiness: failures"),
     ("healthCheck", "health", "health"),
     ("healthcheck", "health", "health"),
     ("hosts", "routes", "routes"),
@@ -50,13 +49,11 @@ const ELSEWHERE: [(&str, &str, &str); 60] = [
     ("mounts", "volumes", "volumes"),
     ("networks", "needs", "needs"),
     ("nodeSelector", "placement", "placement: nodes"),
-    ("period", "readiness", "readiness: period"),
-    ("port", "readiness", "readiness: port"),
     ("privileged", "security", "security: privileged"),
     ("readinessProbe", "health", "health: readiness"),
     ("readOnlyRootFilesystem", "readOnlyRoot", "readOnlyRoot"),
     ("requests", "resources", "resources: requests"),
-    ("runAsNonRoot", "nonRoot", "nonRoot"),
+    ("runAsNonRoot", "profile", "profile"),
     ("secrets", "env", "env: NAME: secret"),
     ("securityContext", "security", "security"),
     ("serviceAccountName", "identity", "identity: name"),
@@ -67,7 +64,6 @@ const ELSEWHERE: [(&str, &str, &str); 60] = [
         "rollout",
         "rollout: gracePeriod",
     ),
-    ("timeout", "readiness", "readiness: timeout"),
     ("tolerations", "placement", "placement: tolerations"),
     ("valueFrom", "secret", "secret"),
     ("volumeMounts", "volumes", "volumes"),
@@ -106,6 +102,53 @@ fn elsewhere(name: &str, known: &[&str]) -> Option<(&'static str, &'static str)>
         .map(|(_, field, write)| (*field, *write))
 }
 
+/// The code of a value behind the label of its field.
+fn value_after(text: &str) -> Option<&str> {
+    let text = text.trim_start().strip_prefix(':')?.trim_start();
+    let mut quoted = false;
+    let end = text.find(|c| {
+        quoted ^= c == '"';
+        !quoted && [',', '}', '\n'].contains(&c)
+    });
+    let value = text[..end.unwrap_or(text.len())].trim();
+    (!value.is_empty()).then_some(value)
+}
+
+/// What stands in the innermost braces around a place.
+fn enclosing(before: &str, after: &str) -> String {
+    let start = before.rfind('{').map_or(0, |at| at + 1);
+    let end = after.find('}').unwrap_or(after.len());
+    format!("{}{}", &before[start..], &after[..end])
+}
+
+/// The lines that a place is indented below, as labels: where their innermost
+/// one begins, and all of them, such as `services: web`.
+pub(super) fn indented_below(text: &str, at: usize) -> Option<(usize, String)> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let mut least = indent(&text[start..]);
+    let (mut labels, mut innermost) = (Vec::new(), None);
+    let mut end = start;
+    while least > 0 {
+        let begin = text[..end.checked_sub(1)?]
+            .rfind('\n')
+            .map_or(0, |end| end + 1);
+        let line = text[begin..end].trim_end();
+        end = begin;
+        if line.trim().is_empty() || indent(line) >= least {
+            if begin == 0 {
+                return None;
+            }
+            continue;
+        }
+        let label = line.trim().strip_suffix(':')?;
+        least = indent(line);
+        innermost = innermost.or(Some(begin));
+        labels.insert(0, label.to_owned());
+    }
+    Some((innermost?, labels.join(": ")))
+}
+
 /// The fields that unknown ones were meant to be: what is misspelt is there,
 /// and is not told a second time as missing.
 #[derive(Debug)]
@@ -141,6 +184,12 @@ impl Mistake<'_> {
     pub(super) fn unknown_field(&self) -> Diagnostic {
         let name = self.arg("name");
         let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        if self.arg("reason") == "hidden" {
+            let map = crate::tree::Path(above.to_vec());
+            let message = format!("`{name}` does not reach `{map}`: CUE hides it");
+            let error = self.error(Code::EvalUnknownField, message, "hidden");
+            return error.help(format!("write `{name:?}` with its quotes"));
+        }
         let message = format!("{} has no field `{name}`", self.owner_of(above));
         let error = self.error(Code::EvalUnknownField, message, "no such field");
         let mut error = self.others_write(error);
@@ -150,12 +199,26 @@ impl Mistake<'_> {
         let without = WITHOUT
             .iter()
             .find(|(other, _)| in_component && *other == name);
+        if let Some(help) = self
+            .probe_port(name, above)
+            .or_else(|| self.missing_braces(above))
+        {
+            return error.help(help);
+        }
         error = error.help(match elsewhere.or_else(|| self.nearest(name)) {
             _ if in_component && name == "on" => format!(
                 "write it at the first level: `on: TARGET: {}: {}: …`",
                 above[0],
                 label(&above[1])
             ),
+            _ if name == "nonRoot" && known.contains(&"profile") => {
+                let profile = if self.is_written_false() {
+                    "baseline"
+                } else {
+                    "restricted"
+                };
+                format!("write `profile: {profile:?}` in its place")
+            }
             _ if without.is_some() => without.map_or("", |(_, help)| *help).to_owned(),
             Some(field) => format!("did you mean `{field}`?"),
             None if known.is_empty() => "remove it: nothing can be written here".to_owned(),
@@ -166,6 +229,44 @@ impl Mistake<'_> {
             }
         });
         error
+    }
+
+    /// The probes to write in the place of a port beside one: only named probes
+    /// have a port.
+    fn probe_port(&self, name: &str, above: &[String]) -> Option<String> {
+        if name != "port" || above.last().is_none_or(|above| above != "health") {
+            return None;
+        }
+        let span = self.lines.first()?.span;
+        let text = self.words.files.get(span.file)?.text();
+        let (before, after) = (
+            text.get(..span.start as usize)?,
+            text.get(span.end as usize..)?,
+        );
+        let port = value_after(after)?;
+        let inside = enclosing(before, after);
+        let probe = ["http", "tcp", "grpc", "exec"].iter().find_map(|probe| {
+            let at = inside.find(&format!("{probe}:"))? + probe.len();
+            Some(format!("{probe}: {}", value_after(&inside[at..])?))
+        })?;
+        let (declared, name) = match port.parse::<u16>() {
+            Ok(number) => (format!("`ports: probe: {number}` and "), "\"probe\""),
+            Err(_) => (String::new(), port),
+        };
+        Some(format!(
+            "write {declared}`health: {{readiness: {{{probe}, port: {name}}}, liveness: {{{probe}, port: {name}}}}}`"
+        ))
+    }
+
+    /// What to write where fields stand at the first level because only their
+    /// indentation says where they belong.
+    fn missing_braces(&self, above: &[String]) -> Option<String> {
+        let span = self.lines.first().filter(|_| above.is_empty())?.span;
+        let text = self.words.files.get(span.file)?.text();
+        let (_, head) = indented_below(text, span.start as usize)?;
+        Some(format!(
+            "put the fields of `{head}` in braces: `{head}: {{`, and `}}` below the last one"
+        ))
     }
 
     pub(super) fn unknown_kind(&self) -> Diagnostic {
@@ -184,6 +285,30 @@ impl Mistake<'_> {
                 joined(&self.fault.list("candidates"), "and")
             ),
         })
+    }
+
+    pub(super) fn unknown_version(&self) -> Diagnostic {
+        let (kind, version) = (self.arg("kind"), self.arg("name"));
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let message = format!(
+            "{} wants version `{version}` of `{kind}`, for which kcc has no recipe",
+            self.owner_of(above)
+        );
+        let error = self.error(Code::EvalUnknownVersion, message, "no such version");
+        self.others_write(error).help(format!(
+            "write a version like {}",
+            joined(&self.fault.list("candidates"), "or")
+        ))
+    }
+
+    /// Whether the field says `false`: its label is what is marked.
+    fn is_written_false(&self) -> bool {
+        let rest = self.lines.first().and_then(|line| {
+            let file = self.words.files.get(line.span.file)?;
+            file.text().get(line.span.end as usize..)
+        });
+        let value = rest.map(|rest| rest.trim_start_matches(['?', '!', ':', ' ', '\t', '\n']));
+        value.is_some_and(|value| value.starts_with("false"))
     }
 
     /// The same field in other lines.
@@ -225,8 +350,28 @@ impl Mistake<'_> {
 
     /// The labels are the fields that are refused, then the reference to the
     /// definition and the definition itself.
+    /// A struct that a call of `close` closes.
+    fn closed_struct(&self, name: &str) -> Diagnostic {
+        let who = |line: &Line| self.who(line.span);
+        let closes = self.lines.first().and_then(who);
+        let label = closes.map_or("closed here".to_owned(), |who| format!("{who} closes it"));
+        let message = format!("`close` refuses `{}`", self.path);
+        let mut error = self.error(Code::EvalClosedDefinition, message, label);
+        for line in self.lines.iter().skip(1) {
+            let adds = who(line).map_or_else(
+                || format!("adds `{name}`"),
+                |who| format!("{who} adds `{name}`"),
+            );
+            error = error.secondary(line.span, adds);
+        }
+        error.help("remove the call of `close`: what stands in it is written as it is")
+    }
+
     pub(super) fn closed_definition(&self) -> Diagnostic {
         let (name, definition) = (self.arg("name"), self.arg("definition"));
+        if definition == "close" {
+            return self.closed_struct(name);
+        }
         let fields = self.lines.len().saturating_sub(2).max(1);
         let shown = if definition.is_empty() {
             "a definition".into()

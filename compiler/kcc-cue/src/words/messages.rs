@@ -32,16 +32,32 @@ static MESSAGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
     messages
 });
 
-/// What kcc says instead of a message of CUE's, if it has words for it.
+/// What kcc says instead of a message of CUE's evaluator, if it has words for it.
 pub(super) fn in_words(message: &str) -> Option<String> {
+    said_instead(message, evaluated)
+}
+
+/// What kcc says instead of a message of CUE's parser.
+pub(super) fn parsed_in_words(message: &str) -> Option<String> {
+    said_instead(message, |token| Some(tidy(token)))
+}
+
+fn said_instead(message: &str, show: fn(&str) -> Option<String>) -> Option<String> {
     let message = message.trim().trim_end_matches('.');
-    MESSAGES
+    let (known, given) = MESSAGES
         .iter()
         .filter(|known| known.around.iter().any(|part| part.len() > 2))
-        .find_map(|known| {
-            let given = given(&known.around, message)?;
-            Some(filled(known.words, &given))
-        })
+        .find_map(|known| Some((known, given(&known.around, message)?)))?;
+    filled(known.words, &given, show)
+}
+
+/// What the evaluator names, if a sentence can hold it: neither a whole struct
+/// nor a name that only the engine uses.
+fn evaluated(given: &str) -> Option<String> {
+    let short = !given.is_empty() && given.chars().count() <= 60;
+    let internal =
+        given.contains(['{', '$', '\n']) || given.contains("_|_(") || given.contains("//cue:");
+    (short && !internal).then(|| given.to_owned())
 }
 
 /// The pieces of a format between its verbs.
@@ -84,9 +100,9 @@ fn given<'a>(around: &[&str], message: &'a str) -> Option<Vec<&'a str>> {
     Some(given)
 }
 
-/// Words with what was given in its places. The rest of a call's message has
-/// words of its own.
-fn filled(words: &str, given: &[&str]) -> String {
+/// Words with what was given in its places; none if something given cannot be
+/// shown. The rest of a call's message has words of its own.
+fn filled(words: &str, given: &[&str], show: fn(&str) -> Option<String>) -> Option<String> {
     let mut text = words.to_owned();
     for (at, given) in given.iter().enumerate() {
         let place = format!("{{{}}}", at + 1);
@@ -95,7 +111,11 @@ fn filled(words: &str, given: &[&str]) -> String {
         };
         let quoted = text[..start].matches('`').count() % 2 == 1;
         let given = if quoted {
-            given.replace('`', "'")
+            let given = show(given)?.replace('`', "'");
+            if given.is_empty() {
+                return None;
+            }
+            given
         } else if words.contains(" fails with ") && at > 0 {
             if let Some(words) = in_words(given) {
                 words
@@ -105,13 +125,19 @@ fn filled(words: &str, given: &[&str]) -> String {
             }
         } else {
             match kind_in_words(given) {
-                "something else" => tidy(given),
+                "something else" => show(quoted_name(given).as_deref().unwrap_or(given))?,
                 kind => kind.to_owned(),
             }
         };
         text = text.replacen(&place, &given, 1);
     }
-    text
+    Some(text)
+}
+
+/// What Go quotes, in backticks.
+fn quoted_name(given: &str) -> Option<String> {
+    let name = given.strip_prefix('"')?.strip_suffix('"')?;
+    (!name.is_empty() && !name.contains(['"', '`'])).then(|| format!("`{name}`"))
 }
 
 /// The parser's words with backticks for its quotes, and none of its jargon.
@@ -145,14 +171,6 @@ mod tests {
                 "`strconv.Atoi` fails",
             ),
             (
-                "missing ',' before newline in struct literal",
-                "missing `,` before the end of the line in the struct",
-            ),
-            (
-                "expected operand, found newline",
-                "expected a value, found the end of the line",
-            ),
-            (
                 "reference \"foo\" not found",
                 "nothing is called `foo` here",
             ),
@@ -168,13 +186,37 @@ mod tests {
             assert_eq!(in_words(cue).as_deref(), Some(words), "{cue}");
         }
         assert_eq!(in_words("something that no version says"), None);
+        for (cue, words) in [
+            (
+                "missing ',' before newline in struct literal",
+                "missing `,` before the end of the line in the struct",
+            ),
+            (
+                "expected operand, found newline",
+                "expected a value, found the end of the line",
+            ),
+        ] {
+            assert_eq!(parsed_in_words(cue).as_deref(), Some(words), "{cue}");
+        }
+    }
+
+    #[test]
+    fn values_stand_as_they_are_or_not_at_all() {
+        assert_eq!(
+            in_words("undefined field: label").as_deref(),
+            Some("there is no field `label`")
+        );
+        for internal in ["_x$0", "", "_|_(no)", "{labels: {team: string}}"] {
+            assert_eq!(in_words(&format!("undefined field: {internal}")), None);
+        }
     }
 
     #[test]
     fn all_words_are_whole_sentences_of_their_own() {
         for message in MESSAGES.iter() {
             let values: Vec<&str> = message.around[1..].iter().map(|_| "x").collect();
-            let words = filled(message.words, &values);
+            let words =
+                filled(message.words, &values, evaluated).expect("short values can be shown");
             assert!(!words.contains(['{', '%']), "{words}");
             assert!(!words.ends_with('.'), "{words}");
             assert_eq!(words.matches('`').count() % 2, 0, "{words}");

@@ -16,10 +16,11 @@ mod overlay;
 mod policy;
 mod reading;
 mod retyped;
+pub mod secret_literal;
 mod stopped;
 mod values;
 
-use kcc_diag::{Diagnostic, FileId, Files, Severity, Span};
+use kcc_diag::{Code, Diagnostic, FileId, Files, Severity, Span};
 
 use crate::{
     decode::{Indexes, role},
@@ -63,9 +64,25 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Any file of those that were asked about.
-    pub(crate) fn first_file(&self) -> Option<FileId> {
-        self.indexes.file(0).ok()
+    /// The files that were asked about.
+    pub(crate) fn all_files(&self) -> &[FileId] {
+        self.indexes.files()
+    }
+
+    /// Whether a field stands at the first level for want of braces that another
+    /// one, above it, lacks as well.
+    pub(crate) fn lacks_the_same_braces(&self, fault: &Fault, above: &[Fault]) -> bool {
+        let block = |fault: &Fault| {
+            let label = fault
+                .labels
+                .first()
+                .filter(|_| fault.code == "unknown-field" && fault.path.len() == 1)?;
+            let file = self.indexes.file(label.file).ok()?;
+            let text = self.files.get(file)?.text();
+            let (begins, _) = fields::indented_below(text, label.start as usize)?;
+            Some((label.file, begins))
+        };
+        block(fault).is_some_and(|mine| above.iter().any(|other| block(other) == Some(mine)))
     }
 
     /// Puts a mistake into words.
@@ -116,6 +133,8 @@ impl Mistake<'_> {
             "private-name" => self.private_name(),
             "unknown-field" => self.unknown_field(),
             "unknown-kind" => self.unknown_kind(),
+            "secret-literal" => self.secret_literal(),
+            "unknown-version" => self.unknown_version(),
             "missing-field" => self.missing_field(),
             "closed-definition" => self.closed_definition(),
             "conflict" => self.conflict(),
@@ -127,12 +146,21 @@ impl Mistake<'_> {
             "soft-ruled-out" => self.soft_ruled_out(),
             "overlay" => self.overlay(),
             "bad-policy" => self.bad_policy(),
+            "no-match" => self.no_match(),
             "policy-violated" => self.policy_violated(),
             "cycle" => self.cycle(),
+            "unaccounted" => self.unaccounted(),
             "slow-pattern" => self.slow_pattern(),
             "unknown-target" => self.compared_target(),
             _ => self.bad_expression(),
         }
+    }
+
+    fn secret_literal(&self) -> Diagnostic {
+        let message = secret_literal::message(&self.path);
+        let name = self.path.0.last().map_or("", String::as_str);
+        self.error(Code::CheckSecretLiteral, message, secret_literal::LABEL)
+            .help(secret_literal::help(&format!("secrets: {name:?}: {{}}")))
     }
 
     /// A named word of the guest's; empty where there is none.

@@ -15,14 +15,31 @@ impl Mistake<'_> {
         let help = match (self.arg("import"), self.nearest(name)) {
             _ if yes || no => format!("write `{yes}`, or `\"{name}\"` if it is text"),
             ("", Some(near)) => format!("did you mean `{near}`?"),
+            ("", None) if name.starts_with(['_', '#']) => {
+                format!("define it at the first level of a file: `{name}: …`")
+            }
+            ("", None) if self.is_interpolated() => {
+                format!("add `let {name} = \"…\"` to this file")
+            }
             ("", None) => {
-                format!("define `{name}`, or put it in quotes if it is text: `\"{name}\"`")
+                format!(
+                    "put it in quotes if it is text: `\"{name}\"`; else add `let {name} = …` to this file"
+                )
             }
             (package, _) => format!("write `import \"{package}\"` below the package clause"),
         };
-        let message = format!("nothing is called `{name}` here");
+        let message = format!("`{name}` is not defined");
         self.error(Code::EvalUnknownName, message, "no such name")
             .help(help)
+    }
+
+    /// Whether the name is a part of a text, as in `"web:\(version)"`.
+    fn is_interpolated(&self) -> bool {
+        let before = self.lines.first().and_then(|line| {
+            let file = self.words.files.get(line.span.file)?;
+            file.text().get(..line.span.start as usize)
+        });
+        before.is_some_and(|before| before.trim_end().ends_with("\\("))
     }
 
     /// A reference into something that does not have the field.

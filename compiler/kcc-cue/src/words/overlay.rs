@@ -34,6 +34,14 @@ impl Mistake<'_> {
                 "not here".to_owned(),
                 "move it to `kcc.cue`",
             ),
+            "indirect" => (
+                format!("`{name}` has to be written at the first level of a file"),
+                "reaches the root through a reference".to_owned(),
+                match name {
+                    "system" => "write `system: …` itself in `kcc.cue`",
+                    _ => "write the field itself at the first level of the file",
+                },
+            ),
             "shadowed" => (
                 format!("`{name}` means a nearer name here, not the target that is evaluated"),
                 "the nearer one is meant".to_owned(),

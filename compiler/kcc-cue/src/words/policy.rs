@@ -1,6 +1,6 @@
 //! Policies: those that are written wrongly, and those that are violated.
 
-use kcc_diag::{Code, Diagnostic};
+use kcc_diag::{Code, Diagnostic, field_label};
 
 use super::{Mistake, bounds};
 use crate::tree::Role;
@@ -37,6 +37,18 @@ impl Mistake<'_> {
                     help,
                 )
             }
+            "undecided" => return self.undecided_policy(&whose),
+            "closed" => (
+                format!("{whose} allows no field but its own: it is a closed definition"),
+                "closed",
+                "end the definition that it refers to with `...`, or begin its name with `_`"
+                    .to_owned(),
+            ),
+            "indirect" => (
+                format!("{whose} comes into the root in a way that kcc cannot follow"),
+                "a policy",
+                "write it below `policies:` at the root, or embed a field that holds it".to_owned(),
+            ),
             "message" => (
                 format!("{whose} has no message"),
                 "a text is expected",
@@ -64,6 +76,50 @@ impl Mistake<'_> {
         self.error(Code::PolicyBadPolicy, message, label).help(help)
     }
 
+    /// A policy without a result for something that it is about.
+    fn undecided_policy(&self, whose: &str) -> Diagnostic {
+        let (why, help) = if self.arg("kind") == "field" {
+            let (within, name) = (self.arg("in"), self.arg("name"));
+            let help = match self.nearest(name) {
+                Some(near) => format!("write `{near}` for `{name}`"),
+                None => {
+                    format!("refer to a field that `{within}` has, or ask for it first with `if`")
+                }
+            };
+            (Some(format!("`{within}` has no field `{name}`")), help)
+        } else {
+            let help = "refer to what always has a value, or ask first: `if … != _|_ {…}`";
+            (self.reason(), help.to_owned())
+        };
+        let mut message = format!("{whose} cannot be evaluated");
+        if let Some(why) = why {
+            message = format!("{message}: {why}");
+        }
+        let label = if self.path.0.is_empty() {
+            "has no result".to_owned()
+        } else {
+            format!("has no result for `{}`", self.path)
+        };
+        self.error(Code::PolicyBadPolicy, message, label).help(help)
+    }
+
+    /// A rule for a component that no target has.
+    pub(super) fn no_match(&self) -> Diagnostic {
+        let (policy, name) = (self.arg("policy"), self.arg("name"));
+        let whose = if policy.is_empty() {
+            "a default".to_owned()
+        } else {
+            format!("policy `{policy}`")
+        };
+        let message = format!("{whose} is about `{}`, which no target has", self.path);
+        let help = match self.nearest(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("remove what is said of `{name}`, or add the component"),
+        };
+        self.error(Code::PolicyNoMatch, message, "matches nothing")
+            .help(help)
+    }
+
     pub(super) fn policy_violated(&self) -> Diagnostic {
         let (policy, reason) = (self.arg("policy"), self.arg("message"));
         let name = self.path.0.last().map_or("", String::as_str);
@@ -71,6 +127,7 @@ impl Mistake<'_> {
         let (who, inside) = match self.component() {
             Some((component, inside)) if !inside.0.is_empty() => (component, inside),
             Some((component, _)) => (component, self.path.clone()),
+            None if self.path.0.is_empty() => ("the system".to_owned(), self.path.clone()),
             None => (format!("`{}`", self.path), self.path.clone()),
         };
         let mut message = format!("{who} violates policy `{policy}`");
@@ -112,14 +169,36 @@ impl Mistake<'_> {
             };
         }
         let expected = self.arg("expected");
-        error.help(if !missing.is_empty() {
-            format!("add `{inside}`")
-        } else if forbidden {
-            format!("remove `{inside}`")
-        } else if expected.is_empty() {
-            format!("change `{inside}` so that the policy holds")
-        } else {
-            format!("change `{inside}`: expected {}", bounds::plain(expected))
-        })
+        // Only kcc gave the value: nothing but a struct around it is written.
+        let unwritten = self.lines.iter().all(|line| {
+            let above = self.is_label(line.span) && self.words.files.text(line.span) != name;
+            line.role == Role::Constraint || above
+        });
+        let example = bounds::example(expected);
+        error.help(
+            if unwritten && !expected.is_empty() && !example.contains('…') {
+                format!("add `{}`", self.in_target(&example))
+            } else if !missing.is_empty() {
+                format!("add `{inside}`")
+            } else if forbidden {
+                format!("remove `{inside}`")
+            } else if inside.0.is_empty() {
+                "change what the policy is about so that it holds".to_owned()
+            } else if expected.is_empty() {
+                format!("change `{inside}` so that the policy holds")
+            } else {
+                format!("change `{inside}`: expected {}", bounds::plain(expected))
+            },
+        )
+    }
+
+    /// A value of the path as a fragment writes it: under `on` where the policy is
+    /// for one target alone.
+    fn in_target(&self, value: &str) -> String {
+        let mut names: Vec<String> = self.path.0.iter().map(|name| field_label(name)).collect();
+        if let [target] = self.fault.list("on").as_slice() {
+            names.splice(0..0, ["on".to_owned(), field_label(target)]);
+        }
+        format!("{}: {value}", names.join(": "))
     }
 }

@@ -3,12 +3,12 @@
 
 use kcc_diag::{Code, Diagnostic};
 
-use super::{Mistake, messages::in_words};
+use super::{Mistake, messages::parsed_in_words};
 
 impl Mistake<'_> {
     pub(super) fn syntax(&self) -> Diagnostic {
         let said = self.arg("message");
-        let message = match in_words(said) {
+        let message = match parsed_in_words(said) {
             Some(words) => format!("{} is not CUE: {words}", self.file_name()),
             None => format!("{} is not CUE", self.file_name()),
         };

@@ -1,6 +1,8 @@
 //! How a value of the wrong type is written rightly: most of them are habits of
 //! other tools, and it is known what was meant.
 
+use kcc_diag::field_label as label;
+
 use super::{Mistake, bounds};
 
 /// Structs that a text or a number alone stands for elsewhere, by the field or
@@ -52,17 +54,17 @@ impl Mistake<'_> {
             ("bool", "string") if ["true", "false"].contains(&unquoted) => {
                 format!("leave the quotes out: `{unquoted}`")
             }
-            ("int", "string") if leading(unquoted).is_some() => match unquoted.rsplit_once(':') {
+            ("int", "string") if leading(unquoted).is_some() => match published(unquoted) {
                 // As other tools publish a port.
-                Some((_, inner)) if name == "port" && inner.parse::<u16>().is_ok() => {
-                    format!("write `port: {inner}`; the port of the host is `ports: http: expose`")
+                Some((number, Some(host))) if name == "port" => {
+                    format!("write `ports: http: {{number: {number}, expose: {host}}}`")
                 }
                 _ => format!("write `{name}: {}`", leading(unquoted).unwrap_or_default()),
             },
             ("int", "float" | "number") => format!("write {}", bounds::plain(expected)),
-            ("list", "string") if is_words(name, unquoted) => {
-                let words: Vec<String> = unquoted
-                    .split_whitespace()
+            ("list", "string") if is_command(name) && !text.is_empty() => {
+                let words: Vec<String> = command(&unescaped(text))
+                    .iter()
                     .map(|word| format!("{word:?}"))
                     .collect();
                 format!("write each word by itself: `[{}]`", words.join(", "))
@@ -93,6 +95,15 @@ impl Mistake<'_> {
             let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
             (!words.is_empty() && words.iter().all(plain)).then_some(words)
         };
+        let list = self.first_text().unwrap_or_default();
+        let listed = match (kind, name) {
+            ("list", "volumes") => volumes(list),
+            ("list", "env" | "labels" | "annotations") => entries(list),
+            _ => None,
+        };
+        if let Some(fields) = listed {
+            return Some(format!("write `{name}: {fields}`"));
+        }
         Some(match (kind, name) {
             ("bool", "tls") => {
                 "write `tls: secret: \"…\"`, with the secret of a certificate".to_owned()
@@ -108,8 +119,10 @@ impl Mistake<'_> {
                 }
             }
             (_, "ports") if published(unquoted).is_some() => {
-                let number = published(unquoted)?;
-                format!("write `ports: http: {number}`, or `port: {number}` for short")
+                format!("write `ports: http: {}`", port(published(unquoted)?))
+            }
+            ("string", _) if above == "ports" && published(unquoted).is_some() => {
+                format!("write `{}: {}`", label(name), port(published(unquoted)?))
             }
             ("list", "capabilities") if !text.is_empty() => {
                 format!("write `capabilities: add: {text}`")
@@ -137,20 +150,17 @@ impl Mistake<'_> {
         })
     }
 
+    /// The code of the first line, also where it is long or stays out of
+    /// sentences: only names are taken from it.
+    fn first_text(&self) -> Option<&str> {
+        let line = self.lines.first()?;
+        Some(self.words.files.text(line.span).trim())
+    }
+
     /// Whether the path is that of a port by its name.
     fn is_port(&self) -> bool {
         let names = &self.path.0;
         names.len() >= 2 && names[names.len() - 2] == "ports"
-    }
-}
-
-/// A name as the label of a field.
-pub(super) fn label(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-        name.to_owned()
-    } else {
-        format!("{name:?}")
     }
 }
 
@@ -162,11 +172,89 @@ fn leading(text: &str) -> Option<u64> {
     text[..end].parse().ok()
 }
 
-/// The container's port in a number, a text such as `8080:80`, or a list of one.
-fn published(text: &str) -> Option<u16> {
+/// The container's port and the host's in a number, a text such as `8080:80`,
+/// or a list of one.
+fn published(text: &str) -> Option<(u16, Option<u16>)> {
     let text = text.trim_matches(['[', ']', '"']);
-    let inner = text.rsplit_once(':').map_or(text, |(_, inner)| inner);
-    inner.split('/').next()?.parse().ok()
+    let (host, inner) = match text.rsplit_once(':') {
+        // The address that it is published on may stand before it.
+        Some((host, inner)) => (host.rsplit(':').next()?.parse().ok(), inner),
+        None => (None, text),
+    };
+    Some((inner.split('/').next()?.parse().ok()?, host))
+}
+
+/// A port as a fragment writes it.
+fn port((number, host): (u16, Option<u16>)) -> String {
+    match host {
+        Some(host) => format!("{{number: {number}, expose: {host}}}"),
+        None => number.to_string(),
+    }
+}
+
+/// The texts in a list of texts; none where it holds anything else.
+fn items(list: &str) -> Option<Vec<String>> {
+    let inside = list.trim().strip_prefix('[')?.strip_suffix(']')?;
+    let items = inside.split([',', '\n']).map(str::trim);
+    items
+        .filter(|item| !item.is_empty())
+        .map(|item| {
+            let text = item.strip_prefix('"')?.strip_suffix('"')?;
+            (!text.contains(['"', '\\'])).then(|| text.to_owned())
+        })
+        .collect()
+}
+
+/// A struct with one field for each of some entries.
+fn fields(entries: &[String]) -> Option<String> {
+    match entries {
+        [] => None,
+        [one] => Some(one.clone()),
+        all => Some(format!("{{{}}}", all.join(", "))),
+    }
+}
+
+/// Volumes as other tools list them, `data:/data` or `/host:/data`.
+fn volumes(list: &str) -> Option<String> {
+    let entries: Vec<String> = items(list)?
+        .iter()
+        .map(|item| {
+            let mut parts = item.split(':');
+            let (source, mount) = match (parts.next()?, parts.next()) {
+                (source, Some(mount)) => (source, mount),
+                (mount, None) => ("", mount),
+            };
+            let named = if source.is_empty() { mount } else { source };
+            let name = named
+                .trim_matches('/')
+                .rsplit('/')
+                .next()?
+                .replace(['.', '_'], "-");
+            Some(match source {
+                "" => format!("{}: {{mount: {mount:?}, ephemeral: true}}", label(&name)),
+                _ if source.starts_with(['/', '.', '~']) => {
+                    format!(
+                        "{}: {{mount: {mount:?}, hostPath: {source:?}}}",
+                        label(&name)
+                    )
+                }
+                _ => format!("{}: {{mount: {mount:?}, size: \"1Gi\"}}", label(&name)),
+            })
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
+}
+
+/// The names in a list of `NAME=value`; the values may be nothing for a log.
+fn entries(list: &str) -> Option<String> {
+    let entries: Vec<String> = items(list)?
+        .iter()
+        .map(|item| {
+            let (name, _) = item.split_once(['=', ':'])?;
+            Some(format!("{}: \"…\"", label(name.trim())))
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
 }
 
 /// The host and the port of an address.
@@ -175,11 +263,47 @@ fn address(text: &str) -> Option<(&str, u16)> {
     Some((host, port.parse().ok()?))
 }
 
-/// Whether a text is a command with several words, none of them in quotes.
-fn is_words(name: &str, text: &str) -> bool {
-    ["command", "args", "exec", "preStop"].contains(&name)
-        && text.trim().contains(' ')
-        && !text.contains(['"', '\'', '\\', '$'])
+/// Whether a field holds a command.
+fn is_command(name: &str) -> bool {
+    ["command", "args", "exec", "preStop", "entrypoint"].contains(&name)
+}
+
+/// The text of a plain string literal.
+fn unescaped(literal: &str) -> String {
+    let inside = literal
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(literal);
+    inside.replace("\\\"", "\"").replace("\\\\", "\\")
+}
+
+/// The words of a command as a shell takes them apart. What only a shell can do
+/// is left to one.
+fn command(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (None::<String>, None);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            // `$(NAME)` is kcc's own.
+            (None | Some('"'), '$') if rest.as_str().starts_with('(') => {
+                word.get_or_insert_default().push(c);
+            }
+            (None, '|' | '&' | ';' | '<' | '>' | '`') | (None | Some('"'), '$') => {
+                return ["sh", "-c", text].map(str::to_owned).into();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(rest.next()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 /// A value of a field that holds an amount of memory or a time.

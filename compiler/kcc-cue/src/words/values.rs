@@ -1,7 +1,7 @@
 //! Values that cannot be: lines that contradict each other, the wrong kind, out
 //! of bounds, or not decided.
 
-use kcc_diag::{Code, Diagnostic};
+use kcc_diag::{Code, Diagnostic, field_label as label};
 
 use super::{Line, Mistake, bounds, joined};
 use crate::tree::Role;
@@ -40,6 +40,7 @@ impl Mistake<'_> {
             _ if soft => format!(
                 "keep one of the lines, or let the owner write `{name}` itself: that is stronger"
             ),
+            _ if !self.arg("overlay").is_empty() => self.default_beside_overlay(),
             (0 | 1, false) => "keep one of the lines; where a target needs another value, write \
                                it under `on: TARGET: …`"
                 .to_owned(),
@@ -50,6 +51,20 @@ impl Mistake<'_> {
                 and(&teams)
             ),
         })
+    }
+
+    /// An overlay's line that does not replace another one of its team.
+    fn default_beside_overlay(&self) -> String {
+        let (means, field) = (self.arg("overlay"), label(self.arg("field")));
+        let written = self.arg("as");
+        let default = if written.is_empty() || self.quiet() || written.contains(['\n', '`']) {
+            format!("{field}: *… | …")
+        } else {
+            format!("{field}: {written}")
+        };
+        format!(
+            "write it there as a default, `{default}`: an overlay does not replace what {means} gives"
+        )
     }
 
     /// Fields that exclude each other.

@@ -39,7 +39,7 @@ fn the_mistakes_of_one_team_hide_nothing_of_another() {
         said(&evaluated),
         [
             "kcc::load::import: there is no package `strngs`",
-            "kcc::eval::unknown-name: nothing is called `nobody` here",
+            "kcc::eval::unknown-name: `nobody` is not defined",
             "kcc::load::package-clause: `a/other.cue` has to be in package `shop`, not in `other`",
             "kcc::load::syntax: `a/syntax.cue` is not CUE: expected a value, found `}`",
             "kcc::eval::wrong-type: `services.five.replicas`: expected a whole number from 0 to \

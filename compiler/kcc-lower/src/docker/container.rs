@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use kcc_cue::Path;
 use kcc_model::{
-    Component, Container as ModelContainer, Image as ModelImage, Kind, Name, Run, Strategy,
-    VolumeSource,
+    Component, Container as ModelContainer, Image as ModelImage, Kind, Name, Profile, Run,
+    Strategy, VolumeSource,
 };
 
 use super::{
-    contents::{contents, environment, words},
+    contents::{Contents, contents, environment, words},
     reach::{health, ports},
 };
 use crate::docker::{
@@ -139,7 +139,7 @@ fn main(
     networks: BTreeMap<String, Vec<String>>,
 ) -> Container {
     let model = &component.container;
-    if model.security.non_root && User::of(model).is_root() {
+    if User::is_refused(model) {
         lowering.runs_as_root(component);
     }
     let plain = plain(lowering, component, &component.path, model);
@@ -222,7 +222,11 @@ fn plain(
     let args = words(lowering, path, "args", model.args.as_deref(), &env);
     let mut all_labels = component.labels.clone();
     all_labels.extend(labels(lowering, Some(component)));
-    let (files, mounts) = contents(lowering, component);
+    let Contents {
+        files,
+        access,
+        mounts,
+    } = contents(lowering, component);
     Container {
         component: component.name.clone(),
         image: match &model.image {
@@ -235,6 +239,7 @@ fn plain(
         user: User::of(model).for_docker(),
         env,
         files,
+        access,
         mounts,
         ports: Vec::new(),
         networks: BTreeMap::new(),
@@ -251,7 +256,9 @@ fn plain(
         stop_timeout: component.grace_period.0.div_ceil(1000),
         read_only: model.security.read_only_root,
         privileged: model.security.privileged,
+        baseline: model.security.profile == Profile::Baseline,
         add_capabilities: model.security.add_capabilities.clone(),
+        drop_capabilities: model.security.drop_capabilities.clone(),
         after: Vec::new(),
         docker: None,
         init: Vec::new(),

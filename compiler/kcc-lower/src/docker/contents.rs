@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
-use kcc_model::{Component, Container as ModelContainer, EnvValue, File, VolumeSource};
+use kcc_model::{Component, Container as ModelContainer, EnvValue, FileContent, VolumeSource};
 
 use super::container::has_company;
-use crate::docker::Mount;
+use crate::docker::{FileAccess, Mount};
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
 
@@ -70,50 +70,69 @@ pub(super) fn words(
     Some(expanded)
 }
 
-/// What stands in the file system besides persistent volumes.
-pub(super) fn contents(
-    lowering: &mut Lowering<'_>,
-    component: &Component,
-) -> (BTreeMap<String, String>, BTreeMap<String, Mount>) {
-    let mut files = BTreeMap::new();
-    let mut mounts = BTreeMap::new();
+/// What stands in the file system of a component besides persistent volumes.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) access: BTreeMap<String, FileAccess>,
+    pub(super) mounts: BTreeMap<String, Mount>,
+}
+
+/// Lowers files, and all volumes but the persistent ones.
+pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Contents {
+    let mut contents = Contents::default();
     for (path, file) in &component.files {
-        match file {
-            File::Content(text) => _ = files.insert(path.clone(), text.clone()),
-            File::Secret(secret) => {
-                mounts.insert(path.clone(), Mount::Secret(secret.clone()));
+        contents.grant(path, file.mode, file.owner);
+        match &file.content {
+            FileContent::Content(text) => {
+                contents.files.insert(path.clone(), text.clone());
+            }
+            FileContent::Secret(secret) => {
+                contents.mount(path.clone(), Mount::Secret(secret.clone()));
             }
             // Reported for all components together.
-            File::Template(_) => {}
+            FileContent::Template(_) => {}
         }
     }
     for (name, volume) in &component.volumes {
         let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
+        let at = volume.mount.clone();
         match &volume.source {
             VolumeSource::Persistent { .. } => {}
             // Memory is one container's own.
-            VolumeSource::Ephemeral {} if has_company(component) => {
-                mounts.insert(volume.mount.clone(), Mount::Shared(name.clone()));
+            VolumeSource::Ephemeral(wanted)
+                if has_company(component) || wanted.memory == Some(false) =>
+            {
+                contents.mount(at, Mount::Shared(name.clone()));
             }
-            VolumeSource::Ephemeral {} => {
-                mounts.insert(volume.mount.clone(), Mount::Tmpfs {});
-            }
-            VolumeSource::HostPath(path) => {
-                mounts.insert(volume.mount.clone(), Mount::Host(path.clone()));
-            }
+            VolumeSource::Ephemeral(wanted) => contents.mount(at, Mount::Tmpfs(wanted.clone())),
+            VolumeSource::HostPath(path) => contents.mount(at, Mount::Host(path.clone())),
             VolumeSource::Config(config) => {
                 let path = component.path.join("volumes").join(name);
                 let data = lowering.config_data(&path, config);
-                files.extend(
-                    data.into_iter()
-                        .flatten()
-                        .map(|(key, text)| (below(key), text.clone())),
-                );
+                for (key, text) in data.into_iter().flatten() {
+                    contents.grant(&below(key), volume.mode, None);
+                    contents.files.insert(below(key), text.clone());
+                }
             }
             VolumeSource::Secret(secret) => {
-                mounts.insert(below(secret), Mount::Secret(secret.clone()));
+                contents.grant(&below(secret), volume.mode, None);
+                contents.mount(below(secret), Mount::Secret(secret.clone()));
             }
         }
     }
-    (files, mounts)
+    contents
+}
+
+impl Contents {
+    fn mount(&mut self, path: String, mount: Mount) {
+        self.mounts.insert(path, mount);
+    }
+
+    fn grant(&mut self, path: &str, mode: Option<u32>, owner: Option<(u32, u32)>) {
+        let access = FileAccess { mode, owner };
+        if access != FileAccess::default() {
+            self.access.insert(path.to_owned(), access);
+        }
+    }
 }

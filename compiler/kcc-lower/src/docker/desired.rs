@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Build, EnvValue, Name, SecretProvider};
+use kcc_model::{Build, EnvValue, Ephemeral, Name, SecretProvider};
 use serde::Serialize;
 
 /// The label that holds the command which runs in a container before it is
@@ -76,12 +76,15 @@ pub struct Container {
     pub args: Option<Vec<String>>,
     /// Working directory.
     pub working_dir: Option<String>,
-    /// User.
+    /// User; that of the image if none.
     pub user: Option<String>,
     /// Environment; secrets are filled in when the container is made.
     pub env: BTreeMap<String, EnvValue>,
     /// Files written into the container before it starts, by path.
     pub files: BTreeMap<String, String>,
+    /// Modes and owners of files and secrets, by path, where somebody says them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub access: BTreeMap<String, FileAccess>,
     /// Mounts by path.
     pub mounts: BTreeMap<String, Mount>,
     /// Published ports.
@@ -109,8 +112,15 @@ pub struct Container {
     /// is not so, as in containers that were made before it could be said.
     #[serde(skip_serializing_if = "is_false")]
     pub privileged: bool,
-    /// Capabilities added to none.
+    /// May be root, and has the engine's usual capabilities; else it must not be
+    /// root and has none but those added. Left out of the hash where it is not so.
+    #[serde(skip_serializing_if = "is_false")]
+    pub baseline: bool,
+    /// Capabilities added to those of its profile.
     pub add_capabilities: Vec<String>,
+    /// Capabilities taken from the usual ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop_capabilities: Vec<String>,
     /// Containers that have to complete before it starts, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -149,6 +159,18 @@ pub struct InitStep {
     pub container: Container,
 }
 
+/// Who may do what with a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileAccess {
+    /// Its mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// Its user and group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<(u32, u32)>,
+}
+
 /// What is mounted at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -156,7 +178,7 @@ pub enum Mount {
     /// A volume of the target, by its complete name.
     Volume(String),
     /// Memory, gone with the container.
-    Tmpfs {},
+    Tmpfs(Ephemeral),
     /// A folder that goes with the main container, and that its init steps and
     /// sidecars share: the volume's name in the model.
     Shared(Name),
@@ -208,6 +230,15 @@ pub enum Restart {
     OnFailure(u32),
 }
 
+/// The options of a volume in memory, as engine and compose take them. Programs in
+/// it may be run, as in any other volume: the engine's own default forbids that.
+pub fn tmpfs_options(volume: &Ephemeral) -> String {
+    let mut options = vec![if volume.exec { "exec" } else { "noexec" }.to_owned()];
+    options.extend(volume.size.map(|size| format!("size={}", size.0)));
+    options.extend(volume.mode.map(|mode| format!("mode={mode:o}")));
+    options.join(",")
+}
+
 impl Container {
     /// The name of the container beside one of that name, which no component has.
     pub fn beside(main: &str, name: &str) -> String {
@@ -217,6 +248,15 @@ impl Container {
     /// Itself and its init steps.
     pub fn with_init(&self) -> impl Iterator<Item = &Container> {
         std::iter::once(self).chain(self.init.iter().map(|step| &step.container))
+    }
+
+    /// The capabilities that it drops.
+    pub fn dropped(&self) -> Vec<String> {
+        if self.baseline {
+            self.drop_capabilities.clone()
+        } else {
+            vec!["ALL".to_owned()]
+        }
     }
 
     /// The hash that decides whether a container is replaced: hex SHA-256 of

@@ -117,7 +117,7 @@ pub struct DeviceRequest {
 }
 
 /// Fields of the request that kcc writes, each with the word for it.
-const OWN: [(&str, &str); 32] = [
+const OWN: [(&str, &str); 31] = [
     ("Image", "`image` or `build`"),
     ("Entrypoint", "`command`"),
     ("Cmd", "`args`"),
@@ -131,7 +131,6 @@ const OWN: [(&str, &str); 32] = [
     ("Volumes", "`volumes`"),
     ("NetworkingConfig", "`needs`"),
     ("NetworkDisabled", "`needs`"),
-    ("HostConfig.NetworkMode", "`needs`"),
     ("HostConfig.Links", "`needs`"),
     ("HostConfig.PortBindings", "`ports`, with `expose`"),
     ("HostConfig.PublishAllPorts", "`ports`, with `expose`"),
@@ -185,6 +184,13 @@ pub(super) fn of(lowering: &mut Lowering<'_>, component: &Component) -> Option<P
                 format!("`{path}` is written by kcc itself"),
                 "kcc writes it",
                 format!("say it with {word}"),
+            ),
+            _ if unknown && field.ends_with("NetworkMode") => lowering.error(
+                Code::LowerManagedField,
+                &path,
+                format!("`{path}`: the network of the host is not supported"),
+                "components have networks of their own",
+                "remove it, and write `needs` for what it calls and `ports: NAME: {number: N, expose: true}` for what the host calls",
             ),
             _ if unknown && OPENING.contains(&field.as_str()) => lowering.error(
                 Code::LowerManagedField,

@@ -37,6 +37,7 @@ pub(super) fn files(
             Ok(File {
                 name,
                 content: documents(desired, objects, &of_file)?,
+                executable: false,
             })
         })
         .collect()

@@ -19,6 +19,8 @@ pub struct File {
     pub name: String,
     /// Its content.
     pub content: String,
+    /// It is a program, which a container runs.
+    pub executable: bool,
 }
 
 /// The writer refused a value; a bug in kcc.
@@ -39,6 +41,14 @@ pub fn stream(desired: &Desired) -> Result<String, EmitError> {
     match &desired.engine {
         EngineDesired::Kubernetes(objects) => manifests::stream(desired, objects),
         EngineDesired::Docker(objects) => compose::stream(desired, objects),
+    }
+}
+
+/// What is lost in what is rendered, although kcc itself does it: each in one line.
+pub fn losses(desired: &Desired) -> Vec<String> {
+    match &desired.engine {
+        EngineDesired::Kubernetes(_) => Vec::new(),
+        EngineDesired::Docker(objects) => compose::losses(objects).into_iter().collect(),
     }
 }
 

@@ -49,8 +49,11 @@ pub struct Object {
 pub struct MadeSecret {
     /// The Secret's name in the cluster.
     pub name: String,
-    /// Its only key.
+    /// The key of its value.
     pub key: String,
+    /// It holds the value percent-encoded, too, under [`super::ENCODED_KEY`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub encoded: bool,
     /// Where its value comes from: made at random, or the environment, a file or
     /// a command of whoever applies.
     pub provider: SecretProvider,

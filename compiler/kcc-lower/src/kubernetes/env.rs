@@ -13,7 +13,7 @@ use kcc_model::{Container, EnvValue, Name, Part};
 
 use crate::expand::{escape, escape_whole};
 use crate::kubernetes::{secrets, storage};
-use crate::lowering::{Lowering, secrets_of};
+use crate::lowering::Lowering;
 
 /// The variables of the container that is described at a path.
 pub(super) fn lower(
@@ -24,14 +24,14 @@ pub(super) fn lower(
     let env = &container.env;
     let hidden = hidden(env);
     let mut variables = Vec::new();
-    for (secret, variable) in &hidden {
-        variables.extend(from_secret(lowering, of, variable, secret));
+    for ((secret, encoded), variable) in &hidden {
+        variables.extend(from_secret(lowering, of, variable, secret, *encoded));
     }
     for (name, value) in env {
         match value {
             EnvValue::Literal(text) => variables.push(literal(name, escape_whole(text))),
             EnvValue::Secret(secret) => {
-                variables.extend(from_secret(lowering, of, name, secret));
+                variables.extend(from_secret(lowering, of, name, secret, false));
             }
             EnvValue::Config { name: config, key } => {
                 let path = of.join("env").join(name);
@@ -56,7 +56,8 @@ pub(super) fn lower(
                     .iter()
                     .map(|part| match part {
                         Part::Text(text) => escape(text),
-                        Part::Secret(secret) => format!("$({})", hidden[secret]),
+                        Part::Secret(secret) => format!("$({})", hidden[&(secret, false)]),
+                        Part::Encoded(secret) => format!("$({})", hidden[&(secret, true)]),
                     })
                     .collect();
                 variables.push(literal(name, text));
@@ -66,19 +67,29 @@ pub(super) fn lower(
     (!variables.is_empty()).then_some(variables)
 }
 
-/// The variables that carry the secrets of templates, by the secret.
-fn hidden(env: &BTreeMap<String, EnvValue>) -> BTreeMap<&Name, String> {
-    let secrets: BTreeSet<&Name> = env
-        .values()
-        .filter(|value| matches!(value, EnvValue::Template(_)))
-        .flat_map(secrets_of)
+/// The variables that carry the secrets of templates, by the secret and whether
+/// it is percent-encoded.
+fn hidden(env: &BTreeMap<String, EnvValue>) -> BTreeMap<(&Name, bool), String> {
+    let templates = env.values().filter_map(|value| match value {
+        EnvValue::Template(parts) => Some(parts),
+        _ => None,
+    });
+    let secrets: BTreeSet<(&Name, bool)> = templates
+        .flatten()
+        .filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Secret(name) => Some((name, false)),
+            Part::Encoded(name) => Some((name, true)),
+        })
         .collect();
     let mut names = BTreeMap::new();
     let mut taken: BTreeSet<String> = env.keys().cloned().collect();
     for secret in secrets {
+        let (name, encoded) = secret;
         let mut name = format!(
-            "KCC_SECRET_{}",
-            secret.to_ascii_uppercase().replace('-', "_")
+            "KCC_SECRET_{}{}",
+            name.to_ascii_uppercase().replace('-', "_"),
+            if encoded { "_ENCODED" } else { "" },
         );
         while !taken.insert(name.clone()) {
             name.push('_');
@@ -88,8 +99,18 @@ fn hidden(env: &BTreeMap<String, EnvValue>) -> BTreeMap<&Name, String> {
     names
 }
 
-fn from_secret(lowering: &mut Lowering<'_>, of: &Path, name: &str, secret: &str) -> Option<EnvVar> {
-    let place = secrets::place(lowering, of, secret)?;
+fn from_secret(
+    lowering: &mut Lowering<'_>,
+    of: &Path,
+    name: &str,
+    secret: &str,
+    encoded: bool,
+) -> Option<EnvVar> {
+    let place = if encoded {
+        secrets::encoded_place(lowering, of, secret)?
+    } else {
+        secrets::place(lowering, of, secret)?
+    };
     let selector = SecretKeySelector {
         name: place.name,
         key: place.key,

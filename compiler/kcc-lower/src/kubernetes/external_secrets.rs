@@ -2,12 +2,14 @@
 //! Secret to make of them. The operator's types are in no library, so the ones
 //! here hold what kcc says and no more.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::SecretProvider;
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{GENERATED_KEY, Object, Objects};
+use crate::kubernetes::{ENCODED_KEY, GENERATED_KEY, Object, Objects};
 use crate::lowering::Lowering;
 
 const API_VERSION: &str = "external-secrets.io/v1";
@@ -39,6 +41,32 @@ struct Store {
 #[derive(Serialize)]
 struct Target {
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<Template>,
+}
+
+/// What the operator makes of the value: without one, the value alone.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Template {
+    engine_version: &'static str,
+    data: BTreeMap<&'static str, &'static str>,
+}
+
+/// The value as it is, and percent-encoded: the function that Go's templates have
+/// for that writes a space as a form does.
+fn template() -> Template {
+    let data = [
+        (GENERATED_KEY, "{{ .value }}"),
+        (
+            ENCODED_KEY,
+            "{{ .value | urlquery | replace \"+\" \"%20\" }}",
+        ),
+    ];
+    Template {
+        engine_version: "v2",
+        data: data.into(),
+    }
 }
 
 #[derive(Serialize)]
@@ -54,6 +82,7 @@ struct Remote {
 }
 
 pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
+    let encoded = lowering.encoded_secrets();
     for name in lowering.secrets_in_use().into_keys() {
         let Some(secret) = lowering.target.secrets.get(name) else {
             continue;
@@ -71,7 +100,10 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
                     name: store.clone(),
                     kind: kind.clone(),
                 },
-                target: Target { name: name.clone() },
+                target: Target {
+                    name: name.clone(),
+                    template: encoded.contains(name).then(template),
+                },
                 data: vec![Data {
                     secret_key: GENERATED_KEY,
                     remote_ref: Remote { key: key.clone() },

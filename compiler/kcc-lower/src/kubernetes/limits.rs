@@ -1,6 +1,6 @@
 //! What the API server would refuse for its shape alone, found before it is asked.
 
-use kcc_model::{Component, File, VolumeSource};
+use kcc_model::{Component, FileContent, VolumeSource};
 
 use crate::lowering::Lowering;
 
@@ -33,9 +33,9 @@ pub(super) fn hold(lowering: &mut Lowering<'_>, component: &Component) {
     let files: usize = component
         .files
         .values()
-        .map(|file| match file {
-            File::Content(text) => text.len(),
-            File::Secret(_) | File::Template(_) => 0,
+        .map(|file| match &file.content {
+            FileContent::Content(text) => text.len(),
+            FileContent::Secret(_) | FileContent::Template(_) => 0,
         })
         .sum();
     too_large(lowering, component, "files", files);

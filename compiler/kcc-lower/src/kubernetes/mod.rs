@@ -32,7 +32,7 @@ mod workload;
 pub use desired::*;
 pub(crate) use objects::RULES;
 pub(crate) use policies::{called, talks_to_itself};
-pub use secrets::GENERATED_KEY;
+pub use secrets::{ENCODED_KEY, GENERATED_KEY};
 pub(crate) use storage::key as file_key;
 
 use std::collections::BTreeMap;

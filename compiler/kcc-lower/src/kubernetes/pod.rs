@@ -12,6 +12,7 @@ use kcc_model::{
     Amounts, Component, Container, EnvValue, Image, Name, Port, Protocol, Resources, VolumeSource,
 };
 
+use crate::expand::for_kubernetes;
 use crate::kubernetes::metadata::{self, some};
 use crate::kubernetes::{availability, env, limits, probe, quantity, rights, security, storage};
 use crate::lowering::Lowering;
@@ -105,8 +106,8 @@ fn container(
         name: name.to_owned(),
         image: Some(image),
         image_pull_policy: pull,
-        command: model.command.clone(),
-        args: model.args.clone(),
+        command: model.command.as_deref().map(words),
+        args: model.args.as_deref().map(words),
         working_dir: model.working_dir.clone(),
         env: env::lower(lowering, path, model),
         startup_probe: model.health.startup.as_ref().map(probe::lower),
@@ -116,6 +117,10 @@ fn container(
         security_context: Some(security::container(&model.security)),
         ..KubeContainer::default()
     }
+}
+
+fn words(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| for_kubernetes(word)).collect()
 }
 
 /// The ports of a sidecar, or of the main container.

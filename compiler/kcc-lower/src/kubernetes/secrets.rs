@@ -13,6 +13,8 @@ use crate::lowering::Lowering;
 
 /// The key of a Secret that kcc or an operator makes.
 pub const GENERATED_KEY: &str = "value";
+/// The key of the same value, percent-encoded.
+pub const ENCODED_KEY: &str = "encoded";
 
 /// A key of a Secret.
 pub(super) struct Place {
@@ -31,7 +33,7 @@ pub(super) fn place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Opt
         return None;
     };
     match &secret.provider {
-        SecretProvider::Kubernetes { name, key } => Some(Place {
+        SecretProvider::Kubernetes { name, key, .. } => Some(Place {
             name: name.clone(),
             key: key.clone(),
         }),
@@ -42,9 +44,36 @@ pub(super) fn place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Opt
     }
 }
 
+/// Where a secret is percent-encoded. A Secret that is in the cluster already may
+/// have no key for that: its value then stands in URLs as it is, with a warning.
+pub(super) fn encoded_place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Option<Place> {
+    let place = place(lowering, user, name)?;
+    let secret = &lowering.target.secrets[name];
+    Some(match &secret.provider {
+        SecretProvider::Kubernetes {
+            encoded_key: Some(key),
+            ..
+        } => Place {
+            key: key.clone(),
+            ..place
+        },
+        SecretProvider::Kubernetes { .. } => {
+            lowering.url_secret(secret);
+            place
+        }
+        // Made of characters that mean nothing to a URL.
+        SecretProvider::Generate {} => place,
+        _ => Place {
+            key: ENCODED_KEY.to_owned(),
+            ..place
+        },
+    })
+}
+
 /// The secrets in use that kcc makes itself.
 pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
     let mut made = Vec::new();
+    let encoded = lowering.encoded_secrets();
     for name in lowering.secrets_in_use().into_keys() {
         let Some(secret) = lowering.target.secrets.get(name) else {
             continue;
@@ -61,6 +90,7 @@ pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
         made.push(MadeSecret {
             name: name.clone(),
             key: GENERATED_KEY.to_owned(),
+            encoded: encoded.contains(name) && secret.provider != SecretProvider::Generate {},
             provider: secret.provider.clone(),
             component: backing.map(|component| component.name.clone()),
             team: secret.team.clone(),

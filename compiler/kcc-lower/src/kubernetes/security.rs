@@ -1,17 +1,24 @@
-//! Security contexts: what the restricted Pod Security Standard asks for, but
-//! for what a fragment says otherwise in words.
+//! Security contexts: what the profile of a component asks for, as the Pod
+//! Security Standards define it, but for what a fragment says otherwise in words.
 
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
-use kcc_model::{Component, Security, VolumeSource};
+use kcc_cue::Path;
+use kcc_model::{Component, Profile, Security, VolumeSource};
 
 use crate::lowering::Lowering;
 use crate::user::User;
 
+/// The group of volumes whose user the image alone knows. Any number serves:
+/// every process of the pod is in it.
+const VOLUME_GROUP: i64 = 65_532;
+
+/// The kubelet lets the group of a pod read every file of a volume.
+const GROUP_READS: u32 = 0o040;
+
 /// The context of a pod: its user, and the group that its volumes are given to.
 pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecurityContext {
-    let non_root = component.container.security.non_root;
     let user = User::of(&component.container);
     let path = component.path.join("user");
     if let User::Named(name) = &user {
@@ -21,13 +28,15 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
             "write the number that the name has inside the image, as in `\"1000:1000\"`",
         );
     }
-    if non_root && user.is_root() {
+    if User::is_refused(&component.container) {
         lowering.runs_as_root(component);
     }
+    let restricted = component.container.security.profile == Profile::Restricted;
     let (uid, gid) = match user {
         User::Number { uid, gid } => (Some(i64::from(uid)), gid.map(i64::from)),
         User::OfImage | User::Named(_) => (None, None),
     };
+    let modes: Vec<_> = modes(component).collect();
     let keeps_data = component.volumes.values().any(|volume| {
         !matches!(
             volume.source,
@@ -37,9 +46,16 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
     // A volume that belongs to the group 0 is root's; the user's own number is
     // a group as good as any other.
     let group = gid.filter(|group| *group != 0).or(uid);
-    let group = group.filter(|group| keeps_data && *group != 0);
+    let group = group
+        .or(Some(VOLUME_GROUP))
+        .filter(|group| (keeps_data || !modes.is_empty()) && *group != 0);
+    for (path, mode) in modes {
+        if group.is_some() && mode & GROUP_READS == 0 {
+            lowering.widened(&path, mode, mode | GROUP_READS);
+        }
+    }
     PodSecurityContext {
-        run_as_non_root: Some(non_root),
+        run_as_non_root: restricted.then_some(true),
         run_as_user: uid,
         run_as_group: gid,
         fs_group: group,
@@ -53,6 +69,20 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
     }
 }
 
+/// The modes that somebody says of files which come from a config or secret.
+fn modes(component: &Component) -> impl Iterator<Item = (Path, u32)> {
+    let files = component
+        .files
+        .iter()
+        .filter_map(|(path, file)| Some((component.path.join("files").join(path), file.mode?)));
+    let volumes = component.volumes.iter().filter_map(|(name, volume)| {
+        Some((component.path.join("volumes").join(name), volume.mode?))
+    });
+    files
+        .chain(volumes)
+        .map(|(path, mode)| (path.join("mode"), mode))
+}
+
 /// The context of a container.
 pub(super) fn container(security: &Security) -> SecurityContext {
     if security.privileged {
@@ -63,18 +93,29 @@ pub(super) fn container(security: &Security) -> SecurityContext {
             ..SecurityContext::default()
         };
     }
-    let added = security.add_capabilities.clone();
+    let some = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
+    let read_only_root_filesystem = security.read_only_root.then_some(true);
+    let add = some(&security.add_capabilities);
+    if security.profile == Profile::Baseline {
+        let drop = some(&security.drop_capabilities);
+        return SecurityContext {
+            capabilities: (add.is_some() || drop.is_some()).then_some(Capabilities { add, drop }),
+            read_only_root_filesystem,
+            ..SecurityContext::default()
+        };
+    }
     // The server takes the one as the other.
-    let escalates = added
+    let escalates = add
         .iter()
+        .flatten()
         .any(|name| name == "SYS_ADMIN" || name == "ALL");
     SecurityContext {
         allow_privilege_escalation: (!escalates).then_some(false),
         capabilities: Some(Capabilities {
-            add: (!added.is_empty()).then_some(added),
+            add,
             drop: Some(vec!["ALL".to_owned()]),
         }),
-        read_only_root_filesystem: security.read_only_root.then_some(true),
+        read_only_root_filesystem,
         ..SecurityContext::default()
     }
 }

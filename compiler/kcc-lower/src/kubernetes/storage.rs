@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_cue::Path;
-use kcc_model::{Access, Component, File, Name, VolumeSource};
+use kcc_model::{Access, Component, FileContent, Name, VolumeSource};
 
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Belongs, Objects, quantity, secrets, workload};
@@ -193,8 +193,11 @@ pub(super) fn mounts(
                 });
                 read_only = (*access == Access::ReadOnlyMany).then_some(true);
             }
-            VolumeSource::Ephemeral {} => {
-                kube.empty_dir = Some(EmptyDirVolumeSource::default());
+            VolumeSource::Ephemeral(wanted) => {
+                kube.empty_dir = Some(EmptyDirVolumeSource {
+                    medium: (wanted.memory == Some(true)).then(|| "Memory".to_owned()),
+                    size_limit: wanted.size.map(quantity::size),
+                });
             }
             VolumeSource::Config(config) => {
                 let path = component.path.join("volumes").join(name);
@@ -203,6 +206,7 @@ pub(super) fn mounts(
                 }
                 kube.config_map = Some(ConfigMapVolumeSource {
                     name: config_name(config),
+                    default_mode: volume.mode.map(mode),
                     ..ConfigMapVolumeSource::default()
                 });
                 read_only = Some(true);
@@ -222,7 +226,7 @@ pub(super) fn mounts(
                     items: Some(vec![KeyToPath {
                         key: place.key,
                         path: secret.clone(),
-                        mode: None,
+                        mode: volume.mode.map(mode),
                     }]),
                     ..SecretVolumeSource::default()
                 });
@@ -263,6 +267,7 @@ fn mount_files(
         name: name.clone(),
         config_map: Some(ConfigMapVolumeSource {
             name: files_name(component),
+            items: file_modes(component),
             ..ConfigMapVolumeSource::default()
         }),
         ..KubeVolume::default()
@@ -276,6 +281,27 @@ fn mount_files(
     }));
 }
 
+/// The files of a component with their modes, if one of them has its own: a list
+/// that is there has to name all.
+fn file_modes(component: &Component) -> Option<Vec<KeyToPath>> {
+    let files = || contents(component).map(|(path, _)| (path, component.files[path].mode));
+    files().find_map(|(_, mode)| mode)?;
+    Some(
+        files()
+            .map(|(path, wanted)| KeyToPath {
+                key: key(path),
+                path: key(path),
+                mode: wanted.map(mode),
+            })
+            .collect(),
+    )
+}
+
+/// A mode as the API has it.
+fn mode(mode: u32) -> i32 {
+    i32::try_from(mode).unwrap_or_default()
+}
+
 /// Each secret that is a file is a volume, and the file is mounted alone.
 fn mount_secrets(
     lowering: &mut Lowering<'_>,
@@ -283,12 +309,13 @@ fn mount_secrets(
     volumes: &mut Vec<KubeVolume>,
     mounts: &mut Vec<VolumeMount>,
 ) {
-    let mut names: BTreeMap<&Name, String> = BTreeMap::new();
+    let mut names: BTreeMap<(&Name, Option<u32>), String> = BTreeMap::new();
     for (path, file) in &component.files {
-        let File::Secret(secret) = file else {
+        let FileContent::Secret(secret) = &file.content else {
             continue;
         };
-        if !names.contains_key(secret) {
+        let alike = (secret, file.mode);
+        if !names.contains_key(&alike) {
             let at = component.path.join("files").join(path);
             let Some(place) = secrets::place(lowering, &at, secret) else {
                 continue;
@@ -301,16 +328,16 @@ fn mount_secrets(
                     items: Some(vec![KeyToPath {
                         key: place.key,
                         path: SECRET_FILE.to_owned(),
-                        mode: None,
+                        mode: file.mode.map(mode),
                     }]),
                     ..SecretVolumeSource::default()
                 }),
                 ..KubeVolume::default()
             });
-            names.insert(secret, name);
+            names.insert(alike, name);
         }
         mounts.push(VolumeMount {
-            name: names[secret].clone(),
+            name: names[&alike].clone(),
             mount_path: path.clone(),
             sub_path: Some(SECRET_FILE.to_owned()),
             read_only: Some(true),
@@ -324,9 +351,9 @@ fn contents(component: &Component) -> impl Iterator<Item = (&String, &String)> {
     component
         .files
         .iter()
-        .filter_map(|(path, file)| match file {
-            File::Content(text) => Some((path, text)),
-            File::Secret(_) | File::Template(_) => None,
+        .filter_map(|(path, file)| match &file.content {
+            FileContent::Content(text) => Some((path, text)),
+            FileContent::Secret(_) | FileContent::Template(_) => None,
         })
 }
 

@@ -52,7 +52,9 @@ fields! {
         Emulated("kcc starts in order; its name is known to whoever needs it, on a network of theirs"),
         Emulated("kcc starts in order; NetworkPolicies open the way to what is needed, where the cluster enforces them");
     Startup "health.startup": Emulated("its time is granted before a failure counts"), Honoured;
-    Readiness "health.readiness": Emulated("kcc asks while it waits"), Honoured;
+    Readiness "health.readiness":
+        Emulated("kcc asks while it waits; a rendered compose file only runs commands"),
+        Honoured;
     Liveness "health.liveness":
         DroppedByNature("Docker starts again what ends, not what no longer answers"),
         Honoured;
@@ -99,7 +101,25 @@ fields! {
     VolumeClass "volumes.*.class":
         DroppedByNature("one machine has one kind of disk"),
         Honoured;
+    Ephemeral "volumes.*.ephemeral":
+        Emulated("memory of the machine holds it, or a volume that goes with the container"),
+        Honoured;
+    EphemeralExec "volumes.*.ephemeral.exec":
+        Honoured,
+        Dropped("an `emptyDir` cannot forbid that programs in it are run");
+    EphemeralMode "volumes.*.ephemeral.mode":
+        Honoured,
+        Dropped("everybody in the pod may write to an `emptyDir`");
+    VolumeMode "volumes.*.mode":
+        Honoured,
+        Emulated("files belong to root, and the pod's group may read them");
     File "files.*": Honoured, Honoured;
+    FileMode "files.*.mode":
+        Honoured,
+        Emulated("files belong to root, and the pod's group may read them");
+    FileOwner "files.*.owner":
+        Honoured,
+        Dropped("files of ConfigMaps and Secrets belong to root");
     Route "routes.*": Emulated("the port is published on the host"), Honoured;
     RouteTls "routes.*.tls":
         DroppedByNature("a laptop has no certificate for the host"),
@@ -118,7 +138,7 @@ fields! {
     CronSidecar "cronJobs.*.sidecars.*":
         Dropped("whoever starts a run starts the main container alone"), Honoured;
     EveryNode "everyNode": Honoured, Honoured;
-    NonRoot "security.nonRoot": Honoured, Honoured;
+    Profile "security.profile": Honoured, Honoured;
     Completions "completions":
         Emulated("kcc makes a container for each"), Honoured;
     CronCompletions "cronJobs.*.completions":

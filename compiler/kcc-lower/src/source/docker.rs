@@ -18,7 +18,7 @@ const CONTAINER: &[Line] = &[
     ("args.*", ".args.{1} | .args"),
     ("args", ".args"),
     ("workingDir", "..workingDir"),
-    ("user", "..user | ..security.nonRoot"),
+    ("user", "..user"),
     ("files.*", "..files.{1}"),
     (
         "memory",
@@ -41,7 +41,10 @@ const CONTAINER: &[Line] = &[
     ("stopTimeout", "..rollout.gracePeriod"),
     ("readOnly", "..security.readOnlyRoot"),
     ("privileged", ".security.privileged"),
+    ("baseline", "..security.profile"),
     ("addCapabilities", ".security.capabilities.add | .security"),
+    ("dropCapabilities.*", "..security.capabilities.drop"),
+    ("dropCapabilities", "..security.capabilities.drop"),
     ("labels.*", "..labels.{1}"),
 ];
 
@@ -247,13 +250,21 @@ fn container(
                 .unwrap_or((&component.name, ".."));
             Some(asked.source(source, std::slice::from_ref(of)))
         }
-        [mounts, at, ..] if mounts == "mounts" && component.files.contains_key(at) => {
+        [field, at, ..]
+            if ["mounts", "access"].contains(&field.as_str())
+                && component.files.contains_key(at) =>
+        {
             Some(asked.source(".files.{1}", std::slice::from_ref(at)))
         }
-        [mounts, at, ..] if mounts == "mounts" => {
+        [field, at, ..] if ["mounts", "access"].contains(&field.as_str()) => {
+            // The files of a config or secret are mounted one by one.
+            let folder = |mount: &str| {
+                let rest = at.strip_prefix(mount);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
             let mut volumes = component.volumes.iter();
             let name = volumes
-                .find(|(_, volume)| volume.mount == *at)
+                .find(|(_, volume)| folder(&volume.mount))
                 .map(|(name, _)| name);
             Some(asked.source("..volumes.{1}", &[name.cloned().unwrap_or_default()]))
         }

@@ -195,16 +195,10 @@ pub(super) const POD: &[Line] = &[
     ),
     ("spec.tolerations.@key.*", ".placement.tolerations.{1}"),
     ("spec.topologySpreadConstraints.**", ".placement.spread"),
-    ("spec.securityContext.runAsNonRoot", ".security.nonRoot"),
-    (
-        "spec.securityContext.runAsUser",
-        ".user | .security.nonRoot",
-    ),
-    (
-        "spec.securityContext.runAsGroup",
-        ".user | .security.nonRoot",
-    ),
-    ("spec.securityContext.fsGroup", ".user | .security.nonRoot"),
+    ("spec.securityContext.runAsNonRoot", ".security.profile"),
+    ("spec.securityContext.runAsUser", ".user"),
+    ("spec.securityContext.runAsGroup", ".user"),
+    ("spec.securityContext.fsGroup", ".user | .volumes"),
     (
         "spec.securityContext.fsGroupChangePolicy",
         "= a large volume is not walked again at every start",
@@ -240,11 +234,11 @@ pub(super) const CONTAINER: &[Line] = &[
     ),
     (
         "securityContext.allowPrivilegeEscalation",
-        "= the restricted profile of Pod Security",
+        "..security.profile",
     ),
     (
         "securityContext.capabilities.drop",
-        "= the restricted profile of Pod Security",
+        "..security.capabilities.drop | ..security.profile",
     ),
     (
         "securityContext.capabilities.add",

@@ -5,7 +5,7 @@ use crate::support::{Says as _, System, job, of_docker, persistent, probe, servi
 use kcc_lower::Desired;
 use kcc_lower::docker::{Container, Mount, Publish, Restart};
 use kcc_model::{
-    Check, EnvValue, Expose, Millis, Part, Route, SecretProvider, Until, VolumeSource,
+    Check, EnvValue, Expose, Millis, Part, Profile, Route, SecretProvider, Until, VolumeSource,
 };
 
 fn container<'a>(desired: &'a Desired, name: &str) -> &'a Container {
@@ -216,30 +216,31 @@ fn health_is_readiness_after_the_time_that_startup_grants() {
 
 #[test]
 fn root_is_refused_unless_it_is_allowed() {
-    let user = |user: Option<&str>, non_root| {
+    let user = |user: Option<&str>, profile| {
         let mut web = service("web");
         web.container.user = user.map(str::to_owned);
-        web.container.security.non_root = non_root;
+        web.container.security.profile = profile;
         System::docker().with(web)
     };
     for root in ["0", "root", "0:0", "root:1000"] {
         assert_eq!(
-            user(Some(root), true).mistakes(),
+            user(Some(root), Profile::Restricted).mistakes(),
             [
-                "kcc::lower::unsupported: `services.web` runs as root, but `security.nonRoot` is true"
+                "kcc::lower::unsupported: `services.web` runs as root, which its profile `restricted` refuses"
             ],
             "{root}"
         );
-        user(Some(root), false).desired();
+        user(Some(root), Profile::Baseline).desired();
     }
-    let user = |name, non_root| {
-        container(&user(name, non_root).desired(), "shop-dev-web")
-            .user
-            .clone()
-    };
-    assert_eq!(user(None, true).as_deref(), Some("65532:65532"));
-    assert_eq!(user(None, false), None);
-    assert_eq!(user(Some("nginx"), true).as_deref(), Some("nginx"));
+    for profile in [Profile::Restricted, Profile::Baseline] {
+        let user = |name| {
+            container(&user(name, profile).desired(), "shop-dev-web")
+                .user
+                .clone()
+        };
+        assert_eq!(user(None), None, "the image decides");
+        assert_eq!(user(Some("nginx")).as_deref(), Some("nginx"));
+    }
 }
 
 #[test]
@@ -276,6 +277,7 @@ fn a_secret_of_the_cluster_is_out_of_reach() {
     let provider = SecretProvider::Kubernetes {
         name: "a".to_owned(),
         key: "b".to_owned(),
+        encoded_key: None,
     };
     let web = service("web").env("KEY", EnvValue::Secret("key".to_owned()));
     assert_eq!(

@@ -15,6 +15,7 @@ fn kubernetes() -> Desired {
     let provider = SecretProvider::Kubernetes {
         name: "stripe".to_owned(),
         key: "api".to_owned(),
+        encoded_key: None,
     };
     shop(System::kubernetes(), provider).desired()
 }

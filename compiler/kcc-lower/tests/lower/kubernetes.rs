@@ -8,13 +8,14 @@ use crate::support::{
     shop::shop,
 };
 use kcc_lower::{Desired, kubernetes::Object};
-use kcc_model::{Bytes, Check, Millis, Route, SecretProvider};
+use kcc_model::{Bytes, Check, Millis, Profile, Route, SecretProvider};
 use serde_json::{Value, json};
 
 fn whole_shop() -> Desired {
     let provider = SecretProvider::Kubernetes {
         name: "stripe".to_owned(),
         key: "api".to_owned(),
+        encoded_key: None,
     };
     shop(System::kubernetes(), provider).desired()
 }
@@ -167,13 +168,29 @@ fn every_pod_is_restricted() {
 }
 
 #[test]
-fn an_unnamed_user_is_a_number_that_may_write_its_volumes() {
+fn an_unnamed_user_is_the_images_and_may_write_its_volumes() {
     let context =
         |component| pod(&only(component), "Deployment", "web")["spec"]["securityContext"].clone();
     let unnamed = context(service("web").volume("data", "/data", persistent(1)));
-    assert_eq!(unnamed["runAsUser"], 65532);
-    assert_eq!(unnamed["fsGroup"], 65532);
+    assert!(unnamed.get("runAsUser").is_none());
+    assert_eq!(unnamed["runAsNonRoot"], true);
+    assert_eq!(unnamed["fsGroup"], 65532, "any group serves");
     assert!(context(service("web")).get("fsGroup").is_none());
+    let with = |user: &str, profile| {
+        let mut web = service("web").volume("data", "/data", persistent(1));
+        web.container.user = Some(user.to_owned());
+        web.container.security.profile = profile;
+        context(web)
+    };
+    let own = with("1000:2000", Profile::Restricted);
+    let [user, group, volumes] = ["runAsUser", "runAsGroup", "fsGroup"].map(|field| &own[field]);
+    assert_eq!(
+        (user, group, volumes),
+        (&json!(1000), &json!(2000), &json!(2000))
+    );
+    let root = with("0", Profile::Baseline);
+    assert_eq!(root["runAsUser"], 0);
+    assert!(root.get("runAsNonRoot").is_none() && root.get("fsGroup").is_none());
     let mut named = service("web");
     named.container.user = Some("nginx".to_owned());
     assert_eq!(
@@ -182,6 +199,23 @@ fn an_unnamed_user_is_a_number_that_may_write_its_volumes() {
             "kcc::lower::unsupported: Kubernetes takes a user by its number only, but \
           `services.web.user` is `nginx`"
         ]
+    );
+}
+
+#[test]
+fn a_baseline_has_the_usual_capabilities_but_for_those_it_drops() {
+    let context = |drop: &[&str]| {
+        let mut web = service("web");
+        let security = &mut web.container.security;
+        security.profile = Profile::Baseline;
+        security.drop_capabilities = drop.iter().map(|name| (*name).to_owned()).collect();
+        let pod = pod(&only(web), "Deployment", "web");
+        pod["spec"]["containers"][0]["securityContext"].clone()
+    };
+    assert_eq!(context(&[]), json!({}));
+    assert_eq!(
+        context(&["NET_RAW"]),
+        json!({"capabilities": {"drop": ["NET_RAW"]}})
     );
 }
 
@@ -244,6 +278,7 @@ fn a_route_is_an_ingress_and_its_certificate_a_secret_of_the_cluster() {
     let there = SecretProvider::Kubernetes {
         name: "shop-cert".to_owned(),
         key: "tls.crt".to_owned(),
+        encoded_key: None,
     };
     let ingress = manifest(&routed(there).desired(), "Ingress", "web");
     assert_eq!(

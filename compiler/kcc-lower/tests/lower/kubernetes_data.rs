@@ -4,7 +4,7 @@ use crate::support::{
     Says as _, System, container, manifest, of_kubernetes, persistent, pod, service,
 };
 use kcc_lower::{Desired, kubernetes::Object};
-use kcc_model::{EnvValue, Part, SecretProvider, VolumeSource};
+use kcc_model::{EnvValue, Ephemeral, Part, SecretProvider, VolumeSource};
 use serde_json::json;
 
 fn objects(desired: &Desired) -> &[Object] {
@@ -34,7 +34,7 @@ fn a_text_with_a_secret_refers_to_a_variable_before_it() {
         container(&desired, "Deployment", "web")["env"],
         json!([
             {"name": "KCC_SECRET_DB_KEY", "valueFrom": {"secretKeyRef": {"name": "db-key", "key": "value"}}},
-            {"name": "A", "value": "$$(URL) costs $$5"},
+            {"name": "A", "value": "$$(URL) costs $5"},
             {"name": "B", "value": "$5"},
             {"name": "URL", "value": "a$$(X)$(KCC_SECRET_DB_KEY)$$"},
         ])
@@ -47,6 +47,7 @@ fn a_secret_is_found_in_the_cluster_or_made_there() {
     let there = SecretProvider::Kubernetes {
         name: "stripe".to_owned(),
         key: "api".to_owned(),
+        encoded_key: None,
     };
     let desired = System::kubernetes()
         .secret("key", there)
@@ -154,7 +155,7 @@ fn files_are_mounted_one_by_one_and_change_the_pod() {
 #[test]
 fn volumes_are_mounted_as_what_they_are() {
     let web = service("web")
-        .volume("tmp", "/tmp", VolumeSource::Ephemeral {})
+        .volume("tmp", "/tmp", VolumeSource::Ephemeral(Ephemeral::default()))
         .volume("conf", "/conf", VolumeSource::Config("app".to_owned()))
         .volume("keys", "/keys", VolumeSource::Secret("key".to_owned()));
     let desired = System::kubernetes()

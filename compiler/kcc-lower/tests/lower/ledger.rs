@@ -13,7 +13,7 @@ use kcc_lower::parity::Field;
 const SILENT: [(&str, &str); 0] = [];
 
 /// The long path that a short one is counted under.
-const SHORT: [(&str, &str); 7] = [
+const SHORT: [(&str, &str); 12] = [
     ("port", "ports.*"),
     ("resources.cpu", "resources.requests.cpu"),
     ("resources.memory", "resources.requests.memory"),
@@ -21,6 +21,11 @@ const SHORT: [(&str, &str); 7] = [
     ("health.tcp", "health.readiness"),
     ("health.grpc", "health.readiness"),
     ("health.exec", "health.readiness"),
+    ("health.port", "health.readiness"),
+    ("health.period", "health.readiness"),
+    ("health.timeout", "health.readiness"),
+    ("health.failures", "health.readiness"),
+    ("health.startTimeout", "health.startup"),
 ];
 
 /// Root fields whose fields are components with fields of their own; those of a

@@ -3,7 +3,7 @@
 
 use crate::support::{Says as _, System, probe, service, shop::shop};
 use kcc_lower::parity::{Field, Verdict, ledger};
-use kcc_model::{Check, Component, Millis, SecretProvider};
+use kcc_model::{Check, Component, Millis, Profile, SecretProvider};
 
 fn with_grpc() -> Component {
     let mut api = service("api").port("grpc", 9000);
@@ -80,10 +80,15 @@ fn the_ledger_holds_every_use_of_a_shop() {
             &Field::GrpcHealth,
             &Field::RolloutDeadline,
             &Field::VolumeClass,
+            &Field::EphemeralExec,
+            &Field::EphemeralMode,
+            &Field::VolumeMode,
+            &Field::FileMode,
+            &Field::FileOwner,
             &Field::RouteTls,
             &Field::CronInit,
             &Field::CronSidecar,
-            &Field::NonRoot,
+            &Field::Profile,
             &Field::Privileged,
             &Field::KubernetesPatch,
             &Field::DockerPatch,
@@ -103,7 +108,7 @@ fn what_holds_anyway_is_no_use_of_a_field() {
     let said = [
         Field::GracePeriod,
         Field::RolloutDeadline,
-        Field::NonRoot,
+        Field::Profile,
         Field::Stateful,
     ];
     let mut web = service("web");
@@ -114,7 +119,7 @@ fn what_holds_anyway_is_no_use_of_a_field() {
     web.grace_period = Millis(45_000);
     web.deadline = Millis(60_000);
     web.stateful = true;
-    web.container.security.non_root = false;
+    web.container.security.profile = Profile::Baseline;
     let other = fields(web);
     assert!(said.iter().all(|field| other.contains(field)), "{other:?}");
 }

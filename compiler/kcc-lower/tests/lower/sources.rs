@@ -24,6 +24,7 @@ fn kubernetes() -> (TargetModel, Desired) {
     let provider = SecretProvider::Kubernetes {
         name: "stripe".to_owned(),
         key: "api".to_owned(),
+        encoded_key: None,
     };
     lowered(System::kubernetes(), provider)
 }

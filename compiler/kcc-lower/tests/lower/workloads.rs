@@ -6,8 +6,8 @@ use crate::support::{
 };
 use kcc_lower::{docker::Mount, emit};
 use kcc_model::{
-    Component, EnvValue, MilliCpu, Part, Rollout, Scale, SecretProvider, Share, Strategy, Until,
-    VolumeSource,
+    Component, EnvValue, Ephemeral, MilliCpu, Part, Rollout, Scale, SecretProvider, Share,
+    Strategy, Until, VolumeSource,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +75,11 @@ fn web() -> Component {
     let mut web = service("web")
         .port("http", 8080)
         .volume("data", "/data", persistent(1))
-        .volume("tmp", "/tmp/web", VolumeSource::Ephemeral {})
+        .volume(
+            "tmp",
+            "/tmp/web",
+            VolumeSource::Ephemeral(Ephemeral::default()),
+        )
         .file("/etc/web.toml", "a = 1\n")
         .init("fetch", &["/bin/fetch", "$(TOKEN)"])
         .init("migrate", &["/bin/migrate"])
@@ -238,12 +242,16 @@ fn on_docker_sidecars_are_containers_beside_each_replica() {
         assert_eq!(container.files["/etc/web.toml"], "a = 1\n");
     }
     assert!(docker.images.contains_key("acme/proxy:3"));
-    let alone = service("web").volume("tmp", "/tmp/web", VolumeSource::Ephemeral {});
+    let alone = service("web").volume(
+        "tmp",
+        "/tmp/web",
+        VolumeSource::Ephemeral(Ephemeral::default()),
+    );
     let desired = System::docker().with(alone).desired();
     let mounts = &of_docker(&desired).containers["shop-dev-web"].mounts;
     assert_eq!(
         mounts["/tmp/web"],
-        Mount::Tmpfs {},
+        Mount::Tmpfs(Ephemeral::default()),
         "memory, where it is one container's"
     );
 }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::{Code, nearest};
 
 use super::component::Open;
-use super::{Cursor, component, container, env, health, image, late, names, ports, resources};
-use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port};
+use super::{Cursor, component, env, health, image, late, names, ports, resources};
+use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port, Security};
 
 /// What stands beside a main container.
 #[derive(Default)]
@@ -96,9 +96,12 @@ pub(crate) fn beside(
 /// A container with the user, the rights and the amounts of the main one.
 fn like(main: &Container, node: &Cursor<'_>, image: Option<String>) -> (Container, Open) {
     let words = late::words(node);
-    let mut security = container::secure();
-    security.non_root = main.security.non_root;
-    security.read_only_root = main.security.read_only_root;
+    let security = Security {
+        profile: main.security.profile,
+        read_only_root: main.security.read_only_root,
+        drop_capabilities: main.security.drop_capabilities.clone(),
+        ..Security::default()
+    };
     let container = Container {
         image: image.map_or_else(|| main.image.clone(), Image::Reference),
         command: words.command,

@@ -52,12 +52,11 @@ const KNOWN: [&str; 42] = [
     "WAKE_ALARM",
 ];
 
-/// Decodes `capabilities`: those that are added to none.
-pub(crate) fn added(node: &Cursor<'_>) -> Vec<String> {
+/// Decodes `capabilities`: those that are added, and those that are dropped.
+pub(crate) fn changed(node: &Cursor<'_>) -> (Vec<String>, Vec<String>) {
     node.only(&["add", "drop"]);
-    let added = list(node, "add");
-    // Those that are not added are dropped, whether or not a list says so.
-    for name in list(node, "drop").intersection(&added) {
+    let (added, dropped) = (list(node, "add"), list(node, "drop"));
+    for name in dropped.intersection(&added) {
         let field = node.path.join("add");
         let message = format!("`{}` adds and drops `{name}`", node.path);
         let error = node
@@ -66,7 +65,7 @@ pub(crate) fn added(node: &Cursor<'_>) -> Vec<String> {
         let error = node.lines.also(error, &node.path.join("drop"), "dropped");
         node.report(error.help(format!("keep `{name}` in one of the two lists")));
     }
-    added.into_iter().collect()
+    (added.into_iter().collect(), dropped.into_iter().collect())
 }
 
 fn list(node: &Cursor<'_>, field: &str) -> BTreeSet<String> {

@@ -13,7 +13,7 @@ use super::{
     availability, backing, beside, container, files, labels, needs, ports, rights, routes,
     schedule, volumes,
 };
-use crate::{Component, Container, Kind, Millis, Name, Run};
+use crate::{Component, Container, Kind, Millis, Name, Run, Security};
 
 /// A component whose needs and environment are not connected yet.
 pub(crate) struct Draft {
@@ -189,7 +189,7 @@ pub(crate) fn decode(
 /// Reports that something required is missing, unless a file could be read
 /// only in part: then it may well be there.
 pub(crate) fn missing(node: &Cursor<'_>, what: &str, help: &str) {
-    if node.lines.partial() {
+    if node.lines.partly_lost(&node.path) {
         return;
     }
     let message = format!("`{}` lacks {what}", node.path);
@@ -213,6 +213,6 @@ pub(crate) fn no_container() -> Container {
         env: BTreeMap::new(),
         health: crate::Health::default(),
         resources: crate::Resources::default(),
-        security: container::secure(),
+        security: Security::default(),
     }
 }

@@ -8,7 +8,7 @@ use kcc_diag::Code;
 use super::late::{self, Word};
 use super::{Cursor, Scope};
 use super::{capabilities, health, image, resources, volumes};
-use crate::{Container, Name, Port, Security};
+use crate::{Container, Name, Port, Profile, Security};
 
 /// Decodes a container; its environment is connected later, and so are the
 /// outputs of others in its command. None where there is no image, which has
@@ -60,24 +60,19 @@ fn user(node: &Cursor<'_>) -> Option<String> {
     None
 }
 
-/// What holds unless a fragment says otherwise in words.
-pub(crate) fn secure() -> Security {
-    Security {
-        non_root: true,
-        read_only_root: false,
-        privileged: false,
-        add_capabilities: Vec::new(),
-    }
-}
-
 fn security(node: &Cursor<'_>) -> Security {
-    let mut security = secure();
+    let mut security = Security::default();
     let Some(node) = node.child("security") else {
         return security;
     };
-    node.only(&["nonRoot", "readOnlyRoot", "privileged", "capabilities"]);
-    if let Some(flag) = node.child("nonRoot").and_then(|flag| flag.flag()) {
-        security.non_root = flag;
+    node.only(&["profile", "readOnlyRoot", "privileged", "capabilities"]);
+    if node
+        .child("profile")
+        .and_then(|field| field.text())
+        .as_deref()
+        == Some("baseline")
+    {
+        security.profile = Profile::Baseline;
     }
     if let Some(flag) = node.child("readOnlyRoot").and_then(|flag| flag.flag()) {
         security.read_only_root = flag;
@@ -86,7 +81,11 @@ fn security(node: &Cursor<'_>) -> Security {
         security.privileged = flag;
     }
     if let Some(capabilities) = node.child("capabilities") {
-        security.add_capabilities = capabilities::added(&capabilities);
+        let (added, dropped) = capabilities::changed(&capabilities);
+        security.add_capabilities = added;
+        if security.profile == Profile::Baseline {
+            security.drop_capabilities = dropped;
+        }
     }
     security
 }

@@ -52,10 +52,14 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
             key: text("key")?,
         }));
     }
+    if node.child("value").is_some() {
+        node.only(&["value", "public"]);
+        return Some(RawEnv::Known(EnvValue::Literal(text("value")?)));
+    }
     if node.child("from").is_some() {
         return late::output(node).map(RawEnv::Output);
     }
-    if !node.lines.partial() {
+    if !node.lines.partly_lost(&node.path) {
         let message = format!("`{}` is neither text nor a reference", node.path);
         let error = node.error(Code::EvalWrongType, message, "which value?");
         let help = "write text, `secret: \"…\"`, `{config: \"…\", key: \"…\"}` or \

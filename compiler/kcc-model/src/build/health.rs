@@ -13,14 +13,33 @@ use crate::{Check, Health, Millis, Name, Port, Probe};
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
 const NAMED: [&str; 3] = ["startup", "readiness", "liveness"];
 const TIMINGS: [&str; 4] = ["delay", "period", "timeout", "failures"];
+/// What says more of one probe.
+const ONE: [&str; 5] = ["port", "period", "timeout", "failures", "startTimeout"];
+/// How long one probe may fail while its container starts.
+const START_TIMEOUT: Millis = Millis(120_000);
+/// Failures in a row that a probe may wait for.
+const MOST_FAILURES: u64 = 1_000;
 
 /// Decodes the probes of a component.
 pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health {
     let Some(node) = node.child("health") else {
         return Health::default();
     };
-    if NAMED.iter().any(|name| node.child(name).is_some()) {
-        node.only(&NAMED);
+    if let Some(first) = NAMED.iter().find(|name| node.child(name).is_some()) {
+        node.only(&[&NAMED[..], &ONE].concat());
+        for field in ONE.iter().filter_map(|name| node.child(name)) {
+            let name = field.path.0.last().map_or("", String::as_str);
+            let message = format!(
+                "`{}` is for one probe, but `{}` names several",
+                field.path, node.path
+            );
+            let error = field.error(Code::EvalConflict, message, "of which?");
+            field.report(error.help(if name == "startTimeout" {
+                "write `startup`, with a `period` and `failures`".to_owned()
+            } else {
+                format!("write it into `{first}`")
+            }));
+        }
         let named = |name| node.child(name).and_then(|node| probe(&node, ports));
         return Health {
             startup: named("startup"),
@@ -28,16 +47,33 @@ pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health 
             liveness: named("liveness"),
         };
     }
+    let start = node
+        .child("startTimeout")
+        .and_then(|field| field.quantity(Millis::parse))
+        .unwrap_or(START_TIMEOUT);
     let probe = probe(&node, ports);
     Health {
-        startup: None,
+        startup: probe.clone().map(|probe| starting(probe, start)),
         readiness: probe.clone(),
         liveness: probe,
     }
 }
 
+/// The probe that holds one probe back while the container starts: without it,
+/// the cluster would restart what is slow to start again and again.
+fn starting(probe: Probe, start: Millis) -> Probe {
+    let seconds = start.0.div_ceil(1000).max(1);
+    let period = seconds.div_ceil(MOST_FAILURES);
+    Probe {
+        delay: Millis(0),
+        period: Millis(period * 1000),
+        failures: u32::try_from(seconds.div_ceil(period)).unwrap_or(u32::MAX),
+        ..probe
+    }
+}
+
 fn probe(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Probe> {
-    node.only(&[&CHECKS[..], &TIMINGS, &["port"]].concat());
+    node.only(&[&CHECKS[..], &TIMINGS, &["port", "startTimeout"]].concat());
     let check = check(node, ports);
     let time = |field, default| {
         let written = node

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 
 use kcc_cue::{Path, Value};
 
-use super::outputs::escape_whole;
 use super::{Cursor, component, prefix};
-use crate::{Container, EnvValue, File, Name};
+use crate::{Container, EnvValue, FileContent, Name, escape};
 
 /// An output of another component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +78,8 @@ fn list(node: &Cursor<'_>, list: List, late: &mut Vec<Word>) -> Option<Vec<Strin
 
 /// The output that `{from, output}` names.
 pub(crate) fn output(node: &Cursor<'_>) -> Option<Late> {
-    node.only(&["from", "output"]);
+    // Of a file, too, which says more of itself.
+    node.only(&["from", "output", "mode", "owner"]);
     let text = |field| node.child(field).and_then(|field| field.text());
     let (Some(from), Some(output)) = (text("from"), text("output")) else {
         component::missing(
@@ -97,13 +97,13 @@ pub(crate) fn output(node: &Cursor<'_>) -> Option<Late> {
 }
 
 /// The file that holds an output.
-pub(crate) fn file(value: EnvValue) -> File {
+pub(crate) fn file(value: EnvValue) -> FileContent {
     match value {
-        EnvValue::Literal(text) => File::Content(text),
-        EnvValue::Secret(name) => File::Secret(name),
-        EnvValue::Template(parts) => File::Template(parts),
+        EnvValue::Literal(text) => FileContent::Content(text),
+        EnvValue::Secret(name) => FileContent::Secret(name),
+        EnvValue::Template(parts) => FileContent::Template(parts),
         // No output is a key of a config.
-        EnvValue::Config { .. } => File::Content(String::new()),
+        EnvValue::Config { .. } => FileContent::Content(String::new()),
     }
 }
 
@@ -122,7 +122,7 @@ impl Word {
 
 fn text(late: &Late, value: EnvValue, env: &mut BTreeMap<String, EnvValue>) -> String {
     if let EnvValue::Literal(text) = &value {
-        return escape_whole(text);
+        return escape(text);
     }
     let known = env.iter().find(|(_, known)| **known == value);
     let name = if let Some((name, _)) = known {

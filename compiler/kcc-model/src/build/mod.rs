@@ -18,6 +18,7 @@ mod health;
 mod image;
 mod labels;
 mod late;
+mod mode;
 mod names;
 mod needs;
 mod objects;
@@ -40,7 +41,6 @@ use kcc_diag::{Code, Diagnostic, Diagnostics};
 pub(crate) use cursor::{Cursor, Found};
 pub(crate) use env::{is_of, prefix};
 pub use names::is_label;
-pub(crate) use outputs::{Piece, references};
 pub(crate) use secrets::references as secret_references;
 pub(crate) use system::USUAL_TARGETS;
 

@@ -98,8 +98,8 @@ pub(crate) fn connect(
                 }
             }
             for (path, value) in draft.files.into_keys().zip(files) {
-                if let Some(value) = value {
-                    component.files.insert(path, late::file(value));
+                if let (Some(value), Some(file)) = (value, component.files.get_mut(&path)) {
+                    file.content = late::file(value);
                 }
             }
             (name, component)
@@ -306,7 +306,7 @@ fn output(
 fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &Found) {
     let lines = scope.lines;
     let tree = lines.tree();
-    if lines.partial() {
+    if lines.lost(from) {
         return;
     }
     let (message, label, help) = match why {

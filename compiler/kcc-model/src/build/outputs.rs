@@ -1,11 +1,13 @@
 //! Outputs of backings: text in which `$(name)` stands for another output.
 //!
 //! An output that contains a secret becomes a template of text and secrets, so
-//! that the secret's value is never part of the model.
+//! that the secret's value is never part of the model. In a URL a secret stands
+//! percent-encoded, and so do the names of a user and a database: a `/` or an `@`
+//! would end them.
 
 use std::collections::BTreeMap;
 
-use crate::{EnvValue, Output, Part};
+use crate::{EnvValue, Output, Part, Piece, percent_encoded, references};
 
 /// Why an output has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +18,16 @@ pub(crate) enum NoOutput {
     Circular(String),
 }
 
+/// Outputs whose text is a part of a URL that may hold anything.
+const IN_URLS: [&str; 3] = ["username", "database", "vhost"];
+
 /// The value of an output, every reference to another one resolved.
 pub(crate) fn resolve(
     outputs: &BTreeMap<String, Output>,
     name: &str,
 ) -> Result<EnvValue, NoOutput> {
     let mut parts = Vec::new();
-    collect(outputs, name, &mut Vec::new(), &mut parts)?;
+    collect(outputs, name, &mut Vec::new(), &mut parts, false)?;
     Ok(match &mut parts[..] {
         [] => EnvValue::Literal(String::new()),
         [Part::Text(text)] => EnvValue::Literal(std::mem::take(text)),
@@ -36,6 +41,7 @@ fn collect(
     name: &str,
     open: &mut Vec<String>,
     parts: &mut Vec<Part>,
+    in_url: bool,
 ) -> Result<(), NoOutput> {
     if open.iter().any(|other| other == name) {
         return Err(NoOutput::Circular(name.to_owned()));
@@ -43,16 +49,32 @@ fn collect(
     let text = match outputs.get(name) {
         None => return Err(NoOutput::Unknown(name.to_owned())),
         Some(Output::Secret(secret)) => {
-            parts.push(Part::Secret(secret.clone()));
+            parts.push(if in_url {
+                Part::Encoded(secret.clone())
+            } else {
+                Part::Secret(secret.clone())
+            });
             return Ok(());
         }
         Some(Output::Text(text)) => text,
     };
+    if in_url && IN_URLS.contains(&name) && !text.contains("$(") {
+        add_text(parts, &percent_encoded(text));
+        return Ok(());
+    }
     open.push(name.to_owned());
+    let mut in_url = in_url;
     for piece in references(text) {
         match piece {
-            Piece::Text(text) => add_text(parts, text),
-            Piece::Reference(other) => collect(outputs, other, open, parts)?,
+            Piece::Text(text) => {
+                in_url = in_url || text.contains("://");
+                add_text(parts, text);
+            }
+            Piece::Reference(other) => {
+                collect(outputs, other, open, parts, in_url)?;
+                let last = parts.last();
+                in_url = in_url || matches!(last, Some(Part::Text(text)) if text.contains("://"));
+            }
         }
     }
     open.pop();
@@ -64,49 +86,6 @@ fn add_text(parts: &mut Vec<Part>, text: &str) {
         Some(Part::Text(last)) => last.push_str(text),
         _ if text.is_empty() => {}
         _ => parts.push(Part::Text(text.to_owned())),
-    }
-}
-
-/// A piece of a text with `$(name)` in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Piece<'a> {
-    /// Text as it is; `$$` has become `$`.
-    Text(&'a str),
-    /// The name between `$(` and `)`.
-    Reference(&'a str),
-}
-
-/// Splits a text at its `$(name)`, as Kubernetes does: `$$` stands for `$`, and
-/// what is not closed is text.
-pub(crate) fn references(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        let after = &rest[at + 1..];
-        if let Some(escaped) = after.strip_prefix('$') {
-            pieces.push(Piece::Text(&rest[..=at]));
-            rest = escaped;
-        } else if let Some(end) = after.strip_prefix('(').and_then(|inside| inside.find(')')) {
-            pieces.push(Piece::Text(&rest[..at]));
-            pieces.push(Piece::Reference(&after[1..=end]));
-            rest = &after[end + 2..];
-        } else {
-            pieces.push(Piece::Text(&rest[..=at]));
-            rest = after;
-        }
-    }
-    pieces.push(Piece::Text(rest));
-    pieces.retain(|piece| *piece != Piece::Text(""));
-    pieces
-}
-
-/// The text of a whole word, written so that it means itself where `$(NAME)` is
-/// replaced: escaped only where it would be read as something else.
-pub(crate) fn escape_whole(text: &str) -> String {
-    if text.contains("$$") || text.contains("$(") {
-        text.replace('$', "$$")
-    } else {
-        text.to_owned()
     }
 }
 
@@ -148,10 +127,34 @@ mod tests {
             resolve("url"),
             Ok(EnvValue::Template(vec![
                 Part::Text("postgres://u:".to_owned()),
-                Part::Secret("orders-password".to_owned()),
+                Part::Encoded("orders-password".to_owned()),
                 Part::Text("@orders:5432/db".to_owned()),
             ]))
         );
+    }
+
+    #[test]
+    fn in_a_url_names_are_encoded_and_elsewhere_they_are_not() {
+        let mut outputs = outputs();
+        let mut add = |name: &str, text: &str| {
+            outputs.insert(name.to_owned(), Output::Text(text.to_owned()));
+        };
+        add("username", "shop@tenant");
+        add("scheme", "amqps://");
+        add("login", "$(username):$(password)");
+        add("mail", "smtp://$(username):$(password)@$(host)");
+        add("late", "$(scheme)$(username):$(password)@$(host)");
+        let secret = "orders-password".to_owned();
+        let text = |text: &str| Part::Text(text.to_owned());
+        let in_url = |scheme: &str| {
+            let rest = [Part::Encoded(secret.clone()), text("@orders")];
+            let first = text(&format!("{scheme}://shop%40tenant:"));
+            EnvValue::Template([vec![first], rest.to_vec()].concat())
+        };
+        assert_eq!(resolve(&outputs, "mail"), Ok(in_url("smtp")));
+        assert_eq!(resolve(&outputs, "late"), Ok(in_url("amqps")));
+        let login = vec![text("shop@tenant:"), Part::Secret(secret.clone())];
+        assert_eq!(resolve(&outputs, "login"), Ok(EnvValue::Template(login)));
     }
 
     #[test]
@@ -169,24 +172,5 @@ mod tests {
             resolve(&outputs, "loop"),
             Err(NoOutput::Circular("loop".to_owned()))
         );
-    }
-
-    #[test]
-    fn dollars_are_escaped_by_doubling() {
-        let show = |text| {
-            references(text)
-                .into_iter()
-                .map(|piece| match piece {
-                    Piece::Text(text) => text.to_owned(),
-                    Piece::Reference(name) => format!("<{name}>"),
-                })
-                .collect::<String>()
-        };
-        assert_eq!(show("a$(B)c"), "a<B>c");
-        assert_eq!(show("$$(B)"), "$(B)");
-        assert_eq!(show("$$$(B)"), "$<B>");
-        assert_eq!(show("$(B"), "$(B");
-        assert_eq!(show("5$"), "5$");
-        assert_eq!(show("ä$(Ü)$()"), "ä<Ü><>");
     }
 }

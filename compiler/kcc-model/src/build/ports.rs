@@ -98,7 +98,7 @@ pub(crate) fn listed(ports: &BTreeMap<Name, Port>) -> String {
 pub(crate) fn unsure(component: &Path, ports: &BTreeMap<Name, Port>, lines: Lines<'_>) -> bool {
     let written = |path: Path, name: &str| !ports.contains_key(name) && lines.written(&path);
     let all = component.join("ports");
-    lines.partial()
+    lines.partly_lost(component)
         || written(component.join("port"), "http")
         || lines
             .names_at(&all)

@@ -12,7 +12,7 @@ use kcc_diag::Code;
 use super::backing::implicit_password;
 use super::{Cursor, Scope, component, image, names};
 use crate::{
-    Component, Config, EngineTarget, EnvValue, File, Kind, Name, Output, Part, Secret,
+    Component, Config, EngineTarget, EnvValue, FileContent, Kind, Name, Output, Part, Secret,
     SecretProvider, VolumeSource,
 };
 
@@ -156,7 +156,7 @@ fn provider(scope: &Scope<'_>, node: &Cursor<'_>, use_of: &Use<'_>) -> Option<Se
     match &written[..] {
         [] if use_of.elsewhere.is_some() => {
             let name = node.path.0.last().map_or("", String::as_str);
-            if let (Some(backing), false) = (use_of.elsewhere, node.lines.partial()) {
+            if let (Some(backing), false) = (use_of.elsewhere, node.lines.lost(name)) {
                 nobody_knows(scope, node, name, backing);
             }
             None
@@ -165,7 +165,7 @@ fn provider(scope: &Scope<'_>, node: &Cursor<'_>, use_of: &Use<'_>) -> Option<Se
             _ if use_of.generated => Some(SecretProvider::Generate {}),
             EngineTarget::Docker {} => Some(SecretProvider::Generate {}),
             EngineTarget::Kubernetes { .. } => {
-                if use_of.referred && !node.lines.partial() {
+                if use_of.referred && !node.lines.partly_lost(&node.path) {
                     without_provider(node);
                 }
                 None
@@ -267,7 +267,7 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
             Some(SecretProvider::Command(sops(file, &key)))
         }
         _ => {
-            field.only(&["name", "key"]);
+            field.only(&["name", "key", "encodedKey"]);
             let (name, key) = pair(field, "name")?;
             if !name.split('.').all(names::is_label) {
                 let name = field.child("name")?;
@@ -277,16 +277,23 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
                     "write lower-case letters, digits, `-` and `.`, as `kubectl get secrets` shows it",
                 );
             }
+            let encoded_key = field.child("encodedKey").and_then(|key| key.text());
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            if key.is_empty() || !key.chars().all(plain) {
-                let key = field.child("key")?;
-                return useless(
-                    &key,
-                    "is no key of a Secret",
-                    "write letters, digits, `-`, `_` and `.` only",
-                );
+            let keys = [("key", Some(&key)), ("encodedKey", encoded_key.as_ref())];
+            for (name, key) in keys {
+                if key.is_some_and(|key| key.is_empty() || !key.chars().all(plain)) {
+                    return useless(
+                        &field.child(name)?,
+                        "is no key of a Secret",
+                        "write letters, digits, `-`, `_` and `.` only",
+                    );
+                }
             }
-            Some(SecretProvider::Kubernetes { name, key })
+            Some(SecretProvider::Kubernetes {
+                name,
+                key,
+                encoded_key,
+            })
         }
     }
 }
@@ -338,7 +345,7 @@ pub(crate) fn references(component: &Component) -> Vec<(Name, Path)> {
             EnvValue::Secret(name) => found.push((name.clone(), at())),
             EnvValue::Template(parts) => {
                 found.extend(parts.iter().filter_map(|part| match part {
-                    Part::Secret(name) => Some((name.clone(), at())),
+                    Part::Secret(name) | Part::Encoded(name) => Some((name.clone(), at())),
                     Part::Text(_) => None,
                 }));
             }
@@ -354,7 +361,7 @@ pub(crate) fn references(component: &Component) -> Vec<(Name, Path)> {
         }
     }
     for (file, content) in &component.files {
-        if let File::Secret(secret) = content {
+        if let FileContent::Secret(secret) = &content.content {
             found.push((secret.clone(), path.join("files").join(file)));
         }
     }

@@ -42,7 +42,7 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
         text
     } else {
         // What stands in a part of a file that could not be read is not missing.
-        if !system.lines.partial() {
+        if !system.lines.lost("system") {
             let message = "the system has no name";
             let label = "`name` is missing";
             let mut error = system.error(Code::EvalMissingField, message, label);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kcc_cue::Value;
 use kcc_diag::Code;
 
-use super::{Cursor, component, names, resources};
-use crate::{Access, File, Name, Volume, VolumeSource};
+use super::{Cursor, component, mode, names, resources};
+use crate::{Access, Ephemeral, File, Name, Volume, VolumeSource};
 
 /// Decodes the volumes of a component.
 pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
@@ -30,6 +31,7 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
         "config",
         "secret",
         "hostPath",
+        "mode",
     ]);
     let source = source(node);
     let Some(mount) = node.child("mount") else {
@@ -37,15 +39,34 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
         return None;
     };
     let mount = absolute(&mount, &mount.text()?)?;
+    let source = source?;
+    let mode = node.child("mode").and_then(|field| {
+        if matches!(source, VolumeSource::Config(_) | VolumeSource::Secret(_)) {
+            return mode::mode(&field);
+        }
+        let message = format!(
+            "`{}` is for the files of a `config` or `secret`",
+            field.path
+        );
+        let error = field.error(Code::EvalConflict, message, "neither is here");
+        field.report(error.help("remove it, or write it into `ephemeral: {mode: …}`"));
+        None
+    });
     Some(Volume {
         mount,
-        source: source?,
+        source,
+        mode,
     })
 }
 
 fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
-    if node.child("ephemeral").and_then(|flag| flag.flag()) == Some(true) {
-        return Some(VolumeSource::Ephemeral {});
+    if let Some(field) = node.child("ephemeral") {
+        if matches!(field.node.value, Value::Struct(_)) {
+            return Some(VolumeSource::Ephemeral(ephemeral(&field)));
+        }
+        if field.flag() == Some(true) {
+            return Some(VolumeSource::Ephemeral(Ephemeral::default()));
+        }
     }
     if let Some(config) = node.child("config") {
         return config.text().map(VolumeSource::Config);
@@ -69,6 +90,20 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
         access: access(node)?,
         class: node.child("class").and_then(|class| class.text()),
     })
+}
+
+fn ephemeral(node: &Cursor<'_>) -> Ephemeral {
+    node.only(&["exec", "size", "mode", "memory"]);
+    let usual = Ephemeral::default();
+    let flag = |name| node.child(name).and_then(|field| field.flag());
+    Ephemeral {
+        exec: flag("exec").unwrap_or(usual.exec),
+        size: node
+            .child("size")
+            .and_then(|size| resources::size(&size, "1Mi", "64Mi")),
+        mode: node.child("mode").and_then(|field| mode::mode(&field)),
+        memory: flag("memory"),
+    }
 }
 
 fn access(node: &Cursor<'_>) -> Option<Access> {

@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use kcc_cue::{Node, Origin, Path, Role, Value};
-use kcc_diag::{Code, Diagnostic, Diagnostics, Span};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Span, field_label};
 
 use super::View;
 use crate::owners::{COMPONENTS, DECLARED, Owner};
-use crate::pattern::covers;
+use crate::pattern::{covers, narrowest};
 use crate::{Name, Team};
 
 pub(super) fn authority(view: &View<'_>, found: &mut Diagnostics) {
@@ -24,6 +24,7 @@ pub(super) fn authority(view: &View<'_>, found: &mut Diagnostics) {
         let Some(all) = view.tree.get(&view.target.target, &Path::of([kind])) else {
             continue;
         };
+        judge.together(kind, all);
         let Value::Struct(fields) = &all.value else {
             continue;
         };
@@ -66,6 +67,36 @@ impl Judge<'_> {
             for origin in &node.origins {
                 self.judge(path, origin, owner);
             }
+        }
+    }
+
+    /// Judges the lines that limit all of a field together: they constrain
+    /// everybody.
+    fn together(&mut self, kind: &str, all: &Node) {
+        for origin in &all.origins {
+            let file = self.view.tree.files.get(origin.by);
+            let Some(speaker) = file.and_then(kcc_diag::SourceFile::team) else {
+                continue;
+            };
+            let governs = self.view.model.teams.get(speaker).is_some_and(|team| {
+                let mut patterns = team.governs.iter();
+                patterns.any(|pattern| covers(pattern, &[kind.to_owned()]))
+            });
+            if governs || origin.role != Role::Constraint {
+                continue;
+            }
+            let message =
+                format!("`{speaker}` constrains all of `{kind}`, which it does not govern");
+            let error = Diagnostic::error(Code::OwnForeignConstraint, message)
+                .at(kind)
+                .target(&self.view.target.target)
+                .primary(origin.span, format!("`{speaker}` constrains"))
+                .help(format!(
+                    "write the components of `{speaker}` alone, or let it govern: `system: teams: {speaker}: governs: [{kind:?}]`"
+                ));
+            self.said
+                .entry((origin.span, Code::OwnForeignConstraint))
+                .or_insert(error);
         }
     }
 
@@ -140,11 +171,12 @@ impl Judge<'_> {
             let team = owner.team.as_deref().unwrap_or(system);
             error = error.secondary(line, format!("`{team}` owns it"));
         }
-        let first = path.0.first().map_or("", String::as_str);
+        let narrowest = narrowest(&path.0);
         error.help(match reserver {
             Some(_) => format!("ask `{whose}` to write it: `owns` in `kcc.cue` reserves the path"),
             None => format!(
-                "let `{whose}` write it, or let `{speaker}` govern it: `system: teams: {speaker}: governs: [{first:?}]`"
+                "let `{whose}` write it, or let `{speaker}` govern it: `system: teams: {}: governs: [{narrowest:?}]`",
+                field_label(speaker)
             ),
         })
     }

@@ -2,11 +2,10 @@
 //! those who may constrain them.
 
 use kcc_cue::{Path, Policy};
-use kcc_diag::{Code, Diagnostic, Diagnostics, SourceFile};
+use kcc_diag::{Code, Diagnostic, Diagnostics, SourceFile, field_label};
 
 use super::View;
-use crate::Name;
-use crate::pattern::covers;
+use crate::pattern::{covers, narrowest};
 
 pub(super) fn foreign_policy(view: &View<'_>, found: &mut Diagnostics) {
     // Without teams there is one, and it may say anything.
@@ -15,12 +14,7 @@ pub(super) fn foreign_policy(view: &View<'_>, found: &mut Diagnostics) {
     }
     let policies = view.tree.policies.get(&view.target.target);
     for policy in policies.into_iter().flatten() {
-        let Some(team) = view
-            .tree
-            .files
-            .get(policy.label.file)
-            .and_then(SourceFile::team)
-        else {
+        let Some(team) = view.tree.files.get(policy.by).and_then(SourceFile::team) else {
             continue;
         };
         let foreign = |(path, _): &&(Path, _)| !may(view, team, path);
@@ -50,13 +44,14 @@ fn may(view: &View<'_>, team: &str, path: &Path) -> bool {
 }
 
 fn diagnostic(policy: &Policy, team: &str, path: &Path) -> Diagnostic {
-    let field = path.0.first().map_or("", Name::as_str);
+    let narrowest = narrowest(&path.0);
     let (name, path) = (&policy.name, path.to_string().replace("\"*\"", "*"));
     let message =
         format!("policy `{name}` requires something of `{path}`, which `{team}` does not govern");
     Diagnostic::error(Code::OwnForeignConstraint, message)
         .at(Path::of(["policies", &policy.name]).to_string())
         .help(format!(
-            "write it in the system's own files, or let `{team}` govern: `system: teams: {team}: governs: [{field:?}]`"
+            "write it in the system's own files, or let `{team}` govern: `system: teams: {}: governs: [{narrowest:?}]`",
+            field_label(team)
         ))
 }

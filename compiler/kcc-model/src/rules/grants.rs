@@ -7,9 +7,10 @@ mod manifest;
 use std::collections::BTreeSet;
 
 use kcc_cue::{Path, Role};
-use kcc_diag::{Code, Diagnostic, Diagnostics};
+use kcc_diag::{Code, Diagnostic, Diagnostics, field_label};
 
 use super::View;
+use crate::pattern::narrowest;
 use crate::{Grant, Name, Privilege, TargetModel, covers};
 use asked::{Asked, Asker, askers};
 
@@ -101,7 +102,9 @@ fn missing_grant(view: &View<'_>, who: &Path, asked: &Asked, missing: &[Privileg
     };
     let name = who.0.last().map_or("", String::as_str);
     error.help(format!(
-        "{whom}: `grants: {name}: {{to: [\"{who}\"], allow: {}, reason: \"…\"}}`",
+        "{whom}: `grants: {}: {{to: [{:?}], allow: {}, reason: \"…\"}}`",
+        field_label(name),
+        narrowest(&who.0),
         allowance(missing)
     ))
 }
@@ -184,9 +187,9 @@ fn foreign(view: &View<'_>, grant: &Grant) -> Option<Diagnostic> {
         message,
         format!("not governed by `{giver}`"),
     );
-    let first = whose.split('.').next().unwrap_or_default();
     Some(error.help(format!(
         "let a team that governs it grant it, or the system's own files, or let `{giver}` govern it: \
-         `system: teams: {giver}: governs: [{first:?}]`"
+         `system: teams: {}: governs: [{whose:?}]`",
+        field_label(giver)
     )))
 }

@@ -5,6 +5,7 @@
 //! several targets is said alike in each, so that sorting joins it.
 
 mod authority;
+mod credential;
 mod disruption;
 mod duplicate_name;
 mod duplicate_port;
@@ -60,8 +61,9 @@ impl View<'_> {
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 26] = [
+const RULES: [Rule; 27] = [
     authority::authority,
+    credential::credential,
     disruption::disruption,
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,

@@ -13,7 +13,8 @@ pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
             let Some(other) = view.target.components.get(name) else {
                 continue;
             };
-            if view.lines.partial() || crate::build::ports_unsure(other, view.lines) {
+            if view.lines.partly_lost(&other.path) || crate::build::ports_unsure(other, view.lines)
+            {
                 continue;
             }
             let path = component.path.join("needs").join(name);

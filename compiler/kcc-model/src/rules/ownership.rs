@@ -10,7 +10,7 @@ use crate::owners::{DECLARED, Owner};
 pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
     for (path, owner) in view.owners.iter() {
         if owner.unclaimed {
-            if !view.lines.partial() && !is_other(view, path) {
+            if !view.lines.partly_lost(path) && !is_other(view, path) {
                 found.push(nobody(view, path, owner));
             }
         } else if let (Some(team), false) = (&owner.team, owner.rivals.is_empty()) {

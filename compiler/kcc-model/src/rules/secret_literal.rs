@@ -1,7 +1,7 @@
 //! Secrets written as text: a secret is a reference, never a value. The value
 //! itself is in no message.
 
-use kcc_cue::{Node, Path, Value};
+use kcc_cue::{Node, Path, Value, secret_literal};
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
@@ -17,16 +17,13 @@ pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
         )
     };
     let mut say = |path: &Path, example: &str| {
-        let message = format!("`{path}` holds a secret as text");
         let error = view.lines.error(
             Code::CheckSecretLiteral,
             path,
-            message,
-            "a reference is expected",
+            secret_literal::message(path),
+            secret_literal::LABEL,
         );
-        found.push(error.help(format!(
-            "write `{example}`, say under `secrets` where its value comes from, and change the value: it was written down"
-        )));
+        found.push(error.help(secret_literal::help(example)));
     };
     if let Some(secrets) = view.tree.get(target, &Path::of(["secrets"])) {
         for (name, _) in secrets.fields().filter(|(_, node)| literal(node)) {

@@ -8,9 +8,6 @@ use crate::{EnvValue, VolumeSource};
 use kcc_diag::nearest;
 
 pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
-    if view.lines.partial() {
-        return;
-    }
     let declared = view.lines.names_at(&Path::of(["configs"]));
     for component in view.target.components.values() {
         let env = component.containers().flat_map(|(path, container)| {
@@ -34,6 +31,9 @@ pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
                 _ => None,
             });
         for (name, key, path) in env.chain(volumes) {
+            if view.lines.lost(name) {
+                continue;
+            }
             let (message, label, better, fallback) = match (view.target.configs.get(name), key) {
                 (Some(config), Some(key)) if !config.data.contains_key(key) => (
                     format!("config `{name}` of `{}` has no key `{key}`", config.team),

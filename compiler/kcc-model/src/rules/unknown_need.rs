@@ -10,9 +10,6 @@ use crate::{Name, SystemModel};
 use kcc_diag::{listed, nearest};
 
 pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
-    if view.lines.partial() {
-        return;
-    }
     // What could not be built exists all the same.
     let here = component_names(view.tree, &view.target.target);
     let anywhere: BTreeSet<String> = targets(view)
@@ -20,7 +17,10 @@ pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
         .collect();
     for component in view.target.components.values() {
         for (name, need) in &component.needs {
-            if here.contains(name) || (need.optional && anywhere.contains(name)) {
+            if here.contains(name)
+                || view.lines.lost(name)
+                || (need.optional && anywhere.contains(name))
+            {
                 continue;
             }
             let elsewhere = anywhere.contains(name);

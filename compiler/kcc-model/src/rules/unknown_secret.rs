@@ -10,9 +10,6 @@ use crate::build::{is_label, secret_references};
 use kcc_diag::nearest;
 
 pub(super) fn unknown_secret(view: &View<'_>, found: &mut Diagnostics) {
-    if view.lines.partial() {
-        return;
-    }
     let declared: BTreeSet<String> = view
         .lines
         .names_at(&Path::of(["secrets"]))
@@ -24,7 +21,12 @@ pub(super) fn unknown_secret(view: &View<'_>, found: &mut Diagnostics) {
             let known = view.target.secrets.contains_key(&name) || declared.contains(&name);
             // Environment from another's output: that other is told.
             let own = view.lines.written(&path);
-            if known || !own || !is_label(&name) || !said.insert(path.clone()) {
+            if known
+                || view.lines.lost(&name)
+                || !own
+                || !is_label(&name)
+                || !said.insert(path.clone())
+            {
                 continue;
             }
             let message = format!(

@@ -7,8 +7,8 @@ use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
-use crate::build::{Piece, is_of, prefix, references};
-use crate::{Component, Container};
+use crate::build::{is_of, prefix};
+use crate::{Component, Container, Piece, references};
 use kcc_diag::nearest;
 
 pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
@@ -87,7 +87,7 @@ fn known(
     name: &str,
 ) -> bool {
     let missing = |other: &String| !view.target.components.contains_key(other);
-    view.lines.partial()
+    view.lines.partly_lost(path)
         || container.env.contains_key(name)
         || view.lines.written(&path.join("env").join(name))
         || component

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Stage};
-use kcc_model::{Build, Referred};
+use kcc_model::{Build, FileText, Referred};
 
 use case::Case;
 
@@ -36,9 +36,12 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// A file that a fragment refers to: one is there, and no other.
-fn read(name: &str) -> Result<String, String> {
+fn read(name: &str) -> Result<FileText, String> {
     match name {
-        "teams/storefront/there.toml" => Ok("a = 1\n".to_owned()),
+        "teams/storefront/there.toml" => Ok(FileText {
+            text: "a = 1\n".to_owned(),
+            executable: false,
+        }),
         _ => Err("there is no such file".to_owned()),
     }
 }

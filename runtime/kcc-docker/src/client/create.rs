@@ -11,7 +11,7 @@ use bollard::{
     query_parameters::CreateContainerOptions,
 };
 use kcc_diag::Code;
-use kcc_lower::docker::{Container, HealthCheck, Mount, Restart};
+use kcc_lower::docker::{Container, HealthCheck, Mount, Restart, tmpfs_options};
 use kcc_model::Check;
 use kcc_plan::Error;
 
@@ -139,9 +139,10 @@ fn host_config(
         restart_policy: Some(restart(container.restart)),
         readonly_rootfs: Some(container.read_only),
         privileged: container.privileged.then_some(true),
-        cap_drop: plain.then(|| vec!["ALL".to_owned()]),
+        cap_drop: plain.then(|| container.dropped()),
         cap_add: plain.then(|| container.add_capabilities.clone()),
-        security_opt: plain.then(|| vec!["no-new-privileges:true".to_owned()]),
+        security_opt: (plain && !container.baseline)
+            .then(|| vec!["no-new-privileges:true".to_owned()]),
         mounts: Some(mounts(container, shares)),
         tmpfs: Some(tmpfs(container)),
         port_bindings: Some(bindings(new)),
@@ -193,7 +194,7 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
                 target: Some(path.clone()),
                 ..EngineMount::default()
             }),
-            Mount::Shared(_) | Mount::Tmpfs {} | Mount::Secret(_) => None,
+            Mount::Shared(_) | Mount::Tmpfs(_) | Mount::Secret(_) => None,
         });
     // Where the root cannot be written, files are written to a volume without a
     // name, which goes with the container.
@@ -208,12 +209,12 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
 }
 
 fn tmpfs(container: &Container) -> HashMap<String, String> {
-    let memory = container
-        .mounts
-        .iter()
-        .filter(|(_, mount)| matches!(mount, Mount::Tmpfs {}));
+    let memory = container.mounts.iter();
     memory
-        .map(|(path, _)| (path.clone(), String::new()))
+        .filter_map(|(path, mount)| match mount {
+            Mount::Tmpfs(volume) => Some((path.clone(), tmpfs_options(volume))),
+            _ => None,
+        })
         .collect()
 }
 

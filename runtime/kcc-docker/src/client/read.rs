@@ -169,10 +169,12 @@ impl Client {
     pub(crate) async fn image(&self, reference: &str) -> Result<Option<ObservedImage>, Error> {
         match self.docker.inspect_image(reference).await {
             Ok(image) => {
-                let labels = sorted(image.config.and_then(|config| config.labels));
+                let config = image.config.unwrap_or_default();
+                let labels = sorted(config.labels);
                 Ok(Some(ObservedImage {
                     id: image.id.unwrap_or_default(),
                     context_hash: labels.get(label::CONTEXT_HASH).cloned(),
+                    user: config.user.unwrap_or_default(),
                 }))
             }
             Err(error) if is_missing(&error) => Ok(None),
@@ -389,7 +391,8 @@ fn variables(list: Option<Vec<String>>) -> BTreeMap<String, String> {
 /// The host addresses that lead to each port; `0.0.0.0` stands for `[::]` as well.
 fn addresses(ports: Option<PortMap>) -> BTreeMap<(u16, String), Vec<SocketAddr>> {
     let mut out = BTreeMap::new();
-    for (key, ends) in ports.unwrap_or_default() {
+    let ports: BTreeMap<_, _> = ports.unwrap_or_default().into_iter().collect();
+    for (key, ends) in ports {
         let Some((port, protocol)) = key.split_once('/') else {
             continue;
         };

@@ -141,13 +141,11 @@ impl<'a> Reconciler<'a> {
         for (sidecar, container) in sidecars(self.docker, name) {
             ports.extend(self.check_port(sidecar, container));
         }
-        let deadline = self
-            .desired
-            .components
-            .get(&container.component)
-            .map(|c| c.deadline_ms);
+        let component = self.desired.components.get(&container.component);
+        let deadline = component.map(|component| component.deadline_ms);
         Arc::new(NewContainer {
             container: container.clone(),
+            path: self.path_of(container),
             ports,
             labels: config::labels(container),
             deadline_ms: self.options.timeout_ms.or(deadline).unwrap_or_default(),

@@ -4,6 +4,7 @@
 mod containers;
 mod foreign;
 mod host_ports;
+mod image_users;
 mod images;
 mod leftovers;
 mod sidecars;
@@ -66,6 +67,7 @@ pub(crate) fn reconcile(
     reconciler.leftovers();
     reconciler.containers();
     reconciler.prune();
+    reconciler.refuse_image_users()?;
     reconciler.missing_secrets();
     Ok(reconciler.plan.finish())
 }

@@ -4,6 +4,7 @@
 mod chain;
 #[path = "../../../../tests/e2e/support/components.rs"]
 mod components;
+#[allow(clippy::duplicate_mod, reason = "one maker for the tests of two modules")]
 #[path = "../../tests/engine/container.rs"]
 mod container;
 mod containers;
@@ -22,11 +23,12 @@ use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
     docker::{
-        Container, DockerDesired, HealthCheck, Image, Mount, Network, Publish, Restart, Volume,
+        Container, DockerDesired, HealthCheck, Image, InitStep, Mount, Network, Publish, Restart,
+        Volume,
     },
 };
 use kcc_model::{Build, Check, EnvValue, Until};
-use kcc_plan::{MissingSecret, Options, Plan, Prune, Readiness};
+use kcc_plan::{MissingSecret, Options, Plan, Prune, Readiness, RefusedUser};
 use serde_json::{Value, json};
 
 use self::chain::chain;
@@ -181,9 +183,14 @@ fn as_desired(docker: &DockerDesired) -> Observed {
             .contexts
             .extend(context_hash.clone().map(|hash| (reference.clone(), hash)));
         let id = format!("sha256:{reference}");
-        observed
-            .images
-            .insert(reference.clone(), ObservedImage { id, context_hash });
+        observed.images.insert(
+            reference.clone(),
+            ObservedImage {
+                id,
+                context_hash,
+                user: String::new(),
+            },
+        );
     }
     for (name, container) in &docker.containers {
         let labels = config::labels(container);

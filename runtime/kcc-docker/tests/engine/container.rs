@@ -14,6 +14,7 @@ pub(crate) fn container(component: &str, image: &str, network: &str) -> Containe
         user: None,
         env: BTreeMap::new(),
         files: BTreeMap::new(),
+        access: BTreeMap::new(),
         mounts: BTreeMap::new(),
         ports: Vec::new(),
         networks: BTreeMap::from([(network.to_owned(), vec![component.to_owned()])]),
@@ -24,7 +25,10 @@ pub(crate) fn container(component: &str, image: &str, network: &str) -> Containe
         restart: Restart::UnlessStopped,
         stop_timeout: 10,
         read_only: false,
+        // The images of tests are of any user.
+        baseline: true,
         add_capabilities: Vec::new(),
+        drop_capabilities: Vec::new(),
         privileged: false,
         docker: None,
         recreate: false,

@@ -55,6 +55,7 @@ fn shop() -> KubernetesDesired {
         secrets: vec![MadeSecret {
             name: "orders-password".to_owned(),
             key: "value".to_owned(),
+            encoded: false,
             provider: kcc_model::SecretProvider::Generate {},
             component: Some("orders".to_owned()),
             team: "payments".to_owned(),

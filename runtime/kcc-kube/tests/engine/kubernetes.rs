@@ -195,6 +195,7 @@ impl Draft {
         self.engine.secrets.push(MadeSecret {
             name: format!("{name}-password"),
             key: "value".to_owned(),
+            encoded: false,
             provider: kcc_model::SecretProvider::Generate {},
             component: Some(name.to_owned()),
             team: "storefront".to_owned(),

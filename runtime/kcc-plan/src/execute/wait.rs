@@ -82,7 +82,9 @@ pub(super) async fn until_ready<E: Engine>(
         Some(object) => engine.object_details(object).await,
         None => engine.details(component).await,
     };
-    Err(Error::new(Code::ApplyIncomplete, why).detail(details))
+    let refusal = engine.refusal(component).await;
+    let error = refusal.unwrap_or_else(|| Error::new(Code::ApplyIncomplete, why));
+    Err(error.detail(details))
 }
 
 async fn asked<E: Engine>(engine: &E, wait: &Wait) -> Result<Readiness, Error> {

@@ -9,7 +9,7 @@ mod random;
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
-use kcc_model::{EnvValue, Part, SecretProvider};
+use kcc_model::{EnvValue, Part, SecretProvider, percent_encoded};
 
 use self::provider::{ANOTHER, fetch, missing, read};
 pub use self::random::generate;
@@ -121,8 +121,9 @@ impl Secrets {
             EnvValue::Template(parts) => parts
                 .iter()
                 .map(|part| match part {
-                    Part::Text(text) => Ok(text.as_str()),
-                    Part::Secret(name) => secret(name),
+                    Part::Text(text) => Ok(text.clone()),
+                    Part::Secret(name) => secret(name).map(str::to_owned),
+                    Part::Encoded(name) => secret(name).map(percent_encoded),
                 })
                 .collect(),
             EnvValue::Config { name, .. } => Err(Error::new(

@@ -12,12 +12,11 @@ mod service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use kcc_model::{Name, SecretProvider};
+use kcc_model::{Check, EnvValue, Name, Part, SecretProvider};
 
 use crate::Desired;
 use crate::docker::{Container, DockerDesired, InitStep, Mount};
 use crate::emit::{EmitError, File, Yaml};
-use crate::lowering::secrets_of;
 
 const NAME: &str = "compose.yaml";
 /// The folder of the containers' files, beside the document.
@@ -50,6 +49,7 @@ pub(super) fn files(
     let mut files = vec![File {
         name: NAME.to_owned(),
         content: document(desired, objects, root, true)?,
+        executable: false,
     }];
     let mut seen = BTreeSet::new();
     let all = objects.containers.values();
@@ -57,9 +57,12 @@ pub(super) fn files(
         for (path, content) in &container.files {
             let name = file_name(container, path);
             if seen.insert(name.clone()) {
+                let access = container.access.get(path);
+                let mode = access.and_then(|access| access.mode).unwrap_or_default();
                 files.push(File {
                     name,
                     content: content.clone(),
+                    executable: mode & 0o100 != 0,
                 });
             }
         }
@@ -120,6 +123,11 @@ fn entry(key: &str, value: Yaml) -> (String, Yaml) {
 /// A variable without which compose refuses to start.
 fn required(variable: &str, secret: &str) -> String {
     format!("${{{variable}:?the secret {secret}}}")
+}
+
+/// The variable that holds a secret percent-encoded: compose cannot encode it.
+fn encoded_variable(variable: &str) -> String {
+    format!("{variable}_ENCODED")
 }
 
 /// The variable that holds the path of a file with a secret.
@@ -187,6 +195,31 @@ impl<'a> Group<'a> {
     }
 }
 
+/// The checks that compose cannot make: it runs commands inside the container, and
+/// whether an image has one that asks over a network nobody knows.
+pub(super) fn losses(objects: &DockerDesired) -> Option<String> {
+    let asked = |container: &&Container| {
+        let check = container.health.as_ref().map(|health| &health.check);
+        check.is_some_and(|check| !matches!(check, Check::Exec(_)))
+    };
+    let containers = objects.containers.values().filter(asked);
+    let names: BTreeSet<_> = containers
+        .map(|container| container.component.as_str())
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = names.into_iter().collect();
+    Some(format!(
+        "compose makes no check over HTTP or TCP: it waits until {} started, where `kcc apply` waits \
+         until healthy",
+        match names.as_slice() {
+            [one] => format!("`{one}` has"),
+            names => format!("`{}` have", names.join("`, `")),
+        }
+    ))
+}
+
 impl Compose<'_> {
     fn head(&self) -> String {
         let (system, target) = (&self.desired.system, &self.desired.target);
@@ -195,6 +228,9 @@ impl Compose<'_> {
              # Start it with `docker compose -p {} up`.\n",
             self.prefix
         );
+        if let Some(loss) = losses(self.objects) {
+            let _ = writeln!(head, "# Note: {loss}.");
+        }
         let mut on_demand = self.groups.values().flatten();
         if let Some(group) = on_demand.find(|group| group.container.on_demand) {
             let _ = writeln!(
@@ -211,11 +247,19 @@ impl Compose<'_> {
             );
         }
         for secret in self.objects.secrets.keys() {
-            if self.in_environment(secret) {
-                let variable = self.variable(secret);
+            let (plain, encoded) = self.in_environment(secret);
+            let variable = self.variable(secret);
+            if plain {
                 let _ = writeln!(
                     head,
                     "# The variable {variable} holds the value of secret {secret}."
+                );
+            }
+            if encoded {
+                let _ = writeln!(
+                    head,
+                    "# The variable {} holds the same percent-encoded, as it stands in a URL.",
+                    encoded_variable(&variable)
                 );
             }
             if self.mounted(secret) && self.file(secret).is_none() {
@@ -315,13 +359,22 @@ impl Compose<'_> {
         }
     }
 
-    fn in_environment(&self, secret: &Name) -> bool {
-        self.objects
-            .containers
-            .values()
-            .flat_map(Container::with_init)
-            .flat_map(|container| container.env.values())
-            .any(|value| secrets_of(value).contains(secret))
+    /// Whether a secret is in a variable as it is, and percent-encoded.
+    fn in_environment(&self, secret: &Name) -> (bool, bool) {
+        let containers = self.objects.containers.values();
+        let containers = containers.flat_map(Container::with_init);
+        let (mut plain, mut encoded) = (false, false);
+        for value in containers.flat_map(|container| container.env.values()) {
+            match value {
+                EnvValue::Secret(name) => plain |= name == secret,
+                EnvValue::Template(parts) => {
+                    plain |= parts.contains(&Part::Secret(secret.clone()));
+                    encoded |= parts.contains(&Part::Encoded(secret.clone()));
+                }
+                EnvValue::Literal(_) | EnvValue::Config { .. } => {}
+            }
+        }
+        (plain, encoded)
     }
 
     fn mounted(&self, secret: &Name) -> bool {

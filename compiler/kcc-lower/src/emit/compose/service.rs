@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use kcc_model::{Check, EnvValue, Part, Until};
 
-use super::{Compose, Group, OWN_LABELS, entry, file_name, literal, patch, required};
-use crate::docker::{Container, HealthCheck, Mount, Publish, Restart};
+use super::{
+    Compose, Group, OWN_LABELS, encoded_variable, entry, file_name, literal, patch, required,
+};
+use crate::docker::{Container, HealthCheck, Mount, Publish, Restart, tmpfs_options};
 use crate::emit::Yaml;
 
 /// The profile of what runs only when somebody starts it.
@@ -72,8 +74,8 @@ impl Compose<'_> {
         service.extend(limits(container));
         if container.privileged {
             service.push(entry("privileged", Yaml::Bool(true)));
-        } else {
-            service.push(entry("cap_drop", Yaml::texts(["ALL"])));
+        } else if !container.dropped().is_empty() {
+            service.push(entry("cap_drop", Yaml::texts(container.dropped())));
         }
         if !container.privileged && !container.add_capabilities.is_empty() {
             service.push(entry(
@@ -81,7 +83,7 @@ impl Compose<'_> {
                 Yaml::texts(container.add_capabilities.clone()),
             ));
         }
-        if !container.privileged {
+        if !container.privileged && !container.baseline {
             service.push(entry(
                 "security_opt",
                 Yaml::texts(["no-new-privileges:true"]),
@@ -147,6 +149,10 @@ impl Compose<'_> {
                 .map(|part| match part {
                     Part::Text(text) => literal(text),
                     Part::Secret(secret) => required(&self.variable(secret), secret),
+                    Part::Encoded(secret) => required(
+                        &encoded_variable(&self.variable(secret)),
+                        &format!("{secret}, percent-encoded"),
+                    ),
                 })
                 .collect(),
             EnvValue::Config { .. } => String::new(),
@@ -186,7 +192,9 @@ impl Compose<'_> {
             match source {
                 Mount::Volume(name) => volumes.push(mount("volume", self.short(name), path, false)),
                 Mount::Host(source) => volumes.push(mount("bind", source, path, false)),
-                Mount::Tmpfs {} => tmpfs.push(literal(path)),
+                Mount::Tmpfs(volume) => {
+                    tmpfs.push(format!("{}:{}", literal(path), tmpfs_options(volume)));
+                }
                 Mount::Shared(name) => {
                     let name = Container::beside(main, name);
                     volumes.push(mount("volume", &name, path, false));

@@ -18,12 +18,7 @@ fn plain() -> Container {
         env: BTreeMap::new(),
         health: Health::default(),
         resources: Resources::default(),
-        security: Security {
-            non_root: true,
-            read_only_root: false,
-            privileged: false,
-            add_capabilities: Vec::new(),
-        },
+        security: Security::default(),
     }
 }
 
@@ -145,7 +140,11 @@ impl Says for Component {
     fn file(mut self, path: &str, content: &str) -> Self {
         self.files.insert(
             path.to_owned(),
-            kcc_model::File::Content(content.to_owned()),
+            kcc_model::File {
+                content: kcc_model::FileContent::Content(content.to_owned()),
+                mode: None,
+                owner: None,
+            },
         );
         self
     }
@@ -156,6 +155,7 @@ impl Says for Component {
             Volume {
                 mount: mount.to_owned(),
                 source,
+                mode: None,
             },
         );
         self

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_cue::Path;
 use kcc_model::{
-    Amounts, Build, Bytes, Check, Component, Concurrency, Disruption, EnvValue, Expose, Grant,
-    Identity, Image, Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights, Rollout,
-    Route, Rule, Run, Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until,
+    Amounts, Build, Bytes, Check, Component, Concurrency, Disruption, EnvValue, Ephemeral, Expose,
+    Grant, Identity, Image, Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights,
+    Rollout, Route, Rule, Run, Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until,
     VolumeSource,
 };
 
@@ -109,7 +109,11 @@ fn agent() -> Component {
             "/logs",
             VolumeSource::HostPath("/var/log".to_owned()),
         )
-        .volume("spool", "/spool", VolumeSource::Ephemeral {})
+        .volume(
+            "spool",
+            "/spool",
+            VolumeSource::Ephemeral(Ephemeral::default()),
+        )
         .init("rules", &["/bin/fetch", "$(RULES)"])
         .init("warm", &["/bin/warm"])
         .sidecar("proxy", "acme/proxy:3.1.0", 9901);
@@ -207,7 +211,7 @@ fn cart() -> Component {
         .http_health("/healthz", 8080)
         .file("/etc/cart.toml", "size = 010\n")
         .volume("data", "/data", persistent(1 << 30))
-        .volume("tmp", "/tmp", VolumeSource::Ephemeral {})
+        .volume("tmp", "/tmp", VolumeSource::Ephemeral(Ephemeral::default()))
         .volume("conf", "/etc/app", VolumeSource::Config("app".to_owned()))
         .volume(
             "keys",

@@ -118,7 +118,7 @@ fn disturb(observed: &Observed, chance: &mut Chance) -> Observed {
             11 => {
                 _ = there
                     .networks
-                    .insert("other".to_owned(), Attached::default())
+                    .insert("other".to_owned(), Attached::default());
             }
             _ => {}
         }
@@ -163,6 +163,7 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             let image = ObservedImage {
                 id: format!("sha256:{reference}"),
                 context_hash: None,
+                user: String::new(),
             };
             observed.images.insert(reference.clone(), image);
         }
@@ -174,6 +175,7 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             let image = ObservedImage {
                 id: format!("sha256:{}", build.tag),
                 context_hash,
+                user: String::new(),
             };
             observed.images.insert(build.tag.clone(), image);
         }

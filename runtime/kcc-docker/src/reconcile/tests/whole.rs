@@ -81,6 +81,50 @@ fn what_is_in_the_way_is_named_with_everything_like_it() {
 }
 
 #[test]
+fn an_image_that_starts_as_root_stops_a_plan_that_would_use_it() {
+    let mut docker = shop();
+    let mut observed = as_desired(&docker);
+    let refused = |docker: &DockerDesired, observed: &Observed| {
+        reconcile(&desired(docker), docker, observed, &Options::default()).err()
+    };
+    let web = wanted(&mut docker, "web");
+    web.baseline = false;
+    web.env
+        .insert("LOG".to_owned(), EnvValue::Literal("debug".to_owned()));
+    let error = refused(&docker, &observed).unwrap();
+    assert_eq!(error.code, Code::ApplyImageUser);
+    assert_eq!(error.images[0].image, "acme/web:1");
+    assert_eq!(error.images[0].user, RefusedUser::Unnamed);
+    assert_eq!(error.images.len(), 1, "and no other one");
+    // Its own user, or one that the container names, is as good as any.
+    let mut user = |user: &str| {
+        let image = observed.images.get_mut("acme/web:1").unwrap();
+        user.clone_into(&mut image.user);
+        refused(&docker, &observed)
+    };
+    assert!(user("root:root").is_some() && user("0").is_some());
+    assert!(user("1000").is_none() && user("node").is_none());
+    observed.images.get_mut("acme/web:1").unwrap().user.clear();
+    wanted(&mut docker, "web").user = Some("1000".to_owned());
+    assert!(refused(&docker, &observed).is_none());
+    // An init step is made with its container.
+    let step = Container {
+        user: None,
+        image: "postgres:16".to_owned(),
+        ..wanted(&mut docker, "web").clone()
+    };
+    wanted(&mut docker, "web").init.push(InitStep {
+        name: "wait".to_owned(),
+        container: step,
+    });
+    let error = refused(&docker, &observed).unwrap();
+    assert_eq!(error.images[0].image, "postgres:16");
+    // One that is fetched or built is examined once it is there.
+    observed.images.clear();
+    assert!(refused(&docker, &observed).is_none());
+}
+
+#[test]
 fn everything_goes_down_from_the_outside_in() {
     let docker = shop();
     let mut observed = as_desired(&docker);

@@ -2,7 +2,7 @@
 
 use kcc_diag::Code;
 use kcc_lower::docker::{HostPatch, Mount, Patch, Ulimit};
-use kcc_model::{Check, EnvValue, Part, SecretProvider};
+use kcc_model::{Check, EnvValue, Ephemeral, Part, SecretProvider};
 
 use super::detail;
 use crate::docker::{Place, health, shop_program, write};
@@ -159,7 +159,8 @@ pub(super) async fn files_reach_a_root_that_cannot_be_written(place: &Place) {
         .insert("/etc/app/deep/b.toml".to_owned(), "b = 2\n".to_owned());
     web.mounts
         .insert("/run/keys/key".to_owned(), Mount::Secret("key".to_owned()));
-    web.mounts.insert("/tmp".to_owned(), Mount::Tmpfs {});
+    web.mounts
+        .insert("/tmp".to_owned(), Mount::Tmpfs(Ephemeral::default()));
     place.apply_all(&desired).await;
     let log = place.bed.docker(&["logs", &place.name("web")]);
     assert_eq!(log, "a = 1\nb = 2\n32\nread-only\ntmp");

@@ -2,7 +2,7 @@
 
 use kcc_diag::Code;
 use kcc_lower::docker::{HealthCheck, Mount};
-use kcc_model::{Check, Until};
+use kcc_model::{Check, Ephemeral, Until};
 use kcc_plan::{Outcome, State};
 
 use super::detail;
@@ -61,7 +61,8 @@ pub(super) async fn a_command_is_asked_before_the_engine_asks_it(place: &Place) 
     let check = |script: &str| Check::Exec(["sh", "-c", script].map(str::to_owned).into());
     let slow = "busybox sleep 1; echo up >/tmp/up; busybox sleep 600";
     let db = desired.script("db", slow);
-    db.mounts.insert("/tmp".to_owned(), Mount::Tmpfs {});
+    db.mounts
+        .insert("/tmp".to_owned(), Mount::Tmpfs(Ephemeral::default()));
     let health = health(check("test -f /tmp/up"));
     db.health = Some(HealthCheck {
         interval_ms: 60_000,

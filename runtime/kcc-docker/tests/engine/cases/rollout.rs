@@ -36,7 +36,7 @@ pub(super) async fn a_crash_brings_the_old_one_back(place: &Place) {
     {
         for name in names {
             let container = desired.container(name);
-            container.image = crate::docker::BOX.to_owned();
+            crate::docker::BOX.clone_into(&mut container.image);
             container.command = Some(vec!["/bin/busybox".into(), "sh".into(), "-c".into()]);
             container.args = Some(vec![script.to_owned()]);
         }

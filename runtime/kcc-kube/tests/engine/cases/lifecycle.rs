@@ -168,6 +168,7 @@ pub(super) async fn a_secret_follows_whoever_applies(place: &Place) {
         desired.engine.secrets = vec![MadeSecret {
             name: "token".to_owned(),
             key: "value".to_owned(),
+            encoded: false,
             provider,
             component: None,
             team: "storefront".to_owned(),

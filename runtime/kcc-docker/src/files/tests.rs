@@ -1,0 +1,59 @@
+//! The modes and owners of files in archives.
+
+#[allow(clippy::duplicate_mod, reason = "one maker for the tests of two modules")]
+#[path = "../../tests/engine/container.rs"]
+mod container;
+
+use std::io::Read;
+
+use kcc_lower::docker::FileAccess;
+
+use super::*;
+
+/// The files of a container by path: their mode and owner.
+fn packed(container: &Container, user: &str) -> BTreeMap<String, (u32, u64, u64)> {
+    let secrets = BTreeMap::from([("key".to_owned(), "k".to_owned())]);
+    let archives = archives(container, user, &secrets).unwrap();
+    let mut found = BTreeMap::new();
+    for archive in archives {
+        for entry in tar::Archive::new(archive.bytes.as_slice())
+            .entries()
+            .unwrap()
+        {
+            let mut entry = entry.unwrap();
+            entry.read_to_string(&mut String::new()).unwrap();
+            let (path, header) = (entry.path().unwrap(), entry.header());
+            let is = (
+                header.mode().unwrap(),
+                header.uid().unwrap(),
+                header.gid().unwrap(),
+            );
+            found.insert(path.display().to_string(), is);
+        }
+    }
+    found
+}
+
+#[test]
+fn files_belong_to_whom_the_container_runs_as_and_have_the_mode_that_is_asked_for() {
+    let mut web = container::container("web", "acme/web:1", "shop-dev");
+    for path in ["/opt/run.sh", "/etc/app.toml"] {
+        web.files.insert(path.to_owned(), "x".to_owned());
+    }
+    web.mounts
+        .insert("/etc/key".to_owned(), Mount::Secret("key".to_owned()));
+    let access = |mode, owner| FileAccess { mode, owner };
+    web.access
+        .insert("/opt/run.sh".to_owned(), access(Some(0o755), None));
+    web.access
+        .insert("/etc/app.toml".to_owned(), access(None, Some((7, 8))));
+    let own = packed(&web, "1000:2000");
+    assert_eq!(own["opt/run.sh"], (0o755, 1000, 2000));
+    assert_eq!(own["etc/app.toml"], (0o644, 7, 8));
+    assert_eq!(own["etc/key"], (0o400, 1000, 2000));
+    // Whoever a name is reads a secret that is root's.
+    assert_eq!(packed(&web, "node")["etc/key"], (0o444, 0, 0));
+    web.access
+        .insert("/etc/key".to_owned(), access(Some(0o440), None));
+    assert_eq!(packed(&web, "1000")["etc/key"], (0o440, 1000, 0));
+}

@@ -1,0 +1,129 @@
+//! [`RefusedImage`]: an image whose own user the profile `restricted` refuses.
+//! Both engines report it in the same words: Docker before a container is made,
+//! Kubernetes when the kubelet refuses to make one.
+
+use kcc_diag::Code;
+
+use crate::Error;
+
+/// An image that must not start as its own user.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RefusedImage {
+    /// The path of the component that uses it, such as `services.web`.
+    pub path: String,
+    /// The image's reference.
+    pub image: String,
+    /// Why its user is refused.
+    pub user: RefusedUser,
+}
+
+/// Why a user is refused, in what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefusedUser {
+    /// The image names no user, which means root.
+    Unnamed,
+    /// Root, in the image's own words.
+    Root(String),
+    /// Root; the engine does not say in which words.
+    SomeRoot,
+    /// A name, from which Kubernetes cannot tell that it is not root.
+    Name(String),
+}
+
+impl RefusedUser {
+    /// Reads the `user` or `user:group` of an image's configuration; none where
+    /// it is not root.
+    pub fn root(text: &str) -> Option<Self> {
+        let user = text.split_once(':').map_or(text, |(user, _)| user);
+        if user.is_empty() {
+            return Some(Self::Unnamed);
+        }
+        let is_root = user == "root" || user.parse() == Ok(0);
+        is_root.then(|| Self::Root(text.to_owned()))
+    }
+}
+
+impl RefusedImage {
+    /// Returns what is wrong, in one line.
+    pub fn message(&self) -> String {
+        let Self { path, image, user } = self;
+        let how = match user {
+            RefusedUser::Unnamed => "names no user and starts as root".to_owned(),
+            RefusedUser::Root(user) => format!("starts as root (user `{user}`)"),
+            RefusedUser::SomeRoot => "starts as root".to_owned(),
+            RefusedUser::Name(user) => {
+                return format!(
+                    "image `{image}` of `{path}` starts as user `{user}`, and from a name \
+                     Kubernetes cannot tell that it is not root, as profile `restricted` requires"
+                );
+            }
+        };
+        format!("image `{image}` of `{path}` {how}, which profile `restricted` refuses")
+    }
+
+    /// Returns the ways out, as lines to paste.
+    pub fn help(&self) -> String {
+        let (section, name) = self
+            .path
+            .split_once('.')
+            .unwrap_or(("services", &self.path));
+        let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric());
+        let name = if plain {
+            name.to_owned()
+        } else {
+            format!("{:?}", name.trim_matches('"'))
+        };
+        format!(
+            "name another user, or let the image run as it was built: one of\n\
+             {section}: {name}: user: \"65532\"\n\
+             {section}: {name}: security: profile: \"baseline\"\n\
+             defaults: {section}: [string]: security: profile: \"baseline\""
+        )
+    }
+}
+
+/// All of them at once, so that one run shows every image to look at.
+impl From<Vec<RefusedImage>> for Error {
+    fn from(images: Vec<RefusedImage>) -> Self {
+        let lines: Vec<_> = images.iter().map(RefusedImage::message).collect();
+        let mut error = Self::new(Code::ApplyImageUser, lines.join("; "));
+        error.help = images.first().map(RefusedImage::help);
+        error.images = images;
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_known_by_every_way_to_write_it() {
+        for root in ["", "0", "root", "0:0", "root:1000", ":1000", "00"] {
+            assert!(RefusedUser::root(root).is_some(), "{root:?}");
+        }
+        for other in ["1000", "1000:0", "node", "node:node", "rootless"] {
+            assert_eq!(RefusedUser::root(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_user_and_the_ways_out() {
+        let refused = RefusedImage {
+            path: "jobs.\"load-data\"".to_owned(),
+            image: "acme/load:1".to_owned(),
+            user: RefusedUser::root("root").unwrap(),
+        };
+        assert_eq!(
+            refused.message(),
+            "image `acme/load:1` of `jobs.\"load-data\"` starts as root (user `root`), which profile \
+             `restricted` refuses"
+        );
+        let help = refused.help();
+        assert!(
+            help.contains("\njobs: \"load-data\": user: \"65532\"\n"),
+            "{help}"
+        );
+    }
+}
