@@ -1,6 +1,9 @@
 //! The modes and owners of files in archives.
 
-#[allow(clippy::duplicate_mod, reason = "one maker for the tests of two modules")]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one maker for the tests of two modules"
+)]
 #[path = "../../tests/engine/container.rs"]
 mod container;
 

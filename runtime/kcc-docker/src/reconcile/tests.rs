@@ -4,7 +4,10 @@
 mod chain;
 #[path = "../../../../tests/e2e/support/components.rs"]
 mod components;
-#[allow(clippy::duplicate_mod, reason = "one maker for the tests of two modules")]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "one maker for the tests of two modules"
+)]
 #[path = "../../tests/engine/container.rs"]
 mod container;
 mod containers;
