@@ -3,6 +3,7 @@ package differential
 import (
 	"hash/fnv"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,16 @@ func TestRewritings(t *testing.T) {
 	}
 }
 
+// otherCodes are systems whose errors CUE itself classes by how they are
+// written: a value that refers to itself through an operator is incomplete
+// rather than a cycle, and a struct that may get more fields has too few of
+// them only for now.
+var otherCodes = []string{
+	"cycles/a service built from another that is built from it",
+	"stdlib/struct: too few fields",
+	"stdlib/struct: too few labels",
+}
+
 // tried picks the rewritings of a system that are tried.
 func tried(s *system, r rewriting) bool {
 	hash := fnv.New32()
@@ -65,7 +76,7 @@ func tried(s *system, r rewriting) bool {
 func tryRewritings(t *testing.T, s *system, listed *defects, wrong map[string]bool) {
 	kcc := evaluateKcc(s)
 	for _, r := range rewritings {
-		if !tried(s, r) || r.moves && s.overlays() {
+		if !tried(s, r) || !r.fits(s) {
 			continue
 		}
 		rewritten := r.rewrite(s)
@@ -75,7 +86,8 @@ func tryRewritings(t *testing.T, s *system, listed *defects, wrong map[string]bo
 		here, everywhere := s.fullName()+rewrittenAs+r.name, "*"+rewrittenAs+r.name
 		again := evaluateKcc(rewritten)
 		switch {
-		case same(again, kcc) || !same(evaluatePlain(rewritten), evaluatePlain(s)):
+		case same(again, kcc), again.crash == "" && again.refused() && slices.Contains(otherCodes, s.fullName()),
+			!same(evaluatePlain(rewritten), evaluatePlain(s)):
 			if listed.has(here) {
 				listed.right(t, here)
 			}

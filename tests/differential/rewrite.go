@@ -17,36 +17,52 @@ type rewriting struct {
 	name  string
 	apply func(t *trees)
 	// moves says that values no longer stand at the paths where they were
-	// written, which matters to `on`: an overlay replaces what the team wrote
-	// directly at the same path.
+	// written. That matters to `on`, where an overlay replaces what the team
+	// wrote directly at the same path, and to keys that begin with `_`, which
+	// are data where they are written directly.
 	moves bool
+	// operand says that values become operands of an expression.
+	operand bool
 }
 
 // rewritings are tried on every system. Some change the meaning of some
 // systems, such as where a name that is quoted can no longer be referred to:
 // CUE itself says so, and then nothing is asked of kcc.
 var rewritings = []rewriting{
-	{"reverse files", reverseFiles, false},
-	{"reverse fields", reverseFields, false},
-	{"split over files", splitOverFiles, false},
-	{"quote labels", quoteLabels, false},
-	{"write braces", writeBraces, false},
-	{"write ports long", writePortsLong, false},
-	{"rename helpers", renameHelpers, false},
-	{"wrap root fields in templates", eachRootField(throughTemplate), true},
-	{"wrap components in templates", eachComponent(throughTemplate), true},
-	{"wrap components in definitions", eachComponent(throughDefinition), true},
-	{"bind components with let", eachComponent(throughLet), true},
-	{"take components from a package", eachComponent(throughPackage), true},
-	{"select components from a struct", eachComponent(throughSelector), true},
-	{"take components from a list", eachComponent(throughIndex), true},
-	{"embed components", eachComponent(throughEmbedding), true},
-	{"conjoin components with top", eachComponent(throughConjunction), true},
-	{"make components by a comprehension", eachComponent(throughComprehension), true},
-	{"embed root fields", embedRootFields, true},
-	{"put root fields under a condition", conditionRootFields, true},
-	{"make root labels dynamic", makeRootLabelsDynamic, true},
-	{"interpolate component labels", interpolateComponentLabels, true},
+	{name: "reverse files", apply: reverseFiles},
+	{name: "reverse fields", apply: reverseFields},
+	{name: "split over files", apply: splitOverFiles},
+	{name: "quote labels", apply: quoteLabels},
+	{name: "write braces", apply: writeBraces},
+	{name: "write ports long", apply: writePortsLong},
+	{name: "rename helpers", apply: renameHelpers},
+	{name: "wrap root fields in templates", apply: eachRootField(throughTemplate), moves: true},
+	{name: "wrap components in templates", apply: eachComponent(throughTemplate), moves: true},
+	{name: "wrap components in definitions", apply: eachComponent(throughDefinition), moves: true},
+	{name: "bind components with let", apply: eachComponent(throughLet), moves: true},
+	{name: "take components from a package", apply: eachComponent(throughPackage), moves: true},
+	{name: "select components from a struct", apply: eachComponent(throughSelector), moves: true, operand: true},
+	{name: "take components from a list", apply: eachComponent(throughIndex), moves: true, operand: true},
+	{name: "embed components", apply: eachComponent(throughEmbedding), moves: true},
+	{name: "conjoin components with top", apply: eachComponent(throughConjunction), moves: true},
+	{name: "make components by a comprehension", apply: eachComponent(throughComprehension), moves: true},
+	{name: "embed root fields", apply: embedRootFields, moves: true},
+	{name: "put root fields under a condition", apply: conditionRootFields, moves: true},
+	{name: "make root labels dynamic", apply: makeRootLabelsDynamic, moves: true},
+	{name: "interpolate component labels", apply: interpolateComponentLabels, moves: true},
+}
+
+// fits says whether a rewriting keeps the meaning of what kcc reads from where
+// something is written.
+func (r rewriting) fits(s *system) bool {
+	switch {
+	case s.differs == "keys-that-begin-with-an-underscore":
+		return !r.moves && r.name != "rename helpers"
+	case r.operand && s.mentions("ports:"):
+		// A number is short for a port where it stands in `ports`.
+		return false
+	}
+	return !r.moves || !s.mentions("on:")
 }
 
 // componentRoots are the root fields that hold named parts.
@@ -378,11 +394,9 @@ func (t *trees) components() []component {
 				continue
 			}
 			for field := range literals(root.Value) {
-				switch field.Label.(type) {
-				case *ast.Ident, *ast.BasicLit:
-					if field.Constraint == token.ILLEGAL && !isAlias(field.Value) {
-						found = append(found, component{tree, root, field})
-					}
+				_, quoted := field.Label.(*ast.BasicLit)
+				if named := quoted || plainName(field.Label) != ""; named && field.Constraint == token.ILLEGAL && !isAlias(field.Value) {
+					found = append(found, component{tree, root, field})
 				}
 			}
 		}

@@ -89,10 +89,11 @@ func (s *system) fullName() string {
 	return s.section + "/" + s.name
 }
 
-// overlays says whether something is different in a target.
-func (s *system) overlays() bool {
+// mentions says whether a fragment has a field, written as `name:`.
+func (s *system) mentions(field string) bool {
 	return slices.ContainsFunc(s.files, func(f file) bool {
-		return strings.HasPrefix(f.text, "on:") || strings.Contains(f.text, "\non:")
+		return strings.HasPrefix(f.text, field) || strings.Contains(f.text, "\n"+field) ||
+			strings.Contains(f.text, " "+field) || strings.Contains(f.text, "\t"+field)
 	})
 }
 

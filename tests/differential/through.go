@@ -2,7 +2,6 @@ package differential
 
 import (
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
@@ -17,9 +16,7 @@ type through func(t *trees, tree *tree, value ast.Expr) ast.Expr
 func eachComponent(write through) func(*trees) {
 	return func(t *trees) {
 		for _, c := range t.components() {
-			if name := plainName(c.field.Label); !strings.HasPrefix(name, "_") {
-				c.field.Value = write(t, c.tree, c.field.Value)
-			}
+			c.field.Value = write(t, c.tree, c.field.Value)
 		}
 	}
 }

@@ -66,13 +66,25 @@ func (m *model) refuse(v cue.Value, path []string) {
 	}
 	apart := *m
 	apart.errors, apart.seen = nil, map[string]bool{}
-	apart.fault(v, nil, path, &frame{conjuncts: m.conjuncts(v, path, nil)})
+	apart.fault(v, nil, path, m.frameOf(v, path))
 	m.followers, m.cycles = apart.followers, apart.cycles
 	for _, e := range apart.errors {
 		if !slices.ContainsFunc(m.errors, func(told wire.Error) bool { return sameLine(told, e) }) {
 			m.report(e)
 		}
 	}
+}
+
+// frameOf gives the lines of a value and of what holds it, which may be what
+// refuses it.
+func (m *model) frameOf(v cue.Value, path []string) *frame {
+	here := &frame{conjuncts: m.conjuncts(v, path, nil)}
+	if inside := path[:len(path)-1]; len(inside) > 0 {
+		if outer, ok := below(m.root, inside); ok {
+			here.above = m.frameOf(outer, inside)
+		}
+	}
+	return here
 }
 
 func sameLine(a, b wire.Error) bool {

@@ -68,9 +68,16 @@ func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 			p = p.parent
 		}
 		how := m.valueMakes(c)
+		if c.place != nil && c.place.field != nil && !c.place.many() {
+			// CUE splits an embedding and an alternative off the literal that
+			// holds them, so that the value of the line may lack its fields.
+			how = max(how, m.makes(c.place.field.Value, map[string]bool{}))
+		}
 		if p == nil || p.field == nil {
 			for _, embedded := range c.through {
-				note(site{embedded.span, embedded.overlay}, how)
+				if !c.place.many() {
+					note(site{embedded.span, embedded.overlay}, how)
+				}
 			}
 		} else if span, ok := m.span(p.field.Label); ok && !p.pattern {
 			note(site{span, p.overlay}, max(how, m.makes(p.field.Value, map[string]bool{})))
@@ -104,8 +111,12 @@ func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 // valueMakes says whether what a line comes to has `image`, `build` or `kind`.
 func (m *model) valueMakes(c conjunct) making {
 	found := notMade
+	line := c.value
+	if chosen, has := line.Default(); has {
+		line = chosen
+	}
 	for _, name := range []string{"image", "build", "kind"} {
-		if value := c.value.LookupPath(cue.MakePath(cue.Str(name))); value.Exists() {
+		if value := line.LookupPath(cue.MakePath(cue.Str(name))); value.Exists() {
 			found = max(found, constrained)
 			if _, has := value.Default(); has || value.IsConcrete() {
 				found = made

@@ -58,6 +58,9 @@ func (m *model) read() (*walk, *wire.Node) {
 		shape := shipped.Root.Struct.At(name)
 		path := []string{name}
 		switch {
+		case iter.Selector().ConstraintType() == cue.RequiredConstraint && shape != nil:
+			m.report(m.atLabels(wire.MissingField, path, m.conjuncts(value, path, nil)).
+				With("name", name).With("expected", expected(shape)))
 		case iter.Selector().ConstraintType() != 0 || value.IncompleteKind() == cue.TopKind || name == kindsField:
 		case name == defaultsField || name == policiesField:
 		case slices.Contains(outsideModel, name):

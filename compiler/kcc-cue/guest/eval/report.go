@@ -60,8 +60,11 @@ func (m *model) unknownField(v cue.Value, structure *schema.Struct, path []strin
 // closedDefinition reports a field that a fragment's own definition refuses.
 func (m *model) closedDefinition(path []string, here *frame) {
 	e := m.error(wire.ClosedDefinition, path, nil)
-	for _, c := range here.conjuncts {
-		if c.place != nil && c.place.field != nil && c.own && !c.place.pattern {
+	for _, own := range []bool{true, false} {
+		for _, c := range here.conjuncts {
+			if c.place == nil || c.place.field == nil || c.own != own || c.place.pattern || len(e.Labels) > 0 && !own {
+				continue
+			}
 			if span, ok := m.span(c.place.field.Label); ok {
 				e = e.At(span, wire.RoleValue)
 			}
