@@ -1,16 +1,10 @@
 package differential
 
 import (
-	"hash/fnv"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// every says how many of the rewritings of all systems are tried, one in so
-// many; KCC_ROUNDS=all tries each.
-const every = 2
 
 // rewrittenAs stands between a system and a rewriting in the list of known
 // defects; `*` is every system.
@@ -65,19 +59,12 @@ var otherCodes = []string{
 	"stdlib/struct: too few labels",
 }
 
-// tried picks the rewritings of a system that are tried.
-func tried(s *system, r rewriting) bool {
-	hash := fnv.New32()
-	hash.Write([]byte(s.fullName() + r.name))
-	return os.Getenv("KCC_ROUNDS") == "all" || hash.Sum32()%every == 0
-}
-
 // tryRewritings collects in `wrong` the rewritings that are known to be wrong,
 // and still are.
 func tryRewritings(t *testing.T, s *system, listed *defects, wrong map[string]bool) {
 	kcc := evaluateKcc(s)
 	for _, r := range rewritings {
-		if !tried(s, r) || !r.fits(s) {
+		if !r.fits(s) {
 			continue
 		}
 		rewritten := r.rewrite(s)
