@@ -79,7 +79,8 @@ func throughPackage(t *trees, tree *tree, value ast.Expr) ast.Expr {
 		return value
 	}
 	for _, ident := range parsed.Unresolved {
-		if !slices.Contains(predeclared, ident.Name) {
+		// The name in the package clause is one of them.
+		if ident.Name != name && !slices.Contains(predeclared, ident.Name) {
 			return value
 		}
 	}
