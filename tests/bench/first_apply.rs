@@ -111,7 +111,11 @@ fn generate(folder: &Path, name: &str) {
     for team in 0..TEAMS {
         writeln!(root, "\t\tt{team}: path: \"teams/t{team}\"").unwrap();
     }
-    root.push_str("\t}\n\ttargets: prod: kubernetes: {}\n}\n");
+    write!(
+        root,
+        "\t}}\n\ttargets: prod: kubernetes: namespace: {name:?}\n}}\n"
+    )
+    .unwrap();
     fs::write(folder.join("kcc.cue"), root).unwrap();
     for team in 0..TEAMS {
         let path = folder.join(format!("teams/t{team}"));
