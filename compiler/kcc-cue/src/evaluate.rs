@@ -29,8 +29,16 @@ use crate::{
 /// The file that holds `system`, and makes a folder one.
 pub const SYSTEM_FILE: &str = "kcc.cue";
 
-/// The targets of a system that names none.
-const USUAL_TARGETS: [&str; 4] = ["dev", "test", "stage", "prod"];
+/// The fields of a target that bind it to an engine.
+const ENGINES: [&str; 2] = ["docker", "kubernetes"];
+
+/// The targets of a system that names none, each with its engine.
+pub const USUAL_TARGETS: [(&str, &str); 4] = [
+    ("dev", "docker"),
+    ("test", "docker"),
+    ("stage", "kubernetes"),
+    ("prod", "kubernetes"),
+];
 
 /// A fragment: its name, relative to the system's root, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -113,14 +121,16 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         files.set_team(*id, (what.team_of)(&system, fragment.name));
     }
 
-    let targets = target_names(&system);
+    let targets = targets_of(&system);
+    let all_names: BTreeSet<String> = targets.keys().cloned().collect();
     let wanted: Vec<&str> = targets
-        .iter()
+        .keys()
         .filter(|target| what.targets.is_empty() || what.targets.contains(*target))
         .map(String::as_str)
         .collect();
     let question = Question {
-        targets: targets.iter().cloned().collect(),
+        targets: all_names.iter().cloned().collect(),
+        engines: &targets,
         teams: teams(&system),
         files: wire_files(&files, &ids),
         indexes: Indexes::new(&ids, &schema),
@@ -130,7 +140,7 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         explain: what.explain,
     };
     let mut answers = question.ask_for_all(engine, &wanted);
-    unmatched::join(&mut answers, wanted.len() == targets.len());
+    unmatched::join(&mut answers, wanted.len() == all_names.len());
     let has_teams = !question.teams.is_empty();
 
     let mut collected = Collected::default();
@@ -145,7 +155,7 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         collected.take(Some(target), answer, &words, what.limits)?;
     }
     drop(question);
-    collected.finish(files, system, targets)
+    collected.finish(files, system, all_names)
 }
 
 /// `kcc.cue`, if it is there, and the files of packages, which it may import.
@@ -203,11 +213,23 @@ fn system_of(root: Node) -> Option<Node> {
     }
 }
 
-fn target_names(system: &Node) -> BTreeSet<String> {
-    match system.child("targets") {
-        Some(targets) => targets.fields().map(|(name, _)| name.to_owned()).collect(),
-        None => USUAL_TARGETS.map(str::to_owned).into(),
-    }
+/// The targets of a system, each with its engine; none where it is bound to
+/// no engine or to several, which building the model reports.
+fn targets_of(system: &Node) -> BTreeMap<String, Option<&'static str>> {
+    let Some(targets) = system.child("targets") else {
+        let usual = USUAL_TARGETS.map(|(name, engine)| (name.to_owned(), Some(engine)));
+        return usual.into();
+    };
+    let engine = |target: &Node| {
+        let mut engines = ENGINES
+            .into_iter()
+            .filter(|name| target.child(name).is_some());
+        engines.next().filter(|_| engines.next().is_none())
+    };
+    let targets = targets.fields();
+    targets
+        .map(|(name, target)| (name.to_owned(), engine(target)))
+        .collect()
 }
 
 fn teams(system: &Node) -> Vec<wire::Team<'_>> {
@@ -243,6 +265,7 @@ fn wire_files<'a>(files: &'a Files, ids: &[FileId]) -> Vec<wire::File<'a>> {
 /// What is asked for each target.
 struct Question<'a> {
     targets: Vec<String>,
+    engines: &'a BTreeMap<String, Option<&'static str>>,
     teams: Vec<wire::Team<'a>>,
     files: Vec<wire::File<'a>>,
     packages: Vec<wire::Package<'a>>,
@@ -254,7 +277,8 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn ask(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
-        let request = Request::model(target, &self.targets, &self.teams, &self.files)
+        let bound = self.engines[target];
+        let request = Request::model(target, bound, &self.targets, &self.teams, &self.files)
             .importing(&self.packages, self.missing)
             .explain(self.explain);
         ask(engine, &request, &self.indexes, self.limits)

@@ -18,7 +18,7 @@ mod words;
 
 pub use ask::schema;
 pub use engine::{Engine, EngineError, Limits};
-pub use evaluate::{Evaluated, Evaluation, Fragment, SYSTEM_FILE, evaluate};
+pub use evaluate::{Evaluated, Evaluation, Fragment, SYSTEM_FILE, USUAL_TARGETS, evaluate};
 pub use explained::{Explained, Policy, PolicyLine, SoftLine};
 pub use packages::{Absence, Imports, MissingPackage, Package};
 pub use tree::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};

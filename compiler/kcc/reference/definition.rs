@@ -160,9 +160,28 @@ fn field(line: &str, comment: &[&str]) -> Option<Field> {
         name: name.to_owned(),
         mark,
         of: of.to_owned(),
-        default: default.map(str::to_owned),
+        default: default.map(defaults),
         text: paragraph(comment),
     })
+}
+
+/// Describes the body of a `@default`, which holds one value or one for each
+/// engine.
+fn defaults(body: &str) -> String {
+    let name = |engine| match engine {
+        "docker" => "Docker",
+        _ => "Kubernetes",
+    };
+    let values: Vec<String> = body
+        .split(',')
+        .map(|value| match value.split_once('=') {
+            Some((engine @ ("docker" | "kubernetes"), value)) => {
+                format!("`{value}` on {}", name(engine))
+            }
+            _ => format!("`{value}`"),
+        })
+        .collect();
+    values.join(", ")
 }
 
 impl Definition {
@@ -204,7 +223,11 @@ mod tests {
         assert_eq!(port.fields[0].text, "The number of it.");
         assert_eq!(port.fields[0].mark, Mark::Required);
         assert_eq!(port.fields[1].of, "\"TCP\" | \"UDP\"");
-        assert_eq!(port.fields[1].default.as_deref(), Some("\"TCP\""));
+        assert_eq!(port.fields[1].default.as_deref(), Some("`\"TCP\"`"));
+        assert_eq!(
+            defaults(r#"docker="10s",kubernetes="30s""#),
+            r#"`"10s"` on Docker, `"30s"` on Kubernetes"#
+        );
         assert_eq!(port.alternatives, [[vec!["a", "b"], vec!["c"]]]);
         assert_eq!(port.together, [["a", "b"]]);
         assert_eq!(port.references(), ["Number"]);

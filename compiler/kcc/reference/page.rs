@@ -107,7 +107,7 @@ fn signature(field: &Field) -> String {
 
 fn without(field: &Field) -> String {
     match &field.default {
-        Some(default) => format!(", `{default}` if nothing is said"),
+        Some(default) => format!(", {default} by default"),
         None => String::new(),
     }
 }

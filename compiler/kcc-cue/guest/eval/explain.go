@@ -77,9 +77,11 @@ func (e *explaining) schema(node *wire.Node, shape *schema.Shape, into *note) {
 	for _, field := range node.Fields {
 		below := into.at(field.Name)
 		e.schema(field.Node, shape.Struct.At(field.Name), below)
-		if known := shape.Struct.Fields[field.Name]; known != nil && known.Default != nil {
-			line := e.ofSchema(known.Default.Origins[0].Span)
-			below.Schema = &line
+		if known := shape.Struct.Fields[field.Name]; known != nil {
+			if value := known.Default(e.request.Engine); value != nil {
+				line := e.ofSchema(value.Origins[0].Span)
+				below.Schema = &line
+			}
 		}
 	}
 }

@@ -158,7 +158,7 @@ func (f *filling) field(node *wire.Node, structure *schema.Struct, name string, 
 	}
 	var standard *wire.Node
 	if field := structure.Fields[name]; field != nil {
-		standard = field.Default
+		standard = field.Default(f.model.request.Engine)
 	}
 	value, ok := f.strongest(soft, standard, path)
 	switch {

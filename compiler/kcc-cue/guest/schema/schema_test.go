@@ -110,22 +110,25 @@ func TestDefaultsSatisfyTheirFields(t *testing.T) {
 	eachStruct(Load(context), func(path string, of *Struct) {
 		for _, name := range of.Names {
 			field := of.Fields[name]
-			if field.Default == nil {
-				continue
-			}
-			found++
-			text := field.Default.Text
-			switch field.Default.Kind {
-			case wire.String:
-				text = ast.NewString(text).Value
-			case wire.Bool:
-				text = map[bool]string{true: "true", false: "false"}[field.Default.Bool]
-			}
-			if err := context.CompileString(text).Unify(field.Shape.Scalar).Err(); err != nil {
-				t.Errorf("%s.%s: %v", path, name, err)
-			}
-			if field.Required {
-				t.Errorf("%s.%s is required and has a default", path, name)
+			for _, engine := range []string{"docker", "kubernetes"} {
+				value := field.Default(engine)
+				if value == nil {
+					continue
+				}
+				found++
+				text := value.Text
+				switch value.Kind {
+				case wire.String:
+					text = ast.NewString(text).Value
+				case wire.Bool:
+					text = map[bool]string{true: "true", false: "false"}[value.Bool]
+				}
+				if err := context.CompileString(text).Unify(field.Shape.Scalar).Err(); err != nil {
+					t.Errorf("%s.%s: %v", path, name, err)
+				}
+				if field.Required {
+					t.Errorf("%s.%s is required and has a default", path, name)
+				}
 			}
 		}
 	})

@@ -58,10 +58,18 @@ type Field struct {
 	Shape *Shape
 	// Required says that it has to be there.
 	Required bool
-	// Default is the soft value of the schema, or nil.
-	Default *wire.Node
+	// defaults holds the default by engine; under the empty name that of every engine.
+	defaults map[string]*wire.Node
 	// Span is the field's label.
 	Span wire.Span
+}
+
+// Default returns the schema's default on an engine; nil where it has none.
+func (f *Field) Default(engine string) *wire.Node {
+	if node := f.defaults[engine]; node != nil {
+		return node
+	}
+	return f.defaults[""]
 }
 
 // At is the shape of the field of that name; nil where the schema has none.
@@ -237,10 +245,22 @@ func (s *Schema) field(decl *ast.Field) *Field {
 	}
 	for _, attribute := range decl.Attrs {
 		if key, body := attribute.Split(); key == "default" {
-			field.Default = s.soft(body, s.span(decl))
+			field.defaults = s.defaults(body, s.span(decl))
 		}
 	}
 	return field
+}
+
+// defaults reads the body of a `@default`: one value, or one for each engine
+// as in `docker="10s",kubernetes="30s"`.
+func (s *Schema) defaults(body string, span wire.Span) map[string]*wire.Node {
+	defaults := map[string]*wire.Node{}
+	value := s.context.CompileString("value: _ @default(" + body + ")")
+	attribute := value.LookupPath(cue.ParsePath("value")).Attribute("default")
+	for argument := range attribute.Args(0) {
+		defaults[argument.Key] = s.soft(argument.Value, span)
+	}
+	return defaults
 }
 
 // soft reads the value of a `@default`.

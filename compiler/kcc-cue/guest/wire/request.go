@@ -21,9 +21,11 @@ const (
 
 // Request is what the host asks for.
 type Request struct {
-	Version int      `json:"version"`
-	Op      string   `json:"op"`
-	Target  string   `json:"target"`
+	Version int    `json:"version"`
+	Op      string `json:"op"`
+	Target  string `json:"target"`
+	// Engine is the target's engine: `docker` or `kubernetes`.
+	Engine  string   `json:"engine"`
 	Targets []string `json:"targets"`
 	Teams   []Team   `json:"teams"`
 	Files   []File   `json:"files"`

@@ -12,6 +12,8 @@ pub(crate) struct Request<'a> {
     op: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     target: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<&'static str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     targets: &'a [String],
     #[serde(skip_serializing_if = "<[Team]>::is_empty")]
@@ -58,6 +60,7 @@ impl<'a> Request<'a> {
             version: VERSION,
             op: "schema",
             target: "",
+            engine: None,
             targets: &[],
             teams: &[],
             files: &[],
@@ -76,9 +79,10 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Asks for the root of one target.
+    /// Asks for the root of one target, and the defaults of its engine.
     pub(crate) fn model(
         target: &'a str,
+        engine: Option<&'static str>,
         targets: &'a [String],
         teams: &'a [Team<'a>],
         files: &'a [File<'a>],
@@ -86,6 +90,7 @@ impl<'a> Request<'a> {
         Self {
             op: "model",
             target,
+            engine,
             targets,
             teams,
             files,
@@ -143,14 +148,14 @@ mod tests {
                 team: Some("web"),
             },
         ];
-        let model = || Request::model("dev", &targets, &teams, &files);
+        let model = || Request::model("dev", Some("docker"), &targets, &teams, &files);
         let explained = String::from_utf8(model().explain(true).text()).unwrap();
         assert!(explained.ends_with(r#","explain":true}"#), "{explained}");
         let model = model().explain(false).text();
         assert_eq!(
             String::from_utf8(model).unwrap(),
             concat!(
-                r#"{"version":1,"op":"model","target":"dev","targets":["dev"],"#,
+                r#"{"version":1,"op":"model","target":"dev","engine":"docker","targets":["dev"],"#,
                 r#""teams":[{"name":"web","owns":[],"governs":["services"]}],"#,
                 r#""files":[{"name":"kcc.cue","text":"package a\n"},"#,
                 r#"{"name":"web/a.cue","text":"","team":"web"}]}"#

@@ -42,7 +42,6 @@ pub(crate) use cursor::{Cursor, Found};
 pub(crate) use env::{is_of, prefix};
 pub use names::is_label;
 pub(crate) use secrets::references as secret_references;
-pub(crate) use system::USUAL_TARGETS;
 
 use crate::lines::Lines;
 use crate::owners::Owners;

@@ -4,16 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{ConfigTree, Path, SYSTEM_FILE};
+use kcc_cue::{ConfigTree, Path, SYSTEM_FILE, USUAL_TARGETS};
 use kcc_diag::{Code, Span};
 
 use super::{Cursor, Found, names};
 use crate::lines::Lines;
 use crate::owners::{COMPONENTS, DECLARED};
 use crate::{EngineTarget, Name, Team};
-
-/// How many targets there are where none are declared.
-pub(crate) const USUAL_TARGETS: usize = 4;
 
 /// The decoded `system`.
 pub(crate) struct System {
@@ -127,27 +124,23 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
 
 fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
     let Some(declared) = system.child("targets") else {
-        let docker = || EngineTarget::Docker {};
-        let kubernetes = |target: &str| EngineTarget::Kubernetes {
-            context: None,
-            namespace: format!("{name}-{target}"),
-            ingress_class: None,
-            gateway: None,
-            gateway_class: None,
+        let engine = |target: &str, engine: &str| match engine {
+            "docker" => EngineTarget::Docker {},
+            _ => EngineTarget::Kubernetes {
+                context: None,
+                namespace: format!("{name}-{target}"),
+                ingress_class: None,
+                gateway: None,
+                gateway_class: None,
+            },
         };
-        let usual: [(&str, EngineTarget); USUAL_TARGETS] = [
-            ("dev", docker()),
-            ("test", docker()),
-            ("stage", kubernetes("stage")),
-            ("prod", kubernetes("prod")),
-        ];
-        return usual
+        return USUAL_TARGETS
             .into_iter()
-            .map(|(target, engine)| {
+            .map(|(target, name)| {
                 (
                     target.to_owned(),
                     Bound {
-                        engine,
+                        engine: engine(target, name),
                         parity_accept: BTreeMap::new(),
                     },
                 )

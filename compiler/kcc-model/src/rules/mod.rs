@@ -32,10 +32,9 @@ mod unused_backing;
 mod unused_kind;
 mod volume_shared;
 
-use kcc_cue::ConfigTree;
+use kcc_cue::{ConfigTree, USUAL_TARGETS};
 use kcc_diag::Diagnostics;
 
-use crate::build::USUAL_TARGETS;
 use crate::lines::Lines;
 use crate::owners::Owners;
 use crate::{SystemModel, TargetModel};
@@ -54,7 +53,7 @@ impl View<'_> {
     /// said of what is in none of them.
     fn all_targets(&self) -> bool {
         let declared = self.tree.system.child("targets");
-        let count = declared.map_or(USUAL_TARGETS, |all| all.fields().count());
+        let count = declared.map_or(USUAL_TARGETS.len(), |all| all.fields().count());
         self.model.targets.len() == count && !self.lines.partial()
     }
 }
