@@ -1,65 +1,68 @@
-//! The registry of codes.
+//! The registry of diagnostic codes.
 //!
-//! How to add a diagnostic: add a line below, write its page under `pages/`
-//! (a build without the page fails), construct it where the mistake is found,
-//! and add a case under `tests/ui/<stage>/`.
+//! To add a diagnostic: add a line to `codes!` below, write its page under
+//! `pages/` (the build fails without it), report it where the mistake is
+//! detected, and add a case under `tests/ui/<stage>/`.
+//!
+//! Codes are a public interface: they appear in JSON and SARIF, and `kcc explain`
+//! takes them.
 
-/// The part of the pipeline that a code belongs to.
+/// The stage of the pipeline that reports a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// Finding and reading files.
+    /// Finding and reading the system's files.
     Load,
     /// Evaluating CUE.
     Eval,
-    /// Building the model.
+    /// Building the typed model from the configuration tree.
     Model,
-    /// Who may say what.
+    /// Ownership: which team may set which field.
     Own,
-    /// Policies.
+    /// The policies of teams.
     Policy,
-    /// Rules over the whole model.
+    /// The rules that check the whole model.
     Check,
-    /// Turning the model into engine objects.
+    /// Lowering the model to desired state.
     Lower,
-    /// Planning.
+    /// Observing an engine and planning.
     Plan,
-    /// Applying.
+    /// Executing a plan.
     Apply,
-    /// Comparing with reality.
+    /// Comparing desired with observed state.
     Drift,
-    /// Remembering.
+    /// Storing records.
     State,
 }
 
 macro_rules! codes {
     ($($name:ident = $stage:ident $code:literal $page:literal;)*) => {
-        /// A code that a diagnostic can carry.
+        /// The code of a diagnostic.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs, reason = "each code is described by its page")]
+        #[allow(missing_docs, reason = "each code is documented by its page")]
         pub enum Code {
             $($name,)*
         }
 
         impl Code {
-            /// Every code there is, in the order of the registry.
+            /// All codes, in the order of the registry.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
-            /// The code as users see it, such as `kcc::eval::conflict`.
+            /// Returns the code as users see it, such as `kcc::eval::conflict`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $code,)* }
             }
 
-            /// The stage that raises it.
+            /// Returns the stage that reports it.
             pub fn stage(self) -> Stage {
                 match self { $(Code::$name => Stage::$stage,)* }
             }
 
-            /// The page that `kcc explain` prints, in Markdown.
+            /// Returns the Markdown page that `kcc explain` prints.
             pub fn page(self) -> &'static str {
                 match self { $(Code::$name => include_str!(concat!("../pages/", $page)),)* }
             }
 
-            /// The page's first sentence: what the code means.
+            /// Returns the page's first sentence, which says what the code means.
             pub fn summary(self) -> &'static str {
                 let text = self.page().split("\n\n").nth(1).unwrap_or("").trim();
                 text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
@@ -198,8 +201,8 @@ mod tests {
 
     use super::*;
 
-    /// The names of a stage and of a code, as in `kcc::<stage>::<name>`.
-    fn names(code: Code) -> (&'static str, &'static str) {
+    /// Splits `kcc::<stage>::<name>` into stage and name.
+    fn stage_and_name(code: Code) -> (&'static str, &'static str) {
         let full = code.as_str();
         let rest = full
             .strip_prefix("kcc::")
@@ -208,11 +211,11 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_named_after_its_stage_and_by_one_code_alone() {
+    fn codes_are_unique_and_named_after_their_stage() {
         let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(all.len(), Code::ALL.len());
         for code in Code::ALL {
-            let (stage, name) = names(*code);
+            let (stage, name) = stage_and_name(*code);
             assert_eq!(
                 stage,
                 format!("{:?}", code.stage()).to_lowercase(),
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_read_with_and_without_its_head() {
+    fn parses_a_code_with_and_without_its_prefix() {
         for code in Code::ALL {
             assert_eq!(code.as_str().parse(), Ok(*code));
             assert_eq!(code.as_str()["kcc::".len()..].parse(), Ok(*code));
@@ -242,34 +245,46 @@ mod tests {
     }
 
     #[test]
-    fn every_page_says_what_a_page_has_to_say() {
+    fn every_page_has_a_heading_an_example_and_an_action() {
         for code in Code::ALL {
             let page = code.page();
             let heading = format!("# {code}\n\n");
-            assert!(page.starts_with(&heading), "{code}: begin with the code");
-            assert!(page.lines().count() >= 10, "{code}: say more");
+            assert!(
+                page.starts_with(&heading),
+                "{code}: the page does not begin with the code"
+            );
+            assert!(
+                page.lines().count() >= 10,
+                "{code}: the page has fewer than 10 lines"
+            );
             let code_block = page
                 .lines()
                 .any(|line| line.starts_with("```cue") || line.starts_with("```sh"));
             assert!(
                 code_block || page.contains("\n$ "),
-                "{code}: show an example"
+                "{code}: the page shows no example"
             );
-            assert!(page.contains("\n## What to do\n"), "{code}: say what to do");
+            assert!(
+                page.contains("\n## What to do\n"),
+                "{code}: the page lacks `## What to do`"
+            );
             let fences = page.lines().filter(|line| line.starts_with("```")).count();
-            assert!(fences.is_multiple_of(2), "{code}: close every block");
+            assert!(
+                fences.is_multiple_of(2),
+                "{code}: a code block is not closed"
+            );
             for line in page.lines() {
-                assert_eq!(line, line.trim_end(), "{code}: spaces at a line's end");
+                assert_eq!(line, line.trim_end(), "{code}: trailing whitespace");
             }
             assert!(
                 page.ends_with('\n') && !page.ends_with("\n\n"),
-                "{code}: its end"
+                "{code}: the page does not end with one newline"
             );
         }
     }
 
     #[test]
-    fn every_summary_stands_by_itself() {
+    fn every_summary_is_one_self_contained_sentence() {
         let mut summaries = BTreeSet::new();
         for code in Code::ALL {
             let summary = code.summary();
@@ -283,17 +298,17 @@ mod tests {
             let quotes = summary.matches('`').count();
             assert!(
                 quotes.is_multiple_of(2),
-                "{code}: cut within a name: {summary}"
+                "{code}: the summary ends inside backticks: {summary}"
             );
             assert!(
                 summaries.insert(summary),
-                "{code} is summed up like another code"
+                "{code}: another code has the same summary"
             );
         }
     }
 
     #[test]
-    fn every_page_is_the_page_of_a_code() {
+    fn every_page_belongs_to_a_code() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pages");
         let mut pages = BTreeSet::new();
         for stage in fs::read_dir(&folder).unwrap() {
@@ -305,7 +320,7 @@ mod tests {
         }
         let codes: BTreeSet<_> = Code::ALL
             .iter()
-            .map(|code| names(*code))
+            .map(|code| stage_and_name(*code))
             .map(|(stage, name)| format!("{stage}/{name}"))
             .collect();
         assert_eq!(pages, codes);

@@ -1,20 +1,26 @@
-//! [`Diagnostic`]: one mistake, and [`Diagnostics`]: all that a stage found.
+//! [`Diagnostic`] (one mistake or warning) and [`Diagnostics`] (everything a
+//! stage reported).
+//!
+//! Stages push diagnostics in any order. [`Diagnostics::sort`] then orders them
+//! independently of the order in which files were read and targets evaluated,
+//! and merges those that differ only in their targets; all output formats rely
+//! on that order.
 
 use std::collections::BTreeSet;
 
 use crate::{Code, Files, Span};
 
-/// How bad it is.
+/// The severity of a diagnostic; any error fails the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The configuration cannot be used.
+    /// A mistake that makes the configuration unusable.
     Error,
-    /// Probably not what was meant.
+    /// A suspicious but usable configuration.
     Warning,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// Returns `error` or `warning`.
     pub fn as_str(self) -> &'static str {
         match self {
             Severity::Error => "error",
@@ -23,38 +29,38 @@ impl Severity {
     }
 }
 
-/// A marked place in a file.
+/// A marked span in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// Where.
+    /// The range to mark.
     pub span: Span,
-    /// What stands there, in a few words; may be empty.
+    /// A few words about the span; may be empty.
     pub text: String,
-    /// The place that the message speaks of.
+    /// Set for the span that the message is about.
     pub primary: bool,
 }
 
-/// One mistake, with everything that is needed to show it.
+/// One mistake or warning, with everything needed to render it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The code, which has a page.
     pub code: Code,
-    /// Error or warning.
+    /// The severity.
     pub severity: Severity,
-    /// One line: lower case, no final period, backticks round names and paths.
+    /// One line: lower case, no final period, backticks around names and paths.
     pub message: String,
     /// The path in the model, such as `services.web.replicas`.
     pub path: Option<String>,
-    /// The targets that it holds in; empty where the target does not matter.
+    /// The affected targets; empty if the target does not matter.
     pub targets: BTreeSet<String>,
-    /// The places; the primary ones first.
+    /// The marked spans, primary ones first.
     pub labels: Vec<Label>,
-    /// One action that mends it.
+    /// One action that fixes it, in the imperative.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error.
+    /// Creates an error.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -67,7 +73,7 @@ impl Diagnostic {
         }
     }
 
-    /// A warning.
+    /// Creates a warning.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
@@ -82,7 +88,7 @@ impl Diagnostic {
         self
     }
 
-    /// Adds the place that the message speaks of.
+    /// Adds a primary label: the span that the message is about.
     #[must_use]
     pub fn primary(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label {
@@ -93,7 +99,7 @@ impl Diagnostic {
         self
     }
 
-    /// Adds a place that takes part.
+    /// Adds a secondary label: another span that takes part.
     #[must_use]
     pub fn secondary(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label {
@@ -111,14 +117,14 @@ impl Diagnostic {
         self
     }
 
-    /// Says that it holds in a target.
+    /// Adds an affected target.
     #[must_use]
     pub fn target(mut self, target: impl Into<String>) -> Self {
         self.targets.insert(target.into());
         self
     }
 
-    /// Whether another one says the same, whatever targets both hold in.
+    /// Returns true if the two differ at most in their targets.
     pub fn same_mistake(&self, other: &Self) -> bool {
         self.code == other.code
             && self.severity == other.severity
@@ -129,11 +135,11 @@ impl Diagnostic {
     }
 }
 
-/// What diagnostics are sorted by. The targets come last, so that those that
-/// differ in nothing else stand side by side.
+/// The sort key of a diagnostic. Targets come last, so that diagnostics that
+/// differ only in their targets are adjacent and can be merged.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Order {
-    places: Vec<(Option<String>, u32, u32, bool, String)>,
+    labels: Vec<(Option<String>, u32, u32, bool, String)>,
     code: &'static str,
     message: String,
     path: Option<String>,
@@ -144,13 +150,13 @@ struct Order {
 
 impl Order {
     fn of(diagnostic: &Diagnostic, files: &Files) -> Self {
-        let place = |label: &Label| {
+        let key = |label: &Label| {
             let Span { file, start, end } = label.span;
             let name = files.get(file).map(|file| file.name().to_owned());
             (name, start, end, !label.primary, label.text.clone())
         };
         Self {
-            places: diagnostic.labels.iter().map(place).collect(),
+            labels: diagnostic.labels.iter().map(key).collect(),
             code: diagnostic.code.as_str(),
             message: diagnostic.message.clone(),
             path: diagnostic.path.clone(),
@@ -161,58 +167,59 @@ impl Order {
     }
 }
 
-/// What a stage found, in the order in which it is shown once [`Diagnostics::sort`] ran.
+/// The diagnostics of a stage; in display order after [`Diagnostics::sort`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// None yet.
+    /// Creates an empty collection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.0.push(diagnostic);
     }
 
-    /// Adds all of another collection.
+    /// Adds every diagnostic of another collection.
     pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
         self.0.extend(others);
     }
 
-    /// Whether nothing was found.
+    /// Returns true if there are neither errors nor warnings.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether at least one is an error.
+    /// Returns true if at least one diagnostic is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// All of them.
+    /// Iterates over all diagnostics.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }
 
-    /// Sorts by file, place, code and message, and joins those that differ in
-    /// nothing but the targets they hold in.
+    /// Sorts by file, span, code and message, and merges diagnostics that differ
+    /// only in their targets.
     pub fn sort(&mut self, files: &Files) {
         for diagnostic in &mut self.0 {
             diagnostic.labels.sort_by_key(|label| !label.primary);
         }
         self.0.sort_by_cached_key(|d| Order::of(d, files));
-        self.0.dedup_by(|next, kept| {
-            let same = kept.same_mistake(next);
+        self.0.dedup_by(|next, first| {
+            let same = first.same_mistake(next);
             if same {
-                kept.targets.append(&mut next.targets);
+                first.targets.append(&mut next.targets);
             }
             same
         });
     }
 
-    /// Ends a stage: its value with the warnings if there is no error.
+    /// Ends a stage: returns its value with the warnings, or all diagnostics if
+    /// there is an error.
     pub fn finish<T>(self, value: T) -> Outcome<T> {
         if self.has_errors() {
             Err(self)
@@ -258,13 +265,14 @@ impl From<Diagnostic> for Diagnostics {
 /// A stage's value with its warnings.
 #[derive(Debug, Clone)]
 pub struct Warned<T> {
-    /// The value.
+    /// The result of the stage.
     pub value: T,
-    /// Warnings only.
+    /// Its warnings; never an error.
     pub warnings: Diagnostics,
 }
 
-/// What a stage returns: a value with its warnings, or everything that is wrong.
+/// The result of a stage: a value with its warnings, or every diagnostic if
+/// there was an error.
 pub type Outcome<T> = Result<Warned<T>, Diagnostics>;
 
 #[cfg(test)]
@@ -274,7 +282,7 @@ mod tests {
 
     fn files() -> Files {
         let mut files = Files::new();
-        // The order in which files were read decides nothing.
+        // Added out of alphabetical order: the order of reading must not matter.
         files.add("teams/storefront/web.cue", "services: web: replicas: 1\n");
         files.add(
             "teams/platform/rules.cue",
@@ -302,9 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn they_are_sorted_by_place_whatever_order_they_were_found_in() {
+    fn sorts_by_location_independently_of_insertion_order() {
         let expected = [
-            error("no place"),
+            error("no label"),
             error("platform").primary(at(1, 3), ""),
             error("first in storefront").primary(at(0, 2), ""),
             error("second in storefront").primary(at(0, 20), ""),
@@ -316,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_in_several_targets_is_one() {
+    fn merges_the_same_mistake_in_several_targets() {
         let conflict = |other: u32, target: &str| {
             error("two values")
                 .primary(at(0, 2), "one")
                 .secondary(at(1, other), "the other")
                 .target(target)
         };
-        // Found target by target: the two mistakes take turns.
+        // Reported target by target, so the two mistakes alternate.
         let all = sorted([
             conflict(5, "prod"),
             conflict(9, "prod"),
@@ -332,11 +340,14 @@ mod tests {
         ]);
         let both = BTreeSet::from(["dev".to_owned(), "prod".to_owned()]);
         assert_eq!(all.len(), 2);
-        assert!(all.iter().all(|found| found.targets == both), "{all:?}");
+        assert!(
+            all.iter().all(|diagnostic| diagnostic.targets == both),
+            "{all:?}"
+        );
     }
 
     #[test]
-    fn other_lines_other_help_and_other_severity_are_not_the_same() {
+    fn does_not_merge_different_labels_helps_paths_or_severities() {
         let plain = error("no");
         let all = sorted([
             plain.clone(),
@@ -350,13 +361,13 @@ mod tests {
     }
 
     #[test]
-    fn the_primary_place_comes_first() {
+    fn sorts_primary_labels_first() {
         let all = sorted([error("no").secondary(at(1, 0), "b").primary(at(0, 7), "a")]);
         assert!(all[0].labels[0].primary && !all[0].labels[1].primary);
     }
 
     #[test]
-    fn a_stage_fails_by_errors_and_never_by_warnings() {
+    fn a_stage_fails_on_errors_but_not_on_warnings() {
         let warning = || Diagnostic::warning(Code::CheckUnusedBacking, "unused");
         let warned = Diagnostics::from(warning()).finish(7).unwrap();
         assert_eq!((warned.value, warned.warnings.iter().count()), (7, 1));

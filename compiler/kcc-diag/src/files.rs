@@ -1,8 +1,12 @@
-//! The texts that diagnostics point into: byte spans, and their lines and columns.
+//! [`Files`]: the source texts that diagnostics point into.
+//!
+//! Spans are byte ranges; [`SourceFile::position`] turns an offset into the line
+//! and column shown to a person. Both accept offsets out of range, because spans
+//! come from the evaluator and a wrong one must not hide the diagnostic.
 
 use serde::{Deserialize, Serialize};
 
-/// One file of a [`Files`] table.
+/// The index of a file in a [`Files`] table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FileId(pub u32);
@@ -12,13 +16,13 @@ pub struct FileId(pub u32);
 pub struct Span {
     /// The file.
     pub file: FileId,
-    /// First byte.
+    /// Offset of the first byte.
     pub start: u32,
-    /// One past the last byte.
+    /// Offset one past the last byte.
     pub end: u32,
 }
 
-/// A place as a person counts it: from 1, columns in characters.
+/// A line and column as shown to a person: counted from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
@@ -27,7 +31,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A file with its text.
+/// A file with its text and the team that owns it.
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     name: String,
@@ -37,27 +41,28 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// The name, relative to the system's root, with `/`.
+    /// Returns the path relative to the system's root, separated by `/`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The team that the file belongs to; none for the system's own files.
+    /// Returns the team that owns the file; `None` for the system's own files.
     pub fn team(&self) -> Option<&str> {
         self.team.as_deref()
     }
 
-    /// The folder of the file, relative to the root; empty for the root.
+    /// Returns the file's directory, relative to the root; empty for the root.
     pub fn folder(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// Line and column of a byte offset; an offset past the end is the end.
+    /// Returns the line and column of a byte offset; an offset past the end counts
+    /// as the end.
     pub fn position(&self, offset: u32) -> Position {
         let mut offset = (offset as usize).min(self.text.len());
         while !self.text.is_char_boundary(offset) {
@@ -72,19 +77,19 @@ impl SourceFile {
     }
 }
 
-/// All files that a run reads, addressed by [`FileId`].
+/// All files of a run, addressed by [`FileId`].
 #[derive(Debug, Clone, Default)]
 pub struct Files {
     files: Vec<SourceFile>,
 }
 
 impl Files {
-    /// An empty table.
+    /// Creates an empty table.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a file and gives its id.
+    /// Adds a file and returns its id.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let text = text.into();
         let line_starts = std::iter::once(0)
@@ -100,38 +105,38 @@ impl Files {
         FileId(id)
     }
 
-    /// Says which team a file belongs to.
+    /// Sets the team that owns a file.
     pub fn set_team(&mut self, id: FileId, team: Option<String>) {
         if let Some(file) = self.files.get_mut(id.0 as usize) {
             file.team = team;
         }
     }
 
-    /// The file, if the id is one of this table's.
+    /// Returns the file with this id, if it is in the table.
     pub fn get(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(id.0 as usize)
     }
 
-    /// The file of that name.
+    /// Returns the id of the file with this name.
     pub fn find(&self, name: &str) -> Option<FileId> {
         self.iter()
             .find(|(_, file)| file.name == name)
             .map(|(id, _)| id)
     }
 
-    /// All files in the order they were added.
+    /// Iterates over all files in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         (0_u32..)
             .zip(&self.files)
             .map(|(id, file)| (FileId(id), file))
     }
 
-    /// The team that a span's file belongs to.
+    /// Returns the team that owns the span's file.
     pub fn team(&self, span: Span) -> Option<&str> {
         self.get(span.file).and_then(SourceFile::team)
     }
 
-    /// The text under a span; empty where the span lies outside.
+    /// Returns the text under a span; empty if the span is out of range.
     pub fn text(&self, span: Span) -> &str {
         self.get(span.file)
             .and_then(|file| file.text.get(span.start as usize..span.end as usize))

@@ -1,8 +1,11 @@
-//! Files, spans, codes, diagnostics and how they are shown.
+//! Diagnostics: source files and spans, the registry of codes, and the output
+//! formats.
 //!
 //! A user's mistake is data: a [`Diagnostic`] with a [`Code`], labels in any
-//! number of files and a help. Stages collect them in [`Diagnostics`] and fail
-//! once, at their end. Nothing here reads a file, a clock or the environment.
+//! number of files and one help. Stages collect them in [`Diagnostics`] and fail
+//! once, at their end, with an [`Outcome`]; [`render`] turns them into text at
+//! the edge. This crate never reads files, the clock or the environment, and
+//! knows nothing about CUE or the engines.
 
 mod code;
 mod diagnostic;

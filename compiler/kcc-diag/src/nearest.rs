@@ -1,8 +1,8 @@
-//! Names in helps. [`nearest`]: what a mistyped one was probably meant to be;
-//! [`listed`]: those that there are; [`field_label`]: one as a fragment writes it.
+//! Names in messages and helps: [`nearest`] suggests the correction of a typo,
+//! [`listed`] enumerates known names, [`field_label`] quotes a name as CUE needs it.
 
-/// The known name nearest to another, if it is near enough to be a slip of the
-/// pen; capital letters are no difference.
+/// Returns the known name closest to `name`, ignoring case, if it is close enough
+/// to be a typo.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let length = name.chars().count();
@@ -17,18 +17,18 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             )
         })
         .filter(|(distance, other)| {
-            // Half of a name cannot be a slip.
+            // Short names: if half of the name differs, it is another name.
             *distance <= most && distance * 2 <= length.max(other.chars().count())
         })
         .min()
         .map(|(_, other)| other)
 }
 
-/// More names than these are not listed.
+/// The number of names up to which all are listed.
 const LISTED: usize = 12;
 
-/// Known names for a help, the first ones if there are many: "`a`", "`a` and
-/// `b`", "`a`, `b` and 4 more".
+/// Joins names for a help, and cuts long lists: "`a`", "`a` and `b`", "`a`, `b`
+/// and 4 more".
 pub fn listed(names: &[impl AsRef<str>]) -> String {
     let shown = if names.len() > LISTED {
         LISTED
@@ -49,7 +49,7 @@ pub fn listed(names: &[impl AsRef<str>]) -> String {
     }
 }
 
-/// A name as the label of a field in a fragment, in quotes where CUE needs them.
+/// Formats a name as a CUE field label, quoted if CUE requires it.
 pub fn field_label(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !name.is_empty()
@@ -67,7 +67,7 @@ mod tests {
     use super::{field_label, listed, nearest};
 
     #[test]
-    fn labels_are_quoted_where_cue_needs_it() {
+    fn quotes_labels_where_cue_requires_it() {
         for (name, label) in [
             ("web", "web"),
             ("node-agent", "\"node-agent\""),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_names_the_first_are_listed() {
+    fn lists_the_first_of_many_names() {
         let names: Vec<String> = (1..=14).map(|at| at.to_string()).collect();
         assert_eq!(listed(&names[..0]), "");
         assert_eq!(listed(&names[..1]), "`1`");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn only_slips_are_corrected() {
+    fn corrects_only_typos() {
         let known = ["cart", "checkout", "storefront", "web"];
         assert_eq!(nearest("crat", known), Some("cart"));
         assert_eq!(nearest("chekout", known), Some("checkout"));

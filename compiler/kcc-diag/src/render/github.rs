@@ -1,9 +1,10 @@
-//! GitHub's workflow commands: each diagnostic is an annotation on its primary
-//! line, with its other places and its help in the text.
+//! The `github` format: one workflow command per diagnostic, which GitHub shows as
+//! an annotation of its primary line, with the other locations and the help in its
+//! text.
 
 use std::fmt::Write;
 
-use super::{Style, place::places, plain};
+use super::{Style, location::locations, plain};
 use crate::{Diagnostic, Diagnostics, Files};
 
 pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
@@ -14,10 +15,10 @@ pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) ->
 }
 
 fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
-    let mut places = places(diagnostic, files);
+    let mut locations = locations(diagnostic, files);
     let mut text = diagnostic.message.clone();
     let mut properties = String::new();
-    if let Some(first) = places.next() {
+    if let Some(first) = locations.next() {
         let file = property(&format!("{}{}", style.folder, first.file));
         let (start, end) = (first.start, first.end);
         let _ = write!(
@@ -25,7 +26,7 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
             "file={file},line={},endLine={}",
             start.line, end.line
         );
-        // GitHub ignores columns that end on another line.
+        // GitHub ignores columns of ranges that span lines.
         if start.line == end.line {
             let _ = write!(properties, ",col={},endColumn={}", start.column, end.column);
         }
@@ -35,12 +36,12 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
         }
     }
     let _ = write!(properties, "title={}", property(diagnostic.code.as_str()));
-    for place in places {
-        let team = place
+    for location in locations {
+        let team = location
             .team
             .map(|team| format!(" ({team})"))
             .unwrap_or_default();
-        let separator = if place.label.text.is_empty() {
+        let separator = if location.label.text.is_empty() {
             ""
         } else {
             ": "
@@ -48,7 +49,11 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
         let _ = write!(
             text,
             "\n{}{}:{}:{}{team}{separator}{}",
-            style.folder, place.file, place.start.line, place.start.column, place.label.text
+            style.folder,
+            location.file,
+            location.start.line,
+            location.start.column,
+            location.label.text
         );
     }
     if !diagnostic.targets.is_empty() {
@@ -65,7 +70,7 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
     )
 }
 
-/// Escapes a command's text.
+/// Escapes the text of a workflow command.
 fn data(text: &str) -> String {
     plain(text)
         .replace('%', "%25")
@@ -73,7 +78,7 @@ fn data(text: &str) -> String {
         .replace('\n', "%0A")
 }
 
-/// Escapes the value of a command's property.
+/// Escapes a property value of a workflow command.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -85,7 +90,7 @@ mod tests {
     use crate::{Code, Span};
 
     #[test]
-    fn a_diagnostic_is_one_command_with_everything_in_it() {
+    fn a_diagnostic_is_one_complete_command() {
         let (files, diagnostics) = sample::conflict();
         let style = Style {
             folder: "systems/shop/".into(),
@@ -104,13 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_cannot_break_out_of_its_command() {
+    fn a_message_cannot_break_out_of_its_command() {
         let diagnostic = Diagnostic::warning(Code::LoadNoSystem, "50%\n::error::no");
         assert_eq!(
             render(&diagnostic.into(), &Files::new(), &Style::default()),
             "::warning title=kcc%3A%3Aload%3A%3Ano-system::50%25%0A::error::no\n"
         );
     }
+
     #[test]
     fn a_file_name_cannot_break_out_of_its_property() {
         let mut files = Files::new();
@@ -131,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_left_out_where_a_place_has_several_lines() {
+    fn omits_columns_of_multi_line_spans() {
         let mut files = Files::new();
         let file = files.add("a.cue", "a: {\n}\n");
         let diagnostic = Diagnostic::error(Code::EvalConflict, "no")

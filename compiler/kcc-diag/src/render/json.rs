@@ -1,11 +1,11 @@
-//! One JSON object for each diagnostic, each on its own line.
+//! The `json` format: one JSON object per diagnostic, one per line.
 //!
-//! The shape is an interface: a key is never left out (what is not known is
-//! `null`), and a change that breaks readers raises `version`.
+//! The shape is a public interface: keys are never omitted (unknown values are
+//! `null`), and a breaking change increments `version`.
 
 use serde::Serialize;
 
-use super::place::places;
+use super::location::locations;
 use super::plain::escaped;
 use crate::{Diagnostic, Diagnostics, Files};
 
@@ -17,12 +17,12 @@ struct Line<'a> {
     message: &'a str,
     path: Option<&'a str>,
     targets: Vec<&'a str>,
-    labels: Vec<Marked<'a>>,
+    labels: Vec<JsonLabel<'a>>,
     help: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Marked<'a> {
+struct JsonLabel<'a> {
     file: &'a str,
     line: usize,
     column: usize,
@@ -41,16 +41,16 @@ pub(super) fn render(diagnostics: &Diagnostics, files: &Files) -> String {
 }
 
 fn line(diagnostic: &Diagnostic, files: &Files) -> String {
-    let labels = places(diagnostic, files)
-        .map(|place| Marked {
-            file: place.file,
-            line: place.start.line,
-            column: place.start.column,
-            end_line: place.end.line,
-            end_column: place.end.column,
-            team: place.team,
-            primary: place.label.primary,
-            text: &place.label.text,
+    let labels = locations(diagnostic, files)
+        .map(|location| JsonLabel {
+            file: location.file,
+            line: location.start.line,
+            column: location.start.column,
+            end_line: location.end.line,
+            end_column: location.end.column,
+            team: location.team,
+            primary: location.label.primary,
+            text: &location.label.text,
         })
         .collect();
     let line = Line {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_are_those_of_the_interface_in_every_object() {
+    fn every_object_has_exactly_the_keys_of_the_interface() {
         let (files, diagnostics) = sample::hostile();
         let (_, conflict) = sample::conflict();
         for diagnostics in [
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_count_characters_and_ends_lie_behind_the_last_one() {
+    fn columns_count_characters_and_ends_are_exclusive() {
         let mut files = Files::new();
         let file = files.add("a.cue", "a: \"é𝄞\"\nb: {\n}\n");
         let diagnostic = Diagnostic::error(Code::EvalConflict, "no")
@@ -143,16 +143,16 @@ mod tests {
             .secondary(sample::span(&files, file, "{\n}"), "");
         let line: serde_json::Value =
             serde_json::from_str(&render(&diagnostic.into(), &files)).unwrap();
-        let place = |at: usize| {
+        let region = |at: usize| {
             let label = &line["labels"][at];
             ["line", "column", "end_line", "end_column"].map(|key| label[key].as_u64().unwrap())
         };
-        assert_eq!(place(0), [1, 4, 1, 8]);
-        assert_eq!(place(1), [2, 4, 3, 2]);
+        assert_eq!(region(0), [1, 4, 1, 8]);
+        assert_eq!(region(1), [2, 4, 3, 2]);
     }
 
     #[test]
-    fn what_is_not_known_is_null_and_line_ends_are_escaped() {
+    fn unknown_values_are_null_and_newlines_are_escaped() {
         let diagnostic = Diagnostic::warning(Code::LoadNoSystem, "two\nlines");
         assert_eq!(
             render(&diagnostic.into(), &Files::new()),

@@ -1,12 +1,15 @@
-//! [`render`]: diagnostics as people, scripts and code hosts read them.
+//! [`render`]: diagnostics as text for people, scripts and code hosts.
 //!
-//! Takes diagnostics and the files they point into and returns text; writes
-//! nothing and asks neither the terminal nor the environment: what the caller
-//! found out about them comes in as a [`Style`]. Same input, same bytes.
+//! Takes diagnostics and the files they point into and returns text. Writes
+//! nothing and reads neither the terminal nor the environment: the caller passes
+//! what it knows about them as a [`Style`]. Same input, same bytes.
+//!
+//! Texts of diagnostics come from fragments and engines, so every format
+//! neutralises characters that could control the reader's terminal.
 
 mod github;
 mod json;
-mod place;
+mod location;
 mod plain;
 mod sarif;
 mod snippet;
@@ -18,32 +21,32 @@ use crate::{Diagnostics, Files};
 
 pub use plain::plain;
 
-/// How diagnostics are written.
+/// An output format for diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// For people: the lines themselves, with what is wrong about them.
+    /// Source excerpts with labels, for people.
     #[default]
     Text,
-    /// One JSON object on each line.
+    /// One JSON object per line.
     Json,
-    /// Workflow commands, which GitHub shows beside the changed lines.
+    /// Workflow commands, which GitHub shows as annotations of changed lines.
     Github,
-    /// One SARIF 2.1.0 document, for code scanning.
+    /// One SARIF 2.1.0 document, for code scanning services.
     Sarif,
 }
 
-/// What rendering depends on besides the diagnostics.
+/// The parameters of rendering.
 #[derive(Debug, Clone)]
 pub struct Style {
-    /// Whether text may be coloured.
+    /// Colours the text with ANSI escapes if true.
     pub color: bool,
-    /// Columns that text is wrapped at.
+    /// The column at which text is wrapped.
     pub width: usize,
-    /// All targets that were looked at: text names the targets of a diagnostic
-    /// only where it does not hold in all of them.
+    /// All evaluated targets: text names the targets of a diagnostic only if it
+    /// does not apply to all of these.
     pub targets: BTreeSet<String>,
-    /// The system's root relative to where the reader stands, with a slash at
-    /// its end, or empty. Code hosts want names from the repository's root.
+    /// The system's root relative to the current directory, with a trailing
+    /// slash, or empty. Code hosts need paths relative to the repository's root.
     pub folder: String,
 }
 
@@ -58,8 +61,8 @@ impl Default for Style {
     }
 }
 
-/// Writes diagnostics in a format, in the order that they have. The result is
-/// empty or ends with a newline.
+/// Renders diagnostics in their given order. The result is empty or ends with a
+/// newline.
 pub fn render(diagnostics: &Diagnostics, files: &Files, format: Format, style: &Style) -> String {
     match format {
         Format::Text => text::render(diagnostics, files, style),
@@ -71,17 +74,18 @@ pub fn render(diagnostics: &Diagnostics, files: &Files, format: Format, style: &
 
 #[cfg(test)]
 pub(crate) mod sample {
-    //! A conflict of two teams, which every format's tests show.
+    //! Sample diagnostics for the tests of all formats.
 
     use crate::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 
-    /// The span of the first occurrence of a text in a file.
+    /// Returns the span of the first occurrence of a text in a file.
     pub(crate) fn span(files: &Files, file: FileId, text: &str) -> Span {
         let start = files.get(file).unwrap().text().find(text).unwrap();
         let [start, end] = [start, start + text.len()].map(|at| u32::try_from(at).unwrap());
         Span { file, start, end }
     }
 
+    /// Returns a conflict between the files of two teams.
     pub(crate) fn conflict() -> (Files, Diagnostics) {
         let mut files = Files::new();
         let web = files.add(
@@ -103,8 +107,8 @@ pub(crate) mod sample {
         (files, diagnostic.into())
     }
 
-    /// A diagnostic in which every text comes from somebody who would like to
-    /// steer the reader's terminal, with labels in places that do not exist.
+    /// Returns a diagnostic whose every text tries to control the reader's
+    /// terminal, with labels out of range.
     pub(crate) fn hostile() -> (Files, Diagnostics) {
         const EVIL: &str = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\r\u{8}\u{7f}\u{61c}";
         let mut files = Files::new();
@@ -112,7 +116,7 @@ pub(crate) mod sample {
         let file = files.add(name, format!("a: \"{EVIL}\"\nb: 2"));
         files.set_team(file, Some(EVIL.to_owned()));
         let at = |start, end| Span { file, start, end };
-        let diagnostic = Diagnostic::error(Code::EvalConflict, format!("`{EVIL}` is no name"))
+        let diagnostic = Diagnostic::error(Code::EvalConflict, format!("`{EVIL}` is not a name"))
             .at(EVIL)
             .target(EVIL)
             .primary(at(0, 9_999), EVIL)
@@ -139,7 +143,7 @@ mod tests {
     const FORMATS: [Format; 4] = [Format::Text, Format::Json, Format::Github, Format::Sarif];
 
     #[test]
-    fn no_format_lets_a_text_steer_the_terminal() {
+    fn no_format_passes_terminal_control_characters() {
         let (files, diagnostics) = sample::hostile();
         let style = Style {
             folder: "\u{1b}[2J/".to_owned(),
@@ -147,14 +151,15 @@ mod tests {
         };
         for format in FORMATS {
             let text = render(&diagnostics, &files, format, &style);
-            let steers = |c: &char| c.is_control() && *c != '\n' || "\u{202e}\u{61c}".contains(*c);
-            assert_eq!(text.chars().find(steers), None, "{format:?}: {text:?}");
+            let controls =
+                |c: &char| c.is_control() && *c != '\n' || "\u{202e}\u{61c}".contains(*c);
+            assert_eq!(text.chars().find(controls), None, "{format:?}: {text:?}");
             assert!(!text.contains("\nerror: b.cue"), "{format:?}: {text}");
         }
     }
 
     #[test]
-    fn every_format_ends_with_a_line_end_or_is_empty() {
+    fn every_format_is_empty_or_ends_with_a_newline() {
         let (files, diagnostics) = sample::hostile();
         for format in FORMATS {
             let style = Style::default();
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_out_however_many_there_are() {
+    fn every_format_shows_every_diagnostic() {
         let (files, one) = sample::conflict();
         let one = one.into_iter().next().unwrap();
         let many: Diagnostics = (0..500)

@@ -1,29 +1,28 @@
-//! [`plain`]: text that cannot steer a terminal.
+//! [`plain`]: sanitises text for a terminal.
 //!
-//! A fragment is written by others, and so are the answers of an engine. Escape
-//! sequences and characters that turn the direction of writing would let them
-//! forge what a reader sees. Every such character becomes another one of the
-//! same length in UTF-8, so that spans keep their places.
+//! Fragments and the responses of engines are untrusted. Escape sequences and
+//! characters that change the writing direction could forge what a reader sees.
+//! Each such character is replaced by one of the same UTF-8 length, so that spans
+//! stay valid.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text of a name, which cannot leave its line either.
+/// Sanitises a name; replaces line breaks and tabs, too.
 pub(super) fn on_one_line(text: &str) -> String {
     plain(text).replace(['\n', '\r', '\t'], "?")
 }
 
-/// JSON text in which no character can steer a terminal: what could is escaped,
-/// so the values stay the same.
+/// Escapes terminal control characters in JSON text; the values stay the same.
 pub(super) fn escaped(json: String) -> String {
-    if !json.chars().any(steers) {
+    if !json.chars().any(is_control) {
         return json;
     }
     let mut text = String::with_capacity(json.len() + 16);
     for c in json.chars() {
-        if steers(c) {
-            // All of them lie in the first plane: one unit of UTF-16 each. A
-            // bare one stands within a string only.
+        if is_control(c) {
+            // All lie in the Basic Multilingual Plane, so one `\u` escape
+            // suffices, and outside of strings JSON allows none of them.
             let _ = write!(text, "\\u{:04x}", u32::from(c));
         } else {
             text.push(c);
@@ -32,8 +31,8 @@ pub(super) fn escaped(json: String) -> String {
     text
 }
 
-/// Whether a character is one that a terminal obeys, line ends and tabs aside.
-fn steers(c: char) -> bool {
+/// Returns true for characters that a terminal interprets, except newline and tab.
+fn is_control(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
@@ -43,25 +42,25 @@ fn steers(c: char) -> bool {
     }
 }
 
-/// The text with every character that could steer a terminal replaced; line
-/// ends and tabs stay.
+/// Replaces every character that could control a terminal; keeps line breaks and
+/// tabs.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    let steers = |(at, c): (usize, char)| match c {
+    let replaced = |(at, c): (usize, char)| match c {
         '\r' => !text[at + 1..].starts_with('\n'),
-        _ => steers(c),
+        _ => is_control(c),
     };
-    if !text.char_indices().any(steers) {
+    if !text.char_indices().any(replaced) {
         return Cow::Borrowed(text);
     }
-    let replaced = text
+    let sanitised = text
         .char_indices()
-        .map(|(at, c)| match (steers((at, c)), c.len_utf8()) {
+        .map(|(at, c)| match (replaced((at, c)), c.len_utf8()) {
             (false, _) => c,
             (true, 1) => '?',
             (true, 2) => '¿',
             (true, _) => char::REPLACEMENT_CHARACTER,
         });
-    Cow::Owned(replaced.collect())
+    Cow::Owned(sanitised.collect())
 }
 
 #[cfg(test)]
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_replaced_by_as_many_bytes() {
+    fn replaces_control_characters_by_as_many_bytes() {
         let text = "a\u{1b}[31m\u{9b}m\u{202e}\rb\r\n\tc\u{7f}";
         let shown = plain(text);
         assert_eq!(shown, "a?[31m¿m\u{fffd}?b\r\n\tc?");
@@ -78,10 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_its_values() {
+    fn escaping_json_keeps_its_values() {
         let value = "a\u{9b}31m\u{202e}\u{7f}\u{1b}\t\n\r\u{61c}é\u{1f600}";
         let text = escaped(serde_json::to_string(value).unwrap());
-        assert!(!text.chars().any(steers), "{text}");
+        assert!(!text.chars().any(is_control), "{text}");
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), value);
         assert_eq!(escaped("{\"a\": \"é\"}\n".to_owned()), "{\"a\": \"é\"}\n");
     }

@@ -1,10 +1,12 @@
-//! One SARIF 2.1.0 document: a run of kcc, with the page of every code that
-//! occurs as the help of its rule. There is a document even when nothing was
-//! found: code hosts close what an earlier run reported.
+//! The `sarif` format: one SARIF 2.1.0 document per run, with one rule per code
+//! that occurs and its page as the rule's help.
+//!
+//! A run without diagnostics yields a document, too: code hosts then close what
+//! an earlier run reported.
 
 use serde_json::{Value, json};
 
-use super::{Style, place::Place, place::places, plain::escaped};
+use super::{Style, location::Location, location::locations, plain::escaped};
 use crate::{Code, Diagnostic, Diagnostics, Files};
 
 pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) -> String {
@@ -48,43 +50,45 @@ fn result(diagnostic: &Diagnostic, files: &Files, style: &Style) -> Value {
         message += "\nhelp: ";
         message += help;
     }
-    let mut places = places(diagnostic, files);
-    let first: Vec<Value> = places
+    let mut locations = locations(diagnostic, files);
+    let primary: Vec<Value> = locations
         .next()
-        .map(|place| location(&place, style))
+        .map(|location| json_location(&location, style))
         .into_iter()
         .collect();
-    let related: Vec<Value> = places.map(|place| location(&place, style)).collect();
+    let related: Vec<Value> = locations
+        .map(|location| json_location(&location, style))
+        .collect();
     json!({
         "ruleId": diagnostic.code.as_str(),
         "level": diagnostic.severity.as_str(),
         "message": {"text": message},
-        "locations": first,
+        "locations": primary,
         "relatedLocations": related,
         "properties": {"path": diagnostic.path, "targets": diagnostic.targets},
     })
 }
 
-fn location(place: &Place<'_>, style: &Style) -> Value {
-    let team = place
+fn json_location(location: &Location<'_>, style: &Style) -> Value {
+    let team = location
         .team
         .map(|team| format!("{team}: "))
         .unwrap_or_default();
     json!({
         "physicalLocation": {
-            "artifactLocation": {"uri": uri(&format!("{}{}", style.folder, place.file))},
+            "artifactLocation": {"uri": uri(&format!("{}{}", style.folder, location.file))},
             "region": {
-                "startLine": place.start.line,
-                "startColumn": place.start.column,
-                "endLine": place.end.line,
-                "endColumn": place.end.column,
+                "startLine": location.start.line,
+                "startColumn": location.start.column,
+                "endLine": location.end.line,
+                "endColumn": location.end.column,
             },
         },
-        "message": {"text": format!("{team}{}", place.label.text)},
+        "message": {"text": format!("{team}{}", location.label.text)},
     })
 }
 
-/// A relative file name as a URI reference.
+/// Encodes a relative path as a URI reference.
 fn uri(name: &str) -> String {
     use std::fmt::Write;
     let mut uri = String::with_capacity(name.len());
@@ -104,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_names_rules_places_and_related_places() {
+    fn a_run_contains_rules_locations_and_related_locations() {
         let (files, diagnostics) = sample::conflict();
         let style = Style {
             folder: "my shop/".into(),
@@ -118,13 +122,13 @@ mod tests {
         );
         let result = &run["results"][0];
         assert_eq!(result["level"], "error");
-        let place = &result["locations"][0]["physicalLocation"];
+        let physical = &result["locations"][0]["physicalLocation"];
         assert_eq!(
-            place["artifactLocation"]["uri"],
+            physical["artifactLocation"]["uri"],
             "my%20shop/teams/storefront/web.cue"
         );
         assert_eq!(
-            place["region"],
+            physical["region"],
             json!({"startLine": 4, "startColumn": 12, "endLine": 4, "endColumn": 13})
         );
         assert_eq!(
@@ -134,7 +138,7 @@ mod tests {
         assert_eq!(result["properties"]["targets"], json!(["prod"]));
     }
 
-    /// What the schema of SARIF 2.1.0 asks of the parts that kcc writes.
+    /// Asserts what the SARIF 2.1.0 schema requires of the parts that kcc writes.
     fn assert_valid(text: &str) {
         let document: Value = serde_json::from_str(text).unwrap();
         assert_eq!(document["version"], "2.1.0");
@@ -158,15 +162,15 @@ mod tests {
                 rule["id"].as_str().unwrap()
             })
             .collect();
-        let mut once = rules.clone();
-        once.dedup();
-        assert_eq!(rules, once);
+        let mut unique = rules.clone();
+        unique.dedup();
+        assert_eq!(rules, unique);
         for result in run["results"].as_array().unwrap() {
             assert!(rules.contains(&result["ruleId"].as_str().unwrap()));
             assert!(["error", "warning"].contains(&result["level"].as_str().unwrap()));
             assert!(!result["message"]["text"].as_str().unwrap().is_empty());
-            for place in ["locations", "relatedLocations"] {
-                for location in result[place].as_array().unwrap() {
+            for key in ["locations", "relatedLocations"] {
+                for location in result[key].as_array().unwrap() {
                     assert!(location["message"]["text"].is_string());
                     let physical = &location["physicalLocation"];
                     let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_has_the_shape_of_the_standard() {
+    fn every_document_conforms_to_the_standard() {
         let (files, conflict) = sample::conflict();
         assert_valid(&render(&conflict, &files, &Style::default()));
         let (files, hostile) = sample::hostile();
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_findings_is_a_document_too() {
+    fn a_run_without_diagnostics_is_a_document() {
         let text = render(&Diagnostics::new(), &Files::new(), &Style::default());
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["runs"][0]["results"], json!([]));

@@ -1,18 +1,19 @@
-//! [`Snippets`]: all files of one diagnostic as one source for miette.
+//! [`Snippets`]: all files of one diagnostic as a single source for miette.
 //!
-//! miette takes one source for each diagnostic. Here every file has its own
-//! range of offsets in a common space, and nothing is read across two ranges,
-//! so each file gets a frame of its own, headed by place and team.
+//! miette accepts one source per diagnostic, but the labels of ours point into
+//! several files. Each file therefore gets its own range of offsets in a common
+//! space, and no read crosses two ranges, so that each file gets its own frame,
+//! headed by location and team.
 
 use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
 
 use super::plain::{on_one_line, plain};
 use crate::{Files, Position, SourceFile, Span};
 
-/// A label that spans more lines is shown by its first line alone.
-const MOST_LINES: usize = 8;
+/// The number of lines from which a span is shown by its first line only.
+const MAX_LINES: usize = 8;
 
-/// The files that the labels of a diagnostic point into.
+/// The files of a diagnostic's labels in one offset space.
 #[derive(Debug)]
 pub(super) struct Snippets<'a> {
     parts: Vec<Part<'a>>,
@@ -21,26 +22,26 @@ pub(super) struct Snippets<'a> {
 #[derive(Debug)]
 struct Part<'a> {
     file: &'a SourceFile,
-    /// What is shown: the file's text, made harmless, with a line end at its end.
+    /// The text as displayed: sanitised, with a trailing newline.
     text: String,
     line_starts: Vec<usize>,
-    /// The offset of the text's first byte in the common space.
+    /// Offset of the text's first byte in the common space.
     base: usize,
 }
 
 impl<'a> Snippets<'a> {
-    /// The files of the spans, in the order in which they first occur.
+    /// Collects the files of the spans, in order of first occurrence.
     pub(super) fn new(files: &'a Files, spans: impl Iterator<Item = Span>) -> Self {
         let mut parts: Vec<Part<'a>> = Vec::new();
         for file in spans.filter_map(|span| files.get(span.file)) {
             if parts.iter().any(|part| part.file.name() == file.name()) {
                 continue;
             }
-            // One byte between two parts, so that no offset belongs to both.
+            // A gap of one byte, so that no offset belongs to two parts.
             let base = parts
                 .last()
                 .map_or(0, |part| part.base + part.text.len() + 1);
-            // miette shows nothing behind the last line end, so there always is one.
+            // miette does not show text after the last newline.
             let mut text = plain(file.text()).into_owned();
             if !text.ends_with('\n') {
                 text.push('\n');
@@ -58,7 +59,7 @@ impl<'a> Snippets<'a> {
         Self { parts }
     }
 
-    /// A span in the common space, clamped to what can be shown.
+    /// Maps a span to the common space, clamped to the displayed text.
     pub(super) fn span(&self, files: &Files, span: Span) -> Option<SourceSpan> {
         let name = files.get(span.file)?.name();
         let part = self.parts.iter().find(|part| part.file.name() == name)?;
@@ -70,7 +71,7 @@ impl<'a> Snippets<'a> {
 impl Part<'_> {
     fn clamp(&self, span: Span) -> (usize, usize) {
         let text = &self.text;
-        // What stands behind the last line end is shown at that line's end.
+        // Offsets behind the last newline are shown at the end of that line.
         let last = text.strip_suffix('\n').unwrap_or(text).len();
         let mut start = (span.start as usize).min(last);
         while !text.is_char_boundary(start) {
@@ -81,7 +82,7 @@ impl Part<'_> {
             end += 1;
         }
         let mut shown = text[start..end].trim_end_matches(['\n', '\r']);
-        if shown.matches('\n').count() >= MOST_LINES {
+        if shown.matches('\n').count() >= MAX_LINES {
             shown = shown.lines().next().unwrap_or(shown);
         }
         (start, start + shown.len())

@@ -1,7 +1,7 @@
-//! Text for people: the marked lines of every team, framed by miette.
+//! The `text` format: source excerpts with labels, framed by miette.
 //!
-//! Colour is never the only carrier: the severity is a word, and what a colour
-//! points at is underlined.
+//! Colour never carries meaning alone: the severity is a word, and labelled spans
+//! are underlined.
 
 use std::fmt::{self, Write};
 
@@ -21,8 +21,8 @@ pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) ->
         .with_width(style.width.max(40))
         .with_links(false)
         .with_break_words(false)
-        // Lines end between words only: a name, a path or a flag with a hyphen
-        // in it can be copied as it stands.
+        // Break lines only at spaces, so that names, paths and flags with a
+        // hyphen stay whole and can be copied.
         .with_word_separator(WordSeparator::AsciiSpace)
         .with_word_splitter(WordSplitter::NoHyphenation)
         .tab_width(4)
@@ -44,7 +44,7 @@ pub(super) fn render(diagnostics: &Diagnostics, files: &Files, style: &Style) ->
     text
 }
 
-/// A diagnostic in miette's terms.
+/// A diagnostic adapted to miette's traits.
 struct Shown<'a> {
     severity: Severity,
     header: String,
@@ -60,8 +60,8 @@ impl<'a> Shown<'a> {
         let labels = diagnostic
             .labels
             .iter()
-            // A file without a text, such as a folder or one that cannot be
-            // read, has no line to show; the message names it.
+            // A directory or an unreadable file has no line to show; the
+            // message names it.
             .filter(|label| {
                 let file = files.get(label.span.file);
                 !label.text.is_empty() || file.is_none_or(|file| !file.text().is_empty())
@@ -90,7 +90,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// `error[kcc::eval::conflict] in stage, prod`
+/// Formats the first line, such as `error[kcc::eval::conflict] in stage, prod`.
 fn header(diagnostic: &Diagnostic, style: &Style) -> String {
     let mut header = format!("{}[{}]", diagnostic.severity.as_str(), diagnostic.code);
     if !diagnostic.targets.is_empty() && diagnostic.targets != style.targets {
@@ -150,7 +150,7 @@ mod tests {
     use crate::{Code, FileId, Span};
 
     #[test]
-    fn each_team_s_line_stands_in_a_frame_of_its_own() {
+    fn shows_each_team_s_line_in_its_own_frame() {
         let (files, diagnostics) = sample::conflict();
         let expected = "\
 error[kcc::eval::conflict] in prod
@@ -176,7 +176,7 @@ error[kcc::eval::conflict] in prod
     }
 
     #[test]
-    fn several_lines_of_one_team_share_a_frame() {
+    fn shows_several_lines_of_one_file_in_one_frame() {
         let (mut files, _) = sample::conflict();
         let cart = files.add(
             "teams/payments/cart.cue",
@@ -184,14 +184,14 @@ error[kcc::eval::conflict] in prod
         );
         files.set_team(cart, Some("payments".into()));
         let rules = files.find("teams/platform/rules.cue").unwrap();
-        let diagnostic = Diagnostic::warning(Code::CheckNeedCycle, "a circle")
-            .secondary(sample::span(&files, rules, "services"), "of the platform")
+        let diagnostic = Diagnostic::warning(Code::CheckNeedCycle, "a cycle")
+            .secondary(sample::span(&files, rules, "services"), "from platform")
             .primary(sample::span(&files, cart, "80"), "first")
             .secondary(sample::span(&files, cart, "web: {}"), "second");
         let expected = "\
 warning[kcc::check::need-cycle]
 
-  ⚠ a circle
+  ⚠ a cycle
    ╭─[teams/payments/cart.cue:4:8 (payments)]
  3 │ services: cart: {
  4 │     port: 80
@@ -206,7 +206,7 @@ warning[kcc::check::need-cycle]
  1 │ package shop
  2 │ services: [string]: replicas: >=2
    · ────┬───
-   ·     ╰── of the platform
+   ·     ╰── from platform
    ╰────
 
 ";
@@ -216,7 +216,7 @@ warning[kcc::check::need-cycle]
     }
 
     #[test]
-    fn a_long_message_is_broken_into_lines_between_words() {
+    fn wraps_long_messages_at_spaces_only() {
         let message = "`services.web-shop.replicas` ".repeat(12);
         let diagnostic = Diagnostic::error(Code::EvalConflict, message.trim()).help(message.trim());
         for width in [0, 40, 72, 100] {
@@ -236,7 +236,7 @@ warning[kcc::check::need-cycle]
     }
 
     #[test]
-    fn a_file_without_a_text_is_named_by_the_message_alone() {
+    fn shows_no_frame_for_a_file_without_text() {
         let mut files = Files::new();
         let file = files.add("folder.cue", "");
         let span = Span {
@@ -244,13 +244,13 @@ warning[kcc::check::need-cycle]
             start: 0,
             end: 0,
         };
-        let diagnostic = Diagnostic::error(Code::LoadNotAFile, "`folder.cue` is a folder")
+        let diagnostic = Diagnostic::error(Code::LoadNotAFile, "`folder.cue` is a directory")
             .primary(span, "")
             .help("remove it");
         let expected = "\
 error[kcc::load::not-a-file]
 
-  × `folder.cue` is a folder
+  × `folder.cue` is a directory
   help: remove it
 
 ";
@@ -261,7 +261,7 @@ error[kcc::load::not-a-file]
     }
 
     #[test]
-    fn targets_are_named_only_where_some_are_not_concerned() {
+    fn omits_targets_if_all_are_affected() {
         let (files, diagnostics) = sample::conflict();
         let style = Style {
             targets: BTreeSet::from(["prod".into()]),
@@ -272,7 +272,7 @@ error[kcc::load::not-a-file]
     }
 
     #[test]
-    fn colour_adds_nothing_but_escape_sequences() {
+    fn colour_adds_only_escape_sequences() {
         let (files, diagnostics) = sample::conflict();
         let text = render(
             &diagnostics,
@@ -294,7 +294,7 @@ error[kcc::load::not-a-file]
     }
 
     #[test]
-    fn every_span_can_be_shown() {
+    fn renders_every_span_even_out_of_range() {
         for source in [
             "",
             "\n",

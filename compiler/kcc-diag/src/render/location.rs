@@ -1,10 +1,10 @@
-//! [`Place`]: a label with its file, lines and columns, for the formats that
-//! machines read.
+//! [`Location`]: a label with its file, lines and columns, for the machine-readable
+//! formats.
 
 use crate::{Diagnostic, Files, Label, Position};
 
-/// A label, resolved.
-pub(super) struct Place<'a> {
+/// A label whose span is resolved to lines and columns.
+pub(super) struct Location<'a> {
     pub(super) file: &'a str,
     pub(super) team: Option<&'a str>,
     pub(super) start: Position,
@@ -12,15 +12,15 @@ pub(super) struct Place<'a> {
     pub(super) label: &'a Label,
 }
 
-/// The places of a diagnostic in the order of its labels; labels of files that
-/// are not in the table have none.
-pub(super) fn places<'a>(
+/// Resolves the labels of a diagnostic in order; skips those whose file is not in
+/// the table.
+pub(super) fn locations<'a>(
     diagnostic: &'a Diagnostic,
     files: &'a Files,
-) -> impl Iterator<Item = Place<'a>> {
+) -> impl Iterator<Item = Location<'a>> {
     diagnostic.labels.iter().filter_map(|label| {
         let file = files.get(label.span.file)?;
-        Some(Place {
+        Some(Location {
             file: file.name(),
             team: file.team(),
             start: file.position(label.span.start),
