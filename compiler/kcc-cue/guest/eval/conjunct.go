@@ -48,6 +48,12 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 			}
 			return
 		}
+		if field, ok := v.Source().(*ast.Field); ok && m.prepared.Joined(field) {
+			if referred := cue.Dereference(v); referred.Source() != v.Source() {
+				split(referred)
+				return
+			}
+		}
 		if c, ok := m.conjunct(v, path, above); ok {
 			out = append(out, c)
 		}

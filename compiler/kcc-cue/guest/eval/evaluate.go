@@ -46,7 +46,10 @@ func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration, map[owner]str
 // out of the fragments, where they stand in the form that they have to have.
 // `defaults` and `policies` may also come in through a reference, which
 // [model.indirectDefaults] and [model.indirectPolicies] follow.
-var outsideModel = []string{"defaults", "on", "policies", systemField}
+var outsideModel = []string{"defaults", overlaysField, "policies", systemField}
+
+// overlaysField is the root field whose blocks are overlays.
+const overlaysField = "on"
 
 // read walks the root fields of the model, however they came to be there.
 func (m *model) read() (*walk, *wire.Node) {
@@ -63,6 +66,10 @@ func (m *model) read() (*walk, *wire.Node) {
 				With("name", name).With("expected", expected(shape)))
 		case iter.Selector().ConstraintType() != 0 || value.IncompleteKind() == cue.TopKind || name == kindsField:
 		case name == defaultsField || name == policiesField:
+		case name == overlaysField && value.IncompleteKind() == cue.StructKind:
+			for _, block := range parts(value) {
+				m.misplaced(block.value, child(path, block.name))
+			}
 		case slices.Contains(outsideModel, name):
 			m.misplaced(value, path)
 		case shape == nil:
@@ -78,7 +85,7 @@ func (m *model) read() (*walk, *wire.Node) {
 // reference, an embedding or a computed label puts there.
 func (m *model) misplaced(v cue.Value, path []string) {
 	lines := slices.DeleteFunc(m.conjuncts(v, path, nil), func(c conjunct) bool {
-		return c.own && c.place.name == systemField
+		return c.own && c.place.name == systemField || c.place != nil && m.prepared.TakenOver(c.place.field)
 	})
 	if len(lines) > 0 {
 		m.report(m.atLabels(wire.Overlay, path, lines).With("reason", "indirect").With("name", path[0]))

@@ -24,6 +24,10 @@ func newPrepared(req *wire.Request) *Prepared {
 		aside:    map[ast.Node]bool{},
 		taken:    map[ast.Node]bool{},
 		overlaid: map[ast.Node]bool{},
+
+		joinedNames: map[*ast.Field]bool{},
+		takenOver:   map[*ast.Field]bool{},
+
 		private:  map[string]string{},
 		numbers:  map[string]bool{},
 		reported: map[string]bool{},

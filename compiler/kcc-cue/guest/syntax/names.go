@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
@@ -114,7 +115,7 @@ func takesIn(x ast.Expr) bool {
 
 // joinShared makes a team's private name mean what the system's files say of it
 // as well, as in CUE: for that team, and for no other.
-func (n *names) joinShared(sources []*source) {
+func (n *names) joinShared(p *Prepared, sources []*source) {
 	for name, teams := range n.private {
 		if _, shared := teams[""]; !shared {
 			continue
@@ -124,11 +125,23 @@ func (n *names) joinShared(sources []*source) {
 			if team == "" || at < 0 {
 				continue
 			}
-			// An embedding keeps a definition open to the team's own fields.
-			value := &ast.StructLit{Elts: []ast.Decl{&ast.EmbedDecl{Expr: ast.NewIdent(n.renamed(name, ""))}}}
-			sources[at].base = append(sources[at].base, &ast.Field{Label: ast.NewIdent(n.renamed(name, team)), Value: value})
+			var value ast.Expr = ast.NewIdent(n.renamed(name, ""))
+			if strings.Contains(name, "#") {
+				// An embedding keeps a definition open to the team's own fields, as
+				// CUE does where several files declare one.
+				value = &ast.StructLit{Elts: []ast.Decl{&ast.EmbedDecl{Expr: value}}}
+			}
+			field := &ast.Field{Label: ast.NewIdent(n.renamed(name, team)), Value: value}
+			p.joinedNames[field] = true
+			sources[at].base = append(sources[at].base, field)
 		}
 	}
+}
+
+// Joined says whether kcc declared a field so that a team's private name means
+// what the system's files say of it as well.
+func (p *Prepared) Joined(field *ast.Field) bool {
+	return p.joinedNames[field]
 }
 
 // renamed is what a private name is called in the tree: no name that a

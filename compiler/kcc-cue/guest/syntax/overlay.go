@@ -9,13 +9,13 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// direct is what a team's overlay writes at one path by itself: not through a
-// pattern, a reference to a struct or a condition.
+// direct is what a team's overlay writes at one path, in its block or in what
+// that refers to: not through a pattern or a condition.
 type direct struct {
 	fields map[string]*direct
 	// value: an expression that is no struct, constraints aside.
 	value bool
-	// reference: a name of something with fields.
+	// reference: a name of something with fields; these are followed.
 	reference bool
 	// fielded: a struct literal; computed: one with names that only evaluation
 	// tells.
@@ -148,8 +148,26 @@ func (o *overriding) collect(d *direct, x ast.Expr) {
 			d.value = true
 		case structured:
 			d.reference = true
+			o.collectReferred(d, x)
 		}
 	}
+}
+
+// collectReferred adds the fields that a reference brings into the overlay. The
+// struct is not the overlay's own literal, so that it still replaces a base
+// expression as a whole.
+func (o *overriding) collectReferred(d *direct, x ast.Expr) {
+	if o.following[x] {
+		return
+	}
+	o.following[x] = true
+	defer delete(o.following, x)
+	targets, _ := o.follow(x)
+	fielded := d.fielded
+	for _, target := range targets {
+		o.collect(d, target)
+	}
+	d.fielded = fielded
 }
 
 // fieldKey is a field's name, or its pattern as it is written.

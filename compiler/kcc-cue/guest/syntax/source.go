@@ -135,7 +135,8 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 			p.resolve(s, names)
 		}
 	}
-	names.joinShared(sources)
+	names.joinShared(p, sources)
+	p.takeEmbeddedOverlays(sources)
 	p.replaceOverlaid(sources)
 	for _, s := range sources {
 		if !s.whole {

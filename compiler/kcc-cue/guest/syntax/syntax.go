@@ -63,6 +63,11 @@ type Prepared struct {
 	aside map[ast.Node]bool
 	// taken are the `_` of expressions that broke more than themselves.
 	taken map[ast.Node]bool
+	// joinedNames are fields that kcc declares for private names.
+	joinedNames map[*ast.Field]bool
+	// takenOver are the blocks of targets that became overlays although an
+	// embedding brings them to the root.
+	takenOver map[*ast.Field]bool
 	// overlaid are the declarations at the root that come from an overlay.
 	overlaid map[ast.Node]bool
 	private  map[string]string
