@@ -7,10 +7,11 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use kcc_cue::{ConfigTree, Engine, Evaluated, Evaluation, Fragment, SYSTEM_FILE};
+use kcc_cue::{Engine, Evaluated, Evaluation, Fragment};
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, nearest};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, Referred, TargetModel};
+use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
 use crate::{
     commands::Context,

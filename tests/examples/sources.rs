@@ -10,8 +10,8 @@ use kcc::{
     settings::{Environment, Settings},
     trace::{UNKNOWN, rendered},
 };
-use kcc_cue::Path;
 use kcc_lower::source::objects;
+use kcc_tree::Path;
 
 use super::{Copy, EXAMPLES};
 

@@ -23,8 +23,9 @@ use std::{
     sync::LazyLock,
 };
 
-use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits, Node};
+use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits};
 use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
+use kcc_tree::Node;
 
 use systems::{Fault, Random, System};
 

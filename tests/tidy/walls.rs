@@ -6,6 +6,8 @@
 //!   through one of those;
 //! - crates of the workspace know each other as `LAYERS` says, so those under
 //!   `runtime/` see the model and the lowering and nothing of evaluation;
+//! - nothing that a crate which only reads the configuration tree needs to build
+//!   or to test, however far away, is the evaluator or its runtime;
 //! - nothing that a compiler crate is linked with, however far away, can open
 //!   a socket, and no crate but a test reads YAML with `serde_yaml`.
 
@@ -35,11 +37,12 @@ const WALLS: [(&str, &[&str]); 11] = [
 ];
 
 /// The crates of the workspace, and which of them each may name.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("kcc-diag", &[]),
-    ("kcc-cue", &["kcc-diag"]),
-    ("kcc-model", &["kcc-cue", "kcc-diag"]),
-    ("kcc-lower", &["kcc-cue", "kcc-diag", "kcc-model"]),
+    ("kcc-tree", &["kcc-diag"]),
+    ("kcc-cue", &["kcc-diag", "kcc-tree"]),
+    ("kcc-model", &["kcc-diag", "kcc-tree"]),
+    ("kcc-lower", &["kcc-diag", "kcc-model", "kcc-tree"]),
     ("kcc-plan", &["kcc-diag", "kcc-lower", "kcc-model"]),
     (
         "kcc-docker",
@@ -59,12 +62,28 @@ const LAYERS: [(&str, &[&str]); 8] = [
             "kcc-lower",
             "kcc-model",
             "kcc-plan",
+            "kcc-tree",
         ],
     ),
 ];
 
+/// Crates that build and test without the evaluator: on a machine without Go,
+/// and without waiting for the engine build.
+const WITHOUT_EVALUATOR: [&str; 7] = [
+    "kcc-diag",
+    "kcc-tree",
+    "kcc-model",
+    "kcc-lower",
+    "kcc-plan",
+    "kcc-docker",
+    "kcc-kube",
+];
+
+/// The evaluator and its runtime.
+const EVALUATOR: [&str; 2] = ["kcc-cue", "wasmtime"];
+
 /// Crates that are pure.
-const PURE: [&str; 4] = ["kcc-diag", "kcc-cue", "kcc-model", "kcc-lower"];
+const PURE: [&str; 5] = ["kcc-diag", "kcc-tree", "kcc-cue", "kcc-model", "kcc-lower"];
 
 /// Libraries with which a program can reach the network.
 const NETWORK: [&str; 12] = [
@@ -89,6 +108,9 @@ struct Package {
     named: BTreeSet<(String, String)>,
     /// What it is linked with, by the other's id.
     linked: BTreeSet<String>,
+    /// Everything that building and testing it needs, of whatever kind, by id.
+    /// Cargo resolves `dev` dependencies of members only.
+    needed: BTreeSet<String>,
     name: String,
     member: bool,
 }
@@ -149,6 +171,7 @@ fn parse(metadata: &Value) -> Packages {
             Package {
                 named,
                 linked: BTreeSet::new(),
+                needed: BTreeSet::new(),
                 name,
                 member,
             },
@@ -166,6 +189,10 @@ fn parse(metadata: &Value) -> Packages {
             .collect();
         if let Some(package) = packages.get_mut(&text(&node["id"])) {
             package.linked = linked;
+            package.needed = list(&node["deps"])
+                .iter()
+                .map(|dep| text(&dep["pkg"]))
+                .collect();
         }
     }
     packages
@@ -211,28 +238,51 @@ fn outside_layers(packages: &Packages) -> Vec<String> {
     complaints
 }
 
+/// Returns the names of a package and of everything that its edges lead to.
+fn reached<'a>(
+    packages: &'a Packages,
+    id: &'a str,
+    edges: fn(&Package) -> &BTreeSet<String>,
+) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::from([id]);
+    let mut open = vec![id];
+    while let Some(next) = open.pop() {
+        for other in packages.get(next).into_iter().flat_map(edges) {
+            if reached.insert(other) {
+                open.push(other);
+            }
+        }
+    }
+    let packages = reached.into_iter().filter_map(|id| packages.get(id));
+    packages.map(|package| package.name.as_str()).collect()
+}
+
 fn networked(packages: &Packages) -> Vec<String> {
     let mut complaints = Vec::new();
     for (id, package) in packages
         .iter()
         .filter(|(_, one)| PURE.contains(&one.name.as_str()))
     {
-        let mut reached = BTreeSet::from([id.as_str()]);
-        let mut open = vec![id.as_str()];
-        while let Some(next) = open.pop() {
-            for other in packages
-                .get(next)
-                .into_iter()
-                .flat_map(|package| &package.linked)
-            {
-                if reached.insert(other) {
-                    open.push(other);
-                }
+        for library in reached(packages, id, |package| &package.linked) {
+            if NETWORK.contains(&library) {
+                complaints.push(format!("{} is linked with {library}", package.name));
             }
         }
-        for library in reached.into_iter().filter_map(|id| packages.get(id)) {
-            if NETWORK.contains(&library.name.as_str()) {
-                complaints.push(format!("{} is linked with {}", package.name, library.name));
+    }
+    complaints
+}
+
+fn with_evaluator(packages: &Packages) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for name in WITHOUT_EVALUATOR {
+        let found = packages.iter().find(|(_, package)| package.name == name);
+        let Some((id, _)) = found else {
+            complaints.push(format!("there is no crate {name}"));
+            continue;
+        };
+        for library in reached(packages, id, |package| &package.needed) {
+            if EVALUATOR.contains(&library) {
+                complaints.push(format!("{name} needs {library} to build or test"));
             }
         }
     }
@@ -273,6 +323,11 @@ fn nothing_pure_is_linked_with_the_network() {
 }
 
 #[test]
+fn only_the_command_line_needs_the_evaluator() {
+    none(&with_evaluator(packages()));
+}
+
+#[test]
 fn only_tests_read_yaml_with_the_old_reader() {
     none(&old_yaml(packages()));
 }
@@ -287,6 +342,7 @@ fn each_wall_can_be_broken() {
         let package = Package {
             named: named.collect(),
             linked: own(linked),
+            needed: own(linked),
             name: name.to_owned(),
             member: true,
         };
@@ -301,7 +357,9 @@ fn each_wall_can_be_broken() {
         package("kcc-lower", &[("serde_yaml", "normal")], &["far"]),
         package("far", &[], &["mio"]),
         package("mio", &[], &[]),
-        package("kcc-new", &[], &[]),
+        package("kcc-plan", &[("kcc-new", "dev")], &["kcc-new"]),
+        package("kcc-new", &[], &["wasmtime"]),
+        package("wasmtime", &[], &[]),
     ]);
     let says = |complaints: Vec<String>, expected: &str| {
         assert!(
@@ -323,6 +381,11 @@ fn each_wall_can_be_broken() {
     );
     says(outside_layers(&packages), "kcc-new has no layer");
     says(networked(&packages), "kcc-lower is linked with mio");
+    says(
+        with_evaluator(&packages),
+        "kcc-plan needs wasmtime to build or test",
+    );
+    says(with_evaluator(&packages), "there is no crate kcc-kube");
     says(
         old_yaml(&packages),
         "kcc-lower must not depend on serde_yaml outside of tests",

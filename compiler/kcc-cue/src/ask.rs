@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_diag::FileId;
+use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 
 use crate::{
     decode::Indexes,
     engine::{Engine, EngineError, Limits, Stopped},
-    explained::{Explained, Policy},
-    tree::{Declaration, Node, Path},
     wire::{Fault, Label, Request, Response, SchemaFile, Span, VERSION},
 };
 
@@ -27,8 +26,8 @@ pub(crate) struct Answer {
     pub(crate) policies: Vec<Arc<Policy>>,
     /// Files that could be read only in part.
     pub(crate) partial: Vec<FileId>,
-    /// What else is said about each path, where that was asked for.
-    pub(crate) explained: BTreeMap<Path, Explained>,
+    /// The blame of each path, if the request asked for it.
+    pub(crate) blame: BTreeMap<Path, Blame>,
     /// What is wrong.
     pub(crate) faults: Vec<Fault>,
     /// The names in rules that the target has something for.
@@ -79,7 +78,7 @@ pub(crate) fn ask(
             .into_iter()
             .map(|file| indexes.file(file))
             .collect::<Result<_, _>>()?,
-        explained: indexes.explained(response.explained, &policies)?,
+        blame: indexes.blame(response.explained, &policies)?,
         policies,
         faults,
         matched: response.matched,

@@ -4,13 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_diag::{FileId, Span};
-
-use crate::{
-    engine::EngineError,
-    explained::{Explained, Policy, PolicyLine, SoftLine},
-    tree::{Declaration, Node, Origin, Path, Role, Value},
-    wire,
+use kcc_tree::{
+    Blame, Declaration, DefaultLine, Node, Origin, OriginKind, Path, Policy, PolicyLine, Value,
 };
+
+use crate::{engine::EngineError, wire};
 
 /// Which file each index of an answer means: the files of the request, and
 /// after them those of kcc's schema.
@@ -75,7 +73,7 @@ impl Indexes {
     fn origin(&self, origin: wire::Origin) -> Result<Origin, EngineError> {
         Ok(Origin {
             span: self.span(origin.span)?,
-            role: role(origin.role)?,
+            kind: kind(origin.kind)?,
             by: self.file(origin.by)?,
         })
     }
@@ -103,12 +101,12 @@ impl Indexes {
         policies.into_iter().map(policy).collect()
     }
 
-    /// What is said about each path, with the policies that are referred to.
-    pub(crate) fn explained(
+    /// Converts the blame of each path, which refers to policies by their index.
+    pub(crate) fn blame(
         &self,
         explained: Vec<wire::Explained>,
         policies: &[Arc<Policy>],
-    ) -> Result<BTreeMap<Path, Explained>, EngineError> {
+    ) -> Result<BTreeMap<Path, Blame>, EngineError> {
         let mut out = BTreeMap::new();
         for wire::Explained {
             path,
@@ -118,12 +116,12 @@ impl Indexes {
             policies: lines,
         } in explained
         {
-            let explained = Explained {
+            let blame = Blame {
                 schema: schema.map(|span| self.span(span)).transpose()?,
-                soft: soft
+                defaults: soft
                     .into_iter()
                     .map(|soft| {
-                        Ok(SoftLine {
+                        Ok(DefaultLine {
                             origin: self.origin(soft.line)?,
                             own: soft.own,
                         })
@@ -146,7 +144,7 @@ impl Indexes {
                     })
                     .collect::<Result<_, EngineError>>()?,
             };
-            out.insert(Path(path), explained);
+            out.insert(Path(path), blame);
         }
         Ok(out)
     }
@@ -182,15 +180,19 @@ fn scalar(value: serde_json::Value) -> Result<Value, EngineError> {
     })
 }
 
-/// The role of a number on the wire.
-pub(crate) fn role(number: u8) -> Result<Role, EngineError> {
+/// Returns the origin kind that a number on the wire stands for.
+pub(crate) fn kind(number: u8) -> Result<OriginKind, EngineError> {
     Ok(match number {
-        0 => Role::Value,
-        1 => Role::Constraint,
-        2 => Role::CueDefault,
-        3 => Role::Soft,
-        4 => Role::Schema,
-        _ => return Err(EngineError::Answer(format!("there is no role {number}"))),
+        0 => OriginKind::Value,
+        1 => OriginKind::Constraint,
+        2 => OriginKind::CueDefault,
+        3 => OriginKind::Default,
+        4 => OriginKind::Schema,
+        _ => {
+            return Err(EngineError::Answer(format!(
+                "there is no origin kind {number}"
+            )));
+        }
     })
 }
 
@@ -212,16 +214,16 @@ mod tests {
             start,
             end,
         };
-        let origin = |span, role, by| Origin {
+        let origin = |span, kind, by| Origin {
             span,
-            role,
+            kind,
             by: FileId(by),
         };
         assert_eq!(
             node.origins,
             [
-                origin(span(7, 1, 2), Role::Value, 7),
-                origin(span(9, 3, 4), Role::Schema, 7)
+                origin(span(7, 1, 2), OriginKind::Value, 7),
+                origin(span(9, 3, 4), OriginKind::Schema, 7)
             ]
         );
     }

@@ -14,31 +14,20 @@ use std::{
 };
 
 use kcc_diag::{Diagnostics, FileId, Files, SourceFile};
+use kcc_tree::{ConfigTree, Node, SYSTEM_FILE, USUAL_TARGETS, Value};
 
 use crate::{
     ask::{Answer, ask, schema},
     decode::Indexes,
     engine::{Engine, EngineError, Limits},
     packages::{Imports, MissingPackage},
-    tree::{ConfigTree, Node, Value},
     unmatched,
     wire::{self, Request},
     words::{self, Misspelt, Words},
 };
 
-/// The file that holds `system`, and makes a folder one.
-pub const SYSTEM_FILE: &str = "kcc.cue";
-
 /// The fields of a target that bind it to an engine.
 const ENGINES: [&str; 2] = ["docker", "kubernetes"];
-
-/// The targets of a system that names none, each with its engine.
-pub const USUAL_TARGETS: [(&str, &str); 4] = [
-    ("dev", "docker"),
-    ("test", "docker"),
-    ("stage", "kubernetes"),
-    ("prod", "kubernetes"),
-];
 
 /// A fragment: its name, relative to the system's root, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -409,13 +398,13 @@ impl Collected {
             declarations: BTreeMap::new(),
             policies: BTreeMap::new(),
             partial: self.partial,
-            explained: BTreeMap::new(),
+            blame: BTreeMap::new(),
         };
         for (target, answer) in self.answers {
             tree.declarations
                 .insert(target.clone(), answer.declarations);
             tree.policies.insert(target.clone(), answer.policies);
-            tree.explained.insert(target.clone(), answer.explained);
+            tree.blame.insert(target.clone(), answer.blame);
             tree.targets.extend(answer.tree.map(|root| (target, root)));
         }
         Ok(Evaluated {

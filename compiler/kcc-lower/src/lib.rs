@@ -21,9 +21,9 @@ pub use desired::{Desired, DesiredComponent, EngineDesired};
 
 use std::fmt::Write as _;
 
-use kcc_cue::ConfigTree;
 use kcc_diag::{Code, Diagnostic, Outcome};
 use kcc_model::{CheckedModel, EngineTarget};
+use kcc_tree::ConfigTree;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

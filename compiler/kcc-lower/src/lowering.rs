@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{ConfigTree, Path};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
 use kcc_model::{Component, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource};
+use kcc_tree::{ConfigTree, Path};
 
 use crate::parity::Engine;
 

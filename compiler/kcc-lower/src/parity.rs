@@ -5,12 +5,12 @@
 //! the component would notice is an error, unless the target accepts it with a
 //! reason.
 
-use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::{
     Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Millis, Profile,
     TargetModel, VolumeSource, covers,
 };
+use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::docker::patched_fields;

@@ -10,8 +10,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor
 use serde::{Deserializer, forward_to_deserialize_any};
 use serde_json::Value;
 
-use kcc_cue::Path;
 use kcc_diag::{Code, nearest};
+use kcc_tree::Path;
 
 use crate::lowering::Lowering;
 

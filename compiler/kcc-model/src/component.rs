@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
+use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::{

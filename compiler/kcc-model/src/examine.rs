@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::ConfigTree;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
+use kcc_tree::ConfigTree;
 
 use crate::{CheckedModel, Referred, build, owners::COMPONENTS, rules};
 

@@ -40,8 +40,8 @@ pub use system::*;
 pub use units::*;
 pub use word::{Piece, escape, references};
 
-use kcc_cue::ConfigTree;
 use kcc_diag::Outcome;
+use kcc_tree::ConfigTree;
 
 /// A text file of the system's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

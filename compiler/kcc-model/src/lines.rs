@@ -4,8 +4,8 @@
 //! its target and a label on a team's line. A value that kcc's schema filled
 //! in has no such line; it is shown at the nearest one above.
 
-use kcc_cue::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};
 use kcc_diag::{Code, Diagnostic, Span};
+use kcc_tree::{ConfigTree, Declaration, Node, Origin, OriginKind, Path, Value};
 
 /// Finds lines in one target, or in `system`.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,9 @@ impl<'a> Lines<'a> {
     /// finds.
     pub(crate) fn spans(self, path: &Path) -> Vec<Span> {
         let origins = self.node(&path.0).map_or(&[][..], |node| &node.origins);
-        let values = origins.iter().filter(|origin| origin.role == Role::Value);
+        let values = origins
+            .iter()
+            .filter(|origin| origin.kind == OriginKind::Value);
         let mut spans: Vec<_> = values.map(|origin| origin.span).collect();
         if spans.is_empty() {
             spans.extend(self.span(path));
@@ -122,7 +124,10 @@ impl<'a> Lines<'a> {
     pub(crate) fn written(self, path: &Path) -> bool {
         self.node(&path.0).is_some_and(|node| {
             node.value != Value::Absent
-                || node.origins.iter().any(|origin| origin.role == Role::Value)
+                || node
+                    .origins
+                    .iter()
+                    .any(|origin| origin.kind == OriginKind::Value)
         })
     }
 
@@ -193,9 +198,14 @@ impl<'a> Lines<'a> {
 /// The origin that a reader looks for first: a value before a bound, and never
 /// kcc's own schema.
 pub(crate) fn deciding(node: &Node) -> Option<&Origin> {
-    [Role::Value, Role::CueDefault, Role::Constraint, Role::Soft]
-        .iter()
-        .find_map(|role| node.origins.iter().find(|origin| origin.role == *role))
+    [
+        OriginKind::Value,
+        OriginKind::CueDefault,
+        OriginKind::Constraint,
+        OriginKind::Default,
+    ]
+    .iter()
+    .find_map(|role| node.origins.iter().find(|origin| origin.kind == *role))
 }
 
 /// Whether a text holds a name as a word of its own.

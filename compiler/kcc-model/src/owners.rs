@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{ConfigTree, Node, Path, Role};
 use kcc_diag::{FileId, Files, SourceFile, Span};
+use kcc_tree::{ConfigTree, Node, OriginKind, Path};
 
 use crate::pattern::covers;
 use crate::{Name, Team};
@@ -141,7 +141,7 @@ fn made_by(node: &Node) -> Vec<Line> {
         .iter()
         .filter_map(|field| node.child(field))
         .flat_map(|field| &field.origins)
-        .filter(|origin| origin.role == Role::Value)
+        .filter(|origin| origin.kind == OriginKind::Value)
         .map(|origin| (origin.by, origin.span))
         .collect()
 }
@@ -151,7 +151,7 @@ fn lines_below(node: &Node) -> Vec<Line> {
     let here = node
         .origins
         .iter()
-        .filter(|origin| origin.role == Role::Value);
+        .filter(|origin| origin.kind == OriginKind::Value);
     let here = here.map(|origin| (origin.by, origin.span));
     here.chain(node.fields().flat_map(|(_, child)| lines_below(child)))
         .collect()

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::Path;
+use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::{Component, Grant, Millis};

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use clap::Args;
-use kcc_cue::Path;
 use kcc_diag::Format;
+use kcc_tree::Path;
 use serde::Serialize;
 
 use super::{Context, Ended, json};

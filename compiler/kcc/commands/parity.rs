@@ -94,7 +94,7 @@ impl Parity {
                 }
             }
             let name = entry.path.0.get(1).cloned().unwrap_or_default();
-            let below = kcc_cue::Path(entry.path.0.get(2..).unwrap_or_default().to_vec());
+            let below = kcc_tree::Path(entry.path.0.get(2..).unwrap_or_default().to_vec());
             entries.push(Entry {
                 team: model
                     .components

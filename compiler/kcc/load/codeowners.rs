@@ -7,8 +7,8 @@ use std::{
     ops::Range,
 };
 
-use kcc_cue::{ConfigTree, Node, Origin, Role, Value};
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, Span};
+use kcc_tree::{ConfigTree, Node, Origin, OriginKind, Value};
 
 use super::{Problems, Root, owners_pattern::Pattern, read};
 
@@ -136,7 +136,11 @@ impl Codeowners {
         );
         let mut warning = Diagnostic::warning(Code::OwnCodeowners, message)
             .at(format!("system.teams.{team}.owners"));
-        if let Some(origin) = owners.origins.iter().find(|line| line.role == Role::Value) {
+        if let Some(origin) = owners
+            .origins
+            .iter()
+            .find(|line| line.kind == OriginKind::Value)
+        {
             warning = warning.primary(origin.span, "said here");
         }
         if let (Some(first), Some(last)) = (rule.owners.first(), rule.owners.last()) {
@@ -183,7 +187,7 @@ fn list(rules: &[(&str, &Rule)], file: FileId) -> Node {
     for (name, range) in rules.iter().flat_map(|(_, rule)| &rule.owners) {
         owners.entry(name).or_insert(Origin {
             span: span(file, range),
-            role: Role::Value,
+            kind: OriginKind::Value,
             by: file,
         });
     }

@@ -8,8 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{Absence, Imports, MissingPackage, Package, SYSTEM_FILE};
+use kcc_cue::{Absence, Imports, MissingPackage, Package};
 use kcc_diag::nearest;
+use kcc_tree::SYSTEM_FILE;
 
 use super::{
     Problems, Root,

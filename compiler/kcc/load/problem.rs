@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use kcc_cue::Node;
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
+use kcc_tree::Node;
 
 /// What is wrong with one file or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kcc_cue::SYSTEM_FILE;
 use kcc_diag::{Code, Diagnostic};
 use kcc_model::{Build, FileText};
+use kcc_tree::SYSTEM_FILE;
 
 use super::read::{self, Failure};
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use kcc_cue::{Node, Role};
 use kcc_diag::{Code, Diagnostic, Diagnostics};
+use kcc_tree::{Node, OriginKind};
 
 use super::Root;
 
@@ -70,7 +70,7 @@ pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
         if let Some(origin) = node
             .origins
             .iter()
-            .find(|origin| origin.role == Role::Value)
+            .find(|origin| origin.kind == OriginKind::Value)
         {
             diagnostic = diagnostic.primary(origin.span, label);
         }
@@ -117,7 +117,7 @@ fn near(root: &Root, folder: &str) -> Option<String> {
 mod tests {
     use std::{collections::BTreeMap, os::unix::fs::symlink};
 
-    use kcc_cue::Value;
+    use kcc_tree::Value;
 
     use super::*;
 

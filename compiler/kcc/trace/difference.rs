@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{Node, Path, Role as Origins, Value};
 use kcc_model::{Bytes, MilliCpu, Millis};
+use kcc_tree::{Node, OriginKind, Path, Value};
 use serde::Serialize;
 
 use super::{
@@ -168,17 +168,17 @@ impl Comparing<'_> {
         let origins = all_origins(node);
         let strongest = origins
             .iter()
-            .map(|origin| origin.role)
-            .filter(|role| *role != Origins::Constraint)
+            .map(|origin| origin.kind)
+            .filter(|kind| *kind != OriginKind::Constraint)
             .min();
         for origin in origins
             .iter()
-            .filter(|origin| Some(origin.role) == strongest)
+            .filter(|origin| Some(origin.kind) == strongest)
         {
-            let role = match origin.role {
-                Origins::CueDefault => Role::CueDefault,
-                Origins::Soft => Role::Default,
-                Origins::Schema => Role::Schema,
+            let role = match origin.kind {
+                OriginKind::CueDefault => Role::CueDefault,
+                OriginKind::Default => Role::Default,
+                OriginKind::Schema => Role::Schema,
                 _ => Role::Value,
             };
             let line = Line::of(&self.system.tree.files, origin, Effect::Decides, role);

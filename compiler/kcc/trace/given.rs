@@ -1,7 +1,7 @@
 //! [`given`]: what no fragment says of a component, since its needs give it.
 
-use kcc_cue::{ConfigTree, Path};
 use kcc_model::{EnvValue, TargetModel};
+use kcc_tree::{ConfigTree, Path};
 
 use super::{object::made, value::Traced};
 

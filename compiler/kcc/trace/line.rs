@@ -1,7 +1,7 @@
 //! [`Line`]: one line behind a value, and what it does there.
 
-use kcc_cue::Origin;
 use kcc_diag::{Files, Span};
+use kcc_tree::Origin;
 use serde::Serialize;
 
 use super::git::Commit;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::{ConfigTree, Path, Role as Origins};
 use kcc_diag::nearest;
 use kcc_lower::source::{Rendered, Source, objects};
 use kcc_model::TargetModel;
+use kcc_tree::{ConfigTree, OriginKind, Path};
 use serde::Serialize;
 
 use super::{
@@ -83,7 +83,7 @@ fn follow(tree: &ConfigTree, model: &TargetModel, paths: &[Path]) -> Vec<Traced>
             let own = made(tree, target, path);
             let written = own.iter().any(|part| !part.lines.is_empty());
             let whole = value::node(tree, target, path)
-                .is_some_and(|node| matches!(node.value, kcc_cue::Value::Struct(_)));
+                .is_some_and(|node| matches!(node.value, kcc_tree::Value::Struct(_)));
             return if whole && written {
                 own
             } else {
@@ -114,7 +114,7 @@ pub(super) fn made(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> 
         lines = node
             .origins
             .iter()
-            .filter(|origin| origin.role == Origins::Value)
+            .filter(|origin| origin.kind == OriginKind::Value)
             .map(|origin| Line::of(&tree.files, origin, Effect::Decides, Role::Value))
             .collect();
     }

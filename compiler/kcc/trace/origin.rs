@@ -9,13 +9,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use kcc_cue::{ConfigTree, Node, Origin as Written, Path, Role};
 use kcc_lower::{
     Desired, EngineDesired,
     source::{Rendered, Source, is_required, objects},
 };
 use kcc_model::CheckedModel;
 use kcc_plan::{Origin, Origins, spell_field};
+use kcc_tree::{ConfigTree, Node, Origin as Written, OriginKind, Path};
 
 use super::{
     Place,
@@ -163,8 +163,10 @@ fn decides<'a>(tree: &ConfigTree, node: &'a Node) -> Option<&'a Written> {
     }
     let states = |origin: &&Written| {
         let file = tree.files.get(origin.span.file);
-        matches!(origin.role, Role::Value | Role::CueDefault | Role::Soft)
-            && file.is_some_and(|file| !file.name().starts_with("schema/"))
+        matches!(
+            origin.kind,
+            OriginKind::Value | OriginKind::CueDefault | OriginKind::Default
+        ) && file.is_some_and(|file| !file.name().starts_with("schema/"))
     };
     let own = node.origins.iter().find(states);
     own.or_else(|| node.fields().find_map(|(_, field)| decides(tree, field)))

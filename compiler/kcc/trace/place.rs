@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use kcc_cue::{ConfigTree, Path, Value};
 use kcc_diag::{listed, nearest};
+use kcc_tree::{ConfigTree, Path, Value};
 
 use super::spelling::spellings;
 use crate::failure::Failure;

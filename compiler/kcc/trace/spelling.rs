@@ -1,6 +1,6 @@
 //! The other ways to write a path of a component.
 
-use kcc_cue::Path;
+use kcc_tree::Path;
 
 /// Short and long ways to say the same. In each pair the first one is short.
 const SAME: [(&[&str], &[&str]); 4] = [

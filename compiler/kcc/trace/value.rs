@@ -1,6 +1,6 @@
 //! [`trace`]: a value of the model with every line behind it, strongest first.
 
-use kcc_cue::{ConfigTree, Explained, Node, Origin, Path, Role as Origins, Value};
+use kcc_tree::{Blame, ConfigTree, Node, Origin, OriginKind, Path, Value};
 use serde::Serialize;
 
 use super::{
@@ -57,13 +57,13 @@ pub fn trace(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
     };
     let mut out = Vec::new();
     below(tree, target, node, &at, path, &mut out);
-    let known = tree.explained.get(target).into_iter().flatten();
-    for (place, explained) in known {
+    let known = tree.blame.get(target).into_iter().flatten();
+    for (place, blame) in known {
         let Some(rest) = place.0.strip_prefix(&at.0[..]) else {
             continue;
         };
         let asked = Path(path.0.iter().chain(rest).cloned().collect());
-        if !explained.replaced.is_empty() && !out.iter().any(|traced| traced.path == asked) {
+        if !blame.replaced.is_empty() && !out.iter().any(|traced| traced.path == asked) {
             out.extend(replaced_alone(tree, target, &asked));
         }
     }
@@ -73,15 +73,15 @@ pub fn trace(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
 /// What is left of a value where the overlay of its own team chose an
 /// alternative of the field: the lines of the base.
 fn replaced_alone(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
-    let known = tree.explained.get(target);
+    let known = tree.blame.get(target);
     let mut gathered = Gathered {
         tree,
         decided: true,
         lines: Vec::new(),
     };
     for spelling in spellings(path) {
-        if let Some(explained) = known.and_then(|known| known.get(&spelling)) {
-            gathered.replaced(explained);
+        if let Some(blame) = known.and_then(|known| known.get(&spelling)) {
+            gathered.replaced(blame);
         }
     }
     if gathered.lines.is_empty() {
@@ -107,7 +107,7 @@ fn below(
         Value::Struct(fields) if !fields.is_empty() => {
             let stated = |node: &Node| {
                 let mut origins = node.origins.iter();
-                origins.any(|origin| origin.role == Origins::Value)
+                origins.any(|origin| origin.kind == OriginKind::Value)
             };
             // Written as `{}`, and filled in by the schema alone.
             if stated(node) && !fields.values().any(|field| states(field, &stated)) {
@@ -142,10 +142,10 @@ fn lines(tree: &ConfigTree, target: &str, node: &Node, path: &Path) -> Vec<Line>
         lines: Vec::new(),
     };
     let mut origins: Vec<Origin> = Vec::new();
-    let mut explained: Vec<&Explained> = Vec::new();
-    let known = tree.explained.get(target);
+    let mut blame: Vec<&Blame> = Vec::new();
+    let known = tree.blame.get(target);
     for spelling in spellings(path) {
-        explained.extend(known.and_then(|known| known.get(&spelling)));
+        blame.extend(known.and_then(|known| known.get(&spelling)));
         let Some(other) = self::node(tree, target, &spelling) else {
             continue;
         };
@@ -154,10 +154,10 @@ fn lines(tree: &ConfigTree, target: &str, node: &Node, path: &Path) -> Vec<Line>
             origins.extend(all_origins(other));
         }
     }
-    gathered.origins(&origins, node.value != Value::Absent, &explained);
-    for explained in explained {
-        gathered.replaced(explained);
-        gathered.policies(explained);
+    gathered.origins(&origins, node.value != Value::Absent, &blame);
+    for blame in blame {
+        gathered.replaced(blame);
+        gathered.policies(blame);
     }
     let mut lines = gathered.lines;
     lines.sort_by(|a, b| {
@@ -198,17 +198,17 @@ struct Gathered<'a> {
 impl Gathered<'_> {
     /// The lines by their layers: values, `*` defaults, the owner's soft values,
     /// those of governing teams, the schema.
-    fn origins(&mut self, origins: &[Origin], has_value: bool, explained: &[&Explained]) {
-        let of = |role: Origins| origins.iter().filter(move |origin| origin.role == role);
+    fn origins(&mut self, origins: &[Origin], has_value: bool, blame: &[&Blame]) {
+        let of = |kind: OriginKind| origins.iter().filter(move |origin| origin.kind == kind);
         let mut overruled = BELOW_VALUE;
-        for origin in of(Origins::Value) {
+        for origin in of(OriginKind::Value) {
             self.add(origin, Effect::Decides, Role::Value, None);
         }
         self.decided = !self.lines.is_empty();
-        self.layer(of(Origins::CueDefault), Role::CueDefault, overruled);
+        self.layer(of(OriginKind::CueDefault), Role::CueDefault, overruled);
 
         let soft = |own: bool| {
-            let lines = explained.iter().flat_map(|explained| &explained.soft);
+            let lines = blame.iter().flat_map(|blame| &blame.defaults);
             lines
                 .filter(move |line| line.own == own)
                 .map(|line| &line.origin)
@@ -224,10 +224,10 @@ impl Gathered<'_> {
         }
         self.layer(soft(false), Role::Default, overruled);
         // What is soft and was not found by its path is that of a recipe.
-        self.layer(of(Origins::Soft), Role::Default, overruled);
+        self.layer(of(OriginKind::Default), Role::Default, overruled);
 
         let decided = self.decided;
-        for origin in of(Origins::Schema) {
+        for origin in of(OriginKind::Schema) {
             // A recipe takes in what is written; only a default gives way to it.
             let text = Line::of(&self.tree.files, origin, Effect::Decides, Role::Schema).text;
             if decided && text.contains("@default(") {
@@ -241,10 +241,10 @@ impl Gathered<'_> {
                 self.add(origin, Effect::Decides, Role::Schema, None);
             }
         }
-        for origin in of(Origins::Constraint) {
+        for origin in of(OriginKind::Constraint) {
             self.add(origin, Effect::Holds, Role::Constraint, None);
         }
-        for span in explained.iter().filter_map(|explained| explained.schema) {
+        for span in blame.iter().filter_map(|blame| blame.schema) {
             let mut line = Line::at(&self.tree.files, span, Effect::Holds, Role::Schema);
             if decided && line.text.contains("@default(") {
                 line.why = Some("its default is the weakest");
@@ -270,14 +270,14 @@ impl Gathered<'_> {
         }
     }
 
-    fn replaced(&mut self, explained: &Explained) {
-        for origin in &explained.replaced {
+    fn replaced(&mut self, blame: &Blame) {
+        for origin in &blame.replaced {
             self.add(origin, Effect::Overruled, Role::Value, Some(REPLACED));
         }
     }
 
-    fn policies(&mut self, explained: &Explained) {
-        for policy in &explained.policies {
+    fn policies(&mut self, blame: &Blame) {
+        for policy in &blame.policies {
             let mut line = Line::at(&self.tree.files, policy.span, Effect::Holds, Role::Policy);
             line.policy = Some(Policy {
                 name: policy.policy.name.clone(),

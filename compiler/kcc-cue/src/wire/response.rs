@@ -59,11 +59,11 @@ fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Span(pub(crate) usize, pub(crate) u32, pub(crate) u32);
 
-/// A line behind a node: a span, a role, and who says it if not the file itself.
+/// A line behind a node: a span, an origin kind, and who says it if not the file itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin {
     pub(crate) span: Span,
-    pub(crate) role: u8,
+    pub(crate) kind: u8,
     pub(crate) by: usize,
 }
 
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Origin {
             type Value = Origin;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("[file, start, end, role] or [file, start, end, role, by]")
+                f.write_str("[file, start, end, kind] or [file, start, end, kind, by]")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Origin, A::Error> {
@@ -87,11 +87,11 @@ impl<'de> Deserialize<'de> for Origin {
                 let file = seq.next_element()?.ok_or_else(&mut lacks)?;
                 let start = seq.next_element()?.ok_or_else(&mut lacks)?;
                 let end = seq.next_element()?.ok_or_else(&mut lacks)?;
-                let role = seq.next_element()?.ok_or_else(&mut lacks)?;
+                let kind = seq.next_element()?.ok_or_else(&mut lacks)?;
                 let by = seq.next_element()?.unwrap_or(file);
                 Ok(Origin {
                     span: Span(file, start, end),
-                    role,
+                    kind,
                     by,
                 })
             }
@@ -176,7 +176,8 @@ pub(crate) struct Label {
     pub(crate) file: usize,
     pub(crate) start: u32,
     pub(crate) end: u32,
-    pub(crate) role: u8,
+    #[serde(rename = "role")]
+    pub(crate) kind: u8,
 }
 
 impl Fault {
@@ -208,8 +209,8 @@ mod tests {
         let node: Node = serde_json::from_str(text).unwrap();
         let fields = node.f.unwrap();
         assert_eq!(fields["a"].v, Some(serde_json::Value::Null));
-        assert_eq!((fields["a"].o[0].role, fields["a"].o[0].by), (0, 0));
-        assert_eq!((fields["b"].o[0].role, fields["b"].o[0].by), (1, 2));
+        assert_eq!((fields["a"].o[0].kind, fields["a"].o[0].by), (0, 0));
+        assert_eq!((fields["b"].o[0].kind, fields["b"].o[0].by), (1, 2));
         assert_eq!(fields["b"].e.as_ref().unwrap().len(), 1);
         assert!(fields["c"].v.is_none() && fields["c"].f.is_none());
     }

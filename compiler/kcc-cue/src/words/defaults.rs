@@ -1,9 +1,9 @@
 //! Defaults: CUE's own, of which two leave neither, and soft values.
 
 use kcc_diag::{Code, Diagnostic, field_label};
+use kcc_tree::OriginKind;
 
 use super::{Mistake, bounds, values::count};
-use crate::tree::Role;
 
 impl Mistake<'_> {
     pub(super) fn two_defaults(&self) -> Diagnostic {
@@ -36,7 +36,7 @@ impl Mistake<'_> {
     }
 
     pub(super) fn soft_ruled_out(&self) -> Diagnostic {
-        let soft = self.of(&[Role::Soft]);
+        let soft = self.of(&[OriginKind::Default]);
         let whose = if soft.is_empty() {
             "kcc's default"
         } else {
@@ -49,7 +49,11 @@ impl Mistake<'_> {
             let name = self.path.0.last().map_or("", String::as_str);
             error = self.with_owner(error, &format!("gives no `{name}` itself"));
         }
-        let mut lines = self.of(&[Role::Constraint, Role::Value, Role::CueDefault]);
+        let mut lines = self.of(&[
+            OriginKind::Constraint,
+            OriginKind::Value,
+            OriginKind::CueDefault,
+        ]);
         lines.splice(0..0, soft);
         let error = self.with_lines(error, &lines);
         error.help(format!(

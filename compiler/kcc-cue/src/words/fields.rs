@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use kcc_diag::{Code, Diagnostic, field_label as label, listed};
+use kcc_tree::OriginKind;
 
 use super::{Line, Mistake, bounds, joined};
-use crate::{tree::Role, wire::Fault};
+use crate::wire::Fault;
 
 /// What other tools call a field, what it is called here, and what to write.
 const ELSEWHERE: [(&str, &str, &str); 57] = [
@@ -185,7 +186,7 @@ impl Mistake<'_> {
         let name = self.arg("name");
         let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
         if self.arg("reason") == "hidden" {
-            let map = crate::tree::Path(above.to_vec());
+            let map = kcc_tree::Path(above.to_vec());
             let message = format!("`{name}` does not reach `{map}`: CUE hides it");
             let error = self.error(Code::EvalUnknownField, message, "hidden");
             return error.help(format!("write `{name:?}` with its quotes"));
@@ -338,7 +339,7 @@ impl Mistake<'_> {
         let required = self
             .lines
             .first()
-            .is_some_and(|line| line.role == Role::Constraint);
+            .is_some_and(|line| line.kind == OriginKind::Constraint);
         let label = match self.lines.first().and_then(|line| self.who(line.span)) {
             _ if !required => format!("`{name}` is missing"),
             Some(who) => format!("{who} requires `{name}`"),

@@ -2,9 +2,9 @@
 //! its labels.
 
 use kcc_diag::{Code, Diagnostic, Span};
+use kcc_tree::{OriginKind, Path};
 
 use super::{Line, Mistake};
-use crate::tree::{Path, Role};
 
 /// Longer code is not repeated in a sentence: it stands in the frame.
 const LONGEST: usize = 40;
@@ -38,7 +38,7 @@ impl Mistake<'_> {
     /// one where there is none yet. kcc's schema has no line of its own: what
     /// it says is in the message.
     pub(super) fn with_lines(&self, mut error: Diagnostic, lines: &[Line]) -> Diagnostic {
-        for line in lines.iter().filter(|line| line.role != Role::Schema) {
+        for line in lines.iter().filter(|line| line.kind != OriginKind::Schema) {
             let text = self.says(*line);
             error = if error.labels.is_empty() {
                 error.primary(line.span, text)
@@ -49,11 +49,11 @@ impl Mistake<'_> {
         error
     }
 
-    /// The lines of some roles.
-    pub(super) fn of(&self, roles: &[Role]) -> Vec<Line> {
+    /// Returns the lines of the given kinds.
+    pub(super) fn of(&self, kinds: &[OriginKind]) -> Vec<Line> {
         self.lines
             .iter()
-            .filter(|line| roles.contains(&line.role))
+            .filter(|line| kinds.contains(&line.kind))
             .copied()
             .collect()
     }
@@ -65,13 +65,19 @@ impl Mistake<'_> {
             (None, true) => "a struct".to_owned(),
             (None, false) => "this".to_owned(),
         };
-        match (self.who(line.span), line.role) {
-            (Some(who), Role::Value) => format!("{who} says {what}"),
-            (None, Role::Value) => format!("says {what}"),
-            (Some(who), Role::Constraint | Role::Schema) => format!("{who} requires {what}"),
-            (None, Role::Constraint | Role::Schema) => format!("requires {what}"),
-            (Some(who), Role::CueDefault | Role::Soft) => format!("{who} gives the default {what}"),
-            (None, Role::CueDefault | Role::Soft) => format!("gives the default {what}"),
+        match (self.who(line.span), line.kind) {
+            (Some(who), OriginKind::Value) => format!("{who} says {what}"),
+            (None, OriginKind::Value) => format!("says {what}"),
+            (Some(who), OriginKind::Constraint | OriginKind::Schema) => {
+                format!("{who} requires {what}")
+            }
+            (None, OriginKind::Constraint | OriginKind::Schema) => format!("requires {what}"),
+            (Some(who), OriginKind::CueDefault | OriginKind::Default) => {
+                format!("{who} gives the default {what}")
+            }
+            (None, OriginKind::CueDefault | OriginKind::Default) => {
+                format!("gives the default {what}")
+            }
         }
     }
 
@@ -90,7 +96,7 @@ impl Mistake<'_> {
     pub(super) fn shown(&self, line: Line) -> Option<String> {
         let text = self.words.files.text(line.span).trim();
         let short = !text.is_empty() && text.len() <= LONGEST && !text.contains(['\n', '`']);
-        let open = line.role == Role::Constraint || !self.quiet();
+        let open = line.kind == OriginKind::Constraint || !self.quiet();
         (short && open && !self.is_label(line.span)).then(|| format!("`{text}`"))
     }
 

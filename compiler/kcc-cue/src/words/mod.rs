@@ -16,15 +16,14 @@ mod overlay;
 mod policy;
 mod reading;
 mod retyped;
-pub mod secret_literal;
 mod stopped;
 mod values;
 
 use kcc_diag::{Code, Diagnostic, FileId, Files, Severity, Span};
+use kcc_tree::{Declaration, OriginKind, Path, secret_literal};
 
 use crate::{
-    decode::{Indexes, role},
-    tree::{Declaration, Path, Role},
+    decode::{self, Indexes},
     wire::Fault,
 };
 
@@ -52,7 +51,7 @@ struct Mistake<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Line {
     span: Span,
-    role: Role,
+    kind: OriginKind,
 }
 
 impl<'a> Words<'a> {
@@ -96,11 +95,11 @@ impl<'a> Words<'a> {
             let span = self
                 .indexes
                 .span(crate::wire::Span(label.file, label.start, label.end));
-            let (Ok(span), Ok(role)) = (span, role(label.role)) else {
+            let (Ok(span), Ok(kind)) = (span, decode::kind(label.kind)) else {
                 continue;
             };
             if lines.iter().all(|line| line.span != span) {
-                lines.push(Line { span, role });
+                lines.push(Line { span, kind });
             }
         }
         let path = Path(fault.path.clone());

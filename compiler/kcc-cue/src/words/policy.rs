@@ -1,9 +1,9 @@
 //! Policies: those that are written wrongly, and those that are violated.
 
 use kcc_diag::{Code, Diagnostic, field_label};
+use kcc_tree::OriginKind;
 
 use super::{Mistake, bounds};
-use crate::tree::Role;
 
 impl Mistake<'_> {
     pub(super) fn bad_policy(&self) -> Diagnostic {
@@ -139,14 +139,22 @@ impl Mistake<'_> {
         let mut error = Diagnostic::error(Code::PolicyViolated, message);
         let (missing, forbidden) = (self.arg("missing"), self.arg("forbidden") == "true");
         let verb = if forbidden { "forbidden" } else { "required" };
-        if self.lines.iter().all(|line| line.role == Role::Constraint) {
+        if self
+            .lines
+            .iter()
+            .all(|line| line.kind == OriginKind::Constraint)
+        {
             // Only kcc gave the value: who has the component can give another.
             error = self.with_owner(error, &format!("gives no `{name}` itself"));
         }
-        for line in self.lines.iter().filter(|line| line.role != Role::Schema) {
-            let text = match (line.role, self.who(line.span)) {
-                (Role::Constraint, Some(who)) => format!("{verb} by {who}"),
-                (Role::Constraint, None) => format!("{verb} by the policy"),
+        for line in self
+            .lines
+            .iter()
+            .filter(|line| line.kind != OriginKind::Schema)
+        {
+            let text = match (line.kind, self.who(line.span)) {
+                (OriginKind::Constraint, Some(who)) => format!("{verb} by {who}"),
+                (OriginKind::Constraint, None) => format!("{verb} by the policy"),
                 (_, Some(who)) if forbidden => format!("{who} writes it"),
                 (_, None) if forbidden => "written here".to_owned(),
                 _ if !missing.is_empty() => format!("`{missing}` is missing"),
@@ -172,7 +180,7 @@ impl Mistake<'_> {
         // Only kcc gave the value: nothing but a struct around it is written.
         let unwritten = self.lines.iter().all(|line| {
             let above = self.is_label(line.span) && self.words.files.text(line.span) != name;
-            line.role == Role::Constraint || above
+            line.kind == OriginKind::Constraint || above
         });
         let example = bounds::example(expected);
         error.help(

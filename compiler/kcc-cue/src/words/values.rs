@@ -2,9 +2,9 @@
 //! of bounds, or not decided.
 
 use kcc_diag::{Code, Diagnostic, field_label as label};
+use kcc_tree::OriginKind;
 
 use super::{Line, Mistake, bounds, joined};
-use crate::tree::Role;
 
 impl Mistake<'_> {
     pub(super) fn conflict(&self) -> Diagnostic {
@@ -13,7 +13,11 @@ impl Mistake<'_> {
             return self.alternatives(&chosen);
         }
         let path = &self.path;
-        let values = self.of(&[Role::Value, Role::CueDefault, Role::Soft]);
+        let values = self.of(&[
+            OriginKind::Value,
+            OriginKind::CueDefault,
+            OriginKind::Default,
+        ]);
         let shown: Vec<String> = values.iter().filter_map(|line| self.shown(*line)).collect();
         let other = self.arg("other");
         let soft = self.arg("soft") == "true";
@@ -83,10 +87,10 @@ impl Mistake<'_> {
                 Some(name) if one_each => format!("`{name}`"),
                 _ => "this".to_owned(),
             };
-            let text = match (self.who(line.span), line.role) {
-                (Some(who), Role::Soft) => format!("{who} gives {what} as a default"),
+            let text = match (self.who(line.span), line.kind) {
+                (Some(who), OriginKind::Default) => format!("{who} gives {what} as a default"),
                 (Some(who), _) => format!("{who} writes {what}"),
-                (None, Role::Soft) => format!("gives {what} as a default"),
+                (None, OriginKind::Default) => format!("gives {what} as a default"),
                 (None, _) => format!("writes {what}"),
             };
             error = if error.labels.is_empty() {
@@ -167,7 +171,7 @@ impl Mistake<'_> {
             "float" if expected.starts_with("int") => "a number with a fraction",
             _ => kind_in_words(kind),
         };
-        if let [line, ..] = self.of(&[Role::Constraint])[..]
+        if let [line, ..] = self.of(&[OriginKind::Constraint])[..]
             && self.lines.first() == Some(&line)
         {
             let message = format!("`{path}` takes {wanted}, and a line requires {found}");
@@ -178,7 +182,11 @@ impl Mistake<'_> {
         }
         let message = format!("`{path}`: expected {wanted}, found {found}");
         let mut error = Diagnostic::error(Code::EvalWrongType, message);
-        for line in self.lines.iter().filter(|line| line.role != Role::Schema) {
+        for line in self
+            .lines
+            .iter()
+            .filter(|line| line.kind != OriginKind::Schema)
+        {
             if error.labels.is_empty() {
                 error = error.primary(line.span, format!("expected {wanted}"));
             } else {
@@ -196,8 +204,8 @@ impl Mistake<'_> {
     /// The team whose constraint rules a value out, if it is not the team that
     /// wrote the value.
     fn rulers(&self) -> Option<String> {
-        let writers = self.teams(&self.of(&[Role::Value]));
-        let mut rulers = self.teams(&self.of(&[Role::Constraint]));
+        let writers = self.teams(&self.of(&[OriginKind::Value]));
+        let mut rulers = self.teams(&self.of(&[OriginKind::Constraint]));
         rulers.retain(|team| !writers.contains(team));
         rulers.into_iter().next()
     }

@@ -7,8 +7,9 @@ mod values;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits, Node};
+use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits};
 use kcc_diag::{Format, Style, render};
+use kcc_tree::Node;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("the engine loads"));
 

@@ -1,6 +1,6 @@
 //! What is wrong: nothing hides anything else, and nothing is said twice.
 
-use kcc_cue::{Path, Value};
+use kcc_tree::{Path, Value};
 
 use super::{TEAMS, evaluate, json, said};
 

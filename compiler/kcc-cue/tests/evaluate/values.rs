@@ -1,6 +1,7 @@
 //! Values and the lines they come from.
 
-use kcc_cue::{Limits, Node, Path, Role, Value};
+use kcc_cue::Limits;
+use kcc_tree::{Node, OriginKind, Path, Value};
 
 use super::{TEAMS, evaluate, evaluate_within, json, said};
 
@@ -29,14 +30,14 @@ defaults: services: [string]: user: \"1000\"
 );
 
 /// The texts behind a path, with role and team.
-fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, Role, String)> {
+fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, OriginKind, String)> {
     let tree = evaluate(files).tree;
     let path = Path(path.iter().map(|name| (*name).to_owned()).collect());
     tree.get(target, &path)
         .unwrap_or_else(|| panic!("{path} is not there"))
         .origins
         .iter()
-        .filter(|origin| origin.role != Role::Schema)
+        .filter(|origin| origin.kind != OriginKind::Schema)
         .map(|origin| {
             let team = tree
                 .files
@@ -45,7 +46,7 @@ fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, Ro
                 .unwrap_or("");
             (
                 tree.files.text(origin.span).to_owned(),
-                origin.role,
+                origin.kind,
                 team.to_owned(),
             )
         })
@@ -60,29 +61,29 @@ fn every_line_behind_a_value_is_the_text_that_somebody_wrote() {
     assert_eq!(
         at("dev", &["services", "web", "replicas"]),
         [
-            line("2", Role::Value, "a"),
-            line("<=9", Role::Constraint, "rules")
+            line("2", OriginKind::Value, "a"),
+            line("<=9", OriginKind::Constraint, "rules")
         ]
     );
     assert_eq!(
         at("prod", &["services", "web", "replicas"]),
         [
-            line("3", Role::Value, "a"),
-            line("<=9", Role::Constraint, "rules")
+            line("3", OriginKind::Value, "a"),
+            line("<=9", OriginKind::Constraint, "rules")
         ]
     );
     assert_eq!(
         at("dev", &["services", "web", "labels", "greeting"]),
-        [line("\"grüße\"", Role::Value, "a")]
+        [line("\"grüße\"", OriginKind::Value, "a")]
     );
     assert_eq!(
         at("dev", &["services", "web", "user"]),
-        [line("\"1000\"", Role::Soft, "rules")]
+        [line("\"1000\"", OriginKind::Default, "rules")]
     );
     // The long form of a port comes from the line of the short one.
     assert_eq!(
         at("dev", &["services", "web", "ports", "http", "number"]),
-        [line("8080", Role::Value, "a")]
+        [line("8080", OriginKind::Value, "a")]
     );
 }
 
@@ -93,7 +94,7 @@ fn what_the_schema_gives_points_into_the_schema() {
     let node = tree.get("dev", &path).unwrap();
     assert_eq!(node.value, Value::Bool(false));
     let origin = node.origins.first().unwrap();
-    assert_eq!(origin.role, Role::Schema);
+    assert_eq!(origin.kind, OriginKind::Schema);
     assert!(
         tree.files.text(origin.span).contains("@default(false)"),
         "{node:?}"

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_model::{
     Component, Container as ModelContainer, Image as ModelImage, Kind, Name, Profile, Run,
     Strategy, VolumeSource,
 };
+use kcc_tree::Path;
 
 use super::{
     contents::{Contents, contents, environment, words},

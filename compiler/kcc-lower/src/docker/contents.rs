@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::Path;
 use kcc_model::{Component, Container as ModelContainer, EnvValue, FileContent, VolumeSource};
+use kcc_tree::Path;
 
 use super::container::has_company;
 use crate::docker::{FileAccess, Mount};

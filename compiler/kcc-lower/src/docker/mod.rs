@@ -18,9 +18,9 @@ pub use patch::{DeviceRequest, HostPatch, LogConfig, Patch, Ulimit};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::{Component, SecretProvider};
+use kcc_tree::Path;
 
 use crate::lowering::Lowering;
 

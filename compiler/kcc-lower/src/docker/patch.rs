@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::Component;
+use kcc_tree::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
-use kcc_cue::Path;
 use kcc_model::{Container, EnvValue, Name, Part};
+use kcc_tree::Path;
 
 use crate::expand::{escape, escape_whole};
 use crate::kubernetes::{secrets, storage};

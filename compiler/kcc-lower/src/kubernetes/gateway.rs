@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_cue::Path;
 use kcc_model::{Component, Route};
+use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};

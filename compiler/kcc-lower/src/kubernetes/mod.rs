@@ -40,9 +40,9 @@ use std::collections::btree_map::Entry;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kcc_cue::Path;
 use kcc_diag::Code;
 use kcc_model::{Build, Component, Image};
+use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::lowering::Lowering;

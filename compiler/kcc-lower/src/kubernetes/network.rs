@@ -8,8 +8,8 @@ use k8s_openapi::api::networking::v1::{
     IngressServiceBackend, IngressSpec, IngressTLS, ServiceBackendPort,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kcc_cue::Path;
 use kcc_model::{Component, Route, SecretProvider};
+use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Belongs, Objects, pod, workload};

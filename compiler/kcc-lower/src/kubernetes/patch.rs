@@ -5,8 +5,8 @@
 //! the type of its object. Who an object is (its name, its labels, what it
 //! selects) cannot be changed: kcc would not know it again.
 
-use kcc_cue::Path;
 use kcc_diag::{Code, nearest};
+use kcc_tree::Path;
 use serde_json::Value;
 
 use super::objects::built_in;

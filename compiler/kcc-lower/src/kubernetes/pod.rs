@@ -7,10 +7,10 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_cue::Path;
 use kcc_model::{
     Amounts, Component, Container, EnvValue, Image, Name, Port, Protocol, Resources, VolumeSource,
 };
+use kcc_tree::Path;
 
 use crate::expand::for_kubernetes;
 use crate::kubernetes::metadata::{self, some};

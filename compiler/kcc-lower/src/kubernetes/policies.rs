@@ -17,8 +17,8 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kcc_cue::Path;
 use kcc_model::{Component, Kind, Output, Port, TargetModel};
+use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Belongs, Objects, pod, rights, workload};

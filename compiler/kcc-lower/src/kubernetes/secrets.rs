@@ -4,8 +4,8 @@
 //! operator brings it, or kcc makes it when it applies, at random or with the
 //! value that whoever applies has.
 
-use kcc_cue::Path;
 use kcc_model::{Kind, Name, Output, SecretProvider};
+use kcc_tree::Path;
 
 use crate::kubernetes::MadeSecret;
 use crate::kubernetes::metadata::{self, Owner};

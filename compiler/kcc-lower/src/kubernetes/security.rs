@@ -4,8 +4,8 @@
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
-use kcc_cue::Path;
 use kcc_model::{Component, Profile, Security, VolumeSource};
+use kcc_tree::Path;
 
 use crate::lowering::Lowering;
 use crate::user::User;

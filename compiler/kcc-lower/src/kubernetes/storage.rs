@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{
     VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_cue::Path;
 use kcc_model::{Access, Component, FileContent, Name, VolumeSource};
+use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Belongs, Objects, quantity, secrets, workload};

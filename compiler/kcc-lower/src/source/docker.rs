@@ -1,7 +1,7 @@
 //! Where the fields of Docker's objects come from.
 
-use kcc_cue::Path;
 use kcc_model::{Component, TargetModel};
+use kcc_tree::Path;
 use serde_json::Value;
 
 use super::{

@@ -1,7 +1,7 @@
 //! Where the fields of Kubernetes objects come from.
 
-use kcc_cue::Path;
 use kcc_model::{Component, Image, TargetModel};
+use kcc_tree::Path;
 
 use super::{
     Rendered, Source,

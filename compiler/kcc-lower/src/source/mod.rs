@@ -10,8 +10,8 @@ mod kubernetes;
 mod kubernetes_fields;
 mod pattern;
 
-use kcc_cue::Path;
 use kcc_model::{Component, Name, TargetModel};
+use kcc_tree::Path;
 use serde_json::Value;
 
 use crate::{Desired, EngineDesired};

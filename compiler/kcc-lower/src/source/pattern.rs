@@ -10,8 +10,8 @@
 //! `{1}`, `{2}` in it are what `*` and `@` stood for, `{target}` is the target's
 //! name. Where nobody wrote any of them, whoever made the component did it.
 
-use kcc_cue::Path;
 use kcc_model::{Component, TargetModel};
+use kcc_tree::Path;
 use serde_json::Value;
 
 use super::Source;

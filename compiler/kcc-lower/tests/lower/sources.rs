@@ -1,12 +1,12 @@
 //! Where the fields of rendered objects come from: the tables know every field
 //! of the small shop on both engines, and lead to the right paths.
 
-use kcc_cue::Path;
 use kcc_lower::{
     Desired,
     source::{Rendered, Source, objects},
 };
 use kcc_model::{SecretProvider, TargetModel};
+use kcc_tree::Path;
 
 use crate::support::{System, shop::shop};
 

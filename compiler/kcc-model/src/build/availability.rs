@@ -1,7 +1,7 @@
 //! `scale`, `rollout`, `disruption` and `placement`.
 
-use kcc_cue::Value;
 use kcc_diag::Code;
+use kcc_tree::Value;
 
 use super::{Cursor, Scope, component, labels};
 use crate::{Disruption, Placement, Rollout, Scale, Share, Spread, Strategy, Toleration};

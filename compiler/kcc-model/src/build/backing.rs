@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use kcc_cue::{Path, Value};
 use kcc_diag::Code;
+use kcc_tree::{Path, Value};
 
 use super::component::{self, Draft};
 use super::{Cursor, Scope, needs};

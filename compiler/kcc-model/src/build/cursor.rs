@@ -6,8 +6,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use kcc_cue::{Node, Path, Role, Value};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Span};
+use kcc_tree::{Node, OriginKind, Path, Value};
 
 use crate::lines::Lines;
 use crate::units::BadQuantity;
@@ -175,7 +175,7 @@ impl<'a> Cursor<'a> {
                 field
                     .origins
                     .iter()
-                    .any(|origin| origin.role != Role::Schema)
+                    .any(|origin| origin.kind != OriginKind::Schema)
             };
             if known.contains(&name) || !(written() || field.origins.is_empty()) {
                 continue;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Value;
 use kcc_diag::Code;
+use kcc_tree::Value;
 
 use super::late::{self, Late};
 use super::{Cursor, component, names};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{Path, Value};
 use kcc_diag::Code;
+use kcc_tree::{Path, Value};
 
 use super::ports::{self, listed};
 use super::{Cursor, component, routes};

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Role;
 use kcc_diag::Code;
+use kcc_tree::OriginKind;
 
 use super::{Cursor, Scope, component};
 use crate::{Build, EngineTarget, Image};
@@ -241,7 +241,7 @@ fn below(node: &Cursor<'_>, context: &str) -> Option<String> {
         .node
         .origins
         .iter()
-        .all(|origin| origin.role == Role::Schema)
+        .all(|origin| origin.kind == OriginKind::Schema)
     {
         return Some(written);
     }

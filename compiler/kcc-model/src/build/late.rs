@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{Path, Value};
+use kcc_tree::{Path, Value};
 
 use super::{Cursor, component, prefix};
 use crate::{Container, EnvValue, FileContent, Name, escape};

@@ -35,8 +35,8 @@ mod volumes;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use kcc_cue::{ConfigTree, Path};
 use kcc_diag::{Code, Diagnostic, Diagnostics};
+use kcc_tree::{ConfigTree, Path};
 
 pub(crate) use cursor::{Cursor, Found};
 pub(crate) use env::{is_of, prefix};

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_diag::Code;
+use kcc_tree::Path;
 
 use super::component::Draft;
 use super::env::{RawEnv, prefix};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{Node, Value};
+use kcc_tree::{Node, Value};
 use serde_json::Value as Json;
 
 use super::component::KINDS;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{Path, Value};
 use kcc_diag::Code;
+use kcc_tree::{Path, Value};
 
 use super::{Cursor, names};
 use crate::lines::Lines;

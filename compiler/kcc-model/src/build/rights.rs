@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::Value;
 use kcc_diag::Code;
+use kcc_tree::Value;
 
 use super::{Cursor, capabilities, component, names, volumes};
 use crate::owners::COMPONENTS;

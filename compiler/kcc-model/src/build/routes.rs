@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_diag::Code;
+use kcc_tree::Path;
 
 use super::ports::{self, listed};
 use super::{Cursor, component, names};

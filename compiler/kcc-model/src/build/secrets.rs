@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{Path, Value};
 use kcc_diag::Code;
+use kcc_tree::{Path, Value};
 
 use super::backing::implicit_password;
 use super::{Cursor, Scope, component, image, names};

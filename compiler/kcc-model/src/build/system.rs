@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{ConfigTree, Path, SYSTEM_FILE, USUAL_TARGETS};
 use kcc_diag::{Code, Span};
+use kcc_tree::{ConfigTree, Path, SYSTEM_FILE, USUAL_TARGETS};
 
 use super::{Cursor, Found, names};
 use crate::lines::Lines;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Value;
 use kcc_diag::Code;
+use kcc_tree::Value;
 
 use super::{Cursor, component, mode, names, resources};
 use crate::{Access, Ephemeral, File, Name, Volume, VolumeSource};
@@ -176,7 +176,7 @@ pub(crate) fn unique_mounts(
     volumes: &BTreeMap<Name, Volume>,
     files: &BTreeMap<String, File>,
 ) {
-    let mut taken: BTreeMap<&str, kcc_cue::Path> = BTreeMap::new();
+    let mut taken: BTreeMap<&str, kcc_tree::Path> = BTreeMap::new();
     let volumes = volumes.iter().map(|(name, volume)| {
         (
             volume.mount.as_str(),

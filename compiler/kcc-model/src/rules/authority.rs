@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::{Node, Origin, Path, Role, Value};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Span, field_label};
+use kcc_tree::{Node, Origin, OriginKind, Path, Value};
 
 use super::View;
 use crate::owners::{COMPONENTS, DECLARED, Owner};
@@ -82,7 +82,7 @@ impl Judge<'_> {
                 let mut patterns = team.governs.iter();
                 patterns.any(|pattern| covers(pattern, &[kind.to_owned()]))
             });
-            if governs || origin.role != Role::Constraint {
+            if governs || origin.kind != OriginKind::Constraint {
                 continue;
             }
             let message =
@@ -121,18 +121,18 @@ impl Judge<'_> {
             .collect();
         let reserves = with_reserve.iter().any(|team| *team == speaker);
         let foreign_reserve = with_reserve.iter().find(|team| **team != speaker).copied();
-        let may = match origin.role {
-            Role::Schema => true,
-            Role::Value | Role::CueDefault => {
+        let may = match origin.kind {
+            OriginKind::Schema => true,
+            OriginKind::Value | OriginKind::CueDefault => {
                 reserves || foreign_reserve.is_none() && (own || governs)
             }
-            Role::Soft | Role::Constraint => own || governs || reserves,
+            OriginKind::Default | OriginKind::Constraint => own || governs || reserves,
         };
         if may {
             return;
         }
-        let code = match origin.role {
-            Role::Constraint => Code::OwnForeignConstraint,
+        let code = match origin.kind {
+            OriginKind::Constraint => Code::OwnForeignConstraint,
             _ => Code::OwnForeignValue,
         };
         let diagnostic = self.diagnostic(code, path, origin, speaker, owner, foreign_reserve);
@@ -152,9 +152,9 @@ impl Judge<'_> {
         let whose = reserver
             .or(owner.team.as_ref())
             .map_or(system, String::as_str);
-        let does = match (code, origin.role) {
+        let does = match (code, origin.kind) {
             (Code::OwnForeignConstraint, _) => "constrains",
-            (_, Role::Soft) => "gives a default to",
+            (_, OriginKind::Default) => "gives a default to",
             _ => "gives a value to",
         };
         let belongs = match reserver {

@@ -2,8 +2,8 @@
 //! a build argument everybody reads it, in the repository and on the engine. A
 //! warning, because only its author knows.
 
-use kcc_cue::{Node, Path, Role, Value};
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::{Node, OriginKind, Path, Value};
 
 use super::View;
 
@@ -74,7 +74,7 @@ pub(super) fn credential(view: &View<'_>, found: &mut Diagnostics) {
             let written = node
                 .origins
                 .iter()
-                .any(|origin| origin.role != Role::Schema);
+                .any(|origin| origin.kind != OriginKind::Schema);
             if written && let Some(how) = looks_like(name, text) {
                 say(view, &above.join(name), how, found);
             }

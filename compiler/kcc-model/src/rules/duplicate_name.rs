@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::owners::COMPONENTS;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 

@@ -2,8 +2,8 @@
 //! budget for machines that are emptied, old and new at once on some machines
 //! and neither on others.
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::{Component, EngineTarget, Share};

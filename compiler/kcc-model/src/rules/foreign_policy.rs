@@ -1,8 +1,8 @@
 //! Policies over what their team does not govern: a rule for others is for
 //! those who may constrain them.
 
-use kcc_cue::{Path, Policy};
 use kcc_diag::{Code, Diagnostic, Diagnostics, SourceFile, field_label};
+use kcc_tree::{Path, Policy};
 
 use super::View;
 use crate::pattern::{covers, narrowest};

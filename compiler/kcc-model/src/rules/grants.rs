@@ -6,8 +6,8 @@ mod manifest;
 
 use std::collections::BTreeSet;
 
-use kcc_cue::{Path, Role};
 use kcc_diag::{Code, Diagnostic, Diagnostics, field_label};
+use kcc_tree::{OriginKind, Path};
 
 use super::View;
 use crate::pattern::narrowest;
@@ -49,7 +49,9 @@ fn written(view: &View<'_>, asker: &Asker, path: &Path) -> bool {
         return true;
     }
     let origins = view.tree.origins(&view.target.target, path);
-    origins.iter().any(|origin| origin.role != Role::Schema)
+    origins
+        .iter()
+        .any(|origin| origin.kind != OriginKind::Schema)
 }
 
 fn granted(target: &TargetModel, asker: &Path, what: &Privilege) -> bool {

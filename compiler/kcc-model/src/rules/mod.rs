@@ -32,8 +32,8 @@ mod unused_backing;
 mod unused_kind;
 mod volume_shared;
 
-use kcc_cue::{ConfigTree, USUAL_TARGETS};
 use kcc_diag::Diagnostics;
+use kcc_tree::{ConfigTree, USUAL_TARGETS};
 
 use crate::lines::Lines;
 use crate::owners::Owners;

@@ -1,8 +1,8 @@
 //! Every component, secret and config belongs to one team: not to two, and not
 //! to nobody.
 
-use kcc_cue::{Path, Value};
 use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
+use kcc_tree::{Path, Value};
 
 use super::View;
 use crate::owners::{DECLARED, Owner};

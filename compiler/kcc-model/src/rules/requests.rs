@@ -1,8 +1,8 @@
 //! Requests above limits: engines refuse a component that is promised more than
 //! it may have.
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::{Component, Container};

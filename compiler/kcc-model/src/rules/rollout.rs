@@ -1,7 +1,7 @@
 //! Rollouts that could never go on, or that contradict what the component is.
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::{Access, Component, Share, Strategy, VolumeSource};

@@ -1,8 +1,8 @@
 //! Secrets written as text: a secret is a reference, never a value. The value
 //! itself is in no message.
 
-use kcc_cue::{Node, Path, Value, secret_literal};
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::{Node, Path, Value, secret_literal};
 
 use super::View;
 use crate::build::{is_label, secret_references};

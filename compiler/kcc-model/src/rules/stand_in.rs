@@ -1,8 +1,8 @@
 //! Backings that only look like the real thing where a target runs on
 //! Kubernetes: kcc's `smtp` shows what it is sent and delivers nothing.
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::{EngineTarget, Kind, covers};

@@ -1,7 +1,7 @@
 //! References to configs, and keys of configs, that nobody declares.
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::{EnvValue, VolumeSource};

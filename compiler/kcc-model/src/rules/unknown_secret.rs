@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::build::{is_label, secret_references};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::Path;
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Path;
 
 use super::View;
 use crate::build::{is_of, prefix};

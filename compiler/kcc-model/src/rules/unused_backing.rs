@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::{Node, Path, Value};
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::{Node, Path, Value};
 
 use super::View;
 use crate::Kind;

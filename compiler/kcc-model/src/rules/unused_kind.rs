@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kcc_cue::{Node, Path};
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::{Node, Path};
 
 use super::View;
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{ConfigTree, Declaration, Node, Origin, Path, Role, Value};
 use kcc_diag::{FileId, Files, Span};
+use kcc_tree::{ConfigTree, Declaration, Node, Origin, OriginKind, Path, USUAL_TARGETS, Value};
 
 use crate::case::Case;
 
@@ -17,7 +17,7 @@ struct Line {
     label: Span,
     /// Where the value stands.
     span: Span,
-    role: Role,
+    kind: OriginKind,
     value: serde_json::Value,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
     }
     let mut targets: BTreeSet<String> = match system.child("targets") {
         Some(targets) => targets.fields().map(|(name, _)| name.to_owned()).collect(),
-        None => ["dev", "test", "stage", "prod"].map(str::to_owned).into(),
+        None => USUAL_TARGETS.map(|(name, _)| name.to_owned()).into(),
     };
     targets.extend(
         case.fragments
@@ -59,7 +59,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
         declarations,
         policies: BTreeMap::new(),
         partial: BTreeSet::new(),
-        explained: BTreeMap::new(),
+        blame: BTreeMap::new(),
     }
 }
 
@@ -79,10 +79,10 @@ fn lines(case: &str, file: FileId, text: &str) -> Vec<Line> {
         if line.is_empty() {
             continue;
         }
-        let (operator, role) = [
-            (" = ", Role::Value),
-            (" ~ ", Role::Constraint),
-            (" ?= ", Role::Soft),
+        let (operator, kind) = [
+            (" = ", OriginKind::Value),
+            (" ~ ", OriginKind::Constraint),
+            (" ?= ", OriginKind::Default),
         ]
         .into_iter()
         .find(|(operator, _)| line.contains(operator))
@@ -97,7 +97,7 @@ fn lines(case: &str, file: FileId, text: &str) -> Vec<Line> {
             path: names(path),
             label: span(start, path.len()),
             span: span(start + path.len() + operator.len(), value.len()),
-            role,
+            kind,
             value: serde_json::from_str(value)
                 .unwrap_or_else(|error| panic!("{case}: `{value}` is no JSON: {error}")),
         });
@@ -120,9 +120,9 @@ fn names(path: &str) -> Vec<String> {
 }
 
 fn say(root: &mut Node, line: &Line) {
-    let origin = |span, role| Origin {
+    let origin = |span, kind| Origin {
         span,
-        role,
+        kind,
         by: line.span.file,
     };
     let mut node = root;
@@ -130,16 +130,16 @@ fn say(root: &mut Node, line: &Line) {
     for name in above {
         node = child(node, name);
         // A struct is there because of what is said inside it.
-        if line.role == Role::Value {
-            node.origins.push(origin(line.label, Role::Value));
+        if line.kind == OriginKind::Value {
+            node.origins.push(origin(line.label, OriginKind::Value));
         }
     }
     let node = child(node, last);
-    node.origins.push(origin(line.span, line.role));
-    let stronger =
-        line.role == Role::Value || line.role == Role::Soft && node.value == Value::Absent;
+    node.origins.push(origin(line.span, line.kind));
+    let stronger = line.kind == OriginKind::Value
+        || line.kind == OriginKind::Default && node.value == Value::Absent;
     if stronger {
-        node.value = value(&line.value, origin(line.span, line.role));
+        node.value = value(&line.value, origin(line.span, line.kind));
     }
 }
 
@@ -187,7 +187,8 @@ fn declare(declarations: &mut Vec<Declaration>, lines: &[Line]) {
             continue;
         }
         let field = line.path.get(2).map(String::as_str);
-        let makes = field.is_some_and(|field| MAKERS.contains(&field)) && line.role == Role::Value;
+        let makes =
+            field.is_some_and(|field| MAKERS.contains(&field)) && line.kind == OriginKind::Value;
         let said = of_file
             .entry(Path::of([kind, name]))
             .or_insert((false, line.label));

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use kcc_cue::{ConfigTree, Node, Path, Value};
 use kcc_diag::{Diagnostics, Files};
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
 use kcc_model::{
     CheckedModel, Component, EngineTarget, Secret, SecretProvider, SystemModel, TargetModel, Team,
 };
+use kcc_tree::{ConfigTree, Node, Path, Value};
 
 /// The name of the only target.
 pub(crate) const TARGET: &str = "dev";
@@ -51,7 +51,7 @@ pub(crate) fn names(model: &SystemModel) -> ConfigTree {
         declarations: BTreeMap::new(),
         policies: BTreeMap::new(),
         partial: BTreeSet::new(),
-        explained: BTreeMap::new(),
+        blame: BTreeMap::new(),
     }
 }
 

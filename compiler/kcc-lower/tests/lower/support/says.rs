@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use kcc_cue::Path;
 use kcc_model::{
     Bytes, Check, Component, Container, Cron, EnvValue, Expose, Health, Image, InitStep, Kind,
     Millis, Need, Port, Probe, Protocol, Resources, Run, Security, Until, Volume, VolumeSource,
 };
+use kcc_tree::Path;
 
 fn plain() -> Container {
     Container {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::Path;
 use kcc_model::{
     Amounts, Build, Bytes, Check, Component, Concurrency, Disruption, EnvValue, Ephemeral, Expose,
     Grant, Identity, Image, Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights,
     Rollout, Route, Rule, Run, Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until,
     VolumeSource,
 };
+use kcc_tree::Path;
 
 use super::{Says as _, System, backing, cron_job, job, persistent, probe, service};
 

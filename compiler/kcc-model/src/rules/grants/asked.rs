@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::{ConfigTree, Path};
+use kcc_tree::{ConfigTree, Path};
 
 use super::manifest::{self, Within};
 use crate::rights::is_below;

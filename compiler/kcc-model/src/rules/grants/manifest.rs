@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_cue::Path;
+use kcc_tree::Path;
 use serde_json::{Map, Value};
 
 use super::asked::{Asked, of_path};

@@ -1,0 +1,34 @@
+//! The configuration tree: what evaluation produces and everything else reads.
+//!
+//! [`ConfigTree`] holds the evaluated values of every target ([`Node`],
+//! [`Value`]), the lines each value comes from ([`Origin`]), the declarations of
+//! components, the policies, and, on request, the [`Blame`] of each path.
+//! The crate only defines these types and looks things up in them. It must not
+//! know how a tree is made, so that the model, the lowering and both engines
+//! build and test without the evaluator.
+
+mod blame;
+mod node;
+mod origin;
+mod path;
+mod policy;
+pub mod secret_literal;
+mod tree;
+
+pub use blame::{Blame, DefaultLine, PolicyLine};
+pub use node::{Node, Value};
+pub use origin::{Origin, OriginKind};
+pub use path::Path;
+pub use policy::Policy;
+pub use tree::{ConfigTree, Declaration};
+
+/// The file that declares `system`, and makes a folder the root of a system.
+pub const SYSTEM_FILE: &str = "kcc.cue";
+
+/// The targets of a system that declares none, each with its engine.
+pub const USUAL_TARGETS: [(&str, &str); 4] = [
+    ("dev", "docker"),
+    ("test", "docker"),
+    ("stage", "kubernetes"),
+    ("prod", "kubernetes"),
+];

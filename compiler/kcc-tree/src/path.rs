@@ -1,0 +1,45 @@
+//! [`Path`]: a field's address in the tree.
+
+use std::fmt;
+
+/// The path of a node: its field names and list indexes from the root.
+///
+/// Displayed with dots; a name that is not a plain identifier is quoted, as in
+/// `secrets."stripe-key"`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(pub Vec<String>);
+
+impl Path {
+    /// Returns the path of a child.
+    #[must_use]
+    pub fn join(&self, name: impl Into<String>) -> Self {
+        let mut names = self.0.clone();
+        names.push(name.into());
+        Self(names)
+    }
+
+    /// Builds a path from field names.
+    pub fn of<const N: usize>(names: [&str; N]) -> Self {
+        Self(names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, name) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str(".")?;
+            }
+            let plain = !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+            if plain {
+                f.write_str(name)?;
+            } else {
+                write!(f, "{name:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
