@@ -32,8 +32,10 @@ pub(crate) struct Answer {
     pub(crate) faults: Vec<Fault>,
     /// The names in rules that the target has something for.
     pub(crate) matched: Vec<Span>,
-    /// The limit that ended it; then there is nothing else.
+    /// The limit that ended it; then there is nothing else but where.
     pub(crate) stopped: Option<Stopped>,
+    /// The declarations that it stopped at, where these are known.
+    pub(crate) stopped_at: Vec<Span>,
 }
 
 /// Asks the guest to evaluate something.
@@ -83,6 +85,7 @@ pub(crate) fn ask(
         faults,
         matched: response.matched,
         stopped: None,
+        stopped_at: Vec::new(),
     })
 }
 

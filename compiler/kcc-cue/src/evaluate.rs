@@ -19,11 +19,12 @@ use kcc_tree::{ConfigTree, Node, SYSTEM_FILE, USUAL_TARGETS, Value};
 use crate::{
     ask::{Answer, ask, schema},
     decode::Indexes,
-    engine::{Engine, EngineError, Limits},
+    engine::{Engine, EngineError, Limits, Stopped},
+    narrow::narrow,
     packages::{Imports, MissingPackage},
     unmatched,
     wire::{self, Request},
-    words::{self, Misspelt, Words},
+    words::{Misspelt, Words},
 };
 
 /// The fields of a target that bind it to an engine.
@@ -191,8 +192,60 @@ fn ask_for_system(
         .collect();
     let mut packages = what.imports.indexed(&names(alone));
     packages.retain(|package| !package.files.is_empty());
-    let request = Request::system(&files).importing(&packages, &what.imports.missing);
-    ask(engine, &request, indexes, what.limits)
+    ask_and_locate(&files, &|files| {
+        let request = Request::system(files).importing(&packages, &what.imports.missing);
+        ask(engine, &request, indexes, what.limits)
+    })
+}
+
+/// Asks, and where the evaluator overflows its stack or panics, which it does
+/// without a word about the fragments, asks again until it is known at which
+/// declarations.
+fn ask_and_locate(
+    files: &[wire::File<'_>],
+    ask: &dyn Fn(&[wire::File<'_>]) -> Result<Answer, EngineError>,
+) -> Result<Answer, EngineError> {
+    let stop = |answer: &Result<Answer, EngineError>| match answer {
+        Err(EngineError::Crashed(_)) => Some(Stopped::Panic),
+        Ok(Answer {
+            stopped: Some(Stopped::Depth),
+            ..
+        }) => Some(Stopped::Depth),
+        _ => None,
+    };
+    let answer = ask(files);
+    let Some(stopped) = stop(&answer) else {
+        return answer;
+    };
+    let texts: Vec<&str> = files.iter().map(|file| file.text).collect();
+    let declarations = narrow(&texts, &mut |texts| {
+        let files: Vec<_> = files
+            .iter()
+            .zip(texts)
+            .map(|(file, text)| wire::File { text, ..*file })
+            .collect();
+        stop(&ask(&files)) == Some(stopped)
+    });
+    if declarations.is_empty() {
+        return answer;
+    }
+    Ok(Answer {
+        stopped: Some(stopped),
+        stopped_at: declarations
+            .into_iter()
+            .map(|(file, at)| first_line(file, &texts[file][at.clone()], at.start))
+            .collect(),
+        ..Answer::default()
+    })
+}
+
+/// The first line of a text that begins at an offset of a file.
+fn first_line(file: usize, text: &str, offset: usize) -> wire::Span {
+    let line = text.trim_start();
+    let start = offset + text.len() - line.len();
+    let length = line.lines().next().unwrap_or_default().trim_end().len();
+    let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    wire::Span(file, byte(start), byte(start + length))
 }
 
 fn system_of(root: Node) -> Option<Node> {
@@ -267,10 +320,12 @@ struct Question<'a> {
 impl Question<'_> {
     fn ask(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
         let bound = self.engines[target];
-        let request = Request::model(target, bound, &self.targets, &self.teams, &self.files)
-            .importing(&self.packages, self.missing)
-            .explain(self.explain);
-        ask(engine, &request, &self.indexes, self.limits)
+        ask_and_locate(&self.files, &|files| {
+            let request = Request::model(target, bound, &self.targets, &self.teams, files)
+                .importing(&self.packages, self.missing)
+                .explain(self.explain);
+            ask(engine, &request, &self.indexes, self.limits)
+        })
     }
 
     /// The answers for some targets in their order: as many at once as the
@@ -347,7 +402,7 @@ impl Collected {
         let said = said.chain(
             answer
                 .stopped
-                .map(|stopped| words::stopped(stopped, limits)),
+                .map(|stopped| words.stopped(stopped, limits, &answer.stopped_at)),
         );
         self.found.extend(said.map(|diagnostic| match target {
             Some(target) => diagnostic.target(target),
@@ -412,5 +467,55 @@ impl Collected {
             found,
             targets,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_located_at_its_declaration() {
+        let file = |name, text| wire::File {
+            name,
+            text,
+            team: None,
+        };
+        let files = [
+            file("a.cue", "package s\n\njobs: x: 1\n"),
+            file(
+                "b.cue",
+                "package s\n\nservices: {\n\tweb: bad\n\tapi: 1\n}\n",
+            ),
+        ];
+        let ask = |files: &[wire::File<'_>]| {
+            if files.iter().any(|file| file.text.contains("bad")) {
+                return Err(EngineError::Crashed("index out of range".to_owned()));
+            }
+            Ok(Answer::default())
+        };
+        let answer = ask_and_locate(&files, &ask).unwrap();
+        assert_eq!(answer.stopped, Some(Stopped::Panic));
+        let [wire::Span(file, start, end)] = answer.stopped_at[..] else {
+            panic!("{:?}", answer.stopped_at);
+        };
+        let text = files[file].text.get(start as usize..end as usize);
+        assert_eq!(text, Some("web: bad"));
+    }
+
+    #[test]
+    fn a_panic_that_does_not_happen_again_is_an_error_of_the_evaluator() {
+        let asked = std::cell::Cell::new(0);
+        let ask = |_: &[wire::File<'_>]| {
+            asked.set(asked.get() + 1);
+            match asked.get() {
+                1 => Err(EngineError::Crashed("out of luck".to_owned())),
+                _ => Ok(Answer::default()),
+            }
+        };
+        assert!(matches!(
+            ask_and_locate(&[], &ask),
+            Err(EngineError::Crashed(_))
+        ));
     }
 }

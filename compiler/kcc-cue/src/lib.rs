@@ -9,6 +9,7 @@ mod ask;
 mod decode;
 mod engine;
 mod evaluate;
+mod narrow;
 mod packages;
 mod unmatched;
 mod wire;

@@ -98,6 +98,8 @@ pub(crate) enum Stopped {
     Memory,
     /// It went too deep.
     Depth,
+    /// The evaluator panicked.
+    Panic,
 }
 
 /// The CUE engine, ready to evaluate; shared freely between threads.

@@ -28,7 +28,6 @@ use crate::{
 };
 
 pub(crate) use fields::Misspelt;
-pub(crate) use stopped::stopped;
 
 /// What the words of one answer depend on.
 #[derive(Debug, Clone, Copy)]

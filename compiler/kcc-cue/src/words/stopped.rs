@@ -4,10 +4,29 @@ use std::time::Duration;
 
 use kcc_diag::{Code, Diagnostic};
 
-use crate::engine::{Limits, Stopped};
+use super::Words;
+use crate::{
+    engine::{Limits, Stopped},
+    wire::Span,
+};
 
-/// What an evaluation that was stopped means for whoever wrote the fragments.
-pub(crate) fn stopped(stopped: Stopped, limits: Limits) -> Diagnostic {
+impl Words<'_> {
+    /// Describes an evaluation that was stopped at some declarations, as far as
+    /// these are known.
+    pub(crate) fn stopped(&self, stopped: Stopped, limits: Limits, at: &[Span]) -> Diagnostic {
+        let mut diagnostic = describe(stopped, limits);
+        let spans = at.iter().filter_map(|span| self.indexes.span(*span).ok());
+        for (index, span) in spans.enumerate() {
+            diagnostic = match index {
+                0 => diagnostic.primary(span, "evaluation stops at this"),
+                _ => diagnostic.secondary(span, "and needs this to"),
+            };
+        }
+        diagnostic
+    }
+}
+
+fn describe(stopped: Stopped, limits: Limits) -> Diagnostic {
     match stopped {
         Stopped::Time => Diagnostic::error(
             Code::EvalTimeout,
@@ -28,10 +47,16 @@ pub(crate) fn stopped(stopped: Stopped, limits: Limits) -> Diagnostic {
             "look for lists or comprehensions that multiply each other; or allow more with \
              `--eval-memory`",
         ),
-        Stopped::Depth => {
-            Diagnostic::error(Code::EvalBadExpression, "an expression is nested too deep")
-                .help("split the deepest expression into several fields")
-        }
+        Stopped::Depth => Diagnostic::error(
+            Code::EvalBadExpression,
+            "an expression is nested too deep, or refers to itself without end",
+        )
+        .help("split it into several fields, or write it without the reference"),
+        Stopped::Panic => Diagnostic::error(
+            Code::EvalBadExpression,
+            "the evaluator fails at an expression, although it may be right",
+        )
+        .help("write it in another way, and report it with the lines that are shown"),
     }
 }
 
