@@ -1,4 +1,4 @@
-# Every recipe works on a machine with Rust and Go; those with an engine say so.
+# Recipes need Rust and Go; those that need more say so.
 
 cache := env("KCC_CACHE", env("XDG_CACHE_HOME", home_directory() / ".cache") / "kcc")
 
@@ -6,7 +6,7 @@ cache := env("KCC_CACHE", env("XDG_CACHE_HOME", home_directory() / ".cache") / "
 default:
     @just --list
 
-# All that a change has to pass.
+# Everything that a change has to pass.
 ci: lint test deny
 
 # Format everything.
@@ -14,7 +14,7 @@ fmt:
     cargo fmt --all
     gofmt -w compiler/kcc-cue/guest schemas examples tests
 
-# Formatting and lints, without a warning.
+# Check formatting and lints, without warnings.
 lint:
     cargo fmt --all --check
     test -z "$(gofmt -l compiler/kcc-cue/guest schemas examples tests)"
@@ -22,32 +22,32 @@ lint:
     cd compiler/kcc-cue/guest && go vet ./...
     cd tests/differential && go vet ./...
 
-# Every test; those that need an engine which is not there say so.
+# Run all tests; those that need a missing engine say so.
 test:
     cd compiler/kcc-cue/guest && go test ./...
     cd tests/differential && go test ./...
     cargo test
 
-# Licences and sources of the dependencies.
+# Check licences and sources of the dependencies.
 deny:
     cargo deny --all-features check bans licenses sources
 
-# Check, render and run the example on what is here.
+# Check, render and run the shop example.
 demo:
     cargo demo
 
-# The tests on a real Docker engine, started for them (needs Debian's docker.io and root).
+# Run the tests on a real Docker engine, which they start (needs Debian's docker.io and root).
 e2e-docker:
     KCC_E2E_DOCKER=1 cargo test --test e2e-docker
 
-# The tests on a real Kubernetes, built and started for them (needs root).
+# Run the tests on a real Kubernetes, which they build and start (needs root).
 e2e-kube:
     KCC_E2E_KUBE=1 cargo test --test e2e-kubernetes
 
-# kcc beside what one would use instead, as ratios of one run.
+# Compare kcc with its alternatives, as ratios within one run.
 bench:
     cargo bench --bench versus
 
-# The first apply of 333 Deployments beside kubectl, on a real Kubernetes.
+# Compare the first apply of 333 Deployments with kubectl's, on a real Kubernetes (needs root).
 bench-kube:
     KCC_E2E_KUBE=1 cargo bench --bench first-apply
