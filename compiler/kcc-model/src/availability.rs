@@ -1,47 +1,47 @@
-//! How many replicas of a component there are, how a new version replaces the
-//! old one, how many may be missing meanwhile, and on which machines they run.
+//! Replica counts, autoscaling, rollout, disruption budgets and placement of a
+//! component.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A range of replicas, and the load that decides between its ends.
+/// Autoscaling: a range of replicas and the load that picks a number in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scale {
-    /// How many run at least.
+    /// Minimum number of replicas.
     pub min: u32,
-    /// How many run at most.
+    /// Maximum number of replicas.
     pub max: u32,
-    /// The use of the processor that is aimed at, in percent of its request.
+    /// Target CPU utilisation, in percent of the request.
     pub cpu: Option<u32>,
-    /// The use of memory that is aimed at, in percent of its request.
+    /// Target memory utilisation, in percent of the request.
     pub memory: Option<u32>,
 }
 
 impl Scale {
-    /// Whether it follows the use of the processor: also where nothing is said
-    /// of what it follows.
+    /// Returns true if CPU utilisation drives the scaling, which is also the
+    /// default when no metric is declared.
     pub fn follows_cpu(&self) -> bool {
         self.cpu.is_some() || self.memory.is_none()
     }
 }
 
-/// How a new version replaces the old one.
+/// The way a new version replaces the old one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// Whether both run side by side; none leaves it to what the component is.
+    /// The declared strategy; without one the component's kind decides.
     pub strategy: Option<Strategy>,
-    /// How many may run beyond the wanted number.
+    /// Replicas allowed above the desired number.
     pub surge: Option<Share>,
-    /// How many may be missing from the wanted number.
+    /// Replicas allowed to be missing from the desired number.
     pub unavailable: Option<Share>,
-    /// The command that runs in it before it is asked to end.
+    /// The command that runs in the container before it receives SIGTERM.
     pub pre_stop: Option<Vec<String>>,
 }
 
-/// Whether old and new run side by side.
+/// Rollout strategies: `Rolling` runs old and new side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -50,7 +50,7 @@ pub enum Strategy {
     Recreate,
 }
 
-/// A number of replicas, or a part of all.
+/// A number of replicas, or a percentage of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -60,13 +60,13 @@ pub enum Share {
 }
 
 impl Share {
-    /// Whether it is none, of however many.
+    /// Returns true if the share is zero for any number of replicas.
     pub fn is_none(self) -> bool {
         matches!(self, Share::Count(0) | Share::Percent(0))
     }
 
-    /// How many of so many it is; a part of one counts as one, as the cluster
-    /// counts for disruption budgets.
+    /// Converts the share to a count. Percentages round up, as Kubernetes does
+    /// for disruption budgets.
     pub fn of(self, replicas: u32) -> u32 {
         match self {
             Share::Count(count) => count,
@@ -87,18 +87,18 @@ impl std::fmt::Display for Share {
     }
 }
 
-/// How many replicas may be taken away at once when machines are emptied.
+/// The disruption budget: limits how many replicas a node drain may evict at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Disruption {
-    /// So many stay.
+    /// Replicas that have to stay available.
     MinAvailable(Share),
-    /// So many may be missing.
+    /// Replicas that may be unavailable.
     MaxUnavailable(Share),
 }
 
 impl Disruption {
-    /// How many of so many replicas may be missing.
+    /// Returns how many of `replicas` may be unavailable.
     pub fn allows(self, replicas: u32) -> u32 {
         match self {
             Disruption::MinAvailable(share) => replicas.saturating_sub(share.of(replicas)),
@@ -107,19 +107,19 @@ impl Disruption {
     }
 }
 
-/// On which machines a component runs.
+/// Constraints on the nodes a component runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
-    /// What replicas are spread over.
+    /// The topology to spread replicas over.
     pub spread: Option<Spread>,
-    /// Labels that a machine must have.
+    /// Labels that a node must have.
     pub nodes: BTreeMap<String, String>,
-    /// Taints that it puts up with, by their key.
+    /// Tolerated taints, by their key.
     pub tolerations: BTreeMap<String, Toleration>,
 }
 
-/// What replicas are spread over.
+/// The topology to spread replicas over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -128,13 +128,13 @@ pub enum Spread {
     Zone,
 }
 
-/// A taint that a component puts up with.
+/// A toleration of a node's taint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
-    /// Its value; any if none.
+    /// The taint's value; any value if none.
     pub value: Option<String>,
-    /// Its effect; any if none.
+    /// The taint's effect; any effect if none.
     pub effect: Option<String>,
 }
 
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_allows_what_the_cluster_would() {
+    fn allows_the_disruptions_kubernetes_would() {
         let min = |share| Disruption::MinAvailable(share);
         let max = |share| Disruption::MaxUnavailable(share);
         for (budget, replicas, allowed) in [

@@ -1,8 +1,9 @@
-//! [`CheckedModel`]: the proof that every rule held.
+//! [`CheckedModel`]: a model that passed every rule.
 
 use crate::{EngineTarget, SystemModel};
 
-/// A model that passed every rule; only [`crate::check`] makes one.
+/// A model that passed every rule. [`crate::examine`] and [`crate::check`] are
+/// the only ways to get one.
 #[derive(Debug, Clone)]
 pub struct CheckedModel(SystemModel);
 
@@ -11,9 +12,8 @@ impl CheckedModel {
         Self(model)
     }
 
-    /// The same model with all its targets on Kubernetes in another cluster or
-    /// namespace, as somebody who runs a command may ask for. No rule depends on
-    /// either.
+    /// Overrides the context or namespace of every Kubernetes target, as command
+    /// line flags do. No rule depends on either, so the model stays checked.
     #[must_use]
     pub fn elsewhere(mut self, new_context: Option<&str>, new_namespace: Option<&str>) -> Self {
         for target in self.0.targets.values_mut() {

@@ -1,5 +1,5 @@
-//! [`Component`]: one service, job, cron job or backing in one target, every
-//! short form written long and every unit normalised.
+//! [`Component`]: one service, job, cron job or backing in one target, with
+//! short forms expanded and units normalised.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use serde::Serialize;
 
 use crate::{
     Container, Disruption, File, Identity, InitStep, Kind, Millis, Name, Placement, Rollout, Run,
-    Scale, Volume, build::is_of,
+    Scale, Volume, build::is_variable_of,
 };
 
 /// One component in one target.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
-    /// Its name: also its host name.
+    /// The name, which is also the host name.
     pub name: Name,
-    /// What it is.
+    /// Service, job, cron job or backing.
     pub kind: Kind,
-    /// The team that owns it.
+    /// The owning team.
     pub team: Name,
-    /// Its path in the model, such as `services.web`.
+    /// The path in the model, such as `services.web`.
     #[serde(skip)]
     pub path: Path,
     /// The main container.
     pub container: Container,
     /// Steps that run to completion before the main container starts, in order.
     pub init: Vec<InitStep>,
-    /// Containers beside the main one, by name.
+    /// Sidecar containers, by name.
     pub sidecars: BTreeMap<Name, Container>,
     /// Ports by name.
     pub ports: BTreeMap<Name, Port>,
-    /// What it needs, by the name of the other component.
+    /// Needs, by the name of the needed component.
     pub needs: BTreeMap<Name, Need>,
-    /// How many run side by side; with `scale`, its least.
+    /// The number of replicas; with `scale`, the minimum.
     pub replicas: u32,
-    /// Between which numbers it follows its load.
+    /// Autoscaling between two numbers of replicas.
     pub scale: Option<Scale>,
     /// Volumes by name.
     pub volumes: BTreeMap<Name, Volume>,
@@ -44,40 +44,40 @@ pub struct Component {
     pub files: BTreeMap<String, File>,
     /// Routes from outside, by name.
     pub routes: BTreeMap<Name, Route>,
-    /// Whether every replica keeps its own identity and data.
+    /// Set if every replica keeps an identity and data of its own.
     pub stateful: bool,
-    /// Whether one replica runs on every machine, in place of a number of them.
+    /// Set if one replica runs on every node instead of a fixed number.
     pub every_node: bool,
-    /// How a new version replaces the old one.
+    /// The way a new version replaces the old one.
     pub rollout: Rollout,
-    /// How many replicas may be taken away at once.
+    /// The disruption budget.
     pub disruption: Option<Disruption>,
-    /// Who it is to the cluster's own API.
+    /// The identity that the component has for the Kubernetes API.
     pub identity: Identity,
-    /// On which machines it runs.
+    /// Constraints on the nodes it runs on.
     pub placement: Placement,
-    /// How long it may take to end, after it was asked to.
+    /// The time between SIGTERM and SIGKILL.
     pub grace_period: Millis,
-    /// How long an apply waits for it to become ready.
+    /// The time an apply waits for readiness.
     pub deadline: Millis,
-    /// Labels of the fragment's own.
+    /// Labels that fragments declare.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of the fragment's own.
+    /// Annotations that fragments declare.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Component {
-    /// Whether it runs to completion once.
+    /// Returns true for a job, which runs to completion once.
     pub fn is_job(&self) -> bool {
         matches!(self.kind, Kind::Job(_))
     }
 
-    /// Whether it runs to completion again and again.
+    /// Returns true for a cron job, which runs to completion on a schedule.
     pub fn is_cron_job(&self) -> bool {
         matches!(self.kind, Kind::CronJob(_))
     }
 
-    /// How it runs to completion; none for what runs as long as the system does.
+    /// Returns the run settings of a job or cron job.
     pub fn run(&self) -> Option<&Run> {
         match &self.kind {
             Kind::Job(run) => Some(run),
@@ -86,18 +86,18 @@ impl Component {
         }
     }
 
-    /// Whether a container runs for it here; an external backing has none.
+    /// Returns true if the component has a container; an external backing has none.
     pub fn runs(&self) -> bool {
         !matches!(self.kind, Kind::Backing { external: true, .. })
     }
 
-    /// How many may ever run side by side, but for a rollout.
+    /// Returns the highest number of replicas outside of a rollout.
     pub fn most_replicas(&self) -> u32 {
         self.scale.map_or(self.replicas, |scale| scale.max)
     }
 
-    /// The port that is meant where none is named: `http`, else the only one. A
-    /// sidecar's is meant only where the main container has none.
+    /// Returns the port to use when none is named: `http`, else the only port. A
+    /// sidecar's port is a candidate only if the main container has none.
     pub fn default_port(&self) -> Option<(&Name, &Port)> {
         self.ports.get_key_value("http").or_else(|| {
             let main = |port: &Port| port.sidecar.is_none();
@@ -107,7 +107,7 @@ impl Component {
         })
     }
 
-    /// Where a port of that name is written, in the model.
+    /// Returns the model path of a port, which may belong to a sidecar.
     pub fn port_path(&self, name: &str) -> Path {
         let sidecar = self.ports.get(name).and_then(|port| port.sidecar.as_ref());
         let of = match sidecar {
@@ -117,8 +117,8 @@ impl Component {
         of.join("ports").join(name)
     }
 
-    /// All its containers, each with the path where it is described: the main
-    /// one, the init steps in their order, the sidecars.
+    /// Iterates over all containers with their model paths: the main one, the
+    /// init steps in order, the sidecars.
     pub fn containers(&self) -> impl Iterator<Item = (Path, &Container)> {
         let at = |group: &str, name: &str| self.path.join(group).join(name);
         let init = self.init.iter();
@@ -128,14 +128,19 @@ impl Component {
             .chain(sidecars.map(move |(name, container)| (at("sidecars", name), container)))
     }
 
-    /// The need that gives a variable, for one that no fragment sets:
-    /// `CART_DB_HOST` comes of `cart-db`, be `cart` a need, too.
+    /// Returns the need that provides a variable which no fragment sets. The
+    /// longest matching name wins: `CART_DB_HOST` comes from `cart-db` even if
+    /// `cart` is a need as well.
     pub fn need_behind(&self, variable: &str) -> Option<&Name> {
-        let needs = self.needs.keys().filter(|need| is_of(variable, need));
+        let needs = self
+            .needs
+            .keys()
+            .filter(|need| is_variable_of(variable, need));
         needs.max_by_key(|need| need.len())
     }
 
-    /// The same, to be completed.
+    /// Iterates mutably over the containers, in the order of
+    /// [`Component::containers`].
     pub(crate) fn containers_mut(&mut self) -> impl Iterator<Item = &mut Container> {
         let init = self.init.iter_mut().map(|step| &mut step.container);
         std::iter::once(&mut self.container)
@@ -152,14 +157,14 @@ pub struct Port {
     pub number: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// Whether it can be reached on the host of a Docker engine.
+    /// Publication on the host of a Docker engine.
     pub expose: Expose,
     /// The sidecar that listens on it; none for the main container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<Name>,
 }
 
-/// Transport of a port.
+/// The transport protocol of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -168,31 +173,32 @@ pub enum Protocol {
     Udp,
 }
 
-/// Whether and where a port is published on the host.
+/// Publication of a port on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Expose {
-    /// Not at all.
+    /// Not published.
     No,
-    /// On a stable free port.
+    /// Published on a free port that stays the same.
     Free,
-    /// On this port.
+    /// Published on this port.
     Port(u16),
 }
 
-/// An edge to another component.
+/// A dependency on another component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Need {
-    /// What has to be true of the other before this one starts.
+    /// The state the other component has to reach before this one starts.
     pub until: Until,
-    /// The port that is meant.
+    /// The port that the need names.
     pub port: Option<Name>,
-    /// Gives permission and environment, but neither order nor an error.
+    /// Grants access and sets variables, but does not affect the start order
+    /// and may name a component that does not run.
     pub optional: bool,
 }
 
-/// A state of a needed component.
+/// A state of a needed component to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -202,16 +208,16 @@ pub enum Until {
     Completed,
 }
 
-/// A route from outside.
+/// An HTTP route from outside the system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Route {
-    /// Host name.
+    /// The host name.
     pub host: String,
-    /// Prefix of the path.
+    /// The path prefix.
     pub path: String,
-    /// The port that it leads to.
+    /// The port that receives the requests.
     pub port: Name,
-    /// The secret with its certificate.
+    /// The secret that holds the certificate.
     pub tls: Option<Name>,
 }

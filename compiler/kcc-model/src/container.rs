@@ -1,4 +1,4 @@
-//! [`Container`]: what runs for a component, and with what.
+//! [`Container`]: the image, process, environment and limits of one container.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -6,63 +6,63 @@ use serde::Serialize;
 
 use crate::{Bytes, Health, MilliCpu, Name};
 
-/// A step that runs to completion before the main container starts.
+/// A container that runs to completion before the main one starts.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitStep {
-    /// Its name.
+    /// The step's name.
     pub name: Name,
-    /// What runs.
+    /// The step's container.
     pub container: Container,
 }
 
-/// What runs in a container.
+/// One container of a component.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container {
-    /// Where its image comes from.
+    /// The image.
     pub image: Image,
-    /// Replaces the image's entrypoint.
+    /// Replacement for the image's entrypoint.
     pub command: Option<Vec<String>>,
-    /// Replaces the image's arguments.
+    /// Replacement for the image's arguments.
     pub args: Option<Vec<String>>,
-    /// Working directory.
+    /// The working directory.
     pub working_dir: Option<String>,
-    /// User, as `uid`, `uid:gid` or a name; that of the image if none.
+    /// The user, as `uid`, `uid:gid` or a name; the image's user if none.
     pub user: Option<String>,
-    /// Environment, those of needs and outputs included.
+    /// The environment, including the variables of needs and outputs.
     pub env: BTreeMap<String, EnvValue>,
-    /// Probes.
+    /// Health checks.
     pub health: Health,
-    /// Requests and limits.
+    /// Resource requests and limits.
     pub resources: Resources,
-    /// Security context.
+    /// The security context.
     pub security: Security,
 }
 
-/// Where an image comes from.
+/// The origin of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Image {
-    /// A reference.
+    /// A reference to an existing image.
     Reference(String),
-    /// Built from a folder.
+    /// An image built from a directory.
     Build(Build),
 }
 
-/// How an image is built.
+/// The inputs of an image build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Build {
-    /// The reference that the image gets.
+    /// The reference given to the image.
     pub tag: String,
-    /// The folder, relative to the system's root; `.` is the root.
+    /// The context directory, relative to the system's root; `.` is the root.
     pub context: String,
     /// The Dockerfile, relative to the context.
     pub file: String,
     /// Build arguments.
     pub args: BTreeMap<String, String>,
-    /// The stage to build; the last if none.
+    /// The stage to build; the last one if none.
     pub stage: Option<String>,
 }
 
@@ -70,18 +70,18 @@ pub struct Build {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EnvValue {
-    /// Text as it is.
+    /// Plain text.
     Literal(String),
     /// The value of a secret.
     Secret(Name),
-    /// A key of a config.
+    /// The value of one key of a config.
     Config {
-        /// The config.
+        /// The config's name.
         name: Name,
-        /// The key.
+        /// The key in it.
         key: String,
     },
-    /// Text and secrets, one after the other: an output that contains a secret.
+    /// Text and secrets to concatenate: an output that contains a secret.
     Template(Vec<Part>),
 }
 
@@ -89,15 +89,15 @@ pub enum EnvValue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Part {
-    /// Text as it is.
+    /// Plain text.
     Text(String),
     /// The value of a secret.
     Secret(Name),
-    /// The value of a secret, percent-encoded: it stands in a URL.
+    /// The value of a secret, percent-encoded for use in a URL.
     Encoded(Name),
 }
 
-/// Returns a text in which nothing means anything to a URL.
+/// Percent-encodes everything but the unreserved characters of a URL.
 pub fn percent_encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -110,7 +110,7 @@ pub fn percent_encoded(text: &str) -> String {
     out
 }
 
-/// Requests and limits.
+/// Resource requests and limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Resources {
@@ -118,7 +118,7 @@ pub struct Resources {
     pub limits: Amounts,
 }
 
-/// Amounts of processor and memory.
+/// Amounts of CPU and memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Amounts {
@@ -126,30 +126,30 @@ pub struct Amounts {
     pub memory: Option<Bytes>,
 }
 
-/// The profile of the Pod Security Standards that a container keeps to.
+/// The profile of the Pod Security Standards that a container follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Profile {
-    /// Neither root nor escalation, and no capabilities but those added.
+    /// No root, no privilege escalation, no capabilities except added ones.
     #[default]
     Restricted,
-    /// The image's user, root included, with the engine's usual capabilities.
+    /// The image's user, including root, with the engine's default capabilities.
     Baseline,
 }
 
-/// Security context of a container.
+/// The security context of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Security {
-    /// The profile that holds where the rest says nothing else.
+    /// The profile that sets the defaults of everything below.
     pub profile: Profile,
-    /// The root file system cannot be written.
+    /// Makes the root file system read-only.
     pub read_only_root: bool,
-    /// May do whatever the machine's root may.
+    /// Gives the container the host's root privileges.
     pub privileged: bool,
-    /// Capabilities added to those of the profile.
+    /// Capabilities added to the profile's.
     pub add_capabilities: Vec<String>,
-    /// Capabilities taken from those of the profile; none under `restricted`,
-    /// which has none to take.
+    /// Capabilities dropped from the profile's; empty under `restricted`, which
+    /// has none to drop.
     pub drop_capabilities: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! The graph of needs: start order, circles, and what belongs to a part of the
-//! system. Speaks of components by name; nothing outside sees petgraph.
+//! The graph of needs: start order, cycles and transitive dependencies.
+//! Components are identified by name; petgraph does not appear in the interface.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::{Kind, Name, SystemModel, TargetModel, Until};
 
-/// The needs that decide the start order of one target: an edge leads from a
-/// component to one that has to be up before it. Optional needs, and needs on
-/// what does not run in the target, are no edges.
+/// The start order of one target: an edge leads from a component to one that has
+/// to be up first. Optional needs, and needs on components that do not run in
+/// the target, are not edges.
 #[derive(Debug, Clone)]
 pub struct NeedGraph {
     graph: DiGraph<Name, ()>,
@@ -20,7 +20,7 @@ pub struct NeedGraph {
 }
 
 impl NeedGraph {
-    /// The graph of a target.
+    /// Builds the graph of a target.
     pub fn of(model: &TargetModel) -> Self {
         Self::from_edges(
             model.components.keys().map(String::as_str),
@@ -33,7 +33,7 @@ impl NeedGraph {
         )
     }
 
-    /// A graph of names; an edge to a name that is no node is left out.
+    /// Builds a graph of names; ignores edges to unknown names.
     pub fn from_edges<'a>(
         names: impl IntoIterator<Item = &'a str>,
         edges: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -53,9 +53,9 @@ impl NeedGraph {
         Self { graph, nodes }
     }
 
-    /// Every circle that keeps components from starting: one for each group of
-    /// components that need each other, a shortest one, beginning with its
-    /// first name. Each name needs the next, the last needs the first.
+    /// Returns the dependency cycles: for each strongly connected group a
+    /// shortest cycle, starting at its alphabetically first name. Each name
+    /// needs the next, the last needs the first.
     pub fn cycles(&self) -> Vec<Vec<Name>> {
         let mut cycles: Vec<Vec<Name>> = tarjan_scc(&self.graph)
             .into_iter()
@@ -65,8 +65,8 @@ impl NeedGraph {
         cycles
     }
 
-    /// The names in the order of start: each level needs only earlier ones.
-    /// What takes part in a circle, or needs it, is in no level.
+    /// Returns the names in start order: each level needs only earlier ones.
+    /// Members of a cycle, and whatever needs them, are in no level.
     pub fn levels(&self) -> Vec<Vec<Name>> {
         let mut waiting: BTreeMap<NodeIndex, usize> = self
             .nodes
@@ -99,8 +99,8 @@ impl NeedGraph {
         levels
     }
 
-    /// A component with everything that it needs, directly or not; empty if
-    /// there is no such component.
+    /// Returns a component with everything it needs, directly or transitively;
+    /// empty if there is no such component.
     pub fn closure(&self, name: &str) -> BTreeSet<Name> {
         let mut found = BTreeSet::new();
         let mut open: Vec<NodeIndex> = self.nodes.get(name).copied().into_iter().collect();
@@ -112,7 +112,7 @@ impl NeedGraph {
         found
     }
 
-    /// A shortest cycle among nodes that all reach each other.
+    /// Returns a shortest cycle of a strongly connected group.
     fn shortest_cycle(&self, group: &BTreeSet<NodeIndex>) -> Option<Vec<Name>> {
         let cycle = group
             .iter()
@@ -122,7 +122,7 @@ impl NeedGraph {
         Some([&cycle[first..], &cycle[..first]].concat())
     }
 
-    /// The shortest way from a node back to itself inside a group.
+    /// Returns the shortest path from a node back to itself inside a group.
     fn cycle_through(&self, start: NodeIndex, group: &BTreeSet<NodeIndex>) -> Option<Vec<Name>> {
         let mut from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
         let mut open = VecDeque::from([start]);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_come_up_one_after_the_other() {
+    fn levels_follow_the_needs() {
         let shop = graph(&[
             ("web", "cart"),
             ("cart", "carts"),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closure_holds_what_is_needed_and_nothing_else() {
+    fn closure_contains_exactly_the_transitive_needs() {
         let shop = graph(&[("web", "cart"), ("cart", "carts"), ("admin", "web")]);
         assert_eq!(
             shop.closure("web"),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_circle_of_a_group_is_shown_from_its_first_name() {
+    fn reports_a_shortest_cycle_from_its_first_name() {
         let graph = graph(&[
             ("d", "b"),
             ("b", "c"),
@@ -285,10 +285,10 @@ mod tests {
     }
 
     proptest! {
-        /// On random graphs: what is reported is a real circle of different
-        /// names, and without one every name has a level after all it needs.
+        /// On random graphs every reported cycle exists and has distinct names;
+        /// without a cycle every name has a level after all its needs.
         #[test]
-        fn circles_are_real(edges in prop::collection::vec((0_u8..12, 0_u8..12), 0..30)) {
+        fn cycles_exist_in_the_graph(edges in prop::collection::vec((0_u8..12, 0_u8..12), 0..30)) {
             let names: Vec<String> = (0_u8..12).map(|at| format!("n{at:02}")).collect();
             let edges: BTreeSet<(&str, &str)> = edges
                 .iter()

@@ -1,10 +1,10 @@
-//! [`Health`]: how a container is asked whether it is well.
+//! [`Health`]: the probes of a container.
 
 use serde::Serialize;
 
 use crate::Millis;
 
-/// Probes of a container.
+/// The probes of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Health {
@@ -14,12 +14,13 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether there is a probe that says when it is ready.
+    /// Returns true if a probe tells when the container is ready.
     pub fn says_ready(&self) -> bool {
         self.readiness.is_some() || self.startup.is_some()
     }
 
-    /// Whether one probe means readiness and liveness, as in the short form.
+    /// Returns true if one probe serves as readiness and liveness, as the short
+    /// form declares it.
     pub fn says_one_thing(&self) -> bool {
         let asks = |probe: &Option<Probe>| probe.as_ref().map(|probe| probe.check.clone());
         self.readiness.is_some()
@@ -32,37 +33,37 @@ impl Health {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// What is asked.
+    /// The check to run.
     pub check: Check,
-    /// Time before the first.
+    /// The delay before the first attempt.
     pub delay: Millis,
-    /// Time between two.
+    /// The time between attempts.
     pub period: Millis,
-    /// Time that an answer may take.
+    /// The timeout of one attempt.
     pub timeout: Millis,
-    /// Failures in a row that count.
+    /// Consecutive failures until the probe counts as failed.
     pub failures: u32,
 }
 
-/// What a probe asks.
+/// The check that a probe runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Check {
-    /// A GET request that answers 200 to 399.
+    /// A GET request, which succeeds with status 200 to 399.
     Http {
-        /// Path of the request.
+        /// The request path.
         path: String,
-        /// Number of the port.
+        /// The port number.
         port: u16,
     },
-    /// A connection.
+    /// A TCP connection.
     Tcp {
-        /// Number of the port.
+        /// The port number.
         port: u16,
     },
-    /// A call of the gRPC health service.
+    /// A call to the gRPC health service.
     Grpc {
-        /// Number of the port.
+        /// The port number.
         port: u16,
     },
     /// A command that exits with 0.

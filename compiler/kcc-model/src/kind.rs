@@ -1,4 +1,4 @@
-//! [`Kind`]: what a component is, and what only its kind has.
+//! [`Kind`]: the kind of a component, with the settings only that kind has.
 
 use std::collections::BTreeMap;
 
@@ -6,39 +6,39 @@ use serde::Serialize;
 
 use crate::{Millis, Name};
 
-/// What a component is.
+/// The kind of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
-    /// Runs for as long as the system does.
+    /// Runs as long as the system does.
     Service,
     /// Runs to completion once.
     Job(Run),
-    /// Runs to completion again and again.
+    /// Runs to completion on a schedule.
     CronJob(Cron),
     /// A database, queue, cache or bucket.
     #[serde(rename_all = "camelCase")]
     Backing {
         /// `postgres`, `redis`, …
         kind: String,
-        /// Outputs by name; they may hold `$(output)` references to each other.
+        /// Outputs by name; they may refer to each other as `$(output)`.
         outputs: BTreeMap<String, Output>,
-        /// Runs outside the system: it has no container, only an address.
+        /// Runs outside the system, without a container.
         external: bool,
     },
 }
 
-/// How a job runs to completion.
+/// The run settings of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// How often it is tried again.
+    /// The number of retries after a failure.
     pub retries: u32,
-    /// When it is given up.
+    /// The time after which the run is aborted.
     pub deadline: Option<Millis>,
-    /// How many times it has to complete.
+    /// The number of completions required.
     pub completions: u32,
-    /// How many run side by side at most.
+    /// The maximum number of parallel runs.
     pub parallelism: u32,
 }
 
@@ -53,31 +53,31 @@ impl Default for Run {
     }
 }
 
-/// When a cron job runs, and how.
+/// The schedule and run settings of a cron job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cron {
-    /// Five fields, or `@daily` and the like; it has been checked.
+    /// Five fields, or a macro such as `@daily`; already validated.
     pub schedule: String,
-    /// The zone that the schedule's times are in; the cluster's if none.
+    /// The time zone of the schedule; the cluster's if none.
     pub time_zone: Option<String>,
-    /// What happens where one run is due and another is not done.
+    /// The policy for a run that is due while another is still running.
     pub concurrency: Concurrency,
-    /// How each run goes.
+    /// The settings of each run.
     #[serde(flatten)]
     pub run: Run,
 }
 
-/// What happens where one run is due and another is not done.
+/// The policy for a run that is due while another is still running.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Concurrency {
-    /// Both go on.
+    /// Lets both run.
     #[default]
     Allow,
-    /// The new one is left out.
+    /// Skips the new run.
     Forbid,
-    /// The old one is ended.
+    /// Stops the old run.
     Replace,
 }
 
@@ -85,9 +85,9 @@ pub enum Concurrency {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Output {
-    /// Text; `$(name)` stands for the output of that name, so that a text with
-    /// a secret in it never holds the secret.
+    /// Text in which `$(name)` refers to the output of that name, so that text
+    /// with a secret in it never contains the secret's value.
     Text(String),
-    /// The secret of that name.
+    /// The value of the named secret.
     Secret(Name),
 }

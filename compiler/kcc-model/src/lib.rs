@@ -1,9 +1,9 @@
-//! From evaluated values to one checked model of the system.
+//! The typed model of a system and the rules it has to pass.
 //!
-//! [`build`] turns a `ConfigTree` into a [`SystemModel`]; [`check`] holds the
-//! rules against it. Only what is checked can be lowered: a [`CheckedModel`]
-//! has no other constructor. [`examine`] does both and says everything at
-//! once, what evaluation found included.
+//! Takes the evaluated `ConfigTree`, builds a [`SystemModel`] from it (short
+//! forms expanded, units normalised) and checks every rule. [`examine`] does
+//! both and reports the errors of evaluation, building and checking together.
+//! Lowering accepts only a [`CheckedModel`], which only this crate can create.
 
 mod availability;
 mod build;
@@ -14,15 +14,15 @@ mod examine;
 mod graph;
 mod health;
 mod kind;
-mod lines;
 mod owners;
 mod pattern;
-mod rights;
+mod permissions;
+mod references;
+mod reporter;
 mod rules;
 mod storage;
 mod system;
 mod units;
-mod word;
 
 pub use availability::*;
 pub use build::is_label;
@@ -34,48 +34,49 @@ pub use graph::{GraphEdge, GraphNode, GraphView, NeedGraph};
 pub use health::*;
 pub use kind::*;
 pub use pattern::covers;
-pub use rights::*;
+pub use permissions::*;
+pub use references::{Piece, escape, references};
 pub use storage::*;
 pub use system::*;
 pub use units::*;
-pub use word::{Piece, escape, references};
 
 use kcc_diag::Outcome;
 use kcc_tree::ConfigTree;
 
-/// A text file of the system's folder.
+/// A text file below the system's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileText {
-    /// What it holds.
+    /// The file's content.
     pub text: String,
-    /// Whoever owns it may run it.
+    /// Set if the owner's execute bit is set.
     pub executable: bool,
 }
 
-/// What fragments refer to outside of themselves, or why it cannot be read. The
-/// same files give the same answers on every machine.
+/// Access to the files that fragments refer to; an error says why one cannot be
+/// read. The answers depend on the files alone, so that a model is the same on
+/// every machine.
 #[derive(Clone, Copy)]
 pub struct Referred<'a> {
-    /// A file (`files: … source`), by its name relative to the root.
+    /// Reads a file (`files: … source`), named relative to the root.
     pub file: &'a dyn Fn(&str) -> Result<FileText, String>,
-    /// Whether a file is there, or with a `/` at its end a folder, by its name
-    /// relative to the root; else why it cannot be read.
+    /// Checks that a file exists and is readable, or a directory if the name ends
+    /// with `/`. The name is relative to the root.
     pub there: &'a dyn Fn(&str) -> Result<(), String>,
-    /// The hash, in hexadecimal digits, of all that an image is built from.
+    /// Hashes everything an image is built from; returns hexadecimal digits.
     pub context: &'a dyn Fn(&Build) -> Result<String, String>,
 }
 
-/// Builds the model of every target: short forms written long, units
-/// normalised, the environment of needs and outputs filled in.
+/// Builds the model of every target: expands short forms, normalises units and
+/// fills in the environment that needs and outputs provide.
 pub fn build(tree: &ConfigTree, referred: Referred<'_>) -> Outcome<SystemModel> {
-    let (model, mut found) = build::build_all(tree, referred);
+    let (model, mut found) = build::build_model(tree, referred);
     found.sort(&tree.files);
     found.finish(model)
 }
 
-/// Holds every rule against the model.
+/// Checks every rule against the model.
 pub fn check(tree: &ConfigTree, model: SystemModel) -> Outcome<CheckedModel> {
-    let mut found = rules::hold_all(tree, &model);
+    let mut found = rules::check_all(tree, &model);
     found.sort(&tree.files);
     found.finish(CheckedModel::new(model))
 }

@@ -1,8 +1,8 @@
-//! [`Owners`]: which team a component, secret or config of one target belongs to.
+//! [`Owners`]: the owning team of each component, secret, config and the like.
 //!
-//! A component belongs to the team whose fragment gives `image`, `build` or
-//! `kind`; a secret or config to the team that declares it. What only the
-//! system's own files write belongs to the system itself.
+//! A component belongs to the team whose fragment sets `image`, `build` or
+//! `kind`; a secret or config belongs to the team that declares it. Anything
+//! declared only in the system's own files belongs to the system itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,40 +12,40 @@ use kcc_tree::{ConfigTree, Node, OriginKind, Path};
 use crate::pattern::covers;
 use crate::{Name, Team};
 
-/// Fields of the root whose children are components.
+/// Root fields whose children are components.
 pub(crate) const COMPONENTS: [&str; 4] = ["services", "jobs", "cronJobs", "backing"];
 
-/// Fields of the root whose children teams declare for others to refer to.
+/// Root fields whose children teams declare for others to refer to.
 pub(crate) const DECLARED: [&str; 5] = ["secrets", "configs", "kinds", "objects", "grants"];
 
-/// Whom something belongs to.
+/// The owner of a component or declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// The team; none means the system's own files.
+    /// The team; none stands for the system's own files.
     pub(crate) team: Option<Name>,
-    /// A line of that team which makes it the owner.
+    /// A line that makes the team the owner.
     pub(crate) line: Option<Span>,
-    /// Lines of other teams that claim it too, by team.
+    /// Lines of other teams that claim ownership as well, by team.
     pub(crate) rivals: BTreeMap<Name, Span>,
-    /// Whether nobody gives what makes it a component.
+    /// Set if no fragment sets `image`, `build` or `kind`.
     pub(crate) unclaimed: bool,
 }
 
-/// Everything that has an owner in one target, by its path.
+/// The owners in one target, by path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Owners(BTreeMap<Path, Owner>);
 
 impl Owners {
-    /// Finds the owners of everything in one target.
+    /// Determines the owners in one target.
     pub(crate) fn of(tree: &ConfigTree, teams: &BTreeMap<Name, Team>, target: &str) -> Self {
         let mut owners = BTreeMap::new();
         for declaration in tree.declarations.get(target).into_iter().flatten() {
             let node = tree.get(target, &declaration.path);
-            let made = node.map(made_by).unwrap_or_default();
+            let defining = node.map(defining_lines).unwrap_or_default();
             let (lines, unclaimed) = if !declaration.owners.is_empty() {
                 (labels(&declaration.owners), false)
-            } else if declaration.others.is_empty() && !made.is_empty() {
-                (made, false)
+            } else if declaration.others.is_empty() && !defining.is_empty() {
+                (defining, false)
             } else {
                 (labels(&declaration.others), true)
             };
@@ -67,16 +67,16 @@ impl Owners {
                 let lines = if DECLARED.contains(kind) {
                     lines_below(node)
                 } else {
-                    made_by(node)
+                    defining_lines(node)
                 };
-                let (guests, own): (Vec<_>, Vec<_>) = lines
+                let (governing, own): (Vec<_>, Vec<_>) = lines
                     .into_iter()
                     .partition(|(by, _)| governs(tree, teams, *by, &path));
                 let owner = if own.is_empty() {
-                    // Whoever governs it declared it; who among them does not matter.
+                    // Only governing teams declared it, and any of them may.
                     Owner {
                         rivals: BTreeMap::new(),
-                        ..claim(&tree.files, guests)
+                        ..claim(&tree.files, governing)
                     }
                 } else {
                     claim(&tree.files, own)
@@ -87,18 +87,18 @@ impl Owners {
         Self(owners)
     }
 
-    /// The owner of the component, secret or config that a path leads to or into.
+    /// Returns the owner of the component, secret or config at or above a path.
     pub(crate) fn get(&self, path: &Path) -> Option<&Owner> {
         self.0.get(&Path(path.0.get(..2)?.to_vec()))
     }
 
-    /// Everything that has an owner.
+    /// Iterates over all paths that have an owner.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Path, &Owner)> {
         self.0.iter()
     }
 }
 
-/// A line, and the file whose team says it.
+/// A line, and the file whose team declares it.
 type Line = (FileId, Span);
 
 fn labels(spans: &[Span]) -> Vec<Line> {
@@ -109,7 +109,7 @@ fn team_of(files: &Files, by: FileId) -> Option<&str> {
     files.get(by).and_then(SourceFile::team)
 }
 
-/// The owner that lines of one or more teams make.
+/// Determines the owner from the lines of one or more teams.
 fn claim(files: &Files, lines: Vec<Line>) -> Owner {
     let mut by_team: BTreeMap<Name, Span> = BTreeMap::new();
     let mut system = None;
@@ -135,8 +135,8 @@ fn claim(files: &Files, lines: Vec<Line>) -> Owner {
     }
 }
 
-/// The lines that give `image`, `build` or `kind`.
-fn made_by(node: &Node) -> Vec<Line> {
+/// Returns the lines that set `image`, `build` or `kind`.
+fn defining_lines(node: &Node) -> Vec<Line> {
     ["image", "build", "kind"]
         .iter()
         .filter_map(|field| node.child(field))
@@ -146,7 +146,7 @@ fn made_by(node: &Node) -> Vec<Line> {
         .collect()
 }
 
-/// Every line of a fragment that gives a value here or below.
+/// Returns every line that sets a value at or below a node.
 fn lines_below(node: &Node) -> Vec<Line> {
     let here = node
         .origins
@@ -163,7 +163,8 @@ fn governs(tree: &ConfigTree, teams: &BTreeMap<Name, Team>, by: FileId, path: &P
         .is_some_and(|team| team.governs.iter().any(|pattern| covers(pattern, &path.0)))
 }
 
-/// The names of all components of a target, those that could not be built too.
+/// Returns the names of all components of a target, including those that could
+/// not be built.
 pub(crate) fn component_names(tree: &ConfigTree, target: &str) -> BTreeSet<String> {
     let declared = tree.declarations.get(target).into_iter().flatten();
     let declared = declared.filter_map(|declaration| declaration.path.0.get(1).cloned());

@@ -1,7 +1,8 @@
-//! Patterns of paths, as `owns`, `governs` and `parity: accept` write them.
+//! Path patterns, as used in `owns`, `governs` and `parity: accept`.
 
-/// Whether a pattern covers a path: a dotted path covers itself and all below
-/// it, `*` stands for any one name, and a name with a dot in it is quoted.
+/// Returns true if a pattern covers a path. A dotted path covers itself and
+/// everything below, `*` matches any single name, and a name that contains a dot
+/// is quoted.
 pub fn covers(pattern: &str, path: &[String]) -> bool {
     let names = names(pattern);
     !names.is_empty()
@@ -12,7 +13,7 @@ pub fn covers(pattern: &str, path: &[String]) -> bool {
             .all(|(name, actual)| name == "*" || name == actual)
 }
 
-/// The names in a dotted path; none where one is empty.
+/// Splits a dotted path into names; returns none if a name is empty.
 pub(crate) fn names(pattern: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut quoted = false;
@@ -31,7 +32,7 @@ pub(crate) fn names(pattern: &str) -> Vec<String> {
     }
 }
 
-/// The narrowest pattern that covers a path.
+/// Returns the narrowest pattern that covers a path.
 pub(crate) fn narrowest(path: &[String]) -> String {
     let names = path.iter().map(|name| {
         if name.contains('.') {
@@ -52,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_itself_and_all_below() {
+    fn covers_itself_and_everything_below() {
         let web = path(&["services", "web", "replicas"]);
         for pattern in [
             "services",
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_dots_are_quoted() {
+    fn quotes_names_with_dots() {
         assert!(covers(
             "services.web.labels.\"a.b\"",
             &path(&["services", "web", "labels", "a.b"])

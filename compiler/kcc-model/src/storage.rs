@@ -1,47 +1,47 @@
-//! [`Volume`] and [`File`]: what stands in the file system of a component.
+//! [`Volume`] and [`File`]: the mounts in a component's file system.
 
 use serde::Serialize;
 
 use crate::{Bytes, Name, Part};
 
-/// A volume and where it is mounted.
+/// A volume and its mount path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
-    /// Path inside the container.
+    /// The mount path inside the container.
     pub mount: String,
-    /// Where the data lives.
+    /// The storage behind the volume.
     pub source: VolumeSource,
-    /// The mode of the files of a config or secret; the engine's usual one if none.
+    /// The mode of the files of a config or secret; the engine's default if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
 }
 
-/// Where the data of a volume lives.
+/// The storage behind a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum VolumeSource {
-    /// Kept over restarts and replacements.
+    /// Survives restarts and replacements.
     #[serde(rename_all = "camelCase")]
     Persistent {
-        /// Its size.
+        /// The size.
         size: Bytes,
-        /// Who may write.
+        /// The access mode.
         access: Access,
         /// The storage class.
         class: Option<String>,
     },
-    /// Gone with the container.
+    /// Removed with the container.
     Ephemeral(Ephemeral),
-    /// The data of a config, a file for each key.
+    /// The data of a config, one file per key.
     Config(Name),
-    /// The value of a secret, as a file of its name.
+    /// The value of a secret, in a file named after it.
     Secret(Name),
-    /// A folder or file of the machine.
+    /// A directory or file of the host.
     HostPath(String),
 }
 
-/// How a persistent volume may be mounted.
+/// The access mode of a persistent volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the names are those of Kubernetes")]
 pub enum Access {
@@ -51,19 +51,19 @@ pub enum Access {
     ReadWriteOncePod,
 }
 
-/// A volume that is gone with its container.
+/// A volume that is removed with its container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ephemeral {
-    /// Programs in it may be run.
+    /// Allows executing programs in it.
     pub exec: bool,
-    /// The most that it may hold.
+    /// The maximum size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Bytes>,
-    /// The mode of the folder; everybody may write if none.
+    /// The mode of the directory; world-writable if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-    /// Kept in memory, or on disk; the engine's usual place if none.
+    /// Stored in memory or on disk; the engine's default if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<bool>,
 }
@@ -83,25 +83,25 @@ impl Default for Ephemeral {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
-    /// What it holds.
+    /// The content.
     #[serde(flatten)]
     pub content: FileContent,
-    /// Its mode; the engine's usual one if none.
+    /// The mode; the engine's default if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-    /// Its user and group; those of the container if none.
+    /// The owning user and group; the container's if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<(u32, u32)>,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FileContent {
-    /// Its content; that of a `source` has been read.
+    /// Text, inline or read from a `source`.
     Content(String),
     /// The value of a secret.
     Secret(Name),
-    /// Text and secrets together, which no engine writes into a file.
+    /// Text and secrets combined, which no engine can write into a file.
     Template(Vec<Part>),
 }

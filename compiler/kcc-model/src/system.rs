@@ -1,7 +1,7 @@
-//! [`SystemModel`]: the system, its teams, and one [`TargetModel`] for each target.
+//! [`SystemModel`]: the system, its teams, and one [`TargetModel`] per target.
 //!
-//! Values are plain; where one came from is asked of the `ConfigTree` by its
-//! path, which every component carries.
+//! Values carry no origins. To find one, look up the value's path in the
+//! `ConfigTree`; every component has its path.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,15 @@ use serde::Serialize;
 
 use crate::{Component, Grant, Millis};
 
-/// The name of a component, team, port, volume and the like: a DNS label.
+/// The name of a component, team, port, volume or similar: a DNS label.
 pub type Name = String;
 
-/// The whole system in all targets.
+/// The system in all its targets.
 #[derive(Debug, Clone, Serialize)]
 pub struct SystemModel {
     /// `system.name`.
     pub name: Name,
-    /// The teams; a system without teams has one, named after it.
+    /// The teams; a system that declares none has one named after the system.
     pub teams: BTreeMap<Name, Team>,
     /// The model of each target.
     pub targets: BTreeMap<Name, TargetModel>,
@@ -28,17 +28,17 @@ pub struct SystemModel {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Team {
-    /// The folder of its fragments, relative to the root.
+    /// The directory of its fragments, relative to the root.
     pub path: String,
-    /// Who answers for it, as in a CODEOWNERS file.
+    /// Owners, as in a CODEOWNERS file.
     pub owners: Vec<String>,
-    /// Patterns of paths that nobody else may give a value.
+    /// Path patterns that no other team may set.
     pub owns: Vec<String>,
-    /// Patterns of paths that it may constrain and give values.
+    /// Path patterns that the team may constrain and set.
     pub governs: Vec<String>,
 }
 
-/// Where a target runs.
+/// The engine of a target, with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EngineTarget {
@@ -49,21 +49,21 @@ pub enum EngineTarget {
     Kubernetes {
         /// The kubeconfig context; the current one if none.
         context: Option<String>,
-        /// The namespace; `<system>-<target>` unless the fragment says another.
+        /// The namespace; `<system>-<target>` by default.
         namespace: String,
         /// The ingress class.
         ingress_class: Option<String>,
-        /// The Gateway that routes are attached to, as `name` or
-        /// `namespace/name`; without it routes become Ingresses.
+        /// The Gateway that routes attach to, as `name` or `namespace/name`;
+        /// without it routes become Ingresses.
         gateway: Option<String>,
-        /// The class of the Gateway that kcc makes for them.
+        /// The class of the Gateway that kcc creates for them.
         gateway_class: Option<String>,
     },
 }
 
 impl EngineTarget {
-    /// The time that a container has to end where nobody says it. On a laptop and
-    /// in tests nobody waits for what production grants.
+    /// Returns the default grace period. It is shorter on Docker, since on a
+    /// laptop and in tests nobody wants to wait as long as in production.
     pub fn grace_period(&self) -> Millis {
         match self {
             Self::Docker {} => Millis(10_000),
@@ -72,35 +72,34 @@ impl EngineTarget {
     }
 }
 
-/// What runs in one target.
+/// The model of one target.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetModel {
     /// The target's name.
     pub target: Name,
-    /// Where it runs.
+    /// The target's engine.
     pub engine: EngineTarget,
-    /// Paths whose drop is accepted, with the reason.
+    /// Path patterns whose dropped fields are accepted, with the reason.
     pub parity_accept: BTreeMap<String, String>,
-    /// Services, jobs, cron jobs and backings, in one space of names.
+    /// Services, jobs, cron jobs and backings, in one namespace.
     pub components: BTreeMap<Name, Component>,
     /// Secrets that components refer to.
     pub secrets: BTreeMap<Name, Secret>,
     /// Shared configuration data.
     pub configs: BTreeMap<Name, Config>,
-    /// Raw objects of Kubernetes.
+    /// Raw Kubernetes objects.
     pub objects: BTreeMap<Name, RawObject>,
-    /// What components merge into their objects of Kubernetes, by the
-    /// component's name and the object's kind.
+    /// Patches of generated Kubernetes objects, by component name and object kind.
     pub patches: BTreeMap<Name, BTreeMap<String, serde_json::Value>>,
-    /// What components merge into their containers on Docker.
+    /// Patches of Docker containers, by component name.
     pub docker_patches: BTreeMap<Name, serde_json::Value>,
-    /// What components may do that none may do by itself.
+    /// Grants of privileges to components.
     pub grants: BTreeMap<Name, Grant>,
 }
 
 impl TargetModel {
-    /// The components that a component needs to be up before it starts, in the order of names.
+    /// Returns the components that have to be up before a component starts, sorted by name.
     pub fn start_after(&self, name: &str) -> BTreeSet<&str> {
         self.components
             .get(name)
@@ -112,65 +111,65 @@ impl TargetModel {
     }
 }
 
-/// An object of Kubernetes as a fragment writes it.
+/// A Kubernetes object exactly as a fragment declares it.
 #[derive(Debug, Clone, Serialize)]
 pub struct RawObject {
-    /// Its name in the model.
+    /// The name in the model.
     pub name: Name,
-    /// The team that declares it.
+    /// The declaring team.
     pub team: Name,
-    /// Its path in the model.
+    /// The path in the model.
     #[serde(skip)]
     pub path: Path,
-    /// All of it.
+    /// The whole object.
     pub manifest: serde_json::Value,
 }
 
-/// A secret: a reference, never a value.
+/// A secret: a reference to a value, never the value.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Secret {
-    /// Its name.
+    /// The name.
     pub name: Name,
-    /// The team that declares it.
+    /// The declaring team.
     pub team: Name,
-    /// Its path in the model.
+    /// The path in the model.
     #[serde(skip)]
     pub path: Path,
-    /// Where the value comes from.
+    /// The provider of the value.
     pub provider: SecretProvider,
 }
 
-/// Where a secret's value comes from.
+/// The provider of a secret's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SecretProvider {
-    /// Made once, at random, and kept by the engine's side.
+    /// Generated once at random and stored by the runtime.
     Generate {},
-    /// A variable in the environment of whoever applies.
+    /// A variable in the environment of the applying user.
     Env(String),
     /// A file, relative to the system's root.
     File(String),
-    /// A command whose output it is.
+    /// A command that prints the value.
     Command(Vec<String>),
-    /// A key of a Secret that is in the cluster already.
+    /// A key of a Secret that already exists in the cluster.
     #[serde(rename_all = "camelCase")]
     Kubernetes {
-        /// Name of the Secret.
+        /// The Secret's name.
         name: String,
-        /// Key inside it.
+        /// The key in it.
         key: String,
-        /// The key of the same value, percent-encoded.
+        /// The key that holds the same value, percent-encoded.
         #[serde(skip_serializing_if = "Option::is_none")]
         encoded_key: Option<String>,
     },
-    /// A secret of an outer store, brought into the cluster by an operator.
+    /// A secret of an external store, synced into the cluster by an operator.
     External {
-        /// Name of the store.
+        /// The store's name.
         store: String,
-        /// Kind of the store.
+        /// The store's kind.
         kind: String,
-        /// Name of the secret inside it.
+        /// The secret's name in the store.
         key: String,
     },
 }
@@ -178,9 +177,9 @@ pub enum SecretProvider {
 /// Shared configuration data.
 #[derive(Debug, Clone, Serialize)]
 pub struct Config {
-    /// Its name.
+    /// The name.
     pub name: Name,
-    /// The team that declares it.
+    /// The declaring team.
     pub team: Name,
     /// The data.
     pub data: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
-//! Units as the model holds them: normalised, and shown the way engines expect.
+//! Quantities of the model: sizes, CPU time and durations, normalised.
 //!
-//! Each is parsed strictly: what is almost a quantity is refused with the
-//! spelling that was probably meant, never guessed at.
+//! Parsing is strict: text that is almost a quantity is rejected with a suggested
+//! spelling and never guessed at.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
-/// Processor time, in thousandths of a core.
+/// CPU time, in thousandths of a core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct MilliCpu(pub u64);
@@ -20,23 +20,24 @@ pub struct MilliCpu(pub u64);
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
-/// Why a text is no quantity.
+/// The error of a text that is not a quantity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadQuantity {
-    /// What was expected, such as "a size such as `128Mi`".
+    /// The expected form, such as "a size such as `128Mi`".
     pub expected: &'static str,
-    /// What to write instead.
+    /// The help: a spelling to use instead.
     pub help: String,
 }
 
 const SIZE: &str = "a size such as `128Mi`";
-const CPU: &str = "processor time such as `500m` or `0.5`";
+const CPU: &str = "CPU time such as `500m` or `0.5`";
 const DURATION: &str = "a duration such as `10s`";
 
-/// So many thousandths of a core are written with their suffix.
+/// The amount, in thousandths of a core, above which a number without a suffix
+/// is taken for a forgotten `m`.
 const MANY_CORES: u64 = 100_000;
 
-/// The suffixes of sizes, with their factors.
+/// Size suffixes and their factors.
 const SIZES: [(&str, u64); 13] = [
     ("", 1),
     ("k", 1_000),
@@ -53,12 +54,12 @@ const SIZES: [(&str, u64); 13] = [
     ("Ei", 1 << 60),
 ];
 
-/// The suffixes of durations, with their milliseconds, the longest first.
+/// Duration suffixes and their milliseconds. `ms` has to come before `m`.
 const DURATIONS: [(&str, u64); 4] = [("ms", 1), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 
 impl Bytes {
-    /// A size as fragments write it: a number with a binary (`Ki`, `Mi`, …) or
-    /// decimal (`k`, `M`, …) suffix, or with none.
+    /// Parses a size: a number with a binary (`Ki`, `Mi`, …), a decimal (`k`,
+    /// `M`, …) or no suffix.
     pub fn parse(text: &str) -> Result<Self, BadQuantity> {
         let (number, suffix) = split(text);
         let factor = SIZES
@@ -74,9 +75,9 @@ impl Bytes {
 }
 
 impl MilliCpu {
-    /// Processor time as fragments write it: cores as a decimal number, or
-    /// thousandths of a core with the suffix `m`. A number of cores that hardly
-    /// any machine has lacks its suffix.
+    /// Parses CPU time: cores as a decimal number, or thousandths of a core with
+    /// the suffix `m`. Rejects a number of cores so large that the suffix must
+    /// be missing.
     pub fn parse(text: &str) -> Result<Self, BadQuantity> {
         let (number, suffix) = split(text);
         let milli = match suffix {
@@ -100,7 +101,7 @@ impl MilliCpu {
             } else if suffix.trim() == "m" {
                 format!("write `{number}m`")
             } else if finer_than_milli(number, suffix) {
-                "a thousandth of a core, `1m`, is the smallest amount there is".to_owned()
+                "write `1m` or more: a thousandth of a core is the smallest amount".to_owned()
             } else {
                 format!("write `{number}` for cores or `{number}m` for thousandths of a core")
             },
@@ -109,8 +110,8 @@ impl MilliCpu {
 }
 
 impl Millis {
-    /// A duration as fragments write it: one or more numbers, each with one of
-    /// `h`, `m`, `s`, `ms`, the larger units first (`1m30s`).
+    /// Parses a duration: one or more numbers, each with one of `h`, `m`, `s`,
+    /// `ms`, larger units first (`1m30s`).
     pub fn parse(text: &str) -> Result<Self, BadQuantity> {
         let bad = || BadQuantity {
             expected: DURATION,
@@ -140,7 +141,7 @@ impl Millis {
     }
 }
 
-/// The number at the head of a text, and the rest.
+/// Splits a text into its leading number and the rest.
 fn split(text: &str) -> (&str, &str) {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -148,7 +149,7 @@ fn split(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// A decimal number times a factor, where the product is whole and fits.
+/// Multiplies a decimal number by a factor, if the product is a whole `u64`.
 fn scaled(number: &str, factor: u64) -> Option<u64> {
     let (whole, fraction) = match number.split_once('.') {
         Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
@@ -177,7 +178,7 @@ fn finer_than_milli(number: &str, suffix: &str) -> bool {
     number.parse::<f64>().is_ok() && matches!(suffix, "" | "m")
 }
 
-/// The nearest spelling of a size: `128mb` → `128M` or `128Mi`.
+/// Suggests the nearest spelling of a size: `128mb` → `128M` or `128Mi`.
 fn size_help(number: &str, suffix: &str) -> String {
     let letter = suffix
         .trim_start()
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn parses_sizes() {
         assert_eq!(Bytes::parse("128Mi"), Ok(Bytes(134_217_728)));
         assert_eq!(Bytes::parse("1.5Gi"), Ok(Bytes(1_610_612_736)));
         assert_eq!(Bytes::parse("128M"), Ok(Bytes(128_000_000)));
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_sizes_say_what_was_meant() {
+    fn suggests_a_spelling_for_malformed_sizes() {
         let help = |text| Bytes::parse(text).unwrap_err().help;
         assert_eq!(
             help("128mb"),
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn processor_time() {
+    fn parses_cpu_time() {
         assert_eq!(MilliCpu::parse("500m"), Ok(MilliCpu(500)));
         assert_eq!(MilliCpu::parse("0.5"), Ok(MilliCpu(500)));
         assert_eq!(MilliCpu::parse("2"), Ok(MilliCpu(2000)));
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn durations() {
+    fn parses_durations() {
         assert_eq!(Millis::parse("10s"), Ok(Millis(10_000)));
         assert_eq!(Millis::parse("1m30s"), Ok(Millis(90_000)));
         assert_eq!(Millis::parse("500ms"), Ok(Millis(500)));

@@ -1,15 +1,15 @@
-//! `scale`, `rollout`, `disruption` and `placement`.
+//! Decodes `scale`, `rollout`, `disruption` and `placement`.
 
 use kcc_diag::Code;
 use kcc_tree::Value;
 
-use super::{Cursor, Scope, component, labels};
+use super::{Cursor, TargetContext, component, labels};
 use crate::{Disruption, Placement, Rollout, Scale, Share, Spread, Strategy, Toleration};
 
-/// Decodes `scale`; none where an end is missing, which has been reported.
+/// Decodes `scale`; none if `min` or `max` is missing, which is reported.
 pub(crate) fn scale(node: &Cursor<'_>) -> Option<Scale> {
     let node = node.child("scale")?;
-    node.only(&["min", "max", "cpu", "memory"]);
+    node.expect_only(&["min", "max", "cpu", "memory"]);
     let end = |field: &str| {
         let Some(end) = node.child(field) else {
             let help = "write `scale: {min: 2, max: 10}`";
@@ -28,12 +28,12 @@ pub(crate) fn scale(node: &Cursor<'_>) -> Option<Scale> {
     })
 }
 
-/// Decodes `rollout`, but for its times.
+/// Decodes `rollout` except its durations.
 pub(crate) fn rollout(node: &Cursor<'_>) -> Rollout {
     let Some(node) = node.child("rollout") else {
         return Rollout::default();
     };
-    node.only(&[
+    node.expect_only(&[
         "strategy",
         "surge",
         "unavailable",
@@ -52,7 +52,7 @@ pub(crate) fn rollout(node: &Cursor<'_>) -> Rollout {
         unavailable: share(&node, "unavailable"),
         pre_stop: node
             .child("preStop")
-            .and_then(|command| command.texts())
+            .and_then(|command| command.text_list())
             .filter(|command| !command.is_empty()),
     }
 }
@@ -60,17 +60,17 @@ pub(crate) fn rollout(node: &Cursor<'_>) -> Rollout {
 /// Decodes `disruption`.
 pub(crate) fn disruption(node: &Cursor<'_>) -> Option<Disruption> {
     let node = node.child("disruption")?;
-    node.only(&["minAvailable", "maxUnavailable"]);
+    node.expect_only(&["minAvailable", "maxUnavailable"]);
     let min = share(&node, "minAvailable").map(Disruption::MinAvailable);
     min.or_else(|| share(&node, "maxUnavailable").map(Disruption::MaxUnavailable))
 }
 
 /// Decodes `placement`.
-pub(crate) fn placement(scope: &Scope<'_>, node: &Cursor<'_>) -> Placement {
+pub(crate) fn placement(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Placement {
     let Some(node) = node.child("placement") else {
         return Placement::default();
     };
-    node.only(&["spread", "nodes", "tolerations"]);
+    node.expect_only(&["spread", "nodes", "tolerations"]);
     let spread = |name: &str| match name {
         "node" => Some(Spread::Node),
         "zone" => Some(Spread::Zone),
@@ -79,7 +79,7 @@ pub(crate) fn placement(scope: &Scope<'_>, node: &Cursor<'_>) -> Placement {
     let tolerations = node.child("tolerations");
     Placement {
         spread: one_of(&node, "spread", &["node", "zone"], spread),
-        nodes: labels::of_nodes(scope, &node),
+        nodes: labels::decode_node_labels(cx, &node),
         tolerations: tolerations
             .iter()
             .flat_map(|all| all.fields().collect::<Vec<_>>())
@@ -89,7 +89,7 @@ pub(crate) fn placement(scope: &Scope<'_>, node: &Cursor<'_>) -> Placement {
 }
 
 fn toleration(node: &Cursor<'_>) -> Toleration {
-    node.only(&["value", "effect"]);
+    node.expect_only(&["value", "effect"]);
     let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
     let effect = |name: &str| effects.contains(&name).then(|| name.to_owned());
     Toleration {
@@ -98,7 +98,7 @@ fn toleration(node: &Cursor<'_>) -> Toleration {
     }
 }
 
-/// A field that is one of a few words.
+/// Decodes a field that takes one of a few keywords.
 fn one_of<T>(
     node: &Cursor<'_>,
     field: &str,
@@ -115,12 +115,12 @@ fn one_of<T>(
             field.path,
             known.join(", ")
         );
-        field.report(field.error(Code::EvalOutOfBounds, message, "none of these"));
+        field.report(field.error(Code::EvalOutOfBounds, message, "unknown value"));
     }
     found
 }
 
-/// A number of replicas, or a part of all such as `25%`.
+/// Decodes a number of replicas, or a percentage such as `25%`.
 fn share(node: &Cursor<'_>, field: &str) -> Option<Share> {
     let field = node.child(field)?;
     let Value::String(text) = &field.node.value else {
@@ -136,8 +136,14 @@ fn share(node: &Cursor<'_>, field: &str) -> Option<Share> {
                 "`{}`: expected a number or a percentage, found `{text}`",
                 field.path
             );
-            let error = field.error(Code::ModelBadQuantity, message, "no such share");
-            field.report(error.help("write a number such as `1`, or a part such as `\"25%\"`"));
+            let error = field.error(
+                Code::ModelBadQuantity,
+                message,
+                "not a number or a percentage",
+            );
+            field.report(
+                error.help("write a number such as `1`, or a percentage such as `\"25%\"`"),
+            );
             None
         }
     }

@@ -1,5 +1,5 @@
-//! Backings: the recipe of the kind gives the container and the outputs; one
-//! that is external has an address and no container.
+//! Decodes backings. The recipe of the kind provides the container and the
+//! outputs; an external backing has an address and no container.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -7,13 +7,13 @@ use kcc_diag::Code;
 use kcc_tree::{Path, Value};
 
 use super::component::{self, Draft};
-use super::{Cursor, Scope, needs};
+use super::{Cursor, TargetContext, needs};
 use crate::{Component, Expose, Identity, Kind, Name, Output, Placement, Port, Protocol, Rollout};
 
 /// Decodes a backing.
-pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+pub(crate) fn backing(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     let Some(kind) = node.child("kind") else {
-        if scope
+        if cx
             .owners
             .get(&node.path)
             .is_none_or(|owner| !owner.unclaimed)
@@ -31,22 +31,22 @@ pub(crate) fn backing(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Optio
             outputs,
             external: true,
         };
-        return Some(external_draft(scope, name, node, kind, ports));
+        return Some(external_draft(cx, name, node, kind, ports));
     }
-    // A kind without a recipe is reported where the recipes are.
+    // Evaluation reports a kind without a recipe.
     let recipe = node.child("component")?;
     let kind = Kind::Backing {
         kind,
         outputs,
         external: false,
     };
-    let mut draft = component::decode(scope, name, node, &recipe, kind)?;
+    let mut draft = component::decode(cx, name, node, &recipe, kind)?;
     draft.component.stateful = true;
-    draft.needs = needs::raw(&recipe);
+    draft.needs = needs::decode(&recipe);
     Some(draft)
 }
 
-/// The name of the secret that holds a backing's password where nobody names one.
+/// Returns the name of the secret for a backing's password if none is named.
 pub(crate) fn implicit_password(backing: &str) -> Name {
     format!("{backing}-password")
 }
@@ -69,21 +69,26 @@ fn outputs(node: &Cursor<'_>) -> BTreeMap<String, Output> {
         .collect()
 }
 
-/// The port of an external backing, and the outputs that its address is.
+/// Decodes the address of an external backing: returns its port and adds `host`
+/// and `port` to the outputs.
 fn external_address(
     external: &Cursor<'_>,
     outputs: &mut BTreeMap<String, Output>,
 ) -> BTreeMap<Name, Port> {
-    external.only(&["host", "port", "username", "database", "tls"]);
+    external.expect_only(&["host", "port", "username", "database", "tls"]);
     match external.child("host") {
         Some(host) => {
-            if let Some(host) = server(&host) {
+            if let Some(host) = host_name(&host) {
                 outputs
                     .entry("host".to_owned())
                     .or_insert(Output::Text(host));
             }
         }
-        None => component::missing(external, "`host`", "write the host name of the server"),
+        None => component::missing(
+            external,
+            "`host`",
+            "write `host: \"…\"` with the host name of the server",
+        ),
     }
     let usual = || match outputs.get("port")? {
         Output::Text(text) => text.parse().ok(),
@@ -105,9 +110,9 @@ fn external_address(
     BTreeMap::from([("main".to_owned(), port)])
 }
 
-/// The name or the address of a server. An address that holds more may hold a
-/// password, so it is not repeated.
-fn server(node: &Cursor<'_>) -> Option<String> {
+/// Decodes a host name or IP address. Anything longer may contain a password,
+/// so the message does not repeat it.
+fn host_name(node: &Cursor<'_>) -> Option<String> {
     let host = node.text()?;
     let plain = |host: &str| {
         let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -116,8 +121,8 @@ fn server(node: &Cursor<'_>) -> Option<String> {
     if plain(&host) || host.parse::<IpAddr>().is_ok() {
         return Some(host);
     }
-    let message = format!("`{}` is no name of a host", node.path);
-    let error = node.error(Code::ModelBadName, message, "a name alone is expected");
+    let message = format!("`{}` is not a valid host name", node.path);
+    let error = node.error(Code::ModelBadName, message, "expected only a host name");
     let rest = host.split_once("://").map_or(&host[..], |(_, rest)| rest);
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let rest = rest.split('/').next().unwrap_or_default();
@@ -126,13 +131,13 @@ fn server(node: &Cursor<'_>) -> Option<String> {
             format!("write `host: {name:?}` and `port: {port}`")
         }
         None if plain(rest) => format!("write `host: {rest:?}`"),
-        _ => "write a name such as `orders.db.internal`".to_owned(),
+        _ => "write a host name such as `orders.db.internal`".to_owned(),
     }));
     None
 }
 
 fn external_draft(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     name: &str,
     node: &Cursor<'_>,
     kind: Kind,
@@ -142,7 +147,7 @@ fn external_draft(
     let component = Component {
         name: name.to_owned(),
         kind,
-        team: scope.team(&path),
+        team: cx.team(&path),
         path,
         container: component::no_container(),
         init: Vec::new(),
@@ -160,15 +165,15 @@ fn external_draft(
         disruption: None,
         identity: Identity::default(),
         placement: Placement::default(),
-        grace_period: scope.engine.grace_period(),
+        grace_period: cx.engine.grace_period(),
         deadline: component::DEADLINE,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
     };
     Draft {
         component,
-        open: Vec::new(),
-        files: BTreeMap::new(),
-        needs: needs::raw(node),
+        pending: Vec::new(),
+        output_files: BTreeMap::new(),
+        needs: needs::decode(node),
     }
 }

@@ -1,4 +1,4 @@
-//! The names of capabilities: the kernel's, without `CAP_`.
+//! Decodes lists of Linux capabilities, named as in the kernel without `CAP_`.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use kcc_diag::{Code, nearest};
 
 use super::Cursor;
 
-/// What the kernel knows, and `ALL` for all of them.
-const KNOWN: [&str; 42] = [
+/// The kernel's capabilities, and `ALL` for all of them.
+const CAPABILITIES: [&str; 42] = [
     "ALL",
     "AUDIT_CONTROL",
     "AUDIT_READ",
@@ -52,17 +52,19 @@ const KNOWN: [&str; 42] = [
     "WAKE_ALARM",
 ];
 
-/// Decodes `capabilities`: those that are added, and those that are dropped.
-pub(crate) fn changed(node: &Cursor<'_>) -> (Vec<String>, Vec<String>) {
-    node.only(&["add", "drop"]);
+/// Decodes `capabilities` into the added and the dropped ones.
+pub(crate) fn decode(node: &Cursor<'_>) -> (Vec<String>, Vec<String>) {
+    node.expect_only(&["add", "drop"]);
     let (added, dropped) = (list(node, "add"), list(node, "drop"));
     for name in dropped.intersection(&added) {
         let field = node.path.join("add");
         let message = format!("`{}` adds and drops `{name}`", node.path);
         let error = node
-            .lines
+            .reporter
             .error(Code::ModelBadCapability, &field, message, "added");
-        let error = node.lines.also(error, &node.path.join("drop"), "dropped");
+        let error = node
+            .reporter
+            .add_label(error, &node.path.join("drop"), "dropped");
         node.report(error.help(format!("keep `{name}` in one of the two lists")));
     }
     (added.into_iter().collect(), dropped.into_iter().collect())
@@ -70,34 +72,32 @@ pub(crate) fn changed(node: &Cursor<'_>) -> (Vec<String>, Vec<String>) {
 
 fn list(node: &Cursor<'_>, field: &str) -> BTreeSet<String> {
     node.child(field)
-        .map(|field| named(&field))
+        .map(|field| decode_list(&field))
         .unwrap_or_default()
 }
 
-/// The capabilities in a list; names that the kernel does not know are reported.
-pub(crate) fn named(field: &Cursor<'_>) -> BTreeSet<String> {
-    let names = field.texts().unwrap_or_default();
+/// Decodes a list of capabilities; reports names that the kernel does not know.
+pub(crate) fn decode_list(field: &Cursor<'_>) -> BTreeSet<String> {
+    let names = field.text_list().unwrap_or_default();
     for name in &names {
-        if KNOWN.contains(&name.as_str()) {
+        if CAPABILITIES.contains(&name.as_str()) {
             continue;
         }
         let message = format!("`{}`: there is no capability `{name}`", field.path);
         let error = field.error(Code::ModelBadCapability, message, "no such capability");
         let plain = name.to_ascii_uppercase();
         let plain = plain.strip_prefix("CAP_").unwrap_or(&plain);
-        let meant = KNOWN.into_iter().find(|name| *name == plain);
+        let exact = CAPABILITIES.into_iter().find(|name| *name == plain);
         field.report(
-            error.help(match meant.or_else(|| nearest(plain, KNOWN)) {
+            error.help(match exact.or_else(|| nearest(plain, CAPABILITIES)) {
                 Some(better) => format!("did you mean `{better}`?"),
-                None => {
-                    "write a name such as `NET_BIND_SERVICE`, as the kernel has it without `CAP_`"
-                        .to_owned()
-                }
+                None => "write a kernel capability without `CAP_`, such as `NET_BIND_SERVICE`"
+                    .to_owned(),
             }),
         );
     }
     let known = names
         .into_iter()
-        .filter(|name| KNOWN.contains(&name.as_str()));
+        .filter(|name| CAPABILITIES.contains(&name.as_str()));
     known.collect()
 }

@@ -1,41 +1,41 @@
-//! Services and jobs: every field that a component has of its own. What it
-//! gets from others (needs and their environment) is connected afterwards.
+//! Decodes components into drafts: every field that depends on the component
+//! alone. Needs and the variables they provide are connected afterwards.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 
 use super::env::RawEnv;
-use super::late::{Late, Word};
 use super::needs::RawNeed;
-use super::{Cursor, Scope};
+use super::output_refs::{OutputArg, OutputRef};
+use super::{Cursor, TargetContext};
 use super::{
-    availability, backing, beside, container, files, labels, needs, ports, rights, routes,
-    schedule, volumes,
+    availability, backing, container, files, labels, needs, permissions, ports, routes, schedule,
+    sidecars, volumes,
 };
 use crate::{Component, Container, Kind, Millis, Name, Run, Security};
 
-/// A component whose needs and environment are not connected yet.
+/// A component whose needs and environment are not yet connected.
 pub(crate) struct Draft {
     pub(crate) component: Component,
-    /// What is open in each of its containers, in their order.
-    pub(crate) open: Vec<Open>,
-    /// The files that hold an output of another component, by their path.
-    pub(crate) files: BTreeMap<String, Late>,
+    /// The pending parts of each container, in order.
+    pub(crate) pending: Vec<PendingContainer>,
+    /// Files whose content is an output of another component, by path.
+    pub(crate) output_files: BTreeMap<String, OutputRef>,
     pub(crate) needs: BTreeMap<Name, RawNeed>,
 }
 
-/// What a container says that may depend on other components.
-pub(crate) struct Open {
+/// The parts of a container that may depend on other components.
+pub(crate) struct PendingContainer {
     pub(crate) env: BTreeMap<String, RawEnv>,
-    pub(crate) words: Vec<Word>,
+    pub(crate) output_args: Vec<OutputArg>,
 }
 
-type Decode = fn(&Scope<'_>, &str, &Cursor<'_>) -> Option<Draft>;
+type Decode = fn(&TargetContext<'_>, &str, &Cursor<'_>) -> Option<Draft>;
 
-/// The fields of the root that hold components, the first having the name
-/// where two claim it.
-pub(crate) const KINDS: [(&str, Decode); 4] = [
+/// Root fields that contain components. If two use the same name, the first
+/// field in this order keeps it.
+pub(crate) const COMPONENT_FIELDS: [(&str, Decode); 4] = [
     ("services", service),
     ("jobs", job),
     ("cronJobs", cron_job),
@@ -79,29 +79,29 @@ const SERVICE: [&str; 10] = [
 const JOB: [&str; 4] = ["retries", "deadline", "completions", "parallelism"];
 const CRON_JOB: [&str; 3] = ["schedule", "timeZone", "concurrency"];
 
-/// Time to become ready, where a fragment says nothing.
+/// The default time to become ready.
 pub(crate) const DEADLINE: Millis = Millis(300_000);
 const JOB_DEADLINE: Millis = Millis(600_000);
 
-fn service(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
-    node.only(&[&COMMON[..], &SERVICE].concat());
-    decode(scope, name, node, node, Kind::Service)
+fn service(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    node.expect_only(&[&COMMON[..], &SERVICE].concat());
+    decode(cx, name, node, node, Kind::Service)
 }
 
-fn job(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
-    node.only(&[&COMMON[..], &JOB].concat());
+fn job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    node.expect_only(&[&COMMON[..], &JOB].concat());
     let run = run(node);
-    let mut draft = decode(scope, name, node, node, Kind::Job(run))?;
+    let mut draft = decode(cx, name, node, node, Kind::Job(run))?;
     draft.component.deadline = run.deadline.unwrap_or(JOB_DEADLINE);
     Some(draft)
 }
 
-fn cron_job(scope: &Scope<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
-    node.only(&[&COMMON[..], &JOB, &CRON_JOB].concat());
+fn cron_job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+    node.expect_only(&[&COMMON[..], &JOB, &CRON_JOB].concat());
     let cron = schedule::cron(node, run(node));
-    // Without a schedule it still has a container whose mistakes are to be found.
+    // The container is decoded even without a schedule, to report its mistakes.
     let draft = decode(
-        scope,
+        cx,
         name,
         node,
         node,
@@ -123,31 +123,31 @@ fn run(node: &Cursor<'_>) -> Run {
     }
 }
 
-/// Decodes what all components share. `owner` is the component's own node;
-/// `node` is where its container is described, which for a backing is the
-/// recipe of its kind.
+/// Decodes the fields that all components share. `owner` is the component's own
+/// node; `node` describes its container, which for a backing is the recipe of its
+/// kind.
 pub(crate) fn decode(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     name: &str,
     owner: &Cursor<'_>,
     node: &Cursor<'_>,
     kind: Kind,
 ) -> Option<Draft> {
     let mut ports = ports::ports(node);
-    let mut words = Vec::new();
-    let container = container::container(scope, node, &ports, &mut words);
-    let beside = beside::beside(name, node, container.as_ref(), &mut ports);
+    let mut output_args = Vec::new();
+    let container = container::container(cx, node, &ports, &mut output_args);
+    let extra = sidecars::extra_containers(name, node, container.as_ref(), &mut ports);
     let volumes = volumes::volumes(node);
-    let mut late_files = BTreeMap::new();
-    let files = files::files(scope, node, &mut late_files);
-    volumes::unique_mounts(node, &volumes, &files);
+    let mut output_files = BTreeMap::new();
+    let files = files::files(cx, node, &mut output_files);
+    volumes::check_unique_mounts(node, &volumes, &files);
     let rollout = node.child("rollout");
     let time = |field| rollout.as_ref()?.child(field)?.quantity(Millis::parse);
-    let flag = |field| node.child(field).and_then(|flag| flag.flag()) == Some(true);
+    let flag = |field| node.child(field).and_then(|flag| flag.boolean()) == Some(true);
     let scale = availability::scale(node);
     let component = Component {
         name: name.to_owned(),
-        team: scope.team(&owner.path),
+        team: cx.team(&owner.path),
         path: owner.path.clone(),
         routes: routes::routes(node, &ports),
         ports,
@@ -163,46 +163,42 @@ pub(crate) fn decode(
         every_node: flag("everyNode"),
         rollout: availability::rollout(node),
         disruption: availability::disruption(node),
-        identity: rights::identity(node),
-        placement: availability::placement(scope, node),
-        grace_period: time("gracePeriod").unwrap_or(scope.engine.grace_period()),
+        identity: permissions::identity(node),
+        placement: availability::placement(cx, node),
+        grace_period: time("gracePeriod").unwrap_or(cx.engine.grace_period()),
         deadline: time("deadline").unwrap_or(DEADLINE),
-        labels: labels::of(scope, node, "labels"),
-        annotations: labels::of(scope, node, "annotations"),
+        labels: labels::decode(cx, node, "labels"),
+        annotations: labels::decode(cx, node, "annotations"),
         container: container?,
-        init: beside.init,
-        sidecars: beside.sidecars,
+        init: extra.init,
+        sidecars: extra.sidecars,
         kind,
     };
-    let main = Open {
-        env: super::env::raw(node),
-        words,
+    let main = PendingContainer {
+        env: super::env::decode(node),
+        output_args,
     };
     Some(Draft {
         component,
-        open: std::iter::once(main).chain(beside.open).collect(),
-        files: late_files,
-        needs: needs::raw(owner),
+        pending: std::iter::once(main).chain(extra.pending).collect(),
+        output_files,
+        needs: needs::decode(owner),
     })
 }
 
-/// Reports that something required is missing, unless a file could be read
-/// only in part: then it may well be there.
+/// Reports a missing required field, unless it may be in a file that could be
+/// read only in part.
 pub(crate) fn missing(node: &Cursor<'_>, what: &str, help: &str) {
-    if node.lines.partly_lost(&node.path) {
+    if node.reporter.may_be_unread(&node.path) {
         return;
     }
-    let message = format!("`{}` lacks {what}", node.path);
-    let error = node.error(
-        Code::EvalMissingField,
-        message,
-        format!("{what} is missing"),
-    );
+    let message = format!("`{}` is missing {what}", node.path);
+    let error = node.error(Code::EvalMissingField, message, format!("missing {what}"));
     node.report(error.help(help));
 }
 
-/// A component that runs nowhere in the system still has a container in the
-/// model, so that every reader can treat all components alike.
+/// Returns an empty container for an external backing, so that readers of the
+/// model can treat all components alike.
 pub(crate) fn no_container() -> Container {
     Container {
         image: crate::Image::Reference(String::new()),

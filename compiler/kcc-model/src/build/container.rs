@@ -1,33 +1,33 @@
-//! The main container of a component: image, process, probes, resources and
-//! security context.
+//! Decodes the main container of a component: image, process, probes, resources
+//! and security context.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 
-use super::late::{self, Word};
-use super::{Cursor, Scope};
+use super::output_refs::{self, OutputArg};
+use super::{Cursor, TargetContext};
 use super::{capabilities, health, image, resources, volumes};
 use crate::{Container, Name, Port, Profile, Security};
 
-/// Decodes a container; its environment is connected later, and so are the
-/// outputs of others in its command. None where there is no image, which has
-/// been reported then.
+/// Decodes a container without its environment and the outputs in its command,
+/// which are connected later. Returns none if there is no image, which is
+/// reported.
 pub(crate) fn container(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     node: &Cursor<'_>,
     ports: &BTreeMap<Name, Port>,
-    late: &mut Vec<Word>,
+    output_args: &mut Vec<OutputArg>,
 ) -> Option<Container> {
-    let words = late::words(node);
-    late.extend(words.late);
-    let image = image::image(scope, node);
+    let command_line = output_refs::command_line(node);
+    output_args.extend(command_line.output_args);
+    let image = image::image(cx, node);
     let container = Container {
-        command: words.command,
-        args: words.args,
-        working_dir: node
-            .child("workingDir")
-            .and_then(|field| volumes::absolute_in(&field, &field.text()?, "inside the container")),
+        command: command_line.command,
+        args: command_line.args,
+        working_dir: node.child("workingDir").and_then(|field| {
+            volumes::absolute_path(&field, &field.text()?, "inside the container")
+        }),
         user: node.child("user").and_then(|field| user(&field)),
         env: BTreeMap::new(),
         health: health::health(node, ports),
@@ -38,7 +38,7 @@ pub(crate) fn container(
     Some(container)
 }
 
-/// A user, and a group behind a `:`, each by its number or its name.
+/// Decodes `user` or `user:group`, each a number or a name.
 fn user(node: &Cursor<'_>) -> Option<String> {
     let text = node.text()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
@@ -54,9 +54,9 @@ fn user(node: &Cursor<'_>) -> Option<String> {
     if is_one(user) && group.is_none_or(is_one) {
         return Some(text);
     }
-    let message = format!("`{}`: `{text}` is no user", node.path);
-    let error = node.error(Code::ModelBadName, message, "no such user");
-    node.report(error.help("write a number such as `\"1000\"`, or with its group `\"1000:1000\"`"));
+    let message = format!("`{}`: `{text}` is not a valid user", node.path);
+    let error = node.error(Code::ModelBadName, message, "not a user name or number");
+    node.report(error.help("write a number such as `\"1000\"`, or with a group `\"1000:1000\"`"));
     None
 }
 
@@ -65,7 +65,7 @@ fn security(node: &Cursor<'_>) -> Security {
     let Some(node) = node.child("security") else {
         return security;
     };
-    node.only(&["profile", "readOnlyRoot", "privileged", "capabilities"]);
+    node.expect_only(&["profile", "readOnlyRoot", "privileged", "capabilities"]);
     if node
         .child("profile")
         .and_then(|field| field.text())
@@ -74,14 +74,14 @@ fn security(node: &Cursor<'_>) -> Security {
     {
         security.profile = Profile::Baseline;
     }
-    if let Some(flag) = node.child("readOnlyRoot").and_then(|flag| flag.flag()) {
+    if let Some(flag) = node.child("readOnlyRoot").and_then(|flag| flag.boolean()) {
         security.read_only_root = flag;
     }
-    if let Some(flag) = node.child("privileged").and_then(|flag| flag.flag()) {
+    if let Some(flag) = node.child("privileged").and_then(|flag| flag.boolean()) {
         security.privileged = flag;
     }
     if let Some(capabilities) = node.child("capabilities") {
-        let (added, dropped) = capabilities::changed(&capabilities);
+        let (added, dropped) = capabilities::decode(&capabilities);
         security.add_capabilities = added;
         if security.profile == Profile::Baseline {
             security.drop_capabilities = dropped;

@@ -1,7 +1,7 @@
-//! [`Cursor`]: a node of the tree with its path, read strictly.
+//! [`Cursor`]: a node of the configuration tree with its path, for strict reading.
 //!
-//! Reading is total: what has the wrong kind is reported once and then treated
-//! as if it were not there, so that one mistake hides no other.
+//! Reading never fails as a whole: a value of the wrong type is reported once and
+//! then treated as absent, so that one mistake does not hide another.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,53 +9,53 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Span};
 use kcc_tree::{Node, OriginKind, Path, Value};
 
-use crate::lines::Lines;
+use crate::reporter::Reporter;
 use crate::units::BadQuantity;
 
-/// Where a stage's findings go.
-pub(crate) type Found = RefCell<Diagnostics>;
+/// Collects the diagnostics of a stage.
+pub(crate) type Sink = RefCell<Diagnostics>;
 
-/// A present node, its path and where mistakes are reported.
+/// A present node with its path and the collector of its diagnostics.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     pub(crate) node: &'a Node,
     pub(crate) path: Path,
-    pub(crate) lines: Lines<'a>,
-    found: &'a Found,
+    pub(crate) reporter: Reporter<'a>,
+    sink: &'a Sink,
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(node: &'a Node, path: Path, lines: Lines<'a>, found: &'a Found) -> Self {
+    pub(crate) fn new(node: &'a Node, path: Path, reporter: Reporter<'a>, sink: &'a Sink) -> Self {
         Self {
             node,
             path,
-            lines,
-            found,
+            reporter,
+            sink,
         }
     }
 
-    /// The child of that name, if it is present.
+    /// Returns the child of that name, if present.
     pub(crate) fn child(&self, name: &str) -> Option<Cursor<'a>> {
         let node = self.node.child(name)?;
         Some(Self {
             node,
             path: self.path.join(name),
-            lines: self.lines,
-            found: self.found,
+            reporter: self.reporter,
+            sink: self.sink,
         })
     }
 
-    /// The field at the end of a chain of names.
+    /// Returns the descendant at the end of a chain of names.
     pub(crate) fn below(&self, names: &[&str]) -> Option<Cursor<'a>> {
         names
             .iter()
             .try_fold(self.clone(), |cursor, name| cursor.child(name))
     }
 
-    /// The present fields of a struct.
+    /// Iterates over the present fields of a struct; reports any other type.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a str, Cursor<'a>)> + '_ {
         if !matches!(self.node.value, Value::Struct(_)) {
-            self.wrong_kind("a struct");
+            self.report_wrong_type("a struct");
         }
         self.node.fields().map(|(name, node)| {
             let path = self.path.join(name);
@@ -64,14 +64,14 @@ impl<'a> Cursor<'a> {
                 Self {
                     node,
                     path,
-                    lines: self.lines,
-                    found: self.found,
+                    reporter: self.reporter,
+                    sink: self.sink,
                 },
             )
         })
     }
 
-    /// The elements of a list; none of anything else.
+    /// Iterates over the elements of a list; yields none for any other type.
     pub(crate) fn items(&self) -> impl Iterator<Item = Cursor<'a>> + use<'a> {
         let count = match &self.node.value {
             Value::List(items) => items.len(),
@@ -81,25 +81,25 @@ impl<'a> Cursor<'a> {
         (0..count).filter_map(move |at| list.child(&at.to_string()))
     }
 
-    /// The text that it is.
+    /// Reads a string.
     pub(crate) fn text(&self) -> Option<String> {
         let text = self.node.as_str().map(str::to_owned);
         if text.is_none() {
-            self.wrong_kind("a string");
+            self.report_wrong_type("a string");
         }
         text
     }
 
-    /// The boolean that it is.
-    pub(crate) fn flag(&self) -> Option<bool> {
+    /// Reads a boolean.
+    pub(crate) fn boolean(&self) -> Option<bool> {
         if let Value::Bool(flag) = self.node.value {
             return Some(flag);
         }
-        self.wrong_kind("`true` or `false`");
+        self.report_wrong_type("`true` or `false`");
         None
     }
 
-    /// The whole number that it is, where it fits.
+    /// Reads an integer that fits into `T`.
     pub(crate) fn number<T: TryFrom<u64>>(&self) -> Option<T> {
         if let Value::Number(number) = &self.node.value
             && let Some(whole) = whole(number)
@@ -111,14 +111,14 @@ impl<'a> Cursor<'a> {
             }
             return fits;
         }
-        self.wrong_kind("a whole number that is not negative");
+        self.report_wrong_type("a non-negative integer");
         None
     }
 
-    /// The list of texts that it is.
-    pub(crate) fn texts(&self) -> Option<Vec<String>> {
+    /// Reads a list of strings.
+    pub(crate) fn text_list(&self) -> Option<Vec<String>> {
         let Value::List(items) = &self.node.value else {
-            self.wrong_kind("a list of strings");
+            self.report_wrong_type("a list of strings");
             return None;
         };
         (0..items.len())
@@ -126,20 +126,20 @@ impl<'a> Cursor<'a> {
             .collect()
     }
 
-    /// The texts of a struct, by name.
+    /// Reads a struct of strings, by field name.
     pub(crate) fn text_map(&self) -> BTreeMap<String, String> {
         self.fields()
             .filter_map(|(name, value)| Some((name.to_owned(), value.text()?)))
             .collect()
     }
 
-    /// The quantity that it is, written as text or as a plain number.
+    /// Reads a quantity, written as a string or a plain number.
     pub(crate) fn quantity<T>(&self, parse: fn(&str) -> Result<T, BadQuantity>) -> Option<T> {
         let text = match &self.node.value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             _ => {
-                self.wrong_kind("text with a unit");
+                self.report_wrong_type("a string with a unit");
                 return None;
             }
         };
@@ -147,29 +147,29 @@ impl<'a> Cursor<'a> {
             Ok(quantity) => Some(quantity),
             Err(bad) => {
                 let message = format!("`{}`: expected {}, found `{text}`", self.path, bad.expected);
-                let found = self.error(Code::ModelBadQuantity, message, "no such quantity");
-                self.report(found.help(bad.help));
+                let error = self.error(Code::ModelBadQuantity, message, "not a valid quantity");
+                self.report(error.help(bad.help));
                 None
             }
         }
     }
 
-    /// The folder of the file whose line gives this value, for paths that
-    /// fragments write relative to themselves.
-    pub(crate) fn folder(&self) -> &'a str {
+    /// Returns the directory of the fragment that sets this value, for paths
+    /// relative to that fragment.
+    pub(crate) fn directory(&self) -> &'a str {
         self.span()
-            .and_then(|span| self.lines.tree().files.get(span.file))
+            .and_then(|span| self.reporter.tree().files.get(span.file))
             .map_or("", kcc_diag::SourceFile::folder)
     }
 
-    /// The line behind it.
+    /// Returns the span of this value.
     pub(crate) fn span(&self) -> Option<Span> {
-        self.lines.span(&self.path)
+        self.reporter.span(&self.path)
     }
 
-    /// Reports every field that is none of these and that a fragment wrote:
-    /// what the model does not hold must not be ignored in silence.
-    pub(crate) fn only(&self, known: &[&str]) {
+    /// Reports every field set by a fragment that is not in `known`: a field that
+    /// the model does not have must not be ignored silently.
+    pub(crate) fn expect_only(&self, known: &[&str]) {
         for (name, field) in self.node.fields() {
             let written = || {
                 field
@@ -182,29 +182,29 @@ impl<'a> Cursor<'a> {
             }
             let path = self.path.join(name);
             let message = format!("`{path}` is not supported by this version of kcc");
-            let found = self
-                .lines
-                .error(Code::EvalUnknownField, &path, message, "not supported");
-            self.report(found.help("remove the field"));
+            let error =
+                self.reporter
+                    .error(Code::EvalUnknownField, &path, message, "not supported");
+            self.report(error.help("remove the field"));
         }
     }
 
-    /// Begins an error about this node.
+    /// Starts an error about this node.
     pub(crate) fn error(
         &self,
         code: Code,
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Diagnostic {
-        self.lines.error(code, &self.path, message, label)
+        self.reporter.error(code, &self.path, message, label)
     }
 
-    /// Adds an error to those of the stage.
+    /// Adds a diagnostic to those of the stage.
     pub(crate) fn report(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
+        self.sink.borrow_mut().push(diagnostic);
     }
 
-    fn wrong_kind(&self, expected: &str) {
+    fn report_wrong_type(&self, expected: &str) {
         let actual = match &self.node.value {
             Value::Absent => "nothing",
             Value::Null => "`null`",
@@ -219,7 +219,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A number without a fraction; CUE may print one as `8080.0`.
+/// Reads a number without a fraction; CUE may print one as `8080.0`.
 fn whole(number: &serde_json::Number) -> Option<u64> {
     number.as_u64().or_else(|| {
         let text = number.to_string();

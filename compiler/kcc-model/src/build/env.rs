@@ -1,31 +1,31 @@
-//! `env`: text, secrets, configs and outputs of others.
+//! Decodes `env`: text, secrets, configs and outputs of other components.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_tree::Value;
 
-use super::late::{self, Late};
+use super::output_refs::{self, OutputRef};
 use super::{Cursor, component, names};
 use crate::EnvValue;
 
-/// A variable as it is written.
+/// A variable as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RawEnv {
-    /// It depends on this component alone.
+    /// A value that depends on this component alone.
     Known(EnvValue),
     /// An output of another component.
-    Output(Late),
+    Output(OutputRef),
 }
 
-/// Decodes the environment that a fragment writes itself.
-pub(crate) fn raw(node: &Cursor<'_>) -> BTreeMap<String, RawEnv> {
+/// Decodes the variables that fragments declare.
+pub(crate) fn decode(node: &Cursor<'_>) -> BTreeMap<String, RawEnv> {
     let Some(all) = node.child("env") else {
         return BTreeMap::new();
     };
     all.fields()
         .filter_map(|(name, field)| {
-            names::check_variable(&field, name);
+            names::validate_variable(&field, name);
             Some((name.to_owned(), variable(&field)?))
         })
         .collect()
@@ -39,13 +39,13 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     }
     let text = |field| node.child(field).and_then(|field| field.text());
     if node.child("secret").is_some() {
-        node.only(&["secret"]);
+        node.expect_only(&["secret"]);
         return Some(RawEnv::Known(EnvValue::Secret(text("secret")?)));
     }
     if node.child("config").is_some() {
-        node.only(&["config", "key"]);
+        node.expect_only(&["config", "key"]);
         if node.child("key").is_none() {
-            component::missing(node, "`key`", "write which key of the config is meant");
+            component::missing(node, "`key`", "write `key: \"…\"` with a key of the config");
         }
         return Some(RawEnv::Known(EnvValue::Config {
             name: text("config")?,
@@ -53,15 +53,15 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
         }));
     }
     if node.child("value").is_some() {
-        node.only(&["value", "public"]);
+        node.expect_only(&["value", "public"]);
         return Some(RawEnv::Known(EnvValue::Literal(text("value")?)));
     }
     if node.child("from").is_some() {
-        return late::output(node).map(RawEnv::Output);
+        return output_refs::decode(node).map(RawEnv::Output);
     }
-    if !node.lines.partly_lost(&node.path) {
-        let message = format!("`{}` is neither text nor a reference", node.path);
-        let error = node.error(Code::EvalWrongType, message, "which value?");
+    if !node.reporter.may_be_unread(&node.path) {
+        let message = format!("`{}`: expected text or a reference", node.path);
+        let error = node.error(Code::EvalWrongType, message, "neither text nor a reference");
         let help = "write text, `secret: \"…\"`, `{config: \"…\", key: \"…\"}` or \
                     `{from: \"…\", output: \"…\"}`";
         node.report(error.help(help));
@@ -69,13 +69,14 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     None
 }
 
-/// The head of the variables that a need gives: `stripe-mock` → `STRIPE_MOCK`.
-pub(crate) fn prefix(component: &str) -> String {
+/// Returns the prefix of the variables that a need provides: `stripe-mock` →
+/// `STRIPE_MOCK`.
+pub(crate) fn variable_prefix(component: &str) -> String {
     component.to_ascii_uppercase().replace('-', "_")
 }
 
-/// Whether a variable has the head of those that a need on a component gives.
-pub(crate) fn is_of(variable: &str, component: &str) -> bool {
-    let rest = variable.strip_prefix(&prefix(component));
+/// Returns true if a variable has the prefix that a need on a component provides.
+pub(crate) fn is_variable_of(variable: &str, component: &str) -> bool {
+    let rest = variable.strip_prefix(&variable_prefix(component));
     rest.is_some_and(|rest| rest.starts_with('_'))
 }

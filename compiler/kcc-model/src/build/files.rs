@@ -1,26 +1,26 @@
-//! `files`: their content, inline, read from the fragment's folder, or an output
-//! of another component, which is put in its place later.
+//! Decodes `files`: inline content, content read from a file beside the fragment,
+//! or an output of another component, which is filled in later.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 
-use super::late::{self, Late};
-use super::{Cursor, Scope, component, image, mode, volumes};
+use super::output_refs::{self, OutputRef};
+use super::{Cursor, TargetContext, component, image, mode, volumes};
 use crate::{File, FileContent};
 
-/// Decodes the files of a component, and reads those that have a `source`.
+/// Decodes the files of a component and reads those with a `source`.
 pub(crate) fn files(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     node: &Cursor<'_>,
-    late: &mut BTreeMap<String, Late>,
+    output_files: &mut BTreeMap<String, OutputRef>,
 ) -> BTreeMap<String, File> {
     let Some(all) = node.child("files") else {
         return BTreeMap::new();
     };
     all.fields()
         .filter_map(|(path, field)| {
-            let path = volumes::absolute(&field, path)?;
+            let path = volumes::container_path(&field, path)?;
             let owner = field.child("owner").and_then(|field| mode::owner(&field));
             let written = field.child("mode").and_then(|field| mode::mode(&field));
             let file = |text: String, executable: bool| File {
@@ -29,27 +29,27 @@ pub(crate) fn files(
                 owner,
             };
             if field.child("from").is_some() || field.child("output").is_some() {
-                late.insert(path.clone(), late::output(&field)?);
+                output_files.insert(path.clone(), output_refs::decode(&field)?);
                 return Some((path, file(String::new(), false)));
             }
-            let (text, executable) = content(scope, &field)?;
+            let (text, executable) = content(cx, &field)?;
             Some((path, file(text, executable)))
         })
         .collect()
 }
 
-/// The content of a file, and whether it is a program.
-fn content(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<(String, bool)> {
-    node.only(&["content", "source", "mode", "owner"]);
+/// Returns the content of a file, and true if it is executable.
+fn content(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<(String, bool)> {
+    node.expect_only(&["content", "source", "mode", "owner"]);
     match (node.child("content"), node.child("source")) {
         (Some(content), None) => Some((content.text()?, false)),
         (None, Some(source)) => {
-            let name = image::inside(&source, &source.text()?)?;
-            match (scope.referred.file)(&name) {
+            let name = image::relative_to_root(&source, &source.text()?)?;
+            match (cx.referred.file)(&name) {
                 Ok(found) => Some((found.text, found.executable)),
-                Err(_) if (scope.referred.there)(&format!("{name}/")).is_ok() => {
+                Err(_) if (cx.referred.there)(&format!("{name}/")).is_ok() => {
                     let message = format!(
-                        "`{}`: `{name}` is a directory, and a file has one content",
+                        "`{}`: expected a file, found directory `{name}`",
                         source.path
                     );
                     let error = source.error(Code::ModelMissingFile, message, "a directory");
@@ -57,24 +57,27 @@ fn content(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<(String, bool)> {
                     let written = source.text()?;
                     let written = written.trim_end_matches('/');
                     source.report(error.help(format!(
-                        "write one entry for each file in it: `files: \"{}/NAME\": source: \"{written}/NAME\"`",
+                        "write one entry per file: `files: \"{}/NAME\": source: \"{written}/NAME\"`",
                         inside.trim_end_matches('/')
                     )));
                     None
                 }
                 Err(why) => {
                     let message = format!("`{}`: cannot read `{name}`: {why}", source.path);
-                    let error = source.error(Code::ModelMissingFile, message, "this file");
-                    let help = format!("add `{name}` as a text file, or write the path of another");
+                    let error =
+                        source.error(Code::ModelMissingFile, message, "cannot read this file");
+                    let help = format!("add `{name}` as a text file, or write another path");
                     source.report(error.help(help));
                     None
                 }
             }
         }
         (Some(content), Some(source)) => {
-            let message = format!("`{}` has its content and a source", node.path);
-            let error = content.error(Code::EvalConflict, message, "the content");
-            let error = node.lines.also(error, &source.path, "the source");
+            let message = format!("`{}` has both `content` and `source`", node.path);
+            let error = content.error(Code::EvalConflict, message, "inline content");
+            let error = node
+                .reporter
+                .add_label(error, &source.path, "content from a file");
             node.report(error.help("remove `content` or `source`"));
             None
         }

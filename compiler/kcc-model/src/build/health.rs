@@ -1,24 +1,26 @@
-//! `health`: one probe means readiness and liveness, named probes stand for
-//! themselves; a probe without a port asks `http`, else the only port.
+//! Decodes `health`. The short form is one probe for readiness and liveness, with
+//! a startup probe added; the long form names its probes. A probe without a port
+//! uses `http`, else the only port.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_tree::{Path, Value};
 
-use super::ports::{self, listed};
+use super::ports::{self, list_names};
 use super::{Cursor, component, routes};
 use crate::{Check, Health, Millis, Name, Port, Probe};
 
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
 const NAMED: [&str; 3] = ["startup", "readiness", "liveness"];
 const TIMINGS: [&str; 4] = ["delay", "period", "timeout", "failures"];
-/// What says more of one probe.
-const ONE: [&str; 5] = ["port", "period", "timeout", "failures", "startTimeout"];
-/// How long one probe may fail while its container starts.
+/// Fields that belong to the short form only.
+const SHORT_FORM: [&str; 5] = ["port", "period", "timeout", "failures", "startTimeout"];
+/// The default time that the short form's probe may fail during startup.
 const START_TIMEOUT: Millis = Millis(120_000);
-/// Failures in a row that a probe may wait for.
-const MOST_FAILURES: u64 = 1_000;
+/// The highest `failures` of the startup probe; a longer timeout gets a longer
+/// period instead.
+const MAX_FAILURES: u64 = 1_000;
 
 /// Decodes the probes of a component.
 pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health {
@@ -26,18 +28,18 @@ pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health 
         return Health::default();
     };
     if let Some(first) = NAMED.iter().find(|name| node.child(name).is_some()) {
-        node.only(&[&NAMED[..], &ONE].concat());
-        for field in ONE.iter().filter_map(|name| node.child(name)) {
+        node.expect_only(&[&NAMED[..], &SHORT_FORM].concat());
+        for field in SHORT_FORM.iter().filter_map(|name| node.child(name)) {
             let name = field.path.0.last().map_or("", String::as_str);
             let message = format!(
-                "`{}` is for one probe, but `{}` names several",
+                "`{}` applies to a single probe, but `{}` names several",
                 field.path, node.path
             );
-            let error = field.error(Code::EvalConflict, message, "of which?");
+            let error = field.error(Code::EvalConflict, message, "which probe?");
             field.report(error.help(if name == "startTimeout" {
-                "write `startup`, with a `period` and `failures`".to_owned()
+                "write `startup` with a `period` and `failures`".to_owned()
             } else {
-                format!("write it into `{first}`")
+                format!("move it into `{first}`")
             }));
         }
         let named = |name| node.child(name).and_then(|node| probe(&node, ports));
@@ -53,17 +55,17 @@ pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health 
         .unwrap_or(START_TIMEOUT);
     let probe = probe(&node, ports);
     Health {
-        startup: probe.clone().map(|probe| starting(probe, start)),
+        startup: probe.clone().map(|probe| startup_probe(probe, start)),
         readiness: probe.clone(),
         liveness: probe,
     }
 }
 
-/// The probe that holds one probe back while the container starts: without it,
-/// the cluster would restart what is slow to start again and again.
-fn starting(probe: Probe, start: Millis) -> Probe {
+/// Derives the startup probe of the short form. Without it, Kubernetes would
+/// restart a container that starts slowly over and over.
+fn startup_probe(probe: Probe, start: Millis) -> Probe {
     let seconds = start.0.div_ceil(1000).max(1);
-    let period = seconds.div_ceil(MOST_FAILURES);
+    let period = seconds.div_ceil(MAX_FAILURES);
     Probe {
         delay: Millis(0),
         period: Millis(period * 1000),
@@ -73,7 +75,7 @@ fn starting(probe: Probe, start: Millis) -> Probe {
 }
 
 fn probe(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Probe> {
-    node.only(&[&CHECKS[..], &TIMINGS, &["port", "startTimeout"]].concat());
+    node.expect_only(&[&CHECKS[..], &TIMINGS, &["port", "startTimeout"]].concat());
     let check = check(node, ports);
     let time = |field, default| {
         let written = node
@@ -107,14 +109,14 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
     let [(kind, field)] = &written[..] else {
         match &written[..] {
             [(first, one), (second, other), ..] => {
-                let message = format!("`{}` asks by `{first}` and by `{second}`", node.path);
-                let error = one.error(Code::EvalConflict, message, "one way to ask");
-                let error = node.lines.also(error, &other.path, "another way to ask");
+                let message = format!("`{}` has both `{first}` and `{second}`", node.path);
+                let error = one.error(Code::EvalConflict, message, "one check");
+                let error = node.reporter.add_label(error, &other.path, "another check");
                 node.report(error.help(format!("remove `{first}` or `{second}`")));
             }
             _ => component::missing(
                 node,
-                "what is asked",
+                "its check",
                 "write `http: \"/path\"`, `tcp: \"port\"`, `grpc: \"port\"` or `exec: [\"command\"]`",
             ),
         }
@@ -128,8 +130,8 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
                     "`{}`: expected a path that starts with `/`, found `{path}`",
                     field.path
                 );
-                let error = field.error(Code::ModelBadPath, message, "no path of a URL");
-                field.report(error.help(format!("write `{}`", routes::path_of(&path))));
+                let error = field.error(Code::ModelBadPath, message, "not a URL path");
+                field.report(error.help(format!("write `{}`", routes::suggest_path(&path))));
                 return None;
             }
             Some(Check::Http {
@@ -144,7 +146,7 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
             port: port_number(node, Some(field.clone()), ports)?,
         }),
         _ => {
-            let command = field.texts()?;
+            let command = field.text_list()?;
             if command.is_empty() {
                 component::missing(field, "a command", "write `exec: [\"command\"]`");
                 return None;
@@ -154,59 +156,62 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
     }
 }
 
-/// The number of the port that is written, or of the one that is meant.
+/// Returns the number of the declared port, or of the default port.
 fn port_number(
     probe: &Cursor<'_>,
     written: Option<Cursor<'_>>,
     ports: &BTreeMap<Name, Port>,
 ) -> Option<u16> {
     let Some(written) = written else {
-        let meant = meant(ports);
-        if meant.is_none() && !ports::unsure(&component_of(probe), ports, probe.lines) {
+        let port = default_port(ports);
+        if port.is_none()
+            && !ports::may_be_incomplete(&container_path(probe), ports, probe.reporter)
+        {
             let (message, help) = if ports.is_empty() {
                 (
-                    format!("`{}` asks a port, but the component has none", probe.path),
-                    "give the component a `port`, or ask with `exec`".to_owned(),
+                    format!("`{}` checks a port, but the component has none", probe.path),
+                    "add a `port` to the component, or check with `exec`".to_owned(),
                 )
             } else {
                 (
-                    format!("`{}` does not say which port it asks", probe.path),
-                    format!("write `port: \"…\"` with one of {}", listed(ports)),
+                    format!("`{}` does not name the port to check", probe.path),
+                    format!("write `port: \"…\"` with one of {}", list_names(ports)),
                 )
             };
             let error = probe.error(Code::CheckUnknownProbePort, message, "which port?");
             probe.report(error.help(help));
         }
-        return meant;
+        return port;
     };
     if let Value::Number(_) = written.node.value {
         return written.number();
     }
     let name = written.text()?;
     let known = ports.get(&name).map(|port| port.number);
-    if known.is_none() && !ports::unsure(&component_of(probe), ports, written.lines) {
+    if known.is_none() && !ports::may_be_incomplete(&container_path(probe), ports, written.reporter)
+    {
         let message = format!(
-            "`{}` asks port `{name}`, which the component does not have",
+            "`{}` checks port `{name}`, which the component does not have",
             probe.path
         );
         let error = written.error(Code::CheckUnknownProbePort, message, "no such port");
         let help = if ports.is_empty() {
             format!("add `ports: {name}: …`")
         } else {
-            format!("the ports are {}", listed(ports))
+            format!("write one of the ports {}", list_names(ports))
         };
         written.report(error.help(help));
     }
     known
 }
 
-fn meant(ports: &BTreeMap<Name, Port>) -> Option<u16> {
+fn default_port(ports: &BTreeMap<Name, Port>) -> Option<u16> {
     let only = || ports.values().next().filter(|_| ports.len() == 1);
     ports.get("http").or_else(only).map(|port| port.number)
 }
 
-/// The node that `health` stands in.
-fn component_of(probe: &Cursor<'_>) -> Path {
+/// Returns the path of the container that a probe belongs to.
+fn container_path(probe: &Cursor<'_>) -> Path {
     let health = probe
         .path
         .0

@@ -1,47 +1,43 @@
-//! `image` and `build`: where the image of a component comes from.
+//! Decodes `image` and `build`.
 //!
-//! Paths are written relative to the fragment whose line holds them, and
-//! become relative to the system's root. Components that are built in the same
-//! way share one image: its tag is made of how it is built, not of who uses it.
-//! On Kubernetes it is made of what it is built from, too: nobody but its tag
-//! tells a cluster that an image is another. A Docker engine is told by kcc, and
-//! a tag for every change would fill its disk.
+//! Fragments write paths relative to themselves; the model has them relative to
+//! the system's root. Components with the same build inputs share one image: the
+//! tag is a hash of the inputs, not of the component. On Kubernetes the tag also
+//! depends on the content of the context, because only a new tag makes a cluster
+//! pull a changed image. On Docker kcc compares the content itself, and a tag per
+//! change would fill the disk.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_tree::OriginKind;
 
-use super::{Cursor, Scope, component};
+use super::{Cursor, TargetContext, component};
 use crate::{Build, EngineTarget, Image};
 
-/// The file that says how an image is built, where no other is named.
+/// The default Dockerfile.
 const DOCKERFILE: &str = "Dockerfile";
 
-/// Digits of a tag, four bits each.
+/// The number of hexadecimal digits in a tag.
 const TAG_DIGITS: usize = 12;
 
 /// Decodes the image of a component.
-pub(crate) fn image(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Image> {
+pub(crate) fn image(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Image> {
     match (node.child("image"), node.child("build")) {
         (Some(reference), None) => self::reference(&reference).map(Image::Reference),
-        (None, Some(build)) => Some(Image::Build(decode(scope, &build)?)),
+        (None, Some(build)) => Some(Image::Build(decode(cx, &build)?)),
         (Some(reference), Some(build)) => {
-            let message = format!("`{}` has an image and is built, too", node.path);
-            let error = reference.error(
-                Code::EvalConflict,
-                message,
-                "an image that is there already",
-            );
+            let message = format!("`{}` has both `image` and `build`", node.path);
+            let error = reference.error(Code::EvalConflict, message, "an existing image");
             let error = build
-                .lines
-                .also(error, &build.path, "an image that is built");
+                .reporter
+                .add_label(error, &build.path, "an image to build");
             node.report(error.help("remove `image` or `build`"));
             None
         }
         (None, None) => {
-            // A component that nobody claims is reported as such by its rule.
-            let claimed = scope
+            // A rule reports components without an owner.
+            let claimed = cx
                 .owners
                 .get(&node.path)
                 .is_none_or(|owner| !owner.unclaimed);
@@ -57,15 +53,15 @@ pub(crate) fn image(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Image> {
     }
 }
 
-/// The reference of an image: `registry/name:tag@digest`, where only the name
-/// has to be there.
+/// Decodes an image reference: `registry/name:tag@digest`, where only the name
+/// is required.
 pub(crate) fn reference(node: &Cursor<'_>) -> Option<String> {
     let text = node.text()?;
     if is_reference(&text) {
         return Some(text);
     }
-    let message = format!("`{}`: `{text}` is no reference of an image", node.path);
-    let error = node.error(Code::ModelBadName, message, "no such image");
+    let message = format!("`{}`: `{text}` is not a valid image reference", node.path);
+    let error = node.error(Code::ModelBadName, message, "not an image reference");
     let meant: String = text.split_whitespace().collect();
     let meant = meant
         .split_once("://")
@@ -75,12 +71,12 @@ pub(crate) fn reference(node: &Cursor<'_>) -> Option<String> {
     let better = [meant, &lower].into_iter().find(|text| is_reference(text));
     node.report(error.help(match better {
         Some(better) => format!("write `{better}`"),
-        None => "write its name and its version, such as `acme/web:1.4.2`".to_owned(),
+        None => "write a name and a tag, such as `acme/web:1.4.2`".to_owned(),
     }));
     None
 }
 
-/// How many bytes of a reference are its name, before tag and digest.
+/// Returns the length in bytes of a reference's name, before tag and digest.
 fn name_length(text: &str) -> usize {
     let named = text.find('@').unwrap_or(text.len());
     let last = text[..named].rfind('/').map_or(0, |at| at + 1);
@@ -96,7 +92,7 @@ fn is_reference(text: &str) -> bool {
     let tagged = tag.is_empty() || tag.strip_prefix(':').is_some_and(is_tag);
     let mut parts = name.split('/').peekable();
     let first = parts.peek().copied().unwrap_or_default();
-    // A registry has a dot or a port, so that it is no part of the name.
+    // A first component with a dot or a port is a registry, not part of the name.
     if name.contains('/') && (first.contains(['.', ':']) || first == "localhost") {
         let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']');
         if !first.chars().all(host) {
@@ -104,11 +100,12 @@ fn is_reference(text: &str) -> bool {
         }
         parts.next();
     }
-    tagged && digest.is_none_or(is_digest) && parts.all(is_part)
+    tagged && digest.is_none_or(is_digest) && parts.all(is_name_component)
 }
 
-/// A part of a name: lower-case letters and digits, with signs between them.
-fn is_part(part: &str) -> bool {
+/// Checks a component of a name: lower-case letters and digits, with separators
+/// between them.
+fn is_name_component(part: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     part.starts_with(plain)
         && part.ends_with(plain)
@@ -118,33 +115,35 @@ fn is_part(part: &str) -> bool {
 }
 
 fn is_tag(tag: &str) -> bool {
-    const LONGEST: usize = 128;
+    const MAX_LENGTH: usize = 128;
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     tag.starts_with(word)
-        && tag.len() <= LONGEST
+        && tag.len() <= MAX_LENGTH
         && tag.chars().all(|c| word(c) || matches!(c, '.' | '-'))
 }
 
 fn is_digest(digest: &str) -> bool {
-    const SHORTEST: usize = 32;
+    const MIN_LENGTH: usize = 32;
     digest.split_once(':').is_some_and(|(algorithm, hex)| {
-        !algorithm.is_empty() && hex.len() >= SHORTEST && hex.chars().all(|c| c.is_ascii_hexdigit())
+        !algorithm.is_empty()
+            && hex.len() >= MIN_LENGTH
+            && hex.chars().all(|c| c.is_ascii_hexdigit())
     })
 }
 
-fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
-    node.only(&["context", "file", "args", "stage"]);
+fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
+    node.expect_only(&["context", "file", "args", "stage"]);
     let Some(written) = node.child("context") else {
         component::missing(
             node,
             "`context`",
-            "write `context: \".\"` for the fragment's folder",
+            "write `context: \".\"` for the fragment's directory",
         );
         return None;
     };
-    let context = inside(&written, &written.text()?)?;
+    let context = relative_to_root(&written, &written.text()?)?;
     let file = match node.child("file") {
-        Some(file) => below(&file, &context)?,
+        Some(file) => relative_to_context(&file, &context)?,
         None => DOCKERFILE.to_owned(),
     };
     let args = node
@@ -152,7 +151,7 @@ fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
         .map(|args| args.text_map())
         .unwrap_or_default();
     let stage = node.child("stage").and_then(|stage| stage.text());
-    let tag = tag(scope.system, &context, &file, &args, stage.as_deref());
+    let tag = build_tag(cx.system, &context, &file, &args, stage.as_deref());
     let mut build = Build {
         tag,
         context,
@@ -160,37 +159,41 @@ fn decode(scope: &Scope<'_>, node: &Cursor<'_>) -> Option<Build> {
         args,
         stage,
     };
-    let there = scope.referred.there;
+    let there = cx.referred.there;
     if let Err(why) = there(&format!("{}/", build.context)) {
-        no_context(&written, &build.context, &why);
-    } else if let Err(why) = there(&name_of_file(&build)) {
-        no_file(node, &written, &build, &why);
-    } else if let EngineTarget::Kubernetes { .. } = scope.engine {
-        match (scope.referred.context)(&build) {
-            Ok(hash) => build.tag = of_content(&build.tag, &hash),
-            Err(why) => no_context(&written, &build.context, &why),
+        report_unreadable_context(&written, &build.context, &why);
+    } else if let Err(why) = there(&dockerfile_path(&build)) {
+        report_unreadable_dockerfile(node, &written, &build, &why);
+    } else if let EngineTarget::Kubernetes { .. } = cx.engine {
+        match (cx.referred.context)(&build) {
+            Ok(hash) => build.tag = content_tag(&build.tag, &hash),
+            Err(why) => report_unreadable_context(&written, &build.context, &why),
         }
     }
     Some(build)
 }
 
-fn no_context(written: &Cursor<'_>, context: &str, why: &str) {
+fn report_unreadable_context(written: &Cursor<'_>, context: &str, why: &str) {
     let message = format!("`{}`: cannot read `{context}`: {why}", written.path);
-    let error = written.error(Code::ModelMissingFile, message, "this folder");
+    let error = written.error(
+        Code::ModelMissingFile,
+        message,
+        "cannot read this directory",
+    );
     written.report(error.help(format!(
-        "add the folder `{context}`, or write the path of another"
+        "add the directory `{context}`, or write another path"
     )));
 }
 
-fn no_file(node: &Cursor<'_>, context: &Cursor<'_>, build: &Build, why: &str) {
-    let name = name_of_file(build);
+fn report_unreadable_dockerfile(node: &Cursor<'_>, context: &Cursor<'_>, build: &Build, why: &str) {
+    let name = dockerfile_path(build);
     let named = node.child("file").filter(|_| build.file != DOCKERFILE);
     let (at, label, other) = match &named {
-        Some(file) => (file, "this file", "write the path of another"),
+        Some(file) => (file, "cannot read this file", "write another path"),
         None => (
             context,
-            "this folder",
-            "name another file: `file: \"…\"` beside `context`",
+            "no Dockerfile in this directory",
+            "name another file with `file: \"…\"` next to `context`",
         ),
     };
     let message = format!("`{}`: cannot read `{name}`: {why}", at.path);
@@ -198,44 +201,45 @@ fn no_file(node: &Cursor<'_>, context: &Cursor<'_>, build: &Build, why: &str) {
     at.report(error.help(format!("add `{name}`, or {other}")));
 }
 
-/// The Dockerfile, relative to the root.
-fn name_of_file(build: &Build) -> String {
+/// Returns the Dockerfile's path relative to the root.
+fn dockerfile_path(build: &Build) -> String {
     match build.context.as_str() {
         "." | "" => build.file.clone(),
         context => format!("{context}/{}", build.file),
     }
 }
 
-/// The reference with a tag that changes with what the image is built from.
-fn of_content(reference: &str, hash: &str) -> String {
+/// Replaces the tag of a reference by a hash of the image's content.
+fn content_tag(reference: &str, hash: &str) -> String {
     let name = reference
         .split_once(':')
         .map_or(reference, |(name, _)| name);
     format!("{name}:{}", hash.get(..TAG_DIGITS).unwrap_or(hash))
 }
 
-/// A path that a fragment writes, relative to the root.
-pub(crate) fn inside(node: &Cursor<'_>, written: &str) -> Option<String> {
-    let found = normalise(node.folder(), written);
+/// Converts a path from relative to its fragment to relative to the root.
+pub(crate) fn relative_to_root(node: &Cursor<'_>, written: &str) -> Option<String> {
+    let found = normalise(node.directory(), written);
     if found.is_none() {
         let message = format!(
             "`{}`: `{written}` leads outside the system's root",
             node.path
         );
         let error = node.error(Code::LoadOutsideRoot, message, "outside the root");
-        let folder = match node.folder() {
+        let directory = match node.directory() {
             "" => "the root".to_owned(),
-            folder => format!("`{folder}`"),
+            directory => format!("`{directory}`"),
         };
         node.report(error.help(format!(
-            "write a path relative to {folder}, the folder of this file"
+            "write a path relative to {directory}, the directory of this file"
         )));
     }
     found
 }
 
-/// The Dockerfile, relative to the context. That of the schema lies in it.
-fn below(node: &Cursor<'_>, context: &str) -> Option<String> {
+/// Returns the Dockerfile relative to the context. The schema's default is
+/// relative to it already.
+fn relative_to_context(node: &Cursor<'_>, context: &str) -> Option<String> {
     let written = node.text()?;
     if node
         .node
@@ -245,7 +249,7 @@ fn below(node: &Cursor<'_>, context: &str) -> Option<String> {
     {
         return Some(written);
     }
-    let file = inside(node, &written)?;
+    let file = relative_to_root(node, &written)?;
     let relative = match context {
         "." => Some(file.as_str()),
         context => file
@@ -260,18 +264,18 @@ fn below(node: &Cursor<'_>, context: &str) -> Option<String> {
         node.path
     );
     let error = node.error(Code::ModelBadPath, message, "outside the context");
-    node.report(error.help("move the file into the context, or choose a context that holds it"));
+    node.report(error.help("move the file into the context, or choose a context that contains it"));
     None
 }
 
-/// A relative path from a folder, without `.` and `..`; none if it leaves the
-/// root. The root itself is `.`.
-fn normalise(folder: &str, written: &str) -> Option<String> {
+/// Joins a directory and a relative path and removes `.` and `..`; returns none
+/// if the result leaves the root. The root itself is `.`.
+fn normalise(directory: &str, written: &str) -> Option<String> {
     if written.starts_with('/') || written.contains('\\') {
         return None;
     }
     let mut names: Vec<&str> = Vec::new();
-    for name in folder.split('/').chain(written.split('/')) {
+    for name in directory.split('/').chain(written.split('/')) {
         match name {
             "" | "." => {}
             ".." => _ = names.pop()?,
@@ -285,18 +289,18 @@ fn normalise(folder: &str, written: &str) -> Option<String> {
     })
 }
 
-/// The reference of a built image: the folder's name, and a hash of everything
-/// that decides how it is built.
-fn tag(
+/// Returns the reference of a built image: the directory's name, tagged with a
+/// hash of the build inputs.
+fn build_tag(
     system: &str,
     context: &str,
     file: &str,
     args: &BTreeMap<String, String>,
     stage: Option<&str>,
 ) -> String {
-    let folder = context.rsplit('/').next().unwrap_or(context);
+    let directory = context.rsplit('/').next().unwrap_or(context);
     let mut name = String::new();
-    for c in folder.chars().map(|c| c.to_ascii_lowercase()) {
+    for c in directory.chars().map(|c| c.to_ascii_lowercase()) {
         match c {
             'a'..='z' | '0'..='9' => name.push(c),
             _ if name.is_empty() || name.ends_with('-') => {}
@@ -307,16 +311,17 @@ fn tag(
     let name = if name.is_empty() { system } else { name };
     let mut hash = Fnv::default();
     for text in [context, file, stage.unwrap_or("")] {
-        hash.text(text);
+        hash.add(text);
     }
     for (key, value) in args {
-        hash.text(key);
-        hash.text(value);
+        hash.add(key);
+        hash.add(value);
     }
     format!("{system}/{name}:{:012x}", hash.0 >> 16)
 }
 
-/// FNV-1a: the tag must not change between versions of a library.
+/// FNV-1a, written out because the tag must not change with the version of a
+/// library.
 struct Fnv(u64);
 
 impl Default for Fnv {
@@ -326,8 +331,8 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    fn text(&mut self, text: &str) {
-        // The end of each text counts too, or `a`,`bc` would equal `ab`,`c`.
+    fn add(&mut self, text: &str) {
+        // A terminator for each text, so that `a`,`bc` differs from `ab`,`c`.
         for byte in text.bytes().chain([0xff]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
@@ -339,7 +344,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_what_registries_take() {
+    fn accepts_the_references_registries_accept() {
         let digest = "a".repeat(64);
         for text in [
             "nginx",
@@ -371,8 +376,8 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_relative_to_the_fragment() {
-        for (folder, written, path) in [
+    fn resolves_paths_relative_to_the_fragment() {
+        for (directory, written, path) in [
             ("teams/payments", "../../app", Some("app")),
             ("teams/payments", ".", Some("teams/payments")),
             ("", "app/./x/..", Some("app")),
@@ -383,29 +388,29 @@ mod tests {
             ("", "app\\x", None),
         ] {
             assert_eq!(
-                normalise(folder, written).as_deref(),
+                normalise(directory, written).as_deref(),
                 path,
-                "{folder} {written}"
+                "{directory} {written}"
             );
         }
     }
 
     #[test]
-    fn a_tag_depends_on_how_the_image_is_built_alone() {
+    fn tag_depends_only_on_the_build_inputs() {
         let none = BTreeMap::new();
-        let one = tag("shop", "app", "Dockerfile", &none, None);
-        assert_eq!(one, tag("shop", "app", "Dockerfile", &none, None));
+        let one = build_tag("shop", "app", "Dockerfile", &none, None);
+        assert_eq!(one, build_tag("shop", "app", "Dockerfile", &none, None));
         assert!(one.starts_with("shop/app:"), "{one}");
         let args = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
         for other in [
-            tag("shop", "teams/app", "Dockerfile", &none, None),
-            tag("shop", "app", "Dockerfile.debug", &none, None),
-            tag("shop", "app", "Dockerfile", &args, None),
-            tag("shop", "app", "Dockerfile", &none, Some("debug")),
+            build_tag("shop", "teams/app", "Dockerfile", &none, None),
+            build_tag("shop", "app", "Dockerfile.debug", &none, None),
+            build_tag("shop", "app", "Dockerfile", &args, None),
+            build_tag("shop", "app", "Dockerfile", &none, Some("debug")),
         ] {
             assert_ne!(one, other);
         }
-        assert!(tag("shop", ".", "Dockerfile", &none, None).starts_with("shop/shop:"));
-        assert!(tag("shop", "My App", "Dockerfile", &none, None).starts_with("shop/my-app:"));
+        assert!(build_tag("shop", ".", "Dockerfile", &none, None).starts_with("shop/shop:"));
+        assert!(build_tag("shop", "My App", "Dockerfile", &none, None).starts_with("shop/my-app:"));
     }
 }

@@ -1,13 +1,12 @@
-//! The build stage: a `ConfigTree` becomes a `SystemModel`.
+//! The build stage: decodes a `ConfigTree` into a `SystemModel`.
 //!
-//! Short forms are written long here and nowhere else, units are normalised,
-//! and the environment of needs and outputs is filled in. The stage is total:
-//! a component that cannot be decoded is reported and left out, and all others
-//! are built. Whether the pieces fit together is the business of the rules.
+//! Short forms are expanded here and nowhere else, units are normalised, and the
+//! variables of needs and outputs are filled in. The stage never fails as a
+//! whole: a component that cannot be decoded is reported and left out, and the
+//! others are built. Checks across components belong to the rules.
 
 mod availability;
 mod backing;
-mod beside;
 mod capabilities;
 mod component;
 mod container;
@@ -17,18 +16,19 @@ mod files;
 mod health;
 mod image;
 mod labels;
-mod late;
 mod mode;
 mod names;
 mod needs;
 mod objects;
+mod output_refs;
 mod outputs;
+mod permissions;
 mod ports;
 mod resources;
-mod rights;
 mod routes;
 mod schedule;
 mod secrets;
+mod sidecars;
 mod system;
 mod volumes;
 
@@ -38,59 +38,59 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 use kcc_tree::{ConfigTree, Path};
 
-pub(crate) use cursor::{Cursor, Found};
-pub(crate) use env::{is_of, prefix};
+pub(crate) use cursor::{Cursor, Sink};
+pub(crate) use env::{is_variable_of, variable_prefix};
 pub use names::is_label;
-pub(crate) use secrets::references as secret_references;
+pub(crate) use secrets::secret_references;
 
-use crate::lines::Lines;
 use crate::owners::Owners;
+use crate::reporter::Reporter;
 use crate::{Component, EngineTarget, Kind, Name, Referred, SystemModel, TargetModel};
 use component::Draft;
 
-/// What decoding one target needs to know.
-pub(crate) struct Scope<'a> {
+/// The inputs for decoding one target.
+pub(crate) struct TargetContext<'a> {
     pub(crate) system: &'a str,
-    pub(crate) lines: Lines<'a>,
+    pub(crate) reporter: Reporter<'a>,
     pub(crate) owners: &'a Owners,
     pub(crate) referred: Referred<'a>,
     pub(crate) engine: &'a EngineTarget,
 }
 
-impl Scope<'_> {
-    /// The team that a path belongs to; the system itself where no team does.
+impl TargetContext<'_> {
+    /// Returns the team that owns a path; the system's name if no team does.
     pub(crate) fn team(&self, path: &Path) -> Name {
         let team = self.owners.get(path).and_then(|owner| owner.team.clone());
         team.unwrap_or_else(|| self.system.to_owned())
     }
 }
 
-/// Builds whatever can be built, and says what could not.
-pub(crate) fn build_all(tree: &ConfigTree, referred: Referred<'_>) -> (SystemModel, Diagnostics) {
-    let found = RefCell::new(Diagnostics::new());
-    let system = system::build(tree, &found);
+/// Builds everything that can be built and reports the rest.
+pub(crate) fn build_model(tree: &ConfigTree, referred: Referred<'_>) -> (SystemModel, Diagnostics) {
+    let sink = RefCell::new(Diagnostics::new());
+    let system = system::build(tree, &sink);
     let mut targets = BTreeMap::new();
     for target in tree.targets.keys() {
-        let Some(bound) = system.targets.get(target) else {
-            // What is wrong with a target that is declared has been said.
+        let Some(binding) = system.targets.get(target) else {
+            // Mistakes in a declared target are already reported.
             let declared = tree
                 .system
                 .child("targets")
                 .and_then(|all| all.child(target));
             if declared.is_none() {
-                found.borrow_mut().push(unknown_target(&system, target));
+                sink.borrow_mut().push(unknown_target(&system, target));
             }
             continue;
         };
         let owners = Owners::of(tree, &system.teams, target);
-        let scope = Scope {
+        let cx = TargetContext {
             system: &system.name,
-            lines: Lines::of(tree, target),
+            reporter: Reporter::of(tree, target),
             owners: &owners,
             referred,
-            engine: &bound.engine,
+            engine: &binding.engine,
         };
-        if let Some(model) = build_target(&scope, target, bound, &found) {
+        if let Some(model) = build_target(&cx, target, binding, &sink) {
             targets.insert(target.clone(), model);
         }
     }
@@ -99,45 +99,45 @@ pub(crate) fn build_all(tree: &ConfigTree, referred: Referred<'_>) -> (SystemMod
         teams: system.teams,
         targets,
     };
-    (model, found.into_inner())
+    (model, sink.into_inner())
 }
 
 fn build_target(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     target: &str,
-    bound: &system::Bound,
-    found: &Found,
+    binding: &system::TargetBinding,
+    sink: &Sink,
 ) -> Option<TargetModel> {
-    let root = scope.lines.tree().targets.get(target)?;
-    let root = Cursor::new(root, Path::default(), scope.lines, found);
+    let root = cx.reporter.tree().targets.get(target)?;
+    let root = Cursor::new(root, Path::default(), cx.reporter, sink);
     let mut drafts: BTreeMap<Name, Draft> = BTreeMap::new();
-    for (kind, decode) in component::KINDS {
+    for (kind, decode) in component::COMPONENT_FIELDS {
         let Some(all) = root.child(kind) else {
             continue;
         };
         for (name, node) in all.fields() {
-            names::check(&node, "component", name);
-            if let Some(draft) = decode(scope, name, &node) {
-                // A name that is taken twice is reported by its rule.
+            names::validate(&node, "component", name);
+            if let Some(draft) = decode(cx, name, &node) {
+                // A rule reports duplicate names.
                 drafts.entry(name.to_owned()).or_insert(draft);
             }
         }
     }
-    let configs = secrets::configs(scope, &root);
-    let objects = objects::objects(scope, &root);
-    let components = needs::connect(scope, drafts, found);
-    let secrets = secrets::secrets(scope, &root, &components);
+    let configs = secrets::configs(cx, &root);
+    let objects = objects::objects(cx, &root);
+    let components = needs::connect(cx, drafts, sink);
+    let secrets = secrets::secrets(cx, &root, &components);
     Some(TargetModel {
         target: target.to_owned(),
-        engine: bound.engine.clone(),
-        parity_accept: bound.parity_accept.clone(),
+        engine: binding.engine.clone(),
+        parity_accept: binding.parity_accept.clone(),
         components,
         secrets,
         configs,
         objects,
         patches: objects::patches(&root),
         docker_patches: objects::docker_patches(&root),
-        grants: rights::grants(&root),
+        grants: permissions::grants(&root),
     })
 }
 
@@ -152,18 +152,18 @@ fn unknown_target(system: &system::System, target: &str) -> Diagnostic {
         format!("there is no target `{target}`"),
     )
     .at(format!("on.{target}"))
-    .help(format!("the targets are {}", known.join(", ")))
+    .help(format!("write one of the targets {}", known.join(", ")))
 }
 
-/// Whether a component may have ports that its model lacks, because something
-/// that was reported keeps them from being known.
-pub(crate) fn ports_unsure(component: &Component, lines: Lines<'_>) -> bool {
+/// Returns true if a component may have ports that are missing from its model
+/// because of a mistake that was reported.
+pub(crate) fn ports_may_be_incomplete(component: &Component, reporter: Reporter<'_>) -> bool {
     let path = match component.kind {
         Kind::Backing { .. } => component.path.join("component"),
         Kind::Service | Kind::Job(_) | Kind::CronJob(_) => component.path.clone(),
     };
     let sidecars = component.sidecars.keys();
     let mut sidecars = sidecars.map(|name| path.join("sidecars").join(name));
-    ports::unsure(&path, &component.ports, lines)
-        || sidecars.any(|path| ports::unsure(&path, &component.ports, lines))
+    ports::may_be_incomplete(&path, &component.ports, reporter)
+        || sidecars.any(|path| ports::may_be_incomplete(&path, &component.ports, reporter))
 }

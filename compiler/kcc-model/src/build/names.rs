@@ -1,19 +1,24 @@
-//! Names: components, teams, ports, volumes and the like are DNS labels, since
-//! they become host names and names of objects.
+//! Validates names. Components, teams, ports, volumes and the like have DNS labels
+//! as names, since they become host names and object names.
 
 use kcc_diag::{Code, nearest};
 
 use super::Cursor;
 use crate::pattern;
 
-/// The longest DNS label.
-const LABEL: usize = 63;
-/// The longest name of a port: Kubernetes takes no more.
-const PORT: usize = 15;
+/// The maximum length of a DNS label.
+const MAX_LABEL: usize = 63;
+/// The maximum length of a port name in Kubernetes.
+const MAX_PORT_NAME: usize = 15;
 
-/// Reports a name that is no DNS label; `what` says what is named.
-pub(crate) fn check(node: &Cursor<'_>, what: &str, name: &str) {
-    let longest = if what == "port" { PORT } else { LABEL };
+/// Reports a name that is not a DNS label; `what` is the named thing, for the
+/// message.
+pub(crate) fn validate(node: &Cursor<'_>, what: &str, name: &str) {
+    let longest = if what == "port" {
+        MAX_PORT_NAME
+    } else {
+        MAX_LABEL
+    };
     let needs_letter = what == "port" && !name.bytes().any(|byte| byte.is_ascii_lowercase());
     if is_label(name) && name.len() <= longest && !needs_letter {
         return;
@@ -23,13 +28,13 @@ pub(crate) fn check(node: &Cursor<'_>, what: &str, name: &str) {
     } else {
         "a"
     };
-    let message = format!("`{name}` is no name for {article} {what}");
+    let message = format!("`{name}` is not a valid name for {article} {what}");
     let label = if name.len() > longest {
-        format!("{} characters, {longest} are allowed", name.len())
+        format!("{} characters, at most {longest} are allowed", name.len())
     } else if needs_letter {
-        "a letter is expected".to_owned()
+        "expected a letter".to_owned()
     } else {
-        "lower-case letters, digits and `-` inside are expected".to_owned()
+        "expected lower-case letters and digits, with `-` between them".to_owned()
     };
     let error = node.error(Code::ModelBadName, message, label);
     let help = match suggestion(name, longest) {
@@ -39,13 +44,13 @@ pub(crate) fn check(node: &Cursor<'_>, what: &str, name: &str) {
     node.report(error.help(help));
 }
 
-/// Reports a name that not every engine and shell takes for a variable.
-pub(crate) fn check_variable(node: &Cursor<'_>, name: &str) {
+/// Reports a variable name that not every engine and shell accepts.
+pub(crate) fn validate_variable(node: &Cursor<'_>, name: &str) {
     if is_variable(name) {
         return;
     }
-    let message = format!("`{name}` is no name for a variable");
-    let label = "letters, digits and `_`, `-`, `.` are expected, no digit first";
+    let message = format!("`{name}` is not a valid variable name");
+    let label = "expected letters, digits, `_`, `-` or `.`, not starting with a digit";
     let error = node.error(Code::ModelBadName, message, label);
     let better: String = name
         .trim()
@@ -70,9 +75,9 @@ fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(inner) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Reports a pattern of paths that begins with none of the known fields: it would
-/// cover nothing, and nobody would be told.
-pub(crate) fn check_pattern<'k>(
+/// Reports a path pattern that does not start with a known field: it would
+/// silently cover nothing.
+pub(crate) fn validate_pattern<'k>(
     node: &Cursor<'_>,
     known: impl Iterator<Item = &'k str> + Clone,
     what: &str,
@@ -85,8 +90,8 @@ pub(crate) fn check_pattern<'k>(
     if first == "*" || known.clone().any(|field| field == first) {
         return;
     }
-    let message = format!("`{}`: `{written}` is no path of {what}", node.path);
-    let error = node.error(Code::ModelBadPath, message, "leads nowhere");
+    let message = format!("`{}`: `{written}` is not the path of {what}", node.path);
+    let error = node.error(Code::ModelBadPath, message, "no such path");
     node.report(error.help(match nearest(first, known) {
         Some(near) => {
             let rest = written.split_once('.').map(|(_, rest)| format!(".{rest}"));
@@ -97,13 +102,13 @@ pub(crate) fn check_pattern<'k>(
     }));
 }
 
-/// Whether a text is a DNS label, its length aside.
+/// Returns true if a text is a DNS label, regardless of its length.
 pub fn is_label(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
 }
 
-/// The nearest DNS label.
+/// Suggests the nearest DNS label.
 fn suggestion(name: &str, longest: usize) -> Option<String> {
     let mut better = String::new();
     for (at, c) in name.char_indices() {
@@ -130,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_label_is_suggested() {
+    fn suggests_the_nearest_label() {
         for (name, better) in [
             ("stripeKey", Some("stripe-key")),
             ("Cart_Service", Some("cart-service")),
@@ -138,16 +143,16 @@ mod tests {
             ("é", None),
             ("HTTP", Some("http")),
         ] {
-            assert_eq!(suggestion(name, LABEL).as_deref(), better, "{name}");
+            assert_eq!(suggestion(name, MAX_LABEL).as_deref(), better, "{name}");
         }
         assert_eq!(
-            suggestion(&"x".repeat(70), LABEL).map(|name| name.len()),
+            suggestion(&"x".repeat(70), MAX_LABEL).map(|name| name.len()),
             Some(63)
         );
     }
 
     #[test]
-    fn labels() {
+    fn recognises_labels() {
         assert!(is_label("web-1") && is_label("1"));
         assert!(!is_label("") && !is_label("a.b") && !is_label("a-") && !is_label("A"));
     }

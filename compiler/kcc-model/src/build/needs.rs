@@ -1,6 +1,7 @@
-//! `needs`, and what they give: an edge of the graph and variables in the
-//! environment. Done once all components are decoded, since `until` and the
-//! variables depend on the other side.
+//! Decodes `needs` and connects components: completes each need, sets the
+//! variables it provides and resolves references to outputs. Runs after all
+//! components are decoded, since defaults and variables depend on the needed
+//! component.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +9,14 @@ use kcc_diag::Code;
 use kcc_tree::Path;
 
 use super::component::Draft;
-use super::env::{RawEnv, prefix};
-use super::late::{self, Late};
-use super::outputs::{NoOutput, resolve};
-use super::{Cursor, Found, Scope};
+use super::env::{RawEnv, variable_prefix};
+use super::output_refs::{self, OutputRef};
+use super::outputs::{OutputError, resolve};
+use super::{Cursor, Sink, TargetContext};
 use crate::owners::component_names;
 use crate::{Component, EnvValue, Kind, Name, Need, Output, Port, Protocol, Until};
 
-/// A need as it is written.
+/// A need as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawNeed {
     until: Option<Until>,
@@ -24,19 +25,19 @@ pub(crate) struct RawNeed {
 }
 
 /// Decodes the needs of a component.
-pub(crate) fn raw(node: &Cursor<'_>) -> BTreeMap<Name, RawNeed> {
+pub(crate) fn decode(node: &Cursor<'_>) -> BTreeMap<Name, RawNeed> {
     let Some(all) = node.child("needs") else {
         return BTreeMap::new();
     };
     all.fields()
         .map(|(name, field)| {
-            field.only(&["until", "port", "optional"]);
+            field.expect_only(&["until", "port", "optional"]);
             let need = RawNeed {
                 until: field.child("until").and_then(|until| self::until(&until)),
                 port: field.child("port").and_then(|port| port.text()),
                 optional: field
                     .child("optional")
-                    .and_then(|flag| flag.flag())
+                    .and_then(|flag| flag.boolean())
                     .unwrap_or(false),
             };
             (name.to_owned(), need)
@@ -50,7 +51,7 @@ fn until(node: &Cursor<'_>) -> Option<Until> {
         "healthy" => Some(Until::Healthy),
         "completed" => Some(Until::Completed),
         other => {
-            let message = format!("`{}`: there is no state `{other}`", node.path);
+            let message = format!("`{}`: unknown state `{other}`", node.path);
             let error = node.error(Code::EvalWrongType, message, "no such state");
             node.report(error.help("write `started`, `healthy` or `completed`"));
             None
@@ -58,27 +59,28 @@ fn until(node: &Cursor<'_>) -> Option<Until> {
     }
 }
 
-/// Connects the components: completes their needs and their environment.
+/// Connects the components: completes needs, environments and outputs.
 pub(crate) fn connect(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     drafts: BTreeMap<Name, Draft>,
-    found: &Found,
+    sink: &Sink,
 ) -> BTreeMap<Name, Component> {
-    // What a draft needs is asked of all drafts, so none may be gone yet.
+    // Values are collected first, since each may refer to any draft.
     let connected: Vec<_> = drafts
         .values()
         .map(|draft| {
-            let value = |late: &Late| wanted(scope, draft, &drafts, found, late);
+            let value =
+                |reference: &OutputRef| resolve_reference(cx, draft, &drafts, sink, reference);
             let containers: Vec<_> = draft
-                .open
+                .pending
                 .iter()
-                .map(|open| {
-                    let env = environment(draft, &open.env, &drafts, value);
-                    let words = open.words.iter().map(|word| value(&word.late));
-                    (env, words.collect::<Vec<_>>())
+                .map(|pending| {
+                    let env = environment(draft, &pending.env, &drafts, value);
+                    let args = pending.output_args.iter().map(|arg| value(&arg.output));
+                    (env, args.collect::<Vec<_>>())
                 })
                 .collect();
-            let files: Vec<_> = draft.files.values().map(value).collect();
+            let files: Vec<_> = draft.output_files.values().map(value).collect();
             (needs(draft, &drafts), containers, files)
         })
         .collect();
@@ -88,18 +90,18 @@ pub(crate) fn connect(
         .map(|((name, draft), (needs, containers, files))| {
             let mut component = draft.component;
             component.needs = needs;
-            let open = draft.open.iter().zip(containers);
-            for (container, (open, (env, words))) in component.containers_mut().zip(open) {
+            let pending = draft.pending.iter().zip(containers);
+            for (container, (pending, (env, args))) in component.containers_mut().zip(pending) {
                 container.env = env;
-                for (word, value) in open.words.iter().zip(words) {
+                for (arg, value) in pending.output_args.iter().zip(args) {
                     if let Some(value) = value {
-                        word.put(value, container);
+                        arg.fill(value, container);
                     }
                 }
             }
-            for (path, value) in draft.files.into_keys().zip(files) {
+            for (path, value) in draft.output_files.into_keys().zip(files) {
                 if let (Some(value), Some(file)) = (value, component.files.get_mut(&path)) {
-                    file.content = late::file(value);
+                    file.content = output_refs::file_content(value);
                 }
             }
             (name, component)
@@ -115,7 +117,7 @@ fn needs(draft: &Draft, all: &BTreeMap<Name, Draft>) -> BTreeMap<Name, Need> {
             let other = all.get(name).map(|other| &other.component);
             let until = raw
                 .until
-                .unwrap_or_else(|| other.map_or(Until::Started, usual));
+                .unwrap_or_else(|| other.map_or(Until::Started, default_until));
             let need = Need {
                 until,
                 port: raw.port.clone(),
@@ -126,8 +128,8 @@ fn needs(draft: &Draft, all: &BTreeMap<Name, Draft>) -> BTreeMap<Name, Need> {
         .collect()
 }
 
-/// The state that is waited for where a need says nothing.
-fn usual(other: &Component) -> Until {
+/// Returns the default state to wait for.
+fn default_until(other: &Component) -> Until {
     if other.run().is_some() {
         Until::Completed
     } else if other.runs() && other.container.health.says_ready() {
@@ -137,55 +139,55 @@ fn usual(other: &Component) -> Until {
     }
 }
 
-/// The environment of a container: what the component's needs give, and what
-/// the fragment says of it.
+/// Builds the environment of a container from the variables of its needs and the
+/// declared ones.
 fn environment(
     draft: &Draft,
     own: &BTreeMap<String, RawEnv>,
     all: &BTreeMap<Name, Draft>,
-    value: impl Fn(&Late) -> Option<EnvValue>,
+    value: impl Fn(&OutputRef) -> Option<EnvValue>,
 ) -> BTreeMap<String, EnvValue> {
     let mut env = BTreeMap::new();
     for (name, need) in &draft.needs {
         if let Some(other) = all.get(name) {
-            env.extend(given(&other.component, need.port.as_deref()));
+            env.extend(need_variables(&other.component, need.port.as_deref()));
         }
     }
     for (variable, raw) in own {
-        // What a fragment writes itself stands, even where it has no value.
+        // A declared variable replaces a provided one, even if it has no value.
         env.remove(variable);
         let value = match raw {
             RawEnv::Known(value) => Some(value.clone()),
-            RawEnv::Output(late) => value(late),
+            RawEnv::Output(output) => value(output),
         };
         env.extend(value.map(|value| (variable.clone(), value)));
     }
     env
 }
 
-/// The output that a component wants of another; none for one that is not
-/// there, which is reported.
-fn wanted(
-    scope: &Scope<'_>,
+/// Resolves a reference to an output; returns none if it does not exist, which is
+/// reported.
+fn resolve_reference(
+    cx: &TargetContext<'_>,
     draft: &Draft,
     all: &BTreeMap<Name, Draft>,
-    found: &Found,
-    late: &Late,
+    sink: &Sink,
+    reference: &OutputRef,
 ) -> Option<EnvValue> {
-    let from = &late.from;
+    let from = &reference.from;
     let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
-    match output(all, from, &late.output, port) {
+    match output(all, from, &reference.output, port) {
         Ok(value) => return Some(value),
-        // Which port is meant is asked where the need is looked at.
-        Err(Unresolved::Port) => {}
-        Err(why) => report(scope, &late.path, from, &why, found),
+        // The rule about needs reports an ambiguous port.
+        Err(UnresolvedOutput::Port) => {}
+        Err(why) => report(cx, &reference.path, from, &why, sink),
     }
     None
 }
 
-/// The variables that a need on a component gives.
-fn given(other: &Component, port: Option<&str>) -> BTreeMap<String, EnvValue> {
-    let prefix = prefix(&other.name);
+/// Returns the variables that a need on a component provides.
+fn need_variables(other: &Component, port: Option<&str>) -> BTreeMap<String, EnvValue> {
+    let prefix = variable_prefix(&other.name);
     let mut env = BTreeMap::new();
     for (suffix, value) in [
         ("HOST", host(other)),
@@ -198,7 +200,7 @@ fn given(other: &Component, port: Option<&str>) -> BTreeMap<String, EnvValue> {
     }
     if other.ports.len() > 1 {
         for (name, port) in &other.ports {
-            let variable = format!("{prefix}_PORT_{}", self::prefix(name));
+            let variable = format!("{prefix}_PORT_{}", self::variable_prefix(name));
             env.insert(variable, EnvValue::Literal(port.number.to_string()));
         }
     }
@@ -252,26 +254,27 @@ fn url(other: &Component, named: Option<&str>) -> Option<EnvValue> {
     )))
 }
 
-/// Why `{from, output}` has no value.
-enum Unresolved {
+/// The reason why `{from, output}` has no value.
+enum UnresolvedOutput {
     Component,
-    /// The other has several ports, none of which is named.
+    /// The component has several ports, none of which is named.
     Port,
-    Output(NoOutput, Vec<String>),
+    Output(OutputError, Vec<String>),
 }
 
-/// The value of an output: of a backing what its kind says, and of every
-/// component `host`, `port` and `url`, of the port that the need names.
+/// Returns the value of an output: one that the backing's kind declares, else
+/// `host`, `port` or `url`, which every component has for the port that the need
+/// names.
 fn output(
     all: &BTreeMap<Name, Draft>,
     from: &str,
     output: &str,
     named: Option<&str>,
-) -> Result<EnvValue, Unresolved> {
+) -> Result<EnvValue, UnresolvedOutput> {
     let Some(other) = all.get(from).map(|draft| &draft.component) else {
-        return Err(Unresolved::Component);
+        return Err(UnresolvedOutput::Component);
     };
-    let usual = |output: &str| match output {
+    let default = |output: &str| match output {
         "host" => host(other),
         "port" => port(other, named),
         "url" => url(other, named),
@@ -287,35 +290,35 @@ fn output(
                 && other.ports.len() > 1
                 && other.default_port().is_none() =>
         {
-            Err(Unresolved::Port)
+            Err(UnresolvedOutput::Port)
         }
-        Err(why) => usual(output).ok_or_else(|| {
+        Err(why) => default(output).ok_or_else(|| {
             let mut known: Vec<String> = outputs.keys().cloned().collect();
             known.extend(
                 ["host", "port", "url"]
                     .iter()
-                    .filter(|name| usual(name).is_some() && !outputs.contains_key(**name))
+                    .filter(|name| default(name).is_some() && !outputs.contains_key(**name))
                     .map(|name| (*name).to_owned()),
             );
             known.sort();
-            Unresolved::Output(why, known)
+            UnresolvedOutput::Output(why, known)
         }),
     }
 }
 
-fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &Found) {
-    let lines = scope.lines;
-    let tree = lines.tree();
-    if lines.lost(from) {
+fn report(cx: &TargetContext<'_>, path: &Path, from: &str, why: &UnresolvedOutput, sink: &Sink) {
+    let reporter = cx.reporter;
+    let tree = reporter.tree();
+    if reporter.name_may_be_unread(from) {
         return;
     }
     let (message, label, help) = match why {
-        Unresolved::Port => return,
-        Unresolved::Component => {
-            let target = lines.target().unwrap_or_default();
+        UnresolvedOutput::Port => return,
+        UnresolvedOutput::Component => {
+            let target = reporter.target().unwrap_or_default();
             let known = component_names(tree, target);
             if known.contains(from) {
-                // It is there but could not be built, which has been reported.
+                // The component exists but could not be built, which is reported.
                 return;
             }
             let help = match kcc_diag::nearest(from, known.iter().map(String::as_str)) {
@@ -328,18 +331,18 @@ fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &
                 help,
             )
         }
-        Unresolved::Output(NoOutput::Circular(output), _) => (
-            format!("output `{output}` of `{from}` contains itself"),
-            "refers to it",
+        UnresolvedOutput::Output(OutputError::Circular(output), _) => (
+            format!("output `{output}` of `{from}` refers to itself"),
+            "used here",
             format!("change the recipe of `{from}`"),
         ),
-        Unresolved::Output(NoOutput::Unknown(output), known) => {
+        UnresolvedOutput::Output(OutputError::Unknown(output), known) => {
             let near = kcc_diag::nearest(output, known.iter().map(String::as_str));
             let help = if let Some(better) = near {
                 format!("did you mean `{better}`?")
             } else {
                 let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                format!("the outputs of `{from}` are {}", known.join(", "))
+                format!("write one of the outputs of `{from}`: {}", known.join(", "))
             };
             (
                 format!("`{from}` has no output `{output}`"),
@@ -348,6 +351,6 @@ fn report(scope: &Scope<'_>, path: &Path, from: &str, why: &Unresolved, found: &
             )
         }
     };
-    let error = lines.error(Code::CheckUnknownOutput, path, message, label);
-    found.borrow_mut().push(error.help(help));
+    let error = reporter.error(Code::CheckUnknownOutput, path, message, label);
+    sink.borrow_mut().push(error.help(help));
 }

@@ -1,26 +1,26 @@
-//! Raw objects of Kubernetes: taken as they are written.
+//! Decodes raw Kubernetes objects and patches, which pass through unchanged.
 
 use std::collections::BTreeMap;
 
 use kcc_tree::{Node, Value};
 use serde_json::Value as Json;
 
-use super::component::KINDS;
-use super::{Cursor, Scope, names};
+use super::component::COMPONENT_FIELDS;
+use super::{Cursor, TargetContext, names};
 use crate::{Name, RawObject};
 
 /// Decodes the raw objects.
-pub(crate) fn objects(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, RawObject> {
+pub(crate) fn objects(cx: &TargetContext<'_>, root: &Cursor<'_>) -> BTreeMap<Name, RawObject> {
     let Some(all) = root.child("objects") else {
         return BTreeMap::new();
     };
     all.fields()
         .filter_map(|(name, node)| {
-            names::check(&node, "object", name);
+            names::validate(&node, "object", name);
             let manifest = json(node.node)?;
             let object = RawObject {
                 name: name.to_owned(),
-                team: scope.team(&node.path),
+                team: cx.team(&node.path),
                 path: node.path.clone(),
                 manifest,
             };
@@ -29,7 +29,7 @@ pub(crate) fn objects(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Ra
         .collect()
 }
 
-/// A node as JSON; none for what is only constrained.
+/// Converts a node to JSON; returns none for a value that is only constrained.
 fn json(node: &Node) -> Option<Json> {
     Some(match &node.value {
         Value::Absent => return None,
@@ -47,10 +47,9 @@ fn json(node: &Node) -> Option<Json> {
     })
 }
 
-/// Decodes what components merge into their objects of Kubernetes, by component
-/// and kind.
+/// Decodes the patches of generated Kubernetes objects, by component and kind.
 pub(crate) fn patches(root: &Cursor<'_>) -> BTreeMap<Name, BTreeMap<String, Json>> {
-    let all = written(root, "kubernetes").into_iter();
+    let all = collect_patches(root, "kubernetes").into_iter();
     all.filter_map(|(name, patch)| match patch {
         Json::Object(kinds) => Some((name, kinds.into_iter().collect())),
         _ => None,
@@ -58,16 +57,16 @@ pub(crate) fn patches(root: &Cursor<'_>) -> BTreeMap<Name, BTreeMap<String, Json
     .collect()
 }
 
-/// Decodes what components merge into their containers on Docker.
+/// Decodes the patches of Docker containers, by component.
 pub(crate) fn docker_patches(root: &Cursor<'_>) -> BTreeMap<Name, Json> {
-    written(root, "docker")
+    collect_patches(root, "docker")
 }
 
-/// A field of components that is taken as it is written. What a backing says
-/// joins what its recipe does.
-fn written(root: &Cursor<'_>, field: &str) -> BTreeMap<Name, Json> {
-    let mut found = BTreeMap::new();
-    for (kind, _) in KINDS {
+/// Collects a patch field of all components as JSON. A backing's own patch is
+/// merged over that of its recipe.
+fn collect_patches(root: &Cursor<'_>, field: &str) -> BTreeMap<Name, Json> {
+    let mut patches = BTreeMap::new();
+    for (kind, _) in COMPONENT_FIELDS {
         for (name, component) in root.child(kind).iter().flat_map(Cursor::fields) {
             let recipe = component.below(&["component", field]);
             let own = component.child(field);
@@ -75,18 +74,18 @@ fn written(root: &Cursor<'_>, field: &str) -> BTreeMap<Name, Json> {
                 let Some(patch) = json(patch.node) else {
                     continue;
                 };
-                join(found.entry(name.to_owned()).or_insert(Json::Null), patch);
+                merge(patches.entry(name.to_owned()).or_insert(Json::Null), patch);
             }
         }
     }
-    found
+    patches
 }
 
-fn join(value: &mut Json, other: Json) {
+fn merge(value: &mut Json, other: Json) {
     match (value, other) {
         (Json::Object(fields), Json::Object(other)) => {
             for (name, field) in other {
-                join(fields.entry(name).or_insert(Json::Null), field);
+                merge(fields.entry(name).or_insert(Json::Null), field);
             }
         }
         (value, other) => *value = other,

@@ -1,31 +1,31 @@
-//! Outputs of backings: text in which `$(name)` stands for another output.
+//! Resolves outputs of backings: text in which `$(name)` refers to another output.
 //!
 //! An output that contains a secret becomes a template of text and secrets, so
-//! that the secret's value is never part of the model. In a URL a secret stands
-//! percent-encoded, and so do the names of a user and a database: a `/` or an `@`
+//! that the secret's value never is part of the model. In a URL, secrets and the
+//! names of users and databases are percent-encoded: an unencoded `/` or `@`
 //! would end them.
 
 use std::collections::BTreeMap;
 
 use crate::{EnvValue, Output, Part, Piece, percent_encoded, references};
 
-/// Why an output has no value.
+/// The reason why an output has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoOutput {
-    /// There is none of that name.
+pub(crate) enum OutputError {
+    /// No output has that name.
     Unknown(String),
-    /// It contains itself.
+    /// The output refers to itself.
     Circular(String),
 }
 
-/// Outputs whose text is a part of a URL that may hold anything.
+/// Outputs that are URL components and may contain any character.
 const IN_URLS: [&str; 3] = ["username", "database", "vhost"];
 
-/// The value of an output, every reference to another one resolved.
+/// Returns the value of an output with all references resolved.
 pub(crate) fn resolve(
     outputs: &BTreeMap<String, Output>,
     name: &str,
-) -> Result<EnvValue, NoOutput> {
+) -> Result<EnvValue, OutputError> {
     let mut parts = Vec::new();
     collect(outputs, name, &mut Vec::new(), &mut parts, false)?;
     Ok(match &mut parts[..] {
@@ -42,12 +42,12 @@ fn collect(
     open: &mut Vec<String>,
     parts: &mut Vec<Part>,
     in_url: bool,
-) -> Result<(), NoOutput> {
+) -> Result<(), OutputError> {
     if open.iter().any(|other| other == name) {
-        return Err(NoOutput::Circular(name.to_owned()));
+        return Err(OutputError::Circular(name.to_owned()));
     }
     let text = match outputs.get(name) {
-        None => return Err(NoOutput::Unknown(name.to_owned())),
+        None => return Err(OutputError::Unknown(name.to_owned())),
         Some(Output::Secret(secret)) => {
             parts.push(if in_url {
                 Part::Encoded(secret.clone())
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_references_are_resolved_and_secrets_kept_apart() {
+    fn resolves_nested_references_and_keeps_secrets_separate() {
         let outputs = outputs();
         let resolve = |name| resolve(&outputs, name);
         assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_url_names_are_encoded_and_elsewhere_they_are_not() {
+    fn encodes_names_only_in_urls() {
         let mut outputs = outputs();
         let mut add = |name: &str, text: &str| {
             outputs.insert(name.to_owned(), Output::Text(text.to_owned()));
@@ -158,19 +158,19 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_circular_outputs_are_told_apart() {
+    fn distinguishes_unknown_and_circular_outputs() {
         let outputs = outputs();
         assert_eq!(
             resolve(&outputs, "nope"),
-            Err(NoOutput::Unknown("nope".to_owned()))
+            Err(OutputError::Unknown("nope".to_owned()))
         );
         assert_eq!(
             resolve(&outputs, "broken"),
-            Err(NoOutput::Unknown("nothing".to_owned()))
+            Err(OutputError::Unknown("nothing".to_owned()))
         );
         assert_eq!(
             resolve(&outputs, "loop"),
-            Err(NoOutput::Circular("loop".to_owned()))
+            Err(OutputError::Circular("loop".to_owned()))
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `port` and `ports`: the short form is the port named `http`.
+//! Decodes `port` and `ports`; the short form `port` is a port named `http`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use kcc_diag::Code;
 use kcc_tree::{Path, Value};
 
 use super::{Cursor, names};
-use crate::lines::Lines;
+use crate::reporter::Reporter;
 use crate::{Expose, Name, Port, Protocol};
 
 /// Decodes the ports of a component.
@@ -14,7 +14,7 @@ pub(crate) fn ports(node: &Cursor<'_>) -> BTreeMap<Name, Port> {
     let mut ports: BTreeMap<Name, Port> = BTreeMap::new();
     if let Some(all) = node.child("ports") {
         for (name, field) in all.fields() {
-            names::check(&field, "port", name);
+            names::validate(&field, "port", name);
             if let Some(port) = port(&field) {
                 ports.insert(name.to_owned(), port);
             }
@@ -41,7 +41,7 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
             sidecar: None,
         });
     }
-    node.only(&["number", "protocol", "expose"]);
+    node.expect_only(&["number", "protocol", "expose"]);
     let Some(written) = node.child("number") else {
         super::component::missing(node, "`number`", "write the number of the port");
         return None;
@@ -58,7 +58,7 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
     let expose = match node.child("expose") {
         None => Expose::No,
         Some(field) if matches!(field.node.value, Value::Bool(_)) => {
-            if field.flag()? {
+            if field.boolean()? {
                 Expose::Free
             } else {
                 Expose::No
@@ -79,29 +79,33 @@ fn number(node: &Cursor<'_>) -> Option<u16> {
     if number == 0 {
         let message = format!("`{}`: expected a port from 1 to 65535, found 0", node.path);
         node.report(
-            node.error(Code::EvalOutOfBounds, message, "no port")
-                .help("write another number"),
+            node.error(Code::EvalOutOfBounds, message, "not a port number")
+                .help("write a number from 1 to 65535"),
         );
         return None;
     }
     Some(number)
 }
 
-/// The ports of a component, for messages.
-pub(crate) fn listed(ports: &BTreeMap<Name, Port>) -> String {
+/// Lists the names of ports, for messages.
+pub(crate) fn list_names(ports: &BTreeMap<Name, Port>) -> String {
     let names: Vec<_> = ports.keys().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
 
-/// Whether a port may be missing only because something else is wrong: it was
-/// written and could not be decoded, or a file could be read only in part.
-pub(crate) fn unsure(component: &Path, ports: &BTreeMap<Name, Port>, lines: Lines<'_>) -> bool {
-    let written = |path: Path, name: &str| !ports.contains_key(name) && lines.written(&path);
+/// Returns true if a port may be missing because of another mistake: it was
+/// declared but could not be decoded, or a file could be read only in part.
+pub(crate) fn may_be_incomplete(
+    component: &Path,
+    ports: &BTreeMap<Name, Port>,
+    reporter: Reporter<'_>,
+) -> bool {
+    let written = |path: Path, name: &str| !ports.contains_key(name) && reporter.is_declared(&path);
     let all = component.join("ports");
-    lines.partly_lost(component)
+    reporter.may_be_unread(component)
         || written(component.join("port"), "http")
-        || lines
-            .names_at(&all)
+        || reporter
+            .field_names(&all)
             .iter()
             .any(|name| written(all.join(name.as_str()), name))
 }

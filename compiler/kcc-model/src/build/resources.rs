@@ -1,7 +1,5 @@
-//! `resources`: the short `memory` is the request and the limit, the short
-//! `cpu` is the request; what is written long stands.
-//!
-//! Docker's engine gives no container less than 6 MiB.
+//! Decodes `resources`. Short `memory` sets request and limit, short `cpu` sets the
+//! request; the long forms override both. Docker's minimum memory is 6 MiB.
 
 use kcc_diag::Code;
 
@@ -13,11 +11,11 @@ pub(crate) fn resources(node: &Cursor<'_>) -> Resources {
     let Some(node) = node.child("resources") else {
         return Resources::default();
     };
-    node.only(&["cpu", "memory", "requests", "limits"]);
+    node.expect_only(&["cpu", "memory", "requests", "limits"]);
     let short = amounts(&node);
     let long = |field| {
         let node = node.child(field);
-        node.inspect(|node| node.only(&["cpu", "memory"]))
+        node.inspect(|node| node.expect_only(&["cpu", "memory"]))
             .map(|node| amounts(&node))
     };
     let requests = long("requests").unwrap_or_default();
@@ -45,7 +43,8 @@ fn amounts(node: &Cursor<'_>) -> Amounts {
     }
 }
 
-/// A size that is not less than the least one; without a unit it would be bytes.
+/// Decodes a size of at least `least`. A smaller one usually lacks its unit and
+/// would mean bytes.
 pub(crate) fn size(node: &Cursor<'_>, least: &str, usual: &str) -> Option<Bytes> {
     let size = node.quantity(Bytes::parse)?;
     if Bytes::parse(least).is_ok_and(|least| size >= least) {
@@ -57,9 +56,9 @@ pub(crate) fn size(node: &Cursor<'_>, least: &str, usual: &str) -> Option<Bytes>
         "`{}`: expected at least `{least}`, found `{text}`",
         node.path
     );
-    let error = node.error(Code::ModelBadQuantity, message, "too little");
+    let error = node.error(Code::ModelBadQuantity, message, "too small");
     node.report(error.help(if is_meant(&text) {
-        format!("write it with its unit, such as `{text}Mi`: without one these are bytes")
+        format!("add a unit, such as `{text}Mi`: a plain number means bytes")
     } else {
         format!("write `{least}` or more, such as `{usual}`")
     }));

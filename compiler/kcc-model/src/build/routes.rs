@@ -1,16 +1,16 @@
-//! `routes`: a prefix of a path on a host name leads to a port.
+//! Decodes `routes`: a host name and path prefix that lead to a port.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_tree::Path;
 
-use super::ports::{self, listed};
+use super::ports::{self, list_names};
 use super::{Cursor, component, names};
 use crate::{Name, Port, Route};
 
-/// The longest name of a host.
-const LONGEST_HOST: usize = 253;
+/// The maximum length of a host name.
+const MAX_HOST_LENGTH: usize = 253;
 
 /// Decodes the routes of a component.
 pub(crate) fn routes(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> BTreeMap<Name, Route> {
@@ -19,14 +19,14 @@ pub(crate) fn routes(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> BTreeMa
     };
     all.fields()
         .filter_map(|(name, field)| {
-            names::check(&field, "route", name);
+            names::validate(&field, "route", name);
             Some((name.to_owned(), route(&field, ports)?))
         })
         .collect()
 }
 
 fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
-    node.only(&["host", "path", "port", "tls"]);
+    node.expect_only(&["host", "path", "port", "tls"]);
     let Some(host) = node.child("host") else {
         component::missing(node, "`host`", "write `host: \"shop.example.com\"`");
         return None;
@@ -40,8 +40,8 @@ fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
                     "`{}`: expected a path that starts with `/`, found `{path}`",
                     field.path
                 );
-                let error = field.error(Code::ModelBadPath, message, "no path of a URL");
-                field.report(error.help(format!("write `{}`", path_of(&path))));
+                let error = field.error(Code::ModelBadPath, message, "not a URL path");
+                field.report(error.help(format!("write `{}`", suggest_path(&path))));
                 return None;
             }
             path
@@ -58,15 +58,15 @@ fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
     })
 }
 
-/// The host name of requests, or `*.` and a name for all just below it.
+/// Decodes a host name, which may start with `*.` to match one more label.
 fn host_name(node: &Cursor<'_>) -> Option<String> {
     let host = node.text()?;
     let name = host.strip_prefix("*.").unwrap_or(&host);
-    if name.split('.').all(names::is_label) && name.len() <= LONGEST_HOST {
+    if name.split('.').all(names::is_label) && name.len() <= MAX_HOST_LENGTH {
         return Some(host);
     }
-    let message = format!("`{host}` is no name of a host");
-    let error = node.error(Code::ModelBadName, message, "requests name no such host");
+    let message = format!("`{host}` is not a valid host name");
+    let error = node.error(Code::ModelBadName, message, "not a host name");
     let plain = host
         .split_once("://")
         .map_or(host.as_str(), |(_, rest)| rest);
@@ -80,9 +80,9 @@ fn host_name(node: &Cursor<'_>) -> Option<String> {
     None
 }
 
-/// The path that was meant by a text that is none: that of an address, or the
-/// text behind a `/`.
-pub(crate) fn path_of(text: &str) -> String {
+/// Suggests a path for a text that is not one: the path of a URL, or the text
+/// after a `/`.
+pub(crate) fn suggest_path(text: &str) -> String {
     let rest = match text.split_once("://") {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
         None => text,
@@ -95,17 +95,17 @@ fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
         Some(field) => Some(field.text()?),
         None => None,
     };
-    let meant = if let Some(name) = &written {
+    let port = if let Some(name) = &written {
         ports.get_key_value(name)
     } else {
         let only = || ports.iter().next().filter(|_| ports.len() == 1);
         ports.get_key_value("http").or_else(only)
     };
-    if let Some((name, _)) = meant {
+    if let Some((name, _)) = port {
         return Some(name.clone());
     }
     let component = Path(node.path.0[..node.path.0.len().saturating_sub(2)].to_vec());
-    if !ports::unsure(&component, ports, node.lines) {
+    if !ports::may_be_incomplete(&component, ports, node.reporter) {
         let message = match &written {
             Some(name) => format!(
                 "`{}` leads to port `{name}`, which the component does not have",
@@ -114,12 +114,12 @@ fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
             None if ports.is_empty() => {
                 format!("`{}` leads to a component without ports", node.path)
             }
-            None => format!("`{}` does not say which port it leads to", node.path),
+            None => format!("`{}` does not name the port it leads to", node.path),
         };
         let help = if ports.is_empty() {
-            "give the component a `port`".to_owned()
+            "add a `port` to the component".to_owned()
         } else {
-            format!("write `port: \"…\"` with one of {}", listed(ports))
+            format!("write `port: \"…\"` with one of {}", list_names(ports))
         };
         node.report(
             node.error(Code::CheckRoutePort, message, "which port?")

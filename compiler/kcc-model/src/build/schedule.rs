@@ -1,16 +1,16 @@
-//! `schedule`, `timeZone` and `concurrency` of a cron job, held to what a
-//! cluster takes: an engine would tell of a mistake only when it is applied.
+//! Decodes and validates `schedule`, `timeZone` and `concurrency` of a cron job to
+//! what Kubernetes accepts, which would report a mistake only on apply.
 
 use kcc_diag::Code;
 
 use super::{Cursor, component};
 use crate::{Concurrency, Cron, Millis, Run};
 
-/// A field of a schedule: what it is, its bounds, and names for its numbers.
-struct Part {
+/// A field of a schedule: its name, its bounds, and names for its numbers.
+struct Field {
     noun: &'static str,
-    least: u32,
-    most: u32,
+    min: u32,
+    max: u32,
     names: &'static [&'static str],
 }
 
@@ -19,25 +19,25 @@ const MONTHS: [&str; 12] = [
 ];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-const PARTS: [Part; 5] = [
-    part("minute", 0, 59, &[]),
-    part("hour", 0, 23, &[]),
-    part("day of the month", 1, 31, &[]),
-    part("month", 1, 12, &MONTHS),
-    part("day of the week", 0, 6, &DAYS),
+const FIELDS: [Field; 5] = [
+    field("minute", 0, 59, &[]),
+    field("hour", 0, 23, &[]),
+    field("day of the month", 1, 31, &[]),
+    field("month", 1, 12, &MONTHS),
+    field("day of the week", 0, 6, &DAYS),
 ];
 
-const fn part(noun: &'static str, least: u32, most: u32, names: &'static [&'static str]) -> Part {
-    Part {
+const fn field(noun: &'static str, min: u32, max: u32, names: &'static [&'static str]) -> Field {
+    Field {
         noun,
-        least,
-        most,
+        min,
+        max,
         names,
     }
 }
 
-/// Words that stand for a whole schedule.
-const WORDS: [&str; 7] = [
+/// Macros that stand for a whole schedule.
+const MACROS: [&str; 7] = [
     "@yearly",
     "@annually",
     "@monthly",
@@ -46,16 +46,18 @@ const WORDS: [&str; 7] = [
     "@midnight",
     "@hourly",
 ];
-/// Before a schedule that repeats after a fixed time.
-const EVERY: &str = "@every ";
-/// What other programs write before a schedule for its zone.
-const ZONES: [&str; 2] = ["TZ=", "CRON_TZ="];
-const FORM: &str = "write five fields, minute, hour, day of the month, month and day of the week, \
-                    as in `15 3 * * *`";
+/// The prefix of a schedule that repeats after a fixed time.
+const EVERY_PREFIX: &str = "@every ";
+/// Prefixes that set a time zone in other cron programs.
+const ZONE_PREFIXES: [&str; 2] = ["TZ=", "CRON_TZ="];
+const FORM: &str = "write five fields (minute, hour, day of the month, month, day of the week), such \
+                    as `15 3 * * *`";
 
-/// Decodes when a cron job runs; none where that is not known.
+/// Decodes the schedule of a cron job; returns none if it is missing or invalid.
 pub(crate) fn cron(node: &Cursor<'_>, run: Run) -> Option<Cron> {
-    let time_zone = node.child("timeZone").and_then(|zone| self::zone(&zone));
+    let time_zone = node
+        .child("timeZone")
+        .and_then(|zone| self::time_zone(&zone));
     let concurrency = node.child("concurrency").and_then(|field| field.text());
     let concurrency = match concurrency.as_deref() {
         Some("forbid") => Concurrency::Forbid,
@@ -63,14 +65,14 @@ pub(crate) fn cron(node: &Cursor<'_>, run: Run) -> Option<Cron> {
         _ => Concurrency::Allow,
     };
     let Some(written) = node.child("schedule") else {
-        let help = "write when it runs, as in `schedule: \"15 3 * * *\"`";
+        let help = "write a schedule such as `schedule: \"15 3 * * *\"`";
         component::missing(node, "`schedule`", help);
         return None;
     };
     let schedule = written.text()?;
     if let Err((why, help)) = parse(&schedule) {
         let message = format!("`{}`: {why}", written.path);
-        let error = written.error(Code::ModelBadSchedule, message, "no schedule");
+        let error = written.error(Code::ModelBadSchedule, message, "not a valid schedule");
         written.report(error.help(help));
         return None;
     }
@@ -82,47 +84,47 @@ pub(crate) fn cron(node: &Cursor<'_>, run: Run) -> Option<Cron> {
     })
 }
 
-/// The name of a zone, as in the time zone database. Which of them a cluster
-/// knows, it says itself.
-fn zone(node: &Cursor<'_>) -> Option<String> {
+/// Decodes a name of the time zone database. Only the form is validated: the set
+/// of known zones depends on the cluster.
+fn time_zone(node: &Cursor<'_>) -> Option<String> {
     let name = node.text()?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-    // Go reads this as the zone of the machine, which the cluster refuses.
+    // Go reads `Local` as the host's zone, which Kubernetes rejects.
     let local = name.eq_ignore_ascii_case("local");
     if begins && !local && name.chars().all(allowed) && !name.ends_with('/') {
-        let Some(offset) = offset(&name) else {
+        let Some(help) = offset_help(&name) else {
             return Some(name);
         };
-        let message = format!("`{}`: there is no time zone `{name}`", node.path);
-        let error = node.error(Code::ModelBadSchedule, message, "no time zone");
-        node.report(error.help(offset));
+        let message = format!("`{}`: unknown time zone `{name}`", node.path);
+        let error = node.error(Code::ModelBadSchedule, message, "no such time zone");
+        node.report(error.help(help));
         return None;
     }
     let message = format!(
         "`{}`: expected the name of a time zone, found `{name}`",
         node.path
     );
-    let error = node.error(Code::ModelBadSchedule, message, "no time zone");
+    let error = node.error(Code::ModelBadSchedule, message, "not a time zone");
     node.report(error.help("write a name such as `Etc/UTC` or `Europe/Berlin`"));
     None
 }
 
-/// What to write instead of a zone with an offset, such as `CET+1`. Those with
-/// a sign that exist lie in `Etc`, and count from the other side.
-fn offset(name: &str) -> Option<String> {
+/// Suggests a replacement for a zone with an offset, such as `CET+1`; none if the
+/// zone exists. The existing ones are in `Etc`, with the sign inverted.
+fn offset_help(name: &str) -> Option<String> {
     let at = name.find(['+', '-'])?;
     let (zone, offset) = name.split_at(at);
     let number = offset[1..].parse::<u8>().ok();
-    let place = "write the name of a place, such as `Europe/Berlin`";
-    let (most, sign) = match offset.as_bytes()[0] {
+    let suggestion = "write a location such as `Europe/Berlin`";
+    let (max, sign) = match offset.as_bytes()[0] {
         b'+' => (12, '-'),
-        // A name such as `America/Port-au-Prince`.
+        // A hyphenated name such as `America/Port-au-Prince`.
         _ if number.is_none() => return None,
         _ => (14, '+'),
     };
     let exists = match zone {
-        "Etc/GMT" => number.is_some_and(|number| number <= most),
+        "Etc/GMT" => number.is_some_and(|number| number <= max),
         "GMT" => number == Some(0),
         _ => false,
     };
@@ -132,71 +134,71 @@ fn offset(name: &str) -> Option<String> {
     Some(match number {
         Some(hours @ 1..=12) if zone != "Etc/GMT" => {
             let side = if sign == '-' { "ahead of" } else { "behind" };
-            format!("{place}, or `Etc/GMT{sign}{hours}` for {hours} h {side} UTC")
+            format!("{suggestion}, or `Etc/GMT{sign}{hours}` for {hours} h {side} UTC")
         }
-        _ => place.to_owned(),
+        _ => suggestion.to_owned(),
     })
 }
 
-/// Why a text is no schedule, and what to write instead.
-type Wrong = (String, String);
+/// The reason why a schedule is invalid, and the help.
+type ScheduleError = (String, String);
 
-fn parse(text: &str) -> Result<(), Wrong> {
-    if let Some(zone) = ZONES.iter().find(|zone| text.starts_with(**zone)) {
+fn parse(text: &str) -> Result<(), ScheduleError> {
+    if let Some(zone) = ZONE_PREFIXES.iter().find(|zone| text.starts_with(**zone)) {
         let rest = text[zone.len()..].split_once(' ');
         let (zone, rest) = rest.unwrap_or((&text[zone.len()..], "15 3 * * *"));
         return Err((
-            "a schedule holds no time zone".to_owned(),
+            "a schedule cannot contain a time zone".to_owned(),
             format!("write `schedule: {rest:?}` and `timeZone: {zone:?}`"),
         ));
     }
     if text.starts_with('@') {
-        return word(text);
+        return parse_macro(text);
     }
     let fields: Vec<_> = text.split_whitespace().collect();
-    if fields.len() == PARTS.len() + 1 {
+    if fields.len() == FIELDS.len() + 1 {
         let rest = fields[1..].join(" ");
         return Err((
             "expected five fields, found six".to_owned(),
-            format!("a schedule has no seconds: write `{rest}`"),
+            format!("remove the seconds: write `{rest}`"),
         ));
     }
-    if fields.len() != PARTS.len() {
+    if fields.len() != FIELDS.len() {
         return Err((
             format!("expected five fields, found {}", fields.len()),
             FORM.to_owned(),
         ));
     }
-    for (field, part) in fields.iter().zip(&PARTS) {
-        for item in field.split(',') {
-            part.item(item)?;
+    for (text, field) in fields.iter().zip(&FIELDS) {
+        for item in text.split(',') {
+            field.validate_item(item)?;
         }
     }
     Ok(())
 }
 
-fn word(text: &str) -> Result<(), Wrong> {
-    if WORDS.contains(&text) {
+fn parse_macro(text: &str) -> Result<(), ScheduleError> {
+    if MACROS.contains(&text) {
         return Ok(());
     }
-    if let Some(time) = text.strip_prefix(EVERY) {
+    if let Some(time) = text.strip_prefix(EVERY_PREFIX) {
         return match Millis::parse(time) {
             Ok(Millis(time)) if time >= 1000 => Ok(()),
             _ => Err((
-                format!("expected a time after `@every`, found `{time}`"),
-                "write one of at least a second, as in `@every 1h30m`".to_owned(),
+                format!("expected a duration after `@every`, found `{time}`"),
+                "write a duration of at min one second, such as `@every 1h30m`".to_owned(),
             )),
         };
     }
-    let near = kcc_diag::nearest(text, WORDS);
-    let help = near.map_or_else(|| FORM.to_owned(), |word| format!("did you mean `{word}`?"));
-    Err((format!("there is no schedule `{text}`"), help))
+    let near = kcc_diag::nearest(text, MACROS);
+    let help = near.map_or_else(|| FORM.to_owned(), |name| format!("did you mean `{name}`?"));
+    Err((format!("unknown schedule `{text}`"), help))
 }
 
-impl Part {
-    /// One of the items of a list: `*`, a number, a range, each with or
+impl Field {
+    /// Validates one item of a list: `*`, a number or a range, each with or
     /// without a step.
-    fn item(&self, item: &str) -> Result<(), Wrong> {
+    fn validate_item(&self, item: &str) -> Result<(), ScheduleError> {
         let (range, step) = item
             .split_once('/')
             .map_or((item, None), |(range, step)| (range, Some(step)));
@@ -204,8 +206,11 @@ impl Part {
             && step.parse::<u32>().map_or(true, |step| step == 0)
         {
             return Err((
-                format!("`{item}` in the {} has no step that is a number", self.noun),
-                "write a number from 1 behind the `/`, as in `*/15`".to_owned(),
+                format!(
+                    "the step of `{item}` in the {} is not a positive number",
+                    self.noun
+                ),
+                "write a positive number after the `/`, such as `*/15`".to_owned(),
             ));
         }
         if matches!(range, "*" | "?") {
@@ -219,21 +224,21 @@ impl Part {
             return Err((
                 format!("the range `{range}` in the {} runs backwards", self.noun),
                 format!(
-                    "write two ranges, as in `{first}-{},{}-{last}`",
-                    self.most, self.least
+                    "write two ranges: `{first}-{},{}-{last}`",
+                    self.max, self.min
                 ),
             ));
         }
         Ok(())
     }
 
-    fn number(&self, text: &str) -> Result<u32, Wrong> {
+    fn number(&self, text: &str) -> Result<u32, ScheduleError> {
         let lower = text.to_ascii_lowercase();
         if let Some(at) = self.names.iter().position(|name| *name == lower) {
-            return Ok(u32::try_from(at).unwrap_or_default() + self.least);
+            return Ok(u32::try_from(at).unwrap_or_default() + self.min);
         }
         let number = text.parse().ok();
-        let number = number.filter(|number| (self.least..=self.most).contains(number));
+        let number = number.filter(|number| (self.min..=self.max).contains(number));
         number.ok_or_else(|| {
             let names = self.names.first().zip(self.names.last());
             let names = names.map_or_else(String::new, |(first, last)| {
@@ -242,9 +247,9 @@ impl Part {
             let help = if self.names == DAYS && text == "7" {
                 "write `0` for Sunday".to_owned()
             } else {
-                format!("write a number from {} to {}{names}", self.least, self.most)
+                format!("write a number from {} to {}{names}", self.min, self.max)
             };
-            (format!("`{text}` is no {}", self.noun), help)
+            (format!("`{text}` is not a valid {}", self.noun), help)
         })
     }
 }
@@ -254,7 +259,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn what_a_cluster_takes_is_a_schedule() {
+    fn accepts_the_schedules_kubernetes_accepts() {
         for text in [
             "15 3 * * *",
             "*/5 * * * *",
@@ -271,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_told_from_what_was_meant() {
+    fn rejects_other_schedules_with_a_suggestion() {
         for (text, why, help) in [
             ("", "expected five fields, found 0", "write five fields"),
             (
@@ -282,57 +287,57 @@ mod tests {
             (
                 "0 15 3 * * *",
                 "expected five fields, found six",
-                "a schedule has no seconds: write `15 3 * * *`",
+                "remove the seconds: write `15 3 * * *`",
             ),
             (
                 "60 * * * *",
-                "`60` is no minute",
+                "`60` is not a valid minute",
                 "write a number from 0 to 59",
             ),
             (
                 "0 24 * * *",
-                "`24` is no hour",
+                "`24` is not a valid hour",
                 "write a number from 0 to 23",
             ),
             (
                 "0 0 * * 7",
-                "`7` is no day of the week",
+                "`7` is not a valid day of the week",
                 "write `0` for Sunday",
             ),
             (
                 "0 0 * foo *",
-                "`foo` is no month",
+                "`foo` is not a valid month",
                 "write a number from 1 to 12 or a name from `jan` to `dec`",
             ),
             (
                 "*/0 * * * *",
-                "`*/0` in the minute has no step that is a number",
-                "write a number from 1",
+                "the step of `*/0` in the minute is not a positive number",
+                "write a positive number",
             ),
             (
                 "0 22-4 * * *",
                 "the range `22-4` in the hour runs backwards",
-                "write two ranges, as in `22-23,0-4`",
+                "write two ranges: `22-23,0-4`",
             ),
             (
                 "@dayly",
-                "there is no schedule `@dayly`",
+                "unknown schedule `@dayly`",
                 "did you mean `@daily`?",
             ),
             (
                 "@every day",
-                "expected a time after `@every`, found `day`",
-                "write one of at least a second",
+                "expected a duration after `@every`, found `day`",
+                "write a duration of at min one second",
             ),
             (
                 "TZ=Europe/Berlin 15 3 * * *",
-                "a schedule holds no time zone",
+                "a schedule cannot contain a time zone",
                 "write `schedule: \"15 3 * * *\"` and `timeZone: \"Europe/Berlin\"`",
             ),
         ] {
-            let (said, helped) = parse(text).expect_err(text);
-            assert_eq!(said, why, "{text}");
-            assert!(helped.starts_with(help), "{text}: {helped}");
+            let (actual_why, actual_help) = parse(text).expect_err(text);
+            assert_eq!(actual_why, why, "{text}");
+            assert!(actual_help.starts_with(help), "{text}: {actual_help}");
         }
     }
 }

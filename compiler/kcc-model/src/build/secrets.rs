@@ -1,8 +1,8 @@
-//! `secrets` and `configs`: what components refer to by name.
+//! Decodes `secrets` and `configs`, which components refer to by name.
 //!
-//! A secret is a reference with a provider, never a value. The model holds
-//! those that components refer to; the password of a backing that nobody names
-//! is one of them without being declared.
+//! A secret is a reference with a provider, never a value. The model contains only
+//! secrets that components refer to. The password of a backing is one of them,
+//! even if no fragment declares it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use kcc_diag::Code;
 use kcc_tree::{Path, Value};
 
 use super::backing::implicit_password;
-use super::{Cursor, Scope, component, image, names};
+use super::{Cursor, TargetContext, component, image, names};
 use crate::{
     Component, Config, EngineTarget, EnvValue, FileContent, Kind, Name, Output, Part, Secret,
     SecretProvider, VolumeSource,
@@ -27,14 +27,14 @@ const PROVIDERS: [&str; 7] = [
 ];
 
 /// Decodes the configs.
-pub(crate) fn configs(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Config> {
+pub(crate) fn configs(cx: &TargetContext<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Config> {
     let Some(all) = root.child("configs") else {
         return BTreeMap::new();
     };
     all.fields()
         .map(|(name, node)| {
-            names::check(&node, "config", name);
-            node.only(&["data"]);
+            names::validate(&node, "config", name);
+            node.expect_only(&["data"]);
             let data = node
                 .child("data")
                 .map(|data| data.text_map())
@@ -43,7 +43,7 @@ pub(crate) fn configs(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Co
                 name.to_owned(),
                 Config {
                     name: name.to_owned(),
-                    team: scope.team(&node.path),
+                    team: cx.team(&node.path),
                     data,
                 },
             )
@@ -53,13 +53,13 @@ pub(crate) fn configs(scope: &Scope<'_>, root: &Cursor<'_>) -> BTreeMap<Name, Co
 
 /// Decodes the secrets that components refer to.
 pub(crate) fn secrets(
-    scope: &Scope<'_>,
+    cx: &TargetContext<'_>,
     root: &Cursor<'_>,
     components: &BTreeMap<Name, Component>,
 ) -> BTreeMap<Name, Secret> {
     let referred: BTreeSet<Name> = components
         .values()
-        .flat_map(references)
+        .flat_map(secret_references)
         .map(|(name, _)| name)
         .collect();
     let implicit: BTreeMap<Name, &Component> = components
@@ -67,26 +67,26 @@ pub(crate) fn secrets(
         .filter(|component| matches!(component.kind, Kind::Backing { .. }))
         .map(|component| (implicit_password(&component.name), component))
         .collect();
-    let elsewhere = elsewhere(components);
+    let external = external_passwords(components);
     let mut secrets = BTreeMap::new();
     if let Some(all) = root.child("secrets") {
         for (name, node) in all.fields() {
-            names::check(&node, "secret", name);
+            names::validate(&node, "secret", name);
             if !matches!(node.node.value, Value::Struct(_)) {
-                // A literal: its rule reports it.
+                // A rule reports literals.
                 continue;
             }
-            let use_of = Use {
+            let uses = SecretUse {
                 generated: implicit.contains_key(name),
-                elsewhere: elsewhere.get(name).copied(),
+                external: external.get(name).copied(),
                 referred: referred.contains(name),
             };
-            let provider = provider(scope, &node, &use_of);
+            let provider = provider(cx, &node, &uses);
             if let (Some(provider), true) = (provider, referred.contains(name)) {
                 let path = node.path.clone();
                 let secret = Secret {
                     name: name.to_owned(),
-                    team: scope.team(&path),
+                    team: cx.team(&path),
                     path,
                     provider,
                 };
@@ -97,9 +97,9 @@ pub(crate) fn secrets(
     let declared = |name: &Name| root.below(&["secrets", name.as_str()]).is_some();
     for (name, backing) in implicit {
         if referred.contains(&name) && !declared(&name) {
-            if elsewhere.contains_key(&name) {
+            if external.contains_key(&name) {
                 if let Some(node) = root.below(&["backing", backing.name.as_str()]) {
-                    nobody_knows(scope, &node, &name, backing);
+                    report_external_without_provider(cx, &node, &name, backing);
                 }
                 continue;
             }
@@ -115,19 +115,19 @@ pub(crate) fn secrets(
     secrets
 }
 
-/// What a secret is used for.
-struct Use<'a> {
-    /// It is the password of a backing that nobody names.
+/// The uses of a secret, which decide its default provider.
+struct SecretUse<'a> {
+    /// Set if it is the implicit password of a backing.
     generated: bool,
-    /// The backing outside of the system that it opens.
-    elsewhere: Option<&'a Component>,
-    /// Somebody refers to it.
+    /// The external backing that it is the password of.
+    external: Option<&'a Component>,
+    /// Set if a component refers to it.
     referred: bool,
 }
 
-/// The passwords of backings that run outside of the system: somebody else has
-/// set them, and one that kcc made up would open nothing.
-fn elsewhere(components: &BTreeMap<Name, Component>) -> BTreeMap<Name, &Component> {
+/// Returns the passwords of external backings, which kcc must not generate: they
+/// are set outside the system.
+fn external_passwords(components: &BTreeMap<Name, Component>) -> BTreeMap<Name, &Component> {
     let mut passwords = BTreeMap::new();
     for component in components.values() {
         let Kind::Backing {
@@ -147,112 +147,119 @@ fn elsewhere(components: &BTreeMap<Name, Component>) -> BTreeMap<Name, &Componen
     passwords
 }
 
-fn provider(scope: &Scope<'_>, node: &Cursor<'_>, use_of: &Use<'_>) -> Option<SecretProvider> {
-    node.only(&PROVIDERS);
+fn provider(
+    cx: &TargetContext<'_>,
+    node: &Cursor<'_>,
+    uses: &SecretUse<'_>,
+) -> Option<SecretProvider> {
+    node.expect_only(&PROVIDERS);
     let written: Vec<_> = PROVIDERS
         .iter()
         .filter_map(|name| Some((*name, node.child(name)?)))
         .collect();
     match &written[..] {
-        [] if use_of.elsewhere.is_some() => {
+        [] if uses.external.is_some() => {
             let name = node.path.0.last().map_or("", String::as_str);
-            if let (Some(backing), false) = (use_of.elsewhere, node.lines.lost(name)) {
-                nobody_knows(scope, node, name, backing);
+            if let (Some(backing), false) = (uses.external, node.reporter.name_may_be_unread(name))
+            {
+                report_external_without_provider(cx, node, name, backing);
             }
             None
         }
-        [] => match scope.engine {
-            _ if use_of.generated => Some(SecretProvider::Generate {}),
+        [] => match cx.engine {
+            _ if uses.generated => Some(SecretProvider::Generate {}),
             EngineTarget::Docker {} => Some(SecretProvider::Generate {}),
             EngineTarget::Kubernetes { .. } => {
-                if use_of.referred && !node.lines.partly_lost(&node.path) {
-                    without_provider(node);
+                if uses.referred && !node.reporter.may_be_unread(&node.path) {
+                    report_missing_provider(node);
                 }
                 None
             }
         },
-        [(kind, field)] => one(kind, field),
+        [(kind, field)] => decode_provider(kind, field),
         [(first, one), (second, other), ..] => {
             let message = format!("`{}` comes from `{first}` and from `{second}`", node.path);
             let error = one.error(Code::EvalConflict, message, "one provider");
-            let error = node.lines.also(error, &other.path, "another provider");
+            let error = node
+                .reporter
+                .add_label(error, &other.path, "another provider");
             node.report(error.help(format!("remove `{first}` or `{second}`")));
             None
         }
     }
 }
 
-fn nobody_knows(scope: &Scope<'_>, node: &Cursor<'_>, name: &str, backing: &Component) {
+fn report_external_without_provider(
+    cx: &TargetContext<'_>,
+    node: &Cursor<'_>,
+    name: &str,
+    backing: &Component,
+) {
     let message = format!(
-        "secret `{name}` opens `{}`, which runs outside the system, and has no provider",
+        "secret `{name}` of the external backing `{}` has no provider",
         backing.path
     );
-    let error = node.error(
-        Code::CheckSecretWithoutProvider,
-        message,
-        "where does its value come from?",
-    );
-    let provider = match scope.engine {
+    let error = node.error(Code::CheckSecretWithoutProvider, message, "no provider");
+    let provider = match cx.engine {
         EngineTarget::Docker {} => "env: \"VARIABLE\"",
         EngineTarget::Kubernetes { .. } => "kubernetes: {name: \"…\", key: \"…\"}",
     };
     node.report(error.help(format!(
-        "say it for the target: `secrets: {name:?}: {provider}`, or name another secret: `{}: \
+        "write `secrets: {name:?}: {provider}` for the target, or name another secret: `{}: \
          password: secret: \"…\"`",
         backing.path
     )));
 }
 
-fn without_provider(node: &Cursor<'_>) {
+fn report_missing_provider(node: &Cursor<'_>) {
     let name = node.path.0.last().map_or("", String::as_str);
     let message = format!("secret `{name}` has no provider in a Kubernetes target");
-    let error = node.error(
-        Code::CheckSecretWithoutProvider,
-        message,
-        "where does its value come from?",
-    );
+    let error = node.error(Code::CheckSecretWithoutProvider, message, "no provider");
     node.report(error.help(format!(
-        "say it for the target: `secrets: {name:?}: kubernetes: {{name: \"…\", key: \"…\"}}`, \
-         or `generate: {{}}` for one that kcc makes"
+        "write `secrets: {name:?}: kubernetes: {{name: \"…\", key: \"…\"}}` for the target, or \
+         `generate: {{}}` to have kcc generate it"
     )));
 }
 
-fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
+fn decode_provider(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
     match kind {
         "generate" => Some(SecretProvider::Generate {}),
         "env" => {
             let variable = field.text()?;
             let plain = |c: char| !c.is_whitespace() && c != '=' && c != '$';
             if variable.is_empty() || !variable.chars().all(plain) {
-                return useless(
+                return reject(
                     field,
-                    "is no name of a variable",
-                    "write the name alone, such as `env: \"STRIPE_KEY\"`",
+                    "is not a valid variable name",
+                    "write only the name, such as `env: \"STRIPE_KEY\"`",
                 );
             }
             Some(SecretProvider::Env(variable))
         }
-        "file" if field.text().is_some_and(|file| file.is_empty()) => useless(
+        "file" if field.text().is_some_and(|file| file.is_empty()) => reject(
             field,
-            "is no path of a file",
-            "write the path of the file that holds the value",
+            "is not a file path",
+            "write the path of the file that contains the value",
         ),
         "command"
             if field
-                .texts()
+                .text_list()
                 .is_some_and(|words| words.first().is_none_or(String::is_empty)) =>
         {
-            useless(
+            reject(
                 field,
-                "is no command",
+                "is not a command",
                 "write the command that prints the value, such as `[\"pass\", \"show\", \"stripe\"]`",
             )
         }
-        "file" => Some(SecretProvider::File(image::inside(field, &field.text()?)?)),
-        "command" => field.texts().map(SecretProvider::Command),
+        "file" => Some(SecretProvider::File(image::relative_to_root(
+            field,
+            &field.text()?,
+        )?)),
+        "command" => field.text_list().map(SecretProvider::Command),
         "external" => {
-            field.only(&["store", "key", "kind"]);
-            let (store, key) = pair(field, "store")?;
+            field.expect_only(&["store", "key", "kind"]);
+            let (store, key) = container_and_key(field, "store")?;
             let kind = field.child("kind").and_then(|kind| kind.text());
             Some(SecretProvider::External {
                 store,
@@ -261,20 +268,20 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
             })
         }
         "sops" => {
-            field.only(&["file", "key"]);
-            let (file, key) = pair(field, "file")?;
-            let file = image::inside(field, &file)?;
+            field.expect_only(&["file", "key"]);
+            let (file, key) = container_and_key(field, "file")?;
+            let file = image::relative_to_root(field, &file)?;
             Some(SecretProvider::Command(sops(file, &key)))
         }
         _ => {
-            field.only(&["name", "key", "encodedKey"]);
-            let (name, key) = pair(field, "name")?;
+            field.expect_only(&["name", "key", "encodedKey"]);
+            let (name, key) = container_and_key(field, "name")?;
             if !name.split('.').all(names::is_label) {
                 let name = field.child("name")?;
-                return useless(
+                return reject(
                     &name,
-                    "is no name of a Secret",
-                    "write lower-case letters, digits, `-` and `.`, as `kubectl get secrets` shows it",
+                    "is not a valid name of a Secret",
+                    "write a name as `kubectl get secrets` shows it: lower-case letters, digits, `-` and `.`",
                 );
             }
             let encoded_key = field.child("encodedKey").and_then(|key| key.text());
@@ -282,10 +289,10 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
             let keys = [("key", Some(&key)), ("encodedKey", encoded_key.as_ref())];
             for (name, key) in keys {
                 if key.is_some_and(|key| key.is_empty() || !key.chars().all(plain)) {
-                    return useless(
+                    return reject(
                         &field.child(name)?,
-                        "is no key of a Secret",
-                        "write letters, digits, `-`, `_` and `.` only",
+                        "is not a valid key of a Secret",
+                        "write only letters, digits, `-`, `_` and `.`",
                     );
                 }
             }
@@ -298,30 +305,31 @@ fn one(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
     }
 }
 
-/// Reports where no value can come from. What stands there may be a value
-/// itself, so it is not repeated.
-fn useless(field: &Cursor<'_>, why: &str, help: &str) -> Option<SecretProvider> {
+/// Reports an invalid provider. The text may be the secret's value by mistake, so
+/// the message does not repeat it.
+fn reject(field: &Cursor<'_>, why: &str, help: &str) -> Option<SecretProvider> {
     let message = format!("`{}` {why}", field.path);
-    let error = field.error(Code::ModelBadName, message, "no value comes from here");
+    let error = field.error(Code::ModelBadName, message, "cannot provide a value");
     field.report(error.help(help));
     None
 }
 
-/// A place and the key inside it.
-fn pair(field: &Cursor<'_>, place: &str) -> Option<(String, String)> {
+/// Decodes a container of secrets (`name`, `store`, `file`) and the key in it.
+fn container_and_key(field: &Cursor<'_>, container: &str) -> Option<(String, String)> {
     let text = |name| field.child(name).and_then(|text| text.text());
-    let (Some(at), Some(key)) = (text(place), text("key")) else {
+    let (Some(at), Some(key)) = (text(container), text("key")) else {
         component::missing(
             field,
-            &format!("`{place}` or `key`"),
-            &format!("write `{{{place}: \"…\", key: \"…\"}}`"),
+            &format!("`{container}` or `key`"),
+            &format!("write `{{{container}: \"…\", key: \"…\"}}`"),
         );
         return None;
     };
     Some((at, key))
 }
 
-/// The command that decrypts one value; its key as a path of JSON strings.
+/// Returns the command that decrypts one value; SOPS takes the key as a path of
+/// JSON strings.
 fn sops(file: String, key: &str) -> Vec<String> {
     let parts: Vec<String> = key.split('.').map(|part| format!("[{part:?}]")).collect();
     ["sops", "--decrypt", "--extract", &parts.concat()]
@@ -331,8 +339,9 @@ fn sops(file: String, key: &str) -> Vec<String> {
         .collect()
 }
 
-/// The secrets that a component refers to, each with the path that says so.
-pub(crate) fn references(component: &Component) -> Vec<(Name, Path)> {
+/// Returns the secrets that a component refers to, with the path of each
+/// reference.
+pub(crate) fn secret_references(component: &Component) -> Vec<(Name, Path)> {
     let mut found = Vec::new();
     let path = &component.path;
     let variables = component.containers().flat_map(|(path, container)| {

@@ -1,47 +1,46 @@
-//! `system`: its name, its teams and its targets, with what holds where they
-//! are left out: one team that is named after the system, dev and test on
-//! Docker, stage and prod on Kubernetes.
+//! Decodes `system`: its name, teams and targets. The defaults are one team named
+//! after the system, `dev` and `test` on Docker, `stage` and `prod` on Kubernetes.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Span};
 use kcc_tree::{ConfigTree, Path, SYSTEM_FILE, USUAL_TARGETS};
 
-use super::{Cursor, Found, names};
-use crate::lines::Lines;
+use super::{Cursor, Sink, names};
 use crate::owners::{COMPONENTS, DECLARED};
+use crate::reporter::Reporter;
 use crate::{EngineTarget, Name, Team};
 
 /// The decoded `system`.
 pub(crate) struct System {
     pub(crate) name: Name,
     pub(crate) teams: BTreeMap<Name, Team>,
-    pub(crate) targets: BTreeMap<Name, Bound>,
+    pub(crate) targets: BTreeMap<Name, TargetBinding>,
 }
 
-/// A target and what it is bound to.
-pub(crate) struct Bound {
+/// The engine and settings of a target.
+pub(crate) struct TargetBinding {
     pub(crate) engine: EngineTarget,
     pub(crate) parity_accept: BTreeMap<String, String>,
 }
 
 /// Decodes `system`.
-pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
+pub(crate) fn build(tree: &ConfigTree, sink: &Sink) -> System {
     let system = Cursor::new(
         &tree.system,
         Path::of(["system"]),
-        Lines::system(tree),
-        found,
+        Reporter::system(tree),
+        sink,
     );
     let name = if let Some(name) = system.child("name") {
         let text = name.text().unwrap_or_default();
-        names::check(&name, "system", &text);
+        names::validate(&name, "system", &text);
         text
     } else {
-        // What stands in a part of a file that could not be read is not missing.
-        if !system.lines.lost("system") {
+        // The name may be in the unread part of a file.
+        if !system.reporter.name_may_be_unread("system") {
             let message = "the system has no name";
-            let label = "`name` is missing";
+            let label = "missing `name`";
             let mut error = system.error(Code::EvalMissingField, message, label);
             if error.labels.is_empty()
                 && let Some(clause) = package_clause(tree)
@@ -61,7 +60,7 @@ pub(crate) fn build(tree: &ConfigTree, found: &Found) -> System {
     }
 }
 
-/// The line below which `system` should stand.
+/// Returns the package clause of the system file, below which `system` belongs.
 fn package_clause(tree: &ConfigTree) -> Option<Span> {
     let file = tree.files.find(SYSTEM_FILE)?;
     let text = tree.files.get(file)?.text();
@@ -81,10 +80,10 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
         .iter()
         .flat_map(|teams| teams.fields().collect::<Vec<_>>())
         .map(|(name, team)| {
-            names::check(&team, "team", name);
+            names::validate(&team, "team", name);
             let texts = |field| {
                 team.child(field)
-                    .and_then(|list| list.texts())
+                    .and_then(|list| list.text_list())
                     .unwrap_or_default()
             };
             let decoded = Team {
@@ -99,7 +98,7 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
             for field in ["owns", "governs"] {
                 for pattern in team.child(field).iter().flat_map(Cursor::items) {
                     let known = COMPONENTS.iter().chain(&DECLARED).copied();
-                    names::check_pattern(&pattern, known, "anything that teams declare");
+                    names::validate_pattern(&pattern, known, "a declaration");
                 }
             }
             (name.to_owned(), decoded)
@@ -122,7 +121,7 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
     BTreeMap::from([(name.to_owned(), whole)])
 }
 
-fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
+fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
     let Some(declared) = system.child("targets") else {
         let engine = |target: &str, engine: &str| match engine {
             "docker" => EngineTarget::Docker {},
@@ -139,7 +138,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
             .map(|(target, name)| {
                 (
                     target.to_owned(),
-                    Bound {
+                    TargetBinding {
                         engine: engine(target, name),
                         parity_accept: BTreeMap::new(),
                     },
@@ -150,7 +149,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
     declared
         .fields()
         .filter_map(|(target, node)| {
-            names::check(&node, "target", target);
+            names::validate(&node, "target", target);
             let engine = engine(&node, name, target)?;
             let parity_accept = node
                 .below(&["parity", "accept"])
@@ -158,7 +157,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Bound> {
             let parity_accept = parity_accept.unwrap_or_default();
             Some((
                 target.to_owned(),
-                Bound {
+                TargetBinding {
                     engine,
                     parity_accept,
                 },
@@ -172,7 +171,7 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
     match (docker, kubernetes) {
         (Some(_), None) => Some(EngineTarget::Docker {}),
         (None, Some(kubernetes)) => {
-            kubernetes.only(&[
+            kubernetes.expect_only(&[
                 "context",
                 "namespace",
                 "ingressClass",
@@ -183,7 +182,7 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
             let text = |field| kubernetes.child(field).and_then(|field| field.text());
             let namespace = text("namespace").unwrap_or_else(|| format!("{system}-{target}"));
             if let Some(written) = kubernetes.child("namespace") {
-                names::check(&written, "namespace", &namespace);
+                names::validate(&written, "namespace", &namespace);
             }
             let (gateway, gateway_class) = gateway(&kubernetes);
             Some(EngineTarget::Kubernetes {
@@ -196,18 +195,18 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
         }
         (docker, _) => {
             let message = match docker {
-                Some(_) => format!("target `{target}` is bound to Docker and to Kubernetes"),
-                None => format!("target `{target}` is bound to no engine"),
+                Some(_) => format!("target `{target}` has both `docker` and `kubernetes`"),
+                None => format!("target `{target}` has no engine"),
             };
-            let error = node.error(Code::EvalMissingField, message, "one engine is expected");
+            let error = node.error(Code::EvalMissingField, message, "expected one engine");
             node.report(error.help("write `docker: {}` or `kubernetes: {}`"));
             None
         }
     }
 }
 
-/// The Gateway of a target's routes, which one option chooses: one that is
-/// there, or the class of one that kcc makes.
+/// Decodes the Gateway of a target's routes: the name of an existing one, or the
+/// class of one that kcc creates.
 fn gateway(target: &Cursor<'_>) -> (Option<String>, Option<String>) {
     let text = |field| target.child(field).and_then(|field| field.text());
     let chosen = text("routes").as_deref() == Some("gateway");
@@ -222,7 +221,7 @@ fn gateway(target: &Cursor<'_>) -> (Option<String>, Option<String>) {
         let message = format!("`{}` has no effect with `routes: {routes:?}`", other.path);
         let error = other.error(Code::EvalConflict, message, "no effect");
         target.report(error.help(if chosen {
-            "remove it: a Gateway has a class of its own"
+            "remove it: a Gateway has its own class"
         } else {
             "write `routes: \"gateway\"`, or remove it"
         }));
@@ -232,19 +231,17 @@ fn gateway(target: &Cursor<'_>) -> (Option<String>, Option<String>) {
     if let (Some(_), Some(_)) = &found
         && let Some(class) = target.child("gatewayClass")
     {
-        let message = format!("`{}` has no effect beside `gateway`", class.path);
+        let message = format!("`{}` has no effect together with `gateway`", class.path);
         let error = class.error(Code::EvalConflict, message, "no effect");
-        target.report(
-            error.help("remove it, or remove `gateway`: kcc makes a Gateway where none is named"),
-        );
+        target.report(error.help("remove it, or remove `gateway` to have kcc create a Gateway"));
         return (None, None);
     }
     if chosen && found == (None, None) {
         super::component::missing(
             target,
             "`gateway`",
-            "write the Gateway that its routes are attached to, as `gateway: \"name\"`, or the \
-             class of one that kcc makes, as `gatewayClass: \"name\"`",
+            "write `gateway: \"name\"` with the Gateway that routes attach to, or \
+             `gatewayClass: \"name\"` with the class of one that kcc creates",
         );
     }
     if chosen { found } else { (None, None) }

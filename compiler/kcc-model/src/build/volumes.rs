@@ -1,4 +1,5 @@
-//! `volumes`: kept, ephemeral, or the content of a config or secret.
+//! Decodes `volumes`: persistent, ephemeral, from the host, or the content of a
+//! config or secret.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +16,14 @@ pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
     };
     all.fields()
         .filter_map(|(name, field)| {
-            names::check(&field, "volume", name);
+            names::validate(&field, "volume", name);
             Some((name.to_owned(), volume(&field)?))
         })
         .collect()
 }
 
 fn volume(node: &Cursor<'_>) -> Option<Volume> {
-    node.only(&[
+    node.expect_only(&[
         "mount",
         "size",
         "access",
@@ -38,18 +39,18 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
         component::missing(node, "`mount`", "write the path inside the container");
         return None;
     };
-    let mount = absolute(&mount, &mount.text()?)?;
+    let mount = container_path(&mount, &mount.text()?)?;
     let source = source?;
     let mode = node.child("mode").and_then(|field| {
         if matches!(source, VolumeSource::Config(_) | VolumeSource::Secret(_)) {
             return mode::mode(&field);
         }
         let message = format!(
-            "`{}` is for the files of a `config` or `secret`",
+            "`{}` applies only to the files of a `config` or `secret`",
             field.path
         );
-        let error = field.error(Code::EvalConflict, message, "neither is here");
-        field.report(error.help("remove it, or write it into `ephemeral: {mode: …}`"));
+        let error = field.error(Code::EvalConflict, message, "neither is declared here");
+        field.report(error.help("remove it, or move it into `ephemeral: {mode: …}`"));
         None
     });
     Some(Volume {
@@ -64,7 +65,7 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
         if matches!(field.node.value, Value::Struct(_)) {
             return Some(VolumeSource::Ephemeral(ephemeral(&field)));
         }
-        if field.flag() == Some(true) {
+        if field.boolean() == Some(true) {
             return Some(VolumeSource::Ephemeral(Ephemeral::default()));
         }
     }
@@ -75,7 +76,7 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
         return secret.text().map(VolumeSource::Secret);
     }
     if let Some(path) = node.child("hostPath") {
-        return absolute_in(&path, &path.text()?, "on the machine").map(VolumeSource::HostPath);
+        return absolute_path(&path, &path.text()?, "on the host").map(VolumeSource::HostPath);
     }
     let Some(size) = node.child("size") else {
         component::missing(
@@ -93,9 +94,9 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
 }
 
 fn ephemeral(node: &Cursor<'_>) -> Ephemeral {
-    node.only(&["exec", "size", "mode", "memory"]);
+    node.expect_only(&["exec", "size", "mode", "memory"]);
     let usual = Ephemeral::default();
-    let flag = |name| node.child(name).and_then(|field| field.flag());
+    let flag = |name| node.child(name).and_then(|field| field.boolean());
     Ephemeral {
         exec: flag("exec").unwrap_or(usual.exec),
         size: node
@@ -117,8 +118,8 @@ fn access(node: &Cursor<'_>) -> Option<Access> {
         "ReadWriteMany" => Access::ReadWriteMany,
         "ReadWriteOncePod" => Access::ReadWriteOncePod,
         _ => {
-            let message = format!("`{}`: there is no access `{written}`", field.path);
-            let error = field.error(Code::EvalWrongType, message, "no such access");
+            let message = format!("`{}`: unknown access mode `{written}`", field.path);
+            let error = field.error(Code::EvalWrongType, message, "no such access mode");
             let known = "`ReadWriteOnce`, `ReadOnlyMany`, `ReadWriteMany` or `ReadWriteOncePod`";
             field.report(error.help(format!("write {known}")));
             return None;
@@ -127,38 +128,38 @@ fn access(node: &Cursor<'_>) -> Option<Access> {
     Some(access)
 }
 
-/// A path inside a container, which has to be absolute.
-pub(crate) fn absolute(node: &Cursor<'_>, path: &str) -> Option<String> {
-    let path = absolute_in(node, path, "inside the container")?;
+/// Validates an absolute path inside a container, other than its root.
+pub(crate) fn container_path(node: &Cursor<'_>, path: &str) -> Option<String> {
+    let path = absolute_path(node, path, "inside the container")?;
     if path != "/" {
         return Some(path);
     }
-    let message = "expected a path inside the container, found its root `/`";
-    let error = node.error(Code::ModelBadPath, message, "would hide everything");
-    node.report(error.help("write a path below it, such as `/data`"));
+    let message = "expected a path inside the container, found the root `/`";
+    let error = node.error(Code::ModelBadPath, message, "would hide the image's files");
+    node.report(error.help("write a path below the root, such as `/data`"));
     None
 }
 
-/// An absolute path somewhere.
-pub(crate) fn absolute_in(node: &Cursor<'_>, path: &str, place: &str) -> Option<String> {
+/// Validates an absolute path; `place` says where, for the message.
+pub(crate) fn absolute_path(node: &Cursor<'_>, path: &str, place: &str) -> Option<String> {
     if path.starts_with('/') && !path.split('/').any(|name| name == "..") {
         let trimmed = path.trim_end_matches('/');
         return Some(if trimmed.is_empty() { "/" } else { trimmed }.to_owned());
     }
     let climbs = path.split('/').any(|name| name == "..");
     let (expected, label) = if climbs {
-        ("a path without `..`", "leads up again")
+        ("a path without `..`", "contains `..`")
     } else {
         ("an absolute path", "not absolute")
     };
     let message = format!("expected {expected} {place}, found `{path}`");
     let error = node.error(Code::ModelBadPath, message, label);
-    node.report(error.help(format!("write `{}`", straight(path))));
+    node.report(error.help(format!("write `{}`", suggest_absolute(path))));
     None
 }
 
-/// The absolute path that a path probably means.
-fn straight(path: &str) -> String {
+/// Suggests an absolute path.
+fn suggest_absolute(path: &str) -> String {
     let mut names = Vec::new();
     for name in path.split('/') {
         match name {
@@ -170,8 +171,8 @@ fn straight(path: &str) -> String {
     format!("/{}", names.join("/"))
 }
 
-/// Reports two mounts at one path: engines refuse them.
-pub(crate) fn unique_mounts(
+/// Reports two mounts at one path, which engines reject.
+pub(crate) fn check_unique_mounts(
     node: &Cursor<'_>,
     volumes: &BTreeMap<Name, Volume>,
     files: &BTreeMap<String, File>,
@@ -188,11 +189,11 @@ pub(crate) fn unique_mounts(
         .map(|path| (path.as_str(), node.path.join("files").join(path)));
     for (mount, path) in volumes.chain(files) {
         if let Some(first) = taken.get(mount) {
-            let message = format!("`{first}` and `{path}` are both at `{mount}`");
-            let error = node
-                .lines
-                .error(Code::ModelBadPath, &path, message, "the same path again");
-            let error = node.lines.also(error, first, "taken here");
+            let message = format!("`{first}` and `{path}` are both mounted at `{mount}`");
+            let error =
+                node.reporter
+                    .error(Code::ModelBadPath, &path, message, "duplicate mount path");
+            let error = node.reporter.add_label(error, first, "first used here");
             node.report(error.help("mount one of them at another path"));
         } else {
             taken.insert(mount, path);

@@ -1,9 +1,10 @@
-//! Who may say what: a team writes its own components; `owns` reserves paths,
-//! `governs` lets a team speak about others'.
+//! Checks that each team sets only paths it may set: a team sets its own
+//! components, `owns` reserves paths, `governs` allows a team to set and constrain
+//! the components of others.
 //!
-//! Judged is every line of a fragment that decides a leaf of the model, and
-//! every struct that adds a key by being there. A struct that only leads to
-//! other lines says nothing itself.
+//! Checked is every line that takes part in a leaf of the model, and every struct
+//! that adds a key merely by being declared. A struct that only contains other
+//! checked lines is not checked itself.
 
 use std::collections::BTreeMap;
 
@@ -15,49 +16,49 @@ use crate::owners::{COMPONENTS, DECLARED, Owner};
 use crate::pattern::{covers, narrowest};
 use crate::{Name, Team};
 
-pub(super) fn authority(view: &View<'_>, found: &mut Diagnostics) {
-    let mut judge = Judge {
+pub(super) fn authority(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    let mut check = Check {
         view,
-        said: BTreeMap::new(),
+        reported: BTreeMap::new(),
     };
     for kind in COMPONENTS.iter().chain(&DECLARED) {
         let Some(all) = view.tree.get(&view.target.target, &Path::of([kind])) else {
             continue;
         };
-        judge.together(kind, all);
+        check.check_root_field(kind, all);
         let Value::Struct(fields) = &all.value else {
             continue;
         };
         for (name, node) in fields {
             let path = Path::of([kind, name]);
-            // Where it is not clear whose it is, that is the mistake.
+            // An unclear owner has a rule of its own.
             if let Some(owner) = view.owners.get(&path)
                 && !owner.unclaimed
                 && owner.rivals.is_empty()
             {
-                judge.walk(&path, node, owner);
+                check.walk(&path, node, owner);
             }
         }
     }
-    found.extend(judge.said.into_values());
+    diagnostics.extend(check.reported.into_values());
 }
 
-struct Judge<'a> {
+struct Check<'a> {
     view: &'a View<'a>,
-    /// What was said, by line: the pattern of one line may touch many paths, and
-    /// is reported for the first.
-    said: BTreeMap<(Span, Code), Diagnostic>,
+    /// Diagnostics by line: one line with a pattern may concern many paths, and
+    /// is reported only for the first.
+    reported: BTreeMap<(Span, Code), Diagnostic>,
 }
 
-impl Judge<'_> {
+impl Check<'_> {
     fn walk(&mut self, path: &Path, node: &Node, owner: &Owner) {
         if is_recipe(path) {
             return;
         }
         if let Value::Struct(fields) = &node.value {
             for origin in &node.origins {
-                if !leads_below(origin, fields.values()) {
-                    self.judge(path, origin, owner);
+                if !contains_descendant(origin, fields.values()) {
+                    self.check_origin(path, origin, owner);
                 }
             }
             for (name, field) in fields {
@@ -65,20 +66,20 @@ impl Judge<'_> {
             }
         } else {
             for origin in &node.origins {
-                self.judge(path, origin, owner);
+                self.check_origin(path, origin, owner);
             }
         }
     }
 
-    /// Judges the lines that limit all of a field together: they constrain
-    /// everybody.
-    fn together(&mut self, kind: &str, all: &Node) {
+    /// Checks the lines that constrain a root field as a whole, which constrain
+    /// the components of every team.
+    fn check_root_field(&mut self, kind: &str, all: &Node) {
         for origin in &all.origins {
             let file = self.view.tree.files.get(origin.by);
-            let Some(speaker) = file.and_then(kcc_diag::SourceFile::team) else {
+            let Some(author) = file.and_then(kcc_diag::SourceFile::team) else {
                 continue;
             };
-            let governs = self.view.model.teams.get(speaker).is_some_and(|team| {
+            let governs = self.view.model.teams.get(author).is_some_and(|team| {
                 let mut patterns = team.governs.iter();
                 patterns.any(|pattern| covers(pattern, &[kind.to_owned()]))
             });
@@ -86,57 +87,59 @@ impl Judge<'_> {
                 continue;
             }
             let message =
-                format!("`{speaker}` constrains all of `{kind}`, which it does not govern");
+                format!("`{author}` constrains all of `{kind}`, which it does not govern");
             let error = Diagnostic::error(Code::OwnForeignConstraint, message)
                 .at(kind)
                 .target(&self.view.target.target)
-                .primary(origin.span, format!("`{speaker}` constrains"))
+                .primary(origin.span, format!("constraint of `{author}`"))
                 .help(format!(
-                    "write the components of `{speaker}` alone, or let it govern: `system: teams: {speaker}: governs: [{kind:?}]`"
+                    "constrain only the components of `{author}`, or let it govern: `system: teams: {author}: governs: [{kind:?}]`"
                 ));
-            self.said
+            self.reported
                 .entry((origin.span, Code::OwnForeignConstraint))
                 .or_insert(error);
         }
     }
 
-    fn judge(&mut self, path: &Path, origin: &Origin, owner: &Owner) {
+    fn check_origin(&mut self, path: &Path, origin: &Origin, owner: &Owner) {
         let file = self.view.tree.files.get(origin.by);
-        let Some(speaker) = file.and_then(kcc_diag::SourceFile::team) else {
+        let Some(author) = file.and_then(kcc_diag::SourceFile::team) else {
             return;
         };
         let teams = &self.view.model.teams;
-        let speaks_for = |patterns: fn(&Team) -> &Vec<String>, team: &Name| {
+        let covers_path = |patterns: fn(&Team) -> &Vec<String>, team: &Name| {
             teams.get(team).is_some_and(|team| {
                 patterns(team)
                     .iter()
                     .any(|pattern| covers(pattern, &path.0))
             })
         };
-        let own = owner.team.as_deref() == Some(speaker);
-        let governs = speaks_for(|team| &team.governs, &speaker.to_owned());
-        let with_reserve: Vec<&Name> = teams
+        let own = owner.team.as_deref() == Some(author);
+        let governs = covers_path(|team| &team.governs, &author.to_owned());
+        let reserving: Vec<&Name> = teams
             .keys()
-            .filter(|team| speaks_for(|team| &team.owns, team))
+            .filter(|team| covers_path(|team| &team.owns, team))
             .collect();
-        let reserves = with_reserve.iter().any(|team| *team == speaker);
-        let foreign_reserve = with_reserve.iter().find(|team| **team != speaker).copied();
-        let may = match origin.kind {
+        let reserves = reserving.iter().any(|team| *team == author);
+        let foreign_reserver = reserving.iter().find(|team| **team != author).copied();
+        let allowed = match origin.kind {
             OriginKind::Schema => true,
             OriginKind::Value | OriginKind::CueDefault => {
-                reserves || foreign_reserve.is_none() && (own || governs)
+                reserves || foreign_reserver.is_none() && (own || governs)
             }
             OriginKind::Default | OriginKind::Constraint => own || governs || reserves,
         };
-        if may {
+        if allowed {
             return;
         }
         let code = match origin.kind {
             OriginKind::Constraint => Code::OwnForeignConstraint,
             _ => Code::OwnForeignValue,
         };
-        let diagnostic = self.diagnostic(code, path, origin, speaker, owner, foreign_reserve);
-        self.said.entry((origin.span, code)).or_insert(diagnostic);
+        let diagnostic = self.diagnostic(code, path, origin, author, owner, foreign_reserver);
+        self.reported
+            .entry((origin.span, code))
+            .or_insert(diagnostic);
     }
 
     fn diagnostic(
@@ -144,54 +147,53 @@ impl Judge<'_> {
         code: Code,
         path: &Path,
         origin: &Origin,
-        speaker: &str,
+        author: &str,
         owner: &Owner,
         reserver: Option<&Name>,
     ) -> Diagnostic {
-        let system = self.view.lines.system_name();
-        let whose = reserver
+        let system = self.view.reporter.system_name();
+        let holder = reserver
             .or(owner.team.as_ref())
             .map_or(system, String::as_str);
-        let does = match (code, origin.kind) {
-            (Code::OwnForeignConstraint, _) => "constrains",
-            (_, OriginKind::Default) => "gives a default to",
-            _ => "gives a value to",
+        let (action, noun) = match (code, origin.kind) {
+            (Code::OwnForeignConstraint, _) => ("constrains", "constraint"),
+            (_, OriginKind::Default) => ("sets a default for", "default"),
+            _ => ("sets", "value"),
         };
         let belongs = match reserver {
-            Some(_) => format!("which `{whose}` reserves"),
-            None => format!("which belongs to `{whose}`"),
+            Some(_) => format!("which `{holder}` reserves"),
+            None => format!("which belongs to `{holder}`"),
         };
-        let message = format!("`{speaker}` {does} `{path}`, {belongs}");
-        let short = does.trim_end_matches(" to");
+        let message = format!("`{author}` {action} `{path}`, {belongs}");
         let mut error = Diagnostic::error(code, message)
             .at(path.to_string())
             .target(&self.view.target.target)
-            .primary(origin.span, format!("`{speaker}` {short}"));
+            .primary(origin.span, format!("{noun} of `{author}`"));
         if let Some(line) = owner.line {
             let team = owner.team.as_deref().unwrap_or(system);
             error = error.secondary(line, format!("`{team}` owns it"));
         }
         let narrowest = narrowest(&path.0);
         error.help(match reserver {
-            Some(_) => format!("ask `{whose}` to write it: `owns` in `kcc.cue` reserves the path"),
+            Some(_) => format!("ask `{holder}` to set it: `owns` in `kcc.cue` reserves the path"),
             None => format!(
-                "let `{whose}` write it, or let `{speaker}` govern it: `system: teams: {}: governs: [{narrowest:?}]`",
-                field_label(speaker)
+                "ask `{holder}` to set it, or let `{author}` govern it: `system: teams: {}: governs: [{narrowest:?}]`",
+                field_label(author)
             ),
         })
     }
 }
 
-/// Whether a path leads to what the recipe of a kind made of a backing: its
-/// lines are those of whoever wrote the kind.
+/// Returns true for the parts of a backing that its recipe produces: their lines
+/// belong to the author of the kind.
 fn is_recipe(path: &Path) -> bool {
     matches!(&path.0[..], [kind, _, part] if kind == "backing" && (part == "component" || part == "outputs"))
 }
 
-/// Whether a struct's line leads to a line of something below it. The line of a
-/// struct is the label of its field, so what stands after it in the same file
-/// and lies below it is taken to stand inside.
-fn leads_below<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> bool {
+/// Returns true if a struct's line contains the line of a descendant. The span of a
+/// struct is only its field's label, so any descendant that comes later in the same
+/// file counts as contained.
+fn contains_descendant<'n>(origin: &Origin, fields: impl Iterator<Item = &'n Node>) -> bool {
     fn any(node: &Node, inside: &impl Fn(&Origin) -> bool) -> bool {
         node.origins.iter().any(inside)
             || match &node.value {

@@ -1,14 +1,14 @@
-//! Text that looks like a credential: in a variable, in the data of a config or in
-//! a build argument everybody reads it, in the repository and on the engine. A
-//! warning, because only its author knows.
+//! Warns about text that looks like a credential in a variable, the data of a
+//! config or a build argument, where everybody can read it in the repository and on
+//! the engine. A warning, because the detection is a guess.
 
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Node, OriginKind, Path, Value};
 
 use super::View;
 
-/// Heads of values that services give out as credentials.
-const HEADS: [&str; 12] = [
+/// Prefixes of credentials that well-known services issue.
+const PREFIXES: [&str; 12] = [
     "AIza",
     "AKIA",
     "eyJhbGci",
@@ -22,8 +22,8 @@ const HEADS: [&str; 12] = [
     "xoxb-",
     "xoxp-",
 ];
-/// Words of a name that holds a credential.
-const WORDS: [&str; 9] = [
+/// Words that mark the name of a credential.
+const NAME_WORDS: [&str; 9] = [
     "APIKEY",
     "CREDENTIAL",
     "CREDENTIALS",
@@ -34,15 +34,15 @@ const WORDS: [&str; 9] = [
     "SECRET",
     "TOKEN",
 ];
-/// Pairs of words that do.
-const PAIRS: [[&str; 2]; 4] = [
+/// Pairs of words that mark the name of a credential.
+const NAME_PAIRS: [[&str; 2]; 4] = [
     ["ACCESS", "KEY"],
     ["API", "KEY"],
     ["PRIVATE", "KEY"],
     ["SIGNING", "KEY"],
 ];
-/// Last words of a name that says something about a credential.
-const ABOUT: [&str; 19] = [
+/// Final words of a name for something about a credential, not the credential.
+const METADATA_SUFFIXES: [&str; 19] = [
     "ALGORITHM",
     "AUDIENCE",
     "COUNT",
@@ -64,9 +64,9 @@ const ABOUT: [&str; 19] = [
     "TYPE",
 ];
 
-pub(super) fn credential(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn credential(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let target = &view.target.target;
-    let mut look = |above: &Path, node: &Node| {
+    let mut check_fields = |above: &Path, node: &Node| {
         for (name, node) in node.fields() {
             let Value::String(text) = &node.value else {
                 continue;
@@ -75,8 +75,8 @@ pub(super) fn credential(view: &View<'_>, found: &mut Diagnostics) {
                 .origins
                 .iter()
                 .any(|origin| origin.kind != OriginKind::Schema);
-            if written && let Some(how) = looks_like(name, text) {
-                say(view, &above.join(name), how, found);
+            if written && let Some(reason) = looks_like(name, text) {
+                report(view, &above.join(name), reason, diagnostics);
             }
         }
     };
@@ -86,76 +86,76 @@ pub(super) fn credential(view: &View<'_>, found: &mut Diagnostics) {
         };
         for (name, node) in all.fields() {
             let path = Path::of([kind, name]);
-            let beside = ["init", "sidecars"].into_iter().flat_map(|part| {
+            let others = ["init", "sidecars"].into_iter().flat_map(|part| {
                 let all = node.child(part).into_iter().flat_map(Node::fields);
                 let path = path.join(part);
                 all.map(move |(name, node)| (path.join(name), node))
             });
-            let containers = std::iter::once((path.clone(), node)).chain(beside);
+            let containers = std::iter::once((path.clone(), node)).chain(others);
             for (path, node) in containers {
                 if let Some(env) = node.child("env") {
-                    look(&path.join("env"), env);
+                    check_fields(&path.join("env"), env);
                 }
             }
             if let Some(args) = node.child("build").and_then(|build| build.child("args")) {
-                look(&path.join("build").join("args"), args);
+                check_fields(&path.join("build").join("args"), args);
             }
         }
     }
     let configs = view.tree.get(target, &Path::of(["configs"]));
     for (name, node) in configs.into_iter().flat_map(Node::fields) {
         if let Some(data) = node.child("data") {
-            look(&Path::of(["configs", name, "data"]), data);
+            check_fields(&Path::of(["configs", name, "data"]), data);
         }
     }
 }
 
-fn say(view: &View<'_>, path: &Path, how: &str, found: &mut Diagnostics) {
+fn report(view: &View<'_>, path: &Path, reason: &str, diagnostics: &mut Diagnostics) {
     let name = path.0.last().map_or("", String::as_str);
-    let message = format!("`{path}` looks like a secret written as text: {how}");
-    let warning = view.lines.warning(
+    let message = format!("`{path}` looks like a secret in plain text: {reason}");
+    let warning = view.reporter.warning(
         Code::CheckSecretLiteral,
         path,
         message,
-        "everybody who reads this file has it",
+        "visible to everyone who can read this file",
     );
     let secret = name.to_ascii_lowercase().replace(['_', '.'], "-");
     let secret = secret.trim_matches('-');
     let in_env = path.0.iter().any(|part| part == "env");
-    found.push(warning.help(if in_env {
+    diagnostics.push(warning.help(if in_env {
         format!(
             "write `{name}: secret: {secret:?}` and `secrets: {secret:?}: {{}}`, and change the value; \
-             if it is no secret, write `{name}: {{value: \"…\", public: true}}`"
+             if it is not a secret, write `{name}: {{value: \"…\", public: true}}`"
         )
     } else {
         format!(
-            "give it to the component as a variable, `env: {name}: secret: {secret:?}` with \
+            "pass it as a variable instead, `env: {name}: secret: {secret:?}` with \
              `secrets: {secret:?}: {{}}`, and change the value"
         )
     }));
 }
 
-/// Why a text of that name looks like a credential.
+/// Returns the reason why a named text looks like a credential, for the message.
 fn looks_like(name: &str, text: &str) -> Option<&'static str> {
-    if HEADS
+    if PREFIXES
         .iter()
-        .any(|head| text.len() > head.len() + 3 && text.starts_with(head))
+        .any(|prefix| text.len() > prefix.len() + 3 && text.starts_with(prefix))
     {
-        return Some("it begins like a key of a service");
+        return Some("it has the prefix of a service's key");
     }
     if text.contains("-----BEGIN") && text.contains("PRIVATE KEY-----") {
-        return Some("it is a private key");
+        return Some("it contains a private key");
     }
-    if holds_password(text) {
-        return Some("a password stands in a URL");
+    if contains_password(text) {
+        return Some("it contains a URL with a password");
     }
-    (is_named(name) && is_value(text)).then_some("its name says so")
+    (is_credential_name(name) && is_credential_value(text)).then_some("its name suggests one")
 }
 
-/// Whether a URL in the text has a password.
-fn holds_password(text: &str) -> bool {
-    text.match_indices("://").any(|(at, head)| {
-        let rest = &text[at + head.len()..];
+/// Returns true if the text contains a URL with a password.
+fn contains_password(text: &str) -> bool {
+    text.match_indices("://").any(|(at, prefix)| {
+        let rest = &text[at + prefix.len()..];
         let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
         let user = authority
             .rsplit_once('@')
@@ -164,22 +164,23 @@ fn holds_password(text: &str) -> bool {
     })
 }
 
-/// Whether a name says that it holds a credential.
-fn is_named(name: &str) -> bool {
+/// Returns true if a name is that of a credential.
+fn is_credential_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    let says = words.iter().any(|word| WORDS.contains(word))
+    let matches = words.iter().any(|word| NAME_WORDS.contains(word))
         || words
             .windows(2)
-            .any(|pair| PAIRS.iter().any(|known| known == pair));
-    says && words
-        .last()
-        .is_some_and(|last| !ABOUT.contains(last) && *last != "URL")
+            .any(|pair| NAME_PAIRS.iter().any(|known| known == pair));
+    matches
+        && words
+            .last()
+            .is_some_and(|last| !METADATA_SUFFIXES.contains(last) && *last != "URL")
 }
 
-/// Whether a text can be a credential itself, rather than a switch, a number, a
+/// Returns true if a text can be a credential, rather than a boolean, a number, a
 /// path, an address or a reference.
-fn is_value(text: &str) -> bool {
+fn is_credential_value(text: &str) -> bool {
     let plain = text.trim();
     let switch = ["true", "false", "yes", "no", "on", "off", "none", "null"];
     !plain.is_empty()
@@ -194,7 +195,7 @@ mod tests {
     use super::looks_like;
 
     #[test]
-    fn credentials_are_told_from_what_only_speaks_of_them() {
+    fn distinguishes_credentials_from_settings_about_them() {
         for (name, text) in [
             ("STRIPE_KEY", "sk_live_4eC39HqLyjWDarjtT1zdp7dc"),
             ("CACHE", "redis://:hunter2@cache:6379"),

@@ -1,13 +1,13 @@
-//! Disruption budgets that allow nothing: no machine with a replica could ever
-//! be emptied.
+//! Reports disruption budgets that allow no disruption, so that no node with a
+//! replica could ever be drained.
 
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 use crate::{Disruption, EngineTarget};
 
-pub(super) fn disruption(view: &View<'_>, found: &mut Diagnostics) {
-    // Docker has one machine, and no budget.
+pub(super) fn disruption(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    // Docker has a single host and no disruption budgets.
     let EngineTarget::Kubernetes { .. } = view.target.engine else {
         return;
     };
@@ -15,42 +15,46 @@ pub(super) fn disruption(view: &View<'_>, found: &mut Diagnostics) {
         let Some(budget) = component.disruption else {
             continue;
         };
-        // It is no budget at all then, which has a rule of its own.
+        // Such a component cannot have a budget; another rule reports it.
         if component.every_node {
             continue;
         }
-        let least = component.replicas;
-        if least == 0 || budget.allows(least) > 0 {
+        let min = component.replicas;
+        if min == 0 || budget.allows(min) > 0 {
             continue;
         }
         let path = component.path.join("disruption");
         let (field, label) = match budget {
-            Disruption::MinAvailable(share) => ("minAvailable", format!("{share} have to stay")),
-            Disruption::MaxUnavailable(_) => ("maxUnavailable", "none may be missing".to_owned()),
+            Disruption::MinAvailable(share) => {
+                ("minAvailable", format!("{share} have to stay available"))
+            }
+            Disruption::MaxUnavailable(_) => {
+                ("maxUnavailable", "none may be unavailable".to_owned())
+            }
         };
-        let runs = match least {
-            1 => "1 replica runs".to_owned(),
-            more => format!("{more} replicas run"),
+        let count = match min {
+            1 => "1 replica".to_owned(),
+            more => format!("{more} replicas"),
         };
         let message = format!(
-            "`{path}` keeps every machine that runs `{}` from being emptied: {runs}, and none may be missing",
+            "`{path}` prevents draining any node that runs `{}`: {count}, none of which may be unavailable",
             component.name
         );
-        let error = view.lines.error(
+        let error = view.reporter.error(
             Code::CheckDisruptionBlocked,
             &path.join(field),
             message,
             label,
         );
-        let says = match component.scale {
+        let replicas = match component.scale {
             Some(_) => component.path.join("scale").join("min"),
             None => component.path.join("replicas"),
         };
-        let error = if view.lines.written(&says) {
-            view.lines.also(error, &says, runs)
+        let error = if view.reporter.is_declared(&replicas) {
+            view.reporter.add_label(error, &replicas, count)
         } else {
             error
         };
-        found.push(error.help("run one replica more, or write `maxUnavailable: 1`"));
+        diagnostics.push(error.help("add a replica, or write `maxUnavailable: 1`"));
     }
 }

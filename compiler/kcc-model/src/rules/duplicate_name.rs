@@ -1,5 +1,5 @@
-//! One name for a service, a job and a backing at once: it is a host name, so
-//! all components share one space of names.
+//! Reports components of different kinds with the same name: the name is a host
+//! name, so all components share one namespace.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use kcc_tree::Path;
 use super::View;
 use crate::owners::COMPONENTS;
 
-pub(super) fn duplicate_name(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn duplicate_name(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<&str, Path> = BTreeMap::new();
     for kind in COMPONENTS {
         let Some(all) = view.tree.get(&view.target.target, &Path::of([kind])) else {
@@ -22,14 +22,13 @@ pub(super) fn duplicate_name(view: &View<'_>, found: &mut Diagnostics) {
                 continue;
             };
             let message = format!("`{first}` and `{path}` have the same name");
-            let error = view.lines.error(
-                Code::ModelDuplicateName,
-                &path,
-                message,
-                "the same name again",
-            );
-            let error = view.lines.also(error, first, "taken here");
-            found.push(error.help(format!("rename one of them: `{name}` is its host name")));
+            let error =
+                view.reporter
+                    .error(Code::ModelDuplicateName, &path, message, "duplicate name");
+            let error = view.reporter.add_label(error, first, "first used here");
+            diagnostics.push(error.help(format!(
+                "rename one of them: `{name}` is also the host name"
+            )));
         }
     }
 }

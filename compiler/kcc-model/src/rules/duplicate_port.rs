@@ -1,5 +1,5 @@
-//! Ports that two would have to share: a number twice in one component, and a
-//! port of the host that two containers publish.
+//! Reports conflicting ports: a number used twice in one component, and a host port
+//! published by two containers.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use kcc_tree::Path;
 use super::View;
 use crate::{Component, EngineTarget, Expose, Protocol};
 
-pub(super) fn duplicate_port(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn duplicate_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let docker = matches!(view.target.engine, EngineTarget::Docker {});
     let mut published: BTreeMap<(u16, Protocol), Path> = BTreeMap::new();
     for component in view.target.components.values() {
-        same_number(view, component, found);
-        // Only Docker has one host whose ports are published.
+        same_number(view, component, diagnostics);
+        // Only Docker publishes ports on a single host.
         for (name, port) in component.ports.iter().filter(|_| docker) {
             let Expose::Port(number) = port.expose else {
                 continue;
@@ -24,37 +24,36 @@ pub(super) fn duplicate_port(view: &View<'_>, found: &mut Diagnostics) {
             if component.replicas > 1 {
                 let count = component.replicas;
                 let message = format!(
-                    "{count} replicas of `{}` would publish port {number}{transport} of one host",
+                    "{count} replicas of `{}` would publish the same host port {number}{transport}",
                     component.path
                 );
-                let error = view
-                    .lines
-                    .error(Code::CheckDuplicatePort, &path, message, "one port");
+                let error =
+                    view.reporter
+                        .error(Code::CheckDuplicatePort, &path, message, "a single port");
                 let replicas = component.path.join("replicas");
                 let error = view
-                    .lines
-                    .also(error, &replicas, format!("{count} replicas"));
+                    .reporter
+                    .add_label(error, &replicas, format!("{count} replicas"));
                 let one = match component.scale {
                     Some(_) => "scale: min: 1",
                     None => "replicas: 1",
                 };
-                found.push(error.help(format!(
-                    "write `expose: true` for a free port each, or `{one}`"
+                diagnostics.push(error.help(format!(
+                    "write `expose: true` for a free port per replica, or `{one}`"
                 )));
             }
             match published.get(&(number, port.protocol)) {
                 None => _ = published.insert((number, port.protocol), path),
                 Some(first) => {
-                    let message =
-                        format!("port {number}{transport} of the host is published twice");
-                    let error = view.lines.error(
+                    let message = format!("host port {number}{transport} is published twice");
+                    let error = view.reporter.error(
                         Code::CheckDuplicatePort,
                         &path,
                         message,
                         "published again",
                     );
-                    let error = view.lines.also(error, first, "published here");
-                    found
+                    let error = view.reporter.add_label(error, first, "published here");
+                    diagnostics
                         .push(error.help("publish another port, or `expose: true` for a free one"));
                 }
             }
@@ -62,8 +61,8 @@ pub(super) fn duplicate_port(view: &View<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// Two names for one number in one component.
-fn same_number(view: &View<'_>, component: &Component, found: &mut Diagnostics) {
+/// Reports two ports of one component with the same number.
+fn same_number(view: &View<'_>, component: &Component, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<(u16, Protocol), &str> = BTreeMap::new();
     for (name, port) in &component.ports {
         let Some(first) = taken.insert((port.number, port.protocol), name) else {
@@ -71,18 +70,20 @@ fn same_number(view: &View<'_>, component: &Component, found: &mut Diagnostics) 
         };
         let transport = transport(port.protocol);
         let message = format!(
-            "ports `{first}` and `{name}` of `{}` are both {}{transport}",
+            "ports `{first}` and `{name}` of `{}` have the same number {}{transport}",
             component.path, port.number
         );
         let number = |name: &str| component.port_path(name).join("number");
-        let error = view.lines.error(
+        let error = view.reporter.error(
             Code::CheckDuplicatePort,
             &number(name),
             message,
-            "the same number",
+            "duplicate number",
         );
-        let error = view.lines.also(error, &number(first), "taken here");
-        found.push(error.help("remove one of the two, or write another number"));
+        let error = view
+            .reporter
+            .add_label(error, &number(first), "first used here");
+        diagnostics.push(error.help("remove one of the ports, or write another number"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Routes of two components for one host and path.
+//! Reports routes of two components with the same host and path.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kcc_tree::Path;
 
 use super::View;
 
-pub(super) fn duplicate_route(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn duplicate_route(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<(&str, &str), (Path, &str)> = BTreeMap::new();
     for component in view.target.components.values() {
         for (name, route) in &component.routes {
@@ -17,20 +17,22 @@ pub(super) fn duplicate_route(view: &View<'_>, found: &mut Diagnostics) {
                 prefix => prefix,
             };
             let host = route.host.as_str();
-            let message = format!("two routes lead from `{host}{prefix}`");
+            let message = format!("two routes have the address `{host}{prefix}`");
             match taken.get(&(host, prefix)) {
                 None => _ = taken.insert((host, prefix), (path, &component.team)),
                 Some((first, team)) => {
-                    let error = view.lines.error(
+                    let error = view.reporter.error(
                         Code::CheckDuplicateRoute,
                         &path.join("host"),
                         message,
-                        format!("again, to `{}`", component.path),
+                        format!("leads to `{}`", component.path),
                     );
-                    let error =
-                        view.lines
-                            .also(error, &first.join("host"), format!("first by `{team}`"));
-                    found.push(error.help("write another host, or another `path`"));
+                    let error = view.reporter.add_label(
+                        error,
+                        &first.join("host"),
+                        format!("first declared by `{team}`"),
+                    );
+                    diagnostics.push(error.help("write another host, or another `path`"));
                 }
             }
         }

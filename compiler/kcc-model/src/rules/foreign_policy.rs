@@ -1,5 +1,5 @@
-//! Policies over what their team does not govern: a rule for others is for
-//! those who may constrain them.
+//! Reports policies that require something of paths their team does not govern:
+//! only a team that may constrain a path may have policies about it.
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, SourceFile, field_label};
 use kcc_tree::{Path, Policy};
@@ -7,8 +7,8 @@ use kcc_tree::{Path, Policy};
 use super::View;
 use crate::pattern::{covers, narrowest};
 
-pub(super) fn foreign_policy(view: &View<'_>, found: &mut Diagnostics) {
-    // Without teams there is one, and it may say anything.
+pub(super) fn foreign_policy(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    // Without declared teams the only team may constrain everything.
     if view.tree.system.child("teams").is_none() {
         return;
     }
@@ -17,24 +17,24 @@ pub(super) fn foreign_policy(view: &View<'_>, found: &mut Diagnostics) {
         let Some(team) = view.tree.files.get(policy.by).and_then(SourceFile::team) else {
             continue;
         };
-        let foreign = |(path, _): &&(Path, _)| !may(view, team, path);
+        let foreign = |(path, _): &&(Path, _)| !may_constrain(view, team, path);
         if let Some((path, line)) = policy.requires.iter().find(foreign) {
-            found.push(
+            diagnostics.push(
                 diagnostic(policy, team, path)
                     .target(&view.target.target)
-                    .primary(*line, "this is required of others"),
+                    .primary(*line, "requires something of another team"),
             );
         }
     }
 }
 
-/// Whether a team may constrain a path: it governs or reserves it, or the
-/// component is its own.
-fn may(view: &View<'_>, team: &str, path: &Path) -> bool {
-    let Some(said) = view.model.teams.get(team) else {
+/// Returns true if a team may constrain a path: it governs or owns the path, or
+/// owns the component.
+fn may_constrain(view: &View<'_>, team: &str, path: &Path) -> bool {
+    let Some(declared) = view.model.teams.get(team) else {
         return true;
     };
-    let mut patterns = said.governs.iter().chain(&said.owns);
+    let mut patterns = declared.governs.iter().chain(&declared.owns);
     let own = || {
         let component = Path(path.0.iter().take(2).cloned().collect());
         let owner = view.owners.get(&component);
@@ -51,7 +51,7 @@ fn diagnostic(policy: &Policy, team: &str, path: &Path) -> Diagnostic {
     Diagnostic::error(Code::OwnForeignConstraint, message)
         .at(Path::of(["policies", &policy.name]).to_string())
         .help(format!(
-            "write it in the system's own files, or let `{team}` govern: `system: teams: {}: governs: [{narrowest:?}]`",
+            "move it into the system's own files, or let `{team}` govern: `system: teams: {}: governs: [{narrowest:?}]`",
             field_label(team)
         ))
 }

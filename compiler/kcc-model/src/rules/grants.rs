@@ -1,8 +1,8 @@
-//! What components do that none may do by itself: every such line needs a grant
-//! from whoever governs the component, and every grant a component that uses it.
+//! Checks grants: every use of a privilege needs a grant by a team that governs the
+//! component, and every grant needs a component that uses it.
 
-mod asked;
 mod manifest;
+mod privilege_uses;
 
 use std::collections::BTreeSet;
 
@@ -12,40 +12,40 @@ use kcc_tree::{OriginKind, Path};
 use super::View;
 use crate::pattern::narrowest;
 use crate::{Grant, Name, Privilege, TargetModel, covers};
-use asked::{Asked, Asker, askers};
+use privilege_uses::{PrivilegeUse, Subject, find_subjects};
 
-pub(super) fn grants(view: &View<'_>, found: &mut Diagnostics) {
-    for asker in askers(view.tree, view.target) {
-        for asked in &asker.asked {
-            if !written(view, &asker, &asked.path) {
+pub(super) fn grants(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    for subject in find_subjects(view.tree, view.target) {
+        for privilege_use in &subject.uses {
+            if !is_declared(view, &subject, &privilege_use.path) {
                 continue;
             }
-            let missing: Vec<_> = asked
+            let missing: Vec<_> = privilege_use
                 .what
                 .iter()
-                .filter(|what| !granted(view.target, &asker.path, what))
+                .filter(|what| !granted(view.target, &subject.path, what))
                 .cloned()
                 .collect();
             if !missing.is_empty() {
-                found.push(missing_grant(view, &asker.path, asked, &missing));
+                diagnostics.push(missing_grant(view, &subject.path, privilege_use, &missing));
             }
         }
     }
     for (name, grant) in &view.target.grants {
-        found.extend(foreign(view, grant));
+        diagnostics.extend(foreign_grant(view, grant));
         if view.all_targets() && !used_anywhere(view, name) {
             let message = format!("nothing uses `{}`", grant.path);
             let warning =
-                view.lines
+                view.reporter
                     .warning(Code::CheckUnusedGrant, &grant.path, message, "unused");
-            found.push(warning.help("remove it, or what it allows beyond need"));
+            diagnostics.push(warning.help("remove the grant"));
         }
     }
 }
 
-/// Whether a fragment asks, and not a recipe that kcc ships.
-fn written(view: &View<'_>, asker: &Asker, path: &Path) -> bool {
-    if !asker.by_recipe {
+/// Returns true if a fragment uses the privilege, rather than a recipe of kcc.
+fn is_declared(view: &View<'_>, subject: &Subject, path: &Path) -> bool {
+    if !subject.by_recipe {
         return true;
     }
     let origins = view.tree.origins(&view.target.target, path);
@@ -54,79 +54,93 @@ fn written(view: &View<'_>, asker: &Asker, path: &Path) -> bool {
         .any(|origin| origin.kind != OriginKind::Schema)
 }
 
-fn granted(target: &TargetModel, asker: &Path, what: &Privilege) -> bool {
+fn granted(target: &TargetModel, subject: &Path, what: &Privilege) -> bool {
     let mut grants = target.grants.values();
-    grants.any(|grant| grant.is_for(asker) && grant.allows(what))
+    grants.any(|grant| grant.is_for(subject) && grant.allows(what))
 }
 
-/// Whether a grant allows something that is asked for, in any target: what only
-/// one target does needs no grant of its own there.
+/// Returns true if a grant allows a privilege that is used in any target, so that
+/// a privilege of one target does not need a separate grant for that target.
 fn used_anywhere(view: &View<'_>, name: &str) -> bool {
     view.model.targets.values().any(|target| {
         let Some(grant) = target.grants.get(name) else {
             return false;
         };
-        askers(view.tree, target).iter().any(|asker| {
-            let mut what = asker.asked.iter().flat_map(|asked| &asked.what);
-            grant.is_for(&asker.path) && what.any(|what| grant.allows(what))
+        find_subjects(view.tree, target).iter().any(|subject| {
+            let mut what = subject
+                .uses
+                .iter()
+                .flat_map(|privilege_use| &privilege_use.what);
+            grant.is_for(&subject.path) && what.any(|what| grant.allows(what))
         })
     })
 }
 
-fn missing_grant(view: &View<'_>, who: &Path, asked: &Asked, missing: &[Privilege]) -> Diagnostic {
-    let does = match missing {
-        _ if asked.does.is_some() => asked.does.unwrap_or_default().to_owned(),
-        [Privilege::Privileged, ..] => "may do whatever the machine's root may".to_owned(),
-        [Privilege::Socket] => "talks to the engine that runs it".to_owned(),
-        [Privilege::Capability(_), ..] => format!("adds {}", listed(missing)),
+fn missing_grant(
+    view: &View<'_>,
+    subject: &Path,
+    privilege_use: &PrivilegeUse,
+    missing: &[Privilege],
+) -> Diagnostic {
+    let action = match missing {
+        _ if privilege_use.action.is_some() => privilege_use.action.unwrap_or_default().to_owned(),
+        [Privilege::Privileged, ..] => "runs privileged".to_owned(),
+        [Privilege::Socket] => "mounts the engine's socket".to_owned(),
+        [Privilege::Capability(_), ..] => format!("adds {}", list_privileges(missing)),
         [Privilege::HostPath(path), Privilege::Socket] => {
-            format!("mounts `{path}` of the machine, where the engine's socket is")
+            format!("mounts host path `{path}`, which contains the engine's socket,")
         }
-        [Privilege::HostPath(path), ..] => format!("mounts `{path}` of the machine"),
-        _ => format!("has rights in the whole cluster: {}", listed(missing)),
+        [Privilege::HostPath(path), ..] => format!("mounts host path `{path}`"),
+        _ => format!(
+            "has cluster-wide permissions ({})",
+            list_privileges(missing)
+        ),
     };
-    let message = format!("`{who}` {does}, which needs a grant");
-    let error = view
-        .lines
-        .error(Code::CheckMissingGrant, &asked.path, message, "not granted");
-    if let Some(without) = asked.without {
-        return error.help(without);
+    let message = format!("`{subject}` {action} without a grant");
+    let error = view.reporter.error(
+        Code::CheckMissingGrant,
+        &privilege_use.path,
+        message,
+        "not granted",
+    );
+    if let Some(alternative) = privilege_use.alternative {
+        return error.help(alternative);
     }
-    let whom = match granters(view, who).as_slice() {
+    let recipient = match governing_teams(view, subject).as_slice() {
         [] => "write in the system's own files".to_owned(),
         teams => {
             let teams: Vec<_> = teams.iter().map(|team| format!("`{team}`")).collect();
             format!(
-                "ask {}, or whoever writes the system's own files, for",
+                "ask {}, or the authors of the system's own files, for",
                 teams.join(" or ")
             )
         }
     };
-    let name = who.0.last().map_or("", String::as_str);
+    let name = subject.0.last().map_or("", String::as_str);
     error.help(format!(
-        "{whom}: `grants: {}: {{to: [{:?}], allow: {}, reason: \"…\"}}`",
+        "{recipient}: `grants: {}: {{to: [{:?}], allow: {}, reason: \"…\"}}`",
         field_label(name),
-        narrowest(&who.0),
-        allowance(missing)
+        narrowest(&subject.0),
+        allow_value(missing)
     ))
 }
 
-fn listed(missing: &[Privilege]) -> String {
+fn list_privileges(missing: &[Privilege]) -> String {
     let names: Vec<_> = missing
         .iter()
         .map(|what| match what {
             Privilege::Capability(name) => format!("`{name}`"),
             Privilege::ClusterRight { resource, verb, .. } => format!("`{verb}` of `{resource}`"),
             Privilege::HostPath(path) => format!("`{path}`"),
-            Privilege::Privileged => "everything".to_owned(),
+            Privilege::Privileged => "privileged mode".to_owned(),
             Privilege::Socket => "the socket".to_owned(),
         })
         .collect();
     names.join(", ")
 }
 
-/// What a grant has to allow, as a fragment writes it.
-fn allowance(missing: &[Privilege]) -> String {
+/// Returns the `allow` value of a grant for the missing privileges.
+fn allow_value(missing: &[Privilege]) -> String {
     let mut capabilities = Vec::new();
     let mut rights = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
     let mut fields = Vec::new();
@@ -162,9 +176,9 @@ fn allowance(missing: &[Privilege]) -> String {
     }
 }
 
-/// The teams that govern what asks.
-fn granters<'a>(view: &View<'a>, asker: &Path) -> Vec<&'a Name> {
-    let governs = |patterns: &[String]| patterns.iter().any(|pattern| covers(pattern, &asker.0));
+/// Returns the teams that govern a component or object.
+fn governing_teams<'a>(view: &View<'a>, subject: &Path) -> Vec<&'a Name> {
+    let governs = |patterns: &[String]| patterns.iter().any(|pattern| covers(pattern, &subject.0));
     let teams = view.model.teams.iter();
     teams
         .filter(|(_, team)| governs(&team.governs))
@@ -172,26 +186,26 @@ fn granters<'a>(view: &View<'a>, asker: &Path) -> Vec<&'a Name> {
         .collect()
 }
 
-/// A grant that comes from a team which does not govern whom it is for.
-fn foreign(view: &View<'_>, grant: &Grant) -> Option<Diagnostic> {
+/// Reports a grant by a team that does not govern the components it is for.
+fn foreign_grant(view: &View<'_>, grant: &Grant) -> Option<Diagnostic> {
     let owner = view.owners.get(&grant.path)?;
-    let giver = owner.team.as_ref()?;
-    // The folder as a whole is the system's.
-    let team = view.model.teams.get(giver)?;
-    let whose = grant.to.iter().find(|to| {
+    let author = owner.team.as_ref()?;
+    // The system itself is not among its teams and may grant anything.
+    let team = view.model.teams.get(author)?;
+    let component = grant.to.iter().find(|to| {
         let to: Vec<String> = to.split('.').map(str::to_owned).collect();
         !team.governs.iter().any(|pattern| covers(pattern, &to))
     })?;
-    let message = format!("`{giver}` grants something to `{whose}`, which it does not govern");
-    let error = view.lines.error(
+    let message = format!("`{author}` grants something to `{component}`, which it does not govern");
+    let error = view.reporter.error(
         Code::OwnForeignGrant,
         &grant.path.join("to"),
         message,
-        format!("not governed by `{giver}`"),
+        format!("not governed by `{author}`"),
     );
     Some(error.help(format!(
-        "let a team that governs it grant it, or the system's own files, or let `{giver}` govern it: \
-         `system: teams: {}: governs: [{whose:?}]`",
-        field_label(giver)
+        "move the grant to a team that governs it or to the system's own files, or let `{author}` govern it: \
+         `system: teams: {}: governs: [{component:?}]`",
+        field_label(author)
     )))
 }

@@ -1,28 +1,28 @@
-//! The check stage: rules over the whole model, one in each file.
+//! The check stage: rules over the whole model, one per file.
 //!
-//! A rule looks at one target and adds what it finds; it knows nothing of
-//! other rules, and no rule depends on their order. A finding that holds in
-//! several targets is said alike in each, so that sorting joins it.
+//! A rule sees one target and adds its diagnostics. Rules do not know each other
+//! and do not depend on their order. A mistake in several targets must produce
+//! equal diagnostics in each, so that sorting merges them.
 
 mod authority;
 mod credential;
+mod daemon_set;
 mod disruption;
 mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
-mod every_node;
 mod foreign_policy;
 mod grants;
+mod mock_backing;
 mod need_cycle;
 mod need_port;
 mod need_state;
 mod no_target;
 mod ownership;
-mod requests;
+mod request_above_limit;
 mod rollout;
 mod scale;
 mod secret_literal;
-mod stand_in;
 mod system_component;
 mod unknown_config;
 mod unknown_need;
@@ -35,26 +35,26 @@ mod volume_shared;
 use kcc_diag::Diagnostics;
 use kcc_tree::{ConfigTree, USUAL_TARGETS};
 
-use crate::lines::Lines;
 use crate::owners::Owners;
+use crate::reporter::Reporter;
 use crate::{SystemModel, TargetModel};
 
-/// What a rule looks at.
+/// The input of a rule.
 pub(crate) struct View<'a> {
     pub(crate) model: &'a SystemModel,
     pub(crate) target: &'a TargetModel,
     pub(crate) tree: &'a ConfigTree,
-    pub(crate) lines: Lines<'a>,
+    pub(crate) reporter: Reporter<'a>,
     pub(crate) owners: &'a Owners,
 }
 
 impl View<'_> {
-    /// Whether all targets of the system are looked at, so that something may be
-    /// said of what is in none of them.
+    /// Returns true if all targets of the system were evaluated completely, so
+    /// that a rule may report something as absent from all of them.
     fn all_targets(&self) -> bool {
         let declared = self.tree.system.child("targets");
         let count = declared.map_or(USUAL_TARGETS.len(), |all| all.fields().count());
-        self.model.targets.len() == count && !self.lines.partial()
+        self.model.targets.len() == count && !self.reporter.has_partial_files()
     }
 }
 
@@ -67,7 +67,7 @@ const RULES: [Rule; 27] = [
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
-    every_node::every_node,
+    daemon_set::daemon_set,
     foreign_policy::foreign_policy,
     grants::grants,
     need_cycle::need_cycle,
@@ -75,11 +75,11 @@ const RULES: [Rule; 27] = [
     need_state::need_state,
     no_target::no_target,
     ownership::ownership,
-    requests::requests,
+    request_above_limit::request_above_limit,
     rollout::rollout,
     scale::scale,
     secret_literal::secret_literal,
-    stand_in::stand_in,
+    mock_backing::mock_backing,
     system_component::system_component,
     unknown_config::unknown_config,
     unknown_need::unknown_need,
@@ -90,22 +90,22 @@ const RULES: [Rule; 27] = [
     volume_shared::volume_shared,
 ];
 
-/// Holds every rule against every target.
-pub(crate) fn hold_all(tree: &ConfigTree, model: &SystemModel) -> Diagnostics {
-    let mut found = Diagnostics::new();
+/// Checks every rule against every target.
+pub(crate) fn check_all(tree: &ConfigTree, model: &SystemModel) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
     for target in model.targets.values() {
         let owners = Owners::of(tree, &model.teams, &target.target);
-        let lines = Lines::of(tree, &target.target);
+        let reporter = Reporter::of(tree, &target.target);
         let view = View {
             model,
             target,
             tree,
-            lines,
+            reporter,
             owners: &owners,
         };
         for rule in RULES {
-            rule(&view, &mut found);
+            rule(&view, &mut diagnostics);
         }
     }
-    found
+    diagnostics
 }

@@ -1,11 +1,11 @@
-//! Components that need each other in a circle: none of them could start.
+//! Reports dependency cycles, whose components could never start.
 
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 
 use super::View;
 use crate::NeedGraph;
 
-pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn need_cycle(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for cycle in NeedGraph::of(view.target).cycles() {
         let edges = || cycle.iter().zip(cycle.iter().cycle().skip(1));
         let message = match &cycle[..] {
@@ -16,10 +16,7 @@ pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
                     .chain([first])
                     .map(|name| format!("`{name}`"))
                     .collect();
-                format!(
-                    "components need each other in a circle: {}",
-                    names.join(" → ")
-                )
+                format!("dependency cycle: {}", names.join(" → "))
             }
             [] => continue,
         };
@@ -34,8 +31,8 @@ pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
             if at == 0 {
                 error = error.at(path.to_string());
             }
-            // Each line that says so has to go, or the circle stays.
-            for (other, span) in view.lines.spans(&path).into_iter().enumerate() {
+            // All lines that declare the need, since the cycle remains if one is left.
+            for (other, span) in view.reporter.spans(&path).into_iter().enumerate() {
                 error = if (at, other) == (0, 0) {
                     error.primary(span, &text)
                 } else {
@@ -47,10 +44,10 @@ pub(super) fn need_cycle(view: &View<'_>, found: &mut Diagnostics) {
             "remove the need".to_owned()
         } else {
             format!(
-                "let one of them start without the other, such as `needs: {:?}: optional: true` in `{}`",
+                "make one of the needs optional, such as `needs: {:?}: optional: true` in `{}`",
                 cycle[1], cycle[0]
             )
         };
-        found.push(error.help(help));
+        diagnostics.push(error.help(help));
     }
 }

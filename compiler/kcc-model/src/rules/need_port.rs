@@ -1,19 +1,19 @@
-//! Needs that name a port which the other side does not have, or leave open
-//! which one is meant.
+//! Reports needs that name an unknown port, or that leave the port ambiguous.
 
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
-use crate::build::prefix;
+use crate::build::variable_prefix;
 use crate::{Component, Kind};
 
-pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn need_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
         for (name, need) in &component.needs {
             let Some(other) = view.target.components.get(name) else {
                 continue;
             };
-            if view.lines.partly_lost(&other.path) || crate::build::ports_unsure(other, view.lines)
+            if view.reporter.may_be_unread(&other.path)
+                || crate::build::ports_may_be_incomplete(other, view.reporter)
             {
                 continue;
             }
@@ -23,10 +23,10 @@ pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
             let error = match &need.port {
                 Some(port) if !other.ports.contains_key(port) => {
                     let message = format!(
-                        "`{}` needs port `{port}` of `{name}`, which has none of that name",
+                        "`{}` needs port `{port}` of `{name}`, which does not exist",
                         component.path
                     );
-                    let error = view.lines.error(
+                    let error = view.reporter.error(
                         Code::CheckNeedPort,
                         &path.join("port"),
                         message,
@@ -35,25 +35,28 @@ pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
                     error.help(if ports.is_empty() {
                         "remove `port`".to_owned()
                     } else {
-                        format!("the ports of `{name}` are {ports}")
+                        format!("write one of the ports of `{name}`: {ports}")
                     })
                 }
                 None if ambiguous(other) => {
                     let message = format!(
-                        "`{}` needs `{name}` without saying which of its ports",
+                        "`{}` needs `{name}` without naming one of its ports",
                         component.path
                     );
-                    let error =
-                        view.lines
-                            .error(Code::CheckNeedWithoutPort, &path, message, "which port?");
-                    let variable = prefix(name);
+                    let error = view.reporter.error(
+                        Code::CheckNeedWithoutPort,
+                        &path,
+                        message,
+                        "which port?",
+                    );
+                    let variable = variable_prefix(name);
                     error.help(format!(
-                        "write `needs: {name:?}: port: \"…\"` with one of {ports}: `{variable}_PORT` and `{variable}_URL` will mean it"
+                        "write `needs: {name:?}: port: \"…\"` with one of {ports} for `{variable}_PORT` and `{variable}_URL`"
                     ))
                 }
                 _ => continue,
             };
-            found.push(view.lines.also(
+            diagnostics.push(view.reporter.add_label(
                 error,
                 &other.path,
                 format!("`{name}` of `{}`", other.team),
@@ -62,13 +65,13 @@ pub(super) fn need_port(view: &View<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// Whether a component has several ports and none of them is the usual one. A
-/// component without ports is needed for its start alone, and a backing's kind
-/// says which port is meant.
+/// Returns true if a component has several ports and no default one. A component
+/// without ports is needed only for the start order, and the kind of a backing
+/// declares its port.
 fn ambiguous(other: &Component) -> bool {
-    let says = match &other.kind {
+    let declares_port = match &other.kind {
         Kind::Backing { outputs, .. } => outputs.contains_key("port"),
         Kind::Service | Kind::Job(_) | Kind::CronJob(_) => false,
     };
-    !says && !other.ports.is_empty() && other.default_port().is_none()
+    !declares_port && !other.ports.is_empty() && other.default_port().is_none()
 }

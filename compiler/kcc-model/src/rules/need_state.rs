@@ -1,12 +1,12 @@
-//! Needs that wait for a state which the other side never reaches: `healthy`
-//! of what has no health, `completed` of what runs forever.
+//! Reports needs that wait for a state the other component never reaches: `healthy`
+//! without health checks, `completed` for a service.
 
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 use crate::Until;
 
-pub(super) fn need_state(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
         for (name, need) in &component.needs {
             let Some(other) = view.target.components.get(name) else {
@@ -15,38 +15,38 @@ pub(super) fn need_state(view: &View<'_>, found: &mut Diagnostics) {
             let (why, label, help) = match need.until {
                 Until::Healthy if !other.runs() => (
                     "is external",
-                    "kcc does not watch its health",
+                    "kcc does not check its health",
                     "remove `until`, or write `until: \"started\"`".to_owned(),
                 ),
                 Until::Healthy | Until::Completed if other.is_cron_job() => (
                     "is a cron job",
-                    "it runs again and again",
+                    "runs on a schedule",
                     format!("make `{name}` a job, or write `until: \"started\"`"),
                 ),
                 Until::Healthy if other.is_job() => (
                     "is a job",
-                    "a job completes",
+                    "completes instead of becoming healthy",
                     "write `until: \"completed\"`".to_owned(),
                 ),
                 Until::Healthy
                     if !other.container.health.says_ready()
-                        && !view.lines.written(&other.path.join("health")) =>
+                        && !view.reporter.is_declared(&other.path.join("health")) =>
                 {
                     (
-                        "has no health",
+                        "has no health check",
                         "no `health` here",
-                        format!("give `{name}` a `health`, or write `until: \"started\"`"),
+                        format!("add `health` to `{name}`, or write `until: \"started\"`"),
                     )
                 }
                 Until::Healthy if other.container.health == crate::Health::default() => continue,
                 Until::Healthy if !other.container.health.says_ready() => (
-                    "never says that it is ready",
+                    "has no readiness probe",
                     "no `readiness` here",
-                    format!("give `{name}` a `readiness` probe, or write `until: \"started\"`"),
+                    format!("add a `readiness` probe to `{name}`, or write `until: \"started\"`"),
                 ),
                 Until::Completed if !other.is_job() => (
-                    "runs for as long as the system does",
-                    "no job",
+                    "runs until it is stopped",
+                    "not a job",
                     "write `until: \"healthy\"` or `until: \"started\"`".to_owned(),
                 ),
                 _ => continue,
@@ -62,10 +62,10 @@ pub(super) fn need_state(view: &View<'_>, found: &mut Diagnostics) {
                 component.path
             );
             let error =
-                view.lines
+                view.reporter
                     .error(Code::CheckNeedNotHealthy, &path, message, "waits forever");
-            let error = view.lines.also(error, &other.path, label);
-            found.push(error.help(help));
+            let error = view.reporter.add_label(error, &other.path, label);
+            diagnostics.push(error.help(help));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Components that run in no target: none of their replicas does.
+//! Warns about components that have no replicas in any target.
 
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 
-pub(super) fn no_target(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn no_target(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if !view.all_targets() {
         return;
     }
@@ -15,14 +15,11 @@ pub(super) fn no_target(view: &View<'_>, found: &mut Diagnostics) {
             continue;
         }
         let replicas = component.path.join("replicas");
-        let message = format!("`{}` runs in no target", component.path);
+        let message = format!("`{}` does not run in any target", component.path);
         let warning = view
-            .lines
-            .warning(Code::CheckNoTarget, &replicas, message, "none of it");
-        found.push(
-            warning.help(
-                "remove it, or write `replicas` for a target that it runs in: `on: TARGET: …`",
-            ),
-        );
+            .reporter
+            .warning(Code::CheckNoTarget, &replicas, message, "no replicas");
+        diagnostics
+            .push(warning.help("remove it, or set `replicas` for a target under `on: TARGET: …`"));
     }
 }

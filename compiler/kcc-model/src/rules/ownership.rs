@@ -1,5 +1,4 @@
-//! Every component, secret and config belongs to one team: not to two, and not
-//! to nobody.
+//! Checks that every component, secret and config has exactly one owner.
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
 use kcc_tree::{Path, Value};
@@ -7,11 +6,11 @@ use kcc_tree::{Path, Value};
 use super::View;
 use crate::owners::{DECLARED, Owner};
 
-pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for (path, owner) in view.owners.iter() {
         if owner.unclaimed {
-            if !view.lines.partly_lost(path) && !is_other(view, path) {
-                found.push(nobody(view, path, owner));
+            if !view.reporter.may_be_unread(path) && !is_not_struct(view, path) {
+                diagnostics.push(report_no_owner(view, path, owner));
             }
         } else if let (Some(team), false) = (&owner.team, owner.rivals.is_empty()) {
             let teams: Vec<_> = [team].into_iter().chain(owner.rivals.keys()).collect();
@@ -30,25 +29,25 @@ pub(super) fn ownership(view: &View<'_>, found: &mut Diagnostics) {
                 .at(path.to_string())
                 .target(&view.target.target);
             if let Some(line) = owner.line {
-                error = error.primary(line, format!("`{team}` says what it is"));
+                error = error.primary(line, format!("`{team}` declares it"));
             }
             for (rival, line) in &owner.rivals {
-                error = error.primary(*line, format!("`{rival}` does, too"));
+                error = error.primary(*line, format!("`{rival}` declares it as well"));
             }
-            found.push(error.help(
-                "keep `image`, `build` or `kind` in one team's fragment; the other team renames its own",
+            diagnostics.push(error.help(
+                "keep `image`, `build` or `kind` in one team's fragment, and rename the other team's component",
             ));
         }
     }
 }
 
-/// Whether what stands there is no component: that has been reported.
-fn is_other(view: &View<'_>, path: &Path) -> bool {
+/// Returns true if the value at a path is not a struct, which is already reported.
+fn is_not_struct(view: &View<'_>, path: &Path) -> bool {
     let node = view.tree.get(&view.target.target, path);
     !node.is_some_and(|node| matches!(node.value, Value::Struct(_)))
 }
 
-fn nobody(view: &View<'_>, path: &Path, owner: &Owner) -> Diagnostic {
+fn report_no_owner(view: &View<'_>, path: &Path, owner: &Owner) -> Diagnostic {
     let kind = path.0.first().map_or("", String::as_str);
     let name = path.0.get(1).map_or("", String::as_str);
     let fields = if kind == "backing" {
@@ -56,22 +55,22 @@ fn nobody(view: &View<'_>, path: &Path, owner: &Owner) -> Diagnostic {
     } else {
         "`image` or `build`"
     };
-    let message = format!("nobody says what `{path}` is: no team gives it {fields}");
+    let message = format!("`{path}` has no owner: no team sets {fields}");
     let mut error = Diagnostic::error(Code::OwnNoOwner, message)
         .at(path.to_string())
         .target(&view.target.target);
     if let Some(line) = owner.line {
-        let team = owner.team.as_deref().unwrap_or(view.lines.system_name());
-        error = error.primary(line, format!("`{team}` writes to it"));
+        let team = owner.team.as_deref().unwrap_or(view.reporter.system_name());
+        error = error.primary(line, format!("`{team}` sets it here"));
     }
     for (team, line) in &owner.rivals {
-        error = error.secondary(*line, format!("`{team}` writes to it, too"));
+        error = error.secondary(*line, format!("`{team}` sets it here as well"));
     }
     let claimed = view.owners.iter().filter(|(_, owner)| !owner.unclaimed);
     let names = claimed.filter(|(other, _)| other.0.first().map(String::as_str) == Some(kind));
     let names = names.filter_map(|(other, _)| other.0.get(1).map(String::as_str));
     error.help(match nearest(name, names) {
         Some(better) => format!("did you mean `{better}`?"),
-        None => format!("give it {fields} in the fragment of the team that owns it"),
+        None => format!("set {fields} in the fragment of the owning team"),
     })
 }

@@ -1,4 +1,5 @@
-//! Rollouts that could never go on, or that contradict what the component is.
+//! Reports rollout settings that would never make progress or that contradict other
+//! fields of the component.
 
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
@@ -6,26 +7,26 @@ use kcc_tree::Path;
 use super::View;
 use crate::{Access, Component, Share, Strategy, VolumeSource};
 
-pub(super) fn rollout(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn rollout(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
-        for stuck in stuck(component) {
-            let error = view.lines.error(
+        for stuck in stuck_settings(component) {
+            let error = view.reporter.error(
                 Code::CheckRolloutStuck,
                 &stuck.path,
                 stuck.message,
                 stuck.label,
             );
             let error = match stuck.because {
-                Some((path, label)) => view.lines.also(error, &path, label),
+                Some((path, label)) => view.reporter.add_label(error, &path, label),
                 None => error,
             };
-            found.push(error.help(stuck.help));
+            diagnostics.push(error.help(stuck.help));
         }
     }
 }
 
-/// Why a rollout does not go on.
-struct Stuck {
+/// A rollout setting that is wrong, and the line it contradicts.
+struct StuckSetting {
     path: Path,
     message: String,
     label: &'static str,
@@ -33,7 +34,7 @@ struct Stuck {
     help: &'static str,
 }
 
-fn stuck(component: &Component) -> Vec<Stuck> {
+fn stuck_settings(component: &Component) -> Vec<StuckSetting> {
     let rollout = &component.rollout;
     let at = |field: &str| component.path.join("rollout").join(field);
     let mut stuck = Vec::new();
@@ -44,15 +45,15 @@ fn stuck(component: &Component) -> Vec<Stuck> {
     ];
     for (field, share) in written {
         if recreates && share.is_some() && !component.stateful {
-            stuck.push(Stuck {
+            stuck.push(StuckSetting {
                 path: at(field),
                 message: format!(
-                    "`{}` is for a rolling rollout, but `{}` ends the old one first",
+                    "`{}` is for a rolling rollout, but `{}` stops the old replicas first",
                     at(field),
                     component.path
                 ),
-                label: "has no meaning",
-                because: Some((at("strategy"), "all end at once")),
+                label: "has no effect",
+                because: Some((at("strategy"), "stops all replicas at once")),
                 help: "remove one of the two",
             });
         }
@@ -63,62 +64,65 @@ fn stuck(component: &Component) -> Vec<Stuck> {
         ("unavailable", rollout.unavailable.is_some()),
     ] {
         if component.stateful && used {
-            stuck.push(Stuck {
+            stuck.push(StuckSetting {
                 path: at(field),
                 message: format!(
-                    "`{}` is stateful: its replicas are replaced one after the other, whatever `{}` says",
+                    "`{}` is stateful: its replicas are replaced one by one regardless of `{}`",
                     component.path,
                     at(field)
                 ),
-                label: "not for what is stateful",
-                because: Some((component.path.join("stateful"), "each has its own name and data")),
+                label: "not for stateful components",
+                because: Some((
+                    component.path.join("stateful"),
+                    "replicas with their own name and data",
+                )),
                 help: "remove the field",
             });
         }
     }
-    // What is not said is a surge of one and nothing unavailable; on every
-    // machine it is whatever lets the other go on.
-    let none = |share: Option<Share>, silent| share.map_or(silent, Share::is_none);
+    // The defaults are a surge of one and none unavailable. With `everyNode`
+    // each defaults to whatever lets the other make progress.
+    let is_zero = |share: Option<Share>, silent| share.map_or(silent, Share::is_none);
     if !component.stateful
         && !recreates
-        && none(rollout.surge, false)
-        && none(rollout.unavailable, !component.every_node)
+        && is_zero(rollout.surge, false)
+        && is_zero(rollout.unavailable, !component.every_node)
     {
-        stuck.push(Stuck {
+        stuck.push(StuckSetting {
             path: at("surge"),
             message: format!(
-                "no replica of `{}` may be missing and none may be added, so none can be replaced",
+                "the rollout of `{}` allows neither surge nor unavailable replicas, so none can be replaced",
                 component.path
             ),
-            label: "none beyond the wanted number",
+            label: "no surge",
             because: rollout
                 .unavailable
-                .map(|_| (at("unavailable"), "none missing")),
+                .map(|_| (at("unavailable"), "none unavailable")),
             help: "write `unavailable: 1`, or a `surge` of 1 or more",
         });
     }
     let volume = component
         .volumes
         .iter()
-        .find(|(_, volume)| for_one(&volume.source));
+        .find(|(_, volume)| is_single_mount(&volume.source));
     if let (Some(Strategy::Rolling), Some((name, _)), false) =
         (rollout.strategy, volume, component.stateful)
     {
-        stuck.push(Stuck {
+        stuck.push(StuckSetting {
             path: at("strategy"),
             message: format!(
-                "the new replica of `{}` would wait for volume `{name}`, which the old one holds",
+                "the new replica of `{}` would wait for volume `{name}`, which the old one has mounted",
                 component.path
             ),
-            label: "both at once",
-            because: Some((component.path.join("volumes").join(name), "for one only")),
-            help: "write `strategy: \"recreate\"`, or remove it: that is what such a volume means",
+            label: "runs both at once",
+            because: Some((component.path.join("volumes").join(name), "can be mounted once")),
+            help: "write `strategy: \"recreate\"`, or remove it: recreate is the default with such a volume",
         });
     }
     stuck
 }
 
-fn for_one(source: &VolumeSource) -> bool {
+fn is_single_mount(source: &VolumeSource) -> bool {
     matches!(
         source,
         VolumeSource::Persistent {

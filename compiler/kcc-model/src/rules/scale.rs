@@ -1,44 +1,42 @@
-//! A range of replicas that ends before it begins, and one that could never be
-//! followed: a cluster counts the load in percent of what is requested.
+//! Reports an inverted range of replicas, and autoscaling without a resource request:
+//! Kubernetes measures utilisation in percent of the request.
 
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 use crate::{Component, EngineTarget, Scale};
 
-pub(super) fn scale(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn scale(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
         let Some(scale) = component.scale else {
             continue;
         };
-        range(view, component, scale, found);
-        // Docker runs the least, and follows no load.
+        range(view, component, scale, diagnostics);
+        // Docker runs the minimum and does not autoscale.
         if let EngineTarget::Kubernetes { .. } = view.target.engine {
-            requests(view, component, scale, found);
+            requests(view, component, scale, diagnostics);
         }
     }
 }
 
-fn range(view: &View<'_>, component: &Component, scale: Scale, found: &mut Diagnostics) {
+fn range(view: &View<'_>, component: &Component, scale: Scale, diagnostics: &mut Diagnostics) {
     let Scale { min, max, .. } = scale;
     if min <= max {
         return;
     }
     let path = component.path.join("scale");
-    let message = format!("`{path}` begins at {min} and ends at {max}");
+    let message = format!("`{path}` has `min` {min} above `max` {max}");
     let label = format!("less than {min}");
     let error = view
-        .lines
+        .reporter
         .error(Code::CheckScaleRange, &path.join("max"), message, label);
     let error = view
-        .lines
-        .also(error, &path.join("min"), format!("at least {min}"));
-    found.push(error.help(format!(
-        "write a `max` of {min} or more, or a smaller `min`"
-    )));
+        .reporter
+        .add_label(error, &path.join("min"), format!("at least {min}"));
+    diagnostics.push(error.help(format!("raise `max` to {min} or more, or lower `min`")));
 }
 
-fn requests(view: &View<'_>, component: &Component, scale: Scale, found: &mut Diagnostics) {
+fn requests(view: &View<'_>, component: &Component, scale: Scale, diagnostics: &mut Diagnostics) {
     let requests = &component.container.resources.requests;
     let missing = [
         ("cpu", scale.follows_cpu(), requests.cpu.is_none(), "250m"),
@@ -56,21 +54,21 @@ fn requests(view: &View<'_>, component: &Component, scale: Scale, found: &mut Di
             resources.join(amount),
             resources.join("requests").join(amount),
         ];
-        if !(follows && missing) || unknown.iter().any(|path| view.lines.written(path)) {
+        if !(follows && missing) || unknown.iter().any(|path| view.reporter.is_declared(path)) {
             continue;
         }
         let message = format!(
-            "`{}` follows its use of {amount}, but requests none",
+            "`{}` scales by its {amount} utilisation, but does not request any {amount}",
             component.path
         );
-        let error = view.lines.error(
+        let error = view.reporter.error(
             Code::CheckScaleWithoutRequest,
             &path.join(amount),
             message,
-            "in percent of nothing",
+            "no request to measure against",
         );
-        found.push(error.help(format!(
-            "write `resources: {amount}: {such:?}`, with what one replica usually needs"
+        diagnostics.push(error.help(format!(
+            "write `resources: {amount}: {such:?}` with the typical usage of one replica"
         )));
     }
 }

@@ -1,5 +1,5 @@
-//! Secrets written as text: a secret is a reference, never a value. The value
-//! itself is in no message.
+//! Reports secrets written as text instead of a reference. No message contains the
+//! value.
 
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Node, Path, Value, secret_literal};
@@ -8,7 +8,7 @@ use super::View;
 use crate::build::{is_label, secret_references};
 use crate::owners::COMPONENTS;
 
-pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn secret_literal(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let target = &view.target.target;
     let literal = |node: &Node| {
         matches!(
@@ -16,18 +16,18 @@ pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
             Value::String(_) | Value::Number(_) | Value::Bool(_)
         )
     };
-    let mut say = |path: &Path, example: &str| {
-        let error = view.lines.error(
+    let mut report = |path: &Path, example: &str| {
+        let error = view.reporter.error(
             Code::CheckSecretLiteral,
             path,
             secret_literal::message(path),
             secret_literal::LABEL,
         );
-        found.push(error.help(secret_literal::help(example)));
+        diagnostics.push(error.help(secret_literal::help(example)));
     };
     if let Some(secrets) = view.tree.get(target, &Path::of(["secrets"])) {
         for (name, _) in secrets.fields().filter(|(_, node)| literal(node)) {
-            say(
+            report(
                 &Path::of(["secrets", name]),
                 &format!("secrets: {name:?}: {{}}"),
             );
@@ -40,7 +40,7 @@ pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
         for (name, node) in all.fields() {
             let path = Path::of([kind, name]);
             if kind == "backing" && node.child("password").is_some_and(literal) {
-                say(
+                report(
                     &path.join("password"),
                     &format!("password: secret: \"{name}-password\""),
                 );
@@ -48,16 +48,16 @@ pub(super) fn secret_literal(view: &View<'_>, found: &mut Diagnostics) {
             for (route, node) in node.child("routes").into_iter().flat_map(Node::fields) {
                 if node.child("tls").is_some_and(literal) {
                     let path = path.join("routes").join(route).join("tls");
-                    say(&path, "tls: secret: \"…\"");
+                    report(&path, "tls: secret: \"…\"");
                 }
             }
         }
     }
-    // What can be no name is probably the value itself.
+    // A reference that is not a valid name probably is the value itself.
     for component in view.target.components.values() {
         for (name, path) in secret_references(component) {
             if !is_label(&name) {
-                say(&path, "secret: \"name-of-the-secret\"");
+                report(&path, "secret: \"name-of-the-secret\"");
             }
         }
     }

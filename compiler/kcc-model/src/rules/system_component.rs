@@ -1,7 +1,7 @@
-//! Components of the system's own files, for which no team answers.
+//! Warns about components in the system's own files, which no team owns.
 //!
-//! Whoever has no teams has no other place for them. What several teams need is
-//! shared, and a backing that is may well stand there.
+//! Without declared teams there is no other place for them. A backing that several
+//! teams need is shared and belongs there.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use kcc_diag::{Code, Diagnostics};
 use super::View;
 use crate::{Component, Kind, Name};
 
-pub(super) fn system_component(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn system_component(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if view.tree.system.child("teams").is_none() {
         return;
     }
@@ -26,29 +26,29 @@ pub(super) fn system_component(view: &View<'_>, found: &mut Diagnostics) {
         if backing && users.len() != 1 {
             continue;
         }
-        let message = format!("no team answers for `{}`", component.path);
-        let warning = view.lines.warning(
+        let message = format!("no team owns `{}`", component.path);
+        let warning = view.reporter.warning(
             Code::OwnSystemComponent,
             &component.path,
             message,
             "in the system's own files",
         );
         let team = |name: &Name| {
-            let folder = view.model.teams.get(name).map(|team| &team.path);
-            folder.map_or_else(|| format!("`{name}`"), |folder| format!("`{folder}`"))
+            let path = view.model.teams.get(name).map(|team| &team.path);
+            format!("`{}`", path.unwrap_or(name))
         };
-        found.push(warning.help(match users.iter().collect::<Vec<_>>()[..] {
+        diagnostics.push(warning.help(match users.iter().collect::<Vec<_>>()[..] {
             [only] => format!(
-                "move it into {}: nobody but `{only}` needs it",
+                "move it into {}: only `{only}` needs it",
                 team(only)
             ),
-            _ => "move it into the folder of the team that answers for it, or make a team for it in `kcc.cue`".to_owned(),
+            _ => "move it into the directory of the owning team, or add a team for it in `kcc.cue`".to_owned(),
         }));
     }
 }
 
-/// The teams whose components need one, in any target; the system itself is
-/// none.
+/// Returns the teams whose components need a component in any target. The system
+/// itself is not a team.
 fn users<'a>(view: &View<'a>, component: &Component) -> BTreeSet<&'a Name> {
     let targets = view.model.targets.values();
     targets

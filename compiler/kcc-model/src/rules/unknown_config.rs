@@ -1,4 +1,4 @@
-//! References to configs, and keys of configs, that nobody declares.
+//! Reports references to undeclared configs and keys of configs.
 
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
@@ -7,8 +7,8 @@ use super::View;
 use crate::{EnvValue, VolumeSource};
 use kcc_diag::nearest;
 
-pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
-    let declared = view.lines.names_at(&Path::of(["configs"]));
+pub(super) fn unknown_config(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    let declared = view.reporter.field_names(&Path::of(["configs"]));
     for component in view.target.components.values() {
         let env = component.containers().flat_map(|(path, container)| {
             let env = container.env.iter();
@@ -31,7 +31,7 @@ pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
                 _ => None,
             });
         for (name, key, path) in env.chain(volumes) {
-            if view.lines.lost(name) {
+            if view.reporter.name_may_be_unread(name) {
                 continue;
             }
             let (message, label, better, fallback) = match (view.target.configs.get(name), key) {
@@ -43,7 +43,7 @@ pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
                 ),
                 (None, _) if !declared.contains(name) => (
                     format!(
-                        "`{}` refers to config `{name}`, which nobody declares",
+                        "`{}` refers to config `{name}`, which is not declared",
                         component.path
                     ),
                     "no such config",
@@ -53,9 +53,9 @@ pub(super) fn unknown_config(view: &View<'_>, found: &mut Diagnostics) {
                 _ => continue,
             };
             let error = view
-                .lines
+                .reporter
                 .error(Code::CheckUnknownConfig, &path, message, label);
-            found.push(error.help(match better {
+            diagnostics.push(error.help(match better {
                 Some(better) => format!("did you mean `{better}`?"),
                 None => fallback,
             }));

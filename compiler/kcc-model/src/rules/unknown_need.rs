@@ -1,4 +1,4 @@
-//! Needs on components that do not exist.
+//! Reports needs on components that do not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use crate::owners::component_names;
 use crate::{Name, SystemModel};
 use kcc_diag::{listed, nearest};
 
-pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
-    // What could not be built exists all the same.
+pub(super) fn unknown_need(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    // Names from the tree, to include components that could not be built.
     let here = component_names(view.tree, &view.target.target);
     let anywhere: BTreeSet<String> = targets(view)
         .flat_map(|target| component_names(view.tree, target))
@@ -18,7 +18,7 @@ pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
     for component in view.target.components.values() {
         for (name, need) in &component.needs {
             if here.contains(name)
-                || view.lines.lost(name)
+                || view.reporter.name_may_be_unread(name)
                 || (need.optional && anywhere.contains(name))
             {
                 continue;
@@ -36,7 +36,7 @@ pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
             let help = if elsewhere {
                 let targets = targets_with(view, name);
                 format!(
-                    "`{name}` runs only in {targets}: write the need there, or make it `optional: true`"
+                    "declare the need only in {targets}, where `{name}` runs, or write `optional: true`"
                 )
             } else {
                 let known = anywhere.iter().map(String::as_str);
@@ -45,19 +45,18 @@ pub(super) fn unknown_need(view: &View<'_>, found: &mut Diagnostics) {
                         Some(team) => format!("did you mean `{better}` of `{team}`?"),
                         None => format!("did you mean `{better}`?"),
                     },
-                    None => teams_have(view.model, &component.name),
+                    None => list_team_components(view.model, &component.name),
                 }
             };
             let error =
-                view.lines
+                view.reporter
                     .error(Code::CheckUnknownNeed, &path, message, "no such component");
-            found.push(error.help(help));
+            diagnostics.push(error.help(help));
         }
     }
 }
 
-/// All targets of which the components are known, also those that are not
-/// looked at.
+/// Returns all targets with known components, including those that are not checked.
 fn targets<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Name> {
     let tree = view.tree;
     let all: BTreeSet<&Name> = tree
@@ -83,15 +82,15 @@ fn team_of<'a>(model: &'a SystemModel, name: &str) -> Option<&'a str> {
         .map(|component| component.team.as_str())
 }
 
-/// Which team has what, for whoever looks for a name.
-fn teams_have(model: &SystemModel, but: &str) -> String {
+/// Lists the components of each team, to help find a name.
+fn list_team_components(model: &SystemModel, except: &str) -> String {
     let mut teams: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
     for component in model
         .targets
         .values()
         .flat_map(|target| target.components.values())
     {
-        if component.name != but {
+        if component.name != except {
             teams
                 .entry(&component.team)
                 .or_default()

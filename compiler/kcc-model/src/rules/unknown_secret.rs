@@ -1,4 +1,4 @@
-//! References to secrets that nobody declares.
+//! Reports references to undeclared secrets.
 
 use std::collections::BTreeSet;
 
@@ -9,38 +9,38 @@ use super::View;
 use crate::build::{is_label, secret_references};
 use kcc_diag::nearest;
 
-pub(super) fn unknown_secret(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn unknown_secret(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let declared: BTreeSet<String> = view
-        .lines
-        .names_at(&Path::of(["secrets"]))
+        .reporter
+        .field_names(&Path::of(["secrets"]))
         .into_iter()
         .collect();
-    let mut said = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for component in view.target.components.values() {
         for (name, path) in secret_references(component) {
             let known = view.target.secrets.contains_key(&name) || declared.contains(&name);
-            // Environment from another's output: that other is told.
-            let own = view.lines.written(&path);
+            // A variable from an output is reported at the backing that declares it.
+            let own = view.reporter.is_declared(&path);
             if known
-                || view.lines.lost(&name)
+                || view.reporter.name_may_be_unread(&name)
                 || !own
                 || !is_label(&name)
-                || !said.insert(path.clone())
+                || !reported.insert(path.clone())
             {
                 continue;
             }
             let message = format!(
-                "`{}` refers to secret `{name}`, which nobody declares",
+                "`{}` refers to secret `{name}`, which is not declared",
                 component.path
             );
             let error =
-                view.lines
+                view.reporter
                     .error(Code::CheckUnknownSecret, &path, message, "no such secret");
             let help = match nearest(&name, declared.iter().map(String::as_str)) {
                 Some(better) => format!("did you mean `{better}`?"),
                 None => format!("declare it: `secrets: {name:?}: {{}}`"),
             };
-            found.push(error.help(help));
+            diagnostics.push(error.help(help));
         }
     }
 }

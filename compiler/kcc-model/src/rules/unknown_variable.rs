@@ -1,5 +1,5 @@
-//! `$(NAME)` in a command or its arguments that is no variable of the
-//! container: engines would leave the text as it stands.
+//! Reports `$(NAME)` in a command or its arguments that is not a variable of the
+//! container; engines would leave the text unchanged.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
 use super::View;
-use crate::build::{is_of, prefix};
+use crate::build::{is_variable_of, variable_prefix};
 use crate::{Component, Container, Piece, references};
 use kcc_diag::nearest;
 
-pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let components = view.target.components.values();
     let all = components.flat_map(|component| {
         let containers = component.containers();
@@ -30,7 +30,7 @@ pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
             .flatten()
             .enumerate()
             .map(|text| ("args", text));
-        // The main container has the name of its component.
+        // The main container has its component's name.
         let whose = path.0.last().map_or("", String::as_str);
         for (field, (at, text)) in command.chain(args) {
             let names: BTreeSet<_> = references(text)
@@ -39,21 +39,23 @@ pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
                     Piece::Reference(name) => Some(name),
                     Piece::Text(_) => None,
                 })
-                .filter(|name| is_variable(name) && !known(view, component, &path, container, name))
+                .filter(|name| {
+                    is_variable(name) && !may_be_known(view, component, &path, container, name)
+                })
                 .collect();
             for name in names {
                 let path = path.join(field).join(at.to_string());
-                let message = format!("`{path}`: `$({name})` is no variable of `{whose}`");
-                let error = view.lines.error(
+                let message = format!("`{path}`: `$({name})` is not a variable of `{whose}`");
+                let error = view.reporter.error(
                     Code::CheckUnknownVariable,
                     &path,
                     message,
                     "no such variable",
                 );
-                found.push(error.help(if component.container.env.contains_key(name) {
+                diagnostics.push(error.help(if component.container.env.contains_key(name) {
                     format!(
-                        "`{name}` is a variable of the main container alone: set it under `env` \
-                         of `{whose}`, too"
+                        "set `{name}` under `env` of `{whose}` as well: only the main container \
+                         has it"
                     )
                 } else {
                     let variables = container.env.keys().map(String::as_str);
@@ -67,8 +69,8 @@ pub(super) fn unknown_variable(view: &View<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// Whether a text is written like a variable; `$(date)` in a shell command is
-/// left alone.
+/// Returns true if a text looks like a variable, unlike `$(date)` in a shell
+/// command.
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -77,9 +79,9 @@ fn is_variable(name: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Whether it is a variable, or may be one that something reported elsewhere
-/// keeps from being known.
-fn known(
+/// Returns true if a variable exists, or may be missing because of a mistake that
+/// is reported elsewhere.
+fn may_be_known(
     view: &View<'_>,
     component: &Component,
     path: &Path,
@@ -87,13 +89,13 @@ fn known(
     name: &str,
 ) -> bool {
     let missing = |other: &String| !view.target.components.contains_key(other);
-    view.lines.partly_lost(path)
+    view.reporter.may_be_unread(path)
         || container.env.contains_key(name)
-        || view.lines.written(&path.join("env").join(name))
+        || view.reporter.is_declared(&path.join("env").join(name))
         || component
             .needs
             .keys()
-            .any(|other| missing(other) && is_of(name, other))
+            .any(|other| missing(other) && is_variable_of(name, other))
 }
 
 fn help(view: &View<'_>, name: &str) -> String {
@@ -104,9 +106,9 @@ fn help(view: &View<'_>, name: &str) -> String {
         .target
         .components
         .keys()
-        .find(|other| Some(prefix(other).as_str()) == suffix);
+        .find(|other| Some(variable_prefix(other).as_str()) == suffix);
     match other {
-        Some(other) => format!("add the need that gives it: `needs: {other:?}: {{}}`"),
-        None => format!("set it under `env`, or write `$$({name})` for the text itself"),
+        Some(other) => format!("add the need that provides it: `needs: {other:?}: {{}}`"),
+        None => format!("set it under `env`, or write `$$({name})` for the literal text"),
     }
 }

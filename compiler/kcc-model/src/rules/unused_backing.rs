@@ -1,4 +1,4 @@
-//! Backings that no component needs.
+//! Warns about backings that no component needs.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use super::View;
 use crate::Kind;
 use crate::owners::COMPONENTS;
 
-pub(super) fn unused_backing(view: &View<'_>, found: &mut Diagnostics) {
-    if view.lines.partial() {
+pub(super) fn unused_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    if view.reporter.has_partial_files() {
         return;
     }
     let used = used(view);
@@ -20,17 +20,18 @@ pub(super) fn unused_backing(view: &View<'_>, found: &mut Diagnostics) {
         }
         let message = format!("nothing needs `{}`", component.path);
         let warning =
-            view.lines
+            view.reporter
                 .warning(Code::CheckUnusedBacking, &component.path, message, "unused");
         let help = format!(
-            "add `needs: {:?}: {{}}` to what uses it, or remove it",
+            "add `needs: {:?}: {{}}` to the component that uses it, or remove the backing",
             component.name
         );
-        found.push(warning.help(help));
+        diagnostics.push(warning.help(help));
     }
 }
 
-/// The names that anything refers to, in components that could not be built too.
+/// Returns all names that components refer to, including components that could not
+/// be built.
 fn used(view: &View<'_>) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     let all = COMPONENTS
@@ -38,14 +39,14 @@ fn used(view: &View<'_>) -> BTreeSet<String> {
         .filter_map(|kind| view.tree.get(&view.target.target, &Path::of([kind])))
         .flat_map(Node::fields);
     for (_, node) in all {
-        // What a recipe makes of a backing needs others, too.
+        // The recipe of a backing may need other backings.
         for node in [Some(node), node.child("component")].into_iter().flatten() {
             let needs = node.child("needs").into_iter().flat_map(Node::fields);
             used.extend(needs.map(|(name, _)| name.to_owned()));
-            let places = ["command", "args", "files"];
-            let values = places
+            let fields = ["command", "args", "files"];
+            let values = fields
                 .iter()
-                .filter_map(|place| node.child(place))
+                .filter_map(|field| node.child(field))
                 .flat_map(children);
             used.extend(values.filter_map(|value| Some(value.child("from")?.as_str()?.to_owned())));
         }
@@ -53,7 +54,7 @@ fn used(view: &View<'_>) -> BTreeSet<String> {
     used
 }
 
-/// The fields of a struct, or the items of a list.
+/// Returns the fields of a struct, or the elements of a list.
 fn children(node: &Node) -> Vec<&Node> {
     match &node.value {
         Value::List(items) => items.iter().collect(),

@@ -1,4 +1,4 @@
-//! Kinds of backing that no backing is of.
+//! Warns about declared kinds that no backing uses.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use kcc_tree::{Node, Path};
 
 use super::View;
 
-pub(super) fn unused_kind(view: &View<'_>, found: &mut Diagnostics) {
-    if view.lines.partial() {
+pub(super) fn unused_kind(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    if view.reporter.has_partial_files() {
         return;
     }
     let all = |root| {
@@ -22,11 +22,11 @@ pub(super) fn unused_kind(view: &View<'_>, found: &mut Diagnostics) {
         .collect();
     for (name, _) in all("kinds").filter(|(name, _)| !used.contains(name)) {
         let path = Path::of(["kinds", name]);
-        let message = format!("no backing is of kind `{name}`");
+        let message = format!("no backing uses kind `{name}`");
         let warning = view
-            .lines
+            .reporter
             .warning(Code::CheckUnusedKind, &path, message, "unused");
-        found.push(warning.help(format!(
+        diagnostics.push(warning.help(format!(
             "write `kind: {name:?}` in a backing, or remove the kind"
         )));
     }

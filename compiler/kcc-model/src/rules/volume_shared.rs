@@ -1,17 +1,18 @@
-//! A volume that one may write, mounted by several replicas.
+//! Reports volumes that can be mounted only once but would be shared by several
+//! replicas.
 
 use kcc_diag::{Code, Diagnostics};
 
 use super::View;
 use crate::{Access, EngineTarget, VolumeSource};
 
-pub(super) fn volume_shared(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
-        // The replicas of what is stateful have a volume each.
-        let most = component.most_replicas();
+        // Each replica of a stateful component has a volume of its own.
+        let max = component.most_replicas();
         let everywhere =
             component.every_node && matches!(view.target.engine, EngineTarget::Kubernetes { .. });
-        if (most < 2 && !everywhere) || component.stateful {
+        if (max < 2 && !everywhere) || component.stateful {
             continue;
         }
         for (name, volume) in &component.volumes {
@@ -23,32 +24,37 @@ pub(super) fn volume_shared(view: &View<'_>, found: &mut Diagnostics) {
             }
             let path = component.path.join("volumes").join(name);
             let who = if everywhere {
-                "the replicas on all machines".to_owned()
+                "the replicas on all nodes".to_owned()
             } else {
-                format!("{most} replicas")
+                format!("{max} replicas")
             };
             let message = format!(
-                "{who} of `{}` would share volume `{name}`, which has access `{access:?}`",
+                "{who} of `{}` would share volume `{name}`, which has access mode `{access:?}`",
                 component.path
             );
-            let error = view
-                .lines
-                .error(Code::CheckVolumeShared, &path, message, "for one only");
+            let error = view.reporter.error(
+                Code::CheckVolumeShared,
+                &path,
+                message,
+                "can be mounted once",
+            );
             if everywhere {
-                let says = component.path.join("everyNode");
-                let error = view.lines.also(error, &says, "one on every machine");
-                found.push(error.help(
-                    "write `hostPath` for a folder of each machine, or `access: \"ReadWriteMany\"` for a volume that all share",
+                let cause = component.path.join("everyNode");
+                let error = view
+                    .reporter
+                    .add_label(error, &cause, "one replica per node");
+                diagnostics.push(error.help(
+                    "write `hostPath` for a directory of each node, or `access: \"ReadWriteMany\"` for a shared volume",
                 ));
                 continue;
             }
-            let says = match component.scale {
+            let cause = match component.scale {
                 Some(_) => component.path.join("scale").join("max"),
                 None => component.path.join("replicas"),
             };
-            let error = view.lines.also(error, &says, who);
-            found.push(error.help(
-                "write `stateful: true` for a volume each, or `access: \"ReadWriteMany\"` for one that all share",
+            let error = view.reporter.add_label(error, &cause, who);
+            diagnostics.push(error.help(
+                "write `stateful: true` for a volume per replica, or `access: \"ReadWriteMany\"` for a shared volume",
             ));
         }
     }

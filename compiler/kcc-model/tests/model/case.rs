@@ -1,9 +1,9 @@
-//! [`Case`]: a case file, read and written.
+//! [`Case`]: reads and writes case files.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The system of cases that say nothing else.
+/// The default `system` of cases.
 const SYSTEM: &str = "\
 name = \"shop\"
 teams.storefront.path = \"teams/storefront\"
@@ -20,17 +20,17 @@ pub(crate) struct Case {
     head: String,
     system: Option<String>,
     pub(crate) fragments: Vec<Fragment>,
-    /// Target, path and text of what is shown of the model.
+    /// Target, path and JSON of the shown parts of the model.
     pub(crate) shows: Vec<(String, String, String)>,
-    /// What was found.
+    /// The expected diagnostics.
     pub(crate) expected: String,
 }
 
-/// The lines of one file.
+/// One file of a case.
 pub(crate) struct Fragment {
     /// The team; none for the system's own file.
     pub(crate) team: Option<String>,
-    /// The only target that it is for.
+    /// The target, if the file is for a single one.
     pub(crate) target: Option<String>,
     pub(crate) text: String,
 }
@@ -71,7 +71,7 @@ impl Case {
         case
     }
 
-    /// The lines of `system`.
+    /// Returns the lines of `system`.
     pub(crate) fn system(&self) -> &str {
         self.system.as_deref().unwrap_or(SYSTEM)
     }
@@ -108,12 +108,12 @@ impl Fragment {
         }
     }
 
-    /// The name of its file.
+    /// Returns the path of the file.
     pub(crate) fn file(&self) -> String {
-        let folder = self
+        let directory = self
             .team
             .as_ref()
             .map_or(String::new(), |team| format!("teams/{team}/"));
-        format!("{folder}{}.cue", self.target.as_deref().unwrap_or("all"))
+        format!("{directory}{}.cue", self.target.as_deref().unwrap_or("all"))
     }
 }

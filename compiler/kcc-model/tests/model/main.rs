@@ -1,17 +1,16 @@
-//! What is built from an evaluated tree, and what the rules find in it: one
-//! file a case under `cases`, without the evaluator. `KCC_UPDATE=1` writes the
-//! expectations.
+//! Tests building and checking the model without the evaluator, one file per case
+//! under `cases`. `KCC_UPDATE=1` rewrites the expectations.
 //!
 //! ```text
-//! What the case shows, in a sentence.
-//! -- system --                          lines of `system`; left out for the usual one
+//! A sentence that describes the case.
+//! -- system --                          lines of `system`, if not the default ones
 //! -- storefront --                      a team's lines, for every target
 //! services.web.image = "acme/web:1"     a value, as JSON
 //! services.web.replicas ~ 2             a constraint
-//! services.web.replicas ?= 2            a soft value
-//! -- storefront on prod --              its lines for one target; `kcc` is the system's own file
+//! services.web.replicas ?= 2            a default
+//! -- storefront on prod --              a team's lines for one target; `kcc` is the system's own file
 //! -- show prod components.web.env --    a part of the model as JSON
-//! -- expected --                        everything that was found
+//! -- expected --                        all diagnostics
 //! ```
 
 mod case;
@@ -26,8 +25,8 @@ use kcc_model::{Build, FileText, Referred};
 use case::Case;
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/cases");
-    let entries = std::fs::read_dir(folder).expect("the cases are there");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/cases");
+    let entries = std::fs::read_dir(directory).expect("the cases exist");
     let mut cases: Vec<_> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();
@@ -35,30 +34,30 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// A file that a fragment refers to: one is there, and no other.
+/// Reads a file that a fragment refers to; only one exists.
 fn read(name: &str) -> Result<FileText, String> {
     match name {
         "teams/storefront/there.toml" => Ok(FileText {
             text: "a = 1\n".to_owned(),
             executable: false,
         }),
-        _ => Err("there is no such file".to_owned()),
+        _ => Err("no such file".to_owned()),
     }
 }
 
-/// The folders that images are built from, but for `lost`.
+/// Checks for a build context; all exist except `lost`.
 fn there(name: &str) -> Result<(), String> {
     if name.starts_with("lost") {
-        return Err("there is no such folder".to_owned());
+        return Err("no such directory".to_owned());
     }
     Ok(())
 }
 
-/// What an image is built from: of that, too, one is there.
+/// Hashes a build context; two are readable.
 fn context(build: &Build) -> Result<String, String> {
     match build.context.as_str() {
         "app" | "teams/storefront/app" => Ok(format!("{:0<64}", build.args.len() + 1)),
-        _ => Err("there is no such folder".to_owned()),
+        _ => Err("no such directory".to_owned()),
     }
 }
 
@@ -77,7 +76,7 @@ fn run(case: &mut Case) {
     let json = |target: &str| model.as_ref().and_then(|model| model.targets.get(target));
     for (target, path, shown) in &mut case.shows {
         let Some(target) = json(target) else {
-            "nothing: there are mistakes\n".clone_into(shown);
+            "nothing: there are errors\n".clone_into(shown);
             continue;
         };
         let target = serde_json::to_value(target).expect("a model is JSON");
@@ -113,14 +112,14 @@ fn describe(found: &Diagnostic, files: &Files) -> String {
 }
 
 #[test]
-fn cases_are_as_expected() {
+fn cases_match_their_expectations() {
     let update = std::env::var_os("KCC_UPDATE").is_some();
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     let mut shown = String::new();
     let all = cases();
-    assert!(all.len() > 30, "the cases are not where they were");
+    assert!(all.len() > 30, "expected more cases");
     for path in all {
-        let text = std::fs::read_to_string(&path).expect("a case is text");
+        let text = std::fs::read_to_string(&path).expect("a readable case");
         let mut case = Case::parse(&path, &text);
         run(&mut case);
         let actual = case.write();
@@ -131,7 +130,7 @@ fn cases_are_as_expected() {
             let same = |(a, b): &(&str, &str)| a == b;
             let at = actual.lines().zip(text.lines()).take_while(same).count();
             let line = |text: &str| text.lines().nth(at).unwrap_or("the end").to_owned();
-            wrong.push(format!(
+            failures.push(format!(
                 "{}:{}:\n  expected {}\n  found    {}",
                 case.name,
                 at + 1,
@@ -141,15 +140,14 @@ fn cases_are_as_expected() {
         }
     }
     assert!(
-        wrong.is_empty(),
-        "\n{}\nKCC_UPDATE=1 writes them\n",
-        wrong.join("\n")
+        failures.is_empty(),
+        "\n{}\nKCC_UPDATE=1 rewrites them\n",
+        failures.join("\n")
     );
     assert_eq!(unshown(&shown), [], "codes without a case");
 }
 
-/// A code without a case is that of a rule which nobody would miss. What is
-/// beside the fragments is no business of the model's.
+/// Returns the codes that no case produces. CODEOWNERS is checked outside the model.
 fn unshown(shown: &str) -> Vec<Code> {
     let of_model = |code: &Code| {
         matches!(code.stage(), Stage::Model | Stage::Own | Stage::Check)

@@ -1,4 +1,4 @@
-//! The tree that evaluation would give for the lines of a case.
+//! Builds the tree that evaluation would return for the lines of a case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,15 @@ use kcc_tree::{ConfigTree, Declaration, Node, Origin, OriginKind, Path, USUAL_TA
 
 use crate::case::Case;
 
-/// The fields that make a component.
-const MAKERS: [&str; 3] = ["image", "build", "kind"];
+/// The fields that define the owner of a component.
+const OWNING_FIELDS: [&str; 3] = ["image", "build", "kind"];
 
-/// One line: a path and what is said of it.
+/// One line: a path, an operator and a value.
 struct Line {
     path: Vec<String>,
-    /// Where the path stands.
+    /// The span of the path.
     label: Span,
-    /// Where the value stands.
+    /// The span of the value.
     span: Span,
     kind: OriginKind,
     value: serde_json::Value,
@@ -26,7 +26,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
     let id = files.add("kcc.cue", case.system());
     let mut system = empty();
     for line in lines(&case.name, id, case.system()) {
-        say(&mut system, &line);
+        set_line(&mut system, &line);
     }
     let mut targets: BTreeSet<String> = match system.child("targets") {
         Some(targets) => targets.fields().map(|(name, _)| name.to_owned()).collect(),
@@ -46,7 +46,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
         for (target, root) in &mut roots {
             if fragment.target.as_ref().is_none_or(|only| only == target) {
                 for line in &lines {
-                    say(root, line);
+                    set_line(root, line);
                 }
                 declare(declarations.entry(target.clone()).or_default(), &lines);
             }
@@ -99,13 +99,13 @@ fn lines(case: &str, file: FileId, text: &str) -> Vec<Line> {
             span: span(start + path.len() + operator.len(), value.len()),
             kind,
             value: serde_json::from_str(value)
-                .unwrap_or_else(|error| panic!("{case}: `{value}` is no JSON: {error}")),
+                .unwrap_or_else(|error| panic!("{case}: `{value}` is not JSON: {error}")),
         });
     }
     lines
 }
 
-/// The names of a path; one with a dot stands in quotes.
+/// Splits a path into names; a name with a dot is quoted.
 fn names(path: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut quoted = false;
@@ -119,7 +119,7 @@ fn names(path: &str) -> Vec<String> {
     names
 }
 
-fn say(root: &mut Node, line: &Line) {
+fn set_line(root: &mut Node, line: &Line) {
     let origin = |span, kind| Origin {
         span,
         kind,
@@ -129,16 +129,16 @@ fn say(root: &mut Node, line: &Line) {
     let (last, above) = line.path.split_last().expect("a path");
     for name in above {
         node = child(node, name);
-        // A struct is there because of what is said inside it.
+        // A struct exists because of the values inside it.
         if line.kind == OriginKind::Value {
             node.origins.push(origin(line.label, OriginKind::Value));
         }
     }
     let node = child(node, last);
     node.origins.push(origin(line.span, line.kind));
-    let stronger = line.kind == OriginKind::Value
+    let replaces = line.kind == OriginKind::Value
         || line.kind == OriginKind::Default && node.value == Value::Absent;
-    if stronger {
+    if replaces {
         node.value = value(&line.value, origin(line.span, line.kind));
     }
 }
@@ -148,7 +148,7 @@ fn child<'n>(node: &'n mut Node, name: &str) -> &'n mut Node {
         node.value = Value::Struct(BTreeMap::new());
     }
     let Value::Struct(fields) = &mut node.value else {
-        unreachable!("it has just become one")
+        unreachable!("assigned a struct above")
     };
     fields.entry(name.to_owned()).or_insert_with(|| Node {
         value: Value::Absent,
@@ -176,7 +176,7 @@ fn value(json: &serde_json::Value, origin: Origin) -> Value {
     }
 }
 
-/// Adds the components that a file's lines declare.
+/// Adds the declarations of components in a file.
 fn declare(declarations: &mut Vec<Declaration>, lines: &[Line]) {
     let mut of_file: BTreeMap<Path, (bool, Span)> = BTreeMap::new();
     for line in lines {
@@ -187,16 +187,16 @@ fn declare(declarations: &mut Vec<Declaration>, lines: &[Line]) {
             continue;
         }
         let field = line.path.get(2).map(String::as_str);
-        let makes =
-            field.is_some_and(|field| MAKERS.contains(&field)) && line.kind == OriginKind::Value;
-        let said = of_file
+        let sets_owner = field.is_some_and(|field| OWNING_FIELDS.contains(&field))
+            && line.kind == OriginKind::Value;
+        let declared = of_file
             .entry(Path::of([kind, name]))
             .or_insert((false, line.label));
-        if makes && !said.0 {
-            *said = (true, line.label);
+        if sets_owner && !declared.0 {
+            *declared = (true, line.label);
         }
     }
-    for (path, (makes, label)) in of_file {
+    for (path, (sets_owner, label)) in of_file {
         let at = declarations.iter().position(|one| one.path == path);
         let at = at.unwrap_or_else(|| {
             declarations.push(Declaration {
@@ -207,7 +207,7 @@ fn declare(declarations: &mut Vec<Declaration>, lines: &[Line]) {
             declarations.len() - 1
         });
         let declaration = &mut declarations[at];
-        if makes {
+        if sets_owner {
             declaration.owners.push(label);
         } else {
             declaration.others.push(label);

@@ -1,16 +1,16 @@
-//! What an object of Kubernetes asks for, wherever in it that stands: the
-//! templates of pods lie at different depths, and inside custom resources.
+//! Finds uses of privileges in a Kubernetes object at any depth, since pod templates
+//! occur at different depths and inside custom resources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_tree::Path;
 use serde_json::{Map, Value};
 
-use super::asked::{Asked, of_path};
+use super::privilege_uses::{PrivilegeUse, host_path_privileges};
 use crate::Privilege;
 
-/// What containers may do where nothing is said, on the usual engines.
-const USUAL_CAPABILITIES: [&str; 14] = [
+/// The default capabilities of containers on the common engines.
+const DEFAULT_CAPABILITIES: [&str; 14] = [
     "AUDIT_WRITE",
     "CHOWN",
     "DAC_OVERRIDE",
@@ -27,90 +27,92 @@ const USUAL_CAPABILITIES: [&str; 14] = [
     "SYS_CHROOT",
 ];
 
-/// Fields that hold containers.
+/// Fields that contain lists of containers.
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
-/// Flags that open the machine, and what the pod does with each.
-const OPENING: [(&str, &str); 5] = [
-    ("hostNetwork", "shares the machine's network"),
-    ("hostPID", "sees the machine's processes"),
-    ("hostIPC", "shares the machine's memory"),
-    ("hostProcess", "runs as a process of the machine"),
-    ("privileged", "may do whatever the machine's root may"),
+/// Flags that give access to the host, with a description for the message.
+const HOST_FLAGS: [(&str, &str); 5] = [
+    ("hostNetwork", "uses the host network"),
+    ("hostPID", "uses the host PID namespace"),
+    ("hostIPC", "uses the host IPC namespace"),
+    ("hostProcess", "runs as a host process"),
+    ("privileged", "runs privileged"),
 ];
 
-/// Fields whose value lifts what holds a container, with that value.
-const LIFTING: [(&str, &str); 3] = [
+/// Fields that disable a confinement of the container, with the value that action.
+const UNCONFINED: [(&str, &str); 3] = [
     ("procMount", "Unmasked"),
     ("seccompProfile", "Unconfined"),
     ("appArmorProfile", "Unconfined"),
 ];
 
-/// Kinds through which the whole cluster's API is led.
-const OVER_ALL: [&str; 3] = [
+/// Kinds that intercept or extend the API of the whole cluster.
+const API_EXTENSIONS: [&str; 3] = [
     "APIService",
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
 ];
 
-/// An object, or a part that is merged into one.
-pub(super) struct Within<'a> {
+/// An object, or a patch of one, to search.
+pub(super) struct ManifestScan<'a> {
     pub(super) path: Path,
     pub(super) kind: String,
-    /// Containers that have their limits already, unless the part lifts them.
+    /// Containers that kcc confines already, unless the patch changes that.
     pub(super) known: &'a BTreeSet<&'a str>,
-    /// The rights in the whole cluster of each service account.
+    /// The cluster-wide permissions of each service account.
     pub(super) accounts: &'a BTreeMap<&'a str, Vec<Privilege>>,
-    /// Cluster roles whose rights are asked for where they are written.
+    /// Declared cluster roles, whose permissions count where they are declared.
     pub(super) roles: &'a BTreeSet<&'a str>,
 }
 
-/// The kind that a field of a patch is for: `statefulSet` → `StatefulSet`.
+/// Returns the kind that a patch field stands for: `statefulSet` → `StatefulSet`.
 pub(super) fn kind_of_field(field: &str) -> String {
     let (first, rest) = field.split_at(field.chars().next().map_or(0, char::len_utf8));
     format!("{}{rest}", first.to_uppercase())
 }
 
-impl Within<'_> {
-    pub(super) fn asked(&self, manifest: &Value) -> Vec<Asked> {
+impl ManifestScan<'_> {
+    pub(super) fn find_uses(&self, manifest: &Value) -> Vec<PrivilegeUse> {
         let mut found = Vec::new();
-        self.rights(manifest, &mut found);
+        self.find_cluster_permissions(manifest, &mut found);
         self.walk(&self.path, manifest, &mut found);
         found
     }
 
-    /// Rights in the whole cluster.
-    fn rights(&self, manifest: &Value, found: &mut Vec<Asked>) {
-        let all = || vec![right("*", "*", "*")];
+    /// Finds cluster-wide permissions.
+    fn find_cluster_permissions(&self, manifest: &Value, found: &mut Vec<PrivilegeUse>) {
+        let all = || vec![cluster_permission("*", "*", "*")];
         match self.kind.as_str() {
             "ClusterRole" => {
                 let rules = manifest["rules"].as_array();
                 for (at, rule) in rules.into_iter().flatten().enumerate() {
                     let path = self.path.join("rules").join(at.to_string());
-                    found.push(Asked::of(path, rights(rule)));
+                    found.push(PrivilegeUse::of(path, rule_permissions(rule)));
                 }
                 if manifest.get("aggregationRule").is_some() {
-                    found.push(Asked::of(self.path.join("aggregationRule"), all()));
+                    found.push(PrivilegeUse::of(self.path.join("aggregationRule"), all()));
                 }
             }
             "ClusterRoleBinding" => {
                 let role = &manifest["roleRef"]["name"];
                 if role.as_str().is_some_and(|name| !self.roles.contains(name)) {
-                    found.push(Asked::of(self.path.join("roleRef"), all()));
+                    found.push(PrivilegeUse::of(self.path.join("roleRef"), all()));
                 }
             }
-            kind if OVER_ALL.contains(&kind) => found.push(Asked::of(self.path.clone(), all())),
+            kind if API_EXTENSIONS.contains(&kind) => {
+                found.push(PrivilegeUse::of(self.path.clone(), all()));
+            }
             "PersistentVolume" => {
                 if let Some(path) = manifest["spec"]["local"]["path"].as_str() {
                     let at = self.path.join("spec").join("local").join("path");
-                    found.push(Asked::of(at, of_path(path)));
+                    found.push(PrivilegeUse::of(at, host_path_privileges(path)));
                 }
             }
             _ => {}
         }
     }
 
-    fn walk(&self, path: &Path, value: &Value, found: &mut Vec<Asked>) {
+    fn walk(&self, path: &Path, value: &Value, found: &mut Vec<PrivilegeUse>) {
         match value {
             Value::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
@@ -120,7 +122,7 @@ impl Within<'_> {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     let at = path.join(name);
-                    self.field(name, &at, value, found);
+                    self.check_field(name, &at, value, found);
                     self.walk(&at, value, found);
                 }
             }
@@ -128,43 +130,54 @@ impl Within<'_> {
         }
     }
 
-    fn field(&self, name: &str, at: &Path, value: &Value, found: &mut Vec<Asked>) {
-        if let Some((_, does)) = OPENING.iter().find(|(flag, _)| *flag == name)
+    fn check_field(&self, name: &str, at: &Path, value: &Value, found: &mut Vec<PrivilegeUse>) {
+        if let Some((_, action)) = HOST_FLAGS.iter().find(|(flag, _)| *flag == name)
             && value == &Value::Bool(true)
         {
-            found.push(doing(at.clone(), vec![Privilege::Privileged], does));
+            found.push(described_use(
+                at.clone(),
+                vec![Privilege::Privileged],
+                action,
+            ));
         }
-        if let Some((_, lifted)) = LIFTING.iter().find(|(field, _)| *field == name)
-            && (value == lifted || value["type"] == *lifted)
+        if let Some((_, unconfined)) = UNCONFINED.iter().find(|(field, _)| *field == name)
+            && (value == unconfined || value["type"] == *unconfined)
         {
-            let does = "lifts what holds a container inside";
-            found.push(doing(at.clone(), vec![Privilege::Privileged], does));
+            let action = "disables a confinement of the container";
+            found.push(described_use(
+                at.clone(),
+                vec![Privilege::Privileged],
+                action,
+            ));
         }
         match (name, value) {
             ("hostPath", Value::Object(_)) => {
                 if let Some(path) = value["path"].as_str() {
-                    found.push(Asked::of(at.join("path"), of_path(path)));
+                    found.push(PrivilegeUse::of(
+                        at.join("path"),
+                        host_path_privileges(path),
+                    ));
                 }
             }
             ("capabilities", Value::Object(_)) => {
                 let added: Vec<_> = texts(&value["add"])
-                    .map(|name| Privilege::Capability(plain(name)))
+                    .map(|name| Privilege::Capability(capability_name(name)))
                     .collect();
                 if !added.is_empty() {
-                    found.push(Asked::of(at.join("add"), added));
+                    found.push(PrivilegeUse::of(at.join("add"), added));
                 }
             }
             ("serviceAccountName" | "serviceAccount", Value::String(account)) => {
                 let rights = self.accounts.get(account.as_str());
                 if let Some(rights) = rights.filter(|rights| !rights.is_empty()) {
-                    found.push(Asked::of(at.clone(), rights.clone()));
+                    found.push(PrivilegeUse::of(at.clone(), rights.clone()));
                 }
             }
             (name, Value::Array(items)) if CONTAINERS.contains(&name) => {
                 for (index, item) in items.iter().enumerate() {
                     if let Value::Object(container) = item {
                         let at = at.join(index.to_string());
-                        found.extend(self.container(&at, container));
+                        found.extend(self.check_container(&at, container));
                     }
                 }
             }
@@ -172,8 +185,8 @@ impl Within<'_> {
         }
     }
 
-    /// A container that keeps the capabilities which kcc takes from each.
-    fn container(&self, at: &Path, container: &Map<String, Value>) -> Option<Asked> {
+    /// Finds a container that keeps the default capabilities, which kcc drops.
+    fn check_container(&self, at: &Path, container: &Map<String, Value>) -> Option<PrivilegeUse> {
         let known = container
             .get("name")
             .and_then(Value::as_str)
@@ -183,14 +196,14 @@ impl Within<'_> {
         for field in ["securityContext", "capabilities", "drop"] {
             let below = path.join(field);
             match fields.get(field) {
-                // What is not said stays as kcc has it.
+                // A field that the patch does not set stays as kcc sets it.
                 None if known => return None,
-                None => return Some(keeping(path)),
+                None => return Some(default_capabilities_use(path)),
                 Some(Value::Object(inner)) => fields = inner,
                 Some(list) if texts(list).any(|name| name.eq_ignore_ascii_case("ALL")) => {
                     return None;
                 }
-                Some(_) => return Some(keeping(below)),
+                Some(_) => return Some(default_capabilities_use(below)),
             }
             path = below;
         }
@@ -198,23 +211,23 @@ impl Within<'_> {
     }
 }
 
-fn doing(path: Path, what: Vec<Privilege>, does: &'static str) -> Asked {
-    Asked {
-        does: Some(does),
-        ..Asked::of(path, what)
+fn described_use(path: Path, what: Vec<Privilege>, action: &'static str) -> PrivilegeUse {
+    PrivilegeUse {
+        action: Some(action),
+        ..PrivilegeUse::of(path, what)
     }
 }
 
-fn keeping(path: Path) -> Asked {
-    let usual = USUAL_CAPABILITIES.iter();
+fn default_capabilities_use(path: Path) -> PrivilegeUse {
+    let usual = DEFAULT_CAPABILITIES.iter();
     let what = usual.map(|name| Privilege::Capability((*name).to_owned()));
-    Asked {
-        does: Some("has a container that keeps the usual capabilities"),
-        without: Some(
-            "write `securityContext: capabilities: drop: [\"ALL\"]` in it, and under `add` those \
-             that it needs",
+    PrivilegeUse {
+        action: Some("has a container that keeps the default capabilities"),
+        alternative: Some(
+            "write `securityContext: capabilities: drop: [\"ALL\"]` in it, and list the needed \
+             ones under `add`",
         ),
-        ..Asked::of(path, what.collect())
+        ..PrivilegeUse::of(path, what.collect())
     }
 }
 
@@ -223,13 +236,13 @@ fn texts(list: &Value) -> impl Iterator<Item = &str> {
     items.filter_map(Value::as_str)
 }
 
-/// A capability as the kernel has it without `CAP_`.
-fn plain(name: &str) -> String {
+/// Normalises a capability to the kernel's name without `CAP_`.
+fn capability_name(name: &str) -> String {
     let name = name.to_ascii_uppercase();
     name.strip_prefix("CAP_").unwrap_or(&name).to_owned()
 }
 
-fn right(group: &str, resource: &str, verb: &str) -> Privilege {
+fn cluster_permission(group: &str, resource: &str, verb: &str) -> Privilege {
     Privilege::ClusterRight {
         group: group.to_owned(),
         resource: resource.to_owned(),
@@ -237,14 +250,19 @@ fn right(group: &str, resource: &str, verb: &str) -> Privilege {
     }
 }
 
-/// Each right of a rule; addresses that are no resources stand in for these.
-fn rights(rule: &Value) -> Vec<Privilege> {
+/// Returns the single permissions of a rule; a non-resource URL takes the place of a
+/// resource.
+fn rule_permissions(rule: &Value) -> Vec<Privilege> {
     let mut all = Vec::new();
     for verb in texts(&rule["verbs"]) {
         for group in texts(&rule["apiGroups"]) {
-            all.extend(texts(&rule["resources"]).map(|resource| right(group, resource, verb)));
+            all.extend(
+                texts(&rule["resources"]).map(|resource| cluster_permission(group, resource, verb)),
+            );
         }
-        all.extend(texts(&rule["nonResourceURLs"]).map(|address| right("", address, verb)));
+        all.extend(
+            texts(&rule["nonResourceURLs"]).map(|address| cluster_permission("", address, verb)),
+        );
     }
     all
 }

@@ -1,5 +1,4 @@
-//! Requests above limits: engines refuse a component that is promised more than
-//! it may have.
+//! Reports resource requests above their limits, which engines reject.
 
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
@@ -7,9 +6,9 @@ use kcc_tree::Path;
 use super::View;
 use crate::{Component, Container};
 
-pub(super) fn requests(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn request_above_limit(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let components = view.target.components.values();
-    for (path, container) in components.flat_map(with_amounts) {
+    for (path, container) in components.flat_map(containers_with_resources) {
         let resources = &container.resources;
         let (requests, limits) = (&resources.requests, &resources.limits);
         let amounts = [
@@ -32,31 +31,31 @@ pub(super) fn requests(view: &View<'_>, found: &mut Diagnostics) {
                 continue;
             }
             let all = path.join("resources");
-            // The short form is the request, and for memory the limit as well.
+            // The short form sets the request, and for memory the limit as well.
             let line = |long: &str| {
                 let long = all.join(long).join(amount);
-                if view.lines.written(&long) {
+                if view.reporter.is_declared(&long) {
                     long
                 } else {
                     all.join(amount)
                 }
             };
-            let message = format!("`{path}` requests more {amount} than its limit allows");
-            let error = view.lines.error(
+            let message = format!("`{path}` requests more {amount} than its limit");
+            let error = view.reporter.error(
                 Code::CheckRequestAboveLimit,
                 &line("requests"),
                 message,
-                "set aside for it",
+                "the request",
             );
-            let error = view.lines.also(error, &line("limits"), "the most it gets");
-            found.push(error.help("write a limit that is the request or more"));
+            let error = view.reporter.add_label(error, &line("limits"), "the limit");
+            diagnostics.push(error.help("raise the limit to at least the request"));
         }
     }
 }
 
-/// The containers whose amounts a fragment says: an init step gets those of the
-/// main one.
-fn with_amounts(component: &Component) -> impl Iterator<Item = (Path, &Container)> {
+/// Returns the containers with declared resources: the main one and the sidecars.
+/// Init steps have the resources of the main one.
+fn containers_with_resources(component: &Component) -> impl Iterator<Item = (Path, &Container)> {
     let sidecars = component.sidecars.iter();
     std::iter::once((component.path.clone(), &component.container)).chain(
         sidecars.map(|(name, container)| (component.path.join("sidecars").join(name), container)),

@@ -1,5 +1,5 @@
-//! Backings that only look like the real thing where a target runs on
-//! Kubernetes: kcc's `smtp` shows what it is sent and delivers nothing.
+//! Warns about backings on Kubernetes that only imitate the real service: kcc's
+//! `smtp` displays mail and does not deliver it.
 
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
@@ -7,10 +7,10 @@ use kcc_tree::Path;
 use super::View;
 use crate::{EngineTarget, Kind, covers};
 
-/// The kinds of kcc's that stand in for something, and what they leave undone.
-const STAND_INS: [(&str, &str); 1] = [("smtp", "shows the mail that it is sent and delivers none")];
+/// Kinds of kcc that imitate a service, and the behaviour that differs.
+const MOCKS: [(&str, &str); 1] = [("smtp", "displays mail instead of delivering it")];
 
-pub(super) fn stand_in(view: &View<'_>, found: &mut Diagnostics) {
+pub(super) fn mock_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if !matches!(view.target.engine, EngineTarget::Kubernetes { .. }) {
         return;
     }
@@ -23,7 +23,7 @@ pub(super) fn stand_in(view: &View<'_>, found: &mut Diagnostics) {
         else {
             continue;
         };
-        let Some((_, undone)) = STAND_INS.iter().find(|(name, _)| name == kind) else {
+        let Some((_, behaviour)) = MOCKS.iter().find(|(name, _)| name == kind) else {
             continue;
         };
         let own = Path::of(["kinds", kind]);
@@ -35,12 +35,12 @@ pub(super) fn stand_in(view: &View<'_>, found: &mut Diagnostics) {
         {
             continue;
         }
-        let message = format!("`{}` {undone}", component.path);
+        let message = format!("`{}` {behaviour}", component.path);
         let warning =
-            view.lines
+            view.reporter
                 .warning(Code::CheckStandIn, &component.path, message, "a stand-in");
-        found.push(warning.help(format!(
-            "name the real one under `on`: `backing: {:?}: external: host: \"…\"`",
+        diagnostics.push(warning.help(format!(
+            "name the real server under `on`: `backing: {:?}: external: host: \"…\"`",
             component.name
         )));
     }

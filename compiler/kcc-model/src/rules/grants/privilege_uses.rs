@@ -1,16 +1,15 @@
-//! What components and raw objects of a target ask for that needs a grant, each
-//! with the path that does: in a field of the language, in a patch, or in an
-//! object as Kubernetes writes it.
+//! Collects the uses of privileges in a target with their paths: in fields of
+//! components, in patches, and in raw Kubernetes objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_tree::{ConfigTree, Path};
 
-use super::manifest::{self, Within};
-use crate::rights::is_below;
+use super::manifest::{self, ManifestScan};
+use crate::permissions::is_below;
 use crate::{Component, EngineTarget, Kind, Privilege, TargetModel, VolumeSource};
 
-/// The sockets through which the usual engines are told what to do.
+/// API sockets of the common container engines.
 const SOCKETS: [&str; 8] = [
     "/var/run/docker.sock",
     "/run/docker.sock",
@@ -22,80 +21,80 @@ const SOCKETS: [&str; 8] = [
     "/var/run/podman/podman.sock",
 ];
 
-/// A component or an object, and all that it asks for.
+/// A component or raw object, with the privileges it uses.
 #[derive(Debug)]
-pub(super) struct Asker {
+pub(super) struct Subject {
     pub(super) path: Path,
-    /// Whether a recipe that kcc ships may ask in its place.
+    /// Set if a recipe of kcc may use privileges on its behalf.
     pub(super) by_recipe: bool,
-    pub(super) asked: Vec<Asked>,
+    pub(super) uses: Vec<PrivilegeUse>,
 }
 
-/// Something that needs a grant.
+/// A use of privileges, which needs a grant.
 #[derive(Debug)]
-pub(super) struct Asked {
-    /// Where it is asked for.
+pub(super) struct PrivilegeUse {
+    /// The path of the use.
     pub(super) path: Path,
     pub(super) what: Vec<Privilege>,
-    /// What the asker does, where the privileges alone do not say it.
-    pub(super) does: Option<&'static str>,
-    /// How to do without.
-    pub(super) without: Option<&'static str>,
+    /// A description for the message, if the privileges alone are unclear.
+    pub(super) action: Option<&'static str>,
+    /// A help that avoids the privilege.
+    pub(super) alternative: Option<&'static str>,
 }
 
-impl Asked {
+impl PrivilegeUse {
     pub(super) fn of(path: Path, what: Vec<Privilege>) -> Self {
         Self {
             path,
             what,
-            does: None,
-            without: None,
+            action: None,
+            alternative: None,
         }
     }
 }
 
-/// Everything in a target that asks for something.
-pub(super) fn askers(tree: &ConfigTree, target: &TargetModel) -> Vec<Asker> {
+/// Collects all components and raw objects of a target with their privileges.
+pub(super) fn find_subjects(tree: &ConfigTree, target: &TargetModel) -> Vec<Subject> {
     let mut all: Vec<_> = target
         .components
         .values()
-        .map(|component| Asker {
+        .map(|component| Subject {
             path: component.path.clone(),
             by_recipe: matches!(component.kind, Kind::Backing { .. }),
-            asked: fields(component),
+            uses: component_uses(component),
         })
         .collect();
-    // No other engine has objects that patches are merged into.
+    // Raw objects and patches of objects exist only on Kubernetes.
     if let EngineTarget::Kubernetes { .. } = target.engine {
-        let accounts = accounts(target);
-        for (asker, component) in all.iter_mut().zip(target.components.values()) {
-            asker
-                .asked
-                .extend(patches(tree, target, component, &accounts));
+        let accounts = account_permissions(target);
+        for (subject, component) in all.iter_mut().zip(target.components.values()) {
+            subject
+                .uses
+                .extend(patch_uses(tree, target, component, &accounts));
         }
-        all.extend(objects(target, &accounts));
+        all.extend(object_subjects(target, &accounts));
     }
     all
 }
 
-/// What a component asks for in the language's own fields.
-fn fields(component: &Component) -> Vec<Asked> {
+/// Collects the privileges used in fields of a component.
+fn component_uses(component: &Component) -> Vec<PrivilegeUse> {
     let base = match component.kind {
         Kind::Backing { .. } => component.path.join("component"),
         _ => component.path.clone(),
     };
-    let mut asked = Vec::new();
+    let mut uses = Vec::new();
     let security = &component.container.security;
     let at = base.join("security");
     if security.privileged {
-        asked.push(Asked::of(
+        uses.push(PrivilegeUse::of(
             at.join("privileged"),
             vec![Privilege::Privileged],
         ));
     }
     if !security.add_capabilities.is_empty() {
         let names = security.add_capabilities.iter().cloned();
-        asked.push(Asked::of(
+        uses.push(PrivilegeUse::of(
             at.join("capabilities").join("add"),
             names.map(Privilege::Capability).collect(),
         ));
@@ -103,18 +102,18 @@ fn fields(component: &Component) -> Vec<Asked> {
     for (name, volume) in &component.volumes {
         if let VolumeSource::HostPath(path) = &volume.source {
             let at = base.join("volumes").join(name).join("hostPath");
-            asked.push(Asked::of(at, of_path(path)));
+            uses.push(PrivilegeUse::of(at, host_path_privileges(path)));
         }
     }
-    for (name, rights) in cluster_rights(component) {
+    for (name, rights) in cluster_permissions(component) {
         let at = base.join("identity").join("rules").join(name);
-        asked.push(Asked::of(at, rights));
+        uses.push(PrivilegeUse::of(at, rights));
     }
-    asked
+    uses
 }
 
-/// A component's rights in the whole cluster, by the rule.
-fn cluster_rights(component: &Component) -> impl Iterator<Item = (&str, Vec<Privilege>)> {
+/// Returns a component's cluster-wide permissions, by rule.
+fn cluster_permissions(component: &Component) -> impl Iterator<Item = (&str, Vec<Privilege>)> {
     let rules = component.identity.rules.iter();
     rules.filter(|(_, rule)| rule.cluster).map(|(name, rule)| {
         let each = rule.rights.each();
@@ -127,37 +126,38 @@ fn cluster_rights(component: &Component) -> impl Iterator<Item = (&str, Vec<Priv
     })
 }
 
-/// A socket of an engine is granted as such; a folder with one in it is both.
-pub(super) fn of_path(path: &str) -> Vec<Privilege> {
-    let folder = Privilege::HostPath(path.to_owned());
+/// Returns the privileges to mount a host path. An engine's socket has a privilege
+/// of its own; a directory that contains one needs both.
+pub(super) fn host_path_privileges(path: &str) -> Vec<Privilege> {
+    let directory = Privilege::HostPath(path.to_owned());
     if SOCKETS.contains(&path) {
         vec![Privilege::Socket]
     } else if SOCKETS.iter().any(|socket| is_below(socket, path)) {
-        vec![folder, Privilege::Socket]
+        vec![directory, Privilege::Socket]
     } else {
-        vec![folder]
+        vec![directory]
     }
 }
 
-/// The rights in the whole cluster of each service account.
-fn accounts(target: &TargetModel) -> BTreeMap<&str, Vec<Privilege>> {
+/// Returns the cluster-wide permissions of each service account.
+fn account_permissions(target: &TargetModel) -> BTreeMap<&str, Vec<Privilege>> {
     let mut accounts: BTreeMap<&str, Vec<Privilege>> = BTreeMap::new();
     for component in target.components.values() {
         let name = component.identity.name.as_ref().unwrap_or(&component.name);
-        let rights = cluster_rights(component).flat_map(|(_, rights)| rights);
+        let rights = cluster_permissions(component).flat_map(|(_, rights)| rights);
         accounts.entry(name).or_default().extend(rights);
     }
     accounts
 }
 
-/// What a component asks for in what it merges into its objects.
-fn patches(
+/// Collects the privileges used in a component's patches.
+fn patch_uses(
     tree: &ConfigTree,
     target: &TargetModel,
     component: &Component,
     accounts: &BTreeMap<&str, Vec<Privilege>>,
-) -> Vec<Asked> {
-    let mut asked = Vec::new();
+) -> Vec<PrivilegeUse> {
+    let mut uses = Vec::new();
     let known: BTreeSet<&str> = std::iter::once(component.name.as_str())
         .chain(component.init.iter().map(|step| step.name.as_str()))
         .chain(component.sidecars.keys().map(String::as_str))
@@ -165,32 +165,35 @@ fn patches(
     for (kind, patch) in target.patches.get(&component.name).into_iter().flatten() {
         let own = component.path.join("kubernetes");
         let recipe = component.path.join("component").join("kubernetes");
-        let within = Within {
+        let scan = ManifestScan {
             path: own.join(kind),
             kind: manifest::kind_of_field(kind),
             known: &known,
             accounts,
             roles: &BTreeSet::new(),
         };
-        asked.extend(within.asked(patch).into_iter().map(|asked| {
-            // What the component does not say itself, its recipe does.
-            let below = asked.path.0[own.0.len()..].to_vec();
+        uses.extend(scan.find_uses(patch).into_iter().map(|privilege_use| {
+            // A path that the component does not declare comes from its recipe.
+            let below = privilege_use.path.0[own.0.len()..].to_vec();
             let there = Path([recipe.0.clone(), below].concat());
             let is_there = |path: &Path| tree.get(&target.target, path).is_some();
-            if !is_there(&asked.path) && is_there(&there) {
-                return Asked {
+            if !is_there(&privilege_use.path) && is_there(&there) {
+                return PrivilegeUse {
                     path: there,
-                    ..asked
+                    ..privilege_use
                 };
             }
-            asked
+            privilege_use
         }));
     }
-    asked
+    uses
 }
 
-/// What raw objects ask for.
-fn objects(target: &TargetModel, accounts: &BTreeMap<&str, Vec<Privilege>>) -> Vec<Asker> {
+/// Collects the privileges used in raw objects.
+fn object_subjects(
+    target: &TargetModel,
+    accounts: &BTreeMap<&str, Vec<Privilege>>,
+) -> Vec<Subject> {
     let roles: BTreeSet<&str> = target
         .objects
         .values()
@@ -201,7 +204,7 @@ fn objects(target: &TargetModel, accounts: &BTreeMap<&str, Vec<Privilege>>) -> V
         })
         .collect();
     let objects = target.objects.values().map(|object| {
-        let within = Within {
+        let scan = ManifestScan {
             path: object.path.clone(),
             kind: object.manifest["kind"]
                 .as_str()
@@ -211,10 +214,10 @@ fn objects(target: &TargetModel, accounts: &BTreeMap<&str, Vec<Privilege>>) -> V
             accounts,
             roles: &roles,
         };
-        Asker {
+        Subject {
             path: object.path.clone(),
             by_recipe: false,
-            asked: within.asked(&object.manifest),
+            uses: scan.find_uses(&object.manifest),
         }
     });
     objects.collect()

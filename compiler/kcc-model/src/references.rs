@@ -1,19 +1,19 @@
-//! `$(NAME)` in a text: the words of a command, and the outputs of backings.
+//! `$(NAME)` references in commands, arguments and outputs of backings.
 //!
-//! Only `$(NAME)` stands for something; `$$(NAME)` is the text `$(NAME)`, and any
-//! other `$` is a `$`. Engines have rules of their own, so that a lowering reads a
-//! text with [`references`] and writes it as its engine reads it.
+//! `$(NAME)` is the only reference; `$$(NAME)` is the literal text `$(NAME)`, and
+//! any other `$` is a plain `$`. Engines escape differently, so lowering splits a
+//! text with [`references`] and writes it again in the engine's own syntax.
 
-/// A piece of a text with `$(NAME)` in it.
+/// A piece of a text that may contain references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Text that means itself.
+    /// Literal text.
     Text(&'a str),
-    /// The name between `$(` and `)`.
+    /// A reference: the name between `$(` and `)`.
     Reference(&'a str),
 }
 
-/// Splits a text at its `$(NAME)`; what is not closed is text.
+/// Splits a text at its references; an unclosed `$(` is literal text.
 pub fn references(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -33,7 +33,7 @@ pub fn references(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Returns a text that [`references`] reads as nothing but the text itself.
+/// Escapes a text so that [`references`] reads it as literal text.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -47,7 +47,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Where the next `$(NAME)` begins and where its `)` is.
+/// Returns the start of the next `$(NAME)` and the position of its `)`.
 fn next(text: &str) -> Option<(usize, usize)> {
     let at = text.find("$(")?;
     let end = text[at..].find(')')?;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_a_reference_stands_for_something() {
+    fn only_dollar_parentheses_are_references() {
         for (text, expected) in [
             ("a$(B)c", "a<B>c"),
             ("$(A)$(B)", "<A><B>"),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_text_means_itself() {
+    fn escaped_text_is_literal() {
         for text in [
             "",
             "$",

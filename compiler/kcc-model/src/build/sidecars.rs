@@ -1,41 +1,41 @@
-//! `init` and `sidecars`: the containers beside the main one. They run as the
-//! same user with the same rights, but for what only a grant gives: that is the
-//! main container's alone.
+//! Decodes `init` and `sidecars`. These containers run as the same user and with
+//! the same security context as the main one, except for privileges that require
+//! a grant: those are the main container's alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{Code, nearest};
 
-use super::component::Open;
-use super::{Cursor, component, env, health, image, late, names, ports, resources};
+use super::component::PendingContainer;
+use super::{Cursor, component, env, health, image, names, output_refs, ports, resources};
 use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port, Security};
 
-/// What stands beside a main container.
+/// The init steps and sidecars of a component.
 #[derive(Default)]
-pub(crate) struct Beside {
+pub(crate) struct ExtraContainers {
     pub(crate) init: Vec<InitStep>,
     pub(crate) sidecars: BTreeMap<Name, Container>,
-    /// What is open in each, in this order.
-    pub(crate) open: Vec<Open>,
+    /// The pending parts of each, init steps first.
+    pub(crate) pending: Vec<PendingContainer>,
 }
 
-/// Decodes the containers beside a main one, whose ports those of the sidecars
-/// join. Without a main container its mistakes have been reported.
-pub(crate) fn beside(
+/// Decodes init steps and sidecars, and adds the ports of sidecars to `ports`.
+/// Without a main container they are only validated.
+pub(crate) fn extra_containers(
     name: &str,
     node: &Cursor<'_>,
     main: Option<&Container>,
     ports: &mut BTreeMap<Name, Port>,
-) -> Beside {
-    let mut beside = Beside::default();
+) -> ExtraContainers {
+    let mut extra = ExtraContainers::default();
     let (init, sidecars) = (node.child("init"), node.child("sidecars"));
     let steps: BTreeMap<&str, Cursor<'_>> = init.iter().flat_map(Cursor::fields).collect();
-    let others: BTreeMap<&str, Cursor<'_>> = sidecars.iter().flat_map(Cursor::fields).collect();
-    unique_names(name, node, &steps, &others);
-    for step in in_order(&steps) {
+    let side_nodes: BTreeMap<&str, Cursor<'_>> = sidecars.iter().flat_map(Cursor::fields).collect();
+    check_unique_names(name, node, &steps, &side_nodes);
+    for step in sorted_steps(&steps) {
         let node = &steps[step];
-        names::check(node, "init step", step);
-        node.only(&["image", "command", "args", "env", "needs"]);
+        names::validate(node, "init step", step);
+        node.expect_only(&["image", "command", "args", "env", "needs"]);
         if node.child("command").is_none() {
             component::missing(node, "`command`", "write `command: [\"…\"]`");
         }
@@ -44,21 +44,21 @@ pub(crate) fn beside(
             .and_then(|field| image::reference(&field));
         if let Some(main) = main {
             let working_dir = main.working_dir.clone().filter(|_| image.is_none());
-            let (like, open) = like(main, node, image);
-            beside.open.push(open);
-            beside.init.push(InitStep {
+            let (derived, pending) = derive_container(main, node, image);
+            extra.pending.push(pending);
+            extra.init.push(InitStep {
                 name: step.to_owned(),
                 container: Container {
                     working_dir,
                     health: Health::default(),
-                    ..like
+                    ..derived
                 },
             });
         }
     }
-    for (sidecar, node) in &others {
-        names::check(node, "sidecar", sidecar);
-        node.only(&[
+    for (sidecar, node) in &side_nodes {
+        names::validate(node, "sidecar", sidecar);
+        node.expect_only(&[
             "image",
             "command",
             "args",
@@ -79,23 +79,28 @@ pub(crate) fn beside(
             continue;
         };
         if let Some(main) = main {
-            let (like, open) = like(main, node, Some(image));
-            beside.open.push(open);
+            let (derived, pending) = derive_container(main, node, Some(image));
+            extra.pending.push(pending);
             let container = Container {
                 working_dir: None,
                 health,
                 resources,
-                ..like
+                ..derived
             };
-            beside.sidecars.insert((*sidecar).to_owned(), container);
+            extra.sidecars.insert((*sidecar).to_owned(), container);
         }
     }
-    beside
+    extra
 }
 
-/// A container with the user, the rights and the amounts of the main one.
-fn like(main: &Container, node: &Cursor<'_>, image: Option<String>) -> (Container, Open) {
-    let words = late::words(node);
+/// Derives a container with the user, security context and resources of the main
+/// one.
+fn derive_container(
+    main: &Container,
+    node: &Cursor<'_>,
+    image: Option<String>,
+) -> (Container, PendingContainer) {
+    let command_line = output_refs::command_line(node);
     let security = Security {
         profile: main.security.profile,
         read_only_root: main.security.read_only_root,
@@ -104,21 +109,21 @@ fn like(main: &Container, node: &Cursor<'_>, image: Option<String>) -> (Containe
     };
     let container = Container {
         image: image.map_or_else(|| main.image.clone(), Image::Reference),
-        command: words.command,
-        args: words.args,
+        command: command_line.command,
+        args: command_line.args,
         env: BTreeMap::new(),
         security,
         ..main.clone()
     };
-    let open = Open {
-        env: env::raw(node),
-        words: words.late,
+    let pending = PendingContainer {
+        env: env::decode(node),
+        output_args: command_line.output_args,
     };
-    (container, open)
+    (container, pending)
 }
 
-/// All containers of a component are told apart by their names.
-fn unique_names(
+/// Reports init steps and sidecars whose name another container has.
+fn check_unique_names(
     name: &str,
     main: &Cursor<'_>,
     steps: &BTreeMap<&str, Cursor<'_>>,
@@ -131,37 +136,39 @@ fn unique_names(
             _ => continue,
         };
         let message = format!("`{}` and `{}` have the same name", first.path, node.path);
-        let error = node.error(Code::ModelDuplicateName, message, "the same name again");
-        let error = node.lines.also(error, &first.path, "taken here");
+        let error = node.error(Code::ModelDuplicateName, message, "duplicate name");
+        let error = node
+            .reporter
+            .add_label(error, &first.path, "first used here");
         node.report(error.help(format!(
-            "rename `{}`: the containers of a component are told apart by their names",
+            "rename `{}`: container names are unique within a component",
             node.path
         )));
     }
 }
 
-/// The steps in the order of their needs, then of their names.
-fn in_order<'n>(steps: &BTreeMap<&'n str, Cursor<'_>>) -> Vec<&'n str> {
+/// Sorts the steps by their needs, then by name.
+fn sorted_steps<'n>(steps: &BTreeMap<&'n str, Cursor<'_>>) -> Vec<&'n str> {
     let mut edges = BTreeSet::new();
     for (name, node) in steps {
         let Some(needs) = node.child("needs") else {
             continue;
         };
         for (other, need) in needs.fields() {
-            need.only(&[]);
+            need.expect_only(&[]);
             if steps.contains_key(other) {
                 edges.insert((*name, other));
                 continue;
             }
             let message = format!(
-                "`{}` needs init step `{other}`, which is not there",
+                "`{}` needs init step `{other}`, which does not exist",
                 node.path
             );
-            let error = need.error(Code::CheckInitOrder, message, "no such step");
+            let error = need.error(Code::CheckInitOrder, message, "no such init step");
             let help = match nearest(other, steps.keys().copied()) {
                 Some(better) => format!("did you mean `{better}`?"),
-                None => "name another init step of the same component; what the component itself \
-                         needs stands in its own `needs`"
+                None => "name an init step of the same component, or move the need to the \
+                         component's own `needs`"
                     .to_owned(),
             };
             need.report(error.help(help));
@@ -169,7 +176,7 @@ fn in_order<'n>(steps: &BTreeMap<&'n str, Cursor<'_>>) -> Vec<&'n str> {
     }
     let graph = NeedGraph::from_edges(steps.keys().copied(), edges.iter().copied());
     for cycle in graph.cycles() {
-        circle(steps, &cycle);
+        report_cycle(steps, &cycle);
     }
     let levels = graph.levels();
     let known = levels.iter().flatten();
@@ -177,35 +184,32 @@ fn in_order<'n>(steps: &BTreeMap<&'n str, Cursor<'_>>) -> Vec<&'n str> {
     names.map(|(name, _)| *name).collect()
 }
 
-/// Reports steps that need each other in a circle.
-fn circle(steps: &BTreeMap<&str, Cursor<'_>>, cycle: &[Name]) {
+/// Reports a dependency cycle between steps.
+fn report_cycle(steps: &BTreeMap<&str, Cursor<'_>>, cycle: &[Name]) {
     let names: Vec<_> = cycle
         .iter()
         .chain(cycle.first())
         .map(|name| format!("`{name}`"))
         .collect();
-    let message = format!(
-        "init steps need each other in a circle: {}",
-        names.join(" → ")
-    );
+    let message = format!("dependency cycle between init steps: {}", names.join(" → "));
     let edges = cycle.iter().zip(cycle.iter().cycle().skip(1));
     let mut edges = edges.filter_map(|(from, to)| Some((steps.get(from.as_str())?, from, to)));
     let path = |node: &Cursor<'_>, to: &str| node.path.join("needs").join(to);
     let Some((node, from, to)) = edges.next() else {
         return;
     };
-    let lines = node.lines;
+    let reporter = node.reporter;
     let text = |from: &str, to: &str| format!("`{from}` needs `{to}`");
     let at = path(node, to);
-    let mut error = lines.error(Code::CheckInitOrder, &at, message, text(from, to));
+    let mut error = reporter.error(Code::CheckInitOrder, &at, message, text(from, to));
     for (other, from, to) in edges {
-        error = lines.also(error, &path(other, to), text(from, to));
+        error = reporter.add_label(error, &path(other, to), text(from, to));
     }
     node.report(error.help("remove one of these needs"));
 }
 
-/// Adds the ports of a sidecar to those of its component: both listen in one
-/// network, under one host name.
+/// Adds the ports of a sidecar to those of its component: both share a network
+/// namespace and a host name.
 fn join_ports(
     sidecar: &str,
     node: &Cursor<'_>,
@@ -220,14 +224,14 @@ fn join_ports(
                 None => "the main container".to_owned(),
             };
             let message = format!("`{ports}` and {whose} each have a port `{name}`");
-            let lines = node.lines;
-            let error = lines.error(
+            let reporter = node.reporter;
+            let error = reporter.error(
                 Code::CheckDuplicatePort,
                 &ports.join(&name),
                 message,
-                "the name is taken",
+                "duplicate name",
             );
-            node.report(error.help("rename it: the ports of a component are one space of names"));
+            node.report(error.help("rename it: port names are unique within a component"));
             continue;
         }
         port.sidecar = Some(sidecar.to_owned());

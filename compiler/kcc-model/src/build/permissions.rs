@@ -1,4 +1,4 @@
-//! `identity` and `grants`.
+//! Decodes `identity` and `grants`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
     let Some(node) = node.child("identity") else {
         return Identity::default();
     };
-    node.only(&["name", "rules"]);
+    node.expect_only(&["name", "rules"]);
     let name = node.child("name").and_then(|field| {
         let name = field.text()?;
-        names::check(&field, "service account", &name);
+        names::validate(&field, "service account", &name);
         Some(name)
     });
     let rules = node.child("rules");
@@ -25,8 +25,8 @@ pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
         .iter()
         .flat_map(|all| all.fields().collect::<Vec<_>>())
         .map(|(name, node)| {
-            names::check(&node, "rule", name);
-            node.only(&["groups", "resources", "verbs", "cluster"]);
+            names::validate(&node, "rule", name);
+            node.expect_only(&["groups", "resources", "verbs", "cluster"]);
             let rule = Rule {
                 rights: rights(&node),
                 cluster: flag(&node, "cluster"),
@@ -44,21 +44,21 @@ pub(crate) fn grants(root: &Cursor<'_>) -> BTreeMap<Name, Grant> {
     };
     all.fields()
         .map(|(name, node)| {
-            names::check(&node, "grant", name);
+            names::validate(&node, "grant", name);
             (name.to_owned(), grant(&node))
         })
         .collect()
 }
 
 fn grant(node: &Cursor<'_>) -> Grant {
-    node.only(&["to", "allow", "reason"]);
+    node.expect_only(&["to", "allow", "reason"]);
     for to in node.child("to").iter().flat_map(Cursor::items) {
         let known = COMPONENTS.iter().chain(&["objects"]).copied();
-        names::check_pattern(&to, known, "a component or an object");
+        names::validate_pattern(&to, known, "a component or an object");
     }
     let allow = node.child("allow");
     if let Some(allow) = &allow {
-        allow.only(&[
+        allow.expect_only(&[
             "hostPath",
             "privileged",
             "capabilities",
@@ -76,35 +76,35 @@ fn grant(node: &Cursor<'_>) -> Grant {
             .and_then(|reason| reason.text())
             .unwrap_or_default(),
         host_paths: allowed("hostPath")
-            .map(|field| folders(&field))
+            .map(|field| host_paths(&field))
             .unwrap_or_default(),
         privileged: allow
             .as_ref()
             .is_some_and(|allow| flag(allow, "privileged")),
         capabilities: allowed("capabilities")
-            .map(|list| capabilities::named(&list))
+            .map(|list| capabilities::decode_list(&list))
             .unwrap_or_default(),
         socket: allow.as_ref().is_some_and(|allow| flag(allow, "socket")),
         cluster_rules: cluster_rules
             .iter()
             .flat_map(|all| all.fields().collect::<Vec<_>>())
             .map(|(name, node)| {
-                node.only(&["groups", "resources", "verbs"]);
+                node.expect_only(&["groups", "resources", "verbs"]);
                 (name.to_owned(), rights(&node))
             })
             .collect(),
     }
 }
 
-/// One folder, or a list of them.
-fn folders(node: &Cursor<'_>) -> BTreeSet<String> {
+/// Decodes one directory or a list of them.
+fn host_paths(node: &Cursor<'_>) -> BTreeSet<String> {
     let items = match &node.node.value {
         Value::List(_) => node.items().collect(),
         _ => vec![node.clone()],
     };
     items
         .iter()
-        .filter_map(|item| volumes::absolute_in(item, &item.text()?, "on the machine"))
+        .filter_map(|item| volumes::absolute_path(item, &item.text()?, "on the host"))
         .collect()
 }
 
@@ -116,9 +116,7 @@ fn rights(node: &Cursor<'_>) -> Rights {
         } else if list(node, field).is_empty() {
             let message = format!("`{}.{field}` is empty, so this allows nothing", node.path);
             let error = node.error(Code::EvalMissingField, message, "allows nothing");
-            node.report(error.help(format!(
-                "name what it allows in `{field}`, or remove the rule"
-            )));
+            node.report(error.help(format!("add an entry to `{field}`, or remove the rule")));
         }
     }
     Rights {
@@ -129,11 +127,11 @@ fn rights(node: &Cursor<'_>) -> Rights {
 }
 
 fn list(node: &Cursor<'_>, field: &str) -> Vec<String> {
-    let list = node.child(field).and_then(|list| list.texts());
+    let list = node.child(field).and_then(|list| list.text_list());
     list.unwrap_or_default()
 }
 
 fn flag(node: &Cursor<'_>, field: &str) -> bool {
-    let flag = node.child(field).and_then(|flag| flag.flag());
+    let flag = node.child(field).and_then(|flag| flag.boolean());
     flag.unwrap_or(false)
 }

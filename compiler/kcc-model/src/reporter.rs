@@ -1,21 +1,22 @@
-//! [`Lines`]: the line in a fragment that a path of the model comes from.
+//! [`Reporter`]: maps model paths to the lines they come from and starts
+//! diagnostics about them.
 //!
-//! Every diagnostic of this crate is begun here, so that each has its path,
-//! its target and a label on a team's line. A value that kcc's schema filled
-//! in has no such line; it is shown at the nearest one above.
+//! Every diagnostic of this crate starts here, so that each has its path, its
+//! target and a label on a team's line. A value filled in by kcc's schema has no
+//! such line; the label then goes to the nearest line above it.
 
 use kcc_diag::{Code, Diagnostic, Span};
 use kcc_tree::{ConfigTree, Declaration, Node, Origin, OriginKind, Path, Value};
 
-/// Finds lines in one target, or in `system`.
+/// Locates paths of one target, or of `system`, in the fragments.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lines<'a> {
+pub(crate) struct Reporter<'a> {
     tree: &'a ConfigTree,
     target: Option<&'a str>,
 }
 
-impl<'a> Lines<'a> {
-    /// The lines of one target.
+impl<'a> Reporter<'a> {
+    /// Creates a reporter for paths of one target.
     pub(crate) fn of(tree: &'a ConfigTree, target: &'a str) -> Self {
         Self {
             tree,
@@ -23,57 +24,59 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The lines of `system`.
+    /// Creates a reporter for paths below `system`.
     pub(crate) fn system(tree: &'a ConfigTree) -> Self {
         Self { tree, target: None }
     }
 
-    /// The tree that the lines are those of.
+    /// Returns the configuration tree.
     pub(crate) fn tree(self) -> &'a ConfigTree {
         self.tree
     }
 
-    /// The target; none for `system`.
+    /// Returns the target; none for `system`.
     pub(crate) fn target(self) -> Option<&'a str> {
         self.target
     }
 
-    /// Whether something may be missing only because a file could be read in part.
-    pub(crate) fn partial(self) -> bool {
+    /// Returns true if any file could be read only in part, so that something may
+    /// be missing for that reason alone.
+    pub(crate) fn has_partial_files(self) -> bool {
         !self.tree.partial.is_empty()
     }
 
-    /// Whether what is missing under a name may stand in a file that could be
-    /// read only in part. A file that does not hold the name says nothing of it:
-    /// the mistakes of one team are not hidden by another's.
-    pub(crate) fn lost(self, name: &str) -> bool {
+    /// Returns true if a missing name may be declared in a file that could be read
+    /// only in part. Files that do not contain the name are ignored, so that a
+    /// syntax error of one team does not hide the mistakes of another.
+    pub(crate) fn name_may_be_unread(self, name: &str) -> bool {
         let files = &self.tree.files;
         let mut partial = self.tree.partial.iter();
         partial.any(|id| {
             files
                 .get(*id)
-                // A file that cannot be read at all may hold any name.
-                .is_some_and(|file| file.text().is_empty() || has_word(file.text(), name))
+                // A file that could not be read at all may contain any name.
+                .is_some_and(|file| file.text().is_empty() || contains_word(file.text(), name))
         })
     }
 
-    /// Whether a part of the component that a path leads into may be missing so.
-    pub(crate) fn partly_lost(self, path: &Path) -> bool {
+    /// Returns true if the component that contains a path may be declared in such
+    /// a file.
+    pub(crate) fn may_be_unread(self, path: &Path) -> bool {
         path.0
             .get(1)
             .or(path.0.first())
-            .is_some_and(|name| self.lost(name))
+            .is_some_and(|name| self.name_may_be_unread(name))
     }
 
-    /// The line behind a path, or behind the nearest path above that has one.
+    /// Returns the span of a path, or of the nearest path above that has one.
     pub(crate) fn span(self, path: &Path) -> Option<Span> {
         (1..=path.0.len())
             .rev()
             .find_map(|length| self.own_span(&path.0[..length]))
     }
 
-    /// Every line that says the value at a path, else the one that [`Lines::span`]
-    /// finds.
+    /// Returns the spans of all conjuncts that give the value at a path, else the
+    /// one that [`Reporter::span`] finds.
     pub(crate) fn spans(self, path: &Path) -> Vec<Span> {
         let origins = self.node(&path.0).map_or(&[][..], |node| &node.origins);
         let values = origins
@@ -86,7 +89,7 @@ impl<'a> Lines<'a> {
         spans
     }
 
-    /// The line behind exactly this path.
+    /// Returns the span of exactly this path.
     fn own_span(self, names: &[String]) -> Option<Span> {
         if names.len() == 2
             && let Some(label) = self.declaration(names).and_then(|declaration| {
@@ -99,7 +102,7 @@ impl<'a> Lines<'a> {
         {
             return Some(label);
         }
-        deciding(self.node(names)?).map(|origin| origin.span)
+        primary_origin(self.node(names)?).map(|origin| origin.span)
     }
 
     fn node(self, names: &[String]) -> Option<&'a Node> {
@@ -120,8 +123,9 @@ impl<'a> Lines<'a> {
         all.iter().find(|declaration| declaration.path.0 == names)
     }
 
-    /// Whether a value is written at a path, be it one that could not be evaluated.
-    pub(crate) fn written(self, path: &Path) -> bool {
+    /// Returns true if a fragment declares a value at a path, even one that could
+    /// not be evaluated.
+    pub(crate) fn is_declared(self, path: &Path) -> bool {
         self.node(&path.0).is_some_and(|node| {
             node.value != Value::Absent
                 || node
@@ -131,15 +135,15 @@ impl<'a> Lines<'a> {
         })
     }
 
-    /// The fields at a path, absent ones too.
-    pub(crate) fn names_at(self, path: &Path) -> Vec<String> {
+    /// Returns the field names at a path, including absent fields.
+    pub(crate) fn field_names(self, path: &Path) -> Vec<String> {
         match self.node(&path.0).map(|node| &node.value) {
             Some(Value::Struct(fields)) => fields.keys().cloned().collect(),
             _ => Vec::new(),
         }
     }
 
-    /// `system.name`.
+    /// Returns `system.name`.
     pub(crate) fn system_name(self) -> &'a str {
         self.tree
             .system
@@ -148,7 +152,7 @@ impl<'a> Lines<'a> {
             .unwrap_or("system")
     }
 
-    /// An error about a path, with a label on its line.
+    /// Starts an error about a path, with a label on its line.
     pub(crate) fn error(
         self,
         code: Code,
@@ -156,10 +160,10 @@ impl<'a> Lines<'a> {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Diagnostic {
-        self.mark(Diagnostic::error(code, message), path, label)
+        self.labelled(Diagnostic::error(code, message), path, label)
     }
 
-    /// A warning about a path, with a label on its line.
+    /// Starts a warning about a path, with a label on its line.
     pub(crate) fn warning(
         self,
         code: Code,
@@ -167,37 +171,37 @@ impl<'a> Lines<'a> {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Diagnostic {
-        self.mark(Diagnostic::warning(code, message), path, label)
+        self.labelled(Diagnostic::warning(code, message), path, label)
     }
 
-    fn mark(self, found: Diagnostic, path: &Path, label: impl Into<String>) -> Diagnostic {
-        let mut found = found.at(path.to_string());
+    fn labelled(self, diagnostic: Diagnostic, path: &Path, label: impl Into<String>) -> Diagnostic {
+        let mut diagnostic = diagnostic.at(path.to_string());
         if let Some(target) = self.target {
-            found = found.target(target);
+            diagnostic = diagnostic.target(target);
         }
         match self.span(path) {
-            Some(span) => found.primary(span, label),
-            None => found,
+            Some(span) => diagnostic.primary(span, label),
+            None => diagnostic,
         }
     }
 
-    /// Adds a label on the line of another path.
-    pub(crate) fn also(
+    /// Adds a secondary label on the line of another path.
+    pub(crate) fn add_label(
         self,
-        found: Diagnostic,
+        diagnostic: Diagnostic,
         path: &Path,
         label: impl Into<String>,
     ) -> Diagnostic {
         match self.span(path) {
-            Some(span) => found.secondary(span, label),
-            None => found,
+            Some(span) => diagnostic.secondary(span, label),
+            None => diagnostic,
         }
     }
 }
 
-/// The origin that a reader looks for first: a value before a bound, and never
+/// Returns the origin to show first: a value before a constraint, and never
 /// kcc's own schema.
-pub(crate) fn deciding(node: &Node) -> Option<&Origin> {
+pub(crate) fn primary_origin(node: &Node) -> Option<&Origin> {
     [
         OriginKind::Value,
         OriginKind::CueDefault,
@@ -205,14 +209,14 @@ pub(crate) fn deciding(node: &Node) -> Option<&Origin> {
         OriginKind::Default,
     ]
     .iter()
-    .find_map(|role| node.origins.iter().find(|origin| origin.kind == *role))
+    .find_map(|kind| node.origins.iter().find(|origin| origin.kind == *kind))
 }
 
-/// Whether a text holds a name as a word of its own.
-fn has_word(text: &str, name: &str) -> bool {
+/// Returns true if a text contains a name as a whole word.
+fn contains_word(text: &str, name: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     !name.is_empty()
-        && text.match_indices(name).any(|(at, found)| {
-            !text[..at].ends_with(inside) && !text[at + found.len()..].starts_with(inside)
+        && text.match_indices(name).any(|(at, word)| {
+            !text[..at].ends_with(inside) && !text[at + word.len()..].starts_with(inside)
         })
 }

@@ -1,5 +1,5 @@
-//! What components may do: their identity to the cluster's own API, and the
-//! grants that let them do what none may do by itself.
+//! Permissions of components: their identity for the Kubernetes API, and the
+//! grants that allow what no component may do by default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,28 +8,28 @@ use serde::Serialize;
 
 use crate::{Name, covers};
 
-/// Who a component is to the cluster's own API.
+/// The identity that a component has for the Kubernetes API.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
-    /// The name of its service account; the component's own if none.
+    /// The name of the service account; the component's name if none.
     pub name: Option<Name>,
-    /// What it may do in its namespace, or in the whole cluster, by name.
+    /// Permissions in the namespace or in the whole cluster, by name.
     pub rules: BTreeMap<Name, Rule>,
 }
 
-/// What an identity may do.
+/// Permissions of an identity, with their extent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
-    /// The rights themselves.
+    /// The permissions themselves.
     #[serde(flatten)]
     pub rights: Rights,
-    /// Whether they hold in the whole cluster.
+    /// Set if they apply to the whole cluster.
     pub cluster: bool,
 }
 
-/// Every verb on every resource of every group.
+/// Permission for every listed verb on every listed resource of every group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of Kubernetes")]
@@ -40,7 +40,7 @@ pub struct Rights {
 }
 
 impl Rights {
-    /// Each single right: a group, a resource and a verb.
+    /// Iterates over the single permissions: group, resource and verb.
     pub fn each(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.groups.iter().flat_map(move |group| {
             self.resources.iter().flat_map(move |resource| {
@@ -50,43 +50,43 @@ impl Rights {
         })
     }
 
-    /// Whether they hold a single right; `*` holds all.
+    /// Returns true if they include a single permission; `*` includes all.
     pub fn hold(&self, (group, resource, verb): (&str, &str, &str)) -> bool {
         let has = |all: &[String], one: &str| all.iter().any(|name| name == "*" || name == one);
         has(&self.groups, group) && has(&self.resources, resource) && has(&self.verbs, verb)
     }
 }
 
-/// What components may do that none may do by itself.
+/// Permission for components to do what none may do by default.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
-    /// Its path in the model.
+    /// The path in the model.
     #[serde(skip)]
     pub path: Path,
-    /// Patterns of the components' paths.
+    /// Path patterns of the components it applies to.
     pub to: Vec<String>,
-    /// Why they may.
+    /// The reason for the grant.
     pub reason: String,
-    /// Folders of the machine that may be mounted, each with all below it.
+    /// Host directories that may be mounted, each with everything below it.
     pub host_paths: BTreeSet<String>,
-    /// May do whatever the machine's root may.
+    /// Allows privileged containers.
     pub privileged: bool,
-    /// Capabilities that may be added.
+    /// Capabilities that containers may add.
     pub capabilities: BTreeSet<String>,
-    /// May mount the socket of the engine.
+    /// Allows mounting the engine's socket.
     pub socket: bool,
-    /// Rights in the whole cluster, by name.
+    /// Cluster-wide permissions, by name.
     pub cluster_rules: BTreeMap<Name, Rights>,
 }
 
 impl Grant {
-    /// Whether it is for the component of that path.
+    /// Returns true if the grant applies to the component at a path.
     pub fn is_for(&self, component: &Path) -> bool {
         self.to.iter().any(|pattern| covers(pattern, &component.0))
     }
 
-    /// Whether it allows one thing.
+    /// Returns true if the grant allows a privilege.
     pub fn allows(&self, what: &Privilege) -> bool {
         match what {
             Privilege::Privileged => self.privileged,
@@ -107,18 +107,18 @@ impl Grant {
     }
 }
 
-/// One thing that nothing may do without a grant.
+/// A privilege that requires a grant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Privilege {
-    /// Do whatever the machine's root may.
+    /// Run with the host's root privileges.
     Privileged,
-    /// Talk to the engine that runs it.
+    /// Mount the engine's socket.
     Socket,
-    /// Have a capability.
+    /// Add a capability.
     Capability(String),
-    /// See a folder of the machine.
+    /// Mount a host directory.
     HostPath(String),
-    /// Do something in the whole cluster.
+    /// Use a cluster-wide permission.
     #[allow(missing_docs, reason = "the names are those of Kubernetes")]
     ClusterRight {
         group: String,
@@ -127,7 +127,7 @@ pub enum Privilege {
     },
 }
 
-/// Whether a path is another one or lies below it.
+/// Returns true if `path` is `above` or below it.
 pub(crate) fn is_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above.trim_end_matches('/'))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_granted_with_all_below_it_and_nothing_beside() {
+    fn a_granted_directory_includes_everything_below_it() {
         for (path, above, granted) in [
             ("/var/log", "/var/log", true),
             ("/var/log/app", "/var/log", true),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_holds_every_right() {
+    fn a_star_includes_every_permission() {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let rights = Rights {
             groups: list(&["", "apps"]),
