@@ -216,7 +216,7 @@ func (m *model) written(at wire.Span) (opening, bool) {
 			found = opening{expr, what}
 		}
 	}
-	for _, file := range m.prepared.All() {
+	for _, file := range m.prepared.AllFiles() {
 		if file.Index != at.File {
 			continue
 		}

@@ -99,10 +99,10 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 	default:
 		return conjunct{}, false
 	}
-	if m.prepared.Taken(c.expr) {
+	if m.prepared.Removed(c.expr) {
 		return conjunct{}, false
 	}
-	if m.prepared.Aside(c.expr) {
+	if m.prepared.Overridden(c.expr) {
 		m.noteReplaced(path, c.expr)
 		return conjunct{}, false
 	}

@@ -99,7 +99,7 @@ func (m *model) followChain(path []string, value cue.Value, chain []step) bool {
 			continue
 		}
 		name := strings.Trim(step.selector.String(), `"`)
-		if head, ok := chain[0].of.(*ast.Ident); ok && m.prepared.Unread(m.prepared.Original(head.Name), name) {
+		if head, ok := chain[0].of.(*ast.Ident); ok && m.prepared.InUnparsed(m.prepared.Original(head.Name), name) {
 			return true
 		}
 		e := wire.Error{Code: wire.UnknownName, Path: path}

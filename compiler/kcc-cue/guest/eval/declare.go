@@ -182,7 +182,7 @@ func (m *model) gives(field *ast.Field) making {
 	switch {
 	case field.Constraint != token.ILLEGAL:
 		return notMade
-	case givesValue(field.Value) || m.prepared.Aside(field.Value) || m.prepared.Dropped(field.Value):
+	case givesValue(field.Value) || m.prepared.Overridden(field.Value) || m.prepared.Dropped(field.Value):
 		return made
 	default:
 		return constrained

@@ -85,7 +85,7 @@ func (m *model) read() (*walk, *wire.Node) {
 // reference, an embedding or a computed label puts there.
 func (m *model) misplaced(v cue.Value, path []string) {
 	lines := slices.DeleteFunc(m.conjuncts(v, path, nil), func(c conjunct) bool {
-		return c.own && c.place.name == systemField || c.place != nil && m.prepared.TakenOver(c.place.field)
+		return c.own && c.place.name == systemField || c.place != nil && m.prepared.Extracted(c.place.field)
 	})
 	if len(lines) > 0 {
 		m.report(m.atLabels(wire.Overlay, path, lines).With("reason", "indirect").With("name", path[0]))

@@ -72,7 +72,7 @@ func (m *model) hold(w *walk, tree *wire.Node) {
 	}
 	d := &data{walk: w}
 	tree = d.spelled(tree)
-	finished, err := m.prepared.Finish(context, d.value(tree).(*ast.StructLit), indirect)
+	finished, err := m.prepared.BuildPolicyRoot(context, d.value(tree).(*ast.StructLit), indirect)
 	if err != nil {
 		m.report(wire.Error{Code: wire.Internal}.With("message", errors.Details(err, nil)))
 		return

@@ -107,7 +107,7 @@ func (b *breaking) takeOut(v cue.Value, path []string) bool {
 			b.taken[at] = true
 			// The tree tells what decides something as long as it is whole.
 			e, decides := b.deciding(path, err, b.conjuncts(v, path, nil))
-			node := b.prepared.TakeOut(pos)
+			node := b.prepared.Remove(pos)
 			if node == nil {
 				continue
 			}
@@ -145,7 +145,7 @@ func (b *breaking) takeOutMistyped(v cue.Value, path []string) bool {
 	}
 	for _, c := range bad {
 		b.wrongType(c.value, shape, path, []conjunct{c})
-		b.prepared.TakeOut(c.expr.Pos())
+		b.prepared.Remove(c.expr.Pos())
 	}
 	return true
 }

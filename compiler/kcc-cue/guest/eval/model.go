@@ -44,7 +44,7 @@ type model struct {
 	asserted []asserted
 	// finished is the package in which policies are evaluated; gaps says that
 	// the model in it lacks what could not be evaluated.
-	finished syntax.Finished
+	finished syntax.PolicyRoot
 	gaps     bool
 	// softly: soft values have joined the root, as defaults.
 	softly bool

@@ -2,8 +2,8 @@ package syntax
 
 import "slices"
 
-// alternatives are fields that exclude each other: who writes one of a set in
-// an overlay puts the other sets aside. A `*` in the path is any name.
+// alternatives are fields that exclude each other: an overlay that writes one set
+// removes the others from the base. A `*` in the path matches any name.
 type alternatives struct {
 	path []string
 	sets [][]string
@@ -18,7 +18,7 @@ var (
 	budgets   = [][]string{{"minAvailable"}, {"maxUnavailable"}}
 )
 
-// allAlternatives is built once, for each kind of component.
+// allAlternatives lists the alternatives for each kind of component.
 var allAlternatives = func() []alternatives {
 	all := []alternatives{
 		{[]string{"secrets", "*"}, [][]string{
@@ -46,19 +46,19 @@ var allAlternatives = func() []alternatives {
 	return all
 }()
 
-// excludes says whether the overlay chose an alternative of a field of the
-// struct at a path.
-func (d *direct) excludes(path []string, name string) bool {
+// excludes reports whether the overlay chose an alternative to a field of the
+// struct at path.
+func (d *override) excludes(path []string, name string) bool {
 	for _, group := range allAlternatives {
 		if !matches(group.path, path) {
 			continue
 		}
-		mine := slices.IndexFunc(group.sets, func(set []string) bool { return slices.Contains(set, name) })
-		if mine < 0 {
+		own := slices.IndexFunc(group.sets, func(set []string) bool { return slices.Contains(set, name) })
+		if own < 0 {
 			continue
 		}
 		for i, set := range group.sets {
-			if i != mine && slices.ContainsFunc(set, func(other string) bool { return d.fields[other].given() }) {
+			if i != own && slices.ContainsFunc(set, func(other string) bool { return d.fields[other].given() }) {
 				return true
 			}
 		}
@@ -70,9 +70,9 @@ func matches(pattern, path []string) bool {
 	return slices.EqualFunc(pattern, path, func(want, name string) bool { return want == "*" || want == name })
 }
 
-// joinSpellings makes the short and the long spelling of one field stand in
-// for each other.
-func (d *direct) joinSpellings(path []string) {
+// joinSpellings makes the short and the long spelling of a field replace each
+// other.
+func (d *override) joinSpellings(path []string) {
 	for name, child := range d.fields {
 		child.joinSpellings(append(path[:len(path):len(path)], name))
 	}
@@ -94,7 +94,7 @@ func (d *direct) joinSpellings(path []string) {
 	} else if resources.at("requests", "memory").given() && resources.at("limits", "memory").given() {
 		resources.field("memory").value = true
 	}
-	// The short form of the processor is what is set aside, not a limit.
+	// The short `cpu` stands for a request, not for a limit.
 	if resources.at("cpu").given() {
 		resources.field("requests").field("cpu").value = true
 	} else if resources.at("requests", "cpu").given() {
@@ -102,8 +102,8 @@ func (d *direct) joinSpellings(path []string) {
 	}
 }
 
-// at is what the overlay has below; nil if nothing.
-func (d *direct) at(names ...string) *direct {
+// at returns what the overlay writes below, or nil.
+func (d *override) at(names ...string) *override {
 	for _, name := range names {
 		if d == nil {
 			return nil
@@ -113,9 +113,9 @@ func (d *direct) at(names ...string) *direct {
 	return d
 }
 
-// halved says which half of the base's short `memory` an overlay takes that
-// writes only one of its long spellings, and which one is left.
-func (d *direct) halved(path []string, name string) (taken, left string, ok bool) {
+// halved returns which half of the base's short `memory` an overlay replaces by
+// writing only one of the long spellings, and which half is left.
+func (d *override) halved(path []string, name string) (taken, left string, ok bool) {
 	if name != "memory" || len(path) == 0 || path[len(path)-1] != "resources" || d.fields[name].given() {
 		return "", "", false
 	}

@@ -15,26 +15,24 @@ func newPrepared(req *wire.Request) *Prepared {
 		importable: map[string]*Package{},
 		missing:    map[string]wire.Missing{},
 
-		target:   req.Target,
-		targets:  req.Targets,
-		pkg:      "system",
-		places:   map[*token.File]int{},
-		lengths:  map[ast.Node]int{},
-		dropped:  map[ast.Node]bool{},
-		aside:    map[ast.Node]bool{},
-		taken:    map[ast.Node]bool{},
-		overlaid: map[ast.Node]bool{},
-
-		joinedNames: map[*ast.Field]bool{},
-		takenOver:   map[*ast.Field]bool{},
-
-		private:  map[string]string{},
-		numbers:  map[string]bool{},
-		reported: map[string]bool{},
+		target:       req.Target,
+		targets:      req.Targets,
+		pkg:          "system",
+		fileIndexes:  map[*token.File]int{},
+		lengths:      map[ast.Node]int{},
+		dropped:      map[ast.Node]bool{},
+		overridden:   map[ast.Node]bool{},
+		removed:      map[ast.Node]bool{},
+		joinedNames:  map[*ast.Field]bool{},
+		extracted:    map[*ast.Field]bool{},
+		overlaid:     map[ast.Node]bool{},
+		private:      map[string]string{},
+		numericPorts: map[string]bool{},
+		reported:     map[string]bool{},
 	}
 }
 
-// assemble puts a fragment together again, as CUE is to build it.
+// assemble puts a fragment together as CUE is to build it.
 func (p *Prepared) assemble(s *source) {
 	decls := []ast.Decl{s.pkg}
 	for _, decl := range s.imports {
@@ -43,21 +41,21 @@ func (p *Prepared) assemble(s *source) {
 	decls = append(decls, s.base...)
 	for _, o := range s.overlays {
 		if o.target == p.target && !p.dropped[o.value] {
-			decls = append(decls, p.joined(o.value)...)
+			decls = append(decls, p.overlayDecls(o.value)...)
 		}
 	}
-	for _, soft := range s.soft {
-		if soft.overlay != "" && soft.overlay != p.target || p.dropped[soft.value] {
+	for _, defaults := range s.defaults {
+		if defaults.overlay != "" && defaults.overlay != p.target || p.dropped[defaults.value] {
 			continue
 		}
 		name := "_defaults$" + strconv.Itoa(len(p.Defaults))
-		decls = append(decls, hiddenField(name, soft.value))
-		p.Defaults = append(p.Defaults, Soft{
-			Team: s.Team, File: s.index, Overlay: soft.overlay != "", Values: soft.value, Path: p.hidden(name),
+		decls = append(decls, hiddenField(name, defaults.value))
+		p.Defaults = append(p.Defaults, DefaultsBlock{
+			Team: s.Team, File: s.index, Overlay: defaults.overlay != "", Values: defaults.value, Path: p.hidden(name),
 		})
 	}
 	for _, block := range s.policies {
-		if !block.holds || p.dropped[block.require] {
+		if !block.applies || p.dropped[block.require] {
 			continue
 		}
 		makeOptional(block.require)
@@ -72,11 +70,11 @@ func (p *Prepared) assemble(s *source) {
 	p.Files = append(p.Files, &File{Index: s.index, Team: s.Team, AST: file})
 }
 
-// joined are the declarations that an overlay's block adds to the root. Plain
-// fields stand there by themselves, because CUE's work for embeddings grows
-// with their number times that of the fields; a block that has names of its
-// own is embedded.
-func (p *Prepared) joined(block ast.Expr) []ast.Decl {
+// overlayDecls returns the declarations that an overlay's block adds to the root.
+// Plain fields are added directly, because CUE's work for embeddings grows with
+// their number times that of the fields; a block with names of its own is
+// embedded.
+func (p *Prepared) overlayDecls(block ast.Expr) []ast.Decl {
 	lit, ok := block.(*ast.StructLit)
 	for i := 0; ok && i < len(lit.Elts); i++ {
 		field, isField := lit.Elts[i].(*ast.Field)
@@ -97,8 +95,7 @@ func (p *Prepared) joined(block ast.Expr) []ast.Decl {
 	return lit.Elts
 }
 
-// Overlaid says whether a declaration at the root comes from the target's
-// overlay.
+// Overlaid reports whether a root declaration comes from the target's overlay.
 func (p *Prepared) Overlaid(decl ast.Decl) bool {
 	return p.overlaid[decl]
 }
@@ -107,11 +104,11 @@ func hiddenField(name string, value ast.Expr) *ast.Field {
 	return &ast.Field{Label: &ast.Ident{NamePos: value.Pos(), Name: name}, Value: value}
 }
 
-// allPoliciesName is the hidden root field that has all of them.
+// allPoliciesName is the hidden root field that unifies all policies.
 const allPoliciesName = "_policies$all"
 
-// addPlaceholders declares what fragments refer to and no file has at its
-// root, and the target.
+// addPlaceholders declares `target` and every name that fragments refer to and no
+// file declares at its root.
 func (p *Prepared) addPlaceholders(n *names) {
 	declared := map[string]bool{}
 	for _, file := range p.Files {

@@ -2,24 +2,24 @@ package syntax
 
 import "strings"
 
-// broken is the declaration of the root that an error lies in.
+// broken is the root declaration that contains a syntax error.
 type broken struct {
 	// start and end bound the declaration.
 	start, end int
-	// at and atEnd bound the place to show.
+	// at and atEnd bound the span to show.
 	at, atEnd int
 	message   string
 }
 
-// findBroken looks for the declaration around an error. Fragments are
-// formatted so that declarations of the root begin in the first column; where
-// brackets are balanced up to the error, only lines outside of all brackets
-// count as beginnings.
+// findBroken finds the declaration around an error. Fragments are formatted, so
+// root declarations begin in the first column; as long as brackets are balanced
+// up to the error, only lines outside all brackets count as beginnings.
 func findBroken(text []byte, err *syntaxError) broken {
 	offset := min(err.offset, len(text))
 	b := broken{at: offset, atEnd: wordEnd(text, offset), message: err.message}
 	if strings.HasPrefix(err.message, "parsing experiments") {
-		// The parser shows the package clause, the attribute is what is wrong.
+		// The parser points at the package clause, but the attribute is the
+		// mistake.
 		if at := strings.Index(string(text), "@experiment"); at >= 0 {
 			offset, b.at = at, at
 			b.atEnd = lineEnd(text, at)
@@ -33,7 +33,7 @@ func findBroken(text []byte, err *syntaxError) broken {
 	}
 	lines := scanLines(text)
 	if lines.open >= 0 && strings.TrimSpace(string(text[offset:])) == "" {
-		// A bracket is never closed: the parser only notices at the end.
+		// A bracket is never closed; the parser only notices at the end.
 		offset = lines.open
 		b.at, b.atEnd = offset, offset+1
 		b.message = "`" + string(text[offset:offset+1]) + "` is never closed"
@@ -58,16 +58,14 @@ type lineStart struct {
 }
 
 type lineScan struct {
-	// starts are the lines that begin with something in the first column
-	// which is no closing bracket, outside of strings, with the number of
-	// brackets that are open there.
+	// starts has the lines outside strings whose first column is neither blank
+	// nor a closing bracket, with the number of brackets open there.
 	starts []lineStart
-	// open is the outermost bracket that is never closed; -1 if none is.
+	// open is the outermost bracket that is never closed, or -1.
 	open int
 }
 
-// scanLines is a reader of CUE's brackets, strings and comments that forgives
-// everything.
+// scanLines scans CUE's brackets, strings and comments, tolerating any error.
 func scanLines(text []byte) lineScan {
 	s := lineScan{open: -1}
 	var open []int
@@ -102,10 +100,10 @@ func scanLines(text []byte) lineScan {
 	return s
 }
 
-// stringEnd is the offset after the string that begins at an offset; the
-// offset itself if none begins there. A string that is not closed ends with
-// its line. Interpolations are read over: their quotes pair up on their own
-// in all but contrived cases, and this is for files with errors only.
+// stringEnd returns the offset after the string that begins at an offset, or the
+// offset itself if none does. An unterminated string ends with its line. Quotes
+// inside interpolations are assumed to pair up; this is only used for files with
+// errors.
 func stringEnd(text []byte, at int) int {
 	i := at
 	for i < len(text) && text[i] == '#' {
@@ -138,7 +136,7 @@ func stringEnd(text []byte, at int) int {
 	return min(i, len(text))
 }
 
-// interpolationEnd is the offset after the bracket that closes the one at an
+// interpolationEnd returns the offset after the bracket that closes the one at an
 // offset, or the end of the line.
 func interpolationEnd(text []byte, at int) int {
 	depth := 0
@@ -169,7 +167,7 @@ func lineEnd(text []byte, at int) int {
 	return at
 }
 
-// wordEnd is the end of the word at an offset, at least one byte on.
+// wordEnd returns the end of the word at an offset, at least one byte further on.
 func wordEnd(text []byte, at int) int {
 	if end := stringEnd(text, at); end > at {
 		return end

@@ -13,17 +13,17 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxRounds bounds how many constructs are taken out one after the other.
+// maxRounds bounds how many constructs are removed one after the other.
 const maxRounds = 50
 
-// packageID is how CUE tells hidden fields of packages apart.
+// packageID tells CUE which package a hidden field belongs to.
 func (p *Prepared) packageID() string {
 	return ":" + p.pkg
 }
 
-// Build makes one value of all files. What CUE refuses to compile although
-// every name means something becomes an error with the code `bad-expression`
-// and a `_`, because one such place would leave no value for anybody.
+// Build builds all files into one value. What CUE refuses to compile although
+// every name resolves becomes an error with the code `bad-expression` and a `_`,
+// because one such expression would leave no team with a value.
 func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 	var refused []wire.Error
 	for range maxRounds {
@@ -31,10 +31,10 @@ func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 		if failed == nil {
 			return built, refused
 		}
-		found := p.takeOut(failed)
+		found := p.removeRefused(failed)
 		refused = append(refused, found...)
 		if len(found) == 0 {
-			// Without a place that can be mended there is no value at all.
+			// Without a position there is nothing to remove, and no value at all.
 			return value(ctx), append(refused, wire.Error{Code: wire.Internal}.
 				With("message", errors.Details(failed, nil)))
 		}
@@ -42,17 +42,17 @@ func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 	return value(ctx), refused
 }
 
-// buildAll builds the packages in their order and then the fragments, up to the
-// first that fails.
+// buildAll builds the packages in order, then the fragments, up to the first that
+// fails.
 func (p *Prepared) buildAll(ctx *cue.Context) (cue.Value, errors.Error) {
 	return p.buildWith(ctx, append(asts(p.Files), p.extra))
 }
 
-// buildWith builds the packages and, as the last one, some files.
+// buildWith builds the packages and then files as the main package.
 func (p *Prepared) buildWith(ctx *cue.Context, files []*ast.File) (cue.Value, errors.Error) {
 	built := map[string]*build.Instance{}
 	context := build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance {
-		// None for CUE's own.
+		// nil for CUE's own.
 		return built[path]
 	}))
 	one := func(path string, files []*ast.File) (cue.Value, errors.Error) {
@@ -60,7 +60,7 @@ func (p *Prepared) buildWith(ctx *cue.Context, files []*ast.File) (cue.Value, er
 		inst.ImportPath = path
 		var failed errors.Error
 		for _, file := range files {
-			forgetNames(file)
+			clearResolution(file)
 			failed = errors.Append(failed, inst.AddSyntax(file))
 		}
 		failed = errors.Append(failed, inst.Err)
@@ -92,8 +92,8 @@ func asts(files []*File) []*ast.File {
 	return trees
 }
 
-// All are the fragments and the files of all packages.
-func (p *Prepared) All() []*File {
+// AllFiles returns the fragments and the files of all packages.
+func (p *Prepared) AllFiles() []*File {
 	files := slices.Clone(p.Files)
 	for _, pkg := range p.Packages {
 		files = append(files, pkg.Files...)
@@ -101,8 +101,8 @@ func (p *Prepared) All() []*File {
 	return files
 }
 
-// forgetNames undoes what CUE resolved before the tree was rewritten.
-func forgetNames(file *ast.File) {
+// clearResolution resets the bindings CUE resolved before the rewrite.
+func clearResolution(file *ast.File) {
 	file.Unresolved = nil
 	ast.Walk(file, func(node ast.Node) bool {
 		if ident, ok := node.(*ast.Ident); ok {
@@ -112,8 +112,8 @@ func forgetNames(file *ast.File) {
 	}, nil)
 }
 
-// takeOut replaces the expressions that the errors point at.
-func (p *Prepared) takeOut(failed errors.Error) []wire.Error {
+// removeRefused replaces the expressions that the errors point at.
+func (p *Prepared) removeRefused(failed errors.Error) []wire.Error {
 	var found []wire.Error
 	seen := map[wire.Span]bool{}
 	for _, e := range errors.Errors(failed) {
@@ -122,43 +122,43 @@ func (p *Prepared) takeOut(failed errors.Error) []wire.Error {
 			continue
 		}
 		seen[span] = true
-		if node := p.takeOutAt(e.Position(), func(x ast.Expr) ast.Expr { return p.drop(x) }); node != nil {
-			// Without the path in front, which is CUE's own.
+		if node := p.removeAt(e.Position(), func(x ast.Expr) ast.Expr { return p.drop(x) }); node != nil {
+			// Without the path CUE puts in front.
 			format, args := e.Msg()
-			found = append(found, p.mark(wire.Error{Code: wire.BadExpression}, node).
+			found = append(found, p.withLabel(wire.Error{Code: wire.BadExpression}, node).
 				With("reason", "refused").With("message", p.Originals(fmt.Sprintf(format, args...))))
 		}
 	}
 	return found
 }
 
-// TakeOut takes out what stands at a position, as if nobody had written it, and
-// returns it; nil if there is nothing.
-func (p *Prepared) TakeOut(pos token.Pos) ast.Node {
-	return p.takeOutAt(pos, func(x ast.Expr) ast.Expr {
+// Remove removes the declaration or value at a position, as if nobody had written
+// it, and returns it; nil if there is none.
+func (p *Prepared) Remove(pos token.Pos) ast.Node {
+	return p.removeAt(pos, func(x ast.Expr) ast.Expr {
 		ident := p.drop(x)
 		delete(p.dropped, ident)
-		p.taken[ident] = true
+		p.removed[ident] = true
 		return ident
 	})
 }
 
-// takeOutAt replaces the value of the innermost field around a position, or
-// drops the declaration; it gives what it took out.
-func (p *Prepared) takeOutAt(pos token.Pos, replace func(ast.Expr) ast.Expr) ast.Node {
+// removeAt replaces the value of the innermost field around a position or removes
+// the declaration, and returns what it removed.
+func (p *Prepared) removeAt(pos token.Pos, replace func(ast.Expr) ast.Expr) ast.Node {
 	span, ok := p.Position(pos)
 	if !ok {
 		return nil
 	}
-	holds := func(node ast.Node) bool {
+	contains := func(node ast.Node) bool {
 		in, ok := p.Span(node)
 		return ok && in.File == span.File && in.Start <= span.Start && span.Start <= in.End
 	}
-	for _, file := range p.All() {
+	for _, file := range p.AllFiles() {
 		if file.Index != span.File {
 			continue
 		}
-		var mend func()
+		var apply func()
 		var taken ast.Node
 		visit := func(decls *[]ast.Decl) {
 			for i, decl := range *decls {
@@ -166,13 +166,13 @@ func (p *Prepared) takeOutAt(pos token.Pos, replace func(ast.Expr) ast.Expr) ast
 				case *ast.Package, *ast.ImportDecl:
 					continue
 				case *ast.Field:
-					if d.Value != nil && holds(d.Value) && !p.dropped[d.Value] && !p.taken[d.Value] {
-						taken, mend = d.Value, func() { d.Value = replace(d.Value) }
+					if d.Value != nil && contains(d.Value) && !p.dropped[d.Value] && !p.removed[d.Value] {
+						taken, apply = d.Value, func() { d.Value = replace(d.Value) }
 						continue
 					}
 				}
-				if holds(decl) {
-					taken, mend = decl, func() { *decls = append((*decls)[:i:i], (*decls)[i+1:]...) }
+				if contains(decl) {
+					taken, apply = decl, func() { *decls = append((*decls)[:i:i], (*decls)[i+1:]...) }
 				}
 			}
 		}
@@ -183,10 +183,10 @@ func (p *Prepared) takeOutAt(pos token.Pos, replace func(ast.Expr) ast.Expr) ast
 			}
 			return true
 		}, nil)
-		if mend == nil {
+		if apply == nil {
 			continue
 		}
-		mend()
+		apply()
 		p.markPartial(file.Index)
 		p.prune(file.AST)
 		return taken

@@ -10,121 +10,121 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// nameMaps are fields whose own fields are names that somebody chose.
+// nameMaps are the fields whose own fields are user-chosen names.
 var nameMaps = []string{
 	"annotations", "backing", "configs", "cronJobs", "env", "files", "grants", "init", "jobs", "kinds",
 	"labels", "needs", "routes", "secrets", "services", "sidecars", "volumes",
 }
 
-// foreignFields hold objects of an engine or of an application, where a field
-// of a known name means something else.
-var foreignFields = []string{"docker", "kubernetes", "objects"}
+// opaqueFields hold objects of an engine or an application, in which a field with
+// a known name means something else.
+var opaqueFields = []string{"docker", "kubernetes", "objects"}
 
-// dataMaps are fields whose own fields are data of an engine's or an
-// application's.
+// dataMaps are the fields whose own fields are data of an engine or an
+// application.
 var dataMaps = []string{"annotations", "env", "files", "labels", "nodes"}
 
-// fieldPlace says what the labels of a struct are.
-type fieldPlace struct {
-	// names: they are names, not fields that the schema knows.
+// labelContext describes the labels of a struct.
+type labelContext struct {
+	// names is set if they are user-chosen names, not fields of the schema.
 	names bool
-	// ports: they are names of ports.
+	// ports is set if they are names of ports.
 	ports bool
-	// keys: they are data, also where CUE would hide them.
+	// keys is set if they are data, even where CUE would hide them.
 	keys bool
 	// in is the field that holds the struct.
 	in string
-	// path leads to the struct, as references write it.
+	// path is the path of the struct, as references write it.
 	path []string
 }
 
-// spellOut rewrites what kcc reads otherwise than CUE: each number that stands
-// for a port into `{number: N}`, and each key of a map of data that begins with
-// `_`, which CUE hides, into a text. Positions stay. A field `ports` of which
-// something takes the numbers themselves is left alone: it is no component's.
-func (p *Prepared) spellOut(x ast.Expr, place fieldPlace) {
+// expandShortForms rewrites what kcc reads differently from CUE: a number that
+// stands for a port becomes `{number: N}`, and a key of a data map that begins
+// with `_`, which CUE would hide, becomes a string. Positions stay. A `ports`
+// field whose numbers are used as such belongs to no component and is left alone.
+func (p *Prepared) expandShortForms(x ast.Expr, ctx labelContext) {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		for _, decl := range x.Elts {
 			switch d := decl.(type) {
 			case *ast.Field:
-				p.spellField(d, place)
+				p.expandField(d, ctx)
 			case *ast.EmbedDecl:
-				p.spellOut(d.Expr, place)
+				p.expandShortForms(d.Expr, ctx)
 			case *ast.LetClause:
-				p.spellOut(d.Expr, fieldPlace{path: []string{d.Ident.Name}})
+				p.expandShortForms(d.Expr, labelContext{path: []string{d.Ident.Name}})
 			case ast.Expr:
-				p.spellOut(d, place)
+				p.expandShortForms(d, ctx)
 			}
 		}
 	case *ast.Comprehension:
-		p.spellOut(x.Value, place)
+		p.expandShortForms(x.Value, ctx)
 		if x.Fallback != nil {
-			p.spellOut(x.Fallback.Body, place)
+			p.expandShortForms(x.Fallback.Body, ctx)
 		}
 	case *ast.ParenExpr:
-		p.spellOut(x.X, place)
+		p.expandShortForms(x.X, ctx)
 	case *ast.BinaryExpr:
-		p.spellOut(x.X, place)
-		p.spellOut(x.Y, place)
+		p.expandShortForms(x.X, ctx)
+		p.expandShortForms(x.Y, ctx)
 	case *ast.UnaryExpr:
-		p.spellOut(x.X, place)
+		p.expandShortForms(x.X, ctx)
 	case *ast.Alias:
-		p.spellOut(x.Expr, place)
+		p.expandShortForms(x.Expr, ctx)
 	}
 }
 
-func (p *Prepared) spellField(field *ast.Field, place fieldPlace) {
-	if place.keys {
+func (p *Prepared) expandField(field *ast.Field, ctx labelContext) {
+	if ctx.keys {
 		if ident, ok := field.Label.(*ast.Ident); ok && isHiddenKey(ident.Name) {
 			field.Label = p.quoted(ident)
 		}
 		return
 	}
-	if place.ports {
+	if ctx.ports {
 		if lit, ok := field.Value.(*ast.BasicLit); ok && (lit.Kind == token.INT || lit.Kind == token.FLOAT) {
-			field.Value = p.longPort(lit)
+			field.Value = p.expandPort(lit)
 			return
 		}
 	}
-	if place.in == "secrets" && place.names {
-		p.refuseText(field)
+	if ctx.in == "secrets" && ctx.names {
+		p.reportSecretLiteral(field)
 	}
 	name, ok := staticName(field.Label)
-	inner := fieldPlace{path: child(place.path, name)}
-	if ok && !place.names && !place.ports {
-		if slices.Contains(foreignFields, name) {
+	inner := labelContext{path: child(ctx.path, name)}
+	if ok && !ctx.names && !ctx.ports {
+		if slices.Contains(opaqueFields, name) {
 			return
 		}
 		inner.in = name
 		inner.names = slices.Contains(nameMaps, name)
 		inner.ports = name == portsField
-		if inner.ports && p.numbers[strings.Join(inner.path, ".")] {
+		if inner.ports && p.numericPorts[strings.Join(inner.path, ".")] {
 			return
 		}
-		inner.keys = isDataMap(place.in, name)
-	} else if place.in == "configs" {
-		inner.in = place.in
+		inner.keys = isDataMap(ctx.in, name)
+	} else if ctx.in == "configs" {
+		inner.in = ctx.in
 	}
-	p.spellOut(field.Value, inner)
+	p.expandShortForms(field.Value, inner)
 }
 
-// refuseText reports a secret that is written as text: it was written down, also
-// where each target's overlay stands in for it.
-func (p *Prepared) refuseText(field *ast.Field) {
+// reportSecretLiteral reports a secret that is written as text, even if the
+// overlay of every target overrides it: the value is in the file.
+func (p *Prepared) reportSecretLiteral(field *ast.Field) {
 	name, ok := staticName(field.Label)
 	if lit, is := field.Value.(*ast.BasicLit); ok && is && lit.Kind == token.STRING {
 		e := wire.Error{Code: wire.SecretLiteral, Path: []string{"secrets", name}}
-		p.Errors = append(p.Errors, p.mark(e, lit))
+		p.Errors = append(p.Errors, p.withLabel(e, lit))
 	}
 }
 
-// isDataMap says whether a field holds a map of data.
+// isDataMap reports whether a field holds a map of data.
 func isDataMap(in, name string) bool {
 	return slices.Contains(dataMaps, name) || in == "configs" && name == "data" || in == "build" && name == "args"
 }
 
-// IsDataMap says whether a path in the model leads to a map of data.
+// IsDataMap reports whether a path in the model leads to a map of data.
 func IsDataMap(path []string) bool {
 	last := len(path) - 1
 	if last < 1 {
@@ -136,14 +136,14 @@ func IsDataMap(path []string) bool {
 	return isDataMap(path[last-1], path[last])
 }
 
-// isHiddenKey says whether CUE would hide a label that can be a key.
+// isHiddenKey reports whether CUE would hide a label that can be a key.
 func isHiddenKey(name string) bool {
 	return strings.HasPrefix(name, "_") && name != "_" && !strings.HasPrefix(name, "_#")
 }
 
-// spellReferences lets references to such keys lead to them: a selector finds
-// a text by a text only.
-func (p *Prepared) spellReferences(x ast.Node) {
+// quoteKeyReferences quotes references to such keys: a selector finds a string
+// label only by a string.
+func (p *Prepared) quoteKeyReferences(x ast.Node) {
 	ast.Walk(x, func(node ast.Node) bool {
 		selector, ok := node.(*ast.SelectorExpr)
 		if !ok {
@@ -169,7 +169,7 @@ func (p *Prepared) spellReferences(x ast.Node) {
 	}, nil)
 }
 
-// lastNames are up to so many names of a reference, from its end.
+// lastNames returns up to count names of a reference, last first.
 func lastNames(x ast.Expr, count int) []string {
 	var names []string
 	for len(names) < count {

@@ -4,12 +4,12 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// inputField is what the recipe of a kind knows of the backing it is for.
+// inputField is the field in which a kind's recipe sees the backing.
 const inputField = "in"
 
-// giveInput declares the input in each kind that says nothing of it, so that
-// its recipe can refer to it.
-func giveInput(kinds ast.Expr) {
+// declareInput declares the input in each kind that does not, so that its recipe
+// can refer to it.
+func declareInput(kinds ast.Expr) {
 	eachStruct(kinds, func(all *ast.StructLit) {
 		for _, decl := range all.Elts {
 			kind, ok := decl.(*ast.Field)

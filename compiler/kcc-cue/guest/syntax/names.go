@@ -12,20 +12,20 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// names are all names that stand at the root of the target.
+// names are all names declared at the root for the target.
 type names struct {
-	// fields are the plain root fields, by whether they may be referred to.
+	// fields has the plain root fields, and whether they may be referred to.
 	fields map[string]bool
-	// private are the definitions and hidden fields: name, then team, then
-	// the labels.
+	// private has the labels of definitions and hidden fields, by name and team.
 	private map[string]map[string][]*ast.Ident
-	// teams numbers the teams; the system's own files are a team of their own.
+	// teams numbers the teams; the system's own files count as one.
 	teams map[string]int
-	// used are the root fields that something refers to.
+	// used holds the root fields that something refers to.
 	used map[string]bool
 }
 
-// collectNames looks through everything that joins the root in this target.
+// collectNames collects the names of everything that joins the root for this
+// target.
 func collectNames(p *Prepared, sources []*source) *names {
 	n := &names{
 		fields:  map[string]bool{},
@@ -34,7 +34,7 @@ func collectNames(p *Prepared, sources []*source) *names {
 		used:    map[string]bool{},
 	}
 	for _, name := range rootFields {
-		n.fields[name] = !slices.Contains(takenOut, name)
+		n.fields[name] = !slices.Contains(blockFields, name)
 	}
 	teams := map[string]bool{}
 	for _, s := range sources {
@@ -49,17 +49,17 @@ func collectNames(p *Prepared, sources []*source) *names {
 		}
 		for i, part := range s.parts(p.target) {
 			switch {
-			case !part.at.joins() || part.elsewhere:
+			case !part.at.joins() || part.inactive:
 			case i == 0:
 				n.collect(s.Team, part.value)
 			default:
-				n.collectOwn(s.Team, part.value)
+				n.collectEmbedded(s.Team, part.value)
 			}
 		}
 	}
 	for name, teams := range n.private {
 		for team := range teams {
-			p.private[n.renamed(name, team)] = name
+			p.private[n.uniqueName(name, team)] = name
 		}
 	}
 	return n
@@ -79,42 +79,43 @@ func (n *names) collect(team string, x ast.Expr) {
 					teams[team] = append(teams[team], label)
 				}
 			case *ast.Comprehension:
-				n.collectOwn(team, d.Value)
+				n.collectEmbedded(team, d.Value)
 			case *ast.EmbedDecl:
-				n.collectOwn(team, d.Expr)
+				n.collectEmbedded(team, d.Expr)
 			case ast.Expr:
-				n.collectOwn(team, d)
+				n.collectEmbedded(team, d)
 			}
 		}
 	})
 }
 
-// collectOwn looks through what is embedded at the root. Next to something that
-// is taken in from elsewhere, private names are its parameters.
-func (n *names) collectOwn(team string, x ast.Expr) {
-	if !takesIn(x) {
+// collectEmbedded collects the names of what is embedded at the root. Beside an
+// embedding from elsewhere, private names are its parameters.
+func (n *names) collectEmbedded(team string, x ast.Expr) {
+	if !embedsReferences(x) {
 		n.collect(team, x)
 	}
 }
 
-// takesIn says whether an expression unifies or embeds anything but literals.
-func takesIn(x ast.Expr) bool {
+// embedsReferences reports whether an expression unifies or embeds anything but
+// literals.
+func embedsReferences(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		return slices.ContainsFunc(x.Elts, func(decl ast.Decl) bool {
 			embedded, ok := decl.(*ast.EmbedDecl)
-			return ok && takesIn(embedded.Expr)
+			return ok && embedsReferences(embedded.Expr)
 		})
 	case *ast.ParenExpr:
-		return takesIn(x.X)
+		return embedsReferences(x.X)
 	case *ast.BinaryExpr:
-		return x.Op != token.AND || takesIn(x.X) || takesIn(x.Y)
+		return x.Op != token.AND || embedsReferences(x.X) || embedsReferences(x.Y)
 	}
 	return true
 }
 
-// joinShared makes a team's private name mean what the system's files say of it
-// as well, as in CUE: for that team, and for no other.
+// joinShared adds what the system's files declare under a private name to a
+// team's own name, as CUE would, for that team only.
 func (n *names) joinShared(p *Prepared, sources []*source) {
 	for name, teams := range n.private {
 		if _, shared := teams[""]; !shared {
@@ -125,32 +126,32 @@ func (n *names) joinShared(p *Prepared, sources []*source) {
 			if team == "" || at < 0 {
 				continue
 			}
-			var value ast.Expr = ast.NewIdent(n.renamed(name, ""))
+			var value ast.Expr = ast.NewIdent(n.uniqueName(name, ""))
 			if strings.Contains(name, "#") {
-				// An embedding keeps a definition open to the team's own fields, as
-				// CUE does where several files declare one.
+				// An embedding keeps a definition open for the team's own fields,
+				// as CUE does where several files declare one.
 				value = &ast.StructLit{Elts: []ast.Decl{&ast.EmbedDecl{Expr: value}}}
 			}
-			field := &ast.Field{Label: ast.NewIdent(n.renamed(name, team)), Value: value}
+			field := &ast.Field{Label: ast.NewIdent(n.uniqueName(name, team)), Value: value}
 			p.joinedNames[field] = true
 			sources[at].base = append(sources[at].base, field)
 		}
 	}
 }
 
-// Joined says whether kcc declared a field so that a team's private name means
-// what the system's files say of it as well.
+// Joined reports whether kcc declared a field to add what the system's files
+// declare under a private name to a team's own name.
 func (p *Prepared) Joined(field *ast.Field) bool {
 	return p.joinedNames[field]
 }
 
-// renamed is what a private name is called in the tree: no name that a
-// fragment writes can be the same, because all of them are renamed.
-func (n *names) renamed(name, team string) string {
+// uniqueName returns the name of a private field in the tree. No name that a
+// fragment writes can be equal to it, because all private names are renamed.
+func (n *names) uniqueName(name, team string) string {
 	return name + "$" + strconv.Itoa(n.teams[team])
 }
 
-// owner is the team whose private name is meant: the one that speaks, else
+// owner returns the team whose private name is referred to: the given one, else
 // the system itself.
 func (n *names) owner(name, team string) (string, bool) {
 	teams := n.private[name]
@@ -161,17 +162,17 @@ func (n *names) owner(name, team string) (string, bool) {
 	return "", ok
 }
 
-// foreign describes a private name that only other teams have.
-func (n *names) foreign(p *Prepared, x *ast.Ident) (wire.Error, bool) {
+// privateElsewhere describes a private name that only other teams declare.
+func (n *names) privateElsewhere(p *Prepared, x *ast.Ident) (wire.Error, bool) {
 	teams := n.private[x.Name]
 	if len(teams) == 0 {
 		return wire.Error{}, false
 	}
-	e := p.mark(wire.Error{Code: wire.PrivateName}, x)
+	e := p.withLabel(wire.Error{Code: wire.PrivateName}, x)
 	order := slices.Sorted(maps.Keys(teams))
 	for _, team := range order {
 		for _, label := range teams[team] {
-			e = p.mark(e, label)
+			e = p.withLabel(e, label)
 		}
 	}
 	return e.With("name", x.Name).With("team", order[0]), true

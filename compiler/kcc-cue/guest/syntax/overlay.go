@@ -9,80 +9,80 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// direct is what a team's overlay writes at one path, in its block or in what
-// that refers to: not through a pattern or a condition.
-type direct struct {
-	fields map[string]*direct
-	// value: an expression that is no struct, constraints aside.
+// override is what a team's overlay writes at one path, in its block or in what
+// the block refers to: not through a pattern or a condition.
+type override struct {
+	fields map[string]*override
+	// value is set for an expression that is neither a struct nor a constraint.
 	value bool
-	// reference: a name of something with fields; these are followed.
+	// reference is set for a reference to something with fields, which are
+	// collected too.
 	reference bool
-	// fielded: a struct literal; computed: one with names that only evaluation
-	// tells.
+	// fielded is set for a struct literal, computed for one with labels that need
+	// evaluation.
 	fielded, computed bool
 }
 
-// overriding replaces what a base writes with what the same team's overlay
-// says.
-type overriding struct {
+// overrider replaces what a base writes with what the same team's overlay writes.
+type overrider struct {
 	*Prepared
-	*reader
+	*classifier
 }
 
-// replaceOverlaid makes the values of the target's overlay stand in for those
-// that the same team writes at the same path in the base.
+// replaceOverlaid replaces the values that a team writes in the base with those
+// that its overlay for the target writes at the same path.
 func (p *Prepared) replaceOverlaid(sources []*source) {
-	o := &overriding{p, newReader(p, sources)}
-	type own struct{ root, soft *direct }
-	teams := map[string]own{}
+	o := &overrider{p, newClassifier(p, sources)}
+	type overrides struct{ root, defaults *override }
+	teams := map[string]overrides{}
 	for _, s := range sources {
-		mine, ok := teams[s.Team]
+		own, ok := teams[s.Team]
 		if !ok {
-			mine = own{&direct{}, &direct{}}
-			teams[s.Team] = mine
+			own = overrides{&override{}, &override{}}
+			teams[s.Team] = own
 		}
 		for _, overlay := range s.overlays {
 			if overlay.target == p.target {
-				o.collect(mine.root, overlay.value)
+				o.collect(own.root, overlay.value)
 			}
 		}
-		for _, soft := range s.soft {
-			if soft.overlay != "" && soft.overlay == p.target {
-				o.collect(mine.soft, soft.value)
+		for _, defaults := range s.defaults {
+			if defaults.overlay != "" && defaults.overlay == p.target {
+				o.collect(own.defaults, defaults.value)
 			}
 		}
 	}
-	for _, mine := range teams {
-		mine.root.joinSpellings(nil)
-		mine.soft.joinSpellings(nil)
+	for _, own := range teams {
+		own.root.joinSpellings(nil)
+		own.defaults.joinSpellings(nil)
 	}
 	for _, s := range sources {
-		mine := teams[s.Team]
-		if len(mine.root.fields) > 0 {
-			o.replace(&ast.StructLit{Elts: s.base}, mine.root, nil)
+		own := teams[s.Team]
+		if len(own.root.fields) > 0 {
+			o.replace(&ast.StructLit{Elts: s.base}, own.root, nil)
 		}
-		for i, soft := range s.soft {
-			if soft.overlay == "" && len(mine.soft.fields) > 0 {
-				s.soft[i].value = o.replace(soft.value, mine.soft, nil)
+		for i, defaults := range s.defaults {
+			if defaults.overlay == "" && len(own.defaults.fields) > 0 {
+				s.defaults[i].value = o.replace(defaults.value, own.defaults, nil)
 			}
 		}
 	}
 }
 
-func (d *direct) field(name string) *direct {
+func (d *override) field(name string) *override {
 	if d.fields == nil {
-		d.fields = map[string]*direct{}
+		d.fields = map[string]*override{}
 	}
 	child := d.fields[name]
 	if child == nil {
-		child = &direct{}
+		child = &override{}
 		d.fields[name] = child
 	}
 	return child
 }
 
-// given says whether the overlay has anything at the path but constraints.
-func (d *direct) given() bool {
+// given reports whether the overlay has more than constraints at the path.
+func (d *override) given() bool {
 	switch {
 	case d == nil:
 		return false
@@ -101,16 +101,16 @@ func (d *direct) given() bool {
 	return false
 }
 
-// whole says whether the overlay writes another expression in the place of the
-// one that stands there, rather than fields that join it.
-func (d *direct) whole() bool {
+// whole reports whether the overlay replaces the whole expression, rather than
+// adding fields that unify with it.
+func (d *override) whole() bool {
 	return d.value || d.reference && !d.fielded
 }
 
-func (o *overriding) collect(d *direct, x ast.Expr) {
+func (o *overrider) collect(d *override, x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.StructLit:
-		if o.meaning(x) == gives {
+		if o.classify(x) == concrete {
 			d.value = true
 			return
 		}
@@ -141,12 +141,12 @@ func (o *overriding) collect(d *direct, x ast.Expr) {
 			o.collect(d, x.Y)
 			return
 		}
-		d.value = d.value || o.meaning(x) == gives
+		d.value = d.value || o.classify(x) == concrete
 	default:
-		switch o.meaning(x) {
-		case gives:
+		switch o.classify(x) {
+		case concrete:
 			d.value = true
-		case structured:
+		case structure:
 			d.reference = true
 			o.collectReferred(d, x)
 		}
@@ -156,7 +156,7 @@ func (o *overriding) collect(d *direct, x ast.Expr) {
 // collectReferred adds the fields that a reference brings into the overlay. The
 // struct is not the overlay's own literal, so that it still replaces a base
 // expression as a whole.
-func (o *overriding) collectReferred(d *direct, x ast.Expr) {
+func (o *overrider) collectReferred(d *override, x ast.Expr) {
 	if o.following[x] {
 		return
 	}
@@ -170,8 +170,8 @@ func (o *overriding) collectReferred(d *direct, x ast.Expr) {
 	d.fielded = fielded
 }
 
-// fieldKey is a field's name, or its pattern as it is written.
-func (o *overriding) fieldKey(field *ast.Field) (string, bool) {
+// fieldKey returns a field's name, or its pattern as it is written.
+func (o *overrider) fieldKey(field *ast.Field) (string, bool) {
 	if list, ok := patternOf(field); ok {
 		if len(list.Elts) != 1 {
 			return "", false
@@ -182,14 +182,14 @@ func (o *overriding) fieldKey(field *ast.Field) (string, bool) {
 	return o.label(field.Label)
 }
 
-// replace takes the values out of a base expression that the overlay stands in
-// for; path is where it stands.
-func (o *overriding) replace(x ast.Expr, d *direct, path []string) ast.Expr {
+// replace removes the values that the overlay overrides from a base expression at
+// path.
+func (o *overrider) replace(x ast.Expr, d *override, path []string) ast.Expr {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		switch {
-		case d.value && !d.fielded, d.given() && o.meaning(x) == gives:
-			return o.stepAside(x)
+		case d.value && !d.fielded, d.given() && o.classify(x) == concrete:
+			return o.replaceWithTop(x)
 		}
 		o.replaceFields(x, d, path)
 		return x
@@ -206,20 +206,20 @@ func (o *overriding) replace(x ast.Expr, d *direct, path []string) ast.Expr {
 			return x
 		}
 	}
-	switch o.meaning(x) {
-	case gives:
+	switch o.classify(x) {
+	case concrete:
 		if d.given() {
-			return o.stepAside(x)
+			return o.replaceWithTop(x)
 		}
-	case structured:
+	case structure:
 		if d.whole() {
-			return o.stepAside(x)
+			return o.replaceWithTop(x)
 		}
 	}
 	return x
 }
 
-func (o *overriding) replaceFields(lit *ast.StructLit, d *direct, path []string) {
+func (o *overrider) replaceFields(lit *ast.StructLit, d *override, path []string) {
 	kept := lit.Elts[:0]
 	for _, decl := range lit.Elts {
 		switch e := decl.(type) {
@@ -229,7 +229,7 @@ func (o *overriding) replaceFields(lit *ast.StructLit, d *direct, path []string)
 				break
 			}
 			if d.excludes(path, name) {
-				if o.meaning(e.Value) == constrains {
+				if o.classify(e.Value) == constraint {
 					e.Constraint = token.OPTION
 					break
 				}
@@ -248,7 +248,8 @@ func (o *overriding) replaceFields(lit *ast.StructLit, d *direct, path []string)
 				e.Expr = o.replace(e.Expr, d, path)
 				break
 			}
-			// The root is written by many: nobody's overlay replaces it.
+			// Several teams contribute to the root; no overlay replaces it as a
+			// whole.
 			eachStruct(e.Expr, func(lit *ast.StructLit) { o.replaceFields(lit, d, path) })
 		}
 		kept = append(kept, decl)
@@ -256,8 +257,8 @@ func (o *overriding) replaceFields(lit *ast.StructLit, d *direct, path []string)
 	lit.Elts = kept
 }
 
-// moved writes a field one level further down, under another name.
-func (o *overriding) moved(field *ast.Field, under string) *ast.Field {
+// moved nests a field one level deeper, under another name.
+func (o *overrider) moved(field *ast.Field, under string) *ast.Field {
 	label := &ast.Ident{NamePos: field.Label.Pos(), Name: under}
 	if end := o.end(field.Label); end.IsValid() && label.NamePos.IsValid() {
 		o.lengths[label] = end.Offset() - label.NamePos.Offset()
@@ -265,8 +266,8 @@ func (o *overriding) moved(field *ast.Field, under string) *ast.Field {
 	return &ast.Field{Label: label, Value: &ast.StructLit{Elts: []ast.Decl{field}}}
 }
 
-// exclude notes that a field of the base is not there; what a pattern says is
-// said of nothing in particular.
+// exclude records that a base field was removed. Patterns are left out: they
+// concern no particular path.
 func (p *Prepared) exclude(path []string, value ast.Expr) {
 	if slices.ContainsFunc(path, func(name string) bool { return strings.HasPrefix(name, "[") }) {
 		return
@@ -276,16 +277,16 @@ func (p *Prepared) exclude(path []string, value ast.Expr) {
 	}
 }
 
-// child makes the path below one; paths never share their tail.
+// child returns the path below another. Paths never share their tail.
 func child(path []string, name string) []string {
 	return append(path[:len(path):len(path)], name)
 }
 
-// stepAside is the `_` that a value leaves behind: the field stays, so that
-// whoever asks who declares it still finds the line.
-func (p *Prepared) stepAside(x ast.Expr) *ast.Ident {
+// replaceWithTop returns the `_` that replaces an overridden value. The field stays, so
+// that its line still counts as a declaration.
+func (p *Prepared) replaceWithTop(x ast.Expr) *ast.Ident {
 	ident := p.drop(x)
 	delete(p.dropped, ident)
-	p.aside[ident] = true
+	p.overridden[ident] = true
 	return ident
 }

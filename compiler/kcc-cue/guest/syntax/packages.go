@@ -14,17 +14,17 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// Package is what an import of a folder brings in.
+// Package is a package that fragments import from a directory.
 type Package struct {
-	// Path is how every file imports it once the tree is rewritten.
+	// Path is how every file imports it after the rewrite.
 	Path string
-	// Files are the package's own trees; a file of two packages has two.
+	// Files holds the package's own trees; a file of two packages has two.
 	Files []*File
-	// Value is what CUE made of it.
+	// Value is the value CUE built.
 	Value cue.Value
 
 	sources []*source
-	// imports are the packages that this one imports, with one import of each.
+	// imports has the packages this one imports, with one import of each.
 	imports map[*Package]*importOf
 }
 
@@ -34,8 +34,8 @@ type importOf struct {
 	source *source
 }
 
-// Import is the package that a name in a file means; nil if it is none of a
-// folder.
+// Import returns the package that an identifier refers to, or nil if it refers to
+// none of a directory.
 func (p *Prepared) Import(ident *ast.Ident) *Package {
 	spec, ok := ident.Node.(*ast.ImportSpec)
 	if !ok {
@@ -48,15 +48,15 @@ func (p *Prepared) Import(ident *ast.Ident) *Package {
 	return p.importable[path]
 }
 
-// isStandard says whether a path can be of CUE's standard library: only the
-// paths of modules begin with a domain.
+// isStandard reports whether a path can belong to CUE's standard library: only
+// module paths begin with a domain.
 func isStandard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")
 }
 
-// readPackages parses the packages that fragments import and makes each ready
-// to be built, those first that others import.
+// readPackages parses the packages that fragments import and prepares each for
+// the build, imported ones first.
 func (p *Prepared) readPackages(req *wire.Request) {
 	for _, missing := range req.Missing {
 		p.missing[missing.Path] = missing
@@ -83,13 +83,13 @@ func (p *Prepared) readPackages(req *wire.Request) {
 	read := map[int]bool{}
 	for _, pkg := range all {
 		for _, s := range pkg.sources {
-			// What is wrong with a file of two packages is said once.
-			s.again = read[s.index]
+			// A file of two packages is reported once.
+			s.alreadyReported = read[s.index]
 			read[s.index] = true
-			p.once(s, func() {
+			p.reportOnce(s, func() {
 				s.tree, s.whole = p.parse(s.index, s.File)
 				if s.tree != nil {
-					p.findNumbers(s.tree)
+					p.findNumericPorts(s.tree)
 					p.readPreamble(s)
 				}
 			})
@@ -104,12 +104,12 @@ func (p *Prepared) readPackages(req *wire.Request) {
 	}
 }
 
-// once does something with a source and forgets its errors if they were
-// reported before.
-func (p *Prepared) once(s *source, do func()) {
+// reportOnce runs do for a source and discards the errors if they were already
+// reported.
+func (p *Prepared) reportOnce(s *source, do func()) {
 	before := len(p.Errors)
 	do()
-	if s.again {
+	if s.alreadyReported {
 		p.Errors = p.Errors[:before]
 	}
 }
@@ -123,26 +123,26 @@ func (pkg *Package) findImports(p *Prepared, s *source) {
 	}
 }
 
-// orderPackages lists the packages so that each stands after those it imports.
-// The import that closes a circle is reported and taken out.
+// orderPackages sorts the packages so that each follows those it imports. The
+// import that closes a cycle is reported and removed.
 func (p *Prepared) orderPackages(all []*Package) {
 	done := map[*Package]bool{}
-	var way []*Package
+	var chain []*Package
 	var visit func(pkg *Package)
 	visit = func(pkg *Package) {
 		done[pkg] = true
-		way = append(way, pkg)
+		chain = append(chain, pkg)
 		others := slices.SortedFunc(maps.Keys(pkg.imports), func(a, b *Package) int {
 			return strings.Compare(a.Path, b.Path)
 		})
 		for _, other := range others {
-			if at := slices.Index(way, other); at >= 0 {
-				p.refuseCircle(append(way[at:len(way):len(way)], other))
+			if at := slices.Index(chain, other); at >= 0 {
+				p.refuseCycle(append(chain[at:len(chain):len(chain)], other))
 			} else if !done[other] {
 				visit(other)
 			}
 		}
-		way = way[:len(way)-1]
+		chain = chain[:len(chain)-1]
 		p.Packages = append(p.Packages, pkg)
 	}
 	for _, pkg := range all {
@@ -152,43 +152,44 @@ func (p *Prepared) orderPackages(all []*Package) {
 	}
 }
 
-// refuseCircle takes out the last import of a way that leads back to its start.
-func (p *Prepared) refuseCircle(way []*Package) {
-	last := way[len(way)-2]
-	closing := last.imports[way[len(way)-1]]
-	e := p.mark(wire.Error{Code: wire.Import}, closing.spec.Path)
-	for i := range len(way) - 2 {
-		e = p.mark(e, way[i].imports[way[i+1]].spec.Path)
+// refuseCycle reports and removes the last import of a chain that leads back to
+// its start.
+func (p *Prepared) refuseCycle(chain []*Package) {
+	last := chain[len(chain)-2]
+	closing := last.imports[chain[len(chain)-1]]
+	e := p.withLabel(wire.Error{Code: wire.Import}, closing.spec.Path)
+	for i := range len(chain) - 2 {
+		e = p.withLabel(e, chain[i].imports[chain[i+1]].spec.Path)
 	}
-	p.Errors = append(p.Errors, e.With("path", way[len(way)-1].Path).With("reason", "cycle"))
+	p.Errors = append(p.Errors, e.With("path", chain[len(chain)-1].Path).With("reason", "cycle"))
 	for _, s := range last.sources {
 		s.imports = slices.DeleteFunc(s.imports, func(decl *ast.ImportDecl) bool {
 			path, _ := strconv.Unquote(decl.Specs[0].Path.Value)
-			leads := p.importable[path] == way[len(way)-1]
+			leads := p.importable[path] == chain[len(chain)-1]
 			if leads {
 				s.refused[importName(decl.Specs[0])] = true
 			}
 			return leads
 		})
 	}
-	delete(last.imports, way[len(way)-1])
+	delete(last.imports, chain[len(chain)-1])
 }
 
-// preparePackage does what is done to fragments, but for all that the root of
-// a system has of its own.
+// preparePackage applies the passes for fragments, except those that concern the
+// root of a system.
 func (p *Prepared) preparePackage(pkg *Package) {
 	shared := &scope{}
 	for _, s := range pkg.sources {
 		if s.tree == nil {
 			continue
 		}
-		p.once(s, func() { p.refuseAttributes(s) })
+		p.reportOnce(s, func() { p.refuseAttributes(s) })
 		for _, decl := range s.base {
-			p.spellOut(&ast.StructLit{Elts: []ast.Decl{decl}}, fieldPlace{})
-			p.spellReferences(decl)
+			p.expandShortForms(&ast.StructLit{Elts: []ast.Decl{decl}}, labelContext{})
+			p.quoteKeyReferences(decl)
 			if field, ok := decl.(*ast.Field); ok {
 				if name, ok := identName(field.Label); ok {
-					shared.bind(name, aField, field.Label)
+					shared.bind(name, fieldBinding, field.Label)
 				}
 			}
 		}
@@ -199,12 +200,12 @@ func (p *Prepared) preparePackage(pkg *Package) {
 			p.markPartial(s.index)
 			continue
 		}
-		p.once(s, func() {
+		p.reportOnce(s, func() {
 			file := s.fileScope(true)
 			file.outer = shared
 			r := &resolver{p: p, source: s, names: none, imported: true}
 			s.base = r.decls(s.base, file, inside)
-			r.unused(file)
+			r.reportUnused(file)
 		})
 		if !s.whole {
 			p.markPartial(s.index)
@@ -225,8 +226,8 @@ func packageName(path string) string {
 	return ast.ParseImportPath(path).Qualifier
 }
 
-// importPackage is the reason why a path that is not of CUE's library cannot be
-// imported, or makes the import one of the package's own path.
+// importPackage returns the reason why a path outside CUE's standard library
+// cannot be imported, or rewrites the import to the package's own path.
 func (p *Prepared) importPackage(spec *ast.ImportSpec, path string) (reason string, detail []wire.Arg) {
 	pkg := p.importable[path]
 	if pkg == nil {

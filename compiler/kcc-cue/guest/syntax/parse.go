@@ -2,6 +2,8 @@ package syntax
 
 import (
 	"bytes"
+	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -12,13 +14,13 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxBroken bounds how many broken declarations of one file are reported.
+// maxBroken bounds how many broken declarations are reported per file.
 const maxBroken = 50
 
-// parse reads one fragment. A declaration of the root that cannot be parsed is
-// reported once, blanked out and the rest parsed again, because the parser
-// itself gives up everything from a broken expression to the end of the file.
-// Offsets stay as they are in the fragment.
+// parse parses one fragment. CUE's parser gives up from a broken expression to
+// the end of the file, so a root declaration that cannot be parsed is reported
+// once, overwritten with spaces, and the file parsed again. Offsets stay those of
+// the fragment.
 func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool) {
 	text := []byte(file.Text)
 	whole = true
@@ -27,7 +29,7 @@ func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool)
 		first := firstError(err)
 		if first == nil {
 			if at := tree.Pos().File(); at != nil {
-				p.places[at] = index
+				p.fileIndexes[at] = index
 			}
 			if !p.refuseDeep(tree, text) {
 				whole = false
@@ -39,7 +41,7 @@ func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool)
 		p.Errors = append(p.Errors, wire.Error{Code: wire.Syntax}.
 			At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue).
 			With("message", broken.message))
-		p.unread = append(p.unread, string(text[broken.start:broken.end]))
+		p.unparsed = append(p.unparsed, string(text[broken.start:broken.end]))
 		if !blank(text[broken.start:broken.end]) {
 			break
 		}
@@ -52,8 +54,8 @@ type syntaxError struct {
 	message string
 }
 
-// firstError is the error nearest to the start of the file: what the parser
-// says after it may follow from it.
+// firstError returns the error closest to the start of the file: later ones may
+// only follow from it.
 func firstError(err error) *syntaxError {
 	var first *syntaxError
 	for _, e := range errors.Errors(err) {
@@ -72,8 +74,8 @@ func firstError(err error) *syntaxError {
 	return first
 }
 
-// blank overwrites text with spaces and keeps its lines; false if nothing was
-// left to overwrite.
+// blank overwrites text with spaces, keeping its lines. It returns false if there
+// was nothing left to overwrite.
 func blank(text []byte) bool {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return false
@@ -86,7 +88,7 @@ func blank(text []byte) bool {
 	return true
 }
 
-// drop makes the `_` that stands for an expression which was reported.
+// drop returns the `_` that replaces an expression that was reported.
 func (p *Prepared) drop(x ast.Expr) *ast.Ident {
 	ident := &ast.Ident{NamePos: x.Pos(), Name: "_"}
 	if end := p.end(x); end.IsValid() && x.Pos().IsValid() {
@@ -96,7 +98,7 @@ func (p *Prepared) drop(x ast.Expr) *ast.Ident {
 	return ident
 }
 
-// rename sets an identifier's name and remembers how long it is in the fragment.
+// rename changes an identifier and records its length in the fragment.
 func (p *Prepared) rename(x *ast.Ident, name string) {
 	if _, ok := p.lengths[x]; !ok {
 		p.lengths[x] = len(x.Name)
@@ -104,9 +106,55 @@ func (p *Prepared) rename(x *ast.Ident, name string) {
 	x.Name = name
 }
 
-// quoted is a label that nothing can refer to.
+// quoted returns the label as a string, which no reference resolves to.
 func (p *Prepared) quoted(label *ast.Ident) *ast.BasicLit {
 	lit := &ast.BasicLit{ValuePos: label.NamePos, Kind: token.STRING, Value: `"` + label.Name + `"`}
 	p.lengths[lit] = len(label.Name)
 	return lit
+}
+
+// maxDepth bounds how deeply a fragment may nest. Every pass recurses over the
+// tree, and the sandbox has a small stack.
+const maxDepth = 5000
+
+var nestedTooDeep = "nested more than " + strconv.Itoa(maxDepth) + " levels deep"
+
+// refuseDeep reports and removes the declarations that nest too deeply. It
+// returns false if there were any.
+func (p *Prepared) refuseDeep(tree *ast.File, text []byte) bool {
+	before := len(tree.Decls)
+	tree.Decls = slices.DeleteFunc(tree.Decls, func(decl ast.Decl) bool {
+		node := tooDeep(decl)
+		if node == nil {
+			return false
+		}
+		e := wire.Error{Code: wire.Syntax}
+		if at, ok := p.Position(node.Pos()); ok {
+			at.End++
+			e = e.At(at, wire.RoleValue)
+		}
+		p.Errors = append(p.Errors, e.With("message", nestedTooDeep))
+		if span, ok := p.Span(decl); ok {
+			p.unparsed = append(p.unparsed, string(text[span.Start:span.End]))
+		}
+		return true
+	})
+	return len(tree.Decls) == before
+}
+
+// tooDeep returns the first node below the deepest allowed level.
+func tooDeep(decl ast.Decl) (found ast.Node) {
+	depth := 0
+	ast.Walk(decl, func(node ast.Node) bool {
+		if found != nil {
+			return false
+		}
+		if depth++; depth > maxDepth {
+			found = node
+			depth--
+			return false
+		}
+		return true
+	}, func(ast.Node) { depth-- })
+	return found
 }

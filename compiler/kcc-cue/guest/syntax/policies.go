@@ -16,27 +16,27 @@ var PolicyFields = []string{"message", "on", "require"}
 
 // policyBlock is one policy as a file writes it.
 type policyBlock struct {
-	// overlay is the target whose block it stands in; empty in the base.
+	// overlay is the target of the block it is written in, empty in the base.
 	overlay string
 	name    string
 	label   ast.Label
 	message ast.Expr
 	on      ast.Expr
 	require ast.Expr
-	// bad: it is not written as a policy.
-	bad bool
-	// misspelled: it has a field that no policy has, which may be the one that
-	// it lacks.
+	// malformed is set if it is not written as a policy.
+	malformed bool
+	// misspelled is set if it has an unknown field, which may be the one it
+	// lacks.
 	misspelled bool
-	// holds says whether the target is meant.
-	holds  bool
-	policy Policy
+	// applies is set if it applies to the target.
+	applies bool
+	policy  Policy
 }
 
-// splitPolicies reads `policies: NAME: {message, on, require}`; the fields of
-// one name may be written apart.
+// splitPolicies reads `policies: NAME: {message, on, require}`. The fields of one
+// policy may be written in several places.
 func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
-	p.eachStatic(s, "", field.Value, func(label ast.Label, name string, value ast.Expr) {
+	p.eachPlainField(s, "", field.Value, func(label ast.Label, name string, value ast.Expr) {
 		at := slices.IndexFunc(s.policies, func(b *policyBlock) bool {
 			return b.name == name && b.overlay == overlay
 		})
@@ -45,7 +45,7 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 			s.policies = append(s.policies, &policyBlock{overlay: overlay, name: name, label: label})
 		}
 		block := s.policies[at]
-		block.bad = !p.eachStatic(s, name, value, func(label ast.Label, part string, value ast.Expr) {
+		block.malformed = !p.eachPlainField(s, name, value, func(label ast.Label, part string, value ast.Expr) {
 			switch part {
 			case "message":
 				block.message = value
@@ -58,7 +58,7 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 				block.require = value
 			default:
 				p.Errors = append(p.Errors,
-					p.mark(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
+					p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
 						With("name", part).With("candidates", strings.Join(PolicyFields, " ")))
 				s.whole = false
 				block.misspelled = true
@@ -67,12 +67,12 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 	})
 }
 
-// eachStatic visits the fields of a struct literal that holds nothing but
-// plain fields with static names; false if there is anything else.
-func (p *Prepared) eachStatic(s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
+// eachPlainField visits the fields of a struct literal. It reports everything
+// except plain fields with static names, and returns false if there were any.
+func (p *Prepared) eachPlainField(s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
 	lit, ok := x.(*ast.StructLit)
 	if !ok {
-		p.badPolicy(s, x, policy, "shape")
+		p.reportBadPolicy(s, x, policy, "shape")
 		return false
 	}
 	whole := true
@@ -82,25 +82,25 @@ func (p *Prepared) eachStatic(s *source, policy string, x ast.Expr, visit func(a
 		case *ast.Field:
 			name, ok := staticName(d.Label)
 			if !ok || plainLabel(d) == nil || d.Constraint != token.ILLEGAL {
-				p.badPolicy(s, d, policy, "shape")
+				p.reportBadPolicy(s, d, policy, "shape")
 				whole = false
 				continue
 			}
 			visit(d.Label, name, d.Value)
 		default:
-			p.badPolicy(s, d, policy, "shape")
+			p.reportBadPolicy(s, d, policy, "shape")
 			whole = false
 		}
 	}
 	return whole
 }
 
-func (p *Prepared) badPolicy(s *source, node ast.Node, policy, reason string, args ...string) {
+func (p *Prepared) reportBadPolicy(s *source, node ast.Node, policy, reason string, args ...string) {
 	path := []string{"policies"}
 	if policy != "" {
 		path = append(path, policy)
 	}
-	e := p.mark(wire.Error{Code: wire.BadPolicy, Path: path}, node).
+	e := p.withLabel(wire.Error{Code: wire.BadPolicy, Path: path}, node).
 		With("policy", policy).With("reason", reason)
 	for i := 0; i+1 < len(args); i += 2 {
 		e = e.With(args[i], args[i+1])
@@ -109,19 +109,19 @@ func (p *Prepared) badPolicy(s *source, node ast.Node, policy, reason string, ar
 	s.whole = false
 }
 
-// checkPolicies finds out which policies hold in the target.
+// checkPolicies determines which policies apply to the target.
 func (p *Prepared) checkPolicies(s *source, targets []string) {
 	for _, block := range s.policies {
-		if !block.bad && (block.overlay == "" || block.overlay == p.target) {
-			block.policy, block.holds = p.policyOf(s, block, targets)
+		if !block.malformed && (block.overlay == "" || block.overlay == p.target) {
+			block.policy, block.applies = p.policyOf(s, block, targets)
 		}
 	}
 }
 
-// policyOf checks a policy; false if it does not hold in the target or cannot
-// be used.
+// policyOf validates a policy. It returns false if the policy does not apply to
+// the target or cannot be used.
 func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Policy, bool) {
-	holds := true
+	applies := true
 	var on []string
 	if block.overlay != "" {
 		on = []string{block.overlay}
@@ -129,20 +129,20 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 	if block.on != nil {
 		list, ok := block.on.(*ast.ListLit)
 		if !ok {
-			p.badPolicy(s, block.on, block.name, "on")
+			p.reportBadPolicy(s, block.on, block.name, "on")
 			return Policy{}, false
 		}
-		holds = false
+		applies = false
 		for _, item := range list.Elts {
 			name, ok := plainString(item)
 			switch {
 			case !ok:
-				p.badPolicy(s, item, block.name, "on")
+				p.reportBadPolicy(s, item, block.name, "on")
 			case len(targets) > 0 && !slices.Contains(targets, name):
-				p.badPolicy(s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
+				p.reportBadPolicy(s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
 			default:
 				on = append(on, name)
-				holds = holds || name == p.target
+				applies = applies || name == p.target
 			}
 		}
 	}
@@ -156,19 +156,19 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 		if block.message != nil {
 			node = block.message
 		}
-		p.badPolicy(s, node, block.name, "message")
+		p.reportBadPolicy(s, node, block.name, "message")
 	}
 	if block.require == nil {
 		if block.misspelled {
 			return Policy{}, false
 		}
-		p.badPolicy(s, block.label, block.name, "require")
+		p.reportBadPolicy(s, block.label, block.name, "require")
 		return Policy{}, false
 	}
-	return policy, holds
+	return policy, applies
 }
 
-// plainString is the text of a string literal.
+// plainString returns the text of a string literal.
 func plainString(x ast.Expr) (string, bool) {
 	lit, ok := x.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
@@ -178,9 +178,9 @@ func plainString(x ast.Expr) (string, bool) {
 	return text, err == nil
 }
 
-// makeOptional turns `x: T` into `x?: T` all the way down, so that a policy
-// creates nothing. What says `x!` keeps saying so, and hidden fields and
-// definitions are the policy's own.
+// makeOptional turns `x: T` into `x?: T` at every level, so that a policy creates
+// nothing. `x!` stays required, and hidden fields and definitions are the
+// policy's own.
 func makeOptional(x ast.Expr) {
 	switch x := x.(type) {
 	case *ast.StructLit:

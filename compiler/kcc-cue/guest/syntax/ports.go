@@ -7,23 +7,23 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// portsField is where a component names its ports.
+// portsField is the field in which a component names its ports.
 const portsField = "ports"
 
 // portFields are the fields of a port.
 var portFields = []string{"expose", "number", "protocol"}
 
-// longPort writes a number out as the port that it stands for.
-func (p *Prepared) longPort(lit *ast.BasicLit) *ast.StructLit {
+// expandPort writes a number as the port it stands for.
+func (p *Prepared) expandPort(lit *ast.BasicLit) *ast.StructLit {
 	label := &ast.Ident{NamePos: lit.ValuePos, Name: "number"}
 	p.lengths[label] = len(lit.Value)
 	return &ast.StructLit{Elts: []ast.Decl{&ast.Field{Label: label, Value: lit}}}
 }
 
-// findNumbers notes the fields `ports` of helpers of which something takes the
-// numbers, such as `_net.ports.http`: those of hidden fields, definitions, lets
-// and packages.
-func (p *Prepared) findNumbers(node ast.Node) {
+// findNumericPorts records the `ports` fields of helpers that are used as
+// numbers, such as `_net.ports.http`. Helpers are hidden fields, definitions,
+// lets and packages.
+func (p *Prepared) findNumericPorts(node ast.Node) {
 	inner := map[ast.Node]bool{}
 	var path []string
 	ast.Walk(node, func(node ast.Node) bool {
@@ -33,7 +33,7 @@ func (p *Prepared) findNumbers(node ast.Node) {
 			path = append(path, name)
 		case *ast.SelectorExpr, *ast.IndexExpr, *ast.Ident:
 			if x := node.(ast.Expr); !inner[x] {
-				p.noteNumbers(chainOf(x, inner), path)
+				p.noteNumericPorts(chainOf(x, inner), path)
 			}
 		}
 		return true
@@ -44,8 +44,8 @@ func (p *Prepared) findNumbers(node ast.Node) {
 	})
 }
 
-// chainOf are the names of a chain of selections, from its head; an index that
-// is not known is empty.
+// chainOf returns the names of a chain of selections, from its head; an index
+// that is not static is empty.
 func chainOf(x ast.Expr, inner map[ast.Node]bool) []string {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -69,23 +69,23 @@ func chainOf(x ast.Expr, inner map[ast.Node]bool) []string {
 	return nil
 }
 
-func (p *Prepared) noteNumbers(chain, path []string) {
+func (p *Prepared) noteNumericPorts(chain, path []string) {
 	at := slices.Index(chain, portsField)
 	if at < 0 || len(chain) > at+2 && slices.Contains(portFields, chain[at+2]) || slices.Contains(componentFields, chain[0]) {
 		return
 	}
 	if len(path) > 0 && path[len(path)-1] == portsField && len(chain) == at+1 {
-		// A component takes over another's ports.
+		// A component reuses another's ports.
 		return
 	}
 	if at > 0 {
-		p.numbers[strings.Join(chain[:at+1], ".")] = true
-		// As the package itself knows it.
-		p.numbers[strings.Join(chain[1:at+1], ".")] = true
+		p.numericPorts[strings.Join(chain[:at+1], ".")] = true
+		// The name within the package itself.
+		p.numericPorts[strings.Join(chain[1:at+1], ".")] = true
 		return
 	}
-	// A neighbour of one of the fields around it, in a helper.
+	// A sibling of one of the fields around it, in a helper.
 	for end := len(path); end > 0 && isPrivate(path[0]); end-- {
-		p.numbers[strings.Join(append(slices.Clone(path[:end]), portsField), ".")] = true
+		p.numericPorts[strings.Join(append(slices.Clone(path[:end]), portsField), ".")] = true
 	}
 }

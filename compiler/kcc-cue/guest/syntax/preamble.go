@@ -13,7 +13,7 @@ import (
 )
 
 // standardLibrary lists the packages that a fragment may import. The tool
-// packages are left out: they run commands and read files.
+// packages are left out because they run commands and read files.
 var standardLibrary = []string{
 	"crypto/ed25519", "crypto/hmac", "crypto/md5", "crypto/sha1", "crypto/sha256", "crypto/sha512",
 	"encoding/base64", "encoding/csv", "encoding/hex", "encoding/json", "encoding/openapi",
@@ -21,8 +21,7 @@ var standardLibrary = []string{
 	"strconv", "strings", "struct", "text/tabwriter", "text/template", "time", "uuid",
 }
 
-// refusedAttributes would make a fragment mean something else than what
-// stands in it.
+// refusedAttributes would give a fragment a meaning that is not written in it.
 var refusedAttributes = []string{"default", "embed", "extern", "if", "ignore", "tag"}
 
 // readPreamble takes the package clause and the imports out of the tree.
@@ -65,7 +64,7 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 			reason = "duplicate"
 		}
 		if reason != "" {
-			e := p.mark(wire.Error{Code: wire.Import}, spec.Path).With("path", path).With("reason", reason)
+			e := p.withLabel(wire.Error{Code: wire.Import}, spec.Path).With("path", path).With("reason", reason)
 			for _, arg := range detail {
 				e = e.With(arg.Name, arg.Text)
 			}
@@ -86,8 +85,8 @@ func importName(spec *ast.ImportSpec) string {
 	return info.Ident
 }
 
-// checkPackages holds every package clause against that of kcc.cue and makes
-// them all the same.
+// checkPackages compares every package clause with that of kcc.cue and makes them
+// all equal.
 func (p *Prepared) checkPackages(sources []*source) {
 	var first *source
 	for _, s := range sources {
@@ -107,22 +106,22 @@ func (p *Prepared) checkPackages(sources []*source) {
 			if s.whole {
 				e := wire.Error{Code: wire.PackageClause}
 				if s.pkg != nil {
-					e = p.mark(e, s.pkg)
+					e = p.withLabel(e, s.pkg)
 				} else {
 					e = e.At(wire.Span{File: s.index}, wire.RoleValue)
 				}
 				if first != nil {
-					e = p.mark(e, first.pkg)
+					e = p.withLabel(e, first.pkg)
 				}
 				p.Errors = append(p.Errors, e.With("expected", p.pkg))
 			}
 		case s.pkg.Name.Name != p.pkg:
-			p.Errors = append(p.Errors, p.mark(p.mark(wire.Error{Code: wire.PackageClause}, s.pkg), first.pkg).
+			p.Errors = append(p.Errors, p.withLabel(p.withLabel(wire.Error{Code: wire.PackageClause}, s.pkg), first.pkg).
 				With("expected", p.pkg).With("actual", s.pkg.Name.Name))
 		default:
 			continue
 		}
-		// The position tells CUE which version of the language the file is in.
+		// CUE takes the language version of the file from this position.
 		s.pkg = &ast.Package{PackagePos: s.tree.Pos(), Name: &ast.Ident{NamePos: token.NoPos, Name: p.pkg}}
 	}
 }
@@ -131,8 +130,8 @@ func named(pkg *ast.Package) bool {
 	return pkg.Name != nil && pkg.Name.Name != "_"
 }
 
-// refuseAttributes reports the attributes that kcc has something else for,
-// and takes them out.
+// refuseAttributes reports and removes the attributes that kcc replaces with
+// features of its own.
 func (p *Prepared) refuseAttributes(s *source) {
 	refused := func(attr *ast.Attribute) bool {
 		name := attr.Name()
@@ -142,7 +141,7 @@ func (p *Prepared) refuseAttributes(s *source) {
 		if !slices.Contains(refusedAttributes, name) {
 			return false
 		}
-		p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Attribute}, attr).With("name", name))
+		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Attribute}, attr).With("name", name))
 		return true
 	}
 	refusedDecl := func(decl ast.Decl) bool {
@@ -158,8 +157,8 @@ func (p *Prepared) refuseAttributes(s *source) {
 			path = append(path, name)
 			attrs, errors := len(x.Attrs), len(p.Errors)
 			x.Attrs = slices.DeleteFunc(x.Attrs, refused)
-			if len(x.Attrs) < attrs && newReader(p, nil).meaning(x.Value) == constrains {
-				// The attribute was to give it.
+			if len(x.Attrs) < attrs && newClassifier(p, nil).classify(x.Value) == constraint {
+				// The attribute was meant to supply the value.
 				x.Value = p.drop(x.Value)
 				for i := range p.Errors[errors:] {
 					p.Errors[errors+i].Path = inModel(path)
@@ -180,8 +179,8 @@ func (p *Prepared) refuseAttributes(s *source) {
 	}
 }
 
-// inModel is the path in the model that a path in a fragment leads to; nothing
-// where a pattern or an expression is on the way.
+// inModel translates a path in a fragment to the path in the model, or returns
+// nil if it contains a pattern or an expression.
 func inModel(path []string) []string {
 	if len(path) > 2 && path[0] == "on" {
 		path = path[2:]

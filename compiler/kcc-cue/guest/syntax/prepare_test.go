@@ -17,8 +17,8 @@ import (
 
 var allTargets = []string{"dev", "prod"}
 
-// request reads fragments written one after the other, each below a line
-// `-- NAME --` or `-- NAME TEAM --`.
+// request parses fragments written one after the other, each below a line `--
+// NAME --` or `-- NAME TEAM --`.
 func request(target, text string) *wire.Request {
 	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: target, Targets: allTargets}
 	for line := range strings.Lines(text) {
@@ -36,8 +36,8 @@ func request(target, text string) *wire.Request {
 	return req
 }
 
-// prepared prepares the fragments and holds each position in the result
-// against the text.
+// prepared prepares the fragments and compares each position in the result with
+// the text.
 func prepared(t *testing.T, target, text string) (*Prepared, *wire.Request) {
 	t.Helper()
 	req := request(target, text)
@@ -46,8 +46,8 @@ func prepared(t *testing.T, target, text string) (*Prepared, *wire.Request) {
 	return p, req
 }
 
-// checkPositions reads what each name and literal of the result says in the
-// fragment that it claims to come from.
+// checkPositions compares the text of each name and literal in the result with
+// the fragment at its span.
 func checkPositions(t *testing.T, p *Prepared, req *wire.Request) {
 	t.Helper()
 	for _, file := range p.Files {
@@ -66,20 +66,20 @@ func checkPositions(t *testing.T, p *Prepared, req *wire.Request) {
 				return true
 			}
 			if span.File != file.Index {
-				t.Errorf("%s is said to stand in file %d, not %d", want, span.File, file.Index)
+				t.Errorf("%s has a span in file %d, not %d", want, span.File, file.Index)
 			}
 			got := req.Files[span.File].Text[span.Start:span.End]
 			_, moved := p.lengths[node]
 			if got != want && `"`+got+`"` != want && !(moved && (want == "_" || want == "number")) &&
 				!strings.HasPrefix(want, "_defaults$") && !strings.HasPrefix(want, "_policies$") {
-				t.Errorf("the place of %s reads %q", want, got)
+				t.Errorf("the span of %s contains %q", want, got)
 			}
 			return true
 		}, nil)
 	}
 }
 
-// describe renders errors, one a line: code, what the labels mark, arguments.
+// describe renders errors one per line: code, labelled text, arguments.
 func describe(errs []wire.Error, req *wire.Request) string {
 	var lines strings.Builder
 	for _, e := range errs {
@@ -116,11 +116,11 @@ func exported(t *testing.T, value cue.Value, path string) string {
 func expect(t *testing.T, what, got, want string) {
 	t.Helper()
 	if strings.TrimSpace(got) != strings.TrimSpace(want) {
-		t.Errorf("%s:\n%s\nwanted:\n%s", what, got, want)
+		t.Errorf("%s:\n%s\nwant:\n%s", what, got, want)
 	}
 }
 
-func TestBrokenFilesKeepWhatCanBeRead(t *testing.T) {
+func TestBrokenFilesKeepTheirOtherDeclarations(t *testing.T) {
 	for _, c := range []struct{ text, want, kept string }{
 		{
 			"package x\n\na: {\n\tb 1\n}\nservices: web: image: \"x\"\n",
@@ -150,7 +150,7 @@ func TestBrokenFilesKeepWhatCanBeRead(t *testing.T) {
 	}
 }
 
-func TestTheShopBuildsForEachTarget(t *testing.T) {
+func TestShopBuildsForEachTarget(t *testing.T) {
 	root := "../../../../examples/shop"
 	teams := map[string]string{"teams/storefront": "storefront", "teams/payments": "payments", "teams/platform": "platform"}
 	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Targets: []string{"dev", "test", "stage", "prod"}}
@@ -187,7 +187,7 @@ func TestTheShopBuildsForEachTarget(t *testing.T) {
 			policies = 1
 		}
 		if len(p.Policies) != policies {
-			t.Errorf("%d policies hold in %s, wanted %d", len(p.Policies), target, policies)
+			t.Errorf("%d policies apply to %s, want %d", len(p.Policies), target, policies)
 		}
 		for _, policy := range p.Policies {
 			if !value.LookupPath(policy.Path).Exists() {

@@ -12,97 +12,97 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// resolver finds what each name in a fragment means, as CUE would. A name
-// that means nothing voids CUE's whole build; here it is reported and the
-// expression that needs it becomes `_`.
+// resolver binds each identifier of a fragment as CUE would. An unresolved name
+// would void CUE's whole build; here it is reported, and the smallest expression
+// that needs it becomes `_`.
 type resolver struct {
 	p      *Prepared
 	source *source
 	names  *names
-	// quiet: what is wrong is reported elsewhere.
+	// quiet is set if mistakes are reported elsewhere.
 	quiet bool
-	// path leads from the root to the field that is worked on; a label that
-	// is no plain name is empty.
+	// path is the path of the current field; a label that is not a plain name is
+	// empty.
 	path []string
-	// each is what stands for every field of a root field of components around
-	// what is worked on: a clause that goes through them.
-	each []ast.Node
-	// imported: the file is one of a package that fragments import, which
-	// knows nothing of the system.
+	// loops has the clauses around the current node that run once per component.
+	loops []ast.Node
+	// imported is set for the file of an imported package, which knows nothing of
+	// the system.
 	imported bool
-	// settled: everything is rewritten; idle collects what nothing uses.
-	settled bool
-	idle    map[ast.Node]bool
+	// pruning is set after the rewrite, to collect unused declarations in
+	// unusedNodes.
+	pruning     bool
+	unusedNodes map[ast.Node]bool
 }
 
 // resolve rewrites all parts of one fragment.
 func (p *Prepared) resolve(s *source, n *names) {
 	file := s.fileScope(true)
 	for i, part := range s.parts(p.target) {
-		r := &resolver{p: p, source: s, names: n, quiet: part.elsewhere}
+		r := &resolver{p: p, source: s, names: n, quiet: part.inactive}
 		whole, loose := s.whole, s.loose
 		if i == 0 {
 			s.base = r.decls(s.base, file, atRoot)
 		} else {
-			// Changes within; a part that is no struct and means nothing at
-			// all is replaced where the file is put together.
+			// Changes in place. A part that is not a struct and does not resolve
+			// at all is replaced when the file is assembled.
 			if _, ok := r.expr(part.value, file, part.at.within(part.value)); !ok {
 				p.dropped[part.value] = true
 			}
 		}
-		if part.elsewhere {
+		if part.inactive {
 			s.whole, s.loose = whole, loose
 		}
 	}
 	r := &resolver{p: p, source: s, names: n}
-	r.unused(file)
+	r.reportUnused(file)
 }
 
-// fileScope is what the imports and the lets at the root bind.
+// fileScope returns what the imports and the lets at the root bind.
 func (s *source) fileScope(withRefused bool) *scope {
 	file := &scope{}
 	for _, decl := range s.imports {
-		file.bind(importName(decl.Specs[0]), anImport, decl.Specs[0])
+		file.bind(importName(decl.Specs[0]), importBinding, decl.Specs[0])
 	}
 	if withRefused {
 		for name := range s.refused {
-			file.bind(name, aRefused, nil)
+			file.bind(name, refusedBinding, nil)
 		}
 	}
 	file.bindDecls(s.base, atRoot)
 	return file
 }
 
-// unused reports what CUE does not let stay unused.
-func (r *resolver) unused(s *scope) {
+// reportUnused reports the unused bindings that CUE rejects.
+func (r *resolver) reportUnused(s *scope) {
 	if r.quiet {
 		return
 	}
-	if r.settled {
+	if r.pruning {
 		for _, b := range s.names {
-			if !b.used && (b.kind == anImport || b.kind == aLet || b.kind == anAlias) {
-				r.idle[b.at] = true
+			if !b.used && (b.kind == importBinding || b.kind == letBinding || b.kind == aliasBinding) {
+				r.unusedNodes[b.at] = true
 			}
 		}
 		return
 	}
 	if !r.source.whole || r.source.loose {
-		// What was taken out may well have used it.
+		// What was removed may well have used it.
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.names)) {
 		b := s.names[name]
 		switch {
 		case b.used:
-		case b.kind == anImport:
-			e := r.p.mark(wire.Error{Code: wire.Import}, b.at).
+		case b.kind == importBinding:
+			e := r.p.withLabel(wire.Error{Code: wire.Import}, b.at).
 				With("path", strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)).With("reason", "unused")
 			if r.source.shadowed[name] {
 				e = e.With("name", name)
 			}
 			r.report(e)
-		case b.kind == aLet || b.kind == anAlias:
-			r.report(r.p.mark(wire.Error{Code: wire.BadExpression}, b.at).
+		case b.kind == letBinding || b.kind == aliasBinding:
+			r.report(r.p.withLabel(wire.Error{Code: wire.BadExpression}, b.at).
 				With("reason", "unused").With("name", name))
 		}
 	}
@@ -148,7 +148,7 @@ func (r *resolver) decls(decls []ast.Decl, s *scope, at level) []ast.Decl {
 	return kept
 }
 
-// value is expr with a `_` for what means nothing.
+// value is expr, but replaces what does not resolve with `_`.
 func (r *resolver) value(x ast.Expr, s *scope, at level) ast.Expr {
 	y, ok := r.expr(x, s, at)
 	if !ok {
@@ -162,45 +162,45 @@ func (r *resolver) value(x ast.Expr, s *scope, at level) ast.Expr {
 	return y
 }
 
-// telling are the fields of a component that others ask about: what it is, and
-// what it offers.
-var telling = []string{"image", "build", "kind", "port", "ports", "env", "needs"}
+// sharedFields are the fields of a component that other components can depend on:
+// what it is and what it offers.
+var sharedFields = []string{"image", "build", "kind", "port", "ports", "env", "needs"}
 
-// insideComponent says whether what stands here is a detail of one component:
-// no other one can miss it.
+// insideComponent reports whether the current field is a detail of one component
+// that no other component can miss.
 func (r *resolver) insideComponent() bool {
 	if len(r.path) < 3 || !slices.Contains(componentFields, r.path[0]) {
 		return false
 	}
-	return len(r.path) > 3 || r.path[2] != "" && !slices.Contains(telling, r.path[2])
+	return len(r.path) > 3 || r.path[2] != "" && !slices.Contains(sharedFields, r.path[2])
 }
 
-// field rewrites a field; false if its label means nothing.
+// field rewrites a field. It returns false if the label does not resolve.
 func (r *resolver) field(field *ast.Field, s *scope, at level) bool {
 	ok := r.label(field, s, at)
 	name, _, _ := ast.LabelName(field.Label)
 	r.path = append(r.path, name)
 	defer func() { r.path = r.path[:len(r.path)-1] }()
 	if _, pattern := patternOf(field); pattern && len(r.path) == 2 && slices.Contains(componentFields, r.path[0]) {
-		r.each = append(r.each, field.Label)
-		defer func() { r.each = r.each[:len(r.each)-1] }()
+		r.loops = append(r.loops, field.Label)
+		defer func() { r.loops = r.loops[:len(r.loops)-1] }()
 	}
 	inner := s
 	if list, pattern := patternOf(field); pattern {
 		inner = s.inner()
 		if alias, ok := field.Label.(*ast.Alias); ok {
-			inner.bind(alias.Ident.Name, aVariable, alias)
+			inner.bind(alias.Ident.Name, variableBinding, alias)
 		}
 		if len(list.Elts) == 1 {
 			if alias, ok := list.Elts[0].(*ast.Alias); ok {
-				inner.bind(alias.Ident.Name, aVariable, alias)
+				inner.bind(alias.Ident.Name, variableBinding, alias)
 			}
 		}
 		if alias := field.Alias; alias != nil {
 			if alias.Label != nil {
-				inner.bind(alias.Label.Name, aVariable, alias)
+				inner.bind(alias.Label.Name, variableBinding, alias)
 			}
-			inner.bind(alias.Field.Name, aVariable, alias)
+			inner.bind(alias.Field.Name, variableBinding, alias)
 		}
 		for i, elem := range list.Elts {
 			if alias, isAlias := elem.(*ast.Alias); isAlias {
@@ -217,9 +217,9 @@ func (r *resolver) field(field *ast.Field, s *scope, at level) bool {
 	}
 	if alias, isAlias := field.Value.(*ast.Alias); isAlias {
 		inner = inner.inner()
-		inner.bind(alias.Ident.Name, anAlias, alias.Ident)
+		inner.bind(alias.Ident.Name, aliasBinding, alias.Ident)
 		alias.Expr = r.value(alias.Expr, inner, inside)
-		r.unused(inner)
+		r.reportUnused(inner)
 	} else if field.Value != nil {
 		field.Value = r.value(field.Value, inner, inside)
 	}
@@ -229,11 +229,11 @@ func (r *resolver) field(field *ast.Field, s *scope, at level) bool {
 	return ok
 }
 
-// label rewrites what stands before the colon, but for patterns.
+// label rewrites the label of a field, except patterns.
 func (r *resolver) label(field *ast.Field, s *scope, at level) bool {
-	if at.joins() && !r.settled {
+	if at.joins() && !r.pruning {
 		if ident := privateLabel(field.Label); ident != nil {
-			r.p.rename(ident, r.names.renamed(ident.Name, r.source.Team))
+			r.p.rename(ident, r.names.uniqueName(ident.Name, r.source.Team))
 			return true
 		}
 	}
@@ -244,7 +244,7 @@ func (r *resolver) label(field *ast.Field, s *scope, at level) bool {
 	}
 	switch x := label.(type) {
 	case *ast.Ident:
-		if at != underOn && at != likeRoot || !isRootField(x.Name) {
+		if at != inOverlay && at != rootShaped || !isRootField(x.Name) {
 			return true
 		}
 		if aliased {
@@ -263,7 +263,8 @@ func (r *resolver) label(field *ast.Field, s *scope, at level) bool {
 	return true
 }
 
-// comprehension rewrites one; false if a clause of it means nothing.
+// comprehension rewrites a comprehension. It returns false if a clause does not
+// resolve.
 func (r *resolver) comprehension(x *ast.Comprehension, s *scope, at level) bool {
 	outer, ok := s, true
 	visit := func(x *ast.Expr) {
@@ -273,32 +274,32 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, at level) bool 
 	for _, clause := range x.Clauses {
 		switch c := clause.(type) {
 		case *ast.ForClause:
-			if name := r.allComponents(c.Source, s); name != "" {
-				r.tooOften(c.Source, name)
-				r.each = append(r.each, c.Source)
-				defer func() { r.each = r.each[:len(r.each)-1] }()
+			if name := r.componentField(c.Source, s); name != "" {
+				r.warnQuadratic(c.Source, name)
+				r.loops = append(r.loops, c.Source)
+				defer func() { r.loops = r.loops[:len(r.loops)-1] }()
 			}
 			visit(&c.Source)
 			s = s.inner()
 			if c.Key != nil {
-				s.bind(c.Key.Name, aVariable, c.Key)
+				s.bind(c.Key.Name, variableBinding, c.Key)
 			}
-			s.bind(c.Value.Name, aVariable, c.Value)
+			s.bind(c.Value.Name, variableBinding, c.Value)
 		case *ast.IfClause:
 			visit(&c.Condition)
-			if !r.settled {
+			if !r.pruning {
 				c.Condition = locatable(c.Condition)
 			}
 		case *ast.LetClause:
 			inner := s.inner()
-			inner.bindLet(c, aVariable, s)
+			inner.bindLet(c, variableBinding, s)
 			visit(&c.Expr)
 			s = inner
 		case *ast.TryClause:
 			if c.Ident != nil {
 				visit(&c.Expr)
 				s = s.inner()
-				s.bind(c.Ident.Name, aVariable, c.Ident)
+				s.bind(c.Ident.Name, variableBinding, c.Ident)
 			}
 		}
 	}
@@ -312,8 +313,8 @@ func (r *resolver) comprehension(x *ast.Comprehension, s *scope, at level) bool 
 	return ok
 }
 
-// locatable is a condition that CUE's errors point at. Of one that does nothing
-// but refer to a value CUE says where that value is declared.
+// locatable wraps a condition so that CUE's errors point at it. For a bare
+// reference CUE reports where the referenced value is declared.
 func locatable(condition ast.Expr) ast.Expr {
 	switch condition.(type) {
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
@@ -322,23 +323,23 @@ func locatable(condition ast.Expr) ast.Expr {
 	return condition
 }
 
-// regular reports a regular expression that is none; false if it is. CUE finds
-// out only where something meets it, and then gives up all that is around it.
-func (r *resolver) regular(op token.Token, x ast.Expr) bool {
+// validRegexp reports an invalid regular expression and returns false for it. CUE
+// notices only when a value meets it, and then gives up everything around it.
+func (r *resolver) validRegexp(op token.Token, x ast.Expr) bool {
 	text, ok := plainString(x)
-	if op != token.MAT && op != token.NMAT || !ok || r.settled {
+	if op != token.MAT && op != token.NMAT || !ok || r.pruning {
 		return true
 	}
 	_, err := regexp.Compile(text)
 	if err != nil {
-		r.report(r.p.mark(wire.Error{Code: wire.BadExpression, Path: inModel(r.path)}, x).
+		r.report(r.p.withLabel(wire.Error{Code: wire.BadExpression, Path: inModel(r.path)}, x).
 			With("reason", "failed").With("message", "invalid regexp: "+err.Error()).With("bare", "invalid regexp: "+err.Error()))
 	}
 	return err == nil
 }
 
-// Written is a condition as the fragment writes it; any other expression is its
-// own.
+// Written returns a condition as the fragment writes it, without the wrapper of
+// locatable; other expressions are returned unchanged.
 func Written(x ast.Expr) ast.Expr {
 	if both, ok := x.(*ast.BinaryExpr); ok && both.Op == token.LAND && !both.Y.Pos().IsValid() {
 		return both.X
@@ -346,8 +347,8 @@ func Written(x ast.Expr) ast.Expr {
 	return x
 }
 
-// expr rewrites an expression; false if it means nothing, which its caller
-// then replaces as a whole.
+// expr rewrites an expression. It returns false if the expression does not
+// resolve; the caller then replaces it as a whole.
 func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -356,7 +357,7 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 		inner := s.inner()
 		inner.bindDecls(x.Elts, at)
 		x.Elts = r.decls(x.Elts, inner, at)
-		r.unused(inner)
+		r.reportUnused(inner)
 		return x, true
 	case *ast.ListLit:
 		kept := x.Elts[:0]
@@ -383,8 +384,8 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 			x.Y = r.value(x.Y, s, at)
 			return x, true
 		}
-		r.compared(x, s)
-		return x, r.all(s, &x.X, &x.Y) && r.regular(x.Op, x.Y)
+		r.checkTargetComparison(x, s)
+		return x, r.all(s, &x.X, &x.Y) && r.validRegexp(x.Op, x.Y)
 	case *ast.Interpolation:
 		ok := true
 		for i := range x.Elts {
@@ -408,7 +409,7 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 		}
 		return x, ok
 	case *ast.UnaryExpr:
-		return x, r.all(s, &x.X) && r.regular(x.Op, x.X)
+		return x, r.all(s, &x.X) && r.validRegexp(x.Op, x.X)
 	case *ast.PostfixExpr:
 		return x, r.all(s, &x.X)
 	case *ast.Comprehension:
@@ -417,7 +418,8 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 	return x, true
 }
 
-// all rewrites operands in place; false if one of them means nothing.
+// all rewrites operands in place. It returns false if one of them does not
+// resolve.
 func (r *resolver) all(s *scope, operands ...*ast.Expr) bool {
 	ok := true
 	for _, operand := range operands {
@@ -427,5 +429,135 @@ func (r *resolver) all(s *scope, operands ...*ast.Expr) bool {
 		y, good := r.expr(*operand, s, inside)
 		*operand, ok = y, ok && good
 	}
+	return ok
+}
+
+// ident resolves an identifier. It returns false if that fails.
+func (r *resolver) ident(x *ast.Ident, s *scope) bool {
+	name := x.Name
+	if name == "_" {
+		return true
+	}
+	if b := s.lookup(name); b != nil {
+		b.used = true
+		if b.kind != importBinding {
+			r.source.shadow(name)
+		}
+		if name == "target" && !r.pruning && !r.imported {
+			// Shadowing it is almost always a mistake.
+			e := r.p.withLabel(wire.Error{Code: wire.Overlay, Warning: true}, x)
+			if b.at != nil {
+				e = r.p.withLabel(e, b.at)
+			}
+			r.report(e.With("reason", "shadowed").With("name", name))
+		}
+		return b.kind != refusedBinding
+	}
+	if r.pruning {
+		return true
+	}
+	if isPrivate(name) {
+		if owner, ok := r.names.owner(name, r.source.Team); ok {
+			r.p.rename(x, r.names.uniqueName(name, owner))
+			r.use(x.Name)
+			return true
+		}
+		if e, ok := r.names.privateElsewhere(r.p, x); ok {
+			r.report(e)
+			return false
+		}
+	} else if usable, ok := r.names.fields[name]; ok {
+		if !usable {
+			r.report(r.p.withLabel(wire.Error{Code: wire.Overlay}, x).
+				With("reason", "reference").With("name", name))
+			return false
+		}
+		r.use(name)
+		return true
+	} else if r.p.reported[name] {
+		return false
+	}
+	if predeclared(name) {
+		return true
+	}
+	r.reportUnknown(x, s)
+	return false
+}
+
+// checkTargetComparison warns about a comparison of `target` with something that
+// is not the name of a target: the result is the same for all of them.
+func (r *resolver) checkTargetComparison(x *ast.BinaryExpr, s *scope) {
+	if x.Op != token.EQL && x.Op != token.NEQ || r.pruning || r.imported || len(r.p.targets) == 0 {
+		return
+	}
+	for _, sides := range [][2]ast.Expr{{x.X, x.Y}, {x.Y, x.X}} {
+		ident, isIdent := sides[0].(*ast.Ident)
+		name, isText := plainString(sides[1])
+		if !isIdent || !isText || ident.Name != "target" || s.lookup("target") != nil || slices.Contains(r.p.targets, name) {
+			continue
+		}
+		e := r.p.withLabel(wire.Error{Code: wire.UnknownTarget, Warning: true}, sides[1]).
+			With("name", name).With("candidates", strings.Join(r.p.targets, " "))
+		if x.Op == token.NEQ {
+			e = e.With("differs", "true")
+		}
+		r.report(e)
+	}
+}
+
+func (r *resolver) use(name string) {
+	if !r.quiet {
+		r.names.used[name] = true
+	}
+}
+
+// reportUnknown reports a name that does not resolve, with the names in scope.
+func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
+	if r.quiet || r.p.InUnparsed(x.Name) {
+		return
+	}
+	visible := map[string]bool{}
+	s.visible(visible)
+	for name, usable := range r.names.fields {
+		visible[name] = visible[name] || usable
+	}
+	for name := range r.names.private {
+		_, ok := r.names.owner(name, r.source.Team)
+		visible[name] = visible[name] || ok
+	}
+	for _, name := range predeclaredNames {
+		visible[name] = true
+	}
+	var candidates []string
+	for _, name := range slices.Sorted(maps.Keys(visible)) {
+		// The host looks for a similar name; a name of a very different length is
+		// not similar.
+		if visible[name] && max(len(name)-len(x.Name), len(x.Name)-len(name)) <= 3 {
+			candidates = append(candidates, name)
+		}
+	}
+	e := r.p.withLabel(wire.Error{Code: wire.UnknownName}, x).
+		With("name", x.Name).With("candidates", strings.Join(candidates, " "))
+	for _, path := range standardLibrary {
+		if path[strings.LastIndexByte(path, '/')+1:] == x.Name {
+			e = e.With("import", path)
+		}
+	}
+	r.report(e)
+}
+
+func isRootField(name string) bool {
+	return slices.Contains(rootFields, name)
+}
+
+// predeclaredNames are CUE's predeclared identifiers, in alphabetical order.
+var predeclaredNames = []string{
+	"and", "bool", "bytes", "close", "div", "error", "float", "float32", "float64", "int", "int128",
+	"int16", "int32", "int64", "int8", "len", "matchIf", "matchN", "mod", "number", "or", "quo",
+	"rem", "rune", "self", "string", "uint", "uint128", "uint16", "uint32", "uint64", "uint8",
+}
+
+func predeclared(name string) bool {
+	_, ok := slices.BinarySearch(predeclaredNames, strings.TrimPrefix(name, "__"))
 	return ok
 }

@@ -11,58 +11,58 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// rootFields are the fields that a system may have at its root, besides
-// definitions and hidden fields.
+// rootFields are the fields a system may have at its root, besides definitions
+// and hidden fields.
 var rootFields = []string{
 	"backing", "configs", "cronJobs", "defaults", "grants", "jobs", "kinds", "objects", "on", "policies", "secrets", "services", "system",
 	"target",
 }
 
-// takenOut are the root fields that nothing may refer to.
-var takenOut = []string{"defaults", "on", "policies"}
+// blockFields are the root fields that are split off the base; nothing may refer
+// to them.
+var blockFields = []string{"defaults", "on", "policies"}
 
-// splitRoot takes `on`, `defaults` and `policies` out of the base, and what
-// may not stand at the root at all.
+// splitRoot moves `on`, `defaults` and `policies` out of the base and removes
+// what is not allowed at the root.
 func (p *Prepared) splitRoot(s *source, targets []string) {
-	s.base = p.rootDecls(s, s.base, rootPlace{top: true, targets: targets})
+	s.base = p.rootDecls(s, s.base, rootContext{top: true, targets: targets})
 }
 
-// rootPlace says where a list of root declarations stands.
-type rootPlace struct {
-	// top: directly at the root, or directly in the overlay's block.
+// rootContext is the context of a list of root declarations.
+type rootContext struct {
+	// top is set directly at the root and directly in an overlay's block.
 	top bool
-	// overlay is the target whose block it is; empty in the base.
+	// overlay is the target of the block, empty in the base.
 	overlay string
 	targets []string
 }
 
-// rootDecls keeps the declarations that stay where they are.
-func (p *Prepared) rootDecls(s *source, decls []ast.Decl, place rootPlace) []ast.Decl {
+// rootDecls returns the declarations that stay where they are.
+func (p *Prepared) rootDecls(s *source, decls []ast.Decl, ctx rootContext) []ast.Decl {
 	var kept []ast.Decl
 	for _, decl := range decls {
 		switch x := decl.(type) {
 		case *ast.Field:
-			if !p.rootField(s, x, place) {
+			if !p.rootField(s, x, ctx) {
 				continue
 			}
 		case *ast.Comprehension:
-			p.rootExpr(s, x.Value, place)
+			p.rootExpr(s, x.Value, ctx)
 		case *ast.EmbedDecl:
-			p.rootExpr(s, x.Expr, place)
+			p.rootExpr(s, x.Expr, ctx)
 		case ast.Expr:
-			p.rootExpr(s, x, place)
+			p.rootExpr(s, x, ctx)
 		}
 		kept = append(kept, decl)
 	}
 	return kept
 }
 
-// rootExpr visits the struct literals of an expression that is embedded at
-// the root.
-func (p *Prepared) rootExpr(s *source, x ast.Expr, place rootPlace) {
-	place.top = false
+// rootExpr visits the struct literals of an expression embedded at the root.
+func (p *Prepared) rootExpr(s *source, x ast.Expr, ctx rootContext) {
+	ctx.top = false
 	eachStruct(x, func(lit *ast.StructLit) {
-		lit.Elts = p.rootDecls(s, lit.Elts, place)
+		lit.Elts = p.rootDecls(s, lit.Elts, ctx)
 	})
 }
 
@@ -81,35 +81,35 @@ func eachStruct(x ast.Expr, visit func(*ast.StructLit)) {
 	}
 }
 
-// rootField says whether a field stays where it is.
-func (p *Prepared) rootField(s *source, field *ast.Field, place rootPlace) bool {
+// rootField reports whether a field stays where it is.
+func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool {
 	name, ok := staticName(field.Label)
 	if !ok || isPrivateLabel(field.Label) {
 		return true
 	}
 	switch {
-	case name == "system" && (s.Name != systemFile || place.overlay != ""):
-		p.misplaced(s, field, name, "placement")
+	case name == "system" && (s.Name != systemFile || ctx.overlay != ""):
+		p.reportMisplaced(s, field, name, "placement")
 		return false
-	case name == "on" && (!place.top || place.overlay != ""):
-		p.misplaced(s, field, name, "nested")
+	case name == "on" && (!ctx.top || ctx.overlay != ""):
+		p.reportMisplaced(s, field, name, "nested")
 		return false
-	case slices.Contains(takenOut, name) && !place.top:
-		// It joins the root only where CUE embeds what stands around it.
+	case slices.Contains(blockFields, name) && !ctx.top:
+		// It joins the root only where CUE embeds the struct around it.
 		return true
 	case name == "on":
-		p.splitOverlay(s, field, place.targets)
+		p.splitOverlay(s, field, ctx.targets)
 		return false
 	case name == "defaults":
-		s.soft = append(s.soft, softBlock{place.overlay, field.Value})
+		s.defaults = append(s.defaults, defaultsBlock{ctx.overlay, field.Value})
 		return false
 	case name == "policies":
-		p.splitPolicies(s, field, place.overlay)
+		p.splitPolicies(s, field, ctx.overlay)
 		return false
 	case name == "kinds":
-		giveInput(field.Value)
+		declareInput(field.Value)
 	case !slices.Contains(rootFields, name):
-		p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
+		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
 			With("name", name).With("candidates", strings.Join(rootFields, " ")))
 		p.reported[name] = true
 		s.whole = false
@@ -118,8 +118,8 @@ func (p *Prepared) rootField(s *source, field *ast.Field, place rootPlace) bool 
 	return true
 }
 
-func (p *Prepared) misplaced(s *source, field *ast.Field, name, reason string) {
-	p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Overlay, Path: []string{name}}, field.Label).
+func (p *Prepared) reportMisplaced(s *source, field *ast.Field, name, reason string) {
+	p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{name}}, field.Label).
 		With("reason", reason).With("name", name))
 	s.whole = false
 }
@@ -127,7 +127,7 @@ func (p *Prepared) misplaced(s *source, field *ast.Field, name, reason string) {
 // splitOverlay reads `on: TARGET: {…}`.
 func (p *Prepared) splitOverlay(s *source, on *ast.Field, targets []string) {
 	shape := func(node ast.Node) {
-		p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Overlay, Path: []string{"on"}}, node).
+		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on"}}, node).
 			With("reason", "shape"))
 		s.whole = false
 	}
@@ -153,30 +153,30 @@ func (p *Prepared) splitOverlay(s *source, on *ast.Field, targets []string) {
 			continue
 		}
 		if len(targets) > 0 && !slices.Contains(targets, name) {
-			p.Errors = append(p.Errors, p.mark(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, field.Label).
+			p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, field.Label).
 				With("reason", "unknown-target").With("name", name).With("candidates", strings.Join(targets, " ")))
 			s.whole = false
 			continue
 		}
 		block := field.Value
-		place := rootPlace{top: true, overlay: name}
+		ctx := rootContext{top: true, overlay: name}
 		if name != p.target {
-			// Its mistakes are reported when its own target is looked at.
-			quiet, whole := &Prepared{target: name, lengths: p.lengths, places: p.places, reported: p.reported}, s.whole
+			// Its mistakes are reported when that target is evaluated.
+			quiet, whole := &Prepared{target: name, lengths: p.lengths, fileIndexes: p.fileIndexes, reported: p.reported}, s.whole
 			eachStruct(block, func(lit *ast.StructLit) {
-				lit.Elts = quiet.rootDecls(s, lit.Elts, place)
+				lit.Elts = quiet.rootDecls(s, lit.Elts, ctx)
 			})
 			s.whole = whole
 		} else {
 			eachStruct(block, func(lit *ast.StructLit) {
-				lit.Elts = p.rootDecls(s, lit.Elts, place)
+				lit.Elts = p.rootDecls(s, lit.Elts, ctx)
 			})
 		}
 		s.overlays = append(s.overlays, overlay{name, block})
 	}
 }
 
-// staticName is a label's name if it is known without evaluation.
+// staticName returns a label's name if it is known without evaluation.
 func staticName(label ast.Label) (string, bool) {
 	switch x := label.(type) {
 	case *ast.Ident:
@@ -197,8 +197,7 @@ func staticName(label ast.Label) (string, bool) {
 	return "", false
 }
 
-// plainLabel is a field's label if nothing can refer to the field but by its
-// name.
+// plainLabel returns a field's label, or nil if an alias can refer to the field.
 func plainLabel(field *ast.Field) ast.Label {
 	if _, ok := field.Label.(*ast.Alias); ok || field.Alias != nil {
 		return nil
@@ -206,12 +205,13 @@ func plainLabel(field *ast.Field) ast.Label {
 	return field.Label
 }
 
-// isPrivateLabel says whether a label is hidden or a definition.
+// isPrivateLabel reports whether a label is hidden or a definition.
 func isPrivateLabel(label ast.Label) bool {
 	return privateLabel(label) != nil
 }
 
-// privateLabel is the identifier of a hidden field's or a definition's label.
+// privateLabel returns the identifier of a hidden field's or a definition's
+// label.
 func privateLabel(label ast.Label) *ast.Ident {
 	if alias, ok := label.(*ast.Alias); ok {
 		label, _ = alias.Expr.(ast.Label)
@@ -222,7 +222,7 @@ func privateLabel(label ast.Label) *ast.Ident {
 	return nil
 }
 
-// isPrivate says whether an identifier is hidden or a definition.
+// isPrivate reports whether an identifier is hidden or a definition.
 func isPrivate(name string) bool {
 	return name != "_" && (strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#")) &&
 		!strings.HasPrefix(name, "__")

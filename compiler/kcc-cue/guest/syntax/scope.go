@@ -4,37 +4,38 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// scope is what the names in one struct, comprehension or file mean, as CUE
-// resolves them.
+// scope holds the bindings of one struct, comprehension or file, as CUE resolves
+// them.
 type scope struct {
 	outer *scope
 	names map[string]*binding
 }
 
-// binding is what a name means.
+// binding is what an identifier refers to.
 type binding struct {
 	kind bindingKind
 	used bool
-	// at is where the name is bound.
+	// at is the node that binds the name.
 	at ast.Node
-	// refers is the name that a let stands for, as it was written; in is where.
-	refers string
-	in     *scope
+	// refersTo is the name a let stands for, as written, and in the scope it is
+	// looked up in.
+	refersTo string
+	in       *scope
 }
 
 type bindingKind int
 
 const (
-	// aField may stay unused.
-	aField bindingKind = iota
-	// aVariable of a comprehension or a pattern may stay unused.
-	aVariable
-	// aLet and anAlias void the whole build when nothing uses them.
-	aLet
-	anAlias
-	anImport
-	// aRefused import was reported already.
-	aRefused
+	// fieldBinding may stay unused.
+	fieldBinding bindingKind = iota
+	// variableBinding, of a comprehension or a pattern, may stay unused.
+	variableBinding
+	// letBinding and aliasBinding void the whole build if nothing uses them.
+	letBinding
+	aliasBinding
+	importBinding
+	// refusedBinding is an import that was already reported.
+	refusedBinding
 )
 
 func (s *scope) inner() *scope {
@@ -54,12 +55,12 @@ func (s *scope) bind(name string, kind bindingKind, at ast.Node) {
 	}
 }
 
-// bindLet adds the name of a let, whose value stands in another scope.
+// bindLet adds the name of a let, whose value is resolved in another scope.
 func (s *scope) bindLet(let *ast.LetClause, kind bindingKind, in *scope) {
 	s.bind(let.Ident.Name, kind, let.Ident)
 	b := s.names[let.Ident.Name]
 	if ident, ok := let.Expr.(*ast.Ident); ok && b != nil && b.at == ast.Node(let.Ident) {
-		b.refers, b.in = ident.Name, in
+		b.refersTo, b.in = ident.Name, in
 	}
 }
 
@@ -72,7 +73,7 @@ func (s *scope) lookup(name string) *binding {
 	return nil
 }
 
-// visible lists the names that could be meant.
+// visible collects all names in scope.
 func (s *scope) visible(names map[string]bool) {
 	for ; s != nil; s = s.outer {
 		for name := range s.names {
@@ -81,66 +82,67 @@ func (s *scope) visible(names map[string]bool) {
 	}
 }
 
-// level is where declarations stand. A name means the nearest field that has
-// it, as in CUE; what a block holds at its first level are fields of the root.
+// level tells which names the labels of declarations bind. An identifier resolves
+// to the closest field of that name, as in CUE, but the first level of a block
+// declares fields of the root.
 type level int
 
 const (
-	// inside: below a field, whose fields bind names.
+	// inside: below a field; labels bind names.
 	inside level = iota
-	// atRoot: in a fragment, whose fields are fields of the root.
+	// atRoot: in a fragment; fields are fields of the root.
 	atRoot
-	// underOn: in an overlay's block. Its fields become fields of the root;
-	// their labels bind nothing, so that `services` means all of them.
-	underOn
-	// likeRoot: in `defaults` or `require`, which have the shape of the root
-	// and are not a part of it. The labels of root fields bind nothing here
+	// inOverlay: in an overlay's block. Its fields become fields of the root;
+	// their labels bind nothing, so that `services` means all services.
+	inOverlay
+	// rootShaped: in `defaults` or `require`, which have the shape of the root
+	// without being part of it. The labels of root fields bind nothing here
 	// either.
-	likeRoot
+	rootShaped
 )
 
-// joins says whether the fields become a part of the root.
+// joins reports whether the fields become part of the root.
 func (l level) joins() bool {
-	return l == atRoot || l == underOn
+	return l == atRoot || l == inOverlay
 }
 
-// within is the level of what an expression holds: private names in one that
-// takes in more than literals are its own.
+// within returns the level of what an expression contains: private names are its
+// own if it embeds more than literals.
 func (l level) within(x ast.Expr) level {
-	if l.joins() && takesIn(x) {
+	if l.joins() && embedsReferences(x) {
 		return inside
 	}
 	return l
 }
 
-// bindDecls adds what the declarations of one struct bind.
+// bindDecls adds the bindings of the declarations of one struct.
 func (s *scope) bindDecls(decls []ast.Decl, at level) {
 	for _, decl := range decls {
 		switch d := decl.(type) {
 		case *ast.LetClause:
-			s.bindLet(d, aLet, s)
+			s.bindLet(d, letBinding, s)
 		case *ast.Field:
 			_, pattern := patternOf(d)
 			if alias, ok := d.Label.(*ast.Alias); ok && !pattern {
-				s.bind(alias.Ident.Name, anAlias, alias.Ident)
+				s.bind(alias.Ident.Name, aliasBinding, alias.Ident)
 			}
 			if alias := d.Alias; alias != nil && !pattern {
 				if alias.Label != nil {
-					s.bind(alias.Label.Name, aVariable, alias.Label)
+					s.bind(alias.Label.Name, variableBinding, alias.Label)
 				}
-				s.bind(alias.Field.Name, anAlias, alias.Field)
+				s.bind(alias.Field.Name, aliasBinding, alias.Field)
 			}
 			if at.joins() {
 				continue
 			}
-			if name, ok := identName(d.Label); ok && !(at == likeRoot && isRootField(name)) {
-				s.bind(name, aField, d.Label)
+			if name, ok := identName(d.Label); ok && !(at == rootShaped && isRootField(name)) {
+				s.bind(name, fieldBinding, d.Label)
 			}
 		}
 	}
 }
 
-// patternOf is the pattern of a field such as `[string]: T`.
+// patternOf returns the pattern of a field such as `[string]: T`.
 func patternOf(field *ast.Field) (*ast.ListLit, bool) {
 	label := ast.Node(field.Label)
 	if alias, ok := label.(*ast.Alias); ok {
@@ -150,7 +152,7 @@ func patternOf(field *ast.Field) (*ast.ListLit, bool) {
 	return list, ok
 }
 
-// identName is the name of a label that can be referred to.
+// identName returns the name of a label that can be referred to.
 func identName(label ast.Label) (string, bool) {
 	if alias, ok := label.(*ast.Alias); ok {
 		label, _ = alias.Expr.(ast.Label)

@@ -8,35 +8,36 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// systemFile is the file that stands at the root of a system.
+// systemFile is the name of the file at the root of a system.
 const systemFile = "kcc.cue"
 
-// source is a fragment on its way to a [File].
+// source is a fragment on its way to becoming a [File].
 type source struct {
 	wire.File
 	index int
 	tree  *ast.File
-	// whole is false if a part of the file was reported and taken out; loose
-	// is true if that was a detail of one component.
+	// whole is false if some of the file was reported and removed; loose is true
+	// if that was only a detail of one component.
 	whole, loose bool
-	// again: what is wrong with the file was reported for another package.
-	again bool
-	pkg   *ast.Package
-	// imports of what there is, one in each declaration.
+	// alreadyReported is set if the file's errors were reported for another
+	// package.
+	alreadyReported bool
+	pkg             *ast.Package
+	// imports holds the imports that resolve, one per declaration.
 	imports []*ast.ImportDecl
-	// shadowed are the names of imports that mean something nearer somewhere.
+	// shadowed holds the names of imports that a closer declaration shadows.
 	shadowed map[string]bool
-	// refused are the names of imports that were reported.
+	// refused holds the names of imports that were reported.
 	refused map[string]bool
-	// base is everything at the root that holds in each target.
+	// base holds the root declarations that apply to every target.
 	base []ast.Decl
-	// overlays are the blocks under `on`, those of all targets.
+	// overlays holds the blocks under `on`, for all targets.
 	overlays []overlay
-	soft     []softBlock
+	defaults []defaultsBlock
 	policies []*policyBlock
 }
 
-// shadow notes that a name means something else than the import of that name.
+// shadow records that a name does not resolve to the import of that name.
 func (s *source) shadow(name string) {
 	for _, decl := range s.imports {
 		if importName(decl.Specs[0]) != name {
@@ -49,13 +50,13 @@ func (s *source) shadow(name string) {
 	}
 }
 
-// overlay is what one `on: NAME` field holds.
+// overlay is one field of `on`.
 type overlay struct {
 	target string
 	value  ast.Expr
 }
 
-type softBlock struct {
+type defaultsBlock struct {
 	overlay string
 	value   ast.Expr
 }
@@ -63,31 +64,31 @@ type softBlock struct {
 // part is a piece of a fragment that has the shape of the root.
 type part struct {
 	value ast.Expr
-	// elsewhere: it does not hold in the target.
-	elsewhere bool
-	// at is the level of what stands in it.
+	// inactive is set if the part does not apply to the target.
+	inactive bool
+	// at is the level of its declarations.
 	at level
 }
 
-// parts are all pieces but for the policies' messages and targets.
+// parts returns all pieces except the messages and targets of policies.
 func (s *source) parts(target string) []part {
-	elsewhere := func(overlay string) bool { return overlay != "" && overlay != target }
+	inactive := func(overlay string) bool { return overlay != "" && overlay != target }
 	parts := []part{{value: &ast.StructLit{Elts: s.base}, at: atRoot}}
 	for _, o := range s.overlays {
-		parts = append(parts, part{value: o.value, elsewhere: elsewhere(o.target), at: underOn})
+		parts = append(parts, part{value: o.value, inactive: inactive(o.target), at: inOverlay})
 	}
-	for _, soft := range s.soft {
-		parts = append(parts, part{value: soft.value, elsewhere: elsewhere(soft.overlay), at: likeRoot})
+	for _, defaults := range s.defaults {
+		parts = append(parts, part{value: defaults.value, inactive: inactive(defaults.overlay), at: rootShaped})
 	}
 	for _, policy := range s.policies {
 		if policy.require != nil {
-			parts = append(parts, part{value: policy.require, elsewhere: !policy.holds, at: likeRoot})
+			parts = append(parts, part{value: policy.require, inactive: !policy.applies, at: rootShaped})
 		}
 	}
 	return parts
 }
 
-// prepare is the order in which everything happens.
+// prepare runs the syntax passes in order.
 func prepare(req *wire.Request, systemOnly bool) *Prepared {
 	p := newPrepared(req)
 	imported := map[int]bool{}
@@ -104,7 +105,7 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 		tree, whole := p.parse(index, file)
 		sources = append(sources, &source{File: file, index: index, tree: tree, whole: whole, refused: map[string]bool{}})
 		if tree != nil {
-			p.findNumbers(tree)
+			p.findNumericPorts(tree)
 		}
 	}
 	p.readPackages(req)
@@ -125,8 +126,8 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 		p.splitRoot(s, req.Targets)
 		p.checkPolicies(s, req.Targets)
 		for _, part := range s.parts(p.target) {
-			p.spellOut(part.value, fieldPlace{})
-			p.spellReferences(part.value)
+			p.expandShortForms(part.value, labelContext{})
+			p.quoteKeyReferences(part.value)
 		}
 	}
 	names := collectNames(p, sources)
@@ -136,7 +137,7 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 		}
 	}
 	names.joinShared(p, sources)
-	p.takeEmbeddedOverlays(sources)
+	p.extractEmbeddedOverlays(sources)
 	p.replaceOverlaid(sources)
 	for _, s := range sources {
 		if !s.whole {

@@ -7,8 +7,8 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// Span is the place of a node in the request's files; false for a node that
-// stands in none of them.
+// Span returns the span of a node in the request's files, or false for a node
+// that is in none of them.
 func (p *Prepared) Span(node ast.Node) (wire.Span, bool) {
 	if node == nil {
 		return wire.Span{}, false
@@ -23,29 +23,29 @@ func (p *Prepared) Span(node ast.Node) (wire.Span, bool) {
 	return span, true
 }
 
-// Position is the empty span at a position in the request's files; false for a
-// position in none of them.
+// Position returns the empty span at a position in the request's files, or false
+// for a position in none of them.
 func (p *Prepared) Position(pos token.Pos) (wire.Span, bool) {
 	if !pos.IsValid() {
 		return wire.Span{}, false
 	}
-	file, ok := p.places[pos.File()]
+	file, ok := p.fileIndexes[pos.File()]
 	if !ok {
 		return wire.Span{}, false
 	}
 	return wire.Span{File: file, Start: pos.Offset(), End: pos.Offset()}, true
 }
 
-// mark is the label of an error at a node.
-func (p *Prepared) mark(e wire.Error, node ast.Node) wire.Error {
+// withLabel adds a label at a node to an error.
+func (p *Prepared) withLabel(e wire.Error, node ast.Node) wire.Error {
 	if span, ok := p.Span(node); ok {
 		return e.At(span, wire.RoleValue)
 	}
 	return e
 }
 
-// end is where a node ended in the fragment: a name that was rewritten is
-// longer or shorter there than in the tree.
+// end returns the end of a node in the fragment. A renamed identifier is longer
+// in the tree than in the fragment.
 func (p *Prepared) end(node ast.Node) token.Pos {
 	last := lastToken(node)
 	if length, ok := p.lengths[last]; ok {
@@ -57,8 +57,8 @@ func (p *Prepared) end(node ast.Node) token.Pos {
 	return last.End()
 }
 
-// lastToken follows the right edge of a tree down to the node whose end is
-// its own.
+// lastToken follows the right edge of a tree down to the node whose end is its
+// own.
 func lastToken(node ast.Node) ast.Node {
 	for {
 		next := lastChild(node)

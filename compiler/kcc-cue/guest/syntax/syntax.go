@@ -1,11 +1,15 @@
-// Package syntax does all that happens to the fragments before CUE builds
-// them: it parses them, reports what can be seen without evaluating anything,
-// and rewrites them into files that CUE builds as one package.
+// Package syntax holds every pass over the fragments that happens before CUE
+// builds them: parsing, checks that need no evaluation, and the rewrites that
+// turn kcc's language into plain CUE.
 //
-// Every node that stays keeps its position in the fragment, so that whatever
-// evaluation says can be shown on the line that somebody wrote. Nothing here
-// knows the fields of a service, but for those that exclude each other in an
-// overlay; that is the schema's matter.
+// It takes a request and returns a [Prepared]: files that build as one package,
+// the packages they import, and the errors found on the way. It evaluates nothing
+// and has no text of its own; an error is a code with spans and arguments.
+//
+// Invariant: a node that is kept, moved or renamed keeps its position in the
+// fragment, so that later passes can point at the line a team wrote. Apart from
+// alternatives and short forms, which an overlay has to know about, nothing here
+// knows the fields of a service; they belong to package schema.
 package syntax
 
 import (
@@ -20,121 +24,120 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// Prepared is what one target's fragments became.
+// Prepared is the result of the syntax passes for one target.
 type Prepared struct {
-	// Files are those that could be parsed, wholly or in part, in the order
-	// of the request. They build as one package: every name resolves.
+	// Files holds the fragments that could be parsed, wholly or in part, in the
+	// order of the request. They build as one package: every name resolves.
 	Files []*File
-	// Packages are those that fragments import, each after those that it
-	// imports itself.
+	// Packages holds the imported packages, each after the packages it imports
+	// itself.
 	Packages []*Package
-	// Errors is what is wrong so far.
+	// Errors collects what the passes found so far.
 	Errors []wire.Error
-	// Partial lists the files of the request that count only in part, sorted:
-	// nothing may be said about what is missing.
+	// Partial lists the files, by sorted index, of which some declarations were
+	// removed: nothing that could be in them may be reported as missing.
 	Partial []int
-	// Loose lists the files in which details of components were taken out:
-	// nothing may be said about what is missing in these components.
+	// Loose lists the files in which details of components were removed: nothing
+	// may be reported as missing in these components.
 	Loose []int
-	// Defaults are the `defaults` blocks of the base and of the target's
+	// Defaults holds the `defaults` blocks of the base and of the target's
 	// overlay.
-	Defaults []Soft
-	// Policies are those that hold in the target.
+	Defaults []DefaultsBlock
+	// Policies holds the policies that apply to the target.
 	Policies []Policy
-	// Excluded are the fields of the base that are not there because the
-	// target's overlay chose an alternative of them.
+	// Excluded holds the base fields that were removed because the target's
+	// overlay chose an alternative to them.
 	Excluded []Excluded
-	// AllPolicies leads to all of them together in a [Finished] root.
+	// AllPolicies is the path of their unification in a [PolicyRoot].
 	AllPolicies cue.Path
 
-	// importable are the packages by every path that imports them, missing
-	// are the paths that lead to none.
+	// importable maps every path to the package it imports; missing has the paths
+	// that import none.
 	importable map[string]*Package
 	missing    map[string]wire.Missing
 
-	target  string
-	targets []string
-	pkg     string
-	extra   *ast.File
-	places  map[*token.File]int
-	lengths map[ast.Node]int
-	dropped map[ast.Node]bool
-	// aside are the `_` of values that an overlay stands in for.
-	aside map[ast.Node]bool
-	// taken are the `_` of expressions that broke more than themselves.
-	taken map[ast.Node]bool
-	// joinedNames are fields that kcc declares for private names.
+	target      string
+	targets     []string
+	pkg         string
+	extra       *ast.File
+	fileIndexes map[*token.File]int
+	lengths     map[ast.Node]int
+	dropped     map[ast.Node]bool
+	// overridden holds the `_` that replaced values the overlay overrides.
+	overridden map[ast.Node]bool
+	// removed holds the `_` of expressions that broke more than themselves.
+	removed map[ast.Node]bool
+	// joinedNames holds the fields that kcc declares for private names.
 	joinedNames map[*ast.Field]bool
-	// takenOver are the blocks of targets that became overlays although an
-	// embedding brings them to the root.
-	takenOver map[*ast.Field]bool
-	// overlaid are the declarations at the root that come from an overlay.
+	// extracted holds the targets' blocks below an embedded `on`, which became
+	// overlays.
+	extracted map[*ast.Field]bool
+	// overlaid holds the root declarations that come from an overlay.
 	overlaid map[ast.Node]bool
 	private  map[string]string
-	// numbers are the fields `ports` that hold plain numbers, as references write
-	// them.
-	numbers map[string]bool
-	// placeholders declare the private names that fragments refer to and no
-	// file has directly at its root.
+	// numericPorts holds the `ports` fields that are used as plain numbers,
+	// spelled as references spell them.
+	numericPorts map[string]bool
+	// placeholders declare the private names that fragments refer to and no file
+	// declares directly at its root.
 	placeholders []ast.Decl
-	// allPolicies unifies them; nil if there are none.
+	// allPolicies unifies the policies; nil if there are none.
 	allPolicies *ast.Field
-	// policyNames are the names of the policies' hidden root fields.
+	// policyNames has the names of the policies' hidden root fields.
 	policyNames []string
-	// unread are the texts of declarations that could not be parsed.
-	unread []string
-	// reported are root fields that no system has, and that were taken out.
+	// unparsed holds the source of declarations that could not be parsed.
+	unparsed []string
+	// reported holds the names of unknown root fields, which were removed.
 	reported map[string]bool
 }
 
 // File is a fragment as CUE builds it.
 type File struct {
-	// Index is the file's place in the request.
+	// Index is the index of the file in the request.
 	Index int
 	// Team is empty for the system's own files.
 	Team string
-	// AST has the target's overlay at its end, and neither `on` nor `defaults`
-	// nor `policies`: those that hold in the target are hidden root fields.
+	// AST ends with the target's overlay. It has no `on`, `defaults` or
+	// `policies`: those that apply to the target are hidden root fields.
 	AST *ast.File
 }
 
-// Excluded is a field of the base of which the target's overlay chose an
-// alternative.
+// Excluded is a base field to which the target's overlay chose an alternative.
 type Excluded struct {
 	Path []string
 	At   wire.Span
 }
 
-// Soft is one `defaults` block.
-type Soft struct {
+// DefaultsBlock is one `defaults` block.
+type DefaultsBlock struct {
 	Team string
 	File int
-	// Overlay says that the block stands under the target's `on`.
+	// Overlay is set if the block is written under the target's `on`.
 	Overlay bool
 	// Values has the shape of the root.
 	Values ast.Expr
-	// Path leads to the values in what [Prepared.Build] returns.
+	// Path is the path of the values in the value that [Prepared.Build] returns.
 	Path cue.Path
 }
 
-// Policy is one `policies: NAME: {…}` that holds in the target.
+// Policy is one `policies: NAME: {…}` that applies to the target.
 type Policy struct {
 	Name string
-	// Label is where the name stands.
+	// Label is the span of the name.
 	Label wire.Span
-	// Message is what the policy says to who violates it.
+	// Message is shown to whoever violates the policy.
 	Message string
-	// MessageAt is where the message stands.
+	// MessageAt is the span of the message.
 	MessageAt wire.Span
 	Team      string
 	File      int
-	// On are the targets that it is for; none for all.
+	// On lists the targets the policy applies to; empty means all.
 	On []string
-	// Require are the expressions that say what it requires, in the shape of
-	// the root. The plain fields of one that is written under `policies` itself
-	// were made optional, so that it creates nothing.
+	// Require holds the required constraints, in the shape of the root. In a
+	// policy written under `policies` itself the plain fields are optional, so
+	// that it creates nothing.
 	Require []ast.Expr
-	// Path leads to what it requires in a [Finished] root.
+	// Path is the path of the requirement in a [PolicyRoot].
 	Path cue.Path
 }
 
@@ -143,19 +146,19 @@ func Prepare(req *wire.Request) *Prepared {
 	return prepare(req, false)
 }
 
-// PrepareSystem parses kcc.cue and keeps nothing of it but the field `system`
-// and what that may refer to.
+// PrepareSystem parses kcc.cue and keeps only the field `system` and what it may
+// refer to.
 func PrepareSystem(req *wire.Request) *Prepared {
 	return prepare(req, true)
 }
 
-// Dropped says whether a node is a `_` that stands for something that was
-// reported and taken out.
+// Dropped reports whether a node is the `_` left by an expression that was
+// reported and removed.
 func (p *Prepared) Dropped(node ast.Node) bool {
 	return p.dropped[node]
 }
 
-// DroppedAt says whether such a `_` stands at a place.
+// DroppedAt reports whether such a `_` is at a span's start.
 func (p *Prepared) DroppedAt(at wire.Span) bool {
 	for node := range p.dropped {
 		if span, ok := p.Span(node); ok && span.File == at.File && span.Start == at.Start {
@@ -165,21 +168,21 @@ func (p *Prepared) DroppedAt(at wire.Span) bool {
 	return false
 }
 
-// Aside says whether a node is a `_` in place of a value that the target's
-// overlay stands in for.
-func (p *Prepared) Aside(node ast.Node) bool {
-	return p.aside[node]
+// Overridden reports whether a node is the `_` left by a value that the target's
+// overlay overrides.
+func (p *Prepared) Overridden(node ast.Node) bool {
+	return p.overridden[node]
 }
 
-// Taken says whether a node is a `_` that [Prepared.TakeOut] left behind.
-func (p *Prepared) Taken(node ast.Node) bool {
-	return p.taken[node]
+// Removed reports whether a node is the `_` left by [Prepared.Remove].
+func (p *Prepared) Removed(node ast.Node) bool {
+	return p.removed[node]
 }
 
-// Unread says whether all of some names stand in one declaration that could
-// not be parsed: what is missing under them may be there.
-func (p *Prepared) Unread(names ...string) bool {
-	return slices.ContainsFunc(p.unread, func(text string) bool {
+// InUnparsed reports whether one declaration that could not be parsed mentions
+// all of the names: what seems to be missing below them may be in it.
+func (p *Prepared) InUnparsed(names ...string) bool {
+	return slices.ContainsFunc(p.unparsed, func(text string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool {
 			word := `(^|[^\p{L}\p{Nd}_-])` + regexp.QuoteMeta(name) + `($|[^\p{L}\p{Nd}_-])`
 			found, err := regexp.MatchString(word, text)
@@ -188,8 +191,8 @@ func (p *Prepared) Unread(names ...string) bool {
 	})
 }
 
-// Original is the name as a fragment writes it of a private name that was
-// renamed; any other name is its own original.
+// Original returns a private name as the fragment writes it; other names are
+// returned unchanged.
 func (p *Prepared) Original(name string) string {
 	if original, ok := p.private[name]; ok {
 		return original
@@ -197,15 +200,15 @@ func (p *Prepared) Original(name string) string {
 	return name
 }
 
-// renamed finds what could be a private name that was renamed.
+// renamed matches what may be a renamed private name.
 var renamed = regexp.MustCompile(`[_#][\p{L}\p{Nd}_#]*\$[0-9]+`)
 
-// Originals writes the private names in a text as the fragments do.
+// Originals restores the private names in a text to the fragments' spelling.
 func (p *Prepared) Originals(text string) string {
 	return renamed.ReplaceAllStringFunc(text, p.Original)
 }
 
-// Private is the path of a private name as the tree has it.
+// Private returns the path of a private name that was renamed.
 func (p *Prepared) Private(name string) cue.Path {
 	if strings.HasPrefix(name, "#") {
 		return cue.MakePath(cue.Def(name))
@@ -213,12 +216,13 @@ func (p *Prepared) Private(name string) cue.Path {
 	return p.hidden(name)
 }
 
-// IsGenerated says whether a root name is one that no fragment wrote.
+// IsGenerated reports whether a root field was generated rather than written in a
+// fragment.
 func (p *Prepared) IsGenerated(name string) bool {
 	return strings.HasPrefix(name, "_defaults$") || strings.HasPrefix(name, "_policies$")
 }
 
-// hidden is the path of a root field that no fragment can name.
+// hidden returns the path of a root field that no fragment can name.
 func (p *Prepared) hidden(name string) cue.Path {
 	return cue.MakePath(cue.Hid(name, p.packageID()))
 }

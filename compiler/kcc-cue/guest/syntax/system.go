@@ -4,8 +4,8 @@ import (
 	"cuelang.org/go/cue/ast"
 )
 
-// keepSystem leaves nothing of a fragment but the field `system` and the
-// declarations of the same file that it refers to, however indirectly.
+// keepSystem removes everything from a fragment except the field `system` and the
+// declarations in the same file that it refers to, directly or indirectly.
 func keepSystem(s *source) {
 	kept := map[ast.Decl]bool{}
 	names := map[string]bool{}
@@ -36,7 +36,7 @@ func keepSystem(s *source) {
 	s.base = base
 }
 
-// declaredName is the name that other declarations know a declaration by.
+// declaredName returns the name that other declarations refer to.
 func declaredName(decl ast.Decl) (string, bool) {
 	switch d := decl.(type) {
 	case *ast.LetClause:

@@ -13,38 +13,38 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// meaning is what an expression contributes to the path it is written at.
-type meaning int
+// contribution is what an expression adds to the path it is written at.
+type contribution int
 
 const (
-	// constrains: a type, a bound, a validator, a choice without a default.
-	constrains meaning = iota
-	// structured: fields, some of which have values.
-	structured
-	// gives: a value without fields, or a default.
-	gives
+	// constraint is a type, a bound, a validator, or a disjunction without a
+	// default.
+	constraint contribution = iota
+	// structure is a struct in which some fields have values.
+	structure
+	// concrete is a value without fields, or a default.
+	concrete
 )
 
-// reader tells what expressions mean without evaluating them. CUE's kinds
-// cannot tell it: by the time a value is known, the lines of the base and of
-// its overlay are unified, and the one that has to give way has failed the
-// other.
-type reader struct {
+// classifier determines contributions without evaluating anything. CUE's kinds
+// cannot tell them apart: once CUE knows a value, the lines of base and overlay
+// are unified, and the one that should give way has failed the other.
+type classifier struct {
 	p *Prepared
-	// roots are the values of the root's private names, as they are renamed.
+	// roots has the values of the root's private names, by their unique names.
 	roots map[string][]ast.Expr
-	// following guards against names that lead to themselves.
+	// following guards against cyclic references.
 	following map[ast.Expr]bool
 }
 
-func newReader(p *Prepared, sources []*source) *reader {
-	r := &reader{p: p, roots: map[string][]ast.Expr{}, following: map[ast.Expr]bool{}}
+func newClassifier(p *Prepared, sources []*source) *classifier {
+	r := &classifier{p: p, roots: map[string][]ast.Expr{}, following: map[ast.Expr]bool{}}
 	for _, s := range sources {
 		if s.tree == nil {
 			continue
 		}
 		for _, part := range s.parts(p.target) {
-			if part.at.joins() && !part.elsewhere {
+			if part.at.joins() && !part.inactive {
 				r.addRoots(part.value)
 			}
 		}
@@ -52,7 +52,7 @@ func newReader(p *Prepared, sources []*source) *reader {
 	return r
 }
 
-func (r *reader) addRoots(x ast.Expr) {
+func (r *classifier) addRoots(x ast.Expr) {
 	eachStruct(x, func(lit *ast.StructLit) {
 		for _, decl := range lit.Elts {
 			switch d := decl.(type) {
@@ -67,48 +67,48 @@ func (r *reader) addRoots(x ast.Expr) {
 	})
 }
 
-// meaning tells what an expression contributes. What cannot be told without
-// evaluation is a value: constraints are written as such.
-func (r *reader) meaning(x ast.Expr) meaning {
+// classify returns the contribution of an expression. An expression that needs
+// evaluation counts as a value, because constraints are written as such.
+func (r *classifier) classify(x ast.Expr) contribution {
 	switch x := x.(type) {
 	case *ast.BottomLit:
-		return constrains
+		return constraint
 	case *ast.StructLit:
 		return r.ofStruct(x)
 	case *ast.ListLit:
 		return r.ofList(x)
 	case *ast.ParenExpr:
-		return r.meaning(x.X)
+		return r.classify(x.X)
 	case *ast.Alias:
-		return r.meaning(x.Expr)
+		return r.classify(x.Expr)
 	case *ast.PostfixExpr:
-		return r.meaning(x.X)
+		return r.classify(x.X)
 	case *ast.UnaryExpr:
 		switch x.Op {
 		case token.ADD, token.SUB, token.NOT, token.MUL:
-			return gives
+			return concrete
 		}
-		return constrains
+		return constraint
 	case *ast.BinaryExpr:
 		switch x.Op {
 		case token.AND:
-			return max(r.meaning(x.X), r.meaning(x.Y))
+			return max(r.classify(x.X), r.classify(x.Y))
 		case token.OR:
 			if hasDefault(x) {
-				return gives
+				return concrete
 			}
-			return constrains
+			return constraint
 		}
-		return gives
+		return concrete
 	case *ast.CallExpr:
 		return r.ofCall(x)
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		return r.ofReference(x)
 	}
-	return gives
+	return concrete
 }
 
-// hasDefault says whether one of a disjunction's operands is marked.
+// hasDefault reports whether an operand of a disjunction is marked as default.
 func hasDefault(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
@@ -121,102 +121,102 @@ func hasDefault(x ast.Expr) bool {
 	return false
 }
 
-func (r *reader) ofStruct(x *ast.StructLit) meaning {
-	found := constrains
+func (r *classifier) ofStruct(x *ast.StructLit) contribution {
+	found := constraint
 	if len(x.Elts) == 0 {
-		found = structured
+		found = structure
 	}
 	for _, decl := range x.Elts {
 		switch d := decl.(type) {
 		case *ast.Field:
-			if d.Constraint == token.ILLEGAL && r.meaning(d.Value) > constrains {
-				found = structured
+			if d.Constraint == token.ILLEGAL && r.classify(d.Value) > constraint {
+				found = structure
 			}
 		case *ast.EmbedDecl:
-			// `{"x"}` is a text.
-			found = max(found, r.meaning(d.Expr))
+			// `{"x"}` is a string.
+			found = max(found, r.classify(d.Expr))
 		case *ast.Comprehension:
-			found = max(found, structured)
+			found = max(found, structure)
 		}
 	}
 	return found
 }
 
-// ofList: a list is a value as a whole, unless all it says is what elements
-// have to be.
-func (r *reader) ofList(x *ast.ListLit) meaning {
+// ofList classifies a list. It is a value as a whole, unless it only constrains
+// its elements.
+func (r *classifier) ofList(x *ast.ListLit) contribution {
 	if len(x.Elts) == 0 {
-		return gives
+		return concrete
 	}
 	for _, item := range x.Elts {
 		if _, open := item.(*ast.Ellipsis); open {
 			continue
 		}
-		if _, many := item.(*ast.Comprehension); many || r.meaning(item) > constrains {
-			return gives
+		if _, many := item.(*ast.Comprehension); many || r.classify(item) > constraint {
+			return concrete
 		}
 	}
-	return constrains
+	return constraint
 }
 
-func (r *reader) ofCall(x *ast.CallExpr) meaning {
+func (r *classifier) ofCall(x *ast.CallExpr) contribution {
 	switch fun := x.Fun.(type) {
 	case *ast.Ident:
 		switch strings.TrimPrefix(fun.Name, "__") {
 		case "close":
 			if len(x.Args) == 1 {
-				return r.meaning(x.Args[0])
+				return r.classify(x.Args[0])
 			}
 		case "and", "or", "matchN", "matchIf", "error":
-			return constrains
+			return constraint
 		}
 	case *ast.SelectorExpr:
 		path, name, ok := standardFunction(fun)
 		switch {
 		case !ok:
 		case strings.HasPrefix(name, "Unmarshal"):
-			return structured
-		case validates(path, name, len(x.Args)):
-			return constrains
+			return structure
+		case isValidator(path, name, len(x.Args)):
+			return constraint
 		}
 	}
-	return gives
+	return concrete
 }
 
-// ofReference follows a name to what it stands for. A field of the model
-// stands for the value that it has in the end, whatever one line says of it.
-func (r *reader) ofReference(x ast.Expr) meaning {
+// ofReference classifies what a name refers to. A field of the model has its
+// final value, whatever a single line says.
+func (r *classifier) ofReference(x ast.Expr) contribution {
 	if ident, ok := x.(*ast.Ident); ok && ident.Node == nil && (ident.Name == "_" || predeclared(ident.Name)) {
-		return constrains
+		return constraint
 	}
 	if selector, ok := x.(*ast.SelectorExpr); ok {
 		if path, name, ok := standardFunction(selector); ok {
-			if validates(path, name, -1) {
-				return constrains
+			if isValidator(path, name, -1) {
+				return constraint
 			}
-			return gives
+			return concrete
 		}
 	}
 	if r.following[x] {
-		return constrains
+		return constraint
 	}
 	r.following[x] = true
 	defer delete(r.following, x)
-	found := constrains
+	found := constraint
 	targets, private := r.follow(x)
 	for _, target := range targets {
-		found = max(found, r.meaning(target))
+		found = max(found, r.classify(target))
 	}
-	if len(targets) == 0 || !private && found == constrains {
-		return gives
+	if len(targets) == 0 || !private && found == constraint {
+		return concrete
 	}
 	return found
 }
 
-// follow lists the expressions that a reference stands for; none where that
-// takes evaluation. Private ones say all there is: they are written by lets,
-// hidden fields, definitions and packages.
-func (r *reader) follow(x ast.Expr) (targets []ast.Expr, private bool) {
+// follow returns the expressions that a reference stands for, or none where that
+// needs evaluation. Private ones are complete: they come from lets, hidden
+// fields, definitions and packages.
+func (r *classifier) follow(x ast.Expr) (targets []ast.Expr, private bool) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		return r.follow(x.X)
@@ -230,7 +230,7 @@ func (r *reader) follow(x ast.Expr) (targets []ast.Expr, private bool) {
 		case *ast.Alias:
 			return []ast.Expr{node.Expr}, true
 		case *ast.Ident:
-			// A field, or the variable of a clause, which has that name itself.
+			// A field or the variable of a clause, which has that name itself.
 			if node.Name == x.Name {
 				return nil, false
 			}
@@ -253,7 +253,7 @@ func (r *reader) follow(x ast.Expr) (targets []ast.Expr, private bool) {
 		if list, ok := x.X.(*ast.ListLit); ok {
 			return elements(list), true
 		}
-		if name, ok := r.text(x.Index); ok {
+		if name, ok := r.constantString(x.Index); ok {
 			return r.below(x.X, func(field string) bool { return field == name })
 		}
 		return r.below(x.X, func(string) bool { return true })
@@ -261,9 +261,9 @@ func (r *reader) follow(x ast.Expr) (targets []ast.Expr, private bool) {
 	return nil, false
 }
 
-// below lists the values of fields, or the elements of lists, in what a
+// below returns the values of fields, or the elements of lists, in what a
 // reference stands for.
-func (r *reader) below(x ast.Expr, wanted func(name string) bool) (found []ast.Expr, private bool) {
+func (r *classifier) below(x ast.Expr, wanted func(name string) bool) (found []ast.Expr, private bool) {
 	if r.following[x] {
 		return nil, false
 	}
@@ -276,7 +276,7 @@ func (r *reader) below(x ast.Expr, wanted func(name string) bool) (found []ast.E
 	return found, private
 }
 
-func (r *reader) fields(x ast.Expr, wanted func(name string) bool, found *[]ast.Expr) {
+func (r *classifier) fields(x ast.Expr, wanted func(name string) bool, found *[]ast.Expr) {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		for _, decl := range x.Elts {
@@ -313,7 +313,7 @@ func (r *reader) fields(x ast.Expr, wanted func(name string) bool, found *[]ast.
 	}
 }
 
-// elements are those that a list literal may have.
+// elements returns the elements that a list literal may have.
 func elements(list *ast.ListLit) []ast.Expr {
 	var out []ast.Expr
 	for _, item := range list.Elts {
@@ -328,18 +328,18 @@ func elements(list *ast.ListLit) []ast.Expr {
 	return out
 }
 
-// text is the text that an expression is known to be.
-func (r *reader) text(x ast.Expr) (string, bool) {
+// constantString returns the string that an expression is known to be.
+func (r *classifier) constantString(x ast.Expr) (string, bool) {
 	switch x := x.(type) {
 	case *ast.BasicLit:
 		return plainString(x)
 	case *ast.ParenExpr:
-		return r.text(x.X)
+		return r.constantString(x.X)
 	case *ast.Interpolation:
-		return r.interpolated(x)
+		return r.interpolatedString(x)
 	case *ast.BinaryExpr:
-		left, ok := r.text(x.X)
-		right, also := r.text(x.Y)
+		left, ok := r.constantString(x.X)
+		right, also := r.constantString(x.Y)
 		return left + right, x.Op == token.ADD && ok && also
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		if ident, ok := x.(*ast.Ident); ok && ident.Name == "target" && r.isRoot(ident) {
@@ -353,10 +353,10 @@ func (r *reader) text(x ast.Expr) (string, bool) {
 		known, found := "", false
 		targets, _ := r.follow(x)
 		for _, target := range targets {
-			if r.meaning(target) == constrains {
+			if r.classify(target) == constraint {
 				continue
 			}
-			text, ok := r.text(target)
+			text, ok := r.constantString(target)
 			if !ok || found && text != known {
 				return "", false
 			}
@@ -367,13 +367,13 @@ func (r *reader) text(x ast.Expr) (string, bool) {
 	return "", false
 }
 
-// isRoot says whether a plain name means a field of the root.
-func (r *reader) isRoot(x *ast.Ident) bool {
+// isRoot reports whether an identifier refers to a field of the root.
+func (r *classifier) isRoot(x *ast.Ident) bool {
 	_, ofFile := x.Scope.(*ast.File)
 	return x.Node == nil || ofFile
 }
 
-func (r *reader) interpolated(x *ast.Interpolation) (string, bool) {
+func (r *classifier) interpolatedString(x *ast.Interpolation) (string, bool) {
 	first, ok := x.Elts[0].(*ast.BasicLit)
 	last, also := x.Elts[len(x.Elts)-1].(*ast.BasicLit)
 	if !ok || !also {
@@ -387,7 +387,7 @@ func (r *reader) interpolated(x *ast.Interpolation) (string, bool) {
 	for i, part := range x.Elts {
 		lit, isText := part.(*ast.BasicLit)
 		if i%2 == 1 || !isText {
-			text, ok := r.text(part)
+			text, ok := r.constantString(part)
 			if !ok {
 				return "", false
 			}
@@ -409,19 +409,18 @@ func (r *reader) interpolated(x *ast.Interpolation) (string, bool) {
 	return whole.String(), true
 }
 
-// label is the name that a field has, also where that is written as an
-// expression.
-func (r *reader) label(label ast.Label) (string, bool) {
+// label returns the name of a field, even if it is written as an expression.
+func (r *classifier) label(label ast.Label) (string, bool) {
 	switch x := label.(type) {
 	case *ast.ParenExpr:
-		return r.text(x.X)
+		return r.constantString(x.X)
 	case *ast.Interpolation:
-		return r.text(x)
+		return r.constantString(x)
 	}
 	return staticName(label)
 }
 
-// written are the expressions of a root field of the package.
+// written returns the expressions of a root field of the package.
 func (pkg *Package) written(name string) []ast.Expr {
 	var out []ast.Expr
 	for _, s := range pkg.sources {
@@ -436,7 +435,7 @@ func (pkg *Package) written(name string) []ast.Expr {
 	return out
 }
 
-// standardFunction is the package and the name that an expression selects from
+// standardFunction returns the package and name that an expression selects from
 // CUE's standard library.
 func standardFunction(x *ast.SelectorExpr) (path, name string, ok bool) {
 	ident, isIdent := x.X.(*ast.Ident)
@@ -455,25 +454,25 @@ func standardFunction(x *ast.SelectorExpr) (path, name string, ok bool) {
 	return path, name, err == nil
 }
 
-// validates says whether a function of the standard library, given some
-// arguments or none at all (-1), is a validator. CUE is asked: a function
-// becomes one by the argument that it lacks.
-func validates(path, name string, arguments int) bool {
+// isValidator reports whether a standard library function is a validator when
+// called with so many arguments, or not called at all (-1). Only CUE knows: a
+// function becomes one by leaving out an argument.
+func isValidator(path, name string, arguments int) bool {
 	call := name
 	if arguments >= 0 {
 		call += "(" + strings.TrimSuffix(strings.Repeat("_,", arguments), ",") + ")"
 	}
 	pkg := path[strings.LastIndexByte(path, '/')+1:]
 	key := path + "." + call
-	if known, ok := validators.Load(key); ok {
+	if known, ok := validatorCache.Load(key); ok {
 		return known.(bool)
 	}
 	value := cuecontext.New().CompileString("import \"" + path + "\"\nx: " + pkg + "." + call)
 	x := value.LookupPath(cue.ParsePath("x"))
 	is := x.Err() == nil && x.Exists() && !x.IsConcrete()
-	validators.Store(key, is)
+	validatorCache.Store(key, is)
 	return is
 }
 
-// validators remembers what CUE said.
-var validators sync.Map
+// validatorCache caches CUE's answers.
+var validatorCache sync.Map

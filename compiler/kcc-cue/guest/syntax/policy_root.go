@@ -9,35 +9,35 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// finishedModel is the hidden root field that holds the finished model.
-const finishedModel = "_model$"
+// modelFieldName is the hidden root field that holds the finished model.
+const modelFieldName = "_model$"
 
-// Finished is the package in which policies are evaluated: the finished model
-// at the root, the fragments' own definitions, hidden fields and lets, and the
-// policies. An expression of a policy therefore sees every value that the
-// policy is checked against, filled-in ones and both spellings included.
-type Finished struct {
+// PolicyRoot is the package in which policies are evaluated: the finished model
+// at the root, the fragments' definitions, hidden fields and lets, and the
+// policies. References in a policy therefore see every value that it is checked
+// against, including defaults and both spellings.
+type PolicyRoot struct {
 	// Root is the whole package.
 	Root cue.Value
 	// Model is the finished model alone, as data.
 	Model cue.Value
-	// Embedded is what each file embeds at the root, with the finished model
-	// for what it refers to.
+	// Embedded is what each file embeds at the root, evaluated over the finished
+	// model.
 	Embedded []Embedded
 }
 
 // Embedded is everything that one file embeds at the root.
 type Embedded struct {
 	*File
-	// Path leads to it in the root.
+	// Path is its path in the root.
 	Path cue.Path
 }
 
-// Finish builds the package of the policies over the finished model. What files
-// embed is evaluated again only where it holds policies.
-func (p *Prepared) Finish(ctx *cue.Context, model *ast.StructLit, embedded bool) (Finished, error) {
+// BuildPolicyRoot builds the package of the policies over the finished model. The
+// files' embeddings are evaluated again only where they contain policies.
+func (p *Prepared) BuildPolicyRoot(ctx *cue.Context, model *ast.StructLit, embedded bool) (PolicyRoot, error) {
 	files := make([]*ast.File, 0, len(p.Files)+1)
-	var finished Finished
+	var finished PolicyRoot
 	for i, file := range p.Files {
 		tree := &ast.File{Filename: file.AST.Filename, Decls: privateDecls(file.AST.Decls)}
 		if decls := embeddings(file.AST.Decls); embedded && len(decls) > 0 {
@@ -50,18 +50,18 @@ func (p *Prepared) Finish(ctx *cue.Context, model *ast.StructLit, embedded bool)
 		p.prune(tree)
 		files = append(files, tree)
 	}
-	files = append(files, p.finishedRoot(model))
+	files = append(files, p.policyRootFile(model))
 	root, failed := p.buildWith(ctx, files)
 	if failed != nil {
-		return Finished{}, failed
+		return PolicyRoot{}, failed
 	}
-	finished.Root, finished.Model = root, root.LookupPath(p.hidden(finishedModel))
+	finished.Root, finished.Model = root, root.LookupPath(p.hidden(modelFieldName))
 	return finished, nil
 }
 
-// embeddings are the declarations of a root that bring in fields which they do
-// not name. One that defines private names as well is at the root for these: a
-// tree cannot stand in two places.
+// embeddings returns the root declarations that bring in fields without naming
+// them. One that also defines private names stays at the root for their sake: a
+// tree cannot be in two places.
 func embeddings(decls []ast.Decl) []ast.Decl {
 	var found []ast.Decl
 	for _, decl := range decls {
@@ -81,11 +81,11 @@ func embeddings(decls []ast.Decl) []ast.Decl {
 	return found
 }
 
-// finishedRoot declares the model and what else stands at the root.
-func (p *Prepared) finishedRoot(model *ast.StructLit) *ast.File {
+// policyRootFile declares the model and the other fields of the root.
+func (p *Prepared) policyRootFile(model *ast.StructLit) *ast.File {
 	file := &ast.File{Decls: []ast.Decl{
 		&ast.Package{Name: ast.NewIdent(p.pkg)},
-		&ast.Field{Label: ast.NewIdent(finishedModel), Value: model},
+		&ast.Field{Label: ast.NewIdent(modelFieldName), Value: model},
 	}}
 	var given []string
 	for _, decl := range model.Elts {
@@ -97,7 +97,7 @@ func (p *Prepared) finishedRoot(model *ast.StructLit) *ast.File {
 	}
 	for _, name := range rootFields {
 		if !slices.Contains(given, name) && name != "system" && name != "kinds" {
-			// The system has none: a rule may still go over all of them.
+			// The system has none; a policy may still range over them.
 			file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(name), Value: &ast.StructLit{}})
 		}
 	}
@@ -113,15 +113,15 @@ func (p *Prepared) finishedRoot(model *ast.StructLit) *ast.File {
 	return file
 }
 
-// modelField is the value of a root field in the finished model.
+// modelField returns the value of a root field in the finished model.
 func modelField(name string) ast.Expr {
 	if name == "" {
 		return ast.NewIdent("_")
 	}
-	return &ast.SelectorExpr{X: ast.NewIdent(finishedModel), Sel: ast.NewString(name)}
+	return &ast.SelectorExpr{X: ast.NewIdent(modelFieldName), Sel: ast.NewString(name)}
 }
 
-// aliasOf is the other name that a field has in its file; nil if it has none.
+// aliasOf returns a field's alias in its file, or nil.
 func aliasOf(field *ast.Field) *ast.Ident {
 	if alias, ok := field.Label.(*ast.Alias); ok {
 		return alias.Ident
@@ -132,14 +132,14 @@ func aliasOf(field *ast.Field) *ast.Ident {
 	return nil
 }
 
-// privateDecls are the declarations of a root without the fields of the model,
-// which the finished model has.
+// privateDecls returns the declarations of a root without the fields of the
+// model, which come from the finished model.
 func privateDecls(decls []ast.Decl) []ast.Decl {
 	var kept []ast.Decl
 	for _, decl := range decls {
 		switch d := decl.(type) {
 		case *ast.ImportDecl:
-			// Pruning changes the list of what it imports.
+			// Pruning modifies the list of imports.
 			own := *d
 			own.Specs = slices.Clone(d.Specs)
 			kept = append(kept, &own)
@@ -169,8 +169,8 @@ func privateDecls(decls []ast.Decl) []ast.Decl {
 	return kept
 }
 
-// privatePart is what an expression embedded at the root defines there besides
-// fields of the model; nil if nothing.
+// privatePart returns what an expression embedded at the root defines there
+// besides fields of the model, or nil.
 func privatePart(x ast.Expr) ast.Expr {
 	var part *ast.StructLit
 	eachStruct(x, func(lit *ast.StructLit) {
