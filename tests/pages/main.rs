@@ -34,7 +34,7 @@ use page::{Files, Page};
 const ELSEWHERE: [(&str, &str); 7] = [
     (
         "kcc::eval::unaccounted",
-        "no fragment is known to bring it about: guest/eval/lost_test.go",
+        "no fragment is known to bring it about: guest/eval/lost_fields_test.go",
     ),
     (
         "kcc::load::",

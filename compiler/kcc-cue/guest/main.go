@@ -1,8 +1,7 @@
 //go:build wasip1
 
-// The CUE engine of kcc as a WebAssembly reactor: PROTOCOL.md says what its
-// exports mean. The program of the same name under cmd runs the same code
-// natively.
+// Command engine is kcc's evaluator as a WebAssembly reactor. PROTOCOL.md
+// documents its exports. The program under cmd runs the same code natively.
 package main
 
 import (
@@ -14,12 +13,12 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// memoryLimit is where the collector starts to work: an instance answers a few
-// requests and is thrown away, so that collecting earlier only costs time.
+// memoryLimit is where the garbage collector starts to work. An instance answers
+// a few requests and is discarded, so collecting earlier would only cost time.
 const memoryLimit = 512 << 20
 
-// Kept here so that the collector leaves them alone while the host reads or
-// writes them.
+// request and response keep the buffers alive while the host reads or writes
+// them.
 var request, response []byte
 
 func init() {
@@ -34,7 +33,7 @@ func protocol() int32 {
 	return wire.Version
 }
 
-// warm prepares the instance before a snapshot is taken of it.
+// warm prepares the instance before the snapshot is taken.
 //
 //go:wasmexport kcc_init
 func warm() {
@@ -58,7 +57,7 @@ func run(ptr, length int32) int64 {
 	return int64(uint64(uint32(address(response)))<<32 | uint64(uint32(len(response))))
 }
 
-// address gives the place of a buffer in linear memory, which has 32 bits.
+// address returns the address of a buffer in linear memory, which has 32 bits.
 func address(buffer []byte) int32 {
 	return int32(uintptr(unsafe.Pointer(unsafe.SliceData(buffer))))
 }

@@ -10,16 +10,15 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// asserted is a hidden field or a definition that CUE refuses.
-type asserted struct {
+// failedAssertion is a hidden field or a definition that CUE rejects.
+type failedAssertion struct {
 	path  []string
 	value cue.Value
 }
 
-// assert notes a field of a struct at a path for [model.assertions], if that is
-// hidden or a definition and CUE refuses it. One that has to be there and is not
-// is reported.
-func (m *model) assert(field *cue.Iterator, path []string) {
+// recordAssertion keeps a field for [evaluation.checkAssertions] if it is hidden
+// or a definition and CUE rejects it. A required one without a value is reported.
+func (m *evaluation) recordAssertion(field *cue.Iterator, path []string) {
 	switch field.Selector().LabelType() {
 	case cue.HiddenLabel, cue.DefinitionLabel:
 	default:
@@ -30,54 +29,54 @@ func (m *model) assert(field *cue.Iterator, path []string) {
 	case cue.RequiredConstraint:
 		lines := m.conjuncts(v, at, nil)
 		m.report(m.atLabels(wire.MissingField, at, lines).
-			With("name", m.prepared.Original(at[len(at)-1])).With("expected", texts(lines)))
+			With("name", m.prepared.Original(at[len(at)-1])).With("expected", sourceTexts(lines)))
 	case 0:
 		if v.Validate() != nil {
-			m.asserted = append(m.asserted, asserted{at, v})
+			m.assertions = append(m.assertions, failedAssertion{at, v})
 		}
 	}
 }
 
-// assertions reports what CUE refuses about hidden fields and definitions,
-// whether anything uses them or not. It runs once soft values are in, because
-// an assertion is about what will be, and after everything else: what makes a
-// field of the model wrong is told there.
-func (m *model) assertions() {
+// checkAssertions reports the hidden fields and definitions that CUE rejects,
+// whether or not anything uses them. It runs after defaults are filled in,
+// because an assertion is about the final values, and last, because an error in a
+// field of the model is reported there.
+func (m *evaluation) checkAssertions() {
 	for iter, err := m.root.Fields(cue.All()); err == nil && iter.Next(); {
 		if !m.prepared.IsGenerated(iter.Selector().String()) {
-			m.assert(iter, nil)
+			m.recordAssertion(iter, nil)
 		}
 	}
 	cycles := m.cycles
-	for _, a := range m.asserted {
-		eachCulprit(a.value, a.path, m.refuse)
+	for _, a := range m.assertions {
+		eachInvalidPart(a.value, a.path, m.reportAssertion)
 	}
 	if len(cycles) > 0 {
-		// What leads to a circle is told, and not the circle again.
+		// What leads to a cycle was reported; the cycle is not repeated.
 		m.cycles = cycles
 	}
 }
 
-// refuse reports a part of a hidden field or of a definition, unless its line
-// was reported.
-func (m *model) refuse(v cue.Value, path []string) {
-	if m.isElsewhere(v, path) {
+// reportAssertion reports a part of a hidden field or of a definition, unless an
+// error at the same line was reported.
+func (m *evaluation) reportAssertion(v cue.Value, path []string) {
+	if m.failsElsewhereAtRoot(v, path) {
 		return
 	}
-	apart := *m
-	apart.errors, apart.seen = nil, map[string]bool{}
-	apart.fault(v, nil, path, m.frameOf(v, path))
-	m.followers, m.cycles = apart.followers, apart.cycles
-	for _, e := range apart.errors {
-		if !slices.ContainsFunc(m.errors, func(told wire.Error) bool { return sameLine(told, e) }) {
+	scratch := *m
+	scratch.errors, scratch.seen = nil, map[string]bool{}
+	scratch.reportFailure(v, nil, path, m.frameOf(v, path))
+	m.consequences, m.cycles = scratch.consequences, scratch.cycles
+	for _, e := range scratch.errors {
+		if !slices.ContainsFunc(m.errors, func(reported wire.Error) bool { return sameLine(reported, e) }) {
 			m.report(e)
 		}
 	}
 }
 
-// frameOf gives the lines of a value and of what holds it, which may be what
-// refuses it.
-func (m *model) frameOf(v cue.Value, path []string) *frame {
+// frameOf returns the conjuncts of a value and of the values around it, which may
+// be what rejects it.
+func (m *evaluation) frameOf(v cue.Value, path []string) *frame {
 	here := &frame{conjuncts: m.conjuncts(v, path, nil)}
 	if inside := path[:len(path)-1]; len(inside) > 0 {
 		if outer, ok := below(m.root, inside); ok {
@@ -91,9 +90,9 @@ func sameLine(a, b wire.Error) bool {
 	return len(a.Labels) > 0 && len(b.Labels) > 0 && a.Labels[0].Span == b.Labels[0].Span
 }
 
-// isElsewhere says whether a value fails because of another place at the root,
+// failsElsewhereAtRoot reports whether a value fails because of another path,
 // which is reported there.
-func (m *model) isElsewhere(v cue.Value, path []string) bool {
+func (m *evaluation) failsElsewhereAtRoot(v cue.Value, path []string) bool {
 	for _, err := range errors.Errors(v.Err()) {
 		at := err.Path()
 		if len(at) == 0 || slices.Equal(at, path) {
@@ -106,7 +105,7 @@ func (m *model) isElsewhere(v cue.Value, path []string) bool {
 	return false
 }
 
-// below is the part of a value at a path, hidden fields included.
+// below returns the part of a value at a path, including hidden fields.
 func below(v cue.Value, path []string) (cue.Value, bool) {
 	for _, name := range path {
 		inner := parts(v)

@@ -15,7 +15,7 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// update rewrites what the cases expect instead of comparing it.
+// update rewrites the expectations of the cases instead of comparing them.
 var update = os.Getenv("KCC_UPDATE") != ""
 
 // section is a part of a case below a line `-- HEAD --`.
@@ -23,15 +23,14 @@ type section struct {
 	head, text string
 }
 
-// A case is a file of sections: fragments (`-- NAME --` or `-- NAME TEAM --`),
-// files of packages (`-- NAME [TEAM] @PATH… --`), imports that lead to nothing
-// (`-- missing PATH REASON CANDIDATES… --`),
-// then what is expected, once for each target or for the default `dev`:
-// `-- errors [TARGET] --`, `-- tree PATH [TARGET] --` for values and
-// `-- lines PATH [TARGET] --` for values with the lines they come from, and
-// `-- declarations [TARGET] --` for who makes the components,
-// `-- policies [TARGET] --` for whose policies hold and what they are about, and
-// `-- explained PATH [TARGET] --` for what else is said about a path.
+// readCase splits a case into sections: fragments (`-- NAME --` or `-- NAME TEAM
+// --`), files of packages (`-- NAME [TEAM] @PATH… --`) and imports that resolve
+// to nothing (`-- missing PATH REASON CANDIDATES… --`), then expectations, for
+// one target or for the default `dev`: `-- errors [TARGET] --`, `-- tree PATH
+// [TARGET] --` for values, `-- lines PATH [TARGET] --` for values with their
+// origins, `-- declarations [TARGET] --` for the owners of components, `--
+// policies [TARGET] --` for the policies that apply and what they require, and
+// `-- explained PATH [TARGET] --` for the annotations of a path.
 func readCase(text string) (comment string, sections []section) {
 	for line := range strings.Lines(text) {
 		if head, ok := strings.CutPrefix(line, "-- "); ok {
@@ -72,7 +71,7 @@ func request(target string, sections []section) *wire.Request {
 	return req
 }
 
-// join makes a file one of a package; a path `a=b` is a second one for `b`.
+// join adds a file to a package. A path `a=b` adds `a` as a second path of `b`.
 func join(req *wire.Request, path string, file int) {
 	other, path, two := strings.Cut(path, "=")
 	if !two {
@@ -91,7 +90,7 @@ func join(req *wire.Request, path string, file int) {
 	req.Packages = append(req.Packages, wire.Package{Paths: []string{path}, Files: []int{file}})
 }
 
-// answer evaluates a target of a case.
+// answer evaluates the target of a request.
 func answer(req *wire.Request) *wire.Response {
 	if req.Op == wire.OpSystem {
 		return eval.System(req, syntax.PrepareSystem(req))
@@ -173,7 +172,7 @@ func runCase(t *testing.T, file, text string) {
 			expected++
 		}
 		if got != s.text && !update {
-			t.Errorf("%s:\n%s\nwanted:\n%s", s.head, got, s.text)
+			t.Errorf("%s:\n%s\nwant:\n%s", s.head, got, s.text)
 		}
 		fmt.Fprintf(rewritten, "-- %s --\n%s", s.head, got)
 	}
@@ -193,7 +192,7 @@ func describe(req *wire.Request, resp *wire.Response) string {
 	for _, e := range resp.Errors {
 		fmt.Fprintf(&out, "%s %s\n", e.Code, strings.Join(e.Path, "."))
 		for _, label := range e.Labels {
-			fmt.Fprintf(&out, "  %s role %d\n", place(req, label.Span), label.Role)
+			fmt.Fprintf(&out, "  %s role %d\n", site(req, label.Span), label.Role)
 		}
 		for _, arg := range e.Args {
 			if arg.Name == "candidates" && len(arg.Text) > 60 {
@@ -212,34 +211,34 @@ func describe(req *wire.Request, resp *wire.Response) string {
 	return out.String()
 }
 
-// declarations renders who makes each component.
+// declarations renders the owners of each component.
 func declarations(req *wire.Request, resp *wire.Response) string {
 	var out strings.Builder
 	for _, d := range resp.Declarations {
 		fmt.Fprintf(&out, "%s\n", strings.Join(d.Path, "."))
 		for _, span := range d.Owners {
-			fmt.Fprintf(&out, "  owner %s\n", place(req, span))
+			fmt.Fprintf(&out, "  owner %s\n", site(req, span))
 		}
 		for _, span := range d.Others {
-			fmt.Fprintf(&out, "  other %s\n", place(req, span))
+			fmt.Fprintf(&out, "  other %s\n", site(req, span))
 		}
 	}
 	return out.String()
 }
 
-// policies renders whose policies hold, and what they are about.
+// policies renders the policies that apply, and what they require.
 func policies(req *wire.Request, resp *wire.Response) string {
 	var out strings.Builder
 	for _, policy := range resp.Policies {
 		fmt.Fprintf(&out, "%s of %s\n", policy.Name, req.Files[policy.By].Name)
 		for _, required := range policy.Requires {
-			fmt.Fprintf(&out, "  %s %s\n", strings.Join(required.Path, "."), place(req, required.Span))
+			fmt.Fprintf(&out, "  %s %s\n", strings.Join(required.Path, "."), site(req, required.Span))
 		}
 	}
 	return out.String()
 }
 
-// explained renders what else is said about a path.
+// explained renders the annotations of a path.
 func explained(req *wire.Request, resp *wire.Response, path string) string {
 	var out strings.Builder
 	for _, e := range resp.Explained {
@@ -247,29 +246,29 @@ func explained(req *wire.Request, resp *wire.Response, path string) string {
 			continue
 		}
 		if e.Schema != nil {
-			fmt.Fprintf(&out, "schema %s\n", place(req, *e.Schema))
+			fmt.Fprintf(&out, "schema %s\n", site(req, *e.Schema))
 		}
-		for _, line := range e.Soft {
-			fmt.Fprintf(&out, "soft %s own %t\n", place(req, line.Span), line.Own)
+		for _, line := range e.Defaults {
+			fmt.Fprintf(&out, "soft %s own %t\n", site(req, line.Span), line.Own)
 		}
-		for _, line := range e.Replaced {
-			fmt.Fprintf(&out, "replaced %s\n", place(req, line.Span))
+		for _, line := range e.Overridden {
+			fmt.Fprintf(&out, "replaced %s\n", site(req, line.Span))
 		}
 		for _, line := range e.Policies {
-			fmt.Fprintf(&out, "policy %s %s\n", resp.Policies[line.Policy].Name, place(req, line.Span))
+			fmt.Fprintf(&out, "policy %s %s\n", resp.Policies[line.Policy].Name, site(req, line.Span))
 		}
 	}
 	return out.String()
 }
 
-// place shows a span with the text that it marks.
-func place(req *wire.Request, span wire.Span) string {
+// site renders a span with its text.
+func site(req *wire.Request, span wire.Span) string {
 	name, text := "", ""
 	if span.File < len(req.Files) {
 		name, text = req.Files[span.File].Name, req.Files[span.File].Text
 	} else {
 		file := eval.Schema()[span.File-len(req.Files)]
-		// The schema's lines move; which of its fields is meant does not.
+		// The schema's lines move, so they are left out.
 		return fmt.Sprintf("%s %q", file.Name, file.Text[span.Start:span.End])
 	}
 	line := 1 + strings.Count(text[:span.Start], "\n")
@@ -353,7 +352,7 @@ func showLines(out *strings.Builder, req *wire.Request, node *wire.Node, path st
 	}
 	fmt.Fprintf(out, "%s = %s\n", strings.TrimPrefix(path, "."), value)
 	for _, o := range node.Origins {
-		fmt.Fprintf(out, "  %s role %d", place(req, o.Span), o.Role)
+		fmt.Fprintf(out, "  %s role %d", site(req, o.Span), o.Role)
 		if o.By != o.File {
 			fmt.Fprintf(out, " by %s", req.Files[o.By].Name)
 		}

@@ -13,42 +13,43 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// opening is an expression that decides which fields a struct has.
-type opening struct {
+// determinant is an expression that decides which fields a struct has.
+type determinant struct {
 	expr ast.Expr
-	// what it is: `condition`, `source` of a `for`, `label`, or `embedding`.
+	// what is one of `condition`, `source` (of a `for`), `label`, `pattern` and
+	// `embedding`.
 	what string
 }
 
-// conditions reports why CUE cannot decide which fields a struct has: its
-// conditions, what it iterates over, what it embeds, computed labels.
-func (m *model) conditions(v cue.Value, path []string, lines []conjunct) {
-	var open []opening
+// reportConditions reports why CUE cannot decide which fields a struct has: its
+// conditions, the sources of its loops, its embeddings and its computed labels.
+func (m *evaluation) reportConditions(v cue.Value, path []string, lines []conjunct) {
+	var determinants []determinant
 	for _, c := range lines {
-		open = append(open, openings(c.expr)...)
+		determinants = append(determinants, determinantsOf(c.expr)...)
 	}
-	m.undecidable(v, path, open)
+	m.reportUndecidable(v, path, determinants)
 }
 
-// rootConditions does the same for the root, and reports what makes it anything
-// but a struct.
-func (m *model) rootConditions() {
+// checkRoot does the same for the root, and reports anything that makes the root
+// something other than a struct.
+func (m *evaluation) checkRoot() {
 	kind := m.root.IncompleteKind()
 	switch {
 	case kind == cue.StructKind && m.root.IsConcrete():
 	case kind != cue.BottomKind:
-		m.unstructured()
+		m.reportNonStruct()
 	case m.ownError(m.root, nil):
-		var open []opening
+		var determinants []determinant
 		for _, file := range m.prepared.Files {
-			open = append(open, openings(&ast.StructLit{Elts: file.AST.Decls})...)
+			determinants = append(determinants, determinantsOf(&ast.StructLit{Elts: file.AST.Decls})...)
 		}
-		m.undecidable(m.root, nil, open)
+		m.reportUndecidable(m.root, nil, determinants)
 	}
 }
 
-// unstructured reports what is embedded at the root and is not one struct.
-func (m *model) unstructured() {
+// reportNonStruct reports root embeddings that are not a single struct.
+func (m *evaluation) reportNonStruct() {
 	for _, c := range m.conjuncts(m.root, nil, nil) {
 		kind := c.value.IncompleteKind()
 		if kind != cue.BottomKind && kind != cue.StructKind || kind == cue.StructKind && !c.value.IsConcrete() {
@@ -57,42 +58,42 @@ func (m *model) unstructured() {
 	}
 }
 
-func (m *model) undecidable(v cue.Value, path []string, open []opening) {
+func (m *evaluation) reportUndecidable(v cue.Value, path []string, determinants []determinant) {
 	found := false
-	for _, o := range open {
-		found = m.dangling(path, o.expr) || found
+	for _, o := range determinants {
+		found = m.reportUnresolved(path, o.expr) || found
 	}
 	var last wire.Error
 	for _, err := range failuresOf(v) {
 		format, _ := err.Msg()
-		if ofPart(v, err, path) || found && isAbsent(format) || m.unfilled && isUndecided(err) {
+		if ofPart(v, err, path) || found && isAbsent(format) || m.unfilled && isIncompleteError(err) {
 			continue
 		}
 		if format == explicit {
-			m.forbidden(path, open)
+			m.reportBottoms(path, determinants)
 			continue
 		}
-		if o, ok := m.origin(err, open); ok && isAbsent(format) && m.dangling(path, o.expr) {
+		if o, ok := m.sourceOf(err, determinants); ok && isAbsent(format) && m.reportUnresolved(path, o.expr) {
 			continue
 		}
-		e := m.failure(path, err, open)
+		e := m.failure(path, err, determinants)
 		if len(last.Labels) > 0 && len(e.Labels) > 0 && e.Labels[0].Span == last.Labels[0].Span {
-			// What a label is made of follows what it is.
+			// The kind of the label follows from it.
 			continue
 		}
 		last = e
-		if follows(format) && len(err.Path()) > 0 || isUndecided(err) {
-			m.follow(e, err)
+		if isConsequence(format) && len(err.Path()) > 0 || isIncompleteError(err) {
+			m.addConsequence(e, err)
 			continue
 		}
 		m.report(e)
 	}
 }
 
-// forbidden reports each `_|_` that stands in a struct by itself. Of others CUE
-// says the same, and they are reported where they stand.
-func (m *model) forbidden(path []string, open []opening) {
-	for _, o := range open {
+// reportBottoms reports each `_|_` in a struct itself. CUE reports the same about
+// others, which are reported where they are written.
+func (m *evaluation) reportBottoms(path []string, determinants []determinant) {
+	for _, o := range determinants {
 		if span, ok := m.span(o.expr); ok && isBottom(o.expr) {
 			m.report(wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleConstraint).
 				With("reason", "failed").With("message", explicit).With("bare", explicit))
@@ -100,29 +101,29 @@ func (m *model) forbidden(path []string, open []opening) {
 	}
 }
 
-// isAbsent says whether CUE's text is about a field that is not there.
+// isAbsent reports whether CUE's message is about a field that does not exist.
 func isAbsent(format string) bool {
 	return strings.HasPrefix(format, "undefined field") || strings.HasPrefix(format, "cannot reference optional field")
 }
 
-// failure is an error of CUE's at the expression that it comes from; where CUE
-// does not say which, at all that it can be.
-func (m *model) failure(path []string, err errors.Error, open []opening) wire.Error {
+// failure returns CUE's error at the expression it comes from, or at all
+// candidates if CUE does not say which.
+func (m *evaluation) failure(path []string, err errors.Error, determinants []determinant) wire.Error {
 	e := wire.Error{Code: wire.BadExpression, Path: path}
-	at, ok := m.origin(err, open)
+	at, ok := m.sourceOf(err, determinants)
 	if ok {
-		open = []opening{at}
+		determinants = []determinant{at}
 	}
-	for _, o := range open {
+	for _, o := range determinants {
 		if span, ok := m.span(o.expr); ok {
 			e = e.At(span, wire.RoleValue)
 		}
 	}
 	e = e.With("reason", "failed")
-	if isUndecided(err) {
+	if isIncompleteError(err) {
 		e.Args[len(e.Args)-1].Text = "undecided"
 		for _, pos := range err.InputPositions() {
-			if span, ok := m.declared(pos); ok && !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == span || holds(l.Span, span) }) {
+			if span, ok := m.enclosingValue(pos); ok && !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == span || contains(l.Span, span) }) {
 				e = e.At(span, wire.RoleConstraint)
 			}
 		}
@@ -130,42 +131,43 @@ func (m *model) failure(path []string, err errors.Error, open []opening) wire.Er
 	if at.what != "" {
 		e = e.With("what", at.what)
 	}
-	if format, _ := err.Msg(); at.what == "embedding" && follows(format) {
-		// Which of two conflicting lines CUE names first follows their order.
+	if format, _ := err.Msg(); at.what == "embedding" && isConsequence(format) {
+		// Which of two conflicting lines CUE names first depends on their order.
 		return e.With("message", "").With("bare", "")
 	}
-	return saying(e, err)
+	return withMessage(e, err)
 }
 
-// declared is the value of the field around a position.
-func (m *model) declared(pos token.Pos) (wire.Span, bool) {
+// enclosingValue returns the span of the value of the field around a position.
+func (m *evaluation) enclosingValue(pos token.Pos) (wire.Span, bool) {
 	at, ok := m.prepared.Position(pos)
 	if !ok {
 		return wire.Span{}, false
 	}
-	o, ok := m.written(at)
+	o, ok := m.determinantAt(at)
 	if !ok {
 		return wire.Span{}, false
 	}
 	return m.span(o.expr)
 }
 
-// isUndecided says whether an error is about a value that is not concrete.
-func isUndecided(err error) bool {
-	text := worded(err, func(format string, _ []any) string { return format })
+// isIncompleteError reports whether an error is about a value that is not concrete.
+func isIncompleteError(err error) bool {
+	text := errorText(err, func(format string, _ []any) string { return format })
 	return strings.Contains(text, "concrete") || strings.Contains(text, "incomplete") ||
 		strings.Contains(text, "unresolved disjunction")
 }
 
-// origin is the expression that an error comes from, the innermost one of those
-// that decide something.
-func (m *model) origin(err errors.Error, open []opening) (opening, bool) {
-	if isUndecided(err) {
-		// What is not decided is elsewhere; what cannot do without it is meant.
+// sourceOf returns the expression that an error comes from, the innermost of the
+// determinants.
+func (m *evaluation) sourceOf(err errors.Error, determinants []determinant) (determinant, bool) {
+	if isIncompleteError(err) {
+		// CUE points at the incomplete value; the expression that needs it is
+		// wanted.
 		for _, pos := range positions(err) {
 			if at, ok := m.prepared.Position(pos); ok {
-				for _, o := range open {
-					if span, ok := m.span(o.expr); ok && holds(span, at) {
+				for _, o := range determinants {
+					if span, ok := m.span(o.expr); ok && contains(span, at) {
 						return o, true
 					}
 				}
@@ -177,22 +179,23 @@ func (m *model) origin(err errors.Error, open []opening) (opening, bool) {
 		if !ok {
 			continue
 		}
-		for _, o := range open {
-			if span, ok := m.span(o.expr); ok && holds(span, at) {
+		for _, o := range determinants {
+			if span, ok := m.span(o.expr); ok && contains(span, at) {
 				return o, true
 			}
 		}
-		if o, ok := m.written(at); ok {
-			if part := m.inside(o.expr, err); part != nil && o.what == "" {
+		if o, ok := m.determinantAt(at); ok {
+			if part := m.innermost(o.expr, err); part != nil && o.what == "" {
 				o.expr = part
 			}
 			return o, true
 		}
 	}
-	return opening{}, false
+	return determinant{}, false
 }
 
-// positions are those of an error and of what caused it, the innermost first.
+// positions returns the positions of an error and its causes, the innermost
+// first.
 func positions(err errors.Error) []token.Pos {
 	var found []token.Pos
 	for next := error(err); next != nil; next = errors.Unwrap(next) {
@@ -203,17 +206,17 @@ func positions(err errors.Error) []token.Pos {
 	return append(found, err.InputPositions()...)
 }
 
-func holds(span, at wire.Span) bool {
+func contains(span, at wire.Span) bool {
 	return span.File == at.File && span.Start <= at.Start && at.Start < span.End
 }
 
-// written is the innermost expression of the fragments at a position that
-// decides something: a clause, a label, or a value.
-func (m *model) written(at wire.Span) (opening, bool) {
-	var found opening
+// determinantAt returns the innermost expression at a position that decides
+// something: a clause, a label or a value.
+func (m *evaluation) determinantAt(at wire.Span) (determinant, bool) {
+	var found determinant
 	note := func(expr ast.Expr, what string) {
-		if span, ok := m.span(expr); ok && holds(span, at) {
-			found = opening{expr, what}
+		if span, ok := m.span(expr); ok && contains(span, at) {
+			found = determinant{expr, what}
 		}
 	}
 	for _, file := range m.prepared.AllFiles() {
@@ -223,7 +226,7 @@ func (m *model) written(at wire.Span) (opening, bool) {
 		ast.Walk(file.AST, func(node ast.Node) bool {
 			switch node := node.(type) {
 			case *ast.Field:
-				for _, o := range openings(&ast.StructLit{Elts: []ast.Decl{node}}) {
+				for _, o := range determinantsOf(&ast.StructLit{Elts: []ast.Decl{node}}) {
 					note(o.expr, o.what)
 				}
 				if _, isStruct := node.Value.(*ast.StructLit); !isStruct && node.Value != nil {
@@ -236,8 +239,8 @@ func (m *model) written(at wire.Span) (opening, bool) {
 			case *ast.Comprehension:
 				for _, clause := range node.Clauses {
 					if span, ok := m.span(clause); ok && span.File == at.File && span.Start == at.Start {
-						// Of a source CUE says where the clause begins.
-						found = decides(clause)
+						// For a source CUE reports the start of the clause.
+						found = clauseDeterminant(clause)
 					}
 				}
 				for _, o := range clauses(node) {
@@ -250,15 +253,15 @@ func (m *model) written(at wire.Span) (opening, bool) {
 	return found, found.expr != nil
 }
 
-// openings are the expressions that decide which fields a struct has.
-func openings(expr ast.Expr) []opening {
-	var out []opening
+// determinantsOf returns the expressions that decide which fields a struct has.
+func determinantsOf(expr ast.Expr) []determinant {
+	var out []determinant
 	switch expr := expr.(type) {
 	case *ast.StructLit:
 		for _, decl := range expr.Elts {
 			switch decl := decl.(type) {
 			case *ast.EmbedDecl:
-				out = append(out, openings(decl.Expr)...)
+				out = append(out, determinantsOf(decl.Expr)...)
 			case *ast.Comprehension:
 				out = append(out, clauses(decl)...)
 			case *ast.Field:
@@ -268,51 +271,51 @@ func openings(expr ast.Expr) []opening {
 				}
 				switch label := label.(type) {
 				case *ast.ParenExpr:
-					out = append(out, opening{label.X, "label"})
+					out = append(out, determinant{label.X, "label"})
 				case *ast.Interpolation:
-					out = append(out, opening{label, "label"})
+					out = append(out, determinant{label, "label"})
 				case *ast.ListLit:
 					for _, pattern := range label.Elts {
-						out = append(out, opening{pattern, "pattern"})
+						out = append(out, determinant{pattern, "pattern"})
 					}
 				}
 			}
 		}
 	case *ast.BinaryExpr:
 		if expr.Op == token.AND {
-			return append(openings(expr.X), openings(expr.Y)...)
+			return append(determinantsOf(expr.X), determinantsOf(expr.Y)...)
 		}
-		out = append(out, opening{expr, "embedding"})
+		out = append(out, determinant{expr, "embedding"})
 	case *ast.ParenExpr:
-		return openings(expr.X)
+		return determinantsOf(expr.X)
 	case *ast.BasicLit, *ast.ListLit:
 	default:
-		out = append(out, opening{expr, "embedding"})
+		out = append(out, determinant{expr, "embedding"})
 	}
 	return out
 }
 
-func clauses(comprehension *ast.Comprehension) []opening {
-	var out []opening
+func clauses(comprehension *ast.Comprehension) []determinant {
+	var out []determinant
 	for _, clause := range comprehension.Clauses {
-		if o := decides(clause); o.expr != nil {
+		if o := clauseDeterminant(clause); o.expr != nil {
 			out = append(out, o)
 		}
 	}
-	return append(out, openings(comprehension.Value)...)
+	return append(out, determinantsOf(comprehension.Value)...)
 }
 
-// decides is the expression of a clause.
-func decides(clause ast.Clause) opening {
+// clauseDeterminant returns the expression of a clause.
+func clauseDeterminant(clause ast.Clause) determinant {
 	switch clause := clause.(type) {
 	case *ast.ForClause:
-		return opening{clause.Source, "source"}
+		return determinant{clause.Source, "source"}
 	case *ast.IfClause:
-		return opening{syntax.Written(clause.Condition), "condition"}
+		return determinant{syntax.Written(clause.Condition), "condition"}
 	case *ast.LetClause:
-		return opening{clause.Expr, ""}
+		return determinant{clause.Expr, ""}
 	case *ast.TryClause:
-		return opening{clause.Expr, ""}
+		return determinant{clause.Expr, ""}
 	}
-	return opening{}
+	return determinant{}
 }

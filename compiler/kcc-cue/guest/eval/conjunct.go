@@ -10,36 +10,36 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// conjunct is one line that takes part in a value.
+// conjunct is one expression that takes part in a value.
 type conjunct struct {
 	value cue.Value
 	// expr is the expression, without the label of its field.
 	expr ast.Expr
-	// place is the field that it is written in; nil in no fragment.
-	place *place
-	// own says that the fragment writes it at that path itself.
-	own  bool
-	span wire.Span
-	role wire.Role
-	by   int
-	// through are the embeddings that bring the line to the root, where it is
-	// not written; none for one that is, or that something below brings in.
+	// site is the field it is written in, nil if it is in no fragment.
+	site *site
+	// direct is set if a fragment writes it at this very path.
+	direct bool
+	span   wire.Span
+	role   wire.Role
+	by     int
+	// through are the embeddings that bring the conjunct to the root; empty if it
+	// is written there or comes in further down.
 	through []embedding
 }
 
-// frame is the way down to a value: the lines of all that is above it.
+// frame links the conjuncts of a value to those of the values above it.
 type frame struct {
 	above     *frame
 	conjuncts []conjunct
 }
 
-// conjuncts splits a value into its lines, sorted by place.
-func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
+// conjuncts splits a value into its conjuncts, sorted by span.
+func (m *evaluation) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	var out []conjunct
 	var split func(v cue.Value)
 	split = func(v cue.Value) {
 		if node := v.Source(); node != nil {
-			m.taken[node] = true
+			m.used[node] = true
 		}
 		op, args := operands(v)
 		if op == cue.AndOp {
@@ -60,7 +60,7 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	}
 	split(v)
 	sort.SliceStable(out, func(i, j int) bool { return less(out[i].span, out[j].span) })
-	// A line that several references bring in counts once for each of them.
+	// A conjunct that several references bring in counts once per reference.
 	unique := out[:0]
 	for i, c := range out {
 		if i == 0 || c.span != unique[len(unique)-1].span || c.by != unique[len(unique)-1].by {
@@ -70,8 +70,8 @@ func (m *model) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	return unique
 }
 
-// operands are the parts of the expression behind a value. CUE panics at some
-// expressions, such as a slice without an end: these have none.
+// operands returns the operands of the expression behind a value. CUE panics on
+// some expressions, such as a slice without an end; these have none.
 func operands(v cue.Value) (op cue.Op, args []cue.Value) {
 	defer func() {
 		if recover() != nil {
@@ -81,12 +81,12 @@ func operands(v cue.Value) (op cue.Op, args []cue.Value) {
 	return v.Expr()
 }
 
-func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bool) {
+func (m *evaluation) conjunct(v cue.Value, path []string, above *frame) (conjunct, bool) {
 	node := v.Source()
 	if node == nil {
 		return conjunct{}, false
 	}
-	c := conjunct{value: v, place: m.lexicon.places[node]}
+	c := conjunct{value: v, site: m.index.sites[node]}
 	var label ast.Node
 	switch node := node.(type) {
 	case *ast.Field:
@@ -103,20 +103,20 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 		return conjunct{}, false
 	}
 	if m.prepared.Overridden(c.expr) {
-		m.noteReplaced(path, c.expr)
+		m.recordOverridden(path, c.expr)
 		return conjunct{}, false
 	}
 	at := ast.Node(c.expr)
 	if lit, ok := c.expr.(*ast.StructLit); ok {
-		item := m.lexicon.items[lit]
-		if label == nil && !item && c.place != nil && c.place.field != nil {
-			label = c.place.field.Label
+		item := m.index.items[lit]
+		if label == nil && !item && c.site != nil && c.site.field != nil {
+			label = c.site.field.Label
 		}
 		if label != nil {
 			at = label
 		}
 		c.role = wire.RoleConstraint
-		if gives(lit) {
+		if structHasValue(lit) {
 			c.role = wire.RoleValue
 		}
 	} else {
@@ -128,31 +128,30 @@ func (m *model) conjunct(v cue.Value, path []string, above *frame) (conjunct, bo
 	}
 	c.span = span
 	c.by = span.File
-	if c.place != nil {
-		c.own = c.place.at(path) || isIndex(path[len(path)-1])
-		if !c.own {
-			c.by, c.through = m.bringer(c.place, above, span.File)
+	if c.site != nil {
+		c.direct = c.site.isAt(path) || isIndex(path[len(path)-1])
+		if !c.direct {
+			c.by, c.through = m.introducedBy(c.site, above, span.File)
 		}
 	}
 	return c, true
 }
 
-// bringer is the file whose fragment brings a line in through a reference: the
-// nearest one above that says something there itself, else what is embedded at
-// the root.
-func (m *model) bringer(p *place, above *frame, file int) (int, []embedding) {
+// introducedBy returns the file whose reference brings a conjunct in: the closest
+// one above that is written directly, else the one that embeds it at the root.
+func (m *evaluation) introducedBy(p *site, above *frame, file int) (int, []embedding) {
 	root := p.root()
 	for f := above; f != nil; f = f.above {
 		for _, c := range f.conjuncts {
-			if !c.own {
-				if c.place == p.parent {
+			if !c.direct {
+				if c.site == p.parent {
 					return c.by, c.through
 				}
 				continue
 			}
-			if m.lexicon.leads(c.expr, root) {
+			if m.index.leadsTo(c.expr, root) {
 				if f.above == nil {
-					// A root field: what it takes in makes components.
+					// A root field: what it embeds creates components.
 					return c.span.File, m.embeddings(root)
 				}
 				return c.span.File, nil
@@ -166,23 +165,24 @@ func (m *model) bringer(p *place, above *frame, file int) (int, []embedding) {
 	return through[0].span.File, through
 }
 
-// embeddings returns what brings a name's fields to the root, or into a root
+// embeddings returns what brings a name's fields to the root or into a root
 // field.
-func (m *model) embeddings(root string) []embedding {
+func (m *evaluation) embeddings(root string) []embedding {
 	var through []embedding
-	for _, embedded := range m.lexicon.embedded {
-		if m.lexicon.leads(embedded.expr, root) {
+	for _, embedded := range m.index.embedded {
+		if m.index.leadsTo(embedded.expr, root) {
 			through = append(through, embedded)
 		}
 	}
 	return through
 }
 
-// role says how an expression that is no struct literal takes part.
-func (m *model) role(v cue.Value, expr ast.Expr) wire.Role {
+// role returns how an expression other than a struct literal takes part in a
+// value.
+func (m *evaluation) role(v cue.Value, expr ast.Expr) wire.Role {
 	if _, has := v.Default(); has && !v.IsConcrete() {
-		if m.softly && isReference(expr) {
-			// It has a soft value, which is as good as any.
+		if m.secondPass && isReference(expr) {
+			// It has a default, which counts as a value.
 			return wire.RoleValue
 		}
 		return wire.RoleCUEDefault
@@ -211,16 +211,16 @@ func isReference(expr ast.Expr) bool {
 	return false
 }
 
-// gives says whether a struct literal gives a value somewhere, or is empty and
-// so a value itself.
-func gives(lit *ast.StructLit) bool {
+// structHasValue reports whether a struct literal has a value somewhere. An empty
+// one is a value itself.
+func structHasValue(lit *ast.StructLit) bool {
 	if len(lit.Elts) == 0 {
 		return true
 	}
 	for _, decl := range lit.Elts {
 		switch decl := decl.(type) {
 		case *ast.Field:
-			if decl.Constraint == token.ILLEGAL && givesValue(decl.Value) {
+			if decl.Constraint == token.ILLEGAL && exprHasValue(decl.Value) {
 				return true
 			}
 		case *ast.EmbedDecl, *ast.Comprehension:
@@ -230,16 +230,16 @@ func gives(lit *ast.StructLit) bool {
 	return false
 }
 
-func givesValue(expr ast.Expr) bool {
+func exprHasValue(expr ast.Expr) bool {
 	switch expr := expr.(type) {
 	case *ast.StructLit:
-		return gives(expr)
+		return structHasValue(expr)
 	case *ast.ParenExpr:
-		return givesValue(expr.X)
+		return exprHasValue(expr.X)
 	case *ast.BinaryExpr:
 		switch expr.Op {
 		case token.AND:
-			return givesValue(expr.X) || givesValue(expr.Y)
+			return exprHasValue(expr.X) || exprHasValue(expr.Y)
 		case token.OR:
 			return false
 		}
@@ -253,7 +253,7 @@ func givesValue(expr ast.Expr) bool {
 	return true
 }
 
-// predeclared are CUE's names of types.
+// predeclared are CUE's type names.
 var predeclared = map[string]cue.Kind{
 	"_": cue.TopKind, "string": cue.StringKind, "bytes": cue.BytesKind, "bool": cue.BoolKind,
 	"int": cue.IntKind, "float": cue.FloatKind, "number": cue.NumberKind, "uint": cue.IntKind,
@@ -261,7 +261,7 @@ var predeclared = map[string]cue.Kind{
 	"int8": cue.IntKind, "int16": cue.IntKind, "int32": cue.IntKind, "int64": cue.IntKind,
 }
 
-// origins are the lines as the response has them, the deciding ones first.
+// origins returns the origins of conjuncts, the deciding ones first.
 func origins(conjuncts []conjunct) []wire.Origin {
 	out := make([]wire.Origin, 0, len(conjuncts))
 	for _, c := range conjuncts {
@@ -271,14 +271,14 @@ func origins(conjuncts []conjunct) []wire.Origin {
 	return out
 }
 
-// weight puts what decides first: a value, a default, then what only constrains.
+// weight orders roles by how much they decide: values, defaults, constraints.
 func weight(role wire.Role) int {
 	switch role {
 	case wire.RoleValue:
 		return 0
 	case wire.RoleCUEDefault:
 		return 1
-	case wire.RoleSoft:
+	case wire.RoleDefault:
 		return 2
 	case wire.RoleConstraint:
 		return 3

@@ -10,16 +10,17 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxCycles bounds how many values are put together; more are told one by one.
+// maxCycles bounds how many values are grouped into cycles; beyond it each is
+// reported on its own.
 const maxCycles = 500
 
-// cyclic is a value that needs itself.
-type cyclic struct {
+// cyclicValue is a value that depends on itself.
+type cyclicValue struct {
 	path  []string
 	kind  string
 	lines []conjunct
-	// leads are the paths that its lines refer to.
-	leads [][]string
+	// references are the paths that its conjuncts refer to.
+	references [][]string
 }
 
 func isCycle(text string) bool {
@@ -27,22 +28,23 @@ func isCycle(text string) bool {
 		strings.HasPrefix(text, "cyclic reference")
 }
 
-// cycle notes a value that needs itself; CUE says so at each value of a circle.
-func (m *model) cycle(path []string, lines []conjunct, text string) {
+// recordCycle records a value that depends on itself; CUE reports it at every
+// value of a cycle.
+func (m *evaluation) recordCycle(path []string, lines []conjunct, text string) {
 	kind := "value"
 	if strings.HasPrefix(text, "structural") {
 		kind = "structure"
 	}
-	found := cyclic{path: path, kind: kind, lines: lines}
+	found := cyclicValue{path: path, kind: kind, lines: lines}
 	for _, c := range lines {
-		found.leads = append(found.leads, m.leadsTo(path, c)...)
+		found.references = append(found.references, m.referencedPaths(path, c)...)
 	}
 	m.cycles = append(m.cycles, found)
 }
 
-// reportCycles reports each circle once, with the lines of all its values.
-// What only leads to a circle is none itself.
-func (m *model) reportCycles() {
+// reportCycles reports each cycle once, with the conjuncts of all its values.
+// Values that only lead to a cycle are left out.
+func (m *evaluation) reportCycles() {
 	cycles := m.cycles
 	m.cycles = nil
 	reaches := make([]map[int]bool, len(cycles))
@@ -51,36 +53,36 @@ func (m *model) reportCycles() {
 			reaches[i] = reachable(cycles, i)
 		}
 	}
-	told := make([]bool, len(cycles))
+	reported := make([]bool, len(cycles))
 	for i, one := range cycles {
-		if told[i] {
+		if reported[i] {
 			continue
 		}
-		circle, beside := []cyclic{one}, false
+		group, leadsElsewhere := []cyclicValue{one}, false
 		for j, other := range cycles {
 			switch {
 			case j == i || !reaches[i][j] || other.kind != one.kind:
 			case reaches[j][i]:
-				told[j] = true
-				circle = append(circle, other)
+				reported[j] = true
+				group = append(group, other)
 			default:
-				beside = true
+				leadsElsewhere = true
 			}
 		}
-		if beside && !reaches[i][i] {
+		if leadsElsewhere && !reaches[i][i] {
 			continue
 		}
-		slices.SortStableFunc(circle, func(a, b cyclic) int { return byPlace(a.lines, b.lines) })
+		slices.SortStableFunc(group, func(a, b cyclicValue) int { return compareFirst(a.lines, b.lines) })
 		var lines []conjunct
-		for _, one := range circle {
+		for _, one := range group {
 			lines = append(lines, one.lines...)
 		}
-		m.report(m.error(wire.Cycle, circle[0].path, lines).With("kind", one.kind))
+		m.report(m.error(wire.Cycle, group[0].path, lines).With("kind", one.kind))
 	}
 }
 
-// byPlace orders lists of lines by the first of each.
-func byPlace(a, b []conjunct) int {
+// compareFirst orders lists of conjuncts by the span of the first.
+func compareFirst(a, b []conjunct) int {
 	switch {
 	case len(a) == 0 || len(b) == 0:
 		return len(b) - len(a)
@@ -92,18 +94,19 @@ func byPlace(a, b []conjunct) int {
 	return 0
 }
 
-// reachable are the values that one leads to, itself only by way of its lines.
-func reachable(cycles []cyclic, from int) map[int]bool {
+// reachable returns the values that one references to, including itself only if a
+// reference references back.
+func reachable(cycles []cyclicValue, from int) map[int]bool {
 	found := map[int]bool{}
-	open := []int{from}
-	for len(open) > 0 {
-		at := open[len(open)-1]
-		open = open[:len(open)-1]
-		for _, lead := range cycles[at].leads {
+	pending := []int{from}
+	for len(pending) > 0 {
+		at := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		for _, lead := range cycles[at].references {
 			for i, other := range cycles {
 				if !found[i] && slices.Equal(lead, other.path) {
 					found[i] = true
-					open = append(open, i)
+					pending = append(pending, i)
 				}
 			}
 		}
@@ -111,8 +114,9 @@ func reachable(cycles []cyclic, from int) map[int]bool {
 	return found
 }
 
-// leadsTo are the paths of the fields that a line refers to by their names.
-func (m *model) leadsTo(path []string, c conjunct) [][]string {
+// referencedPaths returns the paths of the fields that a conjunct refers to by
+// name.
+func (m *evaluation) referencedPaths(path []string, c conjunct) [][]string {
 	var found [][]string
 	inner := map[ast.Node]bool{}
 	ast.Walk(c.expr, func(node ast.Node) bool {
@@ -139,7 +143,7 @@ func (m *model) leadsTo(path []string, c conjunct) [][]string {
 				continue
 			case *ast.Ident:
 				slices.Reverse(names)
-				if head := m.meantPath(path, c.place, y); head != nil {
+				if head := m.resolvePath(path, c.site, y); head != nil {
 					found = append(found, append(head, names...))
 				}
 			}
@@ -150,14 +154,14 @@ func (m *model) leadsTo(path []string, c conjunct) [][]string {
 	return found
 }
 
-// meantPath is the path of the field that a name in a line at a path means; nil
-// where it is none that the fragments write there.
-func (m *model) meantPath(path []string, here *place, ident *ast.Ident) []string {
+// resolvePath returns the path of the field that an identifier at path refers to,
+// or nil if the fragments write none there.
+func (m *evaluation) resolvePath(path []string, here *site, ident *ast.Ident) []string {
 	for p, depth := here, len(path); p != nil && p.parent != nil && depth > 0; p, depth = p.parent, depth-1 {
-		if !p.at(path[:depth]) {
+		if !p.isAt(path[:depth]) {
 			break
 		}
-		if len(m.lexicon.children[p.parent][ident.Name]) > 0 {
+		if len(m.index.children[p.parent][ident.Name]) > 0 {
 			return child(path[:depth-1], ident.Name)
 		}
 	}
@@ -167,7 +171,7 @@ func (m *model) meantPath(path []string, here *place, ident *ast.Ident) []string
 	return nil
 }
 
-// plainText is the text of a string literal.
+// plainText returns the text of a string literal.
 func plainText(x ast.Expr) (string, bool) {
 	lit, ok := x.(*ast.BasicLit)
 	if !ok {

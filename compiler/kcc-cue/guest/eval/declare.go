@@ -13,12 +13,12 @@ import (
 // componentFields are the root fields whose fields are components.
 var componentFields = []string{"services", "jobs", "cronJobs", "backing"}
 
-// owner is who has a component, by its path.
+// owner identifies a component.
 type owner struct{ kind, name string }
 
-// declarations lists the components with the fields that declare them, and the
+// declarations returns the components with the fields that declare them, and the
 // team of each component's first owner.
-func (m *model) declarations(w *walk) ([]wire.Declaration, map[owner]string) {
+func (m *evaluation) declarations(w *walker) ([]wire.Declaration, map[owner]string) {
 	var out []wire.Declaration
 	owners := map[owner]string{}
 	teams := map[int]string{}
@@ -45,50 +45,50 @@ func (m *model) declarations(w *walk) ([]wire.Declaration, map[owner]string) {
 	return out, owners
 }
 
-// declaration sorts the lines of one component into those that make it exist
-// and the others. A line is a field of the component, or what brings such a
-// field in from elsewhere.
-func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
+// declaration separates the conjuncts of a component into those that declare it
+// and the others. Each is represented by a field of the component or by the
+// embedding that brings one in.
+func (m *evaluation) declaration(path []string, lines []conjunct) wire.Declaration {
 	d := wire.Declaration{Path: path}
-	type site struct {
+	type labelSite struct {
 		span    wire.Span
 		overlay bool
 	}
-	made := map[site]making{}
-	var sites []site
-	note := func(at site, how making) {
-		if _, known := made[at]; !known {
-			sites = append(sites, at)
+	strengths := map[labelSite]strength{}
+	var labelSites []labelSite
+	note := func(at labelSite, how strength) {
+		if _, known := strengths[at]; !known {
+			labelSites = append(labelSites, at)
 		}
-		made[at] = max(made[at], how)
+		strengths[at] = max(strengths[at], how)
 	}
 	for _, c := range lines {
-		p := c.place
-		for p != nil && p.field != nil && !p.at(path) {
+		p := c.site
+		for p != nil && p.field != nil && !p.isAt(path) {
 			p = p.parent
 		}
-		how := m.valueMakes(c)
-		if c.place != nil && c.place.field != nil && !c.place.many() {
-			// CUE splits an embedding and an alternative off the literal that
-			// holds them, so that the value of the line may lack its fields.
-			how = max(how, m.makes(c.place.field.Value, map[string]bool{}))
+		how := m.valueDeclares(c)
+		if c.site != nil && c.site.field != nil && !c.site.inPattern() {
+			// CUE splits an embedding and a disjunct off the literal around them,
+			// so the value of the conjunct may lack its fields.
+			how = max(how, m.declares(c.site.field.Value, map[string]bool{}))
 		}
 		if p == nil || p.field == nil {
 			for _, embedded := range c.through {
-				if !c.place.many() {
-					note(site{embedded.span, embedded.overlay}, how)
+				if !c.site.inPattern() {
+					note(labelSite{embedded.span, embedded.overlay}, how)
 				}
 			}
 		} else if span, ok := m.span(p.field.Label); ok && !p.pattern {
-			note(site{span, p.overlay}, max(how, m.makes(p.field.Value, map[string]bool{})))
+			note(labelSite{span, p.overlay}, max(how, m.declares(p.field.Value, map[string]bool{})))
 		}
 	}
 	var base, overlay, constraining []wire.Span
-	for _, at := range sites {
-		switch how := made[at]; {
-		case how == notMade:
+	for _, at := range labelSites {
+		switch how := strengths[at]; {
+		case how == declaresNothing:
 			d.Others = append(d.Others, at.span)
-		case how == constrained:
+		case how == declaresConstraint:
 			constraining = append(constraining, at.span)
 		case at.overlay:
 			overlay = append(overlay, at.span)
@@ -108,68 +108,68 @@ func (m *model) declaration(path []string, lines []conjunct) wire.Declaration {
 	return d
 }
 
-// valueMakes says whether what a line comes to has `image`, `build` or `kind`.
-func (m *model) valueMakes(c conjunct) making {
-	found := notMade
+// valueDeclares returns how the value of a conjunct declares a component.
+func (m *evaluation) valueDeclares(c conjunct) strength {
+	found := declaresNothing
 	line := c.value
 	if chosen, has := line.Default(); has {
 		line = chosen
 	}
 	for _, name := range []string{"image", "build", "kind"} {
 		if value := line.LookupPath(cue.MakePath(cue.Str(name))); value.Exists() {
-			found = max(found, constrained)
+			found = max(found, declaresConstraint)
 			if _, has := value.Default(); has || value.IsConcrete() {
-				found = made
+				found = declaresValue
 			}
 		}
 	}
 	return found
 }
 
-// making is how much an expression has of what makes a component.
-type making int
+// strength is how strongly an expression declares a component.
+type strength int
 
 const (
-	notMade making = iota
-	// constrained: it says of `image`, `build` or `kind` what it may be.
-	constrained
-	// made: it gives one of them.
-	made
+	declaresNothing strength = iota
+	// declaresConstraint: it constrains `image`, `build` or `kind`.
+	declaresConstraint
+	// declaresValue: it gives one of them a value.
+	declaresValue
 )
 
-// makes says whether an expression gives `image`, `build` or `kind`, itself or
-// through what it refers to.
-func (m *model) makes(node ast.Node, seen map[string]bool) making {
-	found := notMade
+// declares returns how an expression declares a component by `image`, `build` or
+// `kind`, itself or through references.
+func (m *evaluation) declares(node ast.Node, seen map[string]bool) strength {
+	found := declaresNothing
 	ast.Walk(node, func(node ast.Node) bool {
-		if found == made {
+		if found == declaresValue {
 			return false
 		}
 		switch node := node.(type) {
 		case *ast.Field:
 			switch name, _, _ := ast.LabelName(node.Label); name {
 			case "image", "build", "kind":
-				found = max(found, m.gives(node))
+				found = max(found, m.fieldDeclares(node))
 			}
 			return false
 		case *ast.SelectorExpr:
-			found = max(found, m.selected(node, seen))
+			found = max(found, m.selectorDeclares(node, seen))
 			return false
 		case *ast.Ident:
-			lexicon, key := m.lexicon, node.Name
-			if here := lexicon.places[node]; here != nil && here.pkg != "" {
-				// A name of the package that the line stands in.
-				lexicon, key = lexicon.packages[here.pkg], here.root()+" "+key
+			index, key := m.index, node.Name
+			if here := index.sites[node]; here != nil && here.pkg != "" {
+				// A name of the package that contains the expression.
+				index, key = index.packages[here.pkg], here.root()+" "+key
 			}
 			if seen[key] {
 				return false
 			}
 			seen[key] = true
-			for _, p := range lexicon.roots[node.Name] {
-				found = max(found, m.makes(p.field.Value, seen))
+			for _, p := range index.roots[node.Name] {
+				found = max(found, m.declares(p.field.Value, seen))
 			}
 			if clause, ok := node.Node.(*ast.LetClause); ok {
-				found = max(found, m.makes(clause.Expr, seen))
+				found = max(found, m.declares(clause.Expr, seen))
 			}
 		}
 		return true
@@ -177,20 +177,20 @@ func (m *model) makes(node ast.Node, seen map[string]bool) making {
 	return found
 }
 
-// gives says whether a field has a value, or had one that was taken out.
-func (m *model) gives(field *ast.Field) making {
+// fieldDeclares counts a value that was removed as a value.
+func (m *evaluation) fieldDeclares(field *ast.Field) strength {
 	switch {
 	case field.Constraint != token.ILLEGAL:
-		return notMade
-	case givesValue(field.Value) || m.prepared.Overridden(field.Value) || m.prepared.Dropped(field.Value):
-		return made
+		return declaresNothing
+	case exprHasValue(field.Value) || m.prepared.Overridden(field.Value) || m.prepared.Dropped(field.Value):
+		return declaresValue
 	default:
-		return constrained
+		return declaresConstraint
 	}
 }
 
-// selected follows `services.other` and the like to what is written there.
-func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
+// selectorDeclares follows `services.other` and similar to what is written there.
+func (m *evaluation) selectorDeclares(node *ast.SelectorExpr, seen map[string]bool) strength {
 	var path []string
 	var head *ast.Ident
 	for expr := ast.Expr(node); ; {
@@ -198,14 +198,14 @@ func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
 		if !ok {
 			ident, ok := expr.(*ast.Ident)
 			if !ok {
-				return notMade
+				return declaresNothing
 			}
-			path, head = append([]string{m.lexicon.nameOf(ident)}, path...), ident
+			path, head = append([]string{m.index.nameOf(ident)}, path...), ident
 			break
 		}
 		name, _, err := ast.LabelName(selector.Sel)
 		if err != nil {
-			return notMade
+			return declaresNothing
 		}
 		path = append([]string{name}, path...)
 		expr = selector.X
@@ -215,18 +215,18 @@ func (m *model) selected(node *ast.SelectorExpr, seen map[string]bool) making {
 		key += "." + name
 	}
 	if seen[key] {
-		return notMade
+		return declaresNothing
 	}
 	seen[key] = true
-	found := notMade
-	lexicon := m.lexicon
+	found := declaresNothing
+	index := m.index
 	if pkg := m.prepared.Import(head); pkg != nil {
-		lexicon, path = m.lexicon.packages[pkg.Path], path[1:]
-	} else if here := m.lexicon.places[head]; here != nil && here.pkg != "" {
-		lexicon = m.lexicon.packages[here.pkg]
+		index, path = m.index.packages[pkg.Path], path[1:]
+	} else if here := m.index.sites[head]; here != nil && here.pkg != "" {
+		index = m.index.packages[here.pkg]
 	}
-	for _, p := range lexicon.below(path) {
-		found = max(found, m.makes(p.field.Value, seen))
+	for _, p := range index.below(path) {
+		found = max(found, m.declares(p.field.Value, seen))
 	}
 	return found
 }

@@ -9,8 +9,8 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// TestDeepInput holds the engine to an error, never a crash, for input that is
-// nested deeper than anybody writes.
+// TestDeepInput checks that input nested deeper than anybody writes causes an
+// error, never a crash.
 func TestDeepInput(t *testing.T) {
 	const depth = 20_000
 	repeat := strings.Repeat
@@ -50,14 +50,14 @@ func TestDeepInput(t *testing.T) {
 				}
 			}
 			if err := json.Unmarshal(serve.Run(request), &response); err != nil {
-				t.Fatalf("the answer is no JSON: %v", err)
+				t.Fatalf("the answer is not JSON: %v", err)
 			}
 			found := false
 			for _, e := range response.Errors {
 				found = found || e.Args["message"] == c.want || e.Args["kind"] == c.want
 			}
 			if !found {
-				t.Errorf("nothing says %q: %v", c.want, response.Errors)
+				t.Errorf("no error has %q: %v", c.want, response.Errors)
 			}
 		})
 	}

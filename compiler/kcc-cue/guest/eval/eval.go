@@ -1,11 +1,14 @@
-// Package eval evaluates prepared fragments and holds them against kcc's
+// Package eval evaluates prepared fragments and checks the result against kcc's
 // schema.
 //
-// CUE unifies the fragments alone; the schema is held against what comes out,
-// field by field, so that no mistake of one component hides another's and a
-// line of the schema never takes part in a conflict between teams. Soft values
-// join afterwards and policies are held against the finished model. Nothing
-// here reads a file or words a message.
+// It takes a [syntax.Prepared] and returns a response: the configuration tree,
+// its declarations, and errors as codes with spans and arguments. It reads no
+// file and writes no sentence.
+//
+// CUE unifies the fragments alone. The schema is compared with the result field
+// by field, so that one component's mistake does not hide another's, and a line
+// of the schema never takes part in a conflict between teams. Defaults are filled
+// in afterwards, and policies are checked against the finished tree.
 package eval
 
 import (
@@ -22,7 +25,8 @@ var (
 	shipped *schema.Schema
 )
 
-// Warm builds the schema, and does once what every evaluation needs.
+// Warm builds the schema and runs everything once that an evaluation needs, so
+// that the snapshot contains it.
 func Warm() {
 	if context != nil {
 		return
@@ -39,7 +43,7 @@ func Warm() {
 	}
 }
 
-// warmFiles touch every part of evaluation once.
+// warmFiles exercise every part of the evaluation.
 var warmFiles = []wire.File{{Name: "kcc.cue", Text: `package warm
 
 system: name: "warm"
@@ -51,7 +55,7 @@ policies: memory: {message: "m", require: services: [string]: replicas: >=1}
 defaults: services: [string]: resources: memory: "1Mi"
 `}}
 
-// Schema lists the files of kcc's schema.
+// Schema returns the files of kcc's schema.
 func Schema() []wire.SchemaFile {
 	return schema.Files()
 }
@@ -59,13 +63,13 @@ func Schema() []wire.SchemaFile {
 // System evaluates the field `system` of kcc.cue.
 func System(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
-	m := newModel(req, p)
+	m := newEvaluation(req, p)
 	value := m.root.LookupPath(cue.ParsePath("system"))
 	tree := &wire.Node{Kind: wire.Struct}
 	if value.Exists() {
-		w := &walk{model: m}
+		w := &walker{evaluation: m}
 		node := w.node(value, shipped.System, []string{"system"}, nil)
-		m.settle(w, node, shipped.System, []string{"system"})
+		m.checkCompleteness(w, node, shipped.System, []string{"system"})
 		tree.Fields = []wire.Field{{Name: "system", Node: node}}
 	}
 	return m.response(tree)
@@ -74,14 +78,14 @@ func System(req *wire.Request, p *syntax.Prepared) *wire.Response {
 // Model evaluates all fragments for one target.
 func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
-	m := newModel(req, p)
+	m := newEvaluation(req, p)
 	w, tree, declarations, owners := m.evaluate()
-	m.hold(w, tree)
+	m.checkPolicies(w, tree)
 	var policies []wire.Policy
 	for _, policy := range p.Policies {
 		policies = append(policies, wire.Policy{
 			Name: policy.Name, Message: policy.Message, Label: policy.Label, By: policy.File,
-			Requires: m.knownFields(policy, tree),
+			Requires: m.requiredFields(policy, tree),
 		})
 	}
 	var explained []wire.Explained

@@ -9,53 +9,53 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// systemField is the root field that is evaluated apart.
+// systemField is the root field that is evaluated separately.
 const systemField = "system"
 
-// kindsField holds recipes, which mean something only together with a backing.
+// kindsField holds recipes, which have a meaning only together with a backing.
 const kindsField = "kinds"
 
-// evaluate makes the finished tree: values, soft values, and what the schema
+// evaluate returns the completed tree: values, defaults, and what the schema
 // adds.
-func (m *model) evaluate() (*walk, *wire.Node, []wire.Declaration, map[owner]string) {
+func (m *evaluation) evaluate() (*walker, *wire.Node, []wire.Declaration, map[owner]string) {
 	w, tree := m.read()
 	declarations, owners := m.declarations(w)
-	f := &filling{model: m, walk: w, owners: owners}
+	f := &filler{evaluation: m, walker: w, owners: owners}
 	f.run(tree)
-	if again := f.needed(); again.Exists() {
+	if added := f.secondPassInput(); added.Exists() {
 		// Something refers to what was filled in: evaluate with it.
-		m.root, m.softly = m.root.Unify(again), true
-		m.errors, m.followers, m.cycles, m.asserted, m.matched = m.refused, nil, nil, nil, nil
+		m.root, m.secondPass = m.root.Unify(added), true
+		m.errors, m.consequences, m.cycles, m.assertions, m.matched = m.refused, nil, nil, nil, nil
 		m.seen = map[string]bool{}
 		w, tree = m.read()
 		declarations, owners = m.declarations(w)
 		first := f.filled
-		f = &filling{model: m, walk: w, owners: owners}
+		f = &filler{evaluation: m, walker: w, owners: owners}
 		f.restore(tree, first)
 		f.run(tree)
 	}
-	m.imply(w, tree)
+	m.inferNeeds(w, tree)
 	for _, field := range tree.Fields {
-		m.settle(w, field.Node, shipped.Root.Struct.At(field.Name), []string{field.Name})
+		m.checkCompleteness(w, field.Node, shipped.Root.Struct.At(field.Name), []string{field.Name})
 	}
-	m.assertions()
+	m.checkAssertions()
 	return w, tree, declarations, owners
 }
 
-// outsideModel are root fields that are not part of the tree: they are taken
-// out of the fragments, where they stand in the form that they have to have.
-// `defaults` and `policies` may also come in through a reference, which
-// [model.indirectDefaults] and [model.indirectPolicies] follow.
+// outsideModel are root fields that are not part of the tree. Package syntax
+// takes them out where they are written in the required form. `defaults` and
+// `policies` may also come in through a reference; [evaluation.indirectDefaults]
+// and [evaluation.indirectPolicies] read those.
 var outsideModel = []string{"defaults", overlaysField, "policies", systemField}
 
 // overlaysField is the root field whose blocks are overlays.
 const overlaysField = "on"
 
-// read walks the root fields of the model, however they came to be there.
-func (m *model) read() (*walk, *wire.Node) {
-	w := &walk{model: m}
+// read walks the root fields of the model, whether written or embedded.
+func (m *evaluation) read() (*walker, *wire.Node) {
+	w := &walker{evaluation: m}
 	tree := &wire.Node{Kind: wire.Struct}
-	m.rootConditions()
+	m.checkRoot()
 	for iter := range members(m.root) {
 		value, name := iter.Value(), iter.Selector().Unquoted()
 		shape := shipped.Root.Struct.At(name)
@@ -68,10 +68,10 @@ func (m *model) read() (*walk, *wire.Node) {
 		case name == defaultsField || name == policiesField:
 		case name == overlaysField && value.IncompleteKind() == cue.StructKind:
 			for _, block := range parts(value) {
-				m.misplaced(block.value, child(path, block.name))
+				m.reportMisplaced(block.value, child(path, block.name))
 			}
 		case slices.Contains(outsideModel, name):
-			m.misplaced(value, path)
+			m.reportMisplaced(value, path)
 		case shape == nil:
 			m.unknownField(value, shipped.Root.Struct, path, nil)
 		default:
@@ -81,22 +81,22 @@ func (m *model) read() (*walk, *wire.Node) {
 	return w, tree
 }
 
-// misplaced reports a root field that is not part of the tree, and that a
-// reference, an embedding or a computed label puts there.
-func (m *model) misplaced(v cue.Value, path []string) {
+// reportMisplaced reports a root field that is not part of the tree and comes in
+// through a reference, an embedding or a computed label.
+func (m *evaluation) reportMisplaced(v cue.Value, path []string) {
 	lines := slices.DeleteFunc(m.conjuncts(v, path, nil), func(c conjunct) bool {
-		return c.own && c.place.name == systemField || c.place != nil && m.prepared.Extracted(c.place.field)
+		return c.direct && c.site.name == systemField || c.site != nil && m.prepared.Extracted(c.site.field)
 	})
 	if len(lines) > 0 {
 		m.report(m.atLabels(wire.Overlay, path, lines).With("reason", "indirect").With("name", path[0]))
 	}
 }
 
-// members are the fields of a struct, those that are only constrained
-// included; also of a struct that is an error.
+// members iterates over the fields of a struct, including those that are only
+// constrained, even if the struct is an error.
 func members(v cue.Value) iter.Seq[*cue.Iterator] {
 	return func(yield func(*cue.Iterator) bool) {
-		// Without hidden fields CUE lists none of a struct that is an error.
+		// Without hidden fields CUE lists no field of a struct that is an error.
 		fields, err := v.Fields(cue.Hidden(true), cue.Optional(true))
 		for err == nil && fields.Next() {
 			if fields.Selector().LabelType() == cue.StringLabel && !yield(fields) {

@@ -1,43 +1,48 @@
 package eval
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
 
-// explain finds what else is said about each value of the finished tree: the
-// schema's line, the soft values that a stronger one put aside as well, and the
-// policies that it is held against.
-func (m *model) explain(w *walk, tree *wire.Node, owners map[owner]string) []wire.Explained {
-	e := &explaining{model: m, notes: &note{}}
+// explain collects the other statements about each value of the completed tree:
+// the schema's line, the defaults that a stronger value overrode, and the
+// policies it was checked against.
+func (m *evaluation) explain(w *walker, tree *wire.Node, owners map[owner]string) []wire.Explained {
+	e := &explainer{evaluation: m, annotations: &annotation{}}
 	for _, field := range tree.Fields {
-		e.schema(field.Node, shipped.Root.Struct.At(field.Name), e.notes.at(field.Name))
+		e.schema(field.Node, shipped.Root.Struct.At(field.Name), e.annotations.at(field.Name))
 	}
-	e.softly(w, tree, owners)
-	e.replacements()
+	e.defaults(w, tree, owners)
+	e.addOverridden()
 	e.policies(w)
 	var out []wire.Explained
-	e.notes.list(nil, func(explained wire.Explained) { out = append(out, explained) })
+	e.annotations.list(nil, func(explained wire.Explained) { out = append(out, explained) })
 	return out
 }
 
-// note is what is said about one path, and about those below.
-type note struct {
+// annotation is what is said about one path and those below.
+type annotation struct {
 	wire.Explained
 	names  []string
-	fields map[string]*note
+	fields map[string]*annotation
 }
 
-// at is the note of a field, made where there is none.
-func (n *note) at(names ...string) *note {
+// at returns the annotation of a path, and creates it if necessary.
+func (n *annotation) at(names ...string) *annotation {
 	for _, name := range names {
 		next := n.fields[name]
 		if next == nil {
-			next = &note{}
+			next = &annotation{}
 			if n.fields == nil {
-				n.fields = map[string]*note{}
+				n.fields = map[string]*annotation{}
 			}
 			n.fields[name] = next
 			n.names = append(n.names, name)
@@ -47,9 +52,9 @@ func (n *note) at(names ...string) *note {
 	return n
 }
 
-// list visits what has something to say, in the order of the tree.
-func (n *note) list(path []string, visit func(wire.Explained)) {
-	if n.Schema != nil || len(n.Soft)+len(n.Replaced)+len(n.Policies) > 0 {
+// list visits the annotations that are not empty, in the order of the tree.
+func (n *annotation) list(path []string, visit func(wire.Explained)) {
+	if n.Schema != nil || len(n.Defaults)+len(n.Overridden)+len(n.Policies) > 0 {
 		n.Path = path
 		visit(n.Explained)
 	}
@@ -58,14 +63,14 @@ func (n *note) list(path []string, visit func(wire.Explained)) {
 	}
 }
 
-// explaining gathers the notes of one tree.
-type explaining struct {
-	*model
-	notes *note
+// explainer collects the annotations of one tree.
+type explainer struct {
+	*evaluation
+	annotations *annotation
 }
 
-// schema notes the schema's line of everything that is there.
-func (e *explaining) schema(node *wire.Node, shape *schema.Shape, into *note) {
+// schema adds the schema's line of everything that exists.
+func (e *explainer) schema(node *wire.Node, shape *schema.Shape, into *annotation) {
 	if shape == nil {
 		return
 	}
@@ -86,46 +91,46 @@ func (e *explaining) schema(node *wire.Node, shape *schema.Shape, into *note) {
 	}
 }
 
-// softly notes every soft value of a fragment.
-func (e *explaining) softly(w *walk, tree *wire.Node, owners map[owner]string) {
-	// What is wrong with a block has been said where its values were wanted.
+// defaults adds every default of a fragment.
+func (e *explainer) defaults(w *walker, tree *wire.Node, owners map[owner]string) {
+	// The errors of a block were reported where its values were needed.
 	errors := e.errors
-	f := &filling{model: e.model, walk: w, owners: owners, all: true}
-	if soft := f.gather(tree); soft != nil {
-		e.softBelow(f, soft, nil)
+	f := &filler{evaluation: e.evaluation, walker: w, owners: owners, all: true}
+	if defaults := f.collectDefaults(tree); defaults != nil {
+		e.addDefaults(f, defaults, nil)
 	}
 	e.errors = errors
 }
 
-func (e *explaining) softBelow(f *filling, soft *softNode, path []string) {
-	for _, value := range soft.values {
+func (e *explainer) addDefaults(f *filler, defaults *defaultNode, path []string) {
+	for _, value := range defaults.values {
 		for _, origin := range value.node.Origins {
-			into := e.notes.at(path...)
-			into.Soft = append(into.Soft, wire.SoftLine{Origin: origin, Own: len(path) > 1 && f.layer(value, path) == layerOwn})
+			into := e.annotations.at(path...)
+			into.Defaults = append(into.Defaults, wire.DefaultLine{Origin: origin, Own: len(path) > 1 && f.layer(value, path) == layerOwn})
 		}
 	}
-	for _, name := range sortedNames(soft.fields) {
-		e.softBelow(f, soft.fields[name], child(path, name))
+	for _, name := range sortedNames(defaults.fields) {
+		e.addDefaults(f, defaults.fields[name], child(path, name))
 	}
 }
 
-// policies notes the lines of each policy at the values that it speaks of.
-func (e *explaining) policies(w *walk) {
+// policies adds the lines of each policy to the values it is about.
+func (e *explainer) policies(w *walker) {
 	if len(e.prepared.Policies) == 0 {
 		return
 	}
-	value := e.finished.Model
+	value := e.policyRoot.Model
 	for i := range e.prepared.Policies {
 		policy := &e.prepared.Policies[i]
-		h := &holding{model: e.model, policy: policy, walk: w}
-		e.policy(h, i, value.Unify(e.finished.Root.LookupPath(policy.Path)), value, nil)
+		h := &policyCheck{evaluation: e.evaluation, policy: policy, walker: w}
+		e.policy(h, i, value.Unify(e.policyRoot.Root.LookupPath(policy.Path)), value, nil)
 	}
 }
 
-func (e *explaining) policy(h *holding, index int, v, given cue.Value, path []string) {
+func (e *explainer) policy(h *policyCheck, index int, v, given cue.Value, path []string) {
 	if given.IncompleteKind() != cue.StructKind {
 		for _, line := range h.lines(path, v) {
-			into := e.notes.at(path...)
+			into := e.annotations.at(path...)
 			into.Policies = append(into.Policies, wire.PolicyLine{Policy: index, Span: line.span})
 		}
 		return
@@ -143,5 +148,48 @@ func (e *explaining) policy(h *holding, index int, v, given cue.Value, path []st
 		if inner := given.LookupPath(cue.MakePath(cue.Str(name))); inner.Exists() {
 			e.policy(h, index, iter.Value(), inner, child(path, name))
 		}
+	}
+}
+
+// overriddenLines are the lines at a path that the target's overlay overrides.
+type overriddenLines struct {
+	path  []string
+	lines []wire.Origin
+}
+
+// recordOverridden keeps the line of an overridden value for `kcc blame`.
+func (m *evaluation) recordOverridden(path []string, expr ast.Expr) {
+	if span, ok := m.span(expr); ok && m.request.Explain {
+		m.recordOverriddenAt(path, span)
+	}
+}
+
+func (m *evaluation) recordOverriddenAt(path []string, span wire.Span) {
+	key := strings.Join(path, "\x00")
+	found := m.overridden[key]
+	if found == nil {
+		if m.overridden == nil {
+			m.overridden = map[string]*overriddenLines{}
+		}
+		found = &overriddenLines{path: slices.Clone(path)}
+		m.overridden[key] = found
+	}
+	found.lines = merge(found.lines, []wire.Origin{{Span: span, Role: wire.RoleValue, By: span.File}})
+}
+
+// addOverridden adds the lines that the target's overlay overrides.
+func (e *explainer) addOverridden() {
+	for _, excluded := range e.prepared.Excluded {
+		e.recordOverriddenAt(excluded.Path, excluded.At)
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.overridden)) {
+		found := e.overridden[key]
+		slices.SortFunc(found.lines, func(a, b wire.Origin) int {
+			if less(a.Span, b.Span) {
+				return -1
+			}
+			return 1
+		})
+		e.annotations.at(found.path...).Overridden = found.lines
 	}
 }

@@ -16,15 +16,15 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// explicit is CUE's error for a `_|_` that somebody wrote; it bears the path
-// of the root wherever it stands.
+// explicit is CUE's message for a `_|_` in the source; it has the path of the
+// root, wherever it is written.
 const explicit = "explicit error (_|_ literal) in source"
 
-// refused is CUE's error for a field that a closed struct does not have.
-const refused = "field not allowed"
+// notAllowed is CUE's message for a field that a closed struct does not have.
+const notAllowed = "field not allowed"
 
-// failuresOf are the errors of a value. One that is nothing but a reference has
-// those of what it refers to.
+// failuresOf returns the errors of a value. A bare reference has those of what it
+// refers to.
 func failuresOf(v cue.Value) []errors.Error {
 	found := errors.Errors(v.Err())
 	if len(found) == 0 && v.IncompleteKind() == cue.BottomKind {
@@ -33,13 +33,14 @@ func failuresOf(v cue.Value) []errors.Error {
 	return found
 }
 
-// ownError says whether an error is the value's own rather than that of a part.
-func (m *model) ownError(v cue.Value, path []string) bool {
+// ownError reports whether an error is the value's own rather than that of a
+// part.
+func (m *evaluation) ownError(v cue.Value, path []string) bool {
 	for _, err := range failuresOf(v) {
 		if ofPart(v, err, path) {
 			continue
 		}
-		// It is said of another place, which a part refers to.
+		// The error is about another path, which a part refers to.
 		if !slices.Equal(err.Path(), path) && brokenBelow(v) {
 			continue
 		}
@@ -50,8 +51,8 @@ func (m *model) ownError(v cue.Value, path []string) bool {
 	return false
 }
 
-// ofPart says whether an error of the value at a path is that of a field or an
-// element of it. The error of a `let` has the name of the let in its path.
+// ofPart reports whether an error of the value at path belongs to one of its
+// fields or elements. The error of a `let` has the name of the let in its path.
 func ofPart(v cue.Value, err errors.Error, path []string) bool {
 	at := err.Path()
 	if len(at) <= len(path) {
@@ -65,7 +66,7 @@ func ofPart(v cue.Value, err errors.Error, path []string) bool {
 	return len(parts(v)) == 0
 }
 
-// brokenBelow says whether a part of a value is an error.
+// brokenBelow reports whether a part of a value is an error.
 func brokenBelow(v cue.Value) bool {
 	for iter, err := v.Fields(cue.All()); err == nil && iter.Next(); {
 		if iter.Selector().ConstraintType() == 0 && iter.Value().IncompleteKind() == cue.BottomKind {
@@ -75,53 +76,53 @@ func brokenBelow(v cue.Value) bool {
 	return false
 }
 
-// fault reports a value that is an error by itself.
-func (m *model) fault(v cue.Value, shape *schema.Shape, path []string, here *frame) {
+// reportFailure reports a value that is an error itself.
+func (m *evaluation) reportFailure(v cue.Value, shape *schema.Shape, path []string, here *frame) {
 	lines := here.conjuncts
 	text := message(v)
 	switch {
-	case strings.Contains(text, refused):
+	case strings.Contains(text, notAllowed):
 		m.closedDefinition(path, here)
 		return
 	case isCycle(text):
-		m.cycle(path, lines, text)
+		m.recordCycle(path, lines, text)
 		return
 	}
-	if m.badExpressions(path, lines) {
+	if m.reportBadExpressions(path, lines) {
 		return
 	}
-	if m.broken(v, path, lines) {
+	if m.reportBroken(v, path, lines) {
 		return
 	}
-	if clash := minimal(lines); len(clash) > 1 {
-		m.clash(path, clash)
+	if conflict := minimalConflict(lines); len(conflict) > 1 {
+		m.conflict(path, conflict)
 		return
 	}
-	m.report(because(m.error(wire.Evaluation, path, lines), v))
+	m.report(withCause(m.error(wire.Evaluation, path, lines), v))
 }
 
-// broken reports a value that fails because of an expression that decides what
-// it holds, such as a condition or a pattern, rather than by what its lines say.
-func (m *model) broken(v cue.Value, path []string, lines []conjunct) bool {
+// reportBroken reports a value that fails because of a determinant, such as a
+// condition or a pattern, rather than because of its conjuncts.
+func (m *evaluation) reportBroken(v cue.Value, path []string, lines []conjunct) bool {
 	for _, err := range failuresOf(v) {
 		format, _ := err.Msg()
-		if len(err.Path()) > len(path) || !err.Position().IsValid() || follows(format) {
+		if len(err.Path()) > len(path) || !err.Position().IsValid() || isConsequence(format) {
 			continue
 		}
-		var open []opening
+		var determinants []determinant
 		for _, c := range lines {
-			open = append(open, openings(c.expr)...)
+			determinants = append(determinants, determinantsOf(c.expr)...)
 		}
-		if o, ok := m.origin(err, open); ok && o.what != "" && o.what != "embedding" {
-			m.report(m.failure(path, err, open))
+		if o, ok := m.sourceOf(err, determinants); ok && o.what != "" && o.what != "embedding" {
+			m.report(m.failure(path, err, determinants))
 			return true
 		}
 	}
 	return false
 }
 
-// badExpressions reports the lines that fail by themselves, whatever they meet.
-func (m *model) badExpressions(path []string, lines []conjunct) bool {
+// reportBadExpressions reports the conjuncts that fail on their own.
+func (m *evaluation) reportBadExpressions(path []string, lines []conjunct) bool {
 	found := false
 	for _, c := range lines {
 		if c.value.IncompleteKind() != cue.BottomKind || !c.value.IsConcrete() && !isBottom(c.expr) {
@@ -134,13 +135,13 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 		text := message(c.value)
 		switch {
 		case isCycle(text):
-			m.cycle(path, []conjunct{c}, text)
-		case m.dangling(path, c.expr), m.conflictBehind(path, c):
-		case text == "" || follows(text) || strings.Contains(text, "empty disjunction") && refers(c.expr):
-			// It refers to something that is reported where it stands.
-			m.followLines(m.badExpression(path, c), path, c.value, c)
+			m.recordCycle(path, []conjunct{c}, text)
+		case m.reportUnresolved(path, c.expr), m.reportReferencedConflict(path, c):
+		case text == "" || isConsequence(text) || strings.Contains(text, "empty disjunction") && hasReferences(c.expr):
+			// It refers to something that is reported where it is written.
+			m.addConsequenceOf(m.badExpression(path, c), path, c.value, c)
 		case m.failsElsewhere(c):
-			m.followLines(m.badExpression(path, c), path, c.value, c)
+			m.addConsequenceOf(m.badExpression(path, c), path, c.value, c)
 		default:
 			m.report(m.badExpression(path, c))
 		}
@@ -148,17 +149,17 @@ func (m *model) badExpressions(path []string, lines []conjunct) bool {
 	return found
 }
 
-// failsElsewhere says whether CUE blames nothing that stands in an expression:
-// it refers to what fails.
-func (m *model) failsElsewhere(c conjunct) bool {
+// failsElsewhere reports whether CUE blames nothing inside an expression: it
+// refers to what fails.
+func (m *evaluation) failsElsewhere(c conjunct) bool {
 	own, ok := m.span(c.expr)
 	causes := m.causes(failuresOf(c.value))
 	return ok && len(causes) > 0 && !slices.ContainsFunc(causes, func(at wire.Span) bool { return covers(own, at) })
 }
 
-// conflictBehind reports the lines that conflict where a line does nothing but
-// refer to them.
-func (m *model) conflictBehind(path []string, c conjunct) bool {
+// reportReferencedConflict reports the conjuncts that conflict where a bare
+// reference leads to them.
+func (m *evaluation) reportReferencedConflict(path []string, c conjunct) bool {
 	if !isReference(c.expr) {
 		return false
 	}
@@ -174,16 +175,16 @@ func (m *model) conflictBehind(path []string, c conjunct) bool {
 	if !m.ownError(behind, names) {
 		return false
 	}
-	clash := minimal(m.conjuncts(behind, names, nil))
-	if len(clash) < 2 {
+	conflict := minimalConflict(m.conjuncts(behind, names, nil))
+	if len(conflict) < 2 {
 		return false
 	}
-	m.clash(path, clash)
+	m.conflict(path, conflict)
 	return true
 }
 
-func (m *model) badExpression(path []string, c conjunct) wire.Error {
-	if text, ok := saidByError(c); ok {
+func (m *evaluation) badExpression(path []string, c conjunct) wire.Error {
+	if text, ok := errorCallText(c); ok {
 		e := m.error(wire.BadExpression, path, []conjunct{c}).With("reason", "said")
 		if secretive(path) {
 			return e
@@ -193,36 +194,36 @@ func (m *model) badExpression(path []string, c conjunct) wire.Error {
 	e := m.error(wire.BadExpression, path, []conjunct{c})
 	for _, err := range failuresOf(c.value) {
 		if _, isStruct := c.expr.(*ast.StructLit); isStruct {
-			return m.failure(path, err, openings(c.expr))
+			return m.failure(path, err, determinantsOf(c.expr))
 		}
-		if inner := m.inside(c.expr, err); inner != nil {
+		if inner := m.innermost(c.expr, err); inner != nil {
 			e.Labels[0].Span, _ = m.span(inner)
-		} else if source, ok := m.origin(err, nil); ok {
-			// It stands elsewhere, and the line only refers to it.
+		} else if source, ok := m.sourceOf(err, nil); ok {
+			// The cause is elsewhere; the line only refers to it.
 			if span, _ := m.span(source.expr); span != e.Labels[0].Span {
 				e = e.At(span, wire.RoleConstraint)
 			}
 		}
 		break
 	}
-	return because(e.With("reason", "failed"), c.value)
+	return withCause(e.With("reason", "failed"), c.value)
 }
 
-// inside is the part of an expression that an error comes from; nil where that
-// is the whole, or none of it.
-func (m *model) inside(expr ast.Expr, err errors.Error) ast.Expr {
+// innermost returns the part of an expression that an error comes from, or nil if
+// that is the whole expression or none of it.
+func (m *evaluation) innermost(expr ast.Expr, err errors.Error) ast.Expr {
 	for _, pos := range positions(err) {
 		at, ok := m.prepared.Position(pos)
-		if whole, is := m.span(expr); !ok || !is || !holds(whole, at) {
+		if whole, is := m.span(expr); !ok || !is || !contains(whole, at) {
 			continue
 		}
 		var found ast.Expr
-		// texts are the parts of interpolations that are no expressions.
-		texts := map[ast.Node]bool{}
+		// literals are the string parts of interpolations.
+		literals := map[ast.Node]bool{}
 		starts := func(node ast.Node) bool { return node != nil && node.Pos() == pos }
 		ast.Walk(expr, func(node ast.Node) bool {
 			x, ok := node.(ast.Expr)
-			if found != nil || !ok || texts[node] {
+			if found != nil || !ok || literals[node] {
 				return found == nil
 			}
 			switch node := node.(type) {
@@ -232,7 +233,7 @@ func (m *model) inside(expr ast.Expr, err errors.Error) ast.Expr {
 				ok = starts(node) || starts(node.Index)
 			case *ast.Interpolation:
 				for i := 0; i < len(node.Elts); i += 2 {
-					texts[node.Elts[i]] = true
+					literals[node.Elts[i]] = true
 				}
 				ok = false
 			default:
@@ -248,20 +249,21 @@ func (m *model) inside(expr ast.Expr, err errors.Error) ast.Expr {
 	return nil
 }
 
-// because says what CUE says of a value, and the same without any value in it.
-func because(e wire.Error, v cue.Value) wire.Error {
+// withCause adds CUE's message about a value, once as it is and once without
+// values.
+func withCause(e wire.Error, v cue.Value) wire.Error {
 	for _, err := range failuresOf(v) {
-		return saying(e, err)
+		return withMessage(e, err)
 	}
 	return e.With("message", "").With("bare", "")
 }
 
-func saying(e wire.Error, err error) wire.Error {
-	return e.With("message", worded(err, puts(e.Path))).With("bare", worded(err, bared))
+func withMessage(e wire.Error, err error) wire.Error {
+	return e.With("message", errorText(err, formatFor(e.Path))).With("bare", errorText(err, withoutValues))
 }
 
-// saidByError is what a fragment's own `error("…")` says.
-func saidByError(c conjunct) (string, bool) {
+// errorCallText returns the text of a fragment's own `error("…")`.
+func errorCallText(c conjunct) (string, bool) {
 	call, ok := c.expr.(*ast.CallExpr)
 	if !ok {
 		return "", false
@@ -278,9 +280,9 @@ func isErrorCall(call *ast.CallExpr) bool {
 	return ok && strings.TrimPrefix(ident.Name, "__") == "error" && ident.Node == nil
 }
 
-// follows says whether CUE's text is about something that the expression only
-// refers to.
-func follows(text string) bool {
+// isConsequence reports whether CUE's message is about something that the
+// expression only refers to.
+func isConsequence(text string) bool {
 	return strings.Contains(text, "conflicting values") || strings.Contains(text, "out of bound") ||
 		strings.Contains(text, "field not allowed")
 }
@@ -298,42 +300,42 @@ func isLiteral(expr ast.Expr) bool {
 	return false
 }
 
-// message is CUE's own text, without the path in front of it.
+// message returns CUE's own message, without the path in front.
 func message(v cue.Value) string {
-	return wording(v, nil)
+	return safeMessage(v, nil)
 }
 
-// hiddenOf is what CUE writes behind a hidden name: its package.
-var hiddenOf = regexp.MustCompile(`\(:[\p{L}\p{Nd}_]+\)`)
+// packageSuffix matches the package that CUE writes after a hidden name.
+var packageSuffix = regexp.MustCompile(`\(:[\p{L}\p{Nd}_]+\)`)
 
-// wording is CUE's own text for a path; where it could be a secret, without
-// the values in it.
-func wording(v cue.Value, path []string) string {
+// safeMessage returns CUE's own message for a path, without values where they
+// could be secret.
+func safeMessage(v cue.Value, path []string) string {
 	for _, err := range failuresOf(v) {
-		return worded(err, puts(path))
+		return errorText(err, formatFor(path))
 	}
 	return ""
 }
 
-// puts is how CUE's texts about a path are written.
-func puts(path []string) func(format string, args []any) string {
+// formatFor returns how CUE's messages about a path are formatted.
+func formatFor(path []string) func(format string, args []any) string {
 	if secretive(path) {
-		return bared
+		return withoutValues
 	}
 	return sprintf
 }
 
-// worded puts an error and what caused it together.
-func worded(err error, put func(format string, args []any) string) string {
+// errorText joins an error and its causes.
+func errorText(err error, put func(format string, args []any) string) string {
 	var parts []string
 	for ; err != nil; err = errors.Unwrap(err) {
-		worded, ok := err.(errors.Error)
+		cause, ok := err.(errors.Error)
 		if !ok {
 			continue
 		}
-		format, args := worded.Msg()
+		format, args := cause.Msg()
 		text := put(format, args)
-		text = hiddenOf.ReplaceAllString(text, "")
+		text = packageSuffix.ReplaceAllString(text, "")
 		if text = strings.TrimSpace(text); text != "" {
 			parts = append(parts, text)
 		}
@@ -341,16 +343,16 @@ func worded(err error, put func(format string, args []any) string) string {
 	return strings.Join(slices.Compact(parts), ": ")
 }
 
-// valueless begin CUE's texts that name fields, functions and reasons, and never
-// a value.
+// valueless are the beginnings of CUE's messages that name fields, functions and
+// reasons, but never a value.
 var valueless = []string{
 	"undefined field", "cannot reference optional field", "failed arithmetic",
 	"too many arguments in call", "not enough arguments in call",
 }
 
-// bared writes a text with the types, the operators and the numbers of elements
-// in it, and `…` in the place of everything that may be a value.
-func bared(format string, args []any) string {
+// withoutValues formats a message with types, operators and counts, and `…` for
+// everything that may be a value.
+func withoutValues(format string, args []any) string {
 	if slices.ContainsFunc(valueless, func(start string) bool { return strings.HasPrefix(format, start) }) {
 		return sprintf(format, args)
 	}

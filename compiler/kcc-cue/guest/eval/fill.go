@@ -10,7 +10,7 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// The layers of soft values, the weakest first.
+// The layers of defaults, the weakest first.
 const (
 	layerSchema = iota
 	// layerShared: a governing team or the system.
@@ -19,53 +19,53 @@ const (
 	layerOwn
 )
 
-// filling gives a tree what nobody wrote: the other spelling of a field, and
-// soft values.
-type filling struct {
-	model  *model
-	walk   *walk
-	owners map[owner]string
-	// filled is what was added.
+// filler adds what nobody wrote to a tree: the other spelling of a field, and
+// defaults.
+type filler struct {
+	evaluation *evaluation
+	walker     *walker
+	owners     map[owner]string
+	// filled has what was added.
 	filled []addition
-	// all: soft values are gathered also where a stronger value stands.
+	// all is set to collect defaults even where a stronger value exists.
 	all bool
 }
 
-// run fills a tree in.
-func (f *filling) run(tree *wire.Node) {
-	f.join(tree)
-	soft := f.gather(tree)
+// run fills in a tree.
+func (f *filler) run(tree *wire.Node) {
+	f.joinSpellings(tree)
+	defaults := f.collectDefaults(tree)
 	for _, field := range tree.Fields {
 		shape := shipped.Root.Struct.At(field.Name)
 		if shape == nil || shape.Struct == nil || shape.Struct.Pattern == nil {
 			continue
 		}
 		for _, component := range field.Node.Fields {
-			if component.Node.Kind != wire.Struct || f.walk.silent[component.Node] {
+			if component.Node.Kind != wire.Struct || f.walker.silent[component.Node] {
 				continue
 			}
 			path := []string{field.Name, component.Name}
-			f.fields(component.Node, shape.Struct.Pattern, soft.field(field.Name).field(component.Name), path)
+			f.fields(component.Node, shape.Struct.Pattern, defaults.field(field.Name).field(component.Name), path)
 		}
 	}
-	f.join(tree)
+	f.joinSpellings(tree)
 }
 
 // fields fills in what a struct lacks.
-func (f *filling) fields(node *wire.Node, shape *schema.Shape, soft *softNode, path []string) {
+func (f *filler) fields(node *wire.Node, shape *schema.Shape, defaults *defaultNode, path []string) {
 	if shape == nil || shape.Struct == nil {
 		return
 	}
 	structure := shape.Struct
 	present := func(name string) bool {
 		inner := get(node, name)
-		return inner != nil && (inner.Kind != wire.Absent || f.walk.silent[inner])
+		return inner != nil && (inner.Kind != wire.Absent || f.walker.silent[inner])
 	}
-	names := fieldNames(node, structure, soft)
-	if soft != nil {
+	names := fieldNames(node, structure, defaults)
+	if defaults != nil {
 		// Of fields that exclude each other the stronger one comes first.
 		slices.SortStableFunc(names, func(a, b string) int {
-			return f.strength(soft.field(b), path) - f.strength(soft.field(a), path)
+			return f.strength(defaults.field(b), path) - f.strength(defaults.field(a), path)
 		})
 	}
 	for _, name := range names {
@@ -74,22 +74,22 @@ func (f *filling) fields(node *wire.Node, shape *schema.Shape, soft *softNode, p
 			continue
 		}
 		at, below := child(path, name), get(node, name)
-		if below != nil && below.Kind != wire.Absent && !f.undecided(below) {
-			if below.Kind == wire.Struct && !f.walk.silent[below] {
-				f.fields(below, inner, soft.field(name), at)
+		if below != nil && below.Kind != wire.Absent && !f.isFillable(below) {
+			if below.Kind == wire.Struct && !f.walker.silent[below] {
+				f.fields(below, inner, defaults.field(name), at)
 			}
 			continue
 		}
-		if _, excluded := structure.Excluded(name, present); excluded || below != nil && f.walk.silent[below] {
+		if _, excluded := structure.Excluded(name, present); excluded || below != nil && f.walker.silent[below] {
 			continue
 		}
-		f.field(node, structure, name, soft.field(name), at)
+		f.field(node, structure, name, defaults.field(name), at)
 	}
 }
 
-// fieldNames are the fields to look at: those of the schema, in its order, and
-// those that somebody chose.
-func fieldNames(node *wire.Node, structure *schema.Struct, soft *softNode) []string {
+// fieldNames returns the fields to fill in: those of the schema, in its order,
+// and user-chosen names.
+func fieldNames(node *wire.Node, structure *schema.Struct, defaults *defaultNode) []string {
 	var chosen []string
 	if structure.Pattern != nil {
 		seen := map[string]bool{}
@@ -102,44 +102,45 @@ func fieldNames(node *wire.Node, structure *schema.Struct, soft *softNode) []str
 		for _, field := range node.Fields {
 			add(field.Name)
 		}
-		if soft != nil {
-			for name := range soft.fields {
+		if defaults != nil {
+			for name := range defaults.fields {
 				add(name)
 			}
 		}
 		sort.Strings(chosen)
 	}
-	// A list of its own: the caller sorts it, and the schema's order is for all.
+	// A copy: the caller sorts it, and the schema's order is shared.
 	return append(slices.Clone(structure.Names), chosen...)
 }
 
-// strength is the strongest layer that has something for a field or below it.
-func (f *filling) strength(soft *softNode, path []string) int {
-	if soft == nil {
+// strength returns the strongest layer that has a default for a field or below
+// it.
+func (f *filler) strength(defaults *defaultNode, path []string) int {
+	if defaults == nil {
 		return layerSchema
 	}
 	strongest := layerSchema
-	for _, value := range soft.values {
+	for _, value := range defaults.values {
 		strongest = max(strongest, f.layer(value, path))
 	}
-	for _, below := range soft.fields {
+	for _, below := range defaults.fields {
 		strongest = max(strongest, f.strength(below, path))
 	}
 	return strongest
 }
 
-// layer is how strong a block's value is for a component.
-func (f *filling) layer(value softValue, path []string) int {
+// layer returns the layer of a block's value for a component.
+func (f *filler) layer(value defaultValue, path []string) int {
 	if team := f.owners[owner{path[0], path[1]}]; team != "" && team == value.team {
 		return layerOwn
 	}
 	return layerShared
 }
 
-// undecided says whether a node still has no value, and may get a soft one.
-func (f *filling) undecided(node *wire.Node) bool {
-	o, open := f.walk.open[node]
-	if !open {
+// isFillable reports whether a node has no value yet and may get a default.
+func (f *filler) isFillable(node *wire.Node) bool {
+	o, waiting := f.walker.incomplete[node]
+	if !waiting {
 		return false
 	}
 	for _, c := range o.conjuncts {
@@ -150,26 +151,26 @@ func (f *filling) undecided(node *wire.Node) bool {
 	return o.value.IncompleteKind() != cue.BottomKind
 }
 
-// field gives a struct a field that it lacks, if there is a soft value for it.
-func (f *filling) field(node *wire.Node, structure *schema.Struct, name string, soft *softNode, path []string) {
+// field adds a field to a struct that lacks it, if there is a default.
+func (f *filler) field(node *wire.Node, structure *schema.Struct, name string, defaults *defaultNode, path []string) {
 	below := get(node, name)
-	if below != nil && !f.undecided(below) {
+	if below != nil && !f.isFillable(below) {
 		return
 	}
-	var standard *wire.Node
+	var schemaDefault *wire.Node
 	if field := structure.Fields[name]; field != nil {
-		standard = field.Default(f.model.request.Engine)
+		schemaDefault = field.Default(f.evaluation.request.Engine)
 	}
-	value, ok := f.strongest(soft, standard, path)
+	value, ok := f.strongest(defaults, schemaDefault, path)
 	switch {
 	case !ok:
 		if below != nil {
-			f.walk.hush(below)
-			delete(f.walk.open, below)
+			f.walker.silence(below)
+			delete(f.walker.incomplete, below)
 		}
 		return
 	case value == nil:
-		f.newStruct(node, below, structure.At(name), name, soft, path)
+		f.newStruct(node, below, structure.At(name), name, defaults, path)
 		return
 	}
 	if below == nil {
@@ -177,31 +178,31 @@ func (f *filling) field(node *wire.Node, structure *schema.Struct, name string, 
 		f.filled = append(f.filled, addition{path, value, true})
 		return
 	}
-	o := f.walk.open[below]
+	o := f.walker.incomplete[below]
 	if o.required && value.Origins[0].Role == wire.RoleSchema {
-		// Somebody has to say it, and kcc's own default is nobody's.
+		// A fragment requires the field; the schema's default is not good enough.
 		return
 	}
-	if !f.holds(value, o, path) {
-		f.walk.hush(below)
-		delete(f.walk.open, below)
+	if !f.satisfies(value, o, path) {
+		f.walker.silence(below)
+		delete(f.walker.incomplete, below)
 		return
 	}
 	value.Origins = append(value.Origins, below.Origins...)
 	*below = *value
-	delete(f.walk.open, below)
+	delete(f.walker.incomplete, below)
 	f.filled = append(f.filled, addition{path, below, true})
 }
 
-// newStruct makes a struct that nobody wrote, where soft values are below it
-// and nothing required would be missing.
-func (f *filling) newStruct(node, below *wire.Node, shape *schema.Shape, name string, soft *softNode, path []string) {
+// newStruct adds a struct that nobody wrote, if there are defaults below it and
+// nothing required would be missing.
+func (f *filler) newStruct(node, below *wire.Node, shape *schema.Shape, name string, defaults *defaultNode, path []string) {
 	if shape == nil || shape.Struct == nil || below != nil {
 		return
 	}
 	made := &wire.Node{Kind: wire.Struct}
 	before := len(f.filled)
-	f.fields(made, shape, soft, path)
+	f.fields(made, shape, defaults, path)
 	whole := len(made.Fields) > 0
 	for _, inner := range shape.Struct.Names {
 		whole = whole && (!shape.Struct.Fields[inner].Required || get(made, inner) != nil)
@@ -216,20 +217,21 @@ func (f *filling) newStruct(node, below *wire.Node, shape *schema.Shape, name st
 	set(node, name, made)
 }
 
-// strongest picks the value of the strongest layer; the lines of the weaker
-// ones follow its own. None where there is none; false where there are two.
-func (f *filling) strongest(soft *softNode, standard *wire.Node, path []string) (*wire.Node, bool) {
+// strongest returns the value of the strongest layer, with the origins of the
+// weaker ones after its own. It returns nil if there is none, and false if the
+// strongest layer has two values.
+func (f *filler) strongest(defaults *defaultNode, schemaDefault *wire.Node, path []string) (*wire.Node, bool) {
 	var layers [layerOwn + 1][]*wire.Node
-	if soft != nil {
-		for _, value := range soft.values {
+	if defaults != nil {
+		for _, value := range defaults.values {
 			layer := f.layer(value, path)
 			layers[layer] = append(layers[layer], value.node)
 		}
 	}
-	if standard != nil {
-		origin := standard.Origins[0]
-		own := *standard
-		own.Origins = []wire.Origin{{Span: f.model.ofSchema(origin.Span), Role: wire.RoleSchema, By: origin.By + len(f.model.request.Files)}}
+	if schemaDefault != nil {
+		origin := schemaDefault.Origins[0]
+		own := *schemaDefault
+		own.Origins = []wire.Origin{{Span: f.evaluation.ofSchema(origin.Span), Role: wire.RoleSchema, By: origin.By + len(f.evaluation.request.Files)}}
 		layers[layerSchema] = append(layers[layerSchema], &own)
 	}
 	var chosen *wire.Node
@@ -242,7 +244,7 @@ func (f *filling) strongest(soft *softNode, standard *wire.Node, path []string) 
 				continue
 			}
 			if i > 0 && !same(layers[layer][0], value) {
-				f.twice(layers[layer], path)
+				f.reportTwoDefaults(layers[layer], path)
 				return nil, false
 			}
 			chosen.Origins = append(chosen.Origins, value.Origins...)
@@ -251,28 +253,28 @@ func (f *filling) strongest(soft *softNode, standard *wire.Node, path []string) 
 	return chosen, true
 }
 
-// twice reports two soft values of one layer.
-func (f *filling) twice(values []*wire.Node, path []string) {
+// reportTwoDefaults reports two different defaults of one layer.
+func (f *filler) reportTwoDefaults(values []*wire.Node, path []string) {
 	e := wire.Error{Code: wire.Conflict, Path: path}
 	for _, value := range values {
 		for _, o := range value.Origins {
 			e = e.At(o.Span, o.Role)
 		}
 	}
-	f.model.report(e.With("soft", "true"))
+	f.evaluation.report(e.With("soft", "true"))
 }
 
-// holds says whether a soft value satisfies the constraints of its field.
-func (f *filling) holds(value *wire.Node, o open, path []string) bool {
-	soft := context.BuildExpr(expression(value))
-	if result := soft.Unify(o.value); result.Err() == nil && result.IsConcrete() {
+// satisfies reports whether a default satisfies the constraints of its field.
+func (f *filler) satisfies(value *wire.Node, o incomplete, path []string) bool {
+	defaults := context.BuildExpr(expression(value))
+	if result := defaults.Unify(o.value); result.Err() == nil && result.IsConcrete() {
 		return true
 	}
-	e := wire.Error{Code: wire.SoftRuledOut, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
-	against := ruling(soft, o.conjuncts)
+	e := wire.Error{Code: wire.DefaultRuledOut, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
+	against := violated(defaults, o.conjuncts)
 	for _, c := range against {
 		e = e.At(c.span, c.role)
 	}
-	f.model.report(f.model.actual(e.With("expected", texts(against)), soft))
+	f.evaluation.report(f.evaluation.actual(e.With("expected", sourceTexts(against)), defaults))
 	return false
 }

@@ -19,21 +19,21 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// wordsFile is the host's table of CUE's messages.
-const wordsFile = "../../src/words/messages.txt"
+// messagesFile is the host's table of CUE's messages.
+const messagesFile = "../../src/words/messages.txt"
 
-// wordedPackages are the packages of CUE whose messages a fragment can cause.
-var wordedPackages = []string{
+// messagePackages are the packages of CUE whose messages a fragment can cause.
+var messagePackages = []string{
 	"cue/parser", "cue/scanner", "cue/literal", "cue/ast/astutil",
 	"internal/core/adt", "internal/core/compile", "pkg",
 }
 
-// makers are the functions that make an error of a format.
-var makers = []string{
+// constructors are the functions that create an error from a format.
+var constructors = []string{
 	"addErrf", "errFn", "NewErrf", "Newf", "newErrf", "errf", "Errf", "Errorf", "Wrapf", "New", "NewPosf", "error", "errorExpected",
 }
 
-// formatsOfCUE are the formats of all errors in the packages' own source.
+// formatsOfCUE returns the formats of all errors in these packages.
 func formatsOfCUE(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "cuelang.org/go").Output()
@@ -42,7 +42,7 @@ func formatsOfCUE(t *testing.T) []string {
 	}
 	root := strings.TrimSpace(string(out))
 	found := map[string]bool{}
-	for _, pkg := range wordedPackages {
+	for _, pkg := range messagePackages {
 		err := filepath.WalkDir(filepath.Join(root, pkg), func(path string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
@@ -58,7 +58,7 @@ func formatsOfCUE(t *testing.T) []string {
 			}
 			ast.Inspect(file, func(node ast.Node) bool {
 				call, ok := node.(*ast.CallExpr)
-				if !ok || !slices.Contains(makers, calledName(call.Fun)) {
+				if !ok || !slices.Contains(constructors, calledName(call.Fun)) {
 					return true
 				}
 				for _, arg := range call.Args {
@@ -92,10 +92,10 @@ func calledName(fun ast.Expr) string {
 	return ""
 }
 
-// worded reads the table: the formats, each with the host's words.
-func worded(t *testing.T) map[string]string {
+// readTable reads the table: the formats, each with the host's message.
+func readTable(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(wordsFile)
+	text, err := os.ReadFile(messagesFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,34 +105,34 @@ func worded(t *testing.T) map[string]string {
 		if line == "" || strings.HasPrefix(line, "//") {
 			continue
 		}
-		format, words, ok := strings.Cut(line, "\t")
-		if !ok || words == "" {
-			t.Errorf("%s: no words in %q", wordsFile, line)
+		format, message, ok := strings.Cut(line, "\t")
+		if !ok || message == "" {
+			t.Errorf("%s: no message in %q", messagesFile, line)
 		}
-		if _, twice := table[format]; twice {
-			t.Errorf("%s: %q stands there twice", wordsFile, format)
+		if _, duplicate := table[format]; duplicate {
+			t.Errorf("%s: %q is listed twice", messagesFile, format)
 		}
-		table[format] = words
+		table[format] = message
 	}
 	return table
 }
 
-// TestEveryMessageHasWords fails on a message of CUE that the host has no words
-// for, such as one of a new version.
-func TestEveryMessageHasWords(t *testing.T) {
-	table := worded(t)
+// TestEveryMessageIsInTheTable fails for a message of CUE that the host's table
+// lacks, such as one of a new version.
+func TestEveryMessageIsInTheTable(t *testing.T) {
+	table := readTable(t)
 	formats := formatsOfCUE(t)
 	if len(formats) < 200 {
 		t.Fatalf("only %d formats were found", len(formats))
 	}
 	for _, format := range formats {
 		if _, ok := table[format]; !ok {
-			t.Errorf("CUE says %q: give it words in %s, or `-` where no fragment causes it", format, wordsFile)
+			t.Errorf("%q is not in %s: add a message, or `-` if no fragment causes it", format, messagesFile)
 		}
 	}
 	for format := range table {
 		if !slices.Contains(formats, format) && !slices.Contains(joinedByCUE, format) {
-			t.Errorf("CUE never says %q", format)
+			t.Errorf("CUE has no message %q", format)
 		}
 	}
 }
@@ -147,7 +147,7 @@ func patternOf(format string) *regexp.Regexp {
 	return regexp.MustCompile(`(?s)^` + strings.Join(parts, ".*") + `$`)
 }
 
-// joinedByCUE are messages that CUE puts together from parts.
+// joinedByCUE are messages that CUE assembles from parts.
 var joinedByCUE = []string{
 	"conflicting values %s and %s",
 	"conflicting values %s and %s (mismatched types %s and %s)",
@@ -168,17 +168,17 @@ var joinedByCUE = []string{
 	"invalid index %v (index must be non-negative)",
 }
 
-// TestMessagesAreKnown fails on a message that reaches the host, from the cases
-// or from fragments that are broken in many ways, and has no words there.
+// TestMessagesAreKnown fails for a message that reaches the host, from the cases
+// or from fragments broken at random, and is not in the table.
 func TestMessagesAreKnown(t *testing.T) {
 	var known []*regexp.Regexp
-	for format, words := range worded(t) {
-		if words != "-" && strings.TrimSpace(verb.ReplaceAllString(format, "")) != "" {
+	for format, message := range readTable(t) {
+		if message != "-" && strings.TrimSpace(verb.ReplaceAllString(format, "")) != "" {
 			known = append(known, patternOf(format))
 		}
 	}
-	// The host says no more of a call than that it fails where Go's own
-	// library made the message.
+	// For errors made by Go's standard library the host only says that the call
+	// fails.
 	known = append(known, regexp.MustCompile(`^error in call to `))
 	seen := map[string]bool{}
 	check := func(req *wire.Request) {
@@ -197,7 +197,7 @@ func TestMessagesAreKnown(t *testing.T) {
 					line = rest
 				}
 				if !slices.ContainsFunc(known, func(format *regexp.Regexp) bool { return format.MatchString(line) }) {
-					t.Errorf("%s: the host has no words for %q", e.Code, arg.Text)
+					t.Errorf("%s: %q is not in the table", e.Code, arg.Text)
 				}
 			}
 		}

@@ -13,8 +13,8 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// grammar writes random CUE out of everything that the language has, most of
-// it wrong in one way or another.
+// grammar generates random CUE from every construct of the language, most of it
+// wrong in some way.
 type grammar struct {
 	random *rand.Rand
 	depth  int
@@ -24,7 +24,7 @@ func (g *grammar) one(texts ...string) string { return texts[g.random.IntN(len(t
 
 var helperNames = []string{"_a", "_b", "_c", "_d", "_e", "#F", "#G", "_#H", "_l", "_s"}
 
-// scalar is an expression without parts.
+// scalar returns an expression without parts.
 func (g *grammar) scalar() string {
 	return g.one(
 		`"a/b:1"`, `"x"`, `""`, "5", "0", "-1", "80", "1.5", "1e400", "123456789012345678901234567890", "0x1F", "1_000", "2Ki", ".5",
@@ -35,7 +35,7 @@ func (g *grammar) scalar() string {
 	)
 }
 
-// expr is any expression.
+// expr returns any expression.
 func (g *grammar) expr() string {
 	g.depth++
 	defer func() { g.depth-- }()
@@ -100,7 +100,8 @@ func (g *grammar) clause() string {
 	return clause
 }
 
-// label leaves out `a!`: CUE never ends with `>=1 & {a!: int, b}` and `b: _`.
+// label leaves out `a!`: CUE never terminates on `>=1 & {a!: int, b}` with `b:
+// _`.
 func (g *grammar) label() string {
 	return g.one("a", "b", "c", "image", "port", "ports", "env", "labels", "replicas", "args", "health", "needs", "x", "http", "number",
 		`"a"`, `"\(_s)"`, "(_s)", "(_b)", `"\(nope)"`, "[string]", `[=~"^a"]`, `[=~"["]`, "[_]", "[_b]", "[X=string]", "_h", "#p", "_#q", "__x",
@@ -130,7 +131,7 @@ func (g *grammar) fields() string {
 	return strings.Join(all, ", ")
 }
 
-// file is a fragment.
+// file returns a fragment.
 func (g *grammar) file() string {
 	var out strings.Builder
 	out.WriteString(g.one("", "", "", "", "@experiment(try)\n", "@experiment(aliasv2)\n", "@experiment(explicitopen)\n"))
@@ -159,11 +160,11 @@ func (g *grammar) file() string {
 	return out.String()
 }
 
-// internal is what only the engine knows.
+// internal matches names that only the evaluator knows.
 var internal = regexp.MustCompile("\\$[0-9a]|//cue:|\\(:x\\)")
 
-// TestAnyFragmentGetsAnAnswer writes random fragments: each gets an answer, each
-// error a line of theirs, and nothing of the engine is in any of it.
+// TestAnyFragmentGetsAnAnswer generates random fragments. Each has to get an
+// answer, each error a line of the fragments, and no internal name may appear.
 func TestAnyFragmentGetsAnAnswer(t *testing.T) {
 	rounds := 500
 	if given, err := strconv.Atoi(os.Getenv("KCC_ROUNDS")); err == nil {
@@ -194,7 +195,7 @@ func TestAnyFragmentGetsAnAnswer(t *testing.T) {
 			}
 		}
 		if err := json.Unmarshal(serve.Run(text), &answer); err != nil {
-			t.Fatalf("round %d: no JSON: %v", round, err)
+			t.Fatalf("round %d: not JSON: %v", round, err)
 		}
 		all := func() string {
 			var out strings.Builder
@@ -204,15 +205,15 @@ func TestAnyFragmentGetsAnAnswer(t *testing.T) {
 			return out.String()
 		}
 		for _, e := range answer.Errors {
-			placed := false
+			labelled := false
 			for _, label := range e.Labels {
-				placed = placed || label.File < len(req.Files)
+				labelled = labelled || label.File < len(req.Files)
 				if label.File < len(req.Files) && (label.Start > label.End || label.End > len(req.Files[label.File].Text)) {
-					t.Errorf("round %d: %s is said to be at %v\n%s", round, e.Code, label, all())
+					t.Errorf("round %d: %s has span %v\n%s", round, e.Code, label, all())
 				}
 			}
-			if e.Code == string(wire.Internal) || !placed {
-				t.Errorf("round %d: %s %v %v has no place\n%s", round, e.Code, e.Path, e.Args, all())
+			if e.Code == string(wire.Internal) || !labelled {
+				t.Errorf("round %d: %s %v %v has no label\n%s", round, e.Code, e.Path, e.Args, all())
 			}
 			for name, arg := range e.Args {
 				if name != "candidates" && internal.MatchString(arg) {

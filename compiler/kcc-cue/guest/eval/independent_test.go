@@ -12,10 +12,10 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// mistakes are fragments of one team with one mistake each, or none. `NAME` is
-// the name of the team's own component.
+// mistakes are fragments of one team with at most one mistake each. `NAME` stands
+// for the name of the team's component.
 var mistakes = []string{
-	// What cannot be read.
+	// Unreadable.
 	"services: NAME: {image: \"x/y:1\"\n",
 	"services: NAME: image \"x/y:1\"",
 	"services: NAME: image: \"x/y:1\"\n}",
@@ -78,7 +78,7 @@ var mistakes = []string{
 	"services: NAME: {image: \"x/y:1\"}\npolicies: NAME: {message: \"m\", require: services: NAME: replcas: >=2}",
 }
 
-// everywhere are mistakes of one team that reach the components of all.
+// everywhere are mistakes of one team that affect the components of all.
 var everywhere = []string{
 	"services: [=~\"[\"]: {}",
 	"services: [string]: _|_",
@@ -114,8 +114,8 @@ var everywhere = []string{
 	"on: dev: services: _|_",
 }
 
-// TestIndependence compares what is said of one team's mistake with and without
-// any mistake of another team.
+// TestIndependence checks that the errors of one team are the same with and
+// without any mistake of another team.
 func TestIndependence(t *testing.T) {
 	const usual = 300
 	pairs := make([][2]int, 0, len(mistakes)*(len(mistakes)+len(everywhere)))
@@ -134,21 +134,22 @@ func TestIndependence(t *testing.T) {
 	for _, pair := range pairs[:min(rounds, len(pairs))] {
 		a, b := pair[0], pair[1]
 		if _, known := alone[a]; !known {
-			alone[a] = said(twoTeams(mistakes[a], "services: NAME: image: \"b/b:1\""))
+			alone[a] = errorsOfA(twoTeams(mistakes[a], "services: NAME: image: \"b/b:1\""))
 		}
 		other := slices.Concat(mistakes, everywhere)[b]
-		if together := said(twoTeams(mistakes[a], other)); together != alone[a] {
+		if together := errorsOfA(twoTeams(mistakes[a], other)); together != alone[a] {
 			t.Errorf("a: %s\nb: %s\nwith it:\n%s\nwithout:\n%s", mistakes[a], other, together, alone[a])
 		}
 	}
 	for a, text := range alone {
 		if text == "" {
-			t.Errorf("nothing is said of %s", mistakes[a])
+			t.Errorf("no error for %s", mistakes[a])
 		}
 	}
 }
 
-// twoTeams is a system of two teams, whose components have names of their own.
+// twoTeams returns a system of two teams, whose components have names of their
+// own.
 func twoTeams(a, b string) *wire.Request {
 	fragment := func(text, name string) string {
 		return "package x\n\n" + strings.ReplaceAll(text, "NAME", name) + "\n"
@@ -165,8 +166,8 @@ func twoTeams(a, b string) *wire.Request {
 	}
 }
 
-// said is what a response says of the first team alone.
-func said(req *wire.Request) string {
+// errorsOfA returns the errors of team a.
+func errorsOfA(req *wire.Request) string {
 	var out strings.Builder
 	for _, e := range answer(req).Errors {
 		if len(e.Labels) == 0 || req.Files[min(e.Labels[0].File, len(req.Files)-1)].Team != "a" {

@@ -11,29 +11,29 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// Policies and defaults that a file writes under `policies` and `defaults` at
-// its root are taken out before evaluation. Those that come into the root in
-// another way, by a reference, a package, a condition, stand in the value that
-// CUE makes of it, and count as the embedding file's own.
+// Package syntax takes out policies and defaults that a file writes directly
+// under `policies` and `defaults`. Those that come into the root in another way,
+// such as a reference, a package or a condition, are read from the value that CUE
+// builds, and count as the embedding file's own.
 
 const (
 	policiesField = "policies"
 	defaultsField = "defaults"
 )
 
-// indirectDefaults are the blocks that come into the root by embedding, one for
-// each file that embeds some.
-func (m *model) indirectDefaults() []softBlock {
+// indirectDefaults returns the blocks that come into the root by embedding, one
+// per file that embeds any.
+func (m *evaluation) indirectDefaults() []defaultsBlock {
 	all := m.root.LookupPath(cue.MakePath(cue.Str(defaultsField)))
 	if !all.Exists() {
 		return nil
 	}
-	var blocks []softBlock
-	for _, c := range m.conjuncts(all, []string{defaultsField}, m.embedding()) {
-		at := slices.IndexFunc(blocks, func(b softBlock) bool { return b.file == c.by })
+	var blocks []defaultsBlock
+	for _, c := range m.conjuncts(all, []string{defaultsField}, m.embeddingFrame()) {
+		at := slices.IndexFunc(blocks, func(b defaultsBlock) bool { return b.file == c.by })
 		if at < 0 {
 			at = len(blocks)
-			blocks = append(blocks, softBlock{
+			blocks = append(blocks, defaultsBlock{
 				values: c.value, team: m.request.Files[c.by].Team, file: c.by, prefix: defaultsField,
 			})
 		} else {
@@ -44,8 +44,8 @@ func (m *model) indirectDefaults() []softBlock {
 	return blocks
 }
 
-// embedding is the frame of the root: what each file embeds there.
-func (m *model) embedding() *frame {
+// embeddingFrame returns the frame of the root: what each file embeds there.
+func (m *evaluation) embeddingFrame() *frame {
 	root := &frame{}
 	for _, file := range m.prepared.Files {
 		for _, decl := range file.AST.Decls {
@@ -61,25 +61,25 @@ func (m *model) embedding() *frame {
 				continue
 			}
 			if span, ok := m.span(expr); ok {
-				root.conjuncts = append(root.conjuncts, conjunct{expr: expr, own: true, span: span})
+				root.conjuncts = append(root.conjuncts, conjunct{expr: expr, direct: true, span: span})
 			}
 		}
 	}
 	return root
 }
 
-// hasIndirectPolicies says whether policies come into the root by embedding.
-func (m *model) hasIndirectPolicies() bool {
+// hasIndirectPolicies reports whether policies come into the root by embedding.
+func (m *evaluation) hasIndirectPolicies() bool {
 	return m.root.LookupPath(cue.MakePath(cue.Str(policiesField))).Exists()
 }
 
-// indirectPolicies reads the policies that files embed, and reports those that
-// are there in a way that no embedding explains.
-func (m *model) indirectPolicies() []syntax.Policy {
+// indirectPolicies reads the policies that files embed, and reports those that no
+// embedding accounts for.
+func (m *evaluation) indirectPolicies() []syntax.Policy {
 	var found []syntax.Policy
 	known := map[string]bool{}
-	for _, embedded := range m.finished.Embedded {
-		r := &policyReader{model: m, file: embedded.File, above: append(embedded.Path.Selectors(), cue.Str(policiesField)), known: known}
+	for _, embedded := range m.policyRoot.Embedded {
+		r := &policyReader{evaluation: m, file: embedded.File, above: append(embedded.Path.Selectors(), cue.Str(policiesField)), known: known}
 		r.readAll()
 		found = append(found, r.found...)
 	}
@@ -96,11 +96,11 @@ func (m *model) indirectPolicies() []syntax.Policy {
 
 // policyReader reads the policies that one file embeds.
 type policyReader struct {
-	*model
+	*evaluation
 	file  *syntax.File
 	above []cue.Selector
 	found []syntax.Policy
-	// known are the names of all policies that files embed.
+	// known has the names of all policies that files embed.
 	known map[string]bool
 }
 
@@ -112,9 +112,9 @@ func (r *policyReader) at(names ...string) cue.Path {
 	return cue.MakePath(path...)
 }
 
-// value is what the file says at a path below its policies, with its lines.
+// value returns the value of a path below the file's policies, and its conjuncts.
 func (r *policyReader) value(names ...string) (cue.Value, []conjunct) {
-	v := r.finished.Root.LookupPath(r.at(names...))
+	v := r.policyRoot.Root.LookupPath(r.at(names...))
 	return v, r.conjuncts(v, append([]string{r.above[0].String(), policiesField}, names...), nil)
 }
 
@@ -123,7 +123,7 @@ func (r *policyReader) readAll() {
 	if !v.Exists() {
 		return
 	}
-	r.open(v, lines, "")
+	r.reportUndecided(v, lines, "")
 	for iter, err := v.Fields(cue.Hidden(true)); err == nil && iter.Next(); {
 		if iter.Selector().LabelType() != cue.StringLabel {
 			continue
@@ -136,12 +136,13 @@ func (r *policyReader) readAll() {
 	}
 }
 
-// open reports that it is not known what policies there are, or what one says.
-func (r *policyReader) open(v cue.Value, lines []conjunct, policy string) bool {
-	if !isOpen(v) {
+// reportUndecided reports that it cannot be decided which policies there are, or
+// what one requires.
+func (r *policyReader) reportUndecided(v cue.Value, lines []conjunct, policy string) bool {
+	if !isIncomplete(v) {
 		return false
 	}
-	for _, why := range r.whyOpen(r.finished.Root, v, nil, lines, nil) {
+	for _, why := range r.explainIncomplete(r.policyRoot.Root, v, nil, lines, nil) {
 		e := r.error(wire.BadPolicy, nil, lines)
 		if len(why.Labels) > 0 {
 			e.Labels = why.Labels
@@ -152,14 +153,14 @@ func (r *policyReader) open(v cue.Value, lines []conjunct, policy string) bool {
 	return true
 }
 
-// read reads one policy; false if it does not hold in the target or is not
-// written as one.
+// read reads one policy. It returns false if the policy does not apply to the
+// target or is malformed.
 func (r *policyReader) read(name string) (syntax.Policy, bool) {
 	v, lines := r.value(name)
 	policy := syntax.Policy{
 		Name: name, Team: r.file.Team, File: r.file.Index, Path: r.at(name, "require"),
 	}
-	bad := func(lines []conjunct, reason string, with ...string) (syntax.Policy, bool) {
+	reject := func(lines []conjunct, reason string, with ...string) (syntax.Policy, bool) {
 		e := r.error(wire.BadPolicy, []string{policiesField, name}, lines).With("policy", name).With("reason", reason)
 		for i := 0; i+1 < len(with); i += 2 {
 			e = e.With(with[i], with[i+1])
@@ -171,10 +172,10 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 		policy.Label = lines[0].span
 	}
 	switch {
-	case r.open(v, lines, name):
+	case r.reportUndecided(v, lines, name):
 		return policy, false
 	case v.IncompleteKind()&cue.StructKind == 0 && v.IncompleteKind() != cue.BottomKind:
-		return bad(lines, "shape")
+		return reject(lines, "shape")
 	}
 	for iter, err := v.Fields(cue.Hidden(true)); err == nil && iter.Next(); {
 		field := iter.Selector()
@@ -188,7 +189,7 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 		if len(messageLines) == 0 {
 			messageLines = lines
 		}
-		return bad(messageLines, "message")
+		return reject(messageLines, "message")
 	}
 	policy.Message = text
 	if len(messageLines) > 0 {
@@ -196,12 +197,12 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 	}
 	require, requireLines := r.value(name, "require")
 	if !require.Exists() {
-		return bad(lines, "require")
+		return reject(lines, "require")
 	}
 	for _, c := range requireLines {
 		policy.Require = append(policy.Require, c.expr)
 	}
-	return policy, r.holds(name, bad)
+	return policy, r.applies(name, reject)
 }
 
 func (r *policyReader) unknownPolicyField(policy, name string) {
@@ -211,27 +212,27 @@ func (r *policyReader) unknownPolicyField(policy, name string) {
 		With("name", name).With("candidates", strings.Join(syntax.PolicyFields, " ")))
 }
 
-// holds says whether a policy is for the target.
-func (r *policyReader) holds(name string, bad func([]conjunct, string, ...string) (syntax.Policy, bool)) bool {
+// applies reports whether a policy applies to the target.
+func (r *policyReader) applies(name string, reject func([]conjunct, string, ...string) (syntax.Policy, bool)) bool {
 	on, lines := r.value(name, "on")
 	if !on.Exists() {
 		return true
 	}
-	holds := false
+	applies := false
 	items, err := on.List()
 	for err == nil && items.Next() {
 		target, notText := items.Value().String()
 		switch {
 		case notText != nil:
-			bad(lines, "on")
+			reject(lines, "on")
 		case len(r.request.Targets) > 0 && !slices.Contains(r.request.Targets, target):
-			bad(lines, "unknown-target", "name", target, "candidates", strings.Join(r.request.Targets, " "))
+			reject(lines, "unknown-target", "name", target, "candidates", strings.Join(r.request.Targets, " "))
 		case target == r.request.Target:
-			holds = true
+			applies = true
 		}
 	}
 	if err != nil {
-		bad(lines, "on")
+		reject(lines, "on")
 	}
-	return holds
+	return applies
 }

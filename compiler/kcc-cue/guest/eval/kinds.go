@@ -11,13 +11,13 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// ownKinds reads the kinds of backing that the fragments define, and returns
-// their recipes by name. They are not whole before a backing fills them in, so
-// nothing is said of what is open in them.
-func (m *model) ownKinds(w *walk, tree *wire.Node) map[string]cue.Value {
+// ownKinds reads the kinds of backing that fragments define and returns their
+// recipes by name. Recipes are incomplete until a backing fills them in, so
+// nothing incomplete in them is reported.
+func (m *evaluation) ownKinds(w *walker, tree *wire.Node) map[string]cue.Value {
 	own := map[string]cue.Value{}
 	all := m.root.LookupPath(cue.ParsePath(kindsField))
-	if len(m.lexicon.roots[kindsField]) == 0 || !all.Exists() {
+	if len(m.index.roots[kindsField]) == 0 || !all.Exists() {
 		return own
 	}
 	m.unfilled = true
@@ -32,8 +32,8 @@ func (m *model) ownKinds(w *walk, tree *wire.Node) map[string]cue.Value {
 	return own
 }
 
-// unknownKind reports a backing of a kind that nobody defines.
-func (m *model) unknownKind(name string, kind *wire.Node, own map[string]cue.Value) {
+// unknownKind reports a backing whose kind is not defined.
+func (m *evaluation) unknownKind(name string, kind *wire.Node, own map[string]cue.Value) {
 	var candidates []string
 	for known := range shipped.Kinds {
 		candidates = append(candidates, known)
@@ -51,9 +51,9 @@ func (m *model) unknownKind(name string, kind *wire.Node, own map[string]cue.Val
 	m.report(e.With("name", kind.Text).With("candidates", strings.Join(candidates, " ")))
 }
 
-// provideOwn adds to a backing what a team's own recipe makes of it. It is held
-// against the schema as every other component, at the recipe's lines.
-func (m *model) provideOwn(w *walk, tree *wire.Node, name string, recipe cue.Value) {
+// provideOwn adds to a backing what a team's own recipe makes of it. The result
+// is checked against the schema like any component, at the recipe's lines.
+func (m *evaluation) provideOwn(w *walker, tree *wire.Node, name string, recipe cue.Value) {
 	backing := at(tree, "backing", name)
 	kind := get(backing, "kind").Text
 	path := []string{kindsField, kind}
@@ -73,34 +73,34 @@ func (m *model) provideOwn(w *walk, tree *wire.Node, name string, recipe cue.Val
 	node.Fields = slices.DeleteFunc(node.Fields, func(field wire.Field) bool { return field.Name == "in" })
 	component := get(node, "component")
 	if component != nil && component.Kind == wire.Struct && !w.silent[component] {
-		m.spell(w, component, shape.Below("component"), child(path, "component"))
+		m.joinRecipeSpellings(w, component, shape.Below("component"), child(path, "component"))
 	}
-	m.settle(w, node, shape, path)
+	m.checkCompleteness(w, node, shape, path)
 	if outputs := get(node, "outputs"); outputs != nil && !w.silent[outputs] {
 		set(backing, "outputs", outputs)
 	}
 	if component != nil && !outside && !w.silent[component] {
-		m.implyOne(w, tree, component, shape.Below("component"), name)
+		m.inferNeedsOf(w, tree, component, shape.Below("component"), name)
 		set(backing, "component", component)
 	}
 }
 
-// spell joins the two spellings of a recipe's fields.
-func (m *model) spell(w *walk, component *wire.Node, shape *schema.Shape, path []string) {
-	f := &filling{model: m, walk: w}
+// joinRecipeSpellings joins the two spellings of a recipe's fields.
+func (m *evaluation) joinRecipeSpellings(w *walker, component *wire.Node, shape *schema.Shape, path []string) {
+	f := &filler{evaluation: m, walker: w}
 	for _, s := range spellings {
 		if shape.Below(s.short...) == nil {
 			continue
 		}
 		for _, long := range s.long {
-			f.joinOne(component, shape, path, s, long)
+			f.joinSpelling(component, shape, path, s, long)
 		}
 	}
 }
 
-// accepts says whether what a backing says satisfies the input of its kind;
-// where it does not, the backing's line and the kind's are reported.
-func (m *model) accepts(w *walk, in *input, name string, backing *wire.Node, recipe cue.Value, path []string) bool {
+// accepts reports whether a backing satisfies the input of its kind; if not, it
+// reports the lines of both.
+func (m *evaluation) accepts(w *walker, in *input, name string, backing *wire.Node, recipe cue.Value, path []string) bool {
 	takes := recipe.LookupPath(cue.ParsePath("in"))
 	given := map[string]bool{}
 	fine := true
@@ -117,14 +117,14 @@ func (m *model) accepts(w *walk, in *input, name string, backing *wire.Node, rec
 			continue
 		}
 		lines := m.conjuncts(wanted, append(path[:len(path):len(path)], "in", input), nil)
-		e := wire.Error{Code: wire.OutOfBounds, Path: said(name, input)}
+		e := wire.Error{Code: wire.OutOfBounds, Path: inputPath(name, input)}
 		for _, o := range in.lines[input] {
 			e = e.At(o.Span, o.Role)
 		}
 		for _, c := range lines {
 			e = e.At(c.span, wire.RoleConstraint)
 		}
-		m.report(m.actual(e.With("expected", texts(lines)), value))
+		m.report(m.actual(e.With("expected", sourceTexts(lines)), value))
 		fine = false
 	}
 	for _, input := range []string{"version", "port"} {
@@ -132,15 +132,15 @@ func (m *model) accepts(w *walk, in *input, name string, backing *wire.Node, rec
 		if given[input] || !m.uses(recipe, input) {
 			continue
 		}
-		if standard, has := wanted.Default(); wanted.Exists() && (has || wanted.IsConcrete()) && standard.IsConcrete() {
+		if preset, has := wanted.Default(); wanted.Exists() && (has || wanted.IsConcrete()) && preset.IsConcrete() {
 			continue
 		}
 		if input == "port" && get(backing, "external") == nil {
-			// The recipe's own mistake: nobody can say the port of what runs
-			// in the system but its kind.
+			// The recipe's own mistake: only the kind can know the port of what
+			// runs in the system.
 			continue
 		}
-		e := wire.Error{Code: wire.MissingField, Path: said(name, input)}
+		e := wire.Error{Code: wire.MissingField, Path: inputPath(name, input)}
 		for _, o := range backing.Origins {
 			e = e.At(o.Span, o.Role)
 		}
@@ -154,8 +154,8 @@ func (m *model) accepts(w *walk, in *input, name string, backing *wire.Node, rec
 	return fine
 }
 
-// said is where a backing says an input of its kind.
-func said(name, input string) []string {
+// inputPath returns where a backing writes an input of its kind.
+func inputPath(name, input string) []string {
 	switch input {
 	case "port", "host", "username", "database", "tls":
 		return []string{"backing", name, "external", input}
@@ -166,8 +166,8 @@ func said(name, input string) []string {
 	}
 }
 
-// uses says whether a recipe refers to an input.
-func (m *model) uses(recipe cue.Value, input string) bool {
+// uses reports whether a recipe refers to an input.
+func (m *evaluation) uses(recipe cue.Value, input string) bool {
 	found := false
 	for _, c := range m.conjuncts(recipe, []string{kindsField, ""}, nil) {
 		ast.Walk(c.expr, func(node ast.Node) bool {

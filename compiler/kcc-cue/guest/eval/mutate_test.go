@@ -14,14 +14,14 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// pieces are what a mutation puts into a text.
+// pieces are what a mutation inserts into a text.
 var pieces = []string{
 	"{", "}", "[", "]", "(", ")", ":", ",", "\"", "\n", "_", "#", "&", "|", "*", "?", "!", "\\(", "...", "let x = 1\n",
 	"_|_", "target", "services", "on: dev: ", "if true {", "for k, v in services {", "import \"strings\"\n", "@if(x)",
 	"X=", "[string]: ", "5", "null", ">=1", "=~\"(\"", "close({})", "services.web", "\x00", "é", "div(1,0)",
 }
 
-// mutated changes a text in a few places.
+// mutated changes a text in a few positions.
 func mutated(random *rand.Rand, text string) string {
 	bytes := []byte(text)
 	for range 1 + random.IntN(3) {
@@ -37,12 +37,12 @@ func mutated(random *rand.Rand, text string) string {
 			bytes = slices.Insert(bytes, random.IntN(at+1), slices.Clone(bytes[at:end])...)
 		}
 	}
-	// Files that are no UTF-8 never reach the engine.
+	// Files that are not UTF-8 never reach the evaluator.
 	return strings.ToValidUTF8(string(bytes), "?")
 }
 
-// TestMutatedFragments breaks good fragments in many ways: whatever comes out
-// is an answer with places that are there, and never a bug.
+// TestMutatedFragments mutates valid fragments. Each has to get an answer with
+// valid spans, and never an internal error.
 func TestMutatedFragments(t *testing.T) {
 	rounds := 400
 	if given, err := strconv.Atoi(os.Getenv("KCC_ROUNDS")); err == nil {
@@ -76,7 +76,7 @@ func TestMutatedFragments(t *testing.T) {
 			}
 		}
 		if err := json.Unmarshal(serve.Run(text), &answer); err != nil {
-			t.Fatalf("no JSON: %v\n%s", err, req.Files[at].Text)
+			t.Fatalf("not JSON: %v\n%s", err, req.Files[at].Text)
 		}
 		for _, e := range answer.Errors {
 			if e.Code == string(wire.Internal) {
@@ -84,14 +84,14 @@ func TestMutatedFragments(t *testing.T) {
 			}
 			for _, label := range e.Labels {
 				if label.File < len(req.Files) && (label.Start > label.End || label.End > len(req.Files[label.File].Text)) {
-					t.Errorf("%s is said to be at %v\n%s", e.Code, label, req.Files[at].Text)
+					t.Errorf("%s has span %v\n%s", e.Code, label, req.Files[at].Text)
 				}
 			}
 		}
 	}
 }
 
-// lower writes files as a request has them.
+// lower returns files as a request encodes them.
 func lower(files []wire.File) []map[string]string {
 	var out []map[string]string
 	for _, file := range files {

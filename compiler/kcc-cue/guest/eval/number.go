@@ -7,17 +7,17 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// The numbers that can be passed on. CUE computes with as many digits as there
-// are; what reads kcc's output has 64 bits for a whole number and a float64 for
-// any other.
+// The ranges of numbers that consumers can represent. CUE computes with arbitrary
+// precision; consumers of kcc's output have 64 bits for integers and float64 for
+// the rest.
 const (
 	wholeNumbers = "int & >=-9223372036854775808 & <=18446744073709551615"
 	fractions    = "number & >=-1.7976931348623157e+308 & <=1.7976931348623157e+308"
 )
 
-// outOfRange reports a number that cannot be passed on. Digits beyond the
-// precision of a float64 are rounded, as everywhere in JSON.
-func (m *model) outOfRange(node *wire.Node, path []string) {
+// outOfRange reports a number that cannot be represented. Digits beyond the
+// precision of a float64 are rounded, as in JSON generally.
+func (m *evaluation) outOfRange(node *wire.Node, path []string) {
 	expected := fractions
 	_, err := strconv.ParseFloat(node.Text, 64)
 	if !strings.ContainsAny(node.Text, ".eE") {
@@ -37,6 +37,6 @@ func (m *model) outOfRange(node *wire.Node, path []string) {
 		e = e.With("actual", show(node))
 	}
 	m.report(e)
-	// Whoever reads the tree could not read the number either.
+	// Consumers of the tree could not read the number either.
 	node.Kind, node.Text = wire.Absent, ""
 }

@@ -9,31 +9,30 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// besideOverlay says of a conflict that one line is in the target's overlay
-// and that another one of the same team stays beside it, because the team does
-// not write it at that path itself. What it takes to be replaced there is to be
-// a default.
-func (m *model) besideOverlay(e wire.Error, path []string, lines []conjunct) wire.Error {
-	var over, stays *conjunct
+// explainOverlay adds to a conflict that one line is in the target's overlay and
+// another line of the same team is not replaced by it, because the team does not
+// write it at that path directly. It has to be a default to be replaced.
+func (m *evaluation) explainOverlay(e wire.Error, path []string, lines []conjunct) wire.Error {
+	var overlaid, unreplaced *conjunct
 	for i := range lines {
 		switch c := &lines[i]; {
-		case c.role != wire.RoleValue || c.place == nil:
-		case c.place.overlay:
-			over = c
-		case stays == nil:
-			stays = c
+		case c.role != wire.RoleValue || c.site == nil:
+		case c.site.overlay:
+			overlaid = c
+		case unreplaced == nil:
+			unreplaced = c
 		}
 	}
-	if over == nil || stays == nil || m.team(over.by) != m.team(stays.by) {
+	if overlaid == nil || unreplaced == nil || m.team(overlaid.by) != m.team(unreplaced.by) {
 		return e
 	}
-	written := stays.expr
+	written := unreplaced.expr
 	at := len(path) - 1
 	for ; at > 0 && isIndex(path[at]); at-- {
 		// An element is replaced together with its list.
-		written = stays.place.field.Value
+		written = unreplaced.site.field.Value
 	}
-	e = e.With("overlay", m.means(stays.place, path[:at+1])).With("field", path[at])
+	e = e.With("overlay", m.broughtBy(unreplaced.site, path[:at+1])).With("field", path[at])
 	if secretive(path) {
 		return e
 	}
@@ -41,30 +40,30 @@ func (m *model) besideOverlay(e wire.Error, path []string, lines []conjunct) wir
 	if _, computed := written.(*ast.BinaryExpr); computed {
 		text = "(" + text + ")"
 	}
-	kind := over.value.IncompleteKind()
+	kind := overlaid.value.IncompleteKind()
 	if at < len(path)-1 {
 		kind = cue.ListKind
 	}
 	return e.With("as", "*"+text+" | "+anyOf(kind))
 }
 
-// means names what makes a line hold at a path that it is not written at
-// itself: a pattern, a name, or, where it is written there, a condition.
-func (m *model) means(here *place, path []string) string {
-	if here.many() {
+// broughtBy names what brings a conjunct to a path it is not written at: a
+// pattern, a name or, if it is written there, a condition.
+func (m *evaluation) broughtBy(here *site, path []string) string {
+	if here.inPattern() {
 		return "a pattern"
 	}
-	if here.at(path) {
+	if here.isAt(path) {
 		return "an `if` or a computed name"
 	}
 	root := m.prepared.Original(here.root())
-	if path, ok := strings.CutPrefix(root, imported); ok {
+	if path, ok := strings.CutPrefix(root, importPrefix); ok {
 		root = path
 	}
 	return "`" + root + "`"
 }
 
-// anyOf is the type of all values of a kind.
+// anyOf returns the type of all values of a kind.
 func anyOf(kind cue.Kind) string {
 	switch kind {
 	case cue.ListKind:
@@ -75,8 +74,8 @@ func anyOf(kind cue.Kind) string {
 	return kind.String()
 }
 
-// team is that of one of the request's files; empty for the system's own.
-func (m *model) team(file int) string {
+// team returns the team of a file of the request, empty for the system's own.
+func (m *evaluation) team(file int) string {
 	if file < len(m.request.Files) {
 		return m.request.Files[file].Team
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // provide adds to each backing what the recipe of its kind makes of it.
-func (m *model) provide(w *walk, tree *wire.Node) {
+func (m *evaluation) provide(w *walker, tree *wire.Node) {
 	own := m.ownKinds(w, tree)
 	all := get(tree, "backing")
 	if all == nil || all.Kind != wire.Struct {
@@ -28,15 +28,16 @@ func (m *model) provide(w *walk, tree *wire.Node) {
 		if recipe, ok := own[kind.Text]; ok {
 			m.provideOwn(w, tree, field.Name, recipe)
 		} else if recipe := shipped.Kinds[kind.Text]; recipe != nil {
-			m.holdVersion(field.Name, field.Node, recipe)
-			m.provideOne(field.Name, field.Node, recipe)
+			m.checkVersion(field.Name, field.Node, recipe)
+			m.provideBuiltIn(field.Name, field.Node, recipe)
 		} else if !m.isPartial(tree.Origins) {
 			m.unknownKind(field.Name, kind, own)
 		}
 	}
 }
 
-// input is what a recipe knows, with the lines of what the backing says itself.
+// input is what a recipe gets, with the origins of what the backing writes
+// itself.
 type input struct {
 	expr  *ast.StructLit
 	lines map[string][]wire.Origin
@@ -49,19 +50,19 @@ func (i *input) give(name string, value ast.Expr, from *wire.Node) {
 	}
 }
 
-// text gives a field the text of a node, or what holds without it.
-func (i *input) text(name string, node *wire.Node, otherwise string) {
+// giveText gives a field the text of a node, or a fallback.
+func (i *input) giveText(name string, node *wire.Node, fallback string) {
 	if node != nil && node.Kind == wire.String {
 		i.give(name, ast.NewString(node.Text), node)
 	} else {
-		i.give(name, ast.NewString(otherwise), nil)
+		i.give(name, ast.NewString(fallback), nil)
 	}
 }
 
-// holdVersion reports a version that the recipe of a kind does not fit: the
-// image's user, its folders or its start would be other ones. One that runs
-// outside the system has no image.
-func (m *model) holdVersion(name string, backing *wire.Node, kind *schema.Kind) {
+// checkVersion reports a version that the recipe of a kind does not support: the
+// image's user, directories or entry point would differ. An external backing has
+// no image.
+func (m *evaluation) checkVersion(name string, backing *wire.Node, kind *schema.Kind) {
 	version := get(backing, "version")
 	external := get(backing, "external")
 	outside := external != nil && external.Kind == wire.Struct
@@ -76,7 +77,7 @@ func (m *model) holdVersion(name string, backing *wire.Node, kind *schema.Kind) 
 	m.report(e.With("candidates", strings.Join(kind.Versions, " ")))
 }
 
-func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
+func (m *evaluation) provideBuiltIn(name string, backing *wire.Node, kind *schema.Kind) {
 	in, outside := inputOf(name, backing, kind.Defaults, kind.Fits)
 	made := kind.Recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
 	parts := []string{"outputs"}
@@ -88,10 +89,10 @@ func (m *model) provideOne(name string, backing *wire.Node, kind *schema.Kind) {
 	}
 }
 
-// inputOf is what a recipe knows of a backing, and whether that runs outside
-// the system. What neither the backing nor the kind says is left out.
-// A version that does not fit gives way to the usual one, so that what follows
-// from it is no further mistake.
+// inputOf returns what a recipe gets of a backing, and whether the backing runs
+// outside the system. What neither the backing nor the kind gives is left out. An
+// unsupported version is replaced by the default one, so that it causes no
+// further errors.
 func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node, fits func(string) bool) (*input, bool) {
 	in := &input{expr: &ast.StructLit{}, lines: map[string][]wire.Origin{}}
 	external := get(backing, "external")
@@ -101,22 +102,22 @@ func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node, fi
 	}
 	in.give("name", ast.NewString(name), nil)
 	secret := at(backing, "password", "secret")
-	in.text("secret", secret, name+"-password")
+	in.giveText("secret", secret, name+"-password")
 	in.give("named", ast.NewBool(secret != nil && secret.Kind == wire.String), secret)
 	in.give("outside", ast.NewBool(outside), nil)
 	if version := get(backing, "version"); version != nil && version.Kind == wire.String && fits(version.Text) {
 		in.give("version", ast.NewString(version.Text), version)
-	} else if standard := defaults["version"]; standard != nil {
-		in.give("version", ast.NewString(standard.Text), nil)
+	} else if preset := defaults["version"]; preset != nil {
+		in.give("version", ast.NewString(preset.Text), nil)
 	}
-	in.text("size", get(backing, "size"), "1Gi")
-	in.text("host", get(external, "host"), name)
-	in.text("username", get(external, "username"), name)
-	in.text("database", get(external, "database"), name)
+	in.giveText("size", get(backing, "size"), "1Gi")
+	in.giveText("host", get(external, "host"), name)
+	in.giveText("username", get(external, "username"), name)
+	in.giveText("database", get(external, "database"), name)
 	if port := get(external, "port"); port != nil && port.Kind == wire.Number {
 		in.give("port", number(port.Text), port)
-	} else if standard := defaults["port"]; standard != nil {
-		in.give("port", number(standard.Text), nil)
+	} else if preset := defaults["port"]; preset != nil {
+		in.give("port", number(preset.Text), nil)
 	}
 	tls := get(external, "tls")
 	in.give("tls", ast.NewBool(tls != nil && tls.Kind == wire.Bool && tls.Bool), tls)
@@ -126,9 +127,9 @@ func inputOf(name string, backing *wire.Node, defaults map[string]*wire.Node, fi
 	return in, outside
 }
 
-// recipe reads a part of a recipe. Its lines are the schema's, and those of the
-// backing's own fields that it takes in.
-func (m *model) recipe(v cue.Value, in *input) *wire.Node {
+// recipe reads a part of a recipe. Its origins are the schema's, and those of the
+// backing's own fields that it uses.
+func (m *evaluation) recipe(v cue.Value, in *input) *wire.Node {
 	node := &wire.Node{}
 	source := v.Source()
 	if span, ok := shipped.Span(source); ok {
@@ -156,7 +157,7 @@ func (m *model) recipe(v cue.Value, in *input) *wire.Node {
 	return node
 }
 
-// origins are the lines of the fields of `in` that an expression refers to.
+// origins returns the origins of the fields of `in` that an expression refers to.
 func (i *input) origins(expr ast.Expr) []wire.Origin {
 	var out []wire.Origin
 	ast.Walk(expr, func(node ast.Node) bool {
@@ -170,7 +171,7 @@ func (i *input) origins(expr ast.Expr) []wire.Origin {
 	return out
 }
 
-// present is a struct without the fields that are only constrained.
+// present returns a struct without the fields that are only constrained.
 func present(node *wire.Node) *wire.Node {
 	out := &wire.Node{Kind: node.Kind, Bool: node.Bool, Text: node.Text, Items: node.Items}
 	for _, field := range node.Fields {

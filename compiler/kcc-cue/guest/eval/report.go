@@ -14,14 +14,14 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxShown bounds how many characters of a text an error shows.
+// maxShown bounds how many characters of a string an error shows.
 const maxShown = 60
 
-// verbs are the places of values in CUE's texts.
+// verbs are the placeholders in CUE's messages.
 var verbs = regexp.MustCompile(`%(\[(\d+)\])?[+#]?[a-z]`)
 
-// error starts an error with the lines as labels, the deciding ones first.
-func (m *model) error(code wire.Code, path []string, lines []conjunct) wire.Error {
+// error starts an error with conjuncts as labels, the deciding ones first.
+func (m *evaluation) error(code wire.Code, path []string, lines []conjunct) wire.Error {
 	e := wire.Error{Code: code, Path: path}
 	for _, o := range origins(lines) {
 		if !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == o.Span }) {
@@ -32,11 +32,11 @@ func (m *model) error(code wire.Code, path []string, lines []conjunct) wire.Erro
 }
 
 // atLabels is error with the labels of the fields instead of their values.
-func (m *model) atLabels(code wire.Code, path []string, lines []conjunct) wire.Error {
+func (m *evaluation) atLabels(code wire.Code, path []string, lines []conjunct) wire.Error {
 	labelled := slices.Clone(lines)
 	for i, c := range labelled {
-		if c.place != nil && c.place.field != nil {
-			if span, ok := m.span(c.place.field.Label); ok {
+		if c.site != nil && c.site.field != nil {
+			if span, ok := m.span(c.site.field.Label); ok {
 				labelled[i].span = span
 			}
 		}
@@ -45,7 +45,7 @@ func (m *model) atLabels(code wire.Code, path []string, lines []conjunct) wire.E
 }
 
 // unknownField reports a field that the schema does not have.
-func (m *model) unknownField(v cue.Value, structure *schema.Struct, path []string, above *frame) {
+func (m *evaluation) unknownField(v cue.Value, structure *schema.Struct, path []string, above *frame) {
 	lines := m.conjuncts(v, path, above)
 	for _, c := range lines {
 		if m.prepared.Dropped(c.expr) {
@@ -57,34 +57,34 @@ func (m *model) unknownField(v cue.Value, structure *schema.Struct, path []strin
 		With("candidates", strings.Join(structure.Names, " ")))
 }
 
-// closedDefinition reports a field that a fragment's own definition refuses.
-func (m *model) closedDefinition(path []string, here *frame) {
+// closedDefinition reports a field that a fragment's own definition rejects.
+func (m *evaluation) closedDefinition(path []string, here *frame) {
 	e := m.error(wire.ClosedDefinition, path, nil)
-	for _, own := range []bool{true, false} {
+	for _, direct := range []bool{true, false} {
 		for _, c := range here.conjuncts {
-			if c.place == nil || c.place.field == nil || c.own != own || c.place.pattern || len(e.Labels) > 0 && !own {
+			if c.site == nil || c.site.field == nil || c.direct != direct || c.site.pattern || len(e.Labels) > 0 && !direct {
 				continue
 			}
-			if span, ok := m.span(c.place.field.Label); ok {
+			if span, ok := m.span(c.site.field.Label); ok {
 				e = e.At(span, wire.RoleValue)
 			}
 		}
 	}
 	e = e.With("name", path[len(path)-1])
-	// A definition closes what is inside it as well.
+	// A definition also closes the structs inside it.
 	var inside []string
 	for f := here.above; f != nil; f = f.above {
 		for _, c := range f.conjuncts {
-			if call := closing(c.expr); call != nil {
+			if call := closeCall(c.expr); call != nil {
 				if span, ok := m.span(call.Fun); ok {
 					e.Labels = append([]wire.Label{{Span: span, Role: wire.RoleConstraint}}, e.Labels...)
 				}
 				m.report(e.With("definition", "close"))
 				return
 			}
-			for _, ident := range carriers(c.expr) {
+			for _, ident := range contributors(c.expr) {
 				name := m.prepared.Original(ident.Name)
-				roots := m.lexicon.meant(ident, c.expr)
+				roots := m.index.rootsOf(ident, c.expr)
 				if len(roots) == 0 || !isDefinition(name) {
 					continue
 				}
@@ -113,7 +113,7 @@ func isDefinition(name string) bool {
 	return strings.HasPrefix(name, "#") || strings.HasPrefix(name, "_#")
 }
 
-// expected names what a shape accepts.
+// expected describes what a shape accepts.
 func expected(shape *schema.Shape) string {
 	var parts []string
 	if shape.Text != "" {
@@ -128,9 +128,9 @@ func expected(shape *schema.Shape) string {
 	return strings.Join(parts, " | ")
 }
 
-// actual says what an error found: a scalar itself, with its type where that
-// is what is wrong, anything else by its kind.
-func (m *model) actual(e wire.Error, v cue.Value) wire.Error {
+// actual adds what was found to an error: a scalar itself, with its type if that
+// is the mistake, anything else by its kind.
+func (m *evaluation) actual(e wire.Error, v cue.Value) wire.Error {
 	switch {
 	case v.Kind()&(cue.StructKind|cue.ListKind) != 0 || !v.IsConcrete():
 		return e.With("actual", v.IncompleteKind().String())
@@ -148,14 +148,14 @@ func (m *model) actual(e wire.Error, v cue.Value) wire.Error {
 	return e.With("actual", show(node))
 }
 
-// secretive says whether the value at a path could be a secret, and must not
-// be in a message.
+// secretive reports whether the value at a path could be a secret and must not be
+// in a message.
 func secretive(path []string) bool {
 	return len(path) > 0 && path[0] == "secrets" || len(path) > 3 && slices.Contains(path[2:], "env") ||
 		slices.Contains(path, "password")
 }
 
-// show writes a scalar as CUE does, long texts cut.
+// show formats a scalar as CUE does, truncating long strings.
 func show(node *wire.Node) string {
 	switch node.Kind {
 	case wire.String:

@@ -11,19 +11,20 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// rewrite is a piece of a system that needs one thing to be done to its tree,
-// and the services that show whether it was done.
+// rewrite is a piece of a system that exercises one rewrite of the syntax tree,
+// and the services that show its result.
 type rewrite struct {
 	name string
-	// imports, and texts of the system's own file and of two teams.
+	// imports are those of team a; system, a and b are the texts of the system's
+	// own file and of two teams.
 	imports, system, a, b string
 	services              []string
-	// errors is how many it has.
+	// errors is the expected number of errors.
 	errors int
 }
 
-// rewrites are what happens to a tree before it is built, each with names of
-// its own, so that all of them fit into one system.
+// rewrites use names of their own, so that any combination of them fits into one
+// system.
 var rewrites = []rewrite{
 	{
 		name: "private names", services: []string{"private-a", "private-b"},
@@ -184,8 +185,8 @@ services: whole: user: "w"
 	},
 }
 
-// composed is a system of some of the rewrites, and where the text of each
-// begins in each file.
+// composed returns a system of some rewrites, and the offset of each one's text
+// in each file.
 func composed(some []rewrite, target string) (*wire.Request, []map[string]int) {
 	texts := map[string]string{"kcc.cue": "package x\n\nsystem: name: \"x\"\n", "a/a.cue": "package x\n\n", "b/b.cue": "package x\n\n"}
 	for _, r := range some {
@@ -207,12 +208,12 @@ func composed(some []rewrite, target string) (*wire.Request, []map[string]int) {
 	return req, starts
 }
 
-// shown is what evaluation says of one rewrite's services, places counted from
-// the beginning of its own text.
+// shown renders the services of one rewrite, with offsets relative to its own
+// text.
 func shown(req *wire.Request, resp *wire.Response, r rewrite, start map[string]int) string {
 	var out strings.Builder
-	var walk func(node *wire.Node, path string)
-	walk = func(node *wire.Node, path string) {
+	var visit func(node *wire.Node, path string)
+	visit = func(node *wire.Node, path string) {
 		fmt.Fprintf(&out, "%s %d %q %v\n", path, node.Kind, node.Text, node.Bool)
 		for _, o := range node.Origins {
 			if o.File < len(req.Files) {
@@ -221,17 +222,17 @@ func shown(req *wire.Request, resp *wire.Response, r rewrite, start map[string]i
 			}
 		}
 		for _, field := range node.Fields {
-			walk(field.Node, path+"."+field.Name)
+			visit(field.Node, path+"."+field.Name)
 		}
 		for i, item := range node.Items {
-			walk(item, fmt.Sprint(path, ".", i))
+			visit(item, fmt.Sprint(path, ".", i))
 		}
 	}
 	for _, name := range r.services {
 		if node := field(field(resp.Tree, "services"), name); node != nil {
-			walk(node, name)
+			visit(node, name)
 		} else {
-			fmt.Fprintf(&out, "%s is not there\n", name)
+			fmt.Fprintf(&out, "%s is missing\n", name)
 		}
 	}
 	return out.String()
@@ -255,13 +256,13 @@ func TestRewrites(t *testing.T) {
 				if alone[i] == "" {
 					alone[i] = got
 				} else if got != alone[i] {
-					t.Errorf("%s in %s: %s is\n%s\nwanted:\n%s", names, target, rewrites[i].name, got, alone[i])
+					t.Errorf("%s in %s: %s is\n%s\nwant:\n%s", names, target, rewrites[i].name, got, alone[i])
 				}
 			}
 			if target == "dev" && len(resp.Errors) != errors {
-				t.Errorf("%s in %s: %d errors, wanted %d:\n%s", names, target, len(resp.Errors), errors, describe(req, resp))
+				t.Errorf("%s in %s: %d errors, want %d:\n%s", names, target, len(resp.Errors), errors, describe(req, resp))
 			}
-			checkPlaces(t, req, resp)
+			checkSpans(t, req, resp)
 		}
 		for i := range rewrites {
 			try(i)
@@ -283,9 +284,9 @@ func TestRewrites(t *testing.T) {
 	}
 }
 
-// checkPlaces holds every line that an answer names against a plain reading of
-// the same text: there has to be a node with that beginning and end.
-func checkPlaces(t *testing.T, req *wire.Request, resp *wire.Response) {
+// checkSpans compares every span in an answer with a plain parse of the same
+// text: there has to be a node with that start and end.
+func checkSpans(t *testing.T, req *wire.Request, resp *wire.Response) {
 	t.Helper()
 	nodes := map[wire.Span]bool{}
 	for index, file := range req.Files {
@@ -297,7 +298,7 @@ func checkPlaces(t *testing.T, req *wire.Request, resp *wire.Response) {
 			if node.Pos().IsValid() && node.End().IsValid() {
 				end := node.End().Offset()
 				if _, bottom := node.(*ast.BottomLit); bottom {
-					// CUE counts one character of it.
+					// CUE counts one character for it.
 					end = node.Pos().Offset() + len("_|_")
 				}
 				nodes[wire.Span{File: index, Start: node.Pos().Offset(), End: end}] = true
@@ -312,22 +313,22 @@ func checkPlaces(t *testing.T, req *wire.Request, resp *wire.Response) {
 	check := func(span wire.Span) {
 		if span.File < len(req.Files) && !nodes[span] && !partial[span.File] {
 			file := req.Files[span.File]
-			t.Errorf("%q in %s is no node of a plain reading", file.Text[span.Start:span.End], file.Name)
+			t.Errorf("%q in %s is not a node of a plain parse", file.Text[span.Start:span.End], file.Name)
 		}
 	}
-	var walk func(node *wire.Node)
-	walk = func(node *wire.Node) {
+	var visit func(node *wire.Node)
+	visit = func(node *wire.Node) {
 		for _, o := range node.Origins {
 			check(o.Span)
 		}
 		for _, field := range node.Fields {
-			walk(field.Node)
+			visit(field.Node)
 		}
 		for _, item := range node.Items {
-			walk(item)
+			visit(item)
 		}
 	}
-	walk(resp.Tree)
+	visit(resp.Tree)
 	for _, e := range resp.Errors {
 		for _, label := range e.Labels {
 			check(label.Span)

@@ -13,7 +13,7 @@ import (
 
 var shopTargets = []string{"dev", "test", "stage", "prod"}
 
-// shop is the example with three teams.
+// shop returns the example with three teams.
 func shop(t testing.TB, target string) *wire.Request {
 	t.Helper()
 	root := "../../../../examples/shop"
@@ -37,7 +37,7 @@ func shop(t testing.TB, target string) *wire.Request {
 	return req
 }
 
-func TestTheShopEvaluatesForEachTarget(t *testing.T) {
+func TestShopEvaluatesForEachTarget(t *testing.T) {
 	type want struct{ path, dev, prod string }
 	wanted := []want{
 		{"services.web.replicas", "1", "2"},
@@ -68,7 +68,7 @@ func TestTheShopEvaluatesForEachTarget(t *testing.T) {
 		for _, w := range wanted {
 			value := map[string]string{"dev": w.dev, "prod": w.prod}[target]
 			if got := show(t, req, resp, w.path, false); value != "" && strings.TrimSpace(got) != value {
-				t.Errorf("%s in %s is %s, wanted %s", w.path, target, got, value)
+				t.Errorf("%s in %s is %s, want %s", w.path, target, got, value)
 			}
 		}
 		var components []string
@@ -86,9 +86,9 @@ func TestTheShopEvaluatesForEachTarget(t *testing.T) {
 	}
 }
 
-// TestOrderOfFiles evaluates the shop, and every case, with its files in
-// another order: whatever is said stays the same.
-func TestOrderOfFiles(t *testing.T) {
+// TestFileOrderDoesNotMatter evaluates the shop and every case with shuffled
+// files.
+func TestFileOrderDoesNotMatter(t *testing.T) {
 	check := func(name string, req *wire.Request) {
 		want := sorted(t, req)
 		random := rand.New(rand.NewPCG(1, 2))
@@ -114,7 +114,7 @@ func TestOrderOfFiles(t *testing.T) {
 				}
 			})
 			if got := sorted(t, &shuffled); got != want {
-				t.Errorf("%s: the order of files matters:\n%s\nwanted:\n%s", name, got, want)
+				t.Errorf("%s: the order of files matters:\n%s\nwant:\n%s", name, got, want)
 				return
 			}
 		}
@@ -131,8 +131,8 @@ func TestOrderOfFiles(t *testing.T) {
 	}
 }
 
-// sorted is everything that an answer says, in an order of its own: files are
-// counted, and so lines sorted, in the order of the request.
+// sorted renders an answer independently of the order of files, which determines
+// that of spans.
 func sorted(t *testing.T, req *wire.Request) string {
 	resp := answer(req)
 	var all []string
@@ -154,8 +154,8 @@ func sorted(t *testing.T, req *wire.Request) string {
 	return strings.Join(all, "\n")
 }
 
-// TestSameBytes evaluates everything twice.
-func TestSameBytes(t *testing.T) {
+// TestEvaluationIsDeterministic evaluates everything several times.
+func TestEvaluationIsDeterministic(t *testing.T) {
 	for _, target := range shopTargets {
 		first := string(wire.AppendResponse(nil, answer(shop(t, target))))
 		for range 3 {

@@ -8,15 +8,16 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// match notes whether the target has the component that a rule names. Only the
-// host sees all targets: it takes a warning back where another one has it.
-func (m *model) match(path []string, span wire.Span, tree *wire.Node, policy string) {
+// recordMatch records whether the target has the component that a policy or
+// default names. Only the host sees all targets: it drops the warning if another
+// target has it.
+func (m *evaluation) recordMatch(path []string, span wire.Span, tree *wire.Node, policy string) {
 	if at(tree, path...) != nil {
 		m.matched = append(m.matched, span)
 		return
 	}
 	if len(m.prepared.Partial) > 0 {
-		// It may stand where a file could not be read.
+		// It may be in a file that could not be read.
 		return
 	}
 	var names []string
@@ -29,9 +30,9 @@ func (m *model) match(path []string, span wire.Span, tree *wire.Node, policy str
 		With("policy", policy).With("name", path[1]).With("candidates", strings.Join(names, " ")))
 }
 
-// isChosen says whether a path is that of something whose name teams choose,
-// such as a component.
-func isChosen(path []string) bool {
+// hasChosenName reports whether a path is that of something with a user-chosen
+// name, such as a component.
+func hasChosenName(path []string) bool {
 	if len(path) != 2 || path[1] == anyName {
 		return false
 	}
@@ -39,10 +40,10 @@ func isChosen(path []string) bool {
 	return shape != nil && shape.Struct != nil && shape.Struct.Pattern != nil && shape.Struct.Fields[path[1]] == nil
 }
 
-// isForbidden says whether an expression says that a field must not be there.
-func isForbidden(x ast.Expr) bool {
+// forbids reports whether an expression says that a field must not exist.
+func forbids(x ast.Expr) bool {
 	if paren, ok := x.(*ast.ParenExpr); ok {
-		return isForbidden(paren.X)
+		return forbids(paren.X)
 	}
 	return isBottom(x)
 }

@@ -1,5 +1,5 @@
-// Package serve answers requests: it is what the wasm exports and the native
-// program share.
+// Package serve answers requests. The wasm exports and the native program share
+// it.
 package serve
 
 import (
@@ -10,16 +10,16 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxPanic bounds how much of a panic's text reaches the host.
+// maxPanic bounds how much of a panic's message reaches the host.
 const maxPanic = 2000
 
-// Run answers one request. It never panics: a bug becomes an error with the
-// code `internal`.
+// Run answers one request. It never panics: a bug becomes an error with the code
+// `internal`.
 func Run(text []byte) []byte {
 	return wire.AppendResponse(nil, answer(text))
 }
 
-// Warm does once what every request needs, so that a snapshot holds it.
+// Warm does once what every request needs, so that the snapshot contains it.
 func Warm() {
 	eval.Warm()
 }

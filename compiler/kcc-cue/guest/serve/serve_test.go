@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestAnswers holds that everything gets an answer of this protocol, whatever
-// it is.
-func TestAnswers(t *testing.T) {
+// TestEveryRequestGetsAnAnswer checks that any input gets an answer of this
+// protocol.
+func TestEveryRequestGetsAnAnswer(t *testing.T) {
 	for request, want := range map[string]string{
 		``:                              "protocol",
 		`{"version":9,"op":"model"}`:    "protocol",
@@ -35,7 +35,7 @@ func TestAnswers(t *testing.T) {
 			codes = append(codes, e.Code)
 		}
 		if got := strings.Join(codes, " "); got != want {
-			t.Errorf("%s: %s, wanted %s", request, got, want)
+			t.Errorf("%s: %s, want %s", request, got, want)
 		}
 		if strings.Contains(request, "schema") && len(answer.Schema) == 0 {
 			t.Error("the schema has no files")

@@ -7,8 +7,9 @@ import (
 
 // AppendResponse appends the response as JSON.
 //
-// It is written by hand because a tree of a thousand services has half a
-// million parts, and reflection over them would cost more than evaluation.
+// It is written by hand because the tree of a thousand services has half a
+// million parts, and encoding them by reflection would take longer than the
+// evaluation.
 func AppendResponse(b []byte, r *Response) []byte {
 	b = append(b, `{"version":`...)
 	b = strconv.AppendInt(b, Version, 10)
@@ -181,7 +182,7 @@ func comma(b []byte, i int) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString quotes text as JSON; bytes that are no UTF-8 become U+FFFD.
+// appendString quotes text as JSON. Invalid UTF-8 becomes U+FFFD.
 func appendString(b []byte, text string) []byte {
 	b = append(b, '"')
 	from := 0

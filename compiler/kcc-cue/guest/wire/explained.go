@@ -2,14 +2,13 @@ package wire
 
 import "strconv"
 
-// appendExplained appends the policies, and what a request with `explain` asks
-// for.
+// appendExplained appends the policies, the matched names and the annotations.
 func appendExplained(b []byte, r *Response) []byte {
 	if len(r.Explained) > 0 {
 		b = append(b, `,"explained":[`...)
 		for i := range r.Explained {
 			b = comma(b, i)
-			b = appendNote(b, &r.Explained[i])
+			b = appendAnnotation(b, &r.Explained[i])
 		}
 		b = append(b, ']')
 	}
@@ -51,7 +50,7 @@ func appendExplained(b []byte, r *Response) []byte {
 	return b
 }
 
-func appendNote(b []byte, e *Explained) []byte {
+func appendAnnotation(b []byte, e *Explained) []byte {
 	b = append(b, `{"path":`...)
 	b = appendStrings(b, e.Path)
 	if e.Schema != nil {
@@ -59,9 +58,9 @@ func appendNote(b []byte, e *Explained) []byte {
 		b = appendSpan(b, *e.Schema)
 		b = append(b, ']')
 	}
-	if len(e.Soft) > 0 {
+	if len(e.Defaults) > 0 {
 		b = append(b, `,"soft":[`...)
-		for i, line := range e.Soft {
+		for i, line := range e.Defaults {
 			b = comma(b, i)
 			b = append(b, `{"line":`...)
 			b = appendLine(b, line.Origin)
@@ -71,9 +70,9 @@ func appendNote(b []byte, e *Explained) []byte {
 		}
 		b = append(b, ']')
 	}
-	if len(e.Replaced) > 0 {
+	if len(e.Overridden) > 0 {
 		b = append(b, `,"replaced":[`...)
-		for i, line := range e.Replaced {
+		for i, line := range e.Overridden {
 			b = comma(b, i)
 			b = appendLine(b, line)
 		}

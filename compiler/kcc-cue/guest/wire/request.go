@@ -1,7 +1,7 @@
-// Package wire holds the texts that the host and the guest exchange.
+// Package wire defines the messages between host and guest and their encoding.
 //
-// PROTOCOL.md, beside this folder, says what each part means. Nothing here
-// knows how a model is evaluated.
+// PROTOCOL.md documents the meaning of each part. Nothing here knows how a model
+// is evaluated.
 package wire
 
 import (
@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// Version is the protocol that this guest speaks.
+// Version is the version of the protocol.
 const Version = 1
 
 // The operations of a request.
@@ -19,7 +19,7 @@ const (
 	OpModel  = "model"
 )
 
-// Request is what the host asks for.
+// Request is one request of the host.
 type Request struct {
 	Version int    `json:"version"`
 	Op      string `json:"op"`
@@ -29,33 +29,33 @@ type Request struct {
 	Targets []string `json:"targets"`
 	Teams   []Team   `json:"teams"`
 	Files   []File   `json:"files"`
-	// Explain asks for what else is said about each value.
+	// Explain asks for the annotations of each value.
 	Explain bool `json:"explain"`
-	// Packages are those that fragments import, Missing the imports that lead
-	// to none.
+	// Packages are the packages that fragments import; Missing are the imports
+	// that resolve to none.
 	Packages []Package `json:"packages"`
 	Missing  []Missing `json:"missing"`
 }
 
-// Package is a folder that fragments import.
+// Package is a directory that fragments import.
 type Package struct {
-	// Paths are all the ways in which it is imported.
+	// Paths are all paths that import it.
 	Paths []string `json:"paths"`
 	// Files are indexes of the request's files.
 	Files []int `json:"files"`
 }
 
-// Missing is an import that leads to no package.
+// Missing is an import that resolves to no package.
 type Missing struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
-	// Candidates are what may have been meant.
+	// Candidates are similar paths that exist.
 	Candidates []string `json:"candidates"`
-	// Name is the folder or file that the reason is about.
+	// Name is the directory or file that the reason is about.
 	Name string `json:"name"`
 }
 
-// Team is one team of the system with the paths it may speak about.
+// Team is one team of the system with the paths it owns and governs.
 type Team struct {
 	Name    string   `json:"name"`
 	Owns    []string `json:"owns"`
@@ -70,14 +70,14 @@ type File struct {
 	Team string `json:"team"`
 }
 
-// ParseRequest reads a request of this version.
+// ParseRequest parses a request of this version.
 func ParseRequest(text []byte) (*Request, error) {
 	var req Request
 	if err := json.Unmarshal(text, &req); err != nil {
-		return nil, fmt.Errorf("the request is not JSON of this protocol: %w", err)
+		return nil, fmt.Errorf("invalid request: %w", err)
 	}
 	if req.Version != Version {
-		return nil, fmt.Errorf("the request has version %d, this engine speaks version %d", req.Version, Version)
+		return nil, fmt.Errorf("the request has version %d, expected version %d", req.Version, Version)
 	}
 	return &req, nil
 }

@@ -1,17 +1,17 @@
 package wire
 
-// Response is what the guest answers; a field without a value is left out.
+// Response is the answer to a request; a field without a value is left out.
 type Response struct {
 	Schema       []SchemaFile
 	Tree         *Node
 	Declarations []Declaration
-	// Partial lists the request's files that could be parsed only in part.
+	// Partial lists the request's files that could only be parsed in part.
 	Partial  []int
 	Policies []Policy
-	// Matched are the names of components in policies and defaults that the
-	// target has.
+	// Matched are the component names in policies and defaults that the target
+	// has.
 	Matched []Span
-	// Explained is there where the request asks for it.
+	// Explained is set if the request asks for it.
 	Explained []Explained
 	Errors    []Error
 }
@@ -22,15 +22,15 @@ type SchemaFile struct {
 	Text string
 }
 
-// Span is a range of bytes in a file: an index of the request's files, and
-// after those of the schema's.
+// Span is a range of bytes in a file. Files are numbered as in the request; those
+// of the schema follow.
 type Span struct {
 	File  int
 	Start int
 	End   int
 }
 
-// Role says how a line takes part in a value.
+// Role is how a conjunct takes part in a value.
 type Role int
 
 // The roles, numbered as on the wire.
@@ -38,25 +38,25 @@ const (
 	RoleValue Role = iota
 	RoleConstraint
 	RoleCUEDefault
-	RoleSoft
+	RoleDefault
 	RoleSchema
 )
 
-// Origin is one line behind a node.
+// Origin is one conjunct behind a node.
 type Origin struct {
 	Span
 	Role Role
-	// By is the file whose fragment brought the line here; Span.File where
-	// that is the file itself.
+	// By is the file of the fragment whose reference brings the conjunct in, or
+	// Span.File if there is none.
 	By int
 }
 
-// Kind says which of the parts of a Node is used.
+// Kind determines which parts of a Node are used.
 type Kind int
 
 // The kinds of a node.
 const (
-	// Absent: lines constrain the field, nothing gives it a value.
+	// Absent: the field is constrained, but has no value.
 	Absent Kind = iota
 	// Null is CUE's null.
 	Null
@@ -72,7 +72,7 @@ const (
 	List
 )
 
-// Node is a value with the lines it came from.
+// Node is a value with its origins.
 type Node struct {
 	Kind    Kind
 	Bool    bool
@@ -88,34 +88,33 @@ type Field struct {
 	Node *Node
 }
 
-// Declaration names the lines that make a component exist.
+// Declaration lists the lines that declare a component.
 type Declaration struct {
 	Path []string
-	// Owners are labels of fields that give image, build or kind.
+	// Owners are the labels of fields that give image, build or kind.
 	Owners []Span
-	// Others are the remaining labels of that path.
+	// Others are the other labels of that path.
 	Others []Span
 }
 
-// Explained is what the tree does not say about a path.
+// Explained is the annotation of a path.
 type Explained struct {
 	Path []string
-	// Schema is the line of kcc's schema for it.
+	// Schema is its line in kcc's schema.
 	Schema *Span
-	// Soft are the soft values of the fragments, those too that a stronger one
-	// put aside.
-	Soft []SoftLine
-	// Replaced are the lines of the base that the target's overlay stands in
-	// for.
-	Replaced []Origin
-	// Policies are the lines that it is held against.
+	// Defaults are the defaults of the fragments, including those that a stronger
+	// value overrides.
+	Defaults []DefaultLine
+	// Overridden are the lines of the base that the target's overlay overrides.
+	Overridden []Origin
+	// Policies are the policies' lines that it was checked against.
 	Policies []PolicyLine
 }
 
-// SoftLine is a line of a `defaults` block.
-type SoftLine struct {
+// DefaultLine is a line of a `defaults` block.
+type DefaultLine struct {
 	Origin
-	// Own: the block is the component's own team's.
+	// Own is set if the block belongs to the team that owns the component.
 	Own bool
 }
 
@@ -126,39 +125,39 @@ type PolicyLine struct {
 	Span
 }
 
-// Policy is one that holds in the target.
+// Policy is a policy that applies to the target.
 type Policy struct {
 	Name    string
 	Message string
-	// Label is where its name stands.
+	// Label is the span of its name.
 	Label Span
-	// By is the file whose policy it is: the one that embeds it where that is
-	// not the file that it is written in.
+	// By is the file that the policy belongs to: the one that embeds it, if any,
+	// else the one it is written in.
 	By int
-	// Requires are the lines with which it requires something.
+	// Requires are its requirements.
 	Requires []Required
 }
 
-// Required is a line with which a policy requires something of a path; "*" in
-// it stands for any name.
+// Required is a line of a policy that requires something of a path; "*" in the
+// path stands for any name.
 type Required struct {
 	Path []string
 	Span
 }
 
-// Label is a marked place of an error; the first one is the primary one.
+// Label is a labelled span of an error; the first one is the primary one.
 type Label struct {
 	Span
 	Role Role
 }
 
-// Arg is a named word of an error.
+// Arg is a named argument of an error.
 type Arg struct {
 	Name string
 	Text string
 }
 
-// Error is one mistake; the host puts it into words.
+// Error is one error; the host writes its message.
 type Error struct {
 	Code    Code
 	Warning bool
@@ -167,13 +166,13 @@ type Error struct {
 	Args    []Arg
 }
 
-// With adds a named word and returns the error.
+// With returns the error with an argument added.
 func (e Error) With(name, text string) Error {
 	e.Args = append(e.Args[:len(e.Args):len(e.Args)], Arg{name, text})
 	return e
 }
 
-// At adds a place and returns the error.
+// At returns the error with a label added.
 func (e Error) At(span Span, role Role) Error {
 	e.Labels = append(e.Labels[:len(e.Labels):len(e.Labels)], Label{span, role})
 	return e

@@ -13,7 +13,7 @@ func TestResponsesAreJSON(t *testing.T) {
 			Schema: []SchemaFile{{Name: text, Text: text}},
 			Tree: &Node{Kind: Struct, Fields: []Field{
 				{text, &Node{Kind: String, Text: text, Origins: []Origin{
-					{Span: Span{1, 2, 3}, Role: RoleSoft, By: 1}, {Span: Span{1, 2, 3}, Role: RoleValue, By: 4},
+					{Span: Span{1, 2, 3}, Role: RoleDefault, By: 1}, {Span: Span{1, 2, 3}, Role: RoleValue, By: 4},
 				}}},
 			}},
 			Errors: []Error{Error{Code: Conflict, Path: []string{text}}.At(Span{1, 2, 3}, RoleValue).With(text, text)},
@@ -22,8 +22,7 @@ func TestResponsesAreJSON(t *testing.T) {
 		if err := json.Unmarshal(AppendResponse(nil, response), &got); err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		// What encoding/json makes of the same text, bytes that are no UTF-8
-		// included.
+		// Compare with encoding/json, including for invalid UTF-8.
 		quoted, _ := json.Marshal(text)
 		var want string
 		if err := json.Unmarshal(quoted, &want); err != nil {
@@ -37,7 +36,7 @@ func TestResponsesAreJSON(t *testing.T) {
 		}
 		origins := []any{[]any{1.0, 2.0, 3.0, 3.0}, []any{1.0, 2.0, 3.0, 0.0, 4.0}}
 		if !reflect.DeepEqual(node["o"], origins) {
-			t.Errorf("the lines came back as %v", node["o"])
+			t.Errorf("the origins came back as %v", node["o"])
 		}
 		e := got["errors"].([]any)[0].(map[string]any)
 		if e["path"].([]any)[0] != want || e["args"].(map[string]any)[want] != want {
@@ -46,7 +45,7 @@ func TestResponsesAreJSON(t *testing.T) {
 	}
 }
 
-func TestEveryKindOfNode(t *testing.T) {
+func TestNodesOfEveryKindAreEncoded(t *testing.T) {
 	nodes := map[string]*Node{
 		`{"v":null}`:           {Kind: Null},
 		`{"v":true}`:           {Kind: Bool, Bool: true},
@@ -60,12 +59,12 @@ func TestEveryKindOfNode(t *testing.T) {
 	}
 	for want, node := range nodes {
 		if got := string(appendNode(nil, node)); got != want {
-			t.Errorf("%s, wanted %s", got, want)
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
 
-func TestRequestsOfAnotherVersionAreRefused(t *testing.T) {
+func TestRequestsOfOtherVersionsAreRejected(t *testing.T) {
 	for _, text := range []string{`{"version":2,"op":"model"}`, `{}`, `[]`, ``, `{"version":1`} {
 		if _, err := ParseRequest([]byte(text)); err == nil {
 			t.Errorf("%s is accepted", text)

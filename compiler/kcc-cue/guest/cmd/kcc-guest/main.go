@@ -1,6 +1,6 @@
-// Command kcc-guest answers one request natively: it reads the request on
-// standard input and writes the response to standard output. It exists to
-// debug the engine without WebAssembly; kcc itself never runs it.
+// Command kcc-guest answers one request natively: it reads the request from
+// standard input and writes the response to standard output. It exists to debug
+// the evaluator without WebAssembly; kcc itself never runs it.
 package main
 
 import (

@@ -8,20 +8,22 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// maxAlternatives bounds how many alternatives are looked into.
+// maxAlternatives bounds how many alternatives are compared.
 const maxAlternatives = 100
 
-// misfit is a field in which an alternative and what it meets do not agree.
-type misfit struct {
+// mismatch is a field in which an alternative conflicts with the other conjuncts.
+type mismatch struct {
 	path  []string
 	lines []conjunct
-	// tells: both give the field a value, which tells alternatives apart.
-	tells bool
+	// discriminates is set if both give the field a value, which discriminates
+	// alternatives discriminators.
+	discriminates bool
 }
 
-// meant reports lines of which one is a choice between structs by the
-// alternative that the others were meant to be; false if there is none.
-func (m *model) meant(path []string, lines []conjunct) bool {
+// reportByAlternative reports a conflict with a disjunction of structs by the
+// alternative that the other conjuncts fit best. It returns false if there is
+// none.
+func (m *evaluation) reportByAlternative(path []string, lines []conjunct) bool {
 	choice := -1
 	for i, c := range lines {
 		if len(alternativesOf(c.value)) > 0 {
@@ -48,47 +50,47 @@ func (m *model) meant(path []string, lines []conjunct) bool {
 	if rest.IncompleteKind()&cue.StructKind == 0 {
 		return false
 	}
-	var best []misfit
-	fewest, telling := -1, 0
-	var apart []misfit
+	var best []mismatch
+	fewest, discriminating := -1, 0
+	var discriminators []mismatch
 	for _, alternative := range alternativesOf(lines[choice].value) {
 		if alternative.IncompleteKind()&cue.StructKind == 0 {
 			continue
 		}
-		found := m.misfits(path, rest, alternative)
+		found := m.mismatches(path, rest, alternative)
 		if len(found) == 0 {
-			// It does not fit for a reason that no field shows.
+			// It conflicts for a reason that no field shows.
 			return false
 		}
-		tells := 0
+		count := 0
 		for _, one := range found {
-			if one.tells {
-				tells++
-				apart = append(apart, one)
+			if one.discriminates {
+				count++
+				discriminators = append(discriminators, one)
 			}
 		}
-		if fewest < 0 || tells < telling || tells == telling && len(found) < fewest {
-			best, fewest, telling = found, len(found), tells
+		if fewest < 0 || count < discriminating || count == discriminating && len(found) < fewest {
+			best, fewest, discriminating = found, len(found), count
 		}
 	}
 	switch {
 	case fewest < 0:
 		return false
-	case telling > 0:
-		return m.untold(apart)
+	case discriminating > 0:
+		return m.reportDiscriminator(discriminators)
 	}
 	for _, one := range best {
-		m.clash(one.path, one.lines)
+		m.conflict(one.path, one.lines)
 	}
 	return true
 }
 
-// untold reports a field that tells alternatives apart and has the value of
-// none of them; false if several fields do.
-func (m *model) untold(apart []misfit) bool {
-	lines := slices.Clone(apart[0].lines)
-	for _, one := range apart[1:] {
-		if !slices.Equal(one.path, apart[0].path) {
+// reportDiscriminator reports a field that discriminates alternatives discriminators and matches
+// none of them. It returns false if there are several such fields.
+func (m *evaluation) reportDiscriminator(discriminators []mismatch) bool {
+	lines := slices.Clone(discriminators[0].lines)
+	for _, one := range discriminators[1:] {
+		if !slices.Equal(one.path, discriminators[0].path) {
 			return false
 		}
 		for _, c := range one.lines {
@@ -97,14 +99,13 @@ func (m *model) untold(apart []misfit) bool {
 			}
 		}
 	}
-	m.clash(apart[0].path, lines)
+	m.conflict(discriminators[0].path, lines)
 	return true
 }
 
-// misfits are the fields of an alternative that do not hold together with what
-// it meets.
-func (m *model) misfits(path []string, rest, alternative cue.Value) []misfit {
-	var found []misfit
+// mismatches returns the fields of an alternative that conflict with the rest.
+func (m *evaluation) mismatches(path []string, rest, alternative cue.Value) []mismatch {
+	var found []mismatch
 	for iter := range members(alternative) {
 		mine := iter.Value()
 		name := iter.Selector().Unquoted()
@@ -114,12 +115,12 @@ func (m *model) misfits(path []string, rest, alternative cue.Value) []misfit {
 		}
 		below := child(path, name)
 		if mine.IncompleteKind() == cue.StructKind && other.IncompleteKind() == cue.StructKind {
-			found = append(found, m.misfits(below, other, mine)...)
+			found = append(found, m.mismatches(below, other, mine)...)
 			continue
 		}
 		lines := append(m.conjuncts(other, below, nil), m.conjuncts(mine, below, nil)...)
-		if few := minimal(lines); len(few) > 1 {
-			found = append(found, misfit{below, few, isScalar(mine) && isScalar(other)})
+		if few := minimalConflict(lines); len(few) > 1 {
+			found = append(found, mismatch{below, few, isScalar(mine) && isScalar(other)})
 		}
 	}
 	return found
@@ -129,13 +130,13 @@ func isScalar(v cue.Value) bool {
 	return v.IsConcrete() && v.Kind()&(cue.StructKind|cue.ListKind) == 0
 }
 
-// alternativesOf are the values of which a value is one; none if it is no
-// choice between structs.
+// alternativesOf returns the alternatives of a value, or none if it is not a
+// disjunction of structs.
 func alternativesOf(v cue.Value) []cue.Value {
 	var found []cue.Value
 	var split func(v cue.Value)
 	split = func(v cue.Value) {
-		// A name of a choice is one.
+		// A reference to a disjunction counts as one.
 		op, args := operands(cue.Dereference(v))
 		if op != cue.OrOp || len(found) > maxAlternatives {
 			found = append(found, v)
@@ -154,9 +155,9 @@ func alternativesOf(v cue.Value) []cue.Value {
 	return found
 }
 
-// fitting is an expression without the alternatives of another type than the
-// value that it meets.
-func (m *model) fitting(c conjunct, kind cue.Kind) ast.Expr {
+// withoutOtherKinds returns an expression without the alternatives of other kinds
+// than the value it meets.
+func (m *evaluation) withoutOtherKinds(c conjunct, kind cue.Kind) ast.Expr {
 	op, args := operands(c.value)
 	choice, ok := c.expr.(*ast.BinaryExpr)
 	if op != cue.OrOp || !ok || choice.Op != token.OR {

@@ -11,15 +11,15 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// settle reports what is still open once everything has been filled in: values
-// that are not concrete, required fields that are not there, and fields that
+// checkCompleteness reports what is still incomplete after everything was filled
+// in: values that are not concrete, missing required fields, and fields that
 // exclude each other.
-func (m *model) settle(w *walk, node *wire.Node, shape *schema.Shape, path []string) {
+func (m *evaluation) checkCompleteness(w *walker, node *wire.Node, shape *schema.Shape, path []string) {
 	if w.silent[node] {
 		return
 	}
-	if o, ok := w.open[node]; ok {
-		m.undecided(node, o, path)
+	if o, ok := w.incomplete[node]; ok {
+		m.reportIncomplete(node, o, path)
 		return
 	}
 	switch node.Kind {
@@ -29,14 +29,14 @@ func (m *model) settle(w *walk, node *wire.Node, shape *schema.Shape, path []str
 			structure = shape.Struct
 		}
 		if structure != nil {
-			m.complete(w, node, structure, path)
+			m.checkRequired(w, node, structure, path)
 		}
 		for _, field := range node.Fields {
 			var inner *schema.Shape
 			if structure != nil {
 				inner = structure.At(field.Name)
 			}
-			m.settle(w, field.Node, inner, child(path, field.Name))
+			m.checkCompleteness(w, field.Node, inner, child(path, field.Name))
 		}
 	case wire.List:
 		for i, item := range node.Items {
@@ -44,27 +44,27 @@ func (m *model) settle(w *walk, node *wire.Node, shape *schema.Shape, path []str
 			if shape != nil {
 				elem = shape.Elem
 			}
-			m.settle(w, item, elem, child(path, strconv.Itoa(i)))
+			m.checkCompleteness(w, item, elem, child(path, strconv.Itoa(i)))
 		}
 	case wire.Number:
 		m.outOfRange(node, path)
 	}
 }
 
-// complete reports required fields that a struct lacks, and alternatives of
+// checkRequired reports required fields that a struct lacks, and alternatives of
 // which it has two.
-func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, path []string) {
+func (m *evaluation) checkRequired(w *walker, node *wire.Node, structure *schema.Struct, path []string) {
 	present := func(name string) bool {
 		inner := get(node, name)
 		return inner != nil && (inner.Kind != wire.Absent || w.silent[inner])
 	}
 	lines := node.Origins
-	if whole, ok := w.whole[node]; ok {
-		lines = whole
+	if all, ok := w.allOrigins[node]; ok {
+		lines = all
 	}
 	missing := func(name string, with ...string) {
 		inner := get(node, name)
-		if _, waiting := w.open[inner]; inner != nil && waiting && !w.open[inner].absent || m.isPartial(lines) || w.loose[node] {
+		if _, waiting := w.incomplete[inner]; inner != nil && waiting && !w.incomplete[inner].absent || m.isPartial(lines) || w.loose[node] {
 			return
 		}
 		e := wire.Error{Code: wire.MissingField, Path: child(path, name)}
@@ -102,11 +102,11 @@ func (m *model) complete(w *walk, node *wire.Node, structure *schema.Struct, pat
 			}
 		}
 	}
-	m.alternatives(node, structure, path, present)
+	m.checkAlternatives(node, structure, path, present)
 }
 
-// alternatives reports two fields that exclude each other.
-func (m *model) alternatives(node *wire.Node, structure *schema.Struct, path []string, present func(string) bool) {
+// checkAlternatives reports two fields that exclude each other.
+func (m *evaluation) checkAlternatives(node *wire.Node, structure *schema.Struct, path []string, present func(string) bool) {
 	for _, groups := range structure.Alternatives {
 		var chosen []string
 		for _, group := range groups {
@@ -123,7 +123,7 @@ func (m *model) alternatives(node *wire.Node, structure *schema.Struct, path []s
 		e := wire.Error{Code: wire.Conflict, Path: path}
 		for _, name := range chosen {
 			for _, o := range get(node, name).Origins {
-				if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault || o.Role == wire.RoleSoft {
+				if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault || o.Role == wire.RoleDefault {
 					e = e.At(o.Span, o.Role)
 				}
 			}
@@ -132,9 +132,9 @@ func (m *model) alternatives(node *wire.Node, structure *schema.Struct, path []s
 	}
 }
 
-// isPartial says whether one of a node's lines stands in a file that could be
-// read only in part, so that nothing can be said of what is missing.
-func (m *model) isPartial(lines []wire.Origin) bool {
+// isPartial reports whether a conjunct of a node is in a file that could only be
+// read in part, so that nothing can be reported as missing.
+func (m *evaluation) isPartial(lines []wire.Origin) bool {
 	for _, o := range lines {
 		for _, files := range [][]int{m.prepared.Partial, m.prepared.Loose} {
 			if slices.Contains(files, o.File) || slices.Contains(files, o.By) {
@@ -145,12 +145,12 @@ func (m *model) isPartial(lines []wire.Origin) bool {
 	return false
 }
 
-// undecided reports a value that is not concrete.
-func (m *model) undecided(node *wire.Node, o open, path []string) {
+// reportIncomplete reports a value that is not concrete.
+func (m *evaluation) reportIncomplete(node *wire.Node, o incomplete, path []string) {
 	if o.absent {
 		if o.required && !m.isPartial(node.Origins) {
 			m.report(m.atLabels(wire.MissingField, path, o.conjuncts).
-				With("name", path[len(path)-1]).With("expected", texts(o.conjuncts)))
+				With("name", path[len(path)-1]).With("expected", sourceTexts(o.conjuncts)))
 		}
 		return
 	}
@@ -167,15 +167,15 @@ func (m *model) undecided(node *wire.Node, o open, path []string) {
 		m.report(m.error(wire.TwoDefaults, path, defaults))
 	case len(defaults) == 1 && o.value.IncompleteKind() != cue.BottomKind:
 		value, _ := defaults[0].value.Default()
-		against := ruling(value, others)
-		m.report(m.actual(m.error(wire.DefaultRuledOut, path, append(defaults, against...)).
-			With("expected", texts(against)), value))
-	case m.circular(o.value, path, o.conjuncts):
+		against := violated(value, others)
+		m.report(m.actual(m.error(wire.CUEDefaultRuledOut, path, append(defaults, against...)).
+			With("expected", sourceTexts(against)), value))
+	case m.reportReferenceCycle(o.value, path, o.conjuncts):
 	case o.value.IncompleteKind() == cue.BottomKind:
-		m.incomplete(o, path)
+		m.reportUnevaluated(o, path)
 	default:
 		e := m.error(wire.NotConcrete, path, o.conjuncts).
-			With("name", path[len(path)-1]).With("expected", texts(o.conjuncts))
+			With("name", path[len(path)-1]).With("expected", sourceTexts(o.conjuncts))
 		if byPattern(o.conjuncts) {
 			e = e.With("pattern", "true")
 		}
@@ -183,12 +183,12 @@ func (m *model) undecided(node *wire.Node, o open, path []string) {
 	}
 }
 
-// incomplete reports an expression that cannot be evaluated because of what it
-// refers to.
-func (m *model) incomplete(o open, path []string) {
+// reportUnevaluated reports an expression that cannot be evaluated because of
+// what it refers to.
+func (m *evaluation) reportUnevaluated(o incomplete, path []string) {
 	found := false
 	for _, c := range o.conjuncts {
-		found = m.dangling(path, c.expr) || found
+		found = m.reportUnresolved(path, c.expr) || found
 	}
 	if found {
 		return
@@ -196,37 +196,37 @@ func (m *model) incomplete(o open, path []string) {
 	failures := failuresOf(o.value)
 	text := message(o.value)
 	if len(failures) == 0 || isCycle(text) && o.value.Err() == nil {
-		// What it refers to is reported where that stands.
-		m.followLines(m.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), path, o.value, o.conjuncts...)
+		// What it refers to is reported where it is written.
+		m.addConsequenceOf(m.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), path, o.value, o.conjuncts...)
 		return
 	}
 	if isCycle(text) {
-		m.cycle(path, o.conjuncts, text)
+		m.recordCycle(path, o.conjuncts, text)
 		return
 	}
-	var open []opening
+	var determinants []determinant
 	for _, c := range o.conjuncts {
-		for _, part := range openings(c.expr) {
+		for _, part := range determinantsOf(c.expr) {
 			if part.expr == c.expr {
 				part.what = ""
 			}
-			open = append(open, part)
+			determinants = append(determinants, part)
 		}
 	}
 	format, _ := failures[0].Msg()
-	if o, ok := m.origin(failures[0], open); ok && isAbsent(format) && m.dangling(path, o.expr) {
+	if o, ok := m.sourceOf(failures[0], determinants); ok && isAbsent(format) && m.reportUnresolved(path, o.expr) {
 		return
 	}
-	e := m.failure(path, failures[0], open)
-	if isUndecided(failures[0]) {
-		m.followLines(e, path, o.value, o.conjuncts...)
+	e := m.failure(path, failures[0], determinants)
+	if isIncompleteError(failures[0]) {
+		m.addConsequenceOf(e, path, o.value, o.conjuncts...)
 		return
 	}
 	m.report(e)
 }
 
-// ruling are the lines that a default does not satisfy.
-func ruling(value cue.Value, others []conjunct) []conjunct {
+// violated returns the conjuncts that a default does not satisfy.
+func violated(value cue.Value, others []conjunct) []conjunct {
 	var out []conjunct
 	for _, other := range others {
 		if value.Unify(other.value).Err() != nil {
@@ -239,18 +239,18 @@ func ruling(value cue.Value, others []conjunct) []conjunct {
 	return out
 }
 
-// byPattern says whether only pattern constraints made the field.
+// byPattern reports whether only patterns constrain the field.
 func byPattern(lines []conjunct) bool {
 	for _, c := range lines {
-		if !c.place.many() {
+		if !c.site.inPattern() {
 			return false
 		}
 	}
 	return len(lines) > 0
 }
 
-// prune takes out what has neither a value nor lines.
-func (m *model) prune(node *wire.Node) {
+// prune removes nodes with neither a value nor origins.
+func (m *evaluation) prune(node *wire.Node) {
 	kept := node.Fields[:0]
 	for _, field := range node.Fields {
 		m.prune(field.Node)

@@ -12,57 +12,58 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// model is one evaluation: its fragments, what CUE made of them, and what is
-// wrong with them.
-type model struct {
+// evaluation is the state of one evaluation: the fragments, what CUE built, and
+// the errors.
+type evaluation struct {
 	request  *wire.Request
 	prepared *syntax.Prepared
-	lexicon  *lexicon
+	index    *syntaxIndex
 	root     cue.Value
-	// refused is what CUE would not compile, or what breaks all components.
+	// refused are the errors of what CUE would not compile and of what broke all
+	// components.
 	refused []wire.Error
 	errors  []wire.Error
-	// followers are errors of expressions that refer to something which may be
-	// told to be wrong itself.
-	followers []follower
-	// cycles are values that need themselves, to be put together at the end.
-	cycles []cyclic
-	// replaced are the lines that the target's overlay stands in for, by their
-	// path, where somebody asks for them.
-	replaced map[string]*replacement
-	seen     map[string]bool
-	// taken are the nodes of the fragments that take part in a value of the tree.
-	taken map[ast.Node]bool
-	// unfilled: recipes are read without what they are for, so that nothing is
-	// said of what is open in them.
+	// consequences are errors of expressions that refer to something which may be
+	// reported itself.
+	consequences []consequence
+	// cycles are the values that depend on themselves, to be grouped at the end.
+	cycles []cyclicValue
+	// overridden has the lines that the target's overlay overrides, by path, if
+	// the request asks for them.
+	overridden map[string]*overriddenLines
+	seen       map[string]bool
+	// used has the syntax nodes that take part in a value of the tree.
+	used map[ast.Node]bool
+	// unfilled is set while recipes are read without an input, so that nothing
+	// incomplete in them is reported.
 	unfilled bool
-	// matched are the names of components in policies and defaults that the
-	// target has.
+	// matched are the component names in policies and defaults that the target
+	// has.
 	matched []wire.Span
-	// asserted are the hidden fields and definitions below the root that CUE
-	// refuses.
-	asserted []asserted
-	// finished is the package in which policies are evaluated; gaps says that
+	// assertions are the hidden fields and definitions below the root that CUE
+	// rejects.
+	assertions []failedAssertion
+	// policyRoot is the package in which policies are evaluated; gaps is set if
 	// the model in it lacks what could not be evaluated.
-	finished syntax.PolicyRoot
-	gaps     bool
-	// softly: soft values have joined the root, as defaults.
-	softly bool
+	policyRoot syntax.PolicyRoot
+	gaps       bool
+	// secondPass is set after defaults were unified with the root.
+	secondPass bool
 }
 
-func newModel(req *wire.Request, p *syntax.Prepared) *model {
-	m := &model{request: req, prepared: p, seen: map[string]bool{}, taken: map[ast.Node]bool{}}
+func newEvaluation(req *wire.Request, p *syntax.Prepared) *evaluation {
+	m := &evaluation{request: req, prepared: p, seen: map[string]bool{}, used: map[ast.Node]bool{}}
 	var refused []wire.Error
 	m.root, refused = p.Build(context)
 	m.errors = refused
-	m.lexicon = newLexicon(p)
-	m.isolate()
+	m.index = newIndex(p)
+	m.removeBreakage()
 	m.refused = m.errors
 	return m
 }
 
-// span is the place of a node, in the fragments or in the schema.
-func (m *model) span(node ast.Node) (wire.Span, bool) {
+// span returns the span of a node in the fragments or in the schema.
+func (m *evaluation) span(node ast.Node) (wire.Span, bool) {
 	if span, ok := m.prepared.Span(node); ok {
 		return span, true
 	}
@@ -72,14 +73,14 @@ func (m *model) span(node ast.Node) (wire.Span, bool) {
 	return wire.Span{}, false
 }
 
-// ofSchema counts a span of the schema after the request's files.
-func (m *model) ofSchema(span wire.Span) wire.Span {
+// ofSchema counts the files of a schema span after the request's files.
+func (m *evaluation) ofSchema(span wire.Span) wire.Span {
 	span.File += len(m.request.Files)
 	return span
 }
 
-// original writes the private names in an error as the fragments do.
-func (m *model) original(e wire.Error) wire.Error {
+// original restores the private names in an error to the fragments' spelling.
+func (m *evaluation) original(e wire.Error) wire.Error {
 	e.Path = slices.Clone(e.Path)
 	for i, name := range e.Path {
 		e.Path[i] = m.prepared.Original(name)
@@ -92,9 +93,9 @@ func (m *model) original(e wire.Error) wire.Error {
 	return e
 }
 
-// report adds an error, once for the same lines.
-func (m *model) report(e wire.Error) {
-	e = m.original(m.placed(e))
+// report adds an error, once for the same labels.
+func (m *evaluation) report(e wire.Error) {
+	e = m.original(m.located(e))
 	if key := errorKey(e); !m.seen[key] {
 		m.seen[key] = true
 		m.errors = append(m.errors, e)
@@ -126,8 +127,8 @@ func errorKey(e wire.Error) string {
 	return string(key)
 }
 
-// response puts together what is known of the model.
-func (m *model) response(tree *wire.Node) *wire.Response {
+// response assembles the response.
+func (m *evaluation) response(tree *wire.Node) *wire.Response {
 	m.reportCycles()
 	all := append(m.prepared.Errors[:len(m.prepared.Errors):len(m.prepared.Errors)], m.errors...)
 	all = append(all, m.unexplained(all)...)
@@ -135,19 +136,19 @@ func (m *model) response(tree *wire.Node) *wire.Response {
 		all = append(all, m.unaccounted()...)
 	}
 	for i := range all {
-		all[i] = m.placed(all[i])
+		all[i] = m.located(all[i])
 	}
 	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })
 	return &wire.Response{Tree: tree, Errors: all, Partial: m.prepared.Partial}
 }
 
-// placed gives an error that no line of a fragment is known for the fields that
-// are nearest above its path.
-func (m *model) placed(e wire.Error) wire.Error {
+// located labels an error that has no line in a fragment with the closest fields
+// above its path.
+func (m *evaluation) located(e wire.Error) wire.Error {
 	ofFragment := func(l wire.Label) bool { return l.File < len(m.request.Files) }
 	for depth := len(e.Path); depth > 0 && !slices.ContainsFunc(e.Labels, ofFragment); depth-- {
 		var labels []wire.Label
-		for _, p := range m.lexicon.below(e.Path[:depth]) {
+		for _, p := range m.index.below(e.Path[:depth]) {
 			if span, ok := m.span(p.field.Label); ok {
 				labels = append(labels, wire.Label{Span: span, Role: wire.RoleValue})
 			}
@@ -157,7 +158,7 @@ func (m *model) placed(e wire.Error) wire.Error {
 	return e
 }
 
-// before orders errors by their first line, then by path and code.
+// before orders errors by their first label, then by path and code.
 func before(a, b wire.Error) bool {
 	if len(a.Labels) > 0 && len(b.Labels) > 0 {
 		if x, y := a.Labels[0].Span, b.Labels[0].Span; x != y {
@@ -187,7 +188,7 @@ func less(a, b wire.Span) bool {
 	return a.End < b.End
 }
 
-// child makes the path below one; paths never share their tail.
+// child returns the path below another. Paths never share their tail.
 func child(path []string, name string) []string {
 	return append(path[:len(path):len(path)], name)
 }

@@ -8,24 +8,24 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// together are the lines of a field of components that are more than a list of
-// them, and those that limit all components together, as a validator, a closed
-// struct or a definition does: whoever writes one constrains every team.
-func (m *model) together(v cue.Value, path []string, above *frame) (lines []conjunct, binding []wire.Origin) {
+// collectionConjuncts returns the conjuncts of a root field of components that do
+// more than list them, and the origins of those that limit all components, as a
+// validator, a closed struct or a definition does: these constrain every team.
+func (m *evaluation) collectionConjuncts(v cue.Value, path []string, above *frame) (lines []conjunct, binding []wire.Origin) {
 	for _, c := range m.conjuncts(v, path, above) {
-		if len(carriers(c.expr)) > 0 {
+		if len(contributors(c.expr)) > 0 {
 			lines = append(lines, c)
 		}
-		if m.binds(c.expr, map[ast.Expr]bool{}) {
+		if m.limitsFields(c.expr, map[ast.Expr]bool{}) {
 			binding = append(binding, wire.Origin{Span: c.span, Role: wire.RoleConstraint, By: c.by})
 		}
 	}
 	return lines, binding
 }
 
-// binds says whether an expression limits which fields a struct has, itself or
-// through what it refers to.
-func (m *model) binds(x ast.Expr, seen map[ast.Expr]bool) bool {
+// limitsFields reports whether an expression limits which fields a struct has,
+// itself or through references.
+func (m *evaluation) limitsFields(x ast.Expr, seen map[ast.Expr]bool) bool {
 	if seen[x] {
 		return false
 	}
@@ -37,25 +37,25 @@ func (m *model) binds(x ast.Expr, seen map[ast.Expr]bool) bool {
 		for _, decl := range x.Elts {
 			switch d := decl.(type) {
 			case *ast.EmbedDecl:
-				if m.binds(d.Expr, seen) {
+				if m.limitsFields(d.Expr, seen) {
 					return true
 				}
 			case *ast.Comprehension:
-				if m.binds(d.Value, seen) {
+				if m.limitsFields(d.Value, seen) {
 					return true
 				}
 			}
 		}
 	case *ast.ParenExpr:
-		return m.binds(x.X, seen)
+		return m.limitsFields(x.X, seen)
 	case *ast.BinaryExpr:
-		return x.Op == token.AND && (m.binds(x.X, seen) || m.binds(x.Y, seen))
+		return x.Op == token.AND && (m.limitsFields(x.X, seen) || m.limitsFields(x.Y, seen))
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		if isDefinition(m.prepared.Original(lastName(x))) {
 			return true
 		}
-		for _, meaning := range m.meanings(x) {
-			if m.binds(meaning, seen) {
+		for _, target := range m.targetsOf(x) {
+			if m.limitsFields(target, seen) {
 				return true
 			}
 		}
@@ -63,7 +63,7 @@ func (m *model) binds(x ast.Expr, seen map[ast.Expr]bool) bool {
 	return false
 }
 
-// lastName is the name that a reference ends with.
+// lastName returns the last name of a reference.
 func lastName(x ast.Expr) string {
 	switch x := x.(type) {
 	case *ast.Ident:
@@ -75,21 +75,21 @@ func lastName(x ast.Expr) string {
 	return ""
 }
 
-// closing is the call of `close` in an expression; nil if there is none.
-func closing(x ast.Expr) *ast.CallExpr {
+// closeCall returns the call of `close` in an expression, or nil.
+func closeCall(x ast.Expr) *ast.CallExpr {
 	switch x := x.(type) {
 	case *ast.CallExpr:
 		if name, ok := x.Fun.(*ast.Ident); ok && name.Node == nil && name.Name == "close" {
 			return x
 		}
 	case *ast.ParenExpr:
-		return closing(x.X)
+		return closeCall(x.X)
 	case *ast.BinaryExpr:
 		if x.Op == token.AND {
-			if call := closing(x.X); call != nil {
+			if call := closeCall(x.X); call != nil {
 				return call
 			}
-			return closing(x.Y)
+			return closeCall(x.Y)
 		}
 	}
 	return nil

@@ -6,14 +6,16 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
 
-// clash reports lines of which all together cannot hold, but all but one can.
-func (m *model) clash(path []string, lines []conjunct) {
-	if m.meant(path, lines) {
+// conflict reports conjuncts that conflict together, but no longer if any one is
+// left out.
+func (m *evaluation) conflict(path []string, lines []conjunct) {
+	if m.reportByAlternative(path, lines) {
 		return
 	}
 	var values, others []conjunct
@@ -27,7 +29,7 @@ func (m *model) clash(path []string, lines []conjunct) {
 		}
 	}
 	if len(values) != 1 {
-		m.report(m.besideOverlay(m.error(wire.Conflict, path, lines), path, lines))
+		m.report(m.explainOverlay(m.error(wire.Conflict, path, lines), path, lines))
 		return
 	}
 	code := wire.OutOfBounds
@@ -36,27 +38,27 @@ func (m *model) clash(path []string, lines []conjunct) {
 	}
 	for i, c := range others {
 		if code == wire.OutOfBounds {
-			others[i].expr = m.fitting(c, values[0].value.Kind())
+			others[i].expr = m.withoutOtherKinds(c, values[0].value.Kind())
 		}
 	}
-	e := m.error(code, path, append(values, others...)).With("expected", texts(others))
+	e := m.error(code, path, append(values, others...)).With("expected", sourceTexts(others))
 	m.report(m.actual(e, values[0].value))
 }
 
 // generated matches the names of fields that kcc adds to the root.
 var generated = regexp.MustCompile(`_(defaults|policies)\$`)
 
-// texts are lines as their teams write them.
-func texts(lines []conjunct) string {
+// sourceTexts returns conjuncts as their teams write them.
+func sourceTexts(lines []conjunct) string {
 	var all []string
 	for _, c := range lines {
 		text := sourceText(c.expr)
 		kind := c.value.IncompleteKind()
-		if refers(c.expr) && kind != cue.BottomKind && kind&(cue.StructKind|cue.ListKind) == 0 {
-			// What it is says more than the name that it has.
-			// What comes from a package would be a file of its own.
+		if hasReferences(c.expr) && kind != cue.BottomKind && kind&(cue.StructKind|cue.ListKind) == 0 {
+			// The value says more than its name. An expression that CUE prints
+			// with imports would be a file of its own, and one of several lines
+			// is CUE's way of telling where names come from.
 			if syntax, ok := c.value.Syntax().(ast.Expr); ok {
-				// Of several lines it is CUE's own way to say where names are from.
 				if short := sourceText(syntax); !strings.Contains(short, "\n") && !generated.MatchString(short) {
 					text = short
 				}
@@ -70,9 +72,9 @@ func texts(lines []conjunct) string {
 	return strings.Join(all, " & ")
 }
 
-// refers says whether an expression names anything but types.
-func refers(expr ast.Expr) bool {
-	for _, ident := range carriers(expr) {
+// hasReferences reports whether an expression refers to anything but types.
+func hasReferences(expr ast.Expr) bool {
+	for _, ident := range contributors(expr) {
 		if _, known := predeclared[ident.Name]; !known {
 			return true
 		}
@@ -80,9 +82,9 @@ func refers(expr ast.Expr) bool {
 	return false
 }
 
-// minimal drops lines as long as the rest still fails: what is left fails, and
-// holds as soon as any one is left out.
-func minimal(lines []conjunct) []conjunct {
+// minimalConflict drops conjuncts as long as the rest still fails. The result
+// fails, but no longer if any one is left out.
+func minimalConflict(lines []conjunct) []conjunct {
 	if !fails(lines) {
 		return nil
 	}
@@ -104,17 +106,17 @@ func fails(lines []conjunct) bool {
 	return v.IncompleteKind() == cue.BottomKind && v.IsConcrete()
 }
 
-// wrongType reports a value of a kind that the schema does not accept.
-func (m *model) wrongType(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	e := m.error(wire.WrongType, path, deciding(lines)).
+// wrongType reports a value of a kind that the schema rejects.
+func (m *evaluation) wrongType(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
+	e := m.error(wire.WrongType, path, decidingConjuncts(lines)).
 		At(m.ofSchema(shape.Span), wire.RoleSchema).
 		With("expected", expected(shape))
 	m.report(candidates(m.actual(e, v), shape))
 }
 
-// outOfBounds reports a scalar that the schema rules out.
-func (m *model) outOfBounds(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	e := m.error(wire.OutOfBounds, path, deciding(lines)).
+// outOfBounds reports a scalar that the schema rejects.
+func (m *evaluation) outOfBounds(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
+	e := m.error(wire.OutOfBounds, path, decidingConjuncts(lines)).
 		At(m.ofSchema(shape.Span), wire.RoleSchema).
 		With("expected", shape.Text)
 	m.report(candidates(m.actual(e, v), shape))
@@ -127,8 +129,9 @@ func candidates(e wire.Error, shape *schema.Shape) wire.Error {
 	return e.With("candidates", strings.Join(shape.Options, " "))
 }
 
-// deciding are the lines that give the value, or all where none does.
-func deciding(lines []conjunct) []conjunct {
+// decidingConjuncts returns the conjuncts that give the value, or all if none
+// does.
+func decidingConjuncts(lines []conjunct) []conjunct {
 	var out []conjunct
 	for _, c := range lines {
 		if c.role == wire.RoleValue || c.role == wire.RoleCUEDefault {
@@ -139,4 +142,13 @@ func deciding(lines []conjunct) []conjunct {
 		return lines
 	}
 	return out
+}
+
+// sourceText returns an expression as CUE formats it.
+func sourceText(expr ast.Node) string {
+	text, err := format.Node(expr)
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }

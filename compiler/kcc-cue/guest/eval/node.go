@@ -12,7 +12,7 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// expression is a scalar or a list as CUE writes it; `_` for what has no value.
+// expression returns a node as a CUE expression, `_` if it has no value.
 func expression(node *wire.Node) ast.Expr {
 	switch node.Kind {
 	case wire.Null:
@@ -55,7 +55,7 @@ func namedField(name string, value ast.Expr) *ast.Field {
 	return &ast.Field{Label: ast.NewString(name), Value: value}
 }
 
-// same says whether two nodes have the same value.
+// same reports whether two nodes have the same value.
 func same(a, b *wire.Node) bool {
 	if a.Kind != b.Kind || a.Bool != b.Bool || a.Text != b.Text ||
 		len(a.Items) != len(b.Items) || len(a.Fields) != len(b.Fields) {
@@ -74,7 +74,7 @@ func same(a, b *wire.Node) bool {
 	return true
 }
 
-// at is the node at the end of a chain of names, or nil.
+// at returns the node at a path below another, or nil.
 func at(node *wire.Node, names ...string) *wire.Node {
 	for _, name := range names {
 		if node = get(node, name); node == nil {
@@ -103,13 +103,13 @@ func put(node *wire.Node, v cue.Value) {
 		node.Text, _ = v.String()
 	case cue.BytesKind:
 		node.Kind = wire.String
-		// As CUE exports them.
+		// Encoded as CUE exports them.
 		bytes, _ := v.Bytes()
 		node.Text = base64.StdEncoding.EncodeToString(bytes)
 	}
 }
 
-// get is the field of that name, or nil.
+// get returns a field's node, or nil.
 func get(node *wire.Node, name string) *wire.Node {
 	if node == nil || node.Kind != wire.Struct {
 		return nil
@@ -121,7 +121,7 @@ func get(node *wire.Node, name string) *wire.Node {
 	return nil
 }
 
-// set gives a struct a field, in its place.
+// set sets a field of a struct, keeping the order.
 func set(node *wire.Node, name string, value *wire.Node) {
 	at := sort.Search(len(node.Fields), func(i int) bool { return node.Fields[i].Name >= name })
 	if at < len(node.Fields) && node.Fields[at].Name == name {

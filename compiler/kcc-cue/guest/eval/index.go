@@ -12,51 +12,55 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// lexicon knows where every node of the fragments stands: the field that it is
-// written in, and which root names lead to which others.
-type lexicon struct {
-	places map[ast.Node]*place
-	// roots are the root fields by name, those of overlays included.
-	roots map[string][]*place
-	// reach lists the root names that a root name refers to.
+// syntaxIndex records for every node of the fragments the field it is written in,
+// and which root names lead to which others.
+//
+// A conjunct that comes in through a reference is attributed with it to the
+// fragment that has the reference, not to the file of the helper.
+type syntaxIndex struct {
+	sites map[ast.Node]*site
+	// roots has the root fields by name, including those of overlays.
+	roots map[string][]*site
+	// reach has the root names that each root name refers to.
 	reach map[string]map[string]bool
-	// tails are the last names of all references.
-	tails map[string]bool
-	// children are the fields with a name, by the place that holds them.
-	children map[*place]map[string][]*place
-	// embedded is what brings fields to the root, or into a root field, that are
-	// written elsewhere.
+	// lastNames has the last names of all references.
+	lastNames map[string]bool
+	// children has the named fields, by the site that contains them.
+	children map[*site]map[string][]*site
+	// embedded are the expressions that bring fields written elsewhere to the
+	// root or into a root field.
 	embedded []embedding
-	// nested: a struct below the root has a hidden field or a definition.
+	// nested is set if a struct below the root has a hidden field or a
+	// definition.
 	nested bool
 	// items are the structs in lists, which have no label.
 	items map[*ast.StructLit]bool
 
 	prepared *syntax.Prepared
-	// packages are the lexicons of the imported ones, by their path.
-	packages map[string]*lexicon
+	// packages has the indexes of the imported packages, by path.
+	packages map[string]*syntaxIndex
 }
 
-// place is a field as it is written.
-type place struct {
+// site is a field as it is written.
+type site struct {
 	field  *ast.Field
-	parent *place
+	parent *site
 	file   int
-	// name is the label; empty for one that can be many.
+	// name is the label, empty if it can match several fields.
 	name string
-	// pattern says that the label is a pattern, overlay that a target's own
-	// block holds it.
+	// pattern is set if the label is a pattern; overlay, if the field is in the
+	// target's block.
 	pattern, overlay bool
-	// pkg is the path of the imported package whose file holds it.
+	// pkg is the path of the imported package that contains it.
 	pkg string
 }
 
-func newLexicon(p *syntax.Prepared) *lexicon {
-	l := emptyLexicon(p)
+func newIndex(p *syntax.Prepared) *syntaxIndex {
+	l := emptyIndex(p)
 	for _, pkg := range p.Packages {
-		// Places and what others refer to are one for all.
-		inner := emptyLexicon(p)
-		inner.places, inner.tails, inner.items = l.places, l.tails, l.items
+		// Sites and last names are shared by all.
+		inner := emptyIndex(p)
+		inner.sites, inner.lastNames, inner.items = l.sites, l.lastNames, l.items
 		for _, file := range pkg.Files {
 			inner.read(file, pkg.Path)
 		}
@@ -68,13 +72,13 @@ func newLexicon(p *syntax.Prepared) *lexicon {
 				}
 			}
 		}
-		l.reach[imported+pkg.Path] = through
+		l.reach[importPrefix+pkg.Path] = through
 		l.packages[pkg.Path] = inner
 	}
 	for _, file := range p.Files {
 		l.read(file, "")
 		for _, decl := range file.AST.Decls {
-			l.embed([]ast.Decl{decl}, p.Overlaid(decl), true)
+			l.recordEmbeddings([]ast.Decl{decl}, p.Overlaid(decl), true)
 		}
 	}
 	return l
@@ -87,14 +91,14 @@ type embedding struct {
 	overlay bool
 }
 
-// embed records what declarations at the root embed, and with fields what the
-// root fields among them are made of.
-func (l *lexicon) embed(decls []ast.Decl, overlay, fields bool) {
+// recordEmbeddings records what root declarations embed, and with fields what the
+// root fields among them embed.
+func (l *syntaxIndex) recordEmbeddings(decls []ast.Decl, overlay, fields bool) {
 	var expr func(x ast.Expr, fields bool)
 	expr = func(x ast.Expr, fields bool) {
 		switch x := x.(type) {
 		case *ast.StructLit:
-			l.embed(x.Elts, overlay, fields)
+			l.recordEmbeddings(x.Elts, overlay, fields)
 		case *ast.ParenExpr:
 			expr(x.X, fields)
 		case *ast.BinaryExpr:
@@ -103,10 +107,10 @@ func (l *lexicon) embed(decls []ast.Decl, overlay, fields bool) {
 				expr(x.Y, fields)
 				return
 			}
-			l.embedOne(x, overlay)
+			l.recordEmbedding(x, overlay)
 		case *ast.BasicLit, *ast.ListLit:
 		default:
-			l.embedOne(x, overlay)
+			l.recordEmbedding(x, overlay)
 		}
 	}
 	for _, decl := range decls {
@@ -126,68 +130,68 @@ func (l *lexicon) embed(decls []ast.Decl, overlay, fields bool) {
 	}
 }
 
-func (l *lexicon) embedOne(x ast.Expr, overlay bool) {
+func (l *syntaxIndex) recordEmbedding(x ast.Expr, overlay bool) {
 	if span, ok := l.prepared.Span(x); ok {
 		l.embedded = append(l.embedded, embedding{x, span, overlay})
 	}
 }
 
-// isPrivateLabel says whether a label is a hidden field's or a definition's.
+// isPrivateLabel reports whether a label is hidden or a definition.
 func isPrivateLabel(label ast.Label) bool {
 	ident, ok := label.(*ast.Ident)
 	return ok && (strings.HasPrefix(ident.Name, "_") || strings.HasPrefix(ident.Name, "#"))
 }
 
-func emptyLexicon(p *syntax.Prepared) *lexicon {
-	return &lexicon{
-		places: map[ast.Node]*place{},
-		roots:  map[string][]*place{},
-		reach:  map[string]map[string]bool{},
-		tails:  map[string]bool{},
+func emptyIndex(p *syntax.Prepared) *syntaxIndex {
+	return &syntaxIndex{
+		sites:     map[ast.Node]*site{},
+		roots:     map[string][]*site{},
+		reach:     map[string]map[string]bool{},
+		lastNames: map[string]bool{},
 
-		children: map[*place]map[string][]*place{},
+		children: map[*site]map[string][]*site{},
 		items:    map[*ast.StructLit]bool{},
 
 		prepared: p,
-		packages: map[string]*lexicon{},
+		packages: map[string]*syntaxIndex{},
 	}
 }
 
-// imported stands in front of the path of a package where it is a name among
-// those of the root; no name begins so.
-const imported = "import "
+// importPrefix precedes the path of a package among the names of the root; no
+// name begins like this.
+const importPrefix = "import "
 
 func isImported(name string) bool {
-	return strings.HasPrefix(name, imported)
+	return strings.HasPrefix(name, importPrefix)
 }
 
-// nameOf is what a name leads to: a root name, or a package.
-func (l *lexicon) nameOf(ident *ast.Ident) string {
+// nameOf returns what an identifier leads to: a root name or a package.
+func (l *syntaxIndex) nameOf(ident *ast.Ident) string {
 	if pkg := l.prepared.Import(ident); pkg != nil {
-		return imported + pkg.Path
+		return importPrefix + pkg.Path
 	}
 	return ident.Name
 }
 
-// read records the place of all that stands in a file.
-func (l *lexicon) read(file *syntax.File, pkg string) {
+// read records the site of every node in a file.
+func (l *syntaxIndex) read(file *syntax.File, pkg string) {
 	p := l.prepared
-	top := &place{file: file.Index, pkg: pkg}
-	stack := []*place{top}
+	top := &site{file: file.Index, pkg: pkg}
+	stack := []*site{top}
 	overlaid := 0
-	// heads are the expressions that a selector looks into, labels the names
-	// that are no references.
+	// heads are the expressions that a selector selects from, labels the
+	// identifiers that are not references.
 	heads, labels := map[ast.Node]bool{}, map[ast.Node]bool{}
 	ast.Walk(file.AST, func(node ast.Node) bool {
 		here := stack[len(stack)-1]
 		switch node := node.(type) {
 		case *ast.Field:
-			here = newPlace(node, here)
+			here = newSite(node, here)
 			if p.Overlaid(node) {
 				overlaid++
 			}
 			here.overlay = overlaid > 0
-			l.places[node] = here
+			l.sites[node] = here
 			l.nested = l.nested || here.parent != top && isPrivate(here.name)
 			labels[node.Label] = true
 			stack = append(stack, here)
@@ -210,13 +214,13 @@ func (l *lexicon) read(file *syntax.File, pkg string) {
 			}
 		case *ast.SelectorExpr:
 			if name, _, err := ast.LabelName(node.Sel); err == nil && !heads[node] {
-				l.tails[name] = true
+				l.lastNames[name] = true
 			}
 			heads[node.X] = true
 			labels[node.Sel] = true
 		case *ast.Ident:
 			if !heads[node] && !labels[node] {
-				l.tails[node.Name] = true
+				l.lastNames[node.Name] = true
 			}
 			if here != top && !labels[node] {
 				root := here
@@ -229,7 +233,7 @@ func (l *lexicon) read(file *syntax.File, pkg string) {
 				l.reach[root.name][l.nameOf(node)] = true
 			}
 		}
-		l.places[node] = here
+		l.sites[node] = here
 		return true
 	}, func(node ast.Node) {
 		if _, ok := node.(*ast.Field); ok {
@@ -245,22 +249,22 @@ func isPrivate(name string) bool {
 	return strings.HasPrefix(name, "_") || isDefinition(name)
 }
 
-// add records a field under the place that holds it.
-func (l *lexicon) add(p *place) {
+// add records a field below the site that contains it.
+func (l *syntaxIndex) add(p *site) {
 	if p.name == "" {
 		return
 	}
 	if l.children[p.parent] == nil {
-		l.children[p.parent] = map[string][]*place{}
+		l.children[p.parent] = map[string][]*site{}
 	}
 	l.children[p.parent][p.name] = append(l.children[p.parent][p.name], p)
 }
 
-// below are the fields that the fragments write at a path from the root.
-func (l *lexicon) below(path []string) []*place {
+// below returns the fields that the fragments write at a path from the root.
+func (l *syntaxIndex) below(path []string) []*site {
 	found := l.roots[path[0]]
 	for _, name := range path[1:] {
-		var next []*place
+		var next []*site
 		for _, p := range found {
 			next = append(next, l.children[p][name]...)
 		}
@@ -269,8 +273,8 @@ func (l *lexicon) below(path []string) []*place {
 	return found
 }
 
-func newPlace(field *ast.Field, parent *place) *place {
-	p := &place{field: field, parent: parent, file: parent.file, pkg: parent.pkg}
+func newSite(field *ast.Field, parent *site) *site {
+	p := &site{field: field, parent: parent, file: parent.file, pkg: parent.pkg}
 	label := ast.Node(field.Label)
 	if alias, ok := label.(*ast.Alias); ok {
 		label = alias.Expr
@@ -288,9 +292,9 @@ func newPlace(field *ast.Field, parent *place) *place {
 	return p
 }
 
-// at says whether the place is what a fragment writes at that path itself,
-// rather than something that a reference brings there.
-func (p *place) at(path []string) bool {
+// isAt reports whether a fragment writes the site at path directly, rather than
+// bringing it there through a reference.
+func (p *site) isAt(path []string) bool {
 	if p != nil && p.pkg != "" {
 		return false
 	}
@@ -310,8 +314,8 @@ func (p *place) at(path []string) bool {
 	return p != nil && p.field == nil
 }
 
-// many says whether the place is in a pattern.
-func (p *place) many() bool {
+// inPattern reports whether the site is in a pattern.
+func (p *site) inPattern() bool {
 	for ; p != nil; p = p.parent {
 		if p.pattern {
 			return true
@@ -320,9 +324,9 @@ func (p *place) many() bool {
 	return false
 }
 
-// path leads to the place as it is written, up to the first name that can be
-// many.
-func (p *place) path() []string {
+// path returns the path of the site as written, up to the first label that can
+// match several fields.
+func (p *site) path() []string {
 	var names []string
 	for ; p != nil && p.field != nil; p = p.parent {
 		if p.name == "" {
@@ -339,10 +343,11 @@ func isIndex(name string) bool {
 	return name != "" && name[0] >= '0' && name[0] <= '9'
 }
 
-// root is the name of the root field that the place is in, or of the package.
-func (p *place) root() string {
+// root returns the name of the root field, or of the package, that contains the
+// site.
+func (p *site) root() string {
 	if p.pkg != "" {
-		return imported + p.pkg
+		return importPrefix + p.pkg
 	}
 	for p.parent != nil && p.parent.field != nil {
 		p = p.parent
@@ -350,8 +355,8 @@ func (p *place) root() string {
 	return p.name
 }
 
-// leads says whether the names in an expression lead to a root name.
-func (l *lexicon) leads(expr ast.Node, to string) bool {
+// leadsTo reports whether the names in an expression lead to a root name.
+func (l *syntaxIndex) leadsTo(expr ast.Node, to string) bool {
 	found := false
 	seen := map[string]bool{}
 	var follow func(name string)
@@ -367,15 +372,16 @@ func (l *lexicon) leads(expr ast.Node, to string) bool {
 			follow(next)
 		}
 	}
-	for _, ident := range carriers(expr) {
+	for _, ident := range contributors(expr) {
 		follow(l.nameOf(ident))
 	}
 	return found
 }
 
-// carriers are the names through which an expression takes fields in: what it
-// refers to, embeds and unifies with, but not the values of its own fields.
-func carriers(node ast.Node) []*ast.Ident {
+// contributors returns the identifiers through which an expression gets fields:
+// references, embeddings and operands of unifications, but not the values of its
+// own fields.
+func contributors(node ast.Node) []*ast.Ident {
 	var found []*ast.Ident
 	ast.Walk(node, func(node ast.Node) bool {
 		switch node := node.(type) {
@@ -389,10 +395,10 @@ func carriers(node ast.Node) []*ast.Ident {
 	return found
 }
 
-// meant are the root fields that a name in an expression stands for: those of
-// the package where it is selected from one.
-func (l *lexicon) meant(ident *ast.Ident, expr ast.Node) []*place {
-	if here := l.places[ident]; here != nil && here.pkg != "" {
+// rootsOf returns the root fields that an identifier in an expression stands for:
+// those of the package if it is selected from one.
+func (l *syntaxIndex) rootsOf(ident *ast.Ident, expr ast.Node) []*site {
+	if here := l.sites[ident]; here != nil && here.pkg != "" {
 		return l.packages[here.pkg].roots[ident.Name]
 	}
 	found := l.roots[ident.Name]

@@ -11,12 +11,12 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxHops bounds how far a chain of references is followed.
+// maxHops bounds how long a chain of references may be.
 const maxHops = 1000
 
-// dangling reports the references of an expression that lead from a root field
-// to nothing; false if there are none.
-func (m *model) dangling(path []string, expr ast.Expr) bool {
+// reportUnresolved reports the references in an expression that lead from a root
+// field to nothing. It returns false if there are none.
+func (m *evaluation) reportUnresolved(path []string, expr ast.Expr) bool {
 	found := false
 	inner := map[ast.Node]bool{}
 	ast.Walk(expr, func(node ast.Node) bool {
@@ -39,8 +39,8 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 			return true
 		}
 		if pkg := m.prepared.Import(head); pkg != nil {
-			// What a package lacks may stand where it could not be read.
-			found = m.isBroken(pkg) || m.followChain(path, pkg.Value, chain) || found
+			// What a package lacks may be in a file that could not be read.
+			found = m.isPartialPackage(pkg) || m.followChain(path, pkg.Value, chain) || found
 		} else if m.isRoot(head) {
 			found = m.followChain(path, m.root.LookupPath(m.rootPath(head.Name)), chain) || found
 		}
@@ -49,15 +49,15 @@ func (m *model) dangling(path []string, expr ast.Expr) bool {
 	return found
 }
 
-// step is a selection of one field by its name.
+// step is a selection of one field by name.
 type step struct {
-	// whole is the selection, of is what it selects from.
+	// whole is the selection, of is the expression it selects from.
 	whole, of ast.Expr
 	selector  cue.Selector
 }
 
-// stepOf is an expression as a selection; false if it is none, or one by a name
-// that is not known as it is written.
+// stepOf returns an expression as a step, or false if it is not a selection by a
+// static name.
 func stepOf(x ast.Expr) (step, bool) {
 	switch x := x.(type) {
 	case *ast.SelectorExpr:
@@ -70,27 +70,27 @@ func stepOf(x ast.Expr) (step, bool) {
 	return step{}, false
 }
 
-// isBroken says whether a package could be read only in part.
-func (m *model) isBroken(pkg *syntax.Package) bool {
+// isPartialPackage reports whether a package could only be read in part.
+func (m *evaluation) isPartialPackage(pkg *syntax.Package) bool {
 	return slices.ContainsFunc(pkg.Files, func(file *syntax.File) bool {
 		return slices.Contains(m.prepared.Partial, file.Index)
 	})
 }
 
-// isRoot says whether a name means a root field.
-func (m *model) isRoot(ident *ast.Ident) bool {
+// isRoot reports whether an identifier refers to a root field.
+func (m *evaluation) isRoot(ident *ast.Ident) bool {
 	_, ofFile := ident.Scope.(*ast.File)
-	if here := m.lexicon.places[ident]; here != nil && here.pkg != "" {
+	if here := m.index.sites[ident]; here != nil && here.pkg != "" {
 		return false
 	}
-	known := len(m.lexicon.roots[ident.Name]) > 0 || m.root.LookupPath(m.rootPath(ident.Name)).Exists()
+	known := len(m.index.roots[ident.Name]) > 0 || m.root.LookupPath(m.rootPath(ident.Name)).Exists()
 	return known && (ident.Node == nil || ofFile)
 }
 
-func (m *model) followChain(path []string, value cue.Value, chain []step) bool {
+func (m *evaluation) followChain(path []string, value cue.Value, chain []step) bool {
 	for _, step := range chain {
 		if value.IncompleteKind()&^cue.StructKind != 0 {
-			// No struct, nor one with an error below it.
+			// Not a struct, not even one with an error below it.
 			return false
 		}
 		next := value.LookupPath(cue.MakePath(step.selector))
@@ -125,17 +125,16 @@ func selectorOf(name string) cue.Selector {
 	return cue.Str(name)
 }
 
-// rootPath is the path of a root field by its name in the tree.
-func (m *model) rootPath(name string) cue.Path {
+// rootPath returns the path of a root field by its name in the tree.
+func (m *evaluation) rootPath(name string) cue.Path {
 	if strings.HasPrefix(name, "_") || strings.HasPrefix(name, "#") {
 		return m.prepared.Private(name)
 	}
 	return cue.MakePath(cue.Str(name))
 }
 
-// circular reports lines that are nothing but references which lead back to
-// where they stand.
-func (m *model) circular(v cue.Value, path []string, lines []conjunct) bool {
+// reportReferenceCycle reports bare references that lead back to themselves.
+func (m *evaluation) reportReferenceCycle(v cue.Value, path []string, lines []conjunct) bool {
 	if v.IncompleteKind() != cue.TopKind || len(lines) == 0 {
 		return false
 	}
@@ -148,7 +147,7 @@ func (m *model) circular(v cue.Value, path []string, lines []conjunct) bool {
 			return false
 		}
 		if at == start {
-			m.cycle(path, lines, "")
+			m.recordCycle(path, lines, "")
 			return true
 		}
 		seen[at] = true

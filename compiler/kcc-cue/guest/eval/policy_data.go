@@ -8,22 +8,22 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// data writes a finished tree as CUE.
-type data struct {
-	walk *walk
-	// gaps: a value that could not be evaluated was left out.
+// treeData writes a completed tree as CUE.
+type treeData struct {
+	walker *walker
+	// gaps is set if a value that could not be evaluated was left out.
 	gaps bool
 }
 
-// unknown says whether a node has a value that could not be evaluated.
-func (d *data) unknown(node *wire.Node) bool {
-	if o, open := d.walk.open[node]; open {
+// unknown reports whether a node has a value that could not be evaluated.
+func (d *treeData) unknown(node *wire.Node) bool {
+	if o, waiting := d.walker.incomplete[node]; waiting {
 		return !o.absent
 	}
-	return d.walk.silent[node]
+	return d.walker.silent[node]
 }
 
-func (d *data) value(node *wire.Node) ast.Expr {
+func (d *treeData) value(node *wire.Node) ast.Expr {
 	if d.unknown(node) {
 		d.gaps = true
 		return ast.NewIdent("_")
@@ -49,9 +49,9 @@ func (d *data) value(node *wire.Node) ast.Expr {
 	}
 }
 
-// spelled is a tree in which the short forms of components are long and the
-// long forms short as well.
-func (d *data) spelled(tree *wire.Node) *wire.Node {
+// withAllSpellings returns a tree in which components have the short and the long
+// spelling of every field.
+func (d *treeData) withAllSpellings(tree *wire.Node) *wire.Node {
 	out := &wire.Node{Kind: wire.Struct, Origins: tree.Origins}
 	for _, field := range tree.Fields {
 		if !isComponent(field.Name) || field.Node.Kind != wire.Struct {
@@ -67,7 +67,7 @@ func (d *data) spelled(tree *wire.Node) *wire.Node {
 	return out
 }
 
-func (d *data) component(node *wire.Node) *wire.Node {
+func (d *treeData) component(node *wire.Node) *wire.Node {
 	if node.Kind != wire.Struct || d.unknown(node) {
 		return node
 	}
@@ -76,9 +76,9 @@ func (d *data) component(node *wire.Node) *wire.Node {
 		if field.Node.Kind == wire.Struct && !d.unknown(field.Node) {
 			switch field.Name {
 			case "resources":
-				field.Node = spelledResources(field.Node)
+				field.Node = expandResources(field.Node)
 			case "health":
-				field.Node = spelledHealth(field.Node)
+				field.Node = expandHealth(field.Node)
 			case "sidecars":
 				all := &wire.Node{Kind: wire.Struct, Origins: field.Node.Origins}
 				for _, sidecar := range field.Node.Fields {
@@ -90,14 +90,14 @@ func (d *data) component(node *wire.Node) *wire.Node {
 		out.Fields = append(out.Fields, field)
 	}
 	if least := at(node, "scale", "min"); least != nil && least.Kind != wire.Absent && get(out, "replicas") == nil {
-		// What is certain to run is what a rule over `replicas` is about.
+		// A policy on `replicas` is about the number that is certain to run.
 		set(out, "replicas", least)
 	}
 	return out
 }
 
-// spelledResources says what `memory` and `cpu` mean in both spellings.
-func spelledResources(node *wire.Node) *wire.Node {
+// expandResources writes `memory` and `cpu` in both spellings.
+func expandResources(node *wire.Node) *wire.Node {
 	out := &wire.Node{Kind: wire.Struct, Origins: node.Origins, Fields: slices.Clone(node.Fields)}
 	give := func(amount *wire.Node, path ...string) {
 		if amount == nil || amount.Kind == wire.Absent || at(out, path...) != nil {
@@ -123,8 +123,8 @@ func spelledResources(node *wire.Node) *wire.Node {
 	return out
 }
 
-// spelledHealth says that one probe means readiness and liveness.
-func spelledHealth(node *wire.Node) *wire.Node {
+// expandHealth writes a single probe as readiness and liveness.
+func expandHealth(node *wire.Node) *wire.Node {
 	probe := &wire.Node{Kind: wire.Struct}
 	for _, kind := range []string{"http", "tcp", "grpc", "exec"} {
 		if inner := get(node, kind); inner != nil && inner.Kind != wire.Absent {

@@ -12,19 +12,20 @@ import (
 type addition struct {
 	path []string
 	node *wire.Node
-	// soft values give way in the second evaluation.
-	soft bool
+	// isDefault is set for defaults, which can be overridden in the second pass.
+	isDefault bool
 }
 
-// needed is what has to join the model because an expression refers to it.
-func (f *filling) needed() cue.Value {
+// secondPassInput returns the additions that some expression may refer to, as a
+// value to unify with the root.
+func (f *filler) secondPassInput() cue.Value {
 	lit := &ast.StructLit{}
 	for _, added := range f.filled {
-		if !f.model.lexicon.tails[added.path[len(added.path)-1]] {
+		if !f.evaluation.index.lastNames[added.path[len(added.path)-1]] {
 			continue
 		}
 		value := expression(added.node)
-		if added.soft {
+		if added.isDefault {
 			value = &ast.BinaryExpr{
 				X:  &ast.UnaryExpr{Op: token.MUL, X: value},
 				Op: token.OR,
@@ -42,8 +43,8 @@ func (f *filling) needed() cue.Value {
 	return context.BuildExpr(lit)
 }
 
-// restore gives what was filled in before the second evaluation its lines.
-func (f *filling) restore(tree *wire.Node, first []addition) {
+// restore gives the values of the first pass their origins in the second.
+func (f *filler) restore(tree *wire.Node, first []addition) {
 	for _, added := range first {
 		node := at(tree, added.path...)
 		if node == nil || node.Kind == wire.Absent || !same(node, added.node) {

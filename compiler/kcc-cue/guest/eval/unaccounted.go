@@ -9,35 +9,33 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// unaccounted are the fields that fragments write and that are in no value of
-// the tree. It is asked where nothing else is wrong: then a field that a
-// fragment writes can only be missing because kcc lost it, and to say that all
-// is well would be wrong.
+// unaccounted returns the fields that fragments write but that are in no value of
+// the tree. It is called only if there is no other error: then a field can only
+// be missing because kcc lost it, and a success would be wrong.
 //
-// Left out are what an overlay stands in for, what stands behind a condition
-// that does not hold or a pattern that matches nothing, what only constrains,
-// and helpers that nothing brings into the model.
-func (m *model) unaccounted() []wire.Error {
-	a := &accounting{model: m, followed: map[*ast.Field]bool{}}
+// It skips what an overlay overrides, conditions that are false, patterns that
+// match nothing, constraints, and helpers that nothing brings into the model.
+func (m *evaluation) unaccounted() []wire.Error {
+	a := &fieldAudit{evaluation: m, followed: map[*ast.Field]bool{}}
 	for _, file := range m.prepared.Files {
 		a.root(file.AST.Decls)
 	}
 	return a.lost
 }
 
-// accounting goes through the fields of the fragments.
-type accounting struct {
-	*model
+// fieldAudit walks the fields of the fragments.
+type fieldAudit struct {
+	*evaluation
 	lost []wire.Error
-	// taken counts the fields that are in the tree.
+	// found counts the fields that are in the tree.
 	found int
-	// followed are the helpers that were gone through.
+	// followed are the helpers that were visited.
 	followed map[*ast.Field]bool
 }
 
-// root goes through declarations at the root. The root fields themselves have
-// no lines in the tree.
-func (a *accounting) root(decls []ast.Decl) {
+// root walks root declarations. The root fields themselves have no origins in the
+// tree.
+func (a *fieldAudit) root(decls []ast.Decl) {
 	for _, decl := range decls {
 		switch decl := decl.(type) {
 		case *ast.Field:
@@ -55,20 +53,20 @@ func (a *accounting) root(decls []ast.Decl) {
 	}
 }
 
-// fields goes through the declarations of a struct in the tree.
-func (a *accounting) fields(decls []ast.Decl) {
+// fields walks the declarations of a struct in the tree.
+func (a *fieldAudit) fields(decls []ast.Decl) {
 	for _, decl := range decls {
 		switch decl := decl.(type) {
 		case *ast.Field:
 			switch {
 			case isPrivateLabel(decl.Label):
-			case a.taken[decl] || a.taken[decl.Value]:
+			case a.used[decl] || a.used[decl.Value]:
 				a.found++
 				if decl.Constraint == token.ILLEGAL {
 					a.value(decl.Value, a.fields)
 				}
 			case decl.Constraint == token.ILLEGAL && !isPattern(decl):
-				a.lose(decl)
+				a.reportLost(decl)
 			}
 		case *ast.EmbedDecl:
 			a.value(decl.Expr, a.fields)
@@ -78,9 +76,9 @@ func (a *accounting) fields(decls []ast.Decl) {
 	}
 }
 
-// value goes through the struct literals that an expression unifies, and the
-// helpers that it takes in as a whole.
-func (a *accounting) value(x ast.Expr, each func([]ast.Decl)) {
+// value walks the struct literals that an expression unifies, and the helpers it
+// embeds as a whole.
+func (a *fieldAudit) value(x ast.Expr, each func([]ast.Decl)) {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		each(x.Elts)
@@ -97,7 +95,7 @@ func (a *accounting) value(x ast.Expr, each func([]ast.Decl)) {
 		if !a.isRoot(x) {
 			return
 		}
-		for _, helper := range a.lexicon.roots[x.Name] {
+		for _, helper := range a.index.roots[x.Name] {
 			if !a.followed[helper.field] {
 				a.followed[helper.field] = true
 				a.value(helper.field.Value, each)
@@ -106,9 +104,10 @@ func (a *accounting) value(x ast.Expr, each func([]ast.Decl)) {
 	}
 }
 
-// conditional goes through what a comprehension makes. Where nothing of it is in
-// the tree, it makes nothing: an undecided condition is an error of its own.
-func (a *accounting) conditional(x *ast.Comprehension, each func([]ast.Decl)) {
+// conditional walks the body of a comprehension. If none of it is in the tree,
+// the comprehension yields nothing: an undecided condition is an error of its
+// own.
+func (a *fieldAudit) conditional(x *ast.Comprehension, each func([]ast.Decl)) {
 	bodies := []ast.Expr{x.Value}
 	if x.Fallback != nil {
 		bodies = append(bodies, x.Fallback.Body)
@@ -122,7 +121,7 @@ func (a *accounting) conditional(x *ast.Comprehension, each func([]ast.Decl)) {
 	}
 }
 
-func (a *accounting) lose(field *ast.Field) {
+func (a *fieldAudit) reportLost(field *ast.Field) {
 	if span, ok := a.span(field.Label); ok {
 		name, _, _ := ast.LabelName(field.Label)
 		a.lost = append(a.lost, wire.Error{Code: wire.Unaccounted}.At(span, wire.RoleValue).With("name", name))

@@ -7,13 +7,13 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// needsField is where a component says what it needs.
+// needsField is where a component declares its needs.
 const needsField = "needs"
 
-// imply gives every component a need on each other one whose output it refers
-// to: what it uses it has to reach, and to wait for. What it says under `needs`
-// itself stands.
-func (m *model) imply(w *walk, tree *wire.Node) {
+// inferNeeds adds to every component a need for each component whose output it
+// refers to: it has to reach it and to wait for it. What is written under `needs`
+// takes precedence.
+func (m *evaluation) inferNeeds(w *walker, tree *wire.Node) {
 	for _, kind := range componentFields {
 		all := get(tree, kind)
 		if all == nil || all.Kind != wire.Struct {
@@ -21,14 +21,14 @@ func (m *model) imply(w *walk, tree *wire.Node) {
 		}
 		shape := shipped.Root.Struct.At(kind).Struct.Pattern
 		for _, field := range all.Fields {
-			m.implyOne(w, tree, field.Node, shape, field.Name)
+			m.inferNeedsOf(w, tree, field.Node, shape, field.Name)
 		}
 	}
 }
 
-// implyOne completes the needs of one component, or of what a recipe makes of
-// a backing.
-func (m *model) implyOne(w *walk, tree, component *wire.Node, shape *schema.Shape, name string) {
+// inferNeedsOf adds the needs of one component, or of the component that a recipe
+// makes of a backing.
+func (m *evaluation) inferNeedsOf(w *walker, tree, component *wire.Node, shape *schema.Shape, name string) {
 	needShape := shape.Below(needsField)
 	if needShape == nil || component.Kind != wire.Struct || w.silent[component] {
 		return
@@ -46,17 +46,17 @@ func (m *model) implyOne(w *walk, tree, component *wire.Node, shape *schema.Shap
 			set(component, needsField, needs)
 		}
 		needs.Kind = wire.Struct
-		delete(w.open, needs)
-		m.implyNeed(w, needs, needShape.Struct.Pattern, from)
+		delete(w.incomplete, needs)
+		m.inferNeed(w, needs, needShape.Struct.Pattern, from)
 	}
 }
 
-// implyNeed adds a need with the line that refers to the other, or the line to
-// a need that it added for another line.
-func (m *model) implyNeed(w *walk, needs *wire.Node, shape *schema.Shape, from *wire.Node) {
+// inferNeed adds a need with the conjunct that refers to the other component, or
+// adds the conjunct to a need it added before.
+func (m *evaluation) inferNeed(w *walker, needs *wire.Node, shape *schema.Shape, from *wire.Node) {
 	need := get(needs, from.Text)
 	switch {
-	case w.implied[need]:
+	case w.inferred[need]:
 		need.Origins = merge(need.Origins, from.Origins)
 		return
 	case need == nil:
@@ -67,17 +67,17 @@ func (m *model) implyNeed(w *walk, needs *wire.Node, shape *schema.Shape, from *
 	}
 	need.Kind = wire.Struct
 	need.Origins = merge(slices.Clone(from.Origins), need.Origins)
-	delete(w.open, need)
-	f := &filling{model: m, walk: w}
+	delete(w.incomplete, need)
+	f := &filler{evaluation: m, walker: w}
 	f.fields(need, shape, nil, nil)
-	if w.implied == nil {
-		w.implied = map[*wire.Node]bool{}
+	if w.inferred == nil {
+		w.inferred = map[*wire.Node]bool{}
 	}
-	w.implied[need] = true
+	w.inferred[need] = true
 }
 
-// references are the names at `from` of every reference to an output at or
-// below a node.
+// references returns the nodes `from` of every reference to an output at or below
+// a node.
 func references(node *wire.Node, shape *schema.Shape) []*wire.Node {
 	if node == nil || shape == nil {
 		return nil
@@ -98,7 +98,7 @@ func references(node *wire.Node, shape *schema.Shape) []*wire.Node {
 	return found
 }
 
-// isPresent says whether the target has a component of that name.
+// isPresent reports whether the target has a component of that name.
 func isPresent(tree *wire.Node, name string) bool {
 	return slices.ContainsFunc(componentFields, func(kind string) bool {
 		component := at(tree, kind, name)

@@ -11,45 +11,45 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// anyName is what a pattern of fields is called in a path.
+// anyName stands for a pattern in a path.
 const anyName = "*"
 
-// reach lists the paths that a policy requires something of, itself or through
-// what it refers to.
-func (m *model) reach(policy syntax.Policy, tree *wire.Node) []wire.Required {
-	r := &reaching{model: m, value: m.finished.Root.LookupPath(policy.Path), seen: map[ast.Expr]bool{}}
+// requirements returns the paths that a policy requires something of, itself or
+// through references.
+func (m *evaluation) requirements(policy syntax.Policy, tree *wire.Node) []wire.Required {
+	r := &requirementReader{evaluation: m, value: m.policyRoot.Root.LookupPath(policy.Path), seen: map[ast.Expr]bool{}}
 	for _, expr := range policy.Require {
 		r.expr(expr, nil)
 	}
 	for _, name := range r.names {
-		m.match(name.Path, name.Span, tree, policy.Name)
+		m.recordMatch(name.Path, name.Span, tree, policy.Name)
 	}
 	return r.found
 }
 
-// reaching follows the expressions of one policy.
-type reaching struct {
-	*model
-	// value is what CUE makes of the policy.
+// requirementReader follows the expressions of one policy.
+type requirementReader struct {
+	*evaluation
+	// value is the value CUE builds of the policy.
 	value cue.Value
-	// seen are the references that are being followed.
+	// seen has the references that are being followed.
 	seen  map[ast.Expr]bool
 	found []wire.Required
-	// names are the components that it names, but for those that it requires or
-	// forbids to be there, or has a condition for.
+	// names are the components that it names, except those it requires or forbids
+	// to exist or puts under a condition.
 	names []wire.Required
-	// conditional: what is looked at stands behind a condition.
+	// conditional is set within a comprehension.
 	conditional bool
 }
 
-func (r *reaching) note(node ast.Node, path []string) {
+func (r *requirementReader) record(node ast.Node, path []string) {
 	if span, ok := r.span(node); ok && len(path) > 0 {
 		r.found = append(r.found, wire.Required{Path: path, Span: span})
 	}
 }
 
-// expr notes what an expression requires of a path and of those below.
-func (r *reaching) expr(x ast.Expr, path []string) {
+// expr records what an expression requires of a path and of those below.
+func (r *requirementReader) expr(x ast.Expr, path []string) {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		for _, decl := range x.Elts {
@@ -75,18 +75,18 @@ func (r *reaching) expr(x ast.Expr, path []string) {
 	}
 }
 
-func (r *reaching) decl(decl ast.Decl, path []string) {
+func (r *requirementReader) decl(decl ast.Decl, path []string) {
 	switch d := decl.(type) {
 	case *ast.Field:
 		name, _, err := ast.LabelName(d.Label)
 		if err != nil {
 			name = anyName
 		} else if isPrivate(r.prepared.Original(name)) && isIdent(d.Label) {
-			// It is for the policy itself.
+			// It belongs to the policy itself.
 			return
 		}
 		at := append(slices.Clip(path), name)
-		if isChosen(at) && d.Constraint != token.NOT && !r.conditional && !isForbidden(d.Value) {
+		if hasChosenName(at) && d.Constraint != token.NOT && !r.conditional && !forbids(d.Value) {
 			if span, ok := r.span(d.Label); ok {
 				r.names = append(r.names, wire.Required{Path: at, Span: span})
 			}
@@ -113,19 +113,19 @@ func isIdent(label ast.Label) bool {
 	return ok
 }
 
-// reference notes what the structs that a reference means require. The line is
-// that of the reference where it means something else.
-func (r *reaching) reference(x ast.Expr, path []string) {
+// reference records what the structs behind a reference require. If there are
+// none, the reference itself counts.
+func (r *requirementReader) reference(x ast.Expr, path []string) {
 	if r.seen[x] {
 		return
 	}
 	r.seen[x] = true
 	defer delete(r.seen, x)
 	structs := false
-	for _, meaning := range r.meanings(x) {
-		if leadsOn(meaning) {
+	for _, target := range r.targetsOf(x) {
+		if mayHaveFields(target) {
 			structs = true
-			r.expr(meaning, path)
+			r.expr(target, path)
 		}
 	}
 	if !structs {
@@ -133,23 +133,23 @@ func (r *reaching) reference(x ast.Expr, path []string) {
 	}
 }
 
-// leadsOn says whether an expression may be a struct whose fields are written
-// somewhere.
-func leadsOn(x ast.Expr) bool {
+// mayHaveFields reports whether an expression may be a struct whose fields are
+// written somewhere.
+func mayHaveFields(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.StructLit, *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		return true
 	case *ast.ParenExpr:
-		return leadsOn(x.X)
+		return mayHaveFields(x.X)
 	case *ast.BinaryExpr:
-		return x.Op == token.AND && (leadsOn(x.X) || leadsOn(x.Y))
+		return x.Op == token.AND && (mayHaveFields(x.X) || mayHaveFields(x.Y))
 	}
 	return false
 }
 
-// opaque notes an expression whose fields are not written anywhere: they are
-// those that its value has.
-func (r *reaching) opaque(x ast.Expr, path []string) {
+// opaque records an expression whose fields are written nowhere: they are those
+// of its value.
+func (r *requirementReader) opaque(x ast.Expr, path []string) {
 	v := r.value
 	for _, name := range path {
 		if v = v.LookupPath(cue.MakePath(cue.Str(name).Optional())); !v.Exists() {
@@ -163,13 +163,13 @@ func (r *reaching) opaque(x ast.Expr, path []string) {
 			return
 		}
 	}
-	r.note(x, path)
+	r.record(x, path)
 }
 
-// values notes the components that a value speaks of.
-func (r *reaching) values(x ast.Expr, v cue.Value, path []string) {
+// values records the components that a value is about.
+func (r *requirementReader) values(x ast.Expr, v cue.Value, path []string) {
 	if len(path) == 2 {
-		r.note(x, path)
+		r.record(x, path)
 		return
 	}
 	for iter, err := v.Fields(cue.Optional(true), cue.Patterns(true)); err == nil && iter.Next(); {
@@ -181,48 +181,48 @@ func (r *reaching) values(x ast.Expr, v cue.Value, path []string) {
 	}
 }
 
-// meanings are the expressions that a reference leads to; none where nobody
+// targetsOf returns the expressions that a reference leads to, or none if nobody
 // wrote them as such.
-func (m *model) meanings(x ast.Expr) []ast.Expr {
+func (m *evaluation) targetsOf(x ast.Expr) []ast.Expr {
 	switch x := x.(type) {
 	case *ast.Ident:
-		return m.named(x)
+		return m.identTargets(x)
 	case *ast.SelectorExpr:
 		name, _, err := ast.LabelName(x.Sel)
 		if err != nil {
 			return nil
 		}
-		return m.fieldsOf(x.X, name)
+		return m.fieldTargets(x.X, name)
 	case *ast.IndexExpr:
 		if name, ok := plainText(x.Index); ok {
-			return m.fieldsOf(x.X, name)
+			return m.fieldTargets(x.X, name)
 		}
 	}
 	return nil
 }
 
-// named is what a name stands for.
-func (m *model) named(ident *ast.Ident) []ast.Expr {
+// identTargets returns the expressions that an identifier stands for.
+func (m *evaluation) identTargets(ident *ast.Ident) []ast.Expr {
 	if let, ok := ident.Node.(*ast.LetClause); ok {
 		return []ast.Expr{let.Expr}
 	}
-	lexicon := m.lexicon
-	if here := lexicon.places[ident]; here != nil && here.pkg != "" {
-		lexicon = lexicon.packages[here.pkg]
+	index := m.index
+	if here := index.sites[ident]; here != nil && here.pkg != "" {
+		index = index.packages[here.pkg]
 	} else if !m.isRoot(ident) {
 		if value, ok := ident.Node.(ast.Expr); ok {
 			return []ast.Expr{value}
 		}
 		return nil
 	}
-	return values(lexicon.roots[ident.Name])
+	return siteValues(index.roots[ident.Name])
 }
 
-// fieldsOf is what the field of a name of an expression stands for.
-func (m *model) fieldsOf(x ast.Expr, name string) []ast.Expr {
+// fieldTargets returns the values of a field of an expression.
+func (m *evaluation) fieldTargets(x ast.Expr, name string) []ast.Expr {
 	if ident, ok := x.(*ast.Ident); ok {
 		if pkg := m.prepared.Import(ident); pkg != nil {
-			return values(m.lexicon.packages[pkg.Path].roots[name])
+			return siteValues(m.index.packages[pkg.Path].roots[name])
 		}
 	}
 	var found []ast.Expr
@@ -255,8 +255,8 @@ func (m *model) fieldsOf(x ast.Expr, name string) []ast.Expr {
 				look(y.Y)
 			}
 		default:
-			for _, meaning := range m.meanings(x) {
-				look(meaning)
+			for _, target := range m.targetsOf(x) {
+				look(target)
 			}
 		}
 	}
@@ -264,9 +264,9 @@ func (m *model) fieldsOf(x ast.Expr, name string) []ast.Expr {
 	return found
 }
 
-func values(places []*place) []ast.Expr {
+func siteValues(sites []*site) []ast.Expr {
 	var out []ast.Expr
-	for _, p := range places {
+	for _, p := range sites {
 		out = append(out, p.field.Value)
 	}
 	return out

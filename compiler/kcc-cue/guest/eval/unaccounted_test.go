@@ -11,12 +11,12 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// writing makes random systems in which each field has a text of its own, and
-// knows which of them have to be in the model.
+// writing generates random systems in which each field has a text of its own, and
+// records which of them the model must have.
 type writing struct {
 	random *rand.Rand
 	root   strings.Builder
-	// present and absent are texts that the model has, and has not.
+	// present and absent are texts that the model must and must not have.
 	present, absent []string
 	names           int
 }
@@ -26,7 +26,7 @@ func (w *writing) name(start string) string {
 	return start + strconv.Itoa(w.names)
 }
 
-// text is a new text, which the model has where the field is there.
+// text returns a new text, which the model must have if there is set.
 func (w *writing) text(there bool) string {
 	text := w.name("t")
 	if there {
@@ -42,7 +42,7 @@ func (w *writing) decl(format string, args ...any) {
 	fmt.Fprintf(&w.root, format+"\n", args...)
 }
 
-// label writes a name in one of the ways in which CUE takes it.
+// label writes a name in one of the forms that CUE allows for a label.
 func (w *writing) label(name string) string {
 	switch w.random.IntN(4) {
 	case 0:
@@ -60,8 +60,8 @@ func (w *writing) label(name string) string {
 	}
 }
 
-// wrapped writes declarations of a struct in one of the ways in which they can
-// come to be there, or not.
+// wrapped writes declarations of a struct in one of the ways in which they can be
+// included or excluded.
 func (w *writing) wrapped(depth int, there bool, body func(there bool) string) string {
 	if depth > 2 {
 		return body(there)
@@ -113,7 +113,7 @@ func (w *writing) wrapped(depth int, there bool, body func(there bool) string) s
 	}
 }
 
-// service writes one service.
+// service returns one service.
 func (w *writing) service(name string, there bool) string {
 	label := w.label(name)
 	body := []string{"image: " + w.text(there)}
@@ -126,10 +126,10 @@ func (w *writing) service(name string, there bool) string {
 	return label + ": {" + strings.Join(body, ", ") + "}"
 }
 
-// TestNothingVanishes writes random systems in every form of label, embedding,
-// condition and template: what has to be in the model is there, what has not is
-// not, and nothing is unaccounted for.
-func TestNothingVanishes(t *testing.T) {
+// TestNoFieldIsLost generates random systems with every form of label, embedding,
+// condition and template, and checks that the model has exactly the fields it
+// must have and that none is unaccounted for.
+func TestNoFieldIsLost(t *testing.T) {
 	rounds := 300
 	if given, err := strconv.Atoi(os.Getenv("KCC_ROUNDS")); err == nil {
 		rounds = given

@@ -9,8 +9,9 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// TestLostFieldsAreReported forgets each field of a fragment in turn, as a bug in
-// reading the model would: each is reported, where it is written.
+// TestLostFieldsAreReported removes each field of a fragment in turn from the
+// fields that were read, as a bug would, and checks that it is reported at its
+// line.
 func TestLostFieldsAreReported(t *testing.T) {
 	Warm()
 	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: "dev", Targets: []string{"dev"}, Files: []wire.File{
@@ -25,32 +26,32 @@ services: "api": {image: "x/api:1", if target == "dev" {user: "1", labels: b: "2
 _jobs
 `},
 	}}
-	m := newModel(req, syntax.Prepare(req))
+	m := newEvaluation(req, syntax.Prepare(req))
 	w, tree, _, _ := m.evaluate()
 	m.provide(w, tree)
 	if lost := m.unaccounted(); len(lost) > 0 {
-		t.Fatalf("nothing was forgotten, and %v is reported", lost)
+		t.Fatalf("nothing was lost, but %v is reported", lost)
 	}
-	forgotten := 0
-	for node := range m.taken {
+	removed := 0
+	for node := range m.used {
 		field, ok := node.(*ast.Field)
-		place := m.lexicon.places[field]
-		if !ok || place == nil || place.root() == systemField || shipped.Root.Struct.At(place.name) != nil {
-			// Root fields have no lines in the tree.
+		site := m.index.sites[field]
+		if !ok || site == nil || site.root() == systemField || shipped.Root.Struct.At(site.name) != nil {
+			// Root fields have no origins in the tree.
 			continue
 		}
-		before := m.taken[field.Value]
-		delete(m.taken, field)
-		delete(m.taken, field.Value)
+		before := m.used[field.Value]
+		delete(m.used, field)
+		delete(m.used, field.Value)
 		lost := m.unaccounted()
 		span, _ := m.span(field.Label)
 		if len(lost) != 1 || lost[0].Labels[0].Span != span {
-			t.Errorf("%v was forgotten, and %v is reported", field.Label, lost)
+			t.Errorf("%v was lost, but %v is reported", field.Label, lost)
 		}
-		m.taken[field], m.taken[field.Value] = true, before
-		forgotten++
+		m.used[field], m.used[field.Value] = true, before
+		removed++
 	}
-	if forgotten < 10 {
-		t.Errorf("only %d fields were forgotten", forgotten)
+	if removed < 10 {
+		t.Errorf("only %d fields were lost", removed)
 	}
 }

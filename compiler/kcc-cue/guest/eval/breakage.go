@@ -11,23 +11,23 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// maxIsolated bounds how often the model is built again without what breaks
-// all components.
-const maxIsolated = 20
+// maxRemovals bounds how often the model is rebuilt without what breaks all
+// components.
+const maxRemovals = 20
 
-// isolate takes out what leaves no value for anybody: over one bad label,
-// pattern or validator CUE gives up the whole struct around it, and with
-// `services` or a component the mistakes of all others would be hidden. Each is
+// removeBreakage removes what would leave no team with a value. Over one bad
+// label, pattern or validator CUE gives up the struct around it; for `services`
+// or a component that would hide the mistakes of everything else. Each is
 // reported, and the model is built again without it.
-func (m *model) isolate() {
+func (m *evaluation) removeBreakage() {
 	var found []wire.Error
-	for range maxIsolated {
-		more, any := m.breaking()
+	for range maxRemovals {
+		more, any := m.removeRound()
 		if !any {
 			break
 		}
 		for _, e := range more {
-			// Where a value did not suffice, its field is taken out next.
+			// Removing the value did not help; its field is removed next.
 			same := slices.IndexFunc(found, func(other wire.Error) bool {
 				return slices.Equal(other.Path, e.Path) && slices.Equal(other.Args, e.Args)
 			})
@@ -40,24 +40,24 @@ func (m *model) isolate() {
 		root, refused := m.prepared.Build(context)
 		m.root = root
 		m.errors = append(m.errors, refused...)
-		m.lexicon = newLexicon(m.prepared)
+		m.index = newIndex(m.prepared)
 	}
 	for _, e := range found {
 		m.report(e)
 	}
 }
 
-// breaking takes out what breaks a root field as a whole or, where that is
+// removeRound removes what breaks a root field as a whole or, where that is
 // sound, one of its entries.
-func (m *model) breaking() (found []wire.Error, any bool) {
-	b := &breaking{model: m, taken: map[wire.Span]bool{}}
+func (m *evaluation) removeRound() (found []wire.Error, any bool) {
+	b := &breakage{evaluation: m, removed: map[wire.Span]bool{}}
 	for _, name := range shipped.Root.Struct.Names {
 		if shape := shipped.Root.Struct.At(name); name == systemField || shape.Struct == nil || shape.Struct.Pattern == nil {
 			continue
 		}
 		path := []string{name}
 		all := m.root.LookupPath(cue.MakePath(cue.Str(name)))
-		if b.takeOut(all, path) {
+		if b.remove(all, path) {
 			any = true
 			continue
 		}
@@ -66,34 +66,34 @@ func (m *model) breaking() (found []wire.Error, any bool) {
 		}
 		for iter, err := all.Fields(cue.All()); err == nil && iter.Next(); {
 			if iter.Selector().LabelType() == cue.StringLabel {
-				any = b.takeOut(iter.Value(), child(path, iter.Selector().Unquoted())) || any
+				any = b.remove(iter.Value(), child(path, iter.Selector().Unquoted())) || any
 			}
 		}
 	}
 	return b.found, any
 }
 
-// breaking gathers what is taken out before the model is built again.
-type breaking struct {
-	*model
+// breakage collects what is removed before the model is built again.
+type breakage struct {
+	*evaluation
 	found []wire.Error
-	// taken are the places that CUE blames: it may blame one for each component.
-	taken map[wire.Span]bool
+	// removed are the positions that CUE blames, which may be once per component.
+	removed map[wire.Span]bool
 }
 
-// takeOut takes the expressions out of the tree that CUE blames for a struct
-// which is an error itself; false if there are none.
-func (b *breaking) takeOut(v cue.Value, path []string) bool {
+// remove removes the expressions that CUE blames for a struct which is itself an
+// error. It returns false if there are none.
+func (b *breakage) remove(v cue.Value, path []string) bool {
 	if v.IncompleteKind() != cue.BottomKind || !v.IsConcrete() {
 		return false
 	}
-	if b.takeOutMistyped(v, path) {
+	if b.removeMistyped(v, path) {
 		return true
 	}
 	own, any := b.ownError(v, path), false
 	for _, err := range errors.Errors(v.Err()) {
 		format, _ := err.Msg()
-		if len(err.Path()) > len(path) || toldByLines(format) || !own && format != explicit {
+		if len(err.Path()) > len(path) || isReportedByConjuncts(format) || !own && format != explicit {
 			continue
 		}
 		for _, pos := range errors.Positions(err) {
@@ -101,19 +101,19 @@ func (b *breaking) takeOut(v cue.Value, path []string) bool {
 			if !ok {
 				continue
 			}
-			if any = true; b.taken[at] {
+			if any = true; b.removed[at] {
 				break
 			}
-			b.taken[at] = true
-			// The tree tells what decides something as long as it is whole.
-			e, decides := b.deciding(path, err, b.conjuncts(v, path, nil))
+			b.removed[at] = true
+			// What decides can only be found while the tree is whole.
+			e, decides := b.determinantError(path, err, b.conjuncts(v, path, nil))
 			node := b.prepared.Remove(pos)
 			if node == nil {
 				continue
 			}
 			if format == explicit {
-				// It bears the path of the root wherever it stands.
-				path = b.lexicon.places[node].path()
+				// CUE reports it with the path of the root.
+				path = b.index.sites[node].path()
 			}
 			if !decides {
 				e = b.blamed(node, path, err)
@@ -125,9 +125,9 @@ func (b *breaking) takeOut(v cue.Value, path []string) bool {
 	return any
 }
 
-// takeOutMistyped takes out what is no struct where others write one; false if
-// there is nothing of the kind.
-func (b *breaking) takeOutMistyped(v cue.Value, path []string) bool {
+// removeMistyped removes what is not a struct where others write one. It returns
+// false if there is nothing of the kind.
+func (b *breakage) removeMistyped(v cue.Value, path []string) bool {
 	shape := shipped.Root.Struct.At(path[0])
 	if len(path) > 1 {
 		shape = shape.Struct.At(path[1])
@@ -150,30 +150,30 @@ func (b *breaking) takeOutMistyped(v cue.Value, path []string) bool {
 	return true
 }
 
-// toldByLines says whether CUE blames several lines of which none is wrong by
-// itself, or what a line refers to.
-func toldByLines(format string) bool {
-	return follows(format) || isCycle(format) || strings.HasPrefix(format, "undefined field") ||
+// isReportedByConjuncts reports whether CUE blames several conjuncts none of
+// which is wrong on its own, or something a conjunct refers to.
+func isReportedByConjuncts(format string) bool {
+	return isConsequence(format) || isCycle(format) || strings.HasPrefix(format, "undefined field") ||
 		strings.Contains(format, "empty disjunction")
 }
 
-// deciding is the error at a condition, a source or a label that CUE blames;
-// false if it blames none.
-func (m *model) deciding(path []string, err errors.Error, lines []conjunct) (wire.Error, bool) {
-	var open []opening
+// determinantError returns the error at a condition, a source or a label that CUE
+// blames, or false if it blames none.
+func (m *evaluation) determinantError(path []string, err errors.Error, lines []conjunct) (wire.Error, bool) {
+	var determinants []determinant
 	for _, c := range lines {
-		open = append(open, openings(c.expr)...)
+		determinants = append(determinants, determinantsOf(c.expr)...)
 	}
-	o, ok := m.origin(err, open)
+	o, ok := m.sourceOf(err, determinants)
 	if !ok || o.what == "" || o.what == "embedding" {
 		return wire.Error{}, false
 	}
-	e := m.failure(path, err, []opening{o})
+	e := m.failure(path, err, []determinant{o})
 	return e, len(e.Labels) > 0
 }
 
-// blamed is the error of any other node that CUE blames.
-func (m *model) blamed(node ast.Node, path []string, err errors.Error) wire.Error {
+// blamed returns the error for any other node that CUE blames.
+func (m *evaluation) blamed(node ast.Node, path []string, err errors.Error) wire.Error {
 	span, _ := m.span(node)
 	format, args := err.Msg()
 	if strings.Contains(format, "does not satisfy") {
@@ -184,5 +184,5 @@ func (m *model) blamed(node ast.Node, path []string, err errors.Error) wire.Erro
 		text, _, _ := strings.Cut(sprintf(format, args), "\n")
 		return e.With("reason", "said").With("said", text)
 	}
-	return saying(e.With("reason", "failed"), err)
+	return withMessage(e.With("reason", "failed"), err)
 }

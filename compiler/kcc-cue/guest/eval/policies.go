@@ -1,0 +1,398 @@
+package eval
+
+import (
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
+
+	"kcc.dev/engine/syntax"
+	"kcc.dev/engine/wire"
+)
+
+// requiredFields returns the fields that a policy requires something of. It
+// reports those that the schema does not have, because nobody could ever violate
+// them.
+func (m *evaluation) requiredFields(policy syntax.Policy, tree *wire.Node) []wire.Required {
+	return slices.DeleteFunc(m.requirements(policy, tree), func(required wire.Required) bool {
+		name, known := unknownPrefix(required.Path)
+		if name == "" {
+			return false
+		}
+		e := wire.Error{Code: wire.BadPolicy, Path: []string{"policies", policy.Name, "require"}}
+		m.report(e.At(required.Span, wire.RoleConstraint).
+			With("policy", policy.Name).With("reason", "field").
+			With("name", name).
+			With("candidates", strings.Join(known, " ")))
+		return true
+	})
+}
+
+// unknownPrefix returns the path up to the first name that the schema lacks, with
+// the names it has there, or nothing if it has them all.
+func unknownPrefix(path []string) (string, []string) {
+	shape := shipped.Root
+	for at, name := range path {
+		structure := shape.Struct
+		if structure == nil {
+			return "", nil
+		}
+		next := structure.Pattern
+		if name != anyName {
+			next = structure.At(name)
+		}
+		if next == nil && at == 2 && path[0] == "backing" {
+			// A field that its kind adds.
+			next = shipped.Root.Struct.At(kindsField).Struct.Pattern.Below(name)
+		}
+		switch {
+		case next != nil:
+			shape = next
+		case name == anyName, at == 0 && name == "target":
+			// Any field, or the root field `target`, which the schema does not
+			// have.
+			return "", nil
+		default:
+			return strings.Join(path[:at+1], "."), structure.Names
+		}
+	}
+	return "", nil
+}
+
+// checkPolicies checks the completed tree against the policies.
+//
+// They see data only, with every spelling of a field, and so does what they refer
+// to. CUE decides: what it rejects about data and policy together is a violation,
+// and what it cannot decide is an error. All policies are evaluated at once; only
+// if that fails are they evaluated separately.
+func (m *evaluation) checkPolicies(w *walker, tree *wire.Node) {
+	indirect := m.hasIndirectPolicies()
+	if len(m.prepared.Policies) == 0 && !indirect {
+		return
+	}
+	d := &treeData{walker: w}
+	tree = d.withAllSpellings(tree)
+	policyRoot, err := m.prepared.BuildPolicyRoot(context, d.value(tree).(*ast.StructLit), indirect)
+	if err != nil {
+		m.report(wire.Error{Code: wire.Internal}.With("message", errors.Details(err, nil)))
+		return
+	}
+	m.policyRoot, m.gaps = policyRoot, d.gaps
+	if len(m.prepared.Policies) > 0 {
+		m.checkSome(w, tree, policyRoot.Root.LookupPath(m.prepared.AllPolicies), m.prepared.Policies)
+	}
+	if indirect {
+		embedded := m.indirectPolicies()
+		for i := range embedded {
+			m.checkSome(w, tree, policyRoot.Root.LookupPath(embedded[i].Path), embedded[i:i+1])
+		}
+		m.prepared.Policies = append(m.prepared.Policies, embedded...)
+	}
+}
+
+// checkSome checks policies together and, if that fails, by halves: few of many
+// are violated.
+func (m *evaluation) checkSome(w *walker, tree *wire.Node, all cue.Value, policies []syntax.Policy) {
+	result := m.policyRoot.Model.Unify(all)
+	failed := result.Validate(cue.Concrete(true))
+	if failed == nil && !m.hasIncompleteHidden(result) {
+		return
+	}
+	if len(policies) == 1 {
+		h := &policyCheck{evaluation: m, policy: &policies[0], walker: w}
+		h.read(result, m.policyRoot.Model, tree, tree, nil)
+		if !h.reported && failed != nil {
+			h.reportUnlocated(failed)
+		}
+		return
+	}
+	half := len(policies) / 2
+	for _, part := range [][]syntax.Policy{policies[:half], policies[half:]} {
+		together := m.policyRoot.Root.LookupPath(part[0].Path)
+		for _, policy := range part[1:] {
+			together = together.Unify(m.policyRoot.Root.LookupPath(policy.Path))
+		}
+		m.checkSome(w, tree, together, part)
+	}
+}
+
+// hasIncompleteHidden reports whether a hidden field of a policy cannot be
+// evaluated, which CUE's validation ignores.
+func (m *evaluation) hasIncompleteHidden(v cue.Value) bool {
+	if !m.index.nested {
+		return false
+	}
+	for iter, err := v.Fields(cue.All()); err == nil && iter.Next(); {
+		inner := iter.Value()
+		switch {
+		case iter.Selector().ConstraintType() != 0:
+		case isHidden(iter.Selector()):
+			if isIncomplete(inner) {
+				return true
+			}
+		case inner.IncompleteKind() == cue.StructKind && m.hasIncompleteHidden(inner):
+			return true
+		}
+	}
+	return false
+}
+
+func isHidden(selector cue.Selector) bool {
+	return selector.LabelType() == cue.HiddenLabel
+}
+
+// policyCheck finds what violates one policy and what it cannot decide.
+type policyCheck struct {
+	evaluation *evaluation
+	policy     *syntax.Policy
+	walker     *walker
+	// reported is set if something was reported, or would have been but for a
+	// mistake that was reported elsewhere.
+	reported bool
+}
+
+// read walks the unification of data and policy. The node nearest is the
+// innermost one with a conjunct in a fragment. What the policy adds to the data
+// is not a violation: it asks about what exists.
+func (h *policyCheck) read(v, given cue.Value, node, nearest *wire.Node, path []string) {
+	if len(node.Origins) > 0 && node.Origins[0].Role != wire.RoleSchema {
+		nearest = node
+	}
+	kind := given.IncompleteKind()
+	switch {
+	case kind == cue.TopKind:
+		// The value is unknown, which was reported.
+		h.reported = true
+		return
+	case kind == cue.ListKind && v.IncompleteKind() != cue.BottomKind && given.Validate(cue.Concrete(true)) != nil:
+		// The same for an element.
+		h.reported = true
+		return
+	case kind != cue.StructKind:
+		if v.Validate(cue.Concrete(true)) != nil {
+			h.reportRefused(v, given, nearest, path)
+		}
+		return
+	case v.IncompleteKind() == cue.BottomKind && (!v.IsConcrete() || !brokenBelow(v)):
+		h.reportRefused(v, given, nearest, path)
+	}
+	iter, err := v.Fields(cue.All())
+	if err != nil {
+		return
+	}
+	for iter.Next() {
+		selector, value := iter.Selector(), iter.Value()
+		if selector.LabelType() != cue.StringLabel {
+			if selector.ConstraintType() == 0 {
+				h.checkPrivate(value, isHidden(selector), nearest, path)
+			}
+			continue
+		}
+		name := selector.Unquoted()
+		at := child(path, name)
+		inner := given.LookupPath(cue.MakePath(cue.Str(name)))
+		switch {
+		case inner.Exists():
+			below := get(node, name)
+			if below == nil {
+				below = &wire.Node{}
+			}
+			h.read(value, inner, below, nearest, at)
+		case selector.ConstraintType() == cue.RequiredConstraint:
+			h.missing(value, nearest, at)
+		default:
+			h.reported = true
+		}
+	}
+}
+
+// checkPrivate checks a hidden field or a definition of the policy: a reportFailing
+// assertion is a violation by what is around it.
+func (h *policyCheck) checkPrivate(v cue.Value, hidden bool, nearest *wire.Node, path []string) {
+	switch {
+	case isIncomplete(v):
+		if hidden {
+			h.reportUndecided(v, h.lines(path, v), path)
+		}
+	case v.Validate() == nil:
+	case brokenBelow(v):
+		for iter, err := v.Fields(cue.All()); err == nil && iter.Next(); {
+			if iter.Selector().ConstraintType() == 0 {
+				h.checkPrivate(iter.Value(), false, nearest, path)
+			}
+		}
+	default:
+		lines := h.lines(path, v)
+		if h.reportFailing(lines, path) {
+			return
+		}
+		e := h.violation(path, nearest)
+		for _, c := range lines {
+			e = e.At(c.span, wire.RoleConstraint)
+		}
+		h.report(e)
+	}
+}
+
+// reportRefused reports a value that the policy rejects or cannot decide.
+func (h *policyCheck) reportRefused(v, given cue.Value, nearest *wire.Node, path []string) {
+	lines := h.lines(path, v)
+	if h.reportFailing(lines, path) {
+		return
+	}
+	if strings.Contains(message(invalidPart(v)), "not allowed") {
+		// One error for all fields that the definition lacks.
+		h.report(wire.Error{Code: wire.BadPolicy, Path: []string{policiesField, h.policy.Name, "require"}}.
+			At(h.policy.Label, wire.RoleConstraint).
+			With("policy", h.policy.Name).With("reason", "closed"))
+		return
+	}
+	var violated []conjunct
+	forbidden := false
+	for _, c := range lines {
+		if ident, ok := c.expr.(*ast.Ident); ok && h.evaluation.prepared.IsGenerated(ident.Name) {
+			// It stands for the policy as a whole.
+			continue
+		}
+		if result := given.Unify(c.value); result.Validate(cue.Concrete(true)) != nil && !isUndecidable(result) {
+			violated = append(violated, c)
+			forbidden = forbidden || isBottom(c.expr)
+		}
+	}
+	if len(violated) == 0 && isUndecidable(v) {
+		h.reportUndecided(invalidPart(v), lines, path)
+		return
+	}
+	e := h.violation(path, nearest)
+	for _, c := range violated {
+		e = e.At(c.span, wire.RoleConstraint)
+	}
+	if forbidden {
+		h.report(e.With("forbidden", "true"))
+		return
+	}
+	e = e.With("expected", sourceTexts(violated))
+	if given.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
+		e = h.evaluation.actual(e, given)
+	}
+	h.report(e)
+}
+
+// reportFailing reports the conjuncts of a policy that fail with any value, such
+// as a division by zero.
+func (h *policyCheck) reportFailing(lines []conjunct, path []string) bool {
+	for _, c := range lines {
+		if c.value.IncompleteKind() == cue.BottomKind && c.value.IsConcrete() && !isBottom(c.expr) && !isAboutValue(c.value) {
+			h.reportUndecided(c.value, []conjunct{c}, path)
+			return true
+		}
+	}
+	return false
+}
+
+// isAboutValue reports whether CUE rejects a value elsewhere: a conjunct that
+// refers to what the policy rejects has the same error.
+func isAboutValue(v cue.Value) bool {
+	text := message(v)
+	return isConsequence(text) || strings.HasPrefix(text, "invalid value")
+}
+
+// reportUndecided reports that the policy has no result for a path, with the
+// expression that has none.
+func (h *policyCheck) reportUndecided(v cue.Value, lines []conjunct, path []string) {
+	var exprs []determinant
+	if len(path) == 0 {
+		// At the top of a policy there is no field to find it by.
+		for _, expr := range h.policy.Require {
+			exprs = append(exprs, determinantsOf(expr)...)
+		}
+	}
+	for _, why := range h.evaluation.explainIncomplete(h.evaluation.policyRoot.Root, v, path, lines, exprs) {
+		e := h.undecidedError(why, path, lines...)
+		unread := len(h.evaluation.prepared.Partial) > 0 || why.Code == "" && h.evaluation.gaps
+		if unread && !h.independent(lines) {
+			// What it reads may be what could not be read or evaluated.
+			h.reported = true
+			h.evaluation.addConsequenceOf(e, path, v, lines...)
+		} else {
+			h.report(e)
+		}
+	}
+}
+
+// independent reports whether no conjunct leads to a field of the model.
+func (h *policyCheck) independent(lines []conjunct) bool {
+	if len(lines) == 0 {
+		return !slices.ContainsFunc(h.policy.Require, h.evaluation.readsModel)
+	}
+	return !slices.ContainsFunc(lines, func(c conjunct) bool { return h.evaluation.readsModel(c.expr) })
+}
+
+// readsModel reports whether an expression leads to a field of the model.
+func (m *evaluation) readsModel(expr ast.Expr) bool {
+	return slices.ContainsFunc(shipped.Root.Struct.Names, func(name string) bool {
+		return m.index.leadsTo(expr, name)
+	})
+}
+
+// reportUnlocated reports a policy that CUE rejects for a reason that no conjunct
+// shows.
+func (h *policyCheck) reportUnlocated(failed error) {
+	for _, err := range errors.Errors(failed) {
+		h.report(h.undecidedError(withMessage(wire.Error{}, err), nil))
+		return
+	}
+}
+
+// undecidedError returns an error that says why the policy cannot be evaluated.
+// Without a better position it points at the conjuncts, or at the policy.
+func (h *policyCheck) undecidedError(why wire.Error, path []string, lines ...conjunct) wire.Error {
+	e := wire.Error{Code: wire.BadPolicy, Path: path, Labels: why.Labels, Args: why.Args}
+	if len(e.Labels) == 0 {
+		e = h.evaluation.error(wire.BadPolicy, path, lines)
+		e.Args = why.Args
+	}
+	if len(e.Labels) == 0 {
+		e = e.At(h.policy.Label, wire.RoleConstraint)
+	}
+	return e.With("policy", h.policy.Name).With("reason", "undecided")
+}
+
+func (h *policyCheck) report(e wire.Error) {
+	h.reported = true
+	if len(e.Labels) == 0 {
+		e = e.At(h.policy.Label, wire.RoleConstraint)
+	}
+	h.evaluation.report(e)
+}
+
+// missing reports a field that the policy requires.
+func (h *policyCheck) missing(v cue.Value, nearest *wire.Node, path []string) {
+	e := h.violation(path, nearest)
+	for _, label := range h.evaluation.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
+		e = e.At(label.Span, wire.RoleConstraint)
+	}
+	h.report(e.With("missing", path[len(path)-1]))
+}
+
+// lines returns the policy's conjuncts for a path.
+func (h *policyCheck) lines(path []string, v cue.Value) []conjunct {
+	return h.evaluation.conjuncts(v, append([]string{h.policy.Path.String()}, path...), nil)
+}
+
+// violation starts a violation with the origins that decide the value.
+func (h *policyCheck) violation(path []string, node *wire.Node) wire.Error {
+	e := wire.Error{Code: wire.PolicyViolated, Path: path}
+	for i, o := range node.Origins {
+		if i == 0 || weight(o.Role) == weight(node.Origins[0].Role) {
+			e = e.At(o.Span, o.Role)
+		}
+	}
+	e = e.With("policy", h.policy.Name).With("message", h.policy.Message)
+	if len(h.policy.On) > 0 {
+		e = e.With("on", strings.Join(h.policy.On, " "))
+	}
+	return e
+}
