@@ -8,20 +8,20 @@ import (
 	"testing"
 )
 
-// TestMain lets the collector wait: what evaluations leave in CUE's context is
-// never freed, so that collecting often costs half of the time.
+// TestMain delays garbage collection: CUE's context never frees what evaluations
+// leave in it, so frequent collection would take half of the time.
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(200)
 	os.Exit(m.Run())
 }
 
-// update rewrites what the systems expect instead of comparing it.
+// update rewrites the expectations instead of comparing them.
 var update = os.Getenv("KCC_UPDATE") != ""
 
-// knownDefects are systems in which kcc is wrong today.
+// knownDefects lists systems that kcc evaluates wrongly.
 const knownDefects = "known-defects.txt"
 
-// defects are the lines of the list.
+// defects has the lines of the list.
 type defects struct{ lines []string }
 
 func readDefects(t *testing.T) *defects {
@@ -33,15 +33,16 @@ func readDefects(t *testing.T) *defects {
 	return &defects{strings.Split(strings.TrimSpace(string(text)), "\n")}
 }
 
-// has says whether something is listed.
+// has reports whether a name is listed.
 func (d *defects) has(name string) bool {
 	return slices.Contains(d.lines, name)
 }
 
-// right takes out what is right now, or reports that it has to be.
-func (d *defects) right(t *testing.T, name string) {
+// fixed removes a name that passes from the list, or reports that it should be
+// removed.
+func (d *defects) fixed(t *testing.T, name string) {
 	if !update {
-		t.Errorf("it is right now; remove %q from %s", name, knownDefects)
+		t.Errorf("it passes; remove %q from %s", name, knownDefects)
 		return
 	}
 	d.lines = slices.DeleteFunc(d.lines, func(line string) bool { return line == name })
@@ -76,7 +77,7 @@ func TestSystems(t *testing.T) {
 	}
 	for _, line := range listed.lines {
 		if !names[line] && !strings.HasPrefix(line, "#") && !strings.Contains(line, rewrittenAs) {
-			t.Errorf("%s names %q, which is no system", knownDefects, line)
+			t.Errorf("%s names %q, which is not a system", knownDefects, line)
 		}
 	}
 	if update {
@@ -95,19 +96,19 @@ func compareSystem(t *testing.T, s *system, listed *defects) {
 		}
 	}
 	if got := plain.String(); got != s.want {
-		t.Errorf("CUE gives\n\t%s\nexpected\n\t%s\n%s", got, s.want, strings.Join(plain.said, ""))
+		t.Errorf("CUE gives\n\t%s\nexpected\n\t%s\n%s", got, s.want, strings.Join(plain.messages, ""))
 	}
 	problem := judge(s, plain, kcc)
 	switch {
 	case defect && problem == "":
-		listed.right(t, s.fullName())
+		listed.fixed(t, s.fullName())
 	case !defect && problem != "":
 		t.Errorf("%s\nCUE: %s\n%s\nkcc: %s\n%s", problem,
-			plain, strings.Join(plain.said, ""), kcc, strings.Join(kcc.said, "\n"))
+			plain, strings.Join(plain.messages, ""), kcc, strings.Join(kcc.messages, "\n"))
 	}
 }
 
-// judge gives what is wrong with what kcc makes of a system, or nothing.
+// judge returns what is wrong with kcc's result, or an empty string.
 func judge(s *system, plain, kcc verdict) string {
 	difference := compare(plain, kcc)
 	if s.differs == "" {

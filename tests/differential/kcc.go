@@ -15,11 +15,11 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// noOwner stands for the host's error about a component that no fragment gives
-// an image, a build or a kind.
+// noOwner stands for the host's error about a component without an image, a build
+// or a kind.
 const noOwner wire.Code = "no-owner"
 
-// evaluateKcc evaluates a system with kcc's engine.
+// evaluateKcc evaluates a system with kcc's evaluator.
 func evaluateKcc(s *system) (v verdict) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -44,7 +44,7 @@ func evaluateKcc(s *system) (v verdict) {
 	}
 	for _, d := range resp.Declarations {
 		if len(d.Owners) == 0 && !failed(resp) {
-			// The host refuses a component that nobody makes.
+			// The host rejects a component that nobody declares.
 			e := wire.Error{Code: noOwner, Path: d.Path}
 			for _, span := range d.Others {
 				e = e.At(span, wire.RoleValue)
@@ -73,11 +73,11 @@ func evaluateKcc(s *system) (v verdict) {
 		}
 		v.errors = append(v.errors, lines)
 		if e.Code == wire.Evaluation {
-			// The host shows both alike.
+			// The host shows both in the same way.
 			e.Code = wire.BadExpression
 		}
 		v.codes = append(v.codes, string(e.Code))
-		v.said = append(v.said, fmt.Sprintf("%s %s %v %v", e.Code, strings.Join(e.Path, "."), lines, e.Args))
+		v.messages = append(v.messages, fmt.Sprintf("%s %s %v %v", e.Code, strings.Join(e.Path, "."), lines, e.Args))
 	}
 	slices.Sort(v.codes)
 	v.codes = slices.Compact(v.codes)
@@ -88,16 +88,16 @@ func failed(resp *wire.Response) bool {
 	return slices.ContainsFunc(resp.Errors, func(e wire.Error) bool { return !e.Warning })
 }
 
-// request is what the host asks of the engine, given what kcc.cue says.
+// request builds the host's request, given the evaluated kcc.cue.
 func request(s *system, settings map[string]any) *wire.Request {
 	req := &wire.Request{Version: wire.Version, Op: wire.OpModel, Target: s.targetName()}
-	said, _ := settings["system"].(map[string]any)
-	targets, _ := said["targets"].(map[string]any)
+	declared, _ := settings["system"].(map[string]any)
+	targets, _ := declared["targets"].(map[string]any)
 	req.Targets = slices.Sorted(maps.Keys(targets))
 	if req.Targets == nil {
 		req.Targets = []string{"dev", "prod", "stage", "test"}
 	}
-	teams, _ := said["teams"].(map[string]any)
+	teams, _ := declared["teams"].(map[string]any)
 	paths := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(teams)) {
 		team, _ := teams[name].(map[string]any)
@@ -135,8 +135,8 @@ func texts(list any) []string {
 	return out
 }
 
-// packageOf is the folder of a package's file and the package's name, as an
-// import path has them.
+// packageOf returns the directory and the name of a file's package, in the form
+// of an import path.
 func packageOf(f file) string {
 	name := ""
 	if tree, err := parser.ParseFile(f.name, f.text, parser.PackageClauseOnly); err == nil {
@@ -145,7 +145,7 @@ func packageOf(f file) string {
 	return strings.TrimPrefix(path.Dir(f.name), "cue.mod/pkg/") + ":" + name
 }
 
-// addPackages lists the packages that the files import, as the host does.
+// addPackages adds the packages that the files import, as the host does.
 func addPackages(req *wire.Request, packages map[string][]int) {
 	at := map[string]int{}
 	for _, f := range req.Files {
@@ -173,7 +173,8 @@ func addPackages(req *wire.Request, packages map[string][]int) {
 				req.Missing = append(req.Missing, wire.Missing{Path: spelled, Reason: "folder"})
 				continue
 			}
-			// Files of the folders above that have the same package clause belong to it.
+			// Files in the directories above with the same package clause belong
+			// to it.
 			for above := path.Dir(clean); above != "."; above = path.Dir(above) {
 				files = append(slices.Clone(files), packages[above+":"+name]...)
 			}
@@ -189,7 +190,7 @@ func addPackages(req *wire.Request, packages map[string][]int) {
 	}
 }
 
-// plainValue is a node as JSON has it, without what kcc's schema adds.
+// plainValue converts a node to JSON values, without what kcc's schema adds.
 func plainValue(node *wire.Node) any {
 	switch node.Kind {
 	case wire.Bool:
@@ -217,7 +218,7 @@ func plainValue(node *wire.Node) any {
 	}
 }
 
-// addedBySchema says whether no fragment gives a value.
+// addedBySchema reports whether no fragment gives a value.
 func addedBySchema(node *wire.Node) bool {
 	given := func(o wire.Origin) bool { return o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault }
 	switch {
@@ -231,7 +232,7 @@ func addedBySchema(node *wire.Node) bool {
 	return !slices.ContainsFunc(node.Fields, func(f wire.Field) bool { return !addedBySchema(f.Node) })
 }
 
-// normalize leaves out what every system has, and writes ports in one form.
+// normalize removes what every system has, and writes ports in one form.
 func normalize(values map[string]any) map[string]any {
 	delete(values, "system")
 	delete(values, "target")
@@ -260,8 +261,7 @@ func normalize(values map[string]any) map[string]any {
 	return values
 }
 
-// normalizePorts writes `port` and numbers in `ports` long, as the schema joins
-// them.
+// normalizePorts writes `port` and numbers in `ports` long, as kcc does.
 func normalizePorts(component map[string]any) {
 	ports, _ := component["ports"].(map[string]any)
 	for name, port := range ports {

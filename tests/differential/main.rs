@@ -1,11 +1,10 @@
-//! What the real binary makes of some of the systems that `go test` compares
-//! with plain CUE: it accepts them, or refuses them at one of the same lines.
+//! Checks some of the systems that `go test` compares with plain CUE with the real binary: it
+//! accepts them, or rejects them at one of the same lines.
 //!
-//! The expectations are CUE's own, written into the systems by `go test`, so
-//! that this needs neither Go nor the `cue` tool. `KCC_ROUNDS=all` tries every
-//! system.
+//! The expectations are CUE's own, written into the systems by `go test`, so this needs neither Go
+//! nor the `cue` tool. `KCC_ROUNDS=all` checks every system.
 
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,17 +15,17 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// One system in so many is tried.
+/// One in so many systems is checked.
 const EVERY: usize = 8;
 
-/// The package clause of fragments that have none of their own.
+/// The package clause of fragments without one.
 const CLAUSE: &str = "package s\n";
 
-/// A system of one of the files.
+/// One system of a file.
 struct System {
     name: String,
     files: BTreeMap<String, String>,
-    /// What is expected of kcc.
+    /// The expected result of kcc.
     expected: String,
 }
 
@@ -62,13 +61,13 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The `kcc.cue` that every system begins with, from where it is written.
+/// Returns the `kcc.cue` that every system begins with, from the Go source.
 fn base(source: &str) -> String {
     let (_, rest) = source.split_once("const base = `").unwrap();
     rest.split_once('`').unwrap().0.to_owned()
 }
 
-/// The systems of a file; `README.md` describes the form.
+/// Parses a file of systems; `README.md` describes the format.
 fn read(section: &str, text: &str) -> Vec<System> {
     let mut systems = Vec::new();
     for part in format!("\n{text}").split("\n== ").skip(1) {
@@ -104,7 +103,7 @@ fn read(section: &str, text: &str) -> Vec<System> {
     systems
 }
 
-/// Whether a file is a fragment without a package clause.
+/// Returns whether a file is a fragment without a package clause.
 fn lacks_clause(name: &str, text: &str) -> bool {
     let is_cue = Path::new(name).extension().is_some_and(|it| it == "cue");
     is_cue
@@ -112,7 +111,7 @@ fn lacks_clause(name: &str, text: &str) -> bool {
         && !text.lines().any(|line| line.starts_with("package "))
 }
 
-/// Runs `kcc check` on a system and compares what it says.
+/// Runs `kcc check` on a system and compares its output.
 fn check(system: &System, base: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
@@ -140,19 +139,19 @@ fn check(system: &System, base: &str) -> Result<(), Failed> {
         .env_clear()
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     let refused = system.expected.strip_prefix("refused");
     if output.status.code() != Some(i32::from(refused.is_some())) {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(format!(
-            "{:?}, expected {}\n{said}{stderr}",
+            "{:?}, expected {}\n{stdout}{stderr}",
             output.status, system.expected
         )
         .into());
     }
     let lines: BTreeSet<&str> = refused.unwrap_or_default().split_whitespace().collect();
     let mut named = BTreeSet::new();
-    for line in said.lines() {
+    for line in stdout.lines() {
         let error: serde_json::Value = serde_json::from_str(line).unwrap();
         if error["severity"] != "error" {
             continue;
@@ -168,7 +167,7 @@ fn check(system: &System, base: &str) -> Result<(), Failed> {
         }
     }
     if !lines.is_empty() && !lines.iter().any(|line| named.contains(*line)) {
-        return Err(format!("at {named:?}, expected {lines:?}\n{said}").into());
+        return Err(format!("at {named:?}, expected {lines:?}\n{stdout}").into());
     }
     Ok(())
 }

@@ -14,13 +14,13 @@ import (
 	"cuelang.org/go/cue/load"
 )
 
-// folder is where CUE's loader believes the system to be.
+// folder is the system's directory as CUE's loader sees it.
 const folder = "/system"
 
 // evaluatePlain evaluates a system as `cue vet -c` and `cue export` do.
 //
-// kcc unifies the files of all folders, CUE those of one: fragments are put
-// into the root.
+// kcc unifies the files of all directories, CUE those of one, so fragments are
+// put into the root.
 func evaluatePlain(s *system) verdict {
 	return evaluateFolder(s, func(f file) string {
 		if s.fragment(f) {
@@ -30,8 +30,8 @@ func evaluatePlain(s *system) verdict {
 	})
 }
 
-// evaluateFolder evaluates the root folder of a system with its files in the
-// given places.
+// evaluateFolder evaluates the root directory of a system, with the files at the
+// given paths.
 func evaluateFolder(s *system, place func(file) string) verdict {
 	overlay := map[string]load.Source{
 		path.Join(folder, "cue.mod/module.cue"): load.FromString(moduleFile),
@@ -67,7 +67,7 @@ func evaluateFolder(s *system, place func(file) string) verdict {
 	return verdict{values: normalize(values)}
 }
 
-// refusal collects the places of CUE's errors.
+// refusal collects the positions of CUE's errors.
 func refusal(err error, names map[string]*file) verdict {
 	var v verdict
 	for _, e := range errors.Errors(err) {
@@ -86,7 +86,7 @@ func refusal(err error, names map[string]*file) verdict {
 		format, _ := e.Msg()
 		v.codes = append(v.codes, format)
 		v.errors = append(v.errors, lines)
-		v.said = append(v.said, errors.Details(e, nil))
+		v.messages = append(v.messages, errors.Details(e, nil))
 	}
 	slices.Sort(v.codes)
 	v.codes = slices.Compact(v.codes)

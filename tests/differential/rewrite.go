@@ -12,22 +12,21 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// A rewriting writes a system in another way that means the same.
+// rewriting is an equivalent way to write a system.
 type rewriting struct {
 	name  string
 	apply func(t *trees)
-	// moves says that values no longer stand at the paths where they were
-	// written. That matters to `on`, where an overlay replaces what the team
-	// wrote directly at the same path, and to keys that begin with `_`, which
-	// are data where they are written directly.
+	// moves is set if values move to other paths. That matters to `on`, where an
+	// overlay replaces what the team wrote directly at the same path, and to keys
+	// that begin with `_`, which are data only where they are written directly.
 	moves bool
-	// operand says that values become operands of an expression.
+	// operand is set if values become operands of an expression.
 	operand bool
 }
 
-// rewritings are tried on every system. Some change the meaning of some
-// systems, such as where a name that is quoted can no longer be referred to:
-// CUE itself says so, and then nothing is asked of kcc.
+// rewritings are tried on every system. Some change the meaning of some systems,
+// such as quoting a label that is referred to. CUE then gives another result, and
+// kcc is not tested.
 var rewritings = []rewriting{
 	{name: "reverse files", apply: reverseFiles},
 	{name: "reverse fields", apply: reverseFields},
@@ -52,20 +51,20 @@ var rewritings = []rewriting{
 	{name: "interpolate component labels", apply: interpolateComponentLabels, moves: true},
 }
 
-// fits says whether a rewriting keeps the meaning of what kcc reads from where
+// fits reports whether a rewriting preserves what kcc reads from the place where
 // something is written.
 func (r rewriting) fits(s *system) bool {
 	switch {
 	case s.differs == "keys-that-begin-with-an-underscore":
 		return !r.moves && r.name != "rename helpers"
 	case r.operand && s.mentions("ports:"):
-		// A number is short for a port where it stands in `ports`.
+		// A number is short for a port only directly in `ports`.
 		return false
 	}
 	return !r.moves || !s.mentions("on:")
 }
 
-// componentRoots are the root fields that hold named parts.
+// componentRoots are the root fields with named entries.
 var componentRoots = []string{"services", "jobs", "cronJobs", "backing", "objects", "configs", "secrets"}
 
 // trees are the parsed files of a system.
@@ -84,8 +83,8 @@ type tree struct {
 	imports []string
 }
 
-// rewrite applies a rewriting; nil where it changes nothing, or cannot read
-// the files.
+// rewrite applies a rewriting. It returns nil if nothing changes or the files
+// cannot be parsed.
 func (r rewriting) rewrite(s *system) *system {
 	t := &trees{system: s}
 	var kept []file
@@ -111,14 +110,14 @@ func (r rewriting) rewrite(s *system) *system {
 	return &rewritten
 }
 
-// print writes the files.
+// print formats the files.
 func (t *trees) print() []file {
 	var files []file
 	for _, tree := range t.files {
 		tree.addHoisted()
 		text, err := format.Node(tree.file)
 		if err != nil {
-			// The evaluators say what is wrong with it.
+			// The evaluators report the error.
 			text = []byte(err.Error())
 		}
 		files = append(files, file{name: tree.name, text: string(text)})
@@ -126,7 +125,7 @@ func (t *trees) print() []file {
 	return files
 }
 
-// addHoisted adds declarations and imports in the places where they may stand.
+// addHoisted adds declarations and imports where they are allowed.
 func (t *tree) addHoisted() {
 	head, body := t.split()
 	for _, path := range t.imports {
@@ -148,7 +147,7 @@ func (t *tree) split() (head, body []ast.Decl) {
 	return slices.Clone(t.file.Decls), nil
 }
 
-// fresh is a name that no system has.
+// fresh returns a name that no system uses.
 func (t *trees) fresh(prefix string) string {
 	t.counter++
 	return fmt.Sprintf("%sother%d", prefix, t.counter)
@@ -158,7 +157,7 @@ func reverseFiles(t *trees) {
 	slices.Reverse(t.files)
 }
 
-// reverseFields turns the order of declarations round, in files and structs.
+// reverseFields reverses the order of declarations in files and structs.
 func reverseFields(t *trees) {
 	for _, tree := range t.files {
 		head, body := tree.split()
@@ -174,7 +173,7 @@ func reverseFields(t *trees) {
 				}
 				slices.Reverse(lit.Elts[:n])
 				for _, elt := range lit.Elts {
-					// What stood on one line may not.
+					// Declarations on one line may not be reordered otherwise.
 					ast.SetRelPos(elt, token.Newline)
 				}
 			}
@@ -183,7 +182,7 @@ func reverseFields(t *trees) {
 	}
 }
 
-// splitOverFiles gives each declaration a file of its own.
+// splitOverFiles moves each declaration to a file of its own.
 func splitOverFiles(t *trees) {
 	var files []*tree
 	for _, old := range t.files {
@@ -216,7 +215,7 @@ func splitOverFiles(t *trees) {
 	t.files = files
 }
 
-// importName is the name that an import has in its file.
+// importName returns the name of an import in its file.
 func importName(spec *ast.ImportSpec) string {
 	if spec.Name != nil {
 		return spec.Name.Name
@@ -229,7 +228,7 @@ func importName(spec *ast.ImportSpec) string {
 	return path.Base(spelled)
 }
 
-// references are the names that expressions use.
+// references returns the names that expressions use.
 func (t *trees) references() map[string]bool {
 	used := map[string]bool{}
 	for _, tree := range t.files {
@@ -268,7 +267,7 @@ func quoteLabels(t *trees) {
 	}
 }
 
-// plainName is the name of a regular field's label that is an identifier.
+// plainName returns the name of a regular field's label if it is an identifier.
 func plainName(label ast.Label) string {
 	ident, ok := label.(*ast.Ident)
 	if !ok || strings.HasPrefix(ident.Name, "_") || strings.HasPrefix(ident.Name, "#") {
@@ -290,7 +289,7 @@ func writeBraces(t *trees) {
 }
 
 // writePortsLong writes `port: 80` as `ports: http: number: 80`, and numbers in
-// `ports` likewise, where nothing refers to them.
+// `ports` likewise, unless something refers to them.
 func writePortsLong(t *trees) {
 	used := map[string]bool{}
 	for _, tree := range t.files {
@@ -331,7 +330,7 @@ func writePortsLong(t *trees) {
 	}
 }
 
-// literals are the fields of a struct literal.
+// literals iterates over the fields of a struct literal.
 func literals(value ast.Expr) func(yield func(*ast.Field) bool) {
 	return func(yield func(*ast.Field) bool) {
 		lit, ok := value.(*ast.StructLit)
@@ -346,7 +345,7 @@ func literals(value ast.Expr) func(yield func(*ast.Field) bool) {
 	}
 }
 
-// renameHelpers gives hidden fields and definitions other names.
+// renameHelpers renames hidden fields and definitions.
 func renameHelpers(t *trees) {
 	for _, tree := range t.files {
 		ast.Walk(tree.file, func(node ast.Node) bool {
@@ -363,7 +362,7 @@ func renameHelpers(t *trees) {
 	}
 }
 
-// fromPackage says whether a selector leads into a package.
+// fromPackage reports whether a selector selects from a package.
 func fromPackage(selector *ast.SelectorExpr, file *ast.File) bool {
 	ident, ok := selector.X.(*ast.Ident)
 	if !ok {
@@ -377,14 +376,14 @@ func fromPackage(selector *ast.SelectorExpr, file *ast.File) bool {
 	return false
 }
 
-// component is a field with a name that holds a part of the system.
+// component is a named entry of a root field.
 type component struct {
 	tree  *tree
 	root  *ast.Field
 	field *ast.Field
 }
 
-// components are those that are written as `ROOT: NAME: VALUE`.
+// components returns those written as `ROOT: NAME: VALUE`.
 func (t *trees) components() []component {
 	var found []component
 	for _, tree := range t.files {

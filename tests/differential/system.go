@@ -1,9 +1,9 @@
 // Package differential compares kcc with plain CUE.
 //
-// Each system under `systems` is evaluated twice: by kcc's engine and by CUE's
-// own loader and evaluator, as `cue vet -c` and `cue export` do. Both must
-// accept it with the same values, or refuse it at the same line. What is meant
-// to differ is marked with the heading in docs/cue.md that explains it.
+// Each system under `systems` is evaluated twice: by kcc's evaluator and by CUE's
+// own loader and evaluator, as `cue vet -c` and `cue export` do. Both must accept
+// it with the same values, or reject it at the same line. Intended differences
+// are marked with the heading in docs/cue.md that explains them.
 package differential
 
 import (
@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// base is the file that every system begins with.
+// base is the first file of every system.
 const base = `package s
 
 system: {
@@ -30,19 +30,19 @@ system: {
 objects: x: {apiVersion: "example.com/v1", kind: "Example"}
 `
 
-// clause is added to files that do not have a package clause of their own.
+// clause is added to files without a package clause.
 const clause = "package s\n"
 
-// module is the path that packages of a system are imported by.
+// module is the module path of a system's packages.
 const module = "acme.com/s"
 
-// moduleFile makes a folder a module of the current language version.
+// moduleFile makes a directory a module of the current language version.
 const moduleFile = "module: \"" + module + "@v0\"\nlanguage: version: \"v0.17.0\"\n"
 
 // file is one file of a system.
 type file struct {
 	name, text string
-	// shifted says that the package clause was added in front of the text.
+	// shifted is set if the package clause was added in front of the text.
 	shifted bool
 }
 
@@ -50,28 +50,28 @@ type file struct {
 type system struct {
 	section, name string
 	files         []file
-	// want is what CUE makes of it.
+	// want is CUE's result.
 	want string
-	// target is the one it is evaluated for; `dev` where nothing is said.
+	// target is the target to evaluate for, `dev` if empty.
 	target string
-	// differs is the heading in docs/cue.md under which kcc differs, and kcc
-	// is what it makes of the system instead.
+	// differs is the heading in docs/cue.md under which kcc differs, and kcc its
+	// result instead.
 	differs, kcc string
 }
 
-// fragment says whether a file belongs to a system's own package.
+// fragment reports whether a file belongs to a system's own package.
 func (s *system) fragment(f file) bool {
 	return packageClause(f.text) == s.clause()
 }
 
-// clause is the package clause of a system's fragments.
+// clause returns the package clause of a system's fragments.
 func (s *system) clause() string {
 	all := s.all()
 	at := slices.IndexFunc(all, func(f file) bool { return f.name == "kcc.cue" })
 	return packageClause(all[at].text)
 }
 
-// all are the files of a system, kcc.cue first.
+// all returns the files of a system, kcc.cue first.
 func (s *system) all() []file {
 	if slices.ContainsFunc(s.files, func(f file) bool { return f.name == "kcc.cue" }) {
 		return s.files
@@ -79,17 +79,17 @@ func (s *system) all() []file {
 	return append([]file{{name: "kcc.cue", text: base}}, s.files...)
 }
 
-// targetName is the target that a system is evaluated for.
+// targetName returns the target to evaluate for.
 func (s *system) targetName() string {
 	return cmp.Or(s.target, "dev")
 }
 
-// fullName is how a test is called.
+// fullName returns the name of the test.
 func (s *system) fullName() string {
 	return s.section + "/" + s.name
 }
 
-// mentions says whether a fragment has a field, written as `name:`.
+// mentions reports whether a fragment has a field, given as `name:`.
 func (s *system) mentions(field string) bool {
 	return slices.ContainsFunc(s.files, func(f file) bool {
 		return strings.HasPrefix(f.text, field) || strings.Contains(f.text, "\n"+field) ||
@@ -97,10 +97,10 @@ func (s *system) mentions(field string) bool {
 	})
 }
 
-// examples is where the project keeps systems to read and run.
+// examples is the directory of the project's examples.
 const examples = "../../examples"
 
-// readExamples reads each example once for each of its targets.
+// readExamples reads each example once per target.
 func readExamples() ([]*system, error) {
 	roots, err := filepath.Glob(examples + "/*/kcc.cue")
 	if err != nil {
@@ -161,7 +161,7 @@ func readAll() ([]*document, error) {
 	return documents, nil
 }
 
-// parse reads a file of systems; README.md describes the form.
+// parse parses a file of systems; README.md describes the format.
 func parse(path, text string) (*document, error) {
 	d := &document{path: path}
 	section := strings.TrimSuffix(filepath.Base(path), ".txt")
@@ -205,7 +205,7 @@ func parse(path, text string) (*document, error) {
 			current.want = strings.TrimSpace(strings.TrimPrefix(line, "=>"))
 		case name == "" && strings.TrimSpace(line) == "":
 		case name == "":
-			return nil, fmt.Errorf("%s: %q stands after what is expected of %q", path, line, current.name)
+			return nil, fmt.Errorf("%s: %q follows the expectation of %q", path, line, current.name)
 		default:
 			body.WriteString(line + "\n")
 		}
@@ -214,7 +214,7 @@ func parse(path, text string) (*document, error) {
 	return d, nil
 }
 
-// packageClause is the clause that a file begins with, after comments and
+// packageClause returns the clause a file begins with, after comments and
 // attributes.
 func packageClause(text string) string {
 	for line := range strings.Lines(text) {
@@ -230,7 +230,7 @@ func packageClause(text string) string {
 	return ""
 }
 
-// rewrite writes the expectations of a document anew.
+// rewrite rewrites the expectations of a document.
 func (d *document) rewrite() error {
 	var out strings.Builder
 	out.WriteString(d.head)

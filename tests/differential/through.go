@@ -9,10 +9,10 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// through writes a value in another way.
+// through returns an equivalent expression.
 type through func(t *trees, tree *tree, value ast.Expr) ast.Expr
 
-// eachComponent writes every component in another way.
+// eachComponent rewrites every component.
 func eachComponent(write through) func(*trees) {
 	return func(t *trees) {
 		for _, c := range t.components() {
@@ -21,7 +21,7 @@ func eachComponent(write through) func(*trees) {
 	}
 }
 
-// eachRootField writes every root field that holds components in another way.
+// eachRootField rewrites every root field of components.
 func eachRootField(write through) func(*trees) {
 	return func(t *trees) {
 		for _, tree := range t.files {
@@ -65,7 +65,7 @@ func throughLet(t *trees, tree *tree, value ast.Expr) ast.Expr {
 	return ast.NewIdent(name)
 }
 
-// throughPackage moves a value that refers to nothing outside into a package.
+// throughPackage moves a value without outside references into a package.
 func throughPackage(t *trees, tree *tree, value ast.Expr) ast.Expr {
 	name := t.fresh("")
 	text, err := format.Node(&ast.File{Decls: []ast.Decl{
@@ -79,7 +79,7 @@ func throughPackage(t *trees, tree *tree, value ast.Expr) ast.Expr {
 		return value
 	}
 	for _, ident := range parsed.Unresolved {
-		// The name in the package clause is one of them.
+		// The name in the package clause is among them.
 		if ident.Name != name && !slices.Contains(predeclared, ident.Name) {
 			return value
 		}
@@ -89,7 +89,7 @@ func throughPackage(t *trees, tree *tree, value ast.Expr) ast.Expr {
 	return &ast.SelectorExpr{X: ast.NewIdent(name), Sel: ast.NewIdent("value")}
 }
 
-// predeclared are the names that packages know as fragments do.
+// predeclared are the names available in packages and fragments alike.
 var predeclared = []string{
 	"_", "string", "bytes", "bool", "int", "float", "number", "uint", "uint8", "len", "close", "and", "or",
 	"div", "mod", "quo", "rem", "matchN", "matchIf", "true", "false", "null",
@@ -110,7 +110,7 @@ func throughEmbedding(_ *trees, _ *tree, value ast.Expr) ast.Expr {
 	return embedding(value)
 }
 
-// embedding is a struct that embeds a value.
+// embedding returns a struct that embeds a value.
 func embedding(value ast.Expr) *ast.StructLit {
 	return &ast.StructLit{
 		Lbrace: token.Blank.Pos(), Rbrace: token.Blank.Pos(), Elts: []ast.Decl{&ast.EmbedDecl{Expr: value}},
@@ -121,7 +121,7 @@ func throughConjunction(_ *trees, _ *tree, value ast.Expr) ast.Expr {
 	return &ast.BinaryExpr{X: &ast.ParenExpr{X: value}, Op: token.AND, Y: ast.NewIdent("_")}
 }
 
-// throughComprehension makes a value in a comprehension of one round.
+// throughComprehension wraps a value in a comprehension with one iteration.
 func throughComprehension(_ *trees, _ *tree, value ast.Expr) ast.Expr {
 	comprehension := &ast.Comprehension{
 		Clauses: []ast.Clause{
@@ -153,7 +153,7 @@ func embedRootFields(t *trees) {
 	}
 }
 
-// conditionRootFields puts root fields under a condition that is true.
+// conditionRootFields puts root fields under a true condition.
 func conditionRootFields(t *trees) {
 	used := t.references()
 	for _, tree := range t.files {

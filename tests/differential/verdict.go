@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// verdict is what one side makes of a system.
+// verdict is one side's result for a system.
 type verdict struct {
-	// values are there where it is accepted.
+	// values are set if it is accepted.
 	values map[string]any
-	// errors has the lines that each error names, such as `web.cue:3`.
+	// errors has the lines of each error, such as `web.cue:3`.
 	errors [][]string
-	// codes are those of the errors, each once; for CUE the forms of their texts.
+	// codes are the codes of the errors, each once; for CUE the formats of its
+	// messages.
 	codes []string
-	// said is what the errors say, for whoever reads a failing test.
-	said []string
+	// messages are the texts of the errors, for a failing test.
+	messages []string
 	// crash is the panic that ended the evaluation.
 	crash string
 }
@@ -25,7 +26,7 @@ func (v verdict) refused() bool {
 	return v.values == nil
 }
 
-// lines are all that the errors name.
+// lines returns all lines of the errors.
 func (v verdict) lines() []string {
 	var lines []string
 	for _, e := range v.errors {
@@ -48,7 +49,7 @@ func compareLines(a, b string) int {
 	return strings.Compare(lineA, lineB)
 }
 
-// String writes the verdict as the files of systems do.
+// String formats the verdict as the files of systems do.
 func (v verdict) String() string {
 	if v.refused() {
 		return strings.Join(append([]string{"refused"}, v.lines()...), " ")
@@ -66,27 +67,27 @@ func encode(value any) string {
 	return strings.TrimSpace(out.String())
 }
 
-// same says whether two verdicts of one side agree.
+// same reports whether two verdicts of one side are equal.
 func same(a, b verdict) bool {
 	return a.crash == b.crash && encode(a.values) == encode(b.values) && slices.Equal(a.codes, b.codes)
 }
 
-// compare gives what the sides disagree about, or nothing.
+// compare returns the difference between the sides, or an empty string.
 func compare(plain, kcc verdict) string {
 	switch {
 	case kcc.crash != "":
 		return "kcc crashes: " + kcc.crash
 	case plain.refused() != kcc.refused():
-		return "one refuses it"
+		return "one side rejects it"
 	case !plain.refused():
 		if encode(plain.values) != encode(kcc.values) {
 			return "the values differ"
 		}
 	default:
-		said := kcc.lines()
+		lines := kcc.lines()
 		for _, e := range plain.errors {
-			if len(e) > 0 && !slices.ContainsFunc(e, func(line string) bool { return slices.Contains(said, line) }) {
-				return "an error stands at another line"
+			if len(e) > 0 && !slices.ContainsFunc(e, func(line string) bool { return slices.Contains(lines, line) }) {
+				return "an error is at another line"
 			}
 		}
 		for _, e := range kcc.errors {

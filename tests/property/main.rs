@@ -1,17 +1,17 @@
-//! Random systems with one random mistake each: what is rejected is shown on
-//! the line of the mistake, a conflict names both teams, nothing panics, and
-//! the order of files changes not a byte.
+//! Random systems with one random mistake each. A rejected system is reported on the line of the
+//! mistake, a conflict names both teams, nothing panics, and the order of files changes nothing in
+//! the output.
 //!
-//! `KCC_ROUNDS=10000 cargo test --test property -- --nocapture` runs many and
-//! says how often the line was hit; `KCC_ROUNDS=335..336` looks at one again.
+//! `KCC_ROUNDS=10000 cargo test --test property -- --nocapture` runs many and prints how often the
+//! line was hit; `KCC_ROUNDS=335..336` runs a single seed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "it is a test, and says what it counted"
+    reason = "a test, which prints its counts"
 )]
 
-mod pile;
+mod contradictions;
 mod scramble;
 mod systems;
 
@@ -29,13 +29,13 @@ use kcc_tree::Node;
 
 use systems::{Fault, Random, System};
 
-/// A process has one.
+/// A process has only one.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
-/// How many systems are tried where nothing else is said.
+/// The default number of systems.
 const ROUNDS: u64 = 40;
 
-/// The seeds of the systems that are tried.
+/// Returns the seeds of the systems to test.
 fn seeds() -> Range<u64> {
     let Ok(asked) = env::var("KCC_ROUNDS") else {
         return 0..ROUNDS;
@@ -44,19 +44,19 @@ fn seeds() -> Range<u64> {
     from.parse().unwrap()..to.parse().unwrap()
 }
 
-/// Every so many of the seeds.
+/// Returns one in every so many seeds.
 fn some_seeds(every: usize) -> impl Iterator<Item = u64> {
     seeds().step_by(every)
 }
 
-/// The second folder of a file below `teams` is its team's.
+/// Returns the second directory of a file below `teams`, which is its team's.
 fn team_of(_: &Node, name: &str) -> Option<String> {
     let (team, _) = name.strip_prefix("teams/")?.split_once('/')?;
     Some(team.to_owned())
 }
 
-/// Everything that is said of a system, and the model where there is one.
-fn examined(files: &[(String, String)]) -> (Diagnostics, Files, String) {
+/// Returns all diagnostics of a system, and the model if there is one.
+fn examine(files: &[(String, String)]) -> (Diagnostics, Files, String) {
     let fragments: Vec<Fragment<'_>> = files
         .iter()
         .map(|(name, text)| Fragment { name, text })
@@ -94,7 +94,7 @@ fn json(found: &Diagnostics, files: &Files) -> String {
     render(found, files, Format::Json, &Style::default())
 }
 
-/// Whether an error has a label on the line of the mistake.
+/// Returns whether an error has a label on the line of the mistake.
 fn on_the_line(found: &Diagnostics, files: &Files, fault: &Fault) -> bool {
     let errors = found
         .iter()
@@ -110,7 +110,7 @@ fn on_the_line(found: &Diagnostics, files: &Files, fault: &Fault) -> bool {
     })
 }
 
-/// Whether one error names both teams, in its words or at its lines.
+/// Returns whether one error names both teams, in its message or with labels.
 fn names_both(found: &Diagnostics, files: &Files, fault: &Fault) -> bool {
     found.iter().any(|found| {
         fault.teams.iter().all(|team| {
@@ -124,22 +124,22 @@ fn names_both(found: &Diagnostics, files: &Files, fault: &Fault) -> bool {
 }
 
 #[test]
-fn one_mistake_is_shown_on_its_line_with_both_teams() {
+fn reports_a_mistake_on_its_line_with_both_teams() {
     let (mut hit, mut tried) = (0, BTreeMap::<&str, usize>::new());
     let mut missed = BTreeMap::<&str, Vec<u64>>::new();
     let mut unnamed = Vec::new();
     for seed in seeds() {
         let random = &mut Random::new(seed);
         let mut system = System::random(random);
-        let (sound, files, _) = examined(&texts(&system));
+        let (sound, files, _) = examine(&texts(&system));
         assert!(!sound.has_errors(), "seed {seed}: {}", json(&sound, &files));
         let fault = system.break_once(random);
-        let (found, files, _) = examined(&texts(&system));
+        let (found, files, _) = examine(&texts(&system));
         assert!(
             found.has_errors(),
             "seed {seed}: {fault:?} is not rejected: {system:?}"
         );
-        // A label is what names the line and the team.
+        // A label names the line and the team.
         let nowhere = found.iter().find(|found| found.labels.is_empty());
         assert!(nowhere.is_none(), "seed {seed}: {nowhere:?}");
         *tried.entry(fault.kind).or_default() += 1;
@@ -153,10 +153,10 @@ fn one_mistake_is_shown_on_its_line_with_both_teams() {
         }
     }
     let rounds: usize = tried.values().sum();
-    // Hundredths of a percent, without the rounding of a fraction.
+    // In hundredths of a percent, to avoid rounding.
     let share = hit * 10_000 / rounds;
     println!(
-        "{hit} of {rounds} mistakes of {} kinds ({}.{:02} %) are shown on their line; not, by seed: {missed:?}",
+        "{hit} of {rounds} mistakes of {} kinds ({}.{:02} %) are reported on their line; missed seeds: {missed:?}",
         tried.len(),
         share / 100,
         share % 100,
@@ -165,9 +165,9 @@ fn one_mistake_is_shown_on_its_line_with_both_teams() {
     assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
 }
 
-/// The lines of the conflict at a path, where there is one.
+/// Returns the lines of the conflict at a path, if there is one.
 fn lines_of_conflict(system: &System, path: &str) -> Option<BTreeSet<(String, usize)>> {
-    let (found, files, _) = examined(&texts(system));
+    let (found, files, _) = examine(&texts(system));
     let conflict = found.iter().find(|found| {
         matches!(found.code, Code::EvalConflict | Code::EvalOutOfBounds)
             && found.path.as_deref() == Some(path)
@@ -179,20 +179,20 @@ fn lines_of_conflict(system: &System, path: &str) -> Option<BTreeSet<(String, us
     Some(lines.collect())
 }
 
-/// They cannot hold together, and could if any one were left out.
+/// Together they conflict; without any one of them they do not.
 #[test]
-fn a_conflict_shows_the_lines_that_make_it_and_no_other() {
+fn shows_exactly_the_lines_of_a_conflict() {
     let mut conflicts = 0;
     for seed in some_seeds(2) {
         let random = &mut Random::new(seed ^ 0xc1a5);
         let mut system = System::random(random);
-        let path = system.pile(random);
+        let path = system.contradict(random);
         let Some(shown) = lines_of_conflict(&system, &path) else {
             continue;
         };
         conflicts += 1;
-        // Whatever else is said of replicas is taken away.
-        let alone = system.without(system.of_replicas().difference(&shown));
+        // Other lines about replicas are removed.
+        let alone = system.without(system.replica_lines().difference(&shown));
         assert_eq!(
             lines_of_conflict(&alone, &path).as_ref(),
             Some(&shown),
@@ -207,17 +207,17 @@ fn a_conflict_shows_the_lines_that_make_it_and_no_other() {
             );
         }
     }
-    println!("{conflicts} conflicts show the lines that make them and no other");
+    println!("{conflicts} conflicts show exactly their lines");
 }
 
-/// Whatever stands in a fragment: what is said of it has a line, and so a team.
+/// Any diagnostic about a fragment has a line, and so a team.
 #[test]
-fn what_is_wrong_with_scrambled_files_is_shown_on_a_line() {
+fn reports_scrambled_files_with_a_line() {
     for seed in seeds() {
         let random = &mut Random::new(seed ^ 0xf422);
         let mut files = texts(&System::random(random));
         scramble::scramble(&mut files, random);
-        let (found, table, model) = examined(&files);
+        let (found, table, model) = examine(&files);
         assert_eq!(
             found.has_errors(),
             model.is_empty(),
@@ -226,13 +226,13 @@ fn what_is_wrong_with_scrambled_files_is_shown_on_a_line() {
         for one in &found {
             assert!(!one.labels.is_empty(), "seed {seed}: {one:?}: {files:#?}");
         }
-        // It can be shown, too.
+        // It can also be rendered.
         assert!(!found.has_errors() || !json(&found, &table).is_empty());
     }
 }
 
 #[test]
-fn the_order_of_files_changes_nothing() {
+fn is_independent_of_file_order() {
     for seed in some_seeds(5) {
         let random = &mut Random::new(seed ^ 0x5eed);
         let mut system = System::random(random);
@@ -240,18 +240,18 @@ fn the_order_of_files_changes_nothing() {
             system.break_once(random);
         }
         let mut files = texts(&system);
-        let (found, table, model) = examined(&files);
-        let said = json(&found, &table);
+        let (found, table, model) = examine(&files);
+        let expected = json(&found, &table);
         random.shuffle(&mut files);
-        let (again, table, other) = examined(&files);
-        assert_eq!(said, json(&again, &table), "seed {seed}");
+        let (shuffled, table, other) = examine(&files);
+        assert_eq!(expected, json(&shuffled, &table), "seed {seed}");
         assert_eq!(model, other, "seed {seed}");
     }
 }
 
-/// What the real binary says of some of these systems, as a user runs it.
+/// Runs the real binary on some of these systems, as a user would.
 #[test]
-fn the_binary_ends_as_it_says_it_does() {
+fn exit_code_matches_the_output() {
     for seed in some_seeds(8) {
         let random = &mut Random::new(seed ^ 0xb1ea);
         let mut system = System::random(random);
@@ -266,26 +266,26 @@ fn the_binary_ends_as_it_says_it_does() {
         for team in ["t0", "t1", "t2", "t3", "rules"] {
             fs::create_dir_all(folder.path().join("teams").join(team)).unwrap();
         }
-        let ended = Command::new(env!("CARGO_BIN_EXE_kcc"))
+        let output = Command::new(env!("CARGO_BIN_EXE_kcc"))
             .args(["check", "--format", "json", "-C"])
             .arg(folder.path())
             .env_clear()
             .output()
             .unwrap();
-        let said = String::from_utf8(ended.stdout).unwrap();
-        // None is a signal, 70 and 101 are a mistake of kcc's own.
-        let exit = ended.status.code();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        // No code means a signal; 70 and 101 mean a bug in kcc.
+        let exit = output.status.code();
         assert_eq!(
             exit,
             Some(i32::from(broken)),
-            "seed {seed}: {fault:?}: {said}"
+            "seed {seed}: {fault:?}: {stdout}"
         );
         let mut errors = 0;
-        for line in said.lines() {
+        for line in stdout.lines() {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(line["version"], 1, "seed {seed}: {line}");
             errors += usize::from(line["severity"] == "error");
         }
-        assert_eq!(errors > 0, broken, "seed {seed}: {fault:?}: {said}");
+        assert_eq!(errors > 0, broken, "seed {seed}: {fault:?}: {stdout}");
     }
 }

@@ -1,9 +1,8 @@
-//! Fragments as they are while somebody writes them: pieces are missing, twice
-//! there, in another place, or something else.
+//! Fragments in the middle of being edited: pieces are missing, duplicated, moved or replaced.
 
 use crate::systems::Random;
 
-/// What somebody may have typed.
+/// Pieces that someone may have typed.
 const PIECES: [&str; 40] = [
     "{",
     "}",

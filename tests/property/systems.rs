@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Numbers that follow from a seed alone (`SplitMix64`).
+/// Numbers determined by a seed (`SplitMix64`).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -30,7 +30,7 @@ impl Random {
     }
 }
 
-/// Mistakes of one line in a service, which `NAME` and `PORT` stand for.
+/// One-line mistakes in a service; `NAME` and `PORT` stand for its own.
 const INSIDE: [(&str, &str); 46] = [
     ("misspelled field", "replcas: 2"),
     ("wrong type", "workingDir: 5"),
@@ -58,7 +58,7 @@ const INSIDE: [(&str, &str); 46] = [
     ("unknown name", "labels: a: undefinedname"),
     ("unknown reference", "labels: a: services.nosuch.image"),
     (
-        "circle of values",
+        "cycle of values",
         "labels: {a: labels.b, b: labels.a + \"x\"}",
     ),
     ("division", "labels: a: \"\\(div(1, 0))\""),
@@ -128,14 +128,14 @@ pub(crate) struct Service {
     team: usize,
 }
 
-/// A mistake, and who has to be named.
+/// A mistake, and the teams to be named.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) kind: &'static str,
     pub(crate) file: String,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub(crate) line: usize,
-    /// The teams of a conflict; empty where one team alone is wrong.
+    /// The teams of a conflict; empty if only one team is wrong.
     pub(crate) teams: Vec<String>,
 }
 
@@ -224,7 +224,7 @@ impl System {
         self.services.push(Service { name, file, team });
     }
 
-    /// Puts one mistake in.
+    /// Inserts one mistake.
     pub(crate) fn break_once(&mut self, random: &mut Random) -> Fault {
         let service = self.services[random.below(self.services.len())].clone();
         let owner = format!("t{}", service.team);
@@ -338,8 +338,8 @@ impl System {
                 let at = random.below(self.services.len() - 1);
                 let [one, two] = [at, at + 1].map(|at| self.services[at].clone());
                 let need = |other: &Service| format!("needs: {}: {{}}", other.name);
-                self.insert(&one, "circle of needs", &need(&two));
-                let fault = self.insert(&two, "circle of needs", &need(&one));
+                self.insert(&one, "cycle of needs", &need(&two));
+                let fault = self.insert(&two, "cycle of needs", &need(&one));
                 Fault {
                     teams: [one.team, two.team].map(|team| format!("t{team}")).into(),
                     ..fault
@@ -370,7 +370,7 @@ impl System {
         }
     }
 
-    /// The number of a service's port.
+    /// Returns the number of a service's port.
     fn port_of(&self, service: &Service) -> String {
         let lines = &self.files[&service.file];
         let head = format!("services: {}: ", service.name);
@@ -379,7 +379,7 @@ impl System {
         ports.next().expect("every service has one").to_owned()
     }
 
-    /// Adds a line to a service, before its last one.
+    /// Adds a line to a service, before its closing brace.
     fn insert(&mut self, service: &Service, kind: &'static str, text: &str) -> Fault {
         let lines = self
             .files
@@ -389,19 +389,19 @@ impl System {
         let start = lines
             .iter()
             .position(|line| line.starts_with(&head))
-            .expect("it is there");
+            .expect("the service exists");
         let end = start
             + lines[start..]
                 .iter()
                 .position(|line| line == "}")
-                .expect("it ends");
+                .expect("the service has a closing brace");
         let replaced = text.starts_with("replicas: ");
         let line = if replaced {
             let at = start
                 + lines[start..]
                     .iter()
                     .position(|line| line.starts_with("replicas:"))
-                    .expect("it has some");
+                    .expect("the service has replicas");
             text.clone_into(&mut lines[at]);
             at
         } else {
@@ -423,7 +423,7 @@ impl System {
         text: String,
         teams: [String; 2],
     ) -> Fault {
-        let lines = self.files.get_mut(file).expect("the file is there");
+        let lines = self.files.get_mut(file).expect("the file exists");
         lines.push(text);
         Fault {
             kind,

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// page lists what differs from CUE.
+// page lists the differences from CUE.
 const page = "../../docs/cue.md"
 
-// difference is a heading of the page with the tests that it names.
+// difference is a heading of the page with the tests it names.
 type difference struct {
 	heading string
 	tests   []string
@@ -20,8 +20,8 @@ type difference struct {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// readDifferences reads the headings below "What differs from CUE" by the name
-// that a link has for them.
+// readDifferences reads the headings below "What differs from CUE", by their
+// anchors.
 func readDifferences(t *testing.T) map[string]difference {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -51,7 +51,7 @@ func readDifferences(t *testing.T) map[string]difference {
 	return differences
 }
 
-// anchor is what a link to a heading ends with.
+// anchor returns the anchor of a heading.
 func anchor(heading string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -64,8 +64,8 @@ func anchor(heading string) string {
 	}, strings.ToLower(heading))
 }
 
-// TestDifferencesAreDocumented holds the page and the systems together: what
-// the page lists has a test, and what is marked as different is on the page.
+// TestDifferencesAreDocumented checks that every difference on the page has a
+// test, and that every system marked as different is on the page.
 func TestDifferencesAreDocumented(t *testing.T) {
 	documents, err := readAll()
 	if err != nil {
@@ -88,7 +88,7 @@ func TestDifferencesAreDocumented(t *testing.T) {
 			case s != nil && s.differs != "" && s.differs != anchor(d.heading):
 				t.Errorf("%q is listed under %q and marked %q", name, d.heading, s.differs)
 			case s == nil && !exists(t, name):
-				t.Errorf("%q names the test %q, which is not there", d.heading, name)
+				t.Errorf("%q names the test %q, which does not exist", d.heading, name)
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func TestDifferencesAreDocumented(t *testing.T) {
 	}
 }
 
-// exists says whether a name is a file of tests, or a test of this package.
+// exists reports whether a name is a test file or a test of this package.
 func exists(t *testing.T, name string) bool {
 	t.Helper()
 	if strings.HasPrefix(name, "Test") {
@@ -113,9 +113,9 @@ func exists(t *testing.T, name string) bool {
 	return err == nil
 }
 
-// TestFoldersMakeOnePackage shows what the systems cannot, because their
-// fragments are put into one folder for CUE.
-func TestFoldersMakeOnePackage(t *testing.T) {
+// TestDirectoriesFormOnePackage covers what the systems cannot, because their
+// fragments are put into one directory for CUE.
+func TestDirectoriesFormOnePackage(t *testing.T) {
 	s := &system{files: []file{
 		{name: "web.cue", text: clause + "services: web: image: \"a/b:1\"\n"},
 		{name: "teams/a/api.cue", text: clause + "services: api: image: \"a/c:1\"\n"},

@@ -6,12 +6,11 @@ import (
 	"testing"
 )
 
-// rewrittenAs stands between a system and a rewriting in the list of known
-// defects.
+// rewrittenAs separates a system from a rewriting in the list of known defects.
 const rewrittenAs = " | "
 
-// TestRewritings writes every system in other ways that mean the same: kcc has
-// to make the same of it, or refuse it with the same codes.
+// TestRewritings rewrites every system in equivalent ways. kcc has to produce the
+// same values, or reject it with the same codes.
 func TestRewritings(t *testing.T) {
 	documents, err := readAll()
 	if err != nil {
@@ -33,7 +32,7 @@ func TestRewritings(t *testing.T) {
 	for _, s := range examples {
 		t.Run(s.fullName(), func(t *testing.T) {
 			if kcc := evaluateKcc(s); kcc.refused() {
-				t.Fatalf("the example is refused: %s", strings.Join(kcc.said, "\n"))
+				t.Fatalf("the example is refused: %s", strings.Join(kcc.messages, "\n"))
 			}
 			tryRewritings(t, s, listed, agreed)
 		})
@@ -49,10 +48,10 @@ func TestRewritings(t *testing.T) {
 	}
 }
 
-// otherCodes are systems in which what is wrong depends on how they are
-// written: a value that refers to itself through an operator is incomplete
-// rather than a cycle, a struct that may get more fields has too few of them
-// only for now, and a definition refuses a field that only has to be there.
+// otherCodes are systems whose error depends on how they are written: a value
+// that refers to itself through an operator is incomplete rather than a cycle, a
+// struct that may get more fields has too few only for now, and a definition
+// rejects a field that only has to exist.
 var otherCodes = []string{
 	"cycles/a service built from another that is built from it",
 	"patterns/an optional struct with a required field that is missing",
@@ -60,7 +59,7 @@ var otherCodes = []string{
 	"stdlib/struct: too few labels",
 }
 
-// tryRewritings counts in `agreed` how often kcc made the same of a rewriting.
+// tryRewritings counts in agreed how often kcc's result stayed the same.
 func tryRewritings(t *testing.T, s *system, listed *defects, agreed map[string]int) {
 	kcc := evaluateKcc(s)
 	for _, r := range rewritings {
@@ -80,7 +79,7 @@ func tryRewritings(t *testing.T, s *system, listed *defects, agreed map[string]i
 				agreed[r.name]++
 			}
 			if listed.has(here) {
-				listed.right(t, here)
+				listed.fixed(t, here)
 			}
 		case listed.has(here):
 		default:
@@ -90,7 +89,7 @@ func tryRewritings(t *testing.T, s *system, listed *defects, agreed map[string]i
 	}
 }
 
-// show writes the files of a system for whoever reads a failing test.
+// show formats the files of a system for a failing test.
 func show(s *system) string {
 	var text strings.Builder
 	for _, f := range s.all() {
