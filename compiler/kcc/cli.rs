@@ -1,5 +1,6 @@
-//! The command line as types. What a flag means is written on its field; what
-//! a command does is in its file under [`crate::commands`].
+//! The command line as clap types: global options and the arguments that several
+//! commands share. The options of one command are in its file under
+//! [`crate::commands`]. Doc comments of arguments are their help texts.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -23,98 +24,98 @@ use crate::commands::{
     subcommand_required = true
 )]
 #[command(
-    after_help = "Run `kcc help COMMAND` for examples, `kcc explain CODE` for what an error means."
+    after_help = "Run `kcc help COMMAND` for examples and `kcc explain CODE` for the explanation of an error."
 )]
 pub struct Cli {
-    /// What all commands understand.
+    /// Options of all commands.
     #[command(flatten)]
     pub global: Global,
-    /// The command.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What all commands understand.
+/// Options of all commands.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Work in that folder
+    /// Run in DIR
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub folder: Option<PathBuf>,
-    /// How errors and warnings are written
+    /// Output format of errors and warnings
     #[arg(long, global = true, default_value = "text", value_parser = ["text", "json", "github", "sarif"])]
     pub format: String,
-    /// When text is coloured
+    /// When to colour the output
     #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
-    /// Say nothing but errors
+    /// Print only errors and data
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say more
+    /// Use verbose output
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Write plain lines instead of moving bars
+    /// Print plain lines instead of progress bars
     #[arg(long, global = true)]
     pub no_progress: bool,
-    /// How long the evaluation of one target may take [default: 30s]
+    /// Limit the evaluation time per target [default: 30s]
     #[arg(long, value_name = "DURATION", global = true, value_parser = duration, hide_short_help = true)]
     pub eval_timeout: Option<Millis>,
-    /// How much memory the evaluation of one target may take, at most 4Gi [default: 4Gi]
+    /// Limit the evaluation memory per target, at most 4Gi [default: 4Gi]
     #[arg(long, value_name = "SIZE", global = true, value_parser = memory, hide_short_help = true)]
     pub eval_memory: Option<Bytes>,
-    /// The kubeconfig context, instead of the target's
+    /// Use this kubeconfig context instead of the target's
     #[arg(long, value_name = "NAME", global = true)]
     pub context: Option<String>,
-    /// The Kubernetes namespace, instead of the target's
+    /// Use this Kubernetes namespace instead of the target's
     #[arg(long, value_name = "NAME", global = true)]
     pub namespace: Option<String>,
 }
 
-/// A duration as fragments write it.
+/// Parses a duration as fragments write it.
 pub fn duration(text: &str) -> Result<Millis, String> {
-    Millis::parse(text).map_err(|_| "write a duration such as `90s` or `5m`".to_owned())
+    Millis::parse(text).map_err(|_| "expected a duration such as `90s` or `5m`".to_owned())
 }
 
-/// Memory of an evaluation, as fragments write a size.
+/// Parses the memory limit of an evaluation, as fragments write a size.
 fn memory(text: &str) -> Result<Bytes, String> {
-    let most = Limits::default().memory;
+    let max = Limits::default().memory;
     Bytes::parse(text)
         .ok()
-        .filter(|size| size.0 > 0 && usize::try_from(size.0).is_ok_and(|size| size <= most))
-        .ok_or_else(|| "write a size such as `512Mi`, at most `4Gi`".to_owned())
+        .filter(|size| size.0 > 0 && usize::try_from(size.0).is_ok_and(|size| size <= max))
+        .ok_or_else(|| "expected a size such as `512Mi`, at most `4Gi`".to_owned())
 }
 
-/// The name of a copy, which becomes a part of names of the engines.
+/// Parses the name of an instance, which becomes part of the names of objects.
 fn instance(text: &str) -> Result<String, String> {
-    if is_label(text) && text.len() <= LONGEST_INSTANCE {
+    if is_label(text) && text.len() <= MAX_INSTANCE_LENGTH {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "write lower-case letters, digits and `-`, at most {LONGEST_INSTANCE}"
+            "expected at most {MAX_INSTANCE_LENGTH} lower-case letters, digits and `-`"
         ))
     }
 }
 
-/// The longest name of a copy.
-const LONGEST_INSTANCE: usize = 40;
+/// The maximum length of an instance name; leaves room in the names of objects.
+const MAX_INSTANCE_LENGTH: usize = 40;
 
 impl Global {
-    /// What the evaluation of one target may use.
+    /// Returns the limits for the evaluation of one target.
     pub fn limits(&self) -> Limits {
-        let usual = Limits::default();
+        let default = Limits::default();
         Limits {
             time: self
                 .eval_timeout
-                .map_or(usual.time, |time| Duration::from_millis(time.0)),
+                .map_or(default.time, |time| Duration::from_millis(time.0)),
             memory: self
                 .eval_memory
                 .and_then(|size| usize::try_from(size.0).ok())
-                .unwrap_or(usual.memory),
+                .unwrap_or(default.memory),
         }
     }
 
-    /// The format of diagnostics. A command whose own data has formats of
-    /// other names (`graph --format dot`) writes diagnostics as text.
+    /// Returns the format of diagnostics: text for commands whose own `--format`
+    /// has other values (`graph --format dot`).
     pub fn diagnostics_format(&self) -> Format {
         match self.format.as_str() {
             "json" => Format::Json,
@@ -125,10 +126,10 @@ impl Global {
     }
 }
 
-/// When text is coloured.
+/// The values of `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// Only on a terminal, and not if `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,
@@ -136,9 +137,9 @@ pub enum Color {
     Never,
 }
 
-/// The commands.
+/// All commands.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs, reason = "each command is described on its type")]
+#[allow(missing_docs, reason = "each command is documented on its type")]
 pub enum Command {
     Init(Init),
     Check(Check),
@@ -157,24 +158,24 @@ pub enum Command {
     Completions(Completions),
 }
 
-/// The system that a command is about.
+/// The system to work on.
 #[derive(Debug, Clone, Default, Args)]
 pub struct System {
-    /// The system's folder, or one inside it [default: the current folder]
+    /// Directory of the system, or one inside it [default: the current directory]
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
 
-/// The one target that a command is about.
+/// The single target to work on, and the instance of it.
 #[derive(Debug, Clone, Args)]
 pub struct Target {
-    /// The target, such as `dev` or `prod`
+    /// Target, such as `dev` or `prod`
     #[arg(short, long, value_name = "TARGET")]
     pub target: String,
-    /// An isolated copy of the target, by a name of your choice
+    /// Use an isolated instance of the target, under a name of your choice
     #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
-    /// Where the system is.
+    /// The system that declares the target.
     #[command(flatten)]
     pub system: System,
 }
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn clap_accepts_the_command_line() {
         Cli::command().debug_assert();
     }
 
@@ -200,7 +201,7 @@ mod tests {
                 .unwrap_or_default();
             assert!(
                 !about.is_empty() && !about.contains('\n'),
-                "{name}: no one-line summary"
+                "{name}: the summary is not one line"
             );
             let after = command
                 .get_after_help()

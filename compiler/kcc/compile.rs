@@ -16,10 +16,10 @@ use kcc_tree::{ConfigTree, SYSTEM_FILE};
 use crate::{
     commands::Context,
     failure::{Failure, Findings},
-    load::{Contexts, Root, Sources, team_folders, team_of},
-    place,
+    load::{BuildContexts, Root, Sources, team_folders, team_of},
+    overrides,
     printer::Stdout,
-    trace::FragmentOrigins,
+    provenance::FragmentOrigins,
 };
 
 /// The targets that a command is about: all, unless some are named.
@@ -349,7 +349,7 @@ impl Examined {
         if let (Some(unknown), false) = (unknown, found.has_errors()) {
             return Err(no_target(unknown, &known));
         }
-        let contexts = Contexts::of(&root);
+        let contexts = BuildContexts::of(&root);
         let referred = Referred {
             file: &|name| root.file(name),
             there: &|name| root.there(name),
@@ -378,7 +378,7 @@ impl Examined {
                     diagnostics: checked.warnings,
                     ..findings
                 },
-                model: place::elsewhere(checked.value, settings)?,
+                model: overrides::apply(checked.value, settings)?,
                 tree,
                 root,
             }),

@@ -1,4 +1,4 @@
-//! [`Exit`]: the exit codes, and what becomes of a panic.
+//! [`Exit`]: the exit codes, and the report of a panic as a bug.
 
 use std::{
     io::Write,
@@ -6,31 +6,31 @@ use std::{
     process::{self, ExitCode},
 };
 
-/// How a run of kcc ends. The numbers are an interface.
+/// The exit code of a run. The numbers are a public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
+    /// Success.
     Done = 0,
-    /// The configuration has errors, or `--exit-code` and there are differences.
+    /// The configuration has errors, or `--exit-code` was given and there are differences.
     Configuration = 1,
-    /// The command line was not understood.
+    /// The command line is invalid.
     Usage = 2,
-    /// The environment failed: no daemon, no cluster, a lock held, a file unreadable.
+    /// The environment failed: daemon or cluster unreachable, lock held, file unreadable.
     Environment = 3,
-    /// An apply is incomplete: run it again.
+    /// An apply is incomplete and can be run again.
     Incomplete = 4,
     /// A bug in kcc.
     Bug = 70,
 }
 
 impl Exit {
-    /// This exit, unless it is [`Exit::Done`]: then the other.
+    /// Returns `self`, or `other` if `self` is [`Exit::Done`].
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self == Self::Done { other } else { self }
     }
 
-    /// The exit of the number that a report gives.
+    /// Returns the exit for the code in a report of an engine.
     pub fn from_code(code: u8) -> Self {
         match code {
             0 => Self::Done,
@@ -49,33 +49,33 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// From now on a panic in any thread says that it is a bug, and ends the
+/// Installs a panic hook that reports a panic in any thread as a bug and ends the
 /// process with [`Exit::Bug`].
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
-        // Nothing can be done about a stderr that is gone.
+        // If stderr is closed, there is no other place to report it.
         let _ = std::io::stderr().write_all(panic(info).as_bytes());
         process::exit(i32::from(Exit::Bug as u8));
     }));
 }
 
 fn panic(info: &PanicHookInfo<'_>) -> String {
-    let what = info
+    let message = info
         .payload_as_str()
-        .unwrap_or("it stopped without a reason");
-    let place = info
+        .unwrap_or("panicked without a message");
+    let location = info
         .location()
         .map(|at| format!(" ({}:{})", at.file(), at.line()));
-    bug(&format!("{what}{}", place.unwrap_or_default()))
+    bug(&format!("{message}{}", location.unwrap_or_default()))
 }
 
-/// What a bug is said with, and where to report it.
-pub fn bug(what: &str) -> String {
+/// Formats the message for a bug in kcc, with the address to report it to.
+pub fn bug(message: &str) -> String {
     format!(
-        "error: this is a bug in kcc {}: {}\n  \
-         help: please report it with the command and, if you may, the fragments: {}/issues\n",
+        "error: bug in kcc {}: {}\n  \
+         help: report it, with the command and, if possible, the fragments: {}/issues\n",
         env!("CARGO_PKG_VERSION"),
-        kcc_diag::plain(what),
+        kcc_diag::plain(message),
         env!("CARGO_PKG_REPOSITORY"),
     )
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_exits_are_one_to_one() {
+    fn exit_codes_round_trip() {
         for exit in [
             Exit::Done,
             Exit::Configuration,

@@ -1,20 +1,23 @@
-//! [`Findings`] and [`Failure`]: what a command found out about the
-//! configuration, and why it did not get to its end.
+//! [`Findings`]: diagnostics with what is needed to render them. [`Failure`]: the
+//! reason why a command did not complete.
+//!
+//! Mistakes of users are diagnostics, failures of the environment are errors; both
+//! meet in [`Failure`], which the printer maps to text and an exit code.
 
 use std::collections::BTreeSet;
 
 use kcc_diag::{Diagnostics, Files};
 
-/// Diagnostics with everything that is needed to show them.
+/// Diagnostics with everything needed to render them.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// The diagnostics, sorted.
     pub diagnostics: Diagnostics,
-    /// The files that they point into.
+    /// The files that their labels point into.
     pub files: Files,
-    /// All targets that were looked at.
+    /// All targets that were evaluated.
     pub targets: BTreeSet<String>,
-    /// The root relative to the current folder, as in [`kcc_diag::Style`].
+    /// The system's root relative to the current directory, as in [`kcc_diag::Style`].
     pub folder: String,
 }
 
@@ -27,36 +30,36 @@ impl From<Diagnostics> for Findings {
     }
 }
 
-/// Why a command did not get to its end.
+/// The reason why a command did not complete.
 #[derive(Debug)]
 pub enum Failure {
     /// The configuration has errors.
     Configuration(Findings),
-    /// What the system needs of its surroundings is not there: files that could
-    /// not be read, so that what was found is not all, or values of secrets.
+    /// The environment lacks something the system needs: files could not be read,
+    /// so the diagnostics may be incomplete, or secrets have no value.
     Unavailable(Findings),
-    /// The arguments make no sense together, or not here.
+    /// The arguments are invalid, together or for this system.
     Usage {
-        /// What is wrong.
+        /// The message.
         message: String,
-        /// What mends it.
+        /// One action that fixes it.
         help: Option<String>,
     },
     /// The environment failed.
     Environment(kcc_plan::Error),
-    /// The CUE engine failed: a bug in kcc, unless a thread could not be started.
-    Engine(kcc_cue::EngineError),
-    /// A file of the user's could not be written, or the like.
+    /// The evaluator failed: a bug in kcc, unless a thread could not be started.
+    Evaluator(kcc_cue::EngineError),
+    /// Reading or writing failed.
     Io {
-        /// What was being done, such as "cannot write `x`".
+        /// The action that failed, such as "cannot write `x`".
         message: String,
-        /// Why it failed.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
 }
 
 impl Failure {
-    /// A misuse of the command line.
+    /// Creates a usage error.
     pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Usage {
             message: message.into(),
@@ -64,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// Something that could not be read or written.
+    /// Creates an I/O error.
     pub fn io(message: impl Into<String>, cause: std::io::Error) -> Self {
         Self::Io {
             message: message.into(),
@@ -75,7 +78,7 @@ impl Failure {
 
 impl From<kcc_cue::EngineError> for Failure {
     fn from(error: kcc_cue::EngineError) -> Self {
-        Self::Engine(error)
+        Self::Evaluator(error)
     }
 }
 

@@ -1,24 +1,25 @@
-//! kcc as a library: what `main` runs, so that tests can reach it.
+//! The `kcc` command line as a library, so that tests can call it.
 //!
-//! [`run`] reads as a table of contents: arguments, settings, the command, and
-//! at the end the one place where what a command found becomes text and an
-//! exit code. Commands return values; only the [`printer`] writes.
+//! [`run`] parses arguments, resolves [`settings`] and runs a command. Commands
+//! return a value or a [`failure::Failure`]; `run` is the only place that turns a
+//! failure into text and an exit code, and the [`printer`] the only one that
+//! writes to stdout and stderr.
 
-pub mod ask;
 pub mod cli;
 pub mod commands;
 pub mod compile;
+pub mod confirm;
 pub mod exit;
 pub mod failure;
 pub mod load;
-pub mod place;
+pub mod overrides;
 pub mod printer;
 pub mod progress;
+pub mod provenance;
 pub mod reference;
 pub mod runtime;
 pub mod settings;
 pub mod summary;
-pub mod trace;
 
 use std::ffi::OsString;
 
@@ -30,7 +31,7 @@ use exit::Exit;
 use printer::Printer;
 use settings::{Environment, Settings};
 
-/// Runs one command line, from its arguments to its exit code.
+/// Runs one command line and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -53,9 +54,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     }
 }
 
-/// Help and versions go to stdout and are no failure; the rest is one.
+/// Prints a message of clap. Help and version go to stdout and count as success.
 fn usage(error: &clap::Error) -> Exit {
-    // A reader that is gone does not change what was asked for.
+    // A closed stdout or stderr does not change the exit code.
     let _ = error.print();
     if error.use_stderr() {
         Exit::Usage

@@ -1,4 +1,4 @@
-//! The command line of kcc.
+//! The `kcc` binary.
 
 use std::process::ExitCode;
 

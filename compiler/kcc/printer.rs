@@ -1,7 +1,7 @@
-//! [`Printer`]: the only place that writes to stdout and stderr.
+//! [`Printer`]: the only writer to stdout and stderr, progress aside.
 //!
-//! Data goes to stdout, everything else to stderr. A reader that went away
-//! (`kcc render | head`) is no failure: what would follow is not written.
+//! Data goes to stdout, everything else to stderr. A closed pipe
+//! (`kcc render | head`) is not an error: the rest of the output is dropped.
 
 use std::{
     cell::Cell,
@@ -18,7 +18,7 @@ use crate::{
     summary,
 };
 
-/// Writes what a run has to say.
+/// Writes the output of a run.
 #[derive(Debug)]
 pub struct Printer {
     format: Format,
@@ -29,17 +29,17 @@ pub struct Printer {
     broken: Cell<bool>,
 }
 
-/// What stdout is for in a command.
+/// The content of a command's stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdout {
-    /// Diagnostics in the formats that machines read.
+    /// Diagnostics, in the machine-readable formats.
     Diagnostics,
-    /// Other data; then all diagnostics go to stderr.
+    /// Other data; diagnostics go to stderr.
     Data,
 }
 
 impl Printer {
-    /// A printer for this run.
+    /// Creates the printer of a run.
     pub fn new(settings: &Settings) -> Self {
         Self {
             format: settings.format,
@@ -56,21 +56,21 @@ impl Printer {
         self.write(&mut io::stdout().lock(), text);
     }
 
-    /// Writes a line that is no data, unless the user wants quiet.
+    /// Writes a line to stderr, unless `--quiet` was given.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.stderr(&format!("{}\n", plain(text)));
         }
     }
 
-    /// Writes a line for those who ask for more.
+    /// Writes a line to stderr if `--verbose` was given.
     pub fn detail(&self, text: &str) {
         if self.verbose > 0 {
             self.stderr(&format!("{}\n", plain(text)));
         }
     }
 
-    /// Writes lines that belong to an error, such as the last of a log.
+    /// Writes lines that support an error, such as the end of a log.
     pub fn evidence(&self, title: &str, lines: &[String]) {
         let mut text = format!("{}\n", plain(title));
         for line in lines {
@@ -79,12 +79,12 @@ impl Printer {
         self.stderr(&text);
     }
 
-    /// Writes a question, without a line end.
+    /// Writes a question without a newline.
     pub fn question(&self, text: &str) {
         self.stderr(&plain(text));
     }
 
-    /// Writes what was found about the configuration.
+    /// Writes diagnostics, to stdout or stderr depending on the format.
     pub fn findings(&self, findings: &Findings, stdout: Stdout) {
         let style = Style {
             color: self.color,
@@ -110,7 +110,7 @@ impl Printer {
         }
     }
 
-    /// Writes why a command failed, and says how the run ends.
+    /// Writes the reason of a failure and returns the exit code.
     pub fn failure(&self, failure: &Failure, stdout: Stdout) -> Exit {
         match failure {
             Failure::Configuration(findings) => {
@@ -133,21 +133,21 @@ impl Printer {
                 self.findings(&Diagnostics::from(diagnostic).into(), stdout);
                 Exit::from_code(error.exit_code())
             }
-            Failure::Engine(EngineError::Thread(cause)) => {
+            Failure::Evaluator(EngineError::Thread(cause)) => {
                 self.error(&format!("cannot start a thread: {cause}"), None);
                 Exit::Environment
             }
-            Failure::Engine(error @ EngineError::Start(_)) => {
-                let help = "each evaluation reserves 4 GiB of address space, most of which it \
-                            never uses: raise the limit (`ulimit -v unlimited`)";
+            Failure::Evaluator(error @ EngineError::Start(_)) => {
+                let help = "raise the limit of address space (`ulimit -v unlimited`): each \
+                            evaluation reserves 4 GiB, most of which it never uses";
                 self.error(&error.to_string(), Some(help));
                 Exit::Environment
             }
-            Failure::Engine(error @ EngineError::Load(_)) => {
-                self.error(&error.to_string(), Some("build kcc anew on this machine"));
+            Failure::Evaluator(error @ EngineError::Load(_)) => {
+                self.error(&error.to_string(), Some("rebuild kcc on this machine"));
                 Exit::Environment
             }
-            Failure::Engine(error) => {
+            Failure::Evaluator(error) => {
                 self.stderr(&exit::bug(&error.to_string()));
                 Exit::Bug
             }
@@ -158,18 +158,17 @@ impl Printer {
         }
     }
 
-    /// Says how many errors there are, where that was asked for and there are
-    /// several, or where not all of them were shown.
+    /// Writes the number of errors if the command reports diagnostics and there are
+    /// several, or if not all were shown.
     fn summary(&self, findings: &Findings, stdout: Stdout) {
         let errors = errors(&findings.diagnostics).iter().count();
-        let asked = stdout == Stdout::Diagnostics && !self.quiet && errors > 1;
-        if self.format == Format::Text && (asked || errors > summary::MOST) {
+        let reported = stdout == Stdout::Diagnostics && !self.quiet && errors > 1;
+        if self.format == Format::Text && (reported || errors > summary::MAX_ERRORS) {
             self.stderr(&format!("{}\n", plain(&summary::summary(findings))));
         }
     }
 
-    /// Whether something could not be written for another reason than that
-    /// nobody reads it.
+    /// Returns true if writing failed for another reason than a closed pipe.
     pub fn is_broken(&self) -> bool {
         self.broken.get()
     }
@@ -191,7 +190,7 @@ impl Printer {
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !self.broken.get() => {
                 self.broken.set(true);
-                // If stderr is what is broken, nobody can be told.
+                // If stderr is the broken one, there is no other place to report it.
                 let _ = writeln!(io::stderr(), "error: cannot write the output: {error}");
             }
             _ => {}
@@ -212,7 +211,7 @@ mod tests {
     use crate::{cli::Cli, settings::Environment};
 
     #[test]
-    fn an_engine_that_fails_is_a_bug_and_a_machine_that_refuses_is_not() {
+    fn evaluator_failures_are_bugs_unless_the_machine_caused_them() {
         let cli = Cli::try_parse_from(["kcc", "check"]).unwrap();
         let printer = Printer::new(&Settings::new(&cli.global, Environment::default()));
         let text = || "why".to_owned();
@@ -234,7 +233,7 @@ mod tests {
             ),
         ] {
             let shown = error.to_string();
-            let failure = Failure::Engine(error);
+            let failure = Failure::Evaluator(error);
             assert_eq!(
                 printer.failure(&failure, Stdout::Diagnostics),
                 exit,

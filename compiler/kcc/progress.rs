@@ -1,4 +1,4 @@
-//! What an apply is doing, on stderr: bars on a terminal, plain lines elsewhere.
+//! Progress of an apply on stderr: bars on a terminal, plain lines otherwise.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use kcc_plan::{Event, Operation, OperationId, Reporter, Silent};
 
 use crate::{commands::Context, settings::Settings};
 
-/// The reporter that these settings ask for.
+/// Creates the reporter for the settings of this run.
 pub fn reporter(context: &Context) -> Box<dyn Reporter> {
     let Settings {
         quiet,
@@ -31,7 +31,7 @@ pub fn reporter(context: &Context) -> Box<dyn Reporter> {
     }
 }
 
-/// One line for what is over; also for what begins, if asked for more.
+/// Prints one line per finished operation; with `--verbose` also when one starts.
 struct Lines {
     verbose: bool,
 }
@@ -39,50 +39,55 @@ struct Lines {
 impl Reporter for Lines {
     fn event(&self, event: &Event<'_>) {
         if let Some(line) = line(event, self.verbose) {
-            // Lines of several threads must not mix: one write for each.
+            // Several threads report, so each line is written at once.
             let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
         }
     }
 }
 
-/// The line of an event, if it is worth one.
+/// Formats an event as a line; `None` if it is not shown.
 fn line(event: &Event<'_>, verbose: bool) -> Option<String> {
     let line = match event {
-        Event::Started { operation } if verbose => format!("begin    {}", named(operation)),
+        Event::Started { operation } if verbose => format!("started  {}", describe(operation)),
         Event::Progress {
             operation, text, ..
         } if verbose => {
-            format!("         {}: {text}", named(operation))
+            format!("         {}: {text}", describe(operation))
         }
         Event::Finished {
             operation,
             error: None,
-        } => format!("done     {}", named(operation)),
+        } => format!("done     {}", describe(operation)),
         Event::Finished {
             operation,
             error: Some(error),
-        } if error.tolerable => format!("left     {}: {}", named(operation), error.chain()),
+        } if error.tolerable => format!("left     {}: {}", describe(operation), error.chain()),
         Event::Finished {
             operation,
             error: Some(error),
         } => {
-            format!("failed   {}: {}", named(operation), error.chain())
+            format!("failed   {}: {}", describe(operation), error.chain())
         }
-        Event::Skipped { operation, why } => format!("skipped  {}: {why}", named(operation)),
+        Event::Skipped { operation, why } => format!("skipped  {}: {why}", describe(operation)),
         Event::Waiting {
             component,
             until,
             why,
         } => {
-            format!("waiting  {component} is not {} yet: {why}", state(*until))
+            format!(
+                "waiting  {component} is not {} yet: {why}",
+                state_name(*until)
+            )
         }
-        Event::Ready { component, until } => format!("ready    {component} is {}", state(*until)),
+        Event::Ready { component, until } => {
+            format!("ready    {component} is {}", state_name(*until))
+        }
         Event::NotReady {
             component,
             until,
             why,
         } => {
-            format!("failed   {component} is not {}: {why}", state(*until))
+            format!("failed   {component} is not {}: {why}", state_name(*until))
         }
         Event::Note { text } => format!("note     {text}"),
         _ => return None,
@@ -90,7 +95,7 @@ fn line(event: &Event<'_>, verbose: bool) -> Option<String> {
     Some(plain(&line).into_owned())
 }
 
-fn named(operation: &Operation) -> String {
+fn describe(operation: &Operation) -> String {
     format!(
         "{} {} {}",
         operation.action.as_str(),
@@ -99,7 +104,7 @@ fn named(operation: &Operation) -> String {
     )
 }
 
-fn state(until: Until) -> &'static str {
+fn state_name(until: Until) -> &'static str {
     match until {
         Until::Started => "started",
         Until::Healthy => "healthy",
@@ -107,7 +112,8 @@ fn state(until: Until) -> &'static str {
     }
 }
 
-/// A spinner for everything that is going on, and lines above them for what is over.
+/// Shows a spinner per running operation or awaited component, and finished ones
+/// as lines above.
 struct Bars {
     all: MultiProgress,
     verbose: bool,
@@ -154,7 +160,7 @@ impl Reporter for Bars {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Started { operation } => {
-                self.show(Running::Operation(operation.id), &named(operation));
+                self.show(Running::Operation(operation.id), &describe(operation));
             }
             Event::Progress {
                 operation,
@@ -164,7 +170,7 @@ impl Reporter for Bars {
                 let part = fraction
                     .map(|part| format!(" {:.0} %", part * 100.0))
                     .unwrap_or_default();
-                let text = format!("{}{part}: {text}", named(operation));
+                let text = format!("{}{part}: {text}", describe(operation));
                 self.show(Running::Operation(operation.id), &text);
             }
             Event::Finished { operation, .. } | Event::Skipped { operation, .. } => {
@@ -175,7 +181,7 @@ impl Reporter for Bars {
                 until,
                 why,
             } => {
-                let text = format!("{component} is not {} yet: {why}", state(*until));
+                let text = format!("{component} is not {} yet: {why}", state_name(*until));
                 self.show(Running::Component((*component).to_owned()), &text);
             }
             Event::Ready { component, .. } | Event::NotReady { component, .. } => {
@@ -183,12 +189,12 @@ impl Reporter for Bars {
             }
             _ => {}
         }
-        // What goes on is shown by its spinner.
-        let moving = matches!(
+        // The spinner already shows running operations.
+        let running = matches!(
             event,
             Event::Started { .. } | Event::Progress { .. } | Event::Waiting { .. }
         );
-        if let Some(line) = line(event, self.verbose).filter(|_| !moving) {
+        if let Some(line) = line(event, self.verbose).filter(|_| !running) {
             let _ = self.all.println(line);
         }
     }

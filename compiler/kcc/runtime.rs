@@ -1,5 +1,5 @@
-//! The engines behind one door: a desired state goes to the crate of its
-//! engine, in one asynchronous runtime for the whole command.
+//! Dispatch to the engine crates: each function takes a compiled target and calls
+//! the crate of its engine in one asynchronous runtime per command.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::signal;
 
 use crate::{cli::Target, commands::Context, compile::Compiled, exit::Exit, failure::Failure};
 
-/// The options of a command that talks to an engine.
+/// Builds the options for the engine crates.
 pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Options {
     Options {
         root: compiled.root.path().to_owned(),
@@ -20,7 +20,7 @@ pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Optio
     }
 }
 
-/// A command of the engine that a target runs on.
+/// Calls a function of the crate for the target's engine.
 macro_rules! engine {
     ($compiled:ident: $command:ident($($argument:expr),*)) => {
         async {
@@ -33,12 +33,12 @@ macro_rules! engine {
     };
 }
 
-/// What an apply would do.
+/// Computes what an apply would do.
 pub fn plan(compiled: &Compiled, options: &Options) -> Result<Plan, Failure> {
     run(compiled, engine!(compiled: plan(options)))
 }
 
-/// Makes it so.
+/// Applies the desired state.
 pub fn apply(
     compiled: &Compiled,
     options: &Options,
@@ -49,12 +49,12 @@ pub fn apply(
     run(compiled, stoppable(&cancel, work))
 }
 
-/// What runs.
+/// Reads the state of every component.
 pub fn status(compiled: &Compiled, options: &Options) -> Result<StatusReport, Failure> {
     run(compiled, engine!(compiled: status(options)))
 }
 
-/// Removes what kcc made.
+/// Removes everything that kcc created.
 pub fn down(
     compiled: &Compiled,
     options: &Options,
@@ -65,12 +65,12 @@ pub fn down(
     run(compiled, stoppable(&cancel, work))
 }
 
-/// What kcc made in a target, whether or not it is in the record.
-pub fn found(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
+/// Finds the objects that kcc created in a target, recorded or not.
+pub fn find_recoverable(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
     run(compiled, engine!(compiled: found(options)))
 }
 
-/// Takes what is found back into the record.
+/// Takes recoverable objects back into the record.
 pub fn recover(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
     run(compiled, engine!(compiled: recover(options)))
 }
@@ -81,19 +81,19 @@ fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> 
         .build()
         .map_err(|error| Failure::io("cannot start threads", error))?;
     let result = runtime.block_on(work);
-    // A connection that does not close must not hold the command up.
+    // A connection that does not close must not delay the exit.
     runtime.shutdown_timeout(Duration::from_millis(100));
     result.map_err(|error| compiled.failure(error))
 }
 
-/// Runs work that Ctrl-C or SIGTERM asks to stop: running steps are finished,
-/// so that nothing is left half made. The second time the process ends at once.
+/// Runs work that Ctrl-C or SIGTERM can cancel: running operations finish, so that
+/// nothing is left half-created. A second signal ends the process immediately.
 async fn stoppable<T>(cancel: &Cancel, work: impl Future<Output = T>) -> T {
     let interrupted = async {
-        // Without signals there is nothing to wait for.
-        if asked_to_stop().await.is_ok() {
+        // If signals are unavailable, there is nothing to wait for.
+        if stop_signal().await.is_ok() {
             cancel.cancel();
-            if asked_to_stop().await.is_ok() {
+            if stop_signal().await.is_ok() {
                 std::process::exit(i32::from(Exit::Incomplete as u8));
             }
         }
@@ -101,12 +101,12 @@ async fn stoppable<T>(cancel: &Cancel, work: impl Future<Output = T>) -> T {
     };
     tokio::select! {
         result = work => result,
-        () = interrupted => unreachable!("it waits for ever"),
+        () = interrupted => unreachable!("the future never completes"),
     }
 }
 
-/// Waits for Ctrl-C, or for what CI systems, `timeout` and `kill` send.
-async fn asked_to_stop() -> io::Result<()> {
+/// Waits for Ctrl-C, or for SIGTERM, which CI systems, `timeout` and `kill` send.
+async fn stop_signal() -> io::Result<()> {
     #[cfg(unix)]
     {
         let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;

@@ -1,5 +1,6 @@
-//! [`Settings`]: what the global flags, the environment and the terminal come
-//! to. The only place of the command line that looks at the last two.
+//! [`Settings`]: the behaviour of a run, resolved from global flags, environment
+//! variables and the terminal. Nothing else in the command line reads the latter
+//! two, so that tests can pass an [`Environment`] of their own.
 
 use std::{
     collections::BTreeMap,
@@ -12,23 +13,23 @@ use kcc_diag::Format;
 
 use crate::cli::{Color, Global};
 
-/// What the process was started with and in.
+/// The environment of the process.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// The variables that are text.
+    /// The environment variables that are valid UTF-8.
     pub variables: BTreeMap<String, String>,
-    /// The current folder.
+    /// The current directory.
     pub folder: PathBuf,
-    /// Whether stderr is a terminal.
+    /// True if stderr is a terminal.
     pub stderr_is_terminal: bool,
-    /// Whether both stdin and stderr are, so that somebody can be asked.
-    pub can_ask: bool,
-    /// Columns of the terminal.
+    /// True if stdin and stderr are terminals, so that questions can be answered.
+    pub is_interactive: bool,
+    /// The width of the terminal in columns.
     pub width: Option<usize>,
 }
 
 impl Environment {
-    /// That of this process.
+    /// Captures the environment of this process.
     pub fn of_process() -> Self {
         let stderr_is_terminal = std::io::stderr().is_terminal();
         Self {
@@ -39,7 +40,7 @@ impl Environment {
                 .collect(),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             stderr_is_terminal,
-            can_ask: stderr_is_terminal && std::io::stdin().is_terminal(),
+            is_interactive: stderr_is_terminal && std::io::stdin().is_terminal(),
             width: terminal_size::terminal_size_of(std::io::stderr())
                 .map(|(width, _)| usize::from(width.0)),
         }
@@ -52,41 +53,41 @@ impl Environment {
     }
 }
 
-/// How this run behaves.
+/// The resolved settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder that commands work in: `-C`, or the current one.
+    /// The working directory: `-C`, or the current directory.
     pub folder: PathBuf,
-    /// What `-C` was given.
+    /// The argument of `-C`, as given.
     pub named_folder: PathBuf,
     /// The format of diagnostics.
     pub format: Format,
-    /// Whether text on stderr is coloured.
+    /// True if text on stderr is coloured.
     pub color: bool,
-    /// Columns that text is wrapped at.
+    /// The column at which text is wrapped.
     pub width: usize,
-    /// Only errors and data.
+    /// Prints only errors and data.
     pub quiet: bool,
-    /// Say more, the more often.
+    /// The number of times that `-v` was given.
     pub verbose: u8,
-    /// Whether bars may move.
+    /// True if progress is shown as bars.
     pub bars: bool,
-    /// What the evaluation of one target may use.
+    /// The limits for the evaluation of one target.
     pub limits: Limits,
-    /// The kubeconfig context, instead of the target's.
+    /// The kubeconfig context that overrides the target's.
     pub context: Option<String>,
-    /// The namespace, instead of the target's.
+    /// The namespace that overrides the target's.
     pub namespace: Option<String>,
-    /// What the process was started with and in.
+    /// The environment of the process.
     pub environment: Environment,
 }
 
-/// Wider text is hard to read.
-const WIDEST: usize = 120;
+/// The maximum text width; wider text is hard to read.
+const MAX_WIDTH: usize = 120;
 
 impl Settings {
-    /// Resolves flags and environment: a flag wins over a variable, that over
-    /// what the terminal can do.
+    /// Resolves flags and environment: a flag overrides a variable, and a variable
+    /// the capabilities of the terminal.
     pub fn new(global: &Global, environment: Environment) -> Self {
         let terminal = environment.stderr_is_terminal
             && environment
@@ -103,7 +104,7 @@ impl Settings {
                 Color::Never => false,
                 Color::Auto => terminal && !environment.is_set("NO_COLOR"),
             },
-            width: environment.width.map_or(100, |width| width.min(WIDEST)),
+            width: environment.width.map_or(100, |width| width.min(MAX_WIDTH)),
             quiet: global.quiet,
             verbose: global.verbose,
             bars: terminal && !global.no_progress && !global.quiet,
@@ -114,7 +115,7 @@ impl Settings {
         }
     }
 
-    /// A folder that an argument names, as the user would find it.
+    /// Returns the directory that an argument names, relative to the current one.
     pub fn folder_named(&self, argument: Option<&Path>) -> PathBuf {
         argument.map_or_else(
             || self.named_folder.clone(),
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_wins_over_a_variable_and_that_over_the_terminal() {
+    fn a_flag_overrides_a_variable_and_a_variable_the_terminal() {
         assert!(color(&[], &[], true));
         assert!(!color(&[], &[], false));
         assert!(!color(&[], &[("NO_COLOR", "1")], true));

@@ -1,7 +1,5 @@
-//! What text shows of many diagnostics, and the count that `kcc check` ends
-//! with: how many errors there are, and whose.
-//!
-//! The formats that machines read always have all of them.
+//! Limits on the text output of many diagnostics, and the closing count of errors
+//! by team. The machine-readable formats always contain everything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,19 +10,20 @@ use kcc_diag::{Diagnostic, Diagnostics, FileId, Severity};
 
 use crate::{commands::check::counted, failure::Findings};
 
-/// Text shows as many errors at most; the other formats show all.
-pub const MOST: usize = 50;
+/// The maximum number of errors shown as text.
+pub const MAX_ERRORS: usize = 50;
 
-/// Warnings of one code that text shows one by one; more than these become one.
-const ALIKE: usize = 3;
+/// The number of warnings with the same code up to which each is shown; more are
+/// merged into one.
+const MAX_SIMILAR_WARNINGS: usize = 3;
 
-/// Returns the diagnostics that text shows: the first errors, and the warnings
-/// with those of one code together where there are many.
+/// Returns the diagnostics to show as text: the first errors, and the warnings,
+/// merged by code if there are many.
 pub fn shown(diagnostics: &Diagnostics) -> Diagnostics {
     let mut errors = 0;
-    let few = |diagnostic: &&Diagnostic| {
+    let within_limit = |diagnostic: &&Diagnostic| {
         errors += usize::from(diagnostic.severity == Severity::Error);
-        errors <= MOST
+        errors <= MAX_ERRORS
     };
     let mut warnings: BTreeMap<&'static str, Vec<&Diagnostic>> = BTreeMap::new();
     for warning in diagnostics {
@@ -37,49 +36,49 @@ pub fn shown(diagnostics: &Diagnostics) -> Diagnostics {
     }
     diagnostics
         .iter()
-        .take_while(few)
+        .take_while(within_limit)
         .filter_map(|diagnostic| {
             if diagnostic.severity == Severity::Error {
                 return Some(diagnostic.clone());
             }
-            let alike = &warnings[diagnostic.code.as_str()];
-            if alike.len() <= ALIKE {
+            let similar = &warnings[diagnostic.code.as_str()];
+            if similar.len() <= MAX_SIMILAR_WARNINGS {
                 return Some(diagnostic.clone());
             }
-            std::ptr::eq(diagnostic, alike[0]).then(|| together(alike))
+            std::ptr::eq(diagnostic, similar[0]).then(|| merge(similar))
         })
         .collect()
 }
 
-/// Makes one warning of many with the same code: the first one's words, the
-/// places of the first few, and how many there are.
-fn together(alike: &[&Diagnostic]) -> Diagnostic {
-    let mut first = alike[0].clone();
+/// Merges warnings with the same code: the message of the first, the labels of the
+/// first few, and the number of others.
+fn merge(similar: &[&Diagnostic]) -> Diagnostic {
+    let mut first = similar[0].clone();
     first.message = format!(
         "{} (and {} more like this; `--format json` lists all)",
         first.message,
-        alike.len() - 1
+        similar.len() - 1
     );
-    for other in &alike[1..ALIKE] {
-        let places = other.labels.iter().filter(|label| label.primary);
-        first.labels.extend(places.cloned());
+    for other in &similar[1..MAX_SIMILAR_WARNINGS] {
+        let primary = other.labels.iter().filter(|label| label.primary);
+        first.labels.extend(primary.cloned());
     }
-    first.targets = alike
+    first.targets = similar
         .iter()
         .flat_map(|warning| warning.targets.iter().cloned())
         .collect();
     first
 }
 
-/// The errors of one team, or of the system's own files.
+/// The number of errors of one team or of the system's own files.
 #[derive(Default)]
 struct Count {
     errors: usize,
     files: BTreeSet<FileId>,
 }
 
-/// One line with the number of errors; where not all were shown, as many more
-/// as there are teams.
+/// Formats the number of errors on one line, followed by one line per team if not
+/// all errors were shown.
 pub fn summary(findings: &Findings) -> String {
     let errors: Vec<&Diagnostic> = findings
         .diagnostics
@@ -87,11 +86,11 @@ pub fn summary(findings: &Findings) -> String {
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .collect();
     let mut teams: BTreeMap<Option<&str>, Count> = BTreeMap::new();
-    let mut nowhere = 0;
+    let mut without_file = 0;
     for error in &errors {
         let label = error.labels.iter().find(|label| label.primary);
         let Some(label) = label.or(error.labels.first()) else {
-            nowhere += 1;
+            without_file += 1;
             continue;
         };
         let count = teams.entry(findings.files.team(label.span)).or_default();
@@ -111,8 +110,11 @@ pub fn summary(findings: &Findings) -> String {
     if named > 0 {
         let _ = write!(out, " of {}", counted(named, "team"));
     }
-    if errors.len() > MOST {
-        let _ = write!(out, "; the first {MOST} are shown, `--format json` has all");
+    if errors.len() > MAX_ERRORS {
+        let _ = write!(
+            out,
+            "; showing the first {MAX_ERRORS}, use `--format json` for all"
+        );
         for (team, count) in &teams {
             let _ = write!(
                 out,
@@ -122,8 +124,12 @@ pub fn summary(findings: &Findings) -> String {
                 counted(count.files.len(), "file")
             );
         }
-        if nowhere > 0 {
-            let _ = write!(out, "\n  in no file: {}", counted(nowhere, "error"));
+        if without_file > 0 {
+            let _ = write!(
+                out,
+                "\n  without a file: {}",
+                counted(without_file, "error")
+            );
         }
     }
     out

@@ -1,11 +1,10 @@
-//! Every example is checked and rendered by the real binary, and what is
-//! rendered stands beside it in `expected/<target>`. `KCC_UPDATE=1` writes that.
+//! Checks and renders every example with the real binary, and compares the result
+//! with its `expected/<target>`, which `KCC_UPDATE=1` updates.
 //!
-//! An example is rendered in a copy, at the place where its expectations are:
-//! what a rendered file says of the folders around it is then the same on every
-//! machine.
+//! Each example is rendered in a copy, into the directory of its expectations, so
+//! that relative paths in rendered files are the same on every machine.
 
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![allow(clippy::unwrap_used, reason = "tests panic on failure")]
 
 mod sources;
 
@@ -16,7 +15,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// The examples, each with its targets.
+/// The examples with their targets.
 const EXAMPLES: [(&str, &[&str]); 5] = [
     ("boutique", &["dev", "stage", "prod"]),
     ("hello", &["dev", "test", "stage", "prod"]),
@@ -25,17 +24,17 @@ const EXAMPLES: [(&str, &[&str]); 5] = [
     ("voting", &["dev", "test", "stage", "prod"]),
 ];
 
-/// What is in an example's folder beside its fragments.
+/// The directory of expectations in an example.
 const EXPECTED: &str = "expected";
-/// What an example's own script builds: the tag of an image follows it, and it
-/// is another on every machine.
+/// The program that the shop's script builds. It differs between machines and takes
+/// part in an image's tag, so it is not copied.
 const BUILT: &str = "app/shop";
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
-/// An example in a scratch folder.
+/// A copy of an example in a scratch directory.
 struct Copy {
     scratch: tempfile::TempDir,
 }
@@ -58,7 +57,7 @@ impl Copy {
         self.scratch.path().join("system")
     }
 
-    /// Runs kcc in the copy, with an empty environment.
+    /// Runs kcc in the copy with an empty environment.
     fn kcc(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kcc"));
         command
@@ -69,9 +68,10 @@ impl Copy {
         command.output().unwrap()
     }
 
-    /// Runs what has to go well and in silence; gives its stdout. That compose
-    /// makes no check over the network is no fault of an example.
-    fn silent(&self, args: &[&str]) -> String {
+    /// Runs a command that must succeed without a message, and returns its stdout.
+    /// Ignores the note on compose's lack of network checks, which is not a defect of
+    /// an example.
+    fn run_silent(&self, args: &[&str]) -> String {
         let output = self.kcc(args);
         let err = String::from_utf8_lossy(&output.stderr);
         let err: String = err
@@ -88,32 +88,32 @@ impl Copy {
 
     fn render(&self, target: &str) -> BTreeMap<String, Vec<u8>> {
         let folder = format!("{EXPECTED}/{target}");
-        self.silent(&["--quiet", "render", "--target", target, "--output", &folder]);
+        self.run_silent(&["--quiet", "render", "--target", target, "--output", &folder]);
         files(&self.root().join(folder))
     }
 }
 
-/// The files below a folder by name, with `/`; nothing where there is none.
+/// Returns the files below a directory by relative path; empty if it does not exist.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
+    let mut files = BTreeMap::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(next) = pending.pop() {
         let Ok(entries) = fs::read_dir(next) else {
             continue;
         };
         for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                open.push(path);
+                pending.push(path);
             } else {
                 let name = path.strip_prefix(folder).unwrap();
                 let name = name.iter().map(|part| part.to_str().unwrap());
                 let name = name.collect::<Vec<_>>().join("/");
-                found.insert(name, fs::read(&path).unwrap());
+                files.insert(name, fs::read(&path).unwrap());
             }
         }
     }
-    found
+    files
 }
 
 fn update(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
@@ -125,15 +125,15 @@ fn update(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// What differs between two folders, one file a line.
+/// Describes the differences between two directories, one line per file.
 fn differences(
     expected: &BTreeMap<String, Vec<u8>>,
     actual: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut differences = Vec::new();
     for (name, content) in actual {
         match expected.get(name) {
-            None => found.push(format!("{name} is new")),
+            None => differences.push(format!("{name} is new")),
             Some(old) if old != content => {
                 let (old, new) = (
                     String::from_utf8_lossy(old),
@@ -144,8 +144,8 @@ fn differences(
                     .zip(new.lines())
                     .take_while(|(a, b)| a == b)
                     .count();
-                let line = |text: &str| text.lines().nth(at).unwrap_or("the end").to_owned();
-                found.push(format!(
+                let line = |text: &str| text.lines().nth(at).unwrap_or("end of file").to_owned();
+                differences.push(format!(
                     "{name}:{}: expected `{}`, found `{}`",
                     at + 1,
                     line(&old),
@@ -155,25 +155,25 @@ fn differences(
             Some(_) => {}
         }
     }
-    let gone = expected.keys().filter(|name| !actual.contains_key(*name));
-    found.extend(gone.map(|name| format!("{name} is gone")));
-    found
+    let missing = expected.keys().filter(|name| !actual.contains_key(*name));
+    differences.extend(missing.map(|name| format!("{name} is missing")));
+    differences
 }
 
 #[test]
-fn every_example_is_here() {
-    let mut there: Vec<String> = fs::read_dir(examples())
+fn every_example_is_listed() {
+    let mut existing: Vec<String> = fs::read_dir(examples())
         .unwrap()
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.path().is_dir())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
-    there.sort();
+    existing.sort();
     let known: Vec<_> = EXAMPLES
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
-    assert_eq!(there, known);
+    assert_eq!(existing, known);
     for (name, targets) in EXAMPLES {
         let folder = examples().join(name);
         assert!(
@@ -192,14 +192,18 @@ fn every_example_is_here() {
 }
 
 #[test]
-fn examples_are_without_a_mistake() {
+fn examples_have_no_diagnostics() {
     for (name, _) in EXAMPLES {
-        assert_eq!(Copy::of(name).silent(&["--quiet", "check"]), "", "{name}");
+        assert_eq!(
+            Copy::of(name).run_silent(&["--quiet", "check"]),
+            "",
+            "{name}"
+        );
     }
 }
 
 #[test]
-fn examples_are_rendered_as_expected() {
+fn examples_render_as_expected() {
     for (name, targets) in EXAMPLES {
         let copy = Copy::of(name);
         for target in targets {
@@ -208,31 +212,31 @@ fn examples_are_rendered_as_expected() {
             if std::env::var_os("KCC_UPDATE").is_some() {
                 update(&folder, &actual);
             }
-            let found = differences(&files(&folder), &actual);
+            let changed = differences(&files(&folder), &actual);
             assert!(
-                found.is_empty(),
-                "{}\nKCC_UPDATE=1 writes what is rendered:\n{}",
+                changed.is_empty(),
+                "{}: KCC_UPDATE=1 updates it\n{}",
                 folder.display(),
-                found.join("\n")
+                changed.join("\n")
             );
         }
     }
 }
 
 #[test]
-fn rendering_again_elsewhere_gives_the_same_bytes() {
+fn rendering_is_independent_of_the_directory() {
     for (name, targets) in EXAMPLES {
         let (one, other) = (Copy::of(name), Copy::of(name));
         for target in targets {
             assert_eq!(one.render(target), other.render(target), "{name} {target}");
-            let stream = |copy: &Copy| copy.silent(&["render", "--target", target]);
+            let stream = |copy: &Copy| copy.run_silent(&["render", "--target", target]);
             assert_eq!(stream(&one), stream(&other), "{name} {target}");
         }
     }
 }
 
 #[test]
-fn a_difference_is_named_with_its_line() {
+fn describes_a_difference_with_its_line() {
     let folder = |files: &[(&str, &str)]| -> BTreeMap<String, Vec<u8>> {
         let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), text.as_bytes().to_vec());
         files.iter().map(owned).collect()
@@ -241,6 +245,6 @@ fn a_difference_is_named_with_its_line() {
     let actual = folder(&[("a", "1\n3\n"), ("c", ""), ("same", "x")]);
     assert_eq!(
         differences(&expected, &actual),
-        ["a:2: expected `2`, found `3`", "c is new", "b is gone"]
+        ["a:2: expected `2`, found `3`", "c is new", "b is missing"]
     );
 }

@@ -1,5 +1,5 @@
-//! Every field of every object that an example is rendered to can be traced to
-//! the lines that it comes from, or kcc says why it writes it itself.
+//! Checks that `kcc blame` explains every field of every rendered object in the
+//! examples, by lines of fragments or by the reason why kcc sets it.
 
 use clap::Parser;
 use kcc::{
@@ -7,8 +7,8 @@ use kcc::{
     commands::Context,
     compile::{Targets, traced},
     printer::Printer,
+    provenance::{UNKNOWN_SOURCE, blame_object},
     settings::{Environment, Settings},
-    trace::{UNKNOWN, rendered},
 };
 use kcc_lower::source::objects;
 use kcc_tree::Path;
@@ -16,7 +16,7 @@ use kcc_tree::Path;
 use super::{Copy, EXAMPLES};
 
 #[test]
-fn every_field_leads_to_a_line() {
+fn every_rendered_field_has_a_source() {
     for (name, targets) in EXAMPLES {
         let copy = Copy::of(name);
         let cli = Cli::try_parse_from(["kcc", "--quiet", "check"]).unwrap();
@@ -35,20 +35,20 @@ fn every_field_leads_to_a_line() {
             let mut missing = Vec::new();
             for object in objects(&system.desired(target).unwrap()) {
                 let all = (object.kind.as_str(), object.name.as_str(), &Path::default());
-                for (field, traced) in rendered(&system, target, all).unwrap().unwrap() {
-                    let said = match field.because {
-                        Some(why) => why != UNKNOWN,
-                        None => !traced.is_empty(),
+                for (field, values) in blame_object(&system, target, all).unwrap().unwrap() {
+                    let is_explained = match field.because {
+                        Some(why) => why != UNKNOWN_SOURCE,
+                        None => !values.is_empty(),
                     };
-                    if !said || traced.iter().any(|value| value.lines.is_empty()) {
+                    if !is_explained || values.iter().any(|value| value.lines.is_empty()) {
                         missing.push(format!("{}/{}:{}", object.kind, object.name, field.field));
                     }
                 }
             }
             assert!(
                 missing.is_empty(),
-                "{name} in {target}: `compiler/kcc-lower/src/source` does not say where these come \
-                 from:\n{}",
+                "{name} in {target}: `compiler/kcc-lower/src/source` has no source for these \
+                 fields:\n{}",
                 missing.join("\n")
             );
         }

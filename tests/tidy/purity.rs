@@ -63,7 +63,7 @@ const ALLOWED: [(&str, &[&str], &str); 10] = [
         "the only place that reads a user's files",
     ),
     (
-        "compiler/kcc/trace/git.rs",
+        "compiler/kcc/provenance/git.rs",
         &["Command::new"],
         "asks git for the commits of lines",
     ),

@@ -1,20 +1,19 @@
-//! [`Archive`]: a text with named sections, in the format of txtar.
+//! [`Archive`]: a text with named sections, in txtar format.
 //!
-//! What stands before the first marker (`-- name --`) is the comment; each
-//! marker begins a section that ends before the next one. Every section ends
-//! with a line end.
+//! The text before the first marker (`-- name --`) is the comment. Each marker
+//! starts a section, which extends to the next marker and ends with a newline.
 
 /// A comment and named sections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Archive {
-    /// What stands before the first section.
+    /// The text before the first section.
     pub(crate) comment: String,
-    /// Names and contents.
+    /// The names and contents of the sections.
     pub(crate) sections: Vec<(String, String)>,
 }
 
 impl Archive {
-    /// Reads an archive; every text is one.
+    /// Parses an archive; any text is valid.
     pub(crate) fn parse(text: &str) -> Self {
         let mut archive = Self {
             comment: String::new(),
@@ -32,7 +31,7 @@ impl Archive {
         archive
     }
 
-    /// Writes the archive.
+    /// Formats the archive.
     pub(crate) fn to_text(&self) -> String {
         let mut text = self.comment.clone();
         for (name, content) in &self.sections {

@@ -1,5 +1,5 @@
-//! One case: its files are written into a scratch folder, its commands run
-//! there, and what they say is compared with what the case expects.
+//! Runs one case: writes its files to a scratch directory, runs its commands there
+//! and compares their output with the expectations.
 
 use std::{
     collections::BTreeMap,
@@ -21,13 +21,13 @@ use crate::archive::Archive;
 
 pub(crate) const KCC: &str = env!("CARGO_BIN_EXE_kcc");
 
-/// Sections that are expectations; all others are files.
+/// The sections with expectations; all others are files.
 const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];
 
-/// Stands at the end of an expected text whose last line has no line end.
-const NO_LINE_END: &str = "[no line end]\n";
+/// The mark at the end of an output without a trailing newline.
+const NO_NEWLINE: &str = "[no newline]\n";
 
-/// Runs a case, or says what is different.
+/// Runs a case; the error shows the difference.
 pub(crate) fn run(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut archive = Archive::parse(&text);
@@ -51,7 +51,7 @@ pub(crate) fn run(path: &Path) -> Result<(), String> {
             .map_err(|error| format!("{line}: {error}"))?;
     }
     if script.outputs.is_empty() {
-        return Err("the case has no command: write a line such as `$ kcc check`".into());
+        return Err("the case has no command: add a line such as `$ kcc check`".into());
     }
     archive.sections.retain(|(name, _)| !is_expected(name));
     archive.sections.extend(script.outputs);
@@ -66,7 +66,7 @@ pub(crate) fn run(path: &Path) -> Result<(), String> {
         return fs::write(path, actual).map_err(|error| error.to_string());
     }
     Err(format!(
-        "{}\nKCC_UPDATE=1 cargo test --test ui writes it anew\n",
+        "{}\nKCC_UPDATE=1 cargo test --test ui updates it\n",
         difference(&text, &actual)
     ))
 }
@@ -76,7 +76,7 @@ fn is_expected(name: &str) -> bool {
     EXPECTED.contains(&first)
 }
 
-/// The state of a case while its lines are worked through.
+/// The state of a running case.
 struct Script {
     root: PathBuf,
     user: Option<u32>,
@@ -106,27 +106,27 @@ impl Script {
                     .map_err(io)
             }
             ["repeat", name, count, text] => {
-                let count: usize = count.parse().map_err(|_| "no number")?;
+                let count: usize = count.parse().map_err(|_| "not a number")?;
                 write(
                     &self.path(name)?,
                     text.replace("\\n", "\n").repeat(count).as_bytes(),
                 )
             }
             ["commit", date] => self.commit(date),
-            // Root reads everything, so a refusal needs somebody else.
+            // Root can read every file, so permission errors need another user.
             ["user", id] => {
-                self.user = Some(id.parse().map_err(|_| "no number")?);
+                self.user = Some(id.parse().map_err(|_| "not a number")?);
                 Ok(())
             }
             ["env", name, value] => {
                 self.env.insert(name.to_owned(), value.to_owned());
                 Ok(())
             }
-            _ => Err("no such step".into()),
+            _ => Err("unknown step".into()),
         }
     }
 
-    /// Commits everything, in a repository that is made where there is none.
+    /// Commits all files, creating the repository if there is none.
     fn commit(&self, date: &str) -> Result<(), String> {
         let git = |args: &[&str]| {
             let output = clean(Command::new("git"))
@@ -139,7 +139,7 @@ impl Script {
                     ("GIT_AUTHOR_EMAIL", "ada@example.com"),
                     ("GIT_COMMITTER_NAME", "Ada"),
                     ("GIT_COMMITTER_EMAIL", "ada@example.com"),
-                    // A hash holds both dates.
+                    // The hash depends on both dates.
                     ("GIT_AUTHOR_DATE", date),
                     ("GIT_COMMITTER_DATE", date),
                 ])
@@ -176,7 +176,7 @@ impl Script {
                     "0".to_owned(),
                 )
             }
-            _ => return Err("a case runs nothing but kcc and cat".into()),
+            _ => return Err("a case can only run kcc and cat".into()),
         };
         let number = self
             .outputs
@@ -192,7 +192,7 @@ impl Script {
         for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
             if !text.is_empty() {
                 self.outputs
-                    .push((format!("{name}{suffix}"), self.settled(&text)));
+                    .push((format!("{name}{suffix}"), self.normalised(&text)));
             }
         }
         self.outputs.push((format!("exit{suffix}"), exit + "\n"));
@@ -209,14 +209,14 @@ impl Script {
         let copy;
         if let Some(user) = self.user {
             if !is_root() {
-                // Then the refusal needs nobody else.
+                // An ordinary user gets permission errors without a switch.
                 return Self::output(command);
             }
-            // The other user may not be able to reach the folder of the build.
+            // The other user may have no access to the target directory.
             copy = self.root.with_file_name("kcc");
-            // By another process: what this one holds open for writing, each
-            // program that another case starts just then holds open as well,
-            // and a file that is written to cannot be run.
+            // Copy in another process. A file that this process has open for
+            // writing is inherited by the programs that other cases start at
+            // the same time, and a file open for writing cannot be executed.
             let copied = Command::new("cp").arg(KCC).arg(&copy).status();
             if !copied.map_err(|error| error.to_string())?.success() {
                 return Err(format!("cannot copy `{KCC}`"));
@@ -245,8 +245,8 @@ impl Script {
         Ok((text(output.stdout), text(output.stderr), exit))
     }
 
-    /// What a command wrote, without what differs from machine to machine.
-    fn settled(&self, text: &str) -> String {
+    /// Replaces everything in an output that depends on the machine.
+    fn normalised(&self, text: &str) -> String {
         let scratch = self.root.parent().unwrap_or(&self.root);
         let mut text = text
             .replace(&self.root.display().to_string(), "[ROOT]")
@@ -256,10 +256,10 @@ impl Script {
                 "\"semanticVersion\": \"[VERSION]\"",
             )
             .replace(concat!("kcc ", env!("CARGO_PKG_VERSION")), "kcc [VERSION]")
-            // Colour should be visible to a reader, too.
+            // Make colour visible to the reader of a case.
             .replace('\u{1b}', "[ESC]");
         text = without_schema_lines(&text);
-        // The pages are held to what they say elsewhere.
+        // `tests/pages` checks the pages themselves.
         for code in Code::ALL {
             let page = serde_json::to_string(code.page()).unwrap_or_default();
             text = text
@@ -267,27 +267,27 @@ impl Script {
                 .replace(code.page(), &format!("[PAGE of {code}]\n"));
         }
         if !text.ends_with('\n') {
-            text = format!("{text}\n{NO_LINE_END}");
+            text = format!("{text}\n{NO_NEWLINE}");
         }
         text
     }
 }
 
-/// The text with `#` for the digits of places in kcc's schema: its lines move
-/// with every field that is added to it.
+/// Replaces the digits of locations in kcc's schema by `#`: its lines move with
+/// every field that is added to it.
 fn without_schema_lines(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("schema/") {
-        let (before, found) = rest.split_at(at);
+        let (before, tail) = rest.split_at(at);
         out += before;
-        let place = found
+        let name_end = tail
             .find(".cue")
             .map(|end| end + ".cue".len())
-            .filter(|end| !found[..*end].contains(|c: char| c.is_whitespace() || c == '"'));
-        let Some((name, after)) = place.map(|end| found.split_at(end)) else {
+            .filter(|end| !tail[..*end].contains(|c: char| c.is_whitespace() || c == '"'));
+        let Some((name, after)) = name_end.map(|end| tail.split_at(end)) else {
             out += "schema/";
-            rest = &found["schema/".len()..];
+            rest = &tail["schema/".len()..];
             continue;
         };
         out += name;
@@ -303,7 +303,7 @@ fn without_schema_lines(text: &str) -> String {
     out + rest
 }
 
-/// A command that sees nothing of the environment of the tests.
+/// Clears the environment of a command.
 pub(crate) fn clean(mut command: Command) -> Command {
     command
         .env_clear()
@@ -312,15 +312,15 @@ pub(crate) fn clean(mut command: Command) -> Command {
     command
 }
 
-/// `kcc render | head`: the reader goes away in the middle.
-pub(crate) fn closed_stdout_is_no_failure() -> Result<(), String> {
+/// Checks that a closed pipe is not an error, as in `kcc render | head`.
+pub(crate) fn a_closed_stdout_is_not_an_error() -> Result<(), String> {
     let mut child = clean(Command::new(KCC))
         .args(["completions", "bash"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| error.to_string())?;
-    // Closed before anything is read.
+    // Close the pipe before reading anything.
     drop(child.stdout.take());
     let mut stderr = String::new();
     if let Some(mut pipe) = child.stderr.take() {
@@ -356,7 +356,7 @@ fn bytes(hex: &str) -> Result<Vec<u8>, String> {
         .collect()
 }
 
-/// The words of a line; double quotes hold words with spaces together.
+/// Splits a line into words; double quotes enclose words with spaces.
 fn words(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -379,7 +379,7 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// The lines that differ, with one line around them.
+/// Formats the lines that differ.
 fn difference(expected: &str, actual: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
     let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

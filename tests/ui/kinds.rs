@@ -1,6 +1,6 @@
-//! What holds of every kind of backing in `schemas/kinds`, on every engine: it
-//! runs as a user of its own, keeps its data, says when it is ready, asks for
-//! the password that the backing names, and has no secret but by reference.
+//! Checks every kind of backing in `schemas/kinds` on every engine: it runs as its
+//! own user, keeps its data, has probes, requires the password that the backing
+//! declares, and contains secrets only as references.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,60 +13,60 @@ use serde_json::Value;
 
 use crate::case::{KCC, clean};
 
-/// What is known of the images, as a table.
+/// The table of facts about the images.
 const FACTS: &str = "docs/dev/kinds.md";
 
-/// The kinds that keep nothing.
-const FORGETFUL: [&str; 1] = ["smtp"];
+/// The kinds without persistent data.
+const WITHOUT_DATA: [&str; 1] = ["smtp"];
 
-/// The names of the kinds that kcc has.
+/// Returns the names of all kinds.
 pub(crate) fn all() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/kinds");
     let mut names: Vec<String> = fs::read_dir(folder)
-        .expect("the folder of kinds can be read")
-        .map(|entry| entry.expect("its entries too").path())
+        .expect("the directory of kinds is readable")
+        .map(|entry| entry.expect("its entries are readable").path())
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();
     names
 }
 
-/// Holds one kind to what all have to be.
-pub(crate) fn hold(kind: &str) -> Result<(), String> {
+/// Checks one kind.
+pub(crate) fn check(kind: &str) -> Result<(), String> {
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-    fits_its_versions(kind)?;
+    matches_its_versions(kind)?;
     fs::write(scratch.path().join("kcc.cue"), system(kind)).map_err(|error| error.to_string())?;
     for target in ["dev", "prod"] {
         let model = model(scratch.path(), target)?;
         for name in ["usual", "named"] {
-            runs(kind, &model["components"][name], name)
-                .map_err(|what| format!("`{name}` in {target}: {what}"))?;
+            check_component(kind, &model["components"][name], name)
+                .map_err(|error| format!("`{name}` in {target}: {error}"))?;
         }
         let env = &model["components"]["web"]["container"]["env"];
-        is(&env["PASSWORD"], "secret", "key", "the output `password`")?;
-        is(&env["USUAL_HOST"], "literal", "usual", "`USUAL_HOST`")?;
-        given(env, "USUAL_PORT")?;
-        given(env, "USUAL_URL")?;
+        expect(&env["PASSWORD"], "secret", "key", "the output `password`")?;
+        expect(&env["USUAL_HOST"], "literal", "usual", "`USUAL_HOST`")?;
+        expect_set(env, "USUAL_PORT")?;
+        expect_set(env, "USUAL_URL")?;
     }
     let model = model(scratch.path(), "stage")?;
     let outside = &model["components"]["usual"]["kind"]["backing"]["external"];
     if *outside != Value::Bool(true) {
-        return Err("an external one runs in the system".to_owned());
+        return Err("an external backing runs in the system".to_owned());
     }
     let env = &model["components"]["web"]["container"]["env"];
-    is(
+    expect(
         &env["USUAL_HOST"],
         "literal",
         "far.example.com",
         "`USUAL_HOST`",
     )?;
-    is(&env["PASSWORD"], "secret", "key", "the output `password`")?;
-    given(env, "USUAL_URL")
+    expect(&env["PASSWORD"], "secret", "key", "the output `password`")?;
+    expect_set(env, "USUAL_URL")
 }
 
-/// Holds the recipe of a kind against what is known of each image that it takes,
-/// and the table of that against what the recipe lists.
-fn fits_its_versions(kind: &str) -> Result<(), String> {
+/// Checks that the recipe of a kind agrees with the table of facts, in the list of
+/// versions and for each image.
+fn matches_its_versions(kind: &str) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &Path| fs::read_to_string(path).map_err(|error| error.to_string());
     let recipe = read(&root.join("schemas/kinds").join(kind).with_extension("cue"))?;
@@ -101,7 +101,7 @@ fn fits_its_versions(kind: &str) -> Result<(), String> {
     let listed: BTreeSet<&String> = tags.iter().collect();
     if listed != known.keys().collect() || listed.is_empty() {
         return Err(format!(
-            "{FACTS} and its recipe list other versions: {listed:?}"
+            "{FACTS} and the recipe list different versions: {listed:?}"
         ));
     }
     let mut system =
@@ -123,18 +123,18 @@ fn fits_its_versions(kind: &str) -> Result<(), String> {
         let (user, mount) = &known[tag];
         if container["user"] != user.as_str() {
             return Err(format!(
-                "{tag} runs as {}, not as {user}",
+                "{tag}: expected user {user}, found {}",
                 container["user"]
             ));
         }
         let volumes = fields(&component["volumes"]);
         let mounts: Vec<_> = volumes.values().map(|volume| &volume["mount"]).collect();
-        let as_known = match mount.as_str() {
+        let as_expected = match mount.as_str() {
             "none" => mounts.is_empty(),
             mount => mounts == [&Value::from(mount)],
         };
-        if !as_known {
-            return Err(format!("{tag} mounts {mounts:?}, not {mount}"));
+        if !as_expected {
+            return Err(format!("{tag}: expected mount {mount}, found {mounts:?}"));
         }
         let folder = &container["env"]["PGDATA"]["literal"];
         if folder
@@ -142,19 +142,19 @@ fn fits_its_versions(kind: &str) -> Result<(), String> {
             .is_some_and(|folder| !folder.starts_with(&format!("{mount}/")))
         {
             return Err(format!(
-                "{tag} keeps its data in {folder}, outside of {mount}"
+                "{tag} stores its data in {folder}, outside of {mount}"
             ));
         }
         let version = tag.split('-').next().unwrap_or_default();
         let image = container["image"]["reference"].as_str().unwrap_or_default();
         if !image.contains(&format!(":{version}")) {
-            return Err(format!("{tag} is image {image}"));
+            return Err(format!("{tag} uses image {image}"));
         }
     }
     Ok(())
 }
 
-/// The texts of a list in a recipe.
+/// Returns the strings of a list in a recipe.
 fn listed(recipe: &str, field: &str) -> Vec<String> {
     let list = recipe.lines().find_map(|line| {
         let list = line.trim().strip_prefix(field)?.strip_prefix(": [")?;
@@ -201,14 +201,14 @@ fn model(folder: &Path, target: &str) -> Result<Value, String> {
     serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
 }
 
-/// What has to be true of a container of the kind.
-fn runs(kind: &str, component: &Value, name: &str) -> Result<(), String> {
+/// Checks the container of one backing of the kind.
+fn check_component(kind: &str, component: &Value, name: &str) -> Result<(), String> {
     let container = &component["container"];
     let user = container["user"].as_str().unwrap_or_default();
     let numbers: Vec<Result<u32, _>> = user.split(':').map(str::parse).collect();
     match numbers[..] {
         [Ok(uid), Ok(_)] if uid > 0 => {}
-        _ => return Err(format!("`{user}` is no user and group by number")),
+        _ => return Err(format!("expected a numeric user and group, found `{user}`")),
     }
     if container["security"]["profile"] != "restricted" {
         return Err("it may run as root".to_owned());
@@ -222,8 +222,11 @@ fn runs(kind: &str, component: &Value, name: &str) -> Result<(), String> {
     let keeps = volumes
         .values()
         .any(|volume| volume["source"].get("persistent").is_some());
-    if keeps == FORGETFUL.contains(&kind) {
-        return Err("it keeps its data, or does not, against its nature".to_owned());
+    if keeps == WITHOUT_DATA.contains(&kind) {
+        return Err(
+            "its volumes do not match the kind: persistent although it has no data, or missing"
+                .to_owned(),
+        );
     }
     let secrets = secrets(&container["env"]);
     let own = if name == "named" {
@@ -232,21 +235,21 @@ fn runs(kind: &str, component: &Value, name: &str) -> Result<(), String> {
         "usual-password"
     };
     if let Some(other) = secrets.iter().find(|secret| *secret != own) {
-        return Err(format!("it knows the secret `{other}`"));
+        return Err(format!("it refers to the secret `{other}`"));
     }
     if name == "named" && secrets.is_empty() {
-        return Err("it does not ask for the password that the backing names".to_owned());
+        return Err("it does not require the password that the backing declares".to_owned());
     }
-    // Whoever may list processes sees these.
-    for shown in ["command", "args"] {
-        if container[shown].to_string().contains("$(") {
-            return Err(format!("`{shown}` holds the value of a variable"));
+    // Everyone who may list processes can read these.
+    for field in ["command", "args"] {
+        if container[field].to_string().contains("$(") {
+            return Err(format!("`{field}` contains the value of a variable"));
         }
     }
     Ok(())
 }
 
-/// The names of all secrets in a value.
+/// Returns the names of all secrets in a value.
 fn secrets(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => fields
@@ -266,18 +269,20 @@ fn fields(value: &Value) -> BTreeMap<&str, &Value> {
     fields.map(|(name, field)| (name.as_str(), field)).collect()
 }
 
-fn is(value: &Value, kind: &str, expected: &str, what: &str) -> Result<(), String> {
+fn expect(value: &Value, kind: &str, expected: &str, what: &str) -> Result<(), String> {
     if value[kind] == expected {
         Ok(())
     } else {
-        Err(format!("{what} is {value}, not the {kind} `{expected}`"))
+        Err(format!(
+            "{what}: expected the {kind} `{expected}`, found {value}"
+        ))
     }
 }
 
-fn given(env: &Value, name: &str) -> Result<(), String> {
+fn expect_set(env: &Value, name: &str) -> Result<(), String> {
     if env[name].is_object() {
         Ok(())
     } else {
-        Err(format!("`{name}` is not given"))
+        Err(format!("`{name}` is not set"))
     }
 }

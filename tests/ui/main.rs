@@ -1,10 +1,9 @@
-//! Runs the real `kcc` over the cases in this folder.
+//! Runs the real `kcc` over the cases in this directory.
 //!
-//! A case is a text file (`<stage>/<name>.txtar`): what it shows, the command
-//! lines, the fragments, and what is expected on stdout and stderr and as exit
-//! code. `KCC_UPDATE=1 cargo test --test ui` writes the expectations anew;
-//! doing so twice leaves no difference. The format is described in
-//! `README.md` beside this file.
+//! A case is a text file (`<stage>/<name>.txtar`) with a description, command
+//! lines, fragments, and the expected stdout, stderr and exit code.
+//! `KCC_UPDATE=1 cargo test --test ui` updates the expectations and is idempotent.
+//! `README.md` in this directory describes the format.
 
 mod archive;
 mod case;
@@ -38,28 +37,28 @@ fn main() -> ExitCode {
         .collect();
     trials.extend(kinds::all().into_iter().map(|kind| {
         Trial::test(format!("kinds/{kind}"), move || {
-            kinds::hold(&kind).map_err(Into::into)
+            kinds::check(&kind).map_err(Into::into)
         })
     }));
     trials.push(Trial::test("every-code", move || {
         every_code_has_a_case(&folder).map_err(Into::into)
     }));
     trials.push(Trial::test("exit/panic", || {
-        panic::a_panic_is_exit_70().map_err(Into::into)
+        panic::a_panic_exits_with_70().map_err(Into::into)
     }));
     trials.push(Trial::test("exit/closed-stdout", || {
-        case::closed_stdout_is_no_failure().map_err(Into::into)
+        case::a_closed_stdout_is_not_an_error().map_err(Into::into)
     }));
     trials.push(Trial::test("pre-commit", || {
-        precommit::the_hook_works().map_err(Into::into)
+        precommit::the_hook_rejects_only_bad_fragments().map_err(Into::into)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// What fragments alone can show is shown by a case: every code of the stages
-/// up to lowering.
+/// Checks that a case shows every code that fragments alone can cause: those of the
+/// stages up to lowering.
 fn every_code_has_a_case(folder: &Path) -> Result<(), String> {
-    let mut said = String::new();
+    let mut output = String::new();
     for path in cases(folder) {
         let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
         let archive = archive::Archive::parse(&text);
@@ -67,15 +66,15 @@ fn every_code_has_a_case(folder: &Path) -> Result<(), String> {
             .sections
             .into_iter()
             .filter(|(name, _)| name.starts_with("std"));
-        said.extend(outputs.map(|(_, content)| content));
+        output.extend(outputs.map(|(_, content)| content));
     }
     let missing: Vec<&str> = Code::ALL
         .iter()
         .filter(|code| code.stage() <= Stage::Lower)
-        // No fragment is known to bring it about.
+        // No known fragment causes it.
         .filter(|code| **code != Code::EvalUnaccounted)
         .map(|code| code.as_str())
-        .filter(|code| !said.contains(&format!("[{code}]")))
+        .filter(|code| !output.contains(&format!("[{code}]")))
         .collect();
     if missing.is_empty() {
         Ok(())
@@ -84,11 +83,11 @@ fn every_code_has_a_case(folder: &Path) -> Result<(), String> {
     }
 }
 
-/// Every case below a folder, in the order of their names.
+/// Returns all cases below a directory, sorted by name.
 fn cases(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the folder of cases can be read")
-        .map(|entry| entry.expect("its entries too").path())
+        .expect("the directory of cases is readable")
+        .map(|entry| entry.expect("its entries are readable").path())
         .collect();
     entries.sort();
     entries

@@ -1,13 +1,13 @@
-//! A panic ends kcc with exit code 70 and a sentence.
+//! Checks that a panic ends kcc with exit code 70 and a bug report.
 //!
-//! kcc has no panic to offer, so this test program runs itself again with the
-//! hook of kcc in place, and panics in a thread.
+//! No input makes kcc panic, so this test program runs itself with kcc's panic hook
+//! installed and panics in a thread.
 
 use std::process::Command;
 
 const CHILD: &str = "KCC_UI_PANIC";
 
-/// In the child: panics as kcc would. Elsewhere nothing.
+/// Panics with kcc's hook in the child process; does nothing elsewhere.
 pub(crate) fn in_child() {
     if std::env::var_os(CHILD).is_some() {
         kcc::exit::report_panics();
@@ -15,21 +15,21 @@ pub(crate) fn in_child() {
     }
 }
 
-/// Runs the child and looks at how it ended.
-pub(crate) fn a_panic_is_exit_70() -> Result<(), String> {
+/// Runs the child and checks its exit code and output.
+pub(crate) fn a_panic_exits_with_70() -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)
         .env(CHILD, "1")
         .output()
         .map_err(|error| error.to_string())?;
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let said = [
-        "error: this is a bug in kcc ",
+    let expected = [
+        "error: bug in kcc ",
         "the impossible?[31m happened",
         "tests/ui/panic.rs:",
-        "help: please report it",
+        "help: report it",
     ];
-    if output.status.code() != Some(70) || !said.iter().all(|part| stderr.contains(part)) {
+    if output.status.code() != Some(70) || !expected.iter().all(|part| stderr.contains(part)) {
         return Err(format!("{}: {stderr}", output.status));
     }
     Ok(())

@@ -1,19 +1,19 @@
-//! The hook of `.pre-commit-hooks.yaml`, run by the real `pre-commit` in a
-//! scratch repository: a good fragment may be committed, a bad one may not.
+//! Runs the hook of `.pre-commit-hooks.yaml` with the real `pre-commit` in a scratch
+//! repository: it accepts a good fragment and rejects a bad one.
 
 use std::{fs, path::Path, process::Command};
 
 const KCC: &str = env!("CARGO_BIN_EXE_kcc");
 
-/// Runs `pre-commit try-repo` over a good and a bad fragment. Without
-/// `pre-commit` or `git` it says so loudly and passes.
-pub(crate) fn the_hook_works() -> Result<(), String> {
+/// Runs `pre-commit try-repo` over a good and a bad fragment. Passes with a visible
+/// note if `pre-commit` or `git` is not installed.
+pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
     let Some(tool) = tool() else {
-        skipped("`pre-commit` is not there: pip install pre-commit");
+        skipped("`pre-commit` is not installed: pip install pre-commit");
         return Ok(());
     };
     if Command::new("git").arg("--version").output().is_err() {
-        skipped("`git` is not there");
+        skipped("`git` is not installed");
         return Ok(());
     }
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -46,7 +46,7 @@ pub(crate) fn the_hook_works() -> Result<(), String> {
 
     let (passed, output) = runner.hook(&system, &hooks)?;
     if !passed || !output.contains("Passed") {
-        return Err(format!("a good fragment is refused:\n{output}"));
+        return Err(format!("a good fragment is rejected:\n{output}"));
     }
     write(
         &fragment,
@@ -56,27 +56,27 @@ pub(crate) fn the_hook_works() -> Result<(), String> {
     let (passed, output) = runner.hook(&system, &hooks)?;
     if passed || !output.contains("kcc::eval::unknown-field") || !output.contains("web.cue:3:") {
         return Err(format!(
-            "a bad fragment is let through, or not shown:\n{output}"
+            "a bad fragment is accepted or not shown:\n{output}"
         ));
     }
-    write(&system.join("notes.txt"), "no fragment\n")?;
+    write(&system.join("notes.txt"), "not a fragment\n")?;
     runner.git(&system, &["reset", "--quiet", "--", "."])?;
     runner.git(&system, &["add", "notes.txt"])?;
     let (passed, output) = runner.hook(&system, &hooks)?;
     if !passed || !output.contains("Skipped") {
         return Err(format!(
-            "the hook runs although no fragment changes:\n{output}"
+            "the hook runs although no fragment changed:\n{output}"
         ));
     }
     Ok(())
 }
 
-#[allow(clippy::print_stderr, reason = "who runs the tests should know")]
+#[allow(clippy::print_stderr, reason = "skipped tests must be visible")]
 fn skipped(why: &str) {
-    eprintln!("\n!!! SKIPPED: the pre-commit hook was not tried: {why} !!!\n");
+    eprintln!("\n!!! SKIPPED: the pre-commit hook was not tested: {why} !!!\n");
 }
 
-/// How `pre-commit` is called here, if it is there.
+/// Returns the command for `pre-commit`, if it is installed.
 fn tool() -> Option<Vec<&'static str>> {
     [vec!["pre-commit"], vec!["python3", "-m", "pre_commit"]]
         .into_iter()
@@ -113,9 +113,9 @@ impl Runner<'_> {
         )
     }
 
-    /// Whether a command succeeded, and what it said.
+    /// Runs a command; returns its success and its output.
     fn run(&self, folder: &Path, tool: &[&str], args: &[&str]) -> Result<(bool, String), String> {
-        // The hook calls the `kcc` on the path: ours comes first.
+        // The hook calls the first `kcc` on the path.
         let bin = Path::new(KCC).parent().unwrap_or(Path::new("."));
         let path = std::env::var("PATH").unwrap_or_default();
         let output = Command::new(tool[0])

@@ -1,21 +1,21 @@
-//! `kcc apply`: makes a target what the fragments say.
+//! `kcc apply`: changes a target to match its fragments.
 
 use clap::Args;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Format};
 use kcc_model::Millis;
 use kcc_plan::{ApplyReport, Failure};
 
-use super::{Context, Ended, check::counted, json, plan::Prune};
+use super::{CommandResult, Context, check::counted, json, plan::Prune};
 use crate::{
-    ask,
     cli::{Target, duration},
     compile,
+    confirm::confirm,
     exit::Exit,
     printer::Stdout,
     progress, runtime,
 };
 
-/// Make a target what the fragments say
+/// Change a target to match its fragments
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc apply --target dev\n  kcc apply --target prod --yes --timeout 10m\n  kcc apply --target prod --take deployment/web:spec.replicas"
@@ -24,23 +24,23 @@ pub struct Apply {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// How long each component may take to become ready, such as `90s` or `5m`
+    /// Time limit for each component to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
-    /// Set our value in a field that another field manager owns, as `kcc plan` names it
+    /// Take over FIELD from another field manager, as named by `kcc plan`
     #[arg(long, value_name = "FIELD")]
     pub take: Vec<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// What happens to what no fragment asks for any more
+    /// Delete objects that are no longer declared
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
     pub prune: Prune,
 }
 
 impl Apply {
-    /// Plans, asks where many people would feel it, and applies.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Asks for confirmation if the target is shared, and applies.
+    pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
@@ -49,7 +49,7 @@ impl Apply {
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let name = &compiled.model.name;
         let question = format!("apply `{name}` to `{target}`?");
-        if !ask::confirmed(context, target, self.yes, &question)? {
+        if !confirm(context, target, self.yes, &question)? {
             context.printer.note("nothing was changed");
             return Ok(Exit::Incomplete);
         }
@@ -59,13 +59,13 @@ impl Apply {
     }
 }
 
-/// Shows what was done and what failed.
-pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
+/// Prints the result of an apply or down, and returns its exit code.
+pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> CommandResult {
     let diagnostic = |failure: &Failure, make: fn(Code, String) -> Diagnostic| {
         let mut message = failure.message.clone();
         if let Some(team) = &failure.team {
             let team = format!("(team `{team}`)");
-            // A conflict names the team at its line.
+            // A conflict already names the team next to its location.
             if !message.contains(&team) {
                 message = format!("{message} {team}");
             }
@@ -108,7 +108,7 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
     .filter(|(count, _)| *count > 0)
     .enumerate()
     .map(|(at, (count, what))| match at {
-        // What is counted is said once.
+        // Only the first count names its unit.
         0 => format!("{} {what}", counted(count, "component")),
         _ => format!("{count} {what}"),
     })
@@ -126,7 +126,7 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> Ended {
         };
         let left = match report.left.len() {
             0 => String::new(),
-            count => format!(", {count} left for the next time"),
+            count => format!(", {count} left for the next apply"),
         };
         let all = parts.join(", ") + &operations + &left;
         all.trim_start_matches(", ").to_owned()

@@ -1,4 +1,4 @@
-//! `kcc blame`: every line, team and commit behind a value.
+//! `kcc blame`: prints every line, team and commit behind a value.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -7,70 +7,70 @@ use kcc_diag::Format;
 use kcc_tree::Path;
 use serde::Serialize;
 
-use super::{Context, Ended, json};
+use super::{CommandResult, Context, json};
 use crate::{
     cli::System,
     compile::{self, Targets},
     exit::Exit,
     failure::Failure,
-    trace::{self, Field, Line, Place, Traced, git},
+    provenance::{self, Field, FieldPath, Line, ValueBlame, git},
 };
 
-/// Say which lines, teams and commits are behind a value
+/// Show the lines, teams and commits behind a value
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc blame services.web.replicas\n  kcc blame services.web.port --target prod\n  kcc blame services.web.env --format json | jq '.values[].lines[].team'\n  kcc blame deployment/web:spec.replicas --target prod"
 )]
 pub struct Blame {
-    /// A path of the model, or of an object that is rendered
+    /// Path in the model or in a rendered object
     #[arg(value_name = "PATH")]
     pub path: String,
-    /// Only in that target; may be given several times [default: all]
+    /// Show only TARGET; may be repeated [default: all targets]
     #[arg(short, long, value_name = "TARGET")]
     pub target: Vec<String>,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
 
-/// What is written as JSON.
+/// The JSON output.
 #[derive(Debug, Serialize)]
 struct Answer {
     path: String,
     values: Vec<Value>,
 }
 
-/// A value in the targets where it and its lines are the same.
+/// A value with the targets in which it and its lines are the same.
 #[derive(Debug, PartialEq, Serialize)]
 struct Value {
     targets: BTreeSet<String>,
-    /// The field of an object that follows the value.
+    /// The field of a rendered object that comes from the value.
     #[serde(flatten)]
     field: Option<Field>,
     #[serde(flatten)]
-    traced: Option<Traced>,
+    blame: Option<ValueBlame>,
 }
 
 impl Blame {
-    /// Writes the lines to stdout.
-    pub fn run(self, context: &Context) -> Ended {
-        let place = Place::parse(&self.path)?;
+    /// Prints the lines to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
+        let path = FieldPath::parse(&self.path)?;
         let targets = Targets::of(&self.target);
         let system = compile::traced(context, self.system.dir.as_deref(), &targets, true)?;
         let targets: BTreeSet<&str> = system.model.targets.keys().map(String::as_str).collect();
-        let mut values = match &place {
-            Place::Model(path) => of_model(&system, &targets, path)?,
-            Place::Rendered { kind, name, field } => {
-                of_object(&system, &targets, (kind, name, field))?
+        let mut values = match &path {
+            FieldPath::Model(path) => in_model(&system, &targets, path)?,
+            FieldPath::Object { kind, name, field } => {
+                in_object(&system, &targets, (kind, name, field))?
             }
         };
-        let traced = values.iter_mut().filter_map(|value| value.traced.as_mut());
-        git::blame(
+        let blames = values.iter_mut().filter_map(|value| value.blame.as_mut());
+        git::annotate(
             system.root.path(),
-            traced.flat_map(|traced| &mut traced.lines),
+            blames.flat_map(|blame| &mut blame.lines),
         );
         let answer = Answer {
-            path: place.to_string(),
+            path: path.to_string(),
             values,
         };
         context.printer.data(&match context.settings.format {
@@ -81,77 +81,77 @@ impl Blame {
     }
 }
 
-/// The values at and below a path, in the order of paths.
-fn of_model(
+/// Returns the values at and below a path in the model, sorted by path.
+fn in_model(
     system: &compile::Traced,
     targets: &BTreeSet<&str>,
     path: &Path,
 ) -> Result<Vec<Value>, Failure> {
     let mut values = Vec::new();
     for target in targets {
-        let mut found = trace::trace(&system.tree, target, path);
+        let mut blames = provenance::blame_value(&system.tree, target, path);
         if let Some(model) = system.model.targets.get(*target) {
-            found.extend(trace::given(&system.tree, model, path));
+            blames.extend(provenance::inferred_variables(&system.tree, model, path));
         }
-        for traced in found {
-            add(&mut values, target, None, Some(traced));
+        for blame in blames {
+            add(&mut values, target, None, Some(blame));
         }
     }
     if values.is_empty() {
-        return Err(trace::unknown(&system.tree, targets, path));
+        return Err(provenance::unknown_path(&system.tree, targets, path));
     }
-    let key = |value: &Value| value.traced.as_ref().map(|traced| traced.path.clone());
+    let key = |value: &Value| value.blame.as_ref().map(|blame| blame.path.clone());
     values.sort_by_cached_key(|value| (key(value), value.targets.clone()));
     Ok(values)
 }
 
-/// The fields of an object at and below a path, in their order.
-fn of_object(
+/// Returns the fields of a rendered object at and below a path, in their order.
+fn in_object(
     system: &compile::Traced,
     targets: &BTreeSet<&str>,
     object: (&str, &str, &Path),
 ) -> Result<Vec<Value>, Failure> {
     let mut values = Vec::new();
-    let mut refused = None;
+    let mut unknown_field = None;
     for target in targets {
-        let fields = match trace::rendered(system, target, object) {
+        let fields = match provenance::blame_object(system, target, object) {
             Ok(fields) => fields,
             // Another target may have the field.
             Err(failure @ Failure::Usage { .. }) => {
-                refused.get_or_insert(failure);
+                unknown_field.get_or_insert(failure);
                 continue;
             }
             Err(failure) => return Err(failure),
         };
-        for (field, traced) in fields.into_iter().flatten() {
-            if traced.is_empty() {
+        for (field, blames) in fields.into_iter().flatten() {
+            if blames.is_empty() {
                 add(&mut values, target, Some(field), None);
                 continue;
             }
-            for traced in traced {
-                add(&mut values, target, Some(field.clone()), Some(traced));
+            for blame in blames {
+                add(&mut values, target, Some(field.clone()), Some(blame));
             }
         }
     }
     if values.is_empty() {
         let (kind, name, _) = object;
-        return Err(match refused {
+        return Err(match unknown_field {
             Some(failure) => failure,
-            None => trace::no_object(system, targets, kind, name)?,
+            None => provenance::unknown_object_in(system, targets, kind, name)?,
         });
     }
     Ok(values)
 }
 
-/// Adds a value; targets that have the same from the same lines are one.
-fn add(values: &mut Vec<Value>, target: &str, field: Option<Field>, traced: Option<Traced>) {
-    let same = |value: &&mut Value| value.field == field && value.traced == traced;
+/// Adds a value, merging targets with the same value and lines.
+fn add(values: &mut Vec<Value>, target: &str, field: Option<Field>, blame: Option<ValueBlame>) {
+    let same = |value: &&mut Value| value.field == field && value.blame == blame;
     match values.iter_mut().find(same) {
         Some(value) => _ = value.targets.insert(target.to_owned()),
         None => values.push(Value {
             targets: BTreeSet::from([target.to_owned()]),
             field,
-            traced,
+            blame,
         }),
     }
 }
@@ -167,36 +167,36 @@ fn text(answer: &Answer) -> String {
         if let Some(field) = &value.field {
             let _ = writeln!(out, "{} = {} in {targets}", field.field, field.rendered);
             if let Some(why) = field.because {
-                let _ = writeln!(out, "  kcc writes it: {why}");
+                let _ = writeln!(out, "  set by kcc: {why}");
             }
         }
-        let Some(traced) = &value.traced else {
+        let Some(blame) = &value.blame else {
             continue;
         };
-        let said = match &traced.value {
-            Some(value) => format!("{} = {value}", traced.path),
-            None if value.field.is_some() => traced.path.to_string(),
-            None => format!("{} has no value", traced.path),
+        let assignment = match &blame.value {
+            Some(value) => format!("{} = {value}", blame.path),
+            None if value.field.is_some() => blame.path.to_string(),
+            None => format!("{} has no value", blame.path),
         };
         let _ = match &value.field {
-            Some(_) => writeln!(out, "  from {said}"),
-            None => writeln!(out, "{said} in {targets}"),
+            Some(_) => writeln!(out, "  from {assignment}"),
+            None => writeln!(out, "{assignment} in {targets}"),
         };
-        out += &table(&traced.lines);
+        out += &table(&blame.lines);
     }
     kcc_diag::plain(&out).into_owned()
 }
 
-/// The lines in columns.
+/// Formats lines in columns.
 fn table(lines: &[Line]) -> String {
     let cells: Vec<[String; 5]> = lines
         .iter()
         .map(|line| {
             [
                 line.effect.as_str().to_owned(),
-                line.role.as_str().to_owned(),
+                line.kind.as_str().to_owned(),
                 format!("{}:{}:{}", line.file, line.line, line.column),
-                line.who().to_owned(),
+                line.owner().to_owned(),
                 commit(line),
             ]
         })
@@ -212,7 +212,7 @@ fn table(lines: &[Line]) -> String {
         for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
             let _ = write!(shown, " {cell:width$} ");
         }
-        let _ = write!(shown, " {}", said(line));
+        let _ = write!(shown, " {}", describe(line));
         out += shown.trim_end();
         out.push('\n');
     }
@@ -227,17 +227,17 @@ fn commit(line: &Line) -> String {
     }
 }
 
-/// What a line says, and why it has its effect.
-fn said(line: &Line) -> String {
-    let mut said = line.shown();
+/// Formats the text of a line, and the reason for its effect.
+fn describe(line: &Line) -> String {
+    let mut text = line.excerpt();
     if let Some(policy) = &line.policy {
-        said = format!("{said} ({}: {})", policy.name, policy.message);
+        text = format!("{text} ({}: {})", policy.name, policy.message);
     }
     if let Some(through) = &line.through {
-        let _ = write!(said, " (through {through})");
+        let _ = write!(text, " (through {through})");
     }
     if let Some(why) = line.why {
-        let _ = write!(said, " ({why})");
+        let _ = write!(text, " ({why})");
     }
-    said
+    text
 }

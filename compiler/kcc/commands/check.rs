@@ -1,9 +1,9 @@
-//! `kcc check`: everything that can be known before anything runs, for all
-//! targets at once.
+//! `kcc check`: reports everything that can be detected before anything runs, for
+//! all targets at once.
 
 use clap::Args;
 
-use super::{Context, Ended};
+use super::{CommandResult, Context};
 use crate::{
     cli::System,
     compile::{self, Targets},
@@ -11,23 +11,23 @@ use crate::{
     printer::Stdout,
 };
 
-/// Prove the system for every target
+/// Check the system for every target
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check --format json | jq .code"
 )]
 pub struct Check {
-    /// Only that target; may be given several times [default: all]
+    /// Check only TARGET; may be repeated [default: all targets]
     #[arg(short, long, value_name = "TARGET")]
     pub target: Vec<String>,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
 
 impl Check {
-    /// Checks and says how it went.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Checks the system and prints a summary.
+    pub fn run(self, context: &Context) -> CommandResult {
         let targets = Targets::of(&self.target);
         let proof = compile::prove(context, self.system.dir.as_deref(), &targets)?;
         let warnings = proof.findings.diagnostics.iter().count();
@@ -49,7 +49,7 @@ impl Check {
     }
 }
 
-/// A number of things, such as `1 component` or `2 components`.
+/// Formats a number of things, such as `1 component` or `2 components`.
 pub fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

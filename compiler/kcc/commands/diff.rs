@@ -1,4 +1,4 @@
-//! `kcc diff`: what the fragments say differently of two targets.
+//! `kcc diff`: prints the values that fragments declare differently for two targets.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -7,68 +7,66 @@ use kcc_diag::Format;
 use kcc_model::EngineTarget;
 use serde::Serialize;
 
-use super::{Context, Ended, json};
+use super::{CommandResult, Context, json};
 use crate::{
     cli::System,
     compile::{self, Targets},
     exit::Exit,
     failure::Failure,
-    trace::{Difference, Side, differences},
+    provenance::{Difference, Side, differences},
 };
 
-/// Say what the fragments state differently for two targets
+/// Compare what fragments declare for two targets
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc diff dev prod\n  kcc diff stage prod --exit-code     exit 1 if there are differences\n  kcc diff dev prod --format json | jq '.differences[].path'"
 )]
 pub struct Diff {
-    /// One target
+    /// First target
     #[arg(value_name = "A")]
     pub left: String,
-    /// The other target
+    /// Second target
     #[arg(value_name = "B")]
     pub right: String,
-    /// Exit with 1 if there are differences
+    /// Exit with status 1 if there are differences
     #[arg(long)]
     pub exit_code: bool,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
 
-/// What is written as JSON.
+/// The JSON output.
 #[derive(Debug, Serialize)]
 struct Comparison<'a> {
-    left: End<'a>,
-    right: End<'a>,
+    left: ComparedTarget<'a>,
+    right: ComparedTarget<'a>,
     differences: Vec<Difference>,
 }
 
 #[derive(Debug, Serialize)]
-struct End<'a> {
+struct ComparedTarget<'a> {
     target: &'a str,
     engine: &'static str,
 }
 
 impl Diff {
-    /// Writes the differences to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the differences to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         for name in [&self.left, &self.right] {
             if name == "live" || name.contains(['@', '/', '.']) {
                 return Err(Failure::usage(
-                    format!(
-                        "`{name}` is no target: only targets of the system can be compared yet"
-                    ),
-                    "name two targets, such as `kcc diff dev prod`",
+                    format!("`{name}` is not a target: only targets of the system can be compared"),
+                    "pass two targets, such as `kcc diff dev prod`",
                 ));
             }
         }
         let both = Targets::of(&[self.left.clone(), self.right.clone()]);
         let system = compile::traced(context, self.system.dir.as_deref(), &both, false)
-            .map_err(only_targets)?;
+            .map_err(mention_revisions)?;
         let comparison = Comparison {
-            left: end(&system, &self.left),
-            right: end(&system, &self.right),
+            left: compared(&system, &self.left),
+            right: compared(&system, &self.right),
             differences: differences(&system, &self.left, &self.right),
         };
         context.printer.data(&match context.settings.format {
@@ -77,7 +75,7 @@ impl Diff {
         });
         if comparison.differences.is_empty() {
             context.printer.note(&format!(
-                "the fragments say the same of {} and {}",
+                "no differences between {} and {}",
                 self.left, self.right
             ));
         }
@@ -89,8 +87,9 @@ impl Diff {
     }
 }
 
-/// Says of a name that is no target what could be compared with it one day.
-fn only_targets(failure: Failure) -> Failure {
+/// Adds to the help for an unknown target that revisions are not supported, because
+/// users of `git diff` may try them.
+fn mention_revisions(failure: Failure) -> Failure {
     match failure {
         Failure::Usage { message, help } => Failure::Usage {
             message,
@@ -98,7 +97,7 @@ fn only_targets(failure: Failure) -> Failure {
                 if help.ends_with('?') {
                     help
                 } else {
-                    format!("{help}; revisions cannot be compared yet")
+                    format!("{help}; comparing revisions is not supported yet")
                 }
             }),
         },
@@ -106,12 +105,12 @@ fn only_targets(failure: Failure) -> Failure {
     }
 }
 
-fn end<'a>(system: &compile::Traced, target: &'a str) -> End<'a> {
+fn compared<'a>(system: &compile::Traced, target: &'a str) -> ComparedTarget<'a> {
     let engine = match system.model.targets.get(target).map(|model| &model.engine) {
         Some(EngineTarget::Kubernetes { .. }) => "kubernetes",
         _ => "docker",
     };
-    End { target, engine }
+    ComparedTarget { target, engine }
 }
 
 fn text(comparison: &Comparison<'_>) -> String {
@@ -140,28 +139,28 @@ fn text(comparison: &Comparison<'_>) -> String {
         } in differences
         {
             let _ = writeln!(out, "  {path}");
-            for (end, side) in [(left, one), (right, other)] {
-                let _ = writeln!(out, "    {:width$}  {}", end.target, shown(side));
+            for (compared, side) in [(left, one), (right, other)] {
+                let _ = writeln!(out, "    {:width$}  {}", compared.target, format_side(side));
             }
         }
     }
     kcc_diag::plain(&out).into_owned()
 }
 
-/// As much of a long text as fits into a line.
-fn short(text: &str) -> String {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
+/// Truncates a text to fit on one line.
+fn truncate(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-/// A value, and where it is said.
-fn shown(side: &Side) -> String {
+/// Formats a value with the locations of its lines.
+fn format_side(side: &Side) -> String {
     let mut shown = match &side.value {
-        Some(value) => short(&value.to_string()),
-        None => "not there".to_owned(),
+        Some(value) => truncate(&value.to_string()),
+        None => "not set".to_owned(),
     };
     for (at, line) in side.lines.iter().enumerate() {
         let _ = write!(

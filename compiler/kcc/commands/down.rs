@@ -1,28 +1,28 @@
-//! `kcc down`: removes what kcc made in a target.
+//! `kcc down`: removes everything that kcc created in a target.
 
 use clap::Args;
 
-use super::{Context, Ended, apply};
-use crate::{ask, cli::Target, compile, exit::Exit, progress, runtime};
+use super::{CommandResult, Context, apply};
+use crate::{cli::Target, compile, confirm::confirm, exit::Exit, progress, runtime};
 
-/// Remove what kcc made in a target; data only with --volumes
+/// Remove everything that kcc created in a target, except data
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  kcc down --target dev\n  kcc down --target test --volumes")]
 pub struct Down {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// Remove data as well: volumes and claims
+    /// Also remove volumes and claims with their data
     #[arg(long)]
     pub volumes: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 }
 
 impl Down {
-    /// Asks where many people would feel it, and removes.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Asks for confirmation if the target is shared, and removes its objects.
+    pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
@@ -30,7 +30,7 @@ impl Down {
         let name = &compiled.model.name;
         let data = if self.volumes { " and its data" } else { "" };
         let question = format!("remove `{name}`{data} from `{target}`?");
-        if !ask::confirmed(context, target, self.yes, &question)? {
+        if !confirm(context, target, self.yes, &question)? {
             context.printer.note("nothing was changed");
             return Ok(Exit::Incomplete);
         }

@@ -1,4 +1,4 @@
-//! `kcc explain`: the page of a code, or of a field.
+//! `kcc explain`: prints the page of a diagnostic code or of a field.
 
 use std::fmt::Write;
 
@@ -6,23 +6,23 @@ use clap::Args;
 use kcc_cue::Engine;
 use kcc_diag::{Code, nearest};
 
-use super::{Context, Ended};
-use crate::{exit::Exit, failure::Failure, reference::Reference, trace::Place};
+use super::{CommandResult, Context};
+use crate::{exit::Exit, failure::Failure, provenance::FieldPath, reference::Reference};
 
-/// Say what a code means and what to do about it, or what a field says
+/// Explain an error code or a field
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc explain kcc::eval::conflict\n  kcc explain eval::conflict\n  kcc explain services.health\n  kcc explain             every code in one line"
+    after_help = "Examples:\n  kcc explain kcc::eval::conflict\n  kcc explain eval::conflict\n  kcc explain services.health\n  kcc explain             list all codes"
 )]
 pub struct Explain {
-    /// The code, or the path of a field; all codes if none is given
+    /// Code, or path of a field; omit it to list all codes
     #[arg(value_name = "CODE|PATH")]
     pub about: Option<String>,
 }
 
 impl Explain {
-    /// Writes the page to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the page, or the list of codes.
+    pub fn run(self, context: &Context) -> CommandResult {
         let text = match &self.about {
             Some(text) => match code(text) {
                 Some(code) => code.page().to_owned(),
@@ -35,12 +35,12 @@ impl Explain {
     }
 }
 
-/// The code that a text names.
+/// Parses a code; its last part is enough if it is unique.
 fn code(text: &str) -> Option<Code> {
     if let Ok(code) = text.parse::<Code>() {
         return Some(code);
     }
-    // A name without its stage is enough where only one code has it.
+    // Without its stage, a name must be unique.
     let named: Vec<Code> = Code::ALL
         .iter()
         .copied()
@@ -52,67 +52,67 @@ fn code(text: &str) -> Option<Code> {
     }
 }
 
-/// The page of the field that a path leads to.
+/// Formats the page of the field at a path.
 fn field(text: &str) -> Result<String, Failure> {
     if text.contains("::") {
-        let help = match near(text) {
+        let help = match similar_code(text) {
             Some(code) => format!("did you mean `{code}`?"),
-            None => "`kcc explain` lists all codes".to_owned(),
+            None => "run `kcc explain` to list all codes".to_owned(),
         };
-        return Err(Failure::usage(format!("there is no code `{text}`"), help));
+        return Err(Failure::usage(format!("unknown code `{text}`"), help));
     }
     let reference = reference()?;
-    let Ok(Place::Model(path)) = Place::parse(text) else {
+    let Ok(FieldPath::Model(path)) = FieldPath::parse(text) else {
         return Err(Failure::usage(
-            format!("`{text}` is no field of a fragment"),
-            "write the path of one, such as `services.health`; without a word every code is listed",
+            format!("`{text}` is not a field of fragments"),
+            "pass the path of a field, such as `services.health`",
         ));
     };
-    match reference.find(&path.0) {
+    match reference.resolve(&path.0) {
         Ok(found) => Ok(reference.page(&found)),
-        // A single word may be meant as a code.
-        Err(unknown) if unknown.above.is_empty() => {
-            let help = match (near(text), unknown.near) {
+        // A single name may be a misspelt code.
+        Err(unknown) if unknown.parent.is_empty() => {
+            let help = match (similar_code(text), unknown.similar) {
                 (_, Some(field)) => format!("did you mean the field `{field}`?"),
                 (Some(code), None) => format!("did you mean `{code}`?"),
-                (None, None) => "`kcc explain` lists all codes".to_owned(),
+                (None, None) => "run `kcc explain` to list all codes".to_owned(),
             };
             Err(Failure::usage(
-                format!("there is no code or field `{text}`"),
+                format!("unknown code or field `{text}`"),
                 help,
             ))
         }
         Err(unknown) => {
-            let help = match unknown.near {
-                Some(near) => format!("did you mean `{near}`?"),
+            let help = match unknown.similar {
+                Some(similar) => format!("did you mean `{similar}`?"),
                 None => format!(
-                    "`kcc explain {}` lists its fields",
-                    unknown.above.replace(".*", "")
+                    "run `kcc explain {}` to list its fields",
+                    unknown.parent.replace(".*", "")
                 ),
             };
-            let message = format!("`{}` has no field `{}`", unknown.above, unknown.name);
+            let message = format!("`{}` has no field `{}`", unknown.parent, unknown.name);
             Err(Failure::usage(message, help))
         }
     }
 }
 
-/// What the schema of this kcc says.
+/// Reads the reference from the schema that is built into kcc.
 pub fn reference() -> Result<Reference, Failure> {
-    let engine = Engine::new().map_err(Failure::Engine)?;
-    let files = kcc_cue::schema(&engine).map_err(Failure::Engine)?;
+    let engine = Engine::new().map_err(Failure::Evaluator)?;
+    let files = kcc_cue::schema(&engine).map_err(Failure::Evaluator)?;
     Ok(Reference::read(files.iter().map(|file| file.text.as_str())))
 }
 
-fn near(text: &str) -> Option<&'static str> {
+fn similar_code(text: &str) -> Option<&'static str> {
     let codes = Code::ALL.iter().map(|code| code.as_str());
     if text.contains("::") {
         let full = format!("kcc::{}", text.trim_start_matches("kcc::"));
         nearest(&full, codes)
     } else {
-        let near = nearest(text, Code::ALL.iter().map(|code| name(*code)))?;
+        let similar = nearest(text, Code::ALL.iter().map(|code| name(*code)))?;
         codes
             .into_iter()
-            .find(|code| code.rsplit("::").next() == Some(near))
+            .find(|code| code.rsplit("::").next() == Some(similar))
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_has_every_code_in_a_line_of_its_own() {
+    fn lists_every_code_on_its_own_line() {
         let list = list();
         let codes: Vec<&str> = list
             .lines()
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_word_that_two_stages_have_is_not_enough() {
+    fn accepts_a_name_without_its_stage_only_if_unique() {
         for code in Code::ALL {
             let alone = Code::ALL
                 .iter()

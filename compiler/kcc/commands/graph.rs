@@ -1,4 +1,4 @@
-//! `kcc graph`: the components and what they need, by team.
+//! `kcc graph`: prints the graph of components and their needs, grouped by team.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use clap::Args;
 use kcc_model::{Kind, TargetModel, Until};
 use serde::Serialize;
 
-use super::{Context, Ended, pretty_json};
+use super::{CommandResult, Context, pretty_json};
 use crate::{
     cli::System,
     compile::{self, Targets},
@@ -17,32 +17,32 @@ use crate::{
     failure::Failure,
 };
 
-/// Draw the components and what they need, by team
+/// Print the graph of components and their needs, by team
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc graph\n  kcc graph --target prod --format mermaid\n  kcc graph --format dot | dot -Tsvg > shop.svg"
 )]
 pub struct Graph {
-    /// Only what is in that target [default: all]
+    /// Show only components in TARGET [default: all targets]
     #[arg(short, long, value_name = "TARGET")]
     pub target: Option<String>,
-    /// How the graph is written
+    /// Output format of the graph
     #[arg(long, default_value = "text", value_parser = ["text", "mermaid", "dot", "json"])]
     pub format: String,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
 
-/// What is drawn.
+/// The graph, merged over targets; also its JSON output.
 #[derive(Debug, Default, Serialize)]
-struct Drawing {
-    components: BTreeMap<String, Drawn>,
+struct NeedGraph {
+    components: BTreeMap<String, Node>,
     needs: BTreeSet<Edge>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Drawn {
+struct Node {
     team: String,
     kind: String,
 }
@@ -56,35 +56,35 @@ struct Edge {
 }
 
 impl Graph {
-    /// Writes the graph to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the graph to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         let write = match self.format.as_str() {
             "text" => text,
             "mermaid" => mermaid,
             "dot" => dot,
-            "json" => |drawing: &Drawing| pretty_json(drawing),
+            "json" => |graph: &NeedGraph| pretty_json(graph),
             other => {
                 return Err(Failure::usage(
-                    format!("a graph cannot be written as `{other}`"),
-                    "write `--format text`, `mermaid`, `dot` or `json`",
+                    format!("unknown graph format `{other}`"),
+                    "use `--format text`, `mermaid`, `dot` or `json`",
                 ));
             }
         };
         let targets = Targets::of(self.target.as_slice());
         let model = compile::model(context, self.system.dir.as_deref(), &targets)?;
-        let drawing = draw(
+        let graph = collect(
             model
                 .targets
                 .values()
                 .filter(|target| targets.contain(&target.target)),
         );
-        context.printer.data(&write(&drawing));
+        context.printer.data(&write(&graph));
         Ok(Exit::Done)
     }
 }
 
-fn draw<'a>(targets: impl Iterator<Item = &'a TargetModel>) -> Drawing {
-    let mut drawing = Drawing::default();
+fn collect<'a>(targets: impl Iterator<Item = &'a TargetModel>) -> NeedGraph {
+    let mut graph = NeedGraph::default();
     for (name, component) in targets.flat_map(|target| &target.components) {
         let kind = match &component.kind {
             Kind::Service => "service".to_owned(),
@@ -92,13 +92,13 @@ fn draw<'a>(targets: impl Iterator<Item = &'a TargetModel>) -> Drawing {
             Kind::CronJob(_) => "cron job".to_owned(),
             Kind::Backing { kind, .. } => kind.clone(),
         };
-        let drawn = Drawn {
+        let node = Node {
             team: component.team.clone(),
             kind,
         };
-        drawing.components.entry(name.clone()).or_insert(drawn);
+        graph.components.entry(name.clone()).or_insert(node);
         for (to, need) in &component.needs {
-            drawing.needs.insert(Edge {
+            graph.needs.insert(Edge {
                 from: name.clone(),
                 to: to.clone(),
                 until: until(need.until),
@@ -106,7 +106,7 @@ fn draw<'a>(targets: impl Iterator<Item = &'a TargetModel>) -> Drawing {
             });
         }
     }
-    drawing
+    graph
 }
 
 fn until(until: Until) -> &'static str {
@@ -117,25 +117,25 @@ fn until(until: Until) -> &'static str {
     }
 }
 
-impl Drawing {
+impl NeedGraph {
     fn teams(&self) -> BTreeMap<&str, Vec<(&str, &str)>> {
         let mut teams: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-        for (name, drawn) in &self.components {
+        for (name, node) in &self.components {
             teams
-                .entry(&drawn.team)
+                .entry(&node.team)
                 .or_default()
-                .push((name, &drawn.kind));
+                .push((name, &node.kind));
         }
         teams
     }
 }
 
-fn text(drawing: &Drawing) -> String {
+fn text(graph: &NeedGraph) -> String {
     let mut out = String::new();
-    for (team, components) in drawing.teams() {
+    for (team, components) in graph.teams() {
         let _ = writeln!(out, "{team}");
         for (name, kind) in components {
-            let needs: BTreeSet<&str> = drawing
+            let needs: BTreeSet<&str> = graph
                 .needs
                 .iter()
                 .filter(|edge| edge.from == name)
@@ -153,17 +153,17 @@ fn text(drawing: &Drawing) -> String {
     out
 }
 
-fn mermaid(drawing: &Drawing) -> String {
+fn mermaid(graph: &NeedGraph) -> String {
     let mut out = "flowchart LR\n".to_owned();
-    for (team, components) in drawing.teams() {
+    for (team, components) in graph.teams() {
         let _ = writeln!(out, "  subgraph team-{team} [{team}]");
         for (name, kind) in components {
-            // A name may be a word of the language, so ids have a prefix.
+            // A name may be a keyword of Mermaid, so ids have a prefix.
             let _ = writeln!(out, "    c-{name}[\"{name}<br/>{kind}\"]");
         }
         out += "  end\n";
     }
-    for edge in &drawing.needs {
+    for edge in &graph.needs {
         let arrow = if edge.optional { "-.->" } else { "-->" };
         let _ = writeln!(
             out,
@@ -174,9 +174,9 @@ fn mermaid(drawing: &Drawing) -> String {
     out
 }
 
-fn dot(drawing: &Drawing) -> String {
+fn dot(graph: &NeedGraph) -> String {
     let mut out = "digraph {\n  rankdir=LR\n  node [shape=box]\n".to_owned();
-    for (team, components) in drawing.teams() {
+    for (team, components) in graph.teams() {
         let _ = writeln!(
             out,
             "  subgraph \"cluster_{team}\" {{\n    label=\"{team}\""
@@ -186,7 +186,7 @@ fn dot(drawing: &Drawing) -> String {
         }
         out += "  }\n";
     }
-    for edge in &drawing.needs {
+    for edge in &graph.needs {
         let style = if edge.optional { ", style=dashed" } else { "" };
         let _ = writeln!(
             out,

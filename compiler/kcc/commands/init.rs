@@ -1,7 +1,7 @@
-//! `kcc init`: a working system with one service.
+//! `kcc init`: creates a working system with one service.
 //!
-//! Its image is public, runs without root and answers on its port, so that
-//! `kcc apply --target dev` works as it is.
+//! The service's image is public, runs without root and answers on its port, so
+//! that `kcc apply --target dev` works without any edit.
 
 use std::{
     fs,
@@ -11,60 +11,60 @@ use std::{
 
 use clap::Args;
 
-use super::{Context, Ended};
+use super::{CommandResult, Context};
 use crate::{exit::Exit, failure::Failure};
 
-/// Make a working system with one service
+/// Create a working system with one service
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kcc init shop && kcc check shop")]
 pub struct Init {
-    /// The folder, which is made if it is not there [default: the current folder]
+    /// Directory to create the system in [default: the current directory]
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// The system's name [default: the folder's]
+    /// Name of the system [default: the name of the directory]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
 
 impl Init {
-    /// Writes the files and says what to do next.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Writes the files and prints the next commands.
+    pub fn run(self, context: &Context) -> CommandResult {
         let shown = context.settings.folder_named(self.dir.as_deref());
         let folder = context.settings.environment.folder.join(&shown);
         let name = match self.name {
             Some(name) if is_dns_label(&name) => name,
             Some(name) => {
                 return Err(Failure::usage(
-                    format!("`{name}` cannot be a system's name"),
-                    "use at most 40 small letters, digits and dashes, beginning with a letter",
+                    format!("`{name}` is not a valid system name"),
+                    "use at most 40 lower-case letters, digits and `-`, starting with a letter",
                 ));
             }
-            None => name_of(&folder),
+            None => default_name(&folder),
         };
         let files = files(&name);
-        let there = |file: &str| {
+        let exists = |file: &str| {
             Failure::usage(
-                format!("`{}` is there already", shown.join(file).display()),
-                "name another folder: `kcc init DIR`",
+                format!("`{}` already exists", shown.join(file).display()),
+                "choose another directory: `kcc init DIR`",
             )
         };
         // All or nothing.
-        let taken = |(file, _): &&(&str, _)| folder.join(file).symlink_metadata().is_ok();
-        if let Some((file, _)) = files.iter().find(taken) {
-            return Err(there(file));
+        let is_taken = |(file, _): &&(&str, _)| folder.join(file).symlink_metadata().is_ok();
+        if let Some((file, _)) = files.iter().find(is_taken) {
+            return Err(exists(file));
         }
         for (file, content) in files {
             let path = folder.join(file);
             let display = shown.join(file);
             write_new(&path, &content).map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists => there(file),
+                ErrorKind::AlreadyExists => exists(file),
                 _ => Failure::io(format!("cannot write `{}`", display.display()), error),
             })?;
             context
                 .printer
                 .note(&format!("wrote {}", display.display()));
         }
-        let dir = argument(&shown);
+        let dir = shell_argument(&shown);
         context.printer.note(&format!(
             "\nnext: kcc check{dir}\n      kcc apply --target dev{dir}"
         ));
@@ -72,9 +72,9 @@ impl Init {
     }
 }
 
-/// A folder as the argument of a command that can be copied into a shell; empty
-/// for the current one.
-fn argument(folder: &Path) -> String {
+/// Formats a directory as a quoted shell argument with a leading space; empty for
+/// the current directory.
+fn shell_argument(folder: &Path) -> String {
     let name = folder.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
     match name.as_str() {
@@ -84,10 +84,10 @@ fn argument(folder: &Path) -> String {
     }
 }
 
-/// Words of CUE that cannot name a package.
+/// Keywords of CUE, which cannot name a package.
 const KEYWORDS: [&str; 7] = ["false", "for", "if", "in", "let", "null", "true"];
 
-/// The files of a new system.
+/// Returns the files of a new system.
 fn files(name: &str) -> [(&'static str, String); 2] {
     let mut package = name.replace('-', "_");
     if KEYWORDS.contains(&name) {
@@ -98,7 +98,7 @@ fn files(name: &str) -> [(&'static str, String); 2] {
 
 system: name: \"{name}\"
 
-// Lets the plain cue tool and editors accept fragments that use target.
+// Declares target, so that the plain cue tool and editors accept its use.
 target: \"dev\" | \"test\" | \"stage\" | \"prod\"
 "
     );
@@ -111,7 +111,7 @@ services: web: {{
 	health: http: \"/\"
 }}
 
-// What is different in one target: on your machine it answers on port 8080.
+// Overrides for one target: publish port 8080 on your machine.
 on: dev: services: web: ports: http: expose: 8080
 "
     );
@@ -126,8 +126,8 @@ fn write_new(path: &Path, content: &str) -> std::io::Result<()> {
     std::io::Write::write_all(&mut file, content.as_bytes())
 }
 
-/// A system's name from that of a folder.
-fn name_of(folder: &Path) -> String {
+/// Derives a valid system name from the name of a directory.
+fn default_name(folder: &Path) -> String {
     let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name = real
         .file_name()
@@ -164,19 +164,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_can_be_copied_into_a_shell() {
+    fn quotes_a_directory_for_the_shell() {
         for (folder, shown) in [
             ("", ""),
             ("shop", " shop"),
             ("My Shop", " 'My Shop'"),
             ("it's", " 'it'\\''s'"),
         ] {
-            assert_eq!(argument(Path::new(folder)), shown);
+            assert_eq!(shell_argument(Path::new(folder)), shown);
         }
     }
 
     #[test]
-    fn a_name_is_made_from_any_folder_s() {
+    fn derives_a_valid_name_from_any_directory() {
         for (folder, name) in [
             ("/x/shop", "shop"),
             ("/x/My Shop_2", "my-shop-2"),
@@ -185,7 +185,7 @@ mod tests {
             ("/", "app"),
             ("/x/a.", "a"),
         ] {
-            assert_eq!(name_of(Path::new(folder)), name, "{folder}");
+            assert_eq!(default_name(Path::new(folder)), name, "{folder}");
         }
     }
 }

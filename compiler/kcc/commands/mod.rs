@@ -1,7 +1,7 @@
-//! One file for each command: its arguments, and what it does with them.
+//! The commands, one file each: the arguments as clap types, and `run`.
 //!
-//! A command returns how it ends or why it could not; it neither writes to the
-//! terminal other than through the printer, nor ends the process.
+//! `run` returns an exit code or a [`Failure`]. A command writes only through the
+//! [`Printer`] and never ends the process.
 
 pub mod apply;
 pub mod blame;
@@ -25,22 +25,22 @@ use crate::{
     cli::Command,
     exit::Exit,
     failure::Failure,
-    place,
+    overrides,
     printer::{Printer, Stdout},
     settings::Settings,
 };
 
-/// What every command works with.
+/// The environment that commands run in.
 #[derive(Debug)]
 pub struct Context {
-    /// How this run behaves.
+    /// The settings of this run.
     pub settings: Settings,
-    /// Who writes.
+    /// The writer for stdout and stderr.
     pub printer: Printer,
 }
 
-/// What a command writes as JSON, after the version of its shape: scripts read
-/// it. Fields are added to it; to rename or remove one is a new version.
+/// The JSON output of a command with the version of its shape. Scripts read it:
+/// fields may be added, but renaming or removing one increments the version.
 #[derive(Serialize)]
 struct Document<T> {
     version: u32,
@@ -48,23 +48,23 @@ struct Document<T> {
     data: T,
 }
 
-/// The JSON of what a command found, in one line.
+/// Formats the output of a command as JSON on one line.
 fn json(data: impl Serialize) -> String {
     let document = Document { version: 1, data };
-    serde_json::to_string(&document).expect("names and numbers have a JSON form") + "\n"
+    serde_json::to_string(&document).expect("strings and numbers serialise to JSON") + "\n"
 }
 
-/// As [`json`], for what people read, too.
+/// Formats the output of a command as indented JSON, for people and scripts.
 fn pretty_json(data: impl Serialize) -> String {
     let document = Document { version: 1, data };
-    serde_json::to_string_pretty(&document).expect("names and numbers have a JSON form") + "\n"
+    serde_json::to_string_pretty(&document).expect("strings and numbers serialise to JSON") + "\n"
 }
 
-/// How a command ends, or why it did not get there.
-pub type Ended = Result<Exit, Failure>;
+/// The exit code of a command, or the reason why it did not complete.
+pub type CommandResult = Result<Exit, Failure>;
 
 impl Command {
-    /// What the command uses stdout for.
+    /// Returns what the command writes to stdout.
     pub fn stdout(&self) -> Stdout {
         match self {
             Self::Check(_) => Stdout::Diagnostics,
@@ -72,10 +72,10 @@ impl Command {
         }
     }
 
-    /// Runs it.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Runs the command.
+    pub fn run(self, context: &Context) -> CommandResult {
         if let Self::Init(_) | Self::Explain(_) | Self::Completions(_) = &self {
-            place::refuse(&context.settings)?;
+            overrides::reject(&context.settings)?;
         }
         match self {
             Self::Init(command) => command.run(context),

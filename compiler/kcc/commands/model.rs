@@ -1,19 +1,19 @@
-//! `kcc model`: the resolved model of one target as JSON.
+//! `kcc model`: prints the resolved model of one target as JSON.
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, Ended, pretty_json};
+use super::{CommandResult, Context, pretty_json};
 use crate::{cli::System, compile, exit::Exit};
 
-/// Write the resolved model of a target as JSON
+/// Print the resolved model of a target as JSON
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kcc model --target prod | jq '.components.web.replicas'")]
 pub struct Model {
-    /// The target, such as `dev` or `prod`
+    /// Target, such as `dev` or `prod`
     #[arg(short, long, value_name = "TARGET")]
     pub target: String,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
@@ -27,8 +27,8 @@ struct Resolved<'a> {
 }
 
 impl Model {
-    /// Writes the model to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the model to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
         let resolved = Resolved {
             system: &compiled.model.name,

@@ -1,4 +1,4 @@
-//! `kcc parity`: what each target makes of each field that is in use.
+//! `kcc parity`: prints how the engine of each target honours the fields in use.
 
 use std::fmt::Write;
 
@@ -8,31 +8,31 @@ use kcc_lower::parity::{Engine, Verdict, ledger};
 use kcc_model::TargetModel;
 use serde::Serialize;
 
-use super::{Context, Ended, check::counted, json};
+use super::{CommandResult, Context, check::counted, json};
 use crate::{
     cli::System,
     compile::{self, Targets},
     exit::Exit,
 };
 
-/// Say what each target makes of each field
+/// Show how the engine of each target honours the fields in use
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc parity\n  kcc parity --target dev --all\n  kcc parity --format json | jq '.targets[].entries[] | select(.verdict == \"dropped\")'"
 )]
 pub struct Parity {
-    /// Only that target; may be given several times [default: all]
+    /// Show only TARGET; may be repeated [default: all targets]
     #[arg(short, long, value_name = "TARGET")]
     pub target: Vec<String>,
-    /// What is honoured as well
+    /// Also show honoured fields
     #[arg(short, long)]
     pub all: bool,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
 
-/// What is written as JSON.
+/// The JSON output.
 #[derive(Debug, Serialize)]
 struct Ledgers {
     targets: Vec<Ledger>,
@@ -43,11 +43,11 @@ struct Ledger {
     target: String,
     engine: Engine,
     entries: Vec<Entry>,
-    /// Uses of fields that are honoured.
+    /// The number of honoured field uses.
     honoured: usize,
 }
 
-/// One use of a field.
+/// A use of a field.
 #[derive(Debug, Serialize)]
 struct Entry {
     component: String,
@@ -56,15 +56,15 @@ struct Entry {
     field: &'static str,
     #[serde(flatten)]
     verdict: Verdict,
-    /// Why a drop is accepted.
+    /// The reason for accepting that it is dropped.
     accepted: Option<String>,
     #[serde(skip)]
     below: String,
 }
 
 impl Parity {
-    /// Writes the ledger to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the ledger to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         let targets = Targets::of(&self.target);
         let model = compile::model(context, self.system.dir.as_deref(), &targets)?;
         let targets: Vec<Ledger> = model
@@ -124,9 +124,9 @@ fn text(target: &Ledger) -> String {
         .iter()
         .filter(|entry| entry.verdict != Verdict::Honoured)
         .count();
-    let honoured = counted(target.honoured, "use");
+    let honoured = counted(target.honoured, "field use");
     let mut out = format!(
-        "{} ({engine}): {honoured} of fields honoured, {others} not as they stand\n",
+        "{} ({engine}): {honoured} honoured, {others} not fully honoured\n",
         target.target
     );
     let widths = [

@@ -1,34 +1,34 @@
-//! `kcc plan`: what an apply would do, each operation with its cause.
+//! `kcc plan`: prints what an apply would do, each operation with its cause.
 
 use clap::Args;
 use kcc_diag::Format;
 
-use super::{Context, Ended, json};
+use super::{CommandResult, Context, json};
 use crate::{cli::Target, compile, exit::Exit, runtime};
 
-/// Say what apply would do, and why; changes nothing
+/// Show what apply would do, and why
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc plan --target dev\n  kcc plan --target prod --format json | jq '.operations[].cause'\n  kcc plan --target prod --exit-code     exit 1 unless all is as desired and ready"
+    after_help = "Examples:\n  kcc plan --target dev\n  kcc plan --target prod --format json | jq '.operations[].cause'\n  kcc plan --target prod --exit-code     exit 1 unless up to date and ready"
 )]
 pub struct Plan {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// Exit with 1 unless all is as desired and ready
+    /// Exit with status 1 unless the target is up to date and ready
     #[arg(long)]
     pub exit_code: bool,
-    /// What happens to what no fragment asks for any more
+    /// Delete objects that are no longer declared
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
     pub prune: Prune,
 }
 
-/// What happens to what no fragment asks for any more.
+/// The treatment of objects that are no longer declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Prune {
-    /// It is removed, unless it holds data.
+    /// Delete them, except those with data.
     Owned,
-    /// It stays.
+    /// Keep them.
     None,
 }
 
@@ -42,8 +42,8 @@ impl From<Prune> for kcc_plan::Prune {
 }
 
 impl Plan {
-    /// Writes the plan to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the plan to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);

@@ -1,4 +1,4 @@
-//! `kcc recover`: rebuilds the record of a target from what kcc made in it.
+//! `kcc recover`: rebuilds the record of a target from the objects that kcc created.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::Recovery;
 
-use super::{Context, Ended, check::counted, json};
-use crate::{ask, cli::Target, compile, exit::Exit, runtime};
+use super::{CommandResult, Context, check::counted, json};
+use crate::{cli::Target, compile, confirm::confirm, exit::Exit, runtime};
 
 /// Rebuild the record of a target from the objects that kcc created
 #[derive(Debug, Args)]
@@ -16,19 +16,19 @@ pub struct Recover {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
 }
 
 impl Recover {
-    /// Writes what is there to stdout, asks where many people would feel it,
-    /// and takes back what is provably kcc's.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the objects, asks for confirmation if the target is shared, and takes
+    /// back those that kcc provably created.
+    pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let options = runtime::options(context, &compiled, &self.target);
-        let found = runtime::found(&compiled, &options)?;
+        let found = runtime::find_recoverable(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&found),
             _ => text(&found),
@@ -42,44 +42,44 @@ impl Recover {
         }
         let name = &compiled.model.name;
         let question = format!(
-            "take {} of `{name}` in `{target}` back?",
+            "recover {} of `{name}` in `{target}`?",
             counted(count, "object")
         );
-        if !ask::confirmed(context, target, self.yes, &question)? {
+        if !confirm(context, target, self.yes, &question)? {
             context.printer.note("nothing was changed");
             return Ok(Exit::Incomplete);
         }
-        let taken = runtime::recover(&compiled, &options)?;
-        let count = taken.taken().count();
-        let secrets = match taken.secrets.len() {
+        let recovered = runtime::recover(&compiled, &options)?;
+        let count = recovered.taken().count();
+        let secrets = match recovered.secrets.len() {
             0 => String::new(),
             count => format!(", {} read back", counted(count, "generated secret")),
         };
         context.printer.note(&format!(
             "recovered {}: {}{secrets}",
-            taken.scope,
+            recovered.scope,
             counted(count, "object")
         ));
-        for secret in &taken.lost_secrets {
+        for secret in &recovered.lost_secrets {
             context.printer.note(&format!(
-                "the value of generated secret `{secret}` is lost, and data that it opens is \
-                 kept: an apply refuses to make a new one"
+                "the value of generated secret `{secret}` is lost, but data that depends on it \
+                 remains: apply will refuse to generate a new one"
             ));
         }
         Ok(Exit::Done)
     }
 }
 
-/// One line for each object, in columns.
+/// Formats the objects in columns.
 fn text(found: &Recovery) -> String {
     let rows: Vec<_> = found
         .objects
         .iter()
         .map(|object| {
             let what = match (&object.doubt, object.recorded) {
-                (Some(doubt), _) => format!("left alone: {doubt}"),
-                (None, true) => "in the record".to_owned(),
-                (None, false) => "taken back".to_owned(),
+                (Some(doubt), _) => format!("skipped: {doubt}"),
+                (None, true) => "recorded".to_owned(),
+                (None, false) => "recoverable".to_owned(),
             };
             let team = object.team.as_deref();
             let team = team.map(|team| format!(" [{team}]")).unwrap_or_default();
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_object_is_shown_with_what_becomes_of_it() {
+    fn shows_every_object_with_its_treatment() {
         let object = |kind: &str, name: &str, recorded, doubt: Option<&str>| Recovered {
             kind: kind.to_owned(),
             name: name.to_owned(),
@@ -133,9 +133,9 @@ mod tests {
             lost_secrets: Vec::new(),
         };
         let expected = "\
-container  shop-dev-web  taken back [storefront]
-container  x             left alone: its name is not one that kcc gives [storefront]
-network    shop-dev      in the record
+container  shop-dev-web  recoverable [storefront]
+container  x             skipped: its name is not one that kcc gives [storefront]
+network    shop-dev      recorded
 ";
         assert_eq!(text(&found), expected);
         assert_eq!(found.taken().count(), 1);

@@ -1,5 +1,5 @@
-//! `kcc render`: what an engine would be told, as files: Kubernetes manifests,
-//! or a `compose.yaml` for a Docker target.
+//! `kcc render`: prints the desired state as Kubernetes manifests, or as
+//! `compose.yaml` for a Docker target.
 
 use std::{
     fs, io,
@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Context, Ended};
+use super::{CommandResult, Context};
 use crate::{
     cli::System,
     compile::{self, Compiled},
@@ -16,33 +16,33 @@ use crate::{
     failure::Failure,
 };
 
-/// Write Kubernetes manifests, or compose.yaml for a Docker target
+/// Render Kubernetes manifests, or compose.yaml for a Docker target
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc render --target prod | kubectl diff --server-side -f -\n  kcc render --target dev -o rendered"
 )]
 pub struct Render {
-    /// The target, such as `dev` or `prod`
+    /// Target, such as `dev` or `prod`
     #[arg(short, long, value_name = "TARGET")]
     pub target: String,
-    /// The folder to write files into, or `-` for one stream on stdout
+    /// Directory to write files to, or `-` for one stream on stdout
     #[arg(short, long, value_name = "DIR", default_value = "-")]
     pub output: PathBuf,
-    /// Where the system is.
+    /// The system to work on.
     #[command(flatten)]
     pub system: System,
 }
 
 impl Render {
-    /// Writes the files or the stream.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Writes the files, or the stream to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
         for note in kcc_lower::emit::losses(&compiled.desired) {
             context.printer.note(&note);
         }
         if self.output == Path::new("-") {
-            let text =
-                kcc_lower::emit::stream(&compiled.desired).map_err(|error| refused(&error))?;
+            let text = kcc_lower::emit::stream(&compiled.desired)
+                .map_err(|error| cannot_render(&error))?;
             context.printer.data(&text);
         } else {
             self.files(context, &compiled)?;
@@ -63,15 +63,15 @@ impl Render {
         };
         if folder.exists() && !folder.is_dir() {
             return Err(Failure::usage(
-                format!("`{}` is no folder", self.output.display()),
-                "name a folder, or leave `--output` out and redirect stdout",
+                format!("`{}` is not a directory", self.output.display()),
+                "pass a directory, or omit `--output` and redirect stdout",
             ));
         }
         fs::create_dir_all(&folder).map_err(cannot(Path::new("")))?;
         let real = folder.canonicalize().map_err(cannot(Path::new("")))?;
         let root = relative(&real, compiled.root.path());
-        let files =
-            kcc_lower::emit::files(&compiled.desired, &root).map_err(|error| refused(&error))?;
+        let files = kcc_lower::emit::files(&compiled.desired, &root)
+            .map_err(|error| cannot_render(&error))?;
         for file in &files {
             let path = folder.join(&file.name);
             if let Some(parent) = path.parent() {
@@ -89,7 +89,7 @@ impl Render {
     }
 }
 
-/// Lets everybody run a file, as its mode in the container says.
+/// Makes a file executable, as its mode in the container requires.
 #[cfg(unix)]
 fn make_executable(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -101,11 +101,12 @@ fn make_executable(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn refused(error: &kcc_lower::emit::EmitError) -> Failure {
+fn cannot_render(error: &kcc_lower::emit::EmitError) -> Failure {
     Failure::io("cannot render", io::Error::other(error.to_string()))
 }
 
-/// The way from one folder to another, both absolute and without links, with `/`.
+/// Returns the relative path from one directory to another, both absolute and
+/// without symbolic links.
 fn relative(from: &Path, to: &Path) -> String {
     let shared = from
         .iter()
@@ -117,11 +118,11 @@ fn relative(from: &Path, to: &Path) -> String {
         .iter()
         .skip(shared)
         .map(|name| name.to_string_lossy().into_owned());
-    let way: Vec<String> = up.chain(down).collect();
-    if way.is_empty() {
+    let path: Vec<String> = up.chain(down).collect();
+    if path.is_empty() {
         ".".into()
     } else {
-        way.join("/")
+        path.join("/")
     }
 }
 
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_between_two_folders() {
+    fn finds_the_relative_path_between_two_directories() {
         for (from, to, way) in [
             ("/a/b", "/a/b", "."),
             ("/a/b/out", "/a/b", ".."),

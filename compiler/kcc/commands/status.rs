@@ -1,4 +1,4 @@
-//! `kcc status`: what runs in a target, and why what does not run does not.
+//! `kcc status`: prints the state of every component, and why one is not ready.
 
 use std::fmt::Write;
 
@@ -6,10 +6,10 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::{ComponentStatus, StatusReport};
 
-use super::{Context, Ended, json};
+use super::{CommandResult, Context, json};
 use crate::{cli::Target, compile, exit::Exit, runtime};
 
-/// Say what runs, what is not ready, and why
+/// Show the state of every component, and why one is not ready
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc status --target dev\n  kcc status --target prod --format json | jq '.components[] | select(.state != \"running\")'\n  kcc status --target dev --exit-code     exit 1 if a component is not ready"
@@ -18,14 +18,14 @@ pub struct Status {
     /// The target.
     #[command(flatten)]
     pub target: Target,
-    /// Exit with 1 if a component is not ready
+    /// Exit with status 1 if a component is not ready
     #[arg(long)]
     pub exit_code: bool,
 }
 
 impl Status {
-    /// Writes the state of every component to stdout.
-    pub fn run(self, context: &Context) -> Ended {
+    /// Prints the state of every component to stdout.
+    pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
         let compiled = compile::target(context, system.dir.as_deref(), target)?;
         let options = runtime::options(context, &compiled, &self.target);
@@ -42,7 +42,7 @@ impl Status {
     }
 }
 
-/// One line for each component, in columns.
+/// Formats the components in columns.
 fn text(report: &StatusReport) -> String {
     let head = ["COMPONENT", "TEAM", "STATE", "READY", "ADDRESS", ""].map(str::to_owned);
     let rows = report.components.iter().map(|(name, component)| {
@@ -75,7 +75,7 @@ fn text(report: &StatusReport) -> String {
     })
 }
 
-/// Why a component is not ready, and why it is not as desired.
+/// Joins the reasons why a component is not ready or not up to date.
 fn reasons(component: &ComponentStatus) -> String {
     let unapplied = component.unapplied.as_ref();
     let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_stand_in_columns() {
+    fn aligns_components_in_columns() {
         let status = |state, ready, why: Option<&str>| ComponentStatus {
             team: Some("storefront".into()),
             state,

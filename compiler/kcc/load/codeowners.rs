@@ -1,6 +1,7 @@
-//! CODEOWNERS: who answers for which files of the repository, as GitHub reads
-//! it. A team that names no `owners` has those of its fragments; where it names
-//! others, one of the two is out of date.
+//! [`Codeowners`]: the CODEOWNERS file of the repository, read as GitHub reads it.
+//!
+//! A team without `owners` gets those of its fragments. If a team declares other
+//! owners than CODEOWNERS, one of the two is out of date and a warning names both.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,34 +13,34 @@ use kcc_tree::{ConfigTree, Node, Origin, OriginKind, Value};
 
 use super::{Problems, Root, owners_pattern::Pattern, read};
 
-/// Where GitHub looks, in its order; the first file that is there counts.
-const PLACES: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
+/// The locations that GitHub searches, in this order; the first existing file counts.
+const LOCATIONS: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
 
-/// A line of the file.
+/// A rule: a pattern with its owners.
 #[derive(Debug)]
 struct Rule {
     pattern: Pattern,
-    /// The owners, each with its place.
+    /// The owners, each with its range of bytes in the file.
     owners: Vec<(String, Range<usize>)>,
 }
 
-/// The file of the repository that a system lies in.
+/// The CODEOWNERS file of the repository that contains the system.
 #[derive(Debug)]
 pub struct Codeowners {
-    /// Its name, relative to the system's root.
+    /// The path relative to the system's root.
     name: String,
     text: String,
-    /// What stands before the names of fragments to make them the repository's.
+    /// The path from the repository's root to the system's, with a trailing slash.
     prefix: String,
     rules: Vec<Rule>,
 }
 
 impl Codeowners {
-    /// Reads the file, if there is one. The repository is the nearest folder
-    /// above with `.git`; without any the system's own folder.
-    pub fn of(root: &Root, problems: &mut Problems) -> Option<Self> {
-        let mut above = root.path().ancestors();
-        let repository = above.find(|folder| folder.join(".git").exists());
+    /// Reads the file if there is one. The repository is the nearest ancestor with
+    /// `.git`, or else the system's own directory.
+    pub fn load(root: &Root, problems: &mut Problems) -> Option<Self> {
+        let mut ancestors = root.path().ancestors();
+        let repository = ancestors.find(|folder| folder.join(".git").exists());
         let repository = repository.unwrap_or(root.path());
         let below = root.path().strip_prefix(repository).ok()?;
         let depth = below.iter().count();
@@ -47,12 +48,12 @@ impl Codeowners {
         for name in below {
             prefix = prefix + name.to_str()? + "/";
         }
-        for place in PLACES {
-            let path = repository.join(place);
+        for location in LOCATIONS {
+            let path = repository.join(location);
             if !path.is_file() {
                 continue;
             }
-            let name = "../".repeat(depth) + place;
+            let name = "../".repeat(depth) + location;
             return match read::text(&path) {
                 Ok(text) => Some(Self {
                     rules: rules(&text),
@@ -69,7 +70,7 @@ impl Codeowners {
         None
     }
 
-    /// The line for a fragment: the last one that matches.
+    /// Returns the rule for a fragment: the last one that matches, if it has owners.
     fn rule(&self, fragment: &str) -> Option<&Rule> {
         let file = format!("{}{fragment}", self.prefix);
         let mut rules = self.rules.iter().rev();
@@ -77,8 +78,8 @@ impl Codeowners {
         (!rule.owners.is_empty()).then_some(rule)
     }
 
-    /// Gives the teams that name no owners those of their fragments, and warns
-    /// where a team names others.
+    /// Adds the owners to teams that declare none, and warns about teams that declare
+    /// others.
     pub fn join(self, tree: &mut ConfigTree, fragments: &[&str]) -> Diagnostics {
         let mut by_team: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for name in fragments {
@@ -87,7 +88,7 @@ impl Codeowners {
             }
         }
         let file = tree.files.add(self.name.clone(), self.text.clone());
-        let mut found = Diagnostics::new();
+        let mut diagnostics = Diagnostics::new();
         for (team, fragments) in by_team {
             let rules = fragments
                 .into_iter()
@@ -97,16 +98,16 @@ impl Codeowners {
                 continue;
             };
             match fields(node).get("owners") {
-                Some(owners) => found.extend(self.differ(&team, owners, &rules, file)),
+                Some(owners) => diagnostics.extend(self.mismatch(&team, owners, &rules, file)),
                 None if rules.is_empty() => {}
-                None => _ = fields(node).insert("owners".to_owned(), list(&rules, file)),
+                None => _ = fields(node).insert("owners".to_owned(), owners_node(&rules, file)),
             }
         }
-        found
+        diagnostics
     }
 
-    /// A warning for the first fragment whose owners are not those of its team.
-    fn differ(
+    /// Returns a warning for the first fragment whose owners are not those of its team.
+    fn mismatch(
         &self,
         team: &str,
         owners: &Node,
@@ -116,44 +117,40 @@ impl Codeowners {
         let Value::List(items) = &owners.value else {
             return None;
         };
-        let own: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+        let declared: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
         let set = |names: &[&str]| -> BTreeSet<String> {
             names.iter().map(|name| name.to_lowercase()).collect()
         };
         let (fragment, rule) = rules.iter().find(|(_, rule)| {
-            let theirs: Vec<&str> = rule.owners.iter().map(|(name, _)| name.as_str()).collect();
-            set(&theirs) != set(&own)
+            let assigned: Vec<&str> = rule.owners.iter().map(|(name, _)| name.as_str()).collect();
+            set(&assigned) != set(&declared)
         })?;
-        let theirs: Vec<&str> = rule.owners.iter().map(|(name, _)| name.as_str()).collect();
-        let has = match own.as_slice() {
+        let assigned: Vec<&str> = rule.owners.iter().map(|(name, _)| name.as_str()).collect();
+        let has = match declared.as_slice() {
             [] => "no owners".to_owned(),
-            names => format!("the owners {}", listed(names)),
+            names => format!("the owners {}", quoted(names)),
         };
         let message = format!(
-            "team `{team}` has {has}, and `{}` gives `{fragment}` to {}",
+            "team `{team}` has {has}, but `{}` assigns `{fragment}` to {}",
             self.name,
-            listed(&theirs)
+            quoted(&assigned)
         );
         let mut warning = Diagnostic::warning(Code::OwnCodeowners, message)
             .at(format!("system.teams.{team}.owners"));
-        if let Some(origin) = owners
-            .origins
-            .iter()
-            .find(|line| line.kind == OriginKind::Value)
-        {
-            warning = warning.primary(origin.span, "said here");
+        if let Some(origin) = owners.origins.iter().find(|line| line.kind == OriginKind::Value) {
+            warning = warning.primary(origin.span, "declared here");
         }
         if let (Some(first), Some(last)) = (rule.owners.first(), rule.owners.last()) {
-            warning = warning.secondary(span(file, &(first.1.start..last.1.end)), "and here");
+            warning = warning.secondary(span(file, &(first.1.start..last.1.end)), "assigned here");
         }
         Some(warning.help(
-            "write the same owners in both, or remove `owners`: kcc takes those of `CODEOWNERS` then",
+            "write the same owners in both, or remove `owners` to take those of `CODEOWNERS`",
         ))
     }
 }
 
-/// Names in backticks for a sentence.
-fn listed(names: &[&str]) -> String {
+/// Joins names in backticks.
+fn quoted(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
@@ -163,26 +160,26 @@ fn span(file: FileId, range: &Range<usize>) -> Span {
     Span { file, start, end }
 }
 
-/// The node of a team in `system`.
+/// Returns the node of a team in `system`.
 fn team_node<'n>(system: &'n mut Node, team: &str) -> Option<&'n mut Node> {
     fields(system)
         .get_mut("teams")
         .and_then(|teams| fields(teams).get_mut(team))
 }
 
-/// The fields of a struct; what is none is made one without fields.
+/// Returns the fields of a struct; replaces any other value by an empty struct.
 fn fields(node: &mut Node) -> &mut BTreeMap<String, Node> {
     if !matches!(node.value, Value::Struct(_)) {
         node.value = Value::Struct(BTreeMap::new());
     }
     match &mut node.value {
         Value::Struct(fields) => fields,
-        _ => unreachable!("it was made a struct"),
+        _ => unreachable!("replaced by a struct above"),
     }
 }
 
-/// The owners of some lines as a list, each with its place.
-fn list(rules: &[(&str, &Rule)], file: FileId) -> Node {
+/// Builds the list of the owners in some rules, each with its origin.
+fn owners_node(rules: &[(&str, &Rule)], file: FileId) -> Node {
     let mut owners: BTreeMap<&str, Origin> = BTreeMap::new();
     for (name, range) in rules.iter().flat_map(|(_, rule)| &rule.owners) {
         owners.entry(name).or_insert(Origin {
@@ -201,8 +198,8 @@ fn list(rules: &[(&str, &Rule)], file: FileId) -> Node {
     }
 }
 
-/// The lines of a file; what GitHub leaves out, such as a pattern that it does
-/// not take, is left out.
+/// Parses the rules of a file; skips lines that GitHub skips, such as those with an
+/// unsupported pattern.
 fn rules(text: &str) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut start = 0;
@@ -224,7 +221,8 @@ fn rules(text: &str) -> Vec<Rule> {
     rules
 }
 
-/// The words of a line with their places; `\ ` is no end, `#` begins a comment.
+/// Splits a line into words with their ranges; `\ ` does not end a word, and `#`
+/// starts a comment.
 fn words(line: &str, start: usize) -> Vec<(String, Range<usize>)> {
     let mut words: Vec<(String, Range<usize>)> = Vec::new();
     let (mut open, mut escaped) = (false, false);
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_that_matches_counts() {
+    fn the_last_matching_rule_wins() {
         let file = file(
             "# all\n*  @acme/all # everything\n/shop/teams/pay/ @acme/pay pay@acme.example\n\
              /shop/teams/pay/open.cue\n!x @acme/no\n/shop/a\\ b/ @acme/ab\n",
@@ -280,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_have_their_place() {
+    fn owners_carry_their_range() {
         let file = file("\n/shop/ @a  @b\n");
         let rule = file.rule("x.cue").unwrap();
         let shown: Vec<&str> = rule

@@ -1,22 +1,22 @@
-//! [`ImportPath`]: the parts of a path that imports a package, as CUE reads them.
+//! [`ImportPath`]: a CUE import path, split as CUE splits it.
 
-/// `PATH@VERSION:NAME`, the last two of which may be left out.
+/// An import path `PATH@VERSION:NAME`, where version and name are optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ImportPath<'a> {
-    /// The path of the folder.
+    /// The module path and directory.
     pub(super) path: &'a str,
-    /// The major version of the module.
+    /// The module's major version.
     pub(super) version: Option<&'a str>,
-    /// The name of the package: what is written, else the last part of the
-    /// path; none where that is no name.
+    /// The package name: the explicit one, or else the last element of the path;
+    /// `None` if that is not an identifier.
     pub(super) package: Option<&'a str>,
 }
 
 impl<'a> ImportPath<'a> {
-    /// Takes a path apart; none if no package can have it.
-    pub(super) fn of(text: &'a str) -> Option<Self> {
+    /// Parses an import path; `None` if it is not valid.
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
         let last = text.rfind(['/', ':']);
-        let (rest, written) = match last {
+        let (rest, explicit) = match last {
             Some(at) if text[at..].starts_with(':') => (&text[..at], Some(&text[at + 1..])),
             _ => (text, None),
         };
@@ -24,28 +24,29 @@ impl<'a> ImportPath<'a> {
             Some((path, version)) => (path, Some(version)),
             None => (rest, None),
         };
-        let ordinary = |part: &str| {
+        let is_element = |part: &str| {
             let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
             !part.is_empty() && !part.starts_with('.') && part.chars().all(allowed)
         };
-        let package = written.or_else(|| path.rsplit('/').next());
-        let released = version.is_none_or(|version| ordinary(version) && !version.contains('/'));
-        (released && path.split('/').all(ordinary)).then_some(Self {
+        let package = explicit.or_else(|| path.rsplit('/').next());
+        let valid_version =
+            version.is_none_or(|version| is_element(version) && !version.contains('/'));
+        (valid_version && path.split('/').all(is_element)).then_some(Self {
             path,
             version,
-            package: package.filter(|name| is_name(name)),
+            package: package.filter(|name| is_identifier(name)),
         })
     }
 
-    /// Whether a path is one of CUE's standard library: only those of modules
-    /// begin with a domain.
+    /// Returns true for packages of CUE's standard library: only module paths begin
+    /// with a domain.
     pub(super) fn is_standard(text: &str) -> bool {
         let first = text.split('/').next().unwrap_or(text);
         !first.contains('.')
     }
 }
 
-fn is_name(text: &str) -> bool {
+fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
     let first = chars.next();
     first.is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_taken_apart_as_cue_does() {
+    fn splits_paths_as_cue_does() {
         for (text, expected) in [
             ("acme.com/shop", Some(("acme.com/shop", None, Some("shop")))),
             (
@@ -76,7 +77,7 @@ mod tests {
             ("acme.com/a b", None),
             ("acme.com/shop@v1/lib", None),
         ] {
-            let parts = ImportPath::of(text).map(|path| (path.path, path.version, path.package));
+            let parts = ImportPath::parse(text).map(|path| (path.path, path.version, path.package));
             assert_eq!(parts, expected, "{text}");
         }
     }

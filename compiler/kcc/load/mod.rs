@@ -1,16 +1,17 @@
-//! From a folder to the fragments in it: finding the root, walking, reading.
+//! Loading: finds the system's root and reads fragments, packages and CODEOWNERS.
 //!
-//! The only place that reads a user's files. Everything that is wrong with a
-//! file becomes a [`Problem`]; the rest is read all the same, so that one bad
-//! file hides nothing. Names are relative to the root, with `/`.
+//! Takes a directory and returns [`Sources`], before anything is evaluated. The
+//! only module that reads a user's files. A file that cannot be read becomes a
+//! [`Problem`] and loading continues, so that one bad file hides no other mistake.
+//! Names of files are relative to the root and separated by `/`.
 
+mod build_contexts;
 mod codeowners;
-mod contexts;
-mod folder;
-mod head;
 mod import_path;
 mod owners_pattern;
+mod package_dir;
 mod packages;
+mod preamble;
 mod problem;
 mod read;
 mod root;
@@ -19,37 +20,36 @@ mod walk;
 
 use kcc_cue::Imports;
 
+pub use build_contexts::BuildContexts;
 pub use codeowners::Codeowners;
-pub use contexts::Contexts;
 pub use problem::{Problem, Problems};
 pub use root::Root;
-pub use teams::{of as team_of, team_folders};
+pub use teams::{team_folders, team_of};
 
-/// A fragment, or a file of a package: its name and its text.
+/// A fragment or a file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fragment {
-    /// The name, relative to the root.
+    /// The path relative to the root.
     pub name: String,
     /// The whole text.
     pub text: String,
 }
 
-/// What is in a system's folder.
+/// The files of a system, and what is wrong with those that could not be read.
 #[derive(Debug)]
 pub struct Sources {
-    /// The fragments and the files of packages that could be read, in the
-    /// order of their names.
+    /// The readable fragments and files of packages, sorted by name.
     pub fragments: Vec<Fragment>,
-    /// What the fragments import.
+    /// The packages that the fragments import.
     pub imports: Imports,
-    /// Who answers for which files.
+    /// The owners of files in the repository, if it has a CODEOWNERS file.
     pub codeowners: Option<Codeowners>,
-    /// What is wrong with the others.
+    /// The files that could not be loaded.
     pub problems: Problems,
 }
 
 impl Root {
-    /// Reads every fragment below the root, and the packages that they import.
+    /// Reads all fragments below the root and the packages that they import.
     pub fn sources(&self) -> Sources {
         let mut problems = Problems::default();
         let mut names = walk::fragments(self, &mut problems);
@@ -64,7 +64,7 @@ impl Root {
             }
         }
         let imports = packages::imported(self, &mut texts, &mut problems);
-        let codeowners = Codeowners::of(self, &mut problems);
+        let codeowners = Codeowners::load(self, &mut problems);
         let fragments = texts
             .into_iter()
             .map(|(name, text)| Fragment { name, text })

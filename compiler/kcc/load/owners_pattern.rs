@@ -1,22 +1,22 @@
-//! [`Pattern`]: which files a line of CODEOWNERS is about.
+//! [`Pattern`]: a file pattern of CODEOWNERS.
 
-/// A pattern as GitHub reads it: that of a `.gitignore` without `!`, `[…]` and
+/// A pattern with GitHub's semantics: those of `.gitignore` without `!`, `[…]` and
 /// `\#`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
-    /// Its names; `**` is any number of them.
+    /// The path elements; `**` matches any number of them.
     names: Vec<String>,
-    /// Whether it is about what is in a folder alone.
-    folder: bool,
+    /// True if the pattern matches directories only, with everything below them.
+    directory_only: bool,
 }
 
 impl Pattern {
-    /// Reads a pattern; none where GitHub takes none.
+    /// Parses a pattern; `None` if GitHub does not support it.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.starts_with('!') || text.contains(['[', ']']) || text.starts_with("\\#") {
             return None;
         }
-        let folder = text.ends_with('/');
+        let directory_only = text.ends_with('/');
         let plain = text.trim_end_matches('/');
         let anchored = plain.contains('/');
         let mut names: Vec<String> = plain
@@ -29,38 +29,47 @@ impl Pattern {
         } else if !anchored {
             names.insert(0, "**".to_owned());
         }
-        Some(Self { names, folder })
+        Some(Self {
+            names,
+            directory_only,
+        })
     }
 
-    /// Whether it is about a file: that one, or a folder around it.
+    /// Returns true if the pattern matches a file or one of its parent directories.
     pub(super) fn matches(&self, file: &str) -> bool {
         let path: Vec<&str> = file.split('/').collect();
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        // `docs/*` is about what is directly in the folder.
-        let direct = !self.folder && names.len() > 1 && names.ends_with(&["*"]) && names[0] != "**";
+        // `docs/*` matches only the direct children of the directory.
+        let direct =
+            !self.directory_only && names.len() > 1 && names.ends_with(&["*"]) && names[0] != "**";
         (1..=path.len()).any(|length| {
             let whole = length == path.len();
-            (whole || !direct) && !(whole && self.folder) && all(&names, &path[..length])
+            (whole || !direct)
+                && !(whole && self.directory_only)
+                && matches_path(&names, &path[..length])
         })
     }
 }
 
-/// Whether names are those of a pattern, all of them.
-fn all(pattern: &[&str], path: &[&str]) -> bool {
+/// Returns true if a pattern matches a whole path.
+fn matches_path(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern, path) {
         ([], []) => true,
         (["**"], _) => !path.is_empty(),
-        (["**", rest @ ..], _) => (0..=path.len()).any(|skipped| all(rest, &path[skipped..])),
+        (["**", rest @ ..], _) => {
+            (0..=path.len()).any(|skipped| matches_path(rest, &path[skipped..]))
+        }
         ([first, rest @ ..], [name, below @ ..]) => {
-            one(first.as_bytes(), name.as_bytes()) && all(rest, below)
+            matches_element(first.as_bytes(), name.as_bytes()) && matches_path(rest, below)
         }
         _ => false,
     }
 }
 
-/// Whether one name matches, with `*` for any part of it and `?` for one byte.
-fn one(pattern: &[u8], name: &[u8]) -> bool {
-    // The last `*`, and where in the name it ends so far.
+/// Returns true if a pattern matches one path element; `*` matches any number of
+/// bytes and `?` one.
+fn matches_element(pattern: &[u8], name: &[u8]) -> bool {
+    // Position of the last `*`, and the end of what it matches so far.
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {
         match pattern.get(p) {
@@ -86,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_mean_what_they_mean_to_github() {
+    fn matches_as_github_does() {
         for (pattern, file, matches) in [
             ("*", "a/b.cue", true),
             ("*.cue", "a/b.cue", true),
@@ -119,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_github_does_not_take_is_none() {
+    fn rejects_patterns_that_github_does_not_support() {
         for pattern in ["!a", "a[bc]", "\\#a"] {
             assert_eq!(Pattern::parse(pattern), None, "{pattern}");
         }

@@ -1,34 +1,34 @@
-//! [`Problem`]: what is wrong with one file, before there is a table of files
-//! that a diagnostic could point into.
+//! [`Problem`]: a file that could not be loaded. It becomes a diagnostic once there
+//! is a table of files to point into, which evaluation returns.
 
 use std::ops::Range;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
 use kcc_tree::Node;
 
-/// What is wrong with one file or folder.
+/// A file or directory that could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The code.
     pub code: Code,
-    /// The file or folder, relative to the root.
+    /// The path relative to the root.
     pub name: String,
     /// The message.
     pub message: String,
-    /// What mends it.
+    /// One action that fixes it.
     pub help: String,
-    /// As much of the text as can be shown, and the bytes of it that are meant.
-    pub shown: Option<Shown>,
+    /// The excerpt to show, if the file has text.
+    pub excerpt: Option<Excerpt>,
 }
 
-/// A part of a text that is wrong.
+/// The text of a file with the range that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// The text.
+pub struct Excerpt {
+    /// The text of the file.
     pub text: String,
-    /// The bytes of it that are meant.
+    /// The range of bytes to mark.
     pub range: Range<usize>,
-    /// What stands there.
+    /// The text of the label.
     pub label: String,
 }
 
@@ -37,36 +37,36 @@ pub struct Shown {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds one.
+    /// Adds a problem.
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);
     }
 
-    /// Whether the operating system refused something: then nothing is known
-    /// about a part of the system.
+    /// Returns true if the operating system could not read a file, so that a part of
+    /// the system is unknown.
     pub fn is_environment(&self) -> bool {
         self.0
             .iter()
             .any(|problem| problem.code == Code::LoadUnreadable)
     }
 
-    /// The problem of a file, if it has one.
+    /// Returns the problem of a file, if it has one.
     pub fn of(&self, name: &str) -> Option<&Problem> {
         self.0.iter().find(|problem| problem.name == name)
     }
 
-    /// Every problem in the order in which it was found.
+    /// Iterates over all problems in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
 
-    /// The problems as diagnostics. Their files join the table, each with its
-    /// team if the system is known.
+    /// Converts the problems to diagnostics. Adds their files to the table, with
+    /// their teams if the system is known.
     pub fn report(self, files: &mut Files, system: Option<&Node>) -> Diagnostics {
         self.0
             .into_iter()
             .map(|problem| {
-                let team = system.and_then(|system| super::teams::of(system, &problem.name));
+                let team = system.and_then(|system| super::teams::team_of(system, &problem.name));
                 problem.report(files, team)
             })
             .collect()
@@ -75,15 +75,15 @@ impl Problems {
 
 impl Problem {
     fn report(self, files: &mut Files, team: Option<String>) -> Diagnostic {
-        let shown = self.shown.unwrap_or_else(|| Shown {
+        let excerpt = self.excerpt.unwrap_or_else(|| Excerpt {
             text: String::new(),
             range: 0..0,
             label: String::new(),
         });
-        let file = files.add(self.name, shown.text);
+        let file = files.add(self.name, excerpt.text);
         files.set_team(file, team);
         Diagnostic::error(self.code, self.message)
-            .primary(span(file, &shown.range), shown.label)
+            .primary(span(file, &excerpt.range), excerpt.label)
             .help(self.help)
     }
 }

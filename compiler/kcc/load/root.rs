@@ -1,4 +1,7 @@
-//! [`Root`]: the folder with `kcc.cue`, and what may be read below it.
+//! [`Root`]: the directory with `kcc.cue`, and access to the files below it.
+//!
+//! Files outside the root are never read, not even through symbolic links or `..`:
+//! a fragment could otherwise copy any file of the user into a container.
 
 use std::{
     io::{self, ErrorKind},
@@ -9,9 +12,9 @@ use kcc_diag::{Code, Diagnostic};
 use kcc_model::{Build, FileText};
 use kcc_tree::SYSTEM_FILE;
 
-use super::read::{self, Failure};
+use super::read::{self, ReadError};
 
-/// The folder of a system.
+/// The root directory of a system.
 #[derive(Debug, Clone)]
 pub struct Root {
     path: PathBuf,
@@ -19,18 +22,18 @@ pub struct Root {
 }
 
 impl Root {
-    /// The root of the system that a folder lies in: the folder itself or the
-    /// nearest above it that holds `kcc.cue`. `here` is the current folder.
+    /// Finds the root of the system that contains a directory: the nearest ancestor
+    /// with `kcc.cue`, starting with the directory itself. `here` is the current
+    /// directory.
     pub fn find(here: &Path, folder: &Path) -> Result<Self, Box<Diagnostic>> {
         let named = if folder.as_os_str().is_empty() || folder == Path::new(".") {
-            "the current folder".to_owned()
+            "the current directory".to_owned()
         } else {
             format!("`{}`", folder.display())
         };
         let no_system = |message: String| {
             Box::new(Diagnostic::error(Code::LoadNoSystem, message).help(
-                "name the system's folder (`kcc check DIR`, or `-C DIR`), \
-                 or make a system with `kcc init`",
+                "pass the system's directory (`kcc check DIR`), or create one with `kcc init`",
             ))
         };
         let unreadable = |error: &io::Error| {
@@ -39,7 +42,7 @@ impl Root {
                     Code::LoadUnreadable,
                     format!("cannot read {named}: {error}"),
                 )
-                .help("make it readable for the user that runs kcc"),
+                .help("make it readable for the user who runs kcc"),
             )
         };
         let start = here
@@ -47,12 +50,12 @@ impl Root {
             .canonicalize()
             .map_err(|error| match error.kind() {
                 ErrorKind::NotFound if named.starts_with('`') => {
-                    no_system(format!("there is no folder {named}"))
+                    no_system(format!("directory {named} does not exist"))
                 }
-                ErrorKind::NotFound => no_system(format!("{named} is not there any more")),
+                ErrorKind::NotFound => no_system(format!("{named} no longer exists")),
                 _ => unreadable(&error),
             })?;
-        let mut refused = None;
+        let mut denied = None;
         let path =
             start
                 .ancestors()
@@ -60,19 +63,19 @@ impl Root {
                     Ok(_) => true,
                     Err(error) => {
                         if error.kind() == ErrorKind::PermissionDenied {
-                            refused.get_or_insert(error);
+                            denied.get_or_insert(error);
                         }
                         false
                     }
                 });
         let Some(path) = path else {
-            return Err(match refused {
+            return Err(match denied {
                 Some(error) => unreadable(&error),
                 None if start.is_file() => no_system(format!(
-                    "there is no `{SYSTEM_FILE}` in the folder of {named} or in one above it"
+                    "no `{SYSTEM_FILE}` in the directory of {named} or any parent directory"
                 )),
                 None => no_system(format!(
-                    "there is no `{SYSTEM_FILE}` in {named} or in a folder above it"
+                    "no `{SYSTEM_FILE}` in {named} or any parent directory"
                 )),
             });
         };
@@ -88,47 +91,48 @@ impl Root {
         })
     }
 
-    /// The folder, absolute and without symbolic links.
+    /// Returns the absolute path, without symbolic links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder relative to the current one, with a slash at its end; empty
-    /// for the current folder itself and for what does not lie in it.
+    /// Returns the path relative to the current directory, with a trailing slash;
+    /// empty if it is the current directory or not below it.
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// The name of a path below the root; none where it is not UTF-8.
+    /// Returns a path relative to the root; `None` if it is not UTF-8.
     pub(super) fn name(&self, path: &Path) -> Option<String> {
         slashed(path.strip_prefix(&self.path).unwrap_or(path))
     }
 
-    /// Where a path below the root leads in the end, if that is not below the root.
-    pub(super) fn leads_out(&self, path: &Path) -> Option<PathBuf> {
+    /// Resolves a path and returns the result if it is outside the root.
+    pub(super) fn outside(&self, path: &Path) -> Option<PathBuf> {
         path.canonicalize()
             .ok()
             .filter(|target| !target.starts_with(&self.path))
     }
 
-    /// The text of a file that a fragment refers to, or why there is none.
+    /// Reads a text file that a fragment refers to; the error is the reason as shown
+    /// to the user.
     pub fn read(&self, name: &str) -> Result<String, String> {
         let path = self.path.join(name);
-        if Path::new(name).is_absolute() || self.leads_out(&path).is_some() {
-            return Err("it lies outside the system's folder".into());
+        if Path::new(name).is_absolute() || self.outside(&path).is_some() {
+            return Err("it is outside the system's directory".into());
         }
         match path.metadata() {
             Ok(metadata) if !metadata.is_file() => return Err("it is not a regular file".into()),
-            Err(error) => return Err(why(&error)),
+            Err(error) => return Err(reason(&error)),
             Ok(_) => {}
         }
         read::text(&path).map_err(|failure| match failure {
-            Failure::Refused(error) => error.to_string(),
-            Failure::NotUtf8(_) => "it is not UTF-8 text".into(),
+            ReadError::Io(error) => error.to_string(),
+            ReadError::NotUtf8(_) => "it is not valid UTF-8".into(),
         })
     }
 
-    /// A text file that a fragment refers to, or why there is none.
+    /// Reads a text file with its executable bit, as [`Root::read`] does.
     pub fn file(&self, name: &str) -> Result<FileText, String> {
         let text = self.read(name)?;
         Ok(FileText {
@@ -137,43 +141,42 @@ impl Root {
         })
     }
 
-    /// Whether a file of the system is there, or with a `/` at its end a folder,
-    /// or why it cannot be read.
+    /// Checks that a file exists, or a directory if the name ends with `/`.
     pub fn there(&self, name: &str) -> Result<(), String> {
         let path = self.path.join(name);
-        if self.leads_out(&path).is_some() {
-            return Err("it lies outside the system's folder".into());
+        if self.outside(&path).is_some() {
+            return Err("it is outside the system's directory".into());
         }
         std::fs::metadata(path)
             .map(drop)
-            .map_err(|error| why(&error))
+            .map_err(|error| reason(&error))
     }
 
-    /// The hash of all that an image is built from, or why it cannot be read.
+    /// Computes the hash of everything that goes into an image.
     pub(super) fn hash(&self, build: &Build) -> Result<String, String> {
-        if self.leads_out(&self.path.join(&build.context)).is_some() {
-            return Err("it lies outside the system's folder".into());
+        if self.outside(&self.path.join(&build.context)).is_some() {
+            return Err("it is outside the system's directory".into());
         }
-        kcc_docker::context_hash(&self.path, build).map_err(|error| why(&error))
+        kcc_docker::context_hash(&self.path, build).map_err(|error| reason(&error))
     }
 }
 
-/// Why something cannot be read.
-fn why(error: &io::Error) -> String {
+/// Formats the reason why a file cannot be read.
+fn reason(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "it does not exist".into(),
-        ErrorKind::NotADirectory => "there is no such folder".into(),
+        ErrorKind::NotADirectory => "not a directory".into(),
         _ => error.to_string(),
     }
 }
 
-/// A relative path with `/` between its names; none where one is not UTF-8.
+/// Joins the elements of a relative path with `/`; `None` if one is not UTF-8.
 fn slashed(path: &Path) -> Option<String> {
     let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
     Some(names?.join("/"))
 }
 
-/// Whether whoever owns a file may run it.
+/// Returns true if the owner may execute the file.
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
@@ -181,7 +184,7 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|metadata| metadata.permissions().mode() & 0o100 != 0)
 }
 
-/// Other systems keep no such bit: a fragment says `mode`.
+/// Returns false: other systems have no executable bit, and fragments set `mode`.
 #[cfg(not(unix))]
 fn is_executable(_path: &Path) -> bool {
     false
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_found_from_any_folder_and_file_below_it() {
+    fn finds_the_root_from_any_directory_or_file_below_it() {
         let folder = system();
         for (start, shown) in [
             ("shop", "shop/"),
@@ -216,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_said_to_be_so() {
+    fn reports_a_missing_directory() {
         let folder = system();
         let error = Root::find(folder.path(), Path::new("shopp")).unwrap_err();
-        assert_eq!(error.message, "there is no folder `shopp`");
+        assert_eq!(error.message, "directory `shopp` does not exist");
     }
 
     #[test]
-    fn a_program_is_told_from_a_text() {
+    fn reads_the_executable_bit() {
         use std::os::unix::fs::PermissionsExt;
         let folder = system();
         let program = folder.path().join("shop/run.sh");
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn files_outside_the_root_are_not_read() {
+    fn does_not_read_files_outside_the_root() {
         let folder = system();
         std::fs::write(folder.path().join("password"), "hunter2").unwrap();
         let shop = folder.path().join("shop");
@@ -253,7 +256,7 @@ mod tests {
         ] {
             assert_eq!(
                 root.read(name).unwrap_err(),
-                "it lies outside the system's folder",
+                "it is outside the system's directory",
                 "{name}"
             );
         }

@@ -1,4 +1,5 @@
-//! The folders of the teams, once the system is known.
+//! The directories of teams, as `system.teams` declares them: which team owns a
+//! file, and the diagnostics for directories that do not exist.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use kcc_tree::{Node, OriginKind};
 
 use super::Root;
 
-/// Every team with its folder, as `system.teams` says it.
+/// Iterates over name, directory and `path` node of every team in `system.teams`.
 fn folders(system: &Node) -> impl Iterator<Item = (&str, &str, &Node)> {
     let teams = system.child("teams");
     teams
@@ -19,48 +20,49 @@ fn folders(system: &Node) -> impl Iterator<Item = (&str, &str, &Node)> {
         })
 }
 
-/// The team of a file: the one with the longest matching folder.
-pub fn of(system: &Node, name: &str) -> Option<String> {
+/// Returns the team that owns a file: the one with the longest matching directory.
+pub fn team_of(system: &Node, name: &str) -> Option<String> {
     folders(system)
         .filter(|(_, folder, _)| Path::new(name).starts_with(folder.trim_end_matches('/')))
         .max_by_key(|(_, folder, _)| folder.trim_end_matches('/').len())
         .map(|(team, _, _)| team.to_owned())
 }
 
-/// Teams whose folder does not exist: all of their fragments would be missing
-/// without a word.
+/// Reports teams whose directory does not exist: all of their fragments would
+/// silently be missing.
 pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for (team, folder, node) in folders(system) {
         let path = root.path().join(folder);
-        let (message, label, help) = if root.leads_out(&path).is_some() {
+        let (message, label, help) = if root.outside(&path).is_some() {
             (
-                format!("the folder `{folder}` of team `{team}` is not in the system's folder"),
-                "leads out of it",
-                "put the team's folder below the folder of `kcc.cue`".to_owned(),
+                format!("directory `{folder}` of team `{team}` is outside the system's directory"),
+                "points outside".to_owned(),
+                "move it below the directory of `kcc.cue`".to_owned(),
             )
         } else if path.is_dir() {
-            let Some(real) = real_name(root, &path).filter(|real| real != clean(folder)) else {
+            let Some(real) = real_name(root, &path).filter(|real| real != normalized(folder))
+            else {
                 continue;
             };
             (
-                format!("the folder `{folder}` of team `{team}` is a symbolic link"),
-                "its fragments have other names",
+                format!("directory `{folder}` of team `{team}` is a symbolic link"),
+                format!("its fragments are in `{real}`"),
                 format!("write `path: \"{real}\"`"),
             )
         } else if path.exists() {
             (
-                format!("`{folder}` of team `{team}` is no folder"),
-                "a file",
-                "name the folder that holds the team's fragments".to_owned(),
+                format!("`{folder}` of team `{team}` is not a directory"),
+                "a file".to_owned(),
+                "write the directory that contains the team's fragments".to_owned(),
             )
         } else {
             (
-                format!("team `{team}` has no folder `{folder}`"),
-                "there is no such folder",
-                near(root, folder).map_or_else(
-                    || "make the folder, or remove the team".to_owned(),
-                    |near| format!("write `path: \"{near}\"`"),
+                format!("directory `{folder}` of team `{team}` does not exist"),
+                "no such directory".to_owned(),
+                similar_folder(root, folder).map_or_else(
+                    || "create the directory, or remove the team".to_owned(),
+                    |similar| format!("write `path: \"{similar}\"`"),
                 ),
             )
         };
@@ -79,20 +81,20 @@ pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
     diagnostics
 }
 
-fn clean(folder: &str) -> &str {
+fn normalized(folder: &str) -> &str {
     folder.trim_start_matches("./").trim_end_matches('/')
 }
 
-/// The name of a folder below the root, its links resolved.
+/// Returns the path of a directory below the root, with symbolic links resolved.
 fn real_name(root: &Root, path: &Path) -> Option<String> {
     root.name(&path.canonicalize().ok()?)
 }
 
-/// The folder beside a missing one whose name is most like it.
-fn near(root: &Root, folder: &str) -> Option<String> {
-    let (parent, name) = clean(folder)
+/// Returns the sibling of a missing directory with the most similar name.
+fn similar_folder(root: &Root, folder: &str) -> Option<String> {
+    let (parent, name) = normalized(folder)
         .rsplit_once('/')
-        .unwrap_or(("", clean(folder)));
+        .unwrap_or(("", normalized(folder)));
     let mut names: Vec<String> = std::fs::read_dir(root.path().join(parent))
         .ok()?
         .filter_map(|entry| {
@@ -105,11 +107,11 @@ fn near(root: &Root, folder: &str) -> Option<String> {
         })
         .collect();
     names.sort();
-    let near = kcc_diag::nearest(name, names.iter().map(String::as_str))?;
+    let similar = kcc_diag::nearest(name, names.iter().map(String::as_str))?;
     Some(if parent.is_empty() {
-        near.to_owned()
+        similar.to_owned()
     } else {
-        format!("{parent}/{near}")
+        format!("{parent}/{similar}")
     })
 }
 
@@ -145,19 +147,22 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_folder_decides_and_names_are_whole() {
+    fn a_file_belongs_to_the_team_with_the_longest_matching_directory() {
         let system = system(&[
             ("all", "teams"),
             ("web", "teams/web/"),
             ("pay", "teams/pay"),
         ]);
-        assert_eq!(of(&system, "teams/web/a.cue").as_deref(), Some("web"));
-        assert_eq!(of(&system, "teams/webshop/a.cue").as_deref(), Some("all"));
-        assert_eq!(of(&system, "kcc.cue"), None);
+        assert_eq!(team_of(&system, "teams/web/a.cue").as_deref(), Some("web"));
+        assert_eq!(
+            team_of(&system, "teams/webshop/a.cue").as_deref(),
+            Some("all")
+        );
+        assert_eq!(team_of(&system, "kcc.cue"), None);
     }
 
     #[test]
-    fn a_team_needs_a_folder_of_its_own_name() {
+    fn reports_team_directories_that_are_not_real_directories() {
         let folder = tempfile::tempdir().unwrap();
         let shop = folder.path().join("shop");
         std::fs::create_dir_all(shop.join("teams/storefront")).unwrap();
@@ -173,18 +178,18 @@ mod tests {
             ("up", "up"),
             ("zero", "nothing/like/it"),
         ]);
-        let found: Vec<_> = team_folders(&root, &system)
+        let reported: Vec<_> = team_folders(&root, &system)
             .into_iter()
             .map(|d| format!("{}; {}", d.message, d.help.unwrap()))
             .collect();
         assert_eq!(
-            found,
+            reported,
             [
-                "`kcc.cue` of team `file` is no folder; name the folder that holds the team's fragments",
-                "the folder `link` of team `link` is a symbolic link; write `path: \"teams/storefront\"`",
-                "team `typo` has no folder `teams/storfront`; write `path: \"teams/storefront\"`",
-                "the folder `up` of team `up` is not in the system's folder; put the team's folder below the folder of `kcc.cue`",
-                "team `zero` has no folder `nothing/like/it`; make the folder, or remove the team",
+                "`kcc.cue` of team `file` is not a directory; write the directory that contains the team's fragments",
+                "directory `link` of team `link` is a symbolic link; write `path: \"teams/storefront\"`",
+                "directory `teams/storfront` of team `typo` does not exist; write `path: \"teams/storefront\"`",
+                "directory `up` of team `up` is outside the system's directory; move it below the directory of `kcc.cue`",
+                "directory `nothing/like/it` of team `zero` does not exist; create the directory, or remove the team",
             ]
         );
     }

@@ -1,8 +1,8 @@
-//! Finding the fragments below a root.
+//! Finds the fragments below a root.
 //!
-//! Folders are read in the order of their names, so that every machine finds
-//! the same. Links to folders are not followed: what they lead to has a name
-//! of its own below the root, or does not belong to the system.
+//! Directories are visited in the order of their names, so that the result is the
+//! same on every machine. Symbolic links to directories are not followed: their
+//! target either has a path of its own below the root or is not part of the system.
 
 use std::{
     collections::VecDeque,
@@ -19,24 +19,24 @@ use super::{
     read,
 };
 
-/// How many entries behind a link that leads out are looked at for a fragment.
-const MOST_LOOKED_AT: usize = 2_000;
+/// The maximum number of entries to visit behind a link that points outside.
+const MAX_VISITED: usize = 2_000;
 
-/// The names of all fragments below the root that are regular files in it.
+/// Returns the paths of all fragments that are regular files below the root.
 pub(super) fn fragments(root: &Root, problems: &mut Problems) -> Vec<String> {
     let mut walk = Walk {
         root,
         problems,
-        found: Vec::new(),
+        fragments: Vec::new(),
     };
     walk.folder(root.path());
-    walk.found
+    walk.fragments
 }
 
 struct Walk<'a> {
     root: &'a Root,
     problems: &'a mut Problems,
-    found: Vec<String>,
+    fragments: Vec<String>,
 }
 
 impl Walk<'_> {
@@ -46,7 +46,7 @@ impl Walk<'_> {
             Err(error) => {
                 let name = self.shown(folder);
                 let name = if name.is_empty() { ".".into() } else { name };
-                self.problems.push(read::refused(name, &error));
+                self.problems.push(read::unreadable(name, &error));
                 return;
             }
         };
@@ -64,47 +64,47 @@ impl Walk<'_> {
 
     fn fragment(&mut self, path: &Path, kind: FileType) {
         let shown = self.shown(path);
-        if kind.is_symlink() && self.root.leads_out(path).is_some() {
-            let message = format!("`{shown}` leads out of the system's folder");
+        if kind.is_symlink() && self.root.outside(path).is_some() {
+            let message = format!("`{shown}` points outside the system's directory");
             self.outside(shown, message);
             return;
         }
-        // Follows a link, which stays below the root.
+        // Follows a link, which points below the root.
         let what = match path.metadata() {
             Ok(metadata) if metadata.is_file() => match self.root.name(path) {
                 Some(name) => {
-                    self.found.push(name);
+                    self.fragments.push(name);
                     return;
                 }
                 None => return self.bad_name(shown),
             },
-            Ok(metadata) if metadata.is_dir() => "a folder",
-            Ok(_) => "no regular file",
-            // A link to itself leads nowhere, too.
+            Ok(metadata) if metadata.is_dir() => "a directory",
+            Ok(_) => "not a regular file",
+            // A link to itself is dangling, too.
             Err(error) if kind.is_symlink() && error.kind() != io::ErrorKind::PermissionDenied => {
-                "a symbolic link that leads nowhere"
+                "a dangling symbolic link"
             }
-            Err(error) => return self.problems.push(read::refused(shown, &error)),
+            Err(error) => return self.problems.push(read::unreadable(shown, &error)),
         };
         self.problems.push(Problem {
             code: Code::LoadNotAFile,
             message: format!("`{shown}` is {what}"),
-            help: "remove it, or put a fragment in its place".into(),
+            help: "remove it, or replace it with a fragment".into(),
             name: shown,
-            shown: None,
+            excerpt: None,
         });
     }
 
-    /// A link that is no fragment itself: an error if it leads to fragments
-    /// outside the root, which would be missing without a word.
+    /// Reports a link to a directory with fragments outside the root: they would
+    /// silently be missing.
     fn folder_link(&mut self, path: &Path) {
-        let Some(target) = self.root.leads_out(path) else {
+        let Some(target) = self.root.outside(path) else {
             return;
         };
         if let Some(fragment) = first_fragment(&target) {
             let shown = self.shown(path);
             let message = format!(
-                "`{shown}` leads out of the system's folder, to fragments such as `{}`",
+                "`{shown}` points outside the system's directory, to fragments such as `{}`",
                 fragment.display()
             );
             self.outside(shown, message);
@@ -116,22 +116,23 @@ impl Walk<'_> {
             code: Code::LoadOutsideRoot,
             name,
             message,
-            help: "put the file itself there, or import it as a package from `cue.mod/pkg`".into(),
-            shown: None,
+            help: "replace the link with the files, or import them as a package from `cue.mod/pkg`"
+                .into(),
+            excerpt: None,
         });
     }
 
     fn bad_name(&mut self, shown: String) {
         self.problems.push(Problem {
             code: Code::LoadNotUtf8,
-            message: format!("the name of `{shown}` is not UTF-8 text"),
+            message: format!("the name of `{shown}` is not valid UTF-8"),
             help: "rename it".into(),
             name: shown,
-            shown: None,
+            excerpt: None,
         });
     }
 
-    /// A path below the root as it is shown, even if it is not UTF-8.
+    /// Formats a path relative to the root, replacing what is not UTF-8.
     fn shown(&self, path: &Path) -> String {
         let relative = path.strip_prefix(self.root.path()).unwrap_or(path);
         let names: Vec<_> = relative.iter().map(|name| name.to_string_lossy()).collect();
@@ -150,7 +151,7 @@ fn entries(folder: &Path) -> io::Result<Vec<(DirEntry, FileType)>> {
     Ok(entries)
 }
 
-/// Whether a name says that it is a fragment.
+/// Returns true if the file name is that of a fragment.
 fn is_fragment(path: &Path) -> bool {
     let Some(name) = path.file_name() else {
         return false;
@@ -159,7 +160,7 @@ fn is_fragment(path: &Path) -> bool {
     name.ends_with(b".cue") && !name.ends_with(b"_tool.cue") && !name.ends_with(b"_test.cue")
 }
 
-/// Whether a folder's name says that its files are no fragments.
+/// Returns true if a directory's name excludes its files from the fragments.
 fn is_private(path: &Path) -> bool {
     let Some(name) = path.file_name() else {
         return false;
@@ -167,16 +168,16 @@ fn is_private(path: &Path) -> bool {
     matches!(name.as_encoded_bytes(), [b'.' | b'_', ..] | b"cue.mod")
 }
 
-/// Some fragment in a folder outside the root, relative to it. Looks at a
-/// bounded number of entries, the nearest first.
+/// Returns the nearest fragment in a directory outside the root, relative to it;
+/// visits a bounded number of entries.
 fn first_fragment(folder: &Path) -> Option<PathBuf> {
-    let mut looked_at = 0;
+    let mut visited = 0;
     let mut folders = VecDeque::from([folder.to_owned()]);
     while let Some(next) = folders.pop_front() {
         for (entry, kind) in entries(&next).unwrap_or_default() {
             let path = entry.path();
-            looked_at += 1;
-            if looked_at > MOST_LOOKED_AT {
+            visited += 1;
+            if visited > MAX_VISITED {
                 return None;
             }
             if kind.is_file() && is_fragment(&path) {
@@ -199,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// The fragments and the problems of a folder made by `make`.
+    /// Walks a directory created by `make` and returns fragments and problems.
     fn walk(make: impl Fn(&Path)) -> (Vec<String>, Vec<(Code, String)>) {
         let folder = tempfile::tempdir().unwrap();
         let system = folder.path().join("shop");
@@ -208,17 +209,17 @@ mod tests {
         make(&system);
         let root = Root::find(folder.path(), Path::new("shop")).unwrap();
         let mut problems = Problems::default();
-        let found = fragments(&root, &mut problems);
+        let names = fragments(&root, &mut problems);
         let problems = problems
             .iter()
             .map(|p| (p.code, p.message.clone()))
             .collect();
-        (found, problems)
+        (names, problems)
     }
 
     #[test]
-    fn private_folders_and_files_of_the_tool_hold_no_fragments() {
-        let (found, problems) = walk(|root| {
+    fn skips_private_directories_and_files_of_the_cue_tool() {
+        let (names, problems) = walk(|root| {
             for folder in ["teams/web", ".git", "_old", "cue.mod/pkg", "teams/_draft"] {
                 create_dir_all(root.join(folder)).unwrap();
                 write(root.join(folder).join("a.cue"), "").unwrap();
@@ -235,7 +236,7 @@ mod tests {
             }
         });
         assert_eq!(
-            found,
+            names,
             [
                 "kcc.cue",
                 "teams/.d.cue",
@@ -248,8 +249,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_a_fragment_has_to_be_a_file_in_the_root() {
-        let (found, problems) = walk(|root| {
+    fn reports_fragments_that_are_not_files_in_the_root() {
+        let (names, problems) = walk(|root| {
             create_dir_all(root.join("folder.cue")).unwrap();
             symlink("nowhere", root.join("gone.cue")).unwrap();
             write(root.join("../other.cue"), "").unwrap();
@@ -257,18 +258,15 @@ mod tests {
             symlink("kcc.cue", root.join("same.cue")).unwrap();
             UnixListener::bind(root.join("socket.cue")).unwrap();
         });
-        assert_eq!(found, ["kcc.cue", "same.cue"]);
+        assert_eq!(names, ["kcc.cue", "same.cue"]);
         let expected = [
-            (Code::LoadNotAFile, "`folder.cue` is a folder"),
-            (
-                Code::LoadNotAFile,
-                "`gone.cue` is a symbolic link that leads nowhere",
-            ),
+            (Code::LoadNotAFile, "`folder.cue` is a directory"),
+            (Code::LoadNotAFile, "`gone.cue` is a dangling symbolic link"),
             (
                 Code::LoadOutsideRoot,
-                "`out.cue` leads out of the system's folder",
+                "`out.cue` points outside the system's directory",
             ),
-            (Code::LoadNotAFile, "`socket.cue` is no regular file"),
+            (Code::LoadNotAFile, "`socket.cue` is not a regular file"),
         ];
         assert_eq!(
             problems,
@@ -277,8 +275,8 @@ mod tests {
     }
 
     #[test]
-    fn links_to_folders_are_not_followed_and_told_where_fragments_get_lost() {
-        let (found, problems) = walk(|root| {
+    fn reports_directory_links_only_if_they_hide_fragments() {
+        let (names, problems) = walk(|root| {
             create_dir_all(root.join("teams/web")).unwrap();
             write(root.join("teams/web/a.cue"), "").unwrap();
             symlink("teams", root.join("same")).unwrap();
@@ -289,18 +287,19 @@ mod tests {
             create_dir_all(root.join("../plain")).unwrap();
             symlink("../plain", root.join("harmless")).unwrap();
         });
-        assert_eq!(found, ["kcc.cue", "teams/web/a.cue"]);
-        let message = "`out` leads out of the system's folder, to fragments such as `deep/b.cue`";
+        assert_eq!(names, ["kcc.cue", "teams/web/a.cue"]);
+        let message =
+            "`out` points outside the system's directory, to fragments such as `deep/b.cue`";
         assert_eq!(problems, [(Code::LoadOutsideRoot, message.to_owned())]);
     }
 
     #[test]
-    fn a_name_that_is_not_utf8_is_an_error() {
-        let (found, problems) = walk(|root| {
+    fn reports_a_name_that_is_not_utf8() {
+        let (names, problems) = walk(|root| {
             write(root.join(std::ffi::OsStr::from_bytes(b"z\xfc.cue")), "").unwrap();
         });
-        assert_eq!(found, ["kcc.cue"]);
-        let message = "the name of `z\u{fffd}.cue` is not UTF-8 text";
+        assert_eq!(names, ["kcc.cue"]);
+        let message = "the name of `z\u{fffd}.cue` is not valid UTF-8";
         assert_eq!(problems, [(Code::LoadNotUtf8, message.to_owned())]);
     }
 }

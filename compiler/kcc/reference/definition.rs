@@ -1,80 +1,80 @@
-//! [`Definition`]: a definition of the schema with its comment, its example and
-//! its fields.
+//! [`Definition`]: a definition of the schema with its comment, example and fields.
 //!
-//! The schema is a part of the program and written in one way: a definition
-//! begins a line and ends with a brace that does, its fields stand one step in,
-//! each in a line of its own, and comments stand above. `tests/tidy` holds it to
-//! that; an example is the part of a definition's comment that stands further in.
+//! Reads the schema line by line instead of parsing CUE, because the schema is part
+//! of the program and has a fixed layout: a definition starts and ends in column 1,
+//! each field is on its own line, indented by one tab, and comments precede what
+//! they describe. `tests/tidy` checks that layout. The further indented part of a
+//! definition's comment is its example.
 
 /// A definition of the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
-    /// Its name, without `#`.
+    /// The name, without `#`.
     pub name: String,
-    /// What it is, in a paragraph.
+    /// The description, as one paragraph.
     pub text: String,
-    /// A fragment that uses it.
+    /// A fragment that uses the definition.
     pub example: String,
-    /// What it stands for, where it is not a struct.
+    /// The expression it is defined as, if it is not a plain struct.
     pub is: String,
-    /// Its fields, in the schema's order.
+    /// The fields, in the order of the schema.
     pub fields: Vec<Field>,
-    /// Groups of fields that exclude each other.
+    /// Groups of mutually exclusive fields.
     pub alternatives: Vec<Vec<Vec<String>>>,
-    /// Fields of which each needs the others.
+    /// Groups of fields that must be set together.
     pub together: Vec<Vec<String>>,
-    /// Fields of which one has to be there.
+    /// Groups of fields of which one is required.
     pub one_of: Vec<Vec<String>>,
 }
 
 /// A field of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Its name; empty for one of any name.
+    /// The name; empty for a pattern of any name.
     pub name: String,
-    /// Whether it has to be there.
+    /// The mark for an optional or required field.
     pub mark: Mark,
-    /// Its type as the schema writes it.
+    /// The type as the schema writes it.
     pub of: String,
-    /// What holds without it.
+    /// The default.
     pub default: Option<String>,
-    /// What it says, in a paragraph.
+    /// The description, as one paragraph.
     pub text: String,
 }
 
-/// Whether a field has to be there.
+/// The mark after a field's name: `?` for optional, `!` for required, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
+#[allow(missing_docs, reason = "the names are CUE's terms")]
 pub enum Mark {
     Optional,
     Required,
-    Known,
+    Regular,
 }
 
 impl Definition {
-    /// The definitions that it refers to, in their order, each once.
+    /// Returns the definitions it refers to, in order and without duplicates.
     pub fn references(&self) -> Vec<&str> {
-        let mut found = Vec::new();
+        let mut names = Vec::new();
         let types = self.fields.iter().map(|field| field.of.as_str());
         for of in std::iter::once(self.is.as_str()).chain(types) {
             for name in references(of) {
-                if !found.contains(&name) {
-                    found.push(name);
+                if !names.contains(&name) {
+                    names.push(name);
                 }
             }
         }
-        found
+        names
     }
 }
 
-/// The names of the definitions in a type.
+/// Returns the names of the definitions in a type.
 pub(super) fn references(of: &str) -> impl Iterator<Item = &str> {
     of.split('#')
         .skip(1)
         .filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next())
 }
 
-/// The definitions of one file.
+/// Parses the definitions of a file.
 pub(super) fn definitions(text: &str) -> Vec<Definition> {
     let mut all: Vec<Definition> = Vec::new();
     let mut comment = Vec::new();
@@ -84,11 +84,11 @@ pub(super) fn definitions(text: &str) -> Vec<Definition> {
             Some(rest) => (1, rest),
             None => (0, line),
         };
-        if let Some(said) = rest.strip_prefix("//") {
-            comment.push(said.strip_prefix(' ').unwrap_or(said));
+        if let Some(text) = rest.strip_prefix("//") {
+            comment.push(text.strip_prefix(' ').unwrap_or(text));
             continue;
         }
-        let said = std::mem::take(&mut comment);
+        let above = std::mem::take(&mut comment);
         if depth == 0 {
             inside = false;
             if let Some((name, is)) = rest
@@ -99,13 +99,13 @@ pub(super) fn definitions(text: &str) -> Vec<Definition> {
                 all.push(definition(
                     name,
                     if inside || is == "{}" { "" } else { is },
-                    &said,
+                    &above,
                 ));
             }
         } else if let Some(last) = all.last_mut().filter(|_| inside) {
             if let Some(attribute) = rest.strip_prefix('@') {
                 last.attribute(attribute);
-            } else if let Some(field) = field(rest, &said) {
+            } else if let Some(field) = field(rest, &above) {
                 last.fields.push(field);
             }
         }
@@ -144,7 +144,7 @@ fn field(line: &str, comment: &[&str]) -> Option<Field> {
         Some(name) => (name, Mark::Optional),
         None => match label.strip_suffix('!') {
             Some(name) => (name, Mark::Required),
-            None => (label, Mark::Known),
+            None => (label, Mark::Regular),
         },
     };
     let name = match name {
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_examples_and_fields_are_read() {
+    fn parses_comments_examples_and_fields() {
         let all = definitions(
             "package kcc\n\n// Port is a port of\n// a component.\n//\n//\tservices: web: {\n//\n//\t\tport: 80\n//\t}\n#Port: {\n\t// The number\n\t// of it.\n\tnumber!: #Number\n\t// Or so.\n\tprotocol?: \"TCP\" | \"UDP\" @default(\"TCP\")\n\n\t@alternatives(a|b,c)\n\t@together(a,b)\n}\n\n// Number is one.\n#Number: int & >=1\n",
         );

@@ -1,31 +1,31 @@
-//! The reference: every field that fragments may write, as the comments of
-//! kcc's schema tell it. `kcc explain services.health` shows a part of it,
-//! `docs/reference.md` is all of it.
+//! The reference of all fields that fragments can set, generated from the comments
+//! of kcc's schema. `kcc explain services.health` prints a part of it,
+//! `docs/reference.md` is the whole.
 //!
-//! [`Reference::read`] takes the schema's files; nothing here knows a fragment.
+//! [`Reference::read`] takes the schema's files and never sees a fragment.
 
 mod definition;
-mod find;
+mod lookup;
 mod page;
 
 use std::collections::BTreeMap;
 
 pub use definition::{Definition, Field, Mark};
-pub use find::{Found, Unknown};
+pub use lookup::{ResolvedField, UnknownField};
 
-/// The definition of all that fragments may say.
+/// The definition of a fragment's root.
 const ROOT: &str = "Root";
-/// The definition of what speaks about the whole model.
+/// The definition of the blocks that apply to the whole model.
 const BLOCKS: &str = "Blocks";
 
-/// All definitions of the schema.
+/// The definitions of the schema.
 #[derive(Debug)]
 pub struct Reference {
     definitions: BTreeMap<String, Definition>,
 }
 
 impl Reference {
-    /// Reads the files of the schema.
+    /// Parses the files of the schema.
     pub fn read<'a>(files: impl IntoIterator<Item = &'a str>) -> Self {
         let definitions = files
             .into_iter()
@@ -35,19 +35,18 @@ impl Reference {
         Self { definitions }
     }
 
-    /// A definition by its name, without `#`.
+    /// Returns the definition with this name, without `#`.
     pub fn definition(&self, name: &str) -> Option<&Definition> {
         self.definitions.get(name)
     }
 
-    /// All definitions in the order in which a reader meets them: the root
-    /// first, then what its fields lead to, one after the other, at the end those
-    /// that no field leads to.
+    /// Returns all definitions in reading order: depth first from the root, then
+    /// those that no field refers to.
     pub fn in_order(&self) -> Vec<&Definition> {
         let mut order: Vec<&Definition> = Vec::new();
-        let mut open: Vec<&str> = vec![ROOT, BLOCKS];
-        open.reverse();
-        while let Some(name) = open.pop() {
+        let mut stack: Vec<&str> = vec![ROOT, BLOCKS];
+        stack.reverse();
+        while let Some(name) = stack.pop() {
             let Some(definition) = self.definition(name) else {
                 continue;
             };
@@ -55,7 +54,7 @@ impl Reference {
                 continue;
             }
             order.push(definition);
-            open.extend(definition.references().into_iter().rev());
+            stack.extend(definition.references().into_iter().rev());
         }
         for definition in self.definitions.values() {
             if order.iter().all(|known| known.name != definition.name) {

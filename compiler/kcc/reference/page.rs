@@ -1,41 +1,41 @@
-//! The reference as Markdown: a page for one path, and the document of all.
+//! The reference as Markdown: a page per field, and the whole document.
 
 use std::fmt::Write;
 
 use kcc_lower::parity::{Engine, Field as Ledger, Verdict};
 
-use super::{Definition, Field, Found, Mark, ROOT, Reference};
+use super::{Definition, Field, Mark, ROOT, Reference, ResolvedField};
 
-/// What stands above the document.
+/// The introduction of the document.
 const HEAD: &str = "# Reference
 
-Every field that a fragment may write, as [the schema](../schemas) tells it. `kcc explain services.health` prints a part of it. `x!` has to be there, `x?` may be left out; what holds then is said behind its type. [The language](language.md) says how the fields work together.
+Every field that fragments can set, generated from [the schema](../schemas). `kcc explain services.health` prints a part of it. `x!` is required and `x?` is optional; a default follows the type. [The language](language.md) explains how the fields work together.
 ";
 
 impl Reference {
-    /// The page of a path.
-    pub fn page(&self, found: &Found<'_>) -> String {
+    /// Formats the page of a field.
+    pub fn page(&self, found: &ResolvedField<'_>) -> String {
         let path = found.path.join(".");
         let mut page = format!(
             "# `{path}`\n\n    {}\n\n{}\n",
             signature(found.field),
             found.field.text
         );
-        if let Some(rest) = found.inside.rules(&found.field.name) {
+        if let Some(rest) = found.parent.rules(&found.field.name) {
             let _ = write!(page, "\n{rest}\n");
         }
         for line in engines(&found.path) {
             let _ = write!(page, "\n{line}\n");
         }
-        if let Some(holds) = found.holds {
-            let _ = write!(page, "\n{}", self.body(holds));
+        if let Some(value) = found.value {
+            let _ = write!(page, "\n{}", self.body(value));
         } else {
-            let _ = write!(page, "\n{}", example(found.inside));
+            let _ = write!(page, "\n{}", example(found.parent));
         }
         page
     }
 
-    /// The document of everything.
+    /// Formats the whole document.
     pub fn document(&self) -> String {
         let mut text = HEAD.to_owned();
         for definition in self.in_order() {
@@ -45,17 +45,17 @@ impl Reference {
                 definition.name.clone()
             };
             let _ = write!(text, "\n## {title}\n\n");
-            let places = self.places(&definition.name);
-            if !places.is_empty() {
-                let places: Vec<_> = places.iter().map(|place| format!("`{place}`")).collect();
-                let _ = write!(text, "{}\n\n", places.join(", "));
+            let paths = self.paths_to(&definition.name);
+            if !paths.is_empty() {
+                let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
+                let _ = write!(text, "{}\n\n", paths.join(", "));
             }
             text.push_str(&self.body(definition));
         }
         text
     }
 
-    /// What a definition is, its example and its fields.
+    /// Formats the description, example, fields and rules of a definition.
     fn body(&self, definition: &Definition) -> String {
         let mut text = format!("{}\n", definition.text);
         if !definition.is.is_empty() {
@@ -77,7 +77,7 @@ impl Reference {
                 text,
                 "- `{}`{}: {}",
                 signature(field),
-                without(field),
+                default_note(field),
                 field.text
             );
         }
@@ -92,12 +92,12 @@ fn example(definition: &Definition) -> String {
     format!("```cue right\n{}```\n", definition.example)
 }
 
-/// A field as the schema writes it.
+/// Formats a field as the schema declares it.
 fn signature(field: &Field) -> String {
     let mark = match field.mark {
         Mark::Optional => "?",
         Mark::Required => "!",
-        Mark::Known => "",
+        Mark::Regular => "",
     };
     if field.name.is_empty() {
         return format!("[string]: {}", field.of);
@@ -105,14 +105,14 @@ fn signature(field: &Field) -> String {
     format!("{}{mark}: {}", field.name, field.of)
 }
 
-fn without(field: &Field) -> String {
+fn default_note(field: &Field) -> String {
     match &field.default {
         Some(default) => format!(", {default} by default"),
         None => String::new(),
     }
 }
 
-/// What each engine makes of a field of a component.
+/// Formats the parity verdict of each engine for a field of a component.
 fn engines(path: &[String]) -> Vec<String> {
     let [kind, name, inside @ ..] = path else {
         return Vec::new();
@@ -121,11 +121,11 @@ fn engines(path: &[String]) -> Vec<String> {
         return Vec::new();
     }
     let (whole, inside) = (format!("{kind}.*.{}", inside.join(".")), inside.join("."));
-    let meant = |ledger: &&Ledger| {
+    let matches = |ledger: &&Ledger| {
         let at = ledger.path().trim_end_matches(".*");
         at == inside || at == whole
     };
-    let Some(ledger) = Ledger::ALL.iter().find(meant) else {
+    let Some(ledger) = Ledger::ALL.iter().find(matches) else {
         return Vec::new();
     };
     [Engine::Docker, Engine::Kubernetes]
@@ -133,19 +133,19 @@ fn engines(path: &[String]) -> Vec<String> {
         .map(|engine| match ledger.verdict(engine) {
             Verdict::Honoured => format!("On {engine}: honoured."),
             Verdict::Emulated(how) => format!("On {engine}: emulated, {how}."),
-            Verdict::DroppedByNature(why) => format!("On {engine}: left out by nature, {why}."),
+            Verdict::DroppedByNature(why) => format!("On {engine}: dropped by nature, {why}."),
             Verdict::Dropped(why) => {
-                format!("On {engine}: an error unless the target accepts it, {why}.")
+                format!("On {engine}: dropped, an error unless the target accepts it: {why}.")
             }
         })
         .collect()
 }
 
 impl Definition {
-    /// What holds between a field and its neighbours.
+    /// Formats the rules that involve a field.
     fn rules(&self, name: &str) -> Option<String> {
-        let about = |rule: &String| rule.contains(&format!("`{name}`"));
-        let rules: Vec<_> = self.all_rules().into_iter().filter(about).collect();
+        let involves = |rule: &String| rule.contains(&format!("`{name}`"));
+        let rules: Vec<_> = self.all_rules().into_iter().filter(involves).collect();
         (!rules.is_empty()).then(|| rules.join("\n\n"))
     }
 
@@ -162,16 +162,16 @@ impl Definition {
                     many => format!("({})", quoted(many)),
                 })
                 .collect();
-            format!("Only one of {}.", groups.join(", "))
+            format!("At most one of {}.", groups.join(", "))
         });
         let together = self
             .together
             .iter()
-            .map(|names| format!("Each of {} needs the others.", quoted(names)));
+            .map(|names| format!("{} must be set together.", quoted(names)));
         let one_of = self
             .one_of
             .iter()
-            .map(|names| format!("One of {} has to be there.", quoted(names)));
+            .map(|names| format!("One of {} is required.", quoted(names)));
         alternatives.chain(together).chain(one_of).collect()
     }
 }

@@ -1,8 +1,8 @@
-//! [`FragmentOrigins`]: whose value each field of the desired objects is, for
-//! the engine crates, which know nothing of fragments.
+//! [`FragmentOrigins`]: the origin of each field of the desired objects, for the
+//! engine crates, which know nothing about fragments.
 //!
-//! A field gives way to another writer's value only if nobody but kcc gave it
-//! one, so in doubt a field counts as stated.
+//! kcc gives up a field to another field manager only if its value is a default of
+//! kcc. If in doubt, a field therefore counts as required.
 
 use std::{
     collections::BTreeSet,
@@ -15,29 +15,28 @@ use kcc_lower::{
 };
 use kcc_model::CheckedModel;
 use kcc_plan::{Origin, Origins, spell_field};
-use kcc_tree::{ConfigTree, Node, Origin as Written, OriginKind, Path};
+use kcc_tree::{ConfigTree, Node, Origin as ConfigOrigin, OriginKind, Path};
 
 use super::{
-    Place,
-    line::{Effect, Line, Role as Shown},
-    object::{lacks_field, lacks_object},
-    place::unknown,
+    field_path::{FieldPath, unknown_path},
+    line::{Effect, Line, LineKind},
+    object::{unknown_field, unknown_object},
     spelling::spellings,
     value,
 };
 use crate::failure::Failure;
 
-/// The fragments behind the desired objects of one target.
+/// The origins of the fields in one target's desired objects.
 pub struct FragmentOrigins {
     tree: Arc<ConfigTree>,
     model: Arc<CheckedModel>,
     desired: Arc<Desired>,
-    /// Made when the first field is asked for: most plans meet no other writer.
+    /// Computed on first use: most plans have no conflict with another field manager.
     objects: OnceLock<Vec<Rendered>>,
 }
 
 impl FragmentOrigins {
-    /// Of a target that is compiled.
+    /// Creates the origins of a compiled target.
     pub fn new(tree: Arc<ConfigTree>, model: Arc<CheckedModel>, desired: Arc<Desired>) -> Self {
         Self {
             tree,
@@ -47,26 +46,26 @@ impl FragmentOrigins {
         }
     }
 
-    /// The fields that `--take` names: what [`Conflict::field`] says of them, and
-    /// every spelling of a path of the model.
+    /// Resolves the arguments of `--take` to fields as [`Conflict::field`] names
+    /// them, with every spelling of a path in the model.
     ///
     /// [`Conflict::field`]: kcc_plan::Conflict::field
     pub fn fields(&self, names: &[String]) -> Result<BTreeSet<String>, Failure> {
         let target = &self.desired.target;
         if !names.is_empty() && matches!(self.desired.engine, EngineDesired::Docker(_)) {
             return Err(Failure::usage(
-                format!("`--take` is for Kubernetes, and `{target}` runs on docker"),
-                "leave it out: on docker nobody else owns fields",
+                format!("`--take` requires Kubernetes, but `{target}` runs on Docker"),
+                "remove `--take`: Docker has no field managers",
             ));
         }
         let mut fields = BTreeSet::new();
         for name in names {
-            match Place::parse(name)? {
-                Place::Model(path) => {
+            match FieldPath::parse(name)? {
+                FieldPath::Model(path) => {
                     let spellings = spellings(&path);
-                    let known = |path| value::node(&self.tree, target, path).is_some();
-                    if !spellings.iter().any(known) {
-                        return Err(unknown(
+                    let exists = |path| value::node(&self.tree, target, path).is_some();
+                    if !spellings.iter().any(exists) {
+                        return Err(unknown_path(
                             &self.tree,
                             &BTreeSet::from([target.as_str()]),
                             &path,
@@ -74,17 +73,17 @@ impl FragmentOrigins {
                     }
                     fields.extend(spellings.iter().map(ToString::to_string));
                 }
-                Place::Rendered { kind, name, field } => {
+                FieldPath::Object { kind, name, field } => {
                     let objects = self.objects();
-                    let mut own = objects
+                    let mut matching = objects
                         .iter()
                         .filter(|object| object.kind == kind && object.name == name);
-                    let Some(object) = own.next() else {
-                        return Err(lacks_object(objects, &[target], &kind, &name));
+                    let Some(object) = matching.next() else {
+                        return Err(unknown_object(objects, &[target], &kind, &name));
                     };
                     let leaves = object.leaves(&field);
                     if leaves.is_empty() {
-                        return Err(lacks_field(object, &field));
+                        return Err(unknown_field(object, &field));
                     }
                     fields.extend(
                         leaves
@@ -101,15 +100,14 @@ impl FragmentOrigins {
         self.objects.get_or_init(|| objects(&self.desired))
     }
 
-    /// The path of the model that a field follows and somebody wrote, with the
-    /// line that decides.
-    fn stated(&self, paths: &[Path]) -> Option<(Path, &Node, &Written)> {
+    /// Returns the first of the paths that a fragment sets, with the deciding origin.
+    fn declared(&self, paths: &[Path]) -> Option<(Path, &Node, &ConfigOrigin)> {
         let target = &self.desired.target;
-        // The path of a whole component says only who made it.
+        // The path of a whole component only tells who declared it.
         let paths = paths.iter().filter(|path| path.0.len() > 2);
         paths.flat_map(spellings).find_map(|path| {
             let node = value::node(&self.tree, target, &path)?;
-            let origin = decides(&self.tree, node)?;
+            let origin = deciding_origin(&self.tree, node)?;
             Some((path, node, origin))
         })
     }
@@ -129,10 +127,10 @@ impl FragmentOrigins {
             Some(Source::Kcc(_)) => return Origin::Default,
             None => return Origin::Required,
         };
-        let Some((path, node, written)) = self.stated(&paths) else {
+        let Some((path, node, deciding)) = self.declared(&paths) else {
             return Origin::Default;
         };
-        let line = Line::of(&self.tree.files, written, Effect::Decides, Shown::Value);
+        let line = Line::of(&self.tree.files, deciding, Effect::Decides, LineKind::Value);
         let rendered = object.find(field).map(|(_, value)| value);
         let same = rendered == Some(&node.to_json());
         Origin::Fragment {
@@ -150,29 +148,32 @@ impl Origins for FragmentOrigins {
         let mut objects = self.objects().iter();
         match objects.find(|object| object.kind == kind && object.name == name) {
             Some(object) => self.origin(object, &Path(field.to_vec())),
-            // An object that an isolated copy calls otherwise.
+            // An instance gives its objects other names.
             None => Origin::Required,
         }
     }
 }
 
-/// The line of a fragment that gives a node its value, or one below it.
-fn decides<'a>(tree: &ConfigTree, node: &'a Node) -> Option<&'a Written> {
-    if !value::is_there(node) {
+/// Returns the origin in a fragment that gives a node, or one below it, its value.
+fn deciding_origin<'a>(tree: &ConfigTree, node: &'a Node) -> Option<&'a ConfigOrigin> {
+    if !value::has_value(node) {
         return None;
     }
-    let states = |origin: &&Written| {
+    let in_fragment = |origin: &&ConfigOrigin| {
         let file = tree.files.get(origin.span.file);
         matches!(
             origin.kind,
             OriginKind::Value | OriginKind::CueDefault | OriginKind::Default
         ) && file.is_some_and(|file| !file.name().starts_with("schema/"))
     };
-    let own = node.origins.iter().find(states);
-    own.or_else(|| node.fields().find_map(|(_, field)| decides(tree, field)))
+    let own = node.origins.iter().find(in_fragment);
+    own.or_else(|| {
+        node.fields()
+            .find_map(|(_, field)| deciding_origin(tree, field))
+    })
 }
 
-/// CUE that states another value for a path in one target.
+/// Formats CUE that overrides a path in one target.
 fn overlay(target: &str, path: &Path) -> String {
     let labels = std::iter::once(target).chain(path.0.iter().map(String::as_str));
     let labels: Vec<String> = labels.map(|name| Path::of([name]).to_string()).collect();

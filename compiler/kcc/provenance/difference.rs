@@ -1,8 +1,8 @@
-//! [`differences`]: where two targets of one system differ, and the lines that
-//! say so.
+//! [`differences`]: the values in which two targets of a system differ, with the
+//! lines that declare them.
 //!
-//! Only what fragments state is shown. That the engines differ, what follows
-//! from a recipe, and the name of the target itself are differences by nature.
+//! Only differences that fragments declare are reported. The engine, what a recipe
+//! derives and the target's own name always differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,51 +11,51 @@ use kcc_tree::{Node, OriginKind, Path, Value};
 use serde::Serialize;
 
 use super::{
-    line::{Effect, Line, Role},
+    line::{Effect, Line, LineKind},
     spelling::spellings,
     value::all_origins,
 };
 use crate::compile::Traced;
 
-/// The root field that names the target.
+/// The root field that contains the target's name.
 const TARGET: &str = "target";
-/// What a recipe makes of a backing: it follows from what is stated.
-const MADE: [&str; 2] = ["component", "outputs"];
+/// Fields of a backing that its recipe derives from declared ones.
+const DERIVED: [&str; 2] = ["component", "outputs"];
 
-/// One difference.
+/// A value that differs between two targets.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Where.
+    /// The path of the value.
     pub path: String,
-    /// The team that states it; none for the system's own files.
+    /// The team that declares it; `None` for the system's own files.
     pub team: Option<String>,
-    /// The first target's side.
+    /// The value in the first target.
     pub left: Side,
-    /// The other's.
+    /// The value in the second target.
     pub right: Side,
 }
 
-/// What one target has.
+/// The value in one of the two targets.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Side {
-    /// The value; none where nothing is there.
+    /// The value; `None` if it is not set.
     pub value: Option<serde_json::Value>,
-    /// The lines that state it.
+    /// The lines that declare it.
     pub lines: Vec<Line>,
 }
 
-/// Everything that two targets differ in, in the order of paths.
+/// Returns the differences between two targets, sorted by path.
 pub fn differences(system: &Traced, left: &str, right: &str) -> Vec<Difference> {
-    let mut comparing = Comparing {
+    let mut comparison = Comparison {
         system,
         same: same_components(system, left, right),
         found: Vec::new(),
     };
     let root = |target| system.tree.targets.get(target);
-    comparing.compare(&Path::default(), root(left), root(right));
-    let mut found = comparing.found;
+    comparison.compare(&Path::default(), root(left), root(right));
+    let mut found = comparison.found;
     let paths: BTreeSet<Path> = found.iter().map(|(path, _)| path.clone()).collect();
-    // Of several spellings the first, which is the short one, says it all.
+    // Report only the first spelling, which is the short one.
     found.retain(|(path, _)| {
         let others = spellings(path);
         !others[1..]
@@ -68,7 +68,7 @@ pub fn differences(system: &Traced, left: &str, right: &str) -> Vec<Difference> 
         .collect()
 }
 
-/// The paths of components that come to the same in both targets.
+/// Returns the paths of components whose models are equal in both targets.
 fn same_components(system: &Traced, left: &str, right: &str) -> BTreeSet<Path> {
     let components = |target| {
         let model = system.model.targets.get(target);
@@ -88,55 +88,57 @@ fn same_components(system: &Traced, left: &str, right: &str) -> BTreeSet<Path> {
         .collect()
 }
 
-struct Comparing<'a> {
+struct Comparison<'a> {
     system: &'a Traced,
     same: BTreeSet<Path>,
     found: Vec<(Path, Difference)>,
 }
 
-impl Comparing<'_> {
+impl Comparison<'_> {
     fn compare<'n>(&mut self, path: &Path, left: Option<&'n Node>, right: Option<&'n Node>) {
-        let there = |node: Option<&Node>| node.is_some_and(|node| node.value != Value::Absent);
-        if self.same.contains(path) || !there(left) && !there(right) {
+        let has_value = |node: Option<&Node>| node.is_some_and(|node| node.value != Value::Absent);
+        if self.same.contains(path) || !has_value(left) && !has_value(right) {
             return;
         }
-        // A root field is no statement, but what is in it.
-        let nothing = BTreeMap::new();
+        // A missing root field counts as empty: its contents are what differs.
+        let empty = BTreeMap::new();
         let fields = |node: Option<&'n Node>| match node.map(|node| &node.value) {
             Some(Value::Struct(fields)) => Some(fields),
-            None | Some(Value::Absent) if path.0.len() < 2 => Some(&nothing),
+            None | Some(Value::Absent) if path.0.len() < 2 => Some(&empty),
             _ => None,
         };
         if let Some((one, other)) = fields(left).zip(fields(right)) {
             let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
             for name in names {
-                let by_nature = path.0.is_empty() && name == TARGET
-                    || path.0.len() == 2 && path.0[0] == "backing" && MADE.contains(&name.as_str());
-                if !by_nature {
+                let always_differs = path.0.is_empty() && name == TARGET
+                    || path.0.len() == 2
+                        && path.0[0] == "backing"
+                        && DERIVED.contains(&name.as_str());
+                if !always_differs {
                     self.compare(&path.join(name), one.get(name), other.get(name));
                 }
             }
             return;
         }
         if let (Some(one), Some(other)) = (left, right)
-            && same(path, one, other)
+            && is_equivalent(path, one, other)
         {
             return;
         }
-        let left = self.side(left.filter(|_| there(left)));
-        let right = self.side(right.filter(|_| there(right)));
-        let fragment = |line: &&Line| line.is_fragment();
+        let left = self.side(left.filter(|_| has_value(left)));
+        let right = self.side(right.filter(|_| has_value(right)));
+        let in_fragment = |line: &&Line| line.is_fragment();
         let one_sided = |side: &Side, other: &Side| {
-            let mut lines = side.lines.iter().filter(fragment);
+            let mut lines = side.lines.iter().filter(in_fragment);
             lines.find(|line| !other.lines.contains(line)).cloned()
         };
-        let any = |side: &Side| side.lines.iter().find(fragment).cloned();
-        // What no fragment states follows from something that one does.
-        let stated = one_sided(&right, &left)
+        let any = |side: &Side| side.lines.iter().find(in_fragment).cloned();
+        // Without a line in a fragment, the difference follows from another one.
+        let declared = one_sided(&right, &left)
             .or_else(|| one_sided(&left, &right))
             .or_else(|| any(&right))
             .or_else(|| any(&left));
-        if let Some(line) = stated {
+        if let Some(line) = declared {
             let difference = Difference {
                 path: path.to_string(),
                 team: line.team,
@@ -155,16 +157,16 @@ impl Comparing<'_> {
             };
         };
         let mut lines = Vec::new();
-        self.stating(node, &mut lines);
+        self.declaring_lines(node, &mut lines);
         Side {
             value: Some(node.to_json()),
             lines,
         }
     }
 
-    /// The lines that give a node its value; where it has none of its own,
-    /// those of what is below it.
-    fn stating(&self, node: &Node, lines: &mut Vec<Line>) {
+    /// Collects the lines that give a node its value, or else those of the nodes
+    /// below it.
+    fn declaring_lines(&self, node: &Node, lines: &mut Vec<Line>) {
         let origins = all_origins(node);
         let strongest = origins
             .iter()
@@ -175,27 +177,28 @@ impl Comparing<'_> {
             .iter()
             .filter(|origin| Some(origin.kind) == strongest)
         {
-            let role = match origin.kind {
-                OriginKind::CueDefault => Role::CueDefault,
-                OriginKind::Default => Role::Default,
-                OriginKind::Schema => Role::Schema,
-                _ => Role::Value,
+            let kind = match origin.kind {
+                OriginKind::CueDefault => LineKind::CueDefault,
+                OriginKind::Default => LineKind::Default,
+                OriginKind::Schema => LineKind::Schema,
+                _ => LineKind::Value,
             };
-            let line = Line::of(&self.system.tree.files, origin, Effect::Decides, role);
+            let line = Line::of(&self.system.tree.files, origin, Effect::Decides, kind);
             if !lines.contains(&line) {
                 lines.push(line);
             }
         }
         if lines.is_empty() {
             for (_, below) in node.fields() {
-                self.stating(below, lines);
+                self.declaring_lines(below, lines);
             }
         }
     }
 }
 
-/// Whether two values come to the same, as `"500m"` and `0.5` do.
-fn same(path: &Path, one: &Node, other: &Node) -> bool {
+/// Returns true if two values are equal after normalisation, such as `"500m"` and
+/// `0.5`.
+fn is_equivalent(path: &Path, one: &Node, other: &Node) -> bool {
     let (one, other) = (one.to_json(), other.to_json());
     if one == other {
         return true;

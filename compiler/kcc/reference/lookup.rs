@@ -1,97 +1,98 @@
-//! What a path such as `services.health.http` leads to. Names that somebody
-//! chose may be left out, so that `services.web.health.http` is the same.
+//! Resolves a path such as `services.health.http` to a field of the schema. Names
+//! of components and the like may be omitted or present: `services.web.health.http`
+//! resolves to the same field.
 
 use kcc_diag::nearest;
 
 use super::definition::references;
 use super::{BLOCKS, Definition, Field, ROOT, Reference};
 
-/// What a path leads to.
+/// The field that a path resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found<'a> {
-    /// The path, with `*` for a name that somebody chooses.
+pub struct ResolvedField<'a> {
+    /// The path, with `*` for user-chosen names.
     pub path: Vec<String>,
     /// The field.
     pub field: &'a Field,
-    /// The definition that the field stands in.
-    pub inside: &'a Definition,
-    /// The definition of what it holds, if it has one.
-    pub holds: Option<&'a Definition>,
+    /// The definition that contains the field.
+    pub parent: &'a Definition,
+    /// The definition of its value, if it refers to one.
+    pub value: Option<&'a Definition>,
 }
 
-/// Why a path leads nowhere.
+/// A field that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown {
-    /// The last part that is there; empty for the root.
-    pub above: String,
-    /// The part that is not.
+pub struct UnknownField {
+    /// The longest existing prefix of the path; empty for the root.
+    pub parent: String,
+    /// The unknown name.
     pub name: String,
-    /// The name that may be meant.
-    pub near: Option<String>,
+    /// The most similar name.
+    pub similar: Option<String>,
 }
 
 impl Reference {
-    /// What a path leads to.
-    pub fn find(&self, path: &[String]) -> Result<Found<'_>, Unknown> {
-        let mut found: Option<Found<'_>> = None;
-        // Whether a name that somebody chose may come next.
+    /// Resolves a path.
+    pub fn resolve(&self, path: &[String]) -> Result<ResolvedField<'_>, UnknownField> {
+        let mut found: Option<ResolvedField<'_>> = None;
+        // Set while the next element may be a user-chosen name.
         let mut open = false;
         for (at, name) in path.iter().enumerate() {
-            let inside = match &found {
+            let candidates = match &found {
                 None => self.at_root(),
-                Some(found) => self.structs(found.holds),
+                Some(found) => self.structs(found.value),
             };
-            let next = inside.iter().find_map(|definition| {
+            let next = candidates.iter().find_map(|definition| {
                 let field = definition.fields.iter().find(|field| &field.name == name)?;
                 Some((*definition, field))
             });
             match (next, &mut found) {
-                (Some((inside, field)), _) => {
+                (Some((parent, field)), _) => {
                     let mut path = found.map(|found| found.path).unwrap_or_default();
                     if open {
                         path.push("*".to_owned());
                     }
                     path.push(name.clone());
-                    let holds = references(&field.of).next();
-                    found = Some(Found {
+                    let value = references(&field.of).next();
+                    found = Some(ResolvedField {
                         path,
                         field,
-                        inside,
-                        holds: holds.and_then(|name| self.definition(name)),
+                        parent,
+                        value: value.and_then(|name| self.definition(name)),
                     });
                     open = is_open(&field.of);
                 }
                 (None, Some(found))
-                    if open && !(at + 1 == path.len() && misspelt(name, &inside)) =>
+                    if open && !(at + 1 == path.len() && is_misspelt(name, &candidates)) =>
                 {
                     open = false;
                     found.path.push("*".to_owned());
                 }
                 (None, found) => {
-                    let names: Vec<&str> = inside
+                    let names: Vec<&str> = candidates
                         .iter()
                         .flat_map(|definition| &definition.fields)
                         .map(|field| field.name.as_str())
                         .collect();
-                    return Err(Unknown {
-                        above: found
+                    return Err(UnknownField {
+                        parent: found
                             .as_ref()
                             .map(|found| found.path.join("."))
                             .unwrap_or_default(),
                         name: name.clone(),
-                        near: nearest(name, names.iter().copied()).map(str::to_owned),
+                        similar: nearest(name, names.iter().copied()).map(str::to_owned),
                     });
                 }
             }
         }
-        found.ok_or_else(|| Unknown {
-            above: String::new(),
+        found.ok_or_else(|| UnknownField {
+            parent: String::new(),
             name: String::new(),
-            near: None,
+            similar: None,
         })
     }
 
-    /// The definitions that hold the fields of the first level.
+    /// Returns the definitions that contain the fields of the root.
     fn at_root(&self) -> Vec<&Definition> {
         [ROOT, BLOCKS]
             .iter()
@@ -99,7 +100,7 @@ impl Reference {
             .collect()
     }
 
-    /// A definition and those it is made of, which hold its fields.
+    /// Returns a definition and those it embeds: together they contain its fields.
     fn structs<'a>(&'a self, of: Option<&'a Definition>) -> Vec<&'a Definition> {
         let Some(of) = of else {
             return Vec::new();
@@ -109,13 +110,13 @@ impl Reference {
         all
     }
 
-    /// All paths that lead to a definition.
-    pub fn places(&self, of: &str) -> Vec<String> {
-        let mut places = Vec::new();
+    /// Returns all paths whose value is a definition.
+    pub fn paths_to(&self, of: &str) -> Vec<String> {
+        let mut paths = Vec::new();
         for root in self.at_root() {
-            self.walk(root, &mut Vec::new(), of, &mut places);
+            self.walk(root, &mut Vec::new(), of, &mut paths);
         }
-        places
+        paths
     }
 
     fn walk<'a>(
@@ -123,7 +124,7 @@ impl Reference {
         inside: &'a Definition,
         path: &mut Vec<&'a str>,
         of: &str,
-        places: &mut Vec<String>,
+        paths: &mut Vec<String>,
     ) {
         for field in inside.fields.iter().filter(|field| !field.name.is_empty()) {
             let open = is_open(&field.of);
@@ -132,18 +133,18 @@ impl Reference {
                 path.push("*");
             }
             for name in references(&field.of) {
-                // What holds the whole model again has its places already.
-                if name == of && !places.contains(&path.join(".")) {
-                    places.push(path.join("."));
+                // Overlays contain the whole model again, whose paths are known.
+                if name == of && !paths.contains(&path.join(".")) {
+                    paths.push(path.join("."));
                 }
                 if name == ROOT || path.len() > 12 {
                     continue;
                 }
                 for next in self.structs(self.definition(name)) {
-                    if next.name == of && !places.contains(&path.join(".")) {
-                        places.push(path.join("."));
+                    if next.name == of && !paths.contains(&path.join(".")) {
+                        paths.push(path.join("."));
                     }
-                    self.walk(next, path, of, places);
+                    self.walk(next, path, of, paths);
                 }
             }
             if open {
@@ -154,14 +155,14 @@ impl Reference {
     }
 }
 
-/// Whether a name is all but that of a field: then it is no name that somebody
-/// chose for something else.
-fn misspelt(name: &str, inside: &[&Definition]) -> bool {
-    let fields = inside.iter().flat_map(|definition| &definition.fields);
+/// Returns true if a name is similar to that of a field, and therefore probably not
+/// a user-chosen name.
+fn is_misspelt(name: &str, candidates: &[&Definition]) -> bool {
+    let fields = candidates.iter().flat_map(|definition| &definition.fields);
     nearest(name, fields.map(|field| field.name.as_str())).is_some()
 }
 
-/// Whether a type is a struct whose names somebody chooses.
+/// Returns true if a type is a struct with user-chosen names.
 fn is_open(of: &str) -> bool {
     of.starts_with("[string]:")
 }
@@ -178,17 +179,17 @@ mod tests {
         ])
     }
 
-    fn find(text: &str) -> Result<String, Unknown> {
+    fn find(text: &str) -> Result<String, UnknownField> {
         let path: Vec<String> = text.split('.').map(str::to_owned).collect();
         let reference = reference();
-        reference.find(&path).map(|found| {
-            let holds = found.holds.map_or("", |holds| &holds.name);
-            format!("{} {} {holds}", found.path.join("."), found.field.text)
+        reference.resolve(&path).map(|found| {
+            let value = found.value.map_or("", |value| &value.name);
+            format!("{} {} {value}", found.path.join("."), found.field.text)
         })
     }
 
     #[test]
-    fn names_that_somebody_chose_may_be_left_out() {
+    fn user_chosen_names_may_be_omitted() {
         for (path, found) in [
             ("services", "services All. Service"),
             ("services.web", "services.* All. Service"),
@@ -202,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named() {
-        let unknown = |above: &str, name: &str, near: Option<&str>| {
-            Err(Unknown {
-                above: above.to_owned(),
+    fn reports_the_unknown_name_and_its_parent() {
+        let unknown = |parent: &str, name: &str, similar: Option<&str>| {
+            Err(UnknownField {
+                parent: parent.to_owned(),
                 name: name.to_owned(),
-                near: near.map(str::to_owned),
+                similar: similar.map(str::to_owned),
             })
         };
         assert_eq!(find("servces"), unknown("", "servces", Some("services")));
@@ -226,9 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn places_are_all_paths_to_a_definition() {
+    fn finds_all_paths_to_a_definition() {
         let reference = reference();
-        assert_eq!(reference.places("EnvSource"), ["services.*.env.*"]);
-        assert_eq!(reference.places("Service"), ["services.*"]);
+        assert_eq!(reference.paths_to("EnvSource"), ["services.*.env.*"]);
+        assert_eq!(reference.paths_to("Service"), ["services.*"]);
     }
 }

@@ -1,5 +1,5 @@
-//! [`rendered`]: the fields of a rendered object, each with the value of the
-//! model that it follows and the lines behind that.
+//! [`blame_object`]: the fields of a rendered object, each with the value of the
+//! model that it comes from and the lines behind that value.
 
 use std::collections::BTreeSet;
 
@@ -10,92 +10,92 @@ use kcc_tree::{ConfigTree, OriginKind, Path};
 use serde::Serialize;
 
 use super::{
-    line::{Effect, Line, Role},
+    line::{Effect, Line, LineKind},
     spelling::spellings,
-    value::{self, Traced},
+    value::{self, ValueBlame},
 };
 use crate::{compile, failure::Failure};
 
-/// What is said of a field that no table knows.
-pub const UNKNOWN: &str = "what it follows is not known";
+/// The explanation of a field whose source is in no table.
+pub const UNKNOWN_SOURCE: &str = "its source is unknown";
 
-/// A field of an object.
+/// A field of a rendered object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Field {
-    /// Its path in the object.
+    /// The path in the object.
     pub field: String,
-    /// What is rendered.
+    /// The rendered value.
     pub rendered: serde_json::Value,
-    /// Why kcc writes it, where no path of the model says it.
+    /// The reason why kcc sets it, if it does not come from the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<&'static str>,
 }
 
-/// A field, and the values of the model that it follows.
-pub type Followed = (Field, Vec<Traced>);
+/// A field with the values of the model that it comes from.
+pub type FieldBlame = (Field, Vec<ValueBlame>);
 
-/// The fields at and below a path of an object, and what they follow; none
-/// where the target has no such object.
-pub fn rendered(
+/// Returns the fields at and below a path of an object with their provenance;
+/// `None` if the target has no such object.
+pub fn blame_object(
     system: &compile::Traced,
     target: &str,
     (kind, name, field): (&str, &str, &Path),
-) -> Result<Option<Vec<Followed>>, Failure> {
+) -> Result<Option<Vec<FieldBlame>>, Failure> {
     let Some(model) = system.model.targets.get(target) else {
         return Ok(None);
     };
     let objects = objects(&system.desired(target)?);
-    let Some(object) = find(&objects, kind, name) else {
+    let Some(object) = find_object(&objects, kind, name) else {
         return Ok(None);
     };
     let leaves = object.leaves(field);
     if leaves.is_empty() {
-        return Err(lacks_field(object, field));
+        return Err(unknown_field(object, field));
     }
     let fields = leaves.into_iter().map(|(path, rendered)| {
-        let (because, traced) = match object.source(model, &path) {
-            Some(Source::Model(paths)) => (None, follow(&system.tree, model, &paths)),
+        let (because, values) = match object.source(model, &path) {
+            Some(Source::Model(paths)) => (None, blame_first(&system.tree, model, &paths)),
             Some(Source::Kcc(why)) => (Some(why), Vec::new()),
-            None => (Some(UNKNOWN), Vec::new()),
+            None => (Some(UNKNOWN_SOURCE), Vec::new()),
         };
         let field = Field {
             field: path.to_string(),
             rendered: rendered.clone(),
             because,
         };
-        (field, traced)
+        (field, values)
     });
     Ok(Some(fields.collect()))
 }
 
-/// The first of some paths that is there.
-fn follow(tree: &ConfigTree, model: &TargetModel, paths: &[Path]) -> Vec<Traced> {
+/// Returns the provenance of the first path that exists.
+fn blame_first(tree: &ConfigTree, model: &TargetModel, paths: &[Path]) -> Vec<ValueBlame> {
     let target = &model.target;
     for path in paths {
         if path.0.len() == 2 && path.0[0] != "system" {
-            return made(tree, target, path);
+            return blame_declaration(tree, target, path);
         }
-        let there = spellings(path)
+        let exists = spellings(path)
             .iter()
-            .any(|spelling| value::node(tree, target, spelling).is_some_and(value::is_there));
-        if there {
-            // Of a whole part of the model the line that begins it says enough.
-            let own = made(tree, target, path);
-            let written = own.iter().any(|part| !part.lines.is_empty());
-            let whole = value::node(tree, target, path)
+            .any(|spelling| value::node(tree, target, spelling).is_some_and(value::has_value));
+        if exists {
+            // For a whole struct, the line that opens it is enough.
+            let declaration = blame_declaration(tree, target, path);
+            let is_declared = declaration.iter().any(|part| !part.lines.is_empty());
+            let is_struct = value::node(tree, target, path)
                 .is_some_and(|node| matches!(node.value, kcc_tree::Value::Struct(_)));
-            return if whole && written {
-                own
+            return if is_struct && is_declared {
+                declaration
             } else {
-                value::trace(tree, target, path)
+                value::blame_value(tree, target, path)
             };
         }
     }
     Vec::new()
 }
 
-/// Who made a component, a need or the like.
-pub(super) fn made(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> {
+/// Returns the lines that declare a component, a need or another struct.
+pub(super) fn blame_declaration(tree: &ConfigTree, target: &str, path: &Path) -> Vec<ValueBlame> {
     let declarations = tree.declarations.get(target).into_iter().flatten();
     let mut lines: Vec<Line> = declarations
         .filter(|declaration| declaration.path == *path)
@@ -106,7 +106,7 @@ pub(super) fn made(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> 
                 &declaration.owners
             }
         })
-        .map(|span| Line::at(&tree.files, *span, Effect::Decides, Role::Value))
+        .map(|span| Line::at(&tree.files, *span, Effect::Decides, LineKind::Value))
         .collect();
     if lines.is_empty()
         && let Some(node) = value::node(tree, target, path)
@@ -115,19 +115,18 @@ pub(super) fn made(tree: &ConfigTree, target: &str, path: &Path) -> Vec<Traced> 
             .origins
             .iter()
             .filter(|origin| origin.kind == OriginKind::Value)
-            .map(|origin| Line::of(&tree.files, origin, Effect::Decides, Role::Value))
+            .map(|origin| Line::of(&tree.files, origin, Effect::Decides, LineKind::Value))
             .collect();
     }
-    vec![Traced {
+    vec![ValueBlame {
         path: path.clone(),
         value: None,
         lines,
     }]
 }
 
-/// The object of a kind by its name, or by that of its component where that has
-/// one of the kind.
-fn find<'a>(objects: &'a [Rendered], kind: &str, name: &str) -> Option<&'a Rendered> {
+/// Finds the object of a kind by its own name, or else by that of its component.
+fn find_object<'a>(objects: &'a [Rendered], kind: &str, name: &str) -> Option<&'a Rendered> {
     let mut of_kind = objects.iter().filter(|object| object.kind == kind);
     if let Some(object) = of_kind.clone().find(|object| object.name == name) {
         return Some(object);
@@ -135,15 +134,16 @@ fn find<'a>(objects: &'a [Rendered], kind: &str, name: &str) -> Option<&'a Rende
     of_kind.find(|object| object.component.as_deref() == Some(name))
 }
 
-/// That an object has no such field, and which was probably meant.
-pub(super) fn lacks_field(object: &Rendered, field: &Path) -> Failure {
-    let whole = format!("{}/{}", object.kind, object.name);
+/// Creates the error for a field that an object does not have, with the most
+/// similar one.
+pub(super) fn unknown_field(object: &Rendered, field: &Path) -> Failure {
+    let id = format!("{}/{}", object.kind, object.name);
     let depth = (0..field.0.len())
         .rev()
         .find(|length| object.find(&Path(field.0[..*length].to_vec())).is_some())
         .unwrap_or_default();
-    let above = Path(field.0[..depth].to_vec());
-    let known: Vec<String> = match object.find(&above) {
+    let parent = Path(field.0[..depth].to_vec());
+    let known: Vec<String> = match object.find(&parent) {
         Some((_, serde_json::Value::Object(fields))) => fields.keys().cloned().collect(),
         Some((_, serde_json::Value::Array(items))) => {
             let name = |(at, item): (usize, &serde_json::Value)| match item["name"].as_str() {
@@ -154,24 +154,24 @@ pub(super) fn lacks_field(object: &Rendered, field: &Path) -> Failure {
         }
         _ => Vec::new(),
     };
-    let wrong = &field.0[depth];
-    let help = match nearest(wrong, known.iter().map(String::as_str)) {
-        Some(better) => {
+    let unknown = &field.0[depth];
+    let help = match nearest(unknown, known.iter().map(String::as_str)) {
+        Some(similar) => {
             let mut names = field.0.clone();
-            better.clone_into(&mut names[depth]);
-            format!("did you mean `{whole}:{}`?", Path(names))
+            similar.clone_into(&mut names[depth]);
+            format!("did you mean `{id}:{}`?", Path(names))
         }
-        None if known.is_empty() => format!("`{above}` is a value by itself"),
+        None if known.is_empty() => format!("`{parent}` has no fields"),
         None => {
             let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-            format!("there are {}", known.join(", "))
+            format!("it has the fields {}", known.join(", "))
         }
     };
-    Failure::usage(format!("`{whole}` has no field `{field}`"), help)
+    Failure::usage(format!("`{id}` has no field `{field}`"), help)
 }
 
-/// That no target has an object, and which was probably meant.
-pub fn no_object(
+/// Creates the error for an object that no target has, with the most similar one.
+pub fn unknown_object_in(
     system: &compile::Traced,
     targets: &BTreeSet<&str>,
     kind: &str,
@@ -182,11 +182,11 @@ pub fn no_object(
         all.extend(objects(&system.desired(target)?));
     }
     let targets: Vec<&str> = targets.iter().copied().collect();
-    Ok(lacks_object(&all, &targets, kind, name))
+    Ok(unknown_object(&all, &targets, kind, name))
 }
 
-/// The same, among these objects.
-pub(super) fn lacks_object(
+/// Creates the error for an object that is not among `objects`.
+pub(super) fn unknown_object(
     objects: &[Rendered],
     targets: &[&str],
     kind: &str,
@@ -199,22 +199,22 @@ pub(super) fn lacks_object(
             (&object.kind, name)
         })
         .collect();
-    let message = format!("there is no `{kind}/{name}` in {}", targets.join(", "));
+    let message = format!("no object `{kind}/{name}` in {}", targets.join(", "));
     let kinds: BTreeSet<&str> = known.iter().map(|(kind, _)| kind.as_str()).collect();
     let of_kind = |kind: &str| -> Vec<&str> {
         let names = known.iter().filter(|(other, _)| *other == kind);
         names.map(|(_, name)| name.as_str()).collect()
     };
-    let help = if let Some(better) = nearest(name, of_kind(kind)) {
-        format!("did you mean `{kind}/{better}`?")
+    let help = if let Some(similar) = nearest(name, of_kind(kind)) {
+        format!("did you mean `{kind}/{similar}`?")
     } else if kinds.contains(kind) {
         let known: Vec<String> = of_kind(kind)
             .iter()
             .map(|name| format!("`{kind}/{name}`"))
             .collect();
-        format!("there are {}", known.join(", "))
-    } else if let Some(better) = nearest(kind, kinds.iter().copied()) {
-        format!("did you mean `{better}/{name}`?")
+        format!("the objects of this kind are {}", known.join(", "))
+    } else if let Some(similar) = nearest(kind, kinds.iter().copied()) {
+        format!("did you mean `{similar}/{name}`?")
     } else {
         let known: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
         format!("the kinds of objects are {}", known.join(", "))

@@ -1,4 +1,4 @@
-//! [`Line`]: one line behind a value, and what it does there.
+//! [`Line`]: a line of a file that takes part in a value, and its effect on it.
 
 use kcc_diag::{Files, Span};
 use kcc_tree::Origin;
@@ -6,20 +6,20 @@ use serde::Serialize;
 
 use super::git::Commit;
 
-/// What a line does to a value.
+/// The effect of a line on a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Effect {
-    /// The value is the one that it says.
+    /// The line determines the value.
     Decides,
-    /// The value has to satisfy it.
+    /// The value has to satisfy the line.
     Holds,
-    /// Something stronger stands in its place.
+    /// A stronger line takes precedence.
     Overruled,
 }
 
 impl Effect {
-    /// `decides`, `holds`, `overruled`.
+    /// Returns the effect as text and JSON show it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Decides => "decides",
@@ -29,26 +29,26 @@ impl Effect {
     }
 }
 
-/// What a line is.
+/// The kind of a line, which determines its strength.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Role {
-    /// A value of a fragment.
+pub enum LineKind {
+    /// A value in a fragment.
     Value,
-    /// A `*` default of CUE's own.
+    /// A CUE default, marked `*`.
     CueDefault,
-    /// A soft value: `defaults`.
+    /// A default declared under `defaults`.
     Default,
-    /// A type, a bound, a pattern of texts, a disjunction.
+    /// A type, bound, regular expression or disjunction.
     Constraint,
     /// A policy.
     Policy,
-    /// kcc's schema.
+    /// A line of kcc's schema.
     Schema,
 }
 
-impl Role {
-    /// As text shows it.
+impl LineKind {
+    /// Returns the kind as text shows it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Value => "value",
@@ -61,14 +61,15 @@ impl Role {
     }
 }
 
-/// One line behind a value.
+/// A line that takes part in a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// What it does.
+    /// The effect on the value.
     pub effect: Effect,
-    /// What it is.
-    pub role: Role,
-    /// Its file, relative to the root.
+    /// The kind of line.
+    #[serde(rename = "role")]
+    pub kind: LineKind,
+    /// The file, relative to the root.
     pub file: String,
     /// First line, from 1.
     pub line: usize,
@@ -78,42 +79,42 @@ pub struct Line {
     pub end_line: usize,
     /// One past the last column.
     pub end_column: usize,
-    /// The team that says it; none for the system's own files and the schema.
+    /// The team that owns it; `None` for the system's own files and the schema.
     pub team: Option<String>,
-    /// The file whose reference brings the line here, if it is another.
+    /// The file that refers to the line, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
-    /// What it says.
+    /// The source text.
     pub text: String,
-    /// The policy that it belongs to.
+    /// The policy that the line belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// Why it has the effect that it has, where that is not plain.
+    /// The reason for its effect, if that is not obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<&'static str>,
-    /// The commit that it came with; left out outside a repository, `null` for
-    /// what is not committed.
+    /// The commit that introduced it; omitted outside a repository, `null` if the
+    /// line is not committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<Option<Commit>>,
 }
 
-/// A policy, as a line names it.
+/// The policy that a line belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Policy {
-    /// Its name.
+    /// The policy's name.
     pub name: String,
-    /// What it says to who violates it.
+    /// The message shown on a violation.
     pub message: String,
 }
 
 impl Line {
-    /// The line under a span.
-    pub(super) fn at(files: &Files, span: Span, effect: Effect, role: Role) -> Self {
+    /// Creates the line for a span.
+    pub(super) fn at(files: &Files, span: Span, effect: Effect, kind: LineKind) -> Self {
         let file = files.get(span.file);
-        let place = |offset| file.map(|file| file.position(offset));
-        let (start, end) = (place(span.start), place(span.end));
-        let text = if role == Role::Schema {
-            // A type alone does not say whose it is.
+        let position = |offset| file.map(|file| file.position(offset));
+        let (start, end) = (position(span.start), position(span.end));
+        let text = if kind == LineKind::Schema {
+            // The span covers only the type; the whole line names the field, too.
             let all = file.map_or("", |file| file.text());
             let line = start.and_then(|start| all.lines().nth(start.line - 1));
             line.unwrap_or_default().trim()
@@ -122,7 +123,7 @@ impl Line {
         };
         Self {
             effect,
-            role,
+            kind,
             file: file.map(|file| file.name().to_owned()).unwrap_or_default(),
             line: start.map_or(0, |at| at.line),
             column: start.map_or(0, |at| at.column),
@@ -137,9 +138,9 @@ impl Line {
         }
     }
 
-    /// The line of an origin, which another file may have brought in.
-    pub(super) fn of(files: &Files, origin: &Origin, effect: Effect, role: Role) -> Self {
-        let mut line = Self::at(files, origin.span, effect, role);
+    /// Creates the line for an origin, which may be a reference from another file.
+    pub(super) fn of(files: &Files, origin: &Origin, effect: Effect, kind: LineKind) -> Self {
+        let mut line = Self::at(files, origin.span, effect, kind);
         if origin.by != origin.span.file {
             let by = files.get(origin.by);
             line.through = by.map(|file| file.name().to_owned());
@@ -148,13 +149,13 @@ impl Line {
         line
     }
 
-    /// Whether it stands in a file of the system.
+    /// Returns true if the line is in a file of the system, not in the schema.
     pub fn is_fragment(&self) -> bool {
-        self.role != Role::Schema && !self.file.starts_with("schema/")
+        self.kind != LineKind::Schema && !self.file.starts_with("schema/")
     }
 
-    /// Who says it, in one word.
-    pub fn who(&self) -> &str {
+    /// Returns the owner in one word: the team, `system` or `kcc`.
+    pub fn owner(&self) -> &str {
         match &self.team {
             Some(team) => team,
             None if self.is_fragment() => "system",
@@ -162,8 +163,8 @@ impl Line {
         }
     }
 
-    /// The first line of what it says.
-    pub fn shown(&self) -> String {
+    /// Returns the first line of the source text.
+    pub fn excerpt(&self) -> String {
         let mut lines = self.text.lines();
         let first = lines.next().unwrap_or_default().trim_end();
         if lines.next().is_some() {

@@ -1,4 +1,4 @@
-//! The folder of a package: which files in it are of which package.
+//! The directory of a package: lists its CUE files with the package each belongs to.
 
 use std::{
     collections::VecDeque,
@@ -7,50 +7,51 @@ use std::{
 
 use super::{
     Problems, Root,
-    head::Head,
     packages::Texts,
+    preamble::Preamble,
     problem::Problem,
-    read::{self, Failure},
+    read::{self, ReadError},
 };
 use kcc_diag::Code;
 
-/// How many entries of vendored folders are looked at for a near name.
-const MOST_LOOKED_AT: usize = 2_000;
+/// The maximum number of directory entries to visit when searching for a similar
+/// package name.
+const MAX_VISITED: usize = 2_000;
 
-/// A file in the folder of a package.
+/// A CUE file in the directory of a package.
 #[derive(Debug)]
 pub(super) struct PackageFile {
-    /// Its name, relative to the root, its folder's links resolved.
+    /// The path relative to the root, with symbolic links of directories resolved.
     pub(super) name: String,
-    /// What its package clause says.
+    /// The package in its package clause.
     pub(super) package: Option<String>,
 }
 
-/// What a folder holds.
-pub(super) enum Held {
-    /// Files of CUE.
-    Files,
-    /// None, or there is no such folder.
-    Nothing,
-    /// It leads out of the system.
+/// The contents of a directory, as far as imports are concerned.
+pub(super) enum Contents {
+    /// At least one CUE file.
+    CueFiles,
+    /// No CUE file, or no such directory.
+    Empty,
+    /// The directory is outside the system.
     Outside,
 }
 
-/// Whether a folder holds files of CUE.
-pub(super) fn holds_cue(root: &Root, folder: &str) -> Held {
+/// Classifies the contents of a directory.
+pub(super) fn contents(root: &Root, folder: &str) -> Contents {
     let path = root.path().join(folder);
-    if root.leads_out(&path).is_some() {
-        return Held::Outside;
+    if root.outside(&path).is_some() {
+        return Contents::Outside;
     }
     if cue_files(&path).is_empty() {
-        Held::Nothing
+        Contents::Empty
     } else {
-        Held::Files
+        Contents::CueFiles
     }
 }
 
-/// The files of a folder that may be of a package. Their texts are read if they
-/// are not yet.
+/// Lists the files of a directory that may belong to a package; reads those that
+/// are not in `texts` yet.
 pub(super) fn files(
     root: &Root,
     folder: &str,
@@ -66,7 +67,7 @@ pub(super) fn files(
     else {
         return Vec::new();
     };
-    let mut found = Vec::new();
+    let mut files = Vec::new();
     for path in cue_files(&folder) {
         let Some(name) = root.name(&path) else {
             continue;
@@ -84,26 +85,26 @@ pub(super) fn files(
                 }
             }
         }
-        let package = texts.get(&name).and_then(|text| Head::of(text).package);
-        found.push(PackageFile { name, package });
+        let package = texts.get(&name).and_then(|text| Preamble::of(text).package);
+        files.push(PackageFile { name, package });
     }
-    found
+    files
 }
 
 fn text(root: &Root, name: &str, path: &Path) -> Result<String, Box<Problem>> {
-    if root.leads_out(path).is_some() {
+    if root.outside(path).is_some() {
         return Err(Box::new(Problem {
             code: Code::LoadOutsideRoot,
             name: name.to_owned(),
-            message: format!("`{name}` leads out of the system's folder"),
-            help: "put the file itself there".into(),
-            shown: None,
+            message: format!("`{name}` points outside the system's directory"),
+            help: "replace the link with the file".into(),
+            excerpt: None,
         }));
     }
-    read::text(path).map_err(|failure: Failure| Box::new(failure.problem(name.to_owned())))
+    read::text(path).map_err(|failure: ReadError| Box::new(failure.problem(name.to_owned())))
 }
 
-/// The folders above one, up to the root.
+/// Returns the ancestors of a directory, up to the root of its module.
 pub(super) fn above(root: &Root, folder: &str) -> Vec<String> {
     if folder.is_empty() || root.path().join(folder).join("cue.mod").exists() {
         return Vec::new();
@@ -114,7 +115,7 @@ pub(super) fn above(root: &Root, folder: &str) -> Vec<String> {
         .filter_map(|path| path.to_str())
         .map(str::to_owned)
         .collect();
-    // The module ends where there is a folder `cue.mod`.
+    // A directory with `cue.mod` is the root of a module.
     if let Some(last) = above
         .iter()
         .position(|folder| root.path().join(folder).join("cue.mod").exists())
@@ -124,7 +125,7 @@ pub(super) fn above(root: &Root, folder: &str) -> Vec<String> {
     above
 }
 
-/// Whether a folder below the root belongs to a module of its own.
+/// Returns true if a directory below the root belongs to a nested module.
 pub(super) fn is_other_module(root: &Root, folder: &str) -> bool {
     Path::new(folder)
         .ancestors()
@@ -132,10 +133,11 @@ pub(super) fn is_other_module(root: &Root, folder: &str) -> bool {
         .any(|path| root.path().join(path).join("cue.mod/module.cue").exists())
 }
 
-/// The folders with CUE files below one, relative to it; a bounded number.
+/// Returns the directories with CUE files below one, relative to it; visits a
+/// bounded number of entries.
 pub(super) fn all_with_cue(root: &Root, folder: &str) -> Vec<String> {
     let top = root.path().join(folder);
-    let (mut found, mut looked_at) = (Vec::new(), 0);
+    let (mut folders_with_cue, mut visited) = (Vec::new(), 0);
     let mut open = VecDeque::from([top.clone()]);
     while let Some(next) = open.pop_front() {
         let Ok(entries) = std::fs::read_dir(&next) else {
@@ -143,12 +145,12 @@ pub(super) fn all_with_cue(root: &Root, folder: &str) -> Vec<String> {
         };
         let mut folders: Vec<PathBuf> = Vec::new();
         for entry in entries.flatten() {
-            looked_at += 1;
+            visited += 1;
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(entry.path());
             }
         }
-        if looked_at > MOST_LOOKED_AT {
+        if visited > MAX_VISITED {
             break;
         }
         folders.sort();
@@ -156,14 +158,14 @@ pub(super) fn all_with_cue(root: &Root, folder: &str) -> Vec<String> {
         if !cue_files(&next).is_empty()
             && let Some(name) = next.strip_prefix(&top).ok().and_then(Path::to_str)
         {
-            found.push(name.to_owned());
+            folders_with_cue.push(name.to_owned());
         }
     }
-    found
+    folders_with_cue
 }
 
-/// What may be a file of a package, sorted: as in CUE, names that begin with
-/// `.` or `_` and those of tools and tests are none.
+/// Returns the files that may belong to a package, sorted. As in CUE, files for
+/// tools and tests and those that begin with `.` or `_` do not.
 fn cue_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();

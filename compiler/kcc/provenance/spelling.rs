@@ -1,9 +1,9 @@
-//! The other ways to write a path of a component.
+//! [`spellings`]: the short and long forms of a field's path.
 
 use kcc_tree::Path;
 
-/// Short and long ways to say the same. In each pair the first one is short.
-const SAME: [(&[&str], &[&str]); 4] = [
+/// Pairs of a short and a long spelling, relative to the component.
+const SHORT_AND_LONG: [(&[&str], &[&str]); 4] = [
     (&["port"], &["ports", "http", "number"]),
     (
         &["resources", "memory"],
@@ -13,10 +13,10 @@ const SAME: [(&[&str], &[&str]); 4] = [
     (&["resources", "cpu"], &["resources", "requests", "cpu"]),
 ];
 
-/// Probes that one unnamed probe stands for.
+/// The probes that a single unnamed probe stands for.
 const PROBES: [&str; 2] = ["readiness", "liveness"];
 
-/// Everything that means the same as a path, the path itself first.
+/// Returns all spellings of a path, the path itself first.
 pub(super) fn spellings(path: &Path) -> Vec<Path> {
     let mut all = vec![path.clone()];
     let Some((component, below)) = path.0.split_at_checked(2) else {
@@ -36,7 +36,7 @@ pub(super) fn spellings(path: &Path) -> Vec<Path> {
             all.push(path);
         }
     };
-    for (short, long) in SAME {
+    for (short, long) in SHORT_AND_LONG {
         if let Some(rest) = stripped(below, short) {
             add(long, rest);
         }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_long_paths_lead_to_each_other() {
+    fn short_and_long_spellings_are_symmetric() {
         for (path, expected) in [
             (
                 "services.web.port",

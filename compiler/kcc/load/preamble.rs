@@ -1,43 +1,43 @@
-//! [`Head`]: the package clause and the imports at the beginning of a file.
+//! [`Preamble`]: the package clause and imports at the beginning of a CUE file.
 //!
-//! Read here and not by CUE's own parser because the files of packages have to
-//! be there before anything is evaluated. What is wrong with a head is said
-//! when it is evaluated.
+//! CUE's own parser runs in the evaluator, but the files of packages must be known
+//! before evaluation. This reader is therefore lenient: mistakes in a preamble are
+//! reported by the evaluator.
 
-/// What stands before the fields of a file.
+/// The declarations before the fields of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Head {
-    /// The name in the package clause; none without one, or where it is `_`.
+pub(super) struct Preamble {
+    /// The name in the package clause; `None` if there is none or it is `_`.
     pub(super) package: Option<String>,
-    /// The paths that are imported.
+    /// The imported paths.
     pub(super) imports: Vec<String>,
 }
 
-impl Head {
-    /// Reads the head of a file.
+impl Preamble {
+    /// Reads the preamble of a file.
     pub(super) fn of(text: &str) -> Self {
         let mut reader = Reader { rest: text };
-        let mut head = Self::default();
+        let mut preamble = Self::default();
         loop {
             match reader.token() {
-                Some(Token::Word("package")) => match reader.token() {
-                    Some(Token::Word(name)) => head.package = Some(name.to_owned()),
+                Some(Token::Identifier("package")) => match reader.token() {
+                    Some(Token::Identifier(name)) => preamble.package = Some(name.to_owned()),
                     _ => break,
                 },
-                Some(Token::Word("import")) => reader.imports(&mut head.imports),
-                Some(Token::Mark('@')) => reader.attribute(),
-                Some(Token::Mark(',')) => {}
+                Some(Token::Identifier("import")) => reader.imports(&mut preamble.imports),
+                Some(Token::Symbol('@')) => reader.attribute(),
+                Some(Token::Symbol(',')) => {}
                 _ => break,
             }
         }
-        if head.package.as_deref() == Some("_") {
-            head.package = None;
+        if preamble.package.as_deref() == Some("_") {
+            preamble.package = None;
         }
-        head
+        preamble
     }
 }
 
-/// The path of a module as `cue.mod/module.cue` says it; none if it does not.
+/// Returns the module path in the text of a `cue.mod/module.cue`.
 pub(super) fn module_path(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix("module")?.trim_start();
@@ -48,9 +48,9 @@ pub(super) fn module_path(text: &str) -> Option<String> {
 }
 
 enum Token<'a> {
-    Word(&'a str),
-    Text(&'a str),
-    Mark(char),
+    Identifier(&'a str),
+    String(&'a str),
+    Symbol(char),
 }
 
 struct Reader<'a> {
@@ -68,9 +68,9 @@ impl<'a> Reader<'a> {
         }
         let first = self.rest.chars().next()?;
         if first == '"' {
-            let (text, rest) = text(&self.rest[1..]);
+            let (text, rest) = split_string(&self.rest[1..]);
             self.rest = rest;
-            return Some(Token::Text(text));
+            return Some(Token::String(text));
         }
         let word = self
             .rest
@@ -80,24 +80,24 @@ impl<'a> Reader<'a> {
         let (token, rest) = self.rest.split_at(length);
         self.rest = rest;
         Some(if word == 0 {
-            Token::Mark(first)
+            Token::Symbol(first)
         } else {
-            Token::Word(token)
+            Token::Identifier(token)
         })
     }
 
-    /// One import, or those between brackets; each may have a name in front.
-    fn imports(&mut self, found: &mut Vec<String>) {
+    /// Reads one import or a parenthesised list; each may have a local name.
+    fn imports(&mut self, imports: &mut Vec<String>) {
         let mut many = false;
         while let Some(token) = self.token() {
             match token {
-                Token::Text(path) => found.push(path.to_owned()),
-                Token::Mark('(') => {
+                Token::String(path) => imports.push(path.to_owned()),
+                Token::Symbol('(') => {
                     many = true;
                     continue;
                 }
-                Token::Word(_) | Token::Mark(',' | '.') => continue,
-                Token::Mark(_) => return,
+                Token::Identifier(_) | Token::Symbol(',' | '.') => continue,
+                Token::Symbol(_) => return,
             }
             if !many {
                 return;
@@ -105,8 +105,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The rest of an attribute: its name, and its body up to the bracket that
-    /// closes it.
+    /// Skips the rest of an attribute: its name, and its body up to the matching
+    /// parenthesis.
     fn attribute(&mut self) {
         self.token();
         if !self.rest.starts_with('(') {
@@ -115,8 +115,8 @@ impl<'a> Reader<'a> {
         let mut depth = 0;
         while let Some(token) = self.token() {
             match token {
-                Token::Mark('(') => depth += 1,
-                Token::Mark(')') => depth -= 1,
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth -= 1,
                 _ => {}
             }
             if depth == 0 {
@@ -126,8 +126,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text up to its quote, and what follows.
-fn text(rest: &str) -> (&str, &str) {
+/// Splits after a string literal: returns its content and the remaining text.
+fn split_string(rest: &str) -> (&str, &str) {
     let mut escaped = false;
     for (at, c) in rest.char_indices() {
         match c {
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_ends_where_the_fields_begin() {
+    fn the_preamble_ends_at_the_first_field() {
         for (text, package, imports) in [
             ("", None, &[][..]),
             (
@@ -168,14 +168,14 @@ mod tests {
             ),
             ("import (\"a\\\"b\"", None, &["a\\\"b"][..]),
         ] {
-            let head = Head::of(text);
-            assert_eq!(head.package.as_deref(), package, "{text}");
-            assert_eq!(head.imports, imports, "{text}");
+            let preamble = Preamble::of(text);
+            assert_eq!(preamble.package.as_deref(), package, "{text}");
+            assert_eq!(preamble.imports, imports, "{text}");
         }
     }
 
     #[test]
-    fn a_module_is_named_at_the_root_of_its_file() {
+    fn reads_the_module_path_at_the_top_level_only() {
         let text = "language: version: \"v0.15.0\"\nmodule: \"acme.com/shop@v0\"\n";
         assert_eq!(module_path(text).as_deref(), Some("acme.com/shop@v0"));
         assert_eq!(module_path("deps: {\n\tmodule: \"x\"\n}\n"), None);

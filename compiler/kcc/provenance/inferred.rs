@@ -1,14 +1,15 @@
-//! [`given`]: what no fragment says of a component, since its needs give it.
+//! [`inferred_variables`]: environment variables that no fragment declares because
+//! kcc infers them from needs.
 
 use kcc_model::{EnvValue, TargetModel};
 use kcc_tree::{ConfigTree, Path};
 
-use super::{object::made, value::Traced};
+use super::{object::blame_declaration, value::ValueBlame};
 
-/// The variables at and below a path that needs give, each with the lines that
-/// say the need.
-pub fn given(tree: &ConfigTree, model: &TargetModel, path: &Path) -> Vec<Traced> {
-    let mut found = Vec::new();
+/// Returns the inferred variables at and below a path, each with the lines that
+/// declare the need.
+pub fn inferred_variables(tree: &ConfigTree, model: &TargetModel, path: &Path) -> Vec<ValueBlame> {
+    let mut blames = Vec::new();
     for component in model.components.values() {
         for (container, described) in component.containers() {
             let env = container.join("env");
@@ -21,23 +22,24 @@ pub fn given(tree: &ConfigTree, model: &TargetModel, path: &Path) -> Vec<Traced>
                     continue;
                 };
                 let need = component.path.join("needs").join(need);
-                found.extend(
-                    made(tree, &model.target, &need)
+                blames.extend(
+                    blame_declaration(tree, &model.target, &need)
                         .into_iter()
-                        .map(|made| Traced {
+                        .map(|declaration| ValueBlame {
                             path: at.clone(),
-                            value: Some(shown(value)),
-                            ..made
+                            value: Some(to_json(value)),
+                            ..declaration
                         }),
                 );
             }
         }
     }
-    found
+    blames
 }
 
-/// Text as it is; what holds a secret or a config as `kcc model` writes it.
-fn shown(value: &EnvValue) -> serde_json::Value {
+/// Converts a variable to JSON: a literal as text, a reference to a secret or
+/// config as in `kcc model`.
+fn to_json(value: &EnvValue) -> serde_json::Value {
     match value {
         EnvValue::Literal(text) => text.as_str().into(),
         other => serde_json::to_value(other).unwrap_or_default(),

@@ -1,7 +1,7 @@
-//! The commits that lines came with, asked of `git`.
+//! The commits that introduced lines, as reported by `git blame`.
 //!
-//! Without git, outside a repository and where it does not answer, nothing is
-//! said: kcc needs no repository.
+//! Without git, outside a repository or if git fails, lines have no commit: kcc does
+//! not require a repository.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,39 +13,39 @@ use serde::{Serialize, Serializer};
 
 use super::Line;
 
-/// As many characters of a commit's hash as `git blame` shows.
-const SHORT: usize = 8;
+/// The length of abbreviated hashes, as in `git blame`.
+const ABBREVIATED: usize = 8;
 
 /// A commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Commit {
-    /// Its whole hash.
+    /// The full hash.
     pub hash: String,
-    /// Who wrote it.
+    /// The author's name.
     pub author: String,
-    /// When.
+    /// The author's date.
     #[serde(serialize_with = "rfc3339")]
     pub date: Date,
 }
 
-/// A moment, and how far the author's clock was ahead.
+/// A point in time with the author's UTC offset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Date {
-    /// Seconds since 1970 began.
+    /// Seconds since the Unix epoch.
     pub seconds: i64,
-    /// Minutes that the author's clock was ahead of UTC.
-    pub ahead: i64,
+    /// The UTC offset in minutes.
+    pub offset: i64,
 }
 
 impl Commit {
-    /// The beginning of its hash.
+    /// Returns the abbreviated hash.
     pub fn short(&self) -> &str {
-        self.hash.get(..SHORT).unwrap_or(&self.hash)
+        self.hash.get(..ABBREVIATED).unwrap_or(&self.hash)
     }
 }
 
-/// Says of every line of a fragment which commit it came with.
-pub fn blame<'a>(root: &Path, lines: impl Iterator<Item = &'a mut Line>) {
+/// Sets the commit of every line that is in a fragment.
+pub fn annotate<'a>(root: &Path, lines: impl Iterator<Item = &'a mut Line>) {
     let lines: Vec<&mut Line> = lines.filter(|line| line.is_fragment()).collect();
     if lines.is_empty() || !in_repository(root) {
         return;
@@ -60,7 +60,7 @@ pub fn blame<'a>(root: &Path, lines: impl Iterator<Item = &'a mut Line>) {
     let known: BTreeMap<String, BTreeMap<usize, Commit>> = wanted
         .into_iter()
         .map(|(file, numbers)| {
-            // A file that git does not know is not committed.
+            // git fails for untracked files: their lines are not committed.
             let commits = blame_file(root, &file, &numbers).unwrap_or_default();
             (file, commits)
         })
@@ -96,12 +96,12 @@ fn blame_file(root: &Path, file: &str, lines: &BTreeSet<usize>) -> Option<BTreeM
     let mut args = vec!["blame", "--porcelain"];
     args.extend(ranges.iter().map(String::as_str));
     args.extend(["--", file]);
-    Some(read(&git(root, &args)?))
+    Some(parse_porcelain(&git(root, &args)?))
 }
 
-/// Reads what `git blame --porcelain` writes: for each line its commit and
-/// number, with the commit's own lines where it is named first.
-fn read(text: &str) -> BTreeMap<usize, Commit> {
+/// Parses the output of `git blame --porcelain`: the commit and number of each line,
+/// where the details of a commit follow its first occurrence.
+fn parse_porcelain(text: &str) -> BTreeMap<usize, Commit> {
     let mut commits: BTreeMap<&str, (String, Date)> = BTreeMap::new();
     let mut numbers: Vec<(usize, &str)> = Vec::new();
     let mut hash = "";
@@ -125,13 +125,13 @@ fn read(text: &str) -> BTreeMap<usize, Commit> {
         match word {
             "author" => rest.clone_into(author),
             "author-time" => date.seconds = rest.parse().unwrap_or_default(),
-            "author-tz" => date.ahead = ahead(rest),
+            "author-tz" => date.offset = parse_offset(rest),
             _ => {}
         }
     }
     numbers
         .into_iter()
-        // A hash of zeros stands for what is not committed.
+        // A hash of zeros marks lines that are not committed.
         .filter(|(_, hash)| hash.contains(|c: char| c != '0'))
         .map(|(number, hash)| {
             let (author, date) = commits[hash].clone();
@@ -141,27 +141,27 @@ fn read(text: &str) -> BTreeMap<usize, Commit> {
         .collect()
 }
 
-/// The minutes of `+0130`.
-fn ahead(text: &str) -> i64 {
+/// Parses an offset such as `+0130` into minutes.
+fn parse_offset(text: &str) -> i64 {
     let number: i64 = text.parse().unwrap_or_default();
     number / 100 * 60 + number % 100
 }
 
 impl Date {
-    /// The day on the author's calendar, as `2026-11-24`.
+    /// Formats the author's local date, such as `2026-11-24`.
     pub fn day(self) -> String {
         let (year, month, day) = self.calendar();
         format!("{year:04}-{month:02}-{day:02}")
     }
 
-    fn local(self) -> i64 {
-        self.seconds.saturating_add(self.ahead * 60)
+    fn local_seconds(self) -> i64 {
+        self.seconds.saturating_add(self.offset * 60)
     }
 
-    /// Year, month and day in the Gregorian calendar, counted in eras of 400
-    /// years that begin in March.
+    /// Computes year, month and day in the Gregorian calendar. Counts in eras of
+    /// 400 years that begin in March, so that leap days are at the end of a year.
     fn calendar(self) -> (i64, i64, i64) {
-        let days = self.local().div_euclid(86_400) + 719_468;
+        let days = self.local_seconds().div_euclid(86_400) + 719_468;
         let era = days.div_euclid(146_097);
         let of_era = days.rem_euclid(146_097);
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -183,17 +183,17 @@ impl Date {
     reason = "serde asks for a reference"
 )]
 fn rfc3339<S: Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
-    let second = date.local().rem_euclid(86_400);
-    let sign = if date.ahead < 0 { '-' } else { '+' };
-    let ahead = date.ahead.abs();
+    let second = date.local_seconds().rem_euclid(86_400);
+    let sign = if date.offset < 0 { '-' } else { '+' };
+    let offset = date.offset.abs();
     serializer.serialize_str(&format!(
         "{}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
         date.day(),
         second / 3600,
         second / 60 % 60,
         second % 60,
-        ahead / 60,
-        ahead % 60
+        offset / 60,
+        offset % 60
     ))
 }
 
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn porcelain_is_read_with_the_lines_that_are_not_committed() {
+    fn parses_porcelain_with_uncommitted_lines() {
         let hash = "a".repeat(40);
         let zeros = "0".repeat(40);
         let text = format!(
@@ -210,7 +210,7 @@ mod tests {
              author-tz +0130\nsummary author of 0\nfilename web.cue\n\tauthor: 1\n\
              {hash} 5 6\n\tx\n{zeros} 7 7 1\nauthor Not Committed Yet\nauthor-time 1\n\ty\n"
         );
-        let commits = read(&text);
+        let commits = parse_porcelain(&text);
         assert_eq!(commits.keys().copied().collect::<Vec<_>>(), [4, 6]);
         let commit = &commits[&6];
         assert_eq!(
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_those_of_the_calendar() {
+    fn formats_days_of_the_gregorian_calendar() {
         for (seconds, day) in [
             (0, "1970-01-01"),
             (951_782_400, "2000-02-29"),
@@ -230,8 +230,8 @@ mod tests {
             (4_107_542_400, "2100-03-01"),
             (-1, "1969-12-31"),
         ] {
-            assert_eq!(Date { seconds, ahead: 0 }.day(), day);
+            assert_eq!(Date { seconds, offset: 0 }.day(), day);
         }
-        assert_eq!(ahead("-0330"), -210);
+        assert_eq!(parse_offset("-0330"), -210);
     }
 }

@@ -1,5 +1,5 @@
-//! [`Place`]: what a path on the command line means, and what it probably
-//! meant where it leads nowhere.
+//! [`FieldPath`]: the path of a field on the command line, and the suggestions for
+//! one that does not exist.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -9,30 +9,30 @@ use kcc_tree::{ConfigTree, Path, Value};
 use super::spelling::spellings;
 use crate::failure::Failure;
 
-/// What somebody asks about.
+/// The path of a field in the model or in a rendered object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum FieldPath {
     /// A path of the model, such as `services.web.replicas`.
     Model(Path),
-    /// An object that kcc renders, and a path in it: `deployment/web:spec.replicas`.
-    Rendered {
-        /// The kind of the object, in lower case.
+    /// A path in a rendered object, such as `deployment/web:spec.replicas`.
+    Object {
+        /// The object's kind, in lower case.
         kind: String,
-        /// Its name.
+        /// The object's name.
         name: String,
-        /// The path in it; empty for the whole object.
+        /// The path in the object; empty for the whole object.
         field: Path,
     },
 }
 
-impl Place {
-    /// Reads a path: names with dots between them, quoted where they have dots
-    /// of their own; `[N]` for an element of a list.
+impl FieldPath {
+    /// Parses names separated by dots, quoted if they contain dots, and `[N]` for
+    /// elements of lists.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |what: String| {
+        let invalid = |message: String| {
             Failure::usage(
-                what,
-                "write a path such as `services.web.replicas`, or one of a rendered object such \
+                message,
+                "write a path such as `services.web.replicas`, or that of a rendered object such \
                  as `deployment/web:spec.replicas`",
             )
         };
@@ -40,40 +40,43 @@ impl Place {
             !kind.is_empty() && kind.chars().all(|c| c.is_ascii_alphanumeric())
         });
         let Some((kind, rest)) = kind else {
-            let path = path(text).ok_or_else(|| wrong(format!("`{text}` is no path")))?;
+            let path = parse_names(text)
+                .ok_or_else(|| invalid(format!("`{text}` is not a valid path")))?;
             return Ok(Self::Model(path));
         };
         let (name, field) = rest.split_once(':').unwrap_or((rest, ""));
         let field = if field.is_empty() {
             Some(Path::default())
         } else {
-            path(field)
+            parse_names(field)
         };
         match field {
-            Some(field) if !name.is_empty() => Ok(Self::Rendered {
+            Some(field) if !name.is_empty() => Ok(Self::Object {
                 kind: kind.to_lowercase(),
                 name: name.to_owned(),
                 field,
             }),
-            _ => Err(wrong(format!("`{text}` is no path of an object"))),
+            _ => Err(invalid(format!(
+                "`{text}` is not a valid path of an object"
+            ))),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Model(path) => path.fmt(f),
-            Self::Rendered { kind, name, field } if field.0.is_empty() => {
+            Self::Object { kind, name, field } if field.0.is_empty() => {
                 write!(f, "{kind}/{name}")
             }
-            Self::Rendered { kind, name, field } => write!(f, "{kind}/{name}:{field}"),
+            Self::Object { kind, name, field } => write!(f, "{kind}/{name}:{field}"),
         }
     }
 }
 
-/// The names of a dotted path; none if one is empty or a quote is not closed.
-fn path(text: &str) -> Option<Path> {
+/// Splits a dotted path into names; `None` if one is empty or a quote is not closed.
+fn parse_names(text: &str) -> Option<Path> {
     let mut names = vec![String::new()];
     let mut quoted = false;
     let mut written = false;
@@ -95,7 +98,7 @@ fn path(text: &str) -> Option<Path> {
             }
             ']' if last.is_empty() => return None,
             ']' => ended = true,
-            // Nothing stands between `]` and the next dot.
+            // Only a dot or `[` may follow `]`.
             _ if ended => return None,
             c => last.push(c),
         }
@@ -104,45 +107,46 @@ fn path(text: &str) -> Option<Path> {
     whole.then_some(Path(names))
 }
 
-/// That a path of the model leads nowhere, and what it probably meant.
-pub fn unknown(tree: &ConfigTree, targets: &BTreeSet<&str>, path: &Path) -> Failure {
+/// Creates the error for a path that does not exist in the model, with the most
+/// similar one.
+pub fn unknown_path(tree: &ConfigTree, targets: &BTreeSet<&str>, path: &Path) -> Failure {
     let names: Vec<&str> = targets.iter().copied().collect();
-    let message = format!("there is nothing at `{path}` in {}", names.join(", "));
-    // As far as the path leads, in the target where it leads farthest.
-    let depth = targets
+    let message = format!("`{path}` does not exist in {}", names.join(", "));
+    // The length of the longest existing prefix in any target.
+    let existing_depth = targets
         .iter()
-        .map(|target| depth(tree, target, path))
+        .map(|target| depth_in(tree, target, path))
         .max()
         .unwrap_or_default();
-    let above = Path(path.0[..depth.min(path.0.len())].to_vec());
+    let parent = Path(path.0[..existing_depth.min(path.0.len())].to_vec());
     let known: BTreeSet<&str> = targets
         .iter()
-        .flat_map(|target| children(tree, target, &above))
+        .flat_map(|target| children(tree, target, &parent))
         .collect();
-    let wrong = path.0.get(depth).map_or("", String::as_str);
-    let help = if let Some(better) = nearest(wrong, known.iter().copied()) {
+    let unknown = path.0.get(existing_depth).map_or("", String::as_str);
+    let help = if let Some(similar) = nearest(unknown, known.iter().copied()) {
         let mut names = path.0.clone();
-        if let Some(name) = names.get_mut(depth) {
-            better.clone_into(name);
+        if let Some(name) = names.get_mut(existing_depth) {
+            similar.clone_into(name);
         }
         format!("did you mean `{}`?", Path(names))
-    } else if let Some(elsewhere) = elsewhere(tree, targets, path) {
-        format!("did you mean `{elsewhere}`?")
+    } else if let Some(complete) = with_root_field(tree, targets, path) {
+        format!("did you mean `{complete}`?")
     } else if known.is_empty() {
-        format!("`{above}` is a value by itself")
+        format!("`{parent}` has no fields")
     } else {
         let known: Vec<&str> = known.into_iter().collect();
-        let place = if above.0.is_empty() {
+        let owner = if parent.0.is_empty() {
             "the model".to_owned()
         } else {
-            format!("`{above}`")
+            format!("`{parent}`")
         };
-        format!("{place} has {}", listed(&known))
+        format!("{owner} has the fields {}", listed(&known))
     };
     Failure::usage(message, help)
 }
 
-fn depth(tree: &ConfigTree, target: &str, path: &Path) -> usize {
+fn depth_in(tree: &ConfigTree, target: &str, path: &Path) -> usize {
     (0..=path.0.len())
         .rev()
         .find(|length| {
@@ -159,9 +163,9 @@ fn children<'a>(tree: &'a ConfigTree, target: &str, path: &Path) -> Vec<&'a str>
     }
 }
 
-/// The path with the root field that has a component of that name, where the
-/// first name was left out or is another's.
-fn elsewhere(tree: &ConfigTree, targets: &BTreeSet<&str>, path: &Path) -> Option<Path> {
+/// Returns the path with the right root field, if the root field was omitted or is
+/// that of another kind of component.
+fn with_root_field(tree: &ConfigTree, targets: &BTreeSet<&str>, path: &Path) -> Option<Path> {
     let fields: BTreeSet<&str> = targets
         .iter()
         .flat_map(|target| children(tree, target, &Path::default()))
@@ -191,11 +195,11 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Option<Vec<String>> {
-        path(text).map(|path| path.0)
+        parse_names(text).map(|path| path.0)
     }
 
     #[test]
-    fn paths_are_read_as_they_are_shown() {
+    fn parses_paths_as_they_are_printed() {
         for (text, expected) in [
             (
                 "services.web.replicas",
@@ -231,16 +235,16 @@ mod tests {
     }
 
     #[test]
-    fn an_object_has_a_kind_and_a_name() {
-        let place = Place::parse("Deployment/web:spec.replicas").unwrap();
-        assert_eq!(place.to_string(), "deployment/web:spec.replicas");
+    fn parses_the_kind_and_name_of_an_object() {
+        let path = FieldPath::parse("Deployment/web:spec.replicas").unwrap();
+        assert_eq!(path.to_string(), "deployment/web:spec.replicas");
         assert_eq!(
-            Place::parse("service/web").unwrap().to_string(),
+            FieldPath::parse("service/web").unwrap().to_string(),
             "service/web"
         );
         let model = "services.web.files.\"/etc/a:b\"";
-        assert_eq!(Place::parse(model).unwrap().to_string(), model);
-        assert!(Place::parse("deployment/:spec").is_err());
-        assert!(Place::parse("deployment/web:spec.").is_err());
+        assert_eq!(FieldPath::parse(model).unwrap().to_string(), model);
+        assert!(FieldPath::parse("deployment/:spec").is_err());
+        assert!(FieldPath::parse("deployment/web:spec.").is_err());
     }
 }

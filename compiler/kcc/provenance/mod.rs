@@ -1,0 +1,24 @@
+//! The provenance of values: the lines of fragments behind a value, the effect of
+//! each, and the commits that introduced them. `kcc blame`, `kcc diff` and the
+//! origins of fields in a plan are views of it.
+//!
+//! Takes the evaluated configuration tree, the model and the desired state. Only
+//! [`git`] reads anything else: it runs `git blame`.
+
+mod difference;
+mod field_path;
+mod fragment_origins;
+pub mod git;
+mod inferred;
+mod line;
+mod object;
+mod spelling;
+mod value;
+
+pub use difference::{Difference, Side, differences};
+pub use field_path::{FieldPath, unknown_path};
+pub use fragment_origins::FragmentOrigins;
+pub use inferred::inferred_variables;
+pub use line::{Effect, Line, LineKind};
+pub use object::{Field, FieldBlame, UNKNOWN_SOURCE, blame_object, unknown_object_in};
+pub use value::{ValueBlame, blame_value};
