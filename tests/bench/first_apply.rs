@@ -1,10 +1,10 @@
-//! The first apply of many Deployments without replicas, beside `kubectl apply
-//! --server-side` of the same manifests, in turn within one run on the cluster
-//! that `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` names (see `bed.rs`).
+//! Benchmarks the first apply of many Deployments against `kubectl apply
+//! --server-side` of the same manifests, alternating within one run on the cluster
+//! selected by `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` (see `bed.rs`).
 //!
-//! Without replicas no node and no image matters: what is measured is kcc. Its
-//! time holds all that it does, from the fragments to the last component that
-//! is ready; that of kubectl holds neither the rendering nor any wait.
+//! The Deployments have no replicas, so that neither nodes nor images affect the
+//! times. The time of kcc includes everything from reading fragments to the last
+//! ready component; that of kubectl includes neither rendering nor waiting.
 
 #![allow(
     clippy::print_stdout,
@@ -37,7 +37,7 @@ const TEAMS: usize = 9;
 const PAIRS: usize = 3;
 
 fn main() {
-    // `cargo test` runs benches, too, unless they say no.
+    // `cargo test` runs benches as well, without this argument.
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -100,12 +100,12 @@ fn time(command: &mut Command) -> Duration {
     elapsed
 }
 
-/// Removes a namespace, and waits until the cluster has come to rest.
+/// Deletes a namespace and waits until it is gone.
 fn remove(bed: &Bed, namespace: &str) {
     bed.kubectl(&["delete", "namespace", namespace, "--timeout=10m"]);
 }
 
-/// Writes a system of services that ask for no replica, spread over teams.
+/// Writes a system of services with zero replicas, spread over teams.
 fn generate(folder: &Path, name: &str) {
     let mut root = format!("package many\n\nsystem: {{\n\tname: {name:?}\n\tteams: {{\n");
     for team in 0..TEAMS {

@@ -1,8 +1,9 @@
-//! kcc beside what one would use instead, in pairs within one run: A B A B ….
+//! Benchmarks kcc against the tools one would use instead, alternating within one
+//! run: A B A B ….
 //!
-//! Prints each side's median and the median of the pairs' ratios, never a
-//! verdict: a machine's speed drifts, a ratio of neighbours holds. The `cue`
-//! tool is built from the Go module that the engine is built from.
+//! Prints the medians and the median ratio of the pairs, and never passes or fails:
+//! the speed of a machine drifts, but the ratio of neighbouring runs is stable. The
+//! `cue` tool is built from the Go module that kcc embeds.
 
 #![allow(
     clippy::print_stdout,
@@ -27,7 +28,7 @@ const KCC: &str = env!("CARGO_BIN_EXE_kcc");
 const RUNS: usize = 9;
 
 fn main() {
-    // `cargo test` runs benches, too, unless they say no.
+    // `cargo test` runs benches as well, without this argument.
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -70,12 +71,12 @@ fn main() {
     println!("installed binary: {}.{} MB", tenths / 10, tenths % 10);
 }
 
-/// Times two commands in turn and prints a row.
+/// Times two commands alternately and prints a row.
 fn pair(name: &str, mut kcc: Command, mut instead: Command) {
     let mut times: Vec<(Duration, Duration)> = Vec::new();
     for run in 0..=RUNS {
         let both = (time(&mut kcc), time(&mut instead));
-        // The first pair warms the caches.
+        // The first pair only warms the caches.
         if run > 0 {
             times.push(both);
         }
@@ -114,7 +115,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path, args: &[&str]) -
     command
 }
 
-/// The fragments of a system, as arguments for the `cue` tool.
+/// Returns the fragments of a system as arguments for the `cue` tool.
 fn fragments(folder: &Path) -> Vec<String> {
     let mut found = vec!["kcc.cue".to_owned()];
     let mut teams: Vec<PathBuf> = fs::read_dir(folder.join("teams"))
@@ -140,8 +141,8 @@ fn fragments(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Writes a system of so many services, spread over so many teams, each
-/// needing the one before it.
+/// Writes a system of services, spread over teams, in which each needs the previous
+/// one.
 fn generate(folder: &Path, services: usize, teams: usize) {
     let mut root = String::from("package many\n\nsystem: {\n\tname: \"many\"\n\tteams: {\n");
     for team in 0..teams {
@@ -168,7 +169,7 @@ fn generate(folder: &Path, services: usize, teams: usize) {
     }
 }
 
-/// Builds the `cue` tool from the engine's own module version.
+/// Builds the `cue` tool from the version that kcc embeds.
 fn build_cue(root: &Path) -> PathBuf {
     let out = env::temp_dir().join("kcc-bench").join("cue");
     let status = Command::new("go")

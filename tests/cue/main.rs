@@ -1,13 +1,13 @@
-//! Every fragment of the examples and of the documents is one that the plain
-//! `cue` tool formats and reads, so that editors and formatters go along.
+//! Checks that the plain `cue` tool accepts and formats every fragment in examples
+//! and documents, so that editors and formatters work on them.
 //!
-//! The tool is built from the engine's own module version (`tests/bench/cue`).
-//! Without Go every case is listed as ignored.
+//! The tool is built from the CUE version that kcc embeds (`tests/bench/cue`). All
+//! cases are ignored if Go is not installed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "it is a test, and says what it leaves out"
+    reason = "tests panic on failure and report what they skip"
 )]
 
 use std::{
@@ -19,11 +19,11 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Documents and folders of documents with blocks of fragments.
+/// The documents, and directories of documents, that contain fragments.
 const DOCUMENTS: [&str; 3] = ["README.md", "docs", "compiler/kcc-diag/pages"];
 
-/// Heads of blocks that hold fragments without a mistake.
-const HEADS: [&str; 2] = ["```cue\n", "```cue right\n"];
+/// The opening lines of blocks that contain valid fragments.
+const FENCES: [&str; 2] = ["```cue\n", "```cue right\n"];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         .output()
         .is_ok_and(|output| output.status.success());
     if !has_go {
-        eprintln!("SKIPPED: there is no Go, so the `cue` tool is not built");
+        eprintln!("SKIPPED: Go is not installed, so the `cue` tool cannot be built");
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut trials = Vec::new();
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             }));
         }
     }
-    trials.push(Trial::test("imports", imports_lead_where_cue_leads_them));
+    trials.push(Trial::test("imports", imports_resolve_as_in_cue));
     let trials = trials
         .into_iter()
         .map(|trial| trial.with_ignored_flag(!has_go))
@@ -60,16 +60,16 @@ fn trial(root: &Path, path: &Path, texts: fn(&Path) -> Vec<String>) -> Trial {
     let name = path.strip_prefix(root).unwrap().display().to_string();
     let path = path.to_owned();
     Trial::test(name, move || {
-        texts(&path).iter().try_for_each(|text| formatted(text))
+        texts(&path).iter().try_for_each(|text| is_formatted(text))
     })
 }
 
-/// The files with an extension in a folder and below, or the file itself.
+/// Returns the files with an extension below a directory, or the file itself.
 fn files(path: &Path, extension: &str) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
-    let mut found = Vec::new();
+    let mut paths = Vec::new();
     let mut entries: Vec<PathBuf> = fs::read_dir(path)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -77,58 +77,59 @@ fn files(path: &Path, extension: &str) -> Vec<PathBuf> {
     entries.sort();
     for entry in entries {
         if entry.is_dir() {
-            found.extend(files(&entry, extension));
-        } else if entry.extension().is_some_and(|found| found == extension) {
-            found.push(entry);
+            paths.extend(files(&entry, extension));
+        } else if entry.extension().is_some_and(|other| other == extension) {
+            paths.push(entry);
         }
     }
-    found
+    paths
 }
 
-/// The files in the blocks of a document: a line such as `// web.cue` begins one.
+/// Returns the files in the blocks of a document: a line such as `// web.cue` starts
+/// a file.
 fn blocks(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for head in HEADS {
+    let mut texts = Vec::new();
+    for fence in FENCES {
         let mut rest = text;
-        while let Some((_, inside)) = rest.split_once(&format!("\n{head}")) {
+        while let Some((_, inside)) = rest.split_once(&format!("\n{fence}")) {
             let (block, after) = inside.split_once("\n```").unwrap_or((inside, ""));
             let mut file = String::new();
             for line in block.lines() {
                 if line.starts_with("// ") && line.strip_suffix(".cue").is_some() {
-                    found.push(std::mem::take(&mut file));
+                    texts.push(std::mem::take(&mut file));
                 } else {
                     file += line;
                     file.push('\n');
                 }
             }
-            found.push(file);
+            texts.push(file);
             rest = after;
         }
     }
-    found.retain(|file| !file.trim().is_empty());
-    for file in &mut found {
+    texts.retain(|file| !file.trim().is_empty());
+    for file in &mut texts {
         *file = format!("{}\n", file.trim());
     }
-    found
+    texts
 }
 
-/// Whether `cue fmt` leaves a text as it is.
-fn formatted(text: &str) -> Result<(), Failed> {
+/// Checks that `cue fmt` leaves a text unchanged.
+fn is_formatted(text: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("fragment.cue"), text).unwrap();
     let output = cue(folder.path(), &["fmt", "--diff", "fragment.cue"]);
     if output.status.success() && output.stdout.is_empty() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].concat();
+    let output = [output.stdout, output.stderr].concat();
     Err(format!(
         "`cue fmt` changes:\n{text}\n{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&output)
     )
     .into())
 }
 
-/// Files of a system with packages of its own and vendored ones.
+/// The files of a system with its own and vendored packages.
 const PACKAGES: [(&str, &str); 8] = [
     (
         "cue.mod/module.cue",
@@ -161,8 +162,8 @@ const PACKAGES: [(&str, &str); 8] = [
     ),
 ];
 
-/// What a package gives is the same in kcc and in the `cue` tool.
-fn imports_lead_where_cue_leads_them() -> Result<(), Failed> {
+/// Checks that imported packages have the same values in kcc and in the `cue` tool.
+fn imports_resolve_as_in_cue() -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in PACKAGES {
         let path = folder.path().join(name);
@@ -198,7 +199,7 @@ fn imports_lead_where_cue_leads_them() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs the `cue` tool, without a network.
+/// Runs the `cue` tool without a registry.
 fn cue(folder: &Path, args: &[&str]) -> Output {
     static CUE: OnceLock<PathBuf> = OnceLock::new();
     let cue = CUE.get_or_init(build_cue);

@@ -1,23 +1,22 @@
-//! Holds the pages of `kcc explain` to what `kcc` does.
+//! Checks the pages of `kcc explain` and the documents against the real binary.
 //!
-//! A page that shows a mistake in fragments has a block ` ```cue wrong `, a
-//! ` ```text ` block with a command and what kcc says about it, and a block
-//! ` ```cue right `, whose files replace those of the same name. This test runs
-//! the real binary on both: the wrong one has to be told exactly that, the
-//! right one passes. `KCC_UPDATE=1 cargo test --test pages` writes what kcc
-//! says into the pages; doing so twice leaves no difference.
+//! A page that shows a mistake has a block ` ```cue wrong `, a block ` ```text `
+//! with a command and its output, and a block ` ```cue right `, whose files replace
+//! those with the same name. The wrong files must produce exactly that output, the
+//! right ones none. `KCC_UPDATE=1 cargo test --test pages` writes the output into
+//! the pages and is idempotent.
 //!
-//! Every ` ```cue right ` block in the README and in `docs/` is a system that passes, too, and
-//! `docs/reference.md` is what the schema's comments say.
+//! Every ` ```cue right ` block in the README and in `docs/` must pass `kcc check`,
+//! too, and `docs/reference.md` must match the schema's comments.
 //!
-//! In a block a line such as `// teams/storefront/web.cue` begins a file. It
-//! stands for the package clause where the block shows none, so that lines are
-//! counted as a reader counts them. What comes before such a line is `kcc.cue`;
-//! a page that shows none is about a shop of three teams.
+//! A line such as `// teams/storefront/web.cue` in a block starts a file. It takes
+//! the place of the package clause if there is none, so that line numbers match
+//! what a reader counts. Lines before the first such line belong to `kcc.cue`; if a
+//! page shows none, the system is a shop of three teams.
 
+mod output;
 mod page;
 mod reference;
-mod said;
 
 use std::{
     fs,
@@ -30,33 +29,34 @@ use libtest_mimic::{Arguments, Trial};
 
 use page::{Files, Page};
 
-/// The codes that fragments alone do not show, and what shows them.
+/// Codes that fragments alone cannot cause, with the reason and the test that covers
+/// them.
 const ELSEWHERE: [(&str, &str); 7] = [
     (
         "kcc::eval::unaccounted",
-        "no fragment is known to bring it about: guest/eval/lost_fields_test.go",
+        "no known fragment causes it: guest/eval/lost_fields_test.go",
     ),
     (
         "kcc::load::",
-        "the files themselves are what is wrong: tests/ui/load",
+        "the files themselves are wrong: tests/ui/load",
     ),
     (
         "kcc::own::codeowners",
-        "a file that is no fragment takes part: tests/ui/own",
+        "it involves a file that is not a fragment: tests/ui/own",
     ),
-    ("kcc::plan::", "an engine is needed: tests/e2e"),
-    ("kcc::apply::", "an engine is needed: tests/e2e"),
-    ("kcc::drift::", "an engine is needed: tests/e2e"),
+    ("kcc::plan::", "it needs an engine: tests/e2e"),
+    ("kcc::apply::", "it needs an engine: tests/e2e"),
+    ("kcc::drift::", "it needs an engine: tests/e2e"),
     (
         "kcc::state::",
-        "the state folder is what is wrong: runtime/kcc-plan",
+        "the state folder is wrong: runtime/kcc-plan",
     ),
 ];
 
-/// Documents whose examples are systems.
+/// The documents whose examples are checked.
 const DOCS: [&str; 3] = ["README.md", "docs/language.md", reference::DOCUMENT];
 
-/// The system of a page that shows no `kcc.cue`.
+/// The system of a page without a `kcc.cue`.
 const SHOP: &str = "package shop
 
 system: {
@@ -73,29 +73,29 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let pages = Code::ALL.iter().map(|code| {
         let name = code.as_str().trim_start_matches("kcc::").replace("::", "/");
-        Trial::test(name, || hold(*code).map_err(Into::into))
+        Trial::test(name, || check_page(*code).map_err(Into::into))
     });
     let docs = DOCS.iter().map(|name| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        Trial::test(*name, move || hold_examples(&path).map_err(Into::into))
+        Trial::test(*name, move || check_examples(&path).map_err(Into::into))
     });
     let trials = pages.chain(docs).chain(reference::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
-/// Holds the examples of a document to being right.
-fn hold_examples(path: &Path) -> Result<(), String> {
+/// Checks that the examples of a document have no diagnostics.
+fn check_examples(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let examples = page::examples(&text);
     if examples.is_empty() {
-        return Err("there is no ```cue right block".to_owned());
+        return Err("no ```cue right block".to_owned());
     }
     let wrong: Vec<String> = examples
         .iter()
         .enumerate()
         .filter_map(|(number, files)| match run("kcc check", files) {
-            Ok(ended) if ended.exit == Some(0) && said::codes(&ended.text).is_empty() => None,
-            Ok(ended) => Some(format!("example {}:\n{}", number + 1, ended.text)),
+            Ok(result) if result.exit == Some(0) && output::codes(&result.text).is_empty() => None,
+            Ok(result) => Some(format!("example {}:\n{}", number + 1, result.text)),
             Err(error) => Some(error),
         })
         .collect();
@@ -106,8 +106,8 @@ fn hold_examples(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Holds one page to what kcc does.
-fn hold(code: Code) -> Result<(), String> {
+/// Checks one page.
+fn check_page(code: Code) -> Result<(), String> {
     let path = path(code);
     let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
     let Some(page) = Page::parse(&text)? else {
@@ -117,48 +117,54 @@ fn hold(code: Code) -> Result<(), String> {
         return if elsewhere {
             Ok(())
         } else {
-            Err("the page has no ```cue wrong block with a ```text block behind it".to_owned())
+            Err("no ```cue wrong block followed by a ```text block".to_owned())
         };
     };
     let wrong = run(&page.command, &page.wrong)?;
-    let said = said::about(code, &wrong.text);
-    if said.is_empty() {
+    let diagnostics = output::diagnostics_of(code, &wrong.text);
+    if diagnostics.is_empty() {
         return Err(format!(
-            "the wrong example does not lead to it:\n{}",
+            "the wrong example does not cause it:\n{}",
             wrong.text
         ));
     }
-    if let Some(other) = said::codes(&wrong.text)
+    if let Some(other) = output::codes(&wrong.text)
         .iter()
         .find(|other| **other != code.as_str())
     {
         return Err(format!(
-            "the wrong example leads to {other} as well:\n{}",
+            "the wrong example also causes {other}:\n{}",
             wrong.text
         ));
     }
-    let is_error = said[0].starts_with("error[");
+    let is_error = diagnostics[0].starts_with("error[");
     if is_error == (wrong.exit == Some(0)) {
-        return Err(format!("an exit of {:?} for:\n{}", wrong.exit, wrong.text));
+        return Err(format!(
+            "unexpected exit code {:?} for:\n{}",
+            wrong.exit, wrong.text
+        ));
     }
     let right = run(&page.command, &page.right)?;
-    if right.exit != Some(0) || !said::about(code, &right.text).is_empty() {
-        return Err(format!("the mended example is not right:\n{}", right.text));
+    if right.exit != Some(0) || !output::diagnostics_of(code, &right.text).is_empty() {
+        return Err(format!(
+            "the right example has diagnostics:\n{}",
+            right.text
+        ));
     }
-    let shown = page.with_said(&said);
-    if shown == text {
+    let updated = page.with_output(&diagnostics);
+    if updated == text {
         return Ok(());
     }
     if std::env::var_os("KCC_UPDATE").is_some() {
-        return fs::write(&path, shown).map_err(|error| error.to_string());
+        return fs::write(&path, updated).map_err(|error| error.to_string());
     }
     Err(format!(
-        "kcc says it in other words:\n{}\n\nKCC_UPDATE=1 cargo test --test pages writes them into the page",
-        said.join("\n")
+        "the output differs:\n{}\n\nKCC_UPDATE=1 cargo test --test pages updates the page",
+        diagnostics.join("\n")
     ))
 }
 
-/// Where the page of a code is.
+/// Returns the path of a code's page.
 fn path(code: Code) -> PathBuf {
     let name = code.as_str().trim_start_matches("kcc::").replace("::", "/");
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -167,21 +173,21 @@ fn path(code: Code) -> PathBuf {
         .with_extension("md")
 }
 
-/// How a run of kcc went.
-struct Ended {
+/// The result of a run of kcc.
+struct RunResult {
     text: String,
     exit: Option<i32>,
 }
 
-/// Runs a command over the files of a system.
-fn run(command: &str, files: &Files) -> Result<Ended, String> {
+/// Runs a command on the files of a system.
+fn run(command: &str, files: &Files) -> Result<RunResult, String> {
     let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let root = scratch.path();
     for team in ["storefront", "payments", "platform"] {
         fs::create_dir_all(root.join("teams").join(team)).map_err(|error| error.to_string())?;
     }
     fs::write(root.join("kcc.cue"), SHOP).map_err(|error| error.to_string())?;
-    // What fragments of the root are built with.
+    // Examples may build images from the root.
     fs::write(root.join("Dockerfile"), "FROM scratch\n").map_err(|error| error.to_string())?;
     for (name, text) in files {
         let path = root.join(name);
@@ -192,7 +198,7 @@ fn run(command: &str, files: &Files) -> Result<Ended, String> {
     }
     let mut words = command.split_whitespace();
     if words.next() != Some("kcc") {
-        return Err(format!("a page shows a command of kcc, not `{command}`"));
+        return Err(format!("expected a command of kcc, found `{command}`"));
     }
     let output = Command::new(env!("CARGO_BIN_EXE_kcc"))
         .args(words)
@@ -204,7 +210,7 @@ fn run(command: &str, files: &Files) -> Result<Ended, String> {
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
-    Ok(Ended {
+    Ok(RunResult {
         text,
         exit: output.status.code(),
     })

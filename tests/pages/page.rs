@@ -1,8 +1,8 @@
-//! [`Page`]: the examples of a page, and the place of what kcc says.
+//! [`Page`]: the examples of a page, and the position of kcc's output in it.
 
 use std::collections::BTreeMap;
 
-/// Texts by the names of their files.
+/// The texts of files by name.
 pub(crate) type Files = BTreeMap<String, String>;
 
 /// The examples of a page.
@@ -12,51 +12,51 @@ pub(crate) struct Page<'a> {
     pub(crate) wrong: Files,
     /// The files without it.
     pub(crate) right: Files,
-    /// The command that is shown, such as `kcc check`.
+    /// The command of the example, such as `kcc check`.
     pub(crate) command: String,
-    /// What stands before and behind what kcc says.
+    /// The text of the page before and after the output.
     around: (&'a str, &'a str),
-    /// Whether the lines themselves are shown.
+    /// True if the output contains source excerpts.
     frames: bool,
 }
 
-/// The head of a block that is right.
+/// The opening line of a block with correct files.
 const RIGHT: &str = "```cue right\n";
-/// The file of a page's block that names none.
+/// The file name for a block of a page without one.
 const SYSTEM: &str = "kcc.cue";
-/// The end of a block.
+/// The closing line of a block.
 const END: &str = "```\n";
 
 impl<'a> Page<'a> {
-    /// The examples of a page; none if it shows no mistake in fragments.
+    /// Parses the examples of a page; `None` if it shows no mistake in fragments.
     pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, String> {
         let Some((_, wrong, rest)) = block(text, "```cue wrong\n") else {
             return Ok(None);
         };
-        let (_, said, rest) = block(rest, "```text\n").ok_or("there is no ```text block")?;
-        let (_, right, _) = block(rest, RIGHT).ok_or("there is no ```cue right block")?;
-        let (first, said) = said
+        let (_, output, rest) = block(rest, "```text\n").ok_or("no ```text block")?;
+        let (_, right, _) = block(rest, RIGHT).ok_or("no ```cue right block")?;
+        let (first, output) = output
             .split_once('\n')
             .ok_or("the ```text block has no command")?;
         let command = first
             .strip_prefix("$ ")
-            .ok_or("the ```text block begins with no command")?;
+            .ok_or("the ```text block does not start with a command")?;
         let wrong = files(wrong, SYSTEM);
-        let mut mended = wrong.clone();
-        mended.extend(files(right, SYSTEM));
-        let start = said.as_ptr() as usize - text.as_ptr() as usize;
-        let frames = said.contains("╭─");
+        let mut corrected = wrong.clone();
+        corrected.extend(files(right, SYSTEM));
+        let start = output.as_ptr() as usize - text.as_ptr() as usize;
+        let frames = output.contains("╭─");
         Ok(Some(Self {
             wrong,
-            right: mended,
+            right: corrected,
             command: command.to_owned(),
-            around: (&text[..start], &text[start + said.len()..]),
+            around: (&text[..start], &text[start + output.len()..]),
             frames,
         }))
     }
 
-    /// The page with what kcc says in its place.
-    pub(crate) fn with_said(&self, diagnostics: &[String]) -> String {
+    /// Returns the page with these diagnostics as its output.
+    pub(crate) fn with_output(&self, diagnostics: &[String]) -> String {
         let shown: Vec<String> = diagnostics
             .iter()
             .map(|text| {
@@ -71,14 +71,14 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The files of every block of a document that is right.
+/// Returns the files of every block with correct files in a document.
 pub(crate) fn examples(text: &str) -> Vec<Files> {
     let mut examples = Vec::new();
     let mut rest = text;
     while let Some((_, right, after)) = block(rest, RIGHT) {
         let mut example = files(right, "example.cue");
         if example.contains_key("example.cue") {
-            // Without teams nobody has to answer for a line of their own.
+            // A system without teams has no ownership rules.
             let system = "package shop\n\nsystem: name: \"shop\"\n".to_owned();
             example.entry(SYSTEM.to_owned()).or_insert(system);
         }
@@ -88,10 +88,10 @@ pub(crate) fn examples(text: &str) -> Vec<Files> {
     examples
 }
 
-/// What stands before a block, in it and behind it.
-fn block<'a>(text: &'a str, head: &str) -> Option<(&'a str, &'a str, &'a str)> {
-    let at = text.find(&format!("\n{head}"))? + 1;
-    let inside = &text[at + head.len()..];
+/// Splits a text into the parts before, inside and after a block.
+fn block<'a>(text: &'a str, fence: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let at = text.find(&format!("\n{fence}"))? + 1;
+    let inside = &text[at + fence.len()..];
     let end = if inside.starts_with(END) {
         0
     } else {
@@ -100,8 +100,7 @@ fn block<'a>(text: &'a str, head: &str) -> Option<(&'a str, &'a str, &'a str)> {
     Some((&text[..at], &inside[..end], &inside[end + END.len()..]))
 }
 
-/// The files of a block; what stands before the first name is in a file of the
-/// given one.
+/// Splits a block into files; lines before the first file name belong to `first`.
 fn files(block: &str, first: &'static str) -> Files {
     let mut files: Vec<(&str, String)> = Vec::new();
     for line in block.split_inclusive('\n') {
@@ -119,7 +118,7 @@ fn files(block: &str, first: &'static str) -> Files {
         .collect()
 }
 
-/// The name in a line that begins a file.
+/// Returns the name in a line that starts a file.
 fn file_name(line: &str) -> Option<&str> {
     let name = line.trim_end().strip_prefix("// ")?;
     let is_name = name
@@ -128,7 +127,7 @@ fn file_name(line: &str) -> Option<&str> {
     is_name.then_some(name)
 }
 
-/// A file with a package clause, in the place of its name if it has none.
+/// Adds a package clause to a file without one, in the place of its name.
 fn with_clause(text: &str) -> String {
     if text.lines().any(|line| line.starts_with("package ")) {
         return text.to_owned();
@@ -141,16 +140,16 @@ fn with_clause(text: &str) -> String {
     }
 }
 
-/// A diagnostic without the lines of fragments that it shows.
+/// Removes the source excerpts from a diagnostic.
 fn without_frames(diagnostic: &str) -> String {
     let mut inside = false;
-    let mut kept = String::new();
+    let mut rest = String::new();
     for line in diagnostic.split_inclusive('\n') {
         inside = inside || line.trim_start().starts_with("╭─[");
         if !inside {
-            kept.push_str(line);
+            rest.push_str(line);
         }
         inside = inside && line.trim() != "╰────";
     }
-    kept
+    rest
 }

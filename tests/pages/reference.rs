@@ -1,6 +1,5 @@
-//! Holds the reference to the schema: every definition and every field is
-//! described, every definition has an example, and the document is what
-//! `kcc explain` would say.
+//! Checks the reference against the schema: every definition and field has a
+//! description, every definition an example, and the document is up to date.
 
 use std::{fs, path::Path};
 
@@ -8,7 +7,7 @@ use kcc::reference::Reference;
 use kcc_cue::Engine;
 use libtest_mimic::Trial;
 
-/// The document, from the repository's root.
+/// The document, relative to the repository's root.
 pub(crate) const DOCUMENT: &str = "docs/reference.md";
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -37,7 +36,7 @@ fn is_complete(reference: &Reference) -> Result<(), String> {
         }
         if definition.example.is_empty() {
             missing.push(format!(
-                "`#{name}` has no example: a part of its comment, one tab further in"
+                "`#{name}` has no example: indent a part of its comment by one tab"
             ));
         }
         for field in &definition.fields {
@@ -47,7 +46,7 @@ fn is_complete(reference: &Reference) -> Result<(), String> {
         }
     }
     if reference.in_order().len() < 40 {
-        missing.push("the schema was not read as a whole".to_owned());
+        missing.push("the schema has fewer than 40 definitions".to_owned());
     }
     if missing.is_empty() {
         Ok(())
@@ -59,14 +58,14 @@ fn is_complete(reference: &Reference) -> Result<(), String> {
 fn is_document(reference: &Reference) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
     let document = reference.document();
-    let there = fs::read_to_string(&path).unwrap_or_default();
-    if there == document {
+    let existing = fs::read_to_string(&path).unwrap_or_default();
+    if existing == document {
         return Ok(());
     }
     if std::env::var_os("KCC_UPDATE").is_some() {
         return fs::write(&path, document).map_err(|error| error.to_string());
     }
     Err(format!(
-        "the schema says other things than {DOCUMENT}: KCC_UPDATE=1 cargo test --test pages writes it anew"
+        "{DOCUMENT} does not match the schema: KCC_UPDATE=1 cargo test --test pages updates it"
     ))
 }

@@ -1,33 +1,32 @@
-//! Every code has a page of substance and a test that shows it.
+//! Checks that every code has a complete page and a test.
 
 use kcc_diag::Code;
 
 use crate::{
-    none,
+    assert_none,
     source::{Source, sources},
 };
 
-/// The fewest words that say what a code means and what to do.
-const FEWEST_WORDS: usize = 40;
+/// The minimum number of words on a page.
+const MIN_WORDS: usize = 40;
 
-/// Where the real thing is shown to say a code: the binary on fragments, and
-/// the engines.
-const SHOWN_IN: [&str; 3] = ["tests/ui", "tests/e2e", "runtime"];
+/// The directories with tests that run the real binary or engines.
+const TESTED_IN: [&str; 3] = ["tests/ui", "tests/e2e", "runtime"];
 
-/// How a page begins an example that is run (see `tests/pages`).
+/// The opening line of an example that `tests/pages` runs.
 const RUN: &str = "\n```cue wrong\n";
 
-/// Codes that no test of the real thing can bring about, and why.
-const UNSHOWN: [(Code, &str); 0] = [];
+/// Codes that no test can cause, with the reason.
+const UNTESTED: [(Code, &str); 0] = [];
 
-fn poor(code: &str, page: &str) -> Vec<String> {
+fn incomplete_page(code: &str, page: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut complain = |what: &str| complaints.push(format!("the page of {code} {what}"));
     if page.lines().next() != Some(&format!("# {code}")) {
         complain("does not begin with the code");
     }
-    if page.split_whitespace().count() < FEWEST_WORDS {
-        complain("says next to nothing");
+    if page.split_whitespace().count() < MIN_WORDS {
+        complain("has fewer than 40 words");
     }
     for heading in ["## Example", "## What to do"] {
         if !page.lines().any(|line| line == heading) {
@@ -35,12 +34,12 @@ fn poor(code: &str, page: &str) -> Vec<String> {
         }
     }
     if page.matches("\n```").count() < 2 {
-        complain("shows no code");
+        complain("shows no code block");
     }
     complaints
 }
 
-/// What only tests compile, of files that hold more.
+/// Returns the test code of a source; `None` if it has none.
 fn tests_of(source: Source) -> Option<Source> {
     if !source.name.starts_with("runtime/") || source.name.contains("/tests") {
         return Some(source);
@@ -52,7 +51,8 @@ fn tests_of(source: Source) -> Option<Source> {
     })
 }
 
-/// Whether a text names a code, and not a longer one that begins alike.
+/// Returns true if a text contains a code, and not only a longer one with the same
+/// prefix.
 fn names(text: &str, code: &str) -> bool {
     text.match_indices(code).any(|(at, _)| {
         let next = text[at + code.len()..].chars().next();
@@ -60,17 +60,16 @@ fn names(text: &str, code: &str) -> bool {
     })
 }
 
-/// A code as users see it, as it stands in Rust, whether its page is run, and
-/// whether it is excused.
+/// A code as text, its Rust path, and two flags: its page is run, it is excused.
 type Known = (String, String, bool, bool);
 
-fn unshown(codes: &[Known], tests: &[Source]) -> Vec<String> {
+fn untested(codes: &[Known], tests: &[Source]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (code, variant, run, excused) in codes {
         let by_test = |test: &Source| names(&test.text, code) || names(&test.text, variant);
         match (*run || tests.iter().any(by_test), excused) {
-            (false, false) => complaints.push(format!("no test shows {code}")),
-            (true, true) => complaints.push(format!("{code} is shown: excuse it no longer")),
+            (false, false) => complaints.push(format!("no test covers {code}")),
+            (true, true) => complaints.push(format!("{code} is covered: remove its exception")),
             _ => {}
         }
     }
@@ -78,54 +77,54 @@ fn unshown(codes: &[Known], tests: &[Source]) -> Vec<String> {
 }
 
 #[test]
-fn every_page_says_something() {
+fn every_page_is_complete() {
     let complaints: Vec<_> = Code::ALL
         .iter()
-        .flat_map(|code| poor(code.as_str(), code.page()))
+        .flat_map(|code| incomplete_page(code.as_str(), code.page()))
         .collect();
-    none(&complaints);
+    assert_none(&complaints);
 }
 
 #[test]
-fn every_code_is_shown_by_a_test() {
+fn every_code_has_a_test() {
     let codes: Vec<Known> = Code::ALL
         .iter()
         .map(|code| {
             let run = code.page().contains(RUN);
-            let excused = UNSHOWN.iter().any(|(excused, _)| excused == code);
+            let excused = UNTESTED.iter().any(|(excused, _)| excused == code);
             (code.to_string(), format!("Code::{code:?}"), run, excused)
         })
         .collect();
-    let tests: Vec<_> = sources(&SHOWN_IN)
+    let tests: Vec<_> = sources(&TESTED_IN)
         .into_iter()
         .filter_map(tests_of)
         .collect();
-    none(&unshown(&codes, &tests));
+    assert_none(&untested(&codes, &tests));
 }
 
 #[test]
-fn no_page_is_without_its_code() {
+fn every_page_has_a_code() {
     let pages = sources(&["compiler/kcc-diag/pages"]);
     let orphans: Vec<_> = pages
         .iter()
         .filter(|page| !Code::ALL.iter().any(|code| code.page() == page.text))
-        .map(|page| format!("{} is the page of no code", page.name))
+        .map(|page| format!("{} does not belong to a code", page.name))
         .collect();
-    none(&orphans);
+    assert_none(&orphans);
 }
 
 #[test]
-fn poor_pages_and_unshown_codes_are_found() {
+fn finds_incomplete_pages_and_untested_codes() {
     let full = format!(
         "# kcc::x::y\n\n{}\n\n## Example\n\n```cue\n```\n\n## What to do\n",
         "word ".repeat(40)
     );
-    assert_eq!(poor("kcc::x::y", &full), [""; 0]);
+    assert_eq!(incomplete_page("kcc::x::y", &full), [""; 0]);
     assert_eq!(
-        poor("kcc::x::z", &full),
+        incomplete_page("kcc::x::z", &full),
         ["the page of kcc::x::z does not begin with the code"]
     );
-    assert_eq!(poor("kcc::x::y", "# kcc::x::y").len(), 4);
+    assert_eq!(incomplete_page("kcc::x::y", "# kcc::x::y").len(), 4);
     let source = |name: &str, text: &str| Source {
         name: name.to_owned(),
         text: text.to_owned(),
@@ -158,11 +157,11 @@ fn poor_pages_and_unshown_codes_are_found() {
         known("f", "XF", false, true),
     ];
     assert_eq!(
-        unshown(&codes, &tests),
+        untested(&codes, &tests),
         [
-            "no test shows kcc::x::long",
-            "kcc::x::b is shown: excuse it no longer",
-            "no test shows kcc::x::c",
+            "no test covers kcc::x::long",
+            "kcc::x::b is covered: remove its exception",
+            "no test covers kcc::x::c",
         ]
     );
 }

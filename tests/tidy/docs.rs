@@ -1,13 +1,14 @@
-//! What the prose and the gate name is there: recipes, tests, aliases, paths.
+//! Checks that everything the documents and CI scripts refer to exists: recipes,
+//! tests, aliases and paths.
 
 use std::{collections::BTreeSet, path::Path};
 
 use crate::{
-    none,
+    assert_none,
     source::{FOLDERS, Source, read, root},
 };
 
-/// The files that people and the gate read.
+/// The documents and scripts to check.
 const PROSE: [&str; 5] = [
     "README.md",
     "ARCHITECTURE.md",
@@ -16,7 +17,7 @@ const PROSE: [&str; 5] = [
     ".ci/run",
 ];
 
-/// The recipes of a justfile.
+/// Returns the recipes of a justfile.
 fn recipes(justfile: &str) -> BTreeSet<&str> {
     justfile
         .lines()
@@ -25,7 +26,7 @@ fn recipes(justfile: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The targets of a manifest's kind of section, by name.
+/// Returns the names of the targets in a manifest's section, such as `test`.
 fn targets<'a>(manifest: &'a str, section: &str) -> BTreeSet<&'a str> {
     let mut inside = false;
     let mut found = BTreeSet::new();
@@ -40,7 +41,7 @@ fn targets<'a>(manifest: &'a str, section: &str) -> BTreeSet<&'a str> {
     found
 }
 
-/// The words behind each place where a command stands.
+/// Returns the word after each occurrence of a command.
 fn after<'a>(text: &'a str, command: &str) -> Vec<&'a str> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
     text.match_indices(command)
@@ -50,7 +51,7 @@ fn after<'a>(text: &'a str, command: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Words in backticks that are paths of the project, without placeholders.
+/// Returns the words in backticks that are paths of the project, without placeholders.
 fn paths(text: &str) -> Vec<&str> {
     text.split('`')
         .skip(1)
@@ -64,7 +65,7 @@ fn paths(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Relative targets of links.
+/// Returns the relative targets of links.
 fn links(text: &str) -> Vec<&str> {
     text.split("](")
         .skip(1)
@@ -82,15 +83,15 @@ struct Known<'a> {
 fn missing(source: &Source, known: &Known<'_>, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let text = &source.text;
     let mut complaints = Vec::new();
-    let mut need = |what: &str, name: &str, there: bool| {
-        if !there {
+    let mut need = |what: &str, name: &str, exists: bool| {
+        if !exists {
             complaints.push(format!(
-                "{} names the {what} `{name}`, which is not there",
+                "{} refers to the {what} `{name}`, which does not exist",
                 source.name
             ));
         }
     };
-    // In prose a command stands in backticks, in scripts it begins a line.
+    // Commands are in backticks in prose and at the start of a line in scripts.
     for command in ["`just ", "\njust ", "\n    just "] {
         for name in after(text, command) {
             need("recipe", name, known.recipes.contains(name));
@@ -111,7 +112,7 @@ fn missing(source: &Source, known: &Known<'_>, exists: impl Fn(&str) -> bool) ->
 }
 
 #[test]
-fn what_prose_names_is_there() {
+fn references_in_documents_exist() {
     let (justfile, manifest) = (read("justfile"), read("Cargo.toml"));
     let known = Known {
         recipes: recipes(&justfile.text),
@@ -123,23 +124,26 @@ fn what_prose_names_is_there() {
         .iter()
         .flat_map(|name| missing(&read(name), &known, exists))
         .collect();
-    none(&complaints);
+    assert_none(&complaints);
 }
 
 #[test]
-fn the_first_commands_work() {
+fn the_documented_commands_exist() {
     let readme = read("README.md").text;
     for command in ["cargo demo", "cargo test"] {
-        assert!(readme.contains(command), "README.md names no `{command}`");
+        assert!(
+            readme.contains(command),
+            "README.md does not mention `{command}`"
+        );
     }
     let alias = read(".cargo/config.toml").text;
     let examples = targets(&read("Cargo.toml").text, "example").len();
     assert!(
         alias.contains("demo = ") && examples > 0,
-        "`cargo demo` runs nothing"
+        "`cargo demo` has no alias or example"
     );
     let recipes = read("justfile").text;
-    let asked = [
+    let required = [
         "ci",
         "fmt",
         "lint",
@@ -149,31 +153,31 @@ fn the_first_commands_work() {
         "e2e-kube",
         "bench",
     ];
-    let there = self::recipes(&recipes);
-    for recipe in asked {
+    let existing = self::recipes(&recipes);
+    for recipe in required {
         assert!(
-            there.contains(recipe),
+            existing.contains(recipe),
             "the justfile has no recipe `{recipe}`"
         );
     }
 }
 
 #[test]
-fn every_target_of_the_manifest_has_its_file() {
+fn every_target_of_the_manifest_exists() {
     let manifest = read("Cargo.toml").text;
     for line in manifest.lines() {
         if let Some(path) = line.strip_prefix("path = ") {
             let path = path.trim_matches('"');
             assert!(
                 Path::new(root()).join(path).is_file(),
-                "Cargo.toml names `{path}`"
+                "Cargo.toml refers to `{path}`"
             );
         }
     }
 }
 
 #[test]
-fn what_is_missing_is_found() {
+fn finds_missing_references() {
     let justfile =
         "cache := \"x\"\n\n# Text: with a colon.\nci: lint\n\nlint what=\"all\":\n    cargo x\n";
     let manifest = "[[test]]\nname = \"ui\"\npath = \"x\"\n\n[[bench]]\nname = \"versus\"\n";

@@ -1,10 +1,13 @@
-//! The rules of the repository, as tests: what may depend on what, what pure
-//! code may not do, and that prose, codes, schema and recipes keep up with the
-//! code. Each file holds one rule over plain values and shows that it can fail.
+//! The rules of the repository as tests: dependencies between crates, restrictions
+//! on pure code, and references from prose,
+//! codes, schema and recipes to the code.
+//!
+//! Each file checks one rule over plain values, and a test of its own shows that it
+//! finds violations.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a repository that cannot be read should say where"
+    reason = "an unreadable repository should fail with a location"
 )]
 
 mod codes;
@@ -15,8 +18,8 @@ mod sizes;
 mod source;
 mod walls;
 
-/// Fails with every complaint, one a line.
+/// Fails if there are complaints, and lists them one per line.
 #[track_caller]
-fn none(complaints: &[String]) {
+fn assert_none(complaints: &[String]) {
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }

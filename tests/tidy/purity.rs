@@ -1,14 +1,14 @@
-//! What the code under `compiler/` may not do: open a socket, read the clock or
-//! the environment, start a program, read or write files. The binary does some
-//! of it in named places; tests may do anything.
+//! Checks that code under `compiler/` is pure: it opens no socket, reads neither the
+//! clock nor the environment, starts no program and touches no file. The binary has
+//! listed exceptions; tests are not restricted.
 
 use crate::{
-    none,
+    assert_none,
     source::{Source, sources},
 };
 
-/// What is forbidden, as it stands in code however it is imported, and what it
-/// would do.
+/// The forbidden words, in a form that matches however they are imported, with
+/// their effect.
 const FORBIDDEN: [(&str, &str); 13] = [
     ("net::", "opens a socket"),
     ("TcpStream", "opens a socket"),
@@ -25,47 +25,47 @@ const FORBIDDEN: [(&str, &str); 13] = [
     ("Command::new", "starts a program"),
 ];
 
-/// Where it is allowed, and why. A folder ends in `/`.
+/// The exceptions with their reasons. Directories end in `/`.
 const ALLOWED: [(&str, &[&str], &str); 10] = [
     (
         "compiler/kcc-cue/build.rs",
         &["SystemTime", "env::var", "fs::", "Command::new"],
-        "builds the engine, and runs at build time alone",
+        "builds the evaluator and only runs at build time",
     ),
     (
         "compiler/kcc-cue/builder/",
         &["env::args", "fs::"],
-        "a program of the build, no part of kcc",
+        "a build tool that is not part of kcc",
     ),
     (
         "compiler/kcc-lower/src/kubernetes/policies.rs",
         &["net::"],
-        "tells an address from a name, and opens nothing",
+        "parses addresses without opening a socket",
     ),
     (
         "compiler/kcc-model/src/build/backing.rs",
         &["net::"],
-        "tells an address from a name, and opens nothing",
+        "parses addresses without opening a socket",
     ),
     (
         "compiler/kcc/main.rs",
         &["env::args"],
-        "arguments enter here",
+        "reads the arguments",
     ),
     (
         "compiler/kcc/settings.rs",
         &["env::var", "env::current"],
-        "the environment enters here",
+        "reads the environment",
     ),
     (
         "compiler/kcc/load/",
         &["fs::"],
-        "the only place that reads a user's files",
+        "the only module that reads a user's files",
     ),
     (
         "compiler/kcc/provenance/git.rs",
         &["Command::new"],
-        "asks git for the commits of lines",
+        "runs git blame",
     ),
     (
         "compiler/kcc/commands/init.rs",
@@ -75,11 +75,11 @@ const ALLOWED: [(&str, &[&str], &str); 10] = [
     (
         "compiler/kcc/commands/render.rs",
         &["fs::"],
-        "writes what was asked for",
+        "writes rendered files",
     ),
 ];
 
-/// The code of a file, without comments and without what only tests compile.
+/// Returns the code of a file without comments and test code.
 fn code(text: &str) -> String {
     let untested = text.split("#[cfg(test)]").next().unwrap_or_default();
     untested
@@ -93,7 +93,7 @@ fn is_test(name: &str) -> bool {
     name.contains("/tests/") || name.ends_with("/tests.rs")
 }
 
-/// Whether a word stands in code, and not as a part of a longer one.
+/// Returns true if code contains a word, and not only as part of a longer one.
 fn contains(code: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
@@ -116,10 +116,10 @@ fn impure(sources: &[Source]) -> Vec<String> {
             if !contains(&code, word) {
                 continue;
             }
-            let allowed = ALLOWED.iter().position(|(place, words, _)| {
+            let allowed = ALLOWED.iter().position(|(path, words, _)| {
                 words.contains(&word)
-                    && (source.name == *place
-                        || place.ends_with('/') && source.name.starts_with(place))
+                    && (source.name == *path
+                        || path.ends_with('/') && source.name.starts_with(path))
             });
             match allowed {
                 Some(at) => used.push((at, word)),
@@ -127,21 +127,21 @@ fn impure(sources: &[Source]) -> Vec<String> {
             }
         }
     }
-    for (at, (place, words, _)) in ALLOWED.iter().enumerate() {
+    for (at, (path, words, _)) in ALLOWED.iter().enumerate() {
         for word in words.iter().filter(|word| !used.contains(&(at, **word))) {
-            complaints.push(format!("{place} no longer needs to be allowed `{word}`"));
+            complaints.push(format!("{path} no longer needs the exception for `{word}`"));
         }
     }
     complaints
 }
 
 #[test]
-fn the_compiler_is_pure() {
-    none(&impure(&sources(&["compiler"])));
+fn the_compiler_is_pure_except_where_listed() {
+    assert_none(&impure(&sources(&["compiler"])));
 }
 
 #[test]
-fn impure_code_is_found() {
+fn finds_impure_code() {
     let source = |name: &str, text: &str| Source {
         name: name.to_owned(),
         text: text.to_owned(),
@@ -185,6 +185,6 @@ fn impure_code_is_found() {
             "compiler/kcc/load/clock.rs: `SystemTime` reads the clock",
         ]
     );
-    let unused = "compiler/kcc/settings.rs no longer needs to be allowed `env::var`";
+    let unused = "compiler/kcc/settings.rs no longer needs the exception for `env::var`";
     assert!(complaints.iter().any(|one| one == unused), "{complaints:?}");
 }

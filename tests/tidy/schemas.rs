@@ -1,18 +1,18 @@
-//! Every definition of the schema is described: its comment is what editors
-//! show, and begins with its name.
+//! Checks that every definition and field of the schema has a comment. Editors show
+//! these comments; that of a definition begins with its name.
 
 use crate::{
-    none,
+    assert_none,
     source::{Source, sources},
 };
 
-/// The definitions of a file that nobody describes, and files without any comment.
+/// Returns the definitions without a comment that begins with their name.
 fn undescribed(source: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut comment: Option<&str> = None;
     for line in source.text.lines() {
         if let Some(text) = line.strip_prefix("//") {
-            // The first line of a comment is the one that names.
+            // Only the first line of a comment has the name.
             comment = comment.or(Some(text.trim()));
             continue;
         }
@@ -35,8 +35,8 @@ fn undescribed(source: &Source) -> Vec<String> {
     complaints
 }
 
-/// Fields of definitions without a comment above them.
-fn silent_fields(source: &Source) -> Vec<String> {
+/// Returns the fields of definitions without a comment above them.
+fn undescribed_fields(source: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut described = false;
     let mut inside = false;
@@ -46,7 +46,7 @@ fn silent_fields(source: &Source) -> Vec<String> {
             _ if line.starts_with('}') => false,
             _ => inside,
         };
-        // Fields of a definition itself stand one step in.
+        // Only fields of the definition itself are indented by one tab.
         let field = line
             .strip_prefix('\t')
             .filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
@@ -69,23 +69,28 @@ fn schema() -> Vec<Source> {
 }
 
 #[test]
-fn every_definition_is_described() {
+fn every_definition_has_a_comment() {
     let schema = schema();
     let definitions = schema
         .iter()
         .flat_map(|file| file.text.lines())
         .filter(|line| line.starts_with('#'));
-    assert!(definitions.count() > 10, "the schema is not where it was");
-    none(&schema.iter().flat_map(undescribed).collect::<Vec<_>>());
+    assert!(definitions.count() > 10, "the schema has moved");
+    assert_none(&schema.iter().flat_map(undescribed).collect::<Vec<_>>());
 }
 
 #[test]
-fn every_field_is_described() {
-    none(&schema().iter().flat_map(silent_fields).collect::<Vec<_>>());
+fn every_field_has_a_comment() {
+    assert_none(
+        &schema()
+            .iter()
+            .flat_map(undescribed_fields)
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
-fn silence_is_found() {
+fn finds_missing_comments() {
     let source = Source {
         name: "x.cue".to_owned(),
         text: "package kcc\n\n// A is what a thing is.\n// It has two lines.\n#A: {\n\t// Said.\n\tsaid?: int\n\tsilent?: int\n}\n\n// Other words that are long enough.\n#B: int\n#C: {\n}\n".to_owned(),
@@ -97,5 +102,8 @@ fn silence_is_found() {
             "x.cue: `#C` has no comment that begins with `C`"
         ]
     );
-    assert_eq!(silent_fields(&source), ["x.cue: `silent?` has no comment"]);
+    assert_eq!(
+        undescribed_fields(&source),
+        ["x.cue: `silent?` has no comment"]
+    );
 }

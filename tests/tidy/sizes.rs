@@ -1,48 +1,49 @@
-//! Files say what they are, and are named after it.
+//! Checks that Rust files begin with a module head and that no file has a name
+//! without meaning.
 
 use crate::{
-    none,
+    assert_none,
     source::{FOLDERS, Source, sources},
 };
 
-/// Words that say nothing about what is in a file.
-const EMPTY_NAMES: [&str; 8] = [
+/// File names that do not tell what a file contains.
+const MEANINGLESS_NAMES: [&str; 8] = [
     "util", "utils", "common", "helper", "helpers", "manager", "misc", "stuff",
 ];
 
-fn headless(sources: &[Source]) -> Vec<String> {
+fn without_head(sources: &[Source]) -> Vec<String> {
     sources
         .iter()
         .filter(|source| source.extension() == "rs" && !source.text.starts_with("//! "))
-        .map(|source| format!("{} does not begin with what it is", source.name))
+        .map(|source| format!("{} does not begin with a `//!` head", source.name))
         .collect()
 }
 
-fn nameless(sources: &[Source]) -> Vec<String> {
+fn badly_named(sources: &[Source]) -> Vec<String> {
     sources
         .iter()
         .filter(|source| {
             source.name.split('/').any(|part| {
                 let stem = part.split('.').next().unwrap_or_default();
-                EMPTY_NAMES.contains(&stem)
+                MEANINGLESS_NAMES.contains(&stem)
             })
         })
-        .map(|source| format!("{} has a name that says nothing", source.name))
+        .map(|source| format!("{} has a meaningless name", source.name))
         .collect()
 }
 
 #[test]
-fn files_say_what_they_are() {
-    none(&headless(&sources(&FOLDERS)));
+fn every_rust_file_has_a_module_head() {
+    assert_none(&without_head(&sources(&FOLDERS)));
 }
 
 #[test]
-fn files_have_names() {
-    none(&nameless(&sources(&FOLDERS)));
+fn no_file_has_a_meaningless_name() {
+    assert_none(&badly_named(&sources(&FOLDERS)));
 }
 
 #[test]
-fn headless_and_nameless_files_are_found() {
+fn finds_files_without_head_or_meaningful_name() {
     let source = |name: &str| Source {
         name: name.to_owned(),
         text: "x\n".to_owned(),
@@ -53,9 +54,9 @@ fn headless_and_nameless_files_are_found() {
         source("c.go"),
         source("src/utils/f.cue"),
     ];
-    assert_eq!(headless(&files).len(), 2);
+    assert_eq!(without_head(&files).len(), 2);
     assert_eq!(
-        nameless(&files),
-        ["src/utils/f.cue has a name that says nothing"]
+        badly_named(&files),
+        ["src/utils/f.cue has a meaningless name"]
     );
 }

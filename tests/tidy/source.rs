@@ -1,22 +1,22 @@
-//! The files of the repository, as the rules read them.
+//! Reads the files of the repository for the rules.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The folders that hold the project.
+/// The directories of the project.
 pub(crate) const FOLDERS: [&str; 5] = ["compiler", "runtime", "schemas", "examples", "tests"];
 
-/// Folders of products, wherever they are.
-const PRODUCTS: [&str; 2] = ["target", "node_modules"];
+/// Directories of build artefacts, at any depth.
+const ARTEFACTS: [&str; 2] = ["target", "node_modules"];
 
-/// A text file.
+/// A text file of the repository.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
-    /// Its name below the root, with `/`.
+    /// The path relative to the root, separated by `/`.
     pub(crate) name: String,
-    /// Its text.
+    /// The text.
     pub(crate) text: String,
 }
 
@@ -31,13 +31,13 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The text files below these folders, in the order of their names.
+/// Reads the text files below some directories, sorted by path.
 pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
-    let mut found = Vec::new();
+    let mut paths = Vec::new();
     for folder in folders {
-        below(&root().join(folder), &mut found);
+        collect(&root().join(folder), &mut paths);
     }
-    found.sort();
+    paths.sort();
     let text = |path: PathBuf| {
         let name = path
             .strip_prefix(root())
@@ -49,10 +49,10 @@ pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
             text: fs::read_to_string(path).ok()?,
         })
     };
-    found.into_iter().filter_map(text).collect()
+    paths.into_iter().filter_map(text).collect()
 }
 
-/// One file of the repository.
+/// Reads one file of the repository.
 pub(crate) fn read(name: &str) -> Source {
     let text = fs::read_to_string(root().join(name));
     Source {
@@ -61,14 +61,14 @@ pub(crate) fn read(name: &str) -> Source {
     }
 }
 
-fn below(folder: &Path, found: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let kind = entry.file_type().unwrap();
         if kind.is_file() {
-            found.push(entry.path());
-        } else if kind.is_dir() && !PRODUCTS.iter().any(|name| entry.file_name() == *name) {
-            below(&entry.path(), found);
+            paths.push(entry.path());
+        } else if kind.is_dir() && !ARTEFACTS.iter().any(|name| entry.file_name() == *name) {
+            collect(&entry.path(), paths);
         }
     }
 }

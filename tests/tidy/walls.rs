@@ -1,15 +1,12 @@
-//! Which crate may depend on which, read from `cargo metadata`.
-//!
-//! What holds, precisely:
-//! - a library of a wall is a direct dependency, of whatever kind, of the
-//!   crates that the wall names and of no other; others may still get it
-//!   through one of those;
-//! - crates of the workspace know each other as `LAYERS` says, so those under
-//!   `runtime/` see the model and the lowering and nothing of evaluation;
-//! - nothing that a crate which only reads the configuration tree needs to build
-//!   or to test, however far away, is the evaluator or its runtime;
-//! - nothing that a compiler crate is linked with, however far away, can open
-//!   a socket, and no crate but a test reads YAML with `serde_yaml`.
+//! Checks the dependencies between crates, read from `cargo metadata`:
+//! - only the crates listed in `WALLS` depend directly on a library, in any kind of
+//!   dependency; others may depend on it through one of those;
+//! - crates of the workspace depend on each other only as `LAYERS` lists, so those
+//!   under `runtime/` see the model and the lowering but not evaluation;
+//! - crates that only read the configuration tree need neither the evaluator nor its
+//!   runtime to build or test, not even indirectly;
+//! - no compiler crate is linked, even indirectly, with a library that can open a
+//!   socket, and only tests read YAML with `serde_yaml`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,9 +16,9 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{none, source::root};
+use crate::{assert_none, source::root};
 
-/// Libraries, and the crates that may name them.
+/// Libraries, with the crates that may depend on them.
 const WALLS: [(&str, &[&str]); 11] = [
     ("wasmtime", &["kcc-cue"]),
     ("bollard", &["kcc-docker"]),
@@ -36,7 +33,7 @@ const WALLS: [(&str, &[&str]); 11] = [
     ("tokio", &["kcc", "kcc-docker", "kcc-kube", "kcc-plan"]),
 ];
 
-/// The crates of the workspace, and which of them each may name.
+/// The crates of the workspace, with those that each may depend on.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("kcc-diag", &[]),
     ("kcc-tree", &["kcc-diag"]),
@@ -67,8 +64,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ),
 ];
 
-/// Crates that build and test without the evaluator: on a machine without Go,
-/// and without waiting for the engine build.
+/// The crates that build and test without the evaluator: on a machine without Go,
+/// and without waiting for the evaluator's build.
 const WITHOUT_EVALUATOR: [&str; 7] = [
     "kcc-diag",
     "kcc-tree",
@@ -82,10 +79,10 @@ const WITHOUT_EVALUATOR: [&str; 7] = [
 /// The evaluator and its runtime.
 const EVALUATOR: [&str; 2] = ["kcc-cue", "wasmtime"];
 
-/// Crates that are pure.
+/// The crates that must be pure.
 const PURE: [&str; 5] = ["kcc-diag", "kcc-tree", "kcc-cue", "kcc-model", "kcc-lower"];
 
-/// Libraries with which a program can reach the network.
+/// Libraries that can access the network.
 const NETWORK: [&str; 12] = [
     "async-std",
     "bollard",
@@ -101,15 +98,15 @@ const NETWORK: [&str; 12] = [
     "ureq",
 ];
 
-/// A package and what it names and is linked with.
+/// A package with its dependencies.
 #[derive(Debug, Default, Clone)]
 struct Package {
-    /// What its manifest names, each with its kind: `normal`, `dev` or `build`.
+    /// Dependencies in its manifest, with their kind: `normal`, `dev` or `build`.
     named: BTreeSet<(String, String)>,
-    /// What it is linked with, by the other's id.
+    /// The ids of the packages it is linked with.
     linked: BTreeSet<String>,
-    /// Everything that building and testing it needs, of whatever kind, by id.
-    /// Cargo resolves `dev` dependencies of members only.
+    /// The ids of all packages needed to build and test it. Cargo resolves `dev`
+    /// dependencies of members only.
     needed: BTreeSet<String>,
     name: String,
     member: bool,
@@ -117,8 +114,8 @@ struct Package {
 
 type Packages = BTreeMap<String, Package>;
 
-/// What cargo says of the workspace on this machine; other machines' libraries
-/// need not be here.
+/// Reads the packages for this machine's platform: libraries of other platforms may
+/// not be available.
 fn packages() -> &'static Packages {
     static PACKAGES: OnceLock<Packages> = OnceLock::new();
     PACKAGES.get_or_init(|| {
@@ -210,7 +207,7 @@ fn outside_walls(packages: &Packages) -> Vec<String> {
     let mut complaints = Vec::new();
     for (library, allowed) in WALLS {
         if !members(packages).any(|package| names(package, library)) {
-            complaints.push(format!("no crate depends on {library}: tear its wall down"));
+            complaints.push(format!("no crate depends on {library}: remove its wall"));
         }
         for package in members(packages) {
             if names(package, library) && !allowed.contains(&package.name.as_str()) {
@@ -308,32 +305,32 @@ fn old_yaml(packages: &Packages) -> Vec<String> {
 }
 
 #[test]
-fn libraries_stay_behind_their_walls() {
-    none(&outside_walls(packages()));
+fn libraries_are_used_only_by_the_listed_crates() {
+    assert_none(&outside_walls(packages()));
 }
 
 #[test]
-fn crates_know_only_the_layers_below() {
-    none(&outside_layers(packages()));
+fn crates_depend_only_on_layers_below() {
+    assert_none(&outside_layers(packages()));
 }
 
 #[test]
-fn nothing_pure_is_linked_with_the_network() {
-    none(&networked(packages()));
+fn pure_crates_are_not_linked_with_the_network() {
+    assert_none(&networked(packages()));
 }
 
 #[test]
 fn only_the_command_line_needs_the_evaluator() {
-    none(&with_evaluator(packages()));
+    assert_none(&with_evaluator(packages()));
 }
 
 #[test]
-fn only_tests_read_yaml_with_the_old_reader() {
-    none(&old_yaml(packages()));
+fn only_tests_use_serde_yaml() {
+    assert_none(&old_yaml(packages()));
 }
 
 #[test]
-fn each_wall_can_be_broken() {
+fn finds_each_kind_of_violation() {
     let package = |name: &str, named: &[(&str, &str)], linked: &[&str]| {
         let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let named = named
@@ -373,7 +370,7 @@ fn each_wall_can_be_broken() {
     );
     says(
         outside_walls(&packages),
-        "no crate depends on bollard: tear its wall down",
+        "no crate depends on bollard: remove its wall",
     );
     says(
         outside_layers(&packages),

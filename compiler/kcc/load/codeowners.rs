@@ -137,7 +137,11 @@ impl Codeowners {
         );
         let mut warning = Diagnostic::warning(Code::OwnCodeowners, message)
             .at(format!("system.teams.{team}.owners"));
-        if let Some(origin) = owners.origins.iter().find(|line| line.kind == OriginKind::Value) {
+        if let Some(origin) = owners
+            .origins
+            .iter()
+            .find(|line| line.kind == OriginKind::Value)
+        {
             warning = warning.primary(origin.span, "declared here");
         }
         if let (Some(first), Some(last)) = (rule.owners.first(), rule.owners.last()) {

@@ -1,16 +1,16 @@
-//! What kcc said, cut into its diagnostics.
+//! Splits the text output of kcc into diagnostics.
 
 use kcc_diag::Code;
 
-/// The diagnostics of a code, each with a line end at its end.
-pub(crate) fn about(code: Code, text: &str) -> Vec<String> {
+/// Returns the diagnostics with a code, each ending with a newline.
+pub(crate) fn diagnostics_of(code: Code, text: &str) -> Vec<String> {
     let all = diagnostics(text).into_iter();
     all.filter(|(other, _)| other == code.as_str())
         .map(|(_, text)| text)
         .collect()
 }
 
-/// The codes of everything that was said.
+/// Returns the codes of all diagnostics.
 pub(crate) fn codes(text: &str) -> Vec<String> {
     diagnostics(text)
         .into_iter()
@@ -18,7 +18,7 @@ pub(crate) fn codes(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every diagnostic with its code.
+/// Returns all diagnostics with their codes.
 fn diagnostics(text: &str) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
     let mut open = false;
@@ -27,7 +27,7 @@ fn diagnostics(text: &str) -> Vec<(String, String)> {
             all.push((code.to_owned(), String::new()));
             open = true;
         }
-        // What follows the first line is indented; another line is no part of it.
+        // A diagnostic continues only on indented and empty lines.
         open = open && (code_of(line).is_some() || line.is_empty() || line.starts_with(' '));
         if let (true, Some((_, text))) = (open, all.last_mut()) {
             text.push_str(line);
@@ -41,7 +41,7 @@ fn diagnostics(text: &str) -> Vec<(String, String)> {
     all
 }
 
-/// The code in a first line such as `error[kcc::eval::conflict] in prod`.
+/// Returns the code in a first line such as `error[kcc::eval::conflict] in prod`.
 fn code_of(line: &str) -> Option<&str> {
     let rest = line
         .strip_prefix("error[")
