@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use kcc::reference::Reference;
-use kcc_cue::Engine;
+use kcc_tree::schema::Schema;
 use libtest_mimic::Trial;
 
 /// The document, relative to the repository's root.
@@ -13,21 +13,19 @@ pub(crate) const DOCUMENT: &str = "docs/reference.md";
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("reference/complete", || {
-            is_complete(&reference()?).map_err(Into::into)
+            is_complete(reference()).map_err(Into::into)
         }),
         Trial::test("reference/document", || {
-            is_document(&reference()?).map_err(Into::into)
+            is_document(reference()).map_err(Into::into)
         }),
     ]
 }
 
-fn reference() -> Result<Reference, String> {
-    let engine = Engine::new().map_err(|error| error.to_string())?;
-    let files = kcc_cue::schema(&engine).map_err(|error| error.to_string())?;
-    Ok(Reference::read(files.iter().map(|file| file.text.as_str())))
+fn reference() -> Reference<'static> {
+    Reference::new(Schema::get())
 }
 
-fn is_complete(reference: &Reference) -> Result<(), String> {
+fn is_complete(reference: Reference<'_>) -> Result<(), String> {
     let mut missing = Vec::new();
     for definition in reference.in_order() {
         let name = &definition.name;
@@ -55,7 +53,7 @@ fn is_complete(reference: &Reference) -> Result<(), String> {
     }
 }
 
-fn is_document(reference: &Reference) -> Result<(), String> {
+fn is_document(reference: Reference<'_>) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
     let document = reference.document();
     let existing = fs::read_to_string(&path).unwrap_or_default();

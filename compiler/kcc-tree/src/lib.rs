@@ -3,7 +3,8 @@
 //! [`ConfigTree`] holds the evaluated values of every target ([`Node`],
 //! [`Value`]), the lines each value comes from ([`Origin`]), the declarations of
 //! components, the policies, and, on request, the [`Blame`] of each path.
-//! The crate only defines these types and looks things up in them. It must not
+//! [`schema`] says what the values may be. The crate only defines these types and
+//! looks things up in them. It must not
 //! know how a tree is made, so that the model, the lowering and both engines
 //! build and test without the evaluator.
 
@@ -12,6 +13,7 @@ mod node;
 mod origin;
 mod path;
 mod policy;
+pub mod schema;
 pub mod secret_literal;
 mod tree;
 

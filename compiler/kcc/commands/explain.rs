@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use clap::Args;
-use kcc_cue::Engine;
 use kcc_diag::{Code, nearest};
+use kcc_tree::schema::Schema;
 
 use super::{CommandResult, Context};
 use crate::{exit::Exit, failure::Failure, provenance::FieldPath, reference::Reference};
@@ -61,7 +61,7 @@ fn field(text: &str) -> Result<String, Failure> {
         };
         return Err(Failure::usage(format!("unknown code `{text}`"), help));
     }
-    let reference = reference()?;
+    let reference = Reference::new(Schema::get());
     let Ok(FieldPath::Model(path)) = FieldPath::parse(text) else {
         return Err(Failure::usage(
             format!("`{text}` is not a field of fragments"),
@@ -94,13 +94,6 @@ fn field(text: &str) -> Result<String, Failure> {
             Err(Failure::usage(message, help))
         }
     }
-}
-
-/// Reads the reference from the schema that is built into kcc.
-pub fn reference() -> Result<Reference, Failure> {
-    let engine = Engine::new().map_err(Failure::Evaluator)?;
-    let files = kcc_cue::schema(&engine).map_err(Failure::Evaluator)?;
-    Ok(Reference::read(files.iter().map(|file| file.text.as_str())))
 }
 
 fn similar_code(text: &str) -> Option<&'static str> {

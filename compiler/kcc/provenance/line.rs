@@ -107,6 +107,14 @@ pub struct Policy {
     pub message: String,
 }
 
+/// Strips the attributes by which the schema tells kcc how to read a field. A
+/// default means something to users and stays.
+fn without_notes(line: &str) -> &str {
+    let notes = ["@component(", "@data(", "@same(", "@short(", "@for("];
+    let ends = notes.iter().filter_map(|note| line.find(note));
+    line[..ends.min().unwrap_or(line.len())].trim_end()
+}
+
 impl Line {
     /// Creates the line for a span.
     pub(super) fn at(files: &Files, span: Span, effect: Effect, kind: LineKind) -> Self {
@@ -117,7 +125,7 @@ impl Line {
             // The span covers only the type; the whole line names the field, too.
             let all = file.map_or("", |file| file.text());
             let line = start.and_then(|start| all.lines().nth(start.line - 1));
-            line.unwrap_or_default().trim()
+            without_notes(line.unwrap_or_default().trim())
         } else {
             files.text(span)
         };

@@ -1,20 +1,54 @@
 //! [`spellings`]: the short and long forms of a field's path.
 
-use kcc_tree::Path;
+use std::{collections::BTreeSet, slice, sync::LazyLock};
 
-/// Pairs of a short and a long spelling, relative to the component.
-const SHORT_AND_LONG: [(&[&str], &[&str]); 4] = [
-    (&["port"], &["ports", "http", "number"]),
-    (
-        &["resources", "memory"],
-        &["resources", "requests", "memory"],
-    ),
-    (&["resources", "memory"], &["resources", "limits", "memory"]),
-    (&["resources", "cpu"], &["resources", "requests", "cpu"]),
-];
+use kcc_tree::{
+    Path,
+    schema::{Definition, Schema, references},
+};
 
-/// The probes that a single unnamed probe stands for.
-const PROBES: [&str; 2] = ["readiness", "liveness"];
+/// A short and a long spelling, relative to the component.
+type Pair = (Vec<String>, Vec<String>);
+
+static PAIRS: LazyLock<Vec<Pair>> = LazyLock::new(|| {
+    let schema = Schema::get();
+    let mut pairs = Vec::new();
+    let root = schema.definition("Root").into_iter();
+    let components = root.flat_map(|root| &root.fields).filter(|f| f.component);
+    for component in components.flat_map(|field| references(&field.of)) {
+        for (above, definition) in with_structs(schema, component) {
+            collect(&above, definition, &mut pairs);
+        }
+    }
+    let mut known = BTreeSet::new();
+    pairs.retain(|pair| known.insert(pair.clone()));
+    pairs
+});
+
+/// Lists a definition and those of its fields that are structs of their own.
+fn with_structs(schema: &'static Schema, name: &str) -> Vec<(Vec<String>, &'static Definition)> {
+    let Some(definition) = schema.definition(name) else {
+        return Vec::new();
+    };
+    let structs = definition.fields.iter().filter_map(|field| {
+        let inner = schema.definition(field.of.strip_prefix('#')?)?;
+        Some((vec![field.name.clone()], inner))
+    });
+    structs.chain([(Vec::new(), definition)]).collect()
+}
+
+fn collect(above: &[String], definition: &Definition, pairs: &mut Vec<Pair>) {
+    let below = |names: &[String]| [above, names].concat();
+    for field in &definition.fields {
+        for long in field.long_spellings() {
+            pairs.push((below(slice::from_ref(&field.name)), below(&long)));
+        }
+        for whole in &field.stands_in {
+            // The struct itself stands for its parts that have no name.
+            pairs.push((above.to_vec(), below(slice::from_ref(whole))));
+        }
+    }
+}
 
 /// Returns all spellings of a path, the path itself first.
 pub(super) fn spellings(path: &Path) -> Vec<Path> {
@@ -22,45 +56,27 @@ pub(super) fn spellings(path: &Path) -> Vec<Path> {
     let Some((component, below)) = path.0.split_at_checked(2) else {
         return all;
     };
-    let mut add = |names: &[&str], rest: &[String]| {
-        let names = names.iter().map(|name| (*name).to_owned());
-        let path = Path(
-            component
-                .iter()
-                .cloned()
-                .chain(names)
-                .chain(rest.iter().cloned())
-                .collect(),
-        );
+    let mut add = |names: &[String], rest: &[String]| {
+        let path = Path([component, names, rest].concat());
         if !all.contains(&path) {
             all.push(path);
         }
     };
-    for (short, long) in SHORT_AND_LONG {
-        if let Some(rest) = stripped(below, short) {
-            add(long, rest);
-        }
+    for (short, long) in PAIRS.iter() {
         if let Some(rest) = stripped(below, long) {
-            add(short, rest);
-        }
-    }
-    if let [health, rest @ ..] = below
-        && health == "health"
-    {
-        match rest {
-            [probe, rest @ ..] if PROBES.contains(&probe.as_str()) => add(&["health"], rest),
-            [check, ..] if check != "startup" => {
-                for probe in PROBES {
-                    add(&["health", probe], rest);
-                }
+            if rest.is_empty() || !long.starts_with(short) {
+                add(short, rest);
             }
-            _ => {}
+        } else if let Some(rest) = stripped(below, short)
+            && !long.starts_with(short)
+        {
+            add(long, rest);
         }
     }
     all
 }
 
-fn stripped<'a>(path: &'a [String], names: &[&str]) -> Option<&'a [String]> {
+fn stripped<'a>(path: &'a [String], names: &[String]) -> Option<&'a [String]> {
     let (head, rest) = path.split_at_checked(names.len())?;
     head.iter().eq(names).then_some(rest)
 }

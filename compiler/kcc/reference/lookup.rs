@@ -3,9 +3,9 @@
 //! resolves to the same field.
 
 use kcc_diag::nearest;
+use kcc_tree::schema::{Definition, Field, references};
 
-use super::definition::references;
-use super::{BLOCKS, Definition, Field, ROOT, Reference};
+use super::{BLOCKS, ROOT, Reference};
 
 /// The field that a path resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub struct UnknownField {
     pub similar: Option<String>,
 }
 
-impl Reference {
+impl<'a> Reference<'a> {
     /// Resolves a path.
-    pub fn resolve(&self, path: &[String]) -> Result<ResolvedField<'_>, UnknownField> {
-        let mut found: Option<ResolvedField<'_>> = None;
+    pub fn resolve(self, path: &[String]) -> Result<ResolvedField<'a>, UnknownField> {
+        let mut found: Option<ResolvedField<'a>> = None;
         // Set while the next element may be a user-chosen name.
         let mut open = false;
         for (at, name) in path.iter().enumerate() {
@@ -60,7 +60,7 @@ impl Reference {
                         parent,
                         value: value.and_then(|name| self.definition(name)),
                     });
-                    open = is_open(&field.of);
+                    open = field.map().is_some();
                 }
                 (None, Some(found))
                     if open && !(at + 1 == path.len() && is_misspelt(name, &candidates)) =>
@@ -93,7 +93,7 @@ impl Reference {
     }
 
     /// Returns the definitions that contain the fields of the root.
-    fn at_root(&self) -> Vec<&Definition> {
+    fn at_root(self) -> Vec<&'a Definition> {
         [ROOT, BLOCKS]
             .iter()
             .filter_map(|name| self.definition(name))
@@ -101,7 +101,7 @@ impl Reference {
     }
 
     /// Returns a definition and those it embeds: together they contain its fields.
-    fn structs<'a>(&'a self, of: Option<&'a Definition>) -> Vec<&'a Definition> {
+    fn structs(self, of: Option<&'a Definition>) -> Vec<&'a Definition> {
         let Some(of) = of else {
             return Vec::new();
         };
@@ -111,7 +111,7 @@ impl Reference {
     }
 
     /// Returns all paths whose value is a definition.
-    pub fn paths_to(&self, of: &str) -> Vec<String> {
+    pub fn paths_to(self, of: &str) -> Vec<String> {
         let mut paths = Vec::new();
         for root in self.at_root() {
             self.walk(root, &mut Vec::new(), of, &mut paths);
@@ -119,15 +119,15 @@ impl Reference {
         paths
     }
 
-    fn walk<'a>(
-        &'a self,
+    fn walk(
+        self,
         inside: &'a Definition,
         path: &mut Vec<&'a str>,
         of: &str,
         paths: &mut Vec<String>,
     ) {
         for field in inside.fields.iter().filter(|field| !field.name.is_empty()) {
-            let open = is_open(&field.of);
+            let open = field.map().is_some();
             path.push(&field.name);
             if open {
                 path.push("*");
@@ -162,27 +162,42 @@ fn is_misspelt(name: &str, candidates: &[&Definition]) -> bool {
     nearest(name, fields.map(|field| field.name.as_str())).is_some()
 }
 
-/// Returns true if a type is a struct with user-chosen names.
-fn is_open(of: &str) -> bool {
-    of.starts_with("[string]:")
-}
-
 #[cfg(test)]
 mod tests {
+    use kcc_tree::schema::Schema;
+    use serde_json::json;
+
     use super::*;
 
-    fn reference() -> Reference {
-        Reference::read([
-            "#Root: {\n\t// All.\n\tservices?: [string]: #Service\n}\n",
-            "#Service: {\n\t// One.\n\thealth?: #Health\n\t// Two.\n\tenv?: [string]: #EnvValue\n}\n",
-            "#Health: {\n\t// Three.\n\thttp?: string\n}\n#EnvValue: string | #EnvSource\n#EnvSource: {\n\t// Four.\n\tsecret?: string\n}\n",
-        ])
+    fn schema() -> Schema {
+        let definition = |name: &str, is: &str, fields: &[(&str, &str, &str)]| {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, of, text)| json!({"name": name, "type": of, "text": text}))
+                .collect();
+            json!({"name": name, "text": "", "example": "", "is": is, "fields": fields})
+        };
+        let definitions = [
+            definition("EnvSource", "", &[("secret", "string", "Four.")]),
+            definition("EnvValue", "string | #EnvSource", &[]),
+            definition("Health", "", &[("http", "string", "Three.")]),
+            definition("Root", "", &[("services", "[string]: #Service", "All.")]),
+            definition(
+                "Service",
+                "",
+                &[
+                    ("health", "#Health", "One."),
+                    ("env", "[string]: #EnvValue", "Two."),
+                ],
+            ),
+        ];
+        serde_json::from_value(json!({"definitions": definitions})).unwrap()
     }
 
     fn find(text: &str) -> Result<String, UnknownField> {
         let path: Vec<String> = text.split('.').map(str::to_owned).collect();
-        let reference = reference();
-        reference.resolve(&path).map(|found| {
+        let schema = schema();
+        Reference::new(&schema).resolve(&path).map(|found| {
             let value = found.value.map_or("", |value| &value.name);
             format!("{} {} {value}", found.path.join("."), found.field.text)
         })
@@ -228,7 +243,8 @@ mod tests {
 
     #[test]
     fn finds_all_paths_to_a_definition() {
-        let reference = reference();
+        let schema = schema();
+        let reference = Reference::new(&schema);
         assert_eq!(reference.paths_to("EnvSource"), ["services.*.env.*"]);
         assert_eq!(reference.paths_to("Service"), ["services.*"]);
     }

@@ -2,15 +2,13 @@
 //! of kcc's schema. `kcc explain services.health` prints a part of it,
 //! `docs/reference.md` is the whole.
 //!
-//! [`Reference::read`] takes the schema's files and never sees a fragment.
+//! [`Reference`] reads the schema's table and never sees a fragment.
 
-mod definition;
 mod lookup;
 mod page;
 
-use std::collections::BTreeMap;
+use kcc_tree::schema::{Definition, Schema};
 
-pub use definition::{Definition, Field, Mark};
 pub use lookup::{ResolvedField, UnknownField};
 
 /// The definition of a fragment's root.
@@ -18,31 +16,24 @@ const ROOT: &str = "Root";
 /// The definition of the blocks that apply to the whole model.
 const BLOCKS: &str = "Blocks";
 
-/// The definitions of the schema.
-#[derive(Debug)]
-pub struct Reference {
-    definitions: BTreeMap<String, Definition>,
-}
+/// The definitions of a schema.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference<'a>(&'a Schema);
 
-impl Reference {
-    /// Parses the files of the schema.
-    pub fn read<'a>(files: impl IntoIterator<Item = &'a str>) -> Self {
-        let definitions = files
-            .into_iter()
-            .flat_map(definition::definitions)
-            .map(|definition| (definition.name.clone(), definition))
-            .collect();
-        Self { definitions }
+impl<'a> Reference<'a> {
+    /// Describes a schema.
+    pub fn new(schema: &'a Schema) -> Self {
+        Self(schema)
     }
 
     /// Returns the definition with this name, without `#`.
-    pub fn definition(&self, name: &str) -> Option<&Definition> {
-        self.definitions.get(name)
+    pub fn definition(self, name: &str) -> Option<&'a Definition> {
+        self.0.definition(name)
     }
 
-    /// Returns all definitions in reading order: depth first from the root, then
-    /// those that no field refers to.
-    pub fn in_order(&self) -> Vec<&Definition> {
+    /// Returns the definitions of values in reading order: depth first from the
+    /// root, then those that nothing refers to.
+    pub fn in_order(self) -> Vec<&'a Definition> {
         let mut order: Vec<&Definition> = Vec::new();
         let mut stack: Vec<&str> = vec![ROOT, BLOCKS];
         stack.reverse();
@@ -56,7 +47,7 @@ impl Reference {
             order.push(definition);
             stack.extend(definition.references().into_iter().rev());
         }
-        for definition in self.definitions.values() {
+        for definition in &self.0.definitions {
             if order.iter().all(|known| known.name != definition.name) {
                 order.push(definition);
             }

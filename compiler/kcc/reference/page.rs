@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use kcc_lower::parity::{Engine, Field as Ledger, Verdict};
+use kcc_tree::schema::{Definition, Field, references};
 
-use super::{Definition, Field, Mark, ROOT, Reference, ResolvedField};
+use super::{ROOT, Reference, ResolvedField};
 
 /// The introduction of the document.
 const HEAD: &str = "# Reference
@@ -12,16 +13,16 @@ const HEAD: &str = "# Reference
 Every field that fragments can set, generated from [the schema](../schemas). `kcc explain services.health` prints a part of it. `x!` is required and `x?` is optional; a default follows the type. [The language](language.md) explains how the fields work together.
 ";
 
-impl Reference {
+impl Reference<'_> {
     /// Formats the page of a field.
-    pub fn page(&self, found: &ResolvedField<'_>) -> String {
+    pub fn page(self, found: &ResolvedField<'_>) -> String {
         let path = found.path.join(".");
         let mut page = format!(
             "# `{path}`\n\n    {}\n\n{}\n",
             signature(found.field),
             found.field.text
         );
-        if let Some(rest) = found.parent.rules(&found.field.name) {
+        if let Some(rest) = rules_about(found.parent, &found.field.name) {
             let _ = write!(page, "\n{rest}\n");
         }
         for line in engines(&found.path) {
@@ -36,7 +37,7 @@ impl Reference {
     }
 
     /// Formats the whole document.
-    pub fn document(&self) -> String {
+    pub fn document(self) -> String {
         let mut text = HEAD.to_owned();
         for definition in self.in_order() {
             let title = if definition.name == ROOT {
@@ -56,17 +57,14 @@ impl Reference {
     }
 
     /// Formats the description, example, fields and rules of a definition.
-    fn body(&self, definition: &Definition) -> String {
+    fn body(self, definition: &Definition) -> String {
         let mut text = format!("{}\n", definition.text);
         if !definition.is.is_empty() {
             let _ = write!(text, "\n    {}\n", definition.is);
         }
         let _ = write!(text, "\n{}", example(definition));
         let fields: Vec<_> = std::iter::once(definition)
-            .chain(
-                super::definition::references(&definition.is)
-                    .filter_map(|name| self.definition(name)),
-            )
+            .chain(references(&definition.is).filter_map(|name| self.definition(name)))
             .flat_map(|definition| &definition.fields)
             .collect();
         if !fields.is_empty() {
@@ -81,7 +79,7 @@ impl Reference {
                 field.text
             );
         }
-        for rule in definition.all_rules() {
+        for rule in rules(definition) {
             let _ = write!(text, "\n{rule}\n");
         }
         text
@@ -94,10 +92,10 @@ fn example(definition: &Definition) -> String {
 
 /// Formats a field as the schema declares it.
 fn signature(field: &Field) -> String {
-    let mark = match field.mark {
-        Mark::Optional => "?",
-        Mark::Required => "!",
-        Mark::Regular => "",
+    let mark = match field {
+        Field { open: true, .. } => "",
+        Field { required: true, .. } => "!",
+        _ => "?",
     };
     if field.name.is_empty() {
         return format!("[string]: {}", field.of);
@@ -106,9 +104,16 @@ fn signature(field: &Field) -> String {
 }
 
 fn default_note(field: &Field) -> String {
-    match &field.default {
-        Some(default) => format!(", {default} by default"),
-        None => String::new(),
+    let defaults = field.defaults.iter();
+    let defaults = defaults.map(|(engine, value)| match engine.as_str() {
+        "docker" => format!("`{value}` on Docker"),
+        "kubernetes" => format!("`{value}` on Kubernetes"),
+        _ => format!("`{value}`"),
+    });
+    let defaults: Vec<_> = defaults.collect();
+    match &defaults[..] {
+        [] => String::new(),
+        _ => format!(", {} by default", defaults.join(", ")),
     }
 }
 
@@ -141,37 +146,36 @@ fn engines(path: &[String]) -> Vec<String> {
         .collect()
 }
 
-impl Definition {
-    /// Formats the rules that involve a field.
-    fn rules(&self, name: &str) -> Option<String> {
-        let involves = |rule: &String| rule.contains(&format!("`{name}`"));
-        let rules: Vec<_> = self.all_rules().into_iter().filter(involves).collect();
-        (!rules.is_empty()).then(|| rules.join("\n\n"))
-    }
+/// Formats the rules of a definition that involve a field.
+fn rules_about(definition: &Definition, name: &str) -> Option<String> {
+    let involves = |rule: &String| rule.contains(&format!("`{name}`"));
+    let rules: Vec<_> = rules(definition).into_iter().filter(involves).collect();
+    (!rules.is_empty()).then(|| rules.join("\n\n"))
+}
 
-    fn all_rules(&self) -> Vec<String> {
-        let quoted = |names: &[String]| {
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            names.join(", ")
-        };
-        let alternatives = self.alternatives.iter().map(|groups| {
-            let groups: Vec<_> = groups
-                .iter()
-                .map(|group| match &group[..] {
-                    [one] => format!("`{one}`"),
-                    many => format!("({})", quoted(many)),
-                })
-                .collect();
-            format!("At most one of {}.", groups.join(", "))
-        });
-        let together = self
-            .together
+/// Formats the rules of a definition.
+fn rules(definition: &Definition) -> Vec<String> {
+    let quoted = |names: &[String]| {
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        names.join(", ")
+    };
+    let alternatives = definition.alternatives.iter().map(|groups| {
+        let groups: Vec<_> = groups
             .iter()
-            .map(|names| format!("{} must be set together.", quoted(names)));
-        let one_of = self
-            .one_of
-            .iter()
-            .map(|names| format!("One of {} is required.", quoted(names)));
-        alternatives.chain(together).chain(one_of).collect()
-    }
+            .map(|group| match &group[..] {
+                [one] => format!("`{one}`"),
+                many => format!("({})", quoted(many)),
+            })
+            .collect();
+        format!("At most one of {}.", groups.join(", "))
+    });
+    let together = definition
+        .together
+        .iter()
+        .map(|names| format!("{} must be set together.", quoted(names)));
+    let one_of = definition
+        .one_of
+        .iter()
+        .map(|names| format!("One of {} is required.", quoted(names)));
+    alternatives.chain(together).chain(one_of).collect()
 }

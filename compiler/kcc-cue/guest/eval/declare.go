@@ -10,9 +10,6 @@ import (
 	"kcc.dev/engine/wire"
 )
 
-// componentFields are the root fields whose fields are components.
-var componentFields = []string{"services", "jobs", "cronJobs", "backing"}
-
 // owner identifies a component.
 type owner struct{ kind, name string }
 
@@ -25,7 +22,7 @@ func (m *evaluation) declarations(w *walker) ([]wire.Declaration, map[owner]stri
 	for _, file := range m.prepared.Files {
 		teams[file.Index] = file.Team
 	}
-	for _, kind := range componentFields {
+	for _, kind := range shipped.ComponentFields() {
 		lines := w.components[kind]
 		names := make([]string, 0, len(lines))
 		for name := range lines {

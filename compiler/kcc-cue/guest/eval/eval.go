@@ -13,7 +13,6 @@ package eval
 
 import (
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/syntax"
@@ -31,8 +30,8 @@ func Warm() {
 	if context != nil {
 		return
 	}
-	context = cuecontext.New()
-	shipped = schema.Load(context)
+	shipped = schema.Shipped()
+	context = shipped.Context()
 	for _, op := range []string{wire.OpSystem, wire.OpModel} {
 		req := &wire.Request{Version: wire.Version, Op: op, Target: "dev", Targets: []string{"dev"}, Files: warmFiles}
 		if op == wire.OpSystem {

@@ -88,11 +88,8 @@ func (m *evaluation) provideOwn(w *walker, tree *wire.Node, name string, recipe 
 // joinRecipeSpellings joins the two spellings of a recipe's fields.
 func (m *evaluation) joinRecipeSpellings(w *walker, component *wire.Node, shape *schema.Shape, path []string) {
 	f := &filler{evaluation: m, walker: w}
-	for _, s := range spellings {
-		if shape.Below(s.short...) == nil {
-			continue
-		}
-		for _, long := range s.long {
+	for _, s := range shape.Struct.Spellings() {
+		for _, long := range s.Long {
 			f.joinSpelling(component, shape, path, s, long)
 		}
 	}

@@ -14,7 +14,7 @@ const needsField = "needs"
 // refers to: it has to reach it and to wait for it. What is written under `needs`
 // takes precedence.
 func (m *evaluation) inferNeeds(w *walker, tree *wire.Node) {
-	for _, kind := range componentFields {
+	for _, kind := range shipped.ComponentFields() {
 		all := get(tree, kind)
 		if all == nil || all.Kind != wire.Struct {
 			continue
@@ -100,7 +100,7 @@ func references(node *wire.Node, shape *schema.Shape) []*wire.Node {
 
 // isPresent reports whether the target has a component of that name.
 func isPresent(tree *wire.Node, name string) bool {
-	return slices.ContainsFunc(componentFields, func(kind string) bool {
+	return slices.ContainsFunc(shipped.ComponentFields(), func(kind string) bool {
 		component := at(tree, kind, name)
 		return component != nil && component.Kind == wire.Struct
 	})

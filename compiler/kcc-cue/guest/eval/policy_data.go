@@ -114,12 +114,17 @@ func expandResources(node *wire.Node) *wire.Node {
 		set(group, path[1], amount)
 		set(out, path[0], group)
 	}
-	give(get(node, "memory"), "requests", "memory")
-	give(get(node, "memory"), "limits", "memory")
-	give(get(node, "cpu"), "requests", "cpu")
-	give(at(node, "limits", "memory"), "memory")
-	give(at(node, "requests", "memory"), "memory")
-	give(at(node, "requests", "cpu"), "cpu")
+	spellings := shipped.Root.Below("services", "*", "resources").Struct.Spellings()
+	for _, s := range spellings {
+		for _, long := range s.Long {
+			give(at(node, s.Short...), long...)
+		}
+	}
+	for _, s := range spellings {
+		for _, long := range slices.Backward(s.Long) {
+			give(at(node, long...), s.Short...)
+		}
+	}
 	return out
 }
 

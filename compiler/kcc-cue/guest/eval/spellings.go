@@ -1,28 +1,12 @@
 package eval
 
 import (
+	"slices"
 	"strings"
 
 	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
-
-// spellings are the component fields that have two spellings: a short path and
-// the long ones it stands for.
-var spellings = []spelling{
-	{short: []string{"port"}, long: [][]string{{"ports", "http", "number"}}, both: true},
-	{short: []string{"resources", "memory"}, long: [][]string{
-		{"resources", "requests", "memory"}, {"resources", "limits", "memory"},
-	}},
-	{short: []string{"resources", "cpu"}, long: [][]string{{"resources", "requests", "cpu"}}},
-}
-
-type spelling struct {
-	short []string
-	long  [][]string
-	// both is set if the completed tree has both spellings.
-	both bool
-}
 
 // joinSpellings unifies the two spellings of each field.
 func (f *filler) joinSpellings(tree *wire.Node) {
@@ -53,33 +37,25 @@ func (f *filler) joinSpellings(tree *wire.Node) {
 
 // joinComponent joins the spellings of one component or sidecar.
 func (f *filler) joinComponent(node *wire.Node, shape *schema.Shape, path []string) {
-	for _, s := range spellings {
-		if shape.Below(s.short...) == nil {
-			continue
-		}
-		for _, long := range s.long {
+	for _, s := range shape.Struct.Spellings() {
+		for _, long := range s.Long {
 			f.joinSpelling(node, shape, path, s, long)
 		}
 	}
 }
 
 func isComponent(name string) bool {
-	for _, field := range componentFields {
-		if field == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(shipped.ComponentFields(), name)
 }
 
-func (f *filler) joinSpelling(component *wire.Node, shape *schema.Shape, path []string, s spelling, name []string) {
-	short, long := at(component, s.short...), at(component, name...)
+func (f *filler) joinSpelling(component *wire.Node, shape *schema.Shape, path []string, s schema.Spelling, name []string) {
+	short, long := at(component, s.Short...), at(component, name...)
 	has := func(node *wire.Node) bool {
 		return node != nil && node.Kind != wire.Absent && !f.walker.silent[node]
 	}
 	for _, pair := range [][2]*wire.Node{{short, long}, {long, short}} {
 		// An error in one spelling does not make the other one missing.
-		if _, waiting := f.walker.incomplete[pair[1]]; s.both && waiting && f.walker.silent[pair[0]] {
+		if _, waiting := f.walker.incomplete[pair[1]]; s.Both && waiting && f.walker.silent[pair[0]] {
 			f.walker.silence(pair[1])
 			delete(f.walker.incomplete, pair[1])
 		}
@@ -87,12 +63,12 @@ func (f *filler) joinSpelling(component *wire.Node, shape *schema.Shape, path []
 	switch {
 	case has(short) && has(long):
 		if !same(short, long) && isWritten(short) && isWritten(long) {
-			f.reportDifferentSpellings(short, long, append(path[:len(path):len(path)], s.short...), name)
+			f.reportDifferentSpellings(short, long, append(path[:len(path):len(path)], s.Short...), name)
 		}
-	case s.both && has(short):
+	case s.Both && has(short):
 		f.copySpelling(component, short, long, path, name)
-	case s.both && has(long):
-		f.copySpelling(component, long, short, path, s.short)
+	case s.Both && has(long):
+		f.copySpelling(component, long, short, path, s.Short)
 	}
 }
 

@@ -38,7 +38,11 @@ type Schema struct {
 	definitions map[string]*ast.Field
 	shapes      map[string]*Shape
 	context     *cue.Context
+	facts       facts
 }
+
+// Context returns the context that the schema's values belong to.
+func (s *Schema) Context() *cue.Context { return s.context }
 
 // Files lists the schema's files, in the order that spans count them.
 func Files() []wire.SchemaFile {
@@ -103,6 +107,7 @@ func Load(context *cue.Context) *Schema {
 	for _, field := range kinds {
 		s.addKind(field)
 	}
+	s.readFacts()
 	return s
 }
 

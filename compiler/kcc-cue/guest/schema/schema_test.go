@@ -1,6 +1,9 @@
 package schema
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -8,8 +11,6 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
-
-	"kcc.dev/engine/wire"
 )
 
 func TestEveryDefinitionAndFieldIsDocumented(t *testing.T) {
@@ -89,7 +90,7 @@ func TestAttributesNameFieldsThatThereAre(t *testing.T) {
 				t.Errorf("%s: an attribute names `%s`, which is no field", path, name)
 			}
 		}
-		for _, groups := range of.Alternatives {
+		for _, groups := range append(of.Alternatives, of.Overrides...) {
 			for _, group := range groups {
 				for _, name := range group {
 					check(name)
@@ -116,13 +117,7 @@ func TestDefaultsSatisfyTheirFields(t *testing.T) {
 					continue
 				}
 				found++
-				text := value.Text
-				switch value.Kind {
-				case wire.String:
-					text = ast.NewString(text).Value
-				case wire.Bool:
-					text = map[bool]string{true: "true", false: "false"}[value.Bool]
-				}
+				text := source(literalOf(value))
 				if err := context.CompileString(text).Unify(field.Shape.Scalar).Err(); err != nil {
 					t.Errorf("%s.%s: %v", path, name, err)
 				}
@@ -167,5 +162,29 @@ func TestEveryRecipeSaysTheUsualVersionAndPort(t *testing.T) {
 				t.Errorf("the recipe of `%s` says nothing of the usual %s", name, field)
 			}
 		}
+	}
+}
+
+// TestTableIsTrue compares the table of the kcc-tree crate with the schema, or
+// with KCC_UPDATE writes it.
+func TestTableIsTrue(t *testing.T) {
+	const path = "../../../kcc-tree/schema.json"
+	text, err := json.MarshalIndent(Load(cuecontext.New()).Table(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, '\n')
+	if os.Getenv("KCC_UPDATE") != "" {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, text) {
+		t.Errorf("%s does not match schemas/; write it with KCC_UPDATE=1", path)
 	}
 }

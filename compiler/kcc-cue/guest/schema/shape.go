@@ -44,10 +44,14 @@ type Struct struct {
 	Pattern *Shape
 	// Alternatives lists groups of fields that exclude each other.
 	Alternatives [][][]string
+	// Overrides lists groups of fields that replace each other in an overlay.
+	Overrides [][][]string
 	// Together lists fields of which each needs the others.
 	Together [][]string
 	// OneOf lists fields of which one has to be there.
 	OneOf [][]string
+
+	spellings []Spelling
 }
 
 // Field is a field with a name.
@@ -58,6 +62,20 @@ type Field struct {
 	Shape *Shape
 	// Required says that it has to be there.
 	Required bool
+	// Component says that the fields below it are components.
+	Component bool
+	// Data says that the fields below it are data, with keys of any form; in
+	// helpers, where it is inside one of DataIn, if there are any.
+	Data   bool
+	DataIn []string
+	// Opaque says that the fields below it are objects of an engine.
+	Opaque bool
+	// Same is the path of another spelling of the field's value.
+	Same []string
+	// Short are the paths that the field stands for unless they are written.
+	Short [][]string
+	// For are the fields in each of which it is the field of its name.
+	For []string
 	// defaults holds the default by engine; under the empty name that of every engine.
 	defaults map[string]*wire.Node
 	// Span is the field's label.
@@ -215,21 +233,47 @@ func (s *Schema) structure(lit *ast.StructLit) *Struct {
 		switch decl := decl.(type) {
 		case *ast.Attribute:
 			out.attribute(decl)
+		case *ast.EmbedDecl:
+			out.embed(s.definition(decl.Expr.(*ast.Ident).Name).Struct)
 		case *ast.Field:
 			if _, pattern := decl.Label.(*ast.ListLit); pattern {
 				out.Pattern = s.shape(decl.Value)
 				continue
 			}
 			field := s.field(decl)
-			if pattern, ok := decl.Value.(*ast.StructLit); ok && len(pattern.Elts) == 1 {
-				// `x?: [string]: T` is the usual way to a map.
-				field.Shape.Span = s.span(pattern)
+			if pattern := patternOf(decl.Value); pattern != nil {
+				field.Shape.Span = s.span(decl.Value)
+				field.Shape.Span.End = s.span(pattern.Value).End
 			}
 			out.Fields[field.Name] = field
 			out.Names = append(out.Names, field.Name)
 		}
 	}
 	return out
+}
+
+// patternOf is the only field of a map, `[string]: T`; nil of anything else.
+func patternOf(expr ast.Expr) *ast.Field {
+	if lit, ok := expr.(*ast.StructLit); ok && len(lit.Elts) == 1 {
+		if field, ok := lit.Elts[0].(*ast.Field); ok {
+			if _, pattern := field.Label.(*ast.ListLit); pattern {
+				return field
+			}
+		}
+	}
+	return nil
+}
+
+// embed adds what an embedded definition holds.
+func (s *Struct) embed(other *Struct) {
+	for _, name := range other.Names {
+		s.Fields[name] = other.Fields[name]
+	}
+	s.Names = append(s.Names, other.Names...)
+	s.Alternatives = append(s.Alternatives, other.Alternatives...)
+	s.Overrides = append(s.Overrides, other.Overrides...)
+	s.Together = append(s.Together, other.Together...)
+	s.OneOf = append(s.OneOf, other.OneOf...)
 }
 
 func (s *Schema) field(decl *ast.Field) *Field {
@@ -243,9 +287,34 @@ func (s *Schema) field(decl *ast.Field) *Field {
 		Required: decl.Constraint == token.NOT,
 		Span:     s.span(decl.Label),
 	}
-	for _, attribute := range decl.Attrs {
-		if key, body := attribute.Split(); key == "default" {
+	attributes := decl.Attrs
+	if pattern := patternOf(decl.Value); pattern != nil {
+		// An attribute of `x?: [string]: T` belongs to the pattern, for CUE.
+		attributes = append(attributes, pattern.Attrs...)
+	}
+	for _, attribute := range attributes {
+		switch key, body := attribute.Split(); key {
+		case "default":
 			field.defaults = s.defaults(body, s.span(decl))
+		case "component":
+			field.Component = true
+		case "data":
+			field.Data = true
+			if body != "" {
+				field.DataIn = strings.Split(body, ",")
+			}
+		case "opaque":
+			field.Opaque = true
+		case "same":
+			field.Same = strings.Split(body, ".")
+		case "short":
+			for _, path := range strings.Split(body, ",") {
+				field.Short = append(field.Short, strings.Split(path, "."))
+			}
+		case "for":
+			field.For = strings.Split(body, ",")
+		default:
+			panic("the schema has an unknown attribute @" + key)
 		}
 	}
 	return field
@@ -283,20 +352,36 @@ func (s *Schema) soft(body string, span wire.Span) *wire.Node {
 	return node
 }
 
+// literalOf is a default as CUE writes it.
+func literalOf(node *wire.Node) ast.Expr {
+	switch node.Kind {
+	case wire.Bool:
+		return ast.NewBool(node.Bool)
+	case wire.String:
+		return ast.NewString(node.Text)
+	}
+	return ast.NewLit(token.INT, node.Text)
+}
+
 // attribute reads `@alternatives`, `@together` and `@oneof`.
 func (s *Struct) attribute(attribute *ast.Attribute) {
 	switch key, body := attribute.Split(); key {
 	case "alternatives":
-		var groups [][]string
-		for _, group := range strings.Split(body, ",") {
-			groups = append(groups, strings.Split(group, "|"))
-		}
-		s.Alternatives = append(s.Alternatives, groups)
+		s.Alternatives = append(s.Alternatives, groupsOf(body))
+	case "overrides":
+		s.Overrides = append(s.Overrides, groupsOf(body))
 	case "together":
 		s.Together = append(s.Together, strings.Split(body, ","))
 	case "oneof":
 		s.OneOf = append(s.OneOf, strings.Split(body, ","))
 	}
+}
+
+func groupsOf(body string) (groups [][]string) {
+	for _, group := range strings.Split(body, ",") {
+		groups = append(groups, strings.Split(group, "|"))
+	}
+	return groups
 }
 
 // Below is the shape at the end of a chain of names; nil where the schema has

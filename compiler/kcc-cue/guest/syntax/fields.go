@@ -1,28 +1,14 @@
 package syntax
 
 import (
-	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
-
-// nameMaps are the fields whose own fields are user-chosen names.
-var nameMaps = []string{
-	"annotations", "backing", "configs", "cronJobs", "env", "files", "grants", "init", "jobs", "kinds",
-	"labels", "needs", "routes", "secrets", "services", "sidecars", "volumes",
-}
-
-// opaqueFields hold objects of an engine or an application, in which a field with
-// a known name means something else.
-var opaqueFields = []string{"docker", "kubernetes", "objects"}
-
-// dataMaps are the fields whose own fields are data of an engine or an
-// application.
-var dataMaps = []string{"annotations", "env", "files", "labels", "nodes"}
 
 // labelContext describes the labels of a struct.
 type labelContext struct {
@@ -93,16 +79,16 @@ func (p *Prepared) expandField(field *ast.Field, ctx labelContext) {
 	name, ok := staticName(field.Label)
 	inner := labelContext{path: child(ctx.path, name)}
 	if ok && !ctx.names && !ctx.ports {
-		if slices.Contains(opaqueFields, name) {
+		if schema.Shipped().IsOpaque(name) {
 			return
 		}
 		inner.in = name
-		inner.names = slices.Contains(nameMaps, name)
+		inner.names = schema.Shipped().IsMap(name)
 		inner.ports = name == portsField
 		if inner.ports && p.numericPorts[strings.Join(inner.path, ".")] {
 			return
 		}
-		inner.keys = isDataMap(ctx.in, name)
+		inner.keys = schema.Shipped().IsData(ctx.in, name)
 	} else if ctx.in == "configs" {
 		inner.in = ctx.in
 	}
@@ -119,11 +105,6 @@ func (p *Prepared) reportSecretLiteral(field *ast.Field) {
 	}
 }
 
-// isDataMap reports whether a field holds a map of data.
-func isDataMap(in, name string) bool {
-	return slices.Contains(dataMaps, name) || in == "configs" && name == "data" || in == "build" && name == "args"
-}
-
 // IsDataMap reports whether a path in the model leads to a map of data.
 func IsDataMap(path []string) bool {
 	last := len(path) - 1
@@ -131,9 +112,9 @@ func IsDataMap(path []string) bool {
 		return false
 	}
 	if last == 2 && path[0] == "configs" {
-		return isDataMap("configs", path[last])
+		return schema.Shipped().IsData(path[0], path[last])
 	}
-	return isDataMap(path[last-1], path[last])
+	return schema.Shipped().IsData(path[last-1], path[last])
 }
 
 // isHiddenKey reports whether CUE would hide a label that can be a key.
@@ -161,7 +142,7 @@ func (p *Prepared) quoteKeyReferences(x ast.Node) {
 			if len(names) > 2 && names[2] == "configs" {
 				in = names[2]
 			}
-			if isDataMap(in, names[0]) {
+			if schema.Shipped().IsData(in, names[0]) {
 				selector.Sel = p.quoted(key)
 			}
 		}

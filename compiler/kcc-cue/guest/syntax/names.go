@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
 
@@ -33,8 +34,8 @@ func collectNames(p *Prepared, sources []*source) *names {
 		teams:   map[string]int{},
 		used:    map[string]bool{},
 	}
-	for _, name := range rootFields {
-		n.fields[name] = !slices.Contains(blockFields, name)
+	for _, name := range schema.Shipped().RootFields() {
+		n.fields[name] = !slices.Contains(schema.Shipped().BlockFields(), name)
 	}
 	teams := map[string]bool{}
 	for _, s := range sources {

@@ -7,6 +7,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
+
+	"kcc.dev/engine/schema"
 )
 
 // modelFieldName is the hidden root field that holds the finished model.
@@ -95,7 +97,7 @@ func (p *Prepared) policyRootFile(model *ast.StructLit) *ast.File {
 			Label: ast.NewIdent(name), Value: modelField(name),
 		})
 	}
-	for _, name := range rootFields {
+	for _, name := range schema.Shipped().RootFields() {
 		if !slices.Contains(given, name) && name != "system" && name != "kinds" {
 			// The system has none; a policy may still range over them.
 			file.Decls = append(file.Decls, &ast.Field{Label: ast.NewIdent(name), Value: &ast.StructLit{}})

@@ -5,13 +5,12 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+
+	"kcc.dev/engine/schema"
 )
 
 // portsField is the field in which a component names its ports.
 const portsField = "ports"
-
-// portFields are the fields of a port.
-var portFields = []string{"expose", "number", "protocol"}
 
 // expandPort writes a number as the port it stands for.
 func (p *Prepared) expandPort(lit *ast.BasicLit) *ast.StructLit {
@@ -71,7 +70,7 @@ func chainOf(x ast.Expr, inner map[ast.Node]bool) []string {
 
 func (p *Prepared) noteNumericPorts(chain, path []string) {
 	at := slices.Index(chain, portsField)
-	if at < 0 || len(chain) > at+2 && slices.Contains(portFields, chain[at+2]) || slices.Contains(componentFields, chain[0]) {
+	if at < 0 || len(chain) > at+2 && isPortField(chain[at+2]) || slices.Contains(schema.Shipped().ComponentFields(), chain[0]) {
 		return
 	}
 	if len(path) > 0 && path[len(path)-1] == portsField && len(chain) == at+1 {
@@ -88,4 +87,10 @@ func (p *Prepared) noteNumericPorts(chain, path []string) {
 	for end := len(path); end > 0 && isPrivate(path[0]); end-- {
 		p.numericPorts[strings.Join(append(slices.Clone(path[:end]), portsField), ".")] = true
 	}
+}
+
+// isPortField reports whether a port has a field of that name.
+func isPortField(name string) bool {
+	port := schema.Shipped().Root.Below("services", "*", portsField, "*")
+	return port.Struct.Fields[name] != nil
 }

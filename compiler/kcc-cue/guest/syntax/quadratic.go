@@ -5,11 +5,9 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
+	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
-
-// componentFields are the root fields whose fields are components.
-var componentFields = []string{"services", "jobs", "cronJobs", "backing"}
 
 // componentField returns the root field of components that an expression stands
 // for, directly or through a let, or an empty string.
@@ -22,7 +20,7 @@ func (r *resolver) componentField(x ast.Expr, s *scope) string {
 	for b := s.lookup(name); b != nil && b.refersTo != "" && b.refersTo != name; b = s.lookup(name) {
 		name, s = b.refersTo, b.in
 	}
-	if !slices.Contains(componentFields, name) || s.lookup(name) != nil {
+	if !slices.Contains(schema.Shipped().ComponentFields(), name) || s.lookup(name) != nil {
 		return ""
 	}
 	return name

@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
 
@@ -169,7 +170,7 @@ var sharedFields = []string{"image", "build", "kind", "port", "ports", "env", "n
 // insideComponent reports whether the current field is a detail of one component
 // that no other component can miss.
 func (r *resolver) insideComponent() bool {
-	if len(r.path) < 3 || !slices.Contains(componentFields, r.path[0]) {
+	if len(r.path) < 3 || !slices.Contains(schema.Shipped().ComponentFields(), r.path[0]) {
 		return false
 	}
 	return len(r.path) > 3 || r.path[2] != "" && !slices.Contains(sharedFields, r.path[2])
@@ -181,7 +182,7 @@ func (r *resolver) field(field *ast.Field, s *scope, at level) bool {
 	name, _, _ := ast.LabelName(field.Label)
 	r.path = append(r.path, name)
 	defer func() { r.path = r.path[:len(r.path)-1] }()
-	if _, pattern := patternOf(field); pattern && len(r.path) == 2 && slices.Contains(componentFields, r.path[0]) {
+	if _, pattern := patternOf(field); pattern && len(r.path) == 2 && slices.Contains(schema.Shipped().ComponentFields(), r.path[0]) {
 		r.loops = append(r.loops, field.Label)
 		defer func() { r.loops = r.loops[:len(r.loops)-1] }()
 	}
@@ -547,7 +548,7 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 }
 
 func isRootField(name string) bool {
-	return slices.Contains(rootFields, name)
+	return slices.Contains(schema.Shipped().RootFields(), name)
 }
 
 // predeclaredNames are CUE's predeclared identifiers, in alphabetical order.

@@ -8,19 +8,9 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
+	"kcc.dev/engine/schema"
 	"kcc.dev/engine/wire"
 )
-
-// rootFields are the fields a system may have at its root, besides definitions
-// and hidden fields.
-var rootFields = []string{
-	"backing", "configs", "cronJobs", "defaults", "grants", "jobs", "kinds", "objects", "on", "policies", "secrets", "services", "system",
-	"target",
-}
-
-// blockFields are the root fields that are split off the base; nothing may refer
-// to them.
-var blockFields = []string{"defaults", "on", "policies"}
 
 // splitRoot moves `on`, `defaults` and `policies` out of the base and removes
 // what is not allowed at the root.
@@ -94,7 +84,7 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	case name == "on" && (!ctx.top || ctx.overlay != ""):
 		p.reportMisplaced(s, field, name, "nested")
 		return false
-	case slices.Contains(blockFields, name) && !ctx.top:
+	case slices.Contains(schema.Shipped().BlockFields(), name) && !ctx.top:
 		// It joins the root only where CUE embeds the struct around it.
 		return true
 	case name == "on":
@@ -108,9 +98,9 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 		return false
 	case name == "kinds":
 		declareInput(field.Value)
-	case !slices.Contains(rootFields, name):
+	case !slices.Contains(schema.Shipped().RootFields(), name):
 		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
-			With("name", name).With("candidates", strings.Join(rootFields, " ")))
+			With("name", name).With("candidates", strings.Join(schema.Shipped().RootFields(), " ")))
 		p.reported[name] = true
 		s.whole = false
 		return false

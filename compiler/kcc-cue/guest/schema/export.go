@@ -1,0 +1,165 @@
+package schema
+
+import (
+	"sort"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/token"
+)
+
+// Table is the schema as data, for whoever does not evaluate: the kcc-tree crate
+// holds it as a file, which a test keeps true.
+type Table struct {
+	// Definitions are sorted by their names. Those that others embed are not
+	// among them: their fields are.
+	Definitions []TableDefinition `json:"definitions"`
+}
+
+// TableDefinition is a definition of the schema.
+type TableDefinition struct {
+	// Name is without `#`.
+	Name string `json:"name"`
+	// Text is what its comment says, in a paragraph.
+	Text string `json:"text"`
+	// Example is a fragment that uses it.
+	Example string `json:"example"`
+	// Is is the type that it stands for, where it is no struct.
+	Is string `json:"is,omitempty"`
+	// Fields are its own and those of the definitions that it embeds.
+	Fields       []TableField `json:"fields,omitempty"`
+	Alternatives [][][]string `json:"alternatives,omitempty"`
+	Together     [][]string   `json:"together,omitempty"`
+	OneOf        [][]string   `json:"oneOf,omitempty"`
+}
+
+// TableField is a field of a definition.
+type TableField struct {
+	// Name is empty for a pattern, which stands for every name.
+	Name     string `json:"name"`
+	Required bool   `json:"required,omitempty"`
+	// Open says that the field is neither optional nor required.
+	Open bool `json:"open,omitempty"`
+	// Type is the type as the schema writes it.
+	Type string `json:"type"`
+	// Text is what its comment says, in a paragraph.
+	Text string `json:"text"`
+	// Defaults are the values by engine; under the empty name that of all.
+	Defaults  map[string]string `json:"defaults,omitempty"`
+	Component bool              `json:"component,omitempty"`
+	Data      bool              `json:"data,omitempty"`
+	Same      []string          `json:"same,omitempty"`
+	Short     [][]string        `json:"short,omitempty"`
+	For       []string          `json:"for,omitempty"`
+}
+
+// Table returns the schema as data.
+func (s *Schema) Table() Table {
+	var table Table
+	embedded := s.embedded()
+	for name, field := range s.definitions {
+		if embedded[name] {
+			continue
+		}
+		table.Definitions = append(table.Definitions, s.tableDefinition(strings.TrimPrefix(name, "#"), field))
+	}
+	sort.Slice(table.Definitions, func(i, j int) bool {
+		return table.Definitions[i].Name < table.Definitions[j].Name
+	})
+	return table
+}
+
+// embedded lists the definitions that others embed.
+func (s *Schema) embedded() map[string]bool {
+	names := map[string]bool{}
+	for _, field := range s.definitions {
+		lit, ok := field.Value.(*ast.StructLit)
+		for i := 0; ok && i < len(lit.Elts); i++ {
+			if embedding, is := lit.Elts[i].(*ast.EmbedDecl); is {
+				names[embedding.Expr.(*ast.Ident).Name] = true
+			}
+		}
+	}
+	return names
+}
+
+func (s *Schema) tableDefinition(name string, field *ast.Field) TableDefinition {
+	text, example := documentation(field)
+	definition := TableDefinition{Name: name, Text: text, Example: example}
+	lit, ok := field.Value.(*ast.StructLit)
+	if !ok {
+		definition.Is = source(field.Value)
+		return definition
+	}
+	definition.Fields = s.tableFields(lit)
+	shape := s.definition("#" + name).Struct
+	definition.Alternatives, definition.Together, definition.OneOf = shape.Alternatives, shape.Together, shape.OneOf
+	return definition
+}
+
+func (s *Schema) tableFields(lit *ast.StructLit) []TableField {
+	var fields []TableField
+	for _, decl := range lit.Elts {
+		switch decl := decl.(type) {
+		case *ast.EmbedDecl:
+			embedded := s.definitions[decl.Expr.(*ast.Ident).Name]
+			fields = append(fields, s.tableFields(embedded.Value.(*ast.StructLit))...)
+		case *ast.Field:
+			fields = append(fields, s.tableField(decl))
+		}
+	}
+	return fields
+}
+
+func (s *Schema) tableField(decl *ast.Field) TableField {
+	text, _ := documentation(decl)
+	field := TableField{Text: text, Type: source(decl.Value)}
+	if _, pattern := decl.Label.(*ast.ListLit); pattern {
+		return field
+	}
+	read := s.field(decl)
+	field.Name = read.Name
+	field.Required = read.Required
+	field.Open = decl.Constraint == token.ILLEGAL
+	for engine, value := range read.defaults {
+		if field.Defaults == nil {
+			field.Defaults = map[string]string{}
+		}
+		field.Defaults[engine] = source(literalOf(value))
+	}
+	field.Component, field.Data = read.Component, read.Data
+	field.Same, field.Short, field.For = read.Same, read.Short, read.For
+	return field
+}
+
+// documentation splits a comment into its text, in a paragraph, and the example,
+// which stands one tab further in.
+func documentation(field *ast.Field) (text, example string) {
+	var lines []string
+	for _, group := range ast.Comments(field) {
+		if !group.Doc {
+			continue
+		}
+		for _, comment := range group.List {
+			line := strings.TrimPrefix(strings.TrimPrefix(comment.Text, "//"), " ")
+			if code, ok := strings.CutPrefix(line, "\t"); ok || example != "" {
+				example += code + "\n"
+			} else {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return strings.TrimSpace(strings.Join(lines, " ")), example
+}
+
+func source(expr ast.Expr) string {
+	if pattern := patternOf(expr); pattern != nil {
+		return source(pattern.Label.(*ast.ListLit)) + ": " + source(pattern.Value)
+	}
+	text, err := format.Node(expr)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,220 @@
+//! [`Schema`]: what a fragment may say, as data.
+//!
+//! The evaluator reads `schemas/*.cue` itself. Everything else reads this table,
+//! `schema.json`, which a test of the guest's package `schema` compares with
+//! them, so that a fact about a field is written once, beside the field.
+
+use std::{collections::BTreeMap, iter, sync::LazyLock};
+
+use serde::Deserialize;
+
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../schema.json")).expect("a test reads it")
+});
+
+static COMPONENTS: LazyLock<Vec<&str>> = LazyLock::new(|| root_maps(true));
+static DECLARED: LazyLock<Vec<&str>> = LazyLock::new(|| root_maps(false));
+
+/// kcc's schema.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schema {
+    /// The definitions, sorted by name.
+    pub definitions: Vec<Definition>,
+}
+
+/// A definition of the schema.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Definition {
+    /// Its name, without `#`.
+    pub name: String,
+    /// Its description, a paragraph.
+    pub text: String,
+    /// A fragment that uses it.
+    pub example: String,
+    /// The type that it stands for; empty for a struct.
+    #[serde(default)]
+    pub is: String,
+    /// Its fields and those of the definitions that it embeds.
+    #[serde(default)]
+    pub fields: Vec<Field>,
+    /// Groups of fields that exclude each other.
+    #[serde(default)]
+    pub alternatives: Vec<Vec<Vec<String>>>,
+    /// Fields of which each needs the others.
+    #[serde(default)]
+    pub together: Vec<Vec<String>>,
+    /// Fields of which one is required.
+    #[serde(default)]
+    pub one_of: Vec<Vec<String>>,
+}
+
+/// A field of a definition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an attribute of the schema"
+)]
+pub struct Field {
+    /// Its name; empty for a pattern, which stands for every name.
+    pub name: String,
+    /// Whether it is required.
+    #[serde(default)]
+    pub required: bool,
+    /// Whether it is neither optional nor required.
+    #[serde(default)]
+    pub open: bool,
+    /// Its type, as the schema writes it.
+    #[serde(rename = "type")]
+    pub of: String,
+    /// Its description, a paragraph.
+    pub text: String,
+    /// Its defaults by engine, as CUE writes them; under the empty name that of
+    /// every engine.
+    #[serde(default)]
+    pub defaults: BTreeMap<String, String>,
+    /// Whether the fields below it are components.
+    #[serde(default)]
+    pub component: bool,
+    /// Whether the fields below it are data, with keys of any form.
+    #[serde(default)]
+    pub data: bool,
+    /// The path of another spelling of its value.
+    #[serde(default)]
+    pub same: Vec<String>,
+    /// The paths that it stands for unless they are written.
+    #[serde(default)]
+    pub short: Vec<Vec<String>>,
+    /// The fields in each of which it is the field of its name.
+    #[serde(default, rename = "for")]
+    pub stands_in: Vec<String>,
+}
+
+impl Schema {
+    /// Returns the schema.
+    pub fn get() -> &'static Self {
+        &SCHEMA
+    }
+
+    /// Finds a definition by its name.
+    pub fn definition(&self, name: &str) -> Option<&Definition> {
+        let at = self
+            .definitions
+            .binary_search_by(|definition| definition.name.as_str().cmp(name));
+        at.ok().map(|at| &self.definitions[at])
+    }
+
+    /// Returns the root fields whose fields are components.
+    pub fn component_fields() -> &'static [&'static str] {
+        &COMPONENTS
+    }
+
+    /// Returns the root fields whose fields teams declare for components to refer
+    /// to.
+    pub fn declared_fields() -> &'static [&'static str] {
+        &DECLARED
+    }
+}
+
+impl Definition {
+    /// Lists the definitions that it refers to, in their order, each once.
+    pub fn references(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        let types = self.fields.iter().map(|field| field.of.as_str());
+        for name in iter::once(self.is.as_str())
+            .chain(types)
+            .flat_map(references)
+        {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Finds a field by its name, or the pattern.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let named = self.fields.iter().find(|field| field.name == name);
+        named.or_else(|| self.fields.iter().find(|field| field.name.is_empty()))
+    }
+}
+
+impl Field {
+    /// Returns the type of the fields below it, where these have names that
+    /// somebody chose.
+    pub fn map(&self) -> Option<&str> {
+        self.of.strip_prefix("[string]: ")
+    }
+
+    /// Returns the longer spellings of the field, relative to its struct.
+    pub fn long_spellings(&self) -> Vec<Vec<String>> {
+        let same = Some(self.same.clone()).filter(|path| !path.is_empty());
+        let stands_in = self.stands_in.iter();
+        same.into_iter()
+            .chain(self.short.iter().cloned())
+            .chain(stands_in.map(|other| vec![other.clone(), self.name.clone()]))
+            .collect()
+    }
+}
+
+/// Lists the definitions that a type refers to.
+pub fn references(of: &str) -> impl Iterator<Item = &str> {
+    of.split('#')
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next())
+}
+
+fn root_maps(component: bool) -> Vec<&'static str> {
+    let root = SCHEMA.definition("Root").expect("the schema has a root");
+    root.fields
+        .iter()
+        .filter(|field| field.map().is_some() && field.component == component)
+        .map(|field| field.name.as_str())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_has_components_and_what_they_refer_to() {
+        assert_eq!(
+            Schema::component_fields(),
+            ["services", "jobs", "cronJobs", "backing"]
+        );
+        assert_eq!(
+            Schema::declared_fields(),
+            ["objects", "kinds", "secrets", "configs", "grants"]
+        );
+    }
+
+    #[test]
+    fn definitions_are_sorted_and_refer_to_others() {
+        let schema = Schema::get();
+        assert!(
+            schema
+                .definitions
+                .is_sorted_by_key(|definition| &definition.name)
+        );
+        for definition in &schema.definitions {
+            let types = definition.fields.iter().map(|field| field.of.as_str());
+            for name in types.chain([definition.is.as_str()]).flat_map(references) {
+                assert!(schema.definition(name).is_some(), "#{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_embedded_definition_adds_its_fields() {
+        let service = Schema::get().definition("Service").unwrap();
+        assert!(service.field("image").is_some());
+        assert_eq!(
+            service.field("port").unwrap().same,
+            ["ports", "http", "number"]
+        );
+        assert_eq!(service.field("env").unwrap().map(), Some("#EnvValue"));
+    }
+}
