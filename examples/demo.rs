@@ -1,7 +1,7 @@
 //! `cargo demo`: builds kcc and the shop, checks and renders the shop for
-//! every target, and runs it on Docker when an engine answers.
+//! every target, and runs it if a Docker engine answers.
 
-#![allow(clippy::print_stderr, reason = "this is a person's program")]
+#![allow(clippy::print_stderr, reason = "the demo talks to a person")]
 
 use std::{
     env,
@@ -54,7 +54,8 @@ fn demo() -> Result<(), String> {
     Ok(())
 }
 
-/// Builds the real binary and says where it is: beside this one's folder.
+/// Builds the real binary and returns its path: the parent of this program's
+/// directory contains it.
 fn build(root: &Path) -> Result<PathBuf, String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -66,11 +67,11 @@ fn build(root: &Path) -> Result<PathBuf, String> {
     let folder = here
         .ancestors()
         .nth(2)
-        .ok_or("the demo runs outside a target folder")?;
+        .ok_or("the demo does not run in a target directory")?;
     Ok(folder.join("kcc"))
 }
 
-/// Whether the target's engine is there: the exit code says so.
+/// Returns true if the engine of `dev` answers, by the exit code of `kcc status`.
 fn docker_answers(mut status: Command) -> Result<bool, String> {
     let status = status
         .stdout(Stdio::null())

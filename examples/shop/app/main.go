@@ -1,5 +1,5 @@
-// Command shop is every service of the example: one small static program that
-// answers over HTTP, calls what it needs, and reaches its database's port.
+// Command shop is the program of all services of the example: it answers over
+// HTTP, calls what it needs, and connects to its database's port.
 //
 //	shop serve [--call URL]... [--dial HOST:PORT]...
 //	shop migrate --dial HOST:PORT

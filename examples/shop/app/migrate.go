@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// migrate stands for a schema migration: it succeeds once the database's port
-// accepts connections, and fails when it does not do so in time.
+// migrate stands in for a schema migration: it succeeds once the database's
+// port accepts connections, and fails if that takes too long.
 func migrate(args []string) error {
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	address := flags.String("dial", "", "address of the database")

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// Answers are awaited for this long, so that a chain of services still ends
-// before a caller gives up.
+// The limit of each call, short enough for a chain of services to end before
+// its caller gives up.
 const patience = 3 * time.Second
 
-// report is what a service says about itself and what it needs.
+// report describes a service and what it needs.
 type report struct {
 	Host     string `json:"host"`
 	Greeting string `json:"greeting,omitempty"`
@@ -39,7 +39,7 @@ type dial struct {
 	Error   string `json:"error,omitempty"`
 }
 
-// service answers requests by asking everything it needs.
+// service answers requests by calling everything it needs.
 type service struct {
 	calls, dials list
 	client       http.Client
