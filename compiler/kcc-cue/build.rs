@@ -1,13 +1,12 @@
-//! Builds the CUE engine that the binary carries.
+//! Builds the CUE evaluator that the binary carries.
 //!
-//! Go compiles the guest to wasm, the builder (a package of its own, with the
-//! compiler that the host must not have) initialises it and compiles it for the
-//! target. Both are slow, so the result is kept outside of the checkout, in
-//! `$KCC_CACHE` or the user's cache folder, under the hash of all that it
-//! depends on: another build of the same sources only links to it. Whoever has
-//! an engine already names its folder in `KCC_ENGINE`, and nothing is built.
+//! Go compiles the guest to wasm; the builder, a package of its own with the compiler that the host
+//! must not contain, initialises it and compiles it for the target. Both are slow, so the result is
+//! kept outside the checkout, in `$KCC_CACHE` or the user's cache directory, under the hash of
+//! everything it depends on: another build of the same sources only links to it. If `KCC_ENGINE`
+//! names the directory of a compiled evaluator, nothing is built.
 
-#![allow(clippy::print_stderr, reason = "a build script speaks to cargo")]
+#![allow(clippy::print_stderr, reason = "a build script prints to cargo")]
 
 use std::{
     env,
@@ -22,13 +21,13 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// The oldest Go that can export functions of a wasm reactor as the guest needs it.
+/// The oldest Go that can export functions of a wasm reactor.
 const GO: (u32, u32) = (1, 25);
 
-/// How many engines stay in the cache.
-const KEPT: usize = 6;
+/// The number of evaluators kept in the cache.
+const RETAINED: usize = 6;
 
-/// What the builder shares with the host, beside its own folder.
+/// The files outside the builder's directory that it shares with the host.
 const SHARED: [&str; 3] = [
     "src/engine/memory.rs",
     "src/engine/sandbox.rs",
@@ -47,15 +46,15 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let home = variable("CARGO_MANIFEST_DIR")?;
-    let crate_folder = Path::new(&home);
-    let guest = crate_folder.join("guest");
-    let builder = crate_folder.join("builder");
-    let schemas = crate_folder.join("../../schemas");
-    let shared = SHARED.map(|name| crate_folder.join(name));
+    let crate_dir = Path::new(&home);
+    let guest = crate_dir.join("guest");
+    let builder = crate_dir.join("builder");
+    let schemas = crate_dir.join("../../schemas");
+    let shared = SHARED.map(|name| crate_dir.join(name));
 
     println!(
         "cargo::rerun-if-changed={}",
-        crate_folder.join("build.rs").display()
+        crate_dir.join("build.rs").display()
     );
     let watched = [guest.clone(), schemas.clone(), builder.join("src")];
     let manifests = [builder.join("Cargo.toml"), builder.join("Cargo.lock")];
@@ -76,12 +75,12 @@ fn run() -> Result<(), String> {
             .into_iter()
             .map(sources)
             .collect::<io::Result<Vec<_>>>()
-            .map_err(|error| format!("cannot list the engine's sources: {error}"))?
+            .map_err(|error| format!("cannot list the sources of the evaluator: {error}"))?
             .concat()
             .into_iter()
             .chain(manifests)
             .chain(shared),
-        crate_folder,
+        crate_dir,
         &[&go, &target],
     )?;
 
@@ -97,7 +96,7 @@ fn variable(name: &str) -> Result<String, String> {
     env::var(name).map_err(|_| format!("`{name}` is not set; build with cargo"))
 }
 
-/// The folder of all that is slow to build.
+/// Returns the directory for everything that is slow to build.
 fn cache() -> Result<PathBuf, String> {
     let set = |name: &str| {
         env::var_os(name)
@@ -113,13 +112,13 @@ fn cache() -> Result<PathBuf, String> {
                     .join(".cache/kcc"),
             )
         })
-        .ok_or("set `KCC_CACHE` to a folder where the compiled engine can be kept")?;
+        .ok_or("set `KCC_CACHE` to a directory for the compiled evaluator")?;
     fs::create_dir_all(&cache)
         .map_err(|error| format!("cannot create the cache `{}`: {error}", cache.display()))?;
     Ok(cache)
 }
 
-/// All source files below a folder, sorted; tests and notes are none.
+/// Lists the source files below a directory, sorted, without tests and documents.
 fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -147,7 +146,7 @@ fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The hash of files, named relative to a folder, and of some words.
+/// Returns the hash of files, named relative to a directory, and of some words.
 fn key(
     files: impl Iterator<Item = PathBuf>,
     folder: &Path,
@@ -181,11 +180,11 @@ fn key(
         }))
 }
 
-/// The version of Go, such as `go1.26.8`, if it is new enough.
+/// Returns the version of Go, such as `go1.26.8`, if it is new enough.
 fn go_version(guest: &Path) -> Result<String, String> {
     let (major, minor) = GO;
     let wanted = format!(
-        "kcc needs Go {major}.{minor} or newer to build its CUE engine: install it from \
+        "kcc needs Go {major}.{minor} or newer to build its CUE evaluator: install it from \
          https://go.dev/dl and put `go` on the PATH"
     );
     let output = Command::new("go")
@@ -209,7 +208,7 @@ fn go_version(guest: &Path) -> Result<String, String> {
     }
 }
 
-/// Builds the engine into the cache; one build at a time.
+/// Builds the evaluator into the cache, one build at a time.
 fn build(
     cache: &Path,
     engine: &Path,
@@ -232,11 +231,14 @@ fn build(
     fs::create_dir_all(&fixtures).map_err(failed("cannot write to the cache"))?;
 
     let wasm = work.join("engine.wasm");
-    finish(compile_guest(guest, &wasm), "compiling the engine with Go")?;
+    finish(
+        compile_guest(guest, &wasm),
+        "compiling the evaluator with Go",
+    )?;
     let tool = cache.join("engine-builder");
     finish(
         compile_builder(builder, &tool),
-        "building the engine's compiler",
+        "building the evaluator's compiler",
     )?;
     let program = tool
         .join("release")
@@ -245,16 +247,16 @@ fn build(
     make.arg(&wasm)
         .arg(work.join("engine.cwasm"))
         .args(["--target", target]);
-    finish(make, "compiling the engine to machine code")?;
+    finish(make, "compiling the evaluator to machine code")?;
     let mut make = Command::new(&program);
     make.arg("--fixtures")
         .arg(&fixtures)
         .args(["--target", target]);
     finish(make, "compiling the test modules")?;
 
-    fs::remove_file(&wasm).map_err(failed("cannot tidy the cache"))?;
+    fs::remove_file(&wasm).map_err(failed("cannot clean up the cache"))?;
     fs::rename(&work, engine).map_err(failed("cannot write to the cache"))?;
-    forget_old(cache);
+    remove_old(cache);
     Ok(())
 }
 
@@ -271,7 +273,7 @@ fn compile_guest(guest: &Path, wasm: &Path) -> Command {
         ])
         .arg(wasm)
         .arg(".")
-        // The same bytes whatever the checkout and the user's settings.
+        // Makes the output independent of the checkout and the user's settings.
         .envs([
             ("GOOS", "wasip1"),
             ("GOARCH", "wasm"),
@@ -284,14 +286,14 @@ fn compile_guest(guest: &Path, wasm: &Path) -> Command {
     go
 }
 
-/// Cargo without what the outer cargo says about its own build.
-fn compile_builder(builder: &Path, target_folder: &Path) -> Command {
+/// Hides the outer cargo's build settings from the inner one.
+fn compile_builder(builder: &Path, target_dir: &Path) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .current_dir(builder)
         .args(["build", "--release", "--locked", "--target-dir"])
-        .arg(target_folder);
+        .arg(target_dir);
     for (name, _) in env::vars_os() {
         if is_of_this_build(&name) {
             command.env_remove(name);
@@ -344,15 +346,15 @@ fn finish(mut command: Command, what: &str) -> Result<(), String> {
         return Ok(());
     }
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stderr)
+    let summary = String::from_utf8_lossy(&output.stderr)
         .lines()
         .take(12)
         .collect::<Vec<_>>()
         .join("; ");
-    Err(format!("{what} failed: {said}"))
+    Err(format!("{what} failed: {summary}"))
 }
 
-/// Puts the engine beside the other outputs of this build and says where it is.
+/// Links the evaluator into this build's output directory and exports its path.
 fn take(engine: &Path) -> Result<(), String> {
     println!(
         "cargo::rerun-if-changed={}",
@@ -361,7 +363,7 @@ fn take(engine: &Path) -> Result<(), String> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     link_all(engine, &out).map_err(|error| {
         format!(
-            "cannot take the engine from `{}`: {error}",
+            "cannot link the evaluator from `{}`: {error}",
             engine.display()
         )
     })?;
@@ -390,14 +392,13 @@ fn link_all(engine: &Path, out: &Path) -> io::Result<()> {
             &out.join("fixtures").join(fixture.file_name()),
         )?;
     }
-    // What was used last is forgotten last.
-    let _ = File::open(engine).and_then(|folder| folder.set_modified(SystemTime::now()));
+    // The most recently used one is removed last.
+    let _ = File::open(engine).and_then(|dir| dir.set_modified(SystemTime::now()));
     Ok(())
 }
 
-/// Removes all engines but the newest. A build that uses an older one has its
-/// own link to it.
-fn forget_old(cache: &Path) {
+/// Removes all but the newest evaluators. A build that uses an older one has its own link to it.
+fn remove_old(cache: &Path) {
     let Ok(entries) = fs::read_dir(cache) else {
         return;
     };
@@ -408,7 +409,7 @@ fn forget_old(cache: &Path) {
         .collect();
     engines.sort();
     engines.reverse();
-    for (_, old) in engines.into_iter().skip(KEPT) {
+    for (_, old) in engines.into_iter().skip(RETAINED) {
         let _ = fs::remove_dir_all(old);
     }
 }

@@ -1,5 +1,4 @@
-//! From the indexes of an answer to the files of this run, and from its nodes
-//! to those of the tree.
+//! Decodes a response: file indexes become the files of this run, nodes those of the tree.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,8 +9,8 @@ use kcc_tree::{
 
 use crate::{engine::EngineError, wire};
 
-/// Which file each index of an answer means: the files of the request, and
-/// after them those of kcc's schema.
+/// The file behind each index of a response: first the files of the request, then those of kcc's
+/// schema.
 #[derive(Debug, Clone)]
 pub(crate) struct Indexes {
     files: Vec<FileId>,
@@ -24,7 +23,7 @@ impl Indexes {
         }
     }
 
-    /// All files, in their order.
+    /// Returns all files in order.
     pub(crate) fn files(&self) -> &[FileId] {
         &self.files
     }
@@ -33,7 +32,7 @@ impl Indexes {
         self.files
             .get(index)
             .copied()
-            .ok_or_else(|| EngineError::Answer(format!("there is no file {index}")))
+            .ok_or_else(|| EngineError::Answer(format!("unknown file {index}")))
     }
 
     pub(crate) fn span(&self, span: wire::Span) -> Result<Span, EngineError> {
@@ -78,7 +77,7 @@ impl Indexes {
         })
     }
 
-    /// The policies that hold in the target.
+    /// Decodes the policies that apply to the target.
     pub(crate) fn policies(
         &self,
         policies: Vec<wire::Policy>,
@@ -101,7 +100,7 @@ impl Indexes {
         policies.into_iter().map(policy).collect()
     }
 
-    /// Converts the blame of each path, which refers to policies by their index.
+    /// Decodes the blame of each path, which refers to policies by index.
     pub(crate) fn blame(
         &self,
         explained: Vec<wire::Explained>,
@@ -135,7 +134,7 @@ impl Indexes {
                     .into_iter()
                     .map(|wire::PolicyLine(policy, file, start, end)| {
                         let policy = policies.get(policy).ok_or_else(|| {
-                            EngineError::Answer(format!("there is no policy {policy}"))
+                            EngineError::Answer(format!("unknown policy {policy}"))
                         })?;
                         Ok(PolicyLine {
                             policy: Arc::clone(policy),
@@ -180,7 +179,7 @@ fn scalar(value: serde_json::Value) -> Result<Value, EngineError> {
     })
 }
 
-/// Returns the origin kind that a number on the wire stands for.
+/// Decodes an origin kind.
 pub(crate) fn kind(number: u8) -> Result<OriginKind, EngineError> {
     Ok(match number {
         0 => OriginKind::Value,
@@ -189,9 +188,7 @@ pub(crate) fn kind(number: u8) -> Result<OriginKind, EngineError> {
         3 => OriginKind::Default,
         4 => OriginKind::Schema,
         _ => {
-            return Err(EngineError::Answer(format!(
-                "there is no origin kind {number}"
-            )));
+            return Err(EngineError::Answer(format!("unknown origin kind {number}")));
         }
     })
 }
@@ -206,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_become_the_files_that_they_mean() {
+    fn resolves_file_indexes() {
         let node = decode(r#"{"v":"x","o":[[0,1,2,0],[1,3,4,4,0]]}"#).unwrap();
         assert_eq!(node.value, Value::String("x".to_owned()));
         let span = |file, start, end| Span {
@@ -229,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn null_is_a_value_and_absence_is_none() {
+    fn distinguishes_null_from_absent() {
         let node = decode(r#"{"f":{"a":{"v":null},"b":{"absent":true}}}"#).unwrap();
         assert_eq!(node.child("a").unwrap().value, Value::Null);
         assert!(node.child("b").is_none());
     }
 
     #[test]
-    fn an_answer_of_another_world_is_refused() {
+    fn rejects_invalid_indexes_and_kinds() {
         for text in [
             r#"{"v":1,"o":[[2,1,2,0]]}"#,
             r#"{"v":1,"o":[[0,1,2,9]]}"#,

@@ -1,9 +1,8 @@
-//! [`evaluate`]: from fragments to the [`ConfigTree`] of all targets, and
-//! everything that is wrong with them.
+//! Evaluates fragments into the [`ConfigTree`] of all targets and the diagnostics about them.
 //!
-//! The system is evaluated first, because it says which team a file belongs to
-//! and which targets there are; then every target in an instance of its own,
-//! side by side. Nothing here reads a file: the caller hands over texts.
+//! The field `system` is evaluated first, because it names the targets and the team of each file;
+//! then every target in an instance of its own, in parallel. Nothing here reads a file: the caller
+//! passes the texts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,14 +16,14 @@ use kcc_diag::{Diagnostics, FileId, Files, SourceFile};
 use kcc_tree::{ConfigTree, Node, SYSTEM_FILE, USUAL_TARGETS, Value};
 
 use crate::{
-    ask::{Answer, ask, schema},
     decode::Indexes,
     engine::{Engine, EngineError, Limits, Stopped},
+    exchange::{Answer, exchange, schema},
+    messages::{Context, Misspelled},
     narrow::narrow,
     packages::{Imports, MissingPackage},
     unmatched,
     wire::{self, Request},
-    words::{Misspelt, Words},
 };
 
 /// The fields of a target that bind it to an engine.
@@ -39,23 +38,22 @@ pub struct Fragment<'a> {
     pub text: &'a str,
 }
 
-/// What to evaluate, and how.
+/// The input of an evaluation.
 #[derive(Clone, Copy)]
 pub struct Evaluation<'a> {
-    /// The fragments; their order does not matter.
+    /// The fragments, in any order.
     pub fragments: &'a [Fragment<'a>],
-    /// What they import; the files of packages are among the fragments, and
-    /// are none.
+    /// Their imports. The files of imported packages are among `fragments`, although they are not
+    /// fragments.
     pub imports: &'a Imports,
-    /// The team of a file by its name, once `system` is known; none for the
-    /// system's own files.
+    /// Returns the team of a file, given `system` and the file's name, or `None` for the system's
+    /// own files.
     pub team_of: &'a dyn Fn(&Node, &str) -> Option<String>,
-    /// The targets to evaluate; all if none is named. One that the system
-    /// does not have is left out.
+    /// The targets to evaluate, or all if empty. Unknown ones are ignored.
     pub targets: &'a BTreeSet<String>,
-    /// What the evaluation of one target may use.
+    /// The limits for the evaluation of one target.
     pub limits: Limits,
-    /// Whether to find out what else is said about each value.
+    /// Whether to collect the blame of each path.
     pub explain: bool,
 }
 
@@ -69,20 +67,20 @@ impl fmt::Debug for Evaluation<'_> {
     }
 }
 
-/// What evaluation found out.
+/// The result of an evaluation.
 #[derive(Debug)]
 pub struct Evaluated {
-    /// Whatever could be evaluated, errors or not.
+    /// Everything that could be evaluated, with or without errors.
     pub tree: ConfigTree,
-    /// Everything that is wrong, sorted.
+    /// All diagnostics, sorted.
     pub found: Diagnostics,
-    /// The names of all targets of the system, evaluated or not.
+    /// The names of all targets of the system, whether evaluated or not.
     pub targets: BTreeSet<String>,
 }
 
 /// Evaluates the fragments of a system.
-pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, EngineError> {
-    let mut fragments = what.fragments.to_vec();
+pub fn evaluate(engine: &Engine, input: &Evaluation<'_>) -> Result<Evaluated, EngineError> {
+    let mut fragments = input.fragments.to_vec();
     fragments.sort_by_key(|fragment| fragment.name);
     let mut files = Files::new();
     let ids: Vec<FileId> = fragments
@@ -95,10 +93,10 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         .map(|file| files.add(file.name, file.text))
         .collect();
 
-    let alone = evaluated_alone(&fragments, &ids, what.imports);
+    let alone = system_files(&fragments, &ids, input.imports);
     let (alone, alone_ids): (Vec<Fragment<'_>>, Vec<FileId>) = alone.into_iter().unzip();
     let system_indexes = Indexes::new(&alone_ids, &schema);
-    let mut first = ask_for_system(engine, &alone, what, &system_indexes);
+    let mut first = request_system(engine, &alone, input, &system_indexes);
     let system = match &mut first {
         Ok(answer) => answer.tree.take().and_then(system_of),
         Err(_) => None,
@@ -108,48 +106,48 @@ pub fn evaluate(engine: &Engine, what: &Evaluation<'_>) -> Result<Evaluated, Eng
         origins: Vec::new(),
     });
     for (id, fragment) in ids.iter().zip(&fragments) {
-        files.set_team(*id, (what.team_of)(&system, fragment.name));
+        files.set_team(*id, (input.team_of)(&system, fragment.name));
     }
 
     let targets = targets_of(&system);
     let all_names: BTreeSet<String> = targets.keys().cloned().collect();
     let wanted: Vec<&str> = targets
         .keys()
-        .filter(|target| what.targets.is_empty() || what.targets.contains(*target))
+        .filter(|target| input.targets.is_empty() || input.targets.contains(*target))
         .map(String::as_str)
         .collect();
-    let question = Question {
+    let requests = ModelRequests {
         targets: all_names.iter().cloned().collect(),
         engines: &targets,
         teams: teams(&system),
         files: wire_files(&files, &ids),
         indexes: Indexes::new(&ids, &schema),
-        packages: what.imports.indexed(&names(&fragments)),
-        missing: &what.imports.missing,
-        limits: what.limits,
-        explain: what.explain,
+        packages: input.imports.indexed(&names(&fragments)),
+        missing: &input.imports.missing,
+        limits: input.limits,
+        explain: input.explain,
     };
-    let mut answers = question.ask_for_all(engine, &wanted);
-    unmatched::join(&mut answers, wanted.len() == all_names.len());
-    let has_teams = !question.teams.is_empty();
+    let mut answers = requests.send_all(engine, &wanted);
+    unmatched::merge(&mut answers, wanted.len() == all_names.len());
+    let has_teams = !requests.teams.is_empty();
 
     let mut collected = Collected::default();
-    collected.take(
+    collected.add(
         None,
         first,
-        &Words::new(&files, &system_indexes, has_teams),
-        what.limits,
+        &Context::new(&files, &system_indexes, has_teams),
+        input.limits,
     )?;
-    let words = Words::new(&files, &question.indexes, has_teams);
+    let context = Context::new(&files, &requests.indexes, has_teams);
     for (target, answer) in wanted.into_iter().zip(answers) {
-        collected.take(Some(target), answer, &words, what.limits)?;
+        collected.add(Some(target), answer, &context, input.limits)?;
     }
-    drop(question);
+    drop(requests);
     collected.finish(files, system, all_names)
 }
 
-/// `kcc.cue`, if it is there, and the files of packages, which it may import.
-fn evaluated_alone<'a>(
+/// Returns `kcc.cue`, if it exists, and the files of the packages that it may import.
+fn system_files<'a>(
     fragments: &[Fragment<'a>],
     ids: &[FileId],
     imports: &Imports,
@@ -163,7 +161,7 @@ fn evaluated_alone<'a>(
         .first()
         .is_none_or(|(file, _)| file.name != SYSTEM_FILE || !file.text.contains("import"))
     {
-        // None of them counts.
+        // Without an import in `kcc.cue` the packages are not needed.
         alone.retain(|(file, _)| file.name == SYSTEM_FILE);
     }
     alone
@@ -173,10 +171,10 @@ fn names<'a>(fragments: &[Fragment<'a>]) -> Vec<&'a str> {
     fragments.iter().map(|fragment| fragment.name).collect()
 }
 
-fn ask_for_system(
+fn request_system(
     engine: &Engine,
     alone: &[Fragment<'_>],
-    what: &Evaluation<'_>,
+    input: &Evaluation<'_>,
     indexes: &Indexes,
 ) -> Result<Answer, EngineError> {
     if alone.is_empty() {
@@ -190,20 +188,19 @@ fn ask_for_system(
             team: None,
         })
         .collect();
-    let mut packages = what.imports.indexed(&names(alone));
+    let mut packages = input.imports.indexed(&names(alone));
     packages.retain(|package| !package.files.is_empty());
-    ask_and_locate(&files, &|files| {
-        let request = Request::system(files).importing(&packages, &what.imports.missing);
-        ask(engine, &request, indexes, what.limits)
+    exchange_and_locate(&files, &|files| {
+        let request = Request::system(files).importing(&packages, &input.imports.missing);
+        exchange(engine, &request, indexes, input.limits)
     })
 }
 
-/// Asks, and where the evaluator overflows its stack or panics, which it does
-/// without a word about the fragments, asks again until it is known at which
-/// declarations.
-fn ask_and_locate(
+/// Sends a request. If the evaluator overflows its stack or panics, which it does without naming a
+/// line, sends reduced requests until the declarations that cause it are known.
+fn exchange_and_locate(
     files: &[wire::File<'_>],
-    ask: &dyn Fn(&[wire::File<'_>]) -> Result<Answer, EngineError>,
+    send: &dyn Fn(&[wire::File<'_>]) -> Result<Answer, EngineError>,
 ) -> Result<Answer, EngineError> {
     let stop = |answer: &Result<Answer, EngineError>| match answer {
         Err(EngineError::Crashed(_)) => Some(Stopped::Panic),
@@ -213,7 +210,7 @@ fn ask_and_locate(
         }) => Some(Stopped::Depth),
         _ => None,
     };
-    let answer = ask(files);
+    let answer = send(files);
     let Some(stopped) = stop(&answer) else {
         return answer;
     };
@@ -224,7 +221,7 @@ fn ask_and_locate(
             .zip(texts)
             .map(|(file, text)| wire::File { text, ..*file })
             .collect();
-        stop(&ask(&files)) == Some(stopped)
+        stop(&send(&files)) == Some(stopped)
     });
     if declarations.is_empty() {
         return answer;
@@ -239,7 +236,7 @@ fn ask_and_locate(
     })
 }
 
-/// The first line of a text that begins at an offset of a file.
+/// Returns the span of the first line of a text at an offset of a file.
 fn first_line(file: usize, text: &str, offset: usize) -> wire::Span {
     let line = text.trim_start();
     let start = offset + text.len() - line.len();
@@ -255,8 +252,8 @@ fn system_of(root: Node) -> Option<Node> {
     }
 }
 
-/// The targets of a system, each with its engine; none where it is bound to
-/// no engine or to several, which building the model reports.
+/// Returns the targets of a system, each with its engine, or `None` if it is bound to no engine or
+/// to several, which building the model reports.
 fn targets_of(system: &Node) -> BTreeMap<String, Option<&'static str>> {
     let Some(targets) = system.child("targets") else {
         let usual = USUAL_TARGETS.map(|(name, engine)| (name.to_owned(), Some(engine)));
@@ -304,8 +301,8 @@ fn wire_files<'a>(files: &'a Files, ids: &[FileId]) -> Vec<wire::File<'a>> {
         .collect()
 }
 
-/// What is asked for each target.
-struct Question<'a> {
+/// The common part of the requests for all targets.
+struct ModelRequests<'a> {
     targets: Vec<String>,
     engines: &'a BTreeMap<String, Option<&'static str>>,
     teams: Vec<wire::Team<'a>>,
@@ -317,25 +314,25 @@ struct Question<'a> {
     explain: bool,
 }
 
-impl Question<'_> {
-    fn ask(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
+impl ModelRequests<'_> {
+    fn send(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
         let bound = self.engines[target];
-        ask_and_locate(&self.files, &|files| {
+        exchange_and_locate(&self.files, &|files| {
             let request = Request::model(target, bound, &self.targets, &self.teams, files)
                 .importing(&self.packages, self.missing)
                 .explain(self.explain);
-            ask(engine, &request, &self.indexes, self.limits)
+            exchange(engine, &request, &self.indexes, self.limits)
         })
     }
 
-    /// The answers for some targets in their order: as many at once as the
-    /// machine has processors, so that each gets its time.
-    fn ask_for_all(&self, engine: &Engine, targets: &[&str]) -> Vec<Result<Answer, EngineError>> {
+    /// Returns the answers for some targets, in their order. No more than one per processor is
+    /// evaluated at once, so that each gets its time.
+    fn send_all(&self, engine: &Engine, targets: &[&str]) -> Vec<Result<Answer, EngineError>> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
             while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((*target, self.ask(engine, target)));
+                done.push((*target, self.send(engine, target)));
             }
             done
         };
@@ -361,7 +358,7 @@ impl Question<'_> {
     }
 }
 
-/// The answers put together.
+/// The answers of all targets, merged.
 #[derive(Default)]
 struct Collected {
     answers: Vec<(String, Answer)>,
@@ -371,11 +368,11 @@ struct Collected {
 }
 
 impl Collected {
-    fn take(
+    fn add(
         &mut self,
         target: Option<&str>,
         answer: Result<Answer, EngineError>,
-        words: &Words<'_>,
+        context: &Context<'_>,
         limits: Limits,
     ) -> Result<(), EngineError> {
         let mut answer = match answer {
@@ -388,30 +385,31 @@ impl Collected {
         };
         let mut faults = std::mem::take(&mut answer.faults);
         if target.is_none() {
-            // Only a part of `kcc.cue` is looked at: the rest may well use it.
+            // Only a part of `kcc.cue` was evaluated; the rest may use it.
             faults.retain(|fault| fault.arg("reason") != "unused");
         }
-        let misspelt = Misspelt::among(&faults);
-        let said = faults
+        let misspelled = Misspelled::among(&faults);
+        let diagnostics = faults
             .iter()
             .enumerate()
             .filter(|(at, fault)| {
-                !misspelt.explains(fault) && !words.lacks_the_same_braces(fault, &faults[..*at])
+                !misspelled.explains(fault) && !context.shares_missing_braces(fault, &faults[..*at])
             })
-            .map(|(_, fault)| words.diagnostic(fault, &answer.declarations));
-        let said = said.chain(
+            .map(|(_, fault)| context.diagnostic(fault, &answer.declarations));
+        let diagnostics = diagnostics.chain(
             answer
                 .stopped
-                .map(|stopped| words.stopped(stopped, limits, &answer.stopped_at)),
+                .map(|stopped| context.stopped(stopped, limits, &answer.stopped_at)),
         );
-        self.found.extend(said.map(|diagnostic| match target {
-            Some(target) => diagnostic.target(target),
-            None => diagnostic,
-        }));
+        self.found
+            .extend(diagnostics.map(|diagnostic| match target {
+                Some(target) => diagnostic.target(target),
+                None => diagnostic,
+            }));
         self.partial.extend(answer.partial.iter());
         if answer.stopped.is_some() {
-            // Then nothing may be said about what is missing.
-            self.partial.extend(words.all_files());
+            // Then nothing may be reported as missing.
+            self.partial.extend(context.all_files());
         }
         if let Some(target) = target {
             self.answers.push((target.to_owned(), answer));
@@ -425,20 +423,20 @@ impl Collected {
         system: Node,
         targets: BTreeSet<String>,
     ) -> Result<Evaluated, EngineError> {
-        // A mistake that is there without any target concerns no target.
+        // A diagnostic of the system itself concerns no target.
         let everywhere: Vec<_> = self
             .found
             .iter()
             .filter(|found| found.targets.is_empty())
             .cloned()
             .collect();
-        let again = |found: &kcc_diag::Diagnostic| {
+        let is_repeated = |found: &kcc_diag::Diagnostic| {
             !found.targets.is_empty() && everywhere.iter().any(|other| other.same_mistake(found))
         };
         let mut found: Diagnostics = self
             .found
             .into_iter()
-            .filter(|found| !again(found))
+            .filter(|found| !is_repeated(found))
             .collect();
         found.sort(&files);
         if let Some(error) = self.crashed
@@ -494,7 +492,7 @@ mod tests {
             }
             Ok(Answer::default())
         };
-        let answer = ask_and_locate(&files, &ask).unwrap();
+        let answer = exchange_and_locate(&files, &ask).unwrap();
         assert_eq!(answer.stopped, Some(Stopped::Panic));
         let [wire::Span(file, start, end)] = answer.stopped_at[..] else {
             panic!("{:?}", answer.stopped_at);
@@ -514,7 +512,7 @@ mod tests {
             }
         };
         assert!(matches!(
-            ask_and_locate(&[], &ask),
+            exchange_and_locate(&[], &ask),
             Err(EngineError::Crashed(_))
         ));
     }

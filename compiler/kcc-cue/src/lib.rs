@@ -5,18 +5,18 @@
 //! [`evaluate`] takes the fragments and gives the [`kcc_tree::ConfigTree`] of all targets
 //! with everything that is wrong in them.
 
-mod ask;
 mod decode;
 mod engine;
 mod evaluate;
+mod exchange;
+mod messages;
 mod narrow;
 mod packages;
 mod unmatched;
 mod wire;
-mod words;
 
-pub use ask::schema;
 pub use engine::{Engine, EngineError, Limits};
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
+pub use exchange::schema;
 pub use packages::{Absence, Imports, MissingPackage, Package};
 pub use wire::SchemaFile;

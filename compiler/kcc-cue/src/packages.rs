@@ -1,7 +1,7 @@
-//! [`Imports`]: what the fragments import, found by the caller.
+//! [`Imports`]: the packages that the fragments import, found by the caller.
 //!
-//! The guest has no file system, so whoever calls reads the files of packages
-//! as well and says which import leads to which of them, or to none.
+//! The guest has no file system, so the caller also reads the files of packages and says which
+//! package each import resolves to, or why it resolves to none.
 
 use std::collections::BTreeMap;
 
@@ -12,61 +12,61 @@ use crate::wire;
 /// All imports of a system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imports {
-    /// The packages that are imported, in the order of their paths.
+    /// The imported packages, in the order of their paths.
     pub packages: Vec<Package>,
-    /// The imports that lead to none.
+    /// The imports that resolve to no package.
     pub missing: Vec<MissingPackage>,
 }
 
-/// A package that is imported.
+/// An imported package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
     /// The paths that import it, at least one.
     pub paths: Vec<String>,
-    /// The names of its files, which are no fragments.
+    /// The names of its files, which are not fragments.
     pub files: Vec<String>,
 }
 
-/// An import that leads to no package.
+/// An import that resolves to no package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MissingPackage {
-    /// The path as it is imported.
+    /// The import path.
     pub path: String,
-    /// Why it leads to none.
+    /// The reason.
     pub reason: Absence,
-    /// Paths or names that may have been meant.
+    /// Similar paths or names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<String>,
-    /// The folder or the name that the reason is about.
+    /// The directory or name that the reason is about.
     pub name: String,
 }
 
-/// Why an import leads to no package.
+/// The reason why an import resolves to no package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Absence {
-    /// It is no path that a package can have.
+    /// The path cannot be that of a package.
     Unknown,
-    /// The system is no module: nothing says what its folders are called.
+    /// The system is not a module, so its directories have no import paths.
     NoModule,
-    /// It lies neither below the root nor under `cue.mod`.
+    /// It is neither below the root nor in `cue.mod`.
     Elsewhere,
-    /// There is no folder with CUE files.
+    /// The directory does not exist or has no CUE files.
     Folder,
-    /// The folder has no package of that name.
+    /// The directory has no package of that name.
     Package,
-    /// The path does not say the name of the package, and its last part is none.
+    /// The path has no package name, and its last part cannot be one.
     Unnamed,
-    /// It lies below the root and under `cue.mod` as well.
+    /// It is both below the root and in `cue.mod`.
     Ambiguous,
-    /// Its folder leads out of the system's.
+    /// Its directory leads outside the system's.
     Outside,
-    /// It is the package of the fragments themselves.
+    /// It is the fragments' own package.
     Fragments,
 }
 
 impl Imports {
-    /// The packages with the indexes of their files.
+    /// Returns the packages with the indexes of their files.
     pub(crate) fn indexed(&self, names: &[&str]) -> Vec<wire::Package<'_>> {
         let at: BTreeMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
         self.packages
@@ -82,7 +82,7 @@ impl Imports {
             .collect()
     }
 
-    /// Whether a file is one of a package.
+    /// Returns whether a file belongs to a package.
     pub(crate) fn has(&self, file: &str) -> bool {
         let mut packages = self.packages.iter();
         packages.any(|package| package.files.iter().any(|name| name == file))

@@ -1,20 +1,19 @@
-//! Rules for something that no target has: each target reports those that it
-//! has nothing for, and here the answers of all targets are joined.
+//! Merges the warnings about policies and defaults for components that a target lacks: only those
+//! that no target has are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{ask::Answer, engine::EngineError};
+use crate::{engine::EngineError, exchange::Answer};
 
-/// The guest's code of a rule for something that a target lacks.
+/// The guest's code for a policy or default that names a component the target lacks.
 const NO_MATCH: &str = "no-match";
 
-/// File, first byte and one past the last of a name in a rule.
+/// File, start and end of a name in a policy or default.
 type Name = (usize, u32, u32);
 
-/// Keeps a rule among the faults only if no target has what it is about, with
-/// the names of all targets to choose from. Nothing is known of that unless
-/// every target was evaluated.
-pub(crate) fn join(answers: &mut [Result<Answer, EngineError>], all: bool) {
+/// Keeps a warning only if no target has the component, with the names of all targets as
+/// candidates. Unless every target was evaluated, all are dropped.
+pub(crate) fn merge(answers: &mut [Result<Answer, EngineError>], all: bool) {
     let whole = all
         && answers
             .iter()

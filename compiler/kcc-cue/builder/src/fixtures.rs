@@ -8,10 +8,10 @@ use wasm_encoder::{
     TypeSection, ValType,
 };
 
-/// Where the modules keep what they answer.
+/// The address of the modules' answers.
 const ANSWER: i32 = 1024;
 
-/// The name and the bytes of every fixture.
+/// Returns the name and the bytes of every fixture.
 pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("answers.cwasm", Fixture::default().finish()),
@@ -47,8 +47,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
 
 type Import = (&'static str, &'static str, &'static [ValType], bool);
 
-/// One question each about files, directories, sockets, arguments, the
-/// environment and standard output.
+/// Requests for files, directories, sockets, standard output, the environment and random numbers.
 const DENIED: [Import; 6] = [
     (
         "wasi_snapshot_preview1",
@@ -127,7 +126,7 @@ impl Fixture {
         code.function(&protocol).function(&alloc).function(&run);
         let mut data = DataSection::new();
         data.active(0, &ConstExpr::i32_const(ANSWER), *b"{\"version\":1,\"errors\":[]}");
-        // An address and a length for `fd_write`, and what stands there.
+        // An address and a length for `fd_write`, and the text they refer to.
         data.active(0, &ConstExpr::i32_const(8), [16, 0, 0, 0, 9, 0, 0, 0]);
         data.active(0, &ConstExpr::i32_const(16), *b"panic: no");
 
@@ -146,7 +145,7 @@ impl Fixture {
     }
 }
 
-/// Address in the high half, length in the low half.
+/// Returns the address in the high half and the length in the low half.
 fn reply(code: &mut InstructionSink<'_>, at: i32, size: i32) {
     code.i64_const(i64::from(at) << 32 | i64::from(size));
 }
@@ -155,7 +154,7 @@ fn answering(function: &mut Function, _own: u32) {
     reply(&mut function.instructions(), ANSWER, 25);
 }
 
-/// A length that leads out of memory.
+/// Returns a length that exceeds the memory.
 fn outside(function: &mut Function, _own: u32) {
     reply(&mut function.instructions(), ANSWER, i32::MAX);
 }
@@ -179,14 +178,14 @@ fn broken(function: &mut Function, _own: u32) {
     function.instructions().unreachable();
 }
 
-/// What Go does after a panic: it writes to standard error and exits.
+/// Does what Go does after a panic: writes to standard error and exits.
 fn exiting(function: &mut Function, _own: u32) {
     let mut code = function.instructions();
     code.i32_const(2).i32_const(8).i32_const(1).i32_const(64).call(0).drop();
     code.i32_const(2).call(1).unreachable();
 }
 
-/// Asks every import with zeros and answers with the sums: one byte each, as letters.
+/// Calls every import with zeros and answers with the results as letters, one byte each.
 fn asking(function: &mut Function, _own: u32) {
     let mut code = function.instructions();
     for (index, (_, _, params, _)) in (0..).zip(&DENIED) {

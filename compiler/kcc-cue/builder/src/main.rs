@@ -1,13 +1,12 @@
-//! Turns the CUE engine's wasm module into machine code, at build time.
+//! Compiles the wasm module of the CUE evaluator to machine code, at build time.
 //!
-//! `kcc-engine-builder IN.wasm OUT.cwasm --target TRIPLE` joins the module's
-//! data segments, runs its initialisation, keeps the memory that comes out of
-//! it as the module's own, and compiles the result for the target. The same
-//! input gives the same bytes. `kcc-engine-builder --fixtures DIR --target TRIPLE`
-//! compiles the small modules that the host's tests run instead of the engine.
+//! `kcc-engine-builder IN.wasm OUT.cwasm --target TRIPLE` joins the module's data segments, runs
+//! its initialisation, stores the resulting memory in the module, and compiles it for the target.
+//! The same input gives the same bytes. `kcc-engine-builder --fixtures DIR --target TRIPLE`
+//! compiles the small modules that the host's tests run instead of the evaluator.
 //!
-//! A package of its own: Cargo unifies features inside one workspace, and the
-//! runtime that kcc carries must be built without a compiler.
+//! It is a package of its own because Cargo unifies features within a workspace, and the runtime in
+//! kcc must be built without a compiler.
 
 mod fixtures;
 #[path = "../../src/engine/memory.rs"]
@@ -83,10 +82,10 @@ fn run(job: &Job, target: Option<&str>) -> Result<()> {
     }
 }
 
-/// The compiler with exactly the settings that the host loads.
+/// Returns a compiler with the settings that the host uses.
 fn compiler(target: Option<&str>) -> Result<Engine> {
     let mut config = settings::settings();
-    // A host without the features behind these refuses a module that has them.
+    // A host without these features rejects a module that has them.
     config
         .wasm_component_model(false)
         .wasm_gc(false)
@@ -94,8 +93,8 @@ fn compiler(target: Option<&str>) -> Result<Engine> {
         .wasm_threads(false)
         .wasm_exceptions(false)
         .cranelift_opt_level(OptLevel::Speed);
-    // Without a name the flags of this machine's processor end up in the
-    // module, and another machine of the same kind refuses it.
+    // Without a target, the flags of this machine's processor end up in the module, and another
+    // machine of the same architecture rejects it.
     let own = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let target = target.unwrap_or(&own);
     config.target(target).map_err(anyhow::Error::msg)?;
@@ -108,6 +107,6 @@ fn compile(compiler: &Engine, wasm: &[u8], output: &Path) -> Result<()> {
     let code = compiler
         .precompile_module(wasm)
         .map_err(anyhow::Error::msg)
-        .context("the module cannot be compiled")?;
+        .context("cannot compile the module")?;
     std::fs::write(output, code).with_context(|| format!("cannot write `{}`", output.display()))
 }

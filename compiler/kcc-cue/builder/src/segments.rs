@@ -1,28 +1,28 @@
-//! Joins neighbouring data segments.
+//! Joins adjacent data segments.
 //!
-//! Go's linker cuts a program's data into as many segments as a module may
-//! have, so that a snapshot, which adds its own, would be refused. Zeros
-//! between two segments are cheaper than a segment's head.
+//! Go's linker splits a program's data into as many segments as a module may have, so a snapshot,
+//! which adds its own, would be rejected. Zeros between two segments are cheaper than a segment
+//! header.
 
 use anyhow::{Context, Result, bail, ensure};
 use wasm_encoder::{ConstExpr, DataCountSection, DataSection, Module, RawSection};
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
-/// Segments with fewer zeros between them become one.
+/// Segments with fewer zeros between them are joined.
 const GAP: usize = 256;
 
-/// The same module with few data segments.
+/// Returns the same module with few data segments.
 pub fn join(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut module = Module::new();
     let mut segments: Vec<(usize, Vec<u8>)> = Vec::new();
-    // The count stands before the code, the data after it.
+    // The count precedes the code, the data follows it.
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::DataSection(reader) = payload? {
             let mut pieces = Vec::new();
             for data in reader {
                 let data = data?;
                 let DataKind::Active { memory_index: 0, offset_expr } = data.kind else {
-                    bail!("a data segment is not of the first memory");
+                    bail!("a data segment does not belong to the first memory");
                 };
                 let Operator::I32Const { value } = offset_expr.get_operators_reader().read()?
                 else {
@@ -49,7 +49,7 @@ pub fn join(wasm: &[u8]) -> Result<Vec<u8>> {
             }
             payload => {
                 if let Some((id, range)) = payload.as_section() {
-                    let data = wasm.get(range).context("a section lies outside of the module")?;
+                    let data = wasm.get(range).context("a section is outside the module")?;
                     module.section(&RawSection { id, data });
                 }
             }
@@ -81,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_become_one_and_distant_ones_stay_apart() {
+    fn joins_adjacent_segments_only() {
         let pieces: Vec<(usize, &[u8])> = vec![(2_000, b"z"), (10, b"ab"), (14, b"cd")];
         let all = joined(pieces).unwrap();
         assert_eq!(all, [(10, b"ab\0\0cd".to_vec()), (2_000, b"z".to_vec())]);
     }
 
     #[test]
-    fn an_overlap_is_refused() {
+    fn rejects_overlapping_segments() {
         assert!(joined(vec![(10, b"abc".as_slice()), (12, b"d")]).is_err());
     }
 }

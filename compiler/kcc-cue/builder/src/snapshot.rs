@@ -1,7 +1,6 @@
-//! Runs the engine's initialisation and keeps its memory.
+//! Runs the evaluator's initialisation and stores its memory in the module.
 //!
-//! The guest sees exactly the world that it sees later, under the host: what
-//! it learns here is still true there.
+//! The guest runs in the same sandbox as later in the host, so what it learns here stays true.
 
 use std::{
     pin::pin,
@@ -18,13 +17,13 @@ use crate::{
     settings,
 };
 
-/// The guest's own warm-up, after the one of its runtime.
+/// The guest's own warm-up, run after that of its runtime.
 const WARM_UP: &str = "kcc_init";
 
-/// The module as it is after its initialisation.
+/// Returns the module in its state after the initialisation.
 pub fn take(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut config = settings::settings();
-    // It runs once: compiling it well takes longer than it runs.
+    // It runs once: optimising it would take longer than running it.
     config.cranelift_opt_level(OptLevel::None);
     let engine = Engine::new(&config).map_err(anyhow::Error::msg)?;
     let mut store = Store::new(&engine, Sandbox::new(MOST));
@@ -36,12 +35,12 @@ pub fn take(wasm: &[u8]) -> Result<Vec<u8>> {
     let run = block_on(wizer.run(&mut store, wasm, async |store, module| {
         link(module)?.instantiate_async(store, module).await
     }));
-    let said = store.data().standard_error();
+    let output = store.data().standard_error();
     run.map_err(anyhow::Error::msg)
-        .with_context(|| format!("the engine cannot be initialised; it said: {said}"))
+        .with_context(|| format!("cannot initialise the evaluator: {output}"))
 }
 
-/// Nothing here waits for anything outside of this thread.
+/// Polls a future that never waits for another thread.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = std::task::Context::from_waker(Waker::noop());

@@ -33,7 +33,7 @@ func (m *evaluation) addConsequenceOf(e wire.Error, path []string, v cue.Value, 
 		// For a cycle, or a value that was removed, CUE gives no position to
 		// those that only refer to it.
 		if !elsewhere {
-			causes = append(causes, m.referredTo(path, c)...)
+			causes = append(causes, m.referenced(path, c)...)
 		}
 	}
 	m.consequences = append(m.consequences, consequence{e, causes})
@@ -52,7 +52,7 @@ func (m *evaluation) causes(blamed []errors.Error) []wire.Span {
 }
 
 // referenced returns the spans of the values that a conjunct refers to.
-func (m *evaluation) referredTo(path []string, c conjunct) []wire.Span {
+func (m *evaluation) referenced(path []string, c conjunct) []wire.Span {
 	var out []wire.Span
 	add := func(node ast.Node) {
 		if at, ok := m.span(node); ok {

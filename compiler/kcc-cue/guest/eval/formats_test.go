@@ -20,7 +20,7 @@ import (
 )
 
 // messagesFile is the host's table of CUE's messages.
-const messagesFile = "../../src/words/messages.txt"
+const messagesFile = "../../src/messages/cue_messages.txt"
 
 // messagePackages are the packages of CUE whose messages a fragment can cause.
 var messagePackages = []string{

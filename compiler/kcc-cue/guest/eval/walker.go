@@ -205,7 +205,7 @@ func (w *walker) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 		}
 		w.allOrigins[node] = node.Origins
 		node.Origins = origins(slices.DeleteFunc(slices.Clone(here.conjuncts), func(c conjunct) bool {
-			return saysOnly(c.expr, unknown)
+			return hasOnly(c.expr, unknown)
 		}))
 	}
 }
@@ -231,7 +231,7 @@ func (m *evaluation) hiddenKeys(v cue.Value, path []string) {
 
 // hasOnly reports whether a struct literal has no fields except names: once those
 // are reported, it contributes nothing.
-func saysOnly(expr ast.Expr, names map[string]bool) bool {
+func hasOnly(expr ast.Expr, names map[string]bool) bool {
 	lit, ok := expr.(*ast.StructLit)
 	if !ok || len(lit.Elts) == 0 {
 		return false

@@ -1,7 +1,7 @@
 //! The deadline of an evaluation, without reading a clock.
 //!
-//! While something runs, one thread moves the engine's epoch at a fixed pace;
-//! an evaluation ends once it has seen as many moves as it was given.
+//! While an evaluation runs, one thread increments the engine's epoch at a fixed pace; the
+//! evaluation ends once it has seen as many ticks as it was given.
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
@@ -11,10 +11,10 @@ use std::{
 
 use wasmtime::EngineWeak;
 
-/// The time between two moves of the epoch.
+/// The time between two ticks of the epoch.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Moves the epoch of an engine while somebody wants it.
+/// Increments the epoch of an engine while evaluations run.
 #[derive(Clone)]
 pub(super) struct Ticker {
     engine: EngineWeak,
@@ -33,7 +33,7 @@ struct Wanted {
     thread: bool,
 }
 
-/// The epoch moves as long as this lives.
+/// Keeps the epoch ticking while it lives.
 pub(super) struct Running<'a>(&'a Shared);
 
 impl Ticker {
@@ -44,14 +44,14 @@ impl Ticker {
         }
     }
 
-    /// How many moves of the epoch make up a time.
-    pub(super) fn moves(time: Duration) -> u64 {
+    /// Returns the number of ticks for a duration.
+    pub(super) fn ticks(time: Duration) -> u64 {
         u64::try_from(time.as_millis().div_ceil(PACE.as_millis()))
             .unwrap_or(u64::MAX / 2)
             .max(1)
     }
 
-    /// Moves the epoch from now on.
+    /// Starts the ticking.
     pub(super) fn run(&self) -> std::io::Result<Running<'_>> {
         let mut wanted = self.shared.lock();
         wanted.runs += 1;
@@ -108,10 +108,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_rounded_up_to_moves_and_never_none() {
-        assert_eq!(Ticker::moves(Duration::from_secs(30)), 3_000);
-        assert_eq!(Ticker::moves(Duration::from_millis(11)), 2);
-        assert_eq!(Ticker::moves(Duration::ZERO), 1);
+    fn rounds_a_duration_up_to_at_least_one_tick() {
+        assert_eq!(Ticker::ticks(Duration::from_secs(30)), 3_000);
+        assert_eq!(Ticker::ticks(Duration::from_millis(11)), 2);
+        assert_eq!(Ticker::ticks(Duration::ZERO), 1);
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! The compiled engine inside of this binary, used where it lies.
+//! The compiled evaluator inside this binary, executed in place.
 //!
-//! The one place in kcc with `unsafe`. The build puts the compiled module into
-//! the binary's read-only data; the system has mapped it there already, so
-//! making its code executable is all that is left to do. Copying it first
-//! costs 90 ms and 70 MB for each run. Where pages of a binary cannot be made
-//! executable afterwards, the copy is what happens.
+//! This is the only module in kcc with `unsafe`. The build puts the compiled module into the
+//! binary's read-only data, which the system has already mapped, so only its code needs to be made
+//! executable. Copying it would cost 90 ms and 70 MB per run; it remains the fallback where pages
+//! of a binary cannot be made executable.
 
 #![allow(unsafe_code, reason = "the compiled engine is machine code")]
 
@@ -13,10 +12,10 @@ use wasmtime::{Config, Engine, Module, Result};
 #[repr(C, align(65536))]
 struct Aligned<T: ?Sized>(T);
 
-/// On a page of its own, for every size that pages have.
+/// Aligned to the largest page size.
 static ENGINE: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("KCC_ENGINE")));
 
-/// The engine with its runtime.
+/// Loads the evaluator.
 pub(super) fn load(config: &Config) -> Result<(Engine, Module)> {
     in_place::load(config, &ENGINE.0).or_else(|_| copied(config, &ENGINE.0))
 }
@@ -24,14 +23,14 @@ pub(super) fn load(config: &Config) -> Result<(Engine, Module)> {
 /// Loads a compiled module by copying it.
 fn copied(config: &Config, code: &[u8]) -> Result<(Engine, Module)> {
     let engine = Engine::new(config)?;
-    // SAFETY: `code` is what kcc's builder wrote with the same version of
-    // wasmtime, unchanged: it is part of this binary. wasmtime itself refuses
-    // what another version or other settings made.
+    // SAFETY: `code` is the unchanged output of kcc's builder, written with the same version of
+    // wasmtime: it is part of this binary. wasmtime itself rejects modules from other versions or
+    // settings.
     let module = unsafe { Module::deserialize(&engine, code)? };
     Ok((engine, module))
 }
 
-/// Loads one of the test modules that the builder made beside the engine.
+/// Loads a test module compiled by the builder.
 #[cfg(test)]
 pub(super) fn load_fixture(config: &Config, code: &[u8]) -> Result<(Engine, Module)> {
     copied(config, code)
@@ -49,12 +48,10 @@ mod in_place {
 
     impl Pages {
         fn protect(at: *const u8, len: usize, flags: MprotectFlags) -> Result<()> {
-            // SAFETY: wasmtime passes the text section of the module that was
-            // loaded below, which lies in pages of `ENGINE` alone: the static
-            // begins at a multiple of the largest page size, and sections with
-            // code begin and end at page boundaries of the file. The pages stay
-            // readable and never become writable, so that no reference to
-            // `ENGINE` is broken.
+            // SAFETY: wasmtime passes the text section of the module loaded below, whose pages
+            // belong to `ENGINE` alone: the static is aligned to the largest page size, and
+            // sections with code begin and end at page boundaries of the file. The pages stay
+            // readable and never become writable, so references to `ENGINE` stay valid.
             unsafe { mprotect(at.cast_mut().cast::<c_void>(), len, flags) }.map_err(Error::new)
         }
     }
@@ -77,8 +74,8 @@ mod in_place {
         let mut config = config.clone();
         config.with_custom_code_memory(Some(Arc::new(Pages)));
         let engine = Engine::new(&config)?;
-        // SAFETY: as for `copied`; moreover `code` is static and in read-only
-        // memory, so it lives as long as the module and nothing changes it.
+        // SAFETY: as for `copied`; in addition, `code` is static and read-only, so it lives as long
+        // as the module and never changes.
         let module = unsafe { Module::deserialize_raw(&engine, NonNull::from(code))? };
         Ok((engine, module))
     }
@@ -90,7 +87,7 @@ mod in_place {
 
     pub(super) fn load(_config: &Config, _code: &'static [u8]) -> Result<(Engine, Module)> {
         Err(Error::msg(
-            "pages of a binary stay as they are on this system",
+            "cannot make pages of the binary executable on this system",
         ))
     }
 }

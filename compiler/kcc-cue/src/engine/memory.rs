@@ -1,17 +1,17 @@
-//! How much memory one evaluation may take.
+//! The memory limit of one evaluation.
 //!
-//! A plain refusal would only be a failed `memory.grow` that the guest words in
-//! its own way, so growing past the limit ends the run with a typed error.
+//! A refused `memory.grow` would only make the guest fail in a way of its own, so growing past the
+//! limit ends the run with a typed error.
 
 use wasmtime::{Error, ResourceLimiter, Result};
 
-/// What every wasm program may have at most.
+/// The maximum memory of a wasm module.
 pub(crate) const MOST: usize = 4 << 30;
 
-/// Far more than the guest's table of functions, far less than what hurts.
+/// Far more than the guest's function table needs, far less than what would hurt.
 const MOST_ELEMENTS: usize = 1 << 20;
 
-/// The evaluation wanted more memory than it may have.
+/// The error of an evaluation that exceeded its memory limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MemoryRefused {
     /// The limit in bytes.
@@ -26,14 +26,14 @@ impl std::fmt::Display for MemoryRefused {
 
 impl std::error::Error for MemoryRefused {}
 
-/// Ends a run that grows past its limit.
+/// Ends a run that exceeds its limit.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     limit: usize,
 }
 
 impl MemoryLimit {
-    /// A limit in bytes.
+    /// Creates a limit in bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit: limit.min(MOST),

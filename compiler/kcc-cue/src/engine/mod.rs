@@ -162,7 +162,7 @@ impl Engine {
             Sandbox::new(limits.memory),
         );
         store.limiter(|sandbox| &mut sandbox.memory);
-        store.set_epoch_deadline(Ticker::moves(limits.time));
+        store.set_epoch_deadline(Ticker::ticks(limits.time));
         match self.exchange(&mut store, request) {
             Ok(answer) => Ok(Ok(answer)),
             Err(Fault::Engine(error)) => Err(error),

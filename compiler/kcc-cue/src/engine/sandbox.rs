@@ -1,35 +1,32 @@
-//! Everything that the guest can ask of the world, and the answers.
+//! The guest's view of the world: kcc's implementation of WASI.
 //!
-//! The guest believes that it runs under WASI. Here it finds no files, no
-//! environment, no arguments and no network; its clock stands still except
-//! while it sleeps, its randomness is fixed, and what it writes to standard
-//! error is kept, up to a bound, for the report of a crash. An import that is
-//! not listed here is an error before anything runs.
+//! The guest finds no files, no environment, no arguments and no network. Its clock only advances
+//! while it sleeps, its randomness is fixed, and the beginning of its standard error is kept for
+//! crash reports. An import that is not listed here is an error before anything runs.
 //!
-//! The host and, under the same text, the builder use this file.
+//! The host and the builder both compile this file.
 
 use wasmtime::{Caller, Error, Extern, Linker, Module, Result, Val};
 
 use super::memory::MemoryLimit;
 
-/// WASI's number for a descriptor that does not exist.
+/// WASI's error number for a bad descriptor.
 const BAD_DESCRIPTOR: i32 = 8;
-/// WASI's number for an address outside of memory.
+/// WASI's error number for an address outside the memory.
 const FAULT: i32 = 21;
-/// WASI's number for a function that does not exist.
+/// WASI's error number for an unsupported function.
 const NO_SYSTEM: i32 = 52;
 
 const MODULE: &str = "wasi_snapshot_preview1";
 const STANDARD_ERROR: i32 = 2;
 
-/// How much of the guest's standard error is kept: its beginning, where Go
-/// says why it stopped.
-const KEPT: usize = 16 << 10;
+/// How much of the guest's standard error is kept. Go reports why it stopped at the beginning.
+const MAX_STDERR: usize = 16 << 10;
 
-/// The guest's clock at the start, in nanoseconds: the first day of 2000.
+/// The guest's initial clock in nanoseconds: the first day of 2000.
 const START: u64 = 946_684_800_000_000_000;
 
-/// Asking about a descriptor: there are none.
+/// Functions on descriptors, none of which exist.
 const NO_DESCRIPTORS: [&str; 16] = [
     "fd_close",
     "fd_fdstat_get",
@@ -49,7 +46,7 @@ const NO_DESCRIPTORS: [&str; 16] = [
     "fd_tell",
 ];
 
-/// Asking for files, sockets and signals: there is no such function.
+/// Functions for files, sockets and signals, none of which are supported.
 const DENIED: [&str; 17] = [
     "fd_advise",
     "fd_allocate",
@@ -70,10 +67,10 @@ const DENIED: [&str; 17] = [
     "sock_shutdown",
 ];
 
-/// What one instance may see and leave behind.
+/// The state of one instance.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
-    /// How much memory it may take.
+    /// The memory limit.
     pub(crate) memory: MemoryLimit,
     standard_error: Vec<u8>,
     now: u64,
@@ -81,7 +78,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// A fresh one.
+    /// Creates the state of a new instance.
     pub(crate) fn new(memory: usize) -> Self {
         Self {
             memory: MemoryLimit::new(memory),
@@ -91,7 +88,7 @@ impl Sandbox {
         }
     }
 
-    /// The beginning of what the guest wrote to standard error.
+    /// Returns the beginning of the guest's standard error.
     pub(crate) fn standard_error(&self) -> String {
         String::from_utf8_lossy(&self.standard_error)
             .trim_end()
@@ -99,12 +96,12 @@ impl Sandbox {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let room = KEPT - self.standard_error.len().min(KEPT);
+        let room = MAX_STDERR - self.standard_error.len().min(MAX_STDERR);
         self.standard_error
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// `SplitMix64`: fixed, and good enough for the seeds of hash tables.
+    /// `SplitMix64`: deterministic, and good enough to seed hash tables.
     fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.random;
@@ -114,35 +111,31 @@ impl Sandbox {
     }
 }
 
-/// The guest ended itself, which it does after a panic of its own.
+/// The guest exited, which it does after a panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exited(pub(crate) i32);
 
 impl std::fmt::Display for Exited {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ended itself with status {}", self.0)
+        write!(f, "exited with status {}", self.0)
     }
 }
 
 impl std::error::Error for Exited {}
 
-/// The guest wants something that is not on the list.
+/// The guest imports something that is not provided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UnknownImport(pub(crate) String);
 
 impl std::fmt::Display for UnknownImport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "the engine imports `{}`, which kcc does not give it",
-            self.0
-        )
+        write!(f, "unsupported import `{}`", self.0)
     }
 }
 
 impl std::error::Error for UnknownImport {}
 
-/// Answers every import of a module, or names the one that has no answer.
+/// Links every import of a module, or returns an error naming one that is not provided.
 pub(crate) fn link(module: &Module) -> Result<Linker<Sandbox>> {
     let mut linker = Linker::new(module.engine());
     // Go imports some functions twice.
@@ -182,7 +175,7 @@ pub(crate) fn link(module: &Module) -> Result<Linker<Sandbox>> {
     Ok(linker)
 }
 
-/// The imports that do something; false for a name that is none of them.
+/// Links an import that has an effect; returns false for other names.
 fn answer(linker: &mut Linker<Sandbox>, name: &str) -> Result<bool> {
     match name {
         "args_sizes_get" | "environ_sizes_get" => linker.func_wrap(
@@ -242,7 +235,7 @@ fn errno(done: Option<()>) -> i32 {
     if done.is_some() { 0 } else { FAULT }
 }
 
-/// A part of the guest's memory with the state beside it.
+/// Returns the guest's memory together with the state.
 fn memory<'a>(caller: &'a mut Caller<'_, Sandbox>) -> Option<(&'a mut [u8], &'a mut Sandbox)> {
     let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
         return None;
@@ -299,8 +292,8 @@ fn write_error(
     Some(())
 }
 
-/// `poll_oneoff`: a clock's subscription is due at once and moves the clock,
-/// so that a sleeping guest wakes up; a descriptor's one is refused.
+/// `poll_oneoff`: the subscription of a clock is due at once and advances the clock, so a sleeping
+/// guest wakes up; that of a descriptor is rejected.
 fn sleep(
     caller: &mut Caller<'_, Sandbox>,
     subscriptions: i32,

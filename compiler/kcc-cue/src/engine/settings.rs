@@ -1,28 +1,28 @@
-//! The settings that the compiled engine and its runtime must agree on.
+//! The settings that the compiled evaluator and its runtime must agree on.
 //!
-//! Used by the host and, under the same text, by the builder: a module that was
-//! compiled with other settings is refused when it is loaded. Whatever only the
-//! compiler has (its optimisation level, the target) is set in the builder.
+//! Both the host and the builder compile this file, because a module compiled with other settings
+//! is rejected when it is loaded. Settings of the compiler alone (optimisation level, target) are
+//! in the builder.
 
 use wasmtime::{Config, WasmBacktraceDetails};
 
-/// Room for the guest's own stack: CUE reports deep input by itself before it is used up.
+/// The guest's stack. CUE reports deep input before it is used up.
 pub(crate) const STACK: usize = 8 << 20;
 
-/// The settings that both sides share.
+/// Returns the shared settings.
 pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .max_wasm_stack(STACK)
-        // wasmtime wants it larger than the guest's, also where nothing is awaited.
+        // wasmtime requires it to be larger than the guest's stack, even without async calls.
         .async_stack_size(2 * STACK)
         .gc_support(false)
         .wasm_backtrace_max_frames(None)
-        // Nobody looks into the guest's own functions: a seventh of the module is saved.
+        // No backtraces into the guest: this saves a seventh of the module.
         .generate_address_map(false)
         .debug_symbols(false)
-        // Otherwise an environment variable decides.
+        // Otherwise an environment variable would decide.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config
 }

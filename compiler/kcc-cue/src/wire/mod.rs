@@ -1,5 +1,5 @@
-//! The texts that the host and the guest exchange; `guest/PROTOCOL.md` says
-//! what each part means. Nothing here knows what a mistake is called.
+//! The messages between host and guest; `guest/PROTOCOL.md` documents each part. Nothing here
+//! writes a sentence.
 
 mod request;
 mod response;
@@ -11,5 +11,5 @@ pub(crate) use response::{
     Span,
 };
 
-/// The version that this host speaks.
+/// The version of the protocol.
 pub(crate) const VERSION: u32 = 1;

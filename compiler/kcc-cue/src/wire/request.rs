@@ -1,4 +1,4 @@
-//! What the host asks for.
+//! Requests to the guest.
 
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ pub(crate) struct Package<'a> {
     pub(crate) files: Vec<usize>,
 }
 
-/// A team with the paths that it may speak about.
+/// A team with the paths it owns and governs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Team<'a> {
     pub(crate) name: &'a str,
@@ -54,7 +54,7 @@ pub(crate) struct File<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Asks for the files of kcc's schema.
+    /// Requests the files of kcc's schema.
     pub(crate) fn schema() -> Self {
         Self {
             version: VERSION,
@@ -70,7 +70,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Asks for the field `system`.
+    /// Requests the field `system`.
     pub(crate) fn system(files: &'a [File<'a>]) -> Self {
         Self {
             op: "system",
@@ -79,7 +79,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Asks for the root of one target, and the defaults of its engine.
+    /// Requests the root of one target, with the defaults of its engine.
     pub(crate) fn model(
         target: &'a str,
         engine: Option<&'static str>,
@@ -98,12 +98,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Asks for what else is said about each value as well.
+    /// Also requests the blame of each path.
     pub(crate) fn explain(self, explain: bool) -> Self {
         Self { explain, ..self }
     }
 
-    /// With the packages that the fragments import.
+    /// Adds the packages that the fragments import.
     pub(crate) fn importing(
         self,
         packages: &'a [Package<'a>],
@@ -116,7 +116,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The text that the guest reads.
+    /// Encodes the request.
     pub(crate) fn text(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("text and lists have a JSON form")
     }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_empty_is_left_out() {
+    fn omits_empty_fields() {
         let schema = String::from_utf8(Request::schema().text()).unwrap();
         assert_eq!(schema, r#"{"version":1,"op":"schema"}"#);
         let targets = ["dev".to_owned()];

@@ -1,4 +1,4 @@
-//! What the guest answers.
+//! Responses of the guest.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,7 +7,7 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-/// An answer; what is left out is empty.
+/// A response; missing parts are empty.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Response {
     pub(crate) version: u32,
@@ -31,13 +31,13 @@ pub(crate) struct Response {
 /// A file of kcc's schema.
 #[derive(Debug, Deserialize)]
 pub struct SchemaFile {
-    /// Such as `schema/service.cue`.
+    /// The name, such as `schema/service.cue`.
     pub name: String,
-    /// Its text.
+    /// The text.
     pub text: String,
 }
 
-/// A node. Exactly one of its four parts is there.
+/// A node, of which exactly one of four parts is present.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Node {
     #[serde(default, deserialize_with = "scalar")]
@@ -50,16 +50,16 @@ pub(crate) struct Node {
     pub(crate) o: Vec<Origin>,
 }
 
-/// `null` is a value, unlike a part that is not there.
+/// Distinguishes `null`, which is a value, from a missing part.
 fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(from).map(Some)
 }
 
-/// File, first byte and one past the last.
+/// File, start and end.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Span(pub(crate) usize, pub(crate) u32, pub(crate) u32);
 
-/// A line behind a node: a span, an origin kind, and who says it if not the file itself.
+/// An origin: a span, an origin kind, and the file that brings it in, if not its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin {
     pub(crate) span: Span,
@@ -109,14 +109,14 @@ pub(crate) struct Declaration {
     pub(crate) others: Vec<Span>,
 }
 
-/// What the tree does not say about a path.
+/// The annotations of a path.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Explained {
     pub(crate) path: Vec<String>,
     #[serde(default)]
     pub(crate) schema: Option<Span>,
     #[serde(default)]
-    pub(crate) soft: Vec<SoftLine>,
+    pub(crate) soft: Vec<DefaultLine>,
     #[serde(default)]
     pub(crate) replaced: Vec<Origin>,
     #[serde(default)]
@@ -125,12 +125,12 @@ pub(crate) struct Explained {
 
 /// A line of a `defaults` block.
 #[derive(Debug, Deserialize)]
-pub(crate) struct SoftLine {
+pub(crate) struct DefaultLine {
     pub(crate) line: Origin,
     pub(crate) own: bool,
 }
 
-/// A policy's index, and its line.
+/// A policy's index and one of its lines.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct PolicyLine(
     pub(crate) usize,
@@ -139,7 +139,7 @@ pub(crate) struct PolicyLine(
     pub(crate) u32,
 );
 
-/// A policy that holds in the target.
+/// A policy that applies to the target.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Policy {
     pub(crate) name: String,
@@ -156,7 +156,7 @@ pub(crate) struct Required {
     pub(crate) line: Span,
 }
 
-/// A mistake, without words.
+/// An error, without a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Fault {
     pub(crate) code: String,
@@ -170,7 +170,7 @@ pub(crate) struct Fault {
     pub(crate) args: BTreeMap<String, String>,
 }
 
-/// A marked place of a mistake.
+/// A labelled span.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Label {
     pub(crate) file: usize,
@@ -181,12 +181,12 @@ pub(crate) struct Label {
 }
 
 impl Fault {
-    /// A named word; empty if it was left out.
+    /// Returns an argument, or an empty string.
     pub(crate) fn arg(&self, name: &str) -> &str {
         self.args.get(name).map_or("", String::as_str)
     }
 
-    /// The words of a list.
+    /// Returns the items of a list argument.
     pub(crate) fn list(&self, name: &str) -> Vec<&str> {
         self.arg(name)
             .split(' ')
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_a_node_is_read() {
+    fn decodes_every_part_of_a_node() {
         let text = r#"{"f":{
             "a":{"v":null,"o":[[0,1,2,0]]},
             "b":{"e":[{"v":1.5}],"o":[[0,3,4,1,2]]},
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_of_three_numbers_is_none() {
+    fn rejects_an_origin_with_three_numbers() {
         assert!(serde_json::from_str::<Node>(r#"{"v":1,"o":[[0,1,2]]}"#).is_err());
     }
 }

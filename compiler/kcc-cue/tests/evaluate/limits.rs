@@ -1,14 +1,14 @@
-//! Evaluations that would never end, or need more memory than there is.
+//! Evaluations that would never end or need too much memory.
 
 use std::time::{Duration, Instant};
 
 use kcc_cue::Limits;
 
-use super::{evaluate_within, said};
+use super::{evaluate_within, summary};
 
 const SYSTEM: (&str, &str) = ("kcc.cue", "package x\n\nsystem: name: \"x\"\n");
 
-/// Six nested loops over ten names are a million labels.
+/// Six nested loops over ten names produce a million labels.
 const ENDLESS: &str = "package x
 
 _n: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -21,7 +21,7 @@ services: web: {
 ";
 
 #[test]
-fn an_endless_evaluation_is_stopped_at_its_deadline() {
+fn stops_an_endless_evaluation_at_its_deadline() {
     let limits = Limits {
         time: Duration::from_millis(300),
         ..Limits::default()
@@ -31,10 +31,10 @@ fn an_endless_evaluation_is_stopped_at_its_deadline() {
     let took = start.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}");
     assert_eq!(
-        said(&evaluated),
+        summary(&evaluated),
         ["kcc::eval::timeout [dev]: the evaluation was stopped after 300 ms"]
     );
-    // The other targets are not what is wrong, and the system is known.
+    // The other targets are not affected, and the system is known.
     assert!(evaluated.tree.targets.is_empty());
     assert_eq!(
         evaluated.tree.system.child("name").unwrap().as_str(),
@@ -43,25 +43,25 @@ fn an_endless_evaluation_is_stopped_at_its_deadline() {
 }
 
 #[test]
-fn an_exploding_evaluation_is_stopped_at_its_memory_limit() {
+fn stops_an_exploding_evaluation_at_its_memory_limit() {
     let limits = Limits {
         memory: 256 << 20,
         ..Limits::default()
     };
     let evaluated = evaluate_within(&[SYSTEM, ("web.cue", ENDLESS)], &["dev"], limits);
     assert_eq!(
-        said(&evaluated),
+        summary(&evaluated),
         ["kcc::eval::memory [dev]: the evaluation needs more than 256 MiB of memory"]
     );
 }
 
 #[test]
-fn deep_input_is_a_mistake_and_no_crash() {
+fn reports_deep_input_without_crashing() {
     let deep = format!(
         "package x\n\nservices: web: {{image: \"a/web:1\", replicas: {}1{}}}\n",
         "(".repeat(20_000),
         ")".repeat(20_000)
     );
     let evaluated = evaluate_within(&[SYSTEM, ("web.cue", &deep)], &["dev"], Limits::default());
-    assert!(evaluated.found.has_errors(), "{:?}", said(&evaluated));
+    assert!(evaluated.found.has_errors(), "{:?}", summary(&evaluated));
 }

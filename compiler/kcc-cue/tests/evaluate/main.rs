@@ -1,8 +1,7 @@
-//! The real engine on real fragments: limits, origins, order, and that no
-//! team's mistake hides another's.
+//! The real evaluator on real fragments: limits, origins, order, and the independence of teams.
 
+mod errors;
 mod limits;
-mod mistakes;
 mod values;
 
 use std::{collections::BTreeSet, sync::LazyLock};
@@ -13,7 +12,7 @@ use kcc_tree::Node;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("the engine loads"));
 
-/// A system of three teams, each with a folder of its name.
+/// A system of three teams, each with a directory of its name.
 const TEAMS: (&str, &str) = (
     "kcc.cue",
     "package shop
@@ -33,7 +32,7 @@ system: {
 ",
 );
 
-/// The first folder of a file's name is its team's.
+/// Returns the first directory of a file's name, which is its team's.
 fn team_of(_: &Node, name: &str) -> Option<String> {
     name.split_once('/').map(|(team, _)| team.to_owned())
 }
@@ -59,8 +58,8 @@ fn evaluate(files: &[(&str, &str)]) -> Evaluated {
     evaluate_within(files, &[], Limits::default())
 }
 
-/// What is wrong, one line each: code, targets, path and message.
-fn said(evaluated: &Evaluated) -> Vec<String> {
+/// Renders the diagnostics, one per line: code, targets, path and message.
+fn summary(evaluated: &Evaluated) -> Vec<String> {
     let all: BTreeSet<String> = evaluated.tree.targets.keys().cloned().collect();
     evaluated
         .found
@@ -77,7 +76,7 @@ fn said(evaluated: &Evaluated) -> Vec<String> {
         .collect()
 }
 
-/// What is wrong as JSON, with the lines.
+/// Renders the diagnostics as JSON.
 fn json(evaluated: &Evaluated) -> String {
     render(
         &evaluated.found,

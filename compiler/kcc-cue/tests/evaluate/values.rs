@@ -1,9 +1,9 @@
-//! Values and the lines they come from.
+//! Values and their origins.
 
 use kcc_cue::Limits;
 use kcc_tree::{Node, OriginKind, Path, Value};
 
-use super::{TEAMS, evaluate, evaluate_within, json, said};
+use super::{TEAMS, evaluate, evaluate_within, json, summary};
 
 const WEB: (&str, &str) = (
     "a/web.cue",
@@ -29,7 +29,7 @@ defaults: services: [string]: user: \"1000\"
 ",
 );
 
-/// The texts behind a path, with role and team.
+/// Returns the source behind a path, with origin kind and team.
 fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, OriginKind, String)> {
     let tree = evaluate(files).tree;
     let path = Path(path.iter().map(|name| (*name).to_owned()).collect());
@@ -54,7 +54,7 @@ fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, Or
 }
 
 #[test]
-fn every_line_behind_a_value_is_the_text_that_somebody_wrote() {
+fn origins_span_the_source_of_a_value() {
     let files = [TEAMS, WEB, RULES];
     let at = |target, path: &[&str]| lines(&files, target, path);
     let line = |text: &str, role, team: &str| (text.to_owned(), role, team.to_owned());
@@ -80,7 +80,7 @@ fn every_line_behind_a_value_is_the_text_that_somebody_wrote() {
         at("dev", &["services", "web", "user"]),
         [line("\"1000\"", OriginKind::Default, "rules")]
     );
-    // The long form of a port comes from the line of the short one.
+    // The long form of a port has the origin of the short one.
     assert_eq!(
         at("dev", &["services", "web", "ports", "http", "number"]),
         [line("8080", OriginKind::Value, "a")]
@@ -88,7 +88,7 @@ fn every_line_behind_a_value_is_the_text_that_somebody_wrote() {
 }
 
 #[test]
-fn what_the_schema_gives_points_into_the_schema() {
+fn defaults_of_the_schema_have_their_origin_in_it() {
     let tree = evaluate(&[TEAMS, WEB]).tree;
     let path = Path::of(["services", "web", "stateful"]);
     let node = tree.get("dev", &path).unwrap();
@@ -106,7 +106,7 @@ fn what_the_schema_gives_points_into_the_schema() {
 }
 
 #[test]
-fn components_know_the_fields_that_declare_them() {
+fn lists_the_declarations_of_components() {
     let tree = evaluate(&[TEAMS, WEB, RULES]).tree;
     let declarations = &tree.declarations["dev"];
     let web = declarations
@@ -125,7 +125,7 @@ fn components_know_the_fields_that_declare_them() {
 }
 
 #[test]
-fn the_order_of_the_files_changes_no_byte() {
+fn is_independent_of_file_order() {
     let broken = (
         "b/b.cue",
         "package shop\n\nservices: api: {imge: \"x\", replicas: \"2\"}\n",
@@ -140,18 +140,18 @@ fn the_order_of_the_files_changes_no_byte() {
 }
 
 #[test]
-fn a_target_that_was_not_asked_for_is_not_evaluated() {
+fn evaluates_only_the_requested_targets() {
     let evaluated = evaluate_within(&[TEAMS, WEB], &["prod", "nowhere"], Limits::default());
     assert_eq!(evaluated.tree.targets.keys().collect::<Vec<_>>(), ["prod"]);
     assert_eq!(
         evaluated.targets.iter().collect::<Vec<_>>(),
         ["dev", "prod"]
     );
-    assert_eq!(said(&evaluated), [""; 0]);
+    assert_eq!(summary(&evaluated), [""; 0]);
 }
 
 #[test]
-fn a_system_without_targets_has_the_usual_ones() {
+fn a_system_without_targets_has_the_default_ones() {
     let evaluated = evaluate(&[("kcc.cue", "package x\n\nsystem: name: \"x\"\n")]);
     assert_eq!(
         evaluated.targets.iter().collect::<Vec<_>>(),
@@ -160,7 +160,7 @@ fn a_system_without_targets_has_the_usual_ones() {
 }
 
 #[test]
-fn fragments_without_a_system_are_evaluated_all_the_same() {
+fn evaluates_fragments_without_a_system() {
     let evaluated = evaluate(&[("a/web.cue", WEB.1)]);
     assert_eq!(
         evaluated.tree.system,

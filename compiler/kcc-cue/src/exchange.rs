@@ -1,0 +1,118 @@
+//! Sends one request to the guest and decodes the response.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use kcc_diag::FileId;
+use kcc_tree::{Blame, Declaration, Node, Path, Policy};
+
+use crate::{
+    decode::Indexes,
+    engine::{Engine, EngineError, Limits, Stopped},
+    wire::{Fault, Label, Request, Response, SchemaFile, Span, VERSION},
+};
+
+/// Codes of the evaluator itself, rather than of an error in a fragment.
+const PROTOCOL: &str = "protocol";
+const INTERNAL: &str = "internal";
+
+/// The decoded response to one request.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The values that could be evaluated.
+    pub(crate) tree: Option<Node>,
+    /// The declarations of the components.
+    pub(crate) declarations: Vec<Declaration>,
+    /// The policies that apply.
+    pub(crate) policies: Vec<Arc<Policy>>,
+    /// Files that could only be read in part.
+    pub(crate) partial: Vec<FileId>,
+    /// The blame of each path, if the request asked for it.
+    pub(crate) blame: BTreeMap<Path, Blame>,
+    /// The errors.
+    pub(crate) faults: Vec<Fault>,
+    /// The names in policies and defaults that the target has a component for.
+    pub(crate) matched: Vec<Span>,
+    /// The limit that ended the evaluation; everything else except `stopped_at` is then empty.
+    pub(crate) stopped: Option<Stopped>,
+    /// The declarations that it stopped at, if they are known.
+    pub(crate) stopped_at: Vec<Span>,
+}
+
+/// Sends a request to the guest.
+pub(crate) fn exchange(
+    engine: &Engine,
+    request: &Request<'_>,
+    indexes: &Indexes,
+    limits: Limits,
+) -> Result<Answer, EngineError> {
+    let text = match engine.run(&request.text(), limits)? {
+        Ok(text) => text,
+        Err(stopped) => {
+            return Ok(Answer {
+                stopped: Some(stopped),
+                ..Answer::default()
+            });
+        }
+    };
+    let mut response = read(&text)?;
+    // An internal error is ignored if the fragments have errors, which may have caused it.
+    let (bugs, faults): (Vec<_>, Vec<_>) = response
+        .errors
+        .into_iter()
+        .partition(|fault| fault.code == INTERNAL);
+    if let (Some(bug), true) = (bugs.first(), faults.is_empty()) {
+        return Err(EngineError::Crashed(bug.arg("message").to_owned()));
+    }
+    for Label { file, .. } in faults.iter().flat_map(|fault| &fault.labels) {
+        indexes.file(*file)?;
+    }
+    response.errors = Vec::new();
+    let policies = indexes.policies(response.policies)?;
+    Ok(Answer {
+        tree: response.tree.map(|root| indexes.node(root)).transpose()?,
+        declarations: response
+            .declarations
+            .into_iter()
+            .map(|declaration| indexes.declaration(declaration))
+            .collect::<Result<_, _>>()?,
+        partial: response
+            .partial
+            .into_iter()
+            .map(|file| indexes.file(file))
+            .collect::<Result<_, _>>()?,
+        blame: indexes.blame(response.explained, &policies)?,
+        policies,
+        faults,
+        matched: response.matched,
+        stopped: None,
+        stopped_at: Vec::new(),
+    })
+}
+
+/// Returns the files of kcc's schema.
+///
+/// # Errors
+/// Fails if the evaluator does.
+pub fn schema(engine: &Engine) -> Result<Vec<SchemaFile>, EngineError> {
+    match engine.run(&Request::schema().text(), Limits::default())? {
+        Ok(text) => Ok(read(&text)?.schema),
+        Err(stopped) => Err(EngineError::Crashed(format!(
+            "listing the schema: {stopped:?}"
+        ))),
+    }
+}
+
+fn read(text: &[u8]) -> Result<Response, EngineError> {
+    let response: Response =
+        serde_json::from_slice(text).map_err(|error| EngineError::Answer(error.to_string()))?;
+    if response.version != VERSION {
+        return Err(EngineError::Answer(format!(
+            "protocol version {}",
+            response.version
+        )));
+    }
+    match response.errors.iter().find(|fault| fault.code == PROTOCOL) {
+        Some(fault) => Err(EngineError::Answer(fault.arg("message").to_owned())),
+        None => Ok(response),
+    }
+}

@@ -1,0 +1,325 @@
+//! Corrections for values of the wrong type. Most of them are habits from other tools, so that the
+//! intended value is known.
+
+use kcc_diag::field_label as label;
+
+use super::{Mistake, bounds};
+
+/// Structs that other tools write as a single string or number, by their field, or with a period by
+/// the field that contains them, with the intended value; `{}` is the string.
+const SHORT_VALUES: [(&str, &str); 12] = [
+    ("build", "context: {}"),
+    ("external", "host: {}"),
+    ("health", "http: {}"),
+    ("identity", "name: {}"),
+    ("limits", "memory: {}"),
+    ("requests", "memory: {}"),
+    ("resources", "memory: {}"),
+    ("backing.", "kind: {}"),
+    ("files.", "content: \"…\""),
+    ("routes.", "host: {}"),
+    ("services.", "image: {}"),
+    ("volumes.", "{mount: {}, size: \"1Gi\"}"),
+];
+
+impl Mistake<'_> {
+    pub(super) fn corrected_type(&self, expected: &str, kind: &str) -> String {
+        let name = self.path.0.last().map_or("", String::as_str);
+        let text = self.lines.first().and_then(|line| self.source_of(*line));
+        let text = text.as_deref().map_or("", |text| text.trim_matches('`'));
+        let unquoted = text.trim_matches('"');
+        let first = expected.split(['|', '&']).next().unwrap_or("").trim();
+        let is_number = unquoted.parse::<f64>().is_ok();
+        let example = bounds::example(expected);
+        match (first, kind) {
+            // An element of a list has an index for a name.
+            (_, "null") if name.parse::<usize>().is_err() => {
+                format!("remove it, or write `{}: {example}`", label(name))
+            }
+            ("string", "int" | "float" | "number") if unit_of(name).is_some() => {
+                let unit = unit_of(name).unwrap_or_default();
+                format!("add a unit, such as `\"{unit}\"`")
+            }
+            ("struct", "int" | "number") if self.is_port() && !text.is_empty() => {
+                format!("write `{name}: number: {text}`: only a plain number is a short form")
+            }
+            ("string", "int" | "float" | "number" | "bool")
+                if !self.is_sensitive() && is_plain(text) =>
+            {
+                format!("quote it: `\"{text}\"`")
+            }
+            ("string", "int" | "float" | "number" | "bool") => "quote it".to_owned(),
+            ("string", "bytes") => "use double quotes: single quotes are for bytes".to_owned(),
+            ("int" | "number" | "float", "string") if is_number => {
+                format!("remove the quotes: `{unquoted}`")
+            }
+            ("bool", "string") if ["true", "false"].contains(&unquoted) => {
+                format!("remove the quotes: `{unquoted}`")
+            }
+            ("int", "string") if leading(unquoted).is_some() => match published(unquoted) {
+                // A port as other tools publish it.
+                Some((number, Some(host))) if name == "port" => {
+                    format!("write `ports: http: {{number: {number}, expose: {host}}}`")
+                }
+                _ => format!("write `{name}: {}`", leading(unquoted).unwrap_or_default()),
+            },
+            ("int", "float" | "number") => format!("write {}", bounds::describe(expected)),
+            ("list", "string") if is_command(name) && !text.is_empty() => {
+                let words: Vec<String> = command(&unescaped(text))
+                    .iter()
+                    .map(|word| format!("{word:?}"))
+                    .collect();
+                format!("write each word separately: `[{}]`", words.join(", "))
+            }
+            ("list", "string" | "int" | "bool") if !text.is_empty() => {
+                format!("put it in brackets: `[{text}]`")
+            }
+            ("struct", kind) => self
+                .as_struct(kind, name, text)
+                .unwrap_or_else(|| format!("write `{}: {example}`", label(name))),
+            _ if name.parse::<usize>().is_ok() => format!("write `{example}`"),
+            _ => format!("write `{}: {example}`", label(name)),
+        }
+    }
+
+    /// Returns the intended struct for a value that is not a struct.
+    fn as_struct(&self, kind: &str, name: &str, text: &str) -> Option<String> {
+        let names = &self.path.0;
+        let above = names
+            .len()
+            .checked_sub(2)
+            .map_or("", |at| names[at].as_str());
+        let unquoted = text.trim_matches('"');
+        let words = || {
+            let inside = text.trim_matches(['[', ']']);
+            let words = inside.split(',').map(|word| word.trim().trim_matches('"'));
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            (!words.is_empty() && words.iter().all(plain)).then_some(words)
+        };
+        let list = self.first_text().unwrap_or_default();
+        let listed = match (kind, name) {
+            ("list", "volumes") => volumes(list),
+            ("list", "env" | "labels" | "annotations") => entries(list),
+            _ => None,
+        };
+        if let Some(fields) = listed {
+            return Some(format!("write `{name}: {fields}`"));
+        }
+        Some(match (kind, name) {
+            ("bool", "tls") => {
+                "write `tls: secret: \"…\"`, with the secret that contains the certificate"
+                    .to_owned()
+            }
+            ("string" | "list", "needs") => {
+                let needs: Vec<String> = words()?
+                    .iter()
+                    .map(|word| format!("{}: {{}}", label(word)))
+                    .collect();
+                match needs.as_slice() {
+                    [one] => format!("write `needs: {one}`"),
+                    all => format!("write `needs: {{{}}}`", all.join(", ")),
+                }
+            }
+            (_, "ports") if published(unquoted).is_some() => {
+                format!("write `ports: http: {}`", port(published(unquoted)?))
+            }
+            ("string", _) if above == "ports" && published(unquoted).is_some() => {
+                format!("write `{}: {}`", label(name), port(published(unquoted)?))
+            }
+            ("list", "capabilities") if !text.is_empty() => {
+                format!("write `capabilities: add: {text}`")
+            }
+            ("list", _) => {
+                format!(
+                    "write each entry under its name, as in `{name}: NAME: …`, instead of a list"
+                )
+            }
+            (_, _) if above == "needs" => format!("write `{}: {{}}`", label(name)),
+            ("string", _) if above == "targets" && ["docker", "kubernetes"].contains(&unquoted) => {
+                format!("write `{}: {unquoted}: {{}}`", label(name))
+            }
+            ("string", "external") if address(unquoted).is_some() => {
+                let (host, port) = address(unquoted)?;
+                format!("write `external: {{host: {host:?}, port: {port}}}`")
+            }
+            ("string", "kubernetes") => "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned(),
+            ("string", _) if !text.is_empty() => {
+                let intended = SHORT_VALUES.iter().find(|(field, _)| {
+                    *field == name || field.strip_suffix('.').is_some_and(|field| field == above)
+                });
+                let (_, intended) = intended?;
+                format!("write `{}: {}`", label(name), intended.replace("{}", text))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Returns the source of the first line even if it is long or sensitive: only names are taken
+    /// from it.
+    fn first_text(&self) -> Option<&str> {
+        let line = self.lines.first()?;
+        Some(self.context.files.text(line.span).trim())
+    }
+
+    /// Returns whether the path is that of a named port.
+    fn is_port(&self) -> bool {
+        let names = &self.path.0;
+        names.len() >= 2 && names[names.len() - 2] == "ports"
+    }
+}
+
+/// Returns the whole number that a text begins with.
+fn leading(text: &str) -> Option<u64> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    text[..end].parse().ok()
+}
+
+/// Parses a container port and a host port from a number, a text such as `8080:80`, or a list of
+/// one.
+fn published(text: &str) -> Option<(u16, Option<u16>)> {
+    let text = text.trim_matches(['[', ']', '"']);
+    let (host, inner) = match text.rsplit_once(':') {
+        // An address may precede the host port.
+        Some((host, inner)) => (host.rsplit(':').next()?.parse().ok(), inner),
+        None => (None, text),
+    };
+    Some((inner.split('/').next()?.parse().ok()?, host))
+}
+
+/// Returns a port as a fragment writes it.
+fn port((number, host): (u16, Option<u16>)) -> String {
+    match host {
+        Some(host) => format!("{{number: {number}, expose: {host}}}"),
+        None => number.to_string(),
+    }
+}
+
+/// Returns the strings in a list, or `None` if it contains anything else.
+fn items(list: &str) -> Option<Vec<String>> {
+    let inside = list.trim().strip_prefix('[')?.strip_suffix(']')?;
+    let items = inside.split([',', '\n']).map(str::trim);
+    items
+        .filter(|item| !item.is_empty())
+        .map(|item| {
+            let text = item.strip_prefix('"')?.strip_suffix('"')?;
+            (!text.contains(['"', '\\'])).then(|| text.to_owned())
+        })
+        .collect()
+}
+
+/// Returns a struct with the given fields.
+fn fields(entries: &[String]) -> Option<String> {
+    match entries {
+        [] => None,
+        [one] => Some(one.clone()),
+        all => Some(format!("{{{}}}", all.join(", "))),
+    }
+}
+
+/// Converts volumes as other tools list them, `data:/data` or `/host:/data`.
+fn volumes(list: &str) -> Option<String> {
+    let entries: Vec<String> = items(list)?
+        .iter()
+        .map(|item| {
+            let mut parts = item.split(':');
+            let (source, mount) = match (parts.next()?, parts.next()) {
+                (source, Some(mount)) => (source, mount),
+                (mount, None) => ("", mount),
+            };
+            let named = if source.is_empty() { mount } else { source };
+            let name = named
+                .trim_matches('/')
+                .rsplit('/')
+                .next()?
+                .replace(['.', '_'], "-");
+            Some(match source {
+                "" => format!("{}: {{mount: {mount:?}, ephemeral: true}}", label(&name)),
+                _ if source.starts_with(['/', '.', '~']) => {
+                    format!(
+                        "{}: {{mount: {mount:?}, hostPath: {source:?}}}",
+                        label(&name)
+                    )
+                }
+                _ => format!("{}: {{mount: {mount:?}, size: \"1Gi\"}}", label(&name)),
+            })
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
+}
+
+/// Returns the names in a list of `NAME=value`, without the values, which may be secret.
+fn entries(list: &str) -> Option<String> {
+    let entries: Vec<String> = items(list)?
+        .iter()
+        .map(|item| {
+            let (name, _) = item.split_once(['=', ':'])?;
+            Some(format!("{}: \"…\"", label(name.trim())))
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
+}
+
+/// Splits an address into host and port.
+fn address(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
+/// Returns whether a field contains a command.
+fn is_command(name: &str) -> bool {
+    ["command", "args", "exec", "preStop", "entrypoint"].contains(&name)
+}
+
+/// Returns the text of a plain string literal.
+fn unescaped(literal: &str) -> String {
+    let inside = literal
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(literal);
+    inside.replace("\\\"", "\"").replace("\\\\", "\\")
+}
+
+/// Splits a command into words as a shell does. A command that needs a shell is passed to one.
+fn command(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (None::<String>, None);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            // `$(NAME)` is a reference of kcc's.
+            (None | Some('"'), '$') if rest.as_str().starts_with('(') => {
+                word.get_or_insert_default().push(c);
+            }
+            (None, '|' | '&' | ';' | '<' | '>' | '`') | (None | Some('"'), '$') => {
+                return ["sh", "-c", text].map(str::to_owned).into();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(rest.next()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Returns an example value for a field that contains a size or a duration.
+fn unit_of(name: &str) -> Option<&'static str> {
+    match name {
+        "memory" | "size" => Some("128Mi"),
+        "gracePeriod" | "deadline" | "delay" | "period" | "timeout" => Some("30s"),
+        _ => None,
+    }
+}
+
+/// Returns whether the source is a number or a boolean.
+fn is_plain(text: &str) -> bool {
+    text.parse::<f64>().is_ok() || ["true", "false"].contains(&text)
+}

@@ -1,0 +1,364 @@
+//! Messages about expressions that cannot be evaluated.
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::{Mistake, cue_messages::translate, values::type_name};
+
+impl Mistake<'_> {
+    pub(super) fn cycle(&self) -> Diagnostic {
+        let path = &self.path;
+        let (message, label, help) = if self.arg("kind") == "structure" {
+            (
+                format!("`{path}` contains itself"),
+                "contains itself",
+                "refer to a part of it, not to the struct that contains this line",
+            )
+        } else {
+            (
+                format!("`{path}` depends on itself"),
+                "refers back to itself",
+                "write a value in one of these lines",
+            )
+        };
+        let mut error = self.error(Code::EvalCycle, message, label);
+        for line in self.lines.iter().skip(1) {
+            error = error.secondary(line.span, "through this line");
+        }
+        error.help(help)
+    }
+
+    pub(super) fn slow_pattern(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let message = format!("this pattern visits every field of `{name}` once per component");
+        let mut warning = self.error(Code::EvalSlowPattern, message, format!("all of `{name}`"));
+        for line in self.lines.iter().skip(1) {
+            warning = warning.secondary(line.span, "once per component here");
+        }
+        warning.help(format!(
+            "visit them once, in a root field such as `_names: [for name, _ in {name} {{name}}]`, and \
+             refer to that field"
+        ))
+    }
+
+    /// A field that is in no value and in no other error.
+    pub(super) fn unaccounted(&self) -> Diagnostic {
+        let name = match self.arg("name") {
+            "" => "this field".to_owned(),
+            name => format!("`{name}`"),
+        };
+        let message = format!("{name} is not part of the model");
+        let error = self.error(Code::EvalUnaccounted, message, "kcc lost this field");
+        error.help("write the field differently, and report this as a bug in kcc")
+    }
+
+    pub(super) fn bad_expression(&self) -> Diagnostic {
+        if self.path.0 == ["target"] {
+            return self.target();
+        }
+        let name = self.arg("name");
+        if self.arg("reason") == "unused" {
+            let message = format!("`{name}` is defined but not used");
+            let error = self.error(Code::EvalBadExpression, message, "unused");
+            return error.help(if self.is_alias() {
+                format!("write `{name}: …` to make it a field, or remove the name")
+            } else {
+                "remove it, or use it".to_owned()
+            });
+        }
+        if self.arg("reason") == "function" {
+            let message = format!("`{}` is a function, not a value", self.path);
+            let error = self.error(Code::EvalBadExpression, message, "a function");
+            return error.help("call it with its arguments");
+        }
+        if self.arg("reason") == "said" {
+            let (path, text) = (&self.path, self.arg("said"));
+            let message = if text.is_empty() || self.is_sensitive() {
+                format!("`{path}` is rejected")
+            } else {
+                format!("`{path}` is rejected: {text}")
+            };
+            let error = self.error(Code::EvalBadExpression, message, "rejected by this line");
+            return error.help("write what the message asks for, or change the line");
+        }
+        if self.arg("reason") == "undecided" {
+            return self.incomplete();
+        }
+        if self.arg("what") == "embedding" && self.arg("message").is_empty() {
+            let message = format!(
+                "cannot embed {} {}: not a struct",
+                self.code(),
+                self.location()
+            );
+            let error = self.error(Code::EvalBadExpression, message, "embedded here");
+            return error.help("embed a struct, or assign the value to a field");
+        }
+        let text = self.reason().unwrap_or_default();
+        let what = if self.path.0.is_empty() {
+            "an expression".into()
+        } else {
+            format!("`{}`", self.path)
+        };
+        let message = if text.is_empty() {
+            format!("{what} cannot be evaluated")
+        } else {
+            format!("{what} cannot be evaluated: {text}")
+        };
+        let mut error = self.error(Code::EvalBadExpression, message, "this expression");
+        for line in self.lines.iter().skip(1) {
+            error = error.secondary(line.span, "caused by this line");
+        }
+        error.help(match self.arg("reason") {
+            "refused" => "write the value itself: CUE does not allow this expression",
+            _ => "correct the expression, or write the value itself",
+        })
+    }
+}
+
+impl Mistake<'_> {
+    /// An expression that depends on a value which is not concrete.
+    fn incomplete(&self) -> Diagnostic {
+        let part = match self.arg("what") {
+            "condition" => "condition",
+            "label" => "field name",
+            "source" => "`for` clause",
+            "embedding" => "embedding",
+            "pattern" => "pattern",
+            _ => {
+                let text = self.reason();
+                let text = text.map_or_else(String::new, |text| format!(": {text}"));
+                let message = format!("`{}` is incomplete{text}", self.path);
+                let error = self.error(Code::EvalBadExpression, message, "no concrete value");
+                return self
+                    .with_declarations(error)
+                    .help("give every field it refers to a concrete value");
+            }
+        };
+        let message = format!(
+            "incomplete {part} {}: {} has no concrete value",
+            self.location(),
+            self.code()
+        );
+        let error = self.error(Code::EvalBadExpression, message, "no concrete value");
+        self.with_declarations(error).help(match self.arg("what") {
+            "condition" => {
+                "give what it refers to a concrete value, or a default such as `*false | bool`"
+            }
+            "embedding" => "choose one alternative, or set the fields that distinguish them",
+            _ => "give what it refers to a concrete value",
+        })
+    }
+
+    /// Labels the declarations of the values that are not concrete.
+    fn with_declarations(&self, mut error: Diagnostic) -> Diagnostic {
+        for line in self.lines.iter().skip(1) {
+            error = error.secondary(line.span, "declared without a concrete value");
+        }
+        error
+    }
+
+    /// Returns the location that the path stands for.
+    fn location(&self) -> String {
+        if self.path.0.is_empty() {
+            "at the root".to_owned()
+        } else {
+            format!("in `{}`", self.path)
+        }
+    }
+
+    /// Returns the source of the first line, if it is short and not sensitive.
+    fn code(&self) -> String {
+        let text = self
+            .lines
+            .first()
+            .map(|line| self.context.files.text(line.span).trim());
+        match text {
+            Some(text)
+                if text.len() <= 40 && !text.contains(['\n', '`']) && !self.is_sensitive() =>
+            {
+                format!("`{text}`")
+            }
+            _ => "this".to_owned(),
+        }
+    }
+
+    /// Returns kcc's description of why CUE cannot evaluate an expression.
+    pub(super) fn reason(&self) -> Option<String> {
+        if self.is_sensitive() {
+            // CUE's message may contain values.
+            let text = translate_message(self.arg("bare"))?.replace("`…`", "this");
+            (!text.contains('…')).then_some(text)
+        } else {
+            translate_message(self.arg("message"))
+        }
+    }
+
+    /// A line that chooses the evaluated target.
+    fn target(&self) -> Diagnostic {
+        let line = self.lines.first();
+        let several = line.is_some_and(|line| self.context.files.text(line.span).contains('|'));
+        if several {
+            let message = "this line does not allow the evaluated target";
+            let error = self.error(
+                Code::EvalBadExpression,
+                message.to_owned(),
+                "not all targets",
+            );
+            return error.help("list all targets of the system");
+        }
+        let message = "`target` is set by kcc and cannot be chosen in a fragment";
+        let error = self.error(
+            Code::EvalBadExpression,
+            message.to_owned(),
+            "another target",
+        );
+        error.help(
+            "remove the line; use `--target` to choose a target, and `on: TARGET: …` for what differs",
+        )
+    }
+
+    /// Returns whether the first line is a name before `=` other than in a `let`.
+    fn is_alias(&self) -> bool {
+        let Some(line) = self.lines.first() else {
+            return false;
+        };
+        let Some(file) = self.context.files.get(line.span.file) else {
+            return false;
+        };
+        let (start, end) = (line.span.start as usize, line.span.end as usize);
+        let before = file.text().get(..start).unwrap_or("");
+        let after = file.text().get(end..).unwrap_or("");
+        after.trim_start().starts_with('=') && !before.trim_end().ends_with("let")
+    }
+}
+
+/// Translates CUE's message, if there is a translation.
+fn translate_message(message: &str) -> Option<String> {
+    let line = message
+        .lines()
+        .next()
+        .unwrap_or("")
+        .trim()
+        .trim_end_matches([':', '.']);
+    // CUE puts a path in front, which the diagnostic has already.
+    let line = match line.split_once(": ") {
+        Some((path, rest)) if !path.contains(' ') => rest,
+        _ => line,
+    };
+    // The inner message is more specific.
+    let line = line.strip_prefix("invalid interpolation: ").unwrap_or(line);
+    argument(line)
+        .or_else(|| operands(line))
+        .or_else(|| index(line))
+        .or_else(|| clash(line))
+        .or_else(|| operand(line))
+        .or_else(|| translate(line))
+}
+
+/// `cannot use "b" (type string) as int in argument 2 to strings.Repeat`
+fn argument(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("cannot use ")?;
+    let (_, rest) = rest.rsplit_once("(type ")?;
+    let (actual, rest) = rest.split_once(") as ")?;
+    if let Some((_, operator)) = rest
+        .strip_prefix("type ")
+        .and_then(|rest| rest.split_once(" in "))
+    {
+        return Some(format!(
+            "`{operator}` cannot be applied to {}",
+            type_name(actual)
+        ));
+    }
+    let (expected, rest) = rest.split_once(" in argument ")?;
+    let (number, function) = rest.split_once(" to ")?;
+    Some(format!(
+        "argument {number} of `{function}` must be {}, not {}",
+        type_name(expected),
+        type_name(actual)
+    ))
+}
+
+/// `invalid operands "a" and 1 to '+' (type string and int)`
+fn operands(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("invalid operands ")?;
+    let (rest, types) = rest.rsplit_once(" (type ")?;
+    let (_, operator) = rest.rsplit_once(" to ")?;
+    let (left, right) = types.trim_end_matches(')').split_once(" and ")?;
+    let operator = operator.trim_matches('\'');
+    let (left, right) = (type_name(left), type_name(right));
+    Some(format!("cannot apply `{operator}` to {left} and {right}"))
+}
+
+/// `index out of range [3] with length 1`
+fn index(line: &str) -> Option<String> {
+    let (at, length) = line
+        .strip_prefix("index out of range [")?
+        .split_once("] with length ")?;
+    Some(format!(
+        "index {at} is out of range for a list of length {length}"
+    ))
+}
+
+/// `conflicting values {…} and 1 (mismatched types struct and int)`, or the number of errors of a
+/// disjunction.
+fn clash(line: &str) -> Option<String> {
+    if line.ends_with("errors in empty disjunction") {
+        return Some("no alternative matches".to_owned());
+    }
+    let rest = line.strip_prefix("conflicting values ")?;
+    let types = rest
+        .rsplit_once(" (mismatched types ")
+        .map(|(_, types)| types);
+    Some(
+        match types.and_then(|types| types.trim_end_matches(')').split_once(" and ")) {
+            Some((left, right)) => format!(
+                "conflicting types: {} and {}",
+                type_name(left),
+                type_name(right)
+            ),
+            None => "conflicting values".to_owned(),
+        },
+    )
+}
+
+/// `invalid operand target (found string, want list or struct)`
+fn operand(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("invalid operand ")?;
+    let (operand, rest) = rest.rsplit_once(" (found ")?;
+    let (found, wanted) = rest.trim_end_matches(')').split_once(", want ")?;
+    let wanted: Vec<&str> = wanted.split(" or ").map(type_name).collect();
+    let wanted = wanted.join(" or ");
+    Some(format!("`{operand}` is {}, not {wanted}", type_name(found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::translate_message;
+
+    #[test]
+    fn translates_common_messages() {
+        for (cue, words) in [
+            (
+                "cannot use \"b\" (type string) as int in argument 2 to strings.Repeat",
+                "argument 2 of `strings.Repeat` must be a number, not a string",
+            ),
+            (
+                "invalid operands \"a\" and 1 to '+' (type string and int)",
+                "cannot apply `+` to a string and a number",
+            ),
+            (
+                "index out of range [3] with length 1",
+                "index 3 is out of range for a list of length 1",
+            ),
+            (
+                "error in call to div: division by zero",
+                "`div` fails with division by zero",
+            ),
+            (
+                "cannot call non-function f (type int)",
+                "`f` is a number, not a function",
+            ),
+        ] {
+            assert_eq!(translate_message(cue).as_deref(), Some(words), "{cue}");
+        }
+    }
+}

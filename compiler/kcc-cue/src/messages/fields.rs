@@ -1,0 +1,422 @@
+//! Messages about fields that do not exist, are missing, or are rejected by a definition.
+
+use std::collections::BTreeSet;
+
+use kcc_diag::{Code, Diagnostic, field_label as label, listed};
+use kcc_tree::OriginKind;
+
+use super::{Line, Mistake, bounds, join_names};
+use crate::wire::Fault;
+
+/// Other tools' names of a field, its name in kcc, and what to write.
+const OTHER_TOOLS: [(&str, &str, &str); 57] = [
+    ("activeDeadlineSeconds", "deadline", "deadline"),
+    ("affinity", "placement", "placement"),
+    ("autoscaling", "scale", "scale"),
+    ("backoffLimit", "retries", "retries"),
+    ("cap_add", "security", "security: capabilities: add"),
+    ("cmd", "command", "command"),
+    ("configs", "volumes", "volumes: NAME: config"),
+    ("containerPort", "number", "number"),
+    ("containerPort", "port", "port"),
+    ("cpu", "resources", "resources: cpu"),
+    ("cpus", "resources", "resources: limits: cpu"),
+    ("cron_jobs", "cronJobs", "cronJobs"),
+    ("daemonSet", "everyNode", "everyNode: true"),
+    ("daemonset", "everyNode", "everyNode: true"),
+    ("databases", "backing", "backing"),
+    ("delay", "readiness", "readiness: delay"),
+    ("initialDelaySeconds", "delay", "delay"),
+    ("depends_on", "needs", "needs"),
+    ("dependsOn", "needs", "needs"),
+    ("entrypoint", "command", "command"),
+    ("env_file", "env", "env"),
+    ("envFrom", "env", "env"),
+    ("environment", "env", "env"),
+    ("expose", "ports", "ports: http: expose"),
+    ("healthCheck", "health", "health"),
+    ("healthcheck", "health", "health"),
+    ("hosts", "routes", "routes"),
+    ("image", "version", "version"),
+    ("ingress", "routes", "routes"),
+    ("initContainers", "init", "init"),
+    ("interval", "period", "period"),
+    ("interval", "readiness", "readiness: period"),
+    ("limits", "resources", "resources: limits"),
+    ("livenessProbe", "health", "health: liveness"),
+    ("mem", "memory", "memory"),
+    ("mem_limit", "resources", "resources: limits: memory"),
+    ("memory", "resources", "resources: memory"),
+    ("mounts", "volumes", "volumes"),
+    ("networks", "needs", "needs"),
+    ("nodeSelector", "placement", "placement: nodes"),
+    ("privileged", "security", "security: privileged"),
+    ("readinessProbe", "health", "health: readiness"),
+    ("readOnlyRootFilesystem", "readOnlyRoot", "readOnlyRoot"),
+    ("requests", "resources", "resources: requests"),
+    ("runAsNonRoot", "profile", "profile"),
+    ("secrets", "env", "env: NAME: secret"),
+    ("securityContext", "security", "security"),
+    ("serviceAccountName", "identity", "identity: name"),
+    ("startupProbe", "health", "health: startup"),
+    ("stop_grace_period", "rollout", "rollout: gracePeriod"),
+    (
+        "terminationGracePeriodSeconds",
+        "rollout",
+        "rollout: gracePeriod",
+    ),
+    ("tolerations", "placement", "placement: tolerations"),
+    ("valueFrom", "secret", "secret"),
+    ("volumeMounts", "volumes", "volumes"),
+    ("workdir", "workingDir", "workingDir"),
+    ("working_dir", "workingDir", "workingDir"),
+    ("workload", "services", "services"),
+];
+
+/// Fields of other tools, or of other kinds, that a component does not have.
+const UNSUPPORTED: [(&str, &str); 8] = [
+    (
+        "container_name",
+        "remove it: the field of a component is its name",
+    ),
+    ("metadata", "write `labels` and `annotations` directly"),
+    ("name", "remove it: the field of a component is its name"),
+    (
+        "restart",
+        "remove it: services always restart, and jobs up to `retries` times",
+    ),
+    ("spec", "write its fields directly"),
+    (
+        "schedule",
+        "move the component to `cronJobs`, which have a schedule",
+    ),
+    ("tag", "write it into `image`: `image: \"acme/web:1.4.2\"`"),
+    (
+        "version",
+        "write it into `image`: `image: \"acme/web:1.4.2\"`",
+    ),
+];
+
+/// Returns the known field that another tool's name stands for, and what to write.
+fn elsewhere(name: &str, known: &[&str]) -> Option<(&'static str, &'static str)> {
+    OTHER_TOOLS
+        .iter()
+        .find(|(other, field, _)| *other == name && known.contains(field))
+        .map(|(_, field, write)| (*field, *write))
+}
+
+/// Returns the source of the value after the label of its field.
+fn value_after(text: &str) -> Option<&str> {
+    let text = text.trim_start().strip_prefix(':')?.trim_start();
+    let mut quoted = false;
+    let end = text.find(|c| {
+        quoted ^= c == '"';
+        !quoted && [',', '}', '\n'].contains(&c)
+    });
+    let value = text[..end.unwrap_or(text.len())].trim();
+    (!value.is_empty()).then_some(value)
+}
+
+/// Returns the source inside the innermost braces around a position.
+fn enclosing(before: &str, after: &str) -> String {
+    let start = before.rfind('{').map_or(0, |at| at + 1);
+    let end = after.find('}').unwrap_or(after.len());
+    format!("{}{}", &before[start..], &after[..end])
+}
+
+/// Returns the lines that a position is indented below: the offset of the innermost one, and all of
+/// them as labels, such as `services: web`.
+pub(super) fn indented_below(text: &str, at: usize) -> Option<(usize, String)> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let mut least = indent(&text[start..]);
+    let (mut labels, mut innermost) = (Vec::new(), None);
+    let mut end = start;
+    while least > 0 {
+        let begin = text[..end.checked_sub(1)?]
+            .rfind('\n')
+            .map_or(0, |end| end + 1);
+        let line = text[begin..end].trim_end();
+        end = begin;
+        if line.trim().is_empty() || indent(line) >= least {
+            if begin == 0 {
+                return None;
+            }
+            continue;
+        }
+        let label = line.trim().strip_suffix(':')?;
+        least = indent(line);
+        innermost = innermost.or(Some(begin));
+        labels.insert(0, label.to_owned());
+    }
+    Some((innermost?, labels.join(": ")))
+}
+
+/// The fields that misspelled ones were intended to be, which are not reported a second time as
+/// missing.
+#[derive(Debug)]
+pub(crate) struct Misspelled(BTreeSet<Vec<String>>);
+
+impl Misspelled {
+    pub(crate) fn among(faults: &[Fault]) -> Self {
+        let unknown = faults.iter().filter(|fault| fault.code == "unknown-field");
+        Self(unknown.filter_map(intended).collect())
+    }
+
+    /// Returns whether an error only says that one of them is missing.
+    pub(crate) fn explains(&self, fault: &Fault) -> bool {
+        let missing = fault.code == "missing-field" || !fault.arg("missing").is_empty();
+        missing && self.0.contains(&fault.path)
+    }
+}
+
+/// Returns the path that an unknown field was probably intended to have.
+fn intended(fault: &Fault) -> Option<Vec<String>> {
+    let known = fault.list("candidates");
+    let name = fault.arg("name");
+    let field = match elsewhere(name, &known) {
+        Some((field, _)) => field,
+        None => kcc_diag::nearest(name, known)?,
+    };
+    let mut path = fault.path.clone();
+    field.clone_into(path.last_mut()?);
+    Some(path)
+}
+
+impl Mistake<'_> {
+    pub(super) fn unknown_field(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        if self.arg("reason") == "hidden" {
+            let map = kcc_tree::Path(above.to_vec());
+            let message = format!("`{name}` is not in `{map}`: CUE hides it");
+            let error = self.error(Code::EvalUnknownField, message, "hidden");
+            return error.help(format!("write `{name:?}`, with the quotes"));
+        }
+        let message = format!("{} has no field `{name}`", self.owner_of(above));
+        let error = self.error(Code::EvalUnknownField, message, "no such field");
+        let mut error = self.with_other_lines(error);
+        let known = self.fault.list("candidates");
+        let elsewhere = elsewhere(name, &known).map(|(_, write)| write);
+        let in_component = above.len() == 2 && known.contains(&"image");
+        let without = UNSUPPORTED
+            .iter()
+            .find(|(other, _)| in_component && *other == name);
+        if let Some(help) = self
+            .probe_port(name, above)
+            .or_else(|| self.missing_braces(above))
+        {
+            return error.help(help);
+        }
+        error = error.help(match elsewhere.or_else(|| self.nearest(name)) {
+            _ if in_component && name == "on" => format!(
+                "write it at the first level of the file: `on: TARGET: {}: {}: …`",
+                above[0],
+                label(&above[1])
+            ),
+            _ if name == "nonRoot" && known.contains(&"profile") => {
+                let profile = if self.is_written_false() {
+                    "baseline"
+                } else {
+                    "restricted"
+                };
+                format!("write `profile: {profile:?}` instead")
+            }
+            _ if without.is_some() => without.map_or("", |(_, help)| *help).to_owned(),
+            Some(field) => format!("did you mean `{field}`?"),
+            None if known.is_empty() => "remove it: no field is allowed here".to_owned(),
+            None => {
+                let mut known = known;
+                known.sort_unstable();
+                format!("the fields here are {}", listed(&known))
+            }
+        });
+        error
+    }
+
+    /// Returns the probes to write instead of a port beside one: only named probes have a port.
+    fn probe_port(&self, name: &str, above: &[String]) -> Option<String> {
+        if name != "port" || above.last().is_none_or(|above| above != "health") {
+            return None;
+        }
+        let span = self.lines.first()?.span;
+        let text = self.context.files.get(span.file)?.text();
+        let (before, after) = (
+            text.get(..span.start as usize)?,
+            text.get(span.end as usize..)?,
+        );
+        let port = value_after(after)?;
+        let inside = enclosing(before, after);
+        let probe = ["http", "tcp", "grpc", "exec"].iter().find_map(|probe| {
+            let at = inside.find(&format!("{probe}:"))? + probe.len();
+            Some(format!("{probe}: {}", value_after(&inside[at..])?))
+        })?;
+        let (declared, name) = match port.parse::<u16>() {
+            Ok(number) => (format!("`ports: probe: {number}` and "), "\"probe\""),
+            Err(_) => (String::new(), port),
+        };
+        Some(format!(
+            "write {declared}`health: {{readiness: {{{probe}, port: {name}}}, liveness: {{{probe}, port: {name}}}}}`"
+        ))
+    }
+
+    /// Returns what to write for fields that are at the first level because only their indentation
+    /// says where they belong.
+    fn missing_braces(&self, above: &[String]) -> Option<String> {
+        let span = self.lines.first().filter(|_| above.is_empty())?.span;
+        let text = self.context.files.get(span.file)?.text();
+        let (_, head) = indented_below(text, span.start as usize)?;
+        Some(format!(
+            "put the fields of `{head}` in braces: `{head}: {{`, and `}}` below the last one"
+        ))
+    }
+
+    pub(super) fn unknown_kind(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let message = format!("{} has unknown kind `{name}`", self.owner_of(above));
+        let error = self.error(Code::EvalUnknownKind, message, "unknown kind");
+        let error = self.with_other_lines(error);
+        error.help(match self.nearest(name) {
+            Some(kind) => format!("did you mean `{kind}`?"),
+            None => format!(
+                "the kinds are {}; define your own under `kinds`",
+                join_names(&self.fault.list("candidates"), "and")
+            ),
+        })
+    }
+
+    pub(super) fn unknown_version(&self) -> Diagnostic {
+        let (kind, version) = (self.arg("kind"), self.arg("name"));
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let message = format!(
+            "{} has version `{version}`, which the recipe of `{kind}` does not support",
+            self.owner_of(above)
+        );
+        let error = self.error(Code::EvalUnknownVersion, message, "unsupported version");
+        self.with_other_lines(error).help(format!(
+            "write a version like {}",
+            join_names(&self.fault.list("candidates"), "or")
+        ))
+    }
+
+    /// Returns whether the labelled field has the value `false`.
+    fn is_written_false(&self) -> bool {
+        let rest = self.lines.first().and_then(|line| {
+            let file = self.context.files.get(line.span.file)?;
+            file.text().get(line.span.end as usize..)
+        });
+        let value = rest.map(|rest| rest.trim_start_matches(['?', '!', ':', ' ', '\t', '\n']));
+        value.is_some_and(|value| value.starts_with("false"))
+    }
+
+    /// Labels the same field in other lines.
+    fn with_other_lines(&self, mut error: Diagnostic) -> Diagnostic {
+        for line in self.lines.iter().skip(1) {
+            let text = match self.author(line.span) {
+                Some(author) => format!("{author} also writes it"),
+                None => "also here".to_owned(),
+            };
+            error = error.secondary(line.span, text);
+        }
+        error
+    }
+
+    pub(super) fn missing_field(&self) -> Diagnostic {
+        let name = self.path.0.last().map_or("", String::as_str);
+        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+        let with = self.fault.list("with");
+        let example = bounds::example(self.arg("expected"));
+        let mut message = format!("{} has no `{name}`", self.owner_of(above));
+        let mut help = format!("add `{name}: {example}`");
+        if !with.is_empty() {
+            let with = join_names(&with, "and");
+            message = format!("{message}, which {with} requires");
+            help = format!("{help}, or remove {with}");
+        }
+        let required = self
+            .lines
+            .first()
+            .is_some_and(|line| line.kind == OriginKind::Constraint);
+        let label = match self.lines.first().and_then(|line| self.author(line.span)) {
+            _ if !required => format!("`{name}` is missing"),
+            Some(author) => format!("{author} requires `{name}`"),
+            None => format!("requires `{name}`"),
+        };
+        self.error(Code::EvalMissingField, message, label)
+            .help(help)
+    }
+
+    /// A struct that a call of `close` closes.
+    fn closed_struct(&self, name: &str) -> Diagnostic {
+        let author = |line: &Line| self.author(line.span);
+        let closes = self.lines.first().and_then(author);
+        let label = closes.map_or("closed here".to_owned(), |author| {
+            format!("closed by {author}")
+        });
+        let message = format!("`close` does not allow `{}`", self.path);
+        let mut error = self.error(Code::EvalClosedDefinition, message, label);
+        for line in self.lines.iter().skip(1) {
+            let adds = author(line).map_or_else(
+                || format!("adds `{name}`"),
+                |author| format!("{author} adds `{name}`"),
+            );
+            error = error.secondary(line.span, adds);
+        }
+        error.help("remove the call of `close` around the struct")
+    }
+
+    pub(super) fn closed_definition(&self) -> Diagnostic {
+        let (name, definition) = (self.arg("name"), self.arg("definition"));
+        if definition == "close" {
+            return self.closed_struct(name);
+        }
+        let fields = self.lines.len().saturating_sub(2).max(1);
+        let shown = if definition.is_empty() {
+            "a definition".into()
+        } else {
+            format!("`{definition}`")
+        };
+        let inside = self.arg("inside");
+        let closed = if inside.is_empty() {
+            shown.clone()
+        } else {
+            format!("`{inside}` of {shown}")
+        };
+        let message = format!("{closed} is closed and does not allow field `{name}`");
+        let label = match self.lines.first().and_then(|line| self.author(line.span)) {
+            Some(author) => format!("{author} adds `{name}`"),
+            None => format!("adds `{name}`"),
+        };
+        let mut error = self.error(Code::EvalClosedDefinition, message, label);
+        for (at, line) in self.lines.iter().enumerate().skip(1) {
+            let author = self.author(line.span);
+            let text = match (at < fields, at + 1 == self.lines.len(), author) {
+                (true, _, Some(author)) => format!("{author} also adds it"),
+                (true, _, None) => "also adds it".to_owned(),
+                (_, true, Some(author)) => format!("{author} defines {shown}"),
+                (_, true, None) => format!("{shown} is defined here"),
+                (_, false, Some(author)) => format!("{author} uses {shown}"),
+                (_, false, None) => format!("{shown} is used here"),
+            };
+            error = error.secondary(line.span, text);
+        }
+        error.help(match definition.strip_prefix('#') {
+            Some(_) if !inside.is_empty() => {
+                format!("end {closed} with `...` as well: it opens one struct, not those inside it")
+            }
+            // A name beginning with `_` would not be visible outside the package.
+            Some(_) if self.arg("imported") == "true" => {
+                format!("end `{definition}` with `...` to allow more fields")
+            }
+            Some(plain) => {
+                let (first, rest) = plain.split_at(plain.chars().next().map_or(0, char::len_utf8));
+                format!(
+                    "end `{definition}` with `...` to allow more fields, or rename it to `_{}{rest}`",
+                    first.to_lowercase()
+                )
+            }
+            None => "end the definition with `...` to allow more fields".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Messages about names that are not defined.
+
+use kcc_diag::{Code, Diagnostic, listed};
+
+use super::Mistake;
+
+impl Mistake<'_> {
+    pub(super) fn unknown_name(&self) -> Diagnostic {
+        let name = self.arg("name");
+        if self.arg("kind") == "field" {
+            return self.unknown_reference(name);
+        }
+        let yes = ["yes", "on", "True", "TRUE"].contains(&name);
+        let no = ["no", "off", "False", "FALSE"].contains(&name);
+        let help = match (self.arg("import"), self.nearest(name)) {
+            _ if yes || no => format!("write `{yes}`, or `\"{name}\"` if it is a string"),
+            ("", Some(near)) => format!("did you mean `{near}`?"),
+            ("", None) if name.starts_with(['_', '#']) => {
+                format!("define it at the first level of a file: `{name}: …`")
+            }
+            ("", None) if self.is_interpolated() => {
+                format!("add `let {name} = \"…\"` to this file")
+            }
+            ("", None) => {
+                format!(
+                    "quote it if it is a string: `\"{name}\"`; otherwise add `let {name} = …` to this file"
+                )
+            }
+            (package, _) => format!("write `import \"{package}\"` below the package clause"),
+        };
+        let message = format!("`{name}` is not defined");
+        self.error(Code::EvalUnknownName, message, "no such name")
+            .help(help)
+    }
+
+    /// Returns whether the name is interpolated, as in `"web:\(version)"`.
+    fn is_interpolated(&self) -> bool {
+        let before = self.lines.first().and_then(|line| {
+            let file = self.context.files.get(line.span.file)?;
+            file.text().get(..line.span.start as usize)
+        });
+        before.is_some_and(|before| before.trim_end().ends_with("\\("))
+    }
+
+    /// A reference to a field that does not exist.
+    fn unknown_reference(&self, name: &str) -> Diagnostic {
+        let within = self.arg("in");
+        let known = self.fault.list("candidates");
+        let message = format!("`{within}` has no `{name}`");
+        let error = self.error(Code::EvalUnknownName, message, "no such field");
+        error.help(match self.nearest(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("write the value, or add `{name}` to `{within}`"),
+            None => format!("`{within}` has {}", listed(&known)),
+        })
+    }
+
+    pub(super) fn private_name(&self) -> Diagnostic {
+        let (name, team) = (self.arg("name"), self.arg("team"));
+        let message = format!("`{name}` is private to `{team}`");
+        let user = self.lines.first().and_then(|line| self.author(line.span));
+        let label = match user {
+            Some(user) => format!("not visible to {user}"),
+            None => "not visible here".to_owned(),
+        };
+        let mut error = self.error(Code::EvalPrivateName, message, label);
+        for line in self.lines.iter().skip(1) {
+            let definer = self
+                .author(line.span)
+                .unwrap_or_else(|| format!("`{team}`"));
+            error = error.secondary(line.span, format!("defined by {definer}"));
+        }
+        error.help(format!(
+            "define your own `{name}`, or move it to a file next to `kcc.cue`, where all teams see it"
+        ))
+    }
+}

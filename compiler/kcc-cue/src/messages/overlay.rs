@@ -1,0 +1,104 @@
+//! Messages about `on: TARGET` and misplaced root fields.
+
+use kcc_diag::{Code, Diagnostic};
+
+use super::{Mistake, join_names};
+
+impl Mistake<'_> {
+    pub(super) fn overlay(&self) -> Diagnostic {
+        let name = self.arg("name");
+        let (message, label, help) = match self.arg("reason") {
+            "unknown-target" => return self.unknown_target(&format!("on.{name}")),
+            "reference" => (
+                format!("cannot refer to `{name}`"),
+                "reference".to_owned(),
+                match name {
+                    "on" if !self.selects() => "write `true`, or `\"on\"` if it is a string",
+                    _ => "refer to the field itself, which has the value of the evaluated target",
+                },
+            ),
+            "nested" => (
+                format!("`{name}` is not allowed here"),
+                format!("`{name}` inside another block"),
+                "move it to the first level of the file",
+            ),
+            "placement" if self.is_another_system() => (
+                format!(
+                    "{} declares another system inside this one",
+                    self.file_name()
+                ),
+                "another system".to_owned(),
+                "move its directory out of this system, or rename it to begin with `_`",
+            ),
+            "placement" => (
+                "`system` is only allowed in `kcc.cue`, at the first level".to_owned(),
+                "misplaced".to_owned(),
+                "move it to `kcc.cue`",
+            ),
+            "indirect" => (
+                format!("`{name}` must be written at the first level of a file"),
+                "comes in through a reference".to_owned(),
+                match name {
+                    "system" => "write `system: …` directly in `kcc.cue`",
+                    _ => "write the field directly at the first level of the file",
+                },
+            ),
+            "shadowed" => (
+                format!("`{name}` is shadowed here and does not refer to the evaluated target"),
+                "refers to a closer declaration".to_owned(),
+                "rename the closer declaration, or quote its name",
+            ),
+            _ => (
+                "`on` may only contain targets by their names".to_owned(),
+                "not a plain target name".to_owned(),
+                "write `on: dev: {…}`, with a plain target name",
+            ),
+        };
+        self.error(Code::EvalOverlay, message, label).help(help)
+    }
+
+    /// Returns whether the line is in a `kcc.cue` other than the system's own.
+    fn is_another_system(&self) -> bool {
+        let file = self
+            .lines
+            .first()
+            .and_then(|line| self.context.files.get(line.span.file));
+        file.is_some_and(|file| file.name().ends_with("/kcc.cue"))
+    }
+
+    /// Returns whether the line selects something inside what it refers to.
+    fn selects(&self) -> bool {
+        let after = self.lines.first().and_then(|line| {
+            let file = self.context.files.get(line.span.file)?;
+            file.text().get(line.span.end as usize..)
+        });
+        after.is_some_and(|after| after.starts_with(['.', '[']))
+    }
+
+    /// A comparison of `target` with something that is not a target.
+    pub(super) fn target_comparison(&self) -> Diagnostic {
+        let mut warning = self.unknown_target("");
+        warning.path = None;
+        let result = if self.arg("differs") == "true" {
+            "always true"
+        } else {
+            "always false"
+        };
+        warning.message = format!("{}: this is {result}", warning.message);
+        warning
+    }
+
+    /// A target that the system does not have.
+    pub(super) fn unknown_target(&self, path: &str) -> Diagnostic {
+        let name = self.arg("name");
+        let targets = self.fault.list("candidates");
+        let help = match self.nearest(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the targets are {}", join_names(&targets, "and")),
+        };
+        let message = format!("there is no target `{name}`");
+        self.error(Code::CheckUnknownTarget, message, "no such target")
+            .at(path)
+            .help(help)
+    }
+}

@@ -1,0 +1,211 @@
+//! Messages about policies: malformed and violated ones.
+
+use kcc_diag::{Code, Diagnostic, field_label};
+use kcc_tree::OriginKind;
+
+use super::{Mistake, bounds};
+
+impl Mistake<'_> {
+    pub(super) fn bad_policy(&self) -> Diagnostic {
+        let policy = self.arg("policy");
+        let whose = if policy.is_empty() {
+            "`policies`".into()
+        } else {
+            format!("policy `{policy}`")
+        };
+        let (message, label, help) = match self.arg("reason") {
+            "unknown-target" => {
+                let mut error = self.unknown_target(&format!("policies.{policy}.on"));
+                error.code = Code::PolicyBadPolicy;
+                error.message = format!("{whose} names unknown target `{}`", self.arg("name"));
+                return error;
+            }
+            "field" => {
+                let path = self.arg("name");
+                let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
+                let help = match self.nearest(name) {
+                    Some(near) if above.is_empty() => format!("did you mean `{near}`?"),
+                    Some(near) => format!("did you mean `{above}.{near}`?"),
+                    None => "name a field that the schema has".to_owned(),
+                };
+                (
+                    format!("{whose} requires `{path}`, which is not a field of a system"),
+                    "no such field",
+                    help,
+                )
+            }
+            "undecided" => return self.undecided_policy(&whose),
+            "closed" => (
+                format!("{whose} is a closed definition and allows no other fields"),
+                "closed",
+                "end the definition it refers to with `...`, or rename it to begin with `_`"
+                    .to_owned(),
+            ),
+            "indirect" => (
+                format!("{whose} comes into the root in a way kcc cannot follow"),
+                "a policy",
+                "write it under `policies:` at the root, or embed a field that contains it"
+                    .to_owned(),
+            ),
+            "message" => (
+                format!("{whose} has no message"),
+                "expected a string",
+                format!("add `message: \"…\"` to `{policy}`, with the purpose of the policy"),
+            ),
+            "on" => (
+                format!("`on` of {whose} is not a list of targets"),
+                "expected a list of target names",
+                "write `on: [\"prod\"]`, or omit `on` for all targets".to_owned(),
+            ),
+            "require" => (
+                format!("{whose} requires nothing"),
+                "`require` is missing",
+                "add `require: {…}` in the shape of the root, such as \
+                 `require: services: [string]: replicas: >=2`"
+                    .to_owned(),
+            ),
+            _ => (
+                format!("{whose} is malformed"),
+                "expected plain fields",
+                "write `policies: NAME: {message: \"…\", require: {…}}`, with plain names"
+                    .to_owned(),
+            ),
+        };
+        self.error(Code::PolicyBadPolicy, message, label).help(help)
+    }
+
+    /// A policy without a result for something that it requires.
+    fn undecided_policy(&self, whose: &str) -> Diagnostic {
+        let (why, help) = if self.arg("kind") == "field" {
+            let (within, name) = (self.arg("in"), self.arg("name"));
+            let help = match self.nearest(name) {
+                Some(near) => format!("write `{near}` instead of `{name}`"),
+                None => {
+                    format!("refer to a field that `{within}` has, or check for it first with `if`")
+                }
+            };
+            (Some(format!("`{within}` has no field `{name}`")), help)
+        } else {
+            let help =
+                "refer to a field that always has a value, or check first: `if … != _|_ {…}`";
+            (self.reason(), help.to_owned())
+        };
+        let mut message = format!("{whose} cannot be evaluated");
+        if let Some(why) = why {
+            message = format!("{message}: {why}");
+        }
+        let label = if self.path.0.is_empty() {
+            "has no result".to_owned()
+        } else {
+            format!("has no result for `{}`", self.path)
+        };
+        self.error(Code::PolicyBadPolicy, message, label).help(help)
+    }
+
+    /// A policy or default for a component that no target has.
+    pub(super) fn no_match(&self) -> Diagnostic {
+        let (policy, name) = (self.arg("policy"), self.arg("name"));
+        let whose = if policy.is_empty() {
+            "a default".to_owned()
+        } else {
+            format!("policy `{policy}`")
+        };
+        let message = format!("{whose} names `{}`, which no target has", self.path);
+        let help = match self.nearest(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("remove `{name}`, or add the component"),
+        };
+        self.error(Code::PolicyNoMatch, message, "matches nothing")
+            .help(help)
+    }
+
+    pub(super) fn policy_violated(&self) -> Diagnostic {
+        let (policy, reason) = (self.arg("policy"), self.arg("message"));
+        let name = self.path.0.last().map_or("", String::as_str);
+        // The help names the field by its path inside what the message names.
+        let (author, inside) = match self.component() {
+            Some((component, inside)) if !inside.0.is_empty() => (component, inside),
+            Some((component, _)) => (component, self.path.clone()),
+            None if self.path.0.is_empty() => ("the system".to_owned(), self.path.clone()),
+            None => (format!("`{}`", self.path), self.path.clone()),
+        };
+        let mut message = format!("{author} violates policy `{policy}`");
+        if !reason.is_empty() {
+            // A message is a single line, even if the policy's has several.
+            let reason: Vec<&str> = reason.split_whitespace().collect();
+            message = format!("{message}: {}", reason.join(" ").trim_end_matches('.'));
+        }
+        let mut error = Diagnostic::error(Code::PolicyViolated, message);
+        let (missing, forbidden) = (self.arg("missing"), self.arg("forbidden") == "true");
+        let verb = if forbidden { "forbidden" } else { "required" };
+        if self
+            .lines
+            .iter()
+            .all(|line| line.kind == OriginKind::Constraint)
+        {
+            // Only kcc gave the value; the owner of the component can give another.
+            error = self.with_owner(error, &format!("does not set `{name}`"));
+        }
+        for line in self
+            .lines
+            .iter()
+            .filter(|line| line.kind != OriginKind::Schema)
+        {
+            let text = match (line.kind, self.author(line.span)) {
+                (OriginKind::Constraint, Some(author)) => format!("{verb} by {author}"),
+                (OriginKind::Constraint, None) => format!("{verb} by the policy"),
+                (_, Some(author)) if forbidden => format!("{author} writes it"),
+                (_, None) if forbidden => "written here".to_owned(),
+                _ if !missing.is_empty() => format!("`{missing}` is missing"),
+                // The component itself, if only kcc gave the value.
+                (_, author)
+                    if self.is_label(line.span) && self.context.files.text(line.span) != name =>
+                {
+                    let does = format!("does not set `{name}`");
+                    author.map_or(does.clone(), |author| format!("{author} {does}"))
+                }
+                _ => {
+                    error = self.with_lines(error, &[*line]);
+                    continue;
+                }
+            };
+            error = if error.labels.is_empty() {
+                error.primary(line.span, text)
+            } else {
+                error.secondary(line.span, text)
+            };
+        }
+        let expected = self.arg("expected");
+        // Only kcc gave the value: no more than a struct around it is written.
+        let unwritten = self.lines.iter().all(|line| {
+            let above = self.is_label(line.span) && self.context.files.text(line.span) != name;
+            line.kind == OriginKind::Constraint || above
+        });
+        let example = bounds::example(expected);
+        error.help(
+            if unwritten && !expected.is_empty() && !example.contains('…') {
+                format!("add `{}`", self.in_target(&example))
+            } else if !missing.is_empty() {
+                format!("add `{inside}`")
+            } else if forbidden {
+                format!("remove `{inside}`")
+            } else if inside.0.is_empty() {
+                "change the values so that the policy is satisfied".to_owned()
+            } else if expected.is_empty() {
+                format!("change `{inside}` so that the policy is satisfied")
+            } else {
+                format!("change `{inside}`: expected {}", bounds::describe(expected))
+            },
+        )
+    }
+
+    /// Returns a value of the path as a fragment writes it: under `on` if the policy applies to a
+    /// single target.
+    fn in_target(&self, value: &str) -> String {
+        let mut names: Vec<String> = self.path.0.iter().map(|name| field_label(name)).collect();
+        if let [target] = self.fault.list("on").as_slice() {
+            names.splice(0..0, ["on".to_owned(), field_label(target)]);
+        }
+        format!("{}: {value}", names.join(": "))
+    }
+}
