@@ -1,6 +1,6 @@
 //! Benchmarks the first apply of many Deployments against `kubectl apply
 //! --server-side` of the same manifests, alternating within one run on the cluster
-//! selected by `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` (see `bed.rs`).
+//! selected by `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` (see `testbed.rs`).
 //!
 //! The Deployments have no replicas, so that neither nodes nor images affect the
 //! times. The time of kcc includes everything from reading fragments to the last
@@ -15,10 +15,10 @@
     clippy::unwrap_used,
     reason = "a benchmark that cannot run should say where it stopped"
 )]
-#![allow(dead_code, reason = "the tests use more of a bed")]
+#![allow(dead_code, reason = "the tests use more of a testbed")]
 
-#[path = "../e2e/kubernetes/bed.rs"]
-mod bed;
+#[path = "../e2e/kubernetes/testbed.rs"]
+mod testbed;
 
 use std::{
     env,
@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bed::Bed;
+use testbed::Testbed;
 
 const KCC: &str = env!("CARGO_BIN_EXE_kcc");
 const SERVICES: usize = 333;
@@ -41,7 +41,7 @@ fn main() {
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
-    let Some(bed) = Bed::find(Path::new(env!("CARGO_MANIFEST_DIR"))) else {
+    let Some(testbed) = Testbed::find(Path::new(env!("CARGO_MANIFEST_DIR"))) else {
         return;
     };
     let mut ratios = Vec::new();
@@ -51,7 +51,7 @@ fn main() {
         generate(folder.path(), &name);
         let manifests = folder.path().join("manifests.yaml");
         let mut render = kcc(
-            &bed,
+            &testbed,
             folder.path(),
             &["render", "--target", "prod", "-o", "-"],
         );
@@ -65,11 +65,11 @@ fn main() {
             .count();
 
         let apply = ["apply", "--target", "prod", "--yes", "--quiet"];
-        let ours = time(&mut kcc(&bed, folder.path(), &apply));
-        remove(&bed, &name);
+        let ours = time(&mut kcc(&testbed, folder.path(), &apply));
+        remove(&testbed, &name);
         let file = manifests.display().to_string();
-        let theirs = time(&mut bed.command(&["apply", "--server-side", "-f", &file]));
-        remove(&bed, &name);
+        let theirs = time(&mut testbed.command(&["apply", "--server-side", "-f", &file]));
+        remove(&testbed, &name);
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
         println!(
             "{objects} objects: kcc {:.1} s, kubectl {:.1} s, ratio {ratio:.2}",
@@ -82,12 +82,12 @@ fn main() {
     println!("median ratio {:.2}", ratios[ratios.len() / 2]);
 }
 
-fn kcc(bed: &Bed, folder: &Path, args: &[&str]) -> Command {
+fn kcc(testbed: &Testbed, folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(KCC);
     command
         .args(args)
         .current_dir(folder)
-        .env("KUBECONFIG", bed.kubeconfig());
+        .env("KUBECONFIG", testbed.kubeconfig());
     command
 }
 
@@ -101,8 +101,8 @@ fn time(command: &mut Command) -> Duration {
 }
 
 /// Deletes a namespace and waits until it is gone.
-fn remove(bed: &Bed, namespace: &str) {
-    bed.kubectl(&["delete", "namespace", namespace, "--timeout=10m"]);
+fn remove(testbed: &Testbed, namespace: &str) {
+    testbed.kubectl(&["delete", "namespace", namespace, "--timeout=10m"]);
 }
 
 /// Writes a system of services with zero replicas, spread over teams.

@@ -1,5 +1,6 @@
-//! The labels by which a container is compared with what it should be: the
-//! hash that decides, and short hashes of its fields that say what changed.
+//! The labels by which a container is compared with its desired configuration:
+//! one hash of the whole, which decides, and short hashes of the fields, by which
+//! a plan names the changes.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{hex::hex, observed::label};
 
-/// Fields whose entries are compared one by one.
+/// The fields whose entries are compared individually.
 const KEYED: [&str; 6] = ["env", "files", "mounts", "labels", "networks", "docker"];
-/// Names that a cause lists at most.
-const NAMED: usize = 3;
+/// The most names that a cause lists.
+const MAX_NAMES: usize = 3;
 
-/// All labels of a container to be made.
+/// Returns all labels of a new container.
 pub(crate) fn labels(container: &Container) -> BTreeMap<String, String> {
     let mut labels = container.labels.clone();
     labels.insert(label::CONFIG_HASH.to_owned(), container.config_hash());
@@ -24,12 +25,12 @@ pub(crate) fn labels(container: &Container) -> BTreeMap<String, String> {
     labels
 }
 
-/// What changed since a container was made, in words.
+/// Describes the changes since a container was created.
 pub(crate) fn cause(container: &Container, before: Option<&str>) -> String {
     let before: Option<BTreeMap<String, String>> =
         before.and_then(|text| serde_json::from_str(text).ok());
     let Some(before) = before else {
-        return "its configuration changed".to_owned();
+        return "configuration changed".to_owned();
     };
     let now = fields(container);
     let mut changed: Vec<_> = before
@@ -41,17 +42,17 @@ pub(crate) fn cause(container: &Container, before: Option<&str>) -> String {
     changed.sort();
     changed.dedup();
     match changed.len() {
-        0 => "its configuration changed".to_owned(),
-        count if count <= NAMED => format!("{} changed", changed.join(", ")),
+        0 => "configuration changed".to_owned(),
+        count if count <= MAX_NAMES => format!("{} changed", changed.join(", ")),
         count => format!(
             "{} and {} more changed",
-            changed[..NAMED].join(", "),
-            count - NAMED
+            changed[..MAX_NAMES].join(", "),
+            count - MAX_NAMES
         ),
     }
 }
 
-/// Short hashes of the fields that are set, by name.
+/// Returns short hashes of the fields that are set, by name.
 fn fields(container: &Container) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     let Ok(Value::Object(fields)) = serde_json::to_value(container) else {

@@ -1,7 +1,9 @@
-//! The context of a build: the files of a folder, without what its
-//! `.dockerignore` leaves out, as a tar archive that depends on their names,
-//! contents and executable bits alone. Its hash decides whether an image is
-//! built again.
+//! The context of a build: the files of a directory, except those that its
+//! `.dockerignore` excludes, as a tar archive.
+//!
+//! The archive depends only on names, contents and executable bits; neither times
+//! nor owners matter. Its hash decides if an image is rebuilt, so the same files
+//! must give the same hash on every machine.
 
 use std::{
     fs::{self, File},
@@ -19,11 +21,11 @@ use tokio::sync::mpsc;
 
 use crate::{dockerignore::Ignore, hex::hex};
 
-/// Bytes that are handed to the engine at once.
+/// The number of bytes sent to the engine at once.
 const CHUNK: usize = 64 * 1024;
 
-/// The hash of everything that a build depends on: its context, its file, its
-/// arguments and its stage.
+/// Hashes everything a build depends on: the context, the Dockerfile's name, the
+/// arguments and the stage.
 pub fn context_hash(root: &Path, build: &Build) -> io::Result<String> {
     let mut hasher = Hasher(Sha256::new());
     write(&root.join(&build.context), build, &mut hasher)?;
@@ -32,7 +34,7 @@ pub fn context_hash(root: &Path, build: &Build) -> io::Result<String> {
     Ok(hex(&hasher.0.finalize()))
 }
 
-/// The same, while other things go on.
+/// Hashes like [`context_hash`], on a thread where blocking is allowed.
 pub(crate) async fn hash(root: &Path, build: &Build) -> Result<String, Error> {
     let (root, own) = (root.to_owned(), build.clone());
     let result = tokio::task::spawn_blocking(move || context_hash(&root, &own));
@@ -41,16 +43,16 @@ pub(crate) async fn hash(root: &Path, build: &Build) -> Result<String, Error> {
         .unwrap_or_else(|panic| Err(io::Error::other(panic)));
     result.map_err(|error| {
         let message = format!(
-            "the context `{}` of image `{}` cannot be read",
+            "cannot read build context `{}` of image `{}`",
             build.context, build.tag
         );
         Error::new(Code::ApplyImageBuild, message)
-            .help("see that the folder and the files in it are there and can be read")
+            .help("make sure that the directory exists and its files are readable")
             .cause(error)
     })
 }
 
-/// The archive, in pieces, while it is made.
+/// Streams the archive in chunks while it is being written.
 pub(crate) fn stream(
     root: &Path,
     build: &Build,
@@ -64,7 +66,7 @@ pub(crate) fn stream(
         };
         let written = write(&folder, &build, &mut pieces).and_then(|()| pieces.flush());
         if let Err(error) = written {
-            // Nobody listens once the engine gave up: then it has said why.
+            // The receiver is gone if the engine gave up, which it reports itself.
             let _ = sender.blocking_send(Err(error));
         }
     });
@@ -151,12 +153,12 @@ fn append<W: Write>(archive: &mut tar::Builder<W>, name: &str, path: &Path) -> i
             return Ok(());
         }
         Err(io::Error::other(format!(
-            "`{name}` became shorter while it was read"
+            "`{name}` shrank while it was being read"
         )))
     }
 }
 
-/// As many bytes as the archive has announced, though the file may grow.
+/// A file that yields exactly as many bytes as the header announced, even if it grows.
 struct Exactly {
     left: u64,
     file: File,
@@ -183,10 +185,10 @@ fn is_executable(_: &fs::Metadata) -> bool {
     true
 }
 
-/// Everything that belongs to the context, by its name in the archive, sorted.
+/// Lists the files of the context by their names in the archive, sorted.
 fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
     let ignore = ignore(folder, build)?;
-    // The engine needs these two, whatever is left out.
+    // The engine needs these two even if a pattern excludes them.
     let always = [build.file.trim_start_matches("./"), ".dockerignore"];
     let mut entries = Vec::new();
     let mut open = vec![(String::new(), folder.to_owned())];
@@ -194,7 +196,7 @@ fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let name = entry.file_name().into_string().map_err(|name| {
-                io::Error::other(format!("the name `{}` is not UTF-8", name.display()))
+                io::Error::other(format!("file name `{}` is not UTF-8", name.display()))
             })?;
             let name = format!("{prefix}{name}");
             let excluded = ignore.excludes(&name) && !always.contains(&name.as_str());
@@ -204,7 +206,7 @@ fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
                     .iter()
                     .any(|path| path.starts_with(&format!("{name}/")))
             };
-            if kind.is_dir() && (!excluded || ignore.may_bring_back() || leads_to_wanted()) {
+            if kind.is_dir() && (!excluded || ignore.has_exceptions() || leads_to_wanted()) {
                 open.push((format!("{name}/"), entry.path()));
             }
             // Sockets, pipes and devices have no content to send.
@@ -217,7 +219,7 @@ fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(entries)
 }
 
-/// The rules of `<Dockerfile>.dockerignore`, else of `.dockerignore`.
+/// Reads the patterns from `<Dockerfile>.dockerignore` or else `.dockerignore`.
 fn ignore(folder: &Path, build: &Build) -> io::Result<Ignore> {
     for name in [
         format!("{}.dockerignore", build.file),
@@ -226,7 +228,7 @@ fn ignore(folder: &Path, build: &Build) -> io::Result<Ignore> {
         match fs::read_to_string(folder.join(&name)) {
             Ok(text) => {
                 return Ignore::parse(&text).map_err(|line| {
-                    io::Error::other(format!("`{name}` has a line that is no pattern: `{line}`"))
+                    io::Error::other(format!("`{name}` contains an invalid pattern: `{line}`"))
                 });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_archive_depends_on_names_and_contents_alone() {
+    fn archive_depends_only_on_names_and_contents() {
         let files = [("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "2")];
         let (first, names) = archive(folder(&files).path());
         std::thread::sleep(std::time::Duration::from_millis(1100));
@@ -281,14 +283,14 @@ mod tests {
         reverse.reverse();
         let (second, _) = archive(folder(&reverse).path());
         assert_eq!(names, ["Dockerfile", "a", "b/", "b/x"]);
-        assert!(first == second, "the time of a file must not matter");
+        assert!(first == second, "modification times must not matter");
         let (other, _) =
             archive(folder(&[("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "3")]).path());
         assert!(first != other);
     }
 
     #[test]
-    fn what_is_left_out_is_left_out_but_for_the_dockerfile() {
+    fn excludes_ignored_files_except_the_dockerfile() {
         let files = [
             ("Dockerfile", ""),
             (".dockerignore", "*\n!src\nsrc/*.o\n"),
@@ -302,7 +304,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_kept_and_modes_are_normal() {
+    fn keeps_symlinks_and_normalises_modes() {
         use std::os::unix::fs::PermissionsExt;
         let folder = folder(&[("Dockerfile", ""), ("run", "")]);
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_hash_follows_arguments_and_the_stream_is_the_archive() {
+    async fn hash_covers_arguments_and_the_stream_equals_the_archive() {
         use futures_util::StreamExt;
         let big = "x".repeat(300_000);
         let folder = folder(&[("Dockerfile", "FROM scratch"), ("big", &big)]);
@@ -344,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_context_is_an_error_with_its_name() {
+    async fn names_a_missing_context() {
         let mut build = build();
         build.context = "nowhere".to_owned();
         let error = hash(tempfile::tempdir().unwrap().path(), &build)
@@ -353,7 +355,7 @@ mod tests {
         assert_eq!(error.code, Code::ApplyImageBuild);
         assert_eq!(
             error.message,
-            "the context `nowhere` of image `shop-app` cannot be read"
+            "cannot read build context `nowhere` of image `shop-app`"
         );
     }
 }

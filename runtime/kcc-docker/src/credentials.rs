@@ -1,5 +1,5 @@
-//! What the docker command knows about registries: logins in its own settings,
-//! or kept by one of its credential helpers.
+//! Registry logins as the docker command stores them: in its `config.json` or in
+//! a credential helper.
 
 use std::{collections::BTreeMap, process::Stdio};
 
@@ -11,10 +11,10 @@ use tokio::io::AsyncWriteExt;
 
 use crate::endpoint::settings_folder;
 
-/// The key under which Docker Hub's login is kept.
+/// The key of Docker Hub's login.
 const HUB: &str = "https://index.docker.io/v1/";
 
-/// A login. It has no `Debug`, so that it reaches no message.
+/// A login. Has no `Debug`, so that it reaches no message.
 pub(crate) struct Credentials {
     username: String,
     password: String,
@@ -44,8 +44,8 @@ struct Answer {
 }
 
 impl Credentials {
-    /// The login for the registry of an image, if there is one. What cannot be
-    /// read counts as none: the registry then says that it wants one.
+    /// Finds the login for an image's registry. Unreadable settings count as no
+    /// login: the registry then reports that it requires one.
     pub(crate) async fn find(reference: &str, options: &Options) -> Option<Self> {
         let text = std::fs::read(settings_folder(options)?.join("config.json")).ok()?;
         let settings: Settings = serde_json::from_slice(&text).ok()?;
@@ -76,7 +76,7 @@ impl Credentials {
     }
 }
 
-/// Asks a helper program, as the docker command does.
+/// Runs a credential helper with the docker command's protocol.
 async fn ask(helper: &str, registry: &str) -> Option<Credentials> {
     let mut child = tokio::process::Command::new(format!("docker-credential-{helper}"))
         .arg("get")
@@ -100,7 +100,7 @@ async fn ask(helper: &str, registry: &str) -> Option<Credentials> {
     })
 }
 
-/// The registry of an image: what stands before the first slash, if it looks
+/// Returns the registry of an image: the part before the first slash if it looks
 /// like a host.
 fn registry(reference: &str) -> &str {
     match reference.split_once('/') {
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_looks_like_a_host() {
+    fn recognises_registry_hosts() {
         assert_eq!(registry("redis:7"), HUB);
         assert_eq!(registry("acme/web:1"), HUB);
         assert_eq!(registry("registry.acme.io/web"), "registry.acme.io");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_login_in_the_settings_is_found() {
+    async fn finds_a_login_in_the_settings() {
         let folder = tempfile::tempdir().unwrap();
         let auth = STANDARD.encode("ann:se:cret");
         let text = format!(r#"{{"auths":{{"r.example.com":{{"auth":"{auth}"}}}}}}"#);

@@ -1,17 +1,17 @@
-//! [`Ignore`]: the rules of a `.dockerignore`. Unlike git's, a pattern stands
-//! for a path from the context's root, a `!` brings back what lies in a folder
-//! that is left out, and the last rule that matches decides.
+//! [`Ignore`]: the patterns of a `.dockerignore`. Unlike git's, a pattern is a
+//! path from the context's root, `!` re-includes files inside an excluded
+//! directory, and the last matching pattern decides.
 
 use globset::{GlobBuilder, GlobMatcher};
 
-/// The rules, in order.
+/// The patterns, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Ignore {
     rules: Vec<(GlobMatcher, bool)>,
 }
 
 impl Ignore {
-    /// Reads the rules; a line that is no pattern is returned as the error.
+    /// Parses the patterns; fails with the first invalid line.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut rules = Vec::new();
         for line in text.trim_start_matches('\u{feff}').lines() {
@@ -37,7 +37,7 @@ impl Ignore {
         Ok(Self { rules })
     }
 
-    /// Whether a path, relative to the root and with `/`, is left out.
+    /// Returns true if a path, relative to the root and with `/`, is excluded.
     pub(crate) fn excludes(&self, path: &str) -> bool {
         let mut excluded = false;
         for (glob, keeps) in &self.rules {
@@ -48,20 +48,20 @@ impl Ignore {
         excluded
     }
 
-    /// Whether something below a folder that is left out may still be wanted.
-    pub(crate) fn may_bring_back(&self) -> bool {
+    /// Returns true if files inside an excluded directory may be re-included.
+    pub(crate) fn has_exceptions(&self) -> bool {
         self.rules.iter().any(|(_, keeps)| *keeps)
     }
 }
 
-/// The path and every folder that it lies in.
+/// Returns the path and all directories above it.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| {
         path.rsplit_once('/').map(|(folder, _)| folder)
     })
 }
 
-/// A pattern without `.`, `..` and slashes at its ends.
+/// Removes `.`, `..` and slashes at the ends of a pattern.
 fn clean(pattern: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in pattern.split('/') {
@@ -80,21 +80,24 @@ fn clean(pattern: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(rules: &str, excluded: &[&str], kept: &[&str]) {
+    fn check(rules: &str, excluded: &[&str], included: &[&str]) {
         let ignore = Ignore::parse(rules).unwrap();
         for path in excluded {
             assert!(
                 ignore.excludes(path),
-                "{path} should be left out by {rules:?}"
+                "{path} should be excluded by {rules:?}"
             );
         }
-        for path in kept {
-            assert!(!ignore.excludes(path), "{path} should be kept by {rules:?}");
+        for path in included {
+            assert!(
+                !ignore.excludes(path),
+                "{path} should be included by {rules:?}"
+            );
         }
     }
 
     #[test]
-    fn patterns_stand_for_paths_from_the_root() {
+    fn patterns_are_paths_from_the_root() {
         check(
             "node_modules",
             &["node_modules", "node_modules/a/b"],
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_rule_decides() {
+    fn the_last_matching_pattern_decides() {
         check(
             "*\n!src\n!Makefile",
             &["a", "docs/x"],
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_blank_lines_mean_nothing() {
+    fn skips_comments_and_blank_lines() {
         check("# all\n\n  \n*.log  \n", &["a.log"], &["# all"]);
         assert_eq!(Ignore::parse("a\n[z-a]\n").unwrap_err(), "[z-a]");
     }

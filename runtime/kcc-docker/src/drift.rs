@@ -1,6 +1,7 @@
-//! How a container differs from what kcc made: its settings against those that
-//! the engine reported when it was made, and what runs in it against what is
-//! desired. Pure. No value of a variable is in any text: it may be a secret.
+//! The drift of a container: its settings compared with those the engine reported
+//! after creation, its networks and its process compared with the desired state.
+//!
+//! Pure. Descriptions never contain the value of a variable: it may be a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +12,11 @@ use serde_json::Value;
 
 use crate::{
     client::Process,
-    observed::{Attached, ProcessDrift},
+    observed::{Attachment, ProcessDrift},
 };
 
-/// Settings by the engine's names, and what kcc calls them. Any other is shown
-/// by the engine's own name.
+/// Settings by the engine's names, with kcc's. Other settings are shown under the
+/// engine's name.
 const NAMES: [(&str, &str); 5] = [
     ("Memory", "memory"),
     ("CpuQuota", "cpu"),
@@ -25,7 +26,7 @@ const NAMES: [(&str, &str); 5] = [
 ];
 const PERIOD: i64 = 100;
 
-/// Every setting that differs from when the container was made: desired and live.
+/// Describes every setting that changed since the container was created.
 pub(crate) fn settings(recorded: &Value, live: &Value) -> Vec<String> {
     let none = serde_json::Map::new();
     let recorded = recorded.as_object().unwrap_or(&none);
@@ -33,7 +34,7 @@ pub(crate) fn settings(recorded: &Value, live: &Value) -> Vec<String> {
     let keys: BTreeSet<_> = recorded.keys().chain(live.keys()).collect();
     let changed = |key: &&String| recorded.get(*key) != live.get(*key);
     let changed: BTreeSet<_> = keys.into_iter().filter(changed).collect();
-    // The swap limit follows the memory limit.
+    // The engine derives the swap limit from the memory limit.
     let follows =
         |key: &&String| *key == "MemorySwap" && changed.iter().any(|other| *other == "Memory");
     changed
@@ -71,7 +72,7 @@ fn value(key: &str, value: Option<&Value>) -> String {
     }
 }
 
-/// Bytes as fragments write them.
+/// Formats bytes as fragments write them.
 pub(crate) fn size(bytes: u64) -> String {
     for (shift, unit) in [(30, "Gi"), (20, "Mi"), (10, "Ki")] {
         if bytes > 0 && bytes.trailing_zeros() >= shift {
@@ -81,19 +82,19 @@ pub(crate) fn size(bytes: u64) -> String {
     bytes.to_string()
 }
 
-/// How a container's networks differ from those that it should be on: one that
-/// it is not on, then names that it does not answer to, then one too many.
-/// `networks` are the identities of those that exist.
+/// Describes the first difference between a container's networks and the desired
+/// ones: a missing network, then missing aliases, then an extra network.
+/// `networks` maps the existing networks to their identities.
 pub(crate) fn networks(
     container: &Container,
-    live: &BTreeMap<String, Attached>,
+    live: &BTreeMap<String, Attachment>,
     networks: &BTreeMap<&str, &str>,
 ) -> Option<String> {
     for (name, aliases) in &container.networks {
         let (Some(attached), Some(id)) = (live.get(name), networks.get(name.as_str())) else {
             return Some(format!("not connected to network `{name}`"));
         };
-        // A container that never started is connected by name alone.
+        // A container that never started is connected by name only.
         if !attached.network.is_empty() && attached.network != **id {
             return Some(format!("network `{name}` was replaced"));
         }
@@ -101,12 +102,10 @@ pub(crate) fn networks(
             .iter()
             .find(|alias| !attached.aliases.contains(*alias))
         {
-            return Some(format!(
-                "it does not answer to `{lost}` on network `{name}`"
-            ));
+            return Some(format!("missing alias `{lost}` on network `{name}`"));
         }
     }
-    // A container that shares another's network is on none of its own.
+    // A container that shares another's network has none of its own.
     let extra = live
         .keys()
         .find(|name| !container.networks.contains_key(*name));
@@ -115,9 +114,9 @@ pub(crate) fn networks(
         .map(|name| format!("connected to network `{name}` outside kcc"))
 }
 
-/// How what runs in a container differs from what is desired. `image` holds the
-/// variables that its image sets, if that is still there; `files` the contents
-/// of mounted secrets, by the secrets' names.
+/// Compares the process in a container with the desired state. `image` holds the
+/// variables that its image sets, if the image still exists; `files` the contents
+/// of mounted secrets, by secret name.
 pub(crate) fn process(
     container: &Container,
     live: &Process,
@@ -140,8 +139,8 @@ pub(crate) fn process(
     let user = container.user.as_ref();
     differs("user", user.is_some() && user != live.user.as_ref());
     for (name, desired) in &container.env {
-        // Where a secret's value is not to be had, that is told elsewhere.
-        let Ok(value) = secrets.fill(desired) else {
+        // A missing secret is reported elsewhere.
+        let Ok(value) = secrets.resolve(desired) else {
             continue;
         };
         if live.env.get(name) == Some(&value) {
@@ -171,7 +170,7 @@ pub(crate) fn process(
     drift
 }
 
-/// The secrets in the value of a variable.
+/// Returns the secrets that the value of a variable refers to.
 pub(crate) fn secrets_of(value: &EnvValue) -> impl Iterator<Item = &str> {
     let parts: Vec<_> = match value {
         EnvValue::Secret(name) => vec![name.as_str()],
@@ -194,10 +193,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_told_with_desired_and_live() {
-        let made = json!({"Memory": 64 << 20, "MemorySwap": 64 << 20, "CpuQuota": 50_000,
+    fn describes_settings_with_live_and_recorded_values() {
+        let recorded_settings = json!({"Memory": 64 << 20, "MemorySwap": 64 << 20, "CpuQuota": 50_000,
             "RestartPolicy": {"Name": "unless-stopped"}});
-        assert_eq!(settings(&made, &made), [""; 0]);
+        assert_eq!(settings(&recorded_settings, &recorded_settings), [""; 0]);
         let live = json!({"Memory": 128 << 20, "MemorySwap": 256 << 20, "CpuQuota": 50_000,
             "PidsLimit": 100, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}});
         let expected = [
@@ -205,20 +204,20 @@ mod tests {
             "`process limit` is 100 instead of unset",
             "`restart policy` is `on-failure:3` instead of `unless-stopped`",
         ];
-        assert_eq!(settings(&made, &live), expected);
+        assert_eq!(settings(&recorded_settings, &live), expected);
         let expected = [
             "`CpusetCpus` is `0` instead of unset",
             "`cpu` is unset instead of 500m",
         ];
         let live = json!({"Memory": 64 << 20, "MemorySwap": 64 << 20, "CpusetCpus": "0",
             "RestartPolicy": {"Name": "unless-stopped"}});
-        let mut told = settings(&made, &live);
-        told.sort();
-        assert_eq!(told, expected);
+        let mut changes = settings(&recorded_settings, &live);
+        changes.sort();
+        assert_eq!(changes, expected);
     }
 
     #[test]
-    fn sizes_are_written_as_in_fragments() {
+    fn formats_sizes_as_in_fragments() {
         assert_eq!(size(128 << 20), "128Mi");
         assert_eq!(size(3 << 30), "3Gi");
         assert_eq!(size(1000), "1000");

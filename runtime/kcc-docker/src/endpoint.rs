@@ -1,6 +1,6 @@
-//! [`Endpoint`]: which engine is meant. As with the docker command: the
-//! variable `DOCKER_HOST`, else the context that `DOCKER_CONTEXT` or docker's
-//! own settings name, else the default socket.
+//! [`Endpoint`]: the address of the engine, found as the docker command finds it:
+//! `DOCKER_HOST`, else the context that `DOCKER_CONTEXT` or docker's settings
+//! name, else the default socket.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// Such as `unix:///var/run/docker.sock`.
+    /// The URL, such as `unix:///var/run/docker.sock`.
     pub(crate) url: String,
-    /// What named it.
+    /// The setting that it comes from, for messages.
     pub(crate) source: String,
 }
 
@@ -44,7 +44,7 @@ struct ContextEndpoint {
 }
 
 impl Endpoint {
-    /// Finds the engine that is meant.
+    /// Finds the engine's address.
     pub(crate) fn of(options: &Options) -> Result<Self, Error> {
         if let Some(url) = options.var("DOCKER_HOST") {
             let url = if url.contains("://") {
@@ -53,15 +53,15 @@ impl Endpoint {
                 format!("tcp://{url}")
             };
             if url.starts_with("tcp://") && options.var("DOCKER_TLS_VERIFY").is_some() {
-                let message =
-                    format!("cannot connect to `{url}` with TLS, as `DOCKER_TLS_VERIFY` asks");
-                return Err(Error::new(Code::PlanDockerUnreachable, message).help(
-                    "forward the engine's socket through ssh and name that in `DOCKER_HOST`",
-                ));
+                let message = format!(
+                    "cannot connect to `{url}`: TLS is not supported, but `DOCKER_TLS_VERIFY` is set"
+                );
+                return Err(Error::new(Code::PlanDockerUnreachable, message)
+                    .help("forward the engine's socket through ssh and set `DOCKER_HOST` to it"));
             }
             return Ok(Self {
                 url,
-                source: "`DOCKER_HOST`".to_owned(),
+                source: "from `DOCKER_HOST`".to_owned(),
             });
         }
         let folder = settings_folder(options);
@@ -71,7 +71,7 @@ impl Endpoint {
             Some(name) => Self::of_context(&name, folder.as_deref()),
             None => Ok(Self {
                 url: DEFAULT.to_owned(),
-                source: "the default socket".to_owned(),
+                source: "default socket".to_owned(),
             }),
         }
     }
@@ -86,22 +86,21 @@ impl Endpoint {
         let fail = || {
             Error::new(
                 Code::PlanDockerUnreachable,
-                format!("there is no docker context `{name}`"),
+                format!("docker context `{name}` not found"),
             )
-            .help("`docker context ls` lists them; name another in `DOCKER_CONTEXT`")
+            .help("set `DOCKER_CONTEXT` to one that `docker context ls` lists")
         };
         let text = std::fs::read(&path).map_err(|error| fail().cause(error))?;
         let file: ContextFile =
             serde_json::from_slice(&text).map_err(|error| fail().cause(error))?;
-        let source = format!("docker context `{name}`");
+        let source = format!("from docker context `{name}`");
         Ok(Self {
             url: file.endpoints.docker.host,
             source,
         })
     }
 
-    /// The name or address under which ports that the engine publishes are
-    /// reached from here.
+    /// Returns the host at which published ports are reachable from this machine.
     pub(crate) fn host(&self) -> &str {
         let rest = self
             .url
@@ -113,7 +112,8 @@ impl Endpoint {
         })
     }
 
-    /// Whether the engine shares this machine's ports, as far as one can tell.
+    /// Returns true if the engine publishes ports on this machine, as far as the
+    /// address tells.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.host(), "127.0.0.1" | "localhost" | "[::1]")
     }
@@ -124,7 +124,7 @@ const DEFAULT: &str = "npipe:////./pipe/docker_engine";
 #[cfg(not(windows))]
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 
-/// The folder of docker's own settings.
+/// Returns the directory of docker's settings.
 pub(crate) fn settings_folder(options: &Options) -> Option<PathBuf> {
     let own = options.var("DOCKER_CONFIG").map(PathBuf::from);
     own.or_else(|| {
@@ -157,9 +157,9 @@ mod tests {
     }
 
     #[test]
-    fn docker_host_wins_then_the_context_then_the_default() {
+    fn docker_host_precedes_the_context_and_the_default() {
         let home = tempfile::tempdir().unwrap();
-        // The folder of a context is called after the hash of its name.
+        // The directory of a context is named after the hash of its name.
         let key = hex(&Sha256::digest("box"));
         let folder = home.path().join(".docker/contexts/meta").join(key);
         std::fs::create_dir_all(&folder).unwrap();
@@ -191,11 +191,11 @@ mod tests {
         let error =
             Endpoint::of(&options(&[("HOME", home), ("DOCKER_CONTEXT", "no")])).unwrap_err();
         assert_eq!(error.code, Code::PlanDockerUnreachable);
-        assert_eq!(error.message, "there is no docker context `no`");
+        assert_eq!(error.message, "docker context `no` not found");
     }
 
     #[test]
-    fn published_ports_are_reached_on_the_engines_machine() {
+    fn published_ports_are_on_the_engines_host() {
         let host = |url: &str| {
             let endpoint = Endpoint {
                 url: url.to_owned(),

@@ -1,4 +1,5 @@
-//! [`DockerEngine`]: performs the steps of a plan, and answers for readiness.
+//! [`DockerEngine`]: performs the steps of a plan and answers questions about
+//! readiness. Decides nothing: every choice is in the step's payload.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,52 +15,51 @@ use crate::{
     credentials::Credentials,
     endpoint::Endpoint,
     observed::ContainerState,
-    ready::{Endings, Judge},
-    work::Work,
+    payload::Payload,
+    readiness::{FirstExits, ReadinessCheck},
 };
 
-/// An engine with what its steps need.
+/// A connection to an engine with the inputs its steps need.
 pub(crate) struct DockerEngine<'a> {
     pub(crate) client: &'a Client,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) options: &'a Options,
     pub(crate) docker: &'a DockerDesired,
-    /// The secrets of all containers: they are put into those that are made, and
-    /// taken out of logs.
+    /// The secrets of all containers, to put into new containers and to redact logs.
     pub(crate) secrets: Secrets,
-    pub(crate) endings: Endings,
+    pub(crate) first_exits: FirstExits,
     pub(crate) stopping: Stopping,
 }
 
-/// The containers that are asked to end at this moment.
+/// The containers that are being stopped at the moment.
 #[derive(Debug, Default)]
 pub(crate) struct Stopping {
     count: AtomicUsize,
-    told: AtomicBool,
+    reported: AtomicBool,
 }
 
-/// How long a stop may take until it is told that kcc waits for it.
-const QUIET: Duration = Duration::from_secs(1);
+/// The duration of a stop after which the user is told what kcc waits for.
+const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 impl DockerEngine<'_> {
-    pub(crate) fn judge(&self) -> Judge<'_> {
-        Judge {
+    pub(crate) fn readiness_check(&self) -> ReadinessCheck<'_> {
+        ReadinessCheck {
             client: self.client,
             endpoint: self.endpoint,
             secrets: Some(&self.secrets),
-            endings: Some(&self.endings),
+            first_exits: Some(&self.first_exits),
         }
     }
 
-    /// Performs a step as it is.
-    async fn perform_at_once(&self, step: &Step<Work>, context: &Context<'_>) -> Result<(), Error> {
+    /// Performs a step.
+    async fn perform_step(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
         let name = step.operation.name.as_str();
-        match &step.work {
-            Work::Pull { reference } => {
+        match &step.payload {
+            Payload::Pull { reference } => {
                 let login = Credentials::find(reference, self.options).await;
                 self.client.pull(reference, login, context).await
             }
-            Work::Build {
+            Payload::Build {
                 build,
                 context_hash,
             } => {
@@ -67,27 +67,27 @@ impl DockerEngine<'_> {
                     .build(&self.options.root, build, context_hash, context)
                     .await
             }
-            Work::CreateNetwork { labels } => self.client.create_network(name, labels).await,
-            Work::CreateVolume { labels } => self.client.create_volume(name, labels).await,
-            Work::Create(new) => self.create(name, new, context).await,
-            Work::Replace { new, old, how } => self.replace(name, new, old, how, context).await,
-            Work::Start { id } => self.client.start(id, name).await,
-            Work::Restart { id } => {
+            Payload::CreateNetwork { labels } => self.client.create_network(name, labels).await,
+            Payload::CreateVolume { labels } => self.client.create_volume(name, labels).await,
+            Payload::Create(new) => self.create(name, new, context).await,
+            Payload::Replace { new, old, how } => self.replace(name, new, old, how, context).await,
+            Payload::Start { id } => self.client.start(id, name).await,
+            Payload::Restart { id } => {
                 self.stop(id, name, context).await?;
                 self.client.start(id, name).await
             }
-            Work::Unpause { id } => self.client.unpause(id, name).await,
-            Work::RemoveContainer { id } => {
+            Payload::Unpause { id } => self.client.unpause(id, name).await,
+            Payload::RemoveContainer { id } => {
                 self.stop(id, name, context).await?;
                 self.client.remove(id, name).await
             }
-            Work::RemoveNetwork { id } => self.client.remove_network(name, id).await,
-            Work::RemoveVolume => self.client.remove_volume(name).await,
+            Payload::RemoveNetwork { id } => self.client.remove_network(name, id).await,
+            Payload::RemoveVolume => self.client.remove_volume(name).await,
         }
     }
 
-    /// Asks a container to end, and waits as long as it may take. Where that is
-    /// longer than a moment, it is told once for all that are waited for.
+    /// Stops a container and waits up to its grace period. The first stop that
+    /// takes longer than a moment reports the number of pending stops, once.
     pub(crate) async fn stop(
         &self,
         id: &str,
@@ -97,8 +97,8 @@ impl DockerEngine<'_> {
         self.stopping.count.fetch_add(1, Ordering::Relaxed);
         let stop = self.client.stop(id, name);
         let slow = async {
-            tokio::time::sleep(QUIET).await;
-            if !self.stopping.told.swap(true, Ordering::Relaxed) {
+            tokio::time::sleep(NOTE_AFTER).await;
+            if !self.stopping.reported.swap(true, Ordering::Relaxed) {
                 let count = self.stopping.count.load(Ordering::Relaxed);
                 let text = match count {
                     1 => "waiting for 1 container to stop; it is killed".to_owned(),
@@ -118,9 +118,9 @@ impl DockerEngine<'_> {
         stopped
     }
 
-    /// Whether a container is a sidecar of a job that ended before it came:
-    /// the engine refuses to start it, and nobody misses it.
-    async fn is_late(&self, name: &str) -> bool {
+    /// Returns true for a sidecar of a job that ended before the sidecar was
+    /// created: the engine cannot start it, and nothing needs it.
+    async fn is_obsolete_sidecar(&self, name: &str) -> bool {
         let containers = &self.docker.containers;
         let main = containers.get(name).and_then(|own| own.sidecar_of.as_ref());
         let Some(main) = main else {
@@ -132,35 +132,38 @@ impl DockerEngine<'_> {
                 if matches!(found.state, ContainerState::Exited(_)))
     }
 
-    /// The containers that have to be up for a component; the sidecars of a job
-    /// end with it.
+    /// Returns the containers that determine a component's readiness; the
+    /// sidecars of a job end with it.
     fn containers_of(&self, component: &str) -> impl Iterator<Item = (&String, &Container)> {
         self.docker
             .containers
             .iter()
             .filter(move |(_, container)| container.component == component)
-            .filter(|(_, container)| counts(self.docker, container))
+            .filter(|(_, container)| counts_for_readiness(self.docker, container))
     }
 }
 
 impl Engine for DockerEngine<'_> {
-    type Work = Work;
+    type Payload = Payload;
 
-    async fn perform(&self, step: &Step<Work>, context: &Context<'_>) -> Result<(), Error> {
-        let done = self.perform_at_once(step, context).await;
-        if done.is_err() && step.work.starts() && self.is_late(&step.operation.name).await {
+    async fn perform(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
+        let done = self.perform_step(step, context).await;
+        if done.is_err()
+            && step.payload.starts()
+            && self.is_obsolete_sidecar(&step.operation.name).await
+        {
             return Ok(());
         }
         done
     }
 
-    fn limited(&self, work: &Work) -> bool {
-        !matches!(work, Work::RemoveContainer { .. })
+    fn counts_towards_limit(&self, payload: &Payload) -> bool {
+        !matches!(payload, Payload::RemoveContainer { .. })
     }
 
     async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
         for (name, container) in self.containers_of(component) {
-            match self.judge().judge(name, container, until).await? {
+            match self.readiness_check().run(name, container, until).await? {
                 Readiness::Ready => {}
                 other => return Ok(other),
             }
@@ -170,26 +173,29 @@ impl Engine for DockerEngine<'_> {
 
     async fn object_ready(&self, object: &str, until: Until) -> Result<Readiness, Error> {
         match self.docker.containers.get(object) {
-            Some(container) => self.judge().judge(object, container, until).await,
+            Some(container) => self.readiness_check().run(object, container, until).await,
             None => Ok(Readiness::Ready),
         }
     }
 
     async fn object_details(&self, object: &str) -> Vec<String> {
-        self.judge().last_words(object).await
+        self.readiness_check().last_log_lines(object).await
     }
 
     async fn details(&self, component: &str) -> Vec<String> {
         let mut first = Vec::new();
         for (name, container) in self.containers_of(component) {
-            let words = self.judge().last_words(name).await;
-            let judged = self.judge().judge(name, container, Until::Healthy).await;
-            let well = matches!(judged, Ok(Readiness::Ready));
-            if !words.is_empty() && !well {
-                return words;
+            let lines = self.readiness_check().last_log_lines(name).await;
+            let answer = self
+                .readiness_check()
+                .run(name, container, Until::Healthy)
+                .await;
+            let well = matches!(answer, Ok(Readiness::Ready));
+            if !lines.is_empty() && !well {
+                return lines;
             }
             if first.is_empty() {
-                first = words;
+                first = lines;
             }
         }
         first
@@ -200,8 +206,8 @@ impl Engine for DockerEngine<'_> {
     }
 }
 
-/// Whether a container has to be up for its component to be so.
-pub(crate) fn counts(docker: &DockerDesired, container: &Container) -> bool {
+/// Returns true if a container counts towards its component's readiness.
+pub(crate) fn counts_for_readiness(docker: &DockerDesired, container: &Container) -> bool {
     let main = container.sidecar_of.as_ref();
     let main = main.and_then(|main| docker.containers.get(main));
     main.is_none_or(|main| main.restart == Restart::UnlessStopped)

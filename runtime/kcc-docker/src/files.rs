@@ -1,19 +1,19 @@
-//! The files that are written into a container before it starts, as tar
-//! archives, and the folders that must be writable for that.
+//! Packs the files of a container into tar archives, which are unpacked before it
+//! starts, and finds the directories that must be writable for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::{Container, Mount};
 
-/// A tar archive and the folder inside the container where it is unpacked.
+/// A tar archive and the directory inside the container where it is unpacked.
 pub(crate) struct Archive {
     pub(crate) folder: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// One archive for the whole container; where its root cannot be written, one
-/// for each folder that can. `user` is whom the container runs as, `secrets` holds the values of those that are
-/// mounted, by name.
+/// Packs one archive for the whole container or, if its root is read-only, one per
+/// writable directory. `user` is the user it runs as; `secrets` holds the values of
+/// the mounted secrets, by name.
 pub(crate) fn archives(
     container: &Container,
     user: &str,
@@ -27,7 +27,7 @@ pub(crate) fn archives(
     for (path, mount) in &container.mounts {
         if let Mount::Secret(name) = mount {
             let value = secrets.get(name).map_or("", String::as_str);
-            // Without a numeric user the reader is not known.
+            // Without a numeric user id the file's reader is unknown.
             files.insert(path, (value, if owner.is_some() { 0o400 } else { 0o444 }));
         }
     }
@@ -65,9 +65,8 @@ pub(crate) fn archives(
         .collect()
 }
 
-/// The folders that a container shares with those beside it, as one archive in
-/// which everybody may write to them; none where it shares nothing. Memory is
-/// open to everybody, too.
+/// Packs the directories that a container shares with its sidecars and init steps,
+/// writable for everybody as in-memory volumes are; none if it shares none.
 pub(crate) fn shared_folders(container: &Container) -> std::io::Result<Option<Archive>> {
     let shared = |(path, mount): (&String, &Mount)| {
         matches!(mount, Mount::Shared(_)).then(|| path.trim_start_matches('/').to_owned())
@@ -91,8 +90,8 @@ pub(crate) fn shared_folders(container: &Container) -> std::io::Result<Option<Ar
     }))
 }
 
-/// The folders of files in a container whose root cannot be written; those in a
-/// mount are writable already.
+/// Returns the directories of files in a container with a read-only root, except
+/// those inside a mount, which are writable already.
 pub(crate) fn folders(container: &Container) -> BTreeSet<String> {
     if !container.read_only {
         return BTreeSet::new();
@@ -123,7 +122,7 @@ fn is_below(path: &str, folder: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// User and group, where both are known without looking into the image.
+/// Returns user and group id if both are known without reading the image.
 fn owner(user: &str) -> Option<(u64, u64)> {
     let (user, group) = user.split_once(':').unwrap_or((user, "0"));
     Some((user.parse().ok()?, group.parse().ok()?))

@@ -1,8 +1,8 @@
-//! Hashes as text.
+//! Formats hashes.
 
 use std::fmt::Write;
 
-/// Bytes as lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()

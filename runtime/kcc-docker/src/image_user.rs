@@ -1,12 +1,12 @@
-//! The user that the image of a container names, where the container names none.
+//! Checks the user that a container's image names if the container names none.
 
 use kcc_lower::docker::Container;
 use kcc_plan::{Error, RefusedImage, RefusedUser};
 
-use crate::{engine::DockerEngine, work::NewContainer};
+use crate::{engine::DockerEngine, payload::NewContainer};
 
 /// Returns the refusal of an image that would start as root in a container that
-/// must not. A user that the container names was judged when it was lowered.
+/// must not. A user named by the container was checked when it was lowered.
 pub(crate) fn refused(container: &Container, path: &str, user: &str) -> Option<RefusedImage> {
     if container.user.is_some() || container.baseline {
         return None;
@@ -19,8 +19,8 @@ pub(crate) fn refused(container: &Container, path: &str, user: &str) -> Option<R
 }
 
 impl DockerEngine<'_> {
-    /// Returns the user that a container runs as, in the words of whoever names
-    /// it: the fragment, else the image.
+    /// Returns the user that a container runs as, as the fragment or else the
+    /// image writes it.
     pub(crate) async fn user_of(&self, container: &Container) -> Result<String, Error> {
         if let Some(user) = &container.user {
             return Ok(user.clone());
@@ -29,8 +29,8 @@ impl DockerEngine<'_> {
         Ok(image.map(|image| image.user).unwrap_or_default())
     }
 
-    /// Fails where the image of a container to be made, or that of an init step,
-    /// would start as root and must not.
+    /// Fails if the image of a new container, or of one of its init steps, would
+    /// start as root and must not.
     pub(crate) async fn refuse_image_users(&self, new: &NewContainer) -> Result<(), Error> {
         for container in new.container.with_init() {
             let user = self.user_of(container).await?;

@@ -1,5 +1,5 @@
-//! Init steps: what runs to completion before a container starts that has just
-//! been made, and the folders that all of them share.
+//! Init steps, which run to completion before a new container starts, and the
+//! directories that they share with it.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -8,22 +8,25 @@ use kcc_lower::docker::{Container, Mount};
 use kcc_model::Until;
 use kcc_plan::{Context, Error};
 
-use crate::{client::Shares, engine::DockerEngine, files, make::cannot_pack, work::NewContainer};
+use crate::{
+    client::Shares, container::cannot_pack, engine::DockerEngine, files, payload::NewContainer,
+};
 
-/// What the container is called through which shared folders are opened.
-const DOOR: &str = "folders";
+/// The suffix of the helper container that makes shared directories writable.
+const FOLDER_HELPER: &str = "folders";
 
-/// Whether a container shares folders with those beside it.
-pub(crate) fn shares_folders(container: &Container) -> bool {
+/// Returns true if a container shares directories with sidecars or init steps.
+pub(crate) fn has_shared_folders(container: &Container) -> bool {
     let mut mounts = container.mounts.values();
     mounts.any(|mount| matches!(mount, Mount::Shared(_)))
 }
 
 impl DockerEngine<'_> {
-    /// Lets everybody write to the folders that a container shares: who runs in
-    /// the containers beside it is not root. Its own root may be closed, so
-    /// that is done through another one, which never starts.
-    pub(crate) async fn open_folders(
+    /// Makes the directories that a container shares writable for everybody,
+    /// because its sidecars and init steps do not run as root. The container's
+    /// own root may be read-only, so a helper container that never starts is
+    /// used to unpack them.
+    pub(crate) async fn make_folders_writable(
         &self,
         name: &str,
         new: &NewContainer,
@@ -33,7 +36,7 @@ impl DockerEngine<'_> {
         let Some(archive) = packed.map_err(|error| cannot_pack(name, error))? else {
             return Ok(());
         };
-        let door = Container {
+        let helper = Container {
             files: BTreeMap::new(),
             mounts: BTreeMap::new(),
             networks: BTreeMap::new(),
@@ -45,14 +48,16 @@ impl DockerEngine<'_> {
             network: None,
             folders: Some(id),
         };
-        let beside = Container::beside(name, DOOR);
-        let door_id = self.make(&beside, &plain(door, new), shares).await?;
-        let opened = self.client.upload(&door_id, name, archive).await;
-        let removed = self.client.remove(&door_id, &beside).await;
+        let full_name = Container::beside(name, FOLDER_HELPER);
+        let helper_id = self
+            .create_stopped(&full_name, &helper_container(helper, new), shares)
+            .await?;
+        let opened = self.client.upload(&helper_id, name, archive).await;
+        let removed = self.client.remove(&helper_id, &full_name).await;
         opened.and(removed)
     }
 
-    /// Runs the init steps of a container, one after the other; each is gone
+    /// Runs the init steps of a container one after the other and removes each
     /// when it has ended.
     pub(crate) async fn init(
         &self,
@@ -61,42 +66,42 @@ impl DockerEngine<'_> {
         new: &NewContainer,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        let begin = Instant::now();
+        let started = Instant::now();
         for step in &new.container.init {
             let shares = Shares {
                 network: None,
-                folders: shares_folders(&step.container).then_some(id),
+                folders: has_shared_folders(&step.container).then_some(id),
             };
-            let beside = Container::beside(name, &step.name);
+            let full_name = Container::beside(name, &step.name);
             let what = format!("init step `{}` of `{name}`", step.name);
-            let made = plain(step.container.clone(), new);
-            let step_id = self.make(&beside, &made, shares).await?;
-            let ended = match self.client.start(&step_id, &beside).await {
+            let created = helper_container(step.container.clone(), new);
+            let step_id = self.create_stopped(&full_name, &created, shares).await?;
+            let ended = match self.client.start(&step_id, &full_name).await {
                 Ok(()) => {
                     let until = Until::Completed;
-                    self.wait(&step_id, &made, until, begin, context).await
+                    self.wait(&step_id, &created, until, started, context).await
                 }
                 Err(error) => Err(error),
             };
             let ended = match ended {
                 Ok(None) => Ok(()),
                 Ok(Some(why)) => {
-                    let words = self.judge().last_words(&step_id).await;
+                    let lines = self.readiness_check().last_log_lines(&step_id).await;
                     let message = format!("{what} failed: {why}");
-                    Err(Error::new(Code::ApplyIncomplete, message).detail(words))
+                    Err(Error::new(Code::ApplyIncomplete, message).detail(lines))
                 }
                 Err(error) => Err(error),
             };
-            let removed = self.client.remove(&step_id, &beside).await;
+            let removed = self.client.remove(&step_id, &full_name).await;
             ended.and(removed)?;
         }
         Ok(())
     }
 }
 
-/// A container that an operation makes on its way, without ports and init steps
-/// of its own. Nothing is ever compared with it.
-fn plain(container: Container, of: &NewContainer) -> NewContainer {
+/// Describes a temporary container of an operation, without ports and init steps
+/// of its own. It is never compared with anything.
+fn helper_container(container: Container, of: &NewContainer) -> NewContainer {
     NewContainer {
         labels: container.labels.clone(),
         path: of.path.clone(),

@@ -1,7 +1,7 @@
-//! An isolated copy of a target: the same objects under names of their own. A
-//! name goes on from the target's with a dot, which no name in a model has, so
-//! that a copy never meets another component. Host ports with a number become
-//! free ones: the original holds the number.
+//! Renames a desired state for an instance of a target. Names continue the target's
+//! with a dot, which no name in a model contains, so instances never collide with
+//! components. Fixed host ports become free ones, because the plain target holds
+//! the numbers.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,7 +10,7 @@ use kcc_plan::Scope;
 
 use crate::observed::label;
 
-/// What should be there for a scope: what was lowered, renamed if it is a copy.
+/// Returns the desired state of a scope, renamed if it is an instance.
 pub(crate) fn of<'a>(docker: &'a DockerDesired, scope: &Scope) -> Cow<'a, DockerDesired> {
     let Some(instance) = &scope.instance else {
         return Cow::Borrowed(docker);
@@ -20,32 +20,34 @@ pub(crate) fn of<'a>(docker: &'a DockerDesired, scope: &Scope) -> Cow<'a, Docker
         Some(rest) => format!("{plain}.{instance}{rest}"),
         None => format!("{name}.{instance}"),
     };
-    let mark = |labels: &mut BTreeMap<String, String>| {
+    let add_label = |labels: &mut BTreeMap<String, String>| {
         labels.insert(label::INSTANCE.to_owned(), instance.clone());
     };
-    let mut copy = docker.clone();
-    copy.networks = renamed(copy.networks, rename);
-    copy.volumes = renamed(copy.volumes, rename);
-    copy.containers = renamed(copy.containers, rename);
-    copy.networks
+    let mut moved = docker.clone();
+    moved.networks = renamed(moved.networks, rename);
+    moved.volumes = renamed(moved.volumes, rename);
+    moved.containers = renamed(moved.containers, rename);
+    moved
+        .networks
         .values_mut()
-        .for_each(|network| mark(&mut network.labels));
-    copy.volumes
+        .for_each(|network| add_label(&mut network.labels));
+    moved
+        .volumes
         .values_mut()
-        .for_each(|volume| mark(&mut volume.labels));
-    for container in copy.containers.values_mut() {
+        .for_each(|volume| add_label(&mut volume.labels));
+    for container in moved.containers.values_mut() {
         let init = container.init.iter_mut().map(|step| &mut step.container);
         for step in init {
-            mark(&mut step.labels);
-            set_apart(step, rename);
+            add_label(&mut step.labels);
+            isolate(step, rename);
         }
-        mark(&mut container.labels);
-        set_apart(container, rename);
+        add_label(&mut container.labels);
+        isolate(container, rename);
     }
-    Cow::Owned(copy)
+    Cow::Owned(moved)
 }
 
-fn set_apart(container: &mut Container, rename: impl Fn(&str) -> String + Copy) {
+fn isolate(container: &mut Container, rename: impl Fn(&str) -> String + Copy) {
     container.networks = renamed(std::mem::take(&mut container.networks), rename);
     for mount in container.mounts.values_mut() {
         if let Mount::Volume(volume) = mount {

@@ -1,30 +1,30 @@
-//! The Docker engine: observe, reconcile, apply, status, down and recover.
+//! The Docker engine: plan, apply, status, down and recover.
 //!
-//! Six functions, each of which takes a desired state that was lowered to
-//! Docker and the [`Options`] of the command, and speaks in the engine-neutral
-//! words of `kcc-plan`:
+//! Each function takes a desired state that was lowered to Docker and the
+//! [`Options`] of the command, and returns the engine-neutral types of `kcc-plan`:
 //!
-//! - [`plan()`] reads and decides, and changes nothing;
-//! - [`apply`] takes the target's lock, stores its intent, performs the plan and
-//!   stores the inventory; it returns a report also where something failed;
-//! - [`status`] says what runs, and why what does not;
-//! - [`down`] removes what kcc made; data only with `Options::volumes`;
-//! - [`found`] and [`recover`] take back what kcc made on this engine where the
-//!   record of it is gone.
+//! - [`plan()`] observes and reconciles; read-only;
+//! - [`apply`] takes the scope's lock, stores an intent, performs the plan and
+//!   stores the inventory; failures of operations are in its report;
+//! - [`status`] reports the state of each component and why it is not ready;
+//! - [`down`] removes kcc's objects; data only with `Options::volumes`;
+//! - [`found`] and [`recover`] take kcc's objects back into the inventory if the
+//!   records are lost.
 //!
-//! What is ours is decided by labels and inventory together. A container is
-//! replaced when the hash of its configuration, its image, a secret's value, a
-//! network or a setting of the engine differs from what it should be. Its
-//! successor is made under `<name>.new` and takes over once it is ready and has
-//! stayed up for a moment; where both would hold the same host port or write to
-//! the same volume, the old one is stopped first, and started again if the new
-//! one fails. Images that kcc built stay as a cache, as do those that it fetched.
+//! Labels and the inventory together decide which objects kcc owns. A container is
+//! replaced when its configuration hash, its image, a secret's value, a network or
+//! an engine setting differs from the desired state. Its successor is created as
+//! `<name>.new` and takes over once it is ready and has stayed up for a moment. If
+//! both would hold the same host port or write to the same volume, the old
+//! container is stopped first, and restarted if the new one fails. Images that kcc
+//! built or pulled stay as a cache.
 //!
-//! Only `client` knows bollard; only `reconcile` decides.
+//! Only `client` uses bollard; only `reconcile` decides.
 
 mod client;
 mod clock;
 mod config;
+mod container;
 mod context;
 mod credentials;
 mod dockerignore;
@@ -36,18 +36,17 @@ mod hex;
 mod image_user;
 mod init;
 mod instance;
-mod make;
-mod memory;
 mod observe;
 mod observed;
+mod payload;
 mod ports;
 mod probe;
-mod ready;
+mod readiness;
 mod reconcile;
+mod records;
 mod recovery;
 mod session;
 mod status;
-mod work;
 
 pub use context::context_hash;
 pub use session::{apply, down, found, plan, recover, status};

@@ -1,5 +1,5 @@
-//! What is there: reads everything that reconciling needs, with calls that
-//! change nothing, and says of each object whose it is.
+//! Observes the engine: reads everything that reconcile needs, with read-only
+//! calls, and determines the ownership of each object.
 
 use std::{
     collections::BTreeMap,
@@ -18,30 +18,30 @@ use crate::{
     client::{Client, Listed},
     drift,
     endpoint::Endpoint,
-    engine::counts,
-    memory::Memory,
+    engine::counts_for_readiness,
     observed::{
         Observed, ObservedContainer, ObservedObject, Ownership, ProcessDrift, SUCCESSOR, label,
     },
     ports,
-    ready::Judge,
+    readiness::ReadinessCheck,
+    records::Records,
     recovery,
 };
 
-/// Questions that are asked side by side.
+/// The number of concurrent requests.
 const PARALLEL: usize = 8;
 
-/// Reads what an engine holds of a target and of the names that it wants.
+/// Reads the objects of a scope, and the objects of others whose names it needs.
 pub(crate) async fn observe(
     client: &Client,
     endpoint: &Endpoint,
     scope: &Scope,
     docker: &DockerDesired,
-    memory: &Memory,
+    records: &Records,
     options: &Options,
     secrets: &Secrets,
 ) -> Result<Observed, Error> {
-    let mut observed = objects(client, scope, docker, memory).await?;
+    let mut observed = objects(client, scope, docker, records).await?;
     processes(client, docker, secrets, &mut observed).await?;
     for (reference, image) in &docker.images {
         if let Some(image) = client.image(reference).await? {
@@ -52,38 +52,38 @@ pub(crate) async fn observe(
             observed.contexts.insert(reference.clone(), hash);
         }
     }
-    observed.in_machine = client.in_machine;
+    observed.in_vm = client.in_vm;
     if endpoint.is_local() {
         probe_ports(docker, &mut observed);
     }
     Ok(observed)
 }
 
-/// Containers, networks and volumes.
+/// Reads containers, networks and volumes.
 pub(crate) async fn objects(
     client: &Client,
     scope: &Scope,
     docker: &DockerDesired,
-    memory: &Memory,
+    records: &Records,
 ) -> Result<Observed, Error> {
     let mut observed = Observed {
-        recorded: memory.is_there(),
-        failures: memory.failures().clone(),
+        recorded: records.exist(),
+        failures: records.failures().clone(),
         ..Observed::default()
     };
     let object = |kind: &str, listed: &Listed| ObservedObject {
         id: listed.id.clone(),
         ownership: match belongs(scope, &listed.labels) {
-            true if memory.knows(kind, listed) => Ownership::Ours,
-            true if recovery::doubt(scope, kind, listed).is_none() => Ownership::Claimed,
-            _ => Ownership::Foreign,
+            true if records.lists(kind, listed) => Ownership::Owned,
+            true if recovery::doubt(scope, kind, listed).is_none() => Ownership::Unrecorded,
+            _ => Ownership::Unmanaged,
         },
         component: listed.labels.get(label::COMPONENT).cloned(),
         team: listed.labels.get(label::TEAM).cloned(),
     };
     let mut doubtful = Vec::new();
     let mut doubt = |kind: &str, listed: &Listed, object: &ObservedObject| {
-        let labelled = belongs(scope, &listed.labels) && object.ownership == Ownership::Foreign;
+        let labelled = belongs(scope, &listed.labels) && object.ownership == Ownership::Unmanaged;
         if let Some(doubt) = recovery::doubt(scope, kind, listed).filter(|_| labelled) {
             doubtful.push(Recovered {
                 kind: kind.to_owned(),
@@ -98,28 +98,29 @@ pub(crate) async fn objects(
     for listed in client.networks().await? {
         let object = object("network", &listed);
         doubt("network", &listed, &object);
-        if object.ownership == Ownership::Foreign && !docker.networks.contains_key(&listed.name) {
+        if object.ownership == Ownership::Unmanaged && !docker.networks.contains_key(&listed.name) {
             continue;
         }
         let Some(first) = observed.networks.remove(&listed.name) else {
             observed.networks.insert(listed.name, object);
             continue;
         };
-        // The one that matters: that is in the way, or that containers are on.
+        // Keep the one that matters: an unmanaged one, which is in the way, or
+        // the one with containers on it.
         let better =
-            object.ownership != Ownership::Ours || !client.users(&object.id).await?.is_empty();
-        let (kept, twin) = if better {
+            object.ownership != Ownership::Owned || !client.users(&object.id).await?.is_empty();
+        let (kept, duplicate) = if better {
             (object, first)
         } else {
             (first, object)
         };
         observed.networks.insert(listed.name.clone(), kept);
-        observed.twins.push((listed.name, twin));
+        observed.duplicates.push((listed.name, duplicate));
     }
     for listed in client.volumes().await? {
         let object = object("volume", &listed);
         doubt("volume", &listed, &object);
-        if object.ownership != Ownership::Foreign || docker.volumes.contains_key(&listed.name) {
+        if object.ownership != Ownership::Unmanaged || docker.volumes.contains_key(&listed.name) {
             observed.volumes.insert(listed.name, object);
         }
     }
@@ -128,7 +129,7 @@ pub(crate) async fn objects(
         let object = object("container", &listed);
         doubt("container", &listed, &object);
         let plain = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
-        if object.ownership != Ownership::Foreign || docker.containers.contains_key(plain) {
+        if object.ownership != Ownership::Unmanaged || docker.containers.contains_key(plain) {
             wanted.push((listed, object));
         } else {
             observed.taken_ports.extend(listed.host_ports);
@@ -139,7 +140,7 @@ pub(crate) async fn objects(
         .map(|(listed, object)| async move {
             let found = client.inspect(&listed.id).await?;
             Ok::<_, Error>(found.map(|found| {
-                let recorded = memory.settings(&object.id).cloned();
+                let recorded = records.settings(&object.id).cloned();
                 let container = ObservedContainer {
                     object,
                     state: found.state,
@@ -165,8 +166,8 @@ pub(crate) async fn objects(
     Ok(observed)
 }
 
-/// Compares what runs in containers with what is desired, where their labels say
-/// that it is the same: environment, command, and secrets mounted as files.
+/// Compares the process in each container whose labels match the desired state:
+/// environment, command, and secrets mounted as files.
 async fn processes(
     client: &Client,
     docker: &DockerDesired,
@@ -175,44 +176,44 @@ async fn processes(
 ) -> Result<(), Error> {
     let mut images: BTreeMap<String, Option<BTreeMap<String, String>>> = BTreeMap::new();
     for (name, container) in &docker.containers {
-        let Some(there) = observed.containers.get_mut(name) else {
+        let Some(existing) = observed.containers.get_mut(name) else {
             continue;
         };
-        if there.config_hash.as_deref() != Some(&container.config_hash()) {
+        if existing.config_hash.as_deref() != Some(&container.config_hash()) {
             continue;
         }
-        if !images.contains_key(&there.image_id) {
-            let env = client.image_env(&there.image_id).await?;
-            images.insert(there.image_id.clone(), env);
+        if !images.contains_key(&existing.image_id) {
+            let env = client.image_env(&existing.image_id).await?;
+            images.insert(existing.image_id.clone(), env);
         }
-        let image = images.get(&there.image_id).and_then(Option::as_ref);
+        let image = images.get(&existing.image_id).and_then(Option::as_ref);
         let mut files = BTreeMap::new();
         for (path, mount) in &container.mounts {
             if let Mount::Secret(secret) = mount
-                && let Some(content) = client.file(&there.object.id, path).await
+                && let Some(content) = client.file(&existing.object.id, path).await
             {
                 files.insert(secret.clone(), content);
             }
         }
-        if let Some(found) = client.inspect(&there.object.id).await? {
-            there.process = drift::process(container, &found.process, image, &files, secrets);
+        if let Some(found) = client.inspect(&existing.object.id).await? {
+            existing.process = drift::process(container, &found.process, image, &files, secrets);
         }
     }
     Ok(())
 }
 
-/// Finds out whether the containers that are there do what they should.
+/// Checks the readiness of the existing containers.
 pub(crate) async fn readiness(
     desired: &Desired,
     docker: &DockerDesired,
-    judge: &Judge<'_>,
+    check: &ReadinessCheck<'_>,
     observed: &mut Observed,
 ) -> Result<(), Error> {
-    let there = docker
+    let existing = docker
         .containers
         .iter()
         .filter(|(name, container)| {
-            observed.containers.contains_key(*name) && counts(docker, container)
+            observed.containers.contains_key(*name) && counts_for_readiness(docker, container)
         })
         .map(|(name, container)| async move {
             let component = desired.components.get(&container.component);
@@ -221,19 +222,19 @@ pub(crate) async fn readiness(
             } else {
                 Until::Healthy
             };
-            let answer = judge.judge(name, container, until).await?;
+            let answer = check.run(name, container, until).await?;
             Ok::<_, Error>((name.clone(), answer))
         });
-    let judged = stream::iter(there)
+    let readiness = stream::iter(existing)
         .buffered(PARALLEL)
         .try_collect::<BTreeMap<_, _>>()
         .await?;
-    observed.readiness = judged;
+    observed.readiness = readiness;
     Ok(())
 }
 
-/// A time as the engine writes it, `2026-01-02T03:04:05.6Z`, with all digits of
-/// its fraction, so that times are in order as texts.
+/// Pads the fraction of the engine's time, `2026-01-02T03:04:05.6Z`, so that
+/// times sort as texts.
 fn sortable(time: &str) -> String {
     let time = time.trim_end_matches('Z');
     let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
@@ -246,8 +247,8 @@ fn belongs(scope: &Scope, labels: &BTreeMap<String, String>) -> bool {
         && labels.get(label::INSTANCE) == scope.instance.as_ref()
 }
 
-/// Finds out which host ports other programs of this machine hold, among those
-/// that might be given away.
+/// Finds the host ports that other programs on this machine hold, among those
+/// that reconcile may assign.
 fn probe_ports(docker: &DockerDesired, observed: &mut Observed) {
     for (name, container) in &docker.containers {
         for publish in container

@@ -1,5 +1,5 @@
-//! What an engine holds of one target, in types of kcc's own, so that
-//! reconciling needs neither an engine nor its library.
+//! The observed state of a scope, in types of kcc's own, so that reconcile needs
+//! neither an engine nor its library.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,80 +9,80 @@ use std::{
 use kcc_plan::{MissingSecret, Readiness, Recovered};
 use serde_json::Value;
 
-/// Labels by which kcc knows its own objects again.
+/// The labels by which kcc recognises its objects.
 pub(crate) mod label {
     pub(crate) const SYSTEM: &str = "dev.kcc.system";
     pub(crate) const TARGET: &str = "dev.kcc.target";
     pub(crate) const INSTANCE: &str = "dev.kcc.instance";
     pub(crate) const COMPONENT: &str = "dev.kcc.component";
     pub(crate) const TEAM: &str = "dev.kcc.team";
-    /// The hash of a container's whole configuration.
+    /// The hash of the whole configuration of a container.
     pub(crate) const CONFIG_HASH: &str = "dev.kcc.config-hash";
-    /// Short hashes of its fields, so that a plan can name what changed.
+    /// Short hashes of its fields, by which a plan names the changes.
     pub(crate) const CONFIG_FIELDS: &str = "dev.kcc.config-fields";
     /// The hash of the context that an image was built from.
     pub(crate) const CONTEXT_HASH: &str = "dev.kcc.context-hash";
 }
 
-/// What follows the name of a container that is about to take another's place.
+/// The suffix of a container that is about to replace another.
 pub(crate) const SUCCESSOR: &str = ".new";
 
-/// The container that an operation may have been on which made one of that
-/// name: a successor takes its place, an init step runs before it starts.
-pub(crate) fn made_for(name: &str) -> &str {
+/// Returns the name of the container whose operation may have created a container
+/// of that name: itself, or the one that it succeeds or is an init step of.
+pub(crate) fn base_name(name: &str) -> &str {
     let name = name.split_once('_').map_or(name, |(main, _)| main);
     name.strip_suffix(SUCCESSOR).unwrap_or(name)
 }
 
-/// What an engine holds of one target.
+/// The observed state of a scope.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
-    /// Every container of the target, and every other whose name is wanted.
+    /// The containers of the scope, and unmanaged ones whose names it needs.
     pub(crate) containers: BTreeMap<String, ObservedContainer>,
-    /// Likewise networks.
+    /// The networks, likewise.
     pub(crate) networks: BTreeMap<String, ObservedObject>,
-    /// More networks of the same names: an engine that was still making one for
-    /// an apply that was killed lets the next apply make it again.
-    pub(crate) twins: Vec<(String, ObservedObject)>,
-    /// Likewise volumes.
+    /// Further networks of the same names. They appear when the engine is still
+    /// creating a network for a killed apply and the next apply creates it again.
+    pub(crate) duplicates: Vec<(String, ObservedObject)>,
+    /// The volumes, likewise.
     pub(crate) volumes: BTreeMap<String, ObservedObject>,
-    /// The images that are wanted and there.
+    /// The desired images that exist.
     pub(crate) images: BTreeMap<String, ObservedImage>,
-    /// For each image that is built, the hash of its context now.
+    /// The current hash of the context, for each image that is built.
     pub(crate) contexts: BTreeMap<String, String>,
-    /// Host ports that are taken, by containers of others or by other programs.
+    /// The host ports held by unmanaged containers or other programs.
     pub(crate) taken_ports: BTreeSet<u16>,
-    /// Containers live in a virtual machine: their own addresses cannot be
-    /// reached from here.
-    pub(crate) in_machine: bool,
-    /// An earlier apply on this machine left a record of what it made.
+    /// True if containers run in a virtual machine, so that their addresses are
+    /// not reachable from here.
+    pub(crate) in_vm: bool,
+    /// True if an earlier apply on this machine left records.
     pub(crate) recorded: bool,
-    /// Why the last apply did not bring components to their desired state.
+    /// The reasons why the last apply did not bring components to their desired state.
     pub(crate) failures: BTreeMap<String, String>,
-    /// Whether containers do what they should, where that was looked at.
+    /// The readiness of containers, if it was checked.
     pub(crate) readiness: BTreeMap<String, Readiness>,
-    /// Objects that only carry the target's labels.
+    /// The objects that carry the scope's labels but are not provably kcc's.
     pub(crate) doubtful: Vec<Recovered>,
-    /// Secrets whose values could not be compared.
+    /// The secrets whose values could not be compared.
     pub(crate) missing_secrets: Vec<MissingSecret>,
 }
 
-/// Whose an object is.
+/// The owner of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// It carries the target's labels, and the state folder knows it.
-    Ours,
-    /// Its labels and its name say that kcc made it, but the state folder does
-    /// not know it: another machine or user did, or the folder is gone.
-    Claimed,
+    /// It carries the scope's labels, and the records list it.
+    Owned,
+    /// Its labels and name say that kcc made it, but the records do not list it:
+    /// it was made from another machine or by another user, or the records are lost.
+    Unrecorded,
     /// kcc did not make it.
-    Foreign,
+    Unmanaged,
 }
 
 /// A network or volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedObject {
-    /// The engine's identity of it.
+    /// The engine's identity for it.
     pub(crate) id: String,
     pub(crate) ownership: Ownership,
     pub(crate) component: Option<String>,
@@ -92,64 +92,63 @@ pub(crate) struct ObservedObject {
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedContainer {
-    /// What all objects have.
+    /// The properties that all objects have.
     pub(crate) object: ObservedObject,
     pub(crate) state: ContainerState,
     pub(crate) config_hash: Option<String>,
     pub(crate) config_fields: Option<String>,
-    /// The identity of the image that it was made from.
+    /// The identity of its image.
     pub(crate) image_id: String,
-    /// Host ports by the port inside the container and its protocol.
+    /// The host ports by container port and protocol.
     pub(crate) published: BTreeMap<(u16, String), u16>,
-    /// Host addresses at which its ports are reached while it runs.
+    /// The host addresses at which its ports are reachable while it runs.
     pub(crate) addresses: BTreeMap<(u16, String), Vec<SocketAddr>>,
-    /// Networks that it is connected to.
-    pub(crate) networks: BTreeMap<String, Attached>,
+    /// The networks that it is connected to.
+    pub(crate) networks: BTreeMap<String, Attachment>,
     /// The identity of the container whose network it shares.
     pub(crate) joined: Option<String>,
-    /// When it started last, in a form that sorts.
+    /// The time of its last start, in a form that sorts.
     pub(crate) started_at: String,
-    /// Its settings as they are, and as they were when kcc made it, if that is
-    /// known.
+    /// Its settings now and, if recorded, as they were after creation.
     pub(crate) settings: Value,
     pub(crate) recorded: Option<Value>,
-    /// How what runs in it differs from what its labels claim.
+    /// The differences between its process and its labels.
     pub(crate) process: ProcessDrift,
 }
 
-/// A network that a container is connected to.
+/// A connection of a container to a network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Attached {
+pub(crate) struct Attachment {
     /// The identity of the network.
     pub(crate) network: String,
-    /// Its address there while it runs.
+    /// The container's address on it while it runs.
     pub(crate) address: Option<String>,
-    /// The names that it answers to there.
+    /// The names under which the container is reachable on it.
     pub(crate) aliases: BTreeSet<String>,
 }
 
-/// How what runs in a container differs from what it was made for, without any
-/// value: some are secrets.
+/// The differences between the process in a container and its labels. Contains no
+/// values: some are secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ProcessDrift {
-    /// Secrets whose values are others now.
+    /// The secrets whose values changed.
     pub(crate) secrets: BTreeSet<String>,
-    /// What else differs, in words.
+    /// Descriptions of the other differences.
     pub(crate) changes: Vec<String>,
 }
 
-/// What a container does.
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContainerState {
-    /// Made, and never started.
+    /// Created but never started.
     Created,
     Running,
     Paused,
-    /// Between two attempts.
+    /// Between two restarts.
     Restarting,
-    /// It ended with that code.
+    /// Exited with that code.
     Exited(i64),
-    /// It is being removed, or could not be.
+    /// Being removed, or not removable.
     Dead,
 }
 

@@ -1,25 +1,26 @@
-//! Host ports for what is published without a number: stable, because they
-//! follow from the container's name, and kept once a container has one.
+//! Assigns host ports to ports that are published without a number. They are
+//! derived from the container's name, so they are stable, and a container keeps
+//! the port it has.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-/// Below the ports that kernels give to connections of their own.
+/// The first assignable port. The range lies below the kernel's ephemeral ports.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
-/// Ports that are tried.
-const TRIES: u16 = 64;
+/// The number of candidates.
+const CANDIDATES: u16 = 64;
 
-/// The host ports that a port of a container may get, best first.
+/// Returns the host ports that a container's port may get, in order of preference.
 pub(crate) fn candidates(container: &str, port: u16, protocol: &str) -> impl Iterator<Item = u16> {
     let hash = Sha256::digest(format!("{container}\0{port}/{protocol}"));
     let start = u16::from_be_bytes([hash[0], hash[1]]) % COUNT;
-    (0..TRIES).map(move |step| FIRST + (start + step) % COUNT)
+    (0..CANDIDATES).map(move |step| FIRST + (start + step) % COUNT)
 }
 
-/// The first candidate that nobody has; the very first one if all are taken, so
-/// that the engine says who has it.
+/// Returns the first free candidate; if all are taken the very first, so that the
+/// engine's error names the port.
 pub(crate) fn choose(container: &str, port: u16, protocol: &str, taken: &BTreeSet<u16>) -> u16 {
     candidates(container, port, protocol)
         .find(|candidate| !taken.contains(candidate))
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_stable_and_avoids_those_that_are_taken() {
+    fn choice_is_stable_and_avoids_taken_ports() {
         let free = choose("shop-dev-web", 8080, "tcp", &BTreeSet::new());
         assert_eq!(free, choose("shop-dev-web", 8080, "tcp", &BTreeSet::new()));
         assert!((FIRST..FIRST + COUNT).contains(&free));

@@ -1,5 +1,5 @@
-//! Checks that an engine lacks and kcc makes itself: an HTTP request and a
-//! connection, from this machine to the container's own address.
+//! Health checks that the engine lacks: HTTP requests and TCP connections from
+//! this machine to the container's address.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use tokio::{
     net::TcpStream,
 };
 
-/// How long a connection that nobody takes is held at most.
-const MOMENT: Duration = Duration::from_millis(300);
+/// The time a connection has to stay open before it counts as accepted.
+const HOLD: Duration = Duration::from_millis(300);
 
-/// Opens a connection; the error says what happened instead.
+/// Opens a connection; fails with the reason.
 pub(crate) async fn tcp(host: &str, port: u16, limit: Duration) -> Result<(), String> {
     connect(host, port, limit).await.map(|_| ())
 }
 
-/// Sends a GET request and expects an answer from 200 to 399.
+/// Sends a GET request and expects a status from 200 to 399.
 pub(crate) async fn http(host: &str, port: u16, path: &str, limit: Duration) -> Result<(), String> {
     let mut stream = connect(host, port, limit).await?;
-    let asked = async {
+    let exchange = async {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: kcc\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
-        // The status stands in the first line: `HTTP/1.1 200 OK`.
+        // The status is in the first line: `HTTP/1.1 200 OK`.
         while !answer.contains(&b'\n') && answer.len() < 1024 {
             let mut piece = [0; 256];
             let read = stream.read(&mut piece).await?;
@@ -36,10 +36,10 @@ pub(crate) async fn http(host: &str, port: u16, path: &str, limit: Duration) -> 
         }
         Ok::<_, std::io::Error>(answer)
     };
-    let answer = match tokio::time::timeout(limit, asked).await {
+    let answer = match tokio::time::timeout(limit, exchange).await {
         Err(_) => {
             return Err(format!(
-                "no answer to GET {path} on port {port} within {limit:?}"
+                "GET {path} on port {port} timed out after {limit:?}"
             ));
         }
         Ok(Err(error)) => return Err(format!("GET {path} on port {port}: {error}")),
@@ -47,19 +47,19 @@ pub(crate) async fn http(host: &str, port: u16, path: &str, limit: Duration) -> 
     };
     match status(&answer) {
         Some(200..=399) => Ok(()),
-        Some(status) => Err(format!("GET {path} on port {port} answers {status}")),
-        None => Err(format!("what answers on port {port} is not HTTP")),
+        Some(status) => Err(format!("GET {path} on port {port} returned {status}")),
+        None => Err(format!("port {port} does not speak HTTP")),
     }
 }
 
-/// Opens a connection that is still open a moment later.
+/// Opens a connection and expects it to stay open for a moment.
 pub(crate) async fn held(host: &str, port: u16, limit: Duration) -> Result<(), String> {
     let mut stream = connect(host, port, limit).await?;
     let mut piece = [0; 1];
-    match tokio::time::timeout(MOMENT, stream.read(&mut piece)).await {
-        // It waits for us to speak, or speaks first.
+    match tokio::time::timeout(HOLD, stream.read(&mut piece)).await {
+        // The peer waits for input or speaks first.
         Err(_) | Ok(Ok(1..)) => Ok(()),
-        Ok(Ok(0) | Err(_)) => Err(format!("nothing listens behind port {port}")),
+        Ok(Ok(0) | Err(_)) => Err(format!("nothing is listening behind port {port}")),
     }
 }
 
@@ -67,10 +67,12 @@ async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream, St
     match tokio::time::timeout(limit, TcpStream::connect((host, port))).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            Err(format!("nothing listens on port {port}"))
+            Err(format!("nothing is listening on port {port}"))
         }
         Ok(Err(error)) => Err(format!("cannot connect to port {port}: {error}")),
-        Err(_) => Err(format!("no connection to port {port} within {limit:?}")),
+        Err(_) => Err(format!(
+            "connecting to port {port} timed out after {limit:?}"
+        )),
     }
 }
 
@@ -87,7 +89,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(500);
 
-    /// A server that gives one answer, in pieces.
+    /// Starts a server that gives one answer, in pieces.
     async fn serve(answer: &'static [&'static str]) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -108,43 +110,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn http_is_judged_by_its_status() {
+    async fn http_passes_by_status() {
         let port = serve(&["HTTP/1.", "1 204 No Content\r\n\r\n"]).await;
         assert_eq!(http("127.0.0.1", port, "/", LIMIT).await, Ok(()));
         let port = serve(&["HTTP/1.1 503 Busy\r\n\r\n"]).await;
-        let said = http("127.0.0.1", port, "/healthz", LIMIT)
+        let error = http("127.0.0.1", port, "/healthz", LIMIT)
             .await
             .unwrap_err();
-        assert_eq!(said, format!("GET /healthz on port {port} answers 503"));
+        assert_eq!(error, format!("GET /healthz on port {port} returned 503"));
         let port = serve(&["SSH-2.0\r\n"]).await;
-        let said = http("127.0.0.1", port, "/", LIMIT).await.unwrap_err();
-        assert_eq!(said, format!("what answers on port {port} is not HTTP"));
+        let error = http("127.0.0.1", port, "/", LIMIT).await.unwrap_err();
+        assert_eq!(error, format!("port {port} does not speak HTTP"));
         let port = serve(&[]).await;
-        let said = http("127.0.0.1", port, "/", LIMIT).await.unwrap_err();
-        assert_eq!(
-            said,
-            format!("no answer to GET / on port {port} within 500ms")
-        );
+        let error = http("127.0.0.1", port, "/", LIMIT).await.unwrap_err();
+        assert_eq!(error, format!("GET / on port {port} timed out after 500ms"));
     }
 
     #[tokio::test]
-    async fn a_closed_port_is_told_from_an_open_one() {
+    async fn tcp_distinguishes_closed_from_open_ports() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         assert_eq!(tcp("127.0.0.1", port, LIMIT).await, Ok(()));
         drop(listener);
-        let said = tcp("127.0.0.1", port, LIMIT).await.unwrap_err();
-        assert_eq!(said, format!("nothing listens on port {port}"));
+        let error = tcp("127.0.0.1", port, LIMIT).await.unwrap_err();
+        assert_eq!(error, format!("nothing is listening on port {port}"));
     }
 
     #[tokio::test]
-    async fn a_connection_that_nobody_takes_is_told_from_one_that_is_held() {
+    async fn held_requires_the_connection_to_stay_open() {
         let port = serve(&[]).await;
         assert_eq!(held("127.0.0.1", port, LIMIT).await, Ok(()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { drop(listener.accept().await) });
-        let said = held("127.0.0.1", port, LIMIT).await.unwrap_err();
-        assert_eq!(said, format!("nothing listens behind port {port}"));
+        let error = held("127.0.0.1", port, LIMIT).await.unwrap_err();
+        assert_eq!(error, format!("nothing is listening behind port {port}"));
     }
 }

@@ -1,18 +1,18 @@
-//! Taking back what kcc made where the record of it is gone: which objects are
-//! provably kcc's, and the generated secrets that can be read back from them.
+//! Recovery: finds the objects that are provably kcc's although the records are
+//! lost, and reads generated secrets back from containers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::{DockerDesired, Mount};
 use kcc_model::{EnvValue, Name, Part, SecretProvider};
-use kcc_plan::{Error, Recovered, Scope, StateFolder};
+use kcc_plan::{Error, RecordFolder, Recovered, Scope};
 
 use crate::{
     client::{Client, Listed},
-    observed::{Observed, ObservedObject, Ownership, label, made_for},
+    observed::{Observed, ObservedObject, Ownership, base_name, label},
 };
 
-/// What every name of a target begins with.
+/// Returns the prefix of every name in a scope.
 fn prefix(scope: &Scope) -> String {
     let plain = format!("{}-{}", scope.system, scope.target);
     match &scope.instance {
@@ -21,11 +21,11 @@ fn prefix(scope: &Scope) -> String {
     }
 }
 
-/// Why an object that carries the labels of a target is not kcc's for all that:
-/// labels can be copied, so its name and what else kcc gives it have to agree.
+/// Returns the reason why an object with the scope's labels may not be kcc's.
+/// Labels can be copied, so its name and kcc's other labels have to agree.
 pub(crate) fn doubt(scope: &Scope, kind: &str, listed: &Listed) -> Option<String> {
     let prefix = prefix(scope);
-    let name = made_for(&listed.name);
+    let name = base_name(&listed.name);
     let rest = name.strip_prefix(&prefix);
     if kind == "network" && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
         return None;
@@ -33,26 +33,26 @@ pub(crate) fn doubt(scope: &Scope, kind: &str, listed: &Listed) -> Option<String
     let component = listed.labels.get(label::COMPONENT);
     let own = rest.and_then(|rest| rest.strip_prefix('-')?.strip_prefix(component?.as_str()));
     if !own.is_some_and(|own| own.is_empty() || own.starts_with('-')) {
-        return Some("its name is not one that kcc gives".to_owned());
+        return Some("its name does not follow kcc's naming".to_owned());
     }
     let step = listed.name.contains('_');
     if kind == "container" && !step && !listed.labels.contains_key(label::CONFIG_HASH) {
-        return Some(format!("it has no label `{}`", label::CONFIG_HASH));
+        return Some(format!("label `{}` is missing", label::CONFIG_HASH));
     }
     None
 }
 
-/// Every object of a target that is kcc's, and those that only carry its labels.
+/// Lists the objects of a scope that are kcc's, and those that only carry its labels.
 pub(crate) fn objects(observed: &Observed) -> Vec<Recovered> {
     let mut objects = observed.doubtful.clone();
     let mut add = |kind: &str, name: &str, object: &ObservedObject| {
-        if object.ownership != Ownership::Foreign {
+        if object.ownership != Ownership::Unmanaged {
             objects.push(Recovered {
                 kind: kind.to_owned(),
                 name: name.to_owned(),
                 component: object.component.clone(),
                 team: object.team.clone(),
-                recorded: object.ownership == Ownership::Ours,
+                recorded: object.ownership == Ownership::Owned,
                 doubt: None,
             });
         }
@@ -63,8 +63,8 @@ pub(crate) fn objects(observed: &Observed) -> Vec<Recovered> {
     for (name, network) in &observed.networks {
         add("network", name, network);
     }
-    for (name, twin) in &observed.twins {
-        add("network", name, twin);
+    for (name, duplicate) in &observed.duplicates {
+        add("network", name, duplicate);
     }
     for (name, volume) in &observed.volumes {
         add("volume", name, volume);
@@ -73,7 +73,7 @@ pub(crate) fn objects(observed: &Observed) -> Vec<Recovered> {
     objects
 }
 
-/// The values of generated secrets that containers hold.
+/// Reads the values of generated secrets from containers.
 pub(crate) async fn read_secrets(
     client: &Client,
     docker: &DockerDesired,
@@ -81,13 +81,13 @@ pub(crate) async fn read_secrets(
 ) -> Result<BTreeMap<Name, String>, Error> {
     let mut values = BTreeMap::new();
     for (name, container) in &docker.containers {
-        let Some(there) = observed.containers.get(name) else {
+        let Some(existing) = observed.containers.get(name) else {
             continue;
         };
-        if there.object.ownership == Ownership::Foreign {
+        if existing.object.ownership == Ownership::Unmanaged {
             continue;
         }
-        let Some(found) = client.inspect(&there.object.id).await? else {
+        let Some(found) = client.inspect(&existing.object.id).await? else {
             continue;
         };
         for (variable, desired) in &container.env {
@@ -97,7 +97,7 @@ pub(crate) async fn read_secrets(
         }
         for (path, mount) in &container.mounts {
             if let Mount::Secret(secret) = mount
-                && let Some(content) = client.file(&there.object.id, path).await
+                && let Some(content) = client.file(&existing.object.id, path).await
                 && let Ok(value) = String::from_utf8(content)
             {
                 values.insert(secret.clone(), value);
@@ -112,7 +112,7 @@ fn is_generated(docker: &DockerDesired, secret: &str) -> bool {
     docker.secrets.get(secret) == Some(&SecretProvider::Generate {})
 }
 
-/// The secret in a variable and its value, where the variable holds one.
+/// Extracts the secret and its value from a variable that contains exactly one.
 fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a str)> {
     match desired {
         EnvValue::Secret(name) => Some((name, live)),
@@ -125,14 +125,14 @@ fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a s
                     .iter()
                     .try_fold(String::new(), |text, part| match part {
                         Part::Text(more) => Some(text + more),
-                        // Where one ends and the next begins is not known.
+                        // The boundary between two secrets is unknown.
                         Part::Secret(_) | Part::Encoded(_) => None,
                     })
             };
             let (before, after) = (text(&parts[..at])?, text(&parts[at + 1..])?);
             let value = live.strip_prefix(&before)?.strip_suffix(&after)?;
             match &parts[at] {
-                // What kcc generates has no character that is encoded.
+                // Generated values contain no character that needs encoding.
                 Part::Secret(name) | Part::Encoded(name) => Some((name, value)),
                 Part::Text(_) => None,
             }
@@ -141,27 +141,27 @@ fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a s
     }
 }
 
-/// Generated secrets without a value that open data which is there: those of a
-/// component that has a volume.
+/// Returns the generated secrets without a value that unlock existing data: those
+/// of components with a volume.
 pub(crate) fn lost_secrets(
     docker: &DockerDesired,
     observed: &Observed,
     read: &BTreeMap<Name, String>,
-    state: &StateFolder,
+    state: &RecordFolder,
 ) -> Result<BTreeSet<Name>, Error> {
     let mut lost = BTreeSet::new();
     let holders: BTreeSet<_> = observed
         .volumes
         .iter()
         .filter(|(name, volume)| {
-            volume.ownership != Ownership::Foreign && docker.volumes.contains_key(*name)
+            volume.ownership != Ownership::Unmanaged && docker.volumes.contains_key(*name)
         })
         .filter_map(|(_, volume)| volume.component.as_deref())
         .collect();
     let readers = docker.containers.values();
     for container in readers.filter(|own| holders.contains(own.component.as_str())) {
         for part in container.with_init() {
-            for secret in crate::session::named(part) {
+            for secret in crate::session::referenced_secrets(part) {
                 if is_generated(docker, secret)
                     && !read.contains_key(secret)
                     && state.secret(secret)?.is_none()
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_alone_prove_nothing() {
+    fn labels_alone_do_not_prove_ownership() {
         let scope = |instance: Option<&str>| Scope {
             system: "shop".to_owned(),
             target: "dev".to_owned(),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_read_back_where_it_stands_alone() {
+    fn reads_a_secret_back_if_it_is_the_only_one() {
         let text = |text: &str| Part::Text(text.to_owned());
         let secret = |name: &str| Part::Secret(name.to_owned());
         let plain = EnvValue::Secret("p".to_owned());

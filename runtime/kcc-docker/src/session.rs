@@ -1,5 +1,5 @@
-//! The commands: one connection, the state of one target, and the order of
-//! observing, deciding, performing and remembering.
+//! The commands. Each opens a [`Session`] with a connection and the records of one
+//! scope, and runs observe, reconcile, perform and record in that order.
 
 use std::{
     borrow::Cow,
@@ -14,8 +14,8 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, Records, Recovery, Reporter,
-    Scope, Secrets, StateFolder, StatusReport, order_since,
+    ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, RecordFolder, RecordStore,
+    Recovery, Reporter, Scope, Secrets, StatusReport, start_order,
 };
 
 use crate::{
@@ -23,35 +23,34 @@ use crate::{
     drift::secrets_of,
     endpoint::Endpoint,
     engine::{DockerEngine, Stopping},
-    instance,
-    memory::{Kept, Memory},
-    observe,
+    instance, observe,
     observed::Observed,
-    ready::{Endings, Judge},
+    payload::Payload,
+    readiness::{FirstExits, ReadinessCheck},
     reconcile::{reconcile, tear_down},
+    records::{RecordWriter, Records},
     recovery,
-    work::Work,
 };
 
-/// How long nothing may change until an engine is taken to be done with what a
-/// killed apply asked for, and how often that is looked at.
-const SETTLE: Duration = Duration::from_millis(500);
-const SETTLE_ROUNDS: usize = 20;
+/// The time without a change after which the engine counts as done with the
+/// requests of a killed apply, and the number of such periods to wait at most.
+const QUIET_PERIOD: Duration = Duration::from_millis(500);
+const QUIET_ROUNDS: usize = 20;
 
-/// What an apply would do, and what is not ready. Reads, and changes nothing.
+/// Plans an apply and reports what is not ready. Read-only.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
-    // A half-done apply is no state of a target to plan from.
-    session.state.refuse_held()?;
-    let (secrets, missing) = session.available_secrets().await?;
-    let mut observed = session.observe(&session.remember()?, &secrets).await?;
+    // The middle of another apply is not a state to plan from.
+    session.state.check_unlocked()?;
+    let (secrets, missing) = session.existing_secrets().await?;
+    let mut observed = session.observe(&session.read_records()?, &secrets).await?;
     observed.missing_secrets = missing;
-    let judge = session.judge(Some(&secrets));
-    observe::readiness(desired, &session.docker, &judge, &mut observed).await?;
-    Ok(reconcile(desired, &session.docker, &observed, options)?.without_work())
+    let check = session.readiness_check(Some(&secrets));
+    observe::readiness(desired, &session.docker, &check, &mut observed).await?;
+    Ok(reconcile(desired, &session.docker, &observed, options)?.without_payloads())
 }
 
-/// Makes the engine hold what is desired, and waits until it is ready.
+/// Brings the engine to the desired state and waits until it is ready.
 pub async fn apply(
     desired: &Desired,
     options: &Options,
@@ -60,20 +59,20 @@ pub async fn apply(
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
     let _lock = session.state.lock("an apply")?;
-    let memory = session.remember()?;
-    session.settle(&memory).await?;
-    let (secrets, missing) = session.available_secrets().await?;
-    let observed = session.observe(&memory, &secrets).await?;
+    let records = session.read_records()?;
+    session.wait_for_interrupted_apply(&records).await?;
+    let (secrets, missing) = session.existing_secrets().await?;
+    let observed = session.observe(&records, &secrets).await?;
     let plan = reconcile(desired, &session.docker, &observed, options)?;
-    // Before the first mutation, so that a missing one stops nothing half-way.
+    // Before the first mutation, so that a missing secret never stops it half-way.
     if !missing.is_empty() {
         return Err(missing.into());
     }
-    let secrets = session.secrets(&plan, secrets)?;
+    let secrets = session.with_generated_secrets(&plan, secrets)?;
     let mut report = session
-        .perform(&plan, secrets, &memory, &observed, reporter, cancel)
+        .perform(&plan, secrets, &records, &observed, reporter, cancel)
         .await?;
-    let left = observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
+    let left = observe::objects(&session.client, &session.scope, &session.docker, &records).await?;
     for (name, component) in &mut report.components {
         component.addresses =
             crate::status::addresses(name, &session.docker, &left, &session.endpoint);
@@ -84,7 +83,7 @@ pub async fn apply(
     Ok(report)
 }
 
-/// That an engine has no schedule, where something waits for one.
+/// Returns the note that cron jobs are not scheduled, if there are any.
 fn unscheduled(docker: &DockerDesired) -> Option<String> {
     let mut names = docker
         .containers
@@ -94,34 +93,34 @@ fn unscheduled(docker: &DockerDesired) -> Option<String> {
     let first = names.next()?;
     let others = match names.count() {
         0 => String::new(),
-        1 => ", and likewise the other one".to_owned(),
-        count => format!(", and likewise the {count} others"),
+        1 => " (1 other likewise)".to_owned(),
+        count => format!(" ({count} others likewise)"),
     };
     Some(format!(
-        "cron jobs are not scheduled on Docker: `docker start -a {first}` runs one{others}"
+        "cron jobs are not scheduled on Docker; run one with `docker start -a {first}`{others}"
     ))
 }
 
-/// What runs, and why what does not.
+/// Reports the state of each component and why it is not ready.
 pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
     let session = Session::open(desired, options).await?;
-    let memory = session.remember()?;
+    let records = session.read_records()?;
     let observed =
-        observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
-    let known = Secrets::known(&session.docker.secrets, &session.state, options);
-    let judge = session.judge(known.as_ref());
+        observe::objects(&session.client, &session.scope, &session.docker, &records).await?;
+    let known = Secrets::readable(&session.docker.secrets, &session.state, options);
+    let check = session.readiness_check(known.as_ref());
     crate::status::status(
         desired,
         &session.docker,
         &observed,
-        &judge,
+        &check,
         session.scope.clone(),
     )
     .await
 }
 
-/// Removes what kcc made for the target; volumes, and the generated secrets
-/// that open them, only with `Options::volumes`.
+/// Removes the scope's objects; volumes, and the generated secrets that unlock
+/// them, only with `Options::volumes`.
 pub async fn down(
     desired: &Desired,
     options: &Options,
@@ -130,68 +129,71 @@ pub async fn down(
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
     let _lock = session.state.lock("a down")?;
-    let memory = session.remember()?;
-    session.settle(&memory).await?;
+    let records = session.read_records()?;
+    session.wait_for_interrupted_apply(&records).await?;
     let observed =
-        observe::objects(&session.client, &session.scope, &session.docker, &memory).await?;
-    let last = memory.inventory.as_ref().map(|inventory| &inventory.after);
-    let order = order_since(desired, last.unwrap_or(&BTreeMap::new()));
+        observe::objects(&session.client, &session.scope, &session.docker, &records).await?;
+    let last = records.inventory.as_ref().map(|inventory| &inventory.after);
+    let order = start_order(desired, last.unwrap_or(&BTreeMap::new()));
     let plan = tear_down(desired, &observed, &order, options)?;
     let secrets = Secrets::default();
     let report = session
-        .perform(&plan, secrets, &memory, &observed, reporter, cancel)
+        .perform(&plan, secrets, &records, &observed, reporter, cancel)
         .await?;
     if options.volumes && report.complete() {
-        session.state.forget_secrets()?;
+        session.state.remove_secrets()?;
     }
     for object in &observed.doubtful {
         let (kind, name) = (&object.kind, &object.name);
         let doubt = object.doubt.as_deref().unwrap_or_default();
         reporter.event(&Event::Note {
-            text: &format!("{kind} `{name}` carries the target's labels and stays: {doubt}"),
+            text: &format!("kept {kind} `{name}`, which carries the target's labels: {doubt}"),
         });
     }
     Ok(report)
 }
 
-/// The objects of a target that kcc made on this engine. Changes nothing.
+/// Lists the scope's objects that kcc made on this engine. Read-only.
 pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
-    session.state.refuse_held()?;
-    Ok(session.find(&session.remember()?).await?.recovery)
+    session.state.check_unlocked()?;
+    Ok(session
+        .find_recoverable(&session.read_records()?)
+        .await?
+        .recovery)
 }
 
-/// Takes back the objects of [`found`] and the generated secrets that what runs
-/// still holds. Changes nothing on the engine.
+/// Takes the objects of [`found`] into the inventory and stores the generated
+/// secrets that running containers still hold. Read-only on the engine.
 pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
     let _lock = session.state.lock("a recovery")?;
-    let memory = session.remember()?;
-    let Found {
+    let records = session.read_records()?;
+    let Recoverable {
         recovery,
         observed,
         secrets,
-    } = session.find(&memory).await?;
+    } = session.find_recoverable(&records).await?;
     for (name, value) in &secrets {
-        session.state.keep_secret(name, value)?;
+        session.state.store_secret(name, value)?;
     }
-    let made = recovery.taken();
-    let made = made.map(|object| (object.kind.as_str(), object.name.as_str()));
-    let mut kept = session.kept(&memory);
-    kept.lost_secrets = recovery.lost_secrets.iter().cloned().collect();
-    kept.end(&observed, &made.collect()).await?;
+    let created = recovery.taken();
+    let created = created.map(|object| (object.kind.as_str(), object.name.as_str()));
+    let mut writer = session.record_writer(&records);
+    writer.lost_secrets = recovery.lost_secrets.iter().cloned().collect();
+    writer.end(&observed, &created.collect()).await?;
     Ok(recovery)
 }
 
-/// What a recovery finds: what it shows, and what it keeps.
-struct Found {
+/// The result of looking for recoverable objects: what is shown and what is stored.
+struct Recoverable {
     recovery: Recovery,
     observed: Observed,
-    /// Values of generated secrets that the state folder lacks.
+    /// The values of generated secrets that the records lack.
     secrets: BTreeMap<Name, String>,
 }
 
-/// A connection to the engine of a target, and the target's state.
+/// A connection to the engine and the records of a scope.
 struct Session<'a> {
     desired: &'a Desired,
     docker: Cow<'a, DockerDesired>,
@@ -199,20 +201,20 @@ struct Session<'a> {
     scope: Scope,
     endpoint: Endpoint,
     client: Client,
-    state: StateFolder,
+    state: RecordFolder,
 }
 
 impl<'a> Session<'a> {
     async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
         let EngineDesired::Docker(docker) = &desired.engine else {
-            let message = format!("target `{}` does not run on docker", desired.target);
+            let message = format!("target `{}` does not run on Docker", desired.target);
             return Err(Error::new(Code::PlanDockerUnreachable, message));
         };
         let endpoint = Endpoint::of(options)?;
         let client = Client::connect(&endpoint).await?;
         let scope = options.scope(desired);
         let docker = instance::of(docker, &scope);
-        let state = StateFolder::of(&scope, options)?;
+        let state = RecordFolder::of(&scope, options)?;
         Ok(Self {
             desired,
             docker,
@@ -224,55 +226,55 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn remember(&self) -> Result<Memory, Error> {
-        Memory::read(&self.state)
+    fn read_records(&self) -> Result<Records, Error> {
+        Records::read(&self.state)
     }
 
-    /// Waits until the engine has done what an apply that was killed asked it
-    /// for: what appears after it was looked for would be made twice.
-    async fn settle(&self, memory: &Memory) -> Result<(), Error> {
-        if memory.intent.is_none() {
+    /// Waits until the engine has finished the requests of a killed apply. An
+    /// object that appears after it was observed would be created twice.
+    async fn wait_for_interrupted_apply(&self, records: &Records) -> Result<(), Error> {
+        if records.intent.is_none() {
             return Ok(());
         }
         let mut before = None;
-        for _ in 0..SETTLE_ROUNDS {
+        for _ in 0..QUIET_ROUNDS {
             let all = self.client.networks().await?.into_iter();
             let now: BTreeSet<String> = all.map(|network| network.id).collect();
             if before.as_ref() == Some(&now) {
                 break;
             }
             before = Some(now);
-            tokio::time::sleep(SETTLE).await;
+            tokio::time::sleep(QUIET_PERIOD).await;
         }
         Ok(())
     }
 
-    async fn observe(&self, memory: &Memory, secrets: &Secrets) -> Result<Observed, Error> {
+    async fn observe(&self, records: &Records, secrets: &Secrets) -> Result<Observed, Error> {
         let (client, endpoint) = (&self.client, &self.endpoint);
         observe::observe(
             client,
             endpoint,
             &self.scope,
             &self.docker,
-            memory,
+            records,
             self.options,
             secrets,
         )
         .await
     }
 
-    /// Looks once.
-    fn judge<'j>(&'j self, secrets: Option<&'j Secrets>) -> Judge<'j> {
-        Judge {
+    /// Returns a check for a command that looks once.
+    fn readiness_check<'j>(&'j self, secrets: Option<&'j Secrets>) -> ReadinessCheck<'j> {
+        ReadinessCheck {
             client: &self.client,
             endpoint: &self.endpoint,
             secrets,
-            endings: None,
+            first_exits: None,
         }
     }
 
-    async fn find(&self, memory: &Memory) -> Result<Found, Error> {
-        let observed = observe::objects(&self.client, &self.scope, &self.docker, memory).await?;
+    async fn find_recoverable(&self, records: &Records) -> Result<Recoverable, Error> {
+        let observed = observe::objects(&self.client, &self.scope, &self.docker, records).await?;
         let mut secrets = recovery::read_secrets(&self.client, &self.docker, &observed).await?;
         let lost = recovery::lost_secrets(&self.docker, &observed, &secrets, &self.state)?;
         for name in self.docker.secrets.keys() {
@@ -286,32 +288,36 @@ impl<'a> Session<'a> {
             secrets: secrets.keys().cloned().collect(),
             lost_secrets: lost.into_iter().collect(),
         };
-        Ok(Found {
+        Ok(Recoverable {
             recovery,
             observed,
             secrets,
         })
     }
 
-    /// The values of the secrets in use, and why others are missing. Makes none.
-    async fn available_secrets(&self) -> Result<(Secrets, Vec<MissingSecret>), Error> {
+    /// Fetches the secrets in use, and the reasons for missing ones. Generates none.
+    async fn existing_secrets(&self) -> Result<(Secrets, Vec<MissingSecret>), Error> {
         let containers = self.docker.containers.values();
         let names: BTreeSet<_> = containers
             .flat_map(Container::with_init)
-            .flat_map(named)
+            .flat_map(referenced_secrets)
             .collect();
-        Secrets::available(names, &self.docker.secrets, &self.state, self.options).await
+        Secrets::fetch_existing(names, &self.docker.secrets, &self.state, self.options).await
     }
 
-    /// The same with those that a plan is the first to need: they are made.
-    fn secrets(&self, plan: &Plan<Work>, available: Secrets) -> Result<Secrets, Error> {
+    /// Adds the secrets that the plan is the first to need by generating them.
+    fn with_generated_secrets(
+        &self,
+        plan: &Plan<Payload>,
+        available: Secrets,
+    ) -> Result<Secrets, Error> {
         let mut names = BTreeSet::new();
         for step in &plan.steps {
-            let (Work::Create(new) | Work::Replace { new, .. }) = &step.work else {
+            let (Payload::Create(new) | Payload::Replace { new, .. }) = &step.payload else {
                 continue;
             };
             for container in new.container.with_init() {
-                names.extend(named(container));
+                names.extend(referenced_secrets(container));
             }
         }
         available.with_generated(names, &self.docker.secrets, &self.state)
@@ -319,9 +325,9 @@ impl<'a> Session<'a> {
 
     async fn perform(
         &self,
-        plan: &Plan<Work>,
+        plan: &Plan<Payload>,
         secrets: Secrets,
-        memory: &Memory,
+        records: &Records,
         observed: &Observed,
         reporter: &dyn Reporter,
         cancel: &Cancel,
@@ -332,36 +338,36 @@ impl<'a> Session<'a> {
             options: self.options,
             docker: &self.docker,
             secrets,
-            endings: Endings::default(),
+            first_exits: FirstExits::default(),
             stopping: Stopping::default(),
         };
-        let mut kept = self.kept(memory);
+        let mut writer = self.record_writer(records);
         let report =
-            kcc_plan::perform(plan, observed, &engine, &mut kept, reporter, cancel).await?;
-        if plan.is_empty() && report.complete() && !memory.failures().is_empty() {
-            // What an earlier apply did not get done is as desired by now.
-            kept.ended(&report);
-            kept.end(observed, &BTreeSet::new()).await?;
+            kcc_plan::perform(plan, observed, &engine, &mut writer, reporter, cancel).await?;
+        if plan.is_empty() && report.complete() && !records.failures().is_empty() {
+            // Everything an earlier apply failed to do is as desired by now.
+            writer.ended(&report);
+            writer.end(observed, &BTreeSet::new()).await?;
         }
         Ok(report)
     }
 
-    fn kept<'k>(&'k self, memory: &'k Memory) -> Kept<'k> {
-        Kept {
+    fn record_writer<'k>(&'k self, records: &'k Records) -> RecordWriter<'k> {
+        RecordWriter {
             client: &self.client,
             scope: &self.scope,
             desired: self.desired,
             docker: &self.docker,
             state: &self.state,
-            memory,
-            failures: memory.failures().clone(),
+            records,
+            failures: records.failures().clone(),
             lost_secrets: BTreeSet::new(),
         }
     }
 }
 
-/// The secrets that a container refers to.
-pub(crate) fn named(container: &Container) -> impl Iterator<Item = &str> {
+/// Returns the secrets that a container refers to.
+pub(crate) fn referenced_secrets(container: &Container) -> impl Iterator<Item = &str> {
     let env = container.env.values().flat_map(secrets_of);
     let mounts = container.mounts.values().filter_map(|mount| match mount {
         Mount::Secret(name) => Some(name.as_str()),
@@ -414,11 +420,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_engine_that_is_not_there_is_named_with_what_named_it() {
+    async fn names_an_unreachable_engine_and_its_source() {
         let folder = tempfile::tempdir().unwrap();
         let error = fails(folder.path(), &[("DOCKER_HOST", "unix:///nowhere/x.sock")]).await;
-        let expected =
-            "no docker engine answers at `unix:///nowhere/x.sock`, named by `DOCKER_HOST`";
+        let expected = "cannot reach Docker at `unix:///nowhere/x.sock` (from `DOCKER_HOST`)";
         assert_eq!(error.message, expected);
         assert!(error.help.unwrap().starts_with("start the engine"));
         let error = fails(folder.path(), &[("DOCKER_HOST", "127.0.0.1:1")]).await;
@@ -430,12 +435,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_kcc_cannot_speak_is_said() {
+    async fn rejects_unsupported_addresses() {
         let folder = tempfile::tempdir().unwrap();
         let error = fails(folder.path(), &[("DOCKER_HOST", "ssh://box")]).await;
         assert_eq!(
             error.message,
-            "cannot connect to `ssh://box`, named by `DOCKER_HOST`"
+            "cannot connect to `ssh://box` (from `DOCKER_HOST`): unsupported scheme"
         );
         let tls = [
             ("DOCKER_HOST", "tcp://127.0.0.1:1"),
@@ -444,7 +449,7 @@ mod tests {
         let error = fails(folder.path(), &tls).await;
         assert_eq!(
             error.message,
-            "cannot connect to `tcp://127.0.0.1:1` with TLS, as `DOCKER_TLS_VERIFY` asks"
+            "cannot connect to `tcp://127.0.0.1:1`: TLS is not supported, but `DOCKER_TLS_VERIFY` is set"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What runs of a target, and why what does not.
+//! Builds the status report: the state of each component and why it is not ready.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use kcc_plan::{ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
     endpoint::Endpoint,
-    engine::counts,
+    engine::counts_for_readiness,
     observed::{ContainerState, Observed, ObservedContainer, Ownership},
-    ready::Judge,
+    readiness::ReadinessCheck,
 };
 
-/// Judges every component.
+/// Determines the status of every component.
 pub(crate) async fn status(
     desired: &Desired,
     docker: &DockerDesired,
     observed: &Observed,
-    judge: &Judge<'_>,
+    check: &ReadinessCheck<'_>,
     scope: Scope,
 ) -> Result<StatusReport, Error> {
     let mut components = BTreeMap::new();
@@ -29,7 +29,7 @@ pub(crate) async fn status(
         let containers: BTreeMap<_, _> = docker
             .containers
             .iter()
-            .filter(|(_, c)| c.component == *name && counts(docker, c))
+            .filter(|(_, c)| c.component == *name && counts_for_readiness(docker, c))
             .collect();
         let on_demand = containers.iter().find(|(_, container)| container.on_demand);
         let mut status = if containers.is_empty() {
@@ -37,19 +37,19 @@ pub(crate) async fn status(
         } else if let Some((name, _)) = on_demand {
             self::on_demand(name, observed.containers.get(*name))
         } else {
-            of_containers(&containers, component.job, observed, judge).await?
+            of_containers(&containers, component.job, observed, check).await?
         };
         status.team = Some(component.team.clone());
-        status.addresses = addresses(name, docker, observed, judge.endpoint);
+        status.addresses = addresses(name, docker, observed, check.endpoint);
         status.unapplied = observed.failures.get(name).cloned();
         components.insert(name.clone(), status);
     }
-    for there in observed.containers.values() {
-        let Some(name) = &there.object.component else {
+    for existing in observed.containers.values() {
+        let Some(name) = &existing.object.component else {
             continue;
         };
-        if there.object.ownership == Ownership::Ours && !components.contains_key(name) {
-            components.insert(name.clone(), orphan(there));
+        if existing.object.ownership == Ownership::Owned && !components.contains_key(name) {
+            components.insert(name.clone(), orphan(existing));
         }
     }
     Ok(StatusReport { scope, components })
@@ -59,7 +59,7 @@ async fn of_containers(
     containers: &BTreeMap<&String, &Container>,
     job: bool,
     observed: &Observed,
-    judge: &Judge<'_>,
+    check: &ReadinessCheck<'_>,
 ) -> Result<ComponentStatus, Error> {
     let until = if job {
         Until::Completed
@@ -67,20 +67,21 @@ async fn of_containers(
         Until::Healthy
     };
     let (mut why, mut failed, mut unrecorded) = (None, false, false);
-    let (mut up, mut there_are) = (false, false);
-    // A replica is as well as what stands beside it.
+    let (mut up, mut any_exists) = (false, false);
+    // A replica is ready only if its sidecars are.
     let mut ready: BTreeMap<&String, bool> = BTreeMap::new();
     for (name, container) in containers {
-        let there = observed.containers.get(*name);
-        there_are |= there.is_some();
-        up |= there.is_some_and(|there| there.state == ContainerState::Running);
-        unrecorded |= there.is_some_and(|there| there.object.ownership == Ownership::Claimed);
-        let judged = judge.judge(name, container, until).await?;
+        let existing = observed.containers.get(*name);
+        any_exists |= existing.is_some();
+        up |= existing.is_some_and(|existing| existing.state == ContainerState::Running);
+        unrecorded |=
+            existing.is_some_and(|existing| existing.object.ownership == Ownership::Unrecorded);
+        let answer = check.run(name, container, until).await?;
         let replica = ready
             .entry(container.sidecar_of.as_ref().unwrap_or(name))
             .or_insert(true);
-        *replica &= judged == Readiness::Ready;
-        match judged {
+        *replica &= answer == Readiness::Ready;
+        match answer {
             Readiness::Ready => {}
             Readiness::Waiting { why: reason } => why = why.or(Some(reason)),
             Readiness::Failed { why: reason } => {
@@ -90,14 +91,14 @@ async fn of_containers(
         }
     }
     if unrecorded {
-        let unknown = "created by kcc from another machine or user (`kcc recover`)";
+        let unknown = "created by kcc from another machine or by another user; run `kcc recover`";
         why = why.or_else(|| Some(unknown.to_owned()));
     }
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let replicas = count(ready.len());
     let ready = count(ready.values().filter(|well| **well).count());
     let state = match () {
-        () if !there_are => State::Absent,
+        () if !any_exists => State::Absent,
         () if ready == replicas && job => State::Completed,
         () if ready == replicas => State::Running,
         () if failed => State::Failed,
@@ -115,8 +116,8 @@ async fn of_containers(
     })
 }
 
-/// The addresses at which the ports of a component are reached from outside: on
-/// a remote engine, by the name that leads to that.
+/// Returns the addresses at which a component's ports are reachable from outside.
+/// For a remote engine these use the host of its endpoint.
 pub(crate) fn addresses(
     component: &str,
     docker: &DockerDesired,
@@ -125,13 +126,13 @@ pub(crate) fn addresses(
 ) -> Vec<String> {
     let mut all = Vec::new();
     for (name, container) in &docker.containers {
-        let there = observed.containers.get(name);
-        let Some(there) = there.filter(|_| container.component == component) else {
+        let existing = observed.containers.get(name);
+        let Some(existing) = existing.filter(|_| container.component == component) else {
             continue;
         };
         for publish in &container.ports {
             let key = (publish.container, publish.protocol.to_owned());
-            let ends = there.addresses.get(&key).into_iter().flatten();
+            let ends = existing.addresses.get(&key).into_iter().flatten();
             all.extend(ends.map(|end| {
                 if !endpoint.is_local() && end.ip().is_unspecified() {
                     format!("{}:{}", endpoint.host(), end.port())
@@ -144,24 +145,24 @@ pub(crate) fn addresses(
     all
 }
 
-/// It runs whenever somebody starts it: that it is there is all that kcc answers for.
-fn on_demand(name: &str, there: Option<&ObservedContainer>) -> ComponentStatus {
-    let start = format!("not scheduled on Docker: `docker start -a {name}` runs it");
-    let (state, why) = match there.map(|there| there.state) {
+/// Reports a container that runs on demand: kcc only answers for its existence.
+fn on_demand(name: &str, existing: Option<&ObservedContainer>) -> ComponentStatus {
+    let start = format!("not scheduled on Docker; run it with `docker start -a {name}`");
+    let (state, why) = match existing.map(|existing| existing.state) {
         None => (State::Absent, None),
         Some(ContainerState::Created) => (State::Stopped, Some(start)),
         Some(ContainerState::Running | ContainerState::Paused) => (State::Running, None),
         Some(ContainerState::Exited(0)) => (State::Completed, Some(start)),
         Some(ContainerState::Exited(code)) => (
             State::Failed,
-            Some(format!("its last run exited with exit code {code}")),
+            Some(format!("last run exited with exit code {code}")),
         ),
         Some(ContainerState::Restarting | ContainerState::Dead) => (State::Failed, None),
     };
     ComponentStatus {
         team: None,
         state,
-        ready: u32::from(there.is_some()),
+        ready: u32::from(existing.is_some()),
         replicas: 1,
         why,
         unapplied: None,
@@ -169,11 +170,11 @@ fn on_demand(name: &str, there: Option<&ObservedContainer>) -> ComponentStatus {
     }
 }
 
-/// No fragment has it any more.
-fn orphan(there: &ObservedContainer) -> ComponentStatus {
-    let running = there.state == ContainerState::Running;
+/// Reports a component that is no longer declared.
+fn orphan(existing: &ObservedContainer) -> ComponentStatus {
+    let running = existing.state == ContainerState::Running;
     ComponentStatus {
-        team: there.object.team.clone(),
+        team: existing.object.team.clone(),
         state: if running {
             State::Running
         } else {

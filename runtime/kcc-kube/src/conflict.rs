@@ -1,10 +1,11 @@
-//! What to send where others own fields of an object. Pure.
+//! Decides how to apply an object if other field managers own some of its fields.
+//! Pure.
 //!
-//! A value that nobody but kcc stated gives way: the field is not sent, and stays
-//! theirs. A value that a fragment states is told as a conflict and not sent
-//! either, so that the rest of the object and of the plan goes on; unless
-//! `--take` names it, which forces that field alone, because no other field in
-//! conflict is sent with it.
+//! A value that only kcc's defaults set gives way: the field is not sent and keeps
+//! the live value. A value that a fragment sets is reported as a conflict and not
+//! sent either, so that the rest of the object and of the plan continues. If
+//! `--take` names the field, the object is forced, which affects that field alone
+//! because no other field in conflict is sent.
 
 use kcc_lower::kubernetes::Object;
 use kcc_plan::{Conflict, Finding, FindingKind, Options, Origin, Scope, spell_field};
@@ -12,10 +13,10 @@ use serde_json::Value;
 
 use crate::{
     field,
-    observed::{Claim, ObservedObject},
+    observed::{ObservedObject, OwnedField},
 };
 
-/// Fields whose values may be secrets: they are not shown.
+/// The fields whose values may be secrets and are not shown.
 const UNSHOWN: [&str; 7] = [
     "env",
     "data",
@@ -26,17 +27,17 @@ const UNSHOWN: [&str; 7] = [
     "command",
 ];
 
-/// What is sent of an object of which others own fields.
+/// The way in which an object with conflicts is applied.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sent {
+pub(crate) struct ConflictResolution {
     pub(crate) manifest: Value,
-    /// What is left of the fields of others is taken from them.
+    /// True if the fields of other managers in the manifest are taken over.
     pub(crate) force: bool,
     pub(crate) findings: Vec<Finding>,
 }
 
-impl Sent {
-    /// The whole object: all that others own is taken back.
+impl ConflictResolution {
+    /// Applies the whole object and takes over all fields.
     pub(crate) fn forced(object: &Object) -> Self {
         Self {
             manifest: object.manifest.clone(),
@@ -46,40 +47,40 @@ impl Sent {
     }
 }
 
-/// Decides about each field that others own.
-pub(crate) fn settle(
+/// Decides about each field that another manager owns.
+pub(crate) fn resolve(
     object: &Object,
-    there: &ObservedObject,
-    claims: &[Claim],
+    existing: &ObservedObject,
+    owned_fields: &[OwnedField],
     scope: &Scope,
     options: &Options,
-) -> Sent {
-    let mut sent = Sent {
+) -> ConflictResolution {
+    let mut resolution = ConflictResolution {
         manifest: object.manifest.clone(),
         force: false,
         findings: Vec::new(),
     };
-    for claim in claims {
-        let found = field::find(&object.manifest, &claim.field);
+    for owned in owned_fields {
+        let found = field::find(&object.manifest, &owned.field);
         let origin = match (&options.origins, &found) {
             (Some(origins), Some(found)) => {
                 origins.of(&object.kind.to_lowercase(), &object.name, &found.at)
             }
-            // Nobody knows the fragments, or the server derives the field.
+            // The fragments are not available, or the server derives the field.
             _ => Origin::Required,
         };
-        let conflict = conflict(object, there, claim, found.as_ref(), origin);
+        let conflict = conflict(object, existing, owned, found.as_ref(), origin);
         if is_taken(&conflict, options) {
-            sent.force = true;
+            resolution.force = true;
             continue;
         }
-        // Found again: what was removed before may have moved it.
-        if let Some(found) = field::find(&sent.manifest, &claim.field) {
-            field::remove(&mut sent.manifest, &found.at);
+        // Find it again: an earlier removal may have shifted its index.
+        if let Some(found) = field::find(&resolution.manifest, &owned.field) {
+            field::remove(&mut resolution.manifest, &found.at);
         }
-        sent.findings.push(finding(object, conflict, scope));
+        resolution.findings.push(finding(object, conflict, scope));
     }
-    sent
+    resolution
 }
 
 fn is_taken(conflict: &Conflict, options: &Options) -> bool {
@@ -92,23 +93,23 @@ fn is_taken(conflict: &Conflict, options: &Options) -> bool {
 
 fn conflict(
     object: &Object,
-    there: &ObservedObject,
-    claim: &Claim,
-    found: Option<&field::Found>,
+    existing: &ObservedObject,
+    owned: &OwnedField,
+    found: Option<&field::FieldPath>,
     origin: Origin,
 ) -> Conflict {
     let named = match found {
         Some(found) => found.named.clone(),
-        None => vec![claim.field.trim_start_matches('.').to_owned()],
+        None => vec![owned.field.trim_start_matches('.').to_owned()],
     };
     let shown = !named.iter().any(|name| UNSHOWN.contains(&name.as_str()));
     let desired = found.and_then(|found| field::value(&object.manifest, &found.at));
-    let live = field::find(&there.live, &claim.field);
-    let live = live.and_then(|found| field::value(&there.live, &found.at));
+    let live = field::find(&existing.live, &owned.field);
+    let live = live.and_then(|found| field::value(&existing.live, &found.at));
     Conflict {
         field: spell_field(&object.kind, &object.name, &named),
-        owner: claim.manager.clone(),
-        since: last_write(&there.live, &claim.manager),
+        owner: owned.manager.clone(),
+        since: last_write(&existing.live, &owned.manager),
         live: live.filter(|_| shown).cloned(),
         desired: desired.filter(|_| shown).cloned(),
         origin,
@@ -137,15 +138,15 @@ fn ways_out(conflict: &Conflict, scope: &Scope) -> Vec<String> {
     let Conflict {
         field, owner, live, ..
     } = conflict;
-    let copy = scope.instance.as_ref();
-    let copy = copy.map_or_else(String::new, |copy| format!(" --instance {copy}"));
+    let instance = scope.instance.as_ref();
+    let instance = instance.map_or_else(String::new, |instance| format!(" --instance {instance}"));
     let quoted = if field.contains('"') {
         format!("'{field}'")
     } else {
         field.clone()
     };
     let target = &scope.target;
-    let take = format!("to set our value: `kcc apply --target {target}{copy} --take {quoted}`");
+    let take = format!("to set our value: `kcc apply --target {target}{instance} --take {quoted}`");
     match &conflict.origin {
         Origin::Default => Vec::new(),
         Origin::Required => vec![take, format!("stop `{owner}` from setting it")],
@@ -167,8 +168,8 @@ fn ways_out(conflict: &Conflict, scope: &Scope) -> Vec<String> {
     }
 }
 
-/// The number that an object was scaled to by a writer of whose write the
-/// cluster keeps no time.
+/// Returns the live number of replicas, if the cluster records no time for the
+/// write that set it.
 pub(crate) fn untimed_replicas(conflict: &Conflict) -> Option<i64> {
     if conflict.since.is_some() || !conflict.field.ends_with(":spec.replicas") {
         return None;
@@ -176,7 +177,7 @@ pub(crate) fn untimed_replicas(conflict: &Conflict) -> Option<i64> {
     conflict.live.as_ref()?.as_i64()
 }
 
-/// Sets the time of a conflict, which its cause names.
+/// Sets the time of a conflict, which is part of its cause.
 pub(crate) fn set_time(finding: &mut Finding, since: String) {
     if let Some(conflict) = &mut finding.conflict {
         conflict.since = Some(since);
@@ -184,7 +185,7 @@ pub(crate) fn set_time(finding: &mut Finding, since: String) {
     }
 }
 
-/// The time of the last write of a field manager.
+/// Returns the time of a field manager's last write.
 fn last_write(live: &Value, manager: &str) -> Option<String> {
     let managers = live.pointer("/metadata/managedFields")?.as_array()?;
     let own = managers.iter().filter(|entry| entry["manager"] == manager);
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
     use crate::observed::{Ownership, Reference};
 
-    /// Fragments state the image and a variable; the rest is kcc's default.
+    /// Fragments that set the image and a variable; the rest is kcc's default.
     struct Fragments;
 
     impl Origins for Fragments {
@@ -250,15 +251,15 @@ mod tests {
             data: false,
             manifest,
         };
-        let there = ObservedObject::of(Reference::of(&object), Ownership::Ours, live);
-        (object, there)
+        let existing = ObservedObject::of(Reference::of(&object), Ownership::Owned, live);
+        (object, existing)
     }
 
-    fn settled(fields: &[&str], take: &[&str]) -> Sent {
-        let (object, there) = web();
-        let claims: Vec<_> = fields
+    fn resolved(fields: &[&str], take: &[&str]) -> ConflictResolution {
+        let (object, existing) = web();
+        let owned_fields: Vec<_> = fields
             .iter()
-            .map(|field| Claim {
+            .map(|field| OwnedField {
                 field: (*field).to_owned(),
                 manager: "kubectl".to_owned(),
             })
@@ -273,7 +274,7 @@ mod tests {
             origins: Some(Arc::new(Fragments)),
             ..Options::default()
         };
-        settle(&object, &there, &claims, &scope, &options)
+        resolve(&object, &existing, &owned_fields, &scope, &options)
     }
 
     const IMAGE: &str = ".spec.template.spec.containers[name=\"web\"].image";
@@ -281,28 +282,28 @@ mod tests {
 
     #[test]
     fn a_default_gives_way_without_being_sent() {
-        let sent = settled(&[".spec.replicas"], &[]);
-        assert_eq!(sent.manifest["spec"]["replicas"], Value::Null);
-        assert!(!sent.force);
-        let [finding] = &sent.findings[..] else {
-            panic!("{sent:?}")
+        let resolution = resolved(&[".spec.replicas"], &[]);
+        assert_eq!(resolution.manifest["spec"]["replicas"], Value::Null);
+        assert!(!resolution.force);
+        let [finding] = &resolution.findings[..] else {
+            panic!("{resolution:?}")
         };
         assert_eq!(finding.finding, FindingKind::Yielded);
         assert_eq!(finding.help, None);
     }
 
     #[test]
-    fn what_a_fragment_states_is_told_with_three_ways_out() {
-        let sent = settled(&[IMAGE, LOG], &[]);
-        let container = &sent.manifest["spec"]["template"]["spec"]["containers"][0];
+    fn reports_a_fragments_value_with_three_ways_out() {
+        let resolution = resolved(&[IMAGE, LOG], &[]);
+        let container = &resolution.manifest["spec"]["template"]["spec"]["containers"][0];
         assert_eq!(*container, json!({"name": "web", "env": [{"name": "LOG"}]}));
-        let [image, log] = &sent.findings[..] else {
-            panic!("{sent:?}")
+        let [image, log] = &resolution.findings[..] else {
+            panic!("{resolution:?}")
         };
         assert_eq!(
             image.cause,
             "`deployment/web:spec.template.spec.containers.web.image` is \"acme/web:2\", set by \
-             `kubectl` at 2026-03-01T09:30:00Z; web.cue:4 (team `storefront`) says \"acme/web:1\""
+             `kubectl` at 2026-03-01T09:30:00Z; web.cue:4 (team `storefront`) declares \"acme/web:1\""
         );
         assert_eq!(
             [
@@ -322,32 +323,32 @@ mod tests {
                 "to leave it to `kubectl`: remove `services.web.env.LOG`",
             ]
         );
-        let said = format!("{log:?}");
+        let debug = format!("{log:?}");
         assert!(
-            !said.contains("hunter2") && !said.contains("info"),
-            "{said}"
+            !debug.contains("hunter2") && !debug.contains("info"),
+            "{debug}"
         );
     }
 
     #[test]
-    fn only_what_is_named_is_taken() {
+    fn takes_only_named_fields() {
         let field = "deployment/web:spec.template.spec.containers.web.image";
         for take in [field, "services.web.image"] {
-            let sent = settled(&[IMAGE, LOG, ".spec.replicas"], &[take]);
-            let container = &sent.manifest["spec"]["template"]["spec"]["containers"][0];
+            let resolution = resolved(&[IMAGE, LOG, ".spec.replicas"], &[take]);
+            let container = &resolution.manifest["spec"]["template"]["spec"]["containers"][0];
             assert_eq!(container["image"], "acme/web:1");
             assert_eq!(container["env"], json!([{"name": "LOG"}]));
-            assert_eq!(sent.manifest["spec"]["replicas"], Value::Null);
-            assert!(sent.force);
-            assert_eq!(sent.findings.len(), 2);
+            assert_eq!(resolution.manifest["spec"]["replicas"], Value::Null);
+            assert!(resolution.force);
+            assert_eq!(resolution.findings.len(), 2);
         }
     }
 
     #[test]
-    fn what_kcc_needs_never_gives_way() {
-        let sent = settled(&[".metadata.labels.app.kubernetes.io/name"], &[]);
-        let [finding] = &sent.findings[..] else {
-            panic!("{sent:?}")
+    fn required_values_never_give_way() {
+        let resolution = resolved(&[".metadata.labels.app.kubernetes.io/name"], &[]);
+        let [finding] = &resolution.findings[..] else {
+            panic!("{resolution:?}")
         };
         assert_eq!(finding.finding, FindingKind::Conflict);
         let field = "'deployment/web:metadata.labels.\"app.kubernetes.io/name\"'";

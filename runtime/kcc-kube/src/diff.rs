@@ -1,10 +1,10 @@
-//! Which fields of an object differ, in the words of a plan.
+//! Compares two versions of an object and names the fields that differ.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Fields that the server keeps for itself.
+/// The fields that the server maintains.
 const SERVERS: [&str; 6] = [
     "managedFields",
     "resourceVersion",
@@ -15,7 +15,7 @@ const SERVERS: [&str; 6] = [
 ];
 /// The annotation in which the server counts the changes of a `DaemonSet`.
 const GENERATION: &str = "deprecated.daemonset.template.generation";
-/// Fields whose entries are told by name.
+/// The fields whose entries are named individually.
 const KEYED: [&str; 7] = [
     "env",
     "labels",
@@ -25,41 +25,41 @@ const KEYED: [&str; 7] = [
     "volumes",
     "volumeMounts",
 ];
-/// Names that a cause lists at most.
-const NAMED: usize = 3;
-/// Changes whenever a file or config that a pod reads changes.
+/// The most names that a cause lists.
+const MAX_NAMES: usize = 3;
+/// The annotation that changes with every file or config that a pod reads.
 const CONFIG_HASH: &str = "kcc.dev/config-hash";
 
-/// The fields in which an object and what the server would make of it differ.
+/// Returns the fields that differ between an object and its dry run.
 pub(crate) fn changed(live: &Value, next: &Value) -> BTreeSet<String> {
     let mut paths = Vec::new();
     compare(live, next, false, &mut Vec::new(), &mut paths);
     paths.iter().map(|path| short(path)).collect()
 }
 
-/// The fields that a manifest has and an object has not, or differently: what
-/// the server fills in is not asked for.
+/// Returns the fields of a manifest that an object lacks or has differently.
+/// Fields that the server fills in do not count.
 pub(crate) fn missing(live: &Value, manifest: &Value) -> BTreeSet<String> {
     let mut paths = Vec::new();
     compare(live, manifest, true, &mut Vec::new(), &mut paths);
     paths.iter().map(|path| short(path)).collect()
 }
 
-/// Such as `` `env.LOG`, `replicas` changed ``.
+/// Formats fields as in `` `env.LOG`, `replicas` changed ``.
 pub(crate) fn cause(fields: &BTreeSet<String>, verb: &str) -> String {
     let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
     match names.len() {
-        0 => format!("its configuration {verb}"),
-        count if count <= NAMED => format!("{} {verb}", names.join(", ")),
+        0 => format!("configuration {verb}"),
+        count if count <= MAX_NAMES => format!("{} {verb}", names.join(", ")),
         count => format!(
             "{} and {} more {verb}",
-            names[..NAMED].join(", "),
-            count - NAMED
+            names[..MAX_NAMES].join(", "),
+            count - MAX_NAMES
         ),
     }
 }
 
-/// Collects the paths that differ. `part`: `next` holds only a part of the fields.
+/// Collects the paths that differ. If `part`, `next` has only some of the fields.
 fn compare(
     live: &Value,
     next: &Value,
@@ -116,7 +116,7 @@ fn step(
     path.push(key.to_owned());
     match (live, next) {
         (Some(live), Some(next)) => compare(live, next, part, path, paths),
-        // A field that is absent is as good as one that is null or empty.
+        // An absent field equals one that is null or empty.
         (Some(value), None) | (None, Some(value)) if is_nothing(value) => {}
         (Some(live), None) if is_keyed(key, live) => {
             compare(live, &nothing_like(live), part, path, paths);
@@ -129,7 +129,7 @@ fn step(
     path.pop();
 }
 
-/// Whether a field's entries are told by name, even where it is absent on one side.
+/// Returns true if a field's entries are named even if one side lacks the field.
 fn is_keyed(key: &str, value: &Value) -> bool {
     KEYED.contains(&key)
         && match value {
@@ -148,7 +148,7 @@ fn nothing_like(value: &Value) -> Value {
 
 fn is_servers(path: &[String], key: &str) -> bool {
     match path {
-        // Lists leave out what kind their items are.
+        // Items of a list response have no kind.
         [] => matches!(key, "status" | "apiVersion" | "kind"),
         [first] if first == "metadata" => SERVERS.contains(&key),
         [first, annotations] if first == "metadata" && annotations == "annotations" => {
@@ -167,7 +167,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// A list of named things as a map, where the names are there and differ.
+/// Converts a list of named items to a map, if the names exist and are unique.
 fn by_name(items: &[Value]) -> Option<Map<String, Value>> {
     let mut map = Map::new();
     for item in items {
@@ -182,8 +182,7 @@ fn by_name(items: &[Value]) -> Option<Map<String, Value>> {
     Some(map)
 }
 
-/// A path without what every workload's paths begin with, and no deeper than
-/// people want to know.
+/// Shortens a path: drops the prefix that all workloads share and limits its depth.
 fn short(path: &[String]) -> String {
     let mut rest = path;
     for prefix in [
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_by_short_names() {
+    fn names_differences_by_short_paths() {
         let live = deployment(1, &json!([{"name": "LOG", "value": "a"}]), "1");
         assert!(all(&live, &live).is_empty());
         let mut next = deployment(
@@ -259,21 +258,21 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_asks_only_for_what_it_says() {
+    fn missing_compares_only_the_manifests_fields() {
         let live = json!({"spec": {"a": 1, "b": {"c": 2, "d": 3}}});
         assert!(missing(&live, &json!({"spec": {"b": {"d": 3}}})).is_empty());
-        let asked = missing(&live, &json!({"spec": {"b": {"d": 4}, "e": 5}}));
-        assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["b.d", "e"]);
+        let fields = missing(&live, &json!({"spec": {"b": {"d": 4}, "e": 5}}));
+        assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["b.d", "e"]);
     }
 
     #[test]
-    fn a_cause_lists_a_few_names() {
+    fn cause_lists_a_few_names() {
         let fields = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(cause(&fields(&["image"]), "changed"), "`image` changed");
         assert_eq!(
             cause(&fields(&["a", "b", "c", "d", "e"]), "changed"),
             "`a`, `b`, `c` and 2 more changed"
         );
-        assert_eq!(cause(&fields(&[]), "changed"), "its configuration changed");
+        assert_eq!(cause(&fields(&[]), "changed"), "configuration changed");
     }
 }

@@ -1,4 +1,5 @@
-//! [`KubeEngine`]: performs the steps of a plan, and answers for readiness.
+//! [`KubeEngine`]: performs the steps of a plan and answers questions about
+//! readiness. Decides nothing: every choice is in the step's payload.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,50 +16,50 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
+    cause,
     client::{Client, Live},
     observe,
     observed::Reference,
-    parts, pods, reconcile,
-    recovery::{self, Exits},
-    restart, rollout, secrets, why,
-    work::Work,
+    payload::Payload,
+    pod_container, pods, reconcile, restart, rollout, secrets,
+    stuck::{self, Exits},
 };
 
-/// How old an answer to "what runs" may be: all components share one, so that
-/// it is asked so often whatever their number.
+/// The bounds on the age of a snapshot. All components share one, so that the
+/// number of requests does not grow with the number of components.
 const FRESH: Duration = Duration::from_millis(400);
 const STALE: Duration = Duration::from_secs(2);
-/// The pause between two answers within these limits, as a multiple of the time
-/// that one takes: the server has writes to do meanwhile.
-const REST: u32 = 5;
-/// Writes that run side by side. The server takes them one after another where
-/// it is busy; with more, a slow one would look like one that does not answer.
+/// The age of a snapshot within these bounds, as a multiple of the time it took to
+/// read: the server has writes to process meanwhile.
+const REST_FACTOR: u32 = 5;
+/// The most concurrent writes. A busy server processes them one after another;
+/// with more of them, slow responses would look like missing ones.
 const PARALLEL: usize = 16;
-/// How long the removal of an object may take, and the pause between two looks.
-const REMOVAL: Duration = Duration::from_mins(5);
-const PAUSE: Duration = Duration::from_millis(200);
-/// Lines of a log that explain a failure.
+/// The time limit for the removal of an object, and the interval between polls.
+const REMOVAL_LIMIT: Duration = Duration::from_mins(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// The number of log lines that explain a failure.
 const LINES: i64 = 5;
 
-/// What runs, as the cluster told it.
-struct Answer {
-    /// When it was asked.
+/// The workloads and pods of a scope, as read at one moment.
+struct Snapshot {
+    /// The time of the request.
     at: Instant,
-    /// How long it may be used.
+    /// The time for which it may be used.
     fresh: Duration,
     live: Arc<Live>,
 }
 
-/// An engine with what its steps need.
+/// A connection to a cluster with the inputs its steps need.
 pub(crate) struct KubeEngine<'a> {
     client: &'a Client,
     scope: &'a Scope,
     kube: &'a KubernetesDesired,
-    /// The values of Secrets that whoever applies has.
+    /// The values of secrets from outside the cluster.
     values: &'a Secrets,
-    live: Mutex<Option<Answer>>,
-    /// When each component was last written: what was read before does not tell
-    /// of it.
+    live: Mutex<Option<Snapshot>>,
+    /// The time of the last write to each component: an older snapshot does not
+    /// show it.
     written: sync::Mutex<BTreeMap<String, Instant>>,
 }
 
@@ -79,9 +80,9 @@ impl<'a> KubeEngine<'a> {
         }
     }
 
-    /// What runs, as of a moment ago and not before the last write to a component.
+    /// Returns a recent snapshot that is not older than the last write to a component.
     pub(crate) async fn live(&self, component: Option<&str>) -> Result<Arc<Live>, Error> {
-        // Whoever waits for the lock finds an answer that is fresh.
+        // A task that had to wait for the lock finds a fresh snapshot.
         let mut last = self.live.lock().await;
         if let Some(last) = &*last {
             let written = {
@@ -105,15 +106,15 @@ impl<'a> KubeEngine<'a> {
         let at = Instant::now();
         let live = self.client.live(&self.kube.namespace, &labels, &kinds);
         let live = Arc::new(live.await?);
-        *last = Some(Answer {
+        *last = Some(Snapshot {
             at,
-            fresh: (at.elapsed() * REST).clamp(FRESH, STALE),
+            fresh: (at.elapsed() * REST_FACTOR).clamp(FRESH, STALE),
             live: live.clone(),
         });
         Ok(live)
     }
 
-    /// The workloads of a component.
+    /// Returns the workloads of a component.
     pub(crate) fn workloads(&self, component: &str) -> impl Iterator<Item = &'a Object> {
         let objects = self.kube.objects.iter();
         objects.filter(move |object| {
@@ -143,11 +144,11 @@ impl<'a> KubeEngine<'a> {
         context: &Context<'_>,
     ) -> Result<(), Error> {
         self.client.delete(reference, uid).await?;
-        self.gone(reference, Some(uid), context).await
+        self.wait_until_gone(reference, Some(uid), context).await
     }
 
-    /// Waits until an object is gone, or another one has its name.
-    async fn gone(
+    /// Waits until an object is gone or another one has its name.
+    async fn wait_until_gone(
         &self,
         reference: &Reference,
         uid: Option<&str>,
@@ -165,17 +166,17 @@ impl<'a> KubeEngine<'a> {
                 return Ok(());
             }
             let stopped = context.cancel.is_cancelled();
-            if stopped || begin.elapsed() > REMOVAL {
-                return Err(still_there(reference, &live, stopped));
+            if stopped || begin.elapsed() > REMOVAL_LIMIT {
+                return Err(removal_pending(reference, &live, stopped));
             }
-            context.progress("it is being removed", None);
+            context.progress("being removed", None);
             pause(context.cancel).await;
         }
     }
 
-    /// The last log lines of a component that is not ready, without secrets;
-    /// nothing where those cannot be taken out.
-    async fn last_words(&self, live: &Live, component: &str) -> Vec<String> {
+    /// Returns the end of the log of a component that is not ready; nothing if its
+    /// secrets cannot be redacted.
+    async fn last_log_lines(&self, live: &Live, component: &str) -> Vec<String> {
         let own = pods::of_component(live, component);
         let own = match self.workloads(component).next() {
             Some(workload) => pods::by_revision(live, workload, own).0,
@@ -183,13 +184,13 @@ impl<'a> KubeEngine<'a> {
         };
         let stuck = own
             .iter()
-            .find(|pod| recovery::stuck(pod, Exits::Never).is_some());
+            .find(|pod| stuck::stuck(pod, Exits::Never).is_some());
         let Some(pod) = stuck.or_else(|| own.iter().find(|pod| !pods::is_ready(pod))) else {
             return Vec::new();
         };
         let mut names: Vec<_> = self
             .workloads(component)
-            .flat_map(|workload| secrets::named(&workload.manifest))
+            .flat_map(|workload| secrets::referenced(&workload.manifest))
             .collect();
         names.dedup();
         let namespace = &self.kube.namespace;
@@ -197,7 +198,7 @@ impl<'a> KubeEngine<'a> {
             return Vec::new();
         };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let Some((container, previous)) = parts::speaker(pod) else {
+        let Some((container, previous)) = pod_container::log_source(pod) else {
             return Vec::new();
         };
         let lines = self
@@ -210,8 +211,8 @@ impl<'a> KubeEngine<'a> {
             .collect()
     }
 
-    /// What to do about an image that has to be built and is nowhere to be had.
-    fn how_to_build(&self, live: &Live, component: &str) -> Option<String> {
+    /// Explains how to provide an image that has to be built and is missing.
+    fn build_instructions(&self, live: &Live, component: &str) -> Option<String> {
         let own = pods::of_component(live, component);
         let pod = own.iter().find(|pod| pods::lacks_image(pod))?;
         let images = pod.spec.iter().flat_map(|spec| &spec.containers);
@@ -219,20 +220,20 @@ impl<'a> KubeEngine<'a> {
         let build =
             images.find_map(|image| self.kube.builds.iter().find(|build| build.tag == image))?;
         Some(format!(
-            "image `{0}` is built from `{1}`, and kcc brings no image to a cluster: build it \
-             (`docker build -t {0} -f {1}/{2} {1}`) and bring it to the cluster's machines, or \
-             push it to a registry and write `image:`",
+            "kcc does not load images into a cluster: build `{0}` \
+             (`docker build -t {0} -f {1}/{2} {1}`) and load it onto the cluster's nodes, or \
+             push it to a registry and declare `image:`",
             build.tag, build.context, build.file
         ))
     }
 }
 
 impl Engine for KubeEngine<'_> {
-    type Work = Work;
+    type Payload = Payload;
 
-    async fn perform(&self, step: &Step<Work>, context: &Context<'_>) -> Result<(), Error> {
-        let done = match &step.work {
-            Work::Apply {
+    async fn perform(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
+        let done = match &step.payload {
+            Payload::Apply {
                 reference,
                 manifest,
                 uid,
@@ -241,14 +242,14 @@ impl Engine for KubeEngine<'_> {
                 force,
             } => {
                 if *after_removal {
-                    self.gone(reference, None, context).await?;
+                    self.wait_until_gone(reference, None, context).await?;
                 }
                 if let Some(part) = hand_over {
                     self.client.hand_over(reference, part).await?;
                 }
                 self.apply(reference, manifest, uid.as_ref(), *force).await
             }
-            Work::Replace {
+            Payload::Replace {
                 reference,
                 manifest,
                 uid,
@@ -256,33 +257,33 @@ impl Engine for KubeEngine<'_> {
                 self.remove(reference, uid, context).await?;
                 self.apply(reference, manifest, None, false).await
             }
-            Work::MakeSecret { reference, secret } => {
-                let made;
-                let value = if secrets::is_brought(secret) {
+            Payload::CreateSecret { reference, secret } => {
+                let created;
+                let value = if secrets::is_external(secret) {
                     self.values.get(&secret.name)?
                 } else {
-                    made = random_secret(&secret.name)?;
-                    &made
+                    created = random_secret(&secret.name)?;
+                    &created
                 };
                 let object = secrets::object(reference, secret, value);
-                // Where somebody was faster, theirs stays.
+                // If another writer was faster, its Secret stays.
                 self.client.create(reference, &object).await.map(|_| ())
             }
-            Work::ChangeSecret {
+            Payload::UpdateSecret {
                 reference,
                 secret,
                 uid,
             } => {
                 let value = self.values.get(&secret.name)?;
-                let mut change = secrets::change(uid, secret, value);
+                let mut change = secrets::update(uid, secret, value);
                 restart::note_change(&mut change, Timestamp::now());
                 self.client.change(reference, &change).await
             }
-            Work::Restart { reference, uid } => {
+            Payload::Restart { reference, uid } => {
                 let patch = restart::patch(uid, Timestamp::now());
                 self.client.restart(reference, &patch).await
             }
-            Work::Delete { reference, uid } => self.remove(reference, uid, context).await,
+            Payload::Delete { reference, uid } => self.remove(reference, uid, context).await,
         };
         if let Some(component) = &step.operation.component {
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -294,7 +295,7 @@ impl Engine for KubeEngine<'_> {
     async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
         let live = self.live(Some(component)).await?;
         for workload in self.workloads(component) {
-            match rollout::judge(&live, workload, until) {
+            match rollout::readiness(&live, workload, until) {
                 Readiness::Ready => {}
                 other => return Ok(other),
             }
@@ -306,8 +307,8 @@ impl Engine for KubeEngine<'_> {
         let Ok(live) = self.live(Some(component)).await else {
             return Vec::new();
         };
-        let mut lines = self.last_words(&live, component).await;
-        lines.extend(self.how_to_build(&live, component));
+        let mut lines = self.last_log_lines(&live, component).await;
+        lines.extend(self.build_instructions(&live, component));
         lines
     }
 
@@ -315,12 +316,12 @@ impl Engine for KubeEngine<'_> {
         let live = self.live(Some(component)).await.ok()?;
         let images: BTreeSet<_> = pods::of_component(&live, component)
             .into_iter()
-            .filter_map(why::refused)
+            .filter_map(cause::refused)
             .collect();
         (!images.is_empty()).then(|| images.into_iter().collect::<Vec<_>>().into())
     }
 
-    fn parallel(&self) -> usize {
+    fn max_parallel(&self) -> usize {
         PARALLEL
     }
 
@@ -329,7 +330,7 @@ impl Engine for KubeEngine<'_> {
     }
 }
 
-fn still_there(reference: &Reference, live: &Value, stopped: bool) -> Error {
+fn removal_pending(reference: &Reference, live: &Value, stopped: bool) -> Error {
     let finalizers = live
         .pointer("/metadata/finalizers")
         .and_then(Value::as_array);
@@ -340,13 +341,13 @@ fn still_there(reference: &Reference, live: &Value, stopped: bool) -> Error {
         .collect();
     let mut message = format!("{reference} is still being removed");
     if stopped {
-        message.push_str(", and the apply was stopped");
+        message.push_str("; the apply was stopped");
     }
     if !held.is_empty() {
-        message = format!("{message}: {} holds it", held.join(", "));
+        message = format!("{message}: blocked by finalizer {}", held.join(", "));
     }
     Error::new(Code::ApplyIncomplete, message).help(format!(
-        "see `kubectl describe {} {}`",
+        "check `kubectl describe {} {}`",
         reference.kind.to_lowercase(),
         reference.name
     ))
@@ -354,7 +355,7 @@ fn still_there(reference: &Reference, live: &Value, stopped: bool) -> Error {
 
 async fn pause(cancel: &Cancel) {
     tokio::select! {
-        () = tokio::time::sleep(PAUSE) => {}
+        () = tokio::time::sleep(POLL_INTERVAL) => {}
         () = cancel.cancelled() => {}
     }
 }

@@ -1,27 +1,27 @@
-//! Paths to fields as the server writes them in conflicts, such as
-//! `.spec.template.spec.containers[name="web"].image`: found in an object, and
-//! taken out of it. Pure.
+//! Parses the paths of fields in the server's conflict messages, such as
+//! `.spec.template.spec.containers[name="web"].image`, and removes such fields
+//! from objects. Pure.
 //!
-//! The server quotes neither names nor the dots in them, so a path can be read
-//! only along an object that has the field.
+//! The server quotes neither names nor the dots in them, so a path can only be
+//! parsed along an object that has the field.
 
 use serde_json::Value;
 
-/// Fields by which elements of lists are named.
+/// The fields that name elements of lists.
 const NAMES: [&str; 2] = ["name", "mountPath"];
 
-/// A field that an object has.
+/// The path of a field in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// The path, with elements of lists by their number.
+pub(crate) struct FieldPath {
+    /// The path with list elements by index.
     pub(crate) at: Vec<String>,
-    /// The path, with elements of lists by their name where they have one.
+    /// The path with list elements by name, if they have one.
     pub(crate) named: Vec<String>,
 }
 
-/// Finds a field.
-pub(crate) fn find(object: &Value, field: &str) -> Option<Found> {
-    let mut found = Found {
+/// Parses a path along an object.
+pub(crate) fn find(object: &Value, field: &str) -> Option<FieldPath> {
+    let mut found = FieldPath {
         at: Vec::new(),
         named: Vec::new(),
     };
@@ -43,14 +43,14 @@ pub(crate) fn find(object: &Value, field: &str) -> Option<Found> {
                 found.named.push(key.clone());
             }
             Value::Array(items) => {
-                let (place, after) = element(items, rest.strip_prefix('[')?)?;
-                value = &items[place];
+                let (index, after) = element(items, rest.strip_prefix('[')?)?;
+                value = &items[index];
                 rest = after;
-                found.at.push(place.to_string());
+                found.at.push(index.to_string());
                 let name = NAMES.iter().find_map(|name| value.get(name)?.as_str());
                 found
                     .named
-                    .push(name.map_or_else(|| place.to_string(), str::to_owned));
+                    .push(name.map_or_else(|| index.to_string(), str::to_owned));
             }
             _ => return None,
         }
@@ -58,12 +58,12 @@ pub(crate) fn find(object: &Value, field: &str) -> Option<Found> {
     Some(found)
 }
 
-/// The element that stands between brackets, and what follows these: `0]`,
-/// `="value"]` or `name="web",protocol="TCP"]`.
+/// Parses the text inside brackets and returns the element's index and the rest:
+/// `0]`, `="value"]` or `name="web",protocol="TCP"]`.
 fn element<'a>(items: &[Value], text: &'a str) -> Option<(usize, &'a str)> {
     let end = text.find(']')?;
-    if let Ok(place) = text[..end].parse::<usize>() {
-        return (place < items.len()).then_some((place, &text[end + 1..]));
+    if let Ok(index) = text[..end].parse::<usize>() {
+        return (index < items.len()).then_some((index, &text[end + 1..]));
     }
     let mut keys = Vec::new();
     let mut rest = text;
@@ -73,14 +73,14 @@ fn element<'a>(items: &[Value], text: &'a str) -> Option<(usize, &'a str)> {
         keys.push((key, values.next()?.ok()?));
         rest = &value[values.byte_offset()..];
         if let Some(after) = rest.strip_prefix(']') {
-            let place = items.iter().position(|item| has(item, &keys))?;
-            return Some((place, after));
+            let index = items.iter().position(|item| has(item, &keys))?;
+            return Some((index, after));
         }
         rest = rest.strip_prefix(',')?;
     }
 }
 
-/// Whether an element has some keys; one that it leaves out has its default.
+/// Returns true if an element has these keys; a key that it omits has its default.
 fn has(item: &Value, keys: &[(&str, Value)]) -> bool {
     keys.iter().all(|(key, value)| match *key {
         "" => item == value,
@@ -88,7 +88,7 @@ fn has(item: &Value, keys: &[(&str, Value)]) -> bool {
     })
 }
 
-/// The value at a path that [`find`] gave.
+/// Returns the value at a path from [`find`].
 pub(crate) fn value<'a>(object: &'a Value, at: &[String]) -> Option<&'a Value> {
     at.iter().try_fold(object, |value, name| match value {
         Value::Object(fields) => fields.get(name),
@@ -97,7 +97,7 @@ pub(crate) fn value<'a>(object: &'a Value, at: &[String]) -> Option<&'a Value> {
     })
 }
 
-/// Takes a field out of an object.
+/// Removes a field from an object.
 pub(crate) fn remove(object: &mut Value, at: &[String]) {
     let Some((last, above)) = at.split_last() else {
         return;
@@ -110,8 +110,8 @@ pub(crate) fn remove(object: &mut Value, at: &[String]) {
     match parent {
         Some(Value::Object(fields)) => _ = fields.remove(last),
         Some(Value::Array(items)) => {
-            if let Some(place) = last.parse().ok().filter(|place| *place < items.len()) {
-                items.remove(place);
+            if let Some(index) = last.parse().ok().filter(|index| *index < items.len()) {
+                items.remove(index);
             }
         }
         _ => {}
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_read_along_the_object() {
+    fn parses_paths_along_the_object() {
         let object = deployment();
         for (field, at, named) in [
             (".spec.replicas", "spec replicas", "spec replicas"),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_taken_out_alone() {
+    fn removes_only_the_field() {
         let mut object = deployment();
         let found = find(
             &object,

@@ -1,9 +1,9 @@
-//! [`Lock`]: one apply at a time, for a whole team and its CI: a Lease in the
-//! target's namespace. It is renewed while it is held; one that is renewed no
-//! more is taken over.
+//! [`Lock`]: keeps two applies apart for a whole team and its CI, with a Lease in
+//! the target's namespace. It is renewed while it is held; a Lease that is no
+//! longer renewed is taken over.
 //!
-//! Clocks of machines differ. A lease that looks old is watched for as long as
-//! its holder may be silent, and taken only if nothing moved.
+//! Clocks of machines differ. A Lease that looks expired is therefore watched for
+//! its full duration and taken over only if it does not change.
 
 use std::time::Duration;
 
@@ -17,36 +17,37 @@ use kcc_plan::{Cancel, Error, Event, Options, Reporter, Scope};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, Written},
-    memory,
+    client::{Client, WriteOutcome},
     observed::Reference,
+    records,
 };
 
-/// How long a holder may be silent, and how often it speaks.
-const SILENCE: Duration = Duration::from_secs(15);
-const RENEW: Duration = Duration::from_secs(4);
-const LOOK: Duration = Duration::from_secs(1);
+/// The time without a renewal after which a lock expires, and the intervals of
+/// renewing and watching it.
+const LEASE_DURATION: Duration = Duration::from_secs(15);
+const RENEW_INTERVAL: Duration = Duration::from_secs(4);
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Held until it is released.
+/// The lock held until it is released.
 pub(crate) struct Lock {
     reference: Reference,
     identity: String,
 }
 
-/// Refuses where somebody holds the lock who spoke a moment ago. Changes nothing.
-pub(crate) async fn refuse_held(
+/// Fails if the lock is held and was renewed recently. Read-only.
+pub(crate) async fn check_unlocked(
     client: &Client,
     namespace: &str,
     scope: &Scope,
 ) -> Result<(), Error> {
     match read(client, &reference(namespace, scope)).await? {
-        Some(lease) if speaks(&lease) => Err(held(&lease)),
+        Some(lease) if is_renewed(&lease) => Err(lock_held(&lease)),
         _ => Ok(()),
     }
 }
 
 impl Lock {
-    /// Takes the lock, or names who holds it.
+    /// Takes the lock; fails with the holder's name.
     pub(crate) async fn take(
         client: &Client,
         namespace: &str,
@@ -57,7 +58,7 @@ impl Lock {
             reference: reference(namespace, scope),
             identity: identity(options),
         };
-        // Lost only to somebody who was faster, and who is then named.
+        // Each attempt fails only if another process was faster, which is then named.
         for _ in 0..3 {
             let written = match read(client, &lock.reference).await? {
                 None => {
@@ -65,37 +66,38 @@ impl Lock {
                     client.create(&lock.reference, &lease).await?
                 }
                 Some(other) => {
-                    silent(client, &lock.reference, &other).await?;
+                    wait_for_expiry(client, &lock.reference, &other).await?;
                     let lease = lock.lease(scope, Some(&other));
                     client.replace(&lock.reference, &lease).await?
                 }
             };
-            if written == Written::Done {
+            if written == WriteOutcome::Done {
                 return Ok(lock);
             }
         }
         match read(client, &lock.reference).await? {
-            Some(lease) => Err(held(&lease)),
-            None => Err(Error::new(
-                Code::ApplyLockHeld,
-                "the lock of the target cannot be taken",
-            )
-            .help("run the command again")),
+            Some(lease) => Err(lock_held(&lease)),
+            None => Err(
+                Error::new(Code::ApplyLockHeld, "cannot take the target's lock")
+                    .help("run the command again"),
+            ),
         }
     }
 
-    /// Renews the lock for ever. Where somebody else has it, nothing new is begun.
-    pub(crate) async fn keep(
+    /// Renews the lock until dropped. If the lock is lost, cancels the apply.
+    pub(crate) async fn renew_forever(
         &self,
         client: &Client,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> std::convert::Infallible {
         loop {
-            tokio::time::sleep(RENEW).await;
-            if let Ok(Some(thief)) = self.renew(client).await {
+            tokio::time::sleep(RENEW_INTERVAL).await;
+            if let Ok(Some(other)) = self.renew(client).await {
                 reporter.event(&Event::Note {
-                    text: &format!("the lock of the target went to {thief}: nothing new is begun"),
+                    text: &format!(
+                        "lost the target's lock to {other}: starting no further operations"
+                    ),
                 });
                 cancel.cancel();
                 std::future::pending::<()>().await;
@@ -103,8 +105,8 @@ impl Lock {
         }
     }
 
-    /// Speaks once; gives who has the lock now, if that is not us. A lease that
-    /// is gone went with its namespace.
+    /// Renews the lock once and returns the holder if it is another process. A
+    /// missing Lease was removed with its namespace.
     async fn renew(&self, client: &Client) -> Result<Option<String>, Error> {
         let Some(mut lease) = read(client, &self.reference).await? else {
             return Ok(None);
@@ -120,7 +122,7 @@ impl Lock {
         Ok(None)
     }
 
-    /// Lets go. What fails here the silence mends.
+    /// Releases the lock. If that fails, the lock expires.
     pub(crate) async fn release(self, client: &Client) {
         if let Ok(Some(lease)) = read(client, &self.reference).await
             && holder(&lease) == self.identity
@@ -134,7 +136,7 @@ impl Lock {
         let now = MicroTime(Timestamp::now());
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(SILENCE.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(LEASE_DURATION.as_secs()).ok(),
             acquire_time: Some(now.clone()),
             renew_time: Some(now),
             ..LeaseSpec::default()
@@ -146,7 +148,7 @@ impl Lock {
             "metadata": {
                 "name": self.reference.name,
                 "namespace": self.reference.namespace,
-                "labels": memory::labels(scope),
+                "labels": records::labels(scope),
                 "resourceVersion": version,
             },
             "spec": spec,
@@ -154,20 +156,24 @@ impl Lock {
     }
 }
 
-/// Ends once nobody holds a lease; refuses as soon as its holder speaks.
-async fn silent(client: &Client, reference: &Reference, first: &Lease) -> Result<(), Error> {
+/// Waits until a lock has expired; fails as soon as its holder renews it.
+async fn wait_for_expiry(
+    client: &Client,
+    reference: &Reference,
+    first: &Lease,
+) -> Result<(), Error> {
     if holder(first).is_empty() {
         return Ok(());
     }
-    if speaks(first) {
-        return Err(held(first));
+    if is_renewed(first) {
+        return Err(lock_held(first));
     }
     let begin = tokio::time::Instant::now();
-    while begin.elapsed() < SILENCE {
-        tokio::time::sleep(LOOK).await;
+    while begin.elapsed() < LEASE_DURATION {
+        tokio::time::sleep(WATCH_INTERVAL).await;
         match read(client, reference).await? {
             Some(lease) if lease.metadata.resource_version != first.metadata.resource_version => {
-                return Err(held(&lease));
+                return Err(lock_held(&lease));
             }
             Some(_) => {}
             None => return Ok(()),
@@ -176,8 +182,8 @@ async fn silent(client: &Client, reference: &Reference, first: &Lease) -> Result
     Ok(())
 }
 
-/// Whether the holder of a lease spoke a moment ago, by this machine's clock.
-fn speaks(lease: &Lease) -> bool {
+/// Returns true if a lock was renewed recently, by this machine's clock.
+fn is_renewed(lease: &Lease) -> bool {
     let renewed = lease
         .spec
         .as_ref()
@@ -185,11 +191,11 @@ fn speaks(lease: &Lease) -> bool {
     !holder(lease).is_empty()
         && renewed.is_some_and(|time| {
             let silence = Timestamp::now().duration_since(time.0);
-            silence.unsigned_abs() < SILENCE
+            silence.unsigned_abs() < LEASE_DURATION
         })
 }
 
-fn held(lease: &Lease) -> Error {
+fn lock_held(lease: &Lease) -> Error {
     let since = lease
         .spec
         .as_ref()
@@ -204,8 +210,8 @@ fn held(lease: &Lease) -> Error {
         ),
     )
     .help(format!(
-        "wait until it ends, then run the command again; the lock of one that was killed ends by itself within {} s",
-        SILENCE.as_secs()
+        "wait until it ends, then run the command again; the lock of a killed apply expires within {} s",
+        LEASE_DURATION.as_secs()
     ))
 }
 
@@ -220,7 +226,7 @@ fn reference(namespace: &str, scope: &Scope) -> Reference {
         api_version: "coordination.k8s.io/v1".to_owned(),
         kind: "Lease".to_owned(),
         namespace: Some(namespace.to_owned()),
-        name: memory::name(scope),
+        name: records::name(scope),
     }
 }
 
@@ -229,7 +235,7 @@ async fn read(client: &Client, reference: &Reference) -> Result<Option<Lease>, E
     found
         .map(|lease| {
             serde_json::from_value(lease).map_err(|error| {
-                Error::new(Code::StateStore, format!("cannot understand {reference}"))
+                Error::new(Code::StateStore, format!("cannot parse {reference}"))
                     .help("delete it if no apply is running")
                     .cause(error)
             })
@@ -242,7 +248,7 @@ fn value(lease: &Lease) -> Value {
     serde_json::to_value(lease).unwrap_or_default()
 }
 
-/// Who takes the lock, for people.
+/// Describes this process as the holder, for people.
 fn identity(options: &Options) -> String {
     let user = options.var("USER").or_else(|| options.var("LOGNAME"));
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

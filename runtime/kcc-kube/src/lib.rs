@@ -1,44 +1,44 @@
-//! The Kubernetes engine: observe, reconcile, apply, status and down.
+//! The Kubernetes engine: plan, apply, status, down and recover.
 //!
-//! Functions, each of which takes a desired state that was lowered to
-//! Kubernetes and the [`Options`](kcc_plan::Options) of the command, and speaks
-//! in the engine-neutral words of `kcc-plan`:
+//! Each function takes a desired state that was lowered to Kubernetes and the
+//! [`Options`](kcc_plan::Options) of the command, and returns the engine-neutral
+//! types of `kcc-plan`:
 //!
-//! - [`plan()`] reads and decides, and changes nothing;
-//! - [`apply`] takes the target's lock, stores its intent, performs the plan and
-//!   stores the inventory; it returns a report also where something failed. One
-//!   that has nothing to do writes nothing, not even a lock;
-//! - [`status`] says what runs, and why what does not;
-//! - [`down`] removes what kcc made; data only with `Options::volumes`;
-//! - [`found`] says what carries the target's labels, and [`recover`] records what
-//!   of that is provably kcc's own.
+//! - [`plan()`] observes and reconciles; read-only;
+//! - [`apply`] takes the scope's lock, stores an intent, performs the plan and
+//!   stores the inventory; failures of operations are in its report. An apply with
+//!   nothing to do writes nothing, not even a lock;
+//! - [`status`] reports the state of each component and why it is not ready;
+//! - [`down`] removes kcc's objects; data only with `Options::volumes`;
+//! - [`found`] lists the objects with the scope's labels, and [`recover`] takes
+//!   those that are provably kcc's into the inventory.
 //!
-//! What is ours is decided by labels and inventory together. Each object goes
-//! through the server's own dry run, with strict validation and the field manager
-//! `kcc`, before the first write: what differs is what the server would change,
-//! what others own gives way or is a conflict and is forced only where `--take`
-//! names it, and what can never change is replaced, unless that would part it
-//! from its data. Lock and inventory are in
-//! the target's namespace, so that a whole team and its CI share them; neither
-//! holds a secret.
+//! Labels and the inventory together decide which objects kcc owns. Before the
+//! first write, each object goes through the server's dry run with strict
+//! validation and the field manager `kcc`. The difference is what the server would
+//! change; fields of other managers are left or reported as conflicts, and forced
+//! only if `--take` names them; immutable changes replace the object unless it
+//! would lose its data. Lock and inventory are in the target's namespace, so that a
+//! whole team and its CI share them; neither contains a secret.
 //!
-//! Only `client` knows kube; only `reconcile` decides.
+//! Only `client` uses kube; only `reconcile` decides.
 
 mod client;
 mod conflict;
 mod diff;
 mod engine;
 mod field;
-mod kept;
+
+mod cause;
+mod instance;
 mod lease;
-mod memory;
 mod observe;
 mod observed;
-mod parts;
-mod place;
+mod payload;
+mod pod_container;
 mod pods;
 mod reconcile;
-mod recover;
+mod records;
 mod recovery;
 mod restart;
 mod rollout;
@@ -46,7 +46,6 @@ mod scale;
 mod secrets;
 mod session;
 mod status;
-mod why;
-mod work;
+mod stuck;
 
 pub use session::{apply, down, found, plan, recover, status};

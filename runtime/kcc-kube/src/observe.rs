@@ -1,5 +1,5 @@
-//! What is there: reads everything that reconciling needs, with calls that
-//! change nothing, and says of each object whose it is.
+//! Observes the cluster: reads everything that reconcile needs, with read-only
+//! calls, and determines the ownership of each object.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,21 +10,21 @@ use serde_json::Value;
 
 use crate::{
     client::{Client, MANAGER},
-    conflict::{self, Sent},
-    memory::{Entry, Inventory, Memory},
+    conflict::{self, ConflictResolution},
     observed::{
-        CLAIM, DEFINITION, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
-        Templates, Trial, label, label_of,
+        CLAIM, DEFINITION, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference,
+        SECRET, Templates, label, label_of,
     },
+    records::{Entry, Inventory, Records},
     scale,
 };
 
-/// Questions that are asked side by side.
+/// The number of concurrent requests.
 const PARALLEL: usize = 16;
 
-/// Kinds that are looked for even if neither the desired state nor the
-/// inventory has one: an apply that was killed may have made some.
-const USUAL: [(&str, &str); 16] = [
+/// The kinds to list even if neither the desired state nor the inventory contains
+/// them: a killed apply may have created some.
+const DEFAULT_KINDS: [(&str, &str); 16] = [
     ("v1", "ServiceAccount"),
     ("v1", "ConfigMap"),
     ("v1", SECRET),
@@ -43,58 +43,62 @@ const USUAL: [(&str, &str); 16] = [
     ("policy/v1", "PodDisruptionBudget"),
 ];
 
-/// Reads what a cluster holds of a target and of the names that it wants, and
-/// what it would make of each object that is desired. What was tried `before`
-/// holds for every object that is still the same.
+/// Reads the objects of a scope and the objects with desired names, and dry-runs
+/// each desired object. Results in `before` are reused for objects that have not
+/// changed since.
 pub(crate) async fn observe(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
-    memory: &Memory,
+    records: &Records,
     options: &Options,
     before: Option<&Observed>,
 ) -> Result<Observed, Error> {
-    let mut observed = objects(client, scope, kube, memory).await?;
-    let there = &observed.objects;
-    let coming = &coming(kube);
-    let no_namespace = !there.contains_key(&Reference::namespace(&kube.namespace).key());
+    let mut observed = objects(client, scope, kube, records).await?;
+    let existing = &observed.objects;
+    let upcoming = &upcoming_kinds(kube);
+    let no_namespace = !existing.contains_key(&Reference::namespace(&kube.namespace).key());
     let tried = kube.objects.iter().filter(|object| {
-        let found = there.get(&Reference::of(object).key());
-        found.is_none_or(|found| found.ownership == Ownership::Ours && !found.terminating)
+        let found = existing.get(&Reference::of(object).key());
+        found.is_none_or(|found| found.ownership == Ownership::Owned && !found.terminating)
     });
     let tried: Vec<_> = stream::iter(tried)
         .map(|object| async move {
             let reference = Reference::of(object);
             let key = reference.key();
-            let found = there.get(&key);
+            let found = existing.get(&key);
             if let Some(before) = before
-                && let Some(trial) = before.trials.get(&key)
-                && *trial != Trial::NotYet
+                && let Some(dry_run) = before.dry_runs.get(&key)
+                && *dry_run != DryRun::NotYet
                 && before.objects.get(&key).map(ObservedObject::version)
                     == found.map(ObservedObject::version)
             {
-                return Ok((key.clone(), trial.clone(), before.sent.get(&key).cloned()));
+                return Ok((
+                    key.clone(),
+                    dry_run.clone(),
+                    before.resolutions.get(&key).cloned(),
+                ));
             }
-            let is_coming = coming.contains(&(key.group.as_str(), key.kind.as_str()));
+            let is_upcoming = upcoming.contains(&(key.group.as_str(), key.kind.as_str()));
             if object.namespace.is_some() && no_namespace
-                || is_coming && !client.serves(&reference).await?
+                || is_upcoming && !client.serves(&reference).await?
             {
-                return Ok((key, Trial::NotYet, None));
+                return Ok((key, DryRun::NotYet, None));
             }
             let Some(found) = found else {
-                let trial = client.dry_run_creation(&reference, &object.manifest);
-                return Ok::<_, Error>((key, trial.await?, None));
+                let dry_run = client.dry_run_creation(&reference, &object.manifest);
+                return Ok::<_, Error>((key, dry_run.await?, None));
             };
-            let trial = client.dry_run(&reference, &object.manifest, false).await?;
-            let Trial::Conflict(claims) = &trial else {
-                return Ok((key, trial, None));
+            let dry_run = client.dry_run(&reference, &object.manifest, false).await?;
+            let DryRun::Conflict(owned_fields) = &dry_run else {
+                return Ok((key, dry_run, None));
             };
-            let mut sent = if scale::taken_back(kube, there, object, claims) {
-                Sent::forced(object)
+            let mut resolution = if scale::is_taken_back(kube, existing, object, owned_fields) {
+                ConflictResolution::forced(object)
             } else {
-                conflict::settle(object, found, claims, scope, options)
+                conflict::resolve(object, found, owned_fields, scope, options)
             };
-            for finding in &mut sent.findings {
+            for finding in &mut resolution.findings {
                 let replicas = finding
                     .conflict
                     .as_ref()
@@ -105,25 +109,25 @@ pub(crate) async fn observe(
                     conflict::set_time(finding, since);
                 }
             }
-            let trial = client
-                .dry_run(&reference, &sent.manifest, sent.force)
+            let dry_run = client
+                .dry_run(&reference, &resolution.manifest, resolution.force)
                 .await?;
-            Ok((key, trial, Some(sent)))
+            Ok((key, dry_run, Some(resolution)))
         })
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    for (key, trial, sent) in tried {
-        if let Some(sent) = sent {
-            observed.sent.insert(key.clone(), sent);
+    for (key, dry_run, resolution) in tried {
+        if let Some(resolution) = resolution {
+            observed.resolutions.insert(key.clone(), resolution);
         }
-        observed.trials.insert(key, trial);
+        observed.dry_runs.insert(key, dry_run);
     }
     Ok(observed)
 }
 
-/// The kinds that definitions among the desired objects bring, as group and kind.
-fn coming(kube: &KubernetesDesired) -> BTreeSet<(&str, &str)> {
+/// Returns group and kind of the definitions among the desired objects.
+fn upcoming_kinds(kube: &KubernetesDesired) -> BTreeSet<(&str, &str)> {
     let definitions = kube
         .objects
         .iter()
@@ -136,52 +140,52 @@ fn coming(kube: &KubernetesDesired) -> BTreeSet<(&str, &str)> {
         .collect()
 }
 
-/// The objects alone.
+/// Reads the objects without dry runs.
 pub(crate) async fn objects(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
-    memory: &Memory,
+    records: &Records,
 ) -> Result<Observed, Error> {
     let mut observed = Observed {
-        recorded: memory.recorded,
+        recorded: records.recorded,
         ..Observed::default()
     };
     let reference = Reference::namespace(&kube.namespace);
     let Some(live) = client.namespace(&kube.namespace).await? else {
         return Ok(observed);
     };
-    let ownership = whose_namespace(scope, memory, &live);
+    let ownership = namespace_ownership(scope, records, &live);
     let namespace = ObservedObject::of(reference, ownership, live);
     observed
         .objects
         .insert(namespace.reference.key(), namespace);
 
-    let mut templates = memory.templates();
-    for found in listed(client, scope, kube, memory).await? {
-        if found.ownership == Ownership::Ours {
+    let mut templates = records.templates();
+    for found in labelled_objects(client, scope, kube, records).await? {
+        if found.ownership == Ownership::Owned {
             templates.learn(&found.live);
         }
         observed.objects.insert(found.reference.key(), found);
     }
-    for found in named(client, scope, kube, memory, &observed).await? {
+    for found in named_objects(client, scope, kube, records, &observed).await? {
         observed.objects.insert(found.reference.key(), found);
     }
-    for found in claims(client, scope, kube, memory, &templates).await? {
+    for found in claims(client, scope, kube, records, &templates).await? {
         let known = observed.objects.entry(found.reference.key());
         known.or_insert(found);
     }
     Ok(observed)
 }
 
-/// Everything in the namespace that carries the target's labels.
-async fn listed(
+/// Reads everything in the namespace that carries the scope's labels.
+async fn labelled_objects(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
-    memory: &Memory,
+    records: &Records,
 ) -> Result<Vec<ObservedObject>, Error> {
-    let mut kinds: BTreeSet<(&str, &str)> = USUAL.into_iter().collect();
+    let mut kinds: BTreeSet<(&str, &str)> = DEFAULT_KINDS.into_iter().collect();
     kinds.extend(
         kube.objects
             .iter()
@@ -189,7 +193,7 @@ async fn listed(
             .map(|object| (object.api_version.as_str(), object.kind.as_str())),
     );
     kinds.extend(
-        memory
+        records
             .inventory
             .objects
             .iter()
@@ -216,7 +220,7 @@ async fn listed(
                     name: name_of(&live),
                     ..all.clone()
                 };
-                let ownership = whose(scope, memory, &reference, &live);
+                let ownership = ownership_of(scope, records, &reference, &live);
                 ObservedObject::of(reference, ownership, live)
             });
             Ok::<_, Error>(found)
@@ -227,12 +231,12 @@ async fn listed(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What has a name that is wanted, or is cluster-scoped and known.
-async fn named(
+/// Reads the objects with desired names, and recorded cluster-scoped ones.
+async fn named_objects(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
-    memory: &Memory,
+    records: &Records,
     observed: &Observed,
 ) -> Result<Vec<ObservedObject>, Error> {
     let mut wanted: BTreeSet<Reference> = kube.objects.iter().map(Reference::of).collect();
@@ -241,21 +245,21 @@ async fn named(
             .iter()
             .map(|secret| Reference::core(SECRET, &kube.namespace, &secret.name)),
     );
-    let known = memory.inventory.objects.iter();
+    let known = records.inventory.objects.iter();
     wanted.extend(
         known
             .filter(|entry| entry.namespace.is_none())
             .map(Entry::reference),
     );
     wanted.retain(|reference| !observed.objects.contains_key(&reference.key()));
-    let wanted = taken(client, kube, wanted).await?;
+    let wanted = find_existing(client, kube, wanted).await?;
     let found: Vec<_> = stream::iter(wanted)
         .map(|reference| async move {
             let live = client.get(&reference).await?;
             Ok::<_, Error>(live.map(|live| {
                 let ownership = match reference.kind.as_str() {
-                    NAMESPACE => whose_namespace(scope, memory, &live),
-                    _ => whose(scope, memory, &reference, &live),
+                    NAMESPACE => namespace_ownership(scope, records, &live),
+                    _ => ownership_of(scope, records, &reference, &live),
                 };
                 ObservedObject::of(reference, ownership, live)
             }))
@@ -266,9 +270,9 @@ async fn named(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Those of some names that somebody has. One list of names for each kind of
-/// which many are asked for, because most are free before the first apply.
-async fn taken(
+/// Returns the wanted names that exist. For kinds with many wanted names it lists
+/// all names at once, because most are free before the first apply.
+async fn find_existing(
     client: &Client,
     kube: &KubernetesDesired,
     wanted: BTreeSet<Reference>,
@@ -278,7 +282,7 @@ async fn taken(
     let mut all = BTreeSet::new();
     for reference in wanted {
         let kind = (reference.api_version.clone(), reference.kind.clone());
-        // Who may read an object of the whole cluster may not list all of them.
+        // A user who may read a cluster-scoped object may not be able to list them.
         match reference.namespace {
             Some(_) => _ = kinds.entry(kind).or_default().insert(reference),
             None => _ = all.insert(reference),
@@ -300,13 +304,13 @@ async fn taken(
     Ok(all)
 }
 
-/// The claims that `StatefulSets` of ours made from their templates. The cluster
-/// made them, so they carry the labels of the template alone.
+/// Reads the claims that owned `StatefulSets` created from their templates. The
+/// cluster created them, so they only carry the labels of the template.
 async fn claims(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
-    memory: &Memory,
+    records: &Records,
     templates: &Templates,
 ) -> Result<Vec<ObservedObject>, Error> {
     let all = Reference::core(CLAIM, &kube.namespace, "");
@@ -317,14 +321,14 @@ async fn claims(
             ..all.clone()
         };
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
-        let known = memory.knows(CLAIM, &reference.name, uid.unwrap_or_default());
-        let ours = known || templates.made(&reference.name);
-        ours.then(|| ObservedObject::of(reference, Ownership::Ours, live))
+        let known = records.lists(CLAIM, &reference.name, uid.unwrap_or_default());
+        let owned = known || templates.created(&reference.name);
+        owned.then(|| ObservedObject::of(reference, Ownership::Owned, live))
     });
     Ok(found.collect())
 }
 
-/// The labels that every object and pod of a target carries.
+/// Returns the selector for the labels of every object and pod of a scope.
 pub(crate) fn labels(scope: &Scope) -> String {
     format!(
         "{}={},{}={}",
@@ -335,20 +339,25 @@ pub(crate) fn labels(scope: &Scope) -> String {
     )
 }
 
-fn whose(scope: &Scope, memory: &Memory, reference: &Reference, live: &Value) -> Ownership {
+fn ownership_of(
+    scope: &Scope,
+    records: &Records,
+    reference: &Reference,
+    live: &Value,
+) -> Ownership {
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
     match belongs(scope, live) {
-        true if memory.knows(&reference.kind, &reference.name, uid.unwrap_or_default()) => {
-            Ownership::Ours
+        true if records.lists(&reference.kind, &reference.name, uid.unwrap_or_default()) => {
+            Ownership::Owned
         }
-        true => Ownership::Claimed,
-        false => Ownership::Foreign,
+        true => Ownership::Unrecorded,
+        false => Ownership::Unmanaged,
     }
 }
 
-/// A namespace is made before there is an inventory in it, so the cluster's own
-/// account of who wrote it counts as well.
-fn whose_namespace(scope: &Scope, memory: &Memory, live: &Value) -> Ownership {
+/// Determines the ownership of a namespace. It is created before there is an
+/// inventory in it, so the cluster's managed fields count as well.
+fn namespace_ownership(scope: &Scope, records: &Records, live: &Value) -> Ownership {
     let reference = Reference::namespace(&name_of(live));
     let managers = live
         .pointer("/metadata/managedFields")
@@ -357,8 +366,8 @@ fn whose_namespace(scope: &Scope, memory: &Memory, live: &Value) -> Ownership {
         let is = |field: &str, text: &str| entry.get(field).and_then(Value::as_str) == Some(text);
         is("manager", MANAGER) && is("operation", "Apply")
     });
-    match whose(scope, memory, &reference, live) {
-        Ownership::Claimed if applied => Ownership::Ours,
+    match ownership_of(scope, records, &reference, live) {
+        Ownership::Unrecorded if applied => Ownership::Owned,
         ownership => ownership,
     }
 }
@@ -375,26 +384,26 @@ fn name_of(live: &Value) -> String {
     name.unwrap_or_default().to_owned()
 }
 
-/// Everything that is ours now: what was ours before and what a plan made.
+/// Builds the inventory of owned objects: those owned before and those of the plan.
 pub(crate) fn inventory(
     observed: &Observed,
-    memory: &Memory,
-    made: &BTreeSet<(&str, &str)>,
+    records: &Records,
+    created: &BTreeSet<(&str, &str)>,
     after: BTreeMap<String, BTreeSet<String>>,
 ) -> Inventory {
     let mut inventory = Inventory {
         objects: Vec::new(),
         after,
-        templates: memory.inventory.templates.clone(),
+        templates: records.inventory.templates.clone(),
     };
     let mut claims = false;
     for (key, object) in &observed.objects {
-        let ours = match object.ownership {
-            Ownership::Ours => true,
-            Ownership::Claimed => made.contains(&(key.kind.as_str(), key.name.as_str())),
-            Ownership::Foreign => false,
+        let owned = match object.ownership {
+            Ownership::Owned => true,
+            Ownership::Unrecorded => created.contains(&(key.kind.as_str(), key.name.as_str())),
+            Ownership::Unmanaged => false,
         };
-        if !ours {
+        if !owned {
             continue;
         }
         let templates = object
@@ -415,31 +424,34 @@ pub(crate) fn inventory(
     inventory
 }
 
-/// What others have in the namespace: kcc removes it only where nothing is.
-pub(crate) async fn strangers(
+/// Returns the reasons not to remove the namespace: unmanaged objects in it, or
+/// kinds that cannot be listed.
+pub(crate) async fn namespace_blockers(
     client: &Client,
     scope: &Scope,
     kube: &KubernetesDesired,
     observed: &Observed,
 ) -> Result<Vec<String>, Error> {
-    let own = crate::memory::name(scope);
-    let ours: BTreeSet<&str> = observed
+    let own = crate::records::name(scope);
+    let owned: BTreeSet<&str> = observed
         .objects
         .values()
-        .filter(|object| object.ownership == Ownership::Ours)
+        .filter(|object| object.ownership == Ownership::Owned)
         .map(|object| object.uid.as_str())
         .collect();
-    let (all, hidden) = client.inhabitants(&kube.namespace).await?;
+    let (all, hidden) = client.namespace_objects(&kube.namespace).await?;
     let mut found: Vec<_> = hidden
         .iter()
-        .map(|kind| format!("something of `{kind}`, which cannot be listed, may be in it"))
+        .map(|kind| format!("it may contain objects of kind `{kind}`, which cannot be listed"))
         .collect();
     for (kind, live) in all {
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
         let name = name_of(&live);
-        let kept = matches!(kind.as_str(), "ConfigMap" | "Lease") && name == own;
-        if !kept && !uid.is_some_and(|uid| ours.contains(uid)) {
-            found.push(format!("{kind} `{name}` is in it, which kcc did not make"));
+        let is_record = matches!(kind.as_str(), "ConfigMap" | "Lease") && name == own;
+        if !is_record && !uid.is_some_and(|uid| owned.contains(uid)) {
+            found.push(format!(
+                "it contains {kind} `{name}`, which kcc does not manage"
+            ));
         }
     }
     found.sort();

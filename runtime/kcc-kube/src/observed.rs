@@ -1,5 +1,5 @@
-//! What a cluster holds of one target, in types of kcc's own, so that
-//! reconciling needs neither a cluster nor its library.
+//! The observed state of a scope, in types of kcc's own, so that reconcile needs
+//! neither a cluster nor its library.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,31 +9,31 @@ use std::{
 use kcc_lower::kubernetes::Object;
 use serde_json::Value;
 
-use crate::conflict::Sent;
+use crate::conflict::ConflictResolution;
 
-/// Labels by which kcc knows its own objects again.
+/// The labels by which kcc recognises its objects.
 pub(crate) mod label {
     pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
     pub(crate) const SYSTEM: &str = "app.kubernetes.io/part-of";
     pub(crate) const TARGET: &str = "app.kubernetes.io/instance";
     pub(crate) const COMPONENT: &str = "app.kubernetes.io/name";
     pub(crate) const TEAM: &str = "kcc.dev/team";
-    /// The isolated copy of a target that an object belongs to.
+    /// The instance that an object belongs to.
     pub(crate) const INSTANCE: &str = "kcc.dev/instance";
 }
 
 pub(crate) const NAMESPACE: &str = "Namespace";
 pub(crate) const CLAIM: &str = "PersistentVolumeClaim";
 pub(crate) const SECRET: &str = "Secret";
-/// What brings kinds: without it all their objects are gone.
+/// The kind that defines kinds: removing a definition removes all its objects.
 pub(crate) const DEFINITION: &str = "CustomResourceDefinition";
 
-/// Where an object is.
+/// The address of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reference {
     pub(crate) api_version: String,
     pub(crate) kind: String,
-    /// None for what is cluster-scoped.
+    /// None for cluster-scoped objects.
     pub(crate) namespace: Option<String>,
     pub(crate) name: String,
 }
@@ -48,7 +48,7 @@ impl Reference {
         }
     }
 
-    /// An object of the core API inside a namespace.
+    /// Refers to an object of the core API in a namespace.
     pub(crate) fn core(kind: &str, namespace: &str, name: &str) -> Self {
         Self {
             api_version: "v1".to_owned(),
@@ -86,7 +86,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Identity of an object within a target, whatever the version of its API.
+/// The identity of an object within a scope, independent of its API version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) group: String,
@@ -94,85 +94,85 @@ pub(crate) struct Key {
     pub(crate) name: String,
 }
 
-/// What a cluster holds of one target.
+/// The observed state of a scope.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
-    /// kcc's record of the target is there.
+    /// True if the scope has records.
     pub(crate) recorded: bool,
-    /// Every object of the target, and every other whose name is wanted.
+    /// The objects of the scope, and unmanaged ones with desired names.
     pub(crate) objects: BTreeMap<Key, ObservedObject>,
-    /// What the server would make of each object that is desired.
-    pub(crate) trials: BTreeMap<Key, Trial>,
-    /// The Secrets that hold another value than whoever applies has.
+    /// The dry run of each desired object.
+    pub(crate) dry_runs: BTreeMap<Key, DryRun>,
+    /// The Secrets whose value differs from the provider's.
     pub(crate) stale: BTreeSet<String>,
-    /// What is sent of the objects of which others own fields.
-    pub(crate) sent: BTreeMap<Key, Sent>,
-    /// Why the namespace cannot go, such as an object of somebody else's in it;
-    /// asked for only where it is to be removed.
-    pub(crate) strangers: Vec<String>,
+    /// The resolution of conflicts, for objects that have any.
+    pub(crate) resolutions: BTreeMap<Key, ConflictResolution>,
+    /// The reasons not to remove the namespace, such as an unmanaged object in it;
+    /// only determined if it would be removed.
+    pub(crate) namespace_blockers: Vec<String>,
 }
 
-/// Whose an object is.
+/// The owner of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ownership {
-    /// It carries the target's labels, and the inventory knows it.
-    Ours,
-    /// It carries the target's labels, but nothing says that kcc made it.
-    Claimed,
-    /// It does not carry them.
-    Foreign,
+    /// It carries the scope's labels, and the inventory lists it.
+    Owned,
+    /// It carries the scope's labels, but nothing proves that kcc made it.
+    Unrecorded,
+    /// It does not carry the scope's labels.
+    Unmanaged,
 }
 
 /// An object.
 #[derive(Debug, Clone)]
 pub(crate) struct ObservedObject {
     pub(crate) reference: Reference,
-    /// The cluster's identity of it, which no other object can take.
+    /// The cluster's identity for it, which no other object can take.
     pub(crate) uid: String,
     pub(crate) ownership: Ownership,
     pub(crate) component: Option<String>,
     pub(crate) team: Option<String>,
-    /// Holds data.
+    /// True if it holds data.
     pub(crate) data: bool,
-    /// It is being removed.
+    /// True if it is being removed.
     pub(crate) terminating: bool,
-    /// All of it; of a Secret only its metadata.
+    /// The whole object; for a Secret only its metadata.
     pub(crate) live: Value,
 }
 
-/// What the server would make of an object.
+/// The result of dry-running an object.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Trial {
-    /// The whole object afterwards.
+pub(crate) enum DryRun {
+    /// The object as it would be.
     Result(Value),
-    /// It is not there, and the server would make it.
+    /// It does not exist, and the server would create it.
     Created,
-    /// Others own fields to which it gives another value.
-    Conflict(Vec<Claim>),
-    /// It changes what can never change.
+    /// Other managers own fields that it would change.
+    Conflict(Vec<OwnedField>),
+    /// It changes an immutable field.
     Immutable(String),
-    /// The server takes it for wrong, in its own words.
-    Refused(String),
-    /// Its namespace or its kind is not there yet, so nothing could be tried.
+    /// The server rejects it, with this message.
+    Rejected(String),
+    /// Its namespace or kind does not exist yet, so no dry run was possible.
     NotYet,
 }
 
-/// A field that somebody else owns.
+/// A field that another manager owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Claim {
-    /// Such as `.spec.replicas`.
+pub(crate) struct OwnedField {
+    /// The path, such as `.spec.replicas`.
     pub(crate) field: String,
-    /// Such as `kubectl-edit`.
+    /// The manager, such as `kubectl-edit`.
     pub(crate) manager: String,
 }
 
 impl ObservedObject {
-    /// The version of the object: another one for each change of it.
+    /// Returns the version of the object, which changes with each write.
     pub(crate) fn version(&self) -> Option<&str> {
         self.live.pointer("/metadata/resourceVersion")?.as_str()
     }
 
-    /// Reads an object that the cluster gave.
+    /// Reads an object from the cluster's JSON.
     pub(crate) fn of(reference: Reference, ownership: Ownership, live: Value) -> Self {
         let text = |pointer: &str| {
             live.pointer(pointer)
@@ -193,7 +193,7 @@ impl ObservedObject {
     }
 }
 
-/// Kinds that hold data whoever made them: a generated Secret opens it.
+/// Returns true for kinds that hold data, or unlock it as a generated Secret does.
 pub(crate) fn holds_data(kind: &str) -> bool {
     matches!(
         kind,
@@ -201,18 +201,18 @@ pub(crate) fn holds_data(kind: &str) -> bool {
     )
 }
 
-/// A label of an object.
+/// Returns a label of an object.
 pub(crate) fn label_of<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get("metadata")?.get("labels")?.get(name)?.as_str()
 }
 
-/// Names of the claims that `StatefulSets` make from their templates, as in
-/// `data-orders-0`, told by template and set.
+/// The claims that `StatefulSets` create from their templates, as pairs of template
+/// and set: `data` and `orders` for `data-orders-0`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Templates(BTreeSet<(String, String)>);
 
 impl Templates {
-    /// Learns the templates of an object, if it is a `StatefulSet`.
+    /// Adds the templates of an object, if it is a `StatefulSet`.
     pub(crate) fn learn(&mut self, object: &Value) {
         let set = object.pointer("/metadata/name").and_then(Value::as_str);
         let templates = object
@@ -227,8 +227,8 @@ impl Templates {
         }
     }
 
-    /// Whether a claim of that name comes from one of them.
-    pub(crate) fn made(&self, claim: &str) -> bool {
+    /// Returns true if a claim of that name comes from one of the templates.
+    pub(crate) fn created(&self, claim: &str) -> bool {
         self.0.iter().any(|(template, set)| {
             claim
                 .strip_prefix(template.as_str())
@@ -247,14 +247,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn claims_of_sets_are_known_by_their_names() {
+    fn recognises_claims_of_sets_by_name() {
         let mut templates = Templates::default();
         templates.learn(&json!({
             "metadata": {"name": "orders"},
             "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]},
         }));
         templates.learn(&json!({"metadata": {"name": "web"}, "spec": {}}));
-        assert!(templates.made("data-orders-0") && templates.made("data-orders-12"));
+        assert!(templates.created("data-orders-0") && templates.created("data-orders-12"));
         for other in [
             "data-orders",
             "data-orders-x",
@@ -262,7 +262,7 @@ mod tests {
             "logs-orders-0",
             "data-orders-",
         ] {
-            assert!(!templates.made(other), "{other}");
+            assert!(!templates.created(other), "{other}");
         }
     }
 }

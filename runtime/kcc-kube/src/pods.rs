@@ -1,4 +1,5 @@
-//! The pods of a component, and whether each is ready, started or failing. Pure.
+//! The pods of a component, and predicates for ready, started and image problems.
+//! Pure.
 
 use k8s_openapi::{
     api::{
@@ -11,23 +12,23 @@ use kcc_lower::kubernetes::Object;
 
 use crate::{client::Live, observed::label};
 
-/// The label by which a Job knows its pods.
+/// The label that links a pod to its Job.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
-/// Labels of pods that tell the revision of their template.
+/// The labels of pods that identify the revision of their template.
 const TEMPLATE_HASH: &str = "pod-template-hash";
 const CONTROLLER_REVISION: &str = "controller-revision-hash";
 const TEMPLATE_GENERATION: &str = "pod-template-generation";
-/// Annotations in which workloads count the revisions of their template.
+/// The annotations in which workloads count the revisions of their template.
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const DAEMON_GENERATION: &str = "deprecated.daemonset.template.generation";
 
-/// The pods of a component that are not being removed, the newest first.
+/// Returns the pods of a component that are not being removed, newest first.
 pub(crate) fn of_component<'a>(live: &'a Live, component: &str) -> Vec<&'a Pod> {
     let own = |pod: &&Pod| label_of(pod, label::COMPONENT) == Some(component);
     newest_first(live.pods.iter().filter(own))
 }
 
-/// The pods of a Job.
+/// Returns the pods of a Job.
 pub(crate) fn of_job<'a>(live: &'a Live, job: &str) -> Vec<&'a Pod> {
     let own = |pod: &&Pod| label_of(pod, JOB_NAME) == Some(job);
     newest_first(live.pods.iter().filter(own))
@@ -51,8 +52,8 @@ fn label_of<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
     labels.get(name).map(String::as_str)
 }
 
-/// Splits the pods of a workload into those of its current revision and those
-/// of before. Where the cluster does not tell, all count as current.
+/// Splits the pods of a workload into those of its current revision and older
+/// ones. If the cluster does not reveal the revision, all count as current.
 pub(crate) fn by_revision<'a>(
     live: &Live,
     workload: &Object,
@@ -84,8 +85,8 @@ pub(crate) fn by_revision<'a>(
         .partition(|pod| label_of(pod, label).is_none_or(|other| other == revision))
 }
 
-/// The hash of a Deployment's current template: that of the `ReplicaSet` which
-/// has the Deployment's own revision.
+/// Returns the hash of a Deployment's current template: that of the `ReplicaSet`
+/// with the Deployment's own revision.
 fn template_hash(live: &Live, deployment: &Deployment) -> Option<String> {
     let uid = deployment.metadata.uid.as_deref()?;
     let revision = annotation(&deployment.metadata, REVISION)?;
@@ -106,7 +107,7 @@ fn annotation(metadata: &ObjectMeta, name: &str) -> Option<String> {
     metadata.annotations.as_ref()?.get(name).cloned()
 }
 
-/// Whether a pod takes part, or ended as it should.
+/// Returns true if a pod is ready or has succeeded.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
     let Some(status) = &pod.status else {
         return false;
@@ -119,7 +120,7 @@ pub(crate) fn is_ready(pod: &Pod) -> bool {
             .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// Whether all containers of a pod run.
+/// Returns true if all containers of a pod run.
 pub(crate) fn is_started(pod: &Pod) -> bool {
     let Some(statuses) = pod
         .status
@@ -137,7 +138,7 @@ pub(crate) fn is_started(pod: &Pod) -> bool {
     !statuses.is_empty() && statuses.iter().all(runs)
 }
 
-/// Whether a pod's image cannot be had.
+/// Returns true if a pod's image cannot be pulled.
 pub(crate) fn lacks_image(pod: &Pod) -> bool {
     let Some(status) = &pod.status else {
         return false;
@@ -146,13 +147,13 @@ pub(crate) fn lacks_image(pod: &Pod) -> bool {
         .any(|container| waiting(container).is_some_and(|(reason, _)| is_image(reason)))
 }
 
-/// All containers of a pod, those of its init steps first.
+/// Returns all containers of a pod, init steps first.
 pub(crate) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let init = status.init_container_statuses.iter().flatten();
     init.chain(status.container_statuses.iter().flatten())
 }
 
-/// Why a container waits: the reason and the message.
+/// Returns reason and message of a waiting container.
 pub(crate) fn waiting(container: &ContainerStatus) -> Option<(&str, &str)> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     Some((
@@ -161,7 +162,7 @@ pub(crate) fn waiting(container: &ContainerStatus) -> Option<(&str, &str)> {
     ))
 }
 
-/// Whether the reason to wait is that an image cannot be had.
+/// Returns true for waiting reasons that mean that an image cannot be pulled.
 pub(crate) fn is_image(reason: &str) -> bool {
     matches!(
         reason,

@@ -1,61 +1,108 @@
-//! Which pods cannot become ready without somebody's change, and which workloads
-//! cannot make any: a wait for them ends at once. Pure.
+//! Recovery: rebuilds the inventory of a scope from the objects that carry its
+//! labels.
 //!
-//! In doubt a pod is awaited until its deadline. A Secret or a `ConfigMap` that is
-//! missing may come from a controller or from another team, and a pod that fits
-//! on no node may fit on the one that an autoscaler adds for it.
+//! Labels alone prove nothing, because anybody can copy them. The cluster's managed
+//! fields do: they record every writer, and kcc writes as a field manager of its own.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use std::collections::BTreeSet;
+
+use kcc_lower::kubernetes::KubernetesDesired;
+use kcc_model::{Name, SecretProvider};
+use kcc_plan::{Error, Recovered, Recovery, Scope};
 
 use crate::{
-    parts::{self, Part},
-    pods::{is_image, waiting},
-    why,
+    client::{Client, MANAGER},
+    observe,
+    observed::{CLAIM, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
+    records::{Entry, Records},
 };
 
-/// How a workload treats a container that exits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exits {
-    /// Its containers run for ever: one that exits again and again is broken.
-    Never,
-    /// Its containers run to their end, and failures are counted and retried.
-    Retried,
+/// The reason to leave a labelled object alone.
+const DOUBT: &str = "kcc never wrote it, according to its managed fields";
+
+/// The observed state with all objects that are provably kcc's counted as recorded.
+pub(crate) struct Recoverable {
+    pub(crate) recovery: Recovery,
+    /// The records including those objects.
+    pub(crate) records: Records,
+    pub(crate) observed: Observed,
 }
 
-/// The cause, if a pod cannot become ready without a change.
-pub(crate) fn stuck(pod: &Pod, exits: Exits) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let mut all = parts::of(pod, status);
-    all.find_map(|part| of_part(part, exits))
+/// Looks for everything of a scope. Read-only.
+pub(crate) async fn find(
+    client: &Client,
+    scope: &Scope,
+    kube: &KubernetesDesired,
+    recorded: &Records,
+) -> Result<Recoverable, Error> {
+    let observed = observe::objects(client, scope, kube, recorded).await?;
+    let mut records = recorded.clone();
+    records.recorded = true;
+    let own = observed.objects.values().filter(|existing| {
+        existing.ownership == Ownership::Unrecorded && is_written_by_kcc(existing)
+    });
+    records.inventory.objects.extend(own.map(Entry::of));
+    // Reading again finds the claims of a StatefulSet that is now recorded.
+    let observed = observe::objects(client, scope, kube, &records).await?;
+    let recovery = recovery(scope, kube, recorded, &observed);
+    Ok(Recoverable {
+        recovery,
+        records,
+        observed,
+    })
 }
 
-fn of_part(part: Part<'_>, exits: Exits) -> Option<String> {
-    let (reason, message) = waiting(part.status)?;
-    let is_final = match reason {
-        "CrashLoopBackOff" => exits == Exits::Never,
-        "CreateContainerConfigError" => message.contains("runAsNonRoot"),
-        reason => is_image(reason),
+fn recovery(
+    scope: &Scope,
+    kube: &KubernetesDesired,
+    recorded: &Records,
+    observed: &Observed,
+) -> Recovery {
+    let objects = observed.objects.values().filter(|existing| {
+        existing.ownership != Ownership::Unmanaged && existing.reference.kind != NAMESPACE
+    });
+    let objects = objects.map(|existing| Recovered {
+        kind: existing.reference.kind.clone(),
+        name: existing.reference.name.clone(),
+        component: existing.component.clone(),
+        team: existing.team.clone(),
+        recorded: recorded.lists(
+            &existing.reference.kind,
+            &existing.reference.name,
+            &existing.uid,
+        ),
+        doubt: (existing.ownership == Ownership::Unrecorded).then(|| DOUBT.to_owned()),
+    });
+    Recovery {
+        scope: scope.clone(),
+        objects: objects.collect(),
+        secrets: Vec::new(),
+        lost_secrets: lost_secrets(kube, observed).into_iter().collect(),
+    }
+}
+
+fn is_written_by_kcc(existing: &ObservedObject) -> bool {
+    let managers = existing.live.pointer("/metadata/managedFields");
+    let managers = managers.and_then(serde_json::Value::as_array);
+    let mut managers = managers.into_iter().flatten();
+    managers.any(|entry| entry["manager"] == MANAGER)
+}
+
+/// Returns the generated secrets that are missing although claims of their component
+/// exist: nothing else unlocks the data.
+pub(crate) fn lost_secrets(kube: &KubernetesDesired, observed: &Observed) -> BTreeSet<Name> {
+    let holds_data = |component: &Name| {
+        observed.objects.values().any(|existing| {
+            existing.reference.kind == CLAIM && existing.component.as_ref() == Some(component)
+        })
     };
-    let cause = is_final.then(|| why::of_waiting(part.status, reason, message))?;
-    Some(part.says(&cause))
-}
-
-/// Whether a pod is stuck, failed, or between two runs of a crash loop.
-pub(crate) fn is_failing(pod: &Pod) -> bool {
-    let Some(status) = &pod.status else {
-        return false;
-    };
-    let crashes = |container: &ContainerStatus| !container.ready && why::has_crashed(container);
-    status.phase.as_deref() == Some("Failed")
-        || stuck(pod, Exits::Never).is_some()
-        || parts::of(pod, status).any(|part| crashes(part.status))
-}
-
-/// Whether what the cluster says about pods that it does not create holds
-/// until the pod template changes. A quota may be raised, and what the quota
-/// counts may go.
-pub(crate) fn is_refused_for_good(message: &str) -> bool {
-    message.contains("violates PodSecurity")
+    let secrets = kube.secrets.iter().filter(|secret| {
+        let reference = Reference::core(SECRET, &kube.namespace, &secret.name);
+        secret.provider == SecretProvider::Generate {}
+            && !observed.objects.contains_key(&reference.key())
+            && secret.component.as_ref().is_some_and(holds_data)
+    });
+    secrets.map(|secret| secret.name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -63,66 +110,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::why::tests::pod;
-
-    fn waits(reason: &str, message: &str) -> Pod {
-        pod(&json!({"containerStatuses": [{
-            "name": "web", "image": "acme/web:1", "imageID": "", "ready": false,
-            "restartCount": 4,
-            "state": {"waiting": {"reason": reason, "message": message}},
-            "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
-        }]}))
-    }
 
     #[test]
-    fn only_what_needs_a_change_is_stuck() {
-        let cause = |reason, message| stuck(&waits(reason, message), Exits::Never);
-        assert_eq!(
-            cause("CrashLoopBackOff", "back-off 40s").as_deref(),
-            Some("crash loop: exit code 3, 4 restarts")
-        );
-        let missing = "rpc error: not found";
-        assert_eq!(
-            cause("ErrImagePull", missing).as_deref(),
-            Some("image cannot be pulled: acme/web:1: rpc error: not found")
-        );
-        for reason in ["ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"] {
-            assert!(cause(reason, "").is_some(), "{reason}");
-        }
-        let root = "container has runAsNonRoot and image will run as root";
-        assert!(cause("CreateContainerConfigError", root).is_some());
-        for awaited in [
-            "secret \"stripe\" not found",
-            "couldn't find key api in Secret",
-        ] {
-            assert_eq!(cause("CreateContainerConfigError", awaited), None);
-        }
-        for (reason, message) in [("ContainerCreating", ""), ("CreateContainerError", "busy")] {
-            assert_eq!(cause(reason, message), None, "{reason}");
-        }
-    }
-
-    #[test]
-    fn what_is_retried_may_exit() {
-        let crashed = waits("CrashLoopBackOff", "");
-        assert_eq!(stuck(&crashed, Exits::Retried), None);
-        assert!(stuck(&waits("ErrImagePull", ""), Exits::Retried).is_some());
-    }
-
-    #[test]
-    fn a_crash_loop_fails_between_its_runs_as_well() {
-        let between = |state| {
-            pod(&json!({"containerStatuses": [{
-                "name": "web", "image": "", "imageID": "", "ready": false, "restartCount": 2,
-                "state": state, "lastState": {"terminated": {"exitCode": 3}},
-            }]}))
+    fn managed_fields_prove_ownership() {
+        let written = |manager: &str| {
+            let live = json!({"metadata": {"managedFields": [{"manager": manager}]}});
+            let reference = Reference::core("Service", "shop", "web");
+            is_written_by_kcc(&ObservedObject::of(reference, Ownership::Unrecorded, live))
         };
-        assert!(is_failing(&between(json!({"running": {}}))));
-        assert!(is_failing(&between(json!({"terminated": {"exitCode": 3}}))));
-        let first = pod(&json!({"containerStatuses": [{
-            "name": "web", "image": "", "imageID": "", "ready": false, "restartCount": 0,
-            "state": {"running": {}},
-        }]}));
-        assert!(!is_failing(&first));
+        assert!(written("kcc"));
+        assert!(!written("kubectl-label") && !written("kcc-scale"));
     }
 }

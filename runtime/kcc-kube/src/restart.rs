@@ -1,12 +1,11 @@
-//! Which workloads have to start again because the value of a Secret that they
+//! Decides which workloads must restart because the value of a Secret that they
 //! read has changed. Pure.
 //!
-//! A container reads its environment once, and the cluster does not start it
-//! again when a Secret changes. The time of a change is kept at the Secret, and
-//! at the pod template of each reader that was started again for it, under a
-//! field manager of its own: a later apply leaves it there, and an apply that
-//! was killed between the two is seen by the next plan. The value appears in
-//! neither, nor anything that could be computed from it.
+//! A container reads its environment once, and the cluster does not restart it when
+//! a Secret changes. The time of a change is stored on the Secret, and on the pod
+//! template of each reader that was restarted for it, under a field manager of its
+//! own: a later apply leaves it there, and the next plan notices an apply that was
+//! killed between the two. Neither contains the value nor anything derived from it.
 
 use k8s_openapi::jiff::Timestamp;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
@@ -19,31 +18,31 @@ use crate::{
 
 /// The annotation with the time of the last change.
 const CHANGED_AT: &str = "kcc.dev/secret-changed-at";
-/// Workloads whose pods run for ever. A job reads its secrets when it runs.
+/// The workloads whose pods run indefinitely. A job reads its secrets when it runs.
 const RUNNING: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
-/// The first secret for whose value a workload has to start again.
+/// Returns the first secret whose change requires a workload to restart.
 pub(crate) fn needed(
     kube: &KubernetesDesired,
     observed: &Observed,
     object: &Object,
-    there: &ObservedObject,
+    existing: &ObservedObject,
 ) -> Option<String> {
     if !RUNNING.contains(&object.kind.as_str()) {
         return None;
     }
     let text = |value: &Value, pointer: &str| value.pointer(pointer)?.as_str().map(str::to_owned);
-    let created = text(&there.live, "/metadata/creationTimestamp");
-    let started = there
+    let created = text(&existing.live, "/metadata/creationTimestamp");
+    let started = existing
         .live
         .pointer("/spec/template/metadata/annotations")
         .and_then(|all| all.get(CHANGED_AT)?.as_str());
-    let reads = secrets::named(&object.manifest);
-    let mut brought = kube
+    let reads = secrets::referenced(&object.manifest);
+    let mut external = kube
         .secrets
         .iter()
-        .filter(|secret| secrets::is_brought(secret) && reads.contains(&secret.name));
-    let found = brought.find(|secret| {
+        .filter(|secret| secrets::is_external(secret) && reads.contains(&secret.name));
+    let found = external.find(|secret| {
         if observed.stale.contains(&secret.name) {
             return true;
         }
@@ -52,7 +51,7 @@ pub(crate) fn needed(
             .objects
             .get(&reference.key())
             .and_then(|secret| changed_at(&secret.live));
-        // Times of one form are in the order of their texts.
+        // These times sort as texts.
         changed.is_some_and(|changed| {
             started.is_none_or(|started| started < changed)
                 && created.as_deref().is_none_or(|created| created < changed)
@@ -61,18 +60,18 @@ pub(crate) fn needed(
     found.map(|secret| secret.name.clone())
 }
 
-/// When the value of a Secret last changed, if it ever did.
+/// Returns the time of the last change of a Secret's value, if there was one.
 pub(crate) fn changed_at(secret: &Value) -> Option<&str> {
     let annotations = secret.pointer("/metadata/annotations")?;
     annotations.get(CHANGED_AT)?.as_str()
 }
 
-/// Notes the change in what changes a Secret.
+/// Adds the time of the change to the update of a Secret.
 pub(crate) fn note_change(change: &mut Value, at: Timestamp) {
     change["metadata"]["annotations"] = json!({CHANGED_AT: seconds(at)});
 }
 
-/// What starts the pods of a workload again, if it is still that one.
+/// Builds the patch that restarts the pods of a workload, if its identity still matches.
 pub(crate) fn patch(uid: &str, at: Timestamp) -> Value {
     json!({
         "metadata": {"uid": uid},
@@ -80,7 +79,7 @@ pub(crate) fn patch(uid: &str, at: Timestamp) -> Value {
     })
 }
 
-/// A time in the cluster's own form, which knows no parts of seconds.
+/// Formats a time as the cluster does, without fractions of seconds.
 fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -112,8 +111,8 @@ mod tests {
             data: false,
             manifest,
         };
-        let there = ObservedObject::of(Reference::of(&object), Ownership::Ours, live);
-        (object, there)
+        let existing = ObservedObject::of(Reference::of(&object), Ownership::Owned, live);
+        (object, existing)
     }
 
     fn asked(changed: Option<&str>, started: Option<&str>, stale: bool) -> Option<String> {
@@ -139,24 +138,32 @@ mod tests {
         if let Some(changed) = changed {
             live["metadata"]["annotations"] = json!({CHANGED_AT: changed});
         }
-        let secret = ObservedObject::of(reference.clone(), Ownership::Ours, live);
+        let secret = ObservedObject::of(reference.clone(), Ownership::Owned, live);
         observed.objects.insert(reference.key(), secret);
         if stale {
             observed.stale.insert("token".to_owned());
         }
-        let (object, there) = web(started);
-        needed(&kube, &observed, &object, &there)
+        let (object, existing) = web(started);
+        needed(&kube, &observed, &object, &existing)
     }
 
     #[test]
-    fn readers_start_again_once_for_each_change() {
+    fn readers_restart_once_per_change() {
         let token = Some("token".to_owned());
         let (before, later) = ("2026-03-01T08:00:00Z", "2026-03-01T10:00:00Z");
         assert_eq!(asked(None, None, false), None);
-        assert_eq!(asked(None, None, true), token, "it will change");
-        assert_eq!(asked(Some(later), None, false), token, "it was interrupted");
+        assert_eq!(asked(None, None, true), token, "it is about to change");
+        assert_eq!(
+            asked(Some(later), None, false),
+            token,
+            "the apply was interrupted"
+        );
         assert_eq!(asked(Some(later), Some(later), false), None);
-        assert_eq!(asked(Some(before), None, false), None, "it is newer");
+        assert_eq!(
+            asked(Some(before), None, false),
+            None,
+            "the reader is newer"
+        );
         assert_eq!(asked(Some(later), Some(later), true), token);
     }
 }

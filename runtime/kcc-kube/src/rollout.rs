@@ -1,5 +1,5 @@
-//! Whether the workloads of a component are started, healthy or completed, and
-//! if not, why. Pure: it judges what was read at one moment.
+//! Determines if the workloads of a component are started, healthy or completed and,
+//! if not, why. Pure: it works on a snapshot.
 
 use k8s_openapi::{
     api::{
@@ -15,14 +15,14 @@ use kcc_plan::Readiness;
 use serde_json::Value;
 
 use crate::{
+    cause,
     client::Live,
-    parts, pods,
-    recovery::{self, Exits},
-    why,
+    pod_container, pods,
+    stuck::{self, Exits},
 };
 
-/// Judges one workload.
-pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
+/// Determines the readiness of one workload.
+pub(crate) fn readiness(live: &Live, workload: &Object, until: Until) -> Readiness {
     let component = workload.component.as_deref().unwrap_or(&workload.name);
     let name = &workload.name;
     let count = match workload.kind.as_str() {
@@ -30,7 +30,7 @@ pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
             Some(job) => return of_job(live, job, name, until),
             None => None,
         },
-        // What its runs do is seen in them: it does its part once it is there.
+        // A CronJob does its part by existing; its runs have their own status.
         "CronJob" if live.cron_jobs.contains_key(name) => return Readiness::Ready,
         "CronJob" => None,
         "Deployment" => live.deployments.get(name).map(of_deployment),
@@ -42,7 +42,7 @@ pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
             refused: refused(live, &set.metadata),
             ..of_daemon_set(set)
         }),
-        // Anything else is as ready as it is there.
+        // Any other kind is ready once it exists.
         _ => return Readiness::Ready,
     };
     match count {
@@ -51,22 +51,22 @@ pub(crate) fn judge(live: &Live, workload: &Object, until: Until) -> Readiness {
     }
 }
 
-/// The replicas of a workload, by how far they are.
+/// The replicas of a workload, by progress.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Replicas {
-    /// The cluster has seen the last change.
-    pub(crate) noticed: bool,
+    /// True if the cluster has observed the last change.
+    pub(crate) observed: bool,
     pub(crate) wanted: i32,
-    /// All that are there.
+    /// The replicas that exist.
     pub(crate) all: i32,
-    /// Those made from the last change.
+    /// The replicas of the current revision.
     pub(crate) updated: i32,
-    /// Those of any revision that take part.
+    /// The ready replicas of any revision.
     pub(crate) ready: i32,
-    /// What keeps the workload from making pods.
+    /// The refusal to create pods, if there is one.
     pub(crate) refused: Option<String>,
-    /// The cluster has given the rollout up.
-    pub(crate) given_up: bool,
+    /// True if the cluster has given up the rollout.
+    pub(crate) deadline_exceeded: bool,
 }
 
 fn of_replicas(
@@ -77,22 +77,22 @@ fn of_replicas(
     until: Until,
 ) -> Readiness {
     let own = pods::of_component(live, component);
-    // How many nodes a DaemonSet is meant for only its controller knows.
-    if count.wanted == 0 && (count.noticed || workload.kind != "DaemonSet") {
-        // Nothing has to come up, so nobody has to notice the change: a
-        // controller that may write twenty times a second takes a minute for
-        // some hundred of them.
+    // Only the controller of a DaemonSet knows how many nodes it applies to.
+    if count.wanted == 0 && (count.observed || workload.kind != "DaemonSet") {
+        // With zero replicas there is no need to wait until the change is
+        // observed: a controller limited to twenty writes a second takes a
+        // minute for some hundreds of workloads.
         return match i32::try_from(own.len()).unwrap_or(i32::MAX).max(count.all) {
             0 => Readiness::Ready,
             old => waiting(still_running(old)),
         };
     }
-    if !count.noticed {
-        return waiting("the cluster has not noticed the change yet".to_owned());
+    if !count.observed {
+        return waiting("the cluster has not observed the change yet".to_owned());
     }
     let (current, old) = pods::by_revision(live, workload, own);
-    // Where the workload itself says how long a pod has to stay up, the cluster
-    // knows best which ones have.
+    // If the workload sets how long a pod has to stay up, only the cluster knows
+    // which pods have.
     let stays_up = workload.manifest.pointer("/spec/minReadySeconds");
     let only_started = until == Until::Started && stays_up.is_none_or(Value::is_null);
     let (done, what) = progress(count, (&current, &old), only_started);
@@ -110,25 +110,28 @@ fn of_replicas(
     };
     if done < count.wanted {
         let mut all = current.iter();
-        if let Some(cause) = all.find_map(|pod| recovery::stuck(pod, Exits::Never)) {
+        if let Some(cause) = all.find_map(|pod| stuck::stuck(pod, Exits::Never)) {
             let why = text(Some(cause));
             return Readiness::Failed { why };
         }
         if let Some(why) = &count.refused {
-            let refused = text(Some(format!("pods cannot be created: {}", why::line(why))));
-            return if recovery::is_refused_for_good(why) {
+            let refused = text(Some(format!(
+                "pods cannot be created: {}",
+                cause::one_line(why)
+            )));
+            return if stuck::is_refused_for_good(why) {
                 Readiness::Failed { why: refused }
             } else {
                 waiting(refused)
             };
         }
-        // A rollout that goes pod by pod waits for the broken one of before.
+        // A rollout pod by pod waits for a broken pod of the previous revision.
         let mut unready = current
             .iter()
             .chain(&old)
             .filter(|pod| !pods::is_ready(pod));
-        let why = text(unready.next().map(|pod| why::why(pod, &live.events)));
-        return if count.given_up {
+        let why = text(unready.next().map(|pod| cause::why(pod, &live.events)));
+        return if count.deadline_exceeded {
             Readiness::Failed { why }
         } else {
             waiting(why)
@@ -140,7 +143,7 @@ fn of_replicas(
     Readiness::Ready
 }
 
-/// How many replicas are as far as they should be, and how far that is.
+/// Returns how many replicas have progressed as far as required, and how far that is.
 fn progress(
     count: &Replicas,
     (current, old): (&[&Pod], &[&Pod]),
@@ -156,7 +159,7 @@ fn progress(
     if old.is_empty() {
         return (count.ready, "ready");
     }
-    // The count includes old replicas.
+    // The status counts replicas of older revisions too.
     let ready = current.iter().filter(|pod| pods::is_ready(pod)).count();
     let ready = i32::try_from(ready).unwrap_or(i32::MAX);
     (ready.min(count.ready), "ready")
@@ -175,8 +178,8 @@ fn replicas(count: i32) -> String {
     }
 }
 
-/// How many replicas a workload has; none for one that is not there,
-/// is a Job or makes Jobs.
+/// Counts the replicas of a workload; none if it does not exist, is a Job or
+/// creates Jobs.
 pub(crate) fn count(live: &Live, workload: &Object) -> Option<Replicas> {
     let name = &workload.name;
     match workload.kind.as_str() {
@@ -194,7 +197,7 @@ fn of_deployment(deployment: &Deployment) -> Replicas {
         ..Replicas::default()
     };
     if let Some(status) = &deployment.status {
-        count.noticed = status.observed_generation >= deployment.metadata.generation;
+        count.observed = status.observed_generation >= deployment.metadata.generation;
         count.all = status.replicas.unwrap_or_default();
         count.updated = status.updated_replicas.unwrap_or_default();
         count.ready = status.available_replicas.unwrap_or_default();
@@ -203,15 +206,15 @@ fn of_deployment(deployment: &Deployment) -> Replicas {
             conditions.find(|condition| condition.type_ == kind && condition.status == is)
         };
         count.refused = condition("ReplicaFailure", "True").and_then(|is| is.message.clone());
-        count.given_up = condition("Progressing", "False")
+        count.deadline_exceeded = condition("Progressing", "False")
             .is_some_and(|is| is.reason.as_deref() == Some("ProgressDeadlineExceeded"));
     }
     count
 }
 
-/// Why a workload that has no condition for it cannot make pods.
+/// Returns the refusal to create pods of a workload that has no condition for it.
 fn refused(live: &Live, metadata: &ObjectMeta) -> Option<String> {
-    let message = why::about(metadata.uid.as_deref()?, "FailedCreate", &live.events)?;
+    let message = cause::last_event(metadata.uid.as_deref()?, "FailedCreate", &live.events)?;
     Some(message.to_owned())
 }
 
@@ -222,11 +225,11 @@ fn of_stateful_set(set: &StatefulSet) -> Replicas {
         ..Replicas::default()
     };
     if let Some(status) = &set.status {
-        count.noticed = status.observed_generation >= set.metadata.generation;
+        count.observed = status.observed_generation >= set.metadata.generation;
         count.all = status.replicas;
         count.ready = status.available_replicas.unwrap_or_default();
-        // After an update the current revision catches up with the new one,
-        // and the count of updated pods then starts from nothing.
+        // After an update the current revision catches up with the new one, and
+        // the count of updated pods restarts from zero.
         count.updated = if status.current_revision == status.update_revision {
             status.replicas
         } else {
@@ -241,7 +244,7 @@ fn of_daemon_set(set: &DaemonSet) -> Replicas {
         return Replicas::default();
     };
     Replicas {
-        noticed: status.observed_generation >= set.metadata.generation,
+        observed: status.observed_generation >= set.metadata.generation,
         wanted: status.desired_number_scheduled,
         all: status.updated_number_scheduled.unwrap_or_default(),
         updated: status.updated_number_scheduled.unwrap_or_default(),
@@ -260,7 +263,9 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
     if condition("Complete").is_some() {
         return Readiness::Ready;
     }
-    let last = own.first().and_then(|pod| parts::how_it_ended(pod));
+    let last = own
+        .first()
+        .and_then(|pod| pod_container::how_it_failed(pod));
     if let Some(failed) = condition("Failed") {
         let reason = match failed.reason.as_deref() {
             Some("BackoffLimitExceeded") => "no retries left".to_owned(),
@@ -275,7 +280,7 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
         return Readiness::Ready;
     }
     let mut all = own.iter();
-    if let Some(why) = all.find_map(|pod| recovery::stuck(pod, Exits::Retried)) {
+    if let Some(why) = all.find_map(|pod| stuck::stuck(pod, Exits::Retried)) {
         return Readiness::Failed { why };
     }
     let failures = status.failed.unwrap_or_default();
@@ -287,8 +292,8 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
         .then(|| refused(live, &job.metadata))
         .flatten();
     if let Some(message) = refused {
-        let why = format!("pod cannot be created: {}", why::line(&message));
-        return if recovery::is_refused_for_good(&message) {
+        let why = format!("pod cannot be created: {}", cause::one_line(&message));
+        return if stuck::is_refused_for_good(&message) {
             Readiness::Failed { why }
         } else {
             waiting(why)
@@ -296,7 +301,7 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
     }
     waiting(match (held_up, last) {
         (_, Some(how)) if failures > 0 => format!("{how}, retrying"),
-        (Some(pod), _) => why::why(pod, &live.events),
+        (Some(pod), _) => cause::why(pod, &live.events),
         (None, _) if own.is_empty() => "its pod does not exist yet".to_owned(),
         _ => "still running".to_owned(),
     })

@@ -1,10 +1,9 @@
-//! Who says how many replicas run, where that changes between a fragment and an
-//! autoscaler. Pure.
+//! Hands the number of replicas over between a fragment and an autoscaler. Pure.
 //!
-//! A field that its only owner gives up falls back to the server's default: a
-//! Deployment that ran three would run one until its autoscaler looks. So the
-//! number is handed over to a field manager of its own, which the autoscaler
-//! takes it from. When an autoscaler of kcc's own goes, its number is taken back.
+//! A field that its only manager gives up falls back to the server's default: a
+//! Deployment with three replicas would run one until its autoscaler acts. The
+//! number is therefore handed over to a field manager of its own, from which the
+//! autoscaler takes it. When kcc removes an autoscaler, it takes the number back.
 
 use std::collections::BTreeMap;
 
@@ -13,37 +12,37 @@ use serde_json::{Value, json};
 
 use crate::{
     client::MANAGER,
-    observed::{Claim, Key, ObservedObject, Ownership},
+    observed::{Key, ObservedObject, OwnedField, Ownership},
 };
 
 /// The field manager of a number that waits for its autoscaler.
-pub(crate) const WAITING: &str = "kcc-scale";
-/// The one that writes for autoscalers.
+pub(crate) const SCALE_MANAGER: &str = "kcc-scale";
+/// The field manager that writes for autoscalers.
 const CONTROLLER: &str = "kube-controller-manager";
 const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 const REPLICAS: &str = "/spec/replicas";
-const CLAIMED: &str = ".spec.replicas";
+const REPLICAS_FIELD: &str = ".spec.replicas";
 
-/// The number that an object runs with and an autoscaler of the desired state
-/// will rule, where kcc alone has said it so far.
+/// Returns the live number of replicas, if only kcc has set it so far and a desired
+/// autoscaler will set it from now on.
 pub(crate) fn hand_over(
     kube: &KubernetesDesired,
     object: &Object,
-    there: &ObservedObject,
+    existing: &ObservedObject,
 ) -> Option<i64> {
     let autoscaled = kube
         .objects
         .iter()
         .filter(|other| other.kind == AUTOSCALER)
-        .any(|other| rules(&other.manifest, &object.kind, &object.name));
-    if !autoscaled || object.manifest.pointer(REPLICAS).is_some() || !only_kcc(&there.live) {
+        .any(|other| targets(&other.manifest, &object.kind, &object.name));
+    if !autoscaled || object.manifest.pointer(REPLICAS).is_some() || !only_kcc(&existing.live) {
         return None;
     }
-    there.live.pointer(REPLICAS)?.as_i64()
+    existing.live.pointer(REPLICAS)?.as_i64()
 }
 
-/// What is sent as the manager that waits.
-pub(crate) fn waiting(object: &Object, replicas: i64) -> Value {
+/// Builds the manifest to apply as the waiting field manager.
+pub(crate) fn replicas_manifest(object: &Object, replicas: i64) -> Value {
     json!({
         "apiVersion": object.api_version,
         "kind": object.kind,
@@ -52,36 +51,36 @@ pub(crate) fn waiting(object: &Object, replicas: i64) -> Value {
     })
 }
 
-/// Whether a conflict is about nothing but a number that an autoscaler of kcc's
-/// own has left, or waited for, and that the desired state says itself again.
-pub(crate) fn taken_back(
+/// Returns true if a conflict is only about a number of replicas that kcc's own
+/// autoscaler left, or waited for, and that the desired state sets again.
+pub(crate) fn is_taken_back(
     kube: &KubernetesDesired,
-    there: &BTreeMap<Key, ObservedObject>,
+    existing: &BTreeMap<Key, ObservedObject>,
     object: &Object,
-    claims: &[Claim],
+    owned_fields: &[OwnedField],
 ) -> bool {
     let wanted = kube.objects.iter().any(|other| {
-        other.kind == AUTOSCALER && rules(&other.manifest, &object.kind, &object.name)
+        other.kind == AUTOSCALER && targets(&other.manifest, &object.kind, &object.name)
     });
-    let left = there.values().any(|other| {
+    let left = existing.values().any(|other| {
         other.reference.kind == AUTOSCALER
-            && other.ownership == Ownership::Ours
-            && rules(&other.live, &object.kind, &object.name)
+            && other.ownership == Ownership::Owned
+            && targets(&other.live, &object.kind, &object.name)
     });
     !wanted
-        && claims.iter().all(|claim| {
-            claim.field == CLAIMED
-                && (claim.manager == WAITING || claim.manager == CONTROLLER && left)
+        && owned_fields.iter().all(|owned| {
+            owned.field == REPLICAS_FIELD
+                && (owned.manager == SCALE_MANAGER || owned.manager == CONTROLLER && left)
         })
 }
 
-/// Whether an autoscaler rules an object.
-fn rules(autoscaler: &Value, kind: &str, name: &str) -> bool {
+/// Returns true if an autoscaler targets an object.
+fn targets(autoscaler: &Value, kind: &str, name: &str) -> bool {
     let of = &autoscaler["spec"]["scaleTargetRef"];
     of["kind"] == kind && of["name"] == name
 }
 
-/// Whether the number of replicas has one owner, which is kcc.
+/// Returns true if kcc is the only owner of the number of replicas.
 fn only_kcc(live: &Value) -> bool {
     let managers = live.pointer("/metadata/managedFields");
     let managers = managers.and_then(Value::as_array).into_iter().flatten();
@@ -116,7 +115,7 @@ mod tests {
         object(AUTOSCALER, "web", &of)
     }
 
-    fn there(object: &Object, owners: &[(&str, &str)]) -> ObservedObject {
+    fn existing(object: &Object, owners: &[(&str, &str)]) -> ObservedObject {
         let owners: Vec<_> = owners
             .iter()
             .map(|(manager, operation)| {
@@ -129,7 +128,7 @@ mod tests {
             .collect();
         let mut live = object.manifest.clone();
         live["metadata"] = json!({"managedFields": owners});
-        ObservedObject::of(Reference::of(object), Ownership::Ours, live)
+        ObservedObject::of(Reference::of(object), Ownership::Owned, live)
     }
 
     fn desired(objects: Vec<Object>) -> KubernetesDesired {
@@ -143,53 +142,53 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_an_autoscaler_is_handed_over_once() {
+    fn hands_the_number_to_an_autoscaler_once() {
         let runs = object("Deployment", "web", &json!({"replicas": 3}));
         let wanted = object("Deployment", "web", &json!({}));
         let kube = desired(vec![autoscaler(), wanted.clone()]);
-        let kcc = there(&runs, &[("kcc", "Apply")]);
+        let kcc = existing(&runs, &[("kcc", "Apply")]);
         assert_eq!(hand_over(&kube, &wanted, &kcc), Some(3));
-        let scaled = there(&runs, &[("kcc", "Apply"), (WAITING, "Apply")]);
+        let scaled = existing(&runs, &[("kcc", "Apply"), (SCALE_MANAGER, "Apply")]);
         assert_eq!(hand_over(&kube, &wanted, &scaled), None);
-        let others = there(&runs, &[(CONTROLLER, "Update")]);
+        let others = existing(&runs, &[(CONTROLLER, "Update")]);
         assert_eq!(hand_over(&kube, &wanted, &others), None);
-        // One that no autoscaler rules, or that still says it itself.
+        // Without an autoscaler, or with a number that the object still sets.
         assert_eq!(hand_over(&desired(Vec::new()), &wanted, &kcc), None);
         assert_eq!(hand_over(&kube, &runs, &kcc), None);
     }
 
     #[test]
-    fn only_what_an_autoscaler_of_kcc_has_left_is_taken_back() {
+    fn takes_back_only_numbers_of_kccs_autoscalers() {
         let wanted = object("Deployment", "web", &json!({"replicas": 2}));
-        let claim = |field: &str, manager: &str| Claim {
+        let owned = |field: &str, manager: &str| OwnedField {
             field: field.to_owned(),
             manager: manager.to_owned(),
         };
-        let own = there(&autoscaler(), &[]);
-        let ours = BTreeMap::from([(own.reference.key(), own)]);
+        let own = existing(&autoscaler(), &[]);
+        let autoscalers = BTreeMap::from([(own.reference.key(), own)]);
         let none = BTreeMap::new();
         let kube = desired(vec![wanted.clone()]);
-        let controller = [claim(CLAIMED, CONTROLLER)];
-        assert!(taken_back(&kube, &ours, &wanted, &controller));
-        assert!(!taken_back(&kube, &none, &wanted, &controller));
-        assert!(taken_back(
+        let controller = [owned(REPLICAS_FIELD, CONTROLLER)];
+        assert!(is_taken_back(&kube, &autoscalers, &wanted, &controller));
+        assert!(!is_taken_back(&kube, &none, &wanted, &controller));
+        assert!(is_taken_back(
             &kube,
             &none,
             &wanted,
-            &[claim(CLAIMED, WAITING)]
+            &[owned(REPLICAS_FIELD, SCALE_MANAGER)]
         ));
-        assert!(!taken_back(
+        assert!(!is_taken_back(
             &kube,
-            &ours,
+            &autoscalers,
             &wanted,
-            &[claim(CLAIMED, "kubectl")]
+            &[owned(REPLICAS_FIELD, "kubectl")]
         ));
         let more = [
-            claim(CLAIMED, CONTROLLER),
-            claim(".spec.paused", CONTROLLER),
+            owned(REPLICAS_FIELD, CONTROLLER),
+            owned(".spec.paused", CONTROLLER),
         ];
-        assert!(!taken_back(&kube, &ours, &wanted, &more));
+        assert!(!is_taken_back(&kube, &autoscalers, &wanted, &more));
         let still = desired(vec![wanted.clone(), autoscaler()]);
-        assert!(!taken_back(&still, &ours, &wanted, &controller));
+        assert!(!is_taken_back(&still, &autoscalers, &wanted, &controller));
     }
 }

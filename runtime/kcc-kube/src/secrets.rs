@@ -1,4 +1,4 @@
-//! Values of secrets: put into Secrets, taken out of texts, and nothing else.
+//! Puts the values of secrets into Secrets and redacts them from texts.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::observed::Reference;
 
-/// The object of a Secret with its value.
+/// Builds the object of a Secret with its value.
 pub(crate) fn object(reference: &Reference, secret: &MadeSecret, value: &str) -> Value {
     json!({
         "apiVersion": "v1",
@@ -22,7 +22,7 @@ pub(crate) fn object(reference: &Reference, secret: &MadeSecret, value: &str) ->
     })
 }
 
-/// What a Secret holds, by its keys.
+/// Returns the contents of a Secret by key.
 pub(crate) fn keys<'s>(secret: &'s MadeSecret, value: &str) -> BTreeMap<&'s str, String> {
     let mut keys = BTreeMap::from([(secret.key.as_str(), value.to_owned())]);
     if secret.encoded {
@@ -31,21 +31,22 @@ pub(crate) fn keys<'s>(secret: &'s MadeSecret, value: &str) -> BTreeMap<&'s str,
     keys
 }
 
-/// What gives a Secret that is there another value, if it is still that one.
-pub(crate) fn change(uid: &str, secret: &MadeSecret, value: &str) -> Value {
+/// Builds the patch that gives an existing Secret another value, if its identity
+/// still matches.
+pub(crate) fn update(uid: &str, secret: &MadeSecret, value: &str) -> Value {
     json!({
         "metadata": {"uid": uid, "labels": secret.labels},
         "stringData": keys(secret, value),
     })
 }
 
-/// Whether somebody else than kcc has the value, so that it may change.
-pub(crate) fn is_brought(secret: &MadeSecret) -> bool {
+/// Returns true if the value comes from outside kcc, so that it may change.
+pub(crate) fn is_external(secret: &MadeSecret) -> bool {
     secret.provider != SecretProvider::Generate {}
 }
 
-/// The names of the Secrets that a manifest refers to.
-pub(crate) fn named(manifest: &Value) -> Vec<String> {
+/// Returns the names of the Secrets that a manifest refers to.
+pub(crate) fn referenced(manifest: &Value) -> Vec<String> {
     let mut names = Vec::new();
     collect(manifest, &mut names);
     names.sort();
@@ -71,20 +72,20 @@ fn collect(value: &Value, names: &mut Vec<String>) {
     }
 }
 
-/// A text without any of the values, in one line of a bearable length.
+/// Redacts all values in a text, and returns it as one line of limited length.
 pub(crate) fn redact(text: &str, values: &[String]) -> String {
     let mut values: Vec<_> = values
         .iter()
         .map(|value| value.trim())
         .filter(|value| !value.is_empty())
         .collect();
-    // A secret may be a part of another: the longer one goes first.
+    // One secret may contain another: replace the longer one first.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     let text = values
         .into_iter()
         .fold(text.to_owned(), |text, value| text.replace(value, "***"));
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    crate::why::line(&plain.collect::<String>())
+    crate::cause::one_line(&plain.collect::<String>())
 }
 
 #[cfg(test)]
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_of_a_workload_are_found_and_taken_out() {
+    fn finds_and_redacts_the_secrets_of_a_workload() {
         let manifest = json!({"spec": {
             "containers": [{"env": [
                 {"name": "A", "valueFrom": {"secretKeyRef": {"name": "stripe", "key": "api"}}},
@@ -100,7 +101,7 @@ mod tests {
             ]}],
             "volumes": [{"secret": {"secretName": "tls"}}],
         }});
-        assert_eq!(named(&manifest), ["stripe", "tls"]);
+        assert_eq!(referenced(&manifest), ["stripe", "tls"]);
         let values = ["abc".to_owned(), "abcdef\n".to_owned(), String::new()];
         assert_eq!(redact("key abcdef, abc\t!", &values), "key ***, *** !");
     }

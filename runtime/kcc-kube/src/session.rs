@@ -1,5 +1,5 @@
-//! The commands: one connection, the state of one target, and the order of
-//! observing, deciding, performing and remembering.
+//! The commands. Each opens a [`Session`] with a connection to one cluster, and
+//! runs observe, reconcile, perform and record in that order.
 
 use std::{
     borrow::Cow,
@@ -14,78 +14,83 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Engine, Error, Event, Options, Plan, Recovery, Reporter, Scope,
-    Secrets, StatusReport, execute, order_since,
+    Secrets, StatusReport, execute, start_order,
 };
 
 use crate::{
     client::Client,
     engine::KubeEngine,
-    kept::Kept,
+    instance,
     lease::{self, Lock},
-    memory::{self, Memory},
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
-    place,
+    payload::Payload,
     reconcile::{reconcile, tear_down},
-    recover::{self, Found},
+    records::{self, RecordWriter, Records},
+    recovery::{self, Recoverable},
     secrets,
     status::{addresses, not_ready},
-    work::Work,
 };
 
-/// What an apply would do. Reads, and changes nothing.
+/// Plans an apply and reports what is not ready. Read-only.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
-    let session = Session::open(desired, options).await?.fetch().await?;
-    let memory = session.remember().await?;
-    let observed = session.observe(&memory, None).await?;
-    let mut plan = reconcile(desired, &session.kube, &observed, options)?.without_work();
+    let session = Session::open(desired, options)
+        .await?
+        .fetch_secrets()
+        .await?;
+    let records = session.read_records().await?;
+    let observed = session.observe(&records, None).await?;
+    let mut plan = reconcile(desired, &session.kube, &observed, options)?.without_payloads();
     let live = session.engine().live(None).await?;
     let found = not_ready(&session.kube, &live, &plan);
     plan.findings.extend(found);
     Ok(plan)
 }
 
-/// Makes the cluster hold what is desired, and waits until it is ready.
+/// Brings the cluster to the desired state and waits until it is ready.
 pub async fn apply(
     desired: &Desired,
     options: &Options,
     reporter: &dyn Reporter,
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
-    let session = Session::open(desired, options).await?.fetch().await?;
-    lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
-    let memory = session.remember().await?;
-    let seen = session.observe(&memory, None).await?;
+    let session = Session::open(desired, options)
+        .await?
+        .fetch_secrets()
+        .await?;
+    lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
+    let records = session.read_records().await?;
+    let seen = session.observe(&records, None).await?;
     let plan = reconcile(desired, &session.kube, &seen, options)?;
-    if plan.is_empty() && memory.intent.is_none() {
-        // Nothing is written, not even a lock.
+    if plan.is_empty() && records.intent.is_none() {
+        // Write nothing, not even a lock.
         let mut report = execute(&plan, &session.engine(), reporter, cancel).await;
         add_addresses(&mut report, addresses(&seen));
         return Ok(report);
     }
-    let made = session.make_namespace(&plan, reporter, cancel).await?;
+    let created = session.create_namespace(&plan, reporter, cancel).await?;
     let lock = session.lock().await?;
-    let work = async {
-        // What was seen without the lock may be another's half-done work.
-        let memory = session.remember().await?;
-        let observed = session.observe(&memory, Some(&seen)).await?;
+    let task = async {
+        // The state seen without the lock may be the middle of another apply.
+        let records = session.read_records().await?;
+        let observed = session.observe(&records, Some(&seen)).await?;
         let plan = reconcile(desired, &session.kube, &observed, options)?;
         session
-            .perform(&plan, memory, &observed, reporter, cancel)
+            .perform(&plan, records, &observed, reporter, cancel)
             .await
     };
-    let mut report = session.holding(lock, work, reporter, cancel).await?;
-    report.performed += made;
-    report.planned += made;
+    let mut report = session.with_lock(lock, task, reporter, cancel).await?;
+    report.performed += created;
+    report.planned += created;
     Ok(report)
 }
 
-/// What runs, and why what does not.
+/// Reports the state of each component and why it is not ready.
 pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
     let session = Session::open(desired, options).await?;
-    let memory = session.remember().await?;
+    let records = session.read_records().await?;
     let observed =
-        observe::objects(&session.client, &session.scope, &session.kube, &memory).await?;
+        observe::objects(&session.client, &session.scope, &session.kube, &records).await?;
     let live = session.engine().live(None).await?;
     Ok(crate::status::status(
         desired,
@@ -96,8 +101,8 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     ))
 }
 
-/// Removes what kcc made for the target; claims, the generated secrets that
-/// open what they hold, and the namespace only with `Options::volumes`.
+/// Removes the scope's objects; claims, the generated secrets that unlock them, and
+/// the namespace only with `Options::volumes`.
 pub async fn down(
     desired: &Desired,
     options: &Options,
@@ -105,21 +110,21 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
-    let memory = session.remember().await?;
-    let plan = session.tear_down(&memory, reporter).await?.0;
-    if plan.is_empty() && memory.intent.is_none() {
+    lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
+    let records = session.read_records().await?;
+    let plan = session.tear_down(&records, reporter).await?.0;
+    if plan.is_empty() && records.intent.is_none() {
         return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
     }
     let lock = session.lock().await?;
-    let work = async {
-        let memory = session.remember().await?;
-        let (plan, observed) = session.tear_down(&memory, &kcc_plan::Silent).await?;
+    let task = async {
+        let records = session.read_records().await?;
+        let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;
         session
-            .perform(&plan, memory, &observed, reporter, cancel)
+            .perform(&plan, records, &observed, reporter, cancel)
             .await
     };
-    session.holding(lock, work, reporter, cancel).await
+    session.with_lock(lock, task, reporter, cancel).await
 }
 
 fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Vec<String>>) {
@@ -130,34 +135,34 @@ fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Vec<String>>) {
     }
 }
 
-/// What carries the target's labels, and whether its record has it. Changes nothing.
+/// Lists the objects with the scope's labels and if they are recorded. Read-only.
 pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
-    let memory = session.remember().await?;
-    Ok(session.find(&memory).await?.recovery)
+    let records = session.read_records().await?;
+    Ok(session.find_recoverable(&records).await?.recovery)
 }
 
-/// Records every object that is provably kcc's own.
+/// Takes every object that is provably kcc's into the inventory.
 pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
-    lease::refuse_held(&session.client, &session.kube.namespace, &session.scope).await?;
-    let memory = session.remember().await?;
-    let recovery = session.find(&memory).await?.recovery;
+    lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
+    let records = session.read_records().await?;
+    let recovery = session.find_recoverable(&records).await?.recovery;
     if recovery.taken().next().is_none() {
         return Ok(recovery);
     }
     let lock = session.lock().await?;
     let record = async {
-        let memory = session.remember().await?;
-        let found = session.find(&memory).await?;
+        let records = session.read_records().await?;
+        let found = session.find_recoverable(&records).await?;
         let inventory = observe::inventory(
             &found.observed,
-            &found.memory,
+            &found.records,
             &BTreeSet::new(),
             session.desired.order(),
         );
         let namespace = &session.kube.namespace;
-        memory::end(&session.client, namespace, &session.scope, &inventory).await?;
+        records::store_inventory(&session.client, namespace, &session.scope, &inventory).await?;
         Ok(found.recovery)
     };
     let recorded = record.await;
@@ -172,19 +177,19 @@ struct Session<'a> {
     options: &'a Options,
     scope: Scope,
     client: Client,
-    /// The values of Secrets that whoever applies has, once they are fetched.
+    /// The values of secrets from outside the cluster, once fetched.
     values: Secrets,
 }
 
 impl<'a> Session<'a> {
     async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
         let EngineDesired::Kubernetes(kube) = &desired.engine else {
-            let message = format!("target `{}` does not run on kubernetes", desired.target);
+            let message = format!("target `{}` does not run on Kubernetes", desired.target);
             return Err(Error::new(Code::PlanKubeUnreachable, message));
         };
         let client = Client::connect(kube.context.as_deref(), options).await?;
         let scope = options.scope(desired);
-        let kube = place::of(kube, &scope);
+        let kube = instance::of(kube, &scope);
         Ok(Self {
             desired,
             kube,
@@ -195,38 +200,42 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Fetches the values of the Secrets that whoever runs the command has.
-    async fn fetch(mut self) -> Result<Self, Error> {
-        let brought = self.brought();
-        let providers = brought.map(|secret| (secret.name.as_str(), &secret.provider));
+    /// Fetches the values of secrets from outside the cluster.
+    async fn fetch_secrets(mut self) -> Result<Self, Error> {
+        let external = self.external_secrets();
+        let providers = external.map(|secret| (secret.name.as_str(), &secret.provider));
         self.values = Secrets::fetch(providers, self.options).await?;
         Ok(self)
     }
 
-    fn brought(&self) -> impl Iterator<Item = &MadeSecret> {
+    fn external_secrets(&self) -> impl Iterator<Item = &MadeSecret> {
         let secrets = self.kube.secrets.iter();
-        secrets.filter(|secret| secrets::is_brought(secret))
+        secrets.filter(|secret| secrets::is_external(secret))
     }
 
-    async fn find(&self, memory: &Memory) -> Result<Found, Error> {
-        recover::find(&self.client, &self.scope, &self.kube, memory).await
+    async fn find_recoverable(&self, records: &Records) -> Result<Recoverable, Error> {
+        recovery::find(&self.client, &self.scope, &self.kube, records).await
     }
 
-    async fn remember(&self) -> Result<Memory, Error> {
-        Memory::read(&self.client, &self.kube.namespace, &self.scope).await
+    async fn read_records(&self) -> Result<Records, Error> {
+        Records::read(&self.client, &self.kube.namespace, &self.scope).await
     }
 
-    async fn observe(&self, memory: &Memory, before: Option<&Observed>) -> Result<Observed, Error> {
+    async fn observe(
+        &self,
+        records: &Records,
+        before: Option<&Observed>,
+    ) -> Result<Observed, Error> {
         let mut observed = observe::observe(
             &self.client,
             &self.scope,
             &self.kube,
-            memory,
+            records,
             self.options,
             before,
         )
         .await?;
-        for secret in self.brought() {
+        for secret in self.external_secrets() {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
             if !observed.objects.contains_key(&reference.key()) {
                 continue;
@@ -256,18 +265,17 @@ impl<'a> Session<'a> {
         .await
     }
 
-    /// Does something under the lock, which is renewed meanwhile and released
-    /// however that ends.
-    async fn holding(
+    /// Runs a task under the lock, which is renewed meanwhile and always released.
+    async fn with_lock(
         &self,
         lock: Lock,
-        work: impl Future<Output = Result<ApplyReport, Error>>,
+        task: impl Future<Output = Result<ApplyReport, Error>>,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<ApplyReport, Error> {
         let result = tokio::select! {
-            result = work => result,
-            never = lock.keep(&self.client, reporter, cancel) => match never {},
+            result = task => result,
+            never = lock.renew_forever(&self.client, reporter, cancel) => match never {},
         };
         lock.release(&self.client).await;
         let mut report = result?;
@@ -275,16 +283,16 @@ impl<'a> Session<'a> {
         Ok(report)
     }
 
-    /// Makes the namespace, which has to be there before its lock; the number
-    /// of operations that took.
-    async fn make_namespace(
+    /// Creates the namespace, which has to exist before its lock, and returns the
+    /// number of operations performed.
+    async fn create_namespace(
         &self,
-        plan: &Plan<Work>,
+        plan: &Plan<Payload>,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<usize, Error> {
         let engine = self.engine();
-        let mut made = 0;
+        let mut created = 0;
         for step in plan.steps.iter().filter(|step| {
             step.operation.kind == NAMESPACE && step.operation.name == self.kube.namespace
         }) {
@@ -299,58 +307,59 @@ impl<'a> Session<'a> {
             let error = done.as_ref().err();
             reporter.event(&Event::Finished { operation, error });
             done?;
-            made += 1;
+            created += 1;
         }
-        Ok(made)
+        Ok(created)
     }
 
-    /// The plan that takes everything down, and what is there.
+    /// Plans to take everything down, and returns the observed state.
     async fn tear_down(
         &self,
-        memory: &Memory,
+        records: &Records,
         reporter: &dyn Reporter,
-    ) -> Result<(Plan<Work>, Observed), Error> {
-        let mut observed = observe::objects(&self.client, &self.scope, &self.kube, memory).await?;
+    ) -> Result<(Plan<Payload>, Observed), Error> {
+        let mut observed = observe::objects(&self.client, &self.scope, &self.kube, records).await?;
         let namespace = Reference::namespace(&self.kube.namespace).key();
-        let ours = observed
+        let owned = observed
             .objects
             .get(&namespace)
-            .is_some_and(|there| there.ownership == Ownership::Ours);
-        if self.options.volumes && ours {
-            observed.strangers =
-                observe::strangers(&self.client, &self.scope, &self.kube, &observed).await?;
-            if let Some(first) = observed.strangers.first() {
+            .is_some_and(|existing| existing.ownership == Ownership::Owned);
+        if self.options.volumes && owned {
+            observed.namespace_blockers =
+                observe::namespace_blockers(&self.client, &self.scope, &self.kube, &observed)
+                    .await?;
+            if let Some(first) = observed.namespace_blockers.first() {
                 reporter.event(&Event::Note {
-                    text: &format!("namespace `{}` stays: {first}", self.kube.namespace),
+                    text: &format!("kept namespace `{}`: {first}", self.kube.namespace),
                 });
             }
         }
-        let order = order_since(self.desired, &memory.inventory.after);
+        let order = start_order(self.desired, &records.inventory.after);
         let plan = tear_down(self.desired, &observed, &order, self.options)?;
         Ok((plan, observed))
     }
 
     async fn perform(
         &self,
-        plan: &Plan<Work>,
-        memory: Memory,
+        plan: &Plan<Payload>,
+        records: Records,
         observed: &Observed,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<ApplyReport, Error> {
-        let mut kept = Kept {
+        let mut writer = RecordWriter {
             client: &self.client,
             scope: &self.scope,
             desired: self.desired,
             kube: &self.kube,
-            memory,
+            records,
             begun: false,
             addresses: addresses(observed),
         };
         let engine = self.engine();
         let mut report =
-            kcc_plan::perform(plan, observed, &engine, &mut kept, reporter, cancel).await?;
-        add_addresses(&mut report, kept.addresses);
+            kcc_plan::perform(plan, observed, &engine, &mut writer, reporter, cancel).await?;
+        add_addresses(&mut report, writer.addresses);
         Ok(report)
     }
 }

@@ -1,4 +1,5 @@
-//! What runs of a target, and why what does not. Pure.
+//! Builds the status report: the state of each component and why it is not ready.
+//! Pure.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,10 @@ use serde_json::Value;
 use crate::{
     client::Live,
     observed::{Observed, Ownership},
-    pods, reconcile, recovery, rollout,
+    pods, reconcile, rollout, stuck,
 };
 
-/// Judges every component.
+/// Determines the status of every component.
 pub(crate) fn status(
     desired: &Desired,
     kube: &KubernetesDesired,
@@ -43,18 +44,18 @@ pub(crate) fn status(
         status.addresses = reached.remove(name).unwrap_or_default();
         components.insert(name.clone(), status);
     }
-    for there in observed.objects.values() {
-        let Some(name) = &there.component else {
+    for existing in observed.objects.values() {
+        let Some(name) = &existing.component else {
             continue;
         };
-        let workload = reconcile::is_workload(&there.reference.kind);
-        if workload && there.ownership == Ownership::Ours && !components.contains_key(name) {
+        let workload = reconcile::is_workload(&existing.reference.kind);
+        if workload && existing.ownership == Ownership::Owned && !components.contains_key(name) {
             let status = ComponentStatus {
-                team: there.team.clone(),
+                team: existing.team.clone(),
                 state: State::Running,
                 ready: 0,
                 replicas: 0,
-                why: Some("no fragment asks for it, the next apply removes it".to_owned()),
+                why: Some("no longer declared; the next apply removes it".to_owned()),
                 unapplied: None,
                 addresses: Vec::new(),
             };
@@ -64,9 +65,9 @@ pub(crate) fn status(
     StatusReport { scope, components }
 }
 
-/// The components that are not ready although no step of the plan changes their
-/// workload.
-pub(crate) fn not_ready<W>(kube: &KubernetesDesired, live: &Live, plan: &Plan<W>) -> Vec<Finding> {
+/// Returns the components that are not ready although no step of the plan changes
+/// their workload.
+pub(crate) fn not_ready<P>(kube: &KubernetesDesired, live: &Live, plan: &Plan<P>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in &plan.components {
         let Some(until) = component.ready else {
@@ -79,7 +80,7 @@ pub(crate) fn not_ready<W>(kube: &KubernetesDesired, live: &Live, plan: &Plan<W>
             let changes = plan.operations().any(|operation| {
                 operation.kind == workload.kind && operation.name == workload.name
             });
-            let cause = match rollout::judge(live, workload, until) {
+            let cause = match rollout::readiness(live, workload, until) {
                 _ if changes => continue,
                 Readiness::Ready => continue,
                 Readiness::Waiting { why } | Readiness::Failed { why } => why,
@@ -106,22 +107,22 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     } else {
         Until::Healthy
     };
-    let judged = rollout::judge(live, workload, until);
+    let answer = rollout::readiness(live, workload, until);
     let count = rollout::count(live, workload);
-    let there = count.is_some()
+    let existing = count.is_some()
         || live.jobs.contains_key(&workload.name)
         || live.cron_jobs.contains_key(&workload.name);
-    let done = judged == Readiness::Ready;
+    let done = answer == Readiness::Ready;
     let (ready, replicas) = match &count {
         Some(count) => (count.ready.min(count.wanted), count.wanted),
         None => (i32::from(done), 1),
     };
     let component = workload.component.as_deref().unwrap_or(&workload.name);
     let own = pods::of_component(live, component);
-    let failed = matches!(judged, Readiness::Failed { .. })
-        || (!done && own.iter().any(|pod| recovery::is_failing(pod)));
+    let failed = matches!(answer, Readiness::Failed { .. })
+        || (!done && own.iter().any(|pod| stuck::is_failing(pod)));
     let state = match () {
-        () if !there => State::Absent,
+        () if !existing => State::Absent,
         () if done && job => State::Completed,
         () if done && workload.kind == "CronJob" => State::Scheduled,
         () if done && replicas == 0 => State::Stopped,
@@ -129,7 +130,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         () if failed => State::Failed,
         () => State::Starting,
     };
-    let why = match judged {
+    let why = match answer {
         Readiness::Ready => None,
         Readiness::Waiting { why } | Readiness::Failed { why } => Some(why),
     };
@@ -144,13 +145,13 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     }
 }
 
-/// The addresses at which each component can be reached from outside, as far as
-/// the cluster knows them.
+/// Returns the addresses at which each component is reachable from outside, as far
+/// as the cluster knows them.
 pub(crate) fn addresses(observed: &Observed) -> BTreeMap<Name, Vec<String>> {
     let mut all: BTreeMap<Name, Vec<String>> = BTreeMap::new();
-    for there in observed.objects.values() {
-        if let Some(component) = &there.component {
-            let own = of_object(&there.reference.kind, &there.live);
+    for existing in observed.objects.values() {
+        if let Some(component) = &existing.component {
+            let own = of_object(&existing.reference.kind, &existing.live);
             all.entry(component.clone()).or_default().extend(own);
         }
     }
@@ -198,7 +199,7 @@ fn of_ingress(live: &Value) -> Vec<String> {
 }
 
 fn of_route(live: &Value) -> Vec<String> {
-    // The listeners of a Gateway of kcc's own are called after their protocol.
+    // The listeners of kcc's own Gateway are named after their protocol.
     let mut parents = list(live, "/spec/parentRefs").iter();
     let ends_tls = parents.any(|parent| {
         let listener = parent.get("sectionName").and_then(Value::as_str);
@@ -215,7 +216,7 @@ fn of_route(live: &Value) -> Vec<String> {
     found
 }
 
-/// What the cluster has given a Service; nothing before it has.
+/// Returns the addresses that the cluster has assigned to a Service.
 fn of_load_balancer(live: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for given in list(live, "/status/loadBalancer/ingress") {
@@ -242,7 +243,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_ingress_gives_addresses() {
+    fn reads_addresses_of_an_ingress() {
         let path = |path: &str| json!({"path": path});
         let manifest = json!({"spec": {
             "tls": [{"hosts": ["shop.example.com"], "secretName": "cert"}],
@@ -261,7 +262,7 @@ mod tests {
         );
     }
     #[test]
-    fn a_load_balancer_has_the_addresses_that_it_was_given() {
+    fn reads_addresses_assigned_to_a_load_balancer() {
         let mut service = json!({"spec": {"ports": [{"port": 80}, {"port": 443}]}});
         assert!(of_object("Service", &service).is_empty());
         service["status"] = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}, {"hostname": "lb.example.com"}]}});
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_has_the_addresses_of_its_hosts() {
+    fn reads_addresses_of_a_route() {
         let route = json!({"spec": {
             "hostnames": ["shop.example.com"],
             "parentRefs": [{"name": "public", "sectionName": "https-shop"}],

@@ -1,5 +1,6 @@
-//! [`PlanBuilder`]: makes a plan from drafts; it adds the order that needs ask
-//! for and numbers everything.
+//! [`PlanBuilder`] collects [`Draft`]s and findings while an engine crate
+//! reconciles, and turns them into a [`Plan`]: it derives the order of the steps
+//! from the declared needs and numbers them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +12,21 @@ use crate::{
     Scope, Step, Wait,
 };
 
-/// Gathers drafts and makes the plan of them.
+/// Collects drafts and findings, and orders them into a plan.
 #[derive(Debug)]
-pub struct PlanBuilder<W> {
+pub struct PlanBuilder<P> {
     scope: Scope,
     engine: EngineName,
     timeout_ms: Option<u64>,
     desired: BTreeMap<Name, DesiredComponent>,
     components: BTreeMap<Name, PlannedComponent>,
-    drafts: Vec<Draft<W>>,
+    drafts: Vec<Draft<P>>,
     findings: Vec<Finding>,
     unchanged: usize,
 }
 
-impl<W> PlanBuilder<W> {
-    /// A plan towards a desired state.
+impl<P> PlanBuilder<P> {
+    /// Starts an empty plan towards a desired state.
     pub fn new(engine: EngineName, desired: &Desired, options: &Options) -> Self {
         Self {
             scope: options.scope(desired),
@@ -39,8 +40,8 @@ impl<W> PlanBuilder<W> {
         }
     }
 
-    /// A component that is awaited at the end: healthy where it has a health
-    /// check, completed if it is a job, else started.
+    /// Makes the apply end by waiting for a component to reach `ready`: healthy
+    /// if it has a health check, completed if it is a job, otherwise started.
     pub fn await_component(&mut self, name: &str, ready: Until) {
         if let Some(desired) = self.desired.get(name) {
             let component = PlannedComponent {
@@ -52,19 +53,18 @@ impl<W> PlanBuilder<W> {
         }
     }
 
-    /// Adds a step. Steps that nothing orders keep the order in which they are added.
-    pub fn push(&mut self, draft: Draft<W>) {
+    /// Adds a step. Steps without an order between them keep the order of insertion.
+    pub fn push(&mut self, draft: Draft<P>) {
         self.drafts.push(draft);
     }
 
-    /// An object is as it should be.
-    pub fn unchanged(&mut self) {
+    /// Counts an object that is already as desired.
+    pub fn count_unchanged(&mut self) {
         self.unchanged += 1;
     }
 
-    /// Adds something that is not as desired and that no step changes. Its team
-    /// follows from its component where none is given.
-    pub fn find(&mut self, mut finding: Finding) {
+    /// Adds a finding. Unless it names a team, its team is the component's.
+    pub fn add_finding(&mut self, mut finding: Finding) {
         let component = finding.component.as_ref();
         let desired = component.and_then(|name| self.desired.get(name));
         finding.team = finding
@@ -73,12 +73,12 @@ impl<W> PlanBuilder<W> {
         self.findings.push(finding);
     }
 
-    /// Orders and numbers the steps. Drafts that wait for each other in a
-    /// circle, which checked needs never do, keep their order and lose the
-    /// edges that close it.
-    pub fn finish(mut self) -> Plan<W> {
+    /// Orders and numbers the steps. Drafts that depend on each other in a cycle,
+    /// which the needs of a checked model never do, keep their order and lose the
+    /// edges that close the cycle.
+    pub fn finish(mut self) -> Plan<P> {
         let before = self.edges();
-        let order = topological(&before);
+        let order = topological_order(&before);
         let mut ids = vec![0; order.len()];
         for (id, &index) in (1..).zip(&order) {
             ids[index] = id;
@@ -111,7 +111,7 @@ impl<W> PlanBuilder<W> {
         }
     }
 
-    fn step(&mut self, draft: Draft<W>, id: OperationId, after: Vec<OperationId>) -> Step<W> {
+    fn step(&mut self, draft: Draft<P>, id: OperationId, after: Vec<OperationId>) -> Step<P> {
         let desired = draft
             .component
             .as_ref()
@@ -125,7 +125,7 @@ impl<W> PlanBuilder<W> {
                 component: name.clone(),
                 object: None,
                 until: *until,
-                over: false,
+                or_failed: false,
             }));
         }
         if let Some(name) = &draft.component {
@@ -152,12 +152,12 @@ impl<W> PlanBuilder<W> {
         Step {
             operation,
             waits,
-            work: draft.work,
+            payload: draft.payload,
         }
     }
 
-    /// For each draft the drafts before it: those on the objects that it names,
-    /// and, where it starts a workload, the last ones of what that needs.
+    /// Returns the predecessors of each draft: the drafts on the objects it names
+    /// and, if it starts a workload, the drafts that start the workloads it needs.
     fn edges(&self) -> Vec<BTreeSet<usize>> {
         let mut objects: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
         let mut starts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -212,9 +212,9 @@ impl<W> PlanBuilder<W> {
     }
 }
 
-/// An order in which each index stands after those before it; the smallest
-/// first where several could be next.
-fn topological(before: &[BTreeSet<usize>]) -> Vec<usize> {
+/// Sorts the indices topologically. Among several that could be next, the
+/// smallest comes first, so that equal input gives equal plans.
+fn topological_order(before: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut open: Vec<BTreeSet<usize>> = before.to_vec();
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); before.len()];
     for (index, all) in before.iter().enumerate() {
@@ -248,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn order_is_stable_and_respects_edges() {
+    fn sorts_stably_along_the_edges() {
         let before = [set(&[2]), set(&[]), set(&[]), set(&[0, 1])];
-        assert_eq!(topological(&before), [1, 2, 0, 3]);
+        assert_eq!(topological_order(&before), [1, 2, 0, 3]);
     }
 
     #[test]
-    fn a_circle_ends() {
+    fn breaks_a_cycle() {
         let before = [set(&[1]), set(&[0]), set(&[])];
-        assert_eq!(topological(&before), [2, 0, 1]);
+        assert_eq!(topological_order(&before), [2, 0, 1]);
     }
 }

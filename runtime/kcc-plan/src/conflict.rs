@@ -1,57 +1,57 @@
-//! [`Conflict`]: a field that another writer owns, and [`Origin`]: whose value
-//! kcc would give it. The command line knows the fragments and answers for them
-//! through [`Origins`]; the engine crates know nothing of them.
+//! [`Conflict`]: a field that another field manager owns; [`Origin`]: where kcc's
+//! value for it comes from. Origins are looked up through [`Origins`], which the
+//! command line implements; the engine crates know nothing of fragments.
 
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A field that another writer owns, and the value that kcc would give it.
+/// A field that another field manager owns, with its value and kcc's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conflict {
-    /// The field, such as `deployment/web:spec.replicas`: `kcc blame` and
-    /// `--take` read it.
+    /// The field, such as `deployment/web:spec.replicas`; `kcc blame` and
+    /// `--take` accept this form.
     pub field: String,
-    /// The other writer, such as `kubectl`.
+    /// The other field manager, such as `kubectl`.
     pub owner: String,
-    /// The time of its last write, as the cluster tells it.
+    /// The time of its last write, as the cluster records it.
     pub since: Option<String>,
-    /// Its value; none where that may be a secret.
+    /// The live value; none if it may be a secret.
     pub live: Option<Value>,
-    /// The value of kcc; none where that may be a secret.
+    /// kcc's value; none if it may be a secret.
     pub desired: Option<Value>,
-    /// Whose value that is.
+    /// The origin of kcc's value.
     pub origin: Origin,
 }
 
-/// Whose value a field of a desired object has.
+/// The origin of a value in a desired object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "camelCase")]
 pub enum Origin {
-    /// A fragment states it, or something that it follows from.
+    /// A fragment sets it, or sets what it is derived from.
     Fragment {
-        /// The path of the model, such as `services.web.replicas`.
+        /// The model path, such as `services.web.replicas`.
         path: String,
-        /// The file, relative to the root; none where no line is known.
+        /// The file, relative to the root; none if no line is known.
         file: Option<String>,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: Option<usize>,
         /// The team that wrote it.
         team: Option<Name>,
-        /// CUE that states another value in the place of this one, with
-        /// [`Origin::VALUE`] where the value goes; none where the field has
-        /// another form than its value in the model.
+        /// CUE that sets another value instead, with [`Origin::VALUE`] where the
+        /// value goes; none if the field and the model hold different forms of
+        /// the value.
         instead: Option<String>,
     },
     /// kcc's default.
     Default,
-    /// kcc needs it to recognise, protect or update what it made.
+    /// kcc needs the value to recognise, protect or update its objects.
     Required,
 }
 
-/// The name of a field of an object: its kind in lower case, its name, and the
-/// path, with names quoted that are not plain.
+/// Formats a reference to an object's field: the kind in lower case, the name and
+/// the path, whose elements are quoted unless they are plain identifiers.
 pub fn spell_field(kind: &str, name: &str, path: &[String]) -> String {
     let quoted = path.iter().map(|name| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
@@ -66,25 +66,25 @@ pub fn spell_field(kind: &str, name: &str, path: &[String]) -> String {
 }
 
 impl Origin {
-    /// Where the value goes in [`Origin::Fragment::instead`].
+    /// The placeholder for the value in [`Origin::Fragment::instead`].
     pub const VALUE: &str = "{}";
 }
 
-/// Answers whose value a field is. The command line has the fragments; the
-/// engine crates know nothing of them.
+/// Looks up the origin of a desired object's field. Implemented by the command
+/// line, which has the fragments.
 pub trait Origins: Send + Sync {
-    /// Whose value a field of an object is: the kind in lower case, the name,
-    /// and the path to the field with elements of lists by their number.
+    /// Returns the origin of a field. The kind is in lower case; elements of
+    /// lists in `field` are addressed by index.
     fn of(&self, kind: &str, name: &str, field: &[String]) -> Origin;
 }
 
 impl Conflict {
-    /// The two sides, as in "`deployment/web:spec.replicas` is 3, set by `kubectl` at
-    /// 2026-03-01T09:30:00Z; 2 in teams/storefront/web.cue:7 (team `storefront`)".
+    /// Describes both sides, as in "`deployment/web:spec.replicas` is 3, set by `kubectl` at
+    /// 2026-03-01T09:30:00Z; teams/storefront/web.cue:7 (team `storefront`) declares 2".
     pub fn message(&self) -> String {
         let value = |value: &Option<Value>| match value {
             Some(value) => format!(" {value}"),
-            None => String::new(),
+            None => " another value".to_owned(),
         };
         let is = match &self.live {
             Some(live) => format!(" is {live},"),
@@ -92,7 +92,7 @@ impl Conflict {
         };
         let since = self.since.as_ref();
         let since = since.map_or_else(String::new, |since| format!(" at {since}"));
-        let ours = match &self.origin {
+        let owned = match &self.origin {
             Origin::Fragment {
                 path,
                 file,
@@ -100,22 +100,22 @@ impl Conflict {
                 team,
                 ..
             } => {
-                let place = match (file, line) {
+                let location = match (file, line) {
                     (Some(file), Some(line)) => format!("{file}:{line}"),
                     _ => format!("`{path}`"),
                 };
                 let team = team.as_ref();
                 let team = team.map_or_else(String::new, |team| format!(" (team `{team}`)"));
-                format!("{place}{team} says{}", value(&self.desired))
+                format!("{location}{team} declares{}", value(&self.desired))
             }
             Origin::Default => match &self.desired {
                 Some(value) => format!("kcc's default is {value}"),
                 None => "kcc has a default".to_owned(),
             },
-            Origin::Required => format!("kcc needs{}", value(&self.desired)),
+            Origin::Required => format!("kcc requires{}", value(&self.desired)),
         };
         format!(
-            "`{}`{is} set by `{}`{since}; {ours}",
+            "`{}`{is} set by `{}`{since}; {owned}",
             self.field, self.owner
         )
     }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_both_sides() {
+    fn message_names_both_sides() {
         let fragment = Origin::Fragment {
             path: "services.web.replicas".to_owned(),
             file: Some("teams/storefront/web.cue".to_owned()),
@@ -150,7 +150,7 @@ mod tests {
         let set = "`deployment/web:spec.replicas` is 3, set by `kubectl` at 2026-03-01T09:30:00Z";
         assert_eq!(
             conflict(fragment).message(),
-            format!("{set}; teams/storefront/web.cue:7 (team `storefront`) says 2")
+            format!("{set}; teams/storefront/web.cue:7 (team `storefront`) declares 2")
         );
         assert_eq!(
             conflict(Origin::Default).message(),

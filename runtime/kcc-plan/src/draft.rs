@@ -1,4 +1,4 @@
-//! [`Draft`]: a step of a plan before it has its number and its place.
+//! [`Draft`]: a step before [`PlanBuilder`](crate::PlanBuilder) numbers and orders it.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use kcc_model::{Name, Until};
 
 use crate::{Action, Wait};
 
-/// A step before it has its number and its place.
+/// A step that has no number and no position yet.
 #[derive(Debug, Clone)]
-pub struct Draft<W> {
+pub struct Draft<P> {
     pub(crate) action: Action,
     pub(crate) kind: String,
     pub(crate) name: String,
@@ -20,17 +20,17 @@ pub struct Draft<W> {
     pub(crate) after: BTreeSet<(String, String)>,
     pub(crate) after_removal: BTreeSet<(String, String)>,
     pub(crate) waits: BTreeSet<Wait>,
-    pub(crate) work: W,
+    pub(crate) payload: P,
 }
 
-impl<W> Draft<W> {
-    /// An operation on the object `name` of a kind, and why.
+impl<P> Draft<P> {
+    /// Creates a draft of an operation on the object `name` of a kind.
     pub fn new(
         action: Action,
         kind: impl Into<String>,
         name: impl Into<String>,
         cause: impl Into<String>,
-        work: W,
+        payload: P,
     ) -> Self {
         Self {
             action,
@@ -44,54 +44,54 @@ impl<W> Draft<W> {
             after: BTreeSet::new(),
             after_removal: BTreeSet::new(),
             waits: BTreeSet::new(),
-            work,
+            payload,
         }
     }
 
-    /// Says which component it belongs to; the team follows from it.
+    /// Sets the component it belongs to, which also determines the team.
     #[must_use]
     pub fn component(mut self, component: impl Into<Name>) -> Self {
         self.component = Some(component.into());
         self
     }
 
-    /// Says which team answers for it, where no desired component tells.
+    /// Sets the team that answers for it, for objects of no desired component.
     #[must_use]
     pub fn team(mut self, team: impl Into<Name>) -> Self {
         self.team = Some(team.into());
         self
     }
 
-    /// It starts the workload of its component: it waits for what that needs.
+    /// Marks it as starting its component's workload: it waits for the component's needs.
     #[must_use]
     pub fn starts(mut self) -> Self {
         self.starts = true;
         self
     }
 
-    /// Data is gone afterwards.
+    /// Marks it as destroying data.
     #[must_use]
     pub fn destroys_data(mut self) -> Self {
         self.destroys_data = true;
         self
     }
 
-    /// It comes after every operation on that object, if there is one.
+    /// Orders it after every operation on that object, if there are any.
     #[must_use]
     pub fn after(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         self.after.insert((kind.into(), name.into()));
         self
     }
 
-    /// It comes after that object is removed, if it is, and before whatever
-    /// else happens to one of that name.
+    /// Orders it after the removal of that object, if it is removed, and before
+    /// any other operation on an object of that name.
     #[must_use]
     pub fn after_removal(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         self.after_removal.insert((kind.into(), name.into()));
         self
     }
 
-    /// It comes after an object of a component is in a state.
+    /// Orders it after an object of a component reaches a state.
     #[must_use]
     pub fn waits_for(
         mut self,
@@ -103,19 +103,19 @@ impl<W> Draft<W> {
             component: component.into(),
             object: Some(object.into()),
             until,
-            over: false,
+            or_failed: false,
         });
         self
     }
 
-    /// It comes after an object of a component has completed or failed.
+    /// Orders it after an object of a component completes or fails.
     #[must_use]
     pub fn waits_for_end(mut self, component: impl Into<Name>, object: impl Into<String>) -> Self {
         self.waits.insert(Wait {
             component: component.into(),
             object: Some(object.into()),
             until: Until::Completed,
-            over: true,
+            or_failed: true,
         });
         self
     }

@@ -1,4 +1,6 @@
-//! [`Engine`]: what the executor asks of Docker or Kubernetes.
+//! [`Engine`]: the interface between the executor and Docker or Kubernetes.
+//! Engines perform steps and answer questions about readiness; the executor
+//! decides when, and neither decides what.
 
 use std::future::Future;
 
@@ -7,35 +9,35 @@ use tokio::sync::watch;
 
 use crate::{Error, Event, Operation, Reporter, Step};
 
-/// Performs the steps of a plan, one at a time each, many side by side. It
-/// decides nothing: what to do is in the step's work.
+/// Performs the steps of a plan, several of them concurrently. All decisions are
+/// in the step's payload.
 pub trait Engine: Sync {
-    /// What a step needs to be performed.
-    type Work: Sync;
+    /// The data an engine needs to perform a step.
+    type Payload: Sync;
 
-    /// Performs one step. It must not wait for a workload to become ready,
-    /// other than where that is part of the step itself (a replacement that
-    /// keeps the old one until the new one is ready).
+    /// Performs one step. Must not wait for a workload to become ready, except
+    /// where that is part of the step itself: a replacement keeps the old
+    /// container until the new one is ready.
     fn perform(
         &self,
-        step: &Step<Self::Work>,
+        step: &Step<Self::Payload>,
         context: &Context<'_>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Whether a step counts towards the limit of steps that run side by side.
-    /// One that does little but wait, such as a stop, does not.
-    fn limited(&self, _work: &Self::Work) -> bool {
+    /// Returns true if a step counts towards [`Engine::max_parallel`]. A step that
+    /// mostly waits, such as a stop, does not.
+    fn counts_towards_limit(&self, _payload: &Self::Payload) -> bool {
         true
     }
 
-    /// Whether a component is in a state, and if not, why. Read-only.
+    /// Reports if a component is in a state and, if not, why. Read-only.
     fn ready(
         &self,
         component: &str,
         until: Until,
     ) -> impl Future<Output = Result<Readiness, Error>> + Send;
 
-    /// The same of one object, for engines whose steps wait for some.
+    /// Does the same for one object, for engines whose steps wait for objects.
     fn object_ready(
         &self,
         _object: &str,
@@ -44,64 +46,64 @@ pub trait Engine: Sync {
         std::future::ready(Ok(Readiness::Ready))
     }
 
-    /// Lines that explain why a component did not become ready, such as the
-    /// last of its log; never a secret. Asked once, when a wait has failed.
+    /// Returns lines that explain why a component did not become ready, such as
+    /// the end of its log; never a secret. Called once, after a wait failed.
     fn details(&self, _component: &str) -> impl Future<Output = Vec<String>> + Send {
         std::future::ready(Vec::new())
     }
 
-    /// The same of one object.
+    /// Does the same for one object.
     fn object_details(&self, _object: &str) -> impl Future<Output = Vec<String>> + Send {
         std::future::ready(Vec::new())
     }
 
-    /// What the engine refuses about a component and will go on to refuse: it is
-    /// told in place of the last reason why the component is not ready. Asked
-    /// once, when a wait has failed.
+    /// Returns the engine's permanent refusal of a component, which is reported
+    /// instead of the last reason for not being ready. Called once, after a wait
+    /// failed.
     fn refusal(&self, _component: &str) -> impl Future<Output = Option<Error>> + Send {
         std::future::ready(None)
     }
 
-    /// Steps that run side by side at most; waits do not count.
-    fn parallel(&self) -> usize {
+    /// The most steps that run concurrently; waits do not count.
+    fn max_parallel(&self) -> usize {
         8
     }
 
-    /// The number of calls so far that may have changed something.
+    /// The number of calls so far that may have changed the engine's state.
     fn mutating_calls(&self) -> u64;
 }
 
-/// The answer to [`Engine::ready`]. `why` is for people: the last answer of a
-/// health check, an exit code, the last few lines of a log; never a secret.
+/// The answer to [`Engine::ready`]. `why` is shown to people: the last answer of
+/// a health check, an exit code, the end of a log; never a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It is so.
+    /// The state is reached.
     Ready,
-    /// Not yet.
+    /// The state is not reached yet.
     Waiting {
-        /// What is missing.
+        /// The missing condition.
         why: String,
     },
-    /// It will never be, without somebody's help.
+    /// The state will not be reached without intervention.
     Failed {
-        /// What happened.
+        /// The failure.
         why: String,
     },
 }
 
-/// What a step may use while it is performed.
+/// The environment in which a step is performed.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The operation that is performed.
+    /// The operation being performed.
     pub operation: &'a Operation,
-    /// Who hears of progress.
+    /// The receiver of progress events.
     pub reporter: &'a dyn Reporter,
-    /// Whether the user wants to stop.
+    /// The user's request to stop.
     pub cancel: &'a Cancel,
 }
 
 impl Context<'_> {
-    /// Tells how far the operation is, such as a line of a build or the bytes of a pull.
+    /// Reports progress, such as a line of a build or the bytes of a pull.
     pub fn progress(&self, text: &str, fraction: Option<f64>) {
         self.reporter.event(&Event::Progress {
             operation: self.operation,
@@ -111,8 +113,8 @@ impl Context<'_> {
     }
 }
 
-/// The user's wish to stop. No new step begins once it is cancelled; those that
-/// run are finished, so that nothing is left half made.
+/// A request to stop. Once it is cancelled no new step starts; running steps
+/// finish, so that nothing is left half done.
 #[derive(Debug, Clone)]
 pub struct Cancel(watch::Sender<bool>);
 
@@ -123,25 +125,25 @@ impl Default for Cancel {
 }
 
 impl Cancel {
-    /// Not cancelled.
+    /// Creates a request that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks to stop.
+    /// Requests the stop.
     pub fn cancel(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it was asked to stop.
+    /// Returns true once a stop was requested.
     pub fn is_cancelled(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Ends when it is asked to stop.
+    /// Completes when a stop is requested.
     pub async fn cancelled(&self) {
         let mut receiver = self.0.subscribe();
-        // The sender lives in `self`, so this cannot fail while it is awaited.
+        // The sender lives in `self`, so the channel cannot close during the wait.
         let _ = receiver.wait_for(|cancelled| *cancelled).await;
     }
 }

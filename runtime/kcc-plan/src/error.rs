@@ -1,59 +1,56 @@
-//! [`Error`]: the environment failed. A user's mistake is never one of these:
-//! that is a `Diagnostic`. Both meet in `main`.
+//! [`Error`]: a failure of the environment (daemon, cluster, file, command). User
+//! mistakes are `Diagnostic`s instead; the two meet in `main`.
 
 use kcc_diag::Code;
 
 use crate::RefusedImage;
 
-/// A daemon, cluster, file or command that did not do what it was asked.
+/// A daemon, cluster, file or command that failed.
 ///
-/// The message is one line, lower case and without a final period; it never
-/// holds the value of a secret.
+/// The message is one line, lower case, without a final period, and never
+/// contains the value of a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     /// The code, which has a page.
     pub code: Code,
-    /// What failed, in one line.
+    /// The failure, in one line.
     pub message: String,
-    /// One action that mends it.
+    /// One action that resolves it.
     pub help: Option<String>,
-    /// What else explains it, such as the last lines of a log.
+    /// Further explanation, such as the end of a log.
     pub detail: Vec<String>,
-    /// The secrets whose values cannot be had, where that is what failed.
+    /// The secrets whose values are unavailable, if that is the failure.
     pub secrets: Vec<MissingSecret>,
-    /// It stops nothing: the object stays, is remembered, and the next command
-    /// tries again.
+    /// True if execution may continue: the object stays in the inventory, and the
+    /// next command tries again.
     pub tolerable: bool,
-    /// The images that must not start as their own user, where that is what failed.
+    /// The images whose user is refused, if that is the failure.
     pub images: Vec<RefusedImage>,
-    /// What it failed with.
+    /// The underlying error.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// A secret whose value cannot be had.
+/// A secret whose value is unavailable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingSecret {
-    /// Its name.
+    /// The secret's name.
     pub name: String,
-    /// Why, in one line. What a command says is left out: it may be the value.
+    /// The reason, in one line. Output of a command is left out: it may be the value.
     pub why: String,
-    /// One action that mends it.
+    /// One action that resolves it.
     pub help: String,
 }
 
 impl MissingSecret {
-    /// What failed, in one line.
+    /// Describes the failure in one line.
     pub fn message(&self) -> String {
-        format!(
-            "the value of secret `{}` cannot be had: {}",
-            self.name, self.why
-        )
+        format!("cannot get secret `{}`: {}", self.name, self.why)
     }
 }
 
-/// One or more of them, all told at once.
+/// Joins all missing secrets into one error.
 impl From<Vec<MissingSecret>> for Error {
     fn from(secrets: Vec<MissingSecret>) -> Self {
         let lines: Vec<_> = secrets.iter().map(MissingSecret::message).collect();
@@ -71,7 +68,7 @@ impl From<MissingSecret> for Error {
 }
 
 impl Error {
-    /// An error without help or cause.
+    /// Creates an error without help or cause.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -85,35 +82,35 @@ impl Error {
         }
     }
 
-    /// Says what mends it.
+    /// Sets the help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds lines that explain it.
+    /// Adds lines of explanation.
     #[must_use]
     pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.detail.extend(lines);
         self
     }
 
-    /// Makes it one that stops nothing.
+    /// Marks it as tolerable.
     #[must_use]
     pub fn tolerable(mut self) -> Self {
         self.tolerable = true;
         self
     }
 
-    /// Says what it failed with.
+    /// Sets the underlying error.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// The message followed by those of its causes, each once.
+    /// Returns the message followed by those of its causes, each once.
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();
         let mut next = std::error::Error::source(self);
@@ -128,7 +125,7 @@ impl Error {
         text
     }
 
-    /// The exit code of a command that ends with it.
+    /// The exit code of a command that fails with this error.
     pub fn exit_code(&self) -> u8 {
         match self.code {
             Code::ApplyIncomplete => 4,
@@ -142,10 +139,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_names_each_cause_once() {
+    fn chain_names_each_cause_once() {
         let inner = std::io::Error::other("no such host");
-        let error = Error::new(Code::PlanDockerUnreachable, "no engine answers").cause(inner);
-        assert_eq!(error.chain(), "no engine answers: no such host");
+        let error = Error::new(Code::PlanDockerUnreachable, "cannot reach Docker").cause(inner);
+        assert_eq!(error.chain(), "cannot reach Docker: no such host");
         let error = Error::new(Code::StateStore, "cannot write: disk full")
             .cause(std::io::Error::other("disk full"));
         assert_eq!(error.chain(), "cannot write: disk full");

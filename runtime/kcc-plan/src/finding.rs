@@ -1,6 +1,6 @@
-//! [`Finding`]: something in a target that is not as desired and that no
-//! operation of the plan changes. A plan with findings never says that there is
-//! nothing to do. Its JSON is part of what `kcc plan --format json` prints.
+//! [`Finding`]: a difference from the desired state that no operation of the plan
+//! changes. A plan with open findings never says "nothing to do". The JSON of a
+//! finding is part of `kcc plan --format json`.
 
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
@@ -11,19 +11,19 @@ use crate::Conflict;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FindingKind {
-    /// The object is configured as desired and does not work.
+    /// The object is configured as desired but does not work.
     NotReady,
-    /// Somebody else owns a value that a fragment sets.
+    /// Another field manager owns a value that a fragment sets.
     Conflict,
-    /// The comparison could not be made.
+    /// The comparison was not possible.
     Unknown,
-    /// Somebody else owns a value of which kcc has only a default: theirs stays,
-    /// and nothing is left to do.
+    /// Another field manager owns a value for which kcc only has a default: the
+    /// live value stays, and nothing needs to be done.
     Yielded,
 }
 
 impl FindingKind {
-    /// `not ready`, `conflict`, …
+    /// Returns `not ready`, `conflict`, …
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotReady => "not ready",
@@ -33,13 +33,13 @@ impl FindingKind {
         }
     }
 
-    /// Whether the target is not as desired or not ready because of it.
+    /// Returns true if the finding keeps the target from being as desired and ready.
     pub fn is_open(self) -> bool {
         self != Self::Yielded
     }
 }
 
-/// One deviation that the plan reports and does not change.
+/// One difference that the plan reports and does not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -49,7 +49,7 @@ pub struct Finding {
     pub kind: String,
     /// The name of the object.
     pub name: String,
-    /// The component that it belongs to; none for what all share.
+    /// The component that it belongs to; none for shared objects.
     pub component: Option<Name>,
     /// The team that answers for it.
     pub team: Option<Name>,
@@ -61,7 +61,7 @@ pub struct Finding {
     /// Other actions that resolve it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<String>,
-    /// The field that it is about, if another writer owns it.
+    /// The field in conflict, if another field manager owns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
 }

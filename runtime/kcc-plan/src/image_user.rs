@@ -1,38 +1,38 @@
 //! [`RefusedImage`]: an image whose own user the profile `restricted` refuses.
-//! Both engines report it in the same words: Docker before a container is made,
-//! Kubernetes when the kubelet refuses to make one.
+//! Both engines report it with the same message: Docker before it creates a
+//! container, Kubernetes when the kubelet refuses to create one.
 
 use kcc_diag::Code;
 
 use crate::Error;
 
-/// An image that must not start as its own user.
+/// An image that must not run as its own user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RefusedImage {
     /// The path of the component that uses it, such as `services.web`.
     pub path: String,
     /// The image's reference.
     pub image: String,
-    /// Why its user is refused.
+    /// The reason why its user is refused.
     pub user: RefusedUser,
 }
 
-/// Why a user is refused, in what is known of it.
+/// The reason why a user is refused, as far as the engine reveals it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusedUser {
     /// The image names no user, which means root.
     Unnamed,
-    /// Root, in the image's own words.
+    /// Root, as the image writes it.
     Root(String),
-    /// Root; the engine does not say in which words.
+    /// Root; the engine does not reveal how the image writes it.
     SomeRoot,
     /// A name, from which Kubernetes cannot tell that it is not root.
     Name(String),
 }
 
 impl RefusedUser {
-    /// Reads the `user` or `user:group` of an image's configuration; none where
-    /// it is not root.
+    /// Parses `user` or `user:group` of an image's configuration; none if the
+    /// user is not root.
     pub fn root(text: &str) -> Option<Self> {
         let user = text.split_once(':').map_or(text, |(user, _)| user);
         if user.is_empty() {
@@ -44,7 +44,7 @@ impl RefusedUser {
 }
 
 impl RefusedImage {
-    /// Returns what is wrong, in one line.
+    /// Describes the refusal in one line.
     pub fn message(&self) -> String {
         let Self { path, image, user } = self;
         let how = match user {
@@ -53,8 +53,8 @@ impl RefusedImage {
             RefusedUser::SomeRoot => "starts as root".to_owned(),
             RefusedUser::Name(user) => {
                 return format!(
-                    "image `{image}` of `{path}` starts as user `{user}`, and from a name \
-                     Kubernetes cannot tell that it is not root, as profile `restricted` requires"
+                    "image `{image}` of `{path}` starts as user `{user}`; Kubernetes cannot tell from \
+                     a name that it is not root, as profile `restricted` requires"
                 );
             }
         };
@@ -83,7 +83,7 @@ impl RefusedImage {
     }
 }
 
-/// All of them at once, so that one run shows every image to look at.
+/// Joins all refusals into one error, so that one run shows every image to look at.
 impl From<Vec<RefusedImage>> for Error {
     fn from(images: Vec<RefusedImage>) -> Self {
         let lines: Vec<_> = images.iter().map(RefusedImage::message).collect();
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_is_known_by_every_way_to_write_it() {
+    fn recognises_every_spelling_of_root() {
         for root in ["", "0", "root", "0:0", "root:1000", ":1000", "00"] {
             assert!(RefusedUser::root(root).is_some(), "{root:?}");
         }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_user_and_the_ways_out() {
+    fn names_the_user_and_the_ways_out() {
         let refused = RefusedImage {
             path: "jobs.\"load-data\"".to_owned(),
             image: "acme/load:1".to_owned(),

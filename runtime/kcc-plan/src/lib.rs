@@ -1,35 +1,35 @@
-//! Plan and execute, shared by both engines; it knows neither Docker nor
+//! Planning and execution, shared by both engines. Knows neither Docker nor
 //! Kubernetes nor CUE.
 //!
-//! An engine crate works in four steps:
+//! An engine crate works in four stages:
 //!
-//! 1. *observe*: read what is there (its own types, read-only calls);
-//! 2. *reconcile*: a pure function from `Desired` and what was observed to a
+//! 1. *Observe*: read the engine's state with read-only calls into types of its own.
+//! 2. *Reconcile*: a pure function from `Desired` and the observed state to a
 //!    [`Plan`]. It fills a [`PlanBuilder`] with [`Draft`]s. Each draft is one
-//!    [`Operation`] (what users see) with the engine's own *work* `W` (what it
-//!    needs to perform it). All decisions are made here;
-//! 3. [`execute`]: performs the steps through the crate's [`Engine`], as
+//!    [`Operation`], which users see, with a *payload* of the engine's own type,
+//!    which holds the data to perform it. All decisions are made here.
+//! 3. [`execute`] performs the steps through the crate's [`Engine`], as
 //!    concurrently as `after` allows, waits for readiness where needs or the end
-//!    of the apply ask for it, and returns an [`ApplyReport`];
-//! 4. *remember*: an [`Intent`] is stored before the first mutation and the
-//!    [`Inventory`] after the last. [`perform`] does this around [`execute`],
-//!    through the crate's [`Records`]: for Docker they lie in a [`StateFolder`]
-//!    under a [`Lock`]; for Kubernetes in the cluster.
+//!    of the apply require it, and returns an [`ApplyReport`].
+//! 4. *Record*: an [`Intent`] is stored before the first mutation and the
+//!    [`Inventory`] after the last. [`perform`] does this around [`execute`]
+//!    through the crate's [`RecordStore`]: for Docker these lie in a [`RecordFolder`]
+//!    guarded by a [`Lock`], for Kubernetes in the cluster.
 //!
-//! **Order.** [`PlanBuilder::finish`] numbers the operations so that each comes
-//! after those in its `after`. A draft marked [`Draft::starts`] starts its
-//! component's workload: it also waits until everything in
-//! `DesiredComponent::after` is so (`started`, `healthy`, `completed`), whether
-//! or not the needed component changes. Everything else (images, volumes,
-//! configuration) may happen earlier.
+//! **Order.** [`PlanBuilder::finish`] numbers the operations so that each follows
+//! those in its `after`. A draft marked [`Draft::starts`] starts its component's
+//! workload: it also waits until every component in `DesiredComponent::after` has
+//! reached its state (`started`, `healthy`, `completed`), even if that component
+//! does not change. Everything else (images, volumes, configuration) may happen
+//! earlier.
 //!
-//! **Readiness.** [`Engine::ready`] is asked again and again, with growing
-//! pauses, until the component is ready, can never be, or its deadline passed;
-//! the answer always carries why. Every component of the plan is awaited at the
-//! end, so a second apply of a broken system is incomplete as well.
+//! **Readiness.** [`Engine::ready`] is polled with growing intervals until the
+//! component is ready, has failed for good, or its deadline has passed; a negative
+//! answer always carries the reason. The end of an apply waits for every component
+//! of the plan, so a second apply of a broken system is incomplete too.
 //!
-//! **What a command line needs** is engine-neutral: [`Options`], [`Plan`] (serde
-//! gives the documented JSON, [`Plan::to_text`] the text), [`ApplyReport`],
+//! **The interface to the command line** is engine-neutral: [`Options`], [`Plan`]
+//! (serde gives the documented JSON, [`Plan::to_text`] the text), [`ApplyReport`],
 //! [`StatusReport`], [`Error`] with its code, help and exit code, [`Reporter`]
 //! for progress and [`Cancel`] for Ctrl-C. Both engine crates offer
 //!
@@ -54,11 +54,11 @@ mod operation;
 mod options;
 mod perform;
 mod plan;
+mod records;
 mod recovery;
 mod report;
 mod reporter;
 mod secrets;
-mod state;
 mod text;
 
 pub use builder::PlanBuilder;
@@ -71,12 +71,12 @@ pub use finding::{Finding, FindingKind};
 pub use image_user::{RefusedImage, RefusedUser};
 pub use operation::{Action, EngineName, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
-pub use perform::{Records, order_since, perform};
+pub use perform::{RecordStore, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
+pub use records::{Intent, Inventory, InventoryObject, Lock, RecordFolder, now};
 pub use recovery::{Recovered, Recovery};
 pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
 };
 pub use reporter::{Event, Reporter, Silent};
 pub use secrets::{Secrets, generate as random_secret};
-pub use state::{Intent, Inventory, InventoryObject, Lock, StateFolder, now};

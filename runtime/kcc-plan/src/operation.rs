@@ -1,31 +1,31 @@
-//! [`Operation`]: one thing that an apply does, with the reason for it. Its
-//! JSON is what `kcc plan --format json` prints: changing a field here changes
-//! what scripts read.
+//! [`Operation`]: one change of an engine, with its cause. Its JSON is what `kcc
+//! plan --format json` prints, so a change of a field here is a change for every
+//! script that reads it.
 
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
 
-/// The number of an operation in its plan, from 1.
+/// The number of an operation in its plan, counted from 1.
 pub type OperationId = u32;
 
-/// What happens to an object.
+/// The change an operation makes to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
-    /// It is made.
+    /// The object is created.
     Create,
-    /// It is changed where it is.
+    /// The object is changed in place.
     Update,
-    /// A new one takes its place.
+    /// A new object replaces it.
     Replace,
-    /// It is removed.
+    /// The object is removed.
     Delete,
-    /// It is there and is started (again).
+    /// An existing object is started or restarted.
     Run,
 }
 
 impl Action {
-    /// `create`, `update`, …
+    /// Returns `create`, `update`, …
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -47,7 +47,7 @@ pub enum EngineName {
 }
 
 impl EngineName {
-    /// `docker` or `kubernetes`.
+    /// Returns `docker` or `kubernetes`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -56,28 +56,28 @@ impl EngineName {
     }
 }
 
-/// One API call, or one step that does not wait for a workload, with its cause.
+/// One change of an engine that does not wait for a workload, with its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
-    /// Its number.
+    /// The operation's number.
     pub id: OperationId,
-    /// What happens.
+    /// The change.
     pub action: Action,
-    /// Who performs it.
+    /// The engine that performs it.
     pub engine: EngineName,
     /// The kind of the object, such as `container` or `Deployment`.
     pub kind: String,
     /// The name of the object.
     pub name: String,
-    /// The component that it belongs to; none for what all share.
+    /// The component that it belongs to; none for shared objects.
     pub component: Option<Name>,
     /// The team that answers for it.
     pub team: Option<Name>,
-    /// Why, in a few words: what is different, missing or no longer wanted.
+    /// The reason, in a few words: what differs, is missing or is no longer declared.
     pub cause: String,
-    /// Data is gone afterwards.
+    /// True if the operation destroys data.
     pub destroys_data: bool,
-    /// The operations that come before it.
+    /// The operations that precede it.
     pub after: Vec<OperationId>,
 }

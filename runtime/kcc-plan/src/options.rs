@@ -1,5 +1,5 @@
-//! What a command asks for: [`Options`], and the [`Scope`] that an object of
-//! kcc belongs to.
+//! [`Options`]: the settings of one command; [`Scope`]: the identity of the
+//! objects that one apply owns.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Origins;
 
-/// Identity of everything that one apply looks after.
+/// The identity of everything that one apply owns: system, target and instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scope {
@@ -21,7 +21,7 @@ pub struct Scope {
     pub system: Name,
     /// The target.
     pub target: Name,
-    /// The isolated copy, if it is one.
+    /// The instance, for an isolated run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<Name>,
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What happens to objects of kcc that no fragment asks for any more.
+/// The treatment of kcc's objects that are no longer declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Prune {
     /// They are removed, unless they hold data.
@@ -45,33 +45,33 @@ pub enum Prune {
     None,
 }
 
-/// Settings of one command. The libraries read no environment of their own:
-/// what they may know of it is in here.
+/// The settings of one command. The libraries read no environment themselves:
+/// all they may know of it is in here.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// The system's root: build contexts and files of secrets are relative to it.
+    /// The system's root; build contexts and files of secrets are relative to it.
     pub root: PathBuf,
-    /// Variables of whoever runs the command: `DOCKER_HOST`, `KUBECONFIG`,
+    /// The environment variables of the user: `DOCKER_HOST`, `KUBECONFIG`,
     /// `HOME`, `XDG_STATE_HOME`, and those that secrets refer to.
     pub env: BTreeMap<String, String>,
-    /// The isolated copy that is meant.
+    /// The instance, for an isolated run.
     pub instance: Option<Name>,
-    /// What happens to what is no longer asked for.
+    /// The treatment of objects that are no longer declared.
     pub prune: Prune,
-    /// `down` removes data as well.
+    /// Makes `down` remove data too.
     pub volumes: bool,
-    /// Replaces the deadline of every component, in milliseconds.
+    /// Overrides the deadline of every component, in milliseconds.
     pub timeout_ms: Option<u64>,
-    /// Fields whose values are taken from other writers: as in
-    /// [`Conflict::field`](crate::Conflict::field), or paths of the model.
+    /// The fields to take over from other field managers, as in
+    /// [`Conflict::field`](crate::Conflict::field) or as model paths.
     pub take: BTreeSet<String>,
-    /// Whose values the desired objects hold. Without it each counts as one
-    /// that a fragment states.
+    /// The origins of desired values. Without it every value counts as set by a
+    /// fragment.
     pub origins: Option<Arc<dyn Origins>>,
 }
 
 impl Options {
-    /// The scope of a target's desired state under these options.
+    /// Returns the scope of a target's desired state under these options.
     pub fn scope(&self, desired: &kcc_lower::Desired) -> Scope {
         Scope {
             system: desired.system.clone(),
@@ -80,7 +80,7 @@ impl Options {
         }
     }
 
-    /// A variable that is set to something.
+    /// Returns a variable unless it is unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env
             .get(name)
@@ -89,7 +89,7 @@ impl Options {
     }
 }
 
-/// Without the variables' values: some of them are secrets.
+/// Leaves out the variables' values: some of them are secrets.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_variables_are_never_shown() {
+    fn debug_output_hides_values_of_variables() {
         let env = BTreeMap::from([("STRIPE_KEY".to_owned(), "sk_live".to_owned())]);
         let shown = format!(
             "{:?}",

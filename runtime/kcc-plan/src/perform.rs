@@ -1,5 +1,6 @@
-//! [`perform`]: executes a plan between its intent and the inventory, which an
-//! engine crate keeps in its [`Records`].
+//! [`perform`] executes a plan between storing its intent and storing the
+//! resulting inventory. An interrupted run therefore always leaves an intent, from
+//! which the next command knows which objects may exist.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,38 +12,39 @@ use kcc_model::Name;
 
 use crate::{ApplyReport, Cancel, Engine, Error, Event, Intent, Plan, Reporter, execute, now};
 
-/// What is remembered of a target, and how that is brought up to date.
-pub trait Records {
-    /// What is there, as the engine crate sees it.
+/// The records of a scope, and how an engine crate updates them.
+pub trait RecordStore {
+    /// The engine crate's observed state.
     type Observed;
 
-    /// Whether an apply that was killed left its intent.
+    /// Returns true if an earlier apply was killed and left its intent.
     fn is_interrupted(&self) -> bool;
 
     /// Stores an intent.
     fn begin(&mut self, intent: &Intent) -> impl Future<Output = Result<(), Error>>;
 
-    /// Looks at what is there.
+    /// Reads the engine's state.
     fn observe(&self) -> impl Future<Output = Result<Self::Observed, Error>>;
 
-    /// Hears why components are not as the apply that just ended should have
-    /// left them, and which ones it brought there, before [`Records::end`]: a
-    /// status shows the reason until an apply succeeds.
+    /// Takes over from a report, before [`RecordStore::end`], which components the
+    /// apply brought to their desired state and why it failed for others. Status
+    /// shows that reason until an apply succeeds.
     fn ended(&mut self, _report: &ApplyReport) {}
 
-    /// Stores what is ours of what is there and forgets the intent. `made` is
-    /// the kind and name of everything that was just made.
+    /// Stores an inventory of the observed objects that kcc owns, and removes the
+    /// intent. `created` holds the kind and name of each object that this apply may
+    /// have created.
     fn end(
         &mut self,
         observed: &Self::Observed,
-        made: &BTreeSet<(&str, &str)>,
+        created: &BTreeSet<(&str, &str)>,
     ) -> impl Future<Output = Result<(), Error>>;
 }
 
-/// Executes a plan that was made from `observed`, and remembers: the intent
-/// before the first mutation, what is there after the last.
-pub async fn perform<E: Engine, R: Records>(
-    plan: &Plan<E::Work>,
+/// Executes a plan that was made from `observed`. Stores the intent before the
+/// first mutation and the inventory after the last.
+pub async fn perform<E: Engine, R: RecordStore>(
+    plan: &Plan<E::Payload>,
     observed: &R::Observed,
     engine: &E,
     records: &mut R,
@@ -50,8 +52,8 @@ pub async fn perform<E: Engine, R: Records>(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     if records.is_interrupted() {
-        // What a killed apply made becomes known for good before a new intent
-        // takes the place of the old one.
+        // Record the objects of the interrupted apply before a new intent
+        // replaces the one that names them.
         records.end(observed, &BTreeSet::new()).await?;
     }
     if plan.is_empty() {
@@ -62,8 +64,8 @@ pub async fn perform<E: Engine, R: Records>(
     let report = execute(plan, engine, reporter, cancel).await;
     records.ended(&report);
     match records.observe().await {
-        Ok(left) => records.end(&left, &intent.made()).await?,
-        // The intent stays, so the next apply finds what this one made.
+        Ok(left) => records.end(&left, &intent.created()).await?,
+        // The intent stays, so that the next apply finds the objects of this one.
         Err(error) => reporter.event(&Event::Note {
             text: &format!("could not read back the result: {}", error.chain()),
         }),
@@ -71,9 +73,9 @@ pub async fn perform<E: Engine, R: Records>(
     Ok(report)
 }
 
-/// The components that each component starts after: those of now, and those of
-/// the last apply, some of which may be gone from the fragments.
-pub fn order_since(
+/// Returns the components that each component starts after: those of the desired
+/// state and those of the last apply, whose components may no longer be declared.
+pub fn start_order(
     desired: &Desired,
     last: &BTreeMap<Name, BTreeSet<Name>>,
 ) -> BTreeMap<Name, BTreeSet<Name>> {

@@ -1,5 +1,5 @@
-//! [`Plan`]: operations in an order in which they can be performed, and the
-//! components whose readiness ends the apply.
+//! [`Plan`]: steps in an order in which they can be performed, findings, and the
+//! components whose readiness completes the apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,52 +8,52 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{EngineName, Finding, Operation, Scope};
 
-/// What an apply would do. `W` is what the engine needs to perform a step;
-/// command lines see plans without it.
+/// The changes an apply would make. `P` is the payload an engine needs to perform
+/// a step; command lines see plans without it.
 ///
-/// Serialised, it is the documented JSON of `kcc plan --format json`.
+/// Serialises to the documented JSON of `kcc plan --format json`.
 #[derive(Debug, Clone)]
-pub struct Plan<W = ()> {
-    /// Of what.
+pub struct Plan<P = ()> {
+    /// The scope.
     pub scope: Scope,
     /// The engine.
     pub engine: EngineName,
-    /// The steps; each stands after those that it comes after.
-    pub steps: Vec<Step<W>>,
-    /// What is not as desired and no step changes.
+    /// The steps; each follows its predecessors.
+    pub steps: Vec<Step<P>>,
+    /// The differences that no step changes.
     pub findings: Vec<Finding>,
-    /// The components that are awaited, by name.
+    /// The components that the apply waits for, by name.
     pub components: BTreeMap<Name, PlannedComponent>,
-    /// The number of objects that are as they should be.
+    /// The number of objects that are already as desired.
     pub unchanged: usize,
 }
 
-/// An operation with what the engine needs to perform it.
+/// An operation with its payload and its waits.
 #[derive(Debug, Clone)]
-pub struct Step<W> {
-    /// What users see.
+pub struct Step<P> {
+    /// The operation, as users see it.
     pub operation: Operation,
-    /// What has to be true of components first, besides `operation.after`.
+    /// The states that components must reach first, in addition to `operation.after`.
     pub waits: BTreeSet<Wait>,
-    /// What the engine needs.
-    pub work: W,
+    /// The data the engine needs to perform it.
+    pub payload: P,
 }
 
-/// A component, or one object of it, that has to be in a state.
+/// A state that a component, or one object of it, must reach.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
     /// The component.
     pub component: Name,
-    /// The object that is meant, by its name; none means the component.
+    /// The object, by name; none for the whole component.
     pub object: Option<String>,
     /// The state.
     pub until: Until,
-    /// That it never will be is as good: it is over.
-    pub over: bool,
+    /// True if failing for good also ends the wait successfully.
+    pub or_failed: bool,
 }
 
 impl Wait {
-    /// The name of what is awaited.
+    /// Returns the name of the object or component.
     pub fn name(&self) -> &str {
         self.object.as_deref().unwrap_or(&self.component)
     }
@@ -62,38 +62,37 @@ impl Wait {
 /// A component as the executor sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedComponent {
-    /// The team that owns it; unknown for what no fragment has any more.
+    /// The owning team; none for a component that is no longer declared.
     pub team: Option<Name>,
-    /// What it has to reach before the apply is complete; none for a component
-    /// that is removed.
+    /// The state that completes the apply; none for a component that is removed.
     pub ready: Option<Until>,
-    /// How long that may take once its operations are done, in milliseconds.
+    /// The time to reach that state after its operations are done, in milliseconds.
     pub deadline_ms: u64,
 }
 
-impl<W> Plan<W> {
-    /// Whether no operation is planned. There may still be findings.
+impl<P> Plan<P> {
+    /// Returns true if the plan has no operation. It may still have findings.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Whether everything is as desired and ready, as far as the plan looked:
-    /// no operation and no finding but of values that are left to others.
+    /// Returns true if everything observed is as desired and ready: there is no
+    /// operation and no open finding.
     pub fn is_settled(&self) -> bool {
         self.steps.is_empty() && !self.findings.iter().any(|found| found.finding.is_open())
     }
 
-    /// The operations in order.
+    /// Returns the operations in order.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.steps.iter().map(|step| &step.operation)
     }
 
-    /// The plan as the command line sees it.
-    pub fn without_work(self) -> Plan {
-        let bare = |step: Step<W>| Step {
+    /// Drops the payloads, as the command line sees the plan.
+    pub fn without_payloads(self) -> Plan {
+        let bare = |step: Step<P>| Step {
             operation: step.operation,
             waits: step.waits,
-            work: (),
+            payload: (),
         };
         Plan {
             scope: self.scope,
@@ -106,7 +105,7 @@ impl<W> Plan<W> {
     }
 }
 
-impl<W> Serialize for Plan<W> {
+impl<P> Serialize for Plan<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let operations: Vec<_> = self.operations().collect();
         let mut out = serializer.serialize_struct("Plan", 3)?;

@@ -1,5 +1,5 @@
-//! What an apply did ([`ApplyReport`]) and what runs ([`StatusReport`]), in
-//! words that hold for every engine.
+//! The result of an apply ([`ApplyReport`]) and the observed state of a target
+//! ([`StatusReport`]), in terms that hold for every engine.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use serde::{Serialize, Serializer};
 
 use crate::Scope;
 
-/// What an apply did to a component.
+/// The effect of an apply on a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// It was as it should be.
+    /// It was already as desired.
     Unchanged,
-    /// It was made.
+    /// It was created.
     Created,
-    /// It was changed where it is, or started again.
+    /// It was changed in place or started again.
     Updated,
-    /// A new one took its place.
+    /// A new object replaced it.
     Replaced,
     /// It was removed.
     Deleted,
-    /// Nothing was done, because something that it needs failed.
+    /// Nothing was done, because something it depends on failed.
     Skipped,
     /// An operation failed, or it did not become ready.
     Failed,
 }
 
 impl Outcome {
-    /// `unchanged`, `created`, …
+    /// Returns `unchanged`, `created`, …
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unchanged => "unchanged",
@@ -44,66 +44,66 @@ impl Outcome {
     }
 }
 
-/// What an apply did to one component.
+/// The result of an apply for one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentReport {
-    /// The team that owns it.
+    /// The owning team.
     pub team: Option<Name>,
-    /// What was done.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why it failed or was skipped.
+    /// The reason if it failed or was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Addresses at which it answers from outside, such as `0.0.0.0:8080`;
-    /// filled by the engine once the apply has ended.
+    /// The addresses at which it is reachable from outside, such as
+    /// `0.0.0.0:8080`; filled in by the engine crate after the apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
 }
 
-/// Something that failed.
+/// A failure during an apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// The code, which has a page.
     #[serde(serialize_with = "as_text")]
     pub code: Code,
-    /// The component, if it is one's own.
+    /// The component; none for shared objects.
     pub component: Option<Name>,
     /// The team that answers for it.
     pub team: Option<Name>,
-    /// What failed, with its causes, in one line.
+    /// The failure with its causes, in one line.
     pub message: String,
-    /// What else explains it, such as the last lines of a log.
+    /// Further explanation, such as the end of a log.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail: Vec<String>,
-    /// One action that mends it.
+    /// One action that resolves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
-/// What an apply or a down did.
+/// The result of an apply or a down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApplyReport {
-    /// Of what.
+    /// The scope.
     #[serde(flatten)]
     pub scope: Scope,
     /// Every component of the plan by name.
     pub components: BTreeMap<Name, ComponentReport>,
-    /// What failed, in the order in which it did.
+    /// The failures, in the order in which they occurred.
     pub failures: Vec<Failure>,
-    /// What could not be removed and is tried again next time. It does not make
-    /// the report incomplete.
+    /// Removals that failed and that the next command tries again. They do not
+    /// make the report incomplete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Failure>,
-    /// Operations that were performed.
+    /// The number of operations performed.
     pub performed: usize,
-    /// Operations that the plan had.
+    /// The number of operations planned.
     pub planned: usize,
-    /// Calls to the engine that may have changed something.
+    /// The number of calls that may have changed the engine's state.
     pub mutating_calls: u64,
-    /// The user asked to stop.
+    /// True if the user asked to stop.
     pub cancelled: bool,
 }
 
@@ -121,19 +121,19 @@ pub struct Totals {
 }
 
 impl ApplyReport {
-    /// Whether everything was done and is ready.
+    /// Returns true if everything was done and is ready.
     pub fn complete(&self) -> bool {
         self.failures.is_empty()
             && !self.cancelled
             && self.performed + self.left.len() == self.planned
     }
 
-    /// 0, or 4 where it has to run again.
+    /// Returns 0, or 4 if the apply is incomplete.
     pub fn exit_code(&self) -> u8 {
         if self.complete() { 0 } else { 4 }
     }
 
-    /// How many components had which outcome.
+    /// Counts the components by outcome.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for component in self.components.values() {
@@ -151,30 +151,30 @@ impl ApplyReport {
     }
 }
 
-/// What a component is doing.
+/// The observed state of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum State {
-    /// Nothing of it is there.
+    /// None of its objects exist.
     Absent,
-    /// Some of it is there, but does not run.
+    /// Some of its objects exist, but none run.
     Stopped,
-    /// It runs and is not ready.
+    /// It runs but is not ready.
     Starting,
-    /// It runs and is ready, as far as anyone can tell.
+    /// It runs and is ready, as far as kcc can tell.
     Running,
-    /// It ran to its end.
+    /// It ran to completion.
     Completed,
-    /// It runs whenever its schedule says so.
+    /// It runs on a schedule.
     Scheduled,
-    /// It ended with an error, or does so again and again.
+    /// It ended with an error or is in a crash loop.
     Failed,
     /// It runs outside the system.
     External,
 }
 
 impl State {
-    /// `absent`, `stopped`, …
+    /// Returns `absent`, `stopped`, …
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -189,31 +189,31 @@ impl State {
     }
 }
 
-/// One component as it is.
+/// The status of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentStatus {
-    /// The team that owns it.
+    /// The owning team.
     pub team: Option<Name>,
-    /// What it does.
+    /// The state.
     pub state: State,
-    /// Replicas that are ready, of those that should be.
+    /// The number of ready replicas.
     pub ready: u32,
-    /// Replicas that should be.
+    /// The desired number of replicas.
     pub replicas: u32,
-    /// Why it is not ready.
+    /// The reason if it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Why the last apply could not bring it to its desired configuration; what
-    /// ran before may still run.
+    /// The reason why the last apply could not bring it to its desired state;
+    /// the previous version may still run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unapplied: Option<String>,
-    /// Addresses at which it answers from outside, such as `0.0.0.0:8080`.
+    /// The addresses at which it is reachable from outside, such as `0.0.0.0:8080`.
     pub addresses: Vec<String>,
 }
 
 impl ComponentStatus {
-    /// Of a component that runs outside the system: there is nothing to be ready.
+    /// Creates the status of a component outside the system, which has no readiness.
     pub fn external() -> Self {
         Self {
             team: None,
@@ -226,25 +226,25 @@ impl ComponentStatus {
         }
     }
 
-    /// Whether all of its replicas are ready and as desired.
+    /// Returns true if all of its replicas are ready and as desired.
     pub fn ready(&self) -> bool {
         self.ready >= self.replicas && self.state != State::Failed && self.unapplied.is_none()
     }
 }
 
-/// Everything of a target as it is.
+/// The status of a whole target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusReport {
-    /// Of what.
+    /// The scope.
     #[serde(flatten)]
     pub scope: Scope,
-    /// Every component by name; those that no fragment has any more as well.
+    /// Every component by name, including those that are no longer declared.
     pub components: BTreeMap<Name, ComponentStatus>,
 }
 
 impl StatusReport {
-    /// Whether all components are ready.
+    /// Returns true if all components are ready.
     pub fn ready(&self) -> bool {
         self.components.values().all(ComponentStatus::ready)
     }

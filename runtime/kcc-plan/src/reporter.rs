@@ -1,82 +1,82 @@
-//! [`Reporter`]: who hears what an apply is doing. The command line has one
-//! with bars for a terminal and one with plain lines.
+//! [`Reporter`]: the receiver of progress events. The command line implements it
+//! once with bars for a terminal and once with plain lines.
 
 use kcc_model::Until;
 
 use crate::{Error, Operation};
 
-/// Hears of events, possibly of several operations side by side. Must return
-/// at once: the executor calls it between its steps.
+/// Receives events, possibly of several operations concurrently. Must return at
+/// once: the executor calls it between steps.
 pub trait Reporter: Sync {
-    /// Something happened.
+    /// Handles an event.
     fn event(&self, event: &Event<'_>);
 }
 
-/// Something that happens while a plan is executed.
+/// An event during the execution of a plan.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// An operation begins.
+    /// An operation starts.
     Started {
-        /// Which.
+        /// The operation.
         operation: &'a Operation,
     },
-    /// An operation goes on.
+    /// An operation makes progress.
     Progress {
-        /// Which.
+        /// The operation.
         operation: &'a Operation,
-        /// How far it is, in one line.
+        /// The progress, in one line.
         text: &'a str,
-        /// The part that is done, from 0 to 1, where it is known.
+        /// The completed fraction, from 0 to 1, if it is known.
         fraction: Option<f64>,
     },
     /// An operation ended.
     Finished {
-        /// Which.
+        /// The operation.
         operation: &'a Operation,
-        /// Why it failed, if it did.
+        /// The error, if it failed.
         error: Option<&'a Error>,
     },
-    /// An operation is not begun, because something that it comes after failed.
+    /// An operation is skipped because a predecessor failed.
     Skipped {
-        /// Which.
+        /// The operation.
         operation: &'a Operation,
         /// The reason.
         why: &'a str,
     },
-    /// A component is not ready yet; told once for each reason.
+    /// A component is not ready yet; reported once per reason.
     Waiting {
         /// The component.
         component: &'a str,
-        /// The state that is waited for.
+        /// The awaited state.
         until: Until,
-        /// What is missing.
+        /// The missing condition.
         why: &'a str,
     },
-    /// A component is in the state that was waited for.
+    /// A component reached the awaited state.
     Ready {
         /// The component.
         component: &'a str,
         /// The state.
         until: Until,
     },
-    /// A component did not get there.
+    /// A component did not reach the awaited state.
     NotReady {
         /// The component.
         component: &'a str,
-        /// The state that was waited for.
+        /// The awaited state.
         until: Until,
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
-    /// Something that the user should know, such as how a check is emulated.
+    /// Something the user should know, such as how a check is emulated.
     Note {
-        /// One line.
+        /// The note, in one line.
         text: &'a str,
     },
 }
 
-/// Says nothing.
+/// A reporter that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,5 +1,5 @@
-//! A plan as text: one line for each operation and each finding, aligned, with
-//! its cause. The sign at the front says what happens, so that colour never has to.
+//! The text form of a plan: one aligned line per operation and finding, with its
+//! cause. The sign in front carries the action, so that colour never has to.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -12,7 +12,7 @@ struct Line<'a> {
     kind: &'a str,
     name: &'a str,
     cause: &'a str,
-    /// What follows the cause: lost data, the team.
+    /// The text after the cause: lost data, the team.
     suffix: String,
     /// The ways out, one action each.
     help: Vec<&'a str>,
@@ -64,8 +64,8 @@ fn team(team: Option<&str>) -> String {
     team.map(|team| format!(" [{team}]")).unwrap_or_default()
 }
 
-impl<W> Plan<W> {
-    /// The plan for people. Ends with a line break.
+impl<P> Plan<P> {
+    /// Formats the plan for people, ending with a line break.
     pub fn to_text(&self) -> String {
         let scope = &self.scope;
         let head = if self.is_settled() {
@@ -102,7 +102,7 @@ impl<W> Plan<W> {
         text
     }
 
-    /// Such as `2 to create, 1 to replace, 1 not ready, 3 objects unchanged`.
+    /// Returns a summary such as `2 to create, 1 to replace, 1 not ready, 3 objects unchanged`.
     pub fn summary(&self) -> String {
         let actions = [
             Action::Create,

@@ -1,5 +1,5 @@
-//! The executor against an engine that is made up: order, branches, deadlines,
-//! stopping.
+//! Tests the executor with a fake engine: order, independent branches, deadlines,
+//! cancellation.
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
@@ -22,16 +22,16 @@ use kcc_plan::{
 
 use components::component;
 
-/// Writes down what happens; fails what it is told to.
+/// An engine that logs its calls and fails as configured.
 #[derive(Default)]
 struct Fake {
     log: Mutex<Vec<String>>,
     fails: BTreeSet<&'static str>,
     tolerates: BTreeSet<&'static str>,
-    /// Components that become ready after that many questions; never, if none.
+    /// Components that become ready after that many polls; never, if none.
     ready_after: BTreeMap<&'static str, Option<usize>>,
     never: BTreeSet<&'static str>,
-    asked: Mutex<BTreeMap<String, usize>>,
+    polls: Mutex<BTreeMap<String, usize>>,
     cancel_after: Option<(&'static str, Cancel)>,
 }
 
@@ -49,7 +49,7 @@ impl Fake {
 }
 
 impl Engine for Fake {
-    type Work = ();
+    type Payload = ();
 
     async fn perform(&self, step: &Step<()>, _: &Context<'_>) -> Result<(), Error> {
         let name = step.operation.name.as_str();
@@ -62,32 +62,32 @@ impl Engine for Fake {
             cancel.cancel();
         }
         if self.tolerates.contains(name) {
-            return Err(Error::new(Code::ApplyRefused, "it stays").tolerable());
+            return Err(Error::new(Code::ApplyRefused, "still in use").tolerable());
         }
         if self.fails.contains(name) {
             return Err(Error::new(
                 Code::ApplyRefused,
-                format!("`{name}` is refused"),
+                format!("`{name}` was refused"),
             ));
         }
         Ok(())
     }
 
     async fn ready(&self, component: &str, until: Until) -> Result<Readiness, Error> {
-        let mut asked = self.asked.lock().unwrap();
-        let times = asked.entry(component.to_owned()).or_default();
+        let mut polls = self.polls.lock().unwrap();
+        let times = polls.entry(component.to_owned()).or_default();
         *times += 1;
         if self.never.contains(component) {
             return Ok(Readiness::Failed {
-                why: "it ended with exit code 1".to_owned(),
+                why: "exit code 1".to_owned(),
             });
         }
         match self.ready_after.get(component) {
             Some(Some(after)) if *times <= *after => Ok(Readiness::Waiting {
-                why: format!("asked {times} times"),
+                why: format!("polled {times} times"),
             }),
             Some(None) => Ok(Readiness::Waiting {
-                why: "it answers 503".to_owned(),
+                why: "answered 503".to_owned(),
             }),
             _ => {
                 self.log
@@ -104,7 +104,7 @@ impl Engine for Fake {
     }
 
     async fn details(&self, component: &str) -> Vec<String> {
-        vec![format!("last words of {component}")]
+        vec![format!("last log line of {component}")]
     }
 
     fn mutating_calls(&self) -> u64 {
@@ -115,7 +115,7 @@ impl Engine for Fake {
     }
 }
 
-/// Components by name with what they need; each has one object of its name.
+/// Plans components by name with their needs; each has one object of its name.
 fn plan(components: &[(&str, &[(&str, Until)])]) -> Plan<()> {
     builder(components, |_| true).finish()
 }
@@ -139,10 +139,10 @@ fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -
     let mut plan = PlanBuilder::new(EngineName::Docker, &desired, &Options::default());
     for (name, _) in components {
         if changes(name) {
-            let draft = Draft::new(Action::Create, "container", *name, "it is not there", ());
+            let draft = Draft::new(Action::Create, "container", *name, "does not exist", ());
             plan.push(draft.component(*name).starts());
         } else {
-            plan.unchanged();
+            plan.count_unchanged();
         }
         plan.await_component(name, Until::Healthy);
     }
@@ -160,7 +160,7 @@ const SHOP: &[(&str, &[(&str, Until)])] = &[
 ];
 
 #[tokio::test]
-async fn a_component_starts_once_what_it_needs_is_so() {
+async fn starts_a_component_after_its_needs_reach_their_state() {
     let engine = Fake {
         ready_after: BTreeMap::from([("db", Some(2))]),
         ..Fake::default()
@@ -176,7 +176,7 @@ async fn a_component_starts_once_what_it_needs_is_so() {
 }
 
 #[tokio::test]
-async fn what_does_not_change_is_awaited_all_the_same() {
+async fn waits_for_unchanged_components_too() {
     let plan = builder(SHOP, |name| name == "web").finish();
     let engine = Fake {
         ready_after: BTreeMap::from([("cart", Some(1))]),
@@ -198,7 +198,7 @@ async fn what_does_not_change_is_awaited_all_the_same() {
 }
 
 #[tokio::test]
-async fn independent_steps_run_side_by_side() {
+async fn runs_independent_steps_concurrently() {
     let many: Vec<_> = ["a", "b", "c", "d"]
         .map(|name| (name, &[] as &[(&str, Until)]))
         .into();
@@ -214,7 +214,7 @@ async fn independent_steps_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_failure_ends_its_branch_and_nothing_else() {
+async fn a_failure_skips_only_its_dependents() {
     let components = [SHOP, &[("mail", &[])]].concat();
     let engine = Fake {
         fails: BTreeSet::from(["db"]),
@@ -236,7 +236,7 @@ async fn a_failure_ends_its_branch_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_deadline_names_the_last_reason() {
+async fn a_missed_deadline_names_the_last_reason() {
     let engine = Fake {
         ready_after: BTreeMap::from([("db", None)]),
         ..Fake::default()
@@ -245,9 +245,9 @@ async fn a_deadline_names_the_last_reason() {
     assert_eq!(report.failures[0].code, Code::ApplyIncomplete);
     assert_eq!(
         report.failures[0].message,
-        "`db` is not healthy: it answers 503 (after 400 ms)"
+        "`db` is not healthy: answered 503 (after 400 ms)"
     );
-    assert_eq!(report.failures[0].detail, ["last words of db"]);
+    assert_eq!(report.failures[0].detail, ["last log line of db"]);
     assert_eq!(
         report.components["cart"].why.as_deref(),
         Some("it needs `db`, which is not ready")
@@ -255,19 +255,19 @@ async fn a_deadline_names_the_last_reason() {
 }
 
 #[tokio::test]
-async fn what_will_never_be_ready_is_not_waited_for() {
+async fn does_not_wait_after_a_final_failure() {
     let engine = Fake {
         never: BTreeSet::from(["db"]),
         ..Fake::default()
     };
     let report = run(&plan(SHOP), &engine).await;
-    assert_eq!(engine.asked.lock().unwrap()["db"], 1);
+    assert_eq!(engine.polls.lock().unwrap()["db"], 1);
     let why = report.components["db"].why.as_deref();
-    assert_eq!(why, Some("it ended with exit code 1"));
+    assert_eq!(why, Some("exit code 1"));
 }
 
 #[tokio::test]
-async fn after_a_stop_nothing_begins_and_what_runs_is_finished() {
+async fn after_a_stop_running_steps_finish_and_none_start() {
     let cancel = Cancel::new();
     let engine = Fake {
         cancel_after: Some(("db", cancel.clone())),
@@ -283,43 +283,43 @@ async fn after_a_stop_nothing_begins_and_what_runs_is_finished() {
 }
 
 #[tokio::test]
-async fn a_reason_is_told_when_it_changes() {
-    struct Heard(Mutex<Vec<String>>);
-    impl Reporter for Heard {
+async fn reports_a_reason_only_when_it_changes() {
+    struct Recorder(Mutex<Vec<String>>);
+    impl Reporter for Recorder {
         fn event(&self, event: &Event<'_>) {
             if let Event::Waiting { component, why, .. } = event {
                 self.0.lock().unwrap().push(format!("{component}: {why}"));
             }
         }
     }
-    let heard = Heard(Mutex::default());
+    let recorder = Recorder(Mutex::default());
     let engine = Fake {
         ready_after: BTreeMap::from([("db", Some(2))]),
         ..Fake::default()
     };
-    execute(&plan(&[("db", &[])]), &engine, &heard, &Cancel::new()).await;
+    execute(&plan(&[("db", &[])]), &engine, &recorder, &Cancel::new()).await;
     assert_eq!(
-        *heard.0.lock().unwrap(),
-        ["db: asked 1 times", "db: asked 2 times"]
+        *recorder.0.lock().unwrap(),
+        ["db: polled 1 times", "db: polled 2 times"]
     );
 }
 
 #[test]
-fn the_json_of_a_plan_is_the_documented_one() {
+fn plan_serialises_to_the_documented_json() {
     let json = serde_json::to_value(builder(SHOP, |name| name != "db").finish()).unwrap();
     let expected = serde_json::json!({"target": "dev", "operations": [
         {"id": 1, "action": "create", "engine": "docker", "kind": "container", "name": "cart",
-         "component": "cart", "team": "storefront", "cause": "it is not there",
+         "component": "cart", "team": "storefront", "cause": "does not exist",
          "destroysData": false, "after": []},
         {"id": 2, "action": "create", "engine": "docker", "kind": "container", "name": "web",
-         "component": "web", "team": "storefront", "cause": "it is not there",
+         "component": "web", "team": "storefront", "cause": "does not exist",
          "destroysData": false, "after": [1]},
     ], "findings": []});
     assert_eq!(json, expected);
 }
 
 #[test]
-fn a_plan_with_findings_never_says_that_there_is_nothing_to_do() {
+fn a_plan_with_findings_is_not_up_to_date() {
     let found = |component: &str, cause: &str, help: Option<&str>| Finding {
         finding: FindingKind::NotReady,
         kind: "container".to_owned(),
@@ -333,8 +333,8 @@ fn a_plan_with_findings_never_says_that_there_is_nothing_to_do() {
     };
     assert!(builder(SHOP, |_| false).finish().is_settled());
     let mut plan = builder(SHOP, |_| false);
-    plan.find(found("web", "crash loop: exit code 3", None));
-    plan.find(found("db", "paused", Some("unpause it")));
+    plan.add_finding(found("web", "crash loop: exit code 3", None));
+    plan.add_finding(found("db", "paused", Some("unpause it")));
     let plan = plan.finish();
     assert!(plan.is_empty() && !plan.is_settled());
     assert_eq!(
@@ -353,7 +353,7 @@ fn a_plan_with_findings_never_says_that_there_is_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_removed_is_left_and_stops_nothing() {
+async fn a_tolerable_failure_does_not_stop_the_apply() {
     let engine = Fake {
         tolerates: BTreeSet::from(["db"]),
         ..Fake::default()
@@ -367,7 +367,7 @@ async fn what_cannot_be_removed_is_left_and_stops_nothing() {
 }
 
 #[test]
-fn the_text_of_a_plan_is_aligned() {
+fn plan_text_is_aligned() {
     let mut plan = builder(SHOP, |name| name != "db");
     let draft = Draft::new(
         Action::Delete,
@@ -380,8 +380,8 @@ fn the_text_of_a_plan_is_aligned() {
     assert_eq!(
         plan.finish().to_text(),
         "shop in dev: 2 to create, 1 to delete, 1 object unchanged\n\n  \
-         + create container  cart      it is not there [storefront]\n  \
-         + create container  web       it is not there [storefront]\n  \
+         + create container  cart      does not exist [storefront]\n  \
+         + create container  web       does not exist [storefront]\n  \
          - delete volume     old-data  `--volumes` was given (its data is lost) [payments]\n"
     );
     let empty = builder(SHOP, |_| false).finish();
@@ -392,10 +392,10 @@ fn the_text_of_a_plan_is_aligned() {
 }
 
 #[tokio::test]
-async fn what_waits_for_an_end_follows_a_failure_and_no_deadline() {
+async fn waiting_for_an_end_accepts_failure_but_not_a_missed_deadline() {
     let plan = || {
         let mut plan = builder(&[("job", &[])], |_| true);
-        let end = Draft::new(Action::Delete, "container", "helper", "it is over", ());
+        let end = Draft::new(Action::Delete, "container", "helper", "the job ended", ());
         plan.push(end.component("job").waits_for_end("job", "job"));
         plan.finish()
     };
@@ -411,7 +411,7 @@ async fn what_waits_for_an_end_follows_a_failure_and_no_deadline() {
     };
     let late = run(&plan(), &slow).await;
     assert_eq!(slow.log(), ["begin job", "end job"]);
-    // Either is told, and once.
+    // Each is reported, and only once.
     for (report, why) in [(report, "exit code 1"), (late, "after 400 ms")] {
         let [failure] = &report.failures[..] else {
             panic!("{report:#?}");

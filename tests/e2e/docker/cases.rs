@@ -7,8 +7,8 @@ use crate::{
     support::{
         outcome,
         shop::{
-            COMPONENTS, Shop as _, all_outputs, comes_up_and_stays, follows_one_variable,
-            misses_its_engine, refuses_a_second_apply, survives_kills, takes_down,
+            COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
+            completes_killed_applies, fails_without_its_engine, refuses_a_second_apply, take_down,
         },
     },
 };
@@ -22,39 +22,39 @@ macro_rules! cases {
 }
 
 cases! {
-    the_shop_comes_up_and_a_second_apply_does_nothing,
+    the_shop_comes_up_and_stays,
     one_variable_replaces_one_service,
-    what_nobody_said_to_need_is_not_reached,
-    a_killed_container_is_healed,
-    down_leaves_the_data_until_it_is_asked_for,
+    undeclared_needs_are_unreachable,
+    killed_containers_are_restored,
+    down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
-    an_apply_that_is_killed_is_finished_by_the_next,
-    an_apply_that_is_interrupted_says_so,
-    a_second_apply_is_refused_by_name,
-    secrets_are_in_no_output,
-    secrets_that_nobody_has_are_told_at_once,
-    an_engine_that_is_not_there_is_an_environment_error,
-    an_image_that_starts_as_root_replaces_nothing_unless_it_may,
+    a_killed_apply_is_completed_by_the_next,
+    an_interrupted_apply_ends_with_exit_code_4,
+    a_second_apply_is_refused,
+    output_contains_no_secrets,
+    missing_secrets_are_all_reported_at_once,
+    an_unreachable_engine_is_an_environment_error,
+    a_root_image_replaces_nothing_unless_allowed,
 }
 
-fn the_shop_comes_up_and_a_second_apply_does_nothing(shop: &Shop) {
+fn the_shop_comes_up_and_stays(shop: &Shop) {
     shop.plan();
     assert!(!shop.state().exists(), "a plan changes nothing");
     let address = format!("0.0.0.0:{}", shop.port);
-    comes_up_and_stays(shop, &["1/1", &address]);
+    comes_up_and_is_stable(shop, &["1/1", &address]);
 }
 
 fn one_variable_replaces_one_service(shop: &Shop) {
     shop.apply();
     let before = shop.ids();
-    follows_one_variable(shop, "replace", "container", "replaced");
+    applies_one_variable(shop, "replace", "container", "replaced");
     let web = shop.name("web");
     for ((name, old), (_, new)) in before.iter().zip(&shop.ids()) {
         assert_eq!(old == new, *name != web, "{name}");
     }
 }
 
-fn what_nobody_said_to_need_is_not_reached(shop: &Shop) {
+fn undeclared_needs_are_unreachable(shop: &Shop) {
     shop.edit(
         "teams/storefront/web.cue",
         "\"$(CART_URL)\"",
@@ -65,7 +65,7 @@ fn what_nobody_said_to_need_is_not_reached(shop: &Shop) {
     assert_eq!(status, 502, "{page:#}");
     let error = page["calls"][1]["error"].as_str().unwrap_or_default();
     assert!(error.contains("lookup payments"), "{page:#}");
-    // Others reach it, and so does this one once it says so.
+    // Others reach it, and so does this service once it declares the need.
     assert_eq!(page["calls"][0]["answer"]["ok"], true, "{page:#}");
     shop.edit(
         "teams/storefront/web.cue",
@@ -76,13 +76,13 @@ fn what_nobody_said_to_need_is_not_reached(shop: &Shop) {
     assert_eq!(
         operations.len(),
         1,
-        "only the one that needs it: {operations:#?}"
+        "only the service with the new need: {operations:#?}"
     );
     shop.apply();
     assert_eq!(shop.page().0, 200);
 }
 
-fn a_killed_container_is_healed(shop: &Shop) {
+fn killed_containers_are_restored(shop: &Shop) {
     shop.apply();
     shop.docker(&["kill", &shop.name("cart")]);
     shop.docker(&["rm", "-f", &shop.name("payments")]);
@@ -102,17 +102,17 @@ fn a_killed_container_is_healed(shop: &Shop) {
     assert_eq!(shop.page().0, 200);
 }
 
-fn down_leaves_the_data_until_it_is_asked_for(shop: &Shop) {
+fn down_keeps_the_data_without_volumes(shop: &Shop) {
     shop.apply();
     let volumes = shop.list("volume");
     assert!(!volumes.is_empty());
-    takes_down(shop, false);
-    assert_eq!(shop.there(), volumes);
-    // It comes up again with the data, and the passwords that open it.
+    take_down(shop, false);
+    assert_eq!(shop.objects(), volumes);
+    // It comes up again with the data and the passwords that unlock it.
     shop.apply();
     assert_eq!(shop.page().0, 200);
-    takes_down(shop, true);
-    assert_eq!(shop.there(), [""; 0]);
+    take_down(shop, true);
+    assert_eq!(shop.objects(), [""; 0]);
     assert!(!shop.state().join("secrets").exists());
 }
 
@@ -122,7 +122,7 @@ fn a_failing_check_ends_with_its_reason(shop: &Shop) {
         "needs: {",
         "health: http: \"/nowhere\"\n\tneeds: {",
     );
-    // The check that all share goes to those that keep it.
+    // Move the shared check to the other services.
     shop.edit("kcc.cue", "\thealth: http: \"/healthz\"\n", "");
     for file in ["teams/payments/checkout.cue", "teams/storefront/web.cue"] {
         let text = fs::read_to_string(shop.path(file)).unwrap();
@@ -133,27 +133,27 @@ fn a_failing_check_ends_with_its_reason(shop: &Shop) {
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     for text in [
         "kcc::apply::incomplete",
-        "`cart` is not healthy: GET /nowhere on port 8080 answers 404 (after 3 s)",
+        "`cart` is not healthy: GET /nowhere on port 8080 returned 404 (after 3 s)",
         "storefront",
     ] {
-        ran.says(text);
+        ran.assert_stderr_contains(text);
     }
-    // What does not need it came up; what needs it was not begun.
+    // Components that do not need it came up; its dependents did not start.
     assert!(shop.list("container").contains(&shop.name("checkout")));
     assert!(!shop.list("container").contains(&shop.name("web")));
 }
 
-fn an_apply_that_is_killed_is_finished_by_the_next(shop: &Shop) {
-    survives_kills(shop, &["create network", "create container", "ready"]);
+fn a_killed_apply_is_completed_by_the_next(shop: &Shop) {
+    completes_killed_applies(shop, &["create network", "create container", "ready"]);
     let containers = shop.list("container");
     assert_eq!(containers, COMPONENTS.map(|component| shop.name(component)));
-    // Nothing is left untracked: down finds all of it.
-    takes_down(shop, true);
-    assert_eq!(shop.there(), [""; 0]);
+    // Everything is recorded: down finds all of it.
+    take_down(shop, true);
+    assert_eq!(shop.objects(), [""; 0]);
 }
 
-fn an_apply_that_is_interrupted_says_so(shop: &Shop) {
-    // Ctrl-C, and what CI systems send.
+fn an_interrupted_apply_ends_with_exit_code_4(shop: &Shop) {
+    // Ctrl-C, and the signal that CI systems send.
     for signal in ["-INT", "-TERM"] {
         let mut child = shop.start_until(&["apply", "--target", "dev"], "create container");
         let pid = child.id().to_string();
@@ -162,18 +162,18 @@ fn an_apply_that_is_interrupted_says_so(shop: &Shop) {
         assert_eq!(child.wait().unwrap().code(), Some(4), "{signal}");
         assert!(
             !shop.state().join("intent.json").exists(),
-            "{signal}: what is left is known"
+            "{signal}: the inventory is stored"
         );
     }
     shop.apply();
     assert_eq!(shop.page().0, 200);
 }
 
-fn a_second_apply_is_refused_by_name(shop: &Shop) {
+fn a_second_apply_is_refused(shop: &Shop) {
     refuses_a_second_apply(shop, "create");
 }
 
-fn secrets_are_in_no_output(shop: &Shop) {
+fn output_contains_no_secrets(shop: &Shop) {
     let mut texts = all_outputs(shop);
     let secrets: Vec<_> = fs::read_dir(shop.state().join("secrets"))
         .unwrap()
@@ -202,7 +202,7 @@ fn secrets_are_in_no_output(shop: &Shop) {
     }
 }
 
-fn secrets_that_nobody_has_are_told_at_once(shop: &Shop) {
+fn missing_secrets_are_all_reported_at_once(shop: &Shop) {
     let file = "teams/payments/checkout.cue";
     let declared = "secrets: \"stripe-key\": {}\n";
     let lacking = "on: dev: secrets: {\n\t\"stripe-key\": env: \"NO_SUCH_VARIABLE\"\n\t\
@@ -220,9 +220,11 @@ fn secrets_that_nobody_has_are_told_at_once(shop: &Shop) {
     );
     let ran = shop.run(&["apply", "--target", "dev"]);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
-    ran.says("`stripe-key` cannot be had: the variable `NO_SUCH_VARIABLE` is not set");
-    ran.says("`pager` cannot be had: there is no `no-such-command` on this machine");
-    // With the team's lines, and before anything was changed.
+    ran.assert_stderr_contains(
+        "cannot get secret `stripe-key`: variable `NO_SUCH_VARIABLE` is not set",
+    );
+    ran.assert_stderr_contains("cannot get secret `pager`: `no-such-command` is not installed");
+    // With the team's lines, and before any change.
     assert_eq!(
         ran.err.matches("teams/payments/checkout.cue:").count(),
         2,
@@ -233,17 +235,17 @@ fn secrets_that_nobody_has_are_told_at_once(shop: &Shop) {
     assert!(shop.list("container").is_empty());
 }
 
-fn an_engine_that_is_not_there_is_an_environment_error(shop: &Shop) {
+fn an_unreachable_engine_is_an_environment_error(shop: &Shop) {
     let texts = [
         "kcc::plan::docker-unreachable",
-        "`unix:///nowhere/docker.sock`, named by `DOCKER_HOST`",
+        "cannot reach Docker at `unix:///nowhere/docker.sock` (from `DOCKER_HOST`)",
         "start the engine",
     ];
-    misses_its_engine(shop, "unix:///nowhere/docker.sock", &[], &texts);
+    fails_without_its_engine(shop, "unix:///nowhere/docker.sock", &[], &texts);
     assert!(!shop.state().exists());
 }
 
-fn an_image_that_starts_as_root_replaces_nothing_unless_it_may(shop: &Shop) {
+fn a_root_image_replaces_nothing_unless_allowed(shop: &Shop) {
     shop.apply();
     let before = shop.ids();
     let user =
@@ -259,14 +261,14 @@ fn an_image_that_starts_as_root_replaces_nothing_unless_it_may(shop: &Shop) {
         "services: payments: security: profile: \"baseline\"",
         "defaults: services: [string]: security: profile: \"baseline\"",
     ] {
-        ran.says(text);
+        ran.assert_stderr_contains(text);
     }
     assert_eq!(shop.ids(), before, "nothing was replaced");
     assert_eq!(shop.page().0, 200);
-    // The image is there now: a plan knows, with the line, before anything is done.
+    // The image exists now, so a plan reports it with the line.
     let ran = shop.run(&["plan", "--target", "dev"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    ran.says("kcc::apply::image-user");
+    ran.assert_stderr_contains("kcc::apply::image-user");
     let allowed = "package shop
 
 defaults: {

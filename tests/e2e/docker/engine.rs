@@ -1,4 +1,4 @@
-//! What the cases ask of the engine beside kcc.
+//! The cases' own access to the engine.
 
 use std::{
     ffi::OsString,
@@ -10,14 +10,14 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{bed::Bed, support::Host};
+use crate::{support::Host, testbed::Testbed};
 
-impl Host for Bed {
+impl Host for Testbed {
     fn variable(&self) -> (&'static str, OsString) {
         ("DOCKER_HOST", self.host.clone().into())
     }
 
-    /// What somebody else brought under the name of an image stays.
+    /// Images that another user loaded under the same name stay.
     fn stand_in(&self, model: &Value) {
         let images = |more: &[&str]| {
             let list = ["images", "--format={{.Repository}}:{{.Tag}}"];
@@ -31,19 +31,19 @@ impl Host for Bed {
         let folder = tempfile::tempdir().unwrap();
         let archive = folder.path().join("images.tar");
         let script = "tests/testbed/standin/images";
-        let mut made = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
+        let mut standins = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
             .args(theirs)
             .stdin(Stdio::piped())
             .stdout(fs::File::create(&archive).unwrap())
             .spawn()
             .unwrap();
-        let mut stdin = made.stdin.take().unwrap();
+        let mut stdin = standins.stdin.take().unwrap();
         stdin.write_all(model.to_string().as_bytes()).unwrap();
         drop(stdin);
-        assert!(made.wait().unwrap().success(), "the stand-ins need Go");
+        assert!(standins.wait().unwrap().success(), "the stand-ins need Go");
         self.docker(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
     }
-    fn keep(&self, system: &str, folder: &Path) {
+    fn save_artifacts(&self, system: &str, folder: &Path) {
         for container in self.objects(system, "container") {
             for (command, extension) in [("inspect", "json"), ("logs", "log")] {
                 let text = self.try_docker(&[command, &container]);

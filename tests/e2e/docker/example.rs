@@ -1,6 +1,6 @@
-//! Every example but the shop: it comes up, a second apply does nothing, and it
-//! goes; what is rendered of it is what docker-compose takes. Its images are
-//! stand-ins, which tell whether they reach what they need.
+//! Every example except the shop comes up, is unchanged by a second apply and is
+//! taken down; docker-compose accepts its rendered files. The images are stand-ins
+//! that report if they reach what they need.
 
 use std::{
     fs,
@@ -12,17 +12,17 @@ use std::{
 };
 
 use crate::{
-    bed::Bed,
     shop::free_port,
     support::{System, http::get_within},
+    testbed::Testbed,
 };
 
 /// An example.
 pub(crate) struct Example {
     folder: &'static str,
-    /// Targets on Docker; the first is applied.
+    /// The targets on Docker; the first one is applied.
     targets: &'static [&'static str],
-    /// docker-compose runs it as well.
+    /// True if docker-compose runs it too.
     composed: bool,
 }
 
@@ -52,21 +52,24 @@ pub(crate) const ALL: &[Example] = &[
 
 impl Example {
     pub(crate) fn case(&self) -> String {
-        format!("{}_comes_up_stays_and_goes", self.folder)
+        format!("{}_comes_up_and_is_removed", self.folder)
     }
 
-    pub(crate) fn comes_up_stays_and_goes(&self, bed: Arc<Bed>) {
-        let system = Published::of(self, bed);
+    pub(crate) fn comes_up_and_is_removed(&self, testbed: Arc<Testbed>) {
+        let system = PublishedExample::of(self, testbed);
         let target = self.targets[0];
         system.stand_in();
-        system.comes_up_and_stays(|| system.answers());
-        system.done(&["down", "--target", target, "--volumes"]);
+        system.comes_up_and_is_stable(|| system.answers());
+        system.run_ok(&["down", "--target", target, "--volumes"]);
         for kind in ["container", "network", "volume"] {
-            assert!(system.bed.objects(&system.name, kind).is_empty(), "{kind}");
+            assert!(
+                system.testbed.objects(&system.name, kind).is_empty(),
+                "{kind}"
+            );
         }
         for target in self.targets {
             let folder = format!("out/{target}");
-            system.done(&["render", "--target", target, "--output", &folder]);
+            system.run_ok(&["render", "--target", target, "--output", &folder]);
             system.compose(target, &["config", "--quiet"]);
         }
         if self.composed {
@@ -77,14 +80,14 @@ impl Example {
 }
 
 /// A copy of an example on ports of its own.
-struct Published {
-    system: System<Bed>,
+struct PublishedExample {
+    system: System<Testbed>,
     ports: Vec<u16>,
 }
 
-impl Published {
-    fn of(example: &Example, bed: Arc<Bed>) -> Self {
-        let system = System::of(bed, example.folder, example.targets[0], example.folder);
+impl PublishedExample {
+    fn of(example: &Example, testbed: Arc<Testbed>) -> Self {
+        let system = System::of(testbed, example.folder, example.targets[0], example.folder);
         let mut ports = Vec::new();
         edit_fragments(&system.path(""), &mut |text| {
             with_free_ports(text, &mut ports)
@@ -93,7 +96,7 @@ impl Published {
         Self { system, ports }
     }
 
-    /// Every published port answers, and what answers reaches all that it needs.
+    /// Checks that every published port answers and reaches everything it needs.
     fn answers(&self) {
         for port in &self.ports {
             let (status, page) = get_within(&format!("127.0.0.1:{port}"), Duration::from_mins(1));
@@ -101,7 +104,7 @@ impl Published {
         }
     }
 
-    /// docker-compose on what was rendered. Secrets come from its environment.
+    /// Runs docker-compose on the rendered files, with secrets in its environment.
     fn compose(&self, target: &str, args: &[&str]) {
         let file = self.path(&format!("out/{target}/compose.yaml"));
         let text = fs::read_to_string(&file).unwrap();
@@ -113,7 +116,7 @@ impl Published {
             .args(["--project-name", &format!("{}-{target}", self.name)])
             .args(args)
             .envs(secrets)
-            .env("DOCKER_HOST", &self.bed.host)
+            .env("DOCKER_HOST", &self.testbed.host)
             .stdin(Stdio::null())
             .output()
             .unwrap();
@@ -121,15 +124,15 @@ impl Published {
     }
 }
 
-impl Deref for Published {
-    type Target = System<Bed>;
+impl Deref for PublishedExample {
+    type Target = System<Testbed>;
 
-    fn deref(&self) -> &System<Bed> {
+    fn deref(&self) -> &System<Testbed> {
         &self.system
     }
 }
 
-impl Drop for Published {
+impl Drop for PublishedExample {
     fn drop(&mut self) {
         let out = fs::read_dir(self.path("out"));
         for target in out.into_iter().flatten().flatten() {
@@ -139,7 +142,7 @@ impl Drop for Published {
     }
 }
 
-/// Rewrites all fragments below a folder.
+/// Rewrites all fragments below a directory.
 fn edit_fragments(folder: &Path, edit: &mut dyn FnMut(&str) -> String) {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
@@ -156,7 +159,7 @@ fn edit_fragments(folder: &Path, edit: &mut dyn FnMut(&str) -> String) {
     }
 }
 
-/// A fragment with free ports in place of those that it publishes.
+/// Replaces the published ports of a fragment with free ones.
 fn with_free_ports(text: &str, ports: &mut Vec<u16>) -> String {
     let mut pieces = text.split("expose: ");
     let mut edited = pieces.next().unwrap_or_default().to_owned();

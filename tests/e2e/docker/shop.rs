@@ -1,24 +1,24 @@
-//! A copy of the shop under a name and on a port of its own.
+//! A copy of the shop with a name and a port of its own.
 
 use std::{net::TcpListener, ops::Deref, path::PathBuf, process::Command, sync::Arc};
 
 use serde_json::Value;
 
 use crate::{
-    bed::Bed,
-    support::{self, Copy, System, http::get, initials},
+    support::{self, ExampleCopy, System, http::get, initials},
+    testbed::Testbed,
 };
 
 /// A copy of the shop.
 pub(crate) struct Shop {
-    system: System<Bed>,
+    system: System<Testbed>,
     /// The host port of the page that customers see.
     pub(crate) port: u16,
 }
 
 impl Shop {
-    pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
-        let system = System::of(bed, "shop", "dev", &initials(case));
+    pub(crate) fn new(testbed: Arc<Testbed>, case: &str) -> Self {
+        let system = System::of(testbed, "shop", "dev", &initials(case));
         let port = free_port();
         system.edit(
             "teams/storefront/web.cue",
@@ -31,26 +31,26 @@ impl Shop {
         Self { system, port }
     }
 
-    /// What kcc remembers of the target.
+    /// Returns the directory of kcc's records for the target.
     pub(crate) fn state(&self) -> PathBuf {
         self.path(&format!("../state/kcc/{}/dev", self.system.name))
     }
 
     pub(crate) fn docker(&self, args: &[&str]) -> String {
-        self.bed.docker(args)
+        self.testbed.docker(args)
     }
 
-    /// The containers, networks or volumes of the system by name.
+    /// Lists the containers, networks or volumes of the system by name.
     pub(crate) fn list(&self, kind: &str) -> Vec<String> {
-        self.bed.objects(&self.system.name, kind)
+        self.testbed.objects(&self.system.name, kind)
     }
 
-    /// The complete name of an object.
+    /// Returns the full name of an object.
     pub(crate) fn name(&self, name: &str) -> String {
         format!("{}-dev-{name}", self.system.name)
     }
 
-    /// The identities of all containers.
+    /// Returns the identities of all containers.
     pub(crate) fn ids(&self) -> Vec<(String, String)> {
         let names = self.list("container");
         let id = |name: String| {
@@ -60,14 +60,14 @@ impl Shop {
         names.into_iter().map(id).collect()
     }
 
-    /// What the page answers: its status and its report.
+    /// Returns status and report of the page.
     pub(crate) fn page(&self) -> (u16, Value) {
         get(&format!("127.0.0.1:{}", self.port)).unwrap()
     }
 }
 
 impl support::shop::Shop for Shop {
-    fn copy(&self) -> &Copy {
+    fn copy(&self) -> &ExampleCopy {
         self
     }
 
@@ -75,7 +75,7 @@ impl support::shop::Shop for Shop {
         self.page()
     }
 
-    fn there(&self) -> Vec<String> {
+    fn objects(&self) -> Vec<String> {
         let containers = self.ids().into_iter();
         let mut all: Vec<_> = containers
             .map(|(name, id)| format!("{name} {id}"))
@@ -91,14 +91,14 @@ impl support::shop::Shop for Shop {
 }
 
 impl Deref for Shop {
-    type Target = System<Bed>;
+    type Target = System<Testbed>;
 
-    fn deref(&self) -> &System<Bed> {
+    fn deref(&self) -> &System<Testbed> {
         &self.system
     }
 }
 
-/// A port that nobody listens on.
+/// Returns a port that nothing is listening on.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()

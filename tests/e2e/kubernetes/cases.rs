@@ -3,13 +3,13 @@
 use std::{fs, process::Stdio};
 
 use crate::{
-    connections::only_what_is_declared_is_reached,
+    connections::only_declared_connections_are_possible,
     shop::Shop,
     support::{
         outcome,
         shop::{
-            all_outputs, comes_up_and_stays, follows_one_variable, misses_its_engine,
-            refuses_a_second_apply, survives_kills, takes_down,
+            all_outputs, applies_one_variable, comes_up_and_is_stable, completes_killed_applies,
+            fails_without_its_engine, refuses_a_second_apply, take_down,
         },
     },
 };
@@ -23,23 +23,23 @@ macro_rules! cases {
 }
 
 cases! {
-    the_shop_comes_up_and_a_second_apply_changes_nothing,
+    the_shop_comes_up_and_stays,
     one_variable_changes_one_deployment,
-    a_secret_that_is_not_there_is_named_and_awaited,
-    down_leaves_the_claims_until_they_are_asked_for,
-    what_others_made_is_not_touched,
-    an_apply_that_is_killed_is_finished_by_the_next,
-    a_second_apply_is_refused_by_name,
-    secrets_are_in_no_output,
-    a_cluster_that_is_not_there_is_an_environment_error,
-    only_what_is_declared_is_reached,
+    a_missing_secret_is_named_and_awaited,
+    down_keeps_the_claims_without_volumes,
+    unmanaged_objects_are_not_touched,
+    a_killed_apply_is_completed_by_the_next,
+    a_second_apply_is_refused,
+    output_contains_no_secrets,
+    an_unreachable_cluster_is_an_environment_error,
+    only_declared_connections_are_possible,
 }
 
 const APPLY: [&str; 4] = ["apply", "--target", "prod", "--yes"];
 
-fn the_shop_comes_up_and_a_second_apply_changes_nothing(shop: &Shop) {
+fn the_shop_comes_up_and_stays(shop: &Shop) {
     shop.generate_key();
-    comes_up_and_stays(shop, &["2/2", "http://shop.example.com"]);
+    comes_up_and_is_stable(shop, &["2/2", "http://shop.example.com"]);
     // The policy of prod: every service survives the loss of one machine.
     let ready = "jsonpath={range .items[*]}{.metadata.name}={.status.readyReplicas} {end}";
     assert_eq!(
@@ -49,12 +49,12 @@ fn the_shop_comes_up_and_a_second_apply_changes_nothing(shop: &Shop) {
     the_render_is_what_runs(shop);
 }
 
-/// kubectl itself finds no difference between the manifests and the cluster.
+/// Checks that kubectl finds no difference between the manifests and the cluster.
 fn the_render_is_what_runs(shop: &Shop) {
     let file = shop.path("prod.yaml");
     fs::write(&file, shop.render()).unwrap();
     let output = shop
-        .bed
+        .testbed
         .command(&["diff", "--server-side", "-f", file.to_str().unwrap()])
         .stdin(Stdio::null())
         .output()
@@ -69,7 +69,7 @@ fn one_variable_changes_one_deployment(shop: &Shop) {
     shop.generate_key();
     shop.apply();
     let before = shop.versions();
-    follows_one_variable(shop, "update", "Deployment", "updated");
+    applies_one_variable(shop, "update", "Deployment", "updated");
     let state = format!("ConfigMap/{}", shop.state());
     for line in shop.versions() {
         let name = line.split(' ').next().unwrap();
@@ -79,8 +79,8 @@ fn one_variable_changes_one_deployment(shop: &Shop) {
     }
 }
 
-fn a_secret_that_is_not_there_is_named_and_awaited(shop: &Shop) {
-    // The first look of a busy kubelet for a secret may fail for want of time.
+fn a_missing_secret_is_named_and_awaited(shop: &Shop) {
+    // A busy kubelet's first read of a secret may time out.
     let ran = shop.run(&[&APPLY[..], &["--timeout", "30s"]].concat());
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     for text in [
@@ -89,9 +89,9 @@ fn a_secret_that_is_not_there_is_named_and_awaited(shop: &Shop) {
         "container cannot be created: secret \"stripe\" not found (after 30 s)",
         "team `payments`",
     ] {
-        ran.says(text);
+        ran.assert_stderr_contains(text);
     }
-    // What does not need it came up; what needs it was not begun.
+    // Components that do not need it came up; its dependents did not start.
     let deployments = shop.names("deployments");
     assert_eq!(deployments, ["deployment.apps/payments"]);
     assert_eq!(shop.names("statefulsets").len(), 2);
@@ -108,58 +108,58 @@ fn a_secret_that_is_not_there_is_named_and_awaited(shop: &Shop) {
     assert_eq!(shop.page().0, 200);
 }
 
-fn down_leaves_the_claims_until_they_are_asked_for(shop: &Shop) {
+fn down_keeps_the_claims_without_volumes(shop: &Shop) {
     shop.generate_key();
     shop.apply();
     let claims = shop.names("persistentvolumeclaims");
     assert!(!claims.is_empty());
     let secrets = shop.names("secrets");
-    takes_down(shop, false);
+    take_down(shop, false);
     let left = shop.names(
         "deployments,statefulsets,jobs,pods,services,ingresses,replicasets,leases,\
          persistentvolumeclaims,secrets",
     );
     assert_eq!(left, [claims.clone(), secrets].concat());
     assert_eq!(shop.names("serviceaccounts"), ["serviceaccount/default"]);
-    // It comes up again with the data, and the passwords that open it.
+    // It comes up again with the data and the passwords that unlock it.
     shop.apply();
     assert_eq!(shop.page().0, 200);
     assert_eq!(shop.names("persistentvolumeclaims"), claims);
-    takes_down(shop, true);
+    take_down(shop, true);
     assert!(!shop.exists());
 }
 
-fn what_others_made_is_not_touched(shop: &Shop) {
+fn unmanaged_objects_are_not_touched(shop: &Shop) {
     shop.generate_key();
-    shop.bed.kubectl(&["create", "namespace", &shop.name]);
+    shop.testbed.kubectl(&["create", "namespace", &shop.name]);
     shop.kubectl(&["create", "service", "clusterip", "cart", "--tcp=1"]);
     let before = shop.versions();
     let ran = shop.run(&APPLY);
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     for text in [
         "kcc::plan::foreign-object",
-        "Service `cart` exists and was not created by kcc",
+        "Service `cart` already exists and is not managed by kcc",
         &format!("kubectl -n {} delete service cart", shop.name),
     ] {
-        ran.says(text);
+        ran.assert_stderr_contains(text);
     }
     assert_eq!(shop.versions(), before);
 }
 
-fn an_apply_that_is_killed_is_finished_by_the_next(shop: &Shop) {
+fn a_killed_apply_is_completed_by_the_next(shop: &Shop) {
     shop.generate_key();
-    survives_kills(shop, &["create ServiceAccount", "create Deployment"]);
-    // Nothing is left untracked: down finds all of it.
-    takes_down(shop, true);
+    completes_killed_applies(shop, &["create ServiceAccount", "create Deployment"]);
+    // Everything is recorded: down finds all of it.
+    take_down(shop, true);
     assert!(!shop.exists());
 }
 
-fn a_second_apply_is_refused_by_name(shop: &Shop) {
+fn a_second_apply_is_refused(shop: &Shop) {
     shop.generate_key();
     refuses_a_second_apply(shop, "create ServiceAccount");
 }
 
-fn secrets_are_in_no_output(shop: &Shop) {
+fn output_contains_no_secrets(shop: &Shop) {
     shop.generate_key();
     let mut texts = all_outputs(shop);
     let path =
@@ -174,21 +174,22 @@ fn secrets_are_in_no_output(shop: &Shop) {
     }
 }
 
-fn a_cluster_that_is_not_there_is_an_environment_error(shop: &Shop) {
-    let there = shop.bed.kubeconfig();
-    let text = fs::read_to_string(&there).unwrap();
+fn an_unreachable_cluster_is_an_environment_error(shop: &Shop) {
+    let kubeconfig = shop.testbed.kubeconfig();
+    let text = fs::read_to_string(&kubeconfig).unwrap();
     let path = shop.path("kubeconfig");
     fs::write(&path, text.replace(":6443", ":1")).unwrap();
     let texts = [
         "kcc::plan::kube-unreachable",
-        ":1` does not answer",
-        "start it or connect to its network",
+        "cannot reach the cluster at",
+        ":1`",
+        "start the cluster or connect to its network",
     ];
-    misses_its_engine(shop, path.to_str().unwrap(), &[], &texts);
+    fails_without_its_engine(shop, path.to_str().unwrap(), &[], &texts);
     let texts = [
         "kcc::plan::no-context",
-        "there is no context `nowhere`",
-        "name `kcc-bed` with `--context`",
+        "context `nowhere` not found",
+        "select `kcc-bed` with `--context`",
     ];
-    misses_its_engine(shop, &there, &["--context", "nowhere"], &texts);
+    fails_without_its_engine(shop, &kubeconfig, &["--context", "nowhere"], &texts);
 }

@@ -1,4 +1,4 @@
-//! What the cases ask of the cluster beside kcc.
+//! The cases' own access to the cluster.
 
 use std::{
     ffi::OsString,
@@ -9,18 +9,18 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{bed::Bed, support::Host};
+use crate::{support::Host, testbed::Testbed};
 
-impl Bed {
-    /// The address of a Service in the cluster.
+impl Testbed {
+    /// Returns the address of a Service in the cluster.
     pub(crate) fn address(&self, namespace: &str, service: &str) -> String {
         let path = "jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name=='http')].port}";
         self.kubectl(&["get", "service", service, "-n", namespace, "-o", path])
     }
 }
 
-/// A place is a namespace here.
-impl Host for Bed {
+/// Uses a namespace as a site.
+impl Host for Testbed {
     fn variable(&self) -> (&'static str, OsString) {
         ("KUBECONFIG", self.kubeconfig().into())
     }
@@ -36,7 +36,7 @@ impl Host for Bed {
         );
     }
 
-    fn keep(&self, namespace: &str, folder: &Path) {
+    fn save_artifacts(&self, namespace: &str, folder: &Path) {
         let files: [(&str, &[&str]); 4] = [
             (
                 "objects.yaml",

@@ -1,18 +1,18 @@
-//! Who reaches whom: the policies of the shop as the cluster's network holds
-//! everybody to them.
+//! Tests which connections the shop's network policies allow, on a network that
+//! enforces them.
 
 use std::{net::TcpListener, process::Output, thread};
 
 use crate::shop::Shop;
 
-/// The addresses of the node, one private and one as on the internet, as
-/// `kubernetes-up` gives them.
+/// The addresses of the node, a private one and a public one, as assigned by
+/// `kubernetes-up`.
 const NODE: &str = "10.90.0.1";
 const PUBLIC: &str = "203.0.113.1";
 
-/// Somebody else's program in a namespace of its own: it is called as an
-/// external backing on one of its ports, and calls in.
-const OTHERS: &str = r#"
+/// A foreign program in a namespace of its own: it is called as an external
+/// backing on one of its ports, and calls in.
+const FOREIGN: &str = r#"
 apiVersion: v1
 kind: Pod
 metadata: {name: ledger, namespace: NAMESPACE, labels: {app: ledger}}
@@ -30,9 +30,9 @@ spec:
   ports: [{name: redis, port: 6379}, {name: admin, port: 6380}]
 "#;
 
-pub(crate) fn only_what_is_declared_is_reached(shop: &Shop) {
+pub(crate) fn only_declared_connections_are_possible(shop: &Shop) {
     shop.generate_key();
-    let others = Others::new(shop);
+    let others = ForeignNamespace::new(shop);
     let ledger = &others.namespace;
     shop.edit(
         "teams/payments/checkout.cue",
@@ -45,7 +45,7 @@ pub(crate) fn only_what_is_declared_is_reached(shop: &Shop) {
         ),
     );
     shop.apply();
-    // Servers on the node: what they are for is their address.
+    // Servers on the node, only to have an address to connect to.
     let [private, public] = [NODE, PUBLIC].map(|address| TcpListener::bind((address, 0)).unwrap());
     let private = private.local_addr().unwrap().to_string();
     let public = public.local_addr().unwrap().to_string();
@@ -56,22 +56,22 @@ pub(crate) fn only_what_is_declared_is_reached(shop: &Shop) {
     );
     thread::scope(|all| {
         for (from, to, reached) in [
-            // A need, and everything else of the system.
+            // A declared need, and the rest of the system.
             ("web", "cart:8080", true),
             ("web", "payments:8080", false),
             ("cart", "carts:6379", true),
             ("cart", "orders:5432", false),
-            // An external backing on its port, by who needs it.
+            // An external backing on its port, by whether it is needed.
             ("payments", &redis, true),
             ("payments", &admin, false),
             ("web", &redis, false),
-            // What is private, and what is not.
+            // A private address and a public one.
             ("web", &private, false),
             ("web", &public, true),
-            // The cluster's own API, by who may do something there.
+            // The cluster's own API, by whether there are permissions for it.
             ("payments", "kubernetes.default:443", true),
             ("web", "kubernetes.default:443", false),
-            // From outside of the system: nothing but a port with a route.
+            // From outside the system: only to a port with a route.
             ("ledger", &web, true),
             ("ledger", &cart, false),
         ] {
@@ -87,51 +87,51 @@ pub(crate) fn only_what_is_declared_is_reached(shop: &Shop) {
                     reached,
                     "{from} to {to}: {dialled:#?}"
                 );
-                // It is refused by the network, not for want of a name or a server.
-                let said = String::from_utf8_lossy(&dialled.stderr);
+                // The network refuses it, not a missing name or server.
+                let stderr = String::from_utf8_lossy(&dialled.stderr);
                 assert!(
-                    reached || said.contains("i/o timeout"),
-                    "{from} to {to}: {said}"
+                    reached || stderr.contains("i/o timeout"),
+                    "{from} to {to}: {stderr}"
                 );
             });
         }
     });
 }
 
-/// Connects from a pod: for some time where it should go well, else once.
+/// Connects from a pod: repeatedly if it should succeed, otherwise once.
 fn dials(shop: &Shop, namespace: &str, pod: &str, to: &str, patiently: bool) -> Output {
     let within = if patiently { "15s" } else { "0s" };
     let dial = ["/shop", "migrate", "--dial", to, "--within", within];
     let exec = [&["exec", "-n", namespace, pod, "--"][..], &dial].concat();
-    shop.bed.command(&exec).output().unwrap()
+    shop.testbed.command(&exec).output().unwrap()
 }
 
-/// The namespace of the others.
-struct Others<'a> {
+/// The namespace of the foreign program.
+struct ForeignNamespace<'a> {
     shop: &'a Shop,
     namespace: String,
 }
 
-impl<'a> Others<'a> {
+impl<'a> ForeignNamespace<'a> {
     fn new(shop: &'a Shop) -> Self {
         let namespace = format!("{}-others", shop.name);
         let others = Self { shop, namespace };
         let image = &shop.built_images()[0];
-        let manifest = OTHERS
+        let manifest = FOREIGN
             .replace("NAMESPACE", &others.namespace)
             .replace("IMAGE", image);
         let file = shop.path("others.yaml");
         std::fs::write(&file, manifest).unwrap();
-        let bed = &shop.bed;
-        bed.kubectl(&["create", "namespace", &others.namespace]);
-        bed.kubectl(&["apply", "--filename", &file.display().to_string()]);
+        let testbed = &shop.testbed;
+        testbed.kubectl(&["create", "namespace", &others.namespace]);
+        testbed.kubectl(&["apply", "--filename", &file.display().to_string()]);
         let ready = [
             "wait",
             "--for=condition=Ready",
             "pod/ledger",
             "--timeout=60s",
         ];
-        bed.kubectl(&[&ready[..], &["-n", &others.namespace]].concat());
+        testbed.kubectl(&[&ready[..], &["-n", &others.namespace]].concat());
         others
     }
 
@@ -140,9 +140,9 @@ impl<'a> Others<'a> {
     }
 }
 
-impl Drop for Others<'_> {
+impl Drop for ForeignNamespace<'_> {
     fn drop(&mut self) {
         let delete = ["delete", "namespace", &self.namespace, "--wait=false"];
-        self.shop.bed.try_kubectl(&delete);
+        self.shop.testbed.try_kubectl(&delete);
     }
 }

@@ -1,23 +1,23 @@
-//! Every example: the API server takes what is rendered of it, with strict
-//! validation. And every one but the shop, which has cases of its own: it comes
-//! up, a second apply does nothing, and it goes. Its images are stand-ins, which
-//! tell whether they reach what they need.
+//! The API server accepts the rendered files of every example with strict
+//! validation. Every example except the shop, which has cases of its own, comes up,
+//! is unchanged by a second apply and is taken down. The images are stand-ins that
+//! report if they reach what they need.
 
 use std::{collections::BTreeMap, fs, ops::Deref, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use crate::{
-    bed::Bed,
-    support::{Copy, System, http::get_within},
+    support::{ExampleCopy, System, http::get_within},
+    testbed::Testbed,
 };
 
 /// An example.
 pub(crate) struct Example {
     folder: &'static str,
-    /// Targets on Kubernetes.
+    /// The targets on Kubernetes.
     targets: &'static [&'static str],
-    /// The target that is applied: it needs nothing from outside.
+    /// The target that is applied; it needs nothing from outside.
     applied: Option<&'static str>,
 }
 
@@ -52,33 +52,33 @@ pub(crate) const ALL: &[Example] = &[
 
 impl Example {
     pub(crate) fn case(&self) -> String {
-        format!("{}_is_taken_by_the_cluster", self.folder)
+        format!("{}_is_accepted_by_the_cluster", self.folder)
     }
 
-    pub(crate) fn is_taken_by_the_cluster(&self, bed: Arc<Bed>) {
-        let system = Apart::of(self, bed);
+    pub(crate) fn is_accepted_by_the_cluster(&self, testbed: Arc<Testbed>) {
+        let system = IsolatedExample::of(self, testbed);
         for target in self.targets {
             system.dry_run(target);
         }
         if let Some(target) = self.applied {
-            system.comes_up_stays_and_goes(target);
+            system.comes_up_and_is_removed(target);
         }
     }
 }
 
 /// A copy of an example in namespaces of its own.
-struct Apart {
-    system: System<Bed>,
+struct IsolatedExample {
+    system: System<Testbed>,
     /// The namespaces of its targets.
     namespaces: BTreeMap<&'static str, String>,
 }
 
-impl Apart {
-    fn of(example: &Example, bed: Arc<Bed>) -> Self {
+impl IsolatedExample {
+    fn of(example: &Example, testbed: Arc<Testbed>) -> Self {
         let applied = example.applied.unwrap_or(example.targets[0]);
-        let mut system = System::of(bed, example.folder, applied, example.folder);
-        let namespace = |system: &Copy, target: &str| {
-            let model = system.done(&["model", "--target", target]);
+        let mut system = System::of(testbed, example.folder, applied, example.folder);
+        let namespace = |system: &ExampleCopy, target: &str| {
+            let model = system.run_ok(&["model", "--target", target]);
             let model: Value = serde_json::from_str(&model).unwrap();
             let namespace = &model["engine"]["kubernetes"]["namespace"];
             namespace.as_str().unwrap().to_owned()
@@ -96,24 +96,24 @@ impl Apart {
             assert_eq!(namespace(&system, target), own);
             namespaces.insert(*target, own);
         }
-        system.places = namespaces.values().cloned().collect();
+        system.sites = namespaces.values().cloned().collect();
         Self { system, namespaces }
     }
 
-    /// Makes a namespace that takes restricted pods alone.
+    /// Creates a namespace that only accepts restricted pods.
     fn restricted(&self, namespace: &str) {
-        self.bed.kubectl(&["create", "namespace", namespace]);
+        self.testbed.kubectl(&["create", "namespace", namespace]);
         let rule = |mode: &str| format!("pod-security.kubernetes.io/{mode}=restricted");
         let rules = [&rule("enforce")[..], &rule("warn")];
-        self.bed
+        self.testbed
             .kubectl(&[&["label", "namespace", namespace][..], &rules].concat());
     }
 
-    /// The API server takes the render as it is: every field is known and valid,
-    /// and no pod asks for more than the restricted Pod Security Standard grants.
+    /// Checks that the API server accepts the rendered files: every field is known
+    /// and valid, and no pod exceeds the restricted Pod Security Standard.
     fn dry_run(&self, target: &str) {
         let file = self.path(&format!("{target}.yaml"));
-        fs::write(&file, self.done(&["render", "--target", target])).unwrap();
+        fs::write(&file, self.run_ok(&["render", "--target", target])).unwrap();
         let namespace = &self.namespaces[target];
         self.restricted(namespace);
         let apply = [
@@ -121,13 +121,13 @@ impl Apart {
             "--server-side",
             "--dry-run=server",
             "--validate=strict",
-            // A workload whose pods would be refused is taken with a warning.
+            // A workload whose pods would be refused only causes a warning.
             "--warnings-as-errors",
             "--filename",
             &file.display().to_string(),
         ];
-        let taken = self.bed.kubectl(&apply);
-        self.bed.kubectl(&["delete", "namespace", namespace]);
+        let taken = self.testbed.kubectl(&apply);
+        self.testbed.kubectl(&["delete", "namespace", namespace]);
         assert!(!taken.is_empty(), "{target}");
         for line in taken.lines() {
             assert!(
@@ -137,40 +137,40 @@ impl Apart {
         }
     }
 
-    fn comes_up_stays_and_goes(&self, target: &str) {
+    fn comes_up_and_is_removed(&self, target: &str) {
         let namespace = &self.namespaces[target];
         let model = self.model();
         self.stand_in();
         self.restricted(namespace);
-        self.comes_up_and_stays(|| {
-            for (component, said) in model["components"].as_object().unwrap() {
-                if said["ports"].get("http").is_some() {
+        self.comes_up_and_is_stable(|| {
+            for (component, declared) in model["components"].as_object().unwrap() {
+                if declared["ports"].get("http").is_some() {
                     self.answers(namespace, component);
                 }
             }
         });
         let down = ["down", "--target", target, "--yes", "--volumes"];
-        self.done(&down);
+        self.run_ok(&down);
         let kinds = "deployments,statefulsets,daemonsets,jobs,cronjobs,services,configmaps,\
                      secrets,persistentvolumeclaims,ingresses,networkpolicies,\
                      horizontalpodautoscalers,poddisruptionbudgets";
         let mine = ["-l", "app.kubernetes.io/managed-by=kcc", "-o", "name"];
         let get = [&["get", kinds, "-n", namespace][..], &mine].concat();
-        assert_eq!(self.bed.kubectl(&get), "");
+        assert_eq!(self.testbed.kubectl(&get), "");
     }
 
-    /// Its Service answers, and what answers reaches all that it needs.
+    /// Checks that its Service answers and reaches everything it needs.
     fn answers(&self, namespace: &str, component: &str) {
-        let address = self.bed.address(namespace, component);
+        let address = self.testbed.address(namespace, component);
         let (status, page) = get_within(&address, Duration::from_mins(1));
         assert!(status == 200 && page["ok"] == true, "{component}: {page:#}");
     }
 }
 
-impl Deref for Apart {
-    type Target = System<Bed>;
+impl Deref for IsolatedExample {
+    type Target = System<Testbed>;
 
-    fn deref(&self) -> &System<Bed> {
+    fn deref(&self) -> &System<Testbed> {
         &self.system
     }
 }

@@ -1,11 +1,11 @@
-//! Objects of others' kinds, as their makers define them: the cluster takes what
-//! kcc writes, and what it fills in by itself is no difference.
+//! Tests custom resources with their makers' definitions: the cluster accepts the
+//! objects, and fields that it fills in are no difference.
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
 use crate::{
-    bed::{Bed, run},
     support::System,
+    testbed::{Testbed, run},
 };
 
 const FRAGMENT: &str = r#"
@@ -39,17 +39,17 @@ const OBJECTS: [&str; 4] = [
     "httproute.gateway.networking.k8s.io/web-status",
 ];
 
-pub(crate) fn what_operators_define_is_taken_and_stays(bed: Arc<Bed>) {
-    define(&bed);
-    let copy = System::of(bed, "hello", "prod", "operators");
-    let (bed, name) = (&copy.bed, copy.name.as_str());
-    let objects = || objects(bed, name);
+pub(crate) fn custom_resources_are_accepted_and_stable(testbed: Arc<Testbed>) {
+    define(&testbed);
+    let copy = System::of(testbed, "hello", "prod", "operators");
+    let (testbed, name) = (&copy.testbed, copy.name.as_str());
+    let objects = || objects(testbed, name);
     let file = copy.path("kcc.cue");
     let text = fs::read_to_string(&file).unwrap() + &FRAGMENT.replace("NAME", name);
     fs::write(&file, text).unwrap();
     copy.stand_in();
-    // What the operator makes of the ExternalSecret.
-    bed.kubectl(&["create", "namespace", name]);
+    // The Secret that the operator would create from the ExternalSecret.
+    testbed.kubectl(&["create", "namespace", name]);
     let secret = [
         "create",
         "secret",
@@ -57,9 +57,9 @@ pub(crate) fn what_operators_define_is_taken_and_stays(bed: Arc<Bed>) {
         "api-key",
         "--from-literal=value=x",
     ];
-    bed.kubectl(&[&secret[..], &["-n", name]].concat());
+    testbed.kubectl(&[&secret[..], &["-n", name]].concat());
 
-    copy.comes_up_and_stays(|| assert_eq!(objects(), expected(&OBJECTS, name)));
+    copy.comes_up_and_is_stable(|| assert_eq!(objects(), expected(&OBJECTS, name)));
     copy.edit("kcc.cue", STATUS, MOVED);
     copy.edit("kcc.cue", "\"web/api\"", "\"web/api-2\"");
     let changed: Vec<_> = copy
@@ -73,7 +73,7 @@ pub(crate) fn what_operators_define_is_taken_and_stays(bed: Arc<Bed>) {
     copy.edit("kcc.cue", MOVED, "");
     copy.apply();
     assert_eq!(objects(), expected(&OBJECTS[..3], name));
-    copy.done(&["down", "--target", "prod", "--yes", "--volumes"]);
+    copy.run_ok(&["down", "--target", "prod", "--yes", "--volumes"]);
     assert_eq!(objects(), [""; 0]);
 }
 
@@ -84,26 +84,26 @@ fn expected(objects: &[&str], name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Brings the definitions to the cluster.
-fn define(bed: &Bed) {
+/// Applies the definitions to the cluster.
+fn define(testbed: &Testbed) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = run(&mut Command::new(
         root.join("tests/testbed/custom-resources"),
     ));
     for file in files.lines() {
-        bed.kubectl(&["apply", "--server-side", "--filename", file]);
-        // A definition that is a moment old has no conditions, which this kind
-        // of wait takes for a mistake.
+        testbed.kubectl(&["apply", "--server-side", "--filename", file]);
+        // A brand-new definition has no conditions, which this kind of wait treats
+        // as an error.
         for until in ["jsonpath={.status.conditions}", "condition=Established"] {
             let until = format!("--for={until}");
-            bed.kubectl(&["wait", &until, "--timeout=30s", "--filename", file]);
+            testbed.kubectl(&["wait", &until, "--timeout=30s", "--filename", file]);
         }
     }
 }
 
-/// The objects of others' kinds in a namespace.
-fn objects(bed: &Bed, namespace: &str) -> Vec<String> {
+/// Lists the custom resources in a namespace.
+fn objects(testbed: &Testbed, namespace: &str) -> Vec<String> {
     let kinds = "externalsecrets,gateways,httproutes";
     let get = ["get", kinds, "-o", "name", "-n", namespace];
-    bed.kubectl(&get).lines().map(str::to_owned).collect()
+    testbed.kubectl(&get).lines().map(str::to_owned).collect()
 }

@@ -5,27 +5,27 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    bed::Bed,
-    support::{self, Copy, System, http::get_within, initials},
+    support::{self, ExampleCopy, System, http::get_within, initials},
+    testbed::Testbed,
 };
 
 /// A copy of the shop, in a namespace of the system's name.
-pub(crate) struct Shop(System<Bed>);
+pub(crate) struct Shop(System<Testbed>);
 
 impl Shop {
-    pub(crate) fn new(bed: Arc<Bed>, case: &str) -> Self {
-        let shop = Self(System::of(bed, "shop", "prod", &initials(case)));
+    pub(crate) fn new(testbed: Arc<Testbed>, case: &str) -> Self {
+        let shop = Self(System::of(testbed, "shop", "prod", &initials(case)));
         let own = format!("namespace: {:?}", shop.name);
         shop.edit("kcc.cue", "namespace: \"shop\"", &own);
         shop.stand_in();
-        // The image that is built is named after the system.
+        // The built image is named after the system.
         for image in shop.built_images() {
-            shop.bed.shop_image(&image);
+            shop.testbed.shop_image(&image);
         }
         shop
     }
 
-    /// The images that the render names and that are not the backings'.
+    /// Returns the images in the rendered files that belong to the shop itself.
     pub(crate) fn built_images(&self) -> Vec<String> {
         let mut images: Vec<_> = self
             .render()
@@ -40,13 +40,13 @@ impl Shop {
         images
     }
 
-    /// The manifests of prod.
+    /// Returns the manifests of prod.
     pub(crate) fn render(&self) -> String {
-        self.done(&["render", "--target", "prod"])
+        self.run_ok(&["render", "--target", "prod"])
     }
 
-    /// Lets the cluster make the key of the payment provider, which is a Secret
-    /// that somebody else brings in the shop itself.
+    /// Makes kcc generate the payment provider's key. In the shop itself it is a
+    /// Secret provided from outside.
     pub(crate) fn generate_key(&self) {
         self.edit(
             "teams/payments/checkout.cue",
@@ -55,18 +55,18 @@ impl Shop {
         );
     }
 
-    /// kubectl in the shop's namespace.
+    /// Runs kubectl in the shop's namespace.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.bed.kubectl(&[&["-n", &self.name], args].concat())
+        self.testbed.kubectl(&[&["-n", &self.name], args].concat())
     }
 
-    /// The names of all objects of some kinds.
+    /// Returns the names of all objects of some kinds.
     pub(crate) fn names(&self, kinds: &str) -> Vec<String> {
         let text = self.kubectl(&["get", kinds, "-o", "name"]);
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Every object of the shop and its version.
+    /// Returns every object of the shop with its version.
     pub(crate) fn versions(&self) -> Vec<String> {
         let kinds = "deployments,statefulsets,jobs,services,configmaps,secrets,serviceaccounts,\
                      persistentvolumeclaims,ingresses,leases,replicasets,pods";
@@ -79,31 +79,31 @@ impl Shop {
             .collect();
         let version = "jsonpath={.metadata.resourceVersion}";
         let namespace = ["get", "namespace", &self.name, "-o", version];
-        lines.push(format!("Namespace {}", self.bed.kubectl(&namespace)));
+        lines.push(format!("Namespace {}", self.testbed.kubectl(&namespace)));
         lines.sort();
         lines
     }
 
-    /// The name of what kcc keeps for the target.
+    /// Returns the name of kcc's records for the target.
     pub(crate) fn state(&self) -> String {
         format!("kcc.{}.prod", self.name)
     }
 
-    /// Whether the namespace is there.
+    /// Returns true if the namespace exists.
     pub(crate) fn exists(&self) -> bool {
         let get = ["get", "namespace", &self.name, "--ignore-not-found"];
-        !self.bed.kubectl(&get).is_empty()
+        !self.testbed.kubectl(&get).is_empty()
     }
 
-    /// What the page answers through its Service: its status and its report.
+    /// Returns status and report of the page, through its Service.
     pub(crate) fn page(&self) -> (u16, Value) {
-        let address = self.bed.address(&self.name, "web");
+        let address = self.testbed.address(&self.name, "web");
         get_within(&address, Duration::from_secs(30))
     }
 }
 
 impl support::shop::Shop for Shop {
-    fn copy(&self) -> &Copy {
+    fn copy(&self) -> &ExampleCopy {
         self
     }
 
@@ -111,7 +111,7 @@ impl support::shop::Shop for Shop {
         self.page()
     }
 
-    fn there(&self) -> Vec<String> {
+    fn objects(&self) -> Vec<String> {
         if self.exists() {
             self.versions()
         } else {
@@ -131,9 +131,9 @@ impl support::shop::Shop for Shop {
 }
 
 impl Deref for Shop {
-    type Target = System<Bed>;
+    type Target = System<Testbed>;
 
-    fn deref(&self) -> &System<Bed> {
+    fn deref(&self) -> &System<Testbed> {
         &self.0
     }
 }

@@ -1,4 +1,4 @@
-//! The components of the plans that the engines' unit tests look at.
+//! The components of the plans in the engine crates' unit tests.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kcc_model::{Name, Until};
 
 use super::components::component;
 
-/// A database, the job that migrates it, and a service that starts after that.
+/// Builds a database, the job that migrates it, and a service that starts after it.
 pub(crate) fn chain(database: &str) -> BTreeMap<Name, DesiredComponent> {
     let one = |name: &str, after: &[(&str, Until)]| component(team(name), after, 1000);
     let mut migrate = one("migrate", &[(database, Until::Started)]);
@@ -22,7 +22,7 @@ pub(crate) fn chain(database: &str) -> BTreeMap<Name, DesiredComponent> {
     ])
 }
 
-/// The team of a component of the chain.
+/// Returns the team of a component of the chain.
 pub(crate) fn team(component: &str) -> &'static str {
     match component {
         "web" => "storefront",

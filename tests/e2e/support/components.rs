@@ -1,9 +1,9 @@
-//! Components of desired states that tests put together by hand.
+//! Components of desired states that tests build by hand.
 
 use kcc_lower::DesiredComponent;
 use kcc_model::Until;
 
-/// A component of a team that starts after others.
+/// Builds a component of a team that starts after others.
 pub(crate) fn component(team: &str, after: &[(&str, Until)], deadline_ms: u64) -> DesiredComponent {
     DesiredComponent {
         team: team.to_owned(),

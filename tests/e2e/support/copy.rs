@@ -1,4 +1,4 @@
-//! A copy of an example in a scratch folder, and kcc run in it.
+//! A copy of an example in a scratch directory, and the kcc commands run in it.
 
 use std::{
     ffi::OsString,
@@ -10,26 +10,26 @@ use std::{
 
 use serde_json::Value;
 
-/// A copy of an example, in the folder `system`; what kcc remembers of it on this
-/// machine is in `state` beside it.
-pub(crate) struct Copy {
+/// A copy of an example in the directory `system`; kcc's records on this machine
+/// are in `state` next to it.
+pub(crate) struct ExampleCopy {
     folder: tempfile::TempDir,
     target: &'static str,
-    /// How kcc finds the engine.
+    /// The environment variable by which kcc finds the engine, and its value.
     engine: (&'static str, OsString),
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Copy {
-    /// A copy to work on in one target. `engine` is the variable of the
-    /// environment that leads to the engine.
+impl ExampleCopy {
+    /// Copies an example to work on in one target. `engine` is the environment
+    /// variable that leads to the engine.
     pub(crate) fn of(
         example: &str,
         target: &'static str,
@@ -45,17 +45,17 @@ impl Copy {
         }
     }
 
-    /// The target that it is worked on in.
+    /// Returns the target to work on.
     pub(crate) fn target(&self) -> &'static str {
         self.target
     }
 
-    /// A path in the copy.
+    /// Returns a path in the copy.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("system").join(name)
     }
 
-    /// Replaces a text that has to stand in a file once.
+    /// Replaces a text that must occur exactly once in a file.
     pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.path(file);
         let text = fs::read_to_string(&path).unwrap();
@@ -63,7 +63,7 @@ impl Copy {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    /// Gives the system another name, so that nothing of it meets anything else.
+    /// Renames the system, so that it collides with nothing on the engine.
     pub(crate) fn rename(&self, name: &str) {
         let old = self.model()["system"].as_str().unwrap().to_owned();
         self.edit(
@@ -85,24 +85,24 @@ impl Copy {
         command
     }
 
-    /// Runs kcc to its end.
-    pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(&mut self.command(args))
+    /// Runs kcc to completion.
+    pub(crate) fn run(&self, args: &[&str]) -> CommandOutput {
+        CommandOutput::of(&mut self.command(args))
     }
 
     /// Runs kcc against another engine.
-    pub(crate) fn run_at(&self, engine: &str, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).env(self.engine.0, engine))
+    pub(crate) fn run_at(&self, engine: &str, args: &[&str]) -> CommandOutput {
+        CommandOutput::of(self.command(args).env(self.engine.0, engine))
     }
 
-    /// Runs kcc, which has to go well; gives its stdout.
-    pub(crate) fn done(&self, args: &[&str]) -> String {
+    /// Runs kcc, which must succeed, and returns its stdout.
+    pub(crate) fn run_ok(&self, args: &[&str]) -> String {
         let ran = self.run(args);
         assert_eq!(ran.code, Some(0), "{args:?}: {ran:#?}");
         ran.out
     }
 
-    /// Starts kcc and waits for a line on stderr that holds a text.
+    /// Starts kcc and waits for a line on stderr that contains a text.
     pub(crate) fn start_until(&self, args: &[&str], text: &str) -> Child {
         let mut child = self
             .command(args)
@@ -121,24 +121,24 @@ impl Copy {
                 break;
             }
         }
-        // A pipe that nobody reads must not stop it.
+        // Drain the pipe: a full one would block kcc.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         child
     }
 
-    /// The model of the target.
+    /// Returns the model of the target.
     pub(crate) fn model(&self) -> Value {
-        serde_json::from_str(&self.done(&["model", "--target", self.target])).unwrap()
+        serde_json::from_str(&self.run_ok(&["model", "--target", self.target])).unwrap()
     }
 
-    /// The operations of the plan.
+    /// Returns the operations of the plan.
     pub(crate) fn plan(&self) -> Vec<Value> {
-        let out = self.done(&["plan", "--target", self.target, "--format", "json"]);
+        let out = self.run_ok(&["plan", "--target", self.target, "--format", "json"]);
         let plan = object_with(&out, "operations");
         plan["operations"].as_array().unwrap().clone()
     }
 
-    /// Applies; everything has to be done and ready. Gives the report.
+    /// Applies and returns the report; everything must be done and ready.
     pub(crate) fn apply(&self) -> Value {
         let args = [
             "apply",
@@ -148,12 +148,12 @@ impl Copy {
             "--format",
             "json",
         ];
-        report(&self.done(&args))
+        report(&self.run_ok(&args))
     }
 
-    /// Applies a system that is not there yet, and then once more, which does
-    /// nothing. `between` looks at what came up.
-    pub(crate) fn comes_up_and_stays(&self, between: impl FnOnce()) {
+    /// Applies a system for the first time and then once more, which must change
+    /// nothing. `between` checks the running system.
+    pub(crate) fn comes_up_and_is_stable(&self, between: impl FnOnce()) {
         let model = self.model();
         let first = self.apply();
         for component in model["components"].as_object().unwrap().keys() {
@@ -169,16 +169,16 @@ impl Copy {
         assert_eq!(second["planned"], 0, "{second:#}");
     }
 
-    /// Where a failing case keeps what explains it, if `KCC_E2E_ARTIFACTS` names
-    /// a folder. The copy is there already.
-    pub(crate) fn keep(&self, name: &str) -> Option<PathBuf> {
+    /// Saves the copy of a failed case below the directory in `KCC_E2E_ARTIFACTS`,
+    /// if that is set, and returns where.
+    pub(crate) fn save_artifacts(&self, name: &str) -> Option<PathBuf> {
         let folder = PathBuf::from(std::env::var_os("KCC_E2E_ARTIFACTS")?).join(name);
         copy_folder(&self.path(""), &folder.join("system"));
         Some(folder)
     }
 }
 
-impl Ran {
+impl CommandOutput {
     fn of(command: &mut Command) -> Self {
         let output = command.output().unwrap();
         Self {
@@ -188,26 +188,26 @@ impl Ran {
         }
     }
 
-    /// Whether a text is said on stderr, however that is broken into lines.
-    pub(crate) fn says(&self, text: &str) {
+    /// Asserts that stderr contains a text, whatever its line breaks.
+    pub(crate) fn assert_stderr_contains(&self, text: &str) {
         let words = self.err.split_whitespace().filter(|word| *word != "│");
-        let said = words.collect::<Vec<_>>().join(" ");
-        assert!(said.contains(text), "`{text}`: {}", self.err);
+        let stderr = words.collect::<Vec<_>>().join(" ");
+        assert!(stderr.contains(text), "`{text}`: {}", self.err);
     }
 }
 
-/// The report of an apply or a down, from its stdout.
+/// Parses the report of an apply or a down from its stdout.
 pub(crate) fn report(out: &str) -> Value {
     object_with(out, "mutatingCalls")
 }
 
-/// What a report says of a component.
+/// Returns a component's outcome in a report.
 pub(crate) fn outcome<'a>(report: &'a Value, component: &str) -> &'a str {
     let outcome = report["components"][component]["outcome"].as_str();
     outcome.unwrap_or("absent")
 }
 
-/// The object on stdout that has a field.
+/// Parses the object on stdout that has a field.
 fn object_with(out: &str, field: &str) -> Value {
     out.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

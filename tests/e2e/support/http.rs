@@ -1,4 +1,4 @@
-//! Asking what runs.
+//! HTTP requests to running services.
 
 use std::{
     io::{Error, Read, Result, Write},
@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-/// What an address answers: its status and its report.
+/// Sends a GET request and returns status and report.
 pub(crate) fn get(address: &str) -> Result<(u16, Value)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -23,8 +23,8 @@ pub(crate) fn get(address: &str) -> Result<(u16, Value)> {
     status.zip(body).ok_or_else(wrong)
 }
 
-/// What an address answers once all is well, or at the end of the time. What
-/// routes to it follows what runs with a delay.
+/// Repeats a GET request until the report is ok or the time has passed; routes
+/// follow changes of pods with a delay.
 pub(crate) fn get_within(address: &str, time: Duration) -> (u16, Value) {
     let end = Instant::now() + time;
     loop {

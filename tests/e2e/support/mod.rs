@@ -1,5 +1,5 @@
-//! What the end-to-end tests of both engines share. What the tests of each
-//! engine crate alone share lies here as well.
+//! Support for the end-to-end tests of both engines. The files that are not
+//! modules here are shared by the tests of the engine crates.
 
 mod copy;
 pub(crate) mod http;
@@ -7,5 +7,5 @@ pub(crate) mod shop;
 mod system;
 pub(crate) mod trials;
 
-pub(crate) use copy::{Copy, outcome, report};
+pub(crate) use copy::{ExampleCopy, outcome, report};
 pub(crate) use system::{Host, System, initials};

@@ -1,47 +1,46 @@
-//! What the shop has to do on either engine.
+//! The requirements on the shop that hold on either engine.
 
 use serde_json::Value;
 
-use super::{Copy, outcome, report};
+use super::{ExampleCopy, outcome, report};
 
-/// Components of the shop that run in containers.
+/// The shop's components that run in containers.
 pub(crate) const COMPONENTS: [&str; 7] = [
     "cart", "carts", "checkout", "migrate", "orders", "payments", "web",
 ];
 
 /// A copy of the shop on an engine.
 pub(crate) trait Shop {
-    fn copy(&self) -> &Copy;
+    fn copy(&self) -> &ExampleCopy;
 
-    /// What the page that customers see answers: its status and its report.
+    /// Returns status and report of the page that customers see.
     fn page(&self) -> (u16, Value);
 
-    /// All that is there of it, each with something that changes with it.
-    fn there(&self) -> Vec<String>;
+    /// Lists all of its objects on the engine, each with a version that changes with it.
+    fn objects(&self) -> Vec<String>;
 
-    /// Whether the intent of an apply is stored.
+    /// Returns true if the intent of an apply is stored.
     fn has_intent(&self) -> bool;
 
-    /// Takes away the lock of an apply that was killed, where that does not end
-    /// with its process.
+    /// Removes the lock of a killed apply, unless it ends with the process.
     fn unlock(&self) {}
 }
 
-/// It comes up whole, and a second apply changes nothing. `words` stand in its
-/// line of the status.
-pub(crate) fn comes_up_and_stays(shop: &impl Shop, words: &[&str]) {
+/// Checks that the shop comes up whole and that a second apply changes nothing.
+/// `words` occur in its line of the status.
+pub(crate) fn comes_up_and_is_stable(shop: &impl Shop, words: &[&str]) {
     let copy = shop.copy();
     let operations = copy.plan();
     let created = |operation: &Value| operation["action"] == "create";
     assert!(operations.iter().all(created), "{operations:#?}");
-    assert_eq!(shop.there(), [""; 0], "a plan changes nothing");
+    assert_eq!(shop.objects(), [""; 0], "a plan changes nothing");
 
     let mut before = Vec::new();
-    copy.comes_up_and_stays(|| {
-        is_whole(&shop.page());
-        before = shop.there();
+    copy.comes_up_and_is_stable(|| {
+        check_page(&shop.page());
+        before = shop.objects();
     });
-    assert_eq!(shop.there(), before);
+    assert_eq!(shop.objects(), before);
     assert!(copy.plan().is_empty());
 
     let status = copy.run(&["status", "--target", copy.target()]);
@@ -56,9 +55,9 @@ pub(crate) fn comes_up_and_stays(shop: &impl Shop, words: &[&str]) {
     assert!(line("migrate ").contains("completed"), "{}", status.out);
 }
 
-/// The page is reached through everything: web → cart → checkout → payments,
-/// and the ports of both databases.
-fn is_whole((status, page): &(u16, Value)) {
+/// Checks that the page reaches everything: web → cart → checkout → payments, and
+/// the ports of both databases.
+fn check_page((status, page): &(u16, Value)) {
     assert_eq!(
         (*status, &page["ok"]),
         (200, &Value::Bool(true)),
@@ -71,8 +70,8 @@ fn is_whole((status, page): &(u16, Value)) {
     assert_eq!(checkout["calls"][0]["answer"]["ok"], true, "{page:#}");
 }
 
-/// One variable is one operation on one object, and the page shows it.
-pub(crate) fn follows_one_variable(shop: &impl Shop, action: &str, kind: &str, done: &str) {
+/// Checks that changing one variable is one operation on one object.
+pub(crate) fn applies_one_variable(shop: &impl Shop, action: &str, kind: &str, done: &str) {
     let copy = shop.copy();
     copy.edit(
         "teams/storefront/web.cue",
@@ -98,8 +97,8 @@ pub(crate) fn follows_one_variable(shop: &impl Shop, action: &str, kind: &str, d
     assert_eq!(shop.page().1["greeting"], "hello");
 }
 
-/// Applies that are killed at some lines are finished by the next.
-pub(crate) fn survives_kills(shop: &impl Shop, lines: &[&str]) {
+/// Checks that the next apply completes those that were killed at some lines.
+pub(crate) fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
     let copy = shop.copy();
     for line in lines {
         let mut child = copy.start_until(&apply(copy), line);
@@ -114,7 +113,7 @@ pub(crate) fn survives_kills(shop: &impl Shop, lines: &[&str]) {
     assert_eq!(copy.apply()["mutatingCalls"], 0);
 }
 
-/// A second apply, begun once the first one said a line, names that.
+/// Checks that a second apply fails and names the first, once that printed a line.
 pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
     let copy = shop.copy();
     let mut child = copy.start_until(&apply(copy), line);
@@ -125,16 +124,16 @@ pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
         &format!("process {}", child.id()),
         " since 20",
     ] {
-        ran.says(text);
+        ran.assert_stderr_contains(text);
     }
-    // Looking is allowed meanwhile.
+    // Read-only commands are allowed meanwhile.
     let status = copy.run(&["status", "--target", copy.target()]);
     assert_eq!(status.code, Some(0), "{status:#?}");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// Everything that the commands say.
-pub(crate) fn all_outputs(copy: &Copy) -> Vec<String> {
+/// Returns the output of all commands.
+pub(crate) fn all_outputs(copy: &ExampleCopy) -> Vec<String> {
     let target = copy.target();
     let apply = [
         "-v", "apply", "--target", target, "--yes", "--format", "json",
@@ -153,8 +152,8 @@ pub(crate) fn all_outputs(copy: &Copy) -> Vec<String> {
     texts
 }
 
-/// Takes it down, with its data or without.
-pub(crate) fn takes_down(copy: &Copy, volumes: bool) {
+/// Takes the shop down, with its data or without.
+pub(crate) fn take_down(copy: &ExampleCopy, volumes: bool) {
     let down = [
         "down",
         "--target",
@@ -164,12 +163,17 @@ pub(crate) fn takes_down(copy: &Copy, volumes: bool) {
         "json",
     ];
     let volumes: &[&str] = if volumes { &["--volumes"] } else { &[] };
-    let out = copy.done(&[&down[..], volumes].concat());
+    let out = copy.run_ok(&[&down[..], volumes].concat());
     assert_eq!(outcome(&report(&out), "web"), "deleted");
 }
 
-/// An engine that does not answer is an error of the environment.
-pub(crate) fn misses_its_engine(copy: &Copy, engine: &str, more: &[&str], texts: &[&str]) {
+/// Checks that an unreachable engine is an error of the environment.
+pub(crate) fn fails_without_its_engine(
+    copy: &ExampleCopy,
+    engine: &str,
+    more: &[&str],
+    texts: &[&str],
+) {
     for command in ["plan", "apply", "status", "down"] {
         let mut args = vec![command, "--target", copy.target()];
         if matches!(command, "apply" | "down") {
@@ -179,11 +183,11 @@ pub(crate) fn misses_its_engine(copy: &Copy, engine: &str, more: &[&str], texts:
         let ran = copy.run_at(engine, &args);
         assert_eq!(ran.code, Some(3), "{ran:#?}");
         for text in texts {
-            ran.says(text);
+            ran.assert_stderr_contains(text);
         }
     }
 }
 
-fn apply(copy: &Copy) -> [&str; 4] {
+fn apply(copy: &ExampleCopy) -> [&str; 4] {
     ["apply", "--target", copy.target(), "--yes"]
 }

@@ -4,58 +4,58 @@ use std::{ffi::OsString, ops::Deref, path::Path, sync::Arc};
 
 use serde_json::Value;
 
-use super::Copy;
+use super::ExampleCopy;
 
-/// An engine that answers.
+/// A running engine.
 pub(crate) trait Host {
-    /// The variable of the environment that leads kcc to it.
+    /// Returns the environment variable that leads kcc to it.
     fn variable(&self) -> (&'static str, OsString);
 
-    /// Brings stand-ins for all images of a model.
+    /// Provides stand-ins for all images of a model.
     fn stand_in(&self, model: &Value);
 
-    /// Keeps what explains a failure of what is in a place.
-    fn keep(&self, place: &str, folder: &Path);
+    /// Saves what explains a failure at a site: a namespace or a system.
+    fn save_artifacts(&self, sandbox: &str, folder: &Path);
 
-    /// Removes whatever is left in a place, as far as that goes: it is called
-    /// where a case has failed, too.
-    fn remove(&self, place: &str);
+    /// Removes all remains at a site, as far as possible: it is also called after
+    /// a failure.
+    fn remove(&self, sandbox: &str);
 }
 
-/// A copy of an example. What is left of it on the engine goes with it.
+/// A copy of an example. Its remains on the engine are removed with it.
 pub(crate) struct System<H: Host> {
-    pub(crate) bed: Arc<H>,
-    copy: Copy,
+    pub(crate) testbed: Arc<H>,
+    copy: ExampleCopy,
     pub(crate) name: String,
-    /// Where it is on the engine: under its own name, if nothing else is said.
-    pub(crate) places: Vec<String>,
+    /// The sites of its objects on the engine; by default one of its own name.
+    pub(crate) sites: Vec<String>,
 }
 
 impl<H: Host> System<H> {
-    /// A copy to work on in one target, under a name that nobody else on the
-    /// engine has; `suffix` is its end.
-    pub(crate) fn of(bed: Arc<H>, example: &str, target: &'static str, suffix: &str) -> Self {
+    /// Copies an example to work on in one target, under a name that is unique on
+    /// the engine and ends with `suffix`.
+    pub(crate) fn of(testbed: Arc<H>, example: &str, target: &'static str, suffix: &str) -> Self {
         let name = format!("e2e{}-{suffix}", std::process::id());
-        let copy = Copy::of(example, target, bed.variable());
+        let copy = ExampleCopy::of(example, target, testbed.variable());
         copy.rename(&name);
         Self {
-            bed,
+            testbed,
             copy,
-            places: vec![name.clone()],
+            sites: vec![name.clone()],
             name,
         }
     }
 
-    /// Brings stand-ins for its images.
+    /// Provides stand-ins for its images.
     pub(crate) fn stand_in(&self) {
-        self.bed.stand_in(&self.copy.model());
+        self.testbed.stand_in(&self.copy.model());
     }
 }
 
 impl<H: Host> Deref for System<H> {
-    type Target = Copy;
+    type Target = ExampleCopy;
 
-    fn deref(&self) -> &Copy {
+    fn deref(&self) -> &ExampleCopy {
         &self.copy
     }
 }
@@ -63,17 +63,19 @@ impl<H: Host> Deref for System<H> {
 impl<H: Host> Drop for System<H> {
     fn drop(&mut self) {
         let failed = std::thread::panicking();
-        let kept = failed.then(|| self.copy.keep(&self.name)).flatten();
-        for place in &self.places {
+        let kept = failed
+            .then(|| self.copy.save_artifacts(&self.name))
+            .flatten();
+        for sandbox in &self.sites {
             if let Some(folder) = &kept {
-                self.bed.keep(place, folder);
+                self.testbed.save_artifacts(sandbox, folder);
             }
-            self.bed.remove(place);
+            self.testbed.remove(sandbox);
         }
     }
 }
 
-/// The end of the name of a case's system.
+/// Returns the suffix of a case's system name.
 pub(crate) fn initials(case: &str) -> String {
     case.split('_')
         .filter_map(|word| word.chars().next())

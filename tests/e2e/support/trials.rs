@@ -1,10 +1,10 @@
-//! Cases on an engine that is found, or started, for them.
+//! Runs cases on an engine that is found or started for them.
 
 use std::{process::ExitCode, sync::Arc};
 
 use libtest_mimic::{Arguments, Trial};
 
-/// A case by name, on a bed `B`.
+/// A named case on a testbed `B`.
 pub(crate) struct Case<B> {
     name: String,
     run: Box<dyn FnOnce(Arc<B>) + Send>,
@@ -17,8 +17,8 @@ impl<B> Case<B> {
     }
 }
 
-/// Runs cases, at most `threads` at once if the command line does not say it.
-/// Where no bed is found they count as ignored. The bed goes last of all.
+/// Runs cases, at most `threads` concurrently unless the command line says
+/// otherwise. Without a testbed they count as ignored. The testbed is dropped last.
 pub(crate) fn run<B: Send + Sync + 'static>(
     find: impl FnOnce() -> Option<B>,
     threads: Option<usize>,
@@ -26,11 +26,11 @@ pub(crate) fn run<B: Send + Sync + 'static>(
 ) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(threads);
-    let bed = if arguments.list { None } else { find() };
-    let bed = bed.map(Arc::new);
-    let trial = |Case { name, run }| match bed.clone() {
-        Some(bed) => Trial::test(name, move || {
-            run(bed);
+    let testbed = if arguments.list { None } else { find() };
+    let testbed = testbed.map(Arc::new);
+    let trial = |Case { name, run }| match testbed.clone() {
+        Some(testbed) => Trial::test(name, move || {
+            run(testbed);
             Ok(())
         }),
         None => Trial::test(name, || Ok(())).with_ignored_flag(true),

@@ -1,4 +1,4 @@
-//! Making a container: kcc's own struct in the words of the engine.
+//! Creates containers: translates kcc's type into the engine's request.
 
 use std::collections::HashMap;
 
@@ -16,26 +16,26 @@ use kcc_model::Check;
 use kcc_plan::Error;
 
 use super::{Client, refused};
-use crate::work::NewContainer;
+use crate::payload::NewContainer;
 
-/// The part of a scheduling period that a limit in thousandths of a core gives.
-/// A quota, unlike the engine's own number of cores, may exceed the machine.
+/// The scheduling period, of which a CPU limit is a part. Unlike the engine's own
+/// setting for cores, a quota may exceed the machine.
 const PERIOD: i64 = 100_000;
-/// Time between two checks of a container that starts, in milliseconds, at most.
+/// The most time between two checks of a starting container, in milliseconds.
 const START_INTERVAL_MS: u64 = 1_000;
 
-/// What a container shares with another one, by the identity of that.
+/// The resources of other containers, by identity, that a container joins.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shares<'a> {
-    /// Its network.
+    /// The container whose network it joins.
     pub(crate) network: Option<&'a str>,
-    /// The folders that it shares with those beside it.
+    /// The container whose shared directories it mounts.
     pub(crate) folders: Option<&'a str>,
 }
 
 impl Client {
-    /// Makes a container, without starting it, and returns its identity.
-    /// `env` holds resolved secrets: it must not reach any message.
+    /// Creates a container without starting it and returns its identity. `env`
+    /// holds resolved secrets, so it must not reach any message.
     pub(crate) async fn create(
         &self,
         name: &str,
@@ -51,11 +51,11 @@ impl Client {
         let first = networks.next();
         let body =
             body(new, first, env, shares).map_err(|error| refused_patch(name).cause(error))?;
-        let made = self.mutate().create_container(Some(options), body).await;
-        let id = made
+        let created = self.mutate().create_container(Some(options), body).await;
+        let id = created
             .map_err(|error| refused("create container", name, error))?
             .id;
-        // Engines before 25 take one network when they make a container.
+        // Engines before 25 accept only one network on creation.
         for (network, aliases) in networks {
             let request = NetworkConnectRequest {
                 container: id.clone(),
@@ -75,8 +75,8 @@ fn body(
     shares: Shares<'_>,
 ) -> Result<ContainerCreateBody, serde_json::Error> {
     let container = &new.container;
-    // What the component adds has the engine's own names. What kcc says itself
-    // stands over it.
+    // The component's patch uses the engine's own names; the fields that kcc
+    // writes take precedence.
     let mut added: ContainerCreateBody = match &container.docker {
         Some(patch) => serde_json::from_value(serde_json::to_value(patch)?)?,
         None => ContainerCreateBody::default(),
@@ -122,14 +122,14 @@ fn host_config(
     let millis = container
         .cpu_millis
         .and_then(|millis| i64::try_from(millis).ok());
-    // A privileged container has all capabilities: nothing is left to drop.
+    // A privileged container has all capabilities; there are none to drop.
     let plain = !container.privileged;
     let folders = shares.folders.map(|id| vec![id.to_owned()]);
     HostConfig {
         network_mode: network.or(shares.network.map(|id| format!("container:{id}"))),
         volumes_from: folders.or_else(|| added.volumes_from.clone()),
         memory,
-        // Without swap, as on Kubernetes: the limit is the limit.
+        // No swap, as on Kubernetes, so that the limit is exact.
         memory_swap: memory,
         cpu_period: millis.map(|_| PERIOD),
         cpu_quota: millis.map(|millis| (millis * PERIOD / 1000).max(1000)),
@@ -151,7 +151,7 @@ fn host_config(
 }
 
 fn refused_patch(container: &str) -> Error {
-    let message = format!("`docker` of container `{container}` is not what the engine takes");
+    let message = format!("the engine does not accept `docker` of container `{container}`");
     Error::new(Code::ApplyRefused, message)
 }
 
@@ -188,7 +188,7 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
                 target: Some(path.clone()),
                 ..EngineMount::default()
             }),
-            // The first one makes it; it goes with the last one.
+            // The first container creates it; it is removed with the last one.
             Mount::Shared(_) if shares.folders.is_none() => Some(EngineMount {
                 typ: Some(MountType::VOLUME),
                 target: Some(path.clone()),
@@ -196,8 +196,8 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
             }),
             Mount::Shared(_) | Mount::Tmpfs(_) | Mount::Secret(_) => None,
         });
-    // Where the root cannot be written, files are written to a volume without a
-    // name, which goes with the container.
+    // With a read-only root, files are written to an anonymous volume, which is
+    // removed with the container.
     let folders = crate::files::folders(container)
         .into_iter()
         .map(|folder| EngineMount {
@@ -220,7 +220,7 @@ fn tmpfs(container: &Container) -> HashMap<String, String> {
 
 fn health(health: &HealthCheck) -> HealthConfig {
     let Check::Exec(command) = &health.check else {
-        // kcc makes the check itself; one of the image would say something else.
+        // kcc probes by itself; a check of the image could contradict it.
         return HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
@@ -235,7 +235,7 @@ fn health(health: &HealthCheck) -> HealthConfig {
         timeout: nanos(health.timeout_ms),
         retries: Some(i64::from(health.retries)),
         start_period: nanos(health.start_period_ms),
-        // Engines from 25 on ask more often while a container starts; older
+        // Engines from 25 on check more often while a container starts; older
         // ones do not know the field.
         start_interval: (health.start_period_ms > 0)
             .then(|| nanos(health.interval_ms.min(START_INTERVAL_MS)))

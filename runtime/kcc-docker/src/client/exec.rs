@@ -1,6 +1,5 @@
-//! Runs commands in containers: their own health check before the engine does,
-//! which waits a whole interval before its first one, and what they want to have
-//! run before they are stopped.
+//! Runs commands in containers: the health check before the engine's first one,
+//! which comes a whole interval after the start, and the pre-stop command.
 
 use std::time::Duration;
 
@@ -15,21 +14,20 @@ use kcc_plan::Error;
 
 use super::{Client, refused};
 
-/// What a command in a container came to.
+/// The result of a command in a container.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandResult {
     pub(crate) exit_code: i64,
-    /// The last of what it wrote.
+    /// The end of its output.
     pub(crate) output: String,
 }
 
-/// Time that a command before a stop may take where the container says none.
+/// The time limit of a pre-stop command if the container has no grace period.
 const GRACE: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// Runs what a container wants to have run before it is stopped, for as long
-    /// as it may take to end. It does not keep the container from being stopped:
-    /// neither does it on Kubernetes.
+    /// Runs the pre-stop command of a container, for at most its grace period. Its
+    /// failure does not prevent the stop, as on Kubernetes.
     pub(super) async fn pre_stop(&self, id: &str) {
         let inspected = self
             .docker
@@ -55,9 +53,13 @@ impl Client {
         }
     }
 
-    /// Runs a command inside a container. It is not counted as a mutation: the
-    /// engine runs the same command for as long as the container lives.
-    pub(crate) async fn run_check(&self, name: &str, command: &[String]) -> Result<Ran, Error> {
+    /// Runs a command inside a container. Not counted as a mutation: the engine
+    /// runs the same command as long as the container lives.
+    pub(crate) async fn run_check(
+        &self,
+        name: &str,
+        command: &[String],
+    ) -> Result<CommandResult, Error> {
         let config = ExecConfig {
             cmd: Some(command.to_vec()),
             attach_stdout: Some(true),
@@ -86,7 +88,7 @@ impl Client {
             }
         }
         let ended = self.docker.inspect_exec(&id).await.map_err(fail)?;
-        Ok(Ran {
+        Ok(CommandResult {
             exit_code: ended.exit_code.unwrap_or(-1),
             output,
         })

@@ -1,4 +1,4 @@
-//! Images: fetched or built, with progress.
+//! Pulls and builds images, with progress.
 
 use std::{collections::HashMap, path::Path};
 
@@ -14,18 +14,18 @@ use kcc_plan::{Context, Error};
 use super::Client;
 use crate::{credentials::Credentials, observed::label};
 
-/// Lines of a build that are shown where it fails.
+/// The number of build log lines shown on failure.
 const LAST_LINES: usize = 6;
 
 impl Client {
-    /// Fetches an image from its registry.
+    /// Pulls an image from its registry.
     pub(crate) async fn pull(
         &self,
         reference: &str,
         credentials: Option<Credentials>,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        // Without a tag the engine would fetch all of them.
+        // Without a tag the engine would pull all of them.
         let name = reference.rsplit('/').next().unwrap_or(reference);
         let tagged = name.contains(':') || reference.contains('@');
         let from_image = if tagged {
@@ -49,7 +49,10 @@ impl Client {
                 Some(Ok(info)) => {
                     let part = info.progress_detail.and_then(|detail| {
                         let (current, total) = (detail.current?, detail.total?);
-                        #[allow(clippy::cast_precision_loss, reason = "it moves a bar")]
+                        #[allow(
+                            clippy::cast_precision_loss,
+                            reason = "it only moves a progress bar"
+                        )]
                         Some(current as f64 / total.max(1) as f64)
                     });
                     let layer = info.id.map(|id| format!(" {id}")).unwrap_or_default();
@@ -57,16 +60,17 @@ impl Client {
                     context.progress(&format!("{status}{layer}"), part);
                 }
                 Some(Err(error)) => {
-                    let message = format!("image `{reference}`{} cannot be pulled", whose(context));
+                    let message =
+                        format!("cannot pull image `{reference}`{}", of_component(context));
                     return Err(Error::new(Code::ApplyImagePull, message)
-                        .help("see that the name is right and that this machine may read it (`docker login`), or make it under that name")
+                        .help("check the image's name, and log in with `docker login` if its registry requires it")
                         .cause(reason(error)));
                 }
             }
         }
     }
 
-    /// Builds an image from a folder; the hash of its context becomes a label.
+    /// Builds an image from a directory and labels it with the context's hash.
     pub(crate) async fn build(
         &self,
         root: &Path,
@@ -106,15 +110,15 @@ impl Client {
                 }
                 Some(Err(error)) => {
                     let message = format!(
-                        "image `{}`{} cannot be built from `{}`",
+                        "cannot build image `{}`{} from `{}`",
                         build.tag,
-                        whose(context),
+                        of_component(context),
                         build.context
                     );
                     let last = lines.split_off(lines.len().saturating_sub(LAST_LINES));
                     return Err(Error::new(Code::ApplyImageBuild, message)
                         .help(format!(
-                            "try it alone: `docker build -f {0}/{1} {0}`",
+                            "build it by hand to see the whole log: `docker build -f {0}/{1} {0}`",
                             build.context, build.file
                         ))
                         .detail(last)
@@ -125,8 +129,8 @@ impl Client {
     }
 }
 
-/// The component; its team stands beside the message wherever that is shown.
-fn whose(context: &Context<'_>) -> String {
+/// Names the component; its team is shown wherever the message is.
+fn of_component(context: &Context<'_>) -> String {
     let component = context.operation.component.as_ref();
     component
         .map(|component| format!(" of `{component}`"))
@@ -144,7 +148,7 @@ fn reason(error: EngineError) -> String {
 fn stopped(name: &str) -> Error {
     Error::new(
         Code::ApplyIncomplete,
-        format!("image `{name}` was not finished, the apply was stopped"),
+        format!("image `{name}` is incomplete: the apply was stopped"),
     )
     .help("run the command again")
 }

@@ -1,13 +1,13 @@
-//! [`Client`]: every call that kcc makes to an engine. Nothing else in kcc
-//! knows bollard. Calls that may change something are counted.
+//! [`Client`]: every call that kcc makes to an engine, and the only user of
+//! bollard. Calls that may change something are counted.
 
 mod create;
 mod exec;
 mod image;
-mod read;
+mod queries;
 
 pub(crate) use create::Shares;
-pub(crate) use read::{EngineHealth, Inspected, Listed, Process};
+pub(crate) use queries::{EngineHealth, Inspected, Listed, Process};
 
 use std::{
     collections::BTreeMap,
@@ -29,10 +29,10 @@ use kcc_plan::Error;
 
 use crate::{clock::Clock, endpoint::Endpoint, files::Archive};
 
-/// How long the engine may take to begin an answer: stopping a container is the longest.
-const ANSWER_SECONDS: u64 = 600;
-/// How long it may take to say that it is there.
-const HELLO: Duration = Duration::from_secs(10);
+/// The time limit for the start of a response; stopping a container takes longest.
+const RESPONSE_SECONDS: u64 = 600;
+/// The time limit for the first response.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection to an engine.
 #[derive(Debug)]
@@ -40,34 +40,37 @@ pub(crate) struct Client {
     docker: Docker,
     mutations: AtomicU64,
     clock: Clock,
-    /// The engine runs in a virtual machine of this machine's: its containers'
-    /// own addresses cannot be reached from here.
-    pub(crate) in_machine: bool,
+    /// True if the engine runs in a virtual machine on this machine, so that its
+    /// containers' addresses are not reachable from here.
+    pub(crate) in_vm: bool,
 }
 
 impl Client {
-    /// Connects to an engine that answers.
+    /// Connects to an engine and waits for its first response.
     pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, Error> {
         let (url, version) = (endpoint.url.as_str(), API_DEFAULT_VERSION);
         let docker = match url.split_once("://") {
             #[cfg(unix)]
-            Some(("unix", path)) => Docker::connect_with_unix(path, ANSWER_SECONDS, version),
+            Some(("unix", path)) => Docker::connect_with_unix(path, RESPONSE_SECONDS, version),
             #[cfg(windows)]
-            Some(("npipe", _)) => Docker::connect_with_named_pipe(url, ANSWER_SECONDS, version),
-            Some(("tcp" | "http", _)) => Docker::connect_with_http(url, ANSWER_SECONDS, version),
+            Some(("npipe", _)) => Docker::connect_with_named_pipe(url, RESPONSE_SECONDS, version),
+            Some(("tcp" | "http", _)) => Docker::connect_with_http(url, RESPONSE_SECONDS, version),
             _ => {
-                let message = format!("cannot connect to `{url}`, named by {}", endpoint.source);
+                let message = format!(
+                    "cannot connect to `{url}` ({}): unsupported scheme",
+                    endpoint.source
+                );
                 return Err(Error::new(Code::PlanDockerUnreachable, message)
-                    .help("kcc speaks to `unix://`, `npipe://`, `tcp://` and `http://` addresses; for `ssh://` forward the socket and name it in `DOCKER_HOST`"));
+                    .help("use a `unix://`, `npipe://`, `tcp://` or `http://` address; for `ssh://`, forward the socket and set `DOCKER_HOST` to it"));
             }
         };
         let docker = docker.map_err(|error| unreachable(endpoint, error))?;
-        match tokio::time::timeout(HELLO, docker.info()).await {
+        match tokio::time::timeout(CONNECT_LIMIT, docker.info()).await {
             Ok(Ok(info)) => Ok(Self {
                 docker,
                 mutations: AtomicU64::new(0),
                 clock: Clock::start(info.system_time.as_deref()),
-                in_machine: info
+                in_vm: info
                     .operating_system
                     .is_some_and(|name| name.contains("Docker Desktop")),
             }),
@@ -76,12 +79,12 @@ impl Client {
         }
     }
 
-    /// The number of calls so far that may have changed something.
+    /// Returns the number of calls so far that may have changed something.
     pub(crate) fn mutations(&self) -> u64 {
         self.mutations.load(Ordering::Relaxed)
     }
 
-    /// The connection, for a call that may change something.
+    /// Returns the connection for a call that may change something.
     fn mutate(&self) -> &Docker {
         self.mutations.fetch_add(1, Ordering::Relaxed);
         &self.docker
@@ -98,14 +101,15 @@ impl Client {
             labels: Some(labels.clone().into_iter().collect()),
             ..NetworkCreateRequest::default()
         };
-        let made = self.mutate().create_network(request).await;
-        made.map(|_| ())
+        let created = self.mutate().create_network(request).await;
+        created
+            .map(|_| ())
             .map_err(|error| refused("create network", name, error))
     }
 
-    /// Removes a network. An engine may go on counting the endpoint of a
-    /// container that is long gone; it then refuses until it is restarted, and
-    /// the network stays.
+    /// Removes a network. An engine may keep counting the endpoint of a container
+    /// that is long gone; it then refuses until it is restarted, and the network
+    /// is left behind.
     pub(crate) async fn remove_network(&self, name: &str, id: &str) -> Result<(), Error> {
         let removed = or_gone(self.mutate().remove_network(id).await);
         let Err(error) = removed else { return Ok(()) };
@@ -117,7 +121,7 @@ impl Client {
         let users = self.users(id).await?;
         if users.is_empty() {
             let message = format!(
-                "network `{name}` stays: the engine still counts an endpoint of a container that is gone"
+                "network `{name}` is left behind: the engine still counts an endpoint of a container that is gone"
             );
             return Err(Error::new(Code::ApplyLeftBehind, message)
                 .tolerable()
@@ -133,7 +137,7 @@ impl Client {
         )))
     }
 
-    /// Connects a container to one more network.
+    /// Connects a container to another network.
     async fn connect_network(
         &self,
         network: &str,
@@ -152,8 +156,9 @@ impl Client {
             labels: Some(labels.clone().into_iter().collect()),
             ..VolumeCreateRequest::default()
         };
-        let made = self.mutate().create_volume(request).await;
-        made.map(|_| ())
+        let created = self.mutate().create_volume(request).await;
+        created
+            .map(|_| ())
             .map_err(|error| refused("create volume", name, error))
     }
 
@@ -165,7 +170,7 @@ impl Client {
         or_gone(removed).map_err(|error| refused("remove volume", name, error))
     }
 
-    /// Unpacks an archive inside a container that need not run.
+    /// Unpacks an archive inside a container, which need not be running.
     pub(crate) async fn upload(&self, id: &str, name: &str, archive: Archive) -> Result<(), Error> {
         let options = UploadToContainerOptions {
             path: archive.folder,
@@ -192,7 +197,7 @@ impl Client {
         done.map_err(|error| refused("unpause container", name, error))
     }
 
-    /// Asks a container to end, and waits as long as it was made to be waited for.
+    /// Stops a container and waits up to its grace period.
     pub(crate) async fn stop(&self, id: &str, name: &str) -> Result<(), Error> {
         self.pre_stop(id).await;
         let stopped = self
@@ -202,7 +207,7 @@ impl Client {
         or_gone(stopped).map_err(|error| refused("stop container", name, error))
     }
 
-    /// Removes a container and the volumes that have no name.
+    /// Removes a container and its anonymous volumes.
     pub(crate) async fn remove(&self, id: &str, name: &str) -> Result<(), Error> {
         let options = RemoveContainerOptions {
             v: true,
@@ -222,7 +227,7 @@ impl Client {
     }
 }
 
-/// What is gone already need not be removed; what stands still need not be stopped.
+/// Treats removing what is gone and stopping what is stopped as success.
 fn or_gone(result: Result<(), EngineError>) -> Result<(), EngineError> {
     match result {
         Err(EngineError::DockerResponseServerError {
@@ -248,39 +253,41 @@ fn unreachable(
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
     let message = format!(
-        "no docker engine answers at `{}`, named by {}",
+        "cannot reach Docker at `{}` ({})",
         endpoint.url, endpoint.source
     );
     Error::new(Code::PlanDockerUnreachable, message)
-        .help("start the engine (`systemctl start docker`, or Docker Desktop), or name another one in `DOCKER_HOST`")
+        .help("start the engine (`systemctl start docker`, or Docker Desktop), or set `DOCKER_HOST` to another one")
         .cause(error)
 }
 
-/// The engine answered, and did not do it; or it stopped answering.
+/// Describes a call that the engine refused or did not answer.
 fn refused(verb: &str, name: &str, error: EngineError) -> Error {
     match error {
         EngineError::DockerResponseServerError { message, .. } => {
             let message = message.trim();
             let error = Error::new(
                 Code::ApplyRefused,
-                format!("the engine cannot {verb} `{name}`: {message}"),
+                format!("cannot {verb} `{name}`: {message}"),
             );
             let port = ["port is already allocated", "address already in use"];
             if port.iter().any(|text| message.contains(text)) {
-                return error.help("stop what holds the port, or publish another one (`expose`)");
+                return error.help(
+                    "stop the program that holds the port, or publish another port (`expose`)",
+                );
             }
             if message.contains("address pool") {
                 return error.help(
-                    "it has no addresses left for another network: remove unused ones \
-                     (`docker network prune`), or give it more (`default-address-pools` in its configuration)",
+                    "remove unused networks (`docker network prune`), or add address pools \
+                     (`default-address-pools` in the engine's configuration)",
                 );
             }
             error
         }
         error => {
-            let message = format!("the engine did not answer when asked to {verb} `{name}`");
+            let message = format!("cannot {verb} `{name}`: no response from the engine");
             Error::new(Code::PlanDockerUnreachable, message)
-                .help("see whether it still runs, then run the command again")
+                .help("check that the engine is running, then run the command again")
                 .cause(error)
         }
     }
@@ -297,21 +304,21 @@ mod tests {
 
     use super::*;
 
-    /// An engine that refuses to remove any network, which `users` are on.
+    /// Starts a fake engine that refuses to remove a network with these users.
     async fn refusing(folder: &std::path::Path, users: &'static str) -> Client {
         let socket = folder.join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let mut asked = Vec::new();
-                while !asked.ends_with(b"\r\n\r\n") {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
                     let mut byte = [0; 1];
                     stream.read_exact(&mut byte).await.unwrap();
-                    asked.push(byte[0]);
+                    request.push(byte[0]);
                 }
-                let asked = String::from_utf8(asked).unwrap();
-                let (status, body) = match asked.as_str() {
+                let request = String::from_utf8(request).unwrap();
+                let (status, body) = match request.as_str() {
                     info if info.contains("/info ") => ("200 OK", "{}".to_owned()),
                     removal if removal.starts_with("DELETE") => (
                         "403 Forbidden",
@@ -337,17 +344,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_network_with_an_endpoint_of_nobody_is_left_behind() {
+    async fn leaves_a_network_with_a_stale_endpoint_behind() {
         let folder = tempfile::tempdir().unwrap();
         let client = refusing(folder.path(), "").await;
         let error = client.remove_network("shop-dev", "1").await.unwrap_err();
         assert_eq!(error.code, Code::ApplyLeftBehind);
-        assert!(error.tolerable, "the rest is removed all the same");
-        assert!(error.message.starts_with("network `shop-dev` stays: "));
+        assert!(error.tolerable, "the rest is removed nevertheless");
+        assert!(
+            error
+                .message
+                .starts_with("network `shop-dev` is left behind: ")
+        );
     }
 
     #[tokio::test]
-    async fn a_network_that_somebody_uses_is_an_error_that_names_them() {
+    async fn names_the_users_of_a_network_that_cannot_be_removed() {
         let folder = tempfile::tempdir().unwrap();
         let client = refusing(folder.path(), r#""1f":{"Name":"mine"}"#).await;
         let error = client.remove_network("shop-dev", "1").await.unwrap_err();

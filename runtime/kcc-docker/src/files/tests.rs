@@ -1,8 +1,8 @@
-//! The modes and owners of files in archives.
+//! Tests the modes and owners of files in archives.
 
 #[allow(
     clippy::duplicate_mod,
-    reason = "one maker for the tests of two modules"
+    reason = "one builder for the tests of two modules"
 )]
 #[path = "../../tests/engine/container.rs"]
 mod container;
@@ -13,7 +13,7 @@ use kcc_lower::docker::FileAccess;
 
 use super::*;
 
-/// The files of a container by path: their mode and owner.
+/// Packs the files of a container and returns mode and owner by path.
 fn packed(container: &Container, user: &str) -> BTreeMap<String, (u32, u64, u64)> {
     let secrets = BTreeMap::from([("key".to_owned(), "k".to_owned())]);
     let archives = archives(container, user, &secrets).unwrap();
@@ -38,7 +38,7 @@ fn packed(container: &Container, user: &str) -> BTreeMap<String, (u32, u64, u64)
 }
 
 #[test]
-fn files_belong_to_whom_the_container_runs_as_and_have_the_mode_that_is_asked_for() {
+fn files_have_the_containers_owner_and_the_declared_modes() {
     let mut web = container::container("web", "acme/web:1", "shop-dev");
     for path in ["/opt/run.sh", "/etc/app.toml"] {
         web.files.insert(path.to_owned(), "x".to_owned());
@@ -54,7 +54,7 @@ fn files_belong_to_whom_the_container_runs_as_and_have_the_mode_that_is_asked_fo
     assert_eq!(own["opt/run.sh"], (0o755, 1000, 2000));
     assert_eq!(own["etc/app.toml"], (0o644, 7, 8));
     assert_eq!(own["etc/key"], (0o400, 1000, 2000));
-    // Whoever a name is reads a secret that is root's.
+    // Without a numeric id the secret is root's and readable by everybody.
     assert_eq!(packed(&web, "node")["etc/key"], (0o444, 0, 0));
     web.access
         .insert("/etc/key".to_owned(), access(Some(0o440), None));

@@ -1,5 +1,5 @@
-//! Containers: made, started, replaced or left alone, each after all that it
-//! stands on.
+//! Plans containers: create, start, replace or keep, each after the objects it
+//! depends on.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,13 +8,13 @@ use kcc_model::{Check, Until};
 use kcc_plan::{Action, Draft, Finding, FindingKind, Readiness};
 
 use super::{
-    ABSENT, CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME, removal, sidecars::sidecars,
-    twins::twin_name, verdict::Verdict,
+    ABSENT, CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME, decision::Decision,
+    duplicates::duplicate_name, removal, sidecars::sidecars,
 };
 use crate::{
     config,
     observed::{ContainerState, ObservedContainer, SUCCESSOR},
-    work::{HostPort, NewContainer, Replacement, Work},
+    payload::{HostPort, NewContainer, Payload, Replacement},
 };
 
 impl<'a> Reconciler<'a> {
@@ -51,54 +51,54 @@ impl<'a> Reconciler<'a> {
     }
 
     fn container(&mut self, name: &'a str, container: &'a Container, sibling: Option<&str>) {
-        let Some(there) = self.observed.containers.get(name) else {
-            self.anew.insert(name);
+        let Some(existing) = self.observed.containers.get(name) else {
+            self.created.insert(name);
             let new = self.new_container(name, container, None);
             let draft = Draft::new(
                 Action::Create,
                 CONTAINER,
                 name,
-                self.tried(container, ABSENT.to_owned()),
-                Work::Create(new.clone()),
+                self.with_last_failure(container, ABSENT.to_owned()),
+                Payload::Create(new.clone()),
             );
             self.push_starting(draft, name, container, &new.host_ports(), None);
             return;
         };
-        let id = there.object.id.clone();
+        let id = existing.object.id.clone();
         let job = self
             .desired
             .components
             .get(&container.component)
             .is_some_and(|c| c.job);
-        let gives_up = self.ports.given_up(name, container, there);
-        let verdict = match (self.verdict(container, there, job), &gives_up) {
-            (Verdict::Replace(cause), _) => Verdict::Replace(cause),
-            (_, Some(wish)) => Verdict::Replace(wish.clone()),
-            (verdict, None) => verdict,
+        let released_port = self.ports.must_release(name, container, existing);
+        let decision = match (self.decide(container, existing, job), &released_port) {
+            (Decision::Replace(cause), _) => Decision::Replace(cause),
+            (_, Some(cause)) => Decision::Replace(cause.clone()),
+            (decision, None) => decision,
         };
-        match verdict {
-            Verdict::Replace(_) => _ = self.anew.insert(name),
-            Verdict::Start(_) | Verdict::Restart(_) => _ = self.started.insert(name),
-            Verdict::Keep | Verdict::Unpause => {}
+        match decision {
+            Decision::Replace(_) => _ = self.created.insert(name),
+            Decision::Start(_) | Decision::Restart(_) => _ = self.started.insert(name),
+            Decision::Keep | Decision::Unpause => {}
         }
-        let (action, cause, work) = match verdict {
-            Verdict::Keep => {
-                self.plan.unchanged();
-                self.report_unready(name, container, there);
+        let (action, cause, payload) = match decision {
+            Decision::Keep => {
+                self.plan.count_unchanged();
+                self.report_unready(name, container, existing);
                 return;
             }
-            Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
-            Verdict::Restart(cause) => (Action::Run, cause, Work::Restart { id }),
-            Verdict::Unpause => (Action::Run, "paused".to_owned(), Work::Unpause { id }),
-            Verdict::Replace(cause) => {
-                let cause = self.tried(container, cause);
-                let new = self.new_container(name, container, Some(there));
-                if let Some(wish) = gives_up {
-                    // Removed before either is made: two containers may each
-                    // want what the other one holds.
-                    self.plan.push(removal(name, there, &wish, &[]));
-                    let work = Work::Create(new.clone());
-                    let draft = Draft::new(Action::Create, CONTAINER, name, cause, work);
+            Decision::Start(cause) => (Action::Run, cause, Payload::Start { id }),
+            Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id }),
+            Decision::Unpause => (Action::Run, "paused".to_owned(), Payload::Unpause { id }),
+            Decision::Replace(cause) => {
+                let cause = self.with_last_failure(container, cause);
+                let new = self.new_container(name, container, Some(existing));
+                if let Some(cause) = released_port {
+                    // Remove it before either is created: two containers may each
+                    // want the port that the other one holds.
+                    self.plan.push(removal(name, existing, &cause, &[]));
+                    let payload = Payload::Create(new.clone());
+                    let draft = Draft::new(Action::Create, CONTAINER, name, cause, payload);
                     self.push_starting(
                         draft.after_removal(CONTAINER, name),
                         name,
@@ -108,34 +108,34 @@ impl<'a> Reconciler<'a> {
                     );
                     return;
                 }
-                let how = self.replacement(name, &new, there, job);
-                let work = Work::Replace {
+                let how = self.replacement(name, &new, existing, job);
+                let payload = Payload::Replace {
                     new: new.clone(),
                     old: id,
                     how,
                 };
-                let draft = Draft::new(Action::Replace, CONTAINER, name, cause, work);
-                // One replica after the other, so that some go on.
+                let draft = Draft::new(Action::Replace, CONTAINER, name, cause, payload);
+                // Replace one replica after the other, so that some keep serving.
                 self.push_starting(draft, name, container, &new.host_ports(), sibling);
                 return;
             }
         };
-        let draft = Draft::new(action, CONTAINER, name, cause, work);
-        let held: Vec<_> = there.published.values().copied().collect();
+        let draft = Draft::new(action, CONTAINER, name, cause, payload);
+        let held: Vec<_> = existing.published.values().copied().collect();
         self.push_starting(draft, name, container, &held, None);
     }
 
-    /// A container to be made, with its host ports; those for checks of its
-    /// sidecars are its own, because they share its network.
+    /// Builds a new container with its host ports, including those for health
+    /// checks of its sidecars, which share its network.
     pub(super) fn new_container(
         &mut self,
         name: &str,
         container: &Container,
-        there: Option<&ObservedContainer>,
+        existing: Option<&ObservedContainer>,
     ) -> Arc<NewContainer> {
         let published = container.ports.iter();
         let mut ports: Vec<_> = published
-            .map(|publish| self.ports.publish(name, publish, there))
+            .map(|publish| self.ports.publish(name, publish, existing))
             .collect();
         ports.extend(self.check_port(name, container));
         for (sidecar, container) in sidecars(self.docker, name) {
@@ -152,8 +152,8 @@ impl<'a> Reconciler<'a> {
         })
     }
 
-    /// The port through which kcc makes a check that the engine lacks, where
-    /// the container's own address cannot be reached.
+    /// Returns the port for a health check that kcc runs itself, if the
+    /// container's address is not reachable.
     fn check_port(&mut self, name: &str, container: &Container) -> Option<HostPort> {
         let (Check::Http { port, .. } | Check::Tcp { port } | Check::Grpc { port }) =
             container.health.as_ref()?.check
@@ -161,14 +161,14 @@ impl<'a> Reconciler<'a> {
             return None;
         };
         let published = |publish: &Publish| publish.container == port && publish.protocol == "tcp";
-        let reached = !self.observed.in_machine || container.ports.iter().any(published);
+        let reached = !self.observed.in_vm || container.ports.iter().any(published);
         (!reached).then(|| self.ports.private(name, port))
     }
 
-    /// Adds a step that starts a container, after all that it stands on.
+    /// Adds a step that starts a container, after everything it depends on.
     pub(super) fn push_starting(
         &mut self,
-        mut draft: Draft<Work>,
+        mut draft: Draft<Payload>,
         name: &str,
         container: &Container,
         ports: &[u16],
@@ -187,13 +187,13 @@ impl<'a> Reconciler<'a> {
         }
         for network in container.networks.keys() {
             draft = draft.after(NETWORK, network);
-            for (_, twin) in self
+            for (_, duplicate) in self
                 .observed
-                .twins
+                .duplicates
                 .iter()
                 .filter(|(name, _)| name == network)
             {
-                draft = draft.after(NETWORK, twin_name(network, twin));
+                draft = draft.after(NETWORK, duplicate_name(network, duplicate));
             }
         }
         for mount in container.mounts.values() {
@@ -215,13 +215,13 @@ impl<'a> Reconciler<'a> {
         self.plan.push(draft);
     }
 
-    /// Reports a container that is as configured and does not do what it should:
-    /// no operation of kcc's would change that.
+    /// Reports a container that is configured as desired but not ready: no
+    /// operation would change that.
     pub(super) fn report_unready(
         &mut self,
         name: &str,
         container: &Container,
-        there: &ObservedContainer,
+        existing: &ObservedContainer,
     ) {
         let (Readiness::Waiting { why } | Readiness::Failed { why }) = self
             .observed
@@ -231,12 +231,12 @@ impl<'a> Reconciler<'a> {
         else {
             return;
         };
-        self.plan.find(Finding {
+        self.plan.add_finding(Finding {
             finding: FindingKind::NotReady,
             kind: CONTAINER.to_owned(),
             name: name.to_owned(),
             component: Some(container.component.clone()),
-            team: there.object.team.clone(),
+            team: existing.object.team.clone(),
             cause: why.clone(),
             help: None,
             alternatives: Vec::new(),
@@ -244,44 +244,44 @@ impl<'a> Reconciler<'a> {
         });
     }
 
-    /// A cause with why the last apply failed to do the same, if it did.
-    fn tried(&self, container: &Container, cause: String) -> String {
+    /// Adds the reason why the last apply failed to a cause, if it did.
+    fn with_last_failure(&self, container: &Container, cause: String) -> String {
         match self.observed.failures.get(&container.component) {
             Some(why) => format!("{cause} (the last apply failed: {why})"),
             None => cause,
         }
     }
 
-    /// The old container goes on until the new one is ready, unless they cannot
-    /// run side by side, as where sidecars belong to it: they have one network
-    /// at a time, and the new one may wait for them.
+    /// Chooses how to replace a container. The old one runs until the new one is
+    /// ready, unless they cannot run at the same time: with sidecars, for example,
+    /// which join one network at a time and which the new one may need.
     fn replacement(
         &self,
         name: &str,
         new: &NewContainer,
-        there: &ObservedContainer,
+        existing: &ObservedContainer,
         job: bool,
     ) -> Replacement {
         if new.container.on_demand {
             return Replacement::AtRest;
         }
         let volume = |mount: &Mount| matches!(mount, Mount::Volume(_));
-        let held = |port: &HostPort| there.published.values().any(|held| *held == port.host);
-        let apart = job
+        let held = |port: &HostPort| existing.published.values().any(|held| *held == port.host);
+        let needs_stop = job
             || new.container.recreate
-            || there.state != ContainerState::Running
+            || existing.state != ContainerState::Running
             || sidecars(self.docker, name).next().is_some()
             || new.ports.iter().any(held)
             || new.container.mounts.values().any(volume);
         let has_sidecars = sidecars(self.docker, name).next().is_some();
-        if !apart {
+        if !needs_stop {
             return Replacement::Overlap;
         }
         Replacement::StopFirst {
-            beside: self.running_beside(name, there),
+            sidecars: self.running_sidecars(name, existing),
             until: match job {
                 true => None,
-                // It may need them in order to be healthy.
+                // It may need its sidecars in order to become healthy.
                 false if has_sidecars => Some(Until::Started),
                 false => Some(Until::Healthy),
             },

@@ -1,5 +1,5 @@
-//! [`HostPorts`]: which host port leads to a port of a container, and who has
-//! to let go of one.
+//! [`HostPorts`]: assigns host ports to containers, and finds the containers that
+//! have to release one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,18 +7,18 @@ use kcc_lower::docker::{Container, DockerDesired, Publish};
 
 use crate::{
     observed::{Observed, ObservedContainer, Ownership},
+    payload::HostPort,
     ports,
-    work::HostPort,
 };
 
-/// The host ports of a target's containers.
+/// The host ports of a scope's containers.
 pub(super) struct HostPorts<'a> {
-    /// Those that cannot be given to what asks for any: of others, of
-    /// containers that are there, and those that are asked for by number.
+    /// The ports that cannot be assigned freely: those of unmanaged containers,
+    /// of existing containers, and those declared by number.
     taken: BTreeSet<u16>,
-    /// Containers of ours by the host ports that they hold or held.
+    /// The owned containers by the host ports that they hold or held.
     holders: BTreeMap<u16, Vec<&'a str>>,
-    /// Containers by the host ports that they ask for by number.
+    /// The containers by the host ports that they declare by number.
     fixed: BTreeMap<u16, &'a str>,
 }
 
@@ -32,10 +32,10 @@ impl<'a> HostPorts<'a> {
         let mut taken = observed.taken_ports.clone();
         taken.extend(fixed.keys());
         let mut holders: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
-        for (name, there) in &observed.containers {
-            taken.extend(there.published.values());
-            if there.object.ownership == Ownership::Ours {
-                for port in there.published.values() {
+        for (name, existing) in &observed.containers {
+            taken.extend(existing.published.values());
+            if existing.object.ownership == Ownership::Owned {
+                for port in existing.published.values() {
                     holders.entry(*port).or_default().push(name);
                 }
             }
@@ -47,18 +47,18 @@ impl<'a> HostPorts<'a> {
         }
     }
 
-    /// Containers of ours that hold or held a host port.
+    /// Returns the owned containers that hold or held a host port.
     pub(super) fn holders(&self, port: u16) -> impl Iterator<Item = &'a str> {
         self.holders.get(&port).into_iter().flatten().copied()
     }
 
-    /// Why a container has to let go of a host port: another one asks for it by
-    /// number.
-    pub(super) fn given_up(
+    /// Returns the reason why a container has to release a host port: another
+    /// one declares it by number.
+    pub(super) fn must_release(
         &self,
         name: &str,
         container: &Container,
-        there: &ObservedContainer,
+        existing: &ObservedContainer,
     ) -> Option<String> {
         let own: BTreeSet<_> = container
             .ports
@@ -66,21 +66,21 @@ impl<'a> HostPorts<'a> {
             .filter_map(|port| port.host)
             .collect();
         let wanted = |port: &&u16| !own.contains(*port) && self.fixed.contains_key(*port);
-        let port = there.published.values().find(wanted)?;
+        let port = existing.published.values().find(wanted)?;
         let other = self.fixed.get(port).filter(|other| **other != name)?;
         Some(format!("`{other}` publishes port {port}"))
     }
 
-    /// The host port of one that is published: the number that it asks for,
-    /// else the one that the container has had so far, else a free one.
+    /// Chooses the host port of a published port: the declared number, else the
+    /// one that the container has had so far, else a free one.
     pub(super) fn publish(
         &mut self,
         name: &str,
         publish: &Publish,
-        there: Option<&ObservedContainer>,
+        existing: Option<&ObservedContainer>,
     ) -> HostPort {
         let key = (publish.container, publish.protocol.to_owned());
-        let kept = there.and_then(|there| there.published.get(&key).copied());
+        let kept = existing.and_then(|existing| existing.published.get(&key).copied());
         let kept = kept.filter(|port| !self.fixed.contains_key(port));
         let host = publish
             .host
@@ -95,7 +95,7 @@ impl<'a> HostPorts<'a> {
         }
     }
 
-    /// A host port through which kcc alone reaches a TCP port of a container.
+    /// Assigns a host port through which only kcc reaches a TCP port.
     pub(super) fn private(&mut self, name: &str, port: u16) -> HostPort {
         let host = self.free(name, port, "tcp");
         self.taken.insert(host);

@@ -1,6 +1,6 @@
-//! Refuses to plan where an image that is there would start as root and must
-//! not. One that this plan fetches or builds is examined before a container is
-//! made from it.
+//! Refuses to plan if an existing image would start as root and must not. Images
+//! that this plan pulls or builds are checked before a container is created from
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,17 @@ use super::Reconciler;
 use crate::image_user::refused;
 
 impl Reconciler<'_> {
-    /// Names every such image of the containers that this plan makes.
+    /// Fails with every such image among the containers that this plan creates.
     pub(super) fn refuse_image_users(&self) -> Result<(), Error> {
         let mut images = BTreeSet::new();
-        let made = self.anew.iter().map(|name| &self.docker.containers[*name]);
-        for container in made.flat_map(Container::with_init) {
+        let created = self
+            .created
+            .iter()
+            .map(|name| &self.docker.containers[*name]);
+        for container in created.flat_map(Container::with_init) {
             let reference = container.image.as_str();
-            let there = self.observed.images.get(reference);
-            if let Some(image) = there.filter(|_| !self.rebuilt.contains(reference)) {
+            let existing = self.observed.images.get(reference);
+            if let Some(image) = existing.filter(|_| !self.rebuilt.contains(reference)) {
                 images.extend(refused(container, &self.path_of(container), &image.user));
             }
         }
@@ -28,7 +31,7 @@ impl Reconciler<'_> {
         Err(images.into_iter().collect::<Vec<_>>().into())
     }
 
-    /// The path of a container's component in the model.
+    /// Returns the model path of a container's component.
     pub(super) fn path_of(&self, container: &Container) -> String {
         let name = &container.component;
         let component = self.desired.components.get(name);

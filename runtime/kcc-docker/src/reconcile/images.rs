@@ -1,50 +1,54 @@
-//! Images: built anew where their context changed, fetched where they lack.
+//! Plans images: rebuilds those whose context changed, pulls those that are missing.
 
 use kcc_plan::{Action, Draft};
 
 use super::{IMAGE, Reconciler};
-use crate::work::Work;
+use crate::payload::Payload;
 
 impl Reconciler<'_> {
     pub(super) fn images(&mut self) {
         for (reference, image) in &self.docker.images {
             let present = self.observed.images.get(reference);
             let context = self.observed.contexts.get(reference);
-            let (action, cause, work) = match (&image.build, context) {
+            let (action, cause, payload) = match (&image.build, context) {
                 (Some(build), Some(hash)) => {
                     let folder = &build.context;
-                    let work = Work::Build {
+                    let payload = Payload::Build {
                         build: build.clone(),
                         context_hash: hash.clone(),
                     };
                     match present {
                         Some(image) if image.context_hash.as_ref() == Some(hash) => {
-                            self.plan.unchanged();
+                            self.plan.count_unchanged();
                             continue;
                         }
-                        Some(_) => (Action::Update, format!("`{folder}` changed"), work),
-                        None => (Action::Create, format!("`{folder}` was never built"), work),
+                        Some(_) => (Action::Update, format!("`{folder}` changed"), payload),
+                        None => (
+                            Action::Create,
+                            format!("`{folder}` was never built"),
+                            payload,
+                        ),
                     }
                 }
                 _ if present.is_some() => {
-                    self.plan.unchanged();
+                    self.plan.count_unchanged();
                     continue;
                 }
                 _ => {
-                    let work = Work::Pull {
+                    let payload = Payload::Pull {
                         reference: reference.clone(),
                     };
                     (
                         Action::Create,
-                        "the engine does not have it".to_owned(),
-                        work,
+                        "not present on the engine".to_owned(),
+                        payload,
                     )
                 }
             };
             if action == Action::Update {
                 self.rebuilt.insert(reference);
             }
-            let draft = Draft::new(action, IMAGE, reference, cause, work);
+            let draft = Draft::new(action, IMAGE, reference, cause, payload);
             self.plan.push(draft.component(&image.component));
         }
     }

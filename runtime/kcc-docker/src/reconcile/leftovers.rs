@@ -1,61 +1,61 @@
-//! What goes: what an apply left that was killed, and what no fragment asks for
-//! any more.
+//! Plans removals: leftovers of a killed apply, and objects that are no longer
+//! declared.
 
 use kcc_plan::{Action, Draft, Prune};
 
 use super::{CONTAINER, NETWORK, Reconciler};
 use crate::{
-    observed::{ObservedContainer, Ownership, SUCCESSOR, made_for},
-    work::Work,
+    observed::{ObservedContainer, Ownership, SUCCESSOR, base_name},
+    payload::Payload,
 };
 
-/// Why something is removed.
+/// The cause of a removal.
 const NO_LONGER: &str = "no longer declared";
 
 impl Reconciler<'_> {
-    /// Successors and init steps that an apply left when it was killed.
+    /// Removes successors and init steps that a killed apply left behind.
     pub(super) fn leftovers(&mut self) {
         for (name, container) in &self.observed.containers {
-            if self.is_left(name, container) {
-                self.remove(name, container, "an apply that was stopped left it", &[]);
+            if self.is_leftover(name, container) {
+                self.remove(name, container, "left behind by an interrupted apply", &[]);
             }
         }
     }
 
-    /// Whether it stands only because an apply was killed: nothing is compared
-    /// with an init step, so it has no hash.
-    fn is_left(&self, name: &str, container: &ObservedContainer) -> bool {
+    /// Returns true if a container only exists because an apply was killed. An
+    /// init step is never compared, so it has no hash.
+    fn is_leftover(&self, name: &str, container: &ObservedContainer) -> bool {
         let successor = name.ends_with(SUCCESSOR);
         let step = container.config_hash.is_none() && name.contains('_');
         let of = match name.strip_suffix(SUCCESSOR) {
             Some(old) => old,
-            None => made_for(name),
+            None => base_name(name),
         };
-        container.object.ownership == Ownership::Ours
+        container.object.ownership == Ownership::Owned
             && (successor || step)
             && self.docker.containers.contains_key(of)
     }
 
-    /// Removes what no fragment asks for any more; volumes stay, they hold data.
+    /// Removes objects that are no longer declared. Volumes stay: they hold data.
     pub(super) fn prune(&mut self) {
         if self.options.prune == Prune::None {
             return;
         }
         for (name, container) in &self.observed.containers {
-            let left = self.is_left(name, container);
-            let ours = container.object.ownership == Ownership::Ours;
-            if ours && !left && !self.docker.containers.contains_key(name) {
+            let left = self.is_leftover(name, container);
+            let owned = container.object.ownership == Ownership::Owned;
+            if owned && !left && !self.docker.containers.contains_key(name) {
                 self.remove(name, container, NO_LONGER, &[]);
             }
         }
         for (name, network) in &self.observed.networks {
-            if network.ownership == Ownership::Ours && !self.docker.networks.contains_key(name) {
-                let work = Work::RemoveNetwork {
+            if network.ownership == Ownership::Owned && !self.docker.networks.contains_key(name) {
+                let payload = Payload::RemoveNetwork {
                     id: network.id.clone(),
                 };
-                let mut draft = Draft::new(Action::Delete, NETWORK, name, NO_LONGER, work);
-                for (container, there) in &self.observed.containers {
-                    if there.networks.contains_key(name) {
+                let mut draft = Draft::new(Action::Delete, NETWORK, name, NO_LONGER, payload);
+                for (container, existing) in &self.observed.containers {
+                    if existing.networks.contains_key(name) {
                         draft = draft.after(CONTAINER, container);
                     }
                 }

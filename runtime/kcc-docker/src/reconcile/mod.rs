@@ -1,18 +1,18 @@
-//! Desired and observed → plan. Pure: every decision about a Docker engine is
-//! made here, and each step says why it is there.
+//! Desired state and observed state → plan. Pure: every decision about a Docker
+//! engine is made here, and each step carries its cause.
 
 mod containers;
-mod foreign;
+mod decision;
+mod duplicates;
 mod host_ports;
 mod image_users;
 mod images;
 mod leftovers;
+mod ownership;
 mod sidecars;
 mod tear_down;
 #[cfg(test)]
 mod tests;
-mod twins;
-mod verdict;
 
 pub(crate) use tear_down::tear_down;
 
@@ -24,12 +24,12 @@ use kcc_plan::{
 };
 
 use self::{
-    foreign::{refuse_foreign, refuse_unrecorded},
     host_ports::HostPorts,
+    ownership::{refuse_unmanaged, refuse_unrecorded},
 };
 use crate::{
     observed::{Observed, ObservedContainer},
-    work::Work,
+    payload::Payload,
 };
 
 const CONTAINER: &str = "container";
@@ -37,18 +37,18 @@ const NETWORK: &str = "network";
 const VOLUME: &str = "volume";
 const IMAGE: &str = "image";
 
-/// Why something is created.
+/// The cause of a creation.
 const ABSENT: &str = "does not exist";
 
-/// The plan that leads from what is there to what should be.
+/// Plans the changes from the observed to the desired state.
 pub(crate) fn reconcile(
     desired: &Desired,
     docker: &DockerDesired,
     observed: &Observed,
     options: &Options,
-) -> Result<Plan<Work>, Error> {
+) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(docker, observed, &options.scope(desired))?;
-    refuse_foreign(docker, observed)?;
+    refuse_unmanaged(docker, observed)?;
     let mut reconciler = Reconciler {
         desired,
         docker,
@@ -56,12 +56,12 @@ pub(crate) fn reconcile(
         options,
         plan: PlanBuilder::new(EngineName::Docker, desired, options),
         rebuilt: BTreeSet::new(),
-        anew: BTreeSet::new(),
+        created: BTreeSet::new(),
         started: BTreeSet::new(),
         ports: HostPorts::of(docker, observed),
     };
     reconciler.networks();
-    reconciler.twins();
+    reconciler.duplicates();
     reconciler.volumes();
     reconciler.images();
     reconciler.leftovers();
@@ -77,12 +77,12 @@ struct Reconciler<'a> {
     docker: &'a DockerDesired,
     observed: &'a Observed,
     options: &'a Options,
-    plan: PlanBuilder<Work>,
-    /// Images that this plan builds anew.
+    plan: PlanBuilder<Payload>,
+    /// The images that this plan rebuilds.
     rebuilt: BTreeSet<&'a str>,
-    /// Containers that this plan makes, be it in the place of others.
-    anew: BTreeSet<&'a str>,
-    /// Containers that are there and that this plan starts.
+    /// The containers that this plan creates, including replacements.
+    created: BTreeSet<&'a str>,
+    /// The existing containers that this plan starts.
     started: BTreeSet<&'a str>,
     ports: HostPorts<'a>,
 }
@@ -91,12 +91,12 @@ impl Reconciler<'_> {
     fn networks(&mut self) {
         for (name, network) in &self.docker.networks {
             if self.observed.networks.contains_key(name) {
-                self.plan.unchanged();
+                self.plan.count_unchanged();
             } else {
-                let work = Work::CreateNetwork {
+                let payload = Payload::CreateNetwork {
                     labels: network.labels.clone(),
                 };
-                let mut draft = Draft::new(Action::Create, NETWORK, name, ABSENT, work);
+                let mut draft = Draft::new(Action::Create, NETWORK, name, ABSENT, payload);
                 if let Some(component) = &network.component {
                     draft = draft.component(component);
                 }
@@ -108,27 +108,27 @@ impl Reconciler<'_> {
     fn volumes(&mut self) {
         for (name, volume) in &self.docker.volumes {
             if self.observed.volumes.contains_key(name) {
-                self.plan.unchanged();
+                self.plan.count_unchanged();
             } else {
-                let work = Work::CreateVolume {
+                let payload = Payload::CreateVolume {
                     labels: volume.labels.clone(),
                 };
-                let draft = Draft::new(Action::Create, VOLUME, name, ABSENT, work);
+                let draft = Draft::new(Action::Create, VOLUME, name, ABSENT, payload);
                 self.plan.push(draft.component(&volume.component));
             }
         }
     }
 
-    /// Reports what could not be compared, for lack of a secret's value.
+    /// Reports the secrets that could not be compared.
     fn missing_secrets(&mut self) {
         for secret in &self.observed.missing_secrets {
-            self.plan.find(Finding {
+            self.plan.add_finding(Finding {
                 finding: FindingKind::Unknown,
                 kind: "secret".to_owned(),
                 name: secret.name.clone(),
                 component: None,
                 team: None,
-                cause: format!("cannot tell whether it changed: {}", secret.why),
+                cause: format!("cannot tell if it changed: {}", secret.why),
                 help: Some(secret.help.clone()),
                 alternatives: Vec::new(),
                 conflict: None,
@@ -136,25 +136,30 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Stops a container and removes it.
-    fn remove(&mut self, name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) {
-        self.plan.push(removal(name, there, cause, after));
+    /// Plans to stop and remove a container.
+    fn remove(&mut self, name: &str, existing: &ObservedContainer, cause: &str, after: &[&str]) {
+        self.plan.push(removal(name, existing, cause, after));
     }
 }
 
-/// Stops a container and removes it.
-fn removal(name: &str, there: &ObservedContainer, cause: &str, after: &[&str]) -> Draft<Work> {
-    let work = Work::RemoveContainer {
-        id: there.object.id.clone(),
+/// Drafts stopping and removing a container.
+fn removal(
+    name: &str,
+    existing: &ObservedContainer,
+    cause: &str,
+    after: &[&str],
+) -> Draft<Payload> {
+    let payload = Payload::RemoveContainer {
+        id: existing.object.id.clone(),
     };
-    let mut draft = Draft::new(Action::Delete, CONTAINER, name, cause, work);
+    let mut draft = Draft::new(Action::Delete, CONTAINER, name, cause, payload);
     for other in after {
         draft = draft.after(CONTAINER, *other);
     }
-    if let Some(component) = &there.object.component {
+    if let Some(component) = &existing.object.component {
         draft = draft.component(component);
     }
-    if let Some(team) = &there.object.team {
+    if let Some(team) = &existing.object.team {
         draft = draft.team(team);
     }
     draft

@@ -1,16 +1,16 @@
-//! Sidecars: each lives and ends with the container whose network it shares.
+//! Plans sidecars: each lives and ends with the container whose network it shares.
 
 use kcc_lower::docker::{Container, DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{Action, Draft};
 
-use super::{ABSENT, CONTAINER, Reconciler, verdict::Verdict};
+use super::{ABSENT, CONTAINER, Reconciler, decision::Decision};
 use crate::{
     observed::{ContainerState, ObservedContainer},
-    work::{Replacement, Work},
+    payload::{Payload, Replacement},
 };
 
-/// The sidecars of a container, by name.
+/// Returns the sidecars of a container, by name.
 pub(super) fn sidecars<'a, 'm>(
     docker: &'a DockerDesired,
     main: &'m str,
@@ -20,12 +20,12 @@ pub(super) fn sidecars<'a, 'm>(
 }
 
 impl<'a> Reconciler<'a> {
-    /// The sidecars that run in the network of a container that is there.
-    pub(super) fn running_beside(&self, main: &str, there: &ObservedContainer) -> Vec<String> {
+    /// Returns the sidecars that run in the network of an existing container.
+    pub(super) fn running_sidecars(&self, main: &str, existing: &ObservedContainer) -> Vec<String> {
         let runs = |name: &String| {
             self.observed.containers.get(name).is_some_and(|sidecar| {
                 sidecar.state == ContainerState::Running
-                    && sidecar.joined.as_ref() == Some(&there.object.id)
+                    && sidecar.joined.as_ref() == Some(&existing.object.id)
             })
         };
         sidecars(self.docker, main)
@@ -34,94 +34,99 @@ impl<'a> Reconciler<'a> {
             .collect()
     }
 
-    /// Decides about a sidecar, once its main container is decided about.
+    /// Plans a sidecar. Its main container has to be planned already.
     pub(super) fn sidecar(&mut self, name: &'a str, container: &'a Container, main: &str) {
         let component = self.desired.components.get(&container.component);
         let job = component.is_some_and(|component| component.job);
-        let there = self.observed.containers.get(name);
+        let existing = self.observed.containers.get(name);
         if job && self.is_done(main) {
-            match there {
-                Some(there) => self.remove(name, there, "its job is done", &[]),
-                None => self.plan.unchanged(),
+            match existing {
+                Some(existing) => self.remove(name, existing, "its job has ended", &[]),
+                None => self.plan.count_unchanged(),
             }
             return;
         }
-        let Some(there) = there else {
+        let Some(existing) = existing else {
             let new = self.new_container(name, container, None);
-            let work = Work::Create(new);
-            let draft = Draft::new(Action::Create, CONTAINER, name, ABSENT, work);
+            let payload = Payload::Create(new);
+            let draft = Draft::new(Action::Create, CONTAINER, name, ABSENT, payload);
             self.push_starting(draft, name, container, &[], Some(main));
             self.end_with(name, container, main, job);
             return;
         };
-        let id = there.object.id.clone();
-        let (action, cause, work) = match self.of_sidecar(container, there, main) {
-            Verdict::Keep => {
-                self.plan.unchanged();
-                self.report_unready(name, container, there);
+        let id = existing.object.id.clone();
+        let (action, cause, payload) = match self.of_sidecar(container, existing, main) {
+            Decision::Keep => {
+                self.plan.count_unchanged();
+                self.report_unready(name, container, existing);
                 self.end_with(name, container, main, job);
                 return;
             }
-            Verdict::Start(cause) => (Action::Run, cause, Work::Start { id }),
-            Verdict::Restart(cause) => (Action::Run, cause, Work::Restart { id }),
-            Verdict::Unpause => (Action::Run, "paused".to_owned(), Work::Unpause { id }),
-            Verdict::Replace(cause) => {
-                let work = Work::Replace {
-                    new: self.new_container(name, container, Some(there)),
+            Decision::Start(cause) => (Action::Run, cause, Payload::Start { id }),
+            Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id }),
+            Decision::Unpause => (Action::Run, "paused".to_owned(), Payload::Unpause { id }),
+            Decision::Replace(cause) => {
+                let payload = Payload::Replace {
+                    new: self.new_container(name, container, Some(existing)),
                     old: id,
                     how: Replacement::StopFirst {
-                        beside: Vec::new(),
+                        sidecars: Vec::new(),
                         until: (!job).then_some(Until::Healthy),
                     },
                 };
-                (Action::Replace, cause, work)
+                (Action::Replace, cause, payload)
             }
         };
-        let draft = Draft::new(action, CONTAINER, name, cause, work);
+        let draft = Draft::new(action, CONTAINER, name, cause, payload);
         self.push_starting(draft, name, container, &[], Some(main));
         self.end_with(name, container, main, job);
     }
 
-    /// Whether the container of a job has completed and stays as it is.
+    /// Returns true if the container of a job has completed and stays as it is.
     fn is_done(&self, main: &str) -> bool {
-        let there = self.observed.containers.get(main);
-        !self.anew.contains(main)
+        let existing = self.observed.containers.get(main);
+        !self.created.contains(main)
             && !self.started.contains(main)
-            && there.is_some_and(|there| there.state == ContainerState::Exited(0))
+            && existing.is_some_and(|existing| existing.state == ContainerState::Exited(0))
     }
 
-    fn of_sidecar(&self, container: &Container, there: &ObservedContainer, main: &str) -> Verdict {
+    fn of_sidecar(
+        &self,
+        container: &Container,
+        existing: &ObservedContainer,
+        main: &str,
+    ) -> Decision {
         let of = self.observed.containers.get(main);
-        match self.verdict(container, there, false) {
-            Verdict::Replace(cause) => Verdict::Replace(cause),
-            _ if self.anew.contains(main) => Verdict::Replace(format!("`{main}` is made anew")),
-            _ if of.is_some_and(|of| there.joined.as_ref() != Some(&of.object.id)) => {
-                let cause = "it shares the network of a container that is gone";
-                Verdict::Replace(cause.to_owned())
+        match self.decide(container, existing, false) {
+            Decision::Replace(cause) => Decision::Replace(cause),
+            _ if self.created.contains(main) => Decision::Replace(format!("`{main}` is replaced")),
+            _ if of.is_some_and(|of| existing.joined.as_ref() != Some(&of.object.id)) => {
+                let cause = "shares the network of a container that is gone";
+                Decision::Replace(cause.to_owned())
             }
-            // The network of a container ends with each of its runs.
-            _ if self.started.contains(main) => Verdict::Restart(format!("`{main}` is started")),
-            Verdict::Keep if of.is_some_and(|of| there.started_at < of.started_at) => {
-                Verdict::Restart(format!("`{main}` was started again"))
+            // A container's network ends with each of its runs.
+            _ if self.started.contains(main) => Decision::Restart(format!("`{main}` is started")),
+            Decision::Keep if of.is_some_and(|of| existing.started_at < of.started_at) => {
+                Decision::Restart(format!("`{main}` was restarted"))
             }
             other => other,
         }
     }
 
-    /// Removes the sidecar of a job once that is over, be it that it failed.
+    /// Removes the sidecar of a job once the job has ended, even if it failed.
     fn end_with(&mut self, name: &str, container: &Container, main: &str, job: bool) {
         if !job {
             return;
         }
-        let work = Work::RemoveContainer {
+        let payload = Payload::RemoveContainer {
             id: name.to_owned(),
         };
         let draft = Draft::new(
             Action::Delete,
             CONTAINER,
             name,
-            "its job is over then",
-            work,
+            "once its job has ended",
+            payload,
         );
         let draft = draft
             .component(&container.component)

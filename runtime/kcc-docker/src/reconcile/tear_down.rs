@@ -1,4 +1,4 @@
-//! The plan of `kcc down`. Pure, like all of reconciling.
+//! Plans `kcc down`. Pure, like all of reconcile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,31 +6,32 @@ use kcc_lower::Desired;
 use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder};
 
 use super::{
-    CONTAINER, NETWORK, VOLUME, foreign::refuse_all_unrecorded, removal, twins::twin_removal,
+    CONTAINER, NETWORK, VOLUME, duplicates::duplicate_removal, ownership::refuse_all_unrecorded,
+    removal,
 };
 use crate::{
     observed::{Observed, Ownership},
-    work::Work,
+    payload::Payload,
 };
 
-/// The plan that removes everything of ours: a container before those that it
-/// needs, the networks after the containers, volumes only on request.
+/// Plans the removal of all owned objects: a container before those that it
+/// needs, networks after containers, volumes only on request.
 pub(crate) fn tear_down(
     desired: &Desired,
     observed: &Observed,
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
-) -> Result<Plan<Work>, Error> {
+) -> Result<Plan<Payload>, Error> {
     refuse_all_unrecorded(observed, &options.scope(desired))?;
     let mut plan = PlanBuilder::new(EngineName::Docker, desired, options);
-    let ours: BTreeMap<_, _> = observed
+    let owned: BTreeMap<_, _> = observed
         .containers
         .iter()
-        .filter(|(_, container)| container.object.ownership == Ownership::Ours)
+        .filter(|(_, container)| container.object.ownership == Ownership::Owned)
         .collect();
-    for (name, container) in &ours {
+    for (name, container) in &owned {
         let component = container.object.component.as_deref();
-        let needed_by: Vec<_> = ours
+        let needed_by: Vec<_> = owned
             .iter()
             .filter(|(_, other)| {
                 let after = other
@@ -45,43 +46,43 @@ pub(crate) fn tear_down(
         plan.push(removal(
             name,
             container,
-            "everything is taken down",
+            "removed by `kcc down`",
             &needed_by,
         ));
     }
     for (name, network) in &observed.networks {
-        if network.ownership == Ownership::Ours {
-            let work = Work::RemoveNetwork {
+        if network.ownership == Ownership::Owned {
+            let payload = Payload::RemoveNetwork {
                 id: network.id.clone(),
             };
             let mut draft = Draft::new(
                 Action::Delete,
                 NETWORK,
                 name,
-                "everything is taken down",
-                work,
+                "removed by `kcc down`",
+                payload,
             );
-            for container in ours.keys() {
+            for container in owned.keys() {
                 draft = draft.after(CONTAINER, *container);
             }
             plan.push(draft);
         }
     }
-    for (name, twin) in &observed.twins {
-        if twin.ownership == Ownership::Ours {
-            let mut draft = twin_removal(name, twin, "everything is taken down");
-            for container in ours.keys() {
+    for (name, duplicate) in &observed.duplicates {
+        if duplicate.ownership == Ownership::Owned {
+            let mut draft = duplicate_removal(name, duplicate, "removed by `kcc down`");
+            for container in owned.keys() {
                 draft = draft.after(CONTAINER, *container);
             }
             plan.push(draft);
         }
     }
     for (name, volume) in &observed.volumes {
-        if volume.ownership != Ownership::Ours {
+        if volume.ownership != Ownership::Owned {
             continue;
         }
         if !options.volumes {
-            plan.unchanged();
+            plan.count_unchanged();
             continue;
         }
         let mut draft = Draft::new(
@@ -89,9 +90,9 @@ pub(crate) fn tear_down(
             VOLUME,
             name,
             "`--volumes` was given",
-            Work::RemoveVolume,
+            Payload::RemoveVolume,
         );
-        for container in ours.keys() {
+        for container in owned.keys() {
             draft = draft.after(CONTAINER, *container);
         }
         draft = draft.destroys_data();

@@ -1,4 +1,5 @@
-//! Desired and observed → the text of the plan, without an engine.
+//! Tests reconcile from desired and observed state to the plan's text, without
+//! an engine.
 
 #[path = "../../../../tests/e2e/support/chain.rs"]
 mod chain;
@@ -6,7 +7,7 @@ mod chain;
 mod components;
 #[allow(
     clippy::duplicate_mod,
-    reason = "one maker for the tests of two modules"
+    reason = "one builder for the tests of two modules"
 )]
 #[path = "../../tests/engine/container.rs"]
 mod container;
@@ -39,14 +40,14 @@ use super::{reconcile, tear_down};
 use crate::{
     config,
     observed::{
-        Attached, ContainerState, Observed, ObservedContainer, ObservedImage, ObservedObject,
+        Attachment, ContainerState, Observed, ObservedContainer, ObservedImage, ObservedObject,
         Ownership, ProcessDrift,
     },
-    work::{HostPort, Replacement, Work},
+    payload::{HostPort, Payload, Replacement},
 };
 
-/// A service on an image that is fetched, a database with a volume, and a job
-/// on an image that is built.
+/// A service with a pulled image, a database with a volume, and a job with a
+/// built image.
 fn shop() -> DockerDesired {
     let mut docker = DockerDesired {
         networks: BTreeMap::from([(
@@ -119,19 +120,21 @@ fn container(component: &str, image: &str) -> Container {
     container::container(component, image, "shop-dev")
 }
 
-/// The identity of the container whose network one shares.
+/// Returns the identity of the container whose network a sidecar shares.
 fn joined(container: &Container, observed: &Observed) -> Option<String> {
     let main = observed.containers.get(container.sidecar_of.as_ref()?)?;
     Some(main.object.id.clone())
 }
 
-/// The networks of a container that is on all that it wants.
-fn attached(container: &Container, observed: &Observed) -> BTreeMap<String, Attached> {
+/// Returns the networks of a container that is connected to all desired ones.
+fn attached(container: &Container, observed: &Observed) -> BTreeMap<String, Attachment> {
     let networks = container.networks.iter();
     let attached = networks.map(|(name, aliases)| {
-        let there = observed.networks.get(name);
-        let attached = Attached {
-            network: there.map(|network| network.id.clone()).unwrap_or_default(),
+        let existing = observed.networks.get(name);
+        let attached = Attachment {
+            network: existing
+                .map(|network| network.id.clone())
+                .unwrap_or_default(),
             address: None,
             aliases: aliases.iter().cloned().collect(),
         };
@@ -140,15 +143,15 @@ fn attached(container: &Container, observed: &Observed) -> BTreeMap<String, Atta
     attached.collect()
 }
 
-/// What an engine says of the settings of a container.
+/// The settings of a container as an engine reports them.
 fn settings() -> Value {
     json!({"Memory": 64 << 20, "RestartPolicy": {"Name": "unless-stopped"}})
 }
 
 fn desired(docker: &DockerDesired) -> Desired {
-    let there = |name: &str| docker.containers.values().any(|c| c.component == name);
+    let existing = |name: &str| docker.containers.values().any(|c| c.component == name);
     let mut components = chain("db");
-    components.retain(|name, _| there(name));
+    components.retain(|name, _| existing(name));
     Desired {
         system: "shop".to_owned(),
         target: "dev".to_owned(),
@@ -160,13 +163,13 @@ fn desired(docker: &DockerDesired) -> Desired {
 fn object(name: &str, component: Option<&str>) -> ObservedObject {
     ObservedObject {
         id: format!("id of {name}"),
-        ownership: Ownership::Ours,
+        ownership: Ownership::Owned,
         component: component.map(str::to_owned),
         team: component.map(|_| "storefront".to_owned()),
     }
 }
 
-/// An engine on which everything is as it should be.
+/// An engine on which everything is as desired.
 fn as_desired(docker: &DockerDesired) -> Observed {
     let mut observed = Observed {
         recorded: true,
@@ -198,7 +201,7 @@ fn as_desired(docker: &DockerDesired) -> Observed {
     for (name, container) in &docker.containers {
         let labels = config::labels(container);
         let job = container.restart == Restart::No;
-        let there = ObservedContainer {
+        let existing = ObservedContainer {
             object: object(name, Some(&container.component)),
             state: if job {
                 ContainerState::Exited(0)
@@ -226,23 +229,23 @@ fn as_desired(docker: &DockerDesired) -> Observed {
             recorded: Some(settings()),
             process: ProcessDrift::default(),
         };
-        observed.containers.insert(name.clone(), there);
+        observed.containers.insert(name.clone(), existing);
     }
     observed
 }
 
-fn plan(docker: &DockerDesired, observed: &Observed) -> Plan<Work> {
+fn plan(docker: &DockerDesired, observed: &Observed) -> Plan<Payload> {
     reconcile(&desired(docker), docker, observed, &Options::default()).unwrap()
 }
 
-/// The lines of a plan behind its head, without their indent.
+/// Checks the lines of a plan after its head, without their indent.
 fn check(docker: &DockerDesired, observed: &Observed, expected: &[&str]) {
     let text = plan(docker, observed).to_text();
     let lines: Vec<_> = text.lines().skip(2).map(str::trim_start).collect();
     assert_eq!(lines, expected, "\n{text}");
 }
 
-fn there<'a>(observed: &'a mut Observed, component: &str) -> &'a mut ObservedContainer {
+fn existing<'a>(observed: &'a mut Observed, component: &str) -> &'a mut ObservedContainer {
     observed
         .containers
         .get_mut(&format!("shop-dev-{component}"))
@@ -256,10 +259,10 @@ fn wanted<'a>(docker: &'a mut DockerDesired, component: &str) -> &'a mut Contain
         .unwrap()
 }
 
-/// The old one ends first, and goes on with its sidecars if that is in vain.
-fn stop_first(beside: &[&str]) -> Replacement {
+/// The replacement that stops the old container and its sidecars first.
+fn stop_first(sidecars: &[&str]) -> Replacement {
     Replacement::StopFirst {
-        beside: beside.iter().map(|name| (*name).to_owned()).collect(),
+        sidecars: sidecars.iter().map(|name| (*name).to_owned()).collect(),
         until: Some(Until::Healthy),
     }
 }

@@ -1,4 +1,4 @@
-//! A container of which nothing is said but its image and its network.
+//! A container with nothing but an image and a network.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(crate) fn container(component: &str, image: &str, network: &str) -> Containe
         restart: Restart::UnlessStopped,
         stop_timeout: 10,
         read_only: false,
-        // The images of tests are of any user.
+        // Test images may run as any user.
         baseline: true,
         add_capabilities: Vec::new(),
         drop_capabilities: Vec::new(),

@@ -1,5 +1,4 @@
-//! A system of a test's own on Docker: its folder, its objects, and its desired
-//! state.
+//! A test's own system on Docker: its directory, its objects, and its desired state.
 
 use std::{
     collections::BTreeMap,
@@ -15,20 +14,20 @@ use kcc_lower::{
 };
 use kcc_model::{Build, Check};
 
-use crate::{bed::Bed, container::container, place};
+use crate::{container::container, sandbox, testbed::Testbed};
 
-pub(crate) type Place = place::Place<Bed>;
-pub(crate) type Draft = place::Draft<DockerDesired>;
+pub(crate) type Sandbox = sandbox::Sandbox<Testbed>;
+pub(crate) type Draft = sandbox::Draft<DockerDesired>;
 
-/// The image that cases use: the shop's own program, which serves HTTP.
+/// The image that most cases use: the shop's program, which serves HTTP.
 pub(crate) const SHOP: &str = "kcc-e2e-shop:1";
-/// One with a shell, a user and a folder with data: a static busybox.
+/// An image with a shell, a user and a directory with data: a static busybox.
 pub(crate) const BOX: &str = "kcc-e2e-box:1";
 
 static SHOP_PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Makes the images of the cases from programs of this machine.
-pub(crate) fn make_images(bed: &Bed, root: &Path) {
+/// Builds the images of the cases from programs on this machine.
+pub(crate) fn make_images(testbed: &Testbed, root: &Path) {
     let app = root.join("examples/shop/app");
     let built = Command::new(app.join("build")).status().unwrap();
     assert!(built.success(), "the shop's program needs Go");
@@ -42,11 +41,11 @@ pub(crate) fn make_images(bed: &Bed, root: &Path) {
                  COPY --chown=999:999 shop /data/seed\n";
     for (tag, text) in [(SHOP, shop), (BOX, boxed)] {
         fs::write(path.join("Dockerfile"), text).unwrap();
-        bed.docker(&["build", "-q", "-t", tag, path.to_str().unwrap()]);
+        testbed.docker(&["build", "-q", "-t", tag, path.to_str().unwrap()]);
     }
 }
 
-impl place::Host for Bed {
+impl sandbox::Host for Testbed {
     fn env(&self, folder: &Path) -> Vec<(&'static str, String)> {
         let state = folder.join("state").display().to_string();
         vec![
@@ -60,7 +59,7 @@ impl place::Host for Bed {
     }
 }
 
-impl Place {
+impl Sandbox {
     pub(crate) fn state(&self) -> PathBuf {
         self.folder
             .path()
@@ -69,7 +68,7 @@ impl Place {
             .join("dev")
     }
 
-    /// An empty desired state with its network.
+    /// Drafts an empty desired state with its network.
     pub(crate) fn desired(&self) -> Draft {
         let network = Network {
             component: None,
@@ -90,15 +89,15 @@ impl Place {
         }
     }
 
-    /// The name of an object on the engine.
+    /// Returns the name of an object on the engine.
     pub(crate) fn name(&self, component: &str) -> String {
         let name = format!("{}-dev-{component}", self.system);
         name.trim_end_matches('-').to_owned()
     }
 
-    /// The identity of a component's container.
+    /// Returns the identity of a component's container.
     pub(crate) fn id(&self, component: &str) -> String {
-        self.bed.docker(&[
+        self.testbed.docker(&[
             "inspect",
             "--type=container",
             "--format={{.Id}}",
@@ -108,7 +107,7 @@ impl Place {
 
     pub(crate) fn inspect(&self, component: &str, format: &str) -> String {
         let format = format!("--format={format}");
-        self.bed.docker(&[
+        self.testbed.docker(&[
             "inspect",
             "--type=container",
             &format,
@@ -116,14 +115,14 @@ impl Place {
         ])
     }
 
-    /// The names of all objects of a kind that belong to the system.
+    /// Lists the names of the system's objects of a kind.
     pub(crate) fn list(&self, kind: &str) -> Vec<String> {
-        self.bed.objects(&self.system, kind)
+        self.testbed.objects(&self.system, kind)
     }
 }
 
 impl Draft {
-    /// Adds a component with one container, and lets the test say more about it.
+    /// Adds a component with one container, for the test to refine.
     pub(crate) fn add(&mut self, name: &str, image: &str, args: &[&str]) -> &mut Container {
         self.component(name);
         let image_of = || Image {
@@ -146,7 +145,7 @@ impl Draft {
         self.engine.containers.entry(name).or_insert(container)
     }
 
-    /// A service of the shop's program, which answers on port 8080.
+    /// Adds a service with the shop's program, which answers on port 8080.
     pub(crate) fn serve(&mut self, name: &str, args: &[&str]) -> &mut Container {
         let container = self.add(name, SHOP, &[&["serve"], args].concat());
         container.health = Some(health(Check::Http {
@@ -156,7 +155,7 @@ impl Draft {
         container
     }
 
-    /// A shell script in busybox.
+    /// Adds a shell script in busybox.
     pub(crate) fn script(&mut self, name: &str, script: &str) -> &mut Container {
         let container = self.add(name, BOX, &[script]);
         container.command = Some(vec!["/bin/busybox".into(), "sh".into(), "-c".into()]);
@@ -168,8 +167,8 @@ impl Draft {
         self.container(name).restart = Restart::No;
     }
 
-    /// One more container of a component.
-    pub(crate) fn again(&mut self, name: &str, number: u32) -> &mut Container {
+    /// Adds another container to a component.
+    pub(crate) fn replica(&mut self, name: &str, number: u32) -> &mut Container {
         let another = self.container(name).clone();
         let name = format!("{}-{number}", self.name(name));
         self.engine.containers.entry(name).or_insert(another)
@@ -253,19 +252,19 @@ pub(crate) fn labels(system: &str, component: Option<&str>) -> BTreeMap<String, 
     labels
 }
 
-/// A file below the system's root.
-pub(crate) fn write(place: &Place, name: &str, content: &str) {
-    let path = place.folder.path().join(name);
+/// Writes a file below the system's root.
+pub(crate) fn write(sandbox: &Sandbox, name: &str, content: &str) {
+    let path = sandbox.folder.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
 
-/// The program of the shop, for contexts of builds.
+/// Returns the shop's program, for build contexts.
 pub(crate) fn shop_program() -> &'static Path {
     SHOP_PROGRAM.get().unwrap()
 }
 
-/// What a GET request to a host port answers.
+/// Returns the response to a GET request to a host port.
 pub(crate) async fn get(address: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

@@ -1,20 +1,20 @@
-//! The Docker engine on a real daemon, with desired states made by hand. See
-//! `bed.rs` for when it runs.
+//! Tests the Docker engine on a real daemon with desired states made by hand.
+//! `testbed.rs` says when they run.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
-#[path = "../../../../tests/e2e/docker/bed.rs"]
-mod bed;
 mod cases;
-mod company;
 #[path = "../../../../tests/e2e/support/components.rs"]
 mod components;
 mod container;
 mod docker;
-#[path = "../../../../tests/e2e/support/heard.rs"]
-mod heard;
-#[path = "../../../../tests/e2e/support/place.rs"]
-mod place;
+#[path = "../../../../tests/e2e/support/recorder.rs"]
+mod recorder;
+#[path = "../../../../tests/e2e/support/sandbox.rs"]
+mod sandbox;
+mod sidecars;
+#[path = "../../../../tests/e2e/docker/testbed.rs"]
+mod testbed;
 #[path = "../../../../tests/e2e/support/trials.rs"]
 mod trials;
 
@@ -26,15 +26,15 @@ use trials::Case;
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let find = || {
-        let bed = bed::Bed::find(&root)?;
-        docker::make_images(&bed, &root);
-        Some(bed)
+        let testbed = testbed::Testbed::find(&root)?;
+        docker::make_images(&testbed, &root);
+        Some(testbed)
     };
     let cases = cases::ALL.iter().map(|(name, case)| {
-        Case::new(*name, move |bed| {
-            let place = place::Place::new(bed, name);
+        Case::new(*name, move |testbed| {
+            let sandbox = sandbox::Sandbox::new(testbed, name);
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(case(&place));
+            runtime.block_on(case(&sandbox));
         })
     });
     trials::run(find, None, cases)

@@ -1,5 +1,5 @@
-//! Which cluster is meant: the kubeconfig files that the command's environment
-//! names, and a context in them; inside a pod without any, the pod's own cluster.
+//! Finds the cluster: the kubeconfig files in the command's environment and a
+//! context in them or, inside a pod without any, the pod's own cluster.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-/// The configuration of a connection.
+/// Returns the configuration of a connection.
 pub(super) async fn find(context: Option<&str>, options: &Options) -> Result<Config, Error> {
     let files = files(options);
     let Some(kubeconfig) = read(&files)? else {
@@ -25,14 +25,14 @@ pub(super) async fn find(context: Option<&str>, options: &Options) -> Result<Con
     let Some(name) = context.or(kubeconfig.current_context.as_deref()) else {
         return Err(Error::new(
             Code::PlanNoContext,
-            "the kubeconfig has no current context, and the target names none",
+            "the kubeconfig has no current context and the target names none",
         )
         .help(known(&kubeconfig)));
     };
     if !kubeconfig.contexts.iter().any(|other| other.name == name) {
         return Err(Error::new(
             Code::PlanNoContext,
-            format!("there is no context `{name}` in {}", listed(&files)),
+            format!("context `{name}` not found in {}", listed(&files)),
         )
         .help(known(&kubeconfig)));
     }
@@ -49,13 +49,13 @@ pub(super) async fn find(context: Option<&str>, options: &Options) -> Result<Con
                 format!("context `{name}` in {} is incomplete", listed(&files)),
             )
             .help(format!(
-                "see what `kubectl --context {name} get nodes` says"
+                "check it with `kubectl --context {name} get nodes`"
             ))
             .cause(error.to_string())
         })
 }
 
-/// The files that `kubectl` would read.
+/// Returns the files that `kubectl` would read.
 fn files(options: &Options) -> Vec<PathBuf> {
     if let Some(list) = options.var("KUBECONFIG") {
         return std::env::split_paths(list)
@@ -68,16 +68,16 @@ fn files(options: &Options) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What the files say together; none if none of them is there.
+/// Merges the existing files; none if there are none.
 fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Error> {
     let mut all: Option<Kubeconfig> = None;
     for file in files.iter().filter(|file| file.exists()) {
         let fail = |error: kube::config::KubeconfigError| {
             Error::new(
                 Code::PlanNoContext,
-                format!("the kubeconfig `{}` cannot be read", file.display()),
+                format!("cannot read kubeconfig `{}`", file.display()),
             )
-            .help("see what `kubectl config view` says of it")
+            .help("check it with `kubectl config view`")
             .cause(error.to_string())
         };
         let one = Kubeconfig::read_from(file).map_err(fail)?;
@@ -90,16 +90,16 @@ fn read(files: &[PathBuf]) -> Result<Option<Kubeconfig>, Error> {
 }
 
 fn nowhere(files: &[PathBuf], context: Option<&str>) -> Error {
-    let wanted = context.map(|name| format!(", and the target needs context `{name}`"));
+    let wanted = context.map(|name| format!(", but the target needs context `{name}`"));
     Error::new(
         Code::PlanNoContext,
         format!(
-            "there is no kubeconfig at {}{}",
+            "no kubeconfig at {}{}",
             listed(files),
             wanted.unwrap_or_default()
         ),
     )
-    .help("name one in `KUBECONFIG`, as for `kubectl`")
+    .help("set `KUBECONFIG` to an existing kubeconfig")
 }
 
 fn listed(files: &[PathBuf]) -> String {
@@ -120,10 +120,10 @@ fn known(kubeconfig: &Kubeconfig) -> String {
         .map(|context| format!("`{}`", context.name))
         .collect();
     match names.len() {
-        0 => "name another kubeconfig in `KUBECONFIG`".to_owned(),
-        1 => format!("name {} with `--context` or in the target", names[0]),
+        0 => "set `KUBECONFIG` to another kubeconfig".to_owned(),
+        1 => format!("select {} with `--context` or in the target", names[0]),
         _ => format!(
-            "name one of {} with `--context` or in the target",
+            "select one of {} with `--context` or in the target",
             names.join(", ")
         ),
     }

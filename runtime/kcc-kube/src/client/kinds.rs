@@ -1,5 +1,5 @@
-//! Which kinds the cluster serves, and under which paths. Asked once for each
-//! version of an API.
+//! Discovers the kinds that the cluster serves and their paths, once per version of
+//! an API.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use kcc_plan::Error;
 use kube::{api::ApiResource, core::GroupVersionKind};
 use tokio::sync::Mutex;
 
-use super::{Client, fault};
+use super::{Client, errors};
 
-/// A kind as the cluster serves it.
+/// A kind that the cluster serves.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
     pub(super) resource: ApiResource,
@@ -18,12 +18,12 @@ pub(super) struct Served {
     pub(super) listable: bool,
 }
 
-/// What is known so far, by the version of the API.
+/// The kinds discovered so far, by API version.
 #[derive(Default)]
 pub(super) struct Kinds(Mutex<BTreeMap<String, Vec<Served>>>);
 
 impl Kinds {
-    /// Finds a kind, or says that the cluster has none of it.
+    /// Finds a kind; fails if the cluster does not serve it.
     pub(super) async fn find(
         &self,
         client: &Client,
@@ -37,20 +37,18 @@ impl Kinds {
         found.ok_or_else(|| {
             Error::new(
                 Code::ApplyRefused,
-                format!("the cluster knows no {kind} of `{api_version}`"),
+                format!("the cluster does not serve kind `{kind}` in `{api_version}`"),
             )
-            .help(
-                "install what brings it (such as a CustomResourceDefinition), or remove the object",
-            )
+            .help("install its CustomResourceDefinition, or remove the object")
         })
     }
 
-    /// Asks again from now on: a definition has brought kinds.
-    pub(super) async fn forget(&self) {
+    /// Discards what is known, after a definition has added kinds.
+    pub(super) async fn invalidate(&self) {
         self.0.lock().await.clear();
     }
 
-    /// All kinds of a version; none if the cluster does not serve it.
+    /// Returns all kinds of a version; none if the cluster does not serve it.
     pub(super) async fn of(
         &self,
         client: &Client,
@@ -69,13 +67,13 @@ impl Kinds {
             Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
             Err(error) => {
                 let what = format!("list the kinds of `{api_version}`");
-                return Err(fault::fault(&client.server, &what, &error));
+                return Err(errors::translate(&client.server, &what, &error));
             }
         };
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let kinds: Vec<_> = resources
             .iter()
-            // Subresources are listed beside their resources.
+            // Subresources are listed along with their resources.
             .filter(|resource| !resource.name.contains('/'))
             .map(|resource| Served {
                 resource: ApiResource::from_gvk_with_plural(
@@ -90,8 +88,8 @@ impl Kinds {
         Ok(kinds)
     }
 
-    /// Every kind that can be listed inside a namespace, and the APIs that do not
-    /// tell theirs.
+    /// Returns every kind that can be listed in a namespace, and the API versions
+    /// whose discovery failed.
     pub(super) async fn in_namespaces(
         &self,
         client: &Client,
@@ -100,7 +98,7 @@ impl Kinds {
             .kube
             .list_api_groups()
             .await
-            .map_err(|error| client.fault("list its APIs", &error))?;
+            .map_err(|error| client.error("list API groups", &error))?;
         let mut versions = vec!["v1".to_owned()];
         for group in groups.groups {
             versions.extend(

@@ -1,5 +1,5 @@
-//! [`Live`]: workloads and pods of a target at one moment, typed, to judge
-//! whether they are ready.
+//! [`Live`]: the workloads and pods of a scope at one moment, typed, from which
+//! readiness is determined.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use super::Client;
 use crate::observed::Reference;
 
-/// Reasons of events that explain why a pod is not ready or not there.
+/// The reasons of events that explain why a pod is not ready or missing.
 const TELLING: [&str; 4] = [
     "Unhealthy",
     "FailedMount",
@@ -30,8 +30,8 @@ const TELLING: [&str; 4] = [
     "FailedCreatePodSandBox",
 ];
 
-/// The workloads of a target by name, its pods, and what the cluster says of
-/// those that are not ready.
+/// The workloads of a scope by name, their pods, and events about those that are
+/// not ready.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Live {
     pub(crate) deployments: BTreeMap<String, Deployment>,
@@ -40,13 +40,13 @@ pub(crate) struct Live {
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) cron_jobs: BTreeMap<String, CronJob>,
     pub(crate) pods: Vec<Pod>,
-    /// Those of Deployments, where pods of two revisions run.
+    /// The ReplicaSets of Deployments, if pods of two revisions run.
     pub(crate) replica_sets: Vec<ReplicaSet>,
     pub(crate) events: Vec<Event>,
 }
 
 impl Live {
-    /// Whether a workload that has no condition for it makes too few pods.
+    /// Returns true if a workload without a condition for it creates too few pods.
     fn lacks_pods(&self) -> bool {
         let sets = self.stateful_sets.values().any(|set| {
             let wanted = set.spec.as_ref().and_then(|spec| spec.replicas);
@@ -70,9 +70,9 @@ impl Live {
 }
 
 impl Client {
-    /// Reads the workloads of some kinds and their pods that carry labels: one
-    /// list for each kind, whatever the number of objects. What else explains a
-    /// rollout is read only where one does not get on.
+    /// Reads the labelled workloads of some kinds and their pods: one list per kind,
+    /// whatever the number of objects. Reads further explanations only if a rollout
+    /// is held up.
     pub(crate) async fn live(
         &self,
         namespace: &str,
@@ -136,14 +136,14 @@ impl Client {
     {
         let api: Api<K> = Api::namespaced(self.kube.clone(), namespace);
         let found = api.list(&ListParams::default().labels(labels)).await;
-        let what = format!("list its {}", K::plural(&()));
+        let what = format!("list {}", K::plural(&()));
         found
             .map(|list| list.items)
-            .map_err(|error| self.fault(&what, &error))
+            .map_err(|error| self.error(&what, &error))
     }
 
-    /// The time at which a workload was last scaled to a number of replicas, as
-    /// its events tell. The cluster keeps no time of a write through `scale`.
+    /// Returns the time at which a workload was last scaled to a number of replicas,
+    /// from its events. The cluster records no time for a write through `scale`.
     pub(crate) async fn scaled_at(&self, reference: &Reference, replicas: i64) -> Option<String> {
         let namespace = reference.namespace.as_deref()?;
         let events = self.events(namespace, "ScalingReplicaSet").await;
@@ -161,7 +161,7 @@ impl Client {
         Some(times.pop()?.0.to_string())
     }
 
-    /// Events only explain: where they cannot be read, nothing is explained.
+    /// Returns events of a reason. They only explain, so errors are ignored.
     async fn events(&self, namespace: &str, reason: &str) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.kube.clone(), namespace);
         let params = ListParams::default().fields(&format!("reason={reason}"));

@@ -1,15 +1,15 @@
-//! [`Client`]: the only user of kube. It speaks in JSON objects and kcc's own
+//! [`Client`]: the only user of kube. Takes and returns JSON objects and kcc's own
 //! errors, and counts every call that may change something.
 
 mod config;
-mod fault;
+mod errors;
 mod kinds;
 mod live;
-mod read;
-mod write;
+mod mutations;
+mod queries;
 
 pub(crate) use live::Live;
-pub(crate) use write::Written;
+pub(crate) use mutations::WriteOutcome;
 
 use std::{
     sync::{
@@ -28,21 +28,21 @@ use crate::observed::Reference;
 /// The field manager of everything that kcc writes.
 pub(crate) const MANAGER: &str = "kcc";
 
-/// How long a connection may take, and an answer.
+/// The time limits for a connection and for a response.
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_mins(1);
 
 /// A connection to a cluster.
 pub(crate) struct Client {
     kube: kube::Client,
-    /// Its address, for messages.
+    /// The server's address, for messages.
     server: String,
     kinds: Kinds,
     mutations: AtomicU64,
 }
 
 impl Client {
-    /// Connects to the cluster of a context and asks whether it is there.
+    /// Connects to the cluster of a context and waits for its first response.
     pub(crate) async fn connect(context: Option<&str>, options: &Options) -> Result<Self, Error> {
         install_provider();
         let mut config = config::find(context, options).await?;
@@ -51,10 +51,10 @@ impl Client {
         let server = config.cluster_url.to_string();
         let server = server.trim_end_matches('/').to_owned();
         let kube =
-            kube::Client::try_from(config).map_err(|error| fault::unreachable(&server, &error))?;
+            kube::Client::try_from(config).map_err(|error| errors::unreachable(&server, &error))?;
         kube.apiserver_version()
             .await
-            .map_err(|error| fault::fault(&server, "read its version", &error))?;
+            .map_err(|error| errors::translate(&server, "read its version", &error))?;
         Ok(Self {
             kube,
             server,
@@ -63,7 +63,7 @@ impl Client {
         })
     }
 
-    /// The calls so far that may have changed something.
+    /// Returns the number of calls so far that may have changed something.
     pub(crate) fn mutations(&self) -> u64 {
         self.mutations.load(Ordering::Relaxed)
     }
@@ -73,7 +73,7 @@ impl Client {
         self.mutations.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The interface to the kind of an object, where it lives.
+    /// Returns the API of an object's kind, in its namespace.
     async fn api(&self, reference: &Reference) -> Result<Api<DynamicObject>, Error> {
         let found = self
             .kinds
@@ -87,17 +87,17 @@ impl Client {
         })
     }
 
-    fn fault(&self, what: &str, error: &kube::Error) -> Error {
-        fault::fault(&self.server, what, error)
+    fn error(&self, what: &str, error: &kube::Error) -> Error {
+        errors::translate(&self.server, what, error)
     }
 }
 
-/// The cryptography of TLS: named, because libraries that bring several leave
-/// the choice to a panic.
+/// Installs the TLS cryptography provider explicitly: with several compiled in,
+/// rustls panics instead of choosing.
 fn install_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // It fails where one is installed already, which then serves as well.
+        // Fails if a provider is already installed, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }

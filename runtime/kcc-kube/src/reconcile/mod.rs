@@ -1,5 +1,5 @@
-//! Desired and observed → plan. Pure: every decision about a cluster is made
-//! here, and each step says why it is there.
+//! Desired state and observed state → plan. Pure: every decision about a cluster is
+//! made here, and each step carries its cause.
 
 mod refuse;
 mod tear_down;
@@ -22,30 +22,30 @@ use self::refuse::refuse;
 use crate::{
     diff,
     observed::{
-        DEFINITION, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial,
+        DEFINITION, DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
     },
+    payload::Payload,
     restart, scale,
-    work::Work,
 };
 
-/// Kinds that keep pods running, or run them to their end, once or again and again.
+/// The kinds that keep pods running, or run them to completion.
 const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", JOB, "CronJob"];
 const JOB: &str = "Job";
-/// A number of replicas in the words of a plan.
+/// The field with the number of replicas, as plans name it.
 const REPLICAS: &str = "replicas";
 
-/// Whether a kind has pods.
+/// Returns true if a kind has pods.
 pub(crate) fn is_workload(kind: &str) -> bool {
     WORKLOADS.contains(&kind)
 }
 
-/// The plan that leads from what is there to what should be.
+/// Plans the changes from the observed to the desired state.
 pub(crate) fn reconcile(
     desired: &Desired,
     kube: &KubernetesDesired,
     observed: &Observed,
     options: &Options,
-) -> Result<Plan<Work>, Error> {
+) -> Result<Plan<Payload>, Error> {
     refuse(kube, observed, &options.scope(desired))?;
     let mut reconciler = Reconciler {
         desired,
@@ -79,43 +79,43 @@ struct Reconciler<'a> {
     kube: &'a KubernetesDesired,
     observed: &'a Observed,
     options: &'a Options,
-    plan: PlanBuilder<Work>,
+    plan: PlanBuilder<Payload>,
 }
 
-/// What has to happen to an object.
-enum Verdict {
+/// The treatment of an object.
+enum Decision {
     Keep,
     Apply(Action, String),
     Replace(String),
 }
 
 impl<'a> Reconciler<'a> {
-    /// Secrets that kcc makes. One with a random value is never touched again,
-    /// the others follow whoever applies.
+    /// Plans the Secrets that kcc creates. A generated one is never touched again;
+    /// others follow their provider.
     fn secrets(&mut self) {
         for secret in &self.kube.secrets {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
-            let there = self.observed.objects.get(&reference.key());
-            let (action, cause, work) = match there {
+            let existing = self.observed.objects.get(&reference.key());
+            let (action, cause, payload) = match existing {
                 None => {
                     let secret = secret.clone();
-                    let work = Work::MakeSecret { reference, secret };
-                    (Action::Create, "it is not there", work)
+                    let payload = Payload::CreateSecret { reference, secret };
+                    (Action::Create, "does not exist", payload)
                 }
-                Some(there) if self.observed.stale.contains(&secret.name) => {
-                    let work = Work::ChangeSecret {
+                Some(existing) if self.observed.stale.contains(&secret.name) => {
+                    let payload = Payload::UpdateSecret {
                         reference,
                         secret: secret.clone(),
-                        uid: there.uid.clone(),
+                        uid: existing.uid.clone(),
                     };
-                    (Action::Update, "its provider has another value", work)
+                    (Action::Update, "its provider's value changed", payload)
                 }
                 Some(_) => {
-                    self.plan.unchanged();
+                    self.plan.count_unchanged();
                     continue;
                 }
             };
-            let mut draft = Draft::new(action, SECRET, &secret.name, cause, work)
+            let mut draft = Draft::new(action, SECRET, &secret.name, cause, payload)
                 .after(NAMESPACE, &self.kube.namespace)
                 .team(&secret.team);
             if let Some(component) = &secret.component {
@@ -127,65 +127,73 @@ impl<'a> Reconciler<'a> {
 
     fn object(&mut self, object: &'a Object) {
         let reference = Reference::of(object);
-        let there = self.observed.objects.get(&reference.key());
-        let restart = there.and_then(|there| self.restart(object, there));
-        let verdict = match there {
-            // Somebody's own namespace is used as it is.
-            Some(there) if there.ownership != Ownership::Ours => Verdict::Keep,
-            Some(there) => self.verdict(object, &reference.key(), there),
-            None => Verdict::Apply(Action::Create, "it is not there".to_owned()),
+        let existing = self.observed.objects.get(&reference.key());
+        let restart = existing.and_then(|existing| self.restart(object, existing));
+        let decision = match existing {
+            // An unmanaged namespace is used as it is.
+            Some(existing) if existing.ownership != Ownership::Owned => Decision::Keep,
+            Some(existing) => self.decide(object, &reference.key(), existing),
+            None => Decision::Apply(Action::Create, "does not exist".to_owned()),
         };
-        let sent = self.observed.sent.get(&reference.key());
-        for finding in sent.iter().flat_map(|sent| &sent.findings) {
-            self.plan.find(finding.clone());
+        let resolution = self.observed.resolutions.get(&reference.key());
+        for finding in resolution
+            .iter()
+            .flat_map(|resolution| &resolution.findings)
+        {
+            self.plan.add_finding(finding.clone());
         }
-        let manifest = sent.map_or(&object.manifest, |sent| &sent.manifest).clone();
-        let (action, cause, work) = match verdict {
-            Verdict::Keep => {
+        let manifest = resolution
+            .map_or(&object.manifest, |resolution| &resolution.manifest)
+            .clone();
+        let (action, cause, payload) = match decision {
+            Decision::Keep => {
                 match restart {
                     Some(draft) => self.push(draft, object),
-                    None => self.plan.unchanged(),
+                    None => self.plan.count_unchanged(),
                 }
                 return;
             }
-            Verdict::Apply(action, cause) => {
-                let replicas = there.and_then(|there| scale::hand_over(self.kube, object, there));
-                let work = Work::Apply {
-                    hand_over: replicas.map(|replicas| scale::waiting(object, replicas)),
-                    force: sent.is_some_and(|sent| sent.force),
+            Decision::Apply(action, cause) => {
+                let replicas =
+                    existing.and_then(|existing| scale::hand_over(self.kube, object, existing));
+                let payload = Payload::Apply {
+                    hand_over: replicas.map(|replicas| scale::replicas_manifest(object, replicas)),
+                    force: resolution.is_some_and(|resolution| resolution.force),
                     manifest,
-                    uid: there
-                        .filter(|there| !there.terminating)
-                        .map(|there| there.uid.clone()),
-                    after_removal: there.is_some_and(|there| there.terminating),
+                    uid: existing
+                        .filter(|existing| !existing.terminating)
+                        .map(|existing| existing.uid.clone()),
+                    after_removal: existing.is_some_and(|existing| existing.terminating),
                     reference,
                 };
-                (action, cause, work)
+                (action, cause, payload)
             }
-            Verdict::Replace(cause) => {
-                let uid = there.map(|there| there.uid.clone()).unwrap_or_default();
-                let work = Work::Replace {
+            Decision::Replace(cause) => {
+                let uid = existing
+                    .map(|existing| existing.uid.clone())
+                    .unwrap_or_default();
+                let payload = Payload::Replace {
                     reference,
                     manifest: object.manifest.clone(),
                     uid,
                 };
-                (Action::Replace, cause, work)
+                (Action::Replace, cause, payload)
             }
         };
-        let draft = Draft::new(action, &object.kind, &object.name, cause, work);
+        let draft = Draft::new(action, &object.kind, &object.name, cause, payload);
         self.push(draft, object);
-        // What is replaced starts anyway.
+        // A replacement starts anyway.
         if let Some(draft) = restart.filter(|_| action == Action::Update) {
             self.push(draft.after(&object.kind, &object.name), object);
         }
     }
 
-    /// What starts a workload again that reads a Secret whose value changes.
-    fn restart(&self, object: &Object, there: &ObservedObject) -> Option<Draft<Work>> {
-        let secret = restart::needed(self.kube, self.observed, object, there)?;
-        let work = Work::Restart {
-            reference: there.reference.clone(),
-            uid: there.uid.clone(),
+    /// Drafts the restart of a workload that reads a Secret whose value changes.
+    fn restart(&self, object: &Object, existing: &ObservedObject) -> Option<Draft<Payload>> {
+        let secret = restart::needed(self.kube, self.observed, object, existing)?;
+        let payload = Payload::Restart {
+            reference: existing.reference.clone(),
+            uid: existing.uid.clone(),
         };
         let cause = format!("the value of secret `{secret}` changed");
         Some(Draft::new(
@@ -193,46 +201,49 @@ impl<'a> Reconciler<'a> {
             &object.kind,
             &object.name,
             cause,
-            work,
+            payload,
         ))
     }
 
-    fn verdict(&self, object: &Object, key: &Key, there: &ObservedObject) -> Verdict {
-        if there.terminating {
-            let cause = "it is being removed".to_owned();
-            return Verdict::Apply(Action::Create, cause);
+    fn decide(&self, object: &Object, key: &Key, existing: &ObservedObject) -> Decision {
+        if existing.terminating {
+            let cause = "being removed".to_owned();
+            return Decision::Apply(Action::Create, cause);
         }
-        if let Some(why) = failed(there) {
-            return Verdict::Replace(format!("it did not complete ({why}), and runs again"));
+        if let Some(why) = failed(existing) {
+            return Decision::Replace(format!("did not complete ({why}); running it again"));
         }
-        match self.observed.trials.get(key) {
-            Some(Trial::Result(next)) => {
-                let mut fields = diff::changed(&there.live, next);
-                let handed = scale::hand_over(self.kube, object, there);
+        match self.observed.dry_runs.get(key) {
+            Some(DryRun::Result(next)) => {
+                let mut fields = diff::changed(&existing.live, next);
+                let handed = scale::hand_over(self.kube, object, existing);
                 if handed.is_some() {
-                    // The number stays: the server does not know yet to whom it goes.
+                    // The number stays: the server does not know who takes it over.
                     fields.remove(REPLICAS);
                 }
                 if let (Some(replicas), true) = (handed, fields.is_empty()) {
-                    let cause = format!("its autoscaler rules its number ({replicas}) from now on");
-                    Verdict::Apply(Action::Update, cause)
+                    let cause = format!("its autoscaler takes over its replicas ({replicas})");
+                    Decision::Apply(Action::Update, cause)
                 } else if fields.is_empty() {
-                    Verdict::Keep
+                    Decision::Keep
                 } else {
-                    Verdict::Apply(Action::Update, diff::cause(&fields, "changed"))
+                    Decision::Apply(Action::Update, diff::cause(&fields, "changed"))
                 }
             }
-            Some(Trial::Immutable(_)) => {
-                let fields = diff::missing(&there.live, &object.manifest);
-                Verdict::Replace(diff::cause(&fields, "changed, which no update can do"))
+            Some(DryRun::Immutable(_)) => {
+                let fields = diff::missing(&existing.live, &object.manifest);
+                Decision::Replace(diff::cause(
+                    &fields,
+                    "changed, which requires a replacement",
+                ))
             }
-            // Refused before: nothing else is left.
-            _ => Verdict::Keep,
+            // `refuse` has failed on every other result.
+            _ => Decision::Keep,
         }
     }
 
-    /// Adds a step on an object, after all that it stands on.
-    fn push(&mut self, mut draft: Draft<Work>, object: &Object) {
+    /// Adds a step on an object, after everything it depends on.
+    fn push(&mut self, mut draft: Draft<Payload>, object: &Object) {
         if let Some(component) = &object.component {
             draft = draft.component(component);
         }
@@ -242,7 +253,7 @@ impl<'a> Reconciler<'a> {
         if object.kind != NAMESPACE {
             draft = draft.after(NAMESPACE, &self.kube.namespace);
         }
-        // A custom resource comes after what defines its kind.
+        // A custom resource follows the definition of its kind.
         for definition in self.kube.objects.iter().filter(|other| {
             other.kind == DEFINITION
                 && other
@@ -267,7 +278,7 @@ impl<'a> Reconciler<'a> {
             }
         }
         if object.kind == JOB {
-            // Two runs of one job would disturb each other.
+            // Two runs of one job would interfere.
             for old in self.orphans() {
                 if old.reference.kind == JOB && old.component == object.component {
                     draft = draft.after_removal(JOB, &old.reference.name);
@@ -277,7 +288,7 @@ impl<'a> Reconciler<'a> {
         self.plan.push(draft);
     }
 
-    /// What is ours and no fragment asks for.
+    /// Returns the owned objects that are no longer declared.
     fn orphans(&self) -> impl Iterator<Item = &'a ObservedObject> + use<'a> {
         let wanted: BTreeSet<Key> = self
             .kube
@@ -289,42 +300,42 @@ impl<'a> Reconciler<'a> {
         self.observed
             .objects
             .iter()
-            .filter_map(move |(key, there)| {
+            .filter_map(move |(key, existing)| {
                 let removed = prune
-                    && there.ownership == Ownership::Ours
-                    && !there.data
-                    && !there.terminating
+                    && existing.ownership == Ownership::Owned
+                    && !existing.data
+                    && !existing.terminating
                     && !wanted.contains(key);
-                removed.then_some(there)
+                removed.then_some(existing)
             })
     }
 
-    /// Removes what no fragment asks for any more; what holds data stays.
+    /// Removes objects that are no longer declared, unless they hold data.
     fn prune(&mut self) {
         let orphans: Vec<_> = self.orphans().collect();
-        for there in &orphans {
-            let successor = there.reference.kind == JOB
+        for existing in &orphans {
+            let successor = existing.reference.kind == JOB
                 && self
                     .kube
                     .objects
                     .iter()
-                    .any(|object| object.kind == JOB && object.component == there.component);
+                    .any(|object| object.kind == JOB && object.component == existing.component);
             let cause = if successor {
-                "a new one takes its place"
+                "replaced by a new one"
             } else {
-                "no fragment asks for it"
+                "no longer declared"
             };
-            let mut draft = removal(there, cause);
-            if !is_workload(&there.reference.kind) {
+            let mut draft = removal(existing, cause);
+            if !is_workload(&existing.reference.kind) {
                 for other in orphans
                     .iter()
                     .filter(|other| is_workload(&other.reference.kind))
                 {
                     draft = draft.after(&other.reference.kind, &other.reference.name);
                 }
-                // What runs may use it until it is changed.
+                // A workload may use it until it is changed.
                 for object in self.kube.objects.iter().filter(|object| {
-                    is_workload(&object.kind) && object.component == there.component
+                    is_workload(&object.kind) && object.component == existing.component
                 }) {
                     draft = draft.after(&object.kind, &object.name);
                 }
@@ -351,35 +362,35 @@ impl<'a> Reconciler<'a> {
     }
 }
 
-/// Removes an object.
-fn removal(there: &ObservedObject, cause: &str) -> Draft<Work> {
-    let work = Work::Delete {
-        reference: there.reference.clone(),
-        uid: there.uid.clone(),
+/// Drafts the removal of an object.
+fn removal(existing: &ObservedObject, cause: &str) -> Draft<Payload> {
+    let payload = Payload::Delete {
+        reference: existing.reference.clone(),
+        uid: existing.uid.clone(),
     };
-    let reference = &there.reference;
+    let reference = &existing.reference;
     let mut draft = Draft::new(
         Action::Delete,
         &reference.kind,
         &reference.name,
         cause,
-        work,
+        payload,
     );
-    if let Some(component) = &there.component {
+    if let Some(component) = &existing.component {
         draft = draft.component(component);
     }
-    if let Some(team) = &there.team {
+    if let Some(team) = &existing.team {
         draft = draft.team(team);
     }
     draft
 }
 
-/// Why a Job failed, if it did. It never runs again by itself.
-fn failed(there: &ObservedObject) -> Option<String> {
-    if there.reference.kind != JOB {
+/// Returns the reason why a Job failed, if it did. A failed Job never runs again.
+fn failed(existing: &ObservedObject) -> Option<String> {
+    if existing.reference.kind != JOB {
         return None;
     }
-    let conditions = there.live.pointer("/status/conditions")?.as_array()?;
+    let conditions = existing.live.pointer("/status/conditions")?.as_array()?;
     let is = |condition: &Value, field: &str, text: &str| {
         condition.get(field).and_then(Value::as_str) == Some(text)
     };
@@ -390,7 +401,7 @@ fn failed(there: &ObservedObject) -> Option<String> {
     Some(reason.unwrap_or("failed").to_owned())
 }
 
-/// Whether a workload's own container says when it is ready.
+/// Returns true if a workload's main container has a readiness probe.
 fn has_health(manifest: &Value) -> bool {
     manifest
         .pointer("/spec/template/spec/containers/0/readinessProbe")

@@ -1,5 +1,5 @@
-//! Refuses to plan where something stands in the way that kcc must not or
-//! cannot change: all of it is found before the first write.
+//! Refuses to plan if something is in the way that kcc must not or cannot change.
+//! Everything of that kind is found before the first write.
 
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::{
     diff,
-    observed::{CLAIM, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial},
-    recover::lost_secrets,
+    observed::{CLAIM, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
+    recovery::lost_secrets,
 };
 
 pub(super) fn refuse(
@@ -18,18 +18,18 @@ pub(super) fn refuse(
     scope: &Scope,
 ) -> Result<(), Error> {
     refuse_unrecorded(observed, scope)?;
-    refuse_foreign(kube, observed, scope)?;
+    refuse_unmanaged(kube, observed, scope)?;
     refuse_lost_secrets(kube, observed, scope)?;
-    refuse_wrong(kube, observed)
+    refuse_rejected(kube, observed)
 }
 
-/// Objects that carry the target's labels while nothing is recorded: kcc cannot
-/// tell which of them it made, so it touches none and claims nothing about them.
+/// Fails if objects carry the scope's labels but there are no records. kcc cannot
+/// tell which of them it made, so it touches none.
 pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<(), Error> {
-    let mut claimed = observed.objects.values().filter(|there| {
-        let kind = there.reference.kind.as_str();
+    let mut claimed = observed.objects.values().filter(|existing| {
+        let kind = existing.reference.kind.as_str();
         // Data is kept and used whoever made it.
-        there.ownership == Ownership::Claimed && !matches!(kind, CLAIM | SECRET | NAMESPACE)
+        existing.ownership == Ownership::Unrecorded && !matches!(kind, CLAIM | SECRET | NAMESPACE)
     });
     let first = match claimed.next() {
         Some(first) if !observed.recorded => first,
@@ -43,7 +43,7 @@ pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<()
     Err(Error::new(
         Code::PlanForeignObject,
         format!(
-            "the record of {scope} is missing from the cluster, and {}{verb}",
+            "the inventory of {scope} is missing from the cluster, but {}{verb}",
             first.reference
         ),
     )
@@ -51,16 +51,16 @@ pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<()
 }
 
 fn recover(scope: &Scope) -> String {
-    let copy = scope.instance.as_ref();
-    let copy = copy.map_or_else(String::new, |copy| format!(" --instance {copy}"));
+    let instance = scope.instance.as_ref();
+    let instance = instance.map_or_else(String::new, |instance| format!(" --instance {instance}"));
     let target = &scope.target;
-    format!("rebuild the record: `kcc recover --target {target}{copy}`")
+    format!("rebuild the inventory: `kcc recover --target {target}{instance}`")
 }
 
-/// Names that are wanted must be free or ours. Claims and Secrets that carry the
-/// labels may be used whoever made them: nobody wants to lose what they hold. A
-/// namespace may be anybody's, it is used as it is.
-fn refuse_foreign(
+/// Fails if an unmanaged object has a desired name. Claims and Secrets with the
+/// scope's labels may be used whoever made them: nobody wants to lose their data. A
+/// namespace is used as it is, whoever made it.
+fn refuse_unmanaged(
     kube: &KubernetesDesired,
     observed: &Observed,
     scope: &Scope,
@@ -72,12 +72,12 @@ fn refuse_foreign(
     let wanted = kube.objects.iter().map(Reference::of).chain(secrets);
     let found: Vec<&ObservedObject> = wanted
         .filter_map(|reference| observed.objects.get(&reference.key()))
-        .filter(|there| match there.ownership {
-            Ownership::Ours => false,
-            Ownership::Claimed => {
-                !matches!(there.reference.kind.as_str(), CLAIM | SECRET | NAMESPACE)
+        .filter(|existing| match existing.ownership {
+            Ownership::Owned => false,
+            Ownership::Unrecorded => {
+                !matches!(existing.reference.kind.as_str(), CLAIM | SECRET | NAMESPACE)
             }
-            Ownership::Foreign => there.reference.kind != NAMESPACE,
+            Ownership::Unmanaged => existing.reference.kind != NAMESPACE,
         })
         .collect();
     let Some(first) = found.first() else {
@@ -88,26 +88,29 @@ fn refuse_foreign(
         let message = format!("{} {reason}{others}", first.reference);
         Error::new(Code::PlanForeignObject, message)
     };
-    if first.ownership == Ownership::Claimed {
-        let error = refused("carries kcc's labels, but is not in its record");
+    if first.ownership == Ownership::Unrecorded {
+        let error = refused("carries kcc's labels but is not in its inventory");
         return Err(error.help(recover(scope)));
     }
     let remove: Vec<_> = found
         .iter()
-        .filter(|there| there.ownership == Ownership::Foreign)
-        .map(|there| {
-            let reference = &there.reference;
-            let place = reference.namespace.as_ref();
-            let place = place.map_or_else(String::new, |namespace| format!(" -n {namespace}"));
+        .filter(|existing| existing.ownership == Ownership::Unmanaged)
+        .map(|existing| {
+            let reference = &existing.reference;
+            let namespace = reference.namespace.as_ref();
+            let namespace = namespace.map_or_else(String::new, |name| format!(" -n {name}"));
             let kind = reference.kind.to_lowercase();
-            format!("kubectl{place} delete {kind} {}", reference.name)
+            format!("kubectl{namespace} delete {kind} {}", reference.name)
         })
         .collect();
-    let error = refused("exists and was not created by kcc");
-    Err(error.help(format!("if nobody needs it: `{}`", remove.join("; "))))
+    let error = refused("already exists and is not managed by kcc");
+    Err(error.help(format!(
+        "remove it if nobody needs it: `{}`",
+        remove.join("; ")
+    )))
 }
 
-/// A new password would not open what the old one did.
+/// Fails if a generated secret is lost: a new password would not unlock old data.
 fn refuse_lost_secrets(
     kube: &KubernetesDesired,
     observed: &Observed,
@@ -121,33 +124,31 @@ fn refuse_lost_secrets(
     let target = &scope.target;
     Err(Error::new(
         Code::ApplySecret,
-        format!(
-            "Secret `{first}` is gone, and the data that its value opens is still there{others}"
-        ),
+        format!("Secret `{first}` is gone, but the data that it unlocks still exists{others}"),
     )
     .help(format!(
-        "restore the Secret from a backup, or give the data up: \
+        "restore the Secret from a backup, or discard the data: \
          `kcc down --target {target} --volumes`"
     )))
 }
 
-/// What the server takes for wrong, and what can be changed only by losing data.
-fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
+/// Fails on objects that the server rejects, and on changes that would lose data.
+fn refuse_rejected(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
     let mut found = Vec::new();
-    for (object, trial) in trials(kube, observed) {
-        let there = observed.objects.get(&Reference::of(object).key());
-        match trial {
-            Trial::Refused(said) => found.push((object, said.clone(), None)),
-            Trial::Immutable(said) => {
-                if let Some(risk) = there.and_then(|there| at_risk(object, there)) {
-                    found.push((object, said.clone(), Some(risk)));
+    for (object, dry_run) in dry_runs(kube, observed) {
+        let existing = observed.objects.get(&Reference::of(object).key());
+        match dry_run {
+            DryRun::Rejected(reason) => found.push((object, reason.clone(), None)),
+            DryRun::Immutable(reason) => {
+                if let Some(risk) = existing.and_then(|existing| at_risk(object, existing)) {
+                    found.push((object, reason.clone(), Some(risk)));
                 }
             }
-            Trial::Result(_) | Trial::Created | Trial::Conflict(_) | Trial::NotYet => {}
+            DryRun::Result(_) | DryRun::Created | DryRun::Conflict(_) | DryRun::NotYet => {}
         }
     }
     let count = found.len();
-    let Some((object, said, risk)) = found.into_iter().next() else {
+    let Some((object, reason, risk)) = found.into_iter().next() else {
         return Ok(());
     };
     let others = others(count - 1, "object");
@@ -155,28 +156,28 @@ fn refuse_wrong(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Err
     if let Some(fields) = risk {
         return Err(Error::new(
             Code::ApplyRefused,
-            format!("{fields} of {reference} cannot be changed without its data{others}"),
+            format!("cannot change {fields} of {reference} without losing its data{others}"),
         )
         .help(
-            "take the change back; or save the data, remove it with `kcc down --volumes`, \
-             and bring it into the new one",
+            "undo the change; or back up the data, remove it with `kcc down --volumes`, \
+             and restore it",
         )
-        .cause(said));
+        .cause(reason));
     }
     let help = match &object.team {
-        Some(team) => format!("team `{team}` mends it, nothing was changed"),
+        Some(team) => format!("ask team `{team}` to fix it; nothing was changed"),
         None => "nothing was changed".to_owned(),
     };
-    let message = format!("the cluster refuses {reference}{others}");
+    let message = format!("the cluster rejects {reference}{others}");
     Err(Error::new(Code::ApplyRefused, message)
         .help(help)
-        .cause(said))
+        .cause(reason))
 }
 
-/// The fields that stand for data, if replacing an object would part it from them.
-fn at_risk(object: &Object, there: &ObservedObject) -> Option<String> {
+/// Returns the changed fields, if replacing an object would part it from its data.
+fn at_risk(object: &Object, existing: &ObservedObject) -> Option<String> {
     let fields = || {
-        let fields = diff::missing(&there.live, &object.manifest);
+        let fields = diff::missing(&existing.live, &object.manifest);
         let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
         if names.is_empty() {
             "the configuration".to_owned()
@@ -184,40 +185,40 @@ fn at_risk(object: &Object, there: &ObservedObject) -> Option<String> {
             names.join(", ")
         }
     };
-    if object.data || there.data {
+    if object.data || existing.data {
         return Some(fields());
     }
-    // The claims outlive the set, and would not be what the new one asks for.
+    // The claims outlive the set, and would not match the new one's templates.
     let part = |value: &Value| {
         let templates = value.pointer("/spec/volumeClaimTemplates");
         templates.cloned().unwrap_or(Value::Array(Vec::new()))
     };
-    let (live, wanted) = (part(&there.live), part(&object.manifest));
+    let (live, wanted) = (part(&existing.live), part(&object.manifest));
     let same = diff::missing(&live, &wanted).is_empty()
         && live.as_array().map(Vec::len) == wanted.as_array().map(Vec::len);
     if !same {
         return Some("`volumeClaimTemplates`".to_owned());
     }
-    let retention = there
+    let retention = existing
         .live
         .pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
     (retention.and_then(Value::as_str) == Some("Delete")).then(fields)
 }
 
-fn trials<'a>(
+fn dry_runs<'a>(
     kube: &'a KubernetesDesired,
     observed: &'a Observed,
-) -> impl Iterator<Item = (&'a Object, &'a Trial)> {
+) -> impl Iterator<Item = (&'a Object, &'a DryRun)> {
     kube.objects.iter().filter_map(|object| {
         let key = Reference::of(object).key();
-        Some((object, observed.trials.get(&key)?))
+        Some((object, observed.dry_runs.get(&key)?))
     })
 }
 
 fn others(count: usize, what: &str) -> String {
     match count {
         0 => String::new(),
-        1 => format!(", and 1 more {what} like it"),
-        count => format!(", and {count} more {what}s like it"),
+        1 => format!(" (and 1 more {what})"),
+        count => format!(" (and {count} more {what}s)"),
     }
 }

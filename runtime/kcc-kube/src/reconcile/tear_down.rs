@@ -1,4 +1,4 @@
-//! The plan of `kcc down`. Pure, like all of reconciling.
+//! Plans `kcc down`. Pure, like all of reconcile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,57 +8,59 @@ use kcc_plan::{EngineName, Error, Options, Plan, PlanBuilder};
 use super::{is_workload, refuse::refuse_unrecorded, removal};
 use crate::{
     observed::{NAMESPACE, Observed, ObservedObject, Ownership},
-    work::Work,
+    payload::Payload,
 };
 
-const ALL: &str = "everything is taken down";
+const CAUSE: &str = "removed by `kcc down`";
 
-/// The plan that removes everything of ours: a workload before those that it
-/// needs, what they stand on after them, data only on request, and the namespace
-/// last, if nobody else has anything in it.
+/// Plans the removal of all owned objects: a workload before those that it needs,
+/// the objects it depends on after it, data only on request, and the namespace
+/// last, if it contains nothing unmanaged.
 pub(crate) fn tear_down(
     desired: &Desired,
     observed: &Observed,
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
-) -> Result<Plan<Work>, Error> {
+) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(observed, &options.scope(desired))?;
     let mut plan = PlanBuilder::new(EngineName::Kubernetes, desired, options);
-    let ours: Vec<&ObservedObject> = observed
+    let owned: Vec<&ObservedObject> = observed
         .objects
         .values()
-        .filter(|there| there.ownership == Ownership::Ours && !there.terminating)
+        .filter(|existing| existing.ownership == Ownership::Owned && !existing.terminating)
         .collect();
     let workloads = || {
-        ours.iter()
-            .filter(|there| is_workload(&there.reference.kind))
+        owned
+            .iter()
+            .filter(|existing| is_workload(&existing.reference.kind))
     };
-    for there in workloads() {
-        let mut draft = removal(there, ALL);
-        for other in workloads().filter(|other| needs(order, other, there)) {
+    for existing in workloads() {
+        let mut draft = removal(existing, CAUSE);
+        for other in workloads().filter(|other| needs(order, other, existing)) {
             draft = draft.after(&other.reference.kind, &other.reference.name);
         }
         plan.push(draft);
     }
-    for there in ours
+    for existing in owned
         .iter()
-        .filter(|there| !is_workload(&there.reference.kind) && !there.data)
+        .filter(|existing| !is_workload(&existing.reference.kind) && !existing.data)
     {
-        let mut draft = removal(there, ALL);
+        let mut draft = removal(existing, CAUSE);
         for other in workloads() {
             draft = draft.after(&other.reference.kind, &other.reference.name);
         }
         plan.push(draft);
     }
-    for there in ours.iter().filter(|there| there.data) {
-        let namespace = there.reference.kind == NAMESPACE;
-        if !options.volumes || (namespace && !observed.strangers.is_empty()) {
-            plan.unchanged();
+    for existing in owned.iter().filter(|existing| existing.data) {
+        let namespace = existing.reference.kind == NAMESPACE;
+        if !options.volumes || (namespace && !observed.namespace_blockers.is_empty()) {
+            plan.count_unchanged();
             continue;
         }
-        let mut draft = removal(there, "`--volumes` was given").destroys_data();
-        let before = ours.iter().filter(|other| {
-            other.reference != there.reference && (namespace || is_workload(&other.reference.kind))
+        let mut draft = removal(existing, "`--volumes` was given").destroys_data();
+        let before = owned.iter().filter(|other| {
+            other.reference != existing.reference
+                && (namespace || is_workload(&other.reference.kind))
         });
         for other in before {
             draft = draft.after(&other.reference.kind, &other.reference.name);
@@ -68,7 +70,7 @@ pub(crate) fn tear_down(
     Ok(plan.finish())
 }
 
-/// Whether one object's component starts after another's.
+/// Returns true if one object's component starts after another's.
 fn needs(
     order: &BTreeMap<String, BTreeSet<String>>,
     one: &ObservedObject,

@@ -1,4 +1,5 @@
-//! Desired and observed → the text of the plan, without a cluster.
+//! Tests reconcile from desired and observed state to the plan's text, without
+//! a cluster.
 
 #[path = "../../../../tests/e2e/support/chain.rs"]
 mod chain;
@@ -24,9 +25,9 @@ use self::chain::{chain, team};
 use super::{reconcile, tear_down};
 use crate::{
     observed::{
-        Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, Trial, label,
+        DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET, label,
     },
-    work::Work,
+    payload::Payload,
 };
 
 /// A service, a database with a claim, and a job, in a namespace of their own.
@@ -98,12 +99,12 @@ fn wanted<'a>(kube: &'a mut KubernetesDesired, kind: &str, name: &str) -> &'a mu
 }
 
 fn desired(kube: &KubernetesDesired) -> Desired {
-    let there = |name: &str| {
+    let existing = |name: &str| {
         let mut objects = kube.objects.iter();
         objects.any(|object| object.component.as_deref() == Some(name))
     };
     let mut components = chain("orders");
-    components.retain(|name, _| there(name));
+    components.retain(|name, _| existing(name));
     Desired {
         system: "shop".to_owned(),
         target: "prod".to_owned(),
@@ -112,7 +113,7 @@ fn desired(kube: &KubernetesDesired) -> Desired {
     }
 }
 
-/// A cluster that holds exactly what is desired.
+/// A cluster where everything is as desired.
 fn as_desired(kube: &KubernetesDesired) -> Observed {
     let mut observed = Observed {
         recorded: true,
@@ -123,15 +124,17 @@ fn as_desired(kube: &KubernetesDesired) -> Observed {
         live["metadata"]["uid"] = json!(format!("{} {}", object.kind, object.name));
         live["spec"]["filled"] = json!("in by the server");
         let reference = Reference::of(object);
-        let there = ObservedObject::of(reference.clone(), Ownership::Ours, live.clone());
-        observed.objects.insert(reference.key(), there);
-        observed.trials.insert(reference.key(), Trial::Result(live));
+        let existing = ObservedObject::of(reference.clone(), Ownership::Owned, live.clone());
+        observed.objects.insert(reference.key(), existing);
+        observed
+            .dry_runs
+            .insert(reference.key(), DryRun::Result(live));
     }
     for secret in &kube.secrets {
         let reference = Reference::core(SECRET, &kube.namespace, &secret.name);
         let live = json!({"metadata": {"uid": secret.name}});
-        let there = ObservedObject::of(reference.clone(), Ownership::Ours, live);
-        observed.objects.insert(reference.key(), there);
+        let existing = ObservedObject::of(reference.clone(), Ownership::Owned, live);
+        observed.objects.insert(reference.key(), existing);
     }
     observed
 }
@@ -142,24 +145,24 @@ fn key(observed: &Observed, kind: &str, name: &str) -> Key {
     found.unwrap().clone()
 }
 
-fn there<'a>(observed: &'a mut Observed, kind: &str, name: &str) -> &'a mut ObservedObject {
+fn existing<'a>(observed: &'a mut Observed, kind: &str, name: &str) -> &'a mut ObservedObject {
     let key = key(observed, kind, name);
     observed.objects.get_mut(&key).unwrap()
 }
 
-fn try_as(observed: &mut Observed, kind: &str, name: &str, trial: Trial) {
+fn set_dry_run(observed: &mut Observed, kind: &str, name: &str, dry_run: DryRun) {
     let key = key(observed, kind, name);
-    observed.trials.insert(key, trial);
+    observed.dry_runs.insert(key, dry_run);
 }
 
-/// The server would make of an object what a change makes of it.
+/// Makes the dry run of an object return a changed version.
 fn would(observed: &mut Observed, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
-    let mut next = there(observed, kind, name).live.clone();
+    let mut next = existing(observed, kind, name).live.clone();
     change(&mut next);
-    try_as(observed, kind, name, Trial::Result(next));
+    set_dry_run(observed, kind, name, DryRun::Result(next));
 }
 
-fn plan(kube: &KubernetesDesired, observed: &Observed) -> Plan<Work> {
+fn plan(kube: &KubernetesDesired, observed: &Observed) -> Plan<Payload> {
     reconcile(&desired(kube), kube, observed, &Options::default()).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! Rollouts in every state, judged.
+//! Tests the readiness of rollouts in every state.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ fn web(generation: i64, status: &Value) -> Live {
     live
 }
 
-fn said(live: &Live, kind: &str) -> String {
-    match judge(live, &object(kind, "web"), Until::Healthy) {
+fn describe(live: &Live, kind: &str) -> String {
+    match readiness(live, &object(kind, "web"), Until::Healthy) {
         Readiness::Ready => "ready".to_owned(),
         Readiness::Waiting { why } => format!("waiting: {why}"),
         Readiness::Failed { why } => format!("failed: {why}"),
@@ -41,19 +41,19 @@ fn said(live: &Live, kind: &str) -> String {
 }
 
 #[test]
-fn a_rollout_is_followed_to_its_end() {
+fn follows_a_rollout_to_its_end() {
     let status = |updated: i32, available: i32, all: i32| {
         json!({"observedGeneration": 2, "replicas": all, "updatedReplicas": updated,
                "availableReplicas": available})
     };
-    let at = |generation, status: &Value| said(&web(generation, status), "Deployment");
+    let at = |generation, status: &Value| describe(&web(generation, status), "Deployment");
     assert_eq!(
-        said(&Live::default(), "Deployment"),
+        describe(&Live::default(), "Deployment"),
         "waiting: Deployment `web` does not exist"
     );
     assert_eq!(
         at(3, &status(2, 2, 2)),
-        "waiting: the cluster has not noticed the change yet"
+        "waiting: the cluster has not observed the change yet"
     );
     assert_eq!(at(2, &status(1, 2, 3)), "waiting: 1 of 2 replicas updated");
     assert_eq!(at(2, &status(2, 1, 2)), "waiting: 1 of 2 replicas ready");
@@ -72,7 +72,7 @@ fn a_rollout_is_followed_to_its_end() {
     );
 }
 
-/// A rollout of one replica: the old one serves, the new one is in a state.
+/// A rollout of one replica: the old one serves, and the new one is in a state.
 fn replaced_by(state: &Value) -> Live {
     let mut live = web(
         2,
@@ -127,13 +127,13 @@ fn replaced_by(state: &Value) -> Live {
 }
 
 #[test]
-fn a_broken_rollout_names_its_cause_while_the_old_replica_serves() {
+fn names_the_cause_of_a_broken_rollout_while_the_old_replica_serves() {
     let old = "; 1 replica of the previous revision still runs";
     let crash = "crash loop: exit code 3, 4 restarts";
     let waits = |reason: &str| json!({"waiting": {"reason": reason}});
     for (state, expected) in [
         (waits("CrashLoopBackOff"), format!("failed: {crash}{old}")),
-        // Between two runs the cause stays the same.
+        // The cause stays the same between two runs.
         (json!({"running": {}}), format!("waiting: {crash}{old}")),
         (
             waits("ImagePullBackOff"),
@@ -144,49 +144,49 @@ fn a_broken_rollout_names_its_cause_while_the_old_replica_serves() {
             format!("waiting: container is being created{old}"),
         ),
     ] {
-        assert_eq!(said(&replaced_by(&state), "Deployment"), expected);
+        assert_eq!(describe(&replaced_by(&state), "Deployment"), expected);
     }
-    // What is broken in the old revision does not end the rollout of a new one.
+    // A broken pod of the old revision does not fail the rollout of a new one.
     let mut live = replaced_by(&json!({"running": {}}));
     let status = live.pods[1].status.clone();
     live.pods[0].status = replaced_by(&waits("CrashLoopBackOff")).pods[1]
         .status
         .clone();
     live.pods[1].status = status;
-    assert!(said(&live, "Deployment").starts_with("waiting: "));
+    assert!(describe(&live, "Deployment").starts_with("waiting: "));
 }
 
 #[test]
-fn nobody_has_to_notice_what_asks_for_no_replica() {
+fn zero_replicas_need_not_be_observed() {
     let mut live = web(1, &json!({}));
     let scaled = |live: &mut Live| {
         let deployment = live.deployments.get_mut("web").unwrap();
         deployment.spec.as_mut().unwrap().replicas = Some(0);
     };
     scaled(&mut live);
-    assert_eq!(said(&live, "Deployment"), "ready");
+    assert_eq!(describe(&live, "Deployment"), "ready");
     let mut live = web(2, &json!({"observedGeneration": 1, "replicas": 3}));
     scaled(&mut live);
     assert_eq!(
-        said(&live, "Deployment"),
+        describe(&live, "Deployment"),
         "waiting: 3 replicas of the previous revision still run"
     );
 }
 
 #[test]
-fn a_rollout_that_the_cluster_gave_up_has_failed() {
+fn a_rollout_past_the_clusters_deadline_has_failed() {
     let status = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2,
     "availableReplicas": 1, "conditions": [{
         "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
     }]});
     assert_eq!(
-        said(&web(2, &status), "Deployment"),
+        describe(&web(2, &status), "Deployment"),
         "failed: 1 of 2 replicas ready"
     );
 }
 
 #[test]
-fn every_machine_counts() {
+fn counts_every_node() {
     let at = |status: &Value| {
         let set = json!({
             "apiVersion": "apps/v1",
@@ -198,7 +198,7 @@ fn every_machine_counts() {
         let mut live = Live::default();
         let set = serde_json::from_value(set).unwrap();
         live.daemon_sets.insert("web".to_owned(), set);
-        said(&live, "DaemonSet")
+        describe(&live, "DaemonSet")
     };
     let status = |generation: i64, wanted: i32, updated: i32, available: i32| {
         json!({"observedGeneration": generation, "currentNumberScheduled": wanted,
@@ -207,7 +207,7 @@ fn every_machine_counts() {
     };
     assert_eq!(
         at(&status(1, 0, 0, 0)),
-        "waiting: the cluster has not noticed the change yet"
+        "waiting: the cluster has not observed the change yet"
     );
     assert_eq!(at(&status(2, 3, 1, 2)), "waiting: 1 of 3 replicas updated");
     assert_eq!(at(&status(2, 3, 3, 2)), "waiting: 2 of 3 replicas ready");
@@ -227,7 +227,7 @@ fn a_job_completes_or_fails() {
         let mut live = Live::default();
         let job = serde_json::from_value(job).unwrap();
         live.jobs.insert("web".to_owned(), job);
-        said(&live, "Job")
+        describe(&live, "Job")
     };
     assert_eq!(at(&json!({})), "waiting: its pod does not exist yet");
     let ended = |kind: &str, reason: &str| json!({"conditions": [{"type": kind, "status": "True", "reason": reason}]});

@@ -1,5 +1,5 @@
-//! A system of a test's own on Kubernetes: its namespace, its objects, and its
-//! desired state.
+//! A test's own system on Kubernetes: its namespace, its objects, and its desired
+//! state.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,17 +10,17 @@ use kcc_lower::{
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan};
 use serde_json::{Value, json};
 
-use crate::{bed::Bed, place};
+use crate::{sandbox, testbed::Testbed};
 
-pub(crate) type Place = place::Place<Bed>;
-pub(crate) type Draft = place::Draft<KubernetesDesired>;
+pub(crate) type Sandbox = sandbox::Sandbox<Testbed>;
+pub(crate) type Draft = sandbox::Draft<KubernetesDesired>;
 
-/// The image that cases use: the shop's own program, which serves HTTP.
+/// The image that cases use: the shop's program, which serves HTTP.
 pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
-/// The same under another name.
+/// The same image under another name.
 pub(crate) const OTHER: &str = "kcc-e2e-shop:2";
 
-impl place::Host for Bed {
+impl sandbox::Host for Testbed {
     fn env(&self, _: &Path) -> Vec<(&'static str, String)> {
         vec![
             ("KUBECONFIG", self.kubeconfig()),
@@ -35,8 +35,8 @@ impl place::Host for Bed {
     }
 }
 
-impl Place {
-    /// An empty desired state with its namespace.
+impl Sandbox {
+    /// Drafts an empty desired state with its namespace.
     pub(crate) fn desired(&self) -> Draft {
         let mut draft = Draft {
             system: self.system.clone(),
@@ -56,31 +56,32 @@ impl Place {
         draft
     }
 
-    /// The plan under other options.
+    /// Plans with other options.
     pub(crate) async fn plan_with(&self, desired: &Draft, options: &Options) -> Plan {
         let plan = kcc_kube::plan(&desired.finish(), options).await;
         plan.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
-    /// An apply under other options.
+    /// Applies with other options.
     pub(crate) async fn apply_with(&self, desired: &Draft, options: &Options) -> ApplyReport {
         let applied =
-            kcc_kube::apply(&desired.finish(), options, &self.heard, &Cancel::new()).await;
+            kcc_kube::apply(&desired.finish(), options, &self.recorder, &Cancel::new()).await;
         applied.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
-    /// A down that may be refused.
+    /// Runs a down that may fail.
     pub(crate) async fn try_down(&self, desired: &Draft) -> Result<ApplyReport, Error> {
         let (desired, options) = (desired.finish(), self.options());
-        kcc_kube::down(&desired, &options, &self.heard, &Cancel::new()).await
+        kcc_kube::down(&desired, &options, &self.recorder, &Cancel::new()).await
     }
 
-    /// kubectl in the system's namespace.
+    /// Runs kubectl in the system's namespace.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.bed.kubectl(&[&["-n", &self.system], args].concat())
+        self.testbed
+            .kubectl(&[&["-n", &self.system], args].concat())
     }
 
-    /// Every object of some kinds, with the version of each.
+    /// Returns every object of some kinds with its version.
     pub(crate) fn versions(&self) -> Vec<String> {
         let all = "deployments,statefulsets,jobs,services,configmaps,secrets,serviceaccounts,\
                    persistentvolumeclaims,leases,pods";
@@ -95,7 +96,7 @@ impl Place {
         lines
     }
 
-    /// The names of all objects of a kind.
+    /// Returns the names of all objects of a kind.
     pub(crate) fn names(&self, kinds: &str) -> Vec<String> {
         let text = self.kubectl(&["get", kinds, "-o", "name"]);
         text.lines().map(str::to_owned).collect()
@@ -103,12 +104,12 @@ impl Place {
 
     pub(crate) fn exists(&self) -> bool {
         let get = ["get", "namespace", &self.system, "--ignore-not-found"];
-        !self.bed.kubectl(&get).is_empty()
+        !self.testbed.kubectl(&get).is_empty()
     }
 }
 
 impl Draft {
-    /// Adds an object; the fields join its manifest.
+    /// Adds an object; the fields are added to its manifest.
     pub(crate) fn object(
         &mut self,
         api_version: &str,
@@ -143,7 +144,7 @@ impl Draft {
         self.engine.objects.last_mut().unwrap()
     }
 
-    /// A service of the shop's program, which answers on port 8080.
+    /// Adds a service with the shop's program, which answers on port 8080.
     pub(crate) fn serve(&mut self, name: &str) {
         self.component(name);
         let service = json!({"spec": {
@@ -162,8 +163,8 @@ impl Draft {
         self.object("apps/v1", "Deployment", name, Some(name), deployment);
     }
 
-    /// A database with a claim for each replica, and a password that is made for it.
-    pub(crate) fn keep(&mut self, name: &str) {
+    /// Adds a database with a claim per replica and a generated password.
+    pub(crate) fn database(&mut self, name: &str) {
         self.component(name);
         let service = json!({"spec": {
             "clusterIP": "None",
@@ -203,7 +204,7 @@ impl Draft {
         });
     }
 
-    /// A job that connects to something.
+    /// Adds a job that connects to something.
     pub(crate) fn job(&mut self, name: &str, object: &str, args: &[&str]) {
         self.component(name).job = true;
         let mut template = self.pod(name, args);
@@ -229,7 +230,7 @@ impl Draft {
         &mut found.unwrap().manifest
     }
 
-    /// The container of a component's workload.
+    /// Returns the container of a component's workload.
     pub(crate) fn container(&mut self, kind: &str, name: &str) -> &mut Value {
         &mut self.manifest(kind, name)["spec"]["template"]["spec"]["containers"][0]
     }

@@ -1,18 +1,18 @@
-//! The Kubernetes engine on a real cluster, with desired states made by hand.
-//! See `bed.rs` for when it runs.
+//! Tests the Kubernetes engine on a real cluster with desired states made by hand.
+//! `testbed.rs` says when they run.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
-#[path = "../../../../tests/e2e/kubernetes/bed.rs"]
-mod bed;
 mod cases;
 #[path = "../../../../tests/e2e/support/components.rs"]
 mod components;
-#[path = "../../../../tests/e2e/support/heard.rs"]
-mod heard;
 mod kubernetes;
-#[path = "../../../../tests/e2e/support/place.rs"]
-mod place;
+#[path = "../../../../tests/e2e/support/recorder.rs"]
+mod recorder;
+#[path = "../../../../tests/e2e/support/sandbox.rs"]
+mod sandbox;
+#[path = "../../../../tests/e2e/kubernetes/testbed.rs"]
+mod testbed;
 #[path = "../../../../tests/e2e/support/trials.rs"]
 mod trials;
 
@@ -24,18 +24,18 @@ use trials::Case;
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let find = || {
-        let bed = bed::Bed::find(&root)?;
-        bed.shop_image(kubernetes::IMAGE);
-        bed.shop_image(kubernetes::OTHER);
-        Some(bed)
+        let testbed = testbed::Testbed::find(&root)?;
+        testbed.shop_image(kubernetes::IMAGE);
+        testbed.shop_image(kubernetes::OTHER);
+        Some(testbed)
     };
     let cases = cases::ALL.iter().map(|(name, case)| {
-        Case::new(*name, move |bed| {
-            let place = place::Place::new(bed, name);
+        Case::new(*name, move |testbed| {
+            let sandbox = sandbox::Sandbox::new(testbed, name);
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(case(&place));
+            runtime.block_on(case(&sandbox));
         })
     });
-    // Most of their time they wait.
+    // The cases mostly wait.
     trials::run(find, Some(4), cases)
 }

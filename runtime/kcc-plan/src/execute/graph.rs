@@ -1,27 +1,27 @@
-//! The graph that is walked: each step is a node, and so is each state of a
-//! component that somebody waits for. A wait begins when the operations of its
-//! component are done, and its deadline begins then.
+//! The graph that the executor walks: a node per step, and one per state of a
+//! component that something waits for. A wait, and with it its deadline, begins
+//! when the operations of its component are done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Plan, Wait};
 
 pub(super) enum Node {
-    /// A step, by its place in the plan.
+    /// A step, by its index in the plan.
     Step(usize),
     /// A state of a component.
     Wait(Wait),
 }
 
-/// The nodes of a plan and, for each, those before it.
-pub(super) fn graph<W>(plan: &Plan<W>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
+/// Returns the nodes of a plan and the predecessors of each.
+pub(super) fn graph<P>(plan: &Plan<P>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
     let mut waits: BTreeSet<Wait> = BTreeSet::new();
     for (name, component) in &plan.components {
         waits.extend(component.ready.map(|until| Wait {
             component: name.clone(),
             object: None,
             until,
-            over: false,
+            or_failed: false,
         }));
     }
     waits.extend(
@@ -29,7 +29,7 @@ pub(super) fn graph<W>(plan: &Plan<W>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
             .iter()
             .flat_map(|step| step.waits.iter().cloned()),
     );
-    let places: BTreeMap<Wait, usize> = waits.into_iter().zip(plan.steps.len()..).collect();
+    let wait_nodes: BTreeMap<Wait, usize> = waits.into_iter().zip(plan.steps.len()..).collect();
     let ids: BTreeMap<_, _> = plan
         .operations()
         .enumerate()
@@ -48,12 +48,12 @@ pub(super) fn graph<W>(plan: &Plan<W>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
         all.extend(
             step.waits
                 .iter()
-                .filter_map(|wait| places.get(wait).copied()),
+                .filter_map(|wait| wait_nodes.get(wait).copied()),
         );
         nodes.push(Node::Step(index));
         before.push(all);
     }
-    for wait in places.into_keys() {
+    for wait in wait_nodes.into_keys() {
         let own = |index: &usize| {
             let operation = &plan.steps[*index].operation;
             operation.component.as_ref() == Some(&wait.component)

@@ -1,5 +1,6 @@
-//! Performs a plan: steps run as soon as what they come after is done, side by
-//! side up to a limit; a failure ends its branch and nothing else.
+//! Executes a plan: each step runs as soon as its predecessors are done,
+//! concurrently up to a limit. A failure skips the steps that depend on it and
+//! nothing else.
 
 mod graph;
 mod outcome;
@@ -16,13 +17,13 @@ use self::{
 };
 use crate::{ApplyReport, Cancel, Context, Engine, Error, Event, Failure, Plan, Reporter};
 
-/// Why nothing is begun after the user asked to stop.
+/// The reason for steps that do not start after the user asked to stop.
 const STOPPED: &str = "the apply was stopped";
 
-/// Performs the steps of a plan through an engine and waits until its
-/// components are ready. Never fails as a whole: what went wrong is in the report.
+/// Performs the steps of a plan through an engine and waits until its components
+/// are ready. Never fails as a whole: failures are in the report.
 pub async fn execute<E: Engine>(
-    plan: &Plan<E::Work>,
+    plan: &Plan<E::Payload>,
     engine: &E,
     reporter: &dyn Reporter,
     cancel: &Cancel,
@@ -45,41 +46,41 @@ pub async fn execute<E: Engine>(
     run.report()
 }
 
-/// Whether a node may run.
+/// The permission of a node to run.
 enum Gate {
-    /// Something before it has not ended.
+    /// A predecessor has not ended.
     Closed,
     Open,
-    /// It never may, and why.
+    /// It will never run, for this reason.
     Never(String),
 }
 
-/// How a node ended.
+/// The end of a node.
 #[derive(Debug, Clone)]
-enum End {
+enum NodeEnd {
     Done,
-    /// It could not be done, and nothing depends on it.
+    /// It failed, but nothing depends on it.
     Left,
-    /// Why it failed.
+    /// It failed, for this reason.
     Failed(String),
-    /// Why it was not begun, or not awaited any longer.
+    /// It did not start or was no longer awaited, for this reason.
     Skipped(String),
 }
 
 struct Run<'a, E: Engine> {
-    plan: &'a Plan<E::Work>,
+    plan: &'a Plan<E::Payload>,
     engine: &'a E,
     reporter: &'a dyn Reporter,
     cancel: &'a Cancel,
     nodes: Vec<Node>,
     before: Vec<BTreeSet<usize>>,
-    ends: Vec<Option<End>>,
+    ends: Vec<Option<NodeEnd>>,
     failures: Vec<Failure>,
     left: Vec<Failure>,
 }
 
-/// What a node's future gives: its place and how it ended.
-type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Result<End, Error>)>>;
+/// The running nodes; each future returns the node's index and how it ended.
+type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Result<NodeEnd, Error>)>>;
 
 impl<'a, E: Engine> Run<'a, E> {
     async fn walk(&mut self) {
@@ -94,13 +95,13 @@ impl<'a, E: Engine> Run<'a, E> {
             steps -= usize::from(self.is_limited(index));
             self.end(index, result);
         }
-        // Only nodes that wait for each other in a circle are left.
+        // Only nodes on a cycle are left.
         for index in open {
-            self.skip(index, "it waits for itself".to_owned());
+            self.skip(index, "dependency cycle".to_owned());
         }
     }
 
-    /// Begins every open node that may run, and ends those that never will.
+    /// Starts every open node that may run, and skips those that never will.
     fn begin(&mut self, open: &mut BTreeSet<usize>, running: &Running<'a>, steps: &mut usize) {
         loop {
             let mut ended = false;
@@ -108,7 +109,7 @@ impl<'a, E: Engine> Run<'a, E> {
                 let limited = self.is_limited(index);
                 match self.gate(index) {
                     Gate::Closed => continue,
-                    Gate::Open if limited && *steps >= self.engine.parallel() => continue,
+                    Gate::Open if limited && *steps >= self.engine.max_parallel() => continue,
                     Gate::Open => {
                         *steps += usize::from(limited);
                         running.push(self.start(index));
@@ -128,7 +129,9 @@ impl<'a, E: Engine> Run<'a, E> {
 
     fn is_limited(&self, index: usize) -> bool {
         match &self.nodes[index] {
-            Node::Step(step) => self.engine.limited(&self.plan.steps[*step].work),
+            Node::Step(step) => self
+                .engine
+                .counts_towards_limit(&self.plan.steps[*step].payload),
             Node::Wait(_) => false,
         }
     }
@@ -138,9 +141,9 @@ impl<'a, E: Engine> Run<'a, E> {
         for &other in &self.before[index] {
             match &self.ends[other] {
                 None => return Gate::Closed,
-                Some(End::Done | End::Left) => {}
-                Some(End::Skipped(reason)) => why = why.or_else(|| Some(reason.clone())),
-                Some(End::Failed(_)) => why = why.or_else(|| Some(self.failed_before(other))),
+                Some(NodeEnd::Done | NodeEnd::Left) => {}
+                Some(NodeEnd::Skipped(reason)) => why = why.or_else(|| Some(reason.clone())),
+                Some(NodeEnd::Failed(_)) => why = why.or_else(|| Some(self.failed_before(other))),
             }
         }
         why.map_or(Gate::Open, Gate::Never)
@@ -156,7 +159,7 @@ impl<'a, E: Engine> Run<'a, E> {
         }
     }
 
-    fn start(&self, index: usize) -> BoxFuture<'a, (usize, Result<End, Error>)> {
+    fn start(&self, index: usize) -> BoxFuture<'a, (usize, Result<NodeEnd, Error>)> {
         let (engine, reporter, cancel) = (self.engine, self.reporter, self.cancel);
         match &self.nodes[index] {
             Node::Step(step) => {
@@ -171,7 +174,7 @@ impl<'a, E: Engine> Run<'a, E> {
                     };
                     (
                         index,
-                        engine.perform(step, &context).await.map(|()| End::Done),
+                        engine.perform(step, &context).await.map(|()| NodeEnd::Done),
                     )
                 }
                 .boxed()
@@ -191,7 +194,7 @@ impl<'a, E: Engine> Run<'a, E> {
         }
     }
 
-    fn end(&mut self, index: usize, result: Result<End, Error>) {
+    fn end(&mut self, index: usize, result: Result<NodeEnd, Error>) {
         if let Node::Step(step) = &self.nodes[index] {
             let (operation, error) = (&self.plan.steps[*step].operation, result.as_ref().err());
             self.reporter.event(&Event::Finished { operation, error });
@@ -201,13 +204,13 @@ impl<'a, E: Engine> Run<'a, E> {
             Err(error) if error.tolerable => {
                 let left = self.failure(index, error);
                 self.left.push(left);
-                End::Left
+                NodeEnd::Left
             }
             Err(error) => {
                 let why = error.chain();
                 let failure = self.failure(index, error);
                 self.failures.push(failure);
-                End::Failed(why)
+                NodeEnd::Failed(why)
             }
         });
     }
@@ -219,7 +222,7 @@ impl<'a, E: Engine> Run<'a, E> {
                 (operation.component.clone(), error.chain())
             }
             Node::Wait(wait) => {
-                let (name, until) = (wait.name(), state(wait.until));
+                let (name, until) = (wait.name(), state_name(wait.until));
                 let message = format!("`{name}` is not {until}: {}", error.chain());
                 (Some(wait.component.clone()), message)
             }
@@ -245,11 +248,11 @@ impl<'a, E: Engine> Run<'a, E> {
                 why: &why,
             });
         }
-        self.ends[index] = Some(End::Skipped(why));
+        self.ends[index] = Some(NodeEnd::Skipped(why));
     }
 }
 
-fn state(until: Until) -> &'static str {
+fn state_name(until: Until) -> &'static str {
     match until {
         Until::Started => "started",
         Until::Healthy => "healthy",

@@ -1,11 +1,11 @@
-//! What an apply did, in all and to each component.
+//! Builds the report of an apply: the overall result and one outcome per component.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_model::Name;
 
-use super::{End, Run, graph::Node};
+use super::{NodeEnd, Run, graph::Node};
 use crate::{
     Action, ApplyReport, ComponentReport, Engine, Event, Failure, FindingKind, Outcome,
     PlannedComponent,
@@ -14,7 +14,7 @@ use crate::{
 impl<E: Engine> Run<'_, E> {
     pub(super) fn report(mut self) -> ApplyReport {
         self.report_conflicts();
-        let performed = |index: &usize| matches!(self.ends[*index], Some(End::Done));
+        let performed = |index: &usize| matches!(self.ends[*index], Some(NodeEnd::Done));
         let mut components: BTreeMap<Name, ComponentReport> = BTreeMap::new();
         for (name, planned) in &self.plan.components {
             components.insert(name.clone(), self.component(name, planned));
@@ -31,8 +31,8 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
-    /// Tells of the fields that stay as other writers set them. Where a fragment
-    /// says otherwise the apply is incomplete, whatever else it did.
+    /// Reports the fields that keep the values of other field managers. If a
+    /// fragment sets such a field, the apply is incomplete.
     fn report_conflicts(&mut self) {
         for finding in &self.plan.findings {
             match finding.finding {
@@ -53,7 +53,7 @@ impl<E: Engine> Run<'_, E> {
                 FindingKind::Yielded => self.reporter.event(&Event::Note {
                     text: &finding.cause,
                 }),
-                // What is not ready is awaited.
+                // The executor waits for what is not ready.
                 FindingKind::NotReady | FindingKind::Unknown => {}
             }
         }
@@ -75,15 +75,17 @@ impl<E: Engine> Run<'_, E> {
             };
             let next = match end {
                 _ if !own => continue,
-                Some(End::Failed(_)) => Outcome::Failed,
-                Some(End::Skipped(_)) => Outcome::Skipped,
-                Some(End::Left) => Outcome::Unchanged,
-                Some(End::Done) | None => action.map_or(Outcome::Unchanged, outcome_of),
+                Some(NodeEnd::Failed(_)) => Outcome::Failed,
+                Some(NodeEnd::Skipped(_)) => Outcome::Skipped,
+                Some(NodeEnd::Left) => Outcome::Unchanged,
+                Some(NodeEnd::Done) | None => action.map_or(Outcome::Unchanged, outcome_of),
             };
             if rank(next) > rank(outcome) {
                 outcome = next;
                 why = match end {
-                    Some(End::Failed(reason) | End::Skipped(reason)) => Some(reason.clone()),
+                    Some(NodeEnd::Failed(reason) | NodeEnd::Skipped(reason)) => {
+                        Some(reason.clone())
+                    }
                     _ => None,
                 };
             }
@@ -106,7 +108,7 @@ fn outcome_of(action: Action) -> Outcome {
     }
 }
 
-/// Which of several outcomes of one component is told.
+/// Ranks outcomes: a component with several reports the highest.
 fn rank(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Unchanged => 0,

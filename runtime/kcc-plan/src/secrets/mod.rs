@@ -1,7 +1,8 @@
-//! [`Secrets`]: the values of secrets, from where their providers keep them.
-//! An engine puts them into the environment and files of containers or into
-//! Secrets of a cluster, and nowhere else: [`Secrets::redact`] takes them out of
-//! what applications say.
+//! [`Secrets`]: the values of secrets, fetched from their providers.
+//!
+//! Engines put values into the environment and files of containers or into a
+//! cluster's Secrets, and nowhere else. [`Secrets::redact`] removes them from the
+//! output of applications before it is shown.
 
 mod provider;
 mod random;
@@ -11,87 +12,92 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 use kcc_model::{EnvValue, Part, SecretProvider, percent_encoded};
 
-use self::provider::{ANOTHER, fetch, missing, read};
+use self::provider::{OTHER_PROVIDER, fetch, missing, read};
 pub use self::random::generate;
-use crate::{Error, MissingSecret, Options, StateFolder};
+use crate::{Error, MissingSecret, Options, RecordFolder};
 
-/// Values by the secrets' names. It has no `Debug`, so that it reaches no message.
+/// Values by secret name. Has no `Debug`, so that no value reaches a message.
 #[derive(Default)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
 }
 
 impl Secrets {
-    /// Finds the values that are there, and says why others are not. None is
-    /// made: one that is generated and was not needed so far is in neither.
-    pub async fn available(
+    /// Fetches the values that exist, and collects the reasons for those that do
+    /// not. Generates nothing: a generated secret that was never needed is in
+    /// neither result.
+    pub async fn fetch_existing(
         names: impl IntoIterator<Item = &str>,
         providers: &BTreeMap<String, SecretProvider>,
-        state: &StateFolder,
+        state: &RecordFolder,
         options: &Options,
     ) -> Result<(Self, Vec<MissingSecret>), Error> {
-        let mut found = Found::default();
+        let mut lookup = Lookup::default();
         for name in names {
             let value = match providers.get(name) {
-                None => Err(missing(name, "it is not declared for this target", ANOTHER)),
+                None => Err(missing(
+                    name,
+                    "it is not declared for this target",
+                    OTHER_PROVIDER,
+                )),
                 Some(SecretProvider::Generate {}) => match state.secret(name)? {
                     Some(value) => Ok(value),
-                    None if was_made(name, state)? => Err(lost(name)),
+                    None if was_generated(name, state)? => Err(lost_secret(name)),
                     None => continue,
                 },
                 Some(provider) => fetch(name, provider, options).await,
             };
-            found.add(name, value);
+            lookup.add(name, value);
         }
-        let Found { values, missing } = found;
+        let Lookup { values, missing } = lookup;
         Ok((Self { values }, missing))
     }
 
-    /// Adds the secrets of some names that are generated and not there yet: they
-    /// are made and kept.
+    /// Adds the generated secrets among `names`. Those that do not exist yet are
+    /// generated and stored.
     pub fn with_generated<'a>(
         self,
         names: impl IntoIterator<Item = &'a str>,
         providers: &BTreeMap<String, SecretProvider>,
-        state: &StateFolder,
+        state: &RecordFolder,
     ) -> Result<Self, Error> {
-        let mut found = Found {
+        let mut lookup = Lookup {
             values: self.values,
             missing: Vec::new(),
         };
         for name in names {
             let generated = providers.get(name) == Some(&SecretProvider::Generate {});
-            if generated && !found.values.contains_key(name) {
-                found.add(name, made(name, state)?);
+            if generated && !lookup.values.contains_key(name) {
+                lookup.add(name, get_or_generate(name, state)?);
             }
         }
-        found.all()
+        lookup.finish()
     }
 
-    /// Fetches the values of secrets that are kept elsewhere, with whoever runs
-    /// the command; none is made.
+    /// Fetches the values of secrets from outside kcc, with the user's
+    /// permissions. Generates nothing.
     pub async fn fetch<'a>(
         secrets: impl IntoIterator<Item = (&'a str, &'a SecretProvider)>,
         options: &Options,
     ) -> Result<Self, Error> {
-        let mut found = Found::default();
+        let mut lookup = Lookup::default();
         for (name, provider) in secrets {
-            found.add(name, fetch(name, provider, options).await);
+            lookup.add(name, fetch(name, provider, options).await);
         }
-        found.all()
+        lookup.finish()
     }
 
-    /// The value of one secret.
+    /// Returns the value of one secret.
     pub fn get(&self, name: &str) -> Result<&str, Error> {
         let value = self.values.get(name).map(String::as_str);
-        value.ok_or_else(|| missing(name, "it was not asked for beforehand", ANOTHER).into())
+        value.ok_or_else(|| missing(name, "it was not requested in advance", OTHER_PROVIDER).into())
     }
 
-    /// The values that can be had without making or running anything, in order
-    /// to take them out of texts; none if one of them cannot be had.
-    pub fn known(
+    /// Returns the values that can be read without generating or running
+    /// anything, for redaction; none if any value is unavailable.
+    pub fn readable(
         providers: &BTreeMap<String, SecretProvider>,
-        state: &StateFolder,
+        state: &RecordFolder,
         options: &Options,
     ) -> Option<Self> {
         let mut values = BTreeMap::new();
@@ -101,19 +107,19 @@ impl Secrets {
                 SecretProvider::Command(_) => return None,
                 provider => Some(read(name, provider, options).ok()?),
             };
-            // A secret that was never made is in no text.
+            // A secret that was never generated appears in no text.
             values.extend(value.map(|value| (name.clone(), value)));
         }
         Some(Self { values })
     }
 
-    /// All values by name, to write them into files.
+    /// Returns all values by name, to write them into files.
     pub fn values(&self) -> &BTreeMap<String, String> {
         &self.values
     }
 
-    /// The value of a variable.
-    pub fn fill(&self, variable: &EnvValue) -> Result<String, Error> {
+    /// Resolves the value of a variable.
+    pub fn resolve(&self, variable: &EnvValue) -> Result<String, Error> {
         let secret = |name: &String| self.get(name);
         match variable {
             EnvValue::Literal(text) => Ok(text.clone()),
@@ -133,14 +139,14 @@ impl Secrets {
         }
     }
 
-    /// A text without any of the values.
+    /// Replaces every secret value in a text with `***`.
     pub fn redact(&self, text: &str) -> String {
         let mut values: Vec<_> = self
             .values
             .values()
             .filter(|value| !value.is_empty())
             .collect();
-        // A secret may be a part of another: the longer one goes first.
+        // One secret may contain another: replace the longer one first.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.into_iter().fold(text.to_owned(), |text, value| {
             text.replace(value.as_str(), "***")
@@ -148,14 +154,14 @@ impl Secrets {
     }
 }
 
-/// What was found of the secrets that are asked for.
+/// The result of looking up several secrets.
 #[derive(Default)]
-struct Found {
+struct Lookup {
     values: BTreeMap<String, String>,
     missing: Vec<MissingSecret>,
 }
 
-impl Found {
+impl Lookup {
     fn add(&mut self, name: &str, value: Result<String, MissingSecret>) {
         match value {
             Ok(value) => _ = self.values.insert(name.to_owned(), value),
@@ -163,8 +169,8 @@ impl Found {
         }
     }
 
-    /// All values, or all that cannot be had.
-    fn all(self) -> Result<Secrets, Error> {
+    /// Returns all values, or an error that names every missing one.
+    fn finish(self) -> Result<Secrets, Error> {
         if self.missing.is_empty() {
             let values = self.values;
             return Ok(Secrets { values });
@@ -173,30 +179,34 @@ impl Found {
     }
 }
 
-/// The value that was made for a secret, be it now. Where it was made before and
-/// is gone, data may know it: a new value would lock that data up.
-fn made(name: &str, state: &StateFolder) -> Result<Result<String, MissingSecret>, Error> {
+/// Returns the stored value of a generated secret, or generates it. If it was
+/// generated earlier and its value is gone, existing data may depend on it: a new
+/// value would lock that data up.
+fn get_or_generate(
+    name: &str,
+    state: &RecordFolder,
+) -> Result<Result<String, MissingSecret>, Error> {
     if let Some(value) = state.secret(name)? {
         return Ok(Ok(value));
     }
-    if was_made(name, state)? {
-        return Ok(Err(lost(name)));
+    if was_generated(name, state)? {
+        return Ok(Err(lost_secret(name)));
     }
     let value = generate(name)?;
-    state.keep_secret(name, &value)?;
+    state.store_secret(name, &value)?;
     Ok(Ok(value))
 }
 
-/// Whether the last apply, or a recovery, knew that a generated secret exists.
-fn was_made(name: &str, state: &StateFolder) -> Result<bool, Error> {
+/// Returns true if the inventory says that a secret was generated.
+fn was_generated(name: &str, state: &RecordFolder) -> Result<bool, Error> {
     let inventory = state.inventory()?;
     Ok(inventory.is_some_and(|inventory| inventory.secrets.contains(name)))
 }
 
-fn lost(name: &str) -> MissingSecret {
+fn lost_secret(name: &str) -> MissingSecret {
     missing(
         name,
-        "it was generated before, and its value is lost; data that is kept may depend on it",
+        "it was generated earlier and its value is lost; existing data may depend on it",
         "name a provider that has the value under `on`, such as \
          `env: \"PASSWORD\"`, or remove the data with `kcc down --volumes`",
     )
@@ -209,7 +219,7 @@ mod tests {
     use super::*;
     use crate::{EngineName, Inventory, InventoryObject, Scope};
 
-    fn place() -> (tempfile::TempDir, Options, StateFolder) {
+    fn scratch() -> (tempfile::TempDir, Options, RecordFolder) {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state").display().to_string();
         let env = BTreeMap::from([
@@ -226,19 +236,20 @@ mod tests {
             target: "dev".into(),
             instance: None,
         };
-        let state = StateFolder::of(&scope, &options).unwrap();
+        let state = RecordFolder::of(&scope, &options).unwrap();
         (folder, options, state)
     }
 
-    /// What an apply does: what is there, then what has to be made.
+    /// Fetches existing values and then generates the rest, as an apply does.
     async fn all(
         names: &[&str],
         providers: &BTreeMap<String, SecretProvider>,
-        state: &StateFolder,
+        state: &RecordFolder,
         options: &Options,
     ) -> Result<Secrets, Error> {
         let names = names.iter().copied();
-        let (found, missing) = Secrets::available(names.clone(), providers, state, options).await?;
+        let (found, missing) =
+            Secrets::fetch_existing(names.clone(), providers, state, options).await?;
         if !missing.is_empty() {
             return Err(missing.into());
         }
@@ -252,20 +263,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_provider_gives_its_value() {
-        let (folder, options, state) = place();
+    async fn fetches_a_value_from_every_provider() {
+        let (folder, options, state) = scratch();
         std::fs::write(folder.path().join("token"), "t0ken\n").unwrap();
         let command = ["printf", "from %s", "command"].map(str::to_owned).to_vec();
         let providers = providers(vec![
-            ("made", SecretProvider::Generate {}),
+            ("generated", SecretProvider::Generate {}),
             ("env", SecretProvider::Env("STRIPE".into())),
             ("file", SecretProvider::File("token".into())),
             ("command", SecretProvider::Command(command)),
         ]);
-        let names = ["made", "env", "file", "command"];
+        let names = ["generated", "env", "file", "command"];
         let first = all(&names, &providers, &state, &options).await.unwrap();
-        let again = all(&names, &providers, &state, &options).await.unwrap();
-        assert_eq!(first.values, again.values, "a generated secret is kept");
+        let second = all(&names, &providers, &state, &options).await.unwrap();
+        assert_eq!(first.values, second.values, "a generated secret is stable");
         assert_eq!(first.values["env"], "sk_live");
         assert_eq!(first.values["file"], "t0ken");
         assert_eq!(first.values["command"], "from command");
@@ -275,13 +286,13 @@ mod tests {
             Part::Secret("env".into()),
             Part::Text("@carts".into()),
         ]);
-        assert_eq!(first.fill(&template).unwrap(), "redis://:sk_live@carts");
+        assert_eq!(first.resolve(&template).unwrap(), "redis://:sk_live@carts");
         assert_eq!(first.redact("bad key sk_live, t0ken"), "bad key ***, ***");
     }
 
     #[tokio::test]
-    async fn a_generated_secret_that_is_lost_is_not_made_again() {
-        let (_folder, options, state) = place();
+    async fn does_not_regenerate_a_lost_secret() {
+        let (_folder, options, state) = scratch();
         let providers = providers(vec![
             ("old", SecretProvider::Generate {}),
             ("new", SecretProvider::Generate {}),
@@ -307,12 +318,13 @@ mod tests {
             secrets: BTreeSet::from(["old".to_owned()]),
         };
         state.end(&inventory).unwrap();
-        let (found, missing) = Secrets::available(["old", "new"], &providers, &state, &options)
-            .await
-            .unwrap();
+        let (found, missing) =
+            Secrets::fetch_existing(["old", "new"], &providers, &state, &options)
+                .await
+                .unwrap();
         assert!(found.values.is_empty());
         let names: Vec<_> = missing.iter().map(|secret| secret.name.as_str()).collect();
-        assert_eq!(names, ["old"], "nobody needed the other one so far");
+        assert_eq!(names, ["old"], "the other one was never needed");
         let error = found
             .with_generated(["old", "new"], &providers, &state)
             .err()
@@ -322,10 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn a_generated_secret_is_a_strong_password() {
+    fn generates_strong_passwords() {
         let mut all = std::collections::BTreeSet::new();
         for _ in 0..500 {
-            let secret = generate("made").unwrap();
+            let secret = generate("generated").unwrap();
             assert_eq!(secret.len(), 32);
             assert!(
                 secret
@@ -343,11 +355,13 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_generated_secret_is_its_owners_alone() {
+    async fn generated_secrets_are_readable_by_their_owner_only() {
         use std::os::unix::fs::PermissionsExt;
-        let (_folder, options, state) = place();
-        let providers = providers(vec![("made", SecretProvider::Generate {})]);
-        all(&["made"], &providers, &state, &options).await.unwrap();
+        let (_folder, options, state) = scratch();
+        let providers = providers(vec![("generated", SecretProvider::Generate {})]);
+        all(&["generated"], &providers, &state, &options)
+            .await
+            .unwrap();
         let mode = |path: &str| {
             std::fs::metadata(state.path().join(path))
                 .unwrap()
@@ -355,12 +369,12 @@ mod tests {
                 .mode()
                 & 0o777
         };
-        assert_eq!((mode("secrets"), mode("secrets/made")), (0o700, 0o600));
+        assert_eq!((mode("secrets"), mode("secrets/generated")), (0o700, 0o600));
     }
 
     #[tokio::test]
-    async fn what_is_missing_is_named_and_never_shown() {
-        let (_folder, options, state) = place();
+    async fn names_missing_secrets_without_showing_values() {
+        let (_folder, options, state) = scratch();
         let script = ["sh", "-c", "echo hunter2; exit 3"]
             .map(str::to_owned)
             .to_vec();
@@ -375,14 +389,14 @@ mod tests {
         let error = failed(&["env"]).await;
         assert_eq!(
             error.message,
-            "the value of secret `env` cannot be had: the variable `UNSET` is not set"
+            "cannot get secret `env`: variable `UNSET` is not set"
         );
         let both = failed(&["env", "command"]).await;
-        let told: Vec<_> = both.secrets.into_iter().map(|secret| secret.name).collect();
-        assert_eq!(told, ["env", "command"], "all are told at once");
+        let reported: Vec<_> = both.secrets.into_iter().map(|secret| secret.name).collect();
+        assert_eq!(reported, ["env", "command"], "all are reported at once");
         let error = failed(&["command"]).await;
-        assert!(error.chain().contains("`sh` ended with exit code 3"));
+        assert!(error.chain().contains("`sh` failed with exit code 3"));
         assert!(!error.chain().contains("hunter2"));
-        assert!(Secrets::known(&providers, &state, &options).is_none());
+        assert!(Secrets::readable(&providers, &state, &options).is_none());
     }
 }

@@ -1,5 +1,5 @@
-//! Values from where whoever applies has them: the environment, a file, the
-//! output of a command.
+//! Fetches values from the providers on the user's machine: the environment, a
+//! file, the output of a command.
 
 use std::{io::ErrorKind, path::Path, process::Stdio};
 
@@ -7,9 +7,9 @@ use kcc_model::SecretProvider;
 
 use crate::{MissingSecret, Options};
 
-pub(super) const ANOTHER: &str = "name another provider under `on`";
+pub(super) const OTHER_PROVIDER: &str = "name another provider under `on`";
 
-/// The value of a secret, or why it cannot be had.
+/// Fetches the value of a secret.
 pub(super) async fn fetch(
     name: &str,
     provider: &SecretProvider,
@@ -21,7 +21,7 @@ pub(super) async fn fetch(
     }
 }
 
-/// The same without running anything.
+/// Fetches the value of a secret without running anything.
 pub(super) fn read(
     name: &str,
     provider: &SecretProvider,
@@ -29,26 +29,30 @@ pub(super) fn read(
 ) -> Result<String, MissingSecret> {
     match provider {
         SecretProvider::Env(variable) => options.env.get(variable).cloned().ok_or_else(|| {
-            let why = format!("the variable `{variable}` is not set");
-            let help = format!("set `{variable}` where kcc runs, or {ANOTHER}");
+            let why = format!("variable `{variable}` is not set");
+            let help = format!("set `{variable}` where kcc runs, or {OTHER_PROVIDER}");
             missing(name, why, help)
         }),
         SecretProvider::File(file) => {
             let read = std::fs::read_to_string(options.root.join(Path::new(file)));
-            read.map(one_line).map_err(|error| {
-                let why = format!("`{file}` cannot be read: {error}");
-                let help = format!("put the value into `{file}`, or {ANOTHER}");
+            read.map(trim_line_break).map_err(|error| {
+                let why = format!("cannot read `{file}`: {error}");
+                let help = format!("put the value into `{file}`, or {OTHER_PROVIDER}");
                 missing(name, why, help)
             })
         }
-        _ => Err(missing(name, "nobody but the cluster has it", ANOTHER)),
+        _ => Err(missing(
+            name,
+            "it exists only in the cluster",
+            OTHER_PROVIDER,
+        )),
     }
 }
 
 async fn run(name: &str, command: &[String], options: &Options) -> Result<String, MissingSecret> {
     let (program, args) = command
         .split_first()
-        .ok_or_else(|| missing(name, "its command is empty", ANOTHER))?;
+        .ok_or_else(|| missing(name, "its command is empty", OTHER_PROVIDER))?;
     let output = tokio::process::Command::new(program)
         .args(args)
         .current_dir(&options.root)
@@ -58,28 +62,38 @@ async fn run(name: &str, command: &[String], options: &Options) -> Result<String
         .await
         .map_err(|error| {
             let why = match error.kind() {
-                ErrorKind::NotFound => format!("there is no `{program}` on this machine"),
-                _ => format!("`{program}` cannot be run: {error}"),
+                ErrorKind::NotFound => format!("`{program}` is not installed"),
+                _ => format!("cannot run `{program}`: {error}"),
             };
-            missing(name, why, format!("install `{program}`, or {ANOTHER}"))
+            missing(
+                name,
+                why,
+                format!("install `{program}`, or {OTHER_PROVIDER}"),
+            )
         })?;
     if !output.status.success() {
-        // What it says may hold the secret: only how it ended is told.
+        // The output may contain the secret: report the exit status only.
         let how = match output.status.code() {
             Some(code) => format!("exit code {code}"),
             None => output.status.to_string(),
         };
-        let help = "run its command in the system's folder to see why";
-        return Err(missing(name, format!("`{program}` ended with {how}"), help));
+        let help = "run its command in the system's directory to see why";
+        return Err(missing(
+            name,
+            format!("`{program}` failed with {how}"),
+            help,
+        ));
     }
-    String::from_utf8(output.stdout).map(one_line).map_err(|_| {
-        let why = format!("what `{program}` wrote is not text");
-        missing(name, why, format!("let `{program}` write UTF-8"))
-    })
+    String::from_utf8(output.stdout)
+        .map(trim_line_break)
+        .map_err(|_| {
+            let why = format!("the output of `{program}` is not UTF-8");
+            missing(name, why, format!("make `{program}` print UTF-8"))
+        })
 }
 
-/// Files and commands end a line that is not part of the secret.
-fn one_line(mut text: String) -> String {
+/// Removes the final line break, which files and commands add to a value.
+fn trim_line_break(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

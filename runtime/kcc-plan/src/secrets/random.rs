@@ -1,15 +1,15 @@
-//! Values that nobody has to know: made at random.
+//! Generates random values for secrets that nobody has to know.
 
-use super::provider::{ANOTHER, missing};
+use super::provider::{OTHER_PROVIDER, missing};
 use crate::Error;
 
-/// Characters of a generated secret: what needs no quotes anywhere.
+/// The characters of a generated secret; none of them needs quoting anywhere.
 const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-/// How many of them it has: 184 bits.
+/// The number of random characters, which gives 184 bits.
 const RANDOM: usize = 31;
 
-/// A new value, made at random. It keeps the rules that servers have for
-/// passwords: a small letter, a capital, a digit and a character that is neither.
+/// Generates a random value that satisfies the password rules of common servers:
+/// a lower-case letter, an upper-case letter, a digit and another character.
 pub fn generate(name: &str) -> Result<String, Error> {
     loop {
         let mut secret = random(name)?;
@@ -33,11 +33,11 @@ fn random(name: &str) -> Result<String, Error> {
     while text.len() < RANDOM {
         let mut bytes = [0; RANDOM];
         getrandom::fill(&mut bytes).map_err(|error| {
-            let why = format!("the system gives no random numbers: {error}");
-            missing(name, why, ANOTHER)
+            let why = format!("the operating system returned no random numbers: {error}");
+            missing(name, why, OTHER_PROVIDER)
         })?;
-        // Four times the alphabet fits into a byte; what exceeds it would make
-        // some characters more likely.
+        // A byte holds the alphabet four times; larger values would make some
+        // characters more likely.
         let fair = bytes
             .iter()
             .map(|byte| usize::from(*byte))

@@ -1,9 +1,9 @@
-//! Containers that are replaced or started, and why.
+//! Tests which containers are replaced or started, and the cause of each.
 
 use super::*;
 
 #[test]
-fn a_cause_names_the_fields() {
+fn names_the_changed_fields() {
     let mut docker = shop();
     let mut observed = as_desired(&docker);
     let web = wanted(&mut docker, "web");
@@ -25,16 +25,16 @@ fn a_cause_names_the_fields() {
             "± replace container  shop-dev-web  `args`, `env.LOG`, `memory` and 1 more changed [storefront]",
         ],
     );
-    there(&mut observed, "web").config_fields = None;
+    existing(&mut observed, "web").config_fields = None;
     check(
         &docker,
         &observed,
-        &["± replace container  shop-dev-web  its configuration changed [storefront]"],
+        &["± replace container  shop-dev-web  configuration changed [storefront]"],
     );
 }
 
 #[test]
-fn a_successor_overlaps_unless_both_need_the_same_thing() {
+fn overlaps_unless_both_need_the_same_resource() {
     let mut docker = shop();
     docker
         .containers
@@ -48,13 +48,13 @@ fn a_successor_overlaps_unless_both_need_the_same_thing() {
                 .insert("A".to_owned(), EnvValue::Literal("b".to_owned()));
         }
         let plan = plan(&changed, observed);
-        let how = |work: &Work| match work {
-            Work::Replace { how, .. } => Some(how.clone()),
+        let how = |payload: &Payload| match payload {
+            Payload::Replace { how, .. } => Some(how.clone()),
             _ => None,
         };
         plan.steps
             .iter()
-            .filter_map(|step| how(&step.work))
+            .filter_map(|step| how(&step.payload))
             .collect()
     };
     let observed = as_desired(&docker);
@@ -64,7 +64,7 @@ fn a_successor_overlaps_unless_both_need_the_same_thing() {
         [stop_first(&[]), Replacement::Overlap]
     );
     let mut stopped = observed.clone();
-    there(&mut stopped, "web").state = ContainerState::Exited(1);
+    existing(&mut stopped, "web").state = ContainerState::Exited(1);
     assert_eq!(how(&docker, &stopped)[1], stop_first(&[]));
     wanted(&mut docker, "web").ports.push(Publish {
         container: 8080,
@@ -75,17 +75,17 @@ fn a_successor_overlaps_unless_both_need_the_same_thing() {
 }
 
 #[test]
-fn what_stands_still_is_started_or_made_again() {
+fn starts_or_replaces_containers_that_do_not_run() {
     let docker = shop();
-    let verdict = |change: fn(&mut ObservedContainer), component: &str| {
+    let decision = |change: fn(&mut ObservedContainer), component: &str| {
         let mut observed = as_desired(&docker);
-        change(there(&mut observed, component));
+        change(existing(&mut observed, component));
         let plan = plan(&docker, &observed);
         plan.operations()
             .map(|o| format!("{} {}", o.action.as_str(), o.cause))
             .collect::<Vec<_>>()
     };
-    let state = |component, change| verdict(change, component);
+    let state = |component, change| decision(change, component);
     assert_eq!(
         state("web", |c| c.state = ContainerState::Exited(137)),
         ["run not running (exit code 137)"]
@@ -100,7 +100,7 @@ fn what_stands_still_is_started_or_made_again() {
     );
     assert_eq!(
         state("web", |c| c.state = ContainerState::Created),
-        ["replace an apply was stopped while it was created"]
+        ["replace an apply was interrupted while creating it"]
     );
     assert_eq!(
         state("web", |c| c.networks.clear()),
@@ -108,7 +108,7 @@ fn what_stands_still_is_started_or_made_again() {
     );
     assert_eq!(
         state("migrate", |c| c.state = ContainerState::Exited(1)),
-        ["run did not complete (exit code 1); runs again"]
+        ["run did not complete (exit code 1); running it again"]
     );
     assert_eq!(
         state("migrate", |c| c.state = ContainerState::Running),
@@ -125,7 +125,7 @@ fn what_stands_still_is_started_or_made_again() {
 }
 
 #[test]
-fn a_changed_context_is_built_before_its_containers() {
+fn rebuilds_a_changed_context_before_its_containers() {
     let docker = shop();
     let mut observed = as_desired(&docker);
     observed
@@ -142,7 +142,7 @@ fn a_changed_context_is_built_before_its_containers() {
 }
 
 #[test]
-fn replicas_are_replaced_one_after_the_other() {
+fn replaces_replicas_one_after_the_other() {
     let mut docker = shop();
     wanted(&mut docker, "web").ports.clear();
     let second = wanted(&mut docker, "web").clone();

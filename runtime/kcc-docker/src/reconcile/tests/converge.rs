@@ -1,11 +1,11 @@
-//! From whatever an engine holds, one plan leads to what is desired, and each
-//! of its steps is possible when its turn comes: checked on many states that
-//! chance makes up, by an engine that is simulated.
+//! Tests that one plan leads from any observed state to the desired state, and that
+//! each of its steps is possible when its turn comes: on many pseudorandom states
+//! and a simulated engine.
 
 use super::*;
 use crate::observed::{Observed, SUCCESSOR};
 
-/// Numbers that look random and are the same every time.
+/// A deterministic pseudorandom number generator.
 struct Chance(u64);
 
 impl Chance {
@@ -40,7 +40,7 @@ fn any_state_converges_in_one_plan() {
                 operation.name
             );
             done.insert(operation.id);
-            perform(&mut observed, &operation.name, &step.work)
+            perform(&mut observed, &operation.name, &step.payload)
                 .unwrap_or_else(|why| panic!("seed {seed}: {}: {why}\n{text}", operation.name));
         }
         let again = super::plan(&docker, &observed);
@@ -52,7 +52,7 @@ fn any_state_converges_in_one_plan() {
     }
 }
 
-/// The shop with some of its parts, replicas, ports and settings.
+/// Varies the shop's components, replicas, ports and settings.
 fn vary(chance: &mut Chance) -> DockerDesired {
     let mut docker = shop();
     if chance.one_in(3) {
@@ -86,49 +86,49 @@ fn vary(chance: &mut Chance) -> DockerDesired {
     docker
 }
 
-/// What people, crashes and killed applies leave.
+/// Disturbs an engine as people, crashes and killed applies do.
 fn disturb(observed: &Observed, chance: &mut Chance) -> Observed {
     let mut out = observed.clone();
     for (name, container) in &observed.containers {
-        let there = out.containers.get_mut(name).unwrap();
+        let existing = out.containers.get_mut(name).unwrap();
         match chance.below(16) {
             0 => {
                 out.containers.remove(name);
             }
-            1 => there.state = ContainerState::Exited(137),
-            2 => there.state = ContainerState::Paused,
-            3 => there.state = ContainerState::Created,
-            4 => there.config_hash = None,
-            5 => there.image_id = "sha256:older".to_owned(),
-            6 => there.networks.clear(),
-            7 => there.state = ContainerState::Dead,
+            1 => existing.state = ContainerState::Exited(137),
+            2 => existing.state = ContainerState::Paused,
+            3 => existing.state = ContainerState::Created,
+            4 => existing.config_hash = None,
+            5 => existing.image_id = "sha256:older".to_owned(),
+            6 => existing.networks.clear(),
+            7 => existing.state = ContainerState::Dead,
             8 => {
                 let mut successor = container.clone();
                 successor.object.id = format!("id of {name}{SUCCESSOR}");
-                // It and the old one cannot hold one port.
-                there.state = ContainerState::Exited(0);
+                // The successor and the old container cannot hold one port.
+                existing.state = ContainerState::Exited(0);
                 if chance.one_in(2) {
                     out.containers.remove(name);
                 }
                 out.containers
                     .insert(format!("{name}{SUCCESSOR}"), successor);
             }
-            9 => there.settings = json!({"Memory": 1}),
-            10 => _ = there.process.secrets.insert("k".to_owned()),
+            9 => existing.settings = json!({"Memory": 1}),
+            10 => _ = existing.process.secrets.insert("k".to_owned()),
             11 => {
-                _ = there
+                _ = existing
                     .networks
-                    .insert("other".to_owned(), Attached::default());
+                    .insert("other".to_owned(), Attachment::default());
             }
             _ => {}
         }
     }
-    // An image that is pulled may be another than the one before: the next plan
-    // tells.
+    // An image that is pulled may turn out to differ from the previous one, which
+    // only the next plan notices.
     let older = |image: &String| {
-        let mut there = out.containers.iter();
-        there.any(|(name, there)| {
-            there.image_id == "sha256:older" && {
+        let mut existing = out.containers.iter();
+        existing.any(|(name, existing)| {
+            existing.image_id == "sha256:older" && {
                 let known = &observed.containers[name.trim_end_matches(SUCCESSOR)];
                 known.image_id == format!("sha256:{image}")
             }
@@ -156,10 +156,10 @@ fn disturb(observed: &Observed, chance: &mut Chance) -> Observed {
     out
 }
 
-/// What an engine would do, or why it would not.
-fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), String> {
-    match work {
-        Work::Pull { reference } => {
+/// Performs a step as an engine would, or fails with the reason why it would not.
+fn perform(observed: &mut Observed, name: &str, payload: &Payload) -> Result<(), String> {
+    match payload {
+        Payload::Pull { reference } => {
             let image = ObservedImage {
                 id: format!("sha256:{reference}"),
                 context_hash: None,
@@ -167,7 +167,7 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             };
             observed.images.insert(reference.clone(), image);
         }
-        Work::Build {
+        Payload::Build {
             build,
             context_hash,
         } => {
@@ -179,21 +179,21 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             };
             observed.images.insert(build.tag.clone(), image);
         }
-        Work::CreateNetwork { .. } => {
+        Payload::CreateNetwork { .. } => {
             let before = observed
                 .networks
                 .insert(name.to_owned(), object(name, None));
             free(before.is_none())?;
         }
-        Work::CreateVolume { .. } => {
+        Payload::CreateVolume { .. } => {
             let before = observed.volumes.insert(name.to_owned(), object(name, None));
             free(before.is_none())?;
         }
-        Work::Create(new) => {
+        Payload::Create(new) => {
             free(!observed.containers.contains_key(name))?;
             make(observed, name, new)?;
         }
-        Work::Replace { new, old, .. } => {
+        Payload::Replace { new, old, .. } => {
             free(
                 !observed
                     .containers
@@ -208,22 +208,22 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
             }
             make(observed, name, new)?;
         }
-        Work::Start { id } | Work::Restart { id } | Work::Unpause { id } => {
-            let there = observed
+        Payload::Start { id } | Payload::Restart { id } | Payload::Unpause { id } => {
+            let existing = observed
                 .containers
                 .get_mut(name)
                 .ok_or("nothing is started")?;
-            if there.object.id != *id {
+            if existing.object.id != *id {
                 return Err("another one is started".to_owned());
             }
-            let job = there.object.component.as_deref() == Some("migrate");
-            there.state = if job {
+            let job = existing.object.component.as_deref() == Some("migrate");
+            existing.state = if job {
                 ContainerState::Exited(0)
             } else {
                 ContainerState::Running
             };
         }
-        Work::RemoveContainer { id } => {
+        Payload::RemoveContainer { id } => {
             let gone = observed
                 .containers
                 .remove(name)
@@ -232,17 +232,17 @@ fn perform(observed: &mut Observed, name: &str, work: &Work) -> Result<(), Strin
                 return Err("another one is removed".to_owned());
             }
         }
-        Work::RemoveNetwork { .. } => {
+        Payload::RemoveNetwork { .. } => {
             if observed
                 .containers
                 .values()
-                .any(|there| there.networks.contains_key(name))
+                .any(|existing| existing.networks.contains_key(name))
             {
                 return Err("containers are connected to it".to_owned());
             }
             observed.networks.remove(name);
         }
-        Work::RemoveVolume => return Err("an apply removes no data".to_owned()),
+        Payload::RemoveVolume => return Err("an apply removes no data".to_owned()),
     }
     Ok(())
 }
@@ -258,40 +258,44 @@ fn free(free: bool) -> Result<(), String> {
 fn make(
     observed: &mut Observed,
     name: &str,
-    new: &crate::work::NewContainer,
+    new: &crate::payload::NewContainer,
 ) -> Result<(), String> {
     let container = &new.container;
     let image = observed
         .images
         .get(&container.image)
-        .ok_or("its image is not there")?;
+        .ok_or("its image does not exist")?;
     if !container
         .networks
         .keys()
         .all(|network| observed.networks.contains_key(network))
     {
-        return Err("its network is not there".to_owned());
+        return Err("its network does not exist".to_owned());
     }
     for mount in container.mounts.values() {
         if let Mount::Volume(volume) = mount
             && !observed.volumes.contains_key(volume)
         {
-            return Err("its volume is not there".to_owned());
+            return Err("its volume does not exist".to_owned());
         }
     }
     for port in &new.ports {
-        let holds = |there: &ObservedContainer| {
+        let holds = |existing: &ObservedContainer| {
             !matches!(
-                there.state,
+                existing.state,
                 ContainerState::Exited(_) | ContainerState::Dead | ContainerState::Created
-            ) && there.published.values().any(|held| *held == port.host)
+            ) && existing.published.values().any(|held| *held == port.host)
         };
-        if let Some((holder, _)) = observed.containers.iter().find(|(_, there)| holds(there)) {
+        if let Some((holder, _)) = observed
+            .containers
+            .iter()
+            .find(|(_, existing)| holds(existing))
+        {
             return Err(format!("port {} is held by {holder}", port.host));
         }
     }
     let job = container.restart == Restart::No;
-    let made = ObservedContainer {
+    let created = ObservedContainer {
         object: object(name, Some(&container.component)),
         state: if job {
             ContainerState::Exited(0)
@@ -314,6 +318,6 @@ fn make(
         recorded: Some(settings()),
         process: ProcessDrift::default(),
     };
-    observed.containers.insert(name.to_owned(), made);
+    observed.containers.insert(name.to_owned(), created);
     Ok(())
 }

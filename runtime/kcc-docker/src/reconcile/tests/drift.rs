@@ -1,12 +1,12 @@
-//! What somebody changed outside kcc, and what is not ready, is never "nothing to do".
+//! Tests that changes outside kcc and unready containers never give "nothing to do".
 
 use super::*;
 
-/// The only operation's action and cause after a change to a container.
+/// Returns action and cause of the only operation after a change to a container.
 fn cause(component: &str, change: impl Fn(&mut ObservedContainer)) -> String {
     let docker = shop();
     let mut observed = as_desired(&docker);
-    change(there(&mut observed, component));
+    change(existing(&mut observed, component));
     let plan = plan(&docker, &observed);
     let mut operations = plan.operations();
     let text = operations
@@ -17,7 +17,7 @@ fn cause(component: &str, change: impl Fn(&mut ObservedContainer)) -> String {
 }
 
 #[test]
-fn a_changed_setting_is_told_with_desired_and_live() {
+fn describes_a_changed_setting_with_desired_and_live_value() {
     let text = cause("web", |web| {
         web.settings = json!({"Memory": 128 << 20, "RestartPolicy": {"Name": "unless-stopped"}});
     });
@@ -33,18 +33,18 @@ fn a_changed_setting_is_told_with_desired_and_live() {
         "replace `A` is 1 instead of unset, `B` is 1 instead of unset, `C` is `x` instead of unset \
          and 1 more (changed outside kcc)"
     );
-    // What was made before settings were recorded is taken as it is.
+    // Without recorded settings the live ones are accepted.
     let text = cause("web", |web| {
         web.recorded = None;
         web.settings = json!({"Memory": 1});
     });
     assert_eq!(text, "");
-    // A job that is done does not notice.
+    // A completed job ignores its settings.
     assert_eq!(cause("migrate", |job| job.settings = json!({})), "");
 }
 
 #[test]
-fn changed_secrets_and_variables_are_named_without_values() {
+fn names_changed_secrets_and_variables_without_values() {
     let one = |web: &mut ObservedContainer| _ = web.process.secrets.insert("stripe-key".to_owned());
     assert_eq!(cause("web", one), "replace secret `stripe-key` changed");
     let two = |web: &mut ObservedContainer| {
@@ -67,7 +67,7 @@ fn changed_secrets_and_variables_are_named_without_values() {
 }
 
 #[test]
-fn changed_networks_are_named() {
+fn names_changed_networks() {
     let alone = |web: &mut ObservedContainer| web.networks.clear();
     assert_eq!(
         cause("web", alone),
@@ -85,10 +85,11 @@ fn changed_networks_are_named() {
     };
     assert_eq!(
         cause("web", nameless),
-        "replace it does not answer to `web` on network `shop-dev`"
+        "replace missing alias `web` on network `shop-dev`"
     );
     let more = |web: &mut ObservedContainer| {
-        web.networks.insert("other".to_owned(), Attached::default());
+        web.networks
+            .insert("other".to_owned(), Attachment::default());
     };
     assert_eq!(
         cause("web", more),
@@ -97,7 +98,7 @@ fn changed_networks_are_named() {
 }
 
 #[test]
-fn what_is_not_ready_is_a_finding() {
+fn reports_an_unready_container() {
     let docker = shop();
     let mut observed = as_desired(&docker);
     let failed = Readiness::Failed {
@@ -117,12 +118,12 @@ fn what_is_not_ready_is_a_finding() {
 }
 
 #[test]
-fn an_apply_that_failed_is_told_with_what_comes_next() {
+fn repeats_the_last_failure_in_the_next_cause() {
     let mut docker = shop();
     let mut observed = as_desired(&docker);
     let why = "the new `shop-dev-web` is not ready: crash loop: exit code 3".to_owned();
     observed.failures.insert("web".to_owned(), why);
-    // What is as desired needs no attempt.
+    // A component that is as desired needs no new attempt.
     assert!(plan(&docker, &observed).is_settled());
     wanted(&mut docker, "web").args = Some(vec!["serve".to_owned()]);
     check(
@@ -136,18 +137,18 @@ fn an_apply_that_failed_is_told_with_what_comes_next() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_compared_is_told() {
+fn reports_a_secret_that_cannot_be_compared() {
     let docker = shop();
     let mut observed = as_desired(&docker);
     observed.missing_secrets.push(MissingSecret {
         name: "stripe-key".to_owned(),
-        why: "the variable `STRIPE_KEY` is not set".to_owned(),
+        why: "variable `STRIPE_KEY` is not set".to_owned(),
         help: "set `STRIPE_KEY` where kcc runs".to_owned(),
     });
     let plan = plan(&docker, &observed);
     assert!(!plan.is_settled());
     let text = plan.to_text();
-    let line = "! unknown secret  stripe-key  cannot tell whether it changed: the variable \
+    let line = "! unknown secret  stripe-key  cannot tell if it changed: variable \
                 `STRIPE_KEY` is not set\n      help: set `STRIPE_KEY` where kcc runs\n";
     assert!(text.ends_with(line), "{text}");
 }

@@ -1,13 +1,13 @@
-//! Host ports: kept, avoided, handed over.
+//! Tests that host ports are kept, avoided and handed over.
 
 use super::*;
 
 #[test]
-fn a_port_without_a_number_is_kept_and_avoids_what_is_taken() {
+fn keeps_an_assigned_port_and_avoids_taken_ones() {
     let mut docker = shop();
-    let host = |plan: &Plan<Work>| {
-        plan.steps.iter().find_map(|step| match &step.work {
-            Work::Create(new) | Work::Replace { new, .. } => {
+    let host = |plan: &Plan<Payload>| {
+        plan.steps.iter().find_map(|step| match &step.payload {
+            Payload::Create(new) | Payload::Replace { new, .. } => {
                 new.ports.first().map(|port| port.host)
             }
             _ => None,
@@ -16,7 +16,11 @@ fn a_port_without_a_number_is_kept_and_avoids_what_is_taken() {
     let mut empty = as_desired(&docker);
     empty.containers.remove("shop-dev-web");
     let first = host(&plan(&docker, &empty)).unwrap();
-    assert_eq!(host(&plan(&docker, &empty)), Some(first), "it is stable");
+    assert_eq!(
+        host(&plan(&docker, &empty)),
+        Some(first),
+        "the choice is stable"
+    );
     empty.taken_ports = BTreeSet::from([first]);
     assert_ne!(host(&plan(&docker, &empty)), Some(first));
 
@@ -24,8 +28,8 @@ fn a_port_without_a_number_is_kept_and_avoids_what_is_taken() {
     wanted(&mut docker, "web").memory = Some(1 << 20);
     let changed = plan(&docker, &observed);
     assert_eq!(host(&changed), Some(23_456));
-    let Work::Replace { new, .. } = &changed.steps[0].work else {
-        panic!("it is replaced")
+    let Payload::Replace { new, .. } = &changed.steps[0].payload else {
+        panic!("expected a replacement")
     };
     let kept = HostPort {
         container: 8080,
@@ -37,7 +41,7 @@ fn a_port_without_a_number_is_kept_and_avoids_what_is_taken() {
 }
 
 #[test]
-fn a_host_port_is_handed_over_in_one_plan() {
+fn hands_over_a_host_port_in_one_plan() {
     let mut docker = shop();
     let mut old = container("old", "acme/web:1");
     old.ports.push(Publish {
@@ -59,33 +63,33 @@ fn a_host_port_is_handed_over_in_one_plan() {
 }
 
 #[test]
-fn in_a_virtual_machine_checks_go_through_a_private_port() {
+fn checks_use_a_private_port_with_a_virtual_machine() {
     let mut docker = shop();
     wanted(&mut docker, "web").ports.clear();
-    let made = |in_machine: bool, docker: &DockerDesired| {
+    let created = |in_vm: bool, docker: &DockerDesired| {
         let mut observed = as_desired(docker);
         observed.containers.remove("shop-dev-web");
-        observed.in_machine = in_machine;
+        observed.in_vm = in_vm;
         let plan = plan(docker, &observed);
-        let Work::Create(new) = &plan.steps[0].work else {
-            panic!("it is made")
+        let Payload::Create(new) = &plan.steps[0].payload else {
+            panic!("expected a creation")
         };
         new.ports.clone()
     };
-    assert_eq!(made(false, &docker), []);
-    let ports = made(true, &docker);
+    assert_eq!(created(false, &docker), []);
+    let ports = created(true, &docker);
     assert_eq!(
         (ports.len(), ports[0].container, ports[0].private),
         (1, 8080, true)
     );
-    // It is no part of what is asked for: nothing changes where it is there.
+    // It is not part of the desired state, so its absence changes nothing.
     let mut observed = as_desired(&docker);
-    observed.in_machine = true;
+    observed.in_vm = true;
     check(&docker, &observed, &[]);
     wanted(&mut docker, "web").ports.push(Publish {
         container: 8080,
         protocol: "tcp",
         host: None,
     });
-    assert!(made(true, &docker).iter().all(|port| !port.private));
+    assert!(created(true, &docker).iter().all(|port| !port.private));
 }

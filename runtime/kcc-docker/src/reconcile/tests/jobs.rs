@@ -1,14 +1,14 @@
-//! Jobs of several runs, and those that run whenever somebody starts them.
+//! Tests jobs with several runs and containers that run on demand.
 
 use super::*;
 
 #[test]
-fn what_runs_on_demand_is_made_and_left_to_others() {
+fn creates_on_demand_containers_without_starting_them() {
     let mut docker = shop();
     let job = wanted(&mut docker, "migrate");
     job.on_demand = true;
     let mut observed = as_desired(&docker);
-    let stopped = there(&mut observed, "migrate");
+    let stopped = existing(&mut observed, "migrate");
     for state in [
         ContainerState::Created,
         ContainerState::Running,
@@ -29,8 +29,8 @@ fn what_runs_on_demand_is_made_and_left_to_others() {
         Some("  ± replace container  shop-dev-migrate  `memory` changed [payments]")
     );
     assert!(matches!(
-        plan.steps[0].work,
-        Work::Replace {
+        plan.steps[0].payload,
+        Payload::Replace {
             how: Replacement::AtRest,
             ..
         }
@@ -39,7 +39,7 @@ fn what_runs_on_demand_is_made_and_left_to_others() {
 }
 
 #[test]
-fn a_container_waits_for_those_that_have_to_complete_first() {
+fn a_container_waits_for_its_predecessors_to_complete() {
     let mut docker = shop();
     let mut second = wanted(&mut docker, "migrate").clone();
     second.after = vec!["shop-dev-migrate".to_owned()];

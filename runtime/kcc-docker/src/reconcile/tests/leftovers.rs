@@ -1,9 +1,9 @@
-//! What goes: what nobody asks for, and what a killed apply left.
+//! Tests removals: objects that are no longer declared, and leftovers.
 
 use super::*;
 
 #[test]
-fn what_nobody_asks_for_goes_but_never_its_data() {
+fn removes_undeclared_containers_but_keeps_their_data() {
     let full = shop();
     let observed = as_desired(&full);
     let mut docker = full.clone();
@@ -23,7 +23,7 @@ fn what_nobody_asks_for_goes_but_never_its_data() {
 }
 
 #[test]
-fn a_successor_that_was_left_goes_first() {
+fn removes_a_leftover_successor_first() {
     let docker = shop();
     let mut observed = as_desired(&docker);
     let web = observed.containers.remove("shop-dev-web").unwrap();
@@ -34,27 +34,28 @@ fn a_successor_that_was_left_goes_first() {
         &docker,
         &observed,
         &[
-            "- delete container  shop-dev-web.new  an apply that was stopped left it [storefront]",
+            "- delete container  shop-dev-web.new  left behind by an interrupted apply [storefront]",
             "+ create container  shop-dev-web      does not exist [storefront]",
         ],
     );
 }
 
 #[test]
-fn of_two_networks_with_one_name_the_spare_one_goes_first() {
+fn removes_a_duplicate_network_first() {
     let docker = shop();
     let mut observed = as_desired(&docker);
     observed.containers.remove("shop-dev-web");
-    let twin = ("shop-dev".to_owned(), object("twin", None));
-    observed.twins.push(twin);
-    let removal = "- delete network    shop-dev (id of twin)  an apply that was stopped left it beside another one";
+    let duplicate = ("shop-dev".to_owned(), object("copy", None));
+    observed.duplicates.push(duplicate);
+    let removal =
+        "- delete network    shop-dev (id of copy)  duplicate left behind by an interrupted apply";
     let web = "+ create container  shop-dev-web           does not exist [storefront]";
     check(&docker, &observed, &[removal, web]);
     let web = &plan(&docker, &observed).steps[1].operation;
     assert!(web.after.contains(&1), "{web:?}");
 
-    // What kcc does not know stays.
-    observed.twins[0].1.ownership = Ownership::Claimed;
+    // An unrecorded duplicate stays.
+    observed.duplicates[0].1.ownership = Ownership::Unrecorded;
     let web = "+ create container  shop-dev-web  does not exist [storefront]";
     check(&docker, &observed, &[web]);
 }

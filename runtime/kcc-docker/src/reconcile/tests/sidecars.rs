@@ -1,4 +1,4 @@
-//! Sidecars, and what is left of init steps.
+//! Tests sidecars and leftovers of init steps.
 
 use kcc_plan::Step;
 
@@ -7,7 +7,7 @@ use super::*;
 const PROXY: &str = "shop-dev-web_proxy";
 const UPLOAD: &str = "shop-dev-migrate_upload";
 
-/// The shop with a sidecar of its service and one of its job.
+/// The shop with a sidecar for its service and one for its job.
 fn accompanied() -> DockerDesired {
     let mut docker = shop();
     for (component, name) in [("web", PROXY), ("migrate", UPLOAD)] {
@@ -19,7 +19,7 @@ fn accompanied() -> DockerDesired {
     docker
 }
 
-/// All is well: the job is done, and its sidecar gone.
+/// An engine where the job has ended and its sidecar is removed.
 fn well(docker: &DockerDesired) -> Observed {
     let mut observed = as_desired(docker);
     observed.containers.remove(UPLOAD);
@@ -31,7 +31,7 @@ fn proxy(observed: &mut Observed) -> &mut ObservedContainer {
 }
 
 #[test]
-fn a_sidecar_stays_while_its_main_container_does() {
+fn a_sidecar_stays_with_its_main_container() {
     let docker = accompanied();
     let mut observed = well(&docker);
     check(&docker, &observed, &[]);
@@ -44,7 +44,7 @@ fn a_sidecar_stays_while_its_main_container_does() {
 }
 
 #[test]
-fn a_sidecar_is_made_anew_with_its_main_container() {
+fn replaces_a_sidecar_with_its_main_container() {
     let mut docker = accompanied();
     let observed = well(&docker);
     wanted(&mut docker, "web").memory = Some(1 << 20);
@@ -52,27 +52,27 @@ fn a_sidecar_is_made_anew_with_its_main_container() {
     let [web, proxy] = &plan.steps[..] else {
         panic!("{}", plan.to_text());
     };
-    // The new one may wait for its sidecar, which has one network at a time.
-    let how = |step: &Step<Work>| match &step.work {
-        Work::Replace { how, .. } => how.clone(),
-        work => panic!("{work:?}"),
+    // The new container may wait for its sidecar, which joins one network at a time.
+    let how = |step: &Step<Payload>| match &step.payload {
+        Payload::Replace { how, .. } => how.clone(),
+        payload => panic!("{payload:?}"),
     };
-    // The old one does not go on without the sidecar that it had.
+    // The old container must not continue without the sidecar that it had.
     assert_eq!(
         how(web),
         Replacement::StopFirst {
-            beside: vec![PROXY.to_owned()],
+            sidecars: vec![PROXY.to_owned()],
             until: Some(Until::Started),
         }
     );
     assert_eq!(how(proxy), stop_first(&[]));
     assert_eq!(proxy.operation.name, PROXY);
-    assert_eq!(proxy.operation.cause, "`shop-dev-web` is made anew");
+    assert_eq!(proxy.operation.cause, "`shop-dev-web` is replaced");
     assert_eq!(proxy.operation.after, [web.operation.id]);
 }
 
 #[test]
-fn a_changed_sidecar_leaves_its_main_container_alone() {
+fn a_changed_sidecar_does_not_affect_its_main_container() {
     let mut docker = accompanied();
     let observed = well(&docker);
     docker.containers.get_mut(PROXY).unwrap().memory = Some(1 << 20);
@@ -87,7 +87,7 @@ fn a_changed_sidecar_leaves_its_main_container_alone() {
 fn a_sidecar_follows_the_network_of_its_main_container() {
     let docker = accompanied();
     let mut observed = well(&docker);
-    there(&mut observed, "web").state = ContainerState::Exited(1);
+    existing(&mut observed, "web").state = ContainerState::Exited(1);
     check(
         &docker,
         &observed,
@@ -97,11 +97,11 @@ fn a_sidecar_follows_the_network_of_its_main_container() {
         ],
     );
     let mut observed = well(&docker);
-    there(&mut observed, "web").started_at = "2".to_owned();
+    existing(&mut observed, "web").started_at = "2".to_owned();
     check(
         &docker,
         &observed,
-        &["> run container  shop-dev-web_proxy  `shop-dev-web` was started again [storefront]"],
+        &["> run container  shop-dev-web_proxy  `shop-dev-web` was restarted [storefront]"],
     );
     let mut observed = well(&docker);
     proxy(&mut observed).joined = Some("another".to_owned());
@@ -109,19 +109,19 @@ fn a_sidecar_follows_the_network_of_its_main_container() {
         &docker,
         &observed,
         &[
-            "± replace container  shop-dev-web_proxy  it shares the network of a container that is gone [storefront]",
+            "± replace container  shop-dev-web_proxy  shares the network of a container that is gone [storefront]",
         ],
     );
 }
 
 #[test]
-fn the_sidecar_of_a_job_goes_when_that_is_over() {
+fn removes_the_sidecar_of_a_job_once_the_job_ended() {
     let docker = accompanied();
     let mut observed = as_desired(&docker);
     check(
         &docker,
         &observed,
-        &["- delete container  shop-dev-migrate_upload  its job is done [storefront]"],
+        &["- delete container  shop-dev-migrate_upload  its job has ended [storefront]"],
     );
     observed.containers.remove("shop-dev-migrate");
     observed.containers.remove(UPLOAD);
@@ -137,28 +137,28 @@ fn the_sidecar_of_a_job_goes_when_that_is_over() {
     let waits: Vec<_> = end
         .waits
         .iter()
-        .map(|wait| (wait.name(), wait.until, wait.over))
+        .map(|wait| (wait.name(), wait.until, wait.or_failed))
         .collect();
     assert_eq!(waits, [("shop-dev-migrate", Until::Completed, true)]);
 }
 
 #[test]
-fn a_job_that_cannot_be_replaced_ends_with_its_sidecar() {
+fn stops_the_sidecar_of_a_job_that_cannot_be_replaced() {
     let mut docker = accompanied();
     let mut observed = as_desired(&docker);
-    there(&mut observed, "migrate").state = ContainerState::Running;
+    existing(&mut observed, "migrate").state = ContainerState::Running;
     observed.containers.get_mut(UPLOAD).unwrap().state = ContainerState::Running;
     wanted(&mut docker, "migrate").memory = Some(1 << 20);
     let plan = plan(&docker, &observed);
     let how = Replacement::StopFirst {
-        beside: vec![UPLOAD.to_owned()],
+        sidecars: vec![UPLOAD.to_owned()],
         until: None,
     };
-    assert!(matches!(&plan.steps[0].work, Work::Replace { how: own, .. } if *own == how));
+    assert!(matches!(&plan.steps[0].payload, Payload::Replace { how: own, .. } if *own == how));
 }
 
 #[test]
-fn what_an_init_step_left_goes_first() {
+fn removes_leftover_init_steps_first() {
     let docker = accompanied();
     let mut observed = well(&docker);
     let mut left = proxy(&mut observed).clone();
@@ -175,8 +175,8 @@ fn what_an_init_step_left_goes_first() {
         &docker,
         &observed,
         &[
-            "- delete container  shop-dev-web.new_folders  an apply that was stopped left it [storefront]",
-            "- delete container  shop-dev-web_fetch        an apply that was stopped left it [storefront]",
+            "- delete container  shop-dev-web.new_folders  left behind by an interrupted apply [storefront]",
+            "- delete container  shop-dev-web_fetch        left behind by an interrupted apply [storefront]",
         ],
     );
 }

@@ -1,21 +1,21 @@
-//! Objects of kcc's own without a record: nothing is done, and nothing claimed.
+//! Tests that nothing is done to kcc's objects that no record lists.
 
 use super::*;
 
-/// What another machine or user sees of a target.
+/// Observes the target as another machine or user does.
 fn unrecorded(docker: &DockerDesired) -> Observed {
     let mut observed = as_desired(docker);
     observed.recorded = false;
     let containers = observed
         .containers
         .values_mut()
-        .map(|there| &mut there.object);
+        .map(|existing| &mut existing.object);
     let networks = observed.networks.values_mut();
     for object in containers
         .chain(networks)
         .chain(observed.volumes.values_mut())
     {
-        object.ownership = Ownership::Claimed;
+        object.ownership = Ownership::Unrecorded;
     }
     observed
 }
@@ -34,14 +34,17 @@ fn refusal(docker: &DockerDesired, observed: &Observed, options: &Options) -> (S
 }
 
 #[test]
-fn a_target_without_its_record_is_not_touched() {
+fn refuses_a_target_without_records() {
     let docker = shop();
     let (message, help) = refusal(&docker, &unrecorded(&docker), &Options::default());
     assert_eq!(
         message,
-        "container `shop-dev-db` and 4 other objects were created by kcc from another machine or user"
+        "container `shop-dev-db` and 4 other objects were created by kcc from another machine or by another user"
     );
-    assert_eq!(help, "take them back: `kcc recover --target dev`");
+    assert_eq!(
+        help,
+        "take them into the inventory: `kcc recover --target dev`"
+    );
     let copy = Options {
         instance: Some("pr-12".to_owned()),
         ..Options::default()
@@ -49,12 +52,12 @@ fn a_target_without_its_record_is_not_touched() {
     let (_, help) = refusal(&docker, &unrecorded(&docker), &copy);
     assert_eq!(
         help,
-        "take them back: `kcc recover --target dev --instance pr-12`"
+        "take them into the inventory: `kcc recover --target dev --instance pr-12`"
     );
 }
 
 #[test]
-fn data_alone_is_enough() {
+fn refuses_when_only_data_exists() {
     let docker = shop();
     let mut observed = unrecorded(&docker);
     observed.containers.clear();
@@ -62,18 +65,18 @@ fn data_alone_is_enough() {
     let (message, _) = refusal(&docker, &observed, &Options::default());
     assert_eq!(
         message,
-        "volume `shop-dev-db-data` was created by kcc from another machine or user"
+        "volume `shop-dev-db-data` was created by kcc from another machine or by another user"
     );
 }
 
 #[test]
-fn a_record_that_lacks_an_object_is_asked_for_what_is_wanted_alone() {
+fn with_records_only_desired_names_are_refused() {
     let docker = shop();
     let mut observed = as_desired(&docker);
-    there(&mut observed, "web").object.ownership = Ownership::Claimed;
+    existing(&mut observed, "web").object.ownership = Ownership::Unrecorded;
     let planned = reconcile(&desired(&docker), &docker, &observed, &Options::default());
     assert_eq!(planned.unwrap_err().code, Code::StateUnrecorded);
-    // Taking down what is known does not need the rest.
+    // Down only concerns recorded objects.
     let down = tear_down(
         &desired(&docker),
         &observed,
@@ -86,7 +89,7 @@ fn a_record_that_lacks_an_object_is_asked_for_what_is_wanted_alone() {
             .operations()
             .any(|operation| operation.name == "shop-dev-web")
     );
-    // Nor does one that nobody wants any more stop an apply.
+    // An unrecorded object that is no longer declared does not stop an apply either.
     let mut less = docker.clone();
     less.containers.remove("shop-dev-web");
     assert!(reconcile(&desired(&less), &less, &observed, &Options::default()).is_ok());

@@ -1,9 +1,9 @@
-//! Everything at once: made, left alone, taken down, or refused.
+//! Tests whole plans: everything is created, unchanged, taken down or refused.
 
 use super::*;
 
 #[test]
-fn an_empty_engine_gets_everything_in_order() {
+fn creates_everything_in_order_on_an_empty_engine() {
     let docker = shop();
     let mut observed = Observed::default();
     observed
@@ -15,8 +15,8 @@ fn an_empty_engine_gets_everything_in_order() {
         &[
             "+ create network    shop-dev          does not exist",
             "+ create volume     shop-dev-db-data  does not exist [payments]",
-            "+ create image      acme/web:1        the engine does not have it [storefront]",
-            "+ create image      postgres:16       the engine does not have it [payments]",
+            "+ create image      acme/web:1        not present on the engine [storefront]",
+            "+ create image      postgres:16       not present on the engine [payments]",
             "+ create image      shop-app          `app` was never built [payments]",
             "+ create container  shop-dev-db       does not exist [payments]",
             "+ create container  shop-dev-migrate  does not exist [payments]",
@@ -45,7 +45,7 @@ fn an_empty_engine_gets_everything_in_order() {
 }
 
 #[test]
-fn what_is_as_it_should_be_is_left_alone() {
+fn leaves_everything_as_desired_unchanged() {
     let docker = shop();
     let plan = plan(&docker, &as_desired(&docker));
     assert_eq!(
@@ -55,33 +55,33 @@ fn what_is_as_it_should_be_is_left_alone() {
 }
 
 #[test]
-fn what_is_in_the_way_is_named_with_everything_like_it() {
+fn names_unmanaged_objects_with_desired_names() {
     let docker = shop();
     let mut observed = as_desired(&docker);
-    there(&mut observed, "db").object.ownership = Ownership::Foreign;
-    there(&mut observed, "web").object.ownership = Ownership::Foreign;
-    observed.networks.get_mut("shop-dev").unwrap().ownership = Ownership::Foreign;
+    existing(&mut observed, "db").object.ownership = Ownership::Unmanaged;
+    existing(&mut observed, "web").object.ownership = Ownership::Unmanaged;
+    observed.networks.get_mut("shop-dev").unwrap().ownership = Ownership::Unmanaged;
     let error = reconcile(&desired(&docker), &docker, &observed, &Options::default()).unwrap_err();
     assert_eq!(error.code, Code::PlanForeignObject);
     assert_eq!(
         error.message,
-        "container `shop-dev-db` is in the way, and kcc did not make it, and 2 more objects like it"
+        "container `shop-dev-db` already exists and is not managed by kcc (and 2 more objects)"
     );
     assert_eq!(
         error.help.unwrap(),
-        "if nobody needs it: `docker rm -f shop-dev-db; docker rm -f shop-dev-web; \
+        "remove it if nobody needs it: `docker rm -f shop-dev-db; docker rm -f shop-dev-web; \
          docker network rm shop-dev`"
     );
-    // Data of somebody else's is not used either.
+    // Unmanaged data is not used either.
     let mut observed = as_desired(&docker);
     let volume = observed.volumes.get_mut("shop-dev-db-data").unwrap();
-    volume.ownership = Ownership::Foreign;
+    volume.ownership = Ownership::Unmanaged;
     let refused = reconcile(&desired(&docker), &docker, &observed, &Options::default());
     assert_eq!(refused.unwrap_err().code, Code::PlanForeignObject);
 }
 
 #[test]
-fn an_image_that_starts_as_root_stops_a_plan_that_would_use_it() {
+fn refuses_an_image_that_starts_as_root() {
     let mut docker = shop();
     let mut observed = as_desired(&docker);
     let refused = |docker: &DockerDesired, observed: &Observed| {
@@ -95,8 +95,8 @@ fn an_image_that_starts_as_root_stops_a_plan_that_would_use_it() {
     assert_eq!(error.code, Code::ApplyImageUser);
     assert_eq!(error.images[0].image, "acme/web:1");
     assert_eq!(error.images[0].user, RefusedUser::Unnamed);
-    assert_eq!(error.images.len(), 1, "and no other one");
-    // Its own user, or one that the container names, is as good as any.
+    assert_eq!(error.images.len(), 1, "only that image");
+    // A non-root user of the image or of the container is accepted.
     let mut user = |user: &str| {
         let image = observed.images.get_mut("acme/web:1").unwrap();
         user.clone_into(&mut image.user);
@@ -107,7 +107,7 @@ fn an_image_that_starts_as_root_stops_a_plan_that_would_use_it() {
     observed.images.get_mut("acme/web:1").unwrap().user.clear();
     wanted(&mut docker, "web").user = Some("1000".to_owned());
     assert!(refused(&docker, &observed).is_none());
-    // An init step is made with its container.
+    // An init step is created with its container.
     let step = Container {
         user: None,
         image: "postgres:16".to_owned(),
@@ -119,23 +119,23 @@ fn an_image_that_starts_as_root_stops_a_plan_that_would_use_it() {
     });
     let error = refused(&docker, &observed).unwrap();
     assert_eq!(error.images[0].image, "postgres:16");
-    // One that is fetched or built is examined once it is there.
+    // Images that are pulled or built are checked once they exist.
     observed.images.clear();
     assert!(refused(&docker, &observed).is_none());
 }
 
 #[test]
-fn everything_goes_down_from_the_outside_in() {
+fn takes_everything_down_in_reverse_order() {
     let docker = shop();
     let mut observed = as_desired(&docker);
-    let stranger = object("stranger", None);
-    let stranger = ObservedObject {
-        ownership: Ownership::Claimed,
-        ..stranger
+    let unrecorded = object("unrecorded", None);
+    let unrecorded = ObservedObject {
+        ownership: Ownership::Unrecorded,
+        ..unrecorded
     };
     observed
         .volumes
-        .insert("shop-dev-other".to_owned(), stranger);
+        .insert("shop-dev-other".to_owned(), unrecorded);
     let needs = |name: &str, other: &str| (name.to_owned(), BTreeSet::from([other.to_owned()]));
     let order = BTreeMap::from([needs("web", "migrate"), needs("migrate", "db")]);
     let desired = desired(&docker);
@@ -143,10 +143,10 @@ fn everything_goes_down_from_the_outside_in() {
     assert_eq!(
         plan.to_text(),
         "shop in dev: 4 to delete, 1 object unchanged\n\n  \
-         - delete container  shop-dev-web      everything is taken down [storefront]\n  \
-         - delete container  shop-dev-migrate  everything is taken down [storefront]\n  \
-         - delete container  shop-dev-db       everything is taken down [storefront]\n  \
-         - delete network    shop-dev          everything is taken down\n"
+         - delete container  shop-dev-web      removed by `kcc down` [storefront]\n  \
+         - delete container  shop-dev-migrate  removed by `kcc down` [storefront]\n  \
+         - delete container  shop-dev-db       removed by `kcc down` [storefront]\n  \
+         - delete network    shop-dev          removed by `kcc down`\n"
     );
     let options = Options {
         volumes: true,

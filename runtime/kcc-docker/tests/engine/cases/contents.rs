@@ -1,50 +1,50 @@
-//! What is inside containers: images, files and secrets.
+//! The contents of containers: images, files and secrets.
 
 use kcc_diag::Code;
 use kcc_lower::docker::{HostPatch, Mount, Patch, Ulimit};
 use kcc_model::{Check, EnvValue, Ephemeral, Part, SecretProvider};
 
 use super::detail;
-use crate::docker::{Place, health, shop_program, write};
+use crate::docker::{Sandbox, health, shop_program, write};
 
-pub(super) async fn images_are_built_when_their_context_changes(place: &Place) {
-    let mut desired = place.desired();
-    let tag = format!("{}-app", place.system);
-    std::fs::create_dir_all(place.folder.path().join("app")).unwrap();
-    std::fs::copy(shop_program(), place.folder.path().join("app/shop")).unwrap();
+pub(super) async fn images_are_rebuilt_when_their_context_changes(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let tag = format!("{}-app", sandbox.system);
+    std::fs::create_dir_all(sandbox.folder.path().join("app")).unwrap();
+    std::fs::copy(shop_program(), sandbox.folder.path().join("app/shop")).unwrap();
     write(
-        place,
+        sandbox,
         "app/Dockerfile",
         "FROM scratch\nCOPY shop /shop\nCOPY page /page\nENTRYPOINT [\"/shop\"]\n",
     );
-    write(place, "app/page", "one");
-    write(place, "app/.dockerignore", "*.md\n");
+    write(sandbox, "app/page", "one");
+    write(sandbox, "app/.dockerignore", "*.md\n");
     desired.build("web", &tag, "app");
     desired.serve("web", &[]).image.clone_from(&tag);
     desired.serve("two", &[]).image.clone_from(&tag);
     desired.engine.images.remove(crate::docker::SHOP);
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!((report.planned, report.performed), (4, 4));
-    write(place, "app/README.md", "left out");
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
-    write(place, "app/page", "two");
-    let plan = place.plan(&desired).await;
+    write(sandbox, "app/README.md", "left out");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    write(sandbox, "app/page", "two");
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("~ update image SYSTEM-app `app` changed") || plan.contains("`app` changed"),
         "{plan}"
     );
     assert!(plan.contains("is rebuilt"), "{plan}");
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.totals().replaced, 2);
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
-    place.down(&desired, true).await;
-    place.bed.docker(&["rmi", "-f", &tag]);
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    sandbox.down(&desired, true).await;
+    sandbox.testbed.docker(&["rmi", "-f", &tag]);
 }
 
-pub(super) async fn a_patch_reaches_the_container_and_replaces_it(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_patch_reaches_the_container_and_replaces_it(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web", &[]);
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     let patch = |size: u64| {
         let mut patched = desired.clone();
         let limit = Ulimit {
@@ -67,12 +67,12 @@ pub(super) async fn a_patch_reaches_the_container_and_replaces_it(place: &Place)
         }
         patched
     };
-    let plan = place.plan(&patch(1 << 20)).await;
+    let plan = sandbox.plan(&patch(1 << 20)).await;
     let cause = "`docker.HostConfig`, `docker.Hostname` changed";
     assert!(plan.contains(cause), "{plan}");
-    let report = place.apply_all(&patch(1 << 20)).await;
+    let report = sandbox.apply_all(&patch(1 << 20)).await;
     assert_eq!(report.totals().replaced, 1);
-    let name = format!("{}-dev-web", place.system);
+    let name = format!("{}-dev-web", sandbox.system);
     let shown = "{{.Config.Hostname}} {{.HostConfig.ShmSize}} {{.HostConfig.ExtraHosts}} \
                  {{(index .HostConfig.Ulimits 0).Soft}} {{.HostConfig.Memory}}";
     let inspect = ["inspect", "--format", shown, &name];
@@ -80,15 +80,15 @@ pub(super) async fn a_patch_reaches_the_container_and_replaces_it(place: &Place)
         "web.example.com 1048576 [outside:10.0.0.2] 1024 {}",
         64 << 20
     );
-    assert_eq!(place.bed.docker(&inspect).trim(), expected);
-    assert_eq!(place.apply_all(&patch(1 << 20)).await.mutating_calls, 0);
-    let plan = place.plan(&patch(2 << 20)).await;
+    assert_eq!(sandbox.testbed.docker(&inspect).trim(), expected);
+    assert_eq!(sandbox.apply_all(&patch(1 << 20)).await.mutating_calls, 0);
+    let plan = sandbox.plan(&patch(2 << 20)).await;
     assert!(plan.contains("`docker.HostConfig` changed"), "{plan}");
 }
 
-pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) {
-    let mut desired = place.desired();
-    write(place, "token", "t0ken-value\n");
+pub(super) async fn secrets_reach_only_the_container(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    write(sandbox, "token", "t0ken-value\n");
     desired
         .engine
         .secrets
@@ -112,39 +112,39 @@ pub(super) async fn secrets_reach_the_container_and_nothing_else(place: &Place) 
         .insert("/run/token".to_owned(), Mount::Secret("token".to_owned()));
     web.health = Some(health(Check::Tcp { port: 1 }));
     desired.component("web").deadline_ms = 1_000;
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
 
-    let value = std::fs::read_to_string(place.state().join("secrets/db-password")).unwrap();
-    let log = place.bed.docker(&["logs", &place.name("web")]);
+    let value = std::fs::read_to_string(sandbox.state().join("secrets/db-password")).unwrap();
+    let log = sandbox.testbed.docker(&["logs", &sandbox.name("web")]);
     assert_eq!(log, format!("I am {value} and db://:{value}\nt0ken-value"));
     assert_eq!(detail(&report, "web"), "I am *** and db://:***\n***");
 
-    let labels = place.inspect("web", "{{json .Config.Labels}}");
+    let labels = sandbox.inspect("web", "{{json .Config.Labels}}");
     let mut texts = vec![
         format!("{report:?}"),
         labels,
-        place.heard.lines().join("\n"),
+        sandbox.recorder.lines().join("\n"),
     ];
-    texts.push(std::fs::read_to_string(place.state().join("inventory.json")).unwrap());
+    texts.push(std::fs::read_to_string(sandbox.state().join("inventory.json")).unwrap());
     for text in texts {
         assert!(
             !text.contains(&value) && !text.contains("t0ken-value"),
             "{text}"
         );
     }
-    // The value is kept: nothing changes, and a new container gets the same.
-    assert_eq!(place.apply(&desired).await.mutating_calls, 0);
+    // The value is stored: nothing changes, and a new container gets the same one.
+    assert_eq!(sandbox.apply(&desired).await.mutating_calls, 0);
     desired.engine.secrets.insert(
         "token".to_owned(),
         SecretProvider::Env("NOT_SET".to_owned()),
     );
     desired.container("web").args = Some(vec!["busybox sleep 600".to_owned()]);
-    let error = place.try_apply(&desired).await.unwrap_err();
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!((error.code, error.exit_code()), (Code::ApplySecret, 3));
 }
 
-pub(super) async fn files_reach_a_root_that_cannot_be_written(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn files_reach_a_read_only_root(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired
         .engine
         .secrets
@@ -161,24 +161,24 @@ pub(super) async fn files_reach_a_root_that_cannot_be_written(place: &Place) {
         .insert("/run/keys/key".to_owned(), Mount::Secret("key".to_owned()));
     web.mounts
         .insert("/tmp".to_owned(), Mount::Tmpfs(Ephemeral::default()));
-    place.apply_all(&desired).await;
-    let log = place.bed.docker(&["logs", &place.name("web")]);
+    sandbox.apply_all(&desired).await;
+    let log = sandbox.testbed.docker(&["logs", &sandbox.name("web")]);
     assert_eq!(log, "a = 1\nb = 2\n32\nread-only\ntmp");
     desired
         .container("web")
         .files
         .insert("/etc/app/a.toml".to_owned(), "a = 2\n".to_owned());
     assert!(
-        place
+        sandbox
             .plan(&desired)
             .await
             .contains("`files./etc/app/a.toml` changed")
     );
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     assert!(
-        place
-            .bed
-            .docker(&["logs", &place.name("web")])
+        sandbox
+            .testbed
+            .docker(&["logs", &sandbox.name("web")])
             .starts_with("a = 2\n")
     );
 }

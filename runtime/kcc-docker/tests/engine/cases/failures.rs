@@ -1,4 +1,4 @@
-//! What goes wrong is said, with its reason, and ends its own branch alone.
+//! Failures are reported with their reason and affect only their dependents.
 
 use kcc_diag::Code;
 use kcc_lower::docker::{HealthCheck, Mount};
@@ -6,31 +6,31 @@ use kcc_model::{Check, Ephemeral, Until};
 use kcc_plan::{Outcome, State};
 
 use super::detail;
-use crate::docker::{Place, health, publish, write};
+use crate::docker::{Sandbox, health, publish, write};
 
-pub(super) async fn a_bad_replacement_leaves_the_old_one(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_failed_replacement_keeps_the_old_container(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web", &[]);
-    place.apply_all(&desired).await;
-    let old = place.id("web");
+    sandbox.apply_all(&desired).await;
+    let old = sandbox.id("web");
     desired.container("web").args = Some(vec!["serve".into(), "--listen".into(), ":9999".into()]);
     desired.component("web").deadline_ms = 1_500;
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     let message = &report.failures[0].message;
     assert!(
         message.contains(
-            "is not ready: nothing listens on port 8080 (after 1 s); the previous one keeps running"
+            "is not ready: nothing is listening on port 8080 (after 1 s); the previous container keeps running"
         ),
         "{message}"
     );
-    assert_eq!(old, place.id("web"));
-    assert_eq!(place.inspect("web", "{{.State.Status}}"), "running");
-    assert_eq!(place.list("container"), [place.name("web")]);
+    assert_eq!(old, sandbox.id("web"));
+    assert_eq!(sandbox.inspect("web", "{{.State.Status}}"), "running");
+    assert_eq!(sandbox.list("container"), [sandbox.name("web")]);
 }
 
-pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn an_unready_component_is_reported_with_its_reason(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     let web = desired.serve("web", &[]);
     web.health = Some(health(Check::Http {
         path: "/nowhere".to_owned(),
@@ -38,11 +38,11 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     }));
     desired.component("web").deadline_ms = 1_000;
     desired.serve("fine", &[]);
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     let why = |name: &str| report.components[name].why.clone().unwrap_or_default();
     assert!(
-        why("web").contains("GET /nowhere on port 8080 answers 404 (after 1 s)"),
+        why("web").contains("GET /nowhere on port 8080 returned 404 (after 1 s)"),
         "{}",
         why("web")
     );
@@ -51,13 +51,13 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
         "its log: {report:#?}"
     );
     assert_eq!(report.components["fine"].outcome, Outcome::Created);
-    // It is still so, and an apply that changes nothing says it again.
-    let again = place.apply(&desired).await;
+    // It is still unready, and an apply without changes reports it again.
+    let again = sandbox.apply(&desired).await;
     assert_eq!((again.exit_code(), again.mutating_calls), (4, 0));
 }
 
-pub(super) async fn a_command_is_asked_before_the_engine_asks_it(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_command_check_runs_before_the_engines_first(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     let check = |script: &str| Check::Exec(["sh", "-c", script].map(str::to_owned).into());
     let slow = "busybox sleep 1; echo up >/tmp/up; busybox sleep 600";
     let db = desired.script("db", slow);
@@ -78,12 +78,15 @@ pub(super) async fn a_command_is_asked_before_the_engine_asks_it(place: &Place) 
     });
     desired.component("bad").deadline_ms = 1_000;
     let begin = std::time::Instant::now();
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
     assert_eq!(report.components["db"].outcome, Outcome::Created);
     let why = report.components["bad"].why.as_deref();
-    assert_eq!(why, Some("its check says: no database here (after 1 s)"));
-    let status = place.status(&desired).await;
+    assert_eq!(
+        why,
+        Some("health check failed: no database here (after 1 s)")
+    );
+    let status = sandbox.status(&desired).await;
     assert_eq!(
         (
             status.components["db"].state,
@@ -93,14 +96,14 @@ pub(super) async fn a_command_is_asked_before_the_engine_asks_it(place: &Place) 
     );
 }
 
-pub(super) async fn a_failed_job_skips_what_needs_it(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_failed_job_skips_its_dependents(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.script("migrate", "echo no such table >&2; exit 3");
     desired.job("migrate");
     desired.serve("web", &[]);
     desired.after("web", "migrate", Until::Completed);
     desired.serve("other", &[]);
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     assert_eq!(report.components["migrate"].outcome, Outcome::Failed);
     let why = report.components["migrate"].why.clone().unwrap();
@@ -115,21 +118,21 @@ pub(super) async fn a_failed_job_skips_what_needs_it(place: &Place) {
     );
     assert_eq!(report.components["other"].outcome, Outcome::Created);
 
-    // Mended, the same job goes on from there.
+    // Once fixed, the same job continues from there.
     desired.container("migrate").args = Some(vec!["exit 0".to_owned()]);
-    place.apply_all(&desired).await;
-    assert!(place.status(&desired).await.ready());
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.ready());
 }
 
-pub(super) async fn a_host_port_that_is_taken_is_said(place: &Place) {
+pub(super) async fn a_taken_host_port_is_reported(sandbox: &Sandbox) {
     let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let mut desired = place.desired();
+    let mut desired = sandbox.desired();
     desired
         .serve("web", &[])
         .ports
         .push(publish(8080, Some(port)));
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.failures[0].code, Code::ApplyRefused);
     assert!(
         report.failures[0].message.contains(&port.to_string()),
@@ -138,27 +141,27 @@ pub(super) async fn a_host_port_that_is_taken_is_said(place: &Place) {
     let help = report.failures[0].help.as_deref();
     assert_eq!(
         help,
-        Some("stop what holds the port, or publish another one (`expose`)")
+        Some("stop the program that holds the port, or publish another port (`expose`)")
     );
     assert!(
-        place.list("container").is_empty(),
-        "what cannot start is not left"
+        sandbox.list("container").is_empty(),
+        "a container that cannot start is removed"
     );
     drop(listener);
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
 }
 
-pub(super) async fn a_broken_build_shows_its_end(place: &Place) {
-    let mut desired = place.desired();
-    let tag = format!("{}-app", place.system);
-    write(place, "app/Dockerfile", "FROM scratch\nCOPY nothing /x\n");
+pub(super) async fn a_failed_build_shows_the_end_of_its_log(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let tag = format!("{}-app", sandbox.system);
+    write(sandbox, "app/Dockerfile", "FROM scratch\nCOPY nothing /x\n");
     desired.build("web", &tag, "app");
     desired.serve("web", &[]).image.clone_from(&tag);
     desired.engine.images.remove(crate::docker::SHOP);
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     let failure = &report.failures[0];
     assert_eq!(failure.code, Code::ApplyImageBuild);
-    let start = format!("image `{tag}` of `web` cannot be built from `app`: COPY failed");
+    let start = format!("cannot build image `{tag}` of `web` from `app`: COPY failed");
     assert!(failure.message.starts_with(&start), "{}", failure.message);
     assert!(
         failure
@@ -169,13 +172,13 @@ pub(super) async fn a_broken_build_shows_its_end(place: &Place) {
     assert_eq!(report.components["web"].outcome, Outcome::Failed);
 }
 
-pub(super) async fn an_image_that_cannot_be_had_names_who_wants_it(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn an_image_that_cannot_be_pulled_names_its_component(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.add("web", "localhost:1/acme/web:1.4.2", &[]);
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     let failure = &report.failures[0];
     assert_eq!(failure.code, Code::ApplyImagePull);
-    let start = "image `localhost:1/acme/web:1.4.2` of `web` cannot be pulled: ";
+    let start = "cannot pull image `localhost:1/acme/web:1.4.2` of `web`: ";
     assert!(failure.message.starts_with(start), "{}", failure.message);
     assert_eq!(report.exit_code(), 4);
 }

@@ -1,15 +1,15 @@
-//! A system comes up, changes, heals and goes.
+//! A system comes up, changes, heals and is taken down.
 
 use kcc_lower::docker::Mount;
 use kcc_model::{EnvValue, SecretProvider};
 use kcc_plan::{Outcome, State};
 
 use super::{chain, literal};
-use crate::docker::{BOX, Place, get, publish};
+use crate::docker::{BOX, Sandbox, get, publish};
 
-pub(super) async fn a_chain_comes_up_in_order_and_stays(place: &Place) {
-    let desired = chain(place);
-    let text = place.plan(&desired).await;
+pub(super) async fn a_chain_comes_up_in_order_and_stays(sandbox: &Sandbox) {
+    let desired = chain(sandbox);
+    let text = sandbox.plan(&desired).await;
     let expected = "\
 SYSTEM in dev: 6 to create, 1 object unchanged
 
@@ -22,43 +22,43 @@ SYSTEM in dev: 6 to create, 1 object unchanged
 ";
     assert_eq!(text, expected);
     assert!(
-        place.list("container").is_empty() && !place.state().exists(),
+        sandbox.list("container").is_empty() && !sandbox.state().exists(),
         "a plan changes nothing"
     );
 
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.totals().created, 4);
     let started: Vec<_> = ["db", "migrate", "cart", "web"]
-        .map(|name| place.inspect(name, "{{.State.StartedAt}}"))
+        .map(|name| sandbox.inspect(name, "{{.State.StartedAt}}"))
         .into();
     assert!(started.is_sorted(), "{started:?}");
 
-    let address = place.status(&desired).await.components["web"].addresses[0].clone();
+    let address = sandbox.status(&desired).await.components["web"].addresses[0].clone();
     let answer = get(&address).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("db:5432"), "{answer}");
 
-    let again = place.apply_all(&desired).await;
+    let again = sandbox.apply_all(&desired).await;
     assert_eq!(again.mutating_calls, 0);
     assert_eq!(again.totals().unchanged, 4);
     assert!(
-        place
+        sandbox
             .plan(&desired)
             .await
             .contains("nothing to do, 7 objects unchanged")
     );
 
-    let status = place.status(&desired).await;
+    let status = sandbox.status(&desired).await;
     assert!(status.ready(), "{status:#?}");
     assert_eq!(status.components["migrate"].state, State::Completed);
     assert_eq!(status.components["web"].state, State::Running);
 }
 
-pub(super) async fn only_what_changed_is_replaced(place: &Place) {
-    let mut desired = chain(place);
-    place.apply_all(&desired).await;
-    let ids = ["db", "migrate", "web"].map(|name| place.id(name));
-    let cart = place.id("cart");
+pub(super) async fn only_changed_components_are_replaced(sandbox: &Sandbox) {
+    let mut desired = chain(sandbox);
+    sandbox.apply_all(&desired).await;
+    let ids = ["db", "migrate", "web"].map(|name| sandbox.id(name));
+    let cart = sandbox.id("cart");
     desired
         .container("cart")
         .env
@@ -67,33 +67,33 @@ pub(super) async fn only_what_changed_is_replaced(place: &Place) {
         .container("cart")
         .env
         .insert("LOG".to_owned(), literal("debug"));
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(plan.contains("1 to replace, 6 objects unchanged"), "{plan}");
     assert!(
         plan.contains("± replace container SYSTEM-dev-cart `env.GREETING`, `env.LOG` changed"),
         "{plan}"
     );
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.components["cart"].outcome, Outcome::Replaced);
     assert_eq!(report.totals().unchanged, 3);
-    assert_ne!(cart, place.id("cart"));
-    assert_eq!(ids, ["db", "migrate", "web"].map(|name| place.id(name)));
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    assert_ne!(cart, sandbox.id("cart"));
+    assert_eq!(ids, ["db", "migrate", "web"].map(|name| sandbox.id(name)));
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
-pub(super) async fn what_was_killed_is_healed(place: &Place) {
-    let desired = chain(place);
-    place.apply_all(&desired).await;
-    place.bed.docker(&["kill", &place.name("cart")]);
-    place.bed.docker(&["rm", "-f", &place.name("web")]);
-    let status = place.status(&desired).await;
+pub(super) async fn killed_containers_are_restored(sandbox: &Sandbox) {
+    let desired = chain(sandbox);
+    sandbox.apply_all(&desired).await;
+    sandbox.testbed.docker(&["kill", &sandbox.name("cart")]);
+    sandbox.testbed.docker(&["rm", "-f", &sandbox.name("web")]);
+    let status = sandbox.status(&desired).await;
     assert_eq!(status.components["cart"].state, State::Failed);
     assert_eq!(
         status.components["cart"].why.as_deref(),
         Some("exited with exit code 137")
     );
     assert_eq!(status.components["web"].state, State::Absent);
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("> run container SYSTEM-dev-cart not running (exit code 137)"),
         "{plan}"
@@ -102,39 +102,39 @@ pub(super) async fn what_was_killed_is_healed(place: &Place) {
         plan.contains("+ create container SYSTEM-dev-web does not exist"),
         "{plan}"
     );
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!((report.totals().updated, report.totals().created), (1, 1));
-    assert!(place.status(&desired).await.ready());
-    place.bed.docker(&["pause", &place.name("cart")]);
-    assert!(place.plan(&desired).await.contains(" paused"));
-    place.apply_all(&desired).await;
-    assert!(place.status(&desired).await.ready());
+    assert!(sandbox.status(&desired).await.ready());
+    sandbox.testbed.docker(&["pause", &sandbox.name("cart")]);
+    assert!(sandbox.plan(&desired).await.contains(" paused"));
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.ready());
 }
 
-pub(super) async fn what_writes_to_a_volume_is_stopped_first(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_container_with_a_volume_is_stopped_first(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     let volume = desired.volume("db", "data");
-    // It takes a lock in its volume: two at a time would not start.
+    // It takes a lock in its volume: two at a time could not start.
     let script = "trap 'busybox rm -r /data/lock; exit 0' TERM; busybox mkdir /data/lock || exit 9; \
                   while true; do busybox sleep 0.1; done";
     let db = desired.script("db", script);
     db.user = Some("999:999".to_owned());
     db.mounts.insert("/data".to_owned(), Mount::Volume(volume));
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     desired
         .container("db")
         .env
         .insert("A".to_owned(), literal("b"));
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     assert_eq!(
-        place.inspect("db", "{{.RestartCount}} {{.State.Status}}"),
+        sandbox.inspect("db", "{{.RestartCount}} {{.State.Status}}"),
         "0 running"
     );
 
-    // A program that is not there cannot start: the old one goes on.
-    let old = place.id("db");
+    // A missing program cannot start: the old container keeps running.
+    let old = sandbox.id("db");
     desired.container("db").command = Some(vec!["/nowhere".to_owned()]);
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     assert!(
         report.failures[0].message.contains("/nowhere"),
@@ -142,12 +142,12 @@ pub(super) async fn what_writes_to_a_volume_is_stopped_first(place: &Place) {
     );
     assert_eq!(
         (old, "running".to_owned()),
-        (place.id("db"), place.inspect("db", "{{.State.Status}}"))
+        (sandbox.id("db"), sandbox.inspect("db", "{{.State.Status}}"))
     );
 }
 
-pub(super) async fn a_job_runs_again_only_when_it_changed(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_completed_job_runs_again_only_when_changed(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     let volume = desired.volume("count", "data");
     let job = desired.script(
         "count",
@@ -157,18 +157,16 @@ pub(super) async fn a_job_runs_again_only_when_it_changed(place: &Place) {
     job.mounts.insert("/data".to_owned(), Mount::Volume(volume));
     desired.job("count");
     assert_eq!(
-        place.apply(&desired).await.exit_code(),
+        sandbox.apply(&desired).await.exit_code(),
         4,
         "the first run fails"
     );
-    assert!(
-        place.plan(&desired).await.contains(
-            "> run container SYSTEM-dev-count did not complete (exit code 1); runs again"
-        )
-    );
-    place.apply_all(&desired).await;
+    assert!(sandbox.plan(&desired).await.contains(
+        "> run container SYSTEM-dev-count did not complete (exit code 1); running it again"
+    ));
+    sandbox.apply_all(&desired).await;
     assert_eq!(
-        place.apply_all(&desired).await.mutating_calls,
+        sandbox.apply_all(&desired).await.mutating_calls,
         0,
         "it completed"
     );
@@ -176,13 +174,13 @@ pub(super) async fn a_job_runs_again_only_when_it_changed(place: &Place) {
         .container("count")
         .env
         .insert("A".to_owned(), literal("b"));
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.components["count"].outcome, Outcome::Replaced);
-    let runs = place.bed.docker(&[
+    let runs = sandbox.testbed.docker(&[
         "run",
         "--rm",
         "-v",
-        &format!("{}:/data", place.name("count-data")),
+        &format!("{}:/data", sandbox.name("count-data")),
         BOX,
         "busybox",
         "wc",
@@ -192,15 +190,15 @@ pub(super) async fn a_job_runs_again_only_when_it_changed(place: &Place) {
     assert!(runs.starts_with("3 "), "{runs}");
 }
 
-pub(super) async fn replicas_share_a_name_and_free_ports_are_kept(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn replicas_share_a_name_and_keep_free_ports(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web", &[]).ports.push(publish(8080, None));
     let mut second = desired.container("web").clone();
     second.ports.clear();
     let two = format!("{}-2", desired.name("web"));
     desired.engine.containers.insert(two.clone(), second);
-    place.apply_all(&desired).await;
-    let status = place.status(&desired).await;
+    sandbox.apply_all(&desired).await;
+    let status = sandbox.status(&desired).await;
     assert_eq!(
         (
             status.components["web"].ready,
@@ -208,11 +206,11 @@ pub(super) async fn replicas_share_a_name_and_free_ports_are_kept(place: &Place)
         ),
         (2, 2)
     );
-    let addresses = place.bed.docker(&[
+    let addresses = sandbox.testbed.docker(&[
         "run",
         "--rm",
         "--network",
-        &place.name(""),
+        &sandbox.name(""),
         BOX,
         "busybox",
         "nslookup",
@@ -230,51 +228,51 @@ pub(super) async fn replicas_share_a_name_and_free_ports_are_kept(place: &Place)
         let container = desired.engine.containers.get_mut(&name).unwrap();
         container.env.insert("A".to_owned(), literal("b"));
     }
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.components["web"].outcome, Outcome::Replaced);
     assert_eq!(
-        place.status(&desired).await.components["web"].addresses,
+        sandbox.status(&desired).await.components["web"].addresses,
         address
     );
     assert!(get(&address[0]).await.starts_with("HTTP/1.1 200"));
 }
 
-pub(super) async fn what_is_no_longer_asked_for_goes(place: &Place) {
-    let mut desired = chain(place);
+pub(super) async fn undeclared_components_are_removed(sandbox: &Sandbox) {
+    let mut desired = chain(sandbox);
     desired.container("web").ports = vec![publish(8080, Some(18_080))];
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     // Another component takes over the host port in the same apply.
     desired.remove("web");
     desired.serve("shop", &[]).ports = vec![publish(8080, Some(18_080))];
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("- delete container SYSTEM-dev-web no longer declared"),
         "{plan}"
     );
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.components["web"].outcome, Outcome::Deleted);
-    assert!(!place.list("container").contains(&place.name("web")));
+    assert!(!sandbox.list("container").contains(&sandbox.name("web")));
     assert!(get("127.0.0.1:18080").await.starts_with("HTTP/1.1 200"));
     // A fixed port is handed over within one component as well.
     desired
         .container("shop")
         .env
         .insert("A".to_owned(), literal("b"));
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     assert!(get("127.0.0.1:18080").await.starts_with("HTTP/1.1 200"));
-    // The database is no longer asked for either; its data stays.
+    // The database is no longer declared either; its data stays.
     desired.remove("db");
     desired.engine.volumes.clear();
     for name in ["cart", "migrate"] {
         desired.remove(name);
     }
-    place.apply_all(&desired).await;
-    assert_eq!(place.list("volume"), [place.name("db-data")]);
-    assert_eq!(place.list("container"), [place.name("shop")]);
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.list("volume"), [sandbox.name("db-data")]);
+    assert_eq!(sandbox.list("container"), [sandbox.name("shop")]);
 }
 
-pub(super) async fn down_leaves_the_data(place: &Place) {
-    let mut desired = chain(place);
+pub(super) async fn down_keeps_the_data(sandbox: &Sandbox) {
+    let mut desired = chain(sandbox);
     desired
         .engine
         .secrets
@@ -283,24 +281,25 @@ pub(super) async fn down_leaves_the_data(place: &Place) {
         .container("db")
         .env
         .insert("P".to_owned(), EnvValue::Secret("p".to_owned()));
-    place.apply_all(&desired).await;
-    let secret = std::fs::read_to_string(place.state().join("secrets/p")).unwrap();
-    let report = place.down(&desired, false).await;
+    sandbox.apply_all(&desired).await;
+    let secret = std::fs::read_to_string(sandbox.state().join("secrets/p")).unwrap();
+    let report = sandbox.down(&desired, false).await;
     assert_eq!(report.totals().deleted, 4);
-    assert!(place.list("container").is_empty() && place.list("network").is_empty());
-    assert_eq!(place.list("volume"), [place.name("db-data")]);
-    assert_eq!(place.down(&desired, false).await.mutating_calls, 0);
+    assert!(sandbox.list("container").is_empty() && sandbox.list("network").is_empty());
+    assert_eq!(sandbox.list("volume"), [sandbox.name("db-data")]);
+    assert_eq!(sandbox.down(&desired, false).await.mutating_calls, 0);
 
-    // Data and the secret that opens it are found again.
-    place.apply_all(&desired).await;
+    // The data and the secret that unlocks it are used again.
+    sandbox.apply_all(&desired).await;
     assert_eq!(
         secret,
-        std::fs::read_to_string(place.state().join("secrets/p")).unwrap()
+        std::fs::read_to_string(sandbox.state().join("secrets/p")).unwrap()
     );
-    place.down(&desired, true).await;
-    assert!(place.list("container").is_empty() && place.list("network").is_empty());
-    assert!(place.list("volume").is_empty());
+    sandbox.down(&desired, true).await;
+    assert!(sandbox.list("container").is_empty() && sandbox.list("network").is_empty());
+    assert!(sandbox.list("volume").is_empty());
     assert!(
-        !place.state().join("secrets").exists() && !place.state().join("inventory.json").exists()
+        !sandbox.state().join("secrets").exists()
+            && !sandbox.state().join("inventory.json").exists()
     );
 }

@@ -1,15 +1,15 @@
-//! What kcc made is taken back where the record of it is gone.
+//! Recovery of kcc's objects after the records are lost.
 
 use kcc_diag::Code;
 use kcc_lower::docker::Mount;
 use kcc_model::{EnvValue, SecretProvider};
 use kcc_plan::{Cancel, Error, Options};
 
-use crate::docker::{Draft, Place, labels};
+use crate::docker::{Draft, Sandbox, labels};
 
-/// A database with data and a password, and a service.
-fn guarded(place: &Place) -> Draft {
-    let mut desired = place.desired();
+/// Drafts a database with data and a password, and a service.
+fn guarded(sandbox: &Sandbox) -> Draft {
+    let mut desired = sandbox.desired();
     let volume = desired.volume("db", "data");
     let secrets = &mut desired.engine.secrets;
     secrets.insert("password".to_owned(), SecretProvider::Generate {});
@@ -21,64 +21,64 @@ fn guarded(place: &Place) -> Draft {
     desired
 }
 
-fn lose_record(place: &Place) {
-    std::fs::remove_dir_all(place.state()).unwrap();
+fn lose_record(sandbox: &Sandbox) {
+    std::fs::remove_dir_all(sandbox.state()).unwrap();
 }
 
-async fn down(place: &Place, desired: &Draft, volumes: bool) -> Error {
+async fn down(sandbox: &Sandbox, desired: &Draft, volumes: bool) -> Error {
     let options = Options {
         volumes,
-        ..place.options()
+        ..sandbox.options()
     };
     let (desired, cancel) = (desired.finish(), Cancel::new());
-    let done = kcc_docker::down(&desired, &options, &place.heard, &cancel).await;
+    let done = kcc_docker::down(&desired, &options, &sandbox.recorder, &cancel).await;
     done.unwrap_err()
 }
 
-pub(super) async fn a_lost_record_is_said_and_taken_back(place: &Place) {
-    let desired = guarded(place);
-    place.apply_all(&desired).await;
-    let password = std::fs::read_to_string(place.state().join("secrets/password")).unwrap();
-    let ids = ["db", "web"].map(|name| place.id(name));
-    lose_record(place);
+pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
+    let desired = guarded(sandbox);
+    sandbox.apply_all(&desired).await;
+    let password = std::fs::read_to_string(sandbox.state().join("secrets/password")).unwrap();
+    let ids = ["db", "web"].map(|name| sandbox.id(name));
+    lose_record(sandbox);
 
-    let mut errors = vec![down(place, &desired, false).await];
-    errors.push(down(place, &desired, true).await);
-    errors.push(place.try_apply(&desired).await.unwrap_err());
-    let (full, options) = (desired.finish(), place.options());
+    let mut errors = vec![down(sandbox, &desired, false).await];
+    errors.push(down(sandbox, &desired, true).await);
+    errors.push(sandbox.try_apply(&desired).await.unwrap_err());
+    let (full, options) = (desired.finish(), sandbox.options());
     errors.push(kcc_docker::plan(&full, &options).await.unwrap_err());
     for error in errors {
         assert_eq!((error.code, error.exit_code()), (Code::StateUnrecorded, 3));
         let expected = format!(
-            "container `{}` and 3 other objects were created by kcc from another machine or user",
-            place.name("db")
+            "container `{}` and 3 other objects were created by kcc from another machine or by another user",
+            sandbox.name("db")
         );
         assert_eq!(error.message, expected);
     }
     assert_eq!(
-        ["db", "web"].map(|name| place.id(name)),
+        ["db", "web"].map(|name| sandbox.id(name)),
         ids,
         "nothing changed"
     );
-    assert!(!place.state().join("secrets").exists());
-    // What runs is shown all the same.
-    let status = place.status(&desired).await;
+    assert!(!sandbox.state().join("secrets").exists());
+    // Status still shows running containers.
+    let status = sandbox.status(&desired).await;
     let why = status.components["web"].why.clone().unwrap_or_default();
     assert!(why.contains("kcc recover"), "{why}");
 
     let found = kcc_docker::found(&full, &options).await.unwrap();
     let names: Vec<_> = found.taken().map(|object| object.name.clone()).collect();
-    let expected = ["db", "web", "", "db-data"].map(|name| place.name(name));
+    let expected = ["db", "web", "", "db-data"].map(|name| sandbox.name(name));
     assert_eq!(names, expected);
     assert_eq!(found.secrets, ["password"]);
     assert!(found.lost_secrets.is_empty());
     let taken = kcc_docker::recover(&full, &options).await.unwrap();
     assert_eq!(taken, found);
-    let kept = std::fs::read_to_string(place.state().join("secrets/password")).unwrap();
+    let kept = std::fs::read_to_string(sandbox.state().join("secrets/password")).unwrap();
     assert_eq!(kept, password, "the data keeps its password");
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(plan.contains("nothing to do"), "{plan}");
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     assert_eq!(
         kcc_docker::found(&full, &options)
             .await
@@ -87,47 +87,47 @@ pub(super) async fn a_lost_record_is_said_and_taken_back(place: &Place) {
             .count(),
         0
     );
-    place.down(&desired, true).await;
-    assert!(place.list("container").is_empty() && place.list("volume").is_empty());
+    sandbox.down(&desired, true).await;
+    assert!(sandbox.list("container").is_empty() && sandbox.list("volume").is_empty());
 }
 
-pub(super) async fn kept_data_gets_no_new_password(place: &Place) {
-    let mut desired = guarded(place);
-    place.apply_all(&desired).await;
-    place.down(&desired, false).await;
-    lose_record(place);
-    let error = place.try_apply(&desired).await.unwrap_err();
+pub(super) async fn existing_data_gets_no_new_password(sandbox: &Sandbox) {
+    let mut desired = guarded(sandbox);
+    sandbox.apply_all(&desired).await;
+    sandbox.down(&desired, false).await;
+    lose_record(sandbox);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!(error.code, Code::StateUnrecorded);
-    let (full, options) = (desired.finish(), place.options());
+    let (full, options) = (desired.finish(), sandbox.options());
     let found = kcc_docker::recover(&full, &options).await.unwrap();
     assert_eq!(found.lost_secrets, ["password"]);
-    let error = place.try_apply(&desired).await.unwrap_err();
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!((error.code, error.exit_code()), (Code::ApplySecret, 3));
     assert!(
         error.message.contains("its value is lost"),
         "{}",
         error.message
     );
-    assert!(place.list("container").is_empty());
-    // Whoever knows it says so.
-    crate::docker::write(place, "password", "known");
+    assert!(sandbox.list("container").is_empty());
+    // A user who knows the password can provide it.
+    crate::docker::write(sandbox, "password", "known");
     let known = SecretProvider::File("password".to_owned());
     desired.engine.secrets.insert("password".to_owned(), known);
-    place.apply_all(&desired).await;
-    let env = place.inspect("db", "{{json .Config.Env}}");
+    sandbox.apply_all(&desired).await;
+    let env = sandbox.inspect("db", "{{json .Config.Env}}");
     assert!(env.contains("PASSWORD=known"), "{env}");
-    // Or nobody needs the data any more.
-    place.down(&desired, true).await;
-    place.apply_all(&guarded(place)).await;
+    // Or the data is no longer needed.
+    sandbox.down(&desired, true).await;
+    sandbox.apply_all(&guarded(sandbox)).await;
 }
 
-pub(super) async fn labels_alone_are_not_taken_back(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn objects_with_labels_alone_are_not_recovered(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web", &[]);
-    place.apply_all(&desired).await;
-    let mine = format!("{}-mine", place.system);
+    sandbox.apply_all(&desired).await;
+    let mine = format!("{}-mine", sandbox.system);
     let mut args = vec!["create".to_owned(), "--name".to_owned(), mine.clone()];
-    let labels = labels(&place.system, Some("web"));
+    let labels = labels(&sandbox.system, Some("web"));
     args.extend(
         labels
             .iter()
@@ -135,9 +135,9 @@ pub(super) async fn labels_alone_are_not_taken_back(place: &Place) {
     );
     args.extend([crate::docker::BOX.to_owned(), "true".to_owned()]);
     let args: Vec<_> = args.iter().map(String::as_str).collect();
-    place.bed.docker(&args);
-    lose_record(place);
-    let (full, options) = (desired.finish(), place.options());
+    sandbox.testbed.docker(&args);
+    lose_record(sandbox);
+    let (full, options) = (desired.finish(), sandbox.options());
     let taken = kcc_docker::recover(&full, &options).await.unwrap();
     let doubts: Vec<_> = taken
         .objects
@@ -146,12 +146,14 @@ pub(super) async fn labels_alone_are_not_taken_back(place: &Place) {
         .collect();
     assert_eq!(doubts.len(), 1, "{taken:#?}");
     assert_eq!(doubts[0].name, mine);
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
-    place.down(&desired, true).await;
-    assert_eq!(place.list("container"), [mine]);
-    let told = place.heard.lines();
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    sandbox.down(&desired, true).await;
+    assert_eq!(sandbox.list("container"), [mine]);
+    let events = sandbox.recorder.lines();
     assert!(
-        told.iter().any(|line| line.contains("-mine` carries")),
-        "{told:#?}"
+        events
+            .iter()
+            .any(|line| line.contains("-mine`, which carries")),
+        "{events:#?}"
     );
 }

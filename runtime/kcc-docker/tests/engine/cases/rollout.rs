@@ -1,4 +1,4 @@
-//! An apply never loses what served before, and gives up early what cannot work.
+//! An apply never loses a container that serves, and gives up early on a crash loop.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use kcc_model::EnvValue;
 use kcc_plan::{Outcome, State};
 
 use super::{detail, literal};
-use crate::docker::{Place, get, publish};
+use crate::docker::{Sandbox, get, publish};
 
-/// The longest that an apply goes on once a crash loop is there, with time for a
-/// machine that is busy.
-const GIVEN_UP: Duration = Duration::from_secs(30);
+/// The longest time an apply may continue after a crash loop begins, on a busy
+/// machine.
+const GIVE_UP_LIMIT: Duration = Duration::from_secs(30);
 
-pub(super) async fn a_crash_brings_the_old_one_back(place: &Place) {
-    let mut desired = place.desired();
-    // On a host port, beside each other, and with a volume of its own.
+pub(super) async fn a_crash_brings_the_old_container_back(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    // With a host port, with a volume, and with neither.
     desired.serve("web", &[]).ports.push(publish(8080, None));
     let volume = desired.volume("db", "data");
     let serve = "exec busybox sleep 1000";
@@ -24,12 +24,12 @@ pub(super) async fn a_crash_brings_the_old_one_back(place: &Place) {
         .mounts
         .insert("/data".to_owned(), Mount::Volume(volume));
     desired.script("queue", serve);
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     let names = ["db", "queue", "web"];
-    let old = names.map(|name| place.id(name));
-    let address = place.status(&desired).await.components["web"].addresses[0].clone();
+    let old = names.map(|name| sandbox.id(name));
+    let address = sandbox.status(&desired).await.components["web"].addresses[0].clone();
 
-    // At once, and a second later.
+    // Crashes at once, and a second later.
     for (round, script) in ["echo boom; exit 3", "echo boom; busybox sleep 1; exit 3"]
         .into_iter()
         .enumerate()
@@ -41,9 +41,9 @@ pub(super) async fn a_crash_brings_the_old_one_back(place: &Place) {
             container.args = Some(vec![script.to_owned()]);
         }
         let begin = Instant::now();
-        let report = place.apply(&desired).await;
+        let report = sandbox.apply(&desired).await;
         let took = begin.elapsed();
-        assert!(took < GIVEN_UP, "{took:?}");
+        assert!(took < GIVE_UP_LIMIT, "{took:?}");
         assert_eq!(report.exit_code(), 4);
         for name in names {
             let component = &report.components[name];
@@ -51,22 +51,25 @@ pub(super) async fn a_crash_brings_the_old_one_back(place: &Place) {
             assert_eq!(component.outcome, Outcome::Failed, "{why}");
             assert!(why.contains("crash loop: exit code 3"), "{why}");
             assert!(
-                why.ends_with("the previous one was started again")
-                    || why.ends_with("the previous one keeps running"),
+                why.ends_with("restarted the previous container")
+                    || why.ends_with("the previous container keeps running"),
                 "{why}"
             );
             assert!(detail(&report, name).contains("boom"), "{report:#?}");
         }
-        assert_eq!(names.map(|name| place.id(name)), old, "round {round}");
-        assert_eq!(place.list("container"), names.map(|name| place.name(name)));
+        assert_eq!(names.map(|name| sandbox.id(name)), old, "round {round}");
+        assert_eq!(
+            sandbox.list("container"),
+            names.map(|name| sandbox.name(name))
+        );
         assert!(get(&address).await.starts_with("HTTP/1.1 200"));
-        // The reason stays until it is fixed, and the next plan says what comes.
-        let status = place.status(&desired).await;
+        // The reason is shown until it is fixed, and the next plan includes it.
+        let status = sandbox.status(&desired).await;
         assert!(!status.ready());
         let unapplied = status.components["queue"].unapplied.clone();
         let unapplied = unapplied.unwrap_or_default();
         assert!(unapplied.contains("crash loop: exit code 3"), "{unapplied}");
-        let plan = place.plan(&desired).await;
+        let plan = sandbox.plan(&desired).await;
         assert!(
             plan.contains("replace container SYSTEM-dev-queue")
                 && plan.contains("(the last apply failed: the new"),
@@ -77,12 +80,12 @@ pub(super) async fn a_crash_brings_the_old_one_back(place: &Place) {
         desired.container(name).args = Some(vec![serve.to_owned()]);
     }
     desired.remove("web");
-    place.apply_all(&desired).await;
-    assert!(place.status(&desired).await.ready());
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.ready());
 }
 
-pub(super) async fn a_crash_loop_is_no_all_clear(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_crash_loop_is_never_all_clear(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.script("crash", "echo the disk is full; exit 7");
     desired.script(
         "flaky",
@@ -93,11 +96,11 @@ pub(super) async fn a_crash_loop_is_no_all_clear(place: &Place) {
         .mounts
         .insert("/tmp".to_owned(), Mount::Shared("tmp".to_owned()));
     let begin = Instant::now();
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     let took = begin.elapsed();
-    assert!(took < GIVEN_UP, "{took:?}");
+    assert!(took < GIVE_UP_LIMIT, "{took:?}");
     assert_eq!(report.exit_code(), 4);
-    // One that recovers is given the time to.
+    // A container that recovers is given the time to do so.
     assert_eq!(report.components["flaky"].outcome, Outcome::Created);
     let why = report.components["crash"].why.clone().unwrap_or_default();
     assert!(why.starts_with("crash loop: exit code 7 ("), "{why}");
@@ -105,64 +108,66 @@ pub(super) async fn a_crash_loop_is_no_all_clear(place: &Place) {
         detail(&report, "crash").lines().last(),
         Some("the disk is full")
     );
-    let waits = place.heard.lines();
+    let waits = sandbox.recorder.lines();
     let waits = waits.iter().filter(|line| line.contains("Waiting"));
     let waits = waits.filter(|line| line.contains("\"crash\""));
-    assert!(waits.count() <= 2, "{:#?}", place.heard.lines());
+    assert!(waits.count() <= 2, "{:#?}", sandbox.recorder.lines());
 
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(!plan.contains("nothing to do"), "{plan}");
     assert!(
         plan.contains("! not ready container SYSTEM-dev-crash crash loop: exit code 7"),
         "{plan}"
     );
-    let status = place.status(&desired).await;
+    let status = sandbox.status(&desired).await;
     assert_eq!(status.components["crash"].state, State::Failed);
     assert!(!status.ready());
-    // An apply that changes nothing says it again, and no later.
+    // An apply without changes reports it again, and as early.
     let begin = Instant::now();
-    let again = place.apply(&desired).await;
+    let again = sandbox.apply(&desired).await;
     assert_eq!((again.exit_code(), again.mutating_calls), (4, 0));
-    assert!(begin.elapsed() < GIVEN_UP);
+    assert!(begin.elapsed() < GIVE_UP_LIMIT);
 }
 
-pub(super) async fn stops_take_about_one_grace_period(place: &Place) {
+pub(super) async fn stops_take_about_one_grace_period(sandbox: &Sandbox) {
     const COUNT: u32 = 24;
     let grace = Duration::from_secs(8);
-    let mut desired = place.desired();
-    // The first process of a container ignores signals that it does not handle.
+    let mut desired = sandbox.desired();
+    // A container's first process ignores signals that it does not handle.
     let stubborn = desired.script("stubborn", "exec busybox sleep 1000");
     stubborn.stop_timeout = grace.as_secs();
     for number in 2..=COUNT {
-        desired.again("stubborn", number);
+        desired.replica("stubborn", number);
     }
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     let begin = Instant::now();
-    place.down(&desired, false).await;
+    sandbox.down(&desired, false).await;
     let ratio = begin.elapsed().as_secs_f64() / grace.as_secs_f64();
     // Eight at a time would take three periods.
     assert!(ratio < 2.5, "{ratio}");
-    assert!(place.list("container").is_empty());
-    let heard = place.heard.lines();
-    let told = heard
+    assert!(sandbox.list("container").is_empty());
+    let events = sandbox.recorder.lines();
+    let notes = events
         .iter()
         .filter(|line| line.contains("containers to stop"));
-    assert_eq!(told.count(), 1, "it is told that kcc waits: {heard:#?}");
+    assert_eq!(notes.count(), 1, "the wait is reported once: {events:#?}");
 }
 
-pub(super) async fn what_was_changed_outside_is_noticed(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn changes_outside_kcc_are_noticed(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web", &[]);
     desired.serve("free", &[]).memory = None;
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     let settled = |plan: String| assert!(plan.contains("nothing to do"), "{plan}");
-    settled(place.plan(&desired).await);
+    settled(sandbox.plan(&desired).await);
 
-    let (web, free) = (place.name("web"), place.name("free"));
+    let (web, free) = (sandbox.name("web"), sandbox.name("free"));
     let update = ["update", "--memory=128m", "--memory-swap=128m"];
-    place.bed.docker(&[&update[..], &[&web]].concat());
-    place.bed.docker(&["update", "--pids-limit=100", &free]);
-    let plan = place.plan(&desired).await;
+    sandbox.testbed.docker(&[&update[..], &[&web]].concat());
+    sandbox
+        .testbed
+        .docker(&["update", "--pids-limit=100", &free]);
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("`memory` is 128Mi instead of 64Mi (changed outside kcc)"),
         "{plan}"
@@ -171,30 +176,32 @@ pub(super) async fn what_was_changed_outside_is_noticed(place: &Place) {
         plan.contains("`process limit` is 100 instead of unset"),
         "{plan}"
     );
-    place.apply_all(&desired).await;
-    settled(place.plan(&desired).await);
+    sandbox.apply_all(&desired).await;
+    settled(sandbox.plan(&desired).await);
 
-    place
-        .bed
-        .docker(&["network", "disconnect", &place.name(""), &web]);
-    let plan = place.plan(&desired).await;
+    sandbox
+        .testbed
+        .docker(&["network", "disconnect", &sandbox.name(""), &web]);
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("not connected to network `SYSTEM-dev`"),
         "{plan}"
     );
-    place.bed.docker(&["network", "connect", "bridge", &free]);
-    let plan = place.plan(&desired).await;
+    sandbox
+        .testbed
+        .docker(&["network", "connect", "bridge", &free]);
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("connected to network `bridge` outside kcc"),
         "{plan}"
     );
-    place.apply_all(&desired).await;
-    settled(place.plan(&desired).await);
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    sandbox.apply_all(&desired).await;
+    settled(sandbox.plan(&desired).await);
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 
-    // The same tag, another image.
-    let tag = format!("{}-own:1", place.system);
-    place.bed.docker(&["tag", crate::docker::SHOP, &tag]);
+    // The same tag for another image.
+    let tag = format!("{}-own:1", sandbox.system);
+    sandbox.testbed.docker(&["tag", crate::docker::SHOP, &tag]);
     let web = desired.container("web");
     web.image.clone_from(&tag);
     web.env
@@ -203,32 +210,32 @@ pub(super) async fn what_was_changed_outside_is_noticed(place: &Place) {
         tag.clone(),
         desired.engine.images[crate::docker::SHOP].clone(),
     );
-    place.apply_all(&desired).await;
-    settled(place.plan(&desired).await);
+    sandbox.apply_all(&desired).await;
+    settled(sandbox.plan(&desired).await);
     let folder = tempfile::tempdir().unwrap();
     let text = format!("FROM {}\nLABEL rebuilt=yes\n", crate::docker::SHOP);
     std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
     let path = folder.path().to_str().unwrap();
-    place.bed.docker(&["build", "-q", "-t", &tag, path]);
-    let plan = place.plan(&desired).await;
+    sandbox.testbed.docker(&["build", "-q", "-t", &tag, path]);
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("image `SYSTEM-own:1` was rebuilt ("),
         "{plan}"
     );
-    place.apply_all(&desired).await;
-    settled(place.plan(&desired).await);
-    place.down(&desired, true).await;
-    place.bed.docker(&["rmi", "-f", &tag]);
+    sandbox.apply_all(&desired).await;
+    settled(sandbox.plan(&desired).await);
+    sandbox.down(&desired, true).await;
+    sandbox.testbed.docker(&["rmi", "-f", &tag]);
 }
 
-pub(super) async fn a_changed_secret_replaces_its_readers(place: &Place) {
+pub(super) async fn a_changed_secret_replaces_its_readers(sandbox: &Sandbox) {
     use kcc_model::SecretProvider;
-    let mut desired = place.desired();
+    let mut desired = sandbox.desired();
     let secrets = &mut desired.engine.secrets;
     secrets.insert("k".to_owned(), SecretProvider::File("k".to_owned()));
     secrets.insert("f".to_owned(), SecretProvider::File("f".to_owned()));
     for name in ["k", "f"] {
-        crate::docker::write(place, name, "first-value\n");
+        crate::docker::write(sandbox, name, "first-value\n");
     }
     desired
         .serve("web", &[])
@@ -242,27 +249,27 @@ pub(super) async fn a_changed_secret_replaces_its_readers(place: &Place) {
         .serve("other", &[])
         .env
         .insert("A".to_owned(), literal("b"));
-    place.apply_all(&desired).await;
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     for (name, reader) in [("k", "web"), ("f", "files")] {
-        crate::docker::write(place, name, "second-value\n");
-        let plan = place.plan(&desired).await;
+        crate::docker::write(sandbox, name, "second-value\n");
+        let plan = sandbox.plan(&desired).await;
         let line = format!("± replace container SYSTEM-dev-{reader} secret `{name}` changed");
         assert!(
             plan.contains(&line) && plan.contains("1 to replace"),
             "{plan}"
         );
         assert!(!plan.contains("-value"), "{plan}");
-        let report = place.apply_all(&desired).await;
+        let report = sandbox.apply_all(&desired).await;
         assert_eq!(report.components[reader].outcome, Outcome::Replaced);
         assert_eq!(report.totals().unchanged, 2);
-        assert!(place.plan(&desired).await.contains("nothing to do"));
+        assert!(sandbox.plan(&desired).await.contains("nothing to do"));
     }
-    // One that cannot be had is no all-clear either.
-    std::fs::remove_file(place.folder.path().join("k")).unwrap();
-    let plan = place.plan(&desired).await;
+    // A secret that is unavailable is never all clear either.
+    std::fs::remove_file(sandbox.folder.path().join("k")).unwrap();
+    let plan = sandbox.plan(&desired).await;
     assert!(
-        plan.contains("! unknown secret k cannot tell whether it changed"),
+        plan.contains("! unknown secret k cannot tell if it changed"),
         "{plan}"
     );
 }

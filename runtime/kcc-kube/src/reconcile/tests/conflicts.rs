@@ -1,12 +1,12 @@
-//! Fields that other writers own: what is planned beside them.
+//! Tests plans for objects with fields that other managers own.
 
 use kcc_plan::{Finding, FindingKind};
 
 use super::*;
-use crate::conflict::Sent;
+use crate::conflict::ConflictResolution;
 
-/// The replicas of a Deployment that another writer owns.
-fn left(kind: FindingKind) -> Sent {
+/// The resolution of a conflict about a Deployment's replicas.
+fn left(kind: FindingKind) -> ConflictResolution {
     let mut manifest = shop().objects[5].manifest.clone();
     manifest["spec"]["left"] = json!(true);
     let finding = Finding {
@@ -20,7 +20,7 @@ fn left(kind: FindingKind) -> Sent {
         alternatives: vec!["to keep theirs: `y`".to_owned()],
         conflict: None,
     };
-    Sent {
+    ConflictResolution {
         manifest,
         force: false,
         findings: vec![finding],
@@ -32,7 +32,7 @@ fn a_default_that_gave_way_leaves_nothing_to_do() {
     let kube = shop();
     let mut observed = as_desired(&kube);
     let web = key(&observed, "Deployment", "web");
-    observed.sent.insert(web, left(FindingKind::Yielded));
+    observed.resolutions.insert(web, left(FindingKind::Yielded));
     let plan = plan(&kube, &observed);
     assert!(plan.is_settled());
     assert_eq!(
@@ -48,11 +48,13 @@ shop in prod: nothing to do, 9 objects unchanged
 }
 
 #[test]
-fn a_conflict_is_told_and_the_rest_goes_on() {
+fn reports_a_conflict_and_plans_the_rest() {
     let kube = shop();
     let mut observed = as_desired(&kube);
     let web = key(&observed, "Deployment", "web");
-    observed.sent.insert(web, left(FindingKind::Conflict));
+    observed
+        .resolutions
+        .insert(web, left(FindingKind::Conflict));
     would(&mut observed, "Deployment", "web", |web| {
         web["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = json!("debug");
     });
@@ -73,12 +75,12 @@ shop in prod: 2 to update, 1 conflict, 7 objects unchanged
         or: to keep theirs: `y`
 "
     );
-    let Work::Apply {
+    let Payload::Apply {
         manifest, force, ..
-    } = &plan.steps[1].work
+    } = &plan.steps[1].payload
     else {
-        panic!("it is applied")
+        panic!("expected an apply")
     };
-    assert_eq!(manifest["spec"]["left"], true, "only the rest is sent");
+    assert_eq!(manifest["spec"]["left"], true, "only the rest is applied");
     assert!(!force);
 }

@@ -1,9 +1,9 @@
-//! Objects that are changed, replaced or removed, and why.
+//! Tests which objects are changed, replaced or removed, and the cause of each.
 
 use super::*;
 
 #[test]
-fn what_the_server_would_change_is_updated_by_name() {
+fn names_the_fields_that_the_server_would_change() {
     let kube = shop();
     let mut observed = as_desired(&kube);
     would(&mut observed, "Deployment", "web", |web| {
@@ -20,34 +20,36 @@ fn what_the_server_would_change_is_updated_by_name() {
         &["~ update Deployment  web  `env.LOG` changed [storefront]"],
     );
     let plan = plan(&kube, &observed);
-    let Work::Apply { uid, .. } = &plan.steps[0].work else {
-        panic!("it is applied")
+    let Payload::Apply { uid, .. } = &plan.steps[0].payload else {
+        panic!("expected an apply")
     };
     assert_eq!(uid.as_deref(), Some("Deployment web"));
 }
 
 #[test]
-fn what_never_changes_is_replaced_unless_data_hangs_on_it() {
+fn replaces_immutable_changes_unless_data_would_be_lost() {
     let mut kube = shop();
     let mut observed = as_desired(&kube);
     wanted(&mut kube, "Deployment", "web").manifest["spec"]["selector"] = json!({"a": "b"});
-    let immutable = || Trial::Immutable("spec.selector: field is immutable".to_owned());
-    try_as(&mut observed, "Deployment", "web", immutable());
+    let immutable = || DryRun::Immutable("spec.selector: field is immutable".to_owned());
+    set_dry_run(&mut observed, "Deployment", "web", immutable());
     check(
         &kube,
         &observed,
-        &["± replace Deployment  web  `selector` changed, which no update can do [storefront]"],
+        &[
+            "± replace Deployment  web  `selector` changed, which requires a replacement [storefront]",
+        ],
     );
 
-    // A set whose claims stay as they are can be made anew, another one cannot.
+    // A set can be replaced if its claims stay as they are.
     let mut observed = as_desired(&kube);
-    try_as(&mut observed, "StatefulSet", "orders", immutable());
+    set_dry_run(&mut observed, "StatefulSet", "orders", immutable());
     wanted(&mut kube, "StatefulSet", "orders").manifest["spec"]["serviceName"] = json!("x");
     check(
         &kube,
         &observed,
         &[
-            "± replace StatefulSet  orders  `serviceName` changed, which no update can do [payments]",
+            "± replace StatefulSet  orders  `serviceName` changed, which requires a replacement [payments]",
         ],
     );
     wanted(&mut kube, "StatefulSet", "orders").manifest["spec"]["volumeClaimTemplates"][0]["spec"]
@@ -56,13 +58,13 @@ fn what_never_changes_is_replaced_unless_data_hangs_on_it() {
     assert_eq!(error.code, Code::ApplyRefused);
     assert_eq!(
         error.message,
-        "`volumeClaimTemplates` of StatefulSet `orders` cannot be changed without its data"
+        "cannot change `volumeClaimTemplates` of StatefulSet `orders` without losing its data"
     );
 
     let mut observed = as_desired(&kube);
     wanted(&mut kube, "PersistentVolumeClaim", "web-logs").manifest["spec"]["class"] =
         json!("fast");
-    try_as(
+    set_dry_run(
         &mut observed,
         "PersistentVolumeClaim",
         "web-logs",
@@ -70,12 +72,12 @@ fn what_never_changes_is_replaced_unless_data_hangs_on_it() {
     );
     assert_eq!(
         refused(&kube, &observed).message,
-        "`class` of PersistentVolumeClaim `web-logs` cannot be changed without its data"
+        "cannot change `class` of PersistentVolumeClaim `web-logs` without losing its data"
     );
 }
 
 #[test]
-fn what_nobody_asks_for_goes_but_never_its_data() {
+fn removes_undeclared_objects_but_keeps_their_data() {
     let full = shop();
     let observed = as_desired(&full);
     let mut kube = full.clone();
@@ -86,9 +88,9 @@ fn what_nobody_asks_for_goes_but_never_its_data() {
         &kube,
         &observed,
         &[
-            "- delete Deployment  web        no fragment asks for it [storefront]",
-            "- delete ConfigMap   web-files  no fragment asks for it [storefront]",
-            "- delete Service     web        no fragment asks for it [storefront]",
+            "- delete Deployment  web        no longer declared [storefront]",
+            "- delete ConfigMap   web-files  no longer declared [storefront]",
+            "- delete Service     web        no longer declared [storefront]",
         ],
     );
     let keep = Options {
@@ -97,12 +99,12 @@ fn what_nobody_asks_for_goes_but_never_its_data() {
     };
     let plan = reconcile(&desired(&kube), &kube, &observed, &keep).unwrap();
     assert!(plan.is_empty(), "{}", plan.to_text());
-    // What others made stays whatever it is called.
+    // Unrecorded objects stay, whatever their names.
     let mut observed = as_desired(&full);
-    for there in observed.objects.values_mut() {
-        there.ownership = match there.reference.name.as_str() {
-            "web" => Ownership::Claimed,
-            _ => Ownership::Ours,
+    for existing in observed.objects.values_mut() {
+        existing.ownership = match existing.reference.name.as_str() {
+            "web" => Ownership::Unrecorded,
+            _ => Ownership::Owned,
         };
     }
     let text = self::plan(&kube, &observed).to_text();
@@ -123,34 +125,34 @@ fn a_changed_job_is_a_new_one_after_the_old() {
         &kube,
         &observed,
         &[
-            "- delete Job  migrate-1  a new one takes its place [payments]",
-            "+ create Job  migrate-2  it is not there [payments]",
+            "- delete Job  migrate-1  replaced by a new one [payments]",
+            "+ create Job  migrate-2  does not exist [payments]",
         ],
     );
     let plan = plan(&kube, &observed);
     assert_eq!(plan.steps[1].operation.after, [1]);
 
     let kube = shop();
-    there(&mut observed, "Job", "migrate-1").live["status"] = json!({"conditions": [
+    existing(&mut observed, "Job", "migrate-1").live["status"] = json!({"conditions": [
         {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"},
     ]});
     check(
         &kube,
         &observed,
         &[
-            "± replace Job  migrate-1  it did not complete (BackoffLimitExceeded), and runs again [payments]",
+            "± replace Job  migrate-1  did not complete (BackoffLimitExceeded); running it again [payments]",
         ],
     );
 }
 
 #[test]
-fn a_number_of_replicas_is_handed_to_its_autoscaler() {
+fn hands_the_number_of_replicas_to_an_autoscaler() {
     let mut kube = shop();
     let mut scaler = object("autoscaling/v2", "HorizontalPodAutoscaler", "web", None);
     scaler.manifest["spec"] = json!({"scaleTargetRef": {"kind": "Deployment", "name": "web"}});
     kube.objects.push(scaler);
     let mut observed = as_desired(&kube);
-    let live = &mut there(&mut observed, "Deployment", "web").live;
+    let live = &mut existing(&mut observed, "Deployment", "web").live;
     live["spec"]["replicas"] = json!(3);
     let own = json!({"f:spec": {"f:replicas": {}}});
     live["metadata"]["managedFields"] =
@@ -158,25 +160,25 @@ fn a_number_of_replicas_is_handed_to_its_autoscaler() {
     let change = |next: &mut Value| next["spec"]["replicas"] = json!(1);
     would(&mut observed, "Deployment", "web", change);
     let expected =
-        "~ update Deployment  web  its autoscaler rules its number (3) from now on [storefront]";
+        "~ update Deployment  web  its autoscaler takes over its replicas (3) [storefront]";
     check(&kube, &observed, &[expected]);
 }
 
 #[test]
-fn what_is_being_removed_is_made_again() {
+fn recreates_an_object_that_is_being_removed() {
     let kube = shop();
     let mut observed = as_desired(&kube);
-    there(&mut observed, "Service", "web").terminating = true;
+    existing(&mut observed, "Service", "web").terminating = true;
     check(
         &kube,
         &observed,
-        &["+ create Service  web  it is being removed [storefront]"],
+        &["+ create Service  web  being removed [storefront]"],
     );
-    let Work::Apply {
+    let Payload::Apply {
         uid, after_removal, ..
-    } = &plan(&kube, &observed).steps[0].work
+    } = &plan(&kube, &observed).steps[0].payload
     else {
-        panic!("it is applied")
+        panic!("expected an apply")
     };
     assert!(*after_removal && uid.is_none());
 }

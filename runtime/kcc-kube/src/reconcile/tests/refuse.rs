@@ -1,65 +1,67 @@
-//! What stops a plan: objects of others, and what the server refuses.
+//! Tests the refusals: unmanaged objects, and objects that the server rejects.
 
 use super::*;
 
 #[test]
-fn what_the_server_refuses_stops_everything_first() {
+fn an_object_that_the_server_rejects_stops_the_plan() {
     let kube = shop();
     let mut observed = Observed::default();
     let web = Reference::of(&kube.objects[5]).key();
-    let said = ".spec.replica: field not declared in schema".to_owned();
-    observed.trials.insert(web, Trial::Refused(said.clone()));
+    let message = ".spec.replica: field not declared in schema".to_owned();
+    observed
+        .dry_runs
+        .insert(web, DryRun::Rejected(message.clone()));
     let error = refused(&kube, &observed);
     assert_eq!(error.code, Code::ApplyRefused);
     assert_eq!(
         error.chain(),
-        format!("the cluster refuses Deployment `web`: {said}")
+        format!("the cluster rejects Deployment `web`: {message}")
     );
     assert_eq!(
         error.help.unwrap(),
-        "team `storefront` mends it, nothing was changed"
+        "ask team `storefront` to fix it; nothing was changed"
     );
 }
 
 #[test]
-fn what_is_in_the_way_is_named_and_never_touched() {
+fn names_unmanaged_objects_with_desired_names() {
     let kube = shop();
     let mut observed = as_desired(&kube);
-    there(&mut observed, "Service", "web").ownership = Ownership::Foreign;
-    there(&mut observed, "Deployment", "web").ownership = Ownership::Claimed;
+    existing(&mut observed, "Service", "web").ownership = Ownership::Unmanaged;
+    existing(&mut observed, "Deployment", "web").ownership = Ownership::Unrecorded;
     let error = refused(&kube, &observed);
     assert_eq!(error.code, Code::PlanForeignObject);
     assert_eq!(
         error.message,
-        "Service `web` exists and was not created by kcc, and 1 more object like it"
+        "Service `web` already exists and is not managed by kcc (and 1 more object)"
     );
     assert_eq!(
         error.help.unwrap(),
-        "if nobody needs it: `kubectl -n shop delete service web`"
+        "remove it if nobody needs it: `kubectl -n shop delete service web`"
     );
     let mut observed = as_desired(&kube);
-    there(&mut observed, "Deployment", "web").ownership = Ownership::Claimed;
+    existing(&mut observed, "Deployment", "web").ownership = Ownership::Unrecorded;
     assert_eq!(
         refused(&kube, &observed).message,
-        "Deployment `web` carries kcc's labels, but is not in its record"
+        "Deployment `web` carries kcc's labels but is not in its inventory"
     );
-    // A namespace of somebody's is used as it is, and data with our labels too.
+    // An unmanaged namespace is used as it is, and so is data with kcc's labels.
     let mut observed = as_desired(&kube);
-    there(&mut observed, NAMESPACE, "shop").ownership = Ownership::Foreign;
-    there(&mut observed, SECRET, "orders-password").ownership = Ownership::Claimed;
-    there(&mut observed, "PersistentVolumeClaim", "web-logs").ownership = Ownership::Claimed;
+    existing(&mut observed, NAMESPACE, "shop").ownership = Ownership::Unmanaged;
+    existing(&mut observed, SECRET, "orders-password").ownership = Ownership::Unrecorded;
+    existing(&mut observed, "PersistentVolumeClaim", "web-logs").ownership = Ownership::Unrecorded;
     check(&kube, &observed, &[]);
-    there(&mut observed, SECRET, "orders-password").ownership = Ownership::Foreign;
+    existing(&mut observed, SECRET, "orders-password").ownership = Ownership::Unmanaged;
     assert_eq!(refused(&kube, &observed).code, Code::PlanForeignObject);
 }
 
 #[test]
-fn without_a_record_nothing_is_touched_and_nothing_is_claimed() {
+fn refuses_a_target_without_records() {
     let kube = shop();
     let mut observed = as_desired(&kube);
     observed.recorded = false;
-    for there in observed.objects.values_mut() {
-        there.ownership = Ownership::Claimed;
+    for existing in observed.objects.values_mut() {
+        existing.ownership = Ownership::Unrecorded;
     }
     let taken_down = tear_down(
         &desired(&kube),
@@ -71,15 +73,15 @@ fn without_a_record_nothing_is_touched_and_nothing_is_claimed() {
         assert_eq!(error.code, Code::PlanForeignObject);
         assert_eq!(
             error.message,
-            "the record of shop in prod is missing from the cluster, and ConfigMap `web-files` \
+            "the inventory of shop in prod is missing from the cluster, but ConfigMap `web-files` \
              and 5 other objects carry its labels"
         );
         assert_eq!(
             error.help.unwrap(),
-            "rebuild the record: `kcc recover --target prod`"
+            "rebuild the inventory: `kcc recover --target prod`"
         );
     }
-    // Where nothing of the target is there, nothing is missing.
+    // Without any object of the target, nothing is missing.
     let nothing = tear_down(
         &desired(&kube),
         &Observed::default(),
@@ -90,7 +92,7 @@ fn without_a_record_nothing_is_touched_and_nothing_is_claimed() {
 }
 
 #[test]
-fn a_new_password_for_old_data_is_refused() {
+fn refuses_a_new_password_for_existing_data() {
     let kube = shop();
     let mut observed = as_desired(&kube);
     let secret = key(&observed, SECRET, "orders-password");
@@ -98,12 +100,12 @@ fn a_new_password_for_old_data_is_refused() {
     assert_eq!(plan(&kube, &observed).steps.len(), 1, "no data, no harm");
     let claim = Reference::core("PersistentVolumeClaim", "shop", "data-orders-0");
     let live = json!({"metadata": {"uid": "c", "labels": {label::COMPONENT: "orders"}}});
-    let claim = ObservedObject::of(claim, Ownership::Ours, live);
+    let claim = ObservedObject::of(claim, Ownership::Owned, live);
     observed.objects.insert(claim.reference.key(), claim);
     let error = refused(&kube, &observed);
     assert_eq!(error.code, Code::ApplySecret);
     assert_eq!(
         error.message,
-        "Secret `orders-password` is gone, and the data that its value opens is still there"
+        "Secret `orders-password` is gone, but the data that it unlocks still exists"
     );
 }

@@ -1,24 +1,24 @@
-//! Everything at once: made, left alone, taken down.
+//! Tests whole plans: everything is created, unchanged or taken down.
 
 use super::*;
 
 #[test]
-fn an_empty_cluster_gets_everything_in_order() {
+fn creates_everything_in_order_in_an_empty_cluster() {
     let kube = shop();
     let plan = plan(&kube, &Observed::default());
     assert_eq!(
         plan.to_text(),
         "shop in prod: 9 to create, 0 objects unchanged
 
-  + create Namespace              shop             it is not there
-  + create Secret                 orders-password  it is not there [payments]
-  + create ConfigMap              web-files        it is not there [storefront]
-  + create PersistentVolumeClaim  web-logs         it is not there [storefront]
-  + create Service                orders           it is not there [payments]
-  + create Service                web              it is not there [storefront]
-  + create StatefulSet            orders           it is not there [payments]
-  + create Job                    migrate-1        it is not there [payments]
-  + create Deployment             web              it is not there [storefront]
+  + create Namespace              shop             does not exist
+  + create Secret                 orders-password  does not exist [payments]
+  + create ConfigMap              web-files        does not exist [storefront]
+  + create PersistentVolumeClaim  web-logs         does not exist [storefront]
+  + create Service                orders           does not exist [payments]
+  + create Service                web              does not exist [storefront]
+  + create StatefulSet            orders           does not exist [payments]
+  + create Job                    migrate-1        does not exist [payments]
+  + create Deployment             web              does not exist [storefront]
 "
     );
     let web = plan.steps.last().unwrap();
@@ -45,23 +45,23 @@ fn an_empty_cluster_gets_everything_in_order() {
 }
 
 #[test]
-fn what_is_as_it_should_be_is_left_alone() {
+fn leaves_everything_as_desired_unchanged() {
     let kube = shop();
     let plan = plan(&kube, &as_desired(&kube));
     assert_eq!(
         plan.to_text(),
         "shop in prod: nothing to do, 9 objects unchanged\n"
     );
-    assert_eq!(plan.components.len(), 3, "they are awaited all the same");
+    assert_eq!(plan.components.len(), 3, "the apply still waits for them");
 }
 
 #[test]
-fn everything_goes_down_from_the_outside_in() {
+fn takes_everything_down_in_reverse_order() {
     let kube = shop();
     let mut observed = as_desired(&kube);
     let claim = Reference::core("PersistentVolumeClaim", "shop", "data-orders-0");
     let live = json!({"metadata": {"uid": "c", "labels": {label::COMPONENT: "orders"}}});
-    let claim = ObservedObject::of(claim, Ownership::Ours, live);
+    let claim = ObservedObject::of(claim, Ownership::Owned, live);
     observed.objects.insert(claim.reference.key(), claim);
     let needs = |name: &str, other: &str| (name.to_owned(), BTreeSet::from([other.to_owned()]));
     let order = BTreeMap::from([needs("web", "migrate"), needs("migrate", "orders")]);
@@ -72,12 +72,12 @@ fn everything_goes_down_from_the_outside_in() {
         down(&observed, &Options::default()).to_text(),
         "shop in prod: 6 to delete, 4 objects unchanged
 
-  - delete Deployment   web        everything is taken down [storefront]
-  - delete Job          migrate-1  everything is taken down [payments]
-  - delete StatefulSet  orders     everything is taken down [payments]
-  - delete ConfigMap    web-files  everything is taken down [storefront]
-  - delete Service      orders     everything is taken down [payments]
-  - delete Service      web        everything is taken down [storefront]
+  - delete Deployment   web        removed by `kcc down` [storefront]
+  - delete Job          migrate-1  removed by `kcc down` [payments]
+  - delete StatefulSet  orders     removed by `kcc down` [payments]
+  - delete ConfigMap    web-files  removed by `kcc down` [storefront]
+  - delete Service      orders     removed by `kcc down` [payments]
+  - delete Service      web        removed by `kcc down` [storefront]
 "
     );
     let options = Options {
@@ -97,8 +97,8 @@ fn everything_goes_down_from_the_outside_in() {
     let last = all.steps.last().unwrap();
     assert_eq!(last.operation.kind, NAMESPACE);
     assert_eq!(last.operation.after.len(), all.steps.len() - 1);
-    // A namespace that others live in stays.
-    observed.strangers = vec!["ConfigMap `x`".to_owned()];
+    // A namespace with unmanaged objects stays.
+    observed.namespace_blockers = vec!["ConfigMap `x`".to_owned()];
     let text = down(&observed, &options).to_text();
     assert!(
         !text.contains(NAMESPACE) && text.contains("data-orders-0"),

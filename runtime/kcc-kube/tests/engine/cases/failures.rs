@@ -1,4 +1,4 @@
-//! What goes wrong is said, with its reason, and ends its own branch alone.
+//! Failures are reported with their reason and affect only their dependents.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use kcc_model::{Build, Until};
 use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
 use serde_json::json;
 
-use crate::kubernetes::{Draft, Place};
+use crate::kubernetes::{Draft, Sandbox};
 
 fn why(report: &ApplyReport, component: &str) -> String {
     let component = &report.components[component];
@@ -22,8 +22,8 @@ fn detail(report: &ApplyReport, component: &str) -> String {
         .join("\n")
 }
 
-pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn an_unready_component_is_reported_with_its_reason(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web");
     desired.container("Deployment", "web")["readinessProbe"]["httpGet"]["path"] = json!("/nowhere");
     desired.serve("crash");
@@ -50,12 +50,12 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     for component in desired.components.values_mut() {
         component.deadline_ms = 30_000;
     }
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     for (component, text) in [
         (
             "web",
-            "health check fails: HTTP probe failed with statuscode: 404 (after 30 s)",
+            "health check failed: HTTP probe failed with statuscode: 404 (after 30 s)",
         ),
         ("crash", "crash loop: exit code 1"),
         ("lost", "image cannot be pulled: acme/lost:1"),
@@ -81,7 +81,7 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     assert!(detail(&report, "crash").contains("-wrong"), "{report:#?}");
     let build = "`docker build -t acme/lost:1 -f app/Dockerfile app`";
     assert!(detail(&report, "lost").contains(build), "{report:#?}");
-    let status = place.status(&desired).await;
+    let status = sandbox.status(&desired).await;
     let state = |name: &str| status.components[name].state;
     assert_eq!(
         (state("web"), state("crash"), state("needy"), state("fine")),
@@ -92,8 +92,8 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
             State::Running
         )
     );
-    // What was missing comes, and the same apply goes on from there.
-    place.kubectl(&[
+    // Once the missing Secret exists, the same apply continues from there.
+    sandbox.kubectl(&[
         "create",
         "secret",
         "generic",
@@ -106,28 +106,28 @@ pub(super) async fn a_component_that_is_never_ready_says_why(place: &Place) {
     for component in desired.components.values_mut() {
         component.deadline_ms = 60_000;
     }
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
 }
 
-/// A rollout that cannot recover ends well before its deadline, with the cause,
-/// while what ran before goes on; and the cause stays until it is fixed.
-pub(super) async fn what_cannot_recover_ends_at_once_and_its_cause_stays(place: &Place) {
-    let mut desired = place.desired();
+/// A rollout that cannot recover ends well before its deadline, with the cause, and
+/// the previous revision keeps running. The cause is reported until it is fixed.
+pub(super) async fn a_stuck_rollout_ends_early_and_its_cause_stays(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     for name in ["crash", "lost", "invalid", "fine"] {
         desired.serve(name);
     }
     for component in desired.components.values_mut() {
         component.deadline_ms = 300_000;
     }
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     let good = desired.clone();
     desired.container("Deployment", "crash")["args"] = json!(["serve", "--wrong"]);
     desired.container("Deployment", "lost")["image"] = json!("acme/lost:1");
     desired.container("Deployment", "invalid")["image"] = json!("Acme/lost:1");
     desired.container("Deployment", "fine")["env"] = json!([{"name": "A", "value": "b"}]);
     let begin = Instant::now();
-    let report = place.apply(&desired).await;
-    // The kubelet itself restarts a container once before it speaks of a loop.
+    let report = sandbox.apply(&desired).await;
+    // The kubelet restarts a container once before it reports a crash loop.
     assert!(
         begin.elapsed() < Duration::from_mins(1),
         "{:?}",
@@ -148,9 +148,9 @@ pub(super) async fn what_cannot_recover_ends_at_once_and_its_cause_stays(place: 
     assert!(detail(&report, "crash").contains("-wrong"), "{report:#?}");
     assert_eq!(report.components["fine"].outcome, Outcome::Updated);
 
-    // The cause stays through all that the kubelet does meanwhile.
+    // The cause stays whatever the kubelet does meanwhile.
     for _ in 0..8 {
-        let status = place.status(&desired).await;
+        let status = sandbox.status(&desired).await;
         assert!(!status.ready());
         for (name, cause) in causes {
             let component = &status.components[name];
@@ -158,141 +158,141 @@ pub(super) async fn what_cannot_recover_ends_at_once_and_its_cause_stays(place: 
             assert!(why.contains(cause), "{name}: {why}");
             assert_eq!(component.state, State::Failed, "{name}");
         }
-        let plan = place.plan(&desired).await;
+        let plan = sandbox.plan(&desired).await;
         assert!(
             plan.contains("3 not ready") && !plan.contains("nothing to do"),
             "{plan}"
         );
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // Another apply tells it at once, and the good state comes back.
+    // Another apply reports it at once, and the good state can be restored.
     let begin = Instant::now();
-    assert_eq!(place.apply(&desired).await.exit_code(), 4);
+    assert_eq!(sandbox.apply(&desired).await.exit_code(), 4);
     assert!(
         begin.elapsed() < Duration::from_secs(45),
         "{:?}",
         begin.elapsed()
     );
-    place.apply_all(&good).await;
-    assert!(place.status(&good).await.ready());
+    sandbox.apply_all(&good).await;
+    assert!(sandbox.status(&good).await.ready());
 }
 
-pub(super) async fn nobody_waits_for_what_asks_for_no_replica(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn zero_replicas_are_not_awaited(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     for number in 0..40 {
         let name = format!("web{number}");
         desired.serve(&name);
         desired.manifest("Deployment", &name)["spec"]["replicas"] = json!(0);
     }
-    let report = place.apply_all(&desired).await;
-    // The namespace, 80 objects, and what kcc keeps for itself: the lock is
-    // renewed as long as it takes.
+    let report = sandbox.apply_all(&desired).await;
+    // The namespace, 80 objects and kcc's records; the lock is renewed as long as
+    // it takes.
     assert!(report.mutating_calls < 100, "{}", report.mutating_calls);
-    // One that ran is awaited until it is gone.
+    // Removing a running replica is awaited.
     desired.manifest("Deployment", "web0")["spec"]["replicas"] = json!(1);
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     desired.manifest("Deployment", "web0")["spec"]["replicas"] = json!(0);
-    place.apply_all(&desired).await;
+    sandbox.apply_all(&desired).await;
     let staying = "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}\
                    {{.metadata.name}}{{end}}{{end}}";
-    assert_eq!(place.kubectl(&["get", "pods", "-o", staying]), "");
+    assert_eq!(sandbox.kubectl(&["get", "pods", "-o", staying]), "");
 }
 
-pub(super) async fn a_job_that_fails_says_how(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_failed_job_reports_its_exit_code(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.job("migrate", "migrate-1", &["no-such-command"]);
     desired.serve("web");
     desired.after("web", "migrate", Until::Completed);
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
-    let said = why(&report, "migrate");
-    assert!(said.contains("no retries left: exit code"), "{said}");
+    let why = why(&report, "migrate");
+    assert!(why.contains("no retries left: exit code"), "{why}");
     assert!(
         detail(&report, "migrate").contains("no-such-command"),
         "{report:#?}"
     );
     assert_eq!(report.components["web"].outcome, Outcome::Skipped);
-    // Another apply is another try.
-    let text = place.plan(&desired).await;
+    // Another apply tries again.
+    let text = sandbox.plan(&desired).await;
     assert!(
         text.contains(
-            "± replace Job migrate-1 it did not complete (BackoffLimitExceeded), and runs again"
+            "± replace Job migrate-1 did not complete (BackoffLimitExceeded); running it again"
         ),
         "{text}"
     );
 }
 
-pub(super) async fn what_the_server_refuses_changes_nothing(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_rejected_object_changes_nothing(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web");
-    place.apply_all(&desired).await;
-    let before = place.versions();
+    sandbox.apply_all(&desired).await;
+    let before = sandbox.versions();
     desired.manifest("Service", "web")["metadata"]["labels"]["x"] = json!("y");
     desired.manifest("Deployment", "web")["spec"]["replica"] = json!(2);
-    let error = place.try_apply(&desired).await.unwrap_err();
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!(error.code, Code::ApplyRefused);
-    let said = error.chain();
+    let message = error.chain();
     assert!(
-        said.starts_with("the cluster refuses Deployment `web`:") && said.contains("replica"),
-        "{said}"
+        message.starts_with("the cluster rejects Deployment `web`:") && message.contains("replica"),
+        "{message}"
     );
     assert_eq!(
-        place.versions(),
+        sandbox.versions(),
         before,
-        "not even the lock was taken for long"
+        "the lock was not left behind either"
     );
     desired.manifest("Deployment", "web")["spec"]["replica"] = json!(null);
     desired.object("example.com/v1", "Widget", "w", Some("web"), json!({}));
-    let error = place.try_apply(&desired).await.unwrap_err();
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!(
         error.message,
-        "the cluster knows no Widget of `example.com/v1`"
+        "the cluster does not serve kind `Widget` in `example.com/v1`"
     );
-    assert_eq!(place.versions(), before);
+    assert_eq!(sandbox.versions(), before);
 }
 
-pub(super) async fn what_never_changes_is_replaced_but_not_its_data(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn an_immutable_change_replaces_unless_data_is_lost(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web");
-    desired.keep("orders");
-    place.apply_all(&desired).await;
+    desired.database("orders");
+    sandbox.apply_all(&desired).await;
     let selector = &mut desired.manifest("Deployment", "web")["spec"];
     selector["selector"]["matchLabels"]["tier"] = json!("front");
     selector["template"]["metadata"]["labels"]["tier"] = json!("front");
-    let text = place.plan(&desired).await;
+    let text = sandbox.plan(&desired).await;
     assert!(
-        text.contains("± replace Deployment web") && text.contains("which no update can do"),
+        text.contains("± replace Deployment web") && text.contains("which requires a replacement"),
         "{text}"
     );
-    let report = place.apply_all(&desired).await;
+    let report = sandbox.apply_all(&desired).await;
     assert_eq!(report.totals().replaced, 1);
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 
     let claim = &mut desired.manifest("StatefulSet", "orders")["spec"]["volumeClaimTemplates"][0];
     claim["spec"]["resources"]["requests"]["storage"] = json!("2Gi");
-    let before = place.versions();
-    let error = place.try_apply(&desired).await.unwrap_err();
+    let before = sandbox.versions();
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!(
         error.message,
-        "`volumeClaimTemplates` of StatefulSet `orders` cannot be changed without its data"
+        "cannot change `volumeClaimTemplates` of StatefulSet `orders` without losing its data"
     );
-    assert_eq!(place.versions(), before);
+    assert_eq!(sandbox.versions(), before);
 }
 
-pub(super) async fn a_cluster_that_is_not_there_is_named(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn an_unreachable_cluster_is_named(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");
-    let text = std::fs::read_to_string(place.bed.kubeconfig()).unwrap();
+    let text = std::fs::read_to_string(sandbox.testbed.kubeconfig()).unwrap();
     std::fs::write(&path, text.replace(":6443", ":1")).unwrap();
-    let mut options = place.options();
+    let mut options = sandbox.options();
     options
         .env
         .insert("KUBECONFIG".to_owned(), path.display().to_string());
     let fails = async |desired: &Draft, options: &Options| {
         let (desired, cancel) = (desired.finish(), Cancel::new());
-        let failed = kcc_kube::apply(&desired, options, &place.heard, &cancel).await;
+        let failed = kcc_kube::apply(&desired, options, &sandbox.recorder, &cancel).await;
         failed.unwrap_err()
     };
     let error = fails(&desired, &options).await;
@@ -300,12 +300,11 @@ pub(super) async fn a_cluster_that_is_not_there_is_named(place: &Place) {
         (error.code, error.exit_code()),
         (Code::PlanKubeUnreachable, 3)
     );
+    let message = error.chain();
     assert!(
-        error
-            .chain()
-            .contains(":1` does not answer: Connection refused"),
-        "{}",
-        error.chain()
+        message.starts_with("cannot reach the cluster at `")
+            && message.contains(":1`: Connection refused"),
+        "{message}"
     );
     desired.engine.context = Some("nowhere".to_owned());
     let error = fails(&desired, &options).await;
@@ -313,10 +312,10 @@ pub(super) async fn a_cluster_that_is_not_there_is_named(place: &Place) {
     assert!(
         error
             .message
-            .starts_with("there is no context `nowhere` in `")
+            .starts_with("context `nowhere` not found in `")
     );
     assert_eq!(
         error.help.unwrap(),
-        "name `kcc-bed` with `--context` or in the target"
+        "select `kcc-bed` with `--context` or in the target"
     );
 }

@@ -1,4 +1,4 @@
-//! The cases, by what they are about.
+//! The cases, by subject.
 
 mod failures;
 mod lifecycle;
@@ -7,14 +7,14 @@ mod workloads;
 
 use std::{future::Future, pin::Pin};
 
-use crate::kubernetes::Place;
+use crate::kubernetes::Sandbox;
 
-pub(crate) type Case = fn(&Place) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+pub(crate) type Case = fn(&Sandbox) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
 macro_rules! cases {
     ($($module:ident: $($name:ident,)*;)*) => {
         pub(crate) const ALL: &[(&str, Case)] =
-            &[$($((stringify!($name), |place| Box::pin($module::$name(place))),)*)*];
+            &[$($((stringify!($name), |sandbox| Box::pin($module::$name(sandbox))),)*)*];
     };
 }
 
@@ -23,31 +23,31 @@ cases! {
         a_chain_comes_up_in_order_and_stays,
         one_variable_changes_one_deployment,
         a_changed_job_runs_again,
-        an_autoscaler_takes_over_what_runs,
-        a_secret_follows_whoever_applies,
-        what_nobody_asks_for_goes,
-        down_leaves_the_data_until_it_is_asked_for,
-        a_copy_stands_beside_the_original,;
+        an_autoscaler_takes_over_running_replicas,
+        a_secret_follows_its_provider,
+        undeclared_objects_are_removed,
+        down_keeps_the_data_without_volumes,
+        an_instance_runs_next_to_the_target,;
     failures:
-        a_component_that_is_never_ready_says_why,
-        what_cannot_recover_ends_at_once_and_its_cause_stays,
-        nobody_waits_for_what_asks_for_no_replica,
-        a_job_that_fails_says_how,
-        what_the_server_refuses_changes_nothing,
-        what_never_changes_is_replaced_but_not_its_data,
-        a_cluster_that_is_not_there_is_named,;
+        an_unready_component_is_reported_with_its_reason,
+        a_stuck_rollout_ends_early_and_its_cause_stays,
+        zero_replicas_are_not_awaited,
+        a_failed_job_reports_its_exit_code,
+        a_rejected_object_changes_nothing,
+        an_immutable_change_replaces_unless_data_is_lost,
+        an_unreachable_cluster_is_named,;
     workloads:
-        one_on_every_machine_comes_up_and_is_updated,
+        a_daemon_set_comes_up_and_is_updated,
         init_steps_and_sidecars_run_with_a_container,
-        an_init_step_that_fails_is_told_with_its_log,
+        a_failing_init_step_is_reported_with_its_log,
         a_job_ends_with_its_sidecar,;
     ownership:
-        what_is_in_the_way_is_not_touched,
-        what_another_owns_gives_way_or_is_a_conflict,
-        without_a_record_nothing_is_claimed,
+        unmanaged_objects_are_not_touched,
+        a_field_of_another_gives_way_or_is_a_conflict,
+        nothing_is_claimed_without_records,
         a_held_lock_names_its_holder,
-        a_silent_lock_is_taken_over,
-        what_a_killed_apply_made_is_known,
-        a_namespace_of_others_stays_as_it_is,
-        who_may_see_one_namespace_can_apply_to_it,;
+        an_expired_lock_is_taken_over,
+        objects_of_a_killed_apply_are_known,
+        an_unmanaged_namespace_stays_as_it_is,
+        rights_in_one_namespace_are_enough,;
 }

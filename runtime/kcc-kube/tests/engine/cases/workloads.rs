@@ -1,11 +1,11 @@
-//! What runs on every machine, and what runs beside a main container.
+//! Workloads on every node, init steps and sidecars.
 
 use kcc_plan::{Outcome, State};
 use serde_json::{Value, json};
 
-use crate::kubernetes::{Draft, IMAGE, Place};
+use crate::kubernetes::{Draft, IMAGE, Sandbox};
 
-/// Runs a service on every machine.
+/// Turns a service into a `DaemonSet`.
 fn everywhere(desired: &mut Draft, name: &str) {
     let deployment = desired.manifest("Deployment", name);
     let mut set = deployment.take();
@@ -38,30 +38,30 @@ fn proxy() -> Value {
 
 const REACHES: [&str; 3] = ["migrate", "--dial", "kubernetes.default:443"];
 
-pub(super) async fn one_on_every_machine_comes_up_and_is_updated(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_daemon_set_comes_up_and_is_updated(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("agent");
     everywhere(&mut desired, "agent");
-    place.apply_all(&desired).await;
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
-    let status = place.status(&desired).await;
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    let status = sandbox.status(&desired).await;
     let agent = &status.components["agent"];
     assert_eq!((agent.state, agent.ready), (State::Running, 1));
-    let nodes = place.kubectl(&["get", "nodes", "-o", "name"]);
+    let nodes = sandbox.kubectl(&["get", "nodes", "-o", "name"]);
     assert_eq!(agent.replicas as usize, nodes.lines().count());
     desired.container("DaemonSet", "agent")["env"] = json!([{"name": "A", "value": "b"}]);
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("~ update DaemonSet agent `env.A` changed"),
         "{plan}"
     );
-    place.apply_all(&desired).await;
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
-    place.down(&desired, true).await;
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    sandbox.down(&desired, true).await;
 }
 
-pub(super) async fn init_steps_and_sidecars_run_with_a_container(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn init_steps_and_sidecars_run_with_a_container(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web");
     let spec = &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"];
     spec["initContainers"] = json!([
@@ -69,26 +69,26 @@ pub(super) async fn init_steps_and_sidecars_run_with_a_container(place: &Place) 
         migrate("second", &REACHES),
         proxy()
     ]);
-    place.apply_all(&desired).await;
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
-    let status = place.status(&desired).await;
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    let status = sandbox.status(&desired).await;
     assert_eq!(status.components["web"].state, State::Running);
     let step =
         &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"]["initContainers"][0];
     step["env"] = json!([{"name": "A", "value": "b"}]);
-    let plan = place.plan(&desired).await;
+    let plan = sandbox.plan(&desired).await;
     assert!(plan.contains("~ update Deployment web `"), "{plan}");
-    place.apply_all(&desired).await;
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
-pub(super) async fn an_init_step_that_fails_is_told_with_its_log(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_failing_init_step_is_reported_with_its_log(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.serve("web");
     let spec = &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"];
     spec["initContainers"] = json!([migrate("check", &["no-such-command"])]);
     desired.component("web").deadline_ms = 60_000;
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     assert_eq!(report.exit_code(), 4);
     let web = &report.components["web"];
     assert_eq!(web.outcome, Outcome::Failed);
@@ -99,14 +99,14 @@ pub(super) async fn an_init_step_that_fails_is_told_with_its_log(place: &Place) 
     );
     let detail = format!("{:?}", report.failures);
     assert!(detail.contains("no-such-command"), "{detail}");
-    let state = place.status(&desired).await.components["web"].state;
+    let state = sandbox.status(&desired).await.components["web"].state;
     assert_ne!(state, State::Running);
 
     desired.job("index", "index-1", &REACHES);
     let spec = &mut desired.manifest("Job", "index-1")["spec"]["template"]["spec"];
     spec["initContainers"] = json!([migrate("check", &["no-such-command"])]);
     desired.remove("web");
-    let report = place.apply(&desired).await;
+    let report = sandbox.apply(&desired).await;
     let why = report.components["index"].why.clone().unwrap_or_default();
     assert!(
         why.contains("no retries left: init step `check`: exit code"),
@@ -114,13 +114,13 @@ pub(super) async fn an_init_step_that_fails_is_told_with_its_log(place: &Place) 
     );
 }
 
-pub(super) async fn a_job_ends_with_its_sidecar(place: &Place) {
-    let mut desired = place.desired();
+pub(super) async fn a_job_ends_with_its_sidecar(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
     desired.job("index", "index-1", &REACHES);
     let spec = &mut desired.manifest("Job", "index-1")["spec"]["template"]["spec"];
     spec["initContainers"] = json!([proxy()]);
-    place.apply_all(&desired).await;
-    let status = place.status(&desired).await;
+    sandbox.apply_all(&desired).await;
+    let status = sandbox.status(&desired).await;
     assert_eq!(status.components["index"].state, State::Completed);
-    assert_eq!(place.apply_all(&desired).await.mutating_calls, 0);
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }

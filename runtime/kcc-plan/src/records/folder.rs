@@ -1,6 +1,6 @@
-//! [`StateFolder`]: where the state of one target lies on this machine:
-//! `$XDG_STATE_HOME/kcc/<system>/<target>[/<instance>]`, readable by its owner
-//! alone. Files are replaced as a whole, so that a kill leaves the old or the new.
+//! [`RecordFolder`]: the directory with the records of one scope on this machine,
+//! `$XDG_STATE_HOME/kcc/<system>/<target>[/instances/<instance>]`, readable by its
+//! owner only. Files are replaced atomically, so a kill leaves the old or the new.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -13,23 +13,24 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Intent, Inventory, Lock, Options, Scope};
 
-/// The state of one target.
+/// The directory with the records of one scope.
 #[derive(Debug, Clone)]
-pub struct StateFolder {
+pub struct RecordFolder {
     path: PathBuf,
 }
 
-impl StateFolder {
-    /// Where the state of a scope lies. Nothing is made yet.
+impl RecordFolder {
+    /// Locates the directory of a scope. Creates nothing yet.
     pub fn of(scope: &Scope, options: &Options) -> Result<Self, Error> {
         let home = match (options.var("XDG_STATE_HOME"), options.var("HOME")) {
             (Some(state), _) if Path::new(state).is_absolute() => PathBuf::from(state),
             (_, Some(home)) => Path::new(home).join(".local/state"),
             (_, None) => {
-                return Err(
-                    Error::new(Code::StateStore, "there is no folder for kcc's state")
-                        .help("set `HOME`, or `XDG_STATE_HOME` to an absolute path"),
-                );
+                return Err(Error::new(
+                    Code::StateStore,
+                    "cannot locate a directory for kcc's records",
+                )
+                .help("set `HOME`, or `XDG_STATE_HOME` to an absolute path"));
             }
         };
         let mut path = home.join("kcc").join(&scope.system).join(&scope.target);
@@ -39,38 +40,38 @@ impl StateFolder {
         Ok(Self { path })
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes the folder and takes its lock for a command, such as `an apply`.
+    /// Creates the directory and takes its lock for a command, such as `an apply`.
     pub fn lock(&self, command: &str) -> Result<Lock, Error> {
-        self.make()?;
+        self.create()?;
         Lock::take(&self.path.join("lock"), command)
     }
 
-    /// Fails where another command is changing the target. Changes nothing.
-    pub fn refuse_held(&self) -> Result<(), Error> {
-        Lock::refuse_held(&self.path.join("lock"))
+    /// Fails if another command is changing the target. Read-only.
+    pub fn check_unlocked(&self) -> Result<(), Error> {
+        Lock::check_unlocked(&self.path.join("lock"))
     }
 
-    /// What an apply that was killed wanted to do.
+    /// Returns the intent of an interrupted apply.
     pub fn intent(&self) -> Result<Option<Intent>, Error> {
         self.read("intent.json")
     }
 
-    /// What the last apply left.
+    /// Returns the inventory that the last apply left.
     pub fn inventory(&self) -> Result<Option<Inventory>, Error> {
         self.read("inventory.json")
     }
 
-    /// Stores an intent: call before the first mutation.
+    /// Stores an intent. Call it before the first mutation.
     pub fn begin(&self, intent: &Intent) -> Result<(), Error> {
         self.write("intent.json", &json(intent))
     }
 
-    /// Stores what is there now and forgets the intent: call after the last mutation.
+    /// Stores the inventory and removes the intent. Call it after the last mutation.
     pub fn end(&self, inventory: &Inventory) -> Result<(), Error> {
         if inventory.objects.is_empty() {
             self.remove("inventory.json")?;
@@ -80,7 +81,7 @@ impl StateFolder {
         self.remove("intent.json")
     }
 
-    /// The value of a generated secret, if it was made.
+    /// Returns the value of a generated secret, if it was generated.
     pub fn secret(&self, name: &str) -> Result<Option<String>, Error> {
         let path = self.path.join("secrets").join(name);
         match fs::read_to_string(&path) {
@@ -90,15 +91,15 @@ impl StateFolder {
         }
     }
 
-    /// Keeps the value of a generated secret, for its owner alone.
-    pub fn keep_secret(&self, name: &str, value: &str) -> Result<(), Error> {
-        make(&self.path.join("secrets"))?;
+    /// Stores the value of a generated secret, readable by its owner only.
+    pub fn store_secret(&self, name: &str, value: &str) -> Result<(), Error> {
+        create_dir(&self.path.join("secrets"))?;
         self.write(&format!("secrets/{name}"), value.as_bytes())
     }
 
-    /// Forgets the values of all generated secrets: call once the data that
-    /// they open is gone.
-    pub fn forget_secrets(&self) -> Result<(), Error> {
+    /// Removes the values of all generated secrets. Call it once the data they
+    /// unlock is gone.
+    pub fn remove_secrets(&self) -> Result<(), Error> {
         let path = self.path.join("secrets");
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(fail("remove", &path, error)),
@@ -106,8 +107,8 @@ impl StateFolder {
         }
     }
 
-    fn make(&self) -> Result<(), Error> {
-        make(&self.path)
+    fn create(&self) -> Result<(), Error> {
+        create_dir(&self.path)
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
@@ -118,13 +119,13 @@ impl StateFolder {
             Err(error) => return Err(fail("read", &path, error)),
         };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            fail("understand", &path, error)
-                .help("it was changed or belongs to another version of kcc; move it away to go on without it")
+            fail("parse", &path, error)
+                .help("move it away to continue without it; it was edited or written by another version of kcc")
         })
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.make()?;
+        self.create()?;
         let path = self.path.join(name);
         let part = self.path.join(format!("{name}.part"));
         let write = || -> std::io::Result<()> {
@@ -150,7 +151,7 @@ impl StateFolder {
     }
 }
 
-/// Makes a renamed file survive a power failure.
+/// Makes a rename survive a power failure.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     if cfg!(unix)
         && let Some(folder) = path.parent()
@@ -160,14 +161,14 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn make(path: &Path) -> Result<(), Error> {
+fn create_dir(path: &Path) -> Result<(), Error> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
         .create(path)
-        .map_err(|error| fail("make", path, error))
+        .map_err(|error| fail("create", path, error))
 }
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
@@ -213,10 +214,10 @@ mod tests {
         }
     }
 
-    fn place() -> (tempfile::TempDir, StateFolder) {
+    fn scratch() -> (tempfile::TempDir, RecordFolder) {
         let home = tempfile::tempdir().unwrap();
         let options = options(&[("XDG_STATE_HOME", home.path().to_str().unwrap())]);
-        let state = StateFolder::of(&scope(None), &options).unwrap();
+        let state = RecordFolder::of(&scope(None), &options).unwrap();
         (home, state)
     }
 
@@ -234,9 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_follows_the_environment_and_the_scope() {
+    fn follows_the_environment_and_the_scope() {
         let path = |vars: &[(&str, &str)], instance| {
-            StateFolder::of(&scope(instance), &options(vars)).map(|state| state.path)
+            RecordFolder::of(&scope(instance), &options(vars)).map(|state| state.path)
         };
         let home = [("HOME", "/home/ann")];
         let plain = Path::new("/home/ann/.local/state/kcc/shop/dev");
@@ -244,15 +245,15 @@ mod tests {
         assert_eq!(path(&home, Some("a")).unwrap(), plain.join("instances/a"));
         let both = [("HOME", "/home/ann"), ("XDG_STATE_HOME", "/state")];
         assert_eq!(path(&both, None).unwrap(), Path::new("/state/kcc/shop/dev"));
-        // The specification says that a relative path counts as none.
+        // The XDG specification says to ignore a relative path.
         let relative = [("HOME", "/home/ann"), ("XDG_STATE_HOME", "state")];
         assert_eq!(path(&relative, None).unwrap(), plain);
         assert_eq!(path(&[], None).unwrap_err().code, Code::StateStore);
     }
 
     #[test]
-    fn an_intent_is_there_until_the_inventory_is() {
-        let (_home, state) = place();
+    fn intent_exists_until_the_inventory_is_written() {
+        let (_home, state) = scratch();
         assert!(state.intent().unwrap().is_none() && state.inventory().unwrap().is_none());
         let operation = |action, name: &str| Operation {
             id: 1,
@@ -278,7 +279,7 @@ mod tests {
         state.begin(&intent).unwrap();
         assert_eq!(state.intent().unwrap().as_ref(), Some(&intent));
         assert_eq!(
-            intent.made().into_iter().collect::<Vec<_>>(),
+            intent.created().into_iter().collect::<Vec<_>>(),
             [("container", "web")]
         );
 
@@ -297,18 +298,18 @@ mod tests {
         state.end(&inventory(Vec::new())).unwrap();
         assert!(
             state.inventory().unwrap().is_none(),
-            "nothing is left to remember"
+            "an empty inventory is not stored"
         );
     }
 
     #[test]
-    fn what_cannot_be_understood_is_named() {
-        let (_home, state) = place();
+    fn names_a_file_that_cannot_be_parsed() {
+        let (_home, state) = scratch();
         state.write("inventory.json", b"{").unwrap();
         let error = state.inventory().unwrap_err();
         assert_eq!(error.code, Code::StateStore);
         assert!(
-            error.message.starts_with("cannot understand `"),
+            error.message.starts_with("cannot parse `"),
             "{}",
             error.message
         );
@@ -321,10 +322,10 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn secrets_and_state_are_their_owners_alone() {
+    fn secrets_and_records_are_readable_by_their_owner_only() {
         use std::os::unix::fs::PermissionsExt;
-        let (_home, state) = place();
-        state.keep_secret("stripe-key", "v").unwrap();
+        let (_home, state) = scratch();
+        state.store_secret("stripe-key", "v").unwrap();
         state.end(&inventory(Vec::new())).unwrap();
         assert_eq!(state.secret("stripe-key").unwrap().as_deref(), Some("v"));
         let mode = |path: &str| {
@@ -338,8 +339,8 @@ mod tests {
             (mode(""), mode("secrets"), mode("secrets/stripe-key")),
             (0o700, 0o700, 0o600)
         );
-        state.forget_secrets().unwrap();
+        state.remove_secrets().unwrap();
         assert_eq!(state.secret("stripe-key").unwrap(), None);
-        state.forget_secrets().unwrap();
+        state.remove_secrets().unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! [`Intent`] and [`Inventory`]: what an apply is about to do, and what it left.
+//! [`Intent`] and [`Inventory`]: the changes an apply sets out to make, and the
+//! objects it leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,23 +9,23 @@ use serde_json::Value;
 
 use crate::{Action, EngineName, Operation, Plan, Scope};
 
-/// Written before the first mutation. It is there as long as an apply runs; one
-/// that is found later belongs to an apply that was killed, and the objects in
-/// it may or may not exist.
+/// The operations of a running apply, stored before the first mutation. An intent
+/// found later belongs to an apply that was killed: its objects may or may not
+/// exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// Of what.
+    /// The scope.
     pub scope: Scope,
-    /// Seconds since 1970 when it began.
+    /// The start, in seconds since 1970.
     pub since: u64,
-    /// What it is about to do.
+    /// The planned operations.
     pub operations: Vec<Operation>,
 }
 
 impl Intent {
-    /// The intent to perform a plan.
-    pub fn of<W>(plan: &Plan<W>, since: u64) -> Self {
+    /// Creates the intent to perform a plan.
+    pub fn of<P>(plan: &Plan<P>, since: u64) -> Self {
         Self {
             scope: plan.scope.clone(),
             since,
@@ -32,8 +33,8 @@ impl Intent {
         }
     }
 
-    /// The kind and name of everything that it may have made.
-    pub fn made(&self) -> BTreeSet<(&str, &str)> {
+    /// Returns the kind and name of every object that the apply may have created.
+    pub fn created(&self) -> BTreeSet<(&str, &str)> {
         self.operations
             .iter()
             .filter(|operation| operation.action != Action::Delete)
@@ -42,27 +43,26 @@ impl Intent {
     }
 }
 
-/// Written after the last mutation: every object of a target that kcc made and
-/// that is there.
+/// Every existing object of a scope that kcc made, stored after the last mutation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
-    /// Of what.
+    /// The scope.
     pub scope: Scope,
-    /// The engine that holds them.
+    /// The engine that holds the objects.
     pub engine: EngineName,
-    /// Seconds since 1970 when it was written.
+    /// The time of writing, in seconds since 1970.
     pub since: u64,
     /// The objects, by kind and name.
     pub objects: Vec<InventoryObject>,
     /// The components that each component started after.
     #[serde(default)]
     pub after: BTreeMap<Name, BTreeSet<Name>>,
-    /// Why the last apply did not bring a component to its desired state.
+    /// The reasons why the last apply did not bring components to their desired state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<Name, String>,
-    /// Generated secrets that were made, by name: where the value of one is
-    /// gone, data may depend on it, and a new value would lock that data up.
+    /// The names of the generated secrets. If the value of one is gone, existing
+    /// data may depend on it, and a new value would lock that data up.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<Name>,
 }
@@ -71,18 +71,18 @@ pub struct Inventory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InventoryObject {
-    /// Its kind.
+    /// The object's kind.
     pub kind: String,
-    /// Its name.
+    /// The object's name.
     pub name: String,
-    /// The engine's own identity of it, which no other object can take.
+    /// The engine's own identity for it, which no other object can take.
     pub id: String,
     /// The component that it belongs to.
     pub component: Option<Name>,
     /// The team that answers for it.
     pub team: Option<Name>,
-    /// Its configuration as the engine reported it once it was made, without
-    /// its environment: what differs later was changed by somebody else.
+    /// The configuration as the engine reported it after creation, without the
+    /// environment. Differences that appear later are changes by others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Value>,
 }

@@ -1,5 +1,5 @@
-//! Where a target's objects go: the target's namespace, or the one of its own
-//! that an isolated copy gets.
+//! Moves a desired state into the namespace of an instance. The plain target keeps
+//! its own namespace.
 
 use std::borrow::Cow;
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 
 use crate::observed::{NAMESPACE, label};
 
-/// Kinds by which a target is reached from outside under names that only one
-/// can have: a copy does without.
+/// The kinds that make a target reachable under names that only one scope can have;
+/// an instance goes without them.
 const ROUTES: [&str; 3] = ["Ingress", "HTTPRoute", "Gateway"];
 
-/// Kinds that name accounts with their namespace.
+/// The kinds that refer to service accounts with their namespace.
 const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
 
-/// Rights that hold in the whole cluster.
+/// The kinds with permissions in the whole cluster.
 const CLUSTER_RIGHTS: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
 
-/// What should be there for a scope: what was lowered, moved where it is meant to be.
+/// Returns the desired state of a scope, moved if it is an instance.
 pub(crate) fn of<'a>(kube: &'a KubernetesDesired, scope: &Scope) -> Cow<'a, KubernetesDesired> {
     let Some(instance) = &scope.instance else {
         return Cow::Borrowed(kube);
@@ -40,14 +40,14 @@ pub(crate) fn of<'a>(kube: &'a KubernetesDesired, scope: &Scope) -> Cow<'a, Kube
         if CLUSTER_RIGHTS.contains(&object.kind.as_str())
             && let Some(rest) = object.name.strip_prefix(&format!("{}-", kube.namespace))
         {
-            // Named after the namespace, because the whole cluster shares the names.
+            // Named after the namespace, because the names are cluster-wide.
             object.name = format!("{namespace}-{rest}");
             set(&mut object.manifest, "name", &object.name);
             if let Some(role) = object.manifest.pointer_mut("/roleRef/name") {
                 *role = Value::String(object.name.clone());
             }
         }
-        mark(&mut object.manifest, instance);
+        add_label(&mut object.manifest, instance);
     }
     for secret in &mut moved.secrets {
         let own = (label::INSTANCE.to_owned(), instance.clone());
@@ -58,7 +58,7 @@ pub(crate) fn of<'a>(kube: &'a KubernetesDesired, scope: &Scope) -> Cow<'a, Kube
     Cow::Owned(moved)
 }
 
-/// The object of a namespace.
+/// Builds the object of a namespace.
 fn namespace_object(scope: &Scope, name: &str) -> Object {
     let mut manifest = json!({
         "apiVersion": "v1",
@@ -73,7 +73,7 @@ fn namespace_object(scope: &Scope, name: &str) -> Object {
         },
     });
     if let Some(instance) = &scope.instance {
-        mark(&mut manifest, instance);
+        add_label(&mut manifest, instance);
     }
     Object {
         api_version: "v1".to_owned(),
@@ -87,12 +87,12 @@ fn namespace_object(scope: &Scope, name: &str) -> Object {
     }
 }
 
-/// Binds the accounts of another namespace.
+/// Points a binding to the service accounts of another namespace.
 fn rebind(manifest: &mut Value, namespace: &str) {
     let subjects = manifest.get_mut("subjects").and_then(Value::as_array_mut);
     for subject in subjects.into_iter().flatten() {
-        if let Some(place) = subject.get_mut("namespace") {
-            *place = Value::String(namespace.to_owned());
+        if let Some(current) = subject.get_mut("namespace") {
+            *current = Value::String(namespace.to_owned());
         }
     }
 }
@@ -103,7 +103,7 @@ fn set(manifest: &mut Value, field: &str, text: &str) {
     }
 }
 
-fn mark(manifest: &mut Value, instance: &str) {
+fn add_label(manifest: &mut Value, instance: &str) {
     if let Some(Value::Object(metadata)) = manifest.get_mut("metadata") {
         let labels = metadata
             .entry("labels")
@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_copy_stays_where_it_is() {
+    fn the_plain_target_is_unchanged() {
         let shop = shop();
         assert!(matches!(of(&shop, &scope(None)), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn rights_move_with_the_namespace() {
+    fn permissions_move_with_the_namespace() {
         let mut shop = shop();
         let mut binding = object("ClusterRoleBinding", None, "shop-web");
         binding.manifest["roleRef"] = json!({"name": "shop-web"});
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_has_a_namespace_and_a_label_and_no_routes() {
+    fn an_instance_has_a_namespace_and_a_label_but_no_routes() {
         let shop = shop();
         let copy = of(&shop, &scope(Some("ann")));
         let names: Vec<_> = copy

@@ -1,20 +1,20 @@
-//! [`Heard`]: what a case was told.
+//! [`Recorder`]: records the events that a case causes.
 
 use std::sync::Mutex;
 
 use kcc_plan::{Event, Reporter};
 
-/// Everything that was reported, as lines.
+/// All reported events, one per line.
 #[derive(Default)]
-pub(crate) struct Heard(Mutex<Vec<String>>);
+pub(crate) struct Recorder(Mutex<Vec<String>>);
 
-impl Heard {
+impl Recorder {
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-impl Reporter for Heard {
+impl Reporter for Recorder {
     fn event(&self, event: &Event<'_>) {
         self.0.lock().unwrap().push(format!("{event:?}"));
     }

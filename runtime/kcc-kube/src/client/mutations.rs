@@ -1,4 +1,4 @@
-//! Writing, and the server's dry run of it. Nothing is forced unless the plan
+//! Mutating calls, and the server's dry run of them. Forces fields only if the plan
 //! says so.
 
 use std::time::Duration;
@@ -11,29 +11,29 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Client, MANAGER, fault};
+use super::{Client, MANAGER, errors};
 use crate::{
-    observed::{Claim, DEFINITION, Reference, Trial},
-    scale::WAITING,
+    observed::{DEFINITION, DryRun, OwnedField, Reference},
+    scale::SCALE_MANAGER,
 };
 
-/// How often, and how long apart, it is asked whether a definition is served.
+/// The number of times to check if a definition is served, and the interval.
 const ESTABLISHED_TRIES: u32 = 150;
 const ESTABLISHED_PAUSE: Duration = Duration::from_millis(200);
 
-/// The field manager of what starts pods again.
+/// The field manager of restarts.
 const RESTART: &str = "kcc-restart";
 
-/// What became of an object that was to be made or replaced.
+/// The outcome of creating or replacing an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// It is as it was sent.
+pub(crate) enum WriteOutcome {
+    /// The object is as it was sent.
     Done,
-    /// Somebody was there first.
+    /// Another writer was first.
     Lost,
 }
 
-/// What the cause of an error has to hold to mean that a field never changes.
+/// The phrases in the cause of an error that mean that a field is immutable.
 const IMMUTABLE: [&str; 5] = [
     "immutable",
     "may not change once set",
@@ -43,43 +43,43 @@ const IMMUTABLE: [&str; 5] = [
 ];
 
 impl Client {
-    /// Whether the server would make an object that is not there yet. Changes nothing.
+    /// Dry-runs the creation of an object. Read-only.
     pub(crate) async fn dry_run_creation(
         &self,
         reference: &Reference,
         manifest: &Value,
-    ) -> Result<Trial, Error> {
+    ) -> Result<DryRun, Error> {
         let api = self.api(reference).await?;
         let params = PatchParams::apply(MANAGER).validation_strict().dry_run();
         let patch = Patch::Apply(manifest);
         match api.patch_metadata(&reference.name, &params, &patch).await {
-            Ok(_) => Ok(Trial::Created),
-            Err(kube::Error::Api(status)) => Ok(verdict(&status)),
-            Err(error) => Err(self.fault(&format!("try {reference}"), &error)),
+            Ok(_) => Ok(DryRun::Created),
+            Err(kube::Error::Api(status)) => Ok(dry_run_result(&status)),
+            Err(error) => Err(self.error(&format!("try {reference}"), &error)),
         }
     }
 
-    /// What the server would make of an object. Changes nothing.
+    /// Dry-runs an apply and returns the resulting object. Read-only.
     pub(crate) async fn dry_run(
         &self,
         reference: &Reference,
         manifest: &Value,
         force: bool,
-    ) -> Result<Trial, Error> {
+    ) -> Result<DryRun, Error> {
         let api = self.api(reference).await?;
         let mut params = PatchParams::apply(MANAGER).validation_strict().dry_run();
         params.force = force;
         let patch = Patch::Apply(manifest);
         match api.patch(&reference.name, &params, &patch).await {
-            Ok(object) => Ok(Trial::Result(
+            Ok(object) => Ok(DryRun::Result(
                 serde_json::to_value(object).unwrap_or_default(),
             )),
-            Err(kube::Error::Api(status)) => Ok(verdict(&status)),
-            Err(error) => Err(self.fault(&format!("try {reference}"), &error)),
+            Err(kube::Error::Api(status)) => Ok(dry_run_result(&status)),
+            Err(error) => Err(self.error(&format!("try {reference}"), &error)),
         }
     }
 
-    /// Makes an object what a manifest says, in the fields that it has.
+    /// Applies a manifest.
     pub(crate) async fn apply(
         &self,
         reference: &Reference,
@@ -91,10 +91,10 @@ impl Client {
         self.apply_as(reference, manifest, &params).await
     }
 
-    /// Lets the field manager that waits for an autoscaler own what it will
-    /// rule, so that the value stays when kcc says it no more.
+    /// Applies the number of replicas as the field manager that waits for an
+    /// autoscaler, so that the value stays when kcc stops setting it.
     pub(crate) async fn hand_over(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
-        let params = PatchParams::apply(WAITING).validation_strict();
+        let params = PatchParams::apply(SCALE_MANAGER).validation_strict();
         self.apply_as(reference, part, &params).await
     }
 
@@ -106,23 +106,23 @@ impl Client {
     ) -> Result<(), Error> {
         let api = self.api(reference).await?;
         self.mutates();
-        // Nobody reads the whole object that the server would send back.
+        // Request metadata only: nobody reads the object that the server returns.
         match api
             .patch_metadata(&reference.name, params, &Patch::Apply(manifest))
             .await
         {
             Ok(_) if reference.kind == DEFINITION => self.established(reference).await,
             Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) => Err(match verdict(&status) {
-                Trial::Conflict(claims) => conflict(reference, &claims),
-                _ => fault::refused(&format!("apply {reference}"), &status),
+            Err(kube::Error::Api(status)) => Err(match dry_run_result(&status) {
+                DryRun::Conflict(owned_fields) => conflict(reference, &owned_fields),
+                _ => errors::refused(&format!("apply {reference}"), &status),
             }),
-            Err(error) => Err(self.fault(&format!("apply {reference}"), &error)),
+            Err(error) => Err(self.error(&format!("apply {reference}"), &error)),
         }
     }
 
-    /// Waits until the cluster serves what a definition brings: only then can
-    /// an object of it be made.
+    /// Waits until the cluster serves the kind of a definition: only then can
+    /// objects of it be created.
     async fn established(&self, reference: &Reference) -> Result<(), Error> {
         for _ in 0..ESTABLISHED_TRIES {
             let live = self.get(reference).await?.unwrap_or_default();
@@ -134,7 +134,7 @@ impl Client {
                 is(condition, "type", "Established") && is(condition, "status", "True")
             });
             if served {
-                self.kinds.forget().await;
+                self.kinds.invalidate().await;
                 return Ok(());
             }
             tokio::time::sleep(ESTABLISHED_PAUSE).await;
@@ -143,15 +143,15 @@ impl Client {
             Code::ApplyIncomplete,
             format!("the cluster does not serve what {reference} defines"),
         )
-        .help("look at its conditions with `kubectl describe crd`, then apply again"))
+        .help("check its conditions with `kubectl describe crd`, then apply again"))
     }
 
-    /// Makes an object that must not be there yet.
+    /// Creates an object that must not exist yet.
     pub(crate) async fn create(
         &self,
         reference: &Reference,
         object: &Value,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteOutcome, Error> {
         let api = self.api(reference).await?;
         let params = PostParams {
             dry_run: false,
@@ -162,12 +162,12 @@ impl Client {
         self.written(&format!("create {reference}"), answer)
     }
 
-    /// Puts an object in the place of the version that it came from.
+    /// Replaces the version of an object that it was read from.
     pub(crate) async fn replace(
         &self,
         reference: &Reference,
         object: &Value,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteOutcome, Error> {
         let api = self.api(reference).await?;
         let params = PostParams {
             dry_run: false,
@@ -179,13 +179,13 @@ impl Client {
         self.written(&format!("update {reference}"), answer)
     }
 
-    /// Changes some fields of an object, if it is still that one.
+    /// Changes some fields of an object, if its identity still matches.
     pub(crate) async fn change(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
         self.merge(reference, part, MANAGER).await
     }
 
-    /// Changes what starts pods again, under a field manager of its own: what kcc
-    /// applies later does not hold it, and would take it away.
+    /// Restarts pods under a field manager of its own. A later apply as `kcc` does
+    /// not contain the annotation and would otherwise remove it.
     pub(crate) async fn restart(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
         self.merge(reference, part, RESTART).await
     }
@@ -203,11 +203,11 @@ impl Client {
             .await;
         answer
             .map(|_| ())
-            .map_err(|error| self.fault(&what, &error))
+            .map_err(|error| self.error(&what, &error))
     }
 
-    /// Removes an object, if it is still that one. Objects that it owns go
-    /// first. One that is gone is as good as removed.
+    /// Removes an object, if its identity still matches. Objects that it owns are
+    /// removed first. A missing object counts as removed.
     pub(crate) async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Error> {
         self.delete_with(reference, uid, DeleteParams::foreground())
             .await
@@ -235,7 +235,7 @@ impl Client {
         match api.delete(&reference.name, &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-            Err(error) => Err(self.fault(&format!("delete {reference}"), &error)),
+            Err(error) => Err(self.error(&format!("delete {reference}"), &error)),
         }
     }
 
@@ -243,50 +243,59 @@ impl Client {
         &self,
         what: &str,
         answer: Result<DynamicObject, kube::Error>,
-    ) -> Result<Written, Error> {
+    ) -> Result<WriteOutcome, Error> {
         match answer {
-            Ok(_) => Ok(Written::Done),
-            // It was made, changed or removed in between.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Written::Lost),
-            Err(error) => Err(self.fault(what, &error)),
+            Ok(_) => Ok(WriteOutcome::Done),
+            // It was created, changed or removed in the meantime.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
+                Ok(WriteOutcome::Lost)
+            }
+            Err(error) => Err(self.error(what, &error)),
         }
     }
 }
 
 fn parse(reference: &Reference, object: &Value) -> Result<DynamicObject, Error> {
     serde_json::from_value(object.clone()).map_err(|error| {
-        Error::new(Code::ApplyRefused, format!("{reference} is no object")).cause(error)
+        Error::new(
+            Code::ApplyRefused,
+            format!("{reference} is not a valid object"),
+        )
+        .cause(error)
     })
 }
 
-/// Another writer took a field between the plan and its execution.
-fn conflict(reference: &Reference, claims: &[Claim]) -> Error {
-    let fields: Vec<_> = claims
+/// Describes a field that another manager took over between plan and execution.
+fn conflict(reference: &Reference, owned_fields: &[OwnedField]) -> Error {
+    let fields: Vec<_> = owned_fields
         .iter()
-        .map(|claim| format!("`{}` by `{}`", claim.field, claim.manager))
+        .map(|owned| format!("`{}` by `{}`", owned.field, owned.manager))
         .collect();
     Error::new(
         Code::ApplyConflict,
-        format!("{reference} was changed meanwhile: {}", fields.join(", ")),
+        format!(
+            "{reference} was changed in the meantime: {}",
+            fields.join(", ")
+        ),
     )
     .help("run `kcc plan` again")
 }
 
-fn verdict(status: &Status) -> Trial {
+fn dry_run_result(status: &Status) -> DryRun {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     match status.code {
         409 => {
-            let claims: Vec<_> = causes
+            let owned_fields: Vec<_> = causes
                 .filter(|cause| cause.reason == "FieldManagerConflict")
-                .map(|cause| Claim {
+                .map(|cause| OwnedField {
                     field: cause.field.clone(),
                     manager: manager(&cause.message),
                 })
                 .collect();
-            if claims.is_empty() {
-                Trial::Refused(fault::said(status))
+            if owned_fields.is_empty() {
+                DryRun::Rejected(errors::status_text(status))
             } else {
-                Trial::Conflict(claims)
+                DryRun::Conflict(owned_fields)
             }
         }
         404 if status
@@ -294,23 +303,25 @@ fn verdict(status: &Status) -> Trial {
             .as_ref()
             .is_some_and(|details| details.kind == "namespaces") =>
         {
-            Trial::NotYet
+            DryRun::NotYet
         }
         422 => {
-            let never = causes
-                .into_iter()
-                .any(|cause| IMMUTABLE.iter().any(|words| cause.message.contains(words)));
+            let never = causes.into_iter().any(|cause| {
+                IMMUTABLE
+                    .iter()
+                    .any(|phrase| cause.message.contains(phrase))
+            });
             if never {
-                Trial::Immutable(fault::said(status))
+                DryRun::Immutable(errors::status_text(status))
             } else {
-                Trial::Refused(fault::said(status))
+                DryRun::Rejected(errors::status_text(status))
             }
         }
-        _ => Trial::Refused(fault::said(status)),
+        _ => DryRun::Rejected(errors::status_text(status)),
     }
 }
 
-/// The name in `conflict with "NAME" using apps/v1`.
+/// Extracts the name from `conflict with "NAME" using apps/v1`.
 fn manager(message: &str) -> String {
     let name = message.split('"').nth(1).unwrap_or(message);
     name.to_owned()
@@ -339,50 +350,50 @@ mod tests {
             causes,
             retry_after_seconds: 0,
         };
-        Status::failure("said", "")
+        Status::failure("rejected", "")
             .with_code(code)
             .with_details(details)
     }
 
     #[test]
-    fn answers_are_told_apart_by_their_causes() {
+    fn interprets_responses_by_their_causes() {
         let conflict = [(
             "FieldManagerConflict",
             ".spec.replicas",
             "conflict with \"kubectl\" using apps/v1",
         )];
-        let claim = Claim {
+        let owned = OwnedField {
             field: ".spec.replicas".to_owned(),
             manager: "kubectl".to_owned(),
         };
         assert_eq!(
-            verdict(&status(409, &conflict)),
-            Trial::Conflict(vec![claim])
+            dry_run_result(&status(409, &conflict)),
+            DryRun::Conflict(vec![owned])
         );
         assert_eq!(
-            verdict(&status(409, &[])),
-            Trial::Refused("said".to_owned())
+            dry_run_result(&status(409, &[])),
+            DryRun::Rejected("rejected".to_owned())
         );
-        for words in [
+        for phrase in [
             "Invalid value: {}: field is immutable",
             "Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",
             "Invalid value: [\"10.0.0.1\"]: may not change once set",
         ] {
-            let causes = [("FieldValueInvalid", "spec", words)];
+            let causes = [("FieldValueInvalid", "spec", phrase)];
             assert_eq!(
-                verdict(&status(422, &causes)),
-                Trial::Immutable("said".to_owned())
+                dry_run_result(&status(422, &causes)),
+                DryRun::Immutable("rejected".to_owned())
             );
         }
         let wrong = [("FieldValueInvalid", "spec", "must be greater than 0")];
         assert_eq!(
-            verdict(&status(422, &wrong)),
-            Trial::Refused("said".to_owned())
+            dry_run_result(&status(422, &wrong)),
+            DryRun::Rejected("rejected".to_owned())
         );
         // An unknown field under strict validation.
         assert_eq!(
-            verdict(&status(500, &[])),
-            Trial::Refused("said".to_owned())
+            dry_run_result(&status(500, &[])),
+            DryRun::Rejected("rejected".to_owned())
         );
     }
 }

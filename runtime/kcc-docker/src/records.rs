@@ -1,58 +1,59 @@
-//! [`Memory`]: what kcc remembers of a target in its state folder, and how that
-//! is brought up to date.
+//! [`Records`]: the records of a scope as the last apply left them;
+//! [`RecordWriter`]: updates them around the execution of a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, EngineName, Error, Intent, Inventory, InventoryObject, Outcome, Records, Scope,
-    StateFolder,
+    ApplyReport, EngineName, Error, Intent, Inventory, InventoryObject, Outcome, RecordFolder,
+    RecordStore, Scope,
 };
 use serde_json::Value;
 
 use crate::{
     client::{Client, Listed},
     observe,
-    observed::{ContainerState, Observed, ObservedObject, Ownership, SUCCESSOR, made_for},
+    observed::{ContainerState, Observed, ObservedObject, Ownership, SUCCESSOR, base_name},
 };
 
-/// What the state folder knows of earlier applies.
+/// The records that earlier applies left on this machine.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct Records {
     pub(crate) intent: Option<Intent>,
     pub(crate) inventory: Option<Inventory>,
 }
 
-impl Memory {
-    pub(crate) fn read(state: &StateFolder) -> Result<Self, Error> {
+impl Records {
+    pub(crate) fn read(state: &RecordFolder) -> Result<Self, Error> {
         Ok(Self {
             intent: state.intent()?,
             inventory: state.inventory()?,
         })
     }
 
-    /// Whether an apply on this machine left a record.
-    pub(crate) fn is_there(&self) -> bool {
+    /// Returns true if an apply on this machine left records.
+    pub(crate) fn exist(&self) -> bool {
         self.intent.is_some() || self.inventory.is_some()
     }
 
-    /// Why the last apply did not bring components to their desired state.
+    /// Returns the reasons why the last apply did not bring components to their
+    /// desired state.
     pub(crate) fn failures(&self) -> &BTreeMap<Name, String> {
         static NONE: BTreeMap<Name, String> = BTreeMap::new();
         let inventory = self.inventory.as_ref();
         inventory.map_or(&NONE, |inventory| &inventory.failures)
     }
 
-    /// The settings of a container when it was made.
+    /// Returns the settings of a container as they were after its creation.
     pub(crate) fn settings(&self, id: &str) -> Option<&Value> {
         let mut objects = self.inventory.iter().flat_map(|all| &all.objects);
         objects.find(|object| object.id == id)?.config.as_ref()
     }
 
-    /// Whether an object with our labels is one that kcc made: the last
-    /// inventory has it, or an apply that was killed was about to make it.
-    pub(crate) fn knows(&self, kind: &str, listed: &Listed) -> bool {
+    /// Returns true if kcc made an object that carries the scope's labels: the
+    /// last inventory lists it, or an interrupted apply set out to create it.
+    pub(crate) fn lists(&self, kind: &str, listed: &Listed) -> bool {
         let objects = self
             .inventory
             .iter()
@@ -63,35 +64,35 @@ impl Memory {
             || self
                 .intent
                 .as_ref()
-                .is_some_and(|intent| may_be(&intent.made(), kind, &listed.name))
+                .is_some_and(|intent| may_have_created(&intent.created(), kind, &listed.name))
     }
 }
 
-/// Whether a plan that makes these objects may have made one of that name.
-fn may_be(all: &BTreeSet<(&str, &str)>, kind: &str, name: &str) -> bool {
+/// Returns true if an apply that creates these objects may have created `name`.
+fn may_have_created(all: &BTreeSet<(&str, &str)>, kind: &str, name: &str) -> bool {
     let plain = name.strip_suffix(SUCCESSOR).unwrap_or(name);
-    all.contains(&(kind, plain)) || all.contains(&(kind, made_for(name)))
+    all.contains(&(kind, plain)) || all.contains(&(kind, base_name(name)))
 }
 
-/// The memory of a target while a plan is performed.
-pub(crate) struct Kept<'a> {
+/// The records of a scope while a plan is performed.
+pub(crate) struct RecordWriter<'a> {
     pub(crate) client: &'a Client,
     pub(crate) scope: &'a Scope,
     pub(crate) desired: &'a Desired,
     pub(crate) docker: &'a DockerDesired,
-    pub(crate) state: &'a StateFolder,
-    pub(crate) memory: &'a Memory,
-    /// Why components are not as desired; those of the last apply at first.
+    pub(crate) state: &'a RecordFolder,
+    pub(crate) records: &'a Records,
+    /// The reasons why components are not as desired, initially those of the last apply.
     pub(crate) failures: BTreeMap<Name, String>,
-    /// Generated secrets whose values are found to be gone.
+    /// The generated secrets whose values are lost.
     pub(crate) lost_secrets: BTreeSet<Name>,
 }
 
-impl Records for Kept<'_> {
+impl RecordStore for RecordWriter<'_> {
     type Observed = Observed;
 
     fn is_interrupted(&self) -> bool {
-        self.memory.intent.is_some()
+        self.records.intent.is_some()
     }
 
     async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
@@ -105,7 +106,7 @@ impl Records for Kept<'_> {
                     let why = component.why.clone().unwrap_or_default();
                     self.failures.insert(name.clone(), why);
                 }
-                // What was not begun is as it was.
+                // A skipped component is as it was.
                 Outcome::Skipped => {}
                 _ => _ = self.failures.remove(name),
             }
@@ -113,18 +114,18 @@ impl Records for Kept<'_> {
     }
 
     async fn observe(&self) -> Result<Observed, Error> {
-        observe::objects(self.client, self.scope, self.docker, self.memory).await
+        observe::objects(self.client, self.scope, self.docker, self.records).await
     }
 
     async fn end(
         &mut self,
         observed: &Observed,
-        made: &BTreeSet<(&str, &str)>,
+        created: &BTreeSet<(&str, &str)>,
     ) -> Result<(), Error> {
-        let objects = objects_of_ours(observed, made);
+        let objects = owned_objects(observed, created);
         let mut secrets = BTreeSet::new();
         for (name, provider) in &self.docker.secrets {
-            let known = self.memory.inventory.as_ref();
+            let known = self.records.inventory.as_ref();
             let lost = self.lost_secrets.contains(name)
                 || known.is_some_and(|inventory| inventory.secrets.contains(name));
             if *provider == (SecretProvider::Generate {})
@@ -145,16 +146,16 @@ impl Records for Kept<'_> {
     }
 }
 
-/// Everything that is ours now: what was ours before and what a plan made.
-fn objects_of_ours(observed: &Observed, made: &BTreeSet<(&str, &str)>) -> Vec<InventoryObject> {
+/// Lists the objects that kcc owns now: those it owned before and those of the plan.
+fn owned_objects(observed: &Observed, created: &BTreeSet<(&str, &str)>) -> Vec<InventoryObject> {
     let mut objects = Vec::new();
     let mut add = |kind: &str, name: &str, object: &ObservedObject, config: Option<&Value>| {
-        let ours = match object.ownership {
-            Ownership::Ours => true,
-            Ownership::Claimed => may_be(made, kind, name),
-            Ownership::Foreign => false,
+        let owned = match object.ownership {
+            Ownership::Owned => true,
+            Ownership::Unrecorded => may_have_created(created, kind, name),
+            Ownership::Unmanaged => false,
         };
-        if ours {
+        if owned {
             objects.push(InventoryObject {
                 kind: kind.to_owned(),
                 name: name.to_owned(),
@@ -168,17 +169,17 @@ fn objects_of_ours(observed: &Observed, made: &BTreeSet<(&str, &str)>) -> Vec<In
     for (name, object) in &observed.networks {
         add("network", name, object, None);
     }
-    for (name, object) in &observed.twins {
+    for (name, object) in &observed.duplicates {
         add("network", name, object, None);
     }
     for (name, object) in &observed.volumes {
         add("volume", name, object, None);
     }
     for (name, container) in &observed.containers {
-        // One that is being removed is as good as gone.
+        // A container that is being removed counts as gone.
         if container.state != ContainerState::Dead {
-            let made = container.recorded.as_ref().unwrap_or(&container.settings);
-            add("container", name, &container.object, Some(made));
+            let settings = container.recorded.as_ref().unwrap_or(&container.settings);
+            add("container", name, &container.object, Some(settings));
         }
     }
     objects

@@ -1,5 +1,5 @@
-//! [`Lock`]: one command that changes a target at a time. A lock of the kernel on
-//! a file: it ends with the process, however that ends. The file says who holds it.
+//! [`Lock`]: lets one command at a time change a target. It is a kernel lock on a
+//! file, so it ends with the process, however that ends. The file names the holder.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// A command that only looks holds the lock for a moment, in order to find out
-/// whether somebody else does: one that changes something tries more than once.
-const TRIES: usize = 5;
+/// The number of attempts to take the lock. A read-only command holds it for a
+/// moment to find out if another process does, so a single attempt could fail
+/// for no reason.
+const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Held until it is dropped.
+/// The lock held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -29,13 +30,13 @@ pub struct Lock {
 struct Holder {
     pid: u32,
     since: u64,
-    /// The command, with its article: `an apply`.
+    /// The command with its article: `an apply`.
     #[serde(default)]
     command: Option<String>,
 }
 
 impl Lock {
-    /// Takes the lock for a command, such as `an apply`, or names who holds it.
+    /// Takes the lock for a command, such as `an apply`; fails with the holder's name.
     pub fn take(path: &Path, command: &str) -> Result<Self, Error> {
         let fail = |error| cannot_lock(path, error);
         let mut file = OpenOptions::new()
@@ -45,13 +46,13 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(fail)?;
-        let mut tries = TRIES;
+        let mut attempts = ATTEMPTS;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(fail(error)),
-                Err(TryLockError::WouldBlock) if tries > 1 => tries -= 1,
-                Err(TryLockError::WouldBlock) => return Err(held(&mut file)),
+                Err(TryLockError::WouldBlock) if attempts > 1 => attempts -= 1,
+                Err(TryLockError::WouldBlock) => return Err(lock_held(&mut file)),
             }
             thread::sleep(PAUSE);
         }
@@ -68,8 +69,8 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Names who holds the lock, if anybody does. Leaves nothing behind.
-    pub fn refuse_held(path: &Path) -> Result<(), Error> {
+    /// Fails with the holder's name if the lock is held. Leaves nothing behind.
+    pub fn check_unlocked(path: &Path) -> Result<(), Error> {
         let mut file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -78,7 +79,7 @@ impl Lock {
         match file.try_lock_shared() {
             Ok(()) => Ok(()),
             Err(TryLockError::Error(error)) => Err(cannot_lock(path, error)),
-            Err(TryLockError::WouldBlock) => Err(held(&mut file)),
+            Err(TryLockError::WouldBlock) => Err(lock_held(&mut file)),
         }
     }
 }
@@ -88,15 +89,15 @@ fn cannot_lock(path: &Path, error: std::io::Error) -> Error {
     Error::new(Code::StateStore, message).cause(error)
 }
 
-fn held(file: &mut File) -> Error {
+fn lock_held(file: &mut File) -> Error {
     let mut text = String::new();
-    // Between taking the lock and writing its name, a holder is nameless.
+    // The file is empty between taking the lock and writing the holder.
     let holder = match file.read_to_string(&mut text) {
         Ok(_) => serde_json::from_str::<Holder>(&text).ok(),
         Err(_) => None,
     };
     let message = match holder {
-        None => "another kcc is changing this target".to_owned(),
+        None => "another kcc process is changing this target".to_owned(),
         Some(Holder {
             pid,
             since,
@@ -104,20 +105,20 @@ fn held(file: &mut File) -> Error {
         }) => {
             let command = command.unwrap_or_else(|| "an apply".to_owned());
             let since = utc(since);
-            format!("{command} is running since {since} (process {pid})")
+            format!("{command} has been running since {since} (process {pid})")
         }
     };
     Error::new(Code::ApplyLockHeld, message).help("wait until it ends, then run the command again")
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since 1970.
 pub fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// A time as `2026-11-24 05:10:00 UTC`.
+/// Formats a time as `2026-11-24 05:10:00 UTC`.
 fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Years that begin in March put the leap day at their end.
@@ -143,18 +144,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_taker_is_told_who_holds_it() {
+    fn names_the_holder_to_a_second_taker() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        Lock::refuse_held(&path).unwrap();
-        assert!(!path.exists(), "looking leaves nothing behind");
+        Lock::check_unlocked(&path).unwrap();
+        assert!(!path.exists(), "the check leaves nothing behind");
         let first = Lock::take(&path, "a down").unwrap();
-        let looked = Lock::refuse_held(&path).unwrap_err();
+        let looked = Lock::check_unlocked(&path).unwrap_err();
         let error = Lock::take(&path, "an apply").unwrap_err();
         for error in [looked, error] {
             assert_eq!(error.code, Code::ApplyLockHeld);
             let (start, end) = (
-                "a down is running since 20",
+                "a down has been running since 20",
                 format!(" UTC (process {})", std::process::id()),
             );
             let message = error.message;
@@ -164,12 +165,12 @@ mod tests {
             );
         }
         drop(first);
-        Lock::refuse_held(&path).unwrap();
+        Lock::check_unlocked(&path).unwrap();
         Lock::take(&path, "an apply").unwrap();
     }
 
     #[test]
-    fn times_are_readable() {
+    fn formats_times() {
         assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
         assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
         assert_eq!(utc(1_795_497_600), "2026-11-24 05:20:00 UTC");

@@ -1,5 +1,5 @@
-//! [`Place`]: a system of a test's own on an engine, and the commands on it.
-//! [`Draft`]: its desired state. The crate that is tested is called `engine`.
+//! [`Sandbox`]: a test's own system on an engine, with the commands to run on it;
+//! [`Draft`]: its desired state. The including crate names the tested crate `engine`.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -7,39 +7,39 @@ use kcc_lower::{Desired, DesiredComponent, EngineDesired};
 use kcc_model::{Name, Until};
 use kcc_plan::{ApplyReport, Cancel, Error, Options, StatusReport};
 
-use crate::{components::component, engine, heard::Heard};
+use crate::{components::component, engine, recorder::Recorder};
 
-/// An engine that answers.
+/// A running engine.
 pub(crate) trait Host {
-    /// The variables of the environment that lead to it and to the state of a
-    /// system that has a folder.
+    /// Returns the environment variables that lead to it and to the records of a
+    /// system with this directory.
     fn env(&self, folder: &Path) -> Vec<(&'static str, String)>;
 
-    /// Removes whatever is left of a system.
+    /// Removes all remains of a system.
     fn remove(&self, system: &str);
 }
 
-/// A system with one target on the engine of the tests.
-pub(crate) struct Place<H: Host> {
-    pub(crate) bed: Arc<H>,
+/// A system with one target on the tested engine.
+pub(crate) struct Sandbox<H: Host> {
+    pub(crate) testbed: Arc<H>,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) system: String,
-    pub(crate) heard: Heard,
+    pub(crate) recorder: Recorder,
 }
 
-impl<H: Host> Place<H> {
-    /// A place for a case, which nothing else on the engine is called like.
-    pub(crate) fn new(bed: Arc<H>, case: &str) -> Self {
+impl<H: Host> Sandbox<H> {
+    /// Creates a system for a case, with a name that is unique on the engine.
+    pub(crate) fn new(testbed: Arc<H>, case: &str) -> Self {
         Self {
-            bed,
+            testbed,
             folder: tempfile::tempdir().unwrap(),
             system: format!("t{}-{}", std::process::id(), case.replace('_', "-")),
-            heard: Heard::default(),
+            recorder: Recorder::default(),
         }
     }
 
     pub(crate) fn options(&self) -> Options {
-        let env = self.bed.env(self.folder.path()).into_iter();
+        let env = self.testbed.env(self.folder.path()).into_iter();
         Options {
             root: self.folder.path().to_owned(),
             env: env.map(|(name, value)| (name.to_owned(), value)).collect(),
@@ -52,24 +52,24 @@ impl<H: Host> Place<H> {
         desired: &Draft<E>,
     ) -> Result<ApplyReport, Error> {
         let (desired, options) = (desired.finish(), self.options());
-        engine::apply(&desired, &options, &self.heard, &Cancel::new()).await
+        engine::apply(&desired, &options, &self.recorder, &Cancel::new()).await
     }
 
     pub(crate) async fn apply<E: Clone>(&self, desired: &Draft<E>) -> ApplyReport {
-        well(self.try_apply(desired).await)
+        expect_ok(self.try_apply(desired).await)
     }
 
-    /// Applies, and everything has to be done and ready.
+    /// Applies; everything must be done and ready.
     pub(crate) async fn apply_all<E: Clone>(&self, desired: &Draft<E>) -> ApplyReport {
         let report = self.apply(desired).await;
         assert!(report.complete(), "{report:#?}");
         report
     }
 
-    /// The text of a plan, with one space where there are several: the system's
-    /// name holds the number of the process, and so the width of a column.
+    /// Returns the text of a plan with runs of spaces collapsed: the system's name
+    /// contains the process number, which affects the width of a column.
     pub(crate) async fn plan<E: Clone>(&self, desired: &Draft<E>) -> String {
-        let plan = well(engine::plan(&desired.finish(), &self.options()).await);
+        let plan = expect_ok(engine::plan(&desired.finish(), &self.options()).await);
         let text = plan.to_text().replace(&self.system, "SYSTEM");
         let squeezed = text.lines().map(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
@@ -79,7 +79,7 @@ impl<H: Host> Place<H> {
     }
 
     pub(crate) async fn status<E: Clone>(&self, desired: &Draft<E>) -> StatusReport {
-        well(engine::status(&desired.finish(), &self.options()).await)
+        expect_ok(engine::status(&desired.finish(), &self.options()).await)
     }
 
     pub(crate) async fn down<E: Clone>(&self, desired: &Draft<E>, volumes: bool) -> ApplyReport {
@@ -87,27 +87,27 @@ impl<H: Host> Place<H> {
             volumes,
             ..self.options()
         };
-        let done = engine::down(&desired.finish(), &options, &self.heard, &Cancel::new()).await;
-        let report = well(done);
+        let done = engine::down(&desired.finish(), &options, &self.recorder, &Cancel::new()).await;
+        let report = expect_ok(done);
         assert!(report.complete(), "{report:#?}");
         report
     }
 }
 
-impl<H: Host> Drop for Place<H> {
+impl<H: Host> Drop for Sandbox<H> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{:#?}", self.heard.lines());
+            eprintln!("{:#?}", self.recorder.lines());
         }
-        self.bed.remove(&self.system);
+        self.testbed.remove(&self.system);
     }
 }
 
-fn well<T>(done: Result<T, Error>) -> T {
+fn expect_ok<T>(done: Result<T, Error>) -> T {
     done.unwrap_or_else(|error| panic!("{}", error.chain()))
 }
 
-/// A desired state that is being put together.
+/// A desired state under construction.
 #[derive(Clone)]
 pub(crate) struct Draft<E> {
     pub(crate) system: String,

@@ -1,4 +1,4 @@
-//! Reading: calls that change nothing. Secrets are read without their data.
+//! Read-only calls. Secrets are read without their data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::Client;
 use crate::observed::Reference;
 
-/// The kind whose data is never read to be compared.
+/// The kind whose data is never read for a comparison.
 const SECRET: &str = "Secret";
 
 impl Client {
-    /// Whether the cluster has a kind.
+    /// Returns true if the cluster serves a kind.
     pub(crate) async fn serves(&self, reference: &Reference) -> Result<bool, Error> {
         let kinds = self.kinds.of(self, &reference.api_version).await?;
         Ok(kinds
@@ -22,7 +22,7 @@ impl Client {
             .any(|served| served.resource.kind == reference.kind))
     }
 
-    /// The object of that name, if it is there.
+    /// Returns an object, if it exists.
     pub(crate) async fn get(&self, reference: &Reference) -> Result<Option<Value>, Error> {
         if !self.serves(reference).await? {
             return Ok(None);
@@ -35,11 +35,11 @@ impl Client {
             let found = api.get_opt(&reference.name).await;
             found.map(|found| found.map(|object| as_value(&object)))
         };
-        found.map_err(|error| self.fault(&format!("read {reference}"), &error))
+        found.map_err(|error| self.error(&format!("read {reference}"), &error))
     }
 
-    /// The objects of a kind that carry labels; `reference`'s name counts for nothing.
-    /// None where the cluster has no such kind any more.
+    /// Lists the labelled objects of a kind; the name in `reference` is ignored.
+    /// Returns nothing if the cluster no longer serves the kind.
     pub(crate) async fn list(
         &self,
         reference: &Reference,
@@ -57,11 +57,11 @@ impl Client {
             let found = api.list(&params).await;
             found.map(|list| list.items.iter().map(as_value).collect())
         };
-        found.map_err(|error| self.fault(&format!("list its {}s", reference.kind), &error))
+        found.map_err(|error| self.error(&format!("list {}s", reference.kind), &error))
     }
 
-    /// The names of all objects of a kind, whoever made them; `reference`'s name
-    /// counts for nothing.
+    /// Returns the names of all objects of a kind, including unmanaged ones; the
+    /// name in `reference` is ignored.
     pub(crate) async fn names(&self, reference: &Reference) -> Result<BTreeSet<String>, Error> {
         if !self.serves(reference).await? {
             return Ok(BTreeSet::new());
@@ -69,13 +69,13 @@ impl Client {
         let api = self.api(reference).await?;
         let found = api.list_metadata(&ListParams::default()).await;
         let found =
-            found.map_err(|error| self.fault(&format!("list its {}s", reference.kind), &error))?;
+            found.map_err(|error| self.error(&format!("list {}s", reference.kind), &error))?;
         let names = found.items.into_iter().filter_map(|one| one.metadata.name);
         Ok(names.collect())
     }
 
-    /// A namespace, if it is there. Who may not see namespaces works in one that
-    /// somebody made for them: then nothing but its name is known.
+    /// Returns a namespace, if it exists. A user who may not read namespaces works
+    /// in an existing one: then only its name is known.
     pub(crate) async fn namespace(&self, name: &str) -> Result<Option<Value>, Error> {
         let reference = Reference::namespace(name);
         match self.api(&reference).await?.get_opt(name).await {
@@ -83,14 +83,14 @@ impl Client {
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 Ok(Some(json!({"metadata": {"name": name}})))
             }
-            Err(error) => Err(self.fault(&format!("read {reference}"), &error)),
+            Err(error) => Err(self.error(&format!("read {reference}"), &error)),
         }
     }
 
-    /// Kind and metadata of every object of a namespace that no other object
-    /// owns and nothing in the cluster makes for each namespace. Second, the
-    /// kinds that cannot be listed: there may be something.
-    pub(crate) async fn inhabitants(
+    /// Returns kind and metadata of the objects in a namespace that have no owner
+    /// and that the cluster does not create in every namespace. The second list
+    /// holds the kinds that cannot be listed.
+    pub(crate) async fn namespace_objects(
         &self,
         namespace: &str,
     ) -> Result<(Vec<(String, Value)>, Vec<String>), Error> {
@@ -120,7 +120,7 @@ impl Client {
         Ok((all, hidden))
     }
 
-    /// The last lines of a container's log; none where there is no log.
+    /// Returns the last lines of a container's log; nothing if there is no log.
     pub(crate) async fn last_lines(
         &self,
         namespace: &str,
@@ -140,7 +140,7 @@ impl Client {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The value of a key of a Secret.
+    /// Returns the value of a key of a Secret.
     pub(crate) async fn secret_value(
         &self,
         reference: &Reference,
@@ -149,13 +149,13 @@ impl Client {
         let namespace = reference.namespace.as_deref().unwrap_or_default();
         let api: Api<Secret> = Api::namespaced(self.kube.clone(), namespace);
         let found = api.get_opt(&reference.name).await;
-        let found = found.map_err(|error| self.fault(&format!("read {reference}"), &error))?;
+        let found = found.map_err(|error| self.error(&format!("read {reference}"), &error))?;
         let value = found.and_then(|secret| secret.data?.remove(key));
         Ok(value.map(|value| value.0))
     }
 
-    /// The values of Secrets, to take them out of texts; none if one of them
-    /// cannot be read. A Secret that is not there has no value.
+    /// Returns the values of Secrets, for redaction; none if one cannot be read. A
+    /// missing Secret has no value.
     pub(crate) async fn secret_values(
         &self,
         namespace: &str,
@@ -177,7 +177,8 @@ impl Client {
     }
 }
 
-/// What a cluster makes by itself in each namespace, and what only tells of others.
+/// Returns true for objects that the cluster creates in each namespace, and for
+/// those that only describe others.
 fn is_everywhere(kind: &str, name: &str) -> bool {
     match kind {
         "Event" | "Endpoints" | "EndpointSlice" | "PodMetrics" => true,
@@ -188,6 +189,6 @@ fn is_everywhere(kind: &str, name: &str) -> bool {
 }
 
 fn as_value<T: serde::Serialize>(object: &T) -> Value {
-    // What came as JSON goes back to it.
+    // Values that were parsed from JSON serialise again.
     serde_json::to_value(object).unwrap_or_default()
 }

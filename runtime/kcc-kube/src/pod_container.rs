@@ -1,29 +1,29 @@
-//! The containers of a pod by what they are to it: the main one, init steps and
+//! The containers of a pod with their roles: main containers, init steps and
 //! sidecars. Pure.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 
-use crate::{pods, why::ended};
+use crate::{cause::ended, pods};
 
-/// What a container is to its pod.
+/// The role of a container in its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Main,
-    /// It ends before the next one begins.
+    /// It completes before the next container starts.
     Init,
-    /// It begins like an init step and goes on beside the main container.
+    /// It starts like an init step and keeps running next to the main container.
     Sidecar,
 }
 
-/// A container of a pod.
+/// A container of a pod with its role.
 #[derive(Clone, Copy)]
-pub(crate) struct Part<'a> {
+pub(crate) struct PodContainer<'a> {
     pub(crate) role: Role,
     pub(crate) status: &'a ContainerStatus,
 }
 
-impl Part<'_> {
-    /// How it ended, if it is an init step that has.
+impl PodContainer<'_> {
+    /// Returns the exit code of an init step that has ended.
     pub(crate) fn step_code(&self) -> Option<i32> {
         let ended = self.status.state.as_ref()?.terminated.as_ref();
         ended
@@ -31,8 +31,8 @@ impl Part<'_> {
             .map(|ended| ended.exit_code)
     }
 
-    /// Something about it, with its name unless it is the main container.
-    pub(crate) fn says(&self, what: &str) -> String {
+    /// Prefixes a description with the container's name, unless it is the main one.
+    pub(crate) fn describe(&self, what: &str) -> String {
         match self.role {
             Role::Main => what.to_owned(),
             Role::Init => format!("init step `{}`: {what}", self.status.name),
@@ -41,8 +41,11 @@ impl Part<'_> {
     }
 }
 
-/// The containers of a pod in the order in which they begin.
-pub(crate) fn of<'a>(pod: &'a Pod, status: &'a PodStatus) -> impl Iterator<Item = Part<'a>> {
+/// Returns the containers of a pod in the order in which they start.
+pub(crate) fn of<'a>(
+    pod: &'a Pod,
+    status: &'a PodStatus,
+) -> impl Iterator<Item = PodContainer<'a>> {
     let spec = pod.spec.iter();
     let sidecars: Vec<_> = spec
         .flat_map(|spec| spec.init_containers.iter().flatten())
@@ -50,7 +53,7 @@ pub(crate) fn of<'a>(pod: &'a Pod, status: &'a PodStatus) -> impl Iterator<Item 
         .map(|container| container.name.as_str())
         .collect();
     let init = status.init_container_statuses.iter().flatten();
-    let init = init.map(move |status| Part {
+    let init = init.map(move |status| PodContainer {
         role: if sidecars.contains(&status.name.as_str()) {
             Role::Sidecar
         } else {
@@ -59,29 +62,29 @@ pub(crate) fn of<'a>(pod: &'a Pod, status: &'a PodStatus) -> impl Iterator<Item 
         status,
     });
     let main = status.container_statuses.iter().flatten();
-    init.chain(main.map(|status| Part {
+    init.chain(main.map(|status| PodContainer {
         role: Role::Main,
         status,
     }))
 }
 
-/// How the run of a pod failed that is not tried again by itself: the first
-/// init step that did, else the main container.
-pub(crate) fn how_it_ended(pod: &Pod) -> Option<String> {
+/// Describes how a run of a pod failed that is not retried: the first init step
+/// that failed, or else the main container.
+pub(crate) fn how_it_failed(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     of(pod, status).find_map(|part| {
         let how = ended(part.status.state.as_ref()?)?;
-        let tells = part.role != Role::Sidecar && part.step_code() != Some(0);
-        tells.then(|| part.says(&how))
+        let fails = part.role != Role::Sidecar && part.step_code() != Some(0);
+        fails.then(|| part.describe(&how))
     })
 }
 
-/// The container of a pod that is not ready whose log tells why, and whether
-/// the log of its last run does: the first init step or sidecar that is not
-/// well, else the main one.
-pub(crate) fn speaker(pod: &Pod) -> Option<(&str, bool)> {
+/// Returns the container whose log explains why a pod is not ready, and true if the
+/// log is that of its previous run: the first init step or sidecar that is not ok,
+/// or else the main container.
+pub(crate) fn log_source(pod: &Pod) -> Option<(&str, bool)> {
     let status = pod.status.as_ref();
-    let unwell = |part: &Part<'_>| match part.role {
+    let unwell = |part: &PodContainer<'_>| match part.role {
         Role::Main => false,
         Role::Init => part.step_code() != Some(0),
         Role::Sidecar => !part.status.ready,
@@ -105,13 +108,13 @@ pub(crate) fn speaker(pod: &Pod) -> Option<(&str, bool)> {
 mod tests {
     use super::*;
     use crate::{
-        recovery::is_failing,
-        why::{tests::pod, why},
+        cause::{tests::pod, why},
+        stuck::is_failing,
     };
     use serde_json::{Value, json};
 
     /// A pod with two init steps, a sidecar and a main container.
-    fn with_company(first: &Value, second: &Value, proxy: &Value) -> Pod {
+    fn with_sidecar(first: &Value, second: &Value, proxy: &Value) -> Pod {
         let status = |name: &str, state: &Value| {
             let ready = state.pointer("/terminated/exitCode") == Some(&json!(0));
             json!({"name": name, "image": "", "imageID": "", "ready": ready,
@@ -132,30 +135,30 @@ mod tests {
     }
 
     #[test]
-    fn init_steps_and_sidecars_are_told_by_their_names() {
+    fn names_init_steps_and_sidecars() {
         let done = json!({"terminated": {"exitCode": 0, "reason": "Completed"}});
         let failed = json!({"terminated": {"exitCode": 3, "reason": "Error"}});
         let runs = json!({"running": {}});
         let later = json!({"waiting": {"reason": "PodInitializing"}});
-        let again = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let crashing = json!({"waiting": {"reason": "CrashLoopBackOff"}});
 
-        let pod = with_company(&runs, &later, &later);
+        let pod = with_sidecar(&runs, &later, &later);
         assert_eq!(why(&pod, &[]), "init step `fetch`: still running");
-        let pod = with_company(&done, &failed, &later);
-        let said = "init step `migrate`: exit code 3";
-        assert_eq!(how_it_ended(&pod).as_deref(), Some(said));
-        let said = "init step `migrate`: crash loop: exit code 3, 2 restarts";
-        assert_eq!(why(&pod, &[]), said);
-        assert_eq!(speaker(&pod), Some(("migrate", false)));
-        let pod = with_company(&done, &again, &later);
-        let said = "init step `migrate`: crash loop: 2 restarts";
-        assert_eq!(why(&pod, &[]), said);
-        assert_eq!(speaker(&pod), Some(("migrate", true)));
+        let pod = with_sidecar(&done, &failed, &later);
+        let expected = "init step `migrate`: exit code 3";
+        assert_eq!(how_it_failed(&pod).as_deref(), Some(expected));
+        let expected = "init step `migrate`: crash loop: exit code 3, 2 restarts";
+        assert_eq!(why(&pod, &[]), expected);
+        assert_eq!(log_source(&pod), Some(("migrate", false)));
+        let pod = with_sidecar(&done, &crashing, &later);
+        let expected = "init step `migrate`: crash loop: 2 restarts";
+        assert_eq!(why(&pod, &[]), expected);
+        assert_eq!(log_source(&pod), Some(("migrate", true)));
         assert!(is_failing(&pod));
-        let pod = with_company(&done, &done, &runs);
+        let pod = with_sidecar(&done, &done, &runs);
         assert_eq!(why(&pod, &[]), "sidecar `proxy`: running, not ready yet");
-        assert_eq!(speaker(&pod), Some(("proxy", false)));
-        let mut pod = with_company(&done, &done, &runs);
+        assert_eq!(log_source(&pod), Some(("proxy", false)));
+        let mut pod = with_sidecar(&done, &done, &runs);
         let statuses = pod
             .status
             .as_mut()
@@ -164,6 +167,6 @@ mod tests {
             .as_mut();
         statuses.unwrap()[2].ready = true;
         assert_eq!(why(&pod, &[]), "container is being created");
-        assert_eq!(speaker(&pod), Some(("web", true)));
+        assert_eq!(log_source(&pod), Some(("web", true)));
     }
 }

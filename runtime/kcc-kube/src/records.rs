@@ -1,40 +1,46 @@
-//! [`Memory`]: what kcc remembers of a target, in a `ConfigMap` of the target's
-//! namespace, so that a whole team and its CI share it. It never holds a secret.
+//! [`Records`]: the records of a scope, in a `ConfigMap` in the target's namespace,
+//! so that a whole team and its CI share them. They never contain a secret.
+//! [`RecordWriter`] updates them around the execution of a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
-use kcc_plan::{Error, Intent, Scope};
+use kcc_lower::{Desired, kubernetes::KubernetesDesired};
+use kcc_model::Name;
+use kcc_plan::{Error, Intent, RecordStore, Scope};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    observed::{ObservedObject, Reference, Templates, label, label_of},
+    observe,
+    observed::{Observed, ObservedObject, Reference, Templates, label, label_of},
+    status,
 };
 
 const INVENTORY: &str = "inventory";
 const INTENT: &str = "intent";
 
-/// What earlier applies left.
+/// The records that earlier applies left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
-    /// Something is remembered at all.
+pub(crate) struct Records {
+    /// True if there are any records.
     pub(crate) recorded: bool,
-    /// Every object that is ours.
+    /// The inventory of the last apply.
     pub(crate) inventory: Inventory,
-    /// What an apply that was killed was about to make.
-    pub(crate) intent: Option<BTreeSet<Made>>,
+    /// The objects that an interrupted apply set out to create.
+    pub(crate) intent: Option<BTreeSet<KindAndName>>,
 }
 
-/// Every object of a target that kcc made and that is there.
+/// Every existing object of a scope that kcc made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Inventory {
     pub(crate) objects: Vec<Entry>,
     /// The components that each component started after.
     #[serde(default)]
     pub(crate) after: BTreeMap<String, BTreeSet<String>>,
-    /// Claim templates of the `StatefulSets` so far, by set: their claims outlive them.
+    /// The claim templates of all `StatefulSets` so far, by set; the claims outlive
+    /// the sets.
     #[serde(default)]
     pub(crate) templates: BTreeMap<String, BTreeSet<String>>,
 }
@@ -54,15 +60,15 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The entry of an object that is there.
-    pub(crate) fn of(there: &ObservedObject) -> Self {
+    /// Creates the entry of an observed object.
+    pub(crate) fn of(existing: &ObservedObject) -> Self {
         Self {
-            api_version: there.reference.api_version.clone(),
-            kind: there.reference.kind.clone(),
-            namespace: there.reference.namespace.clone(),
-            name: there.reference.name.clone(),
-            uid: there.uid.clone(),
-            data: there.data,
+            api_version: existing.reference.api_version.clone(),
+            kind: existing.reference.kind.clone(),
+            namespace: existing.reference.namespace.clone(),
+            name: existing.reference.name.clone(),
+            uid: existing.uid.clone(),
+            data: existing.data,
         }
     }
 
@@ -76,10 +82,10 @@ impl Entry {
     }
 }
 
-/// Kind and name of something that may have been made.
-pub(crate) type Made = (String, String);
+/// The kind and name of an object that may have been created.
+pub(crate) type KindAndName = (String, String);
 
-/// The name of what kcc keeps for a target. A component's name has no dot.
+/// Returns the name of a scope's records. The dots keep it apart from components.
 pub(crate) fn name(scope: &Scope) -> String {
     let mut name = format!("kcc.{}.{}", scope.system, scope.target);
     if let Some(instance) = &scope.instance {
@@ -88,8 +94,8 @@ pub(crate) fn name(scope: &Scope) -> String {
     name
 }
 
-impl Memory {
-    /// Reads what is remembered.
+impl Records {
+    /// Reads the records.
     pub(crate) async fn read(
         client: &Client,
         namespace: &str,
@@ -102,9 +108,9 @@ impl Memory {
         if label_of(&map, label::MANAGED_BY) != Some("kcc") {
             return Err(Error::new(
                 Code::StateStore,
-                format!("{reference} in namespace `{namespace}` is where kcc keeps its inventory, and kcc did not make it"),
+                format!("{reference} in namespace `{namespace}` has the name of kcc's inventory but is not managed by kcc"),
             )
-            .help("rename it if somebody needs it, or delete it"));
+            .help("delete it, or recreate it under another name"));
         }
         Ok(Self {
             recorded: true,
@@ -113,17 +119,18 @@ impl Memory {
         })
     }
 
-    /// Whether an object with our labels is one that kcc made: the inventory
-    /// has it, or an apply that was killed was about to make it.
-    pub(crate) fn knows(&self, kind: &str, name: &str, uid: &str) -> bool {
+    /// Returns true if kcc made an object that carries the scope's labels: the
+    /// inventory lists it, or an interrupted apply set out to create it.
+    pub(crate) fn lists(&self, kind: &str, name: &str, uid: &str) -> bool {
         self.inventory.objects.iter().any(|entry| entry.uid == uid)
-            || self.intent.as_ref().is_some_and(|made| {
-                made.iter()
+            || self.intent.as_ref().is_some_and(|created| {
+                created
+                    .iter()
                     .any(|(other, called)| other == kind && called == name)
             })
     }
 
-    /// The claim templates of all `StatefulSets` so far.
+    /// Returns the claim templates of all `StatefulSets` so far.
     pub(crate) fn templates(&self) -> Templates {
         let mut templates = Templates::default();
         for (set, names) in &self.inventory.templates {
@@ -139,15 +146,15 @@ impl Memory {
         templates
     }
 
-    /// Stores an intent beside the inventory: call before the first mutation.
+    /// Stores an intent next to the inventory. Call it before the first mutation.
     pub(crate) async fn begin(
         &self,
         client: &Client,
         namespace: &str,
         intent: &Intent,
     ) -> Result<(), Error> {
-        let made: BTreeSet<_> = intent
-            .made()
+        let created: BTreeSet<_> = intent
+            .created()
             .into_iter()
             .map(|(kind, name)| (kind.to_owned(), name.to_owned()))
             .collect();
@@ -156,26 +163,26 @@ impl Memory {
             namespace,
             &intent.scope,
             &self.inventory,
-            Some(&made),
+            Some(&created),
         )
         .await
     }
 }
 
-/// Stores what is there now and forgets the intent: call after the last mutation.
-pub(crate) async fn end(
+/// Stores the inventory and removes the intent. Call it after the last mutation.
+pub(crate) async fn store_inventory(
     client: &Client,
     namespace: &str,
     scope: &Scope,
     inventory: &Inventory,
 ) -> Result<(), Error> {
     if inventory.objects.is_empty() {
-        return forget(client, namespace, scope).await;
+        return remove(client, namespace, scope).await;
     }
     write(client, namespace, scope, inventory, None).await
 }
 
-async fn forget(client: &Client, namespace: &str, scope: &Scope) -> Result<(), Error> {
+async fn remove(client: &Client, namespace: &str, scope: &Scope) -> Result<(), Error> {
     let reference = Reference::core("ConfigMap", namespace, &name(scope));
     let Some(map) = client.get(&reference).await? else {
         return Ok(());
@@ -189,7 +196,7 @@ async fn write(
     namespace: &str,
     scope: &Scope,
     inventory: &Inventory,
-    intent: Option<&BTreeSet<Made>>,
+    intent: Option<&BTreeSet<KindAndName>>,
 ) -> Result<(), Error> {
     let name = name(scope);
     // Structs of texts always serialise.
@@ -206,8 +213,8 @@ async fn write(
     client.apply(&reference, &manifest, false).await
 }
 
-/// The labels of what kcc keeps for itself: not those of a component, so that
-/// it is no part of the target.
+/// Returns the labels of the records. They differ from those of components, so that
+/// the records are no part of the target.
 pub(crate) fn labels(scope: &Scope) -> Value {
     json!({label::MANAGED_BY: "kcc", "kcc.dev/state-of": scope.system})
 }
@@ -223,11 +230,63 @@ fn part<T: DeserializeOwned>(
     serde_json::from_str(text).map(Some).map_err(|error| {
         Error::new(
             Code::StateStore,
-            format!("cannot understand `{key}` of {reference}"),
+            format!("cannot parse `{key}` of {reference}"),
         )
-        .help("it was changed or belongs to another version of kcc")
+        .help("undo any edits of it, or use the version of kcc that wrote it")
         .cause(error)
     })
+}
+
+/// The records of a scope while a plan is performed.
+pub(crate) struct RecordWriter<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) scope: &'a Scope,
+    pub(crate) desired: &'a Desired,
+    pub(crate) kube: &'a KubernetesDesired,
+    pub(crate) records: Records,
+    /// True once the intent of this plan is stored.
+    pub(crate) begun: bool,
+    /// The addresses of each component after the plan is performed.
+    pub(crate) addresses: BTreeMap<Name, Vec<String>>,
+}
+
+impl RecordStore for RecordWriter<'_> {
+    type Observed = Observed;
+
+    fn is_interrupted(&self) -> bool {
+        self.records.intent.is_some()
+    }
+
+    async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
+        self.begun = true;
+        self.records
+            .begin(self.client, &self.kube.namespace, intent)
+            .await
+    }
+
+    async fn observe(&self) -> Result<Observed, Error> {
+        observe::objects(self.client, self.scope, self.kube, &self.records).await
+    }
+
+    async fn end(
+        &mut self,
+        observed: &Observed,
+        created: &BTreeSet<(&str, &str)>,
+    ) -> Result<(), Error> {
+        self.addresses = status::addresses(observed);
+        if self.begun && observed.objects.is_empty() {
+            // The records were removed with the namespace.
+            return Ok(());
+        }
+        let inventory = observe::inventory(observed, &self.records, created, self.desired.order());
+        store_inventory(self.client, &self.kube.namespace, self.scope, &inventory).await?;
+        self.records = Records {
+            recorded: true,
+            inventory,
+            intent: None,
+        };
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -235,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_known_by_identity_or_intent() {
+    fn lists_objects_by_identity_or_intent() {
         let entry = Entry {
             api_version: "v1".to_owned(),
             kind: "Service".to_owned(),
@@ -244,27 +303,27 @@ mod tests {
             uid: "1".to_owned(),
             data: false,
         };
-        let mut memory = Memory::default();
-        memory.inventory.objects.push(entry);
-        assert!(memory.knows("Service", "web", "1"));
-        assert!(!memory.knows("Service", "web", "2"));
-        memory.intent = Some(BTreeSet::from([("Service".to_owned(), "web".to_owned())]));
-        assert!(memory.knows("Service", "web", "2"));
-        assert!(!memory.knows("ConfigMap", "web", "2"));
+        let mut records = Records::default();
+        records.inventory.objects.push(entry);
+        assert!(records.lists("Service", "web", "1"));
+        assert!(!records.lists("Service", "web", "2"));
+        records.intent = Some(BTreeSet::from([("Service".to_owned(), "web".to_owned())]));
+        assert!(records.lists("Service", "web", "2"));
+        assert!(!records.lists("ConfigMap", "web", "2"));
     }
 
     #[test]
-    fn an_inventory_comes_back_as_it_was() {
+    fn inventory_survives_serialisation() {
         let mut inventory = Inventory::default();
         inventory
             .templates
             .insert("orders".to_owned(), BTreeSet::from(["data".to_owned()]));
         let text = serde_json::to_string(&inventory).unwrap();
         assert_eq!(serde_json::from_str::<Inventory>(&text).unwrap(), inventory);
-        let memory = Memory {
+        let records = Records {
             inventory,
-            ..Memory::default()
+            ..Records::default()
         };
-        assert!(memory.templates().made("data-orders-0"));
+        assert!(records.templates().created("data-orders-0"));
     }
 }

@@ -1,22 +1,22 @@
-//! Why a pod is not ready: from its conditions, its containers and the events
-//! that tell of it. Pure.
+//! The cause why a pod is not ready, from its conditions, its containers and events
+//! about it. Pure.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
 use kcc_plan::{RefusedImage, RefusedUser};
 
 use crate::{
-    parts::{self, Part, Role},
+    pod_container::{self, PodContainer, Role},
     pods::{is_image, waiting},
 };
 
-/// What the cluster writes before the answer of a check.
+/// The prefixes of the cluster's messages about failed probes.
 const FAILED_CHECK: [&str; 3] = [
     "Readiness probe failed: ",
     "Startup probe failed: ",
     "Liveness probe failed: ",
 ];
 
-/// Why a pod is not ready.
+/// Returns the cause why a pod is not ready.
 pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
     let Some(status) = &pod.status else {
         return "pod has just been created".to_owned();
@@ -27,22 +27,23 @@ pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
         .flatten()
         .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
     {
-        let message = condition.message.as_deref().unwrap_or("no reason is given");
-        return format!("pod cannot be scheduled: {}", line(message));
+        let message = condition.message.as_deref().unwrap_or("no reason given");
+        return format!("pod cannot be scheduled: {}", one_line(message));
     }
-    for part in parts::of(pod, status) {
-        if let Some(why) = of_part(pod, part, events) {
-            return part.says(&why);
+    for part in pod_container::of(pod, status) {
+        if let Some(why) = of_container_in(pod, part, events) {
+            return part.describe(&why);
         }
     }
     match (&status.reason, &status.message) {
-        (Some(reason), Some(message)) => format!("pod failed ({reason}): {}", line(message)),
+        (Some(reason), Some(message)) => format!("pod failed ({reason}): {}", one_line(message)),
         (Some(reason), None) => format!("pod failed ({reason})"),
-        _ => said(pod, "FailedMount", events).map_or_else(|| "pod is starting".to_owned(), line_of),
+        _ => pod_event(pod, "FailedMount", events)
+            .map_or_else(|| "pod is starting".to_owned(), owned_line),
     }
 }
 
-fn of_part(pod: &Pod, part: Part<'_>, events: &[Event]) -> Option<String> {
+fn of_container_in(pod: &Pod, part: PodContainer<'_>, events: &[Event]) -> Option<String> {
     let running = part.status.state.as_ref()?.running.is_some();
     match part.role {
         Role::Init if part.step_code() == Some(0) => None,
@@ -54,9 +55,9 @@ fn of_part(pod: &Pod, part: Part<'_>, events: &[Event]) -> Option<String> {
 fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Option<String> {
     if let Some((reason, message)) = waiting(container) {
         return Some(match reason {
-            "ContainerCreating" | "PodInitializing" => said(pod, "FailedMount", events)
-                .or_else(|| said(pod, "FailedCreatePodSandBox", events))
-                .map_or_else(|| "container is being created".to_owned(), line_of),
+            "ContainerCreating" | "PodInitializing" => pod_event(pod, "FailedMount", events)
+                .or_else(|| pod_event(pod, "FailedCreatePodSandBox", events))
+                .map_or_else(|| "container is being created".to_owned(), owned_line),
             reason => match refused_user(message) {
                 Some(user) if reason == "CreateContainerConfigError" => {
                     refused_image(pod, container, user).message()
@@ -78,19 +79,19 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
     }
     let answer = check(pod, events);
     match answer {
-        // A failed check is the cause of restarts, too.
+        // A failed check is the cause of restarts too.
         Some(answer) if !container.ready => Some(answer),
         _ if has_crashed(container) => Some(crash_loop(container)),
         _ => (!container.ready).then(|| "running, not ready yet".to_owned()),
     }
 }
 
-/// The image that keeps a pod from running because the kubelet refuses its user,
-/// which no other attempt will change.
+/// Returns the image that keeps a pod from running because the kubelet refuses its
+/// user, which is permanent.
 pub(crate) fn refused(pod: &Pod) -> Option<RefusedImage> {
     let status = pod.status.as_ref()?;
-    let mut parts = parts::of(pod, status);
-    parts.find_map(|part| match waiting(part.status)? {
+    let mut containers = pod_container::of(pod, status);
+    containers.find_map(|part| match waiting(part.status)? {
         ("CreateContainerConfigError", message) => {
             let user = refused_user(message)?;
             Some(refused_image(pod, part.status, user))
@@ -114,7 +115,7 @@ fn refused_image(pod: &Pod, container: &ContainerStatus, user: RefusedUser) -> R
     }
 }
 
-/// The user that the kubelet refuses, in its words since Kubernetes 1.4.
+/// Parses the user in the kubelet's refusal, which is worded so since Kubernetes 1.4.
 fn refused_user(message: &str) -> Option<RefusedUser> {
     if message.contains("runAsNonRoot and image will run as root") {
         return Some(RefusedUser::SomeRoot);
@@ -124,31 +125,31 @@ fn refused_user(message: &str) -> Option<RefusedUser> {
     Some(RefusedUser::Name(user.to_owned()))
 }
 
-/// Why a container waits, by the reason that the kubelet gives.
+/// Describes a waiting container by the kubelet's reason.
 pub(crate) fn of_waiting(container: &ContainerStatus, reason: &str, message: &str) -> String {
     match reason {
         reason if is_image(reason) => {
-            let (image, why) = (&container.image, line(reason_of_pull(message, reason)));
+            let (image, why) = (&container.image, one_line(reason_of_pull(message, reason)));
             let why = why.strip_prefix(&format!("{image}: ")).unwrap_or(&why);
             format!("image cannot be pulled: {image}: {why}")
         }
         "CrashLoopBackOff" => crash_loop(container),
         "CreateContainerConfigError" => {
-            format!("container cannot be created: {}", line(message))
+            format!("container cannot be created: {}", one_line(message))
         }
         reason if message.is_empty() => format!("container is waiting ({reason})"),
-        reason => format!("container is waiting ({reason}): {}", line(message)),
+        reason => format!("container is waiting ({reason}): {}", one_line(message)),
     }
 }
 
-/// Whether a container was started again after it exited.
+/// Returns true if a container was restarted after an exit.
 pub(crate) fn has_crashed(container: &ContainerStatus) -> bool {
     let last = container.last_state.as_ref();
     container.restart_count > 0 && last.is_some_and(|last| last.terminated.is_some())
 }
 
-/// A container that exits and is started again: for a moment of every round it
-/// runs, or has exited and does not wait yet.
+/// Describes a crash loop. In each round the container runs for a moment, or has
+/// exited and does not wait yet.
 fn crash_loop(container: &ContainerStatus) -> String {
     let states = [&container.state, &container.last_state];
     let how = states.into_iter().flatten().find_map(ended);
@@ -159,10 +160,10 @@ fn crash_loop(container: &ContainerStatus) -> String {
     }
 }
 
-/// What a failed health check of a pod says. The output of a command may hold
+/// Describes a failed health check of a pod. The output of a command may contain
 /// anything, so it is not quoted.
 fn check(pod: &Pod, events: &[Event]) -> Option<String> {
-    let answer = said(pod, "Unhealthy", events)?;
+    let answer = pod_event(pod, "Unhealthy", events)?;
     let runs_command = pod
         .spec
         .iter()
@@ -184,22 +185,22 @@ fn check(pod: &Pod, events: &[Event]) -> Option<String> {
                 .any(|probe| probe.exec.is_some())
         });
     if runs_command {
-        return Some("health check fails".to_owned());
+        return Some("health check failed".to_owned());
     }
     let answer = FAILED_CHECK
         .iter()
         .find_map(|words| answer.strip_prefix(words))
         .unwrap_or(answer);
-    Some(format!("health check fails: {}", line(answer)))
+    Some(format!("health check failed: {}", one_line(answer)))
 }
 
-/// The last event of a reason about a pod.
-fn said<'a>(pod: &Pod, reason: &str, events: &'a [Event]) -> Option<&'a str> {
-    about(pod.metadata.uid.as_deref()?, reason, events)
+/// Returns the message of the last event of a reason about a pod.
+fn pod_event<'a>(pod: &Pod, reason: &str, events: &'a [Event]) -> Option<&'a str> {
+    last_event(pod.metadata.uid.as_deref()?, reason, events)
 }
 
-/// The last event of a reason about an object.
-pub(crate) fn about<'a>(uid: &str, reason: &str, events: &'a [Event]) -> Option<&'a str> {
+/// Returns the message of the last event of a reason about an object.
+pub(crate) fn last_event<'a>(uid: &str, reason: &str, events: &'a [Event]) -> Option<&'a str> {
     let about = |event: &&Event| {
         event.reason.as_deref() == Some(reason) && event.involved_object.uid.as_deref() == Some(uid)
     };
@@ -210,7 +211,7 @@ pub(crate) fn about<'a>(uid: &str, reason: &str, events: &'a [Event]) -> Option<
         .and_then(|event| event.message.as_deref())
 }
 
-/// The end of a chain of causes that all repeat the image's name.
+/// Returns the end of a chain of causes that all repeat the image's name.
 fn reason_of_pull<'a>(message: &'a str, reason: &'a str) -> &'a str {
     if message.is_empty() {
         return reason;
@@ -227,33 +228,33 @@ fn reason_of_pull<'a>(message: &'a str, reason: &'a str) -> &'a str {
     rest
 }
 
-/// How a container exited. What it wrote itself is left out: it may hold
-/// anything. What the container engine says of one that it cannot start does not.
+/// Describes how a container exited. Its own message is left out: it may contain
+/// anything. The container engine's message about a failed start does not.
 pub(crate) fn ended(state: &ContainerState) -> Option<String> {
     let ended = state.terminated.as_ref()?;
     let code = format!("exit code {}", ended.exit_code);
     Some(match (ended.reason.as_deref(), &ended.message) {
         (Some("OOMKilled"), _) => format!("out of memory ({code})"),
         (Some("StartError" | "ContainerCannotRun"), Some(message)) => {
-            format!("cannot be started: {}", line(reason_of_start(message)))
+            format!("cannot be started: {}", one_line(reason_of_start(message)))
         }
         (Some("Error" | "Completed") | None, _) => code,
         (Some(reason), _) => format!("{code} ({reason})"),
     })
 }
 
-/// The end of a chain of causes that all say that a container was to be started.
+/// Returns the end of a chain of causes that all say that a container failed to start.
 fn reason_of_start(message: &str) -> &str {
     let at = message.find("exec: ").unwrap_or_default();
     &message[at..]
 }
 
-fn line_of(text: &str) -> String {
-    line(text)
+fn owned_line(text: &str) -> String {
+    one_line(text)
 }
 
-/// A text of the cluster's in one line of a bearable length.
-pub(crate) fn line(text: &str) -> String {
+/// Returns a text of the cluster as one line of limited length.
+pub(crate) fn one_line(text: &str) -> String {
     const WIDTH: usize = 300;
     let words: Vec<_> = text.split_whitespace().collect();
     let text = words.join(" ");
@@ -272,7 +273,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         pods::{is_ready, is_started, lacks_image},
-        recovery::is_failing,
+        stuck::is_failing,
     };
 
     pub(crate) fn pod(status: &Value) -> Pod {
@@ -313,8 +314,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_image_whose_user_is_refused_is_named_with_it() {
-        let said = |message: &str| {
+    fn names_an_image_whose_user_is_refused() {
+        let refusal = |message: &str| {
             let mut pod = waits("CreateContainerConfigError", message);
             pod.metadata.labels = Some(BTreeMap::from([
                 ("app.kubernetes.io/name".to_owned(), "load".to_owned()),
@@ -327,12 +328,12 @@ pub(crate) mod tests {
                     container: web)";
         let text = "image `acme/web:1` of `jobs.load` starts as root, which profile `restricted` \
                     refuses";
-        assert_eq!(said(root), (text.to_owned(), path.clone()));
+        assert_eq!(refusal(root), (text.to_owned(), path.clone()));
         let name = "container has runAsNonRoot and image has non-numeric user (node), cannot \
                     verify user is non-root (pod: \"web-1\", container: web)";
-        let text = "image `acme/web:1` of `jobs.load` starts as user `node`, and from a name \
-                    Kubernetes cannot tell that it is not root, as profile `restricted` requires";
-        assert_eq!(said(name), (text.to_owned(), path));
+        let text = "image `acme/web:1` of `jobs.load` starts as user `node`; Kubernetes cannot tell \
+                    from a name that it is not root, as profile `restricted` requires";
+        assert_eq!(refusal(name), (text.to_owned(), path));
         assert_eq!(
             refused(&waits("CreateContainerConfigError", "no such key")),
             None
@@ -340,7 +341,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_keeps_a_pod_is_told() {
+    fn names_what_keeps_a_pod_from_running() {
         let unscheduled = json!({"conditions": [{
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/1 nodes are available: 1 Insufficient memory.",
@@ -360,10 +361,13 @@ pub(crate) mod tests {
             why(&waits("ImagePullBackOff", chain), &[]),
             "image cannot be pulled: acme/web:1: not found"
         );
-        let again = "crash loop: out of memory (exit code 137), 4 restarts";
-        assert_eq!(why(&waits("CrashLoopBackOff", "back-off 40s"), &[]), again);
+        let expected = "crash loop: out of memory (exit code 137), 4 restarts";
+        assert_eq!(
+            why(&waits("CrashLoopBackOff", "back-off 40s"), &[]),
+            expected
+        );
         let between = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
-        assert_eq!(why(&pod(&container(&between)), &[]), again);
+        assert_eq!(why(&pod(&container(&between)), &[]), expected);
         assert!(is_failing(&waits("CrashLoopBackOff", "")));
         assert!(lacks_image(&waits("ErrImagePull", "")));
         assert_eq!(
@@ -384,7 +388,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_check_is_quoted_unless_it_is_a_command() {
+    fn quotes_a_check_unless_it_is_a_command() {
         let mut running = pod(&container(&json!({"running": {}})));
         assert_eq!(
             why(&running, &[]),
@@ -396,12 +400,12 @@ pub(crate) mod tests {
         )];
         assert_eq!(
             why(&running, &event),
-            "health check fails: HTTP probe failed with statuscode: 404"
+            "health check failed: HTTP probe failed with statuscode: 404"
         );
         let probe = json!({"exec": {"command": ["x"]}});
         running.spec.as_mut().unwrap().containers[0].readiness_probe =
             serde_json::from_value(probe).unwrap();
-        assert_eq!(why(&running, &event), "health check fails");
+        assert_eq!(why(&running, &event), "health check failed");
         assert!(is_started(&running) && !is_ready(&running));
     }
 }

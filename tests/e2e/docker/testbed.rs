@@ -1,24 +1,24 @@
-//! The Docker engine of the end-to-end tests: the one that `DOCKER_HOST` names
-//! if it answers, else, with `KCC_E2E_DOCKER=1`, one that is started for them
-//! and removed with everything in it.
+//! The Docker engine of the end-to-end tests: the one in `DOCKER_HOST` if it
+//! responds, or else, with `KCC_E2E_DOCKER=1`, one that is started for them and
+//! removed with everything in it.
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// An engine that answers.
-pub(crate) struct Bed {
-    /// Its address.
+/// A running engine.
+pub(crate) struct Testbed {
+    /// The engine's address.
     pub(crate) host: String,
-    /// The folder of one that was started.
+    /// The directory of an engine that was started.
     folder: Option<PathBuf>,
     root: PathBuf,
 }
 
-impl Bed {
-    /// Finds or starts an engine. `root` is the repository's. None, with a line
-    /// that says so, where no engine is asked for and none answers.
+impl Testbed {
+    /// Finds or starts an engine. `root` is the repository's root. Prints why and
+    /// returns none if no engine is requested and none responds.
     pub(crate) fn find(root: &Path) -> Option<Self> {
         let root = root.to_owned();
         if let Ok(host) = std::env::var("DOCKER_HOST")
@@ -33,11 +33,11 @@ impl Bed {
         if std::env::var("KCC_E2E_DOCKER").as_deref() != Ok("1") {
             eprintln!(
                 "SKIPPED: the end-to-end tests on Docker. They need KCC_E2E_DOCKER=1 (dockerd and root), \
-                 or DOCKER_HOST with an engine that answers."
+                 or DOCKER_HOST with an engine that responds."
             );
             return None;
         }
-        // Not in memory: the engine's layers need a file system that carries them.
+        // Not on tmpfs: the engine's layers need a file system that supports them.
         let folder = PathBuf::from(format!("/var/tmp/kcc-e2e-{}", std::process::id()));
         let up = Command::new(root.join("tests/testbed/docker-up"))
             .arg(&folder)
@@ -61,18 +61,18 @@ impl Bed {
         })
     }
 
-    /// Runs the docker command and returns what it prints.
+    /// Runs the docker command and returns its output.
     pub(crate) fn docker(&self, args: &[&str]) -> String {
         let done = self.try_docker(args);
         done.unwrap_or_else(|error| panic!("docker {args:?}: {error}"))
     }
 
-    /// As `docker`, where it may fail.
+    /// Runs the docker command, which may fail.
     pub(crate) fn try_docker(&self, args: &[&str]) -> Result<String, String> {
         docker(&self.host, args)
     }
 
-    /// The containers, networks or volumes of a system by name.
+    /// Lists the containers, networks or volumes of a system by name.
     pub(crate) fn objects(&self, system: &str, kind: &str) -> Vec<String> {
         let filter = format!("--filter=label=dev.kcc.system={system}");
         let args: &[&str] = match kind {
@@ -84,8 +84,8 @@ impl Bed {
         names
     }
 
-    /// Removes whatever is left of a system, as far as that goes: it is called
-    /// where a case has failed, too.
+    /// Removes all remains of a system, as far as possible: it is also called
+    /// after a failure.
     pub(crate) fn remove(&self, system: &str) {
         for (kind, remove) in [
             ("container", &["rm", "-fv"][..]),
@@ -94,15 +94,15 @@ impl Bed {
         ] {
             for name in self.objects(system, kind) {
                 if let Err(error) = self.try_docker(&[remove, &[&name]].concat()) {
-                    eprintln!("{kind} {name} stays: {error}");
+                    eprintln!("cannot remove {kind} {name}: {error}");
                 }
             }
         }
     }
 }
 
-/// Removes what was started, however the tests end.
-impl Drop for Bed {
+/// Removes an engine that was started, however the tests end.
+impl Drop for Testbed {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
             let down = self.root.join("tests/testbed/docker-down");

@@ -1,9 +1,10 @@
-//! Whether a container is started, healthy or completed, and if not, why. The
-//! engine's own check answers for commands; HTTP and TCP are asked by kcc.
+//! [`ReadinessCheck`] determines if a container is started, healthy or completed
+//! and, if not, why. The engine runs health checks that are commands; kcc itself
+//! probes HTTP and TCP.
 //!
-//! A container that ended is started again by the engine, and looks well each
-//! time for a moment. So one that ended counts as up only once it has run for a
-//! while, and one that goes on ending is given up after [`PATIENCE`].
+//! A container in a crash loop looks fine for a moment after each restart. One that
+//! has exited before therefore counts as up only after running for a while, and
+//! one that keeps exiting fails for good after [`GIVE_UP_AFTER`].
 
 use std::{
     collections::BTreeMap,
@@ -23,28 +24,28 @@ use crate::{
     probe,
 };
 
-/// Lines of a log that explain a failure, and characters of each.
+/// The number of log lines that explain a failure, and the characters of each.
 const LINES: usize = 5;
 const WIDTH: usize = 200;
 
-/// How long a container has to run before it counts as up, where no check says
-/// so or where it takes another's place: what ends sooner never was.
-const PROVEN: Duration = Duration::from_secs(3);
-/// How long a container that ended has to run before its ends are forgotten;
-/// the engine, too, begins its growing pauses again after that time.
-const RECOVERED: Duration = Duration::from_secs(10);
-/// How long one that ends again and again may go on until it is given up: less
-/// than the five seconds after which an apply says so.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// The time a container has to run before it counts as up, if it has no health
+/// check or replaces another: one that exits sooner never worked.
+const STABLE_AFTER: Duration = Duration::from_secs(3);
+/// The time a restarted container has to run before its exits are forgotten. The
+/// engine resets its growing restart delay after the same time.
+const RECOVERED_AFTER: Duration = Duration::from_secs(10);
+/// The duration of a crash loop after which it is final. Less than the five
+/// seconds within which an apply should report it.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
 
-/// When this process first saw each container end, by identity.
+/// The times at which this process first saw each container exited, by identity.
 #[derive(Debug, Default)]
-pub(crate) struct Endings(Mutex<BTreeMap<String, Instant>>);
+pub(crate) struct FirstExits(Mutex<BTreeMap<String, Instant>>);
 
-impl Endings {
-    /// The time since a container that ended was first seen to.
+impl FirstExits {
+    /// Returns the time since a container was first seen exited.
     fn since_first(&self, id: &str) -> Duration {
-        // What a thread that panicked left is still a list of times.
+        // A poisoned map still holds valid times.
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         first
             .entry(id.to_owned())
@@ -53,21 +54,21 @@ impl Endings {
     }
 }
 
-/// Asks an engine about containers.
-pub(crate) struct Judge<'a> {
+/// Determines the readiness of containers.
+pub(crate) struct ReadinessCheck<'a> {
     pub(crate) client: &'a Client,
     pub(crate) endpoint: &'a Endpoint,
-    /// What is taken out of answers; none where that is not known, and then
-    /// nothing is quoted.
+    /// The secrets to redact from output; none if they are not known, in which
+    /// case no output is quoted.
     pub(crate) secrets: Option<&'a Secrets>,
-    /// None for a command that looks once: it has no time to see whether a
-    /// container recovers.
-    pub(crate) endings: Option<&'a Endings>,
+    /// None for a command that checks once: it cannot wait to see if a container
+    /// recovers.
+    pub(crate) first_exits: Option<&'a FirstExits>,
 }
 
-impl Judge<'_> {
-    /// Whether the container of that name or identity is in a state.
-    pub(crate) async fn judge(
+impl ReadinessCheck<'_> {
+    /// Checks if the container of that name or identity has reached a state.
+    pub(crate) async fn run(
         &self,
         name: &str,
         container: &Container,
@@ -85,17 +86,17 @@ impl Judge<'_> {
         if let Some(answer) = not_running(&found, container) {
             return Ok(answer);
         }
-        let up = found.state == ContainerState::Running && found.uptime >= PROVEN;
+        let up = found.state == ContainerState::Running && found.uptime >= STABLE_AFTER;
         let ended = found.state != ContainerState::Running
-            || (found.restarts > 0 && found.uptime < RECOVERED);
+            || (found.restarts > 0 && found.uptime < RECOVERED_AFTER);
         if ended && !(up && container.health.is_some()) {
             return Ok(self.crash_loop(&found).await);
         }
         match &container.health {
             Some(health) if until == Until::Healthy => {
                 let limit = Duration::from_millis(health.timeout_ms.max(1));
-                let check = self.check(&found, container, &health.check, limit);
-                Ok(match check.await {
+                let result = self.check_health(&found, container, &health.check, limit);
+                Ok(match result.await {
                     Ok(()) => Readiness::Ready,
                     Err(_) if ended => self.crash_loop(&found).await,
                     Err(why) => waiting(why),
@@ -106,20 +107,20 @@ impl Judge<'_> {
         }
     }
 
-    /// As [`Judge::judge`], of a container that takes another's place: it also
-    /// has to have stayed up for a while.
-    pub(crate) async fn judge_successor(
+    /// Checks a container that replaces another: it must also have stayed up for
+    /// a while.
+    pub(crate) async fn run_for_successor(
         &self,
         id: &str,
         container: &Container,
         until: Until,
     ) -> Result<Readiness, Error> {
-        match self.judge(id, container, until).await? {
+        match self.run(id, container, until).await? {
             Readiness::Ready if until != Until::Completed => {}
             other => return Ok(other),
         }
         let found = self.client.inspect(id).await?;
-        let proven = found.is_some_and(|found| found.uptime >= PROVEN);
+        let proven = found.is_some_and(|found| found.uptime >= STABLE_AFTER);
         Ok(if proven {
             Readiness::Ready
         } else {
@@ -127,7 +128,7 @@ impl Judge<'_> {
         })
     }
 
-    /// The answer for a container that ended and is started by the engine again.
+    /// Answers for a container that exited and that the engine restarts.
     async fn crash_loop(&self, found: &Inspected) -> Readiness {
         let code = match found.state {
             ContainerState::Running => self.client.last_exit_code(&found.id).await,
@@ -137,10 +138,11 @@ impl Judge<'_> {
             Some(code) => format!("crash loop: {}", exit(code, found)),
             None => "crash loop".to_owned(),
         };
-        let over = match self.endings {
-            // One that runs at this moment may have recovered.
-            Some(endings) => {
-                endings.since_first(&found.id) >= PATIENCE && found.state != ContainerState::Running
+        let over = match self.first_exits {
+            // A container that is running may have recovered.
+            Some(first_exits) => {
+                first_exits.since_first(&found.id) >= GIVE_UP_AFTER
+                    && found.state != ContainerState::Running
             }
             None => true,
         };
@@ -155,7 +157,7 @@ impl Judge<'_> {
         Readiness::Failed { why }
     }
 
-    async fn check(
+    async fn check_health(
         &self,
         found: &Inspected,
         container: &Container,
@@ -163,7 +165,7 @@ impl Judge<'_> {
         limit: Duration,
     ) -> Result<(), String> {
         let port = match check {
-            Check::Exec(command) => return self.command(found, command, limit).await,
+            Check::Exec(command) => return self.check_command(found, command, limit).await,
             Check::Http { port, .. } | Check::Tcp { port } | Check::Grpc { port } => *port,
         };
         // A sidecar listens in the network of its main container.
@@ -176,15 +178,16 @@ impl Judge<'_> {
             .networks
             .values()
             .find_map(|attached| attached.address.as_deref())
-            .ok_or("it has no address yet")?;
-        match ask(check, address, port, limit).await {
+            .ok_or("no address yet")?;
+        match probe_port(check, address, port, limit).await {
             Ok(()) => Ok(()),
             Err(why) => {
-                // Where containers live in a machine of their own, as on a
-                // desktop, only what is published can be reached.
+                // If containers run in a virtual machine, as with Docker Desktop,
+                // only published ports are reachable.
                 match found.published.get(&(port, "tcp".to_owned())) {
                     Some(&host) => {
-                        let published = through(check, self.endpoint.host(), host, limit).await;
+                        let published =
+                            probe_published(check, self.endpoint.host(), host, limit).await;
                         published.map_err(|_| why)
                     }
                     None => Err(why),
@@ -193,22 +196,22 @@ impl Judge<'_> {
         }
     }
 
-    /// What a command says: the engine's last run of it, or one of kcc's own
-    /// where the engine still waits for its first interval to pass.
-    async fn command(
+    /// Checks a command: takes the engine's last result, or runs the command while
+    /// the engine is still waiting for its first interval.
+    async fn check_command(
         &self,
         found: &Inspected,
         command: &[String],
         limit: Duration,
     ) -> Result<(), String> {
         let last = match &found.health {
-            None => return Err("the engine does not run its check".to_owned()),
+            None => return Err("its health check is not running".to_owned()),
             Some(EngineHealth::Healthy) => return Ok(()),
             Some(EngineHealth::Failing(last)) => last.clone(),
             Some(EngineHealth::Starting) => {
                 let run = self.client.run_check(&found.id, command);
                 match tokio::time::timeout(limit, run).await {
-                    Err(_) => return Err(format!("its check did not answer within {limit:?}")),
+                    Err(_) => return Err(format!("health check timed out after {limit:?}")),
                     Ok(Err(error)) => return Err(error.chain()),
                     Ok(Ok(ran)) if ran.exit_code == 0 => return Ok(()),
                     Ok(Ok(ran)) => ran.output.trim().to_owned(),
@@ -216,14 +219,13 @@ impl Judge<'_> {
             }
         };
         Err(match self.quote(&last).filter(|last| !last.is_empty()) {
-            Some(last) => format!("its check says: {last}"),
-            None => "its check fails".to_owned(),
+            Some(last) => format!("health check failed: {last}"),
+            None => "health check failed".to_owned(),
         })
     }
 
-    /// The last lines that a container wrote; none where secrets cannot be
-    /// taken out of them.
-    pub(crate) async fn last_words(&self, name: &str) -> Vec<String> {
+    /// Returns the end of a container's log; nothing if secrets cannot be redacted.
+    pub(crate) async fn last_log_lines(&self, name: &str) -> Vec<String> {
         if self.secrets.is_none() {
             return Vec::new();
         }
@@ -231,7 +233,7 @@ impl Judge<'_> {
         lines.iter().filter_map(|line| self.quote(line)).collect()
     }
 
-    /// A text of the application's, bounded and without secrets.
+    /// Quotes output of the application, bounded and with secrets redacted.
     fn quote(&self, text: &str) -> Option<String> {
         let text = self.secrets?.redact(text);
         let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -239,16 +241,21 @@ impl Judge<'_> {
     }
 }
 
-async fn ask(check: &Check, host: &str, port: u16, limit: Duration) -> Result<(), String> {
+async fn probe_port(check: &Check, host: &str, port: u16, limit: Duration) -> Result<(), String> {
     match check {
         Check::Http { path, .. } => probe::http(host, port, path, limit).await,
         _ => probe::tcp(host, port, limit).await,
     }
 }
 
-/// As `ask`, through a published port: the engine's forwarder takes connections
-/// whoever listens behind it, and ends those that nobody takes.
-async fn through(check: &Check, host: &str, port: u16, limit: Duration) -> Result<(), String> {
+/// Probes through a published port. The engine's proxy accepts every connection
+/// and closes those that nothing in the container accepts.
+async fn probe_published(
+    check: &Check,
+    host: &str,
+    port: u16,
+    limit: Duration,
+) -> Result<(), String> {
     match check {
         Check::Http { path, .. } => probe::http(host, port, path, limit).await,
         _ => probe::held(host, port, limit).await,
@@ -261,13 +268,13 @@ fn completed(found: &Inspected) -> Readiness {
         ContainerState::Exited(_) | ContainerState::Dead => {
             Readiness::Failed { why: exited(found) }
         }
-        ContainerState::Restarting => waiting(format!("{}, starting again", exited(found))),
+        ContainerState::Restarting => waiting(format!("{}, restarting", exited(found))),
         ContainerState::Created => waiting("not started".to_owned()),
         ContainerState::Running | ContainerState::Paused => waiting("still running".to_owned()),
     }
 }
 
-/// Why a container that should run does not, unless the engine starts it again.
+/// Returns the reason why a container does not run, unless the engine restarts it.
 fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
     match found.state {
         ContainerState::Running | ContainerState::Restarting => None,
@@ -276,11 +283,11 @@ fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
             None => "not started".to_owned(),
         })),
         ContainerState::Paused => Some(waiting("paused".to_owned())),
-        // One that is started again passes through here.
+        // A restart passes through this state.
         ContainerState::Exited(_)
             if container.restart == Restart::UnlessStopped
                 && found.restarts > 0
-                && found.ended_for < PROVEN =>
+                && found.ended_for < STABLE_AFTER =>
         {
             None
         }
@@ -294,7 +301,7 @@ fn exited(found: &Inspected) -> String {
     format!("exited with {}", exit(found.exit_code, found))
 }
 
-/// An exit code, with what the engine knows about its reason.
+/// Describes an exit code with the engine's reason for it.
 fn exit(code: i64, found: &Inspected) -> String {
     let code = format!("exit code {code}");
     match &found.error {

@@ -1,7 +1,7 @@
-//! The Kubernetes of the end-to-end tests: with `KCC_E2E_KUBE=1` one real node
-//! that is started for them and removed with everything in it. One that is up
-//! already (`tests/testbed/kubernetes-up DIR`) is used and left where
-//! `KCC_E2E_KUBE_BED` names its folder.
+//! The Kubernetes cluster of the end-to-end tests: with `KCC_E2E_KUBE=1` one real
+//! node that is started for them and removed with everything in it. A running
+//! cluster (`tests/testbed/kubernetes-up DIR`) is used, and left as it is, if
+//! `KCC_E2E_KUBE_BED` names its directory.
 
 use std::{
     fs,
@@ -9,23 +9,23 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Where beds are made, and what their names begin with; a process's number follows.
-const PLACE: &str = "/var/tmp";
+/// The directory of testbeds, and the prefix of their names before the process number.
+const PARENT: &str = "/var/tmp";
 const PREFIX: &str = "kcc-kube-";
 
-/// A cluster that answers.
-pub(crate) struct Bed {
-    /// The folder of the test bed.
+/// A running cluster.
+pub(crate) struct Testbed {
+    /// The directory of the testbed.
     folder: PathBuf,
     kubectl: PathBuf,
     root: PathBuf,
-    /// It was started for the tests.
+    /// True if it was started for the tests.
     started: bool,
 }
 
-impl Bed {
-    /// Finds or starts a cluster. `root` is the repository's. None, with a line
-    /// that says so, where no cluster is asked for.
+impl Testbed {
+    /// Finds or starts a cluster. `root` is the repository's root. Prints why and
+    /// returns none if no cluster is requested.
     pub(crate) fn find(root: &Path) -> Option<Self> {
         let named = std::env::var_os("KCC_E2E_KUBE_BED").map(PathBuf::from);
         if named.is_none() && std::env::var("KCC_E2E_KUBE").as_deref() != Ok("1") {
@@ -36,30 +36,30 @@ impl Bed {
             return None;
         }
         let started = named.is_none();
-        // Not in memory: the layers of images need a file system that carries them.
+        // Not on tmpfs: image layers need a file system that supports them.
         let folder = named
-            .unwrap_or_else(|| Path::new(PLACE).join(format!("{PREFIX}{}", std::process::id())));
-        let testbed = root.join("tests/testbed");
+            .unwrap_or_else(|| Path::new(PARENT).join(format!("{PREFIX}{}", std::process::id())));
+        let scripts = root.join("tests/testbed");
         if started {
-            remove_leftovers(&testbed);
+            remove_leftovers(&scripts);
         }
-        let binaries = run(&mut Command::new(testbed.join("build-kubernetes")));
-        let bed = Self {
+        let binaries = run(&mut Command::new(scripts.join("build-kubernetes")));
+        let testbed = Self {
             folder,
             kubectl: Path::new(binaries.trim()).join("kubectl"),
             root: root.to_owned(),
             started,
         };
-        run(Command::new(testbed.join("kubernetes-up")).arg(&bed.folder));
-        Some(bed)
+        run(Command::new(scripts.join("kubernetes-up")).arg(&testbed.folder));
+        Some(testbed)
     }
 
-    /// The path of the kubeconfig.
+    /// Returns the path of the kubeconfig.
     pub(crate) fn kubeconfig(&self) -> String {
         self.folder.join("kubeconfig").display().to_string()
     }
 
-    /// A kubectl command on the cluster.
+    /// Builds a kubectl command on the cluster.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
         command
@@ -69,25 +69,25 @@ impl Bed {
         command
     }
 
-    /// Runs kubectl and returns what it prints.
+    /// Runs kubectl and returns its output.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
         run(&mut self.command(args)).trim().to_owned()
     }
 
-    /// As `kubectl`, where it may fail.
+    /// Runs kubectl, which may fail.
     pub(crate) fn try_kubectl(&self, args: &[&str]) -> Option<String> {
         let output = self.command(args).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         output.status.success().then_some(text)
     }
 
-    /// Brings an image to the node: the files of a folder, and what it runs.
+    /// Loads an image with the files of a directory and an entrypoint onto the node.
     pub(crate) fn image(&self, reference: &str, files: &Path, entrypoint: &[&str]) {
         let mut pack = Command::new(self.root.join("tests/testbed/pack-image"));
         self.import(pack.arg(reference).arg(files).args(entrypoint));
     }
 
-    /// Brings the images that a command writes to its stdout to the node.
+    /// Loads the images that a command writes to its stdout onto the node.
     pub(crate) fn import(&self, images: &mut Command) {
         let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
         run(
@@ -98,7 +98,7 @@ impl Bed {
         assert!(images.wait().unwrap().success(), "{images:?}");
     }
 
-    /// The image of the shop's program under a name.
+    /// Loads an image of the shop's program under a name.
     pub(crate) fn shop_image(&self, reference: &str) {
         let app = self.root.join("examples/shop/app");
         run(&mut Command::new(app.join("build")));
@@ -108,32 +108,32 @@ impl Bed {
     }
 }
 
-/// Removes what was started, however the tests end.
-impl Drop for Bed {
+/// Removes a cluster that was started, however the tests end.
+impl Drop for Testbed {
     fn drop(&mut self) {
         if self.started {
             let down = self.root.join("tests/testbed/kubernetes-down");
             let ended = Command::new(down).arg(&self.folder).status();
             if !ended.is_ok_and(|status| status.success()) {
-                eprintln!("the test bed in {} was not removed", self.folder.display());
+                eprintln!("cannot remove the testbed in {}", self.folder.display());
             }
         }
     }
 }
 
-/// Removes the beds of processes that were killed: a machine has room for one.
-fn remove_leftovers(testbed: &Path) {
-    for entry in fs::read_dir(PLACE).unwrap() {
+/// Removes the testbeds of killed processes: a machine has room for one.
+fn remove_leftovers(scripts: &Path) {
+    for entry in fs::read_dir(PARENT).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().and_then(|name| name.to_str());
         let process = name.and_then(|name| name.strip_prefix(PREFIX));
         if process.is_some_and(|number| !Path::new("/proc").join(number).exists()) {
-            run(Command::new(testbed.join("kubernetes-down")).arg(&path));
+            run(Command::new(scripts.join("kubernetes-down")).arg(&path));
         }
     }
 }
 
-/// Runs a command, which has to go well; gives its stdout.
+/// Runs a command, which must succeed, and returns its stdout.
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command
         .output()

@@ -1,4 +1,7 @@
-//! How a container is made, and how a new one takes the place of another.
+//! Creates containers and replaces one with another.
+//!
+//! A replacement keeps the old container until the new one has proved itself, or
+//! restarts it if the new one fails, and its error says what became of the old one.
 
 use std::{
     collections::BTreeSet,
@@ -15,17 +18,18 @@ use crate::{
     engine::DockerEngine,
     files, init,
     observed::SUCCESSOR,
-    work::{NewContainer, Replacement},
+    payload::{NewContainer, Replacement},
 };
 
-/// The pause between two looks at a container that is to take another's place.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How often a rename is tried.
-const RENAMES: usize = 30;
+/// The interval between two checks of a successor.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The number of attempts to rename a container.
+const RENAME_ATTEMPTS: usize = 30;
 
 impl DockerEngine<'_> {
-    /// Makes a container with its files. What fails half-way is removed.
-    pub(crate) async fn make(
+    /// Creates a container with its files, without starting it. Removes it again
+    /// if that fails half-way.
+    pub(crate) async fn create_stopped(
         &self,
         name: &str,
         new: &NewContainer,
@@ -38,7 +42,7 @@ impl DockerEngine<'_> {
         let id = self.client.create(name, new, env, shares).await?;
         for archive in archives {
             if let Err(error) = self.client.upload(&id, name, archive).await {
-                // The first error is the one to tell.
+                // Report the first error.
                 let _ = self.client.remove(&id, name).await;
                 return Err(error);
             }
@@ -46,34 +50,34 @@ impl DockerEngine<'_> {
         Ok(id)
     }
 
-    /// Makes the container of an operation: a sidecar in the network of its
-    /// main container, which runs by now.
-    async fn make_whole(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
+    /// Creates the container of an operation, ready to start. A sidecar joins the
+    /// network of its main container, which is running by now.
+    async fn create_for_operation(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
         self.refuse_image_users(new).await?;
         let Some(main) = &new.container.sidecar_of else {
-            let id = self.make(name, new, Shares::default()).await?;
-            if let Err(error) = self.open_folders(name, new, &id).await {
+            let id = self.create_stopped(name, new, Shares::default()).await?;
+            if let Err(error) = self.make_folders_writable(name, new, &id).await {
                 let _ = self.client.remove(&id, name).await;
                 return Err(error);
             }
             return Ok(id);
         };
         let Some(main) = self.client.inspect(main).await? else {
-            let message = format!("container `{main}`, whose network `{name}` shares, is gone");
+            let message = format!("container `{main}` is gone; `{name}` shares its network");
             return Err(Error::new(Code::ApplyIncomplete, message));
         };
         let shares = Shares {
             network: Some(&main.id),
-            folders: init::shares_folders(&new.container).then_some(&main.id),
+            folders: init::has_shared_folders(&new.container).then_some(&main.id),
         };
-        self.make(name, new, shares).await
+        self.create_stopped(name, new, shares).await
     }
 
     fn env(&self, container: &Container) -> Result<Vec<String>, Error> {
         container
             .env
             .iter()
-            .map(|(name, value)| Ok(format!("{name}={}", self.secrets.fill(value)?)))
+            .map(|(name, value)| Ok(format!("{name}={}", self.secrets.resolve(value)?)))
             .collect()
     }
 
@@ -84,12 +88,15 @@ impl DockerEngine<'_> {
         context: &Context<'_>,
     ) -> Result<(), Error> {
         if new.container.on_demand {
-            // Under its own name it is complete: an apply that is killed while
-            // the files are written leaves the other one.
-            let id = self.make_whole(&format!("{name}{SUCCESSOR}"), new).await?;
+            // Use the final name only once the container is complete: an apply
+            // killed while files are written leaves a successor, not a container
+            // that looks finished.
+            let id = self
+                .create_for_operation(&format!("{name}{SUCCESSOR}"), new)
+                .await?;
             return self.client.rename(&id, name).await;
         }
-        let id = self.make_whole(name, new).await?;
+        let id = self.create_for_operation(name, new).await?;
         let started = self.first_start(&id, name, new, context).await;
         if started.is_err() {
             let _ = self.client.remove(&id, name).await;
@@ -97,7 +104,7 @@ impl DockerEngine<'_> {
         started
     }
 
-    /// Runs the init steps of a container that has just been made, then starts it.
+    /// Runs the init steps of a new container, then starts it.
     async fn first_start(
         &self,
         id: &str,
@@ -109,9 +116,8 @@ impl DockerEngine<'_> {
         self.client.start(id, name).await
     }
 
-    /// Puts a new container in the place of an old one, which is removed once
-    /// the new one has proved itself. Where it does not, the old one is in its
-    /// place again, and the error says so.
+    /// Replaces an old container, which is removed once the new one has proved
+    /// itself. Otherwise the old one is back in place, and the error says so.
     pub(crate) async fn replace(
         &self,
         name: &str,
@@ -120,34 +126,35 @@ impl DockerEngine<'_> {
         how: &Replacement,
         context: &Context<'_>,
     ) -> Result<(), Error> {
-        let id = self.make_whole(&format!("{name}{SUCCESSOR}"), new).await?;
+        let id = self
+            .create_for_operation(&format!("{name}{SUCCESSOR}"), new)
+            .await?;
         match how {
             Replacement::Overlap => {
                 let until = Until::Healthy;
-                let started = self.first_start_until(&id, name, new, until, context);
+                let started = self.start_and_prove(&id, name, new, until, context);
                 if let Err(error) = started.await {
                     let _ = self.client.remove(&id, name).await;
-                    return Err(with_fate(error, "the previous one keeps running"));
+                    return Err(with_outcome(error, "the previous container keeps running"));
                 }
                 self.stop(old, name, context).await?;
             }
-            Replacement::StopFirst { beside, until } => {
+            Replacement::StopFirst { sidecars, until } => {
                 self.stop(old, name, context).await?;
                 let started = match until {
-                    Some(until) => {
-                        self.first_start_until(&id, name, new, *until, context)
-                            .await
-                    }
+                    Some(until) => self.start_and_prove(&id, name, new, *until, context).await,
                     None => self.first_start(&id, name, new, context).await,
                 };
                 if let Err(error) = started {
-                    // It may hold what the old one needs.
+                    // It may hold a port or volume that the old one needs.
                     let _ = self.client.remove(&id, name).await;
                     let resumes = until.is_some();
-                    return Err(match self.fall_back(old, name, beside, resumes).await {
-                        Some(fate) => with_fate(error, &fate),
-                        None => error,
-                    });
+                    return Err(
+                        match self.restore_previous(old, name, sidecars, resumes).await {
+                            Some(outcome) => with_outcome(error, &outcome),
+                            None => error,
+                        },
+                    );
                 }
             }
             Replacement::AtRest => self.stop(old, name, context).await?,
@@ -156,10 +163,9 @@ impl DockerEngine<'_> {
         self.rename(&id, name).await
     }
 
-    /// Starts a container that has just been made, and waits until it is in a
-    /// state and has stayed so for a moment: what crashes a second later is no
-    /// better than what crashes at once.
-    async fn first_start_until(
+    /// Starts a new container and waits until it has reached a state and kept it
+    /// for a moment: a crash after a second is no better than one at once.
+    async fn start_and_prove(
         &self,
         id: &str,
         name: &str,
@@ -168,75 +174,75 @@ impl DockerEngine<'_> {
         context: &Context<'_>,
     ) -> Result<(), Error> {
         self.first_start(id, name, new, context).await?;
-        let begin = Instant::now();
-        let Some(why) = self.wait(id, new, until, begin, context).await? else {
+        let started = Instant::now();
+        let Some(why) = self.wait(id, new, until, started, context).await? else {
             return Ok(());
         };
-        let words = self.judge().last_words(id).await;
+        let lines = self.readiness_check().last_log_lines(id).await;
         let message = format!("the new `{name}` is not ready: {why}");
-        Err(Error::new(Code::ApplyIncomplete, message).detail(words))
+        Err(Error::new(Code::ApplyIncomplete, message).detail(lines))
     }
 
-    /// Waits until a container is in a state, for as long as it has since it
-    /// began; why it is not in the end.
+    /// Waits until a container reaches a state, within its deadline since
+    /// `begin`. Returns the reason if it does not.
     pub(crate) async fn wait(
         &self,
         id: &str,
         new: &NewContainer,
         until: Until,
-        begin: Instant,
+        started: Instant,
         context: &Context<'_>,
     ) -> Result<Option<String>, Error> {
         let limit = Duration::from_millis(new.deadline_ms);
         let component = new.container.component.as_str();
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         loop {
-            let judge = self.judge();
-            let answer = judge.judge_successor(id, &new.container, until);
+            let check = self.readiness_check();
+            let answer = check.run_for_successor(id, &new.container, until);
             let why = match answer.await? {
                 Readiness::Ready => return Ok(None),
                 Readiness::Failed { why } => return Ok(Some(why)),
                 Readiness::Waiting { why } => why,
             };
             if context.cancel.is_cancelled() {
-                return Ok(Some(format!("the apply was stopped while {why}")));
+                return Ok(Some(format!("the apply was stopped: {why}")));
             }
-            if begin.elapsed() >= limit {
+            if started.elapsed() >= limit {
                 return Ok(Some(format!("{why} (after {} s)", limit.as_secs())));
             }
-            if !told.contains(&why) {
+            if !reported.contains(&why) {
                 let why = why.as_str();
                 context.reporter.event(&Event::Waiting {
                     component,
                     until,
                     why,
                 });
-                told.insert(why.to_owned());
+                reported.insert(why.to_owned());
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Renames a container that runs. The engine refuses that for a moment while
-    /// it starts the container again.
+    /// Renames a running container. Retries, because the engine refuses for a
+    /// moment while it restarts the container.
     async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
-        let mut left = RENAMES;
+        let mut left = RENAME_ATTEMPTS;
         loop {
             match self.client.rename(id, name).await {
                 Err(_) if left > 1 => left -= 1,
                 done => return done,
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Starts what was stopped again, or lets its sidecars end as well; what
-    /// became of the old one, where that is worth telling.
-    async fn fall_back(
+    /// Restarts the old container and its sidecars, or only stops the sidecars.
+    /// Returns what became of the old container, if that is worth reporting.
+    async fn restore_previous(
         &self,
         old: &str,
         name: &str,
-        beside: &[String],
+        sidecars: &[String],
         resumes: bool,
     ) -> Option<String> {
         let started = if resumes {
@@ -244,30 +250,27 @@ impl DockerEngine<'_> {
         } else {
             None
         };
-        for sidecar in beside {
-            // The network that it shares ended when its main container stopped.
+        for sidecar in sidecars {
+            // Their network ended when the main container stopped.
             let _ = self.client.stop(sidecar, sidecar).await;
             if resumes {
                 let _ = self.client.start(sidecar, sidecar).await;
             }
         }
         started.map(|started| match started {
-            Ok(()) => "the previous one was started again".to_owned(),
-            Err(error) => format!(
-                "the previous one could not be started again: {}",
-                error.chain()
-            ),
+            Ok(()) => "restarted the previous container".to_owned(),
+            Err(error) => format!("cannot restart the previous container: {}", error.chain()),
         })
     }
 }
 
-/// An error of a new container, with what became of the one before.
-fn with_fate(mut error: Error, fate: &str) -> Error {
-    error.message = format!("{}; {fate}", error.message);
+/// Adds what became of the old container to an error of the new one.
+fn with_outcome(mut error: Error, outcome: &str) -> Error {
+    error.message = format!("{}; {outcome}", error.message);
     error
 }
 
 pub(crate) fn cannot_pack(name: &str, error: std::io::Error) -> Error {
-    let message = format!("the files of `{name}` cannot be packed");
+    let message = format!("cannot pack the files of `{name}`");
     Error::new(Code::ApplyRefused, message).cause(error)
 }

@@ -1,4 +1,4 @@
-//! Calls that only look.
+//! Read-only calls.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -22,28 +22,28 @@ use kcc_plan::Error;
 use serde_json::Value;
 
 use super::{Client, is_missing, refused};
-use crate::observed::{Attached, ContainerState, ObservedImage, label};
+use crate::observed::{Attachment, ContainerState, ObservedImage, label};
 
-/// How far back an engine is asked for events: it keeps the last 256 of all.
+/// The period of events to query; the engine keeps the last 256 of all objects.
 const EVENTS: Duration = Duration::from_mins(5);
 
-/// A container, network or volume as a list shows it.
+/// A container, network or volume in a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) labels: BTreeMap<String, String>,
-    /// Host ports that lead to it; containers only.
+    /// The host ports that lead to it; containers only.
     pub(crate) host_ports: BTreeSet<u16>,
 }
 
-/// What an engine's own check of a container says.
+/// The result of the engine's health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EngineHealth {
-    /// It has not answered yet.
+    /// There is no result yet.
     Starting,
     Healthy,
-    /// It fails, and its last answer.
+    /// It failed, with its last output.
     Failing(String),
 }
 
@@ -51,39 +51,38 @@ pub(crate) enum EngineHealth {
 #[derive(Clone)]
 pub(crate) struct Inspected {
     pub(crate) id: String,
-    /// When it started last, in the engine's words.
+    /// The time of its last start, as the engine formats it.
     pub(crate) started_at: String,
-    /// How long it has run by the engine's clock, and how long it has been ended.
+    /// The time it has been running, and ended, by the engine's clock.
     pub(crate) uptime: Duration,
     pub(crate) ended_for: Duration,
     pub(crate) state: ContainerState,
     pub(crate) image_id: String,
-    /// Host ports that it was made with, by port and protocol.
+    /// The host ports that it was created with, by port and protocol.
     pub(crate) published: BTreeMap<(u16, String), u16>,
-    /// Host addresses at which its ports are reached while it runs.
+    /// The host addresses at which its ports are reachable while it runs.
     pub(crate) addresses: BTreeMap<(u16, String), Vec<SocketAddr>>,
     /// The networks that it is connected to.
-    pub(crate) networks: BTreeMap<String, Attached>,
+    pub(crate) networks: BTreeMap<String, Attachment>,
     /// The identity of the container whose network it shares.
     pub(crate) joined: Option<String>,
-    /// What the engine's own check says.
+    /// The result of the engine's health check.
     pub(crate) health: Option<EngineHealth>,
     pub(crate) restarts: i64,
-    /// The code with which it ended last.
+    /// The last exit code.
     pub(crate) exit_code: i64,
     /// The engine's reason why it does not run.
     pub(crate) error: Option<String>,
     pub(crate) out_of_memory: bool,
     /// Its memory limit in bytes, if it has one.
     pub(crate) memory: Option<u64>,
-    /// What the engine runs. It holds the values of secrets.
+    /// The process it runs. Contains the values of secrets.
     pub(crate) process: Process,
-    /// The settings that somebody may change while it exists, in the engine's
-    /// words.
+    /// The settings that can be changed while it exists, under the engine's names.
     pub(crate) settings: Value,
 }
 
-/// What runs in a container. It has no `Debug`: the environment holds secrets.
+/// The process in a container. Has no `Debug`: the environment holds secrets.
 #[derive(Clone, Default)]
 pub(crate) struct Process {
     pub(crate) entrypoint: Option<Vec<String>>,
@@ -93,7 +92,7 @@ pub(crate) struct Process {
 }
 
 impl Client {
-    /// All containers, of whomever.
+    /// Lists all containers, including unmanaged ones.
     pub(crate) async fn containers(&self) -> Result<Vec<Listed>, Error> {
         let options = ListContainersOptions {
             all: true,
@@ -120,7 +119,7 @@ impl Client {
             .collect())
     }
 
-    /// All networks, of whomever.
+    /// Lists all networks, including unmanaged ones.
     pub(crate) async fn networks(&self) -> Result<Vec<Listed>, Error> {
         let list = self.docker.list_networks(None::<ListNetworksOptions>).await;
         let list = list.map_err(|error| refused("list", "networks", error))?;
@@ -135,7 +134,7 @@ impl Client {
             .collect())
     }
 
-    /// The names of the containers that are on a network and run.
+    /// Returns the names of the running containers on a network.
     pub(crate) async fn users(&self, id: &str) -> Result<Vec<String>, Error> {
         let found = self.docker.inspect_network(id, None).await;
         let found = found.map_err(|error| refused("inspect network", id, error))?;
@@ -148,7 +147,7 @@ impl Client {
         Ok(names)
     }
 
-    /// All volumes, of whomever. A volume has no identity but its name.
+    /// Lists all volumes, including unmanaged ones. A volume's name is its identity.
     pub(crate) async fn volumes(&self) -> Result<Vec<Listed>, Error> {
         let list = self.docker.list_volumes(None::<ListVolumesOptions>).await;
         let list = list.map_err(|error| refused("list", "volumes", error))?;
@@ -165,7 +164,7 @@ impl Client {
             .collect())
     }
 
-    /// An image, if it is there.
+    /// Returns an image, if it exists.
     pub(crate) async fn image(&self, reference: &str) -> Result<Option<ObservedImage>, Error> {
         match self.docker.inspect_image(reference).await {
             Ok(image) => {
@@ -182,7 +181,7 @@ impl Client {
         }
     }
 
-    /// A container in full, if it is there.
+    /// Returns a container in full, if it exists.
     pub(crate) async fn inspect(&self, name: &str) -> Result<Option<Inspected>, Error> {
         let found = self
             .docker
@@ -250,7 +249,7 @@ impl Client {
         }))
     }
 
-    /// The variables that an image sets; none where it is gone.
+    /// Returns the variables that an image sets; none if the image is gone.
     pub(crate) async fn image_env(
         &self,
         id: &str,
@@ -262,7 +261,7 @@ impl Client {
         }
     }
 
-    /// The content of a file in a container, if it is there.
+    /// Returns the content of a file in a container, if it exists.
     pub(crate) async fn file(&self, id: &str, path: &str) -> Option<Vec<u8>> {
         let options = DownloadFromContainerOptions {
             path: path.to_owned(),
@@ -280,7 +279,7 @@ impl Client {
         Some(content)
     }
 
-    /// The exit code of the run before the current one, from the engine's events.
+    /// Returns the exit code of the previous run, from the engine's events.
     pub(crate) async fn last_exit_code(&self, id: &str) -> Option<i64> {
         let now = self.clock.now().as_secs();
         let filter = |key: &str, value: &str| (key.to_owned(), vec![value.to_owned()]);
@@ -302,12 +301,12 @@ impl Client {
                     .or(last.take());
             }
         };
-        // It ends at `until`, unless the engine's clock jumps.
+        // The stream ends at `until`, unless the engine's clock jumps.
         let _ = tokio::time::timeout(Duration::from_secs(2), read).await;
         last?.parse().ok()
     }
 
-    /// The last lines that a container wrote.
+    /// Returns the last lines of a container's log.
     pub(crate) async fn last_lines(&self, name: &str, lines: usize) -> Vec<String> {
         let options = LogsOptions {
             stdout: true,
@@ -317,7 +316,7 @@ impl Client {
         };
         let mut stream = Box::pin(self.docker.logs(name, Some(options)));
         let mut text = String::new();
-        // Logs explain a failure; without them there is still the failure.
+        // Logs only explain a failure, so errors in reading them are ignored.
         while let Some(Ok(part)) = stream.next().await {
             text.push_str(&String::from_utf8_lossy(&part.into_bytes()));
         }
@@ -344,9 +343,9 @@ fn state_of(status: Option<ContainerStateStatusEnum>, code: Option<i64>) -> Cont
     }
 }
 
-fn attached(end: EndpointSettings, container: &str) -> Attached {
+fn attached(end: EndpointSettings, container: &str) -> Attachment {
     let own = |alias: &String| !container.starts_with(alias.as_str());
-    Attached {
+    Attachment {
         network: end.network_id.unwrap_or_default(),
         address: end.ip_address.filter(|address| !address.is_empty()),
         // The engine adds the container's own identity.
@@ -359,7 +358,7 @@ fn attached(end: EndpointSettings, container: &str) -> Attached {
     }
 }
 
-/// The settings that are set: engines differ in how they say that one is not.
+/// Returns the settings that are set; engines differ in how they show unset ones.
 fn settings(host: &HostConfig) -> Value {
     // Structs of texts and numbers always serialise.
     let mut settings = serde_json::to_value(host).unwrap_or_default();
@@ -388,7 +387,7 @@ fn variables(list: Option<Vec<String>>) -> BTreeMap<String, String> {
     list.unwrap_or_default().into_iter().map(split).collect()
 }
 
-/// The host addresses that lead to each port; `0.0.0.0` stands for `[::]` as well.
+/// Returns the host addresses of each port; `0.0.0.0` stands for `[::]` as well.
 fn addresses(ports: Option<PortMap>) -> BTreeMap<(u16, String), Vec<SocketAddr>> {
     let mut out = BTreeMap::new();
     let ports: BTreeMap<_, _> = ports.unwrap_or_default().into_iter().collect();
@@ -421,7 +420,7 @@ fn addresses(ports: Option<PortMap>) -> BTreeMap<(u16, String), Vec<SocketAddr>>
 
 fn published(bindings: Option<PortMap>) -> BTreeMap<(u16, String), u16> {
     let mut out = BTreeMap::new();
-    // Copied into a sorted map: the order of the engine's does not matter.
+    // A sorted map, because the engine's order must not matter.
     let bindings: BTreeMap<_, _> = bindings.unwrap_or_default().into_iter().collect();
     for (key, ends) in bindings {
         let Some((port, protocol)) = key.split_once('/') else {
@@ -439,7 +438,7 @@ fn published(bindings: Option<PortMap>) -> BTreeMap<(u16, String), u16> {
 }
 
 fn name(names: Option<Vec<String>>) -> String {
-    // Links to a container are among its names, with one more slash.
+    // Links to a container are listed among its names, with another slash.
     let names = names.unwrap_or_default();
     let own = names
         .iter()

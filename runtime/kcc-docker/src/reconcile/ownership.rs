@@ -1,5 +1,5 @@
-//! Refuses to plan where what is there is not known to be ours: somebody else's,
-//! or kcc's own without the record that proves it.
+//! Refuses to plan if an object is not known to be kcc's: unmanaged objects under
+//! desired names, and objects that kcc made but no record lists.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use kcc_plan::{Error, Scope};
 use super::{CONTAINER, NETWORK, VOLUME};
 use crate::observed::{Observed, ObservedObject, Ownership, SUCCESSOR};
 
-/// An object that is there, by its kind and name.
+/// An existing object, by kind and name.
 type There = (&'static str, String, Ownership);
 
-/// Refuses where kcc created objects of the target from another machine or user,
-/// or the record of this one is gone: nothing may be claimed about them, and an
-/// apply would give kept data new passwords.
+/// Fails if kcc created objects of the scope from another machine or by another
+/// user, or if the records of this one are lost. Nothing is known about such
+/// objects, and an apply would generate new passwords for existing data.
 pub(super) fn refuse_unrecorded(
     docker: &DockerDesired,
     observed: &Observed,
@@ -28,8 +28,8 @@ pub(super) fn refuse_unrecorded(
     unrecorded(found, scope)
 }
 
-/// The same for a command that is about whatever is there. Objects that a record
-/// does not know where there is one are left alone.
+/// Does the same for a command that concerns all existing objects. If there are
+/// records, objects that they do not list are left alone.
 pub(super) fn refuse_all_unrecorded(observed: &Observed, scope: &Scope) -> Result<(), Error> {
     if observed.recorded {
         return Ok(());
@@ -38,7 +38,7 @@ pub(super) fn refuse_all_unrecorded(observed: &Observed, scope: &Scope) -> Resul
 }
 
 fn unrecorded(mut found: Vec<There>, scope: &Scope) -> Result<(), Error> {
-    found.retain(|(_, _, ownership)| *ownership == Ownership::Claimed);
+    found.retain(|(_, _, ownership)| *ownership == Ownership::Unrecorded);
     let Some((kind, name, _)) = found.first() else {
         return Ok(());
     };
@@ -47,30 +47,31 @@ fn unrecorded(mut found: Vec<There>, scope: &Scope) -> Result<(), Error> {
         1 => (" and 1 other object".to_owned(), "were"),
         count => (format!(" and {count} other objects"), "were"),
     };
-    let message =
-        format!("{kind} `{name}`{others} {were} created by kcc from another machine or user");
+    let message = format!(
+        "{kind} `{name}`{others} {were} created by kcc from another machine or by another user"
+    );
     let instance = scope.instance.as_ref();
     let instance = instance.map(|name| format!(" --instance {name}"));
     Err(Error::new(Code::StateUnrecorded, message).help(format!(
-        "take them back: `kcc recover --target {}{}`",
+        "take them into the inventory: `kcc recover --target {}{}`",
         scope.target,
         instance.unwrap_or_default()
     )))
 }
 
-/// Everything that is there under a name that is wanted.
+/// Returns the existing objects with desired names.
 fn wanted(docker: &DockerDesired, observed: &Observed) -> Vec<There> {
     let mut found = Vec::new();
     for name in docker.containers.keys() {
         for name in [name.clone(), format!("{name}{SUCCESSOR}")] {
-            if let Some(there) = observed.containers.get(&name) {
-                found.push((CONTAINER, name, there.object.ownership));
+            if let Some(existing) = observed.containers.get(&name) {
+                found.push((CONTAINER, name, existing.object.ownership));
             }
         }
     }
-    let mut objects = |kind, names: Vec<&String>, there: &BTreeMap<String, ObservedObject>| {
+    let mut objects = |kind, names: Vec<&String>, existing: &BTreeMap<String, ObservedObject>| {
         for name in names {
-            if let Some(object) = there.get(name) {
+            if let Some(object) = existing.get(name) {
                 found.push((kind, name.clone(), object.ownership));
             }
         }
@@ -86,27 +87,28 @@ fn wanted(docker: &DockerDesired, observed: &Observed) -> Vec<There> {
 
 fn all(observed: &Observed) -> Vec<There> {
     let containers = observed.containers.iter();
-    let containers = containers.map(|(name, there)| (CONTAINER, name, there.object.ownership));
+    let containers =
+        containers.map(|(name, existing)| (CONTAINER, name, existing.object.ownership));
     let networks = observed.networks.iter();
-    let networks = networks.map(|(name, there)| (NETWORK, name, there.ownership));
+    let networks = networks.map(|(name, existing)| (NETWORK, name, existing.ownership));
     let volumes = observed.volumes.iter();
-    let volumes = volumes.map(|(name, there)| (VOLUME, name, there.ownership));
+    let volumes = volumes.map(|(name, existing)| (VOLUME, name, existing.ownership));
     let all = containers.chain(networks).chain(volumes);
     all.map(|(kind, name, ownership)| (kind, name.clone(), ownership))
         .collect()
 }
 
-/// Names that are wanted must be free or ours.
-pub(super) fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
+/// Fails if an unmanaged object has a desired name.
+pub(super) fn refuse_unmanaged(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
     let mut found = wanted(docker, observed);
-    found.retain(|(_, _, ownership)| *ownership == Ownership::Foreign);
+    found.retain(|(_, _, ownership)| *ownership == Ownership::Unmanaged);
     let Some((kind, name, _)) = found.first() else {
         return Ok(());
     };
     let others = match found.len() - 1 {
         0 => String::new(),
-        1 => ", and 1 more object like it".to_owned(),
-        count => format!(", and {count} more objects like it"),
+        1 => " (and 1 more object)".to_owned(),
+        count => format!(" (and {count} more objects)"),
     };
     let remove: Vec<_> = found
         .iter()
@@ -117,7 +119,10 @@ pub(super) fn refuse_foreign(docker: &DockerDesired, observed: &Observed) -> Res
         .collect();
     Err(Error::new(
         Code::PlanForeignObject,
-        format!("{kind} `{name}` is in the way, and kcc did not make it{others}"),
+        format!("{kind} `{name}` already exists and is not managed by kcc{others}"),
     )
-    .help(format!("if nobody needs it: `{}`", remove.join("; "))))
+    .help(format!(
+        "remove it if nobody needs it: `{}`",
+        remove.join("; ")
+    )))
 }

@@ -1,4 +1,4 @@
-//! Init steps and sidecars of a desired state that is being put together.
+//! Init steps and sidecars of drafted desired states.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ impl Draft {
         &mut steps.last_mut().unwrap().container
     }
 
-    /// Adds a script that runs beside a component's container.
-    pub(crate) fn sidecar(&mut self, name: &str, beside: &str, script: &str) -> &mut Container {
+    /// Adds a script that runs next to a component's container.
+    pub(crate) fn sidecar(&mut self, name: &str, sidecar: &str, script: &str) -> &mut Container {
         let main = self.name(name);
         let container = Container {
             image: BOX.to_owned(),
@@ -43,7 +43,7 @@ impl Draft {
             sidecar_of: Some(main.clone()),
             ..self.container(name).clone()
         };
-        let beside = Container::beside(&main, beside);
-        self.engine.containers.entry(beside).or_insert(container)
+        let full_name = Container::beside(&main, sidecar);
+        self.engine.containers.entry(full_name).or_insert(container)
     }
 }

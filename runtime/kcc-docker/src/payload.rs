@@ -1,0 +1,117 @@
+//! [`Payload`]: the data to perform one step. Everything is decided in it: names,
+//! host ports, how a container is replaced.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use kcc_lower::docker::Container;
+use kcc_model::{Build, Until};
+
+/// The payload of one step.
+#[derive(Debug, Clone)]
+pub(crate) enum Payload {
+    /// Pulls an image.
+    Pull {
+        reference: String,
+    },
+    /// Builds an image and labels it with the hash of its context.
+    Build {
+        build: Build,
+        context_hash: String,
+    },
+    CreateNetwork {
+        labels: BTreeMap<String, String>,
+    },
+    CreateVolume {
+        labels: BTreeMap<String, String>,
+    },
+    /// Creates a container, writes its files and starts it, unless it runs on demand.
+    Create(Arc<NewContainer>),
+    /// Replaces a container with a new one.
+    Replace {
+        new: Arc<NewContainer>,
+        /// The identity of the old container.
+        old: String,
+        how: Replacement,
+    },
+    /// Starts an existing container.
+    Start {
+        id: String,
+    },
+    /// Stops an existing container and starts it again.
+    Restart {
+        id: String,
+    },
+    /// Unpauses a container.
+    Unpause {
+        id: String,
+    },
+    /// Stops and removes a container.
+    RemoveContainer {
+        id: String,
+    },
+    RemoveNetwork {
+        id: String,
+    },
+    RemoveVolume,
+}
+
+impl Payload {
+    /// Returns true if a container runs afterwards.
+    pub(crate) fn starts(&self) -> bool {
+        matches!(
+            self,
+            Self::Create(_) | Self::Replace { .. } | Self::Start { .. } | Self::Restart { .. }
+        )
+    }
+}
+
+/// A container to be created.
+#[derive(Debug, Clone)]
+pub(crate) struct NewContainer {
+    pub(crate) container: Container,
+    /// The model path of its component.
+    pub(crate) path: String,
+    pub(crate) ports: Vec<HostPort>,
+    /// All labels, including those that kcc compares.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The deadline for its readiness, in milliseconds.
+    pub(crate) deadline_ms: u64,
+}
+
+impl NewContainer {
+    /// Returns the host ports that it holds while it runs.
+    pub(crate) fn host_ports(&self) -> Vec<u16> {
+        self.ports.iter().map(|port| port.host).collect()
+    }
+}
+
+/// A port of a container and its host port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostPort {
+    pub(crate) container: u16,
+    pub(crate) protocol: &'static str,
+    pub(crate) host: u16,
+    /// True if it is bound to this machine only, for kcc's own health checks.
+    pub(crate) private: bool,
+}
+
+/// The strategy to replace a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Replacement {
+    /// The old container runs until the new one is ready, and stays if it never is.
+    Overlap,
+    /// The old container is stopped before the new one starts, because both would
+    /// hold the same host port or write to the same volume.
+    StopFirst {
+        /// The running sidecars of the old container, by name. If the new one
+        /// fails they are restarted with the old one, or stopped, because they
+        /// share its network.
+        sidecars: Vec<String>,
+        /// The state that the new container must reach before the old one is
+        /// removed; otherwise the old one is restarted. None for a job: restarting
+        /// the old one would run its work once more.
+        until: Option<Until>,
+    },
+    /// The new container is not started; its user starts it on demand.
+    AtRest,
+}

@@ -1,0 +1,47 @@
+//! [`Payload`]: the data to perform one step. Everything is decided in it.
+
+use kcc_lower::kubernetes::MadeSecret;
+use serde_json::Value;
+
+use crate::observed::Reference;
+
+/// The payload of one step.
+#[derive(Debug, Clone)]
+pub(crate) enum Payload {
+    /// Applies a manifest.
+    Apply {
+        reference: Reference,
+        manifest: Value,
+        /// The identity of the object, so that no other one of its name is changed.
+        uid: Option<String>,
+        /// True if an object of its name is being removed and has to be gone first.
+        after_removal: bool,
+        /// The fields to hand over first to the field manager that waits for an
+        /// autoscaler.
+        hand_over: Option<Value>,
+        /// True if it takes fields over from other managers: those that `--take`
+        /// names, or a number that kcc's autoscaler has left.
+        force: bool,
+    },
+    /// Removes an object and creates it again.
+    Replace {
+        reference: Reference,
+        manifest: Value,
+        uid: String,
+    },
+    /// Creates a Secret, unless it exists.
+    CreateSecret {
+        reference: Reference,
+        secret: MadeSecret,
+    },
+    /// Updates a Secret to the provider's value.
+    UpdateSecret {
+        reference: Reference,
+        secret: MadeSecret,
+        uid: String,
+    },
+    /// Restarts the pods of a workload, because a Secret has changed.
+    Restart { reference: Reference, uid: String },
+    /// Removes an object, and waits until it and the objects it owns are gone.
+    Delete { reference: Reference, uid: String },
+}

@@ -1,0 +1,11 @@
+//! The records of a scope on this machine: the [`Intent`] of a running or killed
+//! apply, the [`Inventory`] that the last one left, and the [`Lock`] that keeps two
+//! applies apart.
+
+mod folder;
+mod journal;
+mod lock;
+
+pub use folder::RecordFolder;
+pub use journal::{Intent, Inventory, InventoryObject};
+pub use lock::{Lock, now};
