@@ -67,7 +67,7 @@ pub fn down(
 
 /// Finds the objects that kcc created in a target, recorded or not.
 pub fn find_recoverable(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
-    run(compiled, engine!(compiled: found(options)))
+    run(compiled, engine!(compiled: plan_recovery(options)))
 }
 
 /// Takes recoverable objects back into the record.

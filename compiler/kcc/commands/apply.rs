@@ -131,7 +131,7 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> CommandRes
         let all = parts.join(", ") + &operations + &left;
         all.trim_start_matches(", ").to_owned()
     };
-    let done = if report.complete() {
+    let done = if report.is_complete() {
         done.to_owned()
     } else {
         format!("partially {done}")

@@ -53,7 +53,7 @@ impl Plan {
             Format::Json => json(&plan),
             _ => plan.to_text(),
         });
-        Ok(if self.exit_code && !plan.is_settled() {
+        Ok(if self.exit_code && !plan.is_up_to_date() {
             Exit::Configuration
         } else {
             Exit::Done

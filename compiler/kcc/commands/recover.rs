@@ -33,7 +33,7 @@ impl Recover {
             Format::Json => json(&found),
             _ => text(&found),
         });
-        let count = found.taken().count();
+        let count = found.recoverable().count();
         if count == 0 && found.secrets.is_empty() && found.lost_secrets.is_empty() {
             context
                 .printer
@@ -50,7 +50,7 @@ impl Recover {
             return Ok(Exit::Incomplete);
         }
         let recovered = runtime::recover(&compiled, &options)?;
-        let count = recovered.taken().count();
+        let count = recovered.recoverable().count();
         let secrets = match recovered.secrets.len() {
             0 => String::new(),
             count => format!(", {} read back", counted(count, "generated secret")),
@@ -138,6 +138,6 @@ container  x             skipped: its name is not one that kcc gives [storefront
 network    shop-dev      recorded
 ";
         assert_eq!(text(&found), expected);
-        assert_eq!(found.taken().count(), 1);
+        assert_eq!(found.recoverable().count(), 1);
     }
 }

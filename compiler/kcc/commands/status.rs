@@ -34,7 +34,7 @@ impl Status {
             Format::Json => json(&report),
             _ => text(&report),
         });
-        Ok(if self.exit_code && !report.ready() {
+        Ok(if self.exit_code && !report.is_ready() {
             Exit::Configuration
         } else {
             Exit::Done

@@ -14,7 +14,7 @@ use kcc_lower::{
     source::{Rendered, Source, is_required, objects},
 };
 use kcc_model::CheckedModel;
-use kcc_plan::{Origin, Origins, spell_field};
+use kcc_plan::{Origin, Origins, format_field};
 use kcc_tree::{ConfigTree, Node, Origin as ConfigOrigin, OriginKind, Path};
 
 use super::{
@@ -88,7 +88,7 @@ impl FragmentOrigins {
                     fields.extend(
                         leaves
                             .iter()
-                            .map(|(path, _)| spell_field(&kind, &name, &object.named(path).0)),
+                            .map(|(path, _)| format_field(&kind, &name, &object.named(path).0)),
                     );
                 }
             }

@@ -8,7 +8,7 @@
 //!   stores the inventory; failures of operations are in its report;
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
-//! - [`found`] and [`recover`] take kcc's objects back into the inventory if the
+//! - [`plan_recovery`] and [`recover`] take kcc's objects back into the inventory if the
 //!   records are lost.
 //!
 //! Labels and the inventory together decide which objects kcc owns. A container is
@@ -49,4 +49,4 @@ mod session;
 mod status;
 
 pub use context::context_hash;
-pub use session::{apply, down, found, plan, recover, status};
+pub use session::{apply, down, plan, plan_recovery, recover, status};

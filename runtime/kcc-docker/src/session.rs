@@ -140,7 +140,7 @@ pub async fn down(
     let report = session
         .perform(&plan, secrets, &records, &observed, reporter, cancel)
         .await?;
-    if options.volumes && report.complete() {
+    if options.volumes && report.is_complete() {
         session.state.remove_secrets()?;
     }
     for object in &observed.doubtful {
@@ -154,7 +154,7 @@ pub async fn down(
 }
 
 /// Lists the scope's objects that kcc made on this engine. Read-only.
-pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
+pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
     session.state.check_unlocked()?;
     Ok(session
@@ -163,7 +163,7 @@ pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Err
         .recovery)
 }
 
-/// Takes the objects of [`found`] into the inventory and stores the generated
+/// Takes the objects of [`plan_recovery`] into the inventory and stores the generated
 /// secrets that running containers still hold. Read-only on the engine.
 pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
@@ -177,7 +177,7 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
     for (name, value) in &secrets {
         session.state.store_secret(name, value)?;
     }
-    let created = recovery.taken();
+    let created = recovery.recoverable();
     let created = created.map(|object| (object.kind.as_str(), object.name.as_str()));
     let mut writer = session.record_writer(&records);
     writer.lost_secrets = recovery.lost_secrets.iter().cloned().collect();
@@ -344,7 +344,7 @@ impl<'a> Session<'a> {
         let mut writer = self.record_writer(records);
         let report =
             kcc_plan::perform(plan, observed, &engine, &mut writer, reporter, cancel).await?;
-        if plan.is_empty() && report.complete() && !records.failures().is_empty() {
+        if plan.is_empty() && report.is_complete() && !records.failures().is_empty() {
             // Everything an earlier apply failed to do is as desired by now.
             writer.ended(&report);
             writer.end(observed, &BTreeSet::new()).await?;

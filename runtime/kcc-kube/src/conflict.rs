@@ -8,7 +8,7 @@
 //! because no other field in conflict is sent.
 
 use kcc_lower::kubernetes::Object;
-use kcc_plan::{Conflict, Finding, FindingKind, Options, Origin, Scope, spell_field};
+use kcc_plan::{Conflict, Finding, FindingKind, Options, Origin, Scope, format_field};
 use serde_json::Value;
 
 use crate::{
@@ -107,7 +107,7 @@ fn conflict(
     let live = field::find(&existing.live, &owned.field);
     let live = live.and_then(|found| field::value(&existing.live, &found.at));
     Conflict {
-        field: spell_field(&object.kind, &object.name, &named),
+        field: format_field(&object.kind, &object.name, &named),
         owner: owned.manager.clone(),
         since: last_write(&existing.live, &owned.manager),
         live: live.filter(|_| shown).cloned(),

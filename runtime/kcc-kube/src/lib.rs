@@ -10,7 +10,7 @@
 //!   nothing to do writes nothing, not even a lock;
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
-//! - [`found`] lists the objects with the scope's labels, and [`recover`] takes
+//! - [`plan_recovery`] lists the objects with the scope's labels, and [`recover`] takes
 //!   those that are provably kcc's into the inventory.
 //!
 //! Labels and the inventory together decide which objects kcc owns. Before the
@@ -48,4 +48,4 @@ mod session;
 mod status;
 mod stuck;
 
-pub use session::{apply, down, found, plan, recover, status};
+pub use session::{apply, down, plan, plan_recovery, recover, status};

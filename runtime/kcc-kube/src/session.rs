@@ -136,7 +136,7 @@ fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Vec<String>>) {
 }
 
 /// Lists the objects with the scope's labels and if they are recorded. Read-only.
-pub async fn found(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
+pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
     let records = session.read_records().await?;
     Ok(session.find_recoverable(&records).await?.recovery)
@@ -148,7 +148,7 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
     lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
     let records = session.read_records().await?;
     let recovery = session.find_recoverable(&records).await?.recovery;
-    if recovery.taken().next().is_none() {
+    if recovery.recoverable().next().is_none() {
         return Ok(recovery);
     }
     let lock = session.lock().await?;

@@ -52,7 +52,7 @@ pub enum Origin {
 
 /// Formats a reference to an object's field: the kind in lower case, the name and
 /// the path, whose elements are quoted unless they are plain identifiers.
-pub fn spell_field(kind: &str, name: &str, path: &[String]) -> String {
+pub fn format_field(kind: &str, name: &str, path: &[String]) -> String {
     let quoted = path.iter().map(|name| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
         if !name.is_empty() && name.chars().all(plain) {

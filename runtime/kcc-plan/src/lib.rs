@@ -34,12 +34,12 @@
 //! for progress and [`Cancel`] for Ctrl-C. Both engine crates offer
 //!
 //! ```text
-//! plan   (&Desired, &Options)                          -> Result<Plan, Error>
-//! apply  (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
-//! status (&Desired, &Options)                          -> Result<StatusReport, Error>
-//! down   (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
-//! found  (&Desired, &Options)                          -> Result<Recovery, Error>
-//! recover(&Desired, &Options)                          -> Result<Recovery, Error>
+//! plan         (&Desired, &Options)                          -> Result<Plan, Error>
+//! apply        (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
+//! status       (&Desired, &Options)                          -> Result<StatusReport, Error>
+//! down         (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
+//! plan_recovery(&Desired, &Options)                          -> Result<Recovery, Error>
+//! recover      (&Desired, &Options)                          -> Result<Recovery, Error>
 //! ```
 
 mod builder;
@@ -62,7 +62,7 @@ mod secrets;
 mod text;
 
 pub use builder::PlanBuilder;
-pub use conflict::{Conflict, Origin, Origins, spell_field};
+pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
 pub use engine::{Cancel, Context, Engine, Readiness};
 pub use error::{Error, MissingSecret};

@@ -78,7 +78,7 @@ impl<P> Plan<P> {
 
     /// Returns true if everything observed is as desired and ready: there is no
     /// operation and no open finding.
-    pub fn is_settled(&self) -> bool {
+    pub fn is_up_to_date(&self) -> bool {
         self.steps.is_empty() && !self.findings.iter().any(|found| found.finding.is_open())
     }
 

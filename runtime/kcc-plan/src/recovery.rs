@@ -24,8 +24,8 @@ pub struct Recovery {
 
 impl Recovery {
     /// Returns the objects that recovery adds to the inventory.
-    pub fn taken(&self) -> impl Iterator<Item = &Recovered> {
-        self.objects.iter().filter(|object| object.is_taken())
+    pub fn recoverable(&self) -> impl Iterator<Item = &Recovered> {
+        self.objects.iter().filter(|object| object.is_recoverable())
     }
 }
 
@@ -50,7 +50,7 @@ pub struct Recovered {
 
 impl Recovered {
     /// Returns true if recovery adds it to the inventory.
-    pub fn is_taken(&self) -> bool {
+    pub fn is_recoverable(&self) -> bool {
         !self.recorded && self.doubt.is_none()
     }
 }

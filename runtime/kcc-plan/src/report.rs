@@ -122,7 +122,7 @@ pub struct Totals {
 
 impl ApplyReport {
     /// Returns true if everything was done and is ready.
-    pub fn complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.failures.is_empty()
             && !self.cancelled
             && self.performed + self.left.len() == self.planned
@@ -130,7 +130,7 @@ impl ApplyReport {
 
     /// Returns 0, or 4 if the apply is incomplete.
     pub fn exit_code(&self) -> u8 {
-        if self.complete() { 0 } else { 4 }
+        if self.is_complete() { 0 } else { 4 }
     }
 
     /// Counts the components by outcome.
@@ -227,7 +227,7 @@ impl ComponentStatus {
     }
 
     /// Returns true if all of its replicas are ready and as desired.
-    pub fn ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.ready >= self.replicas && self.state != State::Failed && self.unapplied.is_none()
     }
 }
@@ -245,8 +245,8 @@ pub struct StatusReport {
 
 impl StatusReport {
     /// Returns true if all components are ready.
-    pub fn ready(&self) -> bool {
-        self.components.values().all(ComponentStatus::ready)
+    pub fn is_ready(&self) -> bool {
+        self.components.values().all(ComponentStatus::is_ready)
     }
 }
 

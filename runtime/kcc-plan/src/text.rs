@@ -68,7 +68,7 @@ impl<P> Plan<P> {
     /// Formats the plan for people, ending with a line break.
     pub fn to_text(&self) -> String {
         let scope = &self.scope;
-        let head = if self.is_settled() {
+        let head = if self.is_up_to_date() {
             format!("nothing to do, {} unchanged", objects(self.unchanged))
         } else {
             self.summary()

@@ -166,7 +166,7 @@ async fn starts_a_component_after_its_needs_reach_their_state() {
         ..Fake::default()
     };
     let report = run(&plan(SHOP), &engine).await;
-    assert!(report.complete(), "{report:#?}");
+    assert!(report.is_complete(), "{report:#?}");
     assert_eq!(
         (report.performed, report.planned, report.mutating_calls),
         (3, 3, 3)
@@ -183,7 +183,7 @@ async fn waits_for_unchanged_components_too() {
         ..Fake::default()
     };
     let report = run(&plan, &engine).await;
-    assert!(report.complete());
+    assert!(report.is_complete());
     assert!(engine.position("Started cart") < engine.position("begin web"));
     assert_eq!(report.components["db"].outcome, Outcome::Unchanged);
     assert_eq!(report.components["web"].outcome, Outcome::Created);
@@ -331,12 +331,12 @@ fn a_plan_with_findings_is_not_up_to_date() {
         alternatives: Vec::new(),
         conflict: None,
     };
-    assert!(builder(SHOP, |_| false).finish().is_settled());
+    assert!(builder(SHOP, |_| false).finish().is_up_to_date());
     let mut plan = builder(SHOP, |_| false);
     plan.add_finding(found("web", "crash loop: exit code 3", None));
     plan.add_finding(found("db", "paused", Some("unpause it")));
     let plan = plan.finish();
-    assert!(plan.is_empty() && !plan.is_settled());
+    assert!(plan.is_empty() && !plan.is_up_to_date());
     assert_eq!(
         plan.to_text(),
         "shop in dev: 2 not ready, 3 objects unchanged\n\n  \
@@ -360,7 +360,7 @@ async fn a_tolerable_failure_does_not_stop_the_apply() {
     };
     let plan = plan(&[("db", &[]), ("web", &[("db", Until::Healthy)])]);
     let report = execute(&plan, &engine, &Silent, &Cancel::new()).await;
-    assert!(report.complete(), "{report:#?}");
+    assert!(report.is_complete(), "{report:#?}");
     assert_eq!((report.performed, report.planned), (1, 2));
     assert_eq!(report.left.len(), 1);
     assert!(report.failures.is_empty());

@@ -62,7 +62,7 @@ impl<H: Host> Sandbox<H> {
     /// Applies; everything must be done and ready.
     pub(crate) async fn apply_all<E: Clone>(&self, desired: &Draft<E>) -> ApplyReport {
         let report = self.apply(desired).await;
-        assert!(report.complete(), "{report:#?}");
+        assert!(report.is_complete(), "{report:#?}");
         report
     }
 
@@ -89,7 +89,7 @@ impl<H: Host> Sandbox<H> {
         };
         let done = engine::down(&desired.finish(), &options, &self.recorder, &Cancel::new()).await;
         let report = expect_ok(done);
-        assert!(report.complete(), "{report:#?}");
+        assert!(report.is_complete(), "{report:#?}");
         report
     }
 }

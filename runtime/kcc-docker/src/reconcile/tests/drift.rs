@@ -109,7 +109,7 @@ fn reports_an_unready_container() {
         .readiness
         .insert("shop-dev-db".to_owned(), Readiness::Ready);
     let plan = plan(&docker, &observed);
-    assert!(plan.is_empty() && !plan.is_settled());
+    assert!(plan.is_empty() && !plan.is_up_to_date());
     assert_eq!(
         plan.to_text(),
         "shop in dev: 1 not ready, 8 objects unchanged\n\n  \
@@ -124,7 +124,7 @@ fn repeats_the_last_failure_in_the_next_cause() {
     let why = "the new `shop-dev-web` is not ready: crash loop: exit code 3".to_owned();
     observed.failures.insert("web".to_owned(), why);
     // A component that is as desired needs no new attempt.
-    assert!(plan(&docker, &observed).is_settled());
+    assert!(plan(&docker, &observed).is_up_to_date());
     wanted(&mut docker, "web").args = Some(vec!["serve".to_owned()]);
     check(
         &docker,
@@ -146,7 +146,7 @@ fn reports_a_secret_that_cannot_be_compared() {
         help: "set `STRIPE_KEY` where kcc runs".to_owned(),
     });
     let plan = plan(&docker, &observed);
-    assert!(!plan.is_settled());
+    assert!(!plan.is_up_to_date());
     let text = plan.to_text();
     let line = "! unknown secret  stripe-key  cannot tell if it changed: variable \
                 `STRIPE_KEY` is not set\n      help: set `STRIPE_KEY` where kcc runs\n";

@@ -121,7 +121,7 @@ pub(super) async fn a_failed_job_skips_its_dependents(sandbox: &Sandbox) {
     // Once fixed, the same job continues from there.
     desired.container("migrate").args = Some(vec!["exit 0".to_owned()]);
     sandbox.apply_all(&desired).await;
-    assert!(sandbox.status(&desired).await.ready());
+    assert!(sandbox.status(&desired).await.is_ready());
 }
 
 pub(super) async fn a_taken_host_port_is_reported(sandbox: &Sandbox) {

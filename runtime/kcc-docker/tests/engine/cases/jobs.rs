@@ -39,7 +39,7 @@ pub(super) async fn a_cron_job_is_created_and_runs_on_demand(sandbox: &Sandbox) 
     );
     let status = sandbox.status(&desired).await;
     assert_eq!(status.components["nightly"].state, State::Completed);
-    assert!(status.ready());
+    assert!(status.is_ready());
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     assert_eq!(
         sandbox.testbed.docker(&["start", "-a", &name]),

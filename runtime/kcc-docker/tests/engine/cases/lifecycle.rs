@@ -49,7 +49,7 @@ SYSTEM in dev: 6 to create, 1 object unchanged
     );
 
     let status = sandbox.status(&desired).await;
-    assert!(status.ready(), "{status:#?}");
+    assert!(status.is_ready(), "{status:#?}");
     assert_eq!(status.components["migrate"].state, State::Completed);
     assert_eq!(status.components["web"].state, State::Running);
 }
@@ -104,11 +104,11 @@ pub(super) async fn killed_containers_are_restored(sandbox: &Sandbox) {
     );
     let report = sandbox.apply_all(&desired).await;
     assert_eq!((report.totals().updated, report.totals().created), (1, 1));
-    assert!(sandbox.status(&desired).await.ready());
+    assert!(sandbox.status(&desired).await.is_ready());
     sandbox.testbed.docker(&["pause", &sandbox.name("cart")]);
     assert!(sandbox.plan(&desired).await.contains(" paused"));
     sandbox.apply_all(&desired).await;
-    assert!(sandbox.status(&desired).await.ready());
+    assert!(sandbox.status(&desired).await.is_ready());
 }
 
 pub(super) async fn a_container_with_a_volume_is_stopped_first(sandbox: &Sandbox) {

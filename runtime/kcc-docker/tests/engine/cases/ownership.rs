@@ -149,7 +149,7 @@ pub(super) async fn an_instance_has_objects_of_its_own(sandbox: &Sandbox) {
         .await
         .unwrap();
     assert!(
-        report.complete() && report.totals().created == 4,
+        report.is_complete() && report.totals().created == 4,
         "{report:#?}"
     );
     let name = format!("{}-dev.pr-12-web", sandbox.system);

@@ -66,8 +66,11 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     let why = status.components["web"].why.clone().unwrap_or_default();
     assert!(why.contains("kcc recover"), "{why}");
 
-    let found = kcc_docker::found(&full, &options).await.unwrap();
-    let names: Vec<_> = found.taken().map(|object| object.name.clone()).collect();
+    let found = kcc_docker::plan_recovery(&full, &options).await.unwrap();
+    let names: Vec<_> = found
+        .recoverable()
+        .map(|object| object.name.clone())
+        .collect();
     let expected = ["db", "web", "", "db-data"].map(|name| sandbox.name(name));
     assert_eq!(names, expected);
     assert_eq!(found.secrets, ["password"]);
@@ -80,10 +83,10 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     assert!(plan.contains("nothing to do"), "{plan}");
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     assert_eq!(
-        kcc_docker::found(&full, &options)
+        kcc_docker::plan_recovery(&full, &options)
             .await
             .unwrap()
-            .taken()
+            .recoverable()
             .count(),
         0
     );

@@ -65,7 +65,7 @@ pub(super) async fn a_crash_brings_the_old_container_back(sandbox: &Sandbox) {
         assert!(get(&address).await.starts_with("HTTP/1.1 200"));
         // The reason is shown until it is fixed, and the next plan includes it.
         let status = sandbox.status(&desired).await;
-        assert!(!status.ready());
+        assert!(!status.is_ready());
         let unapplied = status.components["queue"].unapplied.clone();
         let unapplied = unapplied.unwrap_or_default();
         assert!(unapplied.contains("crash loop: exit code 3"), "{unapplied}");
@@ -81,7 +81,7 @@ pub(super) async fn a_crash_brings_the_old_container_back(sandbox: &Sandbox) {
     }
     desired.remove("web");
     sandbox.apply_all(&desired).await;
-    assert!(sandbox.status(&desired).await.ready());
+    assert!(sandbox.status(&desired).await.is_ready());
 }
 
 pub(super) async fn a_crash_loop_is_never_all_clear(sandbox: &Sandbox) {
@@ -121,7 +121,7 @@ pub(super) async fn a_crash_loop_is_never_all_clear(sandbox: &Sandbox) {
     );
     let status = sandbox.status(&desired).await;
     assert_eq!(status.components["crash"].state, State::Failed);
-    assert!(!status.ready());
+    assert!(!status.is_ready());
     // An apply without changes reports it again, and as early.
     let begin = Instant::now();
     let again = sandbox.apply(&desired).await;

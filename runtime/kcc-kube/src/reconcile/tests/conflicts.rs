@@ -34,7 +34,7 @@ fn a_default_that_gave_way_leaves_nothing_to_do() {
     let web = key(&observed, "Deployment", "web");
     observed.resolutions.insert(web, left(FindingKind::Yielded));
     let plan = plan(&kube, &observed);
-    assert!(plan.is_settled());
+    assert!(plan.is_up_to_date());
     assert_eq!(
         plan.to_text(),
         "\
@@ -62,7 +62,7 @@ fn reports_a_conflict_and_plans_the_rest() {
         web["spec"]["ports"] = json!([{"port": 81}]);
     });
     let plan = plan(&kube, &observed);
-    assert!(!plan.is_settled());
+    assert!(!plan.is_up_to_date());
     assert_eq!(
         plan.to_text(),
         "\

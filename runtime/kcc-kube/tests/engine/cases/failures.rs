@@ -151,7 +151,7 @@ pub(super) async fn a_stuck_rollout_ends_early_and_its_cause_stays(sandbox: &San
     // The cause stays whatever the kubelet does meanwhile.
     for _ in 0..8 {
         let status = sandbox.status(&desired).await;
-        assert!(!status.ready());
+        assert!(!status.is_ready());
         for (name, cause) in causes {
             let component = &status.components[name];
             let why = component.why.clone().unwrap_or_default();
@@ -174,7 +174,7 @@ pub(super) async fn a_stuck_rollout_ends_early_and_its_cause_stays(sandbox: &San
         begin.elapsed()
     );
     sandbox.apply_all(&good).await;
-    assert!(sandbox.status(&good).await.ready());
+    assert!(sandbox.status(&good).await.is_ready());
 }
 
 pub(super) async fn zero_replicas_are_not_awaited(sandbox: &Sandbox) {

@@ -325,7 +325,7 @@ pub(super) async fn an_instance_runs_next_to_the_target(sandbox: &Sandbox) {
     let copy = desired.finish();
     let cancel = kcc_plan::Cancel::new();
     let report = kcc_kube::apply(&copy, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().complete());
+    assert!(report.unwrap().is_complete());
     let namespace = format!("{}-ann", sandbox.system);
     let ready = "jsonpath={.status.readyReplicas}";
     let get = ["-n", &namespace, "get", "deployment", "web", "-o", ready];
@@ -336,7 +336,7 @@ pub(super) async fn an_instance_runs_next_to_the_target(sandbox: &Sandbox) {
         ..options
     };
     let report = kcc_kube::down(&copy, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().complete());
+    assert!(report.unwrap().is_complete());
     assert_eq!(sandbox.versions(), before);
     let get = ["get", "namespace", &namespace, "--ignore-not-found"];
     assert_eq!(sandbox.testbed.kubectl(&get), "");

@@ -165,12 +165,12 @@ pub(super) async fn nothing_is_claimed_without_records(sandbox: &Sandbox) {
     sandbox.kubectl(&args);
     let (finished, options) = (desired.finish(), sandbox.options());
     let before = sandbox.versions();
-    let found = kcc_kube::found(&finished, &options).await.unwrap();
+    let found = kcc_kube::plan_recovery(&finished, &options).await.unwrap();
     assert_eq!(sandbox.versions(), before);
     let recovered = kcc_kube::recover(&finished, &options).await.unwrap();
     assert_eq!(recovered, found);
     let taken: Vec<_> = recovered
-        .taken()
+        .recoverable()
         .map(|object| format!("{} {}", object.kind, object.name))
         .collect();
     assert_eq!(taken, ["Service web", "Deployment web"]);
@@ -341,11 +341,11 @@ pub(super) async fn rights_in_one_namespace_are_enough(sandbox: &Sandbox) {
     let whole = desired.finish();
     let cancel = kcc_plan::Cancel::new();
     let report = kcc_kube::apply(&whole, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().complete());
+    assert!(report.unwrap().is_complete());
     let report = kcc_kube::apply(&whole, &options, &sandbox.recorder, &cancel).await;
     assert_eq!(report.unwrap().mutating_calls, 0);
     let report = kcc_kube::down(&whole, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().complete());
+    assert!(report.unwrap().is_complete());
     sandbox.kubectl(&["delete", "rolebinding", "ann"]);
     let error = kcc_kube::plan(&whole, &options).await.unwrap_err();
     assert_eq!(error.code, Code::ApplyRefused);
