@@ -3,7 +3,7 @@
 use clap::Args;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Format};
 use kcc_model::Millis;
-use kcc_plan::{ApplyReport, Failure};
+use kcc_plan::{ApplyReport, Failure, Scope};
 
 use super::{CommandResult, Context, check::counted, json, plan::Prune};
 use crate::{
@@ -55,12 +55,18 @@ impl Apply {
         }
         let reporter = progress::reporter(context);
         let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
-        finish(context, &report, "applied")
+        finish(context, &report, "applied", "to")
     }
 }
 
-/// Prints the result of an apply or down, and returns its exit code.
-pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> CommandResult {
+/// Prints the result of an apply or down, such as "applied `shop` to `dev`", and
+/// returns its exit code.
+pub fn finish(
+    context: &Context,
+    report: &ApplyReport,
+    done: &str,
+    preposition: &str,
+) -> CommandResult {
     let diagnostic = |failure: &Failure, make: fn(Code, String) -> Diagnostic| {
         let mut message = failure.message.clone();
         if let Some(team) = &failure.team {
@@ -136,9 +142,18 @@ pub fn finish(context: &Context, report: &ApplyReport, done: &str) -> CommandRes
     } else {
         format!("partially {done}")
     };
-    context
-        .printer
-        .note(&format!("{done} {}: {what}", report.scope));
+    let Scope {
+        system,
+        target,
+        instance,
+    } = &report.scope;
+    let instance = instance
+        .as_ref()
+        .map(|instance| format!(" ({instance})"))
+        .unwrap_or_default();
+    context.printer.note(&format!(
+        "{done} `{system}` {preposition} `{target}`{instance}: {what}"
+    ));
     for (name, component) in &report.components {
         if !component.addresses.is_empty() {
             let addresses = component.addresses.join(" ");

@@ -36,6 +36,6 @@ impl Down {
         }
         let reporter = progress::reporter(context);
         let report = runtime::down(&compiled, &options, reporter.as_ref())?;
-        apply::finish(context, &report, "removed")
+        apply::finish(context, &report, "removed", "from")
     }
 }
