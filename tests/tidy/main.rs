@@ -1,5 +1,5 @@
 //! The rules of the repository as tests: dependencies between crates, restrictions
-//! on pure code, and references from prose,
+//! on pure code, the English of comments and messages, and references from prose,
 //! codes, schema and recipes to the code.
 //!
 //! Each file checks one rule over plain values, and a test of its own shows that it
@@ -12,9 +12,10 @@
 
 mod codes;
 mod docs;
+mod english;
+mod files;
 mod purity;
 mod schemas;
-mod sizes;
 mod source;
 mod walls;
 
