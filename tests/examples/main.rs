@@ -76,7 +76,7 @@ impl Copy {
         let err = String::from_utf8_lossy(&output.stderr);
         let err: String = err
             .lines()
-            .filter(|line| !line.starts_with("compose makes no check over"))
+            .filter(|line| !line.starts_with("compose cannot run HTTP or TCP"))
             .collect();
         assert!(
             output.status.success() && err.is_empty(),

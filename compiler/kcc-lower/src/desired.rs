@@ -1,4 +1,4 @@
-//! [`Desired`]: what an engine should hold, and in which order it comes up.
+//! [`Desired`]: the objects that an engine should hold, and their start order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ pub struct Desired {
     pub system: Name,
     /// The target.
     pub target: Name,
-    /// Components by name: their order, and who answers for them.
+    /// Components by name, with their order and owners.
     pub components: BTreeMap<Name, DesiredComponent>,
-    /// The objects, for the engine that the target is bound to.
+    /// The objects for the target's engine.
     pub engine: EngineDesired,
 }
 
 impl Desired {
-    /// The components that each component starts after.
+    /// Returns the components that each component starts after.
     pub fn order(&self) -> BTreeMap<Name, BTreeSet<Name>> {
         let after = |component: &DesiredComponent| component.after.keys().cloned().collect();
         let components = self.components.iter();
@@ -36,9 +36,9 @@ impl Desired {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EngineDesired {
-    /// For a Docker engine.
+    /// Objects of a Docker engine.
     Docker(DockerDesired),
-    /// For a Kubernetes cluster.
+    /// Objects of a Kubernetes cluster.
     Kubernetes(KubernetesDesired),
 }
 
@@ -46,19 +46,19 @@ pub enum EngineDesired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DesiredComponent {
-    /// The team that owns it.
+    /// The owning team.
     pub team: Name,
-    /// Its path in the model, such as `services.web`.
+    /// The path in the model, such as `services.web`.
     pub path: String,
-    /// Runs to completion.
+    /// Set for a job, which runs to completion.
     pub job: bool,
-    /// What has to be true of others before it starts; optional needs are left out.
+    /// The states of other components to wait for, without optional needs.
     pub after: BTreeMap<Name, Until>,
-    /// How long an apply waits for it, in milliseconds.
+    /// The time an apply waits for it, in milliseconds.
     pub deadline_ms: u64,
 }
 
-/// The components that run in a target, in the planner's terms.
+/// Returns the components that run in a target, as the planner sees them.
 pub(crate) fn components(target: &TargetModel) -> BTreeMap<Name, DesiredComponent> {
     let runs = |name: &Name| target.components.get(name).is_some_and(Component::runs);
     target

@@ -1,30 +1,30 @@
-//! `$(NAME)` in commands and arguments, as each engine takes it.
+//! Expands or escapes `$(NAME)` in commands and arguments for each engine.
 //!
-//! What a fragment writes arrives, but for `$(NAME)` of a variable. Docker replaces
-//! nothing: [`expand`] does. Kubernetes replaces `$(NAME)`, leaves an unknown one as
-//! it stands, and reads `$$` as one `$`: [`for_kubernetes`] writes a text so that it
-//! comes out as it was written.
+//! Everything but `$(NAME)` of a known variable has to reach the process unchanged.
+//! Docker expands nothing, so [`expand`] does. Kubernetes expands `$(NAME)`, leaves
+//! unknown names alone and reads `$$` as `$`; [`escape_for_kubernetes`] escapes a text
+//! accordingly.
 
-use kcc_model::{Piece, references};
+use kcc_model::{Piece, split_references};
 
-/// What a name in `$(NAME)` stands for.
+/// The meaning of a name in `$(NAME)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variable<'a> {
-    /// A text.
+    /// A variable with a known value.
     Text(&'a str),
-    /// Something that only the engine may know.
+    /// A variable with a secret value.
     Secret,
-    /// Nothing.
+    /// Not a variable.
     Unknown,
 }
 
-/// The text with its variables replaced, or the name of one that is secret.
+/// Replaces the variables in a text; fails with the name of a secret one.
 pub(crate) fn expand<'t, 'v>(
     text: &'t str,
     variable: impl Fn(&str) -> Variable<'v>,
 ) -> Result<String, &'t str> {
     let mut out = String::with_capacity(text.len());
-    for piece in references(text) {
+    for piece in split_references(text) {
         match piece {
             Piece::Text(text) => out.push_str(text),
             Piece::Reference(name) => match variable(name) {
@@ -37,9 +37,9 @@ pub(crate) fn expand<'t, 'v>(
     Ok(out)
 }
 
-/// The text as Kubernetes has to be given it.
-pub(crate) fn for_kubernetes(text: &str) -> String {
-    let pieces = references(text);
+/// Escapes a text so that Kubernetes expands only its references.
+pub(crate) fn escape_for_kubernetes(text: &str) -> String {
+    let pieces = split_references(text);
     let mut out = String::with_capacity(text.len());
     for (at, piece) in pieces.iter().enumerate() {
         match piece {
@@ -57,20 +57,19 @@ pub(crate) fn for_kubernetes(text: &str) -> String {
     out
 }
 
-/// The text of a whole value of a variable, written so that Kubernetes gives it
-/// back.
+/// Escapes the whole value of a variable so that Kubernetes leaves it unchanged.
 pub(crate) fn escape_whole(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape_into(&mut out, text, None);
     out
 }
 
-/// The text written so that Kubernetes gives it back whatever stands after it.
+/// Escapes a text so that Kubernetes leaves it unchanged whatever follows it.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// Doubles each `$` that Kubernetes would read as the head of something.
+/// Doubles each `$` that Kubernetes would read as an escape or a reference.
 fn escape_into(out: &mut String, text: &str, after: Option<char>) {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -96,8 +95,7 @@ mod tests {
         }
     }
 
-    /// What Kubernetes makes of a text, as its `third_party/forked/golang/expansion`
-    /// does.
+    /// A port of Kubernetes' `third_party/forked/golang/expansion`.
     fn kubernetes(text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -125,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn both_engines_give_what_is_written() {
+    fn both_engines_pass_on_the_declared_text() {
         for (text, expected) in [
             ("", ""),
             ("plain", "plain"),
@@ -146,18 +144,18 @@ mod tests {
             ("ä$(EMPTY)ö", "äö"),
         ] {
             assert_eq!(expand(text, shop).as_deref(), Ok(expected), "{text}");
-            assert_eq!(kubernetes(&for_kubernetes(text)), expected, "{text}");
+            assert_eq!(kubernetes(&escape_for_kubernetes(text)), expected, "{text}");
         }
     }
 
     #[test]
-    fn a_secret_is_named_instead_of_replaced() {
+    fn returns_the_name_of_a_secret_instead_of_expanding_it() {
         assert_eq!(expand("--password=$(PASSWORD)", shop), Err("PASSWORD"));
         assert_eq!(expand("$$(PASSWORD)", shop).as_deref(), Ok("$(PASSWORD)"));
     }
 
     #[test]
-    fn escaped_text_means_itself_to_kubernetes() {
+    fn kubernetes_leaves_escaped_text_unchanged() {
         for text in [
             "",
             "a",

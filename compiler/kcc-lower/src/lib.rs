@@ -1,10 +1,10 @@
-//! From the checked model to the objects of an engine.
+//! Lowers the checked model to the objects of an engine.
 //!
-//! [`lower`] takes a `CheckedModel` and gives the [`Desired`] state of one
-//! target; [`parity`] says what each engine makes of each field; [`emit`] alone
-//! writes YAML. Nothing here asks an engine anything: what a cluster or a
-//! daemon would refuse for its shape alone is refused here, with the line that
-//! says it. Same input, same bytes.
+//! [`lower`] turns a `CheckedModel` into the [`Desired`] state of one target;
+//! [`parity`] tells how each engine honours each field; [`emit`] is the only writer
+//! of YAML. Nothing here contacts an engine: objects that an engine would reject for
+//! their shape alone are rejected here, with the line at fault. The same input
+//! always gives the same bytes.
 
 mod desired;
 pub mod docker;
@@ -13,9 +13,9 @@ mod expand;
 pub mod kubernetes;
 mod lowering;
 pub mod parity;
-mod read;
 pub mod source;
 mod user;
+mod validation;
 
 pub use desired::{Desired, DesiredComponent, EngineDesired};
 
@@ -31,7 +31,7 @@ use lowering::Lowering;
 
 /// Lowers the model of one target to the objects of its engine.
 ///
-/// The tree is asked for nothing but the lines behind what the engine cannot do.
+/// The tree provides only the lines for diagnostics.
 pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<Desired> {
     let Some(target_model) = model.targets.get(target) else {
         let known: Vec<_> = model
@@ -41,15 +41,15 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
             .collect();
         return Err(Diagnostic::error(
             Code::CheckUnknownTarget,
-            format!("the system has no target `{target}`"),
+            format!("there is no target `{target}`"),
         )
-        .help(format!("name one of {}", known.join(", ")))
+        .help(format!("write one of {}", known.join(", ")))
         .into());
     };
     let mut lowering = Lowering::new(tree, &model.name, target_model);
     let components = desired::components(target_model);
-    lowering.hold_config_keys();
-    lowering.hold_files();
+    lowering.check_config_keys();
+    lowering.check_files();
     let engine = match &target_model.engine {
         EngineTarget::Docker {} => EngineDesired::Docker(docker::lower(&mut lowering)),
         EngineTarget::Kubernetes {
@@ -69,7 +69,7 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
             },
         )),
     };
-    parity::hold(&mut lowering);
+    parity::check(&mut lowering);
     lowering.finish(Desired {
         system: model.name.clone(),
         target: target.to_owned(),
@@ -78,7 +78,8 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
     })
 }
 
-/// Hex SHA-256 of a value as JSON; maps are ordered, so it is canonical.
+/// Returns the hex SHA-256 of a value as JSON, which is canonical because maps are
+/// ordered.
 pub(crate) fn hash<T: Serialize>(value: &T) -> String {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     let mut hash = String::new();

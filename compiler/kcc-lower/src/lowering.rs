@@ -1,5 +1,5 @@
-//! [`Lowering`]: what every part of one lowering reads, and the mistakes that
-//! it found. A lowering goes on after a mistake and fails once, at its end.
+//! [`Lowering`]: the shared context of lowering one target, with the diagnostics
+//! so far. Lowering continues after a mistake and fails once, at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use kcc_tree::{ConfigTree, Path};
 
 use crate::parity::Engine;
 
-/// One lowering on its way.
+/// The state of lowering one target.
 pub(crate) struct Lowering<'a> {
     tree: &'a ConfigTree,
     /// `system.name`.
@@ -17,8 +17,8 @@ pub(crate) struct Lowering<'a> {
     /// The model of the target.
     pub(crate) target: &'a TargetModel,
     diagnostics: Diagnostics,
-    /// Secrets that were warned of.
-    raw: BTreeSet<Name>,
+    /// Secrets for which a warning about URLs was already reported.
+    warned_url_secrets: BTreeSet<Name>,
 }
 
 impl<'a> Lowering<'a> {
@@ -28,11 +28,11 @@ impl<'a> Lowering<'a> {
             system,
             target,
             diagnostics: Diagnostics::new(),
-            raw: BTreeSet::new(),
+            warned_url_secrets: BTreeSet::new(),
         }
     }
 
-    /// The components that run here, with their containers.
+    /// Returns the components that run in the target.
     pub(crate) fn running(&self) -> impl Iterator<Item = &'a Component> + use<'a> {
         self.target
             .components
@@ -40,40 +40,41 @@ impl<'a> Lowering<'a> {
             .filter(|component| component.runs())
     }
 
-    /// Notes what the engine cannot do, at the line that says it.
+    /// Reports something that this engine does not support.
     pub(crate) fn unsupported(
         &mut self,
         path: &Path,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let label = format!("not possible on {}", Engine::of(&self.target.engine));
+        let label = format!("not supported on {}", Engine::of(&self.target.engine));
         self.error(Code::LowerUnsupported, path, message, label, help);
     }
 
-    /// Notes what no engine can do: said once, whatever engines there are.
-    pub(crate) fn impossible(
+    /// Reports something that no engine supports. The text does not name an engine,
+    /// so that it is reported once for all targets.
+    pub(crate) fn unsupported_everywhere(
         &mut self,
         path: &Path,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.error(Code::LowerUnsupported, path, message, "not possible", help);
+        self.error(Code::LowerUnsupported, path, message, "not supported", help);
     }
 
-    /// Notes that a component runs as root and must not.
-    pub(crate) fn runs_as_root(&mut self, component: &Component) {
-        self.impossible(
+    /// Reports a component that runs as root although its profile forbids it.
+    pub(crate) fn report_root(&mut self, component: &Component) {
+        self.unsupported_everywhere(
             &component.path.join("user"),
             format!(
-                "`{}` runs as root, which its profile `restricted` refuses",
+                "`{}` runs as root, which its profile `restricted` forbids",
                 component.path
             ),
-            "name another user, or write `security: profile: \"baseline\"`",
+            "set another `user`, or write `security: profile: \"baseline\"`",
         );
     }
 
-    /// Notes a mistake, at the line behind a path.
+    /// Reports an error about a path, with a label on its line.
     pub(crate) fn error(
         &mut self,
         code: Code,
@@ -93,9 +94,14 @@ impl<'a> Lowering<'a> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// The path below a component at which a field is written: its own, or that
-    /// of the recipe of its kind where the backing itself does not say it.
-    pub(crate) fn written(&self, component: &Component, field: &str, below: &[String]) -> Path {
+    /// Returns the path where a field of a component is declared: its own, or in
+    /// the recipe of its kind if the backing itself does not declare it.
+    pub(crate) fn declared_path(
+        &self,
+        component: &Component,
+        field: &str,
+        below: &[String],
+    ) -> Path {
         let at = |above: Path| {
             let above = above.join(field);
             Path(above.0.iter().chain(below).cloned().collect())
@@ -104,19 +110,19 @@ impl<'a> Lowering<'a> {
             at(component.path.clone()),
             at(component.path.join("component")),
         );
-        let is_there = |path: &Path| self.tree.get(&self.target.target, path).is_some();
-        if !is_there(&own) && is_there(&recipe) {
+        let exists = |path: &Path| self.tree.get(&self.target.target, path).is_some();
+        if !exists(&own) && exists(&recipe) {
             return recipe;
         }
         own
     }
 
-    /// The value of a config's key.
+    /// Returns the value of a config's key; reports a missing one.
     pub(crate) fn config(&mut self, path: &Path, name: &str, key: &str) -> Option<&'a str> {
         let config = self.target.configs.get(name);
         let value = config.and_then(|config| config.data.get(key));
         if value.is_none() {
-            self.impossible(
+            self.unsupported_everywhere(
                 path,
                 format!("config `{name}` has no key `{key}`"),
                 format!("add `{key}` to `configs.{name}.data`"),
@@ -125,7 +131,7 @@ impl<'a> Lowering<'a> {
         value.map(String::as_str)
     }
 
-    /// The data of a config.
+    /// Returns the data of a config; reports a missing one.
     pub(crate) fn config_data(
         &mut self,
         path: &Path,
@@ -133,51 +139,51 @@ impl<'a> Lowering<'a> {
     ) -> Option<&'a BTreeMap<String, String>> {
         let config = self.target.configs.get(name);
         if config.is_none() {
-            self.impossible(
+            self.unsupported_everywhere(
                 path,
-                format!("there is no config `{name}`"),
+                format!("config `{name}` does not exist"),
                 format!("add `configs: {name}: data: …`"),
             );
         }
         config.map(|config| &config.data)
     }
 
-    /// Finds keys of configs that cannot be the name of a file in a folder.
-    pub(crate) fn hold_config_keys(&mut self) {
+    /// Reports keys of configs that cannot be file names.
+    pub(crate) fn check_config_keys(&mut self) {
         for config in self.target.configs.values() {
             for key in config.data.keys().filter(|key| !is_file_name(key)) {
                 let path = Path::of(["configs", &config.name, "data", key]);
-                self.impossible(
+                self.unsupported_everywhere(
                     &path,
                     format!(
-                        "config `{}` has a key `{key}`, which is no name of a file",
+                        "config `{}` has a key `{key}`, which is not a valid file name",
                         config.name
                     ),
-                    "write letters, digits, `-`, `_` and `.` only",
+                    "write only letters, digits, `-`, `_` and `.`",
                 );
             }
         }
     }
 
-    /// Finds files that would hold a secret among other text: engines keep
-    /// secrets as they are, and texts where everybody reads them.
-    pub(crate) fn hold_files(&mut self) {
+    /// Reports files that would contain a secret inside other text: engines mount
+    /// a secret only as a whole, and store other text where everybody can read it.
+    pub(crate) fn check_files(&mut self) {
         for component in self.running() {
             for (file, content) in &component.files {
                 if matches!(content.content, FileContent::Template(_)) {
                     let path = component.path.join("files").join(file);
-                    self.impossible(
+                    self.unsupported_everywhere(
                         &path,
-                        format!("`{path}` would hold a secret among other text"),
-                        "name an output that is the secret alone, such as `password`, or let the \
-                         program read a variable",
+                        format!("`{path}` would contain a secret inside other text"),
+                        "use an output that is only the secret, such as `password`, or pass it as a \
+                         variable",
                     );
                 }
             }
         }
     }
 
-    /// The secrets that stand percent-encoded in a variable.
+    /// Returns the secrets that a variable contains percent-encoded.
     pub(crate) fn encoded_secrets(&self) -> BTreeSet<&'a Name> {
         let containers = self.running().flat_map(Component::containers);
         let values = containers.flat_map(|(_, container)| container.env.values());
@@ -193,51 +199,51 @@ impl<'a> Lowering<'a> {
             .collect()
     }
 
-    /// Warns that a file has another mode than the one that is asked for.
-    pub(crate) fn widened(&mut self, path: &Path, asked: u32, given: u32) {
+    /// Warns that a file gets a wider mode than declared.
+    pub(crate) fn warn_file_mode(&mut self, path: &Path, declared: u32, actual: u32) {
         let target = &self.target.target;
         let message =
-            format!("`{path}` is 0{asked:o}, but on Kubernetes the file has mode 0{given:o}");
+            format!("`{path}` is 0{declared:o}, but on Kubernetes the file has mode 0{actual:o}");
         let mut warning = Diagnostic::warning(Code::LowerFileMode, message)
             .at(path.to_string())
             .target(target.as_str())
             .help(format!(
-                "write `mode: \"0{given:o}\"`: the file belongs to root, and the pod's group has to \
-                 read it"
+                "write `mode: \"0{actual:o}\"`: the file belongs to root, and the pod's group must be \
+                 able to read it"
             ));
         if let Some(origin) = self.tree.origin(target, path) {
-            warning = warning.primary(origin.span, "the group may read it, too");
+            warning = warning.primary(origin.span, "the group can read it as well");
         }
         self.diagnostics.push(warning);
     }
 
-    /// Warns of a secret that stands in a URL without being percent-encoded; once,
-    /// however many URLs there are.
-    pub(crate) fn url_secret(&mut self, secret: &Secret) {
-        if !self.raw.insert(secret.name.clone()) {
+    /// Warns once per secret that it is used in a URL without percent-encoding.
+    pub(crate) fn warn_url_secret(&mut self, secret: &Secret) {
+        if !self.warned_url_secrets.insert(secret.name.clone()) {
             return;
         }
         let target = &self.target.target;
         let message = format!(
-            "secret `{}` stands in a URL as it is: kcc cannot percent-encode a value that only \
-             the cluster has",
+            "secret `{}` is used in a URL without percent-encoding: only the cluster has its \
+             value",
             secret.name
         );
         let mut warning = Diagnostic::warning(Code::LowerUrlSecret, message)
             .at(secret.path.to_string())
             .target(target.as_str())
             .help(
-                "keep the encoded value in the Secret, too, and name its key: \
+                "store the encoded value in the Secret as well, and write its key as \
                  `encodedKey: \"…\"`",
             );
         let at = secret.path.join("kubernetes");
         if let Some(origin) = self.tree.origin(target, &at) {
-            warning = warning.primary(origin.span, "read by the cluster alone");
+            warning = warning.primary(origin.span, "known only to the cluster");
         }
         self.diagnostics.push(warning);
     }
 
-    /// The secrets that containers refer to, each with the path that does so first.
+    /// Returns the secrets that containers refer to, each with the first path that
+    /// does.
     pub(crate) fn secrets_in_use(&self) -> BTreeMap<&'a Name, Path> {
         let mut used = BTreeMap::new();
         for component in self.running() {
@@ -270,18 +276,18 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Whether a config's key can be mounted as a file: what Kubernetes allows.
+/// Returns true if Kubernetes can mount a config's key as a file.
 fn is_file_name(key: &str) -> bool {
-    const LONGEST: usize = 253;
+    const MAX_LENGTH: usize = 253;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !key.is_empty()
-        && key.len() <= LONGEST
+        && key.len() <= MAX_LENGTH
         && key != "."
         && !key.starts_with("..")
         && key.chars().all(allowed)
 }
 
-/// The secrets that a variable's value is made of.
+/// Returns the secrets in a variable's value.
 pub(crate) fn secrets_of(value: &EnvValue) -> BTreeSet<&Name> {
     match value {
         EnvValue::Literal(_) | EnvValue::Config { .. } => BTreeSet::new(),

@@ -1,9 +1,8 @@
-//! The parity ledger: what each engine makes of each field that is in use.
+//! The parity ledger: how each engine honours each field that is in use.
 //!
-//! To add a field: add it to [`Field`] (`parity/field.rs`), say its path and what both engines make
-//! of it, and find its uses in [`ledger`]. A field that an engine drops although
-//! the component would notice is an error, unless the target accepts it with a
-//! reason.
+//! To add a field, add it to [`Field`] (`parity/field.rs`) with its path and a
+//! verdict per engine, and find its uses in [`ledger`]. A dropped field that the
+//! component would notice is an error, unless the target accepts it with a reason.
 
 use kcc_diag::Code;
 use kcc_model::{
@@ -14,7 +13,7 @@ use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::docker::patched_fields;
-use crate::kubernetes::RULES;
+use crate::kubernetes::GOVERNING_KINDS;
 use crate::lowering::Lowering;
 
 mod field;
@@ -23,30 +22,30 @@ mod verdict;
 pub use field::Field;
 pub use verdict::{Engine, Verdict};
 
-/// What holds where nobody says otherwise is no use of a field.
-const USUAL_DEADLINE: Millis = Millis(300_000);
+/// The default deadline, which does not count as a use of the field.
+const DEFAULT_DEADLINE: Millis = Millis(300_000);
 
-/// One use of a field.
+/// A use of a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Its path in the model.
-    #[serde(serialize_with = "shown")]
+    /// The path in the model.
+    #[serde(serialize_with = "serialize_path")]
     pub path: Path,
     /// The field.
     pub field: Field,
-    /// What the target's engine makes of it.
+    /// The verdict of the target's engine.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// Why a drop is accepted, in the words of the target.
+    /// The target's reason for accepting a drop.
     pub accepted: Option<String>,
 }
 
-fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(path)
 }
 
-/// Every use of a field in a target, by component, in the order of the fields.
+/// Returns every use of a field in a target, by component, in field order.
 pub fn ledger(target: &TargetModel) -> Vec<Entry> {
     let engine = Engine::of(&target.engine);
     let mut entries = Vec::new();
@@ -61,8 +60,8 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
             let below = vec!["kubernetes".to_owned(), kind.clone()];
             (Field::KubernetesPatch, below)
         }));
-        let said = target.docker_patches.get(&component.name);
-        let fields = said.into_iter().flat_map(patched_fields);
+        let docker_patch = target.docker_patches.get(&component.name);
+        let fields = docker_patch.into_iter().flat_map(patched_fields);
         uses.extend(fields.map(|below| (Field::DockerPatch, below)));
         uses.sort();
         entries.extend(uses.into_iter().map(|(field, below)| {
@@ -73,7 +72,7 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
     for object in target.objects.values() {
         let kind = object.manifest.get("kind").and_then(|kind| kind.as_str());
         let field = match kind {
-            Some(kind) if RULES.contains(&kind) => Field::RuleObject,
+            Some(kind) if GOVERNING_KINDS.contains(&kind) => Field::RuleObject,
             _ => Field::Object,
         };
         entries.push(entry(target, engine, object.path.clone(), field));
@@ -95,13 +94,13 @@ fn entry(target: &TargetModel, engine: Engine, path: Path, field: Field) -> Entr
     }
 }
 
-/// Fails on every drop that nobody accepted.
-pub(crate) fn hold(lowering: &mut Lowering<'_>) {
+/// Reports every drop that the target does not accept.
+pub(crate) fn check(lowering: &mut Lowering<'_>) {
     for entry in ledger(lowering.target) {
         if let (Verdict::Dropped(why), None) = (entry.verdict, entry.accepted) {
-            // Without the target's name: all targets of an engine say the same.
+            // Without the target's name, so that targets of one engine share a diagnostic.
             let help = format!(
-                "say it under `on` for other targets only, or accept the drop in `system.targets`: \
+                "move it under `on` for other targets, or accept the drop in `system.targets`: \
                  `parity: accept: {:?}: \"<reason>\"`",
                 entry.path.to_string()
             );
@@ -117,7 +116,7 @@ pub(crate) fn hold(lowering: &mut Lowering<'_>) {
     }
 }
 
-/// The fields that a component uses, with their paths below it.
+/// Returns the fields that a component uses, with their paths below it.
 fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>)> {
     let mut uses = Vec::new();
     let mut add = |field: Field, used: bool, names: &[&str]| {
@@ -128,7 +127,7 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
     for (path, container) in component.containers() {
         let within = path.0.iter().skip(component.path.0.len());
         let within: Vec<_> = within.map(String::as_str).collect();
-        of_container(component, container, &within, &mut add);
+        container_uses(component, container, &within, &mut add);
     }
     for (name, port) in &component.ports {
         let path = component.port_path(name);
@@ -146,16 +145,16 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
     }
     let plain = component.scale.is_none() && component.replicas != 1;
     add(Field::Replicas, plain, &["replicas"]);
-    availability(component, &mut add);
+    availability_uses(component, &mut add);
     for (name, volume) in &component.volumes {
         add(Field::Volume, true, &["volumes", name]);
-        if let VolumeSource::Ephemeral(wanted) = &volume.source {
+        if let VolumeSource::Ephemeral(volume) = &volume.source {
             let at = ["volumes", name.as_str(), "ephemeral"];
             add(Field::Ephemeral, true, &at);
-            let usual = kcc_model::Ephemeral::default();
-            let exec = wanted.exec != usual.exec;
+            let defaults = kcc_model::Ephemeral::default();
+            let exec = volume.exec != defaults.exec;
             add(Field::EphemeralExec, exec, &[&at[..], &["exec"]].concat());
-            let mode = wanted.mode.is_some();
+            let mode = volume.mode.is_some();
             add(Field::EphemeralMode, mode, &[&at[..], &["mode"]].concat());
         }
         let mode = volume.mode.is_some();
@@ -213,11 +212,11 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
     add(Field::EveryNode, component.every_node, &["everyNode"]);
     let longer = component.grace_period != engine.grace_period();
     add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
-    let waits = component.run().is_none() && component.deadline != USUAL_DEADLINE;
+    let waits = component.run().is_none() && component.deadline != DEFAULT_DEADLINE;
     add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);
     let security = &component.container.security;
-    let usual = security.profile == Profile::default();
-    add(Field::Profile, !usual, &["security", "profile"]);
+    let changed = security.profile != Profile::default();
+    add(Field::Profile, changed, &["security", "profile"]);
     add(
         Field::ReadOnlyRoot,
         security.read_only_root,
@@ -241,29 +240,29 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
     uses
 }
 
-/// The fields of one of a component's containers, which stands `within` it.
-fn of_container(
+/// Adds the fields of one of a component's containers, at path `within` it.
+fn container_uses(
     component: &Component,
     container: &Container,
     within: &[&str],
     add: &mut impl FnMut(Field, bool, &[&str]),
 ) {
     let cron = component.is_cron_job();
-    let beside = match within {
+    let extra = match within {
         ["init", _] => Some(if cron { Field::CronInit } else { Field::Init }),
         ["sidecars", _] if cron => Some(Field::CronSidecar),
         ["sidecars", _] => Some(Field::Sidecar),
         _ => None,
     };
-    if let Some(field) = beside {
+    if let Some(field) = extra {
         add(field, true, within);
     }
-    // What only the component says of all its containers.
-    let main = beside.is_none();
+    // Some fields belong to the component and apply to all its containers.
+    let main = extra.is_none();
     let step = matches!(within, ["init", _]);
     let mut add = |field, used, names: &[&str]| add(field, used, &[within, names].concat());
     match container.image {
-        // An init step without an image says nothing of it.
+        // An init step without an image uses the main container's.
         _ if step && container.image == component.container.image => {}
         Image::Reference(_) => add(Field::Image, true, &["image"]),
         Image::Build(_) => add(Field::Build, true, &["build"]),
@@ -285,10 +284,10 @@ fn of_container(
         let Some(probe) = probe else { continue };
         add(field, true, &["health", name]);
         let grpc = matches!(probe.check, Check::Grpc { .. });
-        // The short form is one line of the fragment, and one use.
-        if field == Field::Liveness && container.health.says_one_thing() {
+        // The short form is one field in the fragment, so it counts once.
+        if field == Field::Liveness && container.health.is_short_form() {
             add(Field::GrpcHealth, grpc, &["health", "grpc"]);
-        } else if !container.health.says_one_thing() {
+        } else if !container.health.is_short_form() {
             add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
         }
     }
@@ -318,8 +317,8 @@ fn of_container(
     );
 }
 
-/// The fields of a component's availability.
-fn availability(component: &Component, add: &mut impl FnMut(Field, bool, &[&str])) {
+/// Adds the availability fields of a component.
+fn availability_uses(component: &Component, add: &mut impl FnMut(Field, bool, &[&str])) {
     let (rollout, placement) = (&component.rollout, &component.placement);
     for (field, used, names) in [
         (Field::Scale, component.scale.is_some(), &["scale"][..]),
@@ -375,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_says_something_and_every_path_is_its_own() {
+    fn paths_are_unique_and_reasons_are_not_empty() {
         let paths: BTreeSet<_> = Field::ALL.iter().map(|field| field.path()).collect();
         assert_eq!(paths.len(), Field::ALL.len());
         for field in Field::ALL {

@@ -1,27 +1,27 @@
-//! [`User`]: whom a container runs as.
+//! [`User`]: the user that a container runs as.
 //!
-//! Without `user` in a fragment the image decides, on both engines. An image
-//! that starts as root is refused where the profile is `restricted`: by the
-//! kubelet on Kubernetes, by kcc on Docker, once it knows the image.
+//! Without `user` in a fragment the image decides, on both engines. Under the
+//! profile `restricted` an image that starts as root is refused: by the kubelet on
+//! Kubernetes, by kcc on Docker once the image is known.
 
 use kcc_model::{Container, Profile};
 
-/// A user as a container runtime takes it.
+/// The user setting of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum User {
-    /// Whatever the image says.
-    OfImage,
-    /// By number, with a group where one is said.
+    /// The image's user.
+    FromImage,
+    /// A numeric user, with an optional group.
     Number { uid: u32, gid: Option<u32> },
-    /// By a name that only the image can resolve.
+    /// A name that only the image can resolve.
     Named(String),
 }
 
 impl User {
-    /// The user of a container.
+    /// Returns the user of a container.
     pub(crate) fn of(container: &Container) -> Self {
         let Some(text) = &container.user else {
-            return User::OfImage;
+            return User::FromImage;
         };
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
@@ -44,17 +44,17 @@ impl User {
         }
     }
 
-    /// Whether a container certainly runs as root although its profile refuses
-    /// that.
-    pub(crate) fn is_refused(container: &Container) -> bool {
+    /// Returns true if a container certainly runs as root although its profile
+    /// forbids it.
+    pub(crate) fn is_forbidden_root(container: &Container) -> bool {
         container.security.profile == Profile::Restricted
             && matches!(User::of(container), User::Number { uid: 0, .. })
     }
 
-    /// As Docker takes it; none leaves it to the image.
+    /// Returns the value for Docker; none leaves it to the image.
     pub(crate) fn for_docker(&self) -> Option<String> {
         match self {
-            User::OfImage => None,
+            User::FromImage => None,
             User::Number { uid, gid: None } => Some(uid.to_string()),
             User::Number {
                 uid,

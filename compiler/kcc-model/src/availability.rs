@@ -61,7 +61,7 @@ pub enum Share {
 
 impl Share {
     /// Returns true if the share is zero for any number of replicas.
-    pub fn is_none(self) -> bool {
+    pub fn is_zero(self) -> bool {
         matches!(self, Share::Count(0) | Share::Percent(0))
     }
 

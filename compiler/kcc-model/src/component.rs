@@ -11,7 +11,7 @@ use crate::{
     Scale, Volume, build::is_variable_of,
 };
 
-/// One component in one target.
+/// A component in one target.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
@@ -92,7 +92,7 @@ impl Component {
     }
 
     /// Returns the highest number of replicas outside of a rollout.
-    pub fn most_replicas(&self) -> u32 {
+    pub fn max_replicas(&self) -> u32 {
         self.scale.map_or(self.replicas, |scale| scale.max)
     }
 

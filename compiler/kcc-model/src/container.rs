@@ -16,7 +16,7 @@ pub struct InitStep {
     pub container: Container,
 }
 
-/// One container of a component.
+/// A container of a component.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container {

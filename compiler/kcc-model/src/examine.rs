@@ -65,8 +65,12 @@ fn merge_same_line(diagnostics: Diagnostics) -> Diagnostics {
         }
     }
     let counted = merged.into_iter().map(|(mut one, paths)| {
-        if paths.len() > 1 {
-            one.message = format!("{} (and at {} more paths)", one.message, paths.len() - 1);
+        match paths.len() {
+            0 | 1 => {}
+            2 => one.message.push_str(" (and at 1 more path)"),
+            count => {
+                one.message = format!("{} (and at {} more paths)", one.message, count - 1);
+            }
         }
         one
     });

@@ -15,17 +15,17 @@ pub struct Health {
 
 impl Health {
     /// Returns true if a probe tells when the container is ready.
-    pub fn says_ready(&self) -> bool {
+    pub fn has_readiness_signal(&self) -> bool {
         self.readiness.is_some() || self.startup.is_some()
     }
 
     /// Returns true if one probe serves as readiness and liveness, as the short
     /// form declares it.
-    pub fn says_one_thing(&self) -> bool {
-        let asks = |probe: &Option<Probe>| probe.as_ref().map(|probe| probe.check.clone());
+    pub fn is_short_form(&self) -> bool {
+        let check = |probe: &Option<Probe>| probe.as_ref().map(|probe| probe.check.clone());
         self.readiness.is_some()
             && self.readiness == self.liveness
-            && (self.startup.is_none() || asks(&self.startup) == asks(&self.readiness))
+            && (self.startup.is_none() || check(&self.startup) == check(&self.readiness))
     }
 }
 

@@ -35,7 +35,7 @@ pub use health::*;
 pub use kind::*;
 pub use pattern::covers;
 pub use permissions::*;
-pub use references::{Piece, escape, references};
+pub use references::{Piece, escape_references, split_references};
 pub use storage::*;
 pub use system::*;
 pub use units::*;

@@ -15,16 +15,16 @@ pub struct Identity {
     /// The name of the service account; the component's name if none.
     pub name: Option<Name>,
     /// Permissions in the namespace or in the whole cluster, by name.
-    pub rules: BTreeMap<Name, Rule>,
+    pub rules: BTreeMap<Name, AccessRule>,
 }
 
 /// Permissions of an identity, with their extent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Rule {
+pub struct AccessRule {
     /// The permissions themselves.
     #[serde(flatten)]
-    pub rights: Rights,
+    pub permissions: Permissions,
     /// Set if they apply to the whole cluster.
     pub cluster: bool,
 }
@@ -33,13 +33,13 @@ pub struct Rule {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of Kubernetes")]
-pub struct Rights {
+pub struct Permissions {
     pub groups: Vec<String>,
     pub resources: Vec<String>,
     pub verbs: Vec<String>,
 }
 
-impl Rights {
+impl Permissions {
     /// Iterates over the single permissions: group, resource and verb.
     pub fn each(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.groups.iter().flat_map(move |group| {
@@ -51,7 +51,7 @@ impl Rights {
     }
 
     /// Returns true if they include a single permission; `*` includes all.
-    pub fn hold(&self, (group, resource, verb): (&str, &str, &str)) -> bool {
+    pub fn allow(&self, (group, resource, verb): (&str, &str, &str)) -> bool {
         let has = |all: &[String], one: &str| all.iter().any(|name| name == "*" || name == one);
         has(&self.groups, group) && has(&self.resources, resource) && has(&self.verbs, verb)
     }
@@ -77,7 +77,7 @@ pub struct Grant {
     /// Allows mounting the engine's socket.
     pub socket: bool,
     /// Cluster-wide permissions, by name.
-    pub cluster_rules: BTreeMap<Name, Rights>,
+    pub cluster_rules: BTreeMap<Name, Permissions>,
 }
 
 impl Grant {
@@ -95,13 +95,13 @@ impl Grant {
                 self.capabilities.contains("ALL") || self.capabilities.contains(name)
             }
             Privilege::HostPath(path) => self.host_paths.iter().any(|above| is_below(path, above)),
-            Privilege::ClusterRight {
+            Privilege::ClusterPermission {
                 group,
                 resource,
                 verb,
             } => {
                 let mut rules = self.cluster_rules.values();
-                rules.any(|rights| rights.hold((group, resource, verb)))
+                rules.any(|permissions| permissions.allow((group, resource, verb)))
             }
         }
     }
@@ -120,7 +120,7 @@ pub enum Privilege {
     HostPath(String),
     /// Use a cluster-wide permission.
     #[allow(missing_docs, reason = "the names are those of Kubernetes")]
-    ClusterRight {
+    ClusterPermission {
         group: String,
         resource: String,
         verb: String,
@@ -154,14 +154,14 @@ mod tests {
     #[test]
     fn a_star_includes_every_permission() {
         let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let rights = Rights {
+        let permissions = Permissions {
             groups: list(&["", "apps"]),
             resources: list(&["*"]),
             verbs: list(&["get", "list"]),
         };
-        assert!(rights.hold(("apps", "deployments", "get")));
-        assert!(!rights.hold(("apps", "deployments", "delete")));
-        assert!(!rights.hold(("batch", "jobs", "get")));
-        assert_eq!(rights.each().count(), 4);
+        assert!(permissions.allow(("apps", "deployments", "get")));
+        assert!(!permissions.allow(("apps", "deployments", "delete")));
+        assert!(!permissions.allow(("batch", "jobs", "get")));
+        assert_eq!(permissions.each().count(), 4);
     }
 }

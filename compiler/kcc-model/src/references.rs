@@ -2,7 +2,7 @@
 //!
 //! `$(NAME)` is the only reference; `$$(NAME)` is the literal text `$(NAME)`, and
 //! any other `$` is a plain `$`. Engines escape differently, so lowering splits a
-//! text with [`references`] and writes it again in the engine's own syntax.
+//! text with [`split_references`] and writes it again in the engine's own syntax.
 
 /// A piece of a text that may contain references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Piece<'a> {
 }
 
 /// Splits a text at its references; an unclosed `$(` is literal text.
-pub fn references(text: &str) -> Vec<Piece<'_>> {
+pub fn split_references(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((at, end)) = next(rest) {
@@ -33,8 +33,8 @@ pub fn references(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Escapes a text so that [`references`] reads it as literal text.
-pub fn escape(text: &str) -> String {
+/// Escapes a text so that [`split_references`] reads it as literal text.
+pub fn escape_references(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((at, end)) = next(rest) {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        let pieces = references(text).into_iter();
+        let pieces = split_references(text).into_iter();
         let show = |piece| match piece {
             Piece::Text(text) => text.to_owned(),
             Piece::Reference(name) => format!("<{name}>"),
@@ -98,7 +98,7 @@ mod tests {
             "$)(",
             "$$$(x)",
         ] {
-            assert_eq!(shown(&escape(text)), text, "{text}");
+            assert_eq!(shown(&escape_references(text)), text, "{text}");
         }
     }
 }

@@ -1,43 +1,40 @@
-//! One component as the containers, volumes and image of a Docker engine.
+//! Lowers one component to containers, volumes and images of a Docker engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{
-    Component, Container as ModelContainer, Image as ModelImage, Kind, Name, Profile, Run,
-    Strategy, VolumeSource,
+    Check, Component, Container as ModelContainer, Expose, Health, Image as ModelImage, Kind, Name,
+    Profile, Protocol, Run, Strategy, VolumeSource,
 };
 use kcc_tree::Path;
 
-use super::{
-    contents::{Contents, contents, environment, words},
-    reach::{health, ports},
-};
+use super::contents::{Contents, contents, environment, expanded};
 use crate::docker::{
-    Container, DockerDesired, Image, InitStep, Mount, PRE_STOP, Restart, Volume, insert, labels,
-    networks, prefix,
+    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, PRE_STOP, Publish, Restart,
+    Volume, insert, labels, networks, prefix,
 };
 use crate::lowering::Lowering;
 use crate::user::User;
 
-/// The weight that Docker gives to one core.
-const SHARES_PER_CORE: u64 = 1024;
-/// The smallest weight that the kernel takes.
-const LEAST_SHARES: u64 = 2;
+/// Docker's CPU shares for one core.
+const CPU_SHARES_PER_CORE: u64 = 1024;
+/// The smallest number of CPU shares that the kernel accepts.
+const MIN_CPU_SHARES: u64 = 2;
 
 pub(super) fn lower(
     lowering: &mut Lowering<'_>,
     component: &Component,
     desired: &mut DockerDesired,
 ) {
-    let networks = networks::of(lowering, component, &desired.networks);
+    let networks = networks::of_component(lowering, component, &desired.networks);
     let template = main(lowering, component, networks);
     let sidecars = sidecars(lowering, component);
     for container in template.with_init().chain(sidecars.values()) {
         image(component, container, desired);
     }
     let base = format!("{}-{}", prefix(lowering), component.name);
-    // A job that has to complete several times does so in as many containers;
-    // a cron job's only one is started again and again.
+    // A job gets one container per completion. A cron job has a single container,
+    // which is started for each run.
     let count = match component.kind {
         Kind::Job(run) => run.completions,
         _ => component.replicas,
@@ -65,16 +62,16 @@ pub(super) fn lower(
                 );
             }
             let init = container.init.iter_mut().map(|step| &mut step.container);
-            for beside in init.chain(sidecars.values_mut()) {
+            for extra in init.chain(sidecars.values_mut()) {
                 let mount = Mount::Volume(name.clone());
-                beside.mounts.insert(path.to_owned(), mount);
+                extra.mounts.insert(path.to_owned(), mount);
             }
             container
                 .mounts
                 .insert(path.to_owned(), Mount::Volume(name));
         }
         if let Kind::Job(run) = component.kind {
-            // No more at once than are allowed.
+            // Limits how many run at once: each waits for the one `parallelism` before.
             let before = replica.checked_sub(run.parallelism).filter(|at| *at > 0);
             container.after = before.map(|at| numbered(&base, at)).into_iter().collect();
         }
@@ -83,8 +80,8 @@ pub(super) fn lower(
                 sidecar_of: Some(name.clone()),
                 ..container
             };
-            let beside = Container::beside(&name, &sidecar);
-            desired.containers.insert(beside, container);
+            let name = Container::beside(&name, &sidecar);
+            desired.containers.insert(name, container);
         }
         let at = &component.path;
         insert(
@@ -98,7 +95,8 @@ pub(super) fn lower(
     }
 }
 
-/// The first keeps its plain name, so that more replicas leave it alone.
+/// Returns the name of a replica. The first has no number, so that scaling up does
+/// not rename it.
 fn numbered(name: &str, number: u32) -> String {
     if number == 1 {
         name.to_owned()
@@ -115,35 +113,35 @@ fn persistent(component: &Component) -> impl Iterator<Item = (&str, &str)> {
         .map(|(name, volume)| (name.as_str(), volume.mount.as_str()))
 }
 
-/// Notes the image of a container as one that has to be there.
+/// Adds the image of a container to the required ones.
 fn image(component: &Component, container: &Container, desired: &mut DockerDesired) {
     let build = match &component.container.image {
         ModelImage::Build(build) if build.tag == container.image => Some(build.clone()),
         _ => None,
     };
-    let wanted = || Image {
+    let new = || Image {
         component: component.name.clone(),
         build,
     };
     desired
         .images
         .entry(container.image.clone())
-        .or_insert_with(wanted);
+        .or_insert_with(new);
 }
 
-/// The main container that all replicas are made from; persistent volumes are
-/// missing.
+/// Builds the main container, the template of all replicas, without persistent
+/// volumes.
 fn main(
     lowering: &mut Lowering<'_>,
     component: &Component,
     networks: BTreeMap<String, Vec<String>>,
 ) -> Container {
     let model = &component.container;
-    if User::is_refused(model) {
-        lowering.runs_as_root(component);
+    if User::is_forbidden_root(model) {
+        lowering.report_root(component);
     }
-    let plain = plain(lowering, component, &component.path, model);
-    let mut labels = plain.labels.clone();
+    let base = base_container(lowering, component, &component.path, model);
+    let mut labels = base.labels.clone();
     if let Some(command) = &component.rollout.pre_stop {
         let command = serde_json::to_string(command).unwrap_or_default();
         labels.insert(PRE_STOP.to_owned(), command);
@@ -158,21 +156,22 @@ fn main(
             None => Restart::UnlessStopped,
         },
         on_demand: component.is_cron_job(),
-        docker: super::patch::of(lowering, component),
+        docker: super::patch::decode(lowering, component),
         labels,
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
-        ..plain
+        ..base
     }
 }
 
-/// Whether containers beside the main one are made here: whoever starts the run
-/// of a cron job starts the main container alone.
-pub(super) fn has_company(component: &Component) -> bool {
-    let alone = component.init.is_empty() && component.sidecars.is_empty();
-    !alone && !component.is_cron_job()
+/// Returns true if init steps or sidecars are created. A cron job has none here,
+/// since its runs are started by hand and start only the main container.
+pub(super) fn has_extra_containers(component: &Component) -> bool {
+    let single = component.init.is_empty() && component.sidecars.is_empty();
+    !single && !component.is_cron_job()
 }
 
-/// The init steps: on the networks of the main container, without its name.
+/// Builds the init steps, which are on the main container's networks without its
+/// name.
 fn init(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -181,45 +180,53 @@ fn init(
     let own = main.keys();
     let networks: BTreeMap<_, _> = own.map(|network| (network.clone(), Vec::new())).collect();
     let mut steps = Vec::new();
-    for step in component.init.iter().filter(|_| has_company(component)) {
+    for step in component
+        .init
+        .iter()
+        .filter(|_| has_extra_containers(component))
+    {
         let path = component.path.join("init").join(&step.name);
-        let plain = plain(lowering, component, &path, &step.container);
+        let base = base_container(lowering, component, &path, &step.container);
         steps.push(InitStep {
             name: step.name.clone(),
             container: Container {
                 networks: networks.clone(),
-                ..plain
+                ..base
             },
         });
     }
     steps
 }
 
-/// The sidecars. What listens in them is published through the main container.
+/// Builds the sidecars, whose ports are published through the main container.
 fn sidecars(lowering: &mut Lowering<'_>, component: &Component) -> BTreeMap<Name, Container> {
     let mut sidecars = BTreeMap::new();
-    for (name, model) in component.sidecars.iter().filter(|_| has_company(component)) {
+    for (name, model) in component
+        .sidecars
+        .iter()
+        .filter(|_| has_extra_containers(component))
+    {
         let path = component.path.join("sidecars").join(name);
-        let plain = plain(lowering, component, &path, model);
+        let base = base_container(lowering, component, &path, model);
         let sidecar = Container {
             restart: Restart::UnlessStopped,
-            ..plain
+            ..base
         };
         sidecars.insert(name.clone(), sidecar);
     }
     sidecars
 }
 
-/// What all containers of a component have.
-fn plain(
+/// Builds the settings that all containers of a component share.
+fn base_container(
     lowering: &mut Lowering<'_>,
     component: &Component,
     path: &Path,
     model: &ModelContainer,
 ) -> Container {
     let env = environment(lowering, path, model);
-    let command = words(lowering, path, "command", model.command.as_deref(), &env);
-    let args = words(lowering, path, "args", model.args.as_deref(), &env);
+    let command = expanded(lowering, path, "command", model.command.as_deref(), &env);
+    let args = expanded(lowering, path, "args", model.args.as_deref(), &env);
     let mut all_labels = component.labels.clone();
     all_labels.extend(labels(lowering, Some(component)));
     let Contents {
@@ -250,7 +257,7 @@ fn plain(
             .resources
             .requests
             .cpu
-            .map(|cpu| (cpu.0 * SHARES_PER_CORE / 1000).max(LEAST_SHARES)),
+            .map(|cpu| (cpu.0 * CPU_SHARES_PER_CORE / 1000).max(MIN_CPU_SHARES)),
         restart: Restart::No,
         on_demand: false,
         stop_timeout: component.grace_period.0.div_ceil(1000),
@@ -266,4 +273,55 @@ fn plain(
         labels: all_labels,
         recreate: false,
     }
+}
+
+/// Returns the published ports: exposed ones and those that a route leads to.
+fn ports(component: &Component) -> Vec<Publish> {
+    let routed: BTreeSet<_> = component.routes.values().map(|route| &route.port).collect();
+    component
+        .ports
+        .iter()
+        .filter_map(|(name, port)| {
+            let host = match port.expose {
+                Expose::Port(number) => Some(number),
+                Expose::Free => None,
+                Expose::No if routed.contains(name) => None,
+                Expose::No => return None,
+            };
+            Some(Publish {
+                container: port.number,
+                protocol: protocol(port.protocol),
+                host,
+            })
+        })
+        .collect()
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    }
+}
+
+/// Returns the health check. Docker has only one, so readiness wins.
+fn health(health: &Health) -> Option<HealthCheck> {
+    let probe = health
+        .readiness
+        .as_ref()
+        .or(health.startup.as_ref())
+        .or(health.liveness.as_ref())?;
+    if matches!(probe.check, Check::Grpc { .. }) {
+        return None;
+    }
+    let start = health.startup.as_ref().map_or(probe.delay.0, |startup| {
+        startup.delay.0 + startup.period.0 * u64::from(startup.failures)
+    });
+    Some(HealthCheck {
+        check: probe.check.clone(),
+        start_period_ms: start,
+        interval_ms: probe.period.0,
+        timeout_ms: probe.timeout.0,
+        retries: probe.failures,
+    })
 }

@@ -1,17 +1,16 @@
-//! What a container is given: its environment, its words, and what stands in
-//! its file system.
+//! Lowers the environment, command, files and mounts of a container.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Component, Container as ModelContainer, EnvValue, FileContent, VolumeSource};
 use kcc_tree::Path;
 
-use super::container::has_company;
+use super::container::has_extra_containers;
 use crate::docker::{FileAccess, Mount};
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
 
-/// The environment; what configs hold is known here and written out.
+/// Lowers the environment, with values of configs filled in.
 pub(super) fn environment(
     lowering: &mut Lowering<'_>,
     of: &Path,
@@ -34,14 +33,14 @@ pub(super) fn environment(
     env
 }
 
-/// A command or its arguments, with the variables in them replaced: Docker
-/// itself replaces none. A secret has no place there, because whoever may
-/// inspect a container sees its command.
-pub(super) fn words(
+/// Lowers a command or its arguments and expands the variables in them, which
+/// Docker does not do. Secrets are rejected, because anyone who may inspect a
+/// container can read its command.
+pub(super) fn expanded(
     lowering: &mut Lowering<'_>,
     of: &Path,
     field: &str,
-    words: Option<&[String]>,
+    list: Option<&[String]>,
     env: &BTreeMap<String, EnvValue>,
 ) -> Option<Vec<String>> {
     let mut secret = BTreeSet::new();
@@ -50,10 +49,10 @@ pub(super) fn words(
         Some(EnvValue::Secret(_) | EnvValue::Template(_)) => Variable::Secret,
         Some(EnvValue::Config { .. }) | None => Variable::Unknown,
     };
-    let expanded = words?
+    let texts = list?
         .iter()
-        .map(|word| {
-            expand(word, variable).unwrap_or_else(|name| {
+        .map(|text| {
+            expand(text, variable).unwrap_or_else(|name| {
                 secret.insert(name.to_owned());
                 String::new()
             })
@@ -63,14 +62,16 @@ pub(super) fn words(
     for name in secret {
         lowering.unsupported(
             &path,
-            format!("`$({name})` in `{path}` holds a secret, and Docker shows {field} to anyone"),
-            format!("let the program read the environment variable `{name}` itself"),
+            format!(
+                "`$({name})` in `{path}` contains a secret, and Docker shows {field} to everyone"
+            ),
+            format!("read the environment variable `{name}` in the program instead"),
         );
     }
-    Some(expanded)
+    Some(texts)
 }
 
-/// What stands in the file system of a component besides persistent volumes.
+/// Files and mounts of a component, without persistent volumes.
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) files: BTreeMap<String, String>,
@@ -78,11 +79,11 @@ pub(super) struct Contents {
     pub(super) mounts: BTreeMap<String, Mount>,
 }
 
-/// Lowers files, and all volumes but the persistent ones.
+/// Lowers files and all volumes except persistent ones.
 pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Contents {
     let mut contents = Contents::default();
     for (path, file) in &component.files {
-        contents.grant(path, file.mode, file.owner);
+        contents.set_access(path, file.mode, file.owner);
         match &file.content {
             FileContent::Content(text) => {
                 contents.files.insert(path.clone(), text.clone());
@@ -90,7 +91,7 @@ pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Co
             FileContent::Secret(secret) => {
                 contents.mount(path.clone(), Mount::Secret(secret.clone()));
             }
-            // Reported for all components together.
+            // Reported in `Lowering::check_files`.
             FileContent::Template(_) => {}
         }
     }
@@ -99,24 +100,26 @@ pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Co
         let at = volume.mount.clone();
         match &volume.source {
             VolumeSource::Persistent { .. } => {}
-            // Memory is one container's own.
-            VolumeSource::Ephemeral(wanted)
-                if has_company(component) || wanted.memory == Some(false) =>
+            // A tmpfs cannot be shared between containers.
+            VolumeSource::Ephemeral(options)
+                if has_extra_containers(component) || options.memory == Some(false) =>
             {
                 contents.mount(at, Mount::Shared(name.clone()));
             }
-            VolumeSource::Ephemeral(wanted) => contents.mount(at, Mount::Tmpfs(wanted.clone())),
+            VolumeSource::Ephemeral(options) => {
+                contents.mount(at, Mount::Tmpfs(options.clone()));
+            }
             VolumeSource::HostPath(path) => contents.mount(at, Mount::Host(path.clone())),
             VolumeSource::Config(config) => {
                 let path = component.path.join("volumes").join(name);
                 let data = lowering.config_data(&path, config);
                 for (key, text) in data.into_iter().flatten() {
-                    contents.grant(&below(key), volume.mode, None);
+                    contents.set_access(&below(key), volume.mode, None);
                     contents.files.insert(below(key), text.clone());
                 }
             }
             VolumeSource::Secret(secret) => {
-                contents.grant(&below(secret), volume.mode, None);
+                contents.set_access(&below(secret), volume.mode, None);
                 contents.mount(below(secret), Mount::Secret(secret.clone()));
             }
         }
@@ -129,7 +132,7 @@ impl Contents {
         self.mounts.insert(path, mount);
     }
 
-    fn grant(&mut self, path: &str, mode: Option<u32>, owner: Option<(u32, u32)>) {
+    fn set_access(&mut self, path: &str, mode: Option<u32>, owner: Option<(u32, u32)>) {
         let access = FileAccess { mode, owner };
         if access != FileAccess::default() {
             self.access.insert(path.to_owned(), access);

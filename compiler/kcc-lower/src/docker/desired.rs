@@ -1,18 +1,21 @@
-//! What a Docker engine should hold. Structs of kcc's own: the hash of a
-//! [`Container`] decides whether it is replaced, so nothing is in it that a
-//! container does not notice.
+//! The objects that a Docker engine should hold.
+//!
+//! These are kcc's own structs: the hash of a [`Container`] decides whether the
+//! container is replaced, so it must not contain anything that a running container
+//! would not notice.
 
 use std::collections::BTreeMap;
 
 use kcc_model::{Build, EnvValue, Ephemeral, Name, SecretProvider};
 use serde::Serialize;
 
-/// The label that holds the command which runs in a container before it is
-/// stopped, as a JSON list: whoever stops it may no longer know why it was made.
+/// The label with the command that runs in a container before it is stopped, as a
+/// JSON list. A label, because a later apply may stop the container without knowing
+/// the fragment.
 pub const PRE_STOP: &str = "dev.kcc.pre-stop";
 
-/// The objects of one target on a Docker engine. Names are complete: they
-/// carry the system, the target and the instance.
+/// The objects of one target on a Docker engine, under their full names, which
+/// include system, target and instance.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DockerDesired {
@@ -32,9 +35,10 @@ pub struct DockerDesired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
-    /// The component that answers there; none for what answers nobody.
+    /// The component that is reachable on it; none for components that are not
+    /// reachable.
     pub component: Option<Name>,
-    /// Labels, those of kcc among them.
+    /// Labels, including kcc's.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -42,23 +46,23 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
-    /// The component that it belongs to.
+    /// The component.
     pub component: Name,
-    /// Labels, those of kcc among them.
+    /// Labels, including kcc's.
     pub labels: BTreeMap<String, String>,
 }
 
-/// An image: present under its reference before a container uses it.
+/// An image, which has to exist before a container uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// The component that uses it first, by name.
+    /// The alphabetically first component that uses it.
     pub component: Name,
-    /// How it is built; none means that it is pulled where it is absent.
+    /// The inputs of its build; without them it is pulled if absent.
     pub build: Option<Build>,
 }
 
-/// One container: one replica of a component.
+/// A container, such as a replica of a component.
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the engine's own, and any may be on with any other"
@@ -68,78 +72,78 @@ pub struct Image {
 pub struct Container {
     /// The component.
     pub component: Name,
-    /// Image reference.
+    /// The image reference.
     pub image: String,
-    /// Entrypoint; that of the image if none.
+    /// The entrypoint; the image's if none.
     pub command: Option<Vec<String>>,
-    /// Arguments; those of the image if none.
+    /// The arguments; the image's if none.
     pub args: Option<Vec<String>>,
-    /// Working directory.
+    /// The working directory.
     pub working_dir: Option<String>,
-    /// User; that of the image if none.
+    /// The user; the image's if none.
     pub user: Option<String>,
-    /// Environment; secrets are filled in when the container is made.
+    /// The environment; secrets are filled in when the container is created.
     pub env: BTreeMap<String, EnvValue>,
     /// Files written into the container before it starts, by path.
     pub files: BTreeMap<String, String>,
-    /// Modes and owners of files and secrets, by path, where somebody says them.
+    /// Declared modes and owners of files and secrets, by path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub access: BTreeMap<String, FileAccess>,
     /// Mounts by path.
     pub mounts: BTreeMap<String, Mount>,
     /// Published ports.
     pub ports: Vec<Publish>,
-    /// Networks by name, with the names that it answers to there.
+    /// Networks by name, with the container's aliases on each.
     pub networks: BTreeMap<String, Vec<String>>,
-    /// Health.
+    /// The health check.
     pub health: Option<HealthCheck>,
-    /// Memory limit in bytes.
+    /// The memory limit in bytes.
     pub memory: Option<u64>,
-    /// Processor limit in thousandths of a core.
+    /// The CPU limit in thousandths of a core.
     pub cpu_millis: Option<u64>,
-    /// Relative weight for processor time (1024 is one core requested).
+    /// The relative CPU weight; 1024 is one requested core.
     pub cpu_shares: Option<u64>,
-    /// Restart policy.
+    /// The restart policy.
     pub restart: Restart,
-    /// Made and not started: it runs whenever somebody starts it.
+    /// Set if it is created but not started, since runs are started by hand.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub on_demand: bool,
-    /// Seconds between the request to stop and the kill.
+    /// The grace period in seconds.
     pub stop_timeout: u64,
-    /// Root file system cannot be written.
+    /// Makes the root file system read-only.
     pub read_only: bool,
-    /// May do whatever the machine's root may. Left out of the hash where it
-    /// is not so, as in containers that were made before it could be said.
+    /// Runs privileged. Skipped in the hash if false, so that containers created
+    /// before this field existed keep their hash.
     #[serde(skip_serializing_if = "is_false")]
     pub privileged: bool,
-    /// May be root, and has the engine's usual capabilities; else it must not be
-    /// root and has none but those added. Left out of the hash where it is not so.
+    /// Allows root and keeps the engine's default capabilities; otherwise root is
+    /// forbidden and only added capabilities remain. Skipped in the hash if false.
     #[serde(skip_serializing_if = "is_false")]
     pub baseline: bool,
-    /// Capabilities added to those of its profile.
+    /// Capabilities added to the profile's.
     pub add_capabilities: Vec<String>,
-    /// Capabilities taken from the usual ones.
+    /// Capabilities dropped from the default ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop_capabilities: Vec<String>,
     /// Containers that have to complete before it starts, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// What the component adds to the engine's own request. Left out of the hash
-    /// where it adds nothing, as in containers that were made before it could.
+    /// The patch of the engine's create request. Skipped in the hash if empty, so
+    /// that containers created before this field existed keep their hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docker: Option<super::Patch>,
-    /// What runs to completion, one after the other, each time that it is made
-    /// and before it starts.
+    /// Init steps, which run to completion one by one each time the container is
+    /// created, before it starts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub init: Vec<InitStep>,
-    /// The container that it is a sidecar of: it joins its network and is made
-    /// anew with it.
+    /// The container that it is a sidecar of. It joins that container's network
+    /// namespace and is replaced with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sidecar_of: Option<String>,
-    /// Labels of the fragment's own and those of kcc, but for the config hash.
+    /// Labels of the fragments and of kcc, except the config hash.
     pub labels: BTreeMap<String, String>,
-    /// The old one ends before the new one starts. Not in the hash: a container
-    /// that runs does not notice.
+    /// Stops the old container before the new one starts. Not in the hash, since a
+    /// running container does not notice.
     #[serde(skip)]
     pub recreate: bool,
 }
@@ -149,42 +153,43 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// A container that runs to completion before another one starts, and is gone then.
+/// A container that runs to completion before another one starts and is then
+/// removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitStep {
-    /// Its name in the model.
+    /// The name in the model.
     pub name: Name,
-    /// What runs.
+    /// The container.
     pub container: Container,
 }
 
-/// Who may do what with a file.
+/// The mode and owner of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileAccess {
-    /// Its mode.
+    /// The mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
-    /// Its user and group.
+    /// The user and group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<(u32, u32)>,
 }
 
-/// What is mounted at a path.
+/// The source of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mount {
-    /// A volume of the target, by its complete name.
+    /// A volume of the target, by its full name.
     Volume(String),
-    /// Memory, gone with the container.
+    /// A tmpfs, which is removed with the container.
     Tmpfs(Ephemeral),
-    /// A folder that goes with the main container, and that its init steps and
-    /// sidecars share: the volume's name in the model.
+    /// A directory that the main container shares with its init steps and sidecars
+    /// and that is removed with it; contains the volume's name in the model.
     Shared(Name),
     /// The value of a secret as a file, by its name in the model.
     Secret(Name),
-    /// A folder or file of the machine.
+    /// A directory or file of the host.
     Host(String),
 }
 
@@ -192,46 +197,46 @@ pub enum Mount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Publish {
-    /// Number inside the container.
+    /// The number inside the container.
     pub container: u16,
     /// `tcp` or `udp`.
     pub protocol: &'static str,
-    /// Number on the host; the engine chooses a free one if none, and the
-    /// planner keeps it over replacements.
+    /// The number on the host. Without one the engine chooses a free port, which
+    /// the planner keeps across replacements.
     pub host: Option<u16>,
 }
 
-/// How health is found out.
+/// A health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthCheck {
-    /// What is asked. The engine itself can only run commands: other checks
-    /// are made by kcc while it waits.
+    /// The check. The engine can only run commands; kcc runs other checks while it
+    /// waits.
     pub check: kcc_model::Check,
-    /// Time before failures count, in milliseconds.
+    /// The time before failures count, in milliseconds.
     pub start_period_ms: u64,
-    /// Time between two checks, in milliseconds.
+    /// The time between checks, in milliseconds.
     pub interval_ms: u64,
-    /// Time that an answer may take, in milliseconds.
+    /// The timeout of one check, in milliseconds.
     pub timeout_ms: u64,
-    /// Failures in a row that count.
+    /// Consecutive failures until the container counts as unhealthy.
     pub retries: u32,
 }
 
-/// What happens when the process ends.
+/// The restart policy of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Restart {
-    /// Started again unless it was stopped.
+    /// Restarts it unless it was stopped.
     UnlessStopped,
-    /// Not started again.
+    /// Never restarts it.
     No,
-    /// Started again that many times after a failure.
+    /// Restarts it up to that many times after a failure.
     OnFailure(u32),
 }
 
-/// The options of a volume in memory, as engine and compose take them. Programs in
-/// it may be run, as in any other volume: the engine's own default forbids that.
+/// Returns the tmpfs options of a volume, in the syntax of Docker and compose.
+/// `exec` is explicit, since Docker's default is `noexec`.
 pub fn tmpfs_options(volume: &Ephemeral) -> String {
     let mut options = vec![if volume.exec { "exec" } else { "noexec" }.to_owned()];
     options.extend(volume.size.map(|size| format!("size={}", size.0)));
@@ -240,17 +245,18 @@ pub fn tmpfs_options(volume: &Ephemeral) -> String {
 }
 
 impl Container {
-    /// The name of the container beside one of that name, which no component has.
+    /// Returns the name of an init step's or sidecar's container. The underscore
+    /// keeps it apart from the names of components.
     pub fn beside(main: &str, name: &str) -> String {
         format!("{main}_{name}")
     }
 
-    /// Itself and its init steps.
+    /// Iterates over the container and its init steps.
     pub fn with_init(&self) -> impl Iterator<Item = &Container> {
         std::iter::once(self).chain(self.init.iter().map(|step| &step.container))
     }
 
-    /// The capabilities that it drops.
+    /// Returns the dropped capabilities.
     pub fn dropped(&self) -> Vec<String> {
         if self.baseline {
             self.drop_capabilities.clone()
@@ -259,8 +265,8 @@ impl Container {
         }
     }
 
-    /// The hash that decides whether a container is replaced: hex SHA-256 of
-    /// the struct as canonical JSON. Secret values are not in it.
+    /// Returns the hash that decides whether the container is replaced: the hex
+    /// SHA-256 of the struct as canonical JSON. It does not cover secret values.
     pub fn config_hash(&self) -> String {
         crate::hash(self)
     }

@@ -1,15 +1,14 @@
-//! Lowering to a Docker engine.
+//! Lowers the model to a Docker engine.
 //!
-//! A container for each replica of a component, and a network for each that
-//! others need. All are named `<system>-<target>-<component>`, a volume with its
-//! own name behind that; the second replica ends in `-2`.
+//! Each replica of a component becomes a container, and each component that others
+//! need has a network. All are named `<system>-<target>-<component>`; volumes append
+//! their own name, and the second replica ends in `-2`.
 
 mod container;
 mod contents;
 mod desired;
 mod networks;
 mod patch;
-mod reach;
 
 pub use desired::*;
 pub(crate) use patch::fields as patched_fields;
@@ -38,12 +37,12 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
     desired
 }
 
-/// `<system>-<target>`, with which every name on the engine begins.
+/// Returns the prefix of all names on the engine: `<system>-<target>`.
 fn prefix(lowering: &Lowering<'_>) -> String {
     format!("{}-{}", lowering.system, lowering.target.target)
 }
 
-/// The labels by which kcc knows its own objects again.
+/// Returns the labels that identify kcc's objects.
 fn labels(lowering: &Lowering<'_>, component: Option<&Component>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([
         ("dev.kcc.system".to_owned(), lowering.system.to_owned()),
@@ -56,23 +55,23 @@ fn labels(lowering: &Lowering<'_>, component: Option<&Component>) -> BTreeMap<St
     labels
 }
 
-/// The secrets that containers refer to. The values are had by kcc itself when
-/// it makes a container, so a Secret in a cluster is out of reach.
+/// Returns the secrets that containers refer to. kcc itself fetches the values when
+/// it creates a container, so a Secret in a cluster is not available.
 fn secrets(lowering: &mut Lowering<'_>) -> BTreeMap<String, SecretProvider> {
     let mut secrets = BTreeMap::new();
     for name in lowering.secrets_in_use().into_keys() {
         let Some(secret) = lowering.target.secrets.get(name) else {
             continue;
         };
-        let elsewhere = match secret.provider {
-            SecretProvider::Kubernetes { .. } => Some("is kept in Kubernetes"),
-            SecretProvider::External { .. } => Some("is brought by an operator of Kubernetes"),
+        let reason = match secret.provider {
+            SecretProvider::Kubernetes { .. } => Some("is stored in Kubernetes"),
+            SecretProvider::External { .. } => Some("is provided by a Kubernetes operator"),
             _ => None,
         };
-        if let Some(elsewhere) = elsewhere {
+        if let Some(reason) = reason {
             lowering.unsupported(
                 &secret.path,
-                format!("secret `{name}` {elsewhere}, but the target runs on Docker"),
+                format!("secret `{name}` {reason}, but the target runs on Docker"),
                 format!(
                     "write `on: {}: secrets: {name:?}: generate: {{}}`, or `env: \"VARIABLE\"`",
                     lowering.target.target
@@ -85,7 +84,7 @@ fn secrets(lowering: &mut Lowering<'_>) -> BTreeMap<String, SecretProvider> {
     secrets
 }
 
-/// Adds an object under its name; two components must not share one.
+/// Adds an object under its name; reports a name that another component uses.
 fn insert<T>(
     lowering: &mut Lowering<'_>,
     objects: &mut BTreeMap<String, T>,
@@ -95,13 +94,13 @@ fn insert<T>(
     noun: &str,
 ) {
     match objects.entry(name) {
-        // Without the whole name, which is another in each target.
+        // Without the full name, which differs by target.
         Entry::Occupied(_) => lowering.error(
             Code::LowerNameClash,
             path,
-            format!("a {noun} of `{path}` would have the name of one of another component"),
-            "the name is taken",
-            "rename one of the two: a replica is called after its component and its number, a volume after its component and itself",
+            format!("a {noun} of `{path}` has the same name as one of another component"),
+            "duplicate name",
+            "rename one of the two: the name of a replica is its component and number, that of a volume its component and own name",
         ),
         Entry::Vacant(free) => {
             free.insert(object);

@@ -1,11 +1,11 @@
-//! Networks: what was not asked for as a need is not reachable by its name.
+//! Lowers needs to networks, so that a component is reachable only with a need.
 //!
-//! A component that others need has a network of its own, on which it answers to
-//! its name; those that need it are on that network too, without a name. An
-//! undeclared need so fails on the laptop as it would in a cluster whose network
-//! enforces policies. A network for each pair would tell even those apart that
-//! need the same component, but an engine has addresses for about thirty
-//! networks only, and a new need would replace the containers on both ends.
+//! Each component that others need has a network on which its name resolves; the
+//! components that need it join that network without a name. An undeclared need
+//! therefore fails on Docker as it does in a cluster that enforces `NetworkPolicies`.
+//! One network per pair would also separate the components that need the same one,
+//! but Docker has addresses for only about thirty networks by default, and a new
+//! need would replace the containers on both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use kcc_model::{Component, Name};
 use super::{Network, labels, prefix};
 use crate::lowering::Lowering;
 
-/// The networks of the target.
+/// Returns the networks of the target.
 pub(super) fn all(lowering: &Lowering<'_>) -> BTreeMap<String, Network> {
     let others = lowering.running();
     let needed: BTreeSet<&Name> = others.flat_map(|other| other.needs.keys()).collect();
@@ -24,28 +24,33 @@ pub(super) fn all(lowering: &Lowering<'_>) -> BTreeMap<String, Network> {
     };
     let mut networks: BTreeMap<_, _> = lowering
         .running()
-        .filter(|component| answers(component, &needed))
-        .map(|component| (name(lowering, &component.name), network(Some(component))))
+        .filter(|component| accepts_connections(component, &needed))
+        .map(|component| {
+            (
+                network_name(lowering, &component.name),
+                network(Some(component)),
+            )
+        })
         .collect();
-    let rest = prefix(lowering);
-    let alone = |component| of(lowering, component, &networks).contains_key(&rest);
-    if lowering.running().any(alone) {
-        networks.insert(rest, network(None));
+    let shared = prefix(lowering);
+    let is_isolated =
+        |component| of_component(lowering, component, &networks).contains_key(&shared);
+    if lowering.running().any(is_isolated) {
+        networks.insert(shared, network(None));
     }
     networks
 }
 
-/// The networks that a component is on, of all, with the names that it answers
-/// to there. Those that connect to nothing in the system share one, for the sake
-/// of what is outside.
-pub(super) fn of(
+/// Returns the networks of a component with its aliases on each. Components that
+/// connect to no other share one network, which still reaches the outside.
+pub(super) fn of_component(
     lowering: &Lowering<'_>,
     component: &Component,
     all: &BTreeMap<String, Network>,
 ) -> BTreeMap<String, Vec<String>> {
     let needs = component.needs.keys();
-    let others = needs.map(|other| (name(lowering, other), Vec::new()));
-    let own = name(lowering, &component.name);
+    let others = needs.map(|other| (network_name(lowering, other), Vec::new()));
+    let own = network_name(lowering, &component.name);
     let mut networks: BTreeMap<_, _> = others
         .chain([(own, vec![component.name.clone()])])
         .filter(|(network, _)| all.contains_key(network))
@@ -56,13 +61,13 @@ pub(super) fn of(
     networks
 }
 
-/// Whether anybody may connect to a component from inside the system: others
-/// that need it, or its own replicas where each of them keeps data.
-fn answers(component: &Component, needed: &BTreeSet<&Name>) -> bool {
-    let replicated = component.stateful && component.most_replicas() > 1;
+/// Returns true if something in the system may connect to a component: others that
+/// need it, or its own replicas if it is stateful.
+fn accepts_connections(component: &Component, needed: &BTreeSet<&Name>) -> bool {
+    let replicated = component.stateful && component.max_replicas() > 1;
     !component.ports.is_empty() && (replicated || needed.contains(&component.name))
 }
 
-fn name(lowering: &Lowering<'_>, component: &str) -> String {
+fn network_name(lowering: &Lowering<'_>, component: &str) -> String {
     format!("{}-{component}", prefix(lowering))
 }

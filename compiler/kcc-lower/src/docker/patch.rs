@@ -1,10 +1,10 @@
-//! Patches of containers: the fields of the engine's own request that kcc has
-//! no word for, with the engine's names.
+//! Patches of containers: fields of Docker's create request that the model does not
+//! have, under Docker's names.
 //!
-//! The structs here are the list of them: each means something to the component
-//! alone, and has a word in a `compose.yaml`. Whatever kcc writes itself is
-//! refused, because two could not both hold, and so is what would open the
-//! machine past the grants.
+//! The structs list the allowed fields: each affects only the component itself and
+//! has an equivalent in a `compose.yaml`. Fields that kcc sets itself are rejected,
+//! since they would conflict, and so are fields that give access to the host without
+//! a grant.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lowering::Lowering;
-use crate::read::{self, Wrong};
+use crate::validation::{self, Problem};
 
-/// What a component adds to the request that makes its container.
+/// The fields that a component adds to the create request of its container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[allow(missing_docs, reason = "the engine's API describes them")]
@@ -36,7 +36,7 @@ pub struct Patch {
     pub host_config: Option<HostPatch>,
 }
 
-/// What a component adds to how its container is held to the machine.
+/// The fields that a component adds to the host configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[allow(missing_docs, reason = "the engine's API describes them")]
@@ -81,7 +81,7 @@ pub struct HostPatch {
     pub ulimits: Option<Vec<Ulimit>>,
 }
 
-/// A limit of what processes may hold.
+/// A resource limit of processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[allow(missing_docs, reason = "the engine's API describes them")]
@@ -91,7 +91,7 @@ pub struct Ulimit {
     pub hard: i64,
 }
 
-/// Where what a container writes goes.
+/// The logging driver of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[allow(missing_docs, reason = "the engine's API describes them")]
@@ -102,7 +102,7 @@ pub struct LogConfig {
     pub config: BTreeMap<String, String>,
 }
 
-/// Devices that a driver of the engine gives, such as graphics processors.
+/// A request for devices of a driver, such as GPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[allow(missing_docs, reason = "the engine's API describes them")]
@@ -116,8 +116,8 @@ pub struct DeviceRequest {
     pub capabilities: Vec<Vec<String>>,
 }
 
-/// Fields of the request that kcc writes, each with the word for it.
-const OWN: [(&str, &str); 31] = [
+/// Fields of the create request that kcc sets, with the corresponding model field.
+const MANAGED_FIELDS: [(&str, &str); 31] = [
     ("Image", "`image` or `build`"),
     ("Entrypoint", "`command`"),
     ("Cmd", "`args`"),
@@ -151,11 +151,11 @@ const OWN: [(&str, &str); 31] = [
     ("HostConfig.SecurityOpt", "`security`"),
 ];
 
-/// With whom a container may share memory.
+/// The allowed IPC modes.
 const IPC_MODES: [&str; 3] = ["none", "private", "shareable"];
 
-/// Fields that would open the machine to a container.
-const OPENING: [&str; 8] = [
+/// Fields that would give a container access to the host.
+const HOST_ACCESS_FIELDS: [&str; 8] = [
     "HostConfig.Privileged",
     "HostConfig.Devices",
     "HostConfig.DeviceCgroupRules",
@@ -166,92 +166,95 @@ const OPENING: [&str; 8] = [
     "HostConfig.CgroupParent",
 ];
 
-/// The patch of a component; what is wrong with it is reported.
-pub(super) fn of(lowering: &mut Lowering<'_>, component: &Component) -> Option<Patch> {
-    let written = lowering.target.docker_patches.get(&component.name)?;
-    let mut wrong = false;
-    for fault in read::hold::<Patch>(written) {
-        wrong = true;
-        let path = lowering.written(component, "docker", &fault.path);
-        let above = path.0.len() - fault.path.len();
-        let field = fault.path.join(".");
-        let own = OWN.iter().find(|(name, _)| *name == field);
-        let unknown = matches!(fault.what, Wrong::Unknown(_));
-        match own {
-            Some((_, word)) if unknown => lowering.error(
+/// Decodes the patch of a component and reports its mistakes.
+pub(super) fn decode(lowering: &mut Lowering<'_>, component: &Component) -> Option<Patch> {
+    let declared = lowering.target.docker_patches.get(&component.name)?;
+    let mut valid = true;
+    for violation in validation::validate::<Patch>(declared) {
+        valid = false;
+        let path = lowering.declared_path(component, "docker", &violation.path);
+        let above = path.0.len() - violation.path.len();
+        let field = violation.path.join(".");
+        let managed = MANAGED_FIELDS.iter().find(|(name, _)| *name == field);
+        let unknown = matches!(violation.problem, Problem::UnknownField(_));
+        match managed {
+            Some((_, replacement)) if unknown => lowering.error(
                 Code::LowerManagedField,
                 &path,
-                format!("`{path}` is written by kcc itself"),
-                "kcc writes it",
-                format!("say it with {word}"),
+                format!("`{path}` is set by kcc"),
+                "set by kcc",
+                format!("use {replacement} instead"),
             ),
             _ if unknown && field.ends_with("NetworkMode") => lowering.error(
                 Code::LowerManagedField,
                 &path,
-                format!("`{path}`: the network of the host is not supported"),
-                "components have networks of their own",
-                "remove it, and write `needs` for what it calls and `ports: NAME: {number: N, expose: true}` for what the host calls",
+                format!("`{path}`: network modes are not supported"),
+                "components have their own networks",
+                "remove it, and write `needs` for outgoing and `ports: NAME: {number: N, expose: true}` for incoming connections",
             ),
-            _ if unknown && OPENING.contains(&field.as_str()) => lowering.error(
+            _ if unknown && HOST_ACCESS_FIELDS.contains(&field.as_str()) => lowering.error(
                 Code::LowerManagedField,
                 &path,
-                format!("`{path}` would open the machine, past the grants"),
-                "needs a grant",
-                "say `security: privileged: true`, and ask for a grant of `privileged`",
+                format!("`{path}` would give access to the host without a grant"),
+                "requires a grant",
+                "write `security: privileged: true`, and ask for a grant of `privileged`",
             ),
             _ => {
                 let above = Path(path.0[..above].to_vec());
-                read::report(lowering, &above, "a patch of a container", fault);
+                validation::report(lowering, &above, "a patch of a container", violation);
             }
         }
     }
-    let said: Patch = (!wrong)
-        .then(|| serde_json::from_value(written.clone()).ok())
+    let decoded: Patch = valid
+        .then(|| serde_json::from_value(declared.clone()).ok())
         .flatten()?;
-    hold_hosts(lowering, component, &said);
-    hold_host(lowering, component, &said);
-    (said != Patch::default()).then_some(said)
+    check_extra_hosts(lowering, component, &decoded);
+    check_host_config(lowering, component, &decoded);
+    (decoded != Patch::default()).then_some(decoded)
 }
 
-/// A name of a component that led elsewhere would break what others need.
-fn hold_hosts(lowering: &mut Lowering<'_>, component: &Component, said: &Patch) {
-    let hosts = said.host_config.iter().flat_map(|host| &host.extra_hosts);
+/// Reports extra hosts that would redirect the name of a component.
+fn check_extra_hosts(lowering: &mut Lowering<'_>, component: &Component, decoded: &Patch) {
+    let hosts = decoded
+        .host_config
+        .iter()
+        .flat_map(|host| &host.extra_hosts);
     for (at, line) in hosts.flatten().enumerate() {
         let name = line.split(['=', ':']).next().unwrap_or(line);
         if !lowering.target.components.contains_key(name) {
             continue;
         }
-        let path = in_host(lowering, component, &["ExtraHosts", &at.to_string()]);
+        let path = host_config_path(lowering, component, &["ExtraHosts", &at.to_string()]);
         lowering.error(
             Code::LowerManagedField,
             &path,
-            format!("`{path}` leads the name of component `{name}` elsewhere"),
-            "a component's name",
-            "remove it: a component answers to its name on the target's network",
+            format!("`{path}` redirects the name of component `{name}`"),
+            "the name of a component",
+            "remove it: the name resolves to the component on the target's network",
         );
     }
 }
 
-/// What the types alone do not say.
-fn hold_host(lowering: &mut Lowering<'_>, component: &Component, said: &Patch) {
-    let Some(host) = &said.host_config else {
+/// Validates what the types cannot express.
+fn check_host_config(lowering: &mut Lowering<'_>, component: &Component, decoded: &Patch) {
+    let Some(host) = &decoded.host_config else {
         return;
     };
     if let Some(mode) = &host.ipc_mode
         && !IPC_MODES.contains(&mode.as_str())
     {
-        let path = in_host(lowering, component, &["IpcMode"]);
+        let path = host_config_path(lowering, component, &["IpcMode"]);
         lowering.error(
             Code::LowerManagedField,
             &path,
-            format!("`{path}`: `{mode}` would share the memory of others"),
-            "opens the container",
+            format!("`{path}`: `{mode}` would share the IPC namespace with others"),
+            "not an isolated mode",
             "write `\"private\"`, `\"shareable\"` or `\"none\"`",
         );
     }
     let requests = host.device_requests.iter().flatten().enumerate();
     for (at, _) in requests.filter(|(_, request)| request.capabilities.len() != 1) {
-        let path = in_host(
+        let path = host_config_path(
             lowering,
             component,
             &["DeviceRequests", &at.to_string(), "Capabilities"],
@@ -259,23 +262,23 @@ fn hold_host(lowering: &mut Lowering<'_>, component: &Component, said: &Patch) {
         lowering.error(
             Code::LowerBadObject,
             &path,
-            format!("`{path}` holds other than one list of capabilities"),
-            "one list is expected",
-            "write one request for each list, such as `Capabilities: [[\"gpu\"]]`",
+            format!("`{path}`: expected exactly one list of capabilities"),
+            "expected one list",
+            "write one request per list, such as `Capabilities: [[\"gpu\"]]`",
         );
     }
 }
 
-fn in_host(lowering: &Lowering<'_>, component: &Component, below: &[&str]) -> Path {
+fn host_config_path(lowering: &Lowering<'_>, component: &Component, below: &[&str]) -> Path {
     let below: Vec<_> = ["HostConfig"]
         .iter()
         .chain(below)
         .map(|name| (*name).to_owned())
         .collect();
-    lowering.written(component, "docker", &below)
+    lowering.declared_path(component, "docker", &below)
 }
 
-/// The fields that a patch gives, each as a path below the component.
+/// Returns the fields that a patch sets, as paths below the component.
 pub(crate) fn fields(patch: &Value) -> Vec<Vec<String>> {
     let Value::Object(fields) = patch else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Kubernetes manifests: all in one stream, or a file for each component.
+//! Writes Kubernetes manifests as one stream or as one file per component.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,8 +7,8 @@ use crate::Desired;
 use crate::emit::{EmitError, File, Yaml};
 use crate::kubernetes::{KubernetesDesired, Object};
 
-/// What no component owns. Sorts before every component, because the namespace
-/// has to be there first.
+/// The file of objects without a component. The name sorts before every component,
+/// because the namespace has to be applied first.
 const SHARED: &str = "00-shared.yaml";
 
 pub(super) fn stream(desired: &Desired, objects: &KubernetesDesired) -> Result<String, EmitError> {
@@ -56,7 +56,7 @@ fn documents(
     Ok(text)
 }
 
-/// What a reader has to know who applies the manifests without kcc.
+/// Returns the header for readers who apply the manifests without kcc.
 fn head(desired: &Desired, objects: &KubernetesDesired) -> String {
     let mut head = format!(
         "# System {}, target {}, rendered by kcc.\n",
@@ -65,7 +65,7 @@ fn head(desired: &Desired, objects: &KubernetesDesired) -> String {
     for secret in &objects.secrets {
         let _ = writeln!(
             head,
-            "# Secret {} (key {}) is made by `kcc apply` and not written here.",
+            "# Secret {} (key {}) is created by `kcc apply` and not included here.",
             secret.name, secret.key
         );
     }

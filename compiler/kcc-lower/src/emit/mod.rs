@@ -1,8 +1,8 @@
-//! The only writer of YAML: a desired state as Kubernetes manifests or as a
+//! The only writer of YAML: renders desired state as Kubernetes manifests or as a
 //! `compose.yaml`.
 //!
-//! [`stream`] gives one text, [`files`] what belongs into a folder. Nothing
-//! written holds the value of a secret, a time or an absolute path.
+//! [`stream`] returns one text, [`files`] the files of a directory. The output never
+//! contains the value of a secret, a time or an absolute path.
 
 mod compose;
 mod manifests;
@@ -12,18 +12,18 @@ pub use yaml::Yaml;
 
 use crate::{Desired, EngineDesired};
 
-/// A file of a rendered folder.
+/// A file of a rendered directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// Its name inside the folder, with `/`.
+    /// The name relative to the directory, with `/`.
     pub name: String,
-    /// Its content.
+    /// The content.
     pub content: String,
-    /// It is a program, which a container runs.
+    /// Set if it has to be executable.
     pub executable: bool,
 }
 
-/// The writer refused a value; a bug in kcc.
+/// The error of a value that the YAML writer rejects, which is a bug in kcc.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmitError(pub(crate) String);
 
@@ -35,8 +35,8 @@ impl std::fmt::Display for EmitError {
 
 impl std::error::Error for EmitError {}
 
-/// The desired state as one stream, for a reader whose current folder is the
-/// system's root.
+/// Renders the desired state as one stream, with paths relative to the system's
+/// root.
 pub fn stream(desired: &Desired) -> Result<String, EmitError> {
     match &desired.engine {
         EngineDesired::Kubernetes(objects) => manifests::stream(desired, objects),
@@ -44,7 +44,7 @@ pub fn stream(desired: &Desired) -> Result<String, EmitError> {
     }
 }
 
-/// What is lost in what is rendered, although kcc itself does it: each in one line.
+/// Returns what `kcc apply` does but rendered files do not, one line each.
 pub fn losses(desired: &Desired) -> Vec<String> {
     match &desired.engine {
         EngineDesired::Kubernetes(_) => Vec::new(),
@@ -52,8 +52,8 @@ pub fn losses(desired: &Desired) -> Vec<String> {
     }
 }
 
-/// The desired state as the files of a folder. `root` leads from that folder to
-/// the system's root, as in `..`, so that images can be built from there.
+/// Renders the desired state as the files of a directory. `root` is the path from
+/// that directory to the system's root, such as `..`, for build contexts.
 pub fn files(desired: &Desired, root: &str) -> Result<Vec<File>, EmitError> {
     match &desired.engine {
         EngineDesired::Kubernetes(objects) => manifests::files(desired, objects),

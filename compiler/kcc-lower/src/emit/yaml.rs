@@ -1,9 +1,8 @@
-//! [`Yaml`]: a document on its way to text, and how its strings are written.
+//! [`Yaml`]: a YAML document and its serialization.
 //!
-//! Readers disagree about plain scalars (`no`, `1e3`, `2024-01-01`), so a text
-//! is quoted wherever any of them could take it for something else. A text of
-//! several lines is written as a block where every reader gives it back
-//! unchanged, and quoted where one would not.
+//! Parsers disagree about plain scalars (`no`, `1e3`, `2024-01-01`), so a string is
+//! quoted if any of them could read another type. A multi-line string becomes a
+//! block if every parser reads it back unchanged, and is quoted otherwise.
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_saphyr::{LitStr, ser_options};
@@ -17,30 +16,30 @@ pub enum Yaml {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i128),
     /// Any other number.
     Float(f64),
-    /// A text.
+    /// A string.
     Text(String),
     /// A list.
     List(Vec<Yaml>),
-    /// A map, in the order in which it is written.
+    /// A map, in the order to write.
     Map(Vec<(String, Yaml)>),
 }
 
 impl Yaml {
-    /// A text.
+    /// Creates a string.
     pub fn text(text: impl Into<String>) -> Self {
         Yaml::Text(text.into())
     }
 
-    /// A list of texts.
+    /// Creates a list of strings.
     pub fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Self {
         Yaml::List(texts.into_iter().map(Yaml::text).collect())
     }
 
-    /// A map of texts.
+    /// Creates a map of strings.
     pub fn text_map<K: Into<String>, V: Into<String>>(
         entries: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
@@ -52,10 +51,10 @@ impl Yaml {
         )
     }
 
-    /// The document as text, with a line break at its end.
+    /// Serializes the document, with a line break at the end.
     pub fn write(&self) -> Result<String, EmitError> {
-        // Folded blocks are not what every reader unfolds alike; blocks are
-        // asked for one by one below.
+        // Parsers unfold folded blocks differently, so blocks are chosen one by one
+        // below.
         let options = ser_options! { prefer_block_scalars: false };
         let mut text = serde_saphyr::to_string_with_options(self, options)
             .map_err(|cause| EmitError(cause.to_string()))?;
@@ -66,7 +65,7 @@ impl Yaml {
     }
 }
 
-/// Maps are sorted by key, whatever the order of the JSON value.
+/// Converts JSON; maps are sorted by key.
 impl From<&serde_json::Value> for Yaml {
     fn from(value: &serde_json::Value) -> Self {
         use serde_json::Value;
@@ -101,7 +100,7 @@ impl Serialize for Yaml {
             Yaml::Bool(value) => serializer.serialize_bool(*value),
             Yaml::Integer(value) => serializer.serialize_i128(*value),
             Yaml::Float(value) => serializer.serialize_f64(*value),
-            Yaml::Text(text) if reads_well_as_block(text) => LitStr(text).serialize(serializer),
+            Yaml::Text(text) if is_safe_as_block(text) => LitStr(text).serialize(serializer),
             Yaml::Text(text) => serializer.serialize_str(text),
             Yaml::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
@@ -121,14 +120,14 @@ impl Serialize for Yaml {
     }
 }
 
-/// Whether a text has several lines that mean the same as a `|` block to every
-/// reader: plain characters, no blank before or behind a line's text where
-/// indentation is guessed, and at most one line break at the end.
-fn reads_well_as_block(text: &str) -> bool {
+/// Returns true for a multi-line text that every parser reads back unchanged from a
+/// `|` block: plain characters, no trailing blanks, no leading blank where parsers
+/// guess the indentation, and at most one line break at the end.
+fn is_safe_as_block(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let plain = |c: char| match c {
         '\n' | ' '..='~' => true,
-        // Line and paragraph separators, byte order marks and their like.
+        // Line and paragraph separators, byte order marks and similar.
         '\u{a0}' | '\u{2000}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' => false,
         c => c > '\u{a0}' && !c.is_control(),
     };
@@ -144,20 +143,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_maps_are_sorted() {
+    fn sorts_json_maps() {
         let value = serde_json::json!({"b": 1, "a": [true, null, "no"], "c": {}});
         let text = Yaml::from(&value).write().unwrap();
         assert_eq!(text, "a:\n- true\n- null\n- \"no\"\nb: 1\nc: {}\n");
     }
 
     #[test]
-    fn order_of_a_map_is_kept() {
+    fn keeps_the_order_of_a_map() {
         let map = Yaml::text_map([("services", "x"), ("build", "y")]);
         assert_eq!(map.write().unwrap(), "services: x\nbuild: \"y\"\n");
     }
 
     #[test]
-    fn several_lines_are_a_block_where_that_is_safe() {
+    fn writes_multiple_lines_as_a_block_if_safe() {
         let text = |value: &str| Yaml::text_map([("k", value)]).write().unwrap();
         assert_eq!(text("a = 1\n  b: 'no'\n"), "k: |\n  a = 1\n    b: 'no'\n");
         assert_eq!(text("a\n\nb"), "k: |-\n  a\n\n  b\n");

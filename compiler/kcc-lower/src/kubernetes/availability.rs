@@ -1,5 +1,4 @@
-//! Autoscalers, disruption budgets, how a rollout goes, and the machines that
-//! pods are put on.
+//! Lowers autoscaling, disruption budgets, rollout strategies and placement.
 
 use k8s_openapi::api::apps::v1::{
     DaemonSetUpdateStrategy, DeploymentStrategy, RollingUpdateDaemonSet, RollingUpdateDeployment,
@@ -17,19 +16,18 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcc_model::{Component, Disruption, Share, Spread, Strategy};
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Belongs, Objects, storage, workload};
+use crate::kubernetes::{Attribution, Objects, storage, workload};
 use crate::lowering::Lowering;
 
-/// The use of the processor that is aimed at where nothing is said, in percent
-/// of what is requested.
-const USUAL_LOAD: u32 = 80;
+/// The default target CPU utilisation, in percent of the request.
+const DEFAULT_CPU_UTILISATION: u32 = 80;
 
 fn number(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// The number in a workload; none where an autoscaler decides it: two that
-/// write one field would never agree.
+/// Returns `replicas` of a workload. An autoscaler owns the field if there is one,
+/// since two field managers would keep overwriting each other.
 pub(super) fn replicas(component: &Component) -> Option<i32> {
     component
         .scale
@@ -37,17 +35,17 @@ pub(super) fn replicas(component: &Component) -> Option<i32> {
         .then(|| number(component.replicas))
 }
 
-/// Seconds that a pod has to stay up before it counts as available, where no
-/// check tells whether it works: without them a container that exits a moment
-/// after its start would replace a good one.
-pub(super) fn stays_up(component: &Component) -> Option<i32> {
+/// Returns `minReadySeconds` of a workload without a readiness or startup probe.
+/// Otherwise a container that exits right after its start would count as available
+/// and replace a working one.
+pub(super) fn min_ready_seconds(component: &Component) -> Option<i32> {
     const SECONDS: i32 = 3;
     let health = &component.container.health;
     let checked = health.readiness.is_some() || health.startup.is_some();
     (!checked && component.replicas > 0).then_some(SECONDS)
 }
 
-/// The autoscaler of a component.
+/// Adds the autoscaler of a component.
 pub(super) fn autoscaler(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -57,7 +55,7 @@ pub(super) fn autoscaler(
         return;
     };
     let cpu = match (scale.cpu, scale.follows_cpu()) {
-        (None, true) => Some(USUAL_LOAD),
+        (None, true) => Some(DEFAULT_CPU_UTILISATION),
         (cpu, _) => cpu,
     };
     let metrics = [("cpu", cpu), ("memory", scale.memory)]
@@ -71,7 +69,7 @@ pub(super) fn autoscaler(
     };
     let owner = Owner::Component(component);
     let autoscaler = HorizontalPodAutoscaler {
-        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
         spec: Some(HorizontalPodAutoscalerSpec {
             scale_target_ref: CrossVersionObjectReference {
                 api_version: Some("apps/v1".to_owned()),
@@ -85,11 +83,11 @@ pub(super) fn autoscaler(
         }),
         status: None,
     };
-    let belongs = Belongs {
+    let attribution = Attribution {
         path: component.path.join("scale"),
-        ..Belongs::to(component)
+        ..Attribution::component(component)
     };
-    objects.add(lowering, &autoscaler, &belongs);
+    objects.add(lowering, &autoscaler, &attribution);
 }
 
 fn metric(component: &Component, name: &str, load: u32) -> MetricSpec {
@@ -98,7 +96,7 @@ fn metric(component: &Component, name: &str, load: u32) -> MetricSpec {
         average_utilization: Some(number(load)),
         ..MetricTarget::default()
     };
-    // Sidecars may request nothing, and a part of nothing is no number.
+    // A pod metric is undefined if a sidecar has no request.
     if !component.sidecars.is_empty() {
         return MetricSpec {
             type_: "ContainerResource".to_owned(),
@@ -120,7 +118,7 @@ fn metric(component: &Component, name: &str, load: u32) -> MetricSpec {
     }
 }
 
-/// The disruption budget of a component.
+/// Adds the disruption budget of a component.
 pub(super) fn budget(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -135,7 +133,7 @@ pub(super) fn budget(
     };
     let owner = Owner::Component(component);
     let budget = PodDisruptionBudget {
-        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
         spec: Some(PodDisruptionBudgetSpec {
             min_available,
             max_unavailable,
@@ -143,16 +141,16 @@ pub(super) fn budget(
                 match_labels: Some(metadata::selector(lowering, component)),
                 match_expressions: None,
             }),
-            // A replica that is broken anyway does not keep its machine.
+            // An unhealthy replica must not block draining its node.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
         }),
         status: None,
     };
-    let belongs = Belongs {
+    let attribution = Attribution {
         path: component.path.join("disruption"),
-        ..Belongs::to(component)
+        ..Attribution::component(component)
     };
-    objects.add(lowering, &budget, &belongs);
+    objects.add(lowering, &budget, &attribution);
 }
 
 fn int_or_string(share: Share) -> IntOrString {
@@ -162,13 +160,13 @@ fn int_or_string(share: Share) -> IntOrString {
     }
 }
 
-/// How a Deployment replaces its pods: one more first, unless the fragment says
-/// otherwise or the new one could not start while the old one holds a volume.
+/// Returns the strategy of a Deployment. The default is a surge of one, or recreate
+/// if the new pod could not start while the old one has a volume mounted.
 pub(super) fn strategy(component: &Component) -> DeploymentStrategy {
     let rollout = &component.rollout;
     let recreate = match rollout.strategy {
         Some(strategy) => strategy == Strategy::Recreate,
-        None => storage::ties_to_one_machine(component),
+        None => storage::has_single_node_volume(component),
     };
     if recreate {
         return DeploymentStrategy {
@@ -187,12 +185,12 @@ pub(super) fn strategy(component: &Component) -> DeploymentStrategy {
     }
 }
 
-/// How a `DaemonSet` replaces its pods: one machine after the other, the old one
-/// first, unless the fragment says otherwise. The cluster takes a surge or
-/// something unavailable, never both or neither.
+/// Returns the update strategy of a `DaemonSet`. The default replaces one node at a
+/// time, stopping the old pod first. Kubernetes requires exactly one of surge and
+/// unavailability.
 pub(super) fn update_strategy(component: &Component) -> DaemonSetUpdateStrategy {
     let rollout = &component.rollout;
-    let other = |share: Share| Share::Count(u32::from(share.is_none()));
+    let other = |share: Share| Share::Count(u32::from(share.is_zero()));
     let (surge, unavailable) = match (rollout.surge, rollout.unavailable) {
         _ if rollout.strategy == Some(Strategy::Recreate) => (Share::Count(0), Share::Percent(100)),
         (Some(surge), Some(unavailable)) => (surge, unavailable),
@@ -209,7 +207,7 @@ pub(super) fn update_strategy(component: &Component) -> DaemonSetUpdateStrategy 
     }
 }
 
-/// What runs in a container before it is asked to end.
+/// Returns the `preStop` hook.
 pub(super) fn lifecycle(component: &Component) -> Option<Lifecycle> {
     let command = component.rollout.pre_stop.clone()?;
     Some(Lifecycle {
@@ -223,7 +221,7 @@ pub(super) fn lifecycle(component: &Component) -> Option<Lifecycle> {
     })
 }
 
-/// The taints that a pod puts up with.
+/// Returns the tolerations of a pod.
 pub(super) fn tolerations(component: &Component) -> Option<Vec<Toleration>> {
     let all: Vec<_> = component
         .placement
@@ -246,8 +244,8 @@ pub(super) fn tolerations(component: &Component) -> Option<Vec<Toleration>> {
     (!all.is_empty()).then_some(all)
 }
 
-/// Keeps replicas apart where there is room: a cluster that is too small for it
-/// runs them all the same.
+/// Returns the spread constraints. `ScheduleAnyway`, so that a cluster that is too
+/// small still runs all replicas.
 pub(super) fn spread(
     lowering: &Lowering<'_>,
     component: &Component,

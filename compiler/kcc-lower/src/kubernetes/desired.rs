@@ -1,4 +1,4 @@
-//! What a Kubernetes cluster should hold.
+//! The objects that a Kubernetes cluster should hold.
 
 use kcc_model::{Build, Name, SecretProvider};
 use serde::Serialize;
@@ -11,39 +11,39 @@ pub struct KubernetesDesired {
     pub context: Option<String>,
     /// The namespace.
     pub namespace: String,
-    /// Objects in the order in which they are rendered: namespace first, then
-    /// by kind's rank and by name.
+    /// Objects in rendering order: by the rank of their kind, namespace first,
+    /// then by name.
     pub objects: Vec<Object>,
-    /// Secrets that kcc makes when it applies; they are never rendered.
+    /// Secrets that kcc creates during an apply and never renders.
     pub secrets: Vec<MadeSecret>,
-    /// Images that have to be built before they can run.
+    /// Images to build.
     pub builds: Vec<Build>,
 }
 
-/// One object.
+/// A Kubernetes object with its metadata.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Object {
-    /// Such as `apps/v1`.
+    /// The API version, such as `apps/v1`.
     pub api_version: String,
-    /// Such as `Deployment`.
+    /// The kind, such as `Deployment`.
     pub kind: String,
-    /// None for what is cluster-scoped.
+    /// The namespace; none for cluster-scoped objects.
     pub namespace: Option<String>,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The component that it belongs to; none for what all share.
+    /// The component; none for shared objects.
     pub component: Option<Name>,
-    /// The team that answers for it.
+    /// The owning team.
     pub team: Option<Name>,
-    /// Holds data: deleted only when a flag says so.
+    /// Set if it holds data, so that deleting it requires a flag.
     pub data: bool,
-    /// The whole object, from a typed struct of k8s-openapi, without status.
+    /// The whole object without its status.
     pub manifest: serde_json::Value,
 }
 
-/// A Secret that kcc makes: once and at random where it is absent, or with the
-/// value that whoever applies has.
+/// A Secret that kcc creates: generated once at random, or with a value from the
+/// applying user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MadeSecret {
@@ -51,16 +51,16 @@ pub struct MadeSecret {
     pub name: String,
     /// The key of its value.
     pub key: String,
-    /// It holds the value percent-encoded, too, under [`super::ENCODED_KEY`].
+    /// Set if it also has the percent-encoded value under [`super::ENCODED_KEY`].
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub encoded: bool,
-    /// Where its value comes from: made at random, or the environment, a file or
-    /// a command of whoever applies.
+    /// The provider of the value: generated, or an environment variable, file or
+    /// command of the applying user.
     pub provider: SecretProvider,
-    /// The component that it belongs to.
+    /// The component.
     pub component: Option<Name>,
-    /// The team that answers for it.
+    /// The owning team.
     pub team: Name,
-    /// Labels.
+    /// The labels.
     pub labels: std::collections::BTreeMap<String, String>,
 }

@@ -1,9 +1,9 @@
-//! The environment of a container.
+//! Lowers the environment of a container.
 //!
-//! Kubernetes replaces `$(NAME)` in a value by a variable that stands earlier,
-//! so a text with a secret in it becomes two: the secret under a name of kcc's
-//! own, before all others, and the text that refers to it. Texts are escaped: a
-//! value means itself on every engine.
+//! Kubernetes expands `$(NAME)` in a value to an earlier variable, so a template
+//! with a secret becomes two variables: the secret under a name reserved for kcc,
+//! listed first, and the text that refers to it. Other text is escaped, so that a
+//! value is the same on every engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ use crate::expand::{escape, escape_whole};
 use crate::kubernetes::{secrets, storage};
 use crate::lowering::Lowering;
 
-/// The variables of the container that is described at a path.
+/// Lowers the variables of the container at a path.
 pub(super) fn lower(
     lowering: &mut Lowering<'_>,
     of: &Path,
     container: &Container,
 ) -> Option<Vec<EnvVar>> {
     let env = &container.env;
-    let hidden = hidden(env);
+    let secret_variables = secret_variables(env);
     let mut variables = Vec::new();
-    for ((secret, encoded), variable) in &hidden {
+    for ((secret, encoded), variable) in &secret_variables {
         variables.extend(from_secret(lowering, of, variable, secret, *encoded));
     }
     for (name, value) in env {
@@ -56,8 +56,12 @@ pub(super) fn lower(
                     .iter()
                     .map(|part| match part {
                         Part::Text(text) => escape(text),
-                        Part::Secret(secret) => format!("$({})", hidden[&(secret, false)]),
-                        Part::Encoded(secret) => format!("$({})", hidden[&(secret, true)]),
+                        Part::Secret(secret) => {
+                            format!("$({})", secret_variables[&(secret, false)])
+                        }
+                        Part::Encoded(secret) => {
+                            format!("$({})", secret_variables[&(secret, true)])
+                        }
                     })
                     .collect();
                 variables.push(literal(name, text));
@@ -67,9 +71,9 @@ pub(super) fn lower(
     (!variables.is_empty()).then_some(variables)
 }
 
-/// The variables that carry the secrets of templates, by the secret and whether
-/// it is percent-encoded.
-fn hidden(env: &BTreeMap<String, EnvValue>) -> BTreeMap<(&Name, bool), String> {
+/// Returns the names of the variables for secrets in templates. The key is the
+/// secret and a flag for percent-encoding.
+fn secret_variables(env: &BTreeMap<String, EnvValue>) -> BTreeMap<(&Name, bool), String> {
     let templates = env.values().filter_map(|value| match value {
         EnvValue::Template(parts) => Some(parts),
         _ => None,
@@ -106,14 +110,14 @@ fn from_secret(
     secret: &str,
     encoded: bool,
 ) -> Option<EnvVar> {
-    let place = if encoded {
-        secrets::encoded_place(lowering, of, secret)?
+    let key = if encoded {
+        secrets::encoded_secret_key(lowering, of, secret)?
     } else {
-        secrets::place(lowering, of, secret)?
+        secrets::secret_key(lowering, of, secret)?
     };
     let selector = SecretKeySelector {
-        name: place.name,
-        key: place.key,
+        name: key.name,
+        key: key.key,
         optional: None,
     };
     let source = EnvVarSource {

@@ -1,6 +1,6 @@
-//! Secrets of outer stores: an `ExternalSecret` says to its operator which
-//! Secret to make of them. The operator's types are in no library, so the ones
-//! here hold what kcc says and no more.
+//! Lowers secrets of external stores to `ExternalSecret` objects, from which the
+//! external-secrets operator creates Secrets. No library has the operator's types,
+//! so this module defines the fields that kcc sets.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ struct Target {
     template: Option<Template>,
 }
 
-/// What the operator makes of the value: without one, the value alone.
+/// The template of the Secret's data; without one it is only the value.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Template {
@@ -53,8 +53,8 @@ struct Template {
     data: BTreeMap<&'static str, &'static str>,
 }
 
-/// The value as it is, and percent-encoded: the function that Go's templates have
-/// for that writes a space as a form does.
+/// Returns a template with the plain and the percent-encoded value. Go's `urlquery`
+/// encodes a space as `+`, which is only valid in forms.
 fn template() -> Template {
     let data = [
         (GENERATED_KEY, "{{ .value }}"),
@@ -94,7 +94,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
         let external = ExternalSecret {
             api_version: API_VERSION,
             kind: KIND,
-            metadata: metadata::of(lowering, name, Some(objects.namespace), owner),
+            metadata: metadata::object(lowering, name, Some(objects.namespace), owner),
             spec: Spec {
                 secret_store_ref: Store {
                     name: store.clone(),

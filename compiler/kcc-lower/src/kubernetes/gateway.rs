@@ -1,7 +1,7 @@
-//! Routes by the Gateway API: an `HTTPRoute` for each, attached to a Gateway
-//! that is there or to the target's own, which ends TLS for the hosts whose
-//! routes name a certificate. The API's types are in no library of the pinned
-//! version, so the ones here hold what kcc says.
+//! Lowers routes to the Gateway API: an `HTTPRoute` each, attached to an existing
+//! Gateway or to one that kcc creates, which terminates TLS for hosts whose routes
+//! name a certificate. The pinned library does not have the API's types, so this
+//! module defines the fields that kcc sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,17 +101,17 @@ struct Certificate {
     name: String,
 }
 
-/// What routes are attached to.
+/// The Gateway that routes attach to.
 pub(super) struct Parent<'a> {
     name: &'a str,
     namespace: Option<&'a str>,
-    /// kcc makes it, and knows its listeners.
+    /// Set if kcc creates it and therefore knows its listeners.
     own: bool,
 }
 
 impl<'a> Parent<'a> {
-    /// A Gateway that is there, as `name` or `namespace/name`.
-    pub(super) fn there(gateway: &'a str) -> Self {
+    /// Refers to an existing Gateway, as `name` or `namespace/name`.
+    pub(super) fn existing(gateway: &'a str) -> Self {
         let (namespace, name) = match gateway.split_once('/') {
             Some((namespace, name)) => (Some(namespace), name),
             None => (None, gateway),
@@ -123,7 +123,7 @@ impl<'a> Parent<'a> {
         }
     }
 
-    /// The target's own, called after the system.
+    /// Refers to the target's own Gateway, named after the system.
     pub(super) fn own(lowering: &Lowering<'a>) -> Self {
         Self {
             name: lowering.system,
@@ -133,7 +133,7 @@ impl<'a> Parent<'a> {
     }
 }
 
-/// The routes of a component, each attached to the target's Gateway.
+/// Adds the routes of a component, attached to the target's Gateway.
 pub(super) fn routes(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -145,13 +145,13 @@ pub(super) fn routes(
         if route.tls.is_some() && !parent.own {
             lowering.unsupported(
                 &at.join("tls"),
-                format!("the certificate of `{at}` is a matter of the Gateway"),
-                "name the certificate in the Gateway's own listener, or let kcc make the Gateway: \
-                 `gatewayClass` of the target instead of `gateway`",
+                format!("`{at}` cannot set the certificate of an existing Gateway"),
+                "set the certificate in the Gateway's listener, or let kcc create the Gateway with \
+                 `gatewayClass` instead of `gateway`",
             );
         }
         let Some(port) = component.ports.get(&route.port) else {
-            // A route to no port has been reported.
+            // The model reports a route without a port.
             continue;
         };
         let name = format!("{}-{name}", component.name);
@@ -179,8 +179,8 @@ pub(super) fn routes(
     }
 }
 
-/// The Gateway of the target's own: a listener for all routes without a
-/// certificate, and one for each host with one. None where nothing has a route.
+/// Adds the target's own Gateway if there are routes: one listener for all routes
+/// without a certificate, and one for each host with a certificate.
 pub(super) fn lower(lowering: &mut Lowering<'_>, class: &str, objects: &mut Objects<'_>) {
     let mut plain = false;
     let mut encrypted: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
@@ -232,7 +232,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, class: &str, objects: &mut Obje
     add(lowering, objects, GATEWAY, name, None, spec, &path);
 }
 
-/// The listener of the target's own Gateway that a route is attached to.
+/// Returns the listener of the target's own Gateway for a route.
 fn listener(route: &Route) -> String {
     match route.tls {
         Some(_) => format!("https-{}", route.host.replace('*', "any")),
@@ -253,7 +253,7 @@ fn add<S: Serialize>(
     let manifest = Manifest {
         api_version: API_VERSION,
         kind,
-        metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &name, Some(objects.namespace), owner),
         spec,
     };
     let object = Object {

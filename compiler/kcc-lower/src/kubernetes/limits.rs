@@ -1,32 +1,32 @@
-//! What the API server would refuse for its shape alone, found before it is asked.
+//! Validates limits that the API server would otherwise enforce only on apply.
 
 use kcc_model::{Component, FileContent, VolumeSource};
 
 use crate::lowering::Lowering;
 
-/// The controllers append up to eleven characters to a name and use the whole
-/// as a label, which has room for 63.
-const LONGEST_NAME: usize = 52;
-/// A ConfigMap holds at most one mebibyte.
-const LARGEST_CONFIG: usize = 1 << 20;
+/// Controllers append up to eleven characters to a name and use the result as a
+/// label value of at most 63.
+const MAX_NAME_LENGTH: usize = 52;
+/// A ConfigMap contains at most one mebibyte.
+const MAX_CONFIG_SIZE: usize = 1 << 20;
 
-pub(super) fn hold(lowering: &mut Lowering<'_>, component: &Component) {
+pub(super) fn validate(lowering: &mut Lowering<'_>, component: &Component) {
     let name = &component.name;
-    if name.len() > LONGEST_NAME {
+    if name.len() > MAX_NAME_LENGTH {
         lowering.unsupported(
             &component.path,
             format!(
-                "on Kubernetes a name has at most {LONGEST_NAME} characters, but `{name}` has {}",
+                "on Kubernetes a name can have at most {MAX_NAME_LENGTH} characters, but `{name}` has {}",
                 name.len()
             ),
-            "give it a shorter name",
+            "choose a shorter name",
         );
     }
     let begins_with_digit = name.starts_with(|c: char| c.is_ascii_digit());
     if begins_with_digit && !component.ports.is_empty() {
         lowering.unsupported(
             &component.path,
-            format!("on Kubernetes a host name begins with a letter, but `{name}` does not"),
+            format!("on Kubernetes a host name has to start with a letter, but `{name}` does not"),
             "rename it",
         );
     }
@@ -38,7 +38,7 @@ pub(super) fn hold(lowering: &mut Lowering<'_>, component: &Component) {
             FileContent::Secret(_) | FileContent::Template(_) => 0,
         })
         .sum();
-    too_large(lowering, component, "files", files);
+    check_size(lowering, component, "files", files);
     for (volume, config) in &component.volumes {
         if let VolumeSource::Config(config) = &config.source {
             let data = lowering
@@ -51,26 +51,26 @@ pub(super) fn hold(lowering: &mut Lowering<'_>, component: &Component) {
                 .flatten()
                 .map(|(key, text)| key.len() + text.len())
                 .sum();
-            too_large(lowering, component, &format!("volumes.{volume}"), size);
+            check_size(lowering, component, &format!("volumes.{volume}"), size);
         }
     }
 }
 
-fn too_large(lowering: &mut Lowering<'_>, component: &Component, field: &str, size: usize) {
-    if size > LARGEST_CONFIG {
+fn check_size(lowering: &mut Lowering<'_>, component: &Component, field: &str, size: usize) {
+    if size > MAX_CONFIG_SIZE {
         lowering.unsupported(
             &component.path.join(field),
             format!(
-                "on Kubernetes the files of a component hold at most {LARGEST_CONFIG} bytes, but \
-                 these hold {size}"
+                "on Kubernetes the files of a component can have at most {MAX_CONFIG_SIZE} bytes, but \
+                 these have {size}"
             ),
             "put large files into the image",
         );
     }
 }
 
-/// Whether a container's port may be called so: up to 15 characters, a letter
-/// among them, no two hyphens in a row.
+/// Returns true for a valid name of a container port: at most 15 characters, at
+/// least one letter, no consecutive hyphens.
 pub(super) fn is_port_name(name: &str) -> bool {
     name.len() <= 15
         && name.contains(|c: char| c.is_ascii_lowercase())
@@ -87,7 +87,7 @@ mod tests {
     use super::is_port_name;
 
     #[test]
-    fn port_names_are_those_that_a_container_takes() {
+    fn accepts_the_port_names_kubernetes_accepts() {
         for name in ["http", "a", "grpc-web", "h2", "exactly15-chars"] {
             assert!(is_port_name(name), "{name}");
         }

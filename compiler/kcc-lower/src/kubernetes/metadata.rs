@@ -1,8 +1,8 @@
 //! Names, labels and annotations of objects.
 //!
-//! Three labels say which component of which system and target an object is:
-//! `app.kubernetes.io/name`, `part-of` and `instance` (the target). They select
-//! pods, so they never change; the others describe.
+//! Three labels identify the component, system and target of an object:
+//! `app.kubernetes.io/name`, `part-of` and `instance` (the target). They select pods
+//! and therefore never change; all other labels are descriptive.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use kcc_model::{Component, Kind};
 use crate::lowering::Lowering;
 
 /// The field manager and the value of `app.kubernetes.io/managed-by`.
-const MANAGER: &str = "kcc";
+const FIELD_MANAGER: &str = "kcc";
 
-/// Who an object is labelled for.
+/// The owner named in an object's labels.
 #[derive(Clone, Copy)]
 pub(super) enum Owner<'a> {
-    /// All teams.
+    /// The system as a whole.
     System,
-    /// One team, for something that its components share.
+    /// A team, for objects that its components share.
     Team(&'a str),
-    /// One component.
+    /// A component.
     Component(&'a Component),
 }
 
-/// The metadata of an object; without a namespace for what is cluster-scoped.
-pub(super) fn of(
+/// Returns the metadata of an object; cluster-scoped objects have no namespace.
+pub(super) fn object(
     lowering: &Lowering<'_>,
     name: &str,
     namespace: Option<&str>,
@@ -40,7 +40,7 @@ pub(super) fn of(
     }
 }
 
-/// The labels of an object.
+/// Returns the labels of an object.
 pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([
         (
@@ -53,7 +53,7 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
         ),
         (
             "app.kubernetes.io/managed-by".to_owned(),
-            MANAGER.to_owned(),
+            FIELD_MANAGER.to_owned(),
         ),
     ]);
     match owner {
@@ -76,15 +76,15 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
     labels
 }
 
-/// The labels that select the pods of a component.
+/// Returns the labels that select the pods of a component.
 pub(super) fn selector(lowering: &Lowering<'_>, component: &Component) -> BTreeMap<String, String> {
-    let mut labels = everything(lowering);
+    let mut labels = target_selector(lowering);
     labels.insert("app.kubernetes.io/name".to_owned(), component.name.clone());
     labels
 }
 
-/// The labels that select all pods of a target.
-pub(super) fn everything(lowering: &Lowering<'_>) -> BTreeMap<String, String> {
+/// Returns the labels that select all pods of a target.
+pub(super) fn target_selector(lowering: &Lowering<'_>) -> BTreeMap<String, String> {
     BTreeMap::from([
         (
             "app.kubernetes.io/part-of".to_owned(),
@@ -97,15 +97,15 @@ pub(super) fn everything(lowering: &Lowering<'_>) -> BTreeMap<String, String> {
     ])
 }
 
-/// The metadata of a component's workload, with the fragment's own labels and
-/// annotations; kcc's win.
+/// Returns the metadata of a component's workload, including declared labels and
+/// annotations; kcc's labels take precedence.
 pub(super) fn workload(
     lowering: &Lowering<'_>,
     name: &str,
     namespace: &str,
     component: &Component,
 ) -> ObjectMeta {
-    let mut metadata = of(lowering, name, Some(namespace), Owner::Component(component));
+    let mut metadata = object(lowering, name, Some(namespace), Owner::Component(component));
     let mut all = component.labels.clone();
     all.extend(metadata.labels.unwrap_or_default());
     metadata.labels = Some(all);
@@ -113,7 +113,7 @@ pub(super) fn workload(
     metadata
 }
 
-/// Nothing rather than an empty map.
+/// Returns none for an empty map.
 pub(super) fn some<K, V>(map: BTreeMap<K, V>) -> Option<BTreeMap<K, V>> {
     (!map.is_empty()).then_some(map)
 }

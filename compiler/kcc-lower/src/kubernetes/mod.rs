@@ -1,13 +1,11 @@
-//! Lowering to Kubernetes.
+//! Lowers the model to Kubernetes.
 //!
-//! Each component becomes a ServiceAccount with its rights, a Service where it
-//! has ports, a network policy for whoever needs it and for what it needs, a
-//! ConfigMap where it has files, and one workload: a Deployment, a `DaemonSet` where
-//! one runs on every machine, a `StatefulSet`
-//! where replicas keep their own data, a Job or a `CronJob`; what the fragments say of its
-//! availability adds an autoscaler and a disruption budget. Objects are typed structs of
-//! k8s-openapi until the very end. Only what is meant is set: what the API
-//! server fills in is its own.
+//! Each component becomes a ServiceAccount with its permissions, a Service if it has
+//! ports, a network policy for its needs and the components that need it, a
+//! ConfigMap if it has files, and a workload: a Deployment, `DaemonSet`,
+//! `StatefulSet`, Job or `CronJob`. An autoscaler and a disruption budget follow if
+//! declared. Objects are typed structs of k8s-openapi until the end. Only intended
+//! fields are set: defaults belong to the API server, which fills them in.
 
 mod availability;
 mod desired;
@@ -19,21 +17,21 @@ mod metadata;
 mod network;
 mod objects;
 mod patch;
+mod permissions;
 mod pod;
 mod policies;
 mod probe;
 mod quantity;
-mod rights;
 mod secrets;
 mod security;
 mod storage;
 mod workload;
 
 pub use desired::*;
-pub(crate) use objects::RULES;
-pub(crate) use policies::{called, talks_to_itself};
+pub(crate) use objects::GOVERNING_KINDS;
+pub(crate) use policies::{is_replicated, reachable_needs};
 pub use secrets::{ENCODED_KEY, GENERATED_KEY};
-pub(crate) use storage::key as file_key;
+pub(crate) use storage::file_key;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -48,7 +46,7 @@ use serde::Serialize;
 use crate::lowering::Lowering;
 use metadata::Owner;
 
-/// Kinds in the order in which they are rendered: what others refer to first.
+/// Kinds in rendering order: those that others refer to come first.
 const RANK: [&str; 19] = [
     "Namespace",
     "CustomResourceDefinition",
@@ -71,15 +69,15 @@ const RANK: [&str; 19] = [
     "Ingress",
 ];
 
-/// A namespace that every cluster has and nobody may delete.
+/// The namespace that exists in every cluster and cannot be deleted.
 const BUILT_IN_NAMESPACE: &str = "default";
 
-/// What leads requests from outside to routes.
+/// The target's settings for routes.
 pub(crate) struct Routing<'a> {
     pub(crate) ingress_class: Option<&'a str>,
-    /// A Gateway that is there.
+    /// An existing Gateway.
     pub(crate) gateway: Option<&'a str>,
-    /// The class of a Gateway that kcc makes.
+    /// The class of a Gateway that kcc creates.
     pub(crate) gateway_class: Option<&'a str>,
 }
 
@@ -91,27 +89,27 @@ pub(crate) fn lower(
 ) -> KubernetesDesired {
     let mut objects = Objects {
         namespace,
-        found: BTreeMap::new(),
+        by_rank: BTreeMap::new(),
     };
     if namespace != BUILT_IN_NAMESPACE {
-        let metadata = metadata::of(lowering, namespace, None, Owner::System);
+        let metadata = metadata::object(lowering, namespace, None, Owner::System);
         let object = Namespace {
             metadata,
             ..Namespace::default()
         };
-        objects.add(lowering, &object, &Belongs::to_all());
+        objects.add(lowering, &object, &Attribution::system());
     }
-    policies::closed(lowering, &mut objects);
+    policies::default_deny(lowering, &mut objects);
     storage::configs(lowering, &mut objects);
     for component in lowering.running() {
-        limits::hold(lowering, component);
-        rights::lower(lowering, component, &mut objects);
+        limits::validate(lowering, component);
+        permissions::lower(lowering, component, &mut objects);
         storage::files(lowering, component, &mut objects);
         storage::claims(lowering, component, &mut objects);
-        policies::open(lowering, component, &mut objects);
+        policies::component(lowering, component, &mut objects);
         network::service(lowering, component, &mut objects);
         let parent = match (routing.gateway, routing.gateway_class) {
-            (Some(gateway), _) => Some(gateway::Parent::there(gateway)),
+            (Some(gateway), _) => Some(gateway::Parent::existing(gateway)),
             (None, Some(_)) => Some(gateway::Parent::own(lowering)),
             (None, None) => None,
         };
@@ -132,36 +130,36 @@ pub(crate) fn lower(
     KubernetesDesired {
         context: context.map(str::to_owned),
         namespace: namespace.to_owned(),
-        secrets: secrets::made(lowering),
+        secrets: secrets::created(lowering),
         builds: builds(lowering),
-        objects: objects.found.into_values().collect(),
+        objects: objects.by_rank.into_values().collect(),
     }
 }
 
-/// The images that have to be built, each once.
+/// Returns the images to build, without duplicates.
 fn builds(lowering: &Lowering<'_>) -> Vec<Build> {
     let by_tag: BTreeMap<&String, &Build> = lowering
         .running()
         .filter_map(|component| match &component.container.image {
             Image::Build(build) => Some((&build.tag, build)),
-            // What stands beside the main container is never built for itself.
+            // Init steps and sidecars never have a build of their own.
             Image::Reference(_) => None,
         })
         .collect();
     by_tag.into_values().cloned().collect()
 }
 
-/// What an object belongs to.
-struct Belongs<'a> {
+/// The owner and path of an object.
+struct Attribution<'a> {
     component: Option<&'a Component>,
     team: Option<&'a str>,
     path: Path,
-    /// Holds data.
+    /// Set if the object holds data.
     data: bool,
 }
 
-impl<'a> Belongs<'a> {
-    fn to(component: &'a Component) -> Self {
+impl<'a> Attribution<'a> {
+    fn component(component: &'a Component) -> Self {
         Self {
             component: Some(component),
             team: Some(&component.team),
@@ -170,7 +168,7 @@ impl<'a> Belongs<'a> {
         }
     }
 
-    fn to_team(team: &'a str, path: Path) -> Self {
+    fn team(team: &'a str, path: Path) -> Self {
         Self {
             component: None,
             team: Some(team),
@@ -179,8 +177,8 @@ impl<'a> Belongs<'a> {
         }
     }
 
-    /// The namespace: deleting it deletes every claim in it.
-    fn to_all() -> Self {
+    /// The namespace, which holds data because deleting it deletes all its claims.
+    fn system() -> Self {
         Self {
             component: None,
             team: None,
@@ -193,11 +191,11 @@ impl<'a> Belongs<'a> {
 /// The objects so far, by the rank of their kind and by name.
 struct Objects<'a> {
     namespace: &'a str,
-    found: BTreeMap<(usize, String, String), Object>,
+    by_rank: BTreeMap<(usize, String, String), Object>,
 }
 
 impl Objects<'_> {
-    fn add<T>(&mut self, lowering: &mut Lowering<'_>, object: &T, belongs: &Belongs<'_>)
+    fn add<T>(&mut self, lowering: &mut Lowering<'_>, object: &T, attribution: &Attribution<'_>)
     where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
@@ -206,30 +204,29 @@ impl Objects<'_> {
             kind: T::KIND.to_owned(),
             namespace: object.metadata().namespace.clone(),
             name: object.metadata().name.clone().unwrap_or_default(),
-            component: belongs.component.map(|component| component.name.clone()),
-            team: belongs.team.map(str::to_owned),
-            data: belongs.data,
+            component: attribution
+                .component
+                .map(|component| component.name.clone()),
+            team: attribution.team.map(str::to_owned),
+            data: attribution.data,
             manifest: serde_json::to_value(object).unwrap_or_default(),
         };
-        self.push(lowering, object, &belongs.path);
+        self.push(lowering, object, &attribution.path);
     }
 
-    /// Adds an object that is whole; no two may have one name.
+    /// Adds a complete object; reports a duplicate name.
     fn push(&mut self, lowering: &mut Lowering<'_>, object: Object, path: &Path) {
         let rank = RANK
             .iter()
             .position(|kind| *kind == object.kind)
             .unwrap_or(RANK.len());
-        let place = (rank, object.kind.clone(), object.name.clone());
-        match self.found.entry(place) {
+        let key = (rank, object.kind.clone(), object.name.clone());
+        match self.by_rank.entry(key) {
             Entry::Occupied(_) => lowering.error(
                 Code::LowerNameClash,
                 path,
-                format!(
-                    "the {} would be called `{}`, as another one",
-                    object.kind, object.name
-                ),
-                "the name is taken",
+                format!("duplicate {} `{}`", object.kind, object.name),
+                "duplicate name",
                 "rename one of the two",
             ),
             Entry::Vacant(free) => {

@@ -1,4 +1,4 @@
-//! Services and Ingresses: how a component is reached.
+//! Lowers ports to Services and routes to Ingresses.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use kcc_model::{Component, Route, SecretProvider};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Belongs, Objects, pod, workload};
+use crate::kubernetes::{Attribution, Objects, pod, workload};
 use crate::lowering::Lowering;
 
-/// The Service that gives a component its host name. That of a StatefulSet is
-/// headless: its pods are told apart by name.
+/// Adds the Service that provides a component's host name. A StatefulSet has a
+/// headless one, so that each pod has a name.
 pub(super) fn service(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -38,7 +38,7 @@ pub(super) fn service(
         .collect();
     let owner = Owner::Component(component);
     let service = Service {
-        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
         spec: Some(ServiceSpec {
             cluster_ip: workload::is_stateful(component).then(|| "None".to_owned()),
             ports: Some(ports),
@@ -47,10 +47,10 @@ pub(super) fn service(
         }),
         status: None,
     };
-    objects.add(lowering, &service, &Belongs::to(component));
+    objects.add(lowering, &service, &Attribution::component(component));
 }
 
-/// The Ingress with all routes of a component.
+/// Adds the Ingress with all routes of a component.
 pub(super) fn ingress(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -94,7 +94,7 @@ pub(super) fn ingress(
         .collect();
     let owner = Owner::Component(component);
     let ingress = Ingress {
-        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
         spec: Some(IngressSpec {
             ingress_class_name: class.map(str::to_owned),
             rules: Some(rules),
@@ -103,11 +103,11 @@ pub(super) fn ingress(
         }),
         status: None,
     };
-    objects.add(lowering, &ingress, &Belongs::to(component));
+    objects.add(lowering, &ingress, &Attribution::component(component));
 }
 
-/// The Secret of the cluster that holds a certificate: it has two keys, and what
-/// kcc makes has one.
+/// Returns the existing Secret with a certificate. It has two keys, while a Secret
+/// that kcc creates has one.
 pub(super) fn certificate(lowering: &mut Lowering<'_>, at: &Path, secret: &str) -> Option<String> {
     let declared = lowering.target.secrets.get(secret);
     if let Some(SecretProvider::Kubernetes { name, .. }) = declared.map(|found| &found.provider) {
@@ -115,7 +115,7 @@ pub(super) fn certificate(lowering: &mut Lowering<'_>, at: &Path, secret: &str) 
     }
     lowering.unsupported(
         at,
-        format!("the certificate `{secret}` is no Secret of the cluster"),
+        format!("certificate `{secret}` is not an existing Secret of the cluster"),
         format!("write `secrets: {secret:?}: kubernetes: {{name: …, key: …}}`"),
     );
     None

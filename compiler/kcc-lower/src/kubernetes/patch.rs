@@ -1,21 +1,21 @@
-//! Patches: what a component merges into its own objects, the last resort.
+//! Applies patches, the last resort of a component to change its own objects.
 //!
-//! Structs are merged field by field, lists of things with names by these, and
-//! everything else is replaced; `null` removes a field. A patch is held against
-//! the type of its object. Who an object is (its name, its labels, what it
-//! selects) cannot be changed: kcc would not know it again.
+//! Structs merge field by field, lists of named items by name, and everything else
+//! is replaced; `null` removes a field. A patch is validated against the type of its
+//! object. It cannot change the identity of an object (name, labels, selector), by
+//! which kcc finds it.
 
 use kcc_diag::{Code, nearest};
 use kcc_tree::Path;
 use serde_json::Value;
 
-use super::objects::built_in;
+use super::objects::validate_built_in;
 use crate::kubernetes::Objects;
 use crate::lowering::Lowering;
-use crate::read::report;
+use crate::validation::report;
 
-/// What makes an object the one that it is.
-const IDENTITY: [&str; 8] = [
+/// Fields that identify an object.
+const IDENTITY_FIELDS: [&str; 8] = [
     "/apiVersion",
     "/kind",
     "/metadata/name",
@@ -26,8 +26,8 @@ const IDENTITY: [&str; 8] = [
     "/subjects",
 ];
 
-/// Whose rights the pods have: an account of another's would go past the grants.
-const ACCOUNT: [&str; 4] = [
+/// Fields that set the pods' service account: another account would bypass grants.
+const ACCOUNT_FIELDS: [&str; 4] = [
     "/spec/template/spec/serviceAccountName",
     "/spec/template/spec/serviceAccount",
     "/spec/jobTemplate/spec/template/spec/serviceAccountName",
@@ -40,25 +40,25 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             continue;
         };
         for (kind, patch) in patches {
-            let path = lowering.written(component, "kubernetes", std::slice::from_ref(kind));
+            let path = lowering.declared_path(component, "kubernetes", std::slice::from_ref(kind));
             let own = objects
-                .found
+                .by_rank
                 .values_mut()
                 .filter(|object| object.component.as_ref() == Some(name));
             let mut kinds = Vec::new();
             let mut matching = None;
             for object in own {
-                let written = field_name(&object.kind);
-                if written == *kind {
+                let field = field_name(&object.kind);
+                if field == *kind {
                     matching = Some(object);
                 }
-                kinds.push(written);
+                kinds.push(field);
             }
             let Some(object) = matching else {
                 let known = kinds.iter().map(String::as_str);
                 let help = match nearest(kind, known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("its objects are {}", listed(&kinds)),
+                    None => format!("write one of its objects: {}", list_kinds(&kinds)),
                 };
                 lowering.error(
                     Code::LowerBadObject,
@@ -69,31 +69,34 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
                 );
                 continue;
             };
-            for fault in built_in(&object.api_version, &object.kind, patch) {
-                report(lowering, &path, &object.kind, fault);
+            for violation in validate_built_in(&object.api_version, &object.kind, patch) {
+                report(lowering, &path, &object.kind, violation);
             }
-            for pointer in ACCOUNT.iter().filter(|at| patch.pointer(at).is_some()) {
+            for pointer in ACCOUNT_FIELDS
+                .iter()
+                .filter(|at| patch.pointer(at).is_some())
+            {
                 let at = below(&path, pointer);
                 lowering.error(
                     Code::LowerManagedField,
                     &at,
-                    format!("`{at}` is written by kcc itself"),
-                    "kcc writes it",
-                    "say it with `identity: name`",
+                    format!("`{at}` is set by kcc"),
+                    "set by kcc",
+                    "use `identity: name` instead",
                 );
             }
             let mut merged = object.manifest.clone();
             merge(&mut merged, patch);
             keep_labels(&object.manifest, &mut merged);
-            let changed = IDENTITY
+            let changed = IDENTITY_FIELDS
                 .iter()
                 .find(|pointer| merged.pointer(pointer) != object.manifest.pointer(pointer));
             if let Some(pointer) = changed {
                 let at = below(&path, pointer);
                 lowering.unsupported(
                     &at,
-                    format!("`{at}` would make another object of it"),
-                    "remove it: kcc knows its objects by their names and selectors",
+                    format!("`{at}` would change the identity of the object"),
+                    "remove it: kcc identifies objects by names and selectors",
                 );
                 continue;
             }
@@ -107,7 +110,7 @@ fn below(path: &Path, pointer: &str) -> Path {
     names.fold(path.clone(), |path, name| path.join(name))
 }
 
-/// The kind of an object as a field is written: `StatefulSet` → `statefulSet`.
+/// Returns the patch field for a kind: `StatefulSet` → `statefulSet`.
 fn field_name(kind: &str) -> String {
     let mut letters = kind.chars();
     letters
@@ -118,13 +121,12 @@ fn field_name(kind: &str) -> String {
         .collect()
 }
 
-fn listed(kinds: &[String]) -> String {
+fn list_kinds(kinds: &[String]) -> String {
     let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
     kinds.join(", ")
 }
 
-/// The labels of the object and of its pods by which kcc and its Services know
-/// them, whatever a patch says.
+/// Restores the labels by which kcc and Services select the object and its pods.
 fn keep_labels(before: &Value, after: &mut Value) {
     for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
         if let (Some(Value::Object(own)), Some(Value::Object(labels))) =
@@ -147,7 +149,7 @@ fn merge(value: &mut Value, patch: &Value) {
                 }
             }
         }
-        (Value::Array(items), Value::Array(patch)) if named(items) && named(patch) => {
+        (Value::Array(items), Value::Array(patch)) if all_named(items) && all_named(patch) => {
             for patch in patch {
                 match items.iter_mut().find(|item| item["name"] == patch["name"]) {
                     Some(item) => merge(item, patch),
@@ -155,7 +157,7 @@ fn merge(value: &mut Value, patch: &Value) {
                 }
             }
         }
-        // What a patch removes is not there to begin with.
+        // Merging into an empty object drops the `null` fields of the patch.
         (value @ Value::Null, Value::Object(_)) => {
             *value = Value::Object(serde_json::Map::new());
             merge(value, patch);
@@ -164,8 +166,8 @@ fn merge(value: &mut Value, patch: &Value) {
     }
 }
 
-/// Whether all items have a name.
-fn named(items: &[Value]) -> bool {
+/// Returns true if all items have a name.
+fn all_named(items: &[Value]) -> bool {
     items
         .iter()
         .all(|item| item.get("name").is_some_and(Value::is_string))
@@ -177,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn structs_and_named_items_are_merged_and_all_else_replaced() {
+    fn merges_structs_and_named_items_and_replaces_all_else() {
         let mut value = json!({
             "a": 1,
             "gone": true,

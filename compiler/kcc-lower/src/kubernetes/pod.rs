@@ -1,4 +1,4 @@
-//! The pod of a component, as the template that every workload carries.
+//! Lowers a component to the pod template of its workload.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,15 @@ use kcc_model::{
 };
 use kcc_tree::Path;
 
-use crate::expand::for_kubernetes;
+use crate::expand::escape_for_kubernetes;
 use crate::kubernetes::metadata::{self, some};
-use crate::kubernetes::{availability, env, limits, probe, quantity, rights, security, storage};
+use crate::kubernetes::{
+    availability, env, limits, permissions, probe, quantity, security, storage,
+};
 use crate::lowering::Lowering;
 
-/// Changes whenever a file or config changes that the pod reads, so that the
-/// pod is replaced.
+/// The annotation that changes with the files and configs of a pod, so that the pod
+/// is replaced.
 const CONFIG_HASH: &str = "kcc.dev/config-hash";
 
 pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> PodTemplateSpec {
@@ -32,8 +34,8 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
         annotations.insert(CONFIG_HASH.to_owned(), hash);
     }
     let (volumes, volume_mounts) = storage::mounts(lowering, component);
-    let plain = |lowering: &mut Lowering<'_>, path: &Path, name: &str, model: &Container| {
-        let container = container(lowering, path, name, model);
+    let base = |lowering: &mut Lowering<'_>, path: &Path, name: &str, model: &Container| {
+        let container = base_container(lowering, path, name, model);
         KubeContainer {
             volume_mounts: volume_mounts.clone(),
             ..container
@@ -42,7 +44,7 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
     let main = KubeContainer {
         ports: ports(component, None),
         lifecycle: availability::lifecycle(component),
-        ..plain(
+        ..base(
             lowering,
             &component.path,
             &component.name,
@@ -52,17 +54,17 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
     let mut init = Vec::new();
     for step in &component.init {
         let path = component.path.join("init").join(&step.name);
-        init.push(plain(lowering, &path, &step.name, &step.container));
+        init.push(base(lowering, &path, &step.name, &step.container));
     }
-    // Behind the plain steps, so that these mean the same on an engine where
-    // sidecars begin with the main container; before the main one all the same,
-    // which finds them there. A pod is done without waiting for them.
+    // After the init steps, which therefore run without sidecars as they do on
+    // Docker, and before the main container, which can rely on them. A pod
+    // completes without waiting for them.
     for (name, model) in &component.sidecars {
         let path = component.path.join("sidecars").join(name);
         init.push(KubeContainer {
             ports: ports(component, Some(name)),
             restart_policy: Some("Always".to_owned()),
-            ..plain(lowering, &path, name, model)
+            ..base(lowering, &path, name, model)
         });
     }
     PodTemplateSpec {
@@ -74,10 +76,9 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
         spec: Some(PodSpec {
             init_containers: (!init.is_empty()).then_some(init),
             containers: vec![main],
-            service_account_name: Some(rights::account(component).to_owned()),
-            automount_service_account_token: Some(rights::has_any(component)),
-            // A variable for every Service of the namespace would be an
-            // environment that nobody wrote.
+            service_account_name: Some(permissions::account(component).to_owned()),
+            automount_service_account_token: Some(permissions::has_any(component)),
+            // Off, since it would add undeclared variables for every Service.
             enable_service_links: Some(false),
             security_context: Some(security::pod(lowering, component)),
             termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
@@ -90,8 +91,8 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
     }
 }
 
-/// What all containers of a pod have; ports and mounts are missing.
-fn container(
+/// Lowers the fields that all containers of a pod share, without ports and mounts.
+fn base_container(
     lowering: &mut Lowering<'_>,
     path: &Path,
     name: &str,
@@ -99,15 +100,15 @@ fn container(
 ) -> KubeContainer {
     let (image, pull) = match &model.image {
         Image::Reference(reference) => (reference.clone(), None),
-        // Built for this system: a registry may know nothing of it.
+        // No registry may have an image that is built locally.
         Image::Build(build) => (build.tag.clone(), Some("IfNotPresent".to_owned())),
     };
     KubeContainer {
         name: name.to_owned(),
         image: Some(image),
         image_pull_policy: pull,
-        command: model.command.as_deref().map(words),
-        args: model.args.as_deref().map(words),
+        command: model.command.as_deref().map(escape_list),
+        args: model.args.as_deref().map(escape_list),
         working_dir: model.working_dir.clone(),
         env: env::lower(lowering, path, model),
         startup_probe: model.health.startup.as_ref().map(probe::lower),
@@ -119,18 +120,20 @@ fn container(
     }
 }
 
-fn words(words: &[String]) -> Vec<String> {
-    words.iter().map(|word| for_kubernetes(word)).collect()
+fn escape_list(list: &[String]) -> Vec<String> {
+    list.iter()
+        .map(|text| escape_for_kubernetes(text))
+        .collect()
 }
 
-/// The ports of a sidecar, or of the main container.
+/// Returns the ports of a sidecar, or of the main container.
 fn ports(component: &Component, sidecar: Option<&Name>) -> Option<Vec<ContainerPort>> {
     let ports: Vec<_> = component
         .ports
         .iter()
         .filter(|(_, port)| port.sidecar.as_ref() == sidecar)
         .map(|(name, port)| ContainerPort {
-            // A name is only for people here, and may be shorter than ours.
+            // Only informative here, and more restricted than in the model.
             name: limits::is_port_name(name).then(|| name.clone()),
             container_port: port.number.into(),
             protocol: Some(protocol(port).to_owned()),
@@ -171,7 +174,7 @@ fn amounts(amounts: &Amounts) -> Option<BTreeMap<String, Quantity>> {
     some(all)
 }
 
-/// A hash over everything that the pod reads from ConfigMaps.
+/// Hashes everything that a pod reads from ConfigMaps.
 fn config_hash(lowering: &Lowering<'_>, component: &Component) -> Option<String> {
     let mounted = component
         .volumes

@@ -1,13 +1,12 @@
-//! Network policies: nothing connects to a component but what needs it, and
-//! whoever comes through a route; and no component connects to anything private
-//! that it does not need.
+//! Lowers needs to network policies: only components that need another one can
+//! connect to it, and routes are reachable from outside.
 //!
-//! The policy of the whole system closes every pod in both directions and opens
-//! what is the same for all: names, and the public internet, since a fragment
-//! does not say which of its servers a component calls, and a laptop does not
-//! refuse them either. What is private (the rest of the cluster, the cloud's
-//! metadata service, the company's network) has to be a need. Policies add up,
-//! so each component's own one opens the rest.
+//! One policy for the whole system denies all traffic in both directions and allows
+//! what every component may use: DNS and the public internet, since fragments do not
+//! declare which public servers a component calls, and Docker allows them as well.
+//! Private addresses (the rest of the cluster, the cloud's metadata service, the
+//! company network) require a need. Policies are additive, so the policy of each
+//! component allows the rest.
 
 use std::net::IpAddr;
 
@@ -21,7 +20,7 @@ use kcc_model::{Component, Kind, Output, Port, TargetModel};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Belongs, Objects, pod, rights, workload};
+use crate::kubernetes::{Attribution, Objects, permissions, pod, workload};
 use crate::lowering::Lowering;
 
 const INGRESS: &str = "Ingress";
@@ -30,17 +29,16 @@ const EGRESS: &str = "Egress";
 const TCP: &str = "TCP";
 const UDP: &str = "UDP";
 
-/// Where name servers answer. Where they are differs by cluster: in a pod, on
-/// the machine, beyond the cluster.
+/// The ports of DNS servers. Their addresses differ by cluster: a pod, the node, or
+/// outside the cluster.
 const DNS: [(&str, u16); 2] = [(UDP, 53), (TCP, 53)];
 
-/// Where API servers answer: the port of their Service, and the usual one
-/// behind it.
+/// The ports of API servers: that of their Service and the common target port.
 const API_SERVER: [(&str, u16); 2] = [(TCP, 443), (TCP, 6443)];
 
-/// All addresses, and those of them that are not public: private networks, what
-/// providers share among their customers, and what is local to a link or a machine.
-const PUBLIC: [(&str, &[&str]); 2] = [
+/// All addresses, with the ranges that are not public: private networks,
+/// carrier-grade NAT, link-local and loopback addresses.
+const PUBLIC_RANGES: [(&str, &[&str]); 2] = [
     (
         "0.0.0.0/0",
         &[
@@ -55,19 +53,19 @@ const PUBLIC: [(&str, &[&str]); 2] = [
     ("::/0", &["fc00::/7", "fe80::/10"]),
 ];
 
-/// Closes every pod of the target but for what all may call.
-pub(super) fn closed(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
+/// Adds the policy that denies all traffic except what every component may use.
+pub(super) fn default_deny(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
     if lowering.running().next().is_none() {
         return;
     }
     let name = format!("{}-{}-closed", lowering.system, lowering.target.target);
-    let labels = metadata::everything(lowering);
-    let public = PUBLIC.map(|(all, private)| {
+    let labels = metadata::target_selector(lowering);
+    let public = PUBLIC_RANGES.map(|(all, private)| {
         let private = private.iter().map(|range| (*range).to_owned());
-        block(all.to_owned(), Some(private.collect()))
+        ip_block_peer(all.to_owned(), Some(private.collect()))
     });
     let names = NetworkPolicyEgressRule {
-        ports: Some(known(DNS)),
+        ports: Some(numbered_ports(DNS)),
         to: None,
     };
     let public = NetworkPolicyEgressRule {
@@ -75,7 +73,7 @@ pub(super) fn closed(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
         to: Some(public.into()),
     };
     let policy = NetworkPolicy {
-        metadata: metadata::of(lowering, &name, Some(objects.namespace), Owner::System),
+        metadata: metadata::object(lowering, &name, Some(objects.namespace), Owner::System),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(selector(labels)),
             policy_types: Some(vec![INGRESS.to_owned(), EGRESS.to_owned()]),
@@ -83,18 +81,22 @@ pub(super) fn closed(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             egress: Some(vec![names, public]),
         }),
     };
-    let belongs = Belongs {
+    let attribution = Attribution {
         component: None,
         team: None,
         path: Path::of(["system"]),
         data: false,
     };
-    objects.add(lowering, &policy, &belongs);
+    objects.add(lowering, &policy, &attribution);
 }
 
-/// Opens the ports of a component to what needs it, those that a route leads to
-/// to everybody, and to the component what it needs.
-pub(super) fn open(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
+/// Adds the policy of a component: allows its ports to components that need it,
+/// routed ports to everybody, and its own needs.
+pub(super) fn component(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    objects: &mut Objects<'_>,
+) {
     let (ingress, egress) = (ingress(lowering, component), egress(lowering, component));
     let directions = [(INGRESS, ingress.is_empty()), (EGRESS, egress.is_empty())];
     let types: Vec<_> = directions
@@ -107,7 +109,7 @@ pub(super) fn open(lowering: &mut Lowering<'_>, component: &Component, objects: 
     }
     let owner = Owner::Component(component);
     let policy = NetworkPolicy {
-        metadata: metadata::of(lowering, &component.name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(selector(metadata::selector(lowering, component))),
             policy_types: Some(types),
@@ -115,7 +117,7 @@ pub(super) fn open(lowering: &mut Lowering<'_>, component: &Component, objects: 
             egress: some(egress),
         }),
     };
-    objects.add(lowering, &policy, &Belongs::to(component));
+    objects.add(lowering, &policy, &Attribution::component(component));
 }
 
 fn ingress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyIngressRule> {
@@ -125,7 +127,7 @@ fn ingress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyI
         .filter(|other| other.needs.contains_key(&component.name))
         .map(|other| peer(lowering, other))
         .collect();
-    if talks_to_itself(component) {
+    if is_replicated(component) {
         peers.push(peer(lowering, component));
     }
     if !peers.is_empty() && !component.ports.is_empty() {
@@ -150,39 +152,40 @@ fn ingress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyI
 }
 
 fn egress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyEgressRule> {
-    let called = called(lowering.target, component);
-    let mut rules: Vec<_> = called.map(|other| to(lowering, other)).collect();
-    if talks_to_itself(component) {
-        rules.push(to(lowering, component));
+    let needs = reachable_needs(lowering.target, component);
+    let mut rules: Vec<_> = needs.map(|other| egress_to(lowering, other)).collect();
+    if is_replicated(component) {
+        rules.push(egress_to(lowering, component));
     }
-    if rights::has_any(component) {
+    if permissions::has_any(component) {
         rules.push(NetworkPolicyEgressRule {
-            ports: Some(known(API_SERVER)),
+            ports: Some(numbered_ports(API_SERVER)),
             to: None,
         });
     }
     rules
 }
 
-/// What a component needs and calls, in the order of the rules that let it.
-pub(crate) fn called<'a>(
+/// Returns the needs of a component that it connects to, in the order of the egress
+/// rules.
+pub(crate) fn reachable_needs<'a>(
     target: &'a TargetModel,
     component: &'a Component,
 ) -> impl Iterator<Item = &'a Component> {
     let needed = component.needs.keys();
     needed
         .filter_map(|name| target.components.get(name))
-        // Without a port or an address a rule would be leave to call everything.
+        // A rule without a port and an address would allow everything.
         .filter(|other| !other.ports.is_empty() || address(other).is_some())
 }
 
-/// What lets somebody call a component.
-fn to(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyEgressRule {
+/// Returns the egress rule that allows calling a component.
+fn egress_to(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyEgressRule {
     let peer = if component.runs() {
         Some(peer(lowering, component))
     } else {
-        // The name of a host may mean any address.
-        address(component).map(|address| block(address, None))
+        // A host name may resolve to any address.
+        address(component).map(|address| ip_block_peer(address, None))
     };
     NetworkPolicyEgressRule {
         ports: some(component.ports.values().map(port).collect()),
@@ -190,7 +193,7 @@ fn to(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyEgressRule
     }
 }
 
-/// The range of one address, where the host of an external backing is one.
+/// Returns the address range of an external backing, if its host is an IP address.
 fn address(component: &Component) -> Option<String> {
     let Kind::Backing {
         outputs,
@@ -208,9 +211,10 @@ fn address(component: &Component) -> Option<String> {
     Some(format!("{address}/{bits}"))
 }
 
-/// What keeps data in several replicas talks among itself.
-pub(crate) fn talks_to_itself(component: &Component) -> bool {
-    workload::is_stateful(component) && component.most_replicas() > 1
+/// Returns true for a stateful component with several replicas, which may replicate
+/// data among themselves.
+pub(crate) fn is_replicated(component: &Component) -> bool {
+    workload::is_stateful(component) && component.max_replicas() > 1
 }
 
 fn peer(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyPeer {
@@ -220,7 +224,7 @@ fn peer(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyPeer {
     }
 }
 
-fn block(cidr: String, except: Option<Vec<String>>) -> NetworkPolicyPeer {
+fn ip_block_peer(cidr: String, except: Option<Vec<String>>) -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         ip_block: Some(IPBlock { cidr, except }),
         ..NetworkPolicyPeer::default()
@@ -235,14 +239,14 @@ fn selector(labels: std::collections::BTreeMap<String, String>) -> LabelSelector
 }
 
 fn port(port: &Port) -> NetworkPolicyPort {
-    numbered((pod::protocol(port), port.number))
+    numbered_port((pod::protocol(port), port.number))
 }
 
-fn known<const N: usize>(ports: [(&str, u16); N]) -> Vec<NetworkPolicyPort> {
-    ports.map(numbered).into()
+fn numbered_ports<const N: usize>(ports: [(&str, u16); N]) -> Vec<NetworkPolicyPort> {
+    ports.map(numbered_port).into()
 }
 
-fn numbered((protocol, number): (&str, u16)) -> NetworkPolicyPort {
+fn numbered_port((protocol, number): (&str, u16)) -> NetworkPolicyPort {
     NetworkPolicyPort {
         port: Some(IntOrString::Int(number.into())),
         protocol: Some(protocol.to_owned()),
@@ -250,7 +254,7 @@ fn numbered((protocol, number): (&str, u16)) -> NetworkPolicyPort {
     }
 }
 
-/// Nothing rather than an empty list, which some take for all.
+/// Returns none for an empty list, which some network plugins read as everything.
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }

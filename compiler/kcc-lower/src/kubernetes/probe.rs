@@ -1,4 +1,4 @@
-//! Probes. Kubernetes counts in whole seconds: a shorter time becomes one.
+//! Lowers probes. Kubernetes counts in whole seconds, so times are rounded up.
 
 use k8s_openapi::api::core::v1::{
     ExecAction, GRPCAction, HTTPGetAction, Probe as KubeProbe, TCPSocketAction,
@@ -43,7 +43,7 @@ pub(super) fn lower(probe: &Probe) -> KubeProbe {
     lowered
 }
 
-/// Whole seconds, rounded up.
+/// Returns whole seconds, rounded up.
 pub(super) fn seconds(time: Millis) -> i32 {
     i32::try_from(time.0.div_ceil(1000)).unwrap_or(i32::MAX)
 }

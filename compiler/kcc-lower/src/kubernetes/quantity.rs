@@ -1,17 +1,17 @@
-//! Quantities in the form that the API server itself writes, so that an apply
-//! of the same amount changes nothing.
+//! Formats quantities in the API server's canonical form, so that applying the same
+//! amount again changes nothing.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kcc_model::{Bytes, MilliCpu};
 
-/// A size: with the largest binary suffix that leaves a whole number, else with
-/// the largest decimal one.
+/// Formats a size with the largest binary suffix that leaves a whole number, else
+/// with the largest decimal one.
 pub(super) fn size(bytes: Bytes) -> Quantity {
     let binary = scaled(bytes.0, 1024, &["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]);
     Quantity(binary.unwrap_or_else(|| decimal(bytes.0)))
 }
 
-/// Processor time: in whole cores where it is some, else in thousandths.
+/// Formats CPU time in whole cores if possible, else in thousandths.
 pub(super) fn cpu(cpu: MilliCpu) -> Quantity {
     if cpu.0.is_multiple_of(1000) {
         Quantity(decimal(cpu.0 / 1000))
@@ -24,7 +24,7 @@ fn decimal(number: u64) -> String {
     scaled(number, 1000, &["k", "M", "G", "T", "P", "E"]).unwrap_or_else(|| number.to_string())
 }
 
-/// The number with the largest suffix that divides it; none where none does.
+/// Formats a number with the largest suffix that divides it, if any.
 fn scaled(number: u64, step: u64, suffixes: &[&str]) -> Option<String> {
     let mut rest = number;
     let mut found = None;
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_canonical() {
+    fn formats_sizes_canonically() {
         for (bytes, expected) in [
             (0, "0"),
             (1, "1"),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn processor_time_is_canonical() {
+    fn formats_cpu_time_canonically() {
         for (millis, expected) in [
             (0, "0"),
             (1, "1m"),

@@ -1,8 +1,8 @@
-//! Where the secrets of a target are in the cluster.
+//! Maps secrets of the model to Secrets of the cluster.
 //!
-//! A Secret with a value is never rendered: either it is there already, or an
-//! operator brings it, or kcc makes it when it applies, at random or with the
-//! value that whoever applies has.
+//! A Secret with a value is never rendered: it exists already, an operator provides
+//! it, or kcc creates it during an apply, generated at random or with a value from
+//! the applying user.
 
 use kcc_model::{Kind, Name, Output, SecretProvider};
 use kcc_tree::Path;
@@ -11,68 +11,76 @@ use crate::kubernetes::MadeSecret;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::lowering::Lowering;
 
-/// The key of a Secret that kcc or an operator makes.
+/// The key of the value in a Secret that kcc or an operator creates.
 pub const GENERATED_KEY: &str = "value";
 /// The key of the same value, percent-encoded.
 pub const ENCODED_KEY: &str = "encoded";
 
-/// A key of a Secret.
-pub(super) struct Place {
+/// A key of a Secret in the cluster.
+pub(super) struct SecretKey {
     pub(super) name: String,
     pub(super) key: String,
 }
 
-/// Where a secret is; none where there is no such secret.
-pub(super) fn place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Option<Place> {
+/// Returns the key of a secret; reports a secret that does not exist.
+pub(super) fn secret_key(
+    lowering: &mut Lowering<'_>,
+    user: &Path,
+    name: &str,
+) -> Option<SecretKey> {
     let Some(secret) = lowering.target.secrets.get(name) else {
         lowering.unsupported(
             user,
-            format!("there is no secret `{name}`"),
+            format!("secret `{name}` does not exist"),
             format!("add `secrets: {name:?}: {{}}`"),
         );
         return None;
     };
     match &secret.provider {
-        SecretProvider::Kubernetes { name, key, .. } => Some(Place {
+        SecretProvider::Kubernetes { name, key, .. } => Some(SecretKey {
             name: name.clone(),
             key: key.clone(),
         }),
-        _ => Some(Place {
+        _ => Some(SecretKey {
             name: name.to_owned(),
             key: GENERATED_KEY.to_owned(),
         }),
     }
 }
 
-/// Where a secret is percent-encoded. A Secret that is in the cluster already may
-/// have no key for that: its value then stands in URLs as it is, with a warning.
-pub(super) fn encoded_place(lowering: &mut Lowering<'_>, user: &Path, name: &str) -> Option<Place> {
-    let place = place(lowering, user, name)?;
+/// Returns the key of the percent-encoded value. An existing Secret may not have one;
+/// its plain value is then used in URLs, with a warning.
+pub(super) fn encoded_secret_key(
+    lowering: &mut Lowering<'_>,
+    user: &Path,
+    name: &str,
+) -> Option<SecretKey> {
+    let key = secret_key(lowering, user, name)?;
     let secret = &lowering.target.secrets[name];
     Some(match &secret.provider {
         SecretProvider::Kubernetes {
-            encoded_key: Some(key),
+            encoded_key: Some(encoded),
             ..
-        } => Place {
-            key: key.clone(),
-            ..place
+        } => SecretKey {
+            key: encoded.clone(),
+            ..key
         },
         SecretProvider::Kubernetes { .. } => {
-            lowering.url_secret(secret);
-            place
+            lowering.warn_url_secret(secret);
+            key
         }
-        // Made of characters that mean nothing to a URL.
-        SecretProvider::Generate {} => place,
-        _ => Place {
+        // Generated values need no encoding.
+        SecretProvider::Generate {} => key,
+        _ => SecretKey {
             key: ENCODED_KEY.to_owned(),
-            ..place
+            ..key
         },
     })
 }
 
-/// The secrets in use that kcc makes itself.
-pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
-    let mut made = Vec::new();
+/// Returns the secrets in use that kcc creates.
+pub(super) fn created(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
+    let mut created = Vec::new();
     let encoded = lowering.encoded_secrets();
     for name in lowering.secrets_in_use().into_keys() {
         let Some(secret) = lowering.target.secrets.get(name) else {
@@ -82,12 +90,12 @@ pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
         {
             continue;
         }
-        let backing = owner(lowering, name);
+        let backing = backing_of(lowering, name);
         let owner = match backing {
             Some(component) => Owner::Component(component),
             None => Owner::Team(&secret.team),
         };
-        made.push(MadeSecret {
+        created.push(MadeSecret {
             name: name.clone(),
             key: GENERATED_KEY.to_owned(),
             encoded: encoded.contains(name) && secret.provider != SecretProvider::Generate {},
@@ -97,11 +105,11 @@ pub(super) fn made(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
             labels: metadata::labels(lowering, owner),
         });
     }
-    made
+    created
 }
 
-/// The backing whose output a secret is.
-fn owner<'a>(lowering: &Lowering<'a>, secret: &Name) -> Option<&'a kcc_model::Component> {
+/// Returns the backing that has a secret as an output.
+fn backing_of<'a>(lowering: &Lowering<'a>, secret: &Name) -> Option<&'a kcc_model::Component> {
     lowering.running().find(|component| match &component.kind {
         Kind::Backing { outputs, .. } => outputs
             .values()

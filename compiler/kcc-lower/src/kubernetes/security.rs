@@ -1,5 +1,5 @@
-//! Security contexts: what the profile of a component asks for, as the Pod
-//! Security Standards define it, but for what a fragment says otherwise in words.
+//! Lowers security contexts: the profile of a component as the Pod Security Standards
+//! define it, with the declared exceptions.
 
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
@@ -10,31 +10,31 @@ use kcc_tree::Path;
 use crate::lowering::Lowering;
 use crate::user::User;
 
-/// The group of volumes whose user the image alone knows. Any number serves:
-/// every process of the pod is in it.
+/// The group of volumes if only the image knows the user. Any number works, since
+/// every process of the pod is a member.
 const VOLUME_GROUP: i64 = 65_532;
 
-/// The kubelet lets the group of a pod read every file of a volume.
+/// The group's read bit, which the kubelet sets on every file of a volume.
 const GROUP_READS: u32 = 0o040;
 
-/// The context of a pod: its user, and the group that its volumes are given to.
+/// Returns the context of a pod: its user, and the group that owns its volumes.
 pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecurityContext {
     let user = User::of(&component.container);
     let path = component.path.join("user");
     if let User::Named(name) = &user {
         lowering.unsupported(
             &path,
-            format!("Kubernetes takes a user by its number only, but `{path}` is `{name}`"),
-            "write the number that the name has inside the image, as in `\"1000:1000\"`",
+            format!("Kubernetes requires a numeric user, but `{path}` is `{name}`"),
+            "write the number of the user inside the image, such as `\"1000:1000\"`",
         );
     }
-    if User::is_refused(&component.container) {
-        lowering.runs_as_root(component);
+    if User::is_forbidden_root(&component.container) {
+        lowering.report_root(component);
     }
     let restricted = component.container.security.profile == Profile::Restricted;
     let (uid, gid) = match user {
         User::Number { uid, gid } => (Some(i64::from(uid)), gid.map(i64::from)),
-        User::OfImage | User::Named(_) => (None, None),
+        User::FromImage | User::Named(_) => (None, None),
     };
     let modes: Vec<_> = modes(component).collect();
     let keeps_data = component.volumes.values().any(|volume| {
@@ -43,15 +43,14 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
             VolumeSource::Config(_) | VolumeSource::HostPath(_)
         )
     });
-    // A volume that belongs to the group 0 is root's; the user's own number is
-    // a group as good as any other.
+    // Group 0 would be root's; the user's own number works as well as any other.
     let group = gid.filter(|group| *group != 0).or(uid);
     let group = group
         .or(Some(VOLUME_GROUP))
         .filter(|group| (keeps_data || !modes.is_empty()) && *group != 0);
     for (path, mode) in modes {
         if group.is_some() && mode & GROUP_READS == 0 {
-            lowering.widened(&path, mode, mode | GROUP_READS);
+            lowering.warn_file_mode(&path, mode, mode | GROUP_READS);
         }
     }
     PodSecurityContext {
@@ -59,7 +58,7 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         run_as_user: uid,
         run_as_group: gid,
         fs_group: group,
-        // A large volume is not walked again at every start.
+        // Avoids changing the group of a large volume at every start.
         fs_group_change_policy: group.map(|_| "OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),
@@ -69,7 +68,7 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
     }
 }
 
-/// The modes that somebody says of files which come from a config or secret.
+/// Returns the declared modes of files from a config or secret.
 fn modes(component: &Component) -> impl Iterator<Item = (Path, u32)> {
     let files = component
         .files
@@ -83,10 +82,10 @@ fn modes(component: &Component) -> impl Iterator<Item = (Path, u32)> {
         .map(|(path, mode)| (path.join("mode"), mode))
 }
 
-/// The context of a container.
+/// Returns the context of a container.
 pub(super) fn container(security: &Security) -> SecurityContext {
     if security.privileged {
-        // All capabilities and every device: nothing is left to drop.
+        // Privileged implies all capabilities, so there is nothing to drop.
         return SecurityContext {
             privileged: Some(true),
             read_only_root_filesystem: security.read_only_root.then_some(true),
@@ -104,7 +103,7 @@ pub(super) fn container(security: &Security) -> SecurityContext {
             ..SecurityContext::default()
         };
     }
-    // The server takes the one as the other.
+    // The API server rejects `allowPrivilegeEscalation: false` with these.
     let escalates = add
         .iter()
         .flatten()

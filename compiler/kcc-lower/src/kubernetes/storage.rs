@@ -1,4 +1,4 @@
-//! Volumes: ConfigMaps of files and configs, claims, and where they are mounted.
+//! Lowers volumes: ConfigMaps of files and configs, claims, and their mounts.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use kcc_model::{Access, Component, FileContent, Name, VolumeSource};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Belongs, Objects, quantity, secrets, workload};
+use crate::kubernetes::{Attribution, Objects, quantity, secrets, workload};
 use crate::lowering::Lowering;
 
 /// The volume that a component's files are mounted from.
 const FILES_VOLUME: &str = "kcc-files";
-/// The head of the names of volumes that hold a secret for a file.
+/// The prefix of the names of volumes with a secret for a file.
 const SECRET_VOLUME: &str = "kcc-secret";
 /// The file in such a volume.
 const SECRET_FILE: &str = "value";
 
-/// The ConfigMap of a config.
+/// Returns the name of a config's ConfigMap.
 pub(super) fn config_name(config: &str) -> String {
     config.to_owned()
 }
@@ -36,25 +36,25 @@ fn claim_name(component: &Component, volume: &str) -> String {
     format!("{}-{volume}", component.name)
 }
 
-/// The ConfigMaps of the configs, which components may share.
+/// Adds the ConfigMaps of configs, which components may share.
 pub(super) fn configs(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
     for config in lowering.target.configs.values() {
         let name = config_name(&config.name);
         let owner = Owner::Team(&config.team);
         let map = ConfigMap {
-            metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+            metadata: metadata::object(lowering, &name, Some(objects.namespace), owner),
             data: Some(config.data.clone()),
             ..ConfigMap::default()
         };
         let path = Path::of(["configs", &config.name]);
-        objects.add(lowering, &map, &Belongs::to_team(&config.team, path));
+        objects.add(lowering, &map, &Attribution::team(&config.team, path));
     }
 }
 
-/// The ConfigMap of a component's files.
+/// Adds the ConfigMap of a component's files.
 pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
-    let data: BTreeMap<_, _> = contents(component)
-        .map(|(path, text)| (key(path), text.clone()))
+    let data: BTreeMap<_, _> = plain_files(component)
+        .map(|(path, text)| (file_key(path), text.clone()))
         .collect();
     if data.is_empty() {
         return;
@@ -62,14 +62,14 @@ pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects:
     let name = files_name(component);
     let owner = Owner::Component(component);
     let map = ConfigMap {
-        metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+        metadata: metadata::object(lowering, &name, Some(objects.namespace), owner),
         data: Some(data),
         ..ConfigMap::default()
     };
-    objects.add(lowering, &map, &Belongs::to(component));
+    objects.add(lowering, &map, &Attribution::component(component));
 }
 
-/// The claims that all replicas of a component share.
+/// Adds the claims that all replicas of a component share.
 pub(super) fn claims(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -78,32 +78,32 @@ pub(super) fn claims(
     if workload::is_stateful(component) {
         return;
     }
-    for (volume, spec) in persistent(component) {
+    for (volume, spec) in claim_specs(component) {
         let name = claim_name(component, volume);
         let owner = Owner::Component(component);
         let claim = PersistentVolumeClaim {
-            metadata: metadata::of(lowering, &name, Some(objects.namespace), owner),
+            metadata: metadata::object(lowering, &name, Some(objects.namespace), owner),
             spec: Some(spec),
             status: None,
         };
-        let belongs = Belongs {
+        let attribution = Attribution {
             path: component.path.join("volumes").join(volume),
             data: true,
-            ..Belongs::to(component)
+            ..Attribution::component(component)
         };
-        objects.add(lowering, &claim, &belongs);
+        objects.add(lowering, &claim, &attribution);
     }
 }
 
-/// The claims that each replica has for itself. Nothing in a template can ever
-/// change, so it carries only labels that never do. The list has one owner as a
-/// whole: what the API server would fill in is written here, or it would be
-/// another list to everybody else who applies the same manifest.
+/// Returns the claim templates, from which each replica gets its own claims.
+/// Templates are immutable, so they have only labels that never change. The list is
+/// owned as a whole: fields that the API server would fill in are set here, or other
+/// field managers that apply the same manifest would see a different list.
 pub(super) fn claim_templates(
     lowering: &Lowering<'_>,
     component: &Component,
 ) -> Option<Vec<PersistentVolumeClaim>> {
-    let templates: Vec<_> = persistent(component)
+    let templates: Vec<_> = claim_specs(component)
         .map(|(volume, spec)| PersistentVolumeClaim {
             metadata: ObjectMeta {
                 name: Some(volume.to_owned()),
@@ -123,8 +123,8 @@ pub(super) fn claim_templates(
     (!templates.is_empty()).then_some(templates)
 }
 
-/// Whether a volume can be attached to one machine only.
-pub(super) fn ties_to_one_machine(component: &Component) -> bool {
+/// Returns true if a component has a volume that only one node can attach.
+pub(super) fn has_single_node_volume(component: &Component) -> bool {
     component.volumes.values().any(|volume| {
         matches!(
             volume.source,
@@ -136,7 +136,7 @@ pub(super) fn ties_to_one_machine(component: &Component) -> bool {
     })
 }
 
-fn persistent(component: &Component) -> impl Iterator<Item = (&str, PersistentVolumeClaimSpec)> {
+fn claim_specs(component: &Component) -> impl Iterator<Item = (&str, PersistentVolumeClaimSpec)> {
     component.volumes.iter().filter_map(|(name, volume)| {
         let VolumeSource::Persistent {
             size,
@@ -171,8 +171,8 @@ fn access_mode(access: Access) -> &'static str {
     }
 }
 
-/// The volumes of a pod that are not made from templates, and all mounts of its
-/// container.
+/// Returns the volumes of a pod, without those from claim templates, and the mounts
+/// of its containers.
 pub(super) fn mounts(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -193,10 +193,10 @@ pub(super) fn mounts(
                 });
                 read_only = (*access == Access::ReadOnlyMany).then_some(true);
             }
-            VolumeSource::Ephemeral(wanted) => {
+            VolumeSource::Ephemeral(options) => {
                 kube.empty_dir = Some(EmptyDirVolumeSource {
-                    medium: (wanted.memory == Some(true)).then(|| "Memory".to_owned()),
-                    size_limit: wanted.size.map(quantity::size),
+                    medium: (options.memory == Some(true)).then(|| "Memory".to_owned()),
+                    size_limit: options.size.map(quantity::size),
                 });
             }
             VolumeSource::Config(config) => {
@@ -206,7 +206,7 @@ pub(super) fn mounts(
                 }
                 kube.config_map = Some(ConfigMapVolumeSource {
                     name: config_name(config),
-                    default_mode: volume.mode.map(mode),
+                    default_mode: volume.mode.map(api_mode),
                     ..ConfigMapVolumeSource::default()
                 });
                 read_only = Some(true);
@@ -218,15 +218,16 @@ pub(super) fn mounts(
                 });
             }
             VolumeSource::Secret(secret) => {
-                let Some(place) = secrets::place(lowering, &component.path, secret) else {
+                let Some(secret_key) = secrets::secret_key(lowering, &component.path, secret)
+                else {
                     continue;
                 };
                 kube.secret = Some(SecretVolumeSource {
-                    secret_name: Some(place.name),
+                    secret_name: Some(secret_key.name),
                     items: Some(vec![KeyToPath {
-                        key: place.key,
+                        key: secret_key.key,
                         path: secret.clone(),
-                        mode: volume.mode.map(mode),
+                        mode: volume.mode.map(api_mode),
                     }]),
                     ..SecretVolumeSource::default()
                 });
@@ -253,16 +254,16 @@ pub(super) fn mounts(
     )
 }
 
-/// Each file is mounted alone, so that it does not hide its neighbours.
+/// Mounts each file by itself, so that it does not hide others in its directory.
 fn mount_files(
     component: &Component,
     volumes: &mut Vec<KubeVolume>,
     mounts: &mut Vec<VolumeMount>,
 ) {
-    if contents(component).next().is_none() {
+    if plain_files(component).next().is_none() {
         return;
     }
-    let name = free(component, FILES_VOLUME.to_owned());
+    let name = unused_volume_name(component, FILES_VOLUME.to_owned());
     volumes.push(KubeVolume {
         name: name.clone(),
         config_map: Some(ConfigMapVolumeSource {
@@ -272,37 +273,37 @@ fn mount_files(
         }),
         ..KubeVolume::default()
     });
-    mounts.extend(contents(component).map(|(path, _)| VolumeMount {
+    mounts.extend(plain_files(component).map(|(path, _)| VolumeMount {
         name: name.clone(),
         mount_path: path.clone(),
-        sub_path: Some(key(path)),
+        sub_path: Some(file_key(path)),
         read_only: Some(true),
         ..VolumeMount::default()
     }));
 }
 
-/// The files of a component with their modes, if one of them has its own: a list
-/// that is there has to name all.
+/// Returns the items of the files volume if any file has a mode: a list of items has
+/// to contain all files.
 fn file_modes(component: &Component) -> Option<Vec<KeyToPath>> {
-    let files = || contents(component).map(|(path, _)| (path, component.files[path].mode));
+    let files = || plain_files(component).map(|(path, _)| (path, component.files[path].mode));
     files().find_map(|(_, mode)| mode)?;
     Some(
         files()
-            .map(|(path, wanted)| KeyToPath {
-                key: key(path),
-                path: key(path),
-                mode: wanted.map(mode),
+            .map(|(path, mode)| KeyToPath {
+                key: file_key(path),
+                path: file_key(path),
+                mode: mode.map(api_mode),
             })
             .collect(),
     )
 }
 
-/// A mode as the API has it.
-fn mode(mode: u32) -> i32 {
+/// Converts a mode to the API's type.
+fn api_mode(mode: u32) -> i32 {
     i32::try_from(mode).unwrap_or_default()
 }
 
-/// Each secret that is a file is a volume, and the file is mounted alone.
+/// Adds a volume for each secret used as a file, and mounts the file by itself.
 fn mount_secrets(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -314,30 +315,31 @@ fn mount_secrets(
         let FileContent::Secret(secret) = &file.content else {
             continue;
         };
-        let alike = (secret, file.mode);
-        if !names.contains_key(&alike) {
+        let shared = (secret, file.mode);
+        if !names.contains_key(&shared) {
             let at = component.path.join("files").join(path);
-            let Some(place) = secrets::place(lowering, &at, secret) else {
+            let Some(secret_key) = secrets::secret_key(lowering, &at, secret) else {
                 continue;
             };
-            let name = free(component, format!("{SECRET_VOLUME}-{}", names.len() + 1));
+            let name =
+                unused_volume_name(component, format!("{SECRET_VOLUME}-{}", names.len() + 1));
             volumes.push(KubeVolume {
                 name: name.clone(),
                 secret: Some(SecretVolumeSource {
-                    secret_name: Some(place.name),
+                    secret_name: Some(secret_key.name),
                     items: Some(vec![KeyToPath {
-                        key: place.key,
+                        key: secret_key.key,
                         path: SECRET_FILE.to_owned(),
-                        mode: file.mode.map(mode),
+                        mode: file.mode.map(api_mode),
                     }]),
                     ..SecretVolumeSource::default()
                 }),
                 ..KubeVolume::default()
             });
-            names.insert(alike, name);
+            names.insert(shared, name);
         }
         mounts.push(VolumeMount {
-            name: names[&alike].clone(),
+            name: names[&shared].clone(),
             mount_path: path.clone(),
             sub_path: Some(SECRET_FILE.to_owned()),
             read_only: Some(true),
@@ -346,8 +348,8 @@ fn mount_secrets(
     }
 }
 
-/// The files with a content that everybody may read, by their path.
-fn contents(component: &Component) -> impl Iterator<Item = (&String, &String)> {
+/// Returns the files with plain content, by path.
+fn plain_files(component: &Component) -> impl Iterator<Item = (&String, &String)> {
     component
         .files
         .iter()
@@ -357,22 +359,22 @@ fn contents(component: &Component) -> impl Iterator<Item = (&String, &String)> {
         })
 }
 
-/// A name that no volume of the component has.
-fn free(component: &Component, mut name: String) -> String {
+/// Returns a name that no volume of the component has.
+fn unused_volume_name(component: &Component, mut name: String) -> String {
     while component.volumes.contains_key(&name) {
         name.push('s');
     }
     name
 }
 
-/// A ConfigMap's key for a path: the path itself with `_` for `/` where that is
-/// unambiguous and allowed, else a hash.
-pub(crate) fn key(path: &str) -> String {
-    const LONGEST: usize = 200;
+/// Returns a ConfigMap key for a path: the path with `_` for `/` if that is valid and
+/// unambiguous, else a hash.
+pub(crate) fn file_key(path: &str) -> String {
+    const MAX_LENGTH: usize = 200;
     let plain = path.trim_start_matches('/');
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-');
     let readable = !plain.is_empty()
-        && plain.len() <= LONGEST
+        && plain.len() <= MAX_LENGTH
         && !plain.starts_with('.')
         && plain.chars().all(allowed);
     if readable {
@@ -384,10 +386,10 @@ pub(crate) fn key(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::key;
+    use super::file_key;
 
     #[test]
-    fn keys_of_files_are_allowed_and_differ() {
+    fn file_keys_are_valid_and_unique() {
         let long = "/x".repeat(300);
         let paths = [
             "/etc/app.toml",
@@ -400,9 +402,9 @@ mod tests {
             "/",
             &long,
         ];
-        let keys: std::collections::BTreeSet<_> = paths.iter().map(|path| key(path)).collect();
+        let keys: std::collections::BTreeSet<_> = paths.iter().map(|path| file_key(path)).collect();
         assert_eq!(keys.len(), paths.len());
-        assert_eq!(key("/etc/app.toml"), "etc_app.toml");
+        assert_eq!(file_key("/etc/app.toml"), "etc_app.toml");
         for key in keys {
             let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
             assert!(

@@ -1,5 +1,5 @@
-//! What keeps the pods of a component running: a Deployment, a `DaemonSet`, a
-//! `StatefulSet`, a Job or a `CronJob`.
+//! Lowers a component to its workload: a Deployment, `DaemonSet`, `StatefulSet`, Job or
+//! `CronJob`.
 
 use k8s_openapi::api::apps::v1::{
     DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, StatefulSet, StatefulSetSpec,
@@ -9,14 +9,14 @@ use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kcc_model::{Component, Concurrency, Cron, Kind, Run};
 
-use crate::kubernetes::{Belongs, Objects, availability, metadata, pod, probe, storage};
+use crate::kubernetes::{Attribution, Objects, availability, metadata, pod, probe, storage};
 use crate::lowering::Lowering;
 
-/// Old ReplicaSets and revisions that are kept to go back to; kcc keeps a
+/// The number of old ReplicaSets and revisions to keep for rollbacks; kcc keeps a
 /// history of its own.
 const REVISIONS: i32 = 3;
 
-/// Whether every replica keeps its own identity and data.
+/// Returns true if every replica keeps an identity and data of its own.
 pub(super) fn is_stateful(component: &Component) -> bool {
     component.stateful || matches!(component.kind, Kind::Backing { .. })
 }
@@ -25,19 +25,19 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
     let namespace = objects.namespace;
     if let Kind::Job(run) = component.kind {
         let job = job(lowering, component, namespace, run);
-        objects.add(lowering, &job, &Belongs::to(component));
+        objects.add(lowering, &job, &Attribution::component(component));
     } else if let Kind::CronJob(cron) = &component.kind {
         let cron_job = cron_job(lowering, component, namespace, cron);
-        objects.add(lowering, &cron_job, &Belongs::to(component));
+        objects.add(lowering, &cron_job, &Attribution::component(component));
     } else if is_stateful(component) {
         let set = stateful_set(lowering, component, namespace);
-        objects.add(lowering, &set, &Belongs::to(component));
+        objects.add(lowering, &set, &Attribution::component(component));
     } else if component.every_node {
         let set = daemon_set(lowering, component, namespace);
-        objects.add(lowering, &set, &Belongs::to(component));
+        objects.add(lowering, &set, &Attribution::component(component));
     } else {
         let deployment = deployment(lowering, component, namespace);
-        objects.add(lowering, &deployment, &Belongs::to(component));
+        objects.add(lowering, &deployment, &Attribution::component(component));
     }
 }
 
@@ -55,7 +55,7 @@ fn deployment(lowering: &mut Lowering<'_>, component: &Component, namespace: &st
         spec: Some(DeploymentSpec {
             replicas: availability::replicas(component),
             revision_history_limit: Some(REVISIONS),
-            min_ready_seconds: availability::stays_up(component),
+            min_ready_seconds: availability::min_ready_seconds(component),
             progress_deadline_seconds: Some(probe::seconds(component.deadline).max(1)),
             selector: selector(lowering, component),
             strategy: Some(strategy),
@@ -71,7 +71,7 @@ fn daemon_set(lowering: &mut Lowering<'_>, component: &Component, namespace: &st
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(DaemonSetSpec {
             revision_history_limit: Some(REVISIONS),
-            min_ready_seconds: availability::stays_up(component),
+            min_ready_seconds: availability::min_ready_seconds(component),
             selector: selector(lowering, component),
             update_strategy: Some(availability::update_strategy(component)),
             template: pod::template(lowering, component),
@@ -90,7 +90,7 @@ fn stateful_set(
         spec: Some(StatefulSetSpec {
             replicas: availability::replicas(component),
             revision_history_limit: Some(REVISIONS),
-            min_ready_seconds: availability::stays_up(component),
+            min_ready_seconds: availability::min_ready_seconds(component),
             selector: selector(lowering, component),
             service_name: Some(component.name.clone()),
             template: pod::template(lowering, component),
@@ -101,8 +101,8 @@ fn stateful_set(
     }
 }
 
-/// A Job cannot be changed, so its name ends in a hash of what it is: a changed
-/// job is a new one.
+/// Lowers a job. A Job is immutable, so its name ends in a hash of its spec and a
+/// changed job is a new object.
 fn job(lowering: &mut Lowering<'_>, component: &Component, namespace: &str, run: Run) -> Job {
     let spec = job_spec(lowering, component, run);
     let name = format!("{}-{}", component.name, &crate::hash(&spec)[..8]);
@@ -113,7 +113,8 @@ fn job(lowering: &mut Lowering<'_>, component: &Component, namespace: &str, run:
     }
 }
 
-/// The Jobs that it makes carry no labels of kcc's: they are the cluster's own.
+/// Lowers a cron job. The Jobs that it creates have no labels of kcc, since they
+/// belong to the cluster.
 fn cron_job(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -143,13 +144,13 @@ fn cron_job(
 
 fn job_spec(lowering: &mut Lowering<'_>, component: &Component, run: Run) -> JobSpec {
     let mut template = pod::template(lowering, component);
-    // A failed pod stays, with its log, and a new one is started.
+    // Keeps a failed pod with its log and starts a new one.
     let restart_policy = Some("Never".to_owned());
     template.spec = template.spec.map(|spec| PodSpec {
         restart_policy,
         ..spec
     });
-    // For one run that completes, the server fills both in.
+    // For a single completion the API server fills both in.
     let several = run.completions != 1 || run.parallelism != 1;
     let count = |count: u32| several.then(|| i32::try_from(count).unwrap_or(i32::MAX));
     JobSpec {

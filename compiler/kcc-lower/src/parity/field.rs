@@ -1,5 +1,5 @@
-//! [`Field`]: the fields that engines may treat differently, and what each
-//! engine makes of them.
+//! [`Field`]: the fields that engines may treat differently, with the verdict of
+//! each engine.
 
 use serde::Serialize;
 
@@ -16,15 +16,15 @@ macro_rules! fields {
         }
 
         impl Field {
-            /// Every field there is.
+            /// All fields.
             pub const ALL: &'static [Field] = &[$(Field::$name,)*];
 
-            /// Its path inside a component, `*` for any name.
+            /// Returns the field's path inside a component, with `*` for any name.
             pub fn path(self) -> &'static str {
                 match self { $(Field::$name => $path,)* }
             }
 
-            /// What an engine makes of it.
+            /// Returns the verdict of an engine.
             pub fn verdict(self, engine: Engine) -> Verdict {
                 use Verdict::{Dropped, DroppedByNature, Emulated, Honoured};
                 match (self, engine) {
@@ -38,140 +38,140 @@ macro_rules! fields {
 
 fields! {
     Image "image": Honoured, Honoured;
-    Build "build": Honoured, Emulated("kcc builds the image; the cluster has to be given it");
-    Command "command": Emulated("kcc replaces `$(NAME)` in it"), Honoured;
-    Args "args": Emulated("kcc replaces `$(NAME)` in them"), Honoured;
+    Build "build": Honoured, Emulated("kcc builds the image, which has to be loaded into the cluster");
+    Command "command": Emulated("kcc expands `$(NAME)` in it"), Honoured;
+    Args "args": Emulated("kcc expands `$(NAME)` in them"), Honoured;
     WorkingDir "workingDir": Honoured, Honoured;
     User "user": Honoured, Honoured;
     Env "env": Honoured, Honoured;
     Port "ports.*": Honoured, Honoured;
     Expose "ports.*.expose":
         Honoured,
-        DroppedByNature("a cluster has no host of its own; the port is on the Service");
+        DroppedByNature("a cluster has no single host; the Service has the port");
     Need "needs.*":
-        Emulated("kcc starts in order; its name is known to whoever needs it, on a network of theirs"),
-        Emulated("kcc starts in order; NetworkPolicies open the way to what is needed, where the cluster enforces them");
-    Startup "health.startup": Emulated("its time is granted before a failure counts"), Honoured;
+        Emulated("kcc starts in order; a network makes its name known only to components that need it"),
+        Emulated("kcc starts in order; NetworkPolicies allow traffic to needed components if the cluster enforces them");
+    Startup "health.startup": Emulated("failures do not count during its time"), Honoured;
     Readiness "health.readiness":
-        Emulated("kcc asks while it waits; a rendered compose file only runs commands"),
+        Emulated("kcc checks while it waits; a rendered compose file only runs commands"),
         Honoured;
     Liveness "health.liveness":
-        DroppedByNature("Docker starts again what ends, not what no longer answers"),
+        DroppedByNature("Docker restarts containers that exit, not those that stop responding"),
         Honoured;
     GrpcHealth "health.*.grpc":
-        Dropped("neither Docker nor kcc can ask the gRPC health service"),
+        Dropped("neither Docker nor kcc can call the gRPC health service"),
         Honoured;
-    Replicas "replicas": Emulated("containers under one name, each with a free port of the host where it is exposed"), Honoured;
+    Replicas "replicas": Emulated("containers share one name; each exposed port gets a free host port per replica"), Honoured;
     Scale "scale":
-        DroppedByNature("one machine has no load to share: the least number runs"),
+        DroppedByNature("a single host cannot autoscale; the minimum runs"),
         Honoured;
     RolloutStrategy "rollout.strategy":
-        Emulated("kcc replaces the container, side by side only where ports and volumes allow it"),
+        Emulated("kcc replaces the container, side by side only if ports and volumes allow it"),
         Honoured;
     RolloutSurge "rollout.surge":
-        DroppedByNature("kcc replaces containers one after the other"),
+        DroppedByNature("kcc replaces containers one by one"),
         Honoured;
     RolloutUnavailable "rollout.unavailable":
-        DroppedByNature("kcc replaces containers one after the other"),
+        DroppedByNature("kcc replaces containers one by one"),
         Honoured;
     GracePeriod "rollout.gracePeriod": Honoured, Honoured;
-    RolloutDeadline "rollout.deadline": Emulated("an apply waits no longer"), Honoured;
+    RolloutDeadline "rollout.deadline": Emulated("limits how long an apply waits"), Honoured;
     PreStop "rollout.preStop": Emulated("kcc runs it before it stops a container"), Honoured;
     Disruption "disruption":
-        DroppedByNature("nobody empties the only machine"),
+        DroppedByNature("a single host is never drained"),
         Honoured;
     Spread "placement.spread":
-        DroppedByNature("there is one machine"),
-        Emulated("where the cluster has room; else replicas share a machine");
-    Nodes "placement.nodes": DroppedByNature("there is one machine"), Honoured;
+        DroppedByNature("there is a single host"),
+        Emulated("best effort: replicas share a node if the cluster has no room");
+    Nodes "placement.nodes": DroppedByNature("there is a single host"), Honoured;
     Tolerations "placement.tolerations":
-        DroppedByNature("a single machine has no taints"),
+        DroppedByNature("a single host has no taints"),
         Honoured;
-    CpuRequest "resources.requests.cpu": Emulated("a weight among containers"), Honoured;
+    CpuRequest "resources.requests.cpu": Emulated("a relative weight among containers"), Honoured;
     MemoryRequest "resources.requests.memory":
-        DroppedByNature("one machine has nothing to choose from"),
+        DroppedByNature("a single host needs no scheduling"),
         Honoured;
     CpuLimit "resources.limits.cpu": Honoured, Honoured;
     MemoryLimit "resources.limits.memory": Honoured, Honoured;
     Volume "volumes.*": Honoured, Honoured;
     HostPath "volumes.*.hostPath": Honoured, Honoured;
     VolumeSize "volumes.*.size":
-        DroppedByNature("a Docker volume is as large as its disk"),
+        DroppedByNature("a Docker volume has no size limit but its disk"),
         Honoured;
     VolumeClass "volumes.*.class":
-        DroppedByNature("one machine has one kind of disk"),
+        DroppedByNature("a single host has no storage classes"),
         Honoured;
     Ephemeral "volumes.*.ephemeral":
-        Emulated("memory of the machine holds it, or a volume that goes with the container"),
+        Emulated("a tmpfs, or a volume that is removed with the container"),
         Honoured;
     EphemeralExec "volumes.*.ephemeral.exec":
         Honoured,
-        Dropped("an `emptyDir` cannot forbid that programs in it are run");
+        Dropped("an `emptyDir` cannot be mounted `noexec`");
     EphemeralMode "volumes.*.ephemeral.mode":
         Honoured,
-        Dropped("everybody in the pod may write to an `emptyDir`");
+        Dropped("an `emptyDir` is writable by everybody in the pod");
     VolumeMode "volumes.*.mode":
         Honoured,
-        Emulated("files belong to root, and the pod's group may read them");
+        Emulated("files belong to root and are readable by the pod's group");
     File "files.*": Honoured, Honoured;
     FileMode "files.*.mode":
         Honoured,
-        Emulated("files belong to root, and the pod's group may read them");
+        Emulated("files belong to root and are readable by the pod's group");
     FileOwner "files.*.owner":
         Honoured,
-        Dropped("files of ConfigMaps and Secrets belong to root");
+        Dropped("files of ConfigMaps and Secrets always belong to root");
     Route "routes.*": Emulated("the port is published on the host"), Honoured;
     RouteTls "routes.*.tls":
-        DroppedByNature("a laptop has no certificate for the host"),
+        DroppedByNature("a local engine has no certificate for the host"),
         Honoured;
     Retries "retries": Honoured, Honoured;
-    Deadline "deadline": Emulated("an apply waits no longer"), Honoured;
+    Deadline "deadline": Emulated("limits how long an apply waits"), Honoured;
     Stateful "stateful": Honoured, Honoured;
     Init "init.*":
-        Emulated("kcc runs it each time that it makes the container, before that starts"),
+        Emulated("kcc runs it each time it creates the container, before the start"),
         Honoured;
     CronInit "cronJobs.*.init.*":
-        Dropped("whoever starts a run starts the main container alone"), Honoured;
+        Dropped("a run started by hand starts only the main container"), Honoured;
     Sidecar "sidecars.*":
-        Emulated("a container in the network of the main one, which starts right after it"),
+        Emulated("a container in the main one's network namespace, started right after it"),
         Honoured;
     CronSidecar "cronJobs.*.sidecars.*":
-        Dropped("whoever starts a run starts the main container alone"), Honoured;
+        Dropped("a run started by hand starts only the main container"), Honoured;
     EveryNode "everyNode": Honoured, Honoured;
     Profile "security.profile": Honoured, Honoured;
     Completions "completions":
-        Emulated("kcc makes a container for each"), Honoured;
+        Emulated("kcc creates a container for each"), Honoured;
     CronCompletions "cronJobs.*.completions":
-        DroppedByNature("who starts a run decides how often"), Honoured;
+        DroppedByNature("runs are started by hand"), Honoured;
     CronDeadline "cronJobs.*.deadline":
-        DroppedByNature("who starts a run may end it"), Honoured;
+        DroppedByNature("runs are started and stopped by hand"), Honoured;
     Parallelism "parallelism":
-        Emulated("kcc starts no more at once while it applies"), Honoured;
+        Emulated("an apply limits how many it starts at once"), Honoured;
     Schedule "schedule":
-        Emulated("kcc makes the container, and it runs whenever somebody starts it"), Honoured;
-    TimeZone "timeZone": DroppedByNature("nothing is scheduled"), Honoured;
+        Emulated("kcc creates the container, and each run is started by hand"), Honoured;
+    TimeZone "timeZone": DroppedByNature("Docker does not schedule runs"), Honoured;
     Concurrency "concurrency":
-        DroppedByNature("there is one container, which runs once at a time"), Honoured;
+        DroppedByNature("there is one container, which cannot run twice at a time"), Honoured;
     ReadOnlyRoot "security.readOnlyRoot": Honoured, Honoured;
     Privileged "security.privileged": Honoured, Honoured;
     Capabilities "security.capabilities": Honoured, Honoured;
     KubernetesPatch "kubernetes.*":
-        Dropped("it is merged into an object that Docker does not have"),
+        Dropped("Docker does not have the object that it patches"),
         Honoured;
     DockerPatch "docker.*":
         Honoured,
-        Dropped("it is merged into a container of Docker, and a cluster makes none");
+        Dropped("it patches a Docker container, which Kubernetes does not have");
     Object "objects.*":
-        Dropped("Docker has no such object"),
+        Dropped("Docker does not have such an object"),
         Honoured;
     RuleObject "objects.*.kind":
-        DroppedByNature("it rules over a cluster, and one machine has none"),
+        DroppedByNature("it is a rule for a cluster, and a single host needs none"),
         Honoured;
     Identity "identity":
-        DroppedByNature("Docker has no API that a container is known to"),
+        DroppedByNature("Docker has no API that authenticates containers"),
         Honoured;
     Labels "labels": Honoured, Honoured;
     Annotations "annotations":
-        DroppedByNature("Docker has labels only, and nothing there reads annotations"),
+        DroppedByNature("Docker has only labels, and nothing reads annotations there"),
         Honoured;
 }

@@ -1,9 +1,9 @@
-//! [`Engine`] and [`Verdict`]: what an engine makes of a field.
+//! [`Engine`] and [`Verdict`]: how an engine honours a field.
 
 use kcc_model::EngineTarget;
 use serde::Serialize;
 
-/// The kind of an engine.
+/// The engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -13,7 +13,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The engine that a target is bound to.
+    /// Returns the engine of a target.
     pub fn of(target: &EngineTarget) -> Self {
         match target {
             EngineTarget::Docker {} => Self::Docker,
@@ -21,7 +21,7 @@ impl Engine {
         }
     }
 
-    /// `docker`, `kubernetes`.
+    /// Returns `docker` or `kubernetes`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -39,22 +39,23 @@ impl std::fmt::Display for Engine {
     }
 }
 
-/// What an engine makes of a field.
+/// The way an engine honours a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "verdict", content = "because")]
 pub enum Verdict {
-    /// The engine does it itself.
+    /// The engine honours it natively.
     Honoured,
-    /// kcc does it in another way; which.
+    /// kcc approximates it; contains how.
     Emulated(&'static str),
-    /// The engine has no such thing, and the component cannot tell; why.
+    /// Dropped because it does not apply to the engine, and the component cannot
+    /// tell; contains the reason.
     DroppedByNature(&'static str),
-    /// The component would notice; why it is not there.
+    /// Dropped although the component would notice; contains the reason.
     Dropped(&'static str),
 }
 
 impl Verdict {
-    /// `honoured`, `emulated`, `dropped by nature`, `dropped`.
+    /// Returns the name: `honoured`, `emulated`, `dropped by nature` or `dropped`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Honoured => "honoured",
@@ -64,7 +65,7 @@ impl Verdict {
         }
     }
 
-    /// How it is emulated, or why it is dropped.
+    /// Returns the text that explains an approximation or a drop.
     pub fn because(self) -> Option<&'static str> {
         match self {
             Self::Honoured => None,

@@ -1,4 +1,4 @@
-//! Where the fields of Docker's objects come from.
+//! Traces the fields of Docker's objects to the model.
 
 use kcc_model::{Component, TargetModel};
 use kcc_tree::Path;
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::{
     Rendered, Source,
-    pattern::{Asked, Line},
+    pattern::{Entry, Lookup},
 };
 use crate::docker::{Container, DockerDesired};
 
-const CONTAINER: &[Line] = &[
+const CONTAINER: &[Entry] = &[
     ("component", "."),
     ("image", ".image | ..image | ..build"),
     ("command.*", ".command.{1} | .command"),
@@ -34,7 +34,10 @@ const CONTAINER: &[Line] = &[
     ),
     ("restart.onFailure", "..retries"),
     ("restart", "..retries"),
-    ("sidecarOf", "= it shares the network of the main container"),
+    (
+        "sidecarOf",
+        "= a sidecar shares the network of the main container",
+    ),
     ("onDemand", ".schedule"),
     ("after.**", ".parallelism | .completions"),
     ("after", ".parallelism | .completions"),
@@ -48,7 +51,7 @@ const CONTAINER: &[Line] = &[
     ("labels.*", "..labels.{1}"),
 ];
 
-const PROBE: &[Line] = &[
+const PROBE: &[Entry] = &[
     ("check.http.path", ".http"),
     ("check.http.port", ".port | ..ports.http.number | ..ports"),
     ("check.tcp.port", ".tcp"),
@@ -59,7 +62,7 @@ const PROBE: &[Line] = &[
     ("retries", ".failures"),
 ];
 
-const IMAGE: &[Line] = &[
+const IMAGE: &[Entry] = &[
     ("component", "."),
     ("build.context", ".build.context"),
     ("build.file", ".build.file"),
@@ -68,12 +71,12 @@ const IMAGE: &[Line] = &[
     ("build.stage", ".build.stage | .build"),
     (
         "build.tag",
-        "= named after the system and what it is built from",
+        "= the tag is derived from the system and the build inputs",
     ),
-    ("build", "= it is pulled, not built"),
+    ("build", "= the image is pulled, not built"),
 ];
 
-const OWN: &str = "kcc knows its objects again by it";
+const IDENTITY: &str = "kcc identifies its objects by it";
 
 pub(super) fn objects(desired: &DockerDesired) -> Vec<Rendered> {
     let json = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
@@ -113,10 +116,10 @@ pub(super) fn objects(desired: &DockerDesired) -> Vec<Rendered> {
 }
 
 fn rendered(kind: &str, name: &str, component: Option<&String>, value: Value) -> Rendered {
-    let mut value = there(value);
+    let mut value = without_empty(value);
     let steps = value.get_mut("init").and_then(Value::as_array_mut);
     for step in steps.into_iter().flatten() {
-        step["container"] = there(step["container"].take());
+        step["container"] = without_empty(step["container"].take());
     }
     Rendered {
         kind: kind.to_owned(),
@@ -126,16 +129,16 @@ fn rendered(kind: &str, name: &str, component: Option<&String>, value: Value) ->
     }
 }
 
-/// The fields that are there: what is not is nobody's.
-fn there(value: Value) -> Value {
+/// Removes null and empty fields, which have no source.
+fn without_empty(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let there = fields.into_iter().filter(|(_, field)| {
+            let present = fields.into_iter().filter(|(_, field)| {
                 let empty = field.as_object().is_some_and(serde_json::Map::is_empty)
                     || field.as_array().is_some_and(Vec::is_empty);
                 !field.is_null() && !empty
             });
-            Value::Object(there.collect())
+            Value::Object(present.collect())
         }
         other => other,
     }
@@ -146,7 +149,7 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         .component
         .as_ref()
         .and_then(|name| target.components.get(name));
-    let asked = Asked {
+    let lookup = Lookup {
         target,
         component,
         within: Vec::new(),
@@ -156,48 +159,48 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         && labels == "labels"
         && label.starts_with("dev.kcc.")
     {
-        return Some(Source::Kcc(OWN));
+        return Some(Source::Kcc(IDENTITY));
     }
     match object.kind.as_str() {
-        _ if path.0 == ["component"] => Some(asked.source(".", &[])),
-        "network" => Some(Source::Kcc(OWN)),
+        _ if path.0 == ["component"] => Some(lookup.source(".", &[])),
+        "network" => Some(Source::Kcc(IDENTITY)),
         "volume" => {
             let volume = component.and_then(|component| volume(component, &object.name));
-            Some(asked.source(".volumes.{1}", &[volume.unwrap_or_default()]))
+            Some(lookup.source(".volumes.{1}", &[volume.unwrap_or_default()]))
         }
-        "image" => asked.look_up(IMAGE, &object.value, names),
-        _ => beside(&asked, component?, object, names),
+        "image" => lookup.find(IMAGE, &object.value, names),
+        _ => container_part(&lookup, component?, object, names),
     }
 }
 
-/// A container: the main one, one of its init steps, or a sidecar.
-fn beside(
-    asked: &Asked<'_>,
+/// Traces a field of the main container, an init step or a sidecar.
+fn container_part(
+    lookup: &Lookup<'_>,
     component: &Component,
     object: &Rendered,
     names: &[String],
 ) -> Option<Source> {
-    let within = |group: &str, name: &str| Asked {
-        target: asked.target,
-        component: asked.component,
+    let within = |group: &str, name: &str| Lookup {
+        target: lookup.target,
+        component: lookup.component,
         within: vec![group.to_owned(), name.to_owned()],
     };
     if let [init, at, rest @ ..] = names
         && init == "init"
     {
         let step = object.value["init"].get(at.parse::<usize>().ok()?)?;
-        let asked = within("init", step["name"].as_str()?);
+        let lookup = within("init", step["name"].as_str()?);
         return match rest {
             [container, label, key] if container == "container" && label == "labels" => {
-                Some(label_of(&asked, key))
+                Some(label_of(&lookup, key))
             }
             [container, of] if container == "container" && of == "component" => {
-                Some(asked.source("..", &[]))
+                Some(lookup.source("..", &[]))
             }
             [container, rest @ ..] if container == "container" => {
-                self::container(&asked, component, &step["container"], rest)
+                self::container(&lookup, component, &step["container"], rest)
             }
-            _ => Some(asked.source(".", &[])),
+            _ => Some(lookup.source(".", &[])),
         };
     }
     let mut sidecars = component.sidecars.keys();
@@ -206,18 +209,18 @@ fn beside(
         .and_then(|main| sidecars.find(|name| Container::beside(main, name) == object.name));
     match sidecar {
         Some(name) => container(&within("sidecars", name), component, &object.value, names),
-        None => container(asked, component, &object.value, names),
+        None => container(lookup, component, &object.value, names),
     }
 }
 
-fn label_of(asked: &Asked<'_>, label: &str) -> Source {
+fn label_of(lookup: &Lookup<'_>, label: &str) -> Source {
     if label.starts_with("dev.kcc.") {
-        return Source::Kcc(OWN);
+        return Source::Kcc(IDENTITY);
     }
-    asked.source("..labels.{1}", &[label.to_owned()])
+    lookup.source("..labels.{1}", &[label.to_owned()])
 }
 
-/// The volume of the model that a volume of the engine is.
+/// Returns the model's volume for a volume of the engine.
 fn volume(component: &Component, name: &str) -> Option<String> {
     let known = component.volumes.keys();
     known
@@ -230,17 +233,17 @@ fn volume(component: &Component, name: &str) -> Option<String> {
 }
 
 fn container(
-    asked: &Asked<'_>,
+    lookup: &Lookup<'_>,
     component: &Component,
     value: &Value,
     names: &[String],
 ) -> Option<Source> {
     match names {
         [env, variable, ..] if env == "env" => {
-            Some(super::kubernetes::variable(asked, component, variable))
+            Some(super::kubernetes::variable(lookup, component, variable))
         }
         [networks, name, ..] if networks == "networks" => {
-            // Its own, or that of a component that it needs.
+            // Its own network, or that of a component that it needs.
             let others = component.needs.keys().map(|need| (need, "..needs.{1}"));
             let own = [(&component.name, "..")];
             let known = others.chain(own);
@@ -248,30 +251,30 @@ fn container(
                 .filter(|(of, _)| name.ends_with(&format!("-{of}")))
                 .max_by_key(|(of, _)| of.len())
                 .unwrap_or((&component.name, ".."));
-            Some(asked.source(source, std::slice::from_ref(of)))
+            Some(lookup.source(source, std::slice::from_ref(of)))
         }
         [field, at, ..]
             if ["mounts", "access"].contains(&field.as_str())
                 && component.files.contains_key(at) =>
         {
-            Some(asked.source(".files.{1}", std::slice::from_ref(at)))
+            Some(lookup.source(".files.{1}", std::slice::from_ref(at)))
         }
         [field, at, ..] if ["mounts", "access"].contains(&field.as_str()) => {
-            // The files of a config or secret are mounted one by one.
-            let folder = |mount: &str| {
+            // Files of a config or secret are mounted individually.
+            let contains = |mount: &str| {
                 let rest = at.strip_prefix(mount);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             };
             let mut volumes = component.volumes.iter();
             let name = volumes
-                .find(|(_, volume)| folder(&volume.mount))
+                .find(|(_, volume)| contains(&volume.mount))
                 .map(|(name, _)| name);
-            Some(asked.source("..volumes.{1}", &[name.cloned().unwrap_or_default()]))
+            Some(lookup.source("..volumes.{1}", &[name.cloned().unwrap_or_default()]))
         }
         [ports, at, field] if ports == "ports" => {
             let number = value["ports"][at.parse::<usize>().ok()?]["container"].as_u64();
             Some(super::kubernetes::port(
-                asked,
+                lookup,
                 component,
                 number,
                 match field.as_str() {
@@ -282,7 +285,7 @@ fn container(
             ))
         }
         [health, rest @ ..] if health == "health" => {
-            let own = match &asked.within[..] {
+            let own = match &lookup.within[..] {
                 [_, name] => &component.sidecars.get(name)?.health,
                 _ => &component.container.health,
             };
@@ -291,17 +294,17 @@ fn container(
                 .zip([&own.readiness, &own.startup, &own.liveness])
                 .find_map(|(name, probe)| probe.as_ref().map(|_| name))?;
             let below = ["health", probe].map(str::to_owned);
-            let within = Asked {
-                target: asked.target,
-                component: asked.component,
-                within: [&asked.within[..], &below].concat(),
+            let within = Lookup {
+                target: lookup.target,
+                component: lookup.component,
+                within: [&lookup.within[..], &below].concat(),
             };
-            within.look_up(PROBE, &value["health"], rest)
+            within.find(PROBE, &value["health"], rest)
         }
         [docker, rest @ ..] if docker == "docker" => {
-            let patch = asked.target.docker_patches.get(&component.name)?;
-            super::patched(component, &["docker"], patch, &value["docker"], rest)
+            let patch = lookup.target.docker_patches.get(&component.name)?;
+            super::patch_source(component, &["docker"], patch, &value["docker"], rest)
         }
-        _ => asked.look_up(CONTAINER, value, names),
+        _ => lookup.find(CONTAINER, value, names),
     }
 }

@@ -1,4 +1,4 @@
-//! Where the fields of Kubernetes objects come from.
+//! Traces the fields of Kubernetes objects to the model.
 
 use kcc_model::{Component, Image, TargetModel};
 use kcc_tree::Path;
@@ -6,12 +6,12 @@ use kcc_tree::Path;
 use super::{
     Rendered, Source,
     kubernetes_fields::{CLAIM, CONTAINER, KINDS, OBJECT, POD, PROBE, WORKLOAD},
-    pattern::Asked,
+    pattern::Lookup,
 };
 use crate::kubernetes::{self, KubernetesDesired, file_key};
 
-const OWN: &str = "kcc knows its objects again by it";
-const HASH: &str = "it changes with what the pod reads, so that the pod is replaced";
+const IDENTITY: &str = "kcc identifies its objects by it";
+const HASH: &str = "it changes with the files of the pod, so that the pod is replaced";
 
 pub(super) fn objects(desired: &KubernetesDesired) -> Vec<Rendered> {
     let objects = desired.objects.iter().map(|object| Rendered {
@@ -28,13 +28,13 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         .component
         .as_ref()
         .and_then(|name| target.components.get(name));
-    let asked = Asked {
+    let lookup = Lookup {
         target,
         component,
         within: Vec::new(),
     };
     let names = &path.0[..];
-    if let Some(source) = own(names) {
+    if let Some(source) = own_label(names) {
         return Some(source);
     }
     let patches = component.and_then(|of| Some((of, target.patches.get(&of.name)?)));
@@ -43,7 +43,7 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
             .iter()
             .filter(|(kind, _)| kind.to_lowercase() == object.kind);
         let found = of_kind.find_map(|(kind, patch)| {
-            super::patched(of, &["kubernetes", kind], patch, &object.value, names)
+            super::patch_source(of, &["kubernetes", kind], patch, &object.value, names)
         });
         if found.is_some() {
             return found;
@@ -57,23 +57,23 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         let (first, rest) = names.split_at_checked(head.len())?;
         first.iter().eq(head.iter()).then_some(rest)
     })) {
-        return pod(&asked, component, object, rest);
+        return pod(&lookup, component, object, rest);
     }
     let Some(of) = component else {
-        return shared(&asked, object, names);
+        return shared(&lookup, object, names);
     };
     if let ("configmap", [data, key]) = (object.kind.as_str(), names)
         && data == "data"
     {
         let mut files = of.files.keys();
         let path = files.find(|path| file_key(path) == *key)?;
-        return Some(asked.source(".files.{1}", std::slice::from_ref(path)));
+        return Some(lookup.source(".files.{1}", std::slice::from_ref(path)));
     }
     if let ("httproute", [spec, rest @ ..]) = (object.kind.as_str(), names)
         && spec == "spec"
     {
         let route = object.name.strip_prefix(&format!("{}-", of.name))?;
-        return routing(&asked, object, &of.path.0, route, rest);
+        return route_source(&lookup, object, &of.path.0, route, rest);
     }
     if let ("horizontalpodautoscaler", [spec, metrics, at, ..]) = (object.kind.as_str(), names)
         && spec == "spec"
@@ -82,13 +82,13 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
         let metric = &object.value["spec"]["metrics"][at.parse::<usize>().ok()?];
         let of = ["resource", "containerResource"].map(|kind| &metric[kind]["name"]);
         let name = of.into_iter().find_map(|name| name.as_str())?.to_owned();
-        return Some(asked.source(".scale.{1} | .scale", &[name]));
+        return Some(lookup.source(".scale.{1} | .scale", &[name]));
     }
     if let ("networkpolicy", [spec, egress, at, ..]) = (object.kind.as_str(), names)
         && spec == "spec"
         && egress == "egress"
     {
-        return Some(called(&asked, of, at.parse().ok()?));
+        return Some(egress_source(&lookup, of, at.parse().ok()?));
     }
     if let ("service", [spec, ports, at, field]) = (object.kind.as_str(), names)
         && spec == "spec"
@@ -100,52 +100,52 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
             "protocol" => "protocol",
             _ => "number",
         };
-        return Some(named_port(&asked, of, port["name"].as_str()?, field));
+        return Some(named_port(&lookup, of, port["name"].as_str()?, field));
     }
     let kind = KINDS.iter().find(|(kind, _)| *kind == object.kind);
-    volume_of(&asked, object, names)
-        .or_else(|| asked.look_up(kind?.1, &object.value, names))
-        .or_else(|| asked.look_up(WORKLOAD, &object.value, names))
-        .or_else(|| asked.look_up(OBJECT, &object.value, names))
+    claim_source(&lookup, object, names)
+        .or_else(|| lookup.find(kind?.1, &object.value, names))
+        .or_else(|| lookup.find(WORKLOAD, &object.value, names))
+        .or_else(|| lookup.find(OBJECT, &object.value, names))
 }
 
 pub(super) fn is_required(names: &[String]) -> bool {
-    let identity = matches!(own(names), Some(Source::Kcc(_)));
+    let identity = matches!(own_label(names), Some(Source::Kcc(_)));
     let selects = names.iter().any(|name| name == "selector");
-    // A weaker security context is never accepted silently.
+    // Never accept a weaker security context silently.
     identity || selects || names.iter().any(|name| name == "securityContext")
 }
 
-/// What kcc labels everything with.
-fn own(names: &[String]) -> Option<Source> {
+/// Traces kcc's own labels and annotations.
+fn own_label(names: &[String]) -> Option<Source> {
     let key = names.last()?;
     let above = names.get(names.len().checked_sub(2)?)?;
     let label = matches!(above.as_str(), "labels" | "matchLabels" | "selector")
         && (key.starts_with("app.kubernetes.io/") || key == "kcc.dev/team");
     if label {
-        return Some(Source::Kcc(OWN));
+        return Some(Source::Kcc(IDENTITY));
     }
     (key == "kcc.dev/config-hash").then_some(Source::Kcc(HASH))
 }
 
-/// What lets a component call something, by the number of the rule.
-fn called(asked: &Asked<'_>, component: &Component, rule: usize) -> Source {
-    let needed: Vec<_> = kubernetes::called(asked.target, component).collect();
+/// Traces an egress rule of a component, by its index.
+fn egress_source(lookup: &Lookup<'_>, component: &Component, rule: usize) -> Source {
+    let needed: Vec<_> = kubernetes::reachable_needs(lookup.target, component).collect();
     if let Some(needed) = needed.get(rule) {
-        return asked.source(".needs.{1}", std::slice::from_ref(&needed.name));
+        return lookup.source(".needs.{1}", std::slice::from_ref(&needed.name));
     }
-    let itself = rule == needed.len() && kubernetes::talks_to_itself(component);
+    let itself = rule == needed.len() && kubernetes::is_replicated(component);
     let source = if itself {
         ".replicas | .scale"
     } else {
         ".identity.rules"
     };
-    asked.source(source, &[])
+    lookup.source(source, &[])
 }
 
-/// The fields of a route, and of the Gateway that ends its TLS.
-fn routing(
-    asked: &Asked<'_>,
+/// Traces the fields of a route, and of the Gateway that terminates its TLS.
+fn route_source(
+    lookup: &Lookup<'_>,
     object: &Rendered,
     component: &[String],
     route: &str,
@@ -159,7 +159,7 @@ fn routing(
         ("parentRefs", _) => {
             let gateway = "system.targets.{target}.kubernetes.gateway \
                            | system.targets.{target}.kubernetes.gatewayClass";
-            return Some(asked.source(gateway, &[]));
+            return Some(lookup.source(gateway, &[]));
         }
         ("listeners", [at, field, ..]) => match field.as_str() {
             "name" | "tls" => &["tls", "secret"],
@@ -189,15 +189,15 @@ fn routing(
     Some(Source::Model(vec![field, whole]))
 }
 
-/// The first route that a listener of a Gateway is there for.
-fn listened<'a>(
-    asked: &Asked<'a>,
+/// Returns the first route that uses a listener of a Gateway.
+fn route_of_listener<'a>(
+    lookup: &Lookup<'a>,
     object: &Rendered,
     at: &str,
 ) -> Option<(&'a Component, &'a str)> {
     let listener = &object.value["spec"]["listeners"][at.parse::<usize>().ok()?];
     let host = listener["hostname"].as_str();
-    let components = asked.target.components.values();
+    let components = lookup.target.components.values();
     let mut routes = components.flat_map(|component| {
         let routes = component.routes.iter();
         routes.map(move |(name, route)| (component, name, route))
@@ -209,14 +209,16 @@ fn listened<'a>(
     Some((component, name))
 }
 
-/// What several components share: the namespace, and configs.
-fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
+/// Traces objects that components share, such as the namespace and configs.
+fn shared(lookup: &Lookup<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
     let source = match (object.kind.as_str(), names) {
         ("namespace", [metadata, name]) if metadata == "metadata" && name == "name" => {
             "system.targets.{target}.kubernetes.namespace | system.name"
         }
         ("configmap", [data, key]) if data == "data" => {
-            return Some(asked.source("configs.{1}.data.{2}", &[object.name.clone(), key.clone()]));
+            return Some(
+                lookup.source("configs.{1}.data.{2}", &[object.name.clone(), key.clone()]),
+            );
         }
         ("configmap", [metadata, name]) if metadata == "metadata" && name == "name" => {
             "configs.{1}"
@@ -226,23 +228,23 @@ fn shared(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Sour
             "system.targets.{target}.kubernetes.gatewayClass"
         }
         ("gateway", [spec, rest @ ..]) if spec == "spec" => {
-            let (component, route) = listened(asked, object, rest.get(1)?)?;
-            return routing(asked, object, &component.path.0, route, rest);
+            let (component, route) = route_of_listener(lookup, object, rest.get(1)?)?;
+            return route_source(lookup, object, &component.path.0, route, rest);
         }
         ("networkpolicy", [metadata, name]) if metadata == "metadata" && name == "name" => {
             "system.name"
         }
         ("networkpolicy", [spec, ..]) if spec == "spec" => {
-            return Some(Source::Kcc("nothing connects but to what it needs"));
+            return Some(Source::Kcc("components can connect only to what they need"));
         }
-        _ => return asked.look_up(OBJECT, &object.value, names),
+        _ => return lookup.find(OBJECT, &object.value, names),
     };
-    Some(asked.source(source, std::slice::from_ref(&object.name)))
+    Some(lookup.source(source, std::slice::from_ref(&object.name)))
 }
 
-/// The fields of claims, which a volume of the component asks for.
-fn volume_of(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
-    let component = asked.component?;
+/// Traces the fields of claims to the volume that requests them.
+fn claim_source(lookup: &Lookup<'_>, object: &Rendered, names: &[String]) -> Option<Source> {
+    let component = lookup.component?;
     let (volume, claim, rest) = match names {
         [templates, at, rest @ ..] if templates == "volumeClaimTemplates" => (at, None, rest),
         [spec, templates, at, rest @ ..]
@@ -262,16 +264,14 @@ fn volume_of(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<S
             .to_owned(),
     };
     let value = claim.unwrap_or(&object.value);
-    let within = Asked {
-        target: asked.target,
-        component: asked.component,
+    let within = Lookup {
+        target: lookup.target,
+        component: lookup.component,
         within: vec!["volumes".to_owned(), name],
     };
     match rest {
-        [spec, below @ ..] if spec == "spec" => within.look_up(CLAIM, &value["spec"], below),
-        [status, ..] if status == "status" => {
-            Some(Source::Kcc("what the API server writes where nobody does"))
-        }
+        [spec, below @ ..] if spec == "spec" => within.find(CLAIM, &value["spec"], below),
+        [status, ..] if status == "status" => Some(Source::Kcc("the API server's default")),
         [metadata, name] if metadata == "metadata" && name == "name" => {
             Some(within.source(".", &[]))
         }
@@ -283,7 +283,7 @@ fn volume_of(asked: &Asked<'_>, object: &Rendered, names: &[String]) -> Option<S
 }
 
 fn pod(
-    asked: &Asked<'_>,
+    lookup: &Lookup<'_>,
     component: &Component,
     object: &Rendered,
     names: &[String],
@@ -308,34 +308,44 @@ fn pod(
                 };
                 vec![group.to_owned(), name.to_owned()]
             };
-            let asked = Asked {
-                target: asked.target,
-                component: asked.component,
+            let lookup = Lookup {
+                target: lookup.target,
+                component: lookup.component,
                 within,
             };
-            container(&asked, component, value, rest)
+            container(&lookup, component, value, rest)
         }
         [spec, volumes, at, ..] if spec == "spec" && volumes == "volumes" => {
             let volume = template["spec"]["volumes"].get(at.parse::<usize>().ok()?)?;
-            Some(mounted(asked, component, volume["name"].as_str()?, None))
+            Some(volume_source(
+                lookup,
+                component,
+                volume["name"].as_str()?,
+                None,
+            ))
         }
-        _ => asked.look_up(POD, template, names),
+        _ => lookup.find(POD, template, names),
     }
 }
 
-/// The volume of that name, or the file that is mounted at a path.
-fn mounted(asked: &Asked<'_>, component: &Component, name: &str, mount: Option<&str>) -> Source {
+/// Traces a volume by its name, or the file that is mounted at a path.
+fn volume_source(
+    lookup: &Lookup<'_>,
+    component: &Component,
+    name: &str,
+    mount: Option<&str>,
+) -> Source {
     if component.volumes.contains_key(name) {
-        return asked.source("..volumes.{1}", &[name.to_owned()]);
+        return lookup.source("..volumes.{1}", &[name.to_owned()]);
     }
     match mount {
-        Some(path) => asked.source("..files.{1}", &[path.to_owned()]),
-        None => asked.source("..files", &[]),
+        Some(path) => lookup.source("..files.{1}", &[path.to_owned()]),
+        None => lookup.source("..files", &[]),
     }
 }
 
 fn container(
-    asked: &Asked<'_>,
+    lookup: &Lookup<'_>,
     component: &Component,
     value: &serde_json::Value,
     names: &[String],
@@ -343,17 +353,22 @@ fn container(
     match names {
         [env, at, ..] if env == "env" => {
             let name = value["env"].get(at.parse::<usize>().ok()?)?["name"].as_str()?;
-            Some(variable(asked, component, name))
+            Some(variable(lookup, component, name))
         }
         [mounts, at, ..] if mounts == "volumeMounts" => {
             let mount = value["volumeMounts"].get(at.parse::<usize>().ok()?)?;
             let path = mount["mountPath"].as_str();
-            Some(mounted(asked, component, mount["name"].as_str()?, path))
+            Some(volume_source(
+                lookup,
+                component,
+                mount["name"].as_str()?,
+                path,
+            ))
         }
         [ports, at, field] if ports == "ports" => {
             let number = value["ports"].get(at.parse::<usize>().ok()?)?["containerPort"].as_u64();
             Some(self::port(
-                asked,
+                lookup,
                 component,
                 number,
                 match field.as_str() {
@@ -364,27 +379,27 @@ fn container(
             ))
         }
         [probe, rest @ ..] if probe.ends_with("Probe") => {
-            let mut within = asked.within.clone();
+            let mut within = lookup.within.clone();
             within.push("health".to_owned());
             within.push(probe.trim_end_matches("Probe").to_owned());
-            let asked = Asked {
-                target: asked.target,
-                component: asked.component,
+            let lookup = Lookup {
+                target: lookup.target,
+                component: lookup.component,
                 within,
             };
-            asked.look_up(PROBE, &value[probe.as_str()], rest)
+            lookup.find(PROBE, &value[probe.as_str()], rest)
         }
         [image] if image == "image" && matches!(component.container.image, Image::Build(_)) => {
-            Some(asked.source(".image | ..build", &[]))
+            Some(lookup.source(".image | ..build", &[]))
         }
-        _ => asked.look_up(CONTAINER, value, names),
+        _ => lookup.find(CONTAINER, value, names),
     }
 }
 
-/// A field of the port of that number, be it the main container's or a sidecar's;
-/// what publishes it may also be a route.
+/// Traces a field of a port, given its number, in the main container or a sidecar.
+/// A route may publish the port as well.
 pub(super) fn port(
-    asked: &Asked<'_>,
+    lookup: &Lookup<'_>,
     component: &Component,
     number: Option<u64>,
     field: &str,
@@ -392,11 +407,11 @@ pub(super) fn port(
     let mut known = component.ports.iter();
     let found = known.find(|(_, port)| Some(u64::from(port.number)) == number);
     let name = found.map(|(name, _)| name.as_str()).unwrap_or_default();
-    named_port(asked, component, name, field)
+    named_port(lookup, component, name, field)
 }
 
-/// The same of the port of that name.
-fn named_port(asked: &Asked<'_>, component: &Component, name: &str, field: &str) -> Source {
+/// Traces a field of a port, given its name.
+fn named_port(lookup: &Lookup<'_>, component: &Component, name: &str, field: &str) -> Source {
     let port = component.ports.get(name);
     let port = port.and_then(|port| port.sidecar.clone());
     let source = match (field, &port) {
@@ -409,18 +424,18 @@ fn named_port(asked: &Asked<'_>, component: &Component, name: &str, field: &str)
         (_, None) => "..ports.{1}",
         (_, Some(_)) => "..sidecars.{2}.ports.{1}",
     };
-    asked.source(source, &[name.to_owned(), port.unwrap_or_default()])
+    lookup.source(source, &[name.to_owned(), port.unwrap_or_default()])
 }
 
-/// A variable: what a fragment says itself, else what a need gives.
-pub(super) fn variable(asked: &Asked<'_>, component: &Component, name: &str) -> Source {
+/// Traces a variable to its declaration or to the need that provides it.
+pub(super) fn variable(lookup: &Lookup<'_>, component: &Component, name: &str) -> Source {
     let mut all = component.containers();
-    let written = all.any(|(_, container)| container.env.contains_key(name));
-    if name.starts_with("KCC_SECRET_") && !written {
-        return Source::Kcc("it carries a secret into the texts that hold it");
+    let declared = all.any(|(_, container)| container.env.contains_key(name));
+    if name.starts_with("KCC_SECRET_") && !declared {
+        return Source::Kcc("it passes a secret to the variables that contain it");
     }
     match component.need_behind(name) {
-        Some(need) => asked.source(".env.{1} | ..needs.{2}", &[name.to_owned(), need.clone()]),
-        None => asked.source(".env.{1}", &[name.to_owned()]),
+        Some(need) => lookup.source(".env.{1} | ..needs.{2}", &[name.to_owned(), need.clone()]),
+        None => lookup.source(".env.{1}", &[name.to_owned()]),
     }
 }

@@ -1,11 +1,11 @@
-//! The tables of Kubernetes: which path of the model each field follows.
+//! The tables of Kubernetes fields and the model paths they follow.
 
-use super::pattern::Line;
+use super::pattern::Entry;
 
-/// Fields that objects of all kinds have.
-pub(super) const OBJECT: &[Line] = &[
-    ("apiVersion", "= the version of the API that kcc writes"),
-    ("kind", "= it follows from what a component has"),
+/// Fields of every object.
+pub(super) const OBJECT: &[Entry] = &[
+    ("apiVersion", "= the API version that kcc uses"),
+    ("kind", "= it follows from the fields of the component"),
     ("metadata.name", "."),
     (
         "metadata.namespace",
@@ -15,8 +15,8 @@ pub(super) const OBJECT: &[Line] = &[
     ("metadata.annotations.*", ".annotations.{1}"),
 ];
 
-/// The names of the kinds' own fields.
-pub(super) const KINDS: &[(&str, &[Line])] = &[
+/// Fields of each kind.
+pub(super) const KINDS: &[(&str, &[Entry])] = &[
     ("namespace", &[]),
     (
         "serviceaccount",
@@ -24,7 +24,7 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
             ("metadata.name", ".identity.name | ."),
             (
                 "automountServiceAccountToken",
-                "= no component speaks to the cluster unless it asks to",
+                "= components do not get a token by default",
             ),
         ],
     ),
@@ -62,10 +62,10 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
         "networkpolicy",
         &[
             ("spec.ingress.**", ".ports | .sidecars | ."),
-            ("spec.podSelector.**", "= kcc knows its pods by it"),
+            ("spec.podSelector.**", "= kcc identifies its pods by it"),
             (
                 "spec.policyTypes",
-                "= nothing connects but to what it needs",
+                "= components can connect only to what they need",
             ),
         ],
     ),
@@ -139,7 +139,7 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
             ("spec.maxUnavailable", ".disruption.maxUnavailable"),
             (
                 "spec.unhealthyPodEvictionPolicy",
-                "= what is broken anyway does not keep its machine",
+                "= an unhealthy replica does not block draining its node",
             ),
         ],
     ),
@@ -157,30 +157,27 @@ pub(super) const KINDS: &[(&str, &[Line])] = &[
 ];
 
 /// Fields of workloads.
-pub(super) const WORKLOAD: &[Line] = &[
+pub(super) const WORKLOAD: &[Entry] = &[
     (
         "spec.minReadySeconds",
-        "= what no health check vouches for has to stay up before it counts",
+        "= a pod without a health check has to stay up before it counts as available",
     ),
     (
         "spec.revisionHistoryLimit",
-        "= kcc keeps three to go back to",
+        "= kcc keeps three revisions for rollbacks",
     ),
-    ("spec.selector.**", "= kcc knows its objects again by it"),
+    ("spec.selector.**", "= kcc identifies its objects by it"),
 ];
 
 /// Fields of a pod's template.
-pub(super) const POD: &[Line] = &[
+pub(super) const POD: &[Entry] = &[
     ("metadata.labels.*", ".labels.{1}"),
     ("metadata.annotations.*", ".annotations.{1}"),
     ("spec.automountServiceAccountToken", ".identity.rules | ."),
-    (
-        "spec.enableServiceLinks",
-        "= an environment that nobody wrote is none",
-    ),
+    ("spec.enableServiceLinks", "= avoids undeclared variables"),
     (
         "spec.restartPolicy",
-        "= a failed pod stays, with its log, and a new one is started",
+        "= keeps a failed pod with its log and starts a new one",
     ),
     ("spec.serviceAccountName", ".identity.name | ."),
     ("spec.terminationGracePeriodSeconds", ".rollout.gracePeriod"),
@@ -201,20 +198,20 @@ pub(super) const POD: &[Line] = &[
     ("spec.securityContext.fsGroup", ".user | .volumes"),
     (
         "spec.securityContext.fsGroupChangePolicy",
-        "= a large volume is not walked again at every start",
+        "= avoids changing the group of a large volume at every start",
     ),
     (
         "spec.securityContext.seccompProfile.type",
-        "= the restricted profile of Pod Security",
+        "= required by the restricted profile",
     ),
 ];
 
 /// Fields of a container.
-pub(super) const CONTAINER: &[Line] = &[
+pub(super) const CONTAINER: &[Entry] = &[
     ("name", "."),
     (
         "restartPolicy",
-        "= a sidecar goes on for as long as the main container does",
+        "= a sidecar runs as long as the main container",
     ),
     ("image", ".image | ..image | ..build"),
     ("imagePullPolicy", "..build"),
@@ -252,7 +249,7 @@ pub(super) const CONTAINER: &[Line] = &[
 ];
 
 /// Fields of a probe.
-pub(super) const PROBE: &[Line] = &[
+pub(super) const PROBE: &[Entry] = &[
     ("httpGet.path", ".http"),
     ("httpGet.port", ".port | ..ports.http.number | ..ports"),
     ("tcpSocket.port", ".tcp"),
@@ -264,13 +261,10 @@ pub(super) const PROBE: &[Line] = &[
     ("failureThreshold", ".failures"),
 ];
 
-/// Fields of a claim, in the volume that asks for it.
-pub(super) const CLAIM: &[Line] = &[
+/// Fields of a claim, relative to the volume that requests it.
+pub(super) const CLAIM: &[Entry] = &[
     ("accessModes", ".access"),
     ("resources.requests.storage", ".size"),
     ("storageClassName", ".class"),
-    (
-        "volumeMode",
-        "= what the API server writes where nobody does",
-    ),
+    ("volumeMode", "= the API server's default"),
 ];

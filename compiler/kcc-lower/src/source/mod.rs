@@ -1,9 +1,9 @@
-//! Where each field of a rendered object comes from: the path of the model that
-//! it follows, or why kcc itself writes it.
+//! Traces each field of a rendered object to its source: the model path it follows,
+//! or the reason why kcc sets it.
 //!
-//! The lowering does not carry lines along. Tables beside it say which field of
-//! an object follows which path of the model; a test walks every field of every
-//! object of the examples and fails where a table has no line for it.
+//! Lowering does not carry origins. Instead, tables map the fields of objects to
+//! model paths; a test walks every field of every object of the examples and fails
+//! for fields without an entry.
 
 mod docker;
 mod kubernetes;
@@ -16,35 +16,35 @@ use serde_json::Value;
 
 use crate::{Desired, EngineDesired};
 
-/// Where a field comes from.
+/// The source of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// It follows the first of these paths of the model that somebody wrote.
+    /// The first of these model paths that a fragment declares.
     Model(Vec<Path>),
-    /// kcc writes it; why.
+    /// Set by kcc; contains the reason.
     Kcc(&'static str),
 }
 
-/// An object as it is rendered.
+/// A rendered object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
-    /// Its kind in lower case, such as `deployment` or `container`.
+    /// The kind in lower case, such as `deployment` or `container`.
     pub kind: String,
-    /// Its name on the engine.
+    /// The name on the engine.
     pub name: String,
-    /// The component that it belongs to.
+    /// The component.
     pub component: Option<Name>,
-    /// What it says.
+    /// The object as JSON.
     pub value: Value,
 }
 
-/// Whether kcc cannot leave a field to another writer: it recognises its
-/// objects by it, rolls pods out by it, or protects the machine by it.
+/// Returns true if kcc must not leave a field to another field manager: it
+/// identifies objects, triggers rollouts, or protects the host.
 pub fn is_required(path: &Path) -> bool {
     kubernetes::is_required(&path.0)
 }
 
-/// All objects of a target.
+/// Returns all objects of a target.
 pub fn objects(desired: &Desired) -> Vec<Rendered> {
     match &desired.engine {
         EngineDesired::Docker(docker) => docker::objects(docker),
@@ -53,8 +53,8 @@ pub fn objects(desired: &Desired) -> Vec<Rendered> {
 }
 
 impl Rendered {
-    /// The value at a path; elements of lists are found by their number, their
-    /// `name` or the path that they are mounted at.
+    /// Returns the value at a path. List elements are found by their index, their
+    /// `name` or their mount path.
     pub fn find(&self, path: &Path) -> Option<(Path, &Value)> {
         let mut at = Vec::new();
         let mut value = &self.value;
@@ -73,8 +73,8 @@ impl Rendered {
         Some((Path(at), value))
     }
 
-    /// A path that [`Rendered::find`] gave, with elements of lists by their name
-    /// or the path that they are mounted at, where they have one.
+    /// Converts a path from [`Rendered::find`] to use the name or mount path of list
+    /// elements that have one.
     pub fn named(&self, path: &Path) -> Path {
         let mut value = Some(&self.value);
         let named = path.0.iter().map(|name| {
@@ -90,7 +90,7 @@ impl Rendered {
         Path(named.collect())
     }
 
-    /// The fields at and below a path that have no others below them.
+    /// Returns the leaf fields at and below a path.
     pub fn leaves(&self, path: &Path) -> Vec<(Path, &Value)> {
         let mut leaves = Vec::new();
         if let Some((path, value)) = self.find(path) {
@@ -99,7 +99,7 @@ impl Rendered {
         leaves
     }
 
-    /// Where a field of the object comes from; none where no table knows it.
+    /// Returns the source of a field; none if no table has it.
     pub fn source(&self, target: &TargetModel, path: &Path) -> Option<Source> {
         match target.engine {
             kcc_model::EngineTarget::Docker { .. } => docker::source(self, target, path),
@@ -108,16 +108,16 @@ impl Rendered {
     }
 }
 
-/// Where a field that a patch says is written, in the patch itself or in that
-/// of the recipe; none where the patch does not say it.
-fn patched(
+/// Traces a field to the component's patch or that of its recipe; returns none if
+/// the patch does not set it.
+fn patch_source(
     component: &Component,
     field: &[&str],
     patch: &Value,
     rendered: &Value,
     names: &[String],
 ) -> Option<Source> {
-    let within = pattern::within(patch, rendered, names)?;
+    let within = pattern::patch_path(patch, rendered, names)?;
     let below: Vec<String> = field
         .iter()
         .map(|name| (*name).to_owned())

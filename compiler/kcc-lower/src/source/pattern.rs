@@ -1,14 +1,12 @@
-//! The tables' patterns: which field they mean, and the path of the model that
-//! they lead to.
+//! The patterns and sources of the tables.
 //!
-//! A pattern is a dotted path. `*` stands for any name, `@field` for an element
-//! of a list that is known by that field, `**` at the end for all that is below.
-//! A source is `=` and a reason where kcc writes the field by itself, else one
-//! path or several with `|` between them, the first that somebody wrote being
-//! meant. A path is one of the component if it begins with a dot (with two dots
-//! also inside a part of it, such as a probe), and of the whole model otherwise.
-//! `{1}`, `{2}` in it are what `*` and `@` stood for, `{target}` is the target's
-//! name. Where nobody wrote any of them, whoever made the component did it.
+//! A pattern is a dotted path. `*` matches any name, `@field` a list element that is
+//! identified by that field, and a final `**` everything below. A source is `=` and a
+//! reason if kcc sets the field, else model paths separated by `|`, of which the first
+//! declared one applies. A path that starts with a dot is relative to the current part
+//! of the component (such as a sidecar or probe), one with two dots to the component
+//! itself, and any other to the root. `{1}` and `{2}` are the matches of `*` and `@`,
+//! `{target}` is the target's name. If no path is declared, the component is the source.
 
 use kcc_model::{Component, TargetModel};
 use kcc_tree::Path;
@@ -16,13 +14,13 @@ use serde_json::Value;
 
 use super::Source;
 
-/// A line of a table.
-pub(super) type Line = (&'static str, &'static str);
+/// An entry of a table: pattern and source.
+pub(super) type Entry = (&'static str, &'static str);
 
-/// The fields that tell elements of a list apart.
+/// Fields that identify list elements.
 const KEYS: [&str; 2] = ["name", "mountPath"];
 
-/// The element of a list that a name means.
+/// Finds the list element with a name or index.
 pub(super) fn element(items: &[Value], name: &str) -> Option<usize> {
     if let Ok(number) = name.parse() {
         return Some(number);
@@ -34,31 +32,31 @@ pub(super) fn element(items: &[Value], name: &str) -> Option<usize> {
     })
 }
 
-/// The name of an element of a list, if it has one.
+/// Returns the name of a list element, if it has one.
 pub(super) fn name(item: &Value) -> Option<&str> {
     KEYS.iter().find_map(|key| item.get(key)?.as_str())
 }
 
-/// What a table says about a field.
-pub(super) struct Asked<'a> {
+/// A lookup of the source of a field.
+pub(super) struct Lookup<'a> {
     pub(super) target: &'a TargetModel,
-    /// The component that the object belongs to.
+    /// The object's component.
     pub(super) component: Option<&'a Component>,
-    /// What stands between the component and a path that begins with a dot,
-    /// such as `sidecars.proxy`.
+    /// The names between the component and a path that starts with a dot, such as
+    /// `sidecars.proxy`.
     pub(super) within: Vec<String>,
 }
 
-impl Asked<'_> {
-    /// The source of a field, by the first line that means it.
-    pub(super) fn look_up(&self, table: &[Line], value: &Value, path: &[String]) -> Option<Source> {
+impl Lookup<'_> {
+    /// Returns the source of a field by the first pattern that matches.
+    pub(super) fn find(&self, table: &[Entry], value: &Value, path: &[String]) -> Option<Source> {
         table.iter().find_map(|(pattern, source)| {
-            let names = matched(pattern, value, path)?;
+            let names = matches(pattern, value, path)?;
             Some(self.source(source, &names))
         })
     }
 
-    /// A source as a table writes it.
+    /// Parses a source of a table.
     pub(super) fn source(&self, source: &'static str, names: &[String]) -> Source {
         if let Some(reason) = source.strip_prefix("= ") {
             return Source::Kcc(reason);
@@ -79,7 +77,7 @@ impl Asked<'_> {
             let below = [within, &self.names(below, names)].concat();
             let own = component.path.0.iter().cloned();
             paths.push(Path(own.clone().chain(below.clone()).collect()));
-            // What a backing does not say itself is said by the recipe.
+            // A field that a backing does not declare comes from its recipe.
             let recipe = own.chain(std::iter::once("component".to_owned()));
             paths.push(Path(recipe.chain(below).collect()));
         }
@@ -100,9 +98,9 @@ impl Asked<'_> {
     }
 }
 
-/// The path in a patch of a field that it gave to a rendered value, elements of
-/// named lists being found by their names; none where it did not.
-pub(super) fn within(patch: &Value, rendered: &Value, names: &[String]) -> Option<Vec<String>> {
+/// Returns the path in a patch of a field in the rendered value. Elements of named
+/// lists are found by name. Returns none if the patch did not set the field.
+pub(super) fn patch_path(patch: &Value, rendered: &Value, names: &[String]) -> Option<Vec<String>> {
     let (mut patch, mut rendered) = (patch, Some(rendered));
     let mut found = Vec::new();
     for name in names {
@@ -137,8 +135,8 @@ pub(super) fn within(patch: &Value, rendered: &Value, names: &[String]) -> Optio
     Some(found)
 }
 
-/// What `*` and `@` stand for, if the pattern means the path.
-pub(super) fn matched(pattern: &str, value: &Value, path: &[String]) -> Option<Vec<String>> {
+/// Returns the matches of `*` and `@` if the pattern matches the path.
+pub(super) fn matches(pattern: &str, value: &Value, path: &[String]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut value = Some(value);
     let mut path = path.iter();
@@ -176,11 +174,11 @@ mod tests {
     fn names(pattern: &str, path: &[&str]) -> Option<Vec<String>> {
         let value = json!({"env": [{"name": "A", "value": "1"}], "map": {"a.b": 1}, "all": {"x": {"y": 1}}});
         let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
-        matched(pattern, &value, &path)
+        matches(pattern, &value, &path)
     }
 
     #[test]
-    fn what_a_patch_gave_is_found_in_it() {
+    fn finds_the_fields_of_a_patch() {
         let patch =
             json!({"paused": true, "containers": [{"name": "b", "tty": true}], "list": [1]});
         let rendered = json!({
@@ -191,7 +189,7 @@ mod tests {
         });
         let found = |field: &[&str]| {
             let names: Vec<String> = field.iter().map(|name| (*name).to_owned()).collect();
-            within(&patch, &rendered, &names).map(|found| found.join("."))
+            patch_path(&patch, &rendered, &names).map(|found| found.join("."))
         };
         assert_eq!(found(&["paused"]).as_deref(), Some("paused"));
         assert_eq!(found(&["replicas"]), None);
@@ -204,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_known_by_a_field_and_names_by_themselves() {
+    fn matches_elements_by_field_and_names_literally() {
         assert_eq!(
             names("env.@name.value", &["env", "0", "value"]),
             Some(vec!["A".to_owned()])

@@ -1,13 +1,15 @@
-//! `compose.yaml` as docker-compose itself reads it.
+//! Reads the rendered `compose.yaml` with docker-compose itself.
 
 use std::process::Command;
 
-use crate::support::{Says as _, System, job, of_docker, persistent, service, shop::shop, skip};
+use crate::support::{
+    ComponentExt as _, System, job, of_docker, persistent, service, shop::shop, skip,
+};
 use kcc_lower::{Desired, emit};
 use kcc_model::SecretProvider;
 use serde_yaml::Value;
 
-/// The programs that may be there: the standalone one, and Docker's plugin.
+/// The possible commands: the standalone program and Docker's plugin.
 const COMPOSE: [&[&str]; 2] = [&["docker-compose"], &["docker", "compose"]];
 
 fn command(words: &[&str]) -> Command {
@@ -23,7 +25,8 @@ fn compose() -> Option<&'static [&'static str]> {
     })
 }
 
-/// What docker-compose makes of the rendered folder, or its complaint.
+/// Runs `docker-compose config` on the rendered directory; returns its document or
+/// its error.
 fn read(desired: &Desired, env: &[(&str, &str)]) -> Option<Result<Value, String>> {
     let words = compose()?;
     let root =
@@ -65,7 +68,7 @@ fn whole_shop() -> Desired {
 }
 
 #[test]
-fn it_is_accepted_and_means_the_same() {
+fn docker_compose_accepts_it_with_the_same_meaning() {
     let env = [
         ("ORDERS_PASSWORD", "pa$word"),
         ("STRIPE", "sk"),
@@ -81,7 +84,7 @@ fn it_is_accepted_and_means_the_same() {
     let cart = &services["cart"];
     assert_eq!(text(&cart["environment"]["MODE"]), "no");
     assert_eq!(text(&cart["environment"]["STRIPE_KEY"]), "sk");
-    // docker-compose writes a `$` twice where it would be a variable again.
+    // docker-compose doubles a `$` that would otherwise start a variable.
     let url = text(&cart["environment"]["DATABASE_URL"]).replace("$$", "$");
     assert_eq!(url, "postgres://shop:pa$word@orders:5432/$shop");
     assert_eq!(
@@ -109,7 +112,7 @@ fn it_is_accepted_and_means_the_same() {
         services.get("web-2").is_none(),
         "both replicas are one service"
     );
-    // A number to one version of docker-compose, a text to another.
+    // Some versions of docker-compose print a number, others a string.
     let port = &cart["ports"][0]["published"];
     assert!(
         [Value::from(18080), Value::from("18080")].contains(port),
@@ -128,7 +131,7 @@ fn it_is_accepted_and_means_the_same() {
 }
 
 #[test]
-fn it_does_not_start_without_its_secrets() {
+fn docker_compose_refuses_missing_secrets() {
     let Some(read) = read(&whole_shop(), &[("STRIPE", "sk")]) else {
         return without_compose();
     };
@@ -137,7 +140,7 @@ fn it_does_not_start_without_its_secrets() {
 }
 
 #[test]
-fn replicas_that_do_not_differ_are_one_service() {
+fn identical_replicas_are_one_service() {
     let mut many = service("many").port("http", 80);
     many.replicas = 3;
     let mut each = service("each").volume("data", "/data", persistent(1));
@@ -159,14 +162,14 @@ fn replicas_that_do_not_differ_are_one_service() {
 }
 
 #[test]
-fn a_stream_says_that_its_files_are_elsewhere() {
+fn a_stream_names_the_command_that_writes_its_files() {
     let with = System::docker().with(service("web").file("/etc/x", "1"));
     let text = emit::stream(&with.desired()).expect("a stream");
     assert!(
-        text.contains("# It mounts files that `kcc render --target dev -o DIR` writes"),
+        text.contains("# Mounts files that `kcc render --target dev -o DIR` writes"),
         "{text}"
     );
     let without = System::docker().with(job("web", 0));
     let text = emit::stream(&without.desired()).expect("a stream");
-    assert!(!text.contains("mounts files"), "{text}");
+    assert!(!text.contains("Mounts files"), "{text}");
 }

@@ -1,7 +1,6 @@
-//! The lowering to a Docker engine, one decision a test. The whole of it is in
-//! `golden.rs`.
+//! Single decisions of lowering to a Docker engine. `golden.rs` tests a whole system.
 
-use crate::support::{Says as _, System, job, of_docker, persistent, probe, service};
+use crate::support::{ComponentExt as _, System, job, of_docker, persistent, probe, service};
 use kcc_lower::Desired;
 use kcc_lower::docker::{Container, Mount, Publish, Restart};
 use kcc_model::{
@@ -21,7 +20,7 @@ fn lowered(component: kcc_model::Component) -> Container {
 }
 
 #[test]
-fn a_name_is_known_to_those_that_need_it() {
+fn a_name_resolves_only_for_components_that_need_it() {
     let desired = System::docker()
         .with(service("web").needs("cart", Until::Started))
         .with(
@@ -34,7 +33,7 @@ fn a_name_is_known_to_those_that_need_it() {
         .with(job("seed", 3))
         .desired();
     let networks: Vec<_> = of_docker(&desired).networks.keys().collect();
-    // Nothing listens in `log`, so that nobody connects to it.
+    // `log` has no ports, so nothing can connect to it.
     assert_eq!(networks, ["shop-dev", "shop-dev-cart"]);
     let of = |name: &str| {
         let all = &container(&desired, &format!("shop-dev-{name}")).networks;
@@ -53,7 +52,7 @@ fn a_name_is_known_to_those_that_need_it() {
 }
 
 #[test]
-fn replicas_that_keep_data_reach_each_other() {
+fn stateful_replicas_reach_each_other() {
     let mut store = service("store").port("http", 8080);
     store.stateful = true;
     store.replicas = 2;
@@ -67,7 +66,7 @@ fn replicas_that_keep_data_reach_each_other() {
 }
 
 #[test]
-fn variables_in_arguments_are_replaced() {
+fn expands_variables_in_arguments() {
     let web = service("web").text("CART_URL", "http://cart:8080").args(&[
         "--call=$(CART_URL)",
         "$$(CART_URL)",
@@ -78,7 +77,7 @@ fn variables_in_arguments_are_replaced() {
 }
 
 #[test]
-fn a_secret_never_becomes_an_argument() {
+fn rejects_a_secret_in_an_argument() {
     let secret = EnvValue::Template(vec![
         Part::Text("x".to_owned()),
         Part::Secret("key".to_owned()),
@@ -90,16 +89,16 @@ fn a_secret_never_becomes_an_argument() {
         .secret("key", SecretProvider::Generate {})
         .with(web);
     assert_eq!(
-        system.mistakes(),
+        system.errors(),
         [
-            "kcc::lower::unsupported: `$(KEY)` in `services.web.args` holds a secret, and Docker \
-          shows args to anyone"
+            "kcc::lower::unsupported: `$(KEY)` in `services.web.args` contains a secret, and Docker \
+          shows args to everyone"
         ]
     );
 }
 
 #[test]
-fn every_replica_is_exposed_on_a_free_port_of_its_own() {
+fn exposes_every_replica_on_a_free_port() {
     let mut web = service("web")
         .exposed("admin", 90, Expose::Free)
         .port("inner", 100);
@@ -118,7 +117,7 @@ fn every_replica_is_exposed_on_a_free_port_of_its_own() {
 }
 
 #[test]
-fn a_route_publishes_its_port() {
+fn publishes_the_port_of_a_route() {
     let mut web = service("web").port("http", 80);
     let route = Route {
         host: "x.example".to_owned(),
@@ -138,7 +137,7 @@ fn a_route_publishes_its_port() {
 }
 
 #[test]
-fn stateful_replicas_have_a_volume_each_and_others_share_one() {
+fn stateful_replicas_have_own_volumes_and_others_share_one() {
     let replicas = |name, stateful| {
         let source = VolumeSource::Persistent {
             size: kcc_model::Bytes(1),
@@ -174,28 +173,28 @@ fn stateful_replicas_have_a_volume_each_and_others_share_one() {
 }
 
 #[test]
-fn names_that_meet_are_a_mistake() {
+fn reports_colliding_names() {
     let mut web = service("web");
     web.replicas = 2;
-    let mistakes = System::docker().with(web).with(service("web-2")).mistakes();
+    let errors = System::docker().with(web).with(service("web-2")).errors();
     assert_eq!(
-        mistakes,
+        errors,
         [
-            "kcc::lower::name-clash: a container of `services.\"web-2\"` would have the name of one of \
-          another component"
+            "kcc::lower::name-clash: a container of `services.\"web-2\"` has the same name as one of \
+                      another component"
         ]
     );
 }
 
 #[test]
-fn what_ends_is_started_again_as_its_kind_says() {
+fn the_restart_policy_follows_the_kind() {
     assert_eq!(lowered(service("a")).restart, Restart::UnlessStopped);
     assert_eq!(lowered(job("a", 0)).restart, Restart::No);
     assert_eq!(lowered(job("a", 3)).restart, Restart::OnFailure(3));
 }
 
 #[test]
-fn health_is_readiness_after_the_time_that_startup_grants() {
+fn health_is_readiness_after_the_startup_time() {
     let mut web = service("web").http_health("/ready", 80);
     web.container.health.startup = Some(kcc_model::Probe {
         delay: Millis(500),
@@ -215,7 +214,7 @@ fn health_is_readiness_after_the_time_that_startup_grants() {
 }
 
 #[test]
-fn root_is_refused_unless_it_is_allowed() {
+fn rejects_root_unless_the_profile_allows_it() {
     let user = |user: Option<&str>, profile| {
         let mut web = service("web");
         web.container.user = user.map(str::to_owned);
@@ -224,9 +223,9 @@ fn root_is_refused_unless_it_is_allowed() {
     };
     for root in ["0", "root", "0:0", "root:1000"] {
         assert_eq!(
-            user(Some(root), Profile::Restricted).mistakes(),
+            user(Some(root), Profile::Restricted).errors(),
             [
-                "kcc::lower::unsupported: `services.web` runs as root, which its profile `restricted` refuses"
+                "kcc::lower::unsupported: `services.web` runs as root, which its profile `restricted` forbids"
             ],
             "{root}"
         );
@@ -244,7 +243,7 @@ fn root_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
-fn configs_are_written_out_and_secrets_are_not() {
+fn inlines_configs_and_not_secrets() {
     let web = service("web")
         .env(
             "MODE",
@@ -273,7 +272,7 @@ fn configs_are_written_out_and_secrets_are_not() {
 }
 
 #[test]
-fn a_secret_of_the_cluster_is_out_of_reach() {
+fn rejects_a_secret_of_the_cluster() {
     let provider = SecretProvider::Kubernetes {
         name: "a".to_owned(),
         key: "b".to_owned(),
@@ -281,23 +280,20 @@ fn a_secret_of_the_cluster_is_out_of_reach() {
     };
     let web = service("web").env("KEY", EnvValue::Secret("key".to_owned()));
     assert_eq!(
-        System::docker()
-            .secret("key", provider)
-            .with(web)
-            .mistakes(),
+        System::docker().secret("key", provider).with(web).errors(),
         [
-            "kcc::lower::unsupported: secret `key` is kept in Kubernetes, but the target runs on Docker"
+            "kcc::lower::unsupported: secret `key` is stored in Kubernetes, but the target runs on Docker"
         ]
     );
 }
 
 #[test]
-fn a_key_of_a_config_has_to_be_the_name_of_a_file() {
+fn rejects_config_keys_that_are_not_file_names() {
     for key in ["", ".", "..", "../x", "a/b", "a b", "ä"] {
         assert_eq!(
-            System::docker().config("app", &[(key, "1")]).mistakes(),
+            System::docker().config("app", &[(key, "1")]).errors(),
             [format!(
-                "kcc::lower::unsupported: config `app` has a key `{key}`, which is no name of a file"
+                "kcc::lower::unsupported: config `app` has a key `{key}`, which is not a valid file name"
             )]
         );
     }
@@ -307,7 +303,7 @@ fn a_key_of_a_config_has_to_be_the_name_of_a_file() {
 }
 
 #[test]
-fn the_hash_changes_with_what_a_container_notices_alone() {
+fn the_hash_covers_only_what_a_container_notices() {
     let web = || service("web").text("A", "1").needs("cart", Until::Started);
     let hash = |web| {
         let desired = System::docker().with(web).with(service("cart")).desired();
@@ -318,7 +314,7 @@ fn the_hash_changes_with_what_a_container_notices_alone() {
     assert_eq!(plain.len(), 64);
     assert_ne!(plain, hash(web().text("A", "2")));
     assert_ne!(plain, hash(web().file("/x", "")));
-    // How long an apply waits, and for whom, is no matter of the container.
+    // The container does not notice deadlines and needs.
     let mut patient = web();
     patient.deadline = Millis(1);
     patient.needs.clear();
@@ -326,7 +322,7 @@ fn the_hash_changes_with_what_a_container_notices_alone() {
 }
 
 #[test]
-fn kept_data_and_limits_reach_the_container() {
+fn lowers_volumes_and_limits() {
     let mut web = service("web").volume("data", "/data", persistent(1));
     web.container.resources.limits.memory = Some(kcc_model::Bytes(64 << 20));
     web.container.resources.limits.cpu = Some(kcc_model::MilliCpu(1500));
@@ -335,7 +331,7 @@ fn kept_data_and_limits_reach_the_container() {
     web.rollout.pre_stop = Some(vec!["/drain".to_owned(), "now".to_owned()]);
     let web = lowered(web);
     assert_eq!((web.memory, web.cpu_millis), (Some(64 << 20), Some(1500)));
-    assert_eq!(web.cpu_shares, Some(2), "the least that the kernel takes");
+    assert_eq!(web.cpu_shares, Some(2), "the kernel's minimum");
     assert_eq!(web.stop_timeout, 2);
     let label = web.labels.get(kcc_lower::docker::PRE_STOP);
     assert_eq!(label.map(String::as_str), Some("[\"/drain\",\"now\"]"));

@@ -1,5 +1,5 @@
-//! The lowering of one small shop, whole: what both engines are told, and the
-//! files that are rendered. `KCC_UPDATE=1` writes the expectations.
+//! Compares the desired state and rendered files of one small shop on both engines
+//! with golden files. `KCC_UPDATE=1` rewrites them.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,8 @@ fn golden(name: &str) -> PathBuf {
 fn expect(name: &str, actual: &str) {
     let path = golden(name);
     if std::env::var_os("KCC_UPDATE").is_some() {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        std::fs::create_dir_all(path.parent().expect("a directory"))
+            .expect("the directory is created");
         std::fs::write(&path, actual).expect("the expectation is written");
         return;
     }
@@ -40,7 +41,7 @@ fn expect(name: &str, actual: &str) {
         .position(|(a, b)| a != b);
     assert!(
         expected == actual,
-        "{name} differs from line {} on; KCC_UPDATE=1 writes it:\n{actual}",
+        "{name} differs from line {} on; KCC_UPDATE=1 rewrites it:\n{actual}",
         line.unwrap_or_else(|| expected.lines().count().min(actual.lines().count())) + 1,
     );
 }
@@ -55,11 +56,11 @@ fn expect_files(folder: &str, files: &[emit::File]) {
     there.sort();
     let mut names: Vec<_> = names.into_iter().map(str::to_owned).collect();
     names.sort();
-    assert_eq!(there, names, "{folder} holds other files");
+    assert_eq!(there, names, "{folder} contains other files");
 }
 
 fn below(root: &Path, folder: &Path, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
+    for entry in std::fs::read_dir(folder).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             below(root, &path, found);
@@ -75,18 +76,18 @@ fn pretty(value: &impl serde::Serialize) -> String {
 }
 
 #[test]
-fn docker_is_told_this() {
+fn docker_desired_state() {
     let desired = docker();
     expect("docker.json", &pretty(of_docker(&desired)));
 }
 
 #[test]
-fn compose_files_are_these() {
+fn compose_files() {
     expect_files("compose", &emit::files(&docker(), "..").expect("files"));
 }
 
 #[test]
-fn manifests_are_these() {
+fn manifests() {
     expect_files(
         "kubernetes",
         &emit::files(&kubernetes(), "..").expect("files"),
@@ -94,7 +95,7 @@ fn manifests_are_these() {
 }
 
 #[test]
-fn kubernetes_is_told_this_besides_its_objects() {
+fn kubernetes_desired_state_without_objects() {
     let desired = kubernetes();
     let objects = of_kubernetes(&desired);
     let besides = serde_json::json!({
@@ -106,7 +107,7 @@ fn kubernetes_is_told_this_besides_its_objects() {
 }
 
 #[test]
-fn the_stream_holds_what_the_files_hold() {
+fn the_stream_contains_the_same_documents_as_the_files() {
     let stream = emit::stream(&kubernetes()).expect("a stream");
     let documents =
         |text: &str| -> Vec<String> { text.split("---\n").skip(1).map(str::to_owned).collect() };
@@ -123,7 +124,7 @@ fn the_stream_holds_what_the_files_hold() {
 }
 
 #[test]
-fn same_input_same_bytes() {
+fn output_is_deterministic() {
     for make in [docker as fn() -> Desired, kubernetes] {
         let (one, other) = (make(), make());
         assert_eq!(emit::stream(&one), emit::stream(&other));

@@ -1,11 +1,10 @@
-//! The lowering to Kubernetes, one decision a test. The whole of it is in
-//! `golden.rs`.
+//! Single decisions of lowering to Kubernetes. `golden.rs` tests a whole system.
 
 use std::collections::BTreeSet;
 
 use crate::support::{
-    Says as _, System, container, job, manifest, of_kubernetes, persistent, pod, probe, service,
-    shop::shop,
+    ComponentExt as _, System, container, job, manifest, of_kubernetes, persistent, pod, probe,
+    service, shop::shop,
 };
 use kcc_lower::{Desired, kubernetes::Object};
 use kcc_model::{Bytes, Check, Millis, Profile, Route, SecretProvider};
@@ -28,7 +27,7 @@ fn only(component: kcc_model::Component) -> Desired {
     System::kubernetes().with(component).desired()
 }
 
-/// The pod specs of all workloads, with the names of these.
+/// Returns the pod specs of all workloads, with the workloads' names.
 fn pods(desired: &Desired) -> Vec<(String, Value)> {
     objects(desired)
         .iter()
@@ -76,7 +75,7 @@ fn a_shop_has_objects_of_every_kind() {
 }
 
 #[test]
-fn every_object_carries_the_recommended_labels() {
+fn every_object_has_the_recommended_labels() {
     let desired = whole_shop();
     for object in objects(&desired) {
         let labels = &object.manifest["metadata"]["labels"];
@@ -109,7 +108,7 @@ fn every_object_carries_the_recommended_labels() {
 }
 
 #[test]
-fn labels_of_a_fragment_never_stand_in_for_those_of_kcc() {
+fn declared_labels_never_replace_those_of_kcc() {
     let mut web = service("web");
     web.labels
         .insert("app.kubernetes.io/name".to_owned(), "other".to_owned());
@@ -126,7 +125,7 @@ fn labels_of_a_fragment_never_stand_in_for_those_of_kcc() {
 }
 
 #[test]
-fn what_is_privileged_drops_nothing_and_what_is_not_escalates_only_where_it_has_to() {
+fn only_privileged_containers_keep_capabilities_and_may_escalate() {
     let context = |change: fn(&mut kcc_model::Security)| {
         let mut web = service("web");
         change(&mut web.container.security);
@@ -168,13 +167,13 @@ fn every_pod_is_restricted() {
 }
 
 #[test]
-fn an_unnamed_user_is_the_images_and_may_write_its_volumes() {
+fn the_images_user_can_write_its_volumes() {
     let context =
         |component| pod(&only(component), "Deployment", "web")["spec"]["securityContext"].clone();
     let unnamed = context(service("web").volume("data", "/data", persistent(1)));
     assert!(unnamed.get("runAsUser").is_none());
     assert_eq!(unnamed["runAsNonRoot"], true);
-    assert_eq!(unnamed["fsGroup"], 65532, "any group serves");
+    assert_eq!(unnamed["fsGroup"], 65532, "any group works");
     assert!(context(service("web")).get("fsGroup").is_none());
     let with = |user: &str, profile| {
         let mut web = service("web").volume("data", "/data", persistent(1));
@@ -194,16 +193,16 @@ fn an_unnamed_user_is_the_images_and_may_write_its_volumes() {
     let mut named = service("web");
     named.container.user = Some("nginx".to_owned());
     assert_eq!(
-        System::kubernetes().with(named).mistakes(),
+        System::kubernetes().with(named).errors(),
         [
-            "kcc::lower::unsupported: Kubernetes takes a user by its number only, but \
+            "kcc::lower::unsupported: Kubernetes requires a numeric user, but \
           `services.web.user` is `nginx`"
         ]
     );
 }
 
 #[test]
-fn a_baseline_has_the_usual_capabilities_but_for_those_it_drops() {
+fn baseline_keeps_the_default_capabilities_except_dropped_ones() {
     let context = |drop: &[&str]| {
         let mut web = service("web");
         let security = &mut web.container.security;
@@ -220,7 +219,7 @@ fn a_baseline_has_the_usual_capabilities_but_for_those_it_drops() {
 }
 
 #[test]
-fn a_changed_job_is_a_new_one() {
+fn a_changed_job_is_a_new_object() {
     let name = |retries| {
         let desired = only(job("migrate", retries));
         let job = objects(&desired)
@@ -261,7 +260,7 @@ fn probes_count_in_whole_seconds() {
 }
 
 #[test]
-fn a_route_is_an_ingress_and_its_certificate_a_secret_of_the_cluster() {
+fn a_route_is_an_ingress_with_an_existing_certificate() {
     let routed = |provider| {
         let mut web = service("web").port("http", 80);
         web.routes.insert(
@@ -291,34 +290,37 @@ fn a_route_is_an_ingress_and_its_certificate_a_secret_of_the_cluster() {
         (&json!("/api"), &json!("web"))
     );
     assert_eq!(
-        routed(SecretProvider::Generate {}).mistakes(),
-        ["kcc::lower::unsupported: the certificate `cert` is no Secret of the cluster"]
+        routed(SecretProvider::Generate {}).errors(),
+        ["kcc::lower::unsupported: certificate `cert` is not an existing Secret of the cluster"]
     );
 }
 
 #[test]
-fn what_an_api_server_would_refuse_is_refused_here() {
-    let mistakes = |component| System::kubernetes().with(component).mistakes();
+fn rejects_what_an_api_server_would_reject() {
+    let errors = |component| System::kubernetes().with(component).errors();
     let long = "a".repeat(53);
-    let found = mistakes(service(&long));
+    let found = errors(service(&long));
     assert!(
-        found[0].contains("a name has at most 52 characters"),
+        found[0].contains("a name can have at most 52 characters"),
         "{found:?}"
     );
-    let found = mistakes(service("1web").port("http", 80));
+    let found = errors(service("1web").port("http", 80));
     assert!(
-        found[0].contains("a host name begins with a letter"),
+        found[0].contains("a host name has to start with a letter"),
         "{found:?}"
     );
-    let found = mistakes(service("web").file("/x", &"x".repeat((1 << 20) + 1)));
-    assert!(found[0].contains("hold at most 1048576 bytes"), "{found:?}");
+    let found = errors(service("web").file("/x", &"x".repeat((1 << 20) + 1)));
+    assert!(
+        found[0].contains("can have at most 1048576 bytes"),
+        "{found:?}"
+    );
     let clash = System::kubernetes()
         .config("web-files", &[("a", "b")])
         .with(service("web").file("/x", "1"));
-    let found = clash.mistakes();
+    let found = clash.errors();
     assert_eq!(
         found,
-        ["kcc::lower::name-clash: the ConfigMap would be called `web-files`, as another one"]
+        ["kcc::lower::name-clash: duplicate ConfigMap `web-files`"]
     );
 }
 
@@ -330,7 +332,7 @@ fn an_external_backing_has_no_object() {
 }
 
 #[test]
-fn the_namespace_default_is_nobodys() {
+fn does_not_manage_the_namespace_default() {
     let system = System::on(kcc_model::EngineTarget::Kubernetes {
         context: None,
         namespace: "default".to_owned(),
@@ -347,7 +349,7 @@ fn the_namespace_default_is_nobodys() {
 }
 
 #[test]
-fn amounts_are_written_as_the_api_server_writes_them() {
+fn formats_amounts_as_the_api_server_does() {
     let mut web = service("web");
     web.container.resources.limits.memory = Some(Bytes(1536 << 20));
     web.container.resources.requests.cpu = Some(kcc_model::MilliCpu(2000));

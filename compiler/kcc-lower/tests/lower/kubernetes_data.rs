@@ -1,7 +1,7 @@
-//! Secrets, data and files on Kubernetes, one decision a test.
+//! Single decisions about secrets, data and files on Kubernetes.
 
 use crate::support::{
-    Says as _, System, container, manifest, of_kubernetes, persistent, pod, service,
+    ComponentExt as _, System, container, manifest, of_kubernetes, persistent, pod, service,
 };
 use kcc_lower::{Desired, kubernetes::Object};
 use kcc_model::{EnvValue, Ephemeral, Part, SecretProvider, VolumeSource};
@@ -16,7 +16,7 @@ fn only(component: kcc_model::Component) -> Desired {
 }
 
 #[test]
-fn a_text_with_a_secret_refers_to_a_variable_before_it() {
+fn a_template_refers_to_an_earlier_variable_with_the_secret() {
     let url = EnvValue::Template(vec![
         Part::Text("a$(X)".to_owned()),
         Part::Secret("db-key".to_owned()),
@@ -42,7 +42,7 @@ fn a_text_with_a_secret_refers_to_a_variable_before_it() {
 }
 
 #[test]
-fn a_secret_is_found_in_the_cluster_or_made_there() {
+fn a_secret_is_existing_or_created() {
     let web = || service("web").env("KEY", EnvValue::Secret("key".to_owned()));
     let there = SecretProvider::Kubernetes {
         name: "stripe".to_owned(),
@@ -96,7 +96,7 @@ fn a_secret_is_found_in_the_cluster_or_made_there() {
 }
 
 #[test]
-fn replicas_with_data_of_their_own_are_a_stateful_set() {
+fn stateful_replicas_are_a_stateful_set() {
     let mut db = service("db")
         .port("sql", 5432)
         .volume("data", "/data", persistent(1 << 30));
@@ -119,7 +119,7 @@ fn replicas_with_data_of_their_own_are_a_stateful_set() {
 }
 
 #[test]
-fn a_deployment_with_a_claim_lets_go_of_it_before_it_starts_again() {
+fn a_deployment_with_a_claim_is_recreated() {
     let desired = only(service("web").volume("data", "/data", persistent(1 << 20)));
     assert_eq!(
         manifest(&desired, "Deployment", "web")["spec"]["strategy"]["type"],
@@ -153,7 +153,7 @@ fn files_are_mounted_one_by_one_and_change_the_pod() {
 }
 
 #[test]
-fn volumes_are_mounted_as_what_they_are() {
+fn mounts_each_kind_of_volume() {
     let web = service("web")
         .volume("tmp", "/tmp", VolumeSource::Ephemeral(Ephemeral::default()))
         .volume("conf", "/conf", VolumeSource::Config("app".to_owned()))

@@ -1,5 +1,5 @@
-//! The lowering of models made by hand: single decisions, the whole of a small
-//! shop, and what other programs make of the rendered files.
+//! Tests lowering of hand-written models: single decisions, one whole system, and
+//! rendered files read by other programs.
 
 mod compose;
 mod docker;

@@ -1,7 +1,7 @@
-//! What the parity ledger says, and that a drop which a component would notice
-//! fails unless the target accepts it.
+//! Tests the parity ledger, and that a drop which a component would notice fails
+//! unless the target accepts it.
 
-use crate::support::{Says as _, System, probe, service, shop::shop};
+use crate::support::{ComponentExt as _, System, probe, service, shop::shop};
 use kcc_lower::parity::{Field, Verdict, ledger};
 use kcc_model::{Check, Component, Millis, Profile, SecretProvider};
 
@@ -14,10 +14,10 @@ fn with_grpc() -> Component {
 #[test]
 fn a_drop_that_a_component_would_notice_fails() {
     assert_eq!(
-        System::docker().with(with_grpc()).mistakes(),
+        System::docker().with(with_grpc()).errors(),
         [
             "kcc::lower::parity-dropped: `services.api.health.readiness.grpc` has no effect on Docker: \
-          neither Docker nor kcc can ask the gRPC health service"
+          neither Docker nor kcc can call the gRPC health service"
         ]
     );
     System::kubernetes().with(with_grpc()).desired();
@@ -38,11 +38,11 @@ fn a_target_accepts_a_drop_with_a_reason() {
     let elsewhere = System::docker()
         .with(with_grpc())
         .accept("services.web", "no");
-    assert_eq!(elsewhere.mistakes().len(), 1);
+    assert_eq!(elsewhere.errors().len(), 1);
 }
 
 #[test]
-fn the_ledger_holds_every_use_of_a_shop() {
+fn the_ledger_contains_every_use_of_a_shop() {
     let mut system = shop(System::docker(), SecretProvider::Generate {});
     let target = system.target();
     let entries = ledger(target);
@@ -68,7 +68,7 @@ fn the_ledger_holds_every_use_of_a_shop() {
             .iter()
             .all(|entry| !matches!(entry.verdict, Verdict::Dropped(_)))
     );
-    // The shop is there to use everything; what it does not is known by name.
+    // The shop uses every field except these.
     let used: Vec<_> = entries.iter().map(|entry| entry.field).collect();
     let unused: Vec<_> = Field::ALL
         .iter()
@@ -99,13 +99,13 @@ fn the_ledger_holds_every_use_of_a_shop() {
 }
 
 #[test]
-fn what_holds_anyway_is_no_use_of_a_field() {
+fn a_default_does_not_count_as_a_use() {
     let fields = |component| {
         let mut system = System::docker().with(component);
         let entries = ledger(system.target());
         entries.iter().map(|entry| entry.field).collect::<Vec<_>>()
     };
-    let said = [
+    let fields_with_defaults = [
         Field::GracePeriod,
         Field::RolloutDeadline,
         Field::Profile,
@@ -114,18 +114,28 @@ fn what_holds_anyway_is_no_use_of_a_field() {
     let mut web = service("web");
     web.grace_period = Millis(10_000);
     let usual = fields(web);
-    assert!(said.iter().all(|field| !usual.contains(field)), "{usual:?}");
+    assert!(
+        fields_with_defaults
+            .iter()
+            .all(|field| !usual.contains(field)),
+        "{usual:?}"
+    );
     let mut web = service("web");
     web.grace_period = Millis(45_000);
     web.deadline = Millis(60_000);
     web.stateful = true;
     web.container.security.profile = Profile::Baseline;
     let other = fields(web);
-    assert!(said.iter().all(|field| other.contains(field)), "{other:?}");
+    assert!(
+        fields_with_defaults
+            .iter()
+            .all(|field| other.contains(field)),
+        "{other:?}"
+    );
 }
 
 #[test]
-fn an_entry_is_json_with_its_reason() {
+fn serializes_an_entry_with_its_reason() {
     let mut system = System::docker()
         .with(with_grpc())
         .accept("services.api", "a laptop");
@@ -140,7 +150,7 @@ fn an_entry_is_json_with_its_reason() {
             "path": "services.api.health.readiness.grpc",
             "field": "grpcHealth",
             "verdict": "dropped",
-            "because": "neither Docker nor kcc can ask the gRPC health service",
+            "because": "neither Docker nor kcc can call the gRPC health service",
             "accepted": "a laptop",
         })
     );

@@ -1,19 +1,21 @@
-//! Network policies: who may connect to whom, and to what beyond the system.
+//! Tests network policies: connections between components and out of the system.
 
 use std::collections::BTreeMap;
 
 use kcc_lower::Desired;
-use kcc_model::{Component, Kind, Output, Rights, Route, Rule, Until};
+use kcc_model::{AccessRule, Component, Kind, Output, Permissions, Route, Until};
 use serde_json::{Value, json};
 
-use crate::support::{Says as _, System, backing, cron_job, job, manifest, of_kubernetes, service};
+use crate::support::{
+    ComponentExt as _, System, backing, cron_job, job, manifest, of_kubernetes, service,
+};
 
-/// The spec of a policy.
+/// Returns the spec of a policy.
 fn policy(desired: &Desired, name: &str) -> Value {
     manifest(desired, "NetworkPolicy", name)["spec"].clone()
 }
 
-/// A rule's peers, by the names of components or as ranges; `*` is everybody.
+/// Returns a rule's peers, as component names or ranges; `*` is everybody.
 fn peers(rule: &Value, side: &str) -> Vec<String> {
     let Some(peers) = rule[side].as_array() else {
         return vec!["*".to_owned()];
@@ -27,14 +29,17 @@ fn peers(rule: &Value, side: &str) -> Vec<String> {
     peers.iter().map(name).collect()
 }
 
-/// All rules of one direction: `PEERS: PORTS`.
+/// Returns all rules of one direction as `PEERS: PORTS`.
 fn rules(desired: &Desired, name: &str, direction: &str, side: &str) -> Vec<String> {
     let policy = policy(desired, name);
     let Some(rules) = policy.get(direction) else {
         return Vec::new();
     };
     let rules = rules.as_array().expect("rules");
-    assert!(!rules.is_empty(), "no rules are said by no list");
+    assert!(
+        !rules.is_empty(),
+        "expected no list instead of an empty one"
+    );
     let listed = policy["policyTypes"].as_array().expect("directions");
     let listed = listed
         .iter()
@@ -66,7 +71,7 @@ fn to(desired: &Desired, name: &str) -> Vec<String> {
     rules(desired, name, "egress", "to")
 }
 
-/// A database outside, on a host.
+/// Builds an external database on a host.
 fn outside(name: &str, host: &str) -> Component {
     let mut outside = backing(name, "postgres").port("main", 5432);
     outside.kind = Kind::Backing {
@@ -83,7 +88,7 @@ fn has_policy(desired: &Desired, name: &str) -> bool {
 }
 
 #[test]
-fn whatever_runs_is_closed_both_ways_but_for_names_and_public_addresses() {
+fn denies_all_traffic_except_dns_and_public_addresses() {
     let desired = System::kubernetes().with(service("web")).desired();
     let closed = policy(&desired, "shop-dev-closed");
     assert_eq!(closed["policyTypes"], json!(["Ingress", "Egress"]));
@@ -113,11 +118,14 @@ fn whatever_runs_is_closed_both_ways_but_for_names_and_public_addresses() {
             assert!(except.contains(&json!(range)), "{range}: {block}");
         }
     }
-    assert!(!has_policy(&desired, "web"), "it says nothing of its own");
+    assert!(
+        !has_policy(&desired, "web"),
+        "expected no policy of its own"
+    );
 }
 
 #[test]
-fn a_need_opens_both_ends() {
+fn a_need_allows_both_directions() {
     let desired = System::kubernetes()
         .with(
             service("web")
@@ -144,7 +152,7 @@ fn a_need_opens_both_ends() {
 }
 
 #[test]
-fn a_route_lets_everybody_in_on_its_port() {
+fn a_route_allows_everybody_on_its_port() {
     let mut web = service("web").port("http", 8080).port("admin", 9000);
     let route = Route {
         host: "shop.example.com".to_owned(),
@@ -158,7 +166,7 @@ fn a_route_lets_everybody_in_on_its_port() {
 }
 
 #[test]
-fn replicas_that_keep_data_talk_among_themselves() {
+fn stateful_replicas_can_connect_to_each_other() {
     let mut orders = backing("orders", "postgres").port("sql", 5432);
     orders.stateful = true;
     let one = System::kubernetes().with(orders.clone()).desired();
@@ -170,7 +178,7 @@ fn replicas_that_keep_data_talk_among_themselves() {
 }
 
 #[test]
-fn what_is_outside_is_reached_on_its_port_by_who_needs_it() {
+fn an_external_backing_is_reachable_only_with_a_need() {
     let needs = |host: &str| {
         let desired = System::kubernetes()
             .with(outside("orders", host))
@@ -178,7 +186,10 @@ fn what_is_outside_is_reached_on_its_port_by_who_needs_it() {
             .with(service("other"))
             .desired();
         assert!(!has_policy(&desired, "other"));
-        assert!(!has_policy(&desired, "orders"), "there is no pod");
+        assert!(
+            !has_policy(&desired, "orders"),
+            "an external backing has no pod"
+        );
         to(&desired, "web").join(", ")
     };
     assert_eq!(needs("orders.db.internal"), "*: 5432/TCP");
@@ -187,7 +198,7 @@ fn what_is_outside_is_reached_on_its_port_by_who_needs_it() {
 }
 
 #[test]
-fn a_need_without_port_and_address_opens_nothing() {
+fn a_need_without_port_and_address_allows_nothing() {
     let mut orders = outside("orders", "orders.db.internal");
     orders.ports.clear();
     let web = || service("web").needs("orders", Until::Started);
@@ -200,12 +211,12 @@ fn a_need_without_port_and_address_opens_nothing() {
 }
 
 #[test]
-fn who_has_rights_in_the_cluster_reaches_its_api() {
+fn a_component_with_permissions_can_reach_the_api_server() {
     let mut agent = service("agent");
     agent.identity.rules.insert(
         "pods".to_owned(),
-        Rule {
-            rights: Rights {
+        AccessRule {
+            permissions: Permissions {
                 groups: vec![String::new()],
                 resources: vec!["pods".to_owned()],
                 verbs: vec!["get".to_owned()],

@@ -1,5 +1,5 @@
-//! Where the fields of rendered objects come from: the tables know every field
-//! of the small shop on both engines, and lead to the right paths.
+//! Tests the sources of rendered fields: the tables know every field of the shop on
+//! both engines and return the right paths.
 
 use kcc_lower::{
     Desired,
@@ -10,7 +10,7 @@ use kcc_tree::Path;
 
 use crate::support::{System, shop::shop};
 
-/// A lowered system with the model of its target.
+/// Lowers a system and returns it with the model of its target.
 fn lowered(system: System, stripe: SecretProvider) -> (TargetModel, Desired) {
     let mut system = shop(system, stripe);
     (system.target().clone(), system.desired())
@@ -40,7 +40,7 @@ fn path(text: &str) -> Path {
     Path(text.split('.').map(str::to_owned).collect())
 }
 
-/// The first path of the model that a field follows, or why kcc writes it.
+/// Returns the first model path of a field, or the reason why kcc sets it.
 fn first(target: &TargetModel, object: &Rendered, field: &str) -> String {
     let (field, _) = object.find(&path(field)).expect("the field is there");
     match object.source(target, &field).expect("it has a source") {
@@ -97,7 +97,7 @@ fn fields_of_kubernetes_objects_follow_the_model() {
         ),
         (
             "spec.revisionHistoryLimit",
-            "kcc: kcc keeps three to go back to",
+            "kcc: kcc keeps three revisions for rollbacks",
         ),
     ] {
         assert_eq!(first(&target, cart, field), expected, "{field}");

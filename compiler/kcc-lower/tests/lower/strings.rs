@@ -1,15 +1,15 @@
-//! Every awkward string comes back as the same string, as a key and as a value,
-//! through three readers that share no code with the writer: `serde_yaml`,
-//! `PyYAML` (YAML 1.1) and kubectl.
+//! Checks that every awkward string is read back unchanged, as a key and as a value,
+//! by three readers that share no code with the writer: `serde_yaml`, `PyYAML` (YAML
+//! 1.1) and kubectl.
 
 use std::collections::BTreeMap;
 
 use crate::support::{kubectl, run, skip};
 use kcc_lower::emit::Yaml;
 
-/// Strings that some reader takes for something else when they stand plain.
+/// Strings that some reader parses as something else if they are not quoted.
 const STRINGS: &[&str] = &[
-    // Booleans and nulls of YAML 1.1.
+    // Booleans and nulls in YAML 1.1.
     "no",
     "No",
     "NO",
@@ -145,7 +145,7 @@ const STRINGS: &[&str] = &[
     "$(X)",
     "$$",
     "$",
-    // Blanks.
+    // Whitespace.
     " ",
     "  ",
     " x",
@@ -201,7 +201,7 @@ const STRINGS: &[&str] = &[
     "\u{7f}",
     "\u{80}",
     "\u{9f}",
-    // Unicode, breaks and marks among it.
+    // Unicode, including line breaks and byte order marks.
     "ä",
     "日本語",
     "😀",
@@ -231,7 +231,7 @@ const STRINGS: &[&str] = &[
     "a\u{85}\nb\n",
     "a\u{feff}\nb\n",
     "\u{d7ff}",
-    // Words and other texts of the trade.
+    // Realistic values.
     "password",
     "key with spaces",
     "a=b",
@@ -279,7 +279,8 @@ fn strings() -> Vec<String> {
     strings
 }
 
-/// Too long for a key: readers stop looking for the `:` after 1,024 characters.
+/// Returns values that are too long for keys: readers stop looking for the `:` after
+/// 1,024 characters.
 fn long_values() -> Vec<String> {
     vec![
         "x".repeat(5000),
@@ -289,7 +290,7 @@ fn long_values() -> Vec<String> {
     ]
 }
 
-/// A ConfigMap in which every string is a key and its own value.
+/// Renders a ConfigMap in which every string is a key and its own value.
 fn document() -> String {
     let mut data: Vec<(String, String)> = strings()
         .into_iter()
@@ -399,7 +400,7 @@ fn kubectl_reads_the_same() {
             "set KCC_KUBECTL to its path",
         );
     };
-    // An empty patch of a local file: kubectl asks no server.
+    // An empty patch of a local file does not need a server.
     let args = [
         "patch", "--local", "--type", "merge", "-p", "{}", "-o", "json", "-f", "-",
     ];

@@ -1,8 +1,8 @@
-//! What keeps the containers of a component running: one on every machine, init
-//! steps and sidecars.
+//! Tests workloads: `everyNode`, init steps and sidecars.
 
 use crate::support::{
-    Says as _, System, cron_job, job, manifest, of_docker, of_kubernetes, persistent, pod, service,
+    ComponentExt as _, System, cron_job, job, manifest, of_docker, of_kubernetes, persistent, pod,
+    service,
 };
 use kcc_lower::{docker::Mount, emit};
 use kcc_model::{
@@ -24,7 +24,7 @@ fn strategy(rollout: Rollout) -> Value {
 }
 
 #[test]
-fn one_on_every_machine_is_a_daemon_set() {
+fn every_node_is_a_daemon_set() {
     let desired = System::kubernetes()
         .with(agent(Rollout::default()))
         .desired();
@@ -41,7 +41,7 @@ fn one_on_every_machine_is_a_daemon_set() {
 }
 
 #[test]
-fn on_a_machine_either_the_new_one_or_the_old_one_comes_first() {
+fn a_daemon_set_has_either_surge_or_unavailability() {
     let count = |surge, unavailable| Rollout {
         surge,
         unavailable,
@@ -70,7 +70,7 @@ fn on_a_machine_either_the_new_one_or_the_old_one_comes_first() {
     }
 }
 
-/// A service with an init step, a sidecar, and folders that they share.
+/// Builds a service with an init step, a sidecar, and shared directories.
 fn web() -> Component {
     let mut web = service("web")
         .port("http", 8080)
@@ -95,7 +95,7 @@ fn web() -> Component {
 }
 
 #[test]
-fn init_steps_come_first_and_sidecars_stay_in_the_pod() {
+fn init_steps_run_first_and_sidecars_stay_in_the_pod() {
     let desired = System::kubernetes().with(web()).granting().desired();
     let spec = pod(&desired, "Deployment", "web")["spec"].clone();
     let names = |list: &Value| -> Vec<(String, Value)> {
@@ -135,7 +135,7 @@ fn init_steps_come_first_and_sidecars_stay_in_the_pod() {
 }
 
 #[test]
-fn a_secret_in_the_words_of_a_container_stays_a_reference() {
+fn a_secret_in_a_command_stays_a_reference() {
     let mut web = service("web")
         .init("migrate", &["/bin/migrate", "$(ORDERS_URL)"])
         .sidecar("proxy", "acme/proxy:3", 9090);
@@ -172,12 +172,12 @@ fn a_secret_in_the_words_of_a_container_stays_a_reference() {
         all[1]["env"],
         json!([{"name": "KEY", "valueFrom": reference}])
     );
-    let mistakes = on(System::docker()).mistakes();
-    assert_eq!(mistakes.len(), 2, "one for each container: {mistakes:?}");
+    let errors = on(System::docker()).errors();
+    assert_eq!(errors.len(), 2, "one for each container: {errors:?}");
 }
 
 #[test]
-fn a_job_with_a_changed_init_step_is_another_one() {
+fn a_job_with_a_changed_init_step_is_a_new_object() {
     let name = |command: &str| {
         let desired = System::kubernetes()
             .with(job("index", 0).init("fetch", &[command]))
@@ -191,7 +191,7 @@ fn a_job_with_a_changed_init_step_is_another_one() {
 }
 
 #[test]
-fn an_autoscaler_follows_the_main_container_alone_where_others_stand_beside_it() {
+fn an_autoscaler_measures_only_the_main_container_if_there_are_sidecars() {
     let mut web = web();
     web.scale = Some(Scale {
         min: 1,
@@ -208,7 +208,7 @@ fn an_autoscaler_follows_the_main_container_alone_where_others_stand_beside_it()
 }
 
 #[test]
-fn on_docker_sidecars_are_containers_beside_each_replica() {
+fn docker_runs_sidecars_for_each_replica() {
     let mut web = web();
     web.replicas = 2;
     web.stateful = true;
@@ -232,7 +232,7 @@ fn on_docker_sidecars_are_containers_beside_each_replica() {
     assert_eq!(steps, ["fetch", "migrate"]);
     let fetch = &main.init[0].container;
     let command = fetch.command.as_ref().expect("a command");
-    assert_eq!(command[..], ["/bin/fetch", "t"], "variables are replaced");
+    assert_eq!(command[..], ["/bin/fetch", "t"], "variables are expanded");
     assert!(fetch.networks.values().all(Vec::is_empty), "it has no name");
     for container in main.with_init().chain([proxy]) {
         let mount = |path: &str| container.mounts.get(path).cloned();
@@ -269,14 +269,14 @@ fn a_changed_init_step_changes_the_main_container() {
 }
 
 #[test]
-fn a_cron_job_on_docker_has_nobody_beside_it() {
+fn a_cron_job_on_docker_has_no_sidecars() {
     let nightly = || {
         cron_job("nightly", "@daily")
             .init("fetch", &["/bin/fetch"])
             .sidecar("upload", "acme/upload:1", 9090)
     };
-    let mistakes = System::docker().with(nightly()).mistakes();
-    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    let errors = System::docker().with(nightly()).errors();
+    assert_eq!(errors.len(), 2, "{errors:?}");
     let desired = System::docker()
         .with(nightly())
         .accept("cronJobs.nightly", "a laptop sends no reports")
@@ -287,7 +287,7 @@ fn a_cron_job_on_docker_has_nobody_beside_it() {
 }
 
 #[test]
-fn compose_runs_init_steps_before_and_sidecars_beside_a_service() {
+fn compose_runs_init_steps_before_and_sidecars_with_a_service() {
     let desired = System::docker()
         .with(web().needs("db", Until::Started))
         .with(service("db"))

@@ -90,12 +90,12 @@ fn external_address(
             "write `host: \"…\"` with the host name of the server",
         ),
     }
-    let usual = || match outputs.get("port")? {
+    let output_port = || match outputs.get("port")? {
         Output::Text(text) => text.parse().ok(),
         Output::Secret(_) => None,
     };
     let port = external.child("port").and_then(|port| port.number::<u16>());
-    let Some(number) = port.or_else(usual) else {
+    let Some(number) = port.or_else(output_port) else {
         return BTreeMap::new();
     };
     outputs

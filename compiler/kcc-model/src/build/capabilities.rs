@@ -83,7 +83,7 @@ pub(crate) fn decode_list(field: &Cursor<'_>) -> BTreeSet<String> {
         if CAPABILITIES.contains(&name.as_str()) {
             continue;
         }
-        let message = format!("`{}`: there is no capability `{name}`", field.path);
+        let message = format!("`{}`: unknown capability `{name}`", field.path);
         let error = field.error(Code::ModelBadCapability, message, "no such capability");
         let plain = name.to_ascii_uppercase();
         let plain = plain.strip_prefix("CAP_").unwrap_or(&plain);

@@ -112,14 +112,14 @@ fn cron_job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Dra
 
 fn run(node: &Cursor<'_>) -> Run {
     let number = |field| node.child(field).and_then(|count| count.number());
-    let usual = Run::default();
+    let defaults = Run::default();
     Run {
-        retries: number("retries").unwrap_or(usual.retries),
+        retries: number("retries").unwrap_or(defaults.retries),
         deadline: node
             .child("deadline")
             .and_then(|time| time.quantity(Millis::parse)),
-        completions: number("completions").unwrap_or(usual.completions),
-        parallelism: number("parallelism").unwrap_or(usual.parallelism),
+        completions: number("completions").unwrap_or(defaults.completions),
+        parallelism: number("parallelism").unwrap_or(defaults.parallelism),
     }
 }
 

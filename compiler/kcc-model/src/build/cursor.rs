@@ -171,13 +171,13 @@ impl<'a> Cursor<'a> {
     /// the model does not have must not be ignored silently.
     pub(crate) fn expect_only(&self, known: &[&str]) {
         for (name, field) in self.node.fields() {
-            let written = || {
+            let declared = || {
                 field
                     .origins
                     .iter()
                     .any(|origin| origin.kind != OriginKind::Schema)
             };
-            if known.contains(&name) || !(written() || field.origins.is_empty()) {
+            if known.contains(&name) || !(declared() || field.origins.is_empty()) {
                 continue;
             }
             let path = self.path.join(name);

@@ -22,10 +22,10 @@ pub(crate) fn files(
         .filter_map(|(path, field)| {
             let path = volumes::container_path(&field, path)?;
             let owner = field.child("owner").and_then(|field| mode::owner(&field));
-            let written = field.child("mode").and_then(|field| mode::mode(&field));
+            let declared = field.child("mode").and_then(|field| mode::mode(&field));
             let file = |text: String, executable: bool| File {
                 content: FileContent::Content(text),
-                mode: written.or(executable.then_some(0o755)),
+                mode: declared.or(executable.then_some(0o755)),
                 owner,
             };
             if field.child("from").is_some() || field.child("output").is_some() {
@@ -54,10 +54,10 @@ fn content(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<(String, bool)> 
                     );
                     let error = source.error(Code::ModelMissingFile, message, "a directory");
                     let inside = node.path.0.last().map_or("", String::as_str);
-                    let written = source.text()?;
-                    let written = written.trim_end_matches('/');
+                    let declared = source.text()?;
+                    let declared = declared.trim_end_matches('/');
                     source.report(error.help(format!(
-                        "write one entry per file: `files: \"{}/NAME\": source: \"{written}/NAME\"`",
+                        "write one entry per file: `files: \"{}/NAME\": source: \"{declared}/NAME\"`",
                         inside.trim_end_matches('/')
                     )));
                     None

@@ -78,10 +78,10 @@ fn probe(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Probe> {
     node.expect_only(&[&CHECKS[..], &TIMINGS, &["port", "startTimeout"]].concat());
     let check = check(node, ports);
     let time = |field, default| {
-        let written = node
+        let declared = node
             .child(field)
             .and_then(|field| field.quantity(Millis::parse));
-        written.unwrap_or(Millis(default))
+        declared.unwrap_or(Millis(default))
     };
     let (delay, period, timeout) = (
         time("delay", 0),
@@ -102,12 +102,12 @@ fn probe(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Probe> {
 }
 
 fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
-    let written: Vec<_> = CHECKS
+    let declared: Vec<_> = CHECKS
         .iter()
         .filter_map(|name| Some((*name, node.child(name)?)))
         .collect();
-    let [(kind, field)] = &written[..] else {
-        match &written[..] {
+    let [(kind, field)] = &declared[..] else {
+        match &declared[..] {
             [(first, one), (second, other), ..] => {
                 let message = format!("`{}` has both `{first}` and `{second}`", node.path);
                 let error = one.error(Code::EvalConflict, message, "one check");
@@ -159,10 +159,10 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
 /// Returns the number of the declared port, or of the default port.
 fn port_number(
     probe: &Cursor<'_>,
-    written: Option<Cursor<'_>>,
+    declared: Option<Cursor<'_>>,
     ports: &BTreeMap<Name, Port>,
 ) -> Option<u16> {
-    let Some(written) = written else {
+    let Some(declared) = declared else {
         let port = default_port(ports);
         if port.is_none()
             && !ports::may_be_incomplete(&container_path(probe), ports, probe.reporter)
@@ -183,24 +183,25 @@ fn port_number(
         }
         return port;
     };
-    if let Value::Number(_) = written.node.value {
-        return written.number();
+    if let Value::Number(_) = declared.node.value {
+        return declared.number();
     }
-    let name = written.text()?;
+    let name = declared.text()?;
     let known = ports.get(&name).map(|port| port.number);
-    if known.is_none() && !ports::may_be_incomplete(&container_path(probe), ports, written.reporter)
+    if known.is_none()
+        && !ports::may_be_incomplete(&container_path(probe), ports, declared.reporter)
     {
         let message = format!(
             "`{}` checks port `{name}`, which the component does not have",
             probe.path
         );
-        let error = written.error(Code::CheckUnknownProbePort, message, "no such port");
+        let error = declared.error(Code::CheckUnknownProbePort, message, "no such port");
         let help = if ports.is_empty() {
             format!("add `ports: {name}: …`")
         } else {
             format!("write one of the ports {}", list_names(ports))
         };
-        written.report(error.help(help));
+        declared.report(error.help(help));
     }
     known
 }

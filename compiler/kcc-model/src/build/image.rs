@@ -62,13 +62,15 @@ pub(crate) fn reference(node: &Cursor<'_>) -> Option<String> {
     }
     let message = format!("`{}`: `{text}` is not a valid image reference", node.path);
     let error = node.error(Code::ModelBadName, message, "not an image reference");
-    let meant: String = text.split_whitespace().collect();
-    let meant = meant
+    let compact: String = text.split_whitespace().collect();
+    let compact = compact
         .split_once("://")
-        .map_or(meant.as_str(), |(_, rest)| rest);
-    let (name, version) = meant.split_at(name_length(meant));
+        .map_or(compact.as_str(), |(_, rest)| rest);
+    let (name, version) = compact.split_at(name_length(compact));
     let lower = format!("{}{version}", name.to_ascii_lowercase());
-    let better = [meant, &lower].into_iter().find(|text| is_reference(text));
+    let better = [compact, &lower]
+        .into_iter()
+        .find(|text| is_reference(text));
     node.report(error.help(match better {
         Some(better) => format!("write `{better}`"),
         None => "write a name and a tag, such as `acme/web:1.4.2`".to_owned(),
@@ -133,7 +135,7 @@ fn is_digest(digest: &str) -> bool {
 
 fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
     node.expect_only(&["context", "file", "args", "stage"]);
-    let Some(written) = node.child("context") else {
+    let Some(declared) = node.child("context") else {
         component::missing(
             node,
             "`context`",
@@ -141,7 +143,7 @@ fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
         );
         return None;
     };
-    let context = relative_to_root(&written, &written.text()?)?;
+    let context = relative_to_root(&declared, &declared.text()?)?;
     let file = match node.child("file") {
         Some(file) => relative_to_context(&file, &context)?,
         None => DOCKERFILE.to_owned(),
@@ -161,26 +163,26 @@ fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
     };
     let there = cx.referred.there;
     if let Err(why) = there(&format!("{}/", build.context)) {
-        report_unreadable_context(&written, &build.context, &why);
+        report_unreadable_context(&declared, &build.context, &why);
     } else if let Err(why) = there(&dockerfile_path(&build)) {
-        report_unreadable_dockerfile(node, &written, &build, &why);
+        report_unreadable_dockerfile(node, &declared, &build, &why);
     } else if let EngineTarget::Kubernetes { .. } = cx.engine {
         match (cx.referred.context)(&build) {
             Ok(hash) => build.tag = content_tag(&build.tag, &hash),
-            Err(why) => report_unreadable_context(&written, &build.context, &why),
+            Err(why) => report_unreadable_context(&declared, &build.context, &why),
         }
     }
     Some(build)
 }
 
-fn report_unreadable_context(written: &Cursor<'_>, context: &str, why: &str) {
-    let message = format!("`{}`: cannot read `{context}`: {why}", written.path);
-    let error = written.error(
+fn report_unreadable_context(declared: &Cursor<'_>, context: &str, why: &str) {
+    let message = format!("`{}`: cannot read `{context}`: {why}", declared.path);
+    let error = declared.error(
         Code::ModelMissingFile,
         message,
         "cannot read this directory",
     );
-    written.report(error.help(format!(
+    declared.report(error.help(format!(
         "add the directory `{context}`, or write another path"
     )));
 }
@@ -218,11 +220,11 @@ fn content_tag(reference: &str, hash: &str) -> String {
 }
 
 /// Converts a path from relative to its fragment to relative to the root.
-pub(crate) fn relative_to_root(node: &Cursor<'_>, written: &str) -> Option<String> {
-    let found = normalise(node.directory(), written);
+pub(crate) fn relative_to_root(node: &Cursor<'_>, declared: &str) -> Option<String> {
+    let found = normalise(node.directory(), declared);
     if found.is_none() {
         let message = format!(
-            "`{}`: `{written}` leads outside the system's root",
+            "`{}`: `{declared}` leads outside the system's root",
             node.path
         );
         let error = node.error(Code::LoadOutsideRoot, message, "outside the root");
@@ -240,16 +242,16 @@ pub(crate) fn relative_to_root(node: &Cursor<'_>, written: &str) -> Option<Strin
 /// Returns the Dockerfile relative to the context. The schema's default is
 /// relative to it already.
 fn relative_to_context(node: &Cursor<'_>, context: &str) -> Option<String> {
-    let written = node.text()?;
+    let declared = node.text()?;
     if node
         .node
         .origins
         .iter()
         .all(|origin| origin.kind == OriginKind::Schema)
     {
-        return Some(written);
+        return Some(declared);
     }
-    let file = relative_to_root(node, &written)?;
+    let file = relative_to_root(node, &declared)?;
     let relative = match context {
         "." => Some(file.as_str()),
         context => file
@@ -270,12 +272,12 @@ fn relative_to_context(node: &Cursor<'_>, context: &str) -> Option<String> {
 
 /// Joins a directory and a relative path and removes `.` and `..`; returns none
 /// if the result leaves the root. The root itself is `.`.
-fn normalise(directory: &str, written: &str) -> Option<String> {
-    if written.starts_with('/') || written.contains('\\') {
+fn normalise(directory: &str, declared: &str) -> Option<String> {
+    if declared.starts_with('/') || declared.contains('\\') {
         return None;
     }
     let mut names: Vec<&str> = Vec::new();
-    for name in directory.split('/').chain(written.split('/')) {
+    for name in directory.split('/').chain(declared.split('/')) {
         match name {
             "" | "." => {}
             ".." => _ = names.pop()?,
@@ -377,7 +379,7 @@ mod tests {
 
     #[test]
     fn resolves_paths_relative_to_the_fragment() {
-        for (directory, written, path) in [
+        for (directory, declared, path) in [
             ("teams/payments", "../../app", Some("app")),
             ("teams/payments", ".", Some("teams/payments")),
             ("", "app/./x/..", Some("app")),
@@ -388,9 +390,9 @@ mod tests {
             ("", "app\\x", None),
         ] {
             assert_eq!(
-                normalise(directory, written).as_deref(),
+                normalise(directory, declared).as_deref(),
                 path,
-                "{directory} {written}"
+                "{directory} {declared}"
             );
         }
     }

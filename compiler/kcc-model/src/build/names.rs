@@ -14,13 +14,13 @@ const MAX_PORT_NAME: usize = 15;
 /// Reports a name that is not a DNS label; `what` is the named thing, for the
 /// message.
 pub(crate) fn validate(node: &Cursor<'_>, what: &str, name: &str) {
-    let longest = if what == "port" {
+    let max_length = if what == "port" {
         MAX_PORT_NAME
     } else {
         MAX_LABEL
     };
     let needs_letter = what == "port" && !name.bytes().any(|byte| byte.is_ascii_lowercase());
-    if is_label(name) && name.len() <= longest && !needs_letter {
+    if is_label(name) && name.len() <= max_length && !needs_letter {
         return;
     }
     let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) {
@@ -29,15 +29,18 @@ pub(crate) fn validate(node: &Cursor<'_>, what: &str, name: &str) {
         "a"
     };
     let message = format!("`{name}` is not a valid name for {article} {what}");
-    let label = if name.len() > longest {
-        format!("{} characters, at most {longest} are allowed", name.len())
+    let label = if name.len() > max_length {
+        format!(
+            "{} characters, at most {max_length} are allowed",
+            name.len()
+        )
     } else if needs_letter {
         "expected a letter".to_owned()
     } else {
         "expected lower-case letters and digits, with `-` between them".to_owned()
     };
     let error = node.error(Code::ModelBadName, message, label);
-    let help = match suggestion(name, longest) {
+    let help = match suggestion(name, max_length) {
         Some(better) if !needs_letter => format!("write `{better}`"),
         _ => "write a name of lower-case letters, digits and `-`, such as `web-1`".to_owned(),
     };
@@ -82,22 +85,22 @@ pub(crate) fn validate_pattern<'k>(
     known: impl Iterator<Item = &'k str> + Clone,
     what: &str,
 ) {
-    let Some(written) = node.text() else {
+    let Some(declared) = node.text() else {
         return;
     };
-    let names = pattern::names(&written);
+    let names = pattern::names(&declared);
     let first = names.first().map_or("", String::as_str);
     if first == "*" || known.clone().any(|field| field == first) {
         return;
     }
-    let message = format!("`{}`: `{written}` is not the path of {what}", node.path);
+    let message = format!("`{}`: `{declared}` is not the path of {what}", node.path);
     let error = node.error(Code::ModelBadPath, message, "no such path");
     node.report(error.help(match nearest(first, known) {
         Some(near) => {
-            let rest = written.split_once('.').map(|(_, rest)| format!(".{rest}"));
+            let rest = declared.split_once('.').map(|(_, rest)| format!(".{rest}"));
             format!("did you mean `{near}{}`?", rest.unwrap_or_default())
         }
-        None if is_label(&written) => format!("write its path, such as `services.{written}`"),
+        None if is_label(&declared) => format!("write its path, such as `services.{declared}`"),
         None => "write a path such as `services.web`".to_owned(),
     }));
 }
@@ -109,7 +112,7 @@ pub fn is_label(name: &str) -> bool {
 }
 
 /// Suggests the nearest DNS label.
-fn suggestion(name: &str, longest: usize) -> Option<String> {
+fn suggestion(name: &str, max_length: usize) -> Option<String> {
     let mut better = String::new();
     for (at, c) in name.char_indices() {
         match c {
@@ -125,7 +128,7 @@ fn suggestion(name: &str, longest: usize) -> Option<String> {
             _ => better.push('-'),
         }
     }
-    better.truncate(longest);
+    better.truncate(max_length);
     let better = better.trim_end_matches('-').to_owned();
     (better != name && is_label(&better)).then_some(better)
 }

@@ -132,7 +132,7 @@ fn needs(draft: &Draft, all: &BTreeMap<Name, Draft>) -> BTreeMap<Name, Need> {
 fn default_until(other: &Component) -> Until {
     if other.run().is_some() {
         Until::Completed
-    } else if other.runs() && other.container.health.says_ready() {
+    } else if other.runs() && other.container.health.has_readiness_signal() {
         Until::Healthy
     } else {
         Until::Started
@@ -215,8 +215,8 @@ fn outputs(component: &Component) -> Option<&BTreeMap<String, Output>> {
 }
 
 fn host(other: &Component) -> Option<EnvValue> {
-    let written = outputs(other).and_then(|outputs| resolve(outputs, "host").ok());
-    written.or_else(|| Some(EnvValue::Literal(other.name.clone())))
+    let declared = outputs(other).and_then(|outputs| resolve(outputs, "host").ok());
+    declared.or_else(|| Some(EnvValue::Literal(other.name.clone())))
 }
 
 fn port(other: &Component, named: Option<&str>) -> Option<EnvValue> {

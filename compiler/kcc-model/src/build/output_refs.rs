@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use kcc_tree::{Path, Value};
 
 use super::{Cursor, component, variable_prefix};
-use crate::{Container, EnvValue, FileContent, Name, escape};
+use crate::{Container, EnvValue, FileContent, Name, escape_references};
 
 /// A reference to an output of another component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +123,7 @@ fn argument_text(
     env: &mut BTreeMap<String, EnvValue>,
 ) -> String {
     if let EnvValue::Literal(text) = &value {
-        return escape(text);
+        return escape_references(text);
     }
     let known = env.iter().find(|(_, known)| **known == value);
     let name = if let Some((name, _)) = known {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EnvValue, Output, Part, Piece, percent_encoded, references};
+use crate::{EnvValue, Output, Part, Piece, percent_encoded, split_references};
 
 /// The reason why an output has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn collect(
     }
     open.push(name.to_owned());
     let mut in_url = in_url;
-    for piece in references(text) {
+    for piece in split_references(text) {
         match piece {
             Piece::Text(text) => {
                 in_url = in_url || text.contains("://");

@@ -7,7 +7,7 @@ use kcc_tree::Value;
 
 use super::{Cursor, capabilities, component, names, volumes};
 use crate::owners::COMPONENTS;
-use crate::{Grant, Identity, Name, Rights, Rule};
+use crate::{AccessRule, Grant, Identity, Name, Permissions};
 
 /// Decodes the identity of a component.
 pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
@@ -27,8 +27,8 @@ pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
         .map(|(name, node)| {
             names::validate(&node, "rule", name);
             node.expect_only(&["groups", "resources", "verbs", "cluster"]);
-            let rule = Rule {
-                rights: rights(&node),
+            let rule = AccessRule {
+                permissions: permissions(&node),
                 cluster: flag(&node, "cluster"),
             };
             (name.to_owned(), rule)
@@ -90,7 +90,7 @@ fn grant(node: &Cursor<'_>) -> Grant {
             .flat_map(|all| all.fields().collect::<Vec<_>>())
             .map(|(name, node)| {
                 node.expect_only(&["groups", "resources", "verbs"]);
-                (name.to_owned(), rights(&node))
+                (name.to_owned(), permissions(&node))
             })
             .collect(),
     }
@@ -108,7 +108,7 @@ fn host_paths(node: &Cursor<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-fn rights(node: &Cursor<'_>) -> Rights {
+fn permissions(node: &Cursor<'_>) -> Permissions {
     for field in ["groups", "resources", "verbs"] {
         if node.child(field).is_none() {
             let help = "write `{groups: [\"\"], resources: [\"pods\"], verbs: [\"get\"]}`";
@@ -119,7 +119,7 @@ fn rights(node: &Cursor<'_>) -> Rights {
             node.report(error.help(format!("add an entry to `{field}`, or remove the rule")));
         }
     }
-    Rights {
+    Permissions {
         groups: list(node, "groups"),
         resources: list(node, "resources"),
         verbs: list(node, "verbs"),

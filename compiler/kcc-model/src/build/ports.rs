@@ -42,11 +42,11 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
         });
     }
     node.expect_only(&["number", "protocol", "expose"]);
-    let Some(written) = node.child("number") else {
+    let Some(declared) = node.child("number") else {
         super::component::missing(node, "`number`", "write the number of the port");
         return None;
     };
-    let number = number(&written)?;
+    let number = number(&declared)?;
     let protocol = match node
         .child("protocol")
         .and_then(|field| field.text())
@@ -100,12 +100,13 @@ pub(crate) fn may_be_incomplete(
     ports: &BTreeMap<Name, Port>,
     reporter: Reporter<'_>,
 ) -> bool {
-    let written = |path: Path, name: &str| !ports.contains_key(name) && reporter.is_declared(&path);
+    let declared =
+        |path: Path, name: &str| !ports.contains_key(name) && reporter.is_declared(&path);
     let all = component.join("ports");
     reporter.may_be_unread(component)
-        || written(component.join("port"), "http")
+        || declared(component.join("port"), "http")
         || reporter
             .field_names(&all)
             .iter()
-            .any(|name| written(all.join(name.as_str()), name))
+            .any(|name| declared(all.join(name.as_str()), name))
 }

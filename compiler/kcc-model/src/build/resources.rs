@@ -45,22 +45,19 @@ fn amounts(node: &Cursor<'_>) -> Amounts {
 
 /// Decodes a size of at least `least`. A smaller one usually lacks its unit and
 /// would mean bytes.
-pub(crate) fn size(node: &Cursor<'_>, least: &str, usual: &str) -> Option<Bytes> {
+pub(crate) fn size(node: &Cursor<'_>, min: &str, example: &str) -> Option<Bytes> {
     let size = node.quantity(Bytes::parse)?;
-    if Bytes::parse(least).is_ok_and(|least| size >= least) {
+    if Bytes::parse(min).is_ok_and(|min| size >= min) {
         return Some(size);
     }
     let text = node.text().unwrap_or_default();
     let is_meant = |text: &str| text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let message = format!(
-        "`{}`: expected at least `{least}`, found `{text}`",
-        node.path
-    );
+    let message = format!("`{}`: expected at least `{min}`, found `{text}`", node.path);
     let error = node.error(Code::ModelBadQuantity, message, "too small");
     node.report(error.help(if is_meant(&text) {
         format!("add a unit, such as `{text}Mi`: a plain number means bytes")
     } else {
-        format!("write `{least}` or more, such as `{usual}`")
+        format!("write `{min}` or more, such as `{example}`")
     }));
     None
 }

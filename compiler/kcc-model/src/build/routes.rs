@@ -91,11 +91,11 @@ pub(crate) fn suggest_path(text: &str) -> String {
 }
 
 fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
-    let written = match node.child("port") {
+    let declared = match node.child("port") {
         Some(field) => Some(field.text()?),
         None => None,
     };
-    let port = if let Some(name) = &written {
+    let port = if let Some(name) = &declared {
         ports.get_key_value(name)
     } else {
         let only = || ports.iter().next().filter(|_| ports.len() == 1);
@@ -106,7 +106,7 @@ fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
     }
     let component = Path(node.path.0[..node.path.0.len().saturating_sub(2)].to_vec());
     if !ports::may_be_incomplete(&component, ports, node.reporter) {
-        let message = match &written {
+        let message = match &declared {
             Some(name) => format!(
                 "`{}` leads to port `{name}`, which the component does not have",
                 node.path

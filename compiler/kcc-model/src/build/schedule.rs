@@ -64,16 +64,16 @@ pub(crate) fn cron(node: &Cursor<'_>, run: Run) -> Option<Cron> {
         Some("replace") => Concurrency::Replace,
         _ => Concurrency::Allow,
     };
-    let Some(written) = node.child("schedule") else {
+    let Some(declared) = node.child("schedule") else {
         let help = "write a schedule such as `schedule: \"15 3 * * *\"`";
         component::missing(node, "`schedule`", help);
         return None;
     };
-    let schedule = written.text()?;
+    let schedule = declared.text()?;
     if let Err((why, help)) = parse(&schedule) {
-        let message = format!("`{}`: {why}", written.path);
-        let error = written.error(Code::ModelBadSchedule, message, "not a valid schedule");
-        written.report(error.help(help));
+        let message = format!("`{}`: {why}", declared.path);
+        let error = declared.error(Code::ModelBadSchedule, message, "not a valid schedule");
+        declared.report(error.help(help));
         return None;
     }
     Some(Cron {

@@ -153,11 +153,11 @@ fn provider(
     uses: &SecretUse<'_>,
 ) -> Option<SecretProvider> {
     node.expect_only(&PROVIDERS);
-    let written: Vec<_> = PROVIDERS
+    let declared: Vec<_> = PROVIDERS
         .iter()
         .filter_map(|name| Some((*name, node.child(name)?)))
         .collect();
-    match &written[..] {
+    match &declared[..] {
         [] if uses.external.is_some() => {
             let name = node.path.0.last().map_or("", String::as_str);
             if let (Some(backing), false) = (uses.external, node.reporter.name_may_be_unread(name))

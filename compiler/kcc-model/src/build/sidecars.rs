@@ -219,11 +219,11 @@ fn join_ports(
     for (name, mut port) in own {
         if let Some(first) = all.get(&name) {
             let ports = node.path.join("ports");
-            let whose = match &first.sidecar {
+            let owner = match &first.sidecar {
                 Some(other) => format!("sidecar `{other}`"),
                 None => "the main container".to_owned(),
             };
-            let message = format!("`{ports}` and {whose} each have a port `{name}`");
+            let message = format!("`{ports}` and {owner} each have a port `{name}`");
             let reporter = node.reporter;
             let error = reporter.error(
                 Code::CheckDuplicatePort,

@@ -95,10 +95,10 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
 
 fn ephemeral(node: &Cursor<'_>) -> Ephemeral {
     node.expect_only(&["exec", "size", "mode", "memory"]);
-    let usual = Ephemeral::default();
+    let defaults = Ephemeral::default();
     let flag = |name| node.child(name).and_then(|field| field.boolean());
     Ephemeral {
-        exec: flag("exec").unwrap_or(usual.exec),
+        exec: flag("exec").unwrap_or(defaults.exec),
         size: node
             .child("size")
             .and_then(|size| resources::size(&size, "1Mi", "64Mi")),
@@ -111,14 +111,14 @@ fn access(node: &Cursor<'_>) -> Option<Access> {
     let Some(field) = node.child("access") else {
         return Some(Access::ReadWriteOnce);
     };
-    let written = field.text()?;
-    let access = match written.as_str() {
+    let declared = field.text()?;
+    let access = match declared.as_str() {
         "ReadWriteOnce" => Access::ReadWriteOnce,
         "ReadOnlyMany" => Access::ReadOnlyMany,
         "ReadWriteMany" => Access::ReadWriteMany,
         "ReadWriteOncePod" => Access::ReadWriteOncePod,
         _ => {
-            let message = format!("`{}`: unknown access mode `{written}`", field.path);
+            let message = format!("`{}`: unknown access mode `{declared}`", field.path);
             let error = field.error(Code::EvalWrongType, message, "no such access mode");
             let known = "`ReadWriteOnce`, `ReadOnlyMany`, `ReadWriteMany` or `ReadWriteOncePod`";
             field.report(error.help(format!("write {known}")));

@@ -71,11 +71,11 @@ pub(super) fn credential(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let Value::String(text) = &node.value else {
                 continue;
             };
-            let written = node
+            let declared = node
                 .origins
                 .iter()
                 .any(|origin| origin.kind != OriginKind::Schema);
-            if written && let Some(reason) = looks_like(name, text) {
+            if declared && let Some(reason) = looks_like(name, text) {
                 report(view, &above.join(name), reason, diagnostics);
             }
         }

@@ -66,7 +66,7 @@ fn contradictions(component: &Component) -> Vec<Contradiction> {
         });
     }
     let rollout = &component.rollout;
-    let is_positive = |share: Option<Share>| share.is_some_and(|share| !share.is_none());
+    let is_positive = |share: Option<Share>| share.is_some_and(|share| !share.is_zero());
     if is_positive(rollout.surge) && is_positive(rollout.unavailable) {
         let at = |field| path.join("rollout").join(field);
         found.push(Contradiction {

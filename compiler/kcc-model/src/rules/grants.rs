@@ -130,7 +130,9 @@ fn list_privileges(missing: &[Privilege]) -> String {
         .iter()
         .map(|what| match what {
             Privilege::Capability(name) => format!("`{name}`"),
-            Privilege::ClusterRight { resource, verb, .. } => format!("`{verb}` of `{resource}`"),
+            Privilege::ClusterPermission { resource, verb, .. } => {
+                format!("`{verb}` of `{resource}`")
+            }
             Privilege::HostPath(path) => format!("`{path}`"),
             Privilege::Privileged => "privileged mode".to_owned(),
             Privilege::Socket => "the socket".to_owned(),
@@ -142,7 +144,7 @@ fn list_privileges(missing: &[Privilege]) -> String {
 /// Returns the `allow` value of a grant for the missing privileges.
 fn allow_value(missing: &[Privilege]) -> String {
     let mut capabilities = Vec::new();
-    let mut rights = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+    let mut permissions = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
     let mut fields = Vec::new();
     for what in missing {
         match what {
@@ -150,12 +152,12 @@ fn allow_value(missing: &[Privilege]) -> String {
             Privilege::Socket => fields.push("socket: true".to_owned()),
             Privilege::HostPath(path) => fields.push(format!("hostPath: {path:?}")),
             Privilege::Capability(name) => capabilities.push(name),
-            Privilege::ClusterRight {
+            Privilege::ClusterPermission {
                 group,
                 resource,
                 verb,
             } => {
-                for (all, one) in rights.iter_mut().zip([group, resource, verb]) {
+                for (all, one) in permissions.iter_mut().zip([group, resource, verb]) {
                     all.insert(one);
                 }
             }
@@ -164,7 +166,7 @@ fn allow_value(missing: &[Privilege]) -> String {
     if !capabilities.is_empty() {
         fields.push(format!("capabilities: {capabilities:?}"));
     }
-    let [groups, resources, verbs] = rights.map(|all| all.into_iter().collect::<Vec<_>>());
+    let [groups, resources, verbs] = permissions.map(|all| all.into_iter().collect::<Vec<_>>());
     if !verbs.is_empty() {
         fields.push(format!(
             "clusterRules: it: {{groups: {groups:?}, resources: {resources:?}, verbs: {verbs:?}}}"

@@ -29,7 +29,7 @@ pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
                     "write `until: \"completed\"`".to_owned(),
                 ),
                 Until::Healthy
-                    if !other.container.health.says_ready()
+                    if !other.container.health.has_readiness_signal()
                         && !view.reporter.is_declared(&other.path.join("health")) =>
                 {
                     (
@@ -39,7 +39,7 @@ pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
                     )
                 }
                 Until::Healthy if other.container.health == crate::Health::default() => continue,
-                Until::Healthy if !other.container.health.says_ready() => (
+                Until::Healthy if !other.container.health.has_readiness_signal() => (
                     "has no readiness probe",
                     "no `readiness` here",
                     format!("add a `readiness` probe to `{name}`, or write `until: \"started\"`"),

@@ -11,7 +11,7 @@ pub(super) fn no_target(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
         let targets = view.model.targets.values();
         let mut everywhere = targets.filter_map(|target| target.components.get(&component.name));
-        if !everywhere.all(|other| other.runs() && other.most_replicas() == 0) {
+        if !everywhere.all(|other| other.runs() && other.max_replicas() == 0) {
             continue;
         }
         let replicas = component.path.join("replicas");

@@ -39,11 +39,11 @@ fn stuck_settings(component: &Component) -> Vec<StuckSetting> {
     let at = |field: &str| component.path.join("rollout").join(field);
     let mut stuck = Vec::new();
     let recreates = rollout.strategy == Some(Strategy::Recreate);
-    let written = [
+    let declared = [
         ("surge", rollout.surge),
         ("unavailable", rollout.unavailable),
     ];
-    for (field, share) in written {
+    for (field, share) in declared {
         if recreates && share.is_some() && !component.stateful {
             stuck.push(StuckSetting {
                 path: at(field),
@@ -82,7 +82,7 @@ fn stuck_settings(component: &Component) -> Vec<StuckSetting> {
     }
     // The defaults are a surge of one and none unavailable. With `everyNode`
     // each defaults to whatever lets the other make progress.
-    let is_zero = |share: Option<Share>, silent| share.map_or(silent, Share::is_none);
+    let is_zero = |share: Option<Share>, silent| share.map_or(silent, Share::is_zero);
     if !component.stateful
         && !recreates
         && is_zero(rollout.surge, false)

@@ -47,7 +47,7 @@ fn requests(view: &View<'_>, component: &Component, scale: Scale, diagnostics: &
             "128Mi",
         ),
     ];
-    for (amount, follows, missing, such) in missing {
+    for (amount, follows, missing, example) in missing {
         let path = component.path.join("scale");
         let resources = component.path.join("resources");
         let unknown = [
@@ -68,7 +68,7 @@ fn requests(view: &View<'_>, component: &Component, scale: Scale, diagnostics: &
             "no request to measure against",
         );
         diagnostics.push(error.help(format!(
-            "write `resources: {amount}: {such:?}` with the typical usage of one replica"
+            "write `resources: {amount}: {example:?}` with the typical usage of one replica"
         )));
     }
 }

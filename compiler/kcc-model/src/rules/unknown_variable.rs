@@ -8,7 +8,7 @@ use kcc_tree::Path;
 
 use super::View;
 use crate::build::{is_variable_of, variable_prefix};
-use crate::{Component, Container, Piece, references};
+use crate::{Component, Container, Piece, split_references};
 use kcc_diag::nearest;
 
 pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
@@ -31,9 +31,9 @@ pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
             .enumerate()
             .map(|text| ("args", text));
         // The main container has its component's name.
-        let whose = path.0.last().map_or("", String::as_str);
+        let container_name = path.0.last().map_or("", String::as_str);
         for (field, (at, text)) in command.chain(args) {
-            let names: BTreeSet<_> = references(text)
+            let names: BTreeSet<_> = split_references(text)
                 .into_iter()
                 .filter_map(|piece| match piece {
                     Piece::Reference(name) => Some(name),
@@ -45,7 +45,8 @@ pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 .collect();
             for name in names {
                 let path = path.join(field).join(at.to_string());
-                let message = format!("`{path}`: `$({name})` is not a variable of `{whose}`");
+                let message =
+                    format!("`{path}`: `$({name})` is not a variable of `{container_name}`");
                 let error = view.reporter.error(
                     Code::CheckUnknownVariable,
                     &path,
@@ -54,7 +55,7 @@ pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 );
                 diagnostics.push(error.help(if component.container.env.contains_key(name) {
                     format!(
-                        "set `{name}` under `env` of `{whose}` as well: only the main container \
+                        "set `{name}` under `env` of `{container_name}` as well: only the main container \
                          has it"
                     )
                 } else {

@@ -9,7 +9,7 @@ use crate::{Access, EngineTarget, VolumeSource};
 pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
         // Each replica of a stateful component has a volume of its own.
-        let max = component.most_replicas();
+        let max = component.max_replicas();
         let everywhere =
             component.every_node && matches!(view.target.engine, EngineTarget::Kubernetes { .. });
         if (max < 2 && !everywhere) || component.stateful {

@@ -26,7 +26,7 @@ pub(crate) struct Case {
     pub(crate) expected: String,
 }
 
-/// One file of a case.
+/// A file of a case.
 pub(crate) struct Fragment {
     /// The team; none for the system's own file.
     pub(crate) team: Option<String>,

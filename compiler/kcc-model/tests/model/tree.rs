@@ -10,7 +10,7 @@ use crate::case::Case;
 /// The fields that define the owner of a component.
 const OWNING_FIELDS: [&str; 3] = ["image", "build", "kind"];
 
-/// One line: a path, an operator and a value.
+/// A line: a path, an operator and a value.
 struct Line {
     path: Vec<String>,
     /// The span of the path.

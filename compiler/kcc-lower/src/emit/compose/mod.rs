@@ -1,10 +1,10 @@
-//! A `compose.yaml` that means what kcc itself would do on a Docker engine, as
-//! far as the compose format can say it.
+//! Writes a `compose.yaml` that does what kcc does on a Docker engine, as far as the
+//! compose format can express it.
 //!
-//! Replicas that differ in nothing are one service; where each has its own data,
-//! each is a service of its own under the component's alias. Secrets come from the environment of whoever
-//! starts it. Checks over HTTP and TCP are made by kcc, not by the engine, so
-//! the file waits for such components to start, not to be healthy.
+//! Identical replicas become one service; replicas with data of their own become a
+//! service each, under the component's alias. Secrets come from the environment of
+//! the user. HTTP and TCP checks are run by kcc rather than by the engine, so the
+//! file waits for such components to start, not to be healthy.
 
 mod patch;
 mod service;
@@ -19,17 +19,17 @@ use crate::docker::{Container, DockerDesired, InitStep, Mount};
 use crate::emit::{EmitError, File, Yaml};
 
 const NAME: &str = "compose.yaml";
-/// The folder of the containers' files, beside the document.
+/// The directory of the containers' files, next to the document.
 const FILES: &str = "files";
-/// The labels by which kcc knows its own objects; compose's are not its own.
+/// The prefix of labels that identify kcc's objects, which compose's are not.
 const OWN_LABELS: &str = "dev.kcc.";
 
-/// Replicas that differ in nothing, or one of their init steps.
+/// Identical replicas, or one of their init steps.
 struct Group<'a> {
     service: String,
     container: &'a Container,
     replicas: usize,
-    /// The service of the init step before it; the last one for a main container.
+    /// The service of the preceding init step; the last one for a main container.
     before: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn files(
     Ok(files)
 }
 
-/// The document as a stream: what it mounts has to be rendered into a folder.
+/// Writes the document as a stream, without the files that it mounts.
 pub(super) fn stream(desired: &Desired, objects: &DockerDesired) -> Result<String, EmitError> {
     document(desired, objects, ".", false)
 }
@@ -94,7 +94,7 @@ fn document(
     if mounts_files && !with_files {
         let _ = writeln!(
             text,
-            "# It mounts files that `kcc render --target {} -o DIR` writes beside it.",
+            "# Mounts files that `kcc render --target {} -o DIR` writes next to it.",
             desired.target
         );
     }
@@ -102,7 +102,7 @@ fn document(
     Ok(text)
 }
 
-/// Where a container's file lies beside the document.
+/// Returns the path of a container's file relative to the document.
 fn file_name(container: &Container, path: &str) -> String {
     format!(
         "{FILES}/{}/{}",
@@ -111,8 +111,8 @@ fn file_name(container: &Container, path: &str) -> String {
     )
 }
 
-/// Text that compose must not read as a variable.
-fn literal(text: &str) -> String {
+/// Escapes text that compose must not read as a variable.
+fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
@@ -120,56 +120,56 @@ fn entry(key: &str, value: Yaml) -> (String, Yaml) {
     (key.to_owned(), value)
 }
 
-/// A variable without which compose refuses to start.
-fn required(variable: &str, secret: &str) -> String {
+/// Returns a reference to a variable that compose requires to be set.
+fn required_variable(variable: &str, secret: &str) -> String {
     format!("${{{variable}:?the secret {secret}}}")
 }
 
-/// The variable that holds a secret percent-encoded: compose cannot encode it.
+/// Returns the variable for a percent-encoded secret, which compose cannot encode.
 fn encoded_variable(variable: &str) -> String {
     format!("{variable}_ENCODED")
 }
 
-/// The variable that holds the path of a file with a secret.
+/// Returns the variable for the path of a file with a secret.
 fn file_variable(secret: &str) -> String {
     format!("{}_FILE", secret.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// The name of an object without those of the system and the target.
-fn short<'n>(name: &'n str, prefix: &str) -> &'n str {
+/// Strips the system and target from an object's name.
+fn short_name<'n>(name: &'n str, prefix: &str) -> &'n str {
     name.strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('-'))
         .unwrap_or(name)
 }
 
-/// The replicas of each component, those together that differ in nothing. What
-/// shares a network or a folder with one replica belongs to it alone.
+/// Groups identical replicas of each component. A replica that shares a network or
+/// a directory with a sidecar or init step stays in a group of its own.
 fn groups<'a>(objects: &'a DockerDesired, prefix: &str) -> BTreeMap<&'a Name, Vec<Group<'a>>> {
     let mains: BTreeSet<_> = objects
         .containers
         .values()
         .filter_map(|container| container.sidecar_of.as_ref())
         .collect();
-    let alone = |name: &String, container: &Container| {
+    let is_single = |name: &String, container: &Container| {
         let shared = |mount: &Mount| matches!(mount, Mount::Shared(_));
         mains.contains(name) || container.mounts.values().any(shared)
     };
     let mut groups: BTreeMap<&Name, Vec<Group<'a>>> = BTreeMap::new();
     for (name, container) in &objects.containers {
         let of_component = groups.entry(&container.component).or_default();
-        let alike = of_component
+        let identical = of_component
             .iter_mut()
-            .find(|group| !alone(name, container) && group.container == container);
-        match alike {
+            .find(|group| !is_single(name, container) && group.container == container);
+        match identical {
             Some(group) => group.replicas += 1,
             None => of_component.push(Group {
-                service: short(name, prefix).to_owned(),
+                service: short_name(name, prefix).to_owned(),
                 container,
                 replicas: 1,
                 before: container
                     .init
                     .last()
-                    .map(|step| Container::beside(short(name, prefix), &step.name)),
+                    .map(|step| Container::beside(short_name(name, prefix), &step.name)),
             }),
         }
     }
@@ -177,7 +177,8 @@ fn groups<'a>(objects: &'a DockerDesired, prefix: &str) -> BTreeMap<&'a Name, Ve
 }
 
 impl<'a> Group<'a> {
-    /// The init steps of the main container, each after the one before it.
+    /// Returns the init steps of the main container, each depending on the previous
+    /// one.
     fn init(&self) -> Vec<Group<'a>> {
         let service = |step: &InitStep| Container::beside(&self.service, &step.name);
         let steps = &self.container.init;
@@ -195,14 +196,14 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The checks that compose cannot make: it runs commands inside the container, and
-/// whether an image has one that asks over a network nobody knows.
+/// Describes the checks that compose cannot run. It only runs commands inside the
+/// container, and an image may not contain an HTTP or TCP client.
 pub(super) fn losses(objects: &DockerDesired) -> Option<String> {
-    let asked = |container: &&Container| {
+    let needs_kcc = |container: &&Container| {
         let check = container.health.as_ref().map(|health| &health.check);
         check.is_some_and(|check| !matches!(check, Check::Exec(_)))
     };
-    let containers = objects.containers.values().filter(asked);
+    let containers = objects.containers.values().filter(needs_kcc);
     let names: BTreeSet<_> = containers
         .map(|container| container.component.as_str())
         .collect();
@@ -211,8 +212,8 @@ pub(super) fn losses(objects: &DockerDesired) -> Option<String> {
     }
     let names: Vec<_> = names.into_iter().collect();
     Some(format!(
-        "compose makes no check over HTTP or TCP: it waits until {} started, where `kcc apply` waits \
-         until healthy",
+        "compose cannot run HTTP or TCP health checks: it waits until {} started, while `kcc apply` \
+         waits until healthy",
         match names.as_slice() {
             [one] => format!("`{one}` has"),
             names => format!("`{}` have", names.join("`, `")),
@@ -243,7 +244,7 @@ impl Compose<'_> {
         let mut containers = self.objects.containers.values();
         if containers.any(|container| container.mounts.values().any(shared)) {
             head.push_str(
-                "# A folder that init steps and sidecars share is root's, unless their image has one.\n",
+                "# A directory shared with init steps or sidecars belongs to root unless the image has it.\n",
             );
         }
         for secret in self.objects.secrets.keys() {
@@ -252,21 +253,21 @@ impl Compose<'_> {
             if plain {
                 let _ = writeln!(
                     head,
-                    "# The variable {variable} holds the value of secret {secret}."
+                    "# Variable {variable} contains the value of secret {secret}."
                 );
             }
             if encoded {
                 let _ = writeln!(
                     head,
-                    "# The variable {} holds the same percent-encoded, as it stands in a URL.",
+                    "# Variable {} contains the same value, percent-encoded for URLs.",
                     encoded_variable(&variable)
                 );
             }
-            if self.mounted(secret) && self.file(secret).is_none() {
+            if self.is_mounted(secret) && self.file(secret).is_none() {
                 let variable = file_variable(secret);
                 let _ = writeln!(
                     head,
-                    "# The variable {variable} holds the path of a file with secret {secret}."
+                    "# Variable {variable} contains the path of a file with secret {secret}."
                 );
             }
         }
@@ -274,7 +275,7 @@ impl Compose<'_> {
     }
 
     fn yaml(&self) -> Yaml {
-        // In the order of names, which is not that of components: `a-2` is `a`'s.
+        // Sorted by service name, which differs from component order: `a-2` is `a`'s.
         let mut services = BTreeMap::new();
         for group in self.groups.values().flatten() {
             services.insert(group.service.clone(), self.service(group, &group.service));
@@ -288,13 +289,15 @@ impl Compose<'_> {
         let networks = self.objects.networks.keys();
         let networks: Vec<_> = networks
             .filter(|name| **name != self.prefix)
-            .map(|name| entry(self.short(name), Yaml::Map(Vec::new())))
+            .map(|name| entry(self.short_name(name), Yaml::Map(Vec::new())))
             .collect();
         if !networks.is_empty() {
             document.push(entry("networks", Yaml::Map(networks)));
         }
-        let kept = self.objects.volumes.keys();
-        let mut volumes: BTreeSet<_> = kept.map(|name| self.short(name).to_owned()).collect();
+        let persistent = self.objects.volumes.keys();
+        let mut volumes: BTreeSet<_> = persistent
+            .map(|name| self.short_name(name).to_owned())
+            .collect();
         for group in self.groups.values().flatten() {
             for mount in group.container.mounts.values() {
                 if let Mount::Shared(name) = mount
@@ -315,11 +318,11 @@ impl Compose<'_> {
             .objects
             .secrets
             .keys()
-            .filter(|name| self.mounted(name))
+            .filter(|name| self.is_mounted(name))
             .map(|name| {
                 let file = match self.file(name) {
-                    Some(path) => literal(&self.below_root(path)),
-                    None => required(&file_variable(name), name),
+                    Some(path) => escape(&self.relative_to_document(path)),
+                    None => required_variable(&file_variable(name), name),
                 };
                 (name.clone(), Yaml::text_map([("file", file)]))
             })
@@ -330,12 +333,12 @@ impl Compose<'_> {
         Yaml::Map(document)
     }
 
-    fn short<'n>(&self, name: &'n str) -> &'n str {
-        short(name, &self.prefix)
+    fn short_name<'n>(&self, name: &'n str) -> &'n str {
+        short_name(name, &self.prefix)
     }
 
-    /// A path of the system, from the folder of the document.
-    fn below_root(&self, path: &str) -> String {
+    /// Returns a path of the system relative to the document.
+    fn relative_to_document(&self, path: &str) -> String {
         match (self.root, path) {
             (root, "." | "") => root.to_owned(),
             (".", path) => format!("./{path}"),
@@ -343,7 +346,7 @@ impl Compose<'_> {
         }
     }
 
-    /// The variable that holds a secret.
+    /// Returns the variable for a secret.
     fn variable(&self, secret: &Name) -> String {
         match self.objects.secrets.get(secret) {
             Some(SecretProvider::Env(variable)) => variable.clone(),
@@ -351,7 +354,7 @@ impl Compose<'_> {
         }
     }
 
-    /// The file that holds a secret already.
+    /// Returns the existing file with a secret.
     fn file(&self, secret: &Name) -> Option<&str> {
         match self.objects.secrets.get(secret) {
             Some(SecretProvider::File(path)) => Some(path),
@@ -359,7 +362,7 @@ impl Compose<'_> {
         }
     }
 
-    /// Whether a secret is in a variable as it is, and percent-encoded.
+    /// Returns two flags: a variable contains the secret plain, and percent-encoded.
     fn in_environment(&self, secret: &Name) -> (bool, bool) {
         let containers = self.objects.containers.values();
         let containers = containers.flat_map(Container::with_init);
@@ -377,12 +380,12 @@ impl Compose<'_> {
         (plain, encoded)
     }
 
-    fn mounted(&self, secret: &Name) -> bool {
-        let is_it = |mount: &Mount| matches!(mount, Mount::Secret(name) if name == secret);
+    fn is_mounted(&self, secret: &Name) -> bool {
+        let is_secret = |mount: &Mount| matches!(mount, Mount::Secret(name) if name == secret);
         self.objects
             .containers
             .values()
             .flat_map(Container::with_init)
-            .any(|container| container.mounts.values().any(is_it))
+            .any(|container| container.mounts.values().any(is_secret))
     }
 }

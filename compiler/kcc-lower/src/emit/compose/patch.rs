@@ -1,11 +1,11 @@
-//! The patch of a container in the words of compose: every field that a patch
-//! may say has one.
+//! Writes the patch of a container as fields of compose, which has an equivalent for
+//! every patch field.
 
-use super::{entry, literal};
+use super::{entry, escape};
 use crate::docker::{DeviceRequest, HostPatch, LogConfig, Patch, Ulimit};
 use crate::emit::Yaml;
 
-/// The fields of a service that a patch adds.
+/// Returns the service fields of a patch.
 pub(super) fn fields(patch: &Patch) -> Vec<(String, Yaml)> {
     let none = HostPatch::default();
     let host = patch.host_config.as_ref().unwrap_or(&none);
@@ -44,7 +44,7 @@ pub(super) fn fields(patch: &Patch) -> Vec<(String, Yaml)> {
         .collect()
 }
 
-/// What is reserved for a service, as a part of its `deploy`.
+/// Returns the reserved resources of a patch, as a part of `deploy`.
 pub(super) fn reserved(patch: &Patch) -> Option<(String, Yaml)> {
     let requests = patch.host_config.as_ref()?.device_requests.as_ref()?;
     let devices = Yaml::List(requests.iter().map(device).collect());
@@ -56,10 +56,10 @@ pub(super) fn reserved(patch: &Patch) -> Option<(String, Yaml)> {
 fn device(request: &DeviceRequest) -> Yaml {
     let mut fields = Vec::new();
     if let Some(driver) = &request.driver {
-        fields.push(entry("driver", Yaml::text(literal(driver))));
+        fields.push(entry("driver", Yaml::text(escape(driver))));
     }
     match request.count {
-        // The engine's own word for all of them.
+        // Docker's value for all devices.
         Some(-1) => fields.push(entry("count", Yaml::text("all"))),
         Some(count) => fields.push(entry("count", integer(count))),
         None => {}
@@ -67,13 +67,13 @@ fn device(request: &DeviceRequest) -> Yaml {
     let ids = texts(request.device_ids.as_ref());
     fields.extend(ids.map(|ids| entry("device_ids", ids)));
     let capabilities = request.capabilities.iter().flatten();
-    let capabilities = Yaml::texts(capabilities.map(|name| literal(name)));
+    let capabilities = Yaml::texts(capabilities.map(|name| escape(name)));
     fields.push(entry("capabilities", capabilities));
     Yaml::Map(fields)
 }
 
 fn logging(log: &LogConfig) -> Yaml {
-    let mut fields = vec![entry("driver", Yaml::text(literal(&log.driver)))];
+    let mut fields = vec![entry("driver", Yaml::text(escape(&log.driver)))];
     if !log.config.is_empty() {
         fields.push(entry("options", text_map(&log.config)));
     }
@@ -94,17 +94,17 @@ fn integer(number: impl Into<i128>) -> Yaml {
 }
 
 fn text(text: Option<&String>) -> Option<Yaml> {
-    text.map(|text| Yaml::text(literal(text)))
+    text.map(|text| Yaml::text(escape(text)))
 }
 
 fn texts(texts: Option<&Vec<String>>) -> Option<Yaml> {
-    texts.map(|texts| Yaml::texts(texts.iter().map(|text| literal(text))))
+    texts.map(|texts| Yaml::texts(texts.iter().map(|text| escape(text))))
 }
 
 fn text_map(texts: &std::collections::BTreeMap<String, String>) -> Yaml {
     Yaml::text_map(
         texts
             .iter()
-            .map(|(name, text)| (name.clone(), literal(text))),
+            .map(|(name, text)| (name.clone(), escape(text))),
     )
 }

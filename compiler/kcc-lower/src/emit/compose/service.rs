@@ -1,20 +1,21 @@
-//! One service of a `compose.yaml`: a container and its replicas.
+//! Writes one service of a `compose.yaml`: a container and its replicas.
 
 use std::collections::BTreeMap;
 
 use kcc_model::{Check, EnvValue, Part, Until};
 
 use super::{
-    Compose, Group, OWN_LABELS, encoded_variable, entry, file_name, literal, patch, required,
+    Compose, Group, OWN_LABELS, encoded_variable, entry, escape, file_name, patch,
+    required_variable,
 };
 use crate::docker::{Container, HealthCheck, Mount, Publish, Restart, tmpfs_options};
 use crate::emit::Yaml;
 
-/// The profile of what runs only when somebody starts it.
+/// The profile of services that are started by hand.
 const ON_DEMAND: &str = "cron-jobs";
 
 impl Compose<'_> {
-    /// The service that a container is, or is one of.
+    /// Returns the service that a container belongs to.
     fn service_of(&self, name: &str) -> Option<&str> {
         let container = self.objects.containers.get(name)?;
         let groups = self.groups.get(&container.component)?;
@@ -22,22 +23,22 @@ impl Compose<'_> {
         Some(&group.service)
     }
 
-    /// The service of a group, which stands beside the main one or is it.
+    /// Writes the service of a group; `main` is the service of its main container.
     pub(super) fn service(&self, group: &Group<'_>, main: &str) -> Yaml {
         let container = group.container;
-        let mut service = vec![entry("image", Yaml::text(literal(&container.image)))];
+        let mut service = vec![entry("image", Yaml::text(escape(&container.image)))];
         service.extend(self.build(container));
         if let Some(command) = &container.command {
-            service.push(entry("entrypoint", literals(command)));
+            service.push(entry("entrypoint", escaped_list(command)));
         }
         if let Some(args) = &container.args {
-            service.push(entry("command", literals(args)));
+            service.push(entry("command", escaped_list(args)));
         }
-        if let Some(folder) = &container.working_dir {
-            service.push(entry("working_dir", Yaml::text(literal(folder))));
+        if let Some(directory) = &container.working_dir {
+            service.push(entry("working_dir", Yaml::text(escape(directory))));
         }
         if let Some(user) = &container.user {
-            service.push(entry("user", Yaml::text(literal(user))));
+            service.push(entry("user", Yaml::text(escape(user))));
         }
         if !container.env.is_empty() {
             let env = container
@@ -52,7 +53,10 @@ impl Compose<'_> {
                 Yaml::texts(container.ports.iter().map(port)),
             ));
         }
-        let joined = container.sidecar_of.as_ref().map(|name| self.short(name));
+        let joined = container
+            .sidecar_of
+            .as_ref()
+            .map(|name| self.short_name(name));
         let main = joined.unwrap_or(main);
         if let Some(main) = joined {
             service.push(entry("network_mode", Yaml::text(format!("service:{main}"))));
@@ -110,7 +114,7 @@ impl Compose<'_> {
             .labels
             .iter()
             .filter(|(name, _)| !name.starts_with(OWN_LABELS))
-            .map(|(name, value)| (name.clone(), literal(value)))
+            .map(|(name, value)| (name.clone(), escape(value)))
             .collect();
         if !labels.is_empty() {
             service.push(entry("labels", Yaml::text_map(labels)));
@@ -123,33 +127,33 @@ impl Compose<'_> {
         let mut fields = vec![
             entry(
                 "context",
-                Yaml::text(literal(&self.below_root(&build.context))),
+                Yaml::text(escape(&self.relative_to_document(&build.context))),
             ),
-            entry("dockerfile", Yaml::text(literal(&build.file))),
+            entry("dockerfile", Yaml::text(escape(&build.file))),
         ];
         if !build.args.is_empty() {
             let args = build
                 .args
                 .iter()
-                .map(|(name, value)| (name.clone(), literal(value)));
+                .map(|(name, value)| (name.clone(), escape(value)));
             fields.push(entry("args", Yaml::text_map(args)));
         }
         if let Some(stage) = &build.stage {
-            fields.push(entry("target", Yaml::text(literal(stage))));
+            fields.push(entry("target", Yaml::text(escape(stage))));
         }
         Some(entry("build", Yaml::Map(fields)))
     }
 
     fn value(&self, value: &EnvValue) -> String {
         match value {
-            EnvValue::Literal(text) => literal(text),
-            EnvValue::Secret(secret) => required(&self.variable(secret), secret),
+            EnvValue::Literal(text) => escape(text),
+            EnvValue::Secret(secret) => required_variable(&self.variable(secret), secret),
             EnvValue::Template(parts) => parts
                 .iter()
                 .map(|part| match part {
-                    Part::Text(text) => literal(text),
-                    Part::Secret(secret) => required(&self.variable(secret), secret),
-                    Part::Encoded(secret) => required(
+                    Part::Text(text) => escape(text),
+                    Part::Secret(secret) => required_variable(&self.variable(secret), secret),
+                    Part::Encoded(secret) => required_variable(
                         &encoded_variable(&self.variable(secret)),
                         &format!("{secret}, percent-encoded"),
                     ),
@@ -159,7 +163,7 @@ impl Compose<'_> {
         }
     }
 
-    /// What is on none of them is on the one that compose makes by itself.
+    /// Returns the networks of a service; none leaves it on compose's default network.
     fn networks(&self, container: &Container) -> Option<Yaml> {
         let own = container.networks.iter();
         let networks: Vec<_> = own
@@ -169,7 +173,7 @@ impl Compose<'_> {
                     [] => Vec::new(),
                     names => vec![entry("aliases", Yaml::texts(names.to_vec()))],
                 };
-                entry(self.short(name), Yaml::Map(aliases))
+                entry(self.short_name(name), Yaml::Map(aliases))
             })
             .collect();
         (!networks.is_empty()).then_some(Yaml::Map(networks))
@@ -179,8 +183,8 @@ impl Compose<'_> {
         let mount = |kind: &str, source: &str, target: &str, read_only: bool| {
             let mut fields = vec![
                 entry("type", Yaml::text(kind)),
-                entry("source", Yaml::text(literal(source))),
-                entry("target", Yaml::text(literal(target))),
+                entry("source", Yaml::text(escape(source))),
+                entry("target", Yaml::text(escape(target))),
             ];
             if read_only {
                 fields.push(entry("read_only", Yaml::Bool(true)));
@@ -190,10 +194,12 @@ impl Compose<'_> {
         let (mut volumes, mut tmpfs, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
         for (path, source) in &container.mounts {
             match source {
-                Mount::Volume(name) => volumes.push(mount("volume", self.short(name), path, false)),
+                Mount::Volume(name) => {
+                    volumes.push(mount("volume", self.short_name(name), path, false));
+                }
                 Mount::Host(source) => volumes.push(mount("bind", source, path, false)),
                 Mount::Tmpfs(volume) => {
-                    tmpfs.push(format!("{}:{}", literal(path), tmpfs_options(volume)));
+                    tmpfs.push(format!("{}:{}", escape(path), tmpfs_options(volume)));
                 }
                 Mount::Shared(name) => {
                     let name = Container::beside(main, name);
@@ -201,7 +207,7 @@ impl Compose<'_> {
                 }
                 Mount::Secret(name) => secrets.push(Yaml::Map(vec![
                     entry("source", Yaml::text(name.clone())),
-                    entry("target", Yaml::text(literal(path))),
+                    entry("target", Yaml::text(escape(path))),
                 ])),
             }
         }
@@ -225,7 +231,7 @@ impl Compose<'_> {
     fn depends_on(&self, group: &Group<'_>, joined: Option<&str>) -> Option<(String, Yaml)> {
         let container = group.container;
         let condition = |condition: &str| Yaml::text_map([("condition", condition)]);
-        // A sidecar begins with the container whose network it joins.
+        // A sidecar starts right after the container whose network it joins.
         if let Some(main) = joined {
             let started = entry(main, condition("service_started"));
             return Some(entry("depends_on", Yaml::Map(vec![started])));
@@ -237,7 +243,7 @@ impl Compose<'_> {
                 let groups = self.groups.get(other).into_iter().flatten();
                 groups.map(move |group| (group, until))
             })
-            // A sidecar goes on after a job is done.
+            // A sidecar never completes, unlike its job.
             .filter(|(group, until)| {
                 **until != Until::Completed || group.container.sidecar_of.is_none()
             })
@@ -263,8 +269,8 @@ impl Compose<'_> {
     }
 }
 
-fn literals(words: &[String]) -> Yaml {
-    Yaml::texts(words.iter().map(|word| literal(word)))
+fn escaped_list(list: &[String]) -> Yaml {
+    Yaml::texts(list.iter().map(|text| escape(text)))
 }
 
 fn millis(time: u64) -> Yaml {
@@ -292,7 +298,7 @@ fn health(health: &HealthCheck) -> Option<Yaml> {
         return None;
     };
     let mut test = vec!["CMD".to_owned()];
-    test.extend(command.iter().map(|word| literal(word)));
+    test.extend(command.iter().map(|text| escape(text)));
     Some(Yaml::Map(vec![
         entry("test", Yaml::texts(test)),
         entry("interval", millis(health.interval_ms)),

@@ -1,5 +1,4 @@
-//! The kinds that every cluster of the pinned version has: their types, and
-//! whether they live in a namespace.
+//! The built-in kinds of the pinned Kubernetes version, with their types and scopes.
 
 use std::any::TypeId;
 
@@ -13,18 +12,18 @@ use k8s_openapi::{ClusterResourceScope, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::read::{self, Fault};
+use crate::validation::{self, Violation};
 
-/// A kind of the pinned version.
+/// A built-in kind.
 pub(super) struct BuiltIn {
     pub(super) api_version: &'static str,
     pub(super) kind: &'static str,
     pub(super) cluster_scoped: bool,
-    /// Holds an object against its type.
-    pub(super) hold: fn(&Value) -> Vec<Fault>,
+    /// Validates an object against its type.
+    pub(super) validate: fn(&Value) -> Vec<Violation>,
 }
 
-fn of<T>() -> BuiltIn
+fn built_in<T>() -> BuiltIn
 where
     T: Resource + DeserializeOwned,
     T::Scope: 'static,
@@ -33,65 +32,65 @@ where
         api_version: T::API_VERSION,
         kind: T::KIND,
         cluster_scoped: TypeId::of::<T::Scope>() == TypeId::of::<ClusterResourceScope>(),
-        hold: read::hold::<T>,
+        validate: validation::validate::<T>,
     }
 }
 
-/// Every kind that an object of a system may be.
+/// Returns all built-in kinds that a raw object may have.
 pub(super) fn all() -> Vec<BuiltIn> {
     vec![
-        of::<core::v1::ConfigMap>(),
-        of::<core::v1::Endpoints>(),
-        of::<core::v1::LimitRange>(),
-        of::<core::v1::Namespace>(),
-        of::<core::v1::Node>(),
-        of::<core::v1::PersistentVolume>(),
-        of::<core::v1::PersistentVolumeClaim>(),
-        of::<core::v1::Pod>(),
-        of::<core::v1::PodTemplate>(),
-        of::<core::v1::ReplicationController>(),
-        of::<core::v1::ResourceQuota>(),
-        of::<core::v1::Secret>(),
-        of::<core::v1::Service>(),
-        of::<core::v1::ServiceAccount>(),
-        of::<apps::v1::DaemonSet>(),
-        of::<apps::v1::Deployment>(),
-        of::<apps::v1::ReplicaSet>(),
-        of::<apps::v1::StatefulSet>(),
-        of::<autoscaling::v1::HorizontalPodAutoscaler>(),
-        of::<autoscaling::v2::HorizontalPodAutoscaler>(),
-        of::<batch::v1::CronJob>(),
-        of::<batch::v1::Job>(),
-        of::<certificates::v1::CertificateSigningRequest>(),
-        of::<coordination::v1::Lease>(),
-        of::<discovery::v1::EndpointSlice>(),
-        of::<flowcontrol::v1::FlowSchema>(),
-        of::<flowcontrol::v1::PriorityLevelConfiguration>(),
-        of::<networking::v1::Ingress>(),
-        of::<networking::v1::IngressClass>(),
-        of::<networking::v1::NetworkPolicy>(),
-        of::<node::v1::RuntimeClass>(),
-        of::<policy::v1::PodDisruptionBudget>(),
-        of::<rbac::v1::ClusterRole>(),
-        of::<rbac::v1::ClusterRoleBinding>(),
-        of::<rbac::v1::Role>(),
-        of::<rbac::v1::RoleBinding>(),
-        of::<scheduling::v1::PriorityClass>(),
-        of::<storage::v1::CSIDriver>(),
-        of::<storage::v1::StorageClass>(),
-        of::<admissionregistration::v1::MutatingWebhookConfiguration>(),
-        of::<admissionregistration::v1::ValidatingWebhookConfiguration>(),
-        of::<admissionregistration::v1::ValidatingAdmissionPolicy>(),
-        of::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(),
-        of::<CustomResourceDefinition>(),
-        of::<APIService>(),
+        built_in::<core::v1::ConfigMap>(),
+        built_in::<core::v1::Endpoints>(),
+        built_in::<core::v1::LimitRange>(),
+        built_in::<core::v1::Namespace>(),
+        built_in::<core::v1::Node>(),
+        built_in::<core::v1::PersistentVolume>(),
+        built_in::<core::v1::PersistentVolumeClaim>(),
+        built_in::<core::v1::Pod>(),
+        built_in::<core::v1::PodTemplate>(),
+        built_in::<core::v1::ReplicationController>(),
+        built_in::<core::v1::ResourceQuota>(),
+        built_in::<core::v1::Secret>(),
+        built_in::<core::v1::Service>(),
+        built_in::<core::v1::ServiceAccount>(),
+        built_in::<apps::v1::DaemonSet>(),
+        built_in::<apps::v1::Deployment>(),
+        built_in::<apps::v1::ReplicaSet>(),
+        built_in::<apps::v1::StatefulSet>(),
+        built_in::<autoscaling::v1::HorizontalPodAutoscaler>(),
+        built_in::<autoscaling::v2::HorizontalPodAutoscaler>(),
+        built_in::<batch::v1::CronJob>(),
+        built_in::<batch::v1::Job>(),
+        built_in::<certificates::v1::CertificateSigningRequest>(),
+        built_in::<coordination::v1::Lease>(),
+        built_in::<discovery::v1::EndpointSlice>(),
+        built_in::<flowcontrol::v1::FlowSchema>(),
+        built_in::<flowcontrol::v1::PriorityLevelConfiguration>(),
+        built_in::<networking::v1::Ingress>(),
+        built_in::<networking::v1::IngressClass>(),
+        built_in::<networking::v1::NetworkPolicy>(),
+        built_in::<node::v1::RuntimeClass>(),
+        built_in::<policy::v1::PodDisruptionBudget>(),
+        built_in::<rbac::v1::ClusterRole>(),
+        built_in::<rbac::v1::ClusterRoleBinding>(),
+        built_in::<rbac::v1::Role>(),
+        built_in::<rbac::v1::RoleBinding>(),
+        built_in::<scheduling::v1::PriorityClass>(),
+        built_in::<storage::v1::CSIDriver>(),
+        built_in::<storage::v1::StorageClass>(),
+        built_in::<admissionregistration::v1::MutatingWebhookConfiguration>(),
+        built_in::<admissionregistration::v1::ValidatingWebhookConfiguration>(),
+        built_in::<admissionregistration::v1::ValidatingAdmissionPolicy>(),
+        built_in::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(),
+        built_in::<CustomResourceDefinition>(),
+        built_in::<APIService>(),
     ]
 }
 
-/// Whether a group belongs to Kubernetes itself, so that nobody can add kinds
-/// to it.
+/// Returns true if a group attribution to Kubernetes, so that it cannot contain custom
+/// kinds.
 pub(super) fn is_own_group(api_version: &str) -> bool {
-    const NAMED: [&str; 7] = [
+    const GROUPS: [&str; 7] = [
         "admissionregistration.k8s.io",
         "apiextensions.k8s.io",
         "networking.k8s.io",
@@ -102,12 +101,12 @@ pub(super) fn is_own_group(api_version: &str) -> bool {
     ];
     match api_version.split_once('/') {
         None => true,
-        Some((group, _)) => !group.contains('.') || NAMED.contains(&group),
+        Some((group, _)) => !group.contains('.') || GROUPS.contains(&group),
     }
 }
 
-/// Kinds that rule over components without a component being able to tell.
-pub(crate) const RULES: [&str; 16] = [
+/// Kinds that govern components without affecting their behaviour.
+pub(crate) const GOVERNING_KINDS: [&str; 16] = [
     "ClusterRole",
     "ClusterRoleBinding",
     "FlowSchema",

@@ -1,13 +1,13 @@
-//! Custom resources: held against the schema of their definition, in so far as
-//! it says types, fields, required fields and lists of values. What else it
-//! says (bounds, formats, rules in CEL) the cluster holds.
+//! Validates custom resources against the schema of their definition: types, fields,
+//! required fields and enums. The cluster checks the rest (bounds, formats, CEL
+//! rules).
 
 use serde_json::Value;
 
-use crate::read::{Fault, Wrong};
+use crate::validation::{Problem, Violation};
 
-/// Fields that every object has, whatever its schema says.
-const EVERYWHERE: [&str; 3] = ["apiVersion", "kind", "metadata"];
+/// Fields that every object has, even if its schema does not list them.
+const STANDARD_FIELDS: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
 /// A `CustomResourceDefinition` of the system.
 pub(super) struct Definition<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Definition<'a> {
 }
 
 impl<'a> Definition<'a> {
-    /// Reads a definition; none if the object is another one.
+    /// Reads a definition; returns none if the object is of another kind.
     pub(super) fn of(manifest: &'a Value) -> Option<Self> {
         if manifest.get("kind")?.as_str()? != "CustomResourceDefinition" {
             return None;
@@ -32,22 +32,22 @@ impl<'a> Definition<'a> {
         })
     }
 
-    /// Whether objects of a kind are of this definition.
-    pub(super) fn makes(&self, api_version: &str, kind: &str) -> bool {
+    /// Returns true if this is the definition of a kind.
+    pub(super) fn defines(&self, api_version: &str, kind: &str) -> bool {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         group == self.group && kind == self.kind
     }
 
-    /// Holds an object against the schema of its version.
-    pub(super) fn hold(&self, api_version: &str, manifest: &Value) -> Vec<Fault> {
-        let wanted = api_version
+    /// Validates an object against the schema of its version.
+    pub(super) fn validate(&self, api_version: &str, manifest: &Value) -> Vec<Violation> {
+        let version_name = api_version
             .split_once('/')
             .map_or("", |(_, version)| version);
         let name = |version: &Value| version.get("name")?.as_str().map(str::to_owned);
         let Some(version) = self
             .versions
             .iter()
-            .find(|version| name(version).as_deref() == Some(wanted))
+            .find(|version| name(version).as_deref() == Some(version_name))
         else {
             let known: Vec<_> = self
                 .versions
@@ -55,31 +55,36 @@ impl<'a> Definition<'a> {
                 .filter_map(name)
                 .map(|version| format!("`{}/{version}`", self.group))
                 .collect();
-            return vec![Fault {
+            return vec![Violation {
                 path: vec!["apiVersion".to_owned()],
-                what: Wrong::Unreadable(format!("its definition has {}", known.join(", "))),
+                problem: Problem::Invalid(format!("its definition has {}", known.join(", "))),
             }];
         };
-        let mut faults = Vec::new();
+        let mut violations = Vec::new();
         if let Some(schema) = version.pointer("/schema/openAPIV3Schema") {
-            hold(schema, manifest, &mut Vec::new(), &mut faults);
+            validate_value(schema, manifest, &mut Vec::new(), &mut violations);
         }
-        faults
+        violations
     }
 }
 
-fn hold(schema: &Value, value: &Value, path: &mut Vec<String>, faults: &mut Vec<Fault>) {
+fn validate_value(
+    schema: &Value,
+    value: &Value,
+    path: &mut Vec<String>,
+    violations: &mut Vec<Violation>,
+) {
     let flag = |name: &str| schema.get(name).and_then(Value::as_bool) == Some(true);
     if value.is_null() && flag("nullable") {
         return;
     }
     if let Some(expected) = schema.get("type").and_then(Value::as_str)
         && !flag("x-kubernetes-int-or-string")
-        && !is(value, expected)
+        && !has_type(value, expected)
     {
-        faults.push(Fault {
+        violations.push(Violation {
             path: path.clone(),
-            what: Wrong::Unreadable(format!("expected {expected}")),
+            problem: Problem::Invalid(format!("expected {expected}")),
         });
         return;
     }
@@ -87,9 +92,9 @@ fn hold(schema: &Value, value: &Value, path: &mut Vec<String>, faults: &mut Vec<
         && !allowed.contains(value)
     {
         let allowed: Vec<_> = allowed.iter().map(|one| format!("`{one}`")).collect();
-        faults.push(Fault {
+        violations.push(Violation {
             path: path.clone(),
-            what: Wrong::Unreadable(format!("expected one of {}", allowed.join(", "))),
+            problem: Problem::Invalid(format!("expected one of {}", allowed.join(", "))),
         });
     }
     match value {
@@ -99,7 +104,7 @@ fn hold(schema: &Value, value: &Value, path: &mut Vec<String>, faults: &mut Vec<
             };
             for (at, item) in items.iter().enumerate() {
                 path.push(at.to_string());
-                hold(of_items, item, path, faults);
+                validate_value(of_items, item, path, violations);
                 path.pop();
             }
         }
@@ -107,9 +112,9 @@ fn hold(schema: &Value, value: &Value, path: &mut Vec<String>, faults: &mut Vec<
             let required = schema.get("required").and_then(Value::as_array);
             for name in required.into_iter().flatten().filter_map(Value::as_str) {
                 if !fields.contains_key(name) {
-                    faults.push(Fault {
+                    violations.push(Violation {
                         path: path.clone(),
-                        what: Wrong::Missing(name.to_owned()),
+                        problem: Problem::MissingField(name.to_owned()),
                     });
                 }
             }
@@ -122,12 +127,14 @@ fn hold(schema: &Value, value: &Value, path: &mut Vec<String>, faults: &mut Vec<
                 let own = known.and_then(|known| known.get(name));
                 path.push(name.clone());
                 match (own, others) {
-                    (Some(own), _) => hold(own, value, path, faults),
-                    (None, Some(others @ Value::Object(_))) => hold(others, value, path, faults),
-                    (None, _) if open || path.len() == 1 && EVERYWHERE.contains(&&**name) => {}
-                    (None, _) => faults.push(Fault {
+                    (Some(own), _) => validate_value(own, value, path, violations),
+                    (None, Some(others @ Value::Object(_))) => {
+                        validate_value(others, value, path, violations);
+                    }
+                    (None, _) if open || path.len() == 1 && STANDARD_FIELDS.contains(&&**name) => {}
+                    (None, _) => violations.push(Violation {
                         path: path.clone(),
-                        what: Wrong::Unknown(
+                        problem: Problem::UnknownField(
                             known
                                 .into_iter()
                                 .flatten()
@@ -143,7 +150,7 @@ fn hold(schema: &Value, value: &Value, path: &mut Vec<String>, faults: &mut Vec<
     }
 }
 
-fn is(value: &Value, expected: &str) -> bool {
+fn has_type(value: &Value, expected: &str) -> bool {
     match expected {
         "object" => value.is_object(),
         "array" => value.is_array(),
@@ -163,7 +170,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_resource_is_held_against_its_definition() {
+    fn validates_a_resource_against_its_definition() {
         let definition = json!({
             "kind": "CustomResourceDefinition",
             "spec": {
@@ -187,29 +194,29 @@ mod tests {
             },
         });
         let definition = Definition::of(&definition).expect("it is a definition");
-        assert!(definition.makes("acme.example/v1", "Widget"));
-        let faults = |spec: Value| {
+        assert!(definition.defines("acme.example/v1", "Widget"));
+        let violations = |spec: Value| {
             let object = json!({"apiVersion": "acme.example/v1", "kind": "Widget", "metadata": {}, "spec": spec});
             definition
-                .hold("acme.example/v1", &object)
+                .validate("acme.example/v1", &object)
                 .into_iter()
-                .map(|fault| fault.path.join("."))
+                .map(|violation| violation.path.join("."))
                 .collect::<Vec<_>>()
         };
         let none: [&str; 0] = [];
         assert_eq!(
-            faults(
+            violations(
                 json!({"size": 1, "color": "red", "labels": {"a": "b"}, "any": {"x": 1}, "port": "a"})
             ),
             none
         );
         assert_eq!(
-            faults(json!({"sise": 1, "color": "green", "labels": {"a": 1}})),
+            violations(json!({"sise": 1, "color": "green", "labels": {"a": 1}})),
             ["spec", "spec.color", "spec.labels.a", "spec.sise"]
         );
-        assert_eq!(faults(json!({"size": "1"})), ["spec.size"]);
+        assert_eq!(violations(json!({"size": "1"})), ["spec.size"]);
         assert_eq!(
-            definition.hold("acme.example/v2", &json!({}))[0].path,
+            definition.validate("acme.example/v2", &json!({}))[0].path,
             ["apiVersion"]
         );
     }

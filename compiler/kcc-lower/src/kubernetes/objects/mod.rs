@@ -1,9 +1,8 @@
-//! Raw objects: what the model has no word for, as Kubernetes has it.
+//! Lowers raw objects, for everything that the model has no field for.
 //!
-//! An object gets the target's namespace and kcc's labels. Kinds of the pinned
-//! version are held against their types, custom resources against the schema
-//! of their definition where that is in the system; of any other custom
-//! resource the cluster itself is the judge.
+//! An object gets the target's namespace and kcc's labels. Built-in kinds are
+//! validated against their types, custom resources against their definition if it is
+//! part of the system; the cluster validates all others.
 
 mod builtin;
 mod crd;
@@ -12,17 +11,17 @@ use kcc_diag::{Code, nearest};
 use kcc_model::RawObject;
 use serde_json::{Map, Value, json};
 
-pub(crate) use builtin::RULES;
+pub(crate) use builtin::GOVERNING_KINDS;
 
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::{Object, Objects};
 use crate::lowering::Lowering;
-use crate::read::{Fault, report};
+use crate::validation::{Violation, report};
 use builtin::BuiltIn;
 use crd::Definition;
 
-/// Kinds that hold data, or without which data cannot be.
-const DATA: [&str; 4] = [
+/// Kinds that hold data or that data depends on.
+const DATA_KINDS: [&str; 4] = [
     "CustomResourceDefinition",
     "Namespace",
     "PersistentVolume",
@@ -43,7 +42,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
     for raw in lowering.target.objects.values() {
         let text = |field: &str| raw.manifest.get(field).and_then(Value::as_str);
         let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
-            // The schema demands both.
+            // The schema requires both.
             continue;
         };
         let type_of = built_in
@@ -51,27 +50,27 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             .find(|known| known.api_version == api_version && known.kind == kind);
         let definition = definitions
             .iter()
-            .find(|definition| definition.makes(api_version, kind));
+            .find(|definition| definition.defines(api_version, kind));
         let cluster_scoped = match (type_of, definition) {
             (Some(known), _) => known.cluster_scoped,
             (None, Some(definition)) => definition.cluster_scoped,
             (None, None) => false,
         };
-        let faults = match (type_of, definition) {
-            (Some(known), _) => (known.hold)(&raw.manifest),
-            (None, Some(definition)) => definition.hold(api_version, &raw.manifest),
+        let violations = match (type_of, definition) {
+            (Some(known), _) => (known.validate)(&raw.manifest),
+            (None, Some(definition)) => definition.validate(api_version, &raw.manifest),
             (None, None) => {
                 if builtin::is_own_group(api_version) {
-                    unknown_kind(lowering, raw, &built_in, api_version, kind);
+                    report_unknown_kind(lowering, raw, &built_in, api_version, kind);
                     continue;
                 }
                 Vec::new()
             }
         };
-        for fault in faults {
-            report(lowering, &raw.path, kind, fault);
+        for violation in violations {
+            report(lowering, &raw.path, kind, violation);
         }
-        hold_secret(lowering, raw, kind, api_version);
+        check_secret(lowering, raw, kind, api_version);
         let Some(manifest) = complete(lowering, raw, objects.namespace, cluster_scoped) else {
             continue;
         };
@@ -79,45 +78,48 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             namespace: (!cluster_scoped).then(|| objects.namespace.to_owned()),
-            name: name(raw).to_owned(),
+            name: object_name(raw).to_owned(),
             component: None,
             team: Some(raw.team.clone()),
-            data: DATA.contains(&kind),
+            data: DATA_KINDS.contains(&kind),
             manifest,
         };
         objects.push(lowering, object, &raw.path);
     }
 }
 
-/// The object's own name, or the one that it has in the model.
-fn name(raw: &RawObject) -> &str {
+/// Returns the object's declared name, or its name in the model.
+fn object_name(raw: &RawObject) -> &str {
     let own = raw.manifest.pointer("/metadata/name");
     own.and_then(Value::as_str).unwrap_or(&raw.name)
 }
 
-/// The object with its name, its namespace and kcc's labels.
+/// Completes an object with its name, namespace and kcc's labels.
 fn complete(
     lowering: &mut Lowering<'_>,
     raw: &RawObject,
     namespace: &str,
     cluster_scoped: bool,
 ) -> Option<Value> {
-    let written = raw.manifest.pointer("/metadata/namespace");
-    if let Some(other) = written.and_then(Value::as_str)
+    let declared = raw.manifest.pointer("/metadata/namespace");
+    if let Some(other) = declared.and_then(Value::as_str)
         && (cluster_scoped || other != namespace)
     {
         let message = if cluster_scoped {
-            format!("`{}` is in a namespace, but its kind is in none", raw.path)
+            format!(
+                "`{}` has a namespace, but its kind is cluster-scoped",
+                raw.path
+            )
         } else {
             format!(
-                "`{}` is in the namespace `{other}`, but the target is in `{namespace}`",
+                "`{}` is in namespace `{other}`, but the target is in `{namespace}`",
                 raw.path
             )
         };
         lowering.unsupported(
             &raw.path.join("metadata").join("namespace"),
             message,
-            "remove it: kcc gives an object the namespace of its target",
+            "remove it: kcc sets the namespace of the target",
         );
         return None;
     }
@@ -126,7 +128,7 @@ fn complete(
         .entry("metadata")
         .or_insert_with(|| Value::Object(Map::new()))
         .as_object_mut()?;
-    metadata.insert("name".to_owned(), json!(name(raw)));
+    metadata.insert("name".to_owned(), json!(object_name(raw)));
     if !cluster_scoped {
         metadata.insert("namespace".to_owned(), json!(namespace));
     }
@@ -140,8 +142,8 @@ fn complete(
     Some(Value::Object(manifest))
 }
 
-/// A value in a Secret would be in every output.
-fn hold_secret(lowering: &mut Lowering<'_>, raw: &RawObject, kind: &str, api_version: &str) {
+/// Reports a Secret with values, which would appear in every output.
+fn check_secret(lowering: &mut Lowering<'_>, raw: &RawObject, kind: &str, api_version: &str) {
     if kind != "Secret" || api_version != "v1" {
         return;
     }
@@ -149,14 +151,14 @@ fn hold_secret(lowering: &mut Lowering<'_>, raw: &RawObject, kind: &str, api_ver
         if raw.manifest.get(field).is_some() {
             lowering.unsupported(
                 &raw.path.join(field),
-                format!("`{}` holds values of secrets", raw.path),
-                "declare them in `secrets`, which says where a value comes from and never the value",
+                format!("`{}` contains values of secrets", raw.path),
+                "declare them under `secrets` with a provider of the value instead",
             );
         }
     }
 }
 
-fn unknown_kind(
+fn report_unknown_kind(
     lowering: &mut Lowering<'_>,
     raw: &RawObject,
     built_in: &[BuiltIn],
@@ -180,7 +182,7 @@ fn unknown_kind(
                 Some(near) => ("kind", format!("did you mean `{near}`?")),
                 None => (
                     "kind",
-                    "write a kind and a version that Kubernetes 1.34 has".to_owned(),
+                    "write a kind and version of Kubernetes 1.34".to_owned(),
                 ),
             }
         }
@@ -194,12 +196,11 @@ fn unknown_kind(
     );
 }
 
-/// Holds a value against the type of a kind of Kubernetes; no faults where the
-/// kind is another's.
-pub(super) fn built_in(api_version: &str, kind: &str, value: &Value) -> Vec<Fault> {
+/// Validates a value against a built-in kind; returns no violations for other kinds.
+pub(super) fn validate_built_in(api_version: &str, kind: &str, value: &Value) -> Vec<Violation> {
     let all = builtin::all();
     let known = all
         .iter()
         .find(|known| known.api_version == api_version && known.kind == kind);
-    known.map_or_else(Vec::new, |known| (known.hold)(value))
+    known.map_or_else(Vec::new, |known| (known.validate)(value))
 }

@@ -1,9 +1,9 @@
-//! Models made by hand, and the readers that what kcc writes is given to.
+//! Hand-written models, and external programs that read rendered files.
 
-mod says;
+mod components;
 pub(crate) mod shop;
 
-pub(crate) use says::*;
+pub(crate) use components::*;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -19,8 +19,8 @@ use kcc_tree::{ConfigTree, Node, Path, Value};
 /// The name of the only target.
 pub(crate) const TARGET: &str = "dev";
 
-/// A tree of the components' names without any line: what is lowered here has
-/// no fragments.
+/// Builds a tree of the components' names without origins, since the models here
+/// have no fragments.
 pub(crate) fn names(model: &SystemModel) -> ConfigTree {
     let empty = || Node {
         value: Value::Struct(BTreeMap::new()),
@@ -57,7 +57,7 @@ pub(crate) fn names(model: &SystemModel) -> ConfigTree {
 
 fn child<'n>(node: &'n mut Node, name: &str, new: Node) -> &'n mut Node {
     let Value::Struct(fields) = &mut node.value else {
-        panic!("structs alone")
+        panic!("expected a struct")
     };
     fields.entry(name.to_owned()).or_insert(new)
 }
@@ -148,7 +148,7 @@ impl System {
         self
     }
 
-    /// Checks and lowers it.
+    /// Checks and lowers the system.
     pub(crate) fn lower(self) -> Result<Desired, Diagnostics> {
         let tree = names(&self.0);
         let model: CheckedModel = kcc_model::check(&tree, self.0)
@@ -157,14 +157,14 @@ impl System {
         kcc_lower::lower(&tree, &model, TARGET).map(|lowered| lowered.value)
     }
 
-    /// Lowers what has to be right.
+    /// Lowers the system; panics on errors.
     pub(crate) fn desired(self) -> Desired {
         self.lower()
             .unwrap_or_else(|found| panic!("{:#?}", messages(&found)))
     }
 
-    /// The messages of what has to be wrong, with their codes.
-    pub(crate) fn mistakes(self) -> Vec<String> {
+    /// Returns the errors of lowering, each with its code; panics without any.
+    pub(crate) fn errors(self) -> Vec<String> {
         messages(&self.lower().expect_err("the lowering fails"))
     }
 }
@@ -190,7 +190,7 @@ pub(crate) fn of_kubernetes(desired: &Desired) -> &KubernetesDesired {
     }
 }
 
-/// The manifest of one object.
+/// Returns the manifest of one object.
 pub(crate) fn manifest(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
     let objects = &of_kubernetes(desired).objects;
     let names: Vec<_> = objects
@@ -205,17 +205,17 @@ pub(crate) fn manifest(desired: &Desired, kind: &str, name: &str) -> serde_json:
         .clone()
 }
 
-/// The pod of a workload.
+/// Returns the pod spec of a workload.
 pub(crate) fn pod(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
     manifest(desired, kind, name)["spec"]["template"].clone()
 }
 
-/// The only container of a workload.
+/// Returns the main container of a workload.
 pub(crate) fn container(desired: &Desired, kind: &str, name: &str) -> serde_json::Value {
     pod(desired, kind, name)["spec"]["containers"][0].clone()
 }
 
-/// Runs a program with a text as its input; what it writes, or why not.
+/// Runs a program with an input; returns its output or its error.
 pub(crate) fn run(program: &str, args: &[&str], input: &str) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(args)
@@ -240,13 +240,13 @@ pub(crate) fn run(program: &str, args: &[&str], input: &str) -> Result<String, S
     }
 }
 
-/// Says that a part of a test cannot run here, past the runner that would keep
-/// the words of a test that passes to itself.
+/// Reports on stderr that a part of a test was skipped. Writes directly, since the
+/// test runner captures the macros' output of passing tests.
 pub(crate) fn skip(what: &str, how: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}; {how}");
 }
 
-/// The kubectl to try: `KCC_KUBECTL`, else the one of the test bed, else another.
+/// Returns the kubectl to use: `KCC_KUBECTL`, else the test bed's, else one in `PATH`.
 pub(crate) fn kubectl() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let cache = set("KCC_CACHE")
@@ -263,7 +263,7 @@ pub(crate) fn kubectl() -> Option<String> {
         names.pop()
     });
     let runs = |name: &String| run(name, &["version", "--client"], "").is_ok();
-    // One that is named has to work.
+    // Not checked if named explicitly, so that a broken one fails the test.
     set("KCC_KUBECTL").or_else(|| {
         let mut others = built.into_iter().chain(["kubectl".to_owned()]);
         others.find(runs)

@@ -1,18 +1,18 @@
-//! A small shop in which every field of the model is in use once.
+//! A small shop that uses every field of the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{
-    Amounts, Build, Bytes, Check, Component, Concurrency, Disruption, EnvValue, Ephemeral, Expose,
-    Grant, Identity, Image, Kind, MilliCpu, Millis, Output, Part, Placement, Resources, Rights,
-    Rollout, Route, Rule, Run, Scale, SecretProvider, Share, Spread, Strategy, Toleration, Until,
-    VolumeSource,
+    AccessRule, Amounts, Build, Bytes, Check, Component, Concurrency, Disruption, EnvValue,
+    Ephemeral, Expose, Grant, Identity, Image, Kind, MilliCpu, Millis, Output, Part, Permissions,
+    Placement, Resources, Rollout, Route, Run, Scale, SecretProvider, Share, Spread, Strategy,
+    Toleration, Until, VolumeSource,
 };
 use kcc_tree::Path;
 
-use super::{Says as _, System, backing, cron_job, job, persistent, probe, service};
+use super::{ComponentExt as _, System, backing, cron_job, job, persistent, probe, service};
 
-/// The shop on an engine; where a secret comes from depends on it.
+/// Builds the shop on an engine; the provider of the Stripe key depends on it.
 pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
     system
         .secret("stripe-key", stripe)
@@ -32,7 +32,7 @@ pub(crate) fn shop(system: System, stripe: SecretProvider) -> System {
         .with(nightly())
 }
 
-/// Runs again and again.
+/// A cron job.
 fn nightly() -> Component {
     let mut nightly = cron_job("nightly", "15 3 * * *").args(&["report"]);
     if let Kind::CronJob(cron) = &mut nightly.kind {
@@ -44,7 +44,7 @@ fn nightly() -> Component {
     nightly
 }
 
-/// Every part that needs no more than one line in a fragment, and a route.
+/// A service with short-form fields and a route.
 fn web() -> Component {
     let mut web = service("web")
         .port("http", 8080)
@@ -79,9 +79,9 @@ fn web() -> Component {
 }
 
 impl System {
-    /// Lets every component do everything.
+    /// Grants every privilege to every component.
     pub(crate) fn granting(mut self) -> Self {
-        let every = || Rights {
+        let every = || Permissions {
             groups: vec!["*".to_owned()],
             resources: vec!["*".to_owned()],
             verbs: vec!["*".to_owned()],
@@ -101,7 +101,7 @@ impl System {
     }
 }
 
-/// What looks after the machines and the cluster.
+/// A privileged agent on every node.
 fn agent() -> Component {
     let mut agent = service("agent")
         .volume(
@@ -139,8 +139,8 @@ fn agent() -> Component {
         proxy.args = Some(args.map(str::to_owned).to_vec());
     }
     agent.every_node = true;
-    let rule = |resource: &str, cluster| Rule {
-        rights: Rights {
+    let rule = |resource: &str, cluster| AccessRule {
+        permissions: Permissions {
             groups: vec![String::new()],
             resources: vec![resource.to_owned()],
             verbs: vec!["get".to_owned(), "list".to_owned()],
@@ -157,7 +157,7 @@ fn agent() -> Component {
     agent
 }
 
-/// What follows its load, and how it is replaced and placed.
+/// A service with autoscaling, rollout and placement settings.
 fn hints() -> Component {
     let mut hints = service("hints").port("http", 8080);
     hints.scale = Some(Scale {
@@ -192,7 +192,7 @@ fn hints() -> Component {
     hints
 }
 
-/// Every kind of variable, volume and file.
+/// A service with every kind of variable, volume and file.
 fn cart() -> Component {
     let mut cart = service("cart")
         .exposed("http", 8080, Expose::Port(18080))
@@ -289,7 +289,7 @@ fn orders() -> Component {
     orders
 }
 
-/// Has an address and no object.
+/// An external backing.
 fn external() -> Component {
     let mut external = backing("mail", "smtp").port("smtp", 587);
     external.kind = Kind::Backing {

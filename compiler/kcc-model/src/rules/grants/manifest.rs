@@ -168,9 +168,10 @@ impl ManifestScan<'_> {
                 }
             }
             ("serviceAccountName" | "serviceAccount", Value::String(account)) => {
-                let rights = self.accounts.get(account.as_str());
-                if let Some(rights) = rights.filter(|rights| !rights.is_empty()) {
-                    found.push(PrivilegeUse::of(at.clone(), rights.clone()));
+                let permissions = self.accounts.get(account.as_str());
+                if let Some(permissions) = permissions.filter(|permissions| !permissions.is_empty())
+                {
+                    found.push(PrivilegeUse::of(at.clone(), permissions.clone()));
                 }
             }
             (name, Value::Array(items)) if CONTAINERS.contains(&name) => {
@@ -219,8 +220,8 @@ fn described_use(path: Path, what: Vec<Privilege>, action: &'static str) -> Priv
 }
 
 fn default_capabilities_use(path: Path) -> PrivilegeUse {
-    let usual = DEFAULT_CAPABILITIES.iter();
-    let what = usual.map(|name| Privilege::Capability((*name).to_owned()));
+    let defaults = DEFAULT_CAPABILITIES.iter();
+    let what = defaults.map(|name| Privilege::Capability((*name).to_owned()));
     PrivilegeUse {
         action: Some("has a container that keeps the default capabilities"),
         alternative: Some(
@@ -243,7 +244,7 @@ fn capability_name(name: &str) -> String {
 }
 
 fn cluster_permission(group: &str, resource: &str, verb: &str) -> Privilege {
-    Privilege::ClusterRight {
+    Privilege::ClusterPermission {
         group: group.to_owned(),
         resource: resource.to_owned(),
         verb: verb.to_owned(),

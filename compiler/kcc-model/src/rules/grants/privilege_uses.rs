@@ -105,9 +105,9 @@ fn component_uses(component: &Component) -> Vec<PrivilegeUse> {
             uses.push(PrivilegeUse::of(at, host_path_privileges(path)));
         }
     }
-    for (name, rights) in cluster_permissions(component) {
+    for (name, permissions) in cluster_permissions(component) {
         let at = base.join("identity").join("rules").join(name);
-        uses.push(PrivilegeUse::of(at, rights));
+        uses.push(PrivilegeUse::of(at, permissions));
     }
     uses
 }
@@ -116,13 +116,13 @@ fn component_uses(component: &Component) -> Vec<PrivilegeUse> {
 fn cluster_permissions(component: &Component) -> impl Iterator<Item = (&str, Vec<Privilege>)> {
     let rules = component.identity.rules.iter();
     rules.filter(|(_, rule)| rule.cluster).map(|(name, rule)| {
-        let each = rule.rights.each();
-        let rights = each.map(|(group, resource, verb)| Privilege::ClusterRight {
+        let each = rule.permissions.each();
+        let permissions = each.map(|(group, resource, verb)| Privilege::ClusterPermission {
             group: group.to_owned(),
             resource: resource.to_owned(),
             verb: verb.to_owned(),
         });
-        (name.as_str(), rights.collect())
+        (name.as_str(), permissions.collect())
     })
 }
 
@@ -144,8 +144,8 @@ fn account_permissions(target: &TargetModel) -> BTreeMap<&str, Vec<Privilege>> {
     let mut accounts: BTreeMap<&str, Vec<Privilege>> = BTreeMap::new();
     for component in target.components.values() {
         let name = component.identity.name.as_ref().unwrap_or(&component.name);
-        let rights = cluster_permissions(component).flat_map(|(_, rights)| rights);
-        accounts.entry(name).or_default().extend(rights);
+        let permissions = cluster_permissions(component).flat_map(|(_, permissions)| permissions);
+        accounts.entry(name).or_default().extend(permissions);
     }
     accounts
 }
@@ -175,11 +175,11 @@ fn patch_uses(
         uses.extend(scan.find_uses(patch).into_iter().map(|privilege_use| {
             // A path that the component does not declare comes from its recipe.
             let below = privilege_use.path.0[own.0.len()..].to_vec();
-            let there = Path([recipe.0.clone(), below].concat());
-            let is_there = |path: &Path| tree.get(&target.target, path).is_some();
-            if !is_there(&privilege_use.path) && is_there(&there) {
+            let recipe_path = Path([recipe.0.clone(), below].concat());
+            let exists = |path: &Path| tree.get(&target.target, path).is_some();
+            if !exists(&privilege_use.path) && exists(&recipe_path) {
                 return PrivilegeUse {
-                    path: there,
+                    path: recipe_path,
                     ..privilege_use
                 };
             }

@@ -1,23 +1,23 @@
-//! Service accounts, and what they may do through the cluster's API.
+//! Lowers identities to service accounts and RBAC objects.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
-use kcc_model::{Component, Rule};
+use kcc_model::{AccessRule, Component};
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Belongs, Objects};
+use crate::kubernetes::{Attribution, Objects};
 use crate::lowering::Lowering;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// The name of a component's service account.
+/// Returns the name of a component's service account.
 pub(super) fn account(component: &Component) -> &str {
     component.identity.name.as_ref().unwrap_or(&component.name)
 }
 
-/// Whether a component may do anything: otherwise its pods get no token.
+/// Returns true if a component has any permissions; otherwise its pods get no token.
 pub(super) fn has_any(component: &Component) -> bool {
     !component.identity.rules.is_empty()
 }
@@ -26,14 +26,14 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
     let (namespace, owner) = (objects.namespace, Owner::Component(component));
     let name = account(component);
     let account = ServiceAccount {
-        metadata: metadata::of(lowering, name, Some(namespace), owner),
+        metadata: metadata::object(lowering, name, Some(namespace), owner),
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     };
-    objects.add(lowering, &account, &Belongs::to(component));
-    let belongs = || Belongs {
+    objects.add(lowering, &account, &Attribution::component(component));
+    let attribution = || Attribution {
         path: component.path.join("identity"),
-        ..Belongs::to(component)
+        ..Attribution::component(component)
     };
     let subjects = Some(vec![Subject {
         kind: "ServiceAccount".to_owned(),
@@ -43,32 +43,32 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
     }]);
     if let Some(rules) = rules(component, false) {
         let role = Role {
-            metadata: metadata::of(lowering, name, Some(namespace), owner),
+            metadata: metadata::object(lowering, name, Some(namespace), owner),
             rules: Some(rules),
         };
-        objects.add(lowering, &role, &belongs());
+        objects.add(lowering, &role, &attribution());
         let binding = RoleBinding {
-            metadata: metadata::of(lowering, name, Some(namespace), owner),
+            metadata: metadata::object(lowering, name, Some(namespace), owner),
             role_ref: reference("Role", name),
             subjects: subjects.clone(),
         };
-        objects.add(lowering, &binding, &belongs());
+        objects.add(lowering, &binding, &attribution());
     }
     if let Some(rules) = rules(component, true) {
-        // Other namespaces may have an account of that name.
+        // Includes the namespace, since other namespaces may use the same name.
         let wide = format!("{namespace}-{name}");
         let role = ClusterRole {
-            metadata: metadata::of(lowering, &wide, None, owner),
+            metadata: metadata::object(lowering, &wide, None, owner),
             rules: Some(rules),
             aggregation_rule: None,
         };
-        objects.add(lowering, &role, &belongs());
+        objects.add(lowering, &role, &attribution());
         let binding = ClusterRoleBinding {
-            metadata: metadata::of(lowering, &wide, None, owner),
+            metadata: metadata::object(lowering, &wide, None, owner),
             role_ref: reference("ClusterRole", &wide),
             subjects,
         };
-        objects.add(lowering, &binding, &belongs());
+        objects.add(lowering, &binding, &attribution());
     }
 }
 
@@ -80,18 +80,18 @@ fn reference(kind: &str, name: &str) -> RoleRef {
     }
 }
 
-/// The rules of the namespace, or those of the whole cluster.
+/// Returns the rules for the namespace, or those for the whole cluster.
 fn rules(component: &Component, cluster: bool) -> Option<Vec<PolicyRule>> {
-    let mine = |rule: &&Rule| rule.cluster == cluster;
+    let in_scope = |rule: &&AccessRule| rule.cluster == cluster;
     let rules: Vec<_> = component
         .identity
         .rules
         .values()
-        .filter(mine)
+        .filter(in_scope)
         .map(|rule| PolicyRule {
-            api_groups: Some(rule.rights.groups.clone()),
-            resources: Some(rule.rights.resources.clone()),
-            verbs: rule.rights.verbs.clone(),
+            api_groups: Some(rule.permissions.groups.clone()),
+            resources: Some(rule.permissions.resources.clone()),
+            verbs: rule.permissions.verbs.clone(),
             ..PolicyRule::default()
         })
         .collect();

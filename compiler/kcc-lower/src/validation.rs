@@ -1,6 +1,7 @@
-//! Reads an object into a type of the engine's library and notes the fields
-//! that the type does not have, each with those that it has: the library itself
-//! passes over them in silence.
+//! Validates JSON objects against the types of an engine's client library.
+//!
+//! The libraries ignore unknown fields silently. This deserializer collects each
+//! unknown field together with the fields that its type has, for suggestions.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,68 +16,68 @@ use kcc_tree::Path;
 
 use crate::lowering::Lowering;
 
-/// What is wrong with an object.
+/// A violation of a type, with its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Where, from the object down.
+pub(crate) struct Violation {
+    /// The path below the object.
     pub(crate) path: Vec<String>,
-    /// What.
-    pub(crate) what: Wrong,
+    /// The problem.
+    pub(crate) problem: Problem,
 }
 
-/// What can be wrong in one place.
+/// The kinds of violation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    /// The last name of the path is no field; these are.
-    Unknown(Vec<String>),
-    /// It cannot be read, in the library's words.
-    Unreadable(String),
-    /// The field of that name has to be there.
-    Missing(String),
+pub(crate) enum Problem {
+    /// The last name of the path is not a field; contains the existing fields.
+    UnknownField(Vec<String>),
+    /// The value cannot be deserialized; contains the library's message.
+    Invalid(String),
+    /// The named field is required.
+    MissingField(String),
 }
 
-/// Holds a value against a type.
-pub(crate) fn hold<T: DeserializeOwned>(value: &Value) -> Vec<Fault> {
-    let faults = RefCell::new(Vec::new());
+/// Validates a value against a type.
+pub(crate) fn validate<T: DeserializeOwned>(value: &Value) -> Vec<Violation> {
+    let violations = RefCell::new(Vec::new());
     let reader = Reader {
         value,
         path: Vec::new(),
-        faults: &faults,
+        violations: &violations,
     };
     let result = T::deserialize(reader);
-    let mut faults = faults.into_inner();
+    let mut violations = violations.into_inner();
     if let Err(error) = result {
-        faults.push(Fault {
+        violations.push(Violation {
             path: error.path.unwrap_or_default(),
-            what: Wrong::Unreadable(error.message),
+            problem: Problem::Invalid(error.message),
         });
     }
-    faults
+    violations
 }
 
-/// Says what is wrong below a path.
-pub(crate) fn report(lowering: &mut Lowering<'_>, above: &Path, kind: &str, fault: Fault) {
-    let path = Path(above.0.iter().chain(&fault.path).cloned().collect());
-    let (message, label, help) = match fault.what {
-        Wrong::Unknown(known) => {
-            let name = fault.path.last().map_or("", String::as_str);
+/// Reports a violation below a path.
+pub(crate) fn report(lowering: &mut Lowering<'_>, above: &Path, kind: &str, violation: Violation) {
+    let path = Path(above.0.iter().chain(&violation.path).cloned().collect());
+    let (message, label, help) = match violation.problem {
+        Problem::UnknownField(known) => {
+            let name = violation.path.last().map_or("", String::as_str);
             let near = nearest(name, known.iter().map(String::as_str));
             let help = if let Some(near) = near {
                 format!("did you mean `{near}`?")
             } else {
                 let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-                format!("the fields here are {}", known.join(", "))
+                format!("write one of {}", known.join(", "))
             };
             let message = format!("`{path}`: {kind} has no such field");
             (message, "no such field", help)
         }
-        Wrong::Unreadable(why) => (
-            format!("`{path}` is not what {kind} expects: {why}"),
-            "not expected",
-            "write a value of the type that the API reference says".to_owned(),
+        Problem::Invalid(why) => (
+            format!("`{path}` is not valid in {kind}: {why}"),
+            "not valid",
+            "write a value of the type in the API reference".to_owned(),
         ),
-        Wrong::Missing(name) => (
-            format!("`{path}` lacks `{name}`, which {kind} requires"),
+        Problem::MissingField(name) => (
+            format!("`{path}` is missing `{name}`, which {kind} requires"),
             "incomplete",
             format!("add `{name}`"),
         ),
@@ -87,7 +88,7 @@ pub(crate) fn report(lowering: &mut Lowering<'_>, above: &Path, kind: &str, faul
 struct Reader<'a> {
     value: &'a Value,
     path: Vec<String>,
-    faults: &'a RefCell<Vec<Fault>>,
+    violations: &'a RefCell<Vec<Violation>>,
 }
 
 impl<'a> Reader<'a> {
@@ -97,12 +98,12 @@ impl<'a> Reader<'a> {
         Self {
             value,
             path,
-            faults: self.faults,
+            violations: self.violations,
         }
     }
 }
 
-/// A mistake, with its place once that is known.
+/// A deserialization error, with its path once that is known.
 #[derive(Debug)]
 struct ReadError {
     path: Option<Vec<String>>,
@@ -183,10 +184,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     ) -> Result<V::Value, ReadError> {
         if let Value::Object(fields) = self.value {
             let unknown = fields.keys().filter(|name| !known.contains(&name.as_str()));
-            self.faults.borrow_mut().extend(unknown.map(|name| Fault {
-                path: self.path.iter().chain([name]).cloned().collect(),
-                what: Wrong::Unknown(known.iter().map(|name| (*name).to_owned()).collect()),
-            }));
+            self.violations
+                .borrow_mut()
+                .extend(unknown.map(|name| Violation {
+                    path: self.path.iter().chain([name]).cloned().collect(),
+                    problem: Problem::UnknownField(
+                        known.iter().map(|name| (*name).to_owned()).collect(),
+                    ),
+                }));
         }
         self.deserialize_any(visitor)
     }
@@ -215,8 +220,8 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         };
         let below = self.above.below(at.to_string(), value);
         let path = below.path.clone();
-        let read = seed.deserialize(below);
-        read.map(Some).map_err(|error| error.at(&path))
+        let element = seed.deserialize(below);
+        element.map(Some).map_err(|error| error.at(&path))
     }
 }
 
@@ -257,8 +262,8 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn unknown_fields_are_found_wherever_they_are() {
-        let faults = hold::<Deployment>(&json!({
+    fn finds_unknown_fields_at_any_depth() {
+        let violations = validate::<Deployment>(&json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": "web", "lables": {"a": "b"}},
@@ -267,7 +272,10 @@ mod tests {
                 "template": {"spec": {"containers": [{"name": "web", "imge": "x"}]}},
             },
         }));
-        let paths: Vec<_> = faults.iter().map(|fault| fault.path.join(".")).collect();
+        let paths: Vec<_> = violations
+            .iter()
+            .map(|violation| violation.path.join("."))
+            .collect();
         assert_eq!(
             paths,
             [
@@ -276,25 +284,25 @@ mod tests {
                 "spec.template.spec.containers.0.imge"
             ]
         );
-        let Wrong::Unknown(known) = &faults[2].what else {
-            panic!("it is unknown");
+        let Problem::UnknownField(known) = &violations[2].problem else {
+            panic!("expected an unknown field");
         };
         assert!(known.iter().any(|name| name == "image"));
     }
 
     #[test]
-    fn what_cannot_be_read_has_its_place() {
-        let faults = hold::<Deployment>(&json!({
+    fn an_unreadable_value_has_its_path() {
+        let violations = validate::<Deployment>(&json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "spec": {"replicas": "three"},
         }));
-        assert_eq!(faults.len(), 1);
-        assert_eq!(faults[0].path.join("."), "spec.replicas");
+        assert_eq!(violations.len(), 1);
+        assert_eq!(violations[0].path.join("."), "spec.replicas");
     }
 
     #[test]
-    fn what_is_right_has_no_faults() {
+    fn accepts_a_valid_object() {
         let deployment = json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -310,6 +318,6 @@ mod tests {
                 }]}},
             },
         });
-        assert_eq!(hold::<Deployment>(&deployment), []);
+        assert_eq!(validate::<Deployment>(&deployment), []);
     }
 }

@@ -1,4 +1,4 @@
-//! Components made by hand, and what each says beyond its image.
+//! Builders of components for tests.
 
 use std::collections::BTreeMap;
 
@@ -83,8 +83,8 @@ pub(crate) fn backing(name: &str, kind: &str) -> Component {
     component("backing", name, kind)
 }
 
-/// What a component says beyond its image.
-pub(crate) trait Says: Sized {
+/// Builder methods on components.
+pub(crate) trait ComponentExt: Sized {
     fn port(self, name: &str, number: u16) -> Self;
     fn exposed(self, name: &str, number: u16, expose: Expose) -> Self;
     fn env(self, name: &str, value: EnvValue) -> Self;
@@ -98,7 +98,7 @@ pub(crate) trait Says: Sized {
     fn sidecar(self, name: &str, image: &str, port: u16) -> Self;
 }
 
-impl Says for Component {
+impl ComponentExt for Component {
     fn port(self, name: &str, number: u16) -> Self {
         self.exposed(name, number, Expose::No)
     }
@@ -189,7 +189,7 @@ impl Says for Component {
         self
     }
 
-    /// A sidecar that listens on a port of its own name.
+    /// Adds a sidecar with a port of the same name.
     fn sidecar(mut self, name: &str, image: &str, port: u16) -> Self {
         let container = Container {
             image: Image::Reference(image.to_owned()),
