@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use kcc_cue::{Engine, Evaluated, Evaluation, Fragment};
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, nearest};
 use kcc_lower::Desired;
-use kcc_model::{CheckedModel, Referred, TargetModel};
+use kcc_model::{CheckedModel, ReferencedFiles, TargetModel};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
 use crate::{
@@ -350,10 +350,10 @@ impl Examined {
             return Err(no_target(unknown, &known));
         }
         let contexts = BuildContexts::of(&root);
-        let referred = Referred {
-            file: &|name| root.file(name),
-            there: &|name| root.there(name),
-            context: &|build| contexts.hash(build),
+        let referred = ReferencedFiles {
+            read: &|name| root.file(name),
+            check_exists: &|name| root.there(name),
+            hash_context: &|build| contexts.hash(build),
         };
         let mut outcome = kcc_model::examine(&tree, found.clone(), referred);
         let looks_elsewhere = |found: &Diagnostics| {

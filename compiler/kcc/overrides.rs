@@ -44,7 +44,7 @@ pub fn apply(model: CheckedModel, settings: &Settings) -> Result<CheckedModel, F
             "use at most 63 lower-case letters, digits and `-`",
         ));
     }
-    Ok(model.elsewhere(context, namespace))
+    Ok(model.with_overrides(context, namespace))
 }
 
 /// Rejects the overrides for a command that has no target.

@@ -71,10 +71,10 @@ fn examine(files: &[(String, String)]) -> (Diagnostics, Files, String) {
     };
     let Evaluated { tree, found, .. } = kcc_cue::evaluate(&ENGINE, &what).unwrap();
     let read = |_: &str| Err("it does not exist".to_owned());
-    let referred = kcc_model::Referred {
-        file: &read,
-        there: &|_| Ok(()),
-        context: &|_| Err("not there".to_owned()),
+    let referred = kcc_model::ReferencedFiles {
+        read: &read,
+        check_exists: &|_| Ok(()),
+        hash_context: &|_| Err("not there".to_owned()),
     };
     let outcome = kcc_model::examine(&tree, found, referred);
     match outcome {

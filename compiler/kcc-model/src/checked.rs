@@ -15,7 +15,11 @@ impl CheckedModel {
     /// Overrides the context or namespace of every Kubernetes target, as command
     /// line flags do. No rule depends on either, so the model stays checked.
     #[must_use]
-    pub fn elsewhere(mut self, new_context: Option<&str>, new_namespace: Option<&str>) -> Self {
+    pub fn with_overrides(
+        mut self,
+        new_context: Option<&str>,
+        new_namespace: Option<&str>,
+    ) -> Self {
         for target in self.0.targets.values_mut() {
             let EngineTarget::Kubernetes {
                 context, namespace, ..

@@ -131,7 +131,7 @@ impl Component {
     /// Returns the need that provides a variable which no fragment sets. The
     /// longest matching name wins: `CART_DB_HOST` comes from `cart-db` even if
     /// `cart` is a need as well.
-    pub fn need_behind(&self, variable: &str) -> Option<&Name> {
+    pub fn need_providing(&self, variable: &str) -> Option<&Name> {
         let needs = self
             .needs
             .keys()

@@ -10,16 +10,16 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
 use kcc_tree::ConfigTree;
 
-use crate::{CheckedModel, Referred, build, owners::COMPONENTS, rules};
+use crate::{CheckedModel, ReferencedFiles, build, owners::COMPONENTS, rules};
 
 /// Builds and checks a tree. `evaluated` are the diagnostics of its evaluation;
 /// the outcome contains those of all three stages.
 pub fn examine(
     tree: &ConfigTree,
     evaluated: Diagnostics,
-    referred: Referred<'_>,
+    files: ReferencedFiles<'_>,
 ) -> Outcome<CheckedModel> {
-    let (model, built) = build::build_model(tree, referred);
+    let (model, built) = build::build_model(tree, files);
     let checked = rules::check_all(tree, &model);
     let later: Diagnostics = built
         .into_iter()

@@ -56,20 +56,20 @@ pub struct FileText {
 /// read. The answers depend on the files alone, so that a model is the same on
 /// every machine.
 #[derive(Clone, Copy)]
-pub struct Referred<'a> {
+pub struct ReferencedFiles<'a> {
     /// Reads a file (`files: … source`), named relative to the root.
-    pub file: &'a dyn Fn(&str) -> Result<FileText, String>,
+    pub read: &'a dyn Fn(&str) -> Result<FileText, String>,
     /// Checks that a file exists and is readable, or a directory if the name ends
     /// with `/`. The name is relative to the root.
-    pub there: &'a dyn Fn(&str) -> Result<(), String>,
+    pub check_exists: &'a dyn Fn(&str) -> Result<(), String>,
     /// Hashes everything an image is built from; returns hexadecimal digits.
-    pub context: &'a dyn Fn(&Build) -> Result<String, String>,
+    pub hash_context: &'a dyn Fn(&Build) -> Result<String, String>,
 }
 
 /// Builds the model of every target: expands short forms, normalises units and
 /// fills in the environment that needs and outputs provide.
-pub fn build(tree: &ConfigTree, referred: Referred<'_>) -> Outcome<SystemModel> {
-    let (model, mut found) = build::build_model(tree, referred);
+pub fn build(tree: &ConfigTree, files: ReferencedFiles<'_>) -> Outcome<SystemModel> {
+    let (model, mut found) = build::build_model(tree, files);
     found.sort(&tree.files);
     found.finish(model)
 }

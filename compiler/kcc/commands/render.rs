@@ -37,7 +37,7 @@ impl Render {
     /// Writes the files, or the stream to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
         let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
-        for note in kcc_lower::emit::losses(&compiled.desired) {
+        for note in kcc_lower::emit::limitations(&compiled.desired) {
             context.printer.note(&note);
         }
         if self.output == Path::new("-") {

@@ -18,7 +18,7 @@ pub fn inferred_variables(tree: &ConfigTree, model: &TargetModel, path: &Path) -
                 if !at.0.starts_with(&path.0) || tree.get(&model.target, &at).is_some() {
                     continue;
                 }
-                let Some(need) = component.need_behind(variable) else {
+                let Some(need) = component.need_providing(variable) else {
                     continue;
                 };
                 let need = component.path.join("needs").join(need);

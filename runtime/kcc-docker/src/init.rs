@@ -48,7 +48,7 @@ impl DockerEngine<'_> {
             network: None,
             folders: Some(id),
         };
-        let full_name = Container::beside(name, FOLDER_HELPER);
+        let full_name = Container::extra_name(name, FOLDER_HELPER);
         let helper_id = self
             .create_stopped(&full_name, &helper_container(helper, new), shares)
             .await?;
@@ -72,7 +72,7 @@ impl DockerEngine<'_> {
                 network: None,
                 folders: has_shared_folders(&step.container).then_some(id),
             };
-            let full_name = Container::beside(name, &step.name);
+            let full_name = Container::extra_name(name, &step.name);
             let what = format!("init step `{}` of `{name}`", step.name);
             let created = helper_container(step.container.clone(), new);
             let step_id = self.create_stopped(&full_name, &created, shares).await?;

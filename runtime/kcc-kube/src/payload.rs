@@ -1,6 +1,6 @@
 //! [`Payload`]: the data to perform one step. Everything is decided in it.
 
-use kcc_lower::kubernetes::MadeSecret;
+use kcc_lower::kubernetes::CreatedSecret;
 use serde_json::Value;
 
 use crate::observed::Reference;
@@ -32,12 +32,12 @@ pub(crate) enum Payload {
     /// Creates a Secret, unless it exists.
     CreateSecret {
         reference: Reference,
-        secret: MadeSecret,
+        secret: CreatedSecret,
     },
     /// Updates a Secret to the provider's value.
     UpdateSecret {
         reference: Reference,
-        secret: MadeSecret,
+        secret: CreatedSecret,
         uid: String,
     },
     /// Restarts the pods of a workload, because a Secret has changed.

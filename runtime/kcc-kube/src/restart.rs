@@ -86,7 +86,7 @@ fn seconds(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kcc_lower::kubernetes::MadeSecret;
+    use kcc_lower::kubernetes::CreatedSecret;
     use kcc_model::SecretProvider;
 
     use super::*;
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn asked(changed: Option<&str>, started: Option<&str>, stale: bool) -> Option<String> {
-        let token = MadeSecret {
+        let token = CreatedSecret {
             encoded: false,
             name: "token".to_owned(),
             key: "value".to_owned(),

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kcc_lower::kubernetes::{ENCODED_KEY, MadeSecret};
+use kcc_lower::kubernetes::{CreatedSecret, ENCODED_KEY};
 use kcc_model::{SecretProvider, percent_encoded};
 use serde_json::{Value, json};
 
 use crate::observed::Reference;
 
 /// Builds the object of a Secret with its value.
-pub(crate) fn object(reference: &Reference, secret: &MadeSecret, value: &str) -> Value {
+pub(crate) fn object(reference: &Reference, secret: &CreatedSecret, value: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -23,7 +23,7 @@ pub(crate) fn object(reference: &Reference, secret: &MadeSecret, value: &str) ->
 }
 
 /// Returns the contents of a Secret by key.
-pub(crate) fn keys<'s>(secret: &'s MadeSecret, value: &str) -> BTreeMap<&'s str, String> {
+pub(crate) fn keys<'s>(secret: &'s CreatedSecret, value: &str) -> BTreeMap<&'s str, String> {
     let mut keys = BTreeMap::from([(secret.key.as_str(), value.to_owned())]);
     if secret.encoded {
         keys.insert(ENCODED_KEY, percent_encoded(value));
@@ -33,7 +33,7 @@ pub(crate) fn keys<'s>(secret: &'s MadeSecret, value: &str) -> BTreeMap<&'s str,
 
 /// Builds the patch that gives an existing Secret another value, if its identity
 /// still matches.
-pub(crate) fn update(uid: &str, secret: &MadeSecret, value: &str) -> Value {
+pub(crate) fn update(uid: &str, secret: &CreatedSecret, value: &str) -> Value {
     json!({
         "metadata": {"uid": uid, "labels": secret.labels},
         "stringData": keys(secret, value),
@@ -41,7 +41,7 @@ pub(crate) fn update(uid: &str, secret: &MadeSecret, value: &str) -> Value {
 }
 
 /// Returns true if the value comes from outside kcc, so that it may change.
-pub(crate) fn is_external(secret: &MadeSecret) -> bool {
+pub(crate) fn is_external(secret: &CreatedSecret) -> bool {
     secret.provider != SecretProvider::Generate {}
 }
 

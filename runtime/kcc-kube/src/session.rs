@@ -9,7 +9,7 @@ use std::{
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
-    kubernetes::{KubernetesDesired, MadeSecret},
+    kubernetes::{CreatedSecret, KubernetesDesired},
 };
 use kcc_model::Name;
 use kcc_plan::{
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
         Ok(self)
     }
 
-    fn external_secrets(&self) -> impl Iterator<Item = &MadeSecret> {
+    fn external_secrets(&self) -> impl Iterator<Item = &CreatedSecret> {
         let secrets = self.kube.secrets.iter();
         secrets.filter(|secret| secrets::is_external(secret))
     }

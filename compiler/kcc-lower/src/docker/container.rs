@@ -80,7 +80,7 @@ pub(super) fn lower(
                 sidecar_of: Some(name.clone()),
                 ..container
             };
-            let name = Container::beside(&name, &sidecar);
+            let name = Container::extra_name(&name, &sidecar);
             desired.containers.insert(name, container);
         }
         let at = &component.path;

@@ -247,7 +247,7 @@ pub fn tmpfs_options(volume: &Ephemeral) -> String {
 impl Container {
     /// Returns the name of an init step's or sidecar's container. The underscore
     /// keeps it apart from the names of components.
-    pub fn beside(main: &str, name: &str) -> String {
+    pub fn extra_name(main: &str, name: &str) -> String {
         format!("{main}_{name}")
     }
 
@@ -257,7 +257,7 @@ impl Container {
     }
 
     /// Returns the dropped capabilities.
-    pub fn dropped(&self) -> Vec<String> {
+    pub fn dropped_capabilities(&self) -> Vec<String> {
         if self.baseline {
             self.drop_capabilities.clone()
         } else {

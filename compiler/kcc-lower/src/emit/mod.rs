@@ -45,10 +45,10 @@ pub fn stream(desired: &Desired) -> Result<String, EmitError> {
 }
 
 /// Returns what `kcc apply` does but rendered files do not, one line each.
-pub fn losses(desired: &Desired) -> Vec<String> {
+pub fn limitations(desired: &Desired) -> Vec<String> {
     match &desired.engine {
         EngineDesired::Kubernetes(_) => Vec::new(),
-        EngineDesired::Docker(objects) => compose::losses(objects).into_iter().collect(),
+        EngineDesired::Docker(objects) => compose::limitations(objects).into_iter().collect(),
     }
 }
 

@@ -15,7 +15,7 @@ pub struct KubernetesDesired {
     /// then by name.
     pub objects: Vec<Object>,
     /// Secrets that kcc creates during an apply and never renders.
-    pub secrets: Vec<MadeSecret>,
+    pub secrets: Vec<CreatedSecret>,
     /// Images to build.
     pub builds: Vec<Build>,
 }
@@ -46,7 +46,7 @@ pub struct Object {
 /// applying user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct MadeSecret {
+pub struct CreatedSecret {
     /// The Secret's name in the cluster.
     pub name: String,
     /// The key of its value.

@@ -7,7 +7,7 @@
 use kcc_model::{Kind, Name, Output, SecretProvider};
 use kcc_tree::Path;
 
-use crate::kubernetes::MadeSecret;
+use crate::kubernetes::CreatedSecret;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::lowering::Lowering;
 
@@ -79,7 +79,7 @@ pub(super) fn encoded_secret_key(
 }
 
 /// Returns the secrets in use that kcc creates.
-pub(super) fn created(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
+pub(super) fn created(lowering: &mut Lowering<'_>) -> Vec<CreatedSecret> {
     let mut created = Vec::new();
     let encoded = lowering.encoded_secrets();
     for name in lowering.secrets_in_use().into_keys() {
@@ -95,7 +95,7 @@ pub(super) fn created(lowering: &mut Lowering<'_>) -> Vec<MadeSecret> {
             Some(component) => Owner::Component(component),
             None => Owner::Team(&secret.team),
         };
-        created.push(MadeSecret {
+        created.push(CreatedSecret {
             name: name.clone(),
             key: GENERATED_KEY.to_owned(),
             encoded: encoded.contains(name) && secret.provider != SecretProvider::Generate {},

@@ -206,7 +206,7 @@ fn container_part(
     let mut sidecars = component.sidecars.keys();
     let sidecar = object.value["sidecarOf"]
         .as_str()
-        .and_then(|main| sidecars.find(|name| Container::beside(main, name) == object.name));
+        .and_then(|main| sidecars.find(|name| Container::extra_name(main, name) == object.name));
     match sidecar {
         Some(name) => container(&within("sidecars", name), component, &object.value, names),
         None => container(lookup, component, &object.value, names),

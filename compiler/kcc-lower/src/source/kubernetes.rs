@@ -434,7 +434,7 @@ pub(super) fn variable(lookup: &Lookup<'_>, component: &Component, name: &str) -
     if name.starts_with("KCC_SECRET_") && !declared {
         return Source::Kcc("it passes a secret to the variables that contain it");
     }
-    match component.need_behind(name) {
+    match component.need_providing(name) {
         Some(need) => lookup.source(".env.{1} | ..needs.{2}", &[name.to_owned(), need.clone()]),
         None => lookup.source(".env.{1}", &[name.to_owned()]),
     }

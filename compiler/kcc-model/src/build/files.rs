@@ -45,9 +45,9 @@ fn content(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<(String, bool)> 
         (Some(content), None) => Some((content.text()?, false)),
         (None, Some(source)) => {
             let name = image::relative_to_root(&source, &source.text()?)?;
-            match (cx.referred.file)(&name) {
+            match (cx.files.read)(&name) {
                 Ok(found) => Some((found.text, found.executable)),
-                Err(_) if (cx.referred.there)(&format!("{name}/")).is_ok() => {
+                Err(_) if (cx.files.check_exists)(&format!("{name}/")).is_ok() => {
                     let message = format!(
                         "`{}`: expected a file, found directory `{name}`",
                         source.path

@@ -161,13 +161,13 @@ fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
         args,
         stage,
     };
-    let there = cx.referred.there;
-    if let Err(why) = there(&format!("{}/", build.context)) {
+    let check_exists = cx.files.check_exists;
+    if let Err(why) = check_exists(&format!("{}/", build.context)) {
         report_unreadable_context(&declared, &build.context, &why);
-    } else if let Err(why) = there(&dockerfile_path(&build)) {
+    } else if let Err(why) = check_exists(&dockerfile_path(&build)) {
         report_unreadable_dockerfile(node, &declared, &build, &why);
     } else if let EngineTarget::Kubernetes { .. } = cx.engine {
-        match (cx.referred.context)(&build) {
+        match (cx.files.hash_context)(&build) {
             Ok(hash) => build.tag = content_tag(&build.tag, &hash),
             Err(why) => report_unreadable_context(&declared, &build.context, &why),
         }

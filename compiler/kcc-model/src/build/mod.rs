@@ -45,7 +45,7 @@ pub(crate) use secrets::secret_references;
 
 use crate::owners::Owners;
 use crate::reporter::Reporter;
-use crate::{Component, EngineTarget, Kind, Name, Referred, SystemModel, TargetModel};
+use crate::{Component, EngineTarget, Kind, Name, ReferencedFiles, SystemModel, TargetModel};
 use component::Draft;
 
 /// The inputs for decoding one target.
@@ -53,7 +53,7 @@ pub(crate) struct TargetContext<'a> {
     pub(crate) system: &'a str,
     pub(crate) reporter: Reporter<'a>,
     pub(crate) owners: &'a Owners,
-    pub(crate) referred: Referred<'a>,
+    pub(crate) files: ReferencedFiles<'a>,
     pub(crate) engine: &'a EngineTarget,
 }
 
@@ -66,7 +66,10 @@ impl TargetContext<'_> {
 }
 
 /// Builds everything that can be built and reports the rest.
-pub(crate) fn build_model(tree: &ConfigTree, referred: Referred<'_>) -> (SystemModel, Diagnostics) {
+pub(crate) fn build_model(
+    tree: &ConfigTree,
+    files: ReferencedFiles<'_>,
+) -> (SystemModel, Diagnostics) {
     let sink = RefCell::new(Diagnostics::new());
     let system = system::build(tree, &sink);
     let mut targets = BTreeMap::new();
@@ -87,7 +90,7 @@ pub(crate) fn build_model(tree: &ConfigTree, referred: Referred<'_>) -> (SystemM
             system: &system.name,
             reporter: Reporter::of(tree, target),
             owners: &owners,
-            referred,
+            files,
             engine: &binding.engine,
         };
         if let Some(model) = build_target(&cx, target, binding, &sink) {

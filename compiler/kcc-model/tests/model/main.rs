@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Stage};
-use kcc_model::{Build, FileText, Referred};
+use kcc_model::{Build, FileText, ReferencedFiles};
 
 use case::Case;
 
@@ -63,10 +63,10 @@ fn context(build: &Build) -> Result<String, String> {
 
 fn run(case: &mut Case) {
     let tree = tree::of(case);
-    let referred = Referred {
-        file: &read,
-        there: &there,
-        context: &context,
+    let referred = ReferencedFiles {
+        read: &read,
+        check_exists: &there,
+        hash_context: &context,
     };
     let examined = kcc_model::examine(&tree, Diagnostics::new(), referred);
     let (model, found) = match examined {

@@ -139,7 +139,7 @@ fn host_config(
         restart_policy: Some(restart(container.restart)),
         readonly_rootfs: Some(container.read_only),
         privileged: container.privileged.then_some(true),
-        cap_drop: plain.then(|| container.dropped()),
+        cap_drop: plain.then(|| container.dropped_capabilities()),
         cap_add: plain.then(|| container.add_capabilities.clone()),
         security_opt: (plain && !container.baseline)
             .then(|| vec!["no-new-privileges:true".to_owned()]),

@@ -183,7 +183,7 @@ impl<'a> Reconciler<'a> {
             draft = draft.after(IMAGE, &part.image);
         }
         for step in &container.init {
-            draft = draft.after(CONTAINER, Container::beside(name, &step.name));
+            draft = draft.after(CONTAINER, Container::extra_name(name, &step.name));
         }
         for network in container.networks.keys() {
             draft = draft.after(NETWORK, network);

@@ -43,7 +43,7 @@ impl Draft {
             sidecar_of: Some(main.clone()),
             ..self.container(name).clone()
         };
-        let full_name = Container::beside(&main, sidecar);
+        let full_name = Container::extra_name(&main, sidecar);
         self.engine.containers.entry(full_name).or_insert(container)
     }
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
-    kubernetes::{KubernetesDesired, MadeSecret, Object},
+    kubernetes::{CreatedSecret, KubernetesDesired, Object},
 };
 use kcc_model::Until;
 use kcc_plan::{Error, Options, Plan, Prune};
@@ -53,7 +53,7 @@ fn shop() -> KubernetesDesired {
             orders,
             object("batch/v1", "Job", "migrate-1", Some("migrate")),
         ],
-        secrets: vec![MadeSecret {
+        secrets: vec![CreatedSecret {
             name: "orders-password".to_owned(),
             key: "value".to_owned(),
             encoded: false,

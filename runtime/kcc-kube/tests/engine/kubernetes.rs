@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use kcc_lower::{
     EngineDesired,
-    kubernetes::{KubernetesDesired, MadeSecret, Object},
+    kubernetes::{CreatedSecret, KubernetesDesired, Object},
 };
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan};
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ impl Draft {
             "volumeClaimTemplates": [claim],
         }});
         self.object("apps/v1", "StatefulSet", name, Some(name), set);
-        self.engine.secrets.push(MadeSecret {
+        self.engine.secrets.push(CreatedSecret {
             name: format!("{name}-password"),
             key: "value".to_owned(),
             encoded: false,

@@ -169,7 +169,7 @@ fn groups<'a>(objects: &'a DockerDesired, prefix: &str) -> BTreeMap<&'a Name, Ve
                 before: container
                     .init
                     .last()
-                    .map(|step| Container::beside(short_name(name, prefix), &step.name)),
+                    .map(|step| Container::extra_name(short_name(name, prefix), &step.name)),
             }),
         }
     }
@@ -180,7 +180,7 @@ impl<'a> Group<'a> {
     /// Returns the init steps of the main container, each depending on the previous
     /// one.
     fn init(&self) -> Vec<Group<'a>> {
-        let service = |step: &InitStep| Container::beside(&self.service, &step.name);
+        let service = |step: &InitStep| Container::extra_name(&self.service, &step.name);
         let steps = &self.container.init;
         let before = std::iter::once(None).chain(steps.iter().map(|step| Some(service(step))));
         steps
@@ -198,7 +198,7 @@ impl<'a> Group<'a> {
 
 /// Describes the checks that compose cannot run. It only runs commands inside the
 /// container, and an image may not contain an HTTP or TCP client.
-pub(super) fn losses(objects: &DockerDesired) -> Option<String> {
+pub(super) fn limitations(objects: &DockerDesired) -> Option<String> {
     let needs_kcc = |container: &&Container| {
         let check = container.health.as_ref().map(|health| &health.check);
         check.is_some_and(|check| !matches!(check, Check::Exec(_)))
@@ -229,7 +229,7 @@ impl Compose<'_> {
              # Start it with `docker compose -p {} up`.\n",
             self.prefix
         );
-        if let Some(loss) = losses(self.objects) {
+        if let Some(loss) = limitations(self.objects) {
             let _ = writeln!(head, "# Note: {loss}.");
         }
         let mut on_demand = self.groups.values().flatten();
@@ -303,7 +303,7 @@ impl Compose<'_> {
                 if let Mount::Shared(name) = mount
                     && group.container.sidecar_of.is_none()
                 {
-                    volumes.insert(Container::beside(&group.service, name));
+                    volumes.insert(Container::extra_name(&group.service, name));
                 }
             }
         }

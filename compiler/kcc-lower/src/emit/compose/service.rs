@@ -78,8 +78,11 @@ impl Compose<'_> {
         service.extend(limits(container));
         if container.privileged {
             service.push(entry("privileged", Yaml::Bool(true)));
-        } else if !container.dropped().is_empty() {
-            service.push(entry("cap_drop", Yaml::texts(container.dropped())));
+        } else if !container.dropped_capabilities().is_empty() {
+            service.push(entry(
+                "cap_drop",
+                Yaml::texts(container.dropped_capabilities()),
+            ));
         }
         if !container.privileged && !container.add_capabilities.is_empty() {
             service.push(entry(
@@ -202,7 +205,7 @@ impl Compose<'_> {
                     tmpfs.push(format!("{}:{}", escape(path), tmpfs_options(volume)));
                 }
                 Mount::Shared(name) => {
-                    let name = Container::beside(main, name);
+                    let name = Container::extra_name(main, name);
                     volumes.push(mount("volume", &name, path, false));
                 }
                 Mount::Secret(name) => secrets.push(Yaml::Map(vec![

@@ -1,6 +1,6 @@
 //! A system comes up, changes and is taken down.
 
-use kcc_lower::kubernetes::MadeSecret;
+use kcc_lower::kubernetes::CreatedSecret;
 use kcc_model::{SecretProvider, Until};
 use kcc_plan::{Options, State};
 use serde_json::json;
@@ -168,7 +168,7 @@ pub(super) async fn a_secret_follows_its_provider(sandbox: &Sandbox) {
         "secretKeyRef": {"name": "token", "key": "value"},
     }}]);
     let mut brought = |provider| {
-        desired.engine.secrets = vec![MadeSecret {
+        desired.engine.secrets = vec![CreatedSecret {
             name: "token".to_owned(),
             key: "value".to_owned(),
             encoded: false,
