@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
-use kcc_tree::ConfigTree;
+use kcc_tree::{ConfigTree, schema::component_fields};
 
-use crate::{CheckedModel, ReferencedFiles, build, owners::COMPONENTS, rules};
+use crate::{CheckedModel, ReferencedFiles, build, rules};
 
 /// Builds and checks a tree. `evaluated` are the diagnostics of its evaluation;
 /// the outcome contains those of all three stages.
@@ -102,7 +102,7 @@ fn follows(diagnostic: &Diagnostic, cause: &Diagnostic) -> bool {
         && diagnostic.targets.is_subset(&cause.targets)
         && match (&diagnostic.path, &cause.path) {
             // An error about all components does not explain a field missing in one.
-            (Some(_), Some(cause)) if COMPONENTS.contains(&cause.as_str()) => false,
+            (Some(_), Some(cause)) if component_fields().contains(&cause.as_str()) => false,
             (Some(path), Some(cause)) => within(path, cause) || within(cause, path),
             _ => false,
         }

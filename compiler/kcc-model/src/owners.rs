@@ -7,16 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{FileId, Files, SourceFile, Span};
+use kcc_tree::schema::{component_fields, declared_fields};
 use kcc_tree::{ConfigTree, Node, OriginKind, Path};
 
 use crate::pattern::covers;
 use crate::{Name, Team};
-
-/// Root fields whose children are components.
-pub(crate) const COMPONENTS: [&str; 4] = ["services", "jobs", "cronJobs", "backing"];
-
-/// Root fields whose children teams declare for others to refer to.
-pub(crate) const DECLARED: [&str; 5] = ["secrets", "configs", "kinds", "objects", "grants"];
 
 /// The owner of a component or declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +50,7 @@ impl Owners {
             };
             owners.insert(declaration.path.clone(), owner);
         }
-        for kind in COMPONENTS.iter().chain(&DECLARED) {
+        for kind in component_fields().iter().chain(declared_fields()) {
             let Some(all) = tree.get(target, &Path::of([kind])) else {
                 continue;
             };
@@ -64,7 +59,7 @@ impl Owners {
                 if owners.contains_key(&path) {
                     continue;
                 }
-                let lines = if DECLARED.contains(kind) {
+                let lines = if declared_fields().contains(kind) {
                     lines_below(node)
                 } else {
                     defining_lines(node)
@@ -168,7 +163,7 @@ fn governs(tree: &ConfigTree, teams: &BTreeMap<Name, Team>, by: FileId, path: &P
 pub(crate) fn component_names(tree: &ConfigTree, target: &str) -> BTreeSet<String> {
     let declared = tree.declarations.get(target).into_iter().flatten();
     let declared = declared.filter_map(|declaration| declaration.path.0.get(1).cloned());
-    let present = COMPONENTS
+    let present = component_fields()
         .iter()
         .filter_map(|kind| tree.get(target, &Path::of([kind])))
         .flat_map(|all| all.fields().map(|(name, _)| name.to_owned()));

@@ -81,6 +81,9 @@ pub struct Field {
     /// Whether the fields below it are data, with keys of any form.
     #[serde(default)]
     pub data: bool,
+    /// Whether the fields below it are objects of an engine.
+    #[serde(default)]
+    pub opaque: bool,
     /// The path of another spelling of its value.
     #[serde(default)]
     pub same: Vec<String>,
@@ -105,17 +108,16 @@ impl Schema {
             .binary_search_by(|definition| definition.name.as_str().cmp(name));
         at.ok().map(|at| &self.definitions[at])
     }
+}
 
-    /// Returns the root fields whose fields are components.
-    pub fn component_fields() -> &'static [&'static str] {
-        &COMPONENTS
-    }
+/// Returns the root fields whose fields are components.
+pub fn component_fields() -> &'static [&'static str] {
+    &COMPONENTS
+}
 
-    /// Returns the root fields whose fields teams declare for components to refer
-    /// to.
-    pub fn declared_fields() -> &'static [&'static str] {
-        &DECLARED
-    }
+/// Returns the root fields whose fields teams declare for components to refer to.
+pub fn declared_fields() -> &'static [&'static str] {
+    &DECLARED
 }
 
 impl Definition {
@@ -182,12 +184,12 @@ mod tests {
     #[test]
     fn the_root_has_components_and_what_they_refer_to() {
         assert_eq!(
-            Schema::component_fields(),
+            component_fields(),
             ["services", "jobs", "cronJobs", "backing"]
         );
         assert_eq!(
-            Schema::declared_fields(),
-            ["objects", "kinds", "secrets", "configs", "grants"]
+            declared_fields(),
+            ["secrets", "configs", "kinds", "objects", "grants"]
         );
     }
 

@@ -49,6 +49,7 @@ type TableField struct {
 	Defaults  map[string]string `json:"defaults,omitempty"`
 	Component bool              `json:"component,omitempty"`
 	Data      bool              `json:"data,omitempty"`
+	Opaque    bool              `json:"opaque,omitempty"`
 	Same      []string          `json:"same,omitempty"`
 	Short     [][]string        `json:"short,omitempty"`
 	For       []string          `json:"for,omitempty"`
@@ -128,7 +129,7 @@ func (s *Schema) tableField(decl *ast.Field) TableField {
 		}
 		field.Defaults[engine] = source(literalOf(value))
 	}
-	field.Component, field.Data = read.Component, read.Data
+	field.Component, field.Data, field.Opaque = read.Component, read.Data, read.Opaque
 	field.Same, field.Short, field.For = read.Same, read.Short, read.For
 	return field
 }

@@ -9,7 +9,6 @@ use crate::{Disruption, Placement, Rollout, Scale, Share, Spread, Strategy, Tole
 /// Decodes `scale`; none if `min` or `max` is missing, which is reported.
 pub(crate) fn scale(node: &Cursor<'_>) -> Option<Scale> {
     let node = node.child("scale")?;
-    node.expect_only(&["min", "max", "cpu", "memory"]);
     let end = |field: &str| {
         let Some(end) = node.child(field) else {
             let help = "write `scale: {min: 2, max: 10}`";
@@ -33,14 +32,6 @@ pub(crate) fn rollout(node: &Cursor<'_>) -> Rollout {
     let Some(node) = node.child("rollout") else {
         return Rollout::default();
     };
-    node.expect_only(&[
-        "strategy",
-        "surge",
-        "unavailable",
-        "gracePeriod",
-        "preStop",
-        "deadline",
-    ]);
     let strategy = |name: &str| match name {
         "rolling" => Some(Strategy::Rolling),
         "recreate" => Some(Strategy::Recreate),
@@ -60,7 +51,6 @@ pub(crate) fn rollout(node: &Cursor<'_>) -> Rollout {
 /// Decodes `disruption`.
 pub(crate) fn disruption(node: &Cursor<'_>) -> Option<Disruption> {
     let node = node.child("disruption")?;
-    node.expect_only(&["minAvailable", "maxUnavailable"]);
     let min = share(&node, "minAvailable").map(Disruption::MinAvailable);
     min.or_else(|| share(&node, "maxUnavailable").map(Disruption::MaxUnavailable))
 }
@@ -70,7 +60,6 @@ pub(crate) fn placement(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Placement 
     let Some(node) = node.child("placement") else {
         return Placement::default();
     };
-    node.expect_only(&["spread", "nodes", "tolerations"]);
     let spread = |name: &str| match name {
         "node" => Some(Spread::Node),
         "zone" => Some(Spread::Zone),
@@ -89,7 +78,6 @@ pub(crate) fn placement(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Placement 
 }
 
 fn toleration(node: &Cursor<'_>) -> Toleration {
-    node.expect_only(&["value", "effect"]);
     let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
     let effect = |name: &str| effects.contains(&name).then(|| name.to_owned());
     Toleration {

@@ -75,7 +75,6 @@ fn external_address(
     external: &Cursor<'_>,
     outputs: &mut BTreeMap<String, Output>,
 ) -> BTreeMap<Name, Port> {
-    external.expect_only(&["host", "port", "username", "database", "tls"]);
     match external.child("host") {
         Some(host) => {
             if let Some(host) = host_name(&host) {

@@ -54,7 +54,6 @@ const CAPABILITIES: [&str; 42] = [
 
 /// Decodes `capabilities` into the added and the dropped ones.
 pub(crate) fn decode(node: &Cursor<'_>) -> (Vec<String>, Vec<String>) {
-    node.expect_only(&["add", "drop"]);
     let (added, dropped) = (list(node, "add"), list(node, "drop"));
     for name in dropped.intersection(&added) {
         let field = node.path.join("add");

@@ -42,54 +42,15 @@ pub(crate) const COMPONENT_FIELDS: [(&str, Decode); 4] = [
     ("backing", backing::backing),
 ];
 
-const COMMON: [&str; 20] = [
-    "kubernetes",
-    "docker",
-    "image",
-    "build",
-    "command",
-    "args",
-    "workingDir",
-    "user",
-    "env",
-    "needs",
-    "resources",
-    "volumes",
-    "files",
-    "init",
-    "sidecars",
-    "security",
-    "identity",
-    "placement",
-    "labels",
-    "annotations",
-];
-const SERVICE: [&str; 10] = [
-    "port",
-    "ports",
-    "health",
-    "replicas",
-    "scale",
-    "routes",
-    "rollout",
-    "disruption",
-    "stateful",
-    "everyNode",
-];
-const JOB: [&str; 4] = ["retries", "deadline", "completions", "parallelism"];
-const CRON_JOB: [&str; 3] = ["schedule", "timeZone", "concurrency"];
-
 /// The default time to become ready.
 pub(crate) const DEADLINE: Millis = Millis(300_000);
 const JOB_DEADLINE: Millis = Millis(600_000);
 
 fn service(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
-    node.expect_only(&[&COMMON[..], &SERVICE].concat());
     decode(cx, name, node, node, Kind::Service)
 }
 
 fn job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
-    node.expect_only(&[&COMMON[..], &JOB].concat());
     let run = run(node);
     let mut draft = decode(cx, name, node, node, Kind::Job(run))?;
     draft.component.deadline = run.deadline.unwrap_or(JOB_DEADLINE);
@@ -97,7 +58,6 @@ fn job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
 }
 
 fn cron_job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
-    node.expect_only(&[&COMMON[..], &JOB, &CRON_JOB].concat());
     let cron = schedule::cron(node, run(node));
     // The container is decoded even without a schedule, to report its mistakes.
     let draft = decode(

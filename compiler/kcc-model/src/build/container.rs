@@ -65,7 +65,6 @@ fn security(node: &Cursor<'_>) -> Security {
     let Some(node) = node.child("security") else {
         return security;
     };
-    node.expect_only(&["profile", "readOnlyRoot", "privileged", "capabilities"]);
     if node
         .child("profile")
         .and_then(|field| field.text())

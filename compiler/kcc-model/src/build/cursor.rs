@@ -7,13 +7,31 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Span};
-use kcc_tree::{Node, OriginKind, Path, Value};
+use kcc_tree::schema::{Definition, Schema, references};
+use kcc_tree::{Node, Origin, OriginKind, Path, Value};
 
 use crate::reporter::Reporter;
 use crate::units::BadQuantity;
 
-/// Collects the diagnostics of a stage.
-pub(crate) type Sink = RefCell<Diagnostics>;
+/// Collects the diagnostics of a stage; in tests also the nodes that it reads.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    diagnostics: RefCell<Diagnostics>,
+    #[cfg(test)]
+    pub(crate) read: RefCell<std::collections::HashSet<*const Node>>,
+}
+
+impl Sink {
+    /// Adds a diagnostic.
+    pub(crate) fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// Returns the diagnostics.
+    pub(crate) fn into_diagnostics(self) -> Diagnostics {
+        self.diagnostics.into_inner()
+    }
+}
 
 /// A present node with its path and the collector of its diagnostics.
 #[derive(Debug, Clone)]
@@ -36,13 +54,22 @@ impl<'a> Cursor<'a> {
 
     /// Returns the child of that name, if present.
     pub(crate) fn child(&self, name: &str) -> Option<Cursor<'a>> {
-        let node = self.node.child(name)?;
-        Some(Self {
+        Some(self.read(name, self.node.child(name)?))
+    }
+
+    fn read(&self, name: &str, node: &'a Node) -> Self {
+        #[cfg(test)]
+        self.sink.read.borrow_mut().insert(std::ptr::from_ref(node));
+        self.to(name, node)
+    }
+
+    fn to(&self, name: &str, node: &'a Node) -> Self {
+        Self {
             node,
             path: self.path.join(name),
             reporter: self.reporter,
             sink: self.sink,
-        })
+        }
     }
 
     /// Returns the descendant at the end of a chain of names.
@@ -57,18 +84,9 @@ impl<'a> Cursor<'a> {
         if !matches!(self.node.value, Value::Struct(_)) {
             self.report_wrong_type("a struct");
         }
-        self.node.fields().map(|(name, node)| {
-            let path = self.path.join(name);
-            (
-                name,
-                Self {
-                    node,
-                    path,
-                    reporter: self.reporter,
-                    sink: self.sink,
-                },
-            )
-        })
+        self.node
+            .fields()
+            .map(|(name, node)| (name, self.read(name, node)))
     }
 
     /// Iterates over the elements of a list; yields none for any other type.
@@ -167,25 +185,41 @@ impl<'a> Cursor<'a> {
         self.reporter.span(&self.path)
     }
 
-    /// Reports every field set by a fragment that is not in `known`: a field that
-    /// the model does not have must not be ignored silently.
-    pub(crate) fn expect_only(&self, known: &[&str]) {
-        for (name, field) in self.node.fields() {
-            let declared = || {
-                field
-                    .origins
-                    .iter()
-                    .any(|origin| origin.kind != OriginKind::Schema)
-            };
-            if known.contains(&name) || !(declared() || field.origins.is_empty()) {
-                continue;
+    /// Reports every field that a fragment sets and the schema, in which this node
+    /// has type `of`, does not have: evaluation refuses such a field, and none may
+    /// be ignored silently. The test `every_field_of_the_schema_is_read` is about
+    /// all others.
+    pub(crate) fn report_unknown(&self, of: &str) {
+        if let Some(of) = of.strip_prefix("[string]: ") {
+            for (name, node) in self.node.fields() {
+                self.to(name, node).report_unknown(of);
             }
-            let path = self.path.join(name);
-            let message = format!("`{path}` is not supported by this version of kcc");
-            let error =
-                self.reporter
-                    .error(Code::EvalUnknownField, &path, message, "not supported");
-            self.report(error.help("remove the field"));
+            return;
+        }
+        let structs = structs(of);
+        if structs.is_empty() {
+            return;
+        }
+        for (name, node) in self.node.fields() {
+            let child = self.to(name, node);
+            let mut fields = structs.iter().flat_map(|definition| &definition.fields);
+            let declared = |origin: &Origin| origin.kind != OriginKind::Schema;
+            let of = match fields.find(|field| field.name == name) {
+                Some(field) if field.opaque => continue,
+                Some(field) => Some(field.of.as_str()),
+                None if structs[0].name == "Backing" => provided(name),
+                None => None,
+            };
+            match of {
+                Some(of) => child.report_unknown(of),
+                None if node.origins.iter().any(declared) => {
+                    let path = &child.path;
+                    let message = format!("`{path}` is not supported by this version of kcc");
+                    let error = child.error(Code::EvalUnknownField, message, "not supported");
+                    self.report(error.help("remove the field"));
+                }
+                None => {}
+            }
         }
     }
 
@@ -201,7 +235,7 @@ impl<'a> Cursor<'a> {
 
     /// Adds a diagnostic to those of the stage.
     pub(crate) fn report(&self, diagnostic: Diagnostic) {
-        self.sink.borrow_mut().push(diagnostic);
+        self.sink.report(diagnostic);
     }
 
     fn report_wrong_type(&self, expected: &str) {
@@ -217,6 +251,28 @@ impl<'a> Cursor<'a> {
         let message = format!("`{}`: expected {expected}, found {actual}", self.path);
         self.report(self.error(Code::EvalWrongType, message, format!("expected {expected}")));
     }
+}
+
+/// Returns the type of a field that evaluation adds to a backing, from the recipe of
+/// its kind.
+fn provided(name: &str) -> Option<&'static str> {
+    match name {
+        "component" => Some("#Service"),
+        "outputs" => Some("_"),
+        _ => None,
+    }
+}
+
+/// Returns the definitions of structs that a type refers to.
+pub(crate) fn structs(of: &str) -> Vec<&'static Definition> {
+    references(of)
+        .filter_map(|name| Schema::get().definition(name))
+        .flat_map(|definition| {
+            let mut all = structs(&definition.is);
+            all.extend((!definition.fields.is_empty()).then_some(definition));
+            all
+        })
+        .collect()
 }
 
 /// Reads a number without a fraction; CUE may print one as `8080.0`.

@@ -39,11 +39,9 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     }
     let text = |field| node.child(field).and_then(|field| field.text());
     if node.child("secret").is_some() {
-        node.expect_only(&["secret"]);
         return Some(RawEnv::Known(EnvValue::Secret(text("secret")?)));
     }
     if node.child("config").is_some() {
-        node.expect_only(&["config", "key"]);
         if node.child("key").is_none() {
             component::missing(node, "`key`", "write `key: \"…\"` with a key of the config");
         }
@@ -53,7 +51,6 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
         }));
     }
     if node.child("value").is_some() {
-        node.expect_only(&["value", "public"]);
         return Some(RawEnv::Known(EnvValue::Literal(text("value")?)));
     }
     if node.child("from").is_some() {

@@ -40,7 +40,6 @@ pub(crate) fn files(
 
 /// Returns the content of a file, and true if it is executable.
 fn content(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<(String, bool)> {
-    node.expect_only(&["content", "source", "mode", "owner"]);
     match (node.child("content"), node.child("source")) {
         (Some(content), None) => Some((content.text()?, false)),
         (None, Some(source)) => {

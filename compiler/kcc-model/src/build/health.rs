@@ -13,7 +13,6 @@ use crate::{Check, Health, Millis, Name, Port, Probe};
 
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
 const NAMED: [&str; 3] = ["startup", "readiness", "liveness"];
-const TIMINGS: [&str; 4] = ["delay", "period", "timeout", "failures"];
 /// Fields that belong to the short form only.
 const SHORT_FORM: [&str; 5] = ["port", "period", "timeout", "failures", "startTimeout"];
 /// The default time that the short form's probe may fail during startup.
@@ -28,7 +27,6 @@ pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health 
         return Health::default();
     };
     if let Some(first) = NAMED.iter().find(|name| node.child(name).is_some()) {
-        node.expect_only(&[&NAMED[..], &SHORT_FORM].concat());
         for field in SHORT_FORM.iter().filter_map(|name| node.child(name)) {
             let name = field.path.0.last().map_or("", String::as_str);
             let message = format!(
@@ -75,7 +73,6 @@ fn startup_probe(probe: Probe, start: Millis) -> Probe {
 }
 
 fn probe(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Probe> {
-    node.expect_only(&[&CHECKS[..], &TIMINGS, &["port", "startTimeout"]].concat());
     let check = check(node, ports);
     let time = |field, default| {
         let declared = node

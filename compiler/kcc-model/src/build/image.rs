@@ -134,7 +134,6 @@ fn is_digest(digest: &str) -> bool {
 }
 
 fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
-    node.expect_only(&["context", "file", "args", "stage"]);
     let Some(declared) = node.child("context") else {
         component::missing(
             node,

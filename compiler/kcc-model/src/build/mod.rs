@@ -8,6 +8,8 @@
 mod availability;
 mod backing;
 mod capabilities;
+#[cfg(test)]
+mod completeness;
 mod component;
 mod container;
 mod cursor;
@@ -32,7 +34,6 @@ mod sidecars;
 mod system;
 mod volumes;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics};
@@ -70,8 +71,13 @@ pub(crate) fn build_model(
     tree: &ConfigTree,
     files: ReferencedFiles<'_>,
 ) -> (SystemModel, Diagnostics) {
-    let sink = RefCell::new(Diagnostics::new());
-    let system = system::build(tree, &sink);
+    let sink = Sink::default();
+    let model = build_into(tree, files, &sink);
+    (model, sink.into_diagnostics())
+}
+
+fn build_into(tree: &ConfigTree, files: ReferencedFiles<'_>, sink: &Sink) -> SystemModel {
+    let system = system::build(tree, sink);
     let mut targets = BTreeMap::new();
     for target in tree.targets.keys() {
         let Some(binding) = system.targets.get(target) else {
@@ -81,7 +87,7 @@ pub(crate) fn build_model(
                 .child("targets")
                 .and_then(|all| all.child(target));
             if declared.is_none() {
-                sink.borrow_mut().push(unknown_target(&system, target));
+                sink.report(unknown_target(&system, target));
             }
             continue;
         };
@@ -93,16 +99,15 @@ pub(crate) fn build_model(
             files,
             engine: &binding.engine,
         };
-        if let Some(model) = build_target(&cx, target, binding, &sink) {
+        if let Some(model) = build_target(&cx, target, binding, sink) {
             targets.insert(target.clone(), model);
         }
     }
-    let model = SystemModel {
+    SystemModel {
         name: system.name,
         teams: system.teams,
         targets,
-    };
-    (model, sink.into_inner())
+    }
 }
 
 fn build_target(
@@ -130,7 +135,7 @@ fn build_target(
     let objects = objects::objects(cx, &root);
     let components = needs::connect(cx, drafts, sink);
     let secrets = secrets::secrets(cx, &root, &components);
-    Some(TargetModel {
+    let model = TargetModel {
         target: target.to_owned(),
         engine: binding.engine.clone(),
         parity_accept: binding.parity_accept.clone(),
@@ -141,7 +146,9 @@ fn build_target(
         patches: objects::patches(&root),
         docker_patches: objects::docker_patches(&root),
         grants: permissions::grants(&root),
-    })
+    };
+    root.report_unknown("#Root");
+    Some(model)
 }
 
 fn unknown_target(system: &system::System, target: &str) -> Diagnostic {

@@ -31,7 +31,6 @@ pub(crate) fn decode(node: &Cursor<'_>) -> BTreeMap<Name, RawNeed> {
     };
     all.fields()
         .map(|(name, field)| {
-            field.expect_only(&["until", "port", "optional"]);
             let need = RawNeed {
                 until: field.child("until").and_then(|until| self::until(&until)),
                 port: field.child("port").and_then(|port| port.text()),
@@ -352,5 +351,5 @@ fn report(cx: &TargetContext<'_>, path: &Path, from: &str, why: &UnresolvedOutpu
         }
     };
     let error = reporter.error(Code::CheckUnknownOutput, path, message, label);
-    sink.borrow_mut().push(error.help(help));
+    sink.report(error.help(help));
 }

@@ -76,7 +76,6 @@ fn list(node: &Cursor<'_>, list: List, output_args: &mut Vec<OutputArg>) -> Opti
 /// Decodes `{from, output}`.
 pub(crate) fn decode(node: &Cursor<'_>) -> Option<OutputRef> {
     // `mode` and `owner` are valid for files, which are decoded here as well.
-    node.expect_only(&["from", "output", "mode", "owner"]);
     let text = |field| node.child(field).and_then(|field| field.text());
     let (Some(from), Some(output)) = (text("from"), text("output")) else {
         component::missing(

@@ -6,15 +6,14 @@ use kcc_diag::Code;
 use kcc_tree::Value;
 
 use super::{Cursor, capabilities, component, names, volumes};
-use crate::owners::COMPONENTS;
 use crate::{AccessRule, Grant, Identity, Name, Permissions};
+use kcc_tree::schema::component_fields;
 
 /// Decodes the identity of a component.
 pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
     let Some(node) = node.child("identity") else {
         return Identity::default();
     };
-    node.expect_only(&["name", "rules"]);
     let name = node.child("name").and_then(|field| {
         let name = field.text()?;
         names::validate(&field, "service account", &name);
@@ -26,7 +25,6 @@ pub(crate) fn identity(node: &Cursor<'_>) -> Identity {
         .flat_map(|all| all.fields().collect::<Vec<_>>())
         .map(|(name, node)| {
             names::validate(&node, "rule", name);
-            node.expect_only(&["groups", "resources", "verbs", "cluster"]);
             let rule = AccessRule {
                 permissions: permissions(&node),
                 cluster: flag(&node, "cluster"),
@@ -51,21 +49,11 @@ pub(crate) fn grants(root: &Cursor<'_>) -> BTreeMap<Name, Grant> {
 }
 
 fn grant(node: &Cursor<'_>) -> Grant {
-    node.expect_only(&["to", "allow", "reason"]);
     for to in node.child("to").iter().flat_map(Cursor::items) {
-        let known = COMPONENTS.iter().chain(&["objects"]).copied();
+        let known = component_fields().iter().chain(&["objects"]).copied();
         names::validate_pattern(&to, known, "a component or an object");
     }
     let allow = node.child("allow");
-    if let Some(allow) = &allow {
-        allow.expect_only(&[
-            "hostPath",
-            "privileged",
-            "capabilities",
-            "socket",
-            "clusterRules",
-        ]);
-    }
     let allowed = |field| allow.as_ref().and_then(|allow| allow.child(field));
     let cluster_rules = allowed("clusterRules");
     Grant {
@@ -88,10 +76,7 @@ fn grant(node: &Cursor<'_>) -> Grant {
         cluster_rules: cluster_rules
             .iter()
             .flat_map(|all| all.fields().collect::<Vec<_>>())
-            .map(|(name, node)| {
-                node.expect_only(&["groups", "resources", "verbs"]);
-                (name.to_owned(), permissions(&node))
-            })
+            .map(|(name, node)| (name.to_owned(), permissions(&node)))
             .collect(),
     }
 }

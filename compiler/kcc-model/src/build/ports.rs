@@ -41,7 +41,6 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
             sidecar: None,
         });
     }
-    node.expect_only(&["number", "protocol", "expose"]);
     let Some(declared) = node.child("number") else {
         super::component::missing(node, "`number`", "write the number of the port");
         return None;

@@ -11,13 +11,8 @@ pub(crate) fn resources(node: &Cursor<'_>) -> Resources {
     let Some(node) = node.child("resources") else {
         return Resources::default();
     };
-    node.expect_only(&["cpu", "memory", "requests", "limits"]);
     let short = amounts(&node);
-    let long = |field| {
-        let node = node.child(field);
-        node.inspect(|node| node.expect_only(&["cpu", "memory"]))
-            .map(|node| amounts(&node))
-    };
+    let long = |field| node.child(field).map(|node| amounts(&node));
     let requests = long("requests").unwrap_or_default();
     let limits = long("limits").unwrap_or_default();
     Resources {

@@ -26,7 +26,6 @@ pub(crate) fn routes(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> BTreeMa
 }
 
 fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
-    node.expect_only(&["host", "path", "port", "tls"]);
     let Some(host) = node.child("host") else {
         component::missing(node, "`host`", "write `host: \"shop.example.com\"`");
         return None;

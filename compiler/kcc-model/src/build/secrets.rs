@@ -34,7 +34,6 @@ pub(crate) fn configs(cx: &TargetContext<'_>, root: &Cursor<'_>) -> BTreeMap<Nam
     all.fields()
         .map(|(name, node)| {
             names::validate(&node, "config", name);
-            node.expect_only(&["data"]);
             let data = node
                 .child("data")
                 .map(|data| data.text_map())
@@ -152,7 +151,6 @@ fn provider(
     node: &Cursor<'_>,
     uses: &SecretUse<'_>,
 ) -> Option<SecretProvider> {
-    node.expect_only(&PROVIDERS);
     let declared: Vec<_> = PROVIDERS
         .iter()
         .filter_map(|name| Some((*name, node.child(name)?)))
@@ -258,7 +256,6 @@ fn decode_provider(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
         )?)),
         "command" => field.text_list().map(SecretProvider::Command),
         "external" => {
-            field.expect_only(&["store", "key", "kind"]);
             let (store, key) = container_and_key(field, "store")?;
             let kind = field.child("kind").and_then(|kind| kind.text());
             Some(SecretProvider::External {
@@ -268,13 +265,11 @@ fn decode_provider(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
             })
         }
         "sops" => {
-            field.expect_only(&["file", "key"]);
             let (file, key) = container_and_key(field, "file")?;
             let file = image::relative_to_root(field, &file)?;
             Some(SecretProvider::Command(sops(file, &key)))
         }
         _ => {
-            field.expect_only(&["name", "key", "encodedKey"]);
             let (name, key) = container_and_key(field, "name")?;
             if !name.split('.').all(names::is_label) {
                 let name = field.child("name")?;

@@ -35,7 +35,6 @@ pub(crate) fn extra_containers(
     for step in sorted_steps(&steps) {
         let node = &steps[step];
         names::validate(node, "init step", step);
-        node.expect_only(&["image", "command", "args", "env", "needs"]);
         if node.child("command").is_none() {
             component::missing(node, "`command`", "write `command: [\"…\"]`");
         }
@@ -58,15 +57,6 @@ pub(crate) fn extra_containers(
     }
     for (sidecar, node) in &side_nodes {
         names::validate(node, "sidecar", sidecar);
-        node.expect_only(&[
-            "image",
-            "command",
-            "args",
-            "env",
-            "ports",
-            "health",
-            "resources",
-        ]);
         let own = ports::ports(node);
         let health = health::health(node, &own);
         let resources = resources::resources(node);
@@ -155,7 +145,6 @@ fn sorted_steps<'n>(steps: &BTreeMap<&'n str, Cursor<'_>>) -> Vec<&'n str> {
             continue;
         };
         for (other, need) in needs.fields() {
-            need.expect_only(&[]);
             if steps.contains_key(other) {
                 edges.insert((*name, other));
                 continue;

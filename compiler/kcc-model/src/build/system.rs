@@ -7,9 +7,9 @@ use kcc_diag::{Code, Span};
 use kcc_tree::{ConfigTree, Path, SYSTEM_FILE, USUAL_TARGETS};
 
 use super::{Cursor, Sink, names};
-use crate::owners::{COMPONENTS, DECLARED};
 use crate::reporter::Reporter;
 use crate::{EngineTarget, Name, Team};
+use kcc_tree::schema::{component_fields, declared_fields};
 
 /// The decoded `system`.
 pub(crate) struct System {
@@ -97,7 +97,7 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
             };
             for field in ["owns", "governs"] {
                 for pattern in team.child(field).iter().flat_map(Cursor::items) {
-                    let known = COMPONENTS.iter().chain(&DECLARED).copied();
+                    let known = component_fields().iter().chain(declared_fields()).copied();
                     names::validate_pattern(&pattern, known, "a declaration");
                 }
             }
@@ -107,9 +107,9 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
     if !declared.is_empty() {
         return declared;
     }
-    let everything = COMPONENTS
+    let everything = component_fields()
         .iter()
-        .chain(&DECLARED)
+        .chain(declared_fields())
         .map(|field| (*field).to_owned())
         .collect();
     let whole = Team {
@@ -171,14 +171,6 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
     match (docker, kubernetes) {
         (Some(_), None) => Some(EngineTarget::Docker {}),
         (None, Some(kubernetes)) => {
-            kubernetes.expect_only(&[
-                "context",
-                "namespace",
-                "ingressClass",
-                "routes",
-                "gateway",
-                "gatewayClass",
-            ]);
             let text = |field| kubernetes.child(field).and_then(|field| field.text());
             let namespace = text("namespace").unwrap_or_else(|| format!("{system}-{target}"));
             if let Some(written) = kubernetes.child("namespace") {

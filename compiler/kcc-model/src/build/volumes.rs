@@ -23,17 +23,6 @@ pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
 }
 
 fn volume(node: &Cursor<'_>) -> Option<Volume> {
-    node.expect_only(&[
-        "mount",
-        "size",
-        "access",
-        "class",
-        "ephemeral",
-        "config",
-        "secret",
-        "hostPath",
-        "mode",
-    ]);
     let source = source(node);
     let Some(mount) = node.child("mount") else {
         component::missing(node, "`mount`", "write the path inside the container");
@@ -94,7 +83,6 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
 }
 
 fn ephemeral(node: &Cursor<'_>) -> Ephemeral {
-    node.expect_only(&["exec", "size", "mode", "memory"]);
     let defaults = Ephemeral::default();
     let flag = |name| node.child(name).and_then(|field| field.boolean());
     Ephemeral {

@@ -12,16 +12,17 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Span, field_label};
 use kcc_tree::{Node, Origin, OriginKind, Path, Value};
 
 use super::View;
-use crate::owners::{COMPONENTS, DECLARED, Owner};
+use crate::owners::Owner;
 use crate::pattern::{covers, narrowest};
 use crate::{Name, Team};
+use kcc_tree::schema::{component_fields, declared_fields};
 
 pub(super) fn authority(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let mut check = Check {
         view,
         reported: BTreeMap::new(),
     };
-    for kind in COMPONENTS.iter().chain(&DECLARED) {
+    for kind in component_fields().iter().chain(declared_fields()) {
         let Some(all) = view.tree.get(&view.target.target, &Path::of([kind])) else {
             continue;
         };

@@ -7,11 +7,11 @@ use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
 use super::View;
-use crate::owners::COMPONENTS;
+use kcc_tree::schema::component_fields;
 
 pub(super) fn duplicate_name(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<&str, Path> = BTreeMap::new();
-    for kind in COMPONENTS {
+    for kind in component_fields().iter().copied() {
         let Some(all) = view.tree.get(&view.target.target, &Path::of([kind])) else {
             continue;
         };

@@ -4,7 +4,8 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
 use kcc_tree::{Path, Value};
 
 use super::View;
-use crate::owners::{DECLARED, Owner};
+use crate::owners::Owner;
+use kcc_tree::schema::declared_fields;
 
 pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for (path, owner) in view.owners.iter() {
@@ -18,7 +19,7 @@ pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let what = if path
                 .0
                 .first()
-                .is_some_and(|kind| DECLARED.contains(&kind.as_str()))
+                .is_some_and(|kind| declared_fields().contains(&kind.as_str()))
             {
                 "declared"
             } else {

@@ -6,7 +6,7 @@ use kcc_tree::{Node, Path, Value, secret_literal};
 
 use super::View;
 use crate::build::{is_label, secret_references};
-use crate::owners::COMPONENTS;
+use kcc_tree::schema::component_fields;
 
 pub(super) fn secret_literal(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let target = &view.target.target;
@@ -33,7 +33,7 @@ pub(super) fn secret_literal(view: &View<'_>, diagnostics: &mut Diagnostics) {
             );
         }
     }
-    for kind in COMPONENTS {
+    for kind in component_fields().iter().copied() {
         let Some(all) = view.tree.get(target, &Path::of([kind])) else {
             continue;
         };

@@ -7,7 +7,7 @@ use kcc_tree::{Node, Path, Value};
 
 use super::View;
 use crate::Kind;
-use crate::owners::COMPONENTS;
+use kcc_tree::schema::component_fields;
 
 pub(super) fn unused_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if view.reporter.has_partial_files() {
@@ -34,7 +34,7 @@ pub(super) fn unused_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
 /// be built.
 fn used(view: &View<'_>) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
-    let all = COMPONENTS
+    let all = component_fields()
         .iter()
         .filter_map(|kind| view.tree.get(&view.target.target, &Path::of([kind])))
         .flat_map(Node::fields);
