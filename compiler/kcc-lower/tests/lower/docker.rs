@@ -51,6 +51,27 @@ fn a_name_resolves_only_for_components_that_need_it() {
     }
 }
 
+/// A field that an upgrade of kcc adds is left out of the hash where it is not
+/// used, or the upgrade replaces every container.
+#[test]
+fn a_container_keeps_its_hash_across_versions() {
+    let plain = lowered(service("web").port("http", 8080));
+    assert_eq!(
+        plain.config_hash(),
+        "994f30dd1d63c67132be20f64424b7258fe62a1458388aa92ce9494d4838d615"
+    );
+    let full = lowered(
+        service("db")
+            .text("LEVEL", "info")
+            .args(&["--verbose"])
+            .port("sql", 5432),
+    );
+    assert_eq!(
+        full.config_hash(),
+        "17d5f997caab860bc5cc0b640a91f4240ae168e3f880c12db13ec1b71525f0af"
+    );
+}
+
 #[test]
 fn stateful_replicas_reach_each_other() {
     let mut store = service("store").port("http", 8080);
