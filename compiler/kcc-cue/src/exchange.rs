@@ -8,12 +8,8 @@ use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 use crate::{
     decode::Indexes,
     engine::{Engine, EngineError, Limits, Stopped},
-    wire::{Fault, Label, Request, Response, SchemaFile, Span, VERSION},
+    wire::{Fault, FaultCode, Label, Request, Response, SchemaFile, Span, VERSION},
 };
-
-/// Codes of the evaluator itself, rather than of an error in a fragment.
-const PROTOCOL: &str = "protocol";
-const INTERNAL: &str = "internal";
 
 /// The decoded response to one request.
 #[derive(Debug, Default)]
@@ -59,7 +55,7 @@ pub(crate) fn exchange(
     let (bugs, faults): (Vec<_>, Vec<_>) = response
         .errors
         .into_iter()
-        .partition(|fault| fault.code == INTERNAL);
+        .partition(|fault| fault.code == FaultCode::Internal);
     if let (Some(bug), true) = (bugs.first(), faults.is_empty()) {
         return Err(EngineError::Crashed(bug.arg("message").to_owned()));
     }
@@ -111,7 +107,11 @@ fn read(text: &[u8]) -> Result<Response, EngineError> {
             response.version
         )));
     }
-    match response.errors.iter().find(|fault| fault.code == PROTOCOL) {
+    match response
+        .errors
+        .iter()
+        .find(|fault| fault.code == FaultCode::Protocol)
+    {
         Some(fault) => Err(EngineError::Answer(fault.arg("message").to_owned())),
         None => Ok(response),
     }

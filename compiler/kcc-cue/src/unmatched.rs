@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{engine::EngineError, exchange::Answer};
-
-/// The guest's code for a policy or default that names a component the target lacks.
-const NO_MATCH: &str = "no-match";
+use crate::{
+    engine::EngineError,
+    exchange::Answer,
+    wire::{Fault, FaultCode},
+};
 
 /// File, start and end of a name in a policy or default.
 type Name = (usize, u32, u32);
@@ -22,17 +23,21 @@ pub(crate) fn merge(answers: &mut [Result<Answer, EngineError>], all: bool) {
     let mut candidates: BTreeMap<Name, BTreeSet<String>> = BTreeMap::new();
     for answer in answers.iter().flatten() {
         matched.extend(answer.matched.iter().map(|span| (span.0, span.1, span.2)));
-        for fault in answer.faults.iter().filter(|fault| fault.code == NO_MATCH) {
+        for fault in answer
+            .faults
+            .iter()
+            .filter(|fault| fault.code == FaultCode::NoMatch)
+        {
             let names = fault.list("candidates").into_iter().map(str::to_owned);
             candidates.entry(name_of(fault)).or_default().extend(names);
         }
     }
     for answer in answers.iter_mut().flatten() {
-        answer
-            .faults
-            .retain(|fault| fault.code != NO_MATCH || whole && !matched.contains(&name_of(fault)));
+        answer.faults.retain(|fault| {
+            fault.code != FaultCode::NoMatch || whole && !matched.contains(&name_of(fault))
+        });
         for fault in &mut answer.faults {
-            if fault.code == NO_MATCH
+            if fault.code == FaultCode::NoMatch
                 && let Some(names) = candidates.get(&name_of(fault))
             {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -42,7 +47,7 @@ pub(crate) fn merge(answers: &mut [Result<Answer, EngineError>], all: bool) {
     }
 }
 
-fn name_of(fault: &crate::wire::Fault) -> Name {
+fn name_of(fault: &Fault) -> Name {
     fault.labels.first().map_or((usize::MAX, 0, 0), |label| {
         (label.file, label.start, label.end)
     })

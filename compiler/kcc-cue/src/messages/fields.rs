@@ -6,7 +6,7 @@ use kcc_diag::{Code, Diagnostic, field_label as label, listed};
 use kcc_tree::OriginKind;
 
 use super::{Line, Mistake, bounds, join_names};
-use crate::wire::Fault;
+use crate::wire::{Fault, FaultCode};
 
 /// Other tools' names of a field, its name in kcc, and what to write.
 const OTHER_TOOLS: [(&str, &str, &str); 57] = [
@@ -159,13 +159,15 @@ pub(crate) struct Misspelled(BTreeSet<Vec<String>>);
 
 impl Misspelled {
     pub(crate) fn among(faults: &[Fault]) -> Self {
-        let unknown = faults.iter().filter(|fault| fault.code == "unknown-field");
+        let unknown = faults
+            .iter()
+            .filter(|fault| fault.code == FaultCode::UnknownField);
         Self(unknown.filter_map(intended).collect())
     }
 
     /// Returns whether an error only says that one of them is missing.
     pub(crate) fn explains(&self, fault: &Fault) -> bool {
-        let missing = fault.code == "missing-field" || !fault.arg("missing").is_empty();
+        let missing = fault.code == FaultCode::MissingField || !fault.arg("missing").is_empty();
         missing && self.0.contains(&fault.path)
     }
 }

@@ -49,14 +49,14 @@ fn describe(stopped: Stopped, limits: Limits) -> Diagnostic {
         ),
         Stopped::Depth => Diagnostic::error(
             Code::EvalBadExpression,
-            "an expression is nested too deep, or refers to itself without end",
+            "an expression is nested too deeply or refers to itself without end",
         )
-        .help("split it into several fields, or write it without the reference"),
+        .help("split it into several fields, or remove the reference to itself"),
         Stopped::Panic => Diagnostic::error(
             Code::EvalBadExpression,
-            "the evaluator fails at an expression, although it may be right",
+            "the CUE evaluator crashed on a declaration",
         )
-        .help("write it in another way, and report it with the lines that are shown"),
+        .help("rewrite the declaration, and report it with the lines shown"),
     }
 }
 

@@ -23,7 +23,7 @@ use kcc_tree::{Declaration, OriginKind, Path, secret_literal};
 
 use crate::{
     decode::{self, Indexes},
-    wire::Fault,
+    wire::{Fault, FaultCode},
 };
 
 pub(crate) use fields::Misspelled;
@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
             let label = fault
                 .labels
                 .first()
-                .filter(|_| fault.code == "unknown-field" && fault.path.len() == 1)?;
+                .filter(|_| fault.code == FaultCode::UnknownField && fault.path.len() == 1)?;
             let file = self.indexes.file(label.file).ok()?;
             let text = self.files.get(file)?.text();
             let (begins, _) = fields::indented_below(text, label.start as usize)?;
@@ -121,35 +121,39 @@ impl<'a> Context<'a> {
 
 impl Mistake<'_> {
     fn to_diagnostic(&self) -> Diagnostic {
-        match self.fault.code.as_str() {
-            "syntax" => self.syntax(),
-            "package-clause" => self.package_clause(),
-            "attribute" => self.attribute(),
-            "import" => self.import(),
-            "unknown-name" => self.unknown_name(),
-            "private-name" => self.private_name(),
-            "unknown-field" => self.unknown_field(),
-            "unknown-kind" => self.unknown_kind(),
-            "secret-literal" => self.secret_literal(),
-            "unknown-version" => self.unknown_version(),
-            "missing-field" => self.missing_field(),
-            "closed-definition" => self.closed_definition(),
-            "conflict" => self.conflict(),
-            "not-concrete" => self.not_concrete(),
-            "out-of-bounds" => self.out_of_bounds(),
-            "wrong-type" => self.wrong_type(),
-            "two-defaults" => self.two_defaults(),
-            "default-ruled-out" => self.cue_default_ruled_out(),
-            "soft-ruled-out" => self.default_ruled_out(),
-            "overlay" => self.overlay(),
-            "bad-policy" => self.bad_policy(),
-            "no-match" => self.no_match(),
-            "policy-violated" => self.policy_violated(),
-            "cycle" => self.cycle(),
-            "unaccounted" => self.unaccounted(),
-            "slow-pattern" => self.slow_pattern(),
-            "unknown-target" => self.target_comparison(),
-            _ => self.bad_expression(),
+        match self.fault.code {
+            FaultCode::Syntax => self.syntax(),
+            FaultCode::PackageClause => self.package_clause(),
+            FaultCode::Attribute => self.attribute(),
+            FaultCode::Import => self.import(),
+            FaultCode::UnknownName => self.unknown_name(),
+            FaultCode::PrivateName => self.private_name(),
+            FaultCode::UnknownField => self.unknown_field(),
+            FaultCode::UnknownKind => self.unknown_kind(),
+            FaultCode::SecretLiteral => self.secret_literal(),
+            FaultCode::UnknownVersion => self.unknown_version(),
+            FaultCode::MissingField => self.missing_field(),
+            FaultCode::ClosedDefinition => self.closed_definition(),
+            FaultCode::Conflict => self.conflict(),
+            FaultCode::NotConcrete => self.not_concrete(),
+            FaultCode::OutOfBounds => self.out_of_bounds(),
+            FaultCode::WrongType => self.wrong_type(),
+            FaultCode::TwoDefaults => self.two_defaults(),
+            FaultCode::CueDefaultRuledOut => self.cue_default_ruled_out(),
+            FaultCode::DefaultRuledOut => self.default_ruled_out(),
+            FaultCode::Overlay => self.overlay(),
+            FaultCode::BadPolicy => self.bad_policy(),
+            FaultCode::NoMatch => self.no_match(),
+            FaultCode::PolicyViolated => self.policy_violated(),
+            FaultCode::Cycle => self.cycle(),
+            FaultCode::Unaccounted => self.unaccounted(),
+            FaultCode::SlowPattern => self.slow_pattern(),
+            FaultCode::UnknownTarget => self.target_comparison(),
+            FaultCode::BadExpression
+            | FaultCode::Evaluation
+            // `exchange` keeps these two back.
+            | FaultCode::Protocol
+            | FaultCode::Internal => self.bad_expression(),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The messages between host and guest; `guest/PROTOCOL.md` documents each part. Nothing here
 //! writes a sentence.
 
+mod code;
 mod request;
 mod response;
 
+pub(crate) use code::FaultCode;
 pub(crate) use request::{File, Package, Request, Team};
 pub use response::SchemaFile;
 pub(crate) use response::{

@@ -159,7 +159,7 @@ pub(crate) struct Required {
 /// An error, without a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Fault {
-    pub(crate) code: String,
+    pub(crate) code: super::FaultCode,
     #[serde(default)]
     pub(crate) warning: bool,
     #[serde(default)]
