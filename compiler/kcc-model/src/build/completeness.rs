@@ -2,7 +2,7 @@
 //! does not decode would be ignored silently.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ptr;
+use std::{ptr, slice};
 
 use kcc_diag::{FileId, Files, Span};
 use kcc_tree::schema::{Definition, Field, Schema, component_fields, declared_fields, references};
@@ -79,7 +79,7 @@ fn samples(
             .iter()
             .filter(|field| !field.name.is_empty())
         {
-            let path = [path, &[field.name.clone()]].concat();
+            let path = [path, slice::from_ref(&field.name)].concat();
             let wrap = |value| wrap(with_required(definition, field, value));
             if field.opaque {
                 let (path, model) = (path, wrap(json!({})));
