@@ -87,10 +87,10 @@ type tree struct {
 // cannot be parsed.
 func (r rewriting) rewrite(s *system) *system {
 	t := &trees{system: s}
-	var kept []file
+	var unchanged []file
 	for _, f := range s.all() {
 		if f.name == "kcc.cue" || !s.fragment(f) {
-			kept = append(kept, f)
+			unchanged = append(unchanged, f)
 			continue
 		}
 		parsed, err := parser.ParseFile(f.name, f.text, parser.ParseComments)
@@ -106,7 +106,7 @@ func (r rewriting) rewrite(s *system) *system {
 		return nil
 	}
 	rewritten := *s
-	rewritten.files = slices.Concat(kept, after, t.extra)
+	rewritten.files = slices.Concat(unchanged, after, t.extra)
 	return &rewritten
 }
 

@@ -15,15 +15,24 @@ use crate::{
 };
 
 /// Files and folders that are checked.
-const CHECKED: [&str; 13] = [
+const CHECKED: [&str; 22] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "README.md",
-    "compiler/kcc-diag/src/",
+    "compiler/kcc-cue/",
+    "compiler/kcc-diag/",
+    "compiler/kcc-lower/",
+    "compiler/kcc-model/",
+    "compiler/kcc-tree/",
     "compiler/kcc/",
+    "docs/",
     "examples/",
+    "runtime/",
+    "schemas/",
     "tests/bench/",
     "tests/cue/",
+    "tests/differential/",
+    "tests/e2e/",
     "tests/examples/",
     "tests/pages/",
     "tests/property/",
@@ -33,18 +42,11 @@ const CHECKED: [&str; 13] = [
 
 /// Files and folders that are not checked yet, which may be inside of checked ones.
 /// Move a folder to [`CHECKED`] once its English is revised.
-const UNCHECKED: [&str; 11] = [
+const UNCHECKED: [&str; 4] = [
     "compiler/kcc/compile.rs",
-    "compiler/kcc-cue/",
-    "compiler/kcc-diag/pages/",
-    "compiler/kcc-lower/",
-    "compiler/kcc-model/",
-    "compiler/kcc-tree/",
-    "docs/",
-    "runtime/",
-    "schemas/",
-    "tests/differential/",
-    "tests/e2e/",
+    "compiler/kcc-cue/src/engine/",
+    "compiler/kcc-cue/src/evaluate.rs",
+    "compiler/kcc-model/src/graph.rs",
 ];
 
 /// Folders that are never checked, with the reason.

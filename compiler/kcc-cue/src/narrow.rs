@@ -2,9 +2,8 @@
 //!
 //! The evaluator says nothing about a stack that overflowed or a panic of its
 //! own, so the fragments are evaluated again with less and less in them, until
-//! only what makes it stop is left. Declarations are told apart by their lines
-//! and their indentation: a fragment that nobody formatted is narrowed down
-//! less far.
+//! only what makes it stop is left. Lines and indentation separate the
+//! declarations: an unformatted fragment is narrowed down less far.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! [`Blame`]: what stands behind a path beyond the origins of its node.
+//! [`Blame`]: the lines behind a path beyond the origins of its node.
 
 use std::sync::Arc;
 

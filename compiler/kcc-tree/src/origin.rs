@@ -2,7 +2,7 @@
 
 use kcc_diag::{FileId, Span};
 
-/// How a line takes part in a value.
+/// The way a line takes part in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OriginKind {
     /// A concrete value that a fragment writes.

@@ -1,4 +1,4 @@
-//! [`Schema`]: what a fragment may say, as data.
+//! [`Schema`]: the fields of the language and everything known about them, as data.
 //!
 //! The evaluator reads `schemas/*.cue` itself. Everything else reads this table,
 //! `schema.json`, which a test of the guest's package `schema` compares with
@@ -60,10 +60,10 @@ pub struct Definition {
 pub struct Field {
     /// Its name; empty for a pattern, which stands for every name.
     pub name: String,
-    /// Whether it is required.
+    /// Set if it is required.
     #[serde(default)]
     pub required: bool,
-    /// Whether it is neither optional nor required.
+    /// Set if it is neither optional nor required.
     #[serde(default)]
     pub open: bool,
     /// Its type, as the schema writes it.
@@ -75,13 +75,13 @@ pub struct Field {
     /// every engine.
     #[serde(default)]
     pub defaults: BTreeMap<String, String>,
-    /// Whether the fields below it are components.
+    /// Set if the fields below it are components.
     #[serde(default)]
     pub component: bool,
-    /// Whether the fields below it are data, with keys of any form.
+    /// Set if the fields below it are data, with keys of any form.
     #[serde(default)]
     pub data: bool,
-    /// Whether the fields below it are objects of an engine.
+    /// Set if the fields below it are objects of an engine.
     #[serde(default)]
     pub opaque: bool,
     /// The path of another spelling of its value.

@@ -164,7 +164,7 @@ impl DockerEngine<'_> {
     }
 
     /// Starts a new container and waits until it has reached a state and kept it
-    /// for a moment: a crash after a second is no better than one at once.
+    /// for a moment: a crash after a second is as bad as one at once.
     async fn start_and_prove(
         &self,
         id: &str,

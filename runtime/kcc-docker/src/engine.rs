@@ -38,7 +38,7 @@ pub(crate) struct Stopping {
     reported: AtomicBool,
 }
 
-/// The duration of a stop after which the user is told what kcc waits for.
+/// The duration of a stop after which kcc names what it waits for.
 const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 impl DockerEngine<'_> {

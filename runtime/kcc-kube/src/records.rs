@@ -214,7 +214,7 @@ async fn write(
 }
 
 /// Returns the labels of the records. They differ from those of components, so that
-/// the records are no part of the target.
+/// the records do not belong to the target.
 pub(crate) fn labels(scope: &Scope) -> Value {
     json!({label::MANAGED_BY: "kcc", "kcc.dev/state-of": scope.system})
 }

@@ -1,5 +1,5 @@
 //! Tests custom resources with their makers' definitions: the cluster accepts the
-//! objects, and fields that it fills in are no difference.
+//! objects, and fields that it fills in are not a difference.
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 

@@ -88,8 +88,8 @@ func (m *evaluation) unexplained(reported []wire.Error) []wire.Error {
 }
 
 // isReportedAt reports whether an error is about a span: at its first label, or
-// at one that gives a value. A line that only constrains is no mistake on its
-// own.
+// at one that gives a value. A line that only constrains is not by itself a
+// mistake.
 func isReportedAt(reported []wire.Error, at wire.Span) bool {
 	return slices.ContainsFunc(reported, func(e wire.Error) bool {
 		for i, label := range e.Labels {

@@ -25,7 +25,7 @@ type TableDefinition struct {
 	Text string `json:"text"`
 	// Example is a fragment that uses it.
 	Example string `json:"example"`
-	// Is is the type that it stands for, where it is no struct.
+	// Is is the type that it stands for, unless it is a struct.
 	Is string `json:"is,omitempty"`
 	// Fields are its own and those of the definitions that it embeds.
 	Fields       []TableField `json:"fields,omitempty"`

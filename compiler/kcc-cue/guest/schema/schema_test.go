@@ -50,7 +50,7 @@ func TestEveryDefinitionAndFieldIsDocumented(t *testing.T) {
 	}
 }
 
-// hasStar says whether a line that is no comment holds a `*`.
+// hasStar reports whether a line outside of comments contains a `*`.
 func hasStar(text string) bool {
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(strings.TrimSpace(line), "//") && strings.Contains(line, "*") {
@@ -87,7 +87,7 @@ func TestAttributesNameFieldsThatThereAre(t *testing.T) {
 	eachStruct(Load(cuecontext.New()), func(path string, of *Struct) {
 		check := func(name string) {
 			if of.Fields[name] == nil {
-				t.Errorf("%s: an attribute names `%s`, which is no field", path, name)
+				t.Errorf("%s: an attribute names `%s`, which is not a field", path, name)
 			}
 		}
 		for _, groups := range append(of.Alternatives, of.Overrides...) {

@@ -48,7 +48,7 @@ type Struct struct {
 	Overrides [][][]string
 	// Together lists fields of which each needs the others.
 	Together [][]string
-	// OneOf lists fields of which one has to be there.
+	// OneOf lists fields of which one is required.
 	OneOf [][]string
 
 	spellings []Spelling
@@ -60,7 +60,7 @@ type Field struct {
 	Name string
 	// Shape of its value.
 	Shape *Shape
-	// Required says that it has to be there.
+	// Required says that it must be set.
 	Required bool
 	// Component says that the fields below it are components.
 	Component bool
@@ -347,7 +347,7 @@ func (s *Schema) soft(body string, span wire.Span) *wire.Node {
 		node.Kind = wire.Number
 		node.Text = body
 	default:
-		panic("a default that is no scalar: " + body)
+		panic("a default that is not a scalar: " + body)
 	}
 	return node
 }

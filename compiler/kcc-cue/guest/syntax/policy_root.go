@@ -137,38 +137,38 @@ func aliasOf(field *ast.Field) *ast.Ident {
 // privateDecls returns the declarations of a root without the fields of the
 // model, which come from the finished model.
 func privateDecls(decls []ast.Decl) []ast.Decl {
-	var kept []ast.Decl
+	var remaining []ast.Decl
 	for _, decl := range decls {
 		switch d := decl.(type) {
 		case *ast.ImportDecl:
 			// Pruning modifies the list of imports.
 			own := *d
 			own.Specs = slices.Clone(d.Specs)
-			kept = append(kept, &own)
+			remaining = append(remaining, &own)
 		case *ast.Field:
 			name, _ := staticName(d.Label)
 			if isPrivateLabel(d.Label) || name == "system" || name == "kinds" {
-				kept = append(kept, d)
+				remaining = append(remaining, d)
 			} else if alias := aliasOf(d); alias != nil {
-				kept = append(kept, &ast.LetClause{Ident: alias, Expr: modelField(name)})
+				remaining = append(remaining, &ast.LetClause{Ident: alias, Expr: modelField(name)})
 			}
 		case *ast.EmbedDecl:
 			if lit := privatePart(d.Expr); lit != nil {
-				kept = append(kept, &ast.EmbedDecl{Expr: lit})
+				remaining = append(remaining, &ast.EmbedDecl{Expr: lit})
 			}
 		case *ast.Comprehension:
 			if lit := privatePart(d.Value); lit != nil {
-				kept = append(kept, &ast.Comprehension{Clauses: d.Clauses, Value: lit})
+				remaining = append(remaining, &ast.Comprehension{Clauses: d.Clauses, Value: lit})
 			}
 		case *ast.Package, *ast.LetClause:
-			kept = append(kept, d)
+			remaining = append(remaining, d)
 		case ast.Expr:
 			if lit := privatePart(d); lit != nil {
-				kept = append(kept, &ast.EmbedDecl{Expr: lit})
+				remaining = append(remaining, &ast.EmbedDecl{Expr: lit})
 			}
 		}
 	}
-	return kept
+	return remaining
 }
 
 // privatePart returns what an expression embedded at the root defines there

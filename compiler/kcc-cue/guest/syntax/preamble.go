@@ -41,7 +41,7 @@ func (p *Prepared) readPreamble(s *source) {
 }
 
 func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
-	var kept []*ast.ImportSpec
+	var remaining []*ast.ImportSpec
 	for _, spec := range decl.Specs {
 		path, err := strconv.Unquote(spec.Path.Value)
 		reason := ""
@@ -74,10 +74,10 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 			}
 			continue
 		}
-		kept = append(kept, spec)
+		remaining = append(remaining, spec)
 		s.imports = append(s.imports, &ast.ImportDecl{Import: decl.Import, Specs: []*ast.ImportSpec{spec}})
 	}
-	decl.Specs = kept
+	decl.Specs = remaining
 }
 
 func importName(spec *ast.ImportSpec) string {

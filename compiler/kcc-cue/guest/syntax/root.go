@@ -29,7 +29,7 @@ type rootContext struct {
 
 // rootDecls returns the declarations that stay where they are.
 func (p *Prepared) rootDecls(s *source, decls []ast.Decl, ctx rootContext) []ast.Decl {
-	var kept []ast.Decl
+	var remaining []ast.Decl
 	for _, decl := range decls {
 		switch x := decl.(type) {
 		case *ast.Field:
@@ -43,9 +43,9 @@ func (p *Prepared) rootDecls(s *source, decls []ast.Decl, ctx rootContext) []ast
 		case ast.Expr:
 			p.rootExpr(s, x, ctx)
 		}
-		kept = append(kept, decl)
+		remaining = append(remaining, decl)
 	}
-	return kept
+	return remaining
 }
 
 // rootExpr visits the struct literals of an expression embedded at the root.

@@ -1,4 +1,4 @@
-//! [`Engine`] and [`Verdict`]: how an engine honours a field.
+//! [`Engine`] and [`Verdict`]: the treatment of a field by an engine.
 
 use kcc_model::EngineTarget;
 use serde::Serialize;

@@ -1,5 +1,5 @@
-//! Refuses to plan if an object is not known to be kcc's: unmanaged objects under
-//! desired names, and objects that kcc made but no record lists.
+//! Refuses to plan if an object may not be kcc's: unmanaged objects under desired
+//! names, and objects that kcc made but no record lists.
 
 use std::collections::BTreeMap;
 
