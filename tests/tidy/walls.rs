@@ -24,7 +24,7 @@ const WALLS: [(&str, &[&str]); 11] = [
     ("bollard", &["kcc-docker"]),
     ("kube", &["kcc-kube"]),
     ("k8s-openapi", &["kcc-kube", "kcc-lower"]),
-    ("petgraph", &["kcc-model", "kcc-plan"]),
+    ("petgraph", &["kcc-model"]),
     ("serde-saphyr", &["kcc-lower"]),
     ("miette", &["kcc-diag"]),
     ("clap", &["kcc"]),

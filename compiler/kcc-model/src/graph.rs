@@ -1,4 +1,4 @@
-//! The graph of needs: start order, cycles and transitive dependencies.
+//! The graph of needs: start order and dependency cycles.
 //! Components are identified by name; petgraph does not appear in the interface.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -6,22 +6,21 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use serde::Serialize;
 
-use crate::{Kind, Name, SystemModel, TargetModel, Until};
+use crate::{Name, TargetModel};
 
 /// The start order of one target: an edge leads from a component to one that has
 /// to be up first. Optional needs, and needs on components that do not run in
 /// the target, are not edges.
 #[derive(Debug, Clone)]
-pub struct NeedGraph {
+pub(crate) struct NeedGraph {
     graph: DiGraph<Name, ()>,
     nodes: BTreeMap<Name, NodeIndex>,
 }
 
 impl NeedGraph {
     /// Builds the graph of a target.
-    pub fn of(model: &TargetModel) -> Self {
+    pub(crate) fn of(model: &TargetModel) -> Self {
         Self::from_edges(
             model.components.keys().map(String::as_str),
             model.components.keys().flat_map(|from| {
@@ -34,7 +33,7 @@ impl NeedGraph {
     }
 
     /// Builds a graph of names; ignores edges to unknown names.
-    pub fn from_edges<'a>(
+    pub(crate) fn from_edges<'a>(
         names: impl IntoIterator<Item = &'a str>,
         edges: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
@@ -56,7 +55,7 @@ impl NeedGraph {
     /// Returns the dependency cycles: for each strongly connected group a
     /// shortest cycle, starting at its alphabetically first name. Each name
     /// needs the next, the last needs the first.
-    pub fn cycles(&self) -> Vec<Vec<Name>> {
+    pub(crate) fn cycles(&self) -> Vec<Vec<Name>> {
         let mut cycles: Vec<Vec<Name>> = tarjan_scc(&self.graph)
             .into_iter()
             .filter_map(|group| self.shortest_cycle(&group.into_iter().collect()))
@@ -67,7 +66,7 @@ impl NeedGraph {
 
     /// Returns the names in start order: each level needs only earlier ones.
     /// Members of a cycle, and whatever needs them, are in no level.
-    pub fn levels(&self) -> Vec<Vec<Name>> {
+    pub(crate) fn levels(&self) -> Vec<Vec<Name>> {
         let mut waiting: BTreeMap<NodeIndex, usize> = self
             .nodes
             .values()
@@ -97,19 +96,6 @@ impl NeedGraph {
             ready = next;
         }
         levels
-    }
-
-    /// Returns a component with everything it needs, directly or transitively;
-    /// empty if there is no such component.
-    pub fn closure(&self, name: &str) -> BTreeSet<Name> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<NodeIndex> = self.nodes.get(name).copied().into_iter().collect();
-        while let Some(node) = open.pop() {
-            if found.insert(self.graph[node].clone()) {
-                open.extend(self.graph.neighbors(node));
-            }
-        }
-        found
     }
 
     /// Returns a shortest cycle of a strongly connected group.
@@ -150,93 +136,6 @@ impl NeedGraph {
     }
 }
 
-/// The components and needs of all targets, as `kcc graph` shows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GraphView {
-    /// `system.name`.
-    pub system: Name,
-    /// The components by name.
-    pub components: BTreeMap<Name, GraphNode>,
-    /// The needs, by both names.
-    pub needs: Vec<GraphEdge>,
-}
-
-/// A component in a [`GraphView`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GraphNode {
-    /// Its path in the model.
-    pub path: String,
-    /// `service`, `job`, or the kind of a backing.
-    pub kind: String,
-    /// The team that owns it.
-    pub team: Name,
-    /// The targets that it runs in.
-    pub targets: BTreeSet<Name>,
-}
-
-/// A need in a [`GraphView`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GraphEdge {
-    /// Who needs.
-    pub from: Name,
-    /// What is needed.
-    pub to: Name,
-    /// What is waited for.
-    pub until: Until,
-    /// Whether it is left out of the start order.
-    pub optional: bool,
-    /// The targets that it holds in.
-    pub targets: BTreeSet<Name>,
-}
-
-impl GraphView {
-    /// The view of a model; a need that differs by target appears once for
-    /// each way in which it is written.
-    pub fn of(model: &SystemModel) -> Self {
-        let mut components: BTreeMap<Name, GraphNode> = BTreeMap::new();
-        let mut needs: BTreeMap<(Name, Name, Until, bool), BTreeSet<Name>> = BTreeMap::new();
-        for (target, model) in &model.targets {
-            for (name, component) in &model.components {
-                let node = components.entry(name.clone()).or_insert_with(|| GraphNode {
-                    path: component.path.to_string(),
-                    kind: match &component.kind {
-                        Kind::Service => "service".to_owned(),
-                        Kind::Job(_) => "job".to_owned(),
-                        Kind::CronJob(_) => "cron job".to_owned(),
-                        Kind::Backing { kind, .. } => kind.clone(),
-                    },
-                    team: component.team.clone(),
-                    targets: BTreeSet::new(),
-                });
-                node.targets.insert(target.clone());
-                let runs = |other: &Name| model.components.contains_key(other);
-                for (other, need) in component.needs.iter().filter(|(other, _)| runs(other)) {
-                    let key = (name.clone(), other.clone(), need.until, need.optional);
-                    needs.entry(key).or_default().insert(target.clone());
-                }
-            }
-        }
-        let needs = needs
-            .into_iter()
-            .map(|((from, to, until, optional), targets)| GraphEdge {
-                from,
-                to,
-                until,
-                optional,
-                targets,
-            })
-            .collect();
-        Self {
-            system: model.name.clone(),
-            components,
-            needs,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -259,16 +158,6 @@ mod tests {
         let levels = [vec!["carts", "checkout"], vec!["cart"], vec!["web"]];
         assert_eq!(shop.levels(), levels);
         assert!(shop.cycles().is_empty());
-    }
-
-    #[test]
-    fn closure_contains_exactly_the_transitive_needs() {
-        let shop = graph(&[("web", "cart"), ("cart", "carts"), ("admin", "web")]);
-        assert_eq!(
-            shop.closure("web"),
-            ["cart", "carts", "web"].map(str::to_owned).into()
-        );
-        assert!(shop.closure("nope").is_empty());
     }
 
     #[test]

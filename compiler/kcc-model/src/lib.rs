@@ -30,7 +30,6 @@ pub use checked::CheckedModel;
 pub use component::*;
 pub use container::*;
 pub use examine::examine;
-pub use graph::{GraphEdge, GraphNode, GraphView, NeedGraph};
 pub use health::*;
 pub use kind::*;
 pub use pattern::covers;
@@ -64,14 +63,6 @@ pub struct ReferencedFiles<'a> {
     pub check_exists: &'a dyn Fn(&str) -> Result<(), String>,
     /// Hashes everything an image is built from; returns hexadecimal digits.
     pub hash_context: &'a dyn Fn(&Build) -> Result<String, String>,
-}
-
-/// Builds the model of every target: expands short forms, normalises units and
-/// fills in the environment that needs and outputs provide.
-pub fn build(tree: &ConfigTree, files: ReferencedFiles<'_>) -> Outcome<SystemModel> {
-    let (model, mut found) = build::build_model(tree, files);
-    found.sort(&tree.files);
-    found.finish(model)
 }
 
 /// Checks every rule against the model.

@@ -100,7 +100,7 @@ pub struct TargetModel {
 
 impl TargetModel {
     /// Returns the components that have to be up before a component starts, sorted by name.
-    pub fn start_after(&self, name: &str) -> BTreeSet<&str> {
+    pub(crate) fn start_after(&self, name: &str) -> BTreeSet<&str> {
         self.components
             .get(name)
             .into_iter()

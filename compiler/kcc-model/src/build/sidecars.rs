@@ -8,7 +8,8 @@ use kcc_diag::{Code, nearest};
 
 use super::component::PendingContainer;
 use super::{Cursor, component, env, health, image, names, output_refs, ports, resources};
-use crate::{Container, Health, Image, InitStep, Name, NeedGraph, Port, Security};
+use crate::graph::NeedGraph;
+use crate::{Container, Health, Image, InitStep, Name, Port, Security};
 
 /// The init steps and sidecars of a component.
 #[derive(Default)]

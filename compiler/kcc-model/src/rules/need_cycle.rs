@@ -3,7 +3,7 @@
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 
 use super::View;
-use crate::NeedGraph;
+use crate::graph::NeedGraph;
 
 pub(super) fn need_cycle(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for cycle in NeedGraph::of(view.target).cycles() {
