@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use kcc_cue::{Engine, Evaluated, Evaluation, Fragment};
+use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment};
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, nearest};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, ReferencedFiles, TargetModel};
@@ -301,7 +301,7 @@ impl Examined {
             return Err(failed(findings, unreadable));
         }
 
-        let engine = Engine::new()?;
+        let evaluator = Evaluator::new()?;
         let fragments: Vec<Fragment<'_>> = fragments
             .iter()
             .map(|file| Fragment {
@@ -319,7 +319,7 @@ impl Examined {
                 limits,
                 explain,
             };
-            kcc_cue::evaluate(&engine, &what)
+            kcc_cue::evaluate(&evaluator, &what)
         };
         let Evaluated {
             mut tree,

@@ -48,7 +48,7 @@ pub enum Failure {
     /// The environment failed.
     Environment(kcc_plan::Error),
     /// The evaluator failed: a bug in kcc, unless a thread could not be started.
-    Evaluator(kcc_cue::EngineError),
+    Evaluator(kcc_cue::EvaluatorError),
     /// Reading or writing failed.
     Io {
         /// The action that failed, such as "cannot write `x`".
@@ -76,8 +76,8 @@ impl Failure {
     }
 }
 
-impl From<kcc_cue::EngineError> for Failure {
-    fn from(error: kcc_cue::EngineError) -> Self {
+impl From<kcc_cue::EvaluatorError> for Failure {
+    fn from(error: kcc_cue::EvaluatorError) -> Self {
         Self::Evaluator(error)
     }
 }

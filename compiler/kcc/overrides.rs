@@ -4,7 +4,8 @@
 //! They are applied to the checked model and not to each engine call, so that all
 //! commands, from `render` to `down`, see the same values.
 
-use kcc_model::{CheckedModel, EngineTarget, is_label};
+use kcc_model::{CheckedModel, is_label};
+use kcc_tree::Engine;
 
 use crate::{failure::Failure, settings::Settings};
 
@@ -20,7 +21,7 @@ pub fn apply(model: CheckedModel, settings: &Settings) -> Result<CheckedModel, F
     let on_docker = model
         .targets
         .values()
-        .all(|target| matches!(target.engine, EngineTarget::Docker {}));
+        .all(|target| target.engine.is(Engine::Docker));
     if on_docker {
         let names: Vec<_> = model
             .targets

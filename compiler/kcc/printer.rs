@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
 };
 
-use kcc_cue::EngineError;
+use kcc_cue::EvaluatorError;
 use kcc_diag::{Diagnostic, Diagnostics, Format, Style, plain, render};
 
 use crate::{
@@ -133,17 +133,17 @@ impl Printer {
                 self.findings(&Diagnostics::from(diagnostic).into(), stdout);
                 Exit::from_code(error.exit_code())
             }
-            Failure::Evaluator(EngineError::Thread(cause)) => {
+            Failure::Evaluator(EvaluatorError::Thread(cause)) => {
                 self.error(&format!("cannot start a thread: {cause}"), None);
                 Exit::Environment
             }
-            Failure::Evaluator(error @ EngineError::Start(_)) => {
+            Failure::Evaluator(error @ EvaluatorError::Start(_)) => {
                 let help = "raise the limit of address space (`ulimit -v unlimited`): each \
                             evaluation reserves 4 GiB, most of which it never uses";
                 self.error(&error.to_string(), Some(help));
                 Exit::Environment
             }
-            Failure::Evaluator(error @ EngineError::Load(_)) => {
+            Failure::Evaluator(error @ EvaluatorError::Load(_)) => {
                 self.error(&error.to_string(), Some("rebuild kcc on this machine"));
                 Exit::Environment
             }
@@ -216,19 +216,19 @@ mod tests {
         let printer = Printer::new(&Settings::new(&cli.global, Environment::default()));
         let text = || "why".to_owned();
         for (error, exit) in [
-            (EngineError::Crashed(text()), Exit::Bug),
-            (EngineError::Answer(text()), Exit::Bug),
+            (EvaluatorError::Crashed(text()), Exit::Bug),
+            (EvaluatorError::Answer(text()), Exit::Bug),
             (
-                EngineError::Protocol {
+                EvaluatorError::Protocol {
                     expected: 1,
                     found: 2,
                 },
                 Exit::Bug,
             ),
-            (EngineError::Load(text()), Exit::Environment),
-            (EngineError::Start(text()), Exit::Environment),
+            (EvaluatorError::Load(text()), Exit::Environment),
+            (EvaluatorError::Start(text()), Exit::Environment),
             (
-                EngineError::Thread(io::Error::other("why")),
+                EvaluatorError::Thread(io::Error::other("why")),
                 Exit::Environment,
             ),
         ] {

@@ -23,14 +23,14 @@ use std::{
     sync::LazyLock,
 };
 
-use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits};
+use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
 use kcc_tree::Node;
 
 use systems::{Fault, Random, System};
 
 /// A process has only one.
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
+static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(|| Evaluator::new().unwrap());
 
 /// The default number of systems.
 const ROUNDS: u64 = 40;
@@ -69,7 +69,7 @@ fn examine(files: &[(String, String)]) -> (Diagnostics, Files, String) {
         limits: Limits::default(),
         explain: false,
     };
-    let Evaluated { tree, found, .. } = kcc_cue::evaluate(&ENGINE, &what).unwrap();
+    let Evaluated { tree, found, .. } = kcc_cue::evaluate(&EVALUATOR, &what).unwrap();
     let read = |_: &str| Err("it does not exist".to_owned());
     let referred = kcc_model::ReferencedFiles {
         read: &read,

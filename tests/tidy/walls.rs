@@ -40,14 +40,17 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("kcc-cue", &["kcc-diag", "kcc-tree"]),
     ("kcc-model", &["kcc-diag", "kcc-tree"]),
     ("kcc-lower", &["kcc-diag", "kcc-model", "kcc-tree"]),
-    ("kcc-plan", &["kcc-diag", "kcc-lower", "kcc-model"]),
+    (
+        "kcc-plan",
+        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-tree"],
+    ),
     (
         "kcc-docker",
-        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan"],
+        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan", "kcc-tree"],
     ),
     (
         "kcc-kube",
-        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan"],
+        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan", "kcc-tree"],
     ),
     (
         "kcc",

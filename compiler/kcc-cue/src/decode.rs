@@ -7,7 +7,7 @@ use kcc_tree::{
     Blame, Declaration, DefaultLine, Node, Origin, OriginKind, Path, Policy, PolicyLine, Value,
 };
 
-use crate::{engine::EngineError, wire};
+use crate::{engine::EvaluatorError, wire};
 
 /// The file behind each index of a response: first the files of the request, then those of kcc's
 /// schema.
@@ -28,14 +28,14 @@ impl Indexes {
         &self.files
     }
 
-    pub(crate) fn file(&self, index: usize) -> Result<FileId, EngineError> {
+    pub(crate) fn file(&self, index: usize) -> Result<FileId, EvaluatorError> {
         self.files
             .get(index)
             .copied()
-            .ok_or_else(|| EngineError::Answer(format!("unknown file {index}")))
+            .ok_or_else(|| EvaluatorError::Answer(format!("unknown file {index}")))
     }
 
-    pub(crate) fn span(&self, span: wire::Span) -> Result<Span, EngineError> {
+    pub(crate) fn span(&self, span: wire::Span) -> Result<Span, EvaluatorError> {
         let wire::Span(file, start, end) = span;
         Ok(Span {
             file: self.file(file)?,
@@ -44,13 +44,13 @@ impl Indexes {
         })
     }
 
-    pub(crate) fn node(&self, node: wire::Node) -> Result<Node, EngineError> {
+    pub(crate) fn node(&self, node: wire::Node) -> Result<Node, EvaluatorError> {
         let value = match (node.f, node.e, node.v) {
             (Some(fields), ..) => Value::Struct(
                 fields
                     .into_iter()
                     .map(|(name, field)| Ok((name, self.node(field)?)))
-                    .collect::<Result<_, EngineError>>()?,
+                    .collect::<Result<_, EvaluatorError>>()?,
             ),
             (None, Some(items), _) => Value::List(
                 items
@@ -69,7 +69,7 @@ impl Indexes {
         Ok(Node { value, origins })
     }
 
-    fn origin(&self, origin: wire::Origin) -> Result<Origin, EngineError> {
+    fn origin(&self, origin: wire::Origin) -> Result<Origin, EvaluatorError> {
         Ok(Origin {
             span: self.span(origin.span)?,
             kind: kind(origin.kind)?,
@@ -81,7 +81,7 @@ impl Indexes {
     pub(crate) fn policies(
         &self,
         policies: Vec<wire::Policy>,
-    ) -> Result<Vec<Arc<Policy>>, EngineError> {
+    ) -> Result<Vec<Arc<Policy>>, EvaluatorError> {
         let required =
             |required: wire::Required| Ok((Path(required.path), self.span(required.line)?));
         let policy = |policy: wire::Policy| {
@@ -94,7 +94,7 @@ impl Indexes {
                     .requires
                     .into_iter()
                     .map(required)
-                    .collect::<Result<_, EngineError>>()?,
+                    .collect::<Result<_, EvaluatorError>>()?,
             }))
         };
         policies.into_iter().map(policy).collect()
@@ -105,7 +105,7 @@ impl Indexes {
         &self,
         explained: Vec<wire::Explained>,
         policies: &[Arc<Policy>],
-    ) -> Result<BTreeMap<Path, Blame>, EngineError> {
+    ) -> Result<BTreeMap<Path, Blame>, EvaluatorError> {
         let mut out = BTreeMap::new();
         for wire::Explained {
             path,
@@ -125,23 +125,23 @@ impl Indexes {
                             own: soft.own,
                         })
                     })
-                    .collect::<Result<_, EngineError>>()?,
+                    .collect::<Result<_, EvaluatorError>>()?,
                 replaced: replaced
                     .into_iter()
                     .map(|line| self.origin(line))
-                    .collect::<Result<_, EngineError>>()?,
+                    .collect::<Result<_, EvaluatorError>>()?,
                 policies: lines
                     .into_iter()
                     .map(|wire::PolicyLine(policy, file, start, end)| {
                         let policy = policies.get(policy).ok_or_else(|| {
-                            EngineError::Answer(format!("unknown policy {policy}"))
+                            EvaluatorError::Answer(format!("unknown policy {policy}"))
                         })?;
                         Ok(PolicyLine {
                             policy: Arc::clone(policy),
                             span: self.span(wire::Span(file, start, end))?,
                         })
                     })
-                    .collect::<Result<_, EngineError>>()?,
+                    .collect::<Result<_, EvaluatorError>>()?,
             };
             out.insert(Path(path), blame);
         }
@@ -151,7 +151,7 @@ impl Indexes {
     pub(crate) fn declaration(
         &self,
         declaration: wire::Declaration,
-    ) -> Result<Declaration, EngineError> {
+    ) -> Result<Declaration, EvaluatorError> {
         let spans = |spans: Vec<wire::Span>| {
             spans
                 .into_iter()
@@ -166,7 +166,7 @@ impl Indexes {
     }
 }
 
-fn scalar(value: serde_json::Value) -> Result<Value, EngineError> {
+fn scalar(value: serde_json::Value) -> Result<Value, EvaluatorError> {
     use serde_json::Value as Json;
     Ok(match value {
         Json::Null => Value::Null,
@@ -174,13 +174,13 @@ fn scalar(value: serde_json::Value) -> Result<Value, EngineError> {
         Json::Number(number) => Value::Number(number),
         Json::String(text) => Value::String(text),
         Json::Array(_) | Json::Object(_) => {
-            return Err(EngineError::Answer("a scalar has parts".to_owned()));
+            return Err(EvaluatorError::Answer("a scalar has parts".to_owned()));
         }
     })
 }
 
 /// Decodes an origin kind.
-pub(crate) fn kind(number: u8) -> Result<OriginKind, EngineError> {
+pub(crate) fn kind(number: u8) -> Result<OriginKind, EvaluatorError> {
     Ok(match number {
         0 => OriginKind::Value,
         1 => OriginKind::Constraint,
@@ -188,7 +188,9 @@ pub(crate) fn kind(number: u8) -> Result<OriginKind, EngineError> {
         3 => OriginKind::Default,
         4 => OriginKind::Schema,
         _ => {
-            return Err(EngineError::Answer(format!("unknown origin kind {number}")));
+            return Err(EvaluatorError::Answer(format!(
+                "unknown origin kind {number}"
+            )));
         }
     })
 }
@@ -197,7 +199,7 @@ pub(crate) fn kind(number: u8) -> Result<OriginKind, EngineError> {
 mod tests {
     use super::*;
 
-    fn decode(text: &str) -> Result<Node, EngineError> {
+    fn decode(text: &str) -> Result<Node, EvaluatorError> {
         let indexes = Indexes::new(&[FileId(7)], &[FileId(9)]);
         indexes.node(serde_json::from_str(text).unwrap())
     }
@@ -240,7 +242,7 @@ mod tests {
             r#"{"v":[]}"#,
         ] {
             assert!(
-                matches!(decode(text), Err(EngineError::Answer(_))),
+                matches!(decode(text), Err(EvaluatorError::Answer(_))),
                 "{text}"
             );
         }

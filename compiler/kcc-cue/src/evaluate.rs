@@ -13,11 +13,11 @@ use std::{
 };
 
 use kcc_diag::{Diagnostics, FileId, Files, SourceFile};
-use kcc_tree::{ConfigTree, Node, SYSTEM_FILE, USUAL_TARGETS, Value};
+use kcc_tree::{ConfigTree, Engine, Node, SYSTEM_FILE, USUAL_TARGETS, Value};
 
 use crate::{
     decode::Indexes,
-    engine::{Engine, EngineError, Limits, Stopped},
+    engine::{Evaluator, EvaluatorError, Limits, Stopped},
     exchange::{Answer, exchange, schema},
     messages::{Context, Misspelled},
     narrow::narrow,
@@ -25,9 +25,6 @@ use crate::{
     unmatched,
     wire::{self, Request},
 };
-
-/// The fields of a target that bind it to an engine.
-const ENGINES: [&str; 2] = ["docker", "kubernetes"];
 
 /// A fragment: its name, relative to the system's root, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +76,10 @@ pub struct Evaluated {
 }
 
 /// Evaluates the fragments of a system.
-pub fn evaluate(engine: &Engine, input: &Evaluation<'_>) -> Result<Evaluated, EngineError> {
+pub fn evaluate(
+    evaluator: &Evaluator,
+    input: &Evaluation<'_>,
+) -> Result<Evaluated, EvaluatorError> {
     let mut fragments = input.fragments.to_vec();
     fragments.sort_by_key(|fragment| fragment.name);
     let mut files = Files::new();
@@ -88,7 +88,7 @@ pub fn evaluate(engine: &Engine, input: &Evaluation<'_>) -> Result<Evaluated, En
         .map(|fragment| files.add(fragment.name, fragment.text))
         .collect();
 
-    let schema: Vec<FileId> = schema(engine)?
+    let schema: Vec<FileId> = schema(evaluator)?
         .into_iter()
         .map(|file| files.add(file.name, file.text))
         .collect();
@@ -96,7 +96,7 @@ pub fn evaluate(engine: &Engine, input: &Evaluation<'_>) -> Result<Evaluated, En
     let alone = system_files(&fragments, &ids, input.imports);
     let (alone, alone_ids): (Vec<Fragment<'_>>, Vec<FileId>) = alone.into_iter().unzip();
     let system_indexes = Indexes::new(&alone_ids, &schema);
-    let mut first = request_system(engine, &alone, input, &system_indexes);
+    let mut first = request_system(evaluator, &alone, input, &system_indexes);
     let system = match &mut first {
         Ok(answer) => answer.tree.take().and_then(system_of),
         Err(_) => None,
@@ -127,7 +127,7 @@ pub fn evaluate(engine: &Engine, input: &Evaluation<'_>) -> Result<Evaluated, En
         limits: input.limits,
         explain: input.explain,
     };
-    let mut answers = requests.send_all(engine, &wanted);
+    let mut answers = requests.send_all(evaluator, &wanted);
     unmatched::merge(&mut answers, wanted.len() == all_names.len());
     let has_teams = !requests.teams.is_empty();
 
@@ -172,11 +172,11 @@ fn names<'a>(fragments: &[Fragment<'a>]) -> Vec<&'a str> {
 }
 
 fn request_system(
-    engine: &Engine,
+    evaluator: &Evaluator,
     alone: &[Fragment<'_>],
     input: &Evaluation<'_>,
     indexes: &Indexes,
-) -> Result<Answer, EngineError> {
+) -> Result<Answer, EvaluatorError> {
     if alone.is_empty() {
         return Ok(Answer::default());
     }
@@ -192,7 +192,7 @@ fn request_system(
     packages.retain(|package| !package.files.is_empty());
     exchange_and_locate(&files, &|files| {
         let request = Request::system(files).importing(&packages, &input.imports.missing);
-        exchange(engine, &request, indexes, input.limits)
+        exchange(evaluator, &request, indexes, input.limits)
     })
 }
 
@@ -200,10 +200,10 @@ fn request_system(
 /// line, sends reduced requests until the declarations that cause it are known.
 fn exchange_and_locate(
     files: &[wire::File<'_>],
-    send: &dyn Fn(&[wire::File<'_>]) -> Result<Answer, EngineError>,
-) -> Result<Answer, EngineError> {
-    let stop = |answer: &Result<Answer, EngineError>| match answer {
-        Err(EngineError::Crashed(_)) => Some(Stopped::Panic),
+    send: &dyn Fn(&[wire::File<'_>]) -> Result<Answer, EvaluatorError>,
+) -> Result<Answer, EvaluatorError> {
+    let stop = |answer: &Result<Answer, EvaluatorError>| match answer {
+        Err(EvaluatorError::Crashed(_)) => Some(Stopped::Panic),
         Ok(Answer {
             stopped: Some(Stopped::Depth),
             ..
@@ -254,15 +254,15 @@ fn system_of(root: Node) -> Option<Node> {
 
 /// Returns the targets of a system, each with its engine, or `None` if it is bound to no engine or
 /// to several, which building the model reports.
-fn targets_of(system: &Node) -> BTreeMap<String, Option<&'static str>> {
+fn targets_of(system: &Node) -> BTreeMap<String, Option<Engine>> {
     let Some(targets) = system.child("targets") else {
         let usual = USUAL_TARGETS.map(|(name, engine)| (name.to_owned(), Some(engine)));
         return usual.into();
     };
     let engine = |target: &Node| {
-        let mut engines = ENGINES
+        let mut engines = Engine::ALL
             .into_iter()
-            .filter(|name| target.child(name).is_some());
+            .filter(|engine| target.child(engine.as_str()).is_some());
         engines.next().filter(|_| engines.next().is_none())
     };
     let targets = targets.fields();
@@ -304,7 +304,7 @@ fn wire_files<'a>(files: &'a Files, ids: &[FileId]) -> Vec<wire::File<'a>> {
 /// The common part of the requests for all targets.
 struct ModelRequests<'a> {
     targets: Vec<String>,
-    engines: &'a BTreeMap<String, Option<&'static str>>,
+    engines: &'a BTreeMap<String, Option<Engine>>,
     teams: Vec<wire::Team<'a>>,
     files: Vec<wire::File<'a>>,
     packages: Vec<wire::Package<'a>>,
@@ -315,24 +315,28 @@ struct ModelRequests<'a> {
 }
 
 impl ModelRequests<'_> {
-    fn send(&self, engine: &Engine, target: &str) -> Result<Answer, EngineError> {
+    fn send(&self, evaluator: &Evaluator, target: &str) -> Result<Answer, EvaluatorError> {
         let bound = self.engines[target];
         exchange_and_locate(&self.files, &|files| {
             let request = Request::model(target, bound, &self.targets, &self.teams, files)
                 .importing(&self.packages, self.missing)
                 .explain(self.explain);
-            exchange(engine, &request, &self.indexes, self.limits)
+            exchange(evaluator, &request, &self.indexes, self.limits)
         })
     }
 
     /// Returns the answers for some targets, in their order. No more than one per processor is
     /// evaluated at once, so that each gets its time.
-    fn send_all(&self, engine: &Engine, targets: &[&str]) -> Vec<Result<Answer, EngineError>> {
+    fn send_all(
+        &self,
+        evaluator: &Evaluator,
+        targets: &[&str],
+    ) -> Vec<Result<Answer, EvaluatorError>> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
             while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((*target, self.send(engine, target)));
+                done.push((*target, self.send(evaluator, target)));
             }
             done
         };
@@ -352,7 +356,7 @@ impl ModelRequests<'_> {
             .map(|target| {
                 answers
                     .remove(target)
-                    .unwrap_or_else(|| Err(EngineError::host_panicked()))
+                    .unwrap_or_else(|| Err(EvaluatorError::host_panicked()))
             })
             .collect()
     }
@@ -364,20 +368,20 @@ struct Collected {
     answers: Vec<(String, Answer)>,
     partial: BTreeSet<FileId>,
     found: Diagnostics,
-    crashed: Option<EngineError>,
+    crashed: Option<EvaluatorError>,
 }
 
 impl Collected {
     fn add(
         &mut self,
         target: Option<&str>,
-        answer: Result<Answer, EngineError>,
+        answer: Result<Answer, EvaluatorError>,
         context: &Context<'_>,
         limits: Limits,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), EvaluatorError> {
         let mut answer = match answer {
             Ok(answer) => answer,
-            Err(error @ (EngineError::Crashed(_) | EngineError::Answer(_))) => {
+            Err(error @ (EvaluatorError::Crashed(_) | EvaluatorError::Answer(_))) => {
                 self.crashed.get_or_insert(error);
                 return Ok(());
             }
@@ -422,7 +426,7 @@ impl Collected {
         files: Files,
         system: Node,
         targets: BTreeSet<String>,
-    ) -> Result<Evaluated, EngineError> {
+    ) -> Result<Evaluated, EvaluatorError> {
         // A diagnostic of the system itself concerns no target.
         let everywhere: Vec<_> = self
             .found
@@ -488,7 +492,7 @@ mod tests {
         ];
         let ask = |files: &[wire::File<'_>]| {
             if files.iter().any(|file| file.text.contains("bad")) {
-                return Err(EngineError::Crashed("index out of range".to_owned()));
+                return Err(EvaluatorError::Crashed("index out of range".to_owned()));
             }
             Ok(Answer::default())
         };
@@ -507,13 +511,13 @@ mod tests {
         let ask = |_: &[wire::File<'_>]| {
             asked.set(asked.get() + 1);
             match asked.get() {
-                1 => Err(EngineError::Crashed("out of luck".to_owned())),
+                1 => Err(EvaluatorError::Crashed("out of luck".to_owned())),
                 _ => Ok(Answer::default()),
             }
         };
         assert!(matches!(
             exchange_and_locate(&[], &ask),
-            Err(EngineError::Crashed(_))
+            Err(EvaluatorError::Crashed(_))
         ));
     }
 }

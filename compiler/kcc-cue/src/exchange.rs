@@ -7,7 +7,7 @@ use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 
 use crate::{
     decode::Indexes,
-    engine::{Engine, EngineError, Limits, Stopped},
+    engine::{Evaluator, EvaluatorError, Limits, Stopped},
     wire::{Fault, FaultCode, Label, Request, Response, SchemaFile, Span, VERSION},
 };
 
@@ -36,12 +36,12 @@ pub(crate) struct Answer {
 
 /// Sends a request to the guest.
 pub(crate) fn exchange(
-    engine: &Engine,
+    evaluator: &Evaluator,
     request: &Request<'_>,
     indexes: &Indexes,
     limits: Limits,
-) -> Result<Answer, EngineError> {
-    let text = match engine.run(&request.text(), limits)? {
+) -> Result<Answer, EvaluatorError> {
+    let text = match evaluator.run(&request.text(), limits)? {
         Ok(text) => text,
         Err(stopped) => {
             return Ok(Answer {
@@ -57,7 +57,7 @@ pub(crate) fn exchange(
         .into_iter()
         .partition(|fault| fault.code == FaultCode::Internal);
     if let (Some(bug), true) = (bugs.first(), faults.is_empty()) {
-        return Err(EngineError::Crashed(bug.arg("message").to_owned()));
+        return Err(EvaluatorError::Crashed(bug.arg("message").to_owned()));
     }
     for Label { file, .. } in faults.iter().flat_map(|fault| &fault.labels) {
         indexes.file(*file)?;
@@ -89,20 +89,20 @@ pub(crate) fn exchange(
 ///
 /// # Errors
 /// Fails if the evaluator does.
-pub fn schema(engine: &Engine) -> Result<Vec<SchemaFile>, EngineError> {
-    match engine.run(&Request::schema().text(), Limits::default())? {
+pub fn schema(evaluator: &Evaluator) -> Result<Vec<SchemaFile>, EvaluatorError> {
+    match evaluator.run(&Request::schema().text(), Limits::default())? {
         Ok(text) => Ok(read(&text)?.schema),
-        Err(stopped) => Err(EngineError::Crashed(format!(
+        Err(stopped) => Err(EvaluatorError::Crashed(format!(
             "listing the schema: {stopped:?}"
         ))),
     }
 }
 
-fn read(text: &[u8]) -> Result<Response, EngineError> {
+fn read(text: &[u8]) -> Result<Response, EvaluatorError> {
     let response: Response =
-        serde_json::from_slice(text).map_err(|error| EngineError::Answer(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| EvaluatorError::Answer(error.to_string()))?;
     if response.version != VERSION {
-        return Err(EngineError::Answer(format!(
+        return Err(EvaluatorError::Answer(format!(
             "protocol version {}",
             response.version
         )));
@@ -112,7 +112,7 @@ fn read(text: &[u8]) -> Result<Response, EngineError> {
         .iter()
         .find(|fault| fault.code == FaultCode::Protocol)
     {
-        Some(fault) => Err(EngineError::Answer(fault.arg("message").to_owned())),
+        Some(fault) => Err(EvaluatorError::Answer(fault.arg("message").to_owned())),
         None => Ok(response),
     }
 }

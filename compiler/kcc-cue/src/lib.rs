@@ -1,4 +1,4 @@
-//! The CUE engine: sources in, values with their origins out.
+//! The CUE evaluator: sources in, values with their origins out.
 //!
 //! The real CUE evaluator runs as a wasm guest without a file system, a clock
 //! or a network. Nothing outside this crate knows that there is one.
@@ -15,7 +15,7 @@ mod packages;
 mod unmatched;
 mod wire;
 
-pub use engine::{Engine, EngineError, Limits};
+pub use engine::{Evaluator, EvaluatorError, Limits};
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
 pub use exchange::schema;
 pub use packages::{Absence, Imports, MissingPackage, Package};

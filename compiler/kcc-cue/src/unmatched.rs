@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    engine::EngineError,
+    engine::EvaluatorError,
     exchange::Answer,
     wire::{Fault, FaultCode},
 };
@@ -14,7 +14,7 @@ type Name = (usize, u32, u32);
 
 /// Keeps a warning only if no target has the component, with the names of all targets as
 /// candidates. Unless every target was evaluated, all are dropped.
-pub(crate) fn merge(answers: &mut [Result<Answer, EngineError>], all: bool) {
+pub(crate) fn merge(answers: &mut [Result<Answer, EvaluatorError>], all: bool) {
     let whole = all
         && answers
             .iter()

@@ -7,8 +7,6 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
 use kcc_model::{Component, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource};
 use kcc_tree::{ConfigTree, Path};
 
-use crate::parity::Engine;
-
 /// The state of lowering one target.
 pub(crate) struct Lowering<'a> {
     tree: &'a ConfigTree,
@@ -47,7 +45,7 @@ impl<'a> Lowering<'a> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let label = format!("not supported on {}", Engine::of(&self.target.engine));
+        let label = format!("not supported on {}", self.target.engine.engine());
         self.error(Code::LowerUnsupported, path, message, label, help);
     }
 

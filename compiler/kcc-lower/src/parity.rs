@@ -9,7 +9,7 @@ use kcc_model::{
     Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Millis, Profile,
     TargetModel, VolumeSource, covers,
 };
-use kcc_tree::Path;
+use kcc_tree::{Engine, Path};
 use serde::Serialize;
 
 use crate::docker::patched_fields;
@@ -20,7 +20,7 @@ mod field;
 mod verdict;
 
 pub use field::Field;
-pub use verdict::{Engine, Verdict};
+pub use verdict::Verdict;
 
 /// The default deadline, which does not count as a use of the field.
 const DEFAULT_DEADLINE: Millis = Millis(300_000);
@@ -47,7 +47,7 @@ fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S:
 
 /// Returns every use of a field in a target, by component, in field order.
 pub fn ledger(target: &TargetModel) -> Vec<Entry> {
-    let engine = Engine::of(&target.engine);
+    let engine = target.engine.engine();
     let mut entries = Vec::new();
     for component in target
         .components
@@ -104,7 +104,7 @@ pub(crate) fn check(lowering: &mut Lowering<'_>) {
                  `parity: accept: {:?}: \"<reason>\"`",
                 entry.path.to_string()
             );
-            let engine = Engine::of(&lowering.target.engine);
+            let engine = lowering.target.engine.engine();
             lowering.error(
                 Code::LowerParityDropped,
                 &entry.path,
@@ -378,7 +378,7 @@ mod tests {
         let paths: BTreeSet<_> = Field::ALL.iter().map(|field| field.path()).collect();
         assert_eq!(paths.len(), Field::ALL.len());
         for field in Field::ALL {
-            for engine in [Engine::Docker, Engine::Kubernetes] {
+            for engine in Engine::ALL {
                 let (Verdict::Emulated(why)
                 | Verdict::DroppedByNature(why)
                 | Verdict::Dropped(why)) = field.verdict(engine)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_tree::Path;
 use serde::Serialize;
 
-use crate::{Component, Grant, Millis};
+use crate::{Component, EngineTarget, Grant};
 
 /// The name of a component, team, port, volume or similar: a DNS label.
 pub type Name = String;
@@ -36,40 +36,6 @@ pub struct Team {
     pub owns: Vec<String>,
     /// Path patterns that the team may constrain and set.
     pub governs: Vec<String>,
-}
-
-/// The engine of a target, with its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum EngineTarget {
-    /// A Docker engine.
-    Docker {},
-    /// A Kubernetes cluster.
-    #[serde(rename_all = "camelCase")]
-    Kubernetes {
-        /// The kubeconfig context; the current one if none.
-        context: Option<String>,
-        /// The namespace; `<system>-<target>` by default.
-        namespace: String,
-        /// The ingress class.
-        ingress_class: Option<String>,
-        /// The Gateway that routes attach to, as `name` or `namespace/name`;
-        /// without it routes become Ingresses.
-        gateway: Option<String>,
-        /// The class of the Gateway that kcc creates for them.
-        gateway_class: Option<String>,
-    },
-}
-
-impl EngineTarget {
-    /// Returns the default grace period. It is shorter on Docker, since on a
-    /// laptop and in tests nobody wants to wait as long as in production.
-    pub fn grace_period(&self) -> Millis {
-        match self {
-            Self::Docker {} => Millis(10_000),
-            Self::Kubernetes { .. } => Millis(30_000),
-        }
-    }
 }
 
 /// The model of one target.

@@ -9,6 +9,7 @@
 //! build and test without the evaluator.
 
 mod blame;
+mod engine;
 mod node;
 mod origin;
 mod path;
@@ -18,6 +19,7 @@ pub mod secret_literal;
 mod tree;
 
 pub use blame::{Blame, DefaultLine, PolicyLine};
+pub use engine::Engine;
 pub use node::{Node, Value};
 pub use origin::{Origin, OriginKind};
 pub use path::Path;
@@ -28,9 +30,9 @@ pub use tree::{ConfigTree, Declaration};
 pub const SYSTEM_FILE: &str = "kcc.cue";
 
 /// The targets of a system that declares none, each with its engine.
-pub const USUAL_TARGETS: [(&str, &str); 4] = [
-    ("dev", "docker"),
-    ("test", "docker"),
-    ("stage", "kubernetes"),
-    ("prod", "kubernetes"),
+pub const USUAL_TARGETS: [(&str, Engine); 4] = [
+    ("dev", Engine::Docker),
+    ("test", Engine::Docker),
+    ("stage", Engine::Kubernetes),
+    ("prod", Engine::Kubernetes),
 ];

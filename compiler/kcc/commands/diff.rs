@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use clap::Args;
 use kcc_diag::Format;
-use kcc_model::EngineTarget;
+use kcc_tree::Engine;
 use serde::Serialize;
 
 use super::{CommandResult, Context, json};
@@ -47,7 +47,7 @@ struct Comparison<'a> {
 #[derive(Debug, Serialize)]
 struct ComparedTarget<'a> {
     target: &'a str,
-    engine: &'static str,
+    engine: Engine,
 }
 
 impl Diff {
@@ -106,10 +106,8 @@ fn mention_revisions(failure: Failure) -> Failure {
 }
 
 fn compared<'a>(system: &compile::Traced, target: &'a str) -> ComparedTarget<'a> {
-    let engine = match system.model.targets.get(target).map(|model| &model.engine) {
-        Some(EngineTarget::Kubernetes { .. }) => "kubernetes",
-        _ => "docker",
-    };
+    let model = system.model.targets.get(target);
+    let engine = model.map_or(Engine::Docker, |model| model.engine.engine());
     ComparedTarget { target, engine }
 }
 
@@ -122,7 +120,10 @@ fn text(comparison: &Comparison<'_>) -> String {
     let [left, right] = [&comparison.left, &comparison.right];
     let mut out = format!(
         "{} ({}), {} ({})\n",
-        left.target, left.engine, right.target, right.engine
+        left.target,
+        left.engine.as_str(),
+        right.target,
+        right.engine.as_str()
     );
     let width = left
         .target

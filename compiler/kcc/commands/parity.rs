@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use clap::Args;
 use kcc_diag::Format;
-use kcc_lower::parity::{Engine, Verdict, ledger};
+use kcc_lower::parity::{Verdict, ledger};
 use kcc_model::TargetModel;
+use kcc_tree::Engine;
 use serde::Serialize;
 
 use super::{CommandResult, Context, check::counted, json};
@@ -110,7 +111,7 @@ impl Parity {
         }
         Ledger {
             target: model.target.clone(),
-            engine: Engine::of(&model.engine),
+            engine: model.engine.engine(),
             entries,
             honoured,
         }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use kcc_lower::parity::{Engine, Field as Ledger, Verdict};
+use kcc_lower::parity::{Field as Ledger, Verdict};
+use kcc_tree::Engine;
 use kcc_tree::schema::{Definition, Field, references};
 
 use super::{ROOT, Reference, ResolvedField};
@@ -105,10 +106,9 @@ fn signature(field: &Field) -> String {
 
 fn default_note(field: &Field) -> String {
     let defaults = field.defaults.iter();
-    let defaults = defaults.map(|(engine, value)| match engine.as_str() {
-        "docker" => format!("`{value}` on Docker"),
-        "kubernetes" => format!("`{value}` on Kubernetes"),
-        _ => format!("`{value}`"),
+    let defaults = defaults.map(|(engine, value)| match Engine::named(engine) {
+        Some(engine) => format!("`{value}` on {engine}"),
+        None => format!("`{value}`"),
     });
     let defaults: Vec<_> = defaults.collect();
     match &defaults[..] {
@@ -133,7 +133,7 @@ fn engines(path: &[String]) -> Vec<String> {
     let Some(ledger) = Ledger::ALL.iter().find(matches) else {
         return Vec::new();
     };
-    [Engine::Docker, Engine::Kubernetes]
+    Engine::ALL
         .into_iter()
         .map(|engine| match ledger.verdict(engine) {
             Verdict::Honoured => format!("On {engine}: honoured."),

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, EngineName, Error, Intent, Inventory, InventoryObject, Outcome, RecordFolder,
-    RecordStore, Scope,
+    ApplyReport, Error, Intent, Inventory, InventoryObject, Outcome, RecordFolder, RecordStore,
+    Scope,
 };
+use kcc_tree::Engine;
 use serde_json::Value;
 
 use crate::{
@@ -136,7 +137,7 @@ impl RecordStore for RecordWriter<'_> {
         }
         self.state.end(&Inventory {
             scope: self.scope.clone(),
-            engine: EngineName::Docker,
+            engine: Engine::Docker,
             since: kcc_plan::now(),
             objects,
             after: self.desired.order(),

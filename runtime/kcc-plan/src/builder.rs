@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, DesiredComponent};
 use kcc_model::{Name, Until};
+use kcc_tree::Engine;
 
 use crate::{
-    Action, Draft, EngineName, Finding, Operation, OperationId, Options, Plan, PlannedComponent,
-    Scope, Step, Wait,
+    Action, Draft, Finding, Operation, OperationId, Options, Plan, PlannedComponent, Scope, Step,
+    Wait,
 };
 
 /// Collects drafts and findings, and orders them into a plan.
 #[derive(Debug)]
 pub struct PlanBuilder<P> {
     scope: Scope,
-    engine: EngineName,
+    engine: Engine,
     timeout_ms: Option<u64>,
     desired: BTreeMap<Name, DesiredComponent>,
     components: BTreeMap<Name, PlannedComponent>,
@@ -27,7 +28,7 @@ pub struct PlanBuilder<P> {
 
 impl<P> PlanBuilder<P> {
     /// Starts an empty plan towards a desired state.
-    pub fn new(engine: EngineName, desired: &Desired, options: &Options) -> Self {
+    pub fn new(engine: Engine, desired: &Desired, options: &Options) -> Self {
         Self {
             scope: options.scope(desired),
             engine,

@@ -69,7 +69,7 @@ pub use error::{Error, MissingSecret};
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};
 pub use image_user::{RefusedImage, RefusedUser};
-pub use operation::{Action, EngineName, Operation, OperationId};
+pub use operation::{Action, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
 pub use perform::{RecordStore, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};

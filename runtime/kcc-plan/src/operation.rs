@@ -3,6 +3,7 @@
 //! script that reads it.
 
 use kcc_model::Name;
+use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
 
 /// The number of an operation in its plan, counted from 1.
@@ -37,25 +38,6 @@ impl Action {
     }
 }
 
-/// The engine that performs an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum EngineName {
-    Docker,
-    Kubernetes,
-}
-
-impl EngineName {
-    /// Returns `docker` or `kubernetes`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Kubernetes => "kubernetes",
-        }
-    }
-}
-
 /// One change of an engine that does not wait for a workload, with its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,7 +47,7 @@ pub struct Operation {
     /// The change.
     pub action: Action,
     /// The engine that performs it.
-    pub engine: EngineName,
+    pub engine: Engine,
     /// The kind of the object, such as `container` or `Deployment`.
     pub kind: String,
     /// The name of the object.

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Name, Until};
+use kcc_tree::Engine;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{EngineName, Finding, Operation, Scope};
+use crate::{Finding, Operation, Scope};
 
 /// The changes an apply would make. `P` is the payload an engine needs to perform
 /// a step; command lines see plans without it.
@@ -17,7 +18,7 @@ pub struct Plan<P = ()> {
     /// The scope.
     pub scope: Scope,
     /// The engine.
-    pub engine: EngineName,
+    pub engine: Engine,
     /// The steps; each follows its predecessors.
     pub steps: Vec<Step<P>>,
     /// The differences that no step changes.

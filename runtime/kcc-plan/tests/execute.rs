@@ -16,8 +16,8 @@ use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
-    Action, ApplyReport, Cancel, Context, Draft, Engine, EngineName, Error, Event, Finding,
-    FindingKind, Options, Outcome, Plan, PlanBuilder, Readiness, Reporter, Silent, Step, execute,
+    Action, ApplyReport, Cancel, Context, Draft, Engine, Error, Event, Finding, FindingKind,
+    Options, Outcome, Plan, PlanBuilder, Readiness, Reporter, Silent, Step, execute,
 };
 
 use components::component;
@@ -136,7 +136,7 @@ fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -
             secrets: BTreeMap::new(),
         }),
     };
-    let mut plan = PlanBuilder::new(EngineName::Docker, &desired, &Options::default());
+    let mut plan = PlanBuilder::new(kcc_tree::Engine::Docker, &desired, &Options::default());
     for (name, _) in components {
         if changes(name) {
             let draft = Draft::new(Action::Create, "container", *name, "does not exist", ());

@@ -1,11 +1,11 @@
-//! [`Engine`]: runs the guest, one fresh instance for each request.
+//! [`Evaluator`]: runs the guest, one fresh instance for each request.
 //!
 //! The guest is kcc's CUE evaluator, compiled ahead of time and carried by the
 //! binary. An instance starts from a snapshot in which the schema is parsed
 //! already, answers one request and is thrown away. It gets nothing from the
 //! outside but the request (`sandbox`), a deadline and a limit of memory;
 //! running into one of them is a [`Stopped`], which the caller turns into a
-//! diagnostic. Everything else that goes wrong is an [`EngineError`], a bug.
+//! diagnostic. Everything else that goes wrong is an [`EvaluatorError`], a bug.
 
 mod deadline;
 mod embedded;
@@ -53,13 +53,13 @@ impl Default for Limits {
 /// The engine itself failed: a bug in kcc or a broken installation, never the
 /// user's mistake.
 #[derive(Debug, thiserror::Error)]
-pub enum EngineError {
+pub enum EvaluatorError {
     /// The compiled engine cannot be loaded on this machine.
-    #[error("the CUE engine cannot be loaded: {0}")]
+    #[error("the CUE evaluator cannot be loaded: {0}")]
     Load(String),
     /// The compiled engine and this program are of different versions.
     #[error(
-        "the CUE engine speaks version {found} of the protocol, kcc speaks version {expected}: \
+        "the CUE evaluator speaks version {found} of the protocol, kcc speaks version {expected}: \
          build kcc anew"
     )]
     Protocol {
@@ -69,20 +69,20 @@ pub enum EngineError {
         found: i32,
     },
     /// The machine does not give an evaluation what it needs.
-    #[error("the CUE engine cannot be started: {0}")]
+    #[error("the CUE evaluator cannot be started: {0}")]
     Start(String),
     /// A thread for the evaluation cannot be started.
-    #[error("cannot start a thread for the CUE engine")]
+    #[error("cannot start a thread for the CUE evaluator")]
     Thread(#[source] io::Error),
     /// The engine crashed.
-    #[error("the CUE engine stopped unexpectedly: {0}")]
+    #[error("the CUE evaluator stopped unexpectedly: {0}")]
     Crashed(String),
     /// The engine's answer is not of the protocol.
-    #[error("the CUE engine gave an answer that cannot be read: {0}")]
+    #[error("the CUE evaluator gave an answer that cannot be read: {0}")]
     Answer(String),
 }
 
-impl EngineError {
+impl EvaluatorError {
     /// A thread of this program's own ended in a panic.
     pub(crate) fn host_panicked() -> Self {
         Self::Crashed("its host panicked".to_owned())
@@ -102,28 +102,28 @@ pub(crate) enum Stopped {
     Panic,
 }
 
-/// The CUE engine, ready to evaluate; shared freely between threads.
-pub struct Engine {
+/// The CUE evaluator, ready to evaluate; shared freely between threads.
+pub struct Evaluator {
     instances: InstancePre<Sandbox>,
     ticker: Ticker,
 }
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for Evaluator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").finish_non_exhaustive()
+        f.debug_struct("Evaluator").finish_non_exhaustive()
     }
 }
 
-impl Engine {
-    /// The engine that this binary carries.
-    pub fn new() -> Result<Self, EngineError> {
+impl Evaluator {
+    /// Loads the evaluator that is embedded in this binary.
+    pub fn new() -> Result<Self, EvaluatorError> {
         Self::from_loaded(embedded::load(&settings::settings()))
     }
 
     fn from_loaded(
         loaded: wasmtime::Result<(wasmtime::Engine, Module)>,
-    ) -> Result<Self, EngineError> {
-        let refused = |error: wasmtime::Error| EngineError::Load(format!("{error:#}"));
+    ) -> Result<Self, EvaluatorError> {
+        let refused = |error: wasmtime::Error| EvaluatorError::Load(format!("{error:#}"));
         let (engine, module) = loaded.map_err(refused)?;
         let instances = sandbox::link(&module)
             .and_then(|linker| linker.instantiate_pre(&module))
@@ -139,15 +139,15 @@ impl Engine {
         &self,
         request: &[u8],
         limits: Limits,
-    ) -> Result<Result<Vec<u8>, Stopped>, EngineError> {
+    ) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
         thread::scope(|scope| {
             thread::Builder::new()
                 .name("kcc-cue".to_owned())
                 .stack_size(THREAD_STACK)
                 .spawn_scoped(scope, || self.run_here(request, limits))
-                .map_err(EngineError::Thread)?
+                .map_err(EvaluatorError::Thread)?
                 .join()
-                .unwrap_or_else(|_| Err(EngineError::host_panicked()))
+                .unwrap_or_else(|_| Err(EvaluatorError::host_panicked()))
         })
     }
 
@@ -155,8 +155,8 @@ impl Engine {
         &self,
         request: &[u8],
         limits: Limits,
-    ) -> Result<Result<Vec<u8>, Stopped>, EngineError> {
-        let _running = self.ticker.run().map_err(EngineError::Thread)?;
+    ) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
+        let _running = self.ticker.run().map_err(EvaluatorError::Thread)?;
         let mut store = Store::new(
             self.instances.module().engine(),
             Sandbox::new(limits.memory),
@@ -165,12 +165,12 @@ impl Engine {
         store.set_epoch_deadline(Ticker::ticks(limits.time));
         match self.exchange(&mut store, request) {
             Ok(answer) => Ok(Ok(answer)),
-            Err(Fault::Engine(error)) => Err(error),
+            Err(Fault::Host(error)) => Err(error),
             Err(Fault::Guest(error)) => {
                 let said = store.data().standard_error();
                 match stopped(&error).or_else(|| overflowed(&said)) {
                     Some(stopped) => Ok(Err(stopped)),
-                    None => Err(EngineError::Crashed(crash(&error, &said))),
+                    None => Err(EvaluatorError::Crashed(crash(&error, &said))),
                 }
             }
         }
@@ -200,13 +200,13 @@ impl Engine {
             if stopped(&error).is_some() {
                 Fault::Guest(error)
             } else {
-                EngineError::Start(format!("{error:#}")).into()
+                EvaluatorError::Start(format!("{error:#}")).into()
             }
         })?;
         let protocol: TypedFunc<(), i32> = instance.get_typed_func(&mut *store, "kcc_protocol")?;
         let found = protocol.call(&mut *store, ())?;
         if found != PROTOCOL {
-            return Err(EngineError::Protocol {
+            return Err(EvaluatorError::Protocol {
                 expected: PROTOCOL,
                 found,
             }
@@ -215,7 +215,7 @@ impl Engine {
         let alloc: TypedFunc<i32, i32> = instance.get_typed_func(&mut *store, "kcc_alloc")?;
         let run: TypedFunc<(i32, i32), i64> = instance.get_typed_func(&mut *store, "kcc_run")?;
         let Some(memory) = instance.get_memory(&mut *store, "memory") else {
-            return Err(EngineError::Load("it has no memory".to_owned()).into());
+            return Err(EvaluatorError::Load("it has no memory".to_owned()).into());
         };
 
         // A request of 2 GiB would not fit into the guest's memory anyway.
@@ -228,7 +228,8 @@ impl Engine {
             ));
         };
         let at = alloc.call(&mut *store, size)?;
-        let outside = |_| EngineError::Answer("an address lies outside of its memory".to_owned());
+        let outside =
+            |_| EvaluatorError::Answer("an address lies outside of its memory".to_owned());
         memory
             .write(&mut *store, address(at), request)
             .map_err(outside)?;
@@ -242,7 +243,7 @@ impl Engine {
             .and_then(|rest| rest.get(..size))
             .map(<[u8]>::to_vec)
             .ok_or_else(|| {
-                Fault::Engine(EngineError::Answer(
+                Fault::Host(EvaluatorError::Answer(
                     "an address lies outside of its memory".to_owned(),
                 ))
             })
@@ -254,7 +255,7 @@ enum Fault {
     /// The guest was ended, by itself or by the host.
     Guest(wasmtime::Error),
     /// What the host found wrong.
-    Engine(EngineError),
+    Host(EvaluatorError),
 }
 
 impl From<wasmtime::Error> for Fault {
@@ -263,9 +264,9 @@ impl From<wasmtime::Error> for Fault {
     }
 }
 
-impl From<EngineError> for Fault {
-    fn from(error: EngineError) -> Self {
-        Self::Engine(error)
+impl From<EvaluatorError> for Fault {
+    fn from(error: EvaluatorError) -> Self {
+        Self::Host(error)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn fixture(name: &str) -> Result<Engine, EngineError> {
+fn fixture(name: &str) -> Result<Evaluator, EvaluatorError> {
     let path = std::path::Path::new(env!("KCC_ENGINE_FIXTURES")).join(name);
     let code = std::fs::read(path).expect("the build makes the fixtures");
-    Engine::from_loaded(embedded::load_fixture(&settings::settings(), &code))
+    Evaluator::from_loaded(embedded::load_fixture(&settings::settings(), &code))
 }
 
-fn run(name: &str, limits: Limits) -> Result<Result<Vec<u8>, Stopped>, EngineError> {
+fn run(name: &str, limits: Limits) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
     fixture(name).expect("the fixture loads").run(b"{}", limits)
 }
 
@@ -27,7 +27,7 @@ fn another_version_of_the_protocol_is_refused() {
     assert!(
         matches!(
             error,
-            EngineError::Protocol {
+            EvaluatorError::Protocol {
                 expected: PROTOCOL,
                 found: 99
             }
@@ -92,7 +92,7 @@ fn a_trap_is_a_crash_and_the_engine_goes_on() {
     let engine = fixture("traps.cwasm").unwrap();
     for _ in 0..2 {
         let error = engine.run(b"{}", Limits::default()).unwrap_err();
-        assert!(matches!(error, EngineError::Crashed(_)), "{error}");
+        assert!(matches!(error, EvaluatorError::Crashed(_)), "{error}");
     }
 }
 
@@ -107,7 +107,7 @@ fn a_crash_is_shown_with_what_the_guest_said() {
 #[test]
 fn an_answer_outside_of_memory_is_refused() {
     let error = run("lies.cwasm", Limits::default()).unwrap_err();
-    assert!(matches!(error, EngineError::Answer(_)), "{error}");
+    assert!(matches!(error, EvaluatorError::Answer(_)), "{error}");
 }
 
 #[test]
@@ -124,13 +124,13 @@ fn an_import_that_kcc_does_not_give_is_named() {
     let error = fixture("wants-more.cwasm").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the CUE engine cannot be loaded: unsupported import `env.system`"
+        "the CUE evaluator cannot be loaded: unsupported import `env.system`"
     );
 }
 
 #[test]
 fn the_embedded_engine_loads_and_answers() {
-    let engine = Engine::new().unwrap();
+    let engine = Evaluator::new().unwrap();
     let answer = engine
         .run(br#"{"version":1,"op":"schema"}"#, Limits::default())
         .unwrap()

@@ -1,5 +1,6 @@
 //! Requests to the guest.
 
+use kcc_tree::Engine;
 use serde::Serialize;
 
 use super::VERSION;
@@ -13,7 +14,7 @@ pub(crate) struct Request<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     target: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    engine: Option<&'static str>,
+    engine: Option<Engine>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     targets: &'a [String],
     #[serde(skip_serializing_if = "<[Team]>::is_empty")]
@@ -82,7 +83,7 @@ impl<'a> Request<'a> {
     /// Requests the root of one target, with the defaults of its engine.
     pub(crate) fn model(
         target: &'a str,
-        engine: Option<&'static str>,
+        engine: Option<Engine>,
         targets: &'a [String],
         teams: &'a [Team<'a>],
         files: &'a [File<'a>],
@@ -148,7 +149,7 @@ mod tests {
                 team: Some("web"),
             },
         ];
-        let model = || Request::model("dev", Some("docker"), &targets, &teams, &files);
+        let model = || Request::model("dev", Some(Engine::Docker), &targets, &teams, &files);
         let explained = String::from_utf8(model().explain(true).text()).unwrap();
         assert!(explained.ends_with(r#","explain":true}"#), "{explained}");
         let model = model().explain(false).text();

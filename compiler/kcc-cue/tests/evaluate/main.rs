@@ -6,11 +6,12 @@ mod values;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use kcc_cue::{Engine, Evaluated, Evaluation, Fragment, Imports, Limits};
+use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Format, Style, render};
 use kcc_tree::Node;
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("the engine loads"));
+static EVALUATOR: LazyLock<Evaluator> =
+    LazyLock::new(|| Evaluator::new().expect("the evaluator loads"));
 
 /// A system of three teams, each with a directory of its name.
 const TEAMS: (&str, &str) = (
@@ -51,7 +52,7 @@ fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> 
         limits,
         explain: false,
     };
-    kcc_cue::evaluate(&ENGINE, &what).expect("the engine answers")
+    kcc_cue::evaluate(&EVALUATOR, &what).expect("the evaluator answers")
 }
 
 fn evaluate(files: &[(&str, &str)]) -> Evaluated {

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
-use super::{Engine, Verdict};
+use kcc_tree::Engine;
+
+use super::Verdict;
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $name:ident $path:literal: $docker:expr, $kubernetes:expr;)*) => {

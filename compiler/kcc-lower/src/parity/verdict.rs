@@ -1,43 +1,6 @@
-//! [`Engine`] and [`Verdict`]: the treatment of a field by an engine.
+//! [`Verdict`]: the treatment of a field by an engine.
 
-use kcc_model::EngineTarget;
 use serde::Serialize;
-
-/// The engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Engine {
-    Docker,
-    Kubernetes,
-}
-
-impl Engine {
-    /// Returns the engine of a target.
-    pub fn of(target: &EngineTarget) -> Self {
-        match target {
-            EngineTarget::Docker {} => Self::Docker,
-            EngineTarget::Kubernetes { .. } => Self::Kubernetes,
-        }
-    }
-
-    /// Returns `docker` or `kubernetes`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Kubernetes => "kubernetes",
-        }
-    }
-}
-
-impl std::fmt::Display for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Docker => "Docker",
-            Self::Kubernetes => "Kubernetes",
-        })
-    }
-}
 
 /// The way an engine honours a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -11,7 +11,7 @@ mod kubernetes_fields;
 mod pattern;
 
 use kcc_model::{Component, Name, TargetModel};
-use kcc_tree::Path;
+use kcc_tree::{Engine, Path};
 use serde_json::Value;
 
 use crate::{Desired, EngineDesired};
@@ -101,9 +101,9 @@ impl Rendered {
 
     /// Returns the source of a field; none if no table has it.
     pub fn source(&self, target: &TargetModel, path: &Path) -> Option<Source> {
-        match target.engine {
-            kcc_model::EngineTarget::Docker { .. } => docker::source(self, target, path),
-            kcc_model::EngineTarget::Kubernetes { .. } => kubernetes::source(self, target, path),
+        match target.engine.engine() {
+            Engine::Docker => docker::source(self, target, path),
+            Engine::Kubernetes => kubernetes::source(self, target, path),
         }
     }
 }

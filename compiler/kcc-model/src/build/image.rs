@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
-use kcc_tree::OriginKind;
+use kcc_tree::{Engine, OriginKind};
 
 use super::{Cursor, TargetContext, component};
-use crate::{Build, EngineTarget, Image};
+use crate::{Build, Image};
 
 /// The default Dockerfile.
 const DOCKERFILE: &str = "Dockerfile";
@@ -165,7 +165,7 @@ fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
         report_unreadable_context(&declared, &build.context, &why);
     } else if let Err(why) = check_exists(&dockerfile_path(&build)) {
         report_unreadable_dockerfile(node, &declared, &build, &why);
-    } else if let EngineTarget::Kubernetes { .. } = cx.engine {
+    } else if cx.engine.is(Engine::Kubernetes) {
         match (cx.files.hash_context)(&build) {
             Ok(hash) => build.tag = content_tag(&build.tag, &hash),
             Err(why) => report_unreadable_context(&declared, &build.context, &why),

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
+use kcc_tree::Engine;
 
 use super::{Cursor, TargetContext, names};
-use crate::EngineTarget;
 
 /// The maximum length of a label value, and of a name without its prefix.
 const MAX_LENGTH: usize = 63;
@@ -53,9 +53,9 @@ pub(crate) fn decode_node_labels(
 /// Validates names, and values of labels, for a Kubernetes target; `help` is for
 /// a value.
 fn validate(cx: &TargetContext<'_>, all: &Cursor<'_>, what: &str, help: &str) {
-    let EngineTarget::Kubernetes { .. } = cx.engine else {
+    if !cx.engine.is(Engine::Kubernetes) {
         return;
-    };
+    }
     let expected = "expected letters and digits, with `-`, `_` or `.` between them";
     for (name, value) in all.fields() {
         if !is_qualified_name(name) {

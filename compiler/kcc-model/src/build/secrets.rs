@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
-use kcc_tree::{Path, Value};
+use kcc_tree::{Engine, Path, Value};
 
 use super::backing::implicit_password;
 use super::{Cursor, TargetContext, component, image, names};
 use crate::{
-    Component, Config, EngineTarget, EnvValue, FileContent, Kind, Name, Output, Part, Secret,
-    SecretProvider, VolumeSource,
+    Component, Config, EnvValue, FileContent, Kind, Name, Output, Part, Secret, SecretProvider,
+    VolumeSource,
 };
 
 const PROVIDERS: [&str; 7] = [
@@ -164,10 +164,10 @@ fn provider(
             }
             None
         }
-        [] => match cx.engine {
+        [] => match cx.engine.engine() {
             _ if uses.generated => Some(SecretProvider::Generate {}),
-            EngineTarget::Docker {} => Some(SecretProvider::Generate {}),
-            EngineTarget::Kubernetes { .. } => {
+            Engine::Docker => Some(SecretProvider::Generate {}),
+            Engine::Kubernetes => {
                 if uses.referred && !node.reporter.may_be_unread(&node.path) {
                     report_missing_provider(node);
                 }
@@ -198,9 +198,9 @@ fn report_external_without_provider(
         backing.path
     );
     let error = node.error(Code::CheckSecretWithoutProvider, message, "no provider");
-    let provider = match cx.engine {
-        EngineTarget::Docker {} => "env: \"VARIABLE\"",
-        EngineTarget::Kubernetes { .. } => "kubernetes: {name: \"…\", key: \"…\"}",
+    let provider = match cx.engine.engine() {
+        Engine::Docker => "env: \"VARIABLE\"",
+        Engine::Kubernetes => "kubernetes: {name: \"…\", key: \"…\"}",
     };
     node.report(error.help(format!(
         "write `secrets: {name:?}: {provider}` for the target, or name another secret: `{}: \

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Span};
-use kcc_tree::{ConfigTree, Path, SYSTEM_FILE, USUAL_TARGETS};
+use kcc_tree::{ConfigTree, Engine, Path, SYSTEM_FILE, USUAL_TARGETS};
 
 use super::{Cursor, Sink, names};
 use crate::reporter::Reporter;
@@ -123,9 +123,9 @@ fn teams(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, Team> {
 
 fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
     let Some(declared) = system.child("targets") else {
-        let engine = |target: &str, engine: &str| match engine {
-            "docker" => EngineTarget::Docker {},
-            _ => EngineTarget::Kubernetes {
+        let engine = |target: &str, engine: Engine| match engine {
+            Engine::Docker => EngineTarget::Docker {},
+            Engine::Kubernetes => EngineTarget::Kubernetes {
                 context: None,
                 namespace: format!("{name}-{target}"),
                 ingress_class: None,

@@ -2,16 +2,16 @@
 //! with identities, a disruption budget, surge together with unavailability.
 
 use kcc_diag::{Code, Diagnostics};
-use kcc_tree::Path;
+use kcc_tree::{Engine, Path};
 
 use super::View;
-use crate::{Component, EngineTarget, Share};
+use crate::{Component, Share};
 
 pub(super) fn daemon_set(view: &View<'_>, diagnostics: &mut Diagnostics) {
     // On Docker it is one replica on the only host.
-    let EngineTarget::Kubernetes { .. } = view.target.engine else {
+    if !view.target.engine.is(Engine::Kubernetes) {
         return;
-    };
+    }
     for component in view.target.components.values() {
         if !component.every_node {
             continue;

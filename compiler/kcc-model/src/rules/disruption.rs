@@ -2,15 +2,16 @@
 //! replica could ever be drained.
 
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Engine;
 
 use super::View;
-use crate::{Disruption, EngineTarget};
+use crate::Disruption;
 
 pub(super) fn disruption(view: &View<'_>, diagnostics: &mut Diagnostics) {
     // Docker has a single host and no disruption budgets.
-    let EngineTarget::Kubernetes { .. } = view.target.engine else {
+    if !view.target.engine.is(Engine::Kubernetes) {
         return;
-    };
+    }
     for component in view.target.components.values() {
         let Some(budget) = component.disruption else {
             continue;

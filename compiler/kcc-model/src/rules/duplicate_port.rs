@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Diagnostics};
-use kcc_tree::Path;
+use kcc_tree::{Engine, Path};
 
 use super::View;
-use crate::{Component, EngineTarget, Expose, Protocol};
+use crate::{Component, Expose, Protocol};
 
 pub(super) fn duplicate_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
-    let docker = matches!(view.target.engine, EngineTarget::Docker {});
+    let docker = view.target.engine.is(Engine::Docker);
     let mut published: BTreeMap<(u16, Protocol), Path> = BTreeMap::new();
     for component in view.target.components.values() {
         same_number(view, component, diagnostics);

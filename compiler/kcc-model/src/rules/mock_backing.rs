@@ -2,16 +2,16 @@
 //! `smtp` displays mail and does not deliver it.
 
 use kcc_diag::{Code, Diagnostics};
-use kcc_tree::Path;
+use kcc_tree::{Engine, Path};
 
 use super::View;
-use crate::{EngineTarget, Kind, covers};
+use crate::{Kind, covers};
 
 /// Kinds of kcc that imitate a service, and the behaviour that differs.
 const MOCKS: [(&str, &str); 1] = [("smtp", "displays mail instead of delivering it")];
 
 pub(super) fn mock_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
-    if !matches!(view.target.engine, EngineTarget::Kubernetes { .. }) {
+    if !view.target.engine.is(Engine::Kubernetes) {
         return;
     }
     for component in view.target.components.values() {

@@ -2,9 +2,10 @@
 //! Kubernetes measures utilisation in percent of the request.
 
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Engine;
 
 use super::View;
-use crate::{Component, EngineTarget, Scale};
+use crate::{Component, Scale};
 
 pub(super) fn scale(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
@@ -13,7 +14,7 @@ pub(super) fn scale(view: &View<'_>, diagnostics: &mut Diagnostics) {
         };
         range(view, component, scale, diagnostics);
         // Docker runs the minimum and does not autoscale.
-        if let EngineTarget::Kubernetes { .. } = view.target.engine {
+        if view.target.engine.is(Engine::Kubernetes) {
             requests(view, component, scale, diagnostics);
         }
     }

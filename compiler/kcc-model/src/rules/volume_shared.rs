@@ -2,16 +2,16 @@
 //! replicas.
 
 use kcc_diag::{Code, Diagnostics};
+use kcc_tree::Engine;
 
 use super::View;
-use crate::{Access, EngineTarget, VolumeSource};
+use crate::{Access, VolumeSource};
 
 pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
         // Each replica of a stateful component has a volume of its own.
         let max = component.max_replicas();
-        let everywhere =
-            component.every_node && matches!(view.target.engine, EngineTarget::Kubernetes { .. });
+        let everywhere = component.every_node && view.target.engine.is(Engine::Kubernetes);
         if (max < 2 && !everywhere) || component.stateful {
             continue;
         }

@@ -19,9 +19,8 @@ pub(crate) use tear_down::tear_down;
 use std::collections::BTreeSet;
 
 use kcc_lower::{Desired, docker::DockerDesired};
-use kcc_plan::{
-    Action, Draft, EngineName, Error, Finding, FindingKind, Options, Plan, PlanBuilder,
-};
+use kcc_plan::{Action, Draft, Error, Finding, FindingKind, Options, Plan, PlanBuilder};
+use kcc_tree::Engine;
 
 use self::{
     host_ports::HostPorts,
@@ -54,7 +53,7 @@ pub(crate) fn reconcile(
         docker,
         observed,
         options,
-        plan: PlanBuilder::new(EngineName::Docker, desired, options),
+        plan: PlanBuilder::new(Engine::Docker, desired, options),
         rebuilt: BTreeSet::new(),
         created: BTreeSet::new(),
         started: BTreeSet::new(),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder};
+use kcc_tree::Engine;
 
 use super::{
     CONTAINER, NETWORK, VOLUME, duplicates::duplicate_removal, ownership::refuse_all_unrecorded,
@@ -23,7 +24,7 @@ pub(crate) fn tear_down(
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
     refuse_all_unrecorded(observed, &options.scope(desired))?;
-    let mut plan = PlanBuilder::new(EngineName::Docker, desired, options);
+    let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
     let owned: BTreeMap<_, _> = observed
         .containers
         .iter()

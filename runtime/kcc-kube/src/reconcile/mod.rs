@@ -15,7 +15,8 @@ use kcc_lower::{
     kubernetes::{KubernetesDesired, Object},
 };
 use kcc_model::Until;
-use kcc_plan::{Action, Draft, EngineName, Error, Options, Plan, PlanBuilder, Prune};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Prune};
+use kcc_tree::Engine;
 use serde_json::Value;
 
 use self::refuse::refuse;
@@ -52,7 +53,7 @@ pub(crate) fn reconcile(
         kube,
         observed,
         options,
-        plan: PlanBuilder::new(EngineName::Kubernetes, desired, options),
+        plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
     };
     for object in kube
         .objects

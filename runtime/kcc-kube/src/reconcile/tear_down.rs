@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{EngineName, Error, Options, Plan, PlanBuilder};
+use kcc_plan::{Error, Options, Plan, PlanBuilder};
+use kcc_tree::Engine;
 
 use super::{is_workload, refuse::refuse_unrecorded, removal};
 use crate::{
@@ -23,7 +24,7 @@ pub(crate) fn tear_down(
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(observed, &options.scope(desired))?;
-    let mut plan = PlanBuilder::new(EngineName::Kubernetes, desired, options);
+    let mut plan = PlanBuilder::new(Engine::Kubernetes, desired, options);
     let owned: Vec<&ObservedObject> = observed
         .objects
         .values()

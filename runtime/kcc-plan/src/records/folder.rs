@@ -193,7 +193,9 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::{Action, EngineName, InventoryObject, Operation};
+    use kcc_tree::Engine;
+
+    use crate::{Action, InventoryObject, Operation};
 
     fn options(vars: &[(&str, &str)]) -> Options {
         let env = vars
@@ -225,7 +227,7 @@ mod tests {
         let after = BTreeMap::new();
         Inventory {
             scope: scope(None),
-            engine: EngineName::Docker,
+            engine: Engine::Docker,
             since: 7,
             objects,
             after,
@@ -258,7 +260,7 @@ mod tests {
         let operation = |action, name: &str| Operation {
             id: 1,
             action,
-            engine: EngineName::Docker,
+            engine: Engine::Docker,
             kind: "container".to_owned(),
             name: name.to_owned(),
             component: None,

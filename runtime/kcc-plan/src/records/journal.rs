@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::Name;
+use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Action, EngineName, Operation, Plan, Scope};
+use crate::{Action, Operation, Plan, Scope};
 
 /// The operations of a running apply, stored before the first mutation. An intent
 /// found later belongs to an apply that was killed: its objects may or may not
@@ -50,7 +51,7 @@ pub struct Inventory {
     /// The scope.
     pub scope: Scope,
     /// The engine that holds the objects.
-    pub engine: EngineName,
+    pub engine: Engine,
     /// The time of writing, in seconds since 1970.
     pub since: u64,
     /// The objects, by kind and name.

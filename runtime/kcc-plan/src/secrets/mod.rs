@@ -217,7 +217,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{EngineName, Inventory, InventoryObject, Scope};
+    use kcc_tree::Engine;
+
+    use crate::{Inventory, InventoryObject, Scope};
 
     fn scratch() -> (tempfile::TempDir, Options, RecordFolder) {
         let folder = tempfile::tempdir().unwrap();
@@ -303,7 +305,7 @@ mod tests {
                 target: "dev".into(),
                 instance: None,
             },
-            engine: EngineName::Docker,
+            engine: Engine::Docker,
             since: 1,
             objects: vec![InventoryObject {
                 kind: "volume".into(),

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_tree::{ConfigTree, Path};
+use kcc_tree::{ConfigTree, Engine, Path};
 
 use super::manifest::{self, ManifestScan};
 use crate::permissions::is_below;
-use crate::{Component, EngineTarget, Kind, Privilege, TargetModel, VolumeSource};
+use crate::{Component, Kind, Privilege, TargetModel, VolumeSource};
 
 /// API sockets of the common container engines.
 const SOCKETS: [&str; 8] = [
@@ -65,7 +65,7 @@ pub(super) fn find_subjects(tree: &ConfigTree, target: &TargetModel) -> Vec<Subj
         })
         .collect();
     // Raw objects and patches of objects exist only on Kubernetes.
-    if let EngineTarget::Kubernetes { .. } = target.engine {
+    if target.engine.is(Engine::Kubernetes) {
         let accounts = account_permissions(target);
         for (subject, component) in all.iter_mut().zip(target.components.values()) {
             subject
