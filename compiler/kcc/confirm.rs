@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{commands::Context, failure::Failure};
+use crate::{context::Context, failure::Failure};
 
 /// Targets that belong to one developer and need no confirmation.
 const UNSHARED: [&str; 2] = ["dev", "test"];

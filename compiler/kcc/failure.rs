@@ -4,7 +4,7 @@
 //! Mistakes of users are diagnostics, failures of the environment are errors; both
 //! meet in [`Failure`], which the printer maps to text and an exit code.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kcc_diag::{Diagnostics, Files};
 
@@ -14,7 +14,7 @@ pub struct Findings {
     /// The diagnostics, sorted.
     pub diagnostics: Diagnostics,
     /// The files that their labels point into.
-    pub files: Files,
+    pub files: Arc<Files>,
     /// All targets that were evaluated.
     pub targets: BTreeSet<String>,
     /// The system's root relative to the current directory, as in [`kcc_diag::Style`].

@@ -7,12 +7,15 @@
 
 pub mod cli;
 pub mod commands;
-pub mod compile;
+pub mod compiled;
 pub mod confirm;
+pub mod context;
+pub mod examined;
 pub mod exit;
 pub mod failure;
 pub mod load;
 pub mod overrides;
+pub mod pipeline;
 pub mod printer;
 pub mod progress;
 pub mod provenance;
@@ -26,7 +29,7 @@ use std::ffi::OsString;
 use clap::Parser;
 
 use cli::Cli;
-use commands::Context;
+use context::Context;
 use exit::Exit;
 use printer::Printer;
 use settings::{Environment, Settings};

@@ -12,7 +12,7 @@ use kcc_diag::plain;
 use kcc_model::Until;
 use kcc_plan::{Event, Operation, OperationId, Reporter, Silent};
 
-use crate::{commands::Context, settings::Settings};
+use crate::{context::Context, settings::Settings};
 
 /// Creates the reporter for the settings of this run.
 pub fn reporter(context: &Context) -> Box<dyn Reporter> {

@@ -4,8 +4,8 @@
 use clap::Parser;
 use kcc::{
     cli::Cli,
-    commands::Context,
-    compile::{Targets, traced},
+    context::Context,
+    pipeline::{Targets, traced},
     printer::Printer,
     provenance::{UNKNOWN_SOURCE, blame_object},
     settings::{Environment, Settings},

@@ -20,7 +20,7 @@ use std::{
     env, fs,
     ops::Range,
     process::Command,
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
@@ -56,7 +56,7 @@ fn team_of(_: &Node, name: &str) -> Option<String> {
 }
 
 /// Returns all diagnostics of a system, and the model if there is one.
-fn examine(files: &[(String, String)]) -> (Diagnostics, Files, String) {
+fn examine(files: &[(String, String)]) -> (Diagnostics, Arc<Files>, String) {
     let fragments: Vec<Fragment<'_>> = files
         .iter()
         .map(|(name, text)| Fragment { name, text })

@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     num::NonZero,
+    sync::Arc,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -449,7 +450,7 @@ impl Collected {
             return Err(error);
         }
         let mut tree = ConfigTree {
-            files,
+            files: Arc::new(files),
             system,
             targets: BTreeMap::new(),
             declarations: BTreeMap::new(),

@@ -23,7 +23,7 @@ pub struct Declaration {
 #[derive(Debug, Clone)]
 pub struct ConfigTree {
     /// All files, kcc's schema among them, each with its team.
-    pub files: Files,
+    pub files: Arc<Files>,
     /// The `system` field of `kcc.cue`.
     pub system: Node,
     /// The root of each target, by the target's name.

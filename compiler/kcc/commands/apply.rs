@@ -5,12 +5,13 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Format};
 use kcc_model::Millis;
 use kcc_plan::{ApplyReport, Failure, Scope};
 
-use super::{CommandResult, Context, check::counted, json, plan::Prune};
+use super::{CommandResult, check::counted, json, plan::Prune};
 use crate::{
     cli::{Target, duration},
-    compile,
     confirm::confirm,
+    context::Context,
     exit::Exit,
+    pipeline,
     printer::Stdout,
     progress, runtime,
 };
@@ -42,7 +43,7 @@ impl Apply {
     /// Asks for confirmation if the target is shared, and applies.
     pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
-        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
         options.prune = self.prune.into();
         options.take = compiled.origins().fields(&self.take)?;

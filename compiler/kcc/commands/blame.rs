@@ -7,12 +7,14 @@ use kcc_diag::Format;
 use kcc_tree::Path;
 use serde::Serialize;
 
-use super::{CommandResult, Context, json};
+use super::{CommandResult, json};
 use crate::{
     cli::System,
-    compile::{self, Targets},
+    context::Context,
+    examined::Examined,
     exit::Exit,
     failure::Failure,
+    pipeline::{self, Targets},
     provenance::{self, Field, FieldPath, Line, ValueBlame, git},
 };
 
@@ -56,7 +58,7 @@ impl Blame {
     pub fn run(self, context: &Context) -> CommandResult {
         let path = FieldPath::parse(&self.path)?;
         let targets = Targets::of(&self.target);
-        let system = compile::traced(context, self.system.dir.as_deref(), &targets, true)?;
+        let system = pipeline::traced(context, self.system.dir.as_deref(), &targets, true)?;
         let targets: BTreeSet<&str> = system.model.targets.keys().map(String::as_str).collect();
         let mut values = match &path {
             FieldPath::Model(path) => in_model(&system, &targets, path)?,
@@ -83,7 +85,7 @@ impl Blame {
 
 /// Returns the values at and below a path in the model, sorted by path.
 fn in_model(
-    system: &compile::Traced,
+    system: &Examined,
     targets: &BTreeSet<&str>,
     path: &Path,
 ) -> Result<Vec<Value>, Failure> {
@@ -107,7 +109,7 @@ fn in_model(
 
 /// Returns the fields of a rendered object at and below a path, in their order.
 fn in_object(
-    system: &compile::Traced,
+    system: &Examined,
     targets: &BTreeSet<&str>,
     object: (&str, &str, &Path),
 ) -> Result<Vec<Value>, Failure> {

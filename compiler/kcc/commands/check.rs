@@ -3,11 +3,12 @@
 
 use clap::Args;
 
-use super::{CommandResult, Context};
+use super::CommandResult;
 use crate::{
     cli::System,
-    compile::{self, Targets},
+    context::Context,
     exit::Exit,
+    pipeline::{self, Targets},
     printer::Stdout,
 };
 
@@ -29,16 +30,16 @@ impl Check {
     /// Checks the system and prints a summary.
     pub fn run(self, context: &Context) -> CommandResult {
         let targets = Targets::of(&self.target);
-        let proof = compile::prove(context, self.system.dir.as_deref(), &targets)?;
-        let warnings = proof.findings.diagnostics.iter().count();
+        let checked = pipeline::check(context, self.system.dir.as_deref(), &targets)?;
+        let warnings = checked.findings.diagnostics.iter().count();
         context
             .printer
-            .findings(&proof.findings, Stdout::Diagnostics);
+            .findings(&checked.findings, Stdout::Diagnostics);
         context.printer.note(&format!(
             "checked {} of {} for {}: {}",
-            counted(proof.components, "component"),
-            counted(proof.teams, "team"),
-            proof.targets.join(", "),
+            counted(checked.components, "component"),
+            counted(checked.teams, "team"),
+            checked.targets.join(", "),
             if warnings == 0 {
                 "no errors".to_owned()
             } else {

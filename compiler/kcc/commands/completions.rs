@@ -3,8 +3,8 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{CommandResult, Context};
-use crate::{cli::Cli, exit::Exit};
+use super::CommandResult;
+use crate::{cli::Cli, context::Context, exit::Exit};
 
 /// Print a shell completion script
 #[derive(Debug, Args)]

@@ -7,12 +7,14 @@ use kcc_diag::Format;
 use kcc_tree::Engine;
 use serde::Serialize;
 
-use super::{CommandResult, Context, json};
+use super::{CommandResult, json};
 use crate::{
     cli::System,
-    compile::{self, Targets},
+    context::Context,
+    examined::Examined,
     exit::Exit,
     failure::Failure,
+    pipeline::{self, Targets},
     provenance::{Difference, Side, differences},
 };
 
@@ -62,7 +64,7 @@ impl Diff {
             }
         }
         let both = Targets::of(&[self.left.clone(), self.right.clone()]);
-        let system = compile::traced(context, self.system.dir.as_deref(), &both, false)
+        let system = pipeline::traced(context, self.system.dir.as_deref(), &both, false)
             .map_err(mention_revisions)?;
         let comparison = Comparison {
             left: compared(&system, &self.left),
@@ -105,7 +107,7 @@ fn mention_revisions(failure: Failure) -> Failure {
     }
 }
 
-fn compared<'a>(system: &compile::Traced, target: &'a str) -> ComparedTarget<'a> {
+fn compared<'a>(system: &Examined, target: &'a str) -> ComparedTarget<'a> {
     let model = system.model.targets.get(target);
     let engine = model.map_or(Engine::Docker, |model| model.engine.engine());
     ComparedTarget { target, engine }

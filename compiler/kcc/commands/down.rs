@@ -2,8 +2,10 @@
 
 use clap::Args;
 
-use super::{CommandResult, Context, apply};
-use crate::{cli::Target, compile, confirm::confirm, exit::Exit, progress, runtime};
+use super::{CommandResult, apply};
+use crate::{
+    cli::Target, confirm::confirm, context::Context, exit::Exit, pipeline, progress, runtime,
+};
 
 /// Remove everything that kcc created in a target, except data
 #[derive(Debug, Args)]
@@ -24,7 +26,7 @@ impl Down {
     /// Asks for confirmation if the target is shared, and removes its objects.
     pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
-        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
         options.volumes = self.volumes;
         let name = &compiled.model.name;

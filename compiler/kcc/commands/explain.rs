@@ -6,8 +6,10 @@ use clap::Args;
 use kcc_diag::{Code, nearest};
 use kcc_tree::schema::Schema;
 
-use super::{CommandResult, Context};
-use crate::{exit::Exit, failure::Failure, provenance::FieldPath, reference::Reference};
+use super::CommandResult;
+use crate::{
+    context::Context, exit::Exit, failure::Failure, provenance::FieldPath, reference::Reference,
+};
 
 /// Explain an error code or a field
 #[derive(Debug, Args)]

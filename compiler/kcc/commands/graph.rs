@@ -9,12 +9,13 @@ use clap::Args;
 use kcc_model::{Kind, TargetModel, Until};
 use serde::Serialize;
 
-use super::{CommandResult, Context, pretty_json};
+use super::{CommandResult, pretty_json};
 use crate::{
     cli::System,
-    compile::{self, Targets},
+    context::Context,
     exit::Exit,
     failure::Failure,
+    pipeline::{self, Targets},
 };
 
 /// Print the graph of components and their needs, by team
@@ -71,7 +72,7 @@ impl Graph {
             }
         };
         let targets = Targets::of(self.target.as_slice());
-        let model = compile::model(context, self.system.dir.as_deref(), &targets)?;
+        let model = pipeline::model(context, self.system.dir.as_deref(), &targets)?;
         let graph = collect(
             model
                 .targets

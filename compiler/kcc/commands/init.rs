@@ -11,8 +11,8 @@ use std::{
 
 use clap::Args;
 
-use super::{CommandResult, Context};
-use crate::{exit::Exit, failure::Failure};
+use super::CommandResult;
+use crate::{context::Context, exit::Exit, failure::Failure};
 
 /// Create a working system with one service
 #[derive(Debug, Args)]

@@ -22,22 +22,8 @@ pub mod status;
 use serde::Serialize;
 
 use crate::{
-    cli::Command,
-    exit::Exit,
-    failure::Failure,
-    overrides,
-    printer::{Printer, Stdout},
-    settings::Settings,
+    cli::Command, context::Context, exit::Exit, failure::Failure, overrides, printer::Stdout,
 };
-
-/// The environment that commands run in.
-#[derive(Debug)]
-pub struct Context {
-    /// The settings of this run.
-    pub settings: Settings,
-    /// The writer for stdout and stderr.
-    pub printer: Printer,
-}
 
 /// The JSON output of a command with the version of its shape. Scripts read it:
 /// fields may be added, but renaming or removing one increments the version.

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandResult, Context, pretty_json};
-use crate::{cli::System, compile, exit::Exit};
+use super::{CommandResult, pretty_json};
+use crate::{cli::System, context::Context, exit::Exit, pipeline};
 
 /// Print the resolved model of a target as JSON
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ struct Resolved<'a> {
 impl Model {
     /// Prints the model to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
+        let compiled = pipeline::compile(context, self.system.dir.as_deref(), &self.target)?;
         let resolved = Resolved {
             system: &compiled.model.name,
             teams: &compiled.model.teams,

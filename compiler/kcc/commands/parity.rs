@@ -9,11 +9,12 @@ use kcc_model::TargetModel;
 use kcc_tree::Engine;
 use serde::Serialize;
 
-use super::{CommandResult, Context, check::counted, json};
+use super::{CommandResult, check::counted, json};
 use crate::{
     cli::System,
-    compile::{self, Targets},
+    context::Context,
     exit::Exit,
+    pipeline::{self, Targets},
 };
 
 /// Show how the engine of each target honours the fields in use
@@ -67,7 +68,7 @@ impl Parity {
     /// Prints the ledger to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
         let targets = Targets::of(&self.target);
-        let model = compile::model(context, self.system.dir.as_deref(), &targets)?;
+        let model = pipeline::model(context, self.system.dir.as_deref(), &targets)?;
         let targets: Vec<Ledger> = model
             .targets
             .values()

@@ -3,8 +3,8 @@
 use clap::Args;
 use kcc_diag::Format;
 
-use super::{CommandResult, Context, json};
-use crate::{cli::Target, compile, exit::Exit, runtime};
+use super::{CommandResult, json};
+use crate::{cli::Target, context::Context, exit::Exit, pipeline, runtime};
 
 /// Show what apply would do, and why
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ impl Plan {
     /// Prints the plan to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
-        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
         let mut options = runtime::options(context, &compiled, &self.target);
         options.prune = self.prune.into();
         let plan = runtime::plan(&compiled, &options)?;

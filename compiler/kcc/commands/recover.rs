@@ -6,8 +6,8 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::Recovery;
 
-use super::{CommandResult, Context, check::counted, json};
-use crate::{cli::Target, compile, confirm::confirm, exit::Exit, runtime};
+use super::{CommandResult, check::counted, json};
+use crate::{cli::Target, confirm::confirm, context::Context, exit::Exit, pipeline, runtime};
 
 /// Rebuild the record of a target from the objects that kcc created
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ impl Recover {
     /// back those that kcc provably created.
     pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
-        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
         let options = runtime::options(context, &compiled, &self.target);
         let found = runtime::find_recoverable(&compiled, &options)?;
         context.printer.data(&match context.settings.format {

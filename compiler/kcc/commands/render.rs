@@ -8,12 +8,9 @@ use std::{
 
 use clap::Args;
 
-use super::{CommandResult, Context};
+use super::CommandResult;
 use crate::{
-    cli::System,
-    compile::{self, Compiled},
-    exit::Exit,
-    failure::Failure,
+    cli::System, compiled::Compiled, context::Context, exit::Exit, failure::Failure, pipeline,
 };
 
 /// Render Kubernetes manifests, or compose.yaml for a Docker target
@@ -36,7 +33,7 @@ pub struct Render {
 impl Render {
     /// Writes the files, or the stream to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = compile::target(context, self.system.dir.as_deref(), &self.target)?;
+        let compiled = pipeline::compile(context, self.system.dir.as_deref(), &self.target)?;
         for note in kcc_lower::emit::limitations(&compiled.desired) {
             context.printer.note(&note);
         }

@@ -6,8 +6,8 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::{ComponentStatus, StatusReport};
 
-use super::{CommandResult, Context, json};
-use crate::{cli::Target, compile, exit::Exit, runtime};
+use super::{CommandResult, json};
+use crate::{cli::Target, context::Context, exit::Exit, pipeline, runtime};
 
 /// Show the state of every component, and why one is not ready
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ impl Status {
     /// Prints the state of every component to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
         let Target { target, system, .. } = &self.target;
-        let compiled = compile::target(context, system.dir.as_deref(), target)?;
+        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
         let options = runtime::options(context, &compiled, &self.target);
         let report = runtime::status(&compiled, &options)?;
         context.printer.data(&match context.settings.format {

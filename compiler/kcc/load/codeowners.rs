@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
+    sync::Arc,
 };
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, Span};
@@ -80,14 +81,14 @@ impl Codeowners {
 
     /// Adds the owners to teams that declare none, and warns about teams that declare
     /// others.
-    pub fn join(self, tree: &mut ConfigTree, fragments: &[&str]) -> Diagnostics {
+    pub fn join(&self, tree: &mut ConfigTree, fragments: &[&str]) -> Diagnostics {
         let mut by_team: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for name in fragments {
             if let Some(team) = super::team_of(&tree.system, name) {
                 by_team.entry(team).or_default().push(name);
             }
         }
-        let file = tree.files.add(self.name.clone(), self.text.clone());
+        let file = Arc::make_mut(&mut tree.files).add(self.name.clone(), self.text.clone());
         let mut diagnostics = Diagnostics::new();
         for (team, fragments) in by_team {
             let rules = fragments

@@ -62,9 +62,9 @@ impl Problems {
 
     /// Converts the problems to diagnostics. Adds their files to the table, with
     /// their teams if the system is known.
-    pub fn report(self, files: &mut Files, system: Option<&Node>) -> Diagnostics {
+    pub fn report(&self, files: &mut Files, system: Option<&Node>) -> Diagnostics {
         self.0
-            .into_iter()
+            .iter()
             .map(|problem| {
                 let team = system.and_then(|system| super::teams::team_of(system, &problem.name));
                 problem.report(files, team)
@@ -74,17 +74,17 @@ impl Problems {
 }
 
 impl Problem {
-    fn report(self, files: &mut Files, team: Option<String>) -> Diagnostic {
-        let excerpt = self.excerpt.unwrap_or_else(|| Excerpt {
+    fn report(&self, files: &mut Files, team: Option<String>) -> Diagnostic {
+        let excerpt = self.excerpt.clone().unwrap_or_else(|| Excerpt {
             text: String::new(),
             range: 0..0,
             label: String::new(),
         });
-        let file = files.add(self.name, excerpt.text);
+        let file = files.add(self.name.clone(), excerpt.text);
         files.set_team(file, team);
-        Diagnostic::error(self.code, self.message)
+        Diagnostic::error(self.code, self.message.clone())
             .primary(span(file, &excerpt.range), excerpt.label)
-            .help(self.help)
+            .help(self.help.clone())
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     spelling::spellings,
     value::all_origins,
 };
-use crate::compile::Traced;
+use crate::examined::Examined;
 
 /// The root field that contains the target's name.
 const TARGET: &str = "target";
@@ -45,7 +45,7 @@ pub struct Side {
 }
 
 /// Returns the differences between two targets, sorted by path.
-pub fn differences(system: &Traced, left: &str, right: &str) -> Vec<Difference> {
+pub fn differences(system: &Examined, left: &str, right: &str) -> Vec<Difference> {
     let mut comparison = Comparison {
         system,
         same: same_components(system, left, right),
@@ -69,7 +69,7 @@ pub fn differences(system: &Traced, left: &str, right: &str) -> Vec<Difference> 
 }
 
 /// Returns the paths of components whose models are equal in both targets.
-fn same_components(system: &Traced, left: &str, right: &str) -> BTreeSet<Path> {
+fn same_components(system: &Examined, left: &str, right: &str) -> BTreeSet<Path> {
     let components = |target| {
         let model = system.model.targets.get(target);
         model.map(|model| &model.components)
@@ -89,7 +89,7 @@ fn same_components(system: &Traced, left: &str, right: &str) -> BTreeSet<Path> {
 }
 
 struct Comparison<'a> {
-    system: &'a Traced,
+    system: &'a Examined,
     same: BTreeSet<Path>,
     found: Vec<(Path, Difference)>,
 }

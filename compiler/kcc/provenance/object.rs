@@ -14,7 +14,7 @@ use super::{
     spelling::spellings,
     value::{self, ValueBlame},
 };
-use crate::{compile, failure::Failure};
+use crate::{examined::Examined, failure::Failure, pipeline};
 
 /// The explanation of a field whose source is in no table.
 pub const UNKNOWN_SOURCE: &str = "its source is unknown";
@@ -37,7 +37,7 @@ pub type FieldBlame = (Field, Vec<ValueBlame>);
 /// Returns the fields at and below a path of an object with their provenance;
 /// `None` if the target has no such object.
 pub fn blame_object(
-    system: &compile::Traced,
+    system: &Examined,
     target: &str,
     (kind, name, field): (&str, &str, &Path),
 ) -> Result<Option<Vec<FieldBlame>>, Failure> {
@@ -172,7 +172,7 @@ pub(super) fn unknown_field(object: &Rendered, field: &Path) -> Failure {
 
 /// Creates the error for an object that no target has, with the most similar one.
 pub fn unknown_object_in(
-    system: &compile::Traced,
+    system: &Examined,
     targets: &BTreeSet<&str>,
     kind: &str,
     name: &str,

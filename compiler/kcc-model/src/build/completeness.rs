@@ -205,7 +205,7 @@ fn unread(sample: &Sample, engine: &str) -> Option<String> {
     let file = files.add("kcc.cue", "package x\n");
     let system = json!({"name": "s", "targets": {"t": {engine: {}}}});
     let tree = ConfigTree {
-        files,
+        files: std::sync::Arc::new(files),
         system: node(&system, file),
         targets: BTreeMap::from([("t".to_owned(), node(&sample.model, file))]),
         declarations: BTreeMap::new(),

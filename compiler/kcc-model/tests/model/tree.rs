@@ -1,6 +1,7 @@
 //! Builds the tree that evaluation would return for the lines of a case.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kcc_diag::{FileId, Files, Span};
 use kcc_tree::{ConfigTree, Declaration, Node, Origin, OriginKind, Path, USUAL_TARGETS, Value};
@@ -53,7 +54,7 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
         }
     }
     ConfigTree {
-        files,
+        files: Arc::new(files),
         system,
         targets: roots,
         declarations,

@@ -8,6 +8,7 @@ pub(crate) use components::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use kcc_diag::{Diagnostics, Files};
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
@@ -43,7 +44,7 @@ pub(crate) fn names(model: &SystemModel) -> ConfigTree {
     };
     let targets = model.targets.iter();
     ConfigTree {
-        files: Files::new(),
+        files: Arc::new(Files::new()),
         system: empty(),
         targets: targets
             .map(|(name, one)| (name.clone(), root(one)))

@@ -1,0 +1,90 @@
+//! [`Compiled`]: one target, from its fragments to its desired state.
+
+use std::sync::Arc;
+
+use kcc_diag::Diagnostic;
+use kcc_lower::Desired;
+use kcc_model::{CheckedModel, TargetModel};
+use kcc_tree::ConfigTree;
+
+use crate::{
+    failure::{Failure, Findings},
+    load::Root,
+    provenance::FragmentOrigins,
+};
+
+/// One target, from its fragments to its desired state.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The system's folder.
+    pub root: Root,
+    /// The values with their origins.
+    pub(crate) tree: Arc<ConfigTree>,
+    /// The checked model of this target.
+    pub model: Arc<CheckedModel>,
+    /// The desired state of the target's engine.
+    pub desired: Arc<Desired>,
+}
+
+impl Compiled {
+    /// Returns the model of the target.
+    pub fn target_model(&self) -> &TargetModel {
+        // A target without a model is not lowered.
+        &self.model.targets[&self.desired.target]
+    }
+
+    /// Returns the origins of the values in the desired objects.
+    pub fn origins(&self) -> FragmentOrigins {
+        FragmentOrigins::new(self.tree.clone(), self.model.clone(), self.desired.clone())
+    }
+
+    /// Turns an error of an engine into a failure. Secrets without a value and
+    /// images that must not start become diagnostics at the lines that declare
+    /// them.
+    pub fn failure(&self, error: kcc_plan::Error) -> Failure {
+        if error.secrets.is_empty() && error.images.is_empty() {
+            return error.into();
+        }
+        let target = &self.desired.target;
+        let refused = error.images.iter().map(|image| {
+            let diagnostic = Diagnostic::error(error.code, image.message())
+                .at(image.path.as_str())
+                .target(target.as_str())
+                .help(image.help());
+            let mut components = self.target_model().components.values();
+            let component = components.find(|component| component.path.to_string() == image.path);
+            let origin = component.and_then(|component| {
+                let fields = ["image", "build"].into_iter();
+                let mut fields = fields.map(|field| component.path.join(field));
+                fields.find_map(|field| self.tree.origin(target, &field))
+            });
+            match origin {
+                Some(origin) => diagnostic.primary(origin.span, "this image"),
+                None => diagnostic,
+            }
+        });
+        let lacking = error.secrets.iter().map(|secret| {
+            let mut diagnostic = Diagnostic::error(error.code, secret.message())
+                .target(target.as_str())
+                .help(secret.help.as_str());
+            if let Some(declared) = self.target_model().secrets.get(&secret.name) {
+                diagnostic = diagnostic.at(declared.path.to_string());
+                if let Some(origin) = self.tree.origin(target, &declared.path) {
+                    diagnostic = diagnostic.primary(origin.span, "declared here");
+                }
+            }
+            diagnostic
+        });
+        let mut findings = Findings {
+            diagnostics: lacking.chain(refused).collect(),
+            files: Arc::clone(&self.tree.files),
+            targets: self.tree.targets.keys().cloned().collect(),
+            folder: self.root.shown().to_owned(),
+        };
+        findings.diagnostics.sort(&findings.files);
+        if error.secrets.is_empty() {
+            return Failure::Configuration(findings);
+        }
+        Failure::Unavailable(findings)
+    }
+}
