@@ -1,19 +1,15 @@
-//! The command line as clap types: global options and the arguments that several
-//! commands share. The options of one command are in its file under
-//! [`crate::commands`]. Doc comments of arguments are their help texts.
+//! The command line as a clap type: the global options and the commands, and
+//! which command runs what. The options of one command are in its file under
+//! [`crate::commands`], those that several share in [`crate::args`].
 
-use std::{path::PathBuf, time::Duration};
-
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use kcc_cue::Limits;
-use kcc_diag::Format;
-use kcc_model::{Bytes, Millis, is_label};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff, down::Down,
-    explain::Explain, graph::Graph, init::Init, model::Model, parity::Parity, plan::Plan,
-    recover::Recover, render::Render, status::Status,
+    CommandResult, apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff,
+    down::Down, explain::Explain, graph::Graph, init::Init, model::Model, parity::Parity,
+    plan::Plan, recover::Recover, render::Render, status::Status,
 };
+use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
 /// A compiler for distributed systems built by many teams.
 #[derive(Debug, Parser)]
@@ -33,108 +29,6 @@ pub struct Cli {
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Options of all commands.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub struct Global {
-    /// Run in DIR
-    #[arg(short = 'C', value_name = "DIR", global = true)]
-    pub folder: Option<PathBuf>,
-    /// Output format of errors and warnings
-    #[arg(long, global = true, default_value = "text", value_parser = ["text", "json", "github", "sarif"])]
-    pub format: String,
-    /// When to colour the output
-    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
-    /// Print only errors and data
-    #[arg(short, long, global = true)]
-    pub quiet: bool,
-    /// Use verbose output
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub verbose: u8,
-    /// Print plain lines instead of progress bars
-    #[arg(long, global = true)]
-    pub no_progress: bool,
-    /// Limit the evaluation time per target [default: 30s]
-    #[arg(long, value_name = "DURATION", global = true, value_parser = duration, hide_short_help = true)]
-    pub eval_timeout: Option<Millis>,
-    /// Limit the evaluation memory per target, at most 4Gi [default: 4Gi]
-    #[arg(long, value_name = "SIZE", global = true, value_parser = memory, hide_short_help = true)]
-    pub eval_memory: Option<Bytes>,
-    /// Use this kubeconfig context instead of the target's
-    #[arg(long, value_name = "NAME", global = true)]
-    pub context: Option<String>,
-    /// Use this Kubernetes namespace instead of the target's
-    #[arg(long, value_name = "NAME", global = true)]
-    pub namespace: Option<String>,
-}
-
-/// Parses a duration as fragments write it.
-pub fn duration(text: &str) -> Result<Millis, String> {
-    Millis::parse(text).map_err(|_| "expected a duration such as `90s` or `5m`".to_owned())
-}
-
-/// Parses the memory limit of an evaluation, as fragments write a size.
-fn memory(text: &str) -> Result<Bytes, String> {
-    let max = Limits::default().memory;
-    Bytes::parse(text)
-        .ok()
-        .filter(|size| size.0 > 0 && usize::try_from(size.0).is_ok_and(|size| size <= max))
-        .ok_or_else(|| "expected a size such as `512Mi`, at most `4Gi`".to_owned())
-}
-
-/// Parses the name of an instance, which becomes part of the names of objects.
-fn instance(text: &str) -> Result<String, String> {
-    if is_label(text) && text.len() <= MAX_INSTANCE_LENGTH {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "expected at most {MAX_INSTANCE_LENGTH} lower-case letters, digits and `-`"
-        ))
-    }
-}
-
-/// The maximum length of an instance name; leaves room in the names of objects.
-const MAX_INSTANCE_LENGTH: usize = 40;
-
-impl Global {
-    /// Returns the limits for the evaluation of one target.
-    pub fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            time: self
-                .eval_timeout
-                .map_or(default.time, |time| Duration::from_millis(time.0)),
-            memory: self
-                .eval_memory
-                .and_then(|size| usize::try_from(size.0).ok())
-                .unwrap_or(default.memory),
-        }
-    }
-
-    /// Returns the format of diagnostics: text for commands whose own `--format`
-    /// has other values (`graph --format dot`).
-    pub fn diagnostics_format(&self) -> Format {
-        match self.format.as_str() {
-            "json" => Format::Json,
-            "github" => Format::Github,
-            "sarif" => Format::Sarif,
-            _ => Format::Text,
-        }
-    }
-}
-
-/// The values of `--color`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// Only on a terminal, and not if `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// All commands.
@@ -158,26 +52,38 @@ pub enum Command {
     Completions(Completions),
 }
 
-/// The system to work on.
-#[derive(Debug, Clone, Default, Args)]
-pub struct System {
-    /// Directory of the system, or one inside it [default: the current directory]
-    #[arg(value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-}
+impl Command {
+    /// Returns what the command writes to stdout.
+    pub fn stdout(&self) -> Stdout {
+        match self {
+            Self::Check(_) => Stdout::Diagnostics,
+            _ => Stdout::Data,
+        }
+    }
 
-/// The single target to work on, and the instance of it.
-#[derive(Debug, Clone, Args)]
-pub struct Target {
-    /// Target, such as `dev` or `prod`
-    #[arg(short, long, value_name = "TARGET")]
-    pub target: String,
-    /// Use an isolated instance of the target, under a name of your choice
-    #[arg(long, value_name = "NAME", value_parser = instance)]
-    pub instance: Option<String>,
-    /// The system that declares the target.
-    #[command(flatten)]
-    pub system: System,
+    /// Runs the command.
+    pub fn run(self, context: &Context) -> CommandResult {
+        if let Self::Init(_) | Self::Explain(_) | Self::Completions(_) = &self {
+            overrides::reject(&context.settings)?;
+        }
+        match self {
+            Self::Init(command) => command.run(context),
+            Self::Check(command) => command.run(context),
+            Self::Render(command) => command.run(context),
+            Self::Model(command) => command.run(context),
+            Self::Blame(command) => command.run(context),
+            Self::Parity(command) => command.run(context),
+            Self::Diff(command) => command.run(context),
+            Self::Graph(command) => command.run(context),
+            Self::Plan(command) => command.run(context),
+            Self::Apply(command) => command.run(context),
+            Self::Status(command) => command.run(context),
+            Self::Down(command) => command.run(context),
+            Self::Recover(command) => command.run(context),
+            Self::Explain(command) => command.run(context),
+            Self::Completions(command) => command.run(context, &mut Cli::command()),
+        }
+    }
 }
 
 #[cfg(test)]

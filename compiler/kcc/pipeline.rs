@@ -24,7 +24,7 @@ use crate::{
     context::Context,
     examined::Examined,
     failure::{Failure, Findings},
-    load::{BuildContexts, Root, Sources, team_folders, team_of},
+    load::{BuildContexts, Root, Sources, team_folders},
     overrides,
     printer::Stdout,
     settings::Settings,
@@ -134,7 +134,7 @@ fn evaluate_targets(
     let evaluation = Evaluation {
         fragments: &fragments.collect::<Vec<_>>(),
         imports: &sources.imports,
-        team_of: &team_of,
+        team_of: &kcc_tree::team_of,
         targets,
         limits: settings.limits,
         explain: blame,

@@ -7,7 +7,7 @@ use kcc_lower::EngineDesired;
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Recovery, Reporter, StatusReport};
 use tokio::signal;
 
-use crate::{cli::Target, compiled::Compiled, context::Context, exit::Exit, failure::Failure};
+use crate::{args::Target, compiled::Compiled, context::Context, exit::Exit, failure::Failure};
 
 /// Builds the options for the engine crates.
 pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Options {

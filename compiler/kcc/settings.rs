@@ -11,7 +11,7 @@ use std::{
 use kcc_cue::Limits;
 use kcc_diag::Format;
 
-use crate::cli::{Color, Global};
+use crate::args::{Color, Global};
 
 /// The environment of the process.
 #[derive(Debug, Clone, Default)]

@@ -8,7 +8,7 @@ use std::{
 
 use kcc_diag::{Diagnostic, Diagnostics, FileId, Severity};
 
-use crate::{commands::check::counted, failure::Findings};
+use crate::failure::Findings;
 
 /// The maximum number of errors shown as text.
 pub const MAX_ERRORS: usize = 50;
@@ -133,4 +133,9 @@ pub fn summary(findings: &Findings) -> String {
         }
     }
     out
+}
+
+/// Formats a number of things, such as `1 component` or `2 components`.
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

@@ -11,6 +11,7 @@
 )]
 
 mod codes;
+mod cycles;
 mod docs;
 mod english;
 mod files;

@@ -16,6 +16,7 @@ mod path;
 mod policy;
 pub mod schema;
 pub mod secret_literal;
+mod teams;
 mod tree;
 
 pub use blame::{Blame, DefaultLine, PolicyLine};
@@ -24,6 +25,7 @@ pub use node::{Node, Value};
 pub use origin::{Origin, OriginKind};
 pub use path::Path;
 pub use policy::Policy;
+pub use teams::{team_folders, team_of};
 pub use tree::{ConfigTree, Declaration};
 
 /// The file that declares `system`, and makes a folder the root of a system.

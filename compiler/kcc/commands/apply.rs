@@ -5,15 +5,16 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Format};
 use kcc_model::Millis;
 use kcc_plan::{ApplyReport, Failure, Scope};
 
-use super::{CommandResult, check::counted, json, plan::Prune};
+use super::{CommandResult, json, plan::Prune};
 use crate::{
-    cli::{Target, duration},
+    args::{Target, duration},
     confirm::confirm,
     context::Context,
     exit::Exit,
     pipeline,
     printer::Stdout,
     progress, runtime,
+    summary::counted,
 };
 
 /// Change a target to match its fragments

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::{CommandResult, json};
 use crate::{
-    cli::System,
+    args::System,
     context::Context,
     examined::Examined,
     exit::Exit,
     failure::Failure,
     pipeline::{self, Targets},
-    provenance::{self, Field, FieldPath, Line, ValueBlame, git},
+    provenance::{self, Field, FieldPath, Line, ValueBlame},
 };
 
 /// Show the lines, teams and commits behind a value
@@ -67,7 +67,7 @@ impl Blame {
             }
         };
         let blames = values.iter_mut().filter_map(|value| value.blame.as_mut());
-        git::annotate(
+        provenance::annotate(
             system.root.path(),
             blames.flat_map(|blame| &mut blame.lines),
         );

@@ -5,11 +5,12 @@ use clap::Args;
 
 use super::CommandResult;
 use crate::{
-    cli::System,
+    args::System,
     context::Context,
     exit::Exit,
     pipeline::{self, Targets},
     printer::Stdout,
+    summary::counted,
 };
 
 /// Check the system for every target
@@ -48,9 +49,4 @@ impl Check {
         ));
         Ok(Exit::Done)
     }
-}
-
-/// Formats a number of things, such as `1 component` or `2 components`.
-pub fn counted(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

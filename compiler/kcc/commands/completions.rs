@@ -1,10 +1,10 @@
 //! `kcc completions`: prints a shell script that completes commands and flags.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 use super::CommandResult;
-use crate::{cli::Cli, context::Context, exit::Exit};
+use crate::{context::Context, exit::Exit};
 
 /// Print a shell completion script
 #[derive(Debug, Args)]
@@ -17,10 +17,10 @@ pub struct Completions {
 }
 
 impl Completions {
-    /// Prints the script to stdout.
-    pub fn run(self, context: &Context) -> CommandResult {
+    /// Prints the script for a command line to stdout.
+    pub fn run(self, context: &Context, cli: &mut clap::Command) -> CommandResult {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "kcc", &mut script);
+        clap_complete::generate(self.shell, cli, "kcc", &mut script);
         context.printer.data(&String::from_utf8_lossy(&script));
         Ok(Exit::Done)
     }

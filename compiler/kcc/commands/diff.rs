@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{CommandResult, json};
 use crate::{
-    cli::System,
+    args::System,
     context::Context,
     examined::Examined,
     exit::Exit,

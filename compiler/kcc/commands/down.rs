@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandResult, apply};
 use crate::{
-    cli::Target, confirm::confirm, context::Context, exit::Exit, pipeline, progress, runtime,
+    args::Target, confirm::confirm, context::Context, exit::Exit, pipeline, progress, runtime,
 };
 
 /// Remove everything that kcc created in a target, except data

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{CommandResult, pretty_json};
 use crate::{
-    cli::System,
+    args::System,
     context::Context,
     exit::Exit,
     failure::Failure,

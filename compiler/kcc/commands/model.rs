@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{CommandResult, pretty_json};
-use crate::{cli::System, context::Context, exit::Exit, pipeline};
+use crate::{args::System, context::Context, exit::Exit, pipeline};
 
 /// Print the resolved model of a target as JSON
 #[derive(Debug, Args)]

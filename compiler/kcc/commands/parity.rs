@@ -9,12 +9,13 @@ use kcc_model::TargetModel;
 use kcc_tree::Engine;
 use serde::Serialize;
 
-use super::{CommandResult, check::counted, json};
+use super::{CommandResult, json};
 use crate::{
-    cli::System,
+    args::System,
     context::Context,
     exit::Exit,
     pipeline::{self, Targets},
+    summary::counted,
 };
 
 /// Show how the engine of each target honours the fields in use

@@ -4,7 +4,7 @@ use clap::Args;
 use kcc_diag::Format;
 
 use super::{CommandResult, json};
-use crate::{cli::Target, context::Context, exit::Exit, pipeline, runtime};
+use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
 
 /// Show what apply would do, and why
 #[derive(Debug, Args)]

@@ -6,8 +6,11 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::Recovery;
 
-use super::{CommandResult, check::counted, json};
-use crate::{cli::Target, confirm::confirm, context::Context, exit::Exit, pipeline, runtime};
+use super::{CommandResult, json};
+use crate::{
+    args::Target, confirm::confirm, context::Context, exit::Exit, pipeline, runtime,
+    summary::counted,
+};
 
 /// Rebuild the record of a target from the objects that kcc created
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::CommandResult;
 use crate::{
-    cli::System, compiled::Compiled, context::Context, exit::Exit, failure::Failure, pipeline,
+    args::System, compiled::Compiled, context::Context, exit::Exit, failure::Failure, pipeline,
 };
 
 /// Render Kubernetes manifests, or compose.yaml for a Docker target

@@ -7,7 +7,7 @@ use kcc_diag::{Format, plain};
 use kcc_plan::{ComponentStatus, StatusReport};
 
 use super::{CommandResult, json};
-use crate::{cli::Target, context::Context, exit::Exit, pipeline, runtime};
+use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
 
 /// Show the state of every component, and why one is not ready
 #[derive(Debug, Args)]

@@ -84,7 +84,7 @@ impl Codeowners {
     pub fn join(&self, tree: &mut ConfigTree, fragments: &[&str]) -> Diagnostics {
         let mut by_team: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for name in fragments {
-            if let Some(team) = super::team_of(&tree.system, name) {
+            if let Some(team) = kcc_tree::team_of(&tree.system, name) {
                 by_team.entry(team).or_default().push(name);
             }
         }

@@ -16,6 +16,7 @@ mod problem;
 mod read;
 mod root;
 mod teams;
+mod texts;
 mod walk;
 
 use kcc_cue::Imports;
@@ -24,7 +25,7 @@ pub use build_contexts::BuildContexts;
 pub use codeowners::Codeowners;
 pub use problem::{Problem, Problems};
 pub use root::Root;
-pub use teams::{team_folders, team_of};
+pub use teams::team_folders;
 
 /// A fragment or a file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Root {
         let mut problems = Problems::default();
         let mut names = walk::fragments(self, &mut problems);
         names.sort();
-        let mut texts = packages::Texts::new();
+        let mut texts = texts::Texts::new();
         for name in names {
             match read::text(&self.path().join(&name)) {
                 Ok(text) => {

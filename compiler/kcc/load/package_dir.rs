@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     Problems, Root,
-    packages::Texts,
     preamble::Preamble,
     problem::Problem,
     read::{self, ReadError},
+    texts::Texts,
 };
 use kcc_diag::Code;
 

@@ -17,6 +17,7 @@ use super::{
     import_path::ImportPath,
     package_dir::{self, PackageFile},
     preamble::{Preamble, module_path},
+    texts::Texts,
 };
 
 /// The directories of vendored packages, in the order in which CUE searches them.
@@ -24,9 +25,6 @@ const VENDORED: [&str; 3] = ["cue.mod/gen", "cue.mod/usr", "cue.mod/pkg"];
 
 /// The file that declares the module.
 const MODULE_FILE: &str = "cue.mod/module.cue";
-
-/// The texts of a system's files, by name.
-pub(super) type Texts = BTreeMap<String, String>;
 
 /// Resolves the imports of the fragments; reads package files that are not in
 /// `texts` yet.

@@ -66,7 +66,7 @@ impl Problems {
         self.0
             .iter()
             .map(|problem| {
-                let team = system.and_then(|system| super::teams::team_of(system, &problem.name));
+                let team = system.and_then(|system| kcc_tree::team_of(system, &problem.name));
                 problem.report(files, team)
             })
             .collect()

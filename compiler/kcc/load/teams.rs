@@ -8,31 +8,11 @@ use kcc_tree::{Node, OriginKind};
 
 use super::Root;
 
-/// Iterates over name, directory and `path` node of every team in `system.teams`.
-fn folders(system: &Node) -> impl Iterator<Item = (&str, &str, &Node)> {
-    let teams = system.child("teams");
-    teams
-        .into_iter()
-        .flat_map(Node::fields)
-        .filter_map(|(name, team)| {
-            let path = team.child("path")?;
-            Some((name, path.as_str()?, path))
-        })
-}
-
-/// Returns the team that owns a file: the one with the longest matching directory.
-pub fn team_of(system: &Node, name: &str) -> Option<String> {
-    folders(system)
-        .filter(|(_, folder, _)| Path::new(name).starts_with(folder.trim_end_matches('/')))
-        .max_by_key(|(_, folder, _)| folder.trim_end_matches('/').len())
-        .map(|(team, _, _)| team.to_owned())
-}
-
 /// Reports teams whose directory does not exist: all of their fragments would
 /// silently be missing.
 pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    for (team, folder, node) in folders(system) {
+    for (team, folder, node) in kcc_tree::team_folders(system) {
         let path = root.path().join(folder);
         let (message, label, help) = if root.outside(&path).is_some() {
             (
@@ -144,21 +124,6 @@ mod tests {
             )
         });
         fields(vec![("teams", fields(teams.collect()))])
-    }
-
-    #[test]
-    fn a_file_belongs_to_the_team_with_the_longest_matching_directory() {
-        let system = system(&[
-            ("all", "teams"),
-            ("web", "teams/web/"),
-            ("pay", "teams/pay"),
-        ]);
-        assert_eq!(team_of(&system, "teams/web/a.cue").as_deref(), Some("web"));
-        assert_eq!(
-            team_of(&system, "teams/webshop/a.cue").as_deref(),
-            Some("all")
-        );
-        assert_eq!(team_of(&system, "kcc.cue"), None);
     }
 
     #[test]

@@ -11,8 +11,6 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::Line;
-
 /// The length of abbreviated hashes, as in `git blame`.
 const ABBREVIATED: usize = 8;
 
@@ -44,32 +42,6 @@ impl Commit {
     }
 }
 
-/// Sets the commit of every line that is in a fragment.
-pub fn annotate<'a>(root: &Path, lines: impl Iterator<Item = &'a mut Line>) {
-    let lines: Vec<&mut Line> = lines.filter(|line| line.is_fragment()).collect();
-    if lines.is_empty() || !in_repository(root) {
-        return;
-    }
-    let mut wanted: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-    for line in &lines {
-        wanted
-            .entry(line.file.clone())
-            .or_default()
-            .insert(line.line);
-    }
-    let known: BTreeMap<String, BTreeMap<usize, Commit>> = wanted
-        .into_iter()
-        .map(|(file, numbers)| {
-            // git fails for untracked files: their lines are not committed.
-            let commits = blame_file(root, &file, &numbers).unwrap_or_default();
-            (file, commits)
-        })
-        .collect();
-    for line in lines {
-        line.commit = Some(known[&line.file].get(&line.line).cloned());
-    }
-}
-
 fn git(root: &Path, args: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")
@@ -84,11 +56,15 @@ fn git(root: &Path, args: &[&str]) -> Option<String> {
     output.status.success().then_some(text)
 }
 
-fn in_repository(root: &Path) -> bool {
+pub(super) fn in_repository(root: &Path) -> bool {
     git(root, &["rev-parse", "--is-inside-work-tree"]).is_some_and(|answer| answer.trim() == "true")
 }
 
-fn blame_file(root: &Path, file: &str, lines: &BTreeSet<usize>) -> Option<BTreeMap<usize, Commit>> {
+pub(super) fn blame_file(
+    root: &Path,
+    file: &str,
+    lines: &BTreeSet<usize>,
+) -> Option<BTreeMap<usize, Commit>> {
     let ranges: Vec<String> = lines
         .iter()
         .map(|line| format!("-L{line},{line}"))

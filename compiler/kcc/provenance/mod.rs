@@ -5,16 +5,18 @@
 //! Takes the evaluated configuration tree, the model and the desired state. Only
 //! [`git`] reads anything else: it runs `git blame`.
 
+mod commits;
 mod difference;
 mod field_path;
 mod fragment_origins;
-pub mod git;
+mod git;
 mod inferred;
 mod line;
 mod object;
 mod spelling;
 mod value;
 
+pub use commits::annotate;
 pub use difference::{Difference, Side, differences};
 pub use field_path::{FieldPath, unknown_path};
 pub use fragment_origins::FragmentOrigins;

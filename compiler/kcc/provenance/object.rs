@@ -14,7 +14,7 @@ use super::{
     spelling::spellings,
     value::{self, ValueBlame},
 };
-use crate::{examined::Examined, failure::Failure, pipeline};
+use crate::{examined::Examined, failure::Failure};
 
 /// The explanation of a field whose source is in no table.
 pub const UNKNOWN_SOURCE: &str = "its source is unknown";
