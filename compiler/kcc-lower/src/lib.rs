@@ -10,6 +10,7 @@ mod desired;
 pub mod docker;
 pub mod emit;
 mod expand;
+mod hash;
 pub mod kubernetes;
 mod lowering;
 pub mod parity;
@@ -19,13 +20,9 @@ mod validation;
 
 pub use desired::{Desired, DesiredComponent, EngineDesired};
 
-use std::fmt::Write as _;
-
 use kcc_diag::{Code, Diagnostic, Outcome};
 use kcc_model::{CheckedModel, EngineTarget};
 use kcc_tree::ConfigTree;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use lowering::Lowering;
 
@@ -76,16 +73,4 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
         components,
         engine,
     })
-}
-
-/// Returns the hex SHA-256 of a value as JSON, which is canonical because maps are
-/// ordered.
-pub(crate) fn hash<T: Serialize>(value: &T) -> String {
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
-    let mut hash = String::new();
-    for byte in Sha256::digest(&bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
 }

@@ -8,10 +8,11 @@ use kcc_model::{
 };
 use kcc_tree::Path;
 
-use super::contents::{Contents, contents, environment, expanded};
+use super::contents::{Contents, contents, environment, expanded, has_extra_containers};
+use super::names::{insert, labels, prefix};
 use crate::docker::{
     Container, DockerDesired, HealthCheck, Image, InitStep, Mount, PRE_STOP, Publish, Restart,
-    Volume, insert, labels, networks, prefix,
+    Volume, networks,
 };
 use crate::lowering::Lowering;
 use crate::user::User;
@@ -161,13 +162,6 @@ fn main(
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
         ..base
     }
-}
-
-/// Returns true if init steps or sidecars are created. A cron job has none here,
-/// since its runs are started by hand and start only the main container.
-pub(super) fn has_extra_containers(component: &Component) -> bool {
-    let single = component.init.is_empty() && component.sidecars.is_empty();
-    !single && !component.is_cron_job()
 }
 
 /// Builds the init steps, which are on the main container's networks without its

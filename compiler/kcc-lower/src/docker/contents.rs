@@ -5,10 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_model::{Component, Container as ModelContainer, EnvValue, FileContent, VolumeSource};
 use kcc_tree::Path;
 
-use super::container::has_extra_containers;
 use crate::docker::{FileAccess, Mount};
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
+
+/// Returns true if init steps or sidecars are created. A cron job has none here,
+/// since its runs are started by hand and start only the main container.
+pub(super) fn has_extra_containers(component: &Component) -> bool {
+    let single = component.init.is_empty() && component.sidecars.is_empty();
+    !single && !component.is_cron_job()
+}
 
 /// Lowers the environment, with values of configs filled in.
 pub(super) fn environment(

@@ -268,6 +268,6 @@ impl Container {
     /// Returns the hash that decides whether the container is replaced: the hex
     /// SHA-256 of the struct as canonical JSON. It does not cover secret values.
     pub fn config_hash(&self) -> String {
-        crate::hash(self)
+        crate::hash::of_json(self)
     }
 }

@@ -7,6 +7,7 @@
 mod container;
 mod contents;
 mod desired;
+mod names;
 mod networks;
 mod patch;
 
@@ -15,11 +16,8 @@ pub(crate) use patch::fields as patched_fields;
 pub use patch::{DeviceRequest, HostPatch, LogConfig, Patch, Ulimit};
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
-use kcc_diag::Code;
-use kcc_model::{Component, SecretProvider};
-use kcc_tree::Path;
+use kcc_model::SecretProvider;
 
 use crate::lowering::Lowering;
 
@@ -35,24 +33,6 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
         container::lower(lowering, component, &mut desired);
     }
     desired
-}
-
-/// Returns the prefix of all names on the engine: `<system>-<target>`.
-fn prefix(lowering: &Lowering<'_>) -> String {
-    format!("{}-{}", lowering.system, lowering.target.target)
-}
-
-/// Returns the labels that identify kcc's objects.
-fn labels(lowering: &Lowering<'_>, component: Option<&Component>) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::from([
-        ("dev.kcc.system".to_owned(), lowering.system.to_owned()),
-        ("dev.kcc.target".to_owned(), lowering.target.target.clone()),
-    ]);
-    if let Some(component) = component {
-        labels.insert("dev.kcc.component".to_owned(), component.name.clone());
-        labels.insert("dev.kcc.team".to_owned(), component.team.clone());
-    }
-    labels
 }
 
 /// Returns the secrets that containers refer to. kcc itself fetches the values when
@@ -82,28 +62,4 @@ fn secrets(lowering: &mut Lowering<'_>) -> BTreeMap<String, SecretProvider> {
         }
     }
     secrets
-}
-
-/// Adds an object under its name; reports a name that another component uses.
-fn insert<T>(
-    lowering: &mut Lowering<'_>,
-    objects: &mut BTreeMap<String, T>,
-    name: String,
-    object: T,
-    path: &Path,
-    noun: &str,
-) {
-    match objects.entry(name) {
-        // Without the full name, which differs by target.
-        Entry::Occupied(_) => lowering.error(
-            Code::LowerNameClash,
-            path,
-            format!("a {noun} of `{path}` has the same name as one of another component"),
-            "duplicate name",
-            "rename one of the two: the name of a replica is its component and number, that of a volume its component and own name",
-        ),
-        Entry::Vacant(free) => {
-            free.insert(object);
-        }
-    }
 }

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Component, Name};
 
-use super::{Network, labels, prefix};
+use super::Network;
+use super::names::{labels, prefix};
 use crate::lowering::Lowering;
 
 /// Returns the networks of the target.

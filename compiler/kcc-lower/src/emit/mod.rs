@@ -5,35 +5,16 @@
 //! contains the value of a secret, a time or an absolute path.
 
 mod compose;
+mod error;
+mod file;
 mod manifests;
 mod yaml;
 
+pub use error::EmitError;
+pub use file::File;
 pub use yaml::Yaml;
 
 use crate::{Desired, EngineDesired};
-
-/// A file of a rendered directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// The name relative to the directory, with `/`.
-    pub name: String,
-    /// The content.
-    pub content: String,
-    /// Set if it has to be executable.
-    pub executable: bool,
-}
-
-/// The error of a value that the YAML writer rejects, which is a bug in kcc.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmitError(pub(crate) String);
-
-impl std::fmt::Display for EmitError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot write YAML: {}", self.0)
-    }
-}
-
-impl std::error::Error for EmitError {}
 
 /// Renders the desired state as one stream, with paths relative to the system's
 /// root.

@@ -16,7 +16,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcc_model::{Component, Disruption, Share, Spread, Strategy};
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Attribution, Objects, storage, workload};
+use crate::kubernetes::objects::{Attribution, Objects};
+use crate::kubernetes::stateful::is_stateful;
+use crate::kubernetes::storage;
 use crate::lowering::Lowering;
 
 /// The default target CPU utilisation, in percent of the request.
@@ -62,7 +64,7 @@ pub(super) fn autoscaler(
         .into_iter()
         .filter_map(|(name, load)| Some(metric(component, name, load?)))
         .collect();
-    let kind = if workload::is_stateful(component) {
+    let kind = if is_stateful(component) {
         "StatefulSet"
     } else {
         "Deployment"

@@ -9,7 +9,8 @@ use kcc_model::SecretProvider;
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{ENCODED_KEY, GENERATED_KEY, Object, Objects};
+use crate::kubernetes::objects::Objects;
+use crate::kubernetes::{ENCODED_KEY, GENERATED_KEY, Object};
 use crate::lowering::Lowering;
 
 const API_VERSION: &str = "external-secrets.io/v1";

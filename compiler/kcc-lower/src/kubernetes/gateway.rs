@@ -11,7 +11,8 @@ use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Object, Objects, network};
+use crate::kubernetes::objects::Objects;
+use crate::kubernetes::{Object, network};
 use crate::lowering::Lowering;
 
 const API_VERSION: &str = "gateway.networking.k8s.io/v1";

@@ -22,52 +22,27 @@ mod pod;
 mod policies;
 mod probe;
 mod quantity;
+mod raw_objects;
 mod secrets;
 mod security;
+mod stateful;
 mod storage;
 mod workload;
 
 pub use desired::*;
-pub(crate) use objects::GOVERNING_KINDS;
 pub(crate) use policies::{is_replicated, reachable_needs};
+pub(crate) use raw_objects::GOVERNING_KINDS;
 pub use secrets::{ENCODED_KEY, GENERATED_KEY};
 pub(crate) use storage::file_key;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kcc_diag::Code;
-use kcc_model::{Build, Component, Image};
-use kcc_tree::Path;
-use serde::Serialize;
+use kcc_model::{Build, Image};
 
 use crate::lowering::Lowering;
 use metadata::Owner;
-
-/// Kinds in rendering order: those that others refer to come first.
-const RANK: [&str; 19] = [
-    "Namespace",
-    "CustomResourceDefinition",
-    "ServiceAccount",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "NetworkPolicy",
-    "ConfigMap",
-    "PersistentVolumeClaim",
-    "Service",
-    "Deployment",
-    "DaemonSet",
-    "StatefulSet",
-    "Job",
-    "CronJob",
-    "HorizontalPodAutoscaler",
-    "PodDisruptionBudget",
-    "Ingress",
-];
+use objects::{Attribution, Objects};
 
 /// The namespace that exists in every cluster and cannot be deleted.
 const BUILT_IN_NAMESPACE: &str = "default";
@@ -126,7 +101,7 @@ pub(crate) fn lower(
     }
     external_secrets::lower(lowering, &mut objects);
     patch::apply(lowering, &mut objects);
-    objects::lower(lowering, &mut objects);
+    raw_objects::lower(lowering, &mut objects);
     KubernetesDesired {
         context: context.map(str::to_owned),
         namespace: namespace.to_owned(),
@@ -147,91 +122,4 @@ fn builds(lowering: &Lowering<'_>) -> Vec<Build> {
         })
         .collect();
     by_tag.into_values().cloned().collect()
-}
-
-/// The owner and path of an object.
-struct Attribution<'a> {
-    component: Option<&'a Component>,
-    team: Option<&'a str>,
-    path: Path,
-    /// Set if the object holds data.
-    data: bool,
-}
-
-impl<'a> Attribution<'a> {
-    fn component(component: &'a Component) -> Self {
-        Self {
-            component: Some(component),
-            team: Some(&component.team),
-            path: component.path.clone(),
-            data: false,
-        }
-    }
-
-    fn team(team: &'a str, path: Path) -> Self {
-        Self {
-            component: None,
-            team: Some(team),
-            path,
-            data: false,
-        }
-    }
-
-    /// The namespace, which holds data because deleting it deletes all its claims.
-    fn system() -> Self {
-        Self {
-            component: None,
-            team: None,
-            path: Path::of(["system"]),
-            data: true,
-        }
-    }
-}
-
-/// The objects so far, by the rank of their kind and by name.
-struct Objects<'a> {
-    namespace: &'a str,
-    by_rank: BTreeMap<(usize, String, String), Object>,
-}
-
-impl Objects<'_> {
-    fn add<T>(&mut self, lowering: &mut Lowering<'_>, object: &T, attribution: &Attribution<'_>)
-    where
-        T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
-    {
-        let object = Object {
-            api_version: T::API_VERSION.to_owned(),
-            kind: T::KIND.to_owned(),
-            namespace: object.metadata().namespace.clone(),
-            name: object.metadata().name.clone().unwrap_or_default(),
-            component: attribution
-                .component
-                .map(|component| component.name.clone()),
-            team: attribution.team.map(str::to_owned),
-            data: attribution.data,
-            manifest: serde_json::to_value(object).unwrap_or_default(),
-        };
-        self.push(lowering, object, &attribution.path);
-    }
-
-    /// Adds a complete object; reports a duplicate name.
-    fn push(&mut self, lowering: &mut Lowering<'_>, object: Object, path: &Path) {
-        let rank = RANK
-            .iter()
-            .position(|kind| *kind == object.kind)
-            .unwrap_or(RANK.len());
-        let key = (rank, object.kind.clone(), object.name.clone());
-        match self.by_rank.entry(key) {
-            Entry::Occupied(_) => lowering.error(
-                Code::LowerNameClash,
-                path,
-                format!("duplicate {} `{}`", object.kind, object.name),
-                "duplicate name",
-                "rename one of the two",
-            ),
-            Entry::Vacant(free) => {
-                free.insert(object);
-            }
-        }
-    }
 }

@@ -12,7 +12,9 @@ use kcc_model::{Component, Route, SecretProvider};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Attribution, Objects, pod, workload};
+use crate::kubernetes::objects::{Attribution, Objects};
+use crate::kubernetes::pod;
+use crate::kubernetes::stateful::is_stateful;
 use crate::lowering::Lowering;
 
 /// Adds the Service that provides a component's host name. A StatefulSet has a
@@ -40,7 +42,7 @@ pub(super) fn service(
     let service = Service {
         metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
         spec: Some(ServiceSpec {
-            cluster_ip: workload::is_stateful(component).then(|| "None".to_owned()),
+            cluster_ip: is_stateful(component).then(|| "None".to_owned()),
             ports: Some(ports),
             selector: Some(metadata::selector(lowering, component)),
             ..ServiceSpec::default()

@@ -9,8 +9,8 @@ use kcc_diag::{Code, nearest};
 use kcc_tree::Path;
 use serde_json::Value;
 
-use super::objects::validate_built_in;
-use crate::kubernetes::Objects;
+use super::raw_objects::validate_built_in;
+use crate::kubernetes::objects::Objects;
 use crate::lowering::Lowering;
 use crate::validation::report;
 

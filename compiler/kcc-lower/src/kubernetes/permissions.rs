@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::{
 use kcc_model::{AccessRule, Component};
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Attribution, Objects};
+use crate::kubernetes::objects::{Attribution, Objects};
 use crate::lowering::Lowering;
 
 const GROUP: &str = "rbac.authorization.k8s.io";

@@ -197,5 +197,5 @@ fn config_hash(lowering: &Lowering<'_>, component: &Component) -> Option<String>
     if configs.is_empty() && component.files.is_empty() {
         return None;
     }
-    Some(crate::hash(&(configs, &component.files)))
+    Some(crate::hash::of_json(&(configs, &component.files)))
 }

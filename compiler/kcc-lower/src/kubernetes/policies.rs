@@ -20,7 +20,9 @@ use kcc_model::{Component, Kind, Output, Port, TargetModel};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Attribution, Objects, permissions, pod, workload};
+use crate::kubernetes::objects::{Attribution, Objects};
+use crate::kubernetes::stateful::is_stateful;
+use crate::kubernetes::{permissions, pod};
 use crate::lowering::Lowering;
 
 const INGRESS: &str = "Ingress";
@@ -214,7 +216,7 @@ fn address(component: &Component) -> Option<String> {
 /// Returns true for a stateful component with several replicas, which may replicate
 /// data among themselves.
 pub(crate) fn is_replicated(component: &Component) -> bool {
-    workload::is_stateful(component) && component.max_replicas() > 1
+    is_stateful(component) && component.max_replicas() > 1
 }
 
 fn peer(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyPeer {

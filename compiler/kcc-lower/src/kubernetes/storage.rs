@@ -13,7 +13,9 @@ use kcc_model::{Access, Component, FileContent, Name, VolumeSource};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Attribution, Objects, quantity, secrets, workload};
+use crate::kubernetes::objects::{Attribution, Objects};
+use crate::kubernetes::stateful::is_stateful;
+use crate::kubernetes::{quantity, secrets};
 use crate::lowering::Lowering;
 
 /// The volume that a component's files are mounted from.
@@ -75,7 +77,7 @@ pub(super) fn claims(
     component: &Component,
     objects: &mut Objects<'_>,
 ) {
-    if workload::is_stateful(component) {
+    if is_stateful(component) {
         return;
     }
     for (volume, spec) in claim_specs(component) {
@@ -240,8 +242,7 @@ pub(super) fn mounts(
             read_only,
             ..VolumeMount::default()
         });
-        let from_template =
-            workload::is_stateful(component) && kube.persistent_volume_claim.is_some();
+        let from_template = is_stateful(component) && kube.persistent_volume_claim.is_some();
         if !from_template {
             volumes.push(kube);
         }
@@ -380,7 +381,7 @@ pub(crate) fn file_key(path: &str) -> String {
     if readable {
         plain.replace('/', "_")
     } else {
-        format!("file-{}", &crate::hash(&path)[..16])
+        format!("file-{}", &crate::hash::of_json(&path)[..16])
     }
 }
 

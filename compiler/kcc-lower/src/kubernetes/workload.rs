@@ -9,17 +9,14 @@ use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kcc_model::{Component, Concurrency, Cron, Kind, Run};
 
-use crate::kubernetes::{Attribution, Objects, availability, metadata, pod, probe, storage};
+use crate::kubernetes::objects::{Attribution, Objects};
+use crate::kubernetes::stateful::is_stateful;
+use crate::kubernetes::{availability, metadata, pod, probe, storage};
 use crate::lowering::Lowering;
 
 /// The number of old ReplicaSets and revisions to keep for rollbacks; kcc keeps a
 /// history of its own.
 const REVISIONS: i32 = 3;
-
-/// Returns true if every replica keeps an identity and data of its own.
-pub(super) fn is_stateful(component: &Component) -> bool {
-    component.stateful || matches!(component.kind, Kind::Backing { .. })
-}
 
 pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
     let namespace = objects.namespace;
@@ -105,7 +102,7 @@ fn stateful_set(
 /// changed job is a new object.
 fn job(lowering: &mut Lowering<'_>, component: &Component, namespace: &str, run: Run) -> Job {
     let spec = job_spec(lowering, component, run);
-    let name = format!("{}-{}", component.name, &crate::hash(&spec)[..8]);
+    let name = format!("{}-{}", component.name, &crate::hash::of_json(&spec)[..8]);
     Job {
         metadata: metadata::workload(lowering, &name, namespace, component),
         spec: Some(spec),

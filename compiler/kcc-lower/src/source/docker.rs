@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Rendered, Source,
-    pattern::{Entry, Lookup},
+    pattern::{self, Entry, Lookup},
 };
 use crate::docker::{Container, DockerDesired};
 
@@ -303,7 +303,7 @@ fn container(
         }
         [docker, rest @ ..] if docker == "docker" => {
             let patch = lookup.target.docker_patches.get(&component.name)?;
-            super::patch_source(component, &["docker"], patch, &value["docker"], rest)
+            pattern::patch_source(component, &["docker"], patch, &value["docker"], rest)
         }
         _ => lookup.find(CONTAINER, value, names),
     }

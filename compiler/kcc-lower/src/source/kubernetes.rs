@@ -6,7 +6,7 @@ use kcc_tree::Path;
 use super::{
     Rendered, Source,
     kubernetes_fields::{CLAIM, CONTAINER, KINDS, OBJECT, POD, PROBE, WORKLOAD},
-    pattern::Lookup,
+    pattern::{self, Lookup},
 };
 use crate::kubernetes::{self, KubernetesDesired, file_key};
 
@@ -43,7 +43,7 @@ pub(super) fn source(object: &Rendered, target: &TargetModel, path: &Path) -> Op
             .iter()
             .filter(|(kind, _)| kind.to_lowercase() == object.kind);
         let found = of_kind.find_map(|(kind, patch)| {
-            super::patch_source(of, &["kubernetes", kind], patch, &object.value, names)
+            pattern::patch_source(of, &["kubernetes", kind], patch, &object.value, names)
         });
         if found.is_some() {
             return found;

@@ -12,30 +12,10 @@ use kcc_model::{Component, TargetModel};
 use kcc_tree::Path;
 use serde_json::Value;
 
-use super::Source;
+use super::rendered::Source;
 
 /// An entry of a table: pattern and source.
 pub(super) type Entry = (&'static str, &'static str);
-
-/// Fields that identify list elements.
-const KEYS: [&str; 2] = ["name", "mountPath"];
-
-/// Finds the list element with a name or index.
-pub(super) fn element(items: &[Value], name: &str) -> Option<usize> {
-    if let Ok(number) = name.parse() {
-        return Some(number);
-    }
-    KEYS.iter().find_map(|key| {
-        items
-            .iter()
-            .position(|item| item.get(key).and_then(Value::as_str) == Some(name))
-    })
-}
-
-/// Returns the name of a list element, if it has one.
-pub(super) fn name(item: &Value) -> Option<&str> {
-    KEYS.iter().find_map(|key| item.get(key)?.as_str())
-}
 
 /// A lookup of the source of a field.
 pub(super) struct Lookup<'a> {
@@ -163,6 +143,31 @@ pub(super) fn matches(pattern: &str, value: &Value, path: &[String]) -> Option<V
         }
     }
     path.next().is_none().then_some(names)
+}
+
+/// Traces a field to the component's patch or that of its recipe; returns none if
+/// the patch does not set it.
+pub(super) fn patch_source(
+    component: &Component,
+    field: &[&str],
+    patch: &Value,
+    rendered: &Value,
+    names: &[String],
+) -> Option<Source> {
+    let within = patch_path(patch, rendered, names)?;
+    let below: Vec<String> = field
+        .iter()
+        .map(|name| (*name).to_owned())
+        .chain(within)
+        .collect();
+    let own = component.path.0.iter().cloned();
+    let recipe = own.clone().chain(std::iter::once("component".to_owned()));
+    let paths = vec![
+        Path(own.chain(below.clone()).collect()),
+        Path(recipe.chain(below).collect()),
+        component.path.clone(),
+    ];
+    Some(Source::Model(paths))
 }
 
 #[cfg(test)]

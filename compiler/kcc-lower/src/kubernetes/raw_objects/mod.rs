@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use builtin::GOVERNING_KINDS;
 
+use crate::kubernetes::Object;
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::{Object, Objects};
+use crate::kubernetes::objects::Objects;
 use crate::lowering::Lowering;
 use crate::validation::{Violation, report};
 use builtin::BuiltIn;

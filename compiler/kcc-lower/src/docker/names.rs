@@ -1,0 +1,55 @@
+//! The names and labels of everything that kcc creates on a Docker engine.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use kcc_diag::Code;
+use kcc_model::Component;
+use kcc_tree::Path;
+
+use crate::lowering::Lowering;
+
+/// Returns the prefix of all names on the engine: `<system>-<target>`.
+pub(super) fn prefix(lowering: &Lowering<'_>) -> String {
+    format!("{}-{}", lowering.system, lowering.target.target)
+}
+
+/// Returns the labels that identify kcc's objects.
+pub(super) fn labels(
+    lowering: &Lowering<'_>,
+    component: Option<&Component>,
+) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::from([
+        ("dev.kcc.system".to_owned(), lowering.system.to_owned()),
+        ("dev.kcc.target".to_owned(), lowering.target.target.clone()),
+    ]);
+    if let Some(component) = component {
+        labels.insert("dev.kcc.component".to_owned(), component.name.clone());
+        labels.insert("dev.kcc.team".to_owned(), component.team.clone());
+    }
+    labels
+}
+
+/// Adds an object under its name; reports a name that another component uses.
+pub(super) fn insert<T>(
+    lowering: &mut Lowering<'_>,
+    objects: &mut BTreeMap<String, T>,
+    name: String,
+    object: T,
+    path: &Path,
+    noun: &str,
+) {
+    match objects.entry(name) {
+        // Without the full name, which differs by target.
+        Entry::Occupied(_) => lowering.error(
+            Code::LowerNameClash,
+            path,
+            format!("a {noun} of `{path}` has the same name as one of another component"),
+            "duplicate name",
+            "rename one of the two: the name of a replica is its component and number, that of a volume its component and own name",
+        ),
+        Entry::Vacant(free) => {
+            free.insert(object);
+        }
+    }
+}
