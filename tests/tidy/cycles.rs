@@ -1,12 +1,15 @@
 //! Modules of a crate import each other in one direction only.
 //!
 //! An edge leads from the file that names something to the file that defines it,
-//! found through re-exports. A re-export itself is no edge, and neither is
-//! anything that only tests compile. Paths are read from `use` declarations and
+//! found through re-exports. Re-exports themselves do not count, and neither
+//! does anything that only tests compile. Paths are read from `use` declarations and
 //! from code (`crate::…`, `super::…`, `self::…`, and names of child modules);
 //! types that a file only gets from a function it calls are not seen.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    slice,
+};
 
 use crate::{
     assert_none,
@@ -16,6 +19,12 @@ use crate::{
 /// The folders that hold crates, and where the modules of the command line are.
 const FOLDERS: [&str; 2] = ["compiler", "runtime"];
 const COMMAND_LINE: &str = "compiler/kcc/";
+
+/// Crates that still have cycles. The list may only get shorter.
+const UNFINISHED: [&str; 5] = ["kcc-cue", "kcc-docker", "kcc-kube", "kcc-model", "kcc-plan"];
+
+/// A program of the build, in a workspace of its own.
+const BUILDER: &str = "compiler/kcc-cue/builder/";
 
 /// Words that begin a definition.
 const DEFINITIONS: [&str; 8] = [
@@ -35,7 +44,7 @@ type Module = Vec<String>;
 /// A path as it is written.
 type Names = Vec<String>;
 
-/// What one file imports, re-exports and defines.
+/// The imports, re-exports and definitions of a file.
 #[derive(Debug, Default)]
 struct File {
     imports: Vec<Names>,
@@ -54,12 +63,14 @@ type Crate = BTreeMap<Module, File>;
 
 /// Returns the crate of a source file and its module there.
 fn module_of(name: &str) -> Option<(&str, Module)> {
-    let (krate, file) = match name.strip_prefix(COMMAND_LINE) {
-        Some(file) => ("kcc", file),
-        None => {
-            let (folder, file) = name.split_once("/src/")?;
-            (folder.rsplit('/').next()?, file)
-        }
+    if name.starts_with(BUILDER) {
+        return None;
+    }
+    let (krate, file) = if let Some(file) = name.strip_prefix(COMMAND_LINE) {
+        ("kcc", file)
+    } else {
+        let (folder, file) = name.split_once("/src/")?;
+        (folder.rsplit('/').next()?, file)
     };
     let mut module: Module = file
         .strip_suffix(".rs")?
@@ -261,7 +272,7 @@ fn resolve(krate: &Crate, from: &Module, path: &[String], depth: usize) -> Optio
             }
             _ => {}
         }
-        let child = [module.as_slice(), &[name.clone()]].concat();
+        let child = [&module[..], slice::from_ref(name)].concat();
         if krate.contains_key(&child) {
             module = child;
             continue;
@@ -279,7 +290,7 @@ fn resolve(krate: &Crate, from: &Module, path: &[String], depth: usize) -> Optio
                 let (_, above) = export.path.split_last()?;
                 let owner = resolve(krate, &module, above, depth - 1)?;
                 krate.get(&owner)?.defines.contains(name).then_some(())?;
-                [above, &[name.clone()]].concat()
+                [above, slice::from_ref(name)].concat()
             } else {
                 return None;
             };
@@ -322,7 +333,7 @@ fn cycle(graph: &Graph, start: &Module) -> Option<Vec<Module>> {
                 return Some(way);
             }
             if seen.insert(next) {
-                ways.push_back([way.as_slice(), &[next.clone()]].concat());
+                ways.push_back([&way[..], slice::from_ref(next)].concat());
             }
         }
     }
@@ -359,9 +370,25 @@ fn cycles(sources: &[Source]) -> Vec<String> {
     complaints
 }
 
+/// Leaves out the cycles of crates that are known to have some, and reports
+/// known crates that have none any more.
+fn unknown(complaints: Vec<String>) -> Vec<String> {
+    let of = |complaint: &String, name: &str| complaint.starts_with(&format!("{name}: "));
+    let finished = UNFINISHED
+        .into_iter()
+        .filter(|name| !complaints.iter().any(|one| of(one, name)))
+        .map(|name| format!("{name} has no cycle any more: remove it from the list"))
+        .collect::<Vec<_>>();
+    complaints
+        .into_iter()
+        .filter(|one| !UNFINISHED.iter().any(|name| of(one, name)))
+        .chain(finished)
+        .collect()
+}
+
 #[test]
 fn modules_import_each_other_in_one_direction() {
-    assert_none(&cycles(&sources(&FOLDERS)));
+    assert_none(&unknown(cycles(&sources(&FOLDERS))));
 }
 
 #[test]
@@ -398,4 +425,7 @@ fn an_import_cycle_is_found() {
         cycles(&sources),
         ["kcc-x: a → b → a", "kcc-x: c → c::one → c"]
     );
+    let left = unknown(vec!["kcc-cue: a → a".to_owned(), "kcc-x: a → a".to_owned()]);
+    assert_eq!(left[0], "kcc-x: a → a");
+    assert_eq!(left.len(), UNFINISHED.len());
 }

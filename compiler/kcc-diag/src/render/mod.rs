@@ -13,13 +13,13 @@ mod location;
 mod plain;
 mod sarif;
 mod snippet;
+mod style;
 mod text;
-
-use std::collections::BTreeSet;
 
 use crate::{Diagnostics, Files};
 
 pub use plain::plain;
+pub use style::Style;
 
 /// An output format for diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,32 +33,6 @@ pub enum Format {
     Github,
     /// One SARIF 2.1.0 document, for code scanning services.
     Sarif,
-}
-
-/// The parameters of rendering.
-#[derive(Debug, Clone)]
-pub struct Style {
-    /// Colours the text with ANSI escapes if true.
-    pub color: bool,
-    /// The column at which text is wrapped.
-    pub width: usize,
-    /// All evaluated targets: text names the targets of a diagnostic only if it
-    /// does not apply to all of these.
-    pub targets: BTreeSet<String>,
-    /// The system's root relative to the current directory, with a trailing
-    /// slash, or empty. Code hosts need paths relative to the repository's root.
-    pub folder: String,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            color: false,
-            width: 100,
-            targets: BTreeSet::new(),
-            folder: String::new(),
-        }
-    }
 }
 
 /// Renders diagnostics in their given order. The result is empty or ends with a
