@@ -51,7 +51,7 @@ pub struct Evaluation<'a> {
     pub targets: &'a BTreeSet<String>,
     /// The limits for the evaluation of one target.
     pub limits: Limits,
-    /// Whether to collect the blame of each path.
+    /// Set to collect the blame of each path.
     pub explain: bool,
 }
 

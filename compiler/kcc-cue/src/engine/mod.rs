@@ -1,11 +1,10 @@
-//! [`Evaluator`]: runs the guest, one fresh instance for each request.
+//! Runs the guest, with a fresh instance for each request.
 //!
-//! The guest is kcc's CUE evaluator, compiled ahead of time and carried by the
-//! binary. An instance starts from a snapshot in which the schema is parsed
-//! already, answers one request and is thrown away. It gets nothing from the
-//! outside but the request (`sandbox`), a deadline and a limit of memory;
-//! running into one of them is a [`Stopped`], which the caller turns into a
-//! diagnostic. Everything else that goes wrong is an [`EvaluatorError`], a bug.
+//! The guest is kcc's CUE evaluator, compiled ahead of time and embedded in the binary. An instance
+//! starts from a snapshot with the schema already parsed, answers one request and is discarded. Its
+//! only input is the request; the `sandbox`, a deadline and a memory limit contain it. Reaching a
+//! limit is [`Stopped`], which the caller turns into a diagnostic. Any other failure is an
+//! [`EvaluatorError`], a bug.
 
 mod deadline;
 mod embedded;
@@ -23,21 +22,21 @@ use self::{
     sandbox::{Exited, Sandbox},
 };
 
-/// The version of the wire that this host speaks.
+/// The version of the protocol.
 pub(crate) const PROTOCOL: i32 = 1;
 
-/// Stack of an instance's thread: the guest's own and room for the host's calls.
+/// The stack of an instance's thread: the guest's own, and room for the host's calls.
 const THREAD_STACK: usize = settings::STACK + (4 << 20);
 
-/// How much of a crashed guest's words is shown.
-const SHOWN: usize = 600;
+/// The maximum length of a crashed guest's output in an error.
+const MAX_OUTPUT: usize = 600;
 
-/// What one evaluation may use.
+/// The limits of one evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How long it may take.
+    /// The maximum time.
     pub time: Duration,
-    /// How many bytes of memory it may have; more than 4 GiB counts as 4 GiB.
+    /// The maximum memory in bytes; values above 4 GiB count as 4 GiB.
     pub memory: usize,
 }
 
@@ -50,53 +49,53 @@ impl Default for Limits {
     }
 }
 
-/// The engine itself failed: a bug in kcc or a broken installation, never the
-/// user's mistake.
+/// A failure of the evaluator itself: a bug in kcc or a broken installation, never the user's
+/// mistake.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluatorError {
-    /// The compiled engine cannot be loaded on this machine.
+    /// The compiled evaluator cannot be loaded on this machine.
     #[error("the CUE evaluator cannot be loaded: {0}")]
     Load(String),
-    /// The compiled engine and this program are of different versions.
+    /// The compiled evaluator and this program have different versions.
     #[error(
         "the CUE evaluator speaks version {found} of the protocol, kcc speaks version {expected}: \
-         build kcc anew"
+         rebuild kcc"
     )]
     Protocol {
-        /// The version that this program speaks.
+        /// The version of this program.
         expected: i32,
-        /// The version that the engine speaks.
+        /// The version of the evaluator.
         found: i32,
     },
-    /// The machine does not give an evaluation what it needs.
+    /// The machine lacks the resources for an evaluation.
     #[error("the CUE evaluator cannot be started: {0}")]
     Start(String),
     /// A thread for the evaluation cannot be started.
     #[error("cannot start a thread for the CUE evaluator")]
     Thread(#[source] io::Error),
-    /// The engine crashed.
+    /// The evaluator crashed.
     #[error("the CUE evaluator stopped unexpectedly: {0}")]
     Crashed(String),
-    /// The engine's answer is not of the protocol.
-    #[error("the CUE evaluator gave an answer that cannot be read: {0}")]
+    /// The response violates the protocol.
+    #[error("the CUE evaluator returned an invalid response: {0}")]
     Answer(String),
 }
 
 impl EvaluatorError {
-    /// A thread of this program's own ended in a panic.
+    /// Returns the error for a panicked thread of this program.
     pub(crate) fn host_panicked() -> Self {
-        Self::Crashed("its host panicked".to_owned())
+        Self::Crashed("the host panicked".to_owned())
     }
 }
 
-/// An evaluation ran into a limit.
+/// The limit that ended an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// It took too long.
+    /// The time limit.
     Time,
-    /// It wanted too much memory.
+    /// The memory limit.
     Memory,
-    /// It went too deep.
+    /// The depth of the stack.
     Depth,
     /// The evaluator panicked.
     Panic,
@@ -134,7 +133,7 @@ impl Evaluator {
         })
     }
 
-    /// Runs one request on a thread with a stack that is large enough.
+    /// Runs one request on a thread with a sufficiently large stack.
     pub(crate) fn run(
         &self,
         request: &[u8],
@@ -165,20 +164,19 @@ impl Evaluator {
         store.set_epoch_deadline(Ticker::ticks(limits.time));
         match self.exchange(&mut store, request) {
             Ok(answer) => Ok(Ok(answer)),
-            Err(Fault::Host(error)) => Err(error),
-            Err(Fault::Guest(error)) => {
-                let said = store.data().standard_error();
-                match stopped(&error).or_else(|| overflowed(&said)) {
+            Err(ExchangeError::Host(error)) => Err(error),
+            Err(ExchangeError::Guest(error)) => {
+                let output = store.data().standard_error();
+                match stopped(&error).or_else(|| overflowed(&output)) {
                     Some(stopped) => Ok(Err(stopped)),
-                    None => Err(EvaluatorError::Crashed(crash(&error, &said))),
+                    None => Err(EvaluatorError::Crashed(crash(&error, &output))),
                 }
             }
         }
     }
 
-    /// A new instance of the snapshot. The kernel refuses to seal the file that
-    /// holds it while it moves one of the file's pages, on a machine that is
-    /// short of memory: that passes.
+    /// Creates an instance of the snapshot. On a machine short of memory the kernel may refuse to
+    /// seal the file that contains it while it moves one of the file's pages; that is temporary.
     fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Instance> {
         const TRIES: u32 = 20;
         const PAUSE: Duration = Duration::from_millis(10);
@@ -194,11 +192,15 @@ impl Evaluator {
         }
     }
 
-    fn exchange(&self, store: &mut Store<Sandbox>, request: &[u8]) -> Result<Vec<u8>, Fault> {
+    fn exchange(
+        &self,
+        store: &mut Store<Sandbox>,
+        request: &[u8],
+    ) -> Result<Vec<u8>, ExchangeError> {
         let instance = self.instantiate(store).map_err(|error| {
-            // Nothing of the guest has run, so what failed is the machine.
+            // No guest code has run, so the machine is the cause.
             if stopped(&error).is_some() {
-                Fault::Guest(error)
+                ExchangeError::Guest(error)
             } else {
                 EvaluatorError::Start(format!("{error:#}")).into()
             }
@@ -220,7 +222,7 @@ impl Evaluator {
 
         // A request of 2 GiB would not fit into the guest's memory anyway.
         let Ok(size) = i32::try_from(request.len()) else {
-            return Err(Fault::Guest(
+            return Err(ExchangeError::Guest(
                 MemoryRefused {
                     limit: memory::MOST,
                 }
@@ -228,13 +230,12 @@ impl Evaluator {
             ));
         };
         let at = alloc.call(&mut *store, size)?;
-        let outside =
-            |_| EvaluatorError::Answer("an address lies outside of its memory".to_owned());
+        let outside = |_| EvaluatorError::Answer("an address is outside its memory".to_owned());
         memory
             .write(&mut *store, address(at), request)
             .map_err(outside)?;
         let answer = run.call(&mut *store, (at, size))?.cast_unsigned();
-        // The address in the high half, the length in the low one.
+        // The address is in the high half, the length in the low half.
         let [at, size] = [answer >> 32, answer & 0xffff_ffff];
         let [at, size] = [at, size].map(|half| usize::try_from(half).unwrap_or(usize::MAX));
         memory
@@ -243,28 +244,28 @@ impl Evaluator {
             .and_then(|rest| rest.get(..size))
             .map(<[u8]>::to_vec)
             .ok_or_else(|| {
-                Fault::Host(EvaluatorError::Answer(
-                    "an address lies outside of its memory".to_owned(),
+                ExchangeError::Host(EvaluatorError::Answer(
+                    "an address is outside its memory".to_owned(),
                 ))
             })
     }
 }
 
-/// What ended an exchange.
-enum Fault {
-    /// The guest was ended, by itself or by the host.
+/// The cause of a failed exchange.
+enum ExchangeError {
+    /// The guest stopped or was stopped.
     Guest(wasmtime::Error),
-    /// What the host found wrong.
+    /// The host found an error.
     Host(EvaluatorError),
 }
 
-impl From<wasmtime::Error> for Fault {
+impl From<wasmtime::Error> for ExchangeError {
     fn from(error: wasmtime::Error) -> Self {
         Self::Guest(error)
     }
 }
 
-impl From<EvaluatorError> for Fault {
+impl From<EvaluatorError> for ExchangeError {
     fn from(error: EvaluatorError) -> Self {
         Self::Host(error)
     }
@@ -289,25 +290,25 @@ fn stopped(error: &wasmtime::Error) -> Option<Stopped> {
     }
 }
 
-/// Go ends itself where its own limit for a stack is below that of the sandbox.
-fn overflowed(said: &str) -> Option<Stopped> {
-    said.contains("stack overflow").then_some(Stopped::Depth)
+/// Go exits when its own stack limit, which is below that of the sandbox, is reached.
+fn overflowed(output: &str) -> Option<Stopped> {
+    output.contains("stack overflow").then_some(Stopped::Depth)
 }
 
-/// Why the guest stopped, in its own words where it has any.
-fn crash(error: &wasmtime::Error, said: &str) -> String {
+/// Describes why the guest stopped, with its own output if there is any.
+fn crash(error: &wasmtime::Error, output: &str) -> String {
     let cause = match error.downcast_ref::<Exited>() {
         Some(exited) => exited.to_string(),
         None => format!("{error:#}"),
     };
-    let mut words: String = said.chars().take(SHOWN).collect();
-    if words.len() < said.len() {
-        words.push('…');
+    let mut shown: String = output.chars().take(MAX_OUTPUT).collect();
+    if shown.len() < output.len() {
+        shown.push('…');
     }
-    if words.is_empty() {
+    if shown.is_empty() {
         cause
     } else {
-        format!("{cause}\n{words}")
+        format!("{cause}\n{shown}")
     }
 }
 

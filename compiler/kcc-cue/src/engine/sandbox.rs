@@ -20,7 +20,7 @@ const NO_SYSTEM: i32 = 52;
 const MODULE: &str = "wasi_snapshot_preview1";
 const STANDARD_ERROR: i32 = 2;
 
-/// How much of the guest's standard error is kept. Go reports why it stopped at the beginning.
+/// The part of the guest's standard error to keep. Go reports why it stopped at the beginning.
 const MAX_STDERR: usize = 16 << 10;
 
 /// The guest's initial clock in nanoseconds: the first day of 2000.

@@ -1,10 +1,10 @@
-//! The host against small modules that misbehave in one way each.
+//! The host with small modules that each misbehave in one way.
 
 use super::*;
 
 fn fixture(name: &str) -> Result<Evaluator, EvaluatorError> {
     let path = std::path::Path::new(env!("KCC_ENGINE_FIXTURES")).join(name);
-    let code = std::fs::read(path).expect("the build makes the fixtures");
+    let code = std::fs::read(path).expect("the build compiles the fixtures");
     Evaluator::from_loaded(embedded::load_fixture(&settings::settings(), &code))
 }
 
@@ -13,7 +13,7 @@ fn run(name: &str, limits: Limits) -> Result<Result<Vec<u8>, Stopped>, Evaluator
 }
 
 #[test]
-fn an_answer_comes_back_and_an_instance_is_never_used_twice() {
+fn answers_each_request_with_a_fresh_instance() {
     let engine = fixture("answers.cwasm").unwrap();
     for _ in 0..3 {
         let answer = engine.run(b"{}", Limits::default()).unwrap().unwrap();
@@ -22,7 +22,7 @@ fn an_answer_comes_back_and_an_instance_is_never_used_twice() {
 }
 
 #[test]
-fn another_version_of_the_protocol_is_refused() {
+fn rejects_another_version_of_the_protocol() {
     let error = run("speaks-99.cwasm", Limits::default()).unwrap_err();
     assert!(
         matches!(
@@ -38,7 +38,7 @@ fn another_version_of_the_protocol_is_refused() {
 }
 
 #[test]
-fn an_endless_run_ends_at_its_deadline() {
+fn stops_an_endless_run_at_its_deadline() {
     let limits = Limits {
         time: Duration::from_millis(100),
         ..Limits::default()
@@ -58,13 +58,13 @@ fn an_endless_run_ends_at_its_deadline() {
 }
 
 #[test]
-fn growing_past_the_limit_is_memory_and_not_a_crash() {
+fn stops_at_the_memory_limit_without_crashing() {
     let limits = Limits {
         memory: 64 << 20,
         ..Limits::default()
     };
     assert_eq!(run("grows.cwasm", limits).unwrap(), Err(Stopped::Memory));
-    // Not even the last page of what a wasm memory can have is a way round.
+    // The last page of a wasm memory follows the rule.
     assert_eq!(
         run("grows.cwasm", Limits::default()).unwrap(),
         Err(Stopped::Memory)
@@ -72,7 +72,7 @@ fn growing_past_the_limit_is_memory_and_not_a_crash() {
 }
 
 #[test]
-fn endless_recursion_is_depth() {
+fn stops_endless_recursion() {
     assert_eq!(
         run("recurses.cwasm", Limits::default()).unwrap(),
         Err(Stopped::Depth)
@@ -80,15 +80,15 @@ fn endless_recursion_is_depth() {
 }
 
 #[test]
-fn an_overflow_that_go_notices_is_depth() {
-    let said =
+fn recognises_a_stack_overflow_detected_by_go() {
+    let output =
         "runtime: goroutine stack exceeds 250000000-byte limit\nfatal error: stack overflow\n";
-    assert_eq!(super::overflowed(said), Some(Stopped::Depth));
+    assert_eq!(super::overflowed(output), Some(Stopped::Depth));
     assert_eq!(super::overflowed("panic: no"), None);
 }
 
 #[test]
-fn a_trap_is_a_crash_and_the_engine_goes_on() {
+fn survives_a_trap() {
     let engine = fixture("traps.cwasm").unwrap();
     for _ in 0..2 {
         let error = engine.run(b"{}", Limits::default()).unwrap_err();
@@ -97,7 +97,7 @@ fn a_trap_is_a_crash_and_the_engine_goes_on() {
 }
 
 #[test]
-fn a_crash_is_shown_with_what_the_guest_said() {
+fn reports_a_crash_with_the_output_of_the_guest() {
     let error = run("exits.cwasm", Limits::default())
         .unwrap_err()
         .to_string();
@@ -105,22 +105,22 @@ fn a_crash_is_shown_with_what_the_guest_said() {
 }
 
 #[test]
-fn an_answer_outside_of_memory_is_refused() {
+fn rejects_a_response_outside_the_memory() {
     let error = run("lies.cwasm", Limits::default()).unwrap_err();
     assert!(matches!(error, EvaluatorError::Answer(_)), "{error}");
 }
 
 #[test]
-fn files_sockets_and_output_are_denied() {
+fn denies_files_sockets_and_output() {
     let answer = run("asks.cwasm", Limits::default()).unwrap().unwrap();
     let numbers: Vec<u8> = answer.iter().map(|letter| letter - 32).collect();
-    // path_open and sock_accept do not exist; descriptors 0 and up do not
-    // either; the environment can be asked for and is empty.
+    // path_open and sock_accept are unsupported, and there are no descriptors; the environment is
+    // available and empty.
     assert_eq!(numbers, [52, 8, 52, 8, 0, 0]);
 }
 
 #[test]
-fn an_import_that_kcc_does_not_give_is_named() {
+fn names_an_unsupported_import() {
     let error = fixture("wants-more.cwasm").unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -129,7 +129,7 @@ fn an_import_that_kcc_does_not_give_is_named() {
 }
 
 #[test]
-fn the_embedded_engine_loads_and_answers() {
+fn loads_the_embedded_evaluator() {
     let engine = Evaluator::new().unwrap();
     let answer = engine
         .run(br#"{"version":1,"op":"schema"}"#, Limits::default())
