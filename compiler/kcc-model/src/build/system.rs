@@ -146,6 +146,14 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
             })
             .collect();
     };
+    if declared.fields().next().is_none() {
+        // Without a target nothing would be checked.
+        let message = "`system.targets` is empty";
+        let error = declared.error(Code::EvalMissingField, message, "missing a target");
+        declared.report(
+            error.help("add a target such as `dev: docker: {}`, or remove `targets` to get `dev`, `test`, `stage` and `prod`"),
+        );
+    }
     declared
         .fields()
         .filter_map(|(target, node)| {
