@@ -305,7 +305,6 @@ impl<'a> Reconciler<'a> {
                 let removed = prune
                     && existing.ownership == Ownership::Owned
                     && !existing.data
-                    && !existing.terminating
                     && !wanted.contains(key);
                 removed.then_some(existing)
             })

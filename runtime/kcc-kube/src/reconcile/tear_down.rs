@@ -28,7 +28,8 @@ pub(crate) fn tear_down(
     let owned: Vec<&ObservedObject> = observed
         .objects
         .values()
-        .filter(|existing| existing.ownership == Ownership::Owned && !existing.terminating)
+        // Those that are being removed too: a finalizer may hold them.
+        .filter(|existing| existing.ownership == Ownership::Owned)
         .collect();
     let workloads = || {
         owned

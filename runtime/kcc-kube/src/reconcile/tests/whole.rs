@@ -56,6 +56,23 @@ fn leaves_everything_as_desired_unchanged() {
 }
 
 #[test]
+fn awaits_objects_that_are_being_removed() {
+    let kube = shop();
+    let mut observed = as_desired(&kube);
+    existing(&mut observed, "Service", "web").terminating = true;
+    let options = Options::default();
+    let plan = tear_down(&desired(&kube), &observed, &BTreeMap::new(), &options).unwrap();
+    let text = plan.to_text();
+    assert!(text.contains("- delete Service      web"), "{text}");
+
+    let mut kube = kube;
+    kube.objects
+        .retain(|object| object.kind != "Service" || object.name != "web");
+    let text = super::plan(&kube, &observed).to_text();
+    assert!(text.contains("- delete Service  web"), "{text}");
+}
+
+#[test]
 fn takes_everything_down_in_reverse_order() {
     let kube = shop();
     let mut observed = as_desired(&kube);
