@@ -10,7 +10,7 @@ use std::{
 use kcc_lower::Desired;
 use kcc_model::Name;
 
-use crate::{ApplyReport, Cancel, Engine, Error, Event, Intent, Plan, Reporter, execute, now};
+use crate::{ApplyReport, Cancel, Engine, Error, Failure, Intent, Plan, Reporter, execute, now};
 
 /// The records of a scope, and how an engine crate updates them.
 pub trait RecordStore {
@@ -61,13 +61,18 @@ pub async fn perform<E: Engine, R: RecordStore>(
     }
     let intent = Intent::of(plan, now());
     records.begin(&intent).await?;
-    let report = execute(plan, engine, reporter, cancel).await;
+    let mut report = execute(plan, engine, reporter, cancel).await;
     records.ended(&report);
     match records.observe().await {
         Ok(left) => records.end(&left, &intent.created()).await?,
         // The intent stays, so that the next apply finds the objects of this one.
-        Err(error) => reporter.event(&Event::Note {
-            text: &format!("could not read back the result: {}", error.chain()),
+        Err(error) => report.failures.push(Failure {
+            code: error.code,
+            component: None,
+            team: None,
+            message: format!("could not read back the result: {}", error.chain()),
+            detail: error.detail,
+            help: Some("run the command again to record the result".to_owned()),
         }),
     }
     Ok(report)

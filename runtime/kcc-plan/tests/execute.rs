@@ -17,7 +17,8 @@ use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
     Action, ApplyReport, Cancel, Context, Draft, Engine, Error, Event, Finding, FindingKind,
-    Options, Outcome, Plan, PlanBuilder, Readiness, Reporter, Silent, Step, execute,
+    Intent, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter, Silent, Step,
+    execute, perform,
 };
 
 use components::component;
@@ -173,6 +174,54 @@ async fn starts_a_component_after_its_needs_reach_their_state() {
     );
     assert!(engine.position("Healthy db") < engine.position("begin cart"));
     assert!(engine.position("Started cart") < engine.position("begin web"));
+}
+
+/// Records of an engine that no longer answers once the plan is executed.
+struct Unreadable;
+
+impl RecordStore for Unreadable {
+    type Observed = ();
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    async fn begin(&mut self, _: &Intent) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn observe(&self) -> Result<(), Error> {
+        Err(Error::new(
+            Code::PlanDockerUnreachable,
+            "the engine does not answer",
+        ))
+    }
+
+    async fn end(&mut self, (): &(), _: &BTreeSet<(&str, &str)>) -> Result<(), Error> {
+        panic!("nothing was observed")
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_read_back_is_a_failure() {
+    let engine = Fake::default();
+    let plan = plan(SHOP);
+    let report = perform(
+        &plan,
+        &(),
+        &engine,
+        &mut Unreadable,
+        &Silent,
+        &Cancel::new(),
+    )
+    .await
+    .unwrap();
+    assert_eq!(report.performed, 3);
+    assert!(!report.is_complete());
+    assert_eq!(
+        report.failures[0].message,
+        "could not read back the result: the engine does not answer"
+    );
 }
 
 #[tokio::test]
