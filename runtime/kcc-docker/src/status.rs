@@ -35,7 +35,7 @@ pub(crate) async fn status(
         let mut status = if containers.is_empty() {
             ComponentStatus::external()
         } else if let Some((name, _)) = on_demand {
-            self::on_demand(name, observed.containers.get(*name))
+            self::on_demand(name, managed(observed, name))
         } else {
             of_containers(&containers, component.job, observed, check).await?
         };
@@ -71,12 +71,17 @@ async fn of_containers(
     // A replica is ready only if its sidecars are.
     let mut ready: BTreeMap<&String, bool> = BTreeMap::new();
     for (name, container) in containers {
-        let existing = observed.containers.get(*name);
+        let existing = managed(observed, name);
         any_exists |= existing.is_some();
         up |= existing.is_some_and(|existing| existing.state == ContainerState::Running);
         unrecorded |=
             existing.is_some_and(|existing| existing.object.ownership == Ownership::Unrecorded);
-        let answer = check.run(name, container, until).await?;
+        let answer = if existing.is_none() && observed.containers.contains_key(*name) {
+            let why = format!("a container named `{name}` exists and is not managed by kcc");
+            Readiness::Waiting { why }
+        } else {
+            check.run(name, container, until).await?
+        };
         let replica = ready
             .entry(container.sidecar_of.as_ref().unwrap_or(name))
             .or_insert(true);
@@ -116,6 +121,13 @@ async fn of_containers(
     })
 }
 
+/// Returns the container of that name, unless kcc did not create it: what it does
+/// says nothing about the component.
+fn managed<'a>(observed: &'a Observed, name: &str) -> Option<&'a ObservedContainer> {
+    let existing = observed.containers.get(name)?;
+    (existing.object.ownership != Ownership::Unmanaged).then_some(existing)
+}
+
 /// Returns the addresses at which a component's ports are reachable from outside.
 /// For a remote engine these use the host of its endpoint.
 pub(crate) fn addresses(
@@ -126,7 +138,7 @@ pub(crate) fn addresses(
 ) -> Vec<String> {
     let mut all = Vec::new();
     for (name, container) in &docker.containers {
-        let existing = observed.containers.get(name);
+        let existing = managed(observed, name);
         let Some(existing) = existing.filter(|_| container.component == component) else {
             continue;
         };

@@ -27,6 +27,10 @@ pub(super) async fn unmanaged_objects_are_not_touched(sandbox: &Sandbox) {
         error.help.as_deref(),
         Some(format!("remove it if nobody needs it: `docker rm -f {name}`").as_str())
     );
+    let status = sandbox.status(&desired).await;
+    assert!(!status.is_ready(), "{status:#?}");
+    let why = format!("a container named `{name}` exists and is not managed by kcc");
+    assert_eq!(status.components["web"].why, Some(why));
     sandbox.testbed.docker(&["rm", "-f", &name]);
 
     // Copied labels do not make it kcc's.
