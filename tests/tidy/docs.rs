@@ -9,10 +9,16 @@ use crate::{
 };
 
 /// The documents and scripts to check.
-const PROSE: [&str; 5] = [
+const PROSE: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "docs/dev/all-clear.md",
+    "docs/dev/decisions.md",
+    "docs/dev/evaluation.md",
+    "docs/dev/facts.md",
+    "docs/dev/glossary.md",
+    "docs/dev/runtime.md",
     "justfile",
     ".ci/run",
 ];
@@ -104,8 +110,15 @@ fn missing(source: &Source, known: &Known<'_>, exists: impl Fn(&str) -> bool) ->
         need("benchmark", name, known.benches.contains(name));
     }
     if source.extension() == "md" {
-        for path in paths(text).into_iter().chain(links(text)) {
+        for path in paths(text) {
             need("path", path, exists(path));
+        }
+        // A link is relative to the document.
+        let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+        for link in links(text) {
+            let file = link.split('#').next().unwrap_or(link);
+            let path = folder.join(file);
+            need("path", link, path.to_str().is_some_and(&exists));
         }
     }
     complaints
