@@ -38,7 +38,15 @@ pub(super) fn translate(message: &str) -> Option<String> {
 
 /// Translates a message of CUE's parser.
 pub(super) fn translate_syntax(message: &str) -> Option<String> {
-    translate_with(message, |token| Some(tidy(token)))
+    translate_with(message, |token| {
+        // The quotes of a string are the team's own, not the parser's.
+        let is_string = token.len() > 1 && token.starts_with('"') && token.ends_with('"');
+        Some(if is_string {
+            token.to_owned()
+        } else {
+            tidy(token)
+        })
+    })
 }
 
 fn translate_with(message: &str, show: fn(&str) -> Option<String>) -> Option<String> {
