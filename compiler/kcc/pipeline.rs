@@ -134,7 +134,6 @@ fn evaluate_targets(
     let evaluation = Evaluation {
         fragments: &fragments.collect::<Vec<_>>(),
         imports: &sources.imports,
-        team_of: &kcc_tree::team_of,
         targets,
         limits: settings.limits,
         explain: blame,

@@ -25,7 +25,6 @@ use std::{
 
 use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
-use kcc_tree::Node;
 
 use systems::{Fault, Random, System};
 
@@ -49,12 +48,6 @@ fn some_seeds(every: usize) -> impl Iterator<Item = u64> {
     seeds().step_by(every)
 }
 
-/// Returns the second directory of a file below `teams`, which is its team's.
-fn team_of(_: &Node, name: &str) -> Option<String> {
-    let (team, _) = name.strip_prefix("teams/")?.split_once('/')?;
-    Some(team.to_owned())
-}
-
 /// Returns all diagnostics of a system, and the model if there is one.
 fn examine(files: &[(String, String)]) -> (Diagnostics, Arc<Files>, String) {
     let fragments: Vec<Fragment<'_>> = files
@@ -64,7 +57,6 @@ fn examine(files: &[(String, String)]) -> (Diagnostics, Arc<Files>, String) {
     let what = Evaluation {
         fragments: &fragments,
         imports: &Imports::default(),
-        team_of: &team_of,
         targets: &BTreeSet::new(),
         limits: Limits::default(),
         explain: false,

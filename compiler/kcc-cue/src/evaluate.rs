@@ -14,7 +14,7 @@ use std::{
 };
 
 use kcc_diag::{Diagnostics, FileId, Files, SourceFile};
-use kcc_tree::{ConfigTree, Engine, Node, SYSTEM_FILE, USUAL_TARGETS, Value};
+use kcc_tree::{ConfigTree, Engine, Node, SYSTEM_FILE, USUAL_TARGETS, Value, team_of};
 
 use crate::{
     decode::Indexes,
@@ -44,9 +44,6 @@ pub struct Evaluation<'a> {
     /// Their imports. The files of imported packages are among `fragments`, although they are not
     /// fragments.
     pub imports: &'a Imports,
-    /// Returns the team of a file, given `system` and the file's name, or `None` for the system's
-    /// own files.
-    pub team_of: &'a dyn Fn(&Node, &str) -> Option<String>,
     /// The targets to evaluate, or all if empty. Unknown ones are ignored.
     pub targets: &'a BTreeSet<String>,
     /// The limits for the evaluation of one target.
@@ -107,7 +104,7 @@ pub fn evaluate(
         origins: Vec::new(),
     });
     for (id, fragment) in ids.iter().zip(&fragments) {
-        files.set_team(*id, (input.team_of)(&system, fragment.name));
+        files.set_team(*id, team_of(&system, fragment.name));
     }
 
     let targets = targets_of(&system);

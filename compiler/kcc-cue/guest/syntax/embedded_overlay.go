@@ -1,21 +1,15 @@
 package syntax
 
 import (
-	"slices"
-	"strings"
-
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
-
-	"kcc.dev/engine/wire"
 )
 
 // extractEmbeddedOverlays adds an overlay for each `on` that a reference embedded
 // at the root brings in: `_p` with `_p: on: prod: …` becomes `on: prod:
 // _p.on.prod`. It runs after names are resolved, so that references can be
 // followed, and before overlays replace what the base writes.
-func (p *Prepared) extractEmbeddedOverlays(sources []*source) {
-	r := newClassifier(p, sources)
+func (p *Prepared) extractEmbeddedOverlays(r *classifier, sources []*source) {
 	for _, s := range sources {
 		for _, decl := range s.base {
 			if embedded, ok := decl.(*ast.EmbedDecl); ok {
@@ -61,9 +55,7 @@ func (p *Prepared) extractReferredOverlays(r *classifier, s *source, x ast.Expr)
 				if !ok {
 					continue
 				}
-				if len(p.targets) > 0 && !slices.Contains(p.targets, name) {
-					p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, field.Label).
-						With("reason", "unknown-target").With("name", name).With("candidates", strings.Join(p.targets, " ")))
+				if p.reportUnknownTarget(field, name) {
 					continue
 				}
 				p.extracted[field] = true

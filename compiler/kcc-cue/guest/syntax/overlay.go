@@ -31,8 +31,8 @@ type overrider struct {
 
 // replaceOverlaid replaces the values that a team writes in the base with those
 // that its overlay for the target writes at the same path.
-func (p *Prepared) replaceOverlaid(sources []*source) {
-	o := &overrider{p, newClassifier(p, sources)}
+func (p *Prepared) replaceOverlaid(r *classifier, sources []*source) {
+	o := &overrider{p, r}
 	type overrides struct{ root, defaults *override }
 	teams := map[string]overrides{}
 	for _, s := range sources {

@@ -14,8 +14,8 @@ import (
 
 // splitRoot moves `on`, `defaults` and `policies` out of the base and removes
 // what is not allowed at the root.
-func (p *Prepared) splitRoot(s *source, targets []string) {
-	s.base = p.rootDecls(s, s.base, rootContext{top: true, targets: targets})
+func (p *Prepared) splitRoot(s *source) {
+	s.base = p.rootDecls(s, s.base, rootContext{top: true})
 }
 
 // rootContext is the context of a list of root declarations.
@@ -24,7 +24,6 @@ type rootContext struct {
 	top bool
 	// overlay is the target of the block, empty in the base.
 	overlay string
-	targets []string
 }
 
 // rootDecls returns the declarations that stay where they are.
@@ -88,7 +87,7 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 		// It joins the root only where CUE embeds the struct around it.
 		return true
 	case name == "on":
-		p.splitOverlay(s, field, ctx.targets)
+		p.splitOverlay(s, field)
 		return false
 	case name == "defaults":
 		s.defaults = append(s.defaults, defaultsBlock{ctx.overlay, field.Value})
@@ -115,7 +114,7 @@ func (p *Prepared) reportMisplaced(s *source, field *ast.Field, name, reason str
 }
 
 // splitOverlay reads `on: TARGET: {…}`.
-func (p *Prepared) splitOverlay(s *source, on *ast.Field, targets []string) {
+func (p *Prepared) splitOverlay(s *source, on *ast.Field) {
 	shape := func(node ast.Node) {
 		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on"}}, node).
 			With("reason", "shape"))
@@ -142,9 +141,7 @@ func (p *Prepared) splitOverlay(s *source, on *ast.Field, targets []string) {
 			shape(field)
 			continue
 		}
-		if len(targets) > 0 && !slices.Contains(targets, name) {
-			p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, field.Label).
-				With("reason", "unknown-target").With("name", name).With("candidates", strings.Join(targets, " ")))
+		if p.reportUnknownTarget(field, name) {
 			s.whole = false
 			continue
 		}
@@ -164,6 +161,17 @@ func (p *Prepared) splitOverlay(s *source, on *ast.Field, targets []string) {
 		}
 		s.overlays = append(s.overlays, overlay{name, block})
 	}
+}
+
+// reportUnknownTarget reports whether the system lacks the target of a block under
+// `on`, and adds the error.
+func (p *Prepared) reportUnknownTarget(block *ast.Field, name string) bool {
+	if len(p.targets) == 0 || slices.Contains(p.targets, name) {
+		return false
+	}
+	p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, block.Label).
+		With("reason", "unknown-target").With("name", name).With("candidates", strings.Join(p.targets, " ")))
+	return true
 }
 
 // staticName returns a label's name if it is known without evaluation.

@@ -123,7 +123,7 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 			keepSystem(s)
 		}
 		p.refuseAttributes(s)
-		p.splitRoot(s, req.Targets)
+		p.splitRoot(s)
 		p.checkPolicies(s, req.Targets)
 		for _, part := range s.parts(p.target) {
 			p.expandShortForms(part.value, labelContext{})
@@ -137,8 +137,9 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 		}
 	}
 	names.joinShared(p, sources)
-	p.extractEmbeddedOverlays(sources)
-	p.replaceOverlaid(sources)
+	classifier := newClassifier(p, sources)
+	p.extractEmbeddedOverlays(classifier, sources)
+	p.replaceOverlaid(classifier, sources)
 	for _, s := range sources {
 		if !s.whole {
 			p.markPartial(s.index)

@@ -8,7 +8,6 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Format, Style, render};
-use kcc_tree::Node;
 
 static EVALUATOR: LazyLock<Evaluator> =
     LazyLock::new(|| Evaluator::new().expect("the evaluator loads"));
@@ -33,11 +32,6 @@ system: {
 ",
 );
 
-/// Returns the first directory of a file's name, which is its team's.
-fn team_of(_: &Node, name: &str) -> Option<String> {
-    name.split_once('/').map(|(team, _)| team.to_owned())
-}
-
 fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> Evaluated {
     let fragments: Vec<Fragment<'_>> = files
         .iter()
@@ -47,7 +41,6 @@ fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> 
     let what = Evaluation {
         fragments: &fragments,
         imports: &Imports::default(),
-        team_of: &team_of,
         targets: &targets,
         limits,
         explain: false,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Span};
 use kcc_tree::schema::{Definition, Schema, references};
-use kcc_tree::{Node, Origin, OriginKind, Path, Value};
+use kcc_tree::{Node, OriginKind, Path, Value};
 
 use crate::reporter::Reporter;
 use crate::units::BadQuantity;
@@ -60,10 +60,6 @@ impl<'a> Cursor<'a> {
     fn read(&self, name: &str, node: &'a Node) -> Self {
         #[cfg(test)]
         self.sink.read.borrow_mut().insert(std::ptr::from_ref(node));
-        self.to(name, node)
-    }
-
-    fn to(&self, name: &str, node: &'a Node) -> Self {
         Self {
             node,
             path: self.path.join(name),
@@ -190,36 +186,14 @@ impl<'a> Cursor<'a> {
     /// be ignored silently. The test `every_field_of_the_schema_is_read` is about
     /// all others.
     pub(crate) fn report_unknown(&self, of: &str) {
-        if let Some(of) = of.strip_prefix("[string]: ") {
-            for (name, node) in self.node.fields() {
-                self.to(name, node).report_unknown(of);
-            }
-            return;
-        }
-        let structs = structs(of);
-        if structs.is_empty() {
-            return;
-        }
-        for (name, node) in self.node.fields() {
-            let child = self.to(name, node);
-            let mut fields = structs.iter().flat_map(|definition| &definition.fields);
-            let declared = |origin: &Origin| origin.kind != OriginKind::Schema;
-            let of = match fields.find(|field| field.name == name) {
-                Some(field) if field.opaque => continue,
-                Some(field) => Some(field.of.as_str()),
-                None if structs[0].name == "Backing" => provided(name),
-                None => None,
-            };
-            match of {
-                Some(of) => child.report_unknown(of),
-                None if node.origins.iter().any(declared) => {
-                    let path = &child.path;
-                    let message = format!("`{path}` is not supported by this version of kcc");
-                    let error = child.error(Code::EvalUnknownField, message, "not supported");
-                    self.report(error.help("remove the field"));
-                }
-                None => {}
-            }
+        let mut unknown = Vec::new();
+        collect_unknown(self.node, of, &mut Vec::new(), &mut unknown);
+        for names in unknown {
+            let path = Path([&self.path.0[..], &names].concat());
+            let message = format!("`{path}` is not supported by this version of kcc");
+            let code = Code::EvalUnknownField;
+            let error = self.reporter.error(code, &path, message, "not supported");
+            self.report(error.help("remove the field"));
         }
     }
 
@@ -253,12 +227,54 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Collects the fields below a node of type `of` that a fragment sets and the schema
+/// does not have, as names relative to the node. Paths are built for these alone:
+/// every check visits the whole tree.
+fn collect_unknown<'n>(
+    node: &'n Node,
+    of: &str,
+    above: &mut Vec<&'n str>,
+    unknown: &mut Vec<Vec<String>>,
+) {
+    let Value::Struct(fields) = &node.value else {
+        return;
+    };
+    let of_each = of.strip_prefix("[string]: ");
+    let structs = match of_each {
+        Some(_) => Vec::new(),
+        None => structs(of),
+    };
+    if of_each.is_none() && structs.is_empty() {
+        return;
+    }
+    for (name, node) in fields
+        .iter()
+        .filter(|(_, node)| node.value != Value::Absent)
+    {
+        above.push(name);
+        let mut known = structs.iter().flat_map(|definition| &definition.fields);
+        match (of_each, known.find(|field| field.name == *name)) {
+            (Some(of), _) => collect_unknown(node, of, above, unknown),
+            (None, Some(field)) if field.opaque => {}
+            (None, Some(field)) => collect_unknown(node, &field.of, above, unknown),
+            (None, None) => match provided(structs[0], name) {
+                Some(of) => collect_unknown(node, of, above, unknown),
+                None if node.origins.iter().any(|o| o.kind != OriginKind::Schema) => {
+                    unknown.push(above.iter().map(|name| (*name).to_owned()).collect());
+                }
+                None => {}
+            },
+        }
+        above.pop();
+    }
+}
+
 /// Returns the type of a field that evaluation adds to a backing, from the recipe of
 /// its kind.
-fn provided(name: &str) -> Option<&'static str> {
-    match name {
-        "component" => Some("#Service"),
-        "outputs" => Some("_"),
+fn provided(definition: &Definition, name: &str) -> Option<&'static str> {
+    match (definition.name.as_str(), name) {
+        ("Backing", "component") => Some("#Service"),
+        ("Backing", "outputs") => Some("_"),
         _ => None,
     }
 }

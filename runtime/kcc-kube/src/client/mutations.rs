@@ -153,12 +153,8 @@ impl Client {
         object: &Value,
     ) -> Result<WriteOutcome, Error> {
         let api = self.api(reference).await?;
-        let params = PostParams {
-            dry_run: false,
-            field_manager: Some(MANAGER.to_owned()),
-        };
         self.mutates();
-        let answer = api.create(&params, &parse(reference, object)?).await;
+        let answer = api.create(&post_params(), &parse(reference, object)?).await;
         self.written(&format!("create {reference}"), answer)
     }
 
@@ -169,13 +165,9 @@ impl Client {
         object: &Value,
     ) -> Result<WriteOutcome, Error> {
         let api = self.api(reference).await?;
-        let params = PostParams {
-            dry_run: false,
-            field_manager: Some(MANAGER.to_owned()),
-        };
         self.mutates();
         let object = parse(reference, object)?;
-        let answer = api.replace(&reference.name, &params, &object).await;
+        let answer = api.replace(&reference.name, &post_params(), &object).await;
         self.written(&format!("update {reference}"), answer)
     }
 
@@ -252,6 +244,13 @@ impl Client {
             }
             Err(error) => Err(self.error(what, &error)),
         }
+    }
+}
+
+fn post_params() -> PostParams {
+    PostParams {
+        dry_run: false,
+        field_manager: Some(MANAGER.to_owned()),
     }
 }
 
