@@ -183,8 +183,8 @@ func (m *evaluation) reportIncomplete(node *wire.Node, o incomplete, path []stri
 	}
 }
 
-// reportUnevaluated reports an expression that cannot be evaluated because of
-// what it refers to.
+// reportUnevaluated reports an expression that cannot be evaluated because one of
+// its references cannot.
 func (m *evaluation) reportUnevaluated(o incomplete, path []string) {
 	found := false
 	for _, c := range o.conjuncts {

@@ -28,7 +28,7 @@ func (m *evaluation) explain(w *walker, tree *wire.Node, owners map[owner]string
 	return out
 }
 
-// annotation is what is said about one path and those below.
+// annotation holds the notes on one path and those below it.
 type annotation struct {
 	wire.Explained
 	names  []string

@@ -136,8 +136,8 @@ func (r *policyReader) readAll() {
 	}
 }
 
-// reportUndecided reports that it cannot be decided which policies there are, or
-// what one requires.
+// reportUndecided reports that the set of policies, or the requirement of one,
+// cannot be decided.
 func (r *policyReader) reportUndecided(v cue.Value, lines []conjunct, policy string) bool {
 	if !isIncomplete(v) {
 		return false

@@ -43,8 +43,8 @@ func (p *Prepared) findNumericPorts(node ast.Node) {
 	})
 }
 
-// chainOf returns the names of a chain of selections, from its head; an index
-// that is not static is empty.
+// chainOf returns the names of a chain of selections, from its head. An index that
+// only evaluation can tell has an empty name.
 func chainOf(x ast.Expr, inner map[ast.Node]bool) []string {
 	switch x := x.(type) {
 	case *ast.Ident:

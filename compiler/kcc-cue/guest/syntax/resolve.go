@@ -14,8 +14,8 @@ import (
 )
 
 // resolver binds each identifier of a fragment as CUE would. An unresolved name
-// would void CUE's whole build; here it is reported, and the smallest expression
-// that needs it becomes `_`.
+// would void CUE's whole build; here it is reported, and `_` replaces the
+// smallest expression around it.
 type resolver struct {
 	p      *Prepared
 	source *source
@@ -164,11 +164,11 @@ func (r *resolver) value(x ast.Expr, s *scope, at level) ast.Expr {
 }
 
 // sharedFields are the fields of a component that other components can depend on:
-// what it is and what it offers.
+// its image or kind, ports, environment and needs.
 var sharedFields = []string{"image", "build", "kind", "port", "ports", "env", "needs"}
 
 // insideComponent reports whether the current field is a detail of one component
-// that no other component can miss.
+// that no other component depends on.
 func (r *resolver) insideComponent() bool {
 	if len(r.path) < 3 || !slices.Contains(schema.Shipped().ComponentFields(), r.path[0]) {
 		return false

@@ -13,7 +13,7 @@ import (
 )
 
 // splitRoot moves `on`, `defaults` and `policies` out of the base and removes
-// what is not allowed at the root.
+// fields that the root may not have.
 func (p *Prepared) splitRoot(s *source) {
 	s.base = p.rootDecls(s, s.base, rootContext{top: true})
 }
