@@ -3,7 +3,7 @@
 //! Go compiles the guest to wasm; the builder, a package of its own with the compiler that the host
 //! must not contain, initialises it and compiles it for the target. Both are slow, so the result is
 //! kept outside the checkout, in `$KCC_CACHE` or the user's cache directory, under the hash of
-//! everything it depends on: another build of the same sources only links to it. If `KCC_ENGINE`
+//! everything it depends on: another build of the same sources only links to it. If `KCC_EVALUATOR`
 //! names the directory of a compiled evaluator, nothing is built.
 
 #![allow(clippy::print_stderr, reason = "a build script prints to cargo")]
@@ -29,9 +29,9 @@ const RETAINED: usize = 6;
 
 /// The files outside the builder's directory that it shares with the host.
 const SHARED: [&str; 3] = [
-    "src/engine/memory.rs",
-    "src/engine/sandbox.rs",
-    "src/engine/settings.rs",
+    "src/evaluator/memory.rs",
+    "src/evaluator/sandbox.rs",
+    "src/evaluator/settings.rs",
 ];
 
 fn main() -> ExitCode {
@@ -61,11 +61,11 @@ fn run() -> Result<(), String> {
     for path in watched.iter().chain(&manifests).chain(&shared) {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    for name in ["KCC_ENGINE", "KCC_CACHE", "XDG_CACHE_HOME", "HOME"] {
+    for name in ["KCC_EVALUATOR", "KCC_CACHE", "XDG_CACHE_HOME", "HOME"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    if let Some(engine) = env::var_os("KCC_ENGINE").filter(|value| !value.is_empty()) {
-        return take(Path::new(&engine));
+    if let Some(evaluator) = env::var_os("KCC_EVALUATOR").filter(|value| !value.is_empty()) {
+        return take(Path::new(&evaluator));
     }
 
     let target = variable("TARGET")?;
@@ -85,11 +85,11 @@ fn run() -> Result<(), String> {
     )?;
 
     let cache = cache()?;
-    let engine = cache.join(format!("engine-{key}"));
-    if !engine.join("engine.cwasm").is_file() {
-        build(&cache, &engine, &guest, &builder, &target)?;
+    let evaluator = cache.join(format!("evaluator-{key}"));
+    if !evaluator.join("evaluator.cwasm").is_file() {
+        build(&cache, &evaluator, &guest, &builder, &target)?;
     }
-    take(&engine)
+    take(&evaluator)
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -211,7 +211,7 @@ fn go_version(guest: &Path) -> Result<String, String> {
 /// Builds the evaluator into the cache, one build at a time.
 fn build(
     cache: &Path,
-    engine: &Path,
+    evaluator: &Path,
     guest: &Path,
     builder: &Path,
     target: &str,
@@ -220,32 +220,33 @@ fn build(
         let what = what.to_owned();
         move |error: io::Error| format!("{what}: {error}")
     };
-    let lock = File::create(cache.join("engine.lock")).map_err(failed("cannot lock the cache"))?;
+    let lock =
+        File::create(cache.join("evaluator.lock")).map_err(failed("cannot lock the cache"))?;
     lock.lock().map_err(failed("cannot lock the cache"))?;
-    if engine.join("engine.cwasm").is_file() {
+    if evaluator.join("evaluator.cwasm").is_file() {
         return Ok(());
     }
-    let work = cache.join("engine.new");
+    let work = cache.join("evaluator.new");
     let _ = fs::remove_dir_all(&work);
     let fixtures = work.join("fixtures");
     fs::create_dir_all(&fixtures).map_err(failed("cannot write to the cache"))?;
 
-    let wasm = work.join("engine.wasm");
+    let wasm = work.join("evaluator.wasm");
     finish(
         compile_guest(guest, &wasm),
         "compiling the evaluator with Go",
     )?;
-    let tool = cache.join("engine-builder");
+    let tool = cache.join("evaluator-builder");
     finish(
         compile_builder(builder, &tool),
         "building the evaluator's compiler",
     )?;
     let program = tool
         .join("release")
-        .join(format!("kcc-engine-builder{}", env::consts::EXE_SUFFIX));
+        .join(format!("kcc-evaluator-builder{}", env::consts::EXE_SUFFIX));
     let mut make = Command::new(&program);
     make.arg(&wasm)
-        .arg(work.join("engine.cwasm"))
+        .arg(work.join("evaluator.cwasm"))
         .args(["--target", target]);
     finish(make, "compiling the evaluator to machine code")?;
     let mut make = Command::new(&program);
@@ -255,7 +256,7 @@ fn build(
     finish(make, "compiling the test modules")?;
 
     fs::remove_file(&wasm).map_err(failed("cannot clean up the cache"))?;
-    fs::rename(&work, engine).map_err(failed("cannot write to the cache"))?;
+    fs::rename(&work, evaluator).map_err(failed("cannot write to the cache"))?;
     remove_old(cache);
     Ok(())
 }
@@ -355,37 +356,40 @@ fn finish(mut command: Command, what: &str) -> Result<(), String> {
 }
 
 /// Links the evaluator into this build's output directory and exports its path.
-fn take(engine: &Path) -> Result<(), String> {
+fn take(evaluator: &Path) -> Result<(), String> {
     println!(
         "cargo::rerun-if-changed={}",
-        engine.join("engine.cwasm").display()
+        evaluator.join("evaluator.cwasm").display()
     );
     let out = PathBuf::from(variable("OUT_DIR")?);
-    link_all(engine, &out).map_err(|error| {
+    link_all(evaluator, &out).map_err(|error| {
         format!(
             "cannot link the evaluator from `{}`: {error}",
-            engine.display()
+            evaluator.display()
         )
     })?;
     println!(
-        "cargo::rustc-env=KCC_ENGINE={}",
-        out.join("engine.cwasm").display()
+        "cargo::rustc-env=KCC_EVALUATOR={}",
+        out.join("evaluator.cwasm").display()
     );
     println!(
-        "cargo::rustc-env=KCC_ENGINE_FIXTURES={}",
+        "cargo::rustc-env=KCC_EVALUATOR_FIXTURES={}",
         out.join("fixtures").display()
     );
     Ok(())
 }
 
-fn link_all(engine: &Path, out: &Path) -> io::Result<()> {
+fn link_all(evaluator: &Path, out: &Path) -> io::Result<()> {
     let link = |from: &Path, to: &Path| {
         let _ = fs::remove_file(to);
         fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
     };
-    link(&engine.join("engine.cwasm"), &out.join("engine.cwasm"))?;
+    link(
+        &evaluator.join("evaluator.cwasm"),
+        &out.join("evaluator.cwasm"),
+    )?;
     fs::create_dir_all(out.join("fixtures"))?;
-    for fixture in fs::read_dir(engine.join("fixtures"))? {
+    for fixture in fs::read_dir(evaluator.join("fixtures"))? {
         let fixture = fixture?;
         link(
             &fixture.path(),
@@ -393,7 +397,7 @@ fn link_all(engine: &Path, out: &Path) -> io::Result<()> {
         )?;
     }
     // The most recently used one is removed last.
-    let _ = File::open(engine).and_then(|dir| dir.set_modified(SystemTime::now()));
+    let _ = File::open(evaluator).and_then(|dir| dir.set_modified(SystemTime::now()));
     Ok(())
 }
 
@@ -402,14 +406,14 @@ fn remove_old(cache: &Path) {
     let Ok(entries) = fs::read_dir(cache) else {
         return;
     };
-    let mut engines: Vec<(SystemTime, PathBuf)> = entries
+    let mut evaluators: Vec<(SystemTime, PathBuf)> = entries
         .flatten()
-        .filter(|entry| entry.path().join("engine.cwasm").is_file())
+        .filter(|entry| entry.path().join("evaluator.cwasm").is_file())
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
-    engines.sort();
-    engines.reverse();
-    for (_, old) in engines.into_iter().skip(RETAINED) {
+    evaluators.sort();
+    evaluators.reverse();
+    for (_, old) in evaluators.into_iter().skip(RETAINED) {
         let _ = fs::remove_dir_all(old);
     }
 }

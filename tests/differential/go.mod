@@ -4,7 +4,7 @@ go 1.25.0
 
 require (
 	cuelang.org/go v0.17.1
-	kcc.dev/engine v0.0.0
+	kcc.dev/evaluator v0.0.0
 )
 
 require (
@@ -27,6 +27,6 @@ require (
 	kcc.dev/schemas v0.0.0 // indirect
 )
 
-replace kcc.dev/engine => ../../compiler/kcc-cue/guest
+replace kcc.dev/evaluator => ../../compiler/kcc-cue/guest
 
 replace kcc.dev/schemas => ../../schemas

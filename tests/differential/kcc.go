@@ -10,9 +10,9 @@ import (
 
 	"cuelang.org/go/cue/parser"
 
-	"kcc.dev/engine/eval"
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/eval"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // noOwner stands for the host's error about a component without an image, a build

@@ -1,4 +1,4 @@
-module kcc.dev/engine
+module kcc.dev/evaluator
 
 go 1.25.0
 

@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 	"unsafe"
 
-	"kcc.dev/engine/serve"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/serve"
+	"kcc.dev/evaluator/wire"
 )
 
 // memoryLimit is where the garbage collector starts to work. An instance answers

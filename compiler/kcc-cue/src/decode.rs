@@ -7,7 +7,7 @@ use kcc_tree::{
     Blame, Declaration, DefaultLine, Node, Origin, OriginKind, Path, Policy, PolicyLine, Value,
 };
 
-use crate::{engine::EvaluatorError, wire};
+use crate::{evaluator::EvaluatorError, wire};
 
 /// The file behind each index of a response: first the files of the request, then those of kcc's
 /// schema.

@@ -18,7 +18,7 @@ use kcc_tree::{ConfigTree, Engine, Node, SYSTEM_FILE, USUAL_TARGETS, Value, team
 
 use crate::{
     decode::Indexes,
-    engine::{Evaluator, EvaluatorError, Limits, Stopped},
+    evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
     exchange::{Answer, exchange, schema},
     messages::{Context, Misspelled},
     narrow::narrow,

@@ -7,7 +7,7 @@ use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 
 use crate::{
     decode::Indexes,
-    engine::{Evaluator, EvaluatorError, Limits, Stopped},
+    evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
     wire::{Fault, FaultCode, Label, Request, Response, SchemaFile, Span, VERSION},
 };
 

@@ -6,8 +6,8 @@
 //! with everything that is wrong in them.
 
 mod decode;
-mod engine;
 mod evaluate;
+mod evaluator;
 mod exchange;
 mod messages;
 mod narrow;
@@ -15,8 +15,8 @@ mod packages;
 mod unmatched;
 mod wire;
 
-pub use engine::{Evaluator, EvaluatorError, Limits};
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
+pub use evaluator::{Evaluator, EvaluatorError, Limits};
 pub use exchange::schema;
 pub use packages::{Absence, Imports, MissingPackage, Package};
 pub use wire::SchemaFile;

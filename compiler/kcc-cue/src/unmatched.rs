@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    engine::EvaluatorError,
+    evaluator::EvaluatorError,
     exchange::Answer,
     wire::{Fault, FaultCode},
 };

@@ -1,6 +1,6 @@
-//! Small modules with the engine's exports that misbehave in one way each.
+//! Small modules with the evaluator's exports that misbehave in one way each.
 //!
-//! The host has no compiler, so its tests get these compiled beside the engine.
+//! The host has no compiler, so its tests get these compiled beside the evaluator.
 
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,

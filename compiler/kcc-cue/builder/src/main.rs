@@ -1,20 +1,20 @@
 //! Compiles the wasm module of the CUE evaluator to machine code, at build time.
 //!
-//! `kcc-engine-builder IN.wasm OUT.cwasm --target TRIPLE` joins the module's data segments, runs
+//! `kcc-evaluator-builder IN.wasm OUT.cwasm --target TRIPLE` joins the module's data segments, runs
 //! its initialisation, stores the resulting memory in the module, and compiles it for the target.
-//! The same input gives the same bytes. `kcc-engine-builder --fixtures DIR --target TRIPLE`
+//! The same input gives the same bytes. `kcc-evaluator-builder --fixtures DIR --target TRIPLE`
 //! compiles the small modules that the host's tests run instead of the evaluator.
 //!
 //! It is a package of its own because Cargo unifies features within a workspace, and the runtime in
 //! kcc must be built without a compiler.
 
 mod fixtures;
-#[path = "../../src/engine/memory.rs"]
+#[path = "../../src/evaluator/memory.rs"]
 mod memory;
-#[path = "../../src/engine/sandbox.rs"]
+#[path = "../../src/evaluator/sandbox.rs"]
 mod sandbox;
 mod segments;
-#[path = "../../src/engine/settings.rs"]
+#[path = "../../src/evaluator/settings.rs"]
 mod settings;
 mod snapshot;
 
@@ -26,10 +26,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use wasmtime::{Engine, OptLevel};
 
-const USAGE: &str = "kcc-engine-builder (IN.wasm OUT.cwasm | --fixtures DIR) [--target TRIPLE]";
+const USAGE: &str = "kcc-evaluator-builder (IN.wasm OUT.cwasm | --fixtures DIR) [--target TRIPLE]";
 
 enum Job {
-    Engine { input: PathBuf, output: PathBuf },
+    Evaluator { input: PathBuf, output: PathBuf },
     Fixtures { folder: PathBuf },
 }
 
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match arguments().and_then(|(job, target)| run(&job, target.as_deref())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kcc-engine-builder: {error:#}");
+            eprintln!("kcc-evaluator-builder: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -59,7 +59,7 @@ fn arguments() -> Result<(Job, Option<String>)> {
     }
     let job = match (fixtures, paths.as_slice()) {
         (Some(folder), []) => Job::Fixtures { folder },
-        (None, [input, output]) => Job::Engine { input: input.clone(), output: output.clone() },
+        (None, [input, output]) => Job::Evaluator { input: input.clone(), output: output.clone() },
         _ => bail!("usage: {USAGE}"),
     };
     Ok((job, target))
@@ -68,7 +68,7 @@ fn arguments() -> Result<(Job, Option<String>)> {
 fn run(job: &Job, target: Option<&str>) -> Result<()> {
     let compiler = compiler(target)?;
     match job {
-        Job::Engine { input, output } => {
+        Job::Evaluator { input, output } => {
             let wasm = std::fs::read(input)
                 .with_context(|| format!("cannot read `{}`", input.display()))?;
             let joined = segments::join(&wasm)?;

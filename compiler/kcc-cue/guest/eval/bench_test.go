@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // generated returns a system of twenty teams and the given number of services,

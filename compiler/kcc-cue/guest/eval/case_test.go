@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/eval"
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/eval"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // update rewrites the expectations of the cases instead of comparing them.

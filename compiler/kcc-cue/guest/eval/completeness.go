@@ -7,8 +7,8 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // checkCompleteness reports what is still incomplete after everything was filled

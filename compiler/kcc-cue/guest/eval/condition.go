@@ -9,8 +9,8 @@ import (
 	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // determinant is an expression that decides which fields a struct has.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/serve"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/serve"
+	"kcc.dev/evaluator/wire"
 )
 
 // TestDeepInput checks that input nested deeper than anybody writes causes an

@@ -14,9 +14,9 @@ package eval
 import (
 	"cuelang.org/go/cue"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 var (

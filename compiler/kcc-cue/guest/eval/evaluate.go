@@ -6,7 +6,7 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // systemField is the root field that is evaluated separately.

@@ -8,8 +8,8 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // evaluation is the state of one evaluation: the fragments, what CUE built, and

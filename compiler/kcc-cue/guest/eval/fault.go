@@ -11,9 +11,9 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // explicit is CUE's message for a `_|_` in the source; it has the path of the

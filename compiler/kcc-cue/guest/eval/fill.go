@@ -6,8 +6,8 @@ import (
 
 	"cuelang.org/go/cue"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // The layers of defaults, the weakest first.

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // messagesFile is the host's table of CUE's messages.

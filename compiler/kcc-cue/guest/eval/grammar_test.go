@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/serve"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/serve"
+	"kcc.dev/evaluator/wire"
 )
 
 // grammar generates random CUE from every construct of the language, most of it

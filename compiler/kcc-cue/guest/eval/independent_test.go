@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // mistakes are fragments of one team with at most one mistake each. `NAME` stands

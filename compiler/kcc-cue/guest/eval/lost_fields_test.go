@@ -5,8 +5,8 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // TestLostFieldsAreReported removes each field of a fragment in turn from the

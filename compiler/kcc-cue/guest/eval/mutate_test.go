@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/serve"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/serve"
+	"kcc.dev/evaluator/wire"
 )
 
 // pieces are what a mutation inserts into a text.

@@ -3,8 +3,8 @@ package eval
 import (
 	"slices"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // needsField is where a component declares its needs.

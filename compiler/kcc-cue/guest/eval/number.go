@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // The ranges of numbers that consumers can represent. CUE computes with arbitrary

@@ -5,7 +5,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // treeData writes a completed tree as CUE.

@@ -8,7 +8,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // rewrite is a piece of a system that exercises one rewrite of the syntax tree,

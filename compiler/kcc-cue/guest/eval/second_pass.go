@@ -5,7 +5,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // addition is a value that was added to the tree.

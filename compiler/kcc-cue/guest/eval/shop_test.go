@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 var shopTargets = []string{"dev", "test", "stage", "prod"}

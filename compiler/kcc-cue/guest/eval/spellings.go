@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // joinSpellings unifies the two spellings of each field.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // writing generates random systems in which each field has a text of its own, and

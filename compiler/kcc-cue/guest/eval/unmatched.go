@@ -5,7 +5,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 // recordMatch records whether the target has the component that a policy or

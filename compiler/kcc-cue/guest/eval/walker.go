@@ -8,9 +8,9 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // walker turns CUE values into nodes and records what is incomplete.

@@ -17,7 +17,7 @@ import (
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 	"kcc.dev/schemas"
 )
 

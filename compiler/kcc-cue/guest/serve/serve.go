@@ -5,9 +5,9 @@ package serve
 import (
 	"fmt"
 
-	"kcc.dev/engine/eval"
-	"kcc.dev/engine/syntax"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/eval"
+	"kcc.dev/evaluator/syntax"
+	"kcc.dev/evaluator/wire"
 )
 
 // maxPanic bounds how much of a panic's message reaches the host.

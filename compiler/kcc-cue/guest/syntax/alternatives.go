@@ -3,7 +3,7 @@ package syntax
 import (
 	"slices"
 
-	"kcc.dev/engine/schema"
+	"kcc.dev/evaluator/schema"
 )
 
 // excludes reports whether the overlay chose an alternative to a field of the

@@ -7,7 +7,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 func newPrepared(req *wire.Request) *Prepared {

@@ -6,8 +6,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // labelContext describes the labels of a struct.

@@ -9,8 +9,8 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // names are all names declared at the root for the target.

@@ -8,7 +8,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
-	"kcc.dev/engine/schema"
+	"kcc.dev/evaluator/schema"
 )
 
 // modelFieldName is the hidden root field that holds the finished model.

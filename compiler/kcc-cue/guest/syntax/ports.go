@@ -6,7 +6,7 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/schema"
+	"kcc.dev/evaluator/schema"
 )
 
 // portsField is the field in which a component names its ports.

@@ -12,7 +12,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/wire"
 )
 
 var allTargets = []string{"dev", "prod"}

@@ -5,8 +5,8 @@ import (
 
 	"cuelang.org/go/cue/ast"
 
-	"kcc.dev/engine/schema"
-	"kcc.dev/engine/wire"
+	"kcc.dev/evaluator/schema"
+	"kcc.dev/evaluator/wire"
 )
 
 // componentField returns the root field of components that an expression stands

@@ -6,7 +6,7 @@ use kcc_diag::{Code, Diagnostic};
 
 use super::Context;
 use crate::{
-    engine::{Limits, Stopped},
+    evaluator::{Limits, Stopped},
     wire::Span,
 };
 

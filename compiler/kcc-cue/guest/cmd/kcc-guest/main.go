@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"kcc.dev/engine/serve"
+	"kcc.dev/evaluator/serve"
 )
 
 func main() {

@@ -5,7 +5,7 @@
 //! executable. Copying it would cost 90 ms and 70 MB per run; it remains the fallback where pages
 //! of a binary cannot be made executable.
 
-#![allow(unsafe_code, reason = "the compiled engine is machine code")]
+#![allow(unsafe_code, reason = "the compiled evaluator is machine code")]
 
 use wasmtime::{Config, Engine, Module, Result};
 
@@ -13,11 +13,11 @@ use wasmtime::{Config, Engine, Module, Result};
 struct Aligned<T: ?Sized>(T);
 
 /// Aligned to the largest page size.
-static ENGINE: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("KCC_ENGINE")));
+static EVALUATOR: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("KCC_EVALUATOR")));
 
 /// Loads the evaluator.
 pub(super) fn load(config: &Config) -> Result<(Engine, Module)> {
-    in_place::load(config, &ENGINE.0).or_else(|_| copied(config, &ENGINE.0))
+    in_place::load(config, &EVALUATOR.0).or_else(|_| copied(config, &EVALUATOR.0))
 }
 
 /// Loads a compiled module by copying it.
@@ -49,9 +49,9 @@ mod in_place {
     impl Pages {
         fn protect(at: *const u8, len: usize, flags: MprotectFlags) -> Result<()> {
             // SAFETY: wasmtime passes the text section of the module loaded below, whose pages
-            // belong to `ENGINE` alone: the static is aligned to the largest page size, and
+            // belong to `EVALUATOR` alone: the static is aligned to the largest page size, and
             // sections with code begin and end at page boundaries of the file. The pages stay
-            // readable and never become writable, so references to `ENGINE` stay valid.
+            // readable and never become writable, so references to `EVALUATOR` stay valid.
             unsafe { mprotect(at.cast_mut().cast::<c_void>(), len, flags) }.map_err(Error::new)
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn fixture(name: &str) -> Result<Evaluator, EvaluatorError> {
-    let path = std::path::Path::new(env!("KCC_ENGINE_FIXTURES")).join(name);
+    let path = std::path::Path::new(env!("KCC_EVALUATOR_FIXTURES")).join(name);
     let code = std::fs::read(path).expect("the build compiles the fixtures");
     Evaluator::from_loaded(embedded::load_fixture(&settings::settings(), &code))
 }
@@ -14,9 +14,9 @@ fn run(name: &str, limits: Limits) -> Result<Result<Vec<u8>, Stopped>, Evaluator
 
 #[test]
 fn answers_each_request_with_a_fresh_instance() {
-    let engine = fixture("answers.cwasm").unwrap();
+    let evaluator = fixture("answers.cwasm").unwrap();
     for _ in 0..3 {
-        let answer = engine.run(b"{}", Limits::default()).unwrap().unwrap();
+        let answer = evaluator.run(b"{}", Limits::default()).unwrap().unwrap();
         assert_eq!(answer, br#"{"version":1,"errors":[]}"#);
     }
 }
@@ -89,9 +89,9 @@ fn recognises_a_stack_overflow_detected_by_go() {
 
 #[test]
 fn survives_a_trap() {
-    let engine = fixture("traps.cwasm").unwrap();
+    let evaluator = fixture("traps.cwasm").unwrap();
     for _ in 0..2 {
-        let error = engine.run(b"{}", Limits::default()).unwrap_err();
+        let error = evaluator.run(b"{}", Limits::default()).unwrap_err();
         assert!(matches!(error, EvaluatorError::Crashed(_)), "{error}");
     }
 }
@@ -130,8 +130,8 @@ fn names_an_unsupported_import() {
 
 #[test]
 fn loads_the_embedded_evaluator() {
-    let engine = Evaluator::new().unwrap();
-    let answer = engine
+    let evaluator = Evaluator::new().unwrap();
+    let answer = evaluator
         .run(br#"{"version":1,"op":"schema"}"#, Limits::default())
         .unwrap()
         .unwrap();
