@@ -21,7 +21,7 @@ const FOLDERS: [&str; 2] = ["compiler", "runtime"];
 const COMMAND_LINE: &str = "compiler/kcc/";
 
 /// Crates that still have cycles. The list may only get shorter.
-const UNFINISHED: [&str; 5] = ["kcc-cue", "kcc-docker", "kcc-kube", "kcc-model", "kcc-plan"];
+const UNFINISHED: [&str; 4] = ["kcc-cue", "kcc-docker", "kcc-kube", "kcc-plan"];
 
 /// A program of the build, in a workspace of its own.
 const BUILDER: &str = "compiler/kcc-cue/builder/";

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Container, Disruption, File, Identity, InitStep, Kind, Millis, Name, Placement, Rollout, Run,
-    Scale, Volume, build::is_variable_of,
+    Scale, Volume, variables::is_variable_of,
 };
 
 /// A component in one target.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Severity, Stage, nearest};
 use kcc_tree::{ConfigTree, schema::component_fields};
 
-use crate::{CheckedModel, ReferencedFiles, build, rules};
+use crate::{CheckedModel, ReferencedFiles, SystemModel, build, rules};
 
 /// Builds and checks a tree. `evaluated` are the diagnostics of its evaluation;
 /// the outcome contains those of all three stages.
@@ -182,4 +182,11 @@ fn rejects_line_of(other: &Diagnostic, diagnostic: &Diagnostic) -> bool {
 fn within(path: &str, above: &str) -> bool {
     path.strip_prefix(above)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Checks every rule against the model.
+pub fn check(tree: &ConfigTree, model: SystemModel) -> Outcome<CheckedModel> {
+    let mut found = rules::check_all(tree, &model);
+    found.sort(&tree.files);
+    found.finish(CheckedModel::new(model))
 }

@@ -8,10 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_tree::Path;
 use serde::Serialize;
 
-use crate::{Component, EngineTarget, Grant};
-
-/// The name of a component, team, port, volume or similar: a DNS label.
-pub type Name = String;
+use crate::{Component, EngineTarget, Grant, Name};
 
 /// The system in all its targets.
 #[derive(Debug, Clone, Serialize)]

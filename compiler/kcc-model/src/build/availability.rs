@@ -3,7 +3,7 @@
 use kcc_diag::Code;
 use kcc_tree::Value;
 
-use super::{Cursor, TargetContext, component, labels};
+use super::{Cursor, TargetContext, labels};
 use crate::{Disruption, Placement, Rollout, Scale, Share, Spread, Strategy, Toleration};
 
 /// Decodes `scale`; none if `min` or `max` is missing, which is reported.
@@ -12,7 +12,7 @@ pub(crate) fn scale(node: &Cursor<'_>) -> Option<Scale> {
     let end = |field: &str| {
         let Some(end) = node.child(field) else {
             let help = "write `scale: {min: 2, max: 10}`";
-            component::missing(&node, &format!("`{field}`"), help);
+            node.report_missing(&format!("`{field}`"), help);
             return None;
         };
         end.number()

@@ -6,9 +6,13 @@ use std::{collections::BTreeMap, net::IpAddr};
 use kcc_diag::Code;
 use kcc_tree::{Path, Value};
 
-use super::component::{self, Draft};
+use super::component;
+use super::draft::Draft;
 use super::{Cursor, TargetContext, needs};
-use crate::{Component, Expose, Identity, Kind, Name, Output, Placement, Port, Protocol, Rollout};
+use crate::{
+    Component, Container, Expose, Health, Identity, Image, Kind, Name, Output, Placement, Port,
+    Protocol, Resources, Rollout, Security,
+};
 
 /// Decodes a backing.
 pub(crate) fn backing(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
@@ -18,7 +22,7 @@ pub(crate) fn backing(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> 
             .get(&node.path)
             .is_none_or(|owner| !owner.unclaimed)
         {
-            component::missing(node, "`kind`", "write `kind: \"postgres\"`");
+            node.report_missing("`kind`", "write `kind: \"postgres\"`");
         }
         return None;
     };
@@ -83,8 +87,7 @@ fn external_address(
                     .or_insert(Output::Text(host));
             }
         }
-        None => component::missing(
-            external,
+        None => external.report_missing(
             "`host`",
             "write `host: \"…\"` with the host name of the server",
         ),
@@ -148,7 +151,7 @@ fn external_draft(
         kind,
         team: cx.team(&path),
         path,
-        container: component::no_container(),
+        container: no_container(),
         init: Vec::new(),
         sidecars: BTreeMap::new(),
         ports,
@@ -174,5 +177,21 @@ fn external_draft(
         pending: Vec::new(),
         output_files: BTreeMap::new(),
         needs: needs::decode(node),
+    }
+}
+
+/// Returns an empty container for an external backing, so that readers of the
+/// model can treat all components alike.
+fn no_container() -> Container {
+    Container {
+        image: Image::Reference(String::new()),
+        command: None,
+        args: None,
+        working_dir: None,
+        user: None,
+        env: BTreeMap::new(),
+        health: Health::default(),
+        resources: Resources::default(),
+        security: Security::default(),
     }
 }

@@ -3,61 +3,30 @@
 
 use std::collections::BTreeMap;
 
-use kcc_diag::Code;
-
-use super::env::RawEnv;
-use super::needs::RawNeed;
-use super::output_refs::{OutputArg, OutputRef};
+use super::draft::{Draft, PendingContainer};
 use super::{Cursor, TargetContext};
 use super::{
-    availability, backing, container, files, labels, needs, permissions, ports, routes, schedule,
-    sidecars, volumes,
+    availability, container, files, labels, needs, permissions, ports, routes, schedule, sidecars,
+    volumes,
 };
-use crate::{Component, Container, Kind, Millis, Name, Run, Security};
+use crate::{Component, Kind, Millis, Run};
 
-/// A component whose needs and environment are not yet connected.
-pub(crate) struct Draft {
-    pub(crate) component: Component,
-    /// The pending parts of each container, in order.
-    pub(crate) pending: Vec<PendingContainer>,
-    /// Files whose content is an output of another component, by path.
-    pub(crate) output_files: BTreeMap<String, OutputRef>,
-    pub(crate) needs: BTreeMap<Name, RawNeed>,
-}
-
-/// The parts of a container that may depend on other components.
-pub(crate) struct PendingContainer {
-    pub(crate) env: BTreeMap<String, RawEnv>,
-    pub(crate) output_args: Vec<OutputArg>,
-}
-
-type Decode = fn(&TargetContext<'_>, &str, &Cursor<'_>) -> Option<Draft>;
-
-/// Root fields that contain components. If two use the same name, the first
-/// field in this order keeps it.
-pub(crate) const COMPONENT_FIELDS: [(&str, Decode); 4] = [
-    ("services", service),
-    ("jobs", job),
-    ("cronJobs", cron_job),
-    ("backing", backing::backing),
-];
-
-/// The default time to become ready.
+/// The default time of a component to become ready, and of a job to complete.
 pub(crate) const DEADLINE: Millis = Millis(300_000);
 const JOB_DEADLINE: Millis = Millis(600_000);
 
-fn service(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+pub(crate) fn service(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     decode(cx, name, node, node, Kind::Service)
 }
 
-fn job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+pub(crate) fn job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     let run = run(node);
     let mut draft = decode(cx, name, node, node, Kind::Job(run))?;
     draft.component.deadline = run.deadline.unwrap_or(JOB_DEADLINE);
     Some(draft)
 }
 
-fn cron_job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
+pub(crate) fn cron_job(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     let cron = schedule::cron(node, run(node));
     // The container is decoded even without a schedule, to report its mistakes.
     let draft = decode(
@@ -144,31 +113,4 @@ pub(crate) fn decode(
         output_files,
         needs: needs::decode(owner),
     })
-}
-
-/// Reports a missing required field, unless it may be in a file that could be
-/// read only in part.
-pub(crate) fn missing(node: &Cursor<'_>, what: &str, help: &str) {
-    if node.reporter.may_be_unread(&node.path) {
-        return;
-    }
-    let message = format!("`{}` is missing {what}", node.path);
-    let error = node.error(Code::EvalMissingField, message, format!("missing {what}"));
-    node.report(error.help(help));
-}
-
-/// Returns an empty container for an external backing, so that readers of the
-/// model can treat all components alike.
-pub(crate) fn no_container() -> Container {
-    Container {
-        image: crate::Image::Reference(String::new()),
-        command: None,
-        args: None,
-        working_dir: None,
-        user: None,
-        env: BTreeMap::new(),
-        health: crate::Health::default(),
-        resources: crate::Resources::default(),
-        security: Security::default(),
-    }
 }

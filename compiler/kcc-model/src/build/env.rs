@@ -6,7 +6,7 @@ use kcc_diag::Code;
 use kcc_tree::Value;
 
 use super::output_refs::{self, OutputRef};
-use super::{Cursor, component, names};
+use super::{Cursor, names};
 use crate::EnvValue;
 
 /// A variable as declared.
@@ -43,7 +43,7 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     }
     if node.child("config").is_some() {
         if node.child("key").is_none() {
-            component::missing(node, "`key`", "write `key: \"…\"` with a key of the config");
+            node.report_missing("`key`", "write `key: \"…\"` with a key of the config");
         }
         return Some(RawEnv::Known(EnvValue::Config {
             name: text("config")?,
@@ -64,16 +64,4 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
         node.report(error.help(help));
     }
     None
-}
-
-/// Returns the prefix of the variables that a need provides: `stripe-mock` →
-/// `STRIPE_MOCK`.
-pub(crate) fn variable_prefix(component: &str) -> String {
-    component.to_ascii_uppercase().replace('-', "_")
-}
-
-/// Returns true if a variable has the prefix that a need on a component provides.
-pub(crate) fn is_variable_of(variable: &str, component: &str) -> bool {
-    let rest = variable.strip_prefix(&variable_prefix(component));
-    rest.is_some_and(|rest| rest.starts_with('_'))
 }

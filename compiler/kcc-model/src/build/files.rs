@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 
 use super::output_refs::{self, OutputRef};
-use super::{Cursor, TargetContext, component, image, mode, volumes};
+use super::{Cursor, TargetContext, image, mode, volumes};
 use crate::{File, FileContent};
 
 /// Decodes the files of a component and reads those with a `source`.
@@ -81,8 +81,7 @@ fn content(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<(String, bool)> 
             None
         }
         (None, None) => {
-            component::missing(
-                node,
+            node.report_missing(
                 "`content`",
                 "write `content: \"…\"`, `source: \"…\"` or `{from: \"…\", output: \"…\"}`",
             );

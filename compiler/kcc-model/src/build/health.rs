@@ -8,7 +8,7 @@ use kcc_diag::Code;
 use kcc_tree::{Path, Value};
 
 use super::ports::{self, list_names};
-use super::{Cursor, component, routes};
+use super::{Cursor, routes};
 use crate::{Check, Health, Millis, Name, Port, Probe};
 
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
@@ -111,9 +111,7 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
                 let error = node.reporter.add_label(error, &other.path, "another check");
                 node.report(error.help(format!("remove `{first}` or `{second}`")));
             }
-            _ => component::missing(
-                node,
-                "its check",
+            _ => node.report_missing("its check",
                 "write `http: \"/path\"`, `tcp: \"port\"`, `grpc: \"port\"` or `exec: [\"command\"]`",
             ),
         }
@@ -145,7 +143,7 @@ fn check(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Check> {
         _ => {
             let command = field.text_list()?;
             if command.is_empty() {
-                component::missing(field, "a command", "write `exec: [\"command\"]`");
+                field.report_missing("a command", "write `exec: [\"command\"]`");
                 return None;
             }
             Some(Check::Exec(command))

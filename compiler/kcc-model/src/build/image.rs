@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 use kcc_tree::{Engine, OriginKind};
 
-use super::{Cursor, TargetContext, component};
+use super::{Cursor, TargetContext};
 use crate::{Build, Image};
 
 /// The default Dockerfile.
@@ -42,8 +42,7 @@ pub(crate) fn image(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Image> 
                 .get(&node.path)
                 .is_none_or(|owner| !owner.unclaimed);
             if claimed {
-                component::missing(
-                    node,
+                node.report_missing(
                     "`image`",
                     "write `image: \"…\"`, or `build: context: \"…\"`",
                 );
@@ -135,8 +134,7 @@ fn is_digest(digest: &str) -> bool {
 
 fn decode(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Build> {
     let Some(declared) = node.child("context") else {
-        component::missing(
-            node,
+        node.report_missing(
             "`context`",
             "write `context: \".\"` for the fragment's directory",
         );

@@ -11,8 +11,11 @@ mod capabilities;
 #[cfg(test)]
 mod completeness;
 mod component;
+mod connect;
 mod container;
+mod context;
 mod cursor;
+mod draft;
 mod env;
 mod files;
 mod health;
@@ -39,32 +42,26 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 use kcc_tree::{ConfigTree, Path};
 
+pub(crate) use context::TargetContext;
 pub(crate) use cursor::{Cursor, Sink};
-pub(crate) use env::{is_variable_of, variable_prefix};
 pub use names::is_label;
 pub(crate) use secrets::secret_references;
 
 use crate::owners::Owners;
 use crate::reporter::Reporter;
-use crate::{Component, EngineTarget, Kind, Name, ReferencedFiles, SystemModel, TargetModel};
-use component::Draft;
+use crate::{Component, Kind, Name, ReferencedFiles, SystemModel, TargetModel};
+use draft::Draft;
 
-/// The inputs for decoding one target.
-pub(crate) struct TargetContext<'a> {
-    pub(crate) system: &'a str,
-    pub(crate) reporter: Reporter<'a>,
-    pub(crate) owners: &'a Owners,
-    pub(crate) files: ReferencedFiles<'a>,
-    pub(crate) engine: &'a EngineTarget,
-}
+type Decode = fn(&TargetContext<'_>, &str, &Cursor<'_>) -> Option<Draft>;
 
-impl TargetContext<'_> {
-    /// Returns the team that owns a path; the system's name if no team does.
-    pub(crate) fn team(&self, path: &Path) -> Name {
-        let team = self.owners.get(path).and_then(|owner| owner.team.clone());
-        team.unwrap_or_else(|| self.system.to_owned())
-    }
-}
+/// Root fields that contain components. If two use the same name, the first
+/// field in this order keeps it.
+const COMPONENT_FIELDS: [(&str, Decode); 4] = [
+    ("services", component::service),
+    ("jobs", component::job),
+    ("cronJobs", component::cron_job),
+    ("backing", backing::backing),
+];
 
 /// Builds everything that can be built and reports the rest.
 pub(crate) fn build_model(
@@ -119,7 +116,7 @@ fn build_target(
     let root = cx.reporter.tree().targets.get(target)?;
     let root = Cursor::new(root, Path::default(), cx.reporter, sink);
     let mut drafts: BTreeMap<Name, Draft> = BTreeMap::new();
-    for (kind, decode) in component::COMPONENT_FIELDS {
+    for (kind, decode) in COMPONENT_FIELDS {
         let Some(all) = root.child(kind) else {
             continue;
         };
@@ -133,7 +130,7 @@ fn build_target(
     }
     let configs = secrets::configs(cx, &root);
     let objects = objects::objects(cx, &root);
-    let components = needs::connect(cx, drafts, sink);
+    let components = connect::connect(cx, drafts, sink);
     let secrets = secrets::secrets(cx, &root, &components);
     let model = TargetModel {
         target: target.to_owned(),

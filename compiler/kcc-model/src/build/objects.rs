@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kcc_tree::{Node, Value};
+use kcc_tree::{Node, Value, schema::component_fields};
 use serde_json::Value as Json;
 
-use super::component::COMPONENT_FIELDS;
 use super::{Cursor, TargetContext, names};
 use crate::{Name, RawObject};
 
@@ -66,7 +65,7 @@ pub(crate) fn docker_patches(root: &Cursor<'_>) -> BTreeMap<Name, Json> {
 /// merged over that of its recipe.
 fn collect_patches(root: &Cursor<'_>, field: &str) -> BTreeMap<Name, Json> {
     let mut patches = BTreeMap::new();
-    for (kind, _) in COMPONENT_FIELDS {
+    for kind in component_fields() {
         for (name, component) in root.child(kind).iter().flat_map(Cursor::fields) {
             let recipe = component.below(&["component", field]);
             let own = component.child(field);

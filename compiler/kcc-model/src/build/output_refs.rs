@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use kcc_tree::{Path, Value};
 
-use super::{Cursor, component, variable_prefix};
+use super::Cursor;
+use crate::variables::variable_prefix;
 use crate::{Container, EnvValue, FileContent, Name, escape_references};
 
 /// A reference to an output of another component.
@@ -78,8 +79,7 @@ pub(crate) fn decode(node: &Cursor<'_>) -> Option<OutputRef> {
     // `mode` and `owner` are valid for files, which are decoded here as well.
     let text = |field| node.child(field).and_then(|field| field.text());
     let (Some(from), Some(output)) = (text("from"), text("output")) else {
-        component::missing(
-            node,
+        node.report_missing(
             "`from` or `output`",
             "write `{from: \"component\", output: \"url\"}`",
         );

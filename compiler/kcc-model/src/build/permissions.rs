@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::Code;
 use kcc_tree::Value;
 
-use super::{Cursor, capabilities, component, names, volumes};
+use super::{Cursor, capabilities, names, volumes};
 use crate::{AccessRule, Grant, Identity, Name, Permissions};
 use kcc_tree::schema::component_fields;
 
@@ -97,7 +97,7 @@ fn permissions(node: &Cursor<'_>) -> Permissions {
     for field in ["groups", "resources", "verbs"] {
         if node.child(field).is_none() {
             let help = "write `{groups: [\"\"], resources: [\"pods\"], verbs: [\"get\"]}`";
-            component::missing(node, &format!("`{field}`"), help);
+            node.report_missing(&format!("`{field}`"), help);
         } else if list(node, field).is_empty() {
             let message = format!("`{}.{field}` is empty, so this allows nothing", node.path);
             let error = node.error(Code::EvalMissingField, message, "allows nothing");

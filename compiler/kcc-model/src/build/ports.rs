@@ -42,7 +42,7 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
         });
     }
     let Some(declared) = node.child("number") else {
-        super::component::missing(node, "`number`", "write the number of the port");
+        node.report_missing("`number`", "write the number of the port");
         return None;
     };
     let number = number(&declared)?;

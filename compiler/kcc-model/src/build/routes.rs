@@ -6,7 +6,7 @@ use kcc_diag::Code;
 use kcc_tree::Path;
 
 use super::ports::{self, list_names};
-use super::{Cursor, component, names};
+use super::{Cursor, names};
 use crate::{Name, Port, Route};
 
 /// The maximum length of a host name.
@@ -27,7 +27,7 @@ pub(crate) fn routes(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> BTreeMa
 
 fn route(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Route> {
     let Some(host) = node.child("host") else {
-        component::missing(node, "`host`", "write `host: \"shop.example.com\"`");
+        node.report_missing("`host`", "write `host: \"shop.example.com\"`");
         return None;
     };
     let path = match node.child("path") {

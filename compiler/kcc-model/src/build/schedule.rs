@@ -3,7 +3,7 @@
 
 use kcc_diag::Code;
 
-use super::{Cursor, component};
+use super::Cursor;
 use crate::{Concurrency, Cron, Millis, Run};
 
 /// A field of a schedule: its name, its bounds, and names for its numbers.
@@ -66,7 +66,7 @@ pub(crate) fn cron(node: &Cursor<'_>, run: Run) -> Option<Cron> {
     };
     let Some(declared) = node.child("schedule") else {
         let help = "write a schedule such as `schedule: \"15 3 * * *\"`";
-        component::missing(node, "`schedule`", help);
+        node.report_missing("`schedule`", help);
         return None;
     };
     let schedule = declared.text()?;

@@ -10,7 +10,7 @@ use kcc_diag::Code;
 use kcc_tree::{Engine, Path, Value};
 
 use super::backing::implicit_password;
-use super::{Cursor, TargetContext, component, image, names};
+use super::{Cursor, TargetContext, image, names};
 use crate::{
     Component, Config, EnvValue, FileContent, Kind, Name, Output, Part, Secret, SecretProvider,
     VolumeSource,
@@ -313,8 +313,7 @@ fn reject(field: &Cursor<'_>, why: &str, help: &str) -> Option<SecretProvider> {
 fn container_and_key(field: &Cursor<'_>, container: &str) -> Option<(String, String)> {
     let text = |name| field.child(name).and_then(|text| text.text());
     let (Some(at), Some(key)) = (text(container), text("key")) else {
-        component::missing(
-            field,
+        field.report_missing(
             &format!("`{container}` or `key`"),
             &format!("write `{{{container}: \"…\", key: \"…\"}}`"),
         );

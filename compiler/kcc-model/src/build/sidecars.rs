@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{Code, nearest};
 
-use super::component::PendingContainer;
-use super::{Cursor, component, env, health, image, names, output_refs, ports, resources};
+use super::draft::PendingContainer;
+use super::{Cursor, env, health, image, names, output_refs, ports, resources};
 use crate::graph::NeedGraph;
 use crate::{Container, Health, Image, InitStep, Name, Port, Security};
 
@@ -37,7 +37,7 @@ pub(crate) fn extra_containers(
         let node = &steps[step];
         names::validate(node, "init step", step);
         if node.child("command").is_none() {
-            component::missing(node, "`command`", "write `command: [\"…\"]`");
+            node.report_missing("`command`", "write `command: [\"…\"]`");
         }
         let image = node
             .child("image")
@@ -63,7 +63,7 @@ pub(crate) fn extra_containers(
         let resources = resources::resources(node);
         join_ports(sidecar, node, own, ports);
         let Some(image) = node.child("image") else {
-            component::missing(node, "`image`", "write `image: \"…\"`");
+            node.report_missing("`image`", "write `image: \"…\"`");
             continue;
         };
         let Some(image) = image::reference(&image) else {

@@ -237,8 +237,7 @@ fn gateway(target: &Cursor<'_>) -> (Option<String>, Option<String>) {
         return (None, None);
     }
     if chosen && found == (None, None) {
-        super::component::missing(
-            target,
+        target.report_missing(
             "`gateway`",
             "write `gateway: \"name\"` with the Gateway that routes attach to, or \
              `gatewayClass: \"name\"` with the class of one that kcc creates",

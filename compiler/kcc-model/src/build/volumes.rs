@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 use kcc_tree::Value;
 
-use super::{Cursor, component, mode, names, resources};
+use super::{Cursor, mode, names, resources};
 use crate::{Access, Ephemeral, File, Name, Volume, VolumeSource};
 
 /// Decodes the volumes of a component.
@@ -25,7 +25,7 @@ pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
 fn volume(node: &Cursor<'_>) -> Option<Volume> {
     let source = source(node);
     let Some(mount) = node.child("mount") else {
-        component::missing(node, "`mount`", "write the path inside the container");
+        node.report_missing("`mount`", "write the path inside the container");
         return None;
     };
     let mount = container_path(&mount, &mount.text()?)?;
@@ -68,11 +68,7 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
         return absolute_path(&path, &path.text()?, "on the host").map(VolumeSource::HostPath);
     }
     let Some(size) = node.child("size") else {
-        component::missing(
-            node,
-            "`size`",
-            "write `size: \"1Gi\"`, or `ephemeral: true`",
-        );
+        node.report_missing("`size`", "write `size: \"1Gi\"`, or `ephemeral: true`");
         return None;
     };
     Some(VolumeSource::Persistent {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Span, field_label};
 use kcc_tree::{Node, Origin, OriginKind, Path, Value};
 
-use super::View;
+use super::view::View;
 use crate::owners::Owner;
 use crate::pattern::{covers, narrowest};
 use crate::{Name, Team};

@@ -5,7 +5,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Node, OriginKind, Path, Value};
 
-use super::View;
+use super::view::View;
 
 /// Prefixes of credentials that well-known services issue.
 const PREFIXES: [&str; 12] = [

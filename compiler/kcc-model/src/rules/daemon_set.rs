@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Engine, Path};
 
-use super::View;
+use super::view::View;
 use crate::{Component, Share};
 
 pub(super) fn daemon_set(view: &View<'_>, diagnostics: &mut Diagnostics) {

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Engine;
 
-use super::View;
+use super::view::View;
 use crate::Disruption;
 
 pub(super) fn disruption(view: &View<'_>, diagnostics: &mut Diagnostics) {

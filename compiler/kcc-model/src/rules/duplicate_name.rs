@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
+use super::view::View;
 use kcc_tree::schema::component_fields;
 
 pub(super) fn duplicate_name(view: &View<'_>, diagnostics: &mut Diagnostics) {

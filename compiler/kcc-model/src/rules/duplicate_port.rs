@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Engine, Path};
 
-use super::View;
+use super::view::View;
 use crate::{Component, Expose, Protocol};
 
 pub(super) fn duplicate_port(view: &View<'_>, diagnostics: &mut Diagnostics) {

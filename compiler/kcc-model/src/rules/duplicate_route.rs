@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
+use super::view::View;
 
 pub(super) fn duplicate_route(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<(&str, &str), (Path, &str)> = BTreeMap::new();

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostic, Diagnostics, SourceFile, field_label};
 use kcc_tree::{Path, Policy};
 
-use super::View;
+use super::view::View;
 use crate::pattern::{covers, narrowest};
 
 pub(super) fn foreign_policy(view: &View<'_>, diagnostics: &mut Diagnostics) {

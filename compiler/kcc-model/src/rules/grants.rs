@@ -2,6 +2,7 @@
 //! component, and every grant needs a component that uses it.
 
 mod manifest;
+mod privilege_use;
 mod privilege_uses;
 
 use std::collections::BTreeSet;
@@ -9,10 +10,11 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostic, Diagnostics, field_label};
 use kcc_tree::{OriginKind, Path};
 
-use super::View;
+use super::view::View;
 use crate::pattern::narrowest;
 use crate::{Grant, Name, Privilege, TargetModel, covers};
-use privilege_uses::{PrivilegeUse, Subject, find_subjects};
+use privilege_use::PrivilegeUse;
+use privilege_uses::{Subject, find_subjects};
 
 pub(super) fn grants(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for subject in find_subjects(view.tree, view.target) {

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Engine, Path};
 
-use super::View;
+use super::view::View;
 use crate::{Kind, covers};
 
 /// Kinds of kcc that imitate a service, and the behaviour that differs.

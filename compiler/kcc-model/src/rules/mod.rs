@@ -30,33 +30,16 @@ mod unknown_secret;
 mod unknown_variable;
 mod unused_backing;
 mod unused_kind;
+mod view;
 mod volume_shared;
 
 use kcc_diag::Diagnostics;
-use kcc_tree::{ConfigTree, USUAL_TARGETS};
+use kcc_tree::ConfigTree;
 
+use crate::SystemModel;
 use crate::owners::Owners;
 use crate::reporter::Reporter;
-use crate::{SystemModel, TargetModel};
-
-/// The input of a rule.
-pub(crate) struct View<'a> {
-    pub(crate) model: &'a SystemModel,
-    pub(crate) target: &'a TargetModel,
-    pub(crate) tree: &'a ConfigTree,
-    pub(crate) reporter: Reporter<'a>,
-    pub(crate) owners: &'a Owners,
-}
-
-impl View<'_> {
-    /// Returns true if all targets of the system were evaluated completely, so
-    /// that a rule may report something as absent from all of them.
-    fn all_targets(&self) -> bool {
-        let declared = self.tree.system.child("targets");
-        let count = declared.map_or(USUAL_TARGETS.len(), |all| all.fields().count());
-        self.model.targets.len() == count && !self.reporter.has_partial_files()
-    }
-}
+use view::View;
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 

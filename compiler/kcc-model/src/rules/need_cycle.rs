@@ -2,7 +2,7 @@
 
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 
-use super::View;
+use super::view::View;
 use crate::graph::NeedGraph;
 
 pub(super) fn need_cycle(view: &View<'_>, diagnostics: &mut Diagnostics) {

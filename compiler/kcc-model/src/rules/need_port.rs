@@ -2,8 +2,8 @@
 
 use kcc_diag::{Code, Diagnostics};
 
-use super::View;
-use crate::build::variable_prefix;
+use super::view::View;
+use crate::variables::variable_prefix;
 use crate::{Component, Kind};
 
 pub(super) fn need_port(view: &View<'_>, diagnostics: &mut Diagnostics) {

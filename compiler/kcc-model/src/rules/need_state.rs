@@ -3,7 +3,7 @@
 
 use kcc_diag::{Code, Diagnostics};
 
-use super::View;
+use super::view::View;
 use crate::Until;
 
 pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {

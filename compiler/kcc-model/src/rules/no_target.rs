@@ -2,7 +2,7 @@
 
 use kcc_diag::{Code, Diagnostics};
 
-use super::View;
+use super::view::View;
 
 pub(super) fn no_target(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if !view.all_targets() {

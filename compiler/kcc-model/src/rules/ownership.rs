@@ -3,7 +3,7 @@
 use kcc_diag::{Code, Diagnostic, Diagnostics, nearest};
 use kcc_tree::{Path, Value};
 
-use super::View;
+use super::view::View;
 use crate::owners::Owner;
 use kcc_tree::schema::declared_fields;
 

@@ -3,7 +3,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
+use super::view::View;
 use crate::{Component, Container};
 
 pub(super) fn request_above_limit(view: &View<'_>, diagnostics: &mut Diagnostics) {

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
+use super::view::View;
 use crate::{Access, Component, Share, Strategy, VolumeSource};
 
 pub(super) fn rollout(view: &View<'_>, diagnostics: &mut Diagnostics) {

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Node, Path, Value, secret_literal};
 
-use super::View;
+use super::view::View;
 use crate::build::{is_label, secret_references};
 use kcc_tree::schema::component_fields;
 

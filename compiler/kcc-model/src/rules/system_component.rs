@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use kcc_diag::{Code, Diagnostics};
 
-use super::View;
+use super::view::View;
 use crate::{Component, Kind, Name};
 
 pub(super) fn system_component(view: &View<'_>, diagnostics: &mut Diagnostics) {

@@ -3,7 +3,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
+use super::view::View;
 use crate::{EnvValue, VolumeSource};
 use kcc_diag::nearest;
 

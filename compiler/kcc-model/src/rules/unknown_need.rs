@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{Code, Diagnostics};
 
-use super::View;
+use super::view::View;
 use crate::owners::component_names;
 use crate::{Name, SystemModel};
 use kcc_diag::{listed, nearest};

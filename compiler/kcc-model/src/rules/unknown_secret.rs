@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
+use super::view::View;
 use crate::build::{is_label, secret_references};
 use kcc_diag::nearest;
 

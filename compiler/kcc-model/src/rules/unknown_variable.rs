@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
-use super::View;
-use crate::build::{is_variable_of, variable_prefix};
+use super::view::View;
+use crate::variables::{is_variable_of, variable_prefix};
 use crate::{Component, Container, Piece, split_references};
 use kcc_diag::nearest;
 

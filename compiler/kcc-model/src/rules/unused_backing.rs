@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Node, Path, Value};
 
-use super::View;
+use super::view::View;
 use crate::Kind;
 use kcc_tree::schema::component_fields;
 

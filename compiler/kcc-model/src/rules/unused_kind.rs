@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Node, Path};
 
-use super::View;
+use super::view::View;
 
 pub(super) fn unused_kind(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if view.reporter.has_partial_files() {

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Engine;
 
-use super::View;
+use super::view::View;
 use crate::{Access, VolumeSource};
 
 pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {

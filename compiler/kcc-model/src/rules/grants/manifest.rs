@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_tree::Path;
 use serde_json::{Map, Value};
 
-use super::privilege_uses::{PrivilegeUse, host_path_privileges};
+use super::privilege_use::{PrivilegeUse, host_path_privileges};
 use crate::Privilege;
 
 /// The default capabilities of containers on the common engines.

@@ -6,20 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_tree::{ConfigTree, Engine, Path};
 
 use super::manifest::{self, ManifestScan};
-use crate::permissions::is_below;
+use super::privilege_use::{PrivilegeUse, host_path_privileges};
 use crate::{Component, Kind, Privilege, TargetModel, VolumeSource};
-
-/// API sockets of the common container engines.
-const SOCKETS: [&str; 8] = [
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/var/run/containerd/containerd.sock",
-    "/run/crio/crio.sock",
-    "/var/run/crio/crio.sock",
-    "/run/podman/podman.sock",
-    "/var/run/podman/podman.sock",
-];
 
 /// A component or raw object, with the privileges it uses.
 #[derive(Debug)]
@@ -28,29 +16,6 @@ pub(super) struct Subject {
     /// Set if a recipe of kcc may use privileges on its behalf.
     pub(super) by_recipe: bool,
     pub(super) uses: Vec<PrivilegeUse>,
-}
-
-/// A use of privileges, which needs a grant.
-#[derive(Debug)]
-pub(super) struct PrivilegeUse {
-    /// The path of the use.
-    pub(super) path: Path,
-    pub(super) what: Vec<Privilege>,
-    /// A description for the message, if the privileges alone are unclear.
-    pub(super) action: Option<&'static str>,
-    /// A help that avoids the privilege.
-    pub(super) alternative: Option<&'static str>,
-}
-
-impl PrivilegeUse {
-    pub(super) fn of(path: Path, what: Vec<Privilege>) -> Self {
-        Self {
-            path,
-            what,
-            action: None,
-            alternative: None,
-        }
-    }
 }
 
 /// Collects all components and raw objects of a target with their privileges.
@@ -124,19 +89,6 @@ fn cluster_permissions(component: &Component) -> impl Iterator<Item = (&str, Vec
         });
         (name.as_str(), permissions.collect())
     })
-}
-
-/// Returns the privileges to mount a host path. An engine's socket has a privilege
-/// of its own; a directory that contains one needs both.
-pub(super) fn host_path_privileges(path: &str) -> Vec<Privilege> {
-    let directory = Privilege::HostPath(path.to_owned());
-    if SOCKETS.contains(&path) {
-        vec![Privilege::Socket]
-    } else if SOCKETS.iter().any(|socket| is_below(socket, path)) {
-        vec![directory, Privilege::Socket]
-    } else {
-        vec![directory]
-    }
 }
 
 /// Returns the cluster-wide permissions of each service account.

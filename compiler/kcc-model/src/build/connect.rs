@@ -1,0 +1,313 @@
+//! Connects components: completes each need, sets the variables it provides and
+//! resolves references to outputs. Runs after all components are decoded, since
+//! defaults and variables depend on the needed component.
+
+use std::collections::BTreeMap;
+
+use kcc_diag::Code;
+use kcc_tree::Path;
+
+use super::draft::Draft;
+use super::env::RawEnv;
+use super::output_refs::{self, OutputRef};
+use super::outputs::{OutputError, resolve};
+use super::{Sink, TargetContext};
+use crate::owners::component_names;
+use crate::variables::variable_prefix;
+use crate::{Component, EnvValue, Kind, Name, Need, Output, Port, Protocol, Until};
+
+/// Connects the components: completes needs, environments and outputs.
+pub(crate) fn connect(
+    cx: &TargetContext<'_>,
+    drafts: BTreeMap<Name, Draft>,
+    sink: &Sink,
+) -> BTreeMap<Name, Component> {
+    // Values are collected first, since each may refer to any draft.
+    let connected: Vec<_> = drafts
+        .values()
+        .map(|draft| {
+            let value =
+                |reference: &OutputRef| resolve_reference(cx, draft, &drafts, sink, reference);
+            let containers: Vec<_> = draft
+                .pending
+                .iter()
+                .map(|pending| {
+                    let env = environment(draft, &pending.env, &drafts, value);
+                    let args = pending.output_args.iter().map(|arg| value(&arg.output));
+                    (env, args.collect::<Vec<_>>())
+                })
+                .collect();
+            let files: Vec<_> = draft.output_files.values().map(value).collect();
+            (needs(draft, &drafts), containers, files)
+        })
+        .collect();
+    drafts
+        .into_iter()
+        .zip(connected)
+        .map(|((name, draft), (needs, containers, files))| {
+            let mut component = draft.component;
+            component.needs = needs;
+            let pending = draft.pending.iter().zip(containers);
+            for (container, (pending, (env, args))) in component.containers_mut().zip(pending) {
+                container.env = env;
+                for (arg, value) in pending.output_args.iter().zip(args) {
+                    if let Some(value) = value {
+                        arg.fill(value, container);
+                    }
+                }
+            }
+            for (path, value) in draft.output_files.into_keys().zip(files) {
+                if let (Some(value), Some(file)) = (value, component.files.get_mut(&path)) {
+                    file.content = output_refs::file_content(value);
+                }
+            }
+            (name, component)
+        })
+        .collect()
+}
+
+fn needs(draft: &Draft, all: &BTreeMap<Name, Draft>) -> BTreeMap<Name, Need> {
+    draft
+        .needs
+        .iter()
+        .map(|(name, raw)| {
+            let other = all.get(name).map(|other| &other.component);
+            let until = raw
+                .until
+                .unwrap_or_else(|| other.map_or(Until::Started, default_until));
+            let need = Need {
+                until,
+                port: raw.port.clone(),
+                optional: raw.optional,
+            };
+            (name.clone(), need)
+        })
+        .collect()
+}
+
+/// Returns the default state to wait for.
+fn default_until(other: &Component) -> Until {
+    if other.run().is_some() {
+        Until::Completed
+    } else if other.runs() && other.container.health.has_readiness_signal() {
+        Until::Healthy
+    } else {
+        Until::Started
+    }
+}
+
+/// Builds the environment of a container from the variables of its needs and the
+/// declared ones.
+fn environment(
+    draft: &Draft,
+    own: &BTreeMap<String, RawEnv>,
+    all: &BTreeMap<Name, Draft>,
+    value: impl Fn(&OutputRef) -> Option<EnvValue>,
+) -> BTreeMap<String, EnvValue> {
+    let mut env = BTreeMap::new();
+    for (name, need) in &draft.needs {
+        if let Some(other) = all.get(name) {
+            env.extend(need_variables(&other.component, need.port.as_deref()));
+        }
+    }
+    for (variable, raw) in own {
+        // A declared variable replaces a provided one, even if it has no value.
+        env.remove(variable);
+        let value = match raw {
+            RawEnv::Known(value) => Some(value.clone()),
+            RawEnv::Output(output) => value(output),
+        };
+        env.extend(value.map(|value| (variable.clone(), value)));
+    }
+    env
+}
+
+/// Resolves a reference to an output; returns none if it does not exist, which is
+/// reported.
+fn resolve_reference(
+    cx: &TargetContext<'_>,
+    draft: &Draft,
+    all: &BTreeMap<Name, Draft>,
+    sink: &Sink,
+    reference: &OutputRef,
+) -> Option<EnvValue> {
+    let from = &reference.from;
+    let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
+    match output(all, from, &reference.output, port) {
+        Ok(value) => return Some(value),
+        // The rule about needs reports an ambiguous port.
+        Err(UnresolvedOutput::Port) => {}
+        Err(why) => report(cx, &reference.path, from, &why, sink),
+    }
+    None
+}
+
+/// Returns the variables that a need on a component provides.
+fn need_variables(other: &Component, port: Option<&str>) -> BTreeMap<String, EnvValue> {
+    let prefix = variable_prefix(&other.name);
+    let mut env = BTreeMap::new();
+    for (suffix, value) in [
+        ("HOST", host(other)),
+        ("PORT", self::port(other, port)),
+        ("URL", url(other, port)),
+    ] {
+        if let Some(value) = value {
+            env.insert(format!("{prefix}_{suffix}"), value);
+        }
+    }
+    if other.ports.len() > 1 {
+        for (name, port) in &other.ports {
+            let variable = format!("{prefix}_PORT_{}", variable_prefix(name));
+            env.insert(variable, EnvValue::Literal(port.number.to_string()));
+        }
+    }
+    env
+}
+
+fn outputs(component: &Component) -> Option<&BTreeMap<String, Output>> {
+    match &component.kind {
+        Kind::Backing { outputs, .. } => Some(outputs),
+        Kind::Service | Kind::Job(_) | Kind::CronJob(_) => None,
+    }
+}
+
+fn host(other: &Component) -> Option<EnvValue> {
+    let declared = outputs(other).and_then(|outputs| resolve(outputs, "host").ok());
+    declared.or_else(|| Some(EnvValue::Literal(other.name.clone())))
+}
+
+fn port(other: &Component, named: Option<&str>) -> Option<EnvValue> {
+    let literal = |port: &Port| EnvValue::Literal(port.number.to_string());
+    match named {
+        Some(name) => other.ports.get(name).map(literal),
+        None => outputs(other)
+            .and_then(|outputs| resolve(outputs, "port").ok())
+            .or_else(|| other.default_port().map(|(_, port)| literal(port))),
+    }
+}
+
+fn url(other: &Component, named: Option<&str>) -> Option<EnvValue> {
+    if let (Some(outputs), None) = (outputs(other), named)
+        && let Ok(url) = resolve(outputs, "url")
+    {
+        return Some(url);
+    }
+    let (name, port) = match named {
+        Some(name) => other.ports.get_key_value(name)?,
+        None => other.default_port()?,
+    };
+    let scheme = match (port.protocol, name.as_str()) {
+        (Protocol::Udp, _) => "udp",
+        (Protocol::Tcp, "https") => "https",
+        (Protocol::Tcp, _) if outputs(other).is_some() => "tcp",
+        (Protocol::Tcp, _) => "http",
+    };
+    let Some(EnvValue::Literal(host)) = host(other) else {
+        return None;
+    };
+    Some(EnvValue::Literal(format!(
+        "{scheme}://{host}:{}",
+        port.number
+    )))
+}
+
+/// The reason why `{from, output}` has no value.
+enum UnresolvedOutput {
+    Component,
+    /// The component has several ports, none of which is named.
+    Port,
+    Output(OutputError, Vec<String>),
+}
+
+/// Returns the value of an output: one that the backing's kind declares, else
+/// `host`, `port` or `url`, which every component has for the port that the need
+/// names.
+fn output(
+    all: &BTreeMap<Name, Draft>,
+    from: &str,
+    output: &str,
+    named: Option<&str>,
+) -> Result<EnvValue, UnresolvedOutput> {
+    let Some(other) = all.get(from).map(|draft| &draft.component) else {
+        return Err(UnresolvedOutput::Component);
+    };
+    let default = |output: &str| match output {
+        "host" => host(other),
+        "port" => port(other, named),
+        "url" => url(other, named),
+        _ => None,
+    };
+    let none = BTreeMap::new();
+    let outputs = outputs(other).unwrap_or(&none);
+    match resolve(outputs, output) {
+        Ok(value) => Ok(value),
+        Err(_)
+            if matches!(output, "port" | "url")
+                && named.is_none()
+                && other.ports.len() > 1
+                && other.default_port().is_none() =>
+        {
+            Err(UnresolvedOutput::Port)
+        }
+        Err(why) => default(output).ok_or_else(|| {
+            let mut known: Vec<String> = outputs.keys().cloned().collect();
+            known.extend(
+                ["host", "port", "url"]
+                    .iter()
+                    .filter(|name| default(name).is_some() && !outputs.contains_key(**name))
+                    .map(|name| (*name).to_owned()),
+            );
+            known.sort();
+            UnresolvedOutput::Output(why, known)
+        }),
+    }
+}
+
+fn report(cx: &TargetContext<'_>, path: &Path, from: &str, why: &UnresolvedOutput, sink: &Sink) {
+    let reporter = cx.reporter;
+    let tree = reporter.tree();
+    if reporter.name_may_be_unread(from) {
+        return;
+    }
+    let (message, label, help) = match why {
+        UnresolvedOutput::Port => return,
+        UnresolvedOutput::Component => {
+            let target = reporter.target().unwrap_or_default();
+            let known = component_names(tree, target);
+            if known.contains(from) {
+                // The component exists but could not be built, which is reported.
+                return;
+            }
+            let help = match kcc_diag::nearest(from, known.iter().map(String::as_str)) {
+                Some(better) => format!("did you mean `{better}`?"),
+                None => "write the name of a backing or of another component".to_owned(),
+            };
+            (
+                format!("`{path}` refers to `{from}`, which does not exist"),
+                "no such component",
+                help,
+            )
+        }
+        UnresolvedOutput::Output(OutputError::Circular(output), _) => (
+            format!("output `{output}` of `{from}` refers to itself"),
+            "used here",
+            format!("change the recipe of `{from}`"),
+        ),
+        UnresolvedOutput::Output(OutputError::Unknown(output), known) => {
+            let near = kcc_diag::nearest(output, known.iter().map(String::as_str));
+            let help = if let Some(better) = near {
+                format!("did you mean `{better}`?")
+            } else {
+                let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+                format!("write one of the outputs of `{from}`: {}", known.join(", "))
+            };
+            (
+                format!("`{from}` has no output `{output}`"),
+                "no such output",
+                help,
+            )
+        }
+    };
+    let error = reporter.error(Code::CheckUnknownOutput, path, message, label);
+    sink.report(error.help(help));
+}

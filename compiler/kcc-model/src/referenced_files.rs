@@ -1,0 +1,28 @@
+//! [`ReferencedFiles`]: access to the files that fragments refer to.
+//!
+//! This crate reads no file: the command line passes the functions.
+
+use crate::Build;
+
+/// A text file below the system's root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileText {
+    /// The file's content.
+    pub text: String,
+    /// Set if the owner's execute bit is set.
+    pub executable: bool,
+}
+
+/// Access to the files that fragments refer to; an error says why one cannot be
+/// read. The answers depend on the files alone, so that a model is the same on
+/// every machine.
+#[derive(Clone, Copy)]
+pub struct ReferencedFiles<'a> {
+    /// Reads a file (`files: … source`), named relative to the root.
+    pub read: &'a dyn Fn(&str) -> Result<FileText, String>,
+    /// Checks that a file exists and is readable, or a directory if the name ends
+    /// with `/`. The name is relative to the root.
+    pub check_exists: &'a dyn Fn(&str) -> Result<(), String>,
+    /// Hashes everything an image is built from; returns hexadecimal digits.
+    pub hash_context: &'a dyn Fn(&Build) -> Result<String, String>,
+}
