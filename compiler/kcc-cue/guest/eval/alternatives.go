@@ -23,7 +23,7 @@ type mismatch struct {
 // reportByAlternative reports a conflict with a disjunction of structs by the
 // alternative that the other conjuncts fit best. It returns false if there is
 // none.
-func (m *evaluation) reportByAlternative(path []string, lines []conjunct) bool {
+func (r *reporter) reportByAlternative(path []string, lines []conjunct) bool {
 	choice := -1
 	for i, c := range lines {
 		if len(alternativesOf(c.value)) > 0 {
@@ -57,7 +57,7 @@ func (m *evaluation) reportByAlternative(path []string, lines []conjunct) bool {
 		if alternative.IncompleteKind()&cue.StructKind == 0 {
 			continue
 		}
-		found := m.mismatches(path, rest, alternative)
+		found := r.mismatches(path, rest, alternative)
 		if len(found) == 0 {
 			// It conflicts for a reason that no field shows.
 			return false
@@ -77,17 +77,17 @@ func (m *evaluation) reportByAlternative(path []string, lines []conjunct) bool {
 	case fewest < 0:
 		return false
 	case discriminating > 0:
-		return m.reportDiscriminator(discriminators)
+		return r.reportDiscriminator(discriminators)
 	}
 	for _, one := range best {
-		m.conflict(one.path, one.lines)
+		r.conflict(one.path, one.lines)
 	}
 	return true
 }
 
 // reportDiscriminator reports a field that discriminates alternatives discriminators and matches
 // none of them. It returns false if there are several such fields.
-func (m *evaluation) reportDiscriminator(discriminators []mismatch) bool {
+func (r *reporter) reportDiscriminator(discriminators []mismatch) bool {
 	lines := slices.Clone(discriminators[0].lines)
 	for _, one := range discriminators[1:] {
 		if !slices.Equal(one.path, discriminators[0].path) {
@@ -99,7 +99,7 @@ func (m *evaluation) reportDiscriminator(discriminators []mismatch) bool {
 			}
 		}
 	}
-	m.conflict(discriminators[0].path, lines)
+	r.conflict(discriminators[0].path, lines)
 	return true
 }
 

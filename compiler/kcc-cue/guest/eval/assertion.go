@@ -16,9 +16,9 @@ type failedAssertion struct {
 	value cue.Value
 }
 
-// recordAssertion keeps a field for [evaluation.checkAssertions] if it is hidden
+// recordAssertion keeps a field for [walker.checkAssertions] if it is hidden
 // or a definition and CUE rejects it. A required one without a value is reported.
-func (m *evaluation) recordAssertion(field *cue.Iterator, path []string) {
+func (w *walker) recordAssertion(field *cue.Iterator, path []string) {
 	switch field.Selector().LabelType() {
 	case cue.HiddenLabel, cue.DefinitionLabel:
 	default:
@@ -27,12 +27,12 @@ func (m *evaluation) recordAssertion(field *cue.Iterator, path []string) {
 	v, at := field.Value(), child(path, strings.TrimRight(field.Selector().String(), "!?"))
 	switch field.Selector().ConstraintType() {
 	case cue.RequiredConstraint:
-		lines := m.conjuncts(v, at, nil)
-		m.report(m.atLabels(wire.MissingField, at, lines).
-			With("name", m.prepared.Original(at[len(at)-1])).With("expected", sourceTexts(lines)))
+		lines := w.conjuncts(v, at, nil)
+		w.report(w.atLabels(wire.MissingField, at, lines).
+			With("name", w.prepared.Original(at[len(at)-1])).With("expected", sourceTexts(lines)))
 	case 0:
 		if v.Validate() != nil {
-			m.assertions = append(m.assertions, failedAssertion{at, v})
+			w.assertions = append(w.assertions, failedAssertion{at, v})
 		}
 	}
 }
@@ -41,36 +41,30 @@ func (m *evaluation) recordAssertion(field *cue.Iterator, path []string) {
 // whether or not anything uses them. It runs after defaults are filled in,
 // because an assertion is about the final values, and last, because an error in a
 // field of the model is reported there.
-func (m *evaluation) checkAssertions() {
-	for iter, err := m.root.Fields(cue.All()); err == nil && iter.Next(); {
-		if !m.prepared.IsGenerated(iter.Selector().String()) {
-			m.recordAssertion(iter, nil)
+func (w *walker) checkAssertions() {
+	for iter, err := w.root.Fields(cue.All()); err == nil && iter.Next(); {
+		if !w.prepared.IsGenerated(iter.Selector().String()) {
+			w.recordAssertion(iter, nil)
 		}
 	}
-	cycles := m.cycles
-	for _, a := range m.assertions {
-		eachInvalidPart(a.value, a.path, m.reportAssertion)
+	found := newReporter(w.evaluation)
+	for _, a := range w.assertions {
+		eachInvalidPart(a.value, a.path, func(v cue.Value, path []string) {
+			if !w.failsElsewhereAtRoot(v, path) {
+				found.reportFailure(v, nil, path, w.frameOf(v, path))
+			}
+		})
 	}
-	if len(cycles) > 0 {
-		// What leads to a cycle was reported; the cycle is not repeated.
-		m.cycles = cycles
-	}
-}
-
-// reportAssertion reports a part of a hidden field or of a definition, unless an
-// error at the same line was reported.
-func (m *evaluation) reportAssertion(v cue.Value, path []string) {
-	if m.failsElsewhereAtRoot(v, path) {
-		return
-	}
-	scratch := *m
-	scratch.errors, scratch.seen = nil, map[string]bool{}
-	scratch.reportFailure(v, nil, path, m.frameOf(v, path))
-	m.consequences, m.cycles = scratch.consequences, scratch.cycles
-	for _, e := range scratch.errors {
-		if !slices.ContainsFunc(m.errors, func(reported wire.Error) bool { return sameLine(reported, e) }) {
-			m.report(e)
+	for _, e := range found.errors {
+		// What a field of the model reports at the same line is not repeated.
+		if !slices.ContainsFunc(w.errors, func(reported wire.Error) bool { return sameLine(reported, e) }) {
+			w.report(e)
 		}
+	}
+	w.consequences = append(w.consequences, found.consequences...)
+	if len(w.cycles) == 0 {
+		// Otherwise they only lead to a cycle that is reported anyway.
+		w.cycles = found.cycles
 	}
 }
 

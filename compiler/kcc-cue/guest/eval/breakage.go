@@ -19,10 +19,10 @@ const maxRemovals = 20
 // label, pattern or validator CUE gives up the struct around it; for `services`
 // or a component that would hide the mistakes of everything else. Each is
 // reported, and the model is built again without it.
-func (m *evaluation) removeBreakage() {
+func (r *reporter) removeBreakage() {
 	var found []wire.Error
 	for range maxRemovals {
-		more, any := m.removeRound()
+		more, any := r.removeRound()
 		if !any {
 			break
 		}
@@ -37,26 +37,26 @@ func (m *evaluation) removeBreakage() {
 				found = append(found, e)
 			}
 		}
-		root, refused := m.prepared.Build(context)
-		m.root = root
-		m.errors = append(m.errors, refused...)
-		m.index = newIndex(m.prepared)
+		root, refused := r.prepared.Build(context)
+		r.root = root
+		r.errors = append(r.errors, refused...)
+		r.index = newIndex(r.prepared)
 	}
 	for _, e := range found {
-		m.report(e)
+		r.report(e)
 	}
 }
 
 // removeRound removes what breaks a root field as a whole or, where that is
 // sound, one of its entries.
-func (m *evaluation) removeRound() (found []wire.Error, any bool) {
-	b := &breakage{evaluation: m, removed: map[wire.Span]bool{}}
+func (r *reporter) removeRound() (found []wire.Error, any bool) {
+	b := &breakage{reporter: r, removed: map[wire.Span]bool{}}
 	for _, name := range shipped.Root.Struct.Names {
 		if shape := shipped.Root.Struct.At(name); name == systemField || shape.Struct == nil || shape.Struct.Pattern == nil {
 			continue
 		}
 		path := []string{name}
-		all := m.root.LookupPath(cue.MakePath(cue.Str(name)))
+		all := r.root.LookupPath(cue.MakePath(cue.Str(name)))
 		if b.remove(all, path) {
 			any = true
 			continue
@@ -75,7 +75,7 @@ func (m *evaluation) removeRound() (found []wire.Error, any bool) {
 
 // breakage collects what is removed before the model is built again.
 type breakage struct {
-	*evaluation
+	*reporter
 	found []wire.Error
 	// removed are the positions that CUE blames, which may be once per component.
 	removed map[wire.Span]bool

@@ -14,12 +14,12 @@ import (
 // checkCompleteness reports what is still incomplete after everything was filled
 // in: values that are not concrete, missing required fields, and fields that
 // exclude each other.
-func (m *evaluation) checkCompleteness(w *walker, node *wire.Node, shape *schema.Shape, path []string) {
+func (w *walker) checkCompleteness(node *wire.Node, shape *schema.Shape, path []string) {
 	if w.silent[node] {
 		return
 	}
 	if o, ok := w.incomplete[node]; ok {
-		m.reportIncomplete(node, o, path)
+		w.reportIncomplete(node, o, path)
 		return
 	}
 	switch node.Kind {
@@ -29,14 +29,14 @@ func (m *evaluation) checkCompleteness(w *walker, node *wire.Node, shape *schema
 			structure = shape.Struct
 		}
 		if structure != nil {
-			m.checkRequired(w, node, structure, path)
+			w.checkRequired(node, structure, path)
 		}
 		for _, field := range node.Fields {
 			var inner *schema.Shape
 			if structure != nil {
 				inner = structure.At(field.Name)
 			}
-			m.checkCompleteness(w, field.Node, inner, child(path, field.Name))
+			w.checkCompleteness(field.Node, inner, child(path, field.Name))
 		}
 	case wire.List:
 		for i, item := range node.Items {
@@ -44,16 +44,16 @@ func (m *evaluation) checkCompleteness(w *walker, node *wire.Node, shape *schema
 			if shape != nil {
 				elem = shape.Elem
 			}
-			m.checkCompleteness(w, item, elem, child(path, strconv.Itoa(i)))
+			w.checkCompleteness(item, elem, child(path, strconv.Itoa(i)))
 		}
 	case wire.Number:
-		m.outOfRange(node, path)
+		w.outOfRange(node, path)
 	}
 }
 
 // checkRequired reports required fields that a struct lacks, and alternatives of
 // which it has two.
-func (m *evaluation) checkRequired(w *walker, node *wire.Node, structure *schema.Struct, path []string) {
+func (w *walker) checkRequired(node *wire.Node, structure *schema.Struct, path []string) {
 	present := func(name string) bool {
 		inner := get(node, name)
 		return inner != nil && (inner.Kind != wire.Absent || w.silent[inner])
@@ -64,7 +64,7 @@ func (m *evaluation) checkRequired(w *walker, node *wire.Node, structure *schema
 	}
 	missing := func(name string, with ...string) {
 		inner := get(node, name)
-		if _, waiting := w.incomplete[inner]; inner != nil && waiting && !w.incomplete[inner].absent || m.isPartial(lines) || w.loose[node] {
+		if _, waiting := w.incomplete[inner]; inner != nil && waiting && !w.incomplete[inner].absent || w.isPartial(lines) || w.loose[node] {
 			return
 		}
 		e := wire.Error{Code: wire.MissingField, Path: child(path, name)}
@@ -82,7 +82,7 @@ func (m *evaluation) checkRequired(w *walker, node *wire.Node, structure *schema
 		if len(with) > 0 {
 			e = e.With("with", strings.Join(with, " "))
 		}
-		m.report(e)
+		w.report(e)
 	}
 	for _, name := range structure.Names {
 		if structure.Fields[name].Required && !present(name) {
@@ -102,11 +102,11 @@ func (m *evaluation) checkRequired(w *walker, node *wire.Node, structure *schema
 			}
 		}
 	}
-	m.checkAlternatives(node, structure, path, present)
+	w.checkAlternatives(node, structure, path, present)
 }
 
 // checkAlternatives reports two fields that exclude each other.
-func (m *evaluation) checkAlternatives(node *wire.Node, structure *schema.Struct, path []string, present func(string) bool) {
+func (w *walker) checkAlternatives(node *wire.Node, structure *schema.Struct, path []string, present func(string) bool) {
 	for _, groups := range structure.Alternatives {
 		var chosen []string
 		for _, group := range groups {
@@ -128,7 +128,7 @@ func (m *evaluation) checkAlternatives(node *wire.Node, structure *schema.Struct
 				}
 			}
 		}
-		m.report(e.With("alternatives", strings.Join(chosen, " ")))
+		w.report(e.With("alternatives", strings.Join(chosen, " ")))
 	}
 }
 
@@ -146,10 +146,10 @@ func (m *evaluation) isPartial(lines []wire.Origin) bool {
 }
 
 // reportIncomplete reports a value that is not concrete.
-func (m *evaluation) reportIncomplete(node *wire.Node, o incomplete, path []string) {
+func (r *reporter) reportIncomplete(node *wire.Node, o incomplete, path []string) {
 	if o.absent {
-		if o.required && !m.isPartial(node.Origins) {
-			m.report(m.atLabels(wire.MissingField, path, o.conjuncts).
+		if o.required && !r.isPartial(node.Origins) {
+			r.report(r.atLabels(wire.MissingField, path, o.conjuncts).
 				With("name", path[len(path)-1]).With("expected", sourceTexts(o.conjuncts)))
 		}
 		return
@@ -164,31 +164,31 @@ func (m *evaluation) reportIncomplete(node *wire.Node, o incomplete, path []stri
 	}
 	switch {
 	case len(defaults) > 1 && o.value.IncompleteKind() != cue.BottomKind:
-		m.report(m.error(wire.TwoDefaults, path, defaults))
+		r.report(r.error(wire.TwoDefaults, path, defaults))
 	case len(defaults) == 1 && o.value.IncompleteKind() != cue.BottomKind:
 		value, _ := defaults[0].value.Default()
 		against := violated(value, others)
-		m.report(m.actual(m.error(wire.CUEDefaultRuledOut, path, append(defaults, against...)).
+		r.report(r.actual(r.error(wire.CUEDefaultRuledOut, path, append(defaults, against...)).
 			With("expected", sourceTexts(against)), value))
-	case m.reportReferenceCycle(o.value, path, o.conjuncts):
+	case r.reportReferenceCycle(o.value, path, o.conjuncts):
 	case o.value.IncompleteKind() == cue.BottomKind:
-		m.reportUnevaluated(o, path)
+		r.reportUnevaluated(o, path)
 	default:
-		e := m.error(wire.NotConcrete, path, o.conjuncts).
+		e := r.error(wire.NotConcrete, path, o.conjuncts).
 			With("name", path[len(path)-1]).With("expected", sourceTexts(o.conjuncts))
 		if byPattern(o.conjuncts) {
 			e = e.With("pattern", "true")
 		}
-		m.report(e)
+		r.report(e)
 	}
 }
 
 // reportUnevaluated reports an expression that cannot be evaluated because one of
 // its references cannot.
-func (m *evaluation) reportUnevaluated(o incomplete, path []string) {
+func (r *reporter) reportUnevaluated(o incomplete, path []string) {
 	found := false
 	for _, c := range o.conjuncts {
-		found = m.reportUnresolved(path, c.expr) || found
+		found = r.reportUnresolved(path, c.expr) || found
 	}
 	if found {
 		return
@@ -197,11 +197,11 @@ func (m *evaluation) reportUnevaluated(o incomplete, path []string) {
 	text := message(o.value)
 	if len(failures) == 0 || isCycle(text) && o.value.Err() == nil {
 		// What it refers to is reported where it is written.
-		m.addConsequenceOf(m.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), path, o.value, o.conjuncts...)
+		r.addConsequenceOf(r.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), path, o.value, o.conjuncts...)
 		return
 	}
 	if isCycle(text) {
-		m.recordCycle(path, o.conjuncts, text)
+		r.recordCycle(path, o.conjuncts, text)
 		return
 	}
 	var determinants []determinant
@@ -214,15 +214,15 @@ func (m *evaluation) reportUnevaluated(o incomplete, path []string) {
 		}
 	}
 	format, _ := failures[0].Msg()
-	if o, ok := m.sourceOf(failures[0], determinants); ok && isAbsent(format) && m.reportUnresolved(path, o.expr) {
+	if o, ok := r.sourceOf(failures[0], determinants); ok && isAbsent(format) && r.reportUnresolved(path, o.expr) {
 		return
 	}
-	e := m.failure(path, failures[0], determinants)
+	e := r.failure(path, failures[0], determinants)
 	if isIncompleteError(failures[0]) {
-		m.addConsequenceOf(e, path, o.value, o.conjuncts...)
+		r.addConsequenceOf(e, path, o.value, o.conjuncts...)
 		return
 	}
-	m.report(e)
+	r.report(e)
 }
 
 // violated returns the conjuncts that a default does not satisfy.

@@ -23,79 +23,80 @@ type determinant struct {
 
 // reportConditions reports why CUE cannot decide which fields a struct has: its
 // conditions, the sources of its loops, its embeddings and its computed labels.
-func (m *evaluation) reportConditions(v cue.Value, path []string, lines []conjunct) {
+// In a recipe without an input nothing incomplete is reported.
+func (r *reporter) reportConditions(v cue.Value, path []string, lines []conjunct, unfilled bool) {
 	var determinants []determinant
 	for _, c := range lines {
 		determinants = append(determinants, determinantsOf(c.expr)...)
 	}
-	m.reportUndecidable(v, path, determinants)
+	r.reportUndecidable(v, path, determinants, unfilled)
 }
 
 // checkRoot does the same for the root, and reports anything that makes the root
 // something other than a struct.
-func (m *evaluation) checkRoot() {
-	kind := m.root.IncompleteKind()
+func (r *reporter) checkRoot() {
+	kind := r.root.IncompleteKind()
 	switch {
-	case kind == cue.StructKind && m.root.IsConcrete():
+	case kind == cue.StructKind && r.root.IsConcrete():
 	case kind != cue.BottomKind:
-		m.reportNonStruct()
-	case m.ownError(m.root, nil):
+		r.reportNonStruct()
+	case r.ownError(r.root, nil):
 		var determinants []determinant
-		for _, file := range m.prepared.Files {
+		for _, file := range r.prepared.Files {
 			determinants = append(determinants, determinantsOf(&ast.StructLit{Elts: file.AST.Decls})...)
 		}
-		m.reportUndecidable(m.root, nil, determinants)
+		r.reportUndecidable(r.root, nil, determinants, false)
 	}
 }
 
 // reportNonStruct reports root embeddings that are not a single struct.
-func (m *evaluation) reportNonStruct() {
-	for _, c := range m.conjuncts(m.root, nil, nil) {
+func (r *reporter) reportNonStruct() {
+	for _, c := range r.conjuncts(r.root, nil, nil) {
 		kind := c.value.IncompleteKind()
 		if kind != cue.BottomKind && kind != cue.StructKind || kind == cue.StructKind && !c.value.IsConcrete() {
-			m.report(m.error(wire.BadExpression, nil, []conjunct{c}).With("reason", "undecided").With("what", "embedding"))
+			r.report(r.error(wire.BadExpression, nil, []conjunct{c}).With("reason", "undecided").With("what", "embedding"))
 		}
 	}
 }
 
-func (m *evaluation) reportUndecidable(v cue.Value, path []string, determinants []determinant) {
+func (r *reporter) reportUndecidable(v cue.Value, path []string, determinants []determinant, unfilled bool) {
 	found := false
 	for _, o := range determinants {
-		found = m.reportUnresolved(path, o.expr) || found
+		found = r.reportUnresolved(path, o.expr) || found
 	}
 	var last wire.Error
 	for _, err := range failuresOf(v) {
 		format, _ := err.Msg()
-		if ofPart(v, err, path) || found && isAbsent(format) || m.unfilled && isIncompleteError(err) {
+		if ofPart(v, err, path) || found && isAbsent(format) || unfilled && isIncompleteError(err) {
 			continue
 		}
 		if format == explicit {
-			m.reportBottoms(path, determinants)
+			r.reportBottoms(path, determinants)
 			continue
 		}
-		if o, ok := m.sourceOf(err, determinants); ok && isAbsent(format) && m.reportUnresolved(path, o.expr) {
+		if o, ok := r.sourceOf(err, determinants); ok && isAbsent(format) && r.reportUnresolved(path, o.expr) {
 			continue
 		}
-		e := m.failure(path, err, determinants)
+		e := r.failure(path, err, determinants)
 		if len(last.Labels) > 0 && len(e.Labels) > 0 && e.Labels[0].Span == last.Labels[0].Span {
 			// The kind of the label follows from it.
 			continue
 		}
 		last = e
 		if isConsequence(format) && len(err.Path()) > 0 || isIncompleteError(err) {
-			m.addConsequence(e, err)
+			r.addConsequence(e, err)
 			continue
 		}
-		m.report(e)
+		r.report(e)
 	}
 }
 
 // reportBottoms reports each `_|_` in a struct itself. CUE reports the same about
 // others, which are reported where they are written.
-func (m *evaluation) reportBottoms(path []string, determinants []determinant) {
+func (r *reporter) reportBottoms(path []string, determinants []determinant) {
 	for _, o := range determinants {
-		if span, ok := m.span(o.expr); ok && isBottom(o.expr) {
-			m.report(wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleConstraint).
+		if span, ok := r.span(o.expr); ok && isBottom(o.expr) {
+			r.report(wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleConstraint).
 				With("reason", "failed").With("message", explicit).With("bare", explicit))
 		}
 	}

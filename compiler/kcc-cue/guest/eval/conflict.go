@@ -14,8 +14,8 @@ import (
 
 // conflict reports conjuncts that conflict together, but no longer if any one is
 // left out.
-func (m *evaluation) conflict(path []string, lines []conjunct) {
-	if m.reportByAlternative(path, lines) {
+func (r *reporter) conflict(path []string, lines []conjunct) {
+	if r.reportByAlternative(path, lines) {
 		return
 	}
 	var values, others []conjunct
@@ -29,7 +29,7 @@ func (m *evaluation) conflict(path []string, lines []conjunct) {
 		}
 	}
 	if len(values) != 1 {
-		m.report(m.explainOverlay(m.error(wire.Conflict, path, lines), path, lines))
+		r.report(r.explainOverlay(r.error(wire.Conflict, path, lines), path, lines))
 		return
 	}
 	code := wire.OutOfBounds
@@ -38,11 +38,11 @@ func (m *evaluation) conflict(path []string, lines []conjunct) {
 	}
 	for i, c := range others {
 		if code == wire.OutOfBounds {
-			others[i].expr = m.withoutOtherKinds(c, values[0].value.Kind())
+			others[i].expr = r.withoutOtherKinds(c, values[0].value.Kind())
 		}
 	}
-	e := m.error(code, path, append(values, others...)).With("expected", sourceTexts(others))
-	m.report(m.actual(e, values[0].value))
+	e := r.error(code, path, append(values, others...)).With("expected", sourceTexts(others))
+	r.report(r.actual(e, values[0].value))
 }
 
 // generated matches the names of fields that kcc adds to the root.
@@ -107,19 +107,19 @@ func fails(lines []conjunct) bool {
 }
 
 // wrongType reports a value of a kind that the schema rejects.
-func (m *evaluation) wrongType(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	e := m.error(wire.WrongType, path, decidingConjuncts(lines)).
-		At(m.ofSchema(shape.Span), wire.RoleSchema).
+func (r *reporter) wrongType(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
+	e := r.error(wire.WrongType, path, decidingConjuncts(lines)).
+		At(r.ofSchema(shape.Span), wire.RoleSchema).
 		With("expected", expected(shape))
-	m.report(candidates(m.actual(e, v), shape))
+	r.report(candidates(r.actual(e, v), shape))
 }
 
 // outOfBounds reports a scalar that the schema rejects.
-func (m *evaluation) outOfBounds(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	e := m.error(wire.OutOfBounds, path, decidingConjuncts(lines)).
-		At(m.ofSchema(shape.Span), wire.RoleSchema).
+func (r *reporter) outOfBounds(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
+	e := r.error(wire.OutOfBounds, path, decidingConjuncts(lines)).
+		At(r.ofSchema(shape.Span), wire.RoleSchema).
 		With("expected", shape.Text)
-	m.report(candidates(m.actual(e, v), shape))
+	r.report(candidates(r.actual(e, v), shape))
 }
 
 func candidates(e wire.Error, shape *schema.Shape) wire.Error {

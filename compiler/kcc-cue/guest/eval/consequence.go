@@ -19,13 +19,13 @@ type consequence struct {
 }
 
 // addConsequence records an error of an expression with the causes CUE blames.
-func (m *evaluation) addConsequence(e wire.Error, blamed ...errors.Error) {
-	m.consequences = append(m.consequences, consequence{e, m.causes(blamed)})
+func (r *reporter) addConsequence(e wire.Error, blamed ...errors.Error) {
+	r.consequences = append(r.consequences, consequence{e, r.causes(blamed)})
 }
 
 // addConsequenceOf records an error of conjuncts with the causes of their value.
-func (m *evaluation) addConsequenceOf(e wire.Error, path []string, v cue.Value, lines ...conjunct) {
-	causes := m.causes(failuresOf(v))
+func (r *reporter) addConsequenceOf(e wire.Error, path []string, v cue.Value, lines ...conjunct) {
+	causes := r.causes(failuresOf(v))
 	elsewhere := slices.ContainsFunc(causes, func(at wire.Span) bool {
 		return len(e.Labels) == 0 || !covers(e.Labels[0].Span, at)
 	})
@@ -33,10 +33,10 @@ func (m *evaluation) addConsequenceOf(e wire.Error, path []string, v cue.Value, 
 		// For a cycle, or a value that was removed, CUE gives no position to
 		// those that only refer to it.
 		if !elsewhere {
-			causes = append(causes, m.referenced(path, c)...)
+			causes = append(causes, r.referenced(path, c)...)
 		}
 	}
-	m.consequences = append(m.consequences, consequence{e, causes})
+	r.consequences = append(r.consequences, consequence{e, causes})
 }
 
 func (m *evaluation) causes(blamed []errors.Error) []wire.Span {
@@ -74,14 +74,14 @@ func (m *evaluation) referenced(path []string, c conjunct) []wire.Span {
 }
 
 // unexplained returns the consequences whose cause no error reports.
-func (m *evaluation) unexplained(reported []wire.Error) []wire.Error {
+func (r *reporter) unexplained(reported []wire.Error) []wire.Error {
 	var out []wire.Error
-	for _, f := range m.consequences {
+	for _, f := range r.consequences {
 		if !slices.ContainsFunc(f.causes, func(cause wire.Span) bool {
 			// What was dropped was reported before the evaluation.
-			return m.prepared.DroppedAt(cause) || isReportedAt(reported, cause)
+			return r.prepared.DroppedAt(cause) || isReportedAt(reported, cause)
 		}) {
-			out = append(out, m.original(f.Error))
+			out = append(out, r.original(f.Error))
 		}
 	}
 	return out

@@ -30,23 +30,23 @@ func isCycle(text string) bool {
 
 // recordCycle records a value that depends on itself; CUE reports it at every
 // value of a cycle.
-func (m *evaluation) recordCycle(path []string, lines []conjunct, text string) {
+func (r *reporter) recordCycle(path []string, lines []conjunct, text string) {
 	kind := "value"
 	if strings.HasPrefix(text, "structural") {
 		kind = "structure"
 	}
 	found := cyclicValue{path: path, kind: kind, lines: lines}
 	for _, c := range lines {
-		found.references = append(found.references, m.referencedPaths(path, c)...)
+		found.references = append(found.references, r.referencedPaths(path, c)...)
 	}
-	m.cycles = append(m.cycles, found)
+	r.cycles = append(r.cycles, found)
 }
 
 // reportCycles reports each cycle once, with the conjuncts of all its values.
 // Values that only lead to a cycle are left out.
-func (m *evaluation) reportCycles() {
-	cycles := m.cycles
-	m.cycles = nil
+func (r *reporter) reportCycles() {
+	cycles := r.cycles
+	r.cycles = nil
 	reaches := make([]map[int]bool, len(cycles))
 	if len(cycles) <= maxCycles {
 		for i := range cycles {
@@ -77,7 +77,7 @@ func (m *evaluation) reportCycles() {
 		for _, one := range group {
 			lines = append(lines, one.lines...)
 		}
-		m.report(m.error(wire.Cycle, group[0].path, lines).With("kind", one.kind))
+		r.report(r.error(wire.Cycle, group[0].path, lines).With("kind", one.kind))
 	}
 }
 

@@ -15,11 +15,11 @@ type owner struct{ kind, name string }
 
 // declarations returns the components with the fields that declare them, and the
 // team of each component's first owner.
-func (m *evaluation) declarations(w *walker) ([]wire.Declaration, map[owner]string) {
+func (w *walker) declarations() ([]wire.Declaration, map[owner]string) {
 	var out []wire.Declaration
 	owners := map[owner]string{}
 	teams := map[int]string{}
-	for _, file := range m.prepared.Files {
+	for _, file := range w.prepared.Files {
 		teams[file.Index] = file.Team
 	}
 	for _, kind := range shipped.ComponentFields() {
@@ -30,7 +30,7 @@ func (m *evaluation) declarations(w *walker) ([]wire.Declaration, map[owner]stri
 		}
 		sort.Strings(names)
 		for _, name := range names {
-			d := m.declaration([]string{kind, name}, lines[name])
+			d := w.declaration([]string{kind, name}, lines[name])
 			if len(d.Owners) > 0 {
 				owners[owner{kind, name}] = teams[d.Owners[0].File]
 			}

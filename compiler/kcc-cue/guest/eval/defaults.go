@@ -39,7 +39,7 @@ func (s *defaultNode) field(name string) *defaultNode {
 // collectDefaults reads all blocks for the existing components: a pattern applies
 // to each of them.
 func (f *filler) collectDefaults(tree *wire.Node) *defaultNode {
-	blocks := f.evaluation.defaultsBlocks()
+	blocks := f.defaultsBlocks()
 	if len(blocks) == 0 {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (f *filler) skeleton(node *wire.Node, shape *schema.Shape) ast.Expr {
 	}
 	lit := &ast.StructLit{}
 	for _, field := range node.Fields {
-		if o, waiting := f.walker.incomplete[field.Node]; field.Node.Kind == wire.Absent && (!waiting || o.absent) {
+		if o, waiting := f.incomplete[field.Node]; field.Node.Kind == wire.Absent && (!waiting || o.absent) {
 			continue
 		}
 		_, known := shape.Struct.Fields[field.Name]
@@ -145,7 +145,7 @@ func (g *blockReader) reportRefused(v cue.Value, path []string) {
 	g.reported = true
 	lines := g.lines(v, path)
 	if !isIncomplete(v) && len(lines) > 0 {
-		g.evaluation.reportFailure(v, nil, path, &frame{conjuncts: lines})
+		g.reportFailure(v, nil, path, &frame{conjuncts: lines})
 		return
 	}
 	var exprs []determinant
@@ -155,21 +155,21 @@ func (g *blockReader) reportRefused(v cue.Value, path []string) {
 			exprs = append(exprs, determinantsOf(expr)...)
 		}
 	}
-	for _, why := range g.evaluation.explainIncomplete(g.evaluation.root, v, path, lines, exprs) {
+	for _, why := range g.explainIncomplete(g.root, v, path, lines, exprs) {
 		if why.Code == "" {
 			labels, args := why.Labels, why.Args
-			why = g.evaluation.error(wire.BadExpression, path, lines).With("reason", "failed")
+			why = g.error(wire.BadExpression, path, lines).With("reason", "failed")
 			why.Args = append(why.Args, args...)
 			if len(labels) > 0 {
 				why.Labels = labels
 			}
 		}
 		for _, expr := range g.exprs {
-			if span, ok := g.evaluation.span(expr); ok && len(why.Labels) == 0 {
+			if span, ok := g.span(expr); ok && len(why.Labels) == 0 {
 				why = why.At(span, wire.RoleDefault)
 			}
 		}
-		g.evaluation.report(why)
+		g.report(why)
 	}
 }
 
@@ -218,15 +218,15 @@ func (g *blockReader) fields(v cue.Value, shape *schema.Shape, path []string, no
 
 // recordMatch records whether the target has a component that the block names.
 func (g *blockReader) recordMatch(v cue.Value, path []string) {
-	if !hasChosenName(path) || g.all {
+	if !hasChosenName(path) {
 		return
 	}
 	for _, c := range g.lines(v, path) {
 		if c.site == nil || c.site.field == nil || c.site.name != path[1] {
 			continue
 		}
-		if span, ok := g.evaluation.span(c.site.field.Label); ok {
-			g.evaluation.recordMatch(path, span, g.tree, "")
+		if span, ok := g.span(c.site.field.Label); ok {
+			g.filler.recordMatch(path, span, g.tree, "")
 		}
 	}
 }
@@ -243,24 +243,24 @@ func (g *blockReader) mistyped(v cue.Value, shape *schema.Shape, path []string, 
 	if len(lines) == 0 {
 		return false
 	}
-	e := g.evaluation.error(wire.WrongType, path, lines).With("expected", expected(shape))
+	e := g.error(wire.WrongType, path, lines).With("expected", expected(shape))
 	if unowned {
 		e = e.With("soft", "true")
 	}
-	g.report(g.evaluation.actual(e, lines[0].value))
+	g.report(g.actual(e, lines[0].value))
 	return true
 }
 
 func (g *blockReader) report(e wire.Error) {
 	g.reported = true
-	g.evaluation.report(e)
+	g.filler.report(e)
 }
 
 func (g *blockReader) reportUnknown(v cue.Value, structure *schema.Struct, path []string) {
 	above := &frame{conjuncts: g.lines(v, path)}
 	if len(above.conjuncts) > 0 {
 		g.reported = true
-		g.evaluation.unknownField(v, structure, path, above)
+		g.unknownField(v, structure, path, above)
 	}
 }
 
@@ -272,18 +272,18 @@ func (g *blockReader) value(v cue.Value, shape *schema.Shape, path []string, int
 		decided, _ = v.Default()
 	}
 	if !decided.IsConcrete() {
-		g.report(g.evaluation.error(wire.NotConcrete, path, lines).
+		g.report(g.error(wire.NotConcrete, path, lines).
 			With("name", path[len(path)-1]).With("expected", sourceTexts(lines)).With("soft", "true"))
 		return
 	}
 	if shape != nil && decided.Kind()&shape.Kinds == 0 {
 		g.reported = true
-		g.evaluation.wrongType(decided, shape, path, lines)
+		g.wrongType(decided, shape, path, lines)
 		return
 	}
 	node := &wire.Node{}
 	if decided.Kind() == cue.ListKind {
-		w := &walker{evaluation: g.evaluation}
+		w := newWalker(g.reporter)
 		w.items(node, decided, shape, path, &frame{conjuncts: lines})
 		for _, item := range node.Items {
 			item.Origins = nil
@@ -291,7 +291,7 @@ func (g *blockReader) value(v cue.Value, shape *schema.Shape, path []string, int
 	} else {
 		put(node, decided)
 		if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
-			g.evaluation.outOfBounds(decided, shape, path, lines)
+			g.outOfBounds(decided, shape, path, lines)
 			return
 		}
 	}
@@ -303,7 +303,7 @@ func (g *blockReader) value(v cue.Value, shape *schema.Shape, path []string, int
 
 // lines returns the block's conjuncts for a value.
 func (g *blockReader) lines(v cue.Value, path []string) []conjunct {
-	return g.evaluation.conjuncts(v, g.inBlock(path), nil)
+	return g.conjuncts(v, g.inBlock(path), nil)
 }
 
 func (g *blockReader) inBlock(path []string) []string {

@@ -62,39 +62,38 @@ func Schema() []wire.SchemaFile {
 // System evaluates the field `system` of kcc.cue.
 func System(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
-	m := newEvaluation(req, p)
-	value := m.root.LookupPath(cue.ParsePath("system"))
+	r := newEvaluation(req, p)
+	value := r.root.LookupPath(cue.ParsePath("system"))
 	tree := &wire.Node{Kind: wire.Struct}
 	if value.Exists() {
-		w := &walker{evaluation: m}
+		w := newWalker(r)
 		node := w.node(value, shipped.System, []string{"system"}, nil)
-		m.checkCompleteness(w, node, shipped.System, []string{"system"})
+		w.checkCompleteness(node, shipped.System, []string{"system"})
 		tree.Fields = []wire.Field{{Name: "system", Node: node}}
 	}
-	return m.response(tree)
+	return r.response(tree)
 }
 
 // Model evaluates all fragments for one target.
 func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
-	m := newEvaluation(req, p)
-	w, tree, declarations, owners := m.evaluate()
-	m.checkPolicies(w, tree)
+	w, tree, declarations, owners := evaluate(newEvaluation(req, p))
+	w.checkPolicies(tree)
 	var policies []wire.Policy
 	for _, policy := range p.Policies {
 		policies = append(policies, wire.Policy{
 			Name: policy.Name, Message: policy.Message, Label: policy.Label, By: policy.File,
-			Requires: m.requiredFields(policy, tree),
+			Requires: w.requiredFields(policy, tree),
 		})
 	}
 	var explained []wire.Explained
 	if req.Explain {
-		explained = m.explain(w, tree, owners)
+		explained = w.explain(tree, owners)
 	}
-	m.provide(w, tree)
-	m.prune(tree)
-	resp := m.response(tree)
+	w.provide(tree)
+	w.prune(tree)
+	resp := w.response(tree)
 	resp.Declarations, resp.Explained = declarations, explained
-	resp.Policies, resp.Matched = policies, m.matched
+	resp.Policies, resp.Matched = policies, w.matched
 	return resp
 }

@@ -17,78 +17,78 @@ const kindsField = "kinds"
 
 // evaluate returns the completed tree: values, defaults, and what the schema
 // adds.
-func (m *evaluation) evaluate() (*walker, *wire.Node, []wire.Declaration, map[owner]string) {
-	w, tree := m.read()
-	declarations, owners := m.declarations(w)
-	f := &filler{evaluation: m, walker: w, owners: owners}
+func evaluate(built *reporter) (*walker, *wire.Node, []wire.Declaration, map[owner]string) {
+	w := newWalker(built.clone())
+	tree := w.readRoot()
+	declarations, owners := w.declarations()
+	f := &filler{walker: w, owners: owners}
 	f.run(tree)
 	if added := f.secondPassInput(); added.Exists() {
-		// Something refers to what was filled in: evaluate with it.
-		m.root, m.secondPass = m.root.Unify(added), true
-		m.errors, m.consequences, m.cycles, m.assertions, m.matched = m.refused, nil, nil, nil, nil
-		m.seen = map[string]bool{}
-		w, tree = m.read()
-		declarations, owners = m.declarations(w)
+		// Something refers to what was filled in: evaluate with it, and forget
+		// the errors of the first pass.
+		built.root, built.secondPass = built.root.Unify(added), true
+		w = newWalker(built.clone())
+		tree = w.readRoot()
+		declarations, owners = w.declarations()
 		first := f.filled
-		f = &filler{evaluation: m, walker: w, owners: owners}
+		f = &filler{walker: w, owners: owners}
 		f.restore(tree, first)
 		f.run(tree)
 	}
-	m.inferNeeds(w, tree)
+	w.inferNeeds(tree)
 	for _, field := range tree.Fields {
-		m.checkCompleteness(w, field.Node, shipped.Root.Struct.At(field.Name), []string{field.Name})
+		w.checkCompleteness(field.Node, shipped.Root.Struct.At(field.Name), []string{field.Name})
 	}
-	m.checkAssertions()
+	w.checkAssertions()
 	return w, tree, declarations, owners
 }
 
 // outsideModel are root fields that are not part of the tree. Package syntax
 // takes them out where they are written in the required form. `defaults` and
 // `policies` may also come in through a reference; [evaluation.indirectDefaults]
-// and [evaluation.indirectPolicies] read those.
+// and [reporter.indirectPolicies] read those.
 var outsideModel = []string{"defaults", overlaysField, "policies", systemField}
 
 // overlaysField is the root field whose blocks are overlays.
 const overlaysField = "on"
 
-// read walks the root fields of the model, whether written or embedded.
-func (m *evaluation) read() (*walker, *wire.Node) {
-	w := &walker{evaluation: m}
+// readRoot reads the root fields of the model, whether written or embedded.
+func (w *walker) readRoot() *wire.Node {
 	tree := &wire.Node{Kind: wire.Struct}
-	m.checkRoot()
-	for iter := range members(m.root) {
+	w.checkRoot()
+	for iter := range members(w.root) {
 		value, name := iter.Value(), iter.Selector().Unquoted()
 		shape := shipped.Root.Struct.At(name)
 		path := []string{name}
 		switch {
 		case iter.Selector().ConstraintType() == cue.RequiredConstraint && shape != nil:
-			m.report(m.atLabels(wire.MissingField, path, m.conjuncts(value, path, nil)).
+			w.report(w.atLabels(wire.MissingField, path, w.conjuncts(value, path, nil)).
 				With("name", name).With("expected", expected(shape)))
 		case iter.Selector().ConstraintType() != 0 || value.IncompleteKind() == cue.TopKind || name == kindsField:
 		case name == defaultsField || name == policiesField:
 		case name == overlaysField && value.IncompleteKind() == cue.StructKind:
 			for _, block := range parts(value) {
-				m.reportMisplaced(block.value, child(path, block.name))
+				w.reportMisplaced(block.value, child(path, block.name))
 			}
 		case slices.Contains(outsideModel, name):
-			m.reportMisplaced(value, path)
+			w.reportMisplaced(value, path)
 		case shape == nil:
-			m.unknownField(value, shipped.Root.Struct, path, nil)
+			w.unknownField(value, shipped.Root.Struct, path, nil)
 		default:
 			set(tree, name, w.node(value, shape, path, nil))
 		}
 	}
-	return w, tree
+	return tree
 }
 
 // reportMisplaced reports a root field that is not part of the tree and comes in
 // through a reference, an embedding or a computed label.
-func (m *evaluation) reportMisplaced(v cue.Value, path []string) {
-	lines := slices.DeleteFunc(m.conjuncts(v, path, nil), func(c conjunct) bool {
-		return c.direct && c.site.name == systemField || c.site != nil && m.prepared.Extracted(c.site.field)
+func (r *reporter) reportMisplaced(v cue.Value, path []string) {
+	lines := slices.DeleteFunc(r.conjuncts(v, path, nil), func(c conjunct) bool {
+		return c.direct && c.site.name == systemField || c.site != nil && r.prepared.Extracted(c.site.field)
 	})
 	if len(lines) > 0 {
-		m.report(m.atLabels(wire.Overlay, path, lines).With("reason", "indirect").With("name", path[0]))
+		r.report(r.atLabels(wire.Overlay, path, lines).With("reason", "indirect").With("name", path[0]))
 	}
 }
 

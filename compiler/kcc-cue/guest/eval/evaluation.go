@@ -2,7 +2,6 @@ package eval
 
 import (
 	"slices"
-	"sort"
 	"strings"
 
 	"cuelang.org/go/cue"
@@ -12,37 +11,18 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// evaluation is the state of one evaluation: the fragments, what CUE built, and
-// the errors.
+// evaluation is the state of one evaluation: the fragments and what CUE built. It
+// reports nothing: that is up to a [reporter].
 type evaluation struct {
 	request  *wire.Request
 	prepared *syntax.Prepared
 	index    *syntaxIndex
 	root     cue.Value
-	// refused are the errors of what CUE would not compile and of what broke all
-	// components.
-	refused []wire.Error
-	errors  []wire.Error
-	// consequences are errors of expressions that refer to something which may be
-	// reported itself.
-	consequences []consequence
-	// cycles are the values that depend on themselves, to be grouped at the end.
-	cycles []cyclicValue
 	// overridden has the lines that the target's overlay overrides, by path, if
 	// the request asks for them.
 	overridden map[string]*overriddenLines
-	seen       map[string]bool
 	// used has the syntax nodes that take part in a value of the tree.
 	used map[ast.Node]bool
-	// unfilled is set while recipes are read without an input, so that nothing
-	// incomplete in them is reported.
-	unfilled bool
-	// matched are the component names in policies and defaults that the target
-	// has.
-	matched []wire.Span
-	// assertions are the hidden fields and definitions below the root that CUE
-	// rejects.
-	assertions []failedAssertion
 	// policyRoot is the package in which policies are evaluated; gaps is set if
 	// the model in it lacks what could not be evaluated.
 	policyRoot syntax.PolicyRoot
@@ -51,15 +31,22 @@ type evaluation struct {
 	secondPass bool
 }
 
-func newEvaluation(req *wire.Request, p *syntax.Prepared) *evaluation {
-	m := &evaluation{request: req, prepared: p, seen: map[string]bool{}, used: map[ast.Node]bool{}}
-	var refused []wire.Error
-	m.root, refused = p.Build(context)
-	m.errors = refused
+// newEvaluation builds the fragments. The reporter has the errors of what CUE
+// would not compile and of what broke all components.
+func newEvaluation(req *wire.Request, p *syntax.Prepared) *reporter {
+	m := &evaluation{request: req, prepared: p, used: map[ast.Node]bool{}}
+	r := newReporter(m)
+	m.root, r.errors = p.Build(context)
 	m.index = newIndex(p)
-	m.removeBreakage()
-	m.refused = m.errors
-	return m
+	r.removeBreakage()
+	return r
+}
+
+// withRoot returns the evaluation of the same fragments with another root.
+func (m *evaluation) withRoot(root cue.Value) *evaluation {
+	other := *m
+	other.root = root
+	return &other
 }
 
 // span returns the span of a node in the fragments or in the schema.
@@ -91,55 +78,6 @@ func (m *evaluation) original(e wire.Error) wire.Error {
 		}
 	}
 	return e
-}
-
-// report adds an error, once for the same labels.
-func (m *evaluation) report(e wire.Error) {
-	e = m.original(m.located(e))
-	if key := errorKey(e); !m.seen[key] {
-		m.seen[key] = true
-		m.errors = append(m.errors, e)
-	}
-}
-
-func errorKey(e wire.Error) string {
-	key := []byte(e.Code)
-	number := func(n int) {
-		for i := 0; i < 4; i++ {
-			key = append(key, byte(n>>(8*i)))
-		}
-	}
-	for _, label := range e.Labels {
-		number(label.File)
-		number(label.Start)
-		number(label.End)
-	}
-	for _, arg := range e.Args {
-		key = append(key, 0)
-		key = append(key, arg.Text...)
-	}
-	if len(e.Labels) == 0 {
-		for _, name := range e.Path {
-			key = append(key, 0)
-			key = append(key, name...)
-		}
-	}
-	return string(key)
-}
-
-// response assembles the response.
-func (m *evaluation) response(tree *wire.Node) *wire.Response {
-	m.reportCycles()
-	all := append(m.prepared.Errors[:len(m.prepared.Errors):len(m.prepared.Errors)], m.errors...)
-	all = append(all, m.unexplained(all)...)
-	if !slices.ContainsFunc(all, func(e wire.Error) bool { return !e.Warning }) {
-		all = append(all, m.unaccounted()...)
-	}
-	for i := range all {
-		all[i] = m.located(all[i])
-	}
-	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })
-	return &wire.Response{Tree: tree, Errors: all, Partial: m.prepared.Partial}
 }
 
 // located labels an error that has no line in a fragment with the closest fields

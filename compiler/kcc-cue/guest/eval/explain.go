@@ -15,8 +15,8 @@ import (
 // explain collects the other statements about each value of the completed tree:
 // the schema's line, the defaults that a stronger value overrode, and the
 // policies it was checked against.
-func (m *evaluation) explain(w *walker, tree *wire.Node, owners map[owner]string) []wire.Explained {
-	e := &explainer{evaluation: m, annotations: &annotation{}}
+func (w *walker) explain(tree *wire.Node, owners map[owner]string) []wire.Explained {
+	e := &explainer{evaluation: w.evaluation, annotations: &annotation{}}
 	for _, field := range tree.Fields {
 		e.schema(field.Node, shipped.Root.Struct.At(field.Name), e.annotations.at(field.Name))
 	}
@@ -94,12 +94,10 @@ func (e *explainer) schema(node *wire.Node, shape *schema.Shape, into *annotatio
 // defaults adds every default of a fragment.
 func (e *explainer) defaults(w *walker, tree *wire.Node, owners map[owner]string) {
 	// The errors of a block were reported where its values were needed.
-	errors := e.errors
-	f := &filler{evaluation: e.evaluation, walker: w, owners: owners, all: true}
+	f := &filler{walker: w.reportingTo(newReporter(e.evaluation)), owners: owners, all: true}
 	if defaults := f.collectDefaults(tree); defaults != nil {
 		e.addDefaults(f, defaults, nil)
 	}
-	e.errors = errors
 }
 
 func (e *explainer) addDefaults(f *filler, defaults *defaultNode, path []string) {
@@ -122,7 +120,7 @@ func (e *explainer) policies(w *walker) {
 	value := e.policyRoot.Model
 	for i := range e.prepared.Policies {
 		policy := &e.prepared.Policies[i]
-		h := &policyCheck{evaluation: e.evaluation, policy: policy, walker: w}
+		h := &policyCheck{reporter: w.reporter, policy: policy, walker: w}
 		e.policy(h, i, value.Unify(e.policyRoot.Root.LookupPath(policy.Path)), value, nil)
 	}
 }

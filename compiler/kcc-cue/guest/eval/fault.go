@@ -77,33 +77,33 @@ func brokenBelow(v cue.Value) bool {
 }
 
 // reportFailure reports a value that is an error itself.
-func (m *evaluation) reportFailure(v cue.Value, shape *schema.Shape, path []string, here *frame) {
+func (r *reporter) reportFailure(v cue.Value, shape *schema.Shape, path []string, here *frame) {
 	lines := here.conjuncts
 	text := message(v)
 	switch {
 	case strings.Contains(text, notAllowed):
-		m.closedDefinition(path, here)
+		r.closedDefinition(path, here)
 		return
 	case isCycle(text):
-		m.recordCycle(path, lines, text)
+		r.recordCycle(path, lines, text)
 		return
 	}
-	if m.reportBadExpressions(path, lines) {
+	if r.reportBadExpressions(path, lines) {
 		return
 	}
-	if m.reportBroken(v, path, lines) {
+	if r.reportBroken(v, path, lines) {
 		return
 	}
 	if conflict := minimalConflict(lines); len(conflict) > 1 {
-		m.conflict(path, conflict)
+		r.conflict(path, conflict)
 		return
 	}
-	m.report(withCause(m.error(wire.Evaluation, path, lines), v))
+	r.report(withCause(r.error(wire.Evaluation, path, lines), v))
 }
 
 // reportBroken reports a value that fails because of a determinant, such as a
 // condition or a pattern, rather than because of its conjuncts.
-func (m *evaluation) reportBroken(v cue.Value, path []string, lines []conjunct) bool {
+func (r *reporter) reportBroken(v cue.Value, path []string, lines []conjunct) bool {
 	for _, err := range failuresOf(v) {
 		format, _ := err.Msg()
 		if len(err.Path()) > len(path) || !err.Position().IsValid() || isConsequence(format) {
@@ -113,8 +113,8 @@ func (m *evaluation) reportBroken(v cue.Value, path []string, lines []conjunct) 
 		for _, c := range lines {
 			determinants = append(determinants, determinantsOf(c.expr)...)
 		}
-		if o, ok := m.sourceOf(err, determinants); ok && o.what != "" && o.what != "embedding" {
-			m.report(m.failure(path, err, determinants))
+		if o, ok := r.sourceOf(err, determinants); ok && o.what != "" && o.what != "embedding" {
+			r.report(r.failure(path, err, determinants))
 			return true
 		}
 	}
@@ -122,7 +122,7 @@ func (m *evaluation) reportBroken(v cue.Value, path []string, lines []conjunct) 
 }
 
 // reportBadExpressions reports the conjuncts that fail on their own.
-func (m *evaluation) reportBadExpressions(path []string, lines []conjunct) bool {
+func (r *reporter) reportBadExpressions(path []string, lines []conjunct) bool {
 	found := false
 	for _, c := range lines {
 		if c.value.IncompleteKind() != cue.BottomKind || !c.value.IsConcrete() && !isBottom(c.expr) {
@@ -135,15 +135,15 @@ func (m *evaluation) reportBadExpressions(path []string, lines []conjunct) bool 
 		text := message(c.value)
 		switch {
 		case isCycle(text):
-			m.recordCycle(path, []conjunct{c}, text)
-		case m.reportUnresolved(path, c.expr), m.reportReferencedConflict(path, c):
+			r.recordCycle(path, []conjunct{c}, text)
+		case r.reportUnresolved(path, c.expr), r.reportReferencedConflict(path, c):
 		case text == "" || isConsequence(text) || strings.Contains(text, "empty disjunction") && hasReferences(c.expr):
 			// It refers to something that is reported where it is written.
-			m.addConsequenceOf(m.badExpression(path, c), path, c.value, c)
-		case m.failsElsewhere(c):
-			m.addConsequenceOf(m.badExpression(path, c), path, c.value, c)
+			r.addConsequenceOf(r.badExpression(path, c), path, c.value, c)
+		case r.failsElsewhere(c):
+			r.addConsequenceOf(r.badExpression(path, c), path, c.value, c)
 		default:
-			m.report(m.badExpression(path, c))
+			r.report(r.badExpression(path, c))
 		}
 	}
 	return found
@@ -159,7 +159,7 @@ func (m *evaluation) failsElsewhere(c conjunct) bool {
 
 // reportReferencedConflict reports the conjuncts that conflict where a bare
 // reference leads to them.
-func (m *evaluation) reportReferencedConflict(path []string, c conjunct) bool {
+func (r *reporter) reportReferencedConflict(path []string, c conjunct) bool {
 	if !isReference(c.expr) {
 		return false
 	}
@@ -167,19 +167,19 @@ func (m *evaluation) reportReferencedConflict(path []string, c conjunct) bool {
 	if len(target.Selectors()) == 0 {
 		return false
 	}
-	behind := m.root.LookupPath(target)
+	behind := r.root.LookupPath(target)
 	var names []string
 	for _, selector := range target.Selectors() {
 		names = append(names, strings.Trim(selector.String(), `"`))
 	}
-	if !m.ownError(behind, names) {
+	if !r.ownError(behind, names) {
 		return false
 	}
-	conflict := minimalConflict(m.conjuncts(behind, names, nil))
+	conflict := minimalConflict(r.conjuncts(behind, names, nil))
 	if len(conflict) < 2 {
 		return false
 	}
-	m.conflict(path, conflict)
+	r.conflict(path, conflict)
 	return true
 }
 

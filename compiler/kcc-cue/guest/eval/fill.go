@@ -22,9 +22,8 @@ const (
 // filler adds what nobody wrote to a tree: the other spelling of a field, and
 // defaults.
 type filler struct {
-	evaluation *evaluation
-	walker     *walker
-	owners     map[owner]string
+	*walker
+	owners map[owner]string
 	// filled has what was added.
 	filled []addition
 	// all is set to collect defaults even where a stronger value exists.
@@ -41,7 +40,7 @@ func (f *filler) run(tree *wire.Node) {
 			continue
 		}
 		for _, component := range field.Node.Fields {
-			if component.Node.Kind != wire.Struct || f.walker.silent[component.Node] {
+			if component.Node.Kind != wire.Struct || f.silent[component.Node] {
 				continue
 			}
 			path := []string{field.Name, component.Name}
@@ -59,7 +58,7 @@ func (f *filler) fields(node *wire.Node, shape *schema.Shape, defaults *defaultN
 	structure := shape.Struct
 	present := func(name string) bool {
 		inner := get(node, name)
-		return inner != nil && (inner.Kind != wire.Absent || f.walker.silent[inner])
+		return inner != nil && (inner.Kind != wire.Absent || f.silent[inner])
 	}
 	names := fieldNames(node, structure, defaults)
 	if defaults != nil {
@@ -75,12 +74,12 @@ func (f *filler) fields(node *wire.Node, shape *schema.Shape, defaults *defaultN
 		}
 		at, below := child(path, name), get(node, name)
 		if below != nil && below.Kind != wire.Absent && !f.isFillable(below) {
-			if below.Kind == wire.Struct && !f.walker.silent[below] {
+			if below.Kind == wire.Struct && !f.silent[below] {
 				f.fields(below, inner, defaults.field(name), at)
 			}
 			continue
 		}
-		if _, excluded := structure.Excluded(name, present); excluded || below != nil && f.walker.silent[below] {
+		if _, excluded := structure.Excluded(name, present); excluded || below != nil && f.silent[below] {
 			continue
 		}
 		f.field(node, structure, name, defaults.field(name), at)
@@ -139,7 +138,7 @@ func (f *filler) layer(value defaultValue, path []string) int {
 
 // isFillable reports whether a node has no value yet and may get a default.
 func (f *filler) isFillable(node *wire.Node) bool {
-	o, waiting := f.walker.incomplete[node]
+	o, waiting := f.incomplete[node]
 	if !waiting {
 		return false
 	}
@@ -159,14 +158,14 @@ func (f *filler) field(node *wire.Node, structure *schema.Struct, name string, d
 	}
 	var schemaDefault *wire.Node
 	if field := structure.Fields[name]; field != nil {
-		schemaDefault = field.Default(f.evaluation.request.Engine)
+		schemaDefault = field.Default(f.request.Engine)
 	}
 	value, ok := f.strongest(defaults, schemaDefault, path)
 	switch {
 	case !ok:
 		if below != nil {
-			f.walker.silence(below)
-			delete(f.walker.incomplete, below)
+			f.silence(below)
+			delete(f.incomplete, below)
 		}
 		return
 	case value == nil:
@@ -178,19 +177,19 @@ func (f *filler) field(node *wire.Node, structure *schema.Struct, name string, d
 		f.filled = append(f.filled, addition{path, value, true})
 		return
 	}
-	o := f.walker.incomplete[below]
+	o := f.incomplete[below]
 	if o.required && value.Origins[0].Role == wire.RoleSchema {
 		// A fragment requires the field; the schema's default is not good enough.
 		return
 	}
 	if !f.satisfies(value, o, path) {
-		f.walker.silence(below)
-		delete(f.walker.incomplete, below)
+		f.silence(below)
+		delete(f.incomplete, below)
 		return
 	}
 	value.Origins = append(value.Origins, below.Origins...)
 	*below = *value
-	delete(f.walker.incomplete, below)
+	delete(f.incomplete, below)
 	f.filled = append(f.filled, addition{path, below, true})
 }
 
@@ -231,7 +230,7 @@ func (f *filler) strongest(defaults *defaultNode, schemaDefault *wire.Node, path
 	if schemaDefault != nil {
 		origin := schemaDefault.Origins[0]
 		own := *schemaDefault
-		own.Origins = []wire.Origin{{Span: f.evaluation.ofSchema(origin.Span), Role: wire.RoleSchema, By: origin.By + len(f.evaluation.request.Files)}}
+		own.Origins = []wire.Origin{{Span: f.ofSchema(origin.Span), Role: wire.RoleSchema, By: origin.By + len(f.request.Files)}}
 		layers[layerSchema] = append(layers[layerSchema], &own)
 	}
 	var chosen *wire.Node
@@ -261,7 +260,7 @@ func (f *filler) reportTwoDefaults(values []*wire.Node, path []string) {
 			e = e.At(o.Span, o.Role)
 		}
 	}
-	f.evaluation.report(e.With("soft", "true"))
+	f.report(e.With("soft", "true"))
 }
 
 // satisfies reports whether a default satisfies the constraints of its field.
@@ -275,6 +274,6 @@ func (f *filler) satisfies(value *wire.Node, o incomplete, path []string) bool {
 	for _, c := range against {
 		e = e.At(c.span, c.role)
 	}
-	f.evaluation.report(f.evaluation.actual(e.With("expected", sourceTexts(against)), defaults))
+	f.report(f.actual(e.With("expected", sourceTexts(against)), defaults))
 	return false
 }

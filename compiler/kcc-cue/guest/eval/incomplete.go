@@ -70,10 +70,9 @@ func (m *evaluation) determinantAround(pos token.Pos, exprs []determinant) deter
 // unresolvedIn returns the errors for the references in an expression that lead
 // to nothing from a root.
 func (m *evaluation) unresolvedIn(root cue.Value, path []string, expr ast.Expr) []wire.Error {
-	scratch := *m
-	scratch.root, scratch.errors, scratch.seen = root, nil, map[string]bool{}
-	scratch.reportUnresolved(path, expr)
-	return scratch.errors
+	found := newReporter(m.withRoot(root))
+	found.reportUnresolved(path, expr)
+	return found.errors
 }
 
 // part is a field or an element of a value.

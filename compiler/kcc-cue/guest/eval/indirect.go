@@ -75,20 +75,23 @@ func (m *evaluation) hasIndirectPolicies() bool {
 
 // indirectPolicies reads the policies that files embed, and reports those that no
 // embedding accounts for.
-func (m *evaluation) indirectPolicies() []syntax.Policy {
+func (r *reporter) indirectPolicies() []syntax.Policy {
 	var found []syntax.Policy
 	known := map[string]bool{}
-	for _, embedded := range m.policyRoot.Embedded {
-		r := &policyReader{evaluation: m, file: embedded.File, above: append(embedded.Path.Selectors(), cue.Str(policiesField)), known: known}
-		r.readAll()
-		found = append(found, r.found...)
+	for _, embedded := range r.policyRoot.Embedded {
+		reader := &policyReader{
+			reporter: r, file: embedded.File, known: known,
+			above: append(embedded.Path.Selectors(), cue.Str(policiesField)),
+		}
+		reader.readAll()
+		found = append(found, reader.found...)
 	}
-	all := m.root.LookupPath(cue.MakePath(cue.Str(policiesField)))
+	all := r.root.LookupPath(cue.MakePath(cue.Str(policiesField)))
 	for _, p := range parts(all) {
 		if !known[p.name] {
 			path := []string{policiesField, p.name}
-			e := m.error(wire.BadPolicy, path, m.conjuncts(p.value, path, nil))
-			m.report(e.With("policy", p.name).With("reason", "indirect"))
+			e := r.error(wire.BadPolicy, path, r.conjuncts(p.value, path, nil))
+			r.report(e.With("policy", p.name).With("reason", "indirect"))
 		}
 	}
 	return found
@@ -96,7 +99,7 @@ func (m *evaluation) indirectPolicies() []syntax.Policy {
 
 // policyReader reads the policies that one file embeds.
 type policyReader struct {
-	*evaluation
+	*reporter
 	file  *syntax.File
 	above []cue.Selector
 	found []syntax.Policy

@@ -14,15 +14,15 @@ import (
 // ownKinds reads the kinds of backing that fragments define and returns their
 // recipes by name. Recipes are incomplete until a backing fills them in, so
 // nothing incomplete in them is reported.
-func (m *evaluation) ownKinds(w *walker, tree *wire.Node) map[string]cue.Value {
+func (w *walker) ownKinds(tree *wire.Node) map[string]cue.Value {
 	own := map[string]cue.Value{}
-	all := m.root.LookupPath(cue.ParsePath(kindsField))
-	if len(m.index.roots[kindsField]) == 0 || !all.Exists() {
+	all := w.root.LookupPath(cue.ParsePath(kindsField))
+	if len(w.index.roots[kindsField]) == 0 || !all.Exists() {
 		return own
 	}
-	m.unfilled = true
-	node := w.node(all, shipped.Root.Struct.At(kindsField), []string{kindsField}, nil)
-	m.unfilled = false
+	unfilled := *w
+	unfilled.unfilled = true
+	node := unfilled.node(all, shipped.Root.Struct.At(kindsField), []string{kindsField}, nil)
 	set(tree, kindsField, node)
 	for _, kind := range node.Fields {
 		if kind.Node.Kind == wire.Struct && !w.silent[kind.Node] {
@@ -33,7 +33,7 @@ func (m *evaluation) ownKinds(w *walker, tree *wire.Node) map[string]cue.Value {
 }
 
 // unknownKind reports a backing whose kind is not defined.
-func (m *evaluation) unknownKind(name string, kind *wire.Node, own map[string]cue.Value) {
+func (r *reporter) unknownKind(name string, kind *wire.Node, own map[string]cue.Value) {
 	var candidates []string
 	for known := range shipped.Kinds {
 		candidates = append(candidates, known)
@@ -48,17 +48,17 @@ func (m *evaluation) unknownKind(name string, kind *wire.Node, own map[string]cu
 	for _, o := range kind.Origins {
 		e = e.At(o.Span, o.Role)
 	}
-	m.report(e.With("name", kind.Text).With("candidates", strings.Join(candidates, " ")))
+	r.report(e.With("name", kind.Text).With("candidates", strings.Join(candidates, " ")))
 }
 
 // provideOwn adds to a backing what a team's own recipe makes of it. The result
 // is checked against the schema like any component, at the recipe's lines.
-func (m *evaluation) provideOwn(w *walker, tree *wire.Node, name string, recipe cue.Value) {
+func (w *walker) provideOwn(tree *wire.Node, name string, recipe cue.Value) {
 	backing := at(tree, "backing", name)
 	kind := get(backing, "kind").Text
 	path := []string{kindsField, kind}
 	in, outside := inputOf(name, backing, nil, func(string) bool { return true })
-	if !m.accepts(w, in, name, backing, recipe, path) {
+	if !w.accepts(in, name, backing, recipe, path) {
 		return
 	}
 	made := recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
@@ -73,21 +73,21 @@ func (m *evaluation) provideOwn(w *walker, tree *wire.Node, name string, recipe 
 	node.Fields = slices.DeleteFunc(node.Fields, func(field wire.Field) bool { return field.Name == "in" })
 	component := get(node, "component")
 	if component != nil && component.Kind == wire.Struct && !w.silent[component] {
-		m.joinRecipeSpellings(w, component, shape.Below("component"), child(path, "component"))
+		w.joinRecipeSpellings(component, shape.Below("component"), child(path, "component"))
 	}
-	m.checkCompleteness(w, node, shape, path)
+	w.checkCompleteness(node, shape, path)
 	if outputs := get(node, "outputs"); outputs != nil && !w.silent[outputs] {
 		set(backing, "outputs", outputs)
 	}
 	if component != nil && !outside && !w.silent[component] {
-		m.inferNeedsOf(w, tree, component, shape.Below("component"), name)
+		w.inferNeedsOf(tree, component, shape.Below("component"), name)
 		set(backing, "component", component)
 	}
 }
 
 // joinRecipeSpellings joins the two spellings of a recipe's fields.
-func (m *evaluation) joinRecipeSpellings(w *walker, component *wire.Node, shape *schema.Shape, path []string) {
-	f := &filler{evaluation: m, walker: w}
+func (w *walker) joinRecipeSpellings(component *wire.Node, shape *schema.Shape, path []string) {
+	f := &filler{walker: w}
 	for _, s := range shape.Struct.Spellings() {
 		for _, long := range s.Long {
 			f.joinSpelling(component, shape, path, s, long)
@@ -97,7 +97,7 @@ func (m *evaluation) joinRecipeSpellings(w *walker, component *wire.Node, shape 
 
 // accepts reports whether a backing satisfies the input of its kind; if not, it
 // reports the lines of both.
-func (m *evaluation) accepts(w *walker, in *input, name string, backing *wire.Node, recipe cue.Value, path []string) bool {
+func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.Value, path []string) bool {
 	takes := recipe.LookupPath(cue.ParsePath("in"))
 	given := map[string]bool{}
 	fine := true
@@ -113,7 +113,7 @@ func (m *evaluation) accepts(w *walker, in *input, name string, backing *wire.No
 		if value.Unify(wanted).Err() == nil {
 			continue
 		}
-		lines := m.conjuncts(wanted, append(path[:len(path):len(path)], "in", input), nil)
+		lines := w.conjuncts(wanted, append(path[:len(path):len(path)], "in", input), nil)
 		e := wire.Error{Code: wire.OutOfBounds, Path: inputPath(name, input)}
 		for _, o := range in.lines[input] {
 			e = e.At(o.Span, o.Role)
@@ -121,12 +121,12 @@ func (m *evaluation) accepts(w *walker, in *input, name string, backing *wire.No
 		for _, c := range lines {
 			e = e.At(c.span, wire.RoleConstraint)
 		}
-		m.report(m.actual(e.With("expected", sourceTexts(lines)), value))
+		w.report(w.actual(e.With("expected", sourceTexts(lines)), value))
 		fine = false
 	}
 	for _, input := range []string{"version", "port"} {
 		wanted := takes.LookupPath(cue.MakePath(cue.Str(input)))
-		if given[input] || !m.uses(recipe, input) {
+		if given[input] || !w.uses(recipe, input) {
 			continue
 		}
 		if preset, has := wanted.Default(); wanted.Exists() && (has || wanted.IsConcrete()) && preset.IsConcrete() {
@@ -145,7 +145,7 @@ func (m *evaluation) accepts(w *walker, in *input, name string, backing *wire.No
 		if input == "port" {
 			expected = "int"
 		}
-		m.report(e.With("name", input).With("expected", expected))
+		w.report(e.With("name", input).With("expected", expected))
 		fine = false
 	}
 	return fine

@@ -27,8 +27,8 @@ _jobs
 `},
 	}}
 	m := newEvaluation(req, syntax.Prepare(req))
-	w, tree, _, _ := m.evaluate()
-	m.provide(w, tree)
+	w, tree, _, _ := evaluate(m)
+	w.provide(tree)
 	if lost := m.unaccounted(); len(lost) > 0 {
 		t.Fatalf("nothing was lost, but %v is reported", lost)
 	}

@@ -13,7 +13,7 @@ const needsField = "needs"
 // inferNeeds adds to every component a need for each component whose output it
 // refers to: it has to reach it and to wait for it. What is written under `needs`
 // takes precedence.
-func (m *evaluation) inferNeeds(w *walker, tree *wire.Node) {
+func (w *walker) inferNeeds(tree *wire.Node) {
 	for _, kind := range shipped.ComponentFields() {
 		all := get(tree, kind)
 		if all == nil || all.Kind != wire.Struct {
@@ -21,14 +21,14 @@ func (m *evaluation) inferNeeds(w *walker, tree *wire.Node) {
 		}
 		shape := shipped.Root.Struct.At(kind).Struct.Pattern
 		for _, field := range all.Fields {
-			m.inferNeedsOf(w, tree, field.Node, shape, field.Name)
+			w.inferNeedsOf(tree, field.Node, shape, field.Name)
 		}
 	}
 }
 
 // inferNeedsOf adds the needs of one component, or of the component that a recipe
 // makes of a backing.
-func (m *evaluation) inferNeedsOf(w *walker, tree, component *wire.Node, shape *schema.Shape, name string) {
+func (w *walker) inferNeedsOf(tree, component *wire.Node, shape *schema.Shape, name string) {
 	needShape := shape.Below(needsField)
 	if needShape == nil || component.Kind != wire.Struct || w.silent[component] {
 		return
@@ -47,13 +47,13 @@ func (m *evaluation) inferNeedsOf(w *walker, tree, component *wire.Node, shape *
 		}
 		needs.Kind = wire.Struct
 		delete(w.incomplete, needs)
-		m.inferNeed(w, needs, needShape.Struct.Pattern, from)
+		w.inferNeed(needs, needShape.Struct.Pattern, from)
 	}
 }
 
 // inferNeed adds a need with the conjunct that refers to the other component, or
 // adds the conjunct to a need it added before.
-func (m *evaluation) inferNeed(w *walker, needs *wire.Node, shape *schema.Shape, from *wire.Node) {
+func (w *walker) inferNeed(needs *wire.Node, shape *schema.Shape, from *wire.Node) {
 	need := get(needs, from.Text)
 	switch {
 	case w.inferred[need]:
@@ -68,11 +68,8 @@ func (m *evaluation) inferNeed(w *walker, needs *wire.Node, shape *schema.Shape,
 	need.Kind = wire.Struct
 	need.Origins = merge(slices.Clone(from.Origins), need.Origins)
 	delete(w.incomplete, need)
-	f := &filler{evaluation: m, walker: w}
+	f := &filler{walker: w}
 	f.fields(need, shape, nil, nil)
-	if w.inferred == nil {
-		w.inferred = map[*wire.Node]bool{}
-	}
 	w.inferred[need] = true
 }
 

@@ -17,7 +17,7 @@ const (
 
 // outOfRange reports a number that cannot be represented. Digits beyond the
 // precision of a float64 are rounded, as in JSON generally.
-func (m *evaluation) outOfRange(node *wire.Node, path []string) {
+func (r *reporter) outOfRange(node *wire.Node, path []string) {
 	expected := fractions
 	_, err := strconv.ParseFloat(node.Text, 64)
 	if !strings.ContainsAny(node.Text, ".eE") {
@@ -36,7 +36,7 @@ func (m *evaluation) outOfRange(node *wire.Node, path []string) {
 	if !secretive(path) {
 		e = e.With("actual", show(node))
 	}
-	m.report(e)
+	r.report(e)
 	// Consumers of the tree could not read the number either.
 	node.Kind, node.Text = wire.Absent, ""
 }

@@ -15,14 +15,14 @@ import (
 // requiredFields returns the fields that a policy requires something of. It
 // reports those that the schema does not have, because nobody could ever violate
 // them.
-func (m *evaluation) requiredFields(policy syntax.Policy, tree *wire.Node) []wire.Required {
-	return slices.DeleteFunc(m.requirements(policy, tree), func(required wire.Required) bool {
+func (r *reporter) requiredFields(policy syntax.Policy, tree *wire.Node) []wire.Required {
+	return slices.DeleteFunc(r.requirements(policy, tree), func(required wire.Required) bool {
 		name, known := unknownPrefix(required.Path)
 		if name == "" {
 			return false
 		}
 		e := wire.Error{Code: wire.BadPolicy, Path: []string{"policies", policy.Name, "require"}}
-		m.report(e.At(required.Span, wire.RoleConstraint).
+		r.report(e.At(required.Span, wire.RoleConstraint).
 			With("policy", policy.Name).With("reason", "field").
 			With("name", name).
 			With("candidates", strings.Join(known, " ")))
@@ -67,42 +67,42 @@ func unknownPrefix(path []string) (string, []string) {
 // to. CUE decides: what it rejects about data and policy together is a violation,
 // and what it cannot decide is an error. All policies are evaluated at once; only
 // if that fails are they evaluated separately.
-func (m *evaluation) checkPolicies(w *walker, tree *wire.Node) {
-	indirect := m.hasIndirectPolicies()
-	if len(m.prepared.Policies) == 0 && !indirect {
+func (w *walker) checkPolicies(tree *wire.Node) {
+	indirect := w.hasIndirectPolicies()
+	if len(w.prepared.Policies) == 0 && !indirect {
 		return
 	}
 	d := &treeData{walker: w}
 	tree = d.withAllSpellings(tree)
-	policyRoot, err := m.prepared.BuildPolicyRoot(context, d.value(tree).(*ast.StructLit), indirect)
+	policyRoot, err := w.prepared.BuildPolicyRoot(context, d.value(tree).(*ast.StructLit), indirect)
 	if err != nil {
-		m.report(wire.Error{Code: wire.Internal}.With("message", errors.Details(err, nil)))
+		w.report(wire.Error{Code: wire.Internal}.With("message", errors.Details(err, nil)))
 		return
 	}
-	m.policyRoot, m.gaps = policyRoot, d.gaps
-	if len(m.prepared.Policies) > 0 {
-		m.checkSome(w, tree, policyRoot.Root.LookupPath(m.prepared.AllPolicies), m.prepared.Policies)
+	w.policyRoot, w.gaps = policyRoot, d.gaps
+	if len(w.prepared.Policies) > 0 {
+		w.checkSome(tree, policyRoot.Root.LookupPath(w.prepared.AllPolicies), w.prepared.Policies)
 	}
 	if indirect {
-		embedded := m.indirectPolicies()
+		embedded := w.indirectPolicies()
 		for i := range embedded {
-			m.checkSome(w, tree, policyRoot.Root.LookupPath(embedded[i].Path), embedded[i:i+1])
+			w.checkSome(tree, policyRoot.Root.LookupPath(embedded[i].Path), embedded[i:i+1])
 		}
-		m.prepared.Policies = append(m.prepared.Policies, embedded...)
+		w.prepared.Policies = append(w.prepared.Policies, embedded...)
 	}
 }
 
 // checkSome checks policies together and, if that fails, by halves: few of many
 // are violated.
-func (m *evaluation) checkSome(w *walker, tree *wire.Node, all cue.Value, policies []syntax.Policy) {
-	result := m.policyRoot.Model.Unify(all)
+func (w *walker) checkSome(tree *wire.Node, all cue.Value, policies []syntax.Policy) {
+	result := w.policyRoot.Model.Unify(all)
 	failed := result.Validate(cue.Concrete(true))
-	if failed == nil && !m.hasIncompleteHidden(result) {
+	if failed == nil && !w.hasIncompleteHidden(result) {
 		return
 	}
 	if len(policies) == 1 {
-		h := &policyCheck{evaluation: m, policy: &policies[0], walker: w}
-		h.read(result, m.policyRoot.Model, tree, tree, nil)
+		h := &policyCheck{reporter: w.reporter, policy: &policies[0], walker: w}
+		h.read(result, w.policyRoot.Model, tree, tree, nil)
 		if !h.reported && failed != nil {
 			h.reportUnlocated(failed)
 		}
@@ -110,11 +110,11 @@ func (m *evaluation) checkSome(w *walker, tree *wire.Node, all cue.Value, polici
 	}
 	half := len(policies) / 2
 	for _, part := range [][]syntax.Policy{policies[:half], policies[half:]} {
-		together := m.policyRoot.Root.LookupPath(part[0].Path)
+		together := w.policyRoot.Root.LookupPath(part[0].Path)
 		for _, policy := range part[1:] {
-			together = together.Unify(m.policyRoot.Root.LookupPath(policy.Path))
+			together = together.Unify(w.policyRoot.Root.LookupPath(policy.Path))
 		}
-		m.checkSome(w, tree, together, part)
+		w.checkSome(tree, together, part)
 	}
 }
 
@@ -145,9 +145,9 @@ func isHidden(selector cue.Selector) bool {
 
 // policyCheck finds what violates one policy and what it cannot decide.
 type policyCheck struct {
-	evaluation *evaluation
-	policy     *syntax.Policy
-	walker     *walker
+	*reporter
+	policy *syntax.Policy
+	walker *walker
 	// reported is set if something was reported, or would have been but for a
 	// mistake that was reported elsewhere.
 	reported bool
@@ -252,7 +252,7 @@ func (h *policyCheck) reportRefused(v, given cue.Value, nearest *wire.Node, path
 	var violated []conjunct
 	forbidden := false
 	for _, c := range lines {
-		if ident, ok := c.expr.(*ast.Ident); ok && h.evaluation.prepared.IsGenerated(ident.Name) {
+		if ident, ok := c.expr.(*ast.Ident); ok && h.prepared.IsGenerated(ident.Name) {
 			// It stands for the policy as a whole.
 			continue
 		}
@@ -275,7 +275,7 @@ func (h *policyCheck) reportRefused(v, given cue.Value, nearest *wire.Node, path
 	}
 	e = e.With("expected", sourceTexts(violated))
 	if given.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
-		e = h.evaluation.actual(e, given)
+		e = h.actual(e, given)
 	}
 	h.report(e)
 }
@@ -309,13 +309,13 @@ func (h *policyCheck) reportUndecided(v cue.Value, lines []conjunct, path []stri
 			exprs = append(exprs, determinantsOf(expr)...)
 		}
 	}
-	for _, why := range h.evaluation.explainIncomplete(h.evaluation.policyRoot.Root, v, path, lines, exprs) {
+	for _, why := range h.explainIncomplete(h.policyRoot.Root, v, path, lines, exprs) {
 		e := h.undecidedError(why, path, lines...)
-		unread := len(h.evaluation.prepared.Partial) > 0 || why.Code == "" && h.evaluation.gaps
+		unread := len(h.prepared.Partial) > 0 || why.Code == "" && h.gaps
 		if unread && !h.independent(lines) {
 			// What it reads may be what could not be read or evaluated.
 			h.reported = true
-			h.evaluation.addConsequenceOf(e, path, v, lines...)
+			h.addConsequenceOf(e, path, v, lines...)
 		} else {
 			h.report(e)
 		}
@@ -325,9 +325,9 @@ func (h *policyCheck) reportUndecided(v cue.Value, lines []conjunct, path []stri
 // independent reports whether no conjunct leads to a field of the model.
 func (h *policyCheck) independent(lines []conjunct) bool {
 	if len(lines) == 0 {
-		return !slices.ContainsFunc(h.policy.Require, h.evaluation.readsModel)
+		return !slices.ContainsFunc(h.policy.Require, h.readsModel)
 	}
-	return !slices.ContainsFunc(lines, func(c conjunct) bool { return h.evaluation.readsModel(c.expr) })
+	return !slices.ContainsFunc(lines, func(c conjunct) bool { return h.readsModel(c.expr) })
 }
 
 // readsModel reports whether an expression leads to a field of the model.
@@ -351,7 +351,7 @@ func (h *policyCheck) reportUnlocated(failed error) {
 func (h *policyCheck) undecidedError(why wire.Error, path []string, lines ...conjunct) wire.Error {
 	e := wire.Error{Code: wire.BadPolicy, Path: path, Labels: why.Labels, Args: why.Args}
 	if len(e.Labels) == 0 {
-		e = h.evaluation.error(wire.BadPolicy, path, lines)
+		e = h.error(wire.BadPolicy, path, lines)
 		e.Args = why.Args
 	}
 	if len(e.Labels) == 0 {
@@ -365,13 +365,13 @@ func (h *policyCheck) report(e wire.Error) {
 	if len(e.Labels) == 0 {
 		e = e.At(h.policy.Label, wire.RoleConstraint)
 	}
-	h.evaluation.report(e)
+	h.reporter.report(e)
 }
 
 // missing reports a field that the policy requires.
 func (h *policyCheck) missing(v cue.Value, nearest *wire.Node, path []string) {
 	e := h.violation(path, nearest)
-	for _, label := range h.evaluation.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
+	for _, label := range h.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
 		e = e.At(label.Span, wire.RoleConstraint)
 	}
 	h.report(e.With("missing", path[len(path)-1]))
@@ -379,7 +379,7 @@ func (h *policyCheck) missing(v cue.Value, nearest *wire.Node, path []string) {
 
 // lines returns the policy's conjuncts for a path.
 func (h *policyCheck) lines(path []string, v cue.Value) []conjunct {
-	return h.evaluation.conjuncts(v, append([]string{h.policy.Path.String()}, path...), nil)
+	return h.conjuncts(v, append([]string{h.policy.Path.String()}, path...), nil)
 }
 
 // violation starts a violation with the origins that decide the value.

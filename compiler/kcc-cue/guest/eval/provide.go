@@ -11,8 +11,8 @@ import (
 )
 
 // provide adds to each backing what the recipe of its kind makes of it.
-func (m *evaluation) provide(w *walker, tree *wire.Node) {
-	own := m.ownKinds(w, tree)
+func (w *walker) provide(tree *wire.Node) {
+	own := w.ownKinds(tree)
 	all := get(tree, "backing")
 	if all == nil || all.Kind != wire.Struct {
 		return
@@ -26,12 +26,12 @@ func (m *evaluation) provide(w *walker, tree *wire.Node) {
 			continue
 		}
 		if recipe, ok := own[kind.Text]; ok {
-			m.provideOwn(w, tree, field.Name, recipe)
+			w.provideOwn(tree, field.Name, recipe)
 		} else if recipe := shipped.Kinds[kind.Text]; recipe != nil {
-			m.checkVersion(field.Name, field.Node, recipe)
-			m.provideBuiltIn(field.Name, field.Node, recipe)
-		} else if !m.isPartial(tree.Origins) {
-			m.unknownKind(field.Name, kind, own)
+			w.checkVersion(field.Name, field.Node, recipe)
+			w.provideBuiltIn(field.Name, field.Node, recipe)
+		} else if !w.isPartial(tree.Origins) {
+			w.unknownKind(field.Name, kind, own)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func (i *input) giveText(name string, node *wire.Node, fallback string) {
 // checkVersion reports a version that the recipe of a kind does not support: the
 // image's user, directories or entry point would differ. An external backing has
 // no image.
-func (m *evaluation) checkVersion(name string, backing *wire.Node, kind *schema.Kind) {
+func (r *reporter) checkVersion(name string, backing *wire.Node, kind *schema.Kind) {
 	version := get(backing, "version")
 	external := get(backing, "external")
 	outside := external != nil && external.Kind == wire.Struct
@@ -74,7 +74,7 @@ func (m *evaluation) checkVersion(name string, backing *wire.Node, kind *schema.
 		e = e.At(o.Span, o.Role)
 	}
 	e = e.With("kind", kind.Name).With("name", version.Text)
-	m.report(e.With("candidates", strings.Join(kind.Versions, " ")))
+	r.report(e.With("candidates", strings.Join(kind.Versions, " ")))
 }
 
 func (m *evaluation) provideBuiltIn(name string, backing *wire.Node, kind *schema.Kind) {

@@ -45,27 +45,27 @@ func (m *evaluation) atLabels(code wire.Code, path []string, lines []conjunct) w
 }
 
 // unknownField reports a field that the schema does not have.
-func (m *evaluation) unknownField(v cue.Value, structure *schema.Struct, path []string, above *frame) {
-	lines := m.conjuncts(v, path, above)
+func (r *reporter) unknownField(v cue.Value, structure *schema.Struct, path []string, above *frame) {
+	lines := r.conjuncts(v, path, above)
 	for _, c := range lines {
-		if m.prepared.Dropped(c.expr) {
+		if r.prepared.Dropped(c.expr) {
 			return
 		}
 	}
-	m.report(m.atLabels(wire.UnknownField, path, lines).
+	r.report(r.atLabels(wire.UnknownField, path, lines).
 		With("name", path[len(path)-1]).
 		With("candidates", strings.Join(structure.Names, " ")))
 }
 
 // closedDefinition reports a field that a fragment's own definition rejects.
-func (m *evaluation) closedDefinition(path []string, here *frame) {
-	e := m.error(wire.ClosedDefinition, path, nil)
+func (r *reporter) closedDefinition(path []string, here *frame) {
+	e := r.error(wire.ClosedDefinition, path, nil)
 	for _, direct := range []bool{true, false} {
 		for _, c := range here.conjuncts {
 			if c.site == nil || c.site.field == nil || c.direct != direct || c.site.pattern || len(e.Labels) > 0 && !direct {
 				continue
 			}
-			if span, ok := m.span(c.site.field.Label); ok {
+			if span, ok := r.span(c.site.field.Label); ok {
 				e = e.At(span, wire.RoleValue)
 			}
 		}
@@ -76,29 +76,29 @@ func (m *evaluation) closedDefinition(path []string, here *frame) {
 	for f := here.above; f != nil; f = f.above {
 		for _, c := range f.conjuncts {
 			if call := closeCall(c.expr); call != nil {
-				if span, ok := m.span(call.Fun); ok {
+				if span, ok := r.span(call.Fun); ok {
 					e.Labels = append([]wire.Label{{Span: span, Role: wire.RoleConstraint}}, e.Labels...)
 				}
-				m.report(e.With("definition", "close"))
+				r.report(e.With("definition", "close"))
 				return
 			}
 			for _, ident := range contributors(c.expr) {
-				name := m.prepared.Original(ident.Name)
-				roots := m.index.rootsOf(ident, c.expr)
+				name := r.prepared.Original(ident.Name)
+				roots := r.index.rootsOf(ident, c.expr)
 				if len(roots) == 0 || !isDefinition(name) {
 					continue
 				}
-				if span, ok := m.span(ident); ok {
+				if span, ok := r.span(ident); ok {
 					e = e.At(span, wire.RoleConstraint)
 				}
-				if span, ok := m.span(roots[0].field.Label); ok {
+				if span, ok := r.span(roots[0].field.Label); ok {
 					e = e.At(span, wire.RoleConstraint)
 				}
 				e = e.With("definition", name).With("inside", strings.Join(inside, "."))
 				if roots[0].pkg != "" {
 					e = e.With("imported", "true")
 				}
-				m.report(e)
+				r.report(e)
 				return
 			}
 		}
@@ -106,7 +106,7 @@ func (m *evaluation) closedDefinition(path []string, here *frame) {
 			inside = append([]string{path[depth]}, inside...)
 		}
 	}
-	m.report(e)
+	r.report(e)
 }
 
 func isDefinition(name string) bool {

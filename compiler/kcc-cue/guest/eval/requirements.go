@@ -16,15 +16,15 @@ const anyName = "*"
 
 // requirements returns the paths that a policy requires something of, itself or
 // through references.
-func (m *evaluation) requirements(policy syntax.Policy, tree *wire.Node) []wire.Required {
-	r := &requirementReader{evaluation: m, value: m.policyRoot.Root.LookupPath(policy.Path), seen: map[ast.Expr]bool{}}
+func (r *reporter) requirements(policy syntax.Policy, tree *wire.Node) []wire.Required {
+	reader := &requirementReader{evaluation: r.evaluation, value: r.policyRoot.Root.LookupPath(policy.Path), seen: map[ast.Expr]bool{}}
 	for _, expr := range policy.Require {
-		r.expr(expr, nil)
+		reader.expr(expr, nil)
 	}
-	for _, name := range r.names {
-		m.recordMatch(name.Path, name.Span, tree, policy.Name)
+	for _, name := range reader.names {
+		r.recordMatch(name.Path, name.Span, tree, policy.Name)
 	}
-	return r.found
+	return reader.found
 }
 
 // requirementReader follows the expressions of one policy.

@@ -21,7 +21,7 @@ type addition struct {
 func (f *filler) secondPassInput() cue.Value {
 	lit := &ast.StructLit{}
 	for _, added := range f.filled {
-		if !f.evaluation.index.lastNames[added.path[len(added.path)-1]] {
+		if !f.index.lastNames[added.path[len(added.path)-1]] {
 			continue
 		}
 		value := expression(added.node)

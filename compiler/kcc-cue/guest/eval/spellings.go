@@ -16,7 +16,7 @@ func (f *filler) joinSpellings(tree *wire.Node) {
 			continue
 		}
 		for _, component := range field.Node.Fields {
-			if component.Node.Kind != wire.Struct || f.walker.silent[component.Node] {
+			if component.Node.Kind != wire.Struct || f.silent[component.Node] {
 				continue
 			}
 			path := []string{field.Name, component.Name}
@@ -27,7 +27,7 @@ func (f *filler) joinSpellings(tree *wire.Node) {
 				continue
 			}
 			for _, sidecar := range all.Fields {
-				if sidecar.Node.Kind == wire.Struct && !f.walker.silent[sidecar.Node] {
+				if sidecar.Node.Kind == wire.Struct && !f.silent[sidecar.Node] {
 					f.joinComponent(sidecar.Node, sidecars.Struct.Pattern, append(path[:2:2], "sidecars", sidecar.Name))
 				}
 			}
@@ -51,13 +51,13 @@ func isComponent(name string) bool {
 func (f *filler) joinSpelling(component *wire.Node, shape *schema.Shape, path []string, s schema.Spelling, name []string) {
 	short, long := at(component, s.Short...), at(component, name...)
 	has := func(node *wire.Node) bool {
-		return node != nil && node.Kind != wire.Absent && !f.walker.silent[node]
+		return node != nil && node.Kind != wire.Absent && !f.silent[node]
 	}
 	for _, pair := range [][2]*wire.Node{{short, long}, {long, short}} {
 		// An error in one spelling does not make the other one missing.
-		if _, waiting := f.walker.incomplete[pair[1]]; s.Both && waiting && f.walker.silent[pair[0]] {
-			f.walker.silence(pair[1])
-			delete(f.walker.incomplete, pair[1])
+		if _, waiting := f.incomplete[pair[1]]; s.Both && waiting && f.silent[pair[0]] {
+			f.silence(pair[1])
+			delete(f.incomplete, pair[1])
 		}
 	}
 	switch {
@@ -81,13 +81,13 @@ func isWritten(node *wire.Node) bool {
 func (f *filler) copySpelling(component, from, to *wire.Node, path, name []string) {
 	full := append(path[:len(path):len(path)], name...)
 	if to != nil {
-		if f.walker.silent[to] {
+		if f.silent[to] {
 			return
 		}
-		o, waiting := f.walker.incomplete[to]
+		o, waiting := f.incomplete[to]
 		if waiting && !f.satisfiesOther(from, o, full) {
-			f.walker.silence(to)
-			delete(f.walker.incomplete, to)
+			f.silence(to)
+			delete(f.incomplete, to)
 			return
 		}
 	}
@@ -95,7 +95,7 @@ func (f *filler) copySpelling(component, from, to *wire.Node, path, name []strin
 	node.Origins = append(node.Origins, from.Origins...)
 	if to != nil {
 		node.Origins = merge(node.Origins, to.Origins)
-		delete(f.walker.incomplete, to)
+		delete(f.incomplete, to)
 		*to = *node
 		node = to
 	} else {
@@ -105,7 +105,7 @@ func (f *filler) copySpelling(component, from, to *wire.Node, path, name []strin
 				if next == nil {
 					next = &wire.Node{}
 				}
-				delete(f.walker.incomplete, next)
+				delete(f.incomplete, next)
 				next.Kind = wire.Struct
 				set(component, step, next)
 			}
@@ -150,7 +150,7 @@ func (f *filler) satisfiesOther(from *wire.Node, o incomplete, path []string) bo
 	for _, c := range against {
 		e = e.At(c.span, c.role)
 	}
-	f.evaluation.report(f.evaluation.actual(e.With("expected", sourceTexts(against)), value))
+	f.report(f.actual(e.With("expected", sourceTexts(against)), value))
 	return false
 }
 
@@ -164,7 +164,7 @@ func (f *filler) reportDifferentSpellings(short, long *wire.Node, path, other []
 			}
 		}
 	}
-	f.evaluation.report(e.With("other", strings.Join(other, ".")))
-	f.walker.silence(short)
-	f.walker.silence(long)
+	f.report(e.With("other", strings.Join(other, ".")))
+	f.silence(short)
+	f.silence(long)
 }

@@ -11,12 +11,12 @@ import (
 // recordMatch records whether the target has the component that a policy or
 // default names. Only the host sees all targets: it drops the warning if another
 // target has it.
-func (m *evaluation) recordMatch(path []string, span wire.Span, tree *wire.Node, policy string) {
+func (r *reporter) recordMatch(path []string, span wire.Span, tree *wire.Node, policy string) {
 	if at(tree, path...) != nil {
-		m.matched = append(m.matched, span)
+		r.matched = append(r.matched, span)
 		return
 	}
-	if len(m.prepared.Partial) > 0 {
+	if len(r.prepared.Partial) > 0 {
 		// It may be in a file that could not be read.
 		return
 	}
@@ -26,7 +26,7 @@ func (m *evaluation) recordMatch(path []string, span wire.Span, tree *wire.Node,
 			names = append(names, field.Name)
 		}
 	}
-	m.report(wire.Error{Code: wire.NoMatch, Warning: true, Path: path}.At(span, wire.RoleConstraint).
+	r.report(wire.Error{Code: wire.NoMatch, Warning: true, Path: path}.At(span, wire.RoleConstraint).
 		With("policy", policy).With("name", path[1]).With("candidates", strings.Join(names, " ")))
 }
 

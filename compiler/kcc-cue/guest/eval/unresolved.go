@@ -16,7 +16,7 @@ const maxHops = 1000
 
 // reportUnresolved reports the references in an expression that lead from a root
 // field to nothing. It returns false if there are none.
-func (m *evaluation) reportUnresolved(path []string, expr ast.Expr) bool {
+func (r *reporter) reportUnresolved(path []string, expr ast.Expr) bool {
 	found := false
 	inner := map[ast.Node]bool{}
 	ast.Walk(expr, func(node ast.Node) bool {
@@ -38,11 +38,11 @@ func (m *evaluation) reportUnresolved(path []string, expr ast.Expr) bool {
 		if len(chain) == 0 || !ok {
 			return true
 		}
-		if pkg := m.prepared.Import(head); pkg != nil {
+		if pkg := r.prepared.Import(head); pkg != nil {
 			// What a package lacks may be in a file that could not be read.
-			found = m.isPartialPackage(pkg) || m.followChain(path, pkg.Value, chain) || found
-		} else if m.isRoot(head) {
-			found = m.followChain(path, m.root.LookupPath(m.rootPath(head.Name)), chain) || found
+			found = r.isPartialPackage(pkg) || r.followChain(path, pkg.Value, chain) || found
+		} else if r.isRoot(head) {
+			found = r.followChain(path, r.root.LookupPath(r.rootPath(head.Name)), chain) || found
 		}
 		return true
 	}, nil)
@@ -87,7 +87,7 @@ func (m *evaluation) isRoot(ident *ast.Ident) bool {
 	return known && (ident.Node == nil || ofFile)
 }
 
-func (m *evaluation) followChain(path []string, value cue.Value, chain []step) bool {
+func (r *reporter) followChain(path []string, value cue.Value, chain []step) bool {
 	for _, step := range chain {
 		if value.IncompleteKind()&^cue.StructKind != 0 {
 			// Not a struct, not even one with an error below it.
@@ -99,18 +99,18 @@ func (m *evaluation) followChain(path []string, value cue.Value, chain []step) b
 			continue
 		}
 		name := strings.Trim(step.selector.String(), `"`)
-		if head, ok := chain[0].of.(*ast.Ident); ok && m.prepared.InUnparsed(m.prepared.Original(head.Name), name) {
+		if head, ok := chain[0].of.(*ast.Ident); ok && r.prepared.InUnparsed(r.prepared.Original(head.Name), name) {
 			return true
 		}
 		e := wire.Error{Code: wire.UnknownName, Path: path}
-		if span, ok := m.span(step.whole); ok {
+		if span, ok := r.span(step.whole); ok {
 			e = e.At(span, wire.RoleValue)
 		}
 		var names []string
 		for iter, err := value.Fields(cue.Definitions(true)); err == nil && iter.Next(); {
 			names = append(names, strings.Trim(iter.Selector().String(), `"`))
 		}
-		m.report(e.With("name", name).With("kind", "field").
+		r.report(e.With("name", name).With("kind", "field").
 			With("in", sourceText(step.of)).
 			With("candidates", strings.Join(names, " ")))
 		return true
@@ -134,7 +134,7 @@ func (m *evaluation) rootPath(name string) cue.Path {
 }
 
 // reportReferenceCycle reports bare references that lead back to themselves.
-func (m *evaluation) reportReferenceCycle(v cue.Value, path []string, lines []conjunct) bool {
+func (r *reporter) reportReferenceCycle(v cue.Value, path []string, lines []conjunct) bool {
 	if v.IncompleteKind() != cue.TopKind || len(lines) == 0 {
 		return false
 	}
@@ -147,11 +147,11 @@ func (m *evaluation) reportReferenceCycle(v cue.Value, path []string, lines []co
 			return false
 		}
 		if at == start {
-			m.recordCycle(path, lines, "")
+			r.recordCycle(path, lines, "")
 			return true
 		}
 		seen[at] = true
-		v = m.root.LookupPath(target)
+		v = r.root.LookupPath(target)
 	}
 	return false
 }

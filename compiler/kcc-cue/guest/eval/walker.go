@@ -15,7 +15,7 @@ import (
 
 // walker turns CUE values into nodes and records what is incomplete.
 type walker struct {
-	evaluation *evaluation
+	*reporter
 	// incomplete has the values that are not concrete yet; a default may still
 	// complete them.
 	incomplete map[*wire.Node]incomplete
@@ -32,6 +32,31 @@ type walker struct {
 	allOrigins map[*wire.Node][]wire.Origin
 	// inferred are the needs that kcc added.
 	inferred map[*wire.Node]bool
+	// assertions are the hidden fields and definitions that CUE rejects.
+	assertions []failedAssertion
+	// unfilled is set while recipes are read without an input, so that nothing
+	// incomplete in them is reported.
+	unfilled bool
+}
+
+func newWalker(r *reporter) *walker {
+	return &walker{
+		reporter:   r,
+		incomplete: map[*wire.Node]incomplete{},
+		components: map[string]map[string][]conjunct{},
+		silent:     map[*wire.Node]bool{},
+		loose:      map[*wire.Node]bool{},
+		allOrigins: map[*wire.Node][]wire.Origin{},
+		inferred:   map[*wire.Node]bool{},
+	}
+}
+
+// reportingTo returns a walker that knows the same about the nodes and reports to
+// somebody else.
+func (w *walker) reportingTo(r *reporter) *walker {
+	other := *w
+	other.reporter = r
+	return &other
 }
 
 // incomplete is a value that is not concrete.
@@ -49,16 +74,16 @@ func (w *walker) node(v cue.Value, shape *schema.Shape, path []string, above *fr
 	node := &wire.Node{}
 	var lines []conjunct
 	if len(path) > 1 || shape == nil || shape.Struct == nil || shape.Struct.Pattern == nil {
-		lines = w.evaluation.conjuncts(v, path, above)
+		lines = w.conjuncts(v, path, above)
 		node.Origins = origins(lines)
 	} else if isComponent(path[0]) {
-		lines, node.Origins = w.evaluation.collectionConjuncts(v, path, above)
+		lines, node.Origins = w.collectionConjuncts(v, path, above)
 	}
 	if len(path) == 2 {
 		w.recordComponent(path, lines)
 	}
 	for _, c := range lines {
-		if !w.evaluation.prepared.Dropped(c.expr) || c.site.inPattern() || len(path) == 1 {
+		if !w.prepared.Dropped(c.expr) || c.site.inPattern() || len(path) == 1 {
 			// A pattern, or a conjunct for all components, says nothing about a
 			// single one.
 			continue
@@ -91,7 +116,7 @@ func (w *walker) into(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 			return node
 		}
 		if len(lines) == 0 {
-			lines = w.evaluation.conjuncts(v, path, here.above)
+			lines = w.conjuncts(v, path, here.above)
 		}
 		if number := shape.Below("number"); isPort(path) && number != nil && kind&number.Kinds != 0 {
 			// A number is short for a port; its conjuncts are those of the
@@ -100,7 +125,7 @@ func (w *walker) into(node *wire.Node, v cue.Value, shape *schema.Shape, path []
 			set(node, "number", w.read(v, number, child(path, "number"), here))
 			return node
 		}
-		w.evaluation.wrongType(v, shape, path, lines)
+		w.wrongType(v, shape, path, lines)
 		w.silence(node)
 		return node
 	}
@@ -131,9 +156,6 @@ func isSecret(shape *schema.Shape, path []string) bool {
 
 // recordComponent keeps the conjuncts of a component.
 func (w *walker) recordComponent(path []string, lines []conjunct) {
-	if w.components == nil {
-		w.components = map[string]map[string][]conjunct{}
-	}
 	if w.components[path[0]] == nil {
 		w.components[path[0]] = map[string][]conjunct{}
 	}
@@ -142,23 +164,14 @@ func (w *walker) recordComponent(path []string, lines []conjunct) {
 
 // silence suppresses further errors about a node.
 func (w *walker) silence(node *wire.Node) {
-	if w.silent == nil {
-		w.silent = map[*wire.Node]bool{}
-	}
 	w.silent[node] = true
 }
 
 func (w *walker) markLoose(node *wire.Node) {
-	if w.loose == nil {
-		w.loose = map[*wire.Node]bool{}
-	}
 	w.loose[node] = true
 }
 
 func (w *walker) markIncomplete(node *wire.Node, o incomplete) {
-	if w.incomplete == nil {
-		w.incomplete = map[*wire.Node]incomplete{}
-	}
 	w.incomplete[node] = o
 }
 
@@ -174,7 +187,7 @@ func (w *walker) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 	for err == nil && iter.Next() {
 		selector := iter.Selector()
 		if selector.LabelType() != cue.StringLabel {
-			w.evaluation.recordAssertion(iter, path)
+			w.recordAssertion(iter, path)
 			continue
 		}
 		name := selector.Unquoted()
@@ -182,7 +195,7 @@ func (w *walker) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 		var inner *schema.Shape
 		if structure != nil {
 			if inner = structure.At(name); inner == nil {
-				w.evaluation.unknownField(iter.Value(), structure, at, here)
+				w.unknownField(iter.Value(), structure, at, here)
 				unknown[name] = true
 				continue
 			}
@@ -196,13 +209,10 @@ func (w *walker) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 		node.Fields = append(node.Fields, wire.Field{Name: name, Node: below})
 	}
 	if structure != nil && structure.Pattern != nil && syntax.IsDataMap(path) {
-		w.evaluation.hiddenKeys(v, path)
+		w.hiddenKeys(v, path)
 	}
 	sort.Slice(node.Fields, func(i, j int) bool { return node.Fields[i].Name < node.Fields[j].Name })
 	if len(unknown) > 0 {
-		if w.allOrigins == nil {
-			w.allOrigins = map[*wire.Node][]wire.Origin{}
-		}
 		w.allOrigins[node] = node.Origins
 		node.Origins = origins(slices.DeleteFunc(slices.Clone(here.conjuncts), func(c conjunct) bool {
 			return hasOnly(c.expr, unknown)
@@ -213,19 +223,19 @@ func (w *walker) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 // hiddenKeys reports keys beginning with `_` that come into a data map from
 // elsewhere, such as a helper. CUE hides them there, so they would be lost
 // silently.
-func (m *evaluation) hiddenKeys(v cue.Value, path []string) {
+func (r *reporter) hiddenKeys(v cue.Value, path []string) {
 	iter, err := v.Fields(cue.Hidden(true))
 	for err == nil && iter.Next() {
 		selector := iter.Selector()
 		if !selector.LabelType().IsHidden() || selector.IsDefinition() {
 			continue
 		}
-		name := m.prepared.Original(selector.String())
+		name := r.prepared.Original(selector.String())
 		e := wire.Error{Code: wire.UnknownField, Path: child(path, name)}
-		for _, c := range m.conjuncts(iter.Value(), child(path, name), nil) {
+		for _, c := range r.conjuncts(iter.Value(), child(path, name), nil) {
 			e = e.At(c.span, c.role)
 		}
-		m.report(e.With("name", name).With("reason", "hidden"))
+		r.report(e.With("name", name).With("reason", "hidden"))
 	}
 }
 
@@ -250,7 +260,7 @@ func hasOnly(expr ast.Expr, names map[string]bool) bool {
 
 // absent reads a field that is only constrained.
 func (w *walker) absent(v cue.Value, shape *schema.Shape, path []string, above *frame, required bool) *wire.Node {
-	lines := w.evaluation.conjuncts(v, path, above)
+	lines := w.conjuncts(v, path, above)
 	node := &wire.Node{}
 	for i := range lines {
 		lines[i].role = wire.RoleConstraint
@@ -308,18 +318,18 @@ func (w *walker) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 		}
 	}
 	if shape != nil && decided.Kind()&shape.Kinds == 0 {
-		w.evaluation.wrongType(decided, shape, path, lines)
+		w.wrongType(decided, shape, path, lines)
 		w.silence(node)
 		return
 	}
 	put(node, decided)
 	if node.Kind == wire.Absent {
-		w.evaluation.report(w.evaluation.error(wire.BadExpression, path, lines).With("reason", "function"))
+		w.report(w.error(wire.BadExpression, path, lines).With("reason", "function"))
 		w.silence(node)
 		return
 	}
 	if shape != nil && !shape.Plain && shape.Scalar.Exists() && decided.Unify(shape.Scalar).Err() != nil {
-		w.evaluation.outOfBounds(decided, shape, path, lines)
+		w.outOfBounds(decided, shape, path, lines)
 		w.silence(node)
 	}
 }
@@ -331,11 +341,11 @@ func (w *walker) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 	notConcrete := !v.IsConcrete()
 	// A failing `let` is not a part, although CUE gives it a path below the
 	// struct's.
-	own := w.evaluation.ownError(v, path) || parts && !notConcrete && !brokenBelow(v)
+	own := w.ownError(v, path) || parts && !notConcrete && !brokenBelow(v)
 	switch {
 	case parts && (!own || notConcrete && iter.Selector().LabelType() != cue.IndexLabel):
 		if own {
-			w.evaluation.reportConditions(v, path, here.conjuncts)
+			w.reportConditions(v, path, here.conjuncts, w.unfilled)
 			w.markLoose(node)
 		}
 		if iter.Selector().LabelType() == cue.IndexLabel {
@@ -348,7 +358,7 @@ func (w *walker) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 	case w.silent[node]:
 	case w.withoutMistyped(node, shape, path, here):
 	default:
-		w.evaluation.reportFailure(v, shape, path, here)
+		w.reportFailure(v, shape, path, here)
 		w.silence(node)
 	}
 	return node
@@ -361,7 +371,7 @@ func (w *walker) withoutMistyped(node *wire.Node, shape *schema.Shape, path []st
 		return false
 	}
 	if len(here.conjuncts) == 0 {
-		here.conjuncts = w.evaluation.conjuncts(w.evaluation.root.LookupPath(cue.MakePath(selectors(path)...)), path, here.above)
+		here.conjuncts = w.conjuncts(w.root.LookupPath(cue.MakePath(selectors(path)...)), path, here.above)
 	}
 	var good []conjunct
 	for _, c := range here.conjuncts {
@@ -380,7 +390,7 @@ func (w *walker) withoutMistyped(node *wire.Node, shape *schema.Shape, path []st
 			continue
 		}
 		if !isSecret(shape, path) {
-			w.evaluation.wrongType(c.value, shape, path, []conjunct{c})
+			w.wrongType(c.value, shape, path, []conjunct{c})
 		}
 	}
 	*node = *w.read(rest, shape, path, &frame{above: here.above, conjuncts: good})

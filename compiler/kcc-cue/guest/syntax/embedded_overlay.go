@@ -55,7 +55,7 @@ func (p *Prepared) extractReferredOverlays(r *classifier, s *source, x ast.Expr)
 				if !ok {
 					continue
 				}
-				if p.reportUnknownTarget(field, name) {
+				if p.reportUnknownTarget(s.faults, field, name) {
 					continue
 				}
 				p.extracted[field] = true

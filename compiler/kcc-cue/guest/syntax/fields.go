@@ -101,7 +101,7 @@ func (p *Prepared) reportSecretLiteral(field *ast.Field) {
 	name, ok := staticName(field.Label)
 	if lit, is := field.Value.(*ast.BasicLit); ok && is && lit.Kind == token.STRING {
 		e := wire.Error{Code: wire.SecretLiteral, Path: []string{"secrets", name}}
-		p.Errors = append(p.Errors, p.withLabel(e, lit))
+		p.Errors.report(p.withLabel(e, lit))
 	}
 }
 

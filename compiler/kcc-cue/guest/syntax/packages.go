@@ -84,15 +84,15 @@ func (p *Prepared) readPackages(req *wire.Request) {
 	for _, pkg := range all {
 		for _, s := range pkg.sources {
 			// A file of two packages is reported once.
-			s.alreadyReported = read[s.index]
+			if !read[s.index] {
+				s.faults = &p.Errors
+			}
 			read[s.index] = true
-			p.reportOnce(s, func() {
-				s.tree, s.whole = p.parse(s.index, s.File)
-				if s.tree != nil {
-					p.findNumericPorts(s.tree)
-					p.readPreamble(s)
-				}
-			})
+			s.tree, s.whole = p.parse(s.faults, s.index, s.File)
+			if s.tree != nil {
+				p.findNumericPorts(s.tree)
+				p.readPreamble(s)
+			}
 		}
 		for _, s := range pkg.sources {
 			pkg.findImports(p, s)
@@ -101,16 +101,6 @@ func (p *Prepared) readPackages(req *wire.Request) {
 	p.orderPackages(all)
 	for _, pkg := range p.Packages {
 		p.preparePackage(pkg)
-	}
-}
-
-// reportOnce runs do for a source and discards the errors if they were already
-// reported.
-func (p *Prepared) reportOnce(s *source, do func()) {
-	before := len(p.Errors)
-	do()
-	if s.alreadyReported {
-		p.Errors = p.Errors[:before]
 	}
 }
 
@@ -161,7 +151,7 @@ func (p *Prepared) refuseCycle(chain []*Package) {
 	for i := range len(chain) - 2 {
 		e = p.withLabel(e, chain[i].imports[chain[i+1]].spec.Path)
 	}
-	p.Errors = append(p.Errors, e.With("path", chain[len(chain)-1].Path).With("reason", "cycle"))
+	p.Errors.report(e.With("path", chain[len(chain)-1].Path).With("reason", "cycle"))
 	for _, s := range last.sources {
 		s.imports = slices.DeleteFunc(s.imports, func(decl *ast.ImportDecl) bool {
 			path, _ := strconv.Unquote(decl.Specs[0].Path.Value)
@@ -183,7 +173,7 @@ func (p *Prepared) preparePackage(pkg *Package) {
 		if s.tree == nil {
 			continue
 		}
-		p.reportOnce(s, func() { p.refuseAttributes(s) })
+		p.refuseAttributes(s)
 		for _, decl := range s.base {
 			p.expandShortForms(&ast.StructLit{Elts: []ast.Decl{decl}}, labelContext{})
 			p.quoteKeyReferences(decl)
@@ -200,13 +190,11 @@ func (p *Prepared) preparePackage(pkg *Package) {
 			p.markPartial(s.index)
 			continue
 		}
-		p.reportOnce(s, func() {
-			file := s.fileScope(true)
-			file.outer = shared
-			r := &resolver{p: p, source: s, names: none, imported: true}
-			s.base = r.decls(s.base, file, inside)
-			r.reportUnused(file)
-		})
+		file := s.fileScope(true)
+		file.outer = shared
+		r := &resolver{p: p, source: s, names: none, faults: s.faults, imported: true}
+		s.base = r.decls(s.base, file, inside)
+		r.reportUnused(file)
 		if !s.whole {
 			p.markPartial(s.index)
 		}

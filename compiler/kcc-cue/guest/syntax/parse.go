@@ -21,7 +21,7 @@ const maxBroken = 50
 // the end of the file, so a root declaration that cannot be parsed is reported
 // once, overwritten with spaces, and the file parsed again. Offsets stay those of
 // the fragment.
-func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool) {
+func (p *Prepared) parse(to *Faults, index int, file wire.File) (tree *ast.File, whole bool) {
 	text := []byte(file.Text)
 	whole = true
 	for range maxBroken {
@@ -31,14 +31,14 @@ func (p *Prepared) parse(index int, file wire.File) (tree *ast.File, whole bool)
 			if at := tree.Pos().File(); at != nil {
 				p.fileIndexes[at] = index
 			}
-			if !p.refuseDeep(tree, text) {
+			if !p.refuseDeep(to, tree, text) {
 				whole = false
 			}
 			return tree, whole
 		}
 		whole = false
 		broken := findBroken(text, first)
-		p.Errors = append(p.Errors, wire.Error{Code: wire.Syntax}.
+		to.report(wire.Error{Code: wire.Syntax}.
 			At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue).
 			With("message", broken.message))
 		p.unparsed = append(p.unparsed, string(text[broken.start:broken.end]))
@@ -121,7 +121,7 @@ var nestedTooDeep = "nested more than " + strconv.Itoa(maxDepth) + " levels deep
 
 // refuseDeep reports and removes the declarations that nest too deeply. It
 // returns false if there were any.
-func (p *Prepared) refuseDeep(tree *ast.File, text []byte) bool {
+func (p *Prepared) refuseDeep(to *Faults, tree *ast.File, text []byte) bool {
 	before := len(tree.Decls)
 	tree.Decls = slices.DeleteFunc(tree.Decls, func(decl ast.Decl) bool {
 		node := tooDeep(decl)
@@ -133,7 +133,7 @@ func (p *Prepared) refuseDeep(tree *ast.File, text []byte) bool {
 			at.End++
 			e = e.At(at, wire.RoleValue)
 		}
-		p.Errors = append(p.Errors, e.With("message", nestedTooDeep))
+		to.report(e.With("message", nestedTooDeep))
 		if span, ok := p.Span(decl); ok {
 			p.unparsed = append(p.unparsed, string(text[span.Start:span.End]))
 		}

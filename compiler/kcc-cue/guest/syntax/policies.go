@@ -35,8 +35,8 @@ type policyBlock struct {
 
 // splitPolicies reads `policies: NAME: {message, on, require}`. The fields of one
 // policy may be written in several places.
-func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
-	p.eachPlainField(s, "", field.Value, func(label ast.Label, name string, value ast.Expr) {
+func (p *Prepared) splitPolicies(to *Faults, s *source, field *ast.Field, overlay string) {
+	p.eachPlainField(to, s, "", field.Value, func(label ast.Label, name string, value ast.Expr) {
 		at := slices.IndexFunc(s.policies, func(b *policyBlock) bool {
 			return b.name == name && b.overlay == overlay
 		})
@@ -45,7 +45,7 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 			s.policies = append(s.policies, &policyBlock{overlay: overlay, name: name, label: label})
 		}
 		block := s.policies[at]
-		block.malformed = !p.eachPlainField(s, name, value, func(label ast.Label, part string, value ast.Expr) {
+		block.malformed = !p.eachPlainField(to, s, name, value, func(label ast.Label, part string, value ast.Expr) {
 			switch part {
 			case "message":
 				block.message = value
@@ -57,9 +57,8 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 				}
 				block.require = value
 			default:
-				p.Errors = append(p.Errors,
-					p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
-						With("name", part).With("candidates", strings.Join(PolicyFields, " ")))
+				to.report(p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
+					With("name", part).With("candidates", strings.Join(PolicyFields, " ")))
 				s.whole = false
 				block.misspelled = true
 			}
@@ -69,10 +68,10 @@ func (p *Prepared) splitPolicies(s *source, field *ast.Field, overlay string) {
 
 // eachPlainField visits the fields of a struct literal. It reports everything
 // except plain fields with static names, and returns false if there were any.
-func (p *Prepared) eachPlainField(s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
+func (p *Prepared) eachPlainField(to *Faults, s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
 	lit, ok := x.(*ast.StructLit)
 	if !ok {
-		p.reportBadPolicy(s, x, policy, "shape")
+		p.reportBadPolicy(to, s, x, policy, "shape")
 		return false
 	}
 	whole := true
@@ -82,20 +81,20 @@ func (p *Prepared) eachPlainField(s *source, policy string, x ast.Expr, visit fu
 		case *ast.Field:
 			name, ok := staticName(d.Label)
 			if !ok || plainLabel(d) == nil || d.Constraint != token.ILLEGAL {
-				p.reportBadPolicy(s, d, policy, "shape")
+				p.reportBadPolicy(to, s, d, policy, "shape")
 				whole = false
 				continue
 			}
 			visit(d.Label, name, d.Value)
 		default:
-			p.reportBadPolicy(s, d, policy, "shape")
+			p.reportBadPolicy(to, s, d, policy, "shape")
 			whole = false
 		}
 	}
 	return whole
 }
 
-func (p *Prepared) reportBadPolicy(s *source, node ast.Node, policy, reason string, args ...string) {
+func (p *Prepared) reportBadPolicy(to *Faults, s *source, node ast.Node, policy, reason string, args ...string) {
 	path := []string{"policies"}
 	if policy != "" {
 		path = append(path, policy)
@@ -105,7 +104,7 @@ func (p *Prepared) reportBadPolicy(s *source, node ast.Node, policy, reason stri
 	for i := 0; i+1 < len(args); i += 2 {
 		e = e.With(args[i], args[i+1])
 	}
-	p.Errors = append(p.Errors, e)
+	to.report(e)
 	s.whole = false
 }
 
@@ -129,7 +128,7 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 	if block.on != nil {
 		list, ok := block.on.(*ast.ListLit)
 		if !ok {
-			p.reportBadPolicy(s, block.on, block.name, "on")
+			p.reportBadPolicy(s.faults, s, block.on, block.name, "on")
 			return Policy{}, false
 		}
 		applies = false
@@ -137,9 +136,9 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 			name, ok := plainString(item)
 			switch {
 			case !ok:
-				p.reportBadPolicy(s, item, block.name, "on")
+				p.reportBadPolicy(s.faults, s, item, block.name, "on")
 			case len(targets) > 0 && !slices.Contains(targets, name):
-				p.reportBadPolicy(s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
+				p.reportBadPolicy(s.faults, s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
 			default:
 				on = append(on, name)
 				applies = applies || name == p.target
@@ -156,13 +155,13 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 		if block.message != nil {
 			node = block.message
 		}
-		p.reportBadPolicy(s, node, block.name, "message")
+		p.reportBadPolicy(s.faults, s, node, block.name, "message")
 	}
 	if block.require == nil {
 		if block.misspelled {
 			return Policy{}, false
 		}
-		p.reportBadPolicy(s, block.label, block.name, "require")
+		p.reportBadPolicy(s.faults, s, block.label, block.name, "require")
 		return Policy{}, false
 	}
 	return policy, applies

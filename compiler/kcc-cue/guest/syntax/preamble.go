@@ -68,7 +68,7 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 			for _, arg := range detail {
 				e = e.With(arg.Name, arg.Text)
 			}
-			p.Errors = append(p.Errors, e)
+			s.faults.report(e)
 			if reason != "duplicate" {
 				s.refused[info.Ident] = true
 			}
@@ -113,10 +113,10 @@ func (p *Prepared) checkPackages(sources []*source) {
 				if first != nil {
 					e = p.withLabel(e, first.pkg)
 				}
-				p.Errors = append(p.Errors, e.With("expected", p.pkg))
+				s.faults.report(e.With("expected", p.pkg))
 			}
 		case s.pkg.Name.Name != p.pkg:
-			p.Errors = append(p.Errors, p.withLabel(p.withLabel(wire.Error{Code: wire.PackageClause}, s.pkg), first.pkg).
+			s.faults.report(p.withLabel(p.withLabel(wire.Error{Code: wire.PackageClause}, s.pkg), first.pkg).
 				With("expected", p.pkg).With("actual", s.pkg.Name.Name))
 		default:
 			continue
@@ -133,20 +133,17 @@ func named(pkg *ast.Package) bool {
 // refuseAttributes reports and removes the attributes that kcc replaces with
 // features of its own.
 func (p *Prepared) refuseAttributes(s *source) {
-	refused := func(attr *ast.Attribute) bool {
-		name := attr.Name()
-		if name == "" {
-			name = strings.TrimPrefix(attr.Text, "@")
-		}
-		if !slices.Contains(refusedAttributes, name) {
-			return false
-		}
-		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Attribute}, attr).With("name", name))
-		return true
+	report := func(attr *ast.Attribute, path []string) {
+		e := wire.Error{Code: wire.Attribute, Path: path}
+		s.faults.report(p.withLabel(e, attr).With("name", attributeName(attr)))
 	}
 	refusedDecl := func(decl ast.Decl) bool {
 		attr, ok := decl.(*ast.Attribute)
-		return ok && refused(attr)
+		if !ok || !isRefused(attr) {
+			return false
+		}
+		report(attr, nil)
+		return true
 	}
 	s.base = slices.DeleteFunc(s.base, refusedDecl)
 	var path []string
@@ -155,14 +152,16 @@ func (p *Prepared) refuseAttributes(s *source) {
 		case *ast.Field:
 			name, _, _ := ast.LabelName(x.Label)
 			path = append(path, name)
-			attrs, errors := len(x.Attrs), len(p.Errors)
-			x.Attrs = slices.DeleteFunc(x.Attrs, refused)
-			if len(x.Attrs) < attrs && newClassifier(p, nil).classify(x.Value) == constraint {
+			refused, others := partition(x.Attrs, isRefused)
+			x.Attrs = others
+			var needed []string
+			if len(refused) > 0 && newClassifier(p, nil).classify(x.Value) == constraint {
 				// The attribute was meant to supply the value.
 				x.Value = p.drop(x.Value)
-				for i := range p.Errors[errors:] {
-					p.Errors[errors+i].Path = inModel(path)
-				}
+				needed = inModel(path)
+			}
+			for _, attr := range refused {
+				report(attr, needed)
 			}
 		case *ast.StructLit:
 			x.Elts = slices.DeleteFunc(x.Elts, refusedDecl)
@@ -177,6 +176,33 @@ func (p *Prepared) refuseAttributes(s *source) {
 	for _, decl := range s.base {
 		ast.Walk(decl, before, after)
 	}
+}
+
+// isRefused reports whether kcc replaces an attribute with a feature of its own.
+func isRefused(attr *ast.Attribute) bool {
+	return slices.Contains(refusedAttributes, attributeName(attr))
+}
+
+// attributeName returns the name of an attribute, of which CUE knows none if the
+// attribute has no body.
+func attributeName(attr *ast.Attribute) string {
+	if name := attr.Name(); name != "" {
+		return name
+	}
+	return strings.TrimPrefix(attr.Text, "@")
+}
+
+// partition splits a list into the elements that satisfy a condition and the
+// others, in their order.
+func partition[T any](all []T, condition func(T) bool) (satisfying, others []T) {
+	for _, one := range all {
+		if condition(one) {
+			satisfying = append(satisfying, one)
+		} else {
+			others = append(others, one)
+		}
+	}
+	return satisfying, others
 }
 
 // inModel translates a path in a fragment to the path in the model, or returns

@@ -34,5 +34,5 @@ func (r *resolver) warnQuadratic(source ast.Expr, name string) {
 	}
 	e := r.p.withLabel(wire.Error{Code: wire.SlowPattern, Warning: true}, source)
 	e = r.p.withLabel(e, r.loops[len(r.loops)-1])
-	r.report(e.With("name", name))
+	r.faults.report(e.With("name", name))
 }

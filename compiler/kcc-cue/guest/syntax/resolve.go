@@ -20,8 +20,11 @@ type resolver struct {
 	p      *Prepared
 	source *source
 	names  *names
-	// quiet is set if mistakes are reported elsewhere.
-	quiet bool
+	// faults receives what is wrong; nil if it is reported elsewhere.
+	faults *Faults
+	// inactive is set for a part that does not apply to the target: a name that it
+	// uses needs no placeholder.
+	inactive bool
 	// path is the path of the current field; a label that is not a plain name is
 	// empty.
 	path []string
@@ -40,7 +43,11 @@ type resolver struct {
 func (p *Prepared) resolve(s *source, n *names) {
 	file := s.fileScope(true)
 	for i, part := range s.parts(p.target) {
-		r := &resolver{p: p, source: s, names: n, quiet: part.inactive}
+		r := &resolver{p: p, source: s, names: n, faults: s.faults, inactive: part.inactive}
+		if part.inactive {
+			// Its mistakes are reported when its target is evaluated.
+			r.faults = nil
+		}
 		whole, loose := s.whole, s.loose
 		if i == 0 {
 			s.base = r.decls(s.base, file, atRoot)
@@ -55,7 +62,7 @@ func (p *Prepared) resolve(s *source, n *names) {
 			s.whole, s.loose = whole, loose
 		}
 	}
-	r := &resolver{p: p, source: s, names: n}
+	r := &resolver{p: p, source: s, names: n, faults: s.faults}
 	r.reportUnused(file)
 }
 
@@ -76,9 +83,6 @@ func (s *source) fileScope(withRefused bool) *scope {
 
 // reportUnused reports the unused bindings that CUE rejects.
 func (r *resolver) reportUnused(s *scope) {
-	if r.quiet {
-		return
-	}
 	if r.pruning {
 		for _, b := range s.names {
 			if !b.used && (b.kind == importBinding || b.kind == letBinding || b.kind == aliasBinding) {
@@ -101,17 +105,11 @@ func (r *resolver) reportUnused(s *scope) {
 			if r.source.shadowed[name] {
 				e = e.With("name", name)
 			}
-			r.report(e)
+			r.faults.report(e)
 		case b.kind == letBinding || b.kind == aliasBinding:
-			r.report(r.p.withLabel(wire.Error{Code: wire.BadExpression}, b.at).
+			r.faults.report(r.p.withLabel(wire.Error{Code: wire.BadExpression}, b.at).
 				With("reason", "unused").With("name", name))
 		}
-	}
-}
-
-func (r *resolver) report(e wire.Error) {
-	if !r.quiet {
-		r.p.Errors = append(r.p.Errors, e)
 	}
 }
 
@@ -333,7 +331,7 @@ func (r *resolver) validRegexp(op token.Token, x ast.Expr) bool {
 	}
 	_, err := regexp.Compile(text)
 	if err != nil {
-		r.report(r.p.withLabel(wire.Error{Code: wire.BadExpression, Path: inModel(r.path)}, x).
+		r.faults.report(r.p.withLabel(wire.Error{Code: wire.BadExpression, Path: inModel(r.path)}, x).
 			With("reason", "failed").With("message", "invalid regexp: "+err.Error()).With("bare", "invalid regexp: "+err.Error()))
 	}
 	return err == nil
@@ -450,7 +448,7 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 			if b.at != nil {
 				e = r.p.withLabel(e, b.at)
 			}
-			r.report(e.With("reason", "shadowed").With("name", name))
+			r.faults.report(e.With("reason", "shadowed").With("name", name))
 		}
 		return b.kind != refusedBinding
 	}
@@ -464,12 +462,12 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 			return true
 		}
 		if e, ok := r.names.privateElsewhere(r.p, x); ok {
-			r.report(e)
+			r.faults.report(e)
 			return false
 		}
 	} else if usable, ok := r.names.fields[name]; ok {
 		if !usable {
-			r.report(r.p.withLabel(wire.Error{Code: wire.Overlay}, x).
+			r.faults.report(r.p.withLabel(wire.Error{Code: wire.Overlay}, x).
 				With("reason", "reference").With("name", name))
 			return false
 		}
@@ -502,19 +500,19 @@ func (r *resolver) checkTargetComparison(x *ast.BinaryExpr, s *scope) {
 		if x.Op == token.NEQ {
 			e = e.With("differs", "true")
 		}
-		r.report(e)
+		r.faults.report(e)
 	}
 }
 
 func (r *resolver) use(name string) {
-	if !r.quiet {
+	if !r.inactive {
 		r.names.used[name] = true
 	}
 }
 
 // reportUnknown reports a name that does not resolve, with the names in scope.
 func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
-	if r.quiet || r.p.InUnparsed(x.Name) {
+	if r.faults == nil || r.p.InUnparsed(x.Name) {
 		return
 	}
 	visible := map[string]bool{}
@@ -544,7 +542,7 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 			e = e.With("import", path)
 		}
 	}
-	r.report(e)
+	r.faults.report(e)
 }
 
 func isRootField(name string) bool {

@@ -15,11 +15,13 @@ import (
 // splitRoot moves `on`, `defaults` and `policies` out of the base and removes
 // fields that the root may not have.
 func (p *Prepared) splitRoot(s *source) {
-	s.base = p.rootDecls(s, s.base, rootContext{top: true})
+	s.base = p.rootDecls(s, s.base, rootContext{faults: s.faults, top: true})
 }
 
 // rootContext is the context of a list of root declarations.
 type rootContext struct {
+	// faults receives what is wrong; nil if it is reported elsewhere.
+	faults *Faults
 	// top is set directly at the root and directly in an overlay's block.
 	top bool
 	// overlay is the target of the block, empty in the base.
@@ -78,10 +80,10 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	}
 	switch {
 	case name == "system" && (s.Name != systemFile || ctx.overlay != ""):
-		p.reportMisplaced(s, field, name, "placement")
+		p.reportMisplaced(ctx.faults, s, field, name, "placement")
 		return false
 	case name == "on" && (!ctx.top || ctx.overlay != ""):
-		p.reportMisplaced(s, field, name, "nested")
+		p.reportMisplaced(ctx.faults, s, field, name, "nested")
 		return false
 	case slices.Contains(schema.Shipped().BlockFields(), name) && !ctx.top:
 		// It joins the root only where CUE embeds the struct around it.
@@ -93,12 +95,12 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 		s.defaults = append(s.defaults, defaultsBlock{ctx.overlay, field.Value})
 		return false
 	case name == "policies":
-		p.splitPolicies(s, field, ctx.overlay)
+		p.splitPolicies(ctx.faults, s, field, ctx.overlay)
 		return false
 	case name == "kinds":
 		declareInput(field.Value)
 	case !slices.Contains(schema.Shipped().RootFields(), name):
-		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
+		ctx.faults.report(p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
 			With("name", name).With("candidates", strings.Join(schema.Shipped().RootFields(), " ")))
 		p.reported[name] = true
 		s.whole = false
@@ -107,8 +109,8 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	return true
 }
 
-func (p *Prepared) reportMisplaced(s *source, field *ast.Field, name, reason string) {
-	p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{name}}, field.Label).
+func (p *Prepared) reportMisplaced(to *Faults, s *source, field *ast.Field, name, reason string) {
+	to.report(p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{name}}, field.Label).
 		With("reason", reason).With("name", name))
 	s.whole = false
 }
@@ -116,7 +118,7 @@ func (p *Prepared) reportMisplaced(s *source, field *ast.Field, name, reason str
 // splitOverlay reads `on: TARGET: {…}`.
 func (p *Prepared) splitOverlay(s *source, on *ast.Field) {
 	shape := func(node ast.Node) {
-		p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on"}}, node).
+		s.faults.report(p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on"}}, node).
 			With("reason", "shape"))
 		s.whole = false
 	}
@@ -141,23 +143,21 @@ func (p *Prepared) splitOverlay(s *source, on *ast.Field) {
 			shape(field)
 			continue
 		}
-		if p.reportUnknownTarget(field, name) {
+		if p.reportUnknownTarget(s.faults, field, name) {
 			s.whole = false
 			continue
 		}
 		block := field.Value
-		ctx := rootContext{top: true, overlay: name}
+		ctx, whole := rootContext{faults: s.faults, top: true, overlay: name}, s.whole
 		if name != p.target {
 			// Its mistakes are reported when that target is evaluated.
-			quiet, whole := &Prepared{target: name, lengths: p.lengths, fileIndexes: p.fileIndexes, reported: p.reported}, s.whole
-			eachStruct(block, func(lit *ast.StructLit) {
-				lit.Elts = quiet.rootDecls(s, lit.Elts, ctx)
-			})
+			ctx.faults = nil
+		}
+		eachStruct(block, func(lit *ast.StructLit) {
+			lit.Elts = p.rootDecls(s, lit.Elts, ctx)
+		})
+		if name != p.target {
 			s.whole = whole
-		} else {
-			eachStruct(block, func(lit *ast.StructLit) {
-				lit.Elts = p.rootDecls(s, lit.Elts, ctx)
-			})
 		}
 		s.overlays = append(s.overlays, overlay{name, block})
 	}
@@ -165,11 +165,11 @@ func (p *Prepared) splitOverlay(s *source, on *ast.Field) {
 
 // reportUnknownTarget reports whether the system lacks the target of a block under
 // `on`, and adds the error.
-func (p *Prepared) reportUnknownTarget(block *ast.Field, name string) bool {
+func (p *Prepared) reportUnknownTarget(to *Faults, block *ast.Field, name string) bool {
 	if len(p.targets) == 0 || slices.Contains(p.targets, name) {
 		return false
 	}
-	p.Errors = append(p.Errors, p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, block.Label).
+	to.report(p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, block.Label).
 		With("reason", "unknown-target").With("name", name).With("candidates", strings.Join(p.targets, " ")))
 	return true
 }

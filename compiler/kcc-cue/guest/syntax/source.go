@@ -19,10 +19,10 @@ type source struct {
 	// whole is false if some of the file was reported and removed; loose is true
 	// if that was only a detail of one component.
 	whole, loose bool
-	// alreadyReported is set if the file's errors were reported for another
-	// package.
-	alreadyReported bool
-	pkg             *ast.Package
+	// faults receives the errors of the file: nil if they were reported for
+	// another package that the file belongs to.
+	faults *Faults
+	pkg    *ast.Package
 	// imports holds the imports that resolve, one per declaration.
 	imports []*ast.ImportDecl
 	// shadowed holds the names of imports that a closer declaration shadows.
@@ -102,8 +102,10 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 		if imported[index] {
 			continue
 		}
-		tree, whole := p.parse(index, file)
-		sources = append(sources, &source{File: file, index: index, tree: tree, whole: whole, refused: map[string]bool{}})
+		tree, whole := p.parse(&p.Errors, index, file)
+		sources = append(sources, &source{
+			File: file, index: index, faults: &p.Errors, tree: tree, whole: whole, refused: map[string]bool{},
+		})
 		if tree != nil {
 			p.findNumericPorts(tree)
 		}

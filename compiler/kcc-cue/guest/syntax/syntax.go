@@ -33,7 +33,7 @@ type Prepared struct {
 	// itself.
 	Packages []*Package
 	// Errors collects what the passes found so far.
-	Errors []wire.Error
+	Errors Faults
 	// Partial lists the files, by sorted index, of which some declarations were
 	// removed: nothing that could be in them may be reported as missing.
 	Partial []int
@@ -89,6 +89,16 @@ type Prepared struct {
 	unparsed []string
 	// reported holds the names of unknown root fields, which were removed.
 	reported map[string]bool
+}
+
+// Faults collects what is wrong. A pass reports to the list that it is given; a
+// nil one discards what another pass reports.
+type Faults []wire.Error
+
+func (f *Faults) report(e wire.Error) {
+	if f != nil {
+		*f = append(*f, e)
+	}
 }
 
 // File is a fragment as CUE builds it.
