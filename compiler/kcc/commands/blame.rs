@@ -225,7 +225,7 @@ fn commit(line: &Line) -> String {
     match &line.commit {
         None => String::new(),
         Some(None) => "not committed".to_owned(),
-        Some(Some(commit)) => format!("{} {}", commit.short(), commit.date.day()),
+        Some(Some(commit)) => format!("{} {}", commit.short(), commit.day()),
     }
 }
 

@@ -9,6 +9,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use jiff::{
+    Timestamp, Zoned,
+    tz::{Offset, TimeZone},
+};
 use serde::{Serialize, Serializer};
 
 /// The length of abbreviated hashes, as in `git blame`.
@@ -21,24 +25,20 @@ pub struct Commit {
     pub hash: String,
     /// The author's name.
     pub author: String,
-    /// The author's date.
+    /// The author's date, with the author's UTC offset.
     #[serde(serialize_with = "rfc3339")]
-    pub date: Date,
-}
-
-/// A point in time with the author's UTC offset.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Date {
-    /// Seconds since the Unix epoch.
-    pub seconds: i64,
-    /// The UTC offset in minutes.
-    pub offset: i64,
+    pub date: Zoned,
 }
 
 impl Commit {
     /// Returns the abbreviated hash.
     pub fn short(&self) -> &str {
         self.hash.get(..ABBREVIATED).unwrap_or(&self.hash)
+    }
+
+    /// Returns the author's local date, such as `2026-11-24`.
+    pub fn day(&self) -> String {
+        self.date.strftime("%Y-%m-%d").to_string()
     }
 }
 
@@ -78,7 +78,8 @@ pub(super) fn blame_file(
 /// Parses the output of `git blame --porcelain`: the commit and number of each line,
 /// where the details of a commit follow its first occurrence.
 fn parse_porcelain(text: &str) -> BTreeMap<usize, Commit> {
-    let mut commits: BTreeMap<&str, (String, Date)> = BTreeMap::new();
+    // The author with seconds and UTC offset of the date.
+    let mut commits: BTreeMap<&str, (String, i64, i32)> = BTreeMap::new();
     let mut numbers: Vec<(usize, &str)> = Vec::new();
     let mut hash = "";
     for line in text.lines() {
@@ -97,11 +98,11 @@ fn parse_porcelain(text: &str) -> BTreeMap<usize, Commit> {
             commits.entry(hash).or_default();
             continue;
         }
-        let (author, date) = commits.entry(hash).or_default();
+        let (author, seconds, offset) = commits.entry(hash).or_default();
         match word {
             "author" => rest.clone_into(author),
-            "author-time" => date.seconds = rest.parse().unwrap_or_default(),
-            "author-tz" => date.offset = parse_offset(rest),
+            "author-time" => *seconds = rest.parse().unwrap_or_default(),
+            "author-tz" => *offset = parse_offset(rest),
             _ => {}
         }
     }
@@ -110,67 +111,33 @@ fn parse_porcelain(text: &str) -> BTreeMap<usize, Commit> {
         // A hash of zeros marks lines that are not committed.
         .filter(|(_, hash)| hash.contains(|c: char| c != '0'))
         .map(|(number, hash)| {
-            let (author, date) = commits[hash].clone();
-            let hash = hash.to_owned();
-            (number, Commit { hash, author, date })
+            let (author, seconds, offset) = commits[hash].clone();
+            let commit = Commit {
+                hash: hash.to_owned(),
+                author,
+                date: date(seconds, offset),
+            };
+            (number, commit)
         })
         .collect()
 }
 
-/// Parses an offset such as `+0130` into minutes.
-fn parse_offset(text: &str) -> i64 {
-    let number: i64 = text.parse().unwrap_or_default();
-    number / 100 * 60 + number % 100
+/// Parses an offset such as `+0130` into seconds.
+fn parse_offset(text: &str) -> i32 {
+    let number: i32 = text.parse().unwrap_or_default();
+    (number / 100 * 60 + number % 100) * 60
 }
 
-impl Date {
-    /// Formats the author's local date, such as `2026-11-24`.
-    pub fn day(self) -> String {
-        let (year, month, day) = self.calendar();
-        format!("{year:04}-{month:02}-{day:02}")
-    }
-
-    fn local_seconds(self) -> i64 {
-        self.seconds.saturating_add(self.offset * 60)
-    }
-
-    /// Computes year, month and day in the Gregorian calendar. Counts in eras of
-    /// 400 years that begin in March, so that leap days are at the end of a year.
-    fn calendar(self) -> (i64, i64, i64) {
-        let days = self.local_seconds().div_euclid(86_400) + 719_468;
-        let era = days.div_euclid(146_097);
-        let of_era = days.rem_euclid(146_097);
-        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let march_month = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * march_month + 2) / 5 + 1;
-        let month = if march_month < 10 {
-            march_month + 3
-        } else {
-            march_month - 9
-        };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        (year, month, day)
-    }
+/// Returns a point in time with a UTC offset. Git stores any number for either;
+/// one that is out of range counts as zero.
+fn date(seconds: i64, offset: i32) -> Zoned {
+    let time = Timestamp::from_second(seconds).unwrap_or_default();
+    let offset = Offset::from_seconds(offset).unwrap_or(Offset::UTC);
+    time.to_zoned(TimeZone::fixed(offset))
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn rfc3339<S: Serializer>(date: &Date, serializer: S) -> Result<S::Ok, S::Error> {
-    let second = date.local_seconds().rem_euclid(86_400);
-    let sign = if date.offset < 0 { '-' } else { '+' };
-    let offset = date.offset.abs();
-    serializer.serialize_str(&format!(
-        "{}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
-        date.day(),
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        offset / 60,
-        offset % 60
-    ))
+fn rfc3339<S: Serializer>(date: &Zoned, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&date.strftime("%Y-%m-%dT%H:%M:%S%:z"))
 }
 
 #[cfg(test)]
@@ -198,7 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn formats_days_of_the_gregorian_calendar() {
+    fn tolerates_any_date_that_git_stores() {
+        assert_eq!(parse_offset("-0330"), -210 * 60);
+        let text = |seconds, offset| date(seconds, offset).strftime("%F %:z").to_string();
         for (seconds, day) in [
             (0, "1970-01-01"),
             (951_782_400, "2000-02-29"),
@@ -206,8 +175,9 @@ mod tests {
             (4_107_542_400, "2100-03-01"),
             (-1, "1969-12-31"),
         ] {
-            assert_eq!(Date { seconds, offset: 0 }.day(), day);
+            assert_eq!(text(seconds, 0), format!("{day} +00:00"));
         }
-        assert_eq!(parse_offset("-0330"), -210);
+        assert_eq!(text(0, -210 * 60), "1969-12-31 -03:30");
+        assert_eq!(text(i64::MAX, i32::MAX), "1970-01-01 +00:00");
     }
 }

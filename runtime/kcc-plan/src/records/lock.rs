@@ -6,9 +6,10 @@ use std::{
     io::{ErrorKind, Read, Seek, Write},
     path::Path,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use kcc_diag::Code;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ impl Lock {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(fail(error)),
                 Err(TryLockError::WouldBlock) if attempts > 1 => attempts -= 1,
-                Err(TryLockError::WouldBlock) => return Err(lock_held(&mut file)),
+                Err(TryLockError::WouldBlock) => return Err(held_by(&mut file)),
             }
             thread::sleep(PAUSE);
         }
@@ -79,7 +80,7 @@ impl Lock {
         match file.try_lock_shared() {
             Ok(()) => Ok(()),
             Err(TryLockError::Error(error)) => Err(cannot_lock(path, error)),
-            Err(TryLockError::WouldBlock) => Err(lock_held(&mut file)),
+            Err(TryLockError::WouldBlock) => Err(held_by(&mut file)),
         }
     }
 }
@@ -89,54 +90,41 @@ fn cannot_lock(path: &Path, error: std::io::Error) -> Error {
     Error::new(Code::StateStore, message).cause(error)
 }
 
-fn lock_held(file: &mut File) -> Error {
+fn held_by(file: &mut File) -> Error {
     let mut text = String::new();
     // The file is empty between taking the lock and writing the holder.
     let holder = match file.read_to_string(&mut text) {
         Ok(_) => serde_json::from_str::<Holder>(&text).ok(),
         Err(_) => None,
     };
-    let message = match holder {
-        None => "another kcc process is changing this target".to_owned(),
-        Some(Holder {
-            pid,
-            since,
-            command,
-        }) => {
-            let command = command.unwrap_or_else(|| "an apply".to_owned());
-            let since = utc(since);
-            format!("{command} has been running since {since} (process {pid})")
-        }
+    let Some(holder) = holder else {
+        return lock_held("another kcc process", None, None);
     };
+    let command = holder.command.as_deref().unwrap_or("an apply");
+    let since = i64::try_from(holder.since).ok();
+    let since = since.and_then(|since| Timestamp::from_second(since).ok());
+    lock_held(command, since, Some(&format!("process {}", holder.pid)))
+}
+
+/// Creates the error of a command that another one, such as `an apply`, keeps from
+/// running.
+pub fn lock_held(command: &str, since: Option<Timestamp>, holder: Option<&str>) -> Error {
+    let mut message = match since {
+        Some(since) => {
+            let since = since.strftime("%Y-%m-%d %H:%M:%S UTC");
+            format!("{command} has been running since {since}")
+        }
+        None => format!("{command} is changing this target"),
+    };
+    if let Some(holder) = holder {
+        message = format!("{message} ({holder})");
+    }
     Error::new(Code::ApplyLockHeld, message).help("wait until it ends, then run the command again")
 }
 
 /// Returns the current time in seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
-}
-
-/// Formats a time as `2026-11-24 05:10:00 UTC`.
-fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March put the leap day at their end.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -170,9 +158,22 @@ mod tests {
     }
 
     #[test]
-    fn formats_times() {
-        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
-        assert_eq!(utc(1_795_497_600), "2026-11-24 05:20:00 UTC");
+    fn names_the_command_its_start_and_its_holder() {
+        let message = |since, holder| {
+            let since = Timestamp::from_second(since).unwrap();
+            lock_held("a down", Some(since), holder).message
+        };
+        for (since, time) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (1_795_497_600, "2026-11-24 05:20:00"),
+        ] {
+            assert_eq!(
+                message(since, Some("process 7")),
+                format!("a down has been running since {time} UTC (process 7)")
+            );
+        }
+        let unknown = lock_held("another kcc process", None, None).message;
+        assert_eq!(unknown, "another kcc process is changing this target");
     }
 }

@@ -8,4 +8,4 @@ mod lock;
 
 pub use folder::RecordFolder;
 pub use journal::{Intent, Inventory, InventoryObject};
-pub use lock::{Lock, now};
+pub use lock::{Lock, lock_held, now};
