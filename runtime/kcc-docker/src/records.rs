@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The records that earlier applies left on this machine.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Records {
     pub(crate) intent: Option<Intent>,
     pub(crate) inventory: Option<Inventory>,

@@ -15,7 +15,7 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, RecordFolder, RecordStore,
-    Recovery, Reporter, Scope, Secrets, StatusReport, start_order,
+    Recovery, Reporter, Scope, Secrets, StatusReport, observe_undisturbed, start_order,
 };
 
 use crate::{
@@ -40,13 +40,19 @@ const QUIET_ROUNDS: usize = 20;
 /// Plans an apply and reports what is not ready. Read-only.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
-    // The middle of another apply is not a state to plan from.
-    session.state.check_unlocked()?;
     let (secrets, missing) = session.existing_secrets().await?;
-    let mut observed = session.observe(&session.read_records()?, &secrets).await?;
+    let mut observed = observe_undisturbed(
+        async || session.read_records(),
+        async || session.state.check_unlocked(),
+        async |records| {
+            let mut observed = session.observe(records, &secrets).await?;
+            let check = session.readiness_check(Some(&secrets));
+            observe::readiness(desired, &session.docker, &check, &mut observed).await?;
+            Ok(observed)
+        },
+    )
+    .await?;
     observed.missing_secrets = missing;
-    let check = session.readiness_check(Some(&secrets));
-    observe::readiness(desired, &session.docker, &check, &mut observed).await?;
     Ok(reconcile(desired, &session.docker, &observed, options)?.without_payloads())
 }
 
@@ -156,11 +162,12 @@ pub async fn down(
 /// Lists the scope's objects that kcc made on this engine. Read-only.
 pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
-    session.state.check_unlocked()?;
-    Ok(session
-        .find_recoverable(&session.read_records()?)
-        .await?
-        .recovery)
+    let found = observe_undisturbed(
+        async || session.read_records(),
+        async || session.state.check_unlocked(),
+        async |records| session.find_recoverable(records).await,
+    );
+    Ok(found.await?.recovery)
 }
 
 /// Takes the objects of [`plan_recovery`] into the inventory and stores the generated

@@ -13,7 +13,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kcc_diag::Code;
-use kcc_plan::{Cancel, Error, Event, Options, Reporter, Scope};
+use kcc_plan::{Cancel, Error, Event, Options, Reporter, Scope, lock_held};
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,10 +28,15 @@ const LEASE_DURATION: Duration = Duration::from_secs(15);
 const RENEW_INTERVAL: Duration = Duration::from_secs(4);
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The annotation with the command that holds the lock.
+const COMMAND: &str = "kcc.dev/command";
+
 /// The lock held until it is released.
 pub(crate) struct Lock {
     reference: Reference,
     identity: String,
+    /// The command with its article: `an apply`.
+    command: &'static str,
 }
 
 /// Fails if the lock is held and was renewed recently. Read-only.
@@ -41,22 +46,24 @@ pub(crate) async fn check_unlocked(
     scope: &Scope,
 ) -> Result<(), Error> {
     match read(client, &reference(namespace, scope)).await? {
-        Some(lease) if is_renewed(&lease) => Err(lock_held(&lease)),
+        Some(lease) if is_renewed(&lease) => Err(held_by(&lease)),
         _ => Ok(()),
     }
 }
 
 impl Lock {
-    /// Takes the lock; fails with the holder's name.
+    /// Takes the lock for a command, such as `an apply`; fails with the holder's name.
     pub(crate) async fn take(
         client: &Client,
         namespace: &str,
         scope: &Scope,
         options: &Options,
+        command: &'static str,
     ) -> Result<Self, Error> {
         let lock = Self {
             reference: reference(namespace, scope),
             identity: identity(options),
+            command,
         };
         // Each attempt fails only if another process was faster, which is then named.
         for _ in 0..3 {
@@ -76,7 +83,7 @@ impl Lock {
             }
         }
         match read(client, &lock.reference).await? {
-            Some(lease) => Err(lock_held(&lease)),
+            Some(lease) => Err(held_by(&lease)),
             None => Err(
                 Error::new(Code::ApplyLockHeld, "cannot take the target's lock")
                     .help("run the command again"),
@@ -149,6 +156,7 @@ impl Lock {
                 "name": self.reference.name,
                 "namespace": self.reference.namespace,
                 "labels": records::labels(scope),
+                "annotations": {COMMAND: self.command},
                 "resourceVersion": version,
             },
             "spec": spec,
@@ -166,14 +174,14 @@ async fn wait_for_expiry(
         return Ok(());
     }
     if is_renewed(first) {
-        return Err(lock_held(first));
+        return Err(held_by(first));
     }
     let begin = tokio::time::Instant::now();
     while begin.elapsed() < LEASE_DURATION {
         tokio::time::sleep(WATCH_INTERVAL).await;
         match read(client, reference).await? {
             Some(lease) if lease.metadata.resource_version != first.metadata.resource_version => {
-                return Err(lock_held(&lease));
+                return Err(held_by(&lease));
             }
             Some(_) => {}
             None => return Ok(()),
@@ -195,19 +203,17 @@ fn is_renewed(lease: &Lease) -> bool {
         })
 }
 
-fn lock_held(lease: &Lease) -> Error {
-    let since = lease
+fn held_by(lease: &Lease) -> Error {
+    let annotations = lease.metadata.annotations.as_ref();
+    let command = annotations.and_then(|annotations| annotations.get(COMMAND));
+    let acquired = lease
         .spec
         .as_ref()
-        .and_then(|spec| spec.acquire_time.as_ref())
-        .map(|time| format!(" since {}", time.0.strftime("%Y-%m-%d %H:%M:%S UTC")));
-    Error::new(
-        Code::ApplyLockHeld,
-        format!(
-            "another apply to this target is running: {}{}",
-            holder(lease),
-            since.unwrap_or_default()
-        ),
+        .and_then(|spec| spec.acquire_time.as_ref());
+    lock_held(
+        command.map_or("an apply", String::as_str),
+        acquired.map(|time| time.0),
+        Some(holder(lease)),
     )
     .help(format!(
         "wait until it ends, then run the command again; the lock of a killed apply expires within {} s",

@@ -169,7 +169,7 @@ pub(crate) struct OwnedField {
 impl ObservedObject {
     /// Returns the version of the object, which changes with each write.
     pub(crate) fn version(&self) -> Option<&str> {
-        self.live.pointer("/metadata/resourceVersion")?.as_str()
+        version(&self.live)
     }
 
     /// Reads an object from the cluster's JSON.
@@ -199,6 +199,11 @@ pub(crate) fn holds_data(kind: &str) -> bool {
         kind,
         NAMESPACE | CLAIM | SECRET | DEFINITION | "PersistentVolume"
     )
+}
+
+/// Returns the version of an object, which changes with each write.
+pub(crate) fn version(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/resourceVersion")?.as_str()
 }
 
 /// Returns a label of an object.

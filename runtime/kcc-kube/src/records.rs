@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     client::Client,
     observe,
-    observed::{Observed, ObservedObject, Reference, Templates, label, label_of},
+    observed::{Observed, ObservedObject, Reference, Templates, label, label_of, version},
     status,
 };
 
@@ -26,6 +26,8 @@ const INTENT: &str = "intent";
 pub(crate) struct Records {
     /// True if there are any records.
     pub(crate) recorded: bool,
+    /// The version of the records as they were read, which changes with each write.
+    pub(crate) version: Option<String>,
     /// The inventory of the last apply.
     pub(crate) inventory: Inventory,
     /// The objects that an interrupted apply set out to create.
@@ -114,6 +116,7 @@ impl Records {
         }
         Ok(Self {
             recorded: true,
+            version: version(&map).map(str::to_owned),
             inventory: part(&map, INVENTORY, &reference)?.unwrap_or_default(),
             intent: part(&map, INTENT, &reference)?,
         })
@@ -283,7 +286,7 @@ impl RecordStore for RecordWriter<'_> {
         self.records = Records {
             recorded: true,
             inventory,
-            intent: None,
+            ..Records::default()
         };
         Ok(())
     }

@@ -14,7 +14,7 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Engine, Error, Event, Options, Plan, Recovery, Reporter, Scope,
-    Secrets, StatusReport, execute, start_order,
+    Secrets, StatusReport, execute, observe_undisturbed, start_order,
 };
 
 use crate::{
@@ -38,10 +38,16 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
         .await?
         .fetch_secrets()
         .await?;
-    let records = session.read_records().await?;
-    let observed = session.observe(&records, None).await?;
+    let (observed, live) = observe_undisturbed(
+        async || session.read_records().await,
+        async || session.check_unlocked().await,
+        async |records| {
+            let observed = session.observe(records, None).await?;
+            Ok((observed, session.engine().live(None).await?))
+        },
+    )
+    .await?;
     let mut plan = reconcile(desired, &session.kube, &observed, options)?.without_payloads();
-    let live = session.engine().live(None).await?;
     let found = not_ready(&session.kube, &live, &plan);
     plan.findings.extend(found);
     Ok(plan)
@@ -58,7 +64,7 @@ pub async fn apply(
         .await?
         .fetch_secrets()
         .await?;
-    lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
+    session.check_unlocked().await?;
     let records = session.read_records().await?;
     let seen = session.observe(&records, None).await?;
     let plan = reconcile(desired, &session.kube, &seen, options)?;
@@ -69,7 +75,7 @@ pub async fn apply(
         return Ok(report);
     }
     let created = session.create_namespace(&plan, reporter, cancel).await?;
-    let lock = session.lock().await?;
+    let lock = session.lock("an apply").await?;
     let task = async {
         // The state seen without the lock may be the middle of another apply.
         let records = session.read_records().await?;
@@ -110,13 +116,13 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
+    session.check_unlocked().await?;
     let records = session.read_records().await?;
     let plan = session.tear_down(&records, reporter).await?.0;
     if plan.is_empty() && records.intent.is_none() {
         return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
     }
-    let lock = session.lock().await?;
+    let lock = session.lock("a down").await?;
     let task = async {
         let records = session.read_records().await?;
         let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;
@@ -138,20 +144,24 @@ fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Vec<String>>) {
 /// Lists the objects with the scope's labels and if they are recorded. Read-only.
 pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
-    let records = session.read_records().await?;
-    Ok(session.find_recoverable(&records).await?.recovery)
+    let found = observe_undisturbed(
+        async || session.read_records().await,
+        async || session.check_unlocked().await,
+        async |records| session.find_recoverable(records).await,
+    );
+    Ok(found.await?.recovery)
 }
 
 /// Takes every object that is provably kcc's into the inventory.
 pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
     let session = Session::open(desired, options).await?;
-    lease::check_unlocked(&session.client, &session.kube.namespace, &session.scope).await?;
+    session.check_unlocked().await?;
     let records = session.read_records().await?;
     let recovery = session.find_recoverable(&records).await?.recovery;
     if recovery.recoverable().next().is_none() {
         return Ok(recovery);
     }
-    let lock = session.lock().await?;
+    let lock = session.lock("a recovery").await?;
     let record = async {
         let records = session.read_records().await?;
         let found = session.find_recoverable(&records).await?;
@@ -255,14 +265,15 @@ impl<'a> Session<'a> {
         KubeEngine::new(&self.client, &self.scope, &self.kube, &self.values)
     }
 
-    async fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(
-            &self.client,
-            &self.kube.namespace,
-            &self.scope,
-            self.options,
-        )
-        .await
+    /// Fails if another command is changing the target.
+    async fn check_unlocked(&self) -> Result<(), Error> {
+        lease::check_unlocked(&self.client, &self.kube.namespace, &self.scope).await
+    }
+
+    /// Takes the lock for a command, such as `an apply`.
+    async fn lock(&self, command: &'static str) -> Result<Lock, Error> {
+        let (client, namespace) = (&self.client, &self.kube.namespace);
+        Lock::take(client, namespace, &self.scope, self.options, command).await
     }
 
     /// Runs a task under the lock, which is renewed meanwhile and always released.

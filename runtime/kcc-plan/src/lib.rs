@@ -71,7 +71,7 @@ pub use finding::{Finding, FindingKind};
 pub use image_user::{RefusedImage, RefusedUser};
 pub use operation::{Action, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
-pub use perform::{RecordStore, perform, start_order};
+pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use records::{Intent, Inventory, InventoryObject, Lock, RecordFolder, lock_held, now};
 pub use recovery::{Recovered, Recovery};

@@ -78,6 +78,25 @@ pub async fn perform<E: Engine, R: RecordStore>(
     Ok(report)
 }
 
+/// Observes a state in which no other command changes the target, and fails if one
+/// is running. A command stores its intent before its first change, so a state is
+/// undisturbed if the lock is free after the records are read, and the records are
+/// still the same after the observation.
+pub async fn observe_undisturbed<R: PartialEq, O>(
+    read: impl AsyncFn() -> Result<R, Error>,
+    check_unlocked: impl AsyncFn() -> Result<(), Error>,
+    observe: impl AsyncFn(&R) -> Result<O, Error>,
+) -> Result<O, Error> {
+    loop {
+        let records = read().await?;
+        check_unlocked().await?;
+        let observed = observe(&records).await?;
+        if read().await? == records {
+            return Ok(observed);
+        }
+    }
+}
+
 /// Returns the components that each component starts after: those of the desired
 /// state and those of the last apply, whose components may no longer be declared.
 pub fn start_order(

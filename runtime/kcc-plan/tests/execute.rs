@@ -18,7 +18,7 @@ use kcc_model::Until;
 use kcc_plan::{
     Action, ApplyReport, Cancel, Context, Draft, Engine, Error, Event, Finding, FindingKind,
     Intent, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter, Silent, Step,
-    execute, perform,
+    execute, observe_undisturbed, perform,
 };
 
 use components::component;
@@ -468,4 +468,28 @@ async fn waiting_for_an_end_accepts_failure_but_not_a_missed_deadline() {
         assert!(failure.message.contains(why), "{}", failure.message);
         assert_eq!(report.components["job"].outcome, Outcome::Failed);
     }
+}
+
+#[tokio::test]
+async fn a_state_that_another_command_changes_is_not_planned_from() {
+    // Records that change once while the state is read, as by a whole apply.
+    let version = Mutex::new(0);
+    let read = async || Ok(*version.lock().unwrap());
+    let unlocked = async || Ok(());
+    let observe = async |records: &i32| {
+        let mut version = version.lock().unwrap();
+        *version = 1;
+        Ok(*records)
+    };
+    let observed = observe_undisturbed(read, unlocked, observe).await;
+    assert_eq!(
+        observed.unwrap(),
+        1,
+        "the state before the change is dropped"
+    );
+
+    // An apply that has begun by the time its records are read.
+    let held = async || Err(Error::new(Code::ApplyLockHeld, "an apply is running"));
+    let observed = observe_undisturbed(read, held, observe).await;
+    assert_eq!(observed.unwrap_err().code, Code::ApplyLockHeld);
 }

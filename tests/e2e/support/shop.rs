@@ -113,20 +113,24 @@ pub(crate) fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
     assert_eq!(copy.apply()["mutatingCalls"], 0);
 }
 
-/// Checks that a second apply fails and names the first, once that printed a line.
+/// Checks that neither a second apply nor a plan runs beside the first, once that
+/// printed a line, and that both name it.
 pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
     let copy = shop.copy();
     let mut child = copy.start_until(&apply(copy), line);
-    let ran = copy.run(&apply(copy));
-    assert_eq!(ran.code, Some(3), "{ran:#?}");
-    for text in [
-        "kcc::apply::lock-held",
-        &format!("process {}", child.id()),
-        " since 20",
-    ] {
-        ran.assert_stderr_contains(text);
+    for args in [&apply(copy)[..], &["plan", "--target", copy.target()]] {
+        let ran = copy.run(args);
+        assert_eq!(ran.code, Some(3), "{ran:#?}");
+        for text in [
+            "kcc::apply::lock-held",
+            "an apply has been running since 20",
+            &format!("(process {}", child.id()),
+        ] {
+            ran.assert_stderr_contains(text);
+        }
+        assert!(!ran.out.contains("nothing to do"), "{ran:#?}");
     }
-    // Read-only commands are allowed meanwhile.
+    // The status is what runs now.
     let status = copy.run(&["status", "--target", copy.target()]);
     assert_eq!(status.code, Some(0), "{status:#?}");
     assert_eq!(child.wait().unwrap().code(), Some(0));
