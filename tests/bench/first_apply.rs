@@ -1,6 +1,6 @@
 //! Benchmarks the first apply of many Deployments against `kubectl apply
 //! --server-side` of the same manifests, alternating within one run on the cluster
-//! selected by `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` (see `testbed.rs`).
+//! selected by `KCC_E2E_KUBE_BED` or `KCC_E2E_KUBE=1` (see `kcc_test_engines::kubernetes`).
 //!
 //! The Deployments have no replicas, so that neither nodes nor images affect the
 //! times. The time of kcc includes everything from reading fragments to the last
@@ -15,10 +15,6 @@
     clippy::unwrap_used,
     reason = "a benchmark that cannot run should say where it stopped"
 )]
-#![allow(dead_code, reason = "the tests use more of a testbed")]
-
-#[path = "../e2e/kubernetes/testbed.rs"]
-mod testbed;
 
 use std::{
     env,
@@ -29,9 +25,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::Testbed;
+use kcc_test_engines::kubernetes::Testbed;
+use kcc_test_support::binary;
 
-const KCC: &str = env!("CARGO_BIN_EXE_kcc");
 const SERVICES: usize = 333;
 const TEAMS: usize = 9;
 const PAIRS: usize = 3;
@@ -41,7 +37,7 @@ fn main() {
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
-    let Some(testbed) = Testbed::find(Path::new(env!("CARGO_MANIFEST_DIR"))) else {
+    let Some(testbed) = Testbed::find() else {
         return;
     };
     let mut ratios = Vec::new();
@@ -83,7 +79,7 @@ fn main() {
 }
 
 fn kcc(testbed: &Testbed, folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(KCC);
+    let mut command = Command::new(binary());
     command
         .args(args)
         .current_dir(folder)

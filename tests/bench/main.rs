@@ -24,7 +24,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+use kcc_test_support::{binary, root};
+
 const RUNS: usize = 9;
 
 fn main() {
@@ -32,9 +33,8 @@ fn main() {
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let cue = build_cue(root);
-    let shop = root.join("examples/shop");
+    let cue = build_cue();
+    let shop = root().join("examples/shop");
     let many = tempfile::tempdir().unwrap();
     generate(many.path(), 1000, 20);
 
@@ -44,7 +44,7 @@ fn main() {
     );
     pair(
         "--version / cue version",
-        command(KCC, &shop, &["--version"]),
+        command(binary(), &shop, &["--version"]),
         command(&cue, &shop, &["version"]),
     );
     for (name, folder) in [("shop", shop.as_path()), ("1,000 services", many.path())] {
@@ -53,7 +53,7 @@ fn main() {
         let vet = [&["vet", "-c=false"], files.as_slice()].concat();
         pair(
             &format!("check {name} / cue vet"),
-            command(KCC, folder, &["check"]),
+            command(binary(), folder, &["check"]),
             command(&cue, folder, &vet),
         );
         let export = [
@@ -63,11 +63,11 @@ fn main() {
         .concat();
         pair(
             &format!("render {name} / cue export"),
-            command(KCC, folder, &["render", "--target", "dev"]),
+            command(binary(), folder, &["render", "--target", "dev"]),
             command(&cue, folder, &export),
         );
     }
-    let tenths = fs::metadata(KCC).unwrap().len() / 100_000;
+    let tenths = fs::metadata(binary()).unwrap().len() / 100_000;
     println!("installed binary: {}.{} MB", tenths / 10, tenths % 10);
 }
 
@@ -170,13 +170,13 @@ fn generate(folder: &Path, services: usize, teams: usize) {
 }
 
 /// Builds the `cue` tool from the version that kcc embeds.
-fn build_cue(root: &Path) -> PathBuf {
+fn build_cue() -> PathBuf {
     let out = env::temp_dir().join("kcc-bench").join("cue");
     let status = Command::new("go")
         .args(["build", "-trimpath", "-o"])
         .arg(&out)
         .arg("cuelang.org/go/cmd/cue")
-        .current_dir(root.join("tests/bench/cue"))
+        .current_dir(root().join("tests/bench/cue"))
         .status()
         .unwrap();
     assert!(status.success(), "the cue tool does not build");

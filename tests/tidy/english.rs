@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Files and folders that are checked.
-const CHECKED: [&str; 22] = [
+const CHECKED: [&str; 23] = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "README.md",
@@ -36,6 +36,7 @@ const CHECKED: [&str; 22] = [
     "tests/examples/",
     "tests/pages/",
     "tests/property/",
+    "tests/support/",
     "tests/tidy/",
     "tests/ui/",
 ];

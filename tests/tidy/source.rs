@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use kcc_test_support::root;
+
 /// The directories of the project.
 pub(crate) const FOLDERS: [&str; 5] = ["compiler", "runtime", "schemas", "examples", "tests"];
 
@@ -25,10 +27,6 @@ impl Source {
         let file = self.name.rsplit('/').next().unwrap_or_default();
         file.rsplit_once('.').map_or("", |(_, extension)| extension)
     }
-}
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Reads the text files below some directories, sorted by path.

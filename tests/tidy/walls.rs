@@ -34,7 +34,7 @@ const WALLS: [(&str, &[&str]); 11] = [
 ];
 
 /// The crates of the workspace, with those that each may depend on.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("kcc-diag", &[]),
     ("kcc-tree", &["kcc-diag"]),
     ("kcc-cue", &["kcc-diag", "kcc-tree"]),
@@ -65,7 +65,12 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "kcc-tree",
         ],
     ),
+    ("kcc-test-support", &["kcc-diag", "kcc-tree"]),
+    ("kcc-test-engines", &["kcc-lower", "kcc-model", "kcc-plan"]),
 ];
+
+/// The crates that only tests depend on, and each other.
+const FOR_TESTS: [&str; 2] = ["kcc-test-support", "kcc-test-engines"];
 
 /// The crates that build and test without the evaluator: on a machine without Go,
 /// and without waiting for the evaluator's build.
@@ -229,8 +234,16 @@ fn outside_layers(packages: &Packages) -> Vec<String> {
             complaints.push(format!("{} has no layer", package.name));
             continue;
         };
-        for (name, _) in &package.named {
-            if known.contains_key(name.as_str()) && !allowed.contains(&name.as_str()) {
+        for (name, kind) in &package.named {
+            let is_test = kind == "dev" || FOR_TESTS.contains(&package.name.as_str());
+            if FOR_TESTS.contains(&name.as_str()) {
+                if !is_test {
+                    complaints.push(format!(
+                        "{} must not depend on {name} outside of tests",
+                        package.name
+                    ));
+                }
+            } else if known.contains_key(name.as_str()) && !allowed.contains(&name.as_str()) {
                 complaints.push(format!("{} must not depend on {name}", package.name));
             }
         }
@@ -357,7 +370,12 @@ fn finds_each_kind_of_violation() {
         package("kcc-lower", &[("serde_yaml", "normal")], &["far"]),
         package("far", &[], &["mio"]),
         package("mio", &[], &[]),
-        package("kcc-plan", &[("kcc-new", "dev")], &["kcc-new"]),
+        package(
+            "kcc-plan",
+            &[("kcc-new", "dev"), ("kcc-test-support", "dev")],
+            &["kcc-new"],
+        ),
+        package("kcc-docker", &[("kcc-test-engines", "normal")], &[]),
         package("kcc-new", &[], &["wasmtime"]),
         package("wasmtime", &[], &[]),
     ]);
@@ -380,6 +398,12 @@ fn finds_each_kind_of_violation() {
         "kcc-model must not depend on kcc-plan",
     );
     says(outside_layers(&packages), "kcc-new has no layer");
+    says(
+        outside_layers(&packages),
+        "kcc-docker must not depend on kcc-test-engines outside of tests",
+    );
+    let tested = "kcc-plan must not depend on kcc-test-support outside of tests".to_owned();
+    assert!(!outside_layers(&packages).contains(&tested));
     says(networked(&packages), "kcc-lower is linked with mio");
     says(
         with_evaluator(&packages),

@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
-#[path = "../../../tests/e2e/support/components.rs"]
-mod components;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
@@ -20,8 +17,7 @@ use kcc_plan::{
     Intent, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter, Silent, Step,
     execute, observe_undisturbed, perform,
 };
-
-use components::component;
+use kcc_test_engines::desired::component;
 
 /// An engine that logs its calls and fails as configured.
 #[derive(Default)]

@@ -2,16 +2,15 @@
 
 use std::{fs, process::Command};
 
-use crate::{
-    shop::Shop,
-    support::{
-        outcome,
-        shop::{
-            COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
-            completes_killed_applies, fails_without_its_engine, refuses_a_second_apply, take_down,
-        },
+use kcc_test_engines::{
+    outcome,
+    shop::{
+        COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
+        completes_killed_applies, fails_without_its_engine, refuses_a_second_apply, take_down,
     },
 };
+
+use crate::shop::Shop;
 
 pub(crate) type Case = fn(&Shop);
 

@@ -11,11 +11,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    shop::free_port,
-    support::{System, http::get_within},
-    testbed::Testbed,
-};
+use kcc_test_engines::{System, docker::Testbed, get_within};
+
+use crate::shop::free_port;
 
 /// An example.
 pub(crate) struct Example {

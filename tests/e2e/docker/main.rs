@@ -1,24 +1,22 @@
 //! Tests the examples on a real Docker engine through the real binary. The shop:
 //! three teams' fragments come up in order, stay, change, heal and are taken down.
-//! Every other example comes up, stays and is taken down. `testbed.rs` says when
-//! the tests run.
+//! Every other example comes up, stays and is taken down.
+//! `kcc_test_engines::docker` says when the tests run.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
 mod cases;
-mod engine;
 mod example;
 mod shop;
-#[path = "../support/mod.rs"]
-mod support;
-mod testbed;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
-use support::trials::{self, Case};
+use kcc_test_engines::{
+    docker::Testbed,
+    trials::{self, Case},
+};
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shop = cases::ALL
         .iter()
         .map(|(name, case)| Case::new(*name, move |testbed| case(&shop::Shop::new(testbed, name))));
@@ -28,9 +26,5 @@ fn main() -> ExitCode {
         })
     });
     // Each case brings up a whole system.
-    trials::run(
-        || testbed::Testbed::find(root),
-        Some(2),
-        shop.chain(examples),
-    )
+    trials::run(Testbed::find, Some(2), shop.chain(examples))
 }

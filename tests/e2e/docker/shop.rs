@@ -2,12 +2,8 @@
 
 use std::{net::TcpListener, ops::Deref, path::PathBuf, process::Command, sync::Arc};
 
+use kcc_test_engines::{self as engines, ExampleCopy, System, docker::Testbed, get, initials};
 use serde_json::Value;
-
-use crate::{
-    support::{self, ExampleCopy, System, http::get, initials},
-    testbed::Testbed,
-};
 
 /// A copy of the shop.
 pub(crate) struct Shop {
@@ -66,7 +62,7 @@ impl Shop {
     }
 }
 
-impl support::shop::Shop for Shop {
+impl engines::shop::Shop for Shop {
     fn copy(&self) -> &ExampleCopy {
         self
     }

@@ -2,17 +2,15 @@
 
 use std::{fs, process::Stdio};
 
-use crate::{
-    connections::only_declared_connections_are_possible,
-    shop::Shop,
-    support::{
-        outcome,
-        shop::{
-            all_outputs, applies_one_variable, comes_up_and_is_stable, completes_killed_applies,
-            fails_without_its_engine, refuses_a_second_apply, take_down,
-        },
+use kcc_test_engines::{
+    outcome,
+    shop::{
+        all_outputs, applies_one_variable, comes_up_and_is_stable, completes_killed_applies,
+        fails_without_its_engine, refuses_a_second_apply, take_down,
     },
 };
+
+use crate::{connections::only_declared_connections_are_possible, shop::Shop};
 
 pub(crate) type Case = fn(&Shop);
 

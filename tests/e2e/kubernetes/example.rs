@@ -5,12 +5,8 @@
 
 use std::{collections::BTreeMap, fs, ops::Deref, sync::Arc, time::Duration};
 
+use kcc_test_engines::{ExampleCopy, System, get_within, kubernetes::Testbed};
 use serde_json::Value;
-
-use crate::{
-    support::{ExampleCopy, System, http::get_within},
-    testbed::Testbed,
-};
 
 /// An example.
 pub(crate) struct Example {

@@ -1,26 +1,24 @@
 //! Tests the examples on a real Kubernetes cluster through the real binary. The
 //! shop: three teams' fragments come up in order as real pods, stay, change and are
-//! taken down. Every example: the cluster accepts its rendered files. `testbed.rs`
-//! says when the tests run.
+//! taken down. Every example: the cluster accepts its rendered files.
+//! `kcc_test_engines::kubernetes` says when the tests run.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
 mod cases;
-mod cluster;
 mod connections;
 mod example;
 mod operators;
 mod shop;
-#[path = "../support/mod.rs"]
-mod support;
-mod testbed;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
-use support::trials::{self, Case};
+use kcc_test_engines::{
+    kubernetes::Testbed,
+    trials::{self, Case},
+};
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shop = cases::ALL
         .iter()
         .map(|(name, case)| Case::new(*name, move |testbed| case(&shop::Shop::new(testbed, name))));
@@ -34,7 +32,7 @@ fn main() -> ExitCode {
     });
     // Each case brings up a whole system.
     trials::run(
-        || testbed::Testbed::find(root),
+        Testbed::find,
         Some(2),
         shop.chain(examples).chain([operators]),
     )

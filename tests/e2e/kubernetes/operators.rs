@@ -1,12 +1,13 @@
 //! Tests custom resources with their makers' definitions: the cluster accepts the
 //! objects, and fields that it fills in are not a difference.
 
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
-use crate::{
-    support::System,
-    testbed::{Testbed, run},
+use kcc_test_engines::{
+    System,
+    kubernetes::{Testbed, run},
 };
+use kcc_test_support::root;
 
 const FRAGMENT: &str = r#"
 system: targets: {
@@ -86,9 +87,8 @@ fn expected(objects: &[&str], name: &str) -> Vec<String> {
 
 /// Applies the definitions to the cluster.
 fn define(testbed: &Testbed) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = run(&mut Command::new(
-        root.join("tests/testbed/custom-resources"),
+        root().join("tests/testbed/custom-resources"),
     ));
     for file in files.lines() {
         testbed.kubectl(&["apply", "--server-side", "--filename", file]);

@@ -2,12 +2,10 @@
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use serde_json::Value;
-
-use crate::{
-    support::{self, ExampleCopy, System, http::get_within, initials},
-    testbed::Testbed,
+use kcc_test_engines::{
+    self as engines, ExampleCopy, System, get_within, initials, kubernetes::Testbed,
 };
+use serde_json::Value;
 
 /// A copy of the shop, in a namespace of the system's name.
 pub(crate) struct Shop(System<Testbed>);
@@ -102,7 +100,7 @@ impl Shop {
     }
 }
 
-impl support::shop::Shop for Shop {
+impl engines::shop::Shop for Shop {
     fn copy(&self) -> &ExampleCopy {
         self
     }

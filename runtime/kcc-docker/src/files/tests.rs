@@ -1,15 +1,9 @@
 //! Tests the modes and owners of files in archives.
 
-#[allow(
-    clippy::duplicate_mod,
-    reason = "one builder for the tests of two modules"
-)]
-#[path = "../../tests/engine/container.rs"]
-mod container;
-
 use std::io::Read;
 
 use kcc_lower::docker::FileAccess;
+use kcc_test_engines::desired::container;
 
 use super::*;
 
@@ -39,7 +33,7 @@ fn packed(container: &Container, user: &str) -> BTreeMap<String, (u32, u64, u64)
 
 #[test]
 fn files_have_the_containers_owner_and_the_declared_modes() {
-    let mut web = container::container("web", "acme/web:1", "shop-dev");
+    let mut web = container("web", "acme/web:1", "shop-dev");
     for path in ["/opt/run.sh", "/etc/app.toml"] {
         web.files.insert(path.to_owned(), "x".to_owned());
     }

@@ -1,16 +1,6 @@
 //! Tests reconcile from desired and observed state to the plan's text, without
 //! an engine.
 
-#[path = "../../../../tests/e2e/support/chain.rs"]
-mod chain;
-#[path = "../../../../tests/e2e/support/components.rs"]
-mod components;
-#[allow(
-    clippy::duplicate_mod,
-    reason = "one builder for the tests of two modules"
-)]
-#[path = "../../tests/engine/container.rs"]
-mod container;
 mod containers;
 mod converge;
 mod drift;
@@ -33,9 +23,9 @@ use kcc_lower::{
 };
 use kcc_model::{Build, Check, EnvValue, Until};
 use kcc_plan::{MissingSecret, Options, Plan, Prune, Readiness, RefusedUser};
+use kcc_test_engines::desired::{self, chain};
 use serde_json::{Value, json};
 
-use self::chain::chain;
 use super::{reconcile, tear_down};
 use crate::{
     config,
@@ -117,7 +107,7 @@ fn shop() -> DockerDesired {
 }
 
 fn container(component: &str, image: &str) -> Container {
-    container::container(component, image, "shop-dev")
+    desired::container(component, image, "shop-dev")
 }
 
 /// Returns the identity of the container whose network a sidecar shares.

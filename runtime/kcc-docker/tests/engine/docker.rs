@@ -3,21 +3,31 @@
 use std::{
     collections::BTreeMap,
     fs,
+    future::Future,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use kcc_lower::{
-    EngineDesired,
+    Desired, EngineDesired,
     docker::{Container, DockerDesired, HealthCheck, Image, Network, Publish, Restart, Volume},
 };
 use kcc_model::{Build, Check};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_test_engines::{Engine, desired::container, docker::Testbed};
+use kcc_test_support::root;
 
-use crate::{container::container, sandbox, testbed::Testbed};
+/// The engine that `kcc_docker` is tested on.
+pub(crate) struct Docker(pub(crate) Testbed);
 
-pub(crate) type Sandbox = sandbox::Sandbox<Testbed>;
-pub(crate) type Draft = sandbox::Draft<DockerDesired>;
+/// A test's own system.
+pub(crate) struct Sandbox(kcc_test_engines::Sandbox<Docker>);
+
+/// The desired state of a test.
+#[derive(Clone)]
+pub(crate) struct Draft(kcc_test_engines::Draft<Docker>);
 
 /// The image that most cases use: the shop's program, which serves HTTP.
 pub(crate) const SHOP: &str = "kcc-e2e-shop:1";
@@ -27,8 +37,8 @@ pub(crate) const BOX: &str = "kcc-e2e-box:1";
 static SHOP_PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Builds the images of the cases from programs on this machine.
-pub(crate) fn make_images(testbed: &Testbed, root: &Path) {
-    let app = root.join("examples/shop/app");
+pub(crate) fn make_images(testbed: &Testbed) {
+    let app = root().join("examples/shop/app");
     let built = Command::new(app.join("build")).status().unwrap();
     assert!(built.success(), "the shop's program needs Go");
     SHOP_PROGRAM.set(app.join("shop")).unwrap();
@@ -45,7 +55,43 @@ pub(crate) fn make_images(testbed: &Testbed, root: &Path) {
     }
 }
 
-impl sandbox::Host for Testbed {
+impl Deref for Docker {
+    type Target = Testbed;
+
+    fn deref(&self) -> &Testbed {
+        &self.0
+    }
+}
+
+impl Deref for Sandbox {
+    type Target = kcc_test_engines::Sandbox<Docker>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Deref for Draft {
+    type Target = kcc_test_engines::Draft<Docker>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Draft {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Engine for Docker {
+    type Objects = DockerDesired;
+
+    fn wrap(objects: DockerDesired) -> EngineDesired {
+        EngineDesired::Docker(objects)
+    }
+
     fn env(&self, folder: &Path) -> Vec<(&'static str, String)> {
         let state = folder.join("state").display().to_string();
         vec![
@@ -55,11 +101,44 @@ impl sandbox::Host for Testbed {
     }
 
     fn remove(&self, system: &str) {
-        self.remove(system);
+        self.0.remove(system);
+    }
+
+    fn plan(desired: &Desired, options: &Options) -> impl Future<Output = Result<Plan, Error>> {
+        kcc_docker::plan(desired, options)
+    }
+
+    fn apply(
+        desired: &Desired,
+        options: &Options,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> impl Future<Output = Result<ApplyReport, Error>> {
+        kcc_docker::apply(desired, options, reporter, cancel)
+    }
+
+    fn status(
+        desired: &Desired,
+        options: &Options,
+    ) -> impl Future<Output = Result<StatusReport, Error>> {
+        kcc_docker::status(desired, options)
+    }
+
+    fn down(
+        desired: &Desired,
+        options: &Options,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> impl Future<Output = Result<ApplyReport, Error>> {
+        kcc_docker::down(desired, options, reporter, cancel)
     }
 }
 
 impl Sandbox {
+    pub(crate) fn new(testbed: Arc<Docker>, case: &str) -> Self {
+        Self(kcc_test_engines::Sandbox::new(testbed, case))
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.folder
             .path()
@@ -74,7 +153,7 @@ impl Sandbox {
             component: None,
             labels: labels(&self.system, None),
         };
-        Draft {
+        Draft(kcc_test_engines::Draft {
             system: self.system.clone(),
             target: "dev",
             components: BTreeMap::new(),
@@ -85,8 +164,7 @@ impl Sandbox {
                 containers: BTreeMap::new(),
                 secrets: BTreeMap::new(),
             },
-            wrap: EngineDesired::Docker,
-        }
+        })
     }
 
     /// Returns the name of an object on the engine.

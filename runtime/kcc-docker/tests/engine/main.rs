@@ -1,38 +1,28 @@
 //! Tests the Docker engine on a real daemon with desired states made by hand.
-//! `testbed.rs` says when they run.
+//! `kcc_test_engines::docker` says when they run.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
 mod cases;
-#[path = "../../../../tests/e2e/support/components.rs"]
-mod components;
-mod container;
 mod docker;
-#[path = "../../../../tests/e2e/support/recorder.rs"]
-mod recorder;
-#[path = "../../../../tests/e2e/support/sandbox.rs"]
-mod sandbox;
 mod sidecars;
-#[path = "../../../../tests/e2e/docker/testbed.rs"]
-mod testbed;
-#[path = "../../../../tests/e2e/support/trials.rs"]
-mod trials;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
-use kcc_docker as engine;
-use trials::Case;
+use kcc_test_engines::{
+    docker::Testbed,
+    trials::{self, Case},
+};
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let find = || {
-        let testbed = testbed::Testbed::find(&root)?;
-        docker::make_images(&testbed, &root);
-        Some(testbed)
+        let testbed = Testbed::find()?;
+        docker::make_images(&testbed);
+        Some(docker::Docker(testbed))
     };
     let cases = cases::ALL.iter().map(|(name, case)| {
         Case::new(*name, move |testbed| {
-            let sandbox = sandbox::Sandbox::new(testbed, name);
+            let sandbox = docker::Sandbox::new(testbed, name);
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(case(&sandbox));
         })

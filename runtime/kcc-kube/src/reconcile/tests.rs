@@ -1,10 +1,6 @@
 //! Tests reconcile from desired and observed state to the plan's text, without
 //! a cluster.
 
-#[path = "../../../../tests/e2e/support/chain.rs"]
-mod chain;
-#[path = "../../../../tests/e2e/support/components.rs"]
-mod components;
 mod conflicts;
 mod objects;
 mod refuse;
@@ -19,9 +15,9 @@ use kcc_lower::{
 };
 use kcc_model::Until;
 use kcc_plan::{Error, Options, Plan, Prune};
+use kcc_test_engines::desired::{chain, team};
 use serde_json::{Value, json};
 
-use self::chain::{chain, team};
 use super::{reconcile, tear_down};
 use crate::{
     observed::{

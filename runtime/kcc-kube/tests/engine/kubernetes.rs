@@ -1,26 +1,74 @@
 //! A test's own system on Kubernetes: its namespace, its objects, and its desired
 //! state.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+};
 
 use kcc_lower::{
-    EngineDesired,
+    Desired, EngineDesired,
     kubernetes::{CreatedSecret, KubernetesDesired, Object},
 };
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_test_engines::{Engine, kubernetes::Testbed};
 use serde_json::{Value, json};
 
-use crate::{sandbox, testbed::Testbed};
+/// The cluster that `kcc_kube` is tested on.
+pub(crate) struct Kubernetes(pub(crate) Testbed);
 
-pub(crate) type Sandbox = sandbox::Sandbox<Testbed>;
-pub(crate) type Draft = sandbox::Draft<KubernetesDesired>;
+/// A test's own system.
+pub(crate) struct Sandbox(kcc_test_engines::Sandbox<Kubernetes>);
+
+/// The desired state of a test.
+#[derive(Clone)]
+pub(crate) struct Draft(kcc_test_engines::Draft<Kubernetes>);
 
 /// The image that cases use: the shop's program, which serves HTTP.
 pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
 /// The same image under another name.
 pub(crate) const OTHER: &str = "kcc-e2e-shop:2";
 
-impl sandbox::Host for Testbed {
+impl Deref for Kubernetes {
+    type Target = Testbed;
+
+    fn deref(&self) -> &Testbed {
+        &self.0
+    }
+}
+
+impl Deref for Sandbox {
+    type Target = kcc_test_engines::Sandbox<Kubernetes>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Deref for Draft {
+    type Target = kcc_test_engines::Draft<Kubernetes>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Draft {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Engine for Kubernetes {
+    type Objects = KubernetesDesired;
+
+    fn wrap(objects: KubernetesDesired) -> EngineDesired {
+        EngineDesired::Kubernetes(objects)
+    }
+
     fn env(&self, _: &Path) -> Vec<(&'static str, String)> {
         vec![
             ("KUBECONFIG", self.kubeconfig()),
@@ -33,12 +81,45 @@ impl sandbox::Host for Testbed {
         let how = ["--ignore-not-found", "--wait=false"];
         self.try_kubectl(&[&namespace[..], &how].concat());
     }
+
+    fn plan(desired: &Desired, options: &Options) -> impl Future<Output = Result<Plan, Error>> {
+        kcc_kube::plan(desired, options)
+    }
+
+    fn apply(
+        desired: &Desired,
+        options: &Options,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> impl Future<Output = Result<ApplyReport, Error>> {
+        kcc_kube::apply(desired, options, reporter, cancel)
+    }
+
+    fn status(
+        desired: &Desired,
+        options: &Options,
+    ) -> impl Future<Output = Result<StatusReport, Error>> {
+        kcc_kube::status(desired, options)
+    }
+
+    fn down(
+        desired: &Desired,
+        options: &Options,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> impl Future<Output = Result<ApplyReport, Error>> {
+        kcc_kube::down(desired, options, reporter, cancel)
+    }
 }
 
 impl Sandbox {
+    pub(crate) fn new(testbed: Arc<Kubernetes>, case: &str) -> Self {
+        Self(kcc_test_engines::Sandbox::new(testbed, case))
+    }
+
     /// Drafts an empty desired state with its namespace.
     pub(crate) fn desired(&self) -> Draft {
-        let mut draft = Draft {
+        let mut draft = Draft(kcc_test_engines::Draft {
             system: self.system.clone(),
             target: "prod",
             components: BTreeMap::new(),
@@ -49,8 +130,7 @@ impl Sandbox {
                 secrets: Vec::new(),
                 builds: Vec::new(),
             },
-            wrap: EngineDesired::Kubernetes,
-        };
+        });
         let namespace = draft.object("v1", "Namespace", &self.system, None, json!({}));
         namespace.data = true;
         draft
@@ -193,6 +273,7 @@ impl Draft {
             "volumeClaimTemplates": [claim],
         }});
         self.object("apps/v1", "StatefulSet", name, Some(name), set);
+        let labels = labels(&self.system, Some(name));
         self.engine.secrets.push(CreatedSecret {
             name: format!("{name}-password"),
             key: "value".to_owned(),
@@ -200,7 +281,7 @@ impl Draft {
             provider: kcc_model::SecretProvider::Generate {},
             component: Some(name.to_owned()),
             team: "storefront".to_owned(),
-            labels: labels(&self.system, Some(name)),
+            labels,
         });
     }
 

@@ -206,10 +206,8 @@ pub(super) async fn changes_outside_kcc_are_noticed(sandbox: &Sandbox) {
     web.image.clone_from(&tag);
     web.env
         .insert("A".to_owned(), EnvValue::Literal("b".to_owned()));
-    desired.engine.images.insert(
-        tag.clone(),
-        desired.engine.images[crate::docker::SHOP].clone(),
-    );
+    let image = desired.engine.images[crate::docker::SHOP].clone();
+    desired.engine.images.insert(tag.clone(), image);
     sandbox.apply_all(&desired).await;
     settled(sandbox.plan(&desired).await);
     let folder = tempfile::tempdir().unwrap();

@@ -6,10 +6,11 @@ use kcc_plan::{Event, Reporter};
 
 /// All reported events, one per line.
 #[derive(Default)]
-pub(crate) struct Recorder(Mutex<Vec<String>>);
+pub struct Recorder(Mutex<Vec<String>>);
 
 impl Recorder {
-    pub(crate) fn lines(&self) -> Vec<String> {
+    /// Returns the events so far.
+    pub fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 /// Sends a GET request and returns status and report.
-pub(crate) fn get(address: &str) -> Result<(u16, Value)> {
+pub fn get(address: &str) -> Result<(u16, Value)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -25,7 +25,7 @@ pub(crate) fn get(address: &str) -> Result<(u16, Value)> {
 
 /// Repeats a GET request until the report is ok or the time has passed; routes
 /// follow changes of pods with a delay.
-pub(crate) fn get_within(address: &str, time: Duration) -> (u16, Value) {
+pub fn get_within(address: &str, time: Duration) -> (u16, Value) {
     let end = Instant::now() + time;
     loop {
         match get(address) {

@@ -4,10 +4,10 @@ use std::{ffi::OsString, ops::Deref, path::Path, sync::Arc};
 
 use serde_json::Value;
 
-use super::ExampleCopy;
+use crate::ExampleCopy;
 
-/// A running engine.
-pub(crate) trait Host {
+/// An engine that the real binary finds.
+pub trait Host {
     /// Returns the environment variable that leads kcc to it.
     fn variable(&self) -> (&'static str, OsString);
 
@@ -23,18 +23,20 @@ pub(crate) trait Host {
 }
 
 /// A copy of an example. Its remains on the engine are removed with it.
-pub(crate) struct System<H: Host> {
-    pub(crate) testbed: Arc<H>,
+pub struct System<H: Host> {
+    /// The engine.
+    pub testbed: Arc<H>,
     copy: ExampleCopy,
-    pub(crate) name: String,
+    /// The name.
+    pub name: String,
     /// The sites of its objects on the engine; by default one of its own name.
-    pub(crate) sites: Vec<String>,
+    pub sites: Vec<String>,
 }
 
 impl<H: Host> System<H> {
     /// Copies an example to work on in one target, under a name that is unique on
     /// the engine and ends with `suffix`.
-    pub(crate) fn of(testbed: Arc<H>, example: &str, target: &'static str, suffix: &str) -> Self {
+    pub fn of(testbed: Arc<H>, example: &str, target: &'static str, suffix: &str) -> Self {
         let name = format!("e2e{}-{suffix}", std::process::id());
         let copy = ExampleCopy::of(example, target, testbed.variable());
         copy.rename(&name);
@@ -47,7 +49,7 @@ impl<H: Host> System<H> {
     }
 
     /// Provides stand-ins for its images.
-    pub(crate) fn stand_in(&self) {
+    pub fn stand_in(&self) {
         self.testbed.stand_in(&self.copy.model());
     }
 }
@@ -76,7 +78,7 @@ impl<H: Host> Drop for System<H> {
 }
 
 /// Returns the suffix of a case's system name.
-pub(crate) fn initials(case: &str) -> String {
+pub fn initials(case: &str) -> String {
     case.split('_')
         .filter_map(|word| word.chars().next())
         .collect()

@@ -5,13 +5,14 @@ use std::{process::ExitCode, sync::Arc};
 use libtest_mimic::{Arguments, Trial};
 
 /// A named case on a testbed `B`.
-pub(crate) struct Case<B> {
+pub struct Case<B> {
     name: String,
     run: Box<dyn FnOnce(Arc<B>) + Send>,
 }
 
 impl<B> Case<B> {
-    pub(crate) fn new(name: impl Into<String>, run: impl FnOnce(Arc<B>) + Send + 'static) -> Self {
+    /// Names a case.
+    pub fn new(name: impl Into<String>, run: impl FnOnce(Arc<B>) + Send + 'static) -> Self {
         let (name, run) = (name.into(), Box::new(run));
         Self { name, run }
     }
@@ -19,7 +20,7 @@ impl<B> Case<B> {
 
 /// Runs cases, at most `threads` concurrently unless the command line says
 /// otherwise. Without a testbed they count as ignored. The testbed is dropped last.
-pub(crate) fn run<B: Send + Sync + 'static>(
+pub fn run<B: Send + Sync + 'static>(
     find: impl FnOnce() -> Option<B>,
     threads: Option<usize>,
     cases: impl Iterator<Item = Case<B>>,

@@ -3,32 +3,34 @@
 //! removed with everything in it.
 
 use std::{
+    ffi::OsString,
+    fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
+use kcc_test_support::root;
+use serde_json::Value;
+
+use crate::Host;
+
 /// A running engine.
-pub(crate) struct Testbed {
+pub struct Testbed {
     /// The engine's address.
-    pub(crate) host: String,
+    pub host: String,
     /// The directory of an engine that was started.
     folder: Option<PathBuf>,
-    root: PathBuf,
 }
 
 impl Testbed {
-    /// Finds or starts an engine. `root` is the repository's root. Prints why and
-    /// returns none if no engine is requested and none responds.
-    pub(crate) fn find(root: &Path) -> Option<Self> {
-        let root = root.to_owned();
+    /// Finds or starts an engine. Prints why and returns none if no engine is
+    /// requested and none responds.
+    pub fn find() -> Option<Self> {
         if let Ok(host) = std::env::var("DOCKER_HOST")
             && docker(&host, &["version"]).is_ok()
         {
-            return Some(Self {
-                host,
-                folder: None,
-                root,
-            });
+            return Some(Self { host, folder: None });
         }
         if std::env::var("KCC_E2E_DOCKER").as_deref() != Ok("1") {
             eprintln!(
@@ -39,7 +41,7 @@ impl Testbed {
         }
         // Not on tmpfs: the engine's layers need a file system that supports them.
         let folder = PathBuf::from(format!("/var/tmp/kcc-e2e-{}", std::process::id()));
-        let up = Command::new(root.join("tests/testbed/docker-up"))
+        let up = Command::new(root().join("tests/testbed/docker-up"))
             .arg(&folder)
             .output()
             .unwrap();
@@ -57,23 +59,22 @@ impl Testbed {
         Some(Self {
             host,
             folder: Some(folder),
-            root,
         })
     }
 
     /// Runs the docker command and returns its output.
-    pub(crate) fn docker(&self, args: &[&str]) -> String {
+    pub fn docker(&self, args: &[&str]) -> String {
         let done = self.try_docker(args);
         done.unwrap_or_else(|error| panic!("docker {args:?}: {error}"))
     }
 
     /// Runs the docker command, which may fail.
-    pub(crate) fn try_docker(&self, args: &[&str]) -> Result<String, String> {
+    pub fn try_docker(&self, args: &[&str]) -> Result<String, String> {
         docker(&self.host, args)
     }
 
     /// Lists the containers, networks or volumes of a system by name.
-    pub(crate) fn objects(&self, system: &str, kind: &str) -> Vec<String> {
+    pub fn objects(&self, system: &str, kind: &str) -> Vec<String> {
         let filter = format!("--filter=label=dev.kcc.system={system}");
         let args: &[&str] = match kind {
             "container" => &["container", "ls", "-a", &filter, "--format={{.Names}}"],
@@ -86,7 +87,7 @@ impl Testbed {
 
     /// Removes all remains of a system, as far as possible: it is also called
     /// after a failure.
-    pub(crate) fn remove(&self, system: &str) {
+    pub fn remove(&self, system: &str) {
         for (kind, remove) in [
             ("container", &["rm", "-fv"][..]),
             ("volume", &["volume", "rm"]),
@@ -101,11 +102,58 @@ impl Testbed {
     }
 }
 
+impl Host for Testbed {
+    fn variable(&self) -> (&'static str, OsString) {
+        ("DOCKER_HOST", self.host.clone().into())
+    }
+
+    /// Images that another user loaded under the same name stay.
+    fn stand_in(&self, model: &Value) {
+        let images = |more: &[&str]| {
+            let list = ["images", "--format={{.Repository}}:{{.Tag}}"];
+            self.docker(&[&list, more].concat())
+        };
+        let ours = images(&["--filter=label=kcc-standin"]);
+        let all = images(&[]);
+        let theirs = all
+            .lines()
+            .filter(|all| !ours.lines().any(|our| our == *all));
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("images.tar");
+        let script = "tests/testbed/standin/images";
+        let mut standins = Command::new(root().join(script))
+            .args(theirs)
+            .stdin(Stdio::piped())
+            .stdout(fs::File::create(&archive).unwrap())
+            .spawn()
+            .unwrap();
+        let mut stdin = standins.stdin.take().unwrap();
+        stdin.write_all(model.to_string().as_bytes()).unwrap();
+        drop(stdin);
+        assert!(standins.wait().unwrap().success(), "the stand-ins need Go");
+        self.docker(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+    }
+
+    fn save_artifacts(&self, system: &str, folder: &Path) {
+        for container in self.objects(system, "container") {
+            for (command, extension) in [("inspect", "json"), ("logs", "log")] {
+                let text = self.try_docker(&[command, &container]);
+                let path = folder.join(format!("{container}.{extension}"));
+                let _ = fs::write(path, text.unwrap_or_else(|error| error));
+            }
+        }
+    }
+
+    fn remove(&self, system: &str) {
+        self.remove(system);
+    }
+}
+
 /// Removes an engine that was started, however the tests end.
 impl Drop for Testbed {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
-            let down = self.root.join("tests/testbed/docker-down");
+            let down = root().join("tests/testbed/docker-down");
             let ended = Command::new(down).arg(folder).status();
             if !ended.is_ok_and(|status| status.success()) {
                 eprintln!("the engine in {} was not removed", folder.display());

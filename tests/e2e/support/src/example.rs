@@ -1,6 +1,7 @@
 //! A copy of an example in a scratch directory, and the kcc commands run in it.
 
 use std::{
+    env,
     ffi::OsString,
     fs,
     io::{BufRead, BufReader},
@@ -8,36 +9,25 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use kcc_test_support::{CommandOutput, Scratch, binary, root};
 use serde_json::Value;
 
 /// A copy of an example in the directory `system`; kcc's records on this machine
 /// are in `state` next to it.
-pub(crate) struct ExampleCopy {
-    folder: tempfile::TempDir,
+pub struct ExampleCopy {
+    folder: Scratch,
     target: &'static str,
     /// The environment variable by which kcc finds the engine, and its value.
     engine: (&'static str, OsString),
 }
 
-/// The result of a command.
-#[derive(Debug)]
-pub(crate) struct CommandOutput {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
 impl ExampleCopy {
     /// Copies an example to work on in one target. `engine` is the environment
     /// variable that leads to the engine.
-    pub(crate) fn of(
-        example: &str,
-        target: &'static str,
-        engine: (&'static str, OsString),
-    ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-        copy_folder(&source.join(example), &folder.path().join("system"));
+    pub fn of(example: &str, target: &'static str, engine: (&'static str, OsString)) -> Self {
+        let folder = Scratch::new();
+        let source = root().join("examples").join(example);
+        copy_folder(&source, &folder.path().join("system"));
         Self {
             folder,
             target,
@@ -46,17 +36,17 @@ impl ExampleCopy {
     }
 
     /// Returns the target to work on.
-    pub(crate) fn target(&self) -> &'static str {
+    pub fn target(&self) -> &'static str {
         self.target
     }
 
     /// Returns a path in the copy.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("system").join(name)
     }
 
     /// Replaces a text that must occur exactly once in a file.
-    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.path(file);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.matches(from).count(), 1, "`{from}` in {file}:\n{text}");
@@ -64,7 +54,7 @@ impl ExampleCopy {
     }
 
     /// Renames the system, so that it collides with nothing on the engine.
-    pub(crate) fn rename(&self, name: &str) {
+    pub fn rename(&self, name: &str) {
         let old = self.model()["system"].as_str().unwrap().to_owned();
         self.edit(
             "kcc.cue",
@@ -73,8 +63,10 @@ impl ExampleCopy {
         );
     }
 
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kcc"));
+    /// Builds a command of kcc in the copy. It inherits the environment, which leads
+    /// to the programs of the machine.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
         command
             .args(args)
             .current_dir(self.path(""))
@@ -86,24 +78,24 @@ impl ExampleCopy {
     }
 
     /// Runs kcc to completion.
-    pub(crate) fn run(&self, args: &[&str]) -> CommandOutput {
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
         CommandOutput::of(&mut self.command(args))
     }
 
     /// Runs kcc against another engine.
-    pub(crate) fn run_at(&self, engine: &str, args: &[&str]) -> CommandOutput {
+    pub fn run_at(&self, engine: &str, args: &[&str]) -> CommandOutput {
         CommandOutput::of(self.command(args).env(self.engine.0, engine))
     }
 
     /// Runs kcc, which must succeed, and returns its stdout.
-    pub(crate) fn run_ok(&self, args: &[&str]) -> String {
+    pub fn run_ok(&self, args: &[&str]) -> String {
         let ran = self.run(args);
         assert_eq!(ran.code, Some(0), "{args:?}: {ran:#?}");
         ran.out
     }
 
     /// Starts kcc and waits for a line on stderr that contains a text.
-    pub(crate) fn start_until(&self, args: &[&str], text: &str) -> Child {
+    pub fn start_until(&self, args: &[&str], text: &str) -> Child {
         let mut child = self
             .command(args)
             .stdout(Stdio::piped())
@@ -127,19 +119,19 @@ impl ExampleCopy {
     }
 
     /// Returns the model of the target.
-    pub(crate) fn model(&self) -> Value {
+    pub fn model(&self) -> Value {
         serde_json::from_str(&self.run_ok(&["model", "--target", self.target])).unwrap()
     }
 
     /// Returns the operations of the plan.
-    pub(crate) fn plan(&self) -> Vec<Value> {
+    pub fn plan(&self) -> Vec<Value> {
         let out = self.run_ok(&["plan", "--target", self.target, "--format", "json"]);
         let plan = object_with(&out, "operations");
         plan["operations"].as_array().unwrap().clone()
     }
 
     /// Applies and returns the report; everything must be done and ready.
-    pub(crate) fn apply(&self) -> Value {
+    pub fn apply(&self) -> Value {
         let args = [
             "apply",
             "--target",
@@ -153,7 +145,7 @@ impl ExampleCopy {
 
     /// Applies a system for the first time and then once more, which must change
     /// nothing. `between` checks the running system.
-    pub(crate) fn comes_up_and_is_stable(&self, between: impl FnOnce()) {
+    pub fn comes_up_and_is_stable(&self, between: impl FnOnce()) {
         let model = self.model();
         let first = self.apply();
         for component in model["components"].as_object().unwrap().keys() {
@@ -171,38 +163,20 @@ impl ExampleCopy {
 
     /// Saves the copy of a failed case below the directory in `KCC_E2E_ARTIFACTS`,
     /// if that is set, and returns where.
-    pub(crate) fn save_artifacts(&self, name: &str) -> Option<PathBuf> {
-        let folder = PathBuf::from(std::env::var_os("KCC_E2E_ARTIFACTS")?).join(name);
+    pub fn save_artifacts(&self, name: &str) -> Option<PathBuf> {
+        let folder = PathBuf::from(env::var_os("KCC_E2E_ARTIFACTS")?).join(name);
         copy_folder(&self.path(""), &folder.join("system"));
         Some(folder)
     }
 }
 
-impl CommandOutput {
-    fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap();
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Asserts that stderr contains a text, whatever its line breaks.
-    pub(crate) fn assert_stderr_contains(&self, text: &str) {
-        let words = self.err.split_whitespace().filter(|word| *word != "│");
-        let stderr = words.collect::<Vec<_>>().join(" ");
-        assert!(stderr.contains(text), "`{text}`: {}", self.err);
-    }
-}
-
 /// Parses the report of an apply or a down from its stdout.
-pub(crate) fn report(out: &str) -> Value {
+pub fn report(out: &str) -> Value {
     object_with(out, "mutatingCalls")
 }
 
 /// Returns a component's outcome in a report.
-pub(crate) fn outcome<'a>(report: &'a Value, component: &str) -> &'a str {
+pub fn outcome<'a>(report: &'a Value, component: &str) -> &'a str {
     let outcome = report["components"][component]["outcome"].as_str();
     outcome.unwrap_or("absent")
 }

@@ -4,29 +4,34 @@
 //! `KCC_E2E_KUBE_BED` names its directory.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use kcc_test_support::root;
+use serde_json::Value;
+
+use crate::Host;
 
 /// The directory of testbeds, and the prefix of their names before the process number.
 const PARENT: &str = "/var/tmp";
 const PREFIX: &str = "kcc-kube-";
 
 /// A running cluster.
-pub(crate) struct Testbed {
+pub struct Testbed {
     /// The directory of the testbed.
     folder: PathBuf,
     kubectl: PathBuf,
-    root: PathBuf,
     /// True if it was started for the tests.
     started: bool,
 }
 
 impl Testbed {
-    /// Finds or starts a cluster. `root` is the repository's root. Prints why and
-    /// returns none if no cluster is requested.
-    pub(crate) fn find(root: &Path) -> Option<Self> {
+    /// Finds or starts a cluster. Prints why and returns none if no cluster is
+    /// requested.
+    pub fn find() -> Option<Self> {
         let named = std::env::var_os("KCC_E2E_KUBE_BED").map(PathBuf::from);
         if named.is_none() && std::env::var("KCC_E2E_KUBE").as_deref() != Ok("1") {
             eprintln!(
@@ -39,7 +44,7 @@ impl Testbed {
         // Not on tmpfs: image layers need a file system that supports them.
         let folder = named
             .unwrap_or_else(|| Path::new(PARENT).join(format!("{PREFIX}{}", std::process::id())));
-        let scripts = root.join("tests/testbed");
+        let scripts = root().join("tests/testbed");
         if started {
             remove_leftovers(&scripts);
         }
@@ -47,7 +52,6 @@ impl Testbed {
         let testbed = Self {
             folder,
             kubectl: Path::new(binaries.trim()).join("kubectl"),
-            root: root.to_owned(),
             started,
         };
         run(Command::new(scripts.join("kubernetes-up")).arg(&testbed.folder));
@@ -55,12 +59,12 @@ impl Testbed {
     }
 
     /// Returns the path of the kubeconfig.
-    pub(crate) fn kubeconfig(&self) -> String {
+    pub fn kubeconfig(&self) -> String {
         self.folder.join("kubeconfig").display().to_string()
     }
 
     /// Builds a kubectl command on the cluster.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
         command
             .arg("--kubeconfig")
@@ -70,41 +74,95 @@ impl Testbed {
     }
 
     /// Runs kubectl and returns its output.
-    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+    pub fn kubectl(&self, args: &[&str]) -> String {
         run(&mut self.command(args)).trim().to_owned()
     }
 
     /// Runs kubectl, which may fail.
-    pub(crate) fn try_kubectl(&self, args: &[&str]) -> Option<String> {
+    pub fn try_kubectl(&self, args: &[&str]) -> Option<String> {
         let output = self.command(args).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         output.status.success().then_some(text)
     }
 
     /// Loads an image with the files of a directory and an entrypoint onto the node.
-    pub(crate) fn image(&self, reference: &str, files: &Path, entrypoint: &[&str]) {
-        let mut pack = Command::new(self.root.join("tests/testbed/pack-image"));
+    pub fn image(&self, reference: &str, files: &Path, entrypoint: &[&str]) {
+        let mut pack = Command::new(root().join("tests/testbed/pack-image"));
         self.import(pack.arg(reference).arg(files).args(entrypoint));
     }
 
     /// Loads the images that a command writes to its stdout onto the node.
-    pub(crate) fn import(&self, images: &mut Command) {
+    pub fn import(&self, images: &mut Command) {
         let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
-        run(
-            Command::new(self.root.join("tests/testbed/kubernetes-import"))
-                .arg(&self.folder)
-                .stdin(images.stdout.take().unwrap()),
-        );
+        run(Command::new(root().join("tests/testbed/kubernetes-import"))
+            .arg(&self.folder)
+            .stdin(images.stdout.take().unwrap()));
         assert!(images.wait().unwrap().success(), "{images:?}");
     }
 
     /// Loads an image of the shop's program under a name.
-    pub(crate) fn shop_image(&self, reference: &str) {
-        let app = self.root.join("examples/shop/app");
+    pub fn shop_image(&self, reference: &str) {
+        let app = root().join("examples/shop/app");
         run(&mut Command::new(app.join("build")));
         let files = tempfile::tempdir().unwrap();
         fs::copy(app.join("shop"), files.path().join("shop")).unwrap();
         self.image(reference, files.path(), &["/shop"]);
+    }
+
+    /// Returns the address of a Service in the cluster.
+    pub fn address(&self, namespace: &str, service: &str) -> String {
+        let path = "jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name=='http')].port}";
+        self.kubectl(&["get", "service", service, "-n", namespace, "-o", path])
+    }
+}
+
+/// Uses a namespace as a site.
+impl Host for Testbed {
+    fn variable(&self) -> (&'static str, OsString) {
+        ("KUBECONFIG", self.kubeconfig().into())
+    }
+
+    fn stand_in(&self, model: &Value) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.json");
+        fs::write(&path, model.to_string()).unwrap();
+        self.import(
+            Command::new(root().join("tests/testbed/standin/images"))
+                .stdin(fs::File::open(path).unwrap()),
+        );
+    }
+
+    fn save_artifacts(&self, namespace: &str, folder: &Path) {
+        let files: [(&str, &[&str]); 4] = [
+            (
+                "objects.yaml",
+                &["get", "-o", "yaml", "all,configmaps,pvc,leases"],
+            ),
+            ("events.txt", &["get", "events", "--sort-by=.lastTimestamp"]),
+            ("pods.txt", &["describe", "pods"]),
+            (
+                "logs.txt",
+                &[
+                    "logs",
+                    "--selector=app.kubernetes.io/managed-by=kcc",
+                    "--all-containers",
+                    "--prefix",
+                    "--tail=200",
+                ],
+            ),
+        ];
+        let folder: PathBuf = folder.join(namespace);
+        let _ = fs::create_dir_all(&folder);
+        for (name, args) in files {
+            let args = [&["-n", namespace], args].concat();
+            let text = self.try_kubectl(&args).unwrap_or_default();
+            let _ = fs::write(folder.join(name), text);
+        }
+    }
+
+    fn remove(&self, namespace: &str) {
+        let delete = ["delete", "namespace", namespace, "--ignore-not-found"];
+        self.try_kubectl(&delete);
     }
 }
 
@@ -112,7 +170,7 @@ impl Testbed {
 impl Drop for Testbed {
     fn drop(&mut self) {
         if self.started {
-            let down = self.root.join("tests/testbed/kubernetes-down");
+            let down = root().join("tests/testbed/kubernetes-down");
             let ended = Command::new(down).arg(&self.folder).status();
             if !ended.is_ok_and(|status| status.success()) {
                 eprintln!("cannot remove the testbed in {}", self.folder.display());
@@ -134,7 +192,7 @@ fn remove_leftovers(scripts: &Path) {
 }
 
 /// Runs a command, which must succeed, and returns its stdout.
-pub(crate) fn run(command: &mut Command) -> String {
+pub fn run(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

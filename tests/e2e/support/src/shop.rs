@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
-use super::{ExampleCopy, outcome, report};
+use crate::{ExampleCopy, outcome, report};
 
 /// The shop's components that run in containers.
-pub(crate) const COMPONENTS: [&str; 7] = [
+pub const COMPONENTS: [&str; 7] = [
     "cart", "carts", "checkout", "migrate", "orders", "payments", "web",
 ];
 
 /// A copy of the shop on an engine.
-pub(crate) trait Shop {
+pub trait Shop {
+    /// Returns the copy.
     fn copy(&self) -> &ExampleCopy;
 
     /// Returns status and report of the page that customers see.
@@ -28,7 +29,7 @@ pub(crate) trait Shop {
 
 /// Checks that the shop comes up whole and that a second apply changes nothing.
 /// `words` occur in its line of the status.
-pub(crate) fn comes_up_and_is_stable(shop: &impl Shop, words: &[&str]) {
+pub fn comes_up_and_is_stable(shop: &impl Shop, words: &[&str]) {
     let copy = shop.copy();
     let operations = copy.plan();
     let created = |operation: &Value| operation["action"] == "create";
@@ -71,7 +72,7 @@ fn check_page((status, page): &(u16, Value)) {
 }
 
 /// Checks that changing one variable is one operation on one object.
-pub(crate) fn applies_one_variable(shop: &impl Shop, action: &str, kind: &str, done: &str) {
+pub fn applies_one_variable(shop: &impl Shop, action: &str, kind: &str, done: &str) {
     let copy = shop.copy();
     copy.edit(
         "teams/storefront/web.cue",
@@ -98,7 +99,7 @@ pub(crate) fn applies_one_variable(shop: &impl Shop, action: &str, kind: &str, d
 }
 
 /// Checks that the next apply completes those that were killed at some lines.
-pub(crate) fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
+pub fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
     let copy = shop.copy();
     for line in lines {
         let mut child = copy.start_until(&apply(copy), line);
@@ -115,7 +116,7 @@ pub(crate) fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
 
 /// Checks that neither a second apply nor a plan runs beside the first, once that
 /// printed a line, and that both name it.
-pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
+pub fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
     let copy = shop.copy();
     let mut child = copy.start_until(&apply(copy), line);
     for args in [&apply(copy)[..], &["plan", "--target", copy.target()]] {
@@ -137,7 +138,7 @@ pub(crate) fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
 }
 
 /// Returns the output of all commands.
-pub(crate) fn all_outputs(copy: &ExampleCopy) -> Vec<String> {
+pub fn all_outputs(copy: &ExampleCopy) -> Vec<String> {
     let target = copy.target();
     let apply = [
         "-v", "apply", "--target", target, "--yes", "--format", "json",
@@ -157,7 +158,7 @@ pub(crate) fn all_outputs(copy: &ExampleCopy) -> Vec<String> {
 }
 
 /// Takes the shop down, with its data or without.
-pub(crate) fn take_down(copy: &ExampleCopy, volumes: bool) {
+pub fn take_down(copy: &ExampleCopy, volumes: bool) {
     let down = [
         "down",
         "--target",
@@ -172,12 +173,7 @@ pub(crate) fn take_down(copy: &ExampleCopy, volumes: bool) {
 }
 
 /// Checks that an unreachable engine is an error of the environment.
-pub(crate) fn fails_without_its_engine(
-    copy: &ExampleCopy,
-    engine: &str,
-    more: &[&str],
-    texts: &[&str],
-) {
+pub fn fails_without_its_engine(copy: &ExampleCopy, engine: &str, more: &[&str], texts: &[&str]) {
     for command in ["plan", "apply", "status", "down"] {
         let mut args = vec![command, "--target", copy.target()];
         if matches!(command, "apply" | "down") {

@@ -1,0 +1,33 @@
+//! Real engines for tests: [`docker`] and [`kubernetes`] find or start one,
+//! [`trials`] runs cases on it.
+//!
+//! The tests of the engines' crates draft desired states and apply them in a
+//! [`Sandbox`]. The end-to-end tests run the real binary on a [`System`], a copy of an
+//! example; [`shop`] has what the shop has to do on either engine. [`desired`] builds
+//! components for tests without an engine.
+//!
+//! Only tests depend on this crate. It depends on the plan, but on no engine's crate,
+//! so that those can test with it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests panic when the machine fails, and report what they skip"
+)]
+
+pub mod desired;
+pub mod docker;
+mod example;
+mod http;
+pub mod kubernetes;
+mod recorder;
+mod sandbox;
+pub mod shop;
+mod system;
+pub mod trials;
+
+pub use example::{ExampleCopy, outcome, report};
+pub use http::{get, get_within};
+pub use recorder::Recorder;
+pub use sandbox::{Draft, Engine, Sandbox};
+pub use system::{Host, System, initials};

@@ -1,0 +1,195 @@
+//! [`Sandbox`]: a test's own system on an engine, with the commands to run on it;
+//! [`Draft`]: its desired state.
+
+use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc};
+
+use kcc_lower::{Desired, DesiredComponent, EngineDesired};
+use kcc_model::{Name, Until};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+
+use crate::{Recorder, desired::component};
+
+/// A running engine, with the crate that is tested on it.
+pub trait Engine {
+    /// The engine's own part of a desired state.
+    type Objects: Clone;
+
+    /// Makes the part of a desired state for any engine.
+    fn wrap(objects: Self::Objects) -> EngineDesired;
+
+    /// Returns the environment variables that lead to the engine and to the records of
+    /// a system with this directory.
+    fn env(&self, folder: &Path) -> Vec<(&'static str, String)>;
+
+    /// Removes all remains of a system.
+    fn remove(&self, system: &str);
+
+    /// Plans with the tested crate.
+    fn plan(desired: &Desired, options: &Options) -> impl Future<Output = Result<Plan, Error>>;
+
+    /// Applies with the tested crate.
+    fn apply(
+        desired: &Desired,
+        options: &Options,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> impl Future<Output = Result<ApplyReport, Error>>;
+
+    /// Reads the status with the tested crate.
+    fn status(
+        desired: &Desired,
+        options: &Options,
+    ) -> impl Future<Output = Result<StatusReport, Error>>;
+
+    /// Takes a system down with the tested crate.
+    fn down(
+        desired: &Desired,
+        options: &Options,
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> impl Future<Output = Result<ApplyReport, Error>>;
+}
+
+/// A system with one target on the tested engine.
+pub struct Sandbox<E: Engine> {
+    /// The engine.
+    pub testbed: Arc<E>,
+    /// The directory of the system.
+    pub folder: tempfile::TempDir,
+    /// The name of the system.
+    pub system: String,
+    /// The events so far.
+    pub recorder: Recorder,
+}
+
+impl<E: Engine> Sandbox<E> {
+    /// Creates a system for a case, with a name that is unique on the engine.
+    pub fn new(testbed: Arc<E>, case: &str) -> Self {
+        Self {
+            testbed,
+            folder: tempfile::tempdir().unwrap(),
+            system: format!("t{}-{}", std::process::id(), case.replace('_', "-")),
+            recorder: Recorder::default(),
+        }
+    }
+
+    /// Returns the options that lead to the engine.
+    pub fn options(&self) -> Options {
+        let env = self.testbed.env(self.folder.path()).into_iter();
+        Options {
+            root: self.folder.path().to_owned(),
+            env: env.map(|(name, value)| (name.to_owned(), value)).collect(),
+            ..Options::default()
+        }
+    }
+
+    /// Applies, which may fail.
+    pub async fn try_apply(&self, desired: &Draft<E>) -> Result<ApplyReport, Error> {
+        let (desired, options) = (desired.finish(), self.options());
+        E::apply(&desired, &options, &self.recorder, &Cancel::new()).await
+    }
+
+    /// Applies; parts of it may fail.
+    pub async fn apply(&self, desired: &Draft<E>) -> ApplyReport {
+        expect_ok(self.try_apply(desired).await)
+    }
+
+    /// Applies; everything must be done and ready.
+    pub async fn apply_all(&self, desired: &Draft<E>) -> ApplyReport {
+        let report = self.apply(desired).await;
+        assert!(report.is_complete(), "{report:#?}");
+        report
+    }
+
+    /// Returns the text of a plan with runs of spaces collapsed: the system's name
+    /// contains the process number, which affects the width of a column.
+    pub async fn plan(&self, desired: &Draft<E>) -> String {
+        let plan = expect_ok(E::plan(&desired.finish(), &self.options()).await);
+        let text = plan.to_text().replace(&self.system, "SYSTEM");
+        let squeezed = text.lines().map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.join(" ") + "\n"
+        });
+        squeezed.collect()
+    }
+
+    /// Reads the status.
+    pub async fn status(&self, desired: &Draft<E>) -> StatusReport {
+        expect_ok(E::status(&desired.finish(), &self.options()).await)
+    }
+
+    /// Takes the system down, with its data or without; everything must be done.
+    pub async fn down(&self, desired: &Draft<E>, volumes: bool) -> ApplyReport {
+        let options = Options {
+            volumes,
+            ..self.options()
+        };
+        let done = E::down(&desired.finish(), &options, &self.recorder, &Cancel::new()).await;
+        let report = expect_ok(done);
+        assert!(report.is_complete(), "{report:#?}");
+        report
+    }
+}
+
+impl<E: Engine> Drop for Sandbox<E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{:#?}", self.recorder.lines());
+        }
+        self.testbed.remove(&self.system);
+    }
+}
+
+fn expect_ok<T>(done: Result<T, Error>) -> T {
+    done.unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+/// A desired state under construction.
+pub struct Draft<E: Engine> {
+    /// The name of the system.
+    pub system: String,
+    /// The target.
+    pub target: &'static str,
+    /// The components.
+    pub components: BTreeMap<Name, DesiredComponent>,
+    /// The objects of the engine.
+    pub engine: E::Objects,
+}
+
+impl<E: Engine> Clone for Draft<E> {
+    fn clone(&self) -> Self {
+        Self {
+            system: self.system.clone(),
+            target: self.target,
+            components: self.components.clone(),
+            engine: self.engine.clone(),
+        }
+    }
+}
+
+impl<E: Engine> Draft<E> {
+    /// Returns the desired state.
+    pub fn finish(&self) -> Desired {
+        Desired {
+            system: self.system.clone(),
+            target: self.target.to_owned(),
+            components: self.components.clone(),
+            engine: E::wrap(self.engine.clone()),
+        }
+    }
+
+    /// Returns a component, a new one if it has none of that name.
+    pub fn component(&mut self, name: &str) -> &mut DesiredComponent {
+        let new = || DesiredComponent {
+            path: format!("services.{name}"),
+            ..component("storefront", &[], 60_000)
+        };
+        self.components.entry(name.to_owned()).or_insert_with(new)
+    }
+
+    /// Makes a component start after another one.
+    pub fn after(&mut self, name: &str, other: &str, until: Until) {
+        let component = self.component(name);
+        component.after.insert(other.to_owned(), until);
+    }
+}
