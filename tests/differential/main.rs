@@ -10,9 +10,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     path::Path,
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
+use kcc_test_support::{CommandOutput, Scratch, kcc, root};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// One in so many systems is checked.
@@ -31,7 +32,7 @@ struct System {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
+    let here = root().join("tests/differential");
     let known = fs::read_to_string(here.join("known-defects.txt")).unwrap();
     let base = base(&fs::read_to_string(here.join("system.go")).unwrap());
     let every = if env::var("KCC_ROUNDS").is_ok_and(|rounds| rounds == "all") {
@@ -113,39 +114,28 @@ fn lacks_clause(name: &str, text: &str) -> bool {
 
 /// Runs `kcc check` on a system and compares its output.
 fn check(system: &System, base: &str) -> Result<(), Failed> {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
+    let folder = Scratch::new();
     for team in ["a", "b"] {
-        fs::create_dir_all(folder.path().join("teams").join(team)).unwrap();
+        folder.folder(format!("teams/{team}"));
     }
-    write("kcc.cue", base);
-    write("cue.mod/module.cue", "module: \"acme.com/s\"\n");
+    folder.write("kcc.cue", base);
+    folder.write("cue.mod/module.cue", "module: \"acme.com/s\"\n");
     let mut shifted = BTreeSet::new();
     for (name, text) in &system.files {
         if lacks_clause(name, text) {
             shifted.insert(name.as_str());
-            write(name, &format!("{CLAUSE}{text}"));
+            folder.write(name, format!("{CLAUSE}{text}"));
         } else {
-            write(name, text);
+            folder.write(name, text);
         }
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_kcc"))
-        .args(["check", "--format", "json", "-C"])
-        .arg(folder.path())
-        .env_clear()
-        .output()
-        .unwrap();
-    let stdout = String::from_utf8(output.stdout).unwrap();
+    let output = CommandOutput::of(kcc(folder.path()).args(["check", "--format", "json"]));
+    let stdout = output.out;
     let refused = system.expected.strip_prefix("refused");
-    if output.status.code() != Some(i32::from(refused.is_some())) {
-        let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.code != Some(i32::from(refused.is_some())) {
         return Err(format!(
-            "{:?}, expected {}\n{stdout}{stderr}",
-            output.status, system.expected
+            "exit code {:?}, expected {}\n{stdout}{}",
+            output.code, system.expected, output.err
         )
         .into());
     }

@@ -9,11 +9,11 @@
 mod sources;
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
+
+use kcc_test_support::{CommandOutput, FilesOfFolder, Scratch, files_below, golden, kcc, root};
 
 /// The examples with their targets.
 const EXAMPLES: [(&str, &[&str]); 5] = [
@@ -31,133 +31,45 @@ const EXPECTED: &str = "expected";
 const BUILT: &str = "app/shop";
 
 fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+    root().join("examples")
 }
 
 /// A copy of an example in a scratch directory.
-struct Copy {
-    scratch: tempfile::TempDir,
-}
+struct Copy(Scratch);
 
 impl Copy {
     fn of(example: &str) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        let copy = Self { scratch };
-        for (name, content) in files(&examples().join(example)) {
-            if !name.starts_with(&format!("{EXPECTED}/")) && name != BUILT {
-                let path = copy.root().join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, content).unwrap();
-            }
-        }
-        copy
+        let mut files = files_below(&examples().join(example));
+        files.retain(|name, _| !name.starts_with(&format!("{EXPECTED}/")) && name != BUILT);
+        Self(Scratch::with(files))
     }
 
-    fn root(&self) -> PathBuf {
-        self.scratch.path().join("system")
-    }
-
-    /// Runs kcc in the copy with an empty environment.
-    fn kcc(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kcc"));
-        command
-            .args(args)
-            .current_dir(self.root())
-            .env_clear()
-            .env("HOME", self.scratch.path());
-        command.output().unwrap()
+    fn root(&self) -> &Path {
+        self.0.path()
     }
 
     /// Runs a command that must succeed without a message, and returns its stdout.
     /// Ignores the note on compose's lack of network checks, which is not a defect of
     /// an example.
     fn run_silent(&self, args: &[&str]) -> String {
-        let output = self.kcc(args);
-        let err = String::from_utf8_lossy(&output.stderr);
-        let err: String = err
-            .lines()
+        let output = CommandOutput::of(kcc(self.root()).args(args));
+        let lines = output.err.lines();
+        let err: String = lines
             .filter(|line| !line.starts_with("compose cannot run HTTP or TCP"))
             .collect();
         assert!(
-            output.status.success() && err.is_empty(),
-            "{args:?} {}:\n{err}",
-            output.status
+            output.code == Some(0) && err.is_empty(),
+            "{args:?} {:?}:\n{err}",
+            output.code
         );
-        String::from_utf8(output.stdout).unwrap()
+        output.out
     }
 
-    fn render(&self, target: &str) -> BTreeMap<String, Vec<u8>> {
+    fn render(&self, target: &str) -> FilesOfFolder {
         let folder = format!("{EXPECTED}/{target}");
         self.run_silent(&["--quiet", "render", "--target", target, "--output", &folder]);
-        files(&self.root().join(folder))
+        files_below(&self.root().join(folder))
     }
-}
-
-/// Returns the files below a directory by relative path; empty if it does not exist.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut pending = vec![folder.to_owned()];
-    while let Some(next) = pending.pop() {
-        let Ok(entries) = fs::read_dir(next) else {
-            continue;
-        };
-        for entry in entries {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                pending.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap();
-                let name = name.iter().map(|part| part.to_str().unwrap());
-                let name = name.collect::<Vec<_>>().join("/");
-                files.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
-}
-
-fn update(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
-    let _ = fs::remove_dir_all(folder);
-    for (name, content) in files {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-}
-
-/// Describes the differences between two directories, one line per file.
-fn differences(
-    expected: &BTreeMap<String, Vec<u8>>,
-    actual: &BTreeMap<String, Vec<u8>>,
-) -> Vec<String> {
-    let mut differences = Vec::new();
-    for (name, content) in actual {
-        match expected.get(name) {
-            None => differences.push(format!("{name} is new")),
-            Some(old) if old != content => {
-                let (old, new) = (
-                    String::from_utf8_lossy(old),
-                    String::from_utf8_lossy(content),
-                );
-                let at = old
-                    .lines()
-                    .zip(new.lines())
-                    .take_while(|(a, b)| a == b)
-                    .count();
-                let line = |text: &str| text.lines().nth(at).unwrap_or("end of file").to_owned();
-                differences.push(format!(
-                    "{name}:{}: expected `{}`, found `{}`",
-                    at + 1,
-                    line(&old),
-                    line(&new)
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    let missing = expected.keys().filter(|name| !actual.contains_key(*name));
-    differences.extend(missing.map(|name| format!("{name} is missing")));
-    differences
 }
 
 #[test]
@@ -208,17 +120,8 @@ fn examples_render_as_expected() {
         let copy = Copy::of(name);
         for target in targets {
             let folder = examples().join(name).join(EXPECTED).join(target);
-            let actual = copy.render(target);
-            if std::env::var_os("KCC_UPDATE").is_some() {
-                update(&folder, &actual);
-            }
-            let changed = differences(&files(&folder), &actual);
-            assert!(
-                changed.is_empty(),
-                "{}: KCC_UPDATE=1 updates it\n{}",
-                folder.display(),
-                changed.join("\n")
-            );
+            golden::check_folder(&folder, &copy.render(target))
+                .unwrap_or_else(|differences| panic!("{differences}"));
         }
     }
 }
@@ -233,18 +136,4 @@ fn rendering_is_independent_of_the_directory() {
             assert_eq!(stream(&one), stream(&other), "{name} {target}");
         }
     }
-}
-
-#[test]
-fn describes_a_difference_with_its_line() {
-    let folder = |files: &[(&str, &str)]| -> BTreeMap<String, Vec<u8>> {
-        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), text.as_bytes().to_vec());
-        files.iter().map(owned).collect()
-    };
-    let expected = folder(&[("a", "1\n2\n"), ("b", ""), ("same", "x")]);
-    let actual = folder(&[("a", "1\n3\n"), ("c", ""), ("same", "x")]);
-    assert_eq!(
-        differences(&expected, &actual),
-        ["a:2: expected `2`, found `3`", "c is new", "b is missing"]
-    );
 }

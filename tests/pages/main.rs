@@ -9,10 +9,9 @@
 //! Every ` ```cue right ` block in the README and in `docs/` must pass `kcc check`,
 //! too, and `docs/reference.md` must match the schema's comments.
 //!
-//! A line such as `// teams/storefront/web.cue` in a block starts a file. It takes
-//! the place of the package clause if there is none, so that line numbers match
-//! what a reader counts. Lines before the first such line belong to `kcc.cue`; if a
-//! page shows none, the system is a shop of three teams.
+//! `kcc_test_support::documents` describes the files in a block. Lines before the
+//! first name belong to `kcc.cue`; if a page shows none, the system is a shop of three
+//! teams.
 
 mod output;
 mod page;
@@ -21,10 +20,11 @@ mod reference;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::ExitCode,
 };
 
 use kcc_diag::Code;
+use kcc_test_support::{CommandOutput, Scratch, golden, kcc, root};
 use libtest_mimic::{Arguments, Trial};
 
 use page::{Files, Page};
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Trial::test(name, || check_page(*code).map_err(Into::into))
     });
     let docs = DOCS.iter().map(|name| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let path = root().join(name);
         Trial::test(*name, move || check_examples(&path).map_err(Into::into))
     });
     let trials = pages.chain(docs).chain(reference::trials());
@@ -151,23 +151,13 @@ fn check_page(code: Code) -> Result<(), String> {
             right.text
         ));
     }
-    let updated = page.with_output(&diagnostics);
-    if updated == text {
-        return Ok(());
-    }
-    if std::env::var_os("KCC_UPDATE").is_some() {
-        return fs::write(&path, updated).map_err(|error| error.to_string());
-    }
-    Err(format!(
-        "the output differs:\n{}\n\nKCC_UPDATE=1 cargo test --test pages updates the page",
-        diagnostics.join("\n")
-    ))
+    golden::check(&path, &page.with_output(&diagnostics))
 }
 
 /// Returns the path of a code's page.
 fn path(code: Code) -> PathBuf {
     let name = code.as_str().trim_start_matches("kcc::").replace("::", "/");
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    root()
         .join("compiler/kcc-diag/pages")
         .join(name)
         .with_extension("md")
@@ -181,37 +171,21 @@ struct RunResult {
 
 /// Runs a command on the files of a system.
 fn run(command: &str, files: &Files) -> Result<RunResult, String> {
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let root = scratch.path();
-    for team in ["storefront", "payments", "platform"] {
-        fs::create_dir_all(root.join("teams").join(team)).map_err(|error| error.to_string())?;
-    }
-    fs::write(root.join("kcc.cue"), SHOP).map_err(|error| error.to_string())?;
     // Examples may build images from the root.
-    fs::write(root.join("Dockerfile"), "FROM scratch\n").map_err(|error| error.to_string())?;
+    let scratch = Scratch::with([("kcc.cue", SHOP), ("Dockerfile", "FROM scratch\n")]);
+    for team in ["storefront", "payments", "platform"] {
+        scratch.folder(format!("teams/{team}"));
+    }
     for (name, text) in files {
-        let path = root.join(name);
-        let folder = path.parent().unwrap_or(root);
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, text))
-            .map_err(|error| format!("{name}: {error}"))?;
+        scratch.write(name, text);
     }
     let mut words = command.split_whitespace();
     if words.next() != Some("kcc") {
         return Err(format!("expected a command of kcc, found `{command}`"));
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_kcc"))
-        .args(words)
-        .current_dir(root)
-        .env_clear()
-        .env("HOME", root)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stderr).into_owned()
-        + &String::from_utf8_lossy(&output.stdout);
+    let output = CommandOutput::of(kcc(scratch.path()).args(words));
     Ok(RunResult {
-        text,
-        exit: output.status.code(),
+        text: output.err + &output.out,
+        exit: output.code,
     })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kcc_test_support::documents::{block, blocks, files};
+
 /// The texts of files by name.
 pub(crate) type Files = BTreeMap<String, String>;
 
@@ -20,20 +22,18 @@ pub(crate) struct Page<'a> {
     frames: bool,
 }
 
-/// The opening line of a block with correct files.
-const RIGHT: &str = "```cue right\n";
+/// The language of a block with correct files.
+const RIGHT: &str = "cue right";
 /// The file name for a block of a page without one.
 const SYSTEM: &str = "kcc.cue";
-/// The closing line of a block.
-const END: &str = "```\n";
 
 impl<'a> Page<'a> {
     /// Parses the examples of a page; `None` if it shows no mistake in fragments.
     pub(crate) fn parse(text: &'a str) -> Result<Option<Self>, String> {
-        let Some((_, wrong, rest)) = block(text, "```cue wrong\n") else {
+        let Some((_, wrong, rest)) = block(text, "cue wrong") else {
             return Ok(None);
         };
-        let (_, output, rest) = block(rest, "```text\n").ok_or("no ```text block")?;
+        let (_, output, rest) = block(rest, "text").ok_or("no ```text block")?;
         let (_, right, _) = block(rest, RIGHT).ok_or("no ```cue right block")?;
         let (first, output) = output
             .split_once('\n')
@@ -41,9 +41,9 @@ impl<'a> Page<'a> {
         let command = first
             .strip_prefix("$ ")
             .ok_or("the ```text block does not start with a command")?;
-        let wrong = files(wrong, SYSTEM);
+        let wrong = named(wrong, SYSTEM);
         let mut corrected = wrong.clone();
-        corrected.extend(files(right, SYSTEM));
+        corrected.extend(named(right, SYSTEM));
         let start = output.as_ptr() as usize - text.as_ptr() as usize;
         let frames = output.contains("╭─");
         Ok(Some(Self {
@@ -74,70 +74,24 @@ impl<'a> Page<'a> {
 /// Returns the files of every block with correct files in a document.
 pub(crate) fn examples(text: &str) -> Vec<Files> {
     let mut examples = Vec::new();
-    let mut rest = text;
-    while let Some((_, right, after)) = block(rest, RIGHT) {
-        let mut example = files(right, "example.cue");
+    for right in blocks(text, RIGHT) {
+        let mut example = named(right, "example.cue");
         if example.contains_key("example.cue") {
             // A system without teams has no ownership rules.
             let system = "package shop\n\nsystem: name: \"shop\"\n".to_owned();
             example.entry(SYSTEM.to_owned()).or_insert(system);
         }
         examples.push(example);
-        rest = after;
     }
     examples
 }
 
-/// Splits a text into the parts before, inside and after a block.
-fn block<'a>(text: &'a str, fence: &str) -> Option<(&'a str, &'a str, &'a str)> {
-    let at = text.find(&format!("\n{fence}"))? + 1;
-    let inside = &text[at + fence.len()..];
-    let end = if inside.starts_with(END) {
-        0
-    } else {
-        inside.find(&format!("\n{END}"))? + 1
-    };
-    Some((&text[..at], &inside[..end], &inside[end + END.len()..]))
-}
-
-/// Splits a block into files; lines before the first file name belong to `first`.
-fn files(block: &str, first: &'static str) -> Files {
-    let mut files: Vec<(&str, String)> = Vec::new();
-    for line in block.split_inclusive('\n') {
-        if let Some(name) = file_name(line) {
-            files.push((name, line.to_owned()));
-        } else if let Some((_, text)) = files.last_mut() {
-            text.push_str(line);
-        } else {
-            files.push((first, line.to_owned()));
-        }
-    }
+/// Returns the files of a block; lines before the first name belong to `first`.
+fn named(block: &str, first: &str) -> Files {
+    let files = files(block).into_iter();
     files
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), with_clause(&text)))
+        .map(|file| (file.name.unwrap_or(first).to_owned(), file.with_clause()))
         .collect()
-}
-
-/// Returns the name in a line that starts a file.
-fn file_name(line: &str) -> Option<&str> {
-    let name = line.trim_end().strip_prefix("// ")?;
-    let is_name = name
-        .strip_suffix(".cue")
-        .is_some_and(|stem| !stem.contains([' ', '`']));
-    is_name.then_some(name)
-}
-
-/// Adds a package clause to a file without one, in the place of its name.
-fn with_clause(text: &str) -> String {
-    if text.lines().any(|line| line.starts_with("package ")) {
-        return text.to_owned();
-    }
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    if file_name(first).is_some() {
-        format!("package shop\n{rest}")
-    } else {
-        format!("package shop\n{text}")
-    }
 }
 
 /// Removes the source excerpts from a diagnostic.

@@ -1,9 +1,8 @@
 //! Checks the reference against the schema: every definition and field has a
 //! description, every definition an example, and the document is up to date.
 
-use std::{fs, path::Path};
-
 use kcc::reference::Reference;
+use kcc_test_support::{golden, root};
 use kcc_tree::schema::Schema;
 use libtest_mimic::Trial;
 
@@ -54,16 +53,5 @@ fn is_complete(reference: Reference<'_>) -> Result<(), String> {
 }
 
 fn is_document(reference: Reference<'_>) -> Result<(), String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
-    let document = reference.document();
-    let existing = fs::read_to_string(&path).unwrap_or_default();
-    if existing == document {
-        return Ok(());
-    }
-    if std::env::var_os("KCC_UPDATE").is_some() {
-        return fs::write(&path, document).map_err(|error| error.to_string());
-    }
-    Err(format!(
-        "{DOCUMENT} does not match the schema: KCC_UPDATE=1 cargo test --test pages updates it"
-    ))
+    golden::check(&root().join(DOCUMENT), &reference.document())
 }

@@ -17,14 +17,14 @@ mod systems;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    env,
     ops::Range,
-    process::Command,
     sync::{Arc, LazyLock},
 };
 
 use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
+use kcc_test_support::{CommandOutput, Scratch, kcc};
 
 use systems::{Fault, Random, System};
 
@@ -249,26 +249,15 @@ fn exit_code_matches_the_output() {
         let mut system = System::random(random);
         let broken = random.below(4) != 0;
         let fault = broken.then(|| system.break_once(random));
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in texts(&system) {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
+        let folder = Scratch::with(texts(&system));
         for team in ["t0", "t1", "t2", "t3", "rules"] {
-            fs::create_dir_all(folder.path().join("teams").join(team)).unwrap();
+            folder.folder(format!("teams/{team}"));
         }
-        let output = Command::new(env!("CARGO_BIN_EXE_kcc"))
-            .args(["check", "--format", "json", "-C"])
-            .arg(folder.path())
-            .env_clear()
-            .output()
-            .unwrap();
-        let stdout = String::from_utf8(output.stdout).unwrap();
+        let output = CommandOutput::of(kcc(folder.path()).args(["check", "--format", "json"]));
+        let stdout = output.out;
         // No code means a signal; 70 and 101 mean a bug in kcc.
-        let exit = output.status.code();
         assert_eq!(
-            exit,
+            output.code,
             Some(i32::from(broken)),
             "seed {seed}: {fault:?}: {stdout}"
         );

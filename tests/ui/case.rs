@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write,
     fs,
     io::Read,
     os::unix::{
@@ -16,10 +15,7 @@ use std::{
 };
 
 use kcc_diag::Code;
-
-use crate::archive::Archive;
-
-pub(crate) const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+use kcc_test_support::{Archive, CommandOutput, Scratch, binary, golden, isolated, kcc, write};
 
 /// The sections with expectations; all others are files.
 const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];
@@ -31,12 +27,11 @@ const NO_NEWLINE: &str = "[no newline]\n";
 pub(crate) fn run(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut archive = Archive::parse(&text);
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let root = scratch.path().join("system");
-    fs::create_dir(&root).map_err(|error| error.to_string())?;
+    let scratch = Scratch::new();
+    let root = scratch.folder("system");
     for (name, content) in &archive.sections {
         if !is_expected(name) {
-            write(&root.join(name), content.as_bytes())?;
+            write(&root.join(name), content);
         }
     }
     let mut script = Script {
@@ -55,20 +50,7 @@ pub(crate) fn run(path: &Path) -> Result<(), String> {
     }
     archive.sections.retain(|(name, _)| !is_expected(name));
     archive.sections.extend(script.outputs);
-    let actual = archive.to_text();
-    if actual == text {
-        return Ok(());
-    }
-    if ["KCC_UPDATE", "UPDATE_EXPECT"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some())
-    {
-        return fs::write(path, actual).map_err(|error| error.to_string());
-    }
-    Err(format!(
-        "{}\nKCC_UPDATE=1 cargo test --test ui updates it\n",
-        difference(&text, &actual)
-    ))
+    golden::check(path, &archive.to_text())
 }
 
 fn is_expected(name: &str) -> bool {
@@ -99,7 +81,10 @@ impl Script {
             ["link", name, "->", target] => symlink(target, self.path(name)?).map_err(io),
             ["folder", name] => fs::create_dir_all(self.root.join(name)).map_err(io),
             ["socket", name] => UnixListener::bind(self.path(name)?).map(drop).map_err(io),
-            ["bytes", name, hex] => write(&self.path(name)?, &bytes(hex)?),
+            ["bytes", name, hex] => {
+                write(&self.root.join(name), bytes(hex)?);
+                Ok(())
+            }
             ["mode", octal, name] => {
                 let mode = u32::from_str_radix(octal, 8).map_err(|error| error.to_string())?;
                 fs::set_permissions(self.root.join(name), fs::Permissions::from_mode(mode))
@@ -107,10 +92,9 @@ impl Script {
             }
             ["repeat", name, count, text] => {
                 let count: usize = count.parse().map_err(|_| "not a number")?;
-                write(
-                    &self.path(name)?,
-                    text.replace("\\n", "\n").repeat(count).as_bytes(),
-                )
+                let text = text.replace("\\n", "\n").repeat(count);
+                write(&self.root.join(name), text);
+                Ok(())
             }
             ["commit", date] => self.commit(date),
             // Root can read every file, so permission errors need another user.
@@ -129,9 +113,8 @@ impl Script {
     /// Commits all files, creating the repository if there is none.
     fn commit(&self, date: &str) -> Result<(), String> {
         let git = |args: &[&str]| {
-            let output = clean(Command::new("git"))
+            let output = isolated("git", &self.root)
                 .args(args)
-                .current_dir(&self.root)
                 .envs([
                     ("GIT_CONFIG_GLOBAL", "/dev/null"),
                     ("GIT_CONFIG_NOSYSTEM", "1"),
@@ -165,19 +148,21 @@ impl Script {
     }
 
     fn command(&mut self, words: &[String]) -> Result<(), String> {
-        let (stdout, stderr, exit) = match words.iter().map(String::as_str).collect::<Vec<_>>()[..]
-        {
+        let output = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["kcc", ..] => self.kcc(&words[1..])?,
             ["cat", name] => {
                 let text = fs::read_to_string(self.root.join(name));
-                (
-                    text.map_err(|error| error.to_string())?,
-                    String::new(),
-                    "0".to_owned(),
-                )
+                CommandOutput {
+                    code: Some(0),
+                    out: text.map_err(|error| error.to_string())?,
+                    err: String::new(),
+                }
             }
             _ => return Err("a case can only run kcc and cat".into()),
         };
+        let exit = output
+            .code
+            .map_or("a signal".to_owned(), |code| code.to_string());
         let number = self
             .outputs
             .iter()
@@ -189,7 +174,7 @@ impl Script {
         } else {
             format!(" {number}")
         };
-        for (name, text) in [("stdout", stdout), ("stderr", stderr)] {
+        for (name, text) in [("stdout", output.out), ("stderr", output.err)] {
             if !text.is_empty() {
                 self.outputs
                     .push((format!("{name}{suffix}"), self.normalised(&text)));
@@ -199,50 +184,28 @@ impl Script {
         Ok(())
     }
 
-    fn kcc(&self, args: &[String]) -> Result<(String, String, String), String> {
-        let mut command = clean(Command::new(KCC));
-        command
-            .args(args)
-            .current_dir(&self.root)
-            .envs(&self.env)
-            .stdin(Stdio::null());
-        let copy;
-        if let Some(user) = self.user {
-            if !is_root() {
-                // An ordinary user gets permission errors without a switch.
-                return Self::output(command);
-            }
+    fn kcc(&self, args: &[String]) -> Result<CommandOutput, String> {
+        let mut command = kcc(&self.root);
+        // An ordinary user gets permission errors without a switch.
+        if let Some(user) = self.user
+            && is_root()
+        {
             // The other user may have no access to the target directory.
-            copy = self.root.with_file_name("kcc");
+            let copy = self.root.with_file_name("kcc");
             // Copy in another process. A file that this process has open for
             // writing is inherited by the programs that other cases start at
             // the same time, and a file open for writing cannot be executed.
-            let copied = Command::new("cp").arg(KCC).arg(&copy).status();
+            let copied = Command::new("cp").arg(binary()).arg(&copy).status();
             if !copied.map_err(|error| error.to_string())?.success() {
-                return Err(format!("cannot copy `{KCC}`"));
+                return Err(format!("cannot copy `{}`", binary().display()));
             }
             let scratch = self.root.parent().unwrap_or(&self.root);
             fs::set_permissions(scratch, fs::Permissions::from_mode(0o755))
                 .map_err(|error| error.to_string())?;
-            command = clean(Command::new(&copy));
-            command
-                .args(args)
-                .current_dir(&self.root)
-                .envs(&self.env)
-                .stdin(Stdio::null());
+            command = isolated(&copy, &self.root);
             command.uid(user).gid(user);
         }
-        Self::output(command)
-    }
-
-    fn output(mut command: Command) -> Result<(String, String, String), String> {
-        let output = command.output().map_err(|error| error.to_string())?;
-        let exit = output
-            .status
-            .code()
-            .map_or("a signal".to_owned(), |code| code.to_string());
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok((text(output.stdout), text(output.stderr), exit))
+        Ok(CommandOutput::of(command.args(args).envs(&self.env)))
     }
 
     /// Replaces everything in an output that depends on the machine.
@@ -303,18 +266,9 @@ fn without_schema_lines(text: &str) -> String {
     out + rest
 }
 
-/// Clears the environment of a command.
-pub(crate) fn clean(mut command: Command) -> Command {
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", "/nonexistent");
-    command
-}
-
 /// Checks that a closed pipe is not an error, as in `kcc render | head`.
 pub(crate) fn a_closed_stdout_is_not_an_error() -> Result<(), String> {
-    let mut child = clean(Command::new(KCC))
+    let mut child = kcc(Path::new("/"))
         .args(["completions", "bash"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -337,13 +291,6 @@ pub(crate) fn a_closed_stdout_is_not_an_error() -> Result<(), String> {
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, content))
-        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>, String> {
@@ -377,26 +324,4 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     } else {
         Ok(words)
     }
-}
-
-/// Formats the lines that differ.
-fn difference(expected: &str, actual: &str) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
-    let same = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let left = old.len().min(new.len()) - same;
-    let same_end = old
-        .iter()
-        .rev()
-        .zip(new.iter().rev())
-        .take(left)
-        .take_while(|(a, b)| a == b)
-        .count();
-    let mut text = format!("from line {}:\n", same + 1);
-    for line in &old[same..old.len() - same_end] {
-        let _ = writeln!(text, "- {line}");
-    }
-    for line in &new[same..new.len() - same_end] {
-        let _ = writeln!(text, "+ {line}");
-    }
-    text
 }

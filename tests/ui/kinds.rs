@@ -9,9 +9,8 @@ use std::{
     path::Path,
 };
 
+use kcc_test_support::{CommandOutput, Scratch, kcc, root};
 use serde_json::Value;
-
-use crate::case::{KCC, clean};
 
 /// The table of facts about the images.
 const FACTS: &str = "docs/dev/kinds.md";
@@ -21,7 +20,7 @@ const WITHOUT_DATA: [&str; 1] = ["smtp"];
 
 /// Returns the names of all kinds.
 pub(crate) fn all() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/kinds");
+    let folder = root().join("schemas/kinds");
     let mut names: Vec<String> = fs::read_dir(folder)
         .expect("the directory of kinds is readable")
         .map(|entry| entry.expect("its entries are readable").path())
@@ -33,9 +32,8 @@ pub(crate) fn all() -> Vec<String> {
 
 /// Checks one kind.
 pub(crate) fn check(kind: &str) -> Result<(), String> {
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     matches_its_versions(kind)?;
-    fs::write(scratch.path().join("kcc.cue"), system(kind)).map_err(|error| error.to_string())?;
+    let scratch = Scratch::with([("kcc.cue", system(kind))]);
     for target in ["dev", "prod"] {
         let model = model(scratch.path(), target)?;
         for name in ["usual", "named"] {
@@ -67,13 +65,17 @@ pub(crate) fn check(kind: &str) -> Result<(), String> {
 /// Checks that the recipe of a kind agrees with the table of facts, in the list of
 /// versions and for each image.
 fn matches_its_versions(kind: &str) -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &Path| fs::read_to_string(path).map_err(|error| error.to_string());
-    let recipe = read(&root.join("schemas/kinds").join(kind).with_extension("cue"))?;
+    let recipe = read(
+        &root()
+            .join("schemas/kinds")
+            .join(kind)
+            .with_extension("cue"),
+    )?;
     let mut variants = vec![String::new()];
     variants.extend(listed(&recipe, "variants"));
     let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
-    for row in read(&root.join(FACTS))?.lines() {
+    for row in read(&root().join(FACTS))?.lines() {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let [_, name, versions, variants, user, mount, _] = cells[..] else {
             continue;
@@ -114,8 +116,7 @@ fn matches_its_versions(kind: &str) -> Result<(), String> {
         let _ = writeln!(system, "services: s: needs: b{at}: {{}}");
     }
     system.push_str("services: s: image: \"acme/s:1\"\n");
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
-    fs::write(scratch.path().join("kcc.cue"), system).map_err(|error| error.to_string())?;
+    let scratch = Scratch::with([("kcc.cue", system)]);
     let model = model(scratch.path(), "dev")?;
     for (at, tag) in tags.iter().enumerate() {
         let component = &model["components"][format!("b{at}")];
@@ -190,15 +191,11 @@ on: stage: backing: {{
 }
 
 fn model(folder: &Path, target: &str) -> Result<Value, String> {
-    let output = clean(std::process::Command::new(KCC))
-        .args(["model", "--target", target])
-        .current_dir(folder)
-        .output()
-        .map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    let output = CommandOutput::of(kcc(folder).args(["model", "--target", target]));
+    if output.code != Some(0) {
+        return Err(output.err);
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
+    serde_json::from_str(&output.out).map_err(|error| error.to_string())
 }
 
 /// Checks the container of one backing of the kind.

@@ -5,7 +5,6 @@
 //! `KCC_UPDATE=1 cargo test --test ui` updates the expectations and is idempotent.
 //! `README.md` in this directory describes the format.
 
-mod archive;
 mod case;
 mod kinds;
 mod panic;
@@ -18,12 +17,13 @@ use std::{
 };
 
 use kcc_diag::{Code, Stage};
+use kcc_test_support::{Archive, root};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     panic::in_child();
     let arguments = Arguments::from_args();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    let folder = root().join("tests/ui");
     let mut trials: Vec<Trial> = cases(&folder)
         .into_iter()
         .map(|path| {
@@ -61,7 +61,7 @@ fn every_code_has_a_case(folder: &Path) -> Result<(), String> {
     let mut output = String::new();
     for path in cases(folder) {
         let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        let archive = archive::Archive::parse(&text);
+        let archive = Archive::parse(&text);
         let outputs = archive
             .sections
             .into_iter()

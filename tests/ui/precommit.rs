@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-const KCC: &str = env!("CARGO_BIN_EXE_kcc");
+use kcc_test_support::{Scratch, binary, root, write};
 
 /// Runs `pre-commit try-repo` over a good and a bad fragment. Passes with a visible
 /// note if `pre-commit` or `git` is not installed.
@@ -16,24 +16,21 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
         skipped("`git` is not installed");
         return Ok(());
     }
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let scratch = Scratch::new();
     let hooks = scratch.path().join("hooks");
     let system = scratch.path().join("system");
     let file = ".pre-commit-hooks.yaml";
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    write(
-        &hooks.join(file),
-        &fs::read_to_string(ours).map_err(|error| error.to_string())?,
-    )?;
+    let ours = fs::read(root().join(file)).map_err(|error| error.to_string())?;
+    write(&hooks.join(file), ours);
     write(
         &system.join("kcc.cue"),
         "package shop\n\nsystem: name: \"shop\"\n",
-    )?;
+    );
     let fragment = system.join("web.cue");
     write(
         &fragment,
         "package shop\n\nservices: web: {image: \"acme/web:1\", port: 8080}\n",
-    )?;
+    );
     let runner = Runner {
         tool,
         scratch: scratch.path(),
@@ -51,7 +48,7 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
     write(
         &fragment,
         "package shop\n\nservices: web: {imge: \"acme/web:1\", port: 8080}\n",
-    )?;
+    );
     runner.git(&system, &["add", "--all"])?;
     let (passed, output) = runner.hook(&system, &hooks)?;
     if passed || !output.contains("kcc::eval::unknown-field") || !output.contains("web.cue:3:") {
@@ -59,7 +56,7 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
             "a bad fragment is accepted or not shown:\n{output}"
         ));
     }
-    write(&system.join("notes.txt"), "not a fragment\n")?;
+    write(&system.join("notes.txt"), "not a fragment\n");
     runner.git(&system, &["reset", "--quiet", "--", "."])?;
     runner.git(&system, &["add", "notes.txt"])?;
     let (passed, output) = runner.hook(&system, &hooks)?;
@@ -116,7 +113,8 @@ impl Runner<'_> {
     /// Runs a command; returns its success and its output.
     fn run(&self, folder: &Path, tool: &[&str], args: &[&str]) -> Result<(bool, String), String> {
         // The hook calls the first `kcc` on the path.
-        let bin = Path::new(KCC).parent().unwrap_or(Path::new("."));
+        let kcc = binary();
+        let bin = kcc.parent().unwrap_or(Path::new("."));
         let path = std::env::var("PATH").unwrap_or_default();
         let output = Command::new(tool[0])
             .args(&tool[1..])
@@ -136,11 +134,4 @@ impl Runner<'_> {
             + &String::from_utf8_lossy(&output.stderr);
         Ok((output.status.success(), text))
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, text))
-        .map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -97,52 +97,30 @@ fn similar_folder(root: &Root, folder: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
-    use kcc_tree::Value;
+    use kcc_test_support::{Scratch, tree::node};
+    use serde_json::json;
 
     use super::*;
 
-    fn node(value: Value) -> Node {
-        Node {
-            value,
-            origins: Vec::new(),
-        }
-    }
-
-    fn system(teams: &[(&str, &str)]) -> Node {
-        let fields = |fields: Vec<(&str, Node)>| {
-            let fields = fields
-                .into_iter()
-                .map(|(name, node)| (name.to_owned(), node));
-            node(Value::Struct(fields.collect::<BTreeMap<_, _>>()))
-        };
-        let teams = teams.iter().map(|(name, path)| {
-            (
-                *name,
-                fields(vec![("path", node(Value::String((*path).to_owned())))]),
-            )
-        });
-        fields(vec![("teams", fields(teams.collect()))])
-    }
-
     #[test]
     fn reports_team_directories_that_are_not_real_directories() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Scratch::with([("shop/kcc.cue", "package shop\n")]);
         let shop = folder.path().join("shop");
-        std::fs::create_dir_all(shop.join("teams/storefront")).unwrap();
-        std::fs::write(shop.join("kcc.cue"), "package shop\n").unwrap();
+        folder.folder("shop/teams/storefront");
         symlink("teams/storefront", shop.join("link")).unwrap();
         symlink("..", shop.join("up")).unwrap();
         let root = Root::find(folder.path(), Path::new("shop")).unwrap();
-        let system = system(&[
-            ("good", "./teams/storefront/"),
-            ("link", "link"),
-            ("file", "kcc.cue"),
-            ("typo", "teams/storfront"),
-            ("up", "up"),
-            ("zero", "nothing/like/it"),
-        ]);
+        let system = json!({"teams": {
+            "good": {"path": "./teams/storefront/"},
+            "link": {"path": "link"},
+            "file": {"path": "kcc.cue"},
+            "typo": {"path": "teams/storfront"},
+            "up": {"path": "up"},
+            "zero": {"path": "nothing/like/it"},
+        }});
+        let system = node(&system, None);
         let reported: Vec<_> = team_folders(&root, &system)
             .into_iter()
             .map(|d| format!("{}; {}", d.message, d.help.unwrap()))

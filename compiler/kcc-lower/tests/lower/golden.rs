@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{System, of_docker, of_kubernetes, shop::shop};
 use kcc_lower::{Desired, emit};
 use kcc_model::SecretProvider;
+use kcc_test_support::golden;
 
 fn docker() -> Desired {
     shop(System::docker(), SecretProvider::Env("STRIPE".to_owned())).desired()
@@ -20,55 +21,22 @@ fn kubernetes() -> Desired {
     shop(System::kubernetes(), provider).desired()
 }
 
-fn golden(name: &str) -> PathBuf {
+fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
 }
 
 fn expect(name: &str, actual: &str) {
-    let path = golden(name);
-    if std::env::var_os("KCC_UPDATE").is_some() {
-        std::fs::create_dir_all(path.parent().expect("a directory"))
-            .expect("the directory is created");
-        std::fs::write(&path, actual).expect("the expectation is written");
-        return;
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    let line = expected
-        .lines()
-        .zip(actual.lines())
-        .position(|(a, b)| a != b);
-    assert!(
-        expected == actual,
-        "{name} differs from line {} on; KCC_UPDATE=1 rewrites it:\n{actual}",
-        line.unwrap_or_else(|| expected.lines().count().min(actual.lines().count())) + 1,
-    );
+    golden::check(&path(name), actual).unwrap_or_else(|difference| panic!("{difference}"));
 }
 
 fn expect_files(folder: &str, files: &[emit::File]) {
-    for file in files {
-        expect(&format!("{folder}/{}", file.name), &file.content);
-    }
-    let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
-    let mut there = Vec::new();
-    below(&golden(folder), &golden(folder), &mut there);
-    there.sort();
-    let mut names: Vec<_> = names.into_iter().map(str::to_owned).collect();
-    names.sort();
-    assert_eq!(there, names, "{folder} contains other files");
-}
-
-fn below(root: &Path, folder: &Path, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            below(root, &path, found);
-        } else {
-            let name = path.strip_prefix(root).expect("below");
-            found.push(name.to_string_lossy().into_owned());
-        }
-    }
+    let files = files
+        .iter()
+        .map(|file| (file.name.clone(), file.content.clone().into_bytes()));
+    golden::check_folder(&path(folder), &files.collect())
+        .unwrap_or_else(|differences| panic!("{differences}"));
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

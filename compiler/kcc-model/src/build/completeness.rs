@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::{ptr, slice};
 
-use kcc_diag::{FileId, Files, Span};
+use kcc_diag::{Files, Span};
+use kcc_test_support::tree::{node, tree};
 use kcc_tree::schema::{Definition, Field, Schema, component_fields, declared_fields, references};
-use kcc_tree::{ConfigTree, Node, Origin, OriginKind, Path, Value};
+use kcc_tree::{Origin, OriginKind, Path};
 use serde_json::{Map, json};
 
 use super::cursor::{Sink, structs};
@@ -167,52 +168,24 @@ fn sample(of: &str) -> serde_json::Value {
     }
 }
 
-fn node(value: &serde_json::Value, file: FileId) -> Node {
-    let value = match value {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(flag) => Value::Bool(*flag),
-        serde_json::Value::Number(number) => Value::Number(number.clone()),
-        serde_json::Value::String(text) => Value::String(text.clone()),
-        serde_json::Value::Array(items) => {
-            Value::List(items.iter().map(|item| node(item, file)).collect())
-        }
-        serde_json::Value::Object(fields) => Value::Struct(
-            fields
-                .iter()
-                .map(|(name, value)| (name.clone(), node(value, file)))
-                .collect(),
-        ),
-    };
-    let span = Span {
-        file,
-        start: 0,
-        end: 1,
-    };
-    let origin = Origin {
-        span,
-        kind: OriginKind::Value,
-        by: file,
-    };
-    Node {
-        value,
-        origins: vec![origin],
-    }
-}
-
 /// Returns the part of the path that the builder does not read.
 fn unread(sample: &Sample, engine: &str) -> Option<String> {
     let mut files = Files::new();
     let file = files.add("kcc.cue", "package x\n");
     let system = json!({"name": "s", "targets": {"t": {engine: {}}}});
-    let tree = ConfigTree {
-        files: std::sync::Arc::new(files),
-        system: node(&system, file),
-        targets: BTreeMap::from([("t".to_owned(), node(&sample.model, file))]),
-        declarations: BTreeMap::new(),
-        policies: BTreeMap::new(),
-        partial: BTreeSet::new(),
-        blame: BTreeMap::new(),
+    let span = Span {
+        file,
+        start: 0,
+        end: 1,
     };
+    let origin = Some(Origin {
+        span,
+        kind: OriginKind::Value,
+        by: file,
+    });
+    let target = node(&sample.model, origin);
+    let targets = BTreeMap::from([("t".to_owned(), target)]);
+    let tree = tree(files, node(&system, origin), targets);
     let sink = Sink::default();
     let files = ReferencedFiles {
         read: &|_| Err(String::new()),

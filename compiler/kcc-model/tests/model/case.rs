@@ -1,7 +1,8 @@
 //! [`Case`]: reads and writes case files.
 
-use std::fmt::Write as _;
 use std::path::Path;
+
+use kcc_test_support::Archive;
 
 /// The default `system` of cases.
 const SYSTEM: &str = "\
@@ -38,24 +39,16 @@ pub(crate) struct Fragment {
 impl Case {
     pub(crate) fn parse(path: &Path, text: &str) -> Self {
         let name = path.file_stem().and_then(|name| name.to_str());
-        let mut sections = vec![(String::new(), String::new())];
-        for line in text.split_inclusive('\n') {
-            let title = line.trim_end().strip_prefix("-- ");
-            if let Some(title) = title.and_then(|rest| rest.strip_suffix(" --")) {
-                sections.push((title.to_owned(), String::new()));
-            } else if let Some((_, text)) = sections.last_mut() {
-                text.push_str(line);
-            }
-        }
+        let archive = Archive::parse(text);
         let mut case = Self {
             name: name.expect("a name").to_owned(),
-            head: sections.remove(0).1,
+            head: archive.comment,
             system: None,
             fragments: Vec::new(),
             shows: Vec::new(),
             expected: String::new(),
         };
-        for (title, text) in sections {
+        for (title, text) in archive.sections {
             let words: Vec<_> = title.split(' ').collect();
             match words[..] {
                 ["system"] => case.system = Some(text),
@@ -77,9 +70,9 @@ impl Case {
     }
 
     pub(crate) fn write(&self) -> String {
-        let mut text = self.head.clone();
+        let mut sections = Vec::new();
         let mut section = |title: &str, body: &str| {
-            let _ = write!(text, "-- {title} --\n{body}");
+            sections.push((title.to_owned(), body.to_owned()));
         };
         if let Some(system) = &self.system {
             section("system", system);
@@ -95,7 +88,11 @@ impl Case {
             section(&format!("show {target} {path}"), shown);
         }
         section("expected", &self.expected);
-        text
+        let archive = Archive {
+            comment: self.head.clone(),
+            sections,
+        };
+        archive.to_text()
     }
 }
 

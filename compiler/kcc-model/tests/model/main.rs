@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Stage};
 use kcc_model::{Build, FileText, ReferencedFiles};
+use kcc_test_support::golden;
 
 use case::Case;
 
@@ -113,7 +114,6 @@ fn describe(found: &Diagnostic, files: &Files) -> String {
 
 #[test]
 fn cases_match_their_expectations() {
-    let update = std::env::var_os("KCC_UPDATE").is_some();
     let mut failures = Vec::new();
     let mut shown = String::new();
     let all = cases();
@@ -122,28 +122,10 @@ fn cases_match_their_expectations() {
         let text = std::fs::read_to_string(&path).expect("a readable case");
         let mut case = Case::parse(&path, &text);
         run(&mut case);
-        let actual = case.write();
         shown.push_str(&case.expected);
-        if update {
-            std::fs::write(&path, &actual).expect("the expectation is written");
-        } else if actual != text {
-            let same = |(a, b): &(&str, &str)| a == b;
-            let at = actual.lines().zip(text.lines()).take_while(same).count();
-            let line = |text: &str| text.lines().nth(at).unwrap_or("the end").to_owned();
-            failures.push(format!(
-                "{}:{}:\n  expected {}\n  found    {}",
-                case.name,
-                at + 1,
-                line(&text),
-                line(&actual)
-            ));
-        }
+        failures.extend(golden::check(&path, &case.write()).err());
     }
-    assert!(
-        failures.is_empty(),
-        "\n{}\nKCC_UPDATE=1 rewrites them\n",
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     assert_eq!(unshown(&shown), [], "codes without a case");
 }
 

@@ -1,10 +1,11 @@
 //! Builds the tree that evaluation would return for the lines of a case.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use kcc_diag::{FileId, Files, Span};
+use kcc_test_support::tree::{child, node, tree};
 use kcc_tree::{ConfigTree, Declaration, Node, Origin, OriginKind, Path, USUAL_TARGETS, Value};
+use serde_json::json;
 
 use crate::case::Case;
 
@@ -54,21 +55,13 @@ pub(crate) fn of(case: &Case) -> ConfigTree {
         }
     }
     ConfigTree {
-        files: Arc::new(files),
-        system,
-        targets: roots,
         declarations,
-        policies: BTreeMap::new(),
-        partial: BTreeSet::new(),
-        blame: BTreeMap::new(),
+        ..tree(files, system, roots)
     }
 }
 
 fn empty() -> Node {
-    Node {
-        value: Value::Struct(BTreeMap::new()),
-        origins: Vec::new(),
-    }
+    node(&json!({}), None)
 }
 
 fn lines(case: &str, file: FileId, text: &str) -> Vec<Line> {
@@ -126,54 +119,22 @@ fn set_line(root: &mut Node, line: &Line) {
         kind,
         by: line.span.file,
     };
-    let mut node = root;
+    let mut at = root;
     let (last, above) = line.path.split_last().expect("a path");
     for name in above {
-        node = child(node, name);
+        at = child(at, name);
         // A struct exists because of the values inside it.
         if line.kind == OriginKind::Value {
-            node.origins.push(origin(line.label, OriginKind::Value));
+            at.origins.push(origin(line.label, OriginKind::Value));
         }
     }
-    let node = child(node, last);
-    node.origins.push(origin(line.span, line.kind));
+    let at = child(at, last);
+    let origin = origin(line.span, line.kind);
+    at.origins.push(origin);
     let replaces = line.kind == OriginKind::Value
-        || line.kind == OriginKind::Default && node.value == Value::Absent;
+        || line.kind == OriginKind::Default && at.value == Value::Absent;
     if replaces {
-        node.value = value(&line.value, origin(line.span, line.kind));
-    }
-}
-
-fn child<'n>(node: &'n mut Node, name: &str) -> &'n mut Node {
-    if !matches!(node.value, Value::Struct(_)) {
-        node.value = Value::Struct(BTreeMap::new());
-    }
-    let Value::Struct(fields) = &mut node.value else {
-        unreachable!("assigned a struct above")
-    };
-    fields.entry(name.to_owned()).or_insert_with(|| Node {
-        value: Value::Absent,
-        origins: Vec::new(),
-    })
-}
-
-fn value(json: &serde_json::Value, origin: Origin) -> Value {
-    let below = |json| Node {
-        value: value(json, origin),
-        origins: vec![origin],
-    };
-    match json {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(flag) => Value::Bool(*flag),
-        serde_json::Value::Number(number) => Value::Number(number.clone()),
-        serde_json::Value::String(text) => Value::String(text.clone()),
-        serde_json::Value::Array(items) => Value::List(items.iter().map(below).collect()),
-        serde_json::Value::Object(fields) => Value::Struct(
-            fields
-                .iter()
-                .map(|(name, json)| (name.clone(), below(json)))
-                .collect(),
-        ),
+        at.value = node(&line.value, Some(origin)).value;
     }
 }
 

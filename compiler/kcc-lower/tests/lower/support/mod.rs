@@ -5,17 +5,18 @@ pub(crate) mod shop;
 
 pub(crate) use components::*;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use kcc_diag::{Diagnostics, Files};
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
 use kcc_model::{
     CheckedModel, Component, EngineTarget, Secret, SecretProvider, SystemModel, TargetModel, Team,
 };
-use kcc_tree::{ConfigTree, Node, Path, Value};
+use kcc_test_support::tree::{child, node, tree};
+use kcc_tree::{ConfigTree, Path, Value};
+use serde_json::json;
 
 /// The name of the only target.
 pub(crate) const TARGET: &str = "dev";
@@ -23,44 +24,25 @@ pub(crate) const TARGET: &str = "dev";
 /// Builds a tree of the components' names without origins, since the models here
 /// have no fragments.
 pub(crate) fn names(model: &SystemModel) -> ConfigTree {
-    let empty = || Node {
-        value: Value::Struct(BTreeMap::new()),
-        origins: Vec::new(),
-    };
+    let empty = || node(&json!({}), None);
     let root = |target: &TargetModel| {
         let mut root = empty();
         for component in target.components.values() {
-            for need in component.needs.keys() {
-                let path = component.path.join("needs").join(need);
-                path.0
-                    .iter()
-                    .fold(&mut root, |node, name| child(node, name, empty()));
+            let needs = component.needs.keys();
+            let needs = needs.map(|need| component.path.join("needs").join(need));
+            for path in needs.chain([component.path.clone()]) {
+                let names = path.0.iter();
+                let leaf = names.fold(&mut root, |node, name| child(node, name));
+                if leaf.value == Value::Absent {
+                    *leaf = empty();
+                }
             }
-            let path = &component.path.0;
-            path.iter()
-                .fold(&mut root, |node, name| child(node, name, empty()));
         }
         root
     };
     let targets = model.targets.iter();
-    ConfigTree {
-        files: Arc::new(Files::new()),
-        system: empty(),
-        targets: targets
-            .map(|(name, one)| (name.clone(), root(one)))
-            .collect(),
-        declarations: BTreeMap::new(),
-        policies: BTreeMap::new(),
-        partial: BTreeSet::new(),
-        blame: BTreeMap::new(),
-    }
-}
-
-fn child<'n>(node: &'n mut Node, name: &str, new: Node) -> &'n mut Node {
-    let Value::Struct(fields) = &mut node.value else {
-        panic!("expected a struct")
-    };
-    fields.entry(name.to_owned()).or_insert(new)
+    let targets = targets.map(|(name, one)| (name.clone(), root(one)));
+    tree(Files::new(), empty(), targets.collect())
 }
 
 /// A system `shop` with one target.
