@@ -40,7 +40,7 @@ impl Examined {
 
     /// Lowers one target.
     pub fn desired(&self, target: &str) -> Result<Desired, Failure> {
-        match kcc_lower::lower(&self.tree, &self.model, target) {
+        match kcc_lower::lower(&self.tree, &self.model, target, None) {
             Ok(lowered) => Ok(lowered.value),
             Err(errors) => Err(Failure::Configuration(self.findings(errors))),
         }

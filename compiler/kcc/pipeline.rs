@@ -20,6 +20,7 @@ use kcc_model::{CheckedModel, ReferencedFiles};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
 use crate::{
+    args,
     compiled::Compiled,
     context::Context,
     examined::Examined,
@@ -193,8 +194,8 @@ fn examine(
 }
 
 /// Lowers the model of one target to the desired state of its engine.
-fn lower(system: &Examined, target: &str) -> Outcome<Desired> {
-    kcc_lower::lower(&system.tree, &system.model, target)
+fn lower(system: &Examined, target: &str, instance: Option<&str>) -> Outcome<Desired> {
+    kcc_lower::lower(&system.tree, &system.model, target, instance)
 }
 
 /// Runs all stages but the last.
@@ -228,7 +229,7 @@ pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result
     let mut found = std::mem::take(&mut system.warnings);
     let mut refused = false;
     for target in system.model.targets.keys() {
-        match lower(&system, target) {
+        match lower(&system, target, None) {
             Ok(lowered) => found.extend(lowered.warnings),
             Err(errors) => {
                 refused = true;
@@ -252,10 +253,26 @@ pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result
 
 /// Compiles one target; writes warnings to stderr.
 pub fn compile(context: &Context, dir: Option<&Path>, target: &str) -> Result<Compiled, Failure> {
+    compile_instance(context, dir, target, None)
+}
+
+/// Compiles the target, or the instance of it, that a command works on; writes
+/// warnings to stderr.
+pub fn compile_scope(context: &Context, scope: &args::Target) -> Result<Compiled, Failure> {
+    let (dir, instance) = (scope.system.dir.as_deref(), scope.instance.as_deref());
+    compile_instance(context, dir, &scope.target, instance)
+}
+
+fn compile_instance(
+    context: &Context,
+    dir: Option<&Path>,
+    target: &str,
+    instance: Option<&str>,
+) -> Result<Compiled, Failure> {
     let targets = Targets::of(&[target.to_owned()]);
     let mut system = examined(&context.settings, dir, &targets, false)?;
     let mut found = std::mem::take(&mut system.warnings);
-    let desired = match lower(&system, target) {
+    let desired = match lower(&system, target, instance) {
         Ok(lowered) => {
             found.extend(lowered.warnings);
             lowered.value

@@ -7,14 +7,13 @@ use kcc_lower::EngineDesired;
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Recovery, Reporter, StatusReport};
 use tokio::signal;
 
-use crate::{args::Target, compiled::Compiled, context::Context, exit::Exit, failure::Failure};
+use crate::{compiled::Compiled, context::Context, exit::Exit, failure::Failure};
 
 /// Builds the options for the engine crates.
-pub fn options(context: &Context, compiled: &Compiled, target: &Target) -> Options {
+pub fn options(context: &Context, compiled: &Compiled) -> Options {
     Options {
         root: compiled.root.path().to_owned(),
         env: context.settings.environment.variables.clone(),
-        instance: target.instance.clone(),
         origins: Some(Arc::new(compiled.origins())),
         ..Options::default()
     }

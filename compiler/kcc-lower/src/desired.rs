@@ -15,6 +15,9 @@ pub struct Desired {
     pub system: Name,
     /// The target.
     pub target: Name,
+    /// The instance, for an isolated run of the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Name>,
     /// Components by name, with their order and owners.
     pub components: BTreeMap<Name, DesiredComponent>,
     /// The objects for the target's engine.

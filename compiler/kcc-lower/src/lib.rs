@@ -26,10 +26,16 @@ use kcc_tree::ConfigTree;
 
 use lowering::Lowering;
 
-/// Lowers the model of one target to the objects of its engine.
+/// Lowers the model of one target to the objects of its engine, or of an isolated
+/// instance of that target.
 ///
 /// The tree provides only the lines for diagnostics.
-pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<Desired> {
+pub fn lower(
+    tree: &ConfigTree,
+    model: &CheckedModel,
+    target: &str,
+    instance: Option<&str>,
+) -> Outcome<Desired> {
     let Some(target_model) = model.targets.get(target) else {
         let known: Vec<_> = model
             .targets
@@ -43,7 +49,7 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
         .help(format!("write one of {}", known.join(", ")))
         .into());
     };
-    let mut lowering = Lowering::new(tree, &model.name, target_model);
+    let mut lowering = Lowering::new(tree, &model.name, target_model, instance);
     let components = desired::components(target_model);
     lowering.check_config_keys();
     lowering.check_files();
@@ -70,6 +76,7 @@ pub fn lower(tree: &ConfigTree, model: &CheckedModel, target: &str) -> Outcome<D
     lowering.finish(Desired {
         system: model.name.clone(),
         target: target.to_owned(),
+        instance: instance.map(str::to_owned),
         components,
         engine,
     })

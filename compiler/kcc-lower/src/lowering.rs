@@ -14,17 +14,25 @@ pub(crate) struct Lowering<'a> {
     pub(crate) system: &'a str,
     /// The model of the target.
     pub(crate) target: &'a TargetModel,
+    /// The instance, for an isolated run of the target.
+    pub(crate) instance: Option<&'a str>,
     diagnostics: Diagnostics,
     /// Secrets for which a warning about URLs was already reported.
     warned_url_secrets: BTreeSet<Name>,
 }
 
 impl<'a> Lowering<'a> {
-    pub(crate) fn new(tree: &'a ConfigTree, system: &'a str, target: &'a TargetModel) -> Self {
+    pub(crate) fn new(
+        tree: &'a ConfigTree,
+        system: &'a str,
+        target: &'a TargetModel,
+        instance: Option<&'a str>,
+    ) -> Self {
         Self {
             tree,
             system,
             target,
+            instance,
             diagnostics: Diagnostics::new(),
             warned_url_secrets: BTreeSet::new(),
         }

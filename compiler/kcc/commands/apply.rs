@@ -43,9 +43,9 @@ pub struct Apply {
 impl Apply {
     /// Asks for confirmation if the target is shared, and applies.
     pub fn run(self, context: &Context) -> CommandResult {
-        let Target { target, system, .. } = &self.target;
-        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
-        let mut options = runtime::options(context, &compiled, &self.target);
+        let target = &self.target.target;
+        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let mut options = runtime::options(context, &compiled);
         options.prune = self.prune.into();
         options.take = compiled.origins().fields(&self.take)?;
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);

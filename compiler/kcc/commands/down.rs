@@ -25,9 +25,9 @@ pub struct Down {
 impl Down {
     /// Asks for confirmation if the target is shared, and removes its objects.
     pub fn run(self, context: &Context) -> CommandResult {
-        let Target { target, system, .. } = &self.target;
-        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
-        let mut options = runtime::options(context, &compiled, &self.target);
+        let target = &self.target.target;
+        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let mut options = runtime::options(context, &compiled);
         options.volumes = self.volumes;
         let name = &compiled.model.name;
         let data = if self.volumes { " and its data" } else { "" };

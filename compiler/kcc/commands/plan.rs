@@ -44,9 +44,8 @@ impl From<Prune> for kcc_plan::Prune {
 impl Plan {
     /// Prints the plan to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let Target { target, system, .. } = &self.target;
-        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
-        let mut options = runtime::options(context, &compiled, &self.target);
+        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let mut options = runtime::options(context, &compiled);
         options.prune = self.prune.into();
         let plan = runtime::plan(&compiled, &options)?;
         context.printer.data(&match context.settings.format {

@@ -28,9 +28,9 @@ impl Recover {
     /// Prints the objects, asks for confirmation if the target is shared, and takes
     /// back those that kcc provably created.
     pub fn run(self, context: &Context) -> CommandResult {
-        let Target { target, system, .. } = &self.target;
-        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
-        let options = runtime::options(context, &compiled, &self.target);
+        let target = &self.target.target;
+        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let options = runtime::options(context, &compiled);
         let found = runtime::find_recoverable(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&found),

@@ -26,9 +26,8 @@ pub struct Status {
 impl Status {
     /// Prints the state of every component to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let Target { target, system, .. } = &self.target;
-        let compiled = pipeline::compile(context, system.dir.as_deref(), target)?;
-        let options = runtime::options(context, &compiled, &self.target);
+        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let options = runtime::options(context, &compiled);
         let report = runtime::status(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&report),

@@ -148,7 +148,6 @@ impl Origins for FragmentOrigins {
         let mut objects = self.objects().iter();
         match objects.find(|object| object.kind == kind && object.name == name) {
             Some(object) => self.origin(object, &Path(field.to_vec())),
-            // An instance gives its objects other names.
             None => Origin::Required,
         }
     }

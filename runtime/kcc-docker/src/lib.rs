@@ -35,7 +35,6 @@ mod files;
 mod hex;
 mod image_user;
 mod init;
-mod instance;
 mod observe;
 mod observed;
 mod payload;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_lower::docker::{DockerDesired, Mount};
+use kcc_lower::docker::{DockerDesired, Mount, name_prefix};
 use kcc_model::{EnvValue, Name, Part, SecretProvider};
 use kcc_plan::{Error, RecordFolder, Recovered, Scope};
 
@@ -12,19 +12,10 @@ use crate::{
     observed::{Observed, ObservedObject, Ownership, base_name, label},
 };
 
-/// Returns the prefix of every name in a scope.
-fn prefix(scope: &Scope) -> String {
-    let plain = format!("{}-{}", scope.system, scope.target);
-    match &scope.instance {
-        Some(instance) => format!("{plain}.{instance}"),
-        None => plain,
-    }
-}
-
 /// Returns the reason why an object with the scope's labels may not be kcc's.
 /// Labels can be copied, so its name and kcc's other labels have to agree.
 pub(crate) fn doubt(scope: &Scope, kind: &str, listed: &Listed) -> Option<String> {
-    let prefix = prefix(scope);
+    let prefix = name_prefix(&scope.system, &scope.target, scope.instance.as_deref());
     let name = base_name(&listed.name);
     let rest = name.strip_prefix(&prefix);
     if kind == "network" && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {

@@ -2,7 +2,6 @@
 //! scope, and runs observe, reconcile, perform and record in that order.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
@@ -23,7 +22,7 @@ use crate::{
     drift::secrets_of,
     endpoint::Endpoint,
     engine::{DockerEngine, Stopping},
-    instance, observe,
+    observe,
     observed::Observed,
     payload::Payload,
     readiness::{FirstExits, ReadinessCheck},
@@ -47,13 +46,13 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
         async |records| {
             let mut observed = session.observe(records, &secrets).await?;
             let check = session.readiness_check(Some(&secrets));
-            observe::readiness(desired, &session.docker, &check, &mut observed).await?;
+            observe::readiness(desired, session.docker, &check, &mut observed).await?;
             Ok(observed)
         },
     )
     .await?;
     observed.missing_secrets = missing;
-    Ok(reconcile(desired, &session.docker, &observed, options)?.without_payloads())
+    Ok(reconcile(desired, session.docker, &observed, options)?.without_payloads())
 }
 
 /// Brings the engine to the desired state and waits until it is ready.
@@ -69,7 +68,7 @@ pub async fn apply(
     session.wait_for_interrupted_apply(&records).await?;
     let (secrets, missing) = session.existing_secrets().await?;
     let observed = session.observe(&records, &secrets).await?;
-    let plan = reconcile(desired, &session.docker, &observed, options)?;
+    let plan = reconcile(desired, session.docker, &observed, options)?;
     // Before the first mutation, so that a missing secret never stops it half-way.
     if !missing.is_empty() {
         return Err(missing.into());
@@ -78,12 +77,12 @@ pub async fn apply(
     let mut report = session
         .perform(&plan, secrets, &records, &observed, reporter, cancel)
         .await?;
-    let left = observe::objects(&session.client, &session.scope, &session.docker, &records).await?;
+    let left = observe::objects(&session.client, &session.scope, session.docker, &records).await?;
     for (name, component) in &mut report.components {
         component.addresses =
-            crate::status::addresses(name, &session.docker, &left, &session.endpoint);
+            crate::status::addresses(name, session.docker, &left, &session.endpoint);
     }
-    if let Some(text) = unscheduled(&session.docker) {
+    if let Some(text) = unscheduled(session.docker) {
         reporter.event(&Event::Note { text: &text });
     }
     Ok(report)
@@ -112,12 +111,12 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let session = Session::open(desired, options).await?;
     let records = session.read_records()?;
     let observed =
-        observe::objects(&session.client, &session.scope, &session.docker, &records).await?;
+        observe::objects(&session.client, &session.scope, session.docker, &records).await?;
     let known = Secrets::readable(&session.docker.secrets, &session.state, options);
     let check = session.readiness_check(known.as_ref());
     crate::status::status(
         desired,
-        &session.docker,
+        session.docker,
         &observed,
         &check,
         session.scope.clone(),
@@ -138,7 +137,7 @@ pub async fn down(
     let records = session.read_records()?;
     session.wait_for_interrupted_apply(&records).await?;
     let observed =
-        observe::objects(&session.client, &session.scope, &session.docker, &records).await?;
+        observe::objects(&session.client, &session.scope, session.docker, &records).await?;
     let last = records.inventory.as_ref().map(|inventory| &inventory.after);
     let order = start_order(desired, last.unwrap_or(&BTreeMap::new()));
     let plan = tear_down(desired, &observed, &order, options)?;
@@ -203,7 +202,7 @@ struct Recoverable {
 /// A connection to the engine and the records of a scope.
 struct Session<'a> {
     desired: &'a Desired,
-    docker: Cow<'a, DockerDesired>,
+    docker: &'a DockerDesired,
     options: &'a Options,
     scope: Scope,
     endpoint: Endpoint,
@@ -219,8 +218,7 @@ impl<'a> Session<'a> {
         };
         let endpoint = Endpoint::of(options)?;
         let client = Client::connect(&endpoint).await?;
-        let scope = options.scope(desired);
-        let docker = instance::of(docker, &scope);
+        let scope = Scope::of(desired);
         let state = RecordFolder::of(&scope, options)?;
         Ok(Self {
             desired,
@@ -262,7 +260,7 @@ impl<'a> Session<'a> {
             client,
             endpoint,
             &self.scope,
-            &self.docker,
+            self.docker,
             records,
             self.options,
             secrets,
@@ -281,9 +279,9 @@ impl<'a> Session<'a> {
     }
 
     async fn find_recoverable(&self, records: &Records) -> Result<Recoverable, Error> {
-        let observed = observe::objects(&self.client, &self.scope, &self.docker, records).await?;
-        let mut secrets = recovery::read_secrets(&self.client, &self.docker, &observed).await?;
-        let lost = recovery::lost_secrets(&self.docker, &observed, &secrets, &self.state)?;
+        let observed = observe::objects(&self.client, &self.scope, self.docker, records).await?;
+        let mut secrets = recovery::read_secrets(&self.client, self.docker, &observed).await?;
+        let lost = recovery::lost_secrets(self.docker, &observed, &secrets, &self.state)?;
         for name in self.docker.secrets.keys() {
             if self.state.secret(name)?.is_some() {
                 secrets.remove(name);
@@ -343,7 +341,7 @@ impl<'a> Session<'a> {
             client: &self.client,
             endpoint: &self.endpoint,
             options: self.options,
-            docker: &self.docker,
+            docker: self.docker,
             secrets,
             first_exits: FirstExits::default(),
             stopping: Stopping::default(),
@@ -364,7 +362,7 @@ impl<'a> Session<'a> {
             client: &self.client,
             scope: &self.scope,
             desired: self.desired,
-            docker: &self.docker,
+            docker: self.docker,
             state: &self.state,
             records,
             failures: records.failures().clone(),
@@ -393,6 +391,7 @@ mod tests {
         Desired {
             system: "shop".to_owned(),
             target: "dev".to_owned(),
+            instance: None,
             components: BTreeMap::new(),
             engine: EngineDesired::Docker(DockerDesired {
                 networks: BTreeMap::new(),

@@ -30,7 +30,6 @@ mod engine;
 mod field;
 
 mod cause;
-mod instance;
 mod lease;
 mod observe;
 mod observed;

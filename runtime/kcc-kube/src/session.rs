@@ -1,10 +1,7 @@
 //! The commands. Each opens a [`Session`] with a connection to one cluster, and
 //! runs observe, reconcile, perform and record in that order.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -20,7 +17,6 @@ use kcc_plan::{
 use crate::{
     client::Client,
     engine::KubeEngine,
-    instance,
     lease::{self, Lock},
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
@@ -47,8 +43,8 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
         },
     )
     .await?;
-    let mut plan = reconcile(desired, &session.kube, &observed, options)?.without_payloads();
-    let found = not_ready(&session.kube, &live, &plan);
+    let mut plan = reconcile(desired, session.kube, &observed, options)?.without_payloads();
+    let found = not_ready(session.kube, &live, &plan);
     plan.findings.extend(found);
     Ok(plan)
 }
@@ -67,7 +63,7 @@ pub async fn apply(
     session.check_unlocked().await?;
     let records = session.read_records().await?;
     let seen = session.observe(&records, None).await?;
-    let plan = reconcile(desired, &session.kube, &seen, options)?;
+    let plan = reconcile(desired, session.kube, &seen, options)?;
     if plan.is_empty() && records.intent.is_none() {
         // Write nothing, not even a lock.
         let mut report = execute(&plan, &session.engine(), reporter, cancel).await;
@@ -80,7 +76,7 @@ pub async fn apply(
         // The state seen without the lock may be the middle of another apply.
         let records = session.read_records().await?;
         let observed = session.observe(&records, Some(&seen)).await?;
-        let plan = reconcile(desired, &session.kube, &observed, options)?;
+        let plan = reconcile(desired, session.kube, &observed, options)?;
         session
             .perform(&plan, records, &observed, reporter, cancel)
             .await
@@ -96,11 +92,11 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let session = Session::open(desired, options).await?;
     let records = session.read_records().await?;
     let observed =
-        observe::objects(&session.client, &session.scope, &session.kube, &records).await?;
+        observe::objects(&session.client, &session.scope, session.kube, &records).await?;
     let live = session.engine().live(None).await?;
     Ok(crate::status::status(
         desired,
-        &session.kube,
+        session.kube,
         &observed,
         &live,
         session.scope.clone(),
@@ -183,7 +179,7 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
 /// A connection to the cluster of a target.
 struct Session<'a> {
     desired: &'a Desired,
-    kube: Cow<'a, KubernetesDesired>,
+    kube: &'a KubernetesDesired,
     options: &'a Options,
     scope: Scope,
     client: Client,
@@ -198,8 +194,7 @@ impl<'a> Session<'a> {
             return Err(Error::new(Code::PlanKubeUnreachable, message));
         };
         let client = Client::connect(kube.context.as_deref(), options).await?;
-        let scope = options.scope(desired);
-        let kube = instance::of(kube, &scope);
+        let scope = Scope::of(desired);
         Ok(Self {
             desired,
             kube,
@@ -224,7 +219,7 @@ impl<'a> Session<'a> {
     }
 
     async fn find_recoverable(&self, records: &Records) -> Result<Recoverable, Error> {
-        recovery::find(&self.client, &self.scope, &self.kube, records).await
+        recovery::find(&self.client, &self.scope, self.kube, records).await
     }
 
     async fn read_records(&self) -> Result<Records, Error> {
@@ -239,7 +234,7 @@ impl<'a> Session<'a> {
         let mut observed = observe::observe(
             &self.client,
             &self.scope,
-            &self.kube,
+            self.kube,
             records,
             self.options,
             before,
@@ -262,7 +257,7 @@ impl<'a> Session<'a> {
     }
 
     fn engine(&self) -> KubeEngine<'_> {
-        KubeEngine::new(&self.client, &self.scope, &self.kube, &self.values)
+        KubeEngine::new(&self.client, &self.scope, self.kube, &self.values)
     }
 
     /// Fails if another command is changing the target.
@@ -329,7 +324,7 @@ impl<'a> Session<'a> {
         records: &Records,
         reporter: &dyn Reporter,
     ) -> Result<(Plan<Payload>, Observed), Error> {
-        let mut observed = observe::objects(&self.client, &self.scope, &self.kube, records).await?;
+        let mut observed = observe::objects(&self.client, &self.scope, self.kube, records).await?;
         let namespace = Reference::namespace(&self.kube.namespace).key();
         let owned = observed
             .objects
@@ -337,7 +332,7 @@ impl<'a> Session<'a> {
             .is_some_and(|existing| existing.ownership == Ownership::Owned);
         if self.options.volumes && owned {
             observed.namespace_blockers =
-                observe::namespace_blockers(&self.client, &self.scope, &self.kube, &observed)
+                observe::namespace_blockers(&self.client, &self.scope, self.kube, &observed)
                     .await?;
             if let Some(first) = observed.namespace_blockers.first() {
                 reporter.event(&Event::Note {
@@ -362,7 +357,7 @@ impl<'a> Session<'a> {
             client: &self.client,
             scope: &self.scope,
             desired: self.desired,
-            kube: &self.kube,
+            kube: self.kube,
             records,
             begun: false,
             addresses: addresses(observed),

@@ -30,7 +30,7 @@ impl<P> PlanBuilder<P> {
     /// Starts an empty plan towards a desired state.
     pub fn new(engine: Engine, desired: &Desired, options: &Options) -> Self {
         Self {
-            scope: options.scope(desired),
+            scope: Scope::of(desired),
             engine,
             timeout_ms: options.timeout_ms,
             desired: desired.components.clone(),

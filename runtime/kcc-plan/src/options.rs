@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use kcc_lower::Desired;
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,17 @@ pub struct Scope {
     /// The instance, for an isolated run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<Name>,
+}
+
+impl Scope {
+    /// Returns the scope of a desired state.
+    pub fn of(desired: &Desired) -> Self {
+        Self {
+            system: desired.system.clone(),
+            target: desired.target.clone(),
+            instance: desired.instance.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Scope {
@@ -54,8 +66,6 @@ pub struct Options {
     /// The environment variables of the user: `DOCKER_HOST`, `KUBECONFIG`,
     /// `HOME`, `XDG_STATE_HOME`, and those that secrets refer to.
     pub env: BTreeMap<String, String>,
-    /// The instance, for an isolated run.
-    pub instance: Option<Name>,
     /// The treatment of objects that are no longer declared.
     pub prune: Prune,
     /// Makes `down` remove data too.
@@ -71,15 +81,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the scope of a target's desired state under these options.
-    pub fn scope(&self, desired: &kcc_lower::Desired) -> Scope {
-        Scope {
-            system: desired.system.clone(),
-            target: desired.target.clone(),
-            instance: self.instance.clone(),
-        }
-    }
-
     /// Returns a variable unless it is unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env
@@ -95,7 +96,6 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("root", &self.root)
             .field("env", &self.env.keys().collect::<Vec<_>>())
-            .field("instance", &self.instance)
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("timeout_ms", &self.timeout_ms)

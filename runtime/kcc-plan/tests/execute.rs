@@ -121,6 +121,7 @@ fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -
     let desired = Desired {
         system: "shop".to_owned(),
         target: "dev".to_owned(),
+        instance: None,
         components: components
             .iter()
             .map(|(name, after)| ((*name).to_owned(), component("storefront", after, 400)))

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use kcc_test_engines::{
-    outcome,
+    get, outcome, report,
     shop::{
         COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
         completes_killed_applies, fails_without_its_engine, refuses_a_second_apply, take_down,
@@ -30,6 +30,7 @@ cases! {
     a_killed_apply_is_completed_by_the_next,
     an_interrupted_apply_ends_with_exit_code_4,
     a_second_apply_is_refused,
+    an_instance_runs_next_to_the_target,
     output_contains_no_secrets,
     missing_secrets_are_all_reported_at_once,
     an_unreachable_engine_is_an_environment_error,
@@ -170,6 +171,31 @@ fn an_interrupted_apply_ends_with_exit_code_4(shop: &Shop) {
 
 fn a_second_apply_is_refused(shop: &Shop) {
     refuses_a_second_apply(shop, "create");
+}
+
+fn an_instance_runs_next_to_the_target(shop: &Shop) {
+    shop.apply();
+    let before = shop.objects();
+    let instance = ["--target", "dev", "--instance", "pr-12", "--format", "json"];
+    let run = |command: &[&str]| shop.run_ok(&[command, &instance].concat());
+    let first = report(&run(&["apply"]));
+    let again = report(&run(&["apply"]));
+    assert_eq!(again["mutatingCalls"], 0, "{again:#}");
+    let address = first["components"]["web"]["addresses"][0].as_str().unwrap();
+    assert!(!address.ends_with(&format!(":{}", shop.port)), "{address}");
+    let answer = get(&address.replace("0.0.0.0", "127.0.0.1"));
+    assert_eq!(answer.unwrap().0, 200);
+    let copy = format!("{}-dev.pr-12-web", shop.name);
+    assert!(
+        shop.list("container").contains(&copy),
+        "{:?}",
+        shop.list("container")
+    );
+
+    // Neither sees the other's objects, including data and networks.
+    assert!(shop.plan().is_empty());
+    run(&["down", "--volumes"]);
+    assert_eq!(shop.objects(), before);
 }
 
 fn output_contains_no_secrets(shop: &Shop) {

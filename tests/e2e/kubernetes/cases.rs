@@ -28,6 +28,7 @@ cases! {
     unmanaged_objects_are_not_touched,
     a_killed_apply_is_completed_by_the_next,
     a_second_apply_is_refused,
+    an_instance_runs_next_to_the_target,
     output_contains_no_secrets,
     an_unreachable_cluster_is_an_environment_error,
     only_declared_connections_are_possible,
@@ -155,6 +156,27 @@ fn a_killed_apply_is_completed_by_the_next(shop: &Shop) {
 fn a_second_apply_is_refused(shop: &Shop) {
     shop.generate_key();
     refuses_a_second_apply(shop, "create ServiceAccount");
+}
+
+fn an_instance_runs_next_to_the_target(shop: &Shop) {
+    shop.generate_key();
+    shop.apply();
+    let before = shop.versions();
+    let instance = ["--target", "prod", "--instance", "ann", "--yes"];
+    shop.run_ok(&[&["apply"], &instance[..]].concat());
+    let namespace = format!("{}-ann", shop.name);
+    let get = |args: &[&str]| {
+        let args = [&["-n", &namespace, "get"], args].concat();
+        shop.testbed.kubectl(&args)
+    };
+    let ready = "jsonpath={.status.readyReplicas}";
+    assert_eq!(get(&["deployment", "web", "-o", ready]), "2");
+    assert_eq!(get(&["ingresses", "-o", "name"]), "");
+    assert_eq!(shop.versions(), before);
+    shop.run_ok(&[&["down", "--volumes"], &instance[..]].concat());
+    assert_eq!(shop.versions(), before);
+    let gone = ["get", "namespace", &namespace, "--ignore-not-found"];
+    assert_eq!(shop.testbed.kubectl(&gone), "");
 }
 
 fn output_contains_no_secrets(shop: &Shop) {

@@ -148,7 +148,7 @@ fn main(
         labels.insert(PRE_STOP.to_owned(), command);
     }
     Container {
-        ports: ports(component),
+        ports: ports(lowering, component),
         init: init(lowering, component, &networks),
         networks,
         restart: match component.run() {
@@ -269,8 +269,9 @@ fn base_container(
     }
 }
 
-/// Returns the published ports: exposed ones and those that a route leads to.
-fn ports(component: &Component) -> Vec<Publish> {
+/// Returns the published ports: exposed ones and those that a route leads to. An
+/// instance gets free host ports, because the plain target holds the numbers.
+fn ports(lowering: &Lowering<'_>, component: &Component) -> Vec<Publish> {
     let routed: BTreeSet<_> = component.routes.values().map(|route| &route.port).collect();
     component
         .ports
@@ -285,7 +286,7 @@ fn ports(component: &Component) -> Vec<Publish> {
             Some(Publish {
                 container: port.number,
                 protocol: protocol(port.protocol),
-                host,
+                host: host.filter(|_| lowering.instance.is_none()),
             })
         })
         .collect()

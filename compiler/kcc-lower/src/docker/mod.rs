@@ -12,6 +12,7 @@ mod networks;
 mod patch;
 
 pub use desired::*;
+pub use names::name_prefix;
 pub(crate) use patch::fields as patched_fields;
 pub use patch::{DeviceRequest, HostPatch, LogConfig, Patch, Ulimit};
 

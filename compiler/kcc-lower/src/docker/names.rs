@@ -9,9 +9,18 @@ use kcc_tree::Path;
 
 use crate::lowering::Lowering;
 
-/// Returns the prefix of all names on the engine: `<system>-<target>`.
+/// Returns the prefix of all names on the engine: `<system>-<target>[.<instance>]`.
+/// No name in a model contains a dot, so an instance collides with no component.
+pub fn name_prefix(system: &str, target: &str, instance: Option<&str>) -> String {
+    match instance {
+        Some(instance) => format!("{system}-{target}.{instance}"),
+        None => format!("{system}-{target}"),
+    }
+}
+
+/// Returns the prefix of the names that a lowering gives.
 pub(super) fn prefix(lowering: &Lowering<'_>) -> String {
-    format!("{}-{}", lowering.system, lowering.target.target)
+    name_prefix(lowering.system, &lowering.target.target, lowering.instance)
 }
 
 /// Returns the labels that identify kcc's objects.
@@ -23,6 +32,9 @@ pub(super) fn labels(
         ("dev.kcc.system".to_owned(), lowering.system.to_owned()),
         ("dev.kcc.target".to_owned(), lowering.target.target.clone()),
     ]);
+    if let Some(instance) = lowering.instance {
+        labels.insert("dev.kcc.instance".to_owned(), instance.to_owned());
+    }
     if let Some(component) = component {
         labels.insert("dev.kcc.component".to_owned(), component.name.clone());
         labels.insert("dev.kcc.team".to_owned(), component.team.clone());

@@ -25,6 +25,9 @@ pub(super) enum Owner<'a> {
     Component(&'a Component),
 }
 
+/// The label that names the instance of a target.
+const INSTANCE: &str = "kcc.dev/instance";
+
 /// Returns the metadata of an object; cluster-scoped objects have no namespace.
 pub(super) fn object(
     lowering: &Lowering<'_>,
@@ -56,6 +59,8 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
             FIELD_MANAGER.to_owned(),
         ),
     ]);
+    let instance = lowering.instance.map(str::to_owned);
+    labels.extend(instance.map(|instance| (INSTANCE.to_owned(), instance)));
     match owner {
         Owner::System => {}
         Owner::Team(team) => {

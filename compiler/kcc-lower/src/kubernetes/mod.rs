@@ -47,6 +47,10 @@ use objects::{Attribution, Objects};
 /// The namespace that exists in every cluster and cannot be deleted.
 const BUILT_IN_NAMESPACE: &str = "default";
 
+/// The kinds that make a target reachable under names that only one scope can have;
+/// an instance does without them.
+const ROUTES: [&str; 3] = ["Ingress", "HTTPRoute", "Gateway"];
+
 /// The target's settings for routes.
 pub(crate) struct Routing<'a> {
     pub(crate) ingress_class: Option<&'a str>,
@@ -62,6 +66,12 @@ pub(crate) fn lower(
     namespace: &str,
     routing: &Routing<'_>,
 ) -> KubernetesDesired {
+    // The plain target keeps its namespace to itself.
+    let own = lowering
+        .instance
+        .map(|instance| format!("{namespace}-{instance}"));
+    let target_namespace = namespace;
+    let namespace = own.as_deref().unwrap_or(namespace);
     let mut objects = Objects {
         namespace,
         by_rank: BTreeMap::new(),
@@ -101,7 +111,11 @@ pub(crate) fn lower(
     }
     external_secrets::lower(lowering, &mut objects);
     patch::apply(lowering, &mut objects);
-    raw_objects::lower(lowering, &mut objects);
+    raw_objects::lower(lowering, target_namespace, &mut objects);
+    if lowering.instance.is_some() {
+        let objects = &mut objects.by_rank;
+        objects.retain(|_, object| !ROUTES.contains(&object.kind.as_str()));
+    }
     KubernetesDesired {
         context: context.map(str::to_owned),
         namespace: namespace.to_owned(),

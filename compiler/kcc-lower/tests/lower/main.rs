@@ -4,6 +4,7 @@
 mod compose;
 mod docker;
 mod golden;
+mod instance;
 mod kubernetes;
 mod kubernetes_data;
 mod ledger;

@@ -19,7 +19,7 @@ pub(crate) use tear_down::tear_down;
 use std::collections::BTreeSet;
 
 use kcc_lower::{Desired, docker::DockerDesired};
-use kcc_plan::{Action, Draft, Error, Finding, FindingKind, Options, Plan, PlanBuilder};
+use kcc_plan::{Action, Draft, Error, Finding, FindingKind, Options, Plan, PlanBuilder, Scope};
 use kcc_tree::Engine;
 
 use self::{
@@ -46,7 +46,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse_unrecorded(docker, observed, &options.scope(desired))?;
+    refuse_unrecorded(docker, observed, &Scope::of(desired))?;
     refuse_unmanaged(docker, observed)?;
     let mut reconciler = Reconciler {
         desired,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Scope};
 use kcc_tree::Engine;
 
 use super::{
@@ -23,7 +23,7 @@ pub(crate) fn tear_down(
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse_all_unrecorded(observed, &options.scope(desired))?;
+    refuse_all_unrecorded(observed, &Scope::of(desired))?;
     let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
     let owned: BTreeMap<_, _> = observed
         .containers

@@ -145,6 +145,7 @@ fn desired(docker: &DockerDesired) -> Desired {
     Desired {
         system: "shop".to_owned(),
         target: "dev".to_owned(),
+        instance: None,
         components,
         engine: EngineDesired::Docker(docker.clone()),
     }

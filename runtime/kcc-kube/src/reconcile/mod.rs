@@ -15,7 +15,7 @@ use kcc_lower::{
     kubernetes::{KubernetesDesired, Object},
 };
 use kcc_model::Until;
-use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Prune};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Prune, Scope};
 use kcc_tree::Engine;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse(kube, observed, &options.scope(desired))?;
+    refuse(kube, observed, &Scope::of(desired))?;
     let mut reconciler = Reconciler {
         desired,
         kube,

@@ -104,6 +104,7 @@ fn desired(kube: &KubernetesDesired) -> Desired {
     Desired {
         system: "shop".to_owned(),
         target: "prod".to_owned(),
+        instance: None,
         components,
         engine: EngineDesired::Kubernetes(kube.clone()),
     }

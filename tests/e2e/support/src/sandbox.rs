@@ -173,6 +173,7 @@ impl<E: Engine> Draft<E> {
         Desired {
             system: self.system.clone(),
             target: self.target.to_owned(),
+            instance: None,
             components: self.components.clone(),
             engine: E::wrap(self.engine.clone()),
         }

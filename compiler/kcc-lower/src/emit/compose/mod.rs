@@ -81,7 +81,8 @@ fn document(
     root: &str,
     with_files: bool,
 ) -> Result<String, EmitError> {
-    let prefix = format!("{}-{}", desired.system, desired.target);
+    let instance = desired.instance.as_deref();
+    let prefix = crate::docker::name_prefix(&desired.system, &desired.target, instance);
     let compose = Compose {
         desired,
         objects,

@@ -21,6 +21,12 @@ use crate::validation::{Violation, report};
 use builtin::BuiltIn;
 use crd::Definition;
 
+/// The kinds that refer to service accounts with their namespace.
+const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
+
+/// The kinds with permissions in the whole cluster, whose names are cluster-wide.
+const CLUSTER_ROLES: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
+
 /// Kinds that hold data or that data depends on.
 const DATA_KINDS: [&str; 4] = [
     "CustomResourceDefinition",
@@ -29,7 +35,13 @@ const DATA_KINDS: [&str; 4] = [
     "PersistentVolumeClaim",
 ];
 
-pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
+/// Adds the raw objects. They are written for the namespace of the target, which an
+/// instance replaces by its own.
+pub(super) fn lower(
+    lowering: &mut Lowering<'_>,
+    target_namespace: &str,
+    objects: &mut Objects<'_>,
+) {
     if lowering.target.objects.is_empty() {
         return;
     }
@@ -72,20 +84,59 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             report(lowering, &raw.path, kind, violation);
         }
         check_secret(lowering, raw, kind, api_version);
-        let Some(manifest) = complete(lowering, raw, objects.namespace, cluster_scoped) else {
+        let Some(manifest) = complete(lowering, raw, target_namespace, cluster_scoped) else {
             continue;
         };
-        let object = Object {
+        let mut object = Object {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
-            namespace: (!cluster_scoped).then(|| objects.namespace.to_owned()),
+            namespace: (!cluster_scoped).then(|| target_namespace.to_owned()),
             name: object_name(raw).to_owned(),
             component: None,
             team: Some(raw.team.clone()),
             data: DATA_KINDS.contains(&kind),
             manifest,
         };
+        move_to(&mut object, target_namespace, objects.namespace);
         objects.push(lowering, object, &raw.path);
+    }
+}
+
+/// Moves an object from one namespace to another, with the service accounts that it
+/// refers to and, for permissions in the whole cluster, a name that begins with the
+/// namespace.
+fn move_to(object: &mut Object, from: &str, to: &str) {
+    if from == to {
+        return;
+    }
+    if let Some(namespace) = &mut object.namespace {
+        to.clone_into(namespace);
+        object.manifest["metadata"]["namespace"] = json!(to);
+    }
+    if BINDINGS.contains(&object.kind.as_str()) {
+        let subjects = object.manifest.get_mut("subjects");
+        for subject in subjects.and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(namespace) = subject.get_mut("namespace").filter(|own| **own == from) {
+                *namespace = json!(to);
+            }
+        }
+    }
+    if CLUSTER_ROLES.contains(&object.kind.as_str()) {
+        let renamed = |name: &str| {
+            Some(format!(
+                "{to}-{}",
+                name.strip_prefix(from)?.strip_prefix('-')?
+            ))
+        };
+        if let Some(name) = renamed(&object.name) {
+            object.manifest["metadata"]["name"] = json!(name);
+            object.name = name;
+        }
+        if let Some(role) = object.manifest.pointer_mut("/roleRef/name")
+            && let Some(name) = role.as_str().and_then(renamed)
+        {
+            *role = json!(name);
+        }
     }
 }
 

@@ -133,11 +133,21 @@ impl System {
 
     /// Checks and lowers the system.
     pub(crate) fn lower(self) -> Result<Desired, Diagnostics> {
+        self.lower_scope(None)
+    }
+
+    /// Lowers an instance of the target; panics on errors.
+    pub(crate) fn instance(self, name: &str) -> Desired {
+        self.lower_scope(Some(name))
+            .unwrap_or_else(|found| panic!("{:#?}", messages(&found)))
+    }
+
+    fn lower_scope(self, instance: Option<&str>) -> Result<Desired, Diagnostics> {
         let tree = names(&self.0);
         let model: CheckedModel = kcc_model::check(&tree, self.0)
             .expect("the model is sound")
             .value;
-        kcc_lower::lower(&tree, &model, TARGET).map(|lowered| lowered.value)
+        kcc_lower::lower(&tree, &model, TARGET, instance).map(|lowered| lowered.value)
     }
 
     /// Lowers the system; panics on errors.

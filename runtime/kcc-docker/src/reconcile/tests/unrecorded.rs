@@ -20,10 +20,18 @@ fn unrecorded(docker: &DockerDesired) -> Observed {
     observed
 }
 
-fn refusal(docker: &DockerDesired, observed: &Observed, options: &Options) -> (String, String) {
-    let desired = desired(docker);
-    let planned = reconcile(&desired, docker, observed, options).unwrap_err();
-    let down = tear_down(&desired, observed, &BTreeMap::new(), options).unwrap_err();
+fn refusal(
+    docker: &DockerDesired,
+    observed: &Observed,
+    instance: Option<&str>,
+) -> (String, String) {
+    let desired = Desired {
+        instance: instance.map(str::to_owned),
+        ..desired(docker)
+    };
+    let options = Options::default();
+    let planned = reconcile(&desired, docker, observed, &options).unwrap_err();
+    let down = tear_down(&desired, observed, &BTreeMap::new(), &options).unwrap_err();
     assert_eq!(
         (planned.code, down.code),
         (Code::StateUnrecorded, Code::StateUnrecorded)
@@ -36,7 +44,7 @@ fn refusal(docker: &DockerDesired, observed: &Observed, options: &Options) -> (S
 #[test]
 fn refuses_a_target_without_records() {
     let docker = shop();
-    let (message, help) = refusal(&docker, &unrecorded(&docker), &Options::default());
+    let (message, help) = refusal(&docker, &unrecorded(&docker), None);
     assert_eq!(
         message,
         "container `shop-dev-db` and 4 other objects were created by kcc from another machine or by another user"
@@ -45,11 +53,7 @@ fn refuses_a_target_without_records() {
         help,
         "take them into the inventory: `kcc recover --target dev`"
     );
-    let copy = Options {
-        instance: Some("pr-12".to_owned()),
-        ..Options::default()
-    };
-    let (_, help) = refusal(&docker, &unrecorded(&docker), &copy);
+    let (_, help) = refusal(&docker, &unrecorded(&docker), Some("pr-12"));
     assert_eq!(
         help,
         "take them into the inventory: `kcc recover --target dev --instance pr-12`"
@@ -62,7 +66,7 @@ fn refuses_when_only_data_exists() {
     let mut observed = unrecorded(&docker);
     observed.containers.clear();
     observed.networks.clear();
-    let (message, _) = refusal(&docker, &observed, &Options::default());
+    let (message, _) = refusal(&docker, &observed, None);
     assert_eq!(
         message,
         "volume `shop-dev-db-data` was created by kcc from another machine or by another user"

@@ -57,7 +57,6 @@ cases! {
     ownership::unmanaged_objects_are_not_touched,
     ownership::a_killed_apply_is_completed_by_the_next,
     ownership::one_apply_at_a_time,
-    ownership::an_instance_has_objects_of_its_own,
     rollout::a_crash_brings_the_old_container_back,
     rollout::a_crash_loop_is_never_all_clear,
     rollout::stops_take_about_one_grace_period,

@@ -2,10 +2,9 @@
 
 use kcc_diag::Code;
 use kcc_model::Check;
-use kcc_plan::{Cancel, Options};
 
 use super::{chain, literal};
-use crate::docker::{BOX, Sandbox, get, health, labels, publish};
+use crate::docker::{BOX, Sandbox, health, labels};
 
 pub(super) async fn unmanaged_objects_are_not_touched(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
@@ -137,50 +136,4 @@ pub(super) async fn one_apply_at_a_time(sandbox: &Sandbox) {
         message.starts_with("an apply has been running since 20") && message.ends_with(&pid),
         "{message}"
     );
-}
-
-pub(super) async fn an_instance_has_objects_of_its_own(sandbox: &Sandbox) {
-    let mut desired = chain(sandbox);
-    desired.container("web").ports = vec![publish(8080, Some(18_090))];
-    sandbox.apply_all(&desired).await;
-    let ids = ["db", "cart", "web"].map(|name| sandbox.id(name));
-    let copy = Options {
-        instance: Some("pr-12".to_owned()),
-        ..sandbox.options()
-    };
-    let (full, cancel) = (desired.finish(), Cancel::new());
-    let report = kcc_docker::apply(&full, &copy, &sandbox.recorder, &cancel)
-        .await
-        .unwrap();
-    assert!(
-        report.is_complete() && report.totals().created == 4,
-        "{report:#?}"
-    );
-    let name = format!("{}-dev.pr-12-web", sandbox.system);
-    assert!(
-        sandbox.list("container").contains(&name),
-        "{:?}",
-        sandbox.list("container")
-    );
-    let status = kcc_docker::status(&full, &copy).await.unwrap();
-    let address = &status.components["web"].addresses[0];
-    assert_ne!(address, "127.0.0.1:18090");
-    assert!(get(address).await.starts_with("HTTP/1.1 200"));
-    let again = kcc_docker::apply(&full, &copy, &sandbox.recorder, &cancel)
-        .await
-        .unwrap();
-    assert_eq!((again.mutating_calls, again.exit_code()), (0, 0));
-
-    // Neither sees the other's objects, including data and networks.
-    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
-    let all = Options {
-        volumes: true,
-        ..copy
-    };
-    let report = kcc_docker::down(&full, &all, &sandbox.recorder, &cancel)
-        .await
-        .unwrap();
-    assert_eq!((report.totals().deleted, report.exit_code()), (4, 0));
-    assert_eq!(sandbox.list("volume"), [sandbox.name("db-data")]);
-    assert_eq!(ids, ["db", "cart", "web"].map(|name| sandbox.id(name)));
 }

@@ -2,7 +2,7 @@
 
 use kcc_lower::kubernetes::CreatedSecret;
 use kcc_model::{SecretProvider, Until};
-use kcc_plan::{Options, State};
+use kcc_plan::State;
 use serde_json::json;
 
 use crate::kubernetes::{Draft, Sandbox, labels};
@@ -311,33 +311,4 @@ pub(super) async fn down_keeps_the_data_without_volumes(sandbox: &Sandbox) {
     sandbox.kubectl(&["delete", "configmap", "notes"]);
     sandbox.down(&desired, true).await;
     assert!(!sandbox.exists());
-}
-
-pub(super) async fn an_instance_runs_next_to_the_target(sandbox: &Sandbox) {
-    let mut desired = sandbox.desired();
-    desired.serve("web");
-    sandbox.apply_all(&desired).await;
-    let before = sandbox.versions();
-    let options = Options {
-        instance: Some("ann".to_owned()),
-        ..sandbox.options()
-    };
-    let copy = desired.finish();
-    let cancel = kcc_plan::Cancel::new();
-    let report = kcc_kube::apply(&copy, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().is_complete());
-    let namespace = format!("{}-ann", sandbox.system);
-    let ready = "jsonpath={.status.readyReplicas}";
-    let get = ["-n", &namespace, "get", "deployment", "web", "-o", ready];
-    assert_eq!(sandbox.testbed.kubectl(&get), "1");
-    assert_eq!(sandbox.versions(), before);
-    let options = Options {
-        volumes: true,
-        ..options
-    };
-    let report = kcc_kube::down(&copy, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().is_complete());
-    assert_eq!(sandbox.versions(), before);
-    let get = ["get", "namespace", &namespace, "--ignore-not-found"];
-    assert_eq!(sandbox.testbed.kubectl(&get), "");
 }

@@ -26,8 +26,7 @@ cases! {
         an_autoscaler_takes_over_running_replicas,
         a_secret_follows_its_provider,
         undeclared_objects_are_removed,
-        down_keeps_the_data_without_volumes,
-        an_instance_runs_next_to_the_target,;
+        down_keeps_the_data_without_volumes,;
     failures:
         an_unready_component_is_reported_with_its_reason,
         a_stuck_rollout_ends_early_and_its_cause_stays,
