@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kcc_diag::Diagnostic;
+use kcc_diag::{Diagnostic, Subject};
 use kcc_lower::Desired;
 use kcc_model::{CheckedModel, TargetModel};
 use kcc_tree::ConfigTree;
@@ -47,13 +47,13 @@ impl Compiled {
         }
         let target = &self.desired.target;
         let refused = error.images.iter().map(|image| {
-            let diagnostic = Diagnostic::error(error.code, image.message())
-                .at(image.path.as_str())
+            let mut diagnostic = Diagnostic::error(error.code, image.message())
                 .target(target.as_str())
                 .help(image.help());
             let mut components = self.target_model().components.values();
             let component = components.find(|component| component.path.to_string() == image.path);
             let origin = component.and_then(|component| {
+                diagnostic.subject = Subject::from(&component.path);
                 let fields = ["image", "build"].into_iter();
                 let mut fields = fields.map(|field| component.path.join(field));
                 fields.find_map(|field| self.tree.origin(target, &field))
@@ -68,7 +68,7 @@ impl Compiled {
                 .target(target.as_str())
                 .help(secret.help.as_str());
             if let Some(declared) = self.target_model().secrets.get(&secret.name) {
-                diagnostic = diagnostic.at(declared.path.to_string());
+                diagnostic = diagnostic.at(&declared.path);
                 if let Some(origin) = self.tree.origin(target, &declared.path) {
                     diagnostic = diagnostic.primary(origin.span, "declared here");
                 }

@@ -162,7 +162,7 @@ fn lines_of_conflict(system: &System, path: &str) -> Option<BTreeSet<(String, us
     let (found, files, _) = examine(&texts(system));
     let conflict = found.iter().find(|found| {
         matches!(found.code, Code::EvalConflict | Code::EvalOutOfBounds)
-            && found.path.as_deref() == Some(path)
+            && found.subject.shown().as_deref() == Some(path)
     })?;
     let lines = conflict.labels.iter().filter_map(|label| {
         let file = files.get(label.span.file)?;

@@ -20,7 +20,7 @@ use crate::{
     decode::Indexes,
     evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
     exchange::{Answer, exchange, schema},
-    messages::{Context, Misspelled},
+    messages::Context,
     narrow::narrow,
     packages::{Imports, MissingPackage},
     unmatched,
@@ -390,13 +390,10 @@ impl Collected {
             // Only a part of `kcc.cue` was evaluated; the rest may use it.
             faults.retain(|fault| fault.arg("reason") != "unused");
         }
-        let misspelled = Misspelled::among(&faults);
         let diagnostics = faults
             .iter()
             .enumerate()
-            .filter(|(at, fault)| {
-                !misspelled.explains(fault) && !context.shares_missing_braces(fault, &faults[..*at])
-            })
+            .filter(|(at, fault)| !context.shares_missing_braces(fault, &faults[..*at]))
             .map(|(_, fault)| context.diagnostic(fault, &answer.declarations));
         let diagnostics = diagnostics.chain(
             answer
@@ -425,21 +422,7 @@ impl Collected {
         system: Node,
         targets: BTreeSet<String>,
     ) -> Result<Evaluated, EvaluatorError> {
-        // A diagnostic of the system itself concerns no target.
-        let everywhere: Vec<_> = self
-            .found
-            .iter()
-            .filter(|found| found.targets.is_empty())
-            .cloned()
-            .collect();
-        let is_repeated = |found: &kcc_diag::Diagnostic| {
-            !found.targets.is_empty() && everywhere.iter().any(|other| other.same_mistake(found))
-        };
-        let mut found: Diagnostics = self
-            .found
-            .into_iter()
-            .filter(|found| !is_repeated(found))
-            .collect();
+        let mut found = self.found;
         found.sort(&files);
         if let Some(error) = self.crashed
             && !found.has_errors()

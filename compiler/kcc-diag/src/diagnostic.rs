@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Code, Files, Span};
+use crate::{Code, Files, MistakeKind, Path, Span, Subject};
 
 /// The severity of a diagnostic; any error fails the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,8 +49,10 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// One line: lower case, no final period, backticks around names and paths.
     pub message: String,
-    /// The path in the model, such as `services.web.replicas`.
-    pub path: Option<String>,
+    /// The thing that is wrong or absent.
+    pub subject: Subject,
+    /// The kind of statement about the subject.
+    pub kind: MistakeKind,
     /// The affected targets; empty if the target does not matter.
     pub targets: BTreeSet<String>,
     /// The marked spans, primary ones first.
@@ -66,7 +68,8 @@ impl Diagnostic {
             code,
             severity: Severity::Error,
             message: message.into(),
-            path: None,
+            subject: Subject::System,
+            kind: MistakeKind::Wrong,
             targets: BTreeSet::new(),
             labels: Vec::new(),
             help: None,
@@ -81,10 +84,34 @@ impl Diagnostic {
         }
     }
 
-    /// Sets the path in the model.
+    /// Sets the subject.
     #[must_use]
-    pub fn at(mut self, path: impl Into<String>) -> Self {
-        self.path = Some(path.into());
+    pub fn at(mut self, subject: impl Into<Subject>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    /// Marks it as a statement that something is missing, which a file would
+    /// declare that contains `name`.
+    #[must_use]
+    pub fn missing(mut self, name: impl Into<String>) -> Self {
+        self.kind = MistakeKind::Missing(name.into());
+        self
+    }
+
+    /// Marks it as a statement that the subject or a part of it is missing.
+    #[must_use]
+    pub fn missing_here(self) -> Self {
+        let path = self.subject.path();
+        let name = path.and_then(Path::declared_name).unwrap_or_default();
+        let name = name.to_owned();
+        self.missing(name)
+    }
+
+    /// Marks it as a statement that nothing in any target uses the subject.
+    #[must_use]
+    pub fn unused(mut self) -> Self {
+        self.kind = MistakeKind::Unused;
         self
     }
 
@@ -129,7 +156,7 @@ impl Diagnostic {
         self.code == other.code
             && self.severity == other.severity
             && self.message == other.message
-            && self.path == other.path
+            && self.subject == other.subject
             && self.labels == other.labels
             && self.help == other.help
     }
@@ -142,7 +169,7 @@ struct Order {
     labels: Vec<(Option<String>, u32, u32, bool, String)>,
     code: &'static str,
     message: String,
-    path: Option<String>,
+    subject: Subject,
     severity: Severity,
     help: Option<String>,
     targets: BTreeSet<String>,
@@ -159,7 +186,7 @@ impl Order {
             labels: diagnostic.labels.iter().map(key).collect(),
             code: diagnostic.code.as_str(),
             message: diagnostic.message.clone(),
-            path: diagnostic.path.clone(),
+            subject: diagnostic.subject.clone(),
             severity: diagnostic.severity,
             help: diagnostic.help.clone(),
             targets: diagnostic.targets.clone(),
@@ -203,7 +230,7 @@ impl Diagnostics {
     }
 
     /// Sorts by file, span, code and message, and merges diagnostics that differ
-    /// only in their targets.
+    /// only in their targets; one for which the target does not matter stays so.
     pub fn sort(&mut self, files: &Files) {
         for diagnostic in &mut self.0 {
             diagnostic.labels.sort_by_key(|label| !label.primary);
@@ -211,7 +238,7 @@ impl Diagnostics {
         self.0.sort_by_cached_key(|d| Order::of(d, files));
         self.0.dedup_by(|next, first| {
             let same = first.same_mistake(next);
-            if same {
+            if same && !first.targets.is_empty() {
                 first.targets.append(&mut next.targets);
             }
             same
@@ -347,12 +374,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_whose_target_does_not_matter_keeps_none() {
+        let all = sorted([
+            error("no").target("dev"),
+            error("no"),
+            error("no").target("a"),
+        ]);
+        assert_eq!(all, [error("no")]);
+    }
+
+    #[test]
     fn does_not_merge_different_labels_helps_paths_or_severities() {
         let plain = error("no");
         let all = sorted([
             plain.clone(),
             plain.clone().help("do this"),
-            plain.clone().at("services.web"),
+            plain.clone().at(Path::of(["services", "web"])),
             plain.clone().primary(at(0, 1), ""),
             Diagnostic::warning(Code::EvalConflict, "no"),
             plain,

@@ -91,7 +91,7 @@ impl<'a> Lowering<'a> {
     ) {
         let target = &self.target.target;
         let mut diagnostic = Diagnostic::error(code, message)
-            .at(path.to_string())
+            .at(path)
             .target(target.as_str())
             .help(help);
         if let Some(origin) = self.tree.origin(target, path) {
@@ -211,7 +211,7 @@ impl<'a> Lowering<'a> {
         let message =
             format!("`{path}` is 0{declared:o}, but on Kubernetes the file has mode 0{actual:o}");
         let mut warning = Diagnostic::warning(Code::LowerFileMode, message)
-            .at(path.to_string())
+            .at(path)
             .target(target.as_str())
             .help(format!(
                 "write `mode: \"0{actual:o}\"`: the file belongs to root, and the pod's group must be \
@@ -235,7 +235,7 @@ impl<'a> Lowering<'a> {
             secret.name
         );
         let mut warning = Diagnostic::warning(Code::LowerUrlSecret, message)
-            .at(secret.path.to_string())
+            .at(&secret.path)
             .target(target.as_str())
             .help(
                 "store the encoded value in the Secret as well, and write its key as \

@@ -9,6 +9,7 @@ mod availability;
 mod build;
 mod checked;
 mod component;
+mod consequences;
 mod container;
 mod engine_target;
 mod examine;

@@ -39,35 +39,6 @@ impl<'a> Reporter<'a> {
         self.target
     }
 
-    /// Returns true if any file could be read only in part, so that something may
-    /// be missing for that reason alone.
-    pub(crate) fn has_partial_files(self) -> bool {
-        !self.tree.partial.is_empty()
-    }
-
-    /// Returns true if a missing name may be declared in a file that could be read
-    /// only in part. Files that do not contain the name are ignored, so that a
-    /// syntax error of one team does not hide the mistakes of another.
-    pub(crate) fn name_may_be_unread(self, name: &str) -> bool {
-        let files = &self.tree.files;
-        let mut partial = self.tree.partial.iter();
-        partial.any(|id| {
-            files
-                .get(*id)
-                // A file that could not be read at all may contain any name.
-                .is_some_and(|file| file.text().is_empty() || contains_word(file.text(), name))
-        })
-    }
-
-    /// Returns true if the component that contains a path may be declared in such
-    /// a file.
-    pub(crate) fn may_be_unread(self, path: &Path) -> bool {
-        path.0
-            .get(1)
-            .or(path.0.first())
-            .is_some_and(|name| self.name_may_be_unread(name))
-    }
-
     /// Returns the span of a path, or of the nearest path above that has one.
     pub(crate) fn span(self, path: &Path) -> Option<Span> {
         (1..=path.0.len())
@@ -175,7 +146,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn labelled(self, diagnostic: Diagnostic, path: &Path, label: impl Into<String>) -> Diagnostic {
-        let mut diagnostic = diagnostic.at(path.to_string());
+        let mut diagnostic = diagnostic.at(path);
         if let Some(target) = self.target {
             diagnostic = diagnostic.target(target);
         }
@@ -210,13 +181,4 @@ pub(crate) fn primary_origin(node: &Node) -> Option<&Origin> {
     ]
     .iter()
     .find_map(|kind| node.origins.iter().find(|origin| origin.kind == *kind))
-}
-
-/// Returns true if a text contains a name as a whole word.
-fn contains_word(text: &str, name: &str) -> bool {
-    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    !name.is_empty()
-        && text.match_indices(name).any(|(at, word)| {
-            !text[..at].ends_with(inside) && !text[at + word.len()..].starts_with(inside)
-        })
 }

@@ -12,7 +12,6 @@ mod blame;
 mod engine;
 mod node;
 mod origin;
-mod path;
 mod policy;
 pub mod schema;
 pub mod secret_literal;
@@ -21,9 +20,9 @@ mod tree;
 
 pub use blame::{Blame, DefaultLine, PolicyLine};
 pub use engine::Engine;
+pub use kcc_diag::Path;
 pub use node::{Node, Value};
 pub use origin::{Origin, OriginKind};
-pub use path::Path;
 pub use policy::Policy;
 pub use teams::{team_folders, team_of};
 pub use tree::{ConfigTree, Declaration};

@@ -1,7 +1,7 @@
 //! `kcc apply`: changes a target to match its fragments.
 
 use clap::Args;
-use kcc_diag::{Code, Diagnostic, Diagnostics, Format};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Format, Subject};
 use kcc_model::Millis;
 use kcc_plan::{ApplyReport, Failure, Scope};
 
@@ -80,7 +80,9 @@ pub fn finish(
         }
         let mut diagnostic = make(failure.code, message);
         diagnostic.help.clone_from(&failure.help);
-        diagnostic.path.clone_from(&failure.component);
+        if let Some(component) = &failure.component {
+            diagnostic.subject = Subject::Component(component.clone());
+        }
         diagnostic.target(&report.scope.target)
     };
     let failures = report.failures.iter();

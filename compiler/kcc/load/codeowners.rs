@@ -137,7 +137,7 @@ impl Codeowners {
             quoted(&assigned)
         );
         let mut warning = Diagnostic::warning(Code::OwnCodeowners, message)
-            .at(format!("system.teams.{team}.owners"));
+            .at(kcc_tree::Path::of(["system", "teams", team, "owners"]));
         if let Some(origin) = owners
             .origins
             .iter()

@@ -47,7 +47,7 @@ pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
             )
         };
         let mut diagnostic = Diagnostic::error(Code::LoadTeamFolder, message)
-            .at(format!("system.teams.{team}.path"))
+            .at(kcc_tree::Path::of(["system", "teams", team, "path"]))
             .help(help);
         if let Some(origin) = node
             .origins

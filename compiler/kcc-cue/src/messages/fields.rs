@@ -1,9 +1,7 @@
 //! Messages about fields that do not exist, are missing, or are rejected by a definition.
 
-use std::collections::BTreeSet;
-
 use kcc_diag::{Code, Diagnostic, field_label as label, listed};
-use kcc_tree::OriginKind;
+use kcc_tree::{OriginKind, Path};
 
 use super::{Line, Mistake, bounds, join_names};
 use crate::wire::{Fault, FaultCode};
@@ -152,28 +150,11 @@ pub(super) fn indented_below(text: &str, at: usize) -> Option<(usize, String)> {
     Some((innermost?, labels.join(": ")))
 }
 
-/// The fields that misspelled ones were intended to be, which are not reported a second time as
-/// missing.
-#[derive(Debug)]
-pub(crate) struct Misspelled(BTreeSet<Vec<String>>);
-
-impl Misspelled {
-    pub(crate) fn among(faults: &[Fault]) -> Self {
-        let unknown = faults
-            .iter()
-            .filter(|fault| fault.code == FaultCode::UnknownField);
-        Self(unknown.filter_map(intended).collect())
-    }
-
-    /// Returns whether an error only says that one of them is missing.
-    pub(crate) fn explains(&self, fault: &Fault) -> bool {
-        let missing = fault.code == FaultCode::MissingField || !fault.arg("missing").is_empty();
-        missing && self.0.contains(&fault.path)
-    }
-}
-
 /// Returns the path that an unknown field was probably intended to have.
-fn intended(fault: &Fault) -> Option<Vec<String>> {
+pub(super) fn intended(fault: &Fault) -> Option<Path> {
+    if fault.code != FaultCode::UnknownField {
+        return None;
+    }
     let known = fault.list("candidates");
     let name = fault.arg("name");
     let field = match elsewhere(name, &known) {
@@ -182,7 +163,7 @@ fn intended(fault: &Fault) -> Option<Vec<String>> {
     };
     let mut path = fault.path.clone();
     field.clone_into(path.last_mut()?);
-    Some(path)
+    Some(Path(path))
 }
 
 impl Mistake<'_> {

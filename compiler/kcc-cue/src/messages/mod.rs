@@ -18,15 +18,13 @@ mod policy;
 mod syntax;
 mod values;
 
-use kcc_diag::{Code, Diagnostic, FileId, Files, Severity, Span};
+use kcc_diag::{Code, Diagnostic, FileId, Files, MistakeKind, Severity, Span, Subject};
 use kcc_tree::{Declaration, OriginKind, Path, secret_literal};
 
 use crate::{
     decode::{self, Indexes},
     wire::{Fault, FaultCode},
 };
-
-pub(crate) use fields::Misspelled;
 
 /// The context of the messages for one answer.
 #[derive(Debug, Clone, Copy)]
@@ -112,8 +110,13 @@ impl<'a> Context<'a> {
         if fault.warning {
             diagnostic.severity = Severity::Warning;
         }
-        if diagnostic.path.is_none() && !mistake.path.0.is_empty() {
-            diagnostic.path = Some(mistake.path.to_string());
+        if diagnostic.subject == Subject::System && !mistake.path.0.is_empty() {
+            diagnostic.subject = Subject::Path(mistake.path);
+        }
+        if fault.code == FaultCode::MissingField || !fault.arg("missing").is_empty() {
+            diagnostic = diagnostic.missing_here();
+        } else if let Some(path) = fields::intended(fault) {
+            diagnostic.kind = MistakeKind::Misspelled(path);
         }
         diagnostic
     }

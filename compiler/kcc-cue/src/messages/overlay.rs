@@ -1,6 +1,7 @@
 //! Messages about `on: TARGET` and misplaced root fields.
 
 use kcc_diag::{Code, Diagnostic};
+use kcc_tree::Path;
 
 use super::{Mistake, join_names};
 
@@ -8,7 +9,7 @@ impl Mistake<'_> {
     pub(super) fn overlay(&self) -> Diagnostic {
         let name = self.arg("name");
         let (message, label, help) = match self.arg("reason") {
-            "unknown-target" => return self.unknown_target(&format!("on.{name}")),
+            "unknown-target" => return self.unknown_target().at(Path::of(["on", name])),
             "reference" => (
                 format!("cannot refer to `{name}`"),
                 "reference".to_owned(),
@@ -77,8 +78,7 @@ impl Mistake<'_> {
 
     /// A comparison of `target` with something that is not a target.
     pub(super) fn target_comparison(&self) -> Diagnostic {
-        let mut warning = self.unknown_target("");
-        warning.path = None;
+        let mut warning = self.unknown_target();
         let result = if self.arg("differs") == "true" {
             "always true"
         } else {
@@ -89,7 +89,7 @@ impl Mistake<'_> {
     }
 
     /// A target that the system does not have.
-    pub(super) fn unknown_target(&self, path: &str) -> Diagnostic {
+    pub(super) fn unknown_target(&self) -> Diagnostic {
         let name = self.arg("name");
         let targets = self.fault.list("candidates");
         let help = match self.nearest(name) {
@@ -98,7 +98,6 @@ impl Mistake<'_> {
         };
         let message = format!("there is no target `{name}`");
         self.error(Code::CheckUnknownTarget, message, "no such target")
-            .at(path)
             .help(help)
     }
 }

@@ -1,7 +1,7 @@
 //! Messages about policies: malformed and violated ones.
 
 use kcc_diag::{Code, Diagnostic, field_label};
-use kcc_tree::OriginKind;
+use kcc_tree::{OriginKind, Path};
 
 use super::{Mistake, bounds};
 
@@ -15,7 +15,9 @@ impl Mistake<'_> {
         };
         let (message, label, help) = match self.arg("reason") {
             "unknown-target" => {
-                let mut error = self.unknown_target(&format!("policies.{policy}.on"));
+                let mut error = self
+                    .unknown_target()
+                    .at(Path::of(["policies", policy, "on"]));
                 error.code = Code::PolicyBadPolicy;
                 error.message = format!("{whose} names unknown target `{}`", self.arg("name"));
                 return error;

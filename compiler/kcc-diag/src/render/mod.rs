@@ -50,7 +50,7 @@ pub fn render(diagnostics: &Diagnostics, files: &Files, format: Format, style: &
 pub(crate) mod sample {
     //! Sample diagnostics for the tests of all formats.
 
-    use crate::{Code, Diagnostic, Diagnostics, FileId, Files, Span};
+    use crate::{Code, Diagnostic, Diagnostics, FileId, Files, Path, Span, Subject};
 
     /// Returns the span of the first occurrence of a text in a file.
     pub(crate) fn span(files: &Files, file: FileId, text: &str) -> Span {
@@ -73,7 +73,7 @@ pub(crate) mod sample {
         files.set_team(web, Some("storefront".into()));
         files.set_team(rules, Some("platform".into()));
         let diagnostic = Diagnostic::error(Code::EvalConflict, "`replicas` of `web` cannot be 1")
-            .at("services.web.replicas")
+            .at(Path::of(["services", "web", "replicas"]))
             .target("prod")
             .primary(span(&files, web, "1"), "`storefront` says 1")
             .secondary(span(&files, rules, ">=2"), "`platform` allows 2 and more")
@@ -91,7 +91,7 @@ pub(crate) mod sample {
         files.set_team(file, Some(EVIL.to_owned()));
         let at = |start, end| Span { file, start, end };
         let diagnostic = Diagnostic::error(Code::EvalConflict, format!("`{EVIL}` is not a name"))
-            .at(EVIL)
+            .at(Subject::Component(EVIL.to_owned()))
             .target(EVIL)
             .primary(at(0, 9_999), EVIL)
             .secondary(at(9_999, 3), EVIL)

@@ -65,7 +65,7 @@ fn result(diagnostic: &Diagnostic, files: &Files, style: &Style) -> Value {
         "message": {"text": message},
         "locations": primary,
         "relatedLocations": related,
-        "properties": {"path": diagnostic.path, "targets": diagnostic.targets},
+        "properties": {"path": diagnostic.subject.shown(), "targets": diagnostic.targets},
     })
 }
 

@@ -17,13 +17,7 @@ use crate::{
 /// Decodes a backing.
 pub(crate) fn backing(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
     let Some(kind) = node.child("kind") else {
-        if cx
-            .owners
-            .get(&node.path)
-            .is_none_or(|owner| !owner.unclaimed)
-        {
-            node.report_missing("`kind`", "write `kind: \"postgres\"`");
-        }
+        node.report_missing("`kind`", "write `kind: \"postgres\"`");
         return None;
     };
     let kind = kind.text()?;

@@ -266,9 +266,6 @@ fn output(
 fn report(cx: &TargetContext<'_>, path: &Path, from: &str, why: &UnresolvedOutput, sink: &Sink) {
     let reporter = cx.reporter;
     let tree = reporter.tree();
-    if reporter.name_may_be_unread(from) {
-        return;
-    }
     let (message, label, help) = match why {
         UnresolvedOutput::Port => return,
         UnresolvedOutput::Component => {
@@ -309,5 +306,5 @@ fn report(cx: &TargetContext<'_>, path: &Path, from: &str, why: &UnresolvedOutpu
         }
     };
     let error = reporter.error(Code::CheckUnknownOutput, path, message, label);
-    sink.report(error.help(help));
+    sink.report(error.missing(from).help(help));
 }

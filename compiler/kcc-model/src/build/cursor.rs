@@ -212,15 +212,11 @@ impl<'a> Cursor<'a> {
         self.sink.report(diagnostic);
     }
 
-    /// Reports a missing required field, unless it may be in a file that could be
-    /// read only in part.
+    /// Reports a missing required field.
     pub(crate) fn report_missing(&self, what: &str, help: &str) {
-        if self.reporter.may_be_unread(&self.path) {
-            return;
-        }
         let message = format!("`{}` is missing {what}", self.path);
         let error = self.error(Code::EvalMissingField, message, format!("missing {what}"));
-        self.report(error.help(help));
+        self.report(error.missing_here().help(help));
     }
 
     fn report_wrong_type(&self, expected: &str) {

@@ -56,12 +56,10 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     if node.child("from").is_some() {
         return output_refs::decode(node).map(RawEnv::Output);
     }
-    if !node.reporter.may_be_unread(&node.path) {
-        let message = format!("`{}`: expected text or a reference", node.path);
-        let error = node.error(Code::EvalWrongType, message, "neither text nor a reference");
-        let help = "write text, `secret: \"…\"`, `{config: \"…\", key: \"…\"}` or \
-                    `{from: \"…\", output: \"…\"}`";
-        node.report(error.help(help));
-    }
+    let message = format!("`{}`: expected text or a reference", node.path);
+    let error = node.error(Code::EvalWrongType, message, "neither text nor a reference");
+    let help = "write text, `secret: \"…\"`, `{config: \"…\", key: \"…\"}` or \
+                `{from: \"…\", output: \"…\"}`";
+    node.report(error.missing_here().help(help));
     None
 }

@@ -174,7 +174,7 @@ fn port_number(
                 )
             };
             let error = probe.error(Code::CheckUnknownProbePort, message, "which port?");
-            probe.report(error.help(help));
+            probe.report(error.missing_here().help(help));
         }
         return port;
     };
@@ -196,7 +196,7 @@ fn port_number(
         } else {
             format!("write one of the ports {}", list_names(ports))
         };
-        declared.report(error.help(help));
+        declared.report(error.missing_here().help(help));
     }
     known
 }

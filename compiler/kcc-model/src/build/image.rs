@@ -36,17 +36,10 @@ pub(crate) fn image(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Option<Image> 
             None
         }
         (None, None) => {
-            // A rule reports components without an owner.
-            let claimed = cx
-                .owners
-                .get(&node.path)
-                .is_none_or(|owner| !owner.unclaimed);
-            if claimed {
-                node.report_missing(
-                    "`image`",
-                    "write `image: \"…\"`, or `build: context: \"…\"`",
-                );
-            }
+            node.report_missing(
+                "`image`",
+                "write `image: \"…\"`, or `build: context: \"…\"`",
+            );
             None
         }
     }

@@ -158,7 +158,7 @@ fn unknown_target(system: &system::System, target: &str) -> Diagnostic {
         Code::CheckUnknownTarget,
         format!("there is no target `{target}`"),
     )
-    .at(format!("on.{target}"))
+    .at(Path::of(["on", target]))
     .help(format!("write one of the targets {}", known.join(", ")))
 }
 

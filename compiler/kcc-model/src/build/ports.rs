@@ -92,8 +92,8 @@ pub(crate) fn list_names(ports: &BTreeMap<Name, Port>) -> String {
     names.join(", ")
 }
 
-/// Returns true if a port may be missing because of another mistake: it was
-/// declared but could not be decoded, or a file could be read only in part.
+/// Returns true if a port may be missing because it was declared but could not be
+/// decoded.
 pub(crate) fn may_be_incomplete(
     component: &Path,
     ports: &BTreeMap<Name, Port>,
@@ -102,8 +102,7 @@ pub(crate) fn may_be_incomplete(
     let declared =
         |path: Path, name: &str| !ports.contains_key(name) && reporter.is_declared(&path);
     let all = component.join("ports");
-    reporter.may_be_unread(component)
-        || declared(component.join("port"), "http")
+    declared(component.join("port"), "http")
         || reporter
             .field_names(&all)
             .iter()

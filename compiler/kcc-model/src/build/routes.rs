@@ -122,6 +122,7 @@ fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
         };
         node.report(
             node.error(Code::CheckRoutePort, message, "which port?")
+                .missing_here()
                 .help(help),
         );
     }

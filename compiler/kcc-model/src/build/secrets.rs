@@ -158,8 +158,7 @@ fn provider(
     match &declared[..] {
         [] if uses.external.is_some() => {
             let name = node.path.0.last().map_or("", String::as_str);
-            if let (Some(backing), false) = (uses.external, node.reporter.name_may_be_unread(name))
-            {
+            if let Some(backing) = uses.external {
                 report_external_without_provider(cx, node, name, backing);
             }
             None
@@ -168,7 +167,7 @@ fn provider(
             _ if uses.generated => Some(SecretProvider::Generate {}),
             Engine::Docker => Some(SecretProvider::Generate {}),
             Engine::Kubernetes => {
-                if uses.referred && !node.reporter.may_be_unread(&node.path) {
+                if uses.referred {
                     report_missing_provider(node);
                 }
                 None
@@ -202,7 +201,7 @@ fn report_external_without_provider(
         Engine::Docker => "env: \"VARIABLE\"",
         Engine::Kubernetes => "kubernetes: {name: \"…\", key: \"…\"}",
     };
-    node.report(error.help(format!(
+    node.report(error.missing(name).help(format!(
         "write `secrets: {name:?}: {provider}` for the target, or name another secret: `{}: \
          password: secret: \"…\"`",
         backing.path
@@ -213,7 +212,7 @@ fn report_missing_provider(node: &Cursor<'_>) {
     let name = node.path.0.last().map_or("", String::as_str);
     let message = format!("secret `{name}` has no provider in a Kubernetes target");
     let error = node.error(Code::CheckSecretWithoutProvider, message, "no provider");
-    node.report(error.help(format!(
+    node.report(error.missing(name).help(format!(
         "write `secrets: {name:?}: kubernetes: {{name: \"…\", key: \"…\"}}` for the target, or \
          `generate: {{}}` to have kcc generate it"
     )));

@@ -37,18 +37,16 @@ pub(crate) fn build(tree: &ConfigTree, sink: &Sink) -> System {
         names::validate(&name, "system", &text);
         text
     } else {
-        // The name may be in the unread part of a file.
-        if !system.reporter.name_may_be_unread("system") {
-            let message = "the system has no name";
-            let label = "missing `name`";
-            let mut error = system.error(Code::EvalMissingField, message, label);
-            if error.labels.is_empty()
-                && let Some(clause) = package_clause(tree)
-            {
-                error = error.primary(clause, label);
-            }
-            system.report(error.help("write `system: name: \"…\"` in `kcc.cue`"));
+        let message = "the system has no name";
+        let label = "missing `name`";
+        let mut error = system.error(Code::EvalMissingField, message, label);
+        if error.labels.is_empty()
+            && let Some(clause) = package_clause(tree)
+        {
+            error = error.primary(clause, label);
         }
+        let help = "write `system: name: \"…\"` in `kcc.cue`";
+        system.report(error.missing("system").help(help));
         "system".to_owned()
     };
     let teams = teams(&system, &name);
@@ -151,7 +149,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
         let message = "`system.targets` is empty";
         let error = declared.error(Code::EvalMissingField, message, "missing a target");
         declared.report(
-            error.help("add a target such as `dev: docker: {}`, or remove `targets` to get `dev`, `test`, `stage` and `prod`"),
+            error.missing_here().help("add a target such as `dev: docker: {}`, or remove `targets` to get `dev`, `test`, `stage` and `prod`"),
         );
     }
     declared
@@ -198,7 +196,10 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
                 Some(_) => format!("target `{target}` has both `docker` and `kubernetes`"),
                 None => format!("target `{target}` has no engine"),
             };
-            let error = node.error(Code::EvalMissingField, message, "expected one engine");
+            let mut error = node.error(Code::EvalMissingField, message, "expected one engine");
+            if docker.is_none() {
+                error = error.missing_here();
+            }
             node.report(error.help("write `docker: {}` or `kubernetes: {}`"));
             None
         }

@@ -90,7 +90,7 @@ impl Check<'_> {
             let message =
                 format!("`{author}` constrains all of `{kind}`, which it does not govern");
             let error = Diagnostic::error(Code::OwnForeignConstraint, message)
-                .at(kind)
+                .at(Path::of([kind]))
                 .target(&self.view.target.target)
                 .primary(origin.span, format!("constraint of `{author}`"))
                 .help(format!(
@@ -167,7 +167,7 @@ impl Check<'_> {
         };
         let message = format!("`{author}` {action} `{path}`, {belongs}");
         let mut error = Diagnostic::error(code, message)
-            .at(path.to_string())
+            .at(path)
             .target(&self.view.target.target)
             .primary(origin.span, format!("{noun} of `{author}`"));
         if let Some(line) = owner.line {

@@ -16,10 +16,6 @@ pub(super) fn disruption(view: &View<'_>, diagnostics: &mut Diagnostics) {
         let Some(budget) = component.disruption else {
             continue;
         };
-        // Such a component cannot have a budget; another rule reports it.
-        if component.every_node {
-            continue;
-        }
         let min = component.replicas;
         if min == 0 || budget.allows(min) > 0 {
             continue;

@@ -49,7 +49,7 @@ fn diagnostic(policy: &Policy, team: &str, path: &Path) -> Diagnostic {
     let message =
         format!("policy `{name}` requires something of `{path}`, which `{team}` does not govern");
     Diagnostic::error(Code::OwnForeignConstraint, message)
-        .at(Path::of(["policies", &policy.name]).to_string())
+        .at(Path::of(["policies", &policy.name]))
         .help(format!(
             "move it into the system's own files, or let `{team}` govern: `system: teams: {}: governs: [{narrowest:?}]`",
             field_label(team)

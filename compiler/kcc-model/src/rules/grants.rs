@@ -40,7 +40,7 @@ pub(super) fn grants(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let warning =
                 view.reporter
                     .warning(Code::CheckUnusedGrant, &grant.path, message, "unused");
-            diagnostics.push(warning.help("remove the grant"));
+            diagnostics.push(warning.unused().help("remove the grant"));
         }
     }
 }
@@ -99,12 +99,15 @@ fn missing_grant(
         ),
     };
     let message = format!("`{subject}` {action} without a grant");
-    let error = view.reporter.error(
-        Code::CheckMissingGrant,
-        &privilege_use.path,
-        message,
-        "not granted",
-    );
+    let error = view
+        .reporter
+        .error(
+            Code::CheckMissingGrant,
+            &privilege_use.path,
+            message,
+            "not granted",
+        )
+        .missing("grants");
     if let Some(alternative) = privilege_use.alternative {
         return error.help(alternative);
     }

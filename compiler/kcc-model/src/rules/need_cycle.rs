@@ -29,7 +29,7 @@ pub(super) fn need_cycle(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let path = component.path.join("needs").join(to);
             let text = format!("`{from}` of `{}` needs `{to}`", component.team);
             if at == 0 {
-                error = error.at(path.to_string());
+                error = error.at(&path);
             }
             // All lines that declare the need, since the cycle remains if one is left.
             for (other, span) in view.reporter.spans(&path).into_iter().enumerate() {

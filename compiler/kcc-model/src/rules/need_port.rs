@@ -12,9 +12,7 @@ pub(super) fn need_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let Some(other) = view.target.components.get(name) else {
                 continue;
             };
-            if view.reporter.may_be_unread(&other.path)
-                || crate::build::ports_may_be_incomplete(other, view.reporter)
-            {
+            if crate::build::ports_may_be_incomplete(other, view.reporter) {
                 continue;
             }
             let path = component.path.join("needs").join(name);
@@ -57,7 +55,7 @@ pub(super) fn need_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 _ => continue,
             };
             diagnostics.push(view.reporter.add_label(
-                error,
+                error.missing(name),
                 &other.path,
                 format!("`{name}` of `{}`", other.team),
             ));

@@ -19,7 +19,10 @@ pub(super) fn no_target(view: &View<'_>, diagnostics: &mut Diagnostics) {
         let warning = view
             .reporter
             .warning(Code::CheckNoTarget, &replicas, message, "no replicas");
-        diagnostics
-            .push(warning.help("remove it, or set `replicas` for a target under `on: TARGET: …`"));
+        diagnostics.push(
+            warning
+                .unused()
+                .help("remove it, or set `replicas` for a target under `on: TARGET: …`"),
+        );
     }
 }

@@ -10,7 +10,7 @@ use kcc_tree::schema::declared_fields;
 pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for (path, owner) in view.owners.iter() {
         if owner.unclaimed {
-            if !view.reporter.may_be_unread(path) && !is_not_struct(view, path) {
+            if !is_not_struct(view, path) {
                 diagnostics.push(report_no_owner(view, path, owner));
             }
         } else if let (Some(team), false) = (&owner.team, owner.rivals.is_empty()) {
@@ -27,7 +27,7 @@ pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
             };
             let message = format!("`{path}` is {what} by {}", named.join(" and by "));
             let mut error = Diagnostic::error(Code::OwnTwoOwners, message)
-                .at(path.to_string())
+                .at(path)
                 .target(&view.target.target);
             if let Some(line) = owner.line {
                 error = error.primary(line, format!("`{team}` declares it"));
@@ -58,7 +58,7 @@ fn report_no_owner(view: &View<'_>, path: &Path, owner: &Owner) -> Diagnostic {
     };
     let message = format!("`{path}` has no owner: no team sets {fields}");
     let mut error = Diagnostic::error(Code::OwnNoOwner, message)
-        .at(path.to_string())
+        .at(path)
         .target(&view.target.target);
     if let Some(line) = owner.line {
         let team = owner.team.as_deref().unwrap_or(view.reporter.system_name());
@@ -70,7 +70,7 @@ fn report_no_owner(view: &View<'_>, path: &Path, owner: &Owner) -> Diagnostic {
     let claimed = view.owners.iter().filter(|(_, owner)| !owner.unclaimed);
     let names = claimed.filter(|(other, _)| other.0.first().map(String::as_str) == Some(kind));
     let names = names.filter_map(|(other, _)| other.0.get(1).map(String::as_str));
-    error.help(match nearest(name, names) {
+    error.missing_here().help(match nearest(name, names) {
         Some(better) => format!("did you mean `{better}`?"),
         None => format!("set {fields} in the fragment of the owning team"),
     })

@@ -31,9 +31,6 @@ pub(super) fn unknown_config(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 _ => None,
             });
         for (name, key, path) in env.chain(volumes) {
-            if view.reporter.name_may_be_unread(name) {
-                continue;
-            }
             let (message, label, better, fallback) = match (view.target.configs.get(name), key) {
                 (Some(config), Some(key)) if !config.data.contains_key(key) => (
                     format!("config `{name}` of `{}` has no key `{key}`", config.team),
@@ -55,7 +52,7 @@ pub(super) fn unknown_config(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let error = view
                 .reporter
                 .error(Code::CheckUnknownConfig, &path, message, label);
-            diagnostics.push(error.help(match better {
+            diagnostics.push(error.missing(name).help(match better {
                 Some(better) => format!("did you mean `{better}`?"),
                 None => fallback,
             }));

@@ -17,10 +17,7 @@ pub(super) fn unknown_need(view: &View<'_>, diagnostics: &mut Diagnostics) {
         .collect();
     for component in view.target.components.values() {
         for (name, need) in &component.needs {
-            if here.contains(name)
-                || view.reporter.name_may_be_unread(name)
-                || (need.optional && anywhere.contains(name))
-            {
+            if here.contains(name) || (need.optional && anywhere.contains(name)) {
                 continue;
             }
             let elsewhere = anywhere.contains(name);
@@ -51,7 +48,7 @@ pub(super) fn unknown_need(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let error =
                 view.reporter
                     .error(Code::CheckUnknownNeed, &path, message, "no such component");
-            diagnostics.push(error.help(help));
+            diagnostics.push(error.missing(name).help(help));
         }
     }
 }

@@ -21,12 +21,7 @@ pub(super) fn unknown_secret(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let known = view.target.secrets.contains_key(&name) || declared.contains(&name);
             // A variable from an output is reported at the backing that declares it.
             let own = view.reporter.is_declared(&path);
-            if known
-                || view.reporter.name_may_be_unread(&name)
-                || !own
-                || !is_label(&name)
-                || !reported.insert(path.clone())
-            {
+            if known || !own || !is_label(&name) || !reported.insert((path.clone(), name.clone())) {
                 continue;
             }
             let message = format!(
@@ -40,7 +35,7 @@ pub(super) fn unknown_secret(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 Some(better) => format!("did you mean `{better}`?"),
                 None => format!("declare it: `secrets: {name:?}: {{}}`"),
             };
-            diagnostics.push(error.help(help));
+            diagnostics.push(error.missing(name).help(help));
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
                     message,
                     "no such variable",
                 );
-                diagnostics.push(error.help(if component.container.env.contains_key(name) {
+                diagnostics.push(error.missing_here().help(if component.container.env.contains_key(name) {
                     format!(
                         "set `{name}` under `env` of `{container_name}` as well: only the main container \
                          has it"
@@ -90,8 +90,7 @@ fn may_be_known(
     name: &str,
 ) -> bool {
     let missing = |other: &String| !view.target.components.contains_key(other);
-    view.reporter.may_be_unread(path)
-        || container.env.contains_key(name)
+    container.env.contains_key(name)
         || view.reporter.is_declared(&path.join("env").join(name))
         || component
             .needs

@@ -10,9 +10,6 @@ use crate::Kind;
 use kcc_tree::schema::component_fields;
 
 pub(super) fn unused_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
-    if view.reporter.has_partial_files() {
-        return;
-    }
     let used = used(view);
     for component in view.target.components.values() {
         if !matches!(component.kind, Kind::Backing { .. }) || used.contains(&component.name) {
@@ -26,7 +23,7 @@ pub(super) fn unused_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
             "add `needs: {:?}: {{}}` to the component that uses it, or remove the backing",
             component.name
         );
-        diagnostics.push(warning.help(help));
+        diagnostics.push(warning.unused().help(help));
     }
 }
 

@@ -8,9 +8,6 @@ use kcc_tree::{Node, Path};
 use super::view::View;
 
 pub(super) fn unused_kind(view: &View<'_>, diagnostics: &mut Diagnostics) {
-    if view.reporter.has_partial_files() {
-        return;
-    }
     let all = |root| {
         view.tree
             .get(&view.target.target, &Path::of([root]))
@@ -26,7 +23,7 @@ pub(super) fn unused_kind(view: &View<'_>, diagnostics: &mut Diagnostics) {
         let warning = view
             .reporter
             .warning(Code::CheckUnusedKind, &path, message, "unused");
-        diagnostics.push(warning.help(format!(
+        diagnostics.push(warning.unused().help(format!(
             "write `kind: {name:?}` in a backing, or remove the kind"
         )));
     }

@@ -16,11 +16,11 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Returns true if all targets of the system were evaluated completely, so
-    /// that a rule may report something as absent from all of them.
+    /// Returns true if all targets of the system were evaluated, so that a rule may
+    /// report something as absent from all of them.
     pub(super) fn all_targets(&self) -> bool {
         let declared = self.tree.system.child("targets");
         let count = declared.map_or(USUAL_TARGETS.len(), |all| all.fields().count());
-        self.model.targets.len() == count && !self.reporter.has_partial_files()
+        self.model.targets.len() == count
     }
 }

@@ -19,9 +19,10 @@ mod tree;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Stage};
-use kcc_model::{Build, FileText, ReferencedFiles};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Outcome, Stage};
+use kcc_model::{Build, CheckedModel, FileText, ReferencedFiles};
 use kcc_test_support::golden;
+use kcc_tree::ConfigTree;
 
 use case::Case;
 
@@ -62,14 +63,18 @@ fn context(build: &Build) -> Result<String, String> {
     }
 }
 
-fn run(case: &mut Case) {
-    let tree = tree::of(case);
+fn examine(tree: &ConfigTree) -> Outcome<CheckedModel> {
     let referred = ReferencedFiles {
         read: &read,
         check_exists: &there,
         hash_context: &context,
     };
-    let examined = kcc_model::examine(&tree, Diagnostics::new(), referred);
+    kcc_model::examine(tree, Diagnostics::new(), referred)
+}
+
+fn run(case: &mut Case) {
+    let tree = tree::of(case);
+    let examined = examine(&tree);
     let (model, found) = match examined {
         Ok(examined) => (Some(examined.value), examined.warnings),
         Err(found) => (None, found),
@@ -96,7 +101,7 @@ fn describe(found: &Diagnostic, files: &Files) -> String {
         "{} {} {} [{}]\n  {}\n",
         found.severity.as_str(),
         found.code,
-        found.path.as_deref().unwrap_or("-"),
+        found.subject.shown().unwrap_or_else(|| "-".to_owned()),
         targets.join(" "),
         found.message
     );
@@ -127,6 +132,52 @@ fn cases_match_their_expectations() {
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     assert_eq!(unshown(&shown), [], "codes without a case");
+}
+
+/// Codes that say that something is absent.
+const ABSENT: [Code; 18] = [
+    Code::CheckMissingGrant,
+    Code::CheckNeedPort,
+    Code::CheckNeedWithoutPort,
+    Code::CheckNoTarget,
+    Code::CheckRoutePort,
+    Code::CheckSecretWithoutProvider,
+    Code::CheckUnknownConfig,
+    Code::CheckUnknownNeed,
+    Code::CheckUnknownOutput,
+    Code::CheckUnknownProbePort,
+    Code::CheckUnknownSecret,
+    Code::CheckUnknownVariable,
+    Code::CheckUnusedBacking,
+    Code::CheckUnusedGrant,
+    Code::CheckUnusedKind,
+    Code::EvalMissingField,
+    Code::EvalUnknownKind,
+    Code::OwnNoOwner,
+];
+
+#[test]
+fn nothing_is_absent_while_no_file_could_be_read_completely() {
+    let mut reported = Vec::new();
+    for path in cases() {
+        let text = std::fs::read_to_string(&path).expect("a readable case");
+        let case = Case::parse(&path, &text);
+        let mut tree = tree::of(&case);
+        let mut files = Files::new();
+        for (_, file) in tree.files.iter() {
+            // A file without text could not be read at all.
+            files.add(file.name(), "");
+        }
+        tree.partial = files.iter().map(|(id, _)| id).collect();
+        tree.files = files.into();
+        let found = examine(&tree).map_or_else(|found| found, |examined| examined.warnings);
+        let absent = found.iter().filter(|one| {
+            // Two engines are as wrong as none, and have its code.
+            ABSENT.contains(&one.code) && !one.message.contains(" has both ")
+        });
+        reported.extend(absent.map(|one| format!("{}: {} {}", case.name, one.code, one.message)));
+    }
+    assert!(reported.is_empty(), "{}", reported.join("\n"));
 }
 
 /// Returns the codes that no case produces. CODEOWNERS is checked outside the model.

@@ -1,4 +1,4 @@
-//! [`Path`]: a field's address in the tree.
+//! [`Path`]: a field's address in the model.
 
 use std::fmt;
 
@@ -21,6 +21,23 @@ impl Path {
     /// Builds a path from field names.
     pub fn of<const N: usize>(names: [&str; N]) -> Self {
         Self(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Returns true if this path is `above` or below it.
+    pub fn is_within(&self, above: &Self) -> bool {
+        self.0.starts_with(&above.0)
+    }
+
+    /// Returns true if one of the paths is the other one or below it.
+    pub fn is_related_to(&self, other: &Self) -> bool {
+        self.is_within(other) || other.is_within(self)
+    }
+
+    /// Returns the name that every declaration of the path contains: that of the
+    /// component, secret or the like that the path is at or below, or else of the
+    /// root field.
+    pub fn declared_name(&self) -> Option<&str> {
+        self.0.get(1).or(self.0.first()).map(String::as_str)
     }
 }
 
