@@ -15,9 +15,24 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// noOwner stands for the host's error about a component without an image, a build
-// or a kind.
-const noOwner wire.Code = "no-owner"
+// kind returns what two ways of writing the same mistake have in common: the host
+// shows the codes of one kind under the same heading.
+func kind(detail wire.Detail) string {
+	switch detail.(type) {
+	case wire.UnusedName, wire.RefusedExpression, wire.FailedExpression, wire.RaisedError,
+		wire.IncompleteExpression, wire.FunctionValue:
+		return "bad-expression"
+	case wire.Conflict, wire.ExclusiveFields, wire.DifferentSpellings, wire.EqualDefaults:
+		return "conflict"
+	case wire.UnknownName, wire.UnknownReference:
+		return "unknown-name"
+	case wire.UnknownField, wire.HiddenKey:
+		return "unknown-field"
+	case wire.ClosedDefinition, wire.ClosedStruct:
+		return "closed-definition"
+	}
+	return wire.Error{Detail: detail}.Code()
+}
 
 // evaluateKcc evaluates a system with kcc's evaluator.
 func evaluateKcc(s *system) (v verdict) {
@@ -44,8 +59,9 @@ func evaluateKcc(s *system) (v verdict) {
 	}
 	for _, d := range resp.Declarations {
 		if len(d.Owners) == 0 && !failed(resp) {
-			// The host rejects a component that nobody declares.
-			e := wire.Error{Code: noOwner, Path: d.Path}
+			// The host rejects a component that nobody declares, that is, without
+			// an image, a build or a kind.
+			e := wire.Error{Detail: wire.MissingField{}, Path: d.Path}
 			for _, span := range d.Others {
 				e = e.At(span, wire.RoleValue)
 			}
@@ -72,12 +88,8 @@ func evaluateKcc(s *system) (v verdict) {
 			lines = append(lines, fmt.Sprintf("%s:%d", f.Name, line))
 		}
 		v.errors = append(v.errors, lines)
-		if e.Code == wire.Evaluation {
-			// The host shows both in the same way.
-			e.Code = wire.BadExpression
-		}
-		v.codes = append(v.codes, string(e.Code))
-		v.messages = append(v.messages, fmt.Sprintf("%s %s %v %v", e.Code, strings.Join(e.Path, "."), lines, e.Args))
+		v.codes = append(v.codes, kind(e.Detail))
+		v.messages = append(v.messages, fmt.Sprintf("%s %s %v %v", e.Code(), strings.Join(e.Path, "."), lines, e.Arguments()))
 	}
 	slices.Sort(v.codes)
 	v.codes = slices.Compact(v.codes)

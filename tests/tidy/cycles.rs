@@ -21,7 +21,7 @@ const FOLDERS: [&str; 2] = ["compiler", "runtime"];
 const COMMAND_LINE: &str = "compiler/kcc/";
 
 /// Crates that still have cycles. The list may only get shorter.
-const UNFINISHED: [&str; 4] = ["kcc-cue", "kcc-docker", "kcc-kube", "kcc-plan"];
+const UNFINISHED: [&str; 3] = ["kcc-docker", "kcc-kube", "kcc-plan"];
 
 /// A program of the build, in a workspace of its own.
 const BUILDER: &str = "compiler/kcc-cue/builder/";
@@ -425,7 +425,10 @@ fn an_import_cycle_is_found() {
         cycles(&sources),
         ["kcc-x: a → b → a", "kcc-x: c → c::one → c"]
     );
-    let left = unknown(vec!["kcc-cue: a → a".to_owned(), "kcc-x: a → a".to_owned()]);
+    let left = unknown(vec![
+        format!("{}: a → a", UNFINISHED[0]),
+        "kcc-x: a → a".to_owned(),
+    ]);
     assert_eq!(left[0], "kcc-x: a → a");
     assert_eq!(left.len(), UNFINISHED.len());
 }

@@ -22,9 +22,9 @@ use crate::{
     exchange::{Answer, exchange, schema},
     messages::Context,
     narrow::narrow,
-    packages::{Imports, MissingPackage},
+    packages::Imports,
     unmatched,
-    wire::{self, Request},
+    wire::{self, Detail, ImportProblem, MissingPackage, Request},
 };
 
 /// A fragment: its name, relative to the system's root, and its text.
@@ -360,6 +360,18 @@ impl ModelRequests<'_> {
     }
 }
 
+/// Returns whether an error only says that nothing uses a name.
+fn is_unused(detail: &Detail) -> bool {
+    matches!(
+        detail,
+        Detail::UnusedName { .. }
+            | Detail::Import {
+                problem: ImportProblem::UnusedImport { .. },
+                ..
+            }
+    )
+}
+
 /// The answers of all targets, merged.
 #[derive(Default)]
 struct Collected {
@@ -388,7 +400,7 @@ impl Collected {
         let mut faults = std::mem::take(&mut answer.faults);
         if target.is_none() {
             // Only a part of `kcc.cue` was evaluated; the rest may use it.
-            faults.retain(|fault| fault.arg("reason") != "unused");
+            faults.retain(|fault| !is_unused(&fault.detail));
         }
         let diagnostics = faults
             .iter()

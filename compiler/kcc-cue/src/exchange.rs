@@ -8,7 +8,7 @@ use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 use crate::{
     decode::Indexes,
     evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
-    wire::{Fault, FaultCode, Label, Request, Response, SchemaFile, Span, VERSION},
+    wire::{Detail, Fault, Label, Request, Response, SchemaFile, Span, VERSION},
 };
 
 /// The decoded response to one request.
@@ -50,19 +50,21 @@ pub(crate) fn exchange(
             });
         }
     };
-    let mut response = read(&text)?;
+    let response = read(&text)?;
     // An internal error is ignored if the fragments have errors, which may have caused it.
-    let (bugs, faults): (Vec<_>, Vec<_>) = response
-        .errors
-        .into_iter()
-        .partition(|fault| fault.code == FaultCode::Internal);
-    if let (Some(bug), true) = (bugs.first(), faults.is_empty()) {
-        return Err(EvaluatorError::Crashed(bug.arg("message").to_owned()));
+    let (mut bugs, mut faults): (Vec<String>, Vec<Fault>) = (Vec::new(), Vec::new());
+    for fault in response.errors {
+        match fault.detail {
+            Detail::Internal { message } => bugs.push(message),
+            _ => faults.push(fault),
+        }
+    }
+    if let (Some(message), true) = (bugs.into_iter().next(), faults.is_empty()) {
+        return Err(EvaluatorError::Crashed(message));
     }
     for Label { file, .. } in faults.iter().flat_map(|fault| &fault.labels) {
         indexes.file(*file)?;
     }
-    response.errors = Vec::new();
     let policies = indexes.policies(response.policies)?;
     Ok(Answer {
         tree: response.tree.map(|root| indexes.node(root)).transpose()?,
@@ -107,12 +109,10 @@ fn read(text: &[u8]) -> Result<Response, EvaluatorError> {
             response.version
         )));
     }
-    match response
-        .errors
-        .iter()
-        .find(|fault| fault.code == FaultCode::Protocol)
-    {
-        Some(fault) => Err(EvaluatorError::Answer(fault.arg("message").to_owned())),
-        None => Ok(response),
+    for fault in &response.errors {
+        if let Detail::Protocol { message } = &fault.detail {
+            return Err(EvaluatorError::Answer(message.clone()));
+        }
     }
+    Ok(response)
 }

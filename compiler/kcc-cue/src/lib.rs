@@ -18,5 +18,5 @@ mod wire;
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
 pub use evaluator::{Evaluator, EvaluatorError, Limits};
 pub use exchange::schema;
-pub use packages::{Absence, Imports, MissingPackage, Package};
-pub use wire::SchemaFile;
+pub use packages::{Imports, Package};
+pub use wire::{Absence, MissingPackage, SchemaFile};

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use crate::wire;
+use crate::wire::{self, MissingPackage};
 
 /// All imports of a system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,44 +23,6 @@ pub struct Package {
     pub paths: Vec<String>,
     /// The names of its files, which are not fragments.
     pub files: Vec<String>,
-}
-
-/// An import that resolves to no package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MissingPackage {
-    /// The import path.
-    pub path: String,
-    /// The reason.
-    pub reason: Absence,
-    /// Similar paths or names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<String>,
-    /// The directory or name that the reason is about.
-    pub name: String,
-}
-
-/// The reason why an import resolves to no package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Absence {
-    /// The path cannot be that of a package.
-    Unknown,
-    /// The system is not a module, so its directories have no import paths.
-    NoModule,
-    /// It is neither below the root nor in `cue.mod`.
-    Elsewhere,
-    /// The directory does not exist or has no CUE files.
-    Folder,
-    /// The directory has no package of that name.
-    Package,
-    /// The path has no package name, and its last part cannot be one.
-    Unnamed,
-    /// It is both below the root and in `cue.mod`.
-    Ambiguous,
-    /// Its directory leads outside the system's.
-    Outside,
-    /// It is the fragments' own package.
-    Fragments,
 }
 
 impl Imports {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     evaluator::EvaluatorError,
     exchange::Answer,
-    wire::{Fault, FaultCode},
+    wire::{Detail, Fault},
 };
 
 /// File, start and end of a name in a policy or default.
@@ -23,25 +23,29 @@ pub(crate) fn merge(answers: &mut [Result<Answer, EvaluatorError>], all: bool) {
     let mut candidates: BTreeMap<Name, BTreeSet<String>> = BTreeMap::new();
     for answer in answers.iter().flatten() {
         matched.extend(answer.matched.iter().map(|span| (span.0, span.1, span.2)));
-        for fault in answer
-            .faults
-            .iter()
-            .filter(|fault| fault.code == FaultCode::NoMatch)
-        {
-            let names = fault.list("candidates").into_iter().map(str::to_owned);
-            candidates.entry(name_of(fault)).or_default().extend(names);
+        for fault in &answer.faults {
+            if let Detail::NoMatch {
+                candidates: names, ..
+            } = &fault.detail
+            {
+                let names = names.iter().cloned();
+                candidates.entry(name_of(fault)).or_default().extend(names);
+            }
         }
     }
     for answer in answers.iter_mut().flatten() {
         answer.faults.retain(|fault| {
-            fault.code != FaultCode::NoMatch || whole && !matched.contains(&name_of(fault))
+            let unmatched = matches!(fault.detail, Detail::NoMatch { .. });
+            !unmatched || whole && !matched.contains(&name_of(fault))
         });
         for fault in &mut answer.faults {
-            if fault.code == FaultCode::NoMatch
-                && let Some(names) = candidates.get(&name_of(fault))
+            let name = name_of(fault);
+            if let Detail::NoMatch {
+                candidates: names, ..
+            } = &mut fault.detail
+                && let Some(all) = candidates.get(&name)
             {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                fault.args.insert("candidates".to_owned(), names.join(" "));
+                *names = all.iter().cloned().collect();
             }
         }
     }

@@ -28,8 +28,9 @@ func (w *walker) recordAssertion(field *cue.Iterator, path []string) {
 	switch field.Selector().ConstraintType() {
 	case cue.RequiredConstraint:
 		lines := w.conjuncts(v, at, nil)
-		w.report(w.atLabels(wire.MissingField, at, lines).
-			With("name", w.prepared.Original(at[len(at)-1])).With("expected", sourceTexts(lines)))
+		w.report(w.atLabels(wire.MissingField{
+			Name: w.prepared.Original(at[len(at)-1]), Expected: expectedBy(lines),
+		}, at, lines))
 	case 0:
 		if v.Validate() != nil {
 			w.assertions = append(w.assertions, failedAssertion{at, v})

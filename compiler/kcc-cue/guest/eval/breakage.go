@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ func (r *reporter) removeBreakage() {
 		for _, e := range more {
 			// Removing the value did not help; its field is removed next.
 			same := slices.IndexFunc(found, func(other wire.Error) bool {
-				return slices.Equal(other.Path, e.Path) && slices.Equal(other.Args, e.Args)
+				return slices.Equal(other.Path, e.Path) && reflect.DeepEqual(other.Detail, e.Detail)
 			})
 			if same >= 0 {
 				found[same] = e
@@ -165,7 +166,7 @@ func (m *evaluation) determinantError(path []string, err errors.Error, lines []c
 		determinants = append(determinants, determinantsOf(c.expr)...)
 	}
 	o, ok := m.sourceOf(err, determinants)
-	if !ok || o.what == "" || o.what == "embedding" {
+	if !ok || o.what == "" || o.what == wire.PartEmbedding {
 		return wire.Error{}, false
 	}
 	e := m.failure(path, err, []determinant{o})
@@ -177,12 +178,14 @@ func (m *evaluation) blamed(node ast.Node, path []string, err errors.Error) wire
 	span, _ := m.span(node)
 	format, args := err.Msg()
 	if strings.Contains(format, "does not satisfy") {
-		return wire.Error{Code: wire.Conflict, Path: path}.At(span, wire.RoleConstraint)
+		return wire.Error{Detail: wire.Conflict{}, Path: path}.At(span, wire.RoleConstraint)
 	}
-	e := wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleValue)
+	e := wire.Error{Path: path}.At(span, wire.RoleValue)
 	if call, ok := node.(*ast.CallExpr); ok && isErrorCall(call) {
 		text, _, _ := strings.Cut(sprintf(format, args), "\n")
-		return e.With("reason", "said").With("said", text)
+		e.Detail = wire.RaisedError{Text: text}
+	} else {
+		e.Detail = wire.FailedExpression{Cause: cause(err, path)}
 	}
-	return withMessage(e.With("reason", "failed"), err)
+	return e
 }

@@ -52,7 +52,7 @@ func request(target string, sections []section) *wire.Request {
 		words := strings.Fields(s.head)
 		if words[0] == "missing" {
 			req.Missing = append(req.Missing, wire.Missing{
-				Path: words[1], Reason: words[2], Candidates: words[3:], Name: "lib",
+				Path: words[1], Reason: wire.Absence(words[2]), Candidates: words[3:], Name: "lib",
 			})
 		}
 		if !strings.HasSuffix(words[0], ".cue") {
@@ -190,15 +190,19 @@ func runCase(t *testing.T, file, text string) {
 func describe(req *wire.Request, resp *wire.Response) string {
 	var out strings.Builder
 	for _, e := range resp.Errors {
-		fmt.Fprintf(&out, "%s %s\n", e.Code, strings.Join(e.Path, "."))
+		fmt.Fprintf(&out, "%s %s\n", e.Code(), strings.Join(e.Path, "."))
 		for _, label := range e.Labels {
 			fmt.Fprintf(&out, "  %s role %d\n", site(req, label.Span), label.Role)
 		}
-		for _, arg := range e.Args {
-			if arg.Name == "candidates" && len(arg.Text) > 60 {
-				arg.Text = arg.Text[:60] + "…"
+		for _, argument := range e.Arguments() {
+			text := argument.String()
+			if text == "" || text == "false" || text == "[]" {
+				continue
 			}
-			fmt.Fprintf(&out, "  %s: %s\n", arg.Name, arg.Text)
+			if argument.Name == "candidates" && len(text) > 60 {
+				text = text[:60] + "…"
+			}
+			fmt.Fprintf(&out, "  %s: %s\n", argument.Name, text)
 		}
 	}
 	if len(resp.Partial) > 0 {

@@ -3,7 +3,6 @@ package eval
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"cuelang.org/go/cue"
 
@@ -67,7 +66,8 @@ func (w *walker) checkRequired(node *wire.Node, structure *schema.Struct, path [
 		if _, waiting := w.incomplete[inner]; inner != nil && waiting && !w.incomplete[inner].absent || w.isPartial(lines) || w.loose[node] {
 			return
 		}
-		e := wire.Error{Code: wire.MissingField, Path: child(path, name)}
+		detail := wire.MissingField{Name: name, Expected: expected(structure.Fields[name].Shape), With: with}
+		e := wire.Error{Detail: detail, Path: child(path, name)}
 		for _, o := range lines {
 			if o.Role == wire.RoleValue {
 				e = e.At(o.Span, o.Role)
@@ -77,10 +77,6 @@ func (w *walker) checkRequired(node *wire.Node, structure *schema.Struct, path [
 			for _, o := range lines {
 				e = e.At(o.Span, o.Role)
 			}
-		}
-		e = e.With("name", name).With("expected", expected(structure.Fields[name].Shape))
-		if len(with) > 0 {
-			e = e.With("with", strings.Join(with, " "))
 		}
 		w.report(e)
 	}
@@ -120,7 +116,7 @@ func (w *walker) checkAlternatives(node *wire.Node, structure *schema.Struct, pa
 		if len(chosen) < 2 {
 			continue
 		}
-		e := wire.Error{Code: wire.Conflict, Path: path}
+		e := wire.Error{Detail: wire.ExclusiveFields{Names: chosen}, Path: path}
 		for _, name := range chosen {
 			for _, o := range get(node, name).Origins {
 				if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault || o.Role == wire.RoleDefault {
@@ -128,7 +124,7 @@ func (w *walker) checkAlternatives(node *wire.Node, structure *schema.Struct, pa
 				}
 			}
 		}
-		w.report(e.With("alternatives", strings.Join(chosen, " ")))
+		w.report(e)
 	}
 }
 
@@ -149,8 +145,7 @@ func (m *evaluation) isPartial(lines []wire.Origin) bool {
 func (r *reporter) reportIncomplete(node *wire.Node, o incomplete, path []string) {
 	if o.absent {
 		if o.required && !r.isPartial(node.Origins) {
-			r.report(r.atLabels(wire.MissingField, path, o.conjuncts).
-				With("name", path[len(path)-1]).With("expected", sourceTexts(o.conjuncts)))
+			r.report(r.atLabels(wire.MissingField{Name: path[len(path)-1], Expected: expectedBy(o.conjuncts)}, path, o.conjuncts))
 		}
 		return
 	}
@@ -164,22 +159,20 @@ func (r *reporter) reportIncomplete(node *wire.Node, o incomplete, path []string
 	}
 	switch {
 	case len(defaults) > 1 && o.value.IncompleteKind() != cue.BottomKind:
-		r.report(r.error(wire.TwoDefaults, path, defaults))
+		r.report(r.error(wire.TwoDefaults{}, path, defaults))
 	case len(defaults) == 1 && o.value.IncompleteKind() != cue.BottomKind:
 		value, _ := defaults[0].value.Default()
 		against := violated(value, others)
-		r.report(r.actual(r.error(wire.CUEDefaultRuledOut, path, append(defaults, against...)).
-			With("expected", sourceTexts(against)), value))
+		ruledOut := wire.CUEDefaultRuledOut{Expected: expectedBy(against), Actual: actual(path, value)}
+		r.report(r.error(ruledOut, path, append(defaults, against...)))
 	case r.reportReferenceCycle(o.value, path, o.conjuncts):
 	case o.value.IncompleteKind() == cue.BottomKind:
 		r.reportUnevaluated(o, path)
 	default:
-		e := r.error(wire.NotConcrete, path, o.conjuncts).
-			With("name", path[len(path)-1]).With("expected", sourceTexts(o.conjuncts))
-		if byPattern(o.conjuncts) {
-			e = e.With("pattern", "true")
+		open := wire.NotConcrete{
+			Name: path[len(path)-1], Expected: expectedBy(o.conjuncts), ByPattern: byPattern(o.conjuncts),
 		}
-		r.report(e)
+		r.report(r.error(open, path, o.conjuncts))
 	}
 }
 
@@ -197,7 +190,7 @@ func (r *reporter) reportUnevaluated(o incomplete, path []string) {
 	text := message(o.value)
 	if len(failures) == 0 || isCycle(text) && o.value.Err() == nil {
 		// What it refers to is reported where it is written.
-		r.addConsequenceOf(r.error(wire.BadExpression, path, o.conjuncts).With("reason", "failed"), path, o.value, o.conjuncts...)
+		r.addConsequenceOf(r.error(wire.FailedExpression{}, path, o.conjuncts), path, o.value, o.conjuncts...)
 		return
 	}
 	if isCycle(text) {

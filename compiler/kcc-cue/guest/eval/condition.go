@@ -16,9 +16,8 @@ import (
 // determinant is an expression that decides which fields a struct has.
 type determinant struct {
 	expr ast.Expr
-	// what is one of `condition`, `source` (of a `for`), `label`, `pattern` and
-	// `embedding`.
-	what string
+	// what is the part that it is, empty for the value of a field.
+	what wire.Part
 }
 
 // reportConditions reports why CUE cannot decide which fields a struct has: its
@@ -54,7 +53,7 @@ func (r *reporter) reportNonStruct() {
 	for _, c := range r.conjuncts(r.root, nil, nil) {
 		kind := c.value.IncompleteKind()
 		if kind != cue.BottomKind && kind != cue.StructKind || kind == cue.StructKind && !c.value.IsConcrete() {
-			r.report(r.error(wire.BadExpression, nil, []conjunct{c}).With("reason", "undecided").With("what", "embedding"))
+			r.report(r.error(wire.IncompleteExpression{Part: wire.PartEmbedding}, nil, []conjunct{c}))
 		}
 	}
 }
@@ -96,8 +95,8 @@ func (r *reporter) reportUndecidable(v cue.Value, path []string, determinants []
 func (r *reporter) reportBottoms(path []string, determinants []determinant) {
 	for _, o := range determinants {
 		if span, ok := r.span(o.expr); ok && isBottom(o.expr) {
-			r.report(wire.Error{Code: wire.BadExpression, Path: path}.At(span, wire.RoleConstraint).
-				With("reason", "failed").With("message", explicit).With("bare", explicit))
+			failed := wire.FailedExpression{Cause: &wire.Cause{Message: explicit, Bare: explicit}}
+			r.report(wire.Error{Detail: failed, Path: path}.At(span, wire.RoleConstraint))
 		}
 	}
 }
@@ -110,7 +109,7 @@ func isAbsent(format string) bool {
 // failure returns CUE's error at the expression it comes from, or at all
 // candidates if CUE does not say which.
 func (m *evaluation) failure(path []string, err errors.Error, determinants []determinant) wire.Error {
-	e := wire.Error{Code: wire.BadExpression, Path: path}
+	e := wire.Error{Path: path}
 	at, ok := m.sourceOf(err, determinants)
 	if ok {
 		determinants = []determinant{at}
@@ -120,23 +119,25 @@ func (m *evaluation) failure(path []string, err errors.Error, determinants []det
 			e = e.At(span, wire.RoleValue)
 		}
 	}
-	e = e.With("reason", "failed")
-	if isIncompleteError(err) {
-		e.Args[len(e.Args)-1].Text = "undecided"
+	incomplete := isIncompleteError(err)
+	if incomplete {
 		for _, pos := range err.InputPositions() {
 			if span, ok := m.enclosingValue(pos); ok && !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == span || contains(l.Span, span) }) {
 				e = e.At(span, wire.RoleConstraint)
 			}
 		}
 	}
-	if at.what != "" {
-		e = e.With("what", at.what)
-	}
-	if format, _ := err.Msg(); at.what == "embedding" && isConsequence(format) {
+	why := cause(err, path)
+	if format, _ := err.Msg(); at.what == wire.PartEmbedding && isConsequence(format) {
 		// Which of two conflicting lines CUE names first depends on their order.
-		return e.With("message", "").With("bare", "")
+		why = nil
 	}
-	return withMessage(e, err)
+	if incomplete {
+		e.Detail = wire.IncompleteExpression{Part: at.what, Cause: why}
+	} else {
+		e.Detail = wire.FailedExpression{Part: at.what, Cause: why}
+	}
+	return e
 }
 
 // enclosingValue returns the span of the value of the field around a position.
@@ -215,7 +216,7 @@ func contains(span, at wire.Span) bool {
 // something: a clause, a label or a value.
 func (m *evaluation) determinantAt(at wire.Span) (determinant, bool) {
 	var found determinant
-	note := func(expr ast.Expr, what string) {
+	note := func(expr ast.Expr, what wire.Part) {
 		if span, ok := m.span(expr); ok && contains(span, at) {
 			found = determinant{expr, what}
 		}
@@ -234,7 +235,7 @@ func (m *evaluation) determinantAt(at wire.Span) (determinant, bool) {
 					note(node.Value, "")
 				}
 			case *ast.EmbedDecl:
-				note(node.Expr, "embedding")
+				note(node.Expr, wire.PartEmbedding)
 			case *ast.LetClause:
 				note(node.Expr, "")
 			case *ast.Comprehension:
@@ -272,12 +273,12 @@ func determinantsOf(expr ast.Expr) []determinant {
 				}
 				switch label := label.(type) {
 				case *ast.ParenExpr:
-					out = append(out, determinant{label.X, "label"})
+					out = append(out, determinant{label.X, wire.PartLabel})
 				case *ast.Interpolation:
-					out = append(out, determinant{label, "label"})
+					out = append(out, determinant{label, wire.PartLabel})
 				case *ast.ListLit:
 					for _, pattern := range label.Elts {
-						out = append(out, determinant{pattern, "pattern"})
+						out = append(out, determinant{pattern, wire.PartPattern})
 					}
 				}
 			}
@@ -286,12 +287,12 @@ func determinantsOf(expr ast.Expr) []determinant {
 		if expr.Op == token.AND {
 			return append(determinantsOf(expr.X), determinantsOf(expr.Y)...)
 		}
-		out = append(out, determinant{expr, "embedding"})
+		out = append(out, determinant{expr, wire.PartEmbedding})
 	case *ast.ParenExpr:
 		return determinantsOf(expr.X)
 	case *ast.BasicLit, *ast.ListLit:
 	default:
-		out = append(out, determinant{expr, "embedding"})
+		out = append(out, determinant{expr, wire.PartEmbedding})
 	}
 	return out
 }
@@ -310,9 +311,9 @@ func clauses(comprehension *ast.Comprehension) []determinant {
 func clauseDeterminant(clause ast.Clause) determinant {
 	switch clause := clause.(type) {
 	case *ast.ForClause:
-		return determinant{clause.Source, "source"}
+		return determinant{clause.Source, wire.PartSource}
 	case *ast.IfClause:
-		return determinant{syntax.Written(clause.Condition), "condition"}
+		return determinant{syntax.Written(clause.Condition), wire.PartCondition}
 	case *ast.LetClause:
 		return determinant{clause.Expr, ""}
 	case *ast.TryClause:

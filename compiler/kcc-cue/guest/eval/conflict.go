@@ -2,7 +2,6 @@ package eval
 
 import (
 	"regexp"
-	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -29,48 +28,26 @@ func (r *reporter) conflict(path []string, lines []conjunct) {
 		}
 	}
 	if len(values) != 1 {
-		r.report(r.explainOverlay(r.error(wire.Conflict, path, lines), path, lines))
+		r.report(r.error(wire.Conflict{Unreplaced: r.unreplaced(path, lines)}, path, lines))
 		return
 	}
-	code := wire.OutOfBounds
-	if kinds&values[0].value.Kind() == 0 {
-		code = wire.WrongType
+	value := values[0].value
+	if kinds&value.Kind() == 0 {
+		mistyped := wire.WrongType{Expected: expectedBy(others), Actual: typeOf(value.IncompleteKind())}
+		e := r.error(mistyped, path, append(values, others...))
+		e.Distinct = actual(path, value)
+		r.report(e)
+		return
 	}
 	for i, c := range others {
-		if code == wire.OutOfBounds {
-			others[i].expr = r.withoutOtherKinds(c, values[0].value.Kind())
-		}
+		others[i].expr = r.withoutOtherKinds(c, value.Kind())
 	}
-	e := r.error(code, path, append(values, others...)).With("expected", sourceTexts(others))
-	r.report(r.actual(e, values[0].value))
+	outside := wire.OutOfBounds{Expected: expectedBy(others), Actual: actual(path, value)}
+	r.report(r.error(outside, path, append(values, others...)))
 }
 
 // generated matches the names of fields that kcc adds to the root.
 var generated = regexp.MustCompile(`_(defaults|policies)\$`)
-
-// sourceTexts returns conjuncts as their teams write them.
-func sourceTexts(lines []conjunct) string {
-	var all []string
-	for _, c := range lines {
-		text := sourceText(c.expr)
-		kind := c.value.IncompleteKind()
-		if hasReferences(c.expr) && kind != cue.BottomKind && kind&(cue.StructKind|cue.ListKind) == 0 {
-			// The value says more than its name. An expression that CUE prints
-			// with imports would be a file of its own, and one of several lines
-			// is CUE's way of telling where names come from.
-			if syntax, ok := c.value.Syntax().(ast.Expr); ok {
-				if short := sourceText(syntax); !strings.Contains(short, "\n") && !generated.MatchString(short) {
-					text = short
-				}
-			}
-		}
-		if strings.Contains(text, "\n") {
-			text = strings.Join(strings.Fields(text), " ")
-		}
-		all = append(all, text)
-	}
-	return strings.Join(all, " & ")
-}
 
 // hasReferences reports whether an expression refers to anything but types.
 func hasReferences(expr ast.Expr) bool {
@@ -108,25 +85,16 @@ func fails(lines []conjunct) bool {
 
 // wrongType reports a value of a kind that the schema rejects.
 func (r *reporter) wrongType(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	e := r.error(wire.WrongType, path, decidingConjuncts(lines)).
-		At(r.ofSchema(shape.Span), wire.RoleSchema).
-		With("expected", expected(shape))
-	r.report(candidates(r.actual(e, v), shape))
+	mistyped := wire.WrongType{Expected: expected(shape), Actual: typeOf(v.IncompleteKind())}
+	e := r.error(mistyped, path, decidingConjuncts(lines)).At(r.ofSchema(shape.Span), wire.RoleSchema)
+	e.Distinct = actual(path, v)
+	r.report(e)
 }
 
 // outOfBounds reports a scalar that the schema rejects.
 func (r *reporter) outOfBounds(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	e := r.error(wire.OutOfBounds, path, decidingConjuncts(lines)).
-		At(r.ofSchema(shape.Span), wire.RoleSchema).
-		With("expected", shape.Text)
-	r.report(candidates(r.actual(e, v), shape))
-}
-
-func candidates(e wire.Error, shape *schema.Shape) wire.Error {
-	if len(shape.Options) == 0 {
-		return e
-	}
-	return e.With("candidates", strings.Join(shape.Options, " "))
+	outside := wire.OutOfBounds{Expected: shape.Bounds, Actual: actual(path, v), Options: shape.Options}
+	r.report(r.error(outside, path, decidingConjuncts(lines)).At(r.ofSchema(shape.Span), wire.RoleSchema))
 }
 
 // decidingConjuncts returns the conjuncts that give the value, or all if none

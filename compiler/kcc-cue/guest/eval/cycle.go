@@ -17,7 +17,7 @@ const maxCycles = 500
 // cyclicValue is a value that depends on itself.
 type cyclicValue struct {
 	path  []string
-	kind  string
+	kind  wire.CycleKind
 	lines []conjunct
 	// references are the paths that its conjuncts refer to.
 	references [][]string
@@ -31,9 +31,9 @@ func isCycle(text string) bool {
 // recordCycle records a value that depends on itself; CUE reports it at every
 // value of a cycle.
 func (r *reporter) recordCycle(path []string, lines []conjunct, text string) {
-	kind := "value"
+	kind := wire.CycleKindValue
 	if strings.HasPrefix(text, "structural") {
-		kind = "structure"
+		kind = wire.CycleKindStructure
 	}
 	found := cyclicValue{path: path, kind: kind, lines: lines}
 	for _, c := range lines {
@@ -77,7 +77,7 @@ func (r *reporter) reportCycles() {
 		for _, one := range group {
 			lines = append(lines, one.lines...)
 		}
-		r.report(r.error(wire.Cycle, group[0].path, lines).With("kind", one.kind))
+		r.report(r.error(wire.Cycle{Kind: one.kind}, group[0].path, lines))
 	}
 }
 

@@ -46,7 +46,7 @@ func TestDeepInput(t *testing.T) {
 			var response struct {
 				Errors []struct {
 					Code string
-					Args map[string]string
+					Args map[string]any
 				}
 			}
 			if err := json.Unmarshal(serve.Run(request), &response); err != nil {

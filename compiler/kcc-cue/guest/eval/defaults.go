@@ -156,20 +156,19 @@ func (g *blockReader) reportRefused(v cue.Value, path []string) {
 		}
 	}
 	for _, why := range g.explainIncomplete(g.root, v, path, lines, exprs) {
-		if why.Code == "" {
-			labels, args := why.Labels, why.Args
-			why = g.error(wire.BadExpression, path, lines).With("reason", "failed")
-			why.Args = append(why.Args, args...)
-			if len(labels) > 0 {
-				why.Labels = labels
-			}
+		e := g.error(wire.FailedExpression{Cause: why.cause}, path, lines)
+		if why.reference != nil {
+			e.Detail = wire.UnknownReference{Reference: *why.reference}
+		}
+		if len(why.labels) > 0 {
+			e.Labels = why.labels
 		}
 		for _, expr := range g.exprs {
-			if span, ok := g.span(expr); ok && len(why.Labels) == 0 {
-				why = why.At(span, wire.RoleDefault)
+			if span, ok := g.span(expr); ok && len(e.Labels) == 0 {
+				e = e.At(span, wire.RoleDefault)
 			}
 		}
-		g.report(why)
+		g.report(e)
 	}
 }
 
@@ -243,11 +242,12 @@ func (g *blockReader) mistyped(v cue.Value, shape *schema.Shape, path []string, 
 	if len(lines) == 0 {
 		return false
 	}
-	e := g.error(wire.WrongType, path, lines).With("expected", expected(shape))
-	if unowned {
-		e = e.With("soft", "true")
+	mistyped := wire.WrongType{
+		Expected: expected(shape), Actual: typeOf(lines[0].value.IncompleteKind()), Unowned: unowned,
 	}
-	g.report(g.actual(e, lines[0].value))
+	e := g.error(mistyped, path, lines)
+	e.Distinct = actual(path, lines[0].value)
+	g.report(e)
 	return true
 }
 
@@ -272,8 +272,7 @@ func (g *blockReader) value(v cue.Value, shape *schema.Shape, path []string, int
 		decided, _ = v.Default()
 	}
 	if !decided.IsConcrete() {
-		g.report(g.error(wire.NotConcrete, path, lines).
-			With("name", path[len(path)-1]).With("expected", sourceTexts(lines)).With("soft", "true"))
+		g.report(g.error(wire.NotConcrete{Name: path[len(path)-1], Expected: expectedBy(lines), InDefaults: true}, path, lines))
 		return
 	}
 	if shape != nil && decided.Kind()&shape.Kinds == 0 {

@@ -62,8 +62,8 @@ func (w *walker) readRoot() *wire.Node {
 		path := []string{name}
 		switch {
 		case iter.Selector().ConstraintType() == cue.RequiredConstraint && shape != nil:
-			w.report(w.atLabels(wire.MissingField, path, w.conjuncts(value, path, nil)).
-				With("name", name).With("expected", expected(shape)))
+			missing := wire.MissingField{Name: name, Expected: expected(shape)}
+			w.report(w.atLabels(missing, path, w.conjuncts(value, path, nil)))
 		case iter.Selector().ConstraintType() != 0 || value.IncompleteKind() == cue.TopKind || name == kindsField:
 		case name == defaultsField || name == policiesField:
 		case name == overlaysField && value.IncompleteKind() == cue.StructKind:
@@ -88,7 +88,8 @@ func (r *reporter) reportMisplaced(v cue.Value, path []string) {
 		return c.direct && c.site.name == systemField || c.site != nil && r.prepared.Extracted(c.site.field)
 	})
 	if len(lines) > 0 {
-		r.report(r.atLabels(wire.Overlay, path, lines).With("reason", "indirect").With("name", path[0]))
+		indirect := wire.Overlay{Problem: wire.IndirectField{Name: path[0]}}
+		r.report(r.atLabels(indirect, path, lines))
 	}
 }
 

@@ -72,11 +72,12 @@ func (m *evaluation) original(e wire.Error) wire.Error {
 	for i, name := range e.Path {
 		e.Path[i] = m.prepared.Original(name)
 	}
-	for i, arg := range e.Args {
-		if strings.Contains(arg.Text, "$") {
-			e.Args[i].Text = m.prepared.Originals(arg.Text)
+	e.Detail = wire.MapTexts(e.Detail, func(text string) string {
+		if strings.Contains(text, "$") {
+			return m.prepared.Originals(text)
 		}
-	}
+		return text
+	})
 	return e
 }
 
@@ -113,7 +114,7 @@ func before(a, b wire.Error) bool {
 	if len(a.Path) != len(b.Path) {
 		return len(a.Path) < len(b.Path)
 	}
-	return a.Code < b.Code
+	return a.Code() < b.Code()
 }
 
 func less(a, b wire.Span) bool {

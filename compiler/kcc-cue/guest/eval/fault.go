@@ -98,7 +98,7 @@ func (r *reporter) reportFailure(v cue.Value, shape *schema.Shape, path []string
 		r.conflict(path, conflict)
 		return
 	}
-	r.report(withCause(r.error(wire.Evaluation, path, lines), v))
+	r.report(r.error(wire.FailedExpression{Cause: causeOf(v, path)}, path, lines))
 }
 
 // reportBroken reports a value that fails because of a determinant, such as a
@@ -113,7 +113,7 @@ func (r *reporter) reportBroken(v cue.Value, path []string, lines []conjunct) bo
 		for _, c := range lines {
 			determinants = append(determinants, determinantsOf(c.expr)...)
 		}
-		if o, ok := r.sourceOf(err, determinants); ok && o.what != "" && o.what != "embedding" {
+		if o, ok := r.sourceOf(err, determinants); ok && o.what != "" && o.what != wire.PartEmbedding {
 			r.report(r.failure(path, err, determinants))
 			return true
 		}
@@ -185,13 +185,12 @@ func (r *reporter) reportReferencedConflict(path []string, c conjunct) bool {
 
 func (m *evaluation) badExpression(path []string, c conjunct) wire.Error {
 	if text, ok := errorCallText(c); ok {
-		e := m.error(wire.BadExpression, path, []conjunct{c}).With("reason", "said")
 		if secretive(path) {
-			return e
+			text = ""
 		}
-		return e.With("said", text)
+		return m.error(wire.RaisedError{Text: text}, path, []conjunct{c})
 	}
-	e := m.error(wire.BadExpression, path, []conjunct{c})
+	e := m.error(wire.FailedExpression{Cause: causeOf(c.value, path)}, path, []conjunct{c})
 	for _, err := range failuresOf(c.value) {
 		if _, isStruct := c.expr.(*ast.StructLit); isStruct {
 			return m.failure(path, err, determinantsOf(c.expr))
@@ -206,7 +205,7 @@ func (m *evaluation) badExpression(path []string, c conjunct) wire.Error {
 		}
 		break
 	}
-	return withCause(e.With("reason", "failed"), c.value)
+	return e
 }
 
 // innermost returns the part of an expression that an error comes from, or nil if
@@ -249,17 +248,23 @@ func (m *evaluation) innermost(expr ast.Expr, err errors.Error) ast.Expr {
 	return nil
 }
 
-// withCause adds CUE's message about a value, once as it is and once without
-// values.
-func withCause(e wire.Error, v cue.Value) wire.Error {
+// causeOf returns CUE's message about the value at a path, or nil if there is
+// none.
+func causeOf(v cue.Value, path []string) *wire.Cause {
 	for _, err := range failuresOf(v) {
-		return withMessage(e, err)
+		return cause(err, path)
 	}
-	return e.With("message", "").With("bare", "")
+	return nil
 }
 
-func withMessage(e wire.Error, err error) wire.Error {
-	return e.With("message", errorText(err, formatFor(e.Path))).With("bare", errorText(err, withoutValues))
+// cause returns an error of CUE about a path, once as it is and once without
+// values; nil if it says nothing.
+func cause(err error, path []string) *wire.Cause {
+	message := errorText(err, formatFor(path))
+	if message == "" {
+		return nil
+	}
+	return &wire.Cause{Message: message, Bare: errorText(err, withoutValues)}
 }
 
 // errorCallText returns the text of a fragment's own `error("…")`.

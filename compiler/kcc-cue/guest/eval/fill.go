@@ -254,13 +254,13 @@ func (f *filler) strongest(defaults *defaultNode, schemaDefault *wire.Node, path
 
 // reportTwoDefaults reports two different defaults of one layer.
 func (f *filler) reportTwoDefaults(values []*wire.Node, path []string) {
-	e := wire.Error{Code: wire.Conflict, Path: path}
+	e := wire.Error{Detail: wire.EqualDefaults{}, Path: path}
 	for _, value := range values {
 		for _, o := range value.Origins {
 			e = e.At(o.Span, o.Role)
 		}
 	}
-	f.report(e.With("soft", "true"))
+	f.report(e)
 }
 
 // satisfies reports whether a default satisfies the constraints of its field.
@@ -269,11 +269,12 @@ func (f *filler) satisfies(value *wire.Node, o incomplete, path []string) bool {
 	if result := defaults.Unify(o.value); result.Err() == nil && result.IsConcrete() {
 		return true
 	}
-	e := wire.Error{Code: wire.DefaultRuledOut, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
 	against := violated(defaults, o.conjuncts)
+	detail := wire.DefaultRuledOut{Expected: expectedBy(against), Actual: actual(path, defaults)}
+	e := wire.Error{Detail: detail, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
 	for _, c := range against {
 		e = e.At(c.span, c.role)
 	}
-	f.report(f.actual(e.With("expected", sourceTexts(against)), defaults))
+	f.report(e)
 	return false
 }

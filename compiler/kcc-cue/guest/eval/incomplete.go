@@ -20,10 +20,23 @@ func isIncomplete(v cue.Value) bool {
 	return v.IncompleteKind() == cue.BottomKind && !v.IsConcrete()
 }
 
+// incompleteness is a reason why a value has no result.
+type incompleteness struct {
+	labels []wire.Label
+	// reference is what the value refers to, if that does not exist.
+	reference *wire.Reference
+	// cause is CUE's message otherwise.
+	cause *wire.Cause
+}
+
+// ofPolicy returns the detail of a policy without a result.
+func (i incompleteness) ofPolicy(name string) wire.Detail {
+	return wire.BadPolicy{Policy: name, Problem: wire.UndecidedPolicy{Reference: i.reference, Cause: i.cause}}
+}
+
 // explainIncomplete returns why a value has no result: the references that lead
 // to nothing from a root, else CUE's message, at the expression it comes from.
-// The errors have labels and arguments only.
-func (m *evaluation) explainIncomplete(root, v cue.Value, path []string, lines []conjunct, exprs []determinant) []wire.Error {
+func (m *evaluation) explainIncomplete(root, v cue.Value, path []string, lines []conjunct, exprs []determinant) []incompleteness {
 	for _, c := range lines {
 		determinants := determinantsOf(c.expr)
 		if _, isStruct := c.expr.(*ast.StructLit); len(determinants) == 0 && !isStruct {
@@ -36,20 +49,22 @@ func (m *evaluation) explainIncomplete(root, v cue.Value, path []string, lines [
 			return found
 		}
 	}
-	why := wire.Error{}
+	why := incompleteness{}
 	for _, err := range errors.Errors(v.Err()) {
 		at := m.determinantAround(err.Position(), exprs)
 		if span, ok := m.span(at.expr); ok {
-			why = why.At(span, wire.RoleConstraint)
+			why.labels = append(why.labels, wire.Label{Span: span, Role: wire.RoleConstraint})
 		}
-		if at.what == "condition" && isIncompleteError(err) {
+		if at.what == wire.PartCondition && isIncompleteError(err) {
 			// CUE evaluates a condition with an operator that is not in the
 			// source.
-			return []wire.Error{why.With("message", incompleteBool).With("bare", incompleteBool)}
+			why.cause = &wire.Cause{Message: incompleteBool, Bare: incompleteBool}
+			return []incompleteness{why}
 		}
-		return []wire.Error{withMessage(why, err)}
+		why.cause = cause(err, nil)
+		return []incompleteness{why}
 	}
-	return []wire.Error{why}
+	return []incompleteness{why}
 }
 
 // determinantAround returns the expression around a position, or the first: CUE
@@ -67,12 +82,18 @@ func (m *evaluation) determinantAround(pos token.Pos, exprs []determinant) deter
 	return determinant{}
 }
 
-// unresolvedIn returns the errors for the references in an expression that lead
-// to nothing from a root.
-func (m *evaluation) unresolvedIn(root cue.Value, path []string, expr ast.Expr) []wire.Error {
-	found := newReporter(m.withRoot(root))
-	found.reportUnresolved(path, expr)
-	return found.errors
+// unresolvedIn returns the references in an expression that lead to nothing from
+// a root.
+func (m *evaluation) unresolvedIn(root cue.Value, path []string, expr ast.Expr) []incompleteness {
+	trial := newReporter(m.withRoot(root))
+	trial.reportUnresolved(path, expr)
+	var found []incompleteness
+	for _, e := range trial.errors {
+		if unknown, ok := e.Detail.(wire.UnknownReference); ok {
+			found = append(found, incompleteness{labels: e.Labels, reference: &unknown.Reference})
+		}
+	}
+	return found
 }
 
 // part is a field or an element of a value.

@@ -173,7 +173,7 @@ func errorsOfA(req *wire.Request) string {
 		if len(e.Labels) == 0 || req.Files[min(e.Labels[0].File, len(req.Files)-1)].Team != "a" {
 			continue
 		}
-		fmt.Fprintf(&out, "%s %s", e.Code, strings.Join(e.Path, "."))
+		fmt.Fprintf(&out, "%s %s", e.Code(), strings.Join(e.Path, "."))
 		for _, label := range e.Labels {
 			if label.File >= len(req.Files) || req.Files[label.File].Team != "a" {
 				continue

@@ -90,8 +90,8 @@ func (r *reporter) indirectPolicies() []syntax.Policy {
 	for _, p := range parts(all) {
 		if !known[p.name] {
 			path := []string{policiesField, p.name}
-			e := r.error(wire.BadPolicy, path, r.conjuncts(p.value, path, nil))
-			r.report(e.With("policy", p.name).With("reason", "indirect"))
+			indirect := wire.BadPolicy{Policy: p.name, Problem: wire.IndirectPolicy{}}
+			r.report(r.error(indirect, path, r.conjuncts(p.value, path, nil)))
 		}
 	}
 	return found
@@ -146,12 +146,11 @@ func (r *policyReader) reportUndecided(v cue.Value, lines []conjunct, policy str
 		return false
 	}
 	for _, why := range r.explainIncomplete(r.policyRoot.Root, v, nil, lines, nil) {
-		e := r.error(wire.BadPolicy, nil, lines)
-		if len(why.Labels) > 0 {
-			e.Labels = why.Labels
+		e := r.error(why.ofPolicy(policy), nil, lines)
+		if len(why.labels) > 0 {
+			e.Labels = why.labels
 		}
-		e.Args = why.Args
-		r.report(e.With("policy", policy).With("reason", "undecided"))
+		r.report(e)
 	}
 	return true
 }
@@ -163,12 +162,8 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 	policy := syntax.Policy{
 		Name: name, Team: r.file.Team, File: r.file.Index, Path: r.at(name, "require"),
 	}
-	reject := func(lines []conjunct, reason string, with ...string) (syntax.Policy, bool) {
-		e := r.error(wire.BadPolicy, []string{policiesField, name}, lines).With("policy", name).With("reason", reason)
-		for i := 0; i+1 < len(with); i += 2 {
-			e = e.With(with[i], with[i+1])
-		}
-		r.report(e)
+	reject := func(lines []conjunct, problem wire.PolicyProblem) (syntax.Policy, bool) {
+		r.report(r.error(wire.BadPolicy{Policy: name, Problem: problem}, []string{policiesField, name}, lines))
 		return policy, false
 	}
 	if len(lines) > 0 {
@@ -178,7 +173,7 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 	case r.reportUndecided(v, lines, name):
 		return policy, false
 	case v.IncompleteKind()&cue.StructKind == 0 && v.IncompleteKind() != cue.BottomKind:
-		return reject(lines, "shape")
+		return reject(lines, wire.MalformedPolicy{})
 	}
 	for iter, err := v.Fields(cue.Hidden(true)); err == nil && iter.Next(); {
 		field := iter.Selector()
@@ -192,7 +187,7 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 		if len(messageLines) == 0 {
 			messageLines = lines
 		}
-		return reject(messageLines, "message")
+		return reject(messageLines, wire.PolicyMessage{})
 	}
 	policy.Message = text
 	if len(messageLines) > 0 {
@@ -200,7 +195,7 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 	}
 	require, requireLines := r.value(name, "require")
 	if !require.Exists() {
-		return reject(lines, "require")
+		return reject(lines, wire.PolicyRequire{})
 	}
 	for _, c := range requireLines {
 		policy.Require = append(policy.Require, c.expr)
@@ -211,12 +206,11 @@ func (r *policyReader) read(name string) (syntax.Policy, bool) {
 func (r *policyReader) unknownPolicyField(policy, name string) {
 	path := []string{policiesField, policy, name}
 	_, lines := r.value(policy, name)
-	r.report(r.atLabels(wire.UnknownField, path, lines).
-		With("name", name).With("candidates", strings.Join(syntax.PolicyFields, " ")))
+	r.report(r.atLabels(wire.UnknownField{Name: name, Candidates: syntax.PolicyFields}, path, lines))
 }
 
 // applies reports whether a policy applies to the target.
-func (r *policyReader) applies(name string, reject func([]conjunct, string, ...string) (syntax.Policy, bool)) bool {
+func (r *policyReader) applies(name string, reject func([]conjunct, wire.PolicyProblem) (syntax.Policy, bool)) bool {
 	on, lines := r.value(name, "on")
 	if !on.Exists() {
 		return true
@@ -227,15 +221,15 @@ func (r *policyReader) applies(name string, reject func([]conjunct, string, ...s
 		target, notText := items.Value().String()
 		switch {
 		case notText != nil:
-			reject(lines, "on")
+			reject(lines, wire.PolicyTargets{})
 		case len(r.request.Targets) > 0 && !slices.Contains(r.request.Targets, target):
-			reject(lines, "unknown-target", "name", target, "candidates", strings.Join(r.request.Targets, " "))
+			reject(lines, wire.PolicyTarget{Name: target, Candidates: r.request.Targets})
 		case target == r.request.Target:
 			applies = true
 		}
 	}
 	if err != nil {
-		reject(lines, "on")
+		reject(lines, wire.PolicyTargets{})
 	}
 	return applies
 }

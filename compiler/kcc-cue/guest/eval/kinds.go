@@ -2,7 +2,6 @@ package eval
 
 import (
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -44,11 +43,12 @@ func (r *reporter) unknownKind(name string, kind *wire.Node, own map[string]cue.
 		}
 	}
 	slices.Sort(candidates)
-	e := wire.Error{Code: wire.UnknownKind, Path: []string{"backing", name, "kind"}}
+	unknown := wire.UnknownKind{Name: kind.Text, Candidates: candidates}
+	e := wire.Error{Detail: unknown, Path: []string{"backing", name, "kind"}}
 	for _, o := range kind.Origins {
 		e = e.At(o.Span, o.Role)
 	}
-	r.report(e.With("name", kind.Text).With("candidates", strings.Join(candidates, " ")))
+	r.report(e)
 }
 
 // provideOwn adds to a backing what a team's own recipe makes of it. The result
@@ -114,14 +114,15 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 			continue
 		}
 		lines := w.conjuncts(wanted, append(path[:len(path):len(path)], "in", input), nil)
-		e := wire.Error{Code: wire.OutOfBounds, Path: inputPath(name, input)}
+		at := inputPath(name, input)
+		e := wire.Error{Detail: wire.OutOfBounds{Expected: expectedBy(lines), Actual: actual(at, value)}, Path: at}
 		for _, o := range in.lines[input] {
 			e = e.At(o.Span, o.Role)
 		}
 		for _, c := range lines {
 			e = e.At(c.span, wire.RoleConstraint)
 		}
-		w.report(w.actual(e.With("expected", sourceTexts(lines)), value))
+		w.report(e)
 		fine = false
 	}
 	for _, input := range []string{"version", "port"} {
@@ -137,15 +138,15 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 			// runs in the system.
 			continue
 		}
-		e := wire.Error{Code: wire.MissingField, Path: inputPath(name, input)}
+		missing := wire.MissingField{Name: input, Expected: ofType(wire.TypeString)}
+		if input == "port" {
+			missing.Expected = ofType(wire.TypeInt)
+		}
+		e := wire.Error{Detail: missing, Path: inputPath(name, input)}
 		for _, o := range backing.Origins {
 			e = e.At(o.Span, o.Role)
 		}
-		expected := "string"
-		if input == "port" {
-			expected = "int"
-		}
-		w.report(e.With("name", input).With("expected", expected))
+		w.report(e)
 		fine = false
 	}
 	return fine

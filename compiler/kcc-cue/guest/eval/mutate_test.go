@@ -71,7 +71,7 @@ func TestMutatedFragments(t *testing.T) {
 		var answer struct {
 			Errors []struct {
 				Code   string
-				Args   map[string]string
+				Args   map[string]any
 				Labels []struct{ File, Start, End int }
 			}
 		}
@@ -79,7 +79,7 @@ func TestMutatedFragments(t *testing.T) {
 			t.Fatalf("not JSON: %v\n%s", err, req.Files[at].Text)
 		}
 		for _, e := range answer.Errors {
-			if e.Code == string(wire.Internal) {
+			if e.Code == "internal" {
 				t.Errorf("internal: %s\n-- %s --\n%s", e.Args["message"], req.Files[at].Name, req.Files[at].Text)
 			}
 			for _, label := range e.Labels {

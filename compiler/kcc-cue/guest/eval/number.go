@@ -10,9 +10,15 @@ import (
 // The ranges of numbers that consumers can represent. CUE computes with arbitrary
 // precision; consumers of kcc's output have 64 bits for integers and float64 for
 // the rest.
-const (
-	wholeNumbers = "int & >=-9223372036854775808 & <=18446744073709551615"
-	fractions    = "number & >=-1.7976931348623157e+308 & <=1.7976931348623157e+308"
+var (
+	wholeNumbers = wire.Expected{{
+		wire.OfType{Kind: wire.TypeInt},
+		wire.AtLeast{Limit: "-9223372036854775808"}, wire.AtMost{Limit: "18446744073709551615"},
+	}}
+	fractions = wire.Expected{{
+		wire.OfType{Kind: wire.TypeNumber},
+		wire.AtLeast{Limit: "-1.7976931348623157e+308"}, wire.AtMost{Limit: "1.7976931348623157e+308"},
+	}}
 )
 
 // outOfRange reports a number that cannot be represented. Digits beyond the
@@ -29,12 +35,13 @@ func (r *reporter) outOfRange(node *wire.Node, path []string) {
 	if err == nil {
 		return
 	}
-	e := wire.Error{Code: wire.OutOfBounds, Path: path}.With("expected", expected)
+	detail := wire.OutOfBounds{Expected: expected}
+	if !secretive(path) {
+		detail.Actual = show(node)
+	}
+	e := wire.Error{Detail: detail, Path: path}
 	for _, o := range node.Origins {
 		e = e.At(o.Span, o.Role)
-	}
-	if !secretive(path) {
-		e = e.With("actual", show(node))
 	}
 	r.report(e)
 	// Consumers of the tree could not read the number either.

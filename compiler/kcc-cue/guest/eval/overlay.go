@@ -9,10 +9,10 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// explainOverlay adds to a conflict that one line is in the target's overlay and
-// another line of the same team is not replaced by it, because the team does not
-// write it at that path directly. It has to be a default to be replaced.
-func (m *evaluation) explainOverlay(e wire.Error, path []string, lines []conjunct) wire.Error {
+// unreplaced returns the line of a conflict that is not replaced by another line
+// in the overlay of its team, because the team does not write it at that path
+// directly; nil if there is none. It has to be a default to be replaced.
+func (m *evaluation) unreplaced(path []string, lines []conjunct) *wire.Unreplaced {
 	var overlaid, unreplaced *conjunct
 	for i := range lines {
 		switch c := &lines[i]; {
@@ -24,7 +24,7 @@ func (m *evaluation) explainOverlay(e wire.Error, path []string, lines []conjunc
 		}
 	}
 	if overlaid == nil || unreplaced == nil || m.team(overlaid.by) != m.team(unreplaced.by) {
-		return e
+		return nil
 	}
 	written := unreplaced.expr
 	at := len(path) - 1
@@ -32,9 +32,9 @@ func (m *evaluation) explainOverlay(e wire.Error, path []string, lines []conjunc
 		// An element is replaced together with its list.
 		written = unreplaced.site.field.Value
 	}
-	e = e.With("overlay", m.broughtBy(unreplaced.site, path[:at+1])).With("field", path[at])
+	found := &wire.Unreplaced{By: m.broughtBy(unreplaced.site, path[:at+1]), Field: path[at]}
 	if secretive(path) {
-		return e
+		return found
 	}
 	text := sourceText(written)
 	if _, computed := written.(*ast.BinaryExpr); computed {
@@ -44,7 +44,8 @@ func (m *evaluation) explainOverlay(e wire.Error, path []string, lines []conjunc
 	if at < len(path)-1 {
 		kind = cue.ListKind
 	}
-	return e.With("as", "*"+text+" | "+anyOf(kind))
+	found.Default = "*" + text + " | " + anyOf(kind)
+	return found
 }
 
 // broughtBy names what brings a conjunct to a path it is not written at: a

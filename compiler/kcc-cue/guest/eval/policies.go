@@ -17,27 +17,25 @@ import (
 // them.
 func (r *reporter) requiredFields(policy syntax.Policy, tree *wire.Node) []wire.Required {
 	return slices.DeleteFunc(r.requirements(policy, tree), func(required wire.Required) bool {
-		name, known := unknownPrefix(required.Path)
-		if name == "" {
+		unknown, known := unknownPrefix(required.Path)
+		if len(unknown) == 0 {
 			return false
 		}
-		e := wire.Error{Code: wire.BadPolicy, Path: []string{"policies", policy.Name, "require"}}
-		r.report(e.At(required.Span, wire.RoleConstraint).
-			With("policy", policy.Name).With("reason", "field").
-			With("name", name).
-			With("candidates", strings.Join(known, " ")))
+		bad := wire.BadPolicy{Policy: policy.Name, Problem: wire.PolicyField{Path: unknown, Candidates: known}}
+		e := wire.Error{Detail: bad, Path: []string{"policies", policy.Name, "require"}}
+		r.report(e.At(required.Span, wire.RoleConstraint))
 		return true
 	})
 }
 
 // unknownPrefix returns the path up to the first name that the schema lacks, with
 // the names it has there, or nothing if it has them all.
-func unknownPrefix(path []string) (string, []string) {
+func unknownPrefix(path []string) (unknown, known []string) {
 	shape := shipped.Root
 	for at, name := range path {
 		structure := shape.Struct
 		if structure == nil {
-			return "", nil
+			return nil, nil
 		}
 		next := structure.Pattern
 		if name != anyName {
@@ -53,12 +51,12 @@ func unknownPrefix(path []string) (string, []string) {
 		case name == anyName, at == 0 && name == "target":
 			// Any field, or the root field `target`, which the schema does not
 			// have.
-			return "", nil
+			return nil, nil
 		default:
-			return strings.Join(path[:at+1], "."), structure.Names
+			return path[:at+1], structure.Names
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
 // checkPolicies checks the completed tree against the policies.
@@ -76,7 +74,7 @@ func (w *walker) checkPolicies(tree *wire.Node) {
 	tree = d.withAllSpellings(tree)
 	policyRoot, err := w.prepared.BuildPolicyRoot(context, d.value(tree).(*ast.StructLit), indirect)
 	if err != nil {
-		w.report(wire.Error{Code: wire.Internal}.With("message", errors.Details(err, nil)))
+		w.report(wire.Error{Detail: wire.Internal{Message: errors.Details(err, nil)}})
 		return
 	}
 	w.policyRoot, w.gaps = policyRoot, d.gaps
@@ -228,7 +226,7 @@ func (h *policyCheck) checkPrivate(v cue.Value, hidden bool, nearest *wire.Node,
 		if h.reportFailing(lines, path) {
 			return
 		}
-		e := h.violation(path, nearest)
+		e := h.violation(path, nearest, nil)
 		for _, c := range lines {
 			e = e.At(c.span, wire.RoleConstraint)
 		}
@@ -244,9 +242,9 @@ func (h *policyCheck) reportRefused(v, given cue.Value, nearest *wire.Node, path
 	}
 	if strings.Contains(message(invalidPart(v)), "not allowed") {
 		// One error for all fields that the definition lacks.
-		h.report(wire.Error{Code: wire.BadPolicy, Path: []string{policiesField, h.policy.Name, "require"}}.
-			At(h.policy.Label, wire.RoleConstraint).
-			With("policy", h.policy.Name).With("reason", "closed"))
+		closed := wire.BadPolicy{Policy: h.policy.Name, Problem: wire.ClosedPolicy{}}
+		h.report(wire.Error{Detail: closed, Path: []string{policiesField, h.policy.Name, "require"}}.
+			At(h.policy.Label, wire.RoleConstraint))
 		return
 	}
 	var violated []conjunct
@@ -265,17 +263,16 @@ func (h *policyCheck) reportRefused(v, given cue.Value, nearest *wire.Node, path
 		h.reportUndecided(invalidPart(v), lines, path)
 		return
 	}
-	e := h.violation(path, nearest)
+	var demand wire.Demand = wire.DemandedValue{Expected: expectedBy(violated)}
+	if forbidden {
+		demand = wire.ForbiddenField{}
+	}
+	e := h.violation(path, nearest, demand)
+	if !forbidden && given.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
+		e.Distinct = actual(path, given)
+	}
 	for _, c := range violated {
 		e = e.At(c.span, wire.RoleConstraint)
-	}
-	if forbidden {
-		h.report(e.With("forbidden", "true"))
-		return
-	}
-	e = e.With("expected", sourceTexts(violated))
-	if given.IncompleteKind()&(cue.StructKind|cue.ListKind) == 0 {
-		e = h.actual(e, given)
 	}
 	h.report(e)
 }
@@ -311,7 +308,7 @@ func (h *policyCheck) reportUndecided(v cue.Value, lines []conjunct, path []stri
 	}
 	for _, why := range h.explainIncomplete(h.policyRoot.Root, v, path, lines, exprs) {
 		e := h.undecidedError(why, path, lines...)
-		unread := len(h.prepared.Partial) > 0 || why.Code == "" && h.gaps
+		unread := len(h.prepared.Partial) > 0 || why.reference == nil && h.gaps
 		if unread && !h.independent(lines) {
 			// What it reads may be what could not be read or evaluated.
 			h.reported = true
@@ -341,23 +338,22 @@ func (m *evaluation) readsModel(expr ast.Expr) bool {
 // shows.
 func (h *policyCheck) reportUnlocated(failed error) {
 	for _, err := range errors.Errors(failed) {
-		h.report(h.undecidedError(withMessage(wire.Error{}, err), nil))
+		h.report(h.undecidedError(incompleteness{cause: cause(err, nil)}, nil))
 		return
 	}
 }
 
 // undecidedError returns an error that says why the policy cannot be evaluated.
 // Without a better position it points at the conjuncts, or at the policy.
-func (h *policyCheck) undecidedError(why wire.Error, path []string, lines ...conjunct) wire.Error {
-	e := wire.Error{Code: wire.BadPolicy, Path: path, Labels: why.Labels, Args: why.Args}
+func (h *policyCheck) undecidedError(why incompleteness, path []string, lines ...conjunct) wire.Error {
+	e := wire.Error{Detail: why.ofPolicy(h.policy.Name), Path: path, Labels: why.labels}
 	if len(e.Labels) == 0 {
-		e = h.error(wire.BadPolicy, path, lines)
-		e.Args = why.Args
+		e = h.error(e.Detail, path, lines)
 	}
 	if len(e.Labels) == 0 {
 		e = e.At(h.policy.Label, wire.RoleConstraint)
 	}
-	return e.With("policy", h.policy.Name).With("reason", "undecided")
+	return e
 }
 
 func (h *policyCheck) report(e wire.Error) {
@@ -370,11 +366,11 @@ func (h *policyCheck) report(e wire.Error) {
 
 // missing reports a field that the policy requires.
 func (h *policyCheck) missing(v cue.Value, nearest *wire.Node, path []string) {
-	e := h.violation(path, nearest)
-	for _, label := range h.atLabels(wire.PolicyViolated, path, h.lines(path, v)).Labels {
+	e := h.violation(path, nearest, wire.DemandedField{Name: path[len(path)-1]})
+	for _, label := range h.atLabels(e.Detail, path, h.lines(path, v)).Labels {
 		e = e.At(label.Span, wire.RoleConstraint)
 	}
-	h.report(e.With("missing", path[len(path)-1]))
+	h.report(e)
 }
 
 // lines returns the policy's conjuncts for a path.
@@ -382,17 +378,16 @@ func (h *policyCheck) lines(path []string, v cue.Value) []conjunct {
 	return h.conjuncts(v, append([]string{h.policy.Path.String()}, path...), nil)
 }
 
-// violation starts a violation with the origins that decide the value.
-func (h *policyCheck) violation(path []string, node *wire.Node) wire.Error {
-	e := wire.Error{Code: wire.PolicyViolated, Path: path}
+// violation starts a violation with the origins that decide the value. A policy's
+// own assertion demands nothing of it.
+func (h *policyCheck) violation(path []string, node *wire.Node, demand wire.Demand) wire.Error {
+	e := wire.Error{Path: path, Detail: wire.PolicyViolated{
+		Policy: h.policy.Name, Message: h.policy.Message, On: h.policy.On, Demand: demand,
+	}}
 	for i, o := range node.Origins {
 		if i == 0 || weight(o.Role) == weight(node.Origins[0].Role) {
 			e = e.At(o.Span, o.Role)
 		}
-	}
-	e = e.With("policy", h.policy.Name).With("message", h.policy.Message)
-	if len(h.policy.On) > 0 {
-		e = e.With("on", strings.Join(h.policy.On, " "))
 	}
 	return e
 }

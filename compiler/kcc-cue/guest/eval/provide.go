@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"strings"
-
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
@@ -69,12 +67,12 @@ func (r *reporter) checkVersion(name string, backing *wire.Node, kind *schema.Ki
 	if version == nil || version.Kind != wire.String || outside || kind.Fits(version.Text) {
 		return
 	}
-	e := wire.Error{Code: wire.UnknownVersion, Path: []string{"backing", name, "version"}}
+	unknown := wire.UnknownVersion{Kind: kind.Name, Version: version.Text, Candidates: kind.Versions}
+	e := wire.Error{Detail: unknown, Path: []string{"backing", name, "version"}}
 	for _, o := range version.Origins {
 		e = e.At(o.Span, o.Role)
 	}
-	e = e.With("kind", kind.Name).With("name", version.Text)
-	r.report(e.With("candidates", strings.Join(kind.Versions, " ")))
+	r.report(e)
 }
 
 func (m *evaluation) provideBuiltIn(name string, backing *wire.Node, kind *schema.Kind) {

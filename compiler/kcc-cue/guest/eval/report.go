@@ -21,8 +21,8 @@ const maxShown = 60
 var verbs = regexp.MustCompile(`%(\[(\d+)\])?[+#]?[a-z]`)
 
 // error starts an error with conjuncts as labels, the deciding ones first.
-func (m *evaluation) error(code wire.Code, path []string, lines []conjunct) wire.Error {
-	e := wire.Error{Code: code, Path: path}
+func (m *evaluation) error(what wire.Detail, path []string, lines []conjunct) wire.Error {
+	e := wire.Error{Detail: what, Path: path}
 	for _, o := range origins(lines) {
 		if !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == o.Span }) {
 			e = e.At(o.Span, o.Role)
@@ -32,7 +32,7 @@ func (m *evaluation) error(code wire.Code, path []string, lines []conjunct) wire
 }
 
 // atLabels is error with the labels of the fields instead of their values.
-func (m *evaluation) atLabels(code wire.Code, path []string, lines []conjunct) wire.Error {
+func (m *evaluation) atLabels(what wire.Detail, path []string, lines []conjunct) wire.Error {
 	labelled := slices.Clone(lines)
 	for i, c := range labelled {
 		if c.site != nil && c.site.field != nil {
@@ -41,7 +41,7 @@ func (m *evaluation) atLabels(code wire.Code, path []string, lines []conjunct) w
 			}
 		}
 	}
-	return m.error(code, path, labelled)
+	return m.error(what, path, labelled)
 }
 
 // unknownField reports a field that the schema does not have.
@@ -52,14 +52,14 @@ func (r *reporter) unknownField(v cue.Value, structure *schema.Struct, path []st
 			return
 		}
 	}
-	r.report(r.atLabels(wire.UnknownField, path, lines).
-		With("name", path[len(path)-1]).
-		With("candidates", strings.Join(structure.Names, " ")))
+	unknown := wire.UnknownField{Name: path[len(path)-1], Candidates: structure.Names}
+	r.report(r.atLabels(unknown, path, lines))
 }
 
 // closedDefinition reports a field that a fragment's own definition rejects.
 func (r *reporter) closedDefinition(path []string, here *frame) {
-	e := r.error(wire.ClosedDefinition, path, nil)
+	name := path[len(path)-1]
+	e := wire.Error{Detail: wire.ClosedDefinition{Name: name}, Path: path}
 	for _, direct := range []bool{true, false} {
 		for _, c := range here.conjuncts {
 			if c.site == nil || c.site.field == nil || c.direct != direct || c.site.pattern || len(e.Labels) > 0 && !direct {
@@ -70,7 +70,6 @@ func (r *reporter) closedDefinition(path []string, here *frame) {
 			}
 		}
 	}
-	e = e.With("name", path[len(path)-1])
 	// A definition also closes the structs inside it.
 	var inside []string
 	for f := here.above; f != nil; f = f.above {
@@ -79,13 +78,14 @@ func (r *reporter) closedDefinition(path []string, here *frame) {
 				if span, ok := r.span(call.Fun); ok {
 					e.Labels = append([]wire.Label{{Span: span, Role: wire.RoleConstraint}}, e.Labels...)
 				}
-				r.report(e.With("definition", "close"))
+				e.Detail = wire.ClosedStruct{Name: name}
+				r.report(e)
 				return
 			}
 			for _, ident := range contributors(c.expr) {
-				name := r.prepared.Original(ident.Name)
+				definition := r.prepared.Original(ident.Name)
 				roots := r.index.rootsOf(ident, c.expr)
-				if len(roots) == 0 || !isDefinition(name) {
+				if len(roots) == 0 || !isDefinition(definition) {
 					continue
 				}
 				if span, ok := r.span(ident); ok {
@@ -94,9 +94,8 @@ func (r *reporter) closedDefinition(path []string, here *frame) {
 				if span, ok := r.span(roots[0].field.Label); ok {
 					e = e.At(span, wire.RoleConstraint)
 				}
-				e = e.With("definition", name).With("inside", strings.Join(inside, "."))
-				if roots[0].pkg != "" {
-					e = e.With("imported", "true")
+				e.Detail = wire.ClosedDefinition{
+					Name: name, Definition: definition, Inside: strings.Join(inside, "."), Imported: roots[0].pkg != "",
 				}
 				r.report(e)
 				return
@@ -113,39 +112,18 @@ func isDefinition(name string) bool {
 	return strings.HasPrefix(name, "#") || strings.HasPrefix(name, "_#")
 }
 
-// expected describes what a shape accepts.
-func expected(shape *schema.Shape) string {
-	var parts []string
-	if shape.Text != "" {
-		parts = append(parts, shape.Text)
-	}
-	if shape.Elem != nil {
-		parts = append(parts, "list")
-	}
-	if shape.Struct != nil {
-		parts = append(parts, "struct")
-	}
-	return strings.Join(parts, " | ")
-}
-
-// actual adds what was found to an error: a scalar itself, with its type if that
-// is the mistake, anything else by its kind.
-func (m *evaluation) actual(e wire.Error, v cue.Value) wire.Error {
+// actual shows what was found at a path: a scalar itself unless it could be a
+// secret, anything else by its kind.
+func actual(path []string, v cue.Value) string {
 	switch {
 	case v.Kind()&(cue.StructKind|cue.ListKind) != 0 || !v.IsConcrete():
-		return e.With("actual", v.IncompleteKind().String())
-	case secretive(e.Path):
-		if e.Code == wire.WrongType {
-			return e.With("actual", v.Kind().String())
-		}
-		return e
+		return v.IncompleteKind().String()
+	case secretive(path):
+		return ""
 	}
 	node := &wire.Node{}
 	put(node, v)
-	if e.Code == wire.WrongType {
-		return e.With("actual", v.Kind().String()+" "+show(node))
-	}
-	return e.With("actual", show(node))
+	return show(node)
 }
 
 // secretive reports whether the value at a path could be a secret and must not be

@@ -49,7 +49,7 @@ func (r *reporter) report(e wire.Error) {
 }
 
 func errorKey(e wire.Error) string {
-	key := []byte(e.Code)
+	key := append(wire.AppendDetail(nil, e.Detail), e.Distinct...)
 	number := func(n int) {
 		for i := 0; i < 4; i++ {
 			key = append(key, byte(n>>(8*i)))
@@ -59,10 +59,6 @@ func errorKey(e wire.Error) string {
 		number(label.File)
 		number(label.Start)
 		number(label.End)
-	}
-	for _, arg := range e.Args {
-		key = append(key, 0)
-		key = append(key, arg.Text...)
 	}
 	if len(e.Labels) == 0 {
 		for _, name := range e.Path {

@@ -140,23 +140,24 @@ func (f *filler) satisfiesOther(from *wire.Node, o incomplete, path []string) bo
 	if value.Unify(o.value).Err() == nil {
 		return true
 	}
-	e := wire.Error{Code: wire.OutOfBounds, Path: path}
+	against := violated(value, o.conjuncts)
+	detail := wire.OutOfBounds{Expected: expectedBy(against), Actual: actual(path, value)}
+	e := wire.Error{Detail: detail, Path: path}
 	for _, origin := range from.Origins {
 		if origin.Role != wire.RoleConstraint {
 			e = e.At(origin.Span, origin.Role)
 		}
 	}
-	against := violated(value, o.conjuncts)
 	for _, c := range against {
 		e = e.At(c.span, c.role)
 	}
-	f.report(f.actual(e.With("expected", sourceTexts(against)), value))
+	f.report(e)
 	return false
 }
 
 // reportDifferentSpellings reports a field whose spellings have different values.
 func (f *filler) reportDifferentSpellings(short, long *wire.Node, path, other []string) {
-	e := wire.Error{Code: wire.Conflict, Path: path}
+	e := wire.Error{Detail: wire.DifferentSpellings{Other: strings.Join(other, ".")}, Path: path}
 	for _, node := range []*wire.Node{short, long} {
 		for _, o := range node.Origins {
 			if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault {
@@ -164,7 +165,7 @@ func (f *filler) reportDifferentSpellings(short, long *wire.Node, path, other []
 			}
 		}
 	}
-	f.report(e.With("other", strings.Join(other, ".")))
+	f.report(e)
 	f.silence(short)
 	f.silence(long)
 }

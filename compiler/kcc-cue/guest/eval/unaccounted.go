@@ -124,7 +124,7 @@ func (a *fieldAudit) conditional(x *ast.Comprehension, each func([]ast.Decl)) {
 func (a *fieldAudit) reportLost(field *ast.Field) {
 	if span, ok := a.span(field.Label); ok {
 		name, _, _ := ast.LabelName(field.Label)
-		a.lost = append(a.lost, wire.Error{Code: wire.Unaccounted}.At(span, wire.RoleValue).With("name", name))
+		a.lost = append(a.lost, wire.Error{Detail: wire.Unaccounted{Name: name}}.At(span, wire.RoleValue))
 	}
 }
 

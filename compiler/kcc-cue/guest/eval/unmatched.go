@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"strings"
-
 	"cuelang.org/go/cue/ast"
 
 	"kcc.dev/evaluator/wire"
@@ -26,8 +24,8 @@ func (r *reporter) recordMatch(path []string, span wire.Span, tree *wire.Node, p
 			names = append(names, field.Name)
 		}
 	}
-	r.report(wire.Error{Code: wire.NoMatch, Warning: true, Path: path}.At(span, wire.RoleConstraint).
-		With("policy", policy).With("name", path[1]).With("candidates", strings.Join(names, " ")))
+	unmatched := wire.NoMatch{Policy: policy, Name: path[1], Candidates: names}
+	r.report(wire.Error{Detail: unmatched, Warning: true, Path: path}.At(span, wire.RoleConstraint))
 }
 
 // hasChosenName reports whether a path is that of something with a user-chosen

@@ -102,17 +102,16 @@ func (r *reporter) followChain(path []string, value cue.Value, chain []step) boo
 		if head, ok := chain[0].of.(*ast.Ident); ok && r.prepared.InUnparsed(r.prepared.Original(head.Name), name) {
 			return true
 		}
-		e := wire.Error{Code: wire.UnknownName, Path: path}
-		if span, ok := r.span(step.whole); ok {
-			e = e.At(span, wire.RoleValue)
-		}
 		var names []string
 		for iter, err := value.Fields(cue.Definitions(true)); err == nil && iter.Next(); {
 			names = append(names, strings.Trim(iter.Selector().String(), `"`))
 		}
-		r.report(e.With("name", name).With("kind", "field").
-			With("in", sourceText(step.of)).
-			With("candidates", strings.Join(names, " ")))
+		reference := wire.Reference{Name: name, Within: sourceText(step.of), Candidates: names}
+		e := wire.Error{Detail: wire.UnknownReference{Reference: reference}, Path: path}
+		if span, ok := r.span(step.whole); ok {
+			e = e.At(span, wire.RoleValue)
+		}
+		r.report(e)
 		return true
 	}
 	return false

@@ -231,11 +231,11 @@ func (r *reporter) hiddenKeys(v cue.Value, path []string) {
 			continue
 		}
 		name := r.prepared.Original(selector.String())
-		e := wire.Error{Code: wire.UnknownField, Path: child(path, name)}
+		e := wire.Error{Detail: wire.HiddenKey{Name: name}, Path: child(path, name)}
 		for _, c := range r.conjuncts(iter.Value(), child(path, name), nil) {
 			e = e.At(c.span, c.role)
 		}
-		r.report(e.With("name", name).With("reason", "hidden"))
+		r.report(e)
 	}
 }
 
@@ -324,7 +324,7 @@ func (w *walker) scalar(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 	}
 	put(node, decided)
 	if node.Kind == wire.Absent {
-		w.report(w.error(wire.BadExpression, path, lines).With("reason", "function"))
+		w.report(w.error(wire.FunctionValue{}, path, lines))
 		w.silence(node)
 		return
 	}

@@ -22,8 +22,8 @@ type Shape struct {
 	Plain bool
 	// Scalar is what a scalar has to be, unless every one will do.
 	Scalar cue.Value
-	// Text is the scalar's type as the schema writes it.
-	Text string
+	// Bounds are what the schema writes about a scalar.
+	Bounds wire.Expected
 	// Options are the texts that a scalar may be, where it is one of a few.
 	Options []string
 	// Struct is what a struct may hold.
@@ -207,6 +207,7 @@ func (s *Schema) scalar(shape *Shape, exprs []ast.Expr) {
 			panic(err)
 		}
 		texts = append(texts, string(text))
+		shape.Bounds = append(shape.Bounds, BoundsOf(expr)...)
 		if _, ok := expr.(*ast.Ident); !ok {
 			plain = false
 		}
@@ -216,10 +217,10 @@ func (s *Schema) scalar(shape *Shape, exprs []ast.Expr) {
 			}
 		}
 	}
-	shape.Text = strings.Join(texts, " | ")
-	value := s.context.CompileString(shape.Text, cue.Scope(s.value))
+	source := strings.Join(texts, " | ")
+	value := s.context.CompileString(source, cue.Scope(s.value))
 	if value.Err() != nil {
-		panic(fmt.Sprintf("%s: %v", shape.Text, value.Err()))
+		panic(fmt.Sprintf("%s: %v", source, value.Err()))
 	}
 	shape.Scalar = value
 	shape.Kinds |= value.IncompleteKind()

@@ -31,12 +31,12 @@ func answer(text []byte) (resp *wire.Response) {
 			if len(message) > maxPanic {
 				message = message[:maxPanic]
 			}
-			resp = failed(wire.Internal, message)
+			resp = failed(wire.Internal{Message: message})
 		}
 	}()
 	req, err := wire.ParseRequest(text)
 	if err != nil {
-		return failed(wire.Protocol, err.Error())
+		return failed(wire.Protocol{Message: err.Error()})
 	}
 	switch req.Op {
 	case wire.OpSchema:
@@ -46,10 +46,10 @@ func answer(text []byte) (resp *wire.Response) {
 	case wire.OpModel:
 		return eval.Model(req, syntax.Prepare(req))
 	default:
-		return failed(wire.Protocol, fmt.Sprintf("unknown operation %q", req.Op))
+		return failed(wire.Protocol{Message: fmt.Sprintf("unknown operation %q", req.Op)})
 	}
 }
 
-func failed(code wire.Code, message string) *wire.Response {
-	return &wire.Response{Errors: []wire.Error{wire.Error{Code: code}.With("message", message)}}
+func failed(why wire.Detail) *wire.Response {
+	return &wire.Response{Errors: []wire.Error{{Detail: why}}}
 }

@@ -35,8 +35,7 @@ func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 		refused = append(refused, found...)
 		if len(found) == 0 {
 			// Without a position there is nothing to remove, and no value at all.
-			return value(ctx), append(refused, wire.Error{Code: wire.Internal}.
-				With("message", errors.Details(failed, nil)))
+			return value(ctx), append(refused, wire.Error{Detail: wire.Internal{Message: errors.Details(failed, nil)}})
 		}
 	}
 	return value(ctx), refused
@@ -125,8 +124,9 @@ func (p *Prepared) removeRefused(failed errors.Error) []wire.Error {
 		if node := p.removeAt(e.Position(), func(x ast.Expr) ast.Expr { return p.drop(x) }); node != nil {
 			// Without the path CUE puts in front.
 			format, args := e.Msg()
-			found = append(found, p.withLabel(wire.Error{Code: wire.BadExpression}, node).
-				With("reason", "refused").With("message", p.Originals(fmt.Sprintf(format, args...))))
+			message := p.Originals(fmt.Sprintf(format, args...))
+			refused := wire.RefusedExpression{Cause: wire.Cause{Message: message}}
+			found = append(found, p.withLabel(wire.Error{Detail: refused}, node))
 		}
 	}
 	return found

@@ -169,12 +169,12 @@ func (n *names) privateElsewhere(p *Prepared, x *ast.Ident) (wire.Error, bool) {
 	if len(teams) == 0 {
 		return wire.Error{}, false
 	}
-	e := p.withLabel(wire.Error{Code: wire.PrivateName}, x)
 	order := slices.Sorted(maps.Keys(teams))
+	e := p.withLabel(wire.Error{Detail: wire.PrivateName{Name: x.Name, Team: order[0]}}, x)
 	for _, team := range order {
 		for _, label := range teams[team] {
 			e = p.withLabel(e, label)
 		}
 	}
-	return e.With("name", x.Name).With("team", order[0]), true
+	return e, true
 }

@@ -147,11 +147,12 @@ func (p *Prepared) orderPackages(all []*Package) {
 func (p *Prepared) refuseCycle(chain []*Package) {
 	last := chain[len(chain)-2]
 	closing := last.imports[chain[len(chain)-1]]
-	e := p.withLabel(wire.Error{Code: wire.Import}, closing.spec.Path)
+	cyclic := wire.Import{Path: chain[len(chain)-1].Path, Problem: wire.CyclicImport{}}
+	e := p.withLabel(wire.Error{Detail: cyclic}, closing.spec.Path)
 	for i := range len(chain) - 2 {
 		e = p.withLabel(e, chain[i].imports[chain[i+1]].spec.Path)
 	}
-	p.Errors.report(e.With("path", chain[len(chain)-1].Path).With("reason", "cycle"))
+	p.Errors.report(e)
 	for _, s := range last.sources {
 		s.imports = slices.DeleteFunc(s.imports, func(decl *ast.ImportDecl) bool {
 			path, _ := strconv.Unquote(decl.Specs[0].Path.Value)
@@ -214,19 +215,16 @@ func packageName(path string) string {
 	return ast.ParseImportPath(path).Qualifier
 }
 
-// importPackage returns the reason why a path outside CUE's standard library
-// cannot be imported, or rewrites the import to the package's own path.
-func (p *Prepared) importPackage(spec *ast.ImportSpec, path string) (reason string, detail []wire.Arg) {
+// importPackage returns why a path outside CUE's standard library cannot be
+// imported, or rewrites the import to the package's own path.
+func (p *Prepared) importPackage(spec *ast.ImportSpec, path string) wire.ImportProblem {
 	pkg := p.importable[path]
 	if pkg == nil {
 		missing, known := p.missing[path]
 		if !known {
-			return "elsewhere", nil
+			return wire.AbsentPackage{Reason: wire.AbsenceElsewhere}
 		}
-		return missing.Reason, []wire.Arg{
-			{Name: "candidates", Text: strings.Join(missing.Candidates, " ")},
-			{Name: "name", Text: missing.Name},
-		}
+		return wire.AbsentPackage{Reason: missing.Reason, Candidates: missing.Candidates, Name: missing.Name}
 	}
 	if pkg.Path != path {
 		info, _ := astutil.ParseImportSpec(spec)
@@ -237,5 +235,5 @@ func (p *Prepared) importPackage(spec *ast.ImportSpec, path string) (reason stri
 		p.lengths[lit] = len(spec.Path.Value)
 		spec.Path = lit
 	}
-	return "", nil
+	return nil
 }

@@ -38,9 +38,8 @@ func (p *Prepared) parse(to *Faults, index int, file wire.File) (tree *ast.File,
 		}
 		whole = false
 		broken := findBroken(text, first)
-		to.report(wire.Error{Code: wire.Syntax}.
-			At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue).
-			With("message", broken.message))
+		to.report(wire.Error{Detail: wire.Syntax{Message: broken.message}}.
+			At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue))
 		p.unparsed = append(p.unparsed, string(text[broken.start:broken.end]))
 		if !blank(text[broken.start:broken.end]) {
 			break
@@ -128,12 +127,12 @@ func (p *Prepared) refuseDeep(to *Faults, tree *ast.File, text []byte) bool {
 		if node == nil {
 			return false
 		}
-		e := wire.Error{Code: wire.Syntax}
+		e := wire.Error{Detail: wire.Syntax{Message: nestedTooDeep}}
 		if at, ok := p.Position(node.Pos()); ok {
 			at.End++
 			e = e.At(at, wire.RoleValue)
 		}
-		to.report(e.With("message", nestedTooDeep))
+		to.report(e)
 		if span, ok := p.Span(decl); ok {
 			p.unparsed = append(p.unparsed, string(text[span.Start:span.End]))
 		}

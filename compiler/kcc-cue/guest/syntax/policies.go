@@ -57,8 +57,8 @@ func (p *Prepared) splitPolicies(to *Faults, s *source, field *ast.Field, overla
 				}
 				block.require = value
 			default:
-				to.report(p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{"policies", name, part}}, label).
-					With("name", part).With("candidates", strings.Join(PolicyFields, " ")))
+				unknown := wire.UnknownField{Name: part, Candidates: PolicyFields}
+				to.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{"policies", name, part}}, label))
 				s.whole = false
 				block.misspelled = true
 			}
@@ -71,7 +71,7 @@ func (p *Prepared) splitPolicies(to *Faults, s *source, field *ast.Field, overla
 func (p *Prepared) eachPlainField(to *Faults, s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
 	lit, ok := x.(*ast.StructLit)
 	if !ok {
-		p.reportBadPolicy(to, s, x, policy, "shape")
+		p.reportBadPolicy(to, s, x, policy, wire.MalformedPolicy{})
 		return false
 	}
 	whole := true
@@ -81,30 +81,25 @@ func (p *Prepared) eachPlainField(to *Faults, s *source, policy string, x ast.Ex
 		case *ast.Field:
 			name, ok := staticName(d.Label)
 			if !ok || plainLabel(d) == nil || d.Constraint != token.ILLEGAL {
-				p.reportBadPolicy(to, s, d, policy, "shape")
+				p.reportBadPolicy(to, s, d, policy, wire.MalformedPolicy{})
 				whole = false
 				continue
 			}
 			visit(d.Label, name, d.Value)
 		default:
-			p.reportBadPolicy(to, s, d, policy, "shape")
+			p.reportBadPolicy(to, s, d, policy, wire.MalformedPolicy{})
 			whole = false
 		}
 	}
 	return whole
 }
 
-func (p *Prepared) reportBadPolicy(to *Faults, s *source, node ast.Node, policy, reason string, args ...string) {
+func (p *Prepared) reportBadPolicy(to *Faults, s *source, node ast.Node, policy string, problem wire.PolicyProblem) {
 	path := []string{"policies"}
 	if policy != "" {
 		path = append(path, policy)
 	}
-	e := p.withLabel(wire.Error{Code: wire.BadPolicy, Path: path}, node).
-		With("policy", policy).With("reason", reason)
-	for i := 0; i+1 < len(args); i += 2 {
-		e = e.With(args[i], args[i+1])
-	}
-	to.report(e)
+	to.report(p.withLabel(wire.Error{Detail: wire.BadPolicy{Policy: policy, Problem: problem}, Path: path}, node))
 	s.whole = false
 }
 
@@ -128,7 +123,7 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 	if block.on != nil {
 		list, ok := block.on.(*ast.ListLit)
 		if !ok {
-			p.reportBadPolicy(s.faults, s, block.on, block.name, "on")
+			p.reportBadPolicy(s.faults, s, block.on, block.name, wire.PolicyTargets{})
 			return Policy{}, false
 		}
 		applies = false
@@ -136,9 +131,9 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 			name, ok := plainString(item)
 			switch {
 			case !ok:
-				p.reportBadPolicy(s.faults, s, item, block.name, "on")
+				p.reportBadPolicy(s.faults, s, item, block.name, wire.PolicyTargets{})
 			case len(targets) > 0 && !slices.Contains(targets, name):
-				p.reportBadPolicy(s.faults, s, item, block.name, "unknown-target", "name", name, "candidates", strings.Join(targets, " "))
+				p.reportBadPolicy(s.faults, s, item, block.name, wire.PolicyTarget{Name: name, Candidates: targets})
 			default:
 				on = append(on, name)
 				applies = applies || name == p.target
@@ -155,13 +150,13 @@ func (p *Prepared) policyOf(s *source, block *policyBlock, targets []string) (Po
 		if block.message != nil {
 			node = block.message
 		}
-		p.reportBadPolicy(s.faults, s, node, block.name, "message")
+		p.reportBadPolicy(s.faults, s, node, block.name, wire.PolicyMessage{})
 	}
 	if block.require == nil {
 		if block.misspelled {
 			return Policy{}, false
 		}
-		p.reportBadPolicy(s.faults, s, block.label, block.name, "require")
+		p.reportBadPolicy(s.faults, s, block.label, block.name, wire.PolicyRequire{})
 		return Policy{}, false
 	}
 	return policy, applies

@@ -44,32 +44,27 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 	var remaining []*ast.ImportSpec
 	for _, spec := range decl.Specs {
 		path, err := strconv.Unquote(spec.Path.Value)
-		reason := ""
-		var detail []wire.Arg
+		var problem wire.ImportProblem
 		switch {
 		case err != nil:
-			reason = "unknown"
+			problem = wire.AbsentPackage{Reason: wire.AbsenceUnknown}
 		case path == "tool" || strings.HasPrefix(path, "tool/"):
-			reason = "tool"
+			problem = wire.ToolImport{}
 		case slices.Contains(standardLibrary, path):
 		case isStandard(path):
-			reason = "unknown"
+			problem = wire.AbsentPackage{Reason: wire.AbsenceUnknown}
 		default:
-			reason, detail = p.importPackage(spec, path)
+			problem = p.importPackage(spec, path)
 		}
 		info, _ := astutil.ParseImportSpec(spec)
-		if reason == "" && slices.ContainsFunc(s.imports, func(other *ast.ImportDecl) bool {
+		if problem == nil && slices.ContainsFunc(s.imports, func(other *ast.ImportDecl) bool {
 			return importName(other.Specs[0]) == info.Ident
 		}) {
-			reason = "duplicate"
+			problem = wire.DuplicateImport{}
 		}
-		if reason != "" {
-			e := p.withLabel(wire.Error{Code: wire.Import}, spec.Path).With("path", path).With("reason", reason)
-			for _, arg := range detail {
-				e = e.With(arg.Name, arg.Text)
-			}
-			s.faults.report(e)
-			if reason != "duplicate" {
+		if problem != nil {
+			s.faults.report(p.withLabel(wire.Error{Detail: wire.Import{Path: path, Problem: problem}}, spec.Path))
+			if _, duplicate := problem.(wire.DuplicateImport); !duplicate {
 				s.refused[info.Ident] = true
 			}
 			continue
@@ -104,7 +99,7 @@ func (p *Prepared) checkPackages(sources []*source) {
 		switch {
 		case s.pkg == nil || !named(s.pkg):
 			if s.whole {
-				e := wire.Error{Code: wire.PackageClause}
+				e := wire.Error{Detail: wire.PackageClause{Expected: p.pkg}}
 				if s.pkg != nil {
 					e = p.withLabel(e, s.pkg)
 				} else {
@@ -113,11 +108,11 @@ func (p *Prepared) checkPackages(sources []*source) {
 				if first != nil {
 					e = p.withLabel(e, first.pkg)
 				}
-				s.faults.report(e.With("expected", p.pkg))
+				s.faults.report(e)
 			}
 		case s.pkg.Name.Name != p.pkg:
-			s.faults.report(p.withLabel(p.withLabel(wire.Error{Code: wire.PackageClause}, s.pkg), first.pkg).
-				With("expected", p.pkg).With("actual", s.pkg.Name.Name))
+			other := wire.PackageClause{Expected: p.pkg, Actual: s.pkg.Name.Name}
+			s.faults.report(p.withLabel(p.withLabel(wire.Error{Detail: other}, s.pkg), first.pkg))
 		default:
 			continue
 		}
@@ -134,8 +129,8 @@ func named(pkg *ast.Package) bool {
 // features of its own.
 func (p *Prepared) refuseAttributes(s *source) {
 	report := func(attr *ast.Attribute, path []string) {
-		e := wire.Error{Code: wire.Attribute, Path: path}
-		s.faults.report(p.withLabel(e, attr).With("name", attributeName(attr)))
+		e := wire.Error{Detail: wire.Attribute{Name: attributeName(attr)}, Path: path}
+		s.faults.report(p.withLabel(e, attr))
 	}
 	refusedDecl := func(decl ast.Decl) bool {
 		attr, ok := decl.(*ast.Attribute)

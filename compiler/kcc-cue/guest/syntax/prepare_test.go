@@ -83,15 +83,15 @@ func checkPositions(t *testing.T, p *Prepared, req *wire.Request) {
 func describe(errs []wire.Error, req *wire.Request) string {
 	var lines strings.Builder
 	for _, e := range errs {
-		lines.WriteString(string(e.Code))
+		lines.WriteString(e.Code())
 		for _, label := range e.Labels {
 			file := req.Files[label.File]
 			line := 1 + strings.Count(file.Text[:label.Start], "\n")
 			fmt.Fprintf(&lines, " %s:%d %q", file.Name, line, file.Text[label.Start:label.End])
 		}
-		for _, arg := range e.Args {
-			if arg.Name != "candidates" {
-				fmt.Fprintf(&lines, " %s=%s", arg.Name, arg.Text)
+		for _, argument := range e.Arguments() {
+			if argument.Name != "candidates" {
+				fmt.Fprintf(&lines, " %s=%s", argument.Name, argument)
 			}
 		}
 		lines.WriteString("\n")

@@ -32,7 +32,6 @@ func (r *resolver) warnQuadratic(source ast.Expr, name string) {
 	if r.pruning || len(r.loops) == 0 {
 		return
 	}
-	e := r.p.withLabel(wire.Error{Code: wire.SlowPattern, Warning: true}, source)
-	e = r.p.withLabel(e, r.loops[len(r.loops)-1])
-	r.faults.report(e.With("name", name))
+	e := r.p.withLabel(wire.Error{Detail: wire.SlowPattern{Name: name}, Warning: true}, source)
+	r.faults.report(r.p.withLabel(e, r.loops[len(r.loops)-1]))
 }

@@ -100,15 +100,14 @@ func (r *resolver) reportUnused(s *scope) {
 		switch {
 		case b.used:
 		case b.kind == importBinding:
-			e := r.p.withLabel(wire.Error{Code: wire.Import}, b.at).
-				With("path", strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)).With("reason", "unused")
+			unused := wire.UnusedImport{}
 			if r.source.shadowed[name] {
-				e = e.With("name", name)
+				unused.Shadowed = name
 			}
-			r.faults.report(e)
+			path := strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)
+			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.Import{Path: path, Problem: unused}}, b.at))
 		case b.kind == letBinding || b.kind == aliasBinding:
-			r.faults.report(r.p.withLabel(wire.Error{Code: wire.BadExpression}, b.at).
-				With("reason", "unused").With("name", name))
+			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.UnusedName{Name: name}}, b.at))
 		}
 	}
 }
@@ -331,8 +330,9 @@ func (r *resolver) validRegexp(op token.Token, x ast.Expr) bool {
 	}
 	_, err := regexp.Compile(text)
 	if err != nil {
-		r.faults.report(r.p.withLabel(wire.Error{Code: wire.BadExpression, Path: inModel(r.path)}, x).
-			With("reason", "failed").With("message", "invalid regexp: "+err.Error()).With("bare", "invalid regexp: "+err.Error()))
+		cause := &wire.Cause{Message: "invalid regexp: " + err.Error(), Bare: "invalid regexp: " + err.Error()}
+		e := wire.Error{Detail: wire.FailedExpression{Cause: cause}, Path: inModel(r.path)}
+		r.faults.report(r.p.withLabel(e, x))
 	}
 	return err == nil
 }
@@ -444,11 +444,12 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 		}
 		if name == "target" && !r.pruning && !r.imported {
 			// Shadowing it is almost always a mistake.
-			e := r.p.withLabel(wire.Error{Code: wire.Overlay, Warning: true}, x)
+			shadowed := wire.Overlay{Problem: wire.ShadowedTarget{Name: name}}
+			e := r.p.withLabel(wire.Error{Detail: shadowed, Warning: true}, x)
 			if b.at != nil {
 				e = r.p.withLabel(e, b.at)
 			}
-			r.faults.report(e.With("reason", "shadowed").With("name", name))
+			r.faults.report(e)
 		}
 		return b.kind != refusedBinding
 	}
@@ -467,8 +468,8 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 		}
 	} else if usable, ok := r.names.fields[name]; ok {
 		if !usable {
-			r.faults.report(r.p.withLabel(wire.Error{Code: wire.Overlay}, x).
-				With("reason", "reference").With("name", name))
+			reference := wire.Overlay{Problem: wire.OverlayReference{Name: name}}
+			r.faults.report(r.p.withLabel(wire.Error{Detail: reference}, x))
 			return false
 		}
 		r.use(name)
@@ -495,12 +496,8 @@ func (r *resolver) checkTargetComparison(x *ast.BinaryExpr, s *scope) {
 		if !isIdent || !isText || ident.Name != "target" || s.lookup("target") != nil || slices.Contains(r.p.targets, name) {
 			continue
 		}
-		e := r.p.withLabel(wire.Error{Code: wire.UnknownTarget, Warning: true}, sides[1]).
-			With("name", name).With("candidates", strings.Join(r.p.targets, " "))
-		if x.Op == token.NEQ {
-			e = e.With("differs", "true")
-		}
-		r.faults.report(e)
+		unknown := wire.UnknownTarget{Name: name, Candidates: r.p.targets, Differs: x.Op == token.NEQ}
+		r.faults.report(r.p.withLabel(wire.Error{Detail: unknown, Warning: true}, sides[1]))
 	}
 }
 
@@ -535,14 +532,13 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 			candidates = append(candidates, name)
 		}
 	}
-	e := r.p.withLabel(wire.Error{Code: wire.UnknownName}, x).
-		With("name", x.Name).With("candidates", strings.Join(candidates, " "))
+	unknown := wire.UnknownName{Name: x.Name, Candidates: candidates}
 	for _, path := range standardLibrary {
 		if path[strings.LastIndexByte(path, '/')+1:] == x.Name {
-			e = e.With("import", path)
+			unknown.Package = path
 		}
 	}
-	r.faults.report(e)
+	r.faults.report(r.p.withLabel(wire.Error{Detail: unknown}, x))
 }
 
 func isRootField(name string) bool {

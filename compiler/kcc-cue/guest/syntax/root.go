@@ -80,10 +80,10 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	}
 	switch {
 	case name == "system" && (s.Name != systemFile || ctx.overlay != ""):
-		p.reportMisplaced(ctx.faults, s, field, name, "placement")
+		p.reportMisplaced(ctx.faults, s, field, name, wire.MisplacedSystem{})
 		return false
 	case name == "on" && (!ctx.top || ctx.overlay != ""):
-		p.reportMisplaced(ctx.faults, s, field, name, "nested")
+		p.reportMisplaced(ctx.faults, s, field, name, wire.NestedBlock{Name: name})
 		return false
 	case slices.Contains(schema.Shipped().BlockFields(), name) && !ctx.top:
 		// It joins the root only where CUE embeds the struct around it.
@@ -100,8 +100,8 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	case name == "kinds":
 		declareInput(field.Value)
 	case !slices.Contains(schema.Shipped().RootFields(), name):
-		ctx.faults.report(p.withLabel(wire.Error{Code: wire.UnknownField, Path: []string{name}}, field.Label).
-			With("name", name).With("candidates", strings.Join(schema.Shipped().RootFields(), " ")))
+		unknown := wire.UnknownField{Name: name, Candidates: schema.Shipped().RootFields()}
+		ctx.faults.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{name}}, field.Label))
 		p.reported[name] = true
 		s.whole = false
 		return false
@@ -109,17 +109,16 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	return true
 }
 
-func (p *Prepared) reportMisplaced(to *Faults, s *source, field *ast.Field, name, reason string) {
-	to.report(p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{name}}, field.Label).
-		With("reason", reason).With("name", name))
+func (p *Prepared) reportMisplaced(to *Faults, s *source, field *ast.Field, name string, problem wire.OverlayProblem) {
+	to.report(p.withLabel(wire.Error{Detail: wire.Overlay{Problem: problem}, Path: []string{name}}, field.Label))
 	s.whole = false
 }
 
 // splitOverlay reads `on: TARGET: {…}`.
 func (p *Prepared) splitOverlay(s *source, on *ast.Field) {
 	shape := func(node ast.Node) {
-		s.faults.report(p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on"}}, node).
-			With("reason", "shape"))
+		malformed := wire.Overlay{Problem: wire.MalformedOverlay{}}
+		s.faults.report(p.withLabel(wire.Error{Detail: malformed, Path: []string{"on"}}, node))
 		s.whole = false
 	}
 	lit, ok := on.Value.(*ast.StructLit)
@@ -169,8 +168,8 @@ func (p *Prepared) reportUnknownTarget(to *Faults, block *ast.Field, name string
 	if len(p.targets) == 0 || slices.Contains(p.targets, name) {
 		return false
 	}
-	to.report(p.withLabel(wire.Error{Code: wire.Overlay, Path: []string{"on", name}}, block.Label).
-		With("reason", "unknown-target").With("name", name).With("candidates", strings.Join(p.targets, " ")))
+	unknown := wire.Overlay{Problem: wire.OverlayTarget{Name: name, Candidates: p.targets}}
+	to.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{"on", name}}, block.Label))
 	return true
 }
 

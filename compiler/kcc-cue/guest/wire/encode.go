@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"reflect"
 	"strconv"
 	"unicode/utf8"
 )
@@ -113,7 +114,7 @@ func appendNode(b []byte, n *Node) []byte {
 
 func appendError(b []byte, e *Error) []byte {
 	b = append(b, `{"code":`...)
-	b = appendString(b, string(e.Code))
+	b = appendString(b, e.Code())
 	b = append(b, `,"warning":`...)
 	b = strconv.AppendBool(b, e.Warning)
 	b = append(b, `,"path":`...)
@@ -131,14 +132,8 @@ func appendError(b []byte, e *Error) []byte {
 		b = appendInt(b, int(label.Role))
 		b = append(b, '}')
 	}
-	b = append(b, `],"args":{`...)
-	for i, arg := range e.Args {
-		b = comma(b, i)
-		b = appendString(b, arg.Name)
-		b = append(b, ':')
-		b = appendString(b, arg.Text)
-	}
-	return append(b, "}}"...)
+	b = append(b, `],"args":`...)
+	return append(appendArguments(b, reflect.ValueOf(e.Detail)), '}')
 }
 
 func appendSpans(b []byte, spans []Span) []byte {

@@ -47,8 +47,8 @@ type Package struct {
 
 // Missing is an import that resolves to no package.
 type Missing struct {
-	Path   string `json:"path"`
-	Reason string `json:"reason"`
+	Path   string  `json:"path"`
+	Reason Absence `json:"reason"`
 	// Candidates are similar paths that exist.
 	Candidates []string `json:"candidates"`
 	// Name is the directory or file that the reason is about.

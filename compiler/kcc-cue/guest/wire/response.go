@@ -151,25 +151,15 @@ type Label struct {
 	Role Role
 }
 
-// Arg is a named argument of an error.
-type Arg struct {
-	Name string
-	Text string
-}
-
 // Error is one error; the host writes its message.
 type Error struct {
-	Code    Code
+	Detail  Detail
 	Warning bool
 	Path    []string
 	Labels  []Label
-	Args    []Arg
-}
-
-// With returns the error with an argument added.
-func (e Error) With(name, text string) Error {
-	e.Args = append(e.Args[:len(e.Args):len(e.Args)], Arg{name, text})
-	return e
+	// Distinct tells apart errors that are alike in their detail and labels, such
+	// as those of one pattern about different values. The host does not get it.
+	Distinct string
 }
 
 // At returns the error with a label added.

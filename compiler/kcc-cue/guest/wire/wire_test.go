@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func TestResponsesAreJSON(t *testing.T) {
 					{Span: Span{1, 2, 3}, Role: RoleDefault, By: 1}, {Span: Span{1, 2, 3}, Role: RoleValue, By: 4},
 				}}},
 			}},
-			Errors: []Error{Error{Code: Conflict, Path: []string{text}}.At(Span{1, 2, 3}, RoleValue).With(text, text)},
+			Errors: []Error{Error{Detail: PrivateName{Name: text, Team: text}, Path: []string{text}}.At(Span{1, 2, 3}, RoleValue)},
 		}
 		var got map[string]any
 		if err := json.Unmarshal(AppendResponse(nil, response), &got); err != nil {
@@ -39,7 +40,7 @@ func TestResponsesAreJSON(t *testing.T) {
 			t.Errorf("the origins came back as %v", node["o"])
 		}
 		e := got["errors"].([]any)[0].(map[string]any)
-		if e["path"].([]any)[0] != want || e["args"].(map[string]any)[want] != want {
+		if e["path"].([]any)[0] != want || e["args"].(map[string]any)["name"] != want {
 			t.Errorf("the error came back as %v", e)
 		}
 	}
@@ -61,6 +62,43 @@ func TestNodesOfEveryKindAreEncoded(t *testing.T) {
 		if got := string(appendNode(nil, node)); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
+	}
+}
+
+func TestDetailsAreEncodedByName(t *testing.T) {
+	for want, detail := range map[string]Detail{
+		`secret-literal{}`: SecretLiteral{},
+		`cue-default-ruled-out{"expected":[[{"at-least":{"limit":"1"}},{"of-type":{"kind":"int"}}]]}`: CUEDefaultRuledOut{
+			Expected: Expected{{AtLeast{Limit: "1"}, OfType{Kind: TypeInt}}},
+		},
+		`bad-policy{"policy":"p","problem":{"policy-field":{"path":["a","b"],"candidates":[]}}}`: BadPolicy{
+			Policy: "p", Problem: PolicyField{Path: []string{"a", "b"}},
+		},
+		`incomplete-expression{"part":"source","cause":{"message":"m","bare":""}}`: IncompleteExpression{
+			Part: PartSource, Cause: &Cause{Message: "m"},
+		},
+		`policy-violated{"policy":"p","message":"","on":[]}`:                           PolicyViolated{Policy: "p"},
+		`not-concrete{"name":"x","expected":[],"by_pattern":true,"in_defaults":false}`: NotConcrete{Name: "x", ByPattern: true},
+	} {
+		if got := string(AppendDetail(nil, detail)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestEveryTextOfADetailIsReplaced(t *testing.T) {
+	cause := &Cause{Message: "a", Bare: "a"}
+	before := Detail(BadPolicy{Policy: "a", Problem: UndecidedPolicy{
+		Reference: &Reference{Name: "a", Within: "a", Candidates: []string{"a", "b"}}, Cause: cause,
+	}})
+	after := MapTexts(before, strings.ToUpper)
+	want := `bad-policy{"policy":"A","problem":{"undecided-policy":` +
+		`{"reference":{"name":"A","within":"A","candidates":["A","B"]},"cause":{"message":"A","bare":"A"}}}}`
+	if got := string(AppendDetail(nil, after)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if cause.Message != "a" {
+		t.Error("the original was changed")
 	}
 }
 

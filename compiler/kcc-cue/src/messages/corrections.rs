@@ -3,7 +3,8 @@
 
 use kcc_diag::field_label as label;
 
-use super::{Mistake, bounds};
+use super::{bounds, mistake::Mistake};
+use crate::wire::{Alternative, Type};
 
 /// Structs that other tools write as a single string or number, by their field, or with a period by
 /// the field that contains them, with the intended value; `{}` is the string.
@@ -23,58 +24,66 @@ const SHORT_VALUES: [(&str, &str); 12] = [
 ];
 
 impl Mistake<'_> {
-    pub(super) fn corrected_type(&self, expected: &str, kind: &str) -> String {
+    pub(super) fn corrected_type(&self, expected: &[Alternative], kind: Type) -> String {
         let name = self.path.0.last().map_or("", String::as_str);
         let text = self.lines.first().and_then(|line| self.source_of(*line));
         let text = text.as_deref().map_or("", |text| text.trim_matches('`'));
         let unquoted = text.trim_matches('"');
-        let first = expected.split(['|', '&']).next().unwrap_or("").trim();
         let is_number = unquoted.parse::<f64>().is_ok();
         let example = bounds::example(expected);
-        match (first, kind) {
+        let number = matches!(kind, Type::Int | Type::Float | Type::Number);
+        match (bounds::first_type(expected), kind) {
             // An element of a list has an index for a name.
-            (_, "null") if name.parse::<usize>().is_err() => {
+            (_, Type::Null) if name.parse::<usize>().is_err() => {
                 format!("remove it, or write `{}: {example}`", label(name))
             }
-            ("string", "int" | "float" | "number") if unit_of(name).is_some() => {
+            (Some(Type::String), _) if number && unit_of(name).is_some() => {
                 let unit = unit_of(name).unwrap_or_default();
                 format!("add a unit, such as `\"{unit}\"`")
             }
-            ("struct", "int" | "number") if self.is_port() && !text.is_empty() => {
+            (Some(Type::Struct), Type::Int | Type::Number)
+                if self.is_port() && !text.is_empty() =>
+            {
                 format!("write `{name}: number: {text}`: only a plain number is a short form")
             }
-            ("string", "int" | "float" | "number" | "bool")
-                if !self.is_sensitive() && is_plain(text) =>
+            (Some(Type::String), _)
+                if (number || kind == Type::Bool) && !self.is_sensitive() && is_plain(text) =>
             {
                 format!("quote it: `\"{text}\"`")
             }
-            ("string", "int" | "float" | "number" | "bool") => "quote it".to_owned(),
-            ("string", "bytes") => "use double quotes: single quotes are for bytes".to_owned(),
-            ("int" | "number" | "float", "string") if is_number => {
+            (Some(Type::String), _) if number || kind == Type::Bool => "quote it".to_owned(),
+            (Some(Type::String), Type::Bytes) => {
+                "use double quotes: single quotes are for bytes".to_owned()
+            }
+            (Some(Type::Int | Type::Number | Type::Float), Type::String) if is_number => {
                 format!("remove the quotes: `{unquoted}`")
             }
-            ("bool", "string") if ["true", "false"].contains(&unquoted) => {
+            (Some(Type::Bool), Type::String) if ["true", "false"].contains(&unquoted) => {
                 format!("remove the quotes: `{unquoted}`")
             }
-            ("int", "string") if leading(unquoted).is_some() => match published(unquoted) {
-                // A port as other tools publish it.
-                Some((number, Some(host))) if name == "port" => {
-                    format!("write `ports: http: {{number: {number}, expose: {host}}}`")
+            (Some(Type::Int), Type::String) if leading(unquoted).is_some() => {
+                match published(unquoted) {
+                    // A port as other tools publish it.
+                    Some((number, Some(host))) if name == "port" => {
+                        format!("write `ports: http: {{number: {number}, expose: {host}}}`")
+                    }
+                    _ => format!("write `{name}: {}`", leading(unquoted).unwrap_or_default()),
                 }
-                _ => format!("write `{name}: {}`", leading(unquoted).unwrap_or_default()),
-            },
-            ("int", "float" | "number") => format!("write {}", bounds::describe(expected)),
-            ("list", "string") if is_command(name) && !text.is_empty() => {
+            }
+            (Some(Type::Int), Type::Float | Type::Number) => {
+                format!("write {}", bounds::describe(expected))
+            }
+            (Some(Type::List), Type::String) if is_command(name) && !text.is_empty() => {
                 let words: Vec<String> = command(&unescaped(text))
                     .iter()
                     .map(|word| format!("{word:?}"))
                     .collect();
                 format!("write each word separately: `[{}]`", words.join(", "))
             }
-            ("list", "string" | "int" | "bool") if !text.is_empty() => {
+            (Some(Type::List), Type::String | Type::Int | Type::Bool) if !text.is_empty() => {
                 format!("put it in brackets: `[{text}]`")
             }
-            ("struct", kind) => self
+            (Some(Type::Struct), kind) => self
                 .as_struct(kind, name, text)
                 .unwrap_or_else(|| format!("write `{}: {example}`", label(name))),
             _ if name.parse::<usize>().is_ok() => format!("write `{example}`"),
@@ -83,7 +92,7 @@ impl Mistake<'_> {
     }
 
     /// Returns the intended struct for a value that is not a struct.
-    fn as_struct(&self, kind: &str, name: &str, text: &str) -> Option<String> {
+    fn as_struct(&self, kind: Type, name: &str, text: &str) -> Option<String> {
         let names = &self.path.0;
         let above = names
             .len()
@@ -99,19 +108,19 @@ impl Mistake<'_> {
         };
         let list = self.first_text().unwrap_or_default();
         let listed = match (kind, name) {
-            ("list", "volumes") => volumes(list),
-            ("list", "env" | "labels" | "annotations") => entries(list),
+            (Type::List, "volumes") => volumes(list),
+            (Type::List, "env" | "labels" | "annotations") => entries(list),
             _ => None,
         };
         if let Some(fields) = listed {
             return Some(format!("write `{name}: {fields}`"));
         }
         Some(match (kind, name) {
-            ("bool", "tls") => {
+            (Type::Bool, "tls") => {
                 "write `tls: secret: \"…\"`, with the secret that contains the certificate"
                     .to_owned()
             }
-            ("string" | "list", "needs") => {
+            (Type::String | Type::List, "needs") => {
                 let needs: Vec<String> = words()?
                     .iter()
                     .map(|word| format!("{}: {{}}", label(word)))
@@ -124,27 +133,31 @@ impl Mistake<'_> {
             (_, "ports") if published(unquoted).is_some() => {
                 format!("write `ports: http: {}`", port(published(unquoted)?))
             }
-            ("string", _) if above == "ports" && published(unquoted).is_some() => {
+            (Type::String, _) if above == "ports" && published(unquoted).is_some() => {
                 format!("write `{}: {}`", label(name), port(published(unquoted)?))
             }
-            ("list", "capabilities") if !text.is_empty() => {
+            (Type::List, "capabilities") if !text.is_empty() => {
                 format!("write `capabilities: add: {text}`")
             }
-            ("list", _) => {
+            (Type::List, _) => {
                 format!(
                     "write each entry under its name, as in `{name}: NAME: …`, instead of a list"
                 )
             }
             (_, _) if above == "needs" => format!("write `{}: {{}}`", label(name)),
-            ("string", _) if above == "targets" && ["docker", "kubernetes"].contains(&unquoted) => {
+            (Type::String, _)
+                if above == "targets" && ["docker", "kubernetes"].contains(&unquoted) =>
+            {
                 format!("write `{}: {unquoted}: {{}}`", label(name))
             }
-            ("string", "external") if address(unquoted).is_some() => {
+            (Type::String, "external") if address(unquoted).is_some() => {
                 let (host, port) = address(unquoted)?;
                 format!("write `external: {{host: {host:?}, port: {port}}}`")
             }
-            ("string", "kubernetes") => "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned(),
-            ("string", _) if !text.is_empty() => {
+            (Type::String, "kubernetes") => {
+                "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned()
+            }
+            (Type::String, _) if !text.is_empty() => {
                 let intended = SHORT_VALUES.iter().find(|(field, _)| {
                     *field == name || field.strip_suffix('.').is_some_and(|field| field == above)
                 });
@@ -159,7 +172,7 @@ impl Mistake<'_> {
     /// from it.
     fn first_text(&self) -> Option<&str> {
         let line = self.lines.first()?;
-        Some(self.context.files.text(line.span).trim())
+        Some(self.files.text(line.span).trim())
     }
 
     /// Returns whether the path is that of a named port.

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::values::type_name;
+use crate::wire::Type;
 
 /// One of CUE's formats with kcc's message.
 struct Message {
@@ -131,7 +132,7 @@ fn fill(translation: &str, given: &[&str], show: fn(&str) -> Option<String>) -> 
                 break;
             }
         } else {
-            match type_name(given) {
+            match named_type(given) {
                 "something else" => show(quoted_name(given).as_deref().unwrap_or(given))?,
                 kind => kind.to_owned(),
             }
@@ -139,6 +140,20 @@ fn fill(translation: &str, given: &[&str], show: fn(&str) -> Option<String>) -> 
         text = text.replacen(&placeholder, &given, 1);
     }
     Some(text)
+}
+
+/// Names a type by its name in a message of CUE.
+pub(super) fn named_type(name: &str) -> &'static str {
+    type_name(match name {
+        "string" => Type::String,
+        "int" | "float" | "number" => Type::Number,
+        "bool" => Type::Bool,
+        "null" => Type::Null,
+        "struct" => Type::Struct,
+        "list" => Type::List,
+        "bytes" => Type::Bytes,
+        _ => Type::Other,
+    })
 }
 
 /// Turns a name quoted by Go into one in backticks.

@@ -3,7 +3,8 @@
 use kcc_diag::{Code, Diagnostic, field_label};
 use kcc_tree::OriginKind;
 
-use super::{Mistake, bounds, values::count};
+use super::{bounds, mistake::Mistake, values::count};
+use crate::wire::Alternative;
 
 impl Mistake<'_> {
     pub(super) fn two_defaults(&self) -> Diagnostic {
@@ -22,26 +23,34 @@ impl Mistake<'_> {
         ))
     }
 
-    pub(super) fn cue_default_ruled_out(&self) -> Diagnostic {
-        let message = self.ruled_out("the default");
+    pub(super) fn cue_default_ruled_out(
+        &self,
+        expected: &[Alternative],
+        actual: Option<&str>,
+    ) -> Diagnostic {
+        let message = self.ruled_out("the default", expected, actual);
         let error = self.with_lines(
             Diagnostic::error(Code::EvalDefaultRuledOut, message),
             &self.lines,
         );
         error.help(format!(
             "write a value that satisfies all lines: `{}`",
-            self.as_field(&bounds::example(self.arg("expected")))
+            self.as_field(&bounds::example(expected))
         ))
     }
 
-    pub(super) fn default_ruled_out(&self) -> Diagnostic {
+    pub(super) fn default_ruled_out(
+        &self,
+        expected: &[Alternative],
+        actual: Option<&str>,
+    ) -> Diagnostic {
         let defaults = self.lines_of(&[OriginKind::Default]);
         let subject = if defaults.is_empty() {
             "kcc's default"
         } else {
             "the default"
         };
-        let message = self.ruled_out(subject);
+        let message = self.ruled_out(subject, expected, actual);
         let mut error = Diagnostic::error(Code::EvalSoftRuledOut, message);
         if defaults.is_empty() {
             // The owner of the component can give another value.
@@ -57,16 +66,15 @@ impl Mistake<'_> {
         let error = self.with_lines(error, &lines);
         error.help(format!(
             "write a value that is allowed: `{}`",
-            self.as_field(&bounds::example(self.arg("expected")))
+            self.as_field(&bounds::example(expected))
         ))
     }
 
-    fn ruled_out(&self, subject: &str) -> String {
-        let (path, expected, actual) = (&self.path, self.arg("expected"), self.arg("actual"));
-        let actual = if actual.is_empty() || self.is_sensitive() {
-            String::new()
-        } else {
-            format!(" `{actual}`")
+    fn ruled_out(&self, subject: &str, expected: &[Alternative], actual: Option<&str>) -> String {
+        let path = &self.path;
+        let actual = match actual {
+            Some(actual) if !self.is_sensitive() => format!(" `{actual}`"),
+            _ => String::new(),
         };
         if expected.is_empty() {
             format!("{subject}{actual} of `{path}` is not allowed")

@@ -2,23 +2,26 @@
 
 use kcc_diag::{Code, Diagnostic};
 
-use super::{Mistake, cue_messages::translate, values::type_name};
+use super::{
+    cue_messages::{named_type, translate},
+    mistake::Mistake,
+};
+use crate::wire::{Cause, CycleKind, Part};
 
 impl Mistake<'_> {
-    pub(super) fn cycle(&self) -> Diagnostic {
+    pub(super) fn cycle(&self, kind: CycleKind) -> Diagnostic {
         let path = &self.path;
-        let (message, label, help) = if self.arg("kind") == "structure" {
-            (
+        let (message, label, help) = match kind {
+            CycleKind::Structure => (
                 format!("`{path}` contains itself"),
                 "contains itself",
                 "refer to a part of it, not to the struct that contains this line",
-            )
-        } else {
-            (
+            ),
+            CycleKind::Value => (
                 format!("`{path}` depends on itself"),
                 "refers back to itself",
                 "write a value in one of these lines",
-            )
+            ),
         };
         let mut error = self.error(Code::EvalCycle, message, label);
         for line in self.lines.iter().skip(1) {
@@ -27,8 +30,7 @@ impl Mistake<'_> {
         error.help(help)
     }
 
-    pub(super) fn slow_pattern(&self) -> Diagnostic {
-        let name = self.arg("name");
+    pub(super) fn slow_pattern(&self, name: &str) -> Diagnostic {
         let message = format!("this pattern visits every field of `{name}` once per component");
         let mut warning = self.error(Code::EvalSlowPattern, message, format!("all of `{name}`"));
         for line in self.lines.iter().skip(1) {
@@ -41,49 +43,51 @@ impl Mistake<'_> {
     }
 
     /// A field that is in no value and in no other error.
-    pub(super) fn unaccounted(&self) -> Diagnostic {
-        let name = match self.arg("name") {
-            "" => "this field".to_owned(),
-            name => format!("`{name}`"),
-        };
+    pub(super) fn unaccounted(&self, name: Option<&str>) -> Diagnostic {
+        let name = name.map_or_else(|| "this field".to_owned(), |name| format!("`{name}`"));
         let message = format!("{name} is not part of the model");
         let error = self.error(Code::EvalUnaccounted, message, "kcc lost this field");
         error.help("write the field differently, and report this as a bug in kcc")
     }
 
-    pub(super) fn bad_expression(&self) -> Diagnostic {
-        if self.path.0 == ["target"] {
-            return self.target();
-        }
-        let name = self.arg("name");
-        if self.arg("reason") == "unused" {
-            let message = format!("`{name}` is defined but not used");
-            let error = self.error(Code::EvalBadExpression, message, "unused");
-            return error.help(if self.is_alias() {
-                format!("write `{name}: …` to make it a field, or remove the name")
-            } else {
-                "remove it, or use it".to_owned()
-            });
-        }
-        if self.arg("reason") == "function" {
-            let message = format!("`{}` is a function, not a value", self.path);
-            let error = self.error(Code::EvalBadExpression, message, "a function");
-            return error.help("call it with its arguments");
-        }
-        if self.arg("reason") == "said" {
-            let (path, text) = (&self.path, self.arg("said"));
-            let message = if text.is_empty() || self.is_sensitive() {
-                format!("`{path}` is rejected")
-            } else {
-                format!("`{path}` is rejected: {text}")
-            };
-            let error = self.error(Code::EvalBadExpression, message, "rejected by this line");
-            return error.help("write what the message asks for, or change the line");
-        }
-        if self.arg("reason") == "undecided" {
-            return self.incomplete();
-        }
-        if self.arg("what") == "embedding" && self.arg("message").is_empty() {
+    pub(super) fn unused_name(&self, name: &str) -> Diagnostic {
+        let message = format!("`{name}` is defined but not used");
+        let error = self.error(Code::EvalBadExpression, message, "unused");
+        error.help(if self.is_alias() {
+            format!("write `{name}: …` to make it a field, or remove the name")
+        } else {
+            "remove it, or use it".to_owned()
+        })
+    }
+
+    pub(super) fn function_value(&self) -> Diagnostic {
+        let message = format!("`{}` is a function, not a value", self.path);
+        let error = self.error(Code::EvalBadExpression, message, "a function");
+        error.help("call it with its arguments")
+    }
+
+    /// A fragment's own `error("…")`.
+    pub(super) fn raised_error(&self, text: Option<&str>) -> Diagnostic {
+        let path = &self.path;
+        let message = match text {
+            Some(text) if !self.is_sensitive() => format!("`{path}` is rejected: {text}"),
+            _ => format!("`{path}` is rejected"),
+        };
+        let error = self.error(Code::EvalBadExpression, message, "rejected by this line");
+        error.help("write what the message asks for, or change the line")
+    }
+
+    pub(super) fn refused_expression(&self, cause: &Cause) -> Diagnostic {
+        self.without_result(Some(cause))
+            .help("write the value itself: CUE does not allow this expression")
+    }
+
+    pub(super) fn failed_expression(
+        &self,
+        part: Option<Part>,
+        cause: Option<&Cause>,
+    ) -> Diagnostic {
+        if let (Some(Part::Embedding), None) = (part, cause) {
             let message = format!(
                 "cannot embed {} {}: not a struct",
                 self.code(),
@@ -92,60 +96,63 @@ impl Mistake<'_> {
             let error = self.error(Code::EvalBadExpression, message, "embedded here");
             return error.help("embed a struct, or assign the value to a field");
         }
-        let text = self.reason().unwrap_or_default();
-        let what = if self.path.0.is_empty() {
+        self.without_result(cause)
+            .help("correct the expression, or write the value itself")
+    }
+
+    /// An expression that has no result, with CUE's reason if it can be shown.
+    fn without_result(&self, cause: Option<&Cause>) -> Diagnostic {
+        let subject = if self.path.0.is_empty() {
             "an expression".into()
         } else {
             format!("`{}`", self.path)
         };
-        let message = if text.is_empty() {
-            format!("{what} cannot be evaluated")
-        } else {
-            format!("{what} cannot be evaluated: {text}")
+        let message = match cause.and_then(|cause| self.reason(cause)) {
+            Some(reason) => format!("{subject} cannot be evaluated: {reason}"),
+            None => format!("{subject} cannot be evaluated"),
         };
         let mut error = self.error(Code::EvalBadExpression, message, "this expression");
         for line in self.lines.iter().skip(1) {
             error = error.secondary(line.span, "caused by this line");
         }
-        error.help(match self.arg("reason") {
-            "refused" => "write the value itself: CUE does not allow this expression",
-            _ => "correct the expression, or write the value itself",
-        })
+        error
     }
-}
 
-impl Mistake<'_> {
     /// An expression that depends on a value which is not concrete.
-    fn incomplete(&self) -> Diagnostic {
-        let part = match self.arg("what") {
-            "condition" => "condition",
-            "label" => "field name",
-            "source" => "`for` clause",
-            "embedding" => "embedding",
-            "pattern" => "pattern",
-            _ => {
-                let text = self.reason();
-                let text = text.map_or_else(String::new, |text| format!(": {text}"));
-                let message = format!("`{}` is incomplete{text}", self.path);
-                let error = self.error(Code::EvalBadExpression, message, "no concrete value");
-                return self
-                    .with_declarations(error)
-                    .help("give every field it refers to a concrete value");
-            }
+    pub(super) fn incomplete_expression(
+        &self,
+        part: Option<Part>,
+        cause: Option<&Cause>,
+    ) -> Diagnostic {
+        let Some(part) = part else {
+            let reason = cause.and_then(|cause| self.reason(cause));
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let message = format!("`{}` is incomplete{reason}", self.path);
+            let error = self.error(Code::EvalBadExpression, message, "no concrete value");
+            return self
+                .with_declarations(error)
+                .help("give every field it refers to a concrete value");
+        };
+        let (name, help) = match part {
+            Part::Condition => (
+                "condition",
+                "give what it refers to a concrete value, or a default such as `*false | bool`",
+            ),
+            Part::Embedding => (
+                "embedding",
+                "choose one alternative, or set the fields that distinguish them",
+            ),
+            Part::Label => ("field name", "give what it refers to a concrete value"),
+            Part::Source => ("`for` clause", "give what it refers to a concrete value"),
+            Part::Pattern => ("pattern", "give what it refers to a concrete value"),
         };
         let message = format!(
-            "incomplete {part} {}: {} has no concrete value",
+            "incomplete {name} {}: {} has no concrete value",
             self.location(),
             self.code()
         );
         let error = self.error(Code::EvalBadExpression, message, "no concrete value");
-        self.with_declarations(error).help(match self.arg("what") {
-            "condition" => {
-                "give what it refers to a concrete value, or a default such as `*false | bool`"
-            }
-            "embedding" => "choose one alternative, or set the fields that distinguish them",
-            _ => "give what it refers to a concrete value",
-        })
+        self.with_declarations(error).help(help)
     }
 
     /// Labels the declarations of the values that are not concrete.
@@ -170,7 +177,7 @@ impl Mistake<'_> {
         let text = self
             .lines
             .first()
-            .map(|line| self.context.files.text(line.span).trim());
+            .map(|line| self.files.text(line.span).trim());
         match text {
             Some(text)
                 if text.len() <= 40 && !text.contains(['\n', '`']) && !self.is_sensitive() =>
@@ -181,21 +188,21 @@ impl Mistake<'_> {
         }
     }
 
-    /// Returns kcc's description of why CUE cannot evaluate an expression.
-    pub(super) fn reason(&self) -> Option<String> {
+    /// Returns kcc's description of CUE's message.
+    pub(super) fn reason(&self, cause: &Cause) -> Option<String> {
         if self.is_sensitive() {
             // CUE's message may contain values.
-            let text = translate_message(self.arg("bare"))?.replace("`…`", "this");
+            let text = translate_message(&cause.bare)?.replace("`…`", "this");
             (!text.contains('…')).then_some(text)
         } else {
-            translate_message(self.arg("message"))
+            translate_message(&cause.message)
         }
     }
 
     /// A line that chooses the evaluated target.
-    fn target(&self) -> Diagnostic {
+    pub(super) fn target(&self) -> Diagnostic {
         let line = self.lines.first();
-        let several = line.is_some_and(|line| self.context.files.text(line.span).contains('|'));
+        let several = line.is_some_and(|line| self.files.text(line.span).contains('|'));
         if several {
             let message = "this line does not allow the evaluated target";
             let error = self.error(
@@ -221,7 +228,7 @@ impl Mistake<'_> {
         let Some(line) = self.lines.first() else {
             return false;
         };
-        let Some(file) = self.context.files.get(line.span.file) else {
+        let Some(file) = self.files.get(line.span.file) else {
             return false;
         };
         let (start, end) = (line.span.start as usize, line.span.end as usize);
@@ -265,15 +272,15 @@ fn argument(line: &str) -> Option<String> {
     {
         return Some(format!(
             "`{operator}` cannot be applied to {}",
-            type_name(actual)
+            named_type(actual)
         ));
     }
     let (expected, rest) = rest.split_once(" in argument ")?;
     let (number, function) = rest.split_once(" to ")?;
     Some(format!(
         "argument {number} of `{function}` must be {}, not {}",
-        type_name(expected),
-        type_name(actual)
+        named_type(expected),
+        named_type(actual)
     ))
 }
 
@@ -284,7 +291,7 @@ fn operands(line: &str) -> Option<String> {
     let (_, operator) = rest.rsplit_once(" to ")?;
     let (left, right) = types.trim_end_matches(')').split_once(" and ")?;
     let operator = operator.trim_matches('\'');
-    let (left, right) = (type_name(left), type_name(right));
+    let (left, right) = (named_type(left), named_type(right));
     Some(format!("cannot apply `{operator}` to {left} and {right}"))
 }
 
@@ -312,8 +319,8 @@ fn clash(line: &str) -> Option<String> {
         match types.and_then(|types| types.trim_end_matches(')').split_once(" and ")) {
             Some((left, right)) => format!(
                 "conflicting types: {} and {}",
-                type_name(left),
-                type_name(right)
+                named_type(left),
+                named_type(right)
             ),
             None => "conflicting values".to_owned(),
         },
@@ -325,9 +332,12 @@ fn operand(line: &str) -> Option<String> {
     let rest = line.strip_prefix("invalid operand ")?;
     let (operand, rest) = rest.rsplit_once(" (found ")?;
     let (found, wanted) = rest.trim_end_matches(')').split_once(", want ")?;
-    let wanted: Vec<&str> = wanted.split(" or ").map(type_name).collect();
+    let wanted: Vec<&str> = wanted.split(" or ").map(named_type).collect();
     let wanted = wanted.join(" or ");
-    Some(format!("`{operand}` is {}, not {wanted}", type_name(found)))
+    Some(format!(
+        "`{operand}` is {}, not {wanted}",
+        named_type(found)
+    ))
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 use kcc_diag::{Code, Diagnostic, field_label as label, listed};
 use kcc_tree::{OriginKind, Path};
 
-use super::{Line, Mistake, bounds, join_names};
-use crate::wire::{Fault, FaultCode};
+use super::{
+    bounds,
+    mistake::{Line, Mistake, intended, join_names},
+};
+use crate::wire::{Alternative, Detail, Fault};
 
 /// Other tools' names of a field, its name in kcc, and what to write.
 const OTHER_TOOLS: [(&str, &str, &str); 57] = [
@@ -96,10 +99,10 @@ const UNSUPPORTED: [(&str, &str); 8] = [
 ];
 
 /// Returns the known field that another tool's name stands for, and what to write.
-fn elsewhere(name: &str, known: &[&str]) -> Option<(&'static str, &'static str)> {
+fn elsewhere(name: &str, known: &[String]) -> Option<(&'static str, &'static str)> {
     OTHER_TOOLS
         .iter()
-        .find(|(other, field, _)| *other == name && known.contains(field))
+        .find(|(other, field, _)| *other == name && known.iter().any(|known| known == field))
         .map(|(_, field, write)| (*field, *write))
 }
 
@@ -151,15 +154,13 @@ pub(super) fn indented_below(text: &str, at: usize) -> Option<(usize, String)> {
 }
 
 /// Returns the path that an unknown field was probably intended to have.
-pub(super) fn intended(fault: &Fault) -> Option<Path> {
-    if fault.code != FaultCode::UnknownField {
+pub(super) fn intended_path(fault: &Fault) -> Option<Path> {
+    let Detail::UnknownField { name, candidates } = &fault.detail else {
         return None;
-    }
-    let known = fault.list("candidates");
-    let name = fault.arg("name");
-    let field = match elsewhere(name, &known) {
+    };
+    let field = match elsewhere(name, candidates) {
         Some((field, _)) => field,
-        None => kcc_diag::nearest(name, known)?,
+        None => intended(name, candidates)?,
     };
     let mut path = fault.path.clone();
     field.clone_into(path.last_mut()?);
@@ -167,21 +168,27 @@ pub(super) fn intended(fault: &Fault) -> Option<Path> {
 }
 
 impl Mistake<'_> {
-    pub(super) fn unknown_field(&self) -> Diagnostic {
-        let name = self.arg("name");
-        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
-        if self.arg("reason") == "hidden" {
-            let map = kcc_tree::Path(above.to_vec());
-            let message = format!("`{name}` is not in `{map}`: CUE hides it");
-            let error = self.error(Code::EvalUnknownField, message, "hidden");
-            return error.help(format!("write `{name:?}`, with the quotes"));
-        }
+    /// A key that CUE hides.
+    pub(super) fn hidden_key(&self, name: &str) -> Diagnostic {
+        let map = Path(self.above().to_vec());
+        let message = format!("`{name}` is not in `{map}`: CUE hides it");
+        let error = self.error(Code::EvalUnknownField, message, "hidden");
+        error.help(format!("write `{name:?}`, with the quotes"))
+    }
+
+    /// Returns the path of the struct around the field.
+    fn above(&self) -> &[String] {
+        &self.path.0[..self.path.0.len().saturating_sub(1)]
+    }
+
+    pub(super) fn unknown_field(&self, name: &str, known: &[String]) -> Diagnostic {
+        let above = self.above();
         let message = format!("{} has no field `{name}`", self.owner_of(above));
         let error = self.error(Code::EvalUnknownField, message, "no such field");
         let mut error = self.with_other_lines(error);
-        let known = self.fault.list("candidates");
-        let elsewhere = elsewhere(name, &known).map(|(_, write)| write);
-        let in_component = above.len() == 2 && known.contains(&"image");
+        let has = |name: &str| known.iter().any(|known| known == name);
+        let elsewhere = elsewhere(name, known).map(|(_, write)| write);
+        let in_component = above.len() == 2 && has("image");
         let without = UNSUPPORTED
             .iter()
             .find(|(other, _)| in_component && *other == name);
@@ -191,13 +198,13 @@ impl Mistake<'_> {
         {
             return error.help(help);
         }
-        error = error.help(match elsewhere.or_else(|| self.nearest(name)) {
+        error = error.help(match elsewhere.or_else(|| intended(name, known)) {
             _ if in_component && name == "on" => format!(
                 "write it at the first level of the file: `on: TARGET: {}: {}: …`",
                 above[0],
                 label(&above[1])
             ),
-            _ if name == "nonRoot" && known.contains(&"profile") => {
+            _ if name == "nonRoot" && has("profile") => {
                 let profile = if self.is_written_false() {
                     "baseline"
                 } else {
@@ -209,7 +216,7 @@ impl Mistake<'_> {
             Some(field) => format!("did you mean `{field}`?"),
             None if known.is_empty() => "remove it: no field is allowed here".to_owned(),
             None => {
-                let mut known = known;
+                let mut known = known.to_vec();
                 known.sort_unstable();
                 format!("the fields here are {}", listed(&known))
             }
@@ -223,7 +230,7 @@ impl Mistake<'_> {
             return None;
         }
         let span = self.lines.first()?.span;
-        let text = self.context.files.get(span.file)?.text();
+        let text = self.files.get(span.file)?.text();
         let (before, after) = (
             text.get(..span.start as usize)?,
             text.get(span.end as usize..)?,
@@ -247,46 +254,47 @@ impl Mistake<'_> {
     /// says where they belong.
     fn missing_braces(&self, above: &[String]) -> Option<String> {
         let span = self.lines.first().filter(|_| above.is_empty())?.span;
-        let text = self.context.files.get(span.file)?.text();
+        let text = self.files.get(span.file)?.text();
         let (_, head) = indented_below(text, span.start as usize)?;
         Some(format!(
             "put the fields of `{head}` in braces: `{head}: {{`, and `}}` below the last one"
         ))
     }
 
-    pub(super) fn unknown_kind(&self) -> Diagnostic {
-        let name = self.arg("name");
-        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
-        let message = format!("{} has unknown kind `{name}`", self.owner_of(above));
+    pub(super) fn unknown_kind(&self, name: &str, known: &[String]) -> Diagnostic {
+        let message = format!("{} has unknown kind `{name}`", self.owner_of(self.above()));
         let error = self.error(Code::EvalUnknownKind, message, "unknown kind");
         let error = self.with_other_lines(error);
-        error.help(match self.nearest(name) {
+        error.help(match intended(name, known) {
             Some(kind) => format!("did you mean `{kind}`?"),
             None => format!(
                 "the kinds are {}; define your own under `kinds`",
-                join_names(&self.fault.list("candidates"), "and")
+                join_names(known, "and")
             ),
         })
     }
 
-    pub(super) fn unknown_version(&self) -> Diagnostic {
-        let (kind, version) = (self.arg("kind"), self.arg("name"));
-        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
+    pub(super) fn unknown_version(
+        &self,
+        kind: &str,
+        version: &str,
+        supported: &[String],
+    ) -> Diagnostic {
         let message = format!(
             "{} has version `{version}`, which the recipe of `{kind}` does not support",
-            self.owner_of(above)
+            self.owner_of(self.above())
         );
         let error = self.error(Code::EvalUnknownVersion, message, "unsupported version");
         self.with_other_lines(error).help(format!(
             "write a version like {}",
-            join_names(&self.fault.list("candidates"), "or")
+            join_names(supported, "or")
         ))
     }
 
     /// Returns whether the labelled field has the value `false`.
     fn is_written_false(&self) -> bool {
         let rest = self.lines.first().and_then(|line| {
-            let file = self.context.files.get(line.span.file)?;
+            let file = self.files.get(line.span.file)?;
             file.text().get(line.span.end as usize..)
         });
         let value = rest.map(|rest| rest.trim_start_matches(['?', '!', ':', ' ', '\t', '\n']));
@@ -305,15 +313,17 @@ impl Mistake<'_> {
         error
     }
 
-    pub(super) fn missing_field(&self) -> Diagnostic {
-        let name = self.path.0.last().map_or("", String::as_str);
-        let above = &self.path.0[..self.path.0.len().saturating_sub(1)];
-        let with = self.fault.list("with");
-        let example = bounds::example(self.arg("expected"));
-        let mut message = format!("{} has no `{name}`", self.owner_of(above));
+    pub(super) fn missing_field(
+        &self,
+        name: &str,
+        expected: &[Alternative],
+        with: &[String],
+    ) -> Diagnostic {
+        let example = bounds::example(expected);
+        let mut message = format!("{} has no `{name}`", self.owner_of(self.above()));
         let mut help = format!("add `{name}: {example}`");
         if !with.is_empty() {
-            let with = join_names(&with, "and");
+            let with = join_names(with, "and");
             message = format!("{message}, which {with} requires");
             help = format!("{help}, or remove {with}");
         }
@@ -331,7 +341,7 @@ impl Mistake<'_> {
     }
 
     /// A struct that a call of `close` closes.
-    fn closed_struct(&self, name: &str) -> Diagnostic {
+    pub(super) fn closed_struct(&self, name: &str) -> Diagnostic {
         let author = |line: &Line| self.author(line.span);
         let closes = self.lines.first().and_then(author);
         let label = closes.map_or("closed here".to_owned(), |author| {
@@ -349,23 +359,20 @@ impl Mistake<'_> {
         error.help("remove the call of `close` around the struct")
     }
 
-    pub(super) fn closed_definition(&self) -> Diagnostic {
-        let (name, definition) = (self.arg("name"), self.arg("definition"));
-        if definition == "close" {
-            return self.closed_struct(name);
-        }
+    pub(super) fn closed_definition(
+        &self,
+        name: &str,
+        definition: Option<&str>,
+        inside: Option<&str>,
+        imported: bool,
+    ) -> Diagnostic {
         let fields = self.lines.len().saturating_sub(2).max(1);
-        let shown = if definition.is_empty() {
-            "a definition".into()
-        } else {
-            format!("`{definition}`")
-        };
-        let inside = self.arg("inside");
-        let closed = if inside.is_empty() {
-            shown.clone()
-        } else {
-            format!("`{inside}` of {shown}")
-        };
+        let shown = definition.map_or_else(
+            || "a definition".to_owned(),
+            |definition| format!("`{definition}`"),
+        );
+        let closed =
+            inside.map_or_else(|| shown.clone(), |inside| format!("`{inside}` of {shown}"));
         let message = format!("{closed} is closed and does not allow field `{name}`");
         let label = match self.lines.first().and_then(|line| self.author(line.span)) {
             Some(author) => format!("{author} adds `{name}`"),
@@ -384,18 +391,16 @@ impl Mistake<'_> {
             };
             error = error.secondary(line.span, text);
         }
-        error.help(match definition.strip_prefix('#') {
-            Some(_) if !inside.is_empty() => {
+        error.help(match definition.and_then(|name| name.strip_prefix('#')) {
+            Some(_) if inside.is_some() => {
                 format!("end {closed} with `...` as well: it opens one struct, not those inside it")
             }
             // A name beginning with `_` would not be visible outside the package.
-            Some(_) if self.arg("imported") == "true" => {
-                format!("end `{definition}` with `...` to allow more fields")
-            }
+            Some(_) if imported => format!("end {shown} with `...` to allow more fields"),
             Some(plain) => {
                 let (first, rest) = plain.split_at(plain.chars().next().map_or(0, char::len_utf8));
                 format!(
-                    "end `{definition}` with `...` to allow more fields, or rename it to `_{}{rest}`",
+                    "end {shown} with `...` to allow more fields, or rename it to `_{}{rest}`",
                     first.to_lowercase()
                 )
             }

@@ -1,7 +1,7 @@
 //! Turns the guest's errors into diagnostics: message, labels and help.
 //!
-//! The guest sends codes, spans and arguments (`guest/wire/errors.go`); this is the only module
-//! that writes sentences about them, one file for each kind of error. CUE's own messages are
+//! The guest sends codes, spans and arguments (`wire/faults.rs`); this is the only module that
+//! writes sentences about them, one file for each kind of error. CUE's own messages are
 //! translated by a table and never shown.
 
 mod bounds;
@@ -10,20 +10,21 @@ mod cue_messages;
 mod defaults;
 mod expression;
 mod fields;
-mod labels;
 mod limits;
+mod mistake;
 mod names;
 mod overlay;
 mod policy;
 mod syntax;
 mod values;
 
-use kcc_diag::{Code, Diagnostic, FileId, Files, MistakeKind, Severity, Span, Subject};
-use kcc_tree::{Declaration, OriginKind, Path, secret_literal};
+use kcc_diag::{Code, Diagnostic, FileId, Files, MistakeKind, Severity, Subject};
+use kcc_tree::{Declaration, Path, secret_literal};
 
+use self::mistake::{Line, Mistake};
 use crate::{
     decode::{self, Indexes},
-    wire::{Fault, FaultCode},
+    wire::{Demand, Detail, Fault},
 };
 
 /// The context of the messages for one answer.
@@ -32,22 +33,6 @@ pub(crate) struct Context<'a> {
     files: &'a Files,
     indexes: &'a Indexes,
     has_teams: bool,
-}
-
-/// An error of the guest, with its spans resolved.
-struct Mistake<'a> {
-    context: Context<'a>,
-    fault: &'a Fault,
-    path: Path,
-    lines: Vec<Line>,
-    declarations: &'a [Declaration],
-}
-
-/// A labelled line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Line {
-    span: Span,
-    kind: OriginKind,
 }
 
 impl<'a> Context<'a> {
@@ -68,10 +53,11 @@ impl<'a> Context<'a> {
     /// above it is missing as well.
     pub(crate) fn shares_missing_braces(&self, fault: &Fault, above: &[Fault]) -> bool {
         let block = |fault: &Fault| {
+            let unknown = matches!(fault.detail, Detail::UnknownField { .. });
             let label = fault
                 .labels
                 .first()
-                .filter(|_| fault.code == FaultCode::UnknownField && fault.path.len() == 1)?;
+                .filter(|_| unknown && fault.path.len() == 1)?;
             let file = self.indexes.file(label.file).ok()?;
             let text = self.files.get(file)?.text();
             let (begins, _) = fields::indented_below(text, label.start as usize)?;
@@ -81,11 +67,7 @@ impl<'a> Context<'a> {
     }
 
     /// Returns the diagnostic for an error of the guest.
-    pub(crate) fn diagnostic(
-        &self,
-        fault: &'a Fault,
-        declarations: &'a [Declaration],
-    ) -> Diagnostic {
+    pub(crate) fn diagnostic(&self, fault: &Fault, declarations: &[Declaration]) -> Diagnostic {
         let mut lines: Vec<Line> = Vec::new();
         for label in &fault.labels {
             let span = self
@@ -98,95 +80,160 @@ impl<'a> Context<'a> {
                 lines.push(Line { span, kind });
             }
         }
-        let path = Path(fault.path.clone());
         let mistake = Mistake {
-            context: *self,
-            fault,
-            path,
+            files: self.files,
+            has_teams: self.has_teams,
+            path: Path(fault.path.clone()),
             lines,
             declarations,
         };
-        let mut diagnostic = mistake.to_diagnostic();
+        let mut diagnostic = describe(&mistake, &fault.detail);
         if fault.warning {
             diagnostic.severity = Severity::Warning;
         }
         if diagnostic.subject == Subject::System && !mistake.path.0.is_empty() {
             diagnostic.subject = Subject::Path(mistake.path);
         }
-        if fault.code == FaultCode::MissingField || !fault.arg("missing").is_empty() {
+        if is_missing(&fault.detail) {
             diagnostic = diagnostic.missing_here();
-        } else if let Some(path) = fields::intended(fault) {
+        } else if let Some(path) = fields::intended_path(fault) {
             diagnostic.kind = MistakeKind::Misspelled(path);
         }
         diagnostic
     }
 }
 
-impl Mistake<'_> {
-    fn to_diagnostic(&self) -> Diagnostic {
-        match self.fault.code {
-            FaultCode::Syntax => self.syntax(),
-            FaultCode::PackageClause => self.package_clause(),
-            FaultCode::Attribute => self.attribute(),
-            FaultCode::Import => self.import(),
-            FaultCode::UnknownName => self.unknown_name(),
-            FaultCode::PrivateName => self.private_name(),
-            FaultCode::UnknownField => self.unknown_field(),
-            FaultCode::UnknownKind => self.unknown_kind(),
-            FaultCode::SecretLiteral => self.secret_literal(),
-            FaultCode::UnknownVersion => self.unknown_version(),
-            FaultCode::MissingField => self.missing_field(),
-            FaultCode::ClosedDefinition => self.closed_definition(),
-            FaultCode::Conflict => self.conflict(),
-            FaultCode::NotConcrete => self.not_concrete(),
-            FaultCode::OutOfBounds => self.out_of_bounds(),
-            FaultCode::WrongType => self.wrong_type(),
-            FaultCode::TwoDefaults => self.two_defaults(),
-            FaultCode::CueDefaultRuledOut => self.cue_default_ruled_out(),
-            FaultCode::DefaultRuledOut => self.default_ruled_out(),
-            FaultCode::Overlay => self.overlay(),
-            FaultCode::BadPolicy => self.bad_policy(),
-            FaultCode::NoMatch => self.no_match(),
-            FaultCode::PolicyViolated => self.policy_violated(),
-            FaultCode::Cycle => self.cycle(),
-            FaultCode::Unaccounted => self.unaccounted(),
-            FaultCode::SlowPattern => self.slow_pattern(),
-            FaultCode::UnknownTarget => self.target_comparison(),
-            FaultCode::BadExpression
-            | FaultCode::Evaluation
-            // `exchange` keeps these two back.
-            | FaultCode::Protocol
-            | FaultCode::Internal => self.bad_expression(),
+fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
+    if mistake.path.0 == ["target"] && is_about_expression(detail) {
+        return mistake.target();
+    }
+    match detail {
+        Detail::Syntax { message } => mistake.syntax(message),
+        Detail::PackageClause { expected, actual } => {
+            mistake.package_clause(expected, actual.as_deref())
         }
-    }
-
-    fn secret_literal(&self) -> Diagnostic {
-        let message = secret_literal::message(&self.path);
-        let name = self.path.0.last().map_or("", String::as_str);
-        self.error(Code::CheckSecretLiteral, message, secret_literal::LABEL)
-            .help(secret_literal::help(&format!("secrets: {name:?}: {{}}")))
-    }
-
-    /// Returns an argument of the guest's error, or an empty string.
-    fn arg(&self, name: &str) -> &str {
-        self.fault.arg(name)
-    }
-
-    /// Returns the known name that another one was probably meant to be.
-    fn nearest(&self, name: &str) -> Option<&str> {
-        kcc_diag::nearest(name, self.fault.list("candidates"))
+        Detail::Attribute { name } => mistake.attribute(name),
+        Detail::Import { path, problem } => mistake.import(path, problem),
+        Detail::UnknownName {
+            name,
+            candidates,
+            package,
+        } => mistake.unknown_name(name, candidates, package.as_deref()),
+        Detail::UnknownReference { reference } => mistake.unknown_reference(reference),
+        Detail::PrivateName { name, team } => mistake.private_name(name, team),
+        Detail::UnknownField { name, candidates } => mistake.unknown_field(name, candidates),
+        Detail::HiddenKey { name } => mistake.hidden_key(name),
+        Detail::UnknownKind { name, candidates } => mistake.unknown_kind(name, candidates),
+        Detail::UnknownVersion {
+            kind,
+            version,
+            candidates,
+        } => mistake.unknown_version(kind, version, candidates),
+        Detail::SecretLiteral {} => secret(mistake),
+        Detail::Overlay { problem } => mistake.overlay(problem),
+        Detail::BadPolicy { policy, problem } => mistake.bad_policy(policy.as_deref(), problem),
+        Detail::NoMatch {
+            policy,
+            name,
+            candidates,
+        } => mistake.no_match(policy.as_deref(), name, candidates),
+        Detail::UnknownTarget {
+            name,
+            candidates,
+            differs,
+        } => mistake.target_comparison(name, candidates, *differs),
+        Detail::SlowPattern { name } => mistake.slow_pattern(name),
+        Detail::UnusedName { name } => mistake.unused_name(name),
+        Detail::RefusedExpression { cause } => mistake.refused_expression(cause),
+        Detail::FailedExpression { part, cause } => {
+            mistake.failed_expression(*part, cause.as_ref())
+        }
+        Detail::RaisedError { text } => mistake.raised_error(text.as_deref()),
+        Detail::IncompleteExpression { part, cause } => {
+            mistake.incomplete_expression(*part, cause.as_ref())
+        }
+        Detail::FunctionValue {} => mistake.function_value(),
+        Detail::Conflict { unreplaced } => mistake.conflict(unreplaced.as_ref()),
+        Detail::ExclusiveFields { names } => mistake.exclusive_fields(names),
+        Detail::DifferentSpellings { other } => mistake.different_spellings(other),
+        Detail::EqualDefaults {} => mistake.equal_defaults(),
+        Detail::MissingField {
+            name,
+            expected,
+            with,
+        } => mistake.missing_field(name, expected, with),
+        Detail::NotConcrete {
+            name,
+            expected,
+            by_pattern,
+            in_defaults,
+        } => mistake.not_concrete(name, expected, *by_pattern, *in_defaults),
+        Detail::OutOfBounds {
+            expected,
+            actual,
+            options,
+        } => mistake.out_of_bounds(expected, actual.as_deref(), options),
+        Detail::WrongType {
+            expected,
+            actual,
+            unowned,
+        } => mistake.wrong_type(expected, *actual, *unowned),
+        Detail::ClosedDefinition {
+            name,
+            definition,
+            inside,
+            imported,
+        } => mistake.closed_definition(name, definition.as_deref(), inside.as_deref(), *imported),
+        Detail::ClosedStruct { name } => mistake.closed_struct(name),
+        Detail::TwoDefaults {} => mistake.two_defaults(),
+        Detail::CueDefaultRuledOut { expected, actual } => {
+            mistake.cue_default_ruled_out(expected, actual.as_deref())
+        }
+        Detail::DefaultRuledOut { expected, actual } => {
+            mistake.default_ruled_out(expected, actual.as_deref())
+        }
+        Detail::Cycle { kind } => mistake.cycle(*kind),
+        Detail::Unaccounted { name } => mistake.unaccounted(name.as_deref()),
+        Detail::PolicyViolated {
+            policy,
+            message,
+            on,
+            demand,
+        } => mistake.policy_violated(policy, message, on, demand.as_ref()),
+        // `exchange` turns these two into errors of the evaluator. An internal one is left only
+        // beside mistakes of the fragments, which may have caused it.
+        Detail::Protocol { .. } | Detail::Internal { .. } => mistake.failed_expression(None, None),
     }
 }
 
-/// Joins names for a sentence: "`a`", "`a` and `b`", "`a`, `b` and `c`".
-fn join_names(names: &[impl AsRef<str>], last: &str) -> String {
-    let names: Vec<String> = names
-        .iter()
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect();
-    match names.split_last() {
-        Some((end, [])) => end.clone(),
-        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
-        None => String::new(),
-    }
+fn is_about_expression(detail: &Detail) -> bool {
+    matches!(
+        detail,
+        Detail::UnusedName { .. }
+            | Detail::RefusedExpression { .. }
+            | Detail::FailedExpression { .. }
+            | Detail::RaisedError { .. }
+            | Detail::IncompleteExpression { .. }
+            | Detail::FunctionValue {}
+    )
+}
+
+/// Returns whether an error says that a field is missing.
+fn is_missing(detail: &Detail) -> bool {
+    matches!(
+        detail,
+        Detail::MissingField { .. }
+            | Detail::PolicyViolated {
+                demand: Some(Demand::DemandedField { .. }),
+                ..
+            }
+    )
+}
+
+fn secret(mistake: &Mistake<'_>) -> Diagnostic {
+    let message = secret_literal::message(&mistake.path);
+    let name = mistake.path.0.last().map_or("", String::as_str);
+    mistake
+        .error(Code::CheckSecretLiteral, message, secret_literal::LABEL)
+        .help(secret_literal::help(&format!("secrets: {name:?}: {{}}")))
 }

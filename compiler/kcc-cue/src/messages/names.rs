@@ -2,31 +2,33 @@
 
 use kcc_diag::{Code, Diagnostic, listed};
 
-use super::Mistake;
+use super::mistake::{Mistake, intended};
+use crate::wire::Reference;
 
 impl Mistake<'_> {
-    pub(super) fn unknown_name(&self) -> Diagnostic {
-        let name = self.arg("name");
-        if self.arg("kind") == "field" {
-            return self.unknown_reference(name);
-        }
+    pub(super) fn unknown_name(
+        &self,
+        name: &str,
+        candidates: &[String],
+        package: Option<&str>,
+    ) -> Diagnostic {
         let yes = ["yes", "on", "True", "TRUE"].contains(&name);
         let no = ["no", "off", "False", "FALSE"].contains(&name);
-        let help = match (self.arg("import"), self.nearest(name)) {
+        let help = match (package, intended(name, candidates)) {
             _ if yes || no => format!("write `{yes}`, or `\"{name}\"` if it is a string"),
-            ("", Some(near)) => format!("did you mean `{near}`?"),
-            ("", None) if name.starts_with(['_', '#']) => {
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) if name.starts_with(['_', '#']) => {
                 format!("define it at the first level of a file: `{name}: …`")
             }
-            ("", None) if self.is_interpolated() => {
+            (None, None) if self.is_interpolated() => {
                 format!("add `let {name} = \"…\"` to this file")
             }
-            ("", None) => {
+            (None, None) => {
                 format!(
                     "quote it if it is a string: `\"{name}\"`; otherwise add `let {name} = …` to this file"
                 )
             }
-            (package, _) => format!("write `import \"{package}\"` below the package clause"),
+            (Some(package), _) => format!("write `import \"{package}\"` below the package clause"),
         };
         let message = format!("`{name}` is not defined");
         self.error(Code::EvalUnknownName, message, "no such name")
@@ -36,27 +38,31 @@ impl Mistake<'_> {
     /// Returns whether the name is interpolated, as in `"web:\(version)"`.
     fn is_interpolated(&self) -> bool {
         let before = self.lines.first().and_then(|line| {
-            let file = self.context.files.get(line.span.file)?;
+            let file = self.files.get(line.span.file)?;
             file.text().get(..line.span.start as usize)
         });
         before.is_some_and(|before| before.trim_end().ends_with("\\("))
     }
 
     /// A reference to a field that does not exist.
-    fn unknown_reference(&self, name: &str) -> Diagnostic {
-        let within = self.arg("in");
-        let known = self.fault.list("candidates");
+    pub(super) fn unknown_reference(&self, reference: &Reference) -> Diagnostic {
+        let Reference {
+            name,
+            within,
+            candidates,
+        } = reference;
         let message = format!("`{within}` has no `{name}`");
         let error = self.error(Code::EvalUnknownName, message, "no such field");
-        error.help(match self.nearest(name) {
+        error.help(match intended(name, candidates) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => format!("write the value, or add `{name}` to `{within}`"),
-            None => format!("`{within}` has {}", listed(&known)),
+            None if candidates.is_empty() => {
+                format!("write the value, or add `{name}` to `{within}`")
+            }
+            None => format!("`{within}` has {}", listed(candidates)),
         })
     }
 
-    pub(super) fn private_name(&self) -> Diagnostic {
-        let (name, team) = (self.arg("name"), self.arg("team"));
+    pub(super) fn private_name(&self, name: &str, team: &str) -> Diagnostic {
         let message = format!("`{name}` is private to `{team}`");
         let user = self.lines.first().and_then(|line| self.author(line.span));
         let label = match user {

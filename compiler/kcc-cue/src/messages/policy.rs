@@ -3,70 +3,75 @@
 use kcc_diag::{Code, Diagnostic, field_label};
 use kcc_tree::{OriginKind, Path};
 
-use super::{Mistake, bounds};
+use super::{
+    bounds,
+    mistake::{Mistake, intended},
+};
+use crate::wire::{Cause, Demand, PolicyProblem, Reference};
 
 impl Mistake<'_> {
-    pub(super) fn bad_policy(&self) -> Diagnostic {
-        let policy = self.arg("policy");
-        let whose = if policy.is_empty() {
-            "`policies`".into()
-        } else {
-            format!("policy `{policy}`")
-        };
-        let (message, label, help) = match self.arg("reason") {
-            "unknown-target" => {
-                let mut error = self
-                    .unknown_target()
-                    .at(Path::of(["policies", policy, "on"]));
+    pub(super) fn bad_policy(&self, policy: Option<&str>, problem: &PolicyProblem) -> Diagnostic {
+        let whose = policy.map_or_else(
+            || "`policies`".to_owned(),
+            |policy| format!("policy `{policy}`"),
+        );
+        let policy = policy.unwrap_or_default();
+        let (message, label, help) = match problem {
+            PolicyProblem::PolicyTarget { name, candidates } => {
+                let path = Path::of(["policies", policy, "on"]);
+                let mut error = self.unknown_target(name, candidates).at(path);
                 error.code = Code::PolicyBadPolicy;
-                error.message = format!("{whose} names unknown target `{}`", self.arg("name"));
+                error.message = format!("{whose} names unknown target `{name}`");
                 return error;
             }
-            "field" => {
-                let path = self.arg("name");
-                let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
-                let help = match self.nearest(name) {
+            PolicyProblem::PolicyField { path, candidates } => {
+                let name = path.last().map_or("", String::as_str);
+                let above = path[..path.len().saturating_sub(1)].join(".");
+                let help = match intended(name, candidates) {
                     Some(near) if above.is_empty() => format!("did you mean `{near}`?"),
                     Some(near) => format!("did you mean `{above}.{near}`?"),
                     None => "name a field that the schema has".to_owned(),
                 };
+                let path = path.join(".");
                 (
                     format!("{whose} requires `{path}`, which is not a field of a system"),
                     "no such field",
                     help,
                 )
             }
-            "undecided" => return self.undecided_policy(&whose),
-            "closed" => (
+            PolicyProblem::UndecidedPolicy { reference, cause } => {
+                return self.undecided_policy(&whose, reference.as_ref(), cause.as_ref());
+            }
+            PolicyProblem::ClosedPolicy {} => (
                 format!("{whose} is a closed definition and allows no other fields"),
                 "closed",
                 "end the definition it refers to with `...`, or rename it to begin with `_`"
                     .to_owned(),
             ),
-            "indirect" => (
+            PolicyProblem::IndirectPolicy {} => (
                 format!("{whose} comes into the root in a way kcc cannot follow"),
                 "a policy",
                 "write it under `policies:` at the root, or embed a field that contains it"
                     .to_owned(),
             ),
-            "message" => (
+            PolicyProblem::PolicyMessage {} => (
                 format!("{whose} has no message"),
                 "expected a string",
                 format!("add `message: \"…\"` to `{policy}`, with the purpose of the policy"),
             ),
-            "on" => (
+            PolicyProblem::PolicyTargets {} => (
                 format!("`on` of {whose} is not a list of targets"),
                 "expected a list of target names",
                 "write `on: [\"prod\"]`, or omit `on` for all targets".to_owned(),
             ),
-            "require" => (
+            PolicyProblem::PolicyRequire {} => (
                 format!("{whose} requires nothing"),
                 "`require` is missing",
                 "add `require: {…}` in the shape of the root, such as \
                  `require: services: [string]: replicas: >=2`"
                     .to_owned(),
             ),
-            _ => (
+            PolicyProblem::MalformedPolicy {} => (
                 format!("{whose} is malformed"),
                 "expected plain fields",
                 "write `policies: NAME: {message: \"…\", require: {…}}`, with plain names"
@@ -77,10 +82,19 @@ impl Mistake<'_> {
     }
 
     /// A policy without a result for something that it requires.
-    fn undecided_policy(&self, whose: &str) -> Diagnostic {
-        let (why, help) = if self.arg("kind") == "field" {
-            let (within, name) = (self.arg("in"), self.arg("name"));
-            let help = match self.nearest(name) {
+    fn undecided_policy(
+        &self,
+        whose: &str,
+        reference: Option<&Reference>,
+        cause: Option<&Cause>,
+    ) -> Diagnostic {
+        let (why, help) = if let Some(reference) = reference {
+            let Reference {
+                name,
+                within,
+                candidates,
+            } = reference;
+            let help = match intended(name, candidates) {
                 Some(near) => format!("write `{near}` instead of `{name}`"),
                 None => {
                     format!("refer to a field that `{within}` has, or check for it first with `if`")
@@ -90,7 +104,8 @@ impl Mistake<'_> {
         } else {
             let help =
                 "refer to a field that always has a value, or check first: `if … != _|_ {…}`";
-            (self.reason(), help.to_owned())
+            let why = cause.and_then(|cause| self.reason(cause));
+            (why, help.to_owned())
         };
         let mut message = format!("{whose} cannot be evaluated");
         if let Some(why) = why {
@@ -105,15 +120,18 @@ impl Mistake<'_> {
     }
 
     /// A policy or default for a component that no target has.
-    pub(super) fn no_match(&self) -> Diagnostic {
-        let (policy, name) = (self.arg("policy"), self.arg("name"));
-        let whose = if policy.is_empty() {
-            "a default".to_owned()
-        } else {
-            format!("policy `{policy}`")
-        };
+    pub(super) fn no_match(
+        &self,
+        policy: Option<&str>,
+        name: &str,
+        candidates: &[String],
+    ) -> Diagnostic {
+        let whose = policy.map_or_else(
+            || "a default".to_owned(),
+            |policy| format!("policy `{policy}`"),
+        );
         let message = format!("{whose} names `{}`, which no target has", self.path);
-        let help = match self.nearest(name) {
+        let help = match intended(name, candidates) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("remove `{name}`, or add the component"),
         };
@@ -121,8 +139,13 @@ impl Mistake<'_> {
             .help(help)
     }
 
-    pub(super) fn policy_violated(&self) -> Diagnostic {
-        let (policy, reason) = (self.arg("policy"), self.arg("message"));
+    pub(super) fn policy_violated(
+        &self,
+        policy: &str,
+        reason: &str,
+        on: &[String],
+        demand: Option<&Demand>,
+    ) -> Diagnostic {
         let name = self.path.0.last().map_or("", String::as_str);
         // The help names the field by its path inside what the message names.
         let (author, inside) = match self.component() {
@@ -138,7 +161,11 @@ impl Mistake<'_> {
             message = format!("{message}: {}", reason.join(" ").trim_end_matches('.'));
         }
         let mut error = Diagnostic::error(Code::PolicyViolated, message);
-        let (missing, forbidden) = (self.arg("missing"), self.arg("forbidden") == "true");
+        let forbidden = matches!(demand, Some(Demand::ForbiddenField {}));
+        let missing = match demand {
+            Some(Demand::DemandedField { name }) => name,
+            _ => "",
+        };
         let verb = if forbidden { "forbidden" } else { "required" };
         if self
             .lines
@@ -160,9 +187,7 @@ impl Mistake<'_> {
                 (_, None) if forbidden => "written here".to_owned(),
                 _ if !missing.is_empty() => format!("`{missing}` is missing"),
                 // The component itself, if only kcc gave the value.
-                (_, author)
-                    if self.is_label(line.span) && self.context.files.text(line.span) != name =>
-                {
+                (_, author) if self.is_label(line.span) && self.files.text(line.span) != name => {
                     let does = format!("does not set `{name}`");
                     author.map_or(does.clone(), |author| format!("{author} {does}"))
                 }
@@ -177,35 +202,36 @@ impl Mistake<'_> {
                 error.secondary(line.span, text)
             };
         }
-        let expected = self.arg("expected");
         // Only kcc gave the value: no more than a struct around it is written.
         let unwritten = self.lines.iter().all(|line| {
-            let above = self.is_label(line.span) && self.context.files.text(line.span) != name;
+            let above = self.is_label(line.span) && self.files.text(line.span) != name;
             line.kind == OriginKind::Constraint || above
         });
-        let example = bounds::example(expected);
-        error.help(
-            if unwritten && !expected.is_empty() && !example.contains('…') {
-                format!("add `{}`", self.in_target(&example))
-            } else if !missing.is_empty() {
-                format!("add `{inside}`")
-            } else if forbidden {
-                format!("remove `{inside}`")
-            } else if inside.0.is_empty() {
+        error.help(match demand {
+            Some(Demand::DemandedField { .. }) => format!("add `{inside}`"),
+            Some(Demand::ForbiddenField {}) => format!("remove `{inside}`"),
+            Some(Demand::DemandedValue { expected }) if !expected.is_empty() => {
+                let example = bounds::example(expected);
+                if unwritten && !example.contains('…') {
+                    format!("add `{}`", self.in_target(&example, on))
+                } else if inside.0.is_empty() {
+                    "change the values so that the policy is satisfied".to_owned()
+                } else {
+                    format!("change `{inside}`: expected {}", bounds::describe(expected))
+                }
+            }
+            _ if inside.0.is_empty() => {
                 "change the values so that the policy is satisfied".to_owned()
-            } else if expected.is_empty() {
-                format!("change `{inside}` so that the policy is satisfied")
-            } else {
-                format!("change `{inside}`: expected {}", bounds::describe(expected))
-            },
-        )
+            }
+            _ => format!("change `{inside}` so that the policy is satisfied"),
+        })
     }
 
     /// Returns a value of the path as a fragment writes it: under `on` if the policy applies to a
     /// single target.
-    fn in_target(&self, value: &str) -> String {
+    fn in_target(&self, value: &str, on: &[String]) -> String {
         let mut names: Vec<String> = self.path.0.iter().map(|name| field_label(name)).collect();
-        if let [target] = self.fault.list("on").as_slice() {
+        if let [target] = on {
             names.splice(0..0, ["on".to_owned(), field_label(target)]);
         }
         format!("{}: {value}", names.join(": "))

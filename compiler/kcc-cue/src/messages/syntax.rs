@@ -3,27 +3,27 @@
 
 use kcc_diag::{Code, Diagnostic};
 
-use super::{Mistake, cue_messages::translate_syntax};
+use super::{cue_messages::translate_syntax, mistake::Mistake};
+use crate::wire::{Absence, ImportProblem};
 
 impl Mistake<'_> {
-    pub(super) fn syntax(&self) -> Diagnostic {
-        let said = self.arg("message");
-        let message = match translate_syntax(said) {
+    pub(super) fn syntax(&self, reason: &str) -> Diagnostic {
+        let message = match translate_syntax(reason) {
             Some(translation) => format!("invalid CUE in {}: {translation}", self.file_name()),
             None => format!("invalid CUE in {}", self.file_name()),
         };
         if let Some(help) = self.foreign_syntax() {
             return self.error(Code::LoadSyntax, message, "here").help(help);
         }
-        let help = if said.contains("never closed") {
+        let help = if reason.contains("never closed") {
             "add the closing bracket"
-        } else if said.contains("not terminated") || said.contains("not closed") {
+        } else if reason.contains("not terminated") || reason.contains("not closed") {
             "close the string with the quotes it begins with"
-        } else if said.contains("missing ','") {
+        } else if reason.contains("missing ','") {
             "write `:` after the name of a field, and `,` between fields on one line"
-        } else if said.contains("expected operand") || said.contains("expected expression") {
+        } else if reason.contains("expected operand") || reason.contains("expected expression") {
             "write a value here"
-        } else if said.contains("expected label") || said.contains("expected ':'") {
+        } else if reason.contains("expected label") || reason.contains("expected ':'") {
             "write a field as `name: value`"
         } else {
             "correct this line; the other fields of the file are checked as usual"
@@ -34,7 +34,7 @@ impl Mistake<'_> {
     /// Returns what to write for a construct of another language.
     fn foreign_syntax(&self) -> Option<String> {
         let span = self.lines.first()?.span;
-        let text = self.context.files.get(span.file)?.text();
+        let text = self.files.get(span.file)?.text();
         let at = usize::try_from(span.start).ok()?;
         let line = &text[text.get(..at)?.rfind('\n').map_or(0, |end| end + 1)..];
         let line = line.lines().next().unwrap_or_default().trim();
@@ -66,38 +66,28 @@ impl Mistake<'_> {
         Some(format!("quote the name: `\"{dashed}\": …`"))
     }
 
-    pub(super) fn package_clause(&self) -> Diagnostic {
-        let (expected, actual) = (self.arg("expected"), self.arg("actual"));
+    pub(super) fn package_clause(&self, expected: &str, actual: Option<&str>) -> Diagnostic {
         let file = self.file_name();
-        let (message, label) = if actual.is_empty() {
-            (
+        let (message, label, help) = match actual {
+            None => (
                 format!("{file} has no package clause"),
                 "missing package clause".to_owned(),
-            )
-        } else {
-            (
+                format!("write `package {expected}` in the first line"),
+            ),
+            Some(actual) => (
                 format!("{file} must be in package `{expected}`, not in `{actual}`"),
                 format!("package `{actual}`"),
-            )
+                format!("write `package {expected}`, or import `{actual}` where it is used"),
+            ),
         };
         let mut error = self.error(Code::LoadPackageClause, message, label);
         if let Some(other) = self.lines.get(1) {
             error = error.secondary(other.span, "the package of all fragments");
         }
-        let place = if actual.is_empty() {
-            " in the first line"
-        } else {
-            ""
-        };
-        error.help(if actual.is_empty() {
-            format!("write `package {expected}`{place}")
-        } else {
-            format!("write `package {expected}`, or import `{actual}` where it is used")
-        })
+        error.help(help)
     }
 
-    pub(super) fn attribute(&self) -> Diagnostic {
-        let name = self.arg("name");
+    pub(super) fn attribute(&self, name: &str) -> Diagnostic {
         let help = match name {
             "if" => "write what differs under `on: TARGET: …` or in `if target == \"…\" {…}`",
             "ignore" => "remove the file, or rename it so that it does not end in `.cue`",
@@ -111,34 +101,36 @@ impl Mistake<'_> {
             .help(help)
     }
 
-    pub(super) fn import(&self) -> Diagnostic {
-        let path = self.arg("path");
-        let (message, label, help) = match self.arg("reason") {
-            "tool" => (
+    pub(super) fn import(&self, path: &str, problem: &ImportProblem) -> Diagnostic {
+        let (message, label, help) = match problem {
+            ImportProblem::ToolImport {} => (
                 format!("cannot import `{path}`: fragments cannot run commands or read files"),
                 "a tool package",
                 "remove the import".to_owned(),
             ),
-            "unused" if !self.arg("name").is_empty() => {
-                let name = self.arg("name");
-                (
-                    format!("`{path}` is imported but not used: `{name}` refers to a field here"),
-                    "unused",
-                    format!("rename it so that no field shadows it: `import {name}s \"{path}\"`"),
-                )
-            }
-            "unused" => (
+            ImportProblem::UnusedImport {
+                shadowed: Some(name),
+            } => (
+                format!("`{path}` is imported but not used: `{name}` refers to a field here"),
+                "unused",
+                format!("rename it so that no field shadows it: `import {name}s \"{path}\"`"),
+            ),
+            ImportProblem::UnusedImport { shadowed: None } => (
                 format!("`{path}` is imported but not used"),
                 "unused",
                 "remove the import".to_owned(),
             ),
-            "duplicate" => (
+            ImportProblem::DuplicateImport {} => (
                 format!("`{path}` has the same name as another import"),
                 "duplicate name",
                 "remove one of the two, or rename it: `import other \"…\"`".to_owned(),
             ),
-            "cycle" => return self.import_cycle(path),
-            reason => self.missing_package(path, reason),
+            ImportProblem::CyclicImport {} => return self.import_cycle(path),
+            ImportProblem::AbsentPackage {
+                reason,
+                candidates,
+                name,
+            } => absent_package(path, *reason, candidates, name),
         };
         self.error(Code::LoadImport, message, label).help(help)
     }
@@ -152,75 +144,76 @@ impl Mistake<'_> {
         error.help("move the shared definitions to a package of their own")
     }
 
-    /// Describes why an import resolves to no package: message, label and help.
-    fn missing_package(&self, path: &str, reason: &str) -> (String, &'static str, String) {
-        let name = self.arg("name");
-        let known = self.fault.list("candidates");
-        let cannot = |why: &str| format!("cannot import `{path}`: {why}");
-        let near = known.first().map(|near| format!("did you mean `{near}`?"));
-        match reason {
-            "no-module" => (
-                cannot("`cue.mod/module.cue` is missing"),
-                "outside the system",
-                "move shared definitions to a file next to `kcc.cue`, which needs no import"
-                    .to_owned(),
-            ),
-            "elsewhere" => (
-                cannot("not found below the system's root or in `cue.mod`"),
-                "outside the system",
-                near.unwrap_or_else(|| {
-                    let directory = path.split([':', '@']).next().unwrap_or(path);
-                    format!("put the package in `cue.mod/pkg/{directory}`")
-                }),
-            ),
-            "folder" => (
-                format!("package `{path}` does not exist"),
-                "no such directory",
-                near.unwrap_or_else(|| format!("put the package in the directory `{name}`")),
-            ),
-            "package" => (
-                format!("the directory of `{path}` has no package `{name}`"),
-                "no file has this package clause",
-                other_packages(path, &known),
-            ),
-            "unnamed" => (
-                cannot("the path does not contain a package name"),
-                "the last part is not a package name",
-                other_packages(path, &known),
-            ),
-            "ambiguous" => (
-                format!("package `{path}` is ambiguous"),
-                "below the root and in `cue.mod`",
-                format!("remove one of `{name}`"),
-            ),
-            "outside" => (
-                cannot(&format!("`{name}` is outside the system's directory")),
-                "outside the system",
-                format!("put the package itself in `{name}`"),
-            ),
-            "fragments" => (
-                cannot("it is the package of the fragments"),
-                "the fragments' own package",
-                "remove the import, and use the names without it".to_owned(),
-            ),
-            _ => (
-                format!("package `{path}` does not exist"),
-                "no such package",
-                "import a package of CUE's standard library, such as `strings` or `list`"
-                    .to_owned(),
-            ),
-        }
-    }
-
     pub(super) fn file_name(&self) -> String {
         let file = self
             .lines
             .first()
-            .and_then(|line| self.context.files.get(line.span.file));
+            .and_then(|line| self.files.get(line.span.file));
         file.map_or_else(
             || "a fragment".to_owned(),
             |file| format!("`{}`", file.name()),
         )
+    }
+}
+
+/// Describes why an import resolves to no package: message, label and help.
+fn absent_package(
+    path: &str,
+    reason: Absence,
+    known: &[String],
+    name: &str,
+) -> (String, &'static str, String) {
+    let cannot = |why: &str| format!("cannot import `{path}`: {why}");
+    let near = known.first().map(|near| format!("did you mean `{near}`?"));
+    match reason {
+        Absence::NoModule => (
+            cannot("`cue.mod/module.cue` is missing"),
+            "outside the system",
+            "move shared definitions to a file next to `kcc.cue`, which needs no import".to_owned(),
+        ),
+        Absence::Elsewhere => (
+            cannot("not found below the system's root or in `cue.mod`"),
+            "outside the system",
+            near.unwrap_or_else(|| {
+                let directory = path.split([':', '@']).next().unwrap_or(path);
+                format!("put the package in `cue.mod/pkg/{directory}`")
+            }),
+        ),
+        Absence::Folder => (
+            format!("package `{path}` does not exist"),
+            "no such directory",
+            near.unwrap_or_else(|| format!("put the package in the directory `{name}`")),
+        ),
+        Absence::Package => (
+            format!("the directory of `{path}` has no package `{name}`"),
+            "no file has this package clause",
+            other_packages(path, known),
+        ),
+        Absence::Unnamed => (
+            cannot("the path does not contain a package name"),
+            "the last part is not a package name",
+            other_packages(path, known),
+        ),
+        Absence::Ambiguous => (
+            format!("package `{path}` is ambiguous"),
+            "below the root and in `cue.mod`",
+            format!("remove one of `{name}`"),
+        ),
+        Absence::Outside => (
+            cannot(&format!("`{name}` is outside the system's directory")),
+            "outside the system",
+            format!("put the package itself in `{name}`"),
+        ),
+        Absence::Fragments => (
+            cannot("it is the package of the fragments"),
+            "the fragments' own package",
+            "remove the import, and use the names without it".to_owned(),
+        ),
+        Absence::Unknown => (
+            format!("package `{path}` does not exist"),
+            "no such package",
+            "import a package of CUE's standard library, such as `strings` or `list`".to_owned(),
+        ),
     }
 }
 
@@ -234,7 +227,7 @@ fn is_dashed(name: &str) -> bool {
 }
 
 /// Suggests another package of a directory.
-fn other_packages(path: &str, known: &[&str]) -> String {
+fn other_packages(path: &str, known: &[String]) -> String {
     let directory = path.rsplit_once(':').map_or(path, |(folder, _)| folder);
     match known {
         [] => "add a package clause to its files".to_owned(),

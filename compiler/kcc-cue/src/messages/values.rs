@@ -3,79 +3,99 @@
 use kcc_diag::{Code, Diagnostic, field_label as label};
 use kcc_tree::OriginKind;
 
-use super::{Line, Mistake, bounds, join_names};
+use super::{
+    bounds,
+    mistake::{Line, Mistake, intended, join_names},
+};
+use crate::wire::{Alternative, Type, Unreplaced};
 
 impl Mistake<'_> {
-    pub(super) fn conflict(&self) -> Diagnostic {
-        let chosen = self.fault.list("alternatives");
-        if !chosen.is_empty() {
-            return self.alternatives(&chosen);
-        }
+    pub(super) fn conflict(&self, unreplaced: Option<&Unreplaced>) -> Diagnostic {
         let path = &self.path;
-        let values = self.lines_of(&[
-            OriginKind::Value,
-            OriginKind::CueDefault,
-            OriginKind::Default,
-        ]);
+        let values = self.values();
         let shown: Vec<String> = values
             .iter()
             .filter_map(|line| self.source_of(*line))
             .collect();
-        let other = self.arg("other");
-        let from_defaults = self.arg("soft") == "true";
         let message = match &shown[..] {
-            _ if from_defaults => format!(
-                "`{path}` has {} defaults of equal strength",
-                count(values.len())
-            ),
-            [a, b] if values.len() == 2 && other.is_empty() => {
-                format!("`{path}` cannot be both {a} and {b}")
-            }
-            _ if !other.is_empty() => {
-                format!("`{path}` and `{other}` are the same value, but these lines differ")
-            }
+            [a, b] if values.len() == 2 => format!("`{path}` cannot be both {a} and {b}"),
             _ if values.len() > 1 => {
                 format!("`{path}` has {} different values", count(values.len()))
             }
             _ => format!("no value of `{path}` satisfies all constraints"),
         };
-        let error = self.with_lines(Diagnostic::error(Code::EvalConflict, message), &self.lines);
-        let teams = self.teams(&self.lines);
+        let help = match unreplaced {
+            Some(unreplaced) => self.as_default(unreplaced),
+            None => self.agreement(!values.is_empty()),
+        };
+        self.with_lines(Diagnostic::error(Code::EvalConflict, message), &self.lines)
+            .help(help)
+    }
+
+    /// A field whose short and long form have different values.
+    pub(super) fn different_spellings(&self, other: &str) -> Diagnostic {
+        let message = format!(
+            "`{}` and `{other}` are the same value, but these lines differ",
+            self.path
+        );
+        self.with_lines(Diagnostic::error(Code::EvalConflict, message), &self.lines)
+            .help(self.agreement(!self.values().is_empty()))
+    }
+
+    /// Different defaults of equal strength.
+    pub(super) fn equal_defaults(&self) -> Diagnostic {
+        let path = &self.path;
+        let message = format!(
+            "`{path}` has {} defaults of equal strength",
+            count(self.values().len())
+        );
         let name = path.0.last().map_or("", String::as_str);
-        error.help(match (teams.len(), values.is_empty()) {
-            _ if from_defaults => format!(
+        self.with_lines(Diagnostic::error(Code::EvalConflict, message), &self.lines)
+            .help(format!(
                 "keep one of the lines, or set `{name}` in the owner's own fragment, which takes precedence"
-            ),
-            _ if !self.arg("overlay").is_empty() => self.overlay_default(),
-            (0 | 1, false) => "keep one of the lines; if a target needs another value, write it under \
+            ))
+    }
+
+    fn values(&self) -> Vec<Line> {
+        self.lines_of(&[
+            OriginKind::Value,
+            OriginKind::CueDefault,
+            OriginKind::Default,
+        ])
+    }
+
+    /// Returns who has to change which of the lines.
+    fn agreement(&self, has_values: bool) -> String {
+        let teams = self.teams(&self.lines);
+        match (teams.len(), has_values) {
+            (0 | 1, true) => {
+                "keep one of the lines; if a target needs another value, write it under \
                                `on: TARGET: …`"
-                .to_owned(),
-            (0 | 1, true) => "change one of the lines".to_owned(),
-            (_, false) => format!("{} must agree on one of the lines", join_and(&teams)),
-            (_, true) => format!(
-                "{} must agree to change one of the lines",
-                join_and(&teams)
-            ),
-        })
+                    .to_owned()
+            }
+            (0 | 1, false) => "change one of the lines".to_owned(),
+            (_, true) => format!("{} must agree on one of the lines", join_and(&teams)),
+            (_, false) => format!("{} must agree to change one of the lines", join_and(&teams)),
+        }
     }
 
     /// An overlay's line that does not replace another line of its team.
-    fn overlay_default(&self) -> String {
-        let (means, field) = (self.arg("overlay"), label(self.arg("field")));
-        let written = self.arg("as");
-        let default = if written.is_empty() || self.is_sensitive() || written.contains(['\n', '`'])
-        {
-            format!("{field}: *… | …")
-        } else {
-            format!("{field}: {written}")
+    fn as_default(&self, unreplaced: &Unreplaced) -> String {
+        let Unreplaced { by, field, default } = unreplaced;
+        let field = label(field);
+        let default = match default {
+            Some(default) if !self.is_sensitive() && !default.contains(['\n', '`']) => {
+                format!("{field}: {default}")
+            }
+            _ => format!("{field}: *… | …"),
         };
         format!(
-            "write it there as a default, `{default}`: an overlay does not replace a value from {means}"
+            "write it there as a default, `{default}`: an overlay does not replace a value from {by}"
         )
     }
 
     /// Fields that exclude each other.
-    fn alternatives(&self, chosen: &[&str]) -> Diagnostic {
+    pub(super) fn exclusive_fields(&self, chosen: &[String]) -> Diagnostic {
         let owner = self.owner_of(&self.path.0);
         let both = if chosen.len() == 2 { "both " } else { "" };
         let message = format!(
@@ -105,50 +125,56 @@ impl Mistake<'_> {
         error.help(format!("keep {}", join_names(chosen, "or")))
     }
 
-    pub(super) fn not_concrete(&self) -> Diagnostic {
+    pub(super) fn not_concrete(
+        &self,
+        name: &str,
+        expected: &[Alternative],
+        by_pattern: bool,
+        in_defaults: bool,
+    ) -> Diagnostic {
         let path = &self.path;
-        let name = path.0.last().map_or("", String::as_str);
         let message = format!("`{path}` has no value");
         let error = self.with_lines(
             Diagnostic::error(Code::EvalNotConcrete, message),
             &self.lines,
         );
-        error.help(if self.arg("pattern") == "true" {
+        error.help(if by_pattern {
             format!(
                 "write `{name}?:` to constrain only components that have it, or make it a policy"
             )
-        } else if self.arg("soft") == "true" {
+        } else if in_defaults {
             format!(
                 "write a value in `defaults`: `{name}: {}`",
-                bounds::example(self.arg("expected"))
+                bounds::example(expected)
             )
         } else {
-            format!(
-                "write a value: `{name}: {}`",
-                bounds::example(self.arg("expected"))
-            )
+            format!("write a value: `{name}: {}`", bounds::example(expected))
         })
     }
 
-    pub(super) fn out_of_bounds(&self) -> Diagnostic {
+    pub(super) fn out_of_bounds(
+        &self,
+        bounds: &[Alternative],
+        actual: Option<&str>,
+        options: &[String],
+    ) -> Diagnostic {
         let path = &self.path;
-        let options = self.fault.list("candidates");
         let expected = if options.is_empty() {
-            bounds::describe(self.arg("expected"))
+            bounds::describe(bounds)
         } else {
-            join_names(&options, "or")
+            join_names(options, "or")
         };
-        let actual = self.arg("actual");
-        let message = if self.is_sensitive() || actual.is_empty() {
-            format!("`{path}`: expected {expected}")
-        } else {
-            format!("`{path}`: expected {expected}, found `{actual}`")
+        let message = match actual {
+            Some(actual) if !self.is_sensitive() => {
+                format!("`{path}`: expected {expected}, found `{actual}`")
+            }
+            _ => format!("`{path}`: expected {expected}"),
         };
         let error = self.with_lines(
             Diagnostic::error(Code::EvalOutOfBounds, message),
             &self.lines,
         );
-        let near = self.nearest(actual.trim_matches('"'));
+        let near = intended(actual.unwrap_or_default().trim_matches('"'), options);
         error.help(match (near, self.constraining_team()) {
             (Some(near), _) => format!("did you mean `\"{near}\"`?"),
             (None, Some(constraining_team)) => {
@@ -156,25 +182,30 @@ impl Mistake<'_> {
             }
             (None, None) if expected.starts_with("a ") => format!("write {expected}"),
             (None, None) if options.is_empty() => {
-                match bounds::example(self.arg("expected")).as_str() {
+                match bounds::example(bounds).as_str() {
                     example if example.contains('…') => {
                         "write a value that is allowed".to_owned()
                     }
                     example => format!("write a value that is allowed, such as `{example}`"),
                 }
             }
-            (None, None) => format!("write {}", join_names(&quoted(&options), "or")),
+            (None, None) => format!("write {}", join_names(&quoted(options), "or")),
         })
     }
 
-    pub(super) fn wrong_type(&self) -> Diagnostic {
+    pub(super) fn wrong_type(
+        &self,
+        expected: &[Alternative],
+        actual: Type,
+        unowned: bool,
+    ) -> Diagnostic {
         let path = &self.path;
-        let (expected, actual) = (self.arg("expected"), self.arg("actual"));
-        let kind = actual.split(' ').next().unwrap_or("");
         let wanted = bounds::describe(expected);
-        let found = match kind {
-            "float" if expected.starts_with("int") => "a number with a fraction",
-            _ => type_name(kind),
+        let found = match actual {
+            Type::Float if bounds::first_type(expected) == Some(Type::Int) => {
+                "a number with a fraction"
+            }
+            _ => type_name(actual),
         };
         if let [line, ..] = self.lines_of(&[OriginKind::Constraint])[..]
             && self.lines.first() == Some(&line)
@@ -199,10 +230,10 @@ impl Mistake<'_> {
             }
         }
         error.help(match self.path.0.last() {
-            Some(name) if self.arg("soft") == "true" => {
+            Some(name) if unowned => {
                 format!("write `[string]: {name}: …` for all components, or name one")
             }
-            _ => self.corrected_type(expected, kind),
+            _ => self.corrected_type(expected, actual),
         })
     }
 
@@ -243,7 +274,7 @@ pub(super) fn count(number: usize) -> String {
     }
 }
 
-fn quoted(options: &[&str]) -> Vec<String> {
+fn quoted(options: &[String]) -> Vec<String> {
     options
         .iter()
         .map(|option| format!("\"{option}\""))
@@ -251,15 +282,15 @@ fn quoted(options: &[&str]) -> Vec<String> {
 }
 
 /// Names one of CUE's types.
-pub(super) fn type_name(kind: &str) -> &'static str {
+pub(super) fn type_name(kind: Type) -> &'static str {
     match kind {
-        "string" => "a string",
-        "int" | "float" | "number" => "a number",
-        "bool" => "a boolean",
-        "null" => "`null`",
-        "struct" => "a struct",
-        "list" => "a list",
-        "bytes" => "bytes",
-        _ => "something else",
+        Type::String => "a string",
+        Type::Int | Type::Uint | Type::Float | Type::Number => "a number",
+        Type::Bool => "a boolean",
+        Type::Null => "`null`",
+        Type::Struct => "a struct",
+        Type::List => "a list",
+        Type::Bytes => "bytes",
+        Type::Other => "something else",
     }
 }

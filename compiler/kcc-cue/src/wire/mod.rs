@@ -1,11 +1,17 @@
 //! The messages between host and guest; `guest/PROTOCOL.md` documents each part. Nothing here
 //! writes a sentence.
 
-mod code;
+#[rustfmt::skip]
+mod faults;
 mod request;
 mod response;
 
-pub(crate) use code::FaultCode;
+pub use faults::Absence;
+pub(crate) use faults::{
+    Alternative, Bound, Cause, CycleKind, Demand, Detail, ImportProblem, OverlayProblem, Part,
+    PolicyProblem, Reference, Type, Unreplaced,
+};
+pub use request::MissingPackage;
 pub(crate) use request::{File, Package, Request, Team};
 pub use response::SchemaFile;
 pub(crate) use response::{

@@ -3,8 +3,7 @@
 use kcc_tree::Engine;
 use serde::Serialize;
 
-use super::VERSION;
-use crate::packages::MissingPackage;
+use super::{Absence, VERSION};
 
 /// A request.
 #[derive(Debug, Serialize)]
@@ -35,6 +34,20 @@ pub(crate) struct Package<'a> {
     pub(crate) paths: &'a [String],
     /// Indexes of the request's files.
     pub(crate) files: Vec<usize>,
+}
+
+/// An import that resolves to no package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingPackage {
+    /// The import path.
+    pub path: String,
+    /// The reason.
+    pub reason: Absence,
+    /// Similar paths or names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
+    /// The directory or name that the reason is about.
+    pub name: String,
 }
 
 /// A team with the paths it owns and governs.

@@ -7,6 +7,8 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
+use super::Detail;
+
 /// A response; missing parts are empty.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Response {
@@ -159,15 +161,11 @@ pub(crate) struct Required {
 /// An error, without a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Fault {
-    pub(crate) code: super::FaultCode,
-    #[serde(default)]
+    #[serde(flatten)]
+    pub(crate) detail: Detail,
     pub(crate) warning: bool,
-    #[serde(default)]
     pub(crate) path: Vec<String>,
-    #[serde(default)]
     pub(crate) labels: Vec<Label>,
-    #[serde(default)]
-    pub(crate) args: BTreeMap<String, String>,
 }
 
 /// A labelled span.
@@ -178,21 +176,6 @@ pub(crate) struct Label {
     pub(crate) end: u32,
     #[serde(rename = "role")]
     pub(crate) kind: u8,
-}
-
-impl Fault {
-    /// Returns an argument, or an empty string.
-    pub(crate) fn arg(&self, name: &str) -> &str {
-        self.args.get(name).map_or("", String::as_str)
-    }
-
-    /// Returns the items of a list argument.
-    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
-        self.arg(name)
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -213,6 +196,39 @@ mod tests {
         assert_eq!((fields["b"].o[0].kind, fields["b"].o[0].by), (1, 2));
         assert_eq!(fields["b"].e.as_ref().unwrap().len(), 1);
         assert!(fields["c"].v.is_none() && fields["c"].f.is_none());
+    }
+
+    #[test]
+    fn rejects_unknown_codes_and_arguments() {
+        let fault = |code: &str, args: &str| {
+            let text = format!(
+                r#"{{"code":"{code}","warning":false,"path":[],"labels":[],"args":{args}}}"#
+            );
+            serde_json::from_str::<Fault>(&text)
+        };
+        let decoded = fault("no-match", r#"{"name":"web","candidates":["api","wep"]}"#).unwrap();
+        assert_eq!(
+            decoded.detail,
+            Detail::NoMatch {
+                policy: None,
+                name: "web".to_owned(),
+                candidates: vec!["api".to_owned(), "wep".to_owned()],
+            }
+        );
+        for (code, args) in [
+            ("no-matches", r#"{"name":"web","candidates":[]}"#),
+            ("no-match", r#"{"name":"web"}"#),
+            ("no-match", r#"{"name":"web","candidates":[],"reason":"x"}"#),
+            ("no-match", r#"{"name":"web","candidates":"api wep"}"#),
+            ("cycle", r#"{"kind":"other"}"#),
+            ("import", r#"{"path":"x","problem":{"other":{}}}"#),
+            (
+                "import",
+                r#"{"path":"x","problem":{"tool-import":{"name":"x"}}}"#,
+            ),
+        ] {
+            assert!(fault(code, args).is_err(), "{code} {args}");
+        }
     }
 
     #[test]

@@ -1,15 +1,30 @@
-//! Labels and authors: the source behind an error, its teams, and the label texts.
+//! [`Mistake`]: an error of the guest in terms of the fragments, and the parts that messages share:
+//! who wrote a line, what a label says, how a path or a component is named.
 
-use kcc_diag::{Code, Diagnostic, Span};
-use kcc_tree::{OriginKind, Path};
-
-use super::{Line, Mistake};
+use kcc_diag::{Code, Diagnostic, Files, Span, nearest};
+use kcc_tree::{Declaration, OriginKind, Path};
 
 /// Longer source is not repeated in a sentence; the snippet shows it.
 const LONGEST: usize = 40;
 
 /// Fields whose values may be secret and are never repeated in a sentence.
 const SENSITIVE: [&str; 4] = ["env", "secrets", "password", "content"];
+
+/// An error of the guest, with its spans resolved.
+pub(super) struct Mistake<'a> {
+    pub(super) files: &'a Files,
+    pub(super) has_teams: bool,
+    pub(super) path: Path,
+    pub(super) lines: Vec<Line>,
+    pub(super) declarations: &'a [Declaration],
+}
+
+/// A labelled line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) span: Span,
+    pub(super) kind: OriginKind,
+}
 
 impl Mistake<'_> {
     /// Starts an error labelled at the first line.
@@ -81,16 +96,16 @@ impl Mistake<'_> {
     /// Returns the author of a line: a team in backticks or "the system", or `None` if there are no
     /// teams.
     pub(super) fn author(&self, span: Span) -> Option<String> {
-        if !self.context.has_teams {
+        if !self.has_teams {
             return None;
         }
-        let team = self.context.files.team(span);
+        let team = self.files.team(span);
         Some(team.map_or_else(|| "the system".to_owned(), |team| format!("`{team}`")))
     }
 
     /// Returns the source of a line in backticks, if it is short, not a struct, and not sensitive.
     pub(super) fn source_of(&self, line: Line) -> Option<String> {
-        let text = self.context.files.text(line.span).trim();
+        let text = self.files.text(line.span).trim();
         let short = !text.is_empty() && text.len() <= LONGEST && !text.contains(['\n', '`']);
         let open = line.kind == OriginKind::Constraint || !self.is_sensitive();
         (short && open && !self.is_label(line.span)).then(|| format!("`{text}`"))
@@ -111,7 +126,7 @@ impl Mistake<'_> {
 
     /// Returns whether a span is the label of a field, whose value is then a struct.
     pub(super) fn is_label(&self, span: Span) -> bool {
-        let Some(file) = self.context.files.get(span.file) else {
+        let Some(file) = self.files.get(span.file) else {
             return false;
         };
         let rest = file
@@ -135,9 +150,7 @@ impl Mistake<'_> {
             "backing" => "backing",
             _ => return None,
         };
-        let team = self
-            .declaration()
-            .and_then(|span| self.context.files.team(span));
+        let team = self.declaration().and_then(|span| self.files.team(span));
         let team = team.map(|team| format!(" of `{team}`")).unwrap_or_default();
         Some((format!("{noun} `{name}`{team}"), Path(inside.to_vec())))
     }
@@ -178,5 +191,23 @@ impl Mistake<'_> {
             }
             _ => format!("`{}`", Path(path.to_vec())),
         }
+    }
+}
+
+/// Returns the known name that another one was probably meant to be.
+pub(super) fn intended<'a>(name: &str, candidates: &'a [String]) -> Option<&'a str> {
+    nearest(name, candidates.iter().map(String::as_str))
+}
+
+/// Joins names for a sentence: "`a`", "`a` and `b`", "`a`, `b` and `c`".
+pub(super) fn join_names(names: &[impl AsRef<str>], last: &str) -> String {
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    match names.split_last() {
+        Some((end, [])) => end.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+        None => String::new(),
     }
 }
