@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-use kcc_test_support::{CommandOutput, Scratch, kcc, root};
+use kcc_test_support::{Archive, CommandOutput, Scratch, kcc, root};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// One in so many systems is checked.
@@ -72,32 +72,26 @@ fn base(source: &str) -> String {
 fn read(section: &str, text: &str) -> Vec<System> {
     let mut systems = Vec::new();
     for part in format!("\n{text}").split("\n== ").skip(1) {
-        let mut lines = part.lines();
+        let (name, body) = part.split_once('\n').unwrap_or((part, ""));
+        let (results, files): (Vec<&str>, Vec<&str>) =
+            body.lines().partition(|line| line.starts_with("=> "));
+        let archive = Archive::parse(&(files.join("\n") + "\n"));
         let mut system = System {
-            name: format!("{section}/{}", lines.next().unwrap_or_default()),
-            files: BTreeMap::new(),
+            name: format!("{section}/{name}"),
+            files: archive.sections.into_iter().collect(),
             expected: String::new(),
         };
-        let mut file = "web.cue";
-        for line in lines {
-            let marker = line
-                .strip_prefix("-- ")
-                .and_then(|line| line.strip_suffix(" --"));
-            if let Some(name) = marker {
-                file = name;
-            } else if let Some(differs) = line.strip_prefix("=> kcc ") {
-                differs
-                    .split_once(": ")
-                    .unwrap()
-                    .1
-                    .clone_into(&mut system.expected);
-            } else if let Some(expected) = line.strip_prefix("=> ") {
-                expected.clone_into(&mut system.expected);
-            } else if system.expected.is_empty() {
-                let text = system.files.entry(file.to_owned()).or_default();
-                *text += line;
-                text.push('\n');
-            }
+        if !archive.comment.trim().is_empty() {
+            system.files.insert("web.cue".to_owned(), archive.comment);
+        }
+        // The last result is kcc's, if it differs from CUE's.
+        for result in results {
+            let result = result.trim_start_matches("=> ");
+            let result = match result.strip_prefix("kcc ") {
+                Some(differs) => differs.split_once(": ").unwrap().1,
+                None => result,
+            };
+            result.clone_into(&mut system.expected);
         }
         systems.push(system);
     }

@@ -23,7 +23,8 @@ type section struct {
 	head, text string
 }
 
-// readCase splits a case into sections: fragments (`-- NAME --` or `-- NAME TEAM
+// readCase splits a case, which is in the format of all case files of the project
+// (tests/ui/README.md), into sections: fragments (`-- NAME --` or `-- NAME TEAM
 // --`), files of packages (`-- NAME [TEAM] @PATH… --`) and imports that resolve
 // to nothing (`-- missing PATH REASON CANDIDATES… --`), then expectations, for
 // one target or for the default `dev`: `-- errors [TARGET] --`, `-- tree PATH
@@ -33,8 +34,8 @@ type section struct {
 // `-- explained PATH [TARGET] --` for the annotations of a path.
 func readCase(text string) (comment string, sections []section) {
 	for line := range strings.Lines(text) {
-		if head, ok := strings.CutPrefix(line, "-- "); ok {
-			sections = append(sections, section{head: strings.TrimSuffix(strings.TrimSpace(head), " --")})
+		if head, ok := marker(line); ok {
+			sections = append(sections, section{head: head})
 		} else if len(sections) == 0 {
 			comment += line
 		} else {
@@ -42,6 +43,13 @@ func readCase(text string) (comment string, sections []section) {
 		}
 	}
 	return comment, sections
+}
+
+// marker returns the head of a section from its first line.
+func marker(line string) (head string, ok bool) {
+	head, begins := strings.CutPrefix(strings.TrimRight(line, " \t\r\n"), "-- ")
+	head, ends := strings.CutSuffix(head, " --")
+	return strings.TrimSpace(head), begins && ends
 }
 
 var allTargets = []string{"dev", "prod"}
@@ -99,12 +107,15 @@ func answer(req *wire.Request) *wire.Response {
 }
 
 func TestCases(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
+	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
+	if all, err := os.ReadDir("testdata"); err != nil || len(all) != len(files) {
+		t.Errorf("testdata contains files that are not cases: %v", err)
+	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)

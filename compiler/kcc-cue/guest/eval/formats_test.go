@@ -218,7 +218,7 @@ func TestMessagesAreKnown(t *testing.T) {
 		}
 	}
 	var requests []*wire.Request
-	files, _ := filepath.Glob("testdata/*.txt")
+	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		_, sections := readCase(string(text))

@@ -49,7 +49,7 @@ func TestMutatedFragments(t *testing.T) {
 		rounds = given
 	}
 	requests := []*wire.Request{shop(t, "prod"), shop(t, "dev")}
-	files, _ := filepath.Glob("testdata/*.txt")
+	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		_, sections := readCase(string(text))

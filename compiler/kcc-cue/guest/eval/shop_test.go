@@ -120,7 +120,7 @@ func TestFileOrderDoesNotMatter(t *testing.T) {
 		}
 	}
 	check("shop", shop(t, "prod"))
-	files, _ := filepath.Glob("testdata/*.txt")
+	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -164,7 +164,7 @@ func TestEvaluationIsDeterministic(t *testing.T) {
 			}
 		}
 	}
-	files, _ := filepath.Glob("testdata/*.txt")
+	files, _ := filepath.Glob("testdata/*.txtar")
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		_, sections := readCase(string(text))

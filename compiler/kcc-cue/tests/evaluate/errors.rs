@@ -10,30 +10,34 @@ fn errors_of_one_team_hide_none_of_another() {
         TEAMS,
         // An unknown name, an unknown package and a syntax error would each leave CUE without a
         // value for any team.
-        (
-            "a/name.cue",
-            "package shop\n\nservices: one: {image: \"x\", user: nobody}\n",
-        ),
-        (
-            "a/import.cue",
-            "package shop\n\nimport \"strngs\"\n\nservices: two: image: strngs.X\n",
-        ),
-        (
-            "a/syntax.cue",
-            "package shop\n\nservices: three: {image: \"x\", user: }\n",
-        ),
-        (
-            "a/other.cue",
-            "package other\n\nservices: four: image: \"x\"\n",
-        ),
-        (
-            "b/type.cue",
-            "package shop\n\nservices: five: {image: \"x\", replicas: \"many\"}\n",
-        ),
-        (
-            "b/good.cue",
-            "package shop\n\nservices: good: {image: \"good:1\", replicas: 2}\n",
-        ),
+        r#"
+-- a/name.cue --
+package shop
+
+services: one: {image: "x", user: nobody}
+-- a/import.cue --
+package shop
+
+import "strngs"
+
+services: two: image: strngs.X
+-- a/syntax.cue --
+package shop
+
+services: three: {image: "x", user: }
+-- a/other.cue --
+package other
+
+services: four: image: "x"
+-- b/type.cue --
+package shop
+
+services: five: {image: "x", replicas: "many"}
+-- b/good.cue --
+package shop
+
+services: good: {image: "good:1", replicas: 2}
+"#,
     ]);
     assert_eq!(
         summary(&evaluated),
@@ -55,15 +59,25 @@ fn errors_of_one_team_hide_none_of_another() {
 
 #[test]
 fn reports_an_error_in_several_targets_once() {
-    let base = "package shop\n\nservices: web: {image: \"x\", replicas: -1}\n";
-    let evaluated = evaluate(&[TEAMS, ("a/web.cue", base)]);
+    let base = r#"
+-- a/web.cue --
+package shop
+
+services: web: {image: "x", replicas: -1}
+"#;
+    let evaluated = evaluate(&[TEAMS, base]);
     let found: Vec<_> = evaluated.found.iter().collect();
     assert_eq!(found.len(), 1, "{:?}", summary(&evaluated));
     assert_eq!(found[0].targets.iter().collect::<Vec<_>>(), ["dev", "prod"]);
 
-    let overlay =
-        "package shop\n\nservices: web: image: \"x\"\non: prod: services: web: replicas: -1\n";
-    let evaluated = evaluate(&[TEAMS, ("a/web.cue", overlay)]);
+    let overlay = r#"
+-- a/web.cue --
+package shop
+
+services: web: image: "x"
+on: prod: services: web: replicas: -1
+"#;
+    let evaluated = evaluate(&[TEAMS, overlay]);
     assert_eq!(
         summary(&evaluated),
         [
@@ -75,10 +89,14 @@ fn reports_an_error_in_several_targets_once() {
 
 #[test]
 fn an_error_in_the_system_has_no_target() {
-    let evaluated = evaluate(&[(
-        "kcc.cue",
-        "package shop\n\nimport \"strngs\"\n\nsystem: {name: \"shop\", tems: a: path: \"a\"}\n",
-    )]);
+    let evaluated = evaluate(&[r#"
+-- kcc.cue --
+package shop
+
+import "strngs"
+
+system: {name: "shop", tems: a: path: "a"}
+"#]);
     let found: Vec<_> = evaluated
         .found
         .iter()
@@ -94,11 +112,15 @@ fn an_error_in_the_system_has_no_target() {
 
 #[test]
 fn an_import_used_only_by_services_is_not_unused() {
-    let evaluated = evaluate(&[(
-        "kcc.cue",
-        "package x\n\nimport \"strings\"\n\nsystem: name: \"x\"\n\
-         services: web: image: strings.ToLower(\"A\")\n",
-    )]);
+    let evaluated = evaluate(&[r#"
+-- kcc.cue --
+package x
+
+import "strings"
+
+system: name: "x"
+services: web: image: strings.ToLower("A")
+"#]);
     assert_eq!(summary(&evaluated), [""; 0]);
 }
 
@@ -106,14 +128,17 @@ fn an_import_used_only_by_services_is_not_unused() {
 fn labels_a_conflict_with_the_line_of_each_team() {
     let evaluated = evaluate(&[
         TEAMS,
-        (
-            "a/web.cue",
-            "package shop\n\nservices: web: {image: \"x\", replicas: 2}\n",
-        ),
-        (
-            "rules/web.cue",
-            "package shop\n\nservices: web: replicas: 3\nservices: web: replicas: >1\n",
-        ),
+        r#"
+-- a/web.cue --
+package shop
+
+services: web: {image: "x", replicas: 2}
+-- rules/web.cue --
+package shop
+
+services: web: replicas: 3
+services: web: replicas: >1
+"#,
     ]);
     let json = json(&evaluated);
     assert_eq!(json.lines().count(), 1, "{json}");
@@ -139,18 +164,20 @@ fn labels_a_conflict_with_the_line_of_each_team() {
 fn keeps_values_of_variables_out_of_messages() {
     let evaluated = evaluate(&[
         TEAMS,
-        (
-            "a/web.cue",
-            "package shop\n\nservices: web: {image: \"x\", env: {A: \"hunter2\", B: \"hunter2\", C: 4711}}\n",
-        ),
-        (
-            "rules/web.cue",
-            "package shop\n\nservices: web: env: {A: \"hunter3\", B: =~\"^x\"}\n",
-        ),
-        (
-            "b/b.cue",
-            "package shop\n\nservices: b: {image: \"x\", env: A: \"hunter2\" + 1}\n",
-        ),
+        r#"
+-- a/web.cue --
+package shop
+
+services: web: {image: "x", env: {A: "hunter2", B: "hunter2", C: 4711}}
+-- rules/web.cue --
+package shop
+
+services: web: env: {A: "hunter3", B: =~"^x"}
+-- b/b.cue --
+package shop
+
+services: b: {image: "x", env: A: "hunter2" + 1}
+"#,
     ]);
     assert_eq!(
         evaluated.found.iter().count(),
@@ -168,10 +195,12 @@ fn keeps_values_of_variables_out_of_messages() {
 fn names_component_and_team_of_a_missing_field() {
     let evaluated = evaluate(&[
         TEAMS,
-        (
-            "b/web.cue",
-            "package shop\n\nservices: web: {image: \"x\", volumes: data: size: \"1Gi\"}\n",
-        ),
+        r#"
+-- b/web.cue --
+package shop
+
+services: web: {image: "x", volumes: data: size: "1Gi"}
+"#,
     ]);
     assert_eq!(
         summary(&evaluated),

@@ -8,31 +8,36 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Format, Style, render};
+use kcc_test_support::Archive;
 
 static EVALUATOR: LazyLock<Evaluator> =
     LazyLock::new(|| Evaluator::new().expect("the evaluator loads"));
 
 /// A system of three teams, each with a directory of its name.
-const TEAMS: (&str, &str) = (
-    "kcc.cue",
-    "package shop
+const TEAMS: &str = r#"
+-- kcc.cue --
+package shop
 
 system: {
-	name: \"shop\"
+	name: "shop"
 	teams: {
-		a: path: \"a\"
-		b: path: \"b\"
-		rules: {path: \"rules\", governs: [\"services\"]}
+		a: path: "a"
+		b: path: "b"
+		rules: {path: "rules", governs: ["services"]}
 	}
 	targets: {
 		dev: docker: {}
 		prod: kubernetes: {}
 	}
 }
-",
-);
+"#;
 
-fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> Evaluated {
+/// Evaluates the files of archives, in this order.
+fn evaluate_within(archives: &[&str], targets: &[&str], limits: Limits) -> Evaluated {
+    let files: Vec<_> = archives
+        .iter()
+        .flat_map(|text| Archive::parse(text).sections)
+        .collect();
     let fragments: Vec<Fragment<'_>> = files
         .iter()
         .map(|(name, text)| Fragment { name, text })
@@ -48,8 +53,8 @@ fn evaluate_within(files: &[(&str, &str)], targets: &[&str], limits: Limits) -> 
     kcc_cue::evaluate(&EVALUATOR, &what).expect("the evaluator answers")
 }
 
-fn evaluate(files: &[(&str, &str)]) -> Evaluated {
-    evaluate_within(files, &[], Limits::default())
+fn evaluate(archives: &[&str]) -> Evaluated {
+    evaluate_within(archives, &[], Limits::default())
 }
 
 /// Renders the diagnostics, one per line: code, targets, path and message.

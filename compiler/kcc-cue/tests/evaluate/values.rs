@@ -5,33 +5,31 @@ use kcc_tree::{Node, OriginKind, Path, Value};
 
 use super::{TEAMS, evaluate, evaluate_within, json, summary};
 
-const WEB: (&str, &str) = (
-    "a/web.cue",
-    "package shop
+const WEB: &str = r#"
+-- a/web.cue --
+package shop
 
 // Umlauts before a value: äöü €
 services: web: {
-	image:    \"a/web:1\"
+	image:    "a/web:1"
 	replicas: 2
 	port:     8080
-	labels: greeting: \"grüße\"
+	labels: greeting: "grüße"
 }
 on: prod: services: web: replicas: 3
-",
-);
+"#;
 
-const RULES: (&str, &str) = (
-    "rules/rules.cue",
-    "package shop
+const RULES: &str = r#"
+-- rules/rules.cue --
+package shop
 
 services: [string]: replicas: <=9
-defaults: services: [string]: user: \"1000\"
-",
-);
+defaults: services: [string]: user: "1000"
+"#;
 
 /// Returns the source behind a path, with origin kind and team.
-fn lines(files: &[(&str, &str)], target: &str, path: &[&str]) -> Vec<(String, OriginKind, String)> {
-    let tree = evaluate(files).tree;
+fn lines(archives: &[&str], target: &str, path: &[&str]) -> Vec<(String, OriginKind, String)> {
+    let tree = evaluate(archives).tree;
     let path = Path(path.iter().map(|name| (*name).to_owned()).collect());
     tree.get(target, &path)
         .unwrap_or_else(|| panic!("{path} is not there"))
@@ -126,10 +124,12 @@ fn lists_the_declarations_of_components() {
 
 #[test]
 fn is_independent_of_file_order() {
-    let broken = (
-        "b/b.cue",
-        "package shop\n\nservices: api: {imge: \"x\", replicas: \"2\"}\n",
-    );
+    let broken = r#"
+-- b/b.cue --
+package shop
+
+services: api: {imge: "x", replicas: "2"}
+"#;
     let mut files = vec![TEAMS, WEB, RULES, broken];
     let first = evaluate(&files);
     files.reverse();
@@ -152,7 +152,12 @@ fn evaluates_only_the_requested_targets() {
 
 #[test]
 fn a_system_without_targets_has_the_default_ones() {
-    let evaluated = evaluate(&[("kcc.cue", "package x\n\nsystem: name: \"x\"\n")]);
+    let evaluated = evaluate(&[r#"
+-- kcc.cue --
+package x
+
+system: name: "x"
+"#]);
     assert_eq!(
         evaluated.targets.iter().collect::<Vec<_>>(),
         ["dev", "prod", "stage", "test"]
@@ -161,7 +166,7 @@ fn a_system_without_targets_has_the_default_ones() {
 
 #[test]
 fn evaluates_fragments_without_a_system() {
-    let evaluated = evaluate(&[("a/web.cue", WEB.1)]);
+    let evaluated = evaluate(&[WEB]);
     assert_eq!(
         evaluated.tree.system,
         Node {

@@ -33,6 +33,8 @@ fn cases() -> Vec<PathBuf> {
         .map(|entry| entry.expect("an entry").path())
         .collect();
     cases.sort();
+    let is_case = |path: &PathBuf| path.extension().is_some_and(|it| it == "txtar");
+    assert!(cases.iter().all(is_case), "not all are cases: {cases:?}");
     cases
 }
 
