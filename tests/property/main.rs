@@ -2,8 +2,10 @@
 //! mistake, a conflict names both teams, nothing panics, and the order of files changes nothing in
 //! the output.
 //!
-//! `KCC_ROUNDS=10000 cargo test --test property -- --nocapture` runs many and prints how often the
-//! line was hit; `KCC_ROUNDS=335..336` runs a single seed.
+//! Each system follows from its seed alone. If one fails, the test shrinks it and prints the seed
+//! with the smallest system that fails in the same way. `KCC_ROUNDS=10000 cargo test --test
+//! property -- --nocapture` runs many and prints how often the line was hit; `KCC_ROUNDS=335..336`
+//! runs a single seed.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +18,7 @@ mod scramble;
 mod systems;
 
 use std::{
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     env,
     ops::Range,
@@ -26,7 +29,16 @@ use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
 use kcc_test_support::{CommandOutput, Scratch, kcc};
 
-use systems::{Fault, Random, System};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    test_runner::{RngAlgorithm, TestCaseResult, TestRng, TestRunner},
+};
+
+use contradictions::replica_lines;
+use scramble::{edits, scramble};
+use systems::{Fault, System, faults, systems};
 
 /// A process has only one.
 static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(|| Evaluator::new().unwrap());
@@ -46,6 +58,30 @@ fn seeds() -> Range<u64> {
 /// Returns one in every so many seeds.
 fn some_seeds(every: usize) -> impl Iterator<Item = u64> {
     seeds().step_by(every)
+}
+
+/// Checks a value for each seed. If one fails, panics with its seed and the smallest value
+/// that fails.
+fn for_each<S: Strategy>(
+    seeds: impl Iterator<Item = u64>,
+    strategy: &S,
+    check: impl Fn(S::Value) -> TestCaseResult,
+) {
+    for seed in seeds {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let config = ProptestConfig {
+            cases: 1,
+            max_shrink_iters: 500,
+            // A seed is replayed with `KCC_ROUNDS`.
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
+        let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        if let Err(failure) = TestRunner::new_with_rng(config, random).run(strategy, &check) {
+            panic!("seed {seed}: {failure}");
+        }
+    }
 }
 
 /// Returns all diagnostics of a system, and the model if there is one.
@@ -117,44 +153,38 @@ fn names_both(found: &Diagnostics, files: &Files, fault: &Fault) -> bool {
 
 #[test]
 fn reports_a_mistake_on_its_line_with_both_teams() {
-    let (mut hit, mut tried) = (0, BTreeMap::<&str, usize>::new());
-    let mut missed = BTreeMap::<&str, Vec<u64>>::new();
-    let mut unnamed = Vec::new();
-    for seed in seeds() {
-        let random = &mut Random::new(seed);
-        let mut system = System::random(random);
+    let tried = RefCell::new(BTreeMap::<&str, usize>::new());
+    let missed = RefCell::new(Vec::new());
+    for_each(seeds(), &(systems(), faults()), |(mut system, fault)| {
         let (sound, files, _) = examine(&texts(&system));
-        assert!(!sound.has_errors(), "seed {seed}: {}", json(&sound, &files));
-        let fault = system.break_once(random);
+        prop_assert!(!sound.has_errors(), "{}", json(&sound, &files));
+        let fault = system.break_once(&fault);
         let (found, files, _) = examine(&texts(&system));
-        assert!(
-            found.has_errors(),
-            "seed {seed}: {fault:?} is not rejected: {system:?}"
-        );
+        prop_assert!(found.has_errors(), "{fault:?} is not rejected: {system:#?}");
         // A label names the line and the team.
         let nowhere = found.iter().find(|found| found.labels.is_empty());
-        assert!(nowhere.is_none(), "seed {seed}: {nowhere:?}");
-        *tried.entry(fault.kind).or_default() += 1;
-        if on_the_line(&found, &files, &fault) {
-            hit += 1;
-        } else {
-            missed.entry(fault.kind).or_default().push(seed);
+        prop_assert!(nowhere.is_none(), "{nowhere:?}: {system:#?}");
+        let json = || json(&found, &files);
+        prop_assert!(names_both(&found, &files, &fault), "{fault:?}: {}", json());
+        *tried.borrow_mut().entry(fault.kind).or_default() += 1;
+        if !on_the_line(&found, &files, &fault) {
+            missed.borrow_mut().push(format!("{fault:?}: {}", json()));
         }
-        if !names_both(&found, &files, &fault) {
-            unnamed.push(format!("seed {seed}: {fault:?}: {}", json(&found, &files)));
-        }
-    }
+        Ok(())
+    });
+    let (tried, missed) = (tried.into_inner(), missed.into_inner());
     let rounds: usize = tried.values().sum();
+    let hit = rounds - missed.len();
     // In hundredths of a percent, to avoid rounding.
     let share = hit * 10_000 / rounds;
+    let missed = missed.join("\n");
     println!(
-        "{hit} of {rounds} mistakes of {} kinds ({}.{:02} %) are reported on their line; missed seeds: {missed:?}",
+        "{hit} of {rounds} mistakes of {} kinds ({}.{:02} %) are reported on their line; missed:\n{missed}",
         tried.len(),
         share / 100,
         share % 100,
     );
-    assert!(share >= 9_500, "{hit} of {rounds}: {missed:?}");
-    assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
+    assert!(share >= 9_500, "{hit} of {rounds}: {missed}");
 }
 
 /// Returns the lines of the conflict at a path, if there is one.
@@ -174,81 +204,92 @@ fn lines_of_conflict(system: &System, path: &str) -> Option<BTreeSet<(String, us
 /// Together they conflict; without any one of them they do not.
 #[test]
 fn shows_exactly_the_lines_of_a_conflict() {
-    let mut conflicts = 0;
-    for seed in some_seeds(2) {
-        let random = &mut Random::new(seed ^ 0xc1a5);
-        let mut system = System::random(random);
-        let path = system.contradict(random);
-        let Some(shown) = lines_of_conflict(&system, &path) else {
-            continue;
-        };
-        conflicts += 1;
-        // Other lines about replicas are removed.
-        let alone = system.without(system.replica_lines().difference(&shown));
-        assert_eq!(
-            lines_of_conflict(&alone, &path).as_ref(),
-            Some(&shown),
-            "seed {seed}: {path}: {system:#?}"
-        );
-        for line in &shown {
-            let fewer = alone.without([line]);
-            let still = lines_of_conflict(&fewer, &path);
-            assert_eq!(
-                still, None,
-                "seed {seed}: {path} without {line:?}: {shown:?}: {system:#?}"
+    let conflicts = Cell::new(0);
+    let strategy = (systems(), replica_lines());
+    for_each(
+        some_seeds(2),
+        &strategy,
+        |(mut system, (service, lines))| {
+            let path = system.contradict(service, &lines);
+            let Some(shown) = lines_of_conflict(&system, &path) else {
+                return Ok(());
+            };
+            conflicts.set(conflicts.get() + 1);
+            // Other lines about replicas are removed.
+            let alone = system.without(system.replica_lines().difference(&shown));
+            let shown_alone = lines_of_conflict(&alone, &path);
+            prop_assert_eq!(
+                shown_alone.as_ref(),
+                Some(&shown),
+                "{}: {:#?}",
+                path,
+                system
             );
-        }
-    }
-    println!("{conflicts} conflicts show exactly their lines");
+            for line in &shown {
+                let fewer = alone.without([line]);
+                let still = lines_of_conflict(&fewer, &path);
+                prop_assert_eq!(
+                    still,
+                    None,
+                    "{} without {:?}: {:?}: {:#?}",
+                    path,
+                    line,
+                    shown,
+                    system
+                );
+            }
+            Ok(())
+        },
+    );
+    println!("{} conflicts show exactly their lines", conflicts.get());
 }
 
 /// Any diagnostic about a fragment has a line, and so a team.
 #[test]
 fn reports_scrambled_files_with_a_line() {
-    for seed in seeds() {
-        let random = &mut Random::new(seed ^ 0xf422);
-        let mut files = texts(&System::random(random));
-        scramble::scramble(&mut files, random);
+    for_each(seeds(), &(systems(), edits()), |(system, edits)| {
+        let mut files = texts(&system);
+        scramble(&mut files, &edits);
         let (found, table, model) = examine(&files);
-        assert_eq!(
-            found.has_errors(),
-            model.is_empty(),
-            "seed {seed}: {files:#?}"
-        );
+        prop_assert_eq!(found.has_errors(), model.is_empty(), "{:#?}", files);
         for one in &found {
-            assert!(!one.labels.is_empty(), "seed {seed}: {one:?}: {files:#?}");
+            prop_assert!(!one.labels.is_empty(), "{one:?}: {files:#?}");
         }
         // It can also be rendered.
-        assert!(!found.has_errors() || !json(&found, &table).is_empty());
-    }
+        prop_assert!(!found.has_errors() || !json(&found, &table).is_empty());
+        Ok(())
+    });
 }
 
 #[test]
 fn is_independent_of_file_order() {
-    for seed in some_seeds(5) {
-        let random = &mut Random::new(seed ^ 0x5eed);
-        let mut system = System::random(random);
-        if random.below(2) == 0 {
-            system.break_once(random);
+    // The order of the files' keys.
+    let keys = vec(any::<u32>(), 20);
+    let strategy = (systems(), option::of(faults()), keys);
+    for_each(some_seeds(5), &strategy, |(mut system, fault, keys)| {
+        if let Some(fault) = fault {
+            system.break_once(&fault);
         }
         let mut files = texts(&system);
         let (found, table, model) = examine(&files);
         let expected = json(&found, &table);
-        random.shuffle(&mut files);
+        let mut order: Vec<usize> = (0..files.len()).collect();
+        order.sort_by_key(|at| keys[*at]);
+        files = order.into_iter().map(|at| files[at].clone()).collect();
         let (shuffled, table, other) = examine(&files);
-        assert_eq!(expected, json(&shuffled, &table), "seed {seed}");
-        assert_eq!(model, other, "seed {seed}");
-    }
+        prop_assert_eq!(expected, json(&shuffled, &table));
+        prop_assert_eq!(model, other);
+        Ok(())
+    });
 }
 
 /// Runs the real binary on some of these systems, as a user would.
 #[test]
 fn exit_code_matches_the_output() {
-    for seed in some_seeds(8) {
-        let random = &mut Random::new(seed ^ 0xb1ea);
-        let mut system = System::random(random);
-        let broken = random.below(4) != 0;
-        let fault = broken.then(|| system.break_once(random));
+    let strategy = (systems(), option::weighted(0.75, faults()));
+    for_each(some_seeds(8), &strategy, |(mut system, fault)| {
+        let fault = fault.map(|fault| system.break_once(&fault));
+        let broken = fault.is_some();
         let folder = Scratch::with(texts(&system));
         for team in ["t0", "t1", "t2", "t3", "rules"] {
             folder.folder(format!("teams/{team}"));
@@ -256,17 +297,15 @@ fn exit_code_matches_the_output() {
         let output = CommandOutput::of(kcc(folder.path()).args(["check", "--format", "json"]));
         let stdout = output.out;
         // No code means a signal; 70 and 101 mean a bug in kcc.
-        assert_eq!(
-            output.code,
-            Some(i32::from(broken)),
-            "seed {seed}: {fault:?}: {stdout}"
-        );
+        let expected = Some(i32::from(broken));
+        prop_assert_eq!(output.code, expected, "{:?}: {}", fault, stdout);
         let mut errors = 0;
         for line in stdout.lines() {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_eq!(line["version"], 1, "seed {seed}: {line}");
+            prop_assert_eq!(&line["version"], &serde_json::json!(1), "{}", line);
             errors += usize::from(line["severity"] == "error");
         }
-        assert_eq!(errors > 0, broken, "seed {seed}: {fault:?}: {stdout}");
-    }
+        prop_assert_eq!(errors > 0, broken, "{:?}: {}", fault, stdout);
+        Ok(())
+    });
 }

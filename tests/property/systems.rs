@@ -2,33 +2,13 @@
 
 use std::collections::BTreeMap;
 
-/// Numbers determined by a seed (`SplitMix64`).
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        usize::try_from(z % (end.max(1) as u64)).unwrap_or(0)
-    }
-
-    pub(crate) fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for at in (1..items.len()).rev() {
-            items.swap(at, self.below(at + 1));
-        }
-    }
-}
+use proptest::{
+    bool::weighted,
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{Index, select},
+};
 
 /// One-line mistakes in a service; `NAME` and `PORT` stand for its own.
 const INSIDE: [(&str, &str); 46] = [
@@ -113,6 +93,12 @@ const INSIDE: [(&str, &str); 46] = [
     ("budget", "disruption: minAvailable: 50"),
 ];
 
+/// The number of mistakes in more than a line of one service.
+const OUTSIDE: usize = 14;
+
+/// Lines that one service in three has one of.
+const TIERS: [&str; 2] = ["labels: tier: \"web\"", "labels: tier: \"data\""];
+
 /// A system: its files by name, each a list of lines.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
@@ -128,6 +114,75 @@ pub(crate) struct Service {
     team: usize,
 }
 
+/// The choices in a service, which shrink towards a small one.
+#[derive(Debug)]
+struct ServiceDraft {
+    team: Index,
+    own_file: bool,
+    standard: bool,
+    replicas: usize,
+    need: Option<Index>,
+    /// More lines; `AT` stands for the service's number.
+    lines: Vec<&'static str>,
+}
+
+fn services() -> impl Strategy<Value = ServiceDraft> {
+    let line = |weight, line: &'static str| option::weighted(weight, Just(line));
+    let lines = (
+        line(0.5, "health: http: \"/healthz\""),
+        line(0.5, "env: LEVEL: \"lAT\""),
+        line(0.4, "resources: cpu: \"250m\""),
+        line(0.3, "volumes: tmp: {mount: \"/tmp\", ephemeral: true}"),
+        option::weighted(0.3, select(&TIERS[..])),
+    );
+    let choices = (
+        any::<Index>(),
+        weighted(0.7),
+        weighted(0.4),
+        1..=5_usize,
+        option::weighted(0.6, any::<Index>()),
+        lines,
+    );
+    choices.prop_map(|(team, own_file, standard, replicas, need, lines)| {
+        let (one, two, three, four, five) = lines;
+        ServiceDraft {
+            team,
+            own_file,
+            standard,
+            replicas,
+            need,
+            lines: [one, two, three, four, five]
+                .into_iter()
+                .flatten()
+                .collect(),
+        }
+    })
+}
+
+/// Generates systems of two to four teams, and of a fifth that governs services.
+pub(crate) fn systems() -> impl Strategy<Value = System> {
+    let choices = (2..5_usize, any::<bool>(), vec(services(), 3..9));
+    choices.prop_map(|(teams, probes, services)| System::of(teams, probes, &services))
+}
+
+/// The choice of a mistake, for [`System::break_once`].
+#[derive(Debug, Clone)]
+pub(crate) struct FaultDraft {
+    kind: usize,
+    service: Index,
+    pair: Index,
+}
+
+/// Generates mistakes.
+pub(crate) fn faults() -> impl Strategy<Value = FaultDraft> {
+    let choices = (0..INSIDE.len() + OUTSIDE, any::<Index>(), any::<Index>());
+    choices.prop_map(|(kind, service, pair)| FaultDraft {
+        kind,
+        service,
+        pair,
+    })
+}
+
 /// A mistake, and the teams to be named.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
@@ -140,8 +195,7 @@ pub(crate) struct Fault {
 }
 
 impl System {
-    pub(crate) fn random(random: &mut Random) -> Self {
-        let teams = 2 + random.below(3);
+    fn of(teams: usize, probes: bool, services: &[ServiceDraft]) -> Self {
         let mut system = Self {
             files: BTreeMap::new(),
             services: Vec::new(),
@@ -161,20 +215,14 @@ impl System {
             "targets: prod: kubernetes: {}".into(),
             "}".into(),
         ]);
-        if random.chance(50) {
+        if probes {
             root.push("_std: {health: http: \"/healthz\", ...}".into());
         } else {
             root.push("_std: {...}".into());
         }
         system.files.insert("kcc.cue".into(), root);
-        for at in 0..3 + random.below(6) {
-            let team = random.below(teams);
-            let file = if random.chance(70) {
-                format!("teams/t{team}/s{at}.cue")
-            } else {
-                format!("teams/t{team}/all.cue")
-            };
-            system.add_service(random, at, team, file);
+        for service in services {
+            system.add_service(service);
         }
         let rules = vec![
             "package shop".to_owned(),
@@ -186,36 +234,29 @@ impl System {
         system
     }
 
-    fn add_service(&mut self, random: &mut Random, at: usize, team: usize, file: String) {
+    fn add_service(&mut self, draft: &ServiceDraft) {
+        let at = self.services.len();
+        let team = draft.team.index(self.teams);
+        let file = if draft.own_file {
+            format!("teams/t{team}/s{at}.cue")
+        } else {
+            format!("teams/t{team}/all.cue")
+        };
         let name = format!("s{at}");
-        let base = if random.chance(40) { "_std & " } else { "" };
+        let base = if draft.standard { "_std & " } else { "" };
         let mut lines = vec![
             format!("services: {name}: {base}{{"),
             format!("image: \"acme/{name}:1.{at}\""),
             format!("port: {}", 8000 + at),
-            format!("replicas: {}", 1 + random.below(5)),
+            format!("replicas: {}", draft.replicas),
         ];
-        if random.chance(50) {
-            lines.push("health: http: \"/healthz\"".into());
+        if at > 0
+            && let Some(need) = &draft.need
+        {
+            lines.push(format!("needs: s{}: {{}}", need.index(at)));
         }
-        if random.chance(50) {
-            lines.push(format!("env: LEVEL: \"l{at}\""));
-        }
-        if random.chance(40) {
-            lines.push("resources: cpu: \"250m\"".into());
-        }
-        if at > 0 && random.chance(60) {
-            lines.push(format!("needs: s{}: {{}}", random.below(at)));
-        }
-        if random.chance(30) {
-            lines.push("volumes: tmp: {mount: \"/tmp\", ephemeral: true}".into());
-        }
-        if random.chance(30) {
-            lines.push(format!(
-                "labels: tier: \"{}\"",
-                ["web", "data"][random.below(2)]
-            ));
-        }
+        let number = at.to_string();
+        lines.extend(draft.lines.iter().map(|line| line.replace("AT", &number)));
         lines.push("}".into());
         self.files
             .entry(file.clone())
@@ -225,17 +266,15 @@ impl System {
     }
 
     /// Inserts one mistake.
-    pub(crate) fn break_once(&mut self, random: &mut Random) -> Fault {
-        let service = self.services[random.below(self.services.len())].clone();
+    pub(crate) fn break_once(&mut self, draft: &FaultDraft) -> Fault {
+        let service = draft.service.get(&self.services).clone();
         let owner = format!("t{}", service.team);
-        let outside = 14;
-        let choice = random.below(INSIDE.len() + outside);
-        if let Some((kind, text)) = INSIDE.get(choice) {
+        if let Some((kind, text)) = INSIDE.get(draft.kind) {
             let port = self.port_of(&service);
             let text = text.replace("NAME", &service.name).replace("PORT", &port);
             return self.insert(&service, kind, &text);
         }
-        match choice - INSIDE.len() {
+        match draft.kind - INSIDE.len() {
             0 => self.append(
                 "teams/rules/rules.cue",
                 "governor's value",
@@ -335,7 +374,7 @@ impl System {
                 }
             }
             11 => {
-                let at = random.below(self.services.len() - 1);
+                let at = draft.pair.index(self.services.len() - 1);
                 let [one, two] = [at, at + 1].map(|at| self.services[at].clone());
                 let need = |other: &Service| format!("needs: {}: {{}}", other.name);
                 self.insert(&one, "cycle of needs", &need(&two));
