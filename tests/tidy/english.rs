@@ -2,10 +2,9 @@
 //! say nothing in the field's terms, and doc comments that do not begin with a verb
 //! or a noun phrase.
 //!
-//! Reads Rust and Go sources, the schema, the descriptions of the cases in
-//! `tests/ui`, and the documents. Each file belongs to a folder of [`CHECKED`],
-//! [`UNCHECKED`] or [`IGNORED`], so that nothing is skipped silently. Exceptions
-//! have a reason, and one that is no longer needed is a complaint.
+//! Reads Rust and Go sources, the schema, the descriptions of case files, and the
+//! documents, except those in [`IGNORED`]. Exceptions have a reason, and one that is
+//! no longer needed is a complaint.
 
 use regex::Regex;
 
@@ -14,38 +13,7 @@ use crate::{
     source::{FOLDERS, Source, read, sources},
 };
 
-/// Files and folders that are checked.
-const CHECKED: [&str; 23] = [
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "README.md",
-    "compiler/kcc-cue/",
-    "compiler/kcc-diag/",
-    "compiler/kcc-lower/",
-    "compiler/kcc-model/",
-    "compiler/kcc-tree/",
-    "compiler/kcc/",
-    "docs/",
-    "examples/",
-    "runtime/",
-    "schemas/",
-    "tests/bench/",
-    "tests/cue/",
-    "tests/differential/",
-    "tests/e2e/",
-    "tests/examples/",
-    "tests/pages/",
-    "tests/property/",
-    "tests/support/",
-    "tests/tidy/",
-    "tests/ui/",
-];
-
-/// Files and folders that are not checked yet, which may be inside of checked ones.
-/// Move a folder to [`CHECKED`] once its English is revised.
-const UNCHECKED: [&str; 0] = [];
-
-/// Folders that are never checked, with the reason.
+/// Files and folders that are not checked, with the reason.
 const IGNORED: [(&str, &str); 2] = [
     (
         "tests/testbed/",
@@ -334,7 +302,7 @@ fn beginning<'a>(text: &'a str, name: Option<&str>) -> &'a str {
         .unwrap_or_default()
 }
 
-/// Returns the lines that describe a case of `tests/ui`.
+/// Returns the lines that describe a case.
 fn description(text: &str) -> Vec<&str> {
     let head = text.lines().take_while(|line| !line.starts_with("-- "));
     head.filter(|line| !line.starts_with("$ ") && !line.starts_with("+ "))
@@ -370,37 +338,13 @@ fn is_in(name: &str, entry: &str) -> bool {
     name == entry || entry.ends_with('/') && name.starts_with(entry)
 }
 
-/// The lists that a file can belong to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Listing {
-    Checked,
-    Unchecked,
-    Ignored,
-}
-
-/// Returns all entries of the lists.
-fn entries() -> impl Iterator<Item = (&'static str, Listing)> {
-    let ignored = IGNORED.map(|(entry, _)| (entry, Listing::Ignored));
-    let checked = CHECKED.map(|entry| (entry, Listing::Checked));
-    let unchecked = UNCHECKED.map(|entry| (entry, Listing::Unchecked));
-    ignored.into_iter().chain(checked).chain(unchecked)
-}
-
-/// Returns the list that a file belongs to: that of the longest matching entry.
-fn listing(name: &str) -> Option<Listing> {
-    entries()
-        .filter(|(entry, _)| is_in(name, entry))
-        .max_by_key(|(entry, _)| entry.len())
-        .map(|(_, listing)| listing)
-}
-
 /// Returns true if the rules apply to a kind of file.
 fn is_prose_or_code(source: &Source) -> bool {
     let expected = source.name.contains("/expected/") || source.name.contains("/golden/");
     matches!(source.extension(), "rs" | "go" | "md" | "cue" | "txtar") && !expected
 }
 
-/// Reads every file that the rules apply to.
+/// Reads every file of a kind that the rules apply to.
 fn everything() -> Vec<Source> {
     let mut folders = FOLDERS.to_vec();
     folders.push("docs");
@@ -433,27 +377,24 @@ fn complaints(
 }
 
 #[test]
-fn checked_folders_are_in_plain_english() {
+fn everything_is_in_plain_english() {
     let rules = Rules::new();
     let violations: Vec<Violation> = everything()
         .iter()
-        .filter(|source| listing(&source.name) == Some(Listing::Checked))
+        .filter(|source| !IGNORED.iter().any(|(entry, _)| is_in(&source.name, entry)))
         .flat_map(|source| rules.check(source))
         .collect();
     assert_none(&complaints(&violations, &EXCEPTIONS));
 }
 
 #[test]
-fn every_file_is_in_a_list() {
+fn ignored_files_exist() {
     let all = everything();
-    let unlisted = all
+    let stale = IGNORED
         .iter()
-        .filter(|source| listing(&source.name).is_none())
-        .map(|source| format!("{} is in no list of tests/tidy/english.rs", source.name));
-    let stale = entries()
         .filter(|(entry, _)| !all.iter().any(|source| is_in(&source.name, entry)))
-        .map(|(entry, _)| format!("{entry} does not exist: remove it from its list"));
-    assert_none(&unlisted.chain(stale).collect::<Vec<_>>());
+        .map(|(entry, _)| format!("{entry} does not exist: remove it from IGNORED"));
+    assert_none(&stale.collect::<Vec<_>>());
 }
 
 #[test]
