@@ -2,6 +2,10 @@
 //!
 //! The libraries ignore unknown fields silently. This deserializer collects each
 //! unknown field together with the fields that its type has, for suggestions.
+//!
+//! It is kcc's own because only a deserializer learns the fields of a type:
+//! `serde_ignored` reports the path of an unknown field, not what it could have been,
+//! and `serde_path_to_error` the path of the first failure.
 
 use std::cell::RefCell;
 use std::fmt;
