@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kcc_diag::{Diagnostic, Subject};
-use kcc_lower::Desired;
+use kcc_lower::{Desired, Lowered};
 use kcc_model::{CheckedModel, TargetModel};
 use kcc_tree::ConfigTree;
 
@@ -22,20 +22,25 @@ pub struct Compiled {
     pub(crate) tree: Arc<ConfigTree>,
     /// The checked model of this target.
     pub model: Arc<CheckedModel>,
-    /// The desired state of the target's engine.
-    pub desired: Arc<Desired>,
+    /// The desired state of the target's engine, with the sources of its fields.
+    pub(crate) lowered: Arc<Lowered>,
 }
 
 impl Compiled {
+    /// Returns the desired state of the target's engine.
+    pub fn desired(&self) -> &Desired {
+        &self.lowered.desired
+    }
+
     /// Returns the model of the target.
     pub fn target_model(&self) -> &TargetModel {
         // A target without a model is not lowered.
-        &self.model.targets[&self.desired.target]
+        &self.model.targets[&self.desired().target]
     }
 
     /// Returns the origins of the values in the desired objects.
     pub fn origins(&self) -> FragmentOrigins {
-        FragmentOrigins::new(self.tree.clone(), self.model.clone(), self.desired.clone())
+        FragmentOrigins::new(self.tree.clone(), self.lowered.clone())
     }
 
     /// Turns an error of an engine into a failure. Secrets without a value and
@@ -45,7 +50,7 @@ impl Compiled {
         if error.secrets.is_empty() && error.images.is_empty() {
             return error.into();
         }
-        let target = &self.desired.target;
+        let target = &self.desired().target;
         let refused = error.images.iter().map(|image| {
             let mut diagnostic = Diagnostic::error(error.code, image.message())
                 .target(target.as_str())

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kcc_diag::{Diagnostics, FileId};
-use kcc_lower::Desired;
+use kcc_lower::Lowered;
 use kcc_model::CheckedModel;
 use kcc_tree::ConfigTree;
 
@@ -39,7 +39,7 @@ impl Examined {
     }
 
     /// Lowers one target.
-    pub fn desired(&self, target: &str) -> Result<Desired, Failure> {
+    pub fn lowered(&self, target: &str) -> Result<Lowered, Failure> {
         match kcc_lower::lower(&self.tree, &self.model, target, None) {
             Ok(lowered) => Ok(lowered.value),
             Err(errors) => Err(Failure::Configuration(self.findings(errors))),

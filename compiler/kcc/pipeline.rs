@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use kcc_cue::{Evaluation, Evaluator, Fragment};
 use kcc_diag::{Code, Diagnostics, Files, Outcome, nearest};
-use kcc_lower::Desired;
+use kcc_lower::Lowered;
 use kcc_model::{CheckedModel, ReferencedFiles};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
@@ -194,7 +194,7 @@ fn examine(
 }
 
 /// Lowers the model of one target to the desired state of its engine.
-fn lower(system: &Examined, target: &str, instance: Option<&str>) -> Outcome<Desired> {
+fn lower(system: &Examined, target: &str, instance: Option<&str>) -> Outcome<Lowered> {
     kcc_lower::lower(&system.tree, &system.model, target, instance)
 }
 
@@ -272,7 +272,7 @@ fn compile_instance(
     let targets = Targets::of(&[target.to_owned()]);
     let mut system = examined(&context.settings, dir, &targets, false)?;
     let mut found = std::mem::take(&mut system.warnings);
-    let desired = match lower(&system, target, instance) {
+    let lowered = match lower(&system, target, instance) {
         Ok(lowered) => {
             found.extend(lowered.warnings);
             lowered.value
@@ -288,7 +288,7 @@ fn compile_instance(
         root: system.root,
         tree: system.tree,
         model: system.model,
-        desired: Arc::new(desired),
+        lowered: Arc::new(lowered),
     })
 }
 

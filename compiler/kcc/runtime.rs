@@ -23,7 +23,7 @@ pub fn options(context: &Context, compiled: &Compiled) -> Options {
 macro_rules! engine {
     ($compiled:ident: $command:ident($($argument:expr),*)) => {
         async {
-            let desired = &*$compiled.desired;
+            let desired = $compiled.desired();
             match desired.engine {
                 EngineDesired::Docker(_) => kcc_docker::$command(desired, $($argument),*).await,
                 EngineDesired::Kubernetes(_) => kcc_kube::$command(desired, $($argument),*).await,

@@ -10,7 +10,6 @@ use kcc::{
     provenance::{UNKNOWN_SOURCE, blame_object},
     settings::{Environment, Settings},
 };
-use kcc_lower::source::objects;
 use kcc_tree::Path;
 
 use super::{Copy, EXAMPLES};
@@ -33,7 +32,7 @@ fn every_rendered_field_has_a_source() {
             let system =
                 traced(&context, None, &Targets::of(&[(*target).to_owned()]), true).unwrap();
             let mut missing = Vec::new();
-            for object in objects(&system.desired(target).unwrap()) {
+            for object in system.lowered(target).unwrap().objects() {
                 let all = (object.kind.as_str(), object.name.as_str(), &Path::default());
                 for (field, values) in blame_object(&system, target, all).unwrap().unwrap() {
                     let is_explained = match field.because {
@@ -47,8 +46,7 @@ fn every_rendered_field_has_a_source() {
             }
             assert!(
                 missing.is_empty(),
-                "{name} in {target}: `compiler/kcc-lower/src/source` has no source for these \
-                 fields:\n{}",
+                "{name} in {target}: lowering records no source for these fields:\n{}",
                 missing.join("\n")
             );
         }

@@ -1,6 +1,7 @@
 //! Lowers the checked model to the objects of an engine.
 //!
-//! [`lower`] turns a `CheckedModel` into the [`Desired`] state of one target;
+//! [`lower`] turns a `CheckedModel` into the [`Desired`] state of one target, and
+//! records the [`source`] of each field of its objects;
 //! [`parity`] tells how each engine honours each field; [`emit`] is the only writer
 //! of YAML. Nothing here contacts an engine: objects that an engine would reject for
 //! their shape alone are rejected here, with the line at fault. The same input
@@ -12,6 +13,7 @@ pub mod emit;
 mod expand;
 mod hash;
 pub mod kubernetes;
+mod lowered;
 mod lowering;
 pub mod parity;
 pub mod source;
@@ -19,6 +21,9 @@ mod user;
 mod validation;
 
 pub use desired::{Desired, DesiredComponent, EngineDesired};
+pub use lowered::Lowered;
+
+use std::mem;
 
 use kcc_diag::{Code, Diagnostic, Outcome};
 use kcc_model::{CheckedModel, EngineTarget};
@@ -29,13 +34,13 @@ use lowering::Lowering;
 /// Lowers the model of one target to the objects of its engine, or of an isolated
 /// instance of that target.
 ///
-/// The tree provides only the lines for diagnostics.
+/// The tree provides only the lines for diagnostics: sources are paths of the model.
 pub fn lower(
     tree: &ConfigTree,
     model: &CheckedModel,
     target: &str,
     instance: Option<&str>,
-) -> Outcome<Desired> {
+) -> Outcome<Lowered> {
     let Some(target_model) = model.targets.get(target) else {
         let known: Vec<_> = model
             .targets
@@ -73,11 +78,13 @@ pub fn lower(
         )),
     };
     parity::check(&mut lowering);
-    lowering.finish(Desired {
+    let sources = mem::take(&mut lowering.sources);
+    let desired = Desired {
         system: model.name.clone(),
         target: target.to_owned(),
         instance: instance.map(str::to_owned),
         components,
         engine,
-    })
+    };
+    lowering.finish(Lowered { desired, sources })
 }

@@ -7,6 +7,8 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
 use kcc_model::{Component, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource};
 use kcc_tree::{ConfigTree, Path};
 
+use crate::source::{ObjectId, Sources};
+
 /// The state of lowering one target.
 pub(crate) struct Lowering<'a> {
     tree: &'a ConfigTree,
@@ -16,6 +18,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) target: &'a TargetModel,
     /// The instance, for an isolated run of the target.
     pub(crate) instance: Option<&'a str>,
+    /// The sources of the fields of each object.
+    pub(crate) sources: BTreeMap<ObjectId, Sources>,
     diagnostics: Diagnostics,
     /// Secrets for which a warning about URLs was already reported.
     warned_url_secrets: BTreeSet<Name>,
@@ -33,6 +37,7 @@ impl<'a> Lowering<'a> {
             system,
             target,
             instance,
+            sources: BTreeMap::new(),
             diagnostics: Diagnostics::new(),
             warned_url_secrets: BTreeSet::new(),
         }
@@ -44,6 +49,12 @@ impl<'a> Lowering<'a> {
             .components
             .values()
             .filter(|component| component.runs())
+    }
+
+    /// Keeps the sources of an object's fields.
+    pub(crate) fn record(&mut self, kind: &str, name: &str, sources: Sources) {
+        let id = (kind.to_lowercase(), name.to_owned());
+        self.sources.insert(id, sources);
     }
 
     /// Reports something that this engine does not support.

@@ -174,12 +174,12 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
         add(Field::File, true, &["files", path]);
         add(
             Field::FileMode,
-            file.mode.is_some(),
+            file.access.mode.is_some(),
             &["files", path, "mode"],
         );
         add(
             Field::FileOwner,
-            file.owner.is_some(),
+            file.access.owner.is_some(),
             &["files", path, "owner"],
         );
     }

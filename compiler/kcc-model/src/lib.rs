@@ -38,7 +38,7 @@ pub use engine_target::EngineTarget;
 pub use examine::{check, examine};
 pub use health::*;
 pub use kind::*;
-pub use name::Name;
+pub use name::{Name, is_reserved_label};
 pub use pattern::covers;
 pub use permissions::*;
 pub use referenced_files::{FileText, ReferencedFiles};

@@ -86,6 +86,15 @@ pub struct File {
     /// The content.
     #[serde(flatten)]
     pub content: FileContent,
+    /// Its mode and owner.
+    #[serde(flatten)]
+    pub access: FileAccess,
+}
+
+/// The mode and owner of a file in a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileAccess {
     /// The mode; the engine's default if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,

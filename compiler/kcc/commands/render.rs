@@ -34,11 +34,11 @@ impl Render {
     /// Writes the files, or the stream to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
         let compiled = pipeline::compile(context, self.system.dir.as_deref(), &self.target)?;
-        for note in kcc_lower::emit::limitations(&compiled.desired) {
+        for note in kcc_lower::emit::limitations(compiled.desired()) {
             context.printer.note(&note);
         }
         if self.output == Path::new("-") {
-            let text = kcc_lower::emit::stream(&compiled.desired)
+            let text = kcc_lower::emit::stream(compiled.desired())
                 .map_err(|error| cannot_render(&error))?;
             context.printer.data(&text);
         } else {
@@ -67,7 +67,7 @@ impl Render {
         fs::create_dir_all(&folder).map_err(cannot(Path::new("")))?;
         let real = folder.canonicalize().map_err(cannot(Path::new("")))?;
         let root = relative(&real, compiled.root.path());
-        let files = kcc_lower::emit::files(&compiled.desired, &root)
+        let files = kcc_lower::emit::files(compiled.desired(), &root)
             .map_err(|error| cannot_render(&error))?;
         for file in &files {
             let path = folder.join(&file.name);

@@ -10,10 +10,10 @@ use std::{
 };
 
 use kcc_lower::{
-    Desired, EngineDesired,
-    source::{Rendered, Source, is_required, objects},
+    Desired, EngineDesired, Lowered,
+    kubernetes::label::is_required,
+    source::{Rendered, Source},
 };
-use kcc_model::CheckedModel;
 use kcc_plan::{Origin, Origins, format_field};
 use kcc_tree::{ConfigTree, Node, Origin as ConfigOrigin, OriginKind, Path};
 
@@ -29,21 +29,23 @@ use crate::failure::Failure;
 /// The origins of the fields in one target's desired objects.
 pub struct FragmentOrigins {
     tree: Arc<ConfigTree>,
-    model: Arc<CheckedModel>,
-    desired: Arc<Desired>,
+    lowered: Arc<Lowered>,
     /// Computed on first use: most plans have no conflict with another field manager.
     objects: OnceLock<Vec<Rendered>>,
 }
 
 impl FragmentOrigins {
     /// Creates the origins of a compiled target.
-    pub fn new(tree: Arc<ConfigTree>, model: Arc<CheckedModel>, desired: Arc<Desired>) -> Self {
+    pub fn new(tree: Arc<ConfigTree>, lowered: Arc<Lowered>) -> Self {
         Self {
             tree,
-            model,
-            desired,
+            lowered,
             objects: OnceLock::new(),
         }
+    }
+
+    fn desired(&self) -> &Desired {
+        &self.lowered.desired
     }
 
     /// Resolves the arguments of `--take` to fields as [`Conflict::field`] names
@@ -51,8 +53,8 @@ impl FragmentOrigins {
     ///
     /// [`Conflict::field`]: kcc_plan::Conflict::field
     pub fn fields(&self, names: &[String]) -> Result<BTreeSet<String>, Failure> {
-        let target = &self.desired.target;
-        if !names.is_empty() && matches!(self.desired.engine, EngineDesired::Docker(_)) {
+        let target = &self.desired().target;
+        if !names.is_empty() && matches!(self.desired().engine, EngineDesired::Docker(_)) {
             return Err(Failure::usage(
                 format!("`--take` requires Kubernetes, but `{target}` runs on Docker"),
                 "remove `--take`: Docker has no field managers",
@@ -97,12 +99,12 @@ impl FragmentOrigins {
     }
 
     fn objects(&self) -> &[Rendered] {
-        self.objects.get_or_init(|| objects(&self.desired))
+        self.objects.get_or_init(|| self.lowered.objects())
     }
 
     /// Returns the first of the paths that a fragment sets, with the deciding origin.
     fn declared(&self, paths: &[Path]) -> Option<(Path, &Node, &ConfigOrigin)> {
-        let target = &self.desired.target;
+        let target = &self.desired().target;
         // The path of a whole component only tells who declared it.
         let paths = paths.iter().filter(|path| path.0.len() > 2);
         paths.flat_map(spellings).find_map(|path| {
@@ -113,16 +115,11 @@ impl FragmentOrigins {
     }
 
     fn origin(&self, object: &Rendered, field: &Path) -> Origin {
-        let target = &self.desired.target;
-        if is_required(field) {
+        let target = &self.desired().target;
+        if is_required(&field.0) {
             return Origin::Required;
         }
-        let source = self
-            .model
-            .targets
-            .get(target)
-            .and_then(|model| object.source(model, field));
-        let paths = match source {
+        let paths = match object.source(field) {
             Some(Source::Model(paths)) => paths,
             Some(Source::Kcc(_)) => return Origin::Default,
             None => return Origin::Required,

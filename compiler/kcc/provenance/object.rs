@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use kcc_diag::nearest;
-use kcc_lower::source::{Rendered, Source, objects};
+use kcc_lower::source::{Rendered, Source};
 use kcc_model::TargetModel;
 use kcc_tree::{ConfigTree, OriginKind, Path};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{examined::Examined, failure::Failure};
 
-/// The explanation of a field whose source is in no table.
+/// The explanation of a field for which lowering recorded no source.
 pub const UNKNOWN_SOURCE: &str = "its source is unknown";
 
 /// A field of a rendered object.
@@ -44,7 +44,7 @@ pub fn blame_object(
     let Some(model) = system.model.targets.get(target) else {
         return Ok(None);
     };
-    let objects = objects(&system.desired(target)?);
+    let objects = system.lowered(target)?.objects();
     let Some(object) = find_object(&objects, kind, name) else {
         return Ok(None);
     };
@@ -53,7 +53,7 @@ pub fn blame_object(
         return Err(unknown_field(object, field));
     }
     let fields = leaves.into_iter().map(|(path, rendered)| {
-        let (because, values) = match object.source(model, &path) {
+        let (because, values) = match object.source(&path) {
             Some(Source::Model(paths)) => (None, blame_first(&system.tree, model, &paths)),
             Some(Source::Kcc(why)) => (Some(why), Vec::new()),
             None => (Some(UNKNOWN_SOURCE), Vec::new()),
@@ -179,7 +179,7 @@ pub fn unknown_object_in(
 ) -> Result<Failure, Failure> {
     let mut all = Vec::new();
     for target in targets {
-        all.extend(objects(&system.desired(target)?));
+        all.extend(system.lowered(target)?.objects());
     }
     let targets: Vec<&str> = targets.iter().copied().collect();
     Ok(unknown_object(&all, &targets, kind, name))

@@ -9,12 +9,13 @@ use kcc_model::{
 use kcc_tree::Path;
 
 use super::contents::{Contents, contents, environment, expanded, has_extra_containers};
-use super::names::{insert, labels, prefix};
+use super::names::{self, insert, labels, prefix};
 use crate::docker::{
-    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, PRE_STOP, Publish, Restart,
-    Volume, networks,
+    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, Publish, Restart, Volume, label,
+    networks,
 };
 use crate::lowering::Lowering;
+use crate::source::{Recorder, Sources};
 use crate::user::User;
 
 /// Docker's CPU shares for one core.
@@ -28,10 +29,12 @@ pub(super) fn lower(
     desired: &mut DockerDesired,
 ) {
     let networks = networks::of_component(lowering, component, &desired.networks);
-    let template = main(lowering, component, networks);
+    let sources = names::record(component);
+    let template = main(lowering, component, networks, &sources);
     let sidecars = sidecars(lowering, component);
-    for container in template.with_init().chain(sidecars.values()) {
-        image(component, container, desired);
+    let others = sidecars.values().map(|(sidecar, _)| sidecar);
+    for container in template.with_init().chain(others) {
+        image(lowering, component, container, desired);
     }
     let base = format!("{}-{}", prefix(lowering), component.name);
     // A job gets one container per completion. A cron job has a single container,
@@ -52,6 +55,11 @@ pub(super) fn lower(
                     component: component.name.clone(),
                     labels: labels(lowering, Some(component)),
                 };
+                let source = names::record(component);
+                source.named("", ["volumes", volume]);
+                source.kcc("labels", label::IDENTITY);
+                source.model("component", &[""]);
+                lowering.record("volume", &name, source.finish());
                 let at = component.path.join("volumes").join(volume);
                 insert(
                     lowering,
@@ -63,7 +71,7 @@ pub(super) fn lower(
                 );
             }
             let init = container.init.iter_mut().map(|step| &mut step.container);
-            for extra in init.chain(sidecars.values_mut()) {
+            for extra in init.chain(sidecars.values_mut().map(|(sidecar, _)| sidecar)) {
                 let mount = Mount::Volume(name.clone());
                 extra.mounts.insert(path.to_owned(), mount);
             }
@@ -76,14 +84,16 @@ pub(super) fn lower(
             let before = replica.checked_sub(run.parallelism).filter(|at| *at > 0);
             container.after = before.map(|at| numbered(&base, at)).into_iter().collect();
         }
-        for (sidecar, container) in sidecars {
+        for (sidecar, (container, sources)) in sidecars {
             let container = Container {
                 sidecar_of: Some(name.clone()),
                 ..container
             };
             let name = Container::extra_name(&name, &sidecar);
+            lowering.record("container", &name, sources);
             desired.containers.insert(name, container);
         }
+        lowering.record("container", &name, sources.finish());
         let at = &component.path;
         insert(
             lowering,
@@ -115,7 +125,26 @@ fn persistent(component: &Component) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Adds the image of a container to the required ones.
-fn image(component: &Component, container: &Container, desired: &mut DockerDesired) {
+fn image(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    container: &Container,
+    desired: &mut DockerDesired,
+) {
+    if !desired.images.contains_key(&container.image) {
+        let sources = names::record(component);
+        let build = sources.below("build");
+        build.kcc("", "the image is pulled, not built");
+        build.model("context", &["build.context"]);
+        build.model("file", &["build.file"]);
+        build.alike("args", "build.args");
+        build.model("stage", &["build.stage", "build"]);
+        build.kcc(
+            "tag",
+            "the tag is derived from the system and the build inputs",
+        );
+        lowering.record("image", &container.image, sources.finish());
+    }
     let build = match &component.container.image {
         ModelImage::Build(build) if build.tag == container.image => Some(build.clone()),
         _ => None,
@@ -136,20 +165,27 @@ fn main(
     lowering: &mut Lowering<'_>,
     component: &Component,
     networks: BTreeMap<String, Vec<String>>,
+    sources: &Recorder,
 ) -> Container {
     let model = &component.container;
     if User::is_forbidden_root(model) {
         lowering.report_root(component);
     }
-    let base = base_container(lowering, component, &component.path, model);
+    let base = base_container(lowering, component, &component.path, model, sources);
+    sources.model("restart", &["retries"]);
+    sources.model("onDemand", &["schedule"]);
+    sources.model("after", &["parallelism", "completions"]);
+    sources.alike("docker", "docker");
     let mut labels = base.labels.clone();
     if let Some(command) = &component.rollout.pre_stop {
         let command = serde_json::to_string(command).unwrap_or_default();
-        labels.insert(PRE_STOP.to_owned(), command);
+        labels.insert(label::PRE_STOP.to_owned(), command);
+        let field = sources.below("labels").entry(label::PRE_STOP);
+        field.model("", &["rollout.preStop"]);
     }
     Container {
-        ports: ports(lowering, component),
-        init: init(lowering, component, &networks),
+        ports: ports(lowering, component, &sources.below("ports")),
+        init: init(lowering, component, &networks, &sources.below("init")),
         networks,
         restart: match component.run() {
             Some(Run { retries: 0, .. }) => Restart::No,
@@ -170,6 +206,7 @@ fn init(
     lowering: &mut Lowering<'_>,
     component: &Component,
     main: &BTreeMap<String, Vec<String>>,
+    sources: &Recorder,
 ) -> Vec<InitStep> {
     let own = main.keys();
     let networks: BTreeMap<_, _> = own.map(|network| (network.clone(), Vec::new())).collect();
@@ -180,7 +217,11 @@ fn init(
         .filter(|_| has_extra_containers(component))
     {
         let path = component.path.join("init").join(&step.name);
-        let base = base_container(lowering, component, &path, &step.container);
+        let sources = sources.element(steps.len()).part("init", &step.name);
+        sources.model("name", &[""]);
+        let sources = sources.below("container");
+        sources.component().model("component", &[""]);
+        let base = base_container(lowering, component, &path, &step.container, &sources);
         steps.push(InitStep {
             name: step.name.clone(),
             container: Container {
@@ -193,7 +234,10 @@ fn init(
 }
 
 /// Builds the sidecars, whose ports are published through the main container.
-fn sidecars(lowering: &mut Lowering<'_>, component: &Component) -> BTreeMap<Name, Container> {
+fn sidecars(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+) -> BTreeMap<Name, (Container, Sources)> {
     let mut sidecars = BTreeMap::new();
     for (name, model) in component
         .sidecars
@@ -201,12 +245,17 @@ fn sidecars(lowering: &mut Lowering<'_>, component: &Component) -> BTreeMap<Name
         .filter(|_| has_extra_containers(component))
     {
         let path = component.path.join("sidecars").join(name);
-        let base = base_container(lowering, component, &path, model);
+        let sources = names::record(component).part("sidecars", name);
+        sources.kcc(
+            "sidecarOf",
+            "a sidecar shares the network of the main container",
+        );
+        let base = base_container(lowering, component, &path, model, &sources);
         let sidecar = Container {
             restart: Restart::UnlessStopped,
             ..base
         };
-        sidecars.insert(name.clone(), sidecar);
+        sidecars.insert(name.clone(), (sidecar, sources.finish()));
     }
     sidecars
 }
@@ -217,17 +266,24 @@ fn base_container(
     component: &Component,
     path: &Path,
     model: &ModelContainer,
+    sources: &Recorder,
 ) -> Container {
+    record(component, sources);
+    networks::record(lowering, component, sources);
     let env = environment(lowering, path, model);
     let command = expanded(lowering, path, "command", model.command.as_deref(), &env);
     let args = expanded(lowering, path, "args", model.args.as_deref(), &env);
     let mut all_labels = component.labels.clone();
     all_labels.extend(labels(lowering, Some(component)));
+    for variable in env.keys() {
+        let field = sources.below("env").entry(variable);
+        field.variable(component, variable);
+    }
     let Contents {
         files,
         access,
         mounts,
-    } = contents(lowering, component);
+    } = contents(lowering, component, &sources.component());
     Container {
         component: component.name.clone(),
         image: match &model.image {
@@ -244,7 +300,7 @@ fn base_container(
         mounts,
         ports: Vec::new(),
         networks: BTreeMap::new(),
-        health: health(&model.health),
+        health: health(&model.health, sources),
         memory: model.resources.limits.memory.map(|bytes| bytes.0),
         cpu_millis: model.resources.limits.cpu.map(|cpu| cpu.0),
         cpu_shares: model
@@ -269,27 +325,66 @@ fn base_container(
     }
 }
 
+/// Records the fields that all containers of a component have.
+fn record(component: &Component, sources: &Recorder) {
+    sources.model("image", &["image", "build"]);
+    sources.alike("command", "command");
+    sources.alike("args", "args");
+    sources.model("workingDir", &["workingDir"]);
+    sources.model("user", &["user"]);
+    for (field, amounts, resource) in [
+        ("memory", "limits", "memory"),
+        ("cpuMillis", "limits", "cpu"),
+        ("cpuShares", "requests", "cpu"),
+    ] {
+        let long = format!("resources.{amounts}.{resource}");
+        let mut paths = vec![long.as_str()];
+        // A limit of the CPU has no short form.
+        let short = format!("resources.{resource}");
+        if field != "cpuMillis" {
+            paths.push(&short);
+        }
+        sources.model(field, &paths);
+    }
+    sources.component().model("restart", &["retries"]);
+    sources.model("stopTimeout", &["rollout.gracePeriod"]);
+    sources.model("readOnly", &["security.readOnlyRoot"]);
+    sources.model("privileged", &["security.privileged"]);
+    sources.model("baseline", &["security.profile"]);
+    let add = ["security.capabilities.add", "security"];
+    sources.model("addCapabilities", &add);
+    sources.model("dropCapabilities", &["security.capabilities.drop"]);
+    sources.kcc("labels", label::IDENTITY);
+    for name in component.labels.keys() {
+        let field = sources.below("labels").entry(name);
+        field.component().named("", ["labels", name]);
+    }
+}
+
 /// Returns the published ports: exposed ones and those that a route leads to. An
 /// instance gets free host ports, because the plain target holds the numbers.
-fn ports(lowering: &Lowering<'_>, component: &Component) -> Vec<Publish> {
+fn ports(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) -> Vec<Publish> {
     let routed: BTreeSet<_> = component.routes.values().map(|route| &route.port).collect();
-    component
-        .ports
-        .iter()
-        .filter_map(|(name, port)| {
-            let host = match port.expose {
-                Expose::Port(number) => Some(number),
-                Expose::Free => None,
-                Expose::No if routed.contains(name) => None,
-                Expose::No => return None,
-            };
-            Some(Publish {
-                container: port.number,
-                protocol: protocol(port.protocol),
-                host: host.filter(|_| lowering.instance.is_none()),
-            })
-        })
-        .collect()
+    let mut published = Vec::new();
+    for (name, port) in &component.ports {
+        let host = match port.expose {
+            Expose::Port(number) => Some(number),
+            Expose::Free => None,
+            Expose::No if routed.contains(name) => None,
+            Expose::No => continue,
+        };
+        let field = sources.element(published.len());
+        let source = field.port(component, name);
+        source.model("container", &["number"]);
+        source.model("protocol", &["protocol"]);
+        source.model_or("host", &["expose"], &field.component(), &["routes"]);
+        published.push(Publish {
+            container: port.number,
+            protocol: protocol(port.protocol),
+            host: host.filter(|_| lowering.instance.is_none()),
+        });
+    }
+    published
 }
 
 fn protocol(protocol: Protocol) -> &'static str {
@@ -300,12 +395,25 @@ fn protocol(protocol: Protocol) -> &'static str {
 }
 
 /// Returns the health check. Docker has only one, so readiness wins.
-fn health(health: &Health) -> Option<HealthCheck> {
-    let probe = health
-        .readiness
-        .as_ref()
-        .or(health.startup.as_ref())
-        .or(health.liveness.as_ref())?;
+fn health(health: &Health, sources: &Recorder) -> Option<HealthCheck> {
+    let (purpose, probe) = [
+        ("readiness", &health.readiness),
+        ("startup", &health.startup),
+        ("liveness", &health.liveness),
+    ]
+    .into_iter()
+    .find_map(|(purpose, probe)| Some((purpose, probe.as_ref()?)))?;
+    let check = sources.below("health").within(["health", purpose]);
+    check.model("check.http.path", &["http"]);
+    let component = sources.component();
+    let ports = ["ports.http.number", "ports"];
+    check.model_or("check.http.port", &["port"], &component, &ports);
+    check.model("check.tcp.port", &["tcp"]);
+    check.model("check.exec", &["exec"]);
+    check.model("startPeriodMs", &["delay"]);
+    check.model("intervalMs", &["period"]);
+    check.model("timeoutMs", &["timeout"]);
+    check.model("retries", &["failures"]);
     if matches!(probe.check, Check::Grpc { .. }) {
         return None;
     }

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_model::{Component, Container as ModelContainer, EnvValue, FileContent, VolumeSource};
+use kcc_model::{
+    Component, Container as ModelContainer, EnvValue, FileAccess, FileContent, VolumeSource,
+};
 use kcc_tree::Path;
 
-use crate::docker::{FileAccess, Mount};
+use crate::docker::Mount;
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 /// Returns true if init steps or sidecars are created. A cron job has none here,
 /// since its runs are started by hand and start only the main container.
@@ -86,10 +89,20 @@ pub(super) struct Contents {
 }
 
 /// Lowers files and all volumes except persistent ones.
-pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Contents {
+pub(super) fn contents(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    sources: &Recorder,
+) -> Contents {
+    let record = |at: &str, source: [&str; 2]| {
+        for field in ["files", "access", "mounts"] {
+            sources.below(field).entry(at).named("", source);
+        }
+    };
     let mut contents = Contents::default();
     for (path, file) in &component.files {
-        contents.set_access(path, file.mode, file.owner);
+        record(path, ["files", path]);
+        contents.set_access(path, file.access);
         match &file.content {
             FileContent::Content(text) => {
                 contents.files.insert(path.clone(), text.clone());
@@ -102,8 +115,13 @@ pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Co
         }
     }
     for (name, volume) in &component.volumes {
+        let access = FileAccess {
+            mode: volume.mode,
+            owner: None,
+        };
         let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
         let at = volume.mount.clone();
+        record(&at, ["volumes", name]);
         match &volume.source {
             VolumeSource::Persistent { .. } => {}
             // A tmpfs cannot be shared between containers.
@@ -120,12 +138,14 @@ pub(super) fn contents(lowering: &mut Lowering<'_>, component: &Component) -> Co
                 let path = component.path.join("volumes").join(name);
                 let data = lowering.config_data(&path, config);
                 for (key, text) in data.into_iter().flatten() {
-                    contents.set_access(&below(key), volume.mode, None);
+                    record(&below(key), ["volumes", name]);
+                    contents.set_access(&below(key), access);
                     contents.files.insert(below(key), text.clone());
                 }
             }
             VolumeSource::Secret(secret) => {
-                contents.set_access(&below(secret), volume.mode, None);
+                record(&below(secret), ["volumes", name]);
+                contents.set_access(&below(secret), access);
                 contents.mount(below(secret), Mount::Secret(secret.clone()));
             }
         }
@@ -138,8 +158,7 @@ impl Contents {
         self.mounts.insert(path, mount);
     }
 
-    fn set_access(&mut self, path: &str, mode: Option<u32>, owner: Option<(u32, u32)>) {
-        let access = FileAccess { mode, owner };
+    fn set_access(&mut self, path: &str, access: FileAccess) {
         if access != FileAccess::default() {
             self.access.insert(path.to_owned(), access);
         }

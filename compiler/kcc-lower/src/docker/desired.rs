@@ -6,13 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Build, EnvValue, Ephemeral, Name, SecretProvider};
+use kcc_model::{Build, EnvValue, Ephemeral, FileAccess, Name, SecretProvider};
 use serde::Serialize;
-
-/// The label with the command that runs in a container before it is stopped, as a
-/// JSON list. A label, because a later apply may stop the container without knowing
-/// the fragment.
-pub const PRE_STOP: &str = "dev.kcc.pre-stop";
 
 /// The objects of one target on a Docker engine, under their full names, which
 /// include system, target and instance.
@@ -162,18 +157,6 @@ pub struct InitStep {
     pub name: Name,
     /// The container.
     pub container: Container,
-}
-
-/// The mode and owner of a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FileAccess {
-    /// The mode.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<u32>,
-    /// The user and group.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<(u32, u32)>,
 }
 
 /// The source of a mount.

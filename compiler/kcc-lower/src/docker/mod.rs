@@ -7,6 +7,7 @@
 mod container;
 mod contents;
 mod desired;
+pub mod label;
 mod names;
 mod networks;
 mod patch;

@@ -7,7 +7,9 @@ use kcc_diag::Code;
 use kcc_model::Component;
 use kcc_tree::Path;
 
+use super::label;
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 /// Returns the prefix of all names on the engine: `<system>-<target>[.<instance>]`.
 /// No name in a model contains a dot, so an instance collides with no component.
@@ -29,17 +31,25 @@ pub(super) fn labels(
     component: Option<&Component>,
 ) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([
-        ("dev.kcc.system".to_owned(), lowering.system.to_owned()),
-        ("dev.kcc.target".to_owned(), lowering.target.target.clone()),
+        (label::SYSTEM.to_owned(), lowering.system.to_owned()),
+        (label::TARGET.to_owned(), lowering.target.target.clone()),
     ]);
     if let Some(instance) = lowering.instance {
         labels.insert("dev.kcc.instance".to_owned(), instance.to_owned());
     }
     if let Some(component) = component {
-        labels.insert("dev.kcc.component".to_owned(), component.name.clone());
-        labels.insert("dev.kcc.team".to_owned(), component.team.clone());
+        labels.insert(label::COMPONENT.to_owned(), component.name.clone());
+        labels.insert(label::TEAM.to_owned(), component.team.clone());
     }
     labels
+}
+
+/// Starts the record of an object of a component.
+pub(super) fn record(component: &Component) -> Recorder {
+    let sources = Recorder::of(component);
+    sources.model("component", &[""]);
+    sources.kcc("labels", label::IDENTITY);
+    sources
 }
 
 /// Adds an object under its name; reports a name that another component uses.

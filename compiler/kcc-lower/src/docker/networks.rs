@@ -10,13 +10,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Component, Name};
+use kcc_tree::Path;
 
 use super::Network;
-use super::names::{labels, prefix};
+use super::label;
+use super::names::{self, labels, prefix};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 /// Returns the networks of the target.
-pub(super) fn all(lowering: &Lowering<'_>) -> BTreeMap<String, Network> {
+pub(super) fn all(lowering: &mut Lowering<'_>) -> BTreeMap<String, Network> {
     let others = lowering.running();
     let needed: BTreeSet<&Name> = others.flat_map(|other| other.needs.keys()).collect();
     let network = |owner: Option<&Component>| Network {
@@ -39,7 +42,30 @@ pub(super) fn all(lowering: &Lowering<'_>) -> BTreeMap<String, Network> {
     if lowering.running().any(is_isolated) {
         networks.insert(shared, network(None));
     }
+    for (name, network) in &networks {
+        let owner = network.component.as_ref();
+        let owner = owner.and_then(|owner| lowering.target.components.get(owner));
+        let sources = match owner {
+            Some(owner) => names::record(owner),
+            None => Recorder::at(Path::of(["system", "name"])),
+        };
+        sources.kcc("labels", label::IDENTITY);
+        lowering.record("network", name, sources.finish());
+    }
     networks
+}
+
+/// Records the networks of a component's container: its own, and those of the
+/// components that it needs.
+pub(super) fn record(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) {
+    let sources = sources.component();
+    sources.model("networks", &[""]);
+    for need in component.needs.keys() {
+        let network = sources
+            .below("networks")
+            .entry(&network_name(lowering, need));
+        network.named("", ["needs", need]);
+    }
 }
 
 /// Returns the networks of a component with its aliases on each. Components that

@@ -15,11 +15,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcc_model::{Component, Disruption, Share, Spread, Strategy};
 
+use crate::kubernetes::label;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::objects::{Attribution, Objects};
 use crate::kubernetes::stateful::is_stateful;
 use crate::kubernetes::storage;
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 /// The default target CPU utilisation, in percent of the request.
 const DEFAULT_CPU_UTILISATION: u32 = 80;
@@ -56,14 +58,26 @@ pub(super) fn autoscaler(
     let Some(scale) = component.scale else {
         return;
     };
+    let attribution = Attribution {
+        path: component.path.join("scale"),
+        ..Attribution::component(component)
+    };
+    let sources = attribution.sources(lowering);
+    sources.model("spec.scaleTargetRef", &[""]);
+    let source = sources.below("spec").within(["scale"]);
+    source.model("minReplicas", &["min"]);
+    source.model("maxReplicas", &["max"]);
     let cpu = match (scale.cpu, scale.follows_cpu()) {
         (None, true) => Some(DEFAULT_CPU_UTILISATION),
         (cpu, _) => cpu,
     };
-    let metrics = [("cpu", cpu), ("memory", scale.memory)]
-        .into_iter()
-        .filter_map(|(name, load)| Some(metric(component, name, load?)))
-        .collect();
+    let mut metrics = Vec::new();
+    for (name, load) in [("cpu", cpu), ("memory", scale.memory)] {
+        let Some(load) = load else { continue };
+        let at = source.below("metrics").element(metrics.len());
+        at.model("", &[name, ""]);
+        metrics.push(metric(component, name, load));
+    }
     let kind = if is_stateful(component) {
         "StatefulSet"
     } else {
@@ -85,11 +99,7 @@ pub(super) fn autoscaler(
         }),
         status: None,
     };
-    let attribution = Attribution {
-        path: component.path.join("scale"),
-        ..Attribution::component(component)
-    };
-    objects.add(lowering, &autoscaler, &attribution);
+    objects.add(lowering, &autoscaler, &attribution, &sources);
 }
 
 fn metric(component: &Component, name: &str, load: u32) -> MetricSpec {
@@ -143,7 +153,6 @@ pub(super) fn budget(
                 match_labels: Some(metadata::selector(lowering, component)),
                 match_expressions: None,
             }),
-            // An unhealthy replica must not block draining its node.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
         }),
         status: None,
@@ -152,7 +161,15 @@ pub(super) fn budget(
         path: component.path.join("disruption"),
         ..Attribution::component(component)
     };
-    objects.add(lowering, &budget, &attribution);
+    let sources = attribution.sources(lowering);
+    sources.model("spec.minAvailable", &["disruption.minAvailable"]);
+    sources.model("spec.maxUnavailable", &["disruption.maxUnavailable"]);
+    sources.kcc("spec.selector", label::IDENTITY);
+    sources.kcc(
+        "spec.unhealthyPodEvictionPolicy",
+        "an unhealthy replica does not block draining its node",
+    );
+    objects.add(lowering, &budget, &attribution, &sources);
 }
 
 fn int_or_string(share: Share) -> IntOrString {
@@ -224,7 +241,15 @@ pub(super) fn lifecycle(component: &Component) -> Option<Lifecycle> {
 }
 
 /// Returns the tolerations of a pod.
-pub(super) fn tolerations(component: &Component) -> Option<Vec<Toleration>> {
+pub(super) fn tolerations(component: &Component, sources: &Recorder) -> Option<Vec<Toleration>> {
+    for (at, key) in component.placement.tolerations.keys().enumerate() {
+        let source = sources
+            .element(at)
+            .within(["placement", "tolerations", key]);
+        source.model("", &[""]);
+        source.model("value", &["value"]);
+        source.model("effect", &["effect"]);
+    }
     let all: Vec<_> = component
         .placement
         .tolerations

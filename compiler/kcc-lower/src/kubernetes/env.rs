@@ -8,26 +8,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
-use kcc_model::{Container, EnvValue, Name, Part};
+use kcc_model::{Component, Container, EnvValue, Name, Part};
 use kcc_tree::Path;
 
 use crate::expand::{escape, escape_whole};
 use crate::kubernetes::{secrets, storage};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 /// Lowers the variables of the container at a path.
 pub(super) fn lower(
     lowering: &mut Lowering<'_>,
+    component: &Component,
     of: &Path,
     container: &Container,
+    sources: &Recorder,
 ) -> Option<Vec<EnvVar>> {
     let env = &container.env;
     let secret_variables = secret_variables(env);
     let mut variables = Vec::new();
     for ((secret, encoded), variable) in &secret_variables {
+        sources
+            .element(variables.len())
+            .kcc("", "it passes a secret to the variables that contain it");
         variables.extend(from_secret(lowering, of, variable, secret, *encoded));
     }
     for (name, value) in env {
+        sources.element(variables.len()).variable(component, name);
         match value {
             EnvValue::Literal(text) => variables.push(literal(name, escape_whole(text))),
             EnvValue::Secret(secret) => {

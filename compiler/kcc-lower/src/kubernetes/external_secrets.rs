@@ -9,7 +9,7 @@ use kcc_model::SecretProvider;
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::objects::Objects;
+use crate::kubernetes::objects::{Attribution, Objects};
 use crate::kubernetes::{ENCODED_KEY, GENERATED_KEY, Object};
 use crate::lowering::Lowering;
 
@@ -91,6 +91,12 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
         let SecretProvider::External { store, kind, key } = &secret.provider else {
             continue;
         };
+        let attribution = Attribution::team(&secret.team, secret.path.clone());
+        let sources = attribution.sources(lowering);
+        sources.model("spec.secretStoreRef.name", &["external.store"]);
+        sources.model("spec.secretStoreRef.kind", &["external.kind"]);
+        sources.model("spec.target", &["external"]);
+        sources.model("spec.data", &["external.key"]);
         let owner = Owner::Team(&secret.team);
         let external = ExternalSecret {
             api_version: API_VERSION,
@@ -121,6 +127,6 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             data: false,
             manifest: serde_json::to_value(external).unwrap_or_default(),
         };
-        objects.push(lowering, object, &secret.path);
+        objects.push(lowering, object, &secret.path, &sources);
     }
 }

@@ -11,9 +11,10 @@ use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::kubernetes::metadata::{self, Owner};
-use crate::kubernetes::objects::Objects;
+use crate::kubernetes::objects::{Attribution, Objects};
 use crate::kubernetes::{Object, network};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 const ROUTE: &str = "HTTPRoute";
@@ -155,6 +156,19 @@ pub(super) fn routes(
             // The model reports a route without a port.
             continue;
         };
+        let attribution = Attribution {
+            path: at,
+            ..Attribution::component(component)
+        };
+        let sources = attribution.sources(lowering);
+        let gateway = ["gateway", "gatewayClass"];
+        let gateway = gateway.map(|setting| metadata::target_path(lowering, setting));
+        sources.paths("spec.parentRefs", gateway.to_vec());
+        let source = sources.within(["routes", name]);
+        source.model("spec.parentRefs.0.sectionName", &["tls", ""]);
+        source.model("spec.hostnames", &["host", ""]);
+        source.model("spec.rules", &["port", ""]);
+        source.model("spec.rules.0.matches", &["path", ""]);
         let name = format!("{}-{name}", component.name);
         let spec = RouteSpec {
             parent_refs: vec![ParentRef {
@@ -176,51 +190,71 @@ pub(super) fn routes(
                 }],
             }],
         };
-        add(lowering, objects, ROUTE, name, Some(component), spec, &at);
+        add(lowering, objects, ROUTE, name, spec, &attribution, &sources);
     }
 }
 
 /// Adds the target's own Gateway if there are routes: one listener for all routes
 /// without a certificate, and one for each host with a certificate.
 pub(super) fn lower(lowering: &mut Lowering<'_>, class: &str, objects: &mut Objects<'_>) {
-    let mut plain = false;
-    let mut encrypted: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+    // With the first route that uses each listener.
+    let mut plain = None;
+    let mut encrypted: BTreeMap<(String, &str), (Path, BTreeSet<String>)> = BTreeMap::new();
     for component in lowering.running() {
         for (name, route) in &component.routes {
+            let at = component.path.join("routes").join(name);
             let Some(secret) = &route.tls else {
-                plain = true;
+                plain.get_or_insert(at);
                 continue;
             };
-            let at = component.path.join("routes").join(name).join("tls");
-            let certificate = network::certificate(lowering, &at, secret);
+            let certificate = network::certificate(lowering, &at.join("tls"), secret);
             encrypted
                 .entry((listener(route), &route.host))
-                .or_default()
+                .or_insert_with(|| (at, BTreeSet::new()))
+                .1
                 .extend(certificate);
         }
     }
-    let plain = plain.then(|| Listener {
-        name: PLAIN.to_owned(),
-        hostname: None,
-        port: 80,
-        protocol: "HTTP",
-        tls: None,
-    });
-    let encrypted = encrypted
-        .into_iter()
-        .map(|((name, host), certificates)| Listener {
+    let attribution = Attribution {
+        data: false,
+        ..Attribution::system()
+    };
+    let sources = attribution.sources(lowering);
+    sources.paths("metadata.name", vec![Path::of(["system", "name"])]);
+    let class_path = metadata::target_path(lowering, "gatewayClass");
+    sources.paths("spec.gatewayClassName", vec![class_path]);
+    let mut listeners = Vec::new();
+    if let Some(route) = plain {
+        let source = sources.below("spec.listeners.0").instead(route);
+        source.model("", &["host", ""]);
+        source.model("name", &["tls.secret", ""]);
+        listeners.push(Listener {
+            name: PLAIN.to_owned(),
+            hostname: None,
+            port: 80,
+            protocol: "HTTP",
+            tls: None,
+        });
+    }
+    for ((name, host), (route, certificates)) in encrypted {
+        let source = sources.below("spec.listeners").element(listeners.len());
+        let source = source.instead(route);
+        source.model("hostname", &["host", ""]);
+        source.model("name", &["tls.secret", ""]);
+        source.model("port", &["tls", ""]);
+        source.model("protocol", &["tls", ""]);
+        source.model("tls", &["tls.secret", ""]);
+        let certificates = certificates.into_iter();
+        listeners.push(Listener {
             name,
             hostname: Some(host.to_owned()),
             port: 443,
             protocol: "HTTPS",
             tls: Some(Tls {
-                certificate_refs: certificates
-                    .into_iter()
-                    .map(|name| Certificate { name })
-                    .collect(),
+                certificate_refs: certificates.map(|name| Certificate { name }).collect(),
             }),
         });
-    let listeners: Vec<_> = plain.into_iter().chain(encrypted).collect();
+    }
     if listeners.is_empty() {
         return;
     }
@@ -229,8 +263,15 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, class: &str, objects: &mut Obje
         listeners,
     };
     let name = lowering.system.to_owned();
-    let path = Path::of(["system"]);
-    add(lowering, objects, GATEWAY, name, None, spec, &path);
+    add(
+        lowering,
+        objects,
+        GATEWAY,
+        name,
+        spec,
+        &attribution,
+        &sources,
+    );
 }
 
 /// Returns the listener of the target's own Gateway for a route.
@@ -246,11 +287,13 @@ fn add<S: Serialize>(
     objects: &mut Objects<'_>,
     kind: &'static str,
     name: String,
-    component: Option<&Component>,
     spec: S,
-    path: &Path,
+    attribution: &Attribution<'_>,
+    sources: &Recorder,
 ) {
-    let owner = component.map_or(Owner::System, Owner::Component);
+    let owner = attribution
+        .component
+        .map_or(Owner::System, Owner::Component);
     let manifest = Manifest {
         api_version: API_VERSION,
         kind,
@@ -262,10 +305,12 @@ fn add<S: Serialize>(
         kind: kind.to_owned(),
         namespace: Some(objects.namespace.to_owned()),
         name,
-        component: component.map(|component| component.name.clone()),
-        team: component.map(|component| component.team.clone()),
+        component: attribution
+            .component
+            .map(|component| component.name.clone()),
+        team: attribution.team.map(str::to_owned),
         data: false,
         manifest: serde_json::to_value(manifest).unwrap_or_default(),
     };
-    objects.push(lowering, object, path);
+    objects.push(lowering, object, &attribution.path, sources);
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{Component, Kind};
+use kcc_tree::Path;
 
+use crate::kubernetes::label;
 use crate::lowering::Lowering;
-
-/// The field manager and the value of `app.kubernetes.io/managed-by`.
-const FIELD_MANAGER: &str = "kcc";
+use crate::source::Recorder;
 
 /// The owner named in an object's labels.
 #[derive(Clone, Copy)]
@@ -43,28 +43,57 @@ pub(super) fn object(
     }
 }
 
+/// Records the fields that every object has. Its `metadata.name` follows the owner
+/// unless the caller records another source.
+pub(super) fn record(lowering: &Lowering<'_>, sources: &Recorder) {
+    sources.kcc("apiVersion", "the API version that kcc uses");
+    sources.kcc("kind", "it follows from the fields of the component");
+    sources.model("metadata.name", &[""]);
+    sources.paths("metadata.namespace", namespace_paths(lowering));
+    sources.kcc("metadata.labels", label::IDENTITY);
+}
+
+/// Returns the paths that decide on the namespace.
+pub(super) fn namespace_paths(lowering: &Lowering<'_>) -> Vec<Path> {
+    vec![
+        target_path(lowering, "namespace"),
+        Path::of(["system", "name"]),
+    ]
+}
+
+/// Returns the path of one of the target's settings.
+pub(super) fn target_path(lowering: &Lowering<'_>, setting: &str) -> Path {
+    let target = &lowering.target.target;
+    Path::of(["system", "targets", target, "kubernetes", setting])
+}
+
+/// Records declared labels and annotations below `metadata`.
+pub(super) fn record_declared(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) {
+    let own = labels(lowering, Owner::Component(component));
+    for label in component
+        .labels
+        .keys()
+        .filter(|name| !own.contains_key(*name))
+    {
+        let field = sources.below("metadata.labels").entry(label);
+        field.named("", ["labels", label]);
+    }
+    sources.alike("metadata.annotations", "annotations");
+}
+
 /// Returns the labels of an object.
 pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([
-        (
-            "app.kubernetes.io/part-of".to_owned(),
-            lowering.system.to_owned(),
-        ),
-        (
-            "app.kubernetes.io/instance".to_owned(),
-            lowering.target.target.clone(),
-        ),
-        (
-            "app.kubernetes.io/managed-by".to_owned(),
-            FIELD_MANAGER.to_owned(),
-        ),
+        (label::SYSTEM.to_owned(), lowering.system.to_owned()),
+        (label::TARGET.to_owned(), lowering.target.target.clone()),
+        (label::MANAGED_BY.to_owned(), label::MANAGER.to_owned()),
     ]);
     let instance = lowering.instance.map(str::to_owned);
     labels.extend(instance.map(|instance| (INSTANCE.to_owned(), instance)));
     match owner {
         Owner::System => {}
         Owner::Team(team) => {
-            labels.insert("kcc.dev/team".to_owned(), team.to_owned());
+            labels.insert(label::TEAM.to_owned(), team.to_owned());
         }
         Owner::Component(component) => {
             let role = match &component.kind {
@@ -73,9 +102,9 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
                 Kind::CronJob(_) => "cron-job",
                 Kind::Backing { kind, .. } => kind,
             };
-            labels.insert("app.kubernetes.io/name".to_owned(), component.name.clone());
-            labels.insert("app.kubernetes.io/component".to_owned(), role.to_owned());
-            labels.insert("kcc.dev/team".to_owned(), component.team.clone());
+            labels.insert(label::COMPONENT.to_owned(), component.name.clone());
+            labels.insert(label::ROLE.to_owned(), role.to_owned());
+            labels.insert(label::TEAM.to_owned(), component.team.clone());
         }
     }
     labels
@@ -84,21 +113,15 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
 /// Returns the labels that select the pods of a component.
 pub(super) fn selector(lowering: &Lowering<'_>, component: &Component) -> BTreeMap<String, String> {
     let mut labels = target_selector(lowering);
-    labels.insert("app.kubernetes.io/name".to_owned(), component.name.clone());
+    labels.insert(label::COMPONENT.to_owned(), component.name.clone());
     labels
 }
 
 /// Returns the labels that select all pods of a target.
 pub(super) fn target_selector(lowering: &Lowering<'_>) -> BTreeMap<String, String> {
     BTreeMap::from([
-        (
-            "app.kubernetes.io/part-of".to_owned(),
-            lowering.system.to_owned(),
-        ),
-        (
-            "app.kubernetes.io/instance".to_owned(),
-            lowering.target.target.clone(),
-        ),
+        (label::SYSTEM.to_owned(), lowering.system.to_owned()),
+        (label::TARGET.to_owned(), lowering.target.target.clone()),
     ])
 }
 

@@ -12,6 +12,8 @@ mod desired;
 mod env;
 mod external_secrets;
 mod gateway;
+pub mod kind;
+pub mod label;
 mod limits;
 mod metadata;
 mod network;
@@ -30,10 +32,8 @@ mod storage;
 mod workload;
 
 pub use desired::*;
-pub(crate) use policies::{is_replicated, reachable_needs};
 pub(crate) use raw_objects::GOVERNING_KINDS;
 pub use secrets::{ENCODED_KEY, GENERATED_KEY};
-pub(crate) use storage::file_key;
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,10 @@ pub(crate) fn lower(
             metadata,
             ..Namespace::default()
         };
-        objects.add(lowering, &object, &Attribution::system());
+        let attribution = Attribution::system();
+        let sources = attribution.sources(lowering);
+        sources.paths("metadata.name", metadata::namespace_paths(lowering));
+        objects.add(lowering, &object, &attribution, &sources);
     }
     policies::default_deny(lowering, &mut objects);
     storage::configs(lowering, &mut objects);

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcc_model::{Component, Route, SecretProvider};
 use kcc_tree::Path;
 
+use crate::kubernetes::label;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::objects::{Attribution, Objects};
 use crate::kubernetes::pod;
@@ -38,6 +39,18 @@ pub(super) fn service(
             ..ServicePort::default()
         })
         .collect();
+    let attribution = Attribution::component(component);
+    let sources = attribution.sources(lowering);
+    sources.model("spec.clusterIP", &["stateful"]);
+    sources.kcc("spec.selector", label::IDENTITY);
+    for (at, name) in component.ports.keys().enumerate() {
+        let port = sources.below("spec.ports").element(at);
+        let port = port.port(component, name);
+        port.model("name", &[""]);
+        port.model("port", &["number"]);
+        port.model("targetPort", &["number"]);
+        port.model("protocol", &["protocol"]);
+    }
     let owner = Owner::Component(component);
     let service = Service {
         metadata: metadata::object(lowering, &component.name, Some(objects.namespace), owner),
@@ -49,7 +62,7 @@ pub(super) fn service(
         }),
         status: None,
     };
-    objects.add(lowering, &service, &Attribution::component(component));
+    objects.add(lowering, &service, &attribution, &sources);
 }
 
 /// Adds the Ingress with all routes of a component.
@@ -105,7 +118,13 @@ pub(super) fn ingress(
         }),
         status: None,
     };
-    objects.add(lowering, &ingress, &Attribution::component(component));
+    let attribution = Attribution::component(component);
+    let sources = attribution.sources(lowering);
+    let class = metadata::target_path(lowering, "ingressClass");
+    sources.paths("spec.ingressClassName", vec![class]);
+    sources.model("spec.tls", &["routes"]);
+    sources.model("spec.rules", &["routes"]);
+    objects.add(lowering, &ingress, &attribution, &sources);
 }
 
 /// Returns the existing Secret with a certificate. It has two keys, while a Secret

@@ -9,31 +9,9 @@ use kcc_model::Component;
 use kcc_tree::Path;
 use serde::Serialize;
 
-use crate::kubernetes::Object;
+use crate::kubernetes::{Object, kind, metadata};
 use crate::lowering::Lowering;
-
-/// Kinds in rendering order: those that others refer to come first.
-const RANK: [&str; 19] = [
-    "Namespace",
-    "CustomResourceDefinition",
-    "ServiceAccount",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "NetworkPolicy",
-    "ConfigMap",
-    "PersistentVolumeClaim",
-    "Service",
-    "Deployment",
-    "DaemonSet",
-    "StatefulSet",
-    "Job",
-    "CronJob",
-    "HorizontalPodAutoscaler",
-    "PodDisruptionBudget",
-    "Ingress",
-];
+use crate::source::Recorder;
 
 /// The owner and path of an object.
 pub(super) struct Attribution<'a> {
@@ -63,6 +41,16 @@ impl<'a> Attribution<'a> {
         }
     }
 
+    /// Starts the record of the object's sources, with those that every object has.
+    pub(super) fn sources(&self, lowering: &Lowering<'_>) -> Recorder {
+        let sources = match self.component {
+            Some(component) => Recorder::of(component),
+            None => Recorder::at(self.path.clone()),
+        };
+        metadata::record(lowering, &sources);
+        sources
+    }
+
     /// The namespace, which holds data because deleting it deletes all its claims.
     pub(super) fn system() -> Self {
         Self {
@@ -86,6 +74,7 @@ impl Objects<'_> {
         lowering: &mut Lowering<'_>,
         object: &T,
         attribution: &Attribution<'_>,
+        sources: &Recorder,
     ) where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
@@ -101,15 +90,20 @@ impl Objects<'_> {
             data: attribution.data,
             manifest: serde_json::to_value(object).unwrap_or_default(),
         };
-        self.push(lowering, object, &attribution.path);
+        self.push(lowering, object, &attribution.path, sources);
     }
 
     /// Adds a complete object; reports a duplicate name.
-    pub(super) fn push(&mut self, lowering: &mut Lowering<'_>, object: Object, path: &Path) {
-        let rank = RANK
-            .iter()
-            .position(|kind| *kind == object.kind)
-            .unwrap_or(RANK.len());
+    pub(super) fn push(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        object: Object,
+        path: &Path,
+        sources: &Recorder,
+    ) {
+        let mut rendered = kind::RENDERED.iter();
+        let rank = rendered.position(|kind| kind.name == object.kind);
+        let rank = rank.unwrap_or(kind::RENDERED.len());
         let key = (rank, object.kind.clone(), object.name.clone());
         match self.by_rank.entry(key) {
             Entry::Occupied(_) => lowering.error(
@@ -120,6 +114,7 @@ impl Objects<'_> {
                 "rename one of the two",
             ),
             Entry::Vacant(free) => {
+                lowering.record(&object.kind, &object.name, sources.finish());
                 free.insert(object);
             }
         }

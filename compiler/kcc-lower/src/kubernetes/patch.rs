@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::raw_objects::validate_built_in;
 use crate::kubernetes::objects::Objects;
 use crate::lowering::Lowering;
+use crate::source::{Recorder, Sources};
 use crate::validation::report;
 
 /// Fields that identify an object.
@@ -86,8 +87,13 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
                 );
             }
             let mut merged = object.manifest.clone();
-            merge(&mut merged, patch);
-            keep_labels(&object.manifest, &mut merged);
+            let id = (object.kind.to_lowercase(), object.name.clone());
+            let before = lowering.sources.remove(&id).unwrap_or_default();
+            let sources = Recorder::resume(before.clone(), component);
+            let source = sources.within(["kubernetes", kind]);
+            merge(&mut merged, patch, &source);
+            keep_labels(&object.manifest, &mut merged, &sources, &before);
+            lowering.sources.insert(id, sources.finish());
             let changed = IDENTITY_FIELDS
                 .iter()
                 .find(|pointer| merged.pointer(pointer) != object.manifest.pointer(pointer));
@@ -127,42 +133,56 @@ fn list_kinds(kinds: &[String]) -> String {
 }
 
 /// Restores the labels by which kcc and Services select the object and its pods.
-fn keep_labels(before: &Value, after: &mut Value) {
-    for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
+fn keep_labels(before: &Value, after: &mut Value, sources: &Recorder, recorded: &Sources) {
+    for field in ["metadata.labels", "spec.template.metadata.labels"] {
+        let pointer = format!("/{}", field.replace('.', "/"));
         if let (Some(Value::Object(own)), Some(Value::Object(labels))) =
-            (before.pointer(pointer), after.pointer_mut(pointer))
+            (before.pointer(&pointer), after.pointer_mut(&pointer))
         {
             for (name, value) in own {
                 labels.insert(name.clone(), value.clone());
+                sources.below(field).entry(name).restore(recorded);
             }
         }
     }
 }
 
-fn merge(value: &mut Value, patch: &Value) {
+/// Merges a patch into a value. `source` is at the value, and at the patch in the
+/// model.
+fn merge(value: &mut Value, patch: &Value, source: &Recorder) {
     match (value, patch) {
         (Value::Object(fields), Value::Object(patch)) => {
             for (name, patch) in patch {
-                match patch {
-                    Value::Null => _ = fields.remove(name),
-                    _ => merge(fields.entry(name.clone()).or_insert(Value::Null), patch),
+                if patch.is_null() {
+                    fields.remove(name);
+                    continue;
                 }
+                let field = fields.entry(name.clone()).or_insert(Value::Null);
+                let source = source.entry(name).within([name]);
+                merge(field, patch, &source);
             }
         }
         (Value::Array(items), Value::Array(patch)) if all_named(items) && all_named(patch) => {
-            for patch in patch {
-                match items.iter_mut().find(|item| item["name"] == patch["name"]) {
-                    Some(item) => merge(item, patch),
-                    None => items.push(patch.clone()),
+            for (at, patch) in patch.iter().enumerate() {
+                let known = items.iter().position(|item| item["name"] == patch["name"]);
+                let source = source.within([&at.to_string()]);
+                if let Some(known) = known {
+                    merge(&mut items[known], patch, &source.element(known));
+                } else {
+                    source.element(items.len()).alike("", "");
+                    items.push(patch.clone());
                 }
             }
         }
         // Merging into an empty object drops the `null` fields of the patch.
         (value @ Value::Null, Value::Object(_)) => {
             *value = Value::Object(serde_json::Map::new());
-            merge(value, patch);
+            merge(value, patch, source);
         }
-        (value, patch) => *value = patch.clone(),
+        (value, patch) => {
+            *value = patch.clone();
+            source.alike("", "");
+        }
     }
 }
 
@@ -192,6 +212,7 @@ mod tests {
                 "new": {"b": 2, "c": null},
                 "containers": [{"name": "web", "args": ["3"]}, {"name": "side"}],
             }),
+            &Recorder::at(Path::default()),
         );
         assert_eq!(
             value,

@@ -30,11 +30,24 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     };
-    objects.add(lowering, &account, &Attribution::component(component));
-    let attribution = || Attribution {
+    let attribution = Attribution::component(component);
+    let sources = attribution.sources(lowering);
+    sources.model("metadata.name", &["identity.name", ""]);
+    sources.kcc(
+        "automountServiceAccountToken",
+        "components do not get a token by default",
+    );
+    objects.add(lowering, &account, &attribution, &sources);
+    let attribution = Attribution {
         path: component.path.join("identity"),
-        ..Attribution::component(component)
+        ..attribution
     };
+    // One record does for all: each has only some of the fields.
+    let sources = attribution.sources(lowering);
+    sources.model("metadata.name", &["identity.name", ""]);
+    sources.model("rules", &["identity.rules"]);
+    sources.model("roleRef", &["identity"]);
+    sources.model("subjects", &["identity"]);
     let subjects = Some(vec![Subject {
         kind: "ServiceAccount".to_owned(),
         name: name.to_owned(),
@@ -46,13 +59,13 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
             metadata: metadata::object(lowering, name, Some(namespace), owner),
             rules: Some(rules),
         };
-        objects.add(lowering, &role, &attribution());
+        objects.add(lowering, &role, &attribution, &sources);
         let binding = RoleBinding {
             metadata: metadata::object(lowering, name, Some(namespace), owner),
             role_ref: reference("Role", name),
             subjects: subjects.clone(),
         };
-        objects.add(lowering, &binding, &attribution());
+        objects.add(lowering, &binding, &attribution, &sources);
     }
     if let Some(rules) = rules(component, true) {
         // Includes the namespace, since other namespaces may use the same name.
@@ -62,13 +75,13 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, component: &Component, objects:
             rules: Some(rules),
             aggregation_rule: None,
         };
-        objects.add(lowering, &role, &attribution());
+        objects.add(lowering, &role, &attribution, &sources);
         let binding = ClusterRoleBinding {
             metadata: metadata::object(lowering, &wide, None, owner),
             role_ref: reference("ClusterRole", &wide),
             subjects,
         };
-        objects.add(lowering, &binding, &attribution());
+        objects.add(lowering, &binding, &attribution, &sources);
     }
 }
 

@@ -8,22 +8,26 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{
-    Amounts, Component, Container, EnvValue, Image, Name, Port, Protocol, Resources, VolumeSource,
+    Amounts, Component, Container, EnvValue, Image, Name, Port, Probe, Protocol, Resources,
+    VolumeSource,
 };
 use kcc_tree::Path;
 
 use crate::expand::escape_for_kubernetes;
 use crate::kubernetes::metadata::{self, some};
 use crate::kubernetes::{
-    availability, env, limits, permissions, probe, quantity, security, storage,
+    availability, env, label, limits, permissions, probe, quantity, security, storage,
 };
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
-/// The annotation that changes with the files and configs of a pod, so that the pod
-/// is replaced.
-const CONFIG_HASH: &str = "kcc.dev/config-hash";
-
-pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> PodTemplateSpec {
+pub(super) fn template(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    sources: &Recorder,
+) -> PodTemplateSpec {
+    let spec_sources = sources.below("spec");
+    record(lowering, component, sources);
     let ObjectMeta {
         labels,
         annotations,
@@ -31,40 +35,61 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
     } = metadata::workload(lowering, &component.name, "", component);
     let mut annotations = annotations.unwrap_or_default();
     if let Some(hash) = config_hash(lowering, component) {
-        annotations.insert(CONFIG_HASH.to_owned(), hash);
+        annotations.insert(label::CONFIG_HASH.to_owned(), hash);
+        let field = sources
+            .below("metadata.annotations")
+            .entry(label::CONFIG_HASH);
+        field.kcc(
+            "",
+            "it changes with the files of the pod, so that the pod is replaced",
+        );
     }
-    let (volumes, volume_mounts) = storage::mounts(lowering, component);
-    let base = |lowering: &mut Lowering<'_>, path: &Path, name: &str, model: &Container| {
-        let container = base_container(lowering, path, name, model);
+    let mounted = storage::mounts(lowering, component);
+    let base = |lowering: &mut Lowering<'_>,
+                path: &Path,
+                name: &str,
+                model: &Container,
+                sources: &Recorder| {
+        let container = base_container(lowering, component, path, name, model, sources);
         KubeContainer {
-            volume_mounts: volume_mounts.clone(),
+            volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
             ..container
         }
     };
+    let main_sources = spec_sources.below("containers.0");
+    let preceding = spec_sources.below("initContainers");
     let main = KubeContainer {
-        ports: ports(component, None),
+        ports: ports(component, None, &main_sources),
         lifecycle: availability::lifecycle(component),
         ..base(
             lowering,
             &component.path,
             &component.name,
             &component.container,
+            &main_sources,
         )
     };
     let mut init = Vec::new();
     for step in &component.init {
         let path = component.path.join("init").join(&step.name);
-        init.push(base(lowering, &path, &step.name, &step.container));
+        let sources = preceding.element(init.len()).part("init", &step.name);
+        let container = base(lowering, &path, &step.name, &step.container, &sources);
+        init.push(container);
     }
     // After the init steps, which therefore run without sidecars as they do on
     // Docker, and before the main container, which can rely on them. A pod
     // completes without waiting for them.
     for (name, model) in &component.sidecars {
         let path = component.path.join("sidecars").join(name);
+        let sources = preceding.element(init.len()).part("sidecars", name);
+        sources.kcc(
+            "restartPolicy",
+            "a sidecar runs as long as the main container",
+        );
         init.push(KubeContainer {
-            ports: ports(component, Some(name)),
+            ports: ports(component, Some(name), &sources),
             restart_policy: Some("Always".to_owned()),
-            ..base(lowering, &path, name, model)
+            ..base(lowering, &path, name, model, &sources)
         });
     }
     PodTemplateSpec {
@@ -78,30 +103,50 @@ pub(super) fn template(lowering: &mut Lowering<'_>, component: &Component) -> Po
             containers: vec![main],
             service_account_name: Some(permissions::account(component).to_owned()),
             automount_service_account_token: Some(permissions::has_any(component)),
-            // Off, since it would add undeclared variables for every Service.
             enable_service_links: Some(false),
             security_context: Some(security::pod(lowering, component)),
             termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
             node_selector: some(component.placement.nodes.clone()),
-            tolerations: availability::tolerations(component),
+            tolerations: availability::tolerations(component, &spec_sources.below("tolerations")),
             topology_spread_constraints: availability::spread(lowering, component),
-            volumes,
+            volumes: mounted.volumes(&spec_sources.below("volumes")),
             ..PodSpec::default()
         }),
     }
 }
 
+/// Records the fields of a pod outside its lists.
+fn record(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) {
+    sources.kcc("metadata.labels", label::IDENTITY);
+    metadata::record_declared(lowering, component, sources);
+    let spec = sources.below("spec");
+    spec.model("serviceAccountName", &["identity.name", ""]);
+    spec.model("automountServiceAccountToken", &["identity.rules", ""]);
+    spec.kcc("enableServiceLinks", "avoids undeclared variables");
+    spec.model("terminationGracePeriodSeconds", &["rollout.gracePeriod"]);
+    spec.alike("nodeSelector", "placement.nodes");
+    spec.model("topologySpreadConstraints", &["placement.spread"]);
+    security::record_pod(&spec.below("securityContext"));
+}
+
 /// Lowers the fields that all containers of a pod share, without ports and mounts.
 fn base_container(
     lowering: &mut Lowering<'_>,
+    component: &Component,
     path: &Path,
     name: &str,
     model: &Container,
+    sources: &Recorder,
 ) -> KubeContainer {
+    record_container(sources);
     let (image, pull) = match &model.image {
         Image::Reference(reference) => (reference.clone(), None),
         // No registry may have an image that is built locally.
         Image::Build(build) => (build.tag.clone(), Some("IfNotPresent".to_owned())),
+    };
+    let health = |purpose: &str, declared: Option<&Probe>| {
+        let sources = sources.below(&format!("{purpose}Probe"));
+        Some(probe::lower(declared?, purpose, &sources))
     };
     KubeContainer {
         name: name.to_owned(),
@@ -110,14 +155,33 @@ fn base_container(
         command: model.command.as_deref().map(escape_list),
         args: model.args.as_deref().map(escape_list),
         working_dir: model.working_dir.clone(),
-        env: env::lower(lowering, path, model),
-        startup_probe: model.health.startup.as_ref().map(probe::lower),
-        readiness_probe: model.health.readiness.as_ref().map(probe::lower),
-        liveness_probe: model.health.liveness.as_ref().map(probe::lower),
+        env: env::lower(lowering, component, path, model, &sources.below("env")),
+        startup_probe: health("startup", model.health.startup.as_ref()),
+        readiness_probe: health("readiness", model.health.readiness.as_ref()),
+        liveness_probe: health("liveness", model.health.liveness.as_ref()),
         resources: resources(&model.resources),
         security_context: Some(security::container(&model.security)),
         ..KubeContainer::default()
     }
+}
+
+/// Records the fields of a container that are its own.
+fn record_container(sources: &Recorder) {
+    sources.model("name", &[""]);
+    sources.model("image", &["image", "build"]);
+    sources.model("imagePullPolicy", &["build"]);
+    sources.alike("command", "command");
+    sources.alike("args", "args");
+    sources.model("workingDir", &["workingDir"]);
+    let hook = "lifecycle.preStop.exec.command";
+    sources.model(hook, &["rollout.preStop"]);
+    for amounts in ["requests", "limits"] {
+        for resource in ["cpu", "memory"] {
+            let long = format!("resources.{amounts}.{resource}");
+            sources.model(&long, &[&long, &format!("resources.{resource}")]);
+        }
+    }
+    security::record_container(&sources.below("securityContext"));
 }
 
 fn escape_list(list: &[String]) -> Vec<String> {
@@ -127,11 +191,21 @@ fn escape_list(list: &[String]) -> Vec<String> {
 }
 
 /// Returns the ports of a sidecar, or of the main container.
-fn ports(component: &Component, sidecar: Option<&Name>) -> Option<Vec<ContainerPort>> {
-    let ports: Vec<_> = component
-        .ports
-        .iter()
-        .filter(|(_, port)| port.sidecar.as_ref() == sidecar)
+fn ports(
+    component: &Component,
+    sidecar: Option<&Name>,
+    sources: &Recorder,
+) -> Option<Vec<ContainerPort>> {
+    let own = component.ports.iter();
+    let own = own.filter(|(_, port)| port.sidecar.as_ref() == sidecar);
+    for (at, (name, _)) in own.clone().enumerate() {
+        let field = sources.below("ports").element(at);
+        let port = field.port(component, name);
+        port.model("name", &[""]);
+        port.model("containerPort", &["number"]);
+        port.model("protocol", &["protocol"]);
+    }
+    let ports: Vec<_> = own
         .map(|(name, port)| ContainerPort {
             // Only informative here, and more restricted than in the model.
             name: limits::is_port_name(name).then(|| name.clone()),

@@ -16,7 +16,7 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kcc_model::{Component, Kind, Output, Port, TargetModel};
+use kcc_model::{Component, Kind, Output, Port};
 use kcc_tree::Path;
 
 use crate::kubernetes::metadata::{self, Owner};
@@ -24,9 +24,13 @@ use crate::kubernetes::objects::{Attribution, Objects};
 use crate::kubernetes::stateful::is_stateful;
 use crate::kubernetes::{permissions, pod};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 const INGRESS: &str = "Ingress";
 const EGRESS: &str = "Egress";
+
+/// The reason for closing what no need opens.
+const ONLY_NEEDS: &str = "components can connect only to what they need";
 
 const TCP: &str = "TCP";
 const UDP: &str = "UDP";
@@ -89,7 +93,10 @@ pub(super) fn default_deny(lowering: &mut Lowering<'_>, objects: &mut Objects<'_
         path: Path::of(["system"]),
         data: false,
     };
-    objects.add(lowering, &policy, &attribution);
+    let sources = attribution.sources(lowering);
+    sources.paths("metadata.name", vec![Path::of(["system", "name"])]);
+    sources.kcc("spec", ONLY_NEEDS);
+    objects.add(lowering, &policy, &attribution, &sources);
 }
 
 /// Adds the policy of a component: allows its ports to components that need it,
@@ -99,7 +106,13 @@ pub(super) fn component(
     component: &Component,
     objects: &mut Objects<'_>,
 ) {
-    let (ingress, egress) = (ingress(lowering, component), egress(lowering, component));
+    let attribution = Attribution::component(component);
+    let sources = attribution.sources(lowering);
+    sources.kcc("spec.podSelector", "kcc identifies its pods by it");
+    sources.kcc("spec.policyTypes", ONLY_NEEDS);
+    sources.model("spec.ingress", &["ports", "sidecars", ""]);
+    let ingress = ingress(lowering, component);
+    let egress = egress(lowering, component, &sources.below("spec.egress"));
     let directions = [(INGRESS, ingress.is_empty()), (EGRESS, egress.is_empty())];
     let types: Vec<_> = directions
         .into_iter()
@@ -119,7 +132,7 @@ pub(super) fn component(
             egress: some(egress),
         }),
     };
-    objects.add(lowering, &policy, &Attribution::component(component));
+    objects.add(lowering, &policy, &attribution, &sources);
 }
 
 fn ingress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyIngressRule> {
@@ -153,32 +166,35 @@ fn ingress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyI
     rules
 }
 
-fn egress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyEgressRule> {
-    let needs = reachable_needs(lowering.target, component);
-    let mut rules: Vec<_> = needs.map(|other| egress_to(lowering, other)).collect();
+fn egress(
+    lowering: &Lowering<'_>,
+    component: &Component,
+    sources: &Recorder,
+) -> Vec<NetworkPolicyEgressRule> {
+    let mut rules = Vec::new();
+    let needed = component.needs.keys();
+    let needed = needed.filter_map(|name| lowering.target.components.get(name));
+    // A rule without a port and an address would allow everything.
+    for other in needed.filter(|other| !other.ports.is_empty() || address(other).is_some()) {
+        sources
+            .element(rules.len())
+            .named("", ["needs", &other.name]);
+        rules.push(egress_to(lowering, other));
+    }
     if is_replicated(component) {
+        sources
+            .element(rules.len())
+            .model("", &["replicas", "scale"]);
         rules.push(egress_to(lowering, component));
     }
     if permissions::has_any(component) {
+        sources.element(rules.len()).model("", &["identity.rules"]);
         rules.push(NetworkPolicyEgressRule {
             ports: Some(numbered_ports(API_SERVER)),
             to: None,
         });
     }
     rules
-}
-
-/// Returns the needs of a component that it connects to, in the order of the egress
-/// rules.
-pub(crate) fn reachable_needs<'a>(
-    target: &'a TargetModel,
-    component: &'a Component,
-) -> impl Iterator<Item = &'a Component> {
-    let needed = component.needs.keys();
-    needed
-        .filter_map(|name| target.components.get(name))
-        // A rule without a port and an address would allow everything.
-        .filter(|other| !other.ports.is_empty() || address(other).is_some())
 }
 
 /// Returns the egress rule that allows calling a component.
@@ -215,7 +231,7 @@ fn address(component: &Component) -> Option<String> {
 
 /// Returns true for a stateful component with several replicas, which may replicate
 /// data among themselves.
-pub(crate) fn is_replicated(component: &Component) -> bool {
+fn is_replicated(component: &Component) -> bool {
     is_stateful(component) && component.max_replicas() > 1
 }
 

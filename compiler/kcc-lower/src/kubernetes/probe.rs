@@ -6,7 +6,11 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kcc_model::{Check, Millis, Probe};
 
-pub(super) fn lower(probe: &Probe) -> KubeProbe {
+use crate::source::Recorder;
+
+/// Lowers the probe for a purpose: `startup`, `readiness` or `liveness`.
+pub(super) fn lower(probe: &Probe, purpose: &str, sources: &Recorder) -> KubeProbe {
+    record(purpose, sources);
     let mut lowered = KubeProbe {
         initial_delay_seconds: (probe.delay.0 > 0).then(|| seconds(probe.delay)),
         period_seconds: Some(seconds(probe.period).max(1)),
@@ -41,6 +45,21 @@ pub(super) fn lower(probe: &Probe) -> KubeProbe {
         }
     }
     lowered
+}
+
+fn record(purpose: &str, sources: &Recorder) {
+    let declared = sources.within(["health", purpose]);
+    declared.model("httpGet.path", &["http"]);
+    let component = sources.component();
+    let ports = ["ports.http.number", "ports"];
+    declared.model_or("httpGet.port", &["port"], &component, &ports);
+    declared.model("tcpSocket.port", &["tcp"]);
+    declared.model("grpc.port", &["grpc"]);
+    declared.model("exec.command", &["exec"]);
+    declared.model("initialDelaySeconds", &["delay"]);
+    declared.model("periodSeconds", &["period"]);
+    declared.model("timeoutSeconds", &["timeout"]);
+    declared.model("failureThreshold", &["failures"]);
 }
 
 /// Returns whole seconds, rounded up.

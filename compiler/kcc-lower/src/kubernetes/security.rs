@@ -8,6 +8,7 @@ use kcc_model::{Component, Profile, Security, VolumeSource};
 use kcc_tree::Path;
 
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 use crate::user::User;
 
 /// The group of volumes if only the image knows the user. Any number works, since
@@ -58,7 +59,6 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         run_as_user: uid,
         run_as_group: gid,
         fs_group: group,
-        // Avoids changing the group of a large volume at every start.
         fs_group_change_policy: group.map(|_| "OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),
@@ -68,12 +68,35 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
     }
 }
 
+/// Records the fields of a pod's context.
+pub(super) fn record_pod(sources: &Recorder) {
+    sources.model("runAsNonRoot", &["security.profile"]);
+    sources.model("runAsUser", &["user"]);
+    sources.model("runAsGroup", &["user"]);
+    sources.model("fsGroup", &["user", "volumes"]);
+    sources.kcc(
+        "fsGroupChangePolicy",
+        "avoids changing the group of a large volume at every start",
+    );
+    sources.kcc("seccompProfile.type", "required by the restricted profile");
+}
+
+/// Records the fields of a container's context.
+pub(super) fn record_container(sources: &Recorder) {
+    sources.model("allowPrivilegeEscalation", &["security.profile"]);
+    let drop = ["security.capabilities.drop", "security.profile"];
+    sources.component().model("capabilities.drop", &drop);
+    let add = ["security.capabilities.add", "security"];
+    sources.model("capabilities.add", &add);
+    sources.model("privileged", &["security.privileged"]);
+    sources.model("readOnlyRootFilesystem", &["security.readOnlyRoot"]);
+}
+
 /// Returns the declared modes of files from a config or secret.
 fn modes(component: &Component) -> impl Iterator<Item = (Path, u32)> {
-    let files = component
-        .files
-        .iter()
-        .filter_map(|(path, file)| Some((component.path.join("files").join(path), file.mode?)));
+    let files = component.files.iter().filter_map(|(path, file)| {
+        Some((component.path.join("files").join(path), file.access.mode?))
+    });
     let volumes = component.volumes.iter().filter_map(|(name, volume)| {
         Some((component.path.join("volumes").join(name), volume.mode?))
     });

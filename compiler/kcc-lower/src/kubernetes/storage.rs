@@ -12,11 +12,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{Access, Component, FileContent, Name, VolumeSource};
 use kcc_tree::Path;
 
+use crate::kubernetes::label;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::objects::{Attribution, Objects};
 use crate::kubernetes::stateful::is_stateful;
 use crate::kubernetes::{quantity, secrets};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 /// The volume that a component's files are mounted from.
 const FILES_VOLUME: &str = "kcc-files";
@@ -49,7 +51,10 @@ pub(super) fn configs(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
             ..ConfigMap::default()
         };
         let path = Path::of(["configs", &config.name]);
-        objects.add(lowering, &map, &Attribution::team(&config.team, path));
+        let attribution = Attribution::team(&config.team, path);
+        let sources = attribution.sources(lowering);
+        sources.alike("data", "data");
+        objects.add(lowering, &map, &attribution, &sources);
     }
 }
 
@@ -68,7 +73,13 @@ pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects:
         data: Some(data),
         ..ConfigMap::default()
     };
-    objects.add(lowering, &map, &Attribution::component(component));
+    let attribution = Attribution::component(component);
+    let sources = attribution.sources(lowering);
+    for (path, _) in plain_files(component) {
+        let field = sources.below("data").entry(&file_key(path));
+        field.named("", ["files", path]);
+    }
+    objects.add(lowering, &map, &attribution, &sources);
 }
 
 /// Adds the claims that all replicas of a component share.
@@ -93,7 +104,11 @@ pub(super) fn claims(
             data: true,
             ..Attribution::component(component)
         };
-        objects.add(lowering, &claim, &attribution);
+        let sources = attribution.sources(lowering);
+        let volume = sources.within(["volumes", volume]);
+        volume.model("metadata.name", &[""]);
+        record_claim(&volume);
+        objects.add(lowering, &claim, &attribution, &sources);
     }
 }
 
@@ -104,7 +119,16 @@ pub(super) fn claims(
 pub(super) fn claim_templates(
     lowering: &Lowering<'_>,
     component: &Component,
+    sources: &Recorder,
 ) -> Option<Vec<PersistentVolumeClaim>> {
+    for (at, (volume, _)) in claim_specs(component).enumerate() {
+        let claim = sources.element(at).within(["volumes", volume]);
+        claim.model("", &[""]);
+        claim.kcc("metadata.labels", label::IDENTITY);
+        record_claim(&claim);
+        claim.kcc("spec.volumeMode", "the API server's default");
+        claim.kcc("status", "the API server's default");
+    }
     let templates: Vec<_> = claim_specs(component)
         .map(|(volume, spec)| PersistentVolumeClaim {
             metadata: ObjectMeta {
@@ -164,6 +188,13 @@ fn claim_specs(component: &Component) -> impl Iterator<Item = (&str, PersistentV
     })
 }
 
+/// Records the fields of a claim, given the volume that requests it.
+fn record_claim(volume: &Recorder) {
+    volume.model("spec.accessModes", &["access"]);
+    volume.model("spec.resources.requests.storage", &["size"]);
+    volume.model("spec.storageClassName", &["class"]);
+}
+
 fn access_mode(access: Access) -> &'static str {
     match access {
         Access::ReadWriteOnce => "ReadWriteOnce",
@@ -173,14 +204,48 @@ fn access_mode(access: Access) -> &'static str {
     }
 }
 
-/// Returns the volumes of a pod, without those from claim templates, and the mounts
-/// of its containers.
-pub(super) fn mounts(
-    lowering: &mut Lowering<'_>,
-    component: &Component,
-) -> (Option<Vec<KubeVolume>>, Option<Vec<VolumeMount>>) {
-    let mut volumes = Vec::new();
-    let mut mounts = Vec::new();
+/// The volumes of a pod, without those from claim templates, and the mounts of its
+/// containers.
+#[derive(Default)]
+pub(super) struct Mounted {
+    volumes: Vec<(KubeVolume, Vec<String>)>,
+    mounts: Vec<(VolumeMount, Vec<String>)>,
+}
+
+impl Mounted {
+    /// Returns the volumes and records that each follows a volume or the files.
+    pub(super) fn volumes(&self, sources: &Recorder) -> Option<Vec<KubeVolume>> {
+        Self::list(&self.volumes, sources)
+    }
+
+    /// Returns the mounts and records that each follows a volume or file.
+    pub(super) fn mounts(&self, sources: &Recorder) -> Option<Vec<VolumeMount>> {
+        Self::list(&self.mounts, sources)
+    }
+
+    fn list<T: Clone>(all: &[(T, Vec<String>)], sources: &Recorder) -> Option<Vec<T>> {
+        let sources = sources.component();
+        for (at, (_, path)) in all.iter().enumerate() {
+            let paths = sources.resolve(std::slice::from_ref(path));
+            sources.element(at).paths("", paths);
+        }
+        let all: Vec<_> = all.iter().map(|(item, _)| item.clone()).collect();
+        (!all.is_empty()).then_some(all)
+    }
+
+    fn volume<const N: usize>(&mut self, volume: KubeVolume, path: [&str; N]) {
+        self.volumes
+            .push((volume, path.map(str::to_owned).to_vec()));
+    }
+
+    fn mount(&mut self, mount: VolumeMount, path: [&str; 2]) {
+        self.mounts.push((mount, path.map(str::to_owned).to_vec()));
+    }
+}
+
+/// Lowers the volumes and files of a component.
+pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Mounted {
+    let mut mounted = Mounted::default();
     for (name, volume) in &component.volumes {
         let mut kube = KubeVolume {
             name: name.clone(),
@@ -236,36 +301,31 @@ pub(super) fn mounts(
                 read_only = Some(true);
             }
         }
-        mounts.push(VolumeMount {
+        let path = ["volumes", name];
+        let mount = VolumeMount {
             name: name.clone(),
             mount_path: volume.mount.clone(),
             read_only,
             ..VolumeMount::default()
-        });
+        };
+        mounted.mount(mount, path);
         let from_template = is_stateful(component) && kube.persistent_volume_claim.is_some();
         if !from_template {
-            volumes.push(kube);
+            mounted.volume(kube, path);
         }
     }
-    mount_files(component, &mut volumes, &mut mounts);
-    mount_secrets(lowering, component, &mut volumes, &mut mounts);
-    (
-        (!volumes.is_empty()).then_some(volumes),
-        (!mounts.is_empty()).then_some(mounts),
-    )
+    mount_files(component, &mut mounted);
+    mount_secrets(lowering, component, &mut mounted);
+    mounted
 }
 
 /// Mounts each file by itself, so that it does not hide others in its directory.
-fn mount_files(
-    component: &Component,
-    volumes: &mut Vec<KubeVolume>,
-    mounts: &mut Vec<VolumeMount>,
-) {
+fn mount_files(component: &Component, mounted: &mut Mounted) {
     if plain_files(component).next().is_none() {
         return;
     }
     let name = unused_volume_name(component, FILES_VOLUME.to_owned());
-    volumes.push(KubeVolume {
+    let volume = KubeVolume {
         name: name.clone(),
         config_map: Some(ConfigMapVolumeSource {
             name: files_name(component),
@@ -273,20 +333,25 @@ fn mount_files(
             ..ConfigMapVolumeSource::default()
         }),
         ..KubeVolume::default()
-    });
-    mounts.extend(plain_files(component).map(|(path, _)| VolumeMount {
-        name: name.clone(),
-        mount_path: path.clone(),
-        sub_path: Some(file_key(path)),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    }));
+    };
+    mounted.volume(volume, ["files"]);
+    for (path, _) in plain_files(component) {
+        let mount = VolumeMount {
+            name: name.clone(),
+            mount_path: path.clone(),
+            sub_path: Some(file_key(path)),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        };
+        mounted.mount(mount, ["files", path]);
+    }
 }
 
 /// Returns the items of the files volume if any file has a mode: a list of items has
 /// to contain all files.
 fn file_modes(component: &Component) -> Option<Vec<KeyToPath>> {
-    let files = || plain_files(component).map(|(path, _)| (path, component.files[path].mode));
+    let files =
+        || plain_files(component).map(|(path, _)| (path, component.files[path].access.mode));
     files().find_map(|(_, mode)| mode)?;
     Some(
         files()
@@ -305,18 +370,13 @@ fn api_mode(mode: u32) -> i32 {
 }
 
 /// Adds a volume for each secret used as a file, and mounts the file by itself.
-fn mount_secrets(
-    lowering: &mut Lowering<'_>,
-    component: &Component,
-    volumes: &mut Vec<KubeVolume>,
-    mounts: &mut Vec<VolumeMount>,
-) {
+fn mount_secrets(lowering: &mut Lowering<'_>, component: &Component, mounted: &mut Mounted) {
     let mut names: BTreeMap<(&Name, Option<u32>), String> = BTreeMap::new();
     for (path, file) in &component.files {
         let FileContent::Secret(secret) = &file.content else {
             continue;
         };
-        let shared = (secret, file.mode);
+        let shared = (secret, file.access.mode);
         if !names.contains_key(&shared) {
             let at = component.path.join("files").join(path);
             let Some(secret_key) = secrets::secret_key(lowering, &at, secret) else {
@@ -324,28 +384,30 @@ fn mount_secrets(
             };
             let name =
                 unused_volume_name(component, format!("{SECRET_VOLUME}-{}", names.len() + 1));
-            volumes.push(KubeVolume {
+            let volume = KubeVolume {
                 name: name.clone(),
                 secret: Some(SecretVolumeSource {
                     secret_name: Some(secret_key.name),
                     items: Some(vec![KeyToPath {
                         key: secret_key.key,
                         path: SECRET_FILE.to_owned(),
-                        mode: file.mode.map(api_mode),
+                        mode: file.access.mode.map(api_mode),
                     }]),
                     ..SecretVolumeSource::default()
                 }),
                 ..KubeVolume::default()
-            });
+            };
+            mounted.volume(volume, ["files"]);
             names.insert(shared, name);
         }
-        mounts.push(VolumeMount {
+        let mount = VolumeMount {
             name: names[&shared].clone(),
             mount_path: path.clone(),
             sub_path: Some(SECRET_FILE.to_owned()),
             read_only: Some(true),
             ..VolumeMount::default()
-        });
+        };
+        mounted.mount(mount, ["files", path]);
     }
 }
 
@@ -370,7 +432,7 @@ fn unused_volume_name(component: &Component, mut name: String) -> String {
 
 /// Returns a ConfigMap key for a path: the path with `_` for `/` if that is valid and
 /// unambiguous, else a hash.
-pub(crate) fn file_key(path: &str) -> String {
+fn file_key(path: &str) -> String {
     const MAX_LENGTH: usize = 200;
     let plain = path.trim_start_matches('/');
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-');

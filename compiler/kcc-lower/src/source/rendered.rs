@@ -1,19 +1,13 @@
-//! [`Rendered`]: an object as it is rendered, and the [`Source`] of its fields.
+//! [`Rendered`]: an object as it is rendered, with the sources of its fields.
 
 use kcc_model::Name;
 use kcc_tree::Path;
 use serde_json::Value;
 
-use super::elements;
-
-/// The source of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The first of these model paths that a fragment declares.
-    Model(Vec<Path>),
-    /// Set by kcc; contains the reason.
-    Kcc(&'static str),
-}
+use super::{
+    elements,
+    sources::{Source, Sources},
+};
 
 /// A rendered object.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +20,16 @@ pub struct Rendered {
     pub component: Option<Name>,
     /// The object as JSON.
     pub value: Value,
+    /// The sources of its fields.
+    pub(crate) sources: Sources,
 }
 
 impl Rendered {
+    /// Returns the source of a field; none if lowering recorded none.
+    pub fn source(&self, field: &Path) -> Option<Source> {
+        self.sources.of(field)
+    }
+
     /// Returns the value at a path. List elements are found by their index, their
     /// `name` or their mount path.
     pub fn find(&self, path: &Path) -> Option<(Path, &Value)> {

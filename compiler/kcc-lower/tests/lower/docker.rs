@@ -354,6 +354,6 @@ fn lowers_volumes_and_limits() {
     assert_eq!((web.memory, web.cpu_millis), (Some(64 << 20), Some(1500)));
     assert_eq!(web.cpu_shares, Some(2), "the kernel's minimum");
     assert_eq!(web.stop_timeout, 2);
-    let label = web.labels.get(kcc_lower::docker::PRE_STOP);
+    let label = web.labels.get(kcc_lower::docker::label::PRE_STOP);
     assert_eq!(label.map(String::as_str), Some("[\"/drain\",\"now\"]"));
 }

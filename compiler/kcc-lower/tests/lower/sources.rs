@@ -1,32 +1,24 @@
-//! Tests the sources of rendered fields: the tables know every field of the shop on
-//! both engines and return the right paths.
+//! Tests the sources of rendered fields: lowering records one for every field of the
+//! shop on both engines, with the right paths.
 
-use kcc_lower::{
-    Desired,
-    source::{Rendered, Source, objects},
-};
-use kcc_model::{SecretProvider, TargetModel};
+use kcc_lower::source::{Rendered, Source};
+use kcc_model::{RawObject, SecretProvider};
 use kcc_tree::Path;
 
-use crate::support::{System, shop::shop};
+use crate::support::{System, service, shop::shop};
 
-/// Lowers a system and returns it with the model of its target.
-fn lowered(system: System, stripe: SecretProvider) -> (TargetModel, Desired) {
-    let mut system = shop(system, stripe);
-    (system.target().clone(), system.desired())
+fn docker() -> Vec<Rendered> {
+    let provider = SecretProvider::Env("STRIPE".to_owned());
+    shop(System::docker(), provider).lowered().objects()
 }
 
-fn docker() -> (TargetModel, Desired) {
-    lowered(System::docker(), SecretProvider::Env("STRIPE".to_owned()))
-}
-
-fn kubernetes() -> (TargetModel, Desired) {
+fn kubernetes() -> Vec<Rendered> {
     let provider = SecretProvider::Kubernetes {
         name: "stripe".to_owned(),
         key: "api".to_owned(),
         encoded_key: None,
     };
-    lowered(System::kubernetes(), provider)
+    shop(System::kubernetes(), provider).lowered().objects()
 }
 
 fn find<'a>(objects: &'a [Rendered], kind: &str, name: &str) -> &'a Rendered {
@@ -41,9 +33,9 @@ fn path(text: &str) -> Path {
 }
 
 /// Returns the first model path of a field, or the reason why kcc sets it.
-fn first(target: &TargetModel, object: &Rendered, field: &str) -> String {
+fn first(object: &Rendered, field: &str) -> String {
     let (field, _) = object.find(&path(field)).expect("the field is there");
-    match object.source(target, &field).expect("it has a source") {
+    match object.source(&field).expect("it has a source") {
         Source::Model(paths) => paths[0].to_string(),
         Source::Kcc(why) => format!("kcc: {why}"),
     }
@@ -52,26 +44,23 @@ fn first(target: &TargetModel, object: &Rendered, field: &str) -> String {
 #[test]
 fn every_field_of_every_object_has_a_source() {
     let mut missing = Vec::new();
-    for (target, desired) in [docker(), kubernetes()] {
-        for object in objects(&desired) {
-            for (field, _) in object.leaves(&Path::default()) {
-                if object.source(&target, &field).is_none() {
-                    missing.push(format!("{}/{}:{field}", object.kind, object.name));
-                }
+    for object in [docker(), kubernetes()].concat() {
+        for (field, _) in object.leaves(&Path::default()) {
+            if object.source(&field).is_none() {
+                missing.push(format!("{}/{}:{field}", object.kind, object.name));
             }
         }
     }
     assert!(
         missing.is_empty(),
-        "say in `src/source` where these come from:\n{}",
+        "record where these come from:\n{}",
         missing.join("\n")
     );
 }
 
 #[test]
 fn fields_of_kubernetes_objects_follow_the_model() {
-    let (target, desired) = kubernetes();
-    let objects = objects(&desired);
+    let objects = kubernetes();
     let cart = find(&objects, "deployment", "cart");
     for (field, expected) in [
         ("spec.replicas", "services.cart.replicas"),
@@ -100,7 +89,7 @@ fn fields_of_kubernetes_objects_follow_the_model() {
             "kcc: kcc keeps three revisions for rollbacks",
         ),
     ] {
-        assert_eq!(first(&target, cart, field), expected, "{field}");
+        assert_eq!(first(cart, field), expected, "{field}");
     }
     let cart = find(&objects, "networkpolicy", "cart");
     for (rule, expected) in [
@@ -108,17 +97,16 @@ fn fields_of_kubernetes_objects_follow_the_model() {
         ("spec.egress.1.ports.0.port", "services.cart.needs.orders"),
         ("spec.ingress.0.ports.0.port", "services.cart.ports"),
     ] {
-        assert_eq!(first(&target, cart, rule), expected, "{rule}");
+        assert_eq!(first(cart, rule), expected, "{rule}");
     }
     let agent = find(&objects, "networkpolicy", "agent");
     assert_eq!(
-        first(&target, agent, "spec.egress.0.ports.1.port"),
+        first(agent, "spec.egress.0.ports.1.port"),
         "services.agent.identity.rules"
     );
     let orders = find(&objects, "statefulset", "orders");
     assert_eq!(
         first(
-            &target,
             orders,
             "spec.volumeClaimTemplates.0.spec.resources.requests.storage"
         ),
@@ -128,8 +116,7 @@ fn fields_of_kubernetes_objects_follow_the_model() {
 
 #[test]
 fn fields_of_containers_follow_the_model() {
-    let (target, desired) = docker();
-    let objects = objects(&desired);
+    let objects = docker();
     let cart = find(&objects, "container", "cart");
     for (field, expected) in [
         ("memory", "services.cart.resources.limits.memory"),
@@ -138,6 +125,104 @@ fn fields_of_containers_follow_the_model() {
         ("stopTimeout", "services.cart.rollout.gracePeriod"),
         ("ports.0.container", "services.cart.ports.http.number"),
     ] {
-        assert_eq!(first(&target, cart, field), expected, "{field}");
+        assert_eq!(first(cart, field), expected, "{field}");
     }
+}
+
+#[test]
+fn raw_objects_and_what_an_operator_reads_follow_the_model() {
+    let external = SecretProvider::External {
+        store: "vault".to_owned(),
+        kind: "SecretStore".to_owned(),
+        key: "shop/stripe".to_owned(),
+    };
+    let mut system = shop(System::kubernetes(), external);
+    let path = Path::of(["objects", "quota"]);
+    let manifest = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "spec": {"hard": {"requests.memory": "16Gi"}},
+    });
+    let raw = RawObject {
+        name: "quota".to_owned(),
+        team: "shop".to_owned(),
+        path,
+        manifest,
+    };
+    system.target().objects.insert("quota".to_owned(), raw);
+    let objects = system.lowered().objects();
+    for object in &objects {
+        for (field, _) in object.leaves(&Path::default()) {
+            assert!(object.source(&field).is_some(), "{}:{field}", object.kind);
+        }
+    }
+    let of_kind = |kind| objects.iter().find(|object| object.kind == kind);
+    let quota = of_kind("resourcequota").expect("the object is there");
+    let memory = Path::of(["spec", "hard", "requests.memory"]);
+    let Some(Source::Model(paths)) = quota.source(&memory) else {
+        panic!("it follows the model");
+    };
+    assert_eq!(
+        paths[0].to_string(),
+        "objects.quota.spec.hard.\"requests.memory\""
+    );
+    assert_eq!(
+        first(quota, "metadata.namespace"),
+        "system.targets.dev.kubernetes.namespace"
+    );
+    let secret = of_kind("externalsecret").expect("the object is there");
+    assert_eq!(
+        first(secret, "spec.data.0.remoteRef.key"),
+        "secrets.stripe-key.external.key".replace("stripe-key", "\"stripe-key\"")
+    );
+}
+
+#[test]
+fn a_patch_replaces_the_sources_of_what_it_sets() {
+    let mut system = System::kubernetes().with(service("web"));
+    let side = serde_json::json!({
+        "name": "side",
+        "image": "acme/side:1.0.0",
+        "securityContext": {
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    });
+    let patch = serde_json::json!({
+        "metadata": {"labels": {"kcc.dev/team": "others", "tier": "front"}},
+        "spec": {
+            "replicas": 4,
+            "template": {"spec": {"containers": [side, {"name": "web", "tty": true}]}},
+        },
+    });
+    let patches = [("deployment".to_owned(), patch)].into();
+    system.target().patches.insert("web".to_owned(), patches);
+    let objects = system.lowered().objects();
+    let web = find(&objects, "deployment", "web");
+    for (field, expected) in [
+        (
+            "spec.replicas",
+            "services.web.kubernetes.deployment.spec.replicas",
+        ),
+        (
+            "spec.template.spec.containers.web.tty",
+            "services.web.kubernetes.deployment.spec.template.spec.containers.1.tty",
+        ),
+        (
+            "spec.template.spec.containers.side.name",
+            "services.web.kubernetes.deployment.spec.template.spec.containers.0.name",
+        ),
+        (
+            "spec.template.spec.containers.web.image",
+            "services.web.image",
+        ),
+        (
+            "metadata.labels.tier",
+            "services.web.kubernetes.deployment.metadata.labels.tier",
+        ),
+    ] {
+        assert_eq!(first(web, field), expected, "{field}");
+    }
+    let team = Path::of(["metadata", "labels", "kcc.dev/team"]);
+    assert!(matches!(web.source(&team), Some(Source::Kcc(_))));
 }

@@ -7,7 +7,7 @@ use kcc_diag::Code;
 
 use super::output_refs::{self, OutputRef};
 use super::{Cursor, TargetContext, image, mode, volumes};
-use crate::{File, FileContent};
+use crate::{File, FileAccess, FileContent};
 
 /// Decodes the files of a component and reads those with a `source`.
 pub(crate) fn files(
@@ -25,8 +25,10 @@ pub(crate) fn files(
             let declared = field.child("mode").and_then(|field| mode::mode(&field));
             let file = |text: String, executable: bool| File {
                 content: FileContent::Content(text),
-                mode: declared.or(executable.then_some(0o755)),
-                owner,
+                access: FileAccess {
+                    mode: declared.or(executable.then_some(0o755)),
+                    owner,
+                },
             };
             if field.child("from").is_some() || field.child("output").is_some() {
                 output_files.insert(path.clone(), output_refs::decode(&field)?);

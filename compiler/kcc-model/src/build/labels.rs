@@ -7,6 +7,7 @@ use kcc_diag::Code;
 use kcc_tree::Engine;
 
 use super::{Cursor, TargetContext, names};
+use crate::is_reserved_label;
 
 /// The maximum length of a label value, and of a name without its prefix.
 const MAX_LENGTH: usize = 63;
@@ -22,7 +23,7 @@ pub(crate) fn decode(
     let Some(all) = node.child(field) else {
         return BTreeMap::new();
     };
-    for (name, value) in all.fields().filter(|(name, _)| is_reserved(name)) {
+    for (name, value) in all.fields().filter(|(name, _)| is_reserved_label(name)) {
         let message = format!("`{name}` is reserved for kcc");
         let error = value.error(
             Code::ModelBadName,
@@ -73,11 +74,6 @@ fn validate(cx: &TargetContext<'_>, all: &Cursor<'_>, what: &str, help: &str) {
             value.report(error.help(help));
         }
     }
-}
-
-/// Returns true if kcc uses a name to identify its objects on either engine.
-fn is_reserved(name: &str) -> bool {
-    name.starts_with("kcc.dev/") || name.starts_with("dev.kcc.")
 }
 
 fn article(what: &str) -> &'static str {

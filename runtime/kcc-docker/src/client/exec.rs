@@ -9,7 +9,7 @@ use bollard::{
     query_parameters::InspectContainerOptions,
 };
 use futures_util::StreamExt;
-use kcc_lower::docker::PRE_STOP;
+use kcc_lower::docker::label;
 use kcc_plan::Error;
 
 use super::{Client, refused};
@@ -40,10 +40,9 @@ impl Client {
         let Some(config) = container.config.filter(|_| running == Some(true)) else {
             return;
         };
-        let command = config
-            .labels
-            .as_ref()
-            .and_then(|labels| serde_json::from_str::<Vec<String>>(labels.get(PRE_STOP)?).ok());
+        let command = config.labels.as_ref().and_then(|labels| {
+            serde_json::from_str::<Vec<String>>(labels.get(label::PRE_STOP)?).ok()
+        });
         if let Some(command) = command {
             let seconds = config
                 .stop_timeout

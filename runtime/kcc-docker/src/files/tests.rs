@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use kcc_lower::docker::FileAccess;
+use kcc_model::FileAccess;
 use kcc_test_engines::desired::container;
 
 use super::*;

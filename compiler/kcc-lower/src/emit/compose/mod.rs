@@ -21,8 +21,6 @@ use crate::emit::{EmitError, File, Yaml};
 const NAME: &str = "compose.yaml";
 /// The directory of the containers' files, next to the document.
 const FILES: &str = "files";
-/// The prefix of labels that identify kcc's objects, which compose's are not.
-const OWN_LABELS: &str = "dev.kcc.";
 
 /// Identical replicas, or one of their init steps.
 struct Group<'a> {

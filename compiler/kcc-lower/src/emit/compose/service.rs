@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Check, EnvValue, Part, Until};
+use kcc_model::{Check, EnvValue, Part, Until, is_reserved_label};
 
-use super::{
-    Compose, Group, OWN_LABELS, encoded_variable, entry, escape, file_name, patch,
-    required_variable,
-};
+use super::{Compose, Group, encoded_variable, entry, escape, file_name, patch, required_variable};
 use crate::docker::{Container, HealthCheck, Mount, Publish, Restart, tmpfs_options};
 use crate::emit::Yaml;
 
@@ -116,7 +113,7 @@ impl Compose<'_> {
         let labels: Vec<_> = container
             .labels
             .iter()
-            .filter(|(name, _)| !name.starts_with(OWN_LABELS))
+            .filter(|(name, _)| !is_reserved_label(name))
             .map(|(name, value)| (name.clone(), escape(value)))
             .collect();
         if !labels.is_empty() {

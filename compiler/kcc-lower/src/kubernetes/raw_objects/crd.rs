@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::kubernetes::kind;
 use crate::validation::{Problem, Violation};
 
 /// Fields that every object has, even if its schema does not list them.
@@ -20,7 +21,7 @@ pub(super) struct Definition<'a> {
 impl<'a> Definition<'a> {
     /// Reads a definition; returns none if the object is of another kind.
     pub(super) fn of(manifest: &'a Value) -> Option<Self> {
-        if manifest.get("kind")?.as_str()? != "CustomResourceDefinition" {
+        if manifest.get("kind")?.as_str()? != kind::DEFINITION {
             return None;
         }
         let spec = manifest.get("spec")?;

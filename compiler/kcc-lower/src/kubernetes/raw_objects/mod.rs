@@ -13,10 +13,11 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use builtin::GOVERNING_KINDS;
 
-use crate::kubernetes::Object;
 use crate::kubernetes::metadata::{self, Owner};
 use crate::kubernetes::objects::Objects;
+use crate::kubernetes::{Object, kind as kinds, label};
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 use crate::validation::{Violation, report};
 use builtin::BuiltIn;
 use crd::Definition;
@@ -26,14 +27,6 @@ const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
 
 /// The kinds with permissions in the whole cluster, whose names are cluster-wide.
 const CLUSTER_ROLES: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
-
-/// Kinds that hold data or that data depends on.
-const DATA_KINDS: [&str; 4] = [
-    "CustomResourceDefinition",
-    "Namespace",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-];
 
 /// Adds the raw objects. They are written for the namespace of the target, which an
 /// instance replaces by its own.
@@ -94,11 +87,19 @@ pub(super) fn lower(
             name: object_name(raw).to_owned(),
             component: None,
             team: Some(raw.team.clone()),
-            data: DATA_KINDS.contains(&kind),
+            data: kinds::holds_data(kind),
             manifest,
         };
+        let sources = Recorder::at(raw.path.clone());
+        sources.alike("", "");
+        let own = metadata::labels(lowering, Owner::Team(&raw.team));
+        for label in own.keys() {
+            let label = sources.below("metadata.labels").entry(label);
+            label.kcc("", label::IDENTITY);
+        }
+        sources.paths("metadata.namespace", metadata::namespace_paths(lowering));
         move_to(&mut object, target_namespace, objects.namespace);
-        objects.push(lowering, object, &raw.path);
+        objects.push(lowering, object, &raw.path, &sources);
     }
 }
 
@@ -196,7 +197,7 @@ fn complete(
 
 /// Reports a Secret with values, which would appear in every output.
 fn check_secret(lowering: &mut Lowering<'_>, raw: &RawObject, kind: &str, api_version: &str) {
-    if kind != "Secret" || api_version != "v1" {
+    if kind != kinds::SECRET || api_version != "v1" {
         return;
     }
     for field in ["data", "stringData"] {

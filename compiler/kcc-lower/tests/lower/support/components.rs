@@ -142,8 +142,7 @@ impl ComponentExt for Component {
             path.to_owned(),
             kcc_model::File {
                 content: kcc_model::FileContent::Content(content.to_owned()),
-                mode: None,
-                owner: None,
+                access: kcc_model::FileAccess::default(),
             },
         );
         self

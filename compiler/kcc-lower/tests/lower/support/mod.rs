@@ -10,7 +10,9 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use kcc_diag::{Diagnostics, Files};
-use kcc_lower::{Desired, EngineDesired, docker::DockerDesired, kubernetes::KubernetesDesired};
+use kcc_lower::{
+    Desired, EngineDesired, Lowered, docker::DockerDesired, kubernetes::KubernetesDesired,
+};
 use kcc_model::{
     CheckedModel, Component, EngineTarget, Secret, SecretProvider, SystemModel, TargetModel, Team,
 };
@@ -132,7 +134,7 @@ impl System {
     }
 
     /// Checks and lowers the system.
-    pub(crate) fn lower(self) -> Result<Desired, Diagnostics> {
+    pub(crate) fn lower(self) -> Result<Lowered, Diagnostics> {
         self.lower_scope(None)
     }
 
@@ -140,9 +142,10 @@ impl System {
     pub(crate) fn instance(self, name: &str) -> Desired {
         self.lower_scope(Some(name))
             .unwrap_or_else(|found| panic!("{:#?}", messages(&found)))
+            .desired
     }
 
-    fn lower_scope(self, instance: Option<&str>) -> Result<Desired, Diagnostics> {
+    fn lower_scope(self, instance: Option<&str>) -> Result<Lowered, Diagnostics> {
         let tree = names(&self.0);
         let model: CheckedModel = kcc_model::check(&tree, self.0)
             .expect("the model is sound")
@@ -152,6 +155,11 @@ impl System {
 
     /// Lowers the system; panics on errors.
     pub(crate) fn desired(self) -> Desired {
+        self.lowered().desired
+    }
+
+    /// Lowers the system with the sources of all fields; panics on errors.
+    pub(crate) fn lowered(self) -> Lowered {
         self.lower()
             .unwrap_or_else(|found| panic!("{:#?}", messages(&found)))
     }
