@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::Args;
+use kcc_model::is_label;
 
 use super::CommandResult;
 use crate::{context::Context, exit::Exit, failure::Failure};
@@ -32,7 +33,7 @@ impl Init {
         let shown = context.settings.folder_named(self.dir.as_deref());
         let folder = context.settings.environment.folder.join(&shown);
         let name = match self.name {
-            Some(name) if is_dns_label(&name) => name,
+            Some(name) if is_system_name(&name) => name,
             Some(name) => {
                 return Err(Failure::usage(
                     format!("`{name}` is not a valid system name"),
@@ -143,20 +144,17 @@ fn default_name(folder: &Path) -> String {
     }
     label.truncate(40);
     let label = label.trim_end_matches('-');
-    if is_dns_label(label) {
+    if is_system_name(label) {
         label.to_owned()
     } else {
         "app".to_owned()
     }
 }
 
-fn is_dns_label(name: &str) -> bool {
-    (1..=40).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+/// Returns true for a system name that leaves room for a target in object names, and
+/// that is a CUE package as well.
+fn is_system_name(name: &str) -> bool {
+    is_label(name) && name.len() <= 40 && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 #[cfg(test)]

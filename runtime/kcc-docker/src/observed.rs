@@ -6,23 +6,9 @@ use std::{
     net::SocketAddr,
 };
 
+pub(crate) use kcc_lower::docker::label;
 use kcc_plan::{MissingSecret, Readiness, Recovered};
 use serde_json::Value;
-
-/// The labels by which kcc recognises its objects.
-pub(crate) mod label {
-    pub(crate) const SYSTEM: &str = "dev.kcc.system";
-    pub(crate) const TARGET: &str = "dev.kcc.target";
-    pub(crate) const INSTANCE: &str = "dev.kcc.instance";
-    pub(crate) const COMPONENT: &str = "dev.kcc.component";
-    pub(crate) const TEAM: &str = "dev.kcc.team";
-    /// The hash of the whole configuration of a container.
-    pub(crate) const CONFIG_HASH: &str = "dev.kcc.config-hash";
-    /// Short hashes of its fields, by which a plan names the changes.
-    pub(crate) const CONFIG_FIELDS: &str = "dev.kcc.config-fields";
-    /// The hash of the context that an image was built from.
-    pub(crate) const CONTEXT_HASH: &str = "dev.kcc.context-hash";
-}
 
 /// The suffix of a container that is about to replace another.
 pub(crate) const SUCCESSOR: &str = ".new";

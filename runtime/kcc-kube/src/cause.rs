@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
 use kcc_plan::{RefusedImage, RefusedUser};
 
 use crate::{
+    observed::label,
     pod_container::{self, PodContainer, Role},
     pods::{is_image, waiting},
 };
@@ -101,9 +102,9 @@ pub(crate) fn refused(pod: &Pod) -> Option<RefusedImage> {
 }
 
 fn refused_image(pod: &Pod, container: &ContainerStatus, user: RefusedUser) -> RefusedImage {
-    let label = |name: &str| pod.metadata.labels.as_ref()?.get(name).map(String::as_str);
-    let name = label("app.kubernetes.io/name").unwrap_or(&container.name);
-    let section = match label("app.kubernetes.io/component") {
+    let of = |name: &str| pod.metadata.labels.as_ref()?.get(name).map(String::as_str);
+    let name = of(label::COMPONENT).unwrap_or(&container.name);
+    let section = match of(label::ROLE) {
         Some("job") => "jobs",
         Some("cron-job") => "cronJobs",
         _ => "services",

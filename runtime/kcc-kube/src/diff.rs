@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::observed::label;
+
 /// The fields that the server maintains.
 const SERVERS: [&str; 6] = [
     "managedFields",
@@ -27,8 +29,6 @@ const KEYED: [&str; 7] = [
 ];
 /// The most names that a cause lists.
 const MAX_NAMES: usize = 3;
-/// The annotation that changes with every file or config that a pod reads.
-const CONFIG_HASH: &str = "kcc.dev/config-hash";
 
 /// Returns the fields that differ between an object and its dry run.
 pub(crate) fn changed(live: &Value, next: &Value) -> BTreeSet<String> {
@@ -203,7 +203,7 @@ fn short(path: &[String]) -> String {
             break;
         }
     }
-    if rest.iter().any(|part| part == CONFIG_HASH) {
+    if rest.iter().any(|part| part == label::CONFIG_HASH) {
         return "files".to_owned();
     }
     let depth = match rest.first() {
@@ -224,7 +224,7 @@ mod tests {
             "spec": {
                 "replicas": replicas,
                 "template": {
-                    "metadata": {"annotations": {CONFIG_HASH: hash}},
+                    "metadata": {"annotations": {label::CONFIG_HASH: hash}},
                     "spec": {"containers": [{"name": "web", "args": ["a", "b"], "env": env}]},
                 },
             },

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use kcc_lower::kubernetes::KubernetesDesired;
+use kcc_lower::kubernetes::{KubernetesDesired, kind};
 use kcc_plan::{Error, Options, Scope};
 use serde_json::Value;
 
@@ -22,26 +22,15 @@ use crate::{
 /// The number of concurrent requests.
 const PARALLEL: usize = 16;
 
-/// The kinds to list even if neither the desired state nor the inventory contains
-/// them: a killed apply may have created some.
-const DEFAULT_KINDS: [(&str, &str); 16] = [
-    ("v1", "ServiceAccount"),
-    ("v1", "ConfigMap"),
-    ("v1", SECRET),
-    ("v1", CLAIM),
-    ("v1", "Service"),
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "StatefulSet"),
-    ("apps/v1", "DaemonSet"),
-    ("batch/v1", "Job"),
-    ("batch/v1", "CronJob"),
-    ("networking.k8s.io/v1", "Ingress"),
-    ("networking.k8s.io/v1", "NetworkPolicy"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler"),
-    ("policy/v1", "PodDisruptionBudget"),
-];
+/// Returns the kinds to list even if neither the desired state nor the inventory
+/// contains them: a killed apply may have created some.
+fn default_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rendered = kind::RENDERED.into_iter();
+    rendered
+        .filter(|kind| !kind.cluster_scoped)
+        .map(|kind| (kind.api_version, kind.name))
+        .chain([("v1", SECRET)])
+}
 
 /// Reads the objects of a scope and the objects with desired names, and dry-runs
 /// each desired object. Results in `before` are reused for objects that have not
@@ -185,7 +174,7 @@ async fn labelled_objects(
     kube: &KubernetesDesired,
     records: &Records,
 ) -> Result<Vec<ObservedObject>, Error> {
-    let mut kinds: BTreeSet<(&str, &str)> = DEFAULT_KINDS.into_iter().collect();
+    let mut kinds: BTreeSet<(&str, &str)> = default_kinds().collect();
     kinds.extend(
         kube.objects
             .iter()

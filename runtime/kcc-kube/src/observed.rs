@@ -6,27 +6,14 @@ use std::{
     fmt,
 };
 
-use kcc_lower::kubernetes::Object;
+use kcc_lower::kubernetes::{Object, kind};
+pub(crate) use kcc_lower::kubernetes::{
+    kind::{CLAIM, DEFINITION, NAMESPACE, SECRET},
+    label,
+};
 use serde_json::Value;
 
 use crate::conflict::ConflictResolution;
-
-/// The labels by which kcc recognises its objects.
-pub(crate) mod label {
-    pub(crate) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-    pub(crate) const SYSTEM: &str = "app.kubernetes.io/part-of";
-    pub(crate) const TARGET: &str = "app.kubernetes.io/instance";
-    pub(crate) const COMPONENT: &str = "app.kubernetes.io/name";
-    pub(crate) const TEAM: &str = "kcc.dev/team";
-    /// The instance that an object belongs to.
-    pub(crate) const INSTANCE: &str = "kcc.dev/instance";
-}
-
-pub(crate) const NAMESPACE: &str = "Namespace";
-pub(crate) const CLAIM: &str = "PersistentVolumeClaim";
-pub(crate) const SECRET: &str = "Secret";
-/// The kind that defines kinds: removing a definition removes all its objects.
-pub(crate) const DEFINITION: &str = "CustomResourceDefinition";
 
 /// The address of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,10 +182,7 @@ impl ObservedObject {
 
 /// Returns true for kinds that hold data, or unlock it as a generated Secret does.
 pub(crate) fn holds_data(kind: &str) -> bool {
-    matches!(
-        kind,
-        NAMESPACE | CLAIM | SECRET | DEFINITION | "PersistentVolume"
-    )
+    kind == SECRET || kind::holds_data(kind)
 }
 
 /// Returns the version of an object, which changes with each write.

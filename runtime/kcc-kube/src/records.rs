@@ -107,7 +107,7 @@ impl Records {
         let Some(map) = client.get(&reference).await? else {
             return Ok(Self::default());
         };
-        if label_of(&map, label::MANAGED_BY) != Some("kcc") {
+        if label_of(&map, label::MANAGED_BY) != Some(label::MANAGER) {
             return Err(Error::new(
                 Code::StateStore,
                 format!("{reference} in namespace `{namespace}` has the name of kcc's inventory but is not managed by kcc"),
@@ -219,7 +219,7 @@ async fn write(
 /// Returns the labels of the records. They differ from those of components, so that
 /// the records do not belong to the target.
 pub(crate) fn labels(scope: &Scope) -> Value {
-    json!({label::MANAGED_BY: "kcc", "kcc.dev/state-of": scope.system})
+    json!({label::MANAGED_BY: label::MANAGER, label::STATE_OF: scope.system})
 }
 
 fn part<T: DeserializeOwned>(

@@ -12,12 +12,10 @@ use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use serde_json::{Value, json};
 
 use crate::{
-    observed::{Observed, ObservedObject, Reference, SECRET},
+    observed::{Observed, ObservedObject, Reference, SECRET, label},
     secrets,
 };
 
-/// The annotation with the time of the last change.
-const CHANGED_AT: &str = "kcc.dev/secret-changed-at";
 /// The workloads whose pods run indefinitely. A job reads its secrets when it runs.
 const RUNNING: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
@@ -36,7 +34,7 @@ pub(crate) fn needed(
     let started = existing
         .live
         .pointer("/spec/template/metadata/annotations")
-        .and_then(|all| all.get(CHANGED_AT)?.as_str());
+        .and_then(|all| all.get(label::SECRET_CHANGED_AT)?.as_str());
     let reads = secrets::referenced(&object.manifest);
     let mut external = kube
         .secrets
@@ -63,19 +61,19 @@ pub(crate) fn needed(
 /// Returns the time of the last change of a Secret's value, if there was one.
 pub(crate) fn changed_at(secret: &Value) -> Option<&str> {
     let annotations = secret.pointer("/metadata/annotations")?;
-    annotations.get(CHANGED_AT)?.as_str()
+    annotations.get(label::SECRET_CHANGED_AT)?.as_str()
 }
 
 /// Adds the time of the change to the update of a Secret.
 pub(crate) fn note_change(change: &mut Value, at: Timestamp) {
-    change["metadata"]["annotations"] = json!({CHANGED_AT: seconds(at)});
+    change["metadata"]["annotations"] = json!({label::SECRET_CHANGED_AT: seconds(at)});
 }
 
 /// Builds the patch that restarts the pods of a workload, if its identity still matches.
 pub(crate) fn patch(uid: &str, at: Timestamp) -> Value {
     json!({
         "metadata": {"uid": uid},
-        "spec": {"template": {"metadata": {"annotations": {CHANGED_AT: seconds(at)}}}},
+        "spec": {"template": {"metadata": {"annotations": {label::SECRET_CHANGED_AT: seconds(at)}}}},
     })
 }
 
@@ -99,7 +97,8 @@ mod tests {
         let mut live = manifest.clone();
         live["metadata"] = json!({"creationTimestamp": "2026-03-01T09:00:00Z"});
         if let Some(started) = started {
-            live["spec"]["template"]["metadata"] = json!({"annotations": {CHANGED_AT: started}});
+            live["spec"]["template"]["metadata"] =
+                json!({"annotations": {label::SECRET_CHANGED_AT: started}});
         }
         let object = Object {
             api_version: "apps/v1".to_owned(),
@@ -136,7 +135,7 @@ mod tests {
         let reference = Reference::core(SECRET, "shop", "token");
         let mut live = json!({"metadata": {}});
         if let Some(changed) = changed {
-            live["metadata"]["annotations"] = json!({CHANGED_AT: changed});
+            live["metadata"]["annotations"] = json!({label::SECRET_CHANGED_AT: changed});
         }
         let secret = ObservedObject::of(reference.clone(), Ownership::Owned, live);
         observed.objects.insert(reference.key(), secret);

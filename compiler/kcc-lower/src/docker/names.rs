@@ -35,7 +35,7 @@ pub(super) fn labels(
         (label::TARGET.to_owned(), lowering.target.target.clone()),
     ]);
     if let Some(instance) = lowering.instance {
-        labels.insert("dev.kcc.instance".to_owned(), instance.to_owned());
+        labels.insert(label::INSTANCE.to_owned(), instance.to_owned());
     }
     if let Some(component) = component {
         labels.insert(label::COMPONENT.to_owned(), component.name.clone());

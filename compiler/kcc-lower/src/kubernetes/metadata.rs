@@ -25,9 +25,6 @@ pub(super) enum Owner<'a> {
     Component(&'a Component),
 }
 
-/// The label that names the instance of a target.
-const INSTANCE: &str = "kcc.dev/instance";
-
 /// Returns the metadata of an object; cluster-scoped objects have no namespace.
 pub(super) fn object(
     lowering: &Lowering<'_>,
@@ -89,7 +86,7 @@ pub(super) fn labels(lowering: &Lowering<'_>, owner: Owner<'_>) -> BTreeMap<Stri
         (label::MANAGED_BY.to_owned(), label::MANAGER.to_owned()),
     ]);
     let instance = lowering.instance.map(str::to_owned);
-    labels.extend(instance.map(|instance| (INSTANCE.to_owned(), instance)));
+    labels.extend(instance.map(|instance| (label::INSTANCE.to_owned(), instance)));
     match owner {
         Owner::System => {}
         Owner::Team(team) => {

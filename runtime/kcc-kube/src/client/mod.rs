@@ -25,8 +25,7 @@ use kube::api::{Api, DynamicObject};
 use self::kinds::Kinds;
 use crate::observed::Reference;
 
-/// The field manager of everything that kcc writes.
-pub(crate) const MANAGER: &str = "kcc";
+pub(crate) use kcc_lower::kubernetes::label::MANAGER;
 
 /// The time limits for a connection and for a response.
 const CONNECT: Duration = Duration::from_secs(10);

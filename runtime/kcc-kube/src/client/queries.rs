@@ -8,10 +8,7 @@ use kube::api::{Api, DynamicObject, ListParams, LogParams};
 use serde_json::{Value, json};
 
 use super::Client;
-use crate::observed::Reference;
-
-/// The kind whose data is never read for a comparison.
-const SECRET: &str = "Secret";
+use crate::observed::{Reference, SECRET};
 
 impl Client {
     /// Returns true if the cluster serves a kind.
