@@ -1,12 +1,12 @@
 //! The parity ledger: how each engine honours each field that is in use.
 //!
-//! To add a field, add it to [`Field`] (`parity/field.rs`) with its path and a
-//! verdict per engine, and find its uses in [`ledger`]. A dropped field that the
-//! component would notice is an error, unless the target accepts it with a reason.
+//! The verdict of each engine stands in the schema, beside the field; this file finds
+//! the uses. A dropped field that the component would notice is an error, unless the
+//! target accepts it with a reason.
 
 use kcc_diag::Code;
 use kcc_model::{
-    Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Millis, Profile,
+    Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Profile,
     TargetModel, VolumeSource, covers,
 };
 use kcc_tree::{Engine, Path};
@@ -22,9 +22,6 @@ mod verdict;
 pub use field::Field;
 pub use verdict::Verdict;
 
-/// The default deadline, which does not count as a use of the field.
-const DEFAULT_DEADLINE: Millis = Millis(300_000);
-
 /// A use of a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +30,7 @@ pub struct Entry {
     #[serde(serialize_with = "serialize_path")]
     pub path: Path,
     /// The field.
-    pub field: Field,
+    pub field: &'static Field,
     /// The verdict of the target's engine.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -58,29 +55,44 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
         let patches = target.patches.get(&component.name).into_iter().flatten();
         uses.extend(patches.map(|(kind, _)| {
             let below = vec!["kubernetes".to_owned(), kind.clone()];
-            (Field::KubernetesPatch, below)
+            ("kubernetes.*", below)
         }));
         let docker_patch = target.docker_patches.get(&component.name);
         let fields = docker_patch.into_iter().flat_map(patched_fields);
-        uses.extend(fields.map(|below| (Field::DockerPatch, below)));
+        uses.extend(fields.map(|below| ("docker.*", below)));
+        let root = component.path.0.first().map_or("", String::as_str);
+        let mut uses: Vec<_> = uses
+            .into_iter()
+            .filter_map(|(field, below)| Some((position(root, field)?, below)))
+            .collect();
         uses.sort();
-        entries.extend(uses.into_iter().map(|(field, below)| {
+        entries.extend(uses.into_iter().map(|(at, below)| {
             let path = Path(component.path.0.iter().cloned().chain(below).collect());
-            entry(target, engine, path, field)
+            entry(target, engine, path, &Field::all()[at])
         }));
     }
     for object in target.objects.values() {
         let kind = object.manifest.get("kind").and_then(|kind| kind.as_str());
         let field = match kind {
-            Some(kind) if GOVERNING_KINDS.contains(&kind) => Field::RuleObject,
-            _ => Field::Object,
+            Some(kind) if GOVERNING_KINDS.contains(&kind) => "objects.*.kind",
+            _ => "objects.*",
         };
-        entries.push(entry(target, engine, object.path.clone(), field));
+        let field = position("objects", field).map(|at| &Field::all()[at]);
+        entries.extend(field.map(|field| entry(target, engine, object.path.clone(), field)));
     }
     entries
 }
 
-fn entry(target: &TargetModel, engine: Engine, path: Path, field: Field) -> Entry {
+/// Returns the position of a field in the schema. Every name in this file is one, as
+/// a test finds out.
+fn position(root: &str, path: &str) -> Option<usize> {
+    let field = Field::of(root, path);
+    debug_assert!(field.is_some(), "the schema has no verdict on `{path}`");
+    let field = field?;
+    Field::all().iter().position(|other| other == field)
+}
+
+fn entry(target: &TargetModel, engine: Engine, path: Path, field: &'static Field) -> Entry {
     let accepted = target
         .parity_accept
         .iter()
@@ -117,9 +129,9 @@ pub(crate) fn check(lowering: &mut Lowering<'_>) {
 }
 
 /// Returns the fields that a component uses, with their paths below it.
-fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>)> {
+fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<String>)> {
     let mut uses = Vec::new();
-    let mut add = |field: Field, used: bool, names: &[&str]| {
+    let mut add = |field: &'static str, used: bool, names: &[&str]| {
         if used {
             uses.push((field, names.iter().map(|name| (*name).to_owned()).collect()));
         }
@@ -133,107 +145,114 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(Field, Vec<String>
         let path = component.port_path(name);
         let below = path.0.iter().skip(component.path.0.len());
         let below: Vec<_> = below.map(String::as_str).collect();
-        add(Field::Port, true, &below);
+        add("ports.*", true, &below);
         add(
-            Field::Expose,
+            "ports.*.expose",
             port.expose != Expose::No,
             &[&below[..], &["expose"]].concat(),
         );
     }
     for name in component.needs.keys() {
-        add(Field::Need, true, &["needs", name]);
+        add("needs.*", true, &["needs", name]);
     }
     let plain = component.scale.is_none() && component.replicas != 1;
-    add(Field::Replicas, plain, &["replicas"]);
+    add("replicas", plain, &["replicas"]);
     availability_uses(component, &mut add);
     for (name, volume) in &component.volumes {
-        add(Field::Volume, true, &["volumes", name]);
+        add("volumes.*", true, &["volumes", name]);
         if let VolumeSource::Ephemeral(volume) = &volume.source {
             let at = ["volumes", name.as_str(), "ephemeral"];
-            add(Field::Ephemeral, true, &at);
+            add("volumes.*.ephemeral", true, &at);
             let defaults = kcc_model::Ephemeral::default();
             let exec = volume.exec != defaults.exec;
-            add(Field::EphemeralExec, exec, &[&at[..], &["exec"]].concat());
+            add(
+                "volumes.*.ephemeral.exec",
+                exec,
+                &[&at[..], &["exec"]].concat(),
+            );
             let mode = volume.mode.is_some();
-            add(Field::EphemeralMode, mode, &[&at[..], &["mode"]].concat());
+            add(
+                "volumes.*.ephemeral.mode",
+                mode,
+                &[&at[..], &["mode"]].concat(),
+            );
         }
         let mode = volume.mode.is_some();
-        add(Field::VolumeMode, mode, &["volumes", name, "mode"]);
+        add("volumes.*.mode", mode, &["volumes", name, "mode"]);
         let host = matches!(volume.source, VolumeSource::HostPath(_));
-        add(Field::HostPath, host, &["volumes", name, "hostPath"]);
+        add("volumes.*.hostPath", host, &["volumes", name, "hostPath"]);
         if let VolumeSource::Persistent { class, .. } = &volume.source {
-            add(Field::VolumeSize, true, &["volumes", name, "size"]);
+            add("volumes.*.size", true, &["volumes", name, "size"]);
             add(
-                Field::VolumeClass,
+                "volumes.*.class",
                 class.is_some(),
                 &["volumes", name, "class"],
             );
         }
     }
     for (path, file) in &component.files {
-        add(Field::File, true, &["files", path]);
+        add("files.*", true, &["files", path]);
         add(
-            Field::FileMode,
+            "files.*.mode",
             file.access.mode.is_some(),
             &["files", path, "mode"],
         );
         add(
-            Field::FileOwner,
+            "files.*.owner",
             file.access.owner.is_some(),
             &["files", path, "owner"],
         );
     }
     for (name, route) in &component.routes {
-        add(Field::Route, true, &["routes", name]);
+        add("routes.*", true, &["routes", name]);
         add(
-            Field::RouteTls,
+            "routes.*.tls",
             route.tls.is_some(),
             &["routes", name, "tls"],
         );
     }
     if let Kind::CronJob(cron) = &component.kind {
-        add(Field::Schedule, true, &["schedule"]);
-        add(Field::TimeZone, cron.time_zone.is_some(), &["timeZone"]);
+        add("schedule", true, &["schedule"]);
+        add("timeZone", cron.time_zone.is_some(), &["timeZone"]);
         let concurrency = cron.concurrency != Concurrency::Allow;
-        add(Field::Concurrency, concurrency, &["concurrency"]);
+        add("concurrency", concurrency, &["concurrency"]);
     }
     if let Some(run) = component.run() {
-        add(Field::Retries, true, &["retries"]);
-        let (deadline, completions) = if component.is_cron_job() {
-            (Field::CronDeadline, Field::CronCompletions)
-        } else {
-            (Field::Deadline, Field::Completions)
-        };
-        add(deadline, run.deadline.is_some(), &["deadline"]);
-        add(completions, run.completions != 1, &["completions"]);
-        add(Field::Parallelism, run.parallelism != 1, &["parallelism"]);
+        add("retries", true, &["retries"]);
+        add("deadline", run.deadline.is_some(), &["deadline"]);
+        add("completions", run.completions != 1, &["completions"]);
+        add("parallelism", run.parallelism != 1, &["parallelism"]);
     }
-    add(Field::Stateful, component.stateful, &["stateful"]);
-    add(Field::EveryNode, component.every_node, &["everyNode"]);
+    add("stateful", component.stateful, &["stateful"]);
+    add("everyNode", component.every_node, &["everyNode"]);
     let longer = component.grace_period != engine.grace_period();
-    add(Field::GracePeriod, longer, &["rollout", "gracePeriod"]);
-    let waits = component.run().is_none() && component.deadline != DEFAULT_DEADLINE;
-    add(Field::RolloutDeadline, waits, &["rollout", "deadline"]);
+    add("rollout.gracePeriod", longer, &["rollout", "gracePeriod"]);
+    let waits = component.run().is_none() && component.deadline != engine.rollout_deadline();
+    add("rollout.deadline", waits, &["rollout", "deadline"]);
     let security = &component.container.security;
     let changed = security.profile != Profile::default();
-    add(Field::Profile, changed, &["security", "profile"]);
+    add("security.profile", changed, &["security", "profile"]);
     add(
-        Field::ReadOnlyRoot,
+        "security.readOnlyRoot",
         security.read_only_root,
         &["security", "readOnlyRoot"],
     );
     add(
-        Field::Privileged,
+        "security.privileged",
         security.privileged,
         &["security", "privileged"],
     );
     let known = component.identity != kcc_model::Identity::default();
-    add(Field::Identity, known, &["identity"]);
+    add("identity", known, &["identity"]);
     let added = !security.add_capabilities.is_empty();
-    add(Field::Capabilities, added, &["security", "capabilities"]);
-    add(Field::Labels, !component.labels.is_empty(), &["labels"]);
     add(
-        Field::Annotations,
+        "security.capabilities",
+        added,
+        &["security", "capabilities"],
+    );
+    add("labels", !component.labels.is_empty(), &["labels"]);
+    add(
+        "annotations",
         !component.annotations.is_empty(),
         &["annotations"],
     );
@@ -245,13 +264,11 @@ fn container_uses(
     component: &Component,
     container: &Container,
     within: &[&str],
-    add: &mut impl FnMut(Field, bool, &[&str]),
+    add: &mut impl FnMut(&'static str, bool, &[&str]),
 ) {
-    let cron = component.is_cron_job();
     let extra = match within {
-        ["init", _] => Some(if cron { Field::CronInit } else { Field::Init }),
-        ["sidecars", _] if cron => Some(Field::CronSidecar),
-        ["sidecars", _] => Some(Field::Sidecar),
+        ["init", _] => Some("init.*"),
+        ["sidecars", _] => Some("sidecars.*"),
         _ => None,
     };
     if let Some(field) = extra {
@@ -264,31 +281,31 @@ fn container_uses(
     match container.image {
         // An init step without an image uses the main container's.
         _ if step && container.image == component.container.image => {}
-        Image::Reference(_) => add(Field::Image, true, &["image"]),
-        Image::Build(_) => add(Field::Build, true, &["build"]),
+        Image::Reference(_) => add("image", true, &["image"]),
+        Image::Build(_) => add("build", true, &["build"]),
     }
-    add(Field::Command, container.command.is_some(), &["command"]);
-    add(Field::Args, container.args.is_some(), &["args"]);
+    add("command", container.command.is_some(), &["command"]);
+    add("args", container.args.is_some(), &["args"]);
     add(
-        Field::WorkingDir,
+        "workingDir",
         main && container.working_dir.is_some(),
         &["workingDir"],
     );
-    add(Field::User, main && container.user.is_some(), &["user"]);
-    add(Field::Env, !container.env.is_empty(), &["env"]);
+    add("user", main && container.user.is_some(), &["user"]);
+    add("env", !container.env.is_empty(), &["env"]);
     for (field, name, probe) in [
-        (Field::Startup, "startup", &container.health.startup),
-        (Field::Readiness, "readiness", &container.health.readiness),
-        (Field::Liveness, "liveness", &container.health.liveness),
+        ("health.startup", "startup", &container.health.startup),
+        ("health.readiness", "readiness", &container.health.readiness),
+        ("health.liveness", "liveness", &container.health.liveness),
     ] {
         let Some(probe) = probe else { continue };
         add(field, true, &["health", name]);
         let grpc = matches!(probe.check, Check::Grpc { .. });
         // The short form is one field in the fragment, so it counts once.
-        if field == Field::Liveness && container.health.is_short_form() {
-            add(Field::GrpcHealth, grpc, &["health", "grpc"]);
+        if name == "liveness" && container.health.is_short_form() {
+            add("health.*.grpc", grpc, &["health", "grpc"]);
         } else if !container.health.is_short_form() {
-            add(Field::GrpcHealth, grpc, &["health", name, "grpc"]);
+            add("health.*.grpc", grpc, &["health", name, "grpc"]);
         }
     }
     if step {
@@ -296,69 +313,69 @@ fn container_uses(
     }
     let (requests, limits) = (&container.resources.requests, &container.resources.limits);
     add(
-        Field::CpuRequest,
+        "resources.requests.cpu",
         requests.cpu.is_some(),
         &["resources", "requests", "cpu"],
     );
     add(
-        Field::MemoryRequest,
+        "resources.requests.memory",
         requests.memory.is_some(),
         &["resources", "requests", "memory"],
     );
     add(
-        Field::CpuLimit,
+        "resources.limits.cpu",
         limits.cpu.is_some(),
         &["resources", "limits", "cpu"],
     );
     add(
-        Field::MemoryLimit,
+        "resources.limits.memory",
         limits.memory.is_some(),
         &["resources", "limits", "memory"],
     );
 }
 
 /// Adds the availability fields of a component.
-fn availability_uses(component: &Component, add: &mut impl FnMut(Field, bool, &[&str])) {
+fn availability_uses(component: &Component, add: &mut impl FnMut(&'static str, bool, &[&str])) {
     let (rollout, placement) = (&component.rollout, &component.placement);
     for (field, used, names) in [
-        (Field::Scale, component.scale.is_some(), &["scale"][..]),
+        ("scale", component.scale.is_some(), &["scale"][..]),
         (
-            Field::RolloutStrategy,
+            "rollout.strategy",
             rollout.strategy.is_some(),
             &["rollout", "strategy"],
         ),
         (
-            Field::RolloutSurge,
+            "rollout.surge",
             rollout.surge.is_some(),
             &["rollout", "surge"],
         ),
         (
-            Field::RolloutUnavailable,
+            "rollout.unavailable",
             rollout.unavailable.is_some(),
             &["rollout", "unavailable"],
         ),
         (
-            Field::PreStop,
+            "rollout.preStop",
             rollout.pre_stop.is_some(),
             &["rollout", "preStop"],
         ),
         (
-            Field::Disruption,
+            "disruption",
             component.disruption.is_some(),
             &["disruption"],
         ),
         (
-            Field::Spread,
+            "placement.spread",
             placement.spread.is_some(),
             &["placement", "spread"],
         ),
         (
-            Field::Nodes,
+            "placement.nodes",
             !placement.nodes.is_empty(),
             &["placement", "nodes"],
         ),
         (
-            Field::Tolerations,
+            "placement.tolerations",
             !placement.tolerations.is_empty(),
             &["placement", "tolerations"],
         ),
@@ -375,9 +392,9 @@ mod tests {
 
     #[test]
     fn paths_are_unique_and_reasons_are_not_empty() {
-        let paths: BTreeSet<_> = Field::ALL.iter().map(|field| field.path()).collect();
-        assert_eq!(paths.len(), Field::ALL.len());
-        for field in Field::ALL {
+        let paths: BTreeSet<_> = Field::all().iter().map(Field::path).collect();
+        assert_eq!(paths.len(), Field::all().len());
+        for field in Field::all() {
             for engine in Engine::ALL {
                 let (Verdict::Emulated(why)
                 | Verdict::DroppedByNature(why)

@@ -7,8 +7,8 @@ use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::{
-    Container, Disruption, File, Identity, InitStep, Kind, Millis, Name, Placement, Rollout, Run,
-    Scale, Volume, variables::is_variable_of,
+    Container, Disruption, EngineTarget, File, Health, Identity, Image, InitStep, Kind, Millis,
+    Name, Placement, Resources, Rollout, Run, Scale, Security, Volume, variables::is_variable_of,
 };
 
 /// A component in one target.
@@ -67,6 +67,55 @@ pub struct Component {
 }
 
 impl Component {
+    /// Creates the component of an external backing, which has ports and nothing that
+    /// runs. Its container is empty, so that readers treat all components alike.
+    pub(crate) fn external(
+        name: &str,
+        kind: Kind,
+        team: Name,
+        path: Path,
+        ports: BTreeMap<Name, Port>,
+        engine: &EngineTarget,
+    ) -> Self {
+        let container = Container {
+            image: Image::Reference(String::new()),
+            command: None,
+            args: None,
+            working_dir: None,
+            user: None,
+            env: BTreeMap::new(),
+            health: Health::default(),
+            resources: Resources::default(),
+            security: Security::default(),
+        };
+        Self {
+            name: name.to_owned(),
+            kind,
+            team,
+            path,
+            container,
+            init: Vec::new(),
+            sidecars: BTreeMap::new(),
+            ports,
+            needs: BTreeMap::new(),
+            replicas: 0,
+            scale: None,
+            volumes: BTreeMap::new(),
+            files: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            stateful: true,
+            every_node: false,
+            rollout: Rollout::default(),
+            disruption: None,
+            identity: Identity::default(),
+            placement: Placement::default(),
+            grace_period: engine.grace_period(),
+            deadline: engine.rollout_deadline(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+
     /// Returns true for a job, which runs to completion once.
     pub fn is_job(&self) -> bool {
         matches!(self.kind, Kind::Job(_))

@@ -1,6 +1,6 @@
 //! [`EngineTarget`]: the engine of a target, with its settings.
 
-use kcc_tree::Engine;
+use kcc_tree::{Engine, schema::Schema};
 use serde::Serialize;
 
 use crate::Millis;
@@ -42,12 +42,43 @@ impl EngineTarget {
         self.engine() == engine
     }
 
-    /// Returns the grace period of containers whose fragments set none. On a
-    /// laptop and in tests nobody waits for what production grants.
+    /// Returns the grace period of containers whose fragments set none.
     pub fn grace_period(&self) -> Millis {
-        match self.engine() {
-            Engine::Docker => Millis(10_000),
-            Engine::Kubernetes => Millis(30_000),
+        self.default_time("gracePeriod")
+    }
+
+    /// Returns the time that a component whose fragments set none has to become
+    /// ready.
+    pub fn rollout_deadline(&self) -> Millis {
+        self.default_time("deadline")
+    }
+
+    /// Returns the schema's default of a time in `rollout`. Jobs have no such field,
+    /// and recipes set none.
+    fn default_time(&self, field: &str) -> Millis {
+        let declared = Schema::get().default("Rollout", field, self.engine());
+        let time = declared.map(|text| Millis::parse(text.trim_matches('"')));
+        time.and_then(Result::ok).unwrap_or(Millis(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_schema() {
+        let kubernetes = EngineTarget::Kubernetes {
+            context: None,
+            namespace: "shop".to_owned(),
+            ingress_class: None,
+            gateway: None,
+            gateway_class: None,
+        };
+        assert_eq!(EngineTarget::Docker {}.grace_period(), Millis(10_000));
+        assert_eq!(kubernetes.grace_period(), Millis(30_000));
+        for target in [EngineTarget::Docker {}, kubernetes] {
+            assert_eq!(target.rollout_deadline(), Millis(300_000));
         }
     }
 }

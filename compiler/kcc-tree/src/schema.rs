@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, iter, sync::LazyLock};
 
 use serde::Deserialize;
 
+use crate::Engine;
+
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../schema.json")).expect("a test reads it")
 });
@@ -19,6 +21,9 @@ static DECLARED: LazyLock<Vec<&str>> = LazyLock::new(|| root_maps(false));
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
+    /// The behaviour of kinds of backing that only imitate a service, by kind.
+    #[serde(default, rename = "standIns")]
+    pub stand_ins: BTreeMap<String, String>,
     /// The definitions, sorted by name.
     pub definitions: Vec<Definition>,
 }
@@ -48,6 +53,34 @@ pub struct Definition {
     /// Fields of which one is required.
     #[serde(default)]
     pub one_of: Vec<Vec<String>>,
+    /// The statements on how the engines honour its fields.
+    #[serde(default)]
+    pub parity: Vec<Parity>,
+}
+
+/// The treatment of what a definition may hold at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parity {
+    /// The path in the definition, with `*` for any name.
+    pub path: String,
+    /// The verdicts of the engines that do not simply honour it.
+    #[serde(default)]
+    pub engines: BTreeMap<Engine, Verdict>,
+}
+
+/// The way an engine treats a field that it does not simply honour.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "verdict", content = "because")]
+pub enum Verdict {
+    /// kcc approximates it; contains how.
+    Emulated(String),
+    /// It does not apply to the engine, and the component cannot tell; contains the
+    /// reason.
+    #[serde(rename = "dropped by nature")]
+    DroppedByNature(String),
+    /// Dropped although the component would notice; contains the reason.
+    Dropped(String),
 }
 
 /// A field of a definition.
@@ -107,6 +140,13 @@ impl Schema {
             .definitions
             .binary_search_by(|definition| definition.name.as_str().cmp(name));
         at.ok().map(|at| &self.definitions[at])
+    }
+
+    /// Returns the default of a definition's field on an engine, as CUE writes it.
+    pub fn default(&self, definition: &str, field: &str, engine: Engine) -> Option<&str> {
+        let defaults = &self.definition(definition)?.field(field)?.defaults;
+        let default = defaults.get(engine.as_str()).or_else(|| defaults.get(""));
+        default.map(String::as_str)
     }
 }
 
@@ -218,5 +258,28 @@ mod tests {
             ["ports", "http", "number"]
         );
         assert_eq!(service.field("env").unwrap().map(), Some("#EnvValue"));
+    }
+
+    #[test]
+    fn a_definition_overrides_the_parity_of_an_embedded_one() {
+        let init = |name: &str| {
+            let definition = Schema::get().definition(name).unwrap();
+            let parity = definition
+                .parity
+                .iter()
+                .find(|parity| parity.path == "init.*");
+            parity.unwrap().engines[&Engine::Docker].clone()
+        };
+        assert!(matches!(init("Job"), Verdict::Emulated(_)));
+        assert!(matches!(init("CronJob"), Verdict::Dropped(_)));
+    }
+
+    #[test]
+    fn a_default_may_depend_on_the_engine() {
+        let default = |field, engine| Schema::get().default("Rollout", field, engine);
+        assert_eq!(default("gracePeriod", Engine::Docker), Some("\"10s\""));
+        assert_eq!(default("gracePeriod", Engine::Kubernetes), Some("\"30s\""));
+        assert_eq!(default("deadline", Engine::Docker), Some("\"5m\""));
+        assert_eq!(default("surge", Engine::Docker), None);
     }
 }

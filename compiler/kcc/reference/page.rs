@@ -130,7 +130,7 @@ fn engines(path: &[String]) -> Vec<String> {
         let at = ledger.path().trim_end_matches(".*");
         at == inside || at == whole
     };
-    let Some(ledger) = Ledger::ALL.iter().find(matches) else {
+    let Some(ledger) = Ledger::all().iter().find(matches) else {
         return Vec::new();
     };
     Engine::ALL

@@ -12,6 +12,8 @@ import (
 // Table is the schema as data, for whoever does not evaluate: the kcc-tree crate
 // holds it as a file, which a test keeps true.
 type Table struct {
+	// StandIns say what kinds do instead of the real service, by kind.
+	StandIns map[string]string `json:"standIns"`
 	// Definitions are sorted by their names. Those that others embed are not
 	// among them: their fields are.
 	Definitions []TableDefinition `json:"definitions"`
@@ -32,6 +34,16 @@ type TableDefinition struct {
 	Alternatives [][][]string `json:"alternatives,omitempty"`
 	Together     [][]string   `json:"together,omitempty"`
 	OneOf        [][]string   `json:"oneOf,omitempty"`
+	// Parity says how the engines honour its fields.
+	Parity []TableParity `json:"parity,omitempty"`
+}
+
+// TableParity says how the engines honour what is at a path in a definition.
+type TableParity struct {
+	// Path has `*` for any name.
+	Path string `json:"path"`
+	// Engines holds the verdict of each engine that does not simply honour it.
+	Engines map[string]Verdict `json:"engines,omitempty"`
 }
 
 // TableField is a field of a definition.
@@ -57,7 +69,12 @@ type TableField struct {
 
 // Table returns the schema as data.
 func (s *Schema) Table() Table {
-	var table Table
+	table := Table{StandIns: map[string]string{}}
+	for name, kind := range s.Kinds {
+		if kind.StandIn != "" {
+			table.StandIns[name] = kind.StandIn
+		}
+	}
 	embedded := s.embedded()
 	for name, field := range s.definitions {
 		if embedded[name] {
@@ -96,6 +113,9 @@ func (s *Schema) tableDefinition(name string, field *ast.Field) TableDefinition 
 	definition.Fields = s.tableFields(lit)
 	shape := s.definition("#" + name).Struct
 	definition.Alternatives, definition.Together, definition.OneOf = shape.Alternatives, shape.Together, shape.OneOf
+	for _, parity := range shape.Parity {
+		definition.Parity = append(definition.Parity, TableParity(parity))
+	}
 	return definition
 }
 

@@ -19,6 +19,8 @@ type Kind struct {
 	Version cue.Value
 	// Versions are some of these, for a person who wrote another one.
 	Versions []string
+	// StandIn is what it does instead of the real service; empty where it is one.
+	StandIn string
 	// Span is the recipe's place.
 	Span wire.Span
 }
@@ -57,6 +59,7 @@ func (s *Schema) addKind(field *ast.Field) {
 		}
 		kind.Version = kind.Recipe.LookupPath(cue.ParsePath("in.version"))
 		kind.Versions = texts(kind.Recipe, "versions")
+		kind.StandIn, _ = kind.Recipe.LookupPath(cue.ParsePath("standIn")).String()
 		if variants := texts(kind.Recipe, "variants"); len(variants) > 0 {
 			newest := kind.Versions[len(kind.Versions)-1]
 			kind.Versions = append(kind.Versions, newest+variants[0])

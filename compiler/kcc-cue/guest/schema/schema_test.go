@@ -11,6 +11,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
 )
 
 func TestEveryDefinitionAndFieldIsDocumented(t *testing.T) {
@@ -44,20 +45,20 @@ func TestEveryDefinitionAndFieldIsDocumented(t *testing.T) {
 				depth--
 			}
 		})
-		if hasStar(file.Text) && !inRecipe {
-			t.Errorf("%s holds a `*`; a default is written as @default(…)", file.Name)
+		if hasDefault(tree) && !inRecipe {
+			t.Errorf("%s marks a default with `*`; write @default(…)", file.Name)
 		}
 	}
 }
 
-// hasStar reports whether a line outside of comments contains a `*`.
-func hasStar(text string) bool {
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "//") && strings.Contains(line, "*") {
-			return true
-		}
-	}
-	return false
+// hasDefault reports whether a disjunction has a default of CUE.
+func hasDefault(file *ast.File) (found bool) {
+	ast.Walk(file, func(node ast.Node) bool {
+		mark, ok := node.(*ast.UnaryExpr)
+		found = found || ok && mark.Op == token.MUL
+		return true
+	}, nil)
+	return found
 }
 
 // eachStruct visits every struct of the schema once.
@@ -102,7 +103,35 @@ func TestAttributesNameFieldsThatThereAre(t *testing.T) {
 				check(name)
 			}
 		}
+		for _, parity := range of.Parity {
+			if !leads(&Shape{Struct: of}, strings.Split(parity.Path, ".")) {
+				t.Errorf("%s: @parity names `%s`, which is not a field", path, parity.Path)
+			}
+		}
 	})
+}
+
+// leads reports whether a path with `*` for any name leads to a field.
+func leads(shape *Shape, path []string) bool {
+	if len(path) == 0 {
+		return true
+	}
+	if shape == nil || shape.Struct == nil {
+		return false
+	}
+	if path[0] != "*" {
+		field := shape.Struct.Fields[path[0]]
+		return field != nil && leads(field.Shape, path[1:])
+	}
+	if shape.Struct.Pattern != nil {
+		return leads(shape.Struct.Pattern, path[1:])
+	}
+	for _, field := range shape.Struct.Fields {
+		if leads(field.Shape, path[1:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestDefaultsSatisfyTheirFields(t *testing.T) {

@@ -50,6 +50,8 @@ type Struct struct {
 	Together [][]string
 	// OneOf lists fields of which one is required.
 	OneOf [][]string
+	// Parity says how the engines honour its fields.
+	Parity []Parity
 
 	spellings []Spelling
 }
@@ -233,7 +235,11 @@ func (s *Schema) structure(lit *ast.StructLit) *Struct {
 	for _, decl := range lit.Elts {
 		switch decl := decl.(type) {
 		case *ast.Attribute:
-			out.attribute(decl)
+			if key, body := decl.Split(); key == "parity" {
+				out.addParity(s.parity(body))
+			} else {
+				out.attribute(decl)
+			}
 		case *ast.EmbedDecl:
 			out.embed(s.definition(decl.Expr.(*ast.Ident).Name).Struct)
 		case *ast.Field:
@@ -275,6 +281,7 @@ func (s *Struct) embed(other *Struct) {
 	s.Overrides = append(s.Overrides, other.Overrides...)
 	s.Together = append(s.Together, other.Together...)
 	s.OneOf = append(s.OneOf, other.OneOf...)
+	s.addParity(other.Parity)
 }
 
 func (s *Schema) field(decl *ast.Field) *Field {

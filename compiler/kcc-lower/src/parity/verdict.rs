@@ -1,5 +1,6 @@
 //! [`Verdict`]: the treatment of a field by an engine.
 
+use kcc_tree::schema;
 use serde::Serialize;
 
 /// The way an engine honours a field.
@@ -15,6 +16,16 @@ pub enum Verdict {
     DroppedByNature(&'static str),
     /// Dropped although the component would notice; contains the reason.
     Dropped(&'static str),
+}
+
+impl From<&'static schema::Verdict> for Verdict {
+    fn from(verdict: &'static schema::Verdict) -> Self {
+        match verdict {
+            schema::Verdict::Emulated(how) => Self::Emulated(how),
+            schema::Verdict::DroppedByNature(why) => Self::DroppedByNature(why),
+            schema::Verdict::Dropped(why) => Self::Dropped(why),
+        }
+    }
 }
 
 impl Verdict {

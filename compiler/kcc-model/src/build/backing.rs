@@ -9,10 +9,7 @@ use kcc_tree::{Path, Value};
 use super::component;
 use super::draft::Draft;
 use super::{Cursor, TargetContext, needs};
-use crate::{
-    Component, Container, Expose, Health, Identity, Image, Kind, Name, Output, Placement, Port,
-    Protocol, Resources, Rollout, Security,
-};
+use crate::{Component, Expose, Kind, Name, Output, Port, Protocol};
 
 /// Decodes a backing.
 pub(crate) fn backing(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
@@ -140,52 +137,11 @@ fn external_draft(
     ports: BTreeMap<Name, Port>,
 ) -> Draft {
     let path: Path = node.path.clone();
-    let component = Component {
-        name: name.to_owned(),
-        kind,
-        team: cx.team(&path),
-        path,
-        container: no_container(),
-        init: Vec::new(),
-        sidecars: BTreeMap::new(),
-        ports,
-        needs: BTreeMap::new(),
-        replicas: 0,
-        scale: None,
-        volumes: BTreeMap::new(),
-        files: BTreeMap::new(),
-        routes: BTreeMap::new(),
-        stateful: true,
-        every_node: false,
-        rollout: Rollout::default(),
-        disruption: None,
-        identity: Identity::default(),
-        placement: Placement::default(),
-        grace_period: cx.engine.grace_period(),
-        deadline: component::DEADLINE,
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
-    };
+    let component = Component::external(name, kind, cx.team(&path), path, ports, cx.engine);
     Draft {
         component,
         pending: Vec::new(),
         output_files: BTreeMap::new(),
         needs: needs::decode(node),
-    }
-}
-
-/// Returns an empty container for an external backing, so that readers of the
-/// model can treat all components alike.
-fn no_container() -> Container {
-    Container {
-        image: Image::Reference(String::new()),
-        command: None,
-        args: None,
-        working_dir: None,
-        user: None,
-        env: BTreeMap::new(),
-        health: Health::default(),
-        resources: Resources::default(),
-        security: Security::default(),
     }
 }

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{Component, Kind, Millis, Run};
 
-/// The default time of a component to become ready, and of a job to complete.
-pub(crate) const DEADLINE: Millis = Millis(300_000);
+/// The time that an apply waits for a job without a deadline of its own.
 const JOB_DEADLINE: Millis = Millis(600_000);
 
 pub(crate) fn service(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
@@ -95,7 +94,7 @@ pub(crate) fn decode(
         identity: permissions::identity(node),
         placement: availability::placement(cx, node),
         grace_period: time("gracePeriod").unwrap_or(cx.engine.grace_period()),
-        deadline: time("deadline").unwrap_or(DEADLINE),
+        deadline: time("deadline").unwrap_or(cx.engine.rollout_deadline()),
         labels: labels::decode(cx, node, "labels"),
         annotations: labels::decode(cx, node, "annotations"),
         container: container?,

@@ -2,13 +2,10 @@
 //! `smtp` displays mail and does not deliver it.
 
 use kcc_diag::{Code, Diagnostics};
-use kcc_tree::{Engine, Path};
+use kcc_tree::{Engine, Path, schema::Schema};
 
 use super::view::View;
 use crate::{Kind, covers};
-
-/// Kinds of kcc that imitate a service, and the behaviour that differs.
-const MOCKS: [(&str, &str); 1] = [("smtp", "displays mail instead of delivering it")];
 
 pub(super) fn mock_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if !view.target.engine.is(Engine::Kubernetes) {
@@ -23,7 +20,7 @@ pub(super) fn mock_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
         else {
             continue;
         };
-        let Some((_, behaviour)) = MOCKS.iter().find(|(name, _)| name == kind) else {
+        let Some(behaviour) = Schema::get().stand_ins.get(kind) else {
             continue;
         };
         let own = Path::of(["kinds", kind]);
