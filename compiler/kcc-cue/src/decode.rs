@@ -110,19 +110,19 @@ impl Indexes {
         for wire::Explained {
             path,
             schema,
-            soft,
+            defaults,
             replaced,
             policies: lines,
         } in explained
         {
             let blame = Blame {
                 schema: schema.map(|span| self.span(span)).transpose()?,
-                defaults: soft
+                defaults: defaults
                     .into_iter()
-                    .map(|soft| {
+                    .map(|default| {
                         Ok(DefaultLine {
-                            origin: self.origin(soft.line)?,
-                            own: soft.own,
+                            origin: self.origin(default.line)?,
+                            own: default.own,
                         })
                     })
                     .collect::<Result<_, EvaluatorError>>()?,

@@ -20,7 +20,7 @@ use crate::{
     decode::Indexes,
     evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
     exchange::{Answer, exchange, schema},
-    messages::Context,
+    messages::{Context, shares_missing_braces},
     narrow::narrow,
     packages::Imports,
     unmatched,
@@ -405,7 +405,7 @@ impl Collected {
         let diagnostics = faults
             .iter()
             .enumerate()
-            .filter(|(at, fault)| !context.shares_missing_braces(fault, &faults[..*at]))
+            .filter(|(at, fault)| !shares_missing_braces(fault, &faults[..*at]))
             .map(|(_, fault)| context.diagnostic(fault, &answer.declarations));
         let diagnostics = diagnostics.chain(
             answer

@@ -15,8 +15,8 @@ const maxAlternatives = 100
 type mismatch struct {
 	path  []string
 	lines []conjunct
-	// discriminates is set if both give the field a value, which discriminates
-	// alternatives discriminators.
+	// discriminates is set if both give the field a value, which tells
+	// alternatives apart.
 	discriminates bool
 }
 
@@ -24,36 +24,18 @@ type mismatch struct {
 // alternative that the other conjuncts fit best. It returns false if there is
 // none.
 func (r *reporter) reportByAlternative(path []string, lines []conjunct) bool {
-	choice := -1
-	for i, c := range lines {
-		if len(alternativesOf(c.value)) > 0 {
-			if choice >= 0 {
-				return false
-			}
-			choice = i
-		}
-	}
-	if choice < 0 || len(lines) < 2 {
+	choice, others, ok := onlyChoice(lines)
+	if !ok {
 		return false
 	}
-	var rest cue.Value
-	for i, c := range lines {
-		if i == choice {
-			continue
-		}
-		if rest.Exists() {
-			rest = rest.Unify(c.value)
-		} else {
-			rest = c.value
-		}
-	}
+	rest := unified(others)
 	if rest.IncompleteKind()&cue.StructKind == 0 {
 		return false
 	}
 	var best []mismatch
 	fewest, discriminating := -1, 0
 	var discriminators []mismatch
-	for _, alternative := range alternativesOf(lines[choice].value) {
+	for _, alternative := range alternativesOf(choice.value) {
 		if alternative.IncompleteKind()&cue.StructKind == 0 {
 			continue
 		}
@@ -85,7 +67,23 @@ func (r *reporter) reportByAlternative(path []string, lines []conjunct) bool {
 	return true
 }
 
-// reportDiscriminator reports a field that discriminates alternatives discriminators and matches
+// onlyChoice separates the conjunct that is a disjunction of structs from the
+// others. It returns false unless there is exactly one, and others beside it.
+func onlyChoice(lines []conjunct) (choice conjunct, others []conjunct, ok bool) {
+	for _, c := range lines {
+		switch {
+		case len(alternativesOf(c.value)) == 0:
+			others = append(others, c)
+		case ok:
+			return conjunct{}, nil, false
+		default:
+			choice, ok = c, true
+		}
+	}
+	return choice, others, ok && len(others) > 0
+}
+
+// reportDiscriminator reports a field that tells alternatives apart and matches
 // none of them. It returns false if there are several such fields.
 func (r *reporter) reportDiscriminator(discriminators []mismatch) bool {
 	lines := slices.Clone(discriminators[0].lines)

@@ -264,7 +264,7 @@ func explained(req *wire.Request, resp *wire.Response, path string) string {
 			fmt.Fprintf(&out, "schema %s\n", site(req, *e.Schema))
 		}
 		for _, line := range e.Defaults {
-			fmt.Fprintf(&out, "soft %s own %t\n", site(req, line.Span), line.Own)
+			fmt.Fprintf(&out, "default %s own %t\n", site(req, line.Span), line.Own)
 		}
 		for _, line := range e.Overridden {
 			fmt.Fprintf(&out, "replaced %s\n", site(req, line.Span))

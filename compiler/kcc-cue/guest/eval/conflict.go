@@ -33,7 +33,9 @@ func (r *reporter) conflict(path []string, lines []conjunct) {
 	}
 	value := values[0].value
 	if kinds&value.Kind() == 0 {
-		mistyped := wire.WrongType{Expected: expectedBy(others), Actual: typeOf(value.IncompleteKind())}
+		mistyped := wire.WrongType{
+			Expected: expectedBy(others), Actual: typeOf(value.IncompleteKind()), Written: written(path, values),
+		}
 		e := r.error(mistyped, path, append(values, others...))
 		e.Distinct = actual(path, value)
 		r.report(e)
@@ -85,8 +87,11 @@ func fails(lines []conjunct) bool {
 
 // wrongType reports a value of a kind that the schema rejects.
 func (r *reporter) wrongType(v cue.Value, shape *schema.Shape, path []string, lines []conjunct) {
-	mistyped := wire.WrongType{Expected: expected(shape), Actual: typeOf(v.IncompleteKind())}
-	e := r.error(mistyped, path, decidingConjuncts(lines)).At(r.ofSchema(shape.Span), wire.RoleSchema)
+	deciding := decidingConjuncts(lines)
+	mistyped := wire.WrongType{
+		Expected: expected(shape), Actual: typeOf(v.IncompleteKind()), Written: written(path, deciding),
+	}
+	e := r.error(mistyped, path, deciding).At(r.ofSchema(shape.Span), wire.RoleSchema)
 	e.Distinct = actual(path, v)
 	r.report(e)
 }

@@ -243,7 +243,8 @@ func (g *blockReader) mistyped(v cue.Value, shape *schema.Shape, path []string, 
 		return false
 	}
 	mistyped := wire.WrongType{
-		Expected: expected(shape), Actual: typeOf(lines[0].value.IncompleteKind()), Unowned: unowned,
+		Expected: expected(shape), Actual: typeOf(lines[0].value.IncompleteKind()),
+		Written: written(path, lines), Unowned: unowned,
 	}
 	e := g.error(mistyped, path, lines)
 	e.Distinct = actual(path, lines[0].value)

@@ -52,8 +52,71 @@ func (r *reporter) unknownField(v cue.Value, structure *schema.Struct, path []st
 			return
 		}
 	}
-	unknown := wire.UnknownField{Name: path[len(path)-1], Candidates: structure.Names}
+	unknown := wire.UnknownField{
+		Name: path[len(path)-1], Candidates: structure.Names, Value: plainValue(path, lines), Probe: r.siblingProbe(lines),
+	}
 	r.report(r.atLabels(unknown, path, lines))
+}
+
+// plainValue returns the source of a value without parts, if it is short and
+// cannot be a secret.
+func plainValue(path []string, lines []conjunct) string {
+	if len(lines) == 0 || secretive(path) {
+		return ""
+	}
+	switch lines[0].expr.(type) {
+	case *ast.BasicLit, *ast.Ident:
+		return sourceText(lines[0].expr)
+	}
+	return ""
+}
+
+// probes are the short forms of a health check.
+var probes = []string{"http", "tcp", "grpc", "exec"}
+
+// siblingProbe returns the probe in the same struct as a field, or nil.
+func (m *evaluation) siblingProbe(lines []conjunct) *wire.Probe {
+	if len(lines) == 0 || lines[0].site == nil {
+		return nil
+	}
+	siblings := m.index.children[lines[0].site.parent]
+	for _, name := range probes {
+		for _, p := range siblings[name] {
+			return &wire.Probe{Name: name, Value: schema.SourceOf(p.field.Value)}
+		}
+	}
+	return nil
+}
+
+// written returns the value of the conjunct that an error points at first, as the
+// fragment writes it; nil if it could be a secret or is neither a text nor a list
+// of texts and numbers.
+func written(path []string, lines []conjunct) *wire.Written {
+	if len(lines) == 0 || secretive(path) {
+		return nil
+	}
+	first := slices.MinFunc(lines, func(a, b conjunct) int { return weight(a.role) - weight(b.role) })
+	switch x := first.expr.(type) {
+	case *ast.BasicLit:
+		if text, ok := plainText(x); ok {
+			return &wire.Written{Text: text}
+		}
+	case *ast.ListLit:
+		items := &wire.Written{}
+		for _, elem := range x.Elts {
+			item, ok := elem.(*ast.BasicLit)
+			if !ok {
+				return nil
+			}
+			text, isText := plainText(item)
+			if !isText {
+				text = item.Value
+			}
+			items.Items = append(items.Items, text)
+		}
+		return items
+	}
+	return nil
 }
 
 // closedDefinition reports a field that a fragment's own definition rejects.

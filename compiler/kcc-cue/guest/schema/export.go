@@ -9,13 +9,13 @@ import (
 	"cuelang.org/go/cue/token"
 )
 
-// Table is the schema as data, for whoever does not evaluate: the kcc-tree crate
-// holds it as a file, which a test keeps true.
+// Table is the schema as data for the crates that do not evaluate. It is checked
+// in as a file of kcc-tree, which a test keeps up to date.
 type Table struct {
-	// StandIns say what kinds do instead of the real service, by kind.
+	// StandIns has, by kind, what a kind does instead of the real service.
 	StandIns map[string]string `json:"standIns"`
-	// Definitions are sorted by their names. Those that others embed are not
-	// among them: their fields are.
+	// Definitions is sorted by name. Definitions that others embed are left out:
+	// their fields are listed there.
 	Definitions []TableDefinition `json:"definitions"`
 }
 
@@ -23,13 +23,13 @@ type Table struct {
 type TableDefinition struct {
 	// Name is without `#`.
 	Name string `json:"name"`
-	// Text is what its comment says, in a paragraph.
+	// Text is its comment, as one paragraph.
 	Text string `json:"text"`
-	// Example is a fragment that uses it.
+	// Example is the fragment in its comment.
 	Example string `json:"example"`
-	// Is is the type that it stands for, unless it is a struct.
+	// Is is its type, unless it is a struct.
 	Is string `json:"is,omitempty"`
-	// Fields are its own and those of the definitions that it embeds.
+	// Fields has its own fields and those of the definitions that it embeds.
 	Fields       []TableField `json:"fields,omitempty"`
 	Alternatives [][][]string `json:"alternatives,omitempty"`
 	Together     [][]string   `json:"together,omitempty"`
@@ -48,16 +48,17 @@ type TableParity struct {
 
 // TableField is a field of a definition.
 type TableField struct {
-	// Name is empty for a pattern, which stands for every name.
+	// Name is empty for a pattern.
 	Name     string `json:"name"`
 	Required bool   `json:"required,omitempty"`
-	// Open says that the field is neither optional nor required.
+	// Open is set if the field is neither optional nor required.
 	Open bool `json:"open,omitempty"`
 	// Type is the type as the schema writes it.
 	Type string `json:"type"`
-	// Text is what its comment says, in a paragraph.
+	// Text is its comment, as one paragraph.
 	Text string `json:"text"`
-	// Defaults are the values by engine; under the empty name that of all.
+	// Defaults has the default of each engine, and under the empty name one that
+	// holds for all.
 	Defaults  map[string]string `json:"defaults,omitempty"`
 	Component bool              `json:"component,omitempty"`
 	Data      bool              `json:"data,omitempty"`
@@ -88,7 +89,7 @@ func (s *Schema) Table() Table {
 	return table
 }
 
-// embedded lists the definitions that others embed.
+// embedded returns the names of the definitions that others embed.
 func (s *Schema) embedded() map[string]bool {
 	names := map[string]bool{}
 	for _, field := range s.definitions {
@@ -154,8 +155,8 @@ func (s *Schema) tableField(decl *ast.Field) TableField {
 	return field
 }
 
-// documentation splits a comment into its text, in a paragraph, and the example,
-// which stands one tab further in.
+// documentation splits a comment into its text, as one paragraph, and the example,
+// which is indented by a tab.
 func documentation(field *ast.Field) (text, example string) {
 	var lines []string
 	for _, group := range ast.Comments(field) {

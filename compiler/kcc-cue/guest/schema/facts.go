@@ -10,13 +10,13 @@ import (
 // Shipped returns the schema that is built into the program.
 var Shipped = sync.OnceValue(func() *Schema { return Load(cuecontext.New()) })
 
-// facts are what the schema says about fields by their names alone. A helper is
-// read before it is known where it is used, so that there a name has to do.
+// facts has what the schema says about fields by their names alone. The syntax
+// passes read a helper before its path in the model is known.
 type facts struct {
 	root, blocks, components []string
 	maps, opaque             map[string]bool
-	// data holds, by the name of a map of data, the fields that it has to be
-	// inside of; none where it is one anywhere.
+	// data maps the name of a map of data to the fields that it has to be inside
+	// of; none if it is one anywhere.
 	data map[string][]string
 }
 
@@ -50,32 +50,33 @@ func (s *Schema) readFacts() {
 	}
 }
 
-// RootFields are the fields a system may have at its root, besides definitions
-// and hidden fields, in alphabetical order.
+// RootFields returns the fields that a system may have at its root, except
+// definitions and hidden fields, in alphabetical order.
 func (s *Schema) RootFields() []string { return s.facts.root }
 
-// BlockFields are the root fields that are instructions to kcc, not values.
+// BlockFields returns the root fields that are instructions to kcc rather than
+// values.
 func (s *Schema) BlockFields() []string { return s.facts.blocks }
 
-// ComponentFields are the root fields whose fields are components.
+// ComponentFields returns the root fields whose fields are components.
 func (s *Schema) ComponentFields() []string { return s.facts.components }
 
-// IsMap reports whether the fields below a field are user-chosen names; those of
-// ports are numbers, too, and do not count.
+// IsMap reports whether the fields below a field have user-chosen names. `ports`
+// does not count, because helpers also use it for plain numbers.
 func (s *Schema) IsMap(name string) bool { return s.facts.maps[name] }
 
-// IsOpaque reports whether a field holds objects of an engine, in which a field
-// with a known name means something else.
+// IsOpaque reports whether a field contains an engine's own objects, in which the
+// names of the schema mean something else.
 func (s *Schema) IsOpaque(name string) bool { return s.facts.opaque[name] }
 
-// IsData reports whether a field inside another one holds a map of data.
+// IsData reports whether a field inside another one is a map of data.
 func (s *Schema) IsData(in, name string) bool {
 	inside, ok := s.facts.data[name]
 	return ok && (len(inside) == 0 || slices.Contains(inside, in))
 }
 
-// Spelling is a field with a short path and the long ones that it stands for,
-// relative to a component.
+// Spelling is a short path with the long ones that it stands for, relative to a
+// component.
 type Spelling struct {
 	Short []string
 	Long  [][]string

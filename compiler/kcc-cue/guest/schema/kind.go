@@ -9,29 +9,29 @@ import (
 
 // Kind is the recipe of a kind of backing.
 type Kind struct {
-	// Name of the kind.
 	Name string
-	// Recipe holds `in`, `component` and `outputs`.
+	// Recipe has the fields `in`, `component` and `outputs`.
 	Recipe cue.Value
-	// Defaults are what a backing says of `in` unless it says something else.
+	// Defaults has the defaults of the fields of `in`.
 	Defaults map[string]*wire.Node
-	// Version is what a version that the recipe fits looks like.
+	// Version is the constraint on the versions that the recipe supports.
 	Version cue.Value
-	// Versions are some of these, for a person who wrote another one.
+	// Versions has examples of them, for messages.
 	Versions []string
-	// StandIn is what it does instead of the real service; empty where it is one.
+	// StandIn is what the kind does instead of the real service; empty if it is the
+	// real service.
 	StandIn string
-	// Span is the recipe's place.
+	// Span is the span of the kind's name.
 	Span wire.Span
 }
 
-// Fits says whether the recipe is right for a version.
+// Fits reports whether the recipe supports a version.
 func (k *Kind) Fits(version string) bool {
 	text := k.Version.Context().Encode(version)
 	return k.Version.Unify(text).Err() == nil
 }
 
-// texts are the texts in a list of a recipe's.
+// texts returns the strings in a list of a recipe.
 func texts(recipe cue.Value, field string) []string {
 	var all []string
 	iter, err := recipe.LookupPath(cue.ParsePath(field)).List()
@@ -72,7 +72,7 @@ func (s *Schema) addKind(field *ast.Field) {
 			for _, attribute := range inner.Attrs {
 				if key, body := attribute.Split(); key == "default" {
 					name, _, _ := ast.LabelName(inner.Label)
-					kind.Defaults[name] = s.soft(body, s.span(inner))
+					kind.Defaults[name] = s.scalarNode(body, s.span(inner))
 				}
 			}
 			return true

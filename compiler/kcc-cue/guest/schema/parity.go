@@ -8,11 +8,11 @@ import (
 	"cuelang.org/go/cue"
 )
 
-// Parity says how the engines honour what a struct may hold at a path.
+// Parity has the verdicts of the engines on a path below a struct.
 type Parity struct {
-	// Path is relative to the struct, with `*` for any name.
+	// Path is relative to the struct; `*` stands for any name.
 	Path string
-	// Engines holds the verdict of each engine that does not simply honour it.
+	// Engines has the verdict of each engine that does not simply honour the path.
 	Engines map[string]Verdict
 }
 

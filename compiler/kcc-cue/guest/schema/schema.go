@@ -1,9 +1,10 @@
-// Package schema reads kcc's schema: what may stand where, which fields have
-// to be there, which have a default, and which exclude each other.
+// Package schema reads kcc's schema: the fields of every definition with their
+// types, defaults and rules.
 //
-// The structure is read from the schema's syntax, so that it is known with the
-// line of every field; CUE itself judges single values only. Nothing here knows
-// a fragment.
+// It takes the files of `schemas` and returns shapes, which later passes compare
+// with the evaluated fragments. The structure comes from the schema's syntax, so
+// that every field has its line; CUE compiles only the scalar types. Nothing here
+// knows a fragment.
 package schema
 
 import (
@@ -23,17 +24,17 @@ import (
 
 // Schema is kcc's schema, parsed and built.
 type Schema struct {
-	// Root is what all fragments together may say.
+	// Root is the shape of all fragments together.
 	Root *Shape
-	// System is what the field `system` may say.
+	// System is the shape of the field `system`.
 	System *Shape
-	// Component is what a recipe makes of a backing.
+	// Component is the shape of the component that a recipe returns.
 	Component *Shape
-	// Kinds are the recipes of backings by kind.
+	// Kinds has the recipes of backings by kind.
 	Kinds map[string]*Kind
 
 	files       []wire.SchemaFile
-	places      map[*token.File]int
+	fileIndexes map[*token.File]int
 	value       cue.Value
 	definitions map[string]*ast.Field
 	shapes      map[string]*Shape
@@ -44,7 +45,7 @@ type Schema struct {
 // Context returns the context that the schema's values belong to.
 func (s *Schema) Context() *cue.Context { return s.context }
 
-// Files lists the schema's files, in the order that spans count them.
+// Files returns the schema's files in the order in which spans number them.
 func Files() []wire.SchemaFile {
 	var files []wire.SchemaFile
 	err := fs.WalkDir(schemas.Files, ".", func(path string, entry fs.DirEntry, err error) error {
@@ -62,12 +63,12 @@ func Files() []wire.SchemaFile {
 	return files
 }
 
-// Load parses and builds the schema. It panics where the schema is wrong: it
-// is part of the program.
+// Load parses and builds the schema. It panics if the schema is invalid, because
+// the schema is part of the program.
 func Load(context *cue.Context) *Schema {
 	s := &Schema{
 		files:       Files(),
-		places:      map[*token.File]int{},
+		fileIndexes: map[*token.File]int{},
 		definitions: map[string]*ast.Field{},
 		shapes:      map[string]*Shape{},
 		Kinds:       map[string]*Kind{},
@@ -83,7 +84,7 @@ func Load(context *cue.Context) *Schema {
 		if err != nil {
 			panic(fmt.Sprintf("%s: %v", file.Name, err))
 		}
-		s.places[parsed.Pos().File()] = index
+		s.fileIndexes[parsed.Pos().File()] = index
 		for _, decl := range parsed.Decls {
 			field, ok := decl.(*ast.Field)
 			if !ok {
@@ -111,12 +112,13 @@ func Load(context *cue.Context) *Schema {
 	return s
 }
 
-// Span is the place of a node of the schema, counted from the schema's first file.
+// Span returns the span of a node of the schema. Files are numbered from the
+// schema's first one.
 func (s *Schema) Span(node ast.Node) (wire.Span, bool) {
 	if node == nil || !node.Pos().IsValid() {
 		return wire.Span{}, false
 	}
-	file, ok := s.places[node.Pos().File()]
+	file, ok := s.fileIndexes[node.Pos().File()]
 	if !ok {
 		return wire.Span{}, false
 	}

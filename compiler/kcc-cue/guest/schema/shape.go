@@ -13,78 +13,76 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// Shape is what may stand in one place: a scalar, a list, a struct, or several
-// of these.
+// Shape is the type of a field: a scalar, a list, a struct, or a choice of these.
 type Shape struct {
-	// Kinds are all kinds that are accepted.
+	// Kinds has every kind that is accepted.
 	Kinds cue.Kind
-	// Plain says that every scalar of these kinds is accepted.
+	// Plain is set if every scalar of these kinds is accepted.
 	Plain bool
-	// Scalar is what a scalar has to be, unless every one will do.
+	// Scalar is the constraint on scalars that CUE compiled.
 	Scalar cue.Value
-	// Bounds are what the schema writes about a scalar.
+	// Bounds is the same constraint as the schema writes it, for messages.
 	Bounds wire.Expected
-	// Options are the texts that a scalar may be, where it is one of a few.
+	// Options has the accepted strings if the schema lists them.
 	Options []string
-	// Struct is what a struct may hold.
+	// Struct has the fields of a struct; nil if none is accepted.
 	Struct *Struct
-	// Elem is what the elements of a list may be.
+	// Elem is the shape of a list's elements; nil if no list is accepted.
 	Elem *Shape
-	// Span is the schema's line.
+	// Span is the span of the type in the schema.
 	Span wire.Span
 }
 
-// Struct is what a struct may hold.
+// Struct has the fields of a struct and the rules about them.
 type Struct struct {
-	// Fields are the fields with a name of their own.
+	// Fields has the fields with a fixed name.
 	Fields map[string]*Field
-	// Names are their names in the schema's order.
+	// Names has their names in the schema's order.
 	Names []string
-	// Pattern is the shape of all others.
+	// Pattern is the shape of all other fields; nil if there may be none.
 	Pattern *Shape
 	// Alternatives lists groups of fields that exclude each other.
 	Alternatives [][][]string
 	// Overrides lists groups of fields that replace each other in an overlay.
 	Overrides [][][]string
-	// Together lists fields of which each needs the others.
+	// Together lists groups of fields that are only valid together.
 	Together [][]string
-	// OneOf lists fields of which one is required.
+	// OneOf lists groups of fields of which one is required.
 	OneOf [][]string
-	// Parity says how the engines honour its fields.
+	// Parity has the verdicts of the engines on its fields.
 	Parity []Parity
 
 	spellings []Spelling
 }
 
-// Field is a field with a name.
+// Field is a field with a fixed name.
 type Field struct {
-	// Name of the field.
-	Name string
-	// Shape of its value.
-	Shape *Shape
-	// Required says that it must be set.
+	Name     string
+	Shape    *Shape
 	Required bool
-	// Component says that the fields below it are components.
+	// Component is set if the fields below it are components.
 	Component bool
-	// Data says that the fields below it are data, with keys of any form; in
-	// helpers, where it is inside one of DataIn, if there are any.
+	// Data is set if the fields below it are data with arbitrary keys. In a
+	// helper, whose path is unknown, a field counts as data only inside a field
+	// that DataIn names, unless DataIn is empty.
 	Data   bool
 	DataIn []string
-	// Opaque says that the fields below it are objects of an engine.
+	// Opaque is set if the fields below it are an engine's own objects.
 	Opaque bool
-	// Same is the path of another spelling of the field's value.
+	// Same is the path of the field's other spelling.
 	Same []string
-	// Short are the paths that the field stands for unless they are written.
+	// Short has the paths that the field is short for.
 	Short [][]string
-	// For are the fields in each of which it is the field of its name.
+	// For names the fields whose entries have a field of this name.
 	For []string
-	// defaults holds the default by engine; under the empty name that of every engine.
+	// defaults has the default of each engine, and under the empty name one that
+	// holds for all.
 	defaults map[string]*wire.Node
-	// Span is the field's label.
+	// Span is the span of the label.
 	Span wire.Span
 }
 
-// Default returns the schema's default on an engine; nil where it has none.
+// Default returns the schema's default on an engine, or nil if there is none.
 func (f *Field) Default(engine string) *wire.Node {
 	if node := f.defaults[engine]; node != nil {
 		return node
@@ -92,7 +90,7 @@ func (f *Field) Default(engine string) *wire.Node {
 	return f.defaults[""]
 }
 
-// At is the shape of the field of that name; nil where the schema has none.
+// At returns the shape of a field, or nil if the schema does not have it.
 func (s *Struct) At(name string) *Shape {
 	if field := s.Fields[name]; field != nil {
 		return field.Shape
@@ -100,7 +98,8 @@ func (s *Struct) At(name string) *Shape {
 	return s.Pattern
 }
 
-// Excluded says which present field keeps the named one out, as its alternative.
+// Excluded returns a present field that excludes the named one as its
+// alternative.
 func (s *Struct) Excluded(name string, present func(string) bool) (string, bool) {
 	for _, groups := range s.Alternatives {
 		own := -1
@@ -125,6 +124,7 @@ func (s *Struct) Excluded(name string, present func(string) bool) (string, bool)
 	return "", false
 }
 
+// definition returns the shape of a definition.
 func (s *Schema) definition(name string) *Shape {
 	if shape := s.shapes[name]; shape != nil {
 		return shape
@@ -160,7 +160,7 @@ func branches(expr ast.Expr) []ast.Expr {
 	return []ast.Expr{expr}
 }
 
-// branch adds one branch of a disjunction, and returns it where it is a scalar.
+// branch adds one branch of a disjunction to a shape, and returns its scalars.
 func (s *Schema) branch(shape *Shape, expr ast.Expr) []ast.Expr {
 	switch expr := expr.(type) {
 	case *ast.StructLit:
@@ -259,7 +259,7 @@ func (s *Schema) structure(lit *ast.StructLit) *Struct {
 	return out
 }
 
-// patternOf is the only field of a map, `[string]: T`; nil of anything else.
+// patternOf returns the field of a map, `[string]: T`, or nil for anything else.
 func patternOf(expr ast.Expr) *ast.Field {
 	if lit, ok := expr.(*ast.StructLit); ok && len(lit.Elts) == 1 {
 		if field, ok := lit.Elts[0].(*ast.Field); ok {
@@ -271,7 +271,7 @@ func patternOf(expr ast.Expr) *ast.Field {
 	return nil
 }
 
-// embed adds what an embedded definition holds.
+// embed adds the fields and rules of an embedded definition.
 func (s *Struct) embed(other *Struct) {
 	for _, name := range other.Names {
 		s.Fields[name] = other.Fields[name]
@@ -284,6 +284,7 @@ func (s *Struct) embed(other *Struct) {
 	s.addParity(other.Parity)
 }
 
+// field reads a field and its attributes.
 func (s *Schema) field(decl *ast.Field) *Field {
 	name, _, err := ast.LabelName(decl.Label)
 	if err != nil {
@@ -328,20 +329,20 @@ func (s *Schema) field(decl *ast.Field) *Field {
 	return field
 }
 
-// defaults reads the body of a `@default`: one value, or one for each engine
-// as in `docker="10s",kubernetes="30s"`.
+// defaults reads the body of a `@default`: one value, or one per engine as in
+// `docker="10s",kubernetes="30s"`.
 func (s *Schema) defaults(body string, span wire.Span) map[string]*wire.Node {
 	defaults := map[string]*wire.Node{}
 	value := s.context.CompileString("value: _ @default(" + body + ")")
 	attribute := value.LookupPath(cue.ParsePath("value")).Attribute("default")
 	for argument := range attribute.Args(0) {
-		defaults[argument.Key] = s.soft(argument.Value, span)
+		defaults[argument.Key] = s.scalarNode(argument.Value, span)
 	}
 	return defaults
 }
 
-// soft reads the value of a `@default`.
-func (s *Schema) soft(body string, span wire.Span) *wire.Node {
+// scalarNode reads the value of a `@default`.
+func (s *Schema) scalarNode(body string, span wire.Span) *wire.Node {
 	value := s.context.CompileString(body)
 	node := &wire.Node{Origins: []wire.Origin{{Span: span, Role: wire.RoleSchema, By: span.File}}}
 	switch value.Kind() {
@@ -360,7 +361,7 @@ func (s *Schema) soft(body string, span wire.Span) *wire.Node {
 	return node
 }
 
-// literalOf is a default as CUE writes it.
+// literalOf returns a default as a CUE literal.
 func literalOf(node *wire.Node) ast.Expr {
 	switch node.Kind {
 	case wire.Bool:
@@ -371,7 +372,7 @@ func literalOf(node *wire.Node) ast.Expr {
 	return ast.NewLit(token.INT, node.Text)
 }
 
-// attribute reads `@alternatives`, `@together` and `@oneof`.
+// attribute reads an attribute of a struct.
 func (s *Struct) attribute(attribute *ast.Attribute) {
 	switch key, body := attribute.Split(); key {
 	case "alternatives":
@@ -385,6 +386,7 @@ func (s *Struct) attribute(attribute *ast.Attribute) {
 	}
 }
 
+// groupsOf splits the body of an attribute into groups of alternatives: `a|b,c`.
 func groupsOf(body string) (groups [][]string) {
 	for _, group := range strings.Split(body, ",") {
 		groups = append(groups, strings.Split(group, "|"))
@@ -392,8 +394,8 @@ func groupsOf(body string) (groups [][]string) {
 	return groups
 }
 
-// Below is the shape at the end of a chain of names; nil where the schema has
-// none.
+// Below returns the shape at a path below another one, or nil if the schema does
+// not have it.
 func (s *Shape) Below(names ...string) *Shape {
 	for _, name := range names {
 		if s == nil || s.Struct == nil {

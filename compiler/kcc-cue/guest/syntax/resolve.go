@@ -30,6 +30,9 @@ type resolver struct {
 	path []string
 	// loops has the clauses around the current node that run once per component.
 	loops []ast.Node
+	// selected is the identifier that a selection begins with, and interpolated
+	// one that is interpolated.
+	selected, interpolated ast.Expr
 	// imported is set for the file of an imported package, which knows nothing of
 	// the system.
 	imported bool
@@ -107,7 +110,7 @@ func (r *resolver) reportUnused(s *scope) {
 			path := strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)
 			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.Import{Path: path, Problem: unused}}, b.at))
 		case b.kind == letBinding || b.kind == aliasBinding:
-			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.UnusedName{Name: name}}, b.at))
+			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.UnusedName{Name: name, Alias: b.kind == aliasBinding}}, b.at))
 		}
 	}
 }
@@ -388,6 +391,7 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 	case *ast.Interpolation:
 		ok := true
 		for i := range x.Elts {
+			r.interpolated = x.Elts[i]
 			ok = r.all(s, &x.Elts[i]) && ok
 		}
 		return x, ok
@@ -396,8 +400,10 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 		x.X = y
 		return x, ok
 	case *ast.SelectorExpr:
+		r.selected = x.X
 		return x, r.all(s, &x.X)
 	case *ast.IndexExpr:
+		r.selected = x.X
 		return x, r.all(s, &x.X, &x.Index)
 	case *ast.SliceExpr:
 		return x, r.all(s, &x.X, &x.Low, &x.High)
@@ -468,7 +474,7 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 		}
 	} else if usable, ok := r.names.fields[name]; ok {
 		if !usable {
-			reference := wire.Overlay{Problem: wire.OverlayReference{Name: name}}
+			reference := wire.Overlay{Problem: wire.OverlayReference{Name: name, Selects: x == r.selected}}
 			r.faults.report(r.p.withLabel(wire.Error{Detail: reference}, x))
 			return false
 		}
@@ -532,7 +538,7 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 			candidates = append(candidates, name)
 		}
 	}
-	unknown := wire.UnknownName{Name: x.Name, Candidates: candidates}
+	unknown := wire.UnknownName{Name: x.Name, Candidates: candidates, Interpolated: x == r.interpolated}
 	for _, path := range standardLibrary {
 		if path[strings.LastIndexByte(path, '/')+1:] == x.Name {
 			unknown.Package = path

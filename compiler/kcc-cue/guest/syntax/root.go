@@ -100,7 +100,9 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 	case name == "kinds":
 		declareInput(field.Value)
 	case !slices.Contains(schema.Shipped().RootFields(), name):
-		unknown := wire.UnknownField{Name: name, Candidates: schema.Shipped().RootFields()}
+		unknown := wire.UnknownField{
+			Name: name, Candidates: schema.Shipped().RootFields(), Indented: p.indentedBelow(s, field.Label),
+		}
 		ctx.faults.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{name}}, field.Label))
 		p.reported[name] = true
 		s.whole = false

@@ -88,9 +88,45 @@ func (s *source) parts(target string) []part {
 	return parts
 }
 
-// prepare runs the syntax passes in order.
+// prepare runs the syntax passes in order. With systemOnly the fragments keep no
+// more than the field `system` and what it may refer to.
 func prepare(req *wire.Request, systemOnly bool) *Prepared {
 	p := newPrepared(req)
+	sources := p.readFragments(req)
+	p.readPackages(req)
+	for _, s := range sources {
+		if s.tree != nil {
+			p.readPreamble(s)
+		}
+	}
+	p.checkPackages(sources)
+	for _, s := range sources {
+		if s.tree != nil {
+			if systemOnly {
+				keepSystem(s)
+			}
+			p.split(s)
+		}
+	}
+	names := collectNames(p, sources)
+	for _, s := range sources {
+		if s.tree != nil {
+			p.resolve(s, names)
+		}
+	}
+	names.joinShared(p, sources)
+	classifier := newClassifier(p, sources)
+	p.extractEmbeddedOverlays(classifier, sources)
+	p.replaceOverlaid(classifier, sources)
+	for _, s := range sources {
+		p.finish(s)
+	}
+	p.addPlaceholders(names)
+	return p
+}
+
+// readFragments parses the files of the request that belong to no package.
+func (p *Prepared) readFragments(req *wire.Request) []*source {
 	imported := map[int]bool{}
 	for _, pkg := range req.Packages {
 		for _, index := range pkg.Files {
@@ -110,51 +146,32 @@ func prepare(req *wire.Request, systemOnly bool) *Prepared {
 			p.findNumericPorts(tree)
 		}
 	}
-	p.readPackages(req)
-	for _, s := range sources {
-		if s.tree != nil {
-			p.readPreamble(s)
-		}
+	return sources
+}
+
+// split takes a fragment apart into its base, overlays, defaults and policies, and
+// writes the short forms in them out.
+func (p *Prepared) split(s *source) {
+	p.refuseAttributes(s)
+	p.splitRoot(s)
+	p.checkPolicies(s, p.targets)
+	for _, part := range s.parts(p.target) {
+		p.expandShortForms(part.value, labelContext{})
+		p.quoteKeyReferences(part.value)
 	}
-	p.checkPackages(sources)
-	for _, s := range sources {
-		if s.tree == nil {
-			continue
-		}
-		if systemOnly {
-			keepSystem(s)
-		}
-		p.refuseAttributes(s)
-		p.splitRoot(s)
-		p.checkPolicies(s, req.Targets)
-		for _, part := range s.parts(p.target) {
-			p.expandShortForms(part.value, labelContext{})
-			p.quoteKeyReferences(part.value)
-		}
+}
+
+// finish records what was removed from a fragment and puts the rest together.
+func (p *Prepared) finish(s *source) {
+	if !s.whole {
+		p.markPartial(s.index)
 	}
-	names := collectNames(p, sources)
-	for _, s := range sources {
-		if s.tree != nil {
-			p.resolve(s, names)
-		}
+	if s.loose {
+		p.Loose = append(p.Loose, s.index)
 	}
-	names.joinShared(p, sources)
-	classifier := newClassifier(p, sources)
-	p.extractEmbeddedOverlays(classifier, sources)
-	p.replaceOverlaid(classifier, sources)
-	for _, s := range sources {
-		if !s.whole {
-			p.markPartial(s.index)
-		}
-		if s.loose {
-			p.Loose = append(p.Loose, s.index)
-		}
-		if s.tree != nil {
-			p.assemble(s)
-		}
+	if s.tree != nil {
+		p.assemble(s)
 	}
-	p.addPlaceholders(names)
-	return p
 }
 
 func (p *Prepared) markPartial(index int) {

@@ -84,6 +84,8 @@ func appendValue(b []byte, value reflect.Value) []byte {
 			return append(b, "true"...)
 		}
 		return append(b, "false"...)
+	case reflect.Int:
+		return appendInt(b, int(value.Int()))
 	case reflect.Slice:
 		b = append(b, '[')
 		for i := range value.Len() {

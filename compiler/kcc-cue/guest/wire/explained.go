@@ -59,7 +59,7 @@ func appendAnnotation(b []byte, e *Explained) []byte {
 		b = append(b, ']')
 	}
 	if len(e.Defaults) > 0 {
-		b = append(b, `,"soft":[`...)
+		b = append(b, `,"defaults":[`...)
 		for i, line := range e.Defaults {
 			b = comma(b, i)
 			b = append(b, `{"line":`...)

@@ -6,7 +6,7 @@ package wire
 // error of decoding or of compilation, never another message.
 //
 // A type belongs to the sum whose marker it embeds. A field tagged `optional` is
-// left out if it is empty. Only these kinds of field exist: texts, flags, lists,
+// left out if it is empty. Only these kinds of field exist: texts, flags, counts, lists,
 // texts of a fixed set, sums and other types of this file.
 
 // Detail is a mistake: a code and its arguments. Unless noted otherwise its error
@@ -62,6 +62,8 @@ type UnknownName struct {
 	Candidates []string
 	// A package of the standard library that has the name and is not imported.
 	Package string `wire:"optional"`
+	// Set if it is interpolated, as in `"web:\(version)"`.
+	Interpolated bool
 }
 
 // UnknownReference is a reference to a field that does not exist. The label is
@@ -86,6 +88,12 @@ type UnknownField struct {
 	Name string
 	// The fields that it has there.
 	Candidates []string
+	// The source of a value without parts, if it cannot be a secret.
+	Value string `wire:"optional"`
+	// The probe beside it, for a field of `health`.
+	Probe *Probe
+	// The lines above it that are indented less, at the first level.
+	Indented *Indented
 }
 
 // HiddenKey is a key that begins with `_` and comes into a map of data from
@@ -165,6 +173,8 @@ type SlowPattern struct {
 type UnusedName struct {
 	detail
 	Name string
+	// Set for the name of a field's value.
+	Alias bool
 }
 
 // RefusedExpression is an expression that CUE cannot compile.
@@ -263,6 +273,8 @@ type WrongType struct {
 	detail
 	Expected Expected
 	Actual   Type
+	// Absent if it is neither a text nor a list, or could be a secret.
+	Written *Written
 	// Set in `defaults` for a value where a component of that name would be.
 	Unowned bool
 }
@@ -355,6 +367,30 @@ type Reference struct {
 	Within string
 	// Its fields.
 	Candidates []string
+}
+
+// Probe is the short form of a health check.
+type Probe struct {
+	// The field, such as `http`.
+	Name string
+	// The source of its value.
+	Value string
+}
+
+// Indented is a block of lines that are indented below others, without braces.
+type Indented struct {
+	// The labels of the lines above, such as `services: web`.
+	Below string
+	// The offset of the innermost of these lines, which identifies the block.
+	Start int
+}
+
+// Written is a value as a fragment writes it.
+type Written struct {
+	// The text of a plain string.
+	Text string `wire:"optional"`
+	// The elements of a list of texts and numbers.
+	Items []string
 }
 
 // Cause is CUE's own message about an expression.
@@ -455,6 +491,8 @@ type OverlayTarget struct {
 type OverlayReference struct {
 	overlayProblem
 	Name string
+	// Set if something inside the field is selected.
+	Selects bool
 }
 
 // NestedBlock is an `on` or `policies` inside another block.

@@ -210,6 +210,8 @@ func (w *rustWriter) typeOf(x ast.Expr, optional bool) string {
 			return "String"
 		case "bool":
 			return "bool"
+		case "int":
+			return "usize"
 		}
 		return rustName(x.Name)
 	}

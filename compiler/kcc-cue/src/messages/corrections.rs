@@ -4,7 +4,7 @@
 use kcc_diag::field_label as label;
 
 use super::{bounds, mistake::Mistake};
-use crate::wire::{Alternative, Type};
+use crate::wire::{Alternative, Type, Written};
 
 /// Structs that other tools write as a single string or number, by their field, or with a period by
 /// the field that contains them, with the intended value; `{}` is the string.
@@ -24,11 +24,21 @@ const SHORT_VALUES: [(&str, &str); 12] = [
 ];
 
 impl Mistake<'_> {
-    pub(super) fn corrected_type(&self, expected: &[Alternative], kind: Type) -> String {
+    pub(super) fn corrected_type(
+        &self,
+        expected: &[Alternative],
+        kind: Type,
+        written: Option<&Written>,
+    ) -> String {
         let name = self.path.0.last().map_or("", String::as_str);
         let text = self.lines.first().and_then(|line| self.source_of(*line));
         let text = text.as_deref().map_or("", |text| text.trim_matches('`'));
-        let unquoted = text.trim_matches('"');
+        // The text of a string, or the source of anything else.
+        let unquoted = match written.and_then(|written| written.text.as_deref()) {
+            Some(unquoted) if !text.is_empty() => unquoted,
+            _ => text,
+        };
+        let items = written.map_or(&[][..], |written| written.items.as_slice());
         let is_number = unquoted.parse::<f64>().is_ok();
         let example = bounds::example(expected);
         let number = matches!(kind, Type::Int | Type::Float | Type::Number);
@@ -74,7 +84,7 @@ impl Mistake<'_> {
                 format!("write {}", bounds::describe(expected))
             }
             (Some(Type::List), Type::String) if is_command(name) && !text.is_empty() => {
-                let words: Vec<String> = command(&unescaped(text))
+                let words: Vec<String> = command(unquoted)
                     .iter()
                     .map(|word| format!("{word:?}"))
                     .collect();
@@ -84,7 +94,7 @@ impl Mistake<'_> {
                 format!("put it in brackets: `[{text}]`")
             }
             (Some(Type::Struct), kind) => self
-                .as_struct(kind, name, text)
+                .as_struct(kind, name, (text, unquoted, items))
                 .unwrap_or_else(|| format!("write `{}: {example}`", label(name))),
             _ if name.parse::<usize>().is_ok() => format!("write `{example}`"),
             _ => format!("write `{}: {example}`", label(name)),
@@ -92,24 +102,35 @@ impl Mistake<'_> {
     }
 
     /// Returns the intended struct for a value that is not a struct.
-    fn as_struct(&self, kind: Type, name: &str, text: &str) -> Option<String> {
+    fn as_struct(
+        &self,
+        kind: Type,
+        name: &str,
+        (text, unquoted, items): (&str, &str, &[String]),
+    ) -> Option<String> {
         let names = &self.path.0;
         let above = names
             .len()
             .checked_sub(2)
             .map_or("", |at| names[at].as_str());
-        let unquoted = text.trim_matches('"');
         let words = || {
-            let inside = text.trim_matches(['[', ']']);
-            let words = inside.split(',').map(|word| word.trim().trim_matches('"'));
-            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-            let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-            (!words.is_empty() && words.iter().all(plain)).then_some(words)
+            let words: Vec<&str> = match items {
+                [] => unquoted.split(',').map(str::trim).collect(),
+                items => items.iter().map(String::as_str).collect(),
+            };
+            let plain = |word: &&str| {
+                let mut letters = word.chars();
+                !word.is_empty() && letters.all(|c| c.is_ascii_alphanumeric() || c == '-')
+            };
+            words.iter().all(plain).then_some(words)
         };
-        let list = self.first_text().unwrap_or_default();
+        let published = match items {
+            [one] => published(one),
+            _ => published(unquoted),
+        };
         let listed = match (kind, name) {
-            (Type::List, "volumes") => volumes(list),
-            (Type::List, "env" | "labels" | "annotations") => entries(list),
+            (Type::List, "volumes") => volumes(items),
+            (Type::List, "env" | "labels" | "annotations") => entries(items),
             _ => None,
         };
         if let Some(fields) = listed {
@@ -130,11 +151,11 @@ impl Mistake<'_> {
                     all => format!("write `needs: {{{}}}`", all.join(", ")),
                 }
             }
-            (_, "ports") if published(unquoted).is_some() => {
-                format!("write `ports: http: {}`", port(published(unquoted)?))
+            (_, "ports") if published.is_some() => {
+                format!("write `ports: http: {}`", port(published?))
             }
-            (Type::String, _) if above == "ports" && published(unquoted).is_some() => {
-                format!("write `{}: {}`", label(name), port(published(unquoted)?))
+            (Type::String, _) if above == "ports" && published.is_some() => {
+                format!("write `{}: {}`", label(name), port(published?))
             }
             (Type::List, "capabilities") if !text.is_empty() => {
                 format!("write `capabilities: add: {text}`")
@@ -168,13 +189,6 @@ impl Mistake<'_> {
         })
     }
 
-    /// Returns the source of the first line even if it is long or sensitive: only names are taken
-    /// from it.
-    fn first_text(&self) -> Option<&str> {
-        let line = self.lines.first()?;
-        Some(self.files.text(line.span).trim())
-    }
-
     /// Returns whether the path is that of a named port.
     fn is_port(&self) -> bool {
         let names = &self.path.0;
@@ -190,10 +204,8 @@ fn leading(text: &str) -> Option<u64> {
     text[..end].parse().ok()
 }
 
-/// Parses a container port and a host port from a number, a text such as `8080:80`, or a list of
-/// one.
+/// Parses a container port and a host port from a number or a text such as `8080:80`.
 fn published(text: &str) -> Option<(u16, Option<u16>)> {
-    let text = text.trim_matches(['[', ']', '"']);
     let (host, inner) = match text.rsplit_once(':') {
         // An address may precede the host port.
         Some((host, inner)) => (host.rsplit(':').next()?.parse().ok(), inner),
@@ -210,19 +222,6 @@ fn port((number, host): (u16, Option<u16>)) -> String {
     }
 }
 
-/// Returns the strings in a list, or `None` if it contains anything else.
-fn items(list: &str) -> Option<Vec<String>> {
-    let inside = list.trim().strip_prefix('[')?.strip_suffix(']')?;
-    let items = inside.split([',', '\n']).map(str::trim);
-    items
-        .filter(|item| !item.is_empty())
-        .map(|item| {
-            let text = item.strip_prefix('"')?.strip_suffix('"')?;
-            (!text.contains(['"', '\\'])).then(|| text.to_owned())
-        })
-        .collect()
-}
-
 /// Returns a struct with the given fields.
 fn fields(entries: &[String]) -> Option<String> {
     match entries {
@@ -233,8 +232,8 @@ fn fields(entries: &[String]) -> Option<String> {
 }
 
 /// Converts volumes as other tools list them, `data:/data` or `/host:/data`.
-fn volumes(list: &str) -> Option<String> {
-    let entries: Vec<String> = items(list)?
+fn volumes(items: &[String]) -> Option<String> {
+    let entries: Vec<String> = items
         .iter()
         .map(|item| {
             let mut parts = item.split(':');
@@ -264,8 +263,8 @@ fn volumes(list: &str) -> Option<String> {
 }
 
 /// Returns the names in a list of `NAME=value`, without the values, which may be secret.
-fn entries(list: &str) -> Option<String> {
-    let entries: Vec<String> = items(list)?
+fn entries(items: &[String]) -> Option<String> {
+    let entries: Vec<String> = items
         .iter()
         .map(|item| {
             let (name, _) = item.split_once(['=', ':'])?;
@@ -284,15 +283,6 @@ fn address(text: &str) -> Option<(&str, u16)> {
 /// Returns whether a field contains a command.
 fn is_command(name: &str) -> bool {
     ["command", "args", "exec", "preStop", "entrypoint"].contains(&name)
-}
-
-/// Returns the text of a plain string literal.
-fn unescaped(literal: &str) -> String {
-    let inside = literal
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'))
-        .unwrap_or(literal);
-    inside.replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 /// Splits a command into words as a shell does. A command that needs a shell is passed to one.

@@ -50,10 +50,10 @@ impl Mistake<'_> {
         error.help("write the field differently, and report this as a bug in kcc")
     }
 
-    pub(super) fn unused_name(&self, name: &str) -> Diagnostic {
+    pub(super) fn unused_name(&self, name: &str, alias: bool) -> Diagnostic {
         let message = format!("`{name}` is defined but not used");
         let error = self.error(Code::EvalBadExpression, message, "unused");
-        error.help(if self.is_alias() {
+        error.help(if alias {
             format!("write `{name}: …` to make it a field, or remove the name")
         } else {
             "remove it, or use it".to_owned()
@@ -221,20 +221,6 @@ impl Mistake<'_> {
         error.help(
             "remove the line; use `--target` to choose a target, and `on: TARGET: …` for what differs",
         )
-    }
-
-    /// Returns whether the first line is a name before `=` other than in a `let`.
-    fn is_alias(&self) -> bool {
-        let Some(line) = self.lines.first() else {
-            return false;
-        };
-        let Some(file) = self.files.get(line.span.file) else {
-            return false;
-        };
-        let (start, end) = (line.span.start as usize, line.span.end as usize);
-        let before = file.text().get(..start).unwrap_or("");
-        let after = file.text().get(end..).unwrap_or("");
-        after.trim_start().starts_with('=') && !before.trim_end().ends_with("let")
     }
 }
 

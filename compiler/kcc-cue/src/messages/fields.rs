@@ -7,7 +7,7 @@ use super::{
     bounds,
     mistake::{Line, Mistake, intended, join_names},
 };
-use crate::wire::{Alternative, Detail, Fault};
+use crate::wire::{Alternative, Detail, Fault, Indented, Probe};
 
 /// Other tools' names of a field, its name in kcc, and what to write.
 const OTHER_TOOLS: [(&str, &str, &str); 57] = [
@@ -106,56 +106,12 @@ fn elsewhere(name: &str, known: &[String]) -> Option<(&'static str, &'static str
         .map(|(_, field, write)| (*field, *write))
 }
 
-/// Returns the source of the value after the label of its field.
-fn value_after(text: &str) -> Option<&str> {
-    let text = text.trim_start().strip_prefix(':')?.trim_start();
-    let mut quoted = false;
-    let end = text.find(|c| {
-        quoted ^= c == '"';
-        !quoted && [',', '}', '\n'].contains(&c)
-    });
-    let value = text[..end.unwrap_or(text.len())].trim();
-    (!value.is_empty()).then_some(value)
-}
-
-/// Returns the source inside the innermost braces around a position.
-fn enclosing(before: &str, after: &str) -> String {
-    let start = before.rfind('{').map_or(0, |at| at + 1);
-    let end = after.find('}').unwrap_or(after.len());
-    format!("{}{}", &before[start..], &after[..end])
-}
-
-/// Returns the lines that a position is indented below: the offset of the innermost one, and all of
-/// them as labels, such as `services: web`.
-pub(super) fn indented_below(text: &str, at: usize) -> Option<(usize, String)> {
-    let indent = |line: &str| line.len() - line.trim_start().len();
-    let start = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
-    let mut least = indent(&text[start..]);
-    let (mut labels, mut innermost) = (Vec::new(), None);
-    let mut end = start;
-    while least > 0 {
-        let begin = text[..end.checked_sub(1)?]
-            .rfind('\n')
-            .map_or(0, |end| end + 1);
-        let line = text[begin..end].trim_end();
-        end = begin;
-        if line.trim().is_empty() || indent(line) >= least {
-            if begin == 0 {
-                return None;
-            }
-            continue;
-        }
-        let label = line.trim().strip_suffix(':')?;
-        least = indent(line);
-        innermost = innermost.or(Some(begin));
-        labels.insert(0, label.to_owned());
-    }
-    Some((innermost?, labels.join(": ")))
-}
-
 /// Returns the path that an unknown field was probably intended to have.
 pub(super) fn intended_path(fault: &Fault) -> Option<Path> {
-    let Detail::UnknownField { name, candidates } = &fault.detail else {
+    let Detail::UnknownField {
+        name, candidates, ..
+    } = &fault.detail
+    else {
         return None;
     };
     let field = match elsewhere(name, candidates) {
@@ -165,6 +121,18 @@ pub(super) fn intended_path(fault: &Fault) -> Option<Path> {
     let mut path = fault.path.clone();
     field.clone_into(path.last_mut()?);
     Some(Path(path))
+}
+
+/// Returns the probes to write instead of a port beside one: only named probes have a port.
+fn named_probes(port: &str, probe: &Probe) -> String {
+    let Probe { name, value } = probe;
+    let (declared, port) = match port.parse::<u16>() {
+        Ok(number) => (format!("`ports: probe: {number}` and "), "\"probe\""),
+        Err(_) => (String::new(), port),
+    };
+    format!(
+        "write {declared}`health: {{readiness: {{{name}: {value}, port: {port}}}, liveness: {{{name}: {value}, port: {port}}}}}`"
+    )
 }
 
 impl Mistake<'_> {
@@ -181,7 +149,14 @@ impl Mistake<'_> {
         &self.path.0[..self.path.0.len().saturating_sub(1)]
     }
 
-    pub(super) fn unknown_field(&self, name: &str, known: &[String]) -> Diagnostic {
+    pub(super) fn unknown_field(
+        &self,
+        name: &str,
+        known: &[String],
+        value: Option<&str>,
+        probe: Option<&Probe>,
+        indented: Option<&Indented>,
+    ) -> Diagnostic {
         let above = self.above();
         let message = format!("{} has no field `{name}`", self.owner_of(above));
         let error = self.error(Code::EvalUnknownField, message, "no such field");
@@ -192,11 +167,16 @@ impl Mistake<'_> {
         let without = UNSUPPORTED
             .iter()
             .find(|(other, _)| in_component && *other == name);
-        if let Some(help) = self
-            .probe_port(name, above)
-            .or_else(|| self.missing_braces(above))
+        if name == "port"
+            && above.last().is_some_and(|above| above == "health")
+            && let (Some(port), Some(probe)) = (value, probe)
         {
-            return error.help(help);
+            return error.help(named_probes(port, probe));
+        }
+        if let Some(Indented { below, .. }) = indented {
+            return error.help(format!(
+                "put the fields of `{below}` in braces: `{below}: {{`, and `}}` below the last one"
+            ));
         }
         error = error.help(match elsewhere.or_else(|| intended(name, known)) {
             _ if in_component && name == "on" => format!(
@@ -205,7 +185,7 @@ impl Mistake<'_> {
                 label(&above[1])
             ),
             _ if name == "nonRoot" && has("profile") => {
-                let profile = if self.is_written_false() {
+                let profile = if value == Some("false") {
                     "baseline"
                 } else {
                     "restricted"
@@ -222,43 +202,6 @@ impl Mistake<'_> {
             }
         });
         error
-    }
-
-    /// Returns the probes to write instead of a port beside one: only named probes have a port.
-    fn probe_port(&self, name: &str, above: &[String]) -> Option<String> {
-        if name != "port" || above.last().is_none_or(|above| above != "health") {
-            return None;
-        }
-        let span = self.lines.first()?.span;
-        let text = self.files.get(span.file)?.text();
-        let (before, after) = (
-            text.get(..span.start as usize)?,
-            text.get(span.end as usize..)?,
-        );
-        let port = value_after(after)?;
-        let inside = enclosing(before, after);
-        let probe = ["http", "tcp", "grpc", "exec"].iter().find_map(|probe| {
-            let at = inside.find(&format!("{probe}:"))? + probe.len();
-            Some(format!("{probe}: {}", value_after(&inside[at..])?))
-        })?;
-        let (declared, name) = match port.parse::<u16>() {
-            Ok(number) => (format!("`ports: probe: {number}` and "), "\"probe\""),
-            Err(_) => (String::new(), port),
-        };
-        Some(format!(
-            "write {declared}`health: {{readiness: {{{probe}, port: {name}}}, liveness: {{{probe}, port: {name}}}}}`"
-        ))
-    }
-
-    /// Returns what to write for fields that are at the first level because only their indentation
-    /// says where they belong.
-    fn missing_braces(&self, above: &[String]) -> Option<String> {
-        let span = self.lines.first().filter(|_| above.is_empty())?.span;
-        let text = self.files.get(span.file)?.text();
-        let (_, head) = indented_below(text, span.start as usize)?;
-        Some(format!(
-            "put the fields of `{head}` in braces: `{head}: {{`, and `}}` below the last one"
-        ))
     }
 
     pub(super) fn unknown_kind(&self, name: &str, known: &[String]) -> Diagnostic {
@@ -289,16 +232,6 @@ impl Mistake<'_> {
             "write a version like {}",
             join_names(supported, "or")
         ))
-    }
-
-    /// Returns whether the labelled field has the value `false`.
-    fn is_written_false(&self) -> bool {
-        let rest = self.lines.first().and_then(|line| {
-            let file = self.files.get(line.span.file)?;
-            file.text().get(line.span.end as usize..)
-        });
-        let value = rest.map(|rest| rest.trim_start_matches(['?', '!', ':', ' ', '\t', '\n']));
-        value.is_some_and(|value| value.starts_with("false"))
     }
 
     /// Labels the same field in other lines.

@@ -49,23 +49,6 @@ impl<'a> Context<'a> {
         self.indexes.files()
     }
 
-    /// Returns whether a field is at the first level because of missing braces that another field
-    /// above it is missing as well.
-    pub(crate) fn shares_missing_braces(&self, fault: &Fault, above: &[Fault]) -> bool {
-        let block = |fault: &Fault| {
-            let unknown = matches!(fault.detail, Detail::UnknownField { .. });
-            let label = fault
-                .labels
-                .first()
-                .filter(|_| unknown && fault.path.len() == 1)?;
-            let file = self.indexes.file(label.file).ok()?;
-            let text = self.files.get(file)?.text();
-            let (begins, _) = fields::indented_below(text, label.start as usize)?;
-            Some((label.file, begins))
-        };
-        block(fault).is_some_and(|mine| above.iter().any(|other| block(other) == Some(mine)))
-    }
-
     /// Returns the diagnostic for an error of the guest.
     pub(crate) fn diagnostic(&self, fault: &Fault, declarations: &[Declaration]) -> Diagnostic {
         let mut lines: Vec<Line> = Vec::new();
@@ -103,6 +86,19 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Returns whether a field is at the first level because of missing braces that another field above
+/// it is missing as well.
+pub(crate) fn shares_missing_braces(fault: &Fault, above: &[Fault]) -> bool {
+    let block = |fault: &Fault| match &fault.detail {
+        Detail::UnknownField {
+            indented: Some(indented),
+            ..
+        } => Some((fault.labels.first()?.file, indented.start)),
+        _ => None,
+    };
+    block(fault).is_some_and(|mine| above.iter().any(|other| block(other) == Some(mine)))
+}
+
 fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
     if mistake.path.0 == ["target"] && is_about_expression(detail) {
         return mistake.target();
@@ -118,10 +114,23 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             name,
             candidates,
             package,
-        } => mistake.unknown_name(name, candidates, package.as_deref()),
+            interpolated,
+        } => mistake.unknown_name(name, candidates, package.as_deref(), *interpolated),
         Detail::UnknownReference { reference } => mistake.unknown_reference(reference),
         Detail::PrivateName { name, team } => mistake.private_name(name, team),
-        Detail::UnknownField { name, candidates } => mistake.unknown_field(name, candidates),
+        Detail::UnknownField {
+            name,
+            candidates,
+            value,
+            probe,
+            indented,
+        } => mistake.unknown_field(
+            name,
+            candidates,
+            value.as_deref(),
+            probe.as_ref(),
+            indented.as_ref(),
+        ),
         Detail::HiddenKey { name } => mistake.hidden_key(name),
         Detail::UnknownKind { name, candidates } => mistake.unknown_kind(name, candidates),
         Detail::UnknownVersion {
@@ -143,7 +152,7 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             differs,
         } => mistake.target_comparison(name, candidates, *differs),
         Detail::SlowPattern { name } => mistake.slow_pattern(name),
-        Detail::UnusedName { name } => mistake.unused_name(name),
+        Detail::UnusedName { name, alias } => mistake.unused_name(name, *alias),
         Detail::RefusedExpression { cause } => mistake.refused_expression(cause),
         Detail::FailedExpression { part, cause } => {
             mistake.failed_expression(*part, cause.as_ref())
@@ -176,8 +185,9 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
         Detail::WrongType {
             expected,
             actual,
+            written,
             unowned,
-        } => mistake.wrong_type(expected, *actual, *unowned),
+        } => mistake.wrong_type(expected, *actual, written.as_ref(), *unowned),
         Detail::ClosedDefinition {
             name,
             definition,

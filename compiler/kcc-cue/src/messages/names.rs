@@ -11,6 +11,7 @@ impl Mistake<'_> {
         name: &str,
         candidates: &[String],
         package: Option<&str>,
+        interpolated: bool,
     ) -> Diagnostic {
         let yes = ["yes", "on", "True", "TRUE"].contains(&name);
         let no = ["no", "off", "False", "FALSE"].contains(&name);
@@ -20,7 +21,7 @@ impl Mistake<'_> {
             (None, None) if name.starts_with(['_', '#']) => {
                 format!("define it at the first level of a file: `{name}: …`")
             }
-            (None, None) if self.is_interpolated() => {
+            (None, None) if interpolated => {
                 format!("add `let {name} = \"…\"` to this file")
             }
             (None, None) => {
@@ -33,15 +34,6 @@ impl Mistake<'_> {
         let message = format!("`{name}` is not defined");
         self.error(Code::EvalUnknownName, message, "no such name")
             .help(help)
-    }
-
-    /// Returns whether the name is interpolated, as in `"web:\(version)"`.
-    fn is_interpolated(&self) -> bool {
-        let before = self.lines.first().and_then(|line| {
-            let file = self.files.get(line.span.file)?;
-            file.text().get(..line.span.start as usize)
-        });
-        before.is_some_and(|before| before.trim_end().ends_with("\\("))
     }
 
     /// A reference to a field that does not exist.

@@ -13,11 +13,11 @@ impl Mistake<'_> {
                 let path = Path::of(["on", name]);
                 return self.unknown_target(name, candidates).at(path);
             }
-            OverlayProblem::OverlayReference { name } => (
+            OverlayProblem::OverlayReference { name, selects } => (
                 format!("cannot refer to `{name}`"),
                 "reference".to_owned(),
                 match name.as_str() {
-                    "on" if !self.selects() => "write `true`, or `\"on\"` if it is a string",
+                    "on" if !selects => "write `true`, or `\"on\"` if it is a string",
                     _ => "refer to the field itself, which has the value of the evaluated target",
                 },
             ),
@@ -68,15 +68,6 @@ impl Mistake<'_> {
             .first()
             .and_then(|line| self.files.get(line.span.file));
         file.is_some_and(|file| file.name().ends_with("/kcc.cue"))
-    }
-
-    /// Returns whether the line selects something inside what it refers to.
-    fn selects(&self) -> bool {
-        let after = self.lines.first().and_then(|line| {
-            let file = self.files.get(line.span.file)?;
-            file.text().get(line.span.end as usize..)
-        });
-        after.is_some_and(|after| after.starts_with(['.', '[']))
     }
 
     /// A comparison of `target` with something that is not a target.

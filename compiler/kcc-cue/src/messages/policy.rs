@@ -5,7 +5,7 @@ use kcc_tree::{OriginKind, Path};
 
 use super::{
     bounds,
-    mistake::{Mistake, intended},
+    mistake::{Line, Mistake, intended},
 };
 use crate::wire::{Cause, Demand, PolicyProblem, Reference};
 
@@ -146,7 +146,6 @@ impl Mistake<'_> {
         on: &[String],
         demand: Option<&Demand>,
     ) -> Diagnostic {
-        let name = self.path.0.last().map_or("", String::as_str);
         // The help names the field by its path inside what the message names.
         let (author, inside) = match self.component() {
             Some((component, inside)) if !inside.0.is_empty() => (component, inside),
@@ -161,53 +160,68 @@ impl Mistake<'_> {
             message = format!("{message}: {}", reason.join(" ").trim_end_matches('.'));
         }
         let mut error = Diagnostic::error(Code::PolicyViolated, message);
-        let forbidden = matches!(demand, Some(Demand::ForbiddenField {}));
-        let missing = match demand {
-            Some(Demand::DemandedField { name }) => name,
-            _ => "",
-        };
-        let verb = if forbidden { "forbidden" } else { "required" };
         if self
             .lines
             .iter()
             .all(|line| line.kind == OriginKind::Constraint)
         {
             // Only kcc gave the value; the owner of the component can give another.
-            error = self.with_owner(error, &format!("does not set `{name}`"));
+            error = self.with_owner(error, &self.omission());
         }
         for line in self
             .lines
             .iter()
             .filter(|line| line.kind != OriginKind::Schema)
         {
-            let text = match (line.kind, self.author(line.span)) {
-                (OriginKind::Constraint, Some(author)) => format!("{verb} by {author}"),
-                (OriginKind::Constraint, None) => format!("{verb} by the policy"),
-                (_, Some(author)) if forbidden => format!("{author} writes it"),
-                (_, None) if forbidden => "written here".to_owned(),
-                _ if !missing.is_empty() => format!("`{missing}` is missing"),
-                // The component itself, if only kcc gave the value.
-                (_, author) if self.is_label(line.span) && self.files.text(line.span) != name => {
-                    let does = format!("does not set `{name}`");
-                    author.map_or(does.clone(), |author| format!("{author} {does}"))
-                }
-                _ => {
-                    error = self.with_lines(error, &[*line]);
-                    continue;
-                }
-            };
-            error = if error.labels.is_empty() {
-                error.primary(line.span, text)
-            } else {
-                error.secondary(line.span, text)
+            error = match self.violation_label(*line, demand) {
+                None => self.with_lines(error, &[*line]),
+                Some(text) if error.labels.is_empty() => error.primary(line.span, text),
+                Some(text) => error.secondary(line.span, text),
             };
         }
+        error.help(self.remedy(&inside, on, demand))
+    }
+
+    /// Returns the label of a line that violates a policy, or `None` if it says what any line
+    /// says.
+    fn violation_label(&self, line: Line, demand: Option<&Demand>) -> Option<String> {
+        let forbidden = matches!(demand, Some(Demand::ForbiddenField {}));
+        let verb = if forbidden { "forbidden" } else { "required" };
+        Some(match (line.kind, self.author(line.span), demand) {
+            (OriginKind::Constraint, Some(author), _) => format!("{verb} by {author}"),
+            (OriginKind::Constraint, None, _) => format!("{verb} by the policy"),
+            (_, Some(author), _) if forbidden => format!("{author} writes it"),
+            (_, None, _) if forbidden => "written here".to_owned(),
+            (_, _, Some(Demand::DemandedField { name })) => format!("`{name}` is missing"),
+            // The component itself, if only kcc gave the value.
+            (_, Some(author), _) if self.is_above(line) => {
+                format!("{author} {}", self.omission())
+            }
+            (_, None, _) if self.is_above(line) => self.omission(),
+            _ => return None,
+        })
+    }
+
+    /// Returns what the author of a component does that does not write the field.
+    fn omission(&self) -> String {
+        let name = self.path.0.last().map_or("", String::as_str);
+        format!("does not set `{name}`")
+    }
+
+    /// Returns whether a line is the label of a struct around the field.
+    fn is_above(&self, line: Line) -> bool {
+        let name = self.path.0.last().map_or("", String::as_str);
+        self.is_label(line.span) && self.files.text(line.span) != name
+    }
+
+    /// Returns what to do about a violation.
+    fn remedy(&self, inside: &Path, on: &[String], demand: Option<&Demand>) -> String {
         // Only kcc gave the value: no more than a struct around it is written.
-        let unwritten = self.lines.iter().all(|line| {
-            let above = self.is_label(line.span) && self.files.text(line.span) != name;
-            line.kind == OriginKind::Constraint || above
-        });
-        error.help(match demand {
+        let unwritten = self
+            .lines
+            .iter()
+            .all(|line| line.kind == OriginKind::Constraint || self.is_above(*line));
+        match demand {
             Some(Demand::DemandedField { .. }) => format!("add `{inside}`"),
             Some(Demand::ForbiddenField {}) => format!("remove `{inside}`"),
             Some(Demand::DemandedValue { expected }) if !expected.is_empty() => {
@@ -224,7 +238,7 @@ impl Mistake<'_> {
                 "change the values so that the policy is satisfied".to_owned()
             }
             _ => format!("change `{inside}` so that the policy is satisfied"),
-        })
+        }
     }
 
     /// Returns a value of the path as a fragment writes it: under `on` if the policy applies to a

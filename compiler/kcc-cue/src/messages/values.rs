@@ -7,7 +7,7 @@ use super::{
     bounds,
     mistake::{Line, Mistake, intended, join_names},
 };
-use crate::wire::{Alternative, Type, Unreplaced};
+use crate::wire::{Alternative, Type, Unreplaced, Written};
 
 impl Mistake<'_> {
     pub(super) fn conflict(&self, unreplaced: Option<&Unreplaced>) -> Diagnostic {
@@ -197,6 +197,7 @@ impl Mistake<'_> {
         &self,
         expected: &[Alternative],
         actual: Type,
+        written: Option<&Written>,
         unowned: bool,
     ) -> Diagnostic {
         let path = &self.path;
@@ -233,7 +234,7 @@ impl Mistake<'_> {
             Some(name) if unowned => {
                 format!("write `[string]: {name}: …` for all components, or name one")
             }
-            _ => self.corrected_type(expected, actual),
+            _ => self.corrected_type(expected, actual, written),
         })
     }
 

@@ -46,6 +46,8 @@ pub(crate) enum Detail {
         /// A package of the standard library that has the name and is not imported.
         #[serde(default)]
         package: Option<String>,
+        /// Set if it is interpolated, as in `"web:\(version)"`.
+        interpolated: bool,
     },
     /// A reference to a field that does not exist. The label is
     /// the reference.
@@ -64,6 +66,15 @@ pub(crate) enum Detail {
         name: String,
         /// The fields that it has there.
         candidates: Vec<String>,
+        /// The source of a value without parts, if it cannot be a secret.
+        #[serde(default)]
+        value: Option<String>,
+        /// The probe beside it, for a field of `health`.
+        #[serde(default)]
+        probe: Option<Probe>,
+        /// The lines above it that are indented less, at the first level.
+        #[serde(default)]
+        indented: Option<Indented>,
     },
     /// A key that begins with `_` and comes into a map of data from
     /// elsewhere, where CUE hides it.
@@ -126,6 +137,8 @@ pub(crate) enum Detail {
     /// A `let` or an alias that nothing uses.
     UnusedName {
         name: String,
+        /// Set for the name of a field's value.
+        alias: bool,
     },
     /// An expression that CUE cannot compile.
     RefusedExpression {
@@ -207,6 +220,9 @@ pub(crate) enum Detail {
     WrongType {
         expected: Expected,
         actual: Type,
+        /// Absent if it is neither a text nor a list, or could be a secret.
+        #[serde(default)]
+        written: Option<Written>,
         /// Set in `defaults` for a value where a component of that name would be.
         unowned: bool,
     },
@@ -289,6 +305,37 @@ pub(crate) struct Reference {
     pub(crate) within: String,
     /// Its fields.
     pub(crate) candidates: Vec<String>,
+}
+
+/// The short form of a health check.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Probe {
+    /// The field, such as `http`.
+    pub(crate) name: String,
+    /// The source of its value.
+    pub(crate) value: String,
+}
+
+/// A block of lines that are indented below others, without braces.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Indented {
+    /// The labels of the lines above, such as `services: web`.
+    pub(crate) below: String,
+    /// The offset of the innermost of these lines, which identifies the block.
+    pub(crate) start: usize,
+}
+
+/// A value as a fragment writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    /// The text of a plain string.
+    #[serde(default)]
+    pub(crate) text: Option<String>,
+    /// The elements of a list of texts and numbers.
+    pub(crate) items: Vec<String>,
 }
 
 /// CUE's own message about an expression.
@@ -379,6 +426,8 @@ pub(crate) enum OverlayProblem {
     /// A reference to a field that is not part of the model.
     OverlayReference {
         name: String,
+        /// Set if something inside the field is selected.
+        selects: bool,
     },
     /// An `on` or `policies` inside another block.
     NestedBlock {

@@ -8,8 +8,8 @@ mod response;
 
 pub use faults::Absence;
 pub(crate) use faults::{
-    Alternative, Bound, Cause, CycleKind, Demand, Detail, ImportProblem, OverlayProblem, Part,
-    PolicyProblem, Reference, Type, Unreplaced,
+    Alternative, Bound, Cause, CycleKind, Demand, Detail, ImportProblem, Indented, OverlayProblem,
+    Part, PolicyProblem, Probe, Reference, Type, Unreplaced, Written,
 };
 pub use request::MissingPackage;
 pub(crate) use request::{File, Package, Request, Team};

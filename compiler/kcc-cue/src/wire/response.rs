@@ -118,7 +118,7 @@ pub(crate) struct Explained {
     #[serde(default)]
     pub(crate) schema: Option<Span>,
     #[serde(default)]
-    pub(crate) soft: Vec<DefaultLine>,
+    pub(crate) defaults: Vec<DefaultLine>,
     #[serde(default)]
     pub(crate) replaced: Vec<Origin>,
     #[serde(default)]
