@@ -1,13 +1,14 @@
-//! [`differences`]: the values in which two targets of a system differ, with the
-//! lines that declare them.
+//! [`differences`]: the values and policies in which two targets of a system
+//! differ, with the lines that declare them.
 //!
 //! Only differences that fragments declare are reported. The engine, what a recipe
 //! derives and the target's own name always differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kcc_diag::{FileId, Span};
 use kcc_model::{Bytes, MilliCpu, Millis};
-use kcc_tree::{Node, OriginKind, Path, Value};
+use kcc_tree::{Node, Origin, OriginKind, Path, Policy, Value};
 use serde::Serialize;
 
 use super::{
@@ -22,7 +23,7 @@ const TARGET: &str = "target";
 /// Fields of a backing that its recipe derives from declared ones.
 const DERIVED: [&str; 2] = ["component", "outputs"];
 
-/// A value that differs between two targets.
+/// A value or a policy that differs between two targets.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// The path of the value.
@@ -38,7 +39,7 @@ pub struct Difference {
 /// The value in one of the two targets.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Side {
-    /// The value; `None` if it is not set.
+    /// The value, for a policy its message; `None` if it is not set.
     pub value: Option<serde_json::Value>,
     /// The lines that declare it.
     pub lines: Vec<Line>,
@@ -53,7 +54,9 @@ pub fn differences(system: &Examined, left: &str, right: &str) -> Vec<Difference
     };
     let root = |target| system.tree.targets.get(target);
     comparison.compare(&Path::default(), root(left), root(right));
+    comparison.compare_policies(left, right);
     let mut found = comparison.found;
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
     let paths: BTreeSet<Path> = found.iter().map(|(path, _)| path.clone()).collect();
     // Report only the first spelling, which is the short one.
     found.retain(|(path, _)| {
@@ -149,6 +152,61 @@ impl Comparison<'_> {
         }
     }
 
+    /// Compares the policies that apply: their messages, and the lines of what they
+    /// require.
+    fn compare_policies(&mut self, left: &str, right: &str) {
+        let (left, right) = (policies(self.system, left), policies(self.system, right));
+        let keys: BTreeSet<_> = left.keys().chain(right.keys()).copied().collect();
+        for key in keys {
+            let (one, other) = (left.get(&key).copied(), right.get(&key).copied());
+            if let (Some(one), Some(other)) = (one, other)
+                && one.message == other.message
+                && required(one) == required(other)
+            {
+                continue;
+            }
+            let (left, right) = (self.policy_side(one), self.policy_side(other));
+            let team = left.lines.iter().chain(&right.lines).next();
+            let team = team.and_then(|line| line.team.clone());
+            let path = Path::of(["policies", key.0]);
+            let difference = Difference {
+                path: path.to_string(),
+                team,
+                left,
+                right,
+            };
+            self.found.push((path, difference));
+        }
+    }
+
+    fn policy_side(&self, policy: Option<&Policy>) -> Side {
+        let Some(policy) = policy else {
+            return Side {
+                value: None,
+                lines: Vec::new(),
+            };
+        };
+        let line = |span, effect| {
+            let origin = Origin {
+                span,
+                kind: OriginKind::Constraint,
+                by: policy.by,
+            };
+            Line::of(&self.system.tree.files, &origin, effect, LineKind::Policy)
+        };
+        let mut lines = vec![line(policy.label, Effect::Decides)];
+        for (_, span) in required(policy) {
+            let line = line(*span, Effect::Holds);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        Side {
+            value: Some(policy.message.clone().into()),
+            lines,
+        }
+    }
+
     fn side(&self, node: Option<&Node>) -> Side {
         let Some(node) = node else {
             return Side {
@@ -194,6 +252,21 @@ impl Comparison<'_> {
             }
         }
     }
+}
+
+/// Returns the policies of a target, by name and by the file whose they are.
+fn policies<'s>(system: &'s Examined, target: &str) -> BTreeMap<(&'s str, FileId), &'s Policy> {
+    let policies = system.tree.policies.get(target);
+    policies
+        .into_iter()
+        .flatten()
+        .map(|policy| ((policy.name.as_str(), policy.by), &**policy))
+        .collect()
+}
+
+/// Returns what a policy requires, in an order that does not depend on its form.
+fn required(policy: &Policy) -> BTreeSet<&(Path, Span)> {
+    policy.requires.iter().collect()
 }
 
 /// Returns true if two values are equal after normalisation, such as `"500m"` and

@@ -157,8 +157,11 @@ func (g *blockReader) reportRefused(v cue.Value, path []string) {
 	}
 	for _, why := range g.explainIncomplete(g.root, v, path, lines, exprs) {
 		e := g.error(wire.FailedExpression{Cause: why.cause}, path, lines)
-		if why.reference != nil {
+		switch {
+		case why.reference != nil:
 			e.Detail = wire.UnknownReference{Reference: *why.reference}
+		case why.part != "":
+			e.Detail = wire.IncompleteExpression{Part: why.part, Cause: why.cause}
 		}
 		if len(why.labels) > 0 {
 			e.Labels = why.labels

@@ -83,7 +83,7 @@ func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	for _, policy := range p.Policies {
 		policies = append(policies, wire.Policy{
 			Name: policy.Name, Message: policy.Message, Label: policy.Label, By: policy.File,
-			Requires: w.requiredFields(policy, tree),
+			Requires: w.requiredFields(policy, tree, owners),
 		})
 	}
 	var explained []wire.Explained

@@ -27,11 +27,13 @@ type incompleteness struct {
 	reference *wire.Reference
 	// cause is CUE's message otherwise.
 	cause *wire.Cause
+	// part is set for a condition.
+	part wire.Part
 }
 
 // ofPolicy returns the detail of a policy without a result.
 func (i incompleteness) ofPolicy(name string) wire.Detail {
-	return wire.BadPolicy{Policy: name, Problem: wire.UndecidedPolicy{Reference: i.reference, Cause: i.cause}}
+	return wire.BadPolicy{Policy: name, Problem: wire.UndecidedPolicy{Reference: i.reference, Part: i.part, Cause: i.cause}}
 }
 
 // explainIncomplete returns why a value has no result: the references that lead
@@ -59,6 +61,7 @@ func (m *evaluation) explainIncomplete(root, v cue.Value, path []string, lines [
 			// CUE evaluates a condition with an operator that is not in the
 			// source.
 			why.cause = &wire.Cause{Message: incompleteBool, Bare: incompleteBool}
+			why.part = wire.PartCondition
 			return []incompleteness{why}
 		}
 		why.cause = cause(err, nil)

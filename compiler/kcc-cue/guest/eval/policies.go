@@ -12,11 +12,12 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// requiredFields returns the fields that a policy requires something of. It
-// reports those that the schema does not have, because nobody could ever violate
-// them.
-func (r *reporter) requiredFields(policy syntax.Policy, tree *wire.Node) []wire.Required {
-	return slices.DeleteFunc(r.requirements(policy, tree), func(required wire.Required) bool {
+// requiredFields returns the fields that a policy is about. It reports those that
+// it requires something of and the schema does not have, because nobody could
+// ever violate them.
+func (r *reporter) requiredFields(policy syntax.Policy, tree *wire.Node, owners map[owner]string) []wire.Required {
+	required, read := r.requirements(policy, tree, owners)
+	required = slices.DeleteFunc(required, func(required wire.Required) bool {
 		unknown, known := unknownPrefix(required.Path)
 		if len(unknown) == 0 {
 			return false
@@ -26,6 +27,7 @@ func (r *reporter) requiredFields(policy syntax.Policy, tree *wire.Node) []wire.
 		r.report(e.At(required.Span, wire.RoleConstraint))
 		return true
 	})
+	return append(required, read...)
 }
 
 // unknownPrefix returns the path up to the first name that the schema lacks, with
@@ -88,6 +90,70 @@ func (w *walker) checkPolicies(tree *wire.Node) {
 		}
 		w.prepared.Policies = append(w.prepared.Policies, embedded...)
 	}
+	for i := range w.prepared.Policies {
+		policy := &w.prepared.Policies[i]
+		h := &policyCheck{reporter: w.reporter, policy: policy, walker: w}
+		h.checkUnmet(policyRoot.Root.LookupPath(policy.Path), nil)
+	}
+}
+
+// checkUnmet reports the expressions of a policy that have no result, whatever
+// they apply to. CUE evaluates them only where the model has the field, but a
+// typo is a mistake before the first service has it.
+func (h *policyCheck) checkUnmet(v cue.Value, path []string) {
+	for iter, err := v.Fields(cue.Optional(true), cue.Patterns(true)); err == nil && iter.Next(); {
+		selector, value := iter.Selector(), iter.Value()
+		name := anyName
+		switch {
+		case selector.ConstraintType() == cue.PatternConstraint:
+		case selector.LabelType() == cue.StringLabel:
+			name = selector.Unquoted()
+		default:
+			continue
+		}
+		at := child(path, name)
+		if value.IncompleteKind() != cue.BottomKind {
+			h.checkUnmet(value, at)
+			continue
+		}
+		lines := h.lines(at, value)
+		switch {
+		case len(lines) == 0 || slices.ContainsFunc(lines, func(c conjunct) bool { return !h.isSelfContained(c.expr) }):
+		case isIncomplete(value):
+			h.reportUndecided(value, lines, at)
+		default:
+			h.reportFailing(lines, at)
+		}
+	}
+}
+
+// isSelfContained reports whether an expression refers only to private names at
+// the root, lets and packages, none of which lead to the model: then neither the
+// model nor the fields around it can give it a result.
+func (m *evaluation) isSelfContained(x ast.Expr) bool {
+	if lit, ok := x.(*ast.StructLit); ok {
+		// What decides its fields has no result.
+		return !slices.ContainsFunc(determinantsOf(lit), func(d determinant) bool { return !m.isSelfContained(d.expr) })
+	}
+	contained := !m.readsModel(x)
+	ast.Walk(x, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.SelectorExpr:
+			contained = contained && m.isSelfContained(node.X)
+			return false
+		case *ast.Ident:
+			_, isLet := node.Node.(*ast.LetClause)
+			_, isImport := node.Node.(*ast.ImportSpec)
+			switch {
+			case isLet, isImport, node.Node == nil && !m.isRoot(node):
+			case isPrivate(node.Name) && m.isRoot(node):
+			default:
+				contained = false
+			}
+		}
+		return contained
+	}, nil)
+	return contained
 }
 
 // checkSome checks policies together and, if that fails, by halves: few of many

@@ -15,31 +15,42 @@ import (
 const anyName = "*"
 
 // requirements returns the paths that a policy requires something of, itself or
-// through references.
-func (r *reporter) requirements(policy syntax.Policy, tree *wire.Node) []wire.Required {
-	reader := &requirementReader{evaluation: r.evaluation, value: r.policyRoot.Root.LookupPath(policy.Path), seen: map[ast.Expr]bool{}}
+// through references, and those that its assertions read.
+func (r *reporter) requirements(policy syntax.Policy, tree *wire.Node, owners map[owner]string) (required, read []wire.Required) {
+	reader := &requirementReader{
+		evaluation: r.evaluation, value: r.policyRoot.Root.LookupPath(policy.Path), seen: map[ast.Expr]bool{},
+		team: policy.Team, owners: owners,
+	}
 	for _, expr := range policy.Require {
 		reader.expr(expr, nil)
 	}
 	for _, name := range reader.names {
 		r.recordMatch(name.Path, name.Span, tree, policy.Name)
 	}
-	return reader.found
+	return reader.found, reader.reads
 }
 
 // requirementReader follows the expressions of one policy.
 type requirementReader struct {
 	*evaluation
+	// team is the policy's team, owners those of the components.
+	team   string
+	owners map[owner]string
 	// value is the value CUE builds of the policy.
 	value cue.Value
 	// seen has the references that are being followed.
 	seen  map[ast.Expr]bool
 	found []wire.Required
+	// reads are the paths that assertions read.
+	reads []wire.Required
 	// names are the components that it names, except those it requires or forbids
 	// to exist or puts under a condition.
 	names []wire.Required
-	// conditional is set within a comprehension.
+	// conditional is set where an expression may not apply: within a comprehension
+	// or an argument of a call.
 	conditional bool
+	// clauses are those of the comprehensions around an expression.
+	clauses []ast.Clause
 }
 
 func (r *requirementReader) record(node ast.Node, path []string) {
@@ -70,6 +81,8 @@ func (r *requirementReader) expr(x ast.Expr, path []string) {
 		r.opaque(x, path)
 	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
 		r.reference(x, path)
+	case *ast.CallExpr:
+		r.call(x, path)
 	default:
 		r.opaque(x, path)
 	}
@@ -83,6 +96,7 @@ func (r *requirementReader) decl(decl ast.Decl, path []string) {
 			name = anyName
 		} else if isPrivate(r.prepared.Original(name)) && isIdent(d.Label) {
 			// It belongs to the policy itself.
+			r.assertion(d.Value)
 			return
 		}
 		at := append(slices.Clip(path), name)
@@ -95,9 +109,9 @@ func (r *requirementReader) decl(decl ast.Decl, path []string) {
 	case *ast.EmbedDecl:
 		r.expr(d.Expr, path)
 	case *ast.Comprehension:
-		outer := r.conditional
-		r.conditional = true
-		defer func() { r.conditional = outer }()
+		outer, clauses := r.conditional, r.clauses
+		r.conditional, r.clauses = true, append(slices.Clip(clauses), d.Clauses...)
+		defer func() { r.conditional, r.clauses = outer, clauses }()
 		r.expr(d.Value, path)
 		if d.Fallback != nil {
 			r.expr(d.Fallback.Body, path)
@@ -147,6 +161,31 @@ func mayHaveFields(x ast.Expr) bool {
 	return false
 }
 
+// call records the structs that a call at the root is given, such as those of
+// `matchN(1, [{services: …}])`. Below the root the call itself counts.
+func (r *requirementReader) call(x *ast.CallExpr, path []string) {
+	before := len(r.found)
+	if len(path) == 0 {
+		outer := r.conditional
+		r.conditional = true
+		for _, arg := range x.Args {
+			args := []ast.Expr{arg}
+			if list, ok := arg.(*ast.ListLit); ok {
+				args = list.Elts
+			}
+			for _, arg := range args {
+				if mayHaveFields(arg) {
+					r.expr(arg, path)
+				}
+			}
+		}
+		r.conditional = outer
+	}
+	if len(r.found) == before {
+		r.opaque(x, path)
+	}
+}
+
 // opaque records an expression whose fields are written nowhere: they are those
 // of its value.
 func (r *requirementReader) opaque(x ast.Expr, path []string) {
@@ -162,6 +201,10 @@ func (r *requirementReader) opaque(x ast.Expr, path []string) {
 		if len(r.found) > before {
 			return
 		}
+	}
+	if len(path) == 0 {
+		r.assertion(x)
+		return
 	}
 	r.record(x, path)
 }
@@ -184,18 +227,35 @@ func (r *requirementReader) values(x ast.Expr, v cue.Value, path []string) {
 // targetsOf returns the expressions that a reference leads to, or none if nobody
 // wrote them as such.
 func (m *evaluation) targetsOf(x ast.Expr) []ast.Expr {
+	f := &targetFinder{evaluation: m, visited: map[selection]bool{}}
+	return f.targets(x)
+}
+
+// targetFinder follows references. They may lead back to themselves.
+type targetFinder struct {
+	*evaluation
+	visited map[selection]bool
+}
+
+// selection is the field that is looked for in an expression.
+type selection struct {
+	of   ast.Expr
+	name string
+}
+
+func (f *targetFinder) targets(x ast.Expr) []ast.Expr {
 	switch x := x.(type) {
 	case *ast.Ident:
-		return m.identTargets(x)
+		return f.identTargets(x)
 	case *ast.SelectorExpr:
 		name, _, err := ast.LabelName(x.Sel)
 		if err != nil {
 			return nil
 		}
-		return m.fieldTargets(x.X, name)
+		return f.fieldTargets(x.X, name)
 	case *ast.IndexExpr:
 		if name, ok := plainText(x.Index); ok {
-			return m.fieldTargets(x.X, name)
+			return f.fieldTargets(x.X, name)
 		}
 	}
 	return nil
@@ -219,20 +279,19 @@ func (m *evaluation) identTargets(ident *ast.Ident) []ast.Expr {
 }
 
 // fieldTargets returns the values of a field of an expression.
-func (m *evaluation) fieldTargets(x ast.Expr, name string) []ast.Expr {
+func (f *targetFinder) fieldTargets(x ast.Expr, name string) []ast.Expr {
 	if ident, ok := x.(*ast.Ident); ok {
-		if pkg := m.prepared.Import(ident); pkg != nil {
-			return siteValues(m.index.packages[pkg.Path].roots[name])
+		if pkg := f.prepared.Import(ident); pkg != nil {
+			return siteValues(f.index.packages[pkg.Path].roots[name])
 		}
 	}
 	var found []ast.Expr
-	seen := map[ast.Expr]bool{}
 	var look func(x ast.Expr)
 	look = func(x ast.Expr) {
-		if seen[x] {
+		if f.visited[selection{x, name}] {
 			return
 		}
-		seen[x] = true
+		f.visited[selection{x, name}] = true
 		switch y := x.(type) {
 		case *ast.StructLit:
 			for _, decl := range y.Elts {
@@ -255,7 +314,7 @@ func (m *evaluation) fieldTargets(x ast.Expr, name string) []ast.Expr {
 				look(y.Y)
 			}
 		default:
-			for _, target := range m.targetsOf(x) {
+			for _, target := range f.targets(x) {
 				look(target)
 			}
 		}

@@ -220,14 +220,15 @@ func (w *walker) fields(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 	}
 }
 
-// hiddenKeys reports keys beginning with `_` that come into a data map from
-// elsewhere, such as a helper. CUE hides them there, so they would be lost
-// silently.
+// hiddenKeys reports keys that CUE does not count as data, so that they would be
+// lost silently: those beginning with `_` that come into a data map from
+// elsewhere, such as a helper, and definitions that nothing refers to.
 func (r *reporter) hiddenKeys(v cue.Value, path []string) {
-	iter, err := v.Fields(cue.Hidden(true))
+	iter, err := v.Fields(cue.Hidden(true), cue.Definitions(true))
 	for err == nil && iter.Next() {
 		selector := iter.Selector()
-		if !selector.LabelType().IsHidden() || selector.IsDefinition() {
+		isDefinition := selector.IsDefinition()
+		if !selector.LabelType().IsHidden() && !isDefinition || isDefinition && r.index.lastNames[selector.String()] {
 			continue
 		}
 		name := r.prepared.Original(selector.String())

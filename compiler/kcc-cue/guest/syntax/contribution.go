@@ -35,10 +35,13 @@ type classifier struct {
 	roots map[string][]ast.Expr
 	// following guards against cyclic references.
 	following map[ast.Expr]bool
+	// arguments counts the values that the expressions being followed give the
+	// fields of a template: `{#n: 3}` in `_t & {#n: 3}`.
+	arguments map[string]int
 }
 
 func newClassifier(p *Prepared, sources []*source) *classifier {
-	r := &classifier{p: p, roots: map[string][]ast.Expr{}, following: map[ast.Expr]bool{}}
+	r := &classifier{p: p, roots: map[string][]ast.Expr{}, following: map[ast.Expr]bool{}, arguments: map[string]int{}}
 	for _, s := range sources {
 		if s.tree == nil {
 			continue
@@ -92,12 +95,15 @@ func (r *classifier) classify(x ast.Expr) contribution {
 	case *ast.BinaryExpr:
 		switch x.Op {
 		case token.AND:
+			defer r.withArguments(x)()
 			return max(r.classify(x.X), r.classify(x.Y))
 		case token.OR:
-			if hasDefault(x) {
-				return concrete
+			switch {
+			case !hasDefault(x):
+				return constraint
+			case r.hasStructs(x):
+				return structure
 			}
-			return constraint
 		}
 		return concrete
 	case *ast.CallExpr:
@@ -106,6 +112,62 @@ func (r *classifier) classify(x ast.Expr) contribution {
 		return r.ofReference(x)
 	}
 	return concrete
+}
+
+// hasStructs reports whether an operand of a disjunction is a struct.
+func (r *classifier) hasStructs(x ast.Expr) bool {
+	switch x := x.(type) {
+	case *ast.ParenExpr:
+		return r.hasStructs(x.X)
+	case *ast.UnaryExpr:
+		return x.Op == token.MUL && r.hasStructs(x.X)
+	case *ast.BinaryExpr:
+		if x.Op == token.OR {
+			return r.hasStructs(x.X) || r.hasStructs(x.Y)
+		}
+	}
+	return r.classify(x) == structure
+}
+
+// withArguments adds the values that a unification gives the fields of a template,
+// until the returned function is called.
+func (r *classifier) withArguments(x ast.Expr) (remove func()) {
+	var names []string
+	var add func(x ast.Expr)
+	add = func(x ast.Expr) {
+		switch x := x.(type) {
+		case *ast.ParenExpr:
+			add(x.X)
+		case *ast.SelectorExpr:
+			add(x.X)
+		case *ast.IndexExpr:
+			add(x.X)
+		case *ast.BinaryExpr:
+			if x.Op == token.AND {
+				add(x.X)
+				add(x.Y)
+			}
+		case *ast.StructLit:
+			for _, decl := range x.Elts {
+				field, ok := decl.(*ast.Field)
+				if !ok || field.Constraint != token.ILLEGAL {
+					continue
+				}
+				if name, ok := identName(field.Label); ok && r.classify(field.Value) > constraint {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	add(x)
+	for _, name := range names {
+		r.arguments[name]++
+	}
+	return func() {
+		for _, name := range names {
+			r.arguments[name]--
+		}
+	}
 }
 
 // hasDefault reports whether an operand of a disjunction is marked as default.
@@ -202,6 +264,10 @@ func (r *classifier) ofReference(x ast.Expr) contribution {
 	}
 	r.following[x] = true
 	defer delete(r.following, x)
+	if ident, ok := x.(*ast.Ident); ok && r.arguments[ident.Name] > 0 && len(r.roots[ident.Name]) == 0 {
+		return concrete
+	}
+	defer r.withArguments(x)()
 	found := constraint
 	targets, private := r.follow(x)
 	for _, target := range targets {
@@ -220,6 +286,12 @@ func (r *classifier) follow(x ast.Expr) (targets []ast.Expr, private bool) {
 	switch x := x.(type) {
 	case *ast.ParenExpr:
 		return r.follow(x.X)
+	case *ast.StructLit:
+		return []ast.Expr{x}, true
+	case *ast.BinaryExpr:
+		if x.Op == token.AND {
+			return []ast.Expr{x}, true
+		}
 	case *ast.Ident:
 		if targets := r.roots[x.Name]; len(targets) > 0 {
 			return targets, true

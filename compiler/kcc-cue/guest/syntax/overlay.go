@@ -4,9 +4,12 @@ import (
 	"slices"
 	"strings"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/format"
 	"cuelang.org/go/cue/token"
+
+	"kcc.dev/evaluator/schema"
 )
 
 // override is what a team's overlay writes at one path, in its block or in what
@@ -43,12 +46,12 @@ func (p *Prepared) replaceOverlaid(r *classifier, sources []*source) {
 		}
 		for _, overlay := range s.overlays {
 			if overlay.target == p.target {
-				o.collect(own.root, overlay.value)
+				o.collect(own.root, overlay.value, nil)
 			}
 		}
 		for _, defaults := range s.defaults {
 			if defaults.overlay != "" && defaults.overlay == p.target {
-				o.collect(own.defaults, defaults.value)
+				o.collect(own.defaults, defaults.value, nil)
 			}
 		}
 	}
@@ -107,7 +110,7 @@ func (d *override) whole() bool {
 	return d.value || d.reference && !d.fielded
 }
 
-func (o *overrider) collect(d *override, x ast.Expr) {
+func (o *overrider) collect(d *override, x ast.Expr, path []string) {
 	switch x := x.(type) {
 	case *ast.StructLit:
 		if o.classify(x) == concrete {
@@ -123,49 +126,68 @@ func (o *overrider) collect(d *override, x ast.Expr) {
 				case !ok:
 					d.computed = true
 				case e.Constraint == token.ILLEGAL:
-					o.collect(d.field(name), e.Value)
+					o.collect(d.field(name), e.Value, child(path, name))
 				}
 			case *ast.EmbedDecl:
-				o.collect(d, e.Expr)
+				o.collect(d, e.Expr, path)
 			case *ast.Comprehension:
 				d.computed = true
 			}
 		}
 	case *ast.ParenExpr:
-		o.collect(d, x.X)
+		o.collect(d, x.X, path)
 	case *ast.Alias:
-		o.collect(d, x.Expr)
+		o.collect(d, x.Expr, path)
 	case *ast.BinaryExpr:
 		if x.Op == token.AND {
-			o.collect(d, x.X)
-			o.collect(d, x.Y)
+			defer o.withArguments(x)()
+			o.collect(d, x.X, path)
+			o.collect(d, x.Y, path)
 			return
 		}
-		d.value = d.value || o.classify(x) == concrete
+		o.collectOpaque(d, x, path)
 	default:
-		switch o.classify(x) {
-		case concrete:
-			d.value = true
-		case structure:
+		if o.classify(x) == structure {
 			d.reference = true
-			o.collectReferred(d, x)
+			o.collectReferred(d, x, path)
+			return
 		}
+		o.collectOpaque(d, x, path)
 	}
+}
+
+// collectOpaque adds an expression whose fields, if it has any, need evaluation.
+// Where the language has a struct it adds to the base's, and replaces nothing.
+func (o *overrider) collectOpaque(d *override, x ast.Expr, path []string) {
+	switch contributed := o.classify(x); {
+	case contributed == constraint:
+	case contributed == structure, isStruct(path):
+		d.computed = true
+	default:
+		d.value = true
+	}
+}
+
+// isStruct reports whether the language has nothing but a struct at a path.
+func isStruct(path []string) bool {
+	shape := schema.Shipped().Root.Below(path...)
+	return shape != nil && shape.Struct != nil && shape.Kinds == cue.StructKind
 }
 
 // collectReferred adds the fields that a reference brings into the overlay. The
 // struct is not the overlay's own literal, so that it still replaces a base
 // expression as a whole.
-func (o *overrider) collectReferred(d *override, x ast.Expr) {
+func (o *overrider) collectReferred(d *override, x ast.Expr, path []string) {
 	if o.following[x] {
 		return
 	}
 	o.following[x] = true
 	defer delete(o.following, x)
+	defer o.withArguments(x)()
 	targets, _ := o.follow(x)
 	fielded := d.fielded
 	for _, target := range targets {
-		o.collect(d, target)
+		o.collect(d, target, path)
 	}
 	d.fielded = fielded
 }
@@ -206,7 +228,11 @@ func (o *overrider) replace(x ast.Expr, d *override, path []string) ast.Expr {
 			return x
 		}
 	}
-	switch o.classify(x) {
+	contributed := o.classify(x)
+	if contributed == concrete && isStruct(path) {
+		contributed = structure
+	}
+	switch contributed {
 	case concrete:
 		if d.given() {
 			return o.replaceWithTop(x)

@@ -34,9 +34,59 @@ type policyBlock struct {
 }
 
 // splitPolicies reads `policies: NAME: {message, on, require}`. The fields of one
-// policy may be written in several places.
-func (p *Prepared) splitPolicies(to *Faults, s *source, field *ast.Field, overlay string) {
-	p.eachPlainField(to, s, "", field.Value, func(label ast.Label, name string, value ast.Expr) {
+// policy may be written in several places. It returns false if the field has
+// another form, such as a reference or a comprehension: only its value tells which
+// policies that are.
+func (p *Prepared) splitPolicies(to *Faults, s *source, field *ast.Field, overlay string) bool {
+	if plainLabel(field) == nil || field.Constraint != token.ILLEGAL {
+		return false
+	}
+	switch value := field.Value.(type) {
+	case *ast.BasicLit, *ast.ListLit, *ast.BottomLit:
+	case *ast.StructLit:
+		if slices.ContainsFunc(value.Elts, func(decl ast.Decl) bool { return !isWrittenPolicy(decl) }) {
+			return false
+		}
+	default:
+		return false
+	}
+	p.splitWritten(to, s, field.Value, overlay)
+	return true
+}
+
+// isWrittenPolicy reports whether a declaration is a plain field whose value has
+// only plain fields, or is a scalar or a list, which is a mistake.
+func isWrittenPolicy(decl ast.Decl) bool {
+	switch d := decl.(type) {
+	case *ast.CommentGroup, *ast.Attribute:
+		return true
+	case *ast.Field:
+		if !isPlainField(d) {
+			return false
+		}
+		switch value := d.Value.(type) {
+		case *ast.StructLit:
+			return !slices.ContainsFunc(value.Elts, func(decl ast.Decl) bool {
+				inner, ok := decl.(*ast.Field)
+				_, comment := decl.(*ast.CommentGroup)
+				_, attribute := decl.(*ast.Attribute)
+				return !comment && !attribute && (!ok || !isPlainField(inner))
+			})
+		case *ast.BasicLit, *ast.ListLit, *ast.BottomLit:
+			return true
+		}
+	}
+	return false
+}
+
+func isPlainField(field *ast.Field) bool {
+	_, ok := staticName(field.Label)
+	return ok && plainLabel(field) != nil && field.Constraint == token.ILLEGAL
+}
+
+// splitWritten reads policies that are written out.
+func (p *Prepared) splitWritten(to *Faults, s *source, all ast.Expr, overlay string) {
+	p.eachPlainField(to, s, "", all, func(label ast.Label, name string, value ast.Expr) {
 		at := slices.IndexFunc(s.policies, func(b *policyBlock) bool {
 			return b.name == name && b.overlay == overlay
 		})
@@ -66,8 +116,8 @@ func (p *Prepared) splitPolicies(to *Faults, s *source, field *ast.Field, overla
 	})
 }
 
-// eachPlainField visits the fields of a struct literal. It reports everything
-// except plain fields with static names, and returns false if there were any.
+// eachPlainField visits the plain fields of a struct literal. It reports anything
+// else, and returns false if there is any.
 func (p *Prepared) eachPlainField(to *Faults, s *source, policy string, x ast.Expr, visit func(ast.Label, string, ast.Expr)) bool {
 	lit, ok := x.(*ast.StructLit)
 	if !ok {

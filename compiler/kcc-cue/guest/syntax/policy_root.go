@@ -62,7 +62,7 @@ func (p *Prepared) BuildPolicyRoot(ctx *cue.Context, model *ast.StructLit, embed
 }
 
 // embeddings returns the root declarations that bring in fields without naming
-// them. One that also defines private names stays at the root for their sake: a
+// them, or with a name that needs evaluation. One that also defines private names stays at the root for their sake: a
 // tree cannot be in two places.
 func embeddings(decls []ast.Decl) []ast.Decl {
 	var found []ast.Decl
@@ -75,6 +75,10 @@ func embeddings(decls []ast.Decl) []ast.Decl {
 			embedded = d.Value
 		case ast.Expr:
 			embedded = d
+		case *ast.Field:
+			if _, static := staticName(d.Label); !static {
+				found = append(found, d)
+			}
 		}
 		if embedded != nil && privatePart(embedded) == nil {
 			found = append(found, decl)

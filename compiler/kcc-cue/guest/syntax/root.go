@@ -34,7 +34,7 @@ func (p *Prepared) rootDecls(s *source, decls []ast.Decl, ctx rootContext) []ast
 	for _, decl := range decls {
 		switch x := decl.(type) {
 		case *ast.Field:
-			if !p.rootField(s, x, ctx) {
+			if decl = p.rootField(s, x, ctx); decl == nil {
 				continue
 			}
 		case *ast.Comprehension:
@@ -72,31 +72,34 @@ func eachStruct(x ast.Expr, visit func(*ast.StructLit)) {
 	}
 }
 
-// rootField reports whether a field stays where it is.
-func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool {
+// rootField returns the declaration that stays in place of a field, or nil.
+func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) ast.Decl {
 	name, ok := staticName(field.Label)
 	if !ok || isPrivateLabel(field.Label) {
-		return true
+		return field
 	}
 	switch {
 	case name == "system" && (s.Name != systemFile || ctx.overlay != ""):
 		p.reportMisplaced(ctx.faults, s, field, name, wire.MisplacedSystem{})
-		return false
+		return nil
 	case name == "on" && (!ctx.top || ctx.overlay != ""):
 		p.reportMisplaced(ctx.faults, s, field, name, wire.NestedBlock{Name: name})
-		return false
+		return nil
 	case slices.Contains(schema.Shipped().BlockFields(), name) && !ctx.top:
 		// It joins the root only where CUE embeds the struct around it.
-		return true
+		return field
 	case name == "on":
 		p.splitOverlay(s, field)
-		return false
+		return nil
 	case name == "defaults":
 		s.defaults = append(s.defaults, defaultsBlock{ctx.overlay, field.Value})
-		return false
+		return nil
 	case name == "policies":
-		p.splitPolicies(ctx.faults, s, field, ctx.overlay)
-		return false
+		if p.splitPolicies(ctx.faults, s, field, ctx.overlay) {
+			return nil
+		}
+		// Evaluation reads it from the value, like policies that are embedded.
+		return &ast.EmbedDecl{Expr: &ast.StructLit{Elts: []ast.Decl{field}}}
 	case name == "kinds":
 		declareInput(field.Value)
 	case !slices.Contains(schema.Shipped().RootFields(), name):
@@ -106,9 +109,9 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) bool 
 		ctx.faults.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{name}}, field.Label))
 		p.reported[name] = true
 		s.whole = false
-		return false
+		return nil
 	}
-	return true
+	return field
 }
 
 func (p *Prepared) reportMisplaced(to *Faults, s *source, field *ast.Field, name string, problem wire.OverlayProblem) {

@@ -558,6 +558,8 @@ type UndecidedPolicy struct {
 	policyProblem
 	// A reference to a field that does not exist, if it has one.
 	Reference *Reference
+	// Set for a condition.
+	Part Part `wire:"optional"`
 	// CUE's message otherwise.
 	Cause *Cause
 }

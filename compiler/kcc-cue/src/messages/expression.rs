@@ -173,7 +173,7 @@ impl Mistake<'_> {
     }
 
     /// Returns the source of the first line, if it is short and not sensitive.
-    fn code(&self) -> String {
+    pub(super) fn code(&self) -> String {
         let text = self
             .lines
             .first()

@@ -7,7 +7,7 @@ use super::{
     bounds,
     mistake::{Line, Mistake, intended},
 };
-use crate::wire::{Cause, Demand, PolicyProblem, Reference};
+use crate::wire::{Cause, Demand, Part, PolicyProblem, Reference};
 
 impl Mistake<'_> {
     pub(super) fn bad_policy(&self, policy: Option<&str>, problem: &PolicyProblem) -> Diagnostic {
@@ -39,8 +39,12 @@ impl Mistake<'_> {
                     help,
                 )
             }
-            PolicyProblem::UndecidedPolicy { reference, cause } => {
-                return self.undecided_policy(&whose, reference.as_ref(), cause.as_ref());
+            PolicyProblem::UndecidedPolicy {
+                reference,
+                part,
+                cause,
+            } => {
+                return self.undecided_policy(&whose, reference.as_ref(), *part, cause.as_ref());
             }
             PolicyProblem::ClosedPolicy {} => (
                 format!("{whose} is a closed definition and allows no other fields"),
@@ -86,6 +90,7 @@ impl Mistake<'_> {
         &self,
         whose: &str,
         reference: Option<&Reference>,
+        part: Option<Part>,
         cause: Option<&Cause>,
     ) -> Diagnostic {
         let (why, help) = if let Some(reference) = reference {
@@ -101,6 +106,11 @@ impl Mistake<'_> {
                 }
             };
             (Some(format!("`{within}` has no field `{name}`")), help)
+        } else if part == Some(Part::Condition) {
+            let help =
+                "give what it refers to a concrete value, or a default such as `*false | bool`";
+            let condition = format!("condition {} has no concrete value", self.code());
+            (Some(condition), help.to_owned())
         } else {
             let help =
                 "refer to a field that always has a value, or check first: `if … != _|_ {…}`";
@@ -114,7 +124,10 @@ impl Mistake<'_> {
         let label = if self.path.0.is_empty() {
             "has no result".to_owned()
         } else {
-            format!("has no result for `{}`", self.path)
+            format!(
+                "has no result for `{}`",
+                self.path.to_string().replace("\"*\"", "*")
+            )
         };
         self.error(Code::PolicyBadPolicy, message, label).help(help)
     }
@@ -223,7 +236,9 @@ impl Mistake<'_> {
             .all(|line| line.kind == OriginKind::Constraint || self.is_above(*line));
         match demand {
             Some(Demand::DemandedField { .. }) => format!("add `{inside}`"),
-            Some(Demand::ForbiddenField {}) => format!("remove `{inside}`"),
+            Some(Demand::ForbiddenField {}) if !inside.0.is_empty() => {
+                format!("remove `{inside}`")
+            }
             Some(Demand::DemandedValue { expected }) if !expected.is_empty() => {
                 let example = bounds::example(expected);
                 if unwritten && !example.contains('…') {

@@ -476,6 +476,9 @@ pub(crate) enum PolicyProblem {
         /// A reference to a field that does not exist, if it has one.
         #[serde(default)]
         reference: Option<Reference>,
+        /// Set for a condition.
+        #[serde(default)]
+        part: Option<Part>,
         /// CUE's message otherwise.
         #[serde(default)]
         cause: Option<Cause>,
