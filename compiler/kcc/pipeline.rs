@@ -107,7 +107,7 @@ fn evaluate(
     found.extend(team_folders(root, &tree.system));
     if let Some(codeowners) = &sources.codeowners {
         let names = sources.fragments.iter().map(|fragment| &*fragment.name);
-        found.extend(codeowners.join(&mut tree, &names.collect::<Vec<_>>()));
+        found.extend(codeowners.assign(&mut tree, &names.collect::<Vec<_>>()));
     }
     let unknown = targets.0.iter().find(|target| !known.contains(*target));
     if let (Some(unknown), false) = (unknown, found.has_errors()) {

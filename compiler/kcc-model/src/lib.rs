@@ -8,6 +8,7 @@
 mod availability;
 mod build;
 mod checked;
+mod codeowners;
 mod component;
 mod consequences;
 mod container;
@@ -32,6 +33,7 @@ mod variables;
 pub use availability::*;
 pub use build::is_label;
 pub use checked::CheckedModel;
+pub use codeowners::Codeowners;
 pub use component::*;
 pub use container::*;
 pub use engine_target::EngineTarget;

@@ -8,7 +8,6 @@
 mod build_contexts;
 mod codeowners;
 mod import_path;
-mod owners_pattern;
 mod package_dir;
 mod packages;
 mod preamble;
@@ -20,9 +19,9 @@ mod texts;
 mod walk;
 
 use kcc_cue::Imports;
+use kcc_model::Codeowners;
 
 pub use build_contexts::BuildContexts;
-pub use codeowners::Codeowners;
 pub use problem::{Problem, Problems};
 pub use root::Root;
 pub use teams::team_folders;
@@ -65,7 +64,7 @@ impl Root {
             }
         }
         let imports = packages::imported(self, &mut texts, &mut problems);
-        let codeowners = Codeowners::load(self, &mut problems);
+        let codeowners = codeowners::load(self, &mut problems);
         let fragments = texts
             .into_iter()
             .map(|(name, text)| Fragment { name, text })

@@ -182,7 +182,7 @@ fn nothing_is_absent_while_no_file_could_be_read_completely() {
     assert!(reported.is_empty(), "{}", reported.join("\n"));
 }
 
-/// Returns the codes that no case produces. CODEOWNERS is checked outside the model.
+/// Returns the codes that no case produces. CODEOWNERS has unit tests.
 fn unshown(shown: &str) -> Vec<Code> {
     let of_model = |code: &Code| {
         matches!(code.stage(), Stage::Model | Stage::Own | Stage::Check)
