@@ -14,7 +14,7 @@ use kcc_model::{Bytes, Millis, is_label};
 pub struct Global {
     /// Run in DIR
     #[arg(short = 'C', value_name = "DIR", global = true)]
-    pub folder: Option<PathBuf>,
+    pub working_dir: Option<PathBuf>,
     /// Output format of errors and warnings
     #[arg(long, global = true, default_value = "text", value_parser = ["text", "json", "github", "sarif"])]
     pub format: String,

@@ -8,7 +8,7 @@ use kcc_model::{CheckedModel, TargetModel};
 use kcc_tree::ConfigTree;
 
 use crate::{
-    failure::{Failure, Findings},
+    failure::{Diagnosis, Failure},
     load::Root,
     provenance::FragmentOrigins,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// One target, from its fragments to its desired state.
 #[derive(Debug)]
 pub struct Compiled {
-    /// The system's folder.
+    /// The system's root.
     pub root: Root,
     /// The values with their origins.
     pub(crate) tree: Arc<ConfigTree>,
@@ -80,16 +80,16 @@ impl Compiled {
             }
             diagnostic
         });
-        let mut findings = Findings {
+        let mut diagnosis = Diagnosis {
             diagnostics: lacking.chain(refused).collect(),
             files: Arc::clone(&self.tree.files),
             targets: self.tree.targets.keys().cloned().collect(),
-            folder: self.root.shown().to_owned(),
+            root: self.root.shown().to_owned(),
         };
-        findings.diagnostics.sort(&findings.files);
+        diagnosis.diagnostics.sort(&diagnosis.files);
         if error.secrets.is_empty() {
-            return Failure::Configuration(findings);
+            return Failure::Configuration(diagnosis);
         }
-        Failure::Unavailable(findings)
+        Failure::Unavailable(diagnosis)
     }
 }

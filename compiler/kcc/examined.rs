@@ -3,47 +3,63 @@
 
 use std::sync::Arc;
 
-use kcc_diag::{Diagnostics, FileId};
+use kcc_diag::{Diagnostic, Diagnostics, FileId, Outcome};
 use kcc_lower::Lowered;
 use kcc_model::CheckedModel;
 use kcc_tree::ConfigTree;
 
 use crate::{
-    failure::{Failure, Findings},
+    failure::{Diagnosis, Failure},
     load::Root,
+    printer::{Printer, Stdout},
 };
 
 /// A checked system with the origins of its values.
 #[derive(Debug)]
 pub struct Examined {
-    /// The system's folder.
+    /// The system's root.
     pub root: Root,
     /// The values with their origins.
     pub tree: Arc<ConfigTree>,
     /// The checked model of the targets.
     pub model: Arc<CheckedModel>,
-    /// The warnings of all stages.
+    /// The warnings of all stages that are not printed yet.
     pub(crate) warnings: Diagnostics,
 }
 
 impl Examined {
-    /// Returns diagnostics, sorted, with everything that is needed to show them.
-    pub(crate) fn findings(&self, mut diagnostics: Diagnostics) -> Findings {
-        diagnostics.sort(&self.tree.files);
-        Findings {
-            diagnostics,
-            files: Arc::clone(&self.tree.files),
-            targets: self.tree.targets.keys().cloned().collect(),
-            folder: self.root.shown().to_owned(),
+    /// Lowers the model of one target, or of an instance of it, to the desired state
+    /// of its engine: the last stage of the pipeline.
+    pub fn lower(&self, target: &str, instance: Option<&str>) -> Outcome<Lowered> {
+        kcc_lower::lower(&self.tree, &self.model, target, instance)
+    }
+
+    /// Returns the desired state of one target, without warnings.
+    pub fn lowered(&self, target: &str) -> Result<Lowered, Failure> {
+        match self.lower(target, None) {
+            Ok(lowered) => Ok(lowered.value),
+            Err(errors) => Err(Failure::Configuration(self.diagnosis(errors))),
         }
     }
 
-    /// Lowers one target.
-    pub fn lowered(&self, target: &str) -> Result<Lowered, Failure> {
-        match kcc_lower::lower(&self.tree, &self.model, target, None) {
-            Ok(lowered) => Ok(lowered.value),
-            Err(errors) => Err(Failure::Configuration(self.findings(errors))),
+    /// Returns the warnings together with diagnostics of lowering, sorted, with
+    /// everything that is needed to show them.
+    pub(crate) fn diagnosis(&self, found: impl IntoIterator<Item = Diagnostic>) -> Diagnosis {
+        let mut diagnostics = self.warnings.clone();
+        diagnostics.extend(found);
+        diagnostics.sort(&self.tree.files);
+        Diagnosis {
+            diagnostics,
+            files: Arc::clone(&self.tree.files),
+            targets: self.tree.targets.keys().cloned().collect(),
+            root: self.root.shown().to_owned(),
         }
+    }
+
+    /// Prints the warnings, once.
+    pub(crate) fn print_warnings(&mut self, printer: &Printer) {
+        printer.diagnosis(&self.diagnosis([]), Stdout::Data);
+        self.warnings = Diagnostics::new();
     }
 
     /// Gives every fragment to the team that is named after the system, if no

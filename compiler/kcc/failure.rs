@@ -1,4 +1,4 @@
-//! [`Findings`]: diagnostics with what is needed to render them. [`Failure`]: the
+//! [`Diagnosis`]: diagnostics with what is needed to render them. [`Failure`]: the
 //! reason why a command did not complete.
 //!
 //! Mistakes of users are diagnostics, failures of the environment are errors; both
@@ -10,7 +10,7 @@ use kcc_diag::{Diagnostics, Files};
 
 /// Diagnostics with everything needed to render them.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct Diagnosis {
     /// The diagnostics, sorted.
     pub diagnostics: Diagnostics,
     /// The files that their labels point into.
@@ -18,10 +18,10 @@ pub struct Findings {
     /// All targets that were evaluated.
     pub targets: BTreeSet<String>,
     /// The system's root relative to the current directory, as in [`kcc_diag::Style`].
-    pub folder: String,
+    pub root: String,
 }
 
-impl From<Diagnostics> for Findings {
+impl From<Diagnostics> for Diagnosis {
     fn from(diagnostics: Diagnostics) -> Self {
         Self {
             diagnostics,
@@ -34,10 +34,10 @@ impl From<Diagnostics> for Findings {
 #[derive(Debug)]
 pub enum Failure {
     /// The configuration has errors.
-    Configuration(Findings),
+    Configuration(Diagnosis),
     /// The environment lacks something the system needs: files could not be read,
     /// so the diagnostics may be incomplete, or secrets have no value.
-    Unavailable(Findings),
+    Unavailable(Diagnosis),
     /// The arguments are invalid, together or for this system.
     Usage {
         /// The message.

@@ -1,21 +1,20 @@
-//! The pipeline from a folder to the desired state of its targets:
+//! The pipeline from a directory to the desired state of its targets:
 //!
 //! ```text
 //! load → evaluate → examine → lower
 //! ```
 //!
-//! Each stage is one function from the result of the stage before. A stage works
-//! on whatever the one before could produce, so that one run reports the
-//! mistakes of all stages; it fails once, at its end. The commands' needs
-//! ([`check`], [`compile`], [`model`], [`traced`]) are short tails of the
-//! pipeline. Nothing here prints but the warnings of commands whose output is
-//! something else.
+//! Each stage is one function from the result of the stage before; the last one is
+//! [`Examined::lower`], which everything that has an examined system may call. A
+//! stage works on whatever the one before could produce, so that one run reports
+//! the mistakes of all stages; it fails once, at its end. What commands need
+//! ([`check`], [`compile`], [`model`], [`traced`]) are short tails of the pipeline.
+//! Nothing here prints but the warnings of commands whose output is something else.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use kcc_cue::{Evaluation, Evaluator, Fragment};
 use kcc_diag::{Code, Diagnostics, Files, Outcome, nearest};
-use kcc_lower::Lowered;
 use kcc_model::{CheckedModel, ReferencedFiles};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
@@ -24,10 +23,9 @@ use crate::{
     compiled::Compiled,
     context::Context,
     examined::Examined,
-    failure::{Failure, Findings},
-    load::{BuildContexts, Root, Sources, team_folders},
+    failure::{Diagnosis, Failure},
+    load::{BuildContexts, Root, Sources, check_team_directories},
     overrides,
-    printer::Stdout,
     settings::Settings,
 };
 
@@ -47,7 +45,7 @@ impl Targets {
     }
 }
 
-/// The result of loading: a system's folder and the files in it.
+/// The result of loading: a system's root and the files below it.
 struct Loaded {
     root: Root,
     sources: Sources,
@@ -56,16 +54,17 @@ struct Loaded {
 /// The result of evaluation.
 struct Evaluated {
     evaluator: Evaluator,
-    tree: ConfigTree,
+    tree: Arc<ConfigTree>,
+    /// All diagnostics of loading and evaluation.
     found: Diagnostics,
     /// The targets of the system, evaluated or not.
     known: BTreeSet<String>,
 }
 
-/// Finds the system's folder and reads the files in it.
+/// Finds the system's root and reads the files below it.
 fn load(settings: &Settings, dir: Option<&Path>) -> Result<Loaded, Failure> {
-    let here = &settings.environment.folder;
-    let root = Root::find(here, &settings.folder_named(dir)).map_err(|no_system| {
+    let here = &settings.environment.current_dir;
+    let root = Root::find(here, &settings.dir_named(dir)).map_err(|no_system| {
         let unreadable = no_system.code == Code::LoadUnreadable;
         failed(Diagnostics::from(*no_system).into(), unreadable)
     })?;
@@ -73,49 +72,38 @@ fn load(settings: &Settings, dir: Option<&Path>) -> Result<Loaded, Failure> {
     if sources.problems.of(SYSTEM_FILE).is_some() {
         // Without `kcc.cue` nothing is known about any other file.
         let mut files = Files::new();
-        let findings = Findings {
+        let diagnosis = Diagnosis {
             diagnostics: sources.problems.report(&mut files, None),
             files: Arc::new(files),
-            folder: root.shown().to_owned(),
-            ..Findings::default()
+            root: root.shown().to_owned(),
+            ..Diagnosis::default()
         };
-        return Err(failed(findings, sources.problems.is_environment()));
+        return Err(failed(diagnosis, sources.problems.is_environment()));
     }
     Ok(Loaded { root, sources })
 }
 
-/// Evaluates the targets and reports the problems that loading found.
+/// Evaluates the targets, and adds what only the files themselves say.
 fn evaluate(
     loaded: &Loaded,
     settings: &Settings,
     targets: &Targets,
     blame: bool,
 ) -> Result<Evaluated, Failure> {
-    let Loaded { root, sources } = loaded;
     let evaluator = Evaluator::new()?;
     let kcc_cue::Evaluated {
         mut tree,
         mut found,
         targets: known,
-    } = evaluate_targets(&evaluator, sources, settings, &targets.0, blame)?;
-    let files = Arc::make_mut(&mut tree.files);
-    found.extend(sources.problems.report(files, Some(&tree.system)));
-    // A file that could not be read may declare what seems to be missing.
-    let problems = sources.problems.iter();
-    let unread = problems.filter_map(|problem| tree.files.find(&problem.name));
-    tree.partial.extend(unread);
-    found.extend(team_folders(root, &tree.system));
-    if let Some(codeowners) = &sources.codeowners {
-        let names = sources.fragments.iter().map(|fragment| &*fragment.name);
-        found.extend(codeowners.assign(&mut tree, &names.collect::<Vec<_>>()));
-    }
+    } = evaluate_targets(&evaluator, &loaded.sources, settings, &targets.0, blame)?;
+    found.extend(add_sources(loaded, &mut tree));
     let unknown = targets.0.iter().find(|target| !known.contains(*target));
     if let (Some(unknown), false) = (unknown, found.has_errors()) {
         return Err(no_target(unknown, &known));
     }
     Ok(Evaluated {
         evaluator,
-        tree,
+        tree: Arc::new(tree),
         found,
         known,
     })
@@ -128,12 +116,12 @@ fn evaluate_targets(
     targets: &BTreeSet<String>,
     blame: bool,
 ) -> Result<kcc_cue::Evaluated, Failure> {
-    let fragments = sources.fragments.iter().map(|file| Fragment {
+    let files = sources.cue_files.iter().map(|file| Fragment {
         name: &file.name,
         text: &file.text,
     });
     let evaluation = Evaluation {
-        fragments: &fragments.collect::<Vec<_>>(),
+        fragments: &files.collect::<Vec<_>>(),
         imports: &sources.imports,
         targets,
         limits: settings.limits,
@@ -142,9 +130,27 @@ fn evaluate_targets(
     Ok(kcc_cue::evaluate(evaluator, &evaluation)?)
 }
 
+/// Adds the files that could not be read and the owners in CODEOWNERS to a tree.
+/// Returns what is wrong with either, and with the directories of teams.
+fn add_sources(loaded: &Loaded, tree: &mut ConfigTree) -> Diagnostics {
+    let Loaded { root, sources } = loaded;
+    let files = Arc::make_mut(&mut tree.files);
+    let mut found = sources.problems.report(files, Some(&tree.system));
+    // A file that could not be read may declare what seems to be missing.
+    let problems = sources.problems.iter();
+    let unread = problems.filter_map(|problem| tree.files.find(&problem.name));
+    tree.partial.extend(unread);
+    found.extend(check_team_directories(root, &tree.system));
+    if let Some(codeowners) = &sources.codeowners {
+        let names = sources.cue_files.iter().map(|file| &*file.name);
+        found.extend(codeowners.assign(tree, &names.collect::<Vec<_>>()));
+    }
+    found
+}
+
 /// Builds the model and checks the rules.
 fn examine(
-    loaded: Loaded,
+    loaded: &Loaded,
     evaluated: Evaluated,
     settings: &Settings,
     targets: &Targets,
@@ -156,7 +162,7 @@ fn examine(
         found,
         known,
     } = evaluated;
-    let contexts = BuildContexts::of(&root);
+    let contexts = BuildContexts::of(root);
     let files = ReferencedFiles {
         read: &|name| root.file(name),
         check_exists: &|name| root.there(name),
@@ -170,32 +176,28 @@ fn examine(
     if outcome.as_ref().is_err_and(misses_a_need) && tree.targets.len() < known.len() {
         // The component may run in another target: then the message says so.
         let others = known.into_iter().filter(|target| !targets.contain(target));
-        let others = evaluate_targets(&evaluator, &sources, settings, &others.collect(), false)?;
+        let others = evaluate_targets(&evaluator, sources, settings, &others.collect(), false)?;
+        let tree = Arc::make_mut(&mut tree);
         tree.declarations.extend(others.tree.declarations);
-        outcome = kcc_model::examine(&tree, found, files);
+        outcome = kcc_model::examine(tree, found, files);
     }
     match outcome {
         Ok(checked) => Ok(Examined {
             model: Arc::new(overrides::apply(checked.value, settings)?),
             warnings: checked.warnings,
-            tree: Arc::new(tree),
-            root,
+            tree,
+            root: root.clone(),
         }),
         Err(diagnostics) => Err(failed(
-            Findings {
+            Diagnosis {
                 diagnostics,
-                files: tree.files,
-                targets: tree.targets.into_keys().collect(),
-                folder: root.shown().to_owned(),
+                files: Arc::clone(&tree.files),
+                targets: tree.targets.keys().cloned().collect(),
+                root: root.shown().to_owned(),
             },
             sources.problems.is_environment(),
         )),
     }
-}
-
-/// Lowers the model of one target to the desired state of its engine.
-fn lower(system: &Examined, target: &str, instance: Option<&str>) -> Outcome<Lowered> {
-    kcc_lower::lower(&system.tree, &system.model, target, instance)
 }
 
 /// Runs all stages but the last.
@@ -207,14 +209,14 @@ fn examined(
 ) -> Result<Examined, Failure> {
     let loaded = load(settings, dir)?;
     let evaluated = evaluate(&loaded, settings, targets, blame)?;
-    examine(loaded, evaluated, settings, targets)
+    examine(&loaded, evaluated, settings, targets)
 }
 
 /// The result of `kcc check`.
 #[derive(Debug)]
 pub struct Checked {
     /// Warnings; errors are a [`Failure`].
-    pub findings: Findings,
+    pub diagnosis: Diagnosis,
     /// The number of components in all targets together.
     pub components: usize,
     /// The number of teams.
@@ -225,26 +227,21 @@ pub struct Checked {
 
 /// Checks a system for some targets, their lowering included.
 pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result<Checked, Failure> {
-    let mut system = examined(&context.settings, dir, targets, false)?;
-    let mut found = std::mem::take(&mut system.warnings);
-    let mut refused = false;
-    for target in system.model.targets.keys() {
-        match lower(&system, target, None) {
-            Ok(lowered) => found.extend(lowered.warnings),
-            Err(errors) => {
-                refused = true;
-                found.extend(errors);
-            }
-        }
-    }
-    let findings = system.findings(found);
+    let system = examined(&context.settings, dir, targets, false)?;
+    let targets = system.model.targets.keys();
+    let lowered: Vec<Outcome<_>> = targets.map(|target| system.lower(target, None)).collect();
+    let refused = lowered.iter().any(Result::is_err);
+    let found = lowered
+        .into_iter()
+        .flat_map(|lowered| lowered.map_or_else(|errors| errors, |desired| desired.warnings));
+    let diagnosis = system.diagnosis(found);
     if refused {
-        return Err(Failure::Configuration(findings));
+        return Err(Failure::Configuration(diagnosis));
     }
     let models = system.model.targets.values();
     let components: BTreeSet<&String> = models.flat_map(|model| model.components.keys()).collect();
     Ok(Checked {
-        findings,
+        diagnosis,
         components: components.len(),
         teams: system.model.teams.len(),
         targets: system.model.targets.keys().cloned().collect(),
@@ -271,19 +268,14 @@ fn compile_instance(
 ) -> Result<Compiled, Failure> {
     let targets = Targets::of(&[target.to_owned()]);
     let mut system = examined(&context.settings, dir, &targets, false)?;
-    let mut found = std::mem::take(&mut system.warnings);
-    let lowered = match lower(&system, target, instance) {
+    let lowered = match system.lower(target, instance) {
         Ok(lowered) => {
-            found.extend(lowered.warnings);
+            system.warnings.extend(lowered.warnings);
             lowered.value
         }
-        Err(errors) => {
-            found.extend(errors);
-            return Err(Failure::Configuration(system.findings(found)));
-        }
+        Err(errors) => return Err(Failure::Configuration(system.diagnosis(errors))),
     };
-    let warnings = system.findings(found);
-    context.printer.findings(&warnings, Stdout::Data);
+    system.print_warnings(&context.printer);
     Ok(Compiled {
         root: system.root,
         tree: system.tree,
@@ -299,10 +291,7 @@ pub fn model(
     targets: &Targets,
 ) -> Result<Arc<CheckedModel>, Failure> {
     let mut system = examined(&context.settings, dir, targets, false)?;
-    let found = std::mem::take(&mut system.warnings);
-    context
-        .printer
-        .findings(&system.findings(found), Stdout::Data);
+    system.print_warnings(&context.printer);
     Ok(system.model)
 }
 
@@ -315,19 +304,16 @@ pub fn traced(
     blame: bool,
 ) -> Result<Examined, Failure> {
     let mut system = examined(&context.settings, dir, targets, blame)?;
-    let found = std::mem::take(&mut system.warnings);
-    context
-        .printer
-        .findings(&system.findings(found), Stdout::Data);
+    system.print_warnings(&context.printer);
     system.give_files_to_the_only_team();
     Ok(system)
 }
 
-fn failed(findings: Findings, unreadable: bool) -> Failure {
+fn failed(diagnosis: Diagnosis, unreadable: bool) -> Failure {
     if unreadable {
-        Failure::Unavailable(findings)
+        Failure::Unavailable(diagnosis)
     } else {
-        Failure::Configuration(findings)
+        Failure::Configuration(diagnosis)
     }
 }
 

@@ -13,7 +13,7 @@ use kcc_diag::{Diagnostic, Diagnostics, Format, Style, plain, render};
 
 use crate::{
     exit::{self, Exit},
-    failure::{Failure, Findings},
+    failure::{Diagnosis, Failure},
     settings::Settings,
     summary,
 };
@@ -85,15 +85,15 @@ impl Printer {
     }
 
     /// Writes diagnostics, to stdout or stderr depending on the format.
-    pub fn findings(&self, findings: &Findings, stdout: Stdout) {
+    pub fn diagnosis(&self, diagnosis: &Diagnosis, stdout: Stdout) {
         let style = Style {
             color: self.color,
             width: self.width,
-            targets: findings.targets.clone(),
-            folder: findings.folder.clone(),
+            targets: diagnosis.targets.clone(),
+            root: diagnosis.root.clone(),
         };
         let shown;
-        let mut diagnostics = &findings.diagnostics;
+        let mut diagnostics = &diagnosis.diagnostics;
         if self.quiet {
             shown = errors(diagnostics);
             diagnostics = &shown;
@@ -103,7 +103,7 @@ impl Printer {
             cut = summary::shown(diagnostics);
             diagnostics = &cut;
         }
-        let text = render(diagnostics, &findings.files, self.format, &style);
+        let text = render(diagnostics, &diagnosis.files, self.format, &style);
         match (self.format, stdout) {
             (Format::Text, _) | (_, Stdout::Data) => self.stderr(&text),
             (_, Stdout::Diagnostics) => self.data(&text),
@@ -113,14 +113,14 @@ impl Printer {
     /// Writes the reason of a failure and returns the exit code.
     pub fn failure(&self, failure: &Failure, stdout: Stdout) -> Exit {
         match failure {
-            Failure::Configuration(findings) => {
-                self.findings(findings, stdout);
-                self.summary(findings, stdout);
+            Failure::Configuration(diagnosis) => {
+                self.diagnosis(diagnosis, stdout);
+                self.summary(diagnosis, stdout);
                 Exit::Configuration
             }
-            Failure::Unavailable(findings) => {
-                self.findings(findings, stdout);
-                self.summary(findings, stdout);
+            Failure::Unavailable(diagnosis) => {
+                self.diagnosis(diagnosis, stdout);
+                self.summary(diagnosis, stdout);
                 Exit::Environment
             }
             Failure::Usage { message, help } => {
@@ -130,7 +130,7 @@ impl Printer {
             Failure::Environment(error) => {
                 let mut diagnostic = Diagnostic::error(error.code, error.chain());
                 diagnostic.help.clone_from(&error.help);
-                self.findings(&Diagnostics::from(diagnostic).into(), stdout);
+                self.diagnosis(&Diagnostics::from(diagnostic).into(), stdout);
                 Exit::from_code(error.exit_code())
             }
             Failure::Evaluator(EvaluatorError::Thread(cause)) => {
@@ -160,11 +160,11 @@ impl Printer {
 
     /// Writes the number of errors if the command reports diagnostics and there are
     /// several, or if not all were shown.
-    fn summary(&self, findings: &Findings, stdout: Stdout) {
-        let errors = errors(&findings.diagnostics).iter().count();
+    fn summary(&self, diagnosis: &Diagnosis, stdout: Stdout) {
+        let errors = errors(&diagnosis.diagnostics).iter().count();
         let reported = stdout == Stdout::Diagnostics && !self.quiet && errors > 1;
         if self.format == Format::Text && (reported || errors > summary::MAX_ERRORS) {
-            self.stderr(&format!("{}\n", plain(&summary::summary(findings))));
+            self.stderr(&format!("{}\n", plain(&summary::summary(diagnosis))));
         }
     }
 

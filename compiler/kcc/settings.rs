@@ -19,7 +19,7 @@ pub struct Environment {
     /// The environment variables that are valid UTF-8.
     pub variables: BTreeMap<String, String>,
     /// The current directory.
-    pub folder: PathBuf,
+    pub current_dir: PathBuf,
     /// True if stderr is a terminal.
     pub stderr_is_terminal: bool,
     /// True if stdin and stderr are terminals, so that questions can be answered.
@@ -38,7 +38,7 @@ impl Environment {
                     Some((name.into_string().ok()?, value.into_string().ok()?))
                 })
                 .collect(),
-            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            current_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             stderr_is_terminal,
             is_interactive: stderr_is_terminal && std::io::stdin().is_terminal(),
             width: terminal_size::terminal_size_of(std::io::stderr())
@@ -57,9 +57,9 @@ impl Environment {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The working directory: `-C`, or the current directory.
-    pub folder: PathBuf,
+    pub working_dir: PathBuf,
     /// The argument of `-C`, as given.
-    pub named_folder: PathBuf,
+    pub named_dir: PathBuf,
     /// The format of diagnostics.
     pub format: Format,
     /// True if text on stderr is coloured.
@@ -94,10 +94,10 @@ impl Settings {
                 .variables
                 .get("TERM")
                 .is_none_or(|term| term != "dumb");
-        let named_folder = global.folder.clone().unwrap_or_default();
+        let named_dir = global.working_dir.clone().unwrap_or_default();
         Self {
-            folder: environment.folder.join(&named_folder),
-            named_folder,
+            working_dir: environment.current_dir.join(&named_dir),
+            named_dir,
             format: global.diagnostics_format(),
             color: match global.color {
                 Color::Always => true,
@@ -116,11 +116,8 @@ impl Settings {
     }
 
     /// Returns the directory that an argument names, relative to the current one.
-    pub fn folder_named(&self, argument: Option<&Path>) -> PathBuf {
-        argument.map_or_else(
-            || self.named_folder.clone(),
-            |dir| self.named_folder.join(dir),
-        )
+    pub fn dir_named(&self, argument: Option<&Path>) -> PathBuf {
+        argument.map_or_else(|| self.named_dir.clone(), |dir| self.named_dir.join(dir))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use kcc_diag::{Diagnostic, Diagnostics, FileId, Severity};
 
-use crate::failure::Findings;
+use crate::failure::Diagnosis;
 
 /// The maximum number of errors shown as text.
 pub const MAX_ERRORS: usize = 50;
@@ -79,8 +79,8 @@ struct Count {
 
 /// Formats the number of errors on one line, followed by one line per team if not
 /// all errors were shown.
-pub fn summary(findings: &Findings) -> String {
-    let errors: Vec<&Diagnostic> = findings
+pub fn summary(diagnosis: &Diagnosis) -> String {
+    let errors: Vec<&Diagnostic> = diagnosis
         .diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
@@ -93,7 +93,7 @@ pub fn summary(findings: &Findings) -> String {
             without_file += 1;
             continue;
         };
-        let count = teams.entry(findings.files.team(label.span)).or_default();
+        let count = teams.entry(diagnosis.files.team(label.span)).or_default();
         count.errors += 1;
         count.files.insert(label.span.file);
     }

@@ -20,7 +20,7 @@ fn every_rendered_field_has_a_source() {
         let copy = Copy::of(name);
         let cli = Cli::try_parse_from(["kcc", "--quiet", "check"]).unwrap();
         let environment = Environment {
-            folder: copy.root().to_owned(),
+            current_dir: copy.root().to_owned(),
             ..Environment::default()
         };
         let settings = Settings::new(&cli.global, environment);

@@ -57,8 +57,10 @@ impl SourceFile {
     }
 
     /// Returns the file's directory, relative to the root; empty for the root.
-    pub fn folder(&self) -> &str {
-        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
+    pub fn directory(&self) -> &str {
+        self.name
+            .rsplit_once('/')
+            .map_or("", |(directory, _)| directory)
     }
 
     /// Returns the line and column of a byte offset; an offset past the end counts

@@ -90,7 +90,7 @@ pub fn finish(
     let left = report.left.iter();
     let left = left.map(|failure| diagnostic(failure, Diagnostic::warning));
     let diagnostics: Diagnostics = failures.chain(left).collect();
-    context.printer.findings(&diagnostics.into(), Stdout::Data);
+    context.printer.diagnosis(&diagnostics.into(), Stdout::Data);
     for failure in report
         .failures
         .iter()

@@ -32,10 +32,10 @@ impl Check {
     pub fn run(self, context: &Context) -> CommandResult {
         let targets = Targets::of(&self.target);
         let checked = pipeline::check(context, self.system.dir.as_deref(), &targets)?;
-        let warnings = checked.findings.diagnostics.iter().count();
+        let warnings = checked.diagnosis.diagnostics.iter().count();
         context
             .printer
-            .findings(&checked.findings, Stdout::Diagnostics);
+            .diagnosis(&checked.diagnosis, Stdout::Diagnostics);
         context.printer.note(&format!(
             "checked {} of {} for {}: {}",
             counted(checked.components, "component"),

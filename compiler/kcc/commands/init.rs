@@ -30,8 +30,8 @@ pub struct Init {
 impl Init {
     /// Writes the files and prints the next commands.
     pub fn run(self, context: &Context) -> CommandResult {
-        let shown = context.settings.folder_named(self.dir.as_deref());
-        let folder = context.settings.environment.folder.join(&shown);
+        let shown = context.settings.dir_named(self.dir.as_deref());
+        let system_dir = context.settings.environment.current_dir.join(&shown);
         let name = match self.name {
             Some(name) if is_system_name(&name) => name,
             Some(name) => {
@@ -40,7 +40,7 @@ impl Init {
                     "use at most 40 lower-case letters, digits and `-`, starting with a letter",
                 ));
             }
-            None => default_name(&folder),
+            None => default_name(&system_dir),
         };
         let files = files(&name);
         let exists = |file: &str| {
@@ -50,12 +50,12 @@ impl Init {
             )
         };
         // All or nothing.
-        let is_taken = |(file, _): &&(&str, _)| folder.join(file).symlink_metadata().is_ok();
+        let is_taken = |(file, _): &&(&str, _)| system_dir.join(file).symlink_metadata().is_ok();
         if let Some((file, _)) = files.iter().find(is_taken) {
             return Err(exists(file));
         }
         for (file, content) in files {
-            let path = folder.join(file);
+            let path = system_dir.join(file);
             let display = shown.join(file);
             write_new(&path, &content).map_err(|error| match error.kind() {
                 ErrorKind::AlreadyExists => exists(file),
@@ -75,8 +75,8 @@ impl Init {
 
 /// Formats a directory as a quoted shell argument with a leading space; empty for
 /// the current directory.
-fn shell_argument(folder: &Path) -> String {
-    let name = folder.display().to_string();
+fn shell_argument(dir: &Path) -> String {
+    let name = dir.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+@%".contains(c);
     match name.as_str() {
         "" | "." => String::new(),
@@ -120,16 +120,16 @@ on: dev: services: web: ports: http: expose: 8080
 }
 
 fn write_new(path: &Path, content: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
     }
     let mut file = fs::File::create_new(path)?;
     std::io::Write::write_all(&mut file, content.as_bytes())
 }
 
 /// Derives a valid system name from the name of a directory.
-fn default_name(folder: &Path) -> String {
-    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+fn default_name(dir: &Path) -> String {
+    let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = real
         .file_name()
         .map(|name| name.to_string_lossy().to_lowercase())
@@ -163,19 +163,19 @@ mod tests {
 
     #[test]
     fn quotes_a_directory_for_the_shell() {
-        for (folder, shown) in [
+        for (dir, shown) in [
             ("", ""),
             ("shop", " shop"),
             ("My Shop", " 'My Shop'"),
             ("it's", " 'it'\\''s'"),
         ] {
-            assert_eq!(shell_argument(Path::new(folder)), shown);
+            assert_eq!(shell_argument(Path::new(dir)), shown);
         }
     }
 
     #[test]
     fn derives_a_valid_name_from_any_directory() {
-        for (folder, name) in [
+        for (dir, name) in [
             ("/x/shop", "shop"),
             ("/x/My Shop_2", "my-shop-2"),
             ("/x/2fast", "app"),
@@ -183,7 +183,7 @@ mod tests {
             ("/", "app"),
             ("/x/a.", "a"),
         ] {
-            assert_eq!(default_name(Path::new(folder)), name, "{folder}");
+            assert_eq!(default_name(Path::new(dir)), name, "{dir}");
         }
     }
 }

@@ -48,7 +48,7 @@ impl Render {
     }
 
     fn files(&self, context: &Context, compiled: &Compiled) -> Result<(), Failure> {
-        let folder = context.settings.folder.join(&self.output);
+        let output_dir = context.settings.working_dir.join(&self.output);
         let cannot = |name: &Path| {
             let below = self.output.join(name);
             let name = if name.as_os_str().is_empty() {
@@ -58,19 +58,19 @@ impl Render {
             };
             move |error| Failure::io(format!("cannot write `{}`", name.display()), error)
         };
-        if folder.exists() && !folder.is_dir() {
+        if output_dir.exists() && !output_dir.is_dir() {
             return Err(Failure::usage(
                 format!("`{}` is not a directory", self.output.display()),
                 "pass a directory, or omit `--output` and redirect stdout",
             ));
         }
-        fs::create_dir_all(&folder).map_err(cannot(Path::new("")))?;
-        let real = folder.canonicalize().map_err(cannot(Path::new("")))?;
+        fs::create_dir_all(&output_dir).map_err(cannot(Path::new("")))?;
+        let real = output_dir.canonicalize().map_err(cannot(Path::new("")))?;
         let root = relative(&real, compiled.root.path());
         let files = kcc_lower::emit::files(compiled.desired(), &root)
             .map_err(|error| cannot_render(&error))?;
         for file in &files {
-            let path = folder.join(&file.name);
+            let path = output_dir.join(&file.name);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(cannot(Path::new(&file.name)))?;
             }

@@ -24,11 +24,11 @@ use kcc_model::Codeowners;
 pub use build_contexts::BuildContexts;
 pub use problem::{Problem, Problems};
 pub use root::Root;
-pub use teams::team_folders;
+pub use teams::check_team_directories;
 
 /// A fragment or a file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fragment {
+pub struct CueFile {
     /// The path relative to the root.
     pub name: String,
     /// The whole text.
@@ -39,7 +39,7 @@ pub struct Fragment {
 #[derive(Debug)]
 pub struct Sources {
     /// The readable fragments and files of packages, sorted by name.
-    pub fragments: Vec<Fragment>,
+    pub cue_files: Vec<CueFile>,
     /// The packages that the fragments import.
     pub imports: Imports,
     /// The owners of files in the repository, if it has a CODEOWNERS file.
@@ -65,12 +65,12 @@ impl Root {
         }
         let imports = packages::imported(self, &mut texts, &mut problems);
         let codeowners = codeowners::load(self, &mut problems);
-        let fragments = texts
+        let cue_files = texts
             .into_iter()
-            .map(|(name, text)| Fragment { name, text })
+            .map(|(name, text)| CueFile { name, text })
             .collect();
         Sources {
-            fragments,
+            cue_files,
             imports,
             codeowners,
             problems,

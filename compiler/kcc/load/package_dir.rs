@@ -38,8 +38,8 @@ pub(super) enum Contents {
 }
 
 /// Classifies the contents of a directory.
-pub(super) fn contents(root: &Root, folder: &str) -> Contents {
-    let path = root.path().join(folder);
+pub(super) fn contents(root: &Root, dir: &str) -> Contents {
+    let path = root.path().join(dir);
     if root.outside(&path).is_some() {
         return Contents::Outside;
     }
@@ -54,13 +54,13 @@ pub(super) fn contents(root: &Root, folder: &str) -> Contents {
 /// are not in `texts` yet.
 pub(super) fn files(
     root: &Root,
-    folder: &str,
+    dir: &str,
     texts: &mut Texts,
     problems: &mut Problems,
 ) -> Vec<PackageFile> {
-    let Some(folder) = root
+    let Some(real) = root
         .path()
-        .join(folder)
+        .join(dir)
         .canonicalize()
         .ok()
         .filter(|path| path.starts_with(root.path()))
@@ -68,7 +68,7 @@ pub(super) fn files(
         return Vec::new();
     };
     let mut files = Vec::new();
-    for path in cue_files(&folder) {
+    for path in cue_files(&real) {
         let Some(name) = root.name(&path) else {
             continue;
         };
@@ -105,11 +105,11 @@ fn text(root: &Root, name: &str, path: &Path) -> Result<String, Box<Problem>> {
 }
 
 /// Returns the ancestors of a directory, up to the root of its module.
-pub(super) fn above(root: &Root, folder: &str) -> Vec<String> {
-    if folder.is_empty() || root.path().join(folder).join("cue.mod").exists() {
+pub(super) fn above(root: &Root, dir: &str) -> Vec<String> {
+    if dir.is_empty() || root.path().join(dir).join("cue.mod").exists() {
         return Vec::new();
     }
-    let mut above: Vec<String> = Path::new(folder)
+    let mut above: Vec<String> = Path::new(dir)
         .ancestors()
         .skip(1)
         .filter_map(|path| path.to_str())
@@ -118,7 +118,7 @@ pub(super) fn above(root: &Root, folder: &str) -> Vec<String> {
     // A directory with `cue.mod` is the root of a module.
     if let Some(last) = above
         .iter()
-        .position(|folder| root.path().join(folder).join("cue.mod").exists())
+        .position(|dir| root.path().join(dir).join("cue.mod").exists())
     {
         above.truncate(last + 1);
     }
@@ -126,8 +126,8 @@ pub(super) fn above(root: &Root, folder: &str) -> Vec<String> {
 }
 
 /// Returns true if a directory below the root belongs to a nested module.
-pub(super) fn is_other_module(root: &Root, folder: &str) -> bool {
-    Path::new(folder)
+pub(super) fn is_other_module(root: &Root, dir: &str) -> bool {
+    Path::new(dir)
         .ancestors()
         .filter(|path| !path.as_os_str().is_empty())
         .any(|path| root.path().join(path).join("cue.mod/module.cue").exists())
@@ -135,39 +135,39 @@ pub(super) fn is_other_module(root: &Root, folder: &str) -> bool {
 
 /// Returns the directories with CUE files below one, relative to it; visits a
 /// bounded number of entries.
-pub(super) fn all_with_cue(root: &Root, folder: &str) -> Vec<String> {
-    let top = root.path().join(folder);
-    let (mut folders_with_cue, mut visited) = (Vec::new(), 0);
+pub(super) fn all_with_cue(root: &Root, dir: &str) -> Vec<String> {
+    let top = root.path().join(dir);
+    let (mut dirs_with_cue, mut visited) = (Vec::new(), 0);
     let mut open = VecDeque::from([top.clone()]);
     while let Some(next) = open.pop_front() {
         let Ok(entries) = std::fs::read_dir(&next) else {
             continue;
         };
-        let mut folders: Vec<PathBuf> = Vec::new();
+        let mut dirs: Vec<PathBuf> = Vec::new();
         for entry in entries.flatten() {
             visited += 1;
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                folders.push(entry.path());
+                dirs.push(entry.path());
             }
         }
         if visited > MAX_VISITED {
             break;
         }
-        folders.sort();
-        open.extend(folders);
+        dirs.sort();
+        open.extend(dirs);
         if !cue_files(&next).is_empty()
             && let Some(name) = next.strip_prefix(&top).ok().and_then(Path::to_str)
         {
-            folders_with_cue.push(name.to_owned());
+            dirs_with_cue.push(name.to_owned());
         }
     }
-    folders_with_cue
+    dirs_with_cue
 }
 
 /// Returns the files that may belong to a package, sorted. As in CUE, files for
 /// tools and tests and those that begin with `.` or `_` do not.
-fn cue_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
+fn cue_files(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
         return Vec::new();
     };
     let mut files: Vec<PathBuf> = entries

@@ -74,9 +74,9 @@ pub(super) fn imported(root: &Root, texts: &mut Texts, problems: &mut Problems) 
                 match absent.reason {
                     Absence::Folder => open.extend(absent.candidates.iter().cloned()),
                     Absence::Package | Absence::Unnamed => {
-                        let folder = path.split(':').next().unwrap_or(&path);
+                        let dir = path.split(':').next().unwrap_or(&path);
                         let names = absent.candidates.iter();
-                        open.extend(names.map(|name| format!("{folder}:{name}")));
+                        open.extend(names.map(|name| format!("{dir}:{name}")));
                     }
                     _ => {}
                 }
@@ -121,31 +121,30 @@ impl Resolver<'_> {
         let Some(module) = self.module.as_deref().and_then(ImportPath::parse) else {
             return Err(absent(Absence::NoModule, "", Vec::new()));
         };
-        let own = self.own_folder(module, path);
-        let vendored = VENDORED.map(|folder| format!("{folder}/{}", path.path));
-        let mut folders: Vec<&str> = Vec::new();
-        for folder in own.iter().chain(&vendored) {
-            match package_dir::contents(self.root, folder) {
+        let own = self.own_dir(module, path);
+        let vendored = VENDORED.map(|dir| format!("{dir}/{}", path.path));
+        let mut dirs: Vec<&str> = Vec::new();
+        for dir in own.iter().chain(&vendored) {
+            match package_dir::contents(self.root, dir) {
                 package_dir::Contents::Outside => {
-                    return Err(absent(Absence::Outside, folder, Vec::new()));
+                    return Err(absent(Absence::Outside, dir, Vec::new()));
                 }
-                package_dir::Contents::CueFiles => folders.push(folder),
+                package_dir::Contents::CueFiles => dirs.push(dir),
                 package_dir::Contents::Empty => {}
             }
         }
-        if let (Some(own), [first, second, ..]) = (&own, folders.as_slice())
+        if let (Some(own), [first, second, ..]) = (&own, dirs.as_slice())
             && first == own
         {
             let both = format!("{first}` and `{second}");
             // Either may be the intended one: the files of neither are fragments.
             self.texts.retain(|name, text| {
-                name.rsplit_once('/')
-                    .is_none_or(|(folder, _)| folder != own)
+                name.rsplit_once('/').is_none_or(|(dir, _)| dir != own)
                     || Preamble::of(text).package.as_deref() != path.package
             });
             return Err(absent(Absence::Ambiguous, &both, Vec::new()));
         }
-        if folders.is_empty() {
+        if dirs.is_empty() {
             let (reason, name) = match &own {
                 Some(own) => (Absence::Folder, own.as_str()),
                 None => (Absence::Elsewhere, ""),
@@ -154,10 +153,10 @@ impl Resolver<'_> {
             return Err(absent(reason, name, similar.into_iter().collect()));
         }
         let mut here: Vec<PackageFile> = Vec::new();
-        for folder in &folders {
+        for dir in &dirs {
             here.extend(package_dir::files(
                 self.root,
-                folder,
+                dir,
                 self.texts,
                 self.problems,
             ));
@@ -170,7 +169,7 @@ impl Resolver<'_> {
         let Some(package) = path.package else {
             return Err(absent(Absence::Unnamed, "", names));
         };
-        let is_own = own.as_deref() == folders.first().copied();
+        let is_own = own.as_deref() == dirs.first().copied();
         if is_own && self.fragment_package.as_deref() == Some(package) {
             return Err(absent(Absence::Fragments, package, Vec::new()));
         }
@@ -199,7 +198,7 @@ impl Resolver<'_> {
     }
 
     /// Returns the directory below the root if the path is in the system's module.
-    fn own_folder(&self, module: ImportPath<'_>, path: ImportPath<'_>) -> Option<String> {
+    fn own_dir(&self, module: ImportPath<'_>, path: ImportPath<'_>) -> Option<String> {
         let version = |path: ImportPath<'_>| path.version.unwrap_or("v0").to_owned();
         if path.version.is_some() && version(path) != version(module) {
             return None;
@@ -220,20 +219,20 @@ impl Resolver<'_> {
         let mut below: BTreeSet<String> = BTreeSet::new();
         for (name, text) in self.texts.iter() {
             let package = Preamble::of(text).package;
-            if let (Some((folder, _)), true) =
+            if let (Some((dir, _)), true) =
                 (name.rsplit_once('/'), package != self.fragment_package)
             {
-                below.insert(folder.to_owned());
+                below.insert(dir.to_owned());
             }
         }
         if let Some(own) = own {
             let near = nearest(own, below.iter().map(String::as_str))?;
             return Some(format!("{module}/{near}"));
         }
-        let vendored = VENDORED.map(|folder| package_dir::all_with_cue(self.root, folder));
+        let vendored = VENDORED.map(|dir| package_dir::all_with_cue(self.root, dir));
         let all: BTreeSet<String> = below
             .iter()
-            .map(|folder| format!("{module}/{folder}"))
+            .map(|dir| format!("{module}/{dir}"))
             .chain(vendored.into_iter().flatten())
             .collect();
         // The path exists, so only the version differs.

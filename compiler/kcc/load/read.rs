@@ -79,8 +79,8 @@ mod tests {
 
     #[test]
     fn removes_a_byte_order_mark() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.cue");
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a.cue");
         std::fs::write(&path, "\u{feff}package shop\n").unwrap();
         assert_eq!(text(&path).unwrap(), "package shop\n");
     }

@@ -25,11 +25,11 @@ impl Root {
     /// Finds the root of the system that contains a directory: the nearest ancestor
     /// with `kcc.cue`, starting with the directory itself. `here` is the current
     /// directory.
-    pub fn find(here: &Path, folder: &Path) -> Result<Self, Box<Diagnostic>> {
-        let named = if folder.as_os_str().is_empty() || folder == Path::new(".") {
+    pub fn find(here: &Path, dir: &Path) -> Result<Self, Box<Diagnostic>> {
+        let named = if dir.as_os_str().is_empty() || dir == Path::new(".") {
             "the current directory".to_owned()
         } else {
-            format!("`{}`", folder.display())
+            format!("`{}`", dir.display())
         };
         let no_system = |message: String| {
             Box::new(Diagnostic::error(Code::LoadNoSystem, message).help(
@@ -46,7 +46,7 @@ impl Root {
             )
         };
         let start = here
-            .join(folder)
+            .join(dir)
             .canonicalize()
             .map_err(|error| match error.kind() {
                 ErrorKind::NotFound if named.starts_with('`') => {
@@ -56,18 +56,17 @@ impl Root {
                 _ => unreadable(&error),
             })?;
         let mut denied = None;
-        let path =
-            start
-                .ancestors()
-                .find(|folder| match folder.join(SYSTEM_FILE).symlink_metadata() {
-                    Ok(_) => true,
-                    Err(error) => {
-                        if error.kind() == ErrorKind::PermissionDenied {
-                            denied.get_or_insert(error);
-                        }
-                        false
+        let path = start.ancestors().find(|ancestor| {
+            match ancestor.join(SYSTEM_FILE).symlink_metadata() {
+                Ok(_) => true,
+                Err(error) => {
+                    if error.kind() == ErrorKind::PermissionDenied {
+                        denied.get_or_insert(error);
                     }
-                });
+                    false
+                }
+            }
+        });
         let Some(path) = path else {
             return Err(match denied {
                 Some(error) => unreadable(&error),
@@ -195,43 +194,43 @@ mod tests {
     use super::*;
 
     fn system() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("shop/teams/web")).unwrap();
-        std::fs::write(folder.path().join("shop/kcc.cue"), "package shop\n").unwrap();
-        folder
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(scratch.path().join("shop/teams/web")).unwrap();
+        std::fs::write(scratch.path().join("shop/kcc.cue"), "package shop\n").unwrap();
+        scratch
     }
 
     #[test]
     fn finds_the_root_from_any_directory_or_file_below_it() {
-        let folder = system();
+        let scratch = system();
         for (start, shown) in [
             ("shop", "shop/"),
             ("shop/teams/web", "shop/"),
             ("shop/kcc.cue", "shop/"),
         ] {
-            let root = Root::find(folder.path(), Path::new(start)).unwrap();
+            let root = Root::find(scratch.path(), Path::new(start)).unwrap();
             assert!(root.path().ends_with("shop"));
             assert_eq!(root.shown(), shown);
         }
-        let inside = folder.path().join("shop/teams");
+        let inside = scratch.path().join("shop/teams");
         let root = Root::find(&inside, Path::new("")).unwrap();
         assert_eq!((root.path().ends_with("shop"), root.shown()), (true, ""));
     }
 
     #[test]
     fn reports_a_missing_directory() {
-        let folder = system();
-        let error = Root::find(folder.path(), Path::new("shopp")).unwrap_err();
+        let scratch = system();
+        let error = Root::find(scratch.path(), Path::new("shopp")).unwrap_err();
         assert_eq!(error.message, "directory `shopp` does not exist");
     }
 
     #[test]
     fn reads_the_executable_bit() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = system();
-        let program = folder.path().join("shop/run.sh");
+        let scratch = system();
+        let program = scratch.path().join("shop/run.sh");
         std::fs::write(&program, "#!/bin/sh\n").unwrap();
-        let root = Root::find(folder.path(), Path::new("shop")).unwrap();
+        let root = Root::find(scratch.path(), Path::new("shop")).unwrap();
         assert!(!root.file("run.sh").unwrap().executable);
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let file = root.file("run.sh").unwrap();
@@ -240,14 +239,14 @@ mod tests {
 
     #[test]
     fn does_not_read_files_outside_the_root() {
-        let folder = system();
-        std::fs::write(folder.path().join("password"), "hunter2").unwrap();
-        let shop = folder.path().join("shop");
+        let scratch = system();
+        std::fs::write(scratch.path().join("password"), "hunter2").unwrap();
+        let shop = scratch.path().join("shop");
         std::os::unix::fs::symlink("../password", shop.join("link")).unwrap();
         std::fs::write(shop.join("teams/app.toml"), "a = 1\n").unwrap();
-        let root = Root::find(folder.path(), Path::new("shop")).unwrap();
+        let root = Root::find(scratch.path(), Path::new("shop")).unwrap();
         assert_eq!(root.read("teams/../teams/app.toml").unwrap(), "a = 1\n");
-        let absolute = folder.path().join("password").display().to_string();
+        let absolute = scratch.path().join("password").display().to_string();
         for name in [
             "../password",
             "link",

@@ -10,37 +10,36 @@ use super::Root;
 
 /// Reports teams whose directory does not exist: all of their fragments would
 /// silently be missing.
-pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
+pub fn check_team_directories(root: &Root, system: &Node) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    for (team, folder, node) in kcc_tree::team_folders(system) {
-        let path = root.path().join(folder);
+    for (team, dir, node) in kcc_tree::team_folders(system) {
+        let path = root.path().join(dir);
         let (message, label, help) = if root.outside(&path).is_some() {
             (
-                format!("directory `{folder}` of team `{team}` is outside the system's directory"),
+                format!("directory `{dir}` of team `{team}` is outside the system's directory"),
                 "points outside".to_owned(),
                 "move it below the directory of `kcc.cue`".to_owned(),
             )
         } else if path.is_dir() {
-            let Some(real) = real_name(root, &path).filter(|real| real != normalized(folder))
-            else {
+            let Some(real) = real_name(root, &path).filter(|real| real != normalized(dir)) else {
                 continue;
             };
             (
-                format!("directory `{folder}` of team `{team}` is a symbolic link"),
+                format!("directory `{dir}` of team `{team}` is a symbolic link"),
                 format!("its fragments are in `{real}`"),
                 format!("write `path: \"{real}\"`"),
             )
         } else if path.exists() {
             (
-                format!("`{folder}` of team `{team}` is not a directory"),
+                format!("`{dir}` of team `{team}` is not a directory"),
                 "a file".to_owned(),
                 "write the directory that contains the team's fragments".to_owned(),
             )
         } else {
             (
-                format!("directory `{folder}` of team `{team}` does not exist"),
+                format!("directory `{dir}` of team `{team}` does not exist"),
                 "no such directory".to_owned(),
-                similar_folder(root, folder).map_or_else(
+                similar_directory(root, dir).map_or_else(
                     || "create the directory, or remove the team".to_owned(),
                     |similar| format!("write `path: \"{similar}\"`"),
                 ),
@@ -61,8 +60,8 @@ pub fn team_folders(root: &Root, system: &Node) -> Diagnostics {
     diagnostics
 }
 
-fn normalized(folder: &str) -> &str {
-    folder.trim_start_matches("./").trim_end_matches('/')
+fn normalized(dir: &str) -> &str {
+    dir.trim_start_matches("./").trim_end_matches('/')
 }
 
 /// Returns the path of a directory below the root, with symbolic links resolved.
@@ -71,10 +70,10 @@ fn real_name(root: &Root, path: &Path) -> Option<String> {
 }
 
 /// Returns the sibling of a missing directory with the most similar name.
-fn similar_folder(root: &Root, folder: &str) -> Option<String> {
-    let (parent, name) = normalized(folder)
+fn similar_directory(root: &Root, dir: &str) -> Option<String> {
+    let (parent, name) = normalized(dir)
         .rsplit_once('/')
-        .unwrap_or(("", normalized(folder)));
+        .unwrap_or(("", normalized(dir)));
     let mut names: Vec<String> = std::fs::read_dir(root.path().join(parent))
         .ok()?
         .filter_map(|entry| {
@@ -106,12 +105,12 @@ mod tests {
 
     #[test]
     fn reports_team_directories_that_are_not_real_directories() {
-        let folder = Scratch::with([("shop/kcc.cue", "package shop\n")]);
-        let shop = folder.path().join("shop");
-        folder.folder("shop/teams/storefront");
+        let scratch = Scratch::with([("shop/kcc.cue", "package shop\n")]);
+        let shop = scratch.path().join("shop");
+        scratch.folder("shop/teams/storefront");
         symlink("teams/storefront", shop.join("link")).unwrap();
         symlink("..", shop.join("up")).unwrap();
-        let root = Root::find(folder.path(), Path::new("shop")).unwrap();
+        let root = Root::find(scratch.path(), Path::new("shop")).unwrap();
         let system = json!({"teams": {
             "good": {"path": "./teams/storefront/"},
             "link": {"path": "link"},
@@ -121,7 +120,7 @@ mod tests {
             "zero": {"path": "nothing/like/it"},
         }});
         let system = node(&system, None);
-        let reported: Vec<_> = team_folders(&root, &system)
+        let reported: Vec<_> = check_team_directories(&root, &system)
             .into_iter()
             .map(|d| format!("{}; {}", d.message, d.help.unwrap()))
             .collect();

@@ -29,7 +29,7 @@ pub(super) fn fragments(root: &Root, problems: &mut Problems) -> Vec<String> {
         problems,
         fragments: Vec::new(),
     };
-    walk.folder(root.path());
+    walk.directory(root.path());
     walk.fragments
 }
 
@@ -40,11 +40,11 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, folder: &Path) {
-        let entries = match entries(folder) {
+    fn directory(&mut self, dir: &Path) {
+        let entries = match entries(dir) {
             Ok(entries) => entries,
             Err(error) => {
-                let name = self.shown(folder);
+                let name = self.shown(dir);
                 let name = if name.is_empty() { ".".into() } else { name };
                 self.problems.push(read::unreadable(name, &error));
                 return;
@@ -55,9 +55,9 @@ impl Walk<'_> {
             if is_fragment(&path) {
                 self.fragment(&path, kind);
             } else if kind.is_dir() && !is_private(&path) {
-                self.folder(&path);
+                self.directory(&path);
             } else if kind.is_symlink() && !is_private(&path) {
-                self.folder_link(&path);
+                self.directory_link(&path);
             }
         }
     }
@@ -97,7 +97,7 @@ impl Walk<'_> {
 
     /// Reports a link to a directory with fragments outside the root: they would
     /// silently be missing.
-    fn folder_link(&mut self, path: &Path) {
+    fn directory_link(&mut self, path: &Path) {
         let Some(target) = self.root.outside(path) else {
             return;
         };
@@ -140,9 +140,9 @@ impl Walk<'_> {
     }
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<(DirEntry, FileType)>> {
+fn entries(dir: &Path) -> io::Result<Vec<(DirEntry, FileType)>> {
     let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let kind = entry.file_type()?;
         entries.push((entry, kind));
@@ -170,10 +170,10 @@ fn is_private(path: &Path) -> bool {
 
 /// Returns the nearest fragment in a directory outside the root, relative to it;
 /// visits a bounded number of entries.
-fn first_fragment(folder: &Path) -> Option<PathBuf> {
+fn first_fragment(dir: &Path) -> Option<PathBuf> {
     let mut visited = 0;
-    let mut folders = VecDeque::from([folder.to_owned()]);
-    while let Some(next) = folders.pop_front() {
+    let mut dirs = VecDeque::from([dir.to_owned()]);
+    while let Some(next) = dirs.pop_front() {
         for (entry, kind) in entries(&next).unwrap_or_default() {
             let path = entry.path();
             visited += 1;
@@ -181,10 +181,10 @@ fn first_fragment(folder: &Path) -> Option<PathBuf> {
                 return None;
             }
             if kind.is_file() && is_fragment(&path) {
-                return path.strip_prefix(folder).ok().map(Path::to_owned);
+                return path.strip_prefix(dir).ok().map(Path::to_owned);
             }
             if kind.is_dir() && !is_private(&path) {
-                folders.push_back(path);
+                dirs.push_back(path);
             }
         }
     }
@@ -202,12 +202,12 @@ mod tests {
 
     /// Walks a directory created by `make` and returns fragments and problems.
     fn walk(make: impl Fn(&Path)) -> (Vec<String>, Vec<(Code, String)>) {
-        let folder = tempfile::tempdir().unwrap();
-        let system = folder.path().join("shop");
+        let scratch = tempfile::tempdir().unwrap();
+        let system = scratch.path().join("shop");
         create_dir_all(&system).unwrap();
         write(system.join("kcc.cue"), "package shop\n").unwrap();
         make(&system);
-        let root = Root::find(folder.path(), Path::new("shop")).unwrap();
+        let root = Root::find(scratch.path(), Path::new("shop")).unwrap();
         let mut problems = Problems::default();
         let names = fragments(&root, &mut problems);
         let problems = problems
@@ -220,9 +220,9 @@ mod tests {
     #[test]
     fn skips_private_directories_and_files_of_the_cue_tool() {
         let (names, problems) = walk(|root| {
-            for folder in ["teams/web", ".git", "_old", "cue.mod/pkg", "teams/_draft"] {
-                create_dir_all(root.join(folder)).unwrap();
-                write(root.join(folder).join("a.cue"), "").unwrap();
+            for dir in ["teams/web", ".git", "_old", "cue.mod/pkg", "teams/_draft"] {
+                create_dir_all(root.join(dir)).unwrap();
+                write(root.join(dir).join("a.cue"), "").unwrap();
             }
             for name in [
                 "b_tool.cue",
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn reports_fragments_that_are_not_files_in_the_root() {
         let (names, problems) = walk(|root| {
-            create_dir_all(root.join("folder.cue")).unwrap();
+            create_dir_all(root.join("dir.cue")).unwrap();
             symlink("nowhere", root.join("gone.cue")).unwrap();
             write(root.join("../other.cue"), "").unwrap();
             symlink("../other.cue", root.join("out.cue")).unwrap();
@@ -260,7 +260,7 @@ mod tests {
         });
         assert_eq!(names, ["kcc.cue", "same.cue"]);
         let expected = [
-            (Code::LoadNotAFile, "`folder.cue` is a directory"),
+            (Code::LoadNotAFile, "`dir.cue` is a directory"),
             (Code::LoadNotAFile, "`gone.cue` is a dangling symbolic link"),
             (
                 Code::LoadOutsideRoot,

@@ -19,7 +19,7 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
     let mut text = diagnostic.message.clone();
     let mut properties = String::new();
     if let Some(first) = locations.next() {
-        let file = property(&format!("{}{}", style.folder, first.file));
+        let file = property(&format!("{}{}", style.root, first.file));
         let (start, end) = (first.start, first.end);
         let _ = write!(
             properties,
@@ -49,7 +49,7 @@ fn command(diagnostic: &Diagnostic, files: &Files, style: &Style) -> String {
         let _ = write!(
             text,
             "\n{}{}:{}:{}{team}{separator}{}",
-            style.folder,
+            style.root,
             location.file,
             location.start.line,
             location.start.column,
@@ -93,7 +93,7 @@ mod tests {
     fn a_diagnostic_is_one_complete_command() {
         let (files, diagnostics) = sample::conflict();
         let style = Style {
-            folder: "systems/shop/".into(),
+            root: "systems/shop/".into(),
             ..Style::default()
         };
         assert_eq!(

@@ -120,7 +120,7 @@ mod tests {
     fn no_format_passes_terminal_control_characters() {
         let (files, diagnostics) = sample::hostile();
         let style = Style {
-            folder: "\u{1b}[2J/".to_owned(),
+            root: "\u{1b}[2J/".to_owned(),
             ..Style::default()
         };
         for format in FORMATS {

@@ -76,7 +76,7 @@ fn json_location(location: &Location<'_>, style: &Style) -> Value {
         .unwrap_or_default();
     json!({
         "physicalLocation": {
-            "artifactLocation": {"uri": uri(&format!("{}{}", style.folder, location.file))},
+            "artifactLocation": {"uri": uri(&format!("{}{}", style.root, location.file))},
             "region": {
                 "startLine": location.start.line,
                 "startColumn": location.start.column,
@@ -111,7 +111,7 @@ mod tests {
     fn a_run_contains_rules_locations_and_related_locations() {
         let (files, diagnostics) = sample::conflict();
         let style = Style {
-            folder: "my shop/".into(),
+            root: "my shop/".into(),
             ..Style::default()
         };
         let document: Value = serde_json::from_str(&render(&diagnostics, &files, &style)).unwrap();

@@ -14,7 +14,7 @@ pub struct Style {
     pub targets: BTreeSet<String>,
     /// The system's root relative to the current directory, with a trailing
     /// slash, or empty. Code hosts need paths relative to the repository's root.
-    pub folder: String,
+    pub root: String,
 }
 
 impl Default for Style {
@@ -23,7 +23,7 @@ impl Default for Style {
             color: false,
             width: 100,
             targets: BTreeSet::new(),
-            folder: String::new(),
+            root: String::new(),
         }
     }
 }

@@ -173,7 +173,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn directory(&self) -> &'a str {
         self.span()
             .and_then(|span| self.reporter.tree().files.get(span.file))
-            .map_or("", kcc_diag::SourceFile::folder)
+            .map_or("", kcc_diag::SourceFile::directory)
     }
 
     /// Returns the span of this value.
