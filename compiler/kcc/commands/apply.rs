@@ -69,6 +69,44 @@ pub fn finish(
     done: &str,
     preposition: &str,
 ) -> CommandResult {
+    let printer = &context.printer;
+    printer.diagnosis(&diagnostics(report).into(), Stdout::Data);
+    let failures = report.failures.iter();
+    for failure in failures.filter(|failure| !failure.detail.is_empty()) {
+        let of = failure.component.as_deref().unwrap_or(done);
+        printer.evidence(&format!("last output of `{of}`:"), &failure.detail);
+    }
+    if context.settings.format == Format::Json {
+        printer.data(&json(report));
+    }
+    let done = if report.is_complete() {
+        done.to_owned()
+    } else {
+        format!("partially {done}")
+    };
+    let Scope {
+        system,
+        target,
+        instance,
+    } = &report.scope;
+    let instance = instance
+        .as_ref()
+        .map(|instance| format!(" ({instance})"))
+        .unwrap_or_default();
+    printer.note(&format!(
+        "{done} `{system}` {preposition} `{target}`{instance}: {}",
+        totals(report)
+    ));
+    for (name, component) in &report.components {
+        if !component.addresses.is_empty() {
+            printer.note(&format!("  {name}: {}", component.addresses.join(" ")));
+        }
+    }
+    Ok(Exit::from_code(report.exit_code()))
+}
+
+/// Returns an error for each failure, and a warning for each operation that was left.
+fn diagnostics(report: &ApplyReport) -> Diagnostics {
     let diagnostic = |failure: &Failure, make: fn(Code, String) -> Diagnostic| {
         let mut message = failure.message.clone();
         if let Some(team) = &failure.team {
@@ -89,21 +127,11 @@ pub fn finish(
     let failures = failures.map(|failure| diagnostic(failure, Diagnostic::error));
     let left = report.left.iter();
     let left = left.map(|failure| diagnostic(failure, Diagnostic::warning));
-    let diagnostics: Diagnostics = failures.chain(left).collect();
-    context.printer.diagnosis(&diagnostics.into(), Stdout::Data);
-    for failure in report
-        .failures
-        .iter()
-        .filter(|failure| !failure.detail.is_empty())
-    {
-        let of = failure.component.as_deref().unwrap_or(done);
-        context
-            .printer
-            .evidence(&format!("last output of `{of}`:"), &failure.detail);
-    }
-    if context.settings.format == Format::Json {
-        context.printer.data(&json(report));
-    }
+    failures.chain(left).collect()
+}
+
+/// Formats the number of components by outcome, and of operations.
+fn totals(report: &ApplyReport) -> String {
     let totals = report.totals();
     let parts: Vec<String> = [
         (totals.created, "created"),
@@ -123,46 +151,21 @@ pub fn finish(
         _ => format!("{count} {what}"),
     })
     .collect();
-    let what = if parts.is_empty() && report.planned == 0 {
-        "nothing to do".to_owned()
-    } else {
-        let operations = match report.planned {
-            0 => String::new(),
-            planned => format!(
-                ", {} of {}",
-                report.performed,
-                counted(planned, "operation")
-            ),
-        };
-        let left = match report.left.len() {
-            0 => String::new(),
-            count => format!(", {count} left for the next apply"),
-        };
-        let all = parts.join(", ") + &operations + &left;
-        all.trim_start_matches(", ").to_owned()
-    };
-    let done = if report.is_complete() {
-        done.to_owned()
-    } else {
-        format!("partially {done}")
-    };
-    let Scope {
-        system,
-        target,
-        instance,
-    } = &report.scope;
-    let instance = instance
-        .as_ref()
-        .map(|instance| format!(" ({instance})"))
-        .unwrap_or_default();
-    context.printer.note(&format!(
-        "{done} `{system}` {preposition} `{target}`{instance}: {what}"
-    ));
-    for (name, component) in &report.components {
-        if !component.addresses.is_empty() {
-            let addresses = component.addresses.join(" ");
-            context.printer.note(&format!("  {name}: {addresses}"));
-        }
+    if parts.is_empty() && report.planned == 0 {
+        return "nothing to do".to_owned();
     }
-    Ok(Exit::from_code(report.exit_code()))
+    let operations = match report.planned {
+        0 => String::new(),
+        planned => format!(
+            ", {} of {}",
+            report.performed,
+            counted(planned, "operation")
+        ),
+    };
+    let left = match report.left.len() {
+        0 => String::new(),
+        count => format!(", {count} left for the next apply"),
+    };
+    let all = parts.join(", ") + &operations + &left;
+    all.trim_start_matches(", ").to_owned()
 }

@@ -69,17 +69,7 @@ pub(super) fn imported(root: &Root, texts: &mut Texts, problems: &mut Problems) 
                 packages.entry(files).or_default().push(path);
             }
             Err(absent) => {
-                // Treat the intended package as imported: its files must not
-                // be reported as fragments with a wrong package clause.
-                match absent.reason {
-                    Absence::Folder => open.extend(absent.candidates.iter().cloned()),
-                    Absence::Package | Absence::Unnamed => {
-                        let dir = path.split(':').next().unwrap_or(&path);
-                        let names = absent.candidates.iter();
-                        open.extend(names.map(|name| format!("{dir}:{name}")));
-                    }
-                    _ => {}
-                }
+                open.extend(intended(&path, &absent));
                 missing.push(absent);
             }
         }
@@ -96,6 +86,44 @@ pub(super) fn imported(root: &Root, texts: &mut Texts, problems: &mut Problems) 
     Imports { packages, missing }
 }
 
+/// Returns the packages that may be intended by an import of one that is missing.
+/// They count as imported: their files must not be reported as fragments with a
+/// wrong package clause.
+fn intended(path: &str, absent: &MissingPackage) -> Vec<String> {
+    let names = absent.candidates.iter();
+    match absent.reason {
+        Absence::Folder => names.cloned().collect(),
+        Absence::Package | Absence::Unnamed => {
+            let dir = path.split(':').next().unwrap_or(path);
+            names.map(|name| format!("{dir}:{name}")).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The reason why a package is missing, and names that may be intended.
+struct Absent {
+    reason: Absence,
+    name: String,
+    candidates: Vec<String>,
+}
+
+impl Absent {
+    fn of(reason: Absence, name: &str, candidates: Vec<String>) -> Self {
+        Self {
+            reason,
+            name: name.to_owned(),
+            candidates,
+        }
+    }
+}
+
+impl From<Absence> for Absent {
+    fn from(reason: Absence) -> Self {
+        Self::of(reason, "", Vec::new())
+    }
+}
+
 struct Resolver<'a> {
     root: &'a Root,
     texts: &'a mut Texts,
@@ -109,83 +137,38 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     /// Returns the files of an imported package.
     fn resolve(&mut self, text: &str) -> Result<Vec<String>, MissingPackage> {
-        let absent = |reason, name: &str, candidates| MissingPackage {
+        self.find(text).map_err(|absent| MissingPackage {
             path: text.to_owned(),
-            reason,
-            name: name.to_owned(),
-            candidates,
-        };
-        let Some(path) = ImportPath::parse(text) else {
-            return Err(absent(Absence::Unknown, "", Vec::new()));
-        };
-        let Some(module) = self.module.as_deref().and_then(ImportPath::parse) else {
-            return Err(absent(Absence::NoModule, "", Vec::new()));
-        };
-        let own = self.own_dir(module, path);
-        let vendored = VENDORED.map(|dir| format!("{dir}/{}", path.path));
-        let mut dirs: Vec<&str> = Vec::new();
-        for dir in own.iter().chain(&vendored) {
-            match package_dir::contents(self.root, dir) {
-                package_dir::Contents::Outside => {
-                    return Err(absent(Absence::Outside, dir, Vec::new()));
-                }
-                package_dir::Contents::CueFiles => dirs.push(dir),
-                package_dir::Contents::Empty => {}
-            }
-        }
-        if let (Some(own), [first, second, ..]) = (&own, dirs.as_slice())
-            && first == own
-        {
-            let both = format!("{first}` and `{second}");
-            // Either may be the intended one: the files of neither are fragments.
-            self.texts.retain(|name, text| {
-                name.rsplit_once('/').is_none_or(|(dir, _)| dir != own)
-                    || Preamble::of(text).package.as_deref() != path.package
-            });
-            return Err(absent(Absence::Ambiguous, &both, Vec::new()));
-        }
-        if dirs.is_empty() {
-            let (reason, name) = match &own {
-                Some(own) => (Absence::Folder, own.as_str()),
-                None => (Absence::Elsewhere, ""),
-            };
-            let similar = self.similar(path.path, own.as_deref());
-            return Err(absent(reason, name, similar.into_iter().collect()));
-        }
-        let mut here: Vec<PackageFile> = Vec::new();
-        for dir in &dirs {
-            here.extend(package_dir::files(
-                self.root,
-                dir,
-                self.texts,
-                self.problems,
-            ));
-        }
+            reason: absent.reason,
+            name: absent.name,
+            candidates: absent.candidates,
+        })
+    }
+
+    fn find(&mut self, text: &str) -> Result<Vec<String>, Absent> {
+        let path = ImportPath::parse(text).ok_or(Absence::Unknown)?;
+        let module = self.module.as_deref().and_then(ImportPath::parse);
+        let own = self.own_dir(module.ok_or(Absence::NoModule)?, path);
+        let dirs = self.directories(path, own.as_deref())?;
+        let mut here = self.files_in(&dirs);
         let names: BTreeSet<&String> = here
             .iter()
             .filter_map(|file| file.package.as_ref())
             .collect();
         let names: Vec<String> = names.into_iter().cloned().collect();
         let Some(package) = path.package else {
-            return Err(absent(Absence::Unnamed, "", names));
+            return Err(Absent::of(Absence::Unnamed, "", names));
         };
-        let is_own = own.as_deref() == dirs.first().copied();
-        if is_own && self.fragment_package.as_deref() == Some(package) {
-            return Err(absent(Absence::Fragments, package, Vec::new()));
+        let own = own.filter(|own| dirs.first() == Some(own));
+        if own.is_some() && self.fragment_package.as_deref() == Some(package) {
+            return Err(Absent::of(Absence::Fragments, package, Vec::new()));
         }
         if names.iter().all(|name| name != package) {
-            return Err(absent(Absence::Package, package, names));
+            return Err(Absent::of(Absence::Package, package, names));
         }
-        if let (true, Some(own)) = (is_own, &own) {
+        if let Some(own) = &own {
             // As in CUE, files of the same package in parent directories belong to it.
-            for above in package_dir::above(self.root, own) {
-                here.extend(package_dir::files(
-                    self.root,
-                    &above,
-                    self.texts,
-                    self.problems,
-                ));
-            }
+            here.extend(self.files_in(&package_dir::above(self.root, own)));
         }
         let mut files: Vec<String> = here
             .into_iter()
@@ -195,6 +178,60 @@ impl Resolver<'_> {
         files.sort();
         files.dedup();
         Ok(files)
+    }
+
+    /// Returns the directories of a package that have CUE files; fails if there are
+    /// none, or if it is both in the system and vendored.
+    fn directories(
+        &mut self,
+        path: ImportPath<'_>,
+        own: Option<&str>,
+    ) -> Result<Vec<String>, Absent> {
+        let vendored = VENDORED.map(|dir| format!("{dir}/{}", path.path));
+        let mut dirs: Vec<String> = Vec::new();
+        for dir in own.map(str::to_owned).into_iter().chain(vendored) {
+            match package_dir::contents(self.root, &dir) {
+                package_dir::Contents::Outside => {
+                    return Err(Absent::of(Absence::Outside, &dir, Vec::new()));
+                }
+                package_dir::Contents::CueFiles => dirs.push(dir),
+                package_dir::Contents::Empty => {}
+            }
+        }
+        if let (Some(own), [first, second, ..]) = (own, dirs.as_slice())
+            && first == own
+        {
+            let both = format!("{first}` and `{second}");
+            // Either may be the intended one: the files of neither are fragments.
+            self.texts.retain(|name, text| {
+                name.rsplit_once('/').is_none_or(|(dir, _)| dir != own)
+                    || Preamble::of(text).package.as_deref() != path.package
+            });
+            return Err(Absent::of(Absence::Ambiguous, &both, Vec::new()));
+        }
+        if dirs.is_empty() {
+            let (reason, name) = match own {
+                Some(own) => (Absence::Folder, own),
+                None => (Absence::Elsewhere, ""),
+            };
+            let similar = self.similar(path.path, own);
+            return Err(Absent::of(reason, name, similar.into_iter().collect()));
+        }
+        Ok(dirs)
+    }
+
+    /// Returns the files in directories that may belong to a package.
+    fn files_in(&mut self, dirs: &[String]) -> Vec<PackageFile> {
+        let mut files = Vec::new();
+        for dir in dirs {
+            files.extend(package_dir::files(
+                self.root,
+                dir,
+                self.texts,
+                self.problems,
+            ));
+        }
+        files
     }
 
     /// Returns the directory below the root if the path is in the system's module.

@@ -31,20 +31,6 @@ impl Root {
         } else {
             format!("`{}`", dir.display())
         };
-        let no_system = |message: String| {
-            Box::new(Diagnostic::error(Code::LoadNoSystem, message).help(
-                "pass the system's directory (`kcc check DIR`), or create one with `kcc init`",
-            ))
-        };
-        let unreadable = |error: &io::Error| {
-            Box::new(
-                Diagnostic::error(
-                    Code::LoadUnreadable,
-                    format!("cannot read {named}: {error}"),
-                )
-                .help("make it readable for the user who runs kcc"),
-            )
-        };
         let start = here
             .join(dir)
             .canonicalize()
@@ -53,31 +39,17 @@ impl Root {
                     no_system(format!("directory {named} does not exist"))
                 }
                 ErrorKind::NotFound => no_system(format!("{named} no longer exists")),
-                _ => unreadable(&error),
+                _ => unreadable(&named, &error),
             })?;
-        let mut denied = None;
-        let path = start.ancestors().find(|ancestor| {
-            match ancestor.join(SYSTEM_FILE).symlink_metadata() {
-                Ok(_) => true,
-                Err(error) => {
-                    if error.kind() == ErrorKind::PermissionDenied {
-                        denied.get_or_insert(error);
-                    }
-                    false
-                }
-            }
-        });
-        let Some(path) = path else {
-            return Err(match denied {
-                Some(error) => unreadable(&error),
-                None if start.is_file() => no_system(format!(
-                    "no `{SYSTEM_FILE}` in the directory of {named} or any parent directory"
-                )),
-                None => no_system(format!(
-                    "no `{SYSTEM_FILE}` in {named} or any parent directory"
-                )),
-            });
-        };
+        let path = nearest_root(&start).map_err(|denied| match denied {
+            Some(error) => unreadable(&named, &error),
+            None if start.is_file() => no_system(format!(
+                "no `{SYSTEM_FILE}` in the directory of {named} or any parent directory"
+            )),
+            None => no_system(format!(
+                "no `{SYSTEM_FILE}` in {named} or any parent directory"
+            )),
+        })?;
         let shown = here
             .canonicalize()
             .ok()
@@ -158,6 +130,40 @@ impl Root {
         }
         kcc_docker::context_hash(&self.path, build).map_err(|error| reason(&error))
     }
+}
+
+/// Returns the nearest ancestor with `kcc.cue`; if there is none, the first error
+/// that kept kcc from looking for it.
+fn nearest_root(start: &Path) -> Result<&Path, Option<io::Error>> {
+    let mut denied = None;
+    let root =
+        start.ancestors().find(
+            |ancestor| match ancestor.join(SYSTEM_FILE).symlink_metadata() {
+                Ok(_) => true,
+                Err(error) => {
+                    if error.kind() == ErrorKind::PermissionDenied {
+                        denied.get_or_insert(error);
+                    }
+                    false
+                }
+            },
+        );
+    root.ok_or(denied)
+}
+
+fn no_system(message: String) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::error(Code::LoadNoSystem, message)
+            .help("pass the system's directory (`kcc check DIR`), or create one with `kcc init`"),
+    )
+}
+
+fn unreadable(named: &str, error: &io::Error) -> Box<Diagnostic> {
+    let message = format!("cannot read {named}: {error}");
+    Box::new(
+        Diagnostic::error(Code::LoadUnreadable, message)
+            .help("make it readable for the user who runs kcc"),
+    )
 }
 
 /// Formats the reason why a file cannot be read.

@@ -95,23 +95,28 @@ pub(crate) fn secrets(
     }
     let declared = |name: &Name| root.below(&["secrets", name.as_str()]).is_some();
     for (name, backing) in implicit {
-        if referred.contains(&name) && !declared(&name) {
-            if external.contains_key(&name) {
-                if let Some(node) = root.below(&["backing", backing.name.as_str()]) {
-                    report_external_without_provider(cx, &node, &name, backing);
-                }
-                continue;
+        if !referred.contains(&name) || declared(&name) {
+            continue;
+        }
+        if external.contains_key(&name) {
+            if let Some(node) = root.below(&["backing", backing.name.as_str()]) {
+                report_external_without_provider(cx, &node, &name, backing);
             }
-            let secret = Secret {
-                name: name.clone(),
-                team: backing.team.clone(),
-                path: backing.path.clone(),
-                provider: SecretProvider::Generate {},
-            };
-            secrets.insert(name, secret);
+        } else {
+            secrets.insert(name.clone(), generated_password(name, backing));
         }
     }
     secrets
+}
+
+/// Returns the password of a backing that kcc generates.
+fn generated_password(name: Name, backing: &Component) -> Secret {
+    Secret {
+        name,
+        team: backing.team.clone(),
+        path: backing.path.clone(),
+        provider: SecretProvider::Generate {},
+    }
 }
 
 /// The uses of a secret, which decide its default provider.
@@ -268,35 +273,37 @@ fn decode_provider(kind: &str, field: &Cursor<'_>) -> Option<SecretProvider> {
             let file = image::relative_to_root(field, &file)?;
             Some(SecretProvider::Command(sops(file, &key)))
         }
-        _ => {
-            let (name, key) = container_and_key(field, "name")?;
-            if !name.split('.').all(names::is_label) {
-                let name = field.child("name")?;
-                return reject(
-                    &name,
-                    "is not a valid name of a Secret",
-                    "write a name as `kubectl get secrets` shows it: lower-case letters, digits, `-` and `.`",
-                );
-            }
-            let encoded_key = field.child("encodedKey").and_then(|key| key.text());
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            let keys = [("key", Some(&key)), ("encodedKey", encoded_key.as_ref())];
-            for (name, key) in keys {
-                if key.is_some_and(|key| key.is_empty() || !key.chars().all(plain)) {
-                    return reject(
-                        &field.child(name)?,
-                        "is not a valid key of a Secret",
-                        "write only letters, digits, `-`, `_` and `.`",
-                    );
-                }
-            }
-            Some(SecretProvider::Kubernetes {
-                name,
-                key,
-                encoded_key,
-            })
+        _ => kubernetes_secret(field),
+    }
+}
+
+/// Decodes a key of a Secret that exists in the cluster.
+fn kubernetes_secret(field: &Cursor<'_>) -> Option<SecretProvider> {
+    let (name, key) = container_and_key(field, "name")?;
+    if !name.split('.').all(names::is_label) {
+        return reject(
+            &field.child("name")?,
+            "is not a valid name of a Secret",
+            "write a name as `kubectl get secrets` shows it: lower-case letters, digits, `-` and `.`",
+        );
+    }
+    let encoded_key = field.child("encodedKey").and_then(|key| key.text());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let keys = [("key", Some(&key)), ("encodedKey", encoded_key.as_ref())];
+    for (name, key) in keys {
+        if key.is_some_and(|key| key.is_empty() || !key.chars().all(plain)) {
+            return reject(
+                &field.child(name)?,
+                "is not a valid key of a Secret",
+                "write only letters, digits, `-`, `_` and `.`",
+            );
         }
     }
+    Some(SecretProvider::Kubernetes {
+        name,
+        key,
+        encoded_key,
+    })
 }
 
 /// Reports an invalid provider. The text may be the secret's value by mistake, so

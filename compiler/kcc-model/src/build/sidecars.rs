@@ -33,55 +33,71 @@ pub(crate) fn extra_containers(
     let steps: BTreeMap<&str, Cursor<'_>> = init.iter().flat_map(Cursor::fields).collect();
     let side_nodes: BTreeMap<&str, Cursor<'_>> = sidecars.iter().flat_map(Cursor::fields).collect();
     check_unique_names(name, node, &steps, &side_nodes);
-    for step in sorted_steps(&steps) {
-        let node = &steps[step];
-        names::validate(node, "init step", step);
-        if node.child("command").is_none() {
-            node.report_missing("`command`", "write `command: [\"…\"]`");
-        }
-        let image = node
-            .child("image")
-            .and_then(|field| image::reference(&field));
-        if let Some(main) = main {
-            let working_dir = main.working_dir.clone().filter(|_| image.is_none());
-            let (derived, pending) = derive_container(main, node, image);
-            extra.pending.push(pending);
-            extra.init.push(InitStep {
-                name: step.to_owned(),
-                container: Container {
-                    working_dir,
-                    health: Health::default(),
-                    ..derived
-                },
-            });
+    extra.add_steps(&steps, main);
+    for (sidecar, node) in &side_nodes {
+        extra.add_sidecar(sidecar, node, main, ports);
+    }
+    extra
+}
+
+impl ExtraContainers {
+    fn add_steps(&mut self, steps: &BTreeMap<&str, Cursor<'_>>, main: Option<&Container>) {
+        for step in sorted_steps(steps) {
+            let node = &steps[step];
+            names::validate(node, "init step", step);
+            if node.child("command").is_none() {
+                node.report_missing("`command`", "write `command: [\"…\"]`");
+            }
+            let image = node
+                .child("image")
+                .and_then(|field| image::reference(&field));
+            if let Some(main) = main {
+                let working_dir = main.working_dir.clone().filter(|_| image.is_none());
+                let (derived, pending) = derive_container(main, node, image);
+                self.pending.push(pending);
+                self.init.push(InitStep {
+                    name: step.to_owned(),
+                    container: Container {
+                        working_dir,
+                        health: Health::default(),
+                        ..derived
+                    },
+                });
+            }
         }
     }
-    for (sidecar, node) in &side_nodes {
-        names::validate(node, "sidecar", sidecar);
+
+    fn add_sidecar(
+        &mut self,
+        name: &str,
+        node: &Cursor<'_>,
+        main: Option<&Container>,
+        ports: &mut BTreeMap<Name, Port>,
+    ) {
+        names::validate(node, "sidecar", name);
         let own = ports::ports(node);
         let health = health::health(node, &own);
         let resources = resources::resources(node);
-        join_ports(sidecar, node, own, ports);
+        join_ports(name, node, own, ports);
         let Some(image) = node.child("image") else {
             node.report_missing("`image`", "write `image: \"…\"`");
-            continue;
+            return;
         };
         let Some(image) = image::reference(&image) else {
-            continue;
+            return;
         };
         if let Some(main) = main {
             let (derived, pending) = derive_container(main, node, Some(image));
-            extra.pending.push(pending);
+            self.pending.push(pending);
             let container = Container {
                 working_dir: None,
                 health,
                 resources,
                 ..derived
             };
-            extra.sidecars.insert((*sidecar).to_owned(), container);
+            self.sidecars.insert(name.to_owned(), container);
         }
     }
-    extra
 }
 
 /// Derives a container with the user, security context and resources of the main

@@ -4,7 +4,7 @@
 use kcc_diag::{Code, Diagnostics};
 
 use super::view::View;
-use crate::Until;
+use crate::{Component, Until};
 
 pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
@@ -12,44 +12,8 @@ pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let Some(other) = view.target.components.get(name) else {
                 continue;
             };
-            let (why, label, help) = match need.until {
-                Until::Healthy if !other.runs() => (
-                    "is external",
-                    "kcc does not check its health",
-                    "remove `until`, or write `until: \"started\"`".to_owned(),
-                ),
-                Until::Healthy | Until::Completed if other.is_cron_job() => (
-                    "is a cron job",
-                    "runs on a schedule",
-                    format!("make `{name}` a job, or write `until: \"started\"`"),
-                ),
-                Until::Healthy if other.is_job() => (
-                    "is a job",
-                    "completes instead of becoming healthy",
-                    "write `until: \"completed\"`".to_owned(),
-                ),
-                Until::Healthy
-                    if !other.container.health.has_readiness_signal()
-                        && !view.reporter.is_declared(&other.path.join("health")) =>
-                {
-                    (
-                        "has no health check",
-                        "no `health` here",
-                        format!("add `health` to `{name}`, or write `until: \"started\"`"),
-                    )
-                }
-                Until::Healthy if other.container.health == crate::Health::default() => continue,
-                Until::Healthy if !other.container.health.has_readiness_signal() => (
-                    "has no readiness probe",
-                    "no `readiness` here",
-                    format!("add a `readiness` probe to `{name}`, or write `until: \"started\"`"),
-                ),
-                Until::Completed if !other.is_job() => (
-                    "runs until it is stopped",
-                    "not a job",
-                    "write `until: \"healthy\"` or `until: \"started\"`".to_owned(),
-                ),
-                _ => continue,
+            let Some((why, label, help)) = obstacle(view, name, other, need.until) else {
+                continue;
             };
             let state = if need.until == Until::Healthy {
                 "healthy"
@@ -68,4 +32,52 @@ pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
             diagnostics.push(error.help(help));
         }
     }
+}
+
+/// Returns why a component never reaches a state, a label for it, and what to do.
+fn obstacle(
+    view: &View<'_>,
+    name: &str,
+    other: &Component,
+    until: Until,
+) -> Option<(&'static str, &'static str, String)> {
+    Some(match until {
+        Until::Healthy if !other.runs() => (
+            "is external",
+            "kcc does not check its health",
+            "remove `until`, or write `until: \"started\"`".to_owned(),
+        ),
+        Until::Healthy | Until::Completed if other.is_cron_job() => (
+            "is a cron job",
+            "runs on a schedule",
+            format!("make `{name}` a job, or write `until: \"started\"`"),
+        ),
+        Until::Healthy if other.is_job() => (
+            "is a job",
+            "completes instead of becoming healthy",
+            "write `until: \"completed\"`".to_owned(),
+        ),
+        Until::Healthy
+            if !other.container.health.has_readiness_signal()
+                && !view.reporter.is_declared(&other.path.join("health")) =>
+        {
+            (
+                "has no health check",
+                "no `health` here",
+                format!("add `health` to `{name}`, or write `until: \"started\"`"),
+            )
+        }
+        Until::Healthy if other.container.health == crate::Health::default() => return None,
+        Until::Healthy if !other.container.health.has_readiness_signal() => (
+            "has no readiness probe",
+            "no `readiness` here",
+            format!("add a `readiness` probe to `{name}`, or write `until: \"started\"`"),
+        ),
+        Until::Completed if !other.is_job() => (
+            "runs until it is stopped",
+            "not a job",
+            "write `until: \"healthy\"` or `until: \"started\"`".to_owned(),
+        ),
+        _ => return None,
+    })
 }

@@ -35,6 +35,14 @@ struct StuckSetting {
 }
 
 fn stuck_settings(component: &Component) -> Vec<StuckSetting> {
+    let mut stuck = settings_without_effect(component);
+    stuck.extend(no_replica_replaced(component));
+    stuck.extend(volume_mounted_once(component));
+    stuck
+}
+
+/// Finds settings for a rolling rollout of components that are replaced otherwise.
+fn settings_without_effect(component: &Component) -> Vec<StuckSetting> {
     let rollout = &component.rollout;
     let at = |field: &str| component.path.join("rollout").join(field);
     let mut stuck = Vec::new();
@@ -80,46 +88,54 @@ fn stuck_settings(component: &Component) -> Vec<StuckSetting> {
             });
         }
     }
+    stuck
+}
+
+/// Finds a rollout that may neither add nor remove a replica.
+fn no_replica_replaced(component: &Component) -> Option<StuckSetting> {
+    let rollout = &component.rollout;
+    let at = |field: &str| component.path.join("rollout").join(field);
     // The defaults are a surge of one and none unavailable. With `everyNode`
     // each defaults to whatever lets the other make progress.
     let is_zero = |share: Option<Share>, silent| share.map_or(silent, Share::is_zero);
-    if !component.stateful
-        && !recreates
+    let is_stuck = !component.stateful
+        && rollout.strategy != Some(Strategy::Recreate)
         && is_zero(rollout.surge, false)
-        && is_zero(rollout.unavailable, !component.every_node)
-    {
-        stuck.push(StuckSetting {
-            path: at("surge"),
-            message: format!(
-                "the rollout of `{}` allows neither surge nor unavailable replicas, so none can be replaced",
-                component.path
-            ),
-            label: "no surge",
-            because: rollout
-                .unavailable
-                .map(|_| (at("unavailable"), "none unavailable")),
-            help: "write `unavailable: 1`, or a `surge` of 1 or more",
-        });
+        && is_zero(rollout.unavailable, !component.every_node);
+    is_stuck.then(|| StuckSetting {
+        path: at("surge"),
+        message: format!(
+            "the rollout of `{}` allows neither surge nor unavailable replicas, so none can be replaced",
+            component.path
+        ),
+        label: "no surge",
+        because: rollout
+            .unavailable
+            .map(|_| (at("unavailable"), "none unavailable")),
+        help: "write `unavailable: 1`, or a `surge` of 1 or more",
+    })
+}
+
+/// Finds a rolling rollout of a component whose volume only one replica can mount.
+fn volume_mounted_once(component: &Component) -> Option<StuckSetting> {
+    if component.rollout.strategy != Some(Strategy::Rolling) || component.stateful {
+        return None;
     }
-    let volume = component
-        .volumes
-        .iter()
-        .find(|(_, volume)| is_single_mount(&volume.source));
-    if let (Some(Strategy::Rolling), Some((name, _)), false) =
-        (rollout.strategy, volume, component.stateful)
-    {
-        stuck.push(StuckSetting {
-            path: at("strategy"),
-            message: format!(
-                "the new replica of `{}` would wait for volume `{name}`, which the old one has mounted",
-                component.path
-            ),
-            label: "runs both at once",
-            because: Some((component.path.join("volumes").join(name), "can be mounted once")),
-            help: "write `strategy: \"recreate\"`, or remove it: recreate is the default with such a volume",
-        });
-    }
-    stuck
+    let mut volumes = component.volumes.iter();
+    let (name, _) = volumes.find(|(_, volume)| is_single_mount(&volume.source))?;
+    Some(StuckSetting {
+        path: component.path.join("rollout").join("strategy"),
+        message: format!(
+            "the new replica of `{}` would wait for volume `{name}`, which the old one has mounted",
+            component.path
+        ),
+        label: "runs both at once",
+        because: Some((
+            component.path.join("volumes").join(name),
+            "can be mounted once",
+        )),
+        help: "write `strategy: \"recreate\"`, or remove it: recreate is the default with such a volume",
+    })
 }
 
 fn is_single_mount(source: &VolumeSource) -> bool {
