@@ -27,6 +27,7 @@ test:
     cd compiler/kcc-cue/guest && go test ./...
     cd tests/differential && go test ./...
     cargo test
+    cargo test --package kcc-demo
 
 # Check licences and sources of the dependencies.
 deny:

@@ -13,10 +13,10 @@ use std::{
     ffi::OsString,
     fmt::Write as _,
     fs::{self, File},
-    io,
+    io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use sha2::{Digest, Sha256};
@@ -338,21 +338,38 @@ fn is_of_this_build(name: &OsString) -> bool {
         .contains(&name)
 }
 
+/// Runs a program, and prints its progress and how long it took. Cargo shows it with
+/// `-vv`, as `cargo demo` does.
 fn finish(mut command: Command, what: &str) -> Result<(), String> {
-    let output = command
+    let failed = |error: io::Error| format!("{what} failed: {error}");
+    eprintln!("{what}");
+    let start = Instant::now();
+    let mut child = command
         .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{what} failed: {error}"))?;
-    if output.status.success() {
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut printed = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).lines() {
+            let line = line.map_err(failed)?;
+            eprintln!("{line}");
+            printed.push(line);
+        }
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() {
+        eprintln!("{what} took {} s", start.elapsed().as_secs());
         return Ok(());
     }
-    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-    let summary = String::from_utf8_lossy(&output.stderr)
-        .lines()
-        .take(12)
-        .collect::<Vec<_>>()
-        .join("; ");
-    Err(format!("{what} failed: {summary}"))
+    let progress = |line: &&String| {
+        let word = line.trim_start().split(' ').next().unwrap_or_default();
+        ["Compiling", "Downloading", "Downloaded", "Finished"].contains(&word)
+    };
+    let evidence = printed.iter().skip_while(progress).take(12);
+    let evidence: Vec<&str> = evidence.map(String::as_str).collect();
+    Err(format!("{what} failed: {}", evidence.join("; ")))
 }
 
 /// Links the evaluator into this build's output directory and exports its path.

@@ -77,7 +77,7 @@ fn every_example_is_listed() {
     let mut existing: Vec<String> = fs::read_dir(examples())
         .unwrap()
         .map(|entry| entry.unwrap())
-        .filter(|entry| entry.path().is_dir())
+        .filter(|entry| entry.path().join("kcc.cue").is_file())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     existing.sort();

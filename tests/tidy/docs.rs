@@ -150,10 +150,10 @@ fn the_documented_commands_exist() {
         );
     }
     let alias = read(".cargo/config.toml").text;
-    let examples = targets(&read("Cargo.toml").text, "example").len();
+    let demo = read("examples/demo/Cargo.toml").text;
     assert!(
-        alias.contains("demo = ") && examples > 0,
-        "`cargo demo` has no alias or example"
+        alias.contains("--package kcc-demo") && demo.contains("name = \"kcc-demo\""),
+        "`cargo demo` has no alias or package"
     );
     let recipes = read("justfile").text;
     let required = [

@@ -34,7 +34,7 @@ const WALLS: [(&str, &[&str]); 11] = [
 ];
 
 /// The crates of the workspace, with those that each may depend on.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("kcc-diag", &[]),
     ("kcc-tree", &["kcc-diag"]),
     ("kcc-cue", &["kcc-diag", "kcc-tree"]),
@@ -65,6 +65,8 @@ const LAYERS: [(&str, &[&str]); 11] = [
             "kcc-tree",
         ],
     ),
+    // Without dependencies, so that it starts before anything heavy is built.
+    ("kcc-demo", &[]),
     ("kcc-test-support", &["kcc-diag", "kcc-tree"]),
     ("kcc-test-engines", &["kcc-lower", "kcc-model", "kcc-plan"]),
 ];
