@@ -155,6 +155,8 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
     for name in component.needs.keys() {
         add("needs.*", true, &["needs", name]);
     }
+    let aliases = !component.host_aliases.is_empty();
+    add("hostAliases", aliases, &["hostAliases"]);
     let plain = component.scale.is_none() && component.replicas != 1;
     add("replicas", plain, &["replicas"]);
     availability_uses(component, &mut add);

@@ -2,6 +2,7 @@
 //! short forms expanded and units normalised.
 
 use std::collections::BTreeMap;
+pub use std::net::IpAddr;
 
 use kcc_tree::Path;
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub struct Component {
     pub ports: BTreeMap<Name, Port>,
     /// Needs, by the name of the needed component.
     pub needs: BTreeMap<Name, Need>,
+    /// Addresses of host names that no name server knows.
+    pub host_aliases: BTreeMap<String, IpAddr>,
     /// The number of replicas; with `scale`, the minimum.
     pub replicas: u32,
     /// Autoscaling between two numbers of replicas.
@@ -98,6 +101,7 @@ impl Component {
             sidecars: BTreeMap::new(),
             ports,
             needs: BTreeMap::new(),
+            host_aliases: BTreeMap::new(),
             replicas: 0,
             scale: None,
             volumes: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kcc_diag::Code;
 use kcc_model::{
     Check, Component, Container as ModelContainer, Expose, Health, Image as ModelImage, Kind, Name,
     Profile, Protocol, Run, Strategy, VolumeSource,
@@ -11,8 +12,8 @@ use kcc_tree::Path;
 use super::contents::{Contents, contents, environment, expanded, has_extra_containers};
 use super::names::{self, insert, labels, prefix};
 use crate::docker::{
-    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, Publish, Restart, Volume, label,
-    networks,
+    Container, DockerDesired, HealthCheck, Image, InitStep, Mount, Patch, Publish, Restart, Volume,
+    label, networks,
 };
 use crate::lowering::Lowering;
 use crate::source::{Recorder, Sources};
@@ -183,6 +184,8 @@ fn main(
         let field = sources.below("labels").entry(label::PRE_STOP);
         field.model("", &["rollout.preStop"]);
     }
+    let docker = super::patch::decode(lowering, component);
+    check_aliases(lowering, component, docker.as_ref());
     Container {
         ports: ports(lowering, component, &sources.below("ports")),
         init: init(lowering, component, &networks, &sources.below("init")),
@@ -193,11 +196,31 @@ fn main(
             None => Restart::UnlessStopped,
         },
         on_demand: component.is_cron_job(),
-        docker: super::patch::decode(lowering, component),
+        docker,
         labels,
         recreate: component.rollout.strategy == Some(Strategy::Recreate),
         ..base
     }
+}
+
+/// Reports a patch that would replace the aliases of hosts.
+fn check_aliases(lowering: &mut Lowering<'_>, component: &Component, patch: Option<&Patch>) {
+    let host = patch.and_then(|patch| patch.host_config.as_ref());
+    if component.host_aliases.is_empty() || host.is_none_or(|host| host.extra_hosts.is_none()) {
+        return;
+    }
+    let below = ["HostConfig", "ExtraHosts"].map(str::to_owned);
+    let field = lowering.declared_path(component, "docker", &below);
+    lowering.error(
+        Code::LowerManagedField,
+        &field,
+        format!(
+            "`{field}` is set by kcc, since `{}` has `hostAliases`",
+            component.path
+        ),
+        "set by kcc",
+        "move its names to `hostAliases`",
+    );
 }
 
 /// Builds the init steps, which are on the main container's networks without its
@@ -253,6 +276,8 @@ fn sidecars(
         let base = base_container(lowering, component, &path, model, &sources);
         let sidecar = Container {
             restart: Restart::UnlessStopped,
+            // It has the hosts file of the container whose network it joins.
+            host_aliases: BTreeMap::new(),
             ..base
         };
         sidecars.insert(name.clone(), (sidecar, sources.finish()));
@@ -300,6 +325,7 @@ fn base_container(
         mounts,
         ports: Vec::new(),
         networks: BTreeMap::new(),
+        host_aliases: component.host_aliases.clone(),
         health: health(&model.health, sources),
         memory: model.resources.limits.memory.map(|bytes| bytes.0),
         cpu_millis: model.resources.limits.cpu.map(|cpu| cpu.0),
@@ -354,6 +380,7 @@ fn record(component: &Component, sources: &Recorder) {
     let add = ["security.capabilities.add", "security"];
     sources.model("addCapabilities", &add);
     sources.model("dropCapabilities", &["security.capabilities.drop"]);
+    sources.component().alike("hostAliases", "hostAliases");
     sources.kcc("labels", label::IDENTITY);
     for name in component.labels.keys() {
         let field = sources.below("labels").entry(name);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Build, EnvValue, Ephemeral, FileAccess, Name, SecretProvider};
+use kcc_model::{Build, EnvValue, Ephemeral, FileAccess, IpAddr, Name, SecretProvider};
 use serde::Serialize;
 
 /// The objects of one target on a Docker engine, under their full names, which
@@ -90,6 +90,10 @@ pub struct Container {
     pub ports: Vec<Publish>,
     /// Networks by name, with the container's aliases on each.
     pub networks: BTreeMap<String, Vec<String>>,
+    /// Addresses of host names that no name server knows. Skipped in the hash if
+    /// empty, so that containers created before this field existed keep their hash.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub host_aliases: BTreeMap<String, IpAddr>,
     /// The health check.
     pub health: Option<HealthCheck>,
     /// The memory limit in bytes.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Container as KubeContainer, ContainerPort, PodSpec, PodTemplateSpec, ResourceRequirements,
+    Container as KubeContainer, ContainerPort, HostAlias, PodSpec, PodTemplateSpec,
+    ResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{
-    Amounts, Component, Container, EnvValue, Image, Name, Port, Probe, Protocol, Resources,
+    Amounts, Component, Container, EnvValue, Image, IpAddr, Name, Port, Probe, Protocol, Resources,
     VolumeSource,
 };
 use kcc_tree::Path;
@@ -106,6 +107,7 @@ pub(super) fn template(
             enable_service_links: Some(false),
             security_context: Some(security::pod(lowering, component)),
             termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
+            host_aliases: host_aliases(component, &spec_sources.below("hostAliases")),
             node_selector: some(component.placement.nodes.clone()),
             tolerations: availability::tolerations(component, &spec_sources.below("tolerations")),
             topology_spread_constraints: availability::spread(lowering, component),
@@ -222,6 +224,28 @@ pub(super) fn protocol(port: &Port) -> &'static str {
         Protocol::Tcp => "TCP",
         Protocol::Udp => "UDP",
     }
+}
+
+/// Returns the aliases of hosts, which Kubernetes groups by their address.
+fn host_aliases(component: &Component, sources: &Recorder) -> Option<Vec<HostAlias>> {
+    let mut by_address: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+    for (name, address) in &component.host_aliases {
+        by_address.entry(*address).or_default().push(name.clone());
+    }
+    let mut aliases = Vec::new();
+    for (address, names) in by_address {
+        let source = sources.element(aliases.len());
+        source.named("ip", ["hostAliases", &names[0]]);
+        for (at, name) in names.iter().enumerate() {
+            let host = source.below("hostnames").element(at);
+            host.named("", ["hostAliases", name]);
+        }
+        aliases.push(HostAlias {
+            ip: address.to_string(),
+            hostnames: Some(names),
+        });
+    }
+    (!aliases.is_empty()).then_some(aliases)
 }
 
 fn resources(resources: &Resources) -> Option<ResourceRequirements> {

@@ -1,10 +1,11 @@
 //! Single decisions of lowering to a Docker engine. `golden.rs` tests a whole system.
 
-use crate::support::{ComponentExt as _, System, job, of_docker, persistent, probe, service};
+use crate::support::{ComponentExt as _, System, job, of_docker, persistent, pod, probe, service};
 use kcc_lower::Desired;
 use kcc_lower::docker::{Container, Mount, Publish, Restart};
 use kcc_model::{
-    Check, EnvValue, Expose, Millis, Part, Profile, Route, SecretProvider, Until, VolumeSource,
+    Check, Component, EnvValue, Expose, Millis, Part, Profile, Route, SecretProvider, Until,
+    VolumeSource,
 };
 
 fn container<'a>(desired: &'a Desired, name: &str) -> &'a Container {
@@ -70,6 +71,85 @@ fn a_container_keeps_its_hash_across_versions() {
         full.config_hash(),
         "17d5f997caab860bc5cc0b640a91f4240ae168e3f880c12db13ec1b71525f0af"
     );
+}
+
+fn with_aliases() -> Component {
+    let mut web = service("web")
+        .init("warm", &["warm"])
+        .sidecar("proxy", "acme/proxy:1", 9000);
+    for (name, address) in [
+        ("db.internal", "10.0.0.7"),
+        ("cache.internal", "10.0.0.8"),
+        ("old-db.internal", "10.0.0.7"),
+        ("six.internal", "fd00::1"),
+    ] {
+        let address = address.parse().expect("an address");
+        web.host_aliases.insert(name.to_owned(), address);
+    }
+    web
+}
+
+#[test]
+fn host_aliases_are_in_the_containers_with_a_network_of_their_own() {
+    let desired = System::docker().with(with_aliases()).desired();
+    let web = container(&desired, "shop-dev-web");
+    let aliases = with_aliases().host_aliases;
+    assert_eq!(web.host_aliases, aliases);
+    assert_eq!(web.init[0].container.host_aliases, aliases);
+    assert!(
+        container(&desired, "shop-dev-web_proxy")
+            .host_aliases
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_patch_cannot_replace_host_aliases() {
+    let mut system = System::docker().with(with_aliases());
+    let patch = serde_json::json!({"HostConfig": {"ExtraHosts": ["else:10.0.0.9"]}});
+    system
+        .target()
+        .docker_patches
+        .insert("web".to_owned(), patch);
+    assert_eq!(
+        system.errors(),
+        [
+            "kcc::lower::managed-field: `services.web.docker.HostConfig.ExtraHosts` is set by kcc, \
+          since `services.web` has `hostAliases`"
+        ]
+    );
+}
+
+#[test]
+fn kubernetes_groups_host_aliases_by_address() {
+    let lowered = System::kubernetes().with(with_aliases()).lowered();
+    let pod = pod(&lowered.desired, "Deployment", "web");
+    assert_eq!(
+        pod["spec"]["hostAliases"],
+        serde_json::json!([
+            {"ip": "10.0.0.7", "hostnames": ["db.internal", "old-db.internal"]},
+            {"ip": "10.0.0.8", "hostnames": ["cache.internal"]},
+            {"ip": "fd00::1", "hostnames": ["six.internal"]},
+        ])
+    );
+    let objects = lowered.objects();
+    let web = objects.iter().find(|object| object.kind == "deployment");
+    let field = |names: &[&str]| {
+        let template = ["spec", "template", "spec", "hostAliases"];
+        let names = template.iter().chain(names).map(|name| (*name).to_owned());
+        kcc_tree::Path(names.collect())
+    };
+    for (names, alias) in [
+        (&["0", "hostnames", "1"][..], "old-db.internal"),
+        (&["1", "ip"], "cache.internal"),
+    ] {
+        let source = web.and_then(|web| web.source(&field(names)));
+        let Some(kcc_lower::source::Source::Model(paths)) = source else {
+            panic!("it follows the model");
+        };
+        let expected = kcc_tree::Path::of(["services", "web", "hostAliases", alias]);
+        assert_eq!(paths[0], expected);
+    }
 }
 
 #[test]

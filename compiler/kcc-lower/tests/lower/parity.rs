@@ -78,6 +78,7 @@ fn the_ledger_contains_every_use_of_a_shop() {
     assert_eq!(
         unused,
         [
+            "hostAliases",
             "volumes.*.class",
             "volumes.*.ephemeral.exec",
             "volumes.*.ephemeral.mode",

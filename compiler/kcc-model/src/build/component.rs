@@ -3,13 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use kcc_diag::Code;
+use kcc_tree::{Path, schema::component_fields};
+
 use super::draft::{Draft, PendingContainer};
+use super::names::is_label;
 use super::{Cursor, TargetContext};
 use super::{
     availability, container, files, labels, needs, permissions, ports, routes, schedule, sidecars,
     volumes,
 };
-use crate::{Component, Kind, Millis, Run};
+use crate::{Component, IpAddr, Kind, Millis, Run};
 
 /// The time that an apply waits for a job without a deadline of its own.
 const JOB_DEADLINE: Millis = Millis(600_000);
@@ -80,6 +84,7 @@ pub(crate) fn decode(
         routes: routes::routes(node, &ports),
         ports,
         needs: BTreeMap::new(),
+        host_aliases: host_aliases(cx, node),
         replicas: scale
             .map(|scale| scale.min)
             .or_else(|| node.child("replicas")?.number())
@@ -112,4 +117,44 @@ pub(crate) fn decode(
         output_files,
         needs: needs::decode(owner),
     })
+}
+
+/// Decodes `hostAliases`. An alias takes precedence over name servers, so that the
+/// name of a component would no longer lead to it.
+fn host_aliases(cx: &TargetContext<'_>, node: &Cursor<'_>) -> BTreeMap<String, IpAddr> {
+    let Some(all) = node.child("hostAliases") else {
+        return BTreeMap::new();
+    };
+    let is_component = |name: &str| {
+        let mut paths = component_fields().iter().map(|kind| Path::of([kind, name]));
+        paths.any(|path| cx.owners.get(&path).is_some())
+    };
+    let mut aliases = BTreeMap::new();
+    for (name, field) in all.fields() {
+        let Some(text) = field.text() else { continue };
+        let address = text.parse();
+        let bad = |message: String, label: &str, help: &str| {
+            let error = field.error(Code::ModelBadName, message, label);
+            field.report(error.help(help));
+        };
+        if !name.split('.').all(is_label) {
+            let message = format!("`{name}` is not a valid host name");
+            let help = "write a name of lower-case letters, digits and `-`, such as `db.internal`";
+            bad(message, "not a host name", help);
+        } else if is_component(name) {
+            let message = format!("`{}` redirects the name of component `{name}`", field.path);
+            let help = "remove it: the name resolves to the component on the target's network";
+            bad(message, "the name of a component", help);
+        } else if let Ok(address) = address {
+            aliases.insert(name.to_owned(), address);
+        } else {
+            let message = format!("`{}`: `{text}` is not an IP address", field.path);
+            bad(
+                message,
+                "expected an IP address",
+                "write an address such as `10.0.0.7`",
+            );
+        }
+    }
+    aliases
 }

@@ -146,8 +146,18 @@ fn host_config(
         mounts: Some(mounts(container, shares)),
         tmpfs: Some(tmpfs(container)),
         port_bindings: Some(bindings(new)),
+        extra_hosts: extra_hosts(container).or_else(|| added.extra_hosts.clone()),
         ..added
     }
+}
+
+/// Returns the aliases of hosts; none leaves the field to a patch.
+fn extra_hosts(container: &Container) -> Option<Vec<String>> {
+    let aliases = container.host_aliases.iter();
+    let hosts: Vec<_> = aliases
+        .map(|(name, address)| format!("{name}:{address}"))
+        .collect();
+    (!hosts.is_empty()).then_some(hosts)
 }
 
 fn refused_patch(container: &str) -> Error {

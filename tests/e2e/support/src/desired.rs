@@ -60,6 +60,7 @@ pub fn container(component: &str, image: &str, network: &str) -> Container {
         mounts: BTreeMap::new(),
         ports: Vec::new(),
         networks: BTreeMap::from([(network.to_owned(), vec![component.to_owned()])]),
+        host_aliases: BTreeMap::new(),
         health: None,
         memory: None,
         cpu_millis: None,

@@ -60,6 +60,11 @@ impl Compose<'_> {
         } else if let Some(networks) = self.networks(container) {
             service.push(entry("networks", networks));
         }
+        if !container.host_aliases.is_empty() {
+            let aliases = container.host_aliases.iter();
+            let hosts = aliases.map(|(name, address)| (name.clone(), address.to_string()));
+            service.push(entry("extra_hosts", Yaml::text_map(hosts)));
+        }
         service.extend(self.storage(container, main));
         if let Some(check) = container.health.as_ref().and_then(health) {
             service.push(entry("healthcheck", check));

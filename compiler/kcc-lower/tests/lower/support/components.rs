@@ -33,6 +33,7 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
         sidecars: BTreeMap::new(),
         ports: BTreeMap::new(),
         needs: BTreeMap::new(),
+        host_aliases: BTreeMap::new(),
         replicas: 1,
         scale: None,
         volumes: BTreeMap::new(),

@@ -86,6 +86,26 @@ pub(super) async fn a_patch_reaches_the_container_and_replaces_it(sandbox: &Sand
     assert!(plan.contains("`docker.HostConfig` changed"), "{plan}");
 }
 
+pub(super) async fn host_aliases_are_in_the_hosts_file(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web", &[]);
+    sandbox.apply_all(&desired).await;
+    let address = "10.0.0.7".parse().unwrap();
+    for container in desired.engine.containers.values_mut() {
+        let aliases = &mut container.host_aliases;
+        aliases.insert("db.internal".to_owned(), address);
+    }
+    let plan = sandbox.plan(&desired).await;
+    assert!(plan.contains("`hostAliases` changed"), "{plan}");
+    let report = sandbox.apply_all(&desired).await;
+    assert_eq!(report.totals().replaced, 1);
+    let name = format!("{}-dev-web", sandbox.system);
+    let inspect = ["inspect", "--format", "{{.HostConfig.ExtraHosts}}", &name];
+    let shown = sandbox.testbed.docker(&inspect);
+    assert_eq!(shown.trim(), "[db.internal:10.0.0.7]");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
 pub(super) async fn secrets_reach_only_the_container(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     write(sandbox, "token", "t0ken-value\n");

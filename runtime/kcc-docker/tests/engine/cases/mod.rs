@@ -52,6 +52,7 @@ cases! {
     failures::an_image_that_cannot_be_pulled_names_its_component,
     contents::images_are_rebuilt_when_their_context_changes,
     contents::a_patch_reaches_the_container_and_replaces_it,
+    contents::host_aliases_are_in_the_hosts_file,
     contents::secrets_reach_only_the_container,
     contents::files_reach_a_read_only_root,
     ownership::unmanaged_objects_are_not_touched,
