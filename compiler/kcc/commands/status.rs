@@ -31,7 +31,7 @@ impl Status {
         let report = runtime::status(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&report),
-            _ => text(&report),
+            _ => text(&report) + &notes(&report),
         });
         Ok(if self.exit_code && !report.is_ready() {
             Exit::Configuration
@@ -70,6 +70,23 @@ fn text(report: &StatusReport) -> String {
         line += &row[5];
         out += plain(line.trim_end()).as_ref();
         out.push('\n');
+        out
+    })
+}
+
+/// Formats what concerns no component.
+fn notes(report: &StatusReport) -> String {
+    let unapplied = report.unapplied.as_ref();
+    let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
+    let unfinished = report.unfinished.then(|| {
+        "a command is changing this target or was killed while it did; \
+         `kcc apply` completes what is left"
+            .to_owned()
+    });
+    let notes: Vec<_> = unapplied.into_iter().chain(unfinished).collect();
+    notes.iter().fold(String::new(), |mut out, note| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "\n{}", plain(&note.replace('\n', " ")));
         out
     })
 }
@@ -117,6 +134,8 @@ mod tests {
                 ),
             ]
             .into(),
+            unapplied: Some("network `shop-dev` cannot be created".into()),
+            unfinished: true,
         };
         let expected = "\
 COMPONENT  TEAM        STATE     READY  ADDRESS
@@ -124,5 +143,11 @@ cart       storefront  starting  0/1                    GET /healthz: 503
 web        storefront  running   1/1    127.0.0.1:8080  the last apply failed: crash loop: exit code 3
 ";
         assert_eq!(text(&report), expected);
+        let expected = "
+the last apply failed: network `shop-dev` cannot be created
+
+a command is changing this target or was killed while it did; `kcc apply` completes what is left
+";
+        assert_eq!(notes(&report), expected);
     }
 }

@@ -68,7 +68,7 @@ pub(crate) async fn objects(
 ) -> Result<Observed, Error> {
     let mut observed = Observed {
         recorded: records.exist(),
-        failures: records.failures().clone(),
+        unapplied: records.unapplied(),
         ..Observed::default()
     };
     let object = |kind: &str, listed: &Listed| ObservedObject {

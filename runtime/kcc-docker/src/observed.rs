@@ -7,7 +7,7 @@ use std::{
 };
 
 pub(crate) use kcc_lower::docker::label;
-use kcc_plan::{MissingSecret, Readiness, Recovered};
+use kcc_plan::{MissingSecret, Readiness, Recovered, Unapplied};
 use serde_json::Value;
 
 /// The suffix of a container that is about to replace another.
@@ -43,8 +43,8 @@ pub(crate) struct Observed {
     pub(crate) in_vm: bool,
     /// True if an earlier apply on this machine left records.
     pub(crate) recorded: bool,
-    /// The reasons why the last apply did not bring components to their desired state.
-    pub(crate) failures: BTreeMap<String, String>,
+    /// The reasons why the last apply failed.
+    pub(crate) unapplied: Unapplied,
     /// The readiness of containers, if it was checked.
     pub(crate) readiness: BTreeMap<String, Readiness>,
     /// The objects that carry the scope's labels but are not provably kcc's.

@@ -1,13 +1,13 @@
 //! [`Records`]: the records of a scope as the last apply left them;
 //! [`RecordWriter`]: updates them around the execution of a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, Error, Intent, Inventory, InventoryObject, Outcome, RecordFolder, RecordStore,
-    Scope,
+    ApplyReport, Error, Intent, Inventory, InventoryObject, RecordFolder, RecordStore, Scope,
+    Unapplied,
 };
 use kcc_tree::Engine;
 use serde_json::Value;
@@ -38,12 +38,10 @@ impl Records {
         self.intent.is_some() || self.inventory.is_some()
     }
 
-    /// Returns the reasons why the last apply did not bring components to their
-    /// desired state.
-    pub(crate) fn failures(&self) -> &BTreeMap<Name, String> {
-        static NONE: BTreeMap<Name, String> = BTreeMap::new();
+    /// Returns the reasons why the last apply failed.
+    pub(crate) fn unapplied(&self) -> Unapplied {
         let inventory = self.inventory.as_ref();
-        inventory.map_or(&NONE, |inventory| &inventory.failures)
+        inventory.map_or_else(Unapplied::default, |inventory| inventory.unapplied.clone())
     }
 
     /// Returns the settings of a container as they were after its creation.
@@ -83,8 +81,10 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) docker: &'a DockerDesired,
     pub(crate) state: &'a RecordFolder,
     pub(crate) records: &'a Records,
-    /// The reasons why components are not as desired, initially those of the last apply.
-    pub(crate) failures: BTreeMap<Name, String>,
+    /// The reasons why the last apply failed.
+    pub(crate) unapplied: Unapplied,
+    /// True if the target is taken down, which brings nothing to its desired state.
+    pub(crate) removes: bool,
     /// The generated secrets whose values are lost.
     pub(crate) lost_secrets: BTreeSet<Name>,
 }
@@ -100,18 +100,12 @@ impl RecordStore for RecordWriter<'_> {
         self.state.begin(intent)
     }
 
-    fn ended(&mut self, report: &ApplyReport) {
-        for (name, component) in &report.components {
-            match component.outcome {
-                Outcome::Failed => {
-                    let why = component.why.clone().unwrap_or_default();
-                    self.failures.insert(name.clone(), why);
-                }
-                // A skipped component is as it was.
-                Outcome::Skipped => {}
-                _ => _ = self.failures.remove(name),
-            }
+    fn ended(&mut self, report: &ApplyReport) -> bool {
+        let before = self.unapplied.clone();
+        if !self.removes || report.is_complete() {
+            self.unapplied.update(report);
         }
+        self.unapplied != before
     }
 
     async fn observe(&self) -> Result<Observed, Error> {
@@ -141,7 +135,7 @@ impl RecordStore for RecordWriter<'_> {
             since: kcc_plan::now(),
             objects,
             after: self.desired.order(),
-            failures: self.failures.clone(),
+            unapplied: self.unapplied.clone(),
             secrets,
         })
     }

@@ -74,8 +74,9 @@ pub async fn apply(
         return Err(missing.into());
     }
     let secrets = session.with_generated_secrets(&plan, secrets)?;
+    let mut writer = session.record_writer(&records);
     let mut report = session
-        .perform(&plan, secrets, &records, &observed, reporter, cancel)
+        .perform(&plan, secrets, &mut writer, &observed, reporter, cancel)
         .await?;
     let left = observe::objects(&session.client, &session.scope, session.docker, &records).await?;
     for (name, component) in &mut report.components {
@@ -120,6 +121,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
         &observed,
         &check,
         session.scope.clone(),
+        records.intent.is_some(),
     )
     .await
 }
@@ -142,8 +144,10 @@ pub async fn down(
     let order = start_order(desired, last.unwrap_or(&BTreeMap::new()));
     let plan = tear_down(desired, &observed, &order, options)?;
     let secrets = Secrets::default();
+    let mut writer = session.record_writer(&records);
+    writer.removes = true;
     let report = session
-        .perform(&plan, secrets, &records, &observed, reporter, cancel)
+        .perform(&plan, secrets, &mut writer, &observed, reporter, cancel)
         .await?;
     if options.volumes && report.is_complete() {
         session.state.remove_secrets()?;
@@ -332,7 +336,7 @@ impl<'a> Session<'a> {
         &self,
         plan: &Plan<Payload>,
         secrets: Secrets,
-        records: &Records,
+        writer: &mut RecordWriter<'_>,
         observed: &Observed,
         reporter: &dyn Reporter,
         cancel: &Cancel,
@@ -346,15 +350,7 @@ impl<'a> Session<'a> {
             first_exits: FirstExits::default(),
             stopping: Stopping::default(),
         };
-        let mut writer = self.record_writer(records);
-        let report =
-            kcc_plan::perform(plan, observed, &engine, &mut writer, reporter, cancel).await?;
-        if plan.is_empty() && report.is_complete() && !records.failures().is_empty() {
-            // Everything an earlier apply failed to do is as desired by now.
-            writer.ended(&report);
-            writer.end(observed, &BTreeSet::new()).await?;
-        }
-        Ok(report)
+        kcc_plan::perform(plan, observed, &engine, writer, reporter, cancel).await
     }
 
     fn record_writer<'k>(&'k self, records: &'k Records) -> RecordWriter<'k> {
@@ -365,7 +361,8 @@ impl<'a> Session<'a> {
             docker: self.docker,
             state: &self.state,
             records,
-            failures: records.failures().clone(),
+            unapplied: records.unapplied(),
+            removes: false,
             lost_secrets: BTreeSet::new(),
         }
     }

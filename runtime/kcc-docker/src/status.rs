@@ -23,6 +23,7 @@ pub(crate) async fn status(
     observed: &Observed,
     check: &ReadinessCheck<'_>,
     scope: Scope,
+    unfinished: bool,
 ) -> Result<StatusReport, Error> {
     let mut components = BTreeMap::new();
     for (name, component) in &desired.components {
@@ -41,7 +42,6 @@ pub(crate) async fn status(
         };
         status.team = Some(component.team.clone());
         status.addresses = addresses(name, docker, observed, check.endpoint);
-        status.unapplied = observed.failures.get(name).cloned();
         components.insert(name.clone(), status);
     }
     for existing in observed.containers.values() {
@@ -52,7 +52,12 @@ pub(crate) async fn status(
             components.insert(name.clone(), orphan(existing));
         }
     }
-    Ok(StatusReport { scope, components })
+    Ok(StatusReport::new(
+        scope,
+        components,
+        &observed.unapplied,
+        unfinished,
+    ))
 }
 
 async fn of_containers(

@@ -384,6 +384,7 @@ pub(crate) fn inventory(
         objects: Vec::new(),
         after,
         templates: records.inventory.templates.clone(),
+        unapplied: records.inventory.unapplied.clone(),
     };
     let mut claims = false;
     for (key, object) in &observed.objects {

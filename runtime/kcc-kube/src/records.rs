@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::Code;
 use kcc_lower::{Desired, kubernetes::KubernetesDesired};
 use kcc_model::Name;
-use kcc_plan::{Error, Intent, RecordStore, Scope};
+use kcc_plan::{ApplyReport, Error, Intent, RecordStore, Scope, Unapplied};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -45,6 +45,16 @@ pub(crate) struct Inventory {
     /// the sets.
     #[serde(default)]
     pub(crate) templates: BTreeMap<String, BTreeSet<String>>,
+    /// The reasons why the last apply failed.
+    #[serde(default, skip_serializing_if = "Unapplied::is_empty")]
+    pub(crate) unapplied: Unapplied,
+}
+
+impl Inventory {
+    /// Returns true if there is nothing to record.
+    fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.unapplied.is_empty()
+    }
 }
 
 /// One object of an inventory.
@@ -179,7 +189,7 @@ pub(crate) async fn store_inventory(
     scope: &Scope,
     inventory: &Inventory,
 ) -> Result<(), Error> {
-    if inventory.objects.is_empty() {
+    if inventory.is_empty() {
         return remove(client, namespace, scope).await;
     }
     write(client, namespace, scope, inventory, None).await
@@ -247,6 +257,8 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) desired: &'a Desired,
     pub(crate) kube: &'a KubernetesDesired,
     pub(crate) records: Records,
+    /// True if the target is taken down, which brings nothing to its desired state.
+    pub(crate) removes: bool,
     /// True once the intent of this plan is stored.
     pub(crate) begun: bool,
     /// The addresses of each component after the plan is performed.
@@ -265,6 +277,15 @@ impl RecordStore for RecordWriter<'_> {
         self.records
             .begin(self.client, &self.kube.namespace, intent)
             .await
+    }
+
+    fn ended(&mut self, report: &ApplyReport) -> bool {
+        let unapplied = &mut self.records.inventory.unapplied;
+        let before = unapplied.clone();
+        if !self.removes || report.is_complete() {
+            unapplied.update(report);
+        }
+        *unapplied != before
     }
 
     async fn observe(&self) -> Result<Observed, Error> {

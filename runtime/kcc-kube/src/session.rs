@@ -65,8 +65,9 @@ pub async fn apply(
     let seen = session.observe(&records, None).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
     if plan.is_empty() && records.intent.is_none() {
-        // Write nothing, not even a lock.
+        // Write nothing, not even a lock, unless the apply fails or an earlier one did.
         let mut report = execute(&plan, &session.engine(), reporter, cancel).await;
+        session.record_reasons(&records, &report).await?;
         add_addresses(&mut report, addresses(&seen));
         return Ok(report);
     }
@@ -78,7 +79,7 @@ pub async fn apply(
         let observed = session.observe(&records, Some(&seen)).await?;
         let plan = reconcile(desired, session.kube, &observed, options)?;
         session
-            .perform(&plan, records, &observed, reporter, cancel)
+            .perform(&plan, records, false, &observed, reporter, cancel)
             .await
     };
     let mut report = session.with_lock(lock, task, reporter, cancel).await?;
@@ -99,6 +100,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
         session.kube,
         &observed,
         &live,
+        &records,
         session.scope.clone(),
     ))
 }
@@ -115,7 +117,8 @@ pub async fn down(
     session.check_unlocked().await?;
     let records = session.read_records().await?;
     let plan = session.tear_down(&records, reporter).await?.0;
-    if plan.is_empty() && records.intent.is_none() {
+    let unapplied = &records.inventory.unapplied;
+    if plan.is_empty() && records.intent.is_none() && unapplied.is_empty() {
         return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
     }
     let lock = session.lock("a down").await?;
@@ -123,7 +126,7 @@ pub async fn down(
         let records = session.read_records().await?;
         let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;
         session
-            .perform(&plan, records, &observed, reporter, cancel)
+            .perform(&plan, records, true, &observed, reporter, cancel)
             .await
     };
     session.with_lock(lock, task, reporter, cancel).await
@@ -289,6 +292,30 @@ impl<'a> Session<'a> {
         Ok(report)
     }
 
+    /// Records why an apply without operations failed, or that an earlier failure is
+    /// resolved. Another command that has begun meanwhile records its own result.
+    async fn record_reasons(&self, before: &Records, report: &ApplyReport) -> Result<(), Error> {
+        let mut inventory = before.inventory.clone();
+        inventory.unapplied.update(report);
+        if !before.recorded || inventory == before.inventory {
+            return Ok(());
+        }
+        let lock = match self.lock("an apply").await {
+            Err(error) if error.code == Code::ApplyLockHeld => return Ok(()),
+            lock => lock?,
+        };
+        let store = async {
+            if self.read_records().await? != *before {
+                return Ok(());
+            }
+            let namespace = &self.kube.namespace;
+            records::store_inventory(&self.client, namespace, &self.scope, &inventory).await
+        };
+        let stored = store.await;
+        lock.release(&self.client).await;
+        stored
+    }
+
     /// Creates the namespace, which has to exist before its lock, and returns the
     /// number of operations performed.
     async fn create_namespace(
@@ -349,6 +376,7 @@ impl<'a> Session<'a> {
         &self,
         plan: &Plan<Payload>,
         records: Records,
+        removes: bool,
         observed: &Observed,
         reporter: &dyn Reporter,
         cancel: &Cancel,
@@ -359,6 +387,7 @@ impl<'a> Session<'a> {
             desired: self.desired,
             kube: self.kube,
             records,
+            removes,
             begun: false,
             addresses: addresses(observed),
         };

@@ -16,7 +16,9 @@ use serde_json::Value;
 use crate::{
     client::Live,
     observed::{Observed, Ownership},
-    pods, reconcile, rollout, stuck,
+    pods, reconcile,
+    records::Records,
+    rollout, stuck,
 };
 
 /// Determines the status of every component.
@@ -25,6 +27,7 @@ pub(crate) fn status(
     kube: &KubernetesDesired,
     observed: &Observed,
     live: &Live,
+    records: &Records,
     scope: Scope,
 ) -> StatusReport {
     let mut reached = addresses(observed);
@@ -62,7 +65,12 @@ pub(crate) fn status(
             components.insert(name.clone(), status);
         }
     }
-    StatusReport { scope, components }
+    StatusReport::new(
+        scope,
+        components,
+        &records.inventory.unapplied,
+        records.intent.is_some(),
+    )
 }
 
 /// Returns the components that are not ready although no step of the plan changes

@@ -73,7 +73,9 @@ pub use operation::{Action, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
-pub use records::{Intent, Inventory, InventoryObject, Lock, RecordFolder, lock_held, now};
+pub use records::{
+    Intent, Inventory, InventoryObject, Lock, RecordFolder, Unapplied, lock_held, now,
+};
 pub use recovery::{Recovered, Recovery};
 pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,

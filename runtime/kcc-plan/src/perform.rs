@@ -26,10 +26,9 @@ pub trait RecordStore {
     /// Reads the engine's state.
     fn observe(&self) -> impl Future<Output = Result<Self::Observed, Error>>;
 
-    /// Takes over from a report, before [`RecordStore::end`], which components the
-    /// apply brought to their desired state and why it failed for others. Status
-    /// shows that reason until an apply succeeds.
-    fn ended(&mut self, _report: &ApplyReport) {}
+    /// Takes over the reasons of a failed apply, which status shows until an apply
+    /// succeeds. Called before [`RecordStore::end`]; returns true if they changed.
+    fn ended(&mut self, report: &ApplyReport) -> bool;
 
     /// Stores an inventory of the observed objects that kcc owns, and removes the
     /// intent. `created` holds the kind and name of each object that this apply may
@@ -57,7 +56,11 @@ pub async fn perform<E: Engine, R: RecordStore>(
         records.end(observed, &BTreeSet::new()).await?;
     }
     if plan.is_empty() {
-        return Ok(execute(plan, engine, reporter, cancel).await);
+        let report = execute(plan, engine, reporter, cancel).await;
+        if records.ended(&report) {
+            records.end(observed, &BTreeSet::new()).await?;
+        }
+        return Ok(report);
     }
     let intent = Intent::of(plan, now());
     records.begin(&intent).await?;

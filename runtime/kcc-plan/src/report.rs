@@ -7,7 +7,7 @@ use kcc_diag::Code;
 use kcc_model::Name;
 use serde::{Serialize, Serializer};
 
-use crate::Scope;
+use crate::{Scope, Unapplied};
 
 /// The effect of an apply on a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -241,12 +241,38 @@ pub struct StatusReport {
     pub scope: Scope,
     /// Every component by name, including those that are no longer declared.
     pub components: BTreeMap<Name, ComponentStatus>,
+    /// The reason why the last apply failed that concerns no component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unapplied: Option<String>,
+    /// True if a command is changing the target, or was killed while it did.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
 }
 
 impl StatusReport {
-    /// Returns true if all components are ready.
+    /// Adds the records to what was observed.
+    pub fn new(
+        scope: Scope,
+        mut components: BTreeMap<Name, ComponentStatus>,
+        unapplied: &Unapplied,
+        unfinished: bool,
+    ) -> Self {
+        for (name, component) in &mut components {
+            component.unapplied = unapplied.components.get(name).cloned();
+        }
+        Self {
+            scope,
+            components,
+            unapplied: unapplied.target.clone(),
+            unfinished,
+        }
+    }
+
+    /// Returns true if all components are ready and the last apply is complete.
     pub fn is_ready(&self) -> bool {
         self.components.values().all(ComponentStatus::is_ready)
+            && self.unapplied.is_none()
+            && !self.unfinished
     }
 }
 

@@ -187,6 +187,10 @@ impl RecordStore for Unreadable {
         Ok(())
     }
 
+    fn ended(&mut self, _: &ApplyReport) -> bool {
+        true
+    }
+
     async fn observe(&self) -> Result<(), Error> {
         Err(Error::new(
             Code::PlanDockerUnreachable,

@@ -246,7 +246,7 @@ impl<'a> Reconciler<'a> {
 
     /// Adds the reason why the last apply failed to a cause, if it did.
     fn with_last_failure(&self, container: &Container, cause: String) -> String {
-        match self.observed.failures.get(&container.component) {
+        match self.observed.unapplied.components.get(&container.component) {
             Some(why) => format!("{cause} (the last apply failed: {why})"),
             None => cause,
         }

@@ -71,9 +71,10 @@ impl RecordFolder {
         self.write("intent.json", &json(intent))
     }
 
-    /// Stores the inventory and removes the intent. Call it after the last mutation.
+    /// Stores the inventory, unless there is nothing to say, and removes the intent.
+    /// Call it after the last mutation.
     pub fn end(&self, inventory: &Inventory) -> Result<(), Error> {
-        if inventory.objects.is_empty() {
+        if inventory.objects.is_empty() && inventory.unapplied.is_empty() {
             self.remove("inventory.json")?;
         } else {
             self.write("inventory.json", &json(inventory))?;
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
     use kcc_tree::Engine;
 
-    use crate::{Action, InventoryObject, Operation};
+    use crate::{Action, InventoryObject, Operation, Unapplied};
 
     fn options(vars: &[(&str, &str)]) -> Options {
         let env = vars
@@ -231,7 +232,7 @@ mod tests {
             since: 7,
             objects,
             after,
-            failures: BTreeMap::new(),
+            unapplied: Unapplied::default(),
             secrets: BTreeSet::new(),
         }
     }
@@ -302,6 +303,10 @@ mod tests {
             state.inventory().unwrap().is_none(),
             "an empty inventory is not stored"
         );
+        let mut failed = inventory(Vec::new());
+        failed.unapplied.target = Some("it was stopped".to_owned());
+        state.end(&failed).unwrap();
+        assert_eq!(state.inventory().unwrap(), Some(failed));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Action, Operation, Plan, Scope};
+use crate::{Action, ApplyReport, Operation, Outcome, Plan, Scope};
 
 /// The operations of a running apply, stored before the first mutation. An intent
 /// found later belongs to an apply that was killed: its objects may or may not
@@ -59,13 +59,58 @@ pub struct Inventory {
     /// The components that each component started after.
     #[serde(default)]
     pub after: BTreeMap<Name, BTreeSet<Name>>,
-    /// The reasons why the last apply did not bring components to their desired state.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub failures: BTreeMap<Name, String>,
+    /// The reasons why the last apply did not bring the target to its desired state.
+    #[serde(default, skip_serializing_if = "Unapplied::is_empty")]
+    pub unapplied: Unapplied,
     /// The names of the generated secrets. If the value of one is gone, existing
     /// data may depend on it, and a new value would lock that data up.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<Name>,
+}
+
+/// The reasons why the last apply did not bring a target to its desired state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Unapplied {
+    /// The reasons by component.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<Name, String>,
+    /// The reason that concerns no component, or all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl Unapplied {
+    /// Returns true if the last apply was complete.
+    pub fn is_empty(&self) -> bool {
+        self.components.is_empty() && self.target.is_none()
+    }
+
+    /// Takes over the reasons from the report of an apply. A component that it does
+    /// not mention is as it was.
+    pub fn update(&mut self, report: &ApplyReport) {
+        if report.is_complete() {
+            *self = Self::default();
+            return;
+        }
+        for (name, component) in &report.components {
+            match component.outcome {
+                Outcome::Failed | Outcome::Skipped => {
+                    let why = component.why.clone().unwrap_or_default();
+                    self.components.insert(name.clone(), why);
+                }
+                _ => _ = self.components.remove(name),
+            }
+        }
+        self.target = report.cancelled.then(|| "it was stopped".to_owned());
+        for failure in &report.failures {
+            let why = failure.message.clone();
+            match &failure.component {
+                Some(name) => _ = self.components.entry(name.clone()).or_insert(why),
+                None => self.target = Some(why),
+            }
+        }
+    }
 }
 
 /// One object of an inventory.

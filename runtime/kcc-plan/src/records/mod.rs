@@ -7,5 +7,5 @@ mod journal;
 mod lock;
 
 pub use folder::RecordFolder;
-pub use journal::{Intent, Inventory, InventoryObject};
+pub use journal::{Intent, Inventory, InventoryObject, Unapplied};
 pub use lock::{Lock, lock_held, now};

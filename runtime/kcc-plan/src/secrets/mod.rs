@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use kcc_tree::Engine;
 
-    use crate::{Inventory, InventoryObject, Scope};
+    use crate::{Inventory, InventoryObject, Scope, Unapplied};
 
     fn scratch() -> (tempfile::TempDir, Options, RecordFolder) {
         let folder = tempfile::tempdir().unwrap();
@@ -316,7 +316,7 @@ mod tests {
                 config: None,
             }],
             after: BTreeMap::new(),
-            failures: BTreeMap::new(),
+            unapplied: Unapplied::default(),
             secrets: BTreeSet::from(["old".to_owned()]),
         };
         state.end(&inventory).unwrap();

@@ -122,7 +122,8 @@ fn repeats_the_last_failure_in_the_next_cause() {
     let mut docker = shop();
     let mut observed = as_desired(&docker);
     let why = "the new `shop-dev-web` is not ready: crash loop: exit code 3".to_owned();
-    observed.failures.insert("web".to_owned(), why);
+    let unapplied = &mut observed.unapplied.components;
+    unapplied.insert("web".to_owned(), why);
     // A component that is as desired needs no new attempt.
     assert!(plan(&docker, &observed).is_up_to_date());
     wanted(&mut docker, "web").args = Some(vec!["serve".to_owned()]);
