@@ -102,13 +102,13 @@ fn text(found: &Recovery) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kcc_plan::{Recovered, Scope};
+    use kcc_plan::{LabelledObject, Scope};
 
     use super::*;
 
     #[test]
     fn shows_every_object_with_its_treatment() {
-        let object = |kind: &str, name: &str, recorded, doubt: Option<&str>| Recovered {
+        let object = |kind: &str, name: &str, recorded, doubt: Option<&str>| LabelledObject {
             kind: kind.to_owned(),
             name: name.to_owned(),
             component: None,

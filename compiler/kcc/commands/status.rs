@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use kcc_diag::{Format, plain};
-use kcc_plan::{ComponentStatus, StatusReport};
+use kcc_plan::{LabelledObject, StatusReport, listed};
 
 use super::{CommandResult, json};
 use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
@@ -51,7 +51,7 @@ fn text(report: &StatusReport) -> String {
             component.state.as_str().to_owned(),
             format!("{}/{}", component.ready, component.replicas),
             component.addresses.join(" "),
-            reasons(component).replace('\n', " "),
+            reasons(report, name).replace('\n', " "),
         ]
     });
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
@@ -83,7 +83,12 @@ fn notes(report: &StatusReport) -> String {
          `kcc apply` completes what is left"
             .to_owned()
     });
-    let notes: Vec<_> = unapplied.into_iter().chain(unfinished).collect();
+    let others = report.unrecorded.iter().filter(|object| {
+        let component = object.component.as_ref();
+        component.is_none_or(|name| !report.components.contains_key(name))
+    });
+    let notes = unapplied.into_iter().chain(unfinished);
+    let notes: Vec<_> = notes.chain(unrecorded(report, others)).collect();
     notes.iter().fold(String::new(), |mut out, note| {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "\n{}", plain(&note.replace('\n', " ")));
@@ -91,17 +96,39 @@ fn notes(report: &StatusReport) -> String {
     })
 }
 
-/// Joins the reasons why a component is not ready or not up to date.
-fn reasons(component: &ComponentStatus) -> String {
+/// Describes the objects that kcc made and no record lists, with the way out.
+fn unrecorded<'a>(
+    report: &StatusReport,
+    objects: impl Iterator<Item = &'a LabelledObject>,
+) -> Option<String> {
+    let objects: Vec<_> = objects.collect();
+    let verb = match objects.len() {
+        0 => return None,
+        1 => "is",
+        _ => "are",
+    };
+    Some(format!(
+        "{} {verb} not in kcc's record; run `{}`",
+        listed(objects),
+        report.scope.recover_command()
+    ))
+}
+
+/// Joins the reasons why a component is not ready, not up to date or not recorded.
+fn reasons(report: &StatusReport, name: &str) -> String {
+    let component = &report.components[name];
+    let own = report.unrecorded.iter();
+    let own = own.filter(|object| object.component.as_deref() == Some(name));
     let unapplied = component.unapplied.as_ref();
     let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
     let reasons = component.why.iter().cloned().chain(unapplied);
+    let reasons = reasons.chain(unrecorded(report, own));
     reasons.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
 mod tests {
-    use kcc_plan::{Scope, State};
+    use kcc_plan::{ComponentStatus, Scope, State};
 
     use super::*;
 
@@ -120,6 +147,14 @@ mod tests {
                 Vec::new()
             },
         };
+        let object = |kind: &str, name: &str, component: Option<&str>| LabelledObject {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            component: component.map(str::to_owned),
+            team: None,
+            recorded: false,
+            doubt: None,
+        };
         let report = StatusReport {
             scope: Scope {
                 system: "shop".into(),
@@ -136,10 +171,15 @@ mod tests {
             .into(),
             unapplied: Some("network `shop-dev` cannot be created".into()),
             unfinished: true,
+            unrecorded: vec![
+                object("container", "shop-dev-cart", Some("cart")),
+                object("network", "shop-dev", None),
+                object("volume", "shop-dev-old", Some("old")),
+            ],
         };
         let expected = "\
 COMPONENT  TEAM        STATE     READY  ADDRESS
-cart       storefront  starting  0/1                    GET /healthz: 503
+cart       storefront  starting  0/1                    GET /healthz: 503; container `shop-dev-cart` is not in kcc's record; run `kcc recover --target dev`
 web        storefront  running   1/1    127.0.0.1:8080  the last apply failed: crash loop: exit code 3
 ";
         assert_eq!(text(&report), expected);
@@ -147,6 +187,8 @@ web        storefront  running   1/1    127.0.0.1:8080  the last apply failed: c
 the last apply failed: network `shop-dev` cannot be created
 
 a command is changing this target or was killed while it did; `kcc apply` completes what is left
+
+network `shop-dev`, volume `shop-dev-old` are not in kcc's record; run `kcc recover --target dev`
 ";
         assert_eq!(notes(&report), expected);
     }

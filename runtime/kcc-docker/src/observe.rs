@@ -12,7 +12,7 @@ use kcc_lower::{
     docker::{DockerDesired, Mount},
 };
 use kcc_model::Until;
-use kcc_plan::{Error, Options, Recovered, Scope, Secrets};
+use kcc_plan::{Error, LabelledObject, Options, Scope, Secrets};
 
 use crate::{
     client::{Client, Listed},
@@ -85,7 +85,7 @@ pub(crate) async fn objects(
     let mut doubt = |kind: &str, listed: &Listed, object: &ObservedObject| {
         let labelled = belongs(scope, &listed.labels) && object.ownership == Ownership::Unmanaged;
         if let Some(doubt) = recovery::doubt(scope, kind, listed).filter(|_| labelled) {
-            doubtful.push(Recovered {
+            doubtful.push(LabelledObject {
                 kind: kind.to_owned(),
                 name: listed.name.clone(),
                 component: object.component.clone(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 pub(crate) use kcc_lower::docker::label;
-use kcc_plan::{MissingSecret, Readiness, Recovered, Unapplied};
+use kcc_plan::{LabelledObject, MissingSecret, Readiness, Unapplied};
 use serde_json::Value;
 
 /// The suffix of a container that is about to replace another.
@@ -48,9 +48,43 @@ pub(crate) struct Observed {
     /// The readiness of containers, if it was checked.
     pub(crate) readiness: BTreeMap<String, Readiness>,
     /// The objects that carry the scope's labels but are not provably kcc's.
-    pub(crate) doubtful: Vec<Recovered>,
+    pub(crate) doubtful: Vec<LabelledObject>,
     /// The secrets whose values could not be compared.
     pub(crate) missing_secrets: Vec<MissingSecret>,
+}
+
+impl Observed {
+    /// Lists the objects of the scope that kcc made, and those that only carry its
+    /// labels.
+    pub(crate) fn labelled(&self) -> Vec<LabelledObject> {
+        let mut all = self.doubtful.clone();
+        let mut add = |kind: &str, name: &str, object: &ObservedObject| {
+            if object.ownership != Ownership::Unmanaged {
+                all.push(LabelledObject {
+                    kind: kind.to_owned(),
+                    name: name.to_owned(),
+                    component: object.component.clone(),
+                    team: object.team.clone(),
+                    recorded: object.ownership == Ownership::Owned,
+                    doubt: None,
+                });
+            }
+        };
+        for (name, container) in &self.containers {
+            add("container", name, &container.object);
+        }
+        for (name, network) in &self.networks {
+            add("network", name, network);
+        }
+        for (name, duplicate) in &self.duplicates {
+            add("network", name, duplicate);
+        }
+        for (name, volume) in &self.volumes {
+            add("volume", name, volume);
+        }
+        all.sort();
+        all
+    }
 }
 
 /// The owner of an object.

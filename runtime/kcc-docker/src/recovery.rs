@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::{DockerDesired, Mount, name_prefix};
 use kcc_model::{EnvValue, Name, Part, SecretProvider};
-use kcc_plan::{Error, RecordFolder, Recovered, Scope};
+use kcc_plan::{Error, RecordFolder, Scope};
 
 use crate::{
     client::{Client, Listed},
-    observed::{Observed, ObservedObject, Ownership, base_name, label},
+    observed::{Observed, Ownership, base_name, label},
 };
 
 /// Returns the reason why an object with the scope's labels may not be kcc's.
@@ -31,37 +31,6 @@ pub(crate) fn doubt(scope: &Scope, kind: &str, listed: &Listed) -> Option<String
         return Some(format!("label `{}` is missing", label::CONFIG_HASH));
     }
     None
-}
-
-/// Lists the objects of a scope that are kcc's, and those that only carry its labels.
-pub(crate) fn objects(observed: &Observed) -> Vec<Recovered> {
-    let mut objects = observed.doubtful.clone();
-    let mut add = |kind: &str, name: &str, object: &ObservedObject| {
-        if object.ownership != Ownership::Unmanaged {
-            objects.push(Recovered {
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-                component: object.component.clone(),
-                team: object.team.clone(),
-                recorded: object.ownership == Ownership::Owned,
-                doubt: None,
-            });
-        }
-    };
-    for (name, container) in &observed.containers {
-        add("container", name, &container.object);
-    }
-    for (name, network) in &observed.networks {
-        add("network", name, network);
-    }
-    for (name, duplicate) in &observed.duplicates {
-        add("network", name, duplicate);
-    }
-    for (name, volume) in &observed.volumes {
-        add("volume", name, volume);
-    }
-    objects.sort();
-    objects
 }
 
 /// Reads the values of generated secrets from containers.

@@ -153,11 +153,7 @@ pub async fn down(
         session.state.remove_secrets()?;
     }
     for object in &observed.doubtful {
-        let (kind, name) = (&object.kind, &object.name);
-        let doubt = object.doubt.as_deref().unwrap_or_default();
-        reporter.event(&Event::Note {
-            text: &format!("kept {kind} `{name}`, which carries the target's labels: {doubt}"),
-        });
+        object.report_doubt(reporter);
     }
     Ok(report)
 }
@@ -293,7 +289,7 @@ impl<'a> Session<'a> {
         }
         let recovery = Recovery {
             scope: self.scope.clone(),
-            objects: recovery::objects(&observed),
+            objects: observed.labelled(),
             secrets: secrets.keys().cloned().collect(),
             lost_secrets: lost.into_iter().collect(),
         };

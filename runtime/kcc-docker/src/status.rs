@@ -48,7 +48,8 @@ pub(crate) async fn status(
         let Some(name) = &existing.object.component else {
             continue;
         };
-        if existing.object.ownership == Ownership::Owned && !components.contains_key(name) {
+        let managed = existing.object.ownership != Ownership::Unmanaged;
+        if managed && !components.contains_key(name) {
             components.insert(name.clone(), orphan(existing));
         }
     }
@@ -57,6 +58,7 @@ pub(crate) async fn status(
         components,
         &observed.unapplied,
         unfinished,
+        observed.labelled(),
     ))
 }
 
@@ -71,7 +73,7 @@ async fn of_containers(
     } else {
         Until::Healthy
     };
-    let (mut why, mut failed, mut unrecorded) = (None, false, false);
+    let (mut why, mut failed) = (None, false);
     let (mut up, mut any_exists) = (false, false);
     // A replica is ready only if its sidecars are.
     let mut ready: BTreeMap<&String, bool> = BTreeMap::new();
@@ -79,8 +81,6 @@ async fn of_containers(
         let existing = managed(observed, name);
         any_exists |= existing.is_some();
         up |= existing.is_some_and(|existing| existing.state == ContainerState::Running);
-        unrecorded |=
-            existing.is_some_and(|existing| existing.object.ownership == Ownership::Unrecorded);
         let answer = if existing.is_none() && observed.containers.contains_key(*name) {
             let why = format!("a container named `{name}` exists and is not managed by kcc");
             Readiness::Waiting { why }
@@ -99,10 +99,6 @@ async fn of_containers(
                 why = why.or(Some(reason));
             }
         }
-    }
-    if unrecorded {
-        let unknown = "created by kcc from another machine or by another user; run `kcc recover`";
-        why = why.or_else(|| Some(unknown.to_owned()));
     }
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let replicas = count(ready.len());
@@ -199,7 +195,10 @@ fn orphan(existing: &ObservedContainer) -> ComponentStatus {
         },
         ready: 0,
         replicas: 0,
-        why: Some("no longer declared; the next apply removes it".to_owned()),
+        why: Some(match existing.object.ownership {
+            Ownership::Owned => "no longer declared; the next apply removes it".to_owned(),
+            _ => "not declared".to_owned(),
+        }),
         unapplied: None,
         addresses: Vec::new(),
     }

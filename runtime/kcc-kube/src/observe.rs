@@ -9,11 +9,11 @@ use kcc_plan::{Error, Options, Scope};
 use serde_json::Value;
 
 use crate::{
-    client::{Client, MANAGER},
+    client::Client,
     conflict::{self, ConflictResolution},
     observed::{
-        CLAIM, DEFINITION, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference,
-        SECRET, Templates, label, label_of,
+        CLAIM, DEFINITION, DryRun, MANAGER, NAMESPACE, Observed, ObservedObject, Ownership,
+        Reference, SECRET, Templates, has_controller, is_written_by_kcc, label, label_of,
     },
     records::{Entry, Inventory, Records},
     scale,
@@ -335,12 +335,14 @@ fn ownership_of(
     live: &Value,
 ) -> Ownership {
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
-    match belongs(scope, live) {
-        true if records.lists(&reference.kind, &reference.name, uid.unwrap_or_default()) => {
+    match () {
+        () if !belongs(scope, live) => Ownership::Unmanaged,
+        () if records.lists(&reference.kind, &reference.name, uid.unwrap_or_default()) => {
             Ownership::Owned
         }
-        true => Ownership::Unrecorded,
-        false => Ownership::Unmanaged,
+        () if is_written_by_kcc(live) => Ownership::Unrecorded,
+        () if has_controller(live) => Ownership::Unmanaged,
+        () => Ownership::Labelled,
     }
 }
 
@@ -390,7 +392,9 @@ pub(crate) fn inventory(
     for (key, object) in &observed.objects {
         let owned = match object.ownership {
             Ownership::Owned => true,
-            Ownership::Unrecorded => created.contains(&(key.kind.as_str(), key.name.as_str())),
+            Ownership::Unrecorded | Ownership::Labelled => {
+                created.contains(&(key.kind.as_str(), key.name.as_str()))
+            }
             Ownership::Unmanaged => false,
         };
         if !owned {

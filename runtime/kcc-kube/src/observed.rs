@@ -9,8 +9,9 @@ use std::{
 use kcc_lower::kubernetes::{Object, kind};
 pub(crate) use kcc_lower::kubernetes::{
     kind::{CLAIM, DEFINITION, NAMESPACE, SECRET},
-    label,
+    label::{self, MANAGER},
 };
+use kcc_plan::LabelledObject;
 use serde_json::Value;
 
 use crate::conflict::ConflictResolution;
@@ -104,10 +105,36 @@ pub(crate) struct Observed {
 pub(crate) enum Ownership {
     /// It carries the scope's labels, and the inventory lists it.
     Owned,
-    /// It carries the scope's labels, but nothing proves that kcc made it.
+    /// kcc wrote it for this scope, according to the cluster, but the inventory does
+    /// not list it.
     Unrecorded,
-    /// It does not carry the scope's labels.
+    /// It carries the scope's labels, but kcc never wrote it: anybody can copy labels.
+    Labelled,
+    /// It does not carry the scope's labels, or a controller copied them.
     Unmanaged,
+}
+
+/// The reason to leave a labelled object alone.
+const DOUBT: &str = "kcc never wrote it, according to its managed fields";
+
+impl Observed {
+    /// Lists the objects of the scope that kcc made, and those that only carry its
+    /// labels. The namespace is used whoever made it.
+    pub(crate) fn labelled(&self) -> Vec<LabelledObject> {
+        let objects = self.objects.values().filter(|existing| {
+            existing.ownership != Ownership::Unmanaged && existing.reference.kind != NAMESPACE
+        });
+        objects
+            .map(|existing| LabelledObject {
+                kind: existing.reference.kind.clone(),
+                name: existing.reference.name.clone(),
+                component: existing.component.clone(),
+                team: existing.team.clone(),
+                recorded: existing.ownership == Ownership::Owned,
+                doubt: (existing.ownership == Ownership::Labelled).then(|| DOUBT.to_owned()),
+            })
+            .collect()
+    }
 }
 
 /// An object.
@@ -180,6 +207,24 @@ impl ObservedObject {
     }
 }
 
+/// Returns true if kcc wrote an object. Labels can be copied, but the server itself
+/// notes every writer, and kcc writes as a field manager of its own.
+pub(crate) fn is_written_by_kcc(live: &Value) -> bool {
+    let managers = live.pointer("/metadata/managedFields");
+    let managers = managers.and_then(Value::as_array);
+    let mut managers = managers.into_iter().flatten();
+    managers.any(|entry| entry["manager"] == MANAGER)
+}
+
+/// Returns true if a controller made an object and removes it with its owner. Some
+/// copy the labels of the owner.
+pub(crate) fn has_controller(live: &Value) -> bool {
+    let owners = live.pointer("/metadata/ownerReferences");
+    let owners = owners.and_then(Value::as_array);
+    let mut owners = owners.into_iter().flatten();
+    owners.any(|owner| owner["controller"] == true)
+}
+
 /// Returns true for kinds that hold data, or unlock it as a generated Secret does.
 pub(crate) fn holds_data(kind: &str) -> bool {
     kind == SECRET || kind::holds_data(kind)
@@ -234,6 +279,15 @@ impl Templates {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn managed_fields_prove_ownership() {
+        let written = |manager: &str| {
+            is_written_by_kcc(&json!({"metadata": {"managedFields": [{"manager": manager}]}}))
+        };
+        assert!(written("kcc"));
+        assert!(!written("kubectl-label") && !written("kcc-scale"));
+    }
 
     #[test]
     fn recognises_claims_of_sets_by_name() {

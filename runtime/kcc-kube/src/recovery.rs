@@ -8,17 +8,14 @@ use std::collections::BTreeSet;
 
 use kcc_lower::kubernetes::KubernetesDesired;
 use kcc_model::{Name, SecretProvider};
-use kcc_plan::{Error, Recovered, Recovery, Scope};
+use kcc_plan::{Error, Recovery, Scope};
 
 use crate::{
-    client::{Client, MANAGER},
+    client::Client,
     observe,
-    observed::{CLAIM, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
+    observed::{CLAIM, Observed, Ownership, Reference, SECRET},
     records::{Entry, Records},
 };
-
-/// The reason to leave a labelled object alone.
-const DOUBT: &str = "kcc never wrote it, according to its managed fields";
 
 /// The observed state with all objects that are provably kcc's counted as recorded.
 pub(crate) struct Recoverable {
@@ -35,57 +32,34 @@ pub(crate) async fn find(
     kube: &KubernetesDesired,
     recorded: &Records,
 ) -> Result<Recoverable, Error> {
-    let observed = observe::objects(client, scope, kube, recorded).await?;
+    let before = observe::objects(client, scope, kube, recorded).await?;
+    let owned = before.labelled().into_iter();
+    let owned: BTreeSet<_> = owned
+        .filter(|object| object.recorded)
+        .map(|object| (object.kind, object.name))
+        .collect();
     let mut records = recorded.clone();
     records.recorded = true;
-    let own = observed.objects.values().filter(|existing| {
-        existing.ownership == Ownership::Unrecorded && is_written_by_kcc(existing)
-    });
+    let objects = before.objects.values();
+    let own = objects.filter(|existing| existing.ownership == Ownership::Unrecorded);
     records.inventory.objects.extend(own.map(Entry::of));
     // Reading again finds the claims of a StatefulSet that is now recorded.
     let observed = observe::objects(client, scope, kube, &records).await?;
-    let recovery = recovery(scope, kube, recorded, &observed);
+    let mut objects = observed.labelled();
+    for object in &mut objects {
+        object.recorded = owned.contains(&(object.kind.clone(), object.name.clone()));
+    }
+    let recovery = Recovery {
+        scope: scope.clone(),
+        objects,
+        secrets: Vec::new(),
+        lost_secrets: lost_secrets(kube, &observed).into_iter().collect(),
+    };
     Ok(Recoverable {
         recovery,
         records,
         observed,
     })
-}
-
-fn recovery(
-    scope: &Scope,
-    kube: &KubernetesDesired,
-    recorded: &Records,
-    observed: &Observed,
-) -> Recovery {
-    let objects = observed.objects.values().filter(|existing| {
-        existing.ownership != Ownership::Unmanaged && existing.reference.kind != NAMESPACE
-    });
-    let objects = objects.map(|existing| Recovered {
-        kind: existing.reference.kind.clone(),
-        name: existing.reference.name.clone(),
-        component: existing.component.clone(),
-        team: existing.team.clone(),
-        recorded: recorded.lists(
-            &existing.reference.kind,
-            &existing.reference.name,
-            &existing.uid,
-        ),
-        doubt: (existing.ownership == Ownership::Unrecorded).then(|| DOUBT.to_owned()),
-    });
-    Recovery {
-        scope: scope.clone(),
-        objects: objects.collect(),
-        secrets: Vec::new(),
-        lost_secrets: lost_secrets(kube, observed).into_iter().collect(),
-    }
-}
-
-fn is_written_by_kcc(existing: &ObservedObject) -> bool {
-    let managers = existing.live.pointer("/metadata/managedFields");
-    let managers = managers.and_then(serde_json::Value::as_array);
-    let mut managers = managers.into_iter().flatten();
-    managers.any(|entry| entry["manager"] == MANAGER)
 }
 
 /// Returns the generated secrets that are missing although claims of their component
@@ -103,22 +77,4 @@ pub(crate) fn lost_secrets(kube: &KubernetesDesired, observed: &Observed) -> BTr
             && secret.component.as_ref().is_some_and(holds_data)
     });
     secrets.map(|secret| secret.name.clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn managed_fields_prove_ownership() {
-        let written = |manager: &str| {
-            let live = json!({"metadata": {"managedFields": [{"manager": manager}]}});
-            let reference = Reference::core("Service", "shop", "web");
-            is_written_by_kcc(&ObservedObject::of(reference, Ownership::Unrecorded, live))
-        };
-        assert!(written("kcc"));
-        assert!(!written("kubectl-label") && !written("kcc-scale"));
-    }
 }

@@ -10,10 +10,7 @@ use std::collections::BTreeMap;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use serde_json::{Value, json};
 
-use crate::{
-    client::MANAGER,
-    observed::{Key, ObservedObject, OwnedField, Ownership},
-};
+use crate::observed::{Key, MANAGER, ObservedObject, OwnedField, Ownership};
 
 /// The field manager of a number that waits for its autoscaler.
 pub(crate) const SCALE_MANAGER: &str = "kcc-scale";

@@ -68,6 +68,7 @@ pub async fn apply(
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
         let mut report = execute(&plan, &session.engine(), reporter, cancel).await;
         session.record_reasons(&records, &report).await?;
+        report.mutating_calls = session.client.mutations();
         add_addresses(&mut report, addresses(&seen));
         return Ok(report);
     }
@@ -366,6 +367,9 @@ impl<'a> Session<'a> {
                     text: &format!("kept namespace `{}`: {first}", self.kube.namespace),
                 });
             }
+        }
+        for object in observed.labelled() {
+            object.report_doubt(reporter);
         }
         let order = start_order(self.desired, &records.inventory.after);
         let plan = tear_down(self.desired, &observed, &order, self.options)?;

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     client::Live,
-    observed::{Observed, Ownership},
+    observed::{Observed, Ownership, Reference},
     pods, reconcile,
     records::Records,
     rollout, stuck,
@@ -40,6 +40,7 @@ pub(crate) fn status(
             .filter(own)
             .find(|object| reconcile::is_workload(&object.kind));
         let mut status = match workload {
+            Some(workload) if !is_managed(observed, workload) => unmanaged(workload),
             Some(workload) => of_workload(workload, component.job, live),
             None => ComponentStatus::external(),
         };
@@ -52,24 +53,30 @@ pub(crate) fn status(
             continue;
         };
         let workload = reconcile::is_workload(&existing.reference.kind);
-        if workload && existing.ownership == Ownership::Owned && !components.contains_key(name) {
-            let status = ComponentStatus {
-                team: existing.team.clone(),
-                state: State::Running,
-                ready: 0,
-                replicas: 0,
-                why: Some("no longer declared; the next apply removes it".to_owned()),
-                unapplied: None,
-                addresses: Vec::new(),
-            };
-            components.insert(name.clone(), status);
-        }
+        let declared = components.contains_key(name);
+        let why = match existing.ownership {
+            _ if declared || !workload => continue,
+            Ownership::Owned => "no longer declared; the next apply removes it",
+            Ownership::Unrecorded => "not declared",
+            Ownership::Labelled | Ownership::Unmanaged => continue,
+        };
+        let status = ComponentStatus {
+            team: existing.team.clone(),
+            state: State::Running,
+            ready: 0,
+            replicas: 0,
+            why: Some(why.to_owned()),
+            unapplied: None,
+            addresses: Vec::new(),
+        };
+        components.insert(name.clone(), status);
     }
     StatusReport::new(
         scope,
         components,
         &records.inventory.unapplied,
         records.intent.is_some(),
+        observed.labelled(),
     )
 }
 
@@ -107,6 +114,30 @@ pub(crate) fn not_ready<P>(kube: &KubernetesDesired, live: &Live, plan: &Plan<P>
         }
     }
     found
+}
+
+/// Returns true unless an object of that name is there that kcc did not create: what
+/// it does says nothing about the component.
+fn is_managed(observed: &Observed, workload: &Object) -> bool {
+    let existing = observed.objects.get(&Reference::of(workload).key());
+    existing.is_none_or(|existing| {
+        matches!(existing.ownership, Ownership::Owned | Ownership::Unrecorded)
+    })
+}
+
+fn unmanaged(workload: &Object) -> ComponentStatus {
+    ComponentStatus {
+        team: None,
+        state: State::Absent,
+        ready: 0,
+        replicas: 1,
+        why: Some(format!(
+            "{} exists and is not managed by kcc",
+            Reference::of(workload)
+        )),
+        unapplied: None,
+        addresses: Vec::new(),
+    }
 }
 
 fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {

@@ -9,8 +9,8 @@ use kcc_model::{Name, Until};
 use kcc_tree::Engine;
 
 use crate::{
-    Action, Draft, Finding, Operation, OperationId, Options, Plan, PlannedComponent, Scope, Step,
-    Wait,
+    Action, Draft, Finding, FindingKind, LabelledObject, Operation, OperationId, Options, Plan,
+    PlannedComponent, Scope, Step, Wait,
 };
 
 /// Collects drafts and findings, and orders them into a plan.
@@ -72,6 +72,24 @@ impl<P> PlanBuilder<P> {
             .team
             .or_else(|| desired.map(|component| component.team.clone()));
         self.findings.push(finding);
+    }
+
+    /// Adds a finding for each object that kcc made and no record lists.
+    pub fn add_unrecorded(&mut self, objects: &[LabelledObject]) {
+        let help = format!("take it back: `{}`", self.scope.recover_command());
+        for object in objects.iter().filter(|object| object.is_recoverable()) {
+            self.add_finding(Finding {
+                finding: FindingKind::Unrecorded,
+                kind: object.kind.clone(),
+                name: object.name.clone(),
+                component: object.component.clone(),
+                team: object.team.clone(),
+                cause: "created by kcc, but not in its record".to_owned(),
+                help: Some(help.clone()),
+                alternatives: Vec::new(),
+                conflict: None,
+            });
+        }
     }
 
     /// Orders and numbers the steps. Drafts that depend on each other in a cycle,

@@ -17,6 +17,8 @@ pub enum FindingKind {
     Conflict,
     /// The comparison was not possible.
     Unknown,
+    /// kcc created the object, but no record lists it, so kcc leaves it alone.
+    Unrecorded,
     /// Another field manager owns a value for which kcc only has a default: the
     /// live value stays, and nothing needs to be done.
     Yielded,
@@ -29,6 +31,7 @@ impl FindingKind {
             Self::NotReady => "not ready",
             Self::Conflict => "conflict",
             Self::Unknown => "unknown",
+            Self::Unrecorded => "unrecorded",
             Self::Yielded => "left",
         }
     }

@@ -76,7 +76,7 @@ pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use records::{
     Intent, Inventory, InventoryObject, Lock, RecordFolder, Unapplied, lock_held, now,
 };
-pub use recovery::{Recovered, Recovery};
+pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{
     ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
 };

@@ -36,6 +36,17 @@ impl Scope {
             instance: desired.instance.clone(),
         }
     }
+
+    /// Returns the command that takes objects of the scope back into its record.
+    pub fn recover_command(&self) -> String {
+        let instance = self.instance.as_ref();
+        let instance = instance.map(|name| format!(" --instance {name}"));
+        format!(
+            "kcc recover --target {}{}",
+            self.target,
+            instance.unwrap_or_default()
+        )
+    }
 }
 
 impl fmt::Display for Scope {

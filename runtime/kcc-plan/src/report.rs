@@ -7,7 +7,7 @@ use kcc_diag::Code;
 use kcc_model::Name;
 use serde::{Serialize, Serializer};
 
-use crate::{Scope, Unapplied};
+use crate::{LabelledObject, Scope, Unapplied};
 
 /// The effect of an apply on a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -247,6 +247,9 @@ pub struct StatusReport {
     /// True if a command is changing the target, or was killed while it did.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unfinished: bool,
+    /// The objects that kcc made and no record lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unrecorded: Vec<LabelledObject>,
 }
 
 impl StatusReport {
@@ -256,7 +259,9 @@ impl StatusReport {
         mut components: BTreeMap<Name, ComponentStatus>,
         unapplied: &Unapplied,
         unfinished: bool,
+        mut labelled: Vec<LabelledObject>,
     ) -> Self {
+        labelled.retain(LabelledObject::is_recoverable);
         for (name, component) in &mut components {
             component.unapplied = unapplied.components.get(name).cloned();
         }
@@ -265,14 +270,17 @@ impl StatusReport {
             components,
             unapplied: unapplied.target.clone(),
             unfinished,
+            unrecorded: labelled,
         }
     }
 
-    /// Returns true if all components are ready and the last apply is complete.
+    /// Returns true if all components are ready, the last apply is complete, and
+    /// the record lists everything that kcc made.
     pub fn is_ready(&self) -> bool {
         self.components.values().all(ComponentStatus::is_ready)
             && self.unapplied.is_none()
             && !self.unfinished
+            && self.unrecorded.is_empty()
     }
 }
 

@@ -14,8 +14,8 @@ use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
     Action, ApplyReport, Cancel, Context, Draft, Engine, Error, Event, Finding, FindingKind,
-    Intent, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter, Silent, Step,
-    execute, observe_undisturbed, perform,
+    Intent, LabelledObject, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter,
+    Silent, Step, Unapplied, execute, observe_undisturbed, perform,
 };
 use kcc_test_engines::desired::component;
 
@@ -493,4 +493,137 @@ async fn a_state_that_another_command_changes_is_not_planned_from() {
     let held = async || Err(Error::new(Code::ApplyLockHeld, "an apply is running"));
     let observed = observe_undisturbed(read, held, observe).await;
     assert_eq!(observed.unwrap_err().code, Code::ApplyLockHeld);
+}
+
+/// Records that only hold the reasons of a failed apply.
+#[derive(Default)]
+struct Reasons {
+    unapplied: Unapplied,
+    writes: usize,
+}
+
+impl RecordStore for Reasons {
+    type Observed = ();
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    async fn begin(&mut self, _: &Intent) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn ended(&mut self, report: &ApplyReport) -> bool {
+        let before = self.unapplied.clone();
+        self.unapplied.update(report);
+        self.unapplied != before
+    }
+
+    async fn observe(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn end(&mut self, (): &(), _: &BTreeSet<(&str, &str)>) -> Result<(), Error> {
+        self.writes += 1;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_reasons_of_a_failed_apply_stay_until_one_is_complete() {
+    let cancel = Cancel::new();
+    let mut records = Reasons::default();
+    let mut apply = async |plan: &Plan<()>, engine: &Fake| {
+        let applied = perform(plan, &(), engine, &mut records, &Silent, &cancel);
+        applied.await.unwrap();
+        (records.unapplied.clone(), records.writes)
+    };
+    let reasons = |unapplied: &Unapplied| -> Vec<(String, String)> {
+        let all = unapplied.components.iter();
+        all.map(|(name, why)| (name.clone(), why.clone())).collect()
+    };
+    let refused = Fake {
+        fails: BTreeSet::from(["cart"]),
+        ..Fake::default()
+    };
+    let (unapplied, _) = apply(&plan(SHOP), &refused).await;
+    assert_eq!(
+        reasons(&unapplied),
+        [
+            ("cart".to_owned(), "`cart` was refused".to_owned()),
+            ("web".to_owned(), "container `cart` failed".to_owned()),
+        ]
+    );
+    assert_eq!(unapplied.target, None);
+
+    // The failure of a shared object.
+    let mut shared = builder(SHOP, |_| false);
+    shared.push(Draft::new(
+        Action::Create,
+        "network",
+        "net",
+        "does not exist",
+        (),
+    ));
+    let refused = Fake {
+        fails: BTreeSet::from(["net"]),
+        ..Fake::default()
+    };
+    let (unapplied, writes) = apply(&shared.finish(), &refused).await;
+    assert!(reasons(&unapplied).is_empty(), "{unapplied:?}");
+    assert_eq!(unapplied.target.as_deref(), Some("`net` was refused"));
+
+    // Without operations it is written only if it changes.
+    let empty = builder(SHOP, |_| false).finish();
+    let (unapplied, written) = apply(&empty, &Fake::default()).await;
+    assert_eq!((unapplied.is_empty(), written), (true, writes + 1));
+    let (_, written) = apply(&empty, &Fake::default()).await;
+    assert_eq!(written, writes + 1);
+    let unready = Fake {
+        never: BTreeSet::from(["db"]),
+        ..Fake::default()
+    };
+    let (unapplied, _) = apply(&empty, &unready).await;
+    assert_eq!(
+        reasons(&unapplied),
+        [("db".to_owned(), "exit code 1".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn unrecorded_objects_are_noted_and_not_changed() {
+    struct Notes(Mutex<Vec<String>>);
+    impl Reporter for Notes {
+        fn event(&self, event: &Event<'_>) {
+            if let Event::Note { text } = event {
+                self.0.lock().unwrap().push((*text).to_owned());
+            }
+        }
+    }
+    let object = |name: &str, recorded, doubt: Option<&str>| LabelledObject {
+        kind: "container".to_owned(),
+        name: name.to_owned(),
+        component: None,
+        team: None,
+        recorded,
+        doubt: doubt.map(str::to_owned),
+    };
+    let mut plan = builder(SHOP, |_| false);
+    plan.add_unrecorded(&[
+        object("a", false, None),
+        object("b", true, None),
+        object("c", false, Some("its name is not one that kcc gives")),
+    ]);
+    let plan = plan.finish();
+    assert!(plan.is_empty() && !plan.is_up_to_date());
+    let notes = Notes(Mutex::default());
+    let report = execute(&plan, &Fake::default(), &notes, &Cancel::new()).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_eq!(
+        notes.0.into_inner().unwrap(),
+        [
+            "left alone, because not in kcc's record: container `a`; take back what kcc created \
+          with `kcc recover --target dev`"
+        ]
+    );
 }

@@ -25,6 +25,7 @@ cases! {
     one_variable_replaces_one_service,
     undeclared_needs_are_unreachable,
     killed_containers_are_restored,
+    a_lost_record_is_never_all_clear,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
     a_killed_apply_is_completed_by_the_next,
@@ -100,6 +101,38 @@ fn killed_containers_are_restored(shop: &Shop) {
     );
     assert_eq!(outcome(&report, "web"), "unchanged");
     assert_eq!(shop.page().0, 200);
+}
+
+fn a_lost_record_is_never_all_clear(shop: &Shop) {
+    shop.apply();
+    let status = ["status", "--target", "dev", "--exit-code"];
+    let before = shop.run(&status);
+    assert_eq!(before.code, Some(0), "{before:#?}");
+    fs::rename(shop.state(), shop.path("../moved")).unwrap();
+    let ran = shop.run(&status);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    // Each component says so, with the way out; everything runs as before.
+    let reason = |name: &str| {
+        format!("container `{name}` is not in kcc's record; run `kcc recover --target dev`")
+    };
+    let line = |component: &str| {
+        let mut lines = ran.out.lines();
+        lines.find(|line| line.starts_with(component)).unwrap()
+    };
+    let web = line("web ");
+    assert!(
+        web.contains("running") && web.ends_with(&reason(&shop.name("web"))),
+        "{web}"
+    );
+    let network = shop.list("network").remove(0);
+    assert!(
+        ran.out.contains(&format!("network `{network}`")),
+        "{}",
+        ran.out
+    );
+    shop.run_ok(&["recover", "--target", "dev"]);
+    let after = shop.run(&status);
+    assert_eq!((after.code, after.out), (Some(0), before.out));
 }
 
 fn down_keeps_the_data_without_volumes(shop: &Shop) {

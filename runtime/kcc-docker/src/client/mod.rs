@@ -129,7 +129,7 @@ impl Client {
         }
         let users: Vec<_> = users.iter().map(|user| format!("`{user}`")).collect();
         let message = format!(
-            "network `{name}` is in use by {}, which kcc did not create",
+            "network `{name}` is in use by {}, which kcc does not manage",
             users.join(", ")
         );
         Err(Error::new(Code::ApplyRefused, message).help(format!(
@@ -366,7 +366,7 @@ mod tests {
         assert!(!error.tolerable);
         assert_eq!(
             error.message,
-            "network `shop-dev` is in use by `mine`, which kcc did not create"
+            "network `shop-dev` is in use by `mine`, which kcc does not manage"
         );
     }
 }

@@ -68,6 +68,7 @@ pub(crate) fn reconcile(
     reconciler.prune();
     reconciler.refuse_image_users()?;
     reconciler.missing_secrets();
+    reconciler.plan.add_unrecorded(&observed.labelled());
     Ok(reconciler.plan.finish())
 }
 

@@ -29,7 +29,7 @@ pub(super) fn refuse_unrecorded(
 }
 
 /// Does the same for a command that concerns all existing objects. If there are
-/// records, objects that they do not list are left alone.
+/// records, objects that they do not list are left alone, with a finding.
 pub(super) fn refuse_all_unrecorded(observed: &Observed, scope: &Scope) -> Result<(), Error> {
     if observed.recorded {
         return Ok(());
@@ -50,12 +50,9 @@ fn unrecorded(mut found: Vec<There>, scope: &Scope) -> Result<(), Error> {
     let message = format!(
         "{kind} `{name}`{others} {were} created by kcc from another machine or by another user"
     );
-    let instance = scope.instance.as_ref();
-    let instance = instance.map(|name| format!(" --instance {name}"));
     Err(Error::new(Code::StateUnrecorded, message).help(format!(
-        "take them into the inventory: `kcc recover --target {}{}`",
-        scope.target,
-        instance.unwrap_or_default()
+        "take them into the inventory: `{}`",
+        scope.recover_command()
     )))
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn tear_down(
 ) -> Result<Plan<Payload>, Error> {
     refuse_all_unrecorded(observed, &Scope::of(desired))?;
     let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
+    plan.add_unrecorded(&observed.labelled());
     let owned: BTreeMap<_, _> = observed
         .containers
         .iter()

@@ -22,7 +22,7 @@ use kcc_lower::{
     },
 };
 use kcc_model::{Build, Check, EnvValue, Until};
-use kcc_plan::{MissingSecret, Options, Plan, Prune, Readiness, RefusedUser};
+use kcc_plan::{FindingKind, MissingSecret, Options, Plan, Prune, Readiness, RefusedUser};
 use kcc_test_engines::desired::{self, chain};
 use serde_json::{Value, json};
 

@@ -25,8 +25,6 @@ use kube::api::{Api, DynamicObject};
 use self::kinds::Kinds;
 use crate::observed::Reference;
 
-pub(crate) use kcc_lower::kubernetes::label::MANAGER;
-
 /// The time limits for a connection and for a response.
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_mins(1);

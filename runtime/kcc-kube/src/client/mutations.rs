@@ -11,9 +11,9 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Client, MANAGER, errors};
+use super::{Client, errors};
 use crate::{
-    observed::{DEFINITION, DryRun, OwnedField, Reference},
+    observed::{DEFINITION, DryRun, MANAGER, OwnedField, Reference},
     scale::SCALE_MANAGER,
 };
 

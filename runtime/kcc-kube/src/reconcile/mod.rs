@@ -72,6 +72,7 @@ pub(crate) fn reconcile(
     }
     reconciler.prune();
     reconciler.await_components();
+    reconciler.plan.add_unrecorded(&observed.labelled());
     Ok(reconciler.plan.finish())
 }
 

@@ -23,8 +23,7 @@ pub(super) fn refuse(
     refuse_rejected(kube, observed)
 }
 
-/// Fails if objects carry the scope's labels but there are no records. kcc cannot
-/// tell which of them it made, so it touches none.
+/// Fails if kcc made objects of the scope but there are no records.
 pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<(), Error> {
     let mut claimed = observed.objects.values().filter(|existing| {
         let kind = existing.reference.kind.as_str();
@@ -41,7 +40,7 @@ pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<()
         count => format!(" and {count} other objects carry its labels"),
     };
     Err(Error::new(
-        Code::PlanForeignObject,
+        Code::StateUnrecorded,
         format!(
             "the inventory of {scope} is missing from the cluster, but {}{verb}",
             first.reference
@@ -51,13 +50,10 @@ pub(super) fn refuse_unrecorded(observed: &Observed, scope: &Scope) -> Result<()
 }
 
 fn recover(scope: &Scope) -> String {
-    let instance = scope.instance.as_ref();
-    let instance = instance.map_or_else(String::new, |instance| format!(" --instance {instance}"));
-    let target = &scope.target;
-    format!("rebuild the inventory: `kcc recover --target {target}{instance}`")
+    format!("rebuild the inventory: `{}`", scope.recover_command())
 }
 
-/// Fails if an unmanaged object has a desired name. Claims and Secrets with the
+/// Fails if an object that no record lists has a desired name. Claims and Secrets with the
 /// scope's labels may be used whoever made them: nobody wants to lose their data. A
 /// namespace is used as it is, whoever made it.
 fn refuse_unmanaged(
@@ -74,7 +70,7 @@ fn refuse_unmanaged(
         .filter_map(|reference| observed.objects.get(&reference.key()))
         .filter(|existing| match existing.ownership {
             Ownership::Owned => false,
-            Ownership::Unrecorded => {
+            Ownership::Unrecorded | Ownership::Labelled => {
                 !matches!(existing.reference.kind.as_str(), CLAIM | SECRET | NAMESPACE)
             }
             Ownership::Unmanaged => existing.reference.kind != NAMESPACE,
@@ -84,17 +80,17 @@ fn refuse_unmanaged(
         return Ok(());
     };
     let others = others(found.len() - 1, "object");
-    let refused = |reason: &str| {
+    let refused = |code: Code, reason: &str| {
         let message = format!("{} {reason}{others}", first.reference);
-        Error::new(Code::PlanForeignObject, message)
+        Error::new(code, message)
     };
     if first.ownership == Ownership::Unrecorded {
-        let error = refused("carries kcc's labels but is not in its inventory");
-        return Err(error.help(recover(scope)));
+        let reason = "was created by kcc but is not in its inventory";
+        return Err(refused(Code::StateUnrecorded, reason).help(recover(scope)));
     }
     let remove: Vec<_> = found
         .iter()
-        .filter(|existing| existing.ownership == Ownership::Unmanaged)
+        .filter(|existing| existing.ownership != Ownership::Unrecorded)
         .map(|existing| {
             let reference = &existing.reference;
             let namespace = reference.namespace.as_ref();
@@ -103,7 +99,8 @@ fn refuse_unmanaged(
             format!("kubectl{namespace} delete {kind} {}", reference.name)
         })
         .collect();
-    let error = refused("already exists and is not managed by kcc");
+    let reason = "already exists and is not managed by kcc";
+    let error = refused(Code::PlanForeignObject, reason);
     Err(error.help(format!(
         "remove it if nobody needs it: `{}`",
         remove.join("; ")

@@ -25,6 +25,7 @@ pub(crate) fn tear_down(
 ) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(observed, &Scope::of(desired))?;
     let mut plan = PlanBuilder::new(Engine::Kubernetes, desired, options);
+    plan.add_unrecorded(&observed.labelled());
     let owned: Vec<&ObservedObject> = observed
         .objects
         .values()

@@ -8,12 +8,12 @@ use kcc_model::Name;
 use super::{NodeEnd, Run, graph::Node};
 use crate::{
     Action, ApplyReport, ComponentReport, Engine, Event, Failure, FindingKind, Outcome,
-    PlannedComponent,
+    PlannedComponent, listed,
 };
 
 impl<E: Engine> Run<'_, E> {
     pub(super) fn report(mut self) -> ApplyReport {
-        self.report_conflicts();
+        self.report_findings();
         let performed = |index: &usize| matches!(self.ends[*index], Some(NodeEnd::Done));
         let mut components: BTreeMap<Name, ComponentReport> = BTreeMap::new();
         for (name, planned) in &self.plan.components {
@@ -31,9 +31,25 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
-    /// Reports the fields that keep the values of other field managers. If a
-    /// fragment sets such a field, the apply is incomplete.
-    fn report_conflicts(&mut self) {
+    /// Reports the objects that no record lists, and the fields that keep the values
+    /// of other field managers. If a fragment sets such a field, the apply is
+    /// incomplete.
+    fn report_findings(&mut self) {
+        let unrecorded: Vec<_> = self
+            .plan
+            .findings
+            .iter()
+            .filter(|finding| finding.finding == FindingKind::Unrecorded)
+            .map(|finding| format!("{} `{}`", finding.kind, finding.name))
+            .collect();
+        if !unrecorded.is_empty() {
+            let text = &format!(
+                "left alone, because not in kcc's record: {}; take back what kcc created with `{}`",
+                listed(&unrecorded),
+                self.plan.scope.recover_command()
+            );
+            self.reporter.event(&Event::Note { text });
+        }
         for finding in &self.plan.findings {
             match finding.finding {
                 FindingKind::Conflict => {
@@ -54,7 +70,7 @@ impl<E: Engine> Run<'_, E> {
                     text: &finding.cause,
                 }),
                 // The executor waits for what is not ready.
-                FindingKind::NotReady | FindingKind::Unknown => {}
+                FindingKind::NotReady | FindingKind::Unknown | FindingKind::Unrecorded => {}
             }
         }
     }

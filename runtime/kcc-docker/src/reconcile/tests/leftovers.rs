@@ -54,8 +54,15 @@ fn removes_a_duplicate_network_first() {
     let web = &plan(&docker, &observed).steps[1].operation;
     assert!(web.after.contains(&1), "{web:?}");
 
-    // An unrecorded duplicate stays.
+    // An unrecorded duplicate stays, and is named.
     observed.duplicates[0].1.ownership = Ownership::Unrecorded;
-    let web = "+ create container  shop-dev-web  does not exist [storefront]";
-    check(&docker, &observed, &[web]);
+    check(
+        &docker,
+        &observed,
+        &[
+            "+ create     container  shop-dev-web  does not exist [storefront]",
+            "! unrecorded network    shop-dev      created by kcc, but not in its record",
+            "help: take it back: `kcc recover --target dev`",
+        ],
+    );
 }

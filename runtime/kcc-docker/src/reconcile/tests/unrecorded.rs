@@ -80,7 +80,7 @@ fn with_records_only_desired_names_are_refused() {
     existing(&mut observed, "web").object.ownership = Ownership::Unrecorded;
     let planned = reconcile(&desired(&docker), &docker, &observed, &Options::default());
     assert_eq!(planned.unwrap_err().code, Code::StateUnrecorded);
-    // Down only concerns recorded objects.
+    // Down only concerns recorded objects, and names the others.
     let down = tear_down(
         &desired(&docker),
         &observed,
@@ -93,8 +93,21 @@ fn with_records_only_desired_names_are_refused() {
             .operations()
             .any(|operation| operation.name == "shop-dev-web")
     );
-    // An unrecorded object that is no longer declared does not stop an apply either.
+    let named = |plan: &Plan<Payload>| -> Vec<String> {
+        let unrecorded = plan.findings.iter();
+        let unrecorded = unrecorded.filter(|one| one.finding == FindingKind::Unrecorded);
+        unrecorded.map(|one| one.name.clone()).collect()
+    };
+    assert_eq!(named(&down), ["shop-dev-web"]);
+    // An unrecorded object that is no longer declared does not stop an apply either,
+    // but something is left to do.
     let mut less = docker.clone();
     less.containers.remove("shop-dev-web");
-    assert!(reconcile(&desired(&less), &less, &observed, &Options::default()).is_ok());
+    let plan = reconcile(&desired(&less), &less, &observed, &Options::default()).unwrap();
+    assert!(plan.is_empty() && !plan.is_up_to_date());
+    assert_eq!(named(&plan), ["shop-dev-web"]);
+    let text = plan.to_text();
+    let line = "! unrecorded container  shop-dev-web  created by kcc, but not in its record \
+                [storefront]\n      help: take it back: `kcc recover --target dev`\n";
+    assert!(text.ends_with(line), "{text}");
 }

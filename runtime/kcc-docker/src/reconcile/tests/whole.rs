@@ -142,11 +142,13 @@ fn takes_everything_down_in_reverse_order() {
     let plan = tear_down(&desired, &observed, &order, &Options::default()).unwrap();
     assert_eq!(
         plan.to_text(),
-        "shop in dev: 4 to delete, 1 object unchanged\n\n  \
-         - delete container  shop-dev-web      removed by `kcc down` [storefront]\n  \
-         - delete container  shop-dev-migrate  removed by `kcc down` [storefront]\n  \
-         - delete container  shop-dev-db       removed by `kcc down` [storefront]\n  \
-         - delete network    shop-dev          removed by `kcc down`\n"
+        "shop in dev: 4 to delete, 1 unrecorded, 1 object unchanged\n\n  \
+         - delete     container  shop-dev-web      removed by `kcc down` [storefront]\n  \
+         - delete     container  shop-dev-migrate  removed by `kcc down` [storefront]\n  \
+         - delete     container  shop-dev-db       removed by `kcc down` [storefront]\n  \
+         - delete     network    shop-dev          removed by `kcc down`\n  \
+         ! unrecorded volume     shop-dev-other    created by kcc, but not in its record\n      \
+         help: take it back: `kcc recover --target dev`\n"
     );
     let options = Options {
         volumes: true,

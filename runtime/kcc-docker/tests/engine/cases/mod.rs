@@ -57,6 +57,7 @@ cases! {
     contents::files_reach_a_read_only_root,
     ownership::unmanaged_objects_are_not_touched,
     ownership::a_killed_apply_is_completed_by_the_next,
+    ownership::a_stopped_apply_stays_in_the_status,
     ownership::one_apply_at_a_time,
     rollout::a_crash_brings_the_old_container_back,
     rollout::a_crash_loop_is_never_all_clear,
@@ -64,6 +65,7 @@ cases! {
     rollout::changes_outside_kcc_are_noticed,
     rollout::a_changed_secret_replaces_its_readers,
     recovery::a_lost_record_is_reported_and_recovered,
+    recovery::unrecorded_objects_are_named,
     recovery::existing_data_gets_no_new_password,
     recovery::objects_with_labels_alone_are_not_recovered,
 }

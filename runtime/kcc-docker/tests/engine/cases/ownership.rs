@@ -2,6 +2,7 @@
 
 use kcc_diag::Code;
 use kcc_model::Check;
+use kcc_plan::{Cancel, State};
 
 use super::{chain, literal};
 use crate::docker::{BOX, Sandbox, health, labels};
@@ -94,6 +95,8 @@ pub(super) async fn a_killed_apply_is_completed_by_the_next(sandbox: &Sandbox) {
     args.push("true");
     sandbox.testbed.docker(&args);
 
+    let status = sandbox.status(&desired).await;
+    assert!(status.unfinished && !status.is_ready(), "{status:#?}");
     let text = sandbox.plan(&desired).await;
     assert!(
         text.contains("- delete container SYSTEM-dev-cart.new left behind by an interrupted apply"),
@@ -106,6 +109,29 @@ pub(super) async fn a_killed_apply_is_completed_by_the_next(sandbox: &Sandbox) {
         .into();
     assert_eq!(sandbox.list("container"), wanted);
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    assert!(sandbox.status(&desired).await.is_ready());
+}
+
+pub(super) async fn a_stopped_apply_stays_in_the_status(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web", &[]);
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.is_ready());
+    let container = desired.container("web");
+    container.env.insert("A".to_owned(), literal("b"));
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let (full, options) = (desired.finish(), sandbox.options());
+    let report = kcc_docker::apply(&full, &options, &sandbox.recorder, &cancel).await;
+    assert!(report.unwrap().cancelled);
+    let status = sandbox.status(&desired).await;
+    let web = &status.components["web"];
+    assert_eq!((web.state, web.ready), (State::Running, 1), "as before");
+    assert_eq!(web.unapplied.as_deref(), Some("the apply was stopped"));
+    assert_eq!(status.unapplied.as_deref(), Some("it was stopped"));
+    assert!(!status.is_ready());
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.is_ready());
 }
 
 pub(super) async fn one_apply_at_a_time(sandbox: &Sandbox) {

@@ -1,9 +1,11 @@
 //! Recovery of kcc's objects after the records are lost.
 
+use std::slice;
+
 use kcc_diag::Code;
 use kcc_lower::docker::Mount;
 use kcc_model::{EnvValue, SecretProvider};
-use kcc_plan::{Cancel, Error, Options};
+use kcc_plan::{Cancel, Error, Inventory, LabelledObject, Options, State};
 
 use crate::docker::{Draft, Sandbox, labels};
 
@@ -61,18 +63,19 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
         "nothing changed"
     );
     assert!(!sandbox.state().join("secrets").exists());
-    // Status still shows running containers.
+    // Status still shows running containers, but not as all clear.
     let status = sandbox.status(&desired).await;
-    let why = status.components["web"].why.clone().unwrap_or_default();
-    assert!(why.contains("kcc recover"), "{why}");
+    assert_eq!(status.components["web"].state, State::Running);
+    let names = |objects: &[LabelledObject]| -> Vec<String> {
+        objects.iter().map(|object| object.name.clone()).collect()
+    };
+    let expected = ["db", "web", "", "db-data"].map(|name| sandbox.name(name));
+    assert_eq!(names(&status.unrecorded), expected);
+    assert!(!status.is_ready());
 
     let found = kcc_docker::plan_recovery(&full, &options).await.unwrap();
-    let names: Vec<_> = found
-        .recoverable()
-        .map(|object| object.name.clone())
-        .collect();
-    let expected = ["db", "web", "", "db-data"].map(|name| sandbox.name(name));
-    assert_eq!(names, expected);
+    let recoverable: Vec<_> = found.recoverable().cloned().collect();
+    assert_eq!(names(&recoverable), expected);
     assert_eq!(found.secrets, ["password"]);
     assert!(found.lost_secrets.is_empty());
     let taken = kcc_docker::recover(&full, &options).await.unwrap();
@@ -81,6 +84,7 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     assert_eq!(kept, password, "the data keeps its password");
     let plan = sandbox.plan(&desired).await;
     assert!(plan.contains("nothing to do"), "{plan}");
+    assert!(sandbox.status(&desired).await.is_ready());
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     assert_eq!(
         kcc_docker::plan_recovery(&full, &options)
@@ -92,6 +96,71 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     );
     sandbox.down(&desired, true).await;
     assert!(sandbox.list("container").is_empty() && sandbox.list("volume").is_empty());
+}
+
+/// Removes a container from the record, as if another machine had created it.
+fn forget(sandbox: &Sandbox, component: &str) {
+    let path = sandbox.state().join("inventory.json");
+    let text = std::fs::read(&path).unwrap();
+    let mut inventory: Inventory = serde_json::from_slice(&text).unwrap();
+    let name = sandbox.name(component);
+    inventory.objects.retain(|object| object.name != name);
+    std::fs::write(&path, serde_json::to_vec(&inventory).unwrap()).unwrap();
+}
+
+pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web", &[]);
+    desired.serve("old", &[]);
+    sandbox.apply_all(&desired).await;
+    forget(sandbox, "old");
+    let name = sandbox.name("old");
+    let noted = |start: &str| {
+        let note =
+            format!("{start}: container `{name}`; take back what kcc created with `kcc recover");
+        let lines = sandbox.recorder.lines();
+        lines.iter().filter(|line| line.contains(&note)).count()
+    };
+    let left = "left alone, because not in kcc's record";
+
+    // A container that is declared and ready is not all clear without a record.
+    let status = sandbox.status(&desired).await;
+    assert_eq!(status.components["old"].state, State::Running);
+    assert!(status.components["old"].is_ready() && !status.is_ready());
+
+    desired.remove("old");
+    let plan = sandbox.plan(&desired).await;
+    let line = "! unrecorded container SYSTEM-dev-old created by kcc, but not in its record";
+    assert!(
+        plan.contains(line) && !plan.contains("nothing to do"),
+        "{plan}"
+    );
+    assert!(plan.contains("`kcc recover --target dev`"), "{plan}");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    assert_eq!(noted(left), 1);
+    let status = sandbox.status(&desired).await;
+    assert_eq!(
+        status.components["old"].why.as_deref(),
+        Some("not declared")
+    );
+    assert_eq!(status.unrecorded.len(), 1);
+    assert!(!status.is_ready());
+
+    // The network stays with the container that uses it.
+    let (full, options, cancel) = (desired.finish(), sandbox.options(), Cancel::new());
+    let down = kcc_docker::down(&full, &options, &sandbox.recorder, &cancel).await;
+    let failures = down.unwrap().failures;
+    let message = format!(
+        "network `{}` is in use by `{name}`, which kcc does not manage",
+        sandbox.name("")
+    );
+    assert_eq!(failures.len(), 1, "{failures:#?}");
+    assert_eq!(failures[0].message, message);
+    assert_eq!(noted(left), 2);
+    assert_eq!(sandbox.list("container"), slice::from_ref(&name));
+    kcc_docker::recover(&full, &options).await.unwrap();
+    sandbox.down(&desired, false).await;
+    assert!(sandbox.list("container").is_empty() && sandbox.list("network").is_empty());
 }
 
 pub(super) async fn existing_data_gets_no_new_password(sandbox: &Sandbox) {

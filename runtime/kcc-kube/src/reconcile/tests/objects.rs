@@ -109,9 +109,11 @@ fn removes_undeclared_objects_but_keeps_their_data() {
     }
     let text = self::plan(&kube, &observed).to_text();
     assert!(
-        text.contains("web-files") && !text.contains("Deployment"),
+        text.contains("web-files") && !text.contains("delete Deployment"),
         "{text}"
     );
+    // They are named.
+    assert!(text.contains("! unrecorded Deployment  web "), "{text}");
 }
 
 #[test]

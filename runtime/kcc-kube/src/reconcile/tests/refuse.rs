@@ -43,14 +43,34 @@ fn names_unmanaged_objects_with_desired_names() {
     existing(&mut observed, "Deployment", "web").ownership = Ownership::Unrecorded;
     assert_eq!(
         refused(&kube, &observed).message,
-        "Deployment `web` carries kcc's labels but is not in its inventory"
+        "Deployment `web` was created by kcc but is not in its inventory"
+    );
+    assert_eq!(refused(&kube, &observed).code, Code::StateUnrecorded);
+    // Anybody can copy labels: such an object is in the way like any other.
+    existing(&mut observed, "Deployment", "web").ownership = Ownership::Labelled;
+    let error = refused(&kube, &observed);
+    assert_eq!(error.code, Code::PlanForeignObject);
+    assert_eq!(
+        error.help.unwrap(),
+        "remove it if nobody needs it: `kubectl -n shop delete deployment web`"
     );
     // An unmanaged namespace is used as it is, and so is data with kcc's labels.
     let mut observed = as_desired(&kube);
     existing(&mut observed, NAMESPACE, "shop").ownership = Ownership::Unmanaged;
-    existing(&mut observed, SECRET, "orders-password").ownership = Ownership::Unrecorded;
-    existing(&mut observed, "PersistentVolumeClaim", "web-logs").ownership = Ownership::Unrecorded;
+    existing(&mut observed, SECRET, "orders-password").ownership = Ownership::Labelled;
+    existing(&mut observed, "PersistentVolumeClaim", "web-logs").ownership = Ownership::Labelled;
     check(&kube, &observed, &[]);
+    // If it is provably kcc's, it belongs into the record.
+    existing(&mut observed, SECRET, "orders-password").ownership = Ownership::Unrecorded;
+    check(
+        &kube,
+        &observed,
+        &[
+            "! unrecorded Secret  orders-password  created by kcc, but not in its record",
+            "help: take it back: `kcc recover --target prod`",
+        ],
+    );
+    assert!(!plan(&kube, &observed).is_up_to_date());
     existing(&mut observed, SECRET, "orders-password").ownership = Ownership::Unmanaged;
     assert_eq!(refused(&kube, &observed).code, Code::PlanForeignObject);
 }
@@ -70,7 +90,7 @@ fn refuses_a_target_without_records() {
         &Options::default(),
     );
     for error in [refused(&kube, &observed), taken_down.unwrap_err()] {
-        assert_eq!(error.code, Code::PlanForeignObject);
+        assert_eq!(error.code, Code::StateUnrecorded);
         assert_eq!(
             error.message,
             "the inventory of shop in prod is missing from the cluster, but ConfigMap `web-files` \
@@ -81,6 +101,17 @@ fn refuses_a_target_without_records() {
             "rebuild the inventory: `kcc recover --target prod`"
         );
     }
+    // Labels alone do not mean that there was an inventory.
+    for existing in observed.objects.values_mut() {
+        existing.ownership = Ownership::Labelled;
+    }
+    let nothing = tear_down(
+        &desired(&kube),
+        &observed,
+        &BTreeMap::new(),
+        &Options::default(),
+    );
+    assert!(nothing.unwrap().is_empty());
     // Without any object of the target, nothing is missing.
     let nothing = tear_down(
         &desired(&kube),

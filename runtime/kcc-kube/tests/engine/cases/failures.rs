@@ -177,6 +177,47 @@ pub(super) async fn a_stuck_rollout_ends_early_and_its_cause_stays(sandbox: &San
     assert!(sandbox.status(&good).await.is_ready());
 }
 
+/// The reason of a failed apply stays even if the previous revision serves.
+pub(super) async fn a_failed_apply_stays_in_the_status(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.is_ready());
+
+    // An apply that is stopped before it changes anything.
+    desired.container("Deployment", "web")["env"] = json!([{"name": "A", "value": "b"}]);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let (finished, options) = (desired.finish(), sandbox.options());
+    let report = kcc_kube::apply(&finished, &options, &sandbox.recorder, &cancel).await;
+    assert!(report.unwrap().cancelled);
+    let status = sandbox.status(&desired).await;
+    let web = &status.components["web"];
+    assert_eq!((web.state, web.ready), (State::Running, 1), "as before");
+    assert_eq!(web.unapplied.as_deref(), Some("the apply was stopped"));
+    assert_eq!(status.unapplied.as_deref(), Some("it was stopped"));
+    assert!(!status.is_ready());
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.is_ready());
+
+    // An apply that fails without an operation, and one that resolves it.
+    sandbox.kubectl(&["scale", "deployment", "web", "--replicas=2"]);
+    sandbox.kubectl(&["rollout", "status", "deployment", "web"]);
+    let report = sandbox.apply(&desired).await;
+    assert_eq!((report.exit_code(), report.planned), (4, 0));
+    let status = sandbox.status(&desired).await;
+    let unapplied = status.components["web"]
+        .unapplied
+        .clone()
+        .unwrap_or_default();
+    assert!(unapplied.contains("spec.replicas"), "{unapplied}");
+    assert!(!status.is_ready());
+    desired.manifest("Deployment", "web")["spec"]["replicas"] = json!(2);
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.is_ready());
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
 pub(super) async fn zero_replicas_are_not_awaited(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     for number in 0..40 {

@@ -30,6 +30,7 @@ cases! {
     failures:
         an_unready_component_is_reported_with_its_reason,
         a_stuck_rollout_ends_early_and_its_cause_stays,
+        a_failed_apply_stays_in_the_status,
         zero_replicas_are_not_awaited,
         a_failed_job_reports_its_exit_code,
         a_rejected_object_changes_nothing,
@@ -44,6 +45,7 @@ cases! {
         unmanaged_objects_are_not_touched,
         a_field_of_another_gives_way_or_is_a_conflict,
         nothing_is_claimed_without_records,
+        unrecorded_objects_are_named,
         a_held_lock_names_its_holder,
         an_expired_lock_is_taken_over,
         objects_of_a_killed_apply_are_known,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kcc_diag::Code;
-use kcc_plan::{Error, Options, Origin, Origins, Outcome};
-use serde_json::json;
+use kcc_plan::{Error, Options, Origin, Origins, Outcome, State};
+use serde_json::{Value, json};
 
 use crate::kubernetes::{IMAGE, OTHER, Sandbox, labels};
 
@@ -37,7 +37,7 @@ pub(super) async fn unmanaged_objects_are_not_touched(sandbox: &Sandbox) {
     let error = sandbox.try_apply(&desired).await.unwrap_err();
     assert_eq!(
         error.message,
-        "Service `cart` carries kcc's labels but is not in its inventory"
+        "Service `cart` already exists and is not managed by kcc"
     );
     let mut without = desired.clone();
     without.remove("cart");
@@ -47,8 +47,31 @@ pub(super) async fn unmanaged_objects_are_not_touched(sandbox: &Sandbox) {
         "it is not pruned either"
     );
     assert_eq!(sandbox.versions(), before);
+    // A workload that kcc did not create says nothing about the component.
+    let image = format!("--image={IMAGE}");
+    sandbox.kubectl(&[
+        "create",
+        "deployment",
+        "cart",
+        &image,
+        "--",
+        "/shop",
+        "serve",
+    ]);
+    args[1] = "deployment";
+    sandbox.kubectl(&args);
+    sandbox.kubectl(&["rollout", "status", "deployment", "cart"]);
+    let status = sandbox.status(&desired).await;
+    let cart = &status.components["cart"];
+    assert_eq!((cart.state, cart.is_ready()), (State::Absent, false));
+    let why = "Deployment `cart` exists and is not managed by kcc";
+    assert_eq!(cart.why.as_deref(), Some(why));
     sandbox.down(&without, false).await;
     assert_eq!(sandbox.names("services"), ["service/cart"]);
+    assert_eq!(sandbox.names("deployments"), ["deployment.apps/cart"]);
+    let kept = "kept Service `cart`, which carries the target's labels: kcc never wrote it";
+    let lines = sandbox.recorder.lines();
+    assert!(lines.iter().any(|line| line.contains(kept)), "{lines:#?}");
 }
 
 /// Fragments that only set the image; the rest is kcc's default.
@@ -133,10 +156,7 @@ pub(super) async fn nothing_is_claimed_without_records(sandbox: &Sandbox) {
     sandbox.kubectl(&["delete", "configmap", &record]);
     let before = sandbox.versions();
     let refusal = |error: Error| {
-        assert_eq!(
-            (error.code, error.exit_code()),
-            (Code::PlanForeignObject, 3)
-        );
+        assert_eq!((error.code, error.exit_code()), (Code::StateUnrecorded, 3));
         error.message
     };
     let missing = format!(
@@ -153,6 +173,11 @@ pub(super) async fn nothing_is_claimed_without_records(sandbox: &Sandbox) {
         missing
     );
     assert_eq!(sandbox.versions(), before);
+    let status = sandbox.status(&desired).await;
+    assert_eq!(status.components["web"].state, State::Running);
+    let unrecorded: Vec<_> = status.unrecorded.iter().map(ToString::to_string).collect();
+    assert_eq!(unrecorded, ["Service `web`", "Deployment `web`"]);
+    assert!(!status.is_ready());
 
     // Objects that kcc wrote are recovered; those that only carry the labels are not.
     sandbox.kubectl(&["create", "service", "clusterip", "copied", "--tcp=1"]);
@@ -180,8 +205,76 @@ pub(super) async fn nothing_is_claimed_without_records(sandbox: &Sandbox) {
         .find(|object| object.doubt.is_some());
     assert_eq!(doubted.unwrap().name, "copied");
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    assert!(sandbox.status(&desired).await.is_ready());
     sandbox.down(&desired, false).await;
     assert_eq!(sandbox.names("services,deployments"), ["service/copied"]);
+}
+
+/// Removes an object from the record, as if it had been lost there.
+fn forget(sandbox: &Sandbox, name: &str) {
+    let record = format!("kcc.{}.prod", sandbox.system);
+    let text = sandbox.kubectl(&["get", "configmap", &record, "-o", "json"]);
+    let map: Value = serde_json::from_str(&text).unwrap();
+    let inventory = map["data"]["inventory"].as_str().unwrap();
+    let mut inventory: Value = serde_json::from_str(inventory).unwrap();
+    let objects = inventory["objects"].as_array_mut().unwrap();
+    objects.retain(|object| object["name"] != name);
+    let manifest = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": record, "labels": map["metadata"]["labels"]},
+        "data": {"inventory": inventory.to_string()},
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.json");
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let manager = "--field-manager=kcc";
+    sandbox.kubectl(&[
+        "apply",
+        "--server-side",
+        manager,
+        "-f",
+        path.to_str().unwrap(),
+    ]);
+}
+
+pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    desired.serve("old");
+    sandbox.apply_all(&desired).await;
+    forget(sandbox, "old");
+    desired.remove("old");
+    let plan = sandbox.plan(&desired).await;
+    for line in [
+        "! unrecorded Service old created by kcc, but not in its record",
+        "! unrecorded Deployment old created by kcc, but not in its record",
+        "`kcc recover --target prod`",
+    ] {
+        assert!(plan.contains(line), "{plan}");
+    }
+    assert!(!plan.contains("nothing to do"), "{plan}");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    let left = "left alone, because not in kcc's record: Service `old`, Deployment `old`; take \
+                back what kcc created with `kcc recover --target prod`";
+    let noted = || {
+        let lines = sandbox.recorder.lines();
+        lines.iter().filter(|line| line.contains(left)).count()
+    };
+    assert_eq!(noted(), 1);
+    let status = sandbox.status(&desired).await;
+    assert_eq!(
+        status.components["old"].why.as_deref(),
+        Some("not declared")
+    );
+    assert!(!status.is_ready());
+    sandbox.down(&desired, false).await;
+    assert_eq!(noted(), 2);
+    assert_eq!(sandbox.names("deployments"), ["deployment.apps/old"]);
+    let (finished, options) = (desired.finish(), sandbox.options());
+    kcc_kube::recover(&finished, &options).await.unwrap();
+    sandbox.down(&desired, false).await;
+    assert!(sandbox.names("services,deployments").is_empty());
 }
 
 fn hold(sandbox: &Sandbox, renewed: &str) {
