@@ -16,7 +16,7 @@ use kcc_plan::{Context, Error, Event, Readiness};
 use crate::{
     client::Shares,
     engine::DockerEngine,
-    files, init,
+    files::{self, cannot_pack},
     observed::SUCCESSOR,
     payload::{NewContainer, Replacement},
 };
@@ -68,7 +68,7 @@ impl DockerEngine<'_> {
         };
         let shares = Shares {
             network: Some(&main.id),
-            folders: init::has_shared_folders(&new.container).then_some(&main.id),
+            folders: files::has_shared_folders(&new.container).then_some(&main.id),
         };
         self.create_stopped(name, new, shares).await
     }
@@ -268,9 +268,4 @@ impl DockerEngine<'_> {
 fn with_outcome(mut error: Error, outcome: &str) -> Error {
     error.message = format!("{}; {outcome}", error.message);
     error
-}
-
-pub(crate) fn cannot_pack(name: &str, error: std::io::Error) -> Error {
-    let message = format!("cannot pack the files of `{name}`");
-    Error::new(Code::ApplyRefused, message).cause(error)
 }

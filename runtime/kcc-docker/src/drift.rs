@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::Container;
-use kcc_model::{EnvValue, Part};
 use kcc_plan::Secrets;
 use serde_json::Value;
 
 use crate::{
     client::Process,
     observed::{Attachment, ProcessDrift},
+    references::secrets_of,
 };
 
 /// Settings by the engine's names, with kcc's. Other settings are shown under the
@@ -168,22 +168,6 @@ pub(crate) fn process(
         }
     }
     drift
-}
-
-/// Returns the secrets that the value of a variable refers to.
-pub(crate) fn secrets_of(value: &EnvValue) -> impl Iterator<Item = &str> {
-    let parts: Vec<_> = match value {
-        EnvValue::Secret(name) => vec![name.as_str()],
-        EnvValue::Template(parts) => parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Secret(name) | Part::Encoded(name) => Some(name.as_str()),
-                Part::Text(_) => None,
-            })
-            .collect(),
-        EnvValue::Literal(_) | EnvValue::Config { .. } => Vec::new(),
-    };
-    parts.into_iter()
 }
 
 #[cfg(test)]

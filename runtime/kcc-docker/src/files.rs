@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kcc_diag::Code;
 use kcc_lower::docker::{Container, Mount};
+use kcc_plan::Error;
 
 /// A tar archive and the directory inside the container where it is unpacked.
 pub(crate) struct Archive {
@@ -126,6 +128,17 @@ fn is_below(path: &str, folder: &str) -> bool {
 fn owner(user: &str) -> Option<(u64, u64)> {
     let (user, group) = user.split_once(':').unwrap_or((user, "0"));
     Some((user.parse().ok()?, group.parse().ok()?))
+}
+
+/// Returns true if a container shares directories with sidecars or init steps.
+pub(crate) fn has_shared_folders(container: &Container) -> bool {
+    let mut mounts = container.mounts.values();
+    mounts.any(|mount| matches!(mount, Mount::Shared(_)))
+}
+
+pub(crate) fn cannot_pack(name: &str, error: std::io::Error) -> Error {
+    let message = format!("cannot pack the files of `{name}`");
+    Error::new(Code::ApplyRefused, message).cause(error)
 }
 
 #[cfg(test)]

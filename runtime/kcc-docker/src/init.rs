@@ -4,22 +4,19 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use kcc_diag::Code;
-use kcc_lower::docker::{Container, Mount};
+use kcc_lower::docker::Container;
 use kcc_model::Until;
 use kcc_plan::{Context, Error};
 
 use crate::{
-    client::Shares, container::cannot_pack, engine::DockerEngine, files, payload::NewContainer,
+    client::Shares,
+    engine::DockerEngine,
+    files::{self, cannot_pack, has_shared_folders},
+    payload::NewContainer,
 };
 
 /// The suffix of the helper container that makes shared directories writable.
 const FOLDER_HELPER: &str = "folders";
-
-/// Returns true if a container shares directories with sidecars or init steps.
-pub(crate) fn has_shared_folders(container: &Container) -> bool {
-    let mut mounts = container.mounts.values();
-    mounts.any(|mount| matches!(mount, Mount::Shared(_)))
-}
 
 impl DockerEngine<'_> {
     /// Makes the directories that a container shares writable for everybody,

@@ -42,8 +42,10 @@ mod ports;
 mod probe;
 mod readiness;
 mod reconcile;
+mod record_writer;
 mod records;
 mod recovery;
+mod references;
 mod session;
 mod status;
 

@@ -1,21 +1,13 @@
-//! [`Records`]: the records of a scope as the last apply left them;
-//! [`RecordWriter`]: updates them around the execution of a plan.
+//! [`Records`]: the records of a scope as the last apply left them.
 
 use std::collections::BTreeSet;
 
-use kcc_lower::{Desired, docker::DockerDesired};
-use kcc_model::{Name, SecretProvider};
-use kcc_plan::{
-    ApplyReport, Error, Intent, Inventory, InventoryObject, RecordFolder, RecordStore, Scope,
-    Unapplied,
-};
-use kcc_tree::Engine;
+use kcc_plan::{Error, Intent, Inventory, RecordFolder, Unapplied};
 use serde_json::Value;
 
 use crate::{
-    client::{Client, Listed},
-    observe,
-    observed::{ContainerState, Observed, ObservedObject, Ownership, SUCCESSOR, base_name},
+    client::Listed,
+    observed::{SUCCESSOR, base_name},
 };
 
 /// The records that earlier applies left on this machine.
@@ -68,114 +60,7 @@ impl Records {
 }
 
 /// Returns true if an apply that creates these objects may have created `name`.
-fn may_have_created(all: &BTreeSet<(&str, &str)>, kind: &str, name: &str) -> bool {
+pub(crate) fn may_have_created(all: &BTreeSet<(&str, &str)>, kind: &str, name: &str) -> bool {
     let plain = name.strip_suffix(SUCCESSOR).unwrap_or(name);
     all.contains(&(kind, plain)) || all.contains(&(kind, base_name(name)))
-}
-
-/// The records of a scope while a plan is performed.
-pub(crate) struct RecordWriter<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) scope: &'a Scope,
-    pub(crate) desired: &'a Desired,
-    pub(crate) docker: &'a DockerDesired,
-    pub(crate) state: &'a RecordFolder,
-    pub(crate) records: &'a Records,
-    /// The reasons why the last apply failed.
-    pub(crate) unapplied: Unapplied,
-    /// True if the target is taken down, which brings nothing to its desired state.
-    pub(crate) removes: bool,
-    /// The generated secrets whose values are lost.
-    pub(crate) lost_secrets: BTreeSet<Name>,
-}
-
-impl RecordStore for RecordWriter<'_> {
-    type Observed = Observed;
-
-    fn is_interrupted(&self) -> bool {
-        self.records.intent.is_some()
-    }
-
-    async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
-        self.state.begin(intent)
-    }
-
-    fn ended(&mut self, report: &ApplyReport) -> bool {
-        let before = self.unapplied.clone();
-        if !self.removes || report.is_complete() {
-            self.unapplied.update(report);
-        }
-        self.unapplied != before
-    }
-
-    async fn observe(&self) -> Result<Observed, Error> {
-        observe::objects(self.client, self.scope, self.docker, self.records).await
-    }
-
-    async fn end(
-        &mut self,
-        observed: &Observed,
-        created: &BTreeSet<(&str, &str)>,
-    ) -> Result<(), Error> {
-        let objects = owned_objects(observed, created);
-        let mut secrets = BTreeSet::new();
-        for (name, provider) in &self.docker.secrets {
-            let known = self.records.inventory.as_ref();
-            let lost = self.lost_secrets.contains(name)
-                || known.is_some_and(|inventory| inventory.secrets.contains(name));
-            if *provider == (SecretProvider::Generate {})
-                && (lost || self.state.secret(name)?.is_some())
-            {
-                secrets.insert(name.clone());
-            }
-        }
-        self.state.end(&Inventory {
-            scope: self.scope.clone(),
-            engine: Engine::Docker,
-            since: kcc_plan::now(),
-            objects,
-            after: self.desired.order(),
-            unapplied: self.unapplied.clone(),
-            secrets,
-        })
-    }
-}
-
-/// Lists the objects that kcc owns now: those it owned before and those of the plan.
-fn owned_objects(observed: &Observed, created: &BTreeSet<(&str, &str)>) -> Vec<InventoryObject> {
-    let mut objects = Vec::new();
-    let mut add = |kind: &str, name: &str, object: &ObservedObject, config: Option<&Value>| {
-        let owned = match object.ownership {
-            Ownership::Owned => true,
-            Ownership::Unrecorded => may_have_created(created, kind, name),
-            Ownership::Unmanaged => false,
-        };
-        if owned {
-            objects.push(InventoryObject {
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-                id: object.id.clone(),
-                component: object.component.clone(),
-                team: object.team.clone(),
-                config: config.cloned(),
-            });
-        }
-    };
-    for (name, object) in &observed.networks {
-        add("network", name, object, None);
-    }
-    for (name, object) in &observed.duplicates {
-        add("network", name, object, None);
-    }
-    for (name, object) in &observed.volumes {
-        add("volume", name, object, None);
-    }
-    for (name, container) in &observed.containers {
-        // A container that is being removed counts as gone.
-        if container.state != ContainerState::Dead {
-            let settings = container.recorded.as_ref().unwrap_or(&container.settings);
-            add("container", name, &container.object, Some(settings));
-        }
-    }
-    objects
 }

@@ -10,6 +10,7 @@ use kcc_plan::{Error, RecordFolder, Scope};
 use crate::{
     client::{Client, Listed},
     observed::{Observed, Ownership, base_name, label},
+    references::referenced_secrets,
 };
 
 /// Returns the reason why an object with the scope's labels may not be kcc's.
@@ -121,7 +122,7 @@ pub(crate) fn lost_secrets(
     let readers = docker.containers.values();
     for container in readers.filter(|own| holders.contains(own.component.as_str())) {
         for part in container.with_init() {
-            for secret in crate::session::referenced_secrets(part) {
+            for secret in referenced_secrets(part) {
                 if is_generated(docker, secret)
                     && !read.contains_key(secret)
                     && state.secret(secret)?.is_none()

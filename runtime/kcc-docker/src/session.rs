@@ -9,7 +9,7 @@ use std::{
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
-    docker::{Container, DockerDesired, Mount},
+    docker::{Container, DockerDesired},
 };
 use kcc_model::Name;
 use kcc_plan::{
@@ -19,7 +19,6 @@ use kcc_plan::{
 
 use crate::{
     client::Client,
-    drift::secrets_of,
     endpoint::Endpoint,
     engine::{DockerEngine, Stopping},
     observe,
@@ -27,8 +26,10 @@ use crate::{
     payload::Payload,
     readiness::{FirstExits, ReadinessCheck},
     reconcile::{reconcile, tear_down},
-    records::{RecordWriter, Records},
+    record_writer::RecordWriter,
+    records::Records,
     recovery,
+    references::referenced_secrets,
 };
 
 /// The time without a change after which the engine counts as done with the
@@ -362,16 +363,6 @@ impl<'a> Session<'a> {
             lost_secrets: BTreeSet::new(),
         }
     }
-}
-
-/// Returns the secrets that a container refers to.
-pub(crate) fn referenced_secrets(container: &Container) -> impl Iterator<Item = &str> {
-    let env = container.env.values().flat_map(secrets_of);
-    let mounts = container.mounts.values().filter_map(|mount| match mount {
-        Mount::Secret(name) => Some(name.as_str()),
-        Mount::Volume(_) | Mount::Host(_) | Mount::Shared(_) | Mount::Tmpfs(_) => None,
-    });
-    env.chain(mounts)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The cause why a pod is not ready, from its conditions, its containers and events
 //! about it. Pure.
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
 use kcc_plan::{RefusedImage, RefusedUser};
 
 use crate::{
     observed::label,
-    pod_container::{self, PodContainer, Role},
+    pod_container::{self, PodContainer, Role, ended},
     pods::{is_image, waiting},
+    text::one_line,
 };
 
 /// The prefixes of the cluster's messages about failed probes.
@@ -40,7 +41,7 @@ pub(crate) fn why(pod: &Pod, events: &[Event]) -> String {
         (Some(reason), Some(message)) => format!("pod failed ({reason}): {}", one_line(message)),
         (Some(reason), None) => format!("pod failed ({reason})"),
         _ => pod_event(pod, "FailedMount", events)
-            .map_or_else(|| "pod is starting".to_owned(), owned_line),
+            .map_or_else(|| "pod is starting".to_owned(), one_line),
     }
 }
 
@@ -58,7 +59,7 @@ fn of_container(pod: &Pod, container: &ContainerStatus, events: &[Event]) -> Opt
         return Some(match reason {
             "ContainerCreating" | "PodInitializing" => pod_event(pod, "FailedMount", events)
                 .or_else(|| pod_event(pod, "FailedCreatePodSandBox", events))
-                .map_or_else(|| "container is being created".to_owned(), owned_line),
+                .map_or_else(|| "container is being created".to_owned(), one_line),
             reason => match refused_user(message) {
                 Some(user) if reason == "CreateContainerConfigError" => {
                     refused_image(pod, container, user).message()
@@ -227,42 +228,6 @@ fn reason_of_pull<'a>(message: &'a str, reason: &'a str) -> &'a str {
             .unwrap_or(rest);
     }
     rest
-}
-
-/// Describes how a container exited. Its own message is left out: it may contain
-/// anything. The container engine's message about a failed start does not.
-pub(crate) fn ended(state: &ContainerState) -> Option<String> {
-    let ended = state.terminated.as_ref()?;
-    let code = format!("exit code {}", ended.exit_code);
-    Some(match (ended.reason.as_deref(), &ended.message) {
-        (Some("OOMKilled"), _) => format!("out of memory ({code})"),
-        (Some("StartError" | "ContainerCannotRun"), Some(message)) => {
-            format!("cannot be started: {}", one_line(reason_of_start(message)))
-        }
-        (Some("Error" | "Completed") | None, _) => code,
-        (Some(reason), _) => format!("{code} ({reason})"),
-    })
-}
-
-/// Returns the end of a chain of causes that all say that a container failed to start.
-fn reason_of_start(message: &str) -> &str {
-    let at = message.find("exec: ").unwrap_or_default();
-    &message[at..]
-}
-
-fn owned_line(text: &str) -> String {
-    one_line(text)
-}
-
-/// Returns a text of the cluster as one line of limited length.
-pub(crate) fn one_line(text: &str) -> String {
-    const WIDTH: usize = 300;
-    let words: Vec<_> = text.split_whitespace().collect();
-    let text = words.join(" ");
-    match text.char_indices().nth(WIDTH) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 #[cfg(test)]

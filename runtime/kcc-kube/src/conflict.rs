@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     field,
-    observed::{ObservedObject, OwnedField},
+    observed::{ConflictResolution, ObservedObject, OwnedField},
 };
 
 /// The fields whose values may be secrets and are not shown.
@@ -26,26 +26,6 @@ const UNSHOWN: [&str; 7] = [
     "args",
     "command",
 ];
-
-/// The way in which an object with conflicts is applied.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ConflictResolution {
-    pub(crate) manifest: Value,
-    /// True if the fields of other managers in the manifest are taken over.
-    pub(crate) force: bool,
-    pub(crate) findings: Vec<Finding>,
-}
-
-impl ConflictResolution {
-    /// Applies the whole object and takes over all fields.
-    pub(crate) fn forced(object: &Object) -> Self {
-        Self {
-            manifest: object.manifest.clone(),
-            force: true,
-            findings: Vec::new(),
-        }
-    }
-}
 
 /// Decides about each field that another manager owns.
 pub(crate) fn resolve(

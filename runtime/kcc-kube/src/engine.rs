@@ -17,7 +17,8 @@ use tokio::sync::Mutex;
 
 use crate::{
     cause,
-    client::{Client, Live},
+    client::Client,
+    live::Live,
     observe,
     observed::Reference,
     payload::Payload,

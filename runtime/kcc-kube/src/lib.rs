@@ -31,12 +31,14 @@ mod field;
 
 mod cause;
 mod lease;
+mod live;
 mod observe;
 mod observed;
 mod payload;
 mod pod_container;
 mod pods;
 mod reconcile;
+mod record_writer;
 mod records;
 mod recovery;
 mod restart;
@@ -46,5 +48,6 @@ mod secrets;
 mod session;
 mod status;
 mod stuck;
+mod text;
 
 pub use session::{apply, down, plan, plan_recovery, recover, status};

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use crate::{
     client::Client,
-    conflict::{self, ConflictResolution},
+    conflict,
     observed::{
-        CLAIM, DEFINITION, DryRun, MANAGER, NAMESPACE, Observed, ObservedObject, Ownership,
-        Reference, SECRET, Templates, has_controller, is_written_by_kcc, label, label_of,
+        CLAIM, ConflictResolution, DEFINITION, DryRun, MANAGER, NAMESPACE, Observed,
+        ObservedObject, Ownership, Reference, SECRET, Templates, has_controller, is_written_by_kcc,
+        label, label_of,
     },
     records::{Entry, Inventory, Records},
     scale,

@@ -11,10 +11,8 @@ pub(crate) use kcc_lower::kubernetes::{
     kind::{CLAIM, DEFINITION, NAMESPACE, SECRET},
     label::{self, MANAGER},
 };
-use kcc_plan::LabelledObject;
+use kcc_plan::{Finding, LabelledObject};
 use serde_json::Value;
-
-use crate::conflict::ConflictResolution;
 
 /// The address of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,6 +176,26 @@ pub(crate) struct OwnedField {
     pub(crate) field: String,
     /// The manager, such as `kubectl-edit`.
     pub(crate) manager: String,
+}
+
+/// The way in which an object with conflicts is applied.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ConflictResolution {
+    pub(crate) manifest: Value,
+    /// True if the fields of other managers in the manifest are taken over.
+    pub(crate) force: bool,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl ConflictResolution {
+    /// Applies the whole object and takes over all fields.
+    pub(crate) fn forced(object: &Object) -> Self {
+        Self {
+            manifest: object.manifest.clone(),
+            force: true,
+            findings: Vec::new(),
+        }
+    }
 }
 
 impl ObservedObject {

@@ -1,9 +1,9 @@
-//! The containers of a pod with their roles: main containers, init steps and
-//! sidecars. Pure.
+//! The containers of a pod with their roles (main containers, init steps and
+//! sidecars), and how one exited. Pure.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 
-use crate::{cause::ended, pods};
+use crate::{pods, text::one_line};
 
 /// The role of a container in its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +102,27 @@ pub(crate) fn log_source(pod: &Pod) -> Option<(&str, bool)> {
         waits && container.restart_count > 0
     });
     Some((name, previous))
+}
+
+/// Describes how a container exited. Its own message is left out: it may contain
+/// anything. The container engine's message about a failed start does not.
+pub(crate) fn ended(state: &ContainerState) -> Option<String> {
+    let ended = state.terminated.as_ref()?;
+    let code = format!("exit code {}", ended.exit_code);
+    Some(match (ended.reason.as_deref(), &ended.message) {
+        (Some("OOMKilled"), _) => format!("out of memory ({code})"),
+        (Some("StartError" | "ContainerCannotRun"), Some(message)) => {
+            format!("cannot be started: {}", one_line(reason_of_start(message)))
+        }
+        (Some("Error" | "Completed") | None, _) => code,
+        (Some(reason), _) => format!("{code} ({reason})"),
+    })
+}
+
+/// Returns the end of a chain of causes that all say that a container failed to start.
+fn reason_of_start(message: &str) -> &str {
+    let at = message.find("exec: ").unwrap_or_default();
+    &message[at..]
 }
 
 #[cfg(test)]

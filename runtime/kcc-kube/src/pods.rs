@@ -10,7 +10,7 @@ use k8s_openapi::{
 };
 use kcc_lower::kubernetes::Object;
 
-use crate::{client::Live, observed::label};
+use crate::{live::Live, observed::label};
 
 /// The label that links a pod to its Job.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";

@@ -16,9 +16,10 @@ use serde_json::Value;
 
 use crate::{
     cause,
-    client::Live,
+    live::Live,
     pod_container, pods,
     stuck::{self, Exits},
+    text::one_line,
 };
 
 /// Determines the readiness of one workload.
@@ -115,10 +116,7 @@ fn of_replicas(
             return Readiness::Failed { why };
         }
         if let Some(why) = &count.refused {
-            let refused = text(Some(format!(
-                "pods cannot be created: {}",
-                cause::one_line(why)
-            )));
+            let refused = text(Some(format!("pods cannot be created: {}", one_line(why))));
             return if stuck::is_refused_for_good(why) {
                 Readiness::Failed { why: refused }
             } else {
@@ -292,7 +290,7 @@ fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
         .then(|| refused(live, &job.metadata))
         .flatten();
     if let Some(message) = refused {
-        let why = format!("pod cannot be created: {}", cause::one_line(&message));
+        let why = format!("pod cannot be created: {}", one_line(&message));
         return if stuck::is_refused_for_good(&message) {
             Readiness::Failed { why }
         } else {

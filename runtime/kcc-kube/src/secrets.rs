@@ -6,7 +6,7 @@ use kcc_lower::kubernetes::{CreatedSecret, ENCODED_KEY};
 use kcc_model::{SecretProvider, percent_encoded};
 use serde_json::{Value, json};
 
-use crate::observed::Reference;
+use crate::{observed::Reference, text::one_line};
 
 /// Builds the object of a Secret with its value.
 pub(crate) fn object(reference: &Reference, secret: &CreatedSecret, value: &str) -> Value {
@@ -85,7 +85,7 @@ pub(crate) fn redact(text: &str, values: &[String]) -> String {
         .into_iter()
         .fold(text.to_owned(), |text, value| text.replace(value, "***"));
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    crate::cause::one_line(&plain.collect::<String>())
+    one_line(&plain.collect::<String>())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use kcc_plan::{
 use serde_json::Value;
 
 use crate::{
-    client::Live,
+    live::Live,
     observed::{Observed, Ownership, Reference},
     pods, reconcile,
     records::Records,

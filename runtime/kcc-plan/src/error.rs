@@ -67,6 +67,17 @@ impl From<MissingSecret> for Error {
     }
 }
 
+/// Joins all refusals into one error, so that one run shows every image to look at.
+impl From<Vec<RefusedImage>> for Error {
+    fn from(images: Vec<RefusedImage>) -> Self {
+        let lines: Vec<_> = images.iter().map(RefusedImage::message).collect();
+        let mut error = Self::new(Code::ApplyImageUser, lines.join("; "));
+        error.help = images.first().map(RefusedImage::help);
+        error.images = images;
+        error
+    }
+}
+
 impl Error {
     /// Creates an error without help or cause.
     pub fn new(code: Code, message: impl Into<String>) -> Self {

@@ -2,10 +2,6 @@
 //! Both engines report it with the same message: Docker before it creates a
 //! container, Kubernetes when the kubelet refuses to create one.
 
-use kcc_diag::Code;
-
-use crate::Error;
-
 /// An image that must not run as its own user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RefusedImage {
@@ -80,17 +76,6 @@ impl RefusedImage {
              {section}: {name}: security: profile: \"baseline\"\n\
              defaults: {section}: [string]: security: profile: \"baseline\""
         )
-    }
-}
-
-/// Joins all refusals into one error, so that one run shows every image to look at.
-impl From<Vec<RefusedImage>> for Error {
-    fn from(images: Vec<RefusedImage>) -> Self {
-        let lines: Vec<_> = images.iter().map(RefusedImage::message).collect();
-        let mut error = Self::new(Code::ApplyImageUser, lines.join("; "));
-        error.help = images.first().map(RefusedImage::help);
-        error.images = images;
-        error
     }
 }
 

@@ -59,6 +59,7 @@ mod recovery;
 mod report;
 mod reporter;
 mod secrets;
+mod status;
 mod text;
 
 pub use builder::PlanBuilder;
@@ -77,8 +78,7 @@ pub use records::{
     Intent, Inventory, InventoryObject, Lock, RecordFolder, Unapplied, lock_held, now,
 };
 pub use recovery::{LabelledObject, Recovery, listed};
-pub use report::{
-    ApplyReport, ComponentReport, ComponentStatus, Failure, Outcome, State, StatusReport, Totals,
-};
+pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};
 pub use reporter::{Event, Reporter, Silent};
 pub use secrets::{Secrets, generate as random_secret};
+pub use status::{ComponentStatus, State, StatusReport};

@@ -1,5 +1,4 @@
-//! The result of an apply ([`ApplyReport`]) and the observed state of a target
-//! ([`StatusReport`]), in terms that hold for every engine.
+//! [`ApplyReport`]: the result of an apply, in terms that hold for every engine.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +6,7 @@ use kcc_diag::Code;
 use kcc_model::Name;
 use serde::{Serialize, Serializer};
 
-use crate::{LabelledObject, Scope, Unapplied};
+use crate::Scope;
 
 /// The effect of an apply on a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -148,139 +147,6 @@ impl ApplyReport {
             } += 1;
         }
         totals
-    }
-}
-
-/// The observed state of a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum State {
-    /// None of its objects exist.
-    Absent,
-    /// Some of its objects exist, but none run.
-    Stopped,
-    /// It runs but is not ready.
-    Starting,
-    /// It runs and is ready, as far as kcc can tell.
-    Running,
-    /// It ran to completion.
-    Completed,
-    /// It runs on a schedule.
-    Scheduled,
-    /// It ended with an error or is in a crash loop.
-    Failed,
-    /// It runs outside the system.
-    External,
-}
-
-impl State {
-    /// Returns `absent`, `stopped`, …
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Stopped => "stopped",
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Scheduled => "scheduled",
-            Self::Failed => "failed",
-            Self::External => "external",
-        }
-    }
-}
-
-/// The status of one component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ComponentStatus {
-    /// The owning team.
-    pub team: Option<Name>,
-    /// The state.
-    pub state: State,
-    /// The number of ready replicas.
-    pub ready: u32,
-    /// The desired number of replicas.
-    pub replicas: u32,
-    /// The reason if it is not ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// The reason why the last apply could not bring it to its desired state;
-    /// the previous version may still run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unapplied: Option<String>,
-    /// The addresses at which it is reachable from outside, such as `0.0.0.0:8080`.
-    pub addresses: Vec<String>,
-}
-
-impl ComponentStatus {
-    /// Creates the status of a component outside the system, which has no readiness.
-    pub fn external() -> Self {
-        Self {
-            team: None,
-            state: State::External,
-            ready: 0,
-            replicas: 0,
-            why: None,
-            unapplied: None,
-            addresses: Vec::new(),
-        }
-    }
-
-    /// Returns true if all of its replicas are ready and as desired.
-    pub fn is_ready(&self) -> bool {
-        self.ready >= self.replicas && self.state != State::Failed && self.unapplied.is_none()
-    }
-}
-
-/// The status of a whole target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StatusReport {
-    /// The scope.
-    #[serde(flatten)]
-    pub scope: Scope,
-    /// Every component by name, including those that are no longer declared.
-    pub components: BTreeMap<Name, ComponentStatus>,
-    /// The reason why the last apply failed that concerns no component.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unapplied: Option<String>,
-    /// True if a command is changing the target, or was killed while it did.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub unfinished: bool,
-    /// The objects that kcc made and no record lists.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unrecorded: Vec<LabelledObject>,
-}
-
-impl StatusReport {
-    /// Adds the records to what was observed.
-    pub fn new(
-        scope: Scope,
-        mut components: BTreeMap<Name, ComponentStatus>,
-        unapplied: &Unapplied,
-        unfinished: bool,
-        mut labelled: Vec<LabelledObject>,
-    ) -> Self {
-        labelled.retain(LabelledObject::is_recoverable);
-        for (name, component) in &mut components {
-            component.unapplied = unapplied.components.get(name).cloned();
-        }
-        Self {
-            scope,
-            components,
-            unapplied: unapplied.target.clone(),
-            unfinished,
-            unrecorded: labelled,
-        }
-    }
-
-    /// Returns true if all components are ready, the last apply is complete, and
-    /// the record lists everything that kcc made.
-    pub fn is_ready(&self) -> bool {
-        self.components.values().all(ComponentStatus::is_ready)
-            && self.unapplied.is_none()
-            && !self.unfinished
-            && self.unrecorded.is_empty()
     }
 }
 

@@ -8,7 +8,7 @@ use kcc_plan::Error;
 use kube::{api::ApiResource, core::GroupVersionKind};
 use tokio::sync::Mutex;
 
-use super::{Client, errors};
+use super::errors;
 
 /// A kind that the cluster serves.
 #[derive(Debug, Clone)]
@@ -18,19 +18,27 @@ pub(super) struct Served {
     pub(super) listable: bool,
 }
 
-/// The kinds discovered so far, by API version.
-#[derive(Default)]
-pub(super) struct Kinds(Mutex<BTreeMap<String, Vec<Served>>>);
+/// The kinds discovered so far.
+pub(super) struct Kinds {
+    kube: kube::Client,
+    /// The server's address, for messages.
+    server: String,
+    by_version: Mutex<BTreeMap<String, Vec<Served>>>,
+}
 
 impl Kinds {
+    /// Creates an empty cache for a server.
+    pub(super) fn new(kube: kube::Client, server: &str) -> Self {
+        Self {
+            kube,
+            server: server.to_owned(),
+            by_version: Mutex::default(),
+        }
+    }
+
     /// Finds a kind; fails if the cluster does not serve it.
-    pub(super) async fn find(
-        &self,
-        client: &Client,
-        api_version: &str,
-        kind: &str,
-    ) -> Result<Served, Error> {
-        let of_version = self.of(client, api_version).await?;
+    pub(super) async fn find(&self, api_version: &str, kind: &str) -> Result<Served, Error> {
+        let of_version = self.of(api_version).await?;
         let found = of_version
             .into_iter()
             .find(|served| served.resource.kind == kind);
@@ -45,29 +53,25 @@ impl Kinds {
 
     /// Discards what is known, after a definition has added kinds.
     pub(super) async fn invalidate(&self) {
-        self.0.lock().await.clear();
+        self.by_version.lock().await.clear();
     }
 
     /// Returns all kinds of a version; none if the cluster does not serve it.
-    pub(super) async fn of(
-        &self,
-        client: &Client,
-        api_version: &str,
-    ) -> Result<Vec<Served>, Error> {
-        let mut known = self.0.lock().await;
+    pub(super) async fn of(&self, api_version: &str) -> Result<Vec<Served>, Error> {
+        let mut known = self.by_version.lock().await;
         if let Some(kinds) = known.get(api_version) {
             return Ok(kinds.clone());
         }
         let answer = match api_version.split_once('/') {
-            Some(_) => client.kube.list_api_group_resources(api_version).await,
-            None => client.kube.list_core_api_resources(api_version).await,
+            Some(_) => self.kube.list_api_group_resources(api_version).await,
+            None => self.kube.list_core_api_resources(api_version).await,
         };
         let resources = match answer {
             Ok(list) => list.resources,
             Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
             Err(error) => {
                 let what = format!("list the kinds of `{api_version}`");
-                return Err(errors::translate(&client.server, &what, &error));
+                return Err(errors::translate(&self.server, &what, &error));
             }
         };
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
@@ -90,15 +94,12 @@ impl Kinds {
 
     /// Returns every kind that can be listed in a namespace, and the API versions
     /// whose discovery failed.
-    pub(super) async fn in_namespaces(
-        &self,
-        client: &Client,
-    ) -> Result<(Vec<Served>, Vec<String>), Error> {
-        let groups = client
+    pub(super) async fn in_namespaces(&self) -> Result<(Vec<Served>, Vec<String>), Error> {
+        let groups = self
             .kube
             .list_api_groups()
             .await
-            .map_err(|error| client.error("list API groups", &error))?;
+            .map_err(|error| errors::translate(&self.server, "list API groups", &error))?;
         let mut versions = vec!["v1".to_owned()];
         for group in groups.groups {
             versions.extend(
@@ -110,7 +111,7 @@ impl Kinds {
         }
         let (mut all, mut silent) = (Vec::new(), Vec::new());
         for version in versions {
-            match self.of(client, &version).await {
+            match self.of(&version).await {
                 Ok(kinds) => all.extend(
                     kinds
                         .into_iter()

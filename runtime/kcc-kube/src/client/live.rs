@@ -1,5 +1,4 @@
-//! [`Live`]: the workloads and pods of a scope at one moment, typed, from which
-//! readiness is determined.
+//! Reads the workloads and pods of a scope at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +19,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use crate::observed::Reference;
+use crate::{live::Live, observed::Reference, pods};
 
 /// The reasons of events that explain why a pod is not ready or missing.
 const TELLING: [&str; 4] = [
@@ -29,45 +28,6 @@ const TELLING: [&str; 4] = [
     "FailedCreate",
     "FailedCreatePodSandBox",
 ];
-
-/// The workloads of a scope by name, their pods, and events about those that are
-/// not ready.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Live {
-    pub(crate) deployments: BTreeMap<String, Deployment>,
-    pub(crate) stateful_sets: BTreeMap<String, StatefulSet>,
-    pub(crate) daemon_sets: BTreeMap<String, DaemonSet>,
-    pub(crate) jobs: BTreeMap<String, Job>,
-    pub(crate) cron_jobs: BTreeMap<String, CronJob>,
-    pub(crate) pods: Vec<Pod>,
-    /// The ReplicaSets of Deployments, if pods of two revisions run.
-    pub(crate) replica_sets: Vec<ReplicaSet>,
-    pub(crate) events: Vec<Event>,
-}
-
-impl Live {
-    /// Returns true if a workload without a condition for it creates too few pods.
-    fn lacks_pods(&self) -> bool {
-        let sets = self.stateful_sets.values().any(|set| {
-            let wanted = set.spec.as_ref().and_then(|spec| spec.replicas);
-            let all = set.status.as_ref().map_or(0, |status| status.replicas);
-            all < wanted.unwrap_or(1)
-        });
-        let daemons = self.daemon_sets.values().any(|set| {
-            let status = set.status.as_ref();
-            status.is_none_or(|status| {
-                status.current_number_scheduled < status.desired_number_scheduled
-            })
-        });
-        let jobs = self.jobs.values().any(|job| {
-            let status = job.status.clone().unwrap_or_default();
-            [status.active, status.succeeded, status.failed]
-                .iter()
-                .all(|count| count.unwrap_or_default() == 0)
-        });
-        sets || daemons || jobs
-    }
-}
 
 impl Client {
     /// Reads the labelled workloads of some kinds and their pods: one list per kind,
@@ -97,7 +57,7 @@ impl Client {
             pods,
             ..Live::default()
         };
-        let held_up = live.pods.iter().any(|pod| !crate::pods::is_ready(pod));
+        let held_up = live.pods.iter().any(|pod| !pods::is_ready(pod));
         if held_up && !live.deployments.is_empty() {
             live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
         }

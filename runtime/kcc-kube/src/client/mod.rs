@@ -8,7 +8,6 @@ mod live;
 mod mutations;
 mod queries;
 
-pub(crate) use live::Live;
 pub(crate) use mutations::WriteOutcome;
 
 use std::{
@@ -52,10 +51,11 @@ impl Client {
         kube.apiserver_version()
             .await
             .map_err(|error| errors::translate(&server, "read its version", &error))?;
+        let kinds = Kinds::new(kube.clone(), &server);
         Ok(Self {
             kube,
             server,
-            kinds: Kinds::default(),
+            kinds,
             mutations: AtomicU64::new(0),
         })
     }
@@ -74,7 +74,7 @@ impl Client {
     async fn api(&self, reference: &Reference) -> Result<Api<DynamicObject>, Error> {
         let found = self
             .kinds
-            .find(self, &reference.api_version, &reference.kind)
+            .find(&reference.api_version, &reference.kind)
             .await?;
         Ok(match (&reference.namespace, found.namespaced) {
             (Some(namespace), true) => {

@@ -13,7 +13,7 @@ use crate::observed::{Reference, SECRET};
 impl Client {
     /// Returns true if the cluster serves a kind.
     pub(crate) async fn serves(&self, reference: &Reference) -> Result<bool, Error> {
-        let kinds = self.kinds.of(self, &reference.api_version).await?;
+        let kinds = self.kinds.of(&reference.api_version).await?;
         Ok(kinds
             .iter()
             .any(|served| served.resource.kind == reference.kind))
@@ -92,7 +92,7 @@ impl Client {
         namespace: &str,
     ) -> Result<(Vec<(String, Value)>, Vec<String>), Error> {
         let mut all = Vec::new();
-        let (kinds, mut hidden) = self.kinds.in_namespaces(self).await?;
+        let (kinds, mut hidden) = self.kinds.in_namespaces().await?;
         for served in kinds {
             let kind = served.resource.kind.clone();
             let api: Api<DynamicObject> =

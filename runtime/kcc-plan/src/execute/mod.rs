@@ -2,6 +2,7 @@
 //! concurrently up to a limit. A failure skips the steps that depend on it and
 //! nothing else.
 
+mod end;
 mod graph;
 mod outcome;
 mod wait;
@@ -12,13 +13,11 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnord
 use kcc_model::Until;
 
 use self::{
+    end::{NodeEnd, STOPPED},
     graph::{Node, graph},
     wait::until_ready,
 };
 use crate::{ApplyReport, Cancel, Context, Engine, Error, Event, Failure, Plan, Reporter};
-
-/// The reason for steps that do not start after the user asked to stop.
-const STOPPED: &str = "the apply was stopped";
 
 /// Performs the steps of a plan through an engine and waits until its components
 /// are ready. Never fails as a whole: failures are in the report.
@@ -53,18 +52,6 @@ enum Gate {
     Open,
     /// It will never run, for this reason.
     Never(String),
-}
-
-/// The end of a node.
-#[derive(Debug, Clone)]
-enum NodeEnd {
-    Done,
-    /// It failed, but nothing depends on it.
-    Left,
-    /// It failed, for this reason.
-    Failed(String),
-    /// It did not start or was no longer awaited, for this reason.
-    Skipped(String),
 }
 
 struct Run<'a, E: Engine> {

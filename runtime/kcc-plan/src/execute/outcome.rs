@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kcc_diag::Code;
 use kcc_model::Name;
 
-use super::{NodeEnd, Run, graph::Node};
+use super::{Run, end::NodeEnd, graph::Node};
 use crate::{
     Action, ApplyReport, ComponentReport, Engine, Event, Failure, FindingKind, Outcome,
     PlannedComponent, listed,

@@ -7,7 +7,7 @@ use std::{
 
 use kcc_diag::Code;
 
-use super::{NodeEnd, STOPPED};
+use super::end::{NodeEnd, STOPPED};
 use crate::{Cancel, Engine, Error, Event, Readiness, Reporter, Wait};
 
 /// The first interval between two polls, and the longest.

@@ -3,7 +3,7 @@
 use kcc_plan::{Finding, FindingKind};
 
 use super::*;
-use crate::conflict::ConflictResolution;
+use crate::observed::ConflictResolution;
 
 /// The resolution of a conflict about a Deployment's replicas.
 fn left(kind: FindingKind) -> ConflictResolution {

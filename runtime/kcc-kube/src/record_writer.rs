@@ -1,0 +1,78 @@
+//! [`RecordWriter`]: updates the records of a scope around the execution of a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kcc_lower::{Desired, kubernetes::KubernetesDesired};
+use kcc_model::Name;
+use kcc_plan::{ApplyReport, Error, Intent, RecordStore, Scope};
+
+use crate::{
+    client::Client,
+    observe,
+    observed::Observed,
+    records::{Records, store_inventory},
+    status,
+};
+
+/// The records of a scope while a plan is performed.
+pub(crate) struct RecordWriter<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) scope: &'a Scope,
+    pub(crate) desired: &'a Desired,
+    pub(crate) kube: &'a KubernetesDesired,
+    pub(crate) records: Records,
+    /// True if the target is taken down, which brings nothing to its desired state.
+    pub(crate) removes: bool,
+    /// True once the intent of this plan is stored.
+    pub(crate) begun: bool,
+    /// The addresses of each component after the plan is performed.
+    pub(crate) addresses: BTreeMap<Name, Vec<String>>,
+}
+
+impl RecordStore for RecordWriter<'_> {
+    type Observed = Observed;
+
+    fn is_interrupted(&self) -> bool {
+        self.records.intent.is_some()
+    }
+
+    async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
+        self.begun = true;
+        self.records
+            .begin(self.client, &self.kube.namespace, intent)
+            .await
+    }
+
+    fn ended(&mut self, report: &ApplyReport) -> bool {
+        let unapplied = &mut self.records.inventory.unapplied;
+        let before = unapplied.clone();
+        if !self.removes || report.is_complete() {
+            unapplied.update(report);
+        }
+        *unapplied != before
+    }
+
+    async fn observe(&self) -> Result<Observed, Error> {
+        observe::objects(self.client, self.scope, self.kube, &self.records).await
+    }
+
+    async fn end(
+        &mut self,
+        observed: &Observed,
+        created: &BTreeSet<(&str, &str)>,
+    ) -> Result<(), Error> {
+        self.addresses = status::addresses(observed);
+        if self.begun && observed.objects.is_empty() {
+            // The records were removed with the namespace.
+            return Ok(());
+        }
+        let inventory = observe::inventory(observed, &self.records, created, self.desired.order());
+        store_inventory(self.client, &self.kube.namespace, self.scope, &inventory).await?;
+        self.records = Records {
+            recorded: true,
+            inventory,
+            ..Records::default()
+        };
+        Ok(())
+    }
+}
