@@ -15,7 +15,7 @@ use kcc_plan::{Context, Error, Event, Readiness};
 
 use crate::{
     client::Shares,
-    engine::DockerEngine,
+    driver::DockerDriver,
     files::{self, cannot_pack},
     observed::SUCCESSOR,
     payload::{NewContainer, Replacement},
@@ -26,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The number of attempts to rename a container.
 const RENAME_ATTEMPTS: usize = 30;
 
-impl DockerEngine<'_> {
+impl DockerDriver<'_> {
     /// Creates a container with its files, without starting it. Removes it again
     /// if that fails half-way.
     pub(crate) async fn create_stopped(

@@ -3,7 +3,7 @@
 use kcc_lower::docker::Container;
 use kcc_plan::{Error, RefusedImage, RefusedUser};
 
-use crate::{engine::DockerEngine, payload::NewContainer};
+use crate::{driver::DockerDriver, payload::NewContainer};
 
 /// Returns the refusal of an image that would start as root in a container that
 /// must not. A user named by the container was checked when it was lowered.
@@ -18,7 +18,7 @@ pub(crate) fn refused(container: &Container, path: &str, user: &str) -> Option<R
     })
 }
 
-impl DockerEngine<'_> {
+impl DockerDriver<'_> {
     /// Returns the user that a container runs as, as the fragment or else the
     /// image writes it.
     pub(crate) async fn user_of(&self, container: &Container) -> Result<String, Error> {

@@ -10,7 +10,7 @@ use kcc_plan::{Context, Error};
 
 use crate::{
     client::Shares,
-    engine::DockerEngine,
+    driver::DockerDriver,
     files::{self, cannot_pack, has_shared_folders},
     payload::NewContainer,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// The suffix of the helper container that makes shared directories writable.
 const FOLDER_HELPER: &str = "folders";
 
-impl DockerEngine<'_> {
+impl DockerDriver<'_> {
     /// Makes the directories that a container shares writable for everybody,
     /// because its sidecars and init steps do not run as root. The container's
     /// own root may be read-only, so a helper container that never starts is

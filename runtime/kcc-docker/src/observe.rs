@@ -17,8 +17,8 @@ use kcc_plan::{Error, LabelledObject, Options, Scope, Secrets};
 use crate::{
     client::{Client, Listed},
     drift,
+    driver::counts_for_readiness,
     endpoint::Endpoint,
-    engine::counts_for_readiness,
     observed::{
         Observed, ObservedContainer, ObservedObject, Ownership, ProcessDrift, SUCCESSOR, label,
     },

@@ -19,8 +19,8 @@ use kcc_plan::{
 
 use crate::{
     client::Client,
+    driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
-    engine::{DockerEngine, Stopping},
     observe,
     observed::Observed,
     payload::Payload,
@@ -338,7 +338,7 @@ impl<'a> Session<'a> {
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<ApplyReport, Error> {
-        let engine = DockerEngine {
+        let driver = DockerDriver {
             client: &self.client,
             endpoint: &self.endpoint,
             options: self.options,
@@ -347,7 +347,7 @@ impl<'a> Session<'a> {
             first_exits: FirstExits::default(),
             stopping: Stopping::default(),
         };
-        kcc_plan::perform(plan, observed, &engine, writer, reporter, cancel).await
+        kcc_plan::perform(plan, observed, &driver, writer, reporter, cancel).await
     }
 
     fn record_writer<'k>(&'k self, records: &'k Records) -> RecordWriter<'k> {

@@ -10,8 +10,8 @@ use kcc_model::Until;
 use kcc_plan::{ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
+    driver::counts_for_readiness,
     endpoint::Endpoint,
-    engine::counts_for_readiness,
     observed::{ContainerState, Observed, ObservedContainer, Ownership},
     readiness::ReadinessCheck,
 };

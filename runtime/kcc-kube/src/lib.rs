@@ -23,13 +23,12 @@
 //!
 //! Only `client` uses kube; only `reconcile` decides.
 
+mod cause;
 mod client;
 mod conflict;
 mod diff;
-mod engine;
+mod driver;
 mod field;
-
-mod cause;
 mod lease;
 mod live;
 mod observe;

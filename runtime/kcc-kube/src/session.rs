@@ -10,13 +10,13 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Engine, Error, Event, Options, Plan, Recovery, Reporter, Scope,
+    ApplyReport, Cancel, Context, Driver, Error, Event, Options, Plan, Recovery, Reporter, Scope,
     Secrets, StatusReport, execute, observe_undisturbed, start_order,
 };
 
 use crate::{
     client::Client,
-    engine::KubeEngine,
+    driver::KubeDriver,
     lease::{self, Lock},
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
@@ -40,7 +40,7 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
         async || session.check_unlocked().await,
         async |records| {
             let observed = session.observe(records, None).await?;
-            Ok((observed, session.engine().live(None).await?))
+            Ok((observed, session.driver().live(None).await?))
         },
     )
     .await?;
@@ -67,7 +67,7 @@ pub async fn apply(
     let plan = reconcile(desired, session.kube, &seen, options)?;
     if plan.is_empty() && records.intent.is_none() {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
-        let mut report = execute(&plan, &session.engine(), reporter, cancel).await;
+        let mut report = execute(&plan, &session.driver(), reporter, cancel).await;
         session.record_reasons(&records, &report).await?;
         report.mutating_calls = session.client.mutations();
         add_addresses(&mut report, addresses(&seen));
@@ -96,7 +96,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let records = session.read_records().await?;
     let observed =
         observe::objects(&session.client, &session.scope, session.kube, &records).await?;
-    let live = session.engine().live(None).await?;
+    let live = session.driver().live(None).await?;
     Ok(crate::status::status(
         desired,
         session.kube,
@@ -121,7 +121,7 @@ pub async fn down(
     let plan = session.tear_down(&records, reporter).await?.0;
     let unapplied = &records.inventory.unapplied;
     if plan.is_empty() && records.intent.is_none() && unapplied.is_empty() {
-        return Ok(execute(&plan, &session.engine(), reporter, cancel).await);
+        return Ok(execute(&plan, &session.driver(), reporter, cancel).await);
     }
     let lock = session.lock("a down").await?;
     let task = async {
@@ -261,8 +261,8 @@ impl<'a> Session<'a> {
         Ok(observed)
     }
 
-    fn engine(&self) -> KubeEngine<'_> {
-        KubeEngine::new(&self.client, &self.scope, self.kube, &self.values)
+    fn driver(&self) -> KubeDriver<'_> {
+        KubeDriver::new(&self.client, &self.scope, self.kube, &self.values)
     }
 
     /// Fails if another command is changing the target.
@@ -326,7 +326,7 @@ impl<'a> Session<'a> {
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<usize, Error> {
-        let engine = self.engine();
+        let driver = self.driver();
         let mut created = 0;
         for step in plan.steps.iter().filter(|step| {
             step.operation.kind == NAMESPACE && step.operation.name == self.kube.namespace
@@ -338,7 +338,7 @@ impl<'a> Session<'a> {
                 cancel,
             };
             reporter.event(&Event::Started { operation });
-            let done = engine.perform(step, &context).await;
+            let done = driver.perform(step, &context).await;
             let error = done.as_ref().err();
             reporter.event(&Event::Finished { operation, error });
             done?;
@@ -396,9 +396,9 @@ impl<'a> Session<'a> {
             begun: false,
             addresses: addresses(observed),
         };
-        let engine = self.engine();
+        let driver = self.driver();
         let mut report =
-            kcc_plan::perform(plan, observed, &engine, &mut writer, reporter, cancel).await?;
+            kcc_plan::perform(plan, observed, &driver, &mut writer, reporter, cancel).await?;
         add_addresses(&mut report, writer.addresses);
         Ok(report)
     }

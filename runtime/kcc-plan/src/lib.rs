@@ -8,7 +8,7 @@
 //!    [`Plan`]. It fills a [`PlanBuilder`] with [`Draft`]s. Each draft is one
 //!    [`Operation`], which users see, with a *payload* of the engine's own type,
 //!    which holds the data to perform it. All decisions are made here.
-//! 3. [`execute`] performs the steps through the crate's [`Engine`], as
+//! 3. [`execute`] performs the steps through the crate's [`Driver`], as
 //!    concurrently as `after` allows, waits for readiness where needs or the end
 //!    of the apply require it, and returns an [`ApplyReport`].
 //! 4. *Record*: an [`Intent`] is stored before the first mutation and the
@@ -23,7 +23,7 @@
 //! does not change. Everything else (images, volumes, configuration) may happen
 //! earlier.
 //!
-//! **Readiness.** [`Engine::ready`] is polled with growing intervals until the
+//! **Readiness.** [`Driver::ready`] is polled with growing intervals until the
 //! component is ready, has failed for good, or its deadline has passed; a negative
 //! answer always carries the reason. The end of an apply waits for every component
 //! of the plan, so a second apply of a broken system is incomplete too.
@@ -45,7 +45,7 @@
 mod builder;
 mod conflict;
 mod draft;
-mod engine;
+mod driver;
 mod error;
 mod execute;
 mod finding;
@@ -65,7 +65,7 @@ mod text;
 pub use builder::PlanBuilder;
 pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
-pub use engine::{Cancel, Context, Engine, Readiness};
+pub use driver::{Cancel, Context, Driver, Readiness};
 pub use error::{Error, MissingSecret};
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};

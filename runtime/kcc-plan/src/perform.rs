@@ -10,7 +10,7 @@ use std::{
 use kcc_lower::Desired;
 use kcc_model::Name;
 
-use crate::{ApplyReport, Cancel, Engine, Error, Failure, Intent, Plan, Reporter, execute, now};
+use crate::{ApplyReport, Cancel, Driver, Error, Failure, Intent, Plan, Reporter, execute, now};
 
 /// The records of a scope, and how an engine crate updates them.
 pub trait RecordStore {
@@ -42,10 +42,10 @@ pub trait RecordStore {
 
 /// Executes a plan that was made from `observed`. Stores the intent before the
 /// first mutation and the inventory after the last.
-pub async fn perform<E: Engine, R: RecordStore>(
-    plan: &Plan<E::Payload>,
+pub async fn perform<D: Driver, R: RecordStore>(
+    plan: &Plan<D::Payload>,
     observed: &R::Observed,
-    engine: &E,
+    driver: &D,
     records: &mut R,
     reporter: &dyn Reporter,
     cancel: &Cancel,
@@ -56,7 +56,7 @@ pub async fn perform<E: Engine, R: RecordStore>(
         records.end(observed, &BTreeSet::new()).await?;
     }
     if plan.is_empty() {
-        let report = execute(plan, engine, reporter, cancel).await;
+        let report = execute(plan, driver, reporter, cancel).await;
         if records.ended(&report) {
             records.end(observed, &BTreeSet::new()).await?;
         }
@@ -64,7 +64,7 @@ pub async fn perform<E: Engine, R: RecordStore>(
     }
     let intent = Intent::of(plan, now());
     records.begin(&intent).await?;
-    let mut report = execute(plan, engine, reporter, cancel).await;
+    let mut report = execute(plan, driver, reporter, cancel).await;
     records.ended(&report);
     match records.observe().await {
         Ok(left) => records.end(&left, &intent.created()).await?,

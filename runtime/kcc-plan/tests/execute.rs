@@ -1,4 +1,4 @@
-//! Tests the executor with a fake engine: order, independent branches, deadlines,
+//! Tests the executor with a fake driver: order, independent branches, deadlines,
 //! cancellation.
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
@@ -13,13 +13,13 @@ use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
-    Action, ApplyReport, Cancel, Context, Draft, Engine, Error, Event, Finding, FindingKind,
+    Action, ApplyReport, Cancel, Context, Draft, Driver, Error, Event, Finding, FindingKind,
     Intent, LabelledObject, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter,
     Silent, Step, Unapplied, execute, observe_undisturbed, perform,
 };
 use kcc_test_engines::desired::component;
 
-/// An engine that logs its calls and fails as configured.
+/// A driver that logs its calls and fails as configured.
 #[derive(Default)]
 struct Fake {
     log: Mutex<Vec<String>>,
@@ -45,7 +45,7 @@ impl Fake {
     }
 }
 
-impl Engine for Fake {
+impl Driver for Fake {
     type Payload = ();
 
     async fn perform(&self, step: &Step<()>, _: &Context<'_>) -> Result<(), Error> {
@@ -147,8 +147,8 @@ fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -
     plan
 }
 
-async fn run(plan: &Plan<()>, engine: &Fake) -> ApplyReport {
-    execute(plan, engine, &Silent, &Cancel::new()).await
+async fn run(plan: &Plan<()>, driver: &Fake) -> ApplyReport {
+    execute(plan, driver, &Silent, &Cancel::new()).await
 }
 
 const SHOP: &[(&str, &[(&str, Until)])] = &[
@@ -159,18 +159,18 @@ const SHOP: &[(&str, &[(&str, Until)])] = &[
 
 #[tokio::test]
 async fn starts_a_component_after_its_needs_reach_their_state() {
-    let engine = Fake {
+    let driver = Fake {
         ready_after: BTreeMap::from([("db", Some(2))]),
         ..Fake::default()
     };
-    let report = run(&plan(SHOP), &engine).await;
+    let report = run(&plan(SHOP), &driver).await;
     assert!(report.is_complete(), "{report:#?}");
     assert_eq!(
         (report.performed, report.planned, report.mutating_calls),
         (3, 3, 3)
     );
-    assert!(engine.position("Healthy db") < engine.position("begin cart"));
-    assert!(engine.position("Started cart") < engine.position("begin web"));
+    assert!(driver.position("Healthy db") < driver.position("begin cart"));
+    assert!(driver.position("Started cart") < driver.position("begin web"));
 }
 
 /// Records of an engine that no longer answers once the plan is executed.
@@ -205,12 +205,12 @@ impl RecordStore for Unreadable {
 
 #[tokio::test]
 async fn a_result_that_cannot_be_read_back_is_a_failure() {
-    let engine = Fake::default();
+    let driver = Fake::default();
     let plan = plan(SHOP);
     let report = perform(
         &plan,
         &(),
-        &engine,
+        &driver,
         &mut Unreadable,
         &Silent,
         &Cancel::new(),
@@ -228,22 +228,22 @@ async fn a_result_that_cannot_be_read_back_is_a_failure() {
 #[tokio::test]
 async fn waits_for_unchanged_components_too() {
     let plan = builder(SHOP, |name| name == "web").finish();
-    let engine = Fake {
+    let driver = Fake {
         ready_after: BTreeMap::from([("cart", Some(1))]),
         ..Fake::default()
     };
-    let report = run(&plan, &engine).await;
+    let report = run(&plan, &driver).await;
     assert!(report.is_complete());
-    assert!(engine.position("Started cart") < engine.position("begin web"));
+    assert!(driver.position("Started cart") < driver.position("begin web"));
     assert_eq!(report.components["db"].outcome, Outcome::Unchanged);
     assert_eq!(report.components["web"].outcome, Outcome::Created);
 
     let nothing = builder(SHOP, |_| false).finish();
-    let engine = Fake {
+    let driver = Fake {
         ready_after: BTreeMap::from([("db", None)]),
         ..Fake::default()
     };
-    let report = run(&nothing, &engine).await;
+    let report = run(&nothing, &driver).await;
     assert_eq!((report.exit_code(), report.mutating_calls), (4, 0));
 }
 
@@ -252,25 +252,25 @@ async fn runs_independent_steps_concurrently() {
     let many: Vec<_> = ["a", "b", "c", "d"]
         .map(|name| (name, &[] as &[(&str, Until)]))
         .into();
-    let engine = Fake::default();
-    run(&plan(&many), &engine).await;
+    let driver = Fake::default();
+    run(&plan(&many), &driver).await;
     assert!(
-        engine.log()[..4]
+        driver.log()[..4]
             .iter()
             .all(|line| line.starts_with("begin")),
         "{:?}",
-        engine.log()
+        driver.log()
     );
 }
 
 #[tokio::test]
 async fn a_failure_skips_only_its_dependents() {
     let components = [SHOP, &[("mail", &[])]].concat();
-    let engine = Fake {
+    let driver = Fake {
         fails: BTreeSet::from(["db"]),
         ..Fake::default()
     };
-    let report = run(&plan(&components), &engine).await;
+    let report = run(&plan(&components), &driver).await;
     let outcome = |name: &str| report.components[name].outcome;
     assert_eq!(outcome("db"), Outcome::Failed);
     assert_eq!([outcome("cart"), outcome("web")], [Outcome::Skipped; 2]);
@@ -282,16 +282,16 @@ async fn a_failure_skips_only_its_dependents() {
     assert_eq!(report.failures.len(), 1);
     assert_eq!(report.failures[0].code, Code::ApplyRefused);
     assert_eq!((report.performed, report.exit_code()), (1, 4));
-    assert!(!engine.log().contains(&"begin cart".to_owned()));
+    assert!(!driver.log().contains(&"begin cart".to_owned()));
 }
 
 #[tokio::test]
 async fn a_missed_deadline_names_the_last_reason() {
-    let engine = Fake {
+    let driver = Fake {
         ready_after: BTreeMap::from([("db", None)]),
         ..Fake::default()
     };
-    let report = run(&plan(SHOP), &engine).await;
+    let report = run(&plan(SHOP), &driver).await;
     assert_eq!(report.failures[0].code, Code::ApplyIncomplete);
     assert_eq!(
         report.failures[0].message,
@@ -306,12 +306,12 @@ async fn a_missed_deadline_names_the_last_reason() {
 
 #[tokio::test]
 async fn does_not_wait_after_a_final_failure() {
-    let engine = Fake {
+    let driver = Fake {
         never: BTreeSet::from(["db"]),
         ..Fake::default()
     };
-    let report = run(&plan(SHOP), &engine).await;
-    assert_eq!(engine.polls.lock().unwrap()["db"], 1);
+    let report = run(&plan(SHOP), &driver).await;
+    assert_eq!(driver.polls.lock().unwrap()["db"], 1);
     let why = report.components["db"].why.as_deref();
     assert_eq!(why, Some("exit code 1"));
 }
@@ -319,12 +319,12 @@ async fn does_not_wait_after_a_final_failure() {
 #[tokio::test]
 async fn after_a_stop_running_steps_finish_and_none_start() {
     let cancel = Cancel::new();
-    let engine = Fake {
+    let driver = Fake {
         cancel_after: Some(("db", cancel.clone())),
         ..Fake::default()
     };
-    let report = execute(&plan(SHOP), &engine, &Silent, &cancel).await;
-    assert_eq!(engine.log(), ["begin db", "end db"]);
+    let report = execute(&plan(SHOP), &driver, &Silent, &cancel).await;
+    assert_eq!(driver.log(), ["begin db", "end db"]);
     assert!(report.cancelled && report.exit_code() == 4);
     assert_eq!(
         report.components["web"].why.as_deref(),
@@ -343,11 +343,11 @@ async fn reports_a_reason_only_when_it_changes() {
         }
     }
     let recorder = Recorder(Mutex::default());
-    let engine = Fake {
+    let driver = Fake {
         ready_after: BTreeMap::from([("db", Some(2))]),
         ..Fake::default()
     };
-    execute(&plan(&[("db", &[])]), &engine, &recorder, &Cancel::new()).await;
+    execute(&plan(&[("db", &[])]), &driver, &recorder, &Cancel::new()).await;
     assert_eq!(
         *recorder.0.lock().unwrap(),
         ["db: polled 1 times", "db: polled 2 times"]
@@ -404,12 +404,12 @@ fn a_plan_with_findings_is_not_up_to_date() {
 
 #[tokio::test]
 async fn a_tolerable_failure_does_not_stop_the_apply() {
-    let engine = Fake {
+    let driver = Fake {
         tolerates: BTreeSet::from(["db"]),
         ..Fake::default()
     };
     let plan = plan(&[("db", &[]), ("web", &[("db", Until::Healthy)])]);
-    let report = execute(&plan, &engine, &Silent, &Cancel::new()).await;
+    let report = execute(&plan, &driver, &Silent, &Cancel::new()).await;
     assert!(report.is_complete(), "{report:#?}");
     assert_eq!((report.performed, report.planned), (1, 2));
     assert_eq!(report.left.len(), 1);
@@ -533,8 +533,8 @@ impl RecordStore for Reasons {
 async fn the_reasons_of_a_failed_apply_stay_until_one_is_complete() {
     let cancel = Cancel::new();
     let mut records = Reasons::default();
-    let mut apply = async |plan: &Plan<()>, engine: &Fake| {
-        let applied = perform(plan, &(), engine, &mut records, &Silent, &cancel);
+    let mut apply = async |plan: &Plan<()>, driver: &Fake| {
+        let applied = perform(plan, &(), driver, &mut records, &Silent, &cancel);
         applied.await.unwrap();
         (records.unapplied.clone(), records.writes)
     };

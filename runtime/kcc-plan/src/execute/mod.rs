@@ -17,13 +17,13 @@ use self::{
     graph::{Node, graph},
     wait::until_ready,
 };
-use crate::{ApplyReport, Cancel, Context, Engine, Error, Event, Failure, Plan, Reporter};
+use crate::{ApplyReport, Cancel, Context, Driver, Error, Event, Failure, Plan, Reporter};
 
-/// Performs the steps of a plan through an engine and waits until its components
+/// Performs the steps of a plan through a driver and waits until its components
 /// are ready. Never fails as a whole: failures are in the report.
-pub async fn execute<E: Engine>(
-    plan: &Plan<E::Payload>,
-    engine: &E,
+pub async fn execute<D: Driver>(
+    plan: &Plan<D::Payload>,
+    driver: &D,
     reporter: &dyn Reporter,
     cancel: &Cancel,
 ) -> ApplyReport {
@@ -32,7 +32,7 @@ pub async fn execute<E: Engine>(
     let (failures, left) = (Vec::new(), Vec::new());
     let mut run = Run {
         plan,
-        engine,
+        driver,
         reporter,
         cancel,
         nodes,
@@ -54,9 +54,9 @@ enum Gate {
     Never(String),
 }
 
-struct Run<'a, E: Engine> {
-    plan: &'a Plan<E::Payload>,
-    engine: &'a E,
+struct Run<'a, D: Driver> {
+    plan: &'a Plan<D::Payload>,
+    driver: &'a D,
     reporter: &'a dyn Reporter,
     cancel: &'a Cancel,
     nodes: Vec<Node>,
@@ -69,7 +69,7 @@ struct Run<'a, E: Engine> {
 /// The running nodes; each future returns the node's index and how it ended.
 type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Result<NodeEnd, Error>)>>;
 
-impl<'a, E: Engine> Run<'a, E> {
+impl<'a, D: Driver> Run<'a, D> {
     async fn walk(&mut self) {
         let mut open: BTreeSet<usize> = (0..self.nodes.len()).collect();
         let mut running: Running<'a> = FuturesUnordered::new();
@@ -96,7 +96,7 @@ impl<'a, E: Engine> Run<'a, E> {
                 let limited = self.is_limited(index);
                 match self.gate(index) {
                     Gate::Closed => continue,
-                    Gate::Open if limited && *steps >= self.engine.max_parallel() => continue,
+                    Gate::Open if limited && *steps >= self.driver.max_parallel() => continue,
                     Gate::Open => {
                         *steps += usize::from(limited);
                         running.push(self.start(index));
@@ -117,7 +117,7 @@ impl<'a, E: Engine> Run<'a, E> {
     fn is_limited(&self, index: usize) -> bool {
         match &self.nodes[index] {
             Node::Step(step) => self
-                .engine
+                .driver
                 .counts_towards_limit(&self.plan.steps[*step].payload),
             Node::Wait(_) => false,
         }
@@ -147,7 +147,7 @@ impl<'a, E: Engine> Run<'a, E> {
     }
 
     fn start(&self, index: usize) -> BoxFuture<'a, (usize, Result<NodeEnd, Error>)> {
-        let (engine, reporter, cancel) = (self.engine, self.reporter, self.cancel);
+        let (driver, reporter, cancel) = (self.driver, self.reporter, self.cancel);
         match &self.nodes[index] {
             Node::Step(step) => {
                 let step = &self.plan.steps[*step];
@@ -161,7 +161,7 @@ impl<'a, E: Engine> Run<'a, E> {
                     };
                     (
                         index,
-                        engine.perform(step, &context).await.map(|()| NodeEnd::Done),
+                        driver.perform(step, &context).await.map(|()| NodeEnd::Done),
                     )
                 }
                 .boxed()
@@ -173,7 +173,7 @@ impl<'a, E: Engine> Run<'a, E> {
                 async move {
                     (
                         index,
-                        until_ready(engine, reporter, cancel, &wait, deadline).await,
+                        until_ready(driver, reporter, cancel, &wait, deadline).await,
                     )
                 }
                 .boxed()

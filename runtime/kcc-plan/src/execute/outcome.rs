@@ -7,11 +7,11 @@ use kcc_model::Name;
 
 use super::{Run, end::NodeEnd, graph::Node};
 use crate::{
-    Action, ApplyReport, ComponentReport, Engine, Event, Failure, FindingKind, Outcome,
+    Action, ApplyReport, ComponentReport, Driver, Event, Failure, FindingKind, Outcome,
     PlannedComponent, listed,
 };
 
-impl<E: Engine> Run<'_, E> {
+impl<D: Driver> Run<'_, D> {
     pub(super) fn report(mut self) -> ApplyReport {
         self.report_findings();
         let performed = |index: &usize| matches!(self.ends[*index], Some(NodeEnd::Done));
@@ -24,7 +24,7 @@ impl<E: Engine> Run<'_, E> {
             components,
             performed: (0..self.plan.steps.len()).filter(performed).count(),
             planned: self.plan.steps.len(),
-            mutating_calls: self.engine.mutating_calls(),
+            mutating_calls: self.driver.mutating_calls(),
             cancelled: self.cancel.is_cancelled(),
             failures: self.failures,
             left: self.left,

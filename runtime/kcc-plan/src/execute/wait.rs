@@ -8,7 +8,7 @@ use std::{
 use kcc_diag::Code;
 
 use super::end::{NodeEnd, STOPPED};
-use crate::{Cancel, Engine, Error, Event, Readiness, Reporter, Wait};
+use crate::{Cancel, Driver, Error, Event, Readiness, Reporter, Wait};
 
 /// The first interval between two polls, and the longest.
 const POLL_INTERVALS: (Duration, Duration) =
@@ -18,8 +18,8 @@ const MAX_ERRORS: u32 = 5;
 
 /// Polls until a component is ready, has failed for good, or its deadline has
 /// passed. The error's message is the last reason.
-pub(super) async fn until_ready<E: Engine>(
-    engine: &E,
+pub(super) async fn until_ready<D: Driver>(
+    driver: &D,
     reporter: &dyn Reporter,
     cancel: &Cancel,
     wait: &Wait,
@@ -33,7 +33,7 @@ pub(super) async fn until_ready<E: Engine>(
     let mut errors = 0;
     let why = loop {
         let answer = tokio::select! {
-            answer = query(engine, wait) => answer,
+            answer = query(driver, wait) => answer,
             () = cancel.cancelled() => return Ok(NodeEnd::Skipped(STOPPED.to_owned())),
         };
         let why = match answer {
@@ -80,18 +80,18 @@ pub(super) async fn until_ready<E: Engine>(
         why: &why,
     });
     let details = match &wait.object {
-        Some(object) => engine.object_details(object).await,
-        None => engine.details(component).await,
+        Some(object) => driver.object_details(object).await,
+        None => driver.details(component).await,
     };
-    let refusal = engine.refusal(component).await;
+    let refusal = driver.refusal(component).await;
     let error = refusal.unwrap_or_else(|| Error::new(Code::ApplyIncomplete, why));
     Err(error.detail(details))
 }
 
-async fn query<E: Engine>(engine: &E, wait: &Wait) -> Result<Readiness, Error> {
+async fn query<D: Driver>(driver: &D, wait: &Wait) -> Result<Readiness, Error> {
     match &wait.object {
-        Some(object) => engine.object_ready(object, wait.until).await,
-        None => engine.ready(&wait.component, wait.until).await,
+        Some(object) => driver.object_ready(object, wait.until).await,
+        None => driver.ready(&wait.component, wait.until).await,
     }
 }
 

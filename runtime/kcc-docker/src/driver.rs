@@ -1,4 +1,4 @@
-//! [`DockerEngine`]: performs the steps of a plan and answers questions about
+//! [`DockerDriver`]: performs the steps of a plan and answers questions about
 //! readiness. Decides nothing: every choice is in the step's payload.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use kcc_lower::docker::{Container, DockerDesired, Restart};
 use kcc_model::Until;
-use kcc_plan::{Context, Engine, Error, Event, Options, Readiness, Secrets, Step};
+use kcc_plan::{Context, Driver, Error, Event, Options, Readiness, Secrets, Step};
 
 use crate::{
     client::Client,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A connection to an engine with the inputs its steps need.
-pub(crate) struct DockerEngine<'a> {
+pub(crate) struct DockerDriver<'a> {
     pub(crate) client: &'a Client,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) options: &'a Options,
@@ -41,7 +41,7 @@ pub(crate) struct Stopping {
 /// The duration of a stop after which kcc names what it waits for.
 const NOTE_AFTER: Duration = Duration::from_secs(1);
 
-impl DockerEngine<'_> {
+impl DockerDriver<'_> {
     pub(crate) fn readiness_check(&self) -> ReadinessCheck<'_> {
         ReadinessCheck {
             client: self.client,
@@ -143,7 +143,7 @@ impl DockerEngine<'_> {
     }
 }
 
-impl Engine for DockerEngine<'_> {
+impl Driver for DockerDriver<'_> {
     type Payload = Payload;
 
     async fn perform(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {

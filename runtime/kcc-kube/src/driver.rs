@@ -1,4 +1,4 @@
-//! [`KubeEngine`]: performs the steps of a plan and answers questions about
+//! [`KubeDriver`]: performs the steps of a plan and answers questions about
 //! readiness. Decides nothing: every choice is in the step's payload.
 
 use std::{
@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_model::Until;
-use kcc_plan::{Cancel, Context, Engine, Error, Readiness, Scope, Secrets, Step, random_secret};
+use kcc_plan::{Cancel, Context, Driver, Error, Readiness, Scope, Secrets, Step, random_secret};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -52,7 +52,7 @@ struct Snapshot {
 }
 
 /// A connection to a cluster with the inputs its steps need.
-pub(crate) struct KubeEngine<'a> {
+pub(crate) struct KubeDriver<'a> {
     client: &'a Client,
     scope: &'a Scope,
     kube: &'a KubernetesDesired,
@@ -64,7 +64,7 @@ pub(crate) struct KubeEngine<'a> {
     written: sync::Mutex<BTreeMap<String, Instant>>,
 }
 
-impl<'a> KubeEngine<'a> {
+impl<'a> KubeDriver<'a> {
     pub(crate) fn new(
         client: &'a Client,
         scope: &'a Scope,
@@ -229,7 +229,7 @@ impl<'a> KubeEngine<'a> {
     }
 }
 
-impl Engine for KubeEngine<'_> {
+impl Driver for KubeDriver<'_> {
     type Payload = Payload;
 
     async fn perform(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! [`Engine`]: the interface between the executor and Docker or Kubernetes.
-//! Engines perform steps and answer questions about readiness; the executor
+//! [`Driver`]: the interface between the executor and Docker or Kubernetes.
+//! A driver performs steps and answers questions about readiness; the executor
 //! decides when, and neither decides what.
 
 use std::future::Future;
@@ -11,8 +11,8 @@ use crate::{Error, Event, Operation, Reporter, Step};
 
 /// Performs the steps of a plan, several of them concurrently. All decisions are
 /// in the step's payload.
-pub trait Engine: Sync {
-    /// The data an engine needs to perform a step.
+pub trait Driver: Sync {
+    /// The data that a step needs to be performed.
     type Payload: Sync;
 
     /// Performs one step. Must not wait for a workload to become ready, except
@@ -24,7 +24,7 @@ pub trait Engine: Sync {
         context: &Context<'_>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Returns true if a step counts towards [`Engine::max_parallel`]. A step that
+    /// Returns true if a step counts towards [`Driver::max_parallel`]. A step that
     /// mostly waits, such as a stop, does not.
     fn counts_towards_limit(&self, _payload: &Self::Payload) -> bool {
         true
@@ -73,7 +73,7 @@ pub trait Engine: Sync {
     fn mutating_calls(&self) -> u64;
 }
 
-/// The answer to [`Engine::ready`]. `why` is shown to people: the last answer of
+/// The answer to [`Driver::ready`]. `why` is shown to people: the last answer of
 /// a health check, an exit code, the end of a log; never a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
