@@ -1,13 +1,14 @@
-//! Registry logins as the docker command stores them: in its `config.json` or in
-//! a credential helper.
+//! Registry logins as the docker command stores them: in its `config.json` or in a
+//! credential helper, both read by `docker_credential`.
+//!
+//! The registry of an image is found here: it is the part before the first slash,
+//! and the one crate that parses references (`oci-spec`) brings seventeen others.
 
-use std::{collections::BTreeMap, process::Stdio};
+use std::fs::File;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bollard::auth::DockerCredentials;
+use docker_credential::{DockerCredential, get_credential_from_reader};
 use kcc_plan::Options;
-use serde::Deserialize;
-use tokio::io::AsyncWriteExt;
 
 use crate::endpoint::settings_folder;
 
@@ -16,88 +17,38 @@ const HUB: &str = "https://index.docker.io/v1/";
 
 /// A login. Has no `Debug`, so that it reaches no message.
 pub(crate) struct Credentials {
-    username: String,
-    password: String,
+    login: DockerCredential,
     registry: String,
 }
 
-#[derive(Deserialize)]
-struct Settings {
-    #[serde(default)]
-    auths: BTreeMap<String, Login>,
-    #[serde(default, rename = "credHelpers")]
-    helpers: BTreeMap<String, String>,
-    #[serde(rename = "credsStore")]
-    store: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Login {
-    auth: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    username: String,
-    secret: String,
-}
-
 impl Credentials {
-    /// Finds the login for an image's registry. Unreadable settings count as no
-    /// login: the registry then reports that it requires one.
+    /// Finds the login for an image's registry. Unreadable settings and a failing
+    /// helper count as no login: the registry then reports that it requires one.
     pub(crate) async fn find(reference: &str, options: &Options) -> Option<Self> {
-        let text = std::fs::read(settings_folder(options)?.join("config.json")).ok()?;
-        let settings: Settings = serde_json::from_slice(&text).ok()?;
-        let registry = registry(reference);
-        let helper = settings.helpers.get(registry).or(settings.store.as_ref());
-        if let Some(helper) = helper
-            && let Some(found) = ask(helper, registry).await
-        {
-            return Some(found);
-        }
-        let text = settings.auths.get(registry)?.auth.as_ref()?;
-        let text = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
-        let (username, password) = text.split_once(':')?;
-        Some(Self {
-            username: username.to_owned(),
-            password: password.to_owned(),
-            registry: registry.to_owned(),
-        })
+        let settings = settings_folder(options)?.join("config.json");
+        let registry = registry(reference).to_owned();
+        // A credential helper is a program that may ask the user.
+        let find = move || {
+            let login = get_credential_from_reader(File::open(settings).ok()?, &registry).ok()?;
+            Some(Self { login, registry })
+        };
+        tokio::task::spawn_blocking(find).await.ok()?
     }
 
     pub(crate) fn into_engine(self) -> DockerCredentials {
-        DockerCredentials {
-            username: Some(self.username),
-            password: Some(self.password),
+        let mut credentials = DockerCredentials {
             serveraddress: Some(self.registry),
             ..DockerCredentials::default()
+        };
+        match self.login {
+            DockerCredential::UsernamePassword(username, password) => {
+                credentials.username = Some(username);
+                credentials.password = Some(password);
+            }
+            DockerCredential::IdentityToken(token) => credentials.identitytoken = Some(token),
         }
+        credentials
     }
-}
-
-/// Runs a credential helper with the docker command's protocol.
-async fn ask(helper: &str, registry: &str) -> Option<Credentials> {
-    let mut child = tokio::process::Command::new(format!("docker-credential-{helper}"))
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    child
-        .stdin
-        .take()?
-        .write_all(registry.as_bytes())
-        .await
-        .ok()?;
-    let answer: Answer =
-        serde_json::from_slice(&child.wait_with_output().await.ok()?.stdout).ok()?;
-    Some(Credentials {
-        username: answer.username,
-        password: answer.secret,
-        registry: registry.to_owned(),
-    })
 }
 
 /// Returns the registry of an image: the part before the first slash if it looks
@@ -111,6 +62,10 @@ fn registry(reference: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     #[test]
@@ -123,27 +78,32 @@ mod tests {
 
     #[tokio::test]
     async fn finds_a_login_in_the_settings() {
-        let folder = tempfile::tempdir().unwrap();
+        let config = tempfile::tempdir().unwrap();
         let auth = STANDARD.encode("ann:se:cret");
-        let text = format!(r#"{{"auths":{{"r.example.com":{{"auth":"{auth}"}}}}}}"#);
-        std::fs::write(folder.path().join("config.json"), text).unwrap();
-        let path = folder.path().display().to_string();
+        let text = format!(
+            r#"{{"auths": {{
+                "r.example.com": {{"auth": "{auth}"}},
+                "https://t.example.com/v1/": {{"identitytoken": "t0ken"}}
+            }}}}"#
+        );
+        std::fs::write(config.path().join("config.json"), text).unwrap();
+        let path = config.path().display().to_string();
         let env = BTreeMap::from([("DOCKER_CONFIG".to_owned(), path)]);
         let options = Options {
             env,
             ..Options::default()
         };
-        let found = Credentials::find("r.example.com/web:1", &options)
-            .await
-            .unwrap();
-        assert_eq!(
-            (found.username.as_str(), found.password.as_str()),
-            ("ann", "se:cret")
-        );
-        assert!(
-            Credentials::find("other.example.com/web:1", &options)
-                .await
-                .is_none()
-        );
+        let find = async |image| {
+            let found = Credentials::find(image, &options).await?;
+            Some(found.into_engine())
+        };
+        let found = find("r.example.com/web:1").await.unwrap();
+        assert_eq!(found.username.as_deref(), Some("ann"));
+        assert_eq!(found.password.as_deref(), Some("se:cret"));
+        assert_eq!(found.serveraddress.as_deref(), Some("r.example.com"));
+        let found = find("t.example.com/web:1").await.unwrap();
+        assert_eq!(found.identitytoken.as_deref(), Some("t0ken"));
+        assert_eq!(found.username, None);
+        assert!(find("other.example.com/web:1").await.is_none());
     }
 }
