@@ -56,7 +56,7 @@ impl DockerDriver<'_> {
         self.refuse_image_users(new).await?;
         let Some(main) = &new.container.sidecar_of else {
             let id = self.create_stopped(name, new, Shares::default()).await?;
-            if let Err(error) = self.make_folders_writable(name, new, &id).await {
+            if let Err(error) = self.make_directories_writable(name, new, &id).await {
                 let _ = self.client.remove(&id, name).await;
                 return Err(error);
             }
@@ -68,7 +68,7 @@ impl DockerDriver<'_> {
         };
         let shares = Shares {
             network: Some(&main.id),
-            folders: files::has_shared_folders(&new.container).then_some(&main.id),
+            directories: files::has_shared_directories(&new.container).then_some(&main.id),
         };
         self.create_stopped(name, new, shares).await
     }

@@ -57,14 +57,14 @@ pub(crate) fn stream(
     root: &Path,
     build: &Build,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let (folder, build) = (root.join(&build.context), build.clone());
+    let (context, build) = (root.join(&build.context), build.clone());
     let (sender, receiver) = mpsc::channel(4);
     tokio::task::spawn_blocking(move || {
         let mut pieces = Pieces {
             sender: sender.clone(),
             buffer: Vec::with_capacity(CHUNK),
         };
-        let written = write(&folder, &build, &mut pieces).and_then(|()| pieces.flush());
+        let written = write(&context, &build, &mut pieces).and_then(|()| pieces.flush());
         if let Err(error) = written {
             // The receiver is gone if the engine gave up, which it reports itself.
             let _ = sender.blocking_send(Err(error));
@@ -113,9 +113,9 @@ impl Write for Pieces {
     }
 }
 
-fn write<W: Write>(folder: &Path, build: &Build, out: W) -> io::Result<()> {
+fn write<W: Write>(context: &Path, build: &Build, out: W) -> io::Result<()> {
     let mut archive = tar::Builder::new(out);
-    for (name, path) in entries(folder, build)? {
+    for (name, path) in entries(context, build)? {
         append(&mut archive, &name, &path)?;
     }
     archive.into_inner()?.flush()
@@ -186,14 +186,14 @@ fn is_executable(_: &fs::Metadata) -> bool {
 }
 
 /// Lists the files of the context by their names in the archive, sorted.
-fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
-    let ignore = ignore(folder, build)?;
+fn entries(context: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
+    let ignore = ignore(context, build)?;
     // The engine needs these two even if a pattern excludes them.
     let always = [build.file.trim_start_matches("./"), ".dockerignore"];
     let mut entries = Vec::new();
-    let mut open = vec![(String::new(), folder.to_owned())];
-    while let Some((prefix, folder)) = open.pop() {
-        for entry in fs::read_dir(&folder)? {
+    let mut open = vec![(String::new(), context.to_owned())];
+    while let Some((prefix, directory)) = open.pop() {
+        for entry in fs::read_dir(&directory)? {
             let entry = entry?;
             let name = entry.file_name().into_string().map_err(|name| {
                 io::Error::other(format!("file name `{}` is not UTF-8", name.display()))
@@ -220,12 +220,12 @@ fn entries(folder: &Path, build: &Build) -> io::Result<Vec<(String, PathBuf)>> {
 }
 
 /// Reads the patterns from `<Dockerfile>.dockerignore` or else `.dockerignore`.
-fn ignore(folder: &Path, build: &Build) -> io::Result<Ignore> {
+fn ignore(context: &Path, build: &Build) -> io::Result<Ignore> {
     for name in [
         format!("{}.dockerignore", build.file),
         ".dockerignore".to_owned(),
     ] {
-        match fs::read_to_string(folder.join(&name)) {
+        match fs::read_to_string(context.join(&name)) {
             Ok(text) => {
                 return Ignore::parse(&text).map_err(|line| {
                     io::Error::other(format!("`{name}` contains an invalid pattern: `{line}`"))
@@ -253,19 +253,19 @@ mod tests {
         }
     }
 
-    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
+    fn context(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let context = tempfile::tempdir().unwrap();
         for (name, content) in files {
-            let path = folder.path().join(name);
+            let path = context.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
         }
-        folder
+        context
     }
 
-    fn archive(folder: &Path) -> (Vec<u8>, Vec<String>) {
+    fn archive(context: &Path) -> (Vec<u8>, Vec<String>) {
         let mut bytes = Vec::new();
-        write(folder, &build(), &mut bytes).unwrap();
+        write(context, &build(), &mut bytes).unwrap();
         let names = tar::Archive::new(bytes.as_slice())
             .entries()
             .unwrap()
@@ -277,15 +277,15 @@ mod tests {
     #[test]
     fn archive_depends_only_on_names_and_contents() {
         let files = [("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "2")];
-        let (first, names) = archive(folder(&files).path());
+        let (first, names) = archive(context(&files).path());
         std::thread::sleep(std::time::Duration::from_millis(1100));
         let mut reverse = files;
         reverse.reverse();
-        let (second, _) = archive(folder(&reverse).path());
+        let (second, _) = archive(context(&reverse).path());
         assert_eq!(names, ["Dockerfile", "a", "b/", "b/x"]);
         assert!(first == second, "modification times must not matter");
         let (other, _) =
-            archive(folder(&[("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "3")]).path());
+            archive(context(&[("Dockerfile", "FROM scratch"), ("b/x", "1"), ("a", "3")]).path());
         assert!(first != other);
     }
 
@@ -298,7 +298,7 @@ mod tests {
             ("src/a.o", ""),
             ("x", ""),
         ];
-        let (_, names) = archive(folder(&files).path());
+        let (_, names) = archive(context(&files).path());
         assert_eq!(names, [".dockerignore", "Dockerfile", "src/", "src/a.c"]);
     }
 
@@ -306,10 +306,14 @@ mod tests {
     #[test]
     fn keeps_symlinks_and_normalises_modes() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = folder(&[("Dockerfile", ""), ("run", "")]);
-        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
-        fs::set_permissions(folder.path().join("run"), fs::Permissions::from_mode(0o711)).unwrap();
-        let (bytes, _) = archive(folder.path());
+        let context = context(&[("Dockerfile", ""), ("run", "")]);
+        std::os::unix::fs::symlink("/etc/passwd", context.path().join("link")).unwrap();
+        fs::set_permissions(
+            context.path().join("run"),
+            fs::Permissions::from_mode(0o711),
+        )
+        .unwrap();
+        let (bytes, _) = archive(context.path());
         let mut found = BTreeMap::new();
         for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
             let entry = entry.unwrap();
@@ -330,19 +334,19 @@ mod tests {
     async fn hash_covers_arguments_and_the_stream_equals_the_archive() {
         use futures_util::StreamExt;
         let big = "x".repeat(300_000);
-        let folder = folder(&[("Dockerfile", "FROM scratch"), ("big", &big)]);
-        let plain = hash(folder.path(), &build()).await.unwrap();
+        let context = context(&[("Dockerfile", "FROM scratch"), ("big", &big)]);
+        let plain = hash(context.path(), &build()).await.unwrap();
         let mut other = build();
         other.args.insert("V".to_owned(), "2".to_owned());
-        assert_ne!(plain, hash(folder.path(), &other).await.unwrap());
-        assert_eq!(plain, hash(folder.path(), &build()).await.unwrap());
+        assert_ne!(plain, hash(context.path(), &other).await.unwrap());
+        assert_eq!(plain, hash(context.path(), &build()).await.unwrap());
 
-        let mut pieces = Box::pin(stream(folder.path(), &build()));
+        let mut pieces = Box::pin(stream(context.path(), &build()));
         let mut all = Vec::new();
         while let Some(piece) = pieces.next().await {
             all.extend_from_slice(&piece.unwrap());
         }
-        assert!(all == archive(folder.path()).0);
+        assert!(all == archive(context.path()).0);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use bollard::auth::DockerCredentials;
 use docker_credential::{DockerCredential, get_credential_from_reader};
 use kcc_plan::Options;
 
-use crate::endpoint::settings_folder;
+use crate::endpoint::config_directory;
 
 /// The key of Docker Hub's login.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -25,7 +25,7 @@ impl Credentials {
     /// Finds the login for an image's registry. Unreadable settings and a failing
     /// helper count as no login: the registry then reports that it requires one.
     pub(crate) async fn find(reference: &str, options: &Options) -> Option<Self> {
-        let settings = settings_folder(options)?.join("config.json");
+        let settings = config_directory(options)?.join("config.json");
         let registry = registry(reference).to_owned();
         // A credential helper is a program that may ask the user.
         let find = move || {

@@ -57,7 +57,7 @@ impl Ignore {
 /// Returns the path and all directories above it.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| {
-        path.rsplit_once('/').map(|(folder, _)| folder)
+        path.rsplit_once('/').map(|(parent, _)| parent)
     })
 }
 

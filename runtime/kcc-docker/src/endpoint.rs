@@ -64,11 +64,11 @@ impl Endpoint {
                 source: "from `DOCKER_HOST`".to_owned(),
             });
         }
-        let folder = settings_folder(options);
+        let config = config_directory(options);
         let named = options.var("DOCKER_CONTEXT").map(str::to_owned);
-        let context = named.or_else(|| current_context(folder.as_deref()?));
+        let context = named.or_else(|| current_context(config.as_deref()?));
         match context.filter(|name| name != "default") {
-            Some(name) => Self::of_context(&name, folder.as_deref()),
+            Some(name) => Self::of_context(&name, config.as_deref()),
             None => Ok(Self {
                 url: DEFAULT.to_owned(),
                 source: "default socket".to_owned(),
@@ -76,9 +76,9 @@ impl Endpoint {
         }
     }
 
-    fn of_context(name: &str, folder: Option<&Path>) -> Result<Self, Error> {
+    fn of_context(name: &str, config: Option<&Path>) -> Result<Self, Error> {
         let key = hex(&Sha256::digest(name));
-        let path = folder
+        let path = config
             .unwrap_or(Path::new(""))
             .join("contexts/meta")
             .join(key)
@@ -125,7 +125,7 @@ const DEFAULT: &str = "npipe:////./pipe/docker_engine";
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 
 /// Returns the directory of docker's settings.
-pub(crate) fn settings_folder(options: &Options) -> Option<PathBuf> {
+pub(crate) fn config_directory(options: &Options) -> Option<PathBuf> {
     let own = options.var("DOCKER_CONFIG").map(PathBuf::from);
     own.or_else(|| {
         let home = options.var("HOME").or_else(|| options.var("USERPROFILE"))?;
@@ -133,8 +133,8 @@ pub(crate) fn settings_folder(options: &Options) -> Option<PathBuf> {
     })
 }
 
-fn current_context(folder: &Path) -> Option<String> {
-    let text = std::fs::read(folder.join("config.json")).ok()?;
+fn current_context(config: &Path) -> Option<String> {
+    let text = std::fs::read(config.join("config.json")).ok()?;
     serde_json::from_slice::<Settings>(&text)
         .ok()?
         .current_context
@@ -161,10 +161,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         // The directory of a context is named after the hash of its name.
         let key = hex(&Sha256::digest("box"));
-        let folder = home.path().join(".docker/contexts/meta").join(key);
-        std::fs::create_dir_all(&folder).unwrap();
+        let metadata = home.path().join(".docker/contexts/meta").join(key);
+        std::fs::create_dir_all(&metadata).unwrap();
         let meta = r#"{"Name":"box","Endpoints":{"docker":{"Host":"tcp://box:2375"}}}"#;
-        std::fs::write(folder.join("meta.json"), meta).unwrap();
+        std::fs::write(metadata.join("meta.json"), meta).unwrap();
         let home = home.path().to_str().unwrap();
 
         let url = |vars: &[(&str, &str)]| Endpoint::of(&options(vars)).unwrap().url;

@@ -9,7 +9,7 @@ use kcc_plan::Error;
 
 /// A tar archive and the directory inside the container where it is unpacked.
 pub(crate) struct Archive {
-    pub(crate) folder: String,
+    pub(crate) directory: String,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -36,8 +36,10 @@ pub(crate) fn archives(
     let (uid, gid) = owner.unwrap_or((0, 0));
     let mut builders: BTreeMap<&str, tar::Builder<Vec<u8>>> = BTreeMap::new();
     for (path, (content, mode)) in files {
-        let (folder, name) = match path.rsplit_once('/') {
-            Some((folder, name)) if container.read_only && !folder.is_empty() => (folder, name),
+        let (directory, name) = match path.rsplit_once('/') {
+            Some((directory, name)) if container.read_only && !directory.is_empty() => {
+                (directory, name)
+            }
             _ => ("/", path.trim_start_matches('/')),
         };
         let access = container.access.get(path);
@@ -52,15 +54,15 @@ pub(crate) fn archives(
         header.set_gid(gid);
         header.set_mtime(0);
         let builder = builders
-            .entry(folder)
+            .entry(directory)
             .or_insert_with(|| tar::Builder::new(Vec::new()));
         builder.append_data(&mut header, name, content.as_bytes())?;
     }
     builders
         .into_iter()
-        .map(|(folder, builder)| {
+        .map(|(directory, builder)| {
             Ok(Archive {
-                folder: folder.to_owned(),
+                directory: directory.to_owned(),
                 bytes: builder.into_inner()?,
             })
         })
@@ -69,7 +71,7 @@ pub(crate) fn archives(
 
 /// Packs the directories that a container shares with its sidecars and init steps,
 /// writable for everybody as in-memory volumes are; none if it shares none.
-pub(crate) fn shared_folders(container: &Container) -> std::io::Result<Option<Archive>> {
+pub(crate) fn shared_directories(container: &Container) -> std::io::Result<Option<Archive>> {
     let shared = |(path, mount): (&String, &Mount)| {
         matches!(mount, Mount::Shared(_)).then(|| path.trim_start_matches('/').to_owned())
     };
@@ -87,14 +89,14 @@ pub(crate) fn shared_folders(container: &Container) -> std::io::Result<Option<Ar
         builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
     }
     Ok(Some(Archive {
-        folder: "/".to_owned(),
+        directory: "/".to_owned(),
         bytes: builder.into_inner()?,
     }))
 }
 
 /// Returns the directories of files in a container with a read-only root, except
 /// those inside a mount, which are writable already.
-pub(crate) fn folders(container: &Container) -> BTreeSet<String> {
+pub(crate) fn writable_directories(container: &Container) -> BTreeSet<String> {
     if !container.read_only {
         return BTreeSet::new();
     }
@@ -113,14 +115,16 @@ pub(crate) fn folders(container: &Container) -> BTreeSet<String> {
         .keys()
         .chain(secrets.map(|(path, _)| path))
         .filter_map(|path| path.rsplit_once('/'))
-        .map(|(folder, _)| folder)
-        .filter(|folder| !folder.is_empty() && !mounted.iter().any(|mount| is_below(folder, mount)))
+        .map(|(directory, _)| directory)
+        .filter(|directory| {
+            !directory.is_empty() && !mounted.iter().any(|mount| is_below(directory, mount))
+        })
         .map(str::to_owned)
         .collect()
 }
 
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
+fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -131,7 +135,7 @@ fn owner(user: &str) -> Option<(u64, u64)> {
 }
 
 /// Returns true if a container shares directories with sidecars or init steps.
-pub(crate) fn has_shared_folders(container: &Container) -> bool {
+pub(crate) fn has_shared_directories(container: &Container) -> bool {
     let mut mounts = container.mounts.values();
     mounts.any(|mount| matches!(mount, Mount::Shared(_)))
 }

@@ -11,25 +11,25 @@ use kcc_plan::{Context, Error};
 use crate::{
     client::Shares,
     driver::DockerDriver,
-    files::{self, cannot_pack, has_shared_folders},
+    files::{self, cannot_pack, has_shared_directories},
     payload::NewContainer,
 };
 
 /// The suffix of the helper container that makes shared directories writable.
-const FOLDER_HELPER: &str = "folders";
+const DIRECTORY_HELPER: &str = "directories";
 
 impl DockerDriver<'_> {
     /// Makes the directories that a container shares writable for everybody,
     /// because its sidecars and init steps do not run as root. The container's
     /// own root may be read-only, so a helper container that never starts is
     /// used to unpack them.
-    pub(crate) async fn make_folders_writable(
+    pub(crate) async fn make_directories_writable(
         &self,
         name: &str,
         new: &NewContainer,
         id: &str,
     ) -> Result<(), Error> {
-        let packed = files::shared_folders(&new.container);
+        let packed = files::shared_directories(&new.container);
         let Some(archive) = packed.map_err(|error| cannot_pack(name, error))? else {
             return Ok(());
         };
@@ -43,9 +43,9 @@ impl DockerDriver<'_> {
         };
         let shares = Shares {
             network: None,
-            folders: Some(id),
+            directories: Some(id),
         };
-        let full_name = Container::extra_name(name, FOLDER_HELPER);
+        let full_name = Container::extra_name(name, DIRECTORY_HELPER);
         let helper_id = self
             .create_stopped(&full_name, &helper_container(helper, new), shares)
             .await?;
@@ -67,7 +67,7 @@ impl DockerDriver<'_> {
         for step in &new.container.init {
             let shares = Shares {
                 network: None,
-                folders: has_shared_folders(&step.container).then_some(id),
+                directories: has_shared_directories(&step.container).then_some(id),
             };
             let full_name = Container::extra_name(name, &step.name);
             let what = format!("init step `{}` of `{name}`", step.name);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, Error, Intent, Inventory, InventoryObject, RecordFolder, RecordStore, Scope,
+    ApplyReport, Error, Intent, Inventory, InventoryObject, RecordDirectory, RecordStore, Scope,
     Unapplied,
 };
 use kcc_tree::Engine;
@@ -24,7 +24,7 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) desired: &'a Desired,
     pub(crate) docker: &'a DockerDesired,
-    pub(crate) state: &'a RecordFolder,
+    pub(crate) state: &'a RecordDirectory,
     pub(crate) records: &'a Records,
     /// The reasons why the last apply failed.
     pub(crate) unapplied: Unapplied,

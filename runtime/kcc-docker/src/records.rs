@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kcc_plan::{Error, Intent, Inventory, RecordFolder, Unapplied};
+use kcc_plan::{Error, Intent, Inventory, RecordDirectory, Unapplied};
 use serde_json::Value;
 
 use crate::{
@@ -18,7 +18,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    pub(crate) fn read(state: &RecordFolder) -> Result<Self, Error> {
+    pub(crate) fn read(state: &RecordDirectory) -> Result<Self, Error> {
         Ok(Self {
             intent: state.intent()?,
             inventory: state.inventory()?,

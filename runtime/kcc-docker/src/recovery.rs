@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::{DockerDesired, Mount, name_prefix};
 use kcc_model::{EnvValue, Name, Part, SecretProvider};
-use kcc_plan::{Error, RecordFolder, Scope};
+use kcc_plan::{Error, RecordDirectory, Scope};
 
 use crate::{
     client::{Client, Listed},
@@ -108,7 +108,7 @@ pub(crate) fn lost_secrets(
     docker: &DockerDesired,
     observed: &Observed,
     read: &BTreeMap<Name, String>,
-    state: &RecordFolder,
+    state: &RecordDirectory,
 ) -> Result<BTreeSet<Name>, Error> {
     let mut lost = BTreeSet::new();
     let holders: BTreeSet<_> = observed

@@ -13,7 +13,7 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, RecordFolder, RecordStore,
+    ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, RecordDirectory, RecordStore,
     Recovery, Reporter, Scope, Secrets, StatusReport, observe_undisturbed, start_order,
 };
 
@@ -208,7 +208,7 @@ struct Session<'a> {
     scope: Scope,
     endpoint: Endpoint,
     client: Client,
-    state: RecordFolder,
+    state: RecordDirectory,
 }
 
 impl<'a> Session<'a> {
@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
         let endpoint = Endpoint::of(options)?;
         let client = Client::connect(&endpoint).await?;
         let scope = Scope::of(desired);
-        let state = RecordFolder::of(&scope, options)?;
+        let state = RecordDirectory::of(&scope, options)?;
         Ok(Self {
             desired,
             docker,
@@ -387,8 +387,8 @@ mod tests {
         }
     }
 
-    async fn fails(folder: &std::path::Path, vars: &[(&str, &str)]) -> Error {
-        let state = folder.join("state").display().to_string();
+    async fn fails(home: &std::path::Path, vars: &[(&str, &str)]) -> Error {
+        let state = home.join("state").display().to_string();
         let own = [("XDG_STATE_HOME", state.as_str())];
         let vars = vars.iter().chain(&own);
         let env = vars
@@ -401,7 +401,7 @@ mod tests {
         let error = apply(&desired(), &options, &Silent, &Cancel::new())
             .await
             .unwrap_err();
-        assert!(!folder.join("state").exists(), "nothing is left behind");
+        assert!(!home.join("state").exists(), "nothing is left behind");
         assert_eq!(
             (error.code, error.exit_code()),
             (Code::PlanDockerUnreachable, 3)
@@ -411,12 +411,12 @@ mod tests {
 
     #[tokio::test]
     async fn names_an_unreachable_engine_and_its_source() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = fails(folder.path(), &[("DOCKER_HOST", "unix:///nowhere/x.sock")]).await;
+        let home = tempfile::tempdir().unwrap();
+        let error = fails(home.path(), &[("DOCKER_HOST", "unix:///nowhere/x.sock")]).await;
         let expected = "cannot reach Docker at `unix:///nowhere/x.sock` (from `DOCKER_HOST`)";
         assert_eq!(error.message, expected);
         assert!(error.help.unwrap().starts_with("start the engine"));
-        let error = fails(folder.path(), &[("DOCKER_HOST", "127.0.0.1:1")]).await;
+        let error = fails(home.path(), &[("DOCKER_HOST", "127.0.0.1:1")]).await;
         assert!(
             error.message.contains("`tcp://127.0.0.1:1`"),
             "{}",
@@ -426,8 +426,8 @@ mod tests {
 
     #[tokio::test]
     async fn rejects_unsupported_addresses() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = fails(folder.path(), &[("DOCKER_HOST", "ssh://box")]).await;
+        let home = tempfile::tempdir().unwrap();
+        let error = fails(home.path(), &[("DOCKER_HOST", "ssh://box")]).await;
         assert_eq!(
             error.message,
             "cannot connect to `ssh://box` (from `DOCKER_HOST`): unsupported scheme"
@@ -436,7 +436,7 @@ mod tests {
             ("DOCKER_HOST", "tcp://127.0.0.1:1"),
             ("DOCKER_TLS_VERIFY", "1"),
         ];
-        let error = fails(folder.path(), &tls).await;
+        let error = fails(home.path(), &tls).await;
         assert_eq!(
             error.message,
             "cannot connect to `tcp://127.0.0.1:1`: TLS is not supported, but `DOCKER_TLS_VERIFY` is set"

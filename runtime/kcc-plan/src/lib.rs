@@ -13,7 +13,7 @@
 //!    of the apply require it, and returns an [`ApplyReport`].
 //! 4. *Record*: an [`Intent`] is stored before the first mutation and the
 //!    [`Inventory`] after the last. [`perform`] does this around [`execute`]
-//!    through the crate's [`RecordStore`]: for Docker these lie in a [`RecordFolder`]
+//!    through the crate's [`RecordStore`]: for Docker these lie in a [`RecordDirectory`]
 //!    guarded by a [`Lock`], for Kubernetes in the cluster.
 //!
 //! **Order.** [`PlanBuilder::finish`] numbers the operations so that each follows
@@ -75,7 +75,7 @@ pub use options::{Options, Prune, Scope};
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use records::{
-    Intent, Inventory, InventoryObject, Lock, RecordFolder, Unapplied, lock_held, now,
+    Intent, Inventory, InventoryObject, Lock, RecordDirectory, Unapplied, lock_held, now,
 };
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};

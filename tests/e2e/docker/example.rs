@@ -17,7 +17,7 @@ use crate::shop::free_port;
 
 /// An example.
 pub(crate) struct Example {
-    folder: &'static str,
+    name: &'static str,
     /// The targets on Docker; the first one is applied.
     targets: &'static [&'static str],
     /// True if docker-compose runs it too.
@@ -27,22 +27,22 @@ pub(crate) struct Example {
 /// The examples.
 pub(crate) const ALL: &[Example] = &[
     Example {
-        folder: "hello",
+        name: "hello",
         targets: &["dev", "test"],
         composed: true,
     },
     Example {
-        folder: "voting",
+        name: "voting",
         targets: &["dev", "test"],
         composed: true,
     },
     Example {
-        folder: "boutique",
+        name: "boutique",
         targets: &["dev"],
         composed: false,
     },
     Example {
-        folder: "platform",
+        name: "platform",
         targets: &["dev"],
         composed: false,
     },
@@ -50,7 +50,7 @@ pub(crate) const ALL: &[Example] = &[
 
 impl Example {
     pub(crate) fn case(&self) -> String {
-        format!("{}_comes_up_and_is_removed", self.folder)
+        format!("{}_comes_up_and_is_removed", self.name)
     }
 
     pub(crate) fn comes_up_and_is_removed(&self, testbed: Arc<Testbed>) {
@@ -66,8 +66,8 @@ impl Example {
             );
         }
         for target in self.targets {
-            let folder = format!("out/{target}");
-            system.run_ok(&["render", "--target", target, "--output", &folder]);
+            let out = format!("out/{target}");
+            system.run_ok(&["render", "--target", target, "--output", &out]);
             system.compose(target, &["config", "--quiet"]);
         }
         if self.composed {
@@ -85,12 +85,12 @@ struct PublishedExample {
 
 impl PublishedExample {
     fn of(example: &Example, testbed: Arc<Testbed>) -> Self {
-        let system = System::of(testbed, example.folder, example.targets[0], example.folder);
+        let system = System::of(testbed, example.name, example.targets[0], example.name);
         let mut ports = Vec::new();
         edit_fragments(&system.path(""), &mut |text| {
             with_free_ports(text, &mut ports)
         });
-        assert!(!ports.is_empty(), "{} publishes nothing", example.folder);
+        assert!(!ports.is_empty(), "{} publishes nothing", example.name);
         Self { system, ports }
     }
 
@@ -141,8 +141,8 @@ impl Drop for PublishedExample {
 }
 
 /// Rewrites all fragments below a directory.
-fn edit_fragments(folder: &Path, edit: &mut dyn FnMut(&str) -> String) {
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+fn edit_fragments(directory: &Path, edit: &mut dyn FnMut(&str) -> String) {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();

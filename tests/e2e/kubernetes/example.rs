@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// An example.
 pub(crate) struct Example {
-    folder: &'static str,
+    name: &'static str,
     /// The targets on Kubernetes.
     targets: &'static [&'static str],
     /// The target that is applied; it needs nothing from outside.
@@ -20,27 +20,27 @@ pub(crate) struct Example {
 /// The examples.
 pub(crate) const ALL: &[Example] = &[
     Example {
-        folder: "hello",
+        name: "hello",
         targets: &["stage", "prod"],
         applied: Some("prod"),
     },
     Example {
-        folder: "voting",
+        name: "voting",
         targets: &["stage", "prod"],
         applied: Some("stage"),
     },
     Example {
-        folder: "boutique",
+        name: "boutique",
         targets: &["stage", "prod"],
         applied: Some("prod"),
     },
     Example {
-        folder: "platform",
+        name: "platform",
         targets: &["prod"],
         applied: Some("prod"),
     },
     Example {
-        folder: "shop",
+        name: "shop",
         targets: &["stage", "prod"],
         applied: None,
     },
@@ -48,7 +48,7 @@ pub(crate) const ALL: &[Example] = &[
 
 impl Example {
     pub(crate) fn case(&self) -> String {
-        format!("{}_is_accepted_by_the_cluster", self.folder)
+        format!("{}_is_accepted_by_the_cluster", self.name)
     }
 
     pub(crate) fn is_accepted_by_the_cluster(&self, testbed: Arc<Testbed>) {
@@ -72,7 +72,7 @@ struct IsolatedExample {
 impl IsolatedExample {
     fn of(example: &Example, testbed: Arc<Testbed>) -> Self {
         let applied = example.applied.unwrap_or(example.targets[0]);
-        let mut system = System::of(testbed, example.folder, applied, example.folder);
+        let mut system = System::of(testbed, example.name, applied, example.name);
         let namespace = |system: &ExampleCopy, target: &str| {
             let model = system.run_ok(&["model", "--target", target]);
             let model: Value = serde_json::from_str(&model).unwrap();

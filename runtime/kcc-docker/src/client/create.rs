@@ -30,7 +30,7 @@ pub(crate) struct Shares<'a> {
     /// The container whose network it joins.
     pub(crate) network: Option<&'a str>,
     /// The container whose shared directories it mounts.
-    pub(crate) folders: Option<&'a str>,
+    pub(crate) directories: Option<&'a str>,
 }
 
 impl Client {
@@ -124,10 +124,10 @@ fn host_config(
         .and_then(|millis| i64::try_from(millis).ok());
     // A privileged container has all capabilities; there are none to drop.
     let plain = !container.privileged;
-    let folders = shares.folders.map(|id| vec![id.to_owned()]);
+    let directories = shares.directories.map(|id| vec![id.to_owned()]);
     HostConfig {
         network_mode: network.or(shares.network.map(|id| format!("container:{id}"))),
-        volumes_from: folders.or_else(|| added.volumes_from.clone()),
+        volumes_from: directories.or_else(|| added.volumes_from.clone()),
         memory,
         // No swap, as on Kubernetes, so that the limit is exact.
         memory_swap: memory,
@@ -192,14 +192,14 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
                 target: Some(path.clone()),
                 ..EngineMount::default()
             }),
-            Mount::Host(folder) => Some(EngineMount {
+            Mount::Host(path) => Some(EngineMount {
                 typ: Some(MountType::BIND),
-                source: Some(folder.clone()),
+                source: Some(path.clone()),
                 target: Some(path.clone()),
                 ..EngineMount::default()
             }),
             // The first container creates it; it is removed with the last one.
-            Mount::Shared(_) if shares.folders.is_none() => Some(EngineMount {
+            Mount::Shared(_) if shares.directories.is_none() => Some(EngineMount {
                 typ: Some(MountType::VOLUME),
                 target: Some(path.clone()),
                 ..EngineMount::default()
@@ -208,14 +208,14 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
         });
     // With a read-only root, files are written to an anonymous volume, which is
     // removed with the container.
-    let folders = crate::files::folders(container)
+    let writable = crate::files::writable_directories(container)
         .into_iter()
-        .map(|folder| EngineMount {
+        .map(|directory| EngineMount {
             typ: Some(MountType::VOLUME),
-            target: Some(folder),
+            target: Some(directory),
             ..EngineMount::default()
         });
-    named.chain(folders).collect()
+    named.chain(writable).collect()
 }
 
 fn tmpfs(container: &Container) -> HashMap<String, String> {

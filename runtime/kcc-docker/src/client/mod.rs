@@ -173,7 +173,7 @@ impl Client {
     /// Unpacks an archive inside a container, which need not be running.
     pub(crate) async fn upload(&self, id: &str, name: &str, archive: Archive) -> Result<(), Error> {
         let options = UploadToContainerOptions {
-            path: archive.folder,
+            path: archive.directory,
             ..Default::default()
         };
         let body = bollard::body_full(archive.bytes.into());
@@ -305,8 +305,8 @@ mod tests {
     use super::*;
 
     /// Starts a fake engine that refuses to remove a network with these users.
-    async fn refusing(folder: &std::path::Path, users: &'static str) -> Client {
-        let socket = folder.join("docker.sock");
+    async fn refusing(directory: &std::path::Path, users: &'static str) -> Client {
+        let socket = directory.join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         tokio::spawn(async move {
             loop {
@@ -345,8 +345,8 @@ mod tests {
 
     #[tokio::test]
     async fn leaves_a_network_with_a_stale_endpoint_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let client = refusing(folder.path(), "").await;
+        let directory = tempfile::tempdir().unwrap();
+        let client = refusing(directory.path(), "").await;
         let error = client.remove_network("shop-dev", "1").await.unwrap_err();
         assert_eq!(error.code, Code::ApplyLeftBehind);
         assert!(error.tolerable, "the rest is removed nevertheless");
@@ -359,8 +359,8 @@ mod tests {
 
     #[tokio::test]
     async fn names_the_users_of_a_network_that_cannot_be_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let client = refusing(folder.path(), r#""1f":{"Name":"mine"}"#).await;
+        let directory = tempfile::tempdir().unwrap();
+        let client = refusing(directory.path(), r#""1f":{"Name":"mine"}"#).await;
         let error = client.remove_network("shop-dev", "1").await.unwrap_err();
         assert_eq!(error.code, Code::ApplyRefused);
         assert!(!error.tolerable);

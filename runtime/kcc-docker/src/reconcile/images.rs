@@ -12,7 +12,7 @@ impl Reconciler<'_> {
             let context = self.observed.contexts.get(reference);
             let (action, cause, payload) = match (&image.build, context) {
                 (Some(build), Some(hash)) => {
-                    let folder = &build.context;
+                    let context = &build.context;
                     let payload = Payload::Build {
                         build: build.clone(),
                         context_hash: hash.clone(),
@@ -22,10 +22,10 @@ impl Reconciler<'_> {
                             self.plan.count_unchanged();
                             continue;
                         }
-                        Some(_) => (Action::Update, format!("`{folder}` changed"), payload),
+                        Some(_) => (Action::Update, format!("`{context}` changed"), payload),
                         None => (
                             Action::Create,
-                            format!("`{folder}` was never built"),
+                            format!("`{context}` was never built"),
                             payload,
                         ),
                     }

@@ -42,8 +42,8 @@ pub(crate) fn make_images(testbed: &Testbed) {
     let built = Command::new(app.join("build")).status().unwrap();
     assert!(built.success(), "the shop's program needs Go");
     SHOP_PROGRAM.set(app.join("shop")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
+    let context = tempfile::tempdir().unwrap();
+    let path = context.path();
     fs::copy(app.join("shop"), path.join("shop")).unwrap();
     fs::copy("/bin/busybox", path.join("busybox")).unwrap();
     let shop = "FROM scratch\nCOPY shop /shop\nENTRYPOINT [\"/shop\"]\n";
@@ -92,8 +92,8 @@ impl Engine for Docker {
         EngineDesired::Docker(objects)
     }
 
-    fn env(&self, folder: &Path) -> Vec<(&'static str, String)> {
-        let state = folder.join("state").display().to_string();
+    fn env(&self, root: &Path) -> Vec<(&'static str, String)> {
+        let state = root.join("state").display().to_string();
         vec![
             ("DOCKER_HOST", self.host.clone()),
             ("XDG_STATE_HOME", state),
@@ -140,7 +140,7 @@ impl Sandbox {
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.folder
+        self.root
             .path()
             .join("state/kcc")
             .join(&self.system)
@@ -332,7 +332,7 @@ pub(crate) fn labels(system: &str, component: Option<&str>) -> BTreeMap<String, 
 
 /// Writes a file below the system's root.
 pub(crate) fn write(sandbox: &Sandbox, name: &str, content: &str) {
-    let path = sandbox.folder.path().join(name);
+    let path = sandbox.root.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }

@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn names_the_holder_to_a_second_taker() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
         Lock::check_unlocked(&path).unwrap();
         assert!(!path.exists(), "the check leaves nothing behind");
         let first = Lock::take(&path, "a down").unwrap();

@@ -2,10 +2,10 @@
 //! apply, the [`Inventory`] that the last one left, and the [`Lock`] that keeps two
 //! applies apart.
 
-mod folder;
+mod directory;
 mod journal;
 mod lock;
 
-pub use folder::RecordFolder;
+pub use directory::RecordDirectory;
 pub use journal::{Intent, Inventory, InventoryObject, Unapplied};
 pub use lock::{Lock, lock_held, now};

@@ -14,7 +14,7 @@ use kcc_model::{EnvValue, Part, SecretProvider, percent_encoded};
 
 use self::provider::{OTHER_PROVIDER, fetch, missing, read};
 pub use self::random::generate;
-use crate::{Error, MissingSecret, Options, RecordFolder};
+use crate::{Error, MissingSecret, Options, RecordDirectory};
 
 /// Values by secret name. Has no `Debug`, so that no value reaches a message.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl Secrets {
     pub async fn fetch_existing(
         names: impl IntoIterator<Item = &str>,
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordFolder,
+        state: &RecordDirectory,
         options: &Options,
     ) -> Result<(Self, Vec<MissingSecret>), Error> {
         let mut lookup = Lookup::default();
@@ -59,7 +59,7 @@ impl Secrets {
         self,
         names: impl IntoIterator<Item = &'a str>,
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordFolder,
+        state: &RecordDirectory,
     ) -> Result<Self, Error> {
         let mut lookup = Lookup {
             values: self.values,
@@ -97,7 +97,7 @@ impl Secrets {
     /// anything, for redaction; none if any value is unavailable.
     pub fn readable(
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordFolder,
+        state: &RecordDirectory,
         options: &Options,
     ) -> Option<Self> {
         let mut values = BTreeMap::new();
@@ -184,7 +184,7 @@ impl Lookup {
 /// value would lock that data up.
 fn get_or_generate(
     name: &str,
-    state: &RecordFolder,
+    state: &RecordDirectory,
 ) -> Result<Result<String, MissingSecret>, Error> {
     if let Some(value) = state.secret(name)? {
         return Ok(Ok(value));
@@ -198,7 +198,7 @@ fn get_or_generate(
 }
 
 /// Returns true if the inventory says that a secret was generated.
-fn was_generated(name: &str, state: &RecordFolder) -> Result<bool, Error> {
+fn was_generated(name: &str, state: &RecordDirectory) -> Result<bool, Error> {
     let inventory = state.inventory()?;
     Ok(inventory.is_some_and(|inventory| inventory.secrets.contains(name)))
 }
@@ -221,15 +221,15 @@ mod tests {
 
     use crate::{Inventory, InventoryObject, Scope, Unapplied};
 
-    fn scratch() -> (tempfile::TempDir, Options, RecordFolder) {
-        let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("state").display().to_string();
+    fn scratch() -> (tempfile::TempDir, Options, RecordDirectory) {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state").display().to_string();
         let env = BTreeMap::from([
             ("XDG_STATE_HOME".to_owned(), state),
             ("STRIPE".to_owned(), "sk_live".to_owned()),
         ]);
         let options = Options {
-            root: folder.path().to_owned(),
+            root: root.path().to_owned(),
             env,
             ..Options::default()
         };
@@ -238,15 +238,15 @@ mod tests {
             target: "dev".into(),
             instance: None,
         };
-        let state = RecordFolder::of(&scope, &options).unwrap();
-        (folder, options, state)
+        let state = RecordDirectory::of(&scope, &options).unwrap();
+        (root, options, state)
     }
 
     /// Fetches existing values and then generates the rest, as an apply does.
     async fn all(
         names: &[&str],
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordFolder,
+        state: &RecordDirectory,
         options: &Options,
     ) -> Result<Secrets, Error> {
         let names = names.iter().copied();
@@ -266,8 +266,8 @@ mod tests {
 
     #[tokio::test]
     async fn fetches_a_value_from_every_provider() {
-        let (folder, options, state) = scratch();
-        std::fs::write(folder.path().join("token"), "t0ken\n").unwrap();
+        let (root, options, state) = scratch();
+        std::fs::write(root.path().join("token"), "t0ken\n").unwrap();
         let command = ["printf", "from %s", "command"].map(str::to_owned).to_vec();
         let providers = providers(vec![
             ("generated", SecretProvider::Generate {}),
@@ -294,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn does_not_regenerate_a_lost_secret() {
-        let (_folder, options, state) = scratch();
+        let (_root, options, state) = scratch();
         let providers = providers(vec![
             ("old", SecretProvider::Generate {}),
             ("new", SecretProvider::Generate {}),
@@ -359,7 +359,7 @@ mod tests {
     #[tokio::test]
     async fn generated_secrets_are_readable_by_their_owner_only() {
         use std::os::unix::fs::PermissionsExt;
-        let (_folder, options, state) = scratch();
+        let (_root, options, state) = scratch();
         let providers = providers(vec![("generated", SecretProvider::Generate {})]);
         all(&["generated"], &providers, &state, &options)
             .await
@@ -376,7 +376,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_missing_secrets_without_showing_values() {
-        let (_folder, options, state) = scratch();
+        let (_root, options, state) = scratch();
         let script = ["sh", "-c", "echo hunter2; exit 3"]
             .map(str::to_owned)
             .to_vec();

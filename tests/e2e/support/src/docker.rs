@@ -20,7 +20,7 @@ pub struct Testbed {
     /// The engine's address.
     pub host: String,
     /// The directory of an engine that was started.
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
 }
 
 impl Testbed {
@@ -30,7 +30,10 @@ impl Testbed {
         if let Ok(host) = std::env::var("DOCKER_HOST")
             && docker(&host, &["version"]).is_ok()
         {
-            return Some(Self { host, folder: None });
+            return Some(Self {
+                host,
+                directory: None,
+            });
         }
         if std::env::var("KCC_E2E_DOCKER").as_deref() != Ok("1") {
             eprintln!(
@@ -40,9 +43,9 @@ impl Testbed {
             return None;
         }
         // Not on tmpfs: the engine's layers need a file system that supports them.
-        let folder = PathBuf::from(format!("/var/tmp/kcc-e2e-{}", std::process::id()));
+        let directory = PathBuf::from(format!("/var/tmp/kcc-e2e-{}", std::process::id()));
         let up = Command::new(root().join("tests/testbed/docker-up"))
-            .arg(&folder)
+            .arg(&directory)
             .output()
             .unwrap();
         assert!(
@@ -58,7 +61,7 @@ impl Testbed {
             .to_owned();
         Some(Self {
             host,
-            folder: Some(folder),
+            directory: Some(directory),
         })
     }
 
@@ -118,8 +121,8 @@ impl Host for Testbed {
         let theirs = all
             .lines()
             .filter(|all| !ours.lines().any(|our| our == *all));
-        let folder = tempfile::tempdir().unwrap();
-        let archive = folder.path().join("images.tar");
+        let scratch = tempfile::tempdir().unwrap();
+        let archive = scratch.path().join("images.tar");
         let script = "tests/testbed/standin/images";
         let mut standins = Command::new(root().join(script))
             .args(theirs)
@@ -134,11 +137,11 @@ impl Host for Testbed {
         self.docker(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
     }
 
-    fn save_artifacts(&self, system: &str, folder: &Path) {
+    fn save_artifacts(&self, system: &str, artifacts: &Path) {
         for container in self.objects(system, "container") {
             for (command, extension) in [("inspect", "json"), ("logs", "log")] {
                 let text = self.try_docker(&[command, &container]);
-                let path = folder.join(format!("{container}.{extension}"));
+                let path = artifacts.join(format!("{container}.{extension}"));
                 let _ = fs::write(path, text.unwrap_or_else(|error| error));
             }
         }
@@ -152,11 +155,11 @@ impl Host for Testbed {
 /// Removes an engine that was started, however the tests end.
 impl Drop for Testbed {
     fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
+        if let Some(directory) = &self.directory {
             let down = root().join("tests/testbed/docker-down");
-            let ended = Command::new(down).arg(folder).status();
+            let ended = Command::new(down).arg(directory).status();
             if !ended.is_ok_and(|status| status.success()) {
-                eprintln!("the engine in {} was not removed", folder.display());
+                eprintln!("the engine in {} was not removed", directory.display());
             }
         }
     }

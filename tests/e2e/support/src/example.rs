@@ -15,7 +15,7 @@ use serde_json::Value;
 /// A copy of an example in the directory `system`; kcc's records on this machine
 /// are in `state` next to it.
 pub struct ExampleCopy {
-    folder: Scratch,
+    scratch: Scratch,
     target: &'static str,
     /// The environment variable by which kcc finds the engine, and its value.
     engine: (&'static str, OsString),
@@ -25,11 +25,11 @@ impl ExampleCopy {
     /// Copies an example to work on in one target. `engine` is the environment
     /// variable that leads to the engine.
     pub fn of(example: &str, target: &'static str, engine: (&'static str, OsString)) -> Self {
-        let folder = Scratch::new();
+        let scratch = Scratch::new();
         let source = root().join("examples").join(example);
-        copy_folder(&source, &folder.path().join("system"));
+        copy_directory(&source, &scratch.path().join("system"));
         Self {
-            folder,
+            scratch,
             target,
             engine,
         }
@@ -42,7 +42,7 @@ impl ExampleCopy {
 
     /// Returns a path in the copy.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("system").join(name)
+        self.scratch.path().join("system").join(name)
     }
 
     /// Replaces a text that must occur exactly once in a file.
@@ -72,7 +72,7 @@ impl ExampleCopy {
             .current_dir(self.path(""))
             .env_remove("DOCKER_CONTEXT")
             .env(self.engine.0, &self.engine.1)
-            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .env("XDG_STATE_HOME", self.scratch.path().join("state"))
             .stdin(Stdio::null());
         command
     }
@@ -164,9 +164,9 @@ impl ExampleCopy {
     /// Saves the copy of a failed case below the directory in `KCC_E2E_ARTIFACTS`,
     /// if that is set, and returns where.
     pub fn save_artifacts(&self, name: &str) -> Option<PathBuf> {
-        let folder = PathBuf::from(env::var_os("KCC_E2E_ARTIFACTS")?).join(name);
-        copy_folder(&self.path(""), &folder.join("system"));
-        Some(folder)
+        let artifacts = PathBuf::from(env::var_os("KCC_E2E_ARTIFACTS")?).join(name);
+        copy_directory(&self.path(""), &artifacts.join("system"));
+        Some(artifacts)
     }
 }
 
@@ -189,13 +189,13 @@ fn object_with(out: &str, field: &str) -> Value {
         .unwrap_or_else(|| panic!("no `{field}` on stdout: {out}"))
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+fn copy_directory(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
+            copy_directory(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
         }

@@ -22,7 +22,7 @@ const PREFIX: &str = "kcc-kube-";
 /// A running cluster.
 pub struct Testbed {
     /// The directory of the testbed.
-    folder: PathBuf,
+    directory: PathBuf,
     kubectl: PathBuf,
     /// True if it was started for the tests.
     started: bool,
@@ -42,7 +42,7 @@ impl Testbed {
         }
         let started = named.is_none();
         // Not on tmpfs: image layers need a file system that supports them.
-        let folder = named
+        let directory = named
             .unwrap_or_else(|| Path::new(PARENT).join(format!("{PREFIX}{}", std::process::id())));
         let scripts = root().join("tests/testbed");
         if started {
@@ -50,17 +50,17 @@ impl Testbed {
         }
         let binaries = run(&mut Command::new(scripts.join("build-kubernetes")));
         let testbed = Self {
-            folder,
+            directory,
             kubectl: Path::new(binaries.trim()).join("kubectl"),
             started,
         };
-        run(Command::new(scripts.join("kubernetes-up")).arg(&testbed.folder));
+        run(Command::new(scripts.join("kubernetes-up")).arg(&testbed.directory));
         Some(testbed)
     }
 
     /// Returns the path of the kubeconfig.
     pub fn kubeconfig(&self) -> String {
-        self.folder.join("kubeconfig").display().to_string()
+        self.directory.join("kubeconfig").display().to_string()
     }
 
     /// Builds a kubectl command on the cluster.
@@ -95,7 +95,7 @@ impl Testbed {
     pub fn import(&self, images: &mut Command) {
         let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
         run(Command::new(root().join("tests/testbed/kubernetes-import"))
-            .arg(&self.folder)
+            .arg(&self.directory)
             .stdin(images.stdout.take().unwrap()));
         assert!(images.wait().unwrap().success(), "{images:?}");
     }
@@ -123,8 +123,8 @@ impl Host for Testbed {
     }
 
     fn stand_in(&self, model: &Value) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.json");
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("model.json");
         fs::write(&path, model.to_string()).unwrap();
         self.import(
             Command::new(root().join("tests/testbed/standin/images"))
@@ -132,7 +132,7 @@ impl Host for Testbed {
         );
     }
 
-    fn save_artifacts(&self, namespace: &str, folder: &Path) {
+    fn save_artifacts(&self, namespace: &str, artifacts: &Path) {
         let files: [(&str, &[&str]); 4] = [
             (
                 "objects.yaml",
@@ -151,12 +151,12 @@ impl Host for Testbed {
                 ],
             ),
         ];
-        let folder: PathBuf = folder.join(namespace);
-        let _ = fs::create_dir_all(&folder);
+        let own: PathBuf = artifacts.join(namespace);
+        let _ = fs::create_dir_all(&own);
         for (name, args) in files {
             let args = [&["-n", namespace], args].concat();
             let text = self.try_kubectl(&args).unwrap_or_default();
-            let _ = fs::write(folder.join(name), text);
+            let _ = fs::write(own.join(name), text);
         }
     }
 
@@ -171,9 +171,9 @@ impl Drop for Testbed {
     fn drop(&mut self) {
         if self.started {
             let down = root().join("tests/testbed/kubernetes-down");
-            let ended = Command::new(down).arg(&self.folder).status();
+            let ended = Command::new(down).arg(&self.directory).status();
             if !ended.is_ok_and(|status| status.success()) {
-                eprintln!("cannot remove the testbed in {}", self.folder.display());
+                eprintln!("cannot remove the testbed in {}", self.directory.display());
             }
         }
     }

@@ -19,7 +19,7 @@ pub trait Engine {
 
     /// Returns the environment variables that lead to the engine and to the records of
     /// a system with this directory.
-    fn env(&self, folder: &Path) -> Vec<(&'static str, String)>;
+    fn env(&self, root: &Path) -> Vec<(&'static str, String)>;
 
     /// Removes all remains of a system.
     fn remove(&self, system: &str);
@@ -55,7 +55,7 @@ pub struct Sandbox<E: Engine> {
     /// The engine.
     pub testbed: Arc<E>,
     /// The directory of the system.
-    pub folder: tempfile::TempDir,
+    pub root: tempfile::TempDir,
     /// The name of the system.
     pub system: String,
     /// The events so far.
@@ -67,7 +67,7 @@ impl<E: Engine> Sandbox<E> {
     pub fn new(testbed: Arc<E>, case: &str) -> Self {
         Self {
             testbed,
-            folder: tempfile::tempdir().unwrap(),
+            root: tempfile::tempdir().unwrap(),
             system: format!("t{}-{}", std::process::id(), case.replace('_', "-")),
             recorder: Recorder::default(),
         }
@@ -75,9 +75,9 @@ impl<E: Engine> Sandbox<E> {
 
     /// Returns the options that lead to the engine.
     pub fn options(&self) -> Options {
-        let env = self.testbed.env(self.folder.path()).into_iter();
+        let env = self.testbed.env(self.root.path()).into_iter();
         Options {
-            root: self.folder.path().to_owned(),
+            root: self.root.path().to_owned(),
             env: env.map(|(name, value)| (name.to_owned(), value)).collect(),
             ..Options::default()
         }

@@ -15,7 +15,7 @@ pub trait Host {
     fn stand_in(&self, model: &Value);
 
     /// Saves what explains a failure at a site: a namespace or a system.
-    fn save_artifacts(&self, sandbox: &str, folder: &Path);
+    fn save_artifacts(&self, sandbox: &str, artifacts: &Path);
 
     /// Removes all remains at a site, as far as possible: it is also called after
     /// a failure.
@@ -69,8 +69,8 @@ impl<H: Host> Drop for System<H> {
             .then(|| self.copy.save_artifacts(&self.name))
             .flatten();
         for sandbox in &self.sites {
-            if let Some(folder) = &kept {
-                self.testbed.save_artifacts(sandbox, folder);
+            if let Some(artifacts) = &kept {
+                self.testbed.save_artifacts(sandbox, artifacts);
             }
             self.testbed.remove(sandbox);
         }

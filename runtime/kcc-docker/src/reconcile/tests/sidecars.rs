@@ -163,7 +163,7 @@ fn removes_leftover_init_steps_first() {
     let mut observed = well(&docker);
     let mut left = proxy(&mut observed).clone();
     left.config_hash = None;
-    for name in ["shop-dev-web_fetch", "shop-dev-web.new_folders"] {
+    for name in ["shop-dev-web_fetch", "shop-dev-web.new_directories"] {
         let object = object(name, Some("web"));
         let left = ObservedContainer {
             object,
@@ -175,8 +175,8 @@ fn removes_leftover_init_steps_first() {
         &docker,
         &observed,
         &[
-            "- delete container  shop-dev-web.new_folders  left behind by an interrupted apply [storefront]",
-            "- delete container  shop-dev-web_fetch        left behind by an interrupted apply [storefront]",
+            "- delete container  shop-dev-web.new_directories  left behind by an interrupted apply [storefront]",
+            "- delete container  shop-dev-web_fetch            left behind by an interrupted apply [storefront]",
         ],
     );
 }

@@ -10,8 +10,8 @@ use crate::docker::{Sandbox, health, shop_program, write};
 pub(super) async fn images_are_rebuilt_when_their_context_changes(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     let tag = format!("{}-app", sandbox.system);
-    std::fs::create_dir_all(sandbox.folder.path().join("app")).unwrap();
-    std::fs::copy(shop_program(), sandbox.folder.path().join("app/shop")).unwrap();
+    std::fs::create_dir_all(sandbox.root.path().join("app")).unwrap();
+    std::fs::copy(shop_program(), sandbox.root.path().join("app/shop")).unwrap();
     write(
         sandbox,
         "app/Dockerfile",

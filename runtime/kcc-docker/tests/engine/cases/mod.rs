@@ -39,7 +39,7 @@ cases! {
     lifecycle::down_keeps_the_data,
     sidecars::init_steps_run_before_a_new_container,
     sidecars::a_failing_init_step_keeps_the_old_container,
-    sidecars::a_sidecar_shares_network_and_folders,
+    sidecars::a_sidecar_shares_network_and_directories,
     sidecars::a_completed_job_ends_its_sidecar,
     sidecars::a_failed_job_ends_its_sidecar,
     sidecars::a_failed_replacement_restarts_the_sidecar_too,

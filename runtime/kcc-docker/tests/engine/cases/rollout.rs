@@ -210,10 +210,10 @@ pub(super) async fn changes_outside_kcc_are_noticed(sandbox: &Sandbox) {
     desired.engine.images.insert(tag.clone(), image);
     sandbox.apply_all(&desired).await;
     settled(sandbox.plan(&desired).await);
-    let folder = tempfile::tempdir().unwrap();
+    let context = tempfile::tempdir().unwrap();
     let text = format!("FROM {}\nLABEL rebuilt=yes\n", crate::docker::SHOP);
-    std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
-    let path = folder.path().to_str().unwrap();
+    std::fs::write(context.path().join("Dockerfile"), text).unwrap();
+    let path = context.path().to_str().unwrap();
     sandbox.testbed.docker(&["build", "-q", "-t", &tag, path]);
     let plan = sandbox.plan(&desired).await;
     assert!(
@@ -264,7 +264,7 @@ pub(super) async fn a_changed_secret_replaces_its_readers(sandbox: &Sandbox) {
         assert!(sandbox.plan(&desired).await.contains("nothing to do"));
     }
     // A secret that is unavailable is never all clear either.
-    std::fs::remove_file(sandbox.folder.path().join("k")).unwrap();
+    std::fs::remove_file(sandbox.root.path().join("k")).unwrap();
     let plan = sandbox.plan(&desired).await;
     assert!(
         plan.contains("! unknown secret k cannot tell if it changed"),

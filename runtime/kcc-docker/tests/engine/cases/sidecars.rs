@@ -96,7 +96,7 @@ pub(super) async fn a_failing_init_step_keeps_the_old_container(sandbox: &Sandbo
     assert_eq!(sandbox.list("container"), [sandbox.name("web")]);
 }
 
-pub(super) async fn a_sidecar_shares_network_and_folders(sandbox: &Sandbox) {
+pub(super) async fn a_sidecar_shares_network_and_directories(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     let web = desired.serve("web", &[]);
     web.mounts.extend([shared()]);
@@ -138,13 +138,13 @@ pub(super) async fn a_sidecar_shares_network_and_folders(sandbox: &Sandbox) {
     assert_eq!(report.components["web"].outcome, Outcome::Replaced);
     assert_ne!(sandbox.id("web"), before);
     assert!(get(&format!("127.0.0.1:{port}")).await.contains("hello"));
-    let folder = sandbox.inspect("web", "{{range .Mounts}}{{.Name}}{{end}}");
+    let shared = sandbox.inspect("web", "{{range .Mounts}}{{.Name}}{{end}}");
     let volumes = || sandbox.testbed.docker(&["volume", "ls", "-q"]);
-    assert!(volumes().contains(&folder));
+    assert!(volumes().contains(&shared));
     sandbox.down(&desired, true).await;
     assert!(sandbox.list("container").is_empty());
     assert!(
-        !volumes().contains(&folder),
+        !volumes().contains(&shared),
         "the shared directory is removed with them"
     );
 }

@@ -323,8 +323,8 @@ pub(super) async fn an_immutable_change_replaces_unless_data_is_lost(sandbox: &S
 pub(super) async fn an_unreachable_cluster_is_named(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.serve("web");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
     let text = std::fs::read_to_string(sandbox.testbed.kubeconfig()).unwrap();
     std::fs::write(&path, text.replace(":6443", ":1")).unwrap();
     let mut options = sandbox.options();

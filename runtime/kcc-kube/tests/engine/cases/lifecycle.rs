@@ -160,8 +160,8 @@ const STAYING: &str = "go-template={{range .items}}{{if not .metadata.deletionTi
                        {{.metadata.name}}{{end}}{{end}}";
 
 pub(super) async fn a_secret_follows_its_provider(sandbox: &Sandbox) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("token");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
     let mut desired = sandbox.desired();
     desired.serve("web");
     desired.container("Deployment", "web")["env"] = json!([{"name": "TOKEN", "valueFrom": {

@@ -225,8 +225,8 @@ fn forget(sandbox: &Sandbox, name: &str) {
         "metadata": {"name": record, "labels": map["metadata"]["labels"]},
         "data": {"inventory": inventory.to_string()},
     });
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("record.json");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("record.json");
     std::fs::write(&path, manifest.to_string()).unwrap();
     let manager = "--field-manager=kcc";
     sandbox.kubectl(&[
@@ -292,8 +292,8 @@ fn hold(sandbox: &Sandbox, renewed: &str) {
             "leaseDurationSeconds": 15,
         },
     });
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("lease.json");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lease.json");
     std::fs::write(&path, lease.to_string()).unwrap();
     sandbox.kubectl(&["apply", "-f", path.to_str().unwrap()]);
 }
@@ -427,8 +427,8 @@ pub(super) async fn rights_in_one_namespace_are_enough(sandbox: &Sandbox) {
     sandbox.kubectl(&binding);
     // The tests' administrator impersonates a user with fewer permissions.
     let text = std::fs::read_to_string(sandbox.testbed.kubeconfig()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
     std::fs::write(
         &path,
         text.replace("user: {token:", "user: {as: ann, token:"),

@@ -1,4 +1,4 @@
-//! [`RecordFolder`]: the directory with the records of one scope on this machine,
+//! [`RecordDirectory`]: the directory with the records of one scope on this machine,
 //! `$XDG_STATE_HOME/kcc/<system>/<target>[/instances/<instance>]`, readable by its
 //! owner only. Files are replaced atomically, so a kill leaves the old or the new.
 
@@ -15,11 +15,11 @@ use crate::{Error, Intent, Inventory, Lock, Options, Scope};
 
 /// The directory with the records of one scope.
 #[derive(Debug, Clone)]
-pub struct RecordFolder {
+pub struct RecordDirectory {
     path: PathBuf,
 }
 
-impl RecordFolder {
+impl RecordDirectory {
     /// Locates the directory of a scope. Creates nothing yet.
     pub fn of(scope: &Scope, options: &Options) -> Result<Self, Error> {
         let home = match (options.var("XDG_STATE_HOME"), options.var("HOME")) {
@@ -138,7 +138,7 @@ impl RecordFolder {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&part, &path)?;
-            sync_folder(&path)
+            sync_parent(&path)
         };
         write().map_err(|error| fail("write", &path, error))
     }
@@ -153,11 +153,11 @@ impl RecordFolder {
 }
 
 /// Makes a rename survive a power failure.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+fn sync_parent(path: &Path) -> std::io::Result<()> {
     if cfg!(unix)
-        && let Some(folder) = path.parent()
+        && let Some(parent) = path.parent()
     {
-        fs::File::open(folder)?.sync_all()?;
+        fs::File::open(parent)?.sync_all()?;
     }
     Ok(())
 }
@@ -217,10 +217,10 @@ mod tests {
         }
     }
 
-    fn scratch() -> (tempfile::TempDir, RecordFolder) {
+    fn scratch() -> (tempfile::TempDir, RecordDirectory) {
         let home = tempfile::tempdir().unwrap();
         let options = options(&[("XDG_STATE_HOME", home.path().to_str().unwrap())]);
-        let state = RecordFolder::of(&scope(None), &options).unwrap();
+        let state = RecordDirectory::of(&scope(None), &options).unwrap();
         (home, state)
     }
 
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn follows_the_environment_and_the_scope() {
         let path = |vars: &[(&str, &str)], instance| {
-            RecordFolder::of(&scope(instance), &options(vars)).map(|state| state.path)
+            RecordDirectory::of(&scope(instance), &options(vars)).map(|state| state.path)
         };
         let home = [("HOME", "/home/ann")];
         let plain = Path::new("/home/ann/.local/state/kcc/shop/dev");
