@@ -118,16 +118,13 @@ pub struct System {
     pub dir: Option<PathBuf>,
 }
 
-/// The single target to work on, and the instance of it.
+/// The single target to work on, or an instance of it.
 #[derive(Debug, Clone, Args)]
-pub struct Target {
+pub struct ScopeArgs {
     /// Target, such as `dev` or `prod`
     #[arg(short, long, value_name = "TARGET")]
     pub target: String,
     /// Use an isolated instance of the target, under a name of your choice
     #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
-    /// The system that declares the target.
-    #[command(flatten)]
-    pub system: System,
 }

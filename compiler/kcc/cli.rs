@@ -6,8 +6,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff,
-    down::Down, explain::Explain, graph::Graph, init::Init, model::Model, parity::Parity,
-    plan::Plan, recover::Recover, render::Render, status::Status,
+    down::Down, explain::Explain, graph::Graph, init::Init, logs::Logs, model::Model,
+    parity::Parity, plan::Plan, recover::Recover, render::Render, status::Status,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -46,6 +46,7 @@ pub enum Command {
     Plan(Plan),
     Apply(Apply),
     Status(Status),
+    Logs(Logs),
     Down(Down),
     Recover(Recover),
     Explain(Explain),
@@ -78,6 +79,7 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(command) => command.run(context),
             Self::Status(command) => command.run(context),
+            Self::Logs(command) => command.run(context),
             Self::Down(command) => command.run(context),
             Self::Recover(command) => command.run(context),
             Self::Explain(command) => command.run(context),

@@ -255,9 +255,12 @@ pub fn compile(context: &Context, dir: Option<&Path>, target: &str) -> Result<Co
 
 /// Compiles the target, or the instance of it, that a command works on; writes
 /// warnings to stderr.
-pub fn compile_scope(context: &Context, scope: &args::Target) -> Result<Compiled, Failure> {
-    let (dir, instance) = (scope.system.dir.as_deref(), scope.instance.as_deref());
-    compile_instance(context, dir, &scope.target, instance)
+pub fn compile_scope(
+    context: &Context,
+    dir: Option<&Path>,
+    scope: &args::ScopeArgs,
+) -> Result<Compiled, Failure> {
+    compile_instance(context, dir, &scope.target, scope.instance.as_deref())
 }
 
 fn compile_instance(

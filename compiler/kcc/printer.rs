@@ -27,6 +27,7 @@ pub struct Printer {
     quiet: bool,
     verbose: u8,
     broken: Cell<bool>,
+    closed: Cell<bool>,
 }
 
 /// The content of a command's stdout.
@@ -48,6 +49,7 @@ impl Printer {
             quiet: settings.quiet,
             verbose: settings.verbose,
             broken: Cell::new(false),
+            closed: Cell::new(false),
         }
     }
 
@@ -168,6 +170,11 @@ impl Printer {
         }
     }
 
+    /// Returns true if the reader of the output has gone.
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     /// Returns true if writing failed for another reason than a closed pipe.
     pub fn is_broken(&self) -> bool {
         self.broken.get()
@@ -188,7 +195,8 @@ impl Printer {
     fn write(&self, to: &mut dyn Write, text: &str) {
         let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !self.broken.get() => {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed.set(true),
+            Err(error) if !self.broken.get() => {
                 self.broken.set(true);
                 // If stderr is the broken one, there is no other place to report it.
                 let _ = writeln!(io::stderr(), "error: cannot write the output: {error}");

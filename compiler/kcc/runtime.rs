@@ -1,10 +1,13 @@
 //! Dispatch to the engine crates: each function takes a compiled target and calls
 //! the crate of its engine in one asynchronous runtime per command.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, ops::ControlFlow, sync::Arc, time::Duration};
 
 use kcc_lower::EngineDesired;
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Recovery, Reporter, StatusReport};
+use kcc_plan::{
+    ApplyReport, Cancel, Error, LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter,
+    StatusReport,
+};
 use tokio::signal;
 
 use crate::{compiled::Compiled, context::Context, exit::Exit, failure::Failure};
@@ -51,6 +54,22 @@ pub fn apply(
 /// Reads the state of every component.
 pub fn status(compiled: &Compiled, options: &Options) -> Result<StatusReport, Failure> {
     run(compiled, engine!(compiled: status(options)))
+}
+
+/// Passes on the lines of the logs of containers, until Ctrl-C.
+pub fn logs(
+    compiled: &Compiled,
+    options: &Options,
+    wanted: &LogOptions,
+    write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
+) -> Result<LogReport, Failure> {
+    let work = engine!(compiled: logs(options, wanted, write));
+    run(compiled, async {
+        tokio::select! {
+            result = work => result,
+            Ok(()) = stop_signal() => Ok(LogReport::default()),
+        }
+    })
 }
 
 /// Removes everything that kcc created.

@@ -7,7 +7,7 @@ use kcc_plan::{ApplyReport, Failure, Scope};
 
 use super::{CommandResult, json, plan::Prune};
 use crate::{
-    args::{Target, duration},
+    args::{ScopeArgs, System, duration},
     confirm::confirm,
     context::Context,
     exit::Exit,
@@ -25,7 +25,10 @@ use crate::{
 pub struct Apply {
     /// The target.
     #[command(flatten)]
-    pub target: Target,
+    pub scope: ScopeArgs,
+    /// The system that declares it.
+    #[command(flatten)]
+    pub system: System,
     /// Time limit for each component to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
@@ -43,8 +46,8 @@ pub struct Apply {
 impl Apply {
     /// Asks for confirmation if the target is shared, and applies.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.target.target;
-        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let target = &self.scope.target;
+        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let mut options = runtime::options(context, &compiled);
         options.prune = self.prune.into();
         options.take = compiled.origins().fields(&self.take)?;

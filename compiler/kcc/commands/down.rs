@@ -4,7 +4,11 @@ use clap::Args;
 
 use super::{CommandResult, apply};
 use crate::{
-    args::Target, confirm::confirm, context::Context, exit::Exit, pipeline, progress, runtime,
+    args::{ScopeArgs, System},
+    confirm::confirm,
+    context::Context,
+    exit::Exit,
+    pipeline, progress, runtime,
 };
 
 /// Remove everything that kcc created in a target, except data
@@ -13,7 +17,10 @@ use crate::{
 pub struct Down {
     /// The target.
     #[command(flatten)]
-    pub target: Target,
+    pub scope: ScopeArgs,
+    /// The system that declares it.
+    #[command(flatten)]
+    pub system: System,
     /// Also remove volumes and claims with their data
     #[arg(long)]
     pub volumes: bool,
@@ -25,8 +32,8 @@ pub struct Down {
 impl Down {
     /// Asks for confirmation if the target is shared, and removes its objects.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.target.target;
-        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let target = &self.scope.target;
+        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let mut options = runtime::options(context, &compiled);
         options.volumes = self.volumes;
         let name = &compiled.model.name;

@@ -12,6 +12,7 @@ pub mod down;
 pub mod explain;
 pub mod graph;
 pub mod init;
+pub mod logs;
 pub mod model;
 pub mod parity;
 pub mod plan;

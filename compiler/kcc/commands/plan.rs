@@ -4,7 +4,12 @@ use clap::Args;
 use kcc_diag::Format;
 
 use super::{CommandResult, json};
-use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
+use crate::{
+    args::{ScopeArgs, System},
+    context::Context,
+    exit::Exit,
+    pipeline, runtime,
+};
 
 /// Show what apply would do, and why
 #[derive(Debug, Args)]
@@ -14,7 +19,10 @@ use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
 pub struct Plan {
     /// The target.
     #[command(flatten)]
-    pub target: Target,
+    pub scope: ScopeArgs,
+    /// The system that declares it.
+    #[command(flatten)]
+    pub system: System,
     /// Exit with status 1 unless the target is up to date and ready
     #[arg(long)]
     pub exit_code: bool,
@@ -44,7 +52,7 @@ impl From<Prune> for kcc_plan::Prune {
 impl Plan {
     /// Prints the plan to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let mut options = runtime::options(context, &compiled);
         options.prune = self.prune.into();
         let plan = runtime::plan(&compiled, &options)?;

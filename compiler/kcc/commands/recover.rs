@@ -8,7 +8,11 @@ use kcc_plan::Recovery;
 
 use super::{CommandResult, json};
 use crate::{
-    args::Target, confirm::confirm, context::Context, exit::Exit, pipeline, runtime,
+    args::{ScopeArgs, System},
+    confirm::confirm,
+    context::Context,
+    exit::Exit,
+    pipeline, runtime,
     summary::counted,
 };
 
@@ -18,7 +22,10 @@ use crate::{
 pub struct Recover {
     /// The target.
     #[command(flatten)]
-    pub target: Target,
+    pub scope: ScopeArgs,
+    /// The system that declares it.
+    #[command(flatten)]
+    pub system: System,
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
@@ -28,8 +35,8 @@ impl Recover {
     /// Prints the objects, asks for confirmation if the target is shared, and takes
     /// back those that kcc provably created.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.target.target;
-        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let target = &self.scope.target;
+        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let options = runtime::options(context, &compiled);
         let found = runtime::find_recoverable(&compiled, &options)?;
         context.printer.data(&match context.settings.format {

@@ -7,7 +7,12 @@ use kcc_diag::{Format, plain};
 use kcc_plan::{LabelledObject, StatusReport, listed};
 
 use super::{CommandResult, json};
-use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
+use crate::{
+    args::{ScopeArgs, System},
+    context::Context,
+    exit::Exit,
+    pipeline, runtime,
+};
 
 /// Show the state of every component, and why one is not ready
 #[derive(Debug, Args)]
@@ -17,7 +22,10 @@ use crate::{args::Target, context::Context, exit::Exit, pipeline, runtime};
 pub struct Status {
     /// The target.
     #[command(flatten)]
-    pub target: Target,
+    pub scope: ScopeArgs,
+    /// The system that declares it.
+    #[command(flatten)]
+    pub system: System,
     /// Exit with status 1 if a component is not ready
     #[arg(long)]
     pub exit_code: bool,
@@ -26,7 +34,7 @@ pub struct Status {
 impl Status {
     /// Prints the state of every component to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = pipeline::compile_scope(context, &self.target)?;
+        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let options = runtime::options(context, &compiled);
         let report = runtime::status(&compiled, &options)?;
         context.printer.data(&match context.settings.format {

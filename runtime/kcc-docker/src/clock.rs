@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 /// The engine's time since 1970, read at one moment of this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -34,35 +36,8 @@ impl Clock {
 
 /// Parses RFC 3339, as in `2026-01-02T03:04:05.678Z` or `…+02:00`.
 fn since_epoch(text: &str) -> Option<Duration> {
-    let (date, rest) = text.split_once('T')?;
-    let end = rest.find(['Z', '+', '-'])?;
-    let (clock, zone) = rest.split_at(end);
-    let mut date = date.splitn(3, '-').map(str::parse::<i64>);
-    let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
-    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, ""));
-    let mut parts = whole.splitn(3, ':').map(str::parse::<i64>);
-    let seconds = parts.next()?.ok()? * 3600 + parts.next()?.ok()? * 60 + parts.next()?.ok()?;
-    let offset = if zone.starts_with('Z') {
-        0
-    } else {
-        let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-        let offset = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-        if zone.starts_with('-') {
-            -offset
-        } else {
-            offset
-        }
-    };
-    // Years that begin in March put the leap day at their end.
-    let (year, month) = match month {
-        1 | 2 => (year - 1, month + 9),
-        _ => (year, month - 3),
-    };
-    let days =
-        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    let seconds = u64::try_from(days * 86_400 + seconds - offset).ok()?;
-    let nanos = format!("{fraction:0<9.9}").parse().ok()?;
-    Some(Duration::new(seconds, nanos))
+    let time: Timestamp = text.parse().ok()?;
+    Duration::try_from(time.duration_since(Timestamp::UNIX_EPOCH)).ok()
 }
 
 #[cfg(test)]

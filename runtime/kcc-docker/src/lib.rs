@@ -8,6 +8,7 @@
 //!   stores the inventory; failures of operations are in its report;
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
+//! - [`logs`] passes on the lines of the containers' logs;
 //! - [`plan_recovery`] and [`recover`] take kcc's objects back into the inventory if the
 //!   records are lost.
 //!
@@ -35,6 +36,7 @@ mod files;
 mod hex;
 mod image_user;
 mod init;
+mod logs;
 mod observe;
 mod observed;
 mod payload;
@@ -50,4 +52,4 @@ mod session;
 mod status;
 
 pub use context::context_hash;
-pub use session::{apply, down, plan, plan_recovery, recover, status};
+pub use session::{apply, down, logs, plan, plan_recovery, recover, status};

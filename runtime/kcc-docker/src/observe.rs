@@ -241,7 +241,8 @@ fn sortable(time: &str) -> String {
     format!("{seconds}.{fraction:0<9}")
 }
 
-fn belongs(scope: &Scope, labels: &BTreeMap<String, String>) -> bool {
+/// Returns true for labels of objects of a scope.
+pub(crate) fn belongs(scope: &Scope, labels: &BTreeMap<String, String>) -> bool {
     labels.get(label::SYSTEM) == Some(&scope.system)
         && labels.get(label::TARGET) == Some(&scope.target)
         && labels.get(label::INSTANCE) == scope.instance.as_ref()

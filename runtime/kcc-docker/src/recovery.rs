@@ -150,6 +150,7 @@ mod tests {
             id: "1".to_owned(),
             labels,
             host_ports: BTreeSet::new(),
+            running: false,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
     time::Duration,
 };
 
@@ -13,14 +14,16 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, MissingSecret, Options, Plan, RecordDirectory, RecordStore,
-    Recovery, Reporter, Scope, Secrets, StatusReport, observe_undisturbed, start_order,
+    ApplyReport, Cancel, Error, Event, LogLine, LogOptions, LogReport, MissingSecret, Options,
+    Plan, RecordDirectory, RecordStore, Recovery, Reporter, Scope, Secrets, StatusReport,
+    observe_undisturbed, read_logs, start_order,
 };
 
 use crate::{
     client::Client,
     driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
+    logs::Logs,
     observe,
     observed::Observed,
     payload::Payload,
@@ -125,6 +128,23 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
         records.intent.is_some(),
     )
     .await
+}
+
+/// Passes on the lines of the logs of containers, with secrets redacted.
+pub async fn logs(
+    desired: &Desired,
+    options: &Options,
+    wanted: &LogOptions,
+    write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
+) -> Result<LogReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let logs = Logs {
+        client: &session.client,
+        scope: &session.scope,
+        options: wanted,
+        secrets: &Secrets::known(&session.docker.secrets, &session.state, options),
+    };
+    read_logs(&logs, wanted, write).await
 }
 
 /// Removes the scope's objects; volumes, and the generated secrets that unlock

@@ -10,6 +10,7 @@
 //!   nothing to do writes nothing, not even a lock;
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
+//! - [`logs`] passes on the lines of the containers' logs;
 //! - [`plan_recovery`] lists the objects with the scope's labels, and [`recover`] takes
 //!   those that are provably kcc's into the inventory.
 //!
@@ -31,6 +32,7 @@ mod driver;
 mod field;
 mod lease;
 mod live;
+mod logs;
 mod observe;
 mod observed;
 mod payload;
@@ -49,4 +51,4 @@ mod status;
 mod stuck;
 mod text;
 
-pub use session::{apply, down, plan, plan_recovery, recover, status};
+pub use session::{apply, down, logs, plan, plan_recovery, recover, status};

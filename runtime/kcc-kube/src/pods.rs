@@ -24,7 +24,7 @@ const DAEMON_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Returns the pods of a component that are not being removed, newest first.
 pub(crate) fn of_component<'a>(live: &'a Live, component: &str) -> Vec<&'a Pod> {
-    let own = |pod: &&Pod| label_of(pod, label::COMPONENT) == Some(component);
+    let own = |pod: &&Pod| self::component(pod) == Some(component);
     newest_first(live.pods.iter().filter(own))
 }
 
@@ -45,6 +45,11 @@ fn newest_first<'a>(pods: impl Iterator<Item = &'a Pod>) -> Vec<&'a Pod> {
             .then_with(|| one.metadata.name.cmp(&other.metadata.name))
     });
     pods
+}
+
+/// Returns the component of a pod.
+pub(crate) fn component(pod: &Pod) -> Option<&str> {
+    label_of(pod, label::COMPONENT)
 }
 
 fn label_of<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {

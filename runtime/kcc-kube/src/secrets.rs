@@ -74,16 +74,7 @@ fn collect(value: &Value, names: &mut Vec<String>) {
 
 /// Redacts all values in a text, and returns it as one line of limited length.
 pub(crate) fn redact(text: &str, values: &[String]) -> String {
-    let mut values: Vec<_> = values
-        .iter()
-        .map(|value| value.trim())
-        .filter(|value| !value.is_empty())
-        .collect();
-    // One secret may contain another: replace the longer one first.
-    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    let text = values
-        .into_iter()
-        .fold(text.to_owned(), |text, value| text.replace(value, "***"));
+    let text = kcc_plan::redact(text, values.iter());
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     one_line(&plain.collect::<String>())
 }

@@ -1,7 +1,10 @@
 //! The commands. Each opens a [`Session`] with a connection to one cluster, and
 //! runs observe, reconcile, perform and record in that order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use kcc_diag::Code;
 use kcc_lower::{
@@ -10,14 +13,16 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Driver, Error, Event, Options, Plan, Recovery, Reporter, Scope,
-    Secrets, StatusReport, execute, observe_undisturbed, start_order,
+    ApplyReport, Cancel, Context, Driver, Error, Event, LogLine, LogOptions, LogReport, Options,
+    Plan, Recovery, Reporter, Scope, Secrets, StatusReport, execute, observe_undisturbed,
+    read_logs, start_order,
 };
 
 use crate::{
     client::Client,
     driver::KubeDriver,
     lease::{self, Lock},
+    logs::Logs,
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     payload::Payload,
@@ -105,6 +110,30 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
         &records,
         session.scope.clone(),
     ))
+}
+
+/// Passes on the lines of the logs of containers, with secrets redacted.
+pub async fn logs(
+    desired: &Desired,
+    options: &Options,
+    wanted: &LogOptions,
+    write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
+) -> Result<LogReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let manifests = session.kube.objects.iter().map(|object| &object.manifest);
+    let names: BTreeSet<_> = manifests.flat_map(secrets::referenced).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let namespace = &session.kube.namespace;
+    let values = session.client.secret_values(namespace, &names).await;
+    let logs = Logs {
+        client: &session.client,
+        scope: &session.scope,
+        kube: session.kube,
+        options: wanted,
+        // Whoever may not read a Secret cannot redact it either.
+        secrets: values.unwrap_or_default(),
+    };
+    read_logs(&logs, wanted, write).await
 }
 
 /// Removes the scope's objects; claims, the generated secrets that unlock them, and

@@ -40,6 +40,7 @@
 //! down         (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
 //! plan_recovery(&Desired, &Options)                          -> Result<Recovery, Error>
 //! recover      (&Desired, &Options)                          -> Result<Recovery, Error>
+//! logs         (&Desired, &Options, &LogOptions, write)      -> Result<LogReport, Error>
 //! ```
 
 mod builder;
@@ -50,6 +51,7 @@ mod error;
 mod execute;
 mod finding;
 mod image_user;
+mod logs;
 mod operation;
 mod options;
 mod perform;
@@ -70,6 +72,10 @@ pub use error::{Error, MissingSecret};
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};
 pub use image_user::{RefusedImage, RefusedUser};
+pub use logs::{
+    LogEntries, LogEntry, LogLine, LogOptions, LogReader, LogReport, LogSource, LogStart,
+    log_entry, read_logs,
+};
 pub use operation::{Action, Operation, OperationId};
 pub use options::{Options, Prune, Scope};
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
@@ -80,5 +86,5 @@ pub use records::{
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};
 pub use reporter::{Event, Reporter, Silent};
-pub use secrets::{Secrets, generate as random_secret};
+pub use secrets::{Secrets, generate as random_secret, redact};
 pub use status::{ComponentStatus, State, StatusReport};

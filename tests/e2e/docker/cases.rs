@@ -144,6 +144,9 @@ fn down_keeps_the_data_without_volumes(shop: &Shop) {
     // It comes up again with the data and the passwords that unlock it.
     shop.apply();
     assert_eq!(shop.page().0, 200);
+    let logs = shop.run_ok(&["logs", "web", "--target", "dev", "--since", "1m"]);
+    assert!(logs.contains("web | "), "{logs}");
+    assert!(!logs.contains("cart | "), "{logs}");
     take_down(shop, true);
     assert_eq!(shop.objects(), [""; 0]);
     assert!(!shop.state().join("secrets").exists());

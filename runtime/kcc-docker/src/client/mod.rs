@@ -4,9 +4,11 @@
 mod create;
 mod exec;
 mod image;
+mod logs;
 mod queries;
 
 pub(crate) use create::Shares;
+pub(crate) use logs::LogRange;
 pub(crate) use queries::{EngineHealth, Inspected, Listed, Process};
 
 use std::{
@@ -39,7 +41,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Client {
     docker: Docker,
     mutations: AtomicU64,
-    clock: Clock,
+    pub(crate) clock: Clock,
+    /// The name of the machine that the engine runs on.
+    pub(crate) machine: String,
     /// True if the engine runs in a virtual machine on this machine, so that its
     /// containers' addresses are not reachable from here.
     pub(crate) in_vm: bool,
@@ -70,6 +74,7 @@ impl Client {
                 docker,
                 mutations: AtomicU64::new(0),
                 clock: Clock::start(info.system_time.as_deref()),
+                machine: info.name.unwrap_or_default(),
                 in_vm: info
                     .operating_system
                     .is_some_and(|name| name.contains("Docker Desktop")),

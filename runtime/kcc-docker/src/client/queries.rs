@@ -35,6 +35,8 @@ pub(crate) struct Listed {
     pub(crate) labels: BTreeMap<String, String>,
     /// The host ports that lead to it; containers only.
     pub(crate) host_ports: BTreeSet<u16>,
+    /// Set if it is a running container.
+    pub(crate) running: bool,
 }
 
 /// The result of the engine's health check.
@@ -106,6 +108,7 @@ impl Client {
                 name: name(container.names),
                 id: container.id.unwrap_or_default(),
                 labels: sorted(container.labels),
+                running: container.state == Some(ContainerSummaryStateEnum::RUNNING),
                 host_ports: match container.state {
                     Some(ContainerSummaryStateEnum::EXITED) => BTreeSet::new(),
                     _ => container
@@ -130,6 +133,7 @@ impl Client {
                 id: network.id.unwrap_or_default(),
                 labels: sorted(network.labels),
                 host_ports: BTreeSet::new(),
+                running: false,
             })
             .collect())
     }
@@ -160,6 +164,7 @@ impl Client {
                 name: volume.name,
                 labels: sorted(Some(volume.labels)),
                 host_ports: BTreeSet::new(),
+                running: false,
             })
             .collect())
     }

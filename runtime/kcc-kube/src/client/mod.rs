@@ -5,9 +5,11 @@ mod config;
 mod errors;
 mod kinds;
 mod live;
+mod logs;
 mod mutations;
 mod queries;
 
+pub(crate) use logs::PodLog;
 pub(crate) use mutations::WriteOutcome;
 
 use std::{
@@ -31,6 +33,8 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// A connection to a cluster.
 pub(crate) struct Client {
     kube: kube::Client,
+    /// The configuration of the connection, for streams without a time limit.
+    config: Box<kube::Config>,
     /// The server's address, for messages.
     server: String,
     kinds: Kinds,
@@ -46,14 +50,15 @@ impl Client {
         config.read_timeout = Some(ANSWER);
         let server = config.cluster_url.to_string();
         let server = server.trim_end_matches('/').to_owned();
-        let kube =
-            kube::Client::try_from(config).map_err(|error| errors::unreachable(&server, &error))?;
+        let kube = kube::Client::try_from(config.clone())
+            .map_err(|error| errors::unreachable(&server, &error))?;
         kube.apiserver_version()
             .await
             .map_err(|error| errors::translate(&server, "read its version", &error))?;
         let kinds = Kinds::new(kube.clone(), &server);
         Ok(Self {
             kube,
+            config: Box::new(config),
             server,
             kinds,
             mutations: AtomicU64::new(0),

@@ -102,15 +102,25 @@ impl Secrets {
     ) -> Option<Self> {
         let mut values = BTreeMap::new();
         for (name, provider) in providers {
-            let value = match provider {
-                SecretProvider::Generate {} => state.secret(name).ok()?,
-                SecretProvider::Command(_) => return None,
-                provider => Some(read(name, provider, options).ok()?),
-            };
-            // A secret that was never generated appears in no text.
+            let value = peek(name, provider, state, options).ok()?;
             values.extend(value.map(|value| (name.clone(), value)));
         }
         Some(Self { values })
+    }
+
+    /// Returns the values that can be read without generating or running anything.
+    pub fn known(
+        providers: &BTreeMap<String, SecretProvider>,
+        state: &RecordDirectory,
+        options: &Options,
+    ) -> Self {
+        let known = providers.iter().filter_map(|(name, provider)| {
+            let value = peek(name, provider, state, options).ok()??;
+            Some((name.clone(), value))
+        });
+        Self {
+            values: known.collect(),
+        }
     }
 
     /// Returns all values by name, to write them into files.
@@ -141,16 +151,33 @@ impl Secrets {
 
     /// Replaces every secret value in a text with `***`.
     pub fn redact(&self, text: &str) -> String {
-        let mut values: Vec<_> = self
-            .values
-            .values()
-            .filter(|value| !value.is_empty())
-            .collect();
-        // One secret may contain another: replace the longer one first.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        values.into_iter().fold(text.to_owned(), |text, value| {
-            text.replace(value.as_str(), "***")
-        })
+        redact(text, self.values.values())
+    }
+}
+
+/// Replaces every value in a text with `***`, as it is and as it stands in a URL.
+pub fn redact<'v>(text: &str, values: impl Iterator<Item = &'v String>) -> String {
+    let trimmed = values.map(|value| value.trim());
+    let both = trimmed.flat_map(|value| [value.to_owned(), percent_encoded(value)]);
+    let mut values: Vec<String> = both.filter(|value| !value.is_empty()).collect();
+    // One secret may contain another: replace the longer one first.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    let replace = |text: String, value: String| text.replace(&value, "***");
+    values.into_iter().fold(text.to_owned(), replace)
+}
+
+/// Reads a value without generating or running anything; fails if that is impossible.
+/// A secret that was never generated has no value and appears in no text.
+fn peek(
+    name: &str,
+    provider: &SecretProvider,
+    state: &RecordDirectory,
+    options: &Options,
+) -> Result<Option<String>, ()> {
+    match provider {
+        SecretProvider::Generate {} => state.secret(name).map_err(drop),
+        SecretProvider::Command(_) => Err(()),
+        provider => read(name, provider, options).map(Some).map_err(drop),
     }
 }
 

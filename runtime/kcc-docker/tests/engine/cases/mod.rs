@@ -4,6 +4,7 @@ mod contents;
 mod failures;
 mod jobs;
 mod lifecycle;
+mod logs;
 mod ownership;
 mod recovery;
 mod rollout;
@@ -55,6 +56,8 @@ cases! {
     contents::host_aliases_are_in_the_hosts_file,
     contents::secrets_reach_only_the_container,
     contents::files_reach_a_read_only_root,
+    logs::logs_are_merged_and_redacted,
+    logs::logs_are_followed_across_restarts,
     ownership::unmanaged_objects_are_not_touched,
     ownership::a_killed_apply_is_completed_by_the_next,
     ownership::a_stopped_apply_stays_in_the_status,

@@ -1,10 +1,13 @@
 //! Failures are reported with their reason and affect only their dependents.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use kcc_diag::Code;
 use kcc_model::{Build, Until};
-use kcc_plan::{ApplyReport, Cancel, Options, Outcome, State};
+use kcc_plan::{ApplyReport, Cancel, LogLine, LogOptions, Options, Outcome, State};
 use serde_json::json;
 
 use crate::kubernetes::{Draft, Sandbox};
@@ -216,6 +219,50 @@ pub(super) async fn a_failed_apply_stays_in_the_status(sandbox: &Sandbox) {
     sandbox.apply_all(&desired).await;
     assert!(sandbox.status(&desired).await.is_ready());
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn logs_include_the_previous_run(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    desired.serve("crash");
+    desired.container("Deployment", "crash")["args"] = json!(["serve", "--wrong"]);
+    assert_eq!(sandbox.apply(&desired).await.exit_code(), 4);
+    let mut lines = Vec::new();
+    let mut write = |line: LogLine| {
+        lines.push(line);
+        ControlFlow::Continue(())
+    };
+    let (full, options) = (desired.finish(), sandbox.options());
+    let wanted = LogOptions::default();
+    let report = kcc_kube::logs(&full, &options, &wanted, &mut write).await;
+    assert!(report.unwrap().failures.is_empty());
+    for (component, text) in [
+        ("web", "listening on :8080"),
+        ("crash", "flag provided but not defined: -wrong"),
+    ] {
+        let own = |line: &&LogLine| line.component == component && line.text.contains(text);
+        let line = lines.iter().find(own);
+        let line = line.unwrap_or_else(|| panic!("no `{text}`: {lines:#?}"));
+        assert!(
+            line.container.starts_with(&format!("{component}-")),
+            "{line:?}"
+        );
+        assert!(!line.machine.is_empty() && line.time.is_some(), "{line:?}");
+    }
+
+    // With an end in sight, following does not wait for a silent container.
+    let mut write = |line: LogLine| {
+        assert_eq!(line.component, "web");
+        ControlFlow::Break(())
+    };
+    let wanted = LogOptions {
+        components: ["web".to_owned()].into(),
+        follow: true,
+        ..LogOptions::default()
+    };
+    let reading = kcc_kube::logs(&full, &options, &wanted, &mut write);
+    let read = tokio::time::timeout(Duration::from_secs(30), reading).await;
+    assert_eq!(read.unwrap().unwrap().sources, 1);
 }
 
 pub(super) async fn zero_replicas_are_not_awaited(sandbox: &Sandbox) {

@@ -31,6 +31,7 @@ cases! {
         an_unready_component_is_reported_with_its_reason,
         a_stuck_rollout_ends_early_and_its_cause_stays,
         a_failed_apply_stays_in_the_status,
+        logs_include_the_previous_run,
         zero_replicas_are_not_awaited,
         a_failed_job_reports_its_exit_code,
         a_rejected_object_changes_nothing,
