@@ -76,19 +76,23 @@ fn demo() -> Result<(), String> {
         );
         return Ok(());
     }
-    stage("apply the shop to Docker", || {
+    let applied = stage("apply the shop to Docker", || {
         run(kcc(&["apply", "--target", "dev"]))
-    })?;
-    run(kcc(&["status", "--target", "dev"]))?;
+    })
+    .and_then(|()| run(kcc(&["status", "--target", "dev"])));
+    if applied.is_ok() {
+        eprintln!("\nThe shop answers at http://localhost:8080.");
+    }
+    // A failed apply also leaves what it created.
     eprintln!(
-        "\nThe shop answers at http://localhost:8080. Its containers, networks and volumes stay until \
+        "\nThe shop's containers, networks and volumes stay until \
          you remove them:\n\n    {} -C {} down --target dev --volumes\n\nIts images stay as well, \
          and the builds in {} and kcc's cache.",
         binary.display(),
         shop.display(),
         binary.parent().unwrap_or(root).display()
     );
-    Ok(())
+    applied
 }
 
 /// Runs a stage under a title, and says how long it took.
