@@ -56,18 +56,18 @@ pub fn status(compiled: &Compiled, options: &Options) -> Result<StatusReport, Fa
     run(compiled, engine!(compiled: status(options)))
 }
 
-/// Passes on the lines of the logs of containers, until Ctrl-C.
+/// Passes on the lines of the logs of containers; returns nothing after Ctrl-C.
 pub fn logs(
     compiled: &Compiled,
     options: &Options,
     wanted: &LogOptions,
     write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
-) -> Result<LogReport, Failure> {
+) -> Result<Option<LogReport>, Failure> {
     let work = engine!(compiled: logs(options, wanted, write));
     run(compiled, async {
         tokio::select! {
-            result = work => result,
-            Ok(()) = stop_signal() => Ok(LogReport::default()),
+            result = work => result.map(Some),
+            Ok(()) = stop_signal() => Ok(None),
         }
     })
 }

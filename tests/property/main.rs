@@ -60,8 +60,8 @@ fn some_seeds(every: usize) -> impl Iterator<Item = u64> {
     seeds().step_by(every)
 }
 
-/// Checks a value for each seed. If one fails, panics with its seed and the smallest value
-/// that fails.
+/// Checks a value for each seed. If one fails, panics with its seed and the smallest
+/// failing value.
 fn for_each<S: Strategy>(
     seeds: impl Iterator<Item = u64>,
     strategy: &S,

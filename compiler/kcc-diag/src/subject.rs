@@ -64,8 +64,7 @@ pub enum MistakeKind {
     Wrong,
     /// A field that does not exist was probably intended to be the one at a path.
     Misspelled(Path),
-    /// Something is missing. The name is one that a file contains if it declares
-    /// what is missing.
+    /// Something is missing. Any file that declares it contains this name.
     Missing(String),
     /// Nothing in any target uses something.
     Unused,

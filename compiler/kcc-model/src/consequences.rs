@@ -87,7 +87,7 @@ fn remaining(effect: Found<'_>, errors: &[Found<'_>]) -> Option<Diagnostic> {
             continue;
         }
         let everywhere = cause.diagnostic.targets.is_empty()
-            // Whether anything uses it is unknown if one target is.
+            // If one target could not be evaluated, it may use the subject.
             || effect.diagnostic.kind == MistakeKind::Unused;
         if everywhere || rest.targets.is_empty() {
             return None;

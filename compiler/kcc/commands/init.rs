@@ -151,8 +151,8 @@ fn default_name(dir: &Path) -> String {
     }
 }
 
-/// Returns true for a system name that leaves room for a target in object names, and
-/// that is a CUE package as well.
+/// Returns true for a system name that is a valid CUE package and leaves room for a
+/// target in object names.
 fn is_system_name(name: &str) -> bool {
     is_label(name) && name.len() <= 40 && name.starts_with(|c: char| c.is_ascii_lowercase())
 }

@@ -72,7 +72,9 @@ impl Logs {
                 ControlFlow::Continue(())
             }
         };
-        let report = runtime::logs(&compiled, &options, &wanted, &mut write)?;
+        let Some(report) = runtime::logs(&compiled, &options, &wanted, &mut write)? else {
+            return Ok(Exit::Done);
+        };
         if report.sources == 0 && !wanted.follow {
             let target = &self.scope.target;
             let help = format!("create it with `kcc apply --target {target}`");

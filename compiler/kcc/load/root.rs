@@ -133,7 +133,7 @@ impl Root {
 }
 
 /// Returns the nearest ancestor with `kcc.cue`; if there is none, the first error
-/// that kept kcc from looking for it.
+/// of the search.
 fn nearest_root(start: &Path) -> Result<&Path, Option<io::Error>> {
     let mut denied = None;
     let root =

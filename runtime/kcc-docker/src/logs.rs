@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use kcc_lower::docker::name_prefix;
-use kcc_plan::{Error, LogEntries, LogOptions, LogReader, LogSource, LogStart, Scope, Secrets};
+use kcc_plan::{Error, LogEntries, LogOptions, LogReader, LogSource, LogStart, Redaction, Scope};
 
 use crate::{
     client::{Client, LogRange},
@@ -18,7 +18,7 @@ pub(crate) struct Logs<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) options: &'a LogOptions,
     /// The values to redact.
-    pub(crate) secrets: &'a Secrets,
+    pub(crate) redaction: Redaction,
 }
 
 impl LogReader for Logs<'_> {
@@ -64,7 +64,7 @@ impl LogReader for Logs<'_> {
         };
         let lines = self.client.log(&source.id, &source.name, range);
         lines
-            .map(|entry| entry.map(|(time, text)| (time, self.secrets.redact(&text))))
+            .map(|entry| entry.map(|(time, text)| (time, self.redaction.apply(&text))))
             .boxed()
     }
 }

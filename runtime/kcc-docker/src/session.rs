@@ -138,11 +138,12 @@ pub async fn logs(
     write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
 ) -> Result<LogReport, Error> {
     let session = Session::open(desired, options).await?;
+    let known = Secrets::known(&session.docker.secrets, &session.state, options);
     let logs = Logs {
         client: &session.client,
         scope: &session.scope,
         options: wanted,
-        secrets: &Secrets::known(&session.docker.secrets, &session.state, options),
+        redaction: known.redaction(),
     };
     read_logs(&logs, wanted, write).await
 }

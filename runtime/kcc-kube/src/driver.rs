@@ -11,7 +11,9 @@ use k8s_openapi::jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_model::Until;
-use kcc_plan::{Cancel, Context, Driver, Error, Readiness, Scope, Secrets, Step, random_secret};
+use kcc_plan::{
+    Cancel, Context, Driver, Error, Readiness, Redaction, Scope, Secrets, Step, random_secret,
+};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -206,9 +208,10 @@ impl<'a> KubeDriver<'a> {
             .client
             .last_lines(namespace, name, container, previous, LINES)
             .await;
+        let redaction = Redaction::new(&values);
         lines
             .iter()
-            .map(|line| secrets::redact(line, &values))
+            .map(|line| secrets::redact(line, &redaction))
             .collect()
     }
 

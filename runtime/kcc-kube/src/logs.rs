@@ -1,15 +1,12 @@
 //! Lists and opens the logs of a scope's containers.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kcc_lower::kubernetes::KubernetesDesired;
-use kcc_plan::{Error, LogEntries, LogOptions, LogReader, LogSource, LogStart, Scope, redact};
-use kube::api::LogParams;
+use kcc_plan::{Error, LogEntries, LogOptions, LogReader, LogSource, LogStart, Redaction, Scope};
 
 use crate::{
-    client::{Client, PodLog},
+    client::{Client, LogRange, LogSince, LogStreams, PodLog},
     observe, pods,
 };
 
@@ -22,8 +19,9 @@ pub(crate) struct Logs<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) kube: &'a KubernetesDesired,
     pub(crate) options: &'a LogOptions,
+    pub(crate) streams: LogStreams<'a>,
     /// The values to redact.
-    pub(crate) secrets: Vec<String>,
+    pub(crate) redaction: Redaction,
 }
 
 impl LogReader for Logs<'_> {
@@ -41,34 +39,23 @@ impl LogReader for Logs<'_> {
     }
 
     fn open(&self, source: &LogSource, start: LogStart) -> LogEntries<'_> {
-        let follow = self.options.follow;
-        let params = match start {
-            LogStart::AsAsked => LogParams {
-                since_seconds: self.options.since.map(seconds),
-                tail_lines: self.options.tail.map(i64::from),
-                follow,
-                ..LogParams::default()
-            },
-            LogStart::After(time) => LogParams {
-                since_time: time,
-                follow,
-                ..LogParams::default()
-            },
+        let (since, tail) = match start {
+            LogStart::AsAsked => (
+                self.options.since.map_or(LogSince::Start, LogSince::Age),
+                self.options.tail,
+            ),
+            LogStart::After(time) => (time.map_or(LogSince::Start, LogSince::Time), None),
         };
-        let lines = self
-            .client
-            .log(&self.kube.namespace, log_of(source), &params);
+        let range = LogRange {
+            since,
+            tail,
+            follow: self.options.follow,
+        };
+        let lines = self.streams.open(log_of(source), range);
         lines
-            .map(|entry| entry.map(|(time, text)| (time, redact(&text, self.secrets.iter()))))
+            .map(|entry| entry.map(|(time, text)| (time, self.redaction.apply(&text))))
             .boxed()
     }
-}
-
-/// The cluster takes whole seconds, and at least one.
-fn seconds(age: Duration) -> i64 {
-    i64::try_from(age.as_millis().div_ceil(1000))
-        .unwrap_or(i64::MAX)
-        .max(1)
 }
 
 /// Lists the logs of a pod: of each container that has started, and of its previous

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kcc_lower::kubernetes::{CreatedSecret, ENCODED_KEY};
 use kcc_model::{SecretProvider, percent_encoded};
+use kcc_plan::Redaction;
 use serde_json::{Value, json};
 
 use crate::{observed::Reference, text::one_line};
@@ -73,8 +74,8 @@ fn collect(value: &Value, names: &mut Vec<String>) {
 }
 
 /// Redacts all values in a text, and returns it as one line of limited length.
-pub(crate) fn redact(text: &str, values: &[String]) -> String {
-    let text = kcc_plan::redact(text, values.iter());
+pub(crate) fn redact(text: &str, redaction: &Redaction) -> String {
+    let text = redaction.apply(text);
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     one_line(&plain.collect::<String>())
 }
@@ -94,6 +95,9 @@ mod tests {
         }});
         assert_eq!(referenced(&manifest), ["stripe", "tls"]);
         let values = ["abc".to_owned(), "abcdef\n".to_owned(), String::new()];
-        assert_eq!(redact("key abcdef, abc\t!", &values), "key ***, *** !");
+        assert_eq!(
+            redact("key abcdef, abc\t!", &Redaction::new(&values)),
+            "key ***, *** !"
+        );
     }
 }

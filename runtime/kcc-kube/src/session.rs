@@ -14,8 +14,8 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Driver, Error, Event, LogLine, LogOptions, LogReport, Options,
-    Plan, Recovery, Reporter, Scope, Secrets, StatusReport, execute, observe_undisturbed,
-    read_logs, start_order,
+    Plan, Recovery, Redaction, Reporter, Scope, Secrets, StatusReport, execute,
+    observe_undisturbed, read_logs, start_order,
 };
 
 use crate::{
@@ -130,8 +130,9 @@ pub async fn logs(
         scope: &session.scope,
         kube: session.kube,
         options: wanted,
+        streams: session.client.log_streams(namespace)?,
         // Whoever may not read a Secret cannot redact it either.
-        secrets: values.unwrap_or_default(),
+        redaction: Redaction::new(&values.unwrap_or_default()),
     };
     read_logs(&logs, wanted, write).await
 }

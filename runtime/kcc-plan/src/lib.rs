@@ -86,5 +86,5 @@ pub use records::{
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};
 pub use reporter::{Event, Reporter, Silent};
-pub use secrets::{Secrets, generate as random_secret, redact};
+pub use secrets::{Redaction, Secrets, generate as random_secret};
 pub use status::{ComponentStatus, State, StatusReport};

@@ -2,9 +2,9 @@
 // types, defaults and rules.
 //
 // It takes the files of `schemas` and returns shapes, which later passes compare
-// with the evaluated fragments. The structure comes from the schema's syntax, so
-// that every field has its line; CUE compiles only the scalar types. Nothing here
-// knows a fragment.
+// with the evaluated fragments. The structure comes from the schema's syntax, which
+// gives every field its line; CUE compiles only the scalar types. This package
+// knows nothing about fragments.
 package schema
 
 import (

@@ -157,7 +157,8 @@ func (o *overrider) collect(d *override, x ast.Expr, path []string) {
 }
 
 // collectOpaque adds an expression whose fields, if it has any, need evaluation.
-// Where the language has a struct it adds to the base's, and replaces nothing.
+// At a path where the language has only structs, it adds its fields to the base's
+// instead of replacing it.
 func (o *overrider) collectOpaque(d *override, x ast.Expr, path []string) {
 	switch contributed := o.classify(x); {
 	case contributed == constraint:

@@ -167,8 +167,8 @@ func (r *resolver) value(x ast.Expr, s *scope, at level) ast.Expr {
 // its image or kind, ports, environment and needs.
 var sharedFields = []string{"image", "build", "kind", "port", "ports", "env", "needs"}
 
-// insideComponent reports whether the current field is a detail of one component
-// that no other component depends on.
+// insideComponent reports whether the current field concerns only its own
+// component, so no other one depends on it.
 func (r *resolver) insideComponent() bool {
 	if len(r.path) < 3 || !slices.Contains(schema.Shipped().ComponentFields(), r.path[0]) {
 		return false

@@ -21,8 +21,8 @@ pub const INSTANCE: &str = "kcc.dev/instance";
 /// The system whose records an object holds.
 pub const STATE_OF: &str = "kcc.dev/state-of";
 
-/// The annotation of a pod that changes with the files and configs that it reads, so
-/// that the pod is replaced.
+/// The annotation of a pod that changes with the files and configs that it reads.
+/// The change makes the cluster replace the pod.
 pub const CONFIG_HASH: &str = "kcc.dev/config-hash";
 /// The annotation of a pod with the time at which a secret that it reads last changed.
 pub const SECRET_CHANGED_AT: &str = "kcc.dev/secret-changed-at";

@@ -24,7 +24,7 @@ pub(super) enum Recorded {
     /// A source of the field and of everything below it.
     Whole(Source),
     /// Model paths with the same fields below them as the field has, and the paths
-    /// that apply if none of those is declared.
+    /// to use if none of those is declared.
     Alike(Vec<Path>, Vec<Path>),
 }
 

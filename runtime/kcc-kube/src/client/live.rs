@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    async fn typed<K>(&self, namespace: &str, labels: &str) -> Result<Vec<K>, Error>
+    pub(super) async fn typed<K>(&self, namespace: &str, labels: &str) -> Result<Vec<K>, Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone

@@ -1,11 +1,12 @@
 //! Reads the logs of containers line by line.
 
-use std::io;
+use std::{io, time::Duration};
 
 use futures_util::{AsyncBufRead, AsyncBufReadExt, Stream, StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kcc_plan::{Error, LogEntries, LogEntry, log_entry};
-use kube::api::{Api, ListParams, LogParams};
+use kube::api::{Api, LogParams};
 
 use super::{Client, errors};
 
@@ -18,44 +19,87 @@ pub(crate) struct PodLog {
     pub(crate) previous: bool,
 }
 
+/// The first line of a log to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LogSince {
+    /// The very first.
+    Start,
+    /// The first that is not older than an age.
+    Age(Duration),
+    /// The first that is not before a time.
+    Time(Timestamp),
+}
+
+/// The part of a log to read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogRange {
+    pub(crate) since: LogSince,
+    /// The number of lines from the end.
+    pub(crate) tail: Option<u32>,
+    /// Set to wait for new lines.
+    pub(crate) follow: bool,
+}
+
+/// A connection for the logs of a namespace, on which a stream may stay silent for any
+/// time.
+pub(crate) struct LogStreams<'a> {
+    client: &'a Client,
+    pods: Api<Pod>,
+}
+
 impl Client {
     /// Lists the pods with some labels.
     pub(crate) async fn pods(&self, namespace: &str, labels: &str) -> Result<Vec<Pod>, Error> {
-        let api: Api<Pod> = Api::namespaced(self.kube.clone(), namespace);
-        let found = api.list(&ListParams::default().labels(labels)).await;
-        found
-            .map(|list| list.items)
-            .map_err(|error| self.error("list pods", &error))
+        self.typed(namespace, labels).await
     }
 
+    /// Opens a connection for the logs of a namespace.
+    pub(crate) fn log_streams(&self, namespace: &str) -> Result<LogStreams<'_>, Error> {
+        let mut config = (*self.config).clone();
+        config.read_timeout = None;
+        let kube = kube::Client::try_from(config);
+        let kube = kube.map_err(|error| errors::unreachable(&self.server, &error))?;
+        Ok(LogStreams {
+            client: self,
+            pods: Api::namespaced(kube, namespace),
+        })
+    }
+}
+
+impl LogStreams<'_> {
     /// Returns the lines of a log.
-    pub(crate) fn log(&self, namespace: &str, log: PodLog, params: &LogParams) -> LogEntries<'_> {
-        let namespace = namespace.to_owned();
+    pub(crate) fn open(&self, log: PodLog, range: LogRange) -> LogEntries<'_> {
         let what = format!("read the log of pod `{}`", log.pod);
-        let params = LogParams {
+        let mut params = LogParams {
             container: Some(log.container),
             previous: log.previous,
             timestamps: true,
-            ..params.clone()
+            tail_lines: range.tail.map(i64::from),
+            follow: range.follow,
+            ..LogParams::default()
         };
+        match range.since {
+            LogSince::Start => {}
+            LogSince::Age(age) => params.since_seconds = Some(seconds(age)),
+            LogSince::Time(time) => params.since_time = Some(time),
+        }
         let opened = async move {
-            let api: Api<Pod> = Api::namespaced(self.streaming()?, &namespace);
-            let reader = api.log_stream(&log.pod, &params).await;
-            let reader = reader.map_err(|error| self.error(&what, &error))?;
+            let reader = self.pods.log_stream(&log.pod, &params).await;
+            let reader = reader.map_err(|error| self.client.error(&what, &error))?;
             Ok::<_, Error>(lines(reader).map_err(move |error| {
                 let error = kube::Error::ReadEvents(error);
-                self.error(&what, &error)
+                self.client.error(&what, &error)
             }))
         };
         stream::once(opened).try_flatten().boxed()
     }
+}
 
-    /// Returns a client for streams, which may stay silent for any time.
-    fn streaming(&self) -> Result<kube::Client, Error> {
-        let mut config = (*self.config).clone();
-        config.read_timeout = None;
-        kube::Client::try_from(config).map_err(|error| errors::unreachable(&self.server, &error))
-    }
+/// Returns whole seconds, and at least one, as the cluster requires.
+fn seconds(age: Duration) -> i64 {
+    i64::try_from(age.as_millis().div_ceil(1000))
+        .unwrap_or(i64::MAX)
+        .max(1)
 }
 
 /// Splits a stream of bytes into the lines of a log.

@@ -9,7 +9,7 @@ mod logs;
 mod mutations;
 mod queries;
 
-pub(crate) use logs::PodLog;
+pub(crate) use logs::{LogRange, LogSince, LogStreams, PodLog};
 pub(crate) use mutations::WriteOutcome;
 
 use std::{

@@ -151,19 +151,36 @@ impl Secrets {
 
     /// Replaces every secret value in a text with `***`.
     pub fn redact(&self, text: &str) -> String {
-        redact(text, self.values.values())
+        self.redaction().apply(text)
+    }
+
+    /// Returns the redaction of all values, for many texts.
+    pub fn redaction(&self) -> Redaction {
+        Redaction::new(self.values.values())
     }
 }
 
-/// Replaces every value in a text with `***`, as it is and as it stands in a URL.
-pub fn redact<'v>(text: &str, values: impl Iterator<Item = &'v String>) -> String {
-    let trimmed = values.map(|value| value.trim());
-    let both = trimmed.flat_map(|value| [value.to_owned(), percent_encoded(value)]);
-    let mut values: Vec<String> = both.filter(|value| !value.is_empty()).collect();
-    // One secret may contain another: replace the longer one first.
-    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    let replace = |text: String, value: String| text.replace(&value, "***");
-    values.into_iter().fold(text.to_owned(), replace)
+/// Values that are replaced in texts, as they are and as they stand in a URL. Has no
+/// `Debug`: the values are secrets.
+pub struct Redaction(Vec<String>);
+
+impl Redaction {
+    /// Prepares the redaction of some values.
+    pub fn new<'v>(values: impl IntoIterator<Item = &'v String>) -> Self {
+        let trimmed = values.into_iter().map(|value| value.trim());
+        let both = trimmed.flat_map(|value| [value.to_owned(), percent_encoded(value)]);
+        let mut values: Vec<String> = both.filter(|value| !value.is_empty()).collect();
+        // One secret may contain another: replace the longer one first.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.dedup();
+        Self(values)
+    }
+
+    /// Replaces every value in a text with `***`.
+    pub fn apply(&self, text: &str) -> String {
+        let replace = |text: String, value: &String| text.replace(value, "***");
+        self.0.iter().fold(text.to_owned(), replace)
+    }
 }
 
 /// Reads a value without generating or running anything; fails if that is impossible.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc};
 
 use kcc_lower::{Desired, DesiredComponent, EngineDesired};
 use kcc_model::{Name, Until};
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, State, StatusReport};
 
 use crate::{Recorder, desired::component};
 
@@ -116,6 +116,24 @@ impl<E: Engine> Sandbox<E> {
     /// Reads the status.
     pub async fn status(&self, desired: &Draft<E>) -> StatusReport {
         expect_ok(E::status(&desired.finish(), &self.options()).await)
+    }
+
+    /// Stops an apply of a running service `web` before it changes anything, and checks
+    /// that the status keeps the reason until the next apply.
+    pub async fn keeps_the_reason_of_a_stopped_apply(&self, changed: &Draft<E>) {
+        let (desired, options) = (changed.finish(), self.options());
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let stopped = Box::pin(E::apply(&desired, &options, &self.recorder, &cancel));
+        assert!(expect_ok(stopped.await).cancelled);
+        let status = self.status(changed).await;
+        let web = &status.components["web"];
+        assert_eq!((web.state, web.ready), (State::Running, 1), "as before");
+        assert_eq!(web.unapplied.as_deref(), Some("the apply was stopped"));
+        assert_eq!(status.unapplied.as_deref(), Some("it was stopped"));
+        assert!(!status.is_ready());
+        Box::pin(self.apply_all(changed)).await;
+        assert!(self.status(changed).await.is_ready());
     }
 
     /// Takes the system down, with its data or without; everything must be done.

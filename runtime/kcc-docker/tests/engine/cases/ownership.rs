@@ -2,7 +2,6 @@
 
 use kcc_diag::Code;
 use kcc_model::Check;
-use kcc_plan::{Cancel, State};
 
 use super::{chain, literal};
 use crate::docker::{BOX, Sandbox, health, labels};
@@ -119,19 +118,7 @@ pub(super) async fn a_stopped_apply_stays_in_the_status(sandbox: &Sandbox) {
     assert!(sandbox.status(&desired).await.is_ready());
     let container = desired.container("web");
     container.env.insert("A".to_owned(), literal("b"));
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let (full, options) = (desired.finish(), sandbox.options());
-    let report = kcc_docker::apply(&full, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().cancelled);
-    let status = sandbox.status(&desired).await;
-    let web = &status.components["web"];
-    assert_eq!((web.state, web.ready), (State::Running, 1), "as before");
-    assert_eq!(web.unapplied.as_deref(), Some("the apply was stopped"));
-    assert_eq!(status.unapplied.as_deref(), Some("it was stopped"));
-    assert!(!status.is_ready());
-    sandbox.apply_all(&desired).await;
-    assert!(sandbox.status(&desired).await.is_ready());
+    sandbox.keeps_the_reason_of_a_stopped_apply(&desired).await;
 }
 
 pub(super) async fn one_apply_at_a_time(sandbox: &Sandbox) {

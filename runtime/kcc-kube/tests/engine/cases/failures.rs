@@ -189,19 +189,7 @@ pub(super) async fn a_failed_apply_stays_in_the_status(sandbox: &Sandbox) {
 
     // An apply that is stopped before it changes anything.
     desired.container("Deployment", "web")["env"] = json!([{"name": "A", "value": "b"}]);
-    let cancel = Cancel::new();
-    cancel.cancel();
-    let (finished, options) = (desired.finish(), sandbox.options());
-    let report = kcc_kube::apply(&finished, &options, &sandbox.recorder, &cancel).await;
-    assert!(report.unwrap().cancelled);
-    let status = sandbox.status(&desired).await;
-    let web = &status.components["web"];
-    assert_eq!((web.state, web.ready), (State::Running, 1), "as before");
-    assert_eq!(web.unapplied.as_deref(), Some("the apply was stopped"));
-    assert_eq!(status.unapplied.as_deref(), Some("it was stopped"));
-    assert!(!status.is_ready());
-    sandbox.apply_all(&desired).await;
-    assert!(sandbox.status(&desired).await.is_ready());
+    sandbox.keeps_the_reason_of_a_stopped_apply(&desired).await;
 
     // An apply that fails without an operation, and one that resolves it.
     sandbox.kubectl(&["scale", "deployment", "web", "--replicas=2"]);
