@@ -9,6 +9,8 @@
 //! error, the cause concerns the same target, and it is shown itself or follows
 //! from one that is.
 
+use std::collections::BTreeMap;
+
 use kcc_diag::{Code, Diagnostic, Diagnostics, MistakeKind, Severity, Span, Stage};
 use kcc_tree::{ConfigTree, Path, schema::component_fields};
 
@@ -66,10 +68,7 @@ pub(crate) fn without_consequences(
         by: *by,
         diagnostic,
     });
-    let errors: Vec<_> = found
-        .clone()
-        .filter(|found| found.diagnostic.severity == Severity::Error)
-        .collect();
+    let errors = Errors::of(found.clone());
     found
         .filter(|found| {
             found.by == FoundBy::Evaluation || !may_be_unread(tree, &found.diagnostic.kind)
@@ -78,12 +77,78 @@ pub(crate) fn without_consequences(
         .collect()
 }
 
+/// The errors of a system, by what they share with their consequences, so that a
+/// badly broken system does not compare each diagnostic with every error.
+#[derive(Default)]
+struct Errors<'a> {
+    paths: BTreeMap<&'a [String], Vec<Found<'a>>>,
+    /// Misspelled fields, by the path that was probably intended.
+    intended: BTreeMap<&'a [String], Vec<Found<'a>>>,
+    lines: BTreeMap<Span, Vec<Found<'a>>>,
+}
+
+impl<'a> Errors<'a> {
+    fn of(found: impl Iterator<Item = Found<'a>>) -> Self {
+        let mut errors = Self::default();
+        for error in found.filter(|found| found.diagnostic.severity == Severity::Error) {
+            if let Some(path) = error.path() {
+                errors.paths.entry(&path.0).or_default().push(error);
+            }
+            if let MistakeKind::Misspelled(intended) = &error.diagnostic.kind {
+                let intended = errors.intended.entry(&intended.0);
+                intended.or_default().push(error);
+            }
+            if let Some(label) = error.diagnostic.labels.first() {
+                errors.lines.entry(label.span).or_default().push(error);
+            }
+        }
+        errors
+    }
+
+    /// Returns every error that a diagnostic may follow from, some of them twice.
+    fn possible_causes(&self, effect: Found<'a>) -> impl Iterator<Item = Found<'a>> {
+        let path = effect.path().map(|path| &path.0[..]);
+        let above = path
+            .into_iter()
+            .flat_map(|path| (0..path.len()).filter_map(|length| self.paths.get(&path[..length])));
+        let below = path.into_iter().flat_map(|path| within(&self.paths, path));
+        let intended = path
+            .into_iter()
+            .flat_map(|path| within(&self.intended, path));
+        let labels = effect.diagnostic.labels.iter();
+        let lines = labels.filter_map(|label| self.lines.get(&label.span));
+        let of_teams = (effect.diagnostic.code == Code::OwnSystemComponent)
+            .then(|| self.paths.iter().filter(|(path, _)| is_of_teams(path)));
+        let of_teams = of_teams.into_iter().flatten().map(|(_, errors)| errors);
+        let all = above
+            .chain(below)
+            .chain(intended)
+            .chain(lines)
+            .chain(of_teams);
+        all.flatten().copied()
+    }
+}
+
+/// Returns the entries at a path and below it.
+fn within<'a, 'm, T>(
+    map: &'m BTreeMap<&'a [String], T>,
+    path: &'a [String],
+) -> impl Iterator<Item = &'m T> {
+    let from = map.range(path..);
+    let within = from.take_while(move |(below, _)| below.starts_with(path));
+    within.map(|(_, value)| value)
+}
+
+fn is_of_teams(path: &[String]) -> bool {
+    matches!(path, [system, teams, ..] if system == "system" && teams == "teams")
+}
+
 /// Returns a diagnostic for the targets in which it follows from no error; `None`
 /// if there are none.
-fn remaining(effect: Found<'_>, errors: &[Found<'_>]) -> Option<Diagnostic> {
+fn remaining<'a>(effect: Found<'a>, errors: &Errors<'a>) -> Option<Diagnostic> {
     let mut rest = effect.diagnostic.clone();
-    for cause in errors {
-        if !CONSEQUENCES.iter().any(|follows| follows(effect, *cause)) {
+    for cause in errors.possible_causes(effect) {
+        if !follows(effect, cause) {
             continue;
         }
         let everywhere = cause.diagnostic.targets.is_empty()
@@ -99,6 +164,11 @@ fn remaining(effect: Found<'_>, errors: &[Found<'_>]) -> Option<Diagnostic> {
         }
     }
     Some(rest)
+}
+
+fn follows(effect: Found<'_>, cause: Found<'_>) -> bool {
+    let mut all = CONSEQUENCES.iter();
+    all.any(|follows| follows(effect, cause))
 }
 
 /// Returns true if something seems to be absent, but may be in a file that could
@@ -185,7 +255,7 @@ fn missing_because_not_owned(effect: Found<'_>, cause: Found<'_>) -> bool {
 fn system_component_without_team(effect: Found<'_>, cause: Found<'_>) -> bool {
     effect.diagnostic.code == Code::OwnSystemComponent
         && cause.by == FoundBy::Evaluation
-        && cause.is_within(&["system", "teams"])
+        && cause.path().is_some_and(|path| is_of_teams(&path.0))
 }
 
 /// A grant that nothing seems to use, because it could not be evaluated.
@@ -262,11 +332,6 @@ impl<'a> Found<'a> {
         let paths = self.path().zip(other.path());
         paths.is_some_and(|(path, other)| path.is_related_to(other))
     }
-
-    fn is_within<const N: usize>(self, above: &[&str; N]) -> bool {
-        self.path()
-            .is_some_and(|path| path.is_within(&Path::of(*above)))
-    }
 }
 
 #[cfg(test)]
@@ -332,6 +397,10 @@ mod tests {
         evaluated: [Diagnostic; N],
         of_model: [Diagnostic; M],
     ) -> Vec<String> {
+        let found = |by: FoundBy| move |diagnostic| Found { by, diagnostic };
+        let all = evaluated.iter().map(found(FoundBy::Evaluation));
+        let all = all.chain(of_model.iter().map(found(FoundBy::Model)));
+        every_cause_is_possible(&all.collect::<Vec<_>>());
         let all = |all: Vec<Diagnostic>| all.into_iter().collect();
         without_consequences(tree, all(evaluated.into()), all(of_model.into()))
             .into_iter()
@@ -341,6 +410,22 @@ mod tests {
                 format!("{code} {}", targets.join(" ")).trim().to_owned()
             })
             .collect()
+    }
+
+    /// Compares each diagnostic with every error, as the index need not.
+    fn every_cause_is_possible(found: &[Found<'_>]) {
+        let errors = Errors::of(found.iter().copied());
+        let is_error = |found: &&Found<'_>| found.diagnostic.severity == Severity::Error;
+        for effect in found {
+            for cause in found.iter().filter(is_error) {
+                let mut possible = errors.possible_causes(*effect);
+                assert!(
+                    !follows(*effect, *cause)
+                        || possible.any(|found| std::ptr::eq(found.diagnostic, cause.diagnostic)),
+                    "{effect:?} follows from {cause:?}"
+                );
+            }
+        }
     }
 
     #[test]
