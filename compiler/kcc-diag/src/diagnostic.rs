@@ -194,6 +194,17 @@ impl Order {
     }
 }
 
+/// Adds to a message the number of other paths with the same mistake, which goes
+/// away with this one.
+#[must_use]
+pub fn at_more_paths(message: String, others: usize) -> String {
+    match others {
+        0 => message,
+        1 => format!("{message} (and at 1 more path)"),
+        _ => format!("{message} (and at {others} more paths)"),
+    }
+}
+
 /// The diagnostics of a stage; in display order after [`Diagnostics::sort`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);

@@ -16,7 +16,7 @@ mod render;
 mod subject;
 
 pub use code::{Code, Stage};
-pub use diagnostic::{Diagnostic, Diagnostics, Label, Outcome, Severity, Warned};
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Outcome, Severity, Warned, at_more_paths};
 pub use files::{FileId, Files, Position, SourceFile, Span};
 pub use nearest::{field_label, listed, nearest};
 pub use path::Path;

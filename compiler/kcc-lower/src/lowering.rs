@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Span};
 use kcc_model::{Component, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource};
 use kcc_tree::{ConfigTree, Path};
 
@@ -100,15 +100,20 @@ impl<'a> Lowering<'a> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let target = &self.target.target;
         let mut diagnostic = Diagnostic::error(code, message)
             .at(path)
-            .target(target.as_str())
+            .target(self.target.target.as_str())
             .help(help);
-        if let Some(origin) = self.tree.origin(target, path) {
-            diagnostic = diagnostic.primary(origin.span, label);
+        if let Some(line) = self.line(path) {
+            diagnostic = diagnostic.primary(line, label);
         }
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Returns the line that gives a path its value.
+    pub(crate) fn line(&self, path: &Path) -> Option<Span> {
+        let origin = self.tree.origin(&self.target.target, path);
+        origin.map(|origin| origin.span)
     }
 
     /// Returns the path where a field of a component is declared: its own, or in

@@ -4,10 +4,12 @@
 //! the uses. A dropped field that the component would notice is an error, unless the
 //! target accepts it with a reason.
 
-use kcc_diag::Code;
+use std::collections::BTreeMap;
+
+use kcc_diag::{Code, at_more_paths};
 use kcc_model::{
     Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Profile,
-    TargetModel, VolumeSource, covers,
+    TargetModel, VolumeSource, covers, narrowest,
 };
 use kcc_tree::{Engine, Path};
 use serde::Serialize;
@@ -106,26 +108,43 @@ fn entry(target: &TargetModel, engine: Engine, path: Path, field: &'static Field
     }
 }
 
-/// Reports every drop that the target does not accept.
+/// Reports every drop that the target does not accept: once for a line that several
+/// components share, as in a template or a default.
 pub(crate) fn check(lowering: &mut Lowering<'_>) {
+    let mut drops: BTreeMap<_, Vec<(Path, &str)>> = BTreeMap::new();
     for entry in ledger(lowering.target) {
         if let (Verdict::Dropped(why), None) = (entry.verdict, entry.accepted) {
-            // Without the target's name, so that targets of one engine share a diagnostic.
-            let help = format!(
-                "move it under `on` for other targets, or accept the drop in `system.targets`: \
-                 `parity: accept: {:?}: \"<reason>\"`",
-                entry.path.to_string()
-            );
-            let engine = lowering.target.engine.engine();
-            lowering.error(
-                Code::LowerParityDropped,
-                &entry.path,
-                format!("`{}` has no effect on {engine}: {why}", entry.path),
-                format!("{engine} drops it"),
-                help,
-            );
+            let key = (lowering.line(&entry.path), any_component(&entry.path));
+            let drops = drops.entry(key).or_default();
+            drops.push((entry.path, why));
         }
     }
+    for ((_, pattern), drops) in drops {
+        let Some(((path, why), others)) = drops.split_first() else {
+            continue;
+        };
+        let engine = lowering.target.engine.engine();
+        let message = format!("`{path}` has no effect on {engine}: {why}");
+        let message = at_more_paths(message, others.len());
+        let accepted = if others.is_empty() { path } else { &pattern };
+        // Without the target's name, so that targets of one engine share a diagnostic.
+        let help = format!(
+            "move it under `on` for other targets, or accept the drop in `system.targets`: \
+             `parity: accept: {:?}: \"<reason>\"`",
+            narrowest(&accepted.0)
+        );
+        let label = format!("{engine} drops it");
+        lowering.error(Code::LowerParityDropped, path, message, label, help);
+    }
+}
+
+/// Returns the pattern for a path in any component.
+fn any_component(path: &Path) -> Path {
+    let mut pattern = path.clone();
+    if let Some(name) = pattern.0.get_mut(1) {
+        "*".clone_into(name);
+    }
+    pattern
 }
 
 /// Returns the fields that a component uses, with their paths below it.

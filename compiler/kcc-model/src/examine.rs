@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use kcc_diag::{Diagnostic, Diagnostics, Outcome, Path, Stage};
+use kcc_diag::{Diagnostic, Diagnostics, Outcome, Path, Stage, at_more_paths};
 use kcc_tree::ConfigTree;
 
 use crate::{
@@ -48,15 +48,22 @@ fn finish(
 /// template produces them: one fix repairs them all.
 fn merge_same_line(diagnostics: Diagnostics) -> Diagnostics {
     let mut merged: Vec<(Diagnostic, BTreeSet<Path>)> = Vec::new();
+    // They are sorted by their labels, so those about one line are neighbours.
+    let mut line = 0;
     for next in diagnostics {
+        if merged
+            .last()
+            .is_some_and(|(one, _)| one.labels != next.labels)
+        {
+            line = merged.len();
+        }
         let same = |(one, _): &&mut (Diagnostic, BTreeSet<Path>)| {
             next.code.stage() == Stage::Model
                 && one.code == next.code
                 && !next.labels.is_empty()
-                && one.labels == next.labels
                 && one.help == next.help
         };
-        if let Some((one, paths)) = merged.iter_mut().find(same) {
+        if let Some((one, paths)) = merged[line..].iter_mut().find(same) {
             one.targets.extend(next.targets);
             paths.extend(next.subject.path().cloned());
         } else {
@@ -65,13 +72,7 @@ fn merge_same_line(diagnostics: Diagnostics) -> Diagnostics {
         }
     }
     let counted = merged.into_iter().map(|(mut one, paths)| {
-        match paths.len() {
-            0 | 1 => {}
-            2 => one.message.push_str(" (and at 1 more path)"),
-            count => {
-                one.message = format!("{} (and at {} more paths)", one.message, count - 1);
-            }
-        }
+        one.message = at_more_paths(one.message, paths.len().saturating_sub(1));
         one
     });
     counted.collect()

@@ -41,7 +41,7 @@ pub use examine::{check, examine};
 pub use health::*;
 pub use kind::*;
 pub use name::{Name, is_reserved_label};
-pub use pattern::covers;
+pub use pattern::{covers, narrowest};
 pub use permissions::*;
 pub use referenced_files::{FileText, ReferencedFiles};
 pub use references::{Piece, escape_references, split_references};

@@ -33,7 +33,7 @@ pub(crate) fn names(pattern: &str) -> Vec<String> {
 }
 
 /// Returns the narrowest pattern that covers a path.
-pub(crate) fn narrowest(path: &[String]) -> String {
+pub fn narrowest(path: &[String]) -> String {
     let names = path.iter().map(|name| {
         if name.contains('.') {
             format!("\"{name}\"")
