@@ -127,7 +127,9 @@ fn reasons(report: &StatusReport, name: &str) -> String {
     let component = &report.components[name];
     let own = report.unrecorded.iter();
     let own = own.filter(|object| object.component.as_deref() == Some(name));
+    // What has not changed since the last apply is not repeated.
     let unapplied = component.unapplied.as_ref();
+    let unapplied = unapplied.filter(|why| Some(*why) != component.why.as_ref());
     let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
     let reasons = component.why.iter().cloned().chain(unapplied);
     let reasons = reasons.chain(unrecorded(report, own));
@@ -191,6 +193,11 @@ cart       storefront  starting  0/1                    GET /healthz: 503; conta
 web        storefront  running   1/1    127.0.0.1:8080  the last apply failed: crash loop: exit code 3
 ";
         assert_eq!(text(&report), expected);
+        let mut failed = report.clone();
+        for component in failed.components.values_mut() {
+            component.unapplied = component.why.clone();
+        }
+        assert!(!text(&failed).contains("the last apply failed"));
         let expected = "
 the last apply failed: network `shop-dev` cannot be created
 

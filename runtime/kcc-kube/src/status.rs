@@ -130,7 +130,7 @@ fn unmanaged(workload: &Object) -> ComponentStatus {
         team: None,
         state: State::Absent,
         ready: 0,
-        replicas: 1,
+        replicas: u32::try_from(declared_replicas(workload)).unwrap_or_default(),
         why: Some(format!(
             "{} exists and is not managed by kcc",
             Reference::of(workload)
@@ -154,7 +154,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     let done = answer == Readiness::Ready;
     let (ready, replicas) = match &count {
         Some(count) => (count.ready.min(count.wanted), count.wanted),
-        None => (i32::from(done), 1),
+        None => (i32::from(done), declared_replicas(workload)),
     };
     let component = workload.component.as_deref().unwrap_or(&workload.name);
     let own = pods::of_component(live, component);
@@ -182,6 +182,13 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         unapplied: None,
         addresses: Vec::new(),
     }
+}
+
+/// Returns the number of replicas that a workload is applied with.
+fn declared_replicas(workload: &Object) -> i32 {
+    let replicas = workload.manifest.pointer("/spec/replicas");
+    let replicas = replicas.and_then(Value::as_i64);
+    replicas.map_or(1, |replicas| i32::try_from(replicas).unwrap_or(i32::MAX))
 }
 
 /// Returns the addresses at which each component is reachable from outside, as far
@@ -280,6 +287,27 @@ fn of_load_balancer(live: &Value) -> Vec<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_absent_workload_lacks_all_of_its_replicas() {
+        let absent = |spec: Value| {
+            let object = Object {
+                api_version: "apps/v1".to_owned(),
+                kind: "Deployment".to_owned(),
+                namespace: None,
+                name: "web".to_owned(),
+                component: Some("web".to_owned()),
+                team: None,
+                data: false,
+                manifest: json!({"spec": spec}),
+            };
+            of_workload(&object, false, &Live::default())
+        };
+        assert_eq!(absent(json!({"replicas": 2})).replicas, 2);
+        assert_eq!(absent(json!({})).replicas, 1);
+        let stopped = absent(json!({"replicas": 0}));
+        assert_eq!((stopped.state, stopped.is_ready()), (State::Absent, false));
+    }
 
     #[test]
     fn reads_addresses_of_an_ingress() {

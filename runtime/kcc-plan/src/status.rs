@@ -83,9 +83,12 @@ impl ComponentStatus {
         }
     }
 
-    /// Returns true if all of its replicas are ready and as desired.
+    /// Returns true if all of its replicas are ready and as desired. A component of
+    /// zero replicas has to exist too.
     pub fn is_ready(&self) -> bool {
-        self.ready >= self.replicas && self.state != State::Failed && self.unapplied.is_none()
+        self.ready >= self.replicas
+            && !matches!(self.state, State::Absent | State::Failed)
+            && self.unapplied.is_none()
     }
 }
 
