@@ -71,33 +71,70 @@ pub(crate) async fn objects(
         unapplied: records.unapplied(),
         ..Observed::default()
     };
-    let object = |kind: &str, listed: &Listed| ObservedObject {
-        id: listed.id.clone(),
-        ownership: match belongs(scope, &listed.labels) {
-            true if records.lists(kind, listed) => Ownership::Owned,
-            true if recovery::doubt(scope, kind, listed).is_none() => Ownership::Unrecorded,
-            _ => Ownership::Unmanaged,
-        },
-        component: listed.labels.get(label::COMPONENT).cloned(),
-        team: listed.labels.get(label::TEAM).cloned(),
-    };
-    let mut doubtful = Vec::new();
-    let mut doubt = |kind: &str, listed: &Listed, object: &ObservedObject| {
-        let labelled = belongs(scope, &listed.labels) && object.ownership == Ownership::Unmanaged;
-        if let Some(doubt) = recovery::doubt(scope, kind, listed).filter(|_| labelled) {
+    let owners = Owners { scope, records };
+    networks(client, owners, docker, &mut observed).await?;
+    volumes(client, owners, docker, &mut observed).await?;
+    containers(client, owners, docker, &mut observed).await?;
+    Ok(observed)
+}
+
+/// Decides whose an object is: by its labels and by the record.
+#[derive(Clone, Copy)]
+struct Owners<'a> {
+    scope: &'a Scope,
+    records: &'a Records,
+}
+
+impl Owners<'_> {
+    /// Classifies an object. One that carries the labels of the scope, although kcc
+    /// cannot have created it, is added to the doubtful ones.
+    fn classify(
+        self,
+        kind: &str,
+        listed: &Listed,
+        doubtful: &mut Vec<LabelledObject>,
+    ) -> ObservedObject {
+        let labelled = belongs(self.scope, &listed.labels);
+        let doubt = labelled
+            .then(|| recovery::doubt(self.scope, kind, listed))
+            .flatten();
+        let ownership = if !labelled {
+            Ownership::Unmanaged
+        } else if self.records.lists(kind, listed) {
+            Ownership::Owned
+        } else if doubt.is_none() {
+            Ownership::Unrecorded
+        } else {
+            Ownership::Unmanaged
+        };
+        let object = ObservedObject {
+            id: listed.id.clone(),
+            ownership,
+            component: listed.labels.get(label::COMPONENT).cloned(),
+            team: listed.labels.get(label::TEAM).cloned(),
+        };
+        if object.ownership == Ownership::Unmanaged && doubt.is_some() {
             doubtful.push(LabelledObject {
                 kind: kind.to_owned(),
                 name: listed.name.clone(),
                 component: object.component.clone(),
                 team: object.team.clone(),
                 recorded: false,
-                doubt: Some(doubt),
+                doubt,
             });
         }
-    };
+        object
+    }
+}
+
+async fn networks(
+    client: &Client,
+    owners: Owners<'_>,
+    docker: &DockerDesired,
+    observed: &mut Observed,
+) -> Result<(), Error> {
     for listed in client.networks().await? {
-        let object = object("network", &listed);
-        doubt("network", &listed, &object);
+        let object = owners.classify("network", &listed, &mut observed.doubtful);
         if object.ownership == Ownership::Unmanaged && !docker.networks.contains_key(&listed.name) {
             continue;
         }
@@ -117,30 +154,45 @@ pub(crate) async fn objects(
         observed.networks.insert(listed.name.clone(), kept);
         observed.duplicates.push((listed.name, duplicate));
     }
+    Ok(())
+}
+
+async fn volumes(
+    client: &Client,
+    owners: Owners<'_>,
+    docker: &DockerDesired,
+    observed: &mut Observed,
+) -> Result<(), Error> {
     for listed in client.volumes().await? {
-        let object = object("volume", &listed);
-        doubt("volume", &listed, &object);
+        let object = owners.classify("volume", &listed, &mut observed.doubtful);
         if object.ownership != Ownership::Unmanaged || docker.volumes.contains_key(&listed.name) {
             observed.volumes.insert(listed.name, object);
         }
     }
-    let mut wanted = Vec::new();
+    Ok(())
+}
+
+async fn containers(
+    client: &Client,
+    owners: Owners<'_>,
+    docker: &DockerDesired,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    let mut relevant = Vec::new();
     for listed in client.containers().await? {
-        let object = object("container", &listed);
-        doubt("container", &listed, &object);
+        let object = owners.classify("container", &listed, &mut observed.doubtful);
         let plain = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
         if object.ownership != Ownership::Unmanaged || docker.containers.contains_key(plain) {
-            wanted.push((listed, object));
+            relevant.push((listed, object));
         } else {
             observed.taken_ports.extend(listed.host_ports);
         }
     }
-    observed.doubtful = doubtful;
-    let inspected = stream::iter(wanted)
+    let inspected = stream::iter(relevant)
         .map(|(listed, object)| async move {
             let found = client.inspect(&listed.id).await?;
             Ok::<_, Error>(found.map(|found| {
-                let recorded = records.settings(&object.id).cloned();
+                let recorded = owners.records.settings(&object.id).cloned();
                 let container = ObservedContainer {
                     object,
                     state: found.state,
@@ -163,7 +215,7 @@ pub(crate) async fn objects(
         .try_collect::<Vec<_>>()
         .await?;
     observed.containers = inspected.into_iter().flatten().collect();
-    Ok(observed)
+    Ok(())
 }
 
 /// Compares the process in each container whose labels match the desired state:

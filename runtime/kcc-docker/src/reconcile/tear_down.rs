@@ -11,7 +11,7 @@ use super::{
     removal,
 };
 use crate::{
-    observed::{Observed, Ownership},
+    observed::{Observed, ObservedContainer, Ownership},
     payload::Payload,
 };
 
@@ -26,59 +26,74 @@ pub(crate) fn tear_down(
     refuse_all_unrecorded(observed, &Scope::of(desired))?;
     let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
     plan.add_unrecorded(&observed.labelled());
-    let owned: BTreeMap<_, _> = observed
+    let containers: Containers<'_> = observed
         .containers
         .iter()
         .filter(|(_, container)| container.object.ownership == Ownership::Owned)
         .collect();
-    for (name, container) in &owned {
-        let component = container.object.component.as_deref();
-        let needed_by: Vec<_> = owned
-            .iter()
-            .filter(|(_, other)| {
-                let after = other
-                    .object
-                    .component
-                    .as_ref()
-                    .and_then(|other| order.get(other));
-                after.is_some_and(|after| component.is_some_and(|own| after.contains(own)))
-            })
-            .map(|(other, _)| other.as_str())
-            .collect();
-        plan.push(removal(
-            name,
-            container,
-            "removed by `kcc down`",
-            &needed_by,
-        ));
+    for (name, container) in &containers {
+        let needed_by = needed_by(container, &containers, order);
+        plan.push(removal(name, container, CAUSE, &needed_by));
     }
+    remove_networks(&mut plan, observed, &containers);
+    remove_volumes(&mut plan, observed, &containers, options);
+    Ok(plan.finish())
+}
+
+const CAUSE: &str = "removed by `kcc down`";
+
+/// The owned containers by name.
+type Containers<'a> = BTreeMap<&'a String, &'a ObservedContainer>;
+
+/// Returns the containers of the components that start after a container's.
+fn needed_by<'a>(
+    container: &ObservedContainer,
+    containers: &Containers<'a>,
+    order: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<&'a str> {
+    let Some(own) = &container.object.component else {
+        return Vec::new();
+    };
+    let starts_after = |other: &ObservedContainer| {
+        let other = other.object.component.as_ref();
+        let after = other.and_then(|other| order.get(other));
+        after.is_some_and(|after| after.contains(own))
+    };
+    containers
+        .iter()
+        .filter(|(_, other)| starts_after(other))
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+fn remove_networks(
+    plan: &mut PlanBuilder<Payload>,
+    observed: &Observed,
+    containers: &Containers<'_>,
+) {
     for (name, network) in &observed.networks {
         if network.ownership == Ownership::Owned {
             let payload = Payload::RemoveNetwork {
                 id: network.id.clone(),
             };
-            let mut draft = Draft::new(
-                Action::Delete,
-                NETWORK,
-                name,
-                "removed by `kcc down`",
-                payload,
-            );
-            for container in owned.keys() {
-                draft = draft.after(CONTAINER, *container);
-            }
-            plan.push(draft);
+            let draft = Draft::new(Action::Delete, NETWORK, name, CAUSE, payload);
+            plan.push(after_all(draft, containers));
         }
     }
     for (name, duplicate) in &observed.duplicates {
         if duplicate.ownership == Ownership::Owned {
-            let mut draft = duplicate_removal(name, duplicate, "removed by `kcc down`");
-            for container in owned.keys() {
-                draft = draft.after(CONTAINER, *container);
-            }
-            plan.push(draft);
+            let draft = duplicate_removal(name, duplicate, CAUSE);
+            plan.push(after_all(draft, containers));
         }
     }
+}
+
+fn remove_volumes(
+    plan: &mut PlanBuilder<Payload>,
+    observed: &Observed,
+    containers: &Containers<'_>,
+    options: &Options,
+) {
     for (name, volume) in &observed.volumes {
         if volume.ownership != Ownership::Owned {
             continue;
@@ -87,17 +102,9 @@ pub(crate) fn tear_down(
             plan.count_unchanged();
             continue;
         }
-        let mut draft = Draft::new(
-            Action::Delete,
-            VOLUME,
-            name,
-            "`--volumes` was given",
-            Payload::RemoveVolume,
-        );
-        for container in owned.keys() {
-            draft = draft.after(CONTAINER, *container);
-        }
-        draft = draft.destroys_data();
+        let cause = "`--volumes` was given";
+        let draft = Draft::new(Action::Delete, VOLUME, name, cause, Payload::RemoveVolume);
+        let mut draft = after_all(draft, containers).destroys_data();
         if let Some(component) = &volume.component {
             draft = draft.component(component);
         }
@@ -106,5 +113,10 @@ pub(crate) fn tear_down(
         }
         plan.push(draft);
     }
-    Ok(plan.finish())
+}
+
+/// Lets an operation wait until all containers are removed.
+fn after_all(draft: Draft<Payload>, containers: &Containers<'_>) -> Draft<Payload> {
+    let names = containers.keys();
+    names.fold(draft, |draft, name| draft.after(CONTAINER, name.as_str()))
 }
