@@ -16,7 +16,7 @@ use kcc_lower::{
 };
 use kcc_model::{Build, Check};
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
-use kcc_test_engines::{Engine, desired::container, docker::Testbed};
+use kcc_test_engines::{TestedEngine, desired::container, docker::Testbed};
 use kcc_test_support::root;
 
 /// The engine that `kcc_docker` is tested on.
@@ -85,7 +85,7 @@ impl DerefMut for Draft {
     }
 }
 
-impl Engine for Docker {
+impl TestedEngine for Docker {
     type Objects = DockerDesired;
 
     fn wrap(objects: DockerDesired) -> EngineDesired {

@@ -14,7 +14,7 @@ use kcc_lower::{
     kubernetes::{CreatedSecret, KubernetesDesired, Object},
 };
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
-use kcc_test_engines::{Engine, kubernetes::Testbed};
+use kcc_test_engines::{TestedEngine, kubernetes::Testbed};
 use serde_json::{Value, json};
 
 /// The cluster that `kcc_kube` is tested on.
@@ -62,7 +62,7 @@ impl DerefMut for Draft {
     }
 }
 
-impl Engine for Kubernetes {
+impl TestedEngine for Kubernetes {
     type Objects = KubernetesDesired;
 
     fn wrap(objects: KubernetesDesired) -> EngineDesired {

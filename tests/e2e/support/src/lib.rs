@@ -29,5 +29,5 @@ pub mod trials;
 pub use example::{ExampleCopy, outcome, report};
 pub use http::{get, get_within};
 pub use recorder::Recorder;
-pub use sandbox::{Draft, Engine, Sandbox};
+pub use sandbox::{Draft, Sandbox, TestedEngine};
 pub use system::{Host, System, initials};

@@ -10,7 +10,7 @@ use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, State, Statu
 use crate::{Recorder, desired::component};
 
 /// A running engine, with the crate that is tested on it.
-pub trait Engine {
+pub trait TestedEngine {
     /// The engine's own part of a desired state.
     type Objects: Clone;
 
@@ -51,7 +51,7 @@ pub trait Engine {
 }
 
 /// A system with one target on the tested engine.
-pub struct Sandbox<E: Engine> {
+pub struct Sandbox<E: TestedEngine> {
     /// The engine.
     pub testbed: Arc<E>,
     /// The directory of the system.
@@ -62,7 +62,7 @@ pub struct Sandbox<E: Engine> {
     pub recorder: Recorder,
 }
 
-impl<E: Engine> Sandbox<E> {
+impl<E: TestedEngine> Sandbox<E> {
     /// Creates a system for a case, with a name that is unique on the engine.
     pub fn new(testbed: Arc<E>, case: &str) -> Self {
         Self {
@@ -149,7 +149,7 @@ impl<E: Engine> Sandbox<E> {
     }
 }
 
-impl<E: Engine> Drop for Sandbox<E> {
+impl<E: TestedEngine> Drop for Sandbox<E> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{:#?}", self.recorder.lines());
@@ -163,7 +163,7 @@ fn expect_ok<T>(done: Result<T, Error>) -> T {
 }
 
 /// A desired state under construction.
-pub struct Draft<E: Engine> {
+pub struct Draft<E: TestedEngine> {
     /// The name of the system.
     pub system: String,
     /// The target.
@@ -174,7 +174,7 @@ pub struct Draft<E: Engine> {
     pub engine: E::Objects,
 }
 
-impl<E: Engine> Clone for Draft<E> {
+impl<E: TestedEngine> Clone for Draft<E> {
     fn clone(&self) -> Self {
         Self {
             system: self.system.clone(),
@@ -185,7 +185,7 @@ impl<E: Engine> Clone for Draft<E> {
     }
 }
 
-impl<E: Engine> Draft<E> {
+impl<E: TestedEngine> Draft<E> {
     /// Returns the desired state.
     pub fn finish(&self) -> Desired {
         Desired {
