@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"maps"
 	"slices"
 
 	"cuelang.org/go/cue"
@@ -57,8 +58,15 @@ func (w *walker) provideOwn(tree *wire.Node, name string, recipe cue.Value) {
 	backing := at(tree, "backing", name)
 	kind := get(backing, "kind").Text
 	path := []string{kindsField, kind}
-	in, outside := inputOf(name, backing, nil, func(string) bool { return true })
-	if !w.accepts(in, name, backing, recipe, path) {
+	takes := recipe.LookupPath(cue.ParsePath(inField))
+	usual := func(input string) (ast.Expr, bool) {
+		return nil, states(takes.LookupPath(cue.MakePath(cue.Str(input))))
+	}
+	in, outside := inputOf(name, backing, usual, func(string) bool { return true })
+	scripts, _ := recipe.LookupPath(cue.ParsePath("initScripts")).String()
+	facts := recipeFacts{name: kind, reads: w.inputsOf(recipe), scripts: scripts, own: true}
+	w.checkRead(name, backing, facts, outside)
+	if !w.accepts(in, name, backing, recipe, path, facts.reads) {
 		return
 	}
 	made := recipe.FillPath(cue.ParsePath("in"), context.BuildExpr(in.expr))
@@ -80,6 +88,8 @@ func (w *walker) provideOwn(tree *wire.Node, name string, recipe cue.Value) {
 		set(backing, "outputs", outputs)
 	}
 	if component != nil && !outside && !w.silent[component] {
+		w.addOwn(name, backing, component, kind, scripts)
+		w.useSizeOf(takes, backing, in, path)
 		w.inferNeedsOf(tree, component, shape.Below("component"), name)
 		set(backing, "component", component)
 	}
@@ -97,8 +107,8 @@ func (w *walker) joinRecipeSpellings(component *wire.Node, shape *schema.Shape, 
 
 // accepts reports whether a backing satisfies the input of its kind; if not, it
 // reports the lines of both.
-func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.Value, path []string) bool {
-	takes := recipe.LookupPath(cue.ParsePath("in"))
+func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.Value, path []string, reads map[string]bool) bool {
+	takes := recipe.LookupPath(cue.ParsePath(inField))
 	given := map[string]bool{}
 	fine := true
 	for _, elt := range in.expr.Elts {
@@ -113,8 +123,14 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 		if value.Unify(wanted).Err() == nil {
 			continue
 		}
-		lines := w.conjuncts(wanted, append(path[:len(path):len(path)], "in", input), nil)
-		at := inputPath(name, input)
+		lines := w.conjuncts(wanted, append(path[:len(path):len(path)], inField, input), nil)
+		at := inputPath(name, input, backing)
+		if len(in.lines[input]) == 0 {
+			// kcc's own default; nobody wrote the value.
+			w.report(atOrigins(wire.MissingField{Name: input, Expected: expectedBy(lines)}, at, backing.Origins))
+			fine = false
+			continue
+		}
 		e := wire.Error{Detail: wire.OutOfBounds{Expected: expectedBy(lines), Actual: actual(at, value)}, Path: at}
 		for _, o := range in.lines[input] {
 			e = e.At(o.Span, o.Role)
@@ -127,10 +143,7 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 	}
 	for _, input := range []string{"version", "port"} {
 		wanted := takes.LookupPath(cue.MakePath(cue.Str(input)))
-		if given[input] || !w.uses(recipe, input) {
-			continue
-		}
-		if preset, has := wanted.Default(); wanted.Exists() && (has || wanted.IsConcrete()) && preset.IsConcrete() {
+		if given[input] || !reads[input] || states(wanted) {
 			continue
 		}
 		if input == "port" && get(backing, "external") == nil {
@@ -142,7 +155,7 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 		if input == "port" {
 			missing.Expected = ofType(wire.TypeInt)
 		}
-		e := wire.Error{Detail: missing, Path: inputPath(name, input)}
+		e := wire.Error{Detail: missing, Path: inputPath(name, input, backing)}
 		for _, o := range backing.Origins {
 			e = e.At(o.Span, o.Role)
 		}
@@ -153,9 +166,14 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 }
 
 // inputPath returns where a backing writes an input of its kind.
-func inputPath(name, input string) []string {
+func inputPath(name, input string, backing *wire.Node) []string {
 	switch input {
-	case "port", "host", "username", "database", "tls":
+	case "username", "database":
+		if at(backing, "external", input) == nil {
+			return []string{"backing", name, input}
+		}
+		return []string{"backing", name, "external", input}
+	case "port", "host", "tls":
 		return []string{"backing", name, "external", input}
 	case "secret":
 		return []string{"backing", name, "password", input}
@@ -164,18 +182,39 @@ func inputPath(name, input string) []string {
 	}
 }
 
-// uses reports whether a recipe refers to an input.
-func (m *evaluation) uses(recipe cue.Value, input string) bool {
-	found := false
-	for _, c := range m.conjuncts(recipe, []string{kindsField, ""}, nil) {
-		ast.Walk(c.expr, func(node ast.Node) bool {
-			if selector, ok := node.(*ast.SelectorExpr); ok {
-				head, isIdent := selector.X.(*ast.Ident)
-				name, _, err := ast.LabelName(selector.Sel)
-				found = found || isIdent && head.Name == "in" && err == nil && name == input
-			}
-			return !found
-		}, nil)
+// inField is the field in which a recipe sees its backing.
+const inField = "in"
+
+// states reports whether what a kind says of an input is a value, or has a default.
+func states(wanted cue.Value) bool {
+	if !wanted.Exists() {
+		return false
 	}
-	return found
+	preset, has := wanted.Default()
+	return (has || wanted.IsConcrete()) && preset.Validate(cue.Concrete(true)) == nil
+}
+
+// useSizeOf shows the size that a kind gives a backing that has none of its own, in
+// place of the schema's default.
+func (w *walker) useSizeOf(takes cue.Value, backing *wire.Node, in *input, path []string) {
+	wanted := takes.LookupPath(cue.MakePath(cue.Str("size")))
+	if declared(get(backing, "size")) != nil || !states(wanted) {
+		return
+	}
+	preset, _ := wanted.Default()
+	node := &wire.Node{}
+	put(node, preset)
+	for _, c := range w.conjuncts(wanted, append(path[:len(path):len(path)], inField, "size"), nil) {
+		node.Origins = append(node.Origins, wire.Origin{Span: c.span, Role: c.role, By: c.by})
+	}
+	set(backing, "size", node)
+}
+
+// inputsOf returns the fields of `in` that a team's recipe refers to.
+func (m *evaluation) inputsOf(recipe cue.Value) map[string]bool {
+	read := map[string]bool{}
+	for _, c := range m.conjuncts(recipe, []string{kindsField, ""}, nil) {
+		maps.Copy(read, schema.InputsOf(c.expr))
+	}
+	return read
 }

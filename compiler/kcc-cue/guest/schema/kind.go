@@ -21,6 +21,11 @@ type Kind struct {
 	// StandIn is what the kind does instead of the real service; empty if it is the
 	// real service.
 	StandIn string
+	// InitScripts is the directory from which the image runs scripts when it creates
+	// its data; empty if it runs none.
+	InitScripts string
+	// Reads has the fields of `in` that the recipe refers to.
+	Reads map[string]bool
 	// Span is the span of the kind's name.
 	Span wire.Span
 }
@@ -42,6 +47,22 @@ func texts(recipe cue.Value, field string) []string {
 	return all
 }
 
+// InputsOf returns the fields of `in` that a recipe refers to.
+func InputsOf(recipe ast.Node) map[string]bool {
+	read := map[string]bool{}
+	ast.Walk(recipe, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			head, isIdent := selector.X.(*ast.Ident)
+			name, _, err := ast.LabelName(selector.Sel)
+			if isIdent && head.Name == "in" && err == nil {
+				read[name] = true
+			}
+		}
+		return true
+	}, nil)
+	return read
+}
+
 // addKind reads `kinds: NAME: {…}`.
 func (s *Schema) addKind(field *ast.Field) {
 	for _, decl := range field.Value.(*ast.StructLit).Elts {
@@ -60,6 +81,8 @@ func (s *Schema) addKind(field *ast.Field) {
 		kind.Version = kind.Recipe.LookupPath(cue.ParsePath("in.version"))
 		kind.Versions = texts(kind.Recipe, "versions")
 		kind.StandIn, _ = kind.Recipe.LookupPath(cue.ParsePath("standIn")).String()
+		kind.InitScripts, _ = kind.Recipe.LookupPath(cue.ParsePath("initScripts")).String()
+		kind.Reads = InputsOf(recipe.Value)
 		if variants := texts(kind.Recipe, "variants"); len(variants) > 0 {
 			newest := kind.Versions[len(kind.Versions)-1]
 			kind.Versions = append(kind.Versions, newest+variants[0])

@@ -121,6 +121,22 @@ type UnknownVersion struct {
 	Candidates []string
 }
 
+// IgnoredField is a field of a backing that the recipe of its kind does not read.
+type IgnoredField struct {
+	detail
+	Kind string
+	Name string
+	// Set if a team defines the kind.
+	Own bool
+}
+
+// TakenVolume is a volume of a backing with the name of one of its kind.
+type TakenVolume struct {
+	detail
+	Kind string
+	Name string
+}
+
 // SecretLiteral is a secret that is written as text, even if an overlay overrides
 // it.
 type SecretLiteral struct{ detail }

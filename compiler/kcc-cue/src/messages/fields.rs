@@ -234,6 +234,29 @@ impl Mistake<'_> {
         ))
     }
 
+    pub(super) fn ignored_field(&self, kind: &str, name: &str, own: bool) -> Diagnostic {
+        let message = format!(
+            "{} has `{name}`, which kind `{kind}` does not use",
+            self.owner_of(self.above())
+        );
+        let error = self.error(Code::EvalUnknownField, message, "not used");
+        let help = match (own, name) {
+            (true, "initScripts") => {
+                "write `initScripts` in the kind with the directory of its image, or remove it"
+                    .to_owned()
+            }
+            (true, _) => format!("refer to `in.{name}` in the kind's `component`, or remove it"),
+            (false, _) => "remove it".to_owned(),
+        };
+        self.with_other_lines(error).help(help)
+    }
+
+    pub(super) fn taken_volume(&self, kind: &str, name: &str) -> Diagnostic {
+        let message = format!("kind `{kind}` has a volume `{name}` of its own");
+        let error = self.error(Code::EvalConflict, message, "duplicate name");
+        self.with_other_lines(error).help("rename the volume")
+    }
+
     /// Labels the same field in other lines.
     fn with_other_lines(&self, mut error: Diagnostic) -> Diagnostic {
         for line in self.lines.iter().skip(1) {

@@ -138,6 +138,8 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             version,
             candidates,
         } => mistake.unknown_version(kind, version, candidates),
+        Detail::IgnoredField { kind, name, own } => mistake.ignored_field(kind, name, *own),
+        Detail::TakenVolume { kind, name } => mistake.taken_volume(kind, name),
         Detail::SecretLiteral {} => secret(mistake),
         Detail::Overlay { problem } => mistake.overlay(problem),
         Detail::BadPolicy { policy, problem } => mistake.bad_policy(policy.as_deref(), problem),

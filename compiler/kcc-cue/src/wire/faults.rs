@@ -95,6 +95,18 @@ pub(crate) enum Detail {
         /// Versions that it supports.
         candidates: Vec<String>,
     },
+    /// A field of a backing that the recipe of its kind does not read.
+    IgnoredField {
+        kind: String,
+        name: String,
+        /// Set if a team defines the kind.
+        own: bool,
+    },
+    /// A volume of a backing with the name of one of its kind.
+    TakenVolume {
+        kind: String,
+        name: String,
+    },
     /// A secret that is written as text, even if an overlay overrides
     /// it.
     SecretLiteral {},

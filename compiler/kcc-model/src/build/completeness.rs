@@ -15,11 +15,23 @@ use super::{ReferencedFiles, build_into};
 
 /// The ends of paths, or the paths with all below, that something else reads than
 /// the builder of the model.
-const READ_ELSEWHERE: [(&str, &str); 10] = [
+const READ_ELSEWHERE: [(&str, &str); 16] = [
     ("kinds", "the evaluator applies recipes"),
     ("backing.x.version", "the recipe reads it"),
     ("backing.x.size", "the recipe reads it"),
     ("backing.x.password", "the recipe reads it"),
+    ("backing.x.username", "the recipe reads it"),
+    ("backing.x.database", "the recipe reads it"),
+    ("backing.x.args", "the recipe reads it"),
+    ("backing.x.env", "the evaluator adds it to the component"),
+    (
+        "backing.x.volumes",
+        "the evaluator adds it to the component",
+    ),
+    (
+        "backing.x.initScripts",
+        "the evaluator adds it to the component",
+    ),
     ("backing.x.resources", "the recipe reads it"),
     ("backing.x.external.username", "the recipe reads it"),
     ("backing.x.external.database", "the recipe reads it"),
@@ -29,10 +41,11 @@ const READ_ELSEWHERE: [(&str, &str); 10] = [
 ];
 
 /// Fields that mean something only beside another one, by their definition.
-const COMPANIONS: [(&str, &str, &str); 4] = [
+const COMPANIONS: [(&str, &str, &str); 5] = [
     ("Volume", "access", "size"),
     ("Volume", "class", "size"),
     ("Volume", "mode", "config"),
+    ("Volume", "readOnly", "size"),
     ("Health", "port", "http"),
 ];
 
