@@ -128,6 +128,7 @@ codes! {
     CheckDuplicatePort = Check "kcc::check::duplicate-port" "check/duplicate-port.md";
     CheckDuplicateRoute = Check "kcc::check::duplicate-route" "check/duplicate-route.md";
     CheckRoutePort = Check "kcc::check::route-port" "check/route-port.md";
+    CheckNoWayIn = Check "kcc::check::no-way-in" "check/no-way-in.md";
     CheckSecretLiteral = Check "kcc::check::secret-literal" "check/secret-literal.md";
     CheckUnknownSecret = Check "kcc::check::unknown-secret" "check/unknown-secret.md";
     CheckUnknownConfig = Check "kcc::check::unknown-config" "check/unknown-config.md";
@@ -135,7 +136,9 @@ codes! {
     CheckNoTarget = Check "kcc::check::no-target" "check/no-target.md";
     CheckUnknownOutput = Check "kcc::check::unknown-output" "check/unknown-output.md";
     CheckUnknownVariable = Check "kcc::check::unknown-variable" "check/unknown-variable.md";
+    CheckUnknownVolume = Check "kcc::check::unknown-volume" "check/unknown-volume.md";
     CheckUnusedKind = Check "kcc::check::unused-kind" "check/unused-kind.md";
+    CheckUnusedVolume = Check "kcc::check::unused-volume" "check/unused-volume.md";
     CheckUnusedBacking = Check "kcc::check::unused-backing" "check/unused-backing.md";
     CheckStandIn = Check "kcc::check::stand-in" "check/stand-in.md";
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";

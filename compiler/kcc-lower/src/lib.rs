@@ -66,14 +66,16 @@ pub fn lower(
             ingress_class,
             gateway,
             gateway_class,
+            public_ports,
         } => EngineDesired::Kubernetes(kubernetes::lower(
             &mut lowering,
             context.as_deref(),
             namespace,
-            &kubernetes::Routing {
+            &kubernetes::Outside {
                 ingress_class: ingress_class.as_deref(),
                 gateway: gateway.as_deref(),
                 gateway_class: gateway_class.as_deref(),
+                public_ports: *public_ports,
             },
         )),
     };

@@ -29,7 +29,7 @@ impl Lowered {
                     all.push(self.object("network", name, network.component.as_ref(), network));
                 }
                 for (name, volume) in &docker.volumes {
-                    all.push(self.object("volume", name, Some(&volume.component), volume));
+                    all.push(self.object("volume", name, volume.component.as_ref(), volume));
                 }
                 for (name, image) in &docker.images {
                     all.push(self.object("image", name, Some(&image.component), image));

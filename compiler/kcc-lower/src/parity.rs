@@ -73,6 +73,14 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
             entry(target, engine, path, &Field::all()[at])
         }));
     }
+    for volume in target.volumes.values() {
+        for (field, used) in [("size", true), ("class", volume.class.is_some())] {
+            let at = position("volumes", field).filter(|_| used);
+            let field_of = at.map(|at| &Field::all()[at]);
+            let path = volume.path.join(field);
+            entries.extend(field_of.map(|field| entry(target, engine, path, field)));
+        }
+    }
     for object in target.objects.values() {
         let kind = object.manifest.get("kind").and_then(|kind| kind.as_str());
         let field = match kind {
@@ -170,12 +178,19 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
             port.expose != Expose::No,
             &[&below[..], &["expose"]].concat(),
         );
+        let public = [&below[..], &["public"]].concat();
+        add("ports.*.public", port.public, &public);
     }
     for name in component.needs.keys() {
         add("needs.*", true, &["needs", name]);
     }
     let aliases = !component.host_aliases.is_empty();
     add("hostAliases", aliases, &["hostAliases"]);
+    for (at, alias) in component.aliases.iter().enumerate() {
+        // On Kubernetes a name without dots is a Service.
+        let service = engine.is(Engine::Kubernetes) && !alias.contains('.');
+        add("aliases", !service, &["aliases", &at.to_string()]);
+    }
     let plain = component.scale.is_none() && component.replicas != 1;
     add("replicas", plain, &["replicas"]);
     availability_uses(component, &mut add);
@@ -202,6 +217,14 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
         add("volumes.*.mode", mode, &["volumes", name, "mode"]);
         let host = matches!(volume.source, VolumeSource::HostPath(_));
         add("volumes.*.hostPath", host, &["volumes", name, "hostPath"]);
+        let shared = matches!(volume.source, VolumeSource::Shared(_));
+        add("volumes.*.from", shared, &["volumes", name, "from"]);
+        let read_only = volume.read_only;
+        add(
+            "volumes.*.readOnly",
+            read_only,
+            &["volumes", name, "readOnly"],
+        );
         if let VolumeSource::Persistent { class, .. } = &volume.source {
             add("volumes.*.size", true, &["volumes", name, "size"]);
             add(

@@ -2,7 +2,7 @@
 //! short forms expanded and units normalised.
 
 use std::collections::BTreeMap;
-pub use std::net::IpAddr;
+pub use std::net::{IpAddr, SocketAddr};
 
 use kcc_tree::Path;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub struct Component {
     pub sidecars: BTreeMap<Name, Container>,
     /// Ports by name.
     pub ports: BTreeMap<Name, Port>,
+    /// Further host names under which others reach it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// Needs, by the name of the needed component.
     pub needs: BTreeMap<Name, Need>,
     /// Addresses of host names that no name server knows.
@@ -100,6 +103,7 @@ impl Component {
             init: Vec::new(),
             sidecars: BTreeMap::new(),
             ports,
+            aliases: Vec::new(),
             needs: BTreeMap::new(),
             host_aliases: BTreeMap::new(),
             replicas: 0,
@@ -212,9 +216,25 @@ pub struct Port {
     pub protocol: Protocol,
     /// Publication on the host of a Docker engine.
     pub expose: Expose,
+    /// Opens it to everybody outside the system.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
     /// The sidecar that listens on it; none for the main container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<Name>,
+}
+
+impl Port {
+    /// Returns a TCP port of the main container that only the system reaches.
+    pub fn inside(number: u16) -> Self {
+        Self {
+            number,
+            protocol: Protocol::Tcp,
+            expose: Expose::No,
+            public: false,
+            sidecar: None,
+        }
+    }
 }
 
 /// The transport protocol of a port.
@@ -236,6 +256,27 @@ pub enum Expose {
     Free,
     /// Published on this port.
     Port(u16),
+    /// Published on this port of one address of the host.
+    Address(SocketAddr),
+}
+
+impl Expose {
+    /// Returns the number of the port on the host, if it is declared.
+    pub fn number(self) -> Option<u16> {
+        match self {
+            Self::No | Self::Free => None,
+            Self::Port(number) => Some(number),
+            Self::Address(address) => Some(address.port()),
+        }
+    }
+
+    /// Returns the address of the host to publish on; none for all.
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address.ip()),
+            _ => None,
+        }
+    }
 }
 
 /// A dependency on another component.

@@ -25,7 +25,20 @@ pub enum EngineTarget {
         gateway: Option<String>,
         /// The class of the Gateway that kcc makes for the routes.
         gateway_class: Option<String>,
+        /// The type of the Services for public ports.
+        public_ports: PublicPorts,
     },
+}
+
+/// The type of the Services for public ports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PublicPorts {
+    /// An address of their own, from the cluster's load balancer.
+    #[default]
+    LoadBalancer,
+    /// A port on every node.
+    NodePort,
 }
 
 impl EngineTarget {
@@ -74,6 +87,7 @@ mod tests {
             ingress_class: None,
             gateway: None,
             gateway_class: None,
+            public_ports: PublicPorts::default(),
         };
         assert_eq!(EngineTarget::Docker {}.grace_period(), Millis(10_000));
         assert_eq!(kubernetes.grace_period(), Millis(30_000));

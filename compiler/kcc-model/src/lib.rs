@@ -36,7 +36,7 @@ pub use checked::CheckedModel;
 pub use codeowners::Codeowners;
 pub use component::*;
 pub use container::*;
-pub use engine_target::EngineTarget;
+pub use engine_target::{EngineTarget, PublicPorts};
 pub use examine::{check, examine};
 pub use health::*;
 pub use kind::*;

@@ -1,5 +1,6 @@
 //! [`Volume`] and [`File`]: the mounts in a component's file system.
 
+use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::{Bytes, Name, Part};
@@ -15,6 +16,9 @@ pub struct Volume {
     /// The mode of the files of a config or secret; the engine's default if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
+    /// Keeps the containers from writing to it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
 }
 
 /// The storage behind a volume.
@@ -39,6 +43,27 @@ pub enum VolumeSource {
     Secret(Name),
     /// A directory or file of the host.
     HostPath(String),
+    /// A volume of the system, by its name.
+    Shared(Name),
+}
+
+/// A persistent volume that several components mount.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SharedVolume {
+    /// The name.
+    pub name: Name,
+    /// The declaring team.
+    pub team: Name,
+    /// The path in the model.
+    #[serde(skip)]
+    pub path: Path,
+    /// The size.
+    pub size: Bytes,
+    /// The access mode.
+    pub access: Access,
+    /// The storage class.
+    pub class: Option<String>,
 }
 
 /// The access mode of a persistent volume.
@@ -49,6 +74,13 @@ pub enum Access {
     ReadOnlyMany,
     ReadWriteMany,
     ReadWriteOncePod,
+}
+
+impl Access {
+    /// Returns true if only one node, or one pod, can mount the volume.
+    pub fn is_single(self) -> bool {
+        matches!(self, Self::ReadWriteOnce | Self::ReadWriteOncePod)
+    }
 }
 
 /// A volume that is removed with its container.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_tree::Path;
 use serde::Serialize;
 
-use crate::{Component, EngineTarget, Grant, Name};
+use crate::{Access, Component, EngineTarget, Grant, Name, SharedVolume, Volume, VolumeSource};
 
 /// The system in all its targets.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +51,8 @@ pub struct TargetModel {
     pub secrets: BTreeMap<Name, Secret>,
     /// Shared configuration data.
     pub configs: BTreeMap<Name, Config>,
+    /// Volumes that several components mount.
+    pub volumes: BTreeMap<Name, SharedVolume>,
     /// Raw Kubernetes objects.
     pub objects: BTreeMap<Name, RawObject>,
     /// Patches of generated Kubernetes objects, by component name and object kind.
@@ -62,6 +64,15 @@ pub struct TargetModel {
 }
 
 impl TargetModel {
+    /// Returns the access mode of a persistent volume of a component.
+    pub fn access(&self, volume: &Volume) -> Option<Access> {
+        match &volume.source {
+            VolumeSource::Persistent { access, .. } => Some(*access),
+            VolumeSource::Shared(name) => Some(self.volumes.get(name)?.access),
+            _ => None,
+        }
+    }
+
     /// Returns the components that have to be up before a component starts, sorted by name.
     pub(crate) fn start_after(&self, name: &str) -> BTreeSet<&str> {
         self.components

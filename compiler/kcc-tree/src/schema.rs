@@ -229,7 +229,9 @@ mod tests {
         );
         assert_eq!(
             declared_fields(),
-            ["secrets", "configs", "kinds", "objects", "grants"]
+            [
+                "secrets", "configs", "volumes", "kinds", "objects", "grants"
+            ]
         );
     }
 

@@ -98,11 +98,12 @@ impl Parity {
             }
             let name = entry.path.0.get(1).cloned().unwrap_or_default();
             let below = kcc_tree::Path(entry.path.0.get(2..).unwrap_or_default().to_vec());
+            let team = match entry.path.0.first().map(String::as_str) {
+                Some("volumes") => model.volumes.get(&name).map(|volume| &volume.team),
+                _ => model.components.get(&name).map(|component| &component.team),
+            };
             entries.push(Entry {
-                team: model
-                    .components
-                    .get(&name)
-                    .map(|component| component.team.clone()),
+                team: team.cloned(),
                 component: name,
                 path: entry.path.to_string(),
                 field: entry.field.path(),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_lower::docker::Container;
-use kcc_model::{Build, Until};
+use kcc_model::{Build, IpAddr, Until};
 
 /// The payload of one step.
 #[derive(Debug, Clone)]
@@ -91,8 +91,8 @@ pub(crate) struct HostPort {
     pub(crate) container: u16,
     pub(crate) protocol: &'static str,
     pub(crate) host: u16,
-    /// True if it is bound to this machine only, for kcc's own health checks.
-    pub(crate) private: bool,
+    /// The address of the host that it is bound to; all if none.
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// The strategy to replace a container.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_lower::docker::{DockerDesired, Mount, name_prefix};
+use kcc_lower::docker::{Container, DockerDesired, Mount, name_prefix};
 use kcc_model::{EnvValue, Name, Part, SecretProvider};
 use kcc_plan::{Error, RecordDirectory, Scope};
 
@@ -20,6 +20,11 @@ pub(crate) fn doubt(scope: &Scope, kind: &str, listed: &Listed) -> Option<String
     let name = base_name(&listed.name);
     let rest = name.strip_prefix(&prefix);
     if kind == "network" && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+        return None;
+    }
+    if let ("volume", Some(volume)) = (kind, listed.labels.get(label::VOLUME))
+        && rest.and_then(|rest| rest.strip_prefix('-')) == Some(volume)
+    {
         return None;
     }
     let component = listed.labels.get(label::COMPONENT);
@@ -103,7 +108,7 @@ fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a s
 }
 
 /// Returns the generated secrets without a value that unlock existing data: those
-/// of components with a volume.
+/// of components that mount a volume.
 pub(crate) fn lost_secrets(
     docker: &DockerDesired,
     observed: &Observed,
@@ -111,16 +116,15 @@ pub(crate) fn lost_secrets(
     state: &RecordDirectory,
 ) -> Result<BTreeSet<Name>, Error> {
     let mut lost = BTreeSet::new();
-    let holders: BTreeSet<_> = observed
-        .volumes
-        .iter()
-        .filter(|(name, volume)| {
-            volume.ownership != Ownership::Unmanaged && docker.volumes.contains_key(*name)
-        })
-        .filter_map(|(_, volume)| volume.component.as_deref())
-        .collect();
-    let readers = docker.containers.values();
-    for container in readers.filter(|own| holders.contains(own.component.as_str())) {
+    let exists = |name: &String| {
+        let volume = observed.volumes.get(name);
+        volume.is_some_and(|volume| volume.ownership != Ownership::Unmanaged)
+    };
+    let holds_data = |container: &&Container| {
+        let mut mounts = container.mounts.values();
+        mounts.any(|mount| matches!(mount, Mount::Volume(name) if exists(name)))
+    };
+    for container in docker.containers.values().filter(holds_data) {
         for part in container.with_init() {
             for secret in referenced_secrets(part) {
                 if is_generated(docker, secret)
@@ -177,6 +181,14 @@ mod tests {
         assert!(!own("network", "shop-development", None, false));
         assert!(own("volume", "shop-dev-db-data", Some("db"), false));
         assert!(!own("volume", "data", Some("db"), false));
+        let shared = |name: &str| {
+            let mut listed = listed(name, None, false);
+            let label = (label::VOLUME.to_owned(), "media".to_owned());
+            listed.labels.extend([label]);
+            doubt(&scope(None), "volume", &listed).is_none()
+        };
+        assert!(shared("shop-dev-media"));
+        assert!(!shared("shop-dev-mediathek") && !shared("media"));
         let copy = listed("shop-dev.pr-12-web", Some("web"), true);
         assert!(doubt(&scope(Some("pr-12")), "container", &copy).is_none());
         assert!(doubt(&scope(None), "container", &copy).is_some());

@@ -53,7 +53,8 @@ pub(super) fn lower(
             let name = numbered(&format!("{base}-{volume}"), own.unwrap_or(1));
             if own.is_some() || replica == 1 {
                 let object = Volume {
-                    component: component.name.clone(),
+                    component: Some(component.name.clone()),
+                    team: component.team.clone(),
                     labels: labels(lowering, Some(component)),
                 };
                 let source = names::record(component);
@@ -308,6 +309,7 @@ fn base_container(
         files,
         access,
         mounts,
+        mount_options,
     } = contents(lowering, component, &sources.component());
     Container {
         component: component.name.clone(),
@@ -323,6 +325,7 @@ fn base_container(
         files,
         access,
         mounts,
+        mount_options,
         ports: Vec::new(),
         networks: BTreeMap::new(),
         host_aliases: component.host_aliases.clone(),
@@ -394,21 +397,26 @@ fn ports(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) -> 
     let routed: BTreeSet<_> = component.routes.values().map(|route| &route.port).collect();
     let mut published = Vec::new();
     for (name, port) in &component.ports {
-        let host = match port.expose {
-            Expose::Port(number) => Some(number),
-            Expose::Free => None,
-            Expose::No if routed.contains(name) => None,
-            Expose::No => continue,
-        };
+        let outside = port.public || routed.contains(name);
+        if port.expose == Expose::No && !outside {
+            continue;
+        }
         let field = sources.element(published.len());
         let source = field.port(component, name);
         source.model("container", &["number"]);
         source.model("protocol", &["protocol"]);
-        source.model_or("host", &["expose"], &field.component(), &["routes"]);
+        source.model_or(
+            "host",
+            &["expose", "public"],
+            &field.component(),
+            &["routes"],
+        );
+        source.model("address", &["expose"]);
         published.push(Publish {
             container: port.number,
             protocol: protocol(port.protocol),
-            host: host.filter(|_| lowering.instance.is_none()),
+            host: port.expose.number().filter(|_| lowering.instance.is_none()),
+            address: port.expose.address(),
         });
     }
     published

@@ -3,14 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{
-    Component, Container as ModelContainer, EnvValue, FileAccess, FileContent, VolumeSource,
+    Access, Component, Container as ModelContainer, EnvValue, FileAccess, FileContent, Volume,
+    VolumeSource,
 };
 use kcc_tree::Path;
 
-use crate::docker::Mount;
+use crate::docker::names::shared_volume;
+use crate::docker::{Mount, MountOptions};
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
 use crate::source::Recorder;
+
+/// The mode of a file that everybody may read.
+const READABLE: u32 = 0o444;
+/// The permissions to write.
+const WRITABLE: u32 = 0o222;
 
 /// Returns true if init steps or sidecars are created. A cron job has none here,
 /// since its runs are started by hand and start only the main container.
@@ -86,6 +93,7 @@ pub(super) struct Contents {
     pub(super) files: BTreeMap<String, String>,
     pub(super) access: BTreeMap<String, FileAccess>,
     pub(super) mounts: BTreeMap<String, Mount>,
+    pub(super) mount_options: BTreeMap<String, MountOptions>,
 }
 
 /// Lowers files and all volumes except persistent ones.
@@ -95,7 +103,7 @@ pub(super) fn contents(
     sources: &Recorder,
 ) -> Contents {
     let record = |at: &str, source: [&str; 2]| {
-        for field in ["files", "access", "mounts"] {
+        for field in ["files", "access", "mounts", "mountOptions"] {
             sources.below(field).entry(at).named("", source);
         }
     };
@@ -115,15 +123,22 @@ pub(super) fn contents(
         }
     }
     for (name, volume) in &component.volumes {
-        let access = FileAccess {
-            mode: volume.mode,
-            owner: None,
-        };
         let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
         let at = volume.mount.clone();
         record(&at, ["volumes", name]);
+        let options = MountOptions {
+            read_only: volume.read_only,
+        };
         match &volume.source {
-            VolumeSource::Persistent { .. } => {}
+            VolumeSource::Persistent { .. } => contents.set_options(at, options),
+            VolumeSource::Shared(shared) => {
+                let only_readers = lowering.target.access(volume) == Some(Access::ReadOnlyMany);
+                let options = MountOptions {
+                    read_only: options.read_only || only_readers,
+                };
+                contents.set_options(at.clone(), options);
+                contents.mount(at, Mount::Volume(shared_volume(lowering, shared)));
+            }
             // A tmpfs cannot be shared between containers.
             VolumeSource::Ephemeral(options)
                 if has_extra_containers(component) || options.memory == Some(false) =>
@@ -133,8 +148,13 @@ pub(super) fn contents(
             VolumeSource::Ephemeral(options) => {
                 contents.mount(at, Mount::Tmpfs(options.clone()));
             }
-            VolumeSource::HostPath(path) => contents.mount(at, Mount::Host(path.clone())),
+            VolumeSource::HostPath(path) => {
+                contents.set_options(at.clone(), options);
+                contents.mount(at, Mount::Host(path.clone()));
+            }
             VolumeSource::Config(config) => {
+                let mode = volume.mode.or(volume.read_only.then_some(READABLE));
+                let access = file_access(volume, mode);
                 let path = component.path.join("volumes").join(name);
                 let data = lowering.config_data(&path, config);
                 for (key, text) in data.into_iter().flatten() {
@@ -144,6 +164,7 @@ pub(super) fn contents(
                 }
             }
             VolumeSource::Secret(secret) => {
+                let access = file_access(volume, volume.mode);
                 record(&below(secret), ["volumes", name]);
                 contents.set_access(&below(secret), access);
                 contents.mount(below(secret), Mount::Secret(secret.clone()));
@@ -153,9 +174,24 @@ pub(super) fn contents(
     contents
 }
 
+/// Returns the access to the files of a config or secret, which are copies.
+fn file_access(volume: &Volume, mode: Option<u32>) -> FileAccess {
+    let mask = if volume.read_only { !WRITABLE } else { !0 };
+    FileAccess {
+        mode: mode.map(|mode| mode & mask),
+        owner: None,
+    }
+}
+
 impl Contents {
     fn mount(&mut self, path: String, mount: Mount) {
         self.mounts.insert(path, mount);
+    }
+
+    fn set_options(&mut self, path: String, options: MountOptions) {
+        if options != MountOptions::default() {
+            self.mount_options.insert(path, options);
+        }
     }
 
     fn set_access(&mut self, path: &str, access: FileAccess) {

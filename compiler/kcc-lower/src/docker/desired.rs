@@ -41,8 +41,11 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
-    /// The component.
-    pub component: Name,
+    /// The component; none for a volume of the system, which components share.
+    pub component: Option<Name>,
+    /// The owning team.
+    #[serde(skip)]
+    pub team: Name,
     /// Labels, including kcc's.
     pub labels: BTreeMap<String, String>,
 }
@@ -86,6 +89,9 @@ pub struct Container {
     pub access: BTreeMap<String, FileAccess>,
     /// Mounts by path.
     pub mounts: BTreeMap<String, Mount>,
+    /// The declared options of mounts, by path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mount_options: BTreeMap<String, MountOptions>,
     /// Published ports.
     pub ports: Vec<Publish>,
     /// Networks by name, with the container's aliases on each.
@@ -180,6 +186,15 @@ pub enum Mount {
     Host(String),
 }
 
+/// The declared options of a mount.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MountOptions {
+    /// Keeps the container from writing to it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub read_only: bool,
+}
+
 /// A published port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -191,6 +206,9 @@ pub struct Publish {
     /// The number on the host. Without one the engine chooses a free port, which
     /// the planner keeps across replacements.
     pub host: Option<u16>,
+    /// The address of the host that it is published on; all if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
 }
 
 /// A health check.
@@ -236,6 +254,11 @@ impl Container {
     /// keeps it apart from the names of components.
     pub fn extra_name(main: &str, name: &str) -> String {
         format!("{main}_{name}")
+    }
+
+    /// Returns the options of the mount at a path.
+    pub fn options(&self, path: &str) -> MountOptions {
+        self.mount_options.get(path).copied().unwrap_or_default()
     }
 
     /// Iterates over the container and its init steps.

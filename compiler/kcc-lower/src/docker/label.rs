@@ -9,6 +9,8 @@ pub const TARGET: &str = "dev.kcc.target";
 pub const INSTANCE: &str = "dev.kcc.instance";
 /// The component.
 pub const COMPONENT: &str = "dev.kcc.component";
+/// The name of a volume of the system, which belongs to no component.
+pub const VOLUME: &str = "dev.kcc.volume";
 /// The owning team.
 pub const TEAM: &str = "dev.kcc.team";
 /// The command that runs in a container before it is stopped, as a JSON list. A

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use kcc_model::SecretProvider;
 
 use crate::lowering::Lowering;
+use crate::source::Recorder;
 
 pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
     let mut desired = DockerDesired {
@@ -31,10 +32,31 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
         containers: BTreeMap::new(),
         secrets: secrets(lowering),
     };
+    shared_volumes(lowering, &mut desired);
     for component in lowering.running() {
         container::lower(lowering, component, &mut desired);
     }
     desired
+}
+
+/// Adds the volumes of the system, which components share.
+fn shared_volumes(lowering: &mut Lowering<'_>, desired: &mut DockerDesired) {
+    for volume in lowering.target.volumes.values() {
+        let name = names::shared_volume(lowering, &volume.name);
+        let mut labels = names::labels(lowering, None);
+        labels.insert(label::VOLUME.to_owned(), volume.name.clone());
+        labels.insert(label::TEAM.to_owned(), volume.team.clone());
+        let sources = Recorder::at(volume.path.clone());
+        sources.model("", &[""]);
+        sources.kcc("labels", label::IDENTITY);
+        lowering.record("volume", &name, sources.finish());
+        let object = Volume {
+            component: None,
+            team: volume.team.clone(),
+            labels,
+        };
+        desired.volumes.insert(name, object);
+    }
 }
 
 /// Returns the secrets that containers refer to. kcc itself fetches the values when

@@ -44,6 +44,11 @@ pub(super) fn labels(
     labels
 }
 
+/// Returns the name of a volume of the system.
+pub(super) fn shared_volume(lowering: &Lowering<'_>, volume: &str) -> String {
+    format!("{}-{volume}", prefix(lowering))
+}
+
 /// Starts the record of an object of a component.
 pub(super) fn record(component: &Component) -> Recorder {
     let sources = Recorder::of(component);
@@ -66,7 +71,7 @@ pub(super) fn insert<T>(
         Entry::Occupied(_) => lowering.error(
             Code::LowerNameClash,
             path,
-            format!("a {noun} of `{path}` has the same name as one of another component"),
+            format!("a {noun} of `{path}` has the same name as another one"),
             "duplicate name",
             "rename one of the two: the name of a replica is its component and number, that of a volume its component and own name",
         ),

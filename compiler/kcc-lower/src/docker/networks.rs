@@ -60,6 +60,11 @@ pub(super) fn all(lowering: &mut Lowering<'_>) -> BTreeMap<String, Network> {
 pub(super) fn record(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) {
     let sources = sources.component();
     sources.model("networks", &[""]);
+    if !component.aliases.is_empty() {
+        let own = network_name(lowering, &component.name);
+        let own = sources.below("networks").entry(&own);
+        own.model("", &["aliases", ""]);
+    }
     for need in component.needs.keys() {
         let network = sources
             .below("networks")
@@ -78,8 +83,9 @@ pub(super) fn of_component(
     let needs = component.needs.keys();
     let others = needs.map(|other| (network_name(lowering, other), Vec::new()));
     let own = network_name(lowering, &component.name);
+    let names = [&[component.name.clone()], &component.aliases[..]].concat();
     let mut networks: BTreeMap<_, _> = others
-        .chain([(own, vec![component.name.clone()])])
+        .chain([(own, names)])
         .filter(|(network, _)| all.contains_key(network))
         .collect();
     if networks.is_empty() {

@@ -181,11 +181,11 @@ fn int_or_string(share: Share) -> IntOrString {
 
 /// Returns the strategy of a Deployment. The default is a surge of one, or recreate
 /// if the new pod could not start while the old one has a volume mounted.
-pub(super) fn strategy(component: &Component) -> DeploymentStrategy {
+pub(super) fn strategy(lowering: &Lowering<'_>, component: &Component) -> DeploymentStrategy {
     let rollout = &component.rollout;
     let recreate = match rollout.strategy {
         Some(strategy) => strategy == Strategy::Recreate,
-        None => storage::has_single_node_volume(component),
+        None => storage::has_single_node_volume(lowering, component),
     };
     if recreate {
         return DeploymentStrategy {

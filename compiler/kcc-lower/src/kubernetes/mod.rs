@@ -38,7 +38,7 @@ pub use secrets::{ENCODED_KEY, GENERATED_KEY};
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kcc_model::{Build, Image};
+use kcc_model::{Build, Image, PublicPorts};
 
 use crate::lowering::Lowering;
 use metadata::Owner;
@@ -51,20 +51,22 @@ const BUILT_IN_NAMESPACE: &str = "default";
 /// an instance does without them.
 const ROUTES: [&str; 3] = ["Ingress", "HTTPRoute", "Gateway"];
 
-/// The target's settings for routes.
-pub(crate) struct Routing<'a> {
+/// The target's settings for what leads in from outside.
+pub(crate) struct Outside<'a> {
     pub(crate) ingress_class: Option<&'a str>,
     /// An existing Gateway.
     pub(crate) gateway: Option<&'a str>,
     /// The class of a Gateway that kcc creates.
     pub(crate) gateway_class: Option<&'a str>,
+    /// The type of the Services for public ports.
+    pub(crate) public_ports: PublicPorts,
 }
 
 pub(crate) fn lower(
     lowering: &mut Lowering<'_>,
     context: Option<&str>,
     namespace: &str,
-    routing: &Routing<'_>,
+    outside: &Outside<'_>,
 ) -> KubernetesDesired {
     // The plain target keeps its namespace to itself.
     let own = lowering
@@ -89,6 +91,7 @@ pub(crate) fn lower(
     }
     policies::default_deny(lowering, &mut objects);
     storage::configs(lowering, &mut objects);
+    storage::shared_claims(lowering, &mut objects);
     for component in lowering.running() {
         limits::validate(lowering, component);
         permissions::lower(lowering, component, &mut objects);
@@ -96,20 +99,21 @@ pub(crate) fn lower(
         storage::claims(lowering, component, &mut objects);
         policies::component(lowering, component, &mut objects);
         network::service(lowering, component, &mut objects);
-        let parent = match (routing.gateway, routing.gateway_class) {
+        network::public(lowering, component, outside.public_ports, &mut objects);
+        let parent = match (outside.gateway, outside.gateway_class) {
             (Some(gateway), _) => Some(gateway::Parent::existing(gateway)),
             (None, Some(_)) => Some(gateway::Parent::own(lowering)),
             (None, None) => None,
         };
         match parent {
             Some(parent) => gateway::routes(lowering, component, &parent, &mut objects),
-            None => network::ingress(lowering, component, routing.ingress_class, &mut objects),
+            None => network::ingress(lowering, component, outside.ingress_class, &mut objects),
         }
         workload::lower(lowering, component, &mut objects);
         availability::autoscaler(lowering, component, &mut objects);
         availability::budget(lowering, component, &mut objects);
     }
-    if let (None, Some(class)) = (routing.gateway, routing.gateway_class) {
+    if let (None, Some(class)) = (outside.gateway, outside.gateway_class) {
         gateway::lower(lowering, class, &mut objects);
     }
     external_secrets::lower(lowering, &mut objects);

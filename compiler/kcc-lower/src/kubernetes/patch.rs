@@ -6,10 +6,13 @@
 //! which kcc finds it.
 
 use kcc_diag::{Code, nearest};
+use kcc_model::Component;
 use kcc_tree::Path;
 use serde_json::Value;
 
 use super::raw_objects::validate_built_in;
+use crate::kubernetes::Object;
+use crate::kubernetes::network::PUBLIC;
 use crate::kubernetes::objects::Objects;
 use crate::lowering::Lowering;
 use crate::source::{Recorder, Sources};
@@ -46,16 +49,12 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
                 .by_rank
                 .values_mut()
                 .filter(|object| object.component.as_ref() == Some(name));
-            let mut kinds = Vec::new();
-            let mut matching = None;
-            for object in own {
-                let field = field_name(&object.kind);
-                if field == *kind {
-                    matching = Some(object);
-                }
-                kinds.push(field);
-            }
-            let Some(object) = matching else {
+            let (matching, others): (Vec<_>, Vec<_>) =
+                own.partition(|object| field_of(object, name) == *kind);
+            if matching.is_empty() {
+                let kinds = others.iter().map(|object| field_of(object, name));
+                let mut kinds: Vec<_> = kinds.collect();
+                kinds.dedup();
                 let known = kinds.iter().map(String::as_str);
                 let help = match nearest(kind, known) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -69,51 +68,76 @@ pub(super) fn apply(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
                     help,
                 );
                 continue;
-            };
-            for violation in validate_built_in(&object.api_version, &object.kind, patch) {
-                report(lowering, &path, &object.kind, violation);
             }
-            for pointer in ACCOUNT_FIELDS
-                .iter()
-                .filter(|at| patch.pointer(at).is_some())
-            {
-                let at = below(&path, pointer);
-                lowering.error(
-                    Code::LowerManagedField,
-                    &at,
-                    format!("`{at}` is set by kcc"),
-                    "set by kcc",
-                    "use `identity: name` instead",
-                );
+            for object in matching {
+                patch_object(lowering, component, kind, patch, &path, object);
             }
-            let mut merged = object.manifest.clone();
-            let id = (object.kind.to_lowercase(), object.name.clone());
-            let before = lowering.sources.remove(&id).unwrap_or_default();
-            let sources = Recorder::resume(before.clone(), component);
-            let source = sources.within(["kubernetes", kind]);
-            merge(&mut merged, patch, &source);
-            keep_labels(&object.manifest, &mut merged, &sources, &before);
-            lowering.sources.insert(id, sources.finish());
-            let changed = IDENTITY_FIELDS
-                .iter()
-                .find(|pointer| merged.pointer(pointer) != object.manifest.pointer(pointer));
-            if let Some(pointer) = changed {
-                let at = below(&path, pointer);
-                lowering.unsupported(
-                    &at,
-                    format!("`{at}` would change the identity of the object"),
-                    "remove it: kcc identifies objects by names and selectors",
-                );
-                continue;
-            }
-            object.manifest = merged;
         }
     }
+}
+
+/// Applies the patch of a kind to one object of a component.
+fn patch_object(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    kind: &str,
+    patch: &Value,
+    path: &Path,
+    object: &mut Object,
+) {
+    for violation in validate_built_in(&object.api_version, &object.kind, patch) {
+        report(lowering, path, &object.kind, violation);
+    }
+    for pointer in ACCOUNT_FIELDS
+        .iter()
+        .filter(|at| patch.pointer(at).is_some())
+    {
+        let at = below(path, pointer);
+        lowering.error(
+            Code::LowerManagedField,
+            &at,
+            format!("`{at}` is set by kcc"),
+            "set by kcc",
+            "use `identity: name` instead",
+        );
+    }
+    let mut merged = object.manifest.clone();
+    let id = (object.kind.to_lowercase(), object.name.clone());
+    let before = lowering.sources.remove(&id).unwrap_or_default();
+    let sources = Recorder::resume(before.clone(), component);
+    let source = sources.within(["kubernetes", kind]);
+    merge(&mut merged, patch, &source);
+    keep_labels(&object.manifest, &mut merged, &sources, &before);
+    lowering.sources.insert(id, sources.finish());
+    let changed = IDENTITY_FIELDS
+        .iter()
+        .find(|pointer| merged.pointer(pointer) != object.manifest.pointer(pointer));
+    if let Some(pointer) = changed {
+        let at = below(path, pointer);
+        lowering.unsupported(
+            &at,
+            format!("`{at}` would change the identity of the object"),
+            "remove it: kcc identifies objects by names and selectors",
+        );
+        return;
+    }
+    object.manifest = merged;
 }
 
 fn below(path: &Path, pointer: &str) -> Path {
     let names = pointer.split('/').skip(1);
     names.fold(path.clone(), |path, name| path.join(name))
+}
+
+/// Returns the patch field for an object: that of its kind, except for the further
+/// Services of a component.
+fn field_of(object: &Object, component: &str) -> String {
+    let further = object.name.strip_prefix(component);
+    match further {
+        _ if object.kind != "Service" || object.name == component => field_name(&object.kind),
+        Some(rest) if rest.starts_with(PUBLIC) => "publicService".to_owned(),
+        _ => "aliasService".to_owned(),
+    }
 }
 
 /// Returns the patch field for a kind: `StatefulSet` → `statefulSet`.

@@ -1,5 +1,5 @@
 //! Lowers needs to network policies: only components that need another one can
-//! connect to it, and routes are reachable from outside.
+//! connect to it, and routes and public ports are reachable from outside.
 //!
 //! One policy for the whole system denies all traffic in both directions and allows
 //! what every component may use: DNS and the public internet, since fragments do not
@@ -100,7 +100,7 @@ pub(super) fn default_deny(lowering: &mut Lowering<'_>, objects: &mut Objects<'_
 }
 
 /// Adds the policy of a component: allows its ports to components that need it,
-/// routed ports to everybody, and its own needs.
+/// routed and public ports to everybody, and its own needs.
 pub(super) fn component(
     lowering: &mut Lowering<'_>,
     component: &Component,
@@ -154,7 +154,9 @@ fn ingress(lowering: &Lowering<'_>, component: &Component) -> Vec<NetworkPolicyI
     let routed: Vec<_> = component
         .ports
         .iter()
-        .filter(|(name, _)| component.routes.values().any(|route| route.port == **name))
+        .filter(|(name, port)| {
+            port.public || component.routes.values().any(|route| route.port == **name)
+        })
         .map(|(_, number)| port(number))
         .collect();
     if !routed.is_empty() {

@@ -11,8 +11,8 @@ use crate::lowering::Lowering;
 use crate::source::Recorder;
 use crate::user::User;
 
-/// The group of volumes if only the image knows the user. Any number works, since
-/// every process of the pod is a member.
+/// The group of volumes if only the image knows the user, or if pods of several users
+/// share one. Any number works, since every process of the pod is a member.
 const VOLUME_GROUP: i64 = 65_532;
 
 /// The group's read bit, which the kubelet sets on every file of a volume.
@@ -44,8 +44,14 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
             VolumeSource::Config(_) | VolumeSource::HostPath(_)
         )
     });
+    let shared = |source: &VolumeSource| matches!(source, VolumeSource::Shared(_));
+    let shares = component
+        .volumes
+        .values()
+        .any(|volume| shared(&volume.source));
     // Group 0 would be root's; the user's own number works as well as any other.
-    let group = gid.filter(|group| *group != 0).or(uid);
+    // The pods that share a volume, perhaps as different users, have to agree.
+    let group = gid.filter(|group| *group != 0).or(uid).filter(|_| !shares);
     let group = group
         .or(Some(VOLUME_GROUP))
         .filter(|group| (keeps_data || !modes.is_empty()) && *group != 0);

@@ -1,4 +1,5 @@
-//! Lowers volumes: ConfigMaps of files and configs, claims, and their mounts.
+//! Lowers volumes: ConfigMaps of files and configs, claims of components and of the
+//! system, and their mounts.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use k8s_openapi::api::core::v1::{
     VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_model::{Access, Component, FileContent, Name, VolumeSource};
+use kcc_model::{Access, Bytes, Component, FileContent, Name, VolumeSource};
 use kcc_tree::Path;
 
 use crate::kubernetes::label;
@@ -82,6 +83,29 @@ pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects:
     objects.add(lowering, &map, &attribution, &sources);
 }
 
+/// Adds the claims of the system's volumes, which components share.
+pub(super) fn shared_claims(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
+    for volume in lowering.target.volumes.values() {
+        let owner = Owner::Team(&volume.team);
+        let claim = PersistentVolumeClaim {
+            metadata: metadata::object(lowering, &volume.name, Some(objects.namespace), owner),
+            spec: Some(claim_spec(
+                volume.size,
+                volume.access,
+                volume.class.as_ref(),
+            )),
+            status: None,
+        };
+        let attribution = Attribution {
+            data: true,
+            ..Attribution::team(&volume.team, volume.path.clone())
+        };
+        let sources = attribution.sources(lowering);
+        record_claim(&sources);
+        objects.add(lowering, &claim, &attribution, &sources);
+    }
+}
+
 /// Adds the claims that all replicas of a component share.
 pub(super) fn claims(
     lowering: &mut Lowering<'_>,
@@ -150,15 +174,13 @@ pub(super) fn claim_templates(
 }
 
 /// Returns true if a component has a volume that only one node can attach.
-pub(super) fn has_single_node_volume(component: &Component) -> bool {
-    component.volumes.values().any(|volume| {
-        matches!(
-            volume.source,
-            VolumeSource::Persistent {
-                access: Access::ReadWriteOnce | Access::ReadWriteOncePod,
-                ..
-            }
-        )
+pub(super) fn has_single_node_volume(lowering: &Lowering<'_>, component: &Component) -> bool {
+    let mut volumes = component.volumes.values();
+    volumes.any(|volume| {
+        lowering
+            .target
+            .access(volume)
+            .is_some_and(Access::is_single)
     })
 }
 
@@ -172,20 +194,23 @@ fn claim_specs(component: &Component) -> impl Iterator<Item = (&str, PersistentV
         else {
             return None;
         };
-        let spec = PersistentVolumeClaimSpec {
-            access_modes: Some(vec![access_mode(*access).to_owned()]),
-            resources: Some(VolumeResourceRequirements {
-                limits: None,
-                requests: Some(BTreeMap::from([(
-                    "storage".to_owned(),
-                    quantity::size(*size),
-                )])),
-            }),
-            storage_class_name: class.clone(),
-            ..PersistentVolumeClaimSpec::default()
-        };
-        Some((name.as_str(), spec))
+        Some((name.as_str(), claim_spec(*size, *access, class.as_ref())))
     })
+}
+
+fn claim_spec(size: Bytes, access: Access, class: Option<&String>) -> PersistentVolumeClaimSpec {
+    PersistentVolumeClaimSpec {
+        access_modes: Some(vec![access_mode(access).to_owned()]),
+        resources: Some(VolumeResourceRequirements {
+            limits: None,
+            requests: Some(BTreeMap::from([(
+                "storage".to_owned(),
+                quantity::size(size),
+            )])),
+        }),
+        storage_class_name: class.cloned(),
+        ..PersistentVolumeClaimSpec::default()
+    }
 }
 
 /// Records the fields of a claim, given the volume that requests it.
@@ -251,14 +276,14 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
             name: name.clone(),
             ..KubeVolume::default()
         };
-        let mut read_only = None;
+        let only_readers = lowering.target.access(volume) == Some(Access::ReadOnlyMany);
+        let mut read_only = volume.read_only || only_readers;
         match &volume.source {
-            VolumeSource::Persistent { access, .. } => {
-                kube.persistent_volume_claim = Some(PersistentVolumeClaimVolumeSource {
-                    claim_name: claim_name(component, name),
-                    read_only: None,
-                });
-                read_only = (*access == Access::ReadOnlyMany).then_some(true);
+            VolumeSource::Persistent { .. } => {
+                kube.persistent_volume_claim = Some(claim(claim_name(component, name)));
+            }
+            VolumeSource::Shared(shared) => {
+                kube.persistent_volume_claim = Some(claim(shared.clone()));
             }
             VolumeSource::Ephemeral(options) => {
                 kube.empty_dir = Some(EmptyDirVolumeSource {
@@ -276,7 +301,7 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
                     default_mode: volume.mode.map(api_mode),
                     ..ConfigMapVolumeSource::default()
                 });
-                read_only = Some(true);
+                read_only = true;
             }
             VolumeSource::HostPath(path) => {
                 kube.host_path = Some(HostPathVolumeSource {
@@ -298,18 +323,19 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
                     }]),
                     ..SecretVolumeSource::default()
                 });
-                read_only = Some(true);
+                read_only = true;
             }
         }
         let path = ["volumes", name];
         let mount = VolumeMount {
             name: name.clone(),
             mount_path: volume.mount.clone(),
-            read_only,
+            read_only: read_only.then_some(true),
             ..VolumeMount::default()
         };
         mounted.mount(mount, path);
-        let from_template = is_stateful(component) && kube.persistent_volume_claim.is_some();
+        let own = matches!(volume.source, VolumeSource::Persistent { .. });
+        let from_template = is_stateful(component) && own;
         if !from_template {
             mounted.volume(kube, path);
         }
@@ -317,6 +343,13 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
     mount_files(component, &mut mounted);
     mount_secrets(lowering, component, &mut mounted);
     mounted
+}
+
+fn claim(claim_name: String) -> PersistentVolumeClaimVolumeSource {
+    PersistentVolumeClaimVolumeSource {
+        claim_name,
+        read_only: None,
+    }
 }
 
 /// Mounts each file by itself, so that it does not hide others in its directory.

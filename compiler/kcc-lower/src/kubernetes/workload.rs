@@ -74,7 +74,7 @@ fn deployment(
     sources.model("spec.progressDeadlineSeconds", &["rollout.deadline"]);
     let strategy = ["rollout.strategy", "rollout", "volumes"];
     sources.model("spec.strategy", &strategy);
-    let strategy = availability::strategy(component);
+    let strategy = availability::strategy(lowering, component);
     Deployment {
         metadata: metadata::workload(lowering, &component.name, namespace, component),
         spec: Some(DeploymentSpec {

@@ -210,6 +210,7 @@ fn exposes_every_replica_on_a_free_port() {
             container: 90,
             protocol: "tcp",
             host: None,
+            address: None,
         };
         assert_eq!(container(&desired, name).ports, [publish]);
     }
@@ -232,7 +233,8 @@ fn publishes_the_port_of_a_route() {
         [Publish {
             container: 80,
             protocol: "tcp",
-            host: None
+            host: None,
+            address: None,
         }]
     );
 }
@@ -281,8 +283,8 @@ fn reports_colliding_names() {
     assert_eq!(
         errors,
         [
-            "kcc::lower::name-clash: a container of `services.\"web-2\"` has the same name as one of \
-                      another component"
+            "kcc::lower::name-clash: a container of `services.\"web-2\"` has the same name as \
+             another one"
         ]
     );
 }

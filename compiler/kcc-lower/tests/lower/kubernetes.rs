@@ -339,6 +339,7 @@ fn does_not_manage_the_namespace_default() {
         ingress_class: None,
         gateway: None,
         gateway_class: None,
+        public_ports: kcc_model::PublicPorts::default(),
     });
     let desired = system.with(service("web")).desired();
     assert!(

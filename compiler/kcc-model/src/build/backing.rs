@@ -9,7 +9,7 @@ use kcc_tree::{Path, Value};
 use super::component;
 use super::draft::Draft;
 use super::{Cursor, TargetContext, needs};
-use crate::{Component, Expose, Kind, Name, Output, Port, Protocol};
+use crate::{Component, Kind, Name, Output, Port};
 
 /// Decodes a backing.
 pub(crate) fn backing(cx: &TargetContext<'_>, name: &str, node: &Cursor<'_>) -> Option<Draft> {
@@ -94,13 +94,7 @@ fn external_address(
     outputs
         .entry("port".to_owned())
         .or_insert(Output::Text(number.to_string()));
-    let port = Port {
-        number,
-        protocol: Protocol::Tcp,
-        expose: Expose::No,
-        sidecar: None,
-    };
-    BTreeMap::from([("main".to_owned(), port)])
+    BTreeMap::from([("main".to_owned(), Port::inside(number))])
 }
 
 /// Decodes a host name or IP address. Anything longer may contain a password,

@@ -83,6 +83,7 @@ pub(crate) fn decode(
         path: owner.path.clone(),
         routes: routes::routes(node, &ports),
         ports,
+        aliases: aliases(cx, node),
         needs: BTreeMap::new(),
         host_aliases: host_aliases(cx, node),
         replicas: scale
@@ -119,15 +120,54 @@ pub(crate) fn decode(
     })
 }
 
+/// Decodes `aliases`. The name of a component leads to that component.
+fn aliases(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Vec<String> {
+    let mut aliases = Vec::new();
+    for field in node.child("aliases").iter().flat_map(Cursor::items) {
+        let Some(name) = host_name(cx, &field) else {
+            continue;
+        };
+        if !aliases.contains(&name) {
+            aliases.push(name);
+        }
+    }
+    aliases
+}
+
+/// Decodes a host name that is not a component's.
+fn host_name(cx: &TargetContext<'_>, field: &Cursor<'_>) -> Option<String> {
+    let name = field.text()?;
+    let (message, label, help) = if !name.split('.').all(is_label) {
+        (
+            format!("`{name}` is not a valid host name"),
+            "not a host name",
+            "write a name of lower-case letters, digits and `-`, such as `db.internal`",
+        )
+    } else if is_component(cx, &name) {
+        (
+            format!("`{}` is the name of component `{name}`", field.path),
+            "the name of a component",
+            "remove it: the name resolves to the component on the target's network",
+        )
+    } else {
+        return Some(name);
+    };
+    let error = field.error(Code::ModelBadName, message, label);
+    field.report(error.help(help));
+    None
+}
+
+/// Returns true if a component has that name.
+fn is_component(cx: &TargetContext<'_>, name: &str) -> bool {
+    let mut paths = component_fields().iter().map(|kind| Path::of([kind, name]));
+    paths.any(|path| cx.owners.get(&path).is_some())
+}
+
 /// Decodes `hostAliases`. An alias takes precedence over name servers, so that the
 /// name of a component would no longer lead to it.
 fn host_aliases(cx: &TargetContext<'_>, node: &Cursor<'_>) -> BTreeMap<String, IpAddr> {
     let Some(all) = node.child("hostAliases") else {
         return BTreeMap::new();
-    };
-    let is_component = |name: &str| {
-        let mut paths = component_fields().iter().map(|kind| Path::of([kind, name]));
-        paths.any(|path| cx.owners.get(&path).is_some())
     };
     let mut aliases = BTreeMap::new();
     for (name, field) in all.fields() {
@@ -141,7 +181,7 @@ fn host_aliases(cx: &TargetContext<'_>, node: &Cursor<'_>) -> BTreeMap<String, I
             let message = format!("`{name}` is not a valid host name");
             let help = "write a name of lower-case letters, digits and `-`, such as `db.internal`";
             bad(message, "not a host name", help);
-        } else if is_component(name) {
+        } else if is_component(cx, name) {
             let message = format!("`{}` redirects the name of component `{name}`", field.path);
             let help = "remove it: the name resolves to the component on the target's network";
             bad(message, "the name of a component", help);

@@ -139,6 +139,7 @@ fn build_target(
         components,
         secrets,
         configs,
+        volumes: volumes::shared(cx, &root),
         objects,
         patches: objects::patches(&root),
         docker_patches: objects::docker_patches(&root),

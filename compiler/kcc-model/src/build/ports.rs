@@ -7,7 +7,7 @@ use kcc_tree::{Path, Value};
 
 use super::{Cursor, names};
 use crate::reporter::Reporter;
-use crate::{Expose, Name, Port, Protocol};
+use crate::{Expose, IpAddr, Name, Port, Protocol, SocketAddr};
 
 /// Decodes the ports of a component.
 pub(crate) fn ports(node: &Cursor<'_>) -> BTreeMap<Name, Port> {
@@ -21,25 +21,16 @@ pub(crate) fn ports(node: &Cursor<'_>) -> BTreeMap<Name, Port> {
         }
     }
     if let Some(number) = node.child("port").and_then(|short| number(&short)) {
-        let plain = Port {
-            number,
-            protocol: Protocol::Tcp,
-            expose: Expose::No,
-            sidecar: None,
-        };
-        ports.entry("http".to_owned()).or_insert(plain);
+        ports
+            .entry("http".to_owned())
+            .or_insert(Port::inside(number));
     }
     ports
 }
 
 fn port(node: &Cursor<'_>) -> Option<Port> {
     if let Value::Number(_) = node.node.value {
-        return Some(Port {
-            number: number(node)?,
-            protocol: Protocol::Tcp,
-            expose: Expose::No,
-            sidecar: None,
-        });
+        return Some(Port::inside(number(node)?));
     }
     let Some(declared) = node.child("number") else {
         node.report_missing("`number`", "write the number of the port");
@@ -63,14 +54,45 @@ fn port(node: &Cursor<'_>) -> Option<Port> {
                 Expose::No
             }
         }
+        Some(field) if matches!(field.node.value, Value::String(_)) => {
+            Expose::Address(address(&field)?)
+        }
         Some(field) => Expose::Port(self::number(&field)?),
     };
+    let public = node.child("public").and_then(|flag| flag.boolean());
     Some(Port {
         number,
         protocol,
         expose,
+        public: public == Some(true),
         sidecar: None,
     })
+}
+
+/// Decodes an address of the host with a port, such as `127.0.0.1:3000`.
+fn address(node: &Cursor<'_>) -> Option<SocketAddr> {
+    let text = node.text()?;
+    if let Ok(address) = text.parse::<SocketAddr>()
+        && address.port() > 0
+    {
+        return Some(address);
+    }
+    let message = format!(
+        "`{}`: expected an address with a port, found `{text}`",
+        node.path
+    );
+    let error = node.error(Code::ModelBadName, message, "not an address with a port");
+    let numbered = |text: &str| text.parse::<u16>().is_ok_and(|number| number > 0);
+    let ported = text.rsplit_once(':').filter(|(_, port)| numbered(port));
+    node.report(error.help(match ported {
+        _ if numbered(&text) => format!("remove the quotes: `{text}`"),
+        Some(("localhost", port)) => format!("write `\"127.0.0.1:{port}\"`"),
+        Some((host, port)) if host.parse::<IpAddr>().is_ok_and(|host| host.is_ipv6()) => {
+            format!("write `\"[{host}]:{port}\"`")
+        }
+        _ => "write an address such as `\"127.0.0.1:3000\"` or `\"[::1]:3000\"`".to_owned(),
+    }));
+    None
 }
 
 fn number(node: &Cursor<'_>) -> Option<u16> {

@@ -8,7 +8,7 @@ use kcc_tree::{ConfigTree, Engine, Path, SYSTEM_FILE, USUAL_TARGETS};
 
 use super::{Cursor, Sink, names};
 use crate::reporter::Reporter;
-use crate::{EngineTarget, Name, Team};
+use crate::{EngineTarget, Name, PublicPorts, Team};
 use kcc_tree::schema::{component_fields, declared_fields};
 
 /// The decoded `system`.
@@ -129,6 +129,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
                 ingress_class: None,
                 gateway: None,
                 gateway_class: None,
+                public_ports: PublicPorts::default(),
             },
         };
         return USUAL_TARGETS
@@ -189,6 +190,10 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
                 ingress_class: text("ingressClass"),
                 gateway,
                 gateway_class,
+                public_ports: match text("publicPorts").as_deref() {
+                    Some("nodePort") => PublicPorts::NodePort,
+                    _ => PublicPorts::LoadBalancer,
+                },
             })
         }
         (docker, _) => {

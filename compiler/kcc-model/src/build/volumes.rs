@@ -1,13 +1,13 @@
-//! Decodes `volumes`: persistent, ephemeral, from the host, or the content of a
-//! config or secret.
+//! Decodes the `volumes` of a component (persistent, ephemeral, from the host, the
+//! content of a config or secret) and those of the system, which components share.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_tree::Value;
 
-use super::{Cursor, mode, names, resources};
-use crate::{Access, Ephemeral, File, Name, Volume, VolumeSource};
+use super::{Cursor, TargetContext, mode, names, resources};
+use crate::{Access, Ephemeral, File, Name, SharedVolume, Volume, VolumeSource};
 
 /// Decodes the volumes of a component.
 pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
@@ -46,7 +46,33 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
         mount,
         source,
         mode,
+        read_only: node.child("readOnly").and_then(|flag| flag.boolean()) == Some(true),
     })
+}
+
+/// Decodes the volumes of the system.
+pub(crate) fn shared(cx: &TargetContext<'_>, root: &Cursor<'_>) -> BTreeMap<Name, SharedVolume> {
+    let Some(all) = root.child("volumes") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .filter_map(|(name, node)| {
+            names::validate(&node, "volume", name);
+            let Some(size) = node.child("size") else {
+                node.report_missing("`size`", "write `size: \"1Gi\"`");
+                return None;
+            };
+            let volume = SharedVolume {
+                name: name.to_owned(),
+                team: cx.team(&node.path),
+                path: node.path.clone(),
+                size: resources::size(&size, "1Mi", "1Gi")?,
+                access: access(&node)?,
+                class: node.child("class").and_then(|class| class.text()),
+            };
+            Some((name.to_owned(), volume))
+        })
+        .collect()
 }
 
 fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
@@ -66,6 +92,9 @@ fn source(node: &Cursor<'_>) -> Option<VolumeSource> {
     }
     if let Some(path) = node.child("hostPath") {
         return absolute_path(&path, &path.text()?, "on the host").map(VolumeSource::HostPath);
+    }
+    if let Some(volume) = node.child("from") {
+        return volume.text().map(VolumeSource::Shared);
     }
     let Some(size) = node.child("size") else {
         node.report_missing("`size`", "write `size: \"1Gi\"`, or `ephemeral: true`");

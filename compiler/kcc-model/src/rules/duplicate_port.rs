@@ -7,18 +7,19 @@ use kcc_diag::{Code, Diagnostics};
 use kcc_tree::{Engine, Path};
 
 use super::view::View;
-use crate::{Component, Expose, Protocol};
+use crate::{Component, IpAddr, Protocol};
 
 pub(super) fn duplicate_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
     let docker = view.target.engine.is(Engine::Docker);
-    let mut published: BTreeMap<(u16, Protocol), Path> = BTreeMap::new();
+    let mut published: Vec<(u16, Protocol, Option<IpAddr>, Path)> = Vec::new();
     for component in view.target.components.values() {
         same_number(view, component, diagnostics);
         // Only Docker publishes ports on a single host.
         for (name, port) in component.ports.iter().filter(|_| docker) {
-            let Expose::Port(number) = port.expose else {
+            let Some(number) = port.expose.number() else {
                 continue;
             };
+            let address = port.expose.address();
             let path = component.port_path(name).join("expose");
             let transport = transport(port.protocol);
             if component.replicas > 1 {
@@ -42,9 +43,12 @@ pub(super) fn duplicate_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
                     "write `expose: true` for a free port per replica, or `{one}`"
                 )));
             }
-            match published.get(&(number, port.protocol)) {
-                None => _ = published.insert((number, port.protocol), path),
-                Some(first) => {
+            let taken = published.iter().find(|(other, protocol, host, _)| {
+                (*other, *protocol) == (number, port.protocol) && overlap(*host, address)
+            });
+            match taken {
+                None => published.push((number, port.protocol, address, path)),
+                Some((.., first)) => {
                     let message = format!("host port {number}{transport} is published twice");
                     let error = view.reporter.error(
                         Code::CheckDuplicatePort,
@@ -59,6 +63,12 @@ pub(super) fn duplicate_port(view: &View<'_>, diagnostics: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// Returns true if one address, or none for all of them, is the other or among them.
+fn overlap(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
+    let all = |address: Option<IpAddr>| address.is_none_or(|address| address.is_unspecified());
+    all(one) || all(other) || one == other
 }
 
 /// Reports two ports of one component with the same number.

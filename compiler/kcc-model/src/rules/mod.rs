@@ -8,6 +8,7 @@ mod authority;
 mod credential;
 mod daemon_set;
 mod disruption;
+mod duplicate_alias;
 mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
@@ -18,6 +19,7 @@ mod need_cycle;
 mod need_port;
 mod need_state;
 mod no_target;
+mod no_way_in;
 mod ownership;
 mod request_above_limit;
 mod rollout;
@@ -28,8 +30,10 @@ mod unknown_config;
 mod unknown_need;
 mod unknown_secret;
 mod unknown_variable;
+mod unknown_volume;
 mod unused_backing;
 mod unused_kind;
+mod unused_volume;
 mod view;
 mod volume_shared;
 
@@ -43,10 +47,11 @@ use view::View;
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 31] = [
     authority::authority,
     credential::credential,
     disruption::disruption,
+    duplicate_alias::duplicate_alias,
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
@@ -57,6 +62,7 @@ const RULES: [Rule; 27] = [
     need_port::need_port,
     need_state::need_state,
     no_target::no_target,
+    no_way_in::no_way_in,
     ownership::ownership,
     request_above_limit::request_above_limit,
     rollout::rollout,
@@ -68,8 +74,10 @@ const RULES: [Rule; 27] = [
     unknown_need::unknown_need,
     unknown_secret::unknown_secret,
     unknown_variable::unknown_variable,
+    unknown_volume::unknown_volume,
     unused_backing::unused_backing,
     unused_kind::unused_kind,
+    unused_volume::unused_volume,
     volume_shared::volume_shared,
 ];
 

@@ -5,11 +5,11 @@ use kcc_diag::{Code, Diagnostics};
 use kcc_tree::Path;
 
 use super::view::View;
-use crate::{Access, Component, Share, Strategy, VolumeSource};
+use crate::{Access, Component, Share, Strategy, TargetModel};
 
 pub(super) fn rollout(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
-        for stuck in stuck_settings(component) {
+        for stuck in stuck_settings(view.target, component) {
             let error = view.reporter.error(
                 Code::CheckRolloutStuck,
                 &stuck.path,
@@ -34,10 +34,10 @@ struct StuckSetting {
     help: &'static str,
 }
 
-fn stuck_settings(component: &Component) -> Vec<StuckSetting> {
+fn stuck_settings(target: &TargetModel, component: &Component) -> Vec<StuckSetting> {
     let mut stuck = settings_without_effect(component);
     stuck.extend(no_replica_replaced(component));
-    stuck.extend(volume_mounted_once(component));
+    stuck.extend(volume_mounted_once(target, component));
     stuck
 }
 
@@ -117,12 +117,13 @@ fn no_replica_replaced(component: &Component) -> Option<StuckSetting> {
 }
 
 /// Finds a rolling rollout of a component whose volume only one replica can mount.
-fn volume_mounted_once(component: &Component) -> Option<StuckSetting> {
+fn volume_mounted_once(target: &TargetModel, component: &Component) -> Option<StuckSetting> {
     if component.rollout.strategy != Some(Strategy::Rolling) || component.stateful {
         return None;
     }
     let mut volumes = component.volumes.iter();
-    let (name, _) = volumes.find(|(_, volume)| is_single_mount(&volume.source))?;
+    let (name, _) =
+        volumes.find(|(_, volume)| target.access(volume).is_some_and(Access::is_single))?;
     Some(StuckSetting {
         path: component.path.join("rollout").join("strategy"),
         message: format!(
@@ -136,14 +137,4 @@ fn volume_mounted_once(component: &Component) -> Option<StuckSetting> {
         )),
         help: "write `strategy: \"recreate\"`, or remove it: recreate is the default with such a volume",
     })
-}
-
-fn is_single_mount(source: &VolumeSource) -> bool {
-    matches!(
-        source,
-        VolumeSource::Persistent {
-            access: Access::ReadWriteOnce | Access::ReadWriteOncePod,
-            ..
-        }
-    )
 }

@@ -1,11 +1,16 @@
-//! Reports volumes that can be mounted only once but would be shared by several
-//! replicas.
+//! Reports volumes that can be mounted only once but would be shared, by several
+//! replicas or by several components.
+
+use std::collections::BTreeSet;
 
 use kcc_diag::{Code, Diagnostics};
-use kcc_tree::Engine;
+use kcc_tree::{Engine, Path};
 
 use super::view::View;
-use crate::{Access, VolumeSource};
+use crate::{Access, Component, SharedVolume, VolumeSource};
+
+/// The label of a node with its name.
+const NODE_NAME: &str = "kubernetes.io/hostname";
 
 pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
@@ -19,15 +24,11 @@ pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {
             let VolumeSource::Persistent { access, .. } = &volume.source else {
                 continue;
             };
-            if !matches!(access, Access::ReadWriteOnce | Access::ReadWriteOncePod) {
+            if !access.is_single() {
                 continue;
             }
             let path = component.path.join("volumes").join(name);
-            let who = if everywhere {
-                "the replicas on all nodes".to_owned()
-            } else {
-                format!("{max} replicas")
-            };
+            let who = replicas(component, everywhere);
             let message = format!(
                 "{who} of `{}` would share volume `{name}`, which has access mode `{access:?}`",
                 component.path
@@ -48,14 +49,116 @@ pub(super) fn volume_shared(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 ));
                 continue;
             }
-            let cause = match component.scale {
-                Some(_) => component.path.join("scale").join("max"),
-                None => component.path.join("replicas"),
-            };
-            let error = view.reporter.add_label(error, &cause, who);
+            let error = view.reporter.add_label(error, &several(component), who);
             diagnostics.push(error.help(
                 "write `stateful: true` for a volume per replica, or `access: \"ReadWriteMany\"` for a shared volume",
             ));
         }
     }
+    // A single host mounts a volume as often as it likes.
+    if view.target.engine.is(Engine::Kubernetes) {
+        for volume in view.target.volumes.values() {
+            mounted_twice(view, volume, diagnostics);
+        }
+    }
+}
+
+/// Says how many replicas there are.
+fn replicas(component: &Component, everywhere: bool) -> String {
+    if everywhere {
+        "the replicas on all nodes".to_owned()
+    } else {
+        format!("{} replicas", component.max_replicas())
+    }
+}
+
+/// Returns the path that gives a component more than one replica.
+fn several(component: &Component) -> Path {
+    match component.scale {
+        _ if component.every_node => component.path.join("everyNode"),
+        Some(_) => component.path.join("scale").join("max"),
+        None => component.path.join("replicas"),
+    }
+}
+
+/// Reports a volume of the system whose pods are not all on the node that can mount it.
+fn mounted_twice(view: &View<'_>, volume: &SharedVolume, diagnostics: &mut Diagnostics) {
+    if !volume.access.is_single() {
+        return;
+    }
+    let users: Vec<(&Component, Path)> = view
+        .target
+        .components
+        .values()
+        .filter(|component| component.runs())
+        .filter_map(|component| Some((component, mount_of(component, volume)?)))
+        .collect();
+    let replicated = |component: &Component| component.every_node || component.max_replicas() > 1;
+    let several = users.len() > 1 || users.iter().any(|(component, _)| replicated(component));
+    if !several || volume.access == Access::ReadWriteOnce && on_one_node(&users) {
+        return;
+    }
+    let who = match &users[..] {
+        [(component, _)] => format!(
+            "{} of `{}`",
+            replicas(component, component.every_node),
+            component.path
+        ),
+        _ => {
+            let paths = users
+                .iter()
+                .map(|(component, _)| format!("`{}`", component.path));
+            let paths: Vec<_> = paths.collect();
+            let (last, first) = paths.split_last().expect("several components");
+            format!("{} and {last}", first.join(", "))
+        }
+    };
+    let message = format!(
+        "{who} would share volume `{}`, which has access mode `{:?}`",
+        volume.name, volume.access
+    );
+    let mut error = view.reporter.error(
+        Code::CheckVolumeShared,
+        &volume.path,
+        message,
+        "can be mounted once",
+    );
+    for (component, path) in &users {
+        error = view.reporter.add_label(error, path, "mounted here");
+        if replicated(component) {
+            let text = replicas(component, component.every_node);
+            error = view
+                .reporter
+                .add_label(error, &self::several(component), text);
+        }
+    }
+    diagnostics.push(error.help(match volume.access {
+        Access::ReadWriteOnce => format!(
+            "write `volumes: {:?}: access: \"ReadWriteMany\"`, or put all of them on one node with \
+             `placement: nodes: \"{NODE_NAME}\": \"…\"`",
+            volume.name
+        ),
+        _ => format!(
+            "write `volumes: {:?}: access: \"ReadWriteMany\"`",
+            volume.name
+        ),
+    }));
+}
+
+/// Returns the path at which a component mounts a volume of the system.
+fn mount_of(component: &Component, volume: &SharedVolume) -> Option<Path> {
+    let mut volumes = component.volumes.iter();
+    let (name, _) = volumes.find(
+        |(_, own)| matches!(&own.source, VolumeSource::Shared(name) if *name == volume.name),
+    )?;
+    Some(component.path.join("volumes").join(name).join("from"))
+}
+
+/// Returns true if all components run on one and the same node.
+fn on_one_node(users: &[(&Component, Path)]) -> bool {
+    let nodes = users
+        .iter()
+        .map(|(component, _)| component.placement.nodes.get(NODE_NAME));
+    let nodes: BTreeSet<_> = nodes.collect();
+    nodes.len() == 1 && !nodes.contains(&None)
 }

@@ -137,7 +137,7 @@ fn cases_match_their_expectations() {
 }
 
 /// Codes that say that something is absent.
-const ABSENT: [Code; 18] = [
+const ABSENT: [Code; 20] = [
     Code::CheckMissingGrant,
     Code::CheckNeedPort,
     Code::CheckNeedWithoutPort,
@@ -150,9 +150,11 @@ const ABSENT: [Code; 18] = [
     Code::CheckUnknownProbePort,
     Code::CheckUnknownSecret,
     Code::CheckUnknownVariable,
+    Code::CheckUnknownVolume,
     Code::CheckUnusedBacking,
     Code::CheckUnusedGrant,
     Code::CheckUnusedKind,
+    Code::CheckUnusedVolume,
     Code::EvalMissingField,
     Code::EvalUnknownKind,
     Code::OwnNoOwner,

@@ -169,7 +169,7 @@ fn bindings(new: &NewContainer) -> bollard::models::PortMap {
     let mut out = bollard::models::PortMap::new();
     for port in &new.ports {
         let binding = PortBinding {
-            host_ip: port.private.then(|| "127.0.0.1".to_owned()),
+            host_ip: port.address.map(|address| address.to_string()),
             host_port: Some(port.host.to_string()),
         };
         let key = port_key(port.container, port.protocol);
@@ -182,6 +182,7 @@ fn bindings(new: &NewContainer) -> bollard::models::PortMap {
 }
 
 fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
+    let read_only = |path: &str| container.options(path).read_only.then_some(true);
     let named = container
         .mounts
         .iter()
@@ -190,12 +191,14 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
                 typ: Some(MountType::VOLUME),
                 source: Some(volume.clone()),
                 target: Some(path.clone()),
+                read_only: read_only(path),
                 ..EngineMount::default()
             }),
-            Mount::Host(path) => Some(EngineMount {
+            Mount::Host(source) => Some(EngineMount {
                 typ: Some(MountType::BIND),
-                source: Some(path.clone()),
+                source: Some(source.clone()),
                 target: Some(path.clone()),
+                read_only: read_only(path),
                 ..EngineMount::default()
             }),
             // The first container creates it; it is removed with the last one.

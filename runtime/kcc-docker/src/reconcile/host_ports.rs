@@ -2,6 +2,7 @@
 //! have to release one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use kcc_lower::docker::{Container, DockerDesired, Publish};
 
@@ -91,7 +92,7 @@ impl<'a> HostPorts<'a> {
             container: publish.container,
             protocol: publish.protocol,
             host,
-            private: false,
+            address: publish.address,
         }
     }
 
@@ -103,7 +104,7 @@ impl<'a> HostPorts<'a> {
             container: port,
             protocol: "tcp",
             host,
-            private: true,
+            address: Some(Ipv4Addr::LOCALHOST.into()),
         }
     }
 

@@ -114,7 +114,10 @@ impl Reconciler<'_> {
                     labels: volume.labels.clone(),
                 };
                 let draft = Draft::new(Action::Create, VOLUME, name, ABSENT, payload);
-                self.plan.push(draft.component(&volume.component));
+                self.plan.push(match &volume.component {
+                    Some(component) => draft.component(component),
+                    None => draft.team(&volume.team),
+                });
             }
         }
     }

@@ -53,7 +53,8 @@ fn shop() -> DockerDesired {
         secrets: BTreeMap::new(),
     };
     let volume = Volume {
-        component: "db".to_owned(),
+        component: Some("db".to_owned()),
+        team: "payments".to_owned(),
         labels: BTreeMap::new(),
     };
     docker.volumes.insert("shop-dev-db-data".to_owned(), volume);
@@ -83,6 +84,7 @@ fn shop() -> DockerDesired {
         container: 8080,
         protocol: "tcp",
         host: None,
+        address: None,
     });
     web.health = Some(HealthCheck {
         check: Check::Tcp { port: 8080 },

@@ -16,7 +16,11 @@ use kcc_lower::{
 };
 use kcc_model::{Build, Check};
 use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
-use kcc_test_engines::{TestedEngine, desired::container, docker::Testbed};
+use kcc_test_engines::{
+    TestedEngine,
+    desired::{container, team},
+    docker::Testbed,
+};
 use kcc_test_support::root;
 
 /// The engine that `kcc_docker` is tested on.
@@ -269,7 +273,24 @@ impl Draft {
         self.engine.volumes.insert(
             full.clone(),
             Volume {
-                component: component.to_owned(),
+                component: Some(component.to_owned()),
+                team: team(component).to_owned(),
+                labels,
+            },
+        );
+        full
+    }
+
+    /// Adds a volume of the system, which components share.
+    pub(crate) fn shared_volume(&mut self, name: &str) -> String {
+        let full = self.name(name);
+        let mut labels = labels(&self.system, None);
+        labels.insert("dev.kcc.volume".to_owned(), name.to_owned());
+        self.engine.volumes.insert(
+            full.clone(),
+            Volume {
+                component: None,
+                team: team("web").to_owned(),
                 labels,
             },
         );
@@ -315,6 +336,7 @@ pub(crate) fn publish(container: u16, host: Option<u16>) -> Publish {
         container,
         protocol: "tcp",
         host,
+        address: None,
     }
 }
 

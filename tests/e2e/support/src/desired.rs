@@ -58,6 +58,7 @@ pub fn container(component: &str, image: &str, network: &str) -> Container {
         files: BTreeMap::new(),
         access: BTreeMap::new(),
         mounts: BTreeMap::new(),
+        mount_options: BTreeMap::new(),
         ports: Vec::new(),
         networks: BTreeMap::from([(network.to_owned(), vec![component.to_owned()])]),
         host_aliases: BTreeMap::new(),

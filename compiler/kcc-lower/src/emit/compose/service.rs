@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kcc_model::{Check, EnvValue, Part, Until, is_reserved_label};
+use kcc_model::{Check, EnvValue, IpAddr, Part, Until, is_reserved_label};
 
 use super::{Compose, Group, encoded_variable, entry, escape, file_name, patch, required_variable};
 use crate::docker::{Container, HealthCheck, Mount, Publish, Restart, tmpfs_options};
@@ -198,11 +198,12 @@ impl Compose<'_> {
         };
         let (mut volumes, mut tmpfs, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
         for (path, source) in &container.mounts {
+            let read_only = container.options(path).read_only;
             match source {
                 Mount::Volume(name) => {
-                    volumes.push(mount("volume", self.short_name(name), path, false));
+                    volumes.push(mount("volume", self.short_name(name), path, read_only));
                 }
-                Mount::Host(source) => volumes.push(mount("bind", source, path, false)),
+                Mount::Host(source) => volumes.push(mount("bind", source, path, read_only)),
                 Mount::Tmpfs(volume) => {
                     tmpfs.push(format!("{}:{}", escape(path), tmpfs_options(volume)));
                 }
@@ -291,10 +292,17 @@ fn port(port: &Publish) -> String {
         container,
         protocol,
         host,
+        address,
     } = port;
+    let address = address.map(|address| match address {
+        IpAddr::V4(address) => format!("{address}:"),
+        IpAddr::V6(address) => format!("[{address}]:"),
+    });
+    let address = address.unwrap_or_default();
     match host {
-        Some(host) => format!("{host}:{container}/{protocol}"),
-        None => format!("{container}/{protocol}"),
+        Some(host) => format!("{address}{host}:{container}/{protocol}"),
+        None if address.is_empty() => format!("{container}/{protocol}"),
+        None => format!("{address}:{container}/{protocol}"),
     }
 }
 

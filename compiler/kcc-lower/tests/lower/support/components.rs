@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kcc_model::{
     Bytes, Check, Component, Container, Cron, EnvValue, Expose, Health, Image, InitStep, Kind,
-    Millis, Need, Port, Probe, Protocol, Resources, Run, Security, Until, Volume, VolumeSource,
+    Millis, Need, Port, Probe, Resources, Run, Security, Until, Volume, VolumeSource,
 };
 use kcc_tree::Path;
 
@@ -32,6 +32,7 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
         init: Vec::new(),
         sidecars: BTreeMap::new(),
         ports: BTreeMap::new(),
+        aliases: Vec::new(),
         needs: BTreeMap::new(),
         host_aliases: BTreeMap::new(),
         replicas: 1,
@@ -108,10 +109,8 @@ impl ComponentExt for Component {
         self.ports.insert(
             name.to_owned(),
             Port {
-                number,
-                protocol: Protocol::Tcp,
                 expose,
-                sidecar: None,
+                ..Port::inside(number)
             },
         );
         self
@@ -156,6 +155,7 @@ impl ComponentExt for Component {
                 mount: mount.to_owned(),
                 source,
                 mode: None,
+                read_only: false,
             },
         );
         self
@@ -197,10 +197,8 @@ impl ComponentExt for Component {
         };
         self.sidecars.insert(name.to_owned(), container);
         let port = Port {
-            number: port,
-            protocol: Protocol::Tcp,
-            expose: Expose::No,
             sidecar: Some(name.to_owned()),
+            ..Port::inside(port)
         };
         self.ports.insert(name.to_owned(), port);
         self

@@ -59,6 +59,7 @@ impl System {
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),
             configs: BTreeMap::new(),
+            volumes: BTreeMap::new(),
             objects: BTreeMap::new(),
             patches: BTreeMap::new(),
             docker_patches: BTreeMap::new(),
@@ -88,6 +89,7 @@ impl System {
             ingress_class: None,
             gateway: None,
             gateway_class: None,
+            public_ports: kcc_model::PublicPorts::default(),
         })
     }
 

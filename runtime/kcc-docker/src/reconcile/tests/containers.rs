@@ -70,6 +70,7 @@ fn overlaps_unless_both_need_the_same_resource() {
         container: 8080,
         protocol: "tcp",
         host: None,
+        address: None,
     });
     assert_eq!(how(&docker, &as_desired(&docker))[1], stop_first(&[]));
 }

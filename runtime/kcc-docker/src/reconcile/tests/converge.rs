@@ -70,6 +70,7 @@ fn vary(chance: &mut Chance) -> DockerDesired {
             container: 80,
             protocol: "tcp",
             host: host.map(|port| port ^ 1),
+            address: None,
         });
         docker.containers.insert("shop-dev-other".to_owned(), other);
     }

@@ -35,7 +35,7 @@ fn keeps_an_assigned_port_and_avoids_taken_ones() {
         container: 8080,
         protocol: "tcp",
         host: 23_456,
-        private: false,
+        address: None,
     };
     assert_eq!(new.ports, [kept]);
 }
@@ -48,6 +48,7 @@ fn hands_over_a_host_port_in_one_plan() {
         container: 80,
         protocol: "tcp",
         host: Some(8080),
+        address: None,
     });
     docker.containers.insert("shop-dev-zold".to_owned(), old);
     let observed = as_desired(&docker);
@@ -79,7 +80,7 @@ fn checks_use_a_private_port_with_a_virtual_machine() {
     assert_eq!(created(false, &docker), []);
     let ports = created(true, &docker);
     assert_eq!(
-        (ports.len(), ports[0].container, ports[0].private),
+        (ports.len(), ports[0].container, ports[0].address.is_some()),
         (1, 8080, true)
     );
     // It is not part of the desired state, so its absence changes nothing.
@@ -90,6 +91,11 @@ fn checks_use_a_private_port_with_a_virtual_machine() {
         container: 8080,
         protocol: "tcp",
         host: None,
+        address: None,
     });
-    assert!(created(true, &docker).iter().all(|port| !port.private));
+    assert!(
+        created(true, &docker)
+            .iter()
+            .all(|port| port.address.is_none())
+    );
 }

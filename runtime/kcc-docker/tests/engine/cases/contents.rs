@@ -1,11 +1,11 @@
 //! The contents of containers: images, files and secrets.
 
 use kcc_diag::Code;
-use kcc_lower::docker::{HostPatch, Mount, Patch, Ulimit};
+use kcc_lower::docker::{HostPatch, Mount, MountOptions, Patch, Publish, Ulimit};
 use kcc_model::{Check, EnvValue, Ephemeral, Part, SecretProvider};
 
 use super::detail;
-use crate::docker::{Sandbox, health, shop_program, write};
+use crate::docker::{Sandbox, health, publish, shop_program, write};
 
 pub(super) async fn images_are_rebuilt_when_their_context_changes(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
@@ -103,6 +103,66 @@ pub(super) async fn host_aliases_are_in_the_hosts_file(sandbox: &Sandbox) {
     let inspect = ["inspect", "--format", "{{.HostConfig.ExtraHosts}}", &name];
     let shown = sandbox.testbed.docker(&inspect);
     assert_eq!(shown.trim(), "[db.internal:10.0.0.7]");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn a_shared_volume_is_written_by_one_and_read_by_another(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let volume = desired.shared_volume("media");
+    let writer = desired.script("writer", "echo hello >/srv/page; busybox sleep 600");
+    writer.user = Some("0:0".to_owned());
+    writer
+        .mounts
+        .insert("/srv".to_owned(), Mount::Volume(volume.clone()));
+    let script = "until busybox test -s /media/page; do busybox sleep 0.1; done; \
+                  echo read $(busybox cat /media/page); \
+                  echo x >/media/page || echo refused; busybox sleep 600";
+    let reader = desired.script("reader", script);
+    reader.user = Some("0:0".to_owned());
+    reader
+        .mounts
+        .insert("/media".to_owned(), Mount::Volume(volume.clone()));
+    let options = MountOptions { read_only: true };
+    reader.mount_options.insert("/media".to_owned(), options);
+    sandbox.apply_all(&desired).await;
+    let name = desired.name("reader");
+    let mut log = String::new();
+    for _ in 0..50 {
+        log = sandbox.testbed.docker(&["logs", &name]);
+        if log.contains("refused") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert!(
+        log.contains("read hello") && log.contains("refused"),
+        "{log}"
+    );
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+
+    // Its labels alone prove that it is kcc's, and only `--volumes` removes it.
+    std::fs::remove_dir_all(sandbox.state()).unwrap();
+    let (full, options) = (desired.finish(), sandbox.options());
+    let recovery = kcc_docker::recover(&full, &options).await.unwrap();
+    let mut names = recovery.recoverable().map(|object| object.name.clone());
+    assert!(names.any(|name| name == volume), "{recovery:#?}");
+    sandbox.down(&desired, false).await;
+    assert_eq!(sandbox.list("volume"), [volume]);
+    sandbox.down(&desired, true).await;
+    assert_eq!(sandbox.list("volume"), [""; 0]);
+}
+
+pub(super) async fn a_port_is_published_on_one_address(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web", &[]).ports.push(Publish {
+        address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
+        ..publish(8080, None)
+    });
+    sandbox.apply_all(&desired).await;
+    let name = desired.name("web");
+    let shown = "{{(index (index .NetworkSettings.Ports \"8080/tcp\") 0).HostIp}}";
+    let inspect = ["inspect", "--format", shown, &name];
+    assert_eq!(sandbox.testbed.docker(&inspect).trim(), "127.0.0.1");
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 

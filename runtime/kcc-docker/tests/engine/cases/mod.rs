@@ -56,6 +56,8 @@ cases! {
     contents::host_aliases_are_in_the_hosts_file,
     contents::secrets_reach_only_the_container,
     contents::files_reach_a_read_only_root,
+    contents::a_shared_volume_is_written_by_one_and_read_by_another,
+    contents::a_port_is_published_on_one_address,
     logs::logs_are_merged_and_redacted,
     logs::logs_are_followed_across_restarts,
     ownership::unmanaged_objects_are_not_touched,
