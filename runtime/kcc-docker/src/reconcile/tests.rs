@@ -174,7 +174,7 @@ fn as_desired(docker: &DockerDesired) -> Observed {
     for (name, volume) in &docker.volumes {
         observed
             .volumes
-            .insert(name.clone(), object(name, Some(&volume.component)));
+            .insert(name.clone(), object(name, volume.component.as_deref()));
     }
     for (reference, image) in &docker.images {
         let context_hash = image.build.as_ref().map(|_| "c1".to_owned());
