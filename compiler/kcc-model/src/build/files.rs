@@ -22,7 +22,7 @@ pub(crate) fn files(
         .filter_map(|(path, field)| {
             let path = volumes::container_path(&field, path)?;
             let owner = field.child("owner").and_then(|field| mode::owner(&field));
-            let declared = field.child("mode").and_then(|field| mode::mode(&field));
+            let declared = field.child("mode").and_then(|field| mode::of_file(&field));
             let file = |text: String, executable: bool| File {
                 content: FileContent::Content(text),
                 access: FileAccess {

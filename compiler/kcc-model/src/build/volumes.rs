@@ -32,7 +32,7 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
     let source = source?;
     let mode = node.child("mode").and_then(|field| {
         if matches!(source, VolumeSource::Config(_) | VolumeSource::Secret(_)) {
-            return mode::mode(&field);
+            return mode::of_file(&field);
         }
         let message = format!(
             "`{}` applies only to the files of a `config` or `secret`",
@@ -115,7 +115,7 @@ fn ephemeral(node: &Cursor<'_>) -> Ephemeral {
         size: node
             .child("size")
             .and_then(|size| resources::size(&size, "1Mi", "64Mi")),
-        mode: node.child("mode").and_then(|field| mode::mode(&field)),
+        mode: node.child("mode").and_then(|field| mode::of_directory(&field)),
         memory: flag("memory"),
     }
 }
