@@ -83,7 +83,8 @@ pub(super) fn of_component(
     let needs = component.needs.keys();
     let others = needs.map(|other| (network_name(lowering, other), Vec::new()));
     let own = network_name(lowering, &component.name);
-    let names = [&[component.name.clone()], &component.aliases[..]].concat();
+    let name = std::slice::from_ref(&component.name);
+    let names = [name, &component.aliases[..]].concat();
     let mut networks: BTreeMap<_, _> = others
         .chain([(own, names)])
         .filter(|(network, _)| all.contains_key(network))

@@ -82,17 +82,17 @@ fn patch_object(
     component: &Component,
     kind: &str,
     patch: &Value,
-    path: &Path,
+    declared: &Path,
     object: &mut Object,
 ) {
     for violation in validate_built_in(&object.api_version, &object.kind, patch) {
-        report(lowering, path, &object.kind, violation);
+        report(lowering, declared, &object.kind, violation);
     }
     for pointer in ACCOUNT_FIELDS
         .iter()
         .filter(|at| patch.pointer(at).is_some())
     {
-        let at = below(path, pointer);
+        let at = below(declared, pointer);
         lowering.error(
             Code::LowerManagedField,
             &at,
@@ -113,7 +113,7 @@ fn patch_object(
         .iter()
         .find(|pointer| merged.pointer(pointer) != object.manifest.pointer(pointer));
     if let Some(pointer) = changed {
-        let at = below(path, pointer);
+        let at = below(declared, pointer);
         lowering.unsupported(
             &at,
             format!("`{at}` would change the identity of the object"),

@@ -44,11 +44,11 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
             VolumeSource::Config(_) | VolumeSource::HostPath(_)
         )
     });
-    let shared = |source: &VolumeSource| matches!(source, VolumeSource::Shared(_));
+    let is_shared = |source: &VolumeSource| matches!(source, VolumeSource::Shared(_));
     let shares = component
         .volumes
         .values()
-        .any(|volume| shared(&volume.source));
+        .any(|volume| is_shared(&volume.source));
     // Group 0 would be root's; the user's own number works as well as any other.
     // The pods that share a volume, perhaps as different users, have to agree.
     let group = gid.filter(|group| *group != 0).or(uid).filter(|_| !shares);

@@ -115,7 +115,9 @@ fn ephemeral(node: &Cursor<'_>) -> Ephemeral {
         size: node
             .child("size")
             .and_then(|size| resources::size(&size, "1Mi", "64Mi")),
-        mode: node.child("mode").and_then(|field| mode::of_directory(&field)),
+        mode: node
+            .child("mode")
+            .and_then(|field| mode::of_directory(&field)),
         memory: flag("memory"),
     }
 }

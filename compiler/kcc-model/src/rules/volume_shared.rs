@@ -98,20 +98,12 @@ fn mounted_twice(view: &View<'_>, volume: &SharedVolume, diagnostics: &mut Diagn
     if !several || volume.access == Access::ReadWriteOnce && on_one_node(&users) {
         return;
     }
-    let who = match &users[..] {
-        [(component, _)] => format!(
-            "{} of `{}`",
-            replicas(component, component.every_node),
-            component.path
-        ),
-        _ => {
-            let paths = users
-                .iter()
-                .map(|(component, _)| format!("`{}`", component.path));
-            let paths: Vec<_> = paths.collect();
-            let (last, first) = paths.split_last().expect("several components");
-            format!("{} and {last}", first.join(", "))
-        }
+    let paths = users.iter().map(|(user, _)| format!("`{}`", user.path));
+    let paths: Vec<_> = paths.collect();
+    let who = match (&users[..], paths.split_last()) {
+        ([(user, _)], _) => format!("{} of `{}`", replicas(user, user.every_node), user.path),
+        (_, Some((last, first))) => format!("{} and {last}", first.join(", ")),
+        (_, None) => return,
     };
     let message = format!(
         "{who} would share volume `{}`, which has access mode `{:?}`",
