@@ -165,6 +165,7 @@ fn examine(
     let contexts = BuildContexts::of(root);
     let files = ReferencedFiles {
         read: &|name| root.file(name),
+        list: &|name| root.list(name),
         check_exists: &|name| root.there(name),
         hash_context: &|build| contexts.hash(build),
     };

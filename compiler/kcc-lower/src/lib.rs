@@ -67,6 +67,7 @@ pub fn lower(
             gateway,
             gateway_class,
             public_ports,
+            gpu: _,
         } => EngineDesired::Kubernetes(kubernetes::lower(
             &mut lowering,
             context.as_deref(),

@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Span};
-use kcc_model::{Component, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource};
+use kcc_model::{
+    Component, Container, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource,
+};
 use kcc_tree::{ConfigTree, Path};
 
 use crate::source::{ObjectId, Sources};
+use crate::user::User;
 
 /// The state of lowering one target.
 pub(crate) struct Lowering<'a> {
@@ -79,14 +82,15 @@ impl<'a> Lowering<'a> {
         self.error(Code::LowerUnsupported, path, message, "not supported", help);
     }
 
-    /// Reports a component that runs as root although its profile forbids it.
-    pub(crate) fn report_root(&mut self, component: &Component) {
+    /// Reports the container at a path if it runs as root although its profile
+    /// forbids it.
+    pub(crate) fn check_root(&mut self, path: &Path, container: &Container) {
+        if !User::is_forbidden_root(container) {
+            return;
+        }
         self.unsupported_everywhere(
-            &component.path.join("user"),
-            format!(
-                "`{}` runs as root, which its profile `restricted` forbids",
-                component.path
-            ),
+            &path.join("user"),
+            format!("`{path}` runs as root, which its profile `restricted` forbids"),
             "set another `user`, or write `security: profile: \"baseline\"`",
         );
     }
@@ -312,7 +316,7 @@ fn is_file_name(key: &str) -> bool {
 /// Returns the secrets in a variable's value.
 pub(crate) fn secrets_of(value: &EnvValue) -> BTreeSet<&Name> {
     match value {
-        EnvValue::Literal(_) | EnvValue::Config { .. } => BTreeSet::new(),
+        EnvValue::Literal(_) | EnvValue::Config { .. } | EnvValue::Field(_) => BTreeSet::new(),
         EnvValue::Secret(name) => BTreeSet::from([name]),
         EnvValue::Template(parts) => parts
             .iter()

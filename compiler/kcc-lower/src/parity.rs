@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use kcc_diag::{Code, at_more_paths};
 use kcc_model::{
-    Check, Component, Concurrency, Container, EngineTarget, Expose, Image, Kind, Profile,
+    Check, Component, Concurrency, Container, EngineTarget, EnvValue, Expose, Image, Kind, Profile,
     TargetModel, VolumeSource, covers, narrowest,
 };
 use kcc_tree::{Engine, Path};
@@ -219,6 +219,9 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
         add("volumes.*.hostPath", host, &["volumes", name, "hostPath"]);
         let shared = matches!(volume.source, VolumeSource::Shared(_));
         add("volumes.*.from", shared, &["volumes", name, "from"]);
+        let propagated = volume.propagation.is_some();
+        let propagation = ["volumes", name, "propagation"];
+        add("volumes.*.propagation", propagated, &propagation);
         let read_only = volume.read_only;
         add(
             "volumes.*.readOnly",
@@ -234,7 +237,12 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
             );
         }
     }
+    add("hostNetwork", component.host_network, &["hostNetwork"]);
+    for name in component.devices.keys() {
+        add("devices.*", true, &["devices", name]);
+    }
     for (path, file) in &component.files {
+        let path = file.declared(path);
         add("files.*", true, &["files", path]);
         add(
             "files.*.mode",
@@ -328,6 +336,11 @@ fn container_uses(
         Image::Reference(_) => add("image", true, &["image"]),
         Image::Build(_) => add("build", true, &["build"]),
     }
+    add(
+        "platform",
+        main && container.platform.is_some(),
+        &["platform"],
+    );
     add("command", container.command.is_some(), &["command"]);
     add("args", container.args.is_some(), &["args"]);
     add(
@@ -335,8 +348,13 @@ fn container_uses(
         main && container.working_dir.is_some(),
         &["workingDir"],
     );
-    add("user", main && container.user.is_some(), &["user"]);
+    let own_user = main || container.user != component.container.user;
+    add("user", own_user && container.user.is_some(), &["user"]);
     add("env", !container.env.is_empty(), &["env"]);
+    for (name, value) in &container.env {
+        let dropped = matches!(value, EnvValue::Field(field) if field.only_in_cluster());
+        add("env.*.field", dropped, &["env", name, "field"]);
+    }
     for (field, name, probe) in [
         ("health.startup", "startup", &container.health.startup),
         ("health.readiness", "readiness", &container.health.readiness),
@@ -355,6 +373,11 @@ fn container_uses(
     if step {
         return;
     }
+    add(
+        "resources.gpu",
+        container.resources.gpu.is_some(),
+        &["resources", "gpu"],
+    );
     let (requests, limits) = (&container.resources.requests, &container.resources.limits);
     add(
         "resources.requests.cpu",
@@ -412,6 +435,11 @@ fn availability_uses(component: &Component, add: &mut impl FnMut(&'static str, b
             "placement.spread",
             placement.spread.is_some(),
             &["placement", "spread"],
+        ),
+        (
+            "placement.priorityClass",
+            placement.priority_class.is_some(),
+            &["placement", "priorityClass"],
         ),
         (
             "placement.nodes",

@@ -113,6 +113,9 @@ impl Disruption {
 pub struct Placement {
     /// The topology to spread replicas over.
     pub spread: Option<Spread>,
+    /// The priority class of the pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class: Option<String>,
     /// Labels that a node must have.
     pub nodes: BTreeMap<String, String>,
     /// Tolerated taints, by their key.

@@ -8,8 +8,9 @@ use kcc_tree::Path;
 use serde::Serialize;
 
 use crate::{
-    Container, Disruption, EngineTarget, File, Health, Identity, Image, InitStep, Kind, Millis,
-    Name, Placement, Resources, Rollout, Run, Scale, Security, Volume, variables::is_variable_of,
+    Container, Device, Disruption, EngineTarget, File, Health, Identity, Image, InitStep, Kind,
+    Millis, Name, Placement, Resources, Rollout, Run, Scale, Security, Volume,
+    variables::is_variable_of,
 };
 
 /// A component in one target.
@@ -46,6 +47,12 @@ pub struct Component {
     pub scale: Option<Scale>,
     /// Volumes by name.
     pub volumes: BTreeMap<Name, Volume>,
+    /// Set if it uses the network of its machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub host_network: bool,
+    /// Devices of the machine, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<Name, Device>,
     /// Files by their path inside the container.
     pub files: BTreeMap<String, File>,
     /// Routes from outside, by name.
@@ -87,6 +94,7 @@ impl Component {
             image: Image::Reference(String::new()),
             command: None,
             args: None,
+            platform: None,
             working_dir: None,
             user: None,
             env: BTreeMap::new(),
@@ -109,6 +117,8 @@ impl Component {
             replicas: 0,
             scale: None,
             volumes: BTreeMap::new(),
+            host_network: false,
+            devices: BTreeMap::new(),
             files: BTreeMap::new(),
             routes: BTreeMap::new(),
             stateful: true,

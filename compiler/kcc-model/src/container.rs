@@ -26,6 +26,9 @@ pub struct Container {
     pub command: Option<Vec<String>>,
     /// Replacement for the image's arguments.
     pub args: Option<Vec<String>>,
+    /// The platform of the image, such as `linux/arm64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// The working directory.
     pub working_dir: Option<String>,
     /// The user, as `uid`, `uid:gid` or a name; the image's user if none.
@@ -83,6 +86,49 @@ pub enum EnvValue {
     },
     /// Text and secrets to concatenate: an output that contains a secret.
     Template(Vec<Part>),
+    /// A fact about the pod that the container runs in.
+    Field(PodField),
+}
+
+/// A fact about a pod that a variable may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the language")]
+pub enum PodField {
+    #[serde(rename = "podIP")]
+    PodIp,
+    PodName,
+    #[serde(rename = "podUID")]
+    PodUid,
+    Namespace,
+    NodeName,
+    #[serde(rename = "hostIP")]
+    HostIp,
+    ServiceAccount,
+}
+
+impl PodField {
+    /// Reads the name that fragments write.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "podIP" => Self::PodIp,
+            "podName" => Self::PodName,
+            "podUID" => Self::PodUid,
+            "namespace" => Self::Namespace,
+            "nodeName" => Self::NodeName,
+            "hostIP" => Self::HostIp,
+            "serviceAccount" => Self::ServiceAccount,
+            _ => return None,
+        })
+    }
+
+    /// Returns true if it exists only in a cluster.
+    pub fn only_in_cluster(self) -> bool {
+        matches!(
+            self,
+            Self::PodIp | Self::PodUid | Self::NodeName | Self::HostIp
+        )
+    }
 }
 
 /// A piece of a template.
@@ -116,6 +162,8 @@ pub fn percent_encoded(text: &str) -> String {
 pub struct Resources {
     pub requests: Amounts,
     pub limits: Amounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u32>,
 }
 
 /// Amounts of CPU and memory.

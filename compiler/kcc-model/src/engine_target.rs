@@ -27,6 +27,8 @@ pub enum EngineTarget {
         gateway_class: Option<String>,
         /// The type of the Services for public ports.
         public_ports: PublicPorts,
+        /// The resource that counts as a GPU.
+        gpu: String,
     },
 }
 
@@ -88,6 +90,7 @@ mod tests {
             gateway: None,
             gateway_class: None,
             public_ports: PublicPorts::default(),
+            gpu: String::new(),
         };
         assert_eq!(EngineTarget::Docker {}.grace_period(), Millis(10_000));
         assert_eq!(kubernetes.grace_period(), Millis(30_000));

@@ -43,7 +43,7 @@ pub use kind::*;
 pub use name::{Name, is_reserved_label};
 pub use pattern::{covers, narrowest};
 pub use permissions::*;
-pub use referenced_files::{FileText, ReferencedFiles};
+pub use referenced_files::{FileData, ReferencedFiles};
 pub use references::{Piece, escape_references, split_references};
 pub use storage::*;
 pub use system::*;

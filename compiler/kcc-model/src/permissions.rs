@@ -74,6 +74,8 @@ pub struct Grant {
     pub privileged: bool,
     /// Capabilities that containers may add.
     pub capabilities: BTreeSet<String>,
+    /// Allows using the host's network.
+    pub host_network: bool,
     /// Allows mounting the engine's socket.
     pub socket: bool,
     /// Cluster-wide permissions, by name.
@@ -90,6 +92,7 @@ impl Grant {
     pub fn allows(&self, what: &Privilege) -> bool {
         match what {
             Privilege::Privileged => self.privileged,
+            Privilege::HostNetwork => self.host_network || self.privileged,
             Privilege::Socket => self.socket,
             Privilege::Capability(name) => {
                 self.capabilities.contains("ALL") || self.capabilities.contains(name)
@@ -112,6 +115,8 @@ impl Grant {
 pub enum Privilege {
     /// Run with the host's root privileges.
     Privileged,
+    /// Use the host's network.
+    HostNetwork,
     /// Mount the engine's socket.
     Socket,
     /// Add a capability.

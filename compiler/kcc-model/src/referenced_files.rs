@@ -4,11 +4,11 @@
 
 use crate::Build;
 
-/// A text file below the system's root.
+/// A file below the system's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileText {
+pub struct FileData {
     /// The file's content.
-    pub text: String,
+    pub bytes: Vec<u8>,
     /// Set if the owner's execute bit is set.
     pub executable: bool,
 }
@@ -19,7 +19,10 @@ pub struct FileText {
 #[derive(Clone, Copy)]
 pub struct ReferencedFiles<'a> {
     /// Reads a file (`files: … source`), named relative to the root.
-    pub read: &'a dyn Fn(&str) -> Result<FileText, String>,
+    pub read: &'a dyn Fn(&str) -> Result<FileData, String>,
+    /// Lists all files below a directory, in order, each relative to it. The name of
+    /// the directory is relative to the root.
+    pub list: &'a dyn Fn(&str) -> Result<Vec<String>, String>,
     /// Checks that a file exists and is readable, or a directory if the name ends
     /// with `/`. The name is relative to the root.
     pub check_exists: &'a dyn Fn(&str) -> Result<(), String>,

@@ -1,7 +1,9 @@
 //! [`Volume`] and [`File`]: the mounts in a component's file system.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kcc_tree::Path;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{Bytes, Name, Part};
 
@@ -19,6 +21,29 @@ pub struct Volume {
     /// Keeps the containers from writing to it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
+    /// The propagation of mounts below a host path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<Propagation>,
+}
+
+/// The propagation of mounts that appear below a host path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Propagation {
+    /// Mounts of the machine appear in the container.
+    HostToContainer,
+    /// Mounts of the container appear on the machine as well.
+    Bidirectional,
+}
+
+/// A device of the machine that a component uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// The path on the machine.
+    pub path: String,
+    /// The path inside the container.
+    pub mount: String,
 }
 
 /// The storage behind a volume.
@@ -121,6 +146,16 @@ pub struct File {
     /// Its mode and owner.
     #[serde(flatten)]
     pub access: FileAccess,
+    /// The directory in `files` that it comes from.
+    #[serde(skip)]
+    pub directory: Option<String>,
+}
+
+impl File {
+    /// Returns the name in `files` that declares the file at a path.
+    pub fn declared<'f>(&'f self, path: &'f str) -> &'f str {
+        self.directory.as_deref().unwrap_or(path)
+    }
 }
 
 /// The mode and owner of a file in a container.
@@ -135,12 +170,31 @@ pub struct FileAccess {
     pub owner: Option<(u32, u32)>,
 }
 
+/// Bytes that are not text. They are base64 in JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binary(pub Vec<u8>);
+
+impl Binary {
+    /// Returns the bytes in base64.
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(&self.0)
+    }
+}
+
+impl Serialize for Binary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_base64())
+    }
+}
+
 /// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FileContent {
     /// Text, inline or read from a `source`.
     Content(String),
+    /// The content of a `source` that is not text.
+    Binary(Binary),
     /// The value of a secret.
     Secret(Name),
     /// Text and secrets combined, which no engine can write into a file.

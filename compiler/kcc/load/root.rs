@@ -9,7 +9,7 @@ use std::{
 };
 
 use kcc_diag::{Code, Diagnostic};
-use kcc_model::{Build, FileText};
+use kcc_model::{Build, FileData};
 use kcc_tree::SYSTEM_FILE;
 
 use super::read::{self, ReadError};
@@ -88,28 +88,45 @@ impl Root {
     /// Reads a text file that a fragment refers to; the error is the reason as shown
     /// to the user.
     pub fn read(&self, name: &str) -> Result<String, String> {
-        let path = self.path.join(name);
-        if Path::new(name).is_absolute() || self.outside(&path).is_some() {
-            return Err("it is outside the system's directory".into());
-        }
-        match path.metadata() {
-            Ok(metadata) if !metadata.is_file() => return Err("it is not a regular file".into()),
-            Err(error) => return Err(reason(&error)),
-            Ok(_) => {}
-        }
+        let path = self.regular(name)?;
         read::text(&path).map_err(|failure| match failure {
             ReadError::Io(error) => error.to_string(),
             ReadError::NotUtf8(_) => "it is not valid UTF-8".into(),
         })
     }
 
-    /// Reads a text file with its executable bit, as [`Root::read`] does.
-    pub fn file(&self, name: &str) -> Result<FileText, String> {
-        let text = self.read(name)?;
-        Ok(FileText {
-            text,
-            executable: is_executable(&self.path.join(name)),
+    /// Reads a file with its executable bit.
+    pub fn file(&self, name: &str) -> Result<FileData, String> {
+        let path = self.regular(name)?;
+        Ok(FileData {
+            bytes: std::fs::read(&path).map_err(|error| reason(&error))?,
+            executable: is_executable(&path),
         })
+    }
+
+    /// Lists all files below a directory, in order, each relative to it.
+    pub fn list(&self, name: &str) -> Result<Vec<String>, String> {
+        let directory = self.path.join(name);
+        if self.outside(&directory).is_some() {
+            return Err("it is outside the system's directory".into());
+        }
+        let mut files = Vec::new();
+        list_below(&directory, "", &mut files).map_err(|error| reason(&error))?;
+        files.sort();
+        Ok(files)
+    }
+
+    /// Returns the path of a regular file that may be read.
+    fn regular(&self, name: &str) -> Result<PathBuf, String> {
+        let path = self.path.join(name);
+        if Path::new(name).is_absolute() || self.outside(&path).is_some() {
+            return Err("it is outside the system's directory".into());
+        }
+        match path.metadata() {
+            Ok(metadata) if !metadata.is_file() => Err("it is not a regular file".into()),
+            Err(error) => Err(reason(&error)),
+            Ok(_) => Ok(path),
+        }
     }
 
     /// Checks that a file exists, or a directory if the name ends with `/`.
@@ -130,6 +147,20 @@ impl Root {
         }
         kcc_docker::context_hash(&self.path, build).map_err(|error| reason(&error))
     }
+}
+
+/// Adds the files below a directory, without following symbolic links to directories.
+fn list_below(directory: &Path, above: &str, files: &mut Vec<String>) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = format!("{above}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            list_below(&entry.path(), &format!("{name}/"), files)?;
+        } else {
+            files.push(name);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the nearest ancestor with `kcc.cue`; if there is none, the first error
@@ -240,7 +271,7 @@ mod tests {
         assert!(!root.file("run.sh").unwrap().executable);
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let file = root.file("run.sh").unwrap();
-        assert_eq!((file.text.as_str(), file.executable), ("#!/bin/sh\n", true));
+        assert_eq!((&*file.bytes, file.executable), (&b"#!/bin/sh\n"[..], true));
     }
 
     #[test]

@@ -55,16 +55,22 @@ impl DockerDriver<'_> {
     async fn perform_step(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
         let name = step.operation.name.as_str();
         match &step.payload {
-            Payload::Pull { reference } => {
+            Payload::Pull {
+                reference,
+                platform,
+            } => {
                 let login = Credentials::find(reference, self.options).await;
-                self.client.pull(reference, login, context).await
+                let platform = platform.as_deref();
+                self.client.pull(reference, platform, login, context).await
             }
             Payload::Build {
                 build,
+                platform,
                 context_hash,
             } => {
+                let (root, platform) = (&self.options.root, platform.as_deref());
                 self.client
-                    .build(&self.options.root, build, context_hash, context)
+                    .build(root, build, platform, context_hash, context)
                     .await
             }
             Payload::CreateNetwork { labels } => self.client.create_network(name, labels).await,

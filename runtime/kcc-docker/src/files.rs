@@ -1,6 +1,7 @@
 //! Packs the files of a container into tar archives, which are unpacked before it
 //! starts, and finds the directories that must be writable for that.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
@@ -22,15 +23,16 @@ pub(crate) fn archives(
     secrets: &BTreeMap<String, String>,
 ) -> std::io::Result<Vec<Archive>> {
     let owner = owner(user);
-    let mut files: BTreeMap<&str, (&str, u32)> = BTreeMap::new();
-    for (path, content) in &container.files {
+    let mut files: BTreeMap<&str, (Cow<'_, [u8]>, u32)> = BTreeMap::new();
+    for (path, content) in container.all_files() {
         files.insert(path, (content, 0o644));
     }
     for (path, mount) in &container.mounts {
         if let Mount::Secret(name) = mount {
             let value = secrets.get(name).map_or("", String::as_str);
             // Without a numeric user id the file's reader is unknown.
-            files.insert(path, (value, if owner.is_some() { 0o400 } else { 0o444 }));
+            let mode = if owner.is_some() { 0o400 } else { 0o444 };
+            files.insert(path, (Cow::Borrowed(value.as_bytes()), mode));
         }
     }
     let (uid, gid) = owner.unwrap_or((0, 0));
@@ -56,7 +58,7 @@ pub(crate) fn archives(
         let builder = builders
             .entry(directory)
             .or_insert_with(|| tar::Builder::new(Vec::new()));
-        builder.append_data(&mut header, name, content.as_bytes())?;
+        builder.append_data(&mut header, name, &*content)?;
     }
     builders
         .into_iter()
@@ -110,10 +112,9 @@ pub(crate) fn writable_directories(container: &Container) -> BTreeSet<String> {
         .filter(|(_, mount)| !matches!(mount, Mount::Secret(_)))
         .map(|(path, _)| path.as_str())
         .collect();
-    container
-        .files
-        .keys()
-        .chain(secrets.map(|(path, _)| path))
+    let files = container.all_files().into_keys();
+    files
+        .chain(secrets.map(|(path, _)| path.as_str()))
         .filter_map(|path| path.rsplit_once('/'))
         .map(|(directory, _)| directory)
         .filter(|directory| {

@@ -180,4 +180,17 @@ pub(crate) struct ObservedImage {
     pub(crate) context_hash: Option<String>,
     /// The user that it names; empty if it names none.
     pub(crate) user: String,
+    /// Its platform, such as `linux/arm64`.
+    pub(crate) platform: String,
+}
+
+impl ObservedImage {
+    /// Returns true if it is for a platform; any is if none is declared.
+    pub(crate) fn is_for(&self, platform: Option<&str>) -> bool {
+        // Of a variant the engine reports less than what is declared.
+        let mut parts = platform.unwrap_or(&self.platform).splitn(3, '/');
+        let declared = [parts.next(), parts.next()];
+        let mut own = self.platform.splitn(3, '/');
+        declared == [own.next(), own.next()]
+    }
 }

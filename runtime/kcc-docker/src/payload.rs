@@ -12,10 +12,12 @@ pub(crate) enum Payload {
     /// Pulls an image.
     Pull {
         reference: String,
+        platform: Option<String>,
     },
     /// Builds an image and labels it with the hash of its context.
     Build {
         build: Build,
+        platform: Option<String>,
         context_hash: String,
     },
     CreateNetwork {

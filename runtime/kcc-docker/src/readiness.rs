@@ -174,11 +174,14 @@ impl ReadinessCheck<'_> {
             None => None,
         };
         let found = main.as_ref().unwrap_or(found);
-        let address = found
-            .networks
-            .values()
-            .find_map(|attached| attached.address.as_deref())
-            .ok_or("no address yet")?;
+        let address = match found.on_host {
+            true => Some(self.endpoint.host()),
+            false => {
+                let mut networks = found.networks.values();
+                networks.find_map(|attached| attached.address.as_deref())
+            }
+        };
+        let address = address.ok_or("no address yet")?;
         match probe_port(check, address, port, limit).await {
             Ok(()) => Ok(()),
             Err(why) => {

@@ -103,7 +103,7 @@ fn read_back<'a>(desired: &'a EnvValue, live: &'a str) -> Option<(&'a str, &'a s
                 Part::Text(_) => None,
             }
         }
-        EnvValue::Literal(_) | EnvValue::Config { .. } => None,
+        EnvValue::Literal(_) | EnvValue::Config { .. } | EnvValue::Field(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn secrets_of(value: &EnvValue) -> impl Iterator<Item = &str> {
                 Part::Text(_) => None,
             })
             .collect(),
-        EnvValue::Literal(_) | EnvValue::Config { .. } => Vec::new(),
+        EnvValue::Literal(_) | EnvValue::Config { .. } | EnvValue::Field(_) => Vec::new(),
     };
     parts.into_iter()
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_model::{
-    Check, Component, Container as ModelContainer, Expose, Health, Image as ModelImage, Kind, Name,
-    Profile, Protocol, Run, Strategy, VolumeSource,
+    Check, Component, Container as ModelContainer, EnvValue, Expose, Health, Image as ModelImage,
+    Kind, Name, Profile, Protocol, Run, Strategy, VolumeSource,
 };
 use kcc_tree::Path;
 
-use super::contents::{Contents, contents, environment, expanded, has_extra_containers};
+use super::contents::{Contents, POD_NAME, contents, environment, expanded, has_extra_containers};
 use super::names::{self, insert, labels, prefix};
 use crate::docker::{
     Container, DockerDesired, HealthCheck, Image, InitStep, Mount, Patch, Publish, Restart, Volume,
@@ -48,6 +48,11 @@ pub(super) fn lower(
         let name = numbered(&base, replica);
         let mut container = template.clone();
         let mut sidecars = sidecars.clone();
+        let init = container.init.iter_mut().map(|step| &mut step.container);
+        for part in init.chain(sidecars.values_mut().map(|(sidecar, _)| sidecar)) {
+            name_pod(part, &name);
+        }
+        name_pod(&mut container, &name);
         for (volume, path) in persistent(component) {
             let own = component.stateful.then_some(replica);
             let name = numbered(&format!("{base}-{volume}"), own.unwrap_or(1));
@@ -137,6 +142,7 @@ fn image(
         let sources = names::record(component);
         let build = sources.below("build");
         build.kcc("", "the image is pulled, not built");
+        sources.model("platform", &["platform"]);
         build.model("context", &["build.context"]);
         build.model("file", &["build.file"]);
         build.alike("args", "build.args");
@@ -153,6 +159,7 @@ fn image(
     };
     let new = || Image {
         component: component.name.clone(),
+        platform: container.platform.clone(),
         build,
     };
     desired
@@ -170,9 +177,6 @@ fn main(
     sources: &Recorder,
 ) -> Container {
     let model = &component.container;
-    if User::is_forbidden_root(model) {
-        lowering.report_root(component);
-    }
     let base = base_container(lowering, component, &component.path, model, sources);
     sources.model("restart", &["retries"]);
     sources.model("onDemand", &["schedule"]);
@@ -187,7 +191,16 @@ fn main(
     }
     let docker = super::patch::decode(lowering, component);
     check_aliases(lowering, component, docker.as_ref());
+    check_gpus(lowering, component, docker.as_ref());
+    networks::check_needs(lowering, component);
+    for (at, name) in component.devices.keys().enumerate() {
+        let device = sources.below("devices").element(at);
+        let device = device.within(["devices", name]);
+        device.model("path", &["path"]);
+        device.model("mount", &["mount", "path"]);
+    }
     Container {
+        devices: component.devices.values().cloned().collect(),
         ports: ports(lowering, component, &sources.below("ports")),
         init: init(lowering, component, &networks, &sources.below("init")),
         networks,
@@ -222,6 +235,42 @@ fn check_aliases(lowering: &mut Lowering<'_>, component: &Component, patch: Opti
         "set by kcc",
         "move its names to `hostAliases`",
     );
+}
+
+/// Reports a patch that would replace the GPUs.
+fn check_gpus(lowering: &mut Lowering<'_>, component: &Component, patch: Option<&Patch>) {
+    let host = patch.and_then(|patch| patch.host_config.as_ref());
+    let free = component.container.resources.gpu.is_none();
+    if free || host.is_none_or(|host| host.device_requests.is_none()) {
+        return;
+    }
+    let below = ["HostConfig", "DeviceRequests"].map(str::to_owned);
+    let field = lowering.declared_path(component, "docker", &below);
+    lowering.error(
+        Code::LowerManagedField,
+        &field,
+        format!(
+            "`{field}` is set by kcc, since `{}` has `resources.gpu`",
+            component.path
+        ),
+        "set by kcc",
+        "remove `gpu`, or write all requests in the patch",
+    );
+}
+
+/// Fills in the name of the container that stands for a pod.
+fn name_pod(container: &mut Container, name: &str) {
+    let env = container.env.values_mut().filter_map(|value| match value {
+        EnvValue::Literal(text) => Some(text),
+        _ => None,
+    });
+    let words = [&mut container.command, &mut container.args];
+    let words = words.into_iter().flatten().flatten();
+    for text in env.chain(words) {
+        if text.contains(POD_NAME) {
+            *text = text.replace(POD_NAME, name);
+        }
+    }
 }
 
 /// Builds the init steps, which are on the main container's networks without its
@@ -278,6 +327,8 @@ fn sidecars(
         let sidecar = Container {
             restart: Restart::UnlessStopped,
             // It has the hosts file of the container whose network it joins.
+            host_network: false,
+            on_host: Vec::new(),
             host_aliases: BTreeMap::new(),
             ..base
         };
@@ -294,9 +345,12 @@ fn base_container(
     model: &ModelContainer,
     sources: &Recorder,
 ) -> Container {
+    if path == &component.path || model.user != component.container.user {
+        lowering.check_root(path, model);
+    }
     record(component, sources);
     networks::record(lowering, component, sources);
-    let env = environment(lowering, path, model);
+    let env = environment(lowering, component, path, model);
     let command = expanded(lowering, path, "command", model.command.as_deref(), &env);
     let args = expanded(lowering, path, "args", model.args.as_deref(), &env);
     let mut all_labels = component.labels.clone();
@@ -307,6 +361,7 @@ fn base_container(
     }
     let Contents {
         files,
+        binary_files,
         access,
         mounts,
         mount_options,
@@ -319,15 +374,19 @@ fn base_container(
         },
         command,
         args,
+        platform: model.platform.clone(),
         working_dir: model.working_dir.clone(),
         user: User::of(model).for_docker(),
         env,
         files,
+        binary_files,
         access,
         mounts,
         mount_options,
         ports: Vec::new(),
         networks: BTreeMap::new(),
+        host_network: component.host_network,
+        on_host: networks::on_host(lowering, component),
         host_aliases: component.host_aliases.clone(),
         health: health(&model.health, sources),
         memory: model.resources.limits.memory.map(|bytes| bytes.0),
@@ -337,6 +396,8 @@ fn base_container(
             .requests
             .cpu
             .map(|cpu| (cpu.0 * CPU_SHARES_PER_CORE / 1000).max(MIN_CPU_SHARES)),
+        gpus: model.resources.gpu,
+        devices: Vec::new(),
         restart: Restart::No,
         on_demand: false,
         stop_timeout: component.grace_period.0.div_ceil(1000),
@@ -359,6 +420,8 @@ fn record(component: &Component, sources: &Recorder) {
     sources.model("image", &["image", "build"]);
     sources.alike("command", "command");
     sources.alike("args", "args");
+    sources.model("platform", &["platform"]);
+    sources.model("gpus", &["resources.gpu"]);
     sources.model("workingDir", &["workingDir"]);
     sources.model("user", &["user"]);
     for (field, amounts, resource) in [
@@ -384,6 +447,8 @@ fn record(component: &Component, sources: &Recorder) {
     sources.model("addCapabilities", &add);
     sources.model("dropCapabilities", &["security.capabilities.drop"]);
     sources.component().alike("hostAliases", "hostAliases");
+    sources.component().model("hostNetwork", &["hostNetwork"]);
+    sources.component().model("onHost", &["needs"]);
     sources.kcc("labels", label::IDENTITY);
     for name in component.labels.keys() {
         let field = sources.below("labels").entry(name);
@@ -394,6 +459,10 @@ fn record(component: &Component, sources: &Recorder) {
 /// Returns the published ports: exposed ones and those that a route leads to. An
 /// instance gets free host ports, because the plain target holds the numbers.
 fn ports(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) -> Vec<Publish> {
+    if component.host_network {
+        // They are ports of the host already.
+        return Vec::new();
+    }
     let routed: BTreeSet<_> = component.routes.values().map(|route| &route.port).collect();
     let mut published = Vec::new();
     for (name, port) in &component.ports {

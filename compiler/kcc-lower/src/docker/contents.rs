@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{
-    Access, Component, Container as ModelContainer, EnvValue, FileAccess, FileContent, Volume,
-    VolumeSource,
+    Access, Component, Container as ModelContainer, EnvValue, FileAccess, FileContent, PodField,
+    Volume, VolumeSource,
 };
 use kcc_tree::Path;
 
-use crate::docker::names::shared_volume;
+use crate::docker::names::{prefix, shared_volume};
 use crate::docker::{Mount, MountOptions};
 use crate::expand::{Variable, expand};
 use crate::lowering::Lowering;
 use crate::source::Recorder;
+
+/// Stands for the name of the container until its replicas are numbered. No variable
+/// can contain a NUL.
+pub(super) const POD_NAME: &str = "\0pod-name";
 
 /// The mode of a file that everybody may read.
 const READABLE: u32 = 0o444;
@@ -29,6 +33,7 @@ pub(super) fn has_extra_containers(component: &Component) -> bool {
 /// Lowers the environment, with values of configs filled in.
 pub(super) fn environment(
     lowering: &mut Lowering<'_>,
+    component: &Component,
     of: &Path,
     container: &ModelContainer,
 ) -> BTreeMap<String, EnvValue> {
@@ -42,11 +47,29 @@ pub(super) fn environment(
                 };
                 EnvValue::Literal(text.to_owned())
             }
+            EnvValue::Field(field) => match fact(lowering, component, *field) {
+                Some(fact) => EnvValue::Literal(fact),
+                // The ledger says so.
+                None => continue,
+            },
             other => other.clone(),
         };
         env.insert(variable.clone(), value);
     }
     env
+}
+
+/// Returns a fact about the container that stands for a pod; none if Docker has none.
+fn fact(lowering: &Lowering<'_>, component: &Component, field: PodField) -> Option<String> {
+    match field {
+        PodField::PodName => Some(POD_NAME.to_owned()),
+        PodField::Namespace => Some(prefix(lowering)),
+        PodField::ServiceAccount => {
+            let name = component.identity.name.as_ref();
+            Some(name.unwrap_or(&component.name).clone())
+        }
+        PodField::PodIp | PodField::PodUid | PodField::NodeName | PodField::HostIp => None,
+    }
 }
 
 /// Lowers a command or its arguments and expands the variables in them, which
@@ -63,7 +86,7 @@ pub(super) fn expanded(
     let variable = |name: &str| match env.get(name) {
         Some(EnvValue::Literal(text)) => Variable::Text(text),
         Some(EnvValue::Secret(_) | EnvValue::Template(_)) => Variable::Secret,
-        Some(EnvValue::Config { .. }) | None => Variable::Unknown,
+        Some(EnvValue::Config { .. } | EnvValue::Field(_)) | None => Variable::Unknown,
     };
     let texts = list?
         .iter()
@@ -91,6 +114,7 @@ pub(super) fn expanded(
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) files: BTreeMap<String, String>,
+    pub(super) binary_files: BTreeMap<String, String>,
     pub(super) access: BTreeMap<String, FileAccess>,
     pub(super) mounts: BTreeMap<String, Mount>,
     pub(super) mount_options: BTreeMap<String, MountOptions>,
@@ -103,17 +127,22 @@ pub(super) fn contents(
     sources: &Recorder,
 ) -> Contents {
     let record = |at: &str, source: [&str; 2]| {
-        for field in ["files", "access", "mounts", "mountOptions"] {
+        for field in ["files", "binaryFiles", "access", "mounts", "mountOptions"] {
             sources.below(field).entry(at).named("", source);
         }
     };
     let mut contents = Contents::default();
     for (path, file) in &component.files {
-        record(path, ["files", path]);
+        record(path, ["files", file.declared(path)]);
         contents.set_access(path, file.access);
         match &file.content {
             FileContent::Content(text) => {
                 contents.files.insert(path.clone(), text.clone());
+            }
+            FileContent::Binary(bytes) => {
+                contents
+                    .binary_files
+                    .insert(path.clone(), bytes.to_base64());
             }
             FileContent::Secret(secret) => {
                 contents.mount(path.clone(), Mount::Secret(secret.clone()));
@@ -128,6 +157,7 @@ pub(super) fn contents(
         record(&at, ["volumes", name]);
         let options = MountOptions {
             read_only: volume.read_only,
+            propagation: volume.propagation,
         };
         match &volume.source {
             VolumeSource::Persistent { .. } => contents.set_options(at, options),
@@ -135,6 +165,7 @@ pub(super) fn contents(
                 let only_readers = lowering.target.access(volume) == Some(Access::ReadOnlyMany);
                 let options = MountOptions {
                     read_only: options.read_only || only_readers,
+                    ..options
                 };
                 contents.set_options(at.clone(), options);
                 contents.mount(at, Mount::Volume(shared_volume(lowering, shared)));

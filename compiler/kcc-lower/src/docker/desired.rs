@@ -4,9 +4,15 @@
 //! container is replaced, so it must not contain anything that a running container
 //! would not notice.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use kcc_model::{Build, EnvValue, Ephemeral, FileAccess, IpAddr, Name, SecretProvider};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use kcc_model::{
+    Build, Device, EnvValue, Ephemeral, FileAccess, IpAddr, Name, Propagation, SecretProvider,
+};
 use serde::Serialize;
 
 /// The objects of one target on a Docker engine, under their full names, which
@@ -56,6 +62,9 @@ pub struct Volume {
 pub struct Image {
     /// The alphabetically first component that uses it.
     pub component: Name,
+    /// The platform to pull or build it for; the engine's if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// The inputs of its build; without them it is pulled if absent.
     pub build: Option<Build>,
 }
@@ -76,6 +85,9 @@ pub struct Container {
     pub command: Option<Vec<String>>,
     /// The arguments; the image's if none.
     pub args: Option<Vec<String>>,
+    /// The platform of the image; the engine's if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// The working directory.
     pub working_dir: Option<String>,
     /// The user; the image's if none.
@@ -84,6 +96,9 @@ pub struct Container {
     pub env: BTreeMap<String, EnvValue>,
     /// Files written into the container before it starts, by path.
     pub files: BTreeMap<String, String>,
+    /// Further files, in base64 because they are not text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub binary_files: BTreeMap<String, String>,
     /// Declared modes and owners of files and secrets, by path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub access: BTreeMap<String, FileAccess>,
@@ -96,6 +111,12 @@ pub struct Container {
     pub ports: Vec<Publish>,
     /// Networks by name, with the container's aliases on each.
     pub networks: BTreeMap<String, Vec<String>>,
+    /// Uses the network of the host instead of networks.
+    #[serde(skip_serializing_if = "is_false")]
+    pub host_network: bool,
+    /// Names that lead to the host, for components that use its network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_host: Vec<String>,
     /// Addresses of host names that no name server knows. Skipped in the hash if
     /// empty, so that containers created before this field existed keep their hash.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -108,6 +129,12 @@ pub struct Container {
     pub cpu_millis: Option<u64>,
     /// The relative CPU weight; 1024 is one requested core.
     pub cpu_shares: Option<u64>,
+    /// The number of GPUs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u32>,
+    /// Devices of the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
     /// The restart policy.
     pub restart: Restart,
     /// Set if it is created but not started, since runs are started by hand.
@@ -193,6 +220,19 @@ pub struct MountOptions {
     /// Keeps the container from writing to it.
     #[serde(skip_serializing_if = "is_false")]
     pub read_only: bool,
+    /// The propagation of mounts below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<Propagation>,
+}
+
+impl MountOptions {
+    /// Returns the propagation by Docker's name.
+    pub fn propagation_name(self) -> Option<&'static str> {
+        self.propagation.map(|propagation| match propagation {
+            Propagation::HostToContainer => "rslave",
+            Propagation::Bidirectional => "rshared",
+        })
+    }
 }
 
 /// A published port.
@@ -254,6 +294,28 @@ impl Container {
     /// keeps it apart from the names of components.
     pub fn extra_name(main: &str, name: &str) -> String {
         format!("{main}_{name}")
+    }
+
+    /// Returns the additional hosts as names with addresses, in the syntax of Docker
+    /// and compose.
+    pub fn extra_hosts(&self) -> Vec<(String, String)> {
+        let aliases = self.host_aliases.iter();
+        let aliases = aliases.map(|(name, address)| (name.clone(), address.to_string()));
+        let on_host = self.on_host.iter();
+        let on_host = on_host.map(|name| (name.clone(), "host-gateway".to_owned()));
+        aliases.chain(on_host).collect()
+    }
+
+    /// Returns the contents of all files, by path.
+    pub fn all_files(&self) -> BTreeMap<&str, Cow<'_, [u8]>> {
+        let text = self.files.iter();
+        let text = text.map(|(path, text)| (path.as_str(), Cow::Borrowed(text.as_bytes())));
+        let binary = self.binary_files.iter().map(|(path, encoded)| {
+            // kcc encodes them itself.
+            let bytes = STANDARD.decode(encoded).unwrap_or_default();
+            (path.as_str(), Cow::Owned(bytes))
+        });
+        text.chain(binary).collect()
     }
 
     /// Returns the options of the mount at a path.

@@ -80,6 +80,9 @@ pub(super) fn of_component(
     component: &Component,
     all: &BTreeMap<String, Network>,
 ) -> BTreeMap<String, Vec<String>> {
+    if component.host_network {
+        return BTreeMap::new();
+    }
     let needs = component.needs.keys();
     let others = needs.map(|other| (network_name(lowering, other), Vec::new()));
     let own = network_name(lowering, &component.name);
@@ -95,11 +98,51 @@ pub(super) fn of_component(
     networks
 }
 
+/// Returns the names of needed components that use the network of the host.
+pub(super) fn on_host(lowering: &Lowering<'_>, component: &Component) -> Vec<String> {
+    let needs = component.needs.keys();
+    let needed = needs.filter_map(|need| lowering.target.components.get(need));
+    needed
+        .filter(|other| other.runs() && other.host_network)
+        .flat_map(|other| std::iter::once(&other.name).chain(&other.aliases))
+        .cloned()
+        .collect()
+}
+
+/// Reports needs of a component on the network of the host that only a network of
+/// the engine could resolve.
+pub(super) fn check_needs(lowering: &mut Lowering<'_>, component: &Component) {
+    if !component.host_network {
+        return;
+    }
+    for need in component.needs.keys() {
+        let other = lowering.target.components.get(need);
+        let inside =
+            |other: &Component| other.runs() && !other.host_network && !other.ports.is_empty();
+        if !other.is_some_and(inside) {
+            continue;
+        }
+        lowering.unsupported(
+            &component.path.join("needs").join(need),
+            format!(
+                "`{}` uses the network of the host, where the name `{need}` does not resolve",
+                component.path
+            ),
+            format!(
+                "write `on: {}: {}: hostNetwork: false`",
+                lowering.target.target,
+                component.path.0.join(": ")
+            ),
+        );
+    }
+}
+
 /// Returns true if something in the system may connect to a component: others that
 /// need it, or its own replicas if it is stateful.
 fn accepts_connections(component: &Component, needed: &BTreeSet<&Name>) -> bool {
     let replicated = component.stateful && component.max_replicas() > 1;
-    !component.ports.is_empty() && (replicated || needed.contains(&component.name))
+    let own = !component.host_network && !component.ports.is_empty();
+    own && (replicated || needed.contains(&component.name))
 }
 
 fn network_name(lowering: &Lowering<'_>, component: &str) -> String {

@@ -6,7 +6,7 @@ pub struct File {
     /// The name relative to the directory, with `/`.
     pub name: String,
     /// The content.
-    pub content: String,
+    pub content: Vec<u8>,
     /// Set if it has to be executable.
     pub executable: bool,
 }

@@ -36,7 +36,7 @@ pub(super) fn files(
         .map(|(name, of_file)| {
             Ok(File {
                 name,
-                content: documents(desired, objects, &of_file)?,
+                content: documents(desired, objects, &of_file)?.into_bytes(),
                 executable: false,
             })
         })

@@ -185,7 +185,8 @@ pub(super) fn strategy(lowering: &Lowering<'_>, component: &Component) -> Deploy
     let rollout = &component.rollout;
     let recreate = match rollout.strategy {
         Some(strategy) => strategy == Strategy::Recreate,
-        None => storage::has_single_node_volume(lowering, component),
+        // Two of its pods cannot hold the ports of one node.
+        None => component.host_network || storage::has_single_node_volume(lowering, component),
     };
     if recreate {
         return DeploymentStrategy {

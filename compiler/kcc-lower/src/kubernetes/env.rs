@@ -7,8 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
-use kcc_model::{Component, Container, EnvValue, Name, Part};
+use k8s_openapi::api::core::v1::{
+    ConfigMapKeySelector, EnvVar, EnvVarSource, ObjectFieldSelector, SecretKeySelector,
+};
+use kcc_model::{Component, Container, EnvValue, Name, Part, PodField};
 use kcc_tree::Path;
 
 use crate::expand::{escape, escape_whole};
@@ -58,6 +60,17 @@ pub(super) fn lower(
                     },
                 ));
             }
+            EnvValue::Field(field) => {
+                let source = EnvVarSource {
+                    field_ref: Some(ObjectFieldSelector {
+                        // The API server fills in the version.
+                        api_version: Some("v1".to_owned()),
+                        field_path: path_of(*field).to_owned(),
+                    }),
+                    ..EnvVarSource::default()
+                };
+                variables.push(reference(name, source));
+            }
             EnvValue::Template(parts) => {
                 let text = parts
                     .iter()
@@ -76,6 +89,19 @@ pub(super) fn lower(
         }
     }
     (!variables.is_empty()).then_some(variables)
+}
+
+/// Returns the path of a fact in a pod.
+fn path_of(field: PodField) -> &'static str {
+    match field {
+        PodField::PodIp => "status.podIP",
+        PodField::PodName => "metadata.name",
+        PodField::PodUid => "metadata.uid",
+        PodField::Namespace => "metadata.namespace",
+        PodField::NodeName => "spec.nodeName",
+        PodField::HostIp => "status.hostIP",
+        PodField::ServiceAccount => "spec.serviceAccountName",
+    }
 }
 
 /// Returns the names of the variables for secrets in templates. The key is the

@@ -35,6 +35,7 @@ pub(super) fn validate(lowering: &mut Lowering<'_>, component: &Component) {
         .values()
         .map(|file| match &file.content {
             FileContent::Content(text) => text.len(),
+            FileContent::Binary(bytes) => bytes.0.len(),
             FileContent::Secret(_) | FileContent::Template(_) => 0,
         })
         .sum();
@@ -64,7 +65,7 @@ fn check_size(lowering: &mut Lowering<'_>, component: &Component, field: &str, s
                 "on Kubernetes the files of a component can have at most {MAX_CONFIG_SIZE} bytes, but \
                  these have {size}"
             ),
-            "put large files into the image",
+            "copy large files into the image, or keep them in a volume that an init step fills",
         );
     }
 }

@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{
-    Amounts, Component, Container, EnvValue, Image, IpAddr, Name, Port, Probe, Protocol, Resources,
-    VolumeSource,
+    Amounts, Component, Container, EngineTarget, EnvValue, Image, IpAddr, Name, Port, Probe,
+    Protocol, Resources, VolumeSource,
 };
 use kcc_tree::Path;
 
@@ -108,13 +108,36 @@ pub(super) fn template(
             security_context: Some(security::pod(lowering, component)),
             termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
             host_aliases: host_aliases(component, &spec_sources.below("hostAliases")),
-            node_selector: some(component.placement.nodes.clone()),
+            host_network: component.host_network.then_some(true),
+            // By default such a pod resolves only the names of its node.
+            dns_policy: component
+                .host_network
+                .then(|| "ClusterFirstWithHostNet".to_owned()),
+            node_selector: some(nodes(component)),
+            priority_class_name: component.placement.priority_class.clone(),
             tolerations: availability::tolerations(component, &spec_sources.below("tolerations")),
             topology_spread_constraints: availability::spread(lowering, component),
             volumes: mounted.volumes(&spec_sources.below("volumes")),
             ..PodSpec::default()
         }),
     }
+}
+
+/// The labels of a node with its operating system and architecture.
+const OS: &str = "kubernetes.io/os";
+const ARCHITECTURE: &str = "kubernetes.io/arch";
+
+/// Returns the labels that a node must have: those declared, and the platform.
+fn nodes(component: &Component) -> BTreeMap<String, String> {
+    let mut nodes = component.placement.nodes.clone();
+    let platform = component.container.platform.iter();
+    let parts = platform.flat_map(|platform| platform.split('/'));
+    for (label, part) in [OS, ARCHITECTURE].into_iter().zip(parts) {
+        nodes
+            .entry(label.to_owned())
+            .or_insert_with(|| part.to_owned());
+    }
+    nodes
 }
 
 /// Records the fields of a pod outside its lists.
@@ -127,6 +150,15 @@ fn record(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) {
     spec.kcc("enableServiceLinks", "avoids undeclared variables");
     spec.model("terminationGracePeriodSeconds", &["rollout.gracePeriod"]);
     spec.alike("nodeSelector", "placement.nodes");
+    for label in [OS, ARCHITECTURE] {
+        let field = spec.below("nodeSelector").entry(label);
+        let declared = ["placement", "nodes", label].map(str::to_owned).to_vec();
+        let platform = vec!["platform".to_owned()];
+        field.paths("", field.resolve(&[declared, platform]));
+    }
+    spec.model("hostNetwork", &["hostNetwork"]);
+    spec.model("dnsPolicy", &["hostNetwork"]);
+    spec.model("priorityClassName", &["placement.priorityClass"]);
     spec.model("topologySpreadConstraints", &["placement.spread"]);
     security::record_pod(&spec.below("securityContext"));
 }
@@ -161,8 +193,8 @@ fn base_container(
         startup_probe: health("startup", model.health.startup.as_ref()),
         readiness_probe: health("readiness", model.health.readiness.as_ref()),
         liveness_probe: health("liveness", model.health.liveness.as_ref()),
-        resources: resources(&model.resources),
-        security_context: Some(security::container(&model.security)),
+        resources: resources(lowering, &model.resources),
+        security_context: Some(security::container(lowering, component, path, model)),
         ..KubeContainer::default()
     }
 }
@@ -177,6 +209,7 @@ fn record_container(sources: &Recorder) {
     sources.model("workingDir", &["workingDir"]);
     let hook = "lifecycle.preStop.exec.command";
     sources.model(hook, &["rollout.preStop"]);
+    sources.model("resources.limits", &["resources.gpu"]);
     for amounts in ["requests", "limits"] {
         for resource in ["cpu", "memory"] {
             let long = format!("resources.{amounts}.{resource}");
@@ -248,16 +281,23 @@ fn host_aliases(component: &Component, sources: &Recorder) -> Option<Vec<HostAli
     (!aliases.is_empty()).then_some(aliases)
 }
 
-fn resources(resources: &Resources) -> Option<ResourceRequirements> {
+fn resources(lowering: &Lowering<'_>, resources: &Resources) -> Option<ResourceRequirements> {
+    let mut limits = amounts(&resources.limits);
+    if let (Some(count), EngineTarget::Kubernetes { gpu, .. }) =
+        (resources.gpu, &lowering.target.engine)
+    {
+        // The request is the same: an extended resource cannot be overcommitted.
+        limits.insert(gpu.clone(), Quantity(count.to_string()));
+    }
     let requirements = ResourceRequirements {
         claims: None,
-        limits: amounts(&resources.limits),
-        requests: amounts(&resources.requests),
+        limits: some(limits),
+        requests: some(amounts(&resources.requests)),
     };
     (requirements != ResourceRequirements::default()).then_some(requirements)
 }
 
-fn amounts(amounts: &Amounts) -> Option<BTreeMap<String, Quantity>> {
+fn amounts(amounts: &Amounts) -> BTreeMap<String, Quantity> {
     let mut all = BTreeMap::new();
     all.extend(
         amounts
@@ -269,7 +309,7 @@ fn amounts(amounts: &Amounts) -> Option<BTreeMap<String, Quantity>> {
             .memory
             .map(|memory| ("memory".to_owned(), quantity::size(memory))),
     );
-    some(all)
+    all
 }
 
 /// Hashes everything that a pod reads from ConfigMaps.

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::{
     Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
 };
-use kcc_model::{Component, Profile, Security, VolumeSource};
+use kcc_model::{Component, Container, Profile, Security, VolumeSource};
 use kcc_tree::Path;
 
 use crate::lowering::Lowering;
@@ -22,16 +22,8 @@ const GROUP_READS: u32 = 0o040;
 pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecurityContext {
     let user = User::of(&component.container);
     let path = component.path.join("user");
-    if let User::Named(name) = &user {
-        lowering.unsupported(
-            &path,
-            format!("Kubernetes requires a numeric user, but `{path}` is `{name}`"),
-            "write the number of the user inside the image, such as `\"1000:1000\"`",
-        );
-    }
-    if User::is_forbidden_root(&component.container) {
-        lowering.report_root(component);
-    }
+    check_numeric(lowering, &path, &user);
+    lowering.check_root(&component.path, &component.container);
     let restricted = component.container.security.profile == Profile::Restricted;
     let (uid, gid) = match user {
         User::Number { uid, gid } => (Some(i64::from(uid)), gid.map(i64::from)),
@@ -89,6 +81,8 @@ pub(super) fn record_pod(sources: &Recorder) {
 
 /// Records the fields of a container's context.
 pub(super) fn record_container(sources: &Recorder) {
+    sources.model("runAsUser", &["user"]);
+    sources.model("runAsGroup", &["user"]);
     sources.model("allowPrivilegeEscalation", &["security.profile"]);
     let drop = ["security.capabilities.drop", "security.profile"];
     sources.component().model("capabilities.drop", &drop);
@@ -101,7 +95,11 @@ pub(super) fn record_container(sources: &Recorder) {
 /// Returns the declared modes of files from a config or secret.
 fn modes(component: &Component) -> impl Iterator<Item = (Path, u32)> {
     let files = component.files.iter().filter_map(|(path, file)| {
-        Some((component.path.join("files").join(path), file.access.mode?))
+        let declared = file.declared(path);
+        Some((
+            component.path.join("files").join(declared),
+            file.access.mode?,
+        ))
     });
     let volumes = component.volumes.iter().filter_map(|(name, volume)| {
         Some((component.path.join("volumes").join(name), volume.mode?))
@@ -111,8 +109,44 @@ fn modes(component: &Component) -> impl Iterator<Item = (Path, u32)> {
         .map(|(path, mode)| (path.join("mode"), mode))
 }
 
-/// Returns the context of a container.
-pub(super) fn container(security: &Security) -> SecurityContext {
+/// Returns the context of the container at a path, with its user if that is not the
+/// pod's.
+pub(super) fn container(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    path: &Path,
+    container: &Container,
+) -> SecurityContext {
+    let context = of_profile(&container.security);
+    if container.user == component.container.user {
+        return context;
+    }
+    lowering.check_root(path, container);
+    let user = User::of(container);
+    check_numeric(lowering, &path.join("user"), &user);
+    let User::Number { uid, gid } = user else {
+        return context;
+    };
+    SecurityContext {
+        run_as_user: Some(uid.into()),
+        run_as_group: gid.map(i64::from),
+        ..context
+    }
+}
+
+/// Reports a user that only the image can resolve.
+fn check_numeric(lowering: &mut Lowering<'_>, path: &Path, user: &User) {
+    if let User::Named(name) = user {
+        lowering.unsupported(
+            path,
+            format!("Kubernetes requires a numeric user, but `{path}` is `{name}`"),
+            "write the number of the user inside the image, such as `\"1000:1000\"`",
+        );
+    }
+}
+
+/// Returns the context of a container that its profile gives.
+fn of_profile(security: &Security) -> SecurityContext {
     if security.privileged {
         // Privileged implies all capabilities, so there is nothing to drop.
         return SecurityContext {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{
     ConfigMap, ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, KeyToPath,
     PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus,
@@ -10,7 +11,7 @@ use k8s_openapi::api::core::v1::{
     VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_model::{Access, Bytes, Component, FileContent, Name, VolumeSource};
+use kcc_model::{Access, Bytes, Component, File, FileContent, Name, Propagation, VolumeSource};
 use kcc_tree::Path;
 
 use crate::kubernetes::label;
@@ -61,24 +62,34 @@ pub(super) fn configs(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
 
 /// Adds the ConfigMap of a component's files.
 pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects: &mut Objects<'_>) {
-    let data: BTreeMap<_, _> = plain_files(component)
-        .map(|(path, text)| (file_key(path), text.clone()))
-        .collect();
-    if data.is_empty() {
+    let mut data = BTreeMap::new();
+    let mut binary = BTreeMap::new();
+    for (path, file) in mapped_files(component) {
+        let key = file_key(path);
+        match &file.content {
+            FileContent::Content(text) => _ = data.insert(key, text.clone()),
+            FileContent::Binary(bytes) => _ = binary.insert(key, ByteString(bytes.0.clone())),
+            FileContent::Secret(_) | FileContent::Template(_) => {}
+        }
+    }
+    if data.is_empty() && binary.is_empty() {
         return;
     }
     let name = files_name(component);
     let owner = Owner::Component(component);
     let map = ConfigMap {
         metadata: metadata::object(lowering, &name, Some(objects.namespace), owner),
-        data: Some(data),
+        data: metadata::some(data),
+        binary_data: metadata::some(binary),
         ..ConfigMap::default()
     };
     let attribution = Attribution::component(component);
     let sources = attribution.sources(lowering);
-    for (path, _) in plain_files(component) {
-        let field = sources.below("data").entry(&file_key(path));
-        field.named("", ["files", path]);
+    for (path, file) in mapped_files(component) {
+        for field in ["data", "binaryData"] {
+            let field = sources.below(field).entry(&file_key(path));
+            field.named("", ["files", file.declared(path)]);
+        }
     }
     objects.add(lowering, &map, &attribution, &sources);
 }
@@ -331,6 +342,7 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
             name: name.clone(),
             mount_path: volume.mount.clone(),
             read_only: read_only.then_some(true),
+            mount_propagation: propagation(lowering, component, name, volume.propagation),
             ..VolumeMount::default()
         };
         mounted.mount(mount, path);
@@ -345,6 +357,39 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
     mounted
 }
 
+/// Returns the propagation of mounts below a volume. The API server takes both
+/// directions only from privileged containers.
+fn propagation(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    volume: &str,
+    propagation: Option<Propagation>,
+) -> Option<String> {
+    // Init steps and sidecars mount it as well, and are never privileged.
+    let alone = component.init.is_empty() && component.sidecars.is_empty();
+    let privileged = component.container.security.privileged && alone;
+    if propagation == Some(Propagation::Bidirectional) && !privileged {
+        let path = component.path.join("volumes").join(volume);
+        let path = path.join("propagation");
+        lowering.unsupported(
+            &path,
+            format!("`{path}` requires all containers to be privileged on Kubernetes"),
+            if alone {
+                "write `security: privileged: true`, or `propagation: \"hostToContainer\"`"
+            } else {
+                "write `propagation: \"hostToContainer\"`, or move init steps and sidecars elsewhere"
+            },
+        );
+    }
+    propagation.map(|propagation| {
+        let name = match propagation {
+            Propagation::HostToContainer => "HostToContainer",
+            Propagation::Bidirectional => "Bidirectional",
+        };
+        name.to_owned()
+    })
+}
+
 fn claim(claim_name: String) -> PersistentVolumeClaimVolumeSource {
     PersistentVolumeClaimVolumeSource {
         claim_name,
@@ -354,7 +399,7 @@ fn claim(claim_name: String) -> PersistentVolumeClaimVolumeSource {
 
 /// Mounts each file by itself, so that it does not hide others in its directory.
 fn mount_files(component: &Component, mounted: &mut Mounted) {
-    if plain_files(component).next().is_none() {
+    if mapped_files(component).next().is_none() {
         return;
     }
     let name = unused_volume_name(component, FILES_VOLUME.to_owned());
@@ -368,7 +413,7 @@ fn mount_files(component: &Component, mounted: &mut Mounted) {
         ..KubeVolume::default()
     };
     mounted.volume(volume, ["files"]);
-    for (path, _) in plain_files(component) {
+    for (path, file) in mapped_files(component) {
         let mount = VolumeMount {
             name: name.clone(),
             mount_path: path.clone(),
@@ -376,15 +421,14 @@ fn mount_files(component: &Component, mounted: &mut Mounted) {
             read_only: Some(true),
             ..VolumeMount::default()
         };
-        mounted.mount(mount, ["files", path]);
+        mounted.mount(mount, ["files", file.declared(path)]);
     }
 }
 
 /// Returns the items of the files volume if any file has a mode: a list of items has
 /// to contain all files.
 fn file_modes(component: &Component) -> Option<Vec<KeyToPath>> {
-    let files =
-        || plain_files(component).map(|(path, _)| (path, component.files[path].access.mode));
+    let files = || mapped_files(component).map(|(path, file)| (path, file.access.mode));
     files().find_map(|(_, mode)| mode)?;
     Some(
         files()
@@ -444,15 +488,15 @@ fn mount_secrets(lowering: &mut Lowering<'_>, component: &Component, mounted: &m
     }
 }
 
-/// Returns the files with plain content, by path.
-fn plain_files(component: &Component) -> impl Iterator<Item = (&String, &String)> {
-    component
-        .files
-        .iter()
-        .filter_map(|(path, file)| match &file.content {
-            FileContent::Content(text) => Some((path, text)),
-            FileContent::Secret(_) | FileContent::Template(_) => None,
-        })
+/// Returns the files that the component's ConfigMap contains, by path.
+fn mapped_files(component: &Component) -> impl Iterator<Item = (&String, &File)> {
+    let files = component.files.iter();
+    files.filter(|(_, file)| {
+        matches!(
+            file.content,
+            FileContent::Content(_) | FileContent::Binary(_)
+        )
+    })
 }
 
 /// Returns a name that no volume of the component has.

@@ -340,6 +340,7 @@ fn does_not_manage_the_namespace_default() {
         gateway: None,
         gateway_class: None,
         public_ports: kcc_model::PublicPorts::default(),
+        gpu: "nvidia.com/gpu".to_owned(),
     });
     let desired = system.with(service("web")).desired();
     assert!(

@@ -294,7 +294,7 @@ fn compose_runs_init_steps_before_and_sidecars_with_a_service() {
         .granting()
         .desired();
     let files = emit::files(&desired, "..").expect("files");
-    let document: Value = serde_yaml::from_str(&files[0].content).expect("YAML");
+    let document: Value = serde_yaml::from_slice(&files[0].content).expect("YAML");
     let services = &document["services"];
     let after = |name: &str| services[name]["depends_on"].clone();
     let completed = json!({"condition": "service_completed_successfully"});

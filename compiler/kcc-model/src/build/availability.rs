@@ -68,6 +68,7 @@ pub(crate) fn placement(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Placement 
     let tolerations = node.child("tolerations");
     Placement {
         spread: one_of(&node, "spread", &["node", "zone"], spread),
+        priority_class: node.child("priorityClass").and_then(|name| name.text()),
         nodes: labels::decode_node_labels(cx, &node),
         tolerations: tolerations
             .iter()

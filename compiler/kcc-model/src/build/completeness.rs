@@ -41,10 +41,11 @@ const READ_ELSEWHERE: [(&str, &str); 16] = [
 ];
 
 /// Fields that mean something only beside another one, by their definition.
-const COMPANIONS: [(&str, &str, &str); 5] = [
+const COMPANIONS: [(&str, &str, &str); 6] = [
     ("Volume", "access", "size"),
     ("Volume", "class", "size"),
     ("Volume", "mode", "config"),
+    ("Volume", "propagation", "hostPath"),
     ("Volume", "readOnly", "size"),
     ("Health", "port", "http"),
 ];
@@ -202,6 +203,7 @@ fn unread(sample: &Sample, engine: &str) -> Option<String> {
     let sink = Sink::default();
     let files = ReferencedFiles {
         read: &|_| Err(String::new()),
+        list: &|_| Err(String::new()),
         check_exists: &|_| Err(String::new()),
         hash_context: &|_| Err(String::new()),
     };

@@ -92,6 +92,8 @@ pub(crate) fn decode(
             .unwrap_or(1),
         scale,
         volumes,
+        host_network: flag("hostNetwork"),
+        devices: volumes::devices(node),
         files,
         stateful: flag("stateful"),
         every_node: flag("everyNode"),

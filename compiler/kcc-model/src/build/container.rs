@@ -25,6 +25,7 @@ pub(crate) fn container(
     let container = Container {
         command: command_line.command,
         args: command_line.args,
+        platform: node.child("platform").and_then(|field| platform(&field)),
         working_dir: node.child("workingDir").and_then(|field| {
             volumes::absolute_path(&field, &field.text()?, "inside the container")
         }),
@@ -38,8 +39,29 @@ pub(crate) fn container(
     Some(container)
 }
 
+/// Decodes a platform: the operating system, the architecture, and a variant of it.
+fn platform(node: &Cursor<'_>) -> Option<String> {
+    let text = node.text()?;
+    let parts: Vec<_> = text.split('/').collect();
+    let plain = |part: &&str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if (2..=3).contains(&parts.len()) && parts.iter().all(plain) {
+        return Some(text);
+    }
+    let message = format!("`{}`: `{text}` is not a platform", node.path);
+    let error = node.error(Code::ModelBadName, message, "not a platform");
+    let help = "write the operating system and the architecture, such as `\"linux/amd64\"` or \
+                `\"linux/arm64\"`";
+    node.report(error.help(help));
+    None
+}
+
 /// Decodes `user` or `user:group`, each a number or a name.
-fn user(node: &Cursor<'_>) -> Option<String> {
+pub(crate) fn user(node: &Cursor<'_>) -> Option<String> {
     let text = node.text()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let named = |name: &str| {

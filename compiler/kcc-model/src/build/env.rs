@@ -7,7 +7,7 @@ use kcc_tree::Value;
 
 use super::output_refs::{self, OutputRef};
 use super::{Cursor, names};
-use crate::EnvValue;
+use crate::{EnvValue, PodField};
 
 /// A variable as declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,11 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     }
     if node.child("value").is_some() {
         return Some(RawEnv::Known(EnvValue::Literal(text("value")?)));
+    }
+    if let Some(field) = node.child("field") {
+        // The schema has the names.
+        let field = PodField::parse(&field.text()?)?;
+        return Some(RawEnv::Known(EnvValue::Field(field)));
     }
     if node.child("from").is_some() {
         return output_refs::decode(node).map(RawEnv::Output);

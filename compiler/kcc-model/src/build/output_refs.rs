@@ -99,7 +99,7 @@ pub(crate) fn file_content(value: EnvValue) -> FileContent {
         EnvValue::Secret(name) => FileContent::Secret(name),
         EnvValue::Template(parts) => FileContent::Template(parts),
         // An output never is a key of a config.
-        EnvValue::Config { .. } => FileContent::Content(String::new()),
+        EnvValue::Config { .. } | EnvValue::Field(_) => FileContent::Content(String::new()),
     }
 }
 

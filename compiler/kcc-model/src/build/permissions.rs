@@ -72,6 +72,9 @@ fn grant(node: &Cursor<'_>) -> Grant {
         capabilities: allowed("capabilities")
             .map(|list| capabilities::decode_list(&list))
             .unwrap_or_default(),
+        host_network: allow
+            .as_ref()
+            .is_some_and(|allow| flag(allow, "hostNetwork")),
         socket: allow.as_ref().is_some_and(|allow| flag(allow, "socket")),
         cluster_rules: cluster_rules
             .iter()

@@ -24,6 +24,7 @@ pub(crate) fn resources(node: &Cursor<'_>) -> Resources {
             cpu: limits.cpu,
             memory: limits.memory.or(short.memory),
         },
+        gpu: node.child("gpu").and_then(|count| count.number()),
     }
 }
 

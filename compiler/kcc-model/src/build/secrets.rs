@@ -358,7 +358,7 @@ pub(crate) fn secret_references(component: &Component) -> Vec<(Name, Path)> {
                     Part::Text(_) => None,
                 }));
             }
-            EnvValue::Literal(_) | EnvValue::Config { .. } => {}
+            EnvValue::Literal(_) | EnvValue::Config { .. } | EnvValue::Field(_) => {}
         }
     }
     for (name, volume) in &component.volumes {

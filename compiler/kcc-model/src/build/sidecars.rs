@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::{Code, nearest};
 
 use super::draft::PendingContainer;
-use super::{Cursor, env, health, image, names, output_refs, ports, resources};
+use super::{Cursor, container, env, health, image, names, output_refs, ports, resources};
 use crate::graph::NeedGraph;
-use crate::{Container, Health, Image, InitStep, Name, Port, Security};
+use crate::{Container, Health, Image, InitStep, Name, Port, Resources, Security};
 
 /// The init steps and sidecars of a component.
 #[derive(Default)]
@@ -120,6 +120,15 @@ fn derive_container(
         args: command_line.args,
         env: BTreeMap::new(),
         security,
+        user: match node.child("user") {
+            Some(field) => container::user(&field),
+            None => main.user.clone(),
+        },
+        // What is counted is the main container's.
+        resources: Resources {
+            gpu: None,
+            ..main.resources.clone()
+        },
         ..main.clone()
     };
     let pending = PendingContainer {

@@ -11,6 +11,9 @@ use crate::reporter::Reporter;
 use crate::{EngineTarget, Name, PublicPorts, Team};
 use kcc_tree::schema::{component_fields, declared_fields};
 
+/// The resource that counts as a GPU by default.
+const GPU: &str = "nvidia.com/gpu";
+
 /// The decoded `system`.
 pub(crate) struct System {
     pub(crate) name: Name,
@@ -130,6 +133,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
                 gateway: None,
                 gateway_class: None,
                 public_ports: PublicPorts::default(),
+                gpu: GPU.to_owned(),
             },
         };
         return USUAL_TARGETS
@@ -194,6 +198,7 @@ fn engine(node: &Cursor<'_>, system: &str, target: &str) -> Option<EngineTarget>
                     Some("nodePort") => PublicPorts::NodePort,
                     _ => PublicPorts::LoadBalancer,
                 },
+                gpu: text("gpu").unwrap_or_else(|| GPU.to_owned()),
             })
         }
         (docker, _) => {

@@ -7,7 +7,9 @@ use kcc_diag::Code;
 use kcc_tree::Value;
 
 use super::{Cursor, TargetContext, mode, names, resources};
-use crate::{Access, Ephemeral, File, Name, SharedVolume, Volume, VolumeSource};
+use crate::{
+    Access, Device, Ephemeral, File, Name, Propagation, SharedVolume, Volume, VolumeSource,
+};
 
 /// Decodes the volumes of a component.
 pub(crate) fn volumes(node: &Cursor<'_>) -> BTreeMap<Name, Volume> {
@@ -42,12 +44,47 @@ fn volume(node: &Cursor<'_>) -> Option<Volume> {
         field.report(error.help("remove it, or move it into `ephemeral: {mode: …}`"));
         None
     });
+    let propagation = node.child("propagation").and_then(|field| {
+        if !matches!(source, VolumeSource::HostPath(_)) {
+            let message = format!("`{}` applies only to a `hostPath`", field.path);
+            let error = field.error(Code::EvalConflict, message, "no `hostPath` here");
+            field.report(error.help("remove it"));
+            return None;
+        }
+        match field.text()?.as_str() {
+            "bidirectional" => Some(Propagation::Bidirectional),
+            _ => Some(Propagation::HostToContainer),
+        }
+    });
     Some(Volume {
         mount,
         source,
         mode,
+        propagation,
         read_only: node.child("readOnly").and_then(|flag| flag.boolean()) == Some(true),
     })
+}
+
+/// Decodes the devices of a component.
+pub(crate) fn devices(node: &Cursor<'_>) -> BTreeMap<Name, Device> {
+    let Some(all) = node.child("devices") else {
+        return BTreeMap::new();
+    };
+    all.fields()
+        .filter_map(|(name, field)| {
+            names::validate(&field, "device", name);
+            let Some(path) = field.child("path") else {
+                field.report_missing("`path`", "write `path: \"/dev/…\"`");
+                return None;
+            };
+            let path = absolute_path(&path, &path.text()?, "on the host")?;
+            let mount = match field.child("mount") {
+                Some(mount) => container_path(&mount, &mount.text()?)?,
+                None => path.clone(),
+            };
+            Some((name.to_owned(), Device { path, mount }))
+        })
+        .collect()
 }
 
 /// Decodes the volumes of the system.
@@ -199,9 +236,10 @@ pub(crate) fn check_unique_mounts(
             node.path.join("volumes").join(name).join("mount"),
         )
     });
-    let files = files
-        .keys()
-        .map(|path| (path.as_str(), node.path.join("files").join(path)));
+    let files = files.iter().map(|(path, file)| {
+        let declared = node.path.join("files").join(file.declared(path));
+        (path.as_str(), declared)
+    });
     for (mount, path) in volumes.chain(files) {
         if let Some(first) = taken.get(mount) {
             let message = format!("`{first}` and `{path}` are both mounted at `{mount}`");

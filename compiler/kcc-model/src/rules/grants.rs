@@ -87,6 +87,7 @@ fn missing_grant(
     let action = match missing {
         _ if privilege_use.action.is_some() => privilege_use.action.unwrap_or_default().to_owned(),
         [Privilege::Privileged, ..] => "runs privileged".to_owned(),
+        [Privilege::HostNetwork] => "uses the host network".to_owned(),
         [Privilege::Socket] => "mounts the engine's socket".to_owned(),
         [Privilege::Capability(_), ..] => format!("adds {}", list_privileges(missing)),
         [Privilege::HostPath(path), Privilege::Socket] => {
@@ -140,6 +141,7 @@ fn list_privileges(missing: &[Privilege]) -> String {
             }
             Privilege::HostPath(path) => format!("`{path}`"),
             Privilege::Privileged => "privileged mode".to_owned(),
+            Privilege::HostNetwork => "the host network".to_owned(),
             Privilege::Socket => "the socket".to_owned(),
         })
         .collect();
@@ -154,6 +156,7 @@ fn allow_value(missing: &[Privilege]) -> String {
     for what in missing {
         match what {
             Privilege::Privileged => fields.push("privileged: true".to_owned()),
+            Privilege::HostNetwork => fields.push("hostNetwork: true".to_owned()),
             Privilege::Socket => fields.push("socket: true".to_owned()),
             Privilege::HostPath(path) => fields.push(format!("hostPath: {path:?}")),
             Privilege::Capability(name) => capabilities.push(name),

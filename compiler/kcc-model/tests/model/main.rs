@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Outcome, Stage};
-use kcc_model::{Build, CheckedModel, FileText, ReferencedFiles};
+use kcc_model::{Build, CheckedModel, FileData, ReferencedFiles};
 use kcc_test_support::golden;
 use kcc_tree::ConfigTree;
 
@@ -39,19 +39,34 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// Reads a file that a fragment refers to; only one exists.
-fn read(name: &str) -> Result<FileText, String> {
+fn read(name: &str) -> Result<FileData, String> {
+    let file = |bytes: &[u8], executable| {
+        Ok(FileData {
+            bytes: bytes.to_vec(),
+            executable,
+        })
+    };
     match name {
-        "teams/storefront/there.toml" => Ok(FileText {
-            text: "a = 1\n".to_owned(),
-            executable: false,
-        }),
+        "teams/storefront/there.toml" => file(b"a = 1\n", false),
+        "teams/storefront/folder/run.sh" => file(b"#!/bin/sh\n", true),
+        "teams/storefront/folder/sub/logo.png" => file(b"\x89PNG\0", false),
         _ => Err("no such file".to_owned()),
+    }
+}
+
+/// Lists the files of a directory; one has some, one none, and one too many.
+fn list(name: &str) -> Result<Vec<String>, String> {
+    match name {
+        "teams/storefront/folder" => Ok(vec!["run.sh".to_owned(), "sub/logo.png".to_owned()]),
+        "teams/storefront/empty" => Ok(Vec::new()),
+        "teams/storefront/many" => Ok((0..600).map(|at| at.to_string()).collect()),
+        _ => Err("no such directory".to_owned()),
     }
 }
 
 /// Checks for a build context; all exist except `lost`.
 fn there(name: &str) -> Result<(), String> {
-    if name.starts_with("lost") {
+    if name.starts_with("lost") || name.ends_with("nowhere/") {
         return Err("no such directory".to_owned());
     }
     Ok(())
@@ -68,6 +83,7 @@ fn context(build: &Build) -> Result<String, String> {
 fn examine(tree: &ConfigTree) -> Outcome<CheckedModel> {
     let referred = ReferencedFiles {
         read: &read,
+        list: &list,
         check_exists: &there,
         hash_context: &context,
     };

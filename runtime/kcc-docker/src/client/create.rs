@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use bollard::{
     models::{
-        ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, Mount as EngineMount,
+        ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointSettings, HealthConfig,
+        HostConfig, Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum,
         MountType, NetworkConnectRequest, NetworkingConfig, PortBinding, RestartPolicy,
         RestartPolicyNameEnum,
     },
@@ -12,7 +13,7 @@ use bollard::{
 };
 use kcc_diag::Code;
 use kcc_lower::docker::{Container, HealthCheck, Mount, Restart, tmpfs_options};
-use kcc_model::Check;
+use kcc_model::{Check, Propagation};
 use kcc_plan::Error;
 
 use super::{Client, refused};
@@ -45,7 +46,7 @@ impl Client {
     ) -> Result<String, Error> {
         let options = CreateContainerOptions {
             name: Some(name.to_owned()),
-            ..Default::default()
+            platform: new.container.platform.clone().unwrap_or_default(),
         };
         let mut networks = new.container.networks.iter();
         let first = networks.next();
@@ -126,7 +127,9 @@ fn host_config(
     let plain = !container.privileged;
     let directories = shares.directories.map(|id| vec![id.to_owned()]);
     HostConfig {
-        network_mode: network.or(shares.network.map(|id| format!("container:{id}"))),
+        network_mode: network
+            .or(shares.network.map(|id| format!("container:{id}")))
+            .or(container.host_network.then(|| "host".to_owned())),
         volumes_from: directories.or_else(|| added.volumes_from.clone()),
         memory,
         // No swap, as on Kubernetes, so that the limit is exact.
@@ -146,15 +149,38 @@ fn host_config(
         mounts: Some(mounts(container, shares)),
         tmpfs: Some(tmpfs(container)),
         port_bindings: Some(bindings(new)),
+        device_requests: container
+            .gpus
+            .map(gpus)
+            .or_else(|| added.device_requests.clone()),
+        devices: (!container.devices.is_empty()).then(|| devices(container)),
         extra_hosts: extra_hosts(container).or_else(|| added.extra_hosts.clone()),
         ..added
     }
 }
 
+fn gpus(count: u32) -> Vec<DeviceRequest> {
+    vec![DeviceRequest {
+        count: Some(count.into()),
+        capabilities: Some(vec![vec!["gpu".to_owned()]]),
+        ..DeviceRequest::default()
+    }]
+}
+
+fn devices(container: &Container) -> Vec<DeviceMapping> {
+    let devices = container.devices.iter();
+    let devices = devices.map(|device| DeviceMapping {
+        path_on_host: Some(device.path.clone()),
+        path_in_container: Some(device.mount.clone()),
+        cgroup_permissions: Some("rwm".to_owned()),
+    });
+    devices.collect()
+}
+
 /// Returns the aliases of hosts; none leaves the field to a patch.
 fn extra_hosts(container: &Container) -> Option<Vec<String>> {
-    let aliases = container.host_aliases.iter();
-    let hosts: Vec<_> = aliases
+    let hosts = container.extra_hosts().into_iter();
+    let hosts: Vec<_> = hosts
         .map(|(name, address)| format!("{name}:{address}"))
         .collect();
     (!hosts.is_empty()).then_some(hosts)
@@ -183,6 +209,16 @@ fn bindings(new: &NewContainer) -> bollard::models::PortMap {
 
 fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
     let read_only = |path: &str| container.options(path).read_only.then_some(true);
+    let propagation = |path: &str| {
+        let propagation = match container.options(path).propagation? {
+            Propagation::HostToContainer => MountBindOptionsPropagationEnum::RSLAVE,
+            Propagation::Bidirectional => MountBindOptionsPropagationEnum::RSHARED,
+        };
+        Some(MountBindOptions {
+            propagation: Some(propagation),
+            ..MountBindOptions::default()
+        })
+    };
     let named = container
         .mounts
         .iter()
@@ -199,6 +235,7 @@ fn mounts(container: &Container, shares: Shares<'_>) -> Vec<EngineMount> {
                 source: Some(source.clone()),
                 target: Some(path.clone()),
                 read_only: read_only(path),
+                bind_options: propagation(path),
                 ..EngineMount::default()
             }),
             // The first container creates it; it is removed with the last one.

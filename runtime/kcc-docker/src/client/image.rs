@@ -22,6 +22,7 @@ impl Client {
     pub(crate) async fn pull(
         &self,
         reference: &str,
+        platform: Option<&str>,
         credentials: Option<Credentials>,
         context: &Context<'_>,
     ) -> Result<(), Error> {
@@ -35,6 +36,7 @@ impl Client {
         };
         let options = CreateImageOptions {
             from_image: Some(from_image),
+            platform: platform.unwrap_or_default().to_owned(),
             ..CreateImageOptions::default()
         };
         let login = credentials.map(Credentials::into_engine);
@@ -75,6 +77,7 @@ impl Client {
         &self,
         root: &Path,
         build: &Build,
+        platform: Option<&str>,
         context_hash: &str,
         context: &Context<'_>,
     ) -> Result<(), Error> {
@@ -85,6 +88,7 @@ impl Client {
             buildargs: Some(build.args.clone().into_iter().collect()),
             labels: Some(labels),
             target: build.stage.clone().unwrap_or_default(),
+            platform: platform.unwrap_or_default().to_owned(),
             rm: true,
             forcerm: true,
             ..BuildImageOptions::default()

@@ -66,6 +66,8 @@ pub(crate) struct Inspected {
     pub(crate) addresses: BTreeMap<(u16, String), Vec<SocketAddr>>,
     /// The networks that it is connected to.
     pub(crate) networks: BTreeMap<String, Attachment>,
+    /// True if it uses the network of the host.
+    pub(crate) on_host: bool,
     /// The identity of the container whose network it shares.
     pub(crate) joined: Option<String>,
     /// The result of the engine's health check.
@@ -179,6 +181,11 @@ impl Client {
                     id: image.id.unwrap_or_default(),
                     context_hash: labels.get(label::CONTEXT_HASH).cloned(),
                     user: config.user.unwrap_or_default(),
+                    platform: format!(
+                        "{}/{}",
+                        image.os.unwrap_or_default(),
+                        image.architecture.unwrap_or_default()
+                    ),
                 }))
             }
             Err(error) if is_missing(&error) => Ok(None),
@@ -236,6 +243,7 @@ impl Client {
                 .into_iter()
                 .map(|(name, end)| (name, attached(end, &id)))
                 .collect(),
+            on_host: host.network_mode.as_deref() == Some("host"),
             joined: joined.map(str::to_owned),
             health,
             restarts: container.restart_count.unwrap_or_default(),

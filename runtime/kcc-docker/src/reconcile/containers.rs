@@ -160,6 +160,9 @@ impl<'a> Reconciler<'a> {
         else {
             return None;
         };
+        if container.host_network {
+            return None;
+        }
         let published = |publish: &Publish| publish.container == port && publish.protocol == "tcp";
         let reached = !self.observed.in_vm || container.ports.iter().any(published);
         (!reached).then(|| self.ports.private(name, port))
@@ -265,11 +268,17 @@ impl<'a> Reconciler<'a> {
         if new.container.on_demand {
             return Replacement::AtRest;
         }
-        let volume = |mount: &Mount| matches!(mount, Mount::Volume(_));
+        // A volume of the system has several writers anyway.
+        let owned = |name: &String| {
+            let volume = self.docker.volumes.get(name);
+            volume.is_none_or(|volume| volume.component.is_some())
+        };
+        let volume = |mount: &Mount| matches!(mount, Mount::Volume(name) if owned(name));
         let held = |port: &HostPort| existing.published.values().any(|held| *held == port.host);
         let needs_stop = job
             || new.container.recreate
             || existing.state != ContainerState::Running
+            || new.container.host_network
             || sidecars(self.docker, name).next().is_some()
             || new.ports.iter().any(held)
             || new.container.mounts.values().any(volume);

@@ -15,6 +15,7 @@ impl Reconciler<'_> {
                     let context = &build.context;
                     let payload = Payload::Build {
                         build: build.clone(),
+                        platform: image.platform.clone(),
                         context_hash: hash.clone(),
                     };
                     match present {
@@ -30,19 +31,26 @@ impl Reconciler<'_> {
                         ),
                     }
                 }
-                _ if present.is_some() => {
+                _ if present.is_some_and(|present| present.is_for(image.platform.as_deref())) => {
                     self.plan.count_unchanged();
                     continue;
                 }
                 _ => {
                     let payload = Payload::Pull {
                         reference: reference.clone(),
+                        platform: image.platform.clone(),
                     };
-                    (
-                        Action::Create,
-                        "not present on the engine".to_owned(),
-                        payload,
-                    )
+                    match (present, &image.platform) {
+                        (Some(_), Some(platform)) => {
+                            let cause = format!("the image on the engine is not for {platform}");
+                            (Action::Update, cause, payload)
+                        }
+                        _ => (
+                            Action::Create,
+                            "not present on the engine".to_owned(),
+                            payload,
+                        ),
+                    }
                 }
             };
             if action == Action::Update {

@@ -67,6 +67,7 @@ fn shop() -> DockerDesired {
     };
     let image = |component: &str, build| Image {
         component: component.to_owned(),
+        platform: None,
         build,
     };
     docker
@@ -188,6 +189,7 @@ fn as_desired(docker: &DockerDesired) -> Observed {
                 id,
                 context_hash,
                 user: String::new(),
+                platform: "linux/amd64".to_owned(),
             },
         );
     }

@@ -209,6 +209,7 @@ impl Draft {
         self.component(name);
         let image_of = || Image {
             component: name.to_owned(),
+            platform: None,
             build: None,
         };
         self.engine
@@ -307,6 +308,7 @@ impl Draft {
         };
         let image = Image {
             component: component.to_owned(),
+            platform: None,
             build: Some(build),
         };
         self.engine.images.insert(tag.to_owned(), image);

@@ -146,6 +146,10 @@ impl Secrets {
                 Code::ApplyRefused,
                 format!("config `{name}` was not resolved"),
             )),
+            EnvValue::Field(_) => Err(Error::new(
+                Code::ApplyRefused,
+                "a fact about a pod was not resolved",
+            )),
         }
     }
 

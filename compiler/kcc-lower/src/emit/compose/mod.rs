@@ -46,20 +46,20 @@ pub(super) fn files(
 ) -> Result<Vec<File>, EmitError> {
     let mut files = vec![File {
         name: NAME.to_owned(),
-        content: document(desired, objects, root, true)?,
+        content: document(desired, objects, root, true)?.into_bytes(),
         executable: false,
     }];
     let mut seen = BTreeSet::new();
     let all = objects.containers.values();
     for container in all.flat_map(Container::with_init) {
-        for (path, content) in &container.files {
+        for (path, content) in container.all_files() {
             let name = file_name(container, path);
             if seen.insert(name.clone()) {
                 let access = container.access.get(path);
                 let mode = access.and_then(|access| access.mode).unwrap_or_default();
                 files.push(File {
                     name,
-                    content: content.clone(),
+                    content: content.into_owned(),
                     executable: mode & 0o100 != 0,
                 });
             }
@@ -89,7 +89,10 @@ fn document(
         prefix,
     };
     let mut text = compose.head();
-    let mounts_files = objects.containers.values().any(|one| !one.files.is_empty());
+    let mounts_files = objects
+        .containers
+        .values()
+        .any(|one| !one.all_files().is_empty());
     if mounts_files && !with_files {
         let _ = writeln!(
             text,
@@ -373,7 +376,7 @@ impl Compose<'_> {
                     plain |= parts.contains(&Part::Secret(secret.clone()));
                     encoded |= parts.contains(&Part::Encoded(secret.clone()));
                 }
-                EnvValue::Literal(_) | EnvValue::Config { .. } => {}
+                EnvValue::Literal(_) | EnvValue::Config { .. } | EnvValue::Field(_) => {}
             }
         }
         (plain, encoded)

@@ -47,10 +47,14 @@ pub(super) fn fields(patch: &Patch) -> Vec<(String, Yaml)> {
 /// Returns the reserved resources of a patch, as a part of `deploy`.
 pub(super) fn reserved(patch: &Patch) -> Option<(String, Yaml)> {
     let requests = patch.host_config.as_ref()?.device_requests.as_ref()?;
+    Some(reservation(requests))
+}
+
+fn reservation(requests: &[DeviceRequest]) -> (String, Yaml) {
     let devices = Yaml::List(requests.iter().map(device).collect());
     let reservations = Yaml::Map(vec![entry("devices", devices)]);
     let resources = Yaml::Map(vec![entry("reservations", reservations)]);
-    Some(entry("resources", resources))
+    entry("resources", resources)
 }
 
 fn device(request: &DeviceRequest) -> Yaml {
@@ -70,6 +74,16 @@ fn device(request: &DeviceRequest) -> Yaml {
     let capabilities = Yaml::texts(capabilities.map(|name| escape(name)));
     fields.push(entry("capabilities", capabilities));
     Yaml::Map(fields)
+}
+
+/// Returns the resources that reserve a number of GPUs.
+pub(super) fn gpus(count: u32) -> (String, Yaml) {
+    reservation(&[DeviceRequest {
+        driver: None,
+        count: Some(count.into()),
+        device_ids: None,
+        capabilities: vec![vec!["gpu".to_owned()]],
+    }])
 }
 
 fn logging(log: &LogConfig) -> Yaml {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kcc_model::{Check, EnvValue, IpAddr, Part, Until, is_reserved_label};
 
 use super::{Compose, Group, encoded_variable, entry, escape, file_name, patch, required_variable};
-use crate::docker::{Container, HealthCheck, Mount, Publish, Restart, tmpfs_options};
+use crate::docker::{Container, HealthCheck, Mount, MountOptions, Publish, Restart, tmpfs_options};
 use crate::emit::Yaml;
 
 /// The profile of services that are started by hand.
@@ -25,6 +25,9 @@ impl Compose<'_> {
         let container = group.container;
         let mut service = vec![entry("image", Yaml::text(escape(&container.image)))];
         service.extend(self.build(container));
+        if let Some(platform) = &container.platform {
+            service.push(entry("platform", Yaml::text(platform.clone())));
+        }
         if let Some(command) = &container.command {
             service.push(entry("entrypoint", escaped_list(command)));
         }
@@ -57,12 +60,13 @@ impl Compose<'_> {
         let main = joined.unwrap_or(main);
         if let Some(main) = joined {
             service.push(entry("network_mode", Yaml::text(format!("service:{main}"))));
+        } else if container.host_network {
+            service.push(entry("network_mode", Yaml::text("host")));
         } else if let Some(networks) = self.networks(container) {
             service.push(entry("networks", networks));
         }
-        if !container.host_aliases.is_empty() {
-            let aliases = container.host_aliases.iter();
-            let hosts = aliases.map(|(name, address)| (name.clone(), address.to_string()));
+        let hosts = container.extra_hosts();
+        if !hosts.is_empty() {
             service.push(entry("extra_hosts", Yaml::text_map(hosts)));
         }
         service.extend(self.storage(container, main));
@@ -73,11 +77,18 @@ impl Compose<'_> {
         let replicas = (group.replicas > 1).then_some(group.replicas as i128);
         let replicas = replicas.map(|replicas| entry("replicas", Yaml::Integer(replicas)));
         let reserved = container.docker.as_ref().and_then(patch::reserved);
+        let reserved = reserved.or(container.gpus.map(patch::gpus));
         let deploy: Vec<_> = replicas.into_iter().chain(reserved).collect();
         if !deploy.is_empty() {
             service.push(entry("deploy", Yaml::Map(deploy)));
         }
         service.extend(limits(container));
+        if !container.devices.is_empty() {
+            let devices = container.devices.iter();
+            let devices =
+                devices.map(|device| escape(&format!("{}:{}", device.path, device.mount)));
+            service.push(entry("devices", Yaml::texts(devices)));
+        }
         if container.privileged {
             service.push(entry("privileged", Yaml::Bool(true)));
         } else if !container.dropped_capabilities().is_empty() {
@@ -164,7 +175,7 @@ impl Compose<'_> {
                     ),
                 })
                 .collect(),
-            EnvValue::Config { .. } => String::new(),
+            EnvValue::Config { .. } | EnvValue::Field(_) => String::new(),
         }
     }
 
@@ -185,31 +196,35 @@ impl Compose<'_> {
     }
 
     fn storage(&self, container: &Container, main: &str) -> Vec<(String, Yaml)> {
-        let mount = |kind: &str, source: &str, target: &str, read_only: bool| {
+        let mount = |kind: &str, source: &str, target: &str, options: MountOptions| {
             let mut fields = vec![
                 entry("type", Yaml::text(kind)),
                 entry("source", Yaml::text(escape(source))),
                 entry("target", Yaml::text(escape(target))),
             ];
-            if read_only {
+            if options.read_only {
                 fields.push(entry("read_only", Yaml::Bool(true)));
+            }
+            if let Some(propagation) = options.propagation_name() {
+                let bind = Yaml::text_map([("propagation", propagation)]);
+                fields.push(entry("bind", bind));
             }
             Yaml::Map(fields)
         };
         let (mut volumes, mut tmpfs, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
         for (path, source) in &container.mounts {
-            let read_only = container.options(path).read_only;
+            let options = container.options(path);
             match source {
                 Mount::Volume(name) => {
-                    volumes.push(mount("volume", self.short_name(name), path, read_only));
+                    volumes.push(mount("volume", self.short_name(name), path, options));
                 }
-                Mount::Host(source) => volumes.push(mount("bind", source, path, read_only)),
+                Mount::Host(source) => volumes.push(mount("bind", source, path, options)),
                 Mount::Tmpfs(volume) => {
                     tmpfs.push(format!("{}:{}", escape(path), tmpfs_options(volume)));
                 }
                 Mount::Shared(name) => {
                     let name = Container::extra_name(main, name);
-                    volumes.push(mount("volume", &name, path, false));
+                    volumes.push(mount("volume", &name, path, options));
                 }
                 Mount::Secret(name) => secrets.push(Yaml::Map(vec![
                     entry("source", Yaml::text(name.clone())),
@@ -217,9 +232,13 @@ impl Compose<'_> {
                 ])),
             }
         }
-        for path in container.files.keys() {
+        for path in container.all_files().into_keys() {
             let source = format!("./{}", file_name(container, path));
-            volumes.push(mount("bind", &source, path, true));
+            let options = MountOptions {
+                read_only: true,
+                propagation: None,
+            };
+            volumes.push(mount("bind", &source, path, options));
         }
         let mut storage = Vec::new();
         if !volumes.is_empty() {

@@ -13,6 +13,7 @@ fn plain() -> Container {
         image: Image::Reference("acme/app:1".to_owned()),
         command: None,
         args: None,
+        platform: None,
         working_dir: None,
         user: None,
         env: BTreeMap::new(),
@@ -38,6 +39,8 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
         replicas: 1,
         scale: None,
         volumes: BTreeMap::new(),
+        host_network: false,
+        devices: BTreeMap::new(),
         files: BTreeMap::new(),
         routes: BTreeMap::new(),
         stateful: false,
@@ -143,6 +146,7 @@ impl ComponentExt for Component {
             kcc_model::File {
                 content: kcc_model::FileContent::Content(content.to_owned()),
                 access: kcc_model::FileAccess::default(),
+                directory: None,
             },
         );
         self
@@ -156,6 +160,7 @@ impl ComponentExt for Component {
                 source,
                 mode: None,
                 read_only: false,
+                propagation: None,
             },
         );
         self

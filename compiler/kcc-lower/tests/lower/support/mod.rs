@@ -90,6 +90,7 @@ impl System {
             gateway: None,
             gateway_class: None,
             public_ports: kcc_model::PublicPorts::default(),
+            gpu: "nvidia.com/gpu".to_owned(),
         })
     }
 

@@ -93,6 +93,7 @@ impl System {
             host_paths: BTreeSet::from(["/".to_owned()]),
             privileged: true,
             capabilities: BTreeSet::from(["ALL".to_owned()]),
+            host_network: true,
             socket: true,
             cluster_rules: BTreeMap::from([("all".to_owned(), every())]),
         };
@@ -176,6 +177,7 @@ fn hints() -> Component {
     };
     hints.disruption = Some(Disruption::MinAvailable(Share::Percent(50)));
     hints.placement = Placement {
+        priority_class: None,
         spread: Some(Spread::Node),
         nodes: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
         tolerations: BTreeMap::from([
@@ -228,6 +230,7 @@ fn cart() -> Component {
         ..probe(Check::Tcp { port: 8080 })
     });
     container.resources = Resources {
+        gpu: None,
         requests: Amounts {
             cpu: Some(MilliCpu(250)),
             memory: Some(Bytes(64 << 20)),

@@ -64,11 +64,19 @@ fn component_uses(component: &Component) -> Vec<PrivilegeUse> {
             names.map(Privilege::Capability).collect(),
         ));
     }
+    if component.host_network {
+        let at = base.join("hostNetwork");
+        uses.push(PrivilegeUse::of(at, vec![Privilege::HostNetwork]));
+    }
     for (name, volume) in &component.volumes {
         if let VolumeSource::HostPath(path) = &volume.source {
             let at = base.join("volumes").join(name).join("hostPath");
             uses.push(PrivilegeUse::of(at, host_path_privileges(path)));
         }
+    }
+    for (name, device) in &component.devices {
+        let at = base.join("devices").join(name).join("path");
+        uses.push(PrivilegeUse::of(at, host_path_privileges(&device.path)));
     }
     for (name, permissions) in cluster_permissions(component) {
         let at = base.join("identity").join("rules").join(name);

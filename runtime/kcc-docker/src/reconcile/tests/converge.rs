@@ -160,23 +160,26 @@ fn disturb(observed: &Observed, chance: &mut Chance) -> Observed {
 /// Performs a step as an engine would, or fails with the reason why it would not.
 fn perform(observed: &mut Observed, name: &str, payload: &Payload) -> Result<(), String> {
     match payload {
-        Payload::Pull { reference } => {
+        Payload::Pull { reference, .. } => {
             let image = ObservedImage {
                 id: format!("sha256:{reference}"),
                 context_hash: None,
                 user: String::new(),
+                platform: "linux/amd64".to_owned(),
             };
             observed.images.insert(reference.clone(), image);
         }
         Payload::Build {
             build,
             context_hash,
+            ..
         } => {
             let context_hash = Some(context_hash.clone());
             let image = ObservedImage {
                 id: format!("sha256:{}", build.tag),
                 context_hash,
                 user: String::new(),
+                platform: "linux/amd64".to_owned(),
             };
             observed.images.insert(build.tag.clone(), image);
         }

@@ -2,10 +2,10 @@
 
 use kcc_diag::Code;
 use kcc_lower::docker::{HostPatch, Mount, MountOptions, Patch, Publish, Ulimit};
-use kcc_model::{Check, EnvValue, Ephemeral, Part, SecretProvider};
+use kcc_model::{Check, EnvValue, Ephemeral, Part, SecretProvider, Until};
 
 use super::detail;
-use crate::docker::{Sandbox, health, publish, shop_program, write};
+use crate::docker::{SHOP, Sandbox, health, publish, shop_program, write};
 
 pub(super) async fn images_are_rebuilt_when_their_context_changes(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
@@ -122,7 +122,10 @@ pub(super) async fn a_shared_volume_is_written_by_one_and_read_by_another(sandbo
     reader
         .mounts
         .insert("/media".to_owned(), Mount::Volume(volume.clone()));
-    let options = MountOptions { read_only: true };
+    let options = MountOptions {
+        read_only: true,
+        propagation: None,
+    };
     reader.mount_options.insert("/media".to_owned(), options);
     sandbox.apply_all(&desired).await;
     let name = desired.name("reader");
@@ -164,6 +167,53 @@ pub(super) async fn a_port_is_published_on_one_address(sandbox: &Sandbox) {
     let inspect = ["inspect", "--format", shown, &name];
     assert_eq!(sandbox.testbed.docker(&inspect).trim(), "127.0.0.1");
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn files_that_are_not_text_keep_their_bytes(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let web = desired.script("web", "busybox od -An -tx1 /srv/logo; busybox sleep 600");
+    // The bytes 89 50 00 ff.
+    let encoded = "iVAA/w==".to_owned();
+    web.binary_files.insert("/srv/logo".to_owned(), encoded);
+    sandbox.apply_all(&desired).await;
+    let name = desired.name("web");
+    let mut log = String::new();
+    for _ in 0..50 {
+        log = sandbox.testbed.docker(&["logs", &name]);
+        if !log.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(log.trim(), "89 50 00 ff");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn a_component_on_the_hosts_network_is_reached_by_its_name(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let web = desired.serve("web", &["--listen", ":18477"]);
+    web.host_network = true;
+    web.networks.clear();
+    web.health = Some(health(Check::Http {
+        path: "/healthz".to_owned(),
+        port: 18_477,
+    }));
+    let call = ["migrate", "--dial", "web:18477"];
+    desired.add("call", SHOP, &call).on_host = vec!["web".to_owned()];
+    desired.job("call");
+    desired.after("call", "web", Until::Healthy);
+    sandbox.apply_all(&desired).await;
+    assert!(sandbox.status(&desired).await.is_ready());
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    // The new container needs the port that the old one holds.
+    let variable = EnvValue::Literal("b".to_owned());
+    desired
+        .container("web")
+        .env
+        .insert("A".to_owned(), variable);
+    let report = sandbox.apply_all(&desired).await;
+    assert_eq!(report.totals().replaced, 1);
+    sandbox.down(&desired, true).await;
 }
 
 pub(super) async fn secrets_reach_only_the_container(sandbox: &Sandbox) {

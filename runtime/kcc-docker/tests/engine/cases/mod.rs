@@ -58,6 +58,8 @@ cases! {
     contents::files_reach_a_read_only_root,
     contents::a_shared_volume_is_written_by_one_and_read_by_another,
     contents::a_port_is_published_on_one_address,
+    contents::files_that_are_not_text_keep_their_bytes,
+    contents::a_component_on_the_hosts_network_is_reached_by_its_name,
     logs::logs_are_merged_and_redacted,
     logs::logs_are_followed_across_restarts,
     ownership::unmanaged_objects_are_not_touched,
