@@ -16,14 +16,18 @@ pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
         } else if let (Some(team), false) = (&owner.team, owner.rivals.is_empty()) {
             let teams: Vec<_> = [team].into_iter().chain(owner.rivals.keys()).collect();
             let named: Vec<_> = teams.iter().map(|team| format!("`{team}`")).collect();
-            let what = if path
-                .0
-                .first()
-                .is_some_and(|kind| declared_fields().contains(&kind.as_str()))
-            {
-                "declared"
+            let root = path.0.first().map_or("", String::as_str);
+            let (what, help) = if declared_fields().contains(&root) {
+                (
+                    "declared",
+                    "write all of it in one team's fragments, or give one of the two another name",
+                )
             } else {
-                "claimed"
+                (
+                    "claimed",
+                    "keep `image`, `build` or `kind` in one team's fragment, and rename the other \
+                     team's component",
+                )
             };
             let message = format!("`{path}` is {what} by {}", named.join(" and by "));
             let mut error = Diagnostic::error(Code::OwnTwoOwners, message)
@@ -35,9 +39,7 @@ pub(super) fn ownership(view: &View<'_>, diagnostics: &mut Diagnostics) {
             for (rival, line) in &owner.rivals {
                 error = error.primary(*line, format!("`{rival}` declares it as well"));
             }
-            diagnostics.push(error.help(
-                "keep `image`, `build` or `kind` in one team's fragment, and rename the other team's component",
-            ));
+            diagnostics.push(error.help(help));
         }
     }
 }
