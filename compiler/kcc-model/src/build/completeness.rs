@@ -155,7 +155,7 @@ fn with_required(
 /// A value of a field that others need.
 fn sample_of(field: &Field) -> serde_json::Value {
     match field.name.as_str() {
-        "http" | "mount" => json!("/x"),
+        "hostPath" | "http" | "mount" | "path" => json!("/x"),
         "size" => json!("1Gi"),
         _ => sample(&field.of),
     }
