@@ -174,12 +174,11 @@ impl ReadinessCheck<'_> {
             None => None,
         };
         let found = main.as_ref().unwrap_or(found);
-        let address = match found.on_host {
-            true => Some(self.endpoint.host()),
-            false => {
-                let mut networks = found.networks.values();
-                networks.find_map(|attached| attached.address.as_deref())
-            }
+        let mut networks = found.networks.values();
+        let address = if found.on_host {
+            Some(self.endpoint.host())
+        } else {
+            networks.find_map(|attached| attached.address.as_deref())
         };
         let address = address.ok_or("no address yet")?;
         match probe_port(check, address, port, limit).await {
