@@ -192,7 +192,7 @@ fn main(
     let docker = super::patch::decode(lowering, component);
     check_aliases(lowering, component, docker.as_ref());
     check_gpus(lowering, component, docker.as_ref());
-    networks::check_needs(lowering, component);
+    networks::check_host_network(lowering, component);
     for (at, name) in component.devices.keys().enumerate() {
         let device = sources.below("devices").element(at);
         let device = device.within(["devices", name]);

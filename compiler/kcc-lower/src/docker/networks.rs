@@ -109,11 +109,28 @@ pub(super) fn on_host(lowering: &Lowering<'_>, component: &Component) -> Vec<Str
         .collect()
 }
 
-/// Reports needs of a component on the network of the host that only a network of
-/// the engine could resolve.
-pub(super) fn check_needs(lowering: &mut Lowering<'_>, component: &Component) {
+/// Reports what a component on the network of the host cannot have: needs that only a
+/// network of the engine could resolve, and ports under another number.
+pub(super) fn check_host_network(lowering: &mut Lowering<'_>, component: &Component) {
     if !component.host_network {
         return;
+    }
+    for (name, port) in &component.ports {
+        if port
+            .expose
+            .number()
+            .is_some_and(|number| number != port.number)
+        {
+            let path = component.port_path(name).join("expose");
+            lowering.unsupported(
+                &path,
+                format!(
+                    "`{path}` has no effect: `{}` uses the network of the host, whose port {} it is",
+                    component.path, port.number
+                ),
+                "remove it, or remove `hostNetwork`",
+            );
+        }
     }
     for need in component.needs.keys() {
         let other = lowering.target.components.get(need);

@@ -10,7 +10,9 @@ pub(super) fn no_way_in(view: &View<'_>, diagnostics: &mut Diagnostics) {
     if !view.target.engine.is(Engine::Kubernetes) {
         return;
     }
-    for component in view.target.components.values() {
+    let components = view.target.components.values();
+    // The ports of a component on the network of its node are ports of the node.
+    for component in components.filter(|component| !component.host_network) {
         for (name, port) in &component.ports {
             let routed = component.routes.values().any(|route| route.port == *name);
             // Nothing comes in through a loopback address on Docker either.
