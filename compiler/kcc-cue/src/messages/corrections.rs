@@ -8,14 +8,17 @@ use crate::wire::{Alternative, Type, Written};
 
 /// Structs that other tools write as a single string or number, by their field, or with a period by
 /// the field that contains them, with the intended value; `{}` is the string.
-const SHORT_VALUES: [(&str, &str); 12] = [
+const SHORT_VALUES: [(&str, &str); 15] = [
     ("build", "context: {}"),
     ("external", "host: {}"),
     ("health", "http: {}"),
     ("identity", "name: {}"),
     ("limits", "memory: {}"),
+    ("liveness", "http: {}"),
+    ("readiness", "http: {}"),
     ("requests", "memory: {}"),
     ("resources", "memory: {}"),
+    ("startup", "http: {}"),
     ("backing.", "kind: {}"),
     ("files.", "content: \"…\""),
     ("routes.", "host: {}"),
@@ -56,6 +59,11 @@ impl Mistake<'_> {
             {
                 format!("write `{name}: number: {text}`: only a plain number is a short form")
             }
+            (Some(Type::String), Type::Int) if self.is_probed_port() && is_plain(text) => {
+                format!(
+                    "write the name of the port, such as `{name}: \"probe\"`, declared by `ports: probe: {text}`"
+                )
+            }
             (Some(Type::String), _)
                 if (number || kind == Type::Bool) && !self.is_sensitive() && is_plain(text) =>
             {
@@ -74,8 +82,8 @@ impl Mistake<'_> {
             (Some(Type::Int), Type::String) if leading(unquoted).is_some() => {
                 match published(unquoted) {
                     // A port as other tools publish it.
-                    Some((number, Some(host))) if name == "port" => {
-                        format!("write `ports: http: {{number: {number}, expose: {host}}}`")
+                    Some(found) if name == "port" && found.host.is_some() => {
+                        format!("write `ports: http: {}`", port(found))
                     }
                     _ => format!("write `{name}: {}`", leading(unquoted).unwrap_or_default()),
                 }
@@ -128,9 +136,15 @@ impl Mistake<'_> {
             [one] => published(one),
             _ => published(unquoted),
         };
+        if let (Type::List, "volumes") = (kind, name)
+            && let Some(help) = volumes(items)
+        {
+            return Some(help);
+        }
         let listed = match (kind, name) {
-            (Type::List, "volumes") => volumes(items),
             (Type::List, "env" | "labels" | "annotations") => entries(items),
+            (Type::List, "files") => sources(items),
+            (Type::List, "routes") => hosts(items),
             _ => None,
         };
         if let Some(fields) = listed {
@@ -150,6 +164,9 @@ impl Mistake<'_> {
                     [one] => format!("write `needs: {one}`"),
                     all => format!("write `needs: {{{}}}`", all.join(", ")),
                 }
+            }
+            (Type::List, "ports") if items.len() > 1 => {
+                format!("write `ports: {}`", ports(items)?)
             }
             (_, "ports") if published.is_some() => {
                 format!("write `ports: http: {}`", port(published?))
@@ -175,6 +192,18 @@ impl Mistake<'_> {
                 let (host, port) = address(unquoted)?;
                 format!("write `external: {{host: {host:?}, port: {port}}}`")
             }
+            (Type::String, "health" | "readiness" | "liveness" | "startup")
+                if !text.is_empty() && !unquoted.starts_with('/') =>
+            {
+                let words: Vec<String> = command(unquoted)
+                    .iter()
+                    .map(|word| format!("{word:?}"))
+                    .collect();
+                format!("write `{name}: exec: [{}]`", words.join(", "))
+            }
+            (Type::Bool, "health" | "readiness" | "liveness" | "startup") => {
+                format!("write a check, such as `{name}: http: \"/\"`")
+            }
             (Type::String, "kubernetes") => {
                 "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned()
             }
@@ -187,6 +216,13 @@ impl Mistake<'_> {
             }
             _ => return None,
         })
+    }
+
+    /// Returns whether the path is that of the port of a health check, which is a name.
+    fn is_probed_port(&self) -> bool {
+        let names = &self.path.0;
+        let field = names.last().map_or("", String::as_str);
+        ["port", "tcp", "grpc"].contains(&field) && names.iter().any(|name| name == "health")
     }
 
     /// Returns whether the path is that of a named port.
@@ -204,22 +240,54 @@ fn leading(text: &str) -> Option<u64> {
     text[..end].parse().ok()
 }
 
-/// Parses a container port and a host port from a number or a text such as `8080:80`.
-fn published(text: &str) -> Option<(u16, Option<u16>)> {
+/// A port as other tools write it.
+#[derive(Clone, Copy)]
+struct Published {
+    number: u16,
+    host: Option<u16>,
+    udp: bool,
+}
+
+/// Parses a number or a text such as `8080:80/udp`.
+fn published(text: &str) -> Option<Published> {
     let (host, inner) = match text.rsplit_once(':') {
         // An address may precede the host port.
         Some((host, inner)) => (host.rsplit(':').next()?.parse().ok(), inner),
         None => (None, text),
     };
-    Some((inner.split('/').next()?.parse().ok()?, host))
+    let mut inner = inner.split('/');
+    Some(Published {
+        number: inner.next()?.parse().ok()?,
+        host,
+        udp: inner.next() == Some("udp"),
+    })
 }
 
 /// Returns a port as a fragment writes it.
-fn port((number, host): (u16, Option<u16>)) -> String {
+fn port(Published { number, host, udp }: Published) -> String {
+    let protocol = if udp { ", protocol: \"UDP\"" } else { "" };
     match host {
-        Some(host) => format!("{{number: {number}, expose: {host}}}"),
+        Some(host) => format!("{{number: {number}{protocol}, expose: {host}}}"),
+        None if udp => format!("{{number: {number}{protocol}}}"),
         None => number.to_string(),
     }
+}
+
+/// Converts ports as other tools list them. The first one is the main port.
+fn ports(items: &[String]) -> Option<String> {
+    let entries: Vec<String> = items
+        .iter()
+        .enumerate()
+        .map(|(at, item)| {
+            let found = published(item)?;
+            let name = match at {
+                0 => "http".to_owned(),
+                _ => label(&format!("port-{}", found.number)),
+            };
+            Some(format!("{name}: {}", port(found)))
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
 }
 
 /// Returns a struct with the given fields.
@@ -231,35 +299,48 @@ fn fields(entries: &[String]) -> Option<String> {
     }
 }
 
-/// Converts volumes as other tools list them, `data:/data` or `/host:/data`.
+/// Converts volumes as other tools list them, `data:/data` or `/host:/data`. A path
+/// relative to the file belongs to the system, and becomes an entry of `files`.
 fn volumes(items: &[String]) -> Option<String> {
-    let entries: Vec<String> = items
-        .iter()
-        .map(|item| {
-            let mut parts = item.split(':');
-            let (source, mount) = match (parts.next()?, parts.next()) {
-                (source, Some(mount)) => (source, mount),
-                (mount, None) => ("", mount),
-            };
-            let named = if source.is_empty() { mount } else { source };
-            let name = named
-                .trim_matches('/')
-                .rsplit('/')
-                .next()?
-                .replace(['.', '_'], "-");
-            Some(match source {
-                "" => format!("{}: {{mount: {mount:?}, ephemeral: true}}", label(&name)),
-                _ if source.starts_with(['/', '.', '~']) => {
-                    format!(
-                        "{}: {{mount: {mount:?}, hostPath: {source:?}}}",
-                        label(&name)
-                    )
-                }
-                _ => format!("{}: {{mount: {mount:?}, size: \"1Gi\"}}", label(&name)),
-            })
-        })
-        .collect::<Option<_>>()?;
-    fields(&entries)
+    let (mut mounts, mut files) = (Vec::new(), Vec::new());
+    for item in items {
+        let mut parts = item.split(':');
+        let (source, mount) = match (parts.next()?, parts.next()) {
+            (source, Some(mount)) => (source, mount),
+            (mount, None) => ("", mount),
+        };
+        if source.starts_with('.') {
+            files.push(format!("{mount:?}: source: {source:?}"));
+            continue;
+        }
+        let named = if source.is_empty() { mount } else { source };
+        let name = named
+            .trim_matches('/')
+            .rsplit('/')
+            .next()?
+            .replace(['.', '_'], "-");
+        let from = match source {
+            "" => "ephemeral: true".to_owned(),
+            _ if source.starts_with(['/', '~']) => format!("hostPath: {source:?}"),
+            _ => "size: \"1Gi\"".to_owned(),
+        };
+        let access = match parts.next() {
+            Some("ro") => ", readOnly: true",
+            _ => "",
+        };
+        mounts.push(format!(
+            "{}: {{mount: {mount:?}, {from}{access}}}",
+            label(&name)
+        ));
+    }
+    match (fields(&mounts), fields(&files)) {
+        (Some(mounts), None) => Some(format!("write `volumes: {mounts}`")),
+        (None, Some(files)) => Some(format!("write `files: {files}` instead")),
+        (Some(mounts), Some(files)) => {
+            Some(format!("write `volumes: {mounts}` and `files: {files}`"))
+        }
+        (None, None) => None,
+    }
 }
 
 /// Returns the names in a list of `NAME=value`, without the values, which may be secret.
@@ -267,8 +348,32 @@ fn entries(items: &[String]) -> Option<String> {
     let entries: Vec<String> = items
         .iter()
         .map(|item| {
-            let (name, _) = item.split_once(['=', ':'])?;
-            Some(format!("{}: \"…\"", label(name.trim())))
+            let name = item.split(['=', ':']).next()?.trim();
+            (!name.is_empty()).then(|| format!("{}: \"…\"", label(name)))
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
+}
+
+/// Converts files as other tools list them, `app.toml:/etc/app.toml`.
+fn sources(items: &[String]) -> Option<String> {
+    let entries: Vec<String> = items
+        .iter()
+        .map(|item| {
+            let (source, path) = item.split_once(':')?;
+            Some(format!("{path:?}: source: {source:?}"))
+        })
+        .collect::<Option<_>>()?;
+    fields(&entries)
+}
+
+/// Converts a list of host names to routes named after their first label.
+fn hosts(items: &[String]) -> Option<String> {
+    let entries: Vec<String> = items
+        .iter()
+        .map(|item| {
+            let name = item.split('.').next().filter(|name| !name.is_empty())?;
+            Some(format!("{}: host: {item:?}", label(name)))
         })
         .collect::<Option<_>>()?;
     fields(&entries)

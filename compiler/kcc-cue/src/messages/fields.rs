@@ -10,11 +10,12 @@ use super::{
 use crate::wire::{Alternative, Detail, Fault, Indented, Probe};
 
 /// Other tools' names of a field, its name in kcc, and what to write.
-const OTHER_TOOLS: [(&str, &str, &str); 57] = [
+const OTHER_TOOLS: [(&str, &str, &str); 72] = [
     ("activeDeadlineSeconds", "deadline", "deadline"),
     ("affinity", "placement", "placement"),
     ("autoscaling", "scale", "scale"),
     ("backoffLimit", "retries", "retries"),
+    ("cap_drop", "security", "security: capabilities: drop"),
     ("cap_add", "security", "security: capabilities: add"),
     ("cmd", "command", "command"),
     ("configs", "volumes", "volumes: NAME: config"),
@@ -28,6 +29,7 @@ const OTHER_TOOLS: [(&str, &str, &str); 57] = [
     ("databases", "backing", "backing"),
     ("delay", "readiness", "readiness: delay"),
     ("initialDelaySeconds", "delay", "delay"),
+    ("failureThreshold", "failures", "failures"),
     ("depends_on", "needs", "needs"),
     ("dependsOn", "needs", "needs"),
     ("entrypoint", "command", "command"),
@@ -37,6 +39,16 @@ const OTHER_TOOLS: [(&str, &str, &str); 57] = [
     ("expose", "ports", "ports: http: expose"),
     ("healthCheck", "health", "health"),
     ("healthcheck", "health", "health"),
+    (
+        "extra_hosts",
+        "hostAliases",
+        "hostAliases: \"db.internal\": \"10.0.0.7\"",
+    ),
+    (
+        "extraHosts",
+        "hostAliases",
+        "hostAliases: \"db.internal\": \"10.0.0.7\"",
+    ),
     ("hosts", "routes", "routes"),
     ("image", "version", "version"),
     ("ingress", "routes", "routes"),
@@ -44,8 +56,14 @@ const OTHER_TOOLS: [(&str, &str, &str); 57] = [
     ("interval", "period", "period"),
     ("interval", "readiness", "readiness: period"),
     ("limits", "resources", "resources: limits"),
+    ("links", "needs", "needs"),
     ("livenessProbe", "health", "health: liveness"),
     ("mem", "memory", "memory"),
+    (
+        "mem_reservation",
+        "resources",
+        "resources: requests: memory",
+    ),
     ("mem_limit", "resources", "resources: limits: memory"),
     ("memory", "resources", "resources: memory"),
     ("mounts", "volumes", "volumes"),
@@ -53,12 +71,15 @@ const OTHER_TOOLS: [(&str, &str, &str); 57] = [
     ("nodeSelector", "placement", "placement: nodes"),
     ("privileged", "security", "security: privileged"),
     ("readinessProbe", "health", "health: readiness"),
+    ("read_only", "security", "security: readOnlyRoot"),
     ("readOnlyRootFilesystem", "readOnlyRoot", "readOnlyRoot"),
     ("requests", "resources", "resources: requests"),
+    ("retries", "failures", "failures"),
     ("runAsNonRoot", "profile", "profile"),
     ("secrets", "env", "env: NAME: secret"),
     ("securityContext", "security", "security"),
     ("serviceAccountName", "identity", "identity: name"),
+    ("start_period", "startTimeout", "startTimeout"),
     ("startupProbe", "health", "health: startup"),
     ("stop_grace_period", "rollout", "rollout: gracePeriod"),
     (
@@ -66,21 +87,71 @@ const OTHER_TOOLS: [(&str, &str, &str); 57] = [
         "rollout",
         "rollout: gracePeriod",
     ),
+    ("test", "exec", "exec"),
+    ("tmpfs", "volumes", "volumes: NAME: ephemeral"),
     ("tolerations", "placement", "placement: tolerations"),
     ("valueFrom", "secret", "secret"),
     ("volumeMounts", "volumes", "volumes"),
+    ("ulimits", "docker", "docker: HostConfig: Ulimits"),
+    ("shm_size", "docker", "docker: HostConfig: ShmSize"),
+    ("sysctls", "docker", "docker: HostConfig: Sysctls"),
+    ("dns", "docker", "docker: HostConfig: Dns"),
     ("workdir", "workingDir", "workingDir"),
     ("working_dir", "workingDir", "workingDir"),
     ("workload", "services", "services"),
 ];
 
 /// Fields of other tools, or of other kinds, that a component does not have.
-const UNSUPPORTED: [(&str, &str); 8] = [
+const UNSUPPORTED: [(&str, &str); 19] = [
     (
         "container_name",
         "remove it: the field of a component is its name",
     ),
+    (
+        "deploy",
+        "write `replicas`, `resources` and `placement` directly",
+    ),
+    (
+        "hostNetwork",
+        "remove it: components have networks of their own; `needs` and `ports` connect them",
+    ),
+    (
+        "hostname",
+        "write `docker: Hostname: \"…\"` in an overlay for Docker targets",
+    ),
+    (
+        "network_mode",
+        "remove it: components have networks of their own; `needs` and `ports` connect them",
+    ),
+    (
+        "tty",
+        "write `docker: Tty: true` in an overlay for Docker targets",
+    ),
     ("metadata", "write `labels` and `annotations` directly"),
+    (
+        "health",
+        "remove it, or move the component to `services`: a job ends",
+    ),
+    (
+        "port",
+        "remove it, or move the component to `services`: nothing can need a port of a job",
+    ),
+    (
+        "ports",
+        "remove it, or move the component to `services`: nothing can need a port of a job",
+    ),
+    (
+        "replicas",
+        "write `completions` and `parallelism`, or move the component to `services`",
+    ),
+    (
+        "routes",
+        "remove it, or move the component to `services`: nothing can need a port of a job",
+    ),
+    (
+        "scale",
+        "write `completions` and `parallelism`, or move the component to `services`",
+    ),
     ("name", "remove it: the field of a component is its name"),
     (
         "restart",
