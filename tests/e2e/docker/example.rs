@@ -71,6 +71,7 @@ impl Example {
             system.compose(target, &["config", "--quiet"]);
         }
         if self.composed {
+            system.build_probe_image();
             system.compose(target, &["up", "--detach"]);
             system.answers();
         }
@@ -100,6 +101,23 @@ impl PublishedExample {
             let (status, page) = get_within(&format!("127.0.0.1:{port}"), Duration::from_mins(1));
             assert!(status == 200 && page["ok"] == true, "port {port}: {page:#}");
         }
+    }
+
+    /// Builds the image that checks health in the rendered files, which would be
+    /// pulled otherwise.
+    fn build_probe_image(&self) {
+        let context = tempfile::tempdir().unwrap();
+        let bin = context.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::copy("/bin/busybox", bin.join("busybox")).unwrap();
+        for command in ["nc", "tail", "true", "wget"] {
+            std::os::unix::fs::symlink("busybox", bin.join(command)).unwrap();
+        }
+        let dockerfile = "FROM scratch\nCOPY bin /bin\n";
+        fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
+        let context = context.path().to_str().unwrap();
+        self.testbed
+            .docker(&["build", "--quiet", "--tag", "busybox:1.37", context]);
     }
 
     /// Runs docker-compose on the rendered files, with secrets in its environment.

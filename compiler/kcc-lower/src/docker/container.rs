@@ -151,16 +151,21 @@ fn image(
             "tag",
             "the tag is derived from the system and the build inputs",
         );
+        sources.kcc("locked", "the digest that `kcc.lock` has");
         lowering.record("image", &container.image, sources.finish());
     }
     let build = match &component.container.image {
         ModelImage::Build(build) if build.tag == container.image => Some(build.clone()),
         _ => None,
     };
+    // A pinned reference contains its digest.
+    let locked = lowering.images.get(&container.image);
+    let locked = locked.and_then(|facts| facts.digest.clone());
     let new = || Image {
         component: component.name.clone(),
         platform: container.platform.clone(),
         build,
+        locked: locked.map(String::from),
     };
     desired
         .images
@@ -368,10 +373,7 @@ fn base_container(
     } = contents(lowering, component, &sources.component());
     Container {
         component: component.name.clone(),
-        image: match &model.image {
-            ModelImage::Reference(reference) => reference.clone(),
-            ModelImage::Build(build) => build.tag.clone(),
-        },
+        image: lowering.image(path, model),
         command,
         args,
         platform: model.platform.clone(),
@@ -389,6 +391,10 @@ fn base_container(
         on_host: networks::on_host(lowering, component),
         host_aliases: component.host_aliases.clone(),
         health: health(&model.health, sources),
+        has_image_health: matches!(
+            model.health.readiness.as_ref().map(|probe| &probe.check),
+            Some(Check::Image { .. })
+        ),
         memory: model.resources.limits.memory.map(|bytes| bytes.0),
         cpu_millis: model.resources.limits.cpu.map(|cpu| cpu.0),
         cpu_shares: model
@@ -513,12 +519,14 @@ fn health(health: &Health, sources: &Recorder) -> Option<HealthCheck> {
     let ports = ["ports.http.number", "ports"];
     check.model_or("check.http.port", &["port"], &component, &ports);
     check.model("check.tcp.port", &["tcp"]);
+    check.model("check.grpc.port", &["grpc"]);
     check.model("check.exec", &["exec"]);
     check.model("startPeriodMs", &["delay"]);
     check.model("intervalMs", &["period"]);
     check.model("timeoutMs", &["timeout"]);
     check.model("retries", &["failures"]);
-    if matches!(probe.check, Check::Grpc { .. }) {
+    // The engine runs the image's own check unless it gets another one.
+    if matches!(probe.check, Check::Image { .. }) {
         return None;
     }
     let start = health.startup.as_ref().map_or(probe.delay.0, |startup| {

@@ -100,8 +100,8 @@ fn docker_compose_accepts_it_with_the_same_meaning() {
 
     let web = &services["web"];
     assert_eq!(
-        text(&web["depends_on"]["cart"]["condition"]),
-        "service_started"
+        text(&web["depends_on"]["cart.health"]["condition"]),
+        "service_healthy"
     );
     let greeting = text(&web["environment"]["GREETING"]).replace("$$", "$");
     assert_eq!(greeting, "welcome $(HOME), it costs $5");

@@ -3,9 +3,10 @@
 //!
 //! Identical replicas become one service; replicas with data of their own become a
 //! service each, under the component's alias. Secrets come from the environment of
-//! the user. HTTP and TCP checks are run by kcc rather than by the engine, so the
-//! file waits for such components to start, not to be healthy.
+//! the user. HTTP and TCP checks, which kcc runs itself, are services of their own here:
+//! compose only runs commands in a container, and an image may contain none.
 
+mod health;
 mod patch;
 mod service;
 
@@ -198,14 +199,13 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Describes the checks that compose cannot run. It only runs commands inside the
-/// container, and an image may not contain an HTTP or TCP client.
+/// Describes the checks that compose runs only in part.
 pub(super) fn limitations(objects: &DockerDesired) -> Option<String> {
-    let needs_kcc = |container: &&Container| {
+    let is_grpc = |container: &&Container| {
         let check = container.health.as_ref().map(|health| &health.check);
-        check.is_some_and(|check| !matches!(check, Check::Exec(_)))
+        matches!(check, Some(Check::Grpc { .. }))
     };
-    let containers = objects.containers.values().filter(needs_kcc);
+    let containers = objects.containers.values().filter(is_grpc);
     let names: BTreeSet<_> = containers
         .map(|container| container.component.as_str())
         .collect();
@@ -214,12 +214,8 @@ pub(super) fn limitations(objects: &DockerDesired) -> Option<String> {
     }
     let names: Vec<_> = names.into_iter().collect();
     Some(format!(
-        "compose cannot run HTTP or TCP health checks: it waits until {} started, while `kcc apply` \
-         waits until healthy",
-        match names.as_slice() {
-            [one] => format!("`{one}` has"),
-            names => format!("`{}` have", names.join("`, `")),
-        }
+        "compose cannot call the gRPC health service of `{}`: an open port counts as healthy",
+        names.join("`, `")
     ))
 }
 
@@ -233,6 +229,12 @@ impl Compose<'_> {
         );
         if let Some(loss) = limitations(self.objects) {
             let _ = writeln!(head, "# Note: {loss}.");
+        }
+        let mut groups = self.groups.values().flatten();
+        if groups.any(|group| group.probe_name().is_some()) {
+            head.push_str(
+                "# Services named SERVICE.health check SERVICE by HTTP or TCP, from inside its network.\n",
+            );
         }
         let mut on_demand = self.groups.values().flatten();
         if let Some(group) = on_demand.find(|group| group.container.on_demand) {
@@ -281,6 +283,9 @@ impl Compose<'_> {
         let mut services = BTreeMap::new();
         for group in self.groups.values().flatten() {
             services.insert(group.service.clone(), self.service(group, &group.service));
+            if let Some((name, probe)) = self.probe(group) {
+                services.insert(name, probe);
+            }
             for step in group.init() {
                 let service = self.service(&step, &group.service);
                 services.insert(step.service, service);

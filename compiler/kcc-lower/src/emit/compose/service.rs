@@ -1,17 +1,45 @@
 //! Writes one service of a `compose.yaml`: a container and its replicas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_model::{Check, EnvValue, IpAddr, Part, Until, is_reserved_label};
+use kcc_model::{EnvValue, IpAddr, Part, Until, is_reserved_label};
 
-use super::{Compose, Group, encoded_variable, entry, escape, file_name, patch, required_variable};
-use crate::docker::{Container, HealthCheck, Mount, MountOptions, Publish, Restart, tmpfs_options};
+use super::{
+    Compose, Group, encoded_variable, entry, escape, file_name, health, patch, required_variable,
+};
+use crate::docker::{Container, Mount, MountOptions, Publish, Restart, tmpfs_options};
 use crate::emit::Yaml;
 
-/// The profile of services that are started by hand.
+/// The profile of cron jobs, each run of which is started by hand.
 const ON_DEMAND: &str = "cron-jobs";
 
 impl Compose<'_> {
+    /// Returns the profiles of a service that is started by hand: its own, and those
+    /// of the components that need it, since compose starts no service of a profile
+    /// that is off.
+    fn profiles(&self, container: &Container) -> Vec<String> {
+        if container.on_demand {
+            return vec![ON_DEMAND.to_owned()];
+        }
+        let components = &self.desired.components;
+        let manual = |name: &String| components.get(name).is_some_and(|one| one.manual);
+        if !manual(&container.component) {
+            return Vec::new();
+        }
+        let mut profiles = BTreeSet::from([container.component.clone()]);
+        loop {
+            let needing = components.iter().filter(|(name, component)| {
+                let mut needed = component.after.keys();
+                manual(name) && needed.any(|needed| profiles.contains(needed))
+            });
+            let all: BTreeSet<_> = needing.map(|(name, _)| name.clone()).collect();
+            if all.is_subset(&profiles) {
+                return profiles.into_iter().collect();
+            }
+            profiles.extend(all);
+        }
+    }
+
     /// Returns the service that a container belongs to.
     fn service_of(&self, name: &str) -> Option<&str> {
         let container = self.objects.containers.get(name)?;
@@ -70,7 +98,7 @@ impl Compose<'_> {
             service.push(entry("extra_hosts", Yaml::text_map(hosts)));
         }
         service.extend(self.storage(container, main));
-        if let Some(check) = container.health.as_ref().and_then(health) {
+        if let Some(check) = container.health.as_ref().and_then(health::own_check) {
             service.push(entry("healthcheck", check));
         }
         service.extend(self.depends_on(group, joined));
@@ -113,8 +141,9 @@ impl Compose<'_> {
             service.push(entry("read_only", Yaml::Bool(true)));
         }
         service.extend(container.docker.iter().flat_map(patch::fields));
-        if container.on_demand {
-            service.push(entry("profiles", Yaml::texts([ON_DEMAND])));
+        let profiles = self.profiles(container);
+        if !profiles.is_empty() {
+            service.push(entry("profiles", Yaml::texts(profiles)));
         }
         let restart = match container.restart {
             Restart::UnlessStopped => "unless-stopped".to_owned(),
@@ -273,14 +302,15 @@ impl Compose<'_> {
                 **until != Until::Completed || group.container.sidecar_of.is_none()
             })
             .map(|(group, until)| {
-                let health = &group.container.health;
-                let checked = health.as_ref().and_then(self::health).is_some();
+                let checked = group.container.health.is_some() || group.container.has_image_health;
                 let state = match until {
                     Until::Completed => "service_completed_successfully",
                     Until::Healthy if checked => "service_healthy",
                     Until::Healthy | Until::Started => "service_started",
                 };
-                (group.service.clone(), condition(state))
+                let probe = group.probe_name().filter(|_| *until == Until::Healthy);
+                let service = probe.unwrap_or_else(|| group.service.clone());
+                (service, condition(state))
             })
             .collect();
         let own = container.after.iter();
@@ -296,14 +326,6 @@ impl Compose<'_> {
 
 fn escaped_list(list: &[String]) -> Yaml {
     Yaml::texts(list.iter().map(|text| escape(text)))
-}
-
-fn millis(time: u64) -> Yaml {
-    Yaml::text(if time.is_multiple_of(1000) {
-        format!("{}s", time / 1000)
-    } else {
-        format!("{time}ms")
-    })
 }
 
 fn port(port: &Publish) -> String {
@@ -323,21 +345,6 @@ fn port(port: &Publish) -> String {
         None if address.is_empty() => format!("{container}/{protocol}"),
         None => format!("{address}:{container}/{protocol}"),
     }
-}
-
-fn health(health: &HealthCheck) -> Option<Yaml> {
-    let Check::Exec(command) = &health.check else {
-        return None;
-    };
-    let mut test = vec!["CMD".to_owned()];
-    test.extend(command.iter().map(|text| escape(text)));
-    Some(Yaml::Map(vec![
-        entry("test", Yaml::texts(test)),
-        entry("interval", millis(health.interval_ms)),
-        entry("timeout", millis(health.timeout_ms)),
-        entry("retries", Yaml::Integer(health.retries.into())),
-        entry("start_period", millis(health.start_period_ms)),
-    ]))
 }
 
 fn limits(container: &Container) -> Vec<(String, Yaml)> {
