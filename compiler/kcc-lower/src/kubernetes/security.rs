@@ -2,7 +2,7 @@
 //! define it, with the declared exceptions.
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
+    Capabilities, PodSecurityContext, SeccompProfile, SecurityContext, Sysctl,
 };
 use kcc_model::{Component, Container, Profile, Security, VolumeSource};
 use kcc_tree::Path;
@@ -57,6 +57,7 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         run_as_user: uid,
         run_as_group: gid,
         fs_group: group,
+        sysctls: privileged_ports(component, uid),
         fs_group_change_policy: group.map(|_| "OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),
@@ -64,6 +65,18 @@ pub(super) fn pod(lowering: &mut Lowering<'_>, component: &Component) -> PodSecu
         }),
         ..PodSecurityContext::default()
     }
+}
+
+/// Returns the setting that lets any user listen on a port below 1024. Docker sets it
+/// for every container, a node's container runtime only if it is configured to.
+fn privileged_ports(component: &Component, uid: Option<i64>) -> Option<Vec<Sysctl>> {
+    let privileged = component.ports.values().any(|port| port.number < 1024);
+    (privileged && uid != Some(0)).then(|| {
+        vec![Sysctl {
+            name: "net.ipv4.ip_unprivileged_port_start".to_owned(),
+            value: "0".to_owned(),
+        }]
+    })
 }
 
 /// Records the fields of a pod's context.
@@ -75,6 +88,10 @@ pub(super) fn record_pod(sources: &Recorder) {
     sources.kcc(
         "fsGroupChangePolicy",
         "avoids changing the group of a large volume at every start",
+    );
+    sources.kcc(
+        "sysctls",
+        "lets a user other than root listen on a port below 1024, as on Docker",
     );
     sources.kcc("seccompProfile.type", "required by the restricted profile");
 }

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, ConfigMapVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource, KeyToPath,
-    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus,
-    PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume as KubeVolume, VolumeMount,
+    ConfigMap, ConfigMapProjection, ConfigMapVolumeSource, EmptyDirVolumeSource,
+    HostPathVolumeSource, KeyToPath, PersistentVolumeClaim, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimStatus, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource,
+    SecretProjection, SecretVolumeSource, Volume as KubeVolume, VolumeMount, VolumeProjection,
     VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kcc_model::{Access, Bytes, Component, File, FileContent, Name, Propagation, VolumeSource};
+use kcc_model::{
+    Access, Bytes, Component, File, FileContent, Name, Propagation, Volume, VolumeSource,
+};
 use kcc_tree::Path;
 
 use crate::kubernetes::label;
@@ -337,6 +340,7 @@ pub(super) fn mounts(lowering: &mut Lowering<'_>, component: &Component) -> Moun
                 read_only = true;
             }
         }
+        project_files(lowering, component, volume, &mut kube);
         let path = ["volumes", name];
         let mount = VolumeMount {
             name: name.clone(),
@@ -397,9 +401,120 @@ fn claim(claim_name: String) -> PersistentVolumeClaimVolumeSource {
     }
 }
 
+/// The mode of files that declare none.
+const DEFAULT_MODE: u32 = 0o644;
+
+/// Returns the volume of a config or secret that contains a path. Such a volume is
+/// read-only, so that no file can be mounted in it; for other volumes the kubelet
+/// creates a directory there.
+fn read_only_parent<'c>(component: &'c Component, path: &str) -> Option<&'c Volume> {
+    let below = |volume: &Volume| {
+        let rest = path.strip_prefix(&volume.mount);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    component
+        .volumes
+        .values()
+        .filter(|volume| below(volume))
+        .max_by_key(|volume| volume.mount.len())
+        .filter(|volume| {
+            matches!(
+                volume.source,
+                VolumeSource::Config(_) | VolumeSource::Secret(_)
+            )
+        })
+}
+
+/// Adds the files below the mount of a config or secret to its volume, which becomes a
+/// projected one.
+fn project_files(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    volume: &Volume,
+    kube: &mut KubeVolume,
+) {
+    let inside: Vec<_> = component
+        .files
+        .iter()
+        .filter(|(path, _)| read_only_parent(component, path) == Some(volume))
+        .collect();
+    if inside.is_empty() {
+        return;
+    }
+    let item = |key: String, path: &str, file: &File| KeyToPath {
+        key,
+        path: path[volume.mount.len() + 1..].to_owned(),
+        mode: file
+            .access
+            .mode
+            .or(volume.mode.map(|_| DEFAULT_MODE))
+            .map(api_mode),
+    };
+    let mut sources = Vec::new();
+    if let Some(config) = kube.config_map.take() {
+        sources.push(VolumeProjection {
+            config_map: Some(ConfigMapProjection {
+                name: config.name,
+                items: config.items,
+                optional: None,
+            }),
+            ..VolumeProjection::default()
+        });
+    }
+    if let Some(secret) = kube.secret.take() {
+        sources.push(VolumeProjection {
+            secret: Some(SecretProjection {
+                name: secret.secret_name.unwrap_or_default(),
+                items: secret.items,
+                optional: None,
+            }),
+            ..VolumeProjection::default()
+        });
+    }
+    let mut plain = Vec::new();
+    for (path, file) in inside {
+        match &file.content {
+            FileContent::Content(_) | FileContent::Binary(_) => {
+                plain.push(item(file_key(path), path, file));
+            }
+            FileContent::Secret(secret) => {
+                let at = component.path.join("files").join(path);
+                let Some(key) = secrets::secret_key(lowering, &at, secret) else {
+                    continue;
+                };
+                sources.push(VolumeProjection {
+                    secret: Some(SecretProjection {
+                        name: key.name,
+                        items: Some(vec![item(key.key, path, file)]),
+                        optional: None,
+                    }),
+                    ..VolumeProjection::default()
+                });
+            }
+            FileContent::Template(_) => {}
+        }
+    }
+    if !plain.is_empty() {
+        sources.push(VolumeProjection {
+            config_map: Some(ConfigMapProjection {
+                name: files_name(component),
+                items: Some(plain),
+                optional: None,
+            }),
+            ..VolumeProjection::default()
+        });
+    }
+    kube.projected = Some(ProjectedVolumeSource {
+        default_mode: volume.mode.map(api_mode),
+        sources: Some(sources),
+    });
+}
+
 /// Mounts each file by itself, so that it does not hide others in its directory.
 fn mount_files(component: &Component, mounted: &mut Mounted) {
-    if mapped_files(component).next().is_none() {
+    let separate =
+        || mapped_files(component).filter(|(path, _)| read_only_parent(component, path).is_none());
+    if separate().next().is_none() {
         return;
     }
     let name = unused_volume_name(component, FILES_VOLUME.to_owned());
@@ -413,7 +528,7 @@ fn mount_files(component: &Component, mounted: &mut Mounted) {
         ..KubeVolume::default()
     };
     mounted.volume(volume, ["files"]);
-    for (path, file) in mapped_files(component) {
+    for (path, file) in separate() {
         let mount = VolumeMount {
             name: name.clone(),
             mount_path: path.clone(),
@@ -453,6 +568,9 @@ fn mount_secrets(lowering: &mut Lowering<'_>, component: &Component, mounted: &m
         let FileContent::Secret(secret) = &file.content else {
             continue;
         };
+        if read_only_parent(component, path).is_some() {
+            continue;
+        }
         let shared = (secret, file.access.mode);
         if !names.contains_key(&shared) {
             let at = component.path.join("files").join(path);
