@@ -44,7 +44,7 @@ pub(crate) fn check(kind: &str) -> Result<(), String> {
         expect(&env["PASSWORD"], "secret", "key", "the output `password`")?;
         expect(&env["USUAL_HOST"], "literal", "usual", "`USUAL_HOST`")?;
         expect_set(env, "USUAL_PORT")?;
-        expect_set(env, "USUAL_URL")?;
+        expect_set(env, "URL")?;
     }
     let model = model(scratch.path(), "stage")?;
     let outside = &model["components"]["usual"]["kind"]["backing"]["external"];
@@ -59,7 +59,7 @@ pub(crate) fn check(kind: &str) -> Result<(), String> {
         "`USUAL_HOST`",
     )?;
     expect(&env["PASSWORD"], "secret", "key", "the output `password`")?;
-    expect_set(env, "USUAL_URL")
+    expect_set(env, "URL")
 }
 
 /// Checks that the recipe of a kind agrees with the table of facts, in the list of
@@ -180,7 +180,10 @@ secrets: key: generate: {{}}
 services: web: {{
 	image: \"acme/web:1.4.2\"
 	needs: {{usual: {{}}, named: {{}}}}
-	env: PASSWORD: {{from: \"named\", output: \"password\"}}
+	env: {{
+		PASSWORD: {{from: \"named\", output: \"password\"}}
+		URL: {{from: \"usual\", output: \"url\"}}
+	}}
 }}
 on: stage: backing: {{
 	usual: external: {{host: \"far.example.com\", tls: true}}

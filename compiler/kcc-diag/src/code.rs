@@ -117,6 +117,7 @@ codes! {
     ModelBadSchedule = Model "kcc::model::bad-schedule" "model/bad-schedule.md";
     ModelBadName = Model "kcc::model::bad-name" "model/bad-name.md";
     ModelBadPath = Model "kcc::model::bad-path" "model/bad-path.md";
+    ModelBadText = Model "kcc::model::bad-text" "model/bad-text.md";
     ModelBadCapability = Model "kcc::model::bad-capability" "model/bad-capability.md";
     ModelMissingFile = Model "kcc::model::missing-file" "model/missing-file.md";
     ModelDuplicateName = Model "kcc::model::duplicate-name" "model/duplicate-name.md";
@@ -143,6 +144,10 @@ codes! {
     CheckStandIn = Check "kcc::check::stand-in" "check/stand-in.md";
     CheckUnknownTarget = Check "kcc::check::unknown-target" "check/unknown-target.md";
     CheckUnknownProbePort = Check "kcc::check::unknown-probe-port" "check/unknown-probe-port.md";
+    CheckUdpPort = Check "kcc::check::udp-port" "check/udp-port.md";
+    CheckVariableCollision = Check "kcc::check::variable-collision" "check/variable-collision.md";
+    CheckUnusedSecret = Check "kcc::check::unused-secret" "check/unused-secret.md";
+    CheckUnusedConfig = Check "kcc::check::unused-config" "check/unused-config.md";
     CheckVolumeShared = Check "kcc::check::volume-shared" "check/volume-shared.md";
     CheckMissingGrant = Check "kcc::check::missing-grant" "check/missing-grant.md";
     CheckUnusedGrant = Check "kcc::check::unused-grant" "check/unused-grant.md";

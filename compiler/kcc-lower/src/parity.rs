@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use kcc_diag::{Code, at_more_paths};
 use kcc_model::{
-    Check, Component, Concurrency, Container, EngineTarget, EnvValue, Expose, Image, Kind, Profile,
-    TargetModel, VolumeSource, covers, narrowest,
+    Check, Component, Concurrency, Container, EnvValue, Expose, Image, Kind, Profile, TargetModel,
+    Until, VolumeSource, covers, narrowest,
 };
 use kcc_tree::{Engine, Path};
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub fn ledger(target: &TargetModel) -> Vec<Entry> {
         .values()
         .filter(|component| component.runs())
     {
-        let mut uses = uses(component, &target.engine);
+        let mut uses = uses(component, target);
         let patches = target.patches.get(&component.name).into_iter().flatten();
         uses.extend(patches.map(|(kind, _)| {
             let below = vec!["kubernetes".to_owned(), kind.clone()];
@@ -156,7 +156,8 @@ fn any_component(path: &Path) -> Path {
 }
 
 /// Returns the fields that a component uses, with their paths below it.
-fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<String>)> {
+fn uses(component: &Component, target: &TargetModel) -> Vec<(&'static str, Vec<String>)> {
+    let engine = &target.engine;
     let mut uses = Vec::new();
     let mut add = |field: &'static str, used: bool, names: &[&str]| {
         if used {
@@ -181,8 +182,12 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
         let public = [&below[..], &["public"]].concat();
         add("ports.*.public", port.public, &public);
     }
-    for name in component.needs.keys() {
+    for (name, need) in &component.needs {
         add("needs.*", true, &["needs", name]);
+        let other = target.components.get(name);
+        let external = other.is_some_and(|other| !other.runs());
+        let unchecked = external && need.until == Until::Healthy;
+        add("needs.*.until", unchecked, &["needs", name, "until"]);
     }
     let aliases = !component.host_aliases.is_empty();
     add("hostAliases", aliases, &["hostAliases"]);
@@ -275,6 +280,7 @@ fn uses(component: &Component, engine: &EngineTarget) -> Vec<(&'static str, Vec<
         add("completions", run.completions != 1, &["completions"]);
         add("parallelism", run.parallelism != 1, &["parallelism"]);
     }
+    add("start", component.manual, &["start"]);
     add("stateful", component.stateful, &["stateful"]);
     add("everyNode", component.every_node, &["everyNode"]);
     let longer = component.grace_period != engine.grace_period();
@@ -361,6 +367,10 @@ fn container_uses(
         ("health.liveness", "liveness", &container.health.liveness),
     ] {
         let Some(probe) = probe else { continue };
+        // A check that the engine runs unasked is not a use of a field.
+        if matches!(probe.check, Check::Image { declared: false }) {
+            continue;
+        }
         add(field, true, &["health", name]);
         let grpc = matches!(probe.check, Check::Grpc { .. });
         // The short form is one field in the fragment, so it counts once.

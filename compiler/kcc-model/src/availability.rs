@@ -129,6 +129,7 @@ pub struct Placement {
 pub enum Spread {
     Node,
     Zone,
+    None,
 }
 
 /// A toleration of a node's taint.

@@ -163,6 +163,11 @@ impl Component {
         self.scale.map_or(self.replicas, |scale| scale.max)
     }
 
+    /// Returns true for a service that may run as several replicas, on any nodes.
+    pub fn is_replicated(&self) -> bool {
+        self.run().is_none() && !self.every_node && self.max_replicas() > 1
+    }
+
     /// Returns the port to use when none is named: `http`, else the only port. A
     /// sidecar's port is a candidate only if the main container has none.
     pub fn default_port(&self) -> Option<(&Name, &Port)> {
@@ -300,6 +305,8 @@ pub struct Need {
     /// Grants access and sets variables, but does not affect the start order
     /// and may name a component that does not run.
     pub optional: bool,
+    /// Sets variables with the address of the other component.
+    pub env: bool,
 }
 
 /// A state of a needed component to wait for.

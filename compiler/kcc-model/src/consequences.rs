@@ -37,13 +37,16 @@ struct Found<'a> {
 /// both concern.
 type Consequence = fn(Found<'_>, Found<'_>) -> bool;
 
-const CONSEQUENCES: [Consequence; 10] = [
+const CONSEQUENCES: [Consequence; 13] = [
     missing_because_misspelled,
     wrong_because_not_evaluated,
     no_owner_without_defining_field,
     missing_because_not_owned,
     system_component_without_team,
     unused_because_not_evaluated,
+    unused_while_something_is_wrong,
+    port_because_misspelled,
+    wrong_because_of_a_name_in_it,
     blocked_because_not_evaluated,
     blocked_on_every_node,
     wrong_because_secret_literal,
@@ -85,6 +88,7 @@ struct Errors<'a> {
     /// Misspelled fields, by the path that was probably intended.
     intended: BTreeMap<&'a [String], Vec<Found<'a>>>,
     lines: BTreeMap<Span, Vec<Found<'a>>>,
+    all: Vec<Found<'a>>,
 }
 
 impl<'a> Errors<'a> {
@@ -98,6 +102,7 @@ impl<'a> Errors<'a> {
                 let intended = errors.intended.entry(&intended.0);
                 intended.or_default().push(error);
             }
+            errors.all.push(error);
             if let Some(label) = error.diagnostic.labels.first() {
                 errors.lines.entry(label.span).or_default().push(error);
             }
@@ -120,11 +125,31 @@ impl<'a> Errors<'a> {
         let of_teams = (effect.diagnostic.code == Code::OwnSystemComponent)
             .then(|| self.paths.iter().filter(|(path, _)| is_of_teams(path)));
         let of_teams = of_teams.into_iter().flatten().map(|(_, errors)| errors);
+        let inside = effect.diagnostic.labels.first().map(|label| {
+            let (value, end) = (label.span, label.span.end);
+            let start = Span {
+                end: value.start,
+                ..value
+            };
+            self.lines.range(
+                start..Span {
+                    start: end,
+                    end,
+                    ..value
+                },
+            )
+        });
+        let inside = inside.into_iter().flatten().map(|(_, errors)| errors);
+        let misspelled = uses_port(effect.diagnostic.code).then(|| self.intended.values());
+        let any = is_unused_reference(effect.diagnostic.code).then_some(&self.all);
         let all = above
             .chain(below)
             .chain(intended)
             .chain(lines)
-            .chain(of_teams);
+            .chain(of_teams)
+            .chain(inside)
+            .chain(misspelled.into_iter().flatten())
+            .chain(any);
         all.flatten().copied()
     }
 }
@@ -263,6 +288,58 @@ fn unused_because_not_evaluated(effect: Found<'_>, cause: Found<'_>) -> bool {
     effect.diagnostic.code == Code::CheckUnusedGrant
         && cause.by == FoundBy::Evaluation
         && effect.is_related_to(cause)
+}
+
+/// A secret or config that nothing seems to use, while a reference to it may be among
+/// what is wrong.
+fn unused_while_something_is_wrong(effect: Found<'_>, _: Found<'_>) -> bool {
+    is_unused_reference(effect.diagnostic.code)
+}
+
+fn is_unused_reference(code: Code) -> bool {
+    matches!(code, Code::CheckUnusedSecret | Code::CheckUnusedConfig)
+}
+
+/// Returns true for an error about a use of a port.
+fn uses_port(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CheckUnknownProbePort
+            | Code::CheckRoutePort
+            | Code::CheckNeedPort
+            | Code::CheckUnknownOutput
+    )
+}
+
+/// A value that is missing or wrong in the model, because a name in it is not defined. Names
+/// are resolved before anything has a path.
+fn wrong_because_of_a_name_in_it(effect: Found<'_>, cause: Found<'_>) -> bool {
+    let span = |found: Found<'_>| found.diagnostic.labels.first().map(|label| label.span);
+    effect.by == FoundBy::Model
+        && effect.stage() == Stage::Eval
+        && cause.diagnostic.code == Code::EvalUnknownName
+        && span(effect).zip(span(cause)).is_some_and(|(value, name)| {
+            value.file == name.file && value.start <= name.start && name.end <= value.end
+        })
+}
+
+/// A use of a port that a component does not have, because its field is misspelled.
+fn port_because_misspelled(effect: Found<'_>, cause: Found<'_>) -> bool {
+    let (MistakeKind::Missing(name), MistakeKind::Misspelled(intended)) =
+        (&effect.diagnostic.kind, &cause.diagnostic.kind)
+    else {
+        return false;
+    };
+    let [_, component, field, ..] = &intended.0[..] else {
+        return false;
+    };
+    let of_component = || {
+        let component = Path(intended.0[..2].to_vec());
+        effect.path().is_some_and(|path| path.is_within(&component))
+    };
+    ["port", "ports"].contains(&field.as_str())
+        && uses_port(effect.diagnostic.code)
+        && (of_component() || name == component)
 }
 
 /// A disruption budget that could not be evaluated.
@@ -484,6 +561,39 @@ mod tests {
         assert_eq!(left([all], [one.clone()]), ["conflict", "missing-field"]);
         let other = error(Code::EvalConflict, "services.web-2.image");
         assert_eq!(left([other], [one]), ["conflict", "missing-field"]);
+    }
+
+    #[test]
+    fn a_misspelled_port_is_not_missing_where_it_is_used() {
+        let mut misspelled = error(Code::EvalUnknownField, "services.web.prot");
+        misspelled.kind = MistakeKind::Misspelled(path("services.web.port"));
+        let probe = error(Code::CheckUnknownProbePort, "services.web.health").missing_here();
+        let other = error(Code::CheckUnknownProbePort, "services.api.health").missing_here();
+        let need = error(Code::CheckNeedPort, "services.api.needs.web.port").missing("web");
+        assert_eq!(
+            left([misspelled], [probe, other, need]),
+            ["unknown-field", "unknown-probe-port"]
+        );
+    }
+
+    #[test]
+    fn nothing_is_unused_while_something_is_wrong() {
+        let unused = warning(Code::CheckUnusedSecret, "secrets.key").unused();
+        let unknown = error(Code::CheckUnknownSecret, "services.web.env.KEY");
+        assert_eq!(left([], [unused.clone(), unknown]), ["unknown-secret"]);
+        let suspicious = warning(Code::EvalSlowPattern, "services");
+        assert_eq!(
+            left([suspicious], [unused]),
+            ["slow-pattern", "unused-secret"]
+        );
+    }
+
+    #[test]
+    fn a_value_with_an_undefined_name_is_reported_once() {
+        let name = error(Code::EvalUnknownName, "services").primary(line(1), "");
+        let value = error(Code::EvalWrongType, "services.web.env.KEY").primary(line(1), "");
+        let other = error(Code::EvalWrongType, "services.web.env.ID").primary(line(2), "");
+        assert_eq!(left([name], [value, other]), ["unknown-name", "wrong-type"]);
     }
 
     #[test]

@@ -131,6 +131,17 @@ impl PodField {
     }
 }
 
+impl EnvValue {
+    /// Returns true if the value is or contains a secret.
+    pub fn contains_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::Template(parts) => parts.iter().any(|part| !matches!(part, Part::Text(_))),
+            Self::Literal(_) | Self::Config { .. } | Self::Field(_) => false,
+        }
+    }
+}
+
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

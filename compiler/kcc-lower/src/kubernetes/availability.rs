@@ -136,7 +136,9 @@ pub(super) fn budget(
     component: &Component,
     objects: &mut Objects<'_>,
 ) {
-    let Some(disruption) = component.disruption else {
+    let replicated = component.is_replicated();
+    let default = replicated.then_some(Disruption::MaxUnavailable(Share::Count(1)));
+    let Some(disruption) = component.disruption.or(default) else {
         return;
     };
     let (min_available, max_unavailable) = match disruption {
@@ -157,13 +159,23 @@ pub(super) fn budget(
         }),
         status: None,
     };
+    let declared = component.disruption.is_some();
     let attribution = Attribution {
-        path: component.path.join("disruption"),
+        path: component
+            .path
+            .join(if declared { "disruption" } else { "replicas" }),
         ..Attribution::component(component)
     };
     let sources = attribution.sources(lowering);
     sources.model("spec.minAvailable", &["disruption.minAvailable"]);
-    sources.model("spec.maxUnavailable", &["disruption.maxUnavailable"]);
+    if declared {
+        sources.model("spec.maxUnavailable", &["disruption.maxUnavailable"]);
+    } else {
+        sources.kcc(
+            "spec.maxUnavailable",
+            "the default of `disruption` for two or more replicas",
+        );
+    }
     sources.kcc("spec.selector", label::IDENTITY);
     sources.kcc(
         "spec.unhealthyPodEvictionPolicy",
@@ -277,10 +289,22 @@ pub(super) fn tolerations(component: &Component, sources: &Recorder) -> Option<V
 pub(super) fn spread(
     lowering: &Lowering<'_>,
     component: &Component,
+    pod: &Recorder,
 ) -> Option<Vec<TopologySpreadConstraint>> {
-    let topology_key = match component.placement.spread? {
+    let field = "topologySpreadConstraints";
+    let default = component.is_replicated().then_some(Spread::Node);
+    if component.placement.spread.is_some() {
+        pod.model(field, &["placement.spread"]);
+    } else {
+        pod.kcc(
+            field,
+            "the default of `placement: spread` for two or more replicas",
+        );
+    }
+    let topology_key = match component.placement.spread.or(default)? {
         Spread::Node => "kubernetes.io/hostname",
         Spread::Zone => "topology.kubernetes.io/zone",
+        Spread::None => return None,
     };
     Some(vec![TopologySpreadConstraint {
         max_skew: 1,

@@ -116,7 +116,7 @@ pub(super) fn template(
             node_selector: some(nodes(component)),
             priority_class_name: component.placement.priority_class.clone(),
             tolerations: availability::tolerations(component, &spec_sources.below("tolerations")),
-            topology_spread_constraints: availability::spread(lowering, component),
+            topology_spread_constraints: availability::spread(lowering, component, &spec_sources),
             volumes: mounted.volumes(&spec_sources.below("volumes")),
             ..PodSpec::default()
         }),
@@ -159,7 +159,6 @@ fn record(lowering: &Lowering<'_>, component: &Component, sources: &Recorder) {
     spec.model("hostNetwork", &["hostNetwork"]);
     spec.model("dnsPolicy", &["hostNetwork"]);
     spec.model("priorityClassName", &["placement.priorityClass"]);
-    spec.model("topologySpreadConstraints", &["placement.spread"]);
     security::record_pod(&spec.below("securityContext"));
 }
 
@@ -173,11 +172,9 @@ fn base_container(
     sources: &Recorder,
 ) -> KubeContainer {
     record_container(sources);
-    let (image, pull) = match &model.image {
-        Image::Reference(reference) => (reference.clone(), None),
-        // No registry may have an image that is built locally.
-        Image::Build(build) => (build.tag.clone(), Some("IfNotPresent".to_owned())),
-    };
+    let image = lowering.image(path, model);
+    // No registry may have an image that is built locally.
+    let pull = matches!(model.image, Image::Build(_)).then(|| "IfNotPresent".to_owned());
     let health = |purpose: &str, declared: Option<&Probe>| {
         let sources = sources.below(&format!("{purpose}Probe"));
         Some(probe::lower(declared?, purpose, &sources))

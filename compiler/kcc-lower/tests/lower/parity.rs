@@ -17,7 +17,7 @@ fn a_drop_that_a_component_would_notice_fails() {
         System::docker().with(with_grpc()).errors(),
         [
             "kcc::lower::parity-dropped: `services.api.health.readiness.grpc` has no effect on Docker: \
-          neither Docker nor kcc can call the gRPC health service"
+          neither Docker nor kcc can call the gRPC health service; an open port counts as healthy"
         ]
     );
     System::kubernetes().with(with_grpc()).desired();
@@ -80,6 +80,8 @@ fn the_ledger_contains_every_use_of_a_shop() {
         [
             "platform",
             "env.*.field",
+            "needs.*.until",
+            "start",
             "resources.gpu",
             "hostAliases",
             "hostNetwork",
@@ -166,7 +168,7 @@ fn serializes_an_entry_with_its_reason() {
             "path": "services.api.health.readiness.grpc",
             "field": "health.*.grpc",
             "verdict": "dropped",
-            "because": "neither Docker nor kcc can call the gRPC health service",
+            "because": "neither Docker nor kcc can call the gRPC health service; an open port counts as healthy",
             "accepted": "a laptop",
         })
     );

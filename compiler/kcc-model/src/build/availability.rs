@@ -63,11 +63,12 @@ pub(crate) fn placement(cx: &TargetContext<'_>, node: &Cursor<'_>) -> Placement 
     let spread = |name: &str| match name {
         "node" => Some(Spread::Node),
         "zone" => Some(Spread::Zone),
+        "none" => Some(Spread::None),
         _ => None,
     };
     let tolerations = node.child("tolerations");
     Placement {
-        spread: one_of(&node, "spread", &["node", "zone"], spread),
+        spread: one_of(&node, "spread", &["node", "zone", "none"], spread),
         priority_class: node.child("priorityClass").and_then(|name| name.text()),
         nodes: labels::decode_node_labels(cx, &node),
         tolerations: tolerations

@@ -11,10 +11,11 @@ use super::draft::Draft;
 use super::env::RawEnv;
 use super::output_refs::{self, OutputRef};
 use super::outputs::{OutputError, resolve};
+use super::ports::may_be_incomplete;
+use super::provided::{self, ambiguous_port, has_ambiguous_port, outputs, provided_variables};
 use super::{Sink, TargetContext};
 use crate::owners::component_names;
-use crate::variables::variable_prefix;
-use crate::{Component, EnvValue, Kind, Name, Need, Output, Port, Protocol, Until};
+use crate::{Component, Container, EnvValue, Name, Need, Piece, Until, split_references};
 
 /// Connects the components: completes needs, environments and outputs.
 pub(crate) fn connect(
@@ -31,8 +32,9 @@ pub(crate) fn connect(
             let containers: Vec<_> = draft
                 .pending
                 .iter()
-                .map(|pending| {
-                    let env = environment(draft, &pending.env, &drafts, value);
+                .zip(draft.component.containers())
+                .map(|(pending, (_, container))| {
+                    let env = environment(draft, container, &pending.env, &drafts, value);
                     let args = pending.output_args.iter().map(|arg| value(&arg.output));
                     (env, args.collect::<Vec<_>>())
                 })
@@ -79,6 +81,7 @@ fn needs(draft: &Draft, all: &BTreeMap<Name, Draft>) -> BTreeMap<Name, Need> {
                 until,
                 port: raw.port.clone(),
                 optional: raw.optional,
+                env: raw.env,
             };
             (name.clone(), need)
         })
@@ -98,17 +101,25 @@ fn default_until(other: &Component) -> Until {
 
 /// Builds the environment of a container from the variables of its needs and the
 /// declared ones.
+///
+/// A URL that contains a password is only provided if the command or its arguments
+/// refer to it: every other component would get a password that it does not use.
 fn environment(
     draft: &Draft,
+    container: &Container,
     own: &BTreeMap<String, RawEnv>,
     all: &BTreeMap<Name, Draft>,
     value: impl Fn(&OutputRef) -> Option<EnvValue>,
 ) -> BTreeMap<String, EnvValue> {
     let mut env = BTreeMap::new();
     for (name, need) in &draft.needs {
-        if let Some(other) = all.get(name) {
-            env.extend(need_variables(&other.component, need.port.as_deref()));
-        }
+        let Some(other) = all.get(name).filter(|_| need.env) else {
+            continue;
+        };
+        let provided = provided_variables(&other.component, need.port.as_deref());
+        env.extend(provided.into_iter().filter(|(variable, value)| {
+            !value.contains_secret() || refers_to(container, variable)
+        }));
     }
     for (variable, raw) in own {
         // A declared variable replaces a provided one, even if it has no value.
@@ -120,6 +131,14 @@ fn environment(
         env.extend(value.map(|value| (variable.clone(), value)));
     }
     env
+}
+
+/// Returns true if a command or its arguments contain `$(NAME)` of a variable.
+fn refers_to(container: &Container, variable: &str) -> bool {
+    let words = container.command.iter().chain(&container.args).flatten();
+    words
+        .flat_map(|word| split_references(word))
+        .any(|piece| matches!(piece, Piece::Reference(name) if name == variable))
 }
 
 /// Resolves a reference to an output; returns none if it does not exist, which is
@@ -134,88 +153,20 @@ fn resolve_reference(
     let from = &reference.from;
     let port = draft.needs.get(from).and_then(|need| need.port.as_deref());
     match output(all, from, &reference.output, port) {
-        Ok(value) => return Some(value),
-        // The rule about needs reports an ambiguous port.
-        Err(UnresolvedOutput::Port) => {}
-        Err(why) => report(cx, &reference.path, from, &why, sink),
-    }
-    None
-}
-
-/// Returns the variables that a need on a component provides.
-fn need_variables(other: &Component, port: Option<&str>) -> BTreeMap<String, EnvValue> {
-    let prefix = variable_prefix(&other.name);
-    let mut env = BTreeMap::new();
-    for (suffix, value) in [
-        ("HOST", host(other)),
-        ("PORT", self::port(other, port)),
-        ("URL", url(other, port)),
-    ] {
-        if let Some(value) = value {
-            env.insert(format!("{prefix}_{suffix}"), value);
+        Ok(value) => Some(value),
+        Err(why) => {
+            let other = all.get(from).map(|draft| &draft.component);
+            report(cx, &reference.path, from, other, &why, sink);
+            None
         }
     }
-    if other.ports.len() > 1 {
-        for (name, port) in &other.ports {
-            let variable = format!("{prefix}_PORT_{}", variable_prefix(name));
-            env.insert(variable, EnvValue::Literal(port.number.to_string()));
-        }
-    }
-    env
-}
-
-fn outputs(component: &Component) -> Option<&BTreeMap<String, Output>> {
-    match &component.kind {
-        Kind::Backing { outputs, .. } => Some(outputs),
-        Kind::Service | Kind::Job(_) | Kind::CronJob(_) => None,
-    }
-}
-
-fn host(other: &Component) -> Option<EnvValue> {
-    let declared = outputs(other).and_then(|outputs| resolve(outputs, "host").ok());
-    declared.or_else(|| Some(EnvValue::Literal(other.name.clone())))
-}
-
-fn port(other: &Component, named: Option<&str>) -> Option<EnvValue> {
-    let literal = |port: &Port| EnvValue::Literal(port.number.to_string());
-    match named {
-        Some(name) => other.ports.get(name).map(literal),
-        None => outputs(other)
-            .and_then(|outputs| resolve(outputs, "port").ok())
-            .or_else(|| other.default_port().map(|(_, port)| literal(port))),
-    }
-}
-
-fn url(other: &Component, named: Option<&str>) -> Option<EnvValue> {
-    if let (Some(outputs), None) = (outputs(other), named)
-        && let Ok(url) = resolve(outputs, "url")
-    {
-        return Some(url);
-    }
-    let (name, port) = match named {
-        Some(name) => other.ports.get_key_value(name)?,
-        None => other.default_port()?,
-    };
-    let scheme = match (port.protocol, name.as_str()) {
-        (Protocol::Udp, _) => "udp",
-        (Protocol::Tcp, "https") => "https",
-        (Protocol::Tcp, _) if outputs(other).is_some() => "tcp",
-        (Protocol::Tcp, _) => "http",
-    };
-    let Some(EnvValue::Literal(host)) = host(other) else {
-        return None;
-    };
-    Some(EnvValue::Literal(format!(
-        "{scheme}://{host}:{}",
-        port.number
-    )))
 }
 
 /// The reason why `{from, output}` has no value.
 enum UnresolvedOutput {
     Component,
     /// The component has several ports, none of which is named.
-    Port,
+    Port(String),
     Output(OutputError, Vec<String>),
 }
 
@@ -232,9 +183,9 @@ fn output(
         return Err(UnresolvedOutput::Component);
     };
     let default = |output: &str| match output {
-        "host" => host(other),
-        "port" => port(other, named),
-        "url" => url(other, named),
+        "host" => Some(provided::host(other)),
+        "port" => provided::port(other, named),
+        "url" => provided::url(other, named),
         _ => None,
     };
     let none = BTreeMap::new();
@@ -242,12 +193,9 @@ fn output(
     match resolve(outputs, output) {
         Ok(value) => Ok(value),
         Err(_)
-            if matches!(output, "port" | "url")
-                && named.is_none()
-                && other.ports.len() > 1
-                && other.default_port().is_none() =>
+            if matches!(output, "port" | "url") && named.is_none() && has_ambiguous_port(other) =>
         {
-            Err(UnresolvedOutput::Port)
+            Err(UnresolvedOutput::Port(output.to_owned()))
         }
         Err(why) => default(output).ok_or_else(|| {
             let mut known: Vec<String> = outputs.keys().cloned().collect();
@@ -263,11 +211,30 @@ fn output(
     }
 }
 
-fn report(cx: &TargetContext<'_>, path: &Path, from: &str, why: &UnresolvedOutput, sink: &Sink) {
+fn report(
+    cx: &TargetContext<'_>,
+    path: &Path,
+    from: &str,
+    other: Option<&Component>,
+    why: &UnresolvedOutput,
+    sink: &Sink,
+) {
     let reporter = cx.reporter;
     let tree = reporter.tree();
     let (message, label, help) = match why {
-        UnresolvedOutput::Port => return,
+        UnresolvedOutput::Port(output) => {
+            let complete =
+                |other: &&Component| !may_be_incomplete(&other.path, &other.ports, reporter);
+            if let Some(other) = other.filter(complete) {
+                sink.report(ambiguous_port(
+                    reporter,
+                    path,
+                    &format!("output `{output}`"),
+                    other,
+                ));
+            }
+            return;
+        }
         UnresolvedOutput::Component => {
             let target = reporter.target().unwrap_or_default();
             let known = component_names(tree, target);

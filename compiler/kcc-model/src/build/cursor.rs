@@ -104,6 +104,21 @@ impl<'a> Cursor<'a> {
         text
     }
 
+    /// Reads text that a process gets as a variable or an argument, neither of which
+    /// can contain a NUL.
+    pub(crate) fn process_text(&self) -> Option<String> {
+        let text = self.text()?;
+        if text.contains('\0') {
+            let message = format!("`{}` contains a NUL character", self.path);
+            let error = self.error(Code::ModelBadText, message, "contains `\\u0000`");
+            self.report(
+                error.help("remove the character, or write the text as a file under `files`"),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
     /// Reads a boolean.
     pub(crate) fn boolean(&self) -> Option<bool> {
         if let Value::Bool(flag) = self.node.value {
@@ -129,14 +144,14 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// Reads a list of strings.
+    /// Reads a command or a list of arguments.
     pub(crate) fn text_list(&self) -> Option<Vec<String>> {
         let Value::List(items) = &self.node.value else {
             self.report_wrong_type("a list of strings");
             return None;
         };
         (0..items.len())
-            .map(|at| self.child(&at.to_string())?.text())
+            .map(|at| self.child(&at.to_string())?.process_text())
             .collect()
     }
 

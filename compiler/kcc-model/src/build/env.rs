@@ -34,7 +34,7 @@ pub(crate) fn decode(node: &Cursor<'_>) -> BTreeMap<String, RawEnv> {
 fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
     if !matches!(node.node.value, Value::Struct(_)) {
         return node
-            .text()
+            .process_text()
             .map(|text| RawEnv::Known(EnvValue::Literal(text)));
     }
     let text = |field| node.child(field).and_then(|field| field.text());
@@ -50,8 +50,9 @@ fn variable(node: &Cursor<'_>) -> Option<RawEnv> {
             key: text("key")?,
         }));
     }
-    if node.child("value").is_some() {
-        return Some(RawEnv::Known(EnvValue::Literal(text("value")?)));
+    if let Some(value) = node.child("value") {
+        let value = value.process_text()?;
+        return Some(RawEnv::Known(EnvValue::Literal(value)));
     }
     if let Some(field) = node.child("field") {
         // The schema has the names.

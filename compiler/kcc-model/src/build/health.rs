@@ -9,7 +9,7 @@ use kcc_tree::{Path, Value};
 
 use super::ports::{self, list_names};
 use super::{Cursor, routes};
-use crate::{Check, Health, Millis, Name, Port, Probe};
+use crate::{Check, Health, Millis, Name, Port, Probe, Protocol};
 
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
 const NAMED: [&str; 3] = ["startup", "readiness", "liveness"];
@@ -159,9 +159,12 @@ fn port_number(
 ) -> Option<u16> {
     let Some(declared) = declared else {
         let port = default_port(ports);
-        if port.is_none()
-            && !ports::may_be_incomplete(&container_path(probe), ports, probe.reporter)
-        {
+        if let Some((name, port)) = port {
+            return tcp_number(probe, name, port, ports);
+        }
+        // A port of the wrong type is reported already.
+        let declared = probe.reporter.is_declared(&probe.path.join("port"));
+        if !declared && !ports::may_be_incomplete(&container_path(probe), ports, probe.reporter) {
             let (message, help) = if ports.is_empty() {
                 (
                     format!("`{}` checks a port, but the component has none", probe.path),
@@ -176,16 +179,16 @@ fn port_number(
             let error = probe.error(Code::CheckUnknownProbePort, message, "which port?");
             probe.report(error.missing_here().help(help));
         }
-        return port;
+        return None;
     };
     if let Value::Number(_) = declared.node.value {
         return declared.number();
     }
     let name = declared.text()?;
-    let known = ports.get(&name).map(|port| port.number);
-    if known.is_none()
-        && !ports::may_be_incomplete(&container_path(probe), ports, declared.reporter)
-    {
+    if let Some(port) = ports.get(&name) {
+        return tcp_number(&declared, &name, port, ports);
+    }
+    if !ports::may_be_incomplete(&container_path(probe), ports, declared.reporter) {
         let message = format!(
             "`{}` checks port `{name}`, which the component does not have",
             probe.path
@@ -198,12 +201,26 @@ fn port_number(
         };
         declared.report(error.missing_here().help(help));
     }
-    known
+    None
 }
 
-fn default_port(ports: &BTreeMap<Name, Port>) -> Option<u16> {
-    let only = || ports.values().next().filter(|_| ports.len() == 1);
-    ports.get("http").or_else(only).map(|port| port.number)
+/// Returns the number of a port that accepts connections; reports a UDP port.
+fn tcp_number(
+    user: &Cursor<'_>,
+    name: &str,
+    port: &Port,
+    ports: &BTreeMap<Name, Port>,
+) -> Option<u16> {
+    if port.protocol == Protocol::Udp {
+        ports::report_udp(user, name, ports, "check with a command: `exec: [\"…\"]`");
+        return None;
+    }
+    Some(port.number)
+}
+
+fn default_port(ports: &BTreeMap<Name, Port>) -> Option<(&Name, &Port)> {
+    let only = || ports.iter().next().filter(|_| ports.len() == 1);
+    ports.get_key_value("http").or_else(only)
 }
 
 /// Returns the path of the container that a probe belongs to.

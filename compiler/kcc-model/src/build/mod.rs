@@ -29,6 +29,7 @@ mod output_refs;
 mod outputs;
 mod permissions;
 mod ports;
+mod provided;
 mod resources;
 mod routes;
 mod schedule;
@@ -45,6 +46,7 @@ use kcc_tree::{ConfigTree, Path};
 pub(crate) use context::TargetContext;
 pub(crate) use cursor::{Cursor, Sink};
 pub use names::is_label;
+pub(crate) use provided::{ambiguous_port, has_ambiguous_port, provided_variables};
 pub(crate) use secrets::secret_references;
 
 use crate::owners::Owners;

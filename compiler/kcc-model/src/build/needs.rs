@@ -13,6 +13,7 @@ pub(crate) struct RawNeed {
     pub(crate) until: Option<Until>,
     pub(crate) port: Option<Name>,
     pub(crate) optional: bool,
+    pub(crate) env: bool,
 }
 
 /// Decodes the needs of a component.
@@ -22,13 +23,12 @@ pub(crate) fn decode(node: &Cursor<'_>) -> BTreeMap<Name, RawNeed> {
     };
     all.fields()
         .map(|(name, field)| {
+            let flag = |name| field.child(name).and_then(|flag| flag.boolean());
             let need = RawNeed {
                 until: field.child("until").and_then(|until| self::until(&until)),
                 port: field.child("port").and_then(|port| port.text()),
-                optional: field
-                    .child("optional")
-                    .and_then(|flag| flag.boolean())
-                    .unwrap_or(false),
+                optional: flag("optional").unwrap_or(false),
+                env: flag("env").unwrap_or(true),
             };
             (name.to_owned(), need)
         })

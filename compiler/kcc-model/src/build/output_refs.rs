@@ -65,7 +65,7 @@ fn list(node: &Cursor<'_>, list: List, output_args: &mut Vec<OutputArg>) -> Opti
         .map(|at| {
             let element = node.child(&at.to_string())?;
             if !matches!(element.node.value, Value::Struct(_)) {
-                return element.text();
+                return element.process_text();
             }
             let output = decode(&element)?;
             output_args.push(OutputArg { list, at, output });

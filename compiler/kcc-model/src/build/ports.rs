@@ -108,6 +108,28 @@ fn number(node: &Cursor<'_>) -> Option<u16> {
     Some(number)
 }
 
+/// Reports a use of a UDP port that needs TCP; `otherwise` is the help if the component
+/// has no TCP port.
+pub(crate) fn report_udp(
+    user: &Cursor<'_>,
+    name: &str,
+    ports: &BTreeMap<Name, Port>,
+    otherwise: &str,
+) {
+    let message = format!(
+        "`{}`: expected a TCP port, found UDP port `{name}`",
+        user.path
+    );
+    let error = user.error(Code::CheckUdpPort, message, "UDP");
+    let tcp = ports
+        .iter()
+        .find(|(_, port)| port.protocol == Protocol::Tcp);
+    user.report(error.help(match tcp {
+        Some((tcp, _)) => format!("write the name of a TCP port, such as `{tcp:?}`"),
+        None => otherwise.to_owned(),
+    }));
+}
+
 /// Lists the names of ports, for messages.
 pub(crate) fn list_names(ports: &BTreeMap<Name, Port>) -> String {
     let names: Vec<_> = ports.keys().map(|name| format!("`{name}`")).collect();

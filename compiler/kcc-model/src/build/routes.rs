@@ -7,7 +7,7 @@ use kcc_tree::Path;
 
 use super::ports::{self, list_names};
 use super::{Cursor, names};
-use crate::{Name, Port, Route};
+use crate::{Name, Port, Protocol, Route};
 
 /// The maximum length of a host name.
 const MAX_HOST_LENGTH: usize = 253;
@@ -100,7 +100,17 @@ fn port(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Option<Name> {
         let only = || ports.iter().next().filter(|_| ports.len() == 1);
         ports.get_key_value("http").or_else(only)
     };
-    if let Some((name, _)) = port {
+    if let Some((name, port)) = port {
+        if port.protocol == Protocol::Udp {
+            let user = node.child("port").unwrap_or_else(|| node.clone());
+            ports::report_udp(
+                &user,
+                name,
+                ports,
+                "remove the route: it forwards HTTP requests",
+            );
+            return None;
+        }
         return Some(name.clone());
     }
     let component = Path(node.path.0[..node.path.0.len().saturating_sub(2)].to_vec());

@@ -9,6 +9,7 @@ mod credential;
 mod daemon_set;
 mod disruption;
 mod duplicate_alias;
+mod duplicate_file;
 mod duplicate_name;
 mod duplicate_port;
 mod duplicate_route;
@@ -33,7 +34,9 @@ mod unknown_variable;
 mod unknown_volume;
 mod unused_backing;
 mod unused_kind;
+mod unused_reference;
 mod unused_volume;
+mod variable_collision;
 mod view;
 mod volume_shared;
 
@@ -47,11 +50,12 @@ use view::View;
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 31] = [
+const RULES: [Rule; 34] = [
     authority::authority,
     credential::credential,
     disruption::disruption,
     duplicate_alias::duplicate_alias,
+    duplicate_file::duplicate_file,
     duplicate_name::duplicate_name,
     duplicate_port::duplicate_port,
     duplicate_route::duplicate_route,
@@ -77,7 +81,9 @@ const RULES: [Rule; 31] = [
     unknown_volume::unknown_volume,
     unused_backing::unused_backing,
     unused_kind::unused_kind,
+    unused_reference::unused_reference,
     unused_volume::unused_volume,
+    variable_collision::variable_collision,
     volume_shared::volume_shared,
 ];
 

@@ -1,5 +1,8 @@
 //! Reports needs that wait for a state the other component never reaches: `healthy`
 //! without health checks, `completed` for a service.
+//!
+//! A backing that is external in a target counts as healthy there: kcc cannot check it,
+//! and a team that needs it must not have to know where it runs.
 
 use kcc_diag::{Code, Diagnostics};
 
@@ -42,11 +45,7 @@ fn obstacle(
     until: Until,
 ) -> Option<(&'static str, &'static str, String)> {
     Some(match until {
-        Until::Healthy if !other.runs() => (
-            "is external",
-            "kcc does not check its health",
-            "remove `until`, or write `until: \"started\"`".to_owned(),
-        ),
+        Until::Healthy if !other.runs() => return None,
         Until::Healthy | Until::Completed if other.is_cron_job() => (
             "is a cron job",
             "runs on a schedule",

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use kcc_diag::{Code, Diagnostics};
+use kcc_diag::{Code, Diagnostics, field_label};
 use kcc_tree::Path;
 
 use super::view::View;
+use crate::build::{
+    ambiguous_port, has_ambiguous_port, ports_may_be_incomplete, provided_variables,
+};
 use crate::variables::{is_variable_of, variable_prefix};
 use crate::{Component, Container, Piece, split_references};
 use kcc_diag::nearest;
@@ -45,6 +48,13 @@ pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 .collect();
             for name in names {
                 let path = path.join(field).join(at.to_string());
+                if let Some(other) = ambiguous_need(view, component, name) {
+                    let used = format!("`$({name})`");
+                    if !ports_may_be_incomplete(other, view.reporter) {
+                        diagnostics.push(ambiguous_port(view.reporter, &path, &used, other));
+                    }
+                    continue;
+                }
                 let message =
                     format!("`{path}`: `$({name})` is not a variable of `{container_name}`");
                 let error = view.reporter.error(
@@ -59,10 +69,11 @@ pub(super) fn unknown_variable(view: &View<'_>, diagnostics: &mut Diagnostics) {
                          has it"
                     )
                 } else {
-                    let variables = container.env.keys().map(String::as_str);
-                    match nearest(name, variables) {
+                    let given = given(view, component);
+                    let known = container.env.keys().chain(&given);
+                    match nearest(name, known.map(String::as_str)) {
                         Some(better) => format!("did you mean `$({better})`?"),
-                        None => help(view, name),
+                        None => help(view, component, name),
                     }
                 }));
             }
@@ -98,7 +109,34 @@ fn may_be_known(
             .any(|other| missing(other) && is_variable_of(name, other))
 }
 
-fn help(view: &View<'_>, name: &str) -> String {
+/// Returns the variables that the needs of a component provide, including those that a
+/// container gets only if it refers to them.
+fn given(view: &View<'_>, component: &Component) -> BTreeSet<String> {
+    let needs = component.needs.iter().filter(|(_, need)| need.env);
+    needs
+        .filter_map(|(other, need)| Some((view.target.components.get(other)?, need)))
+        .flat_map(|(other, need)| provided_variables(other, need.port.as_deref()).into_keys())
+        .collect()
+}
+
+/// Returns the needed component whose port or URL a variable would be, if it has several
+/// ports and the need names none.
+fn ambiguous_need<'v>(
+    view: &View<'v>,
+    component: &Component,
+    variable: &str,
+) -> Option<&'v Component> {
+    let prefix = ["_PORT", "_URL"]
+        .iter()
+        .find_map(|suffix| variable.strip_suffix(suffix))?;
+    let (other, _) = component.needs.iter().find(|(other, need)| {
+        need.env && need.port.is_none() && variable_prefix(other) == prefix
+    })?;
+    let other = view.target.components.get(other)?;
+    has_ambiguous_port(other).then_some(other)
+}
+
+fn help(view: &View<'_>, component: &Component, name: &str) -> String {
     let suffix = ["_HOST", "_PORT", "_URL"]
         .iter()
         .find_map(|suffix| name.strip_suffix(suffix));
@@ -107,8 +145,14 @@ fn help(view: &View<'_>, name: &str) -> String {
         .components
         .keys()
         .find(|other| Some(variable_prefix(other).as_str()) == suffix);
-    match other {
-        Some(other) => format!("add the need that provides it: `needs: {other:?}: {{}}`"),
-        None => format!("set it under `env`, or write `$$({name})` for the literal text"),
+    match other.map(|other| (other, component.needs.get(other))) {
+        Some((other, None)) => format!(
+            "add the need that provides it: `needs: {}: {{}}`",
+            field_label(other)
+        ),
+        Some((other, Some(need))) if !need.env => {
+            format!("remove `env: false` from `needs: {}`", field_label(other))
+        }
+        _ => format!("set it under `env`, or write `$$({name})` for the literal text"),
     }
 }

@@ -153,7 +153,7 @@ fn cases_match_their_expectations() {
 }
 
 /// Codes that say that something is absent.
-const ABSENT: [Code; 20] = [
+const ABSENT: [Code; 22] = [
     Code::CheckMissingGrant,
     Code::CheckNeedPort,
     Code::CheckNeedWithoutPort,
@@ -169,7 +169,9 @@ const ABSENT: [Code; 20] = [
     Code::CheckUnknownVolume,
     Code::CheckUnusedBacking,
     Code::CheckUnusedGrant,
+    Code::CheckUnusedConfig,
     Code::CheckUnusedKind,
+    Code::CheckUnusedSecret,
     Code::CheckUnusedVolume,
     Code::EvalMissingField,
     Code::EvalUnknownKind,

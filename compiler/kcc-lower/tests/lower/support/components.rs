@@ -135,6 +135,7 @@ impl ComponentExt for Component {
                 until,
                 port: None,
                 optional: false,
+                env: true,
             },
         );
         self
