@@ -204,11 +204,11 @@ impl Component {
     /// longest matching name wins: `CART_DB_HOST` comes from `cart-db` even if
     /// `cart` is a need as well.
     pub fn need_providing(&self, variable: &str) -> Option<&Name> {
-        let needs = self
-            .needs
-            .keys()
-            .filter(|need| is_variable_of(variable, need));
-        needs.max_by_key(|need| need.len())
+        let needs = self.needs.iter().filter(|(_, need)| need.env);
+        let needs = needs.map(|(name, _)| name);
+        needs
+            .filter(|name| is_variable_of(variable, name))
+            .max_by_key(|name| name.len())
     }
 
     /// Iterates mutably over the containers, in the order of

@@ -37,7 +37,7 @@ struct Found<'a> {
 /// both concern.
 type Consequence = fn(Found<'_>, Found<'_>) -> bool;
 
-const CONSEQUENCES: [Consequence; 13] = [
+const CONSEQUENCES: [Consequence; 12] = [
     missing_because_misspelled,
     wrong_because_not_evaluated,
     no_owner_without_defining_field,
@@ -46,7 +46,6 @@ const CONSEQUENCES: [Consequence; 13] = [
     unused_because_not_evaluated,
     unused_while_something_is_wrong,
     port_because_misspelled,
-    wrong_because_of_a_name_in_it,
     blocked_because_not_evaluated,
     blocked_on_every_node,
     wrong_because_secret_literal,
@@ -125,21 +124,6 @@ impl<'a> Errors<'a> {
         let of_teams = (effect.diagnostic.code == Code::OwnSystemComponent)
             .then(|| self.paths.iter().filter(|(path, _)| is_of_teams(path)));
         let of_teams = of_teams.into_iter().flatten().map(|(_, errors)| errors);
-        let inside = effect.diagnostic.labels.first().map(|label| {
-            let (value, end) = (label.span, label.span.end);
-            let start = Span {
-                end: value.start,
-                ..value
-            };
-            self.lines.range(
-                start..Span {
-                    start: end,
-                    end,
-                    ..value
-                },
-            )
-        });
-        let inside = inside.into_iter().flatten().map(|(_, errors)| errors);
         let misspelled = uses_port(effect.diagnostic.code).then(|| self.intended.values());
         let any = is_unused_reference(effect.diagnostic.code).then_some(&self.all);
         let all = above
@@ -147,7 +131,6 @@ impl<'a> Errors<'a> {
             .chain(intended)
             .chain(lines)
             .chain(of_teams)
-            .chain(inside)
             .chain(misspelled.into_iter().flatten())
             .chain(any);
         all.flatten().copied()
@@ -309,18 +292,6 @@ fn uses_port(code: Code) -> bool {
             | Code::CheckNeedPort
             | Code::CheckUnknownOutput
     )
-}
-
-/// A value that is missing or wrong in the model, because a name in it is not defined. Names
-/// are resolved before anything has a path.
-fn wrong_because_of_a_name_in_it(effect: Found<'_>, cause: Found<'_>) -> bool {
-    let span = |found: Found<'_>| found.diagnostic.labels.first().map(|label| label.span);
-    effect.by == FoundBy::Model
-        && effect.stage() == Stage::Eval
-        && cause.diagnostic.code == Code::EvalUnknownName
-        && span(effect).zip(span(cause)).is_some_and(|(value, name)| {
-            value.file == name.file && value.start <= name.start && name.end <= value.end
-        })
 }
 
 /// A use of a port that a component does not have, because its field is misspelled.
@@ -586,14 +557,6 @@ mod tests {
             left([suspicious], [unused]),
             ["slow-pattern", "unused-secret"]
         );
-    }
-
-    #[test]
-    fn a_value_with_an_undefined_name_is_reported_once() {
-        let name = error(Code::EvalUnknownName, "services").primary(line(1), "");
-        let value = error(Code::EvalWrongType, "services.web.env.KEY").primary(line(1), "");
-        let other = error(Code::EvalWrongType, "services.web.env.ID").primary(line(2), "");
-        assert_eq!(left([name], [value, other]), ["unknown-name", "wrong-type"]);
     }
 
     #[test]
