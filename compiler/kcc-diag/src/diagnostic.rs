@@ -108,10 +108,18 @@ impl Diagnostic {
         self.missing(name)
     }
 
-    /// Marks it as a statement that nothing in any target uses the subject.
+    /// Marks it as a statement that nothing in any target uses the subject, which
+    /// every file may do.
     #[must_use]
-    pub fn unused(mut self) -> Self {
-        self.kind = MistakeKind::Unused;
+    pub fn unused(self) -> Self {
+        self.unused_by_name(std::iter::empty::<String>())
+    }
+
+    /// Marks it as a statement that nothing in any target uses the subject, which a
+    /// file would do that contains one of the names; without any, every file may.
+    #[must_use]
+    pub fn unused_by_name<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.kind = MistakeKind::Unused(names.into_iter().map(Into::into).collect());
         self
     }
 

@@ -66,6 +66,7 @@ pub enum MistakeKind {
     Misspelled(Path),
     /// Something is missing. Any file that declares it contains this name.
     Missing(String),
-    /// Nothing in any target uses something.
-    Unused,
+    /// Nothing in any target uses something. Any file that uses it contains one of
+    /// these names; without any, every file may.
+    Unused(Vec<String>),
 }

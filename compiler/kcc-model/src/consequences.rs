@@ -161,7 +161,7 @@ fn remaining<'a>(effect: Found<'a>, errors: &Errors<'a>) -> Option<Diagnostic> {
         }
         let everywhere = cause.diagnostic.targets.is_empty()
             // If one target could not be evaluated, it may use the subject.
-            || effect.diagnostic.kind == MistakeKind::Unused;
+            || matches!(effect.diagnostic.kind, MistakeKind::Unused(_));
         if everywhere || rest.targets.is_empty() {
             return None;
         }
@@ -187,7 +187,10 @@ fn may_be_unread(tree: &ConfigTree, kind: &MistakeKind) -> bool {
     let mut partial = tree.partial.iter().filter_map(|id| tree.files.get(*id));
     match kind {
         MistakeKind::Wrong | MistakeKind::Misspelled(_) => false,
-        MistakeKind::Unused => !tree.partial.is_empty(),
+        MistakeKind::Unused(names) => partial.any(|file| {
+            let mut names_in = names.iter().map(|name| contains_word(file.text(), name));
+            file.text().is_empty() || names.is_empty() || names_in.any(|found| found)
+        }),
         // A file that could not be read at all may contain any name.
         MistakeKind::Missing(name) => {
             partial.any(|file| file.text().is_empty() || contains_word(file.text(), name))
@@ -520,7 +523,7 @@ mod tests {
         assert_eq!(left([everywhere], effects.clone()), ["conflict"]);
         let unused = warning(Code::CheckUnusedGrant, "grants.all")
             .target("prod")
-            .unused();
+            .unused_by_name(["all"]);
         let of_grant = error(Code::EvalConflict, "grants.all.to").target("dev");
         assert_eq!(left([of_grant], [unused]), ["conflict dev"]);
     }
@@ -608,11 +611,11 @@ mod tests {
     #[test]
     fn what_seems_absent_may_be_in_a_file_that_was_read_in_part() {
         let missing = error(Code::CheckUnknownNeed, "services.web.needs.db").missing("db");
-        let unused = warning(Code::CheckUnusedKind, "kinds.db").unused();
+        let unused = warning(Code::CheckUnusedKind, "kinds.db").unused_by_name(["db"]);
         let found = [missing, unused];
         let left = |texts: &[&str]| left_of(&tree(texts), [], found.clone());
         assert_eq!(left(&[]), ["unknown-need", "unused-kind"]);
-        assert_eq!(left(&["backing: db2: {"]), ["unknown-need"]);
+        assert_eq!(left(&["backing: db2: {"]), ["unknown-need", "unused-kind"]);
         for text in ["backing: db: {", ""] {
             assert!(left(&[text]).is_empty(), "{text}");
         }

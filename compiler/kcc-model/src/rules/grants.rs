@@ -7,11 +7,12 @@ mod privilege_uses;
 
 use std::collections::BTreeSet;
 
-use kcc_diag::{Code, Diagnostic, Diagnostics, field_label};
-use kcc_tree::{OriginKind, Path};
+use kcc_diag::{Code, Diagnostic, Diagnostics, field_label, nearest};
+use kcc_tree::schema::component_fields;
+use kcc_tree::{Node, OriginKind, Path};
 
 use super::view::View;
-use crate::pattern::narrowest;
+use crate::pattern::{names, narrowest};
 use crate::{Grant, Name, Privilege, TargetModel, covers};
 use privilege_use::PrivilegeUse;
 use privilege_uses::{Subject, find_subjects};
@@ -35,14 +36,80 @@ pub(super) fn grants(view: &View<'_>, diagnostics: &mut Diagnostics) {
     }
     for (name, grant) in &view.target.grants {
         diagnostics.extend(foreign_grant(view, grant));
-        if view.all_targets() && !used_anywhere(view, name) {
+        if !view.all_targets() {
+            continue;
+        }
+        let unmatched = unmatched_recipients(view, name, grant);
+        if unmatched.is_empty() && !used_anywhere(view, name) {
             let message = format!("nothing uses `{}`", grant.path);
             let warning =
                 view.reporter
                     .warning(Code::CheckUnusedGrant, &grant.path, message, "unused");
-            diagnostics.push(warning.unused().help("remove the grant"));
+            diagnostics.push(
+                warning
+                    .unused_by_name(recipient_names(&grant.to))
+                    .help("remove the grant"),
+            );
         }
+        diagnostics.extend(unmatched);
     }
+}
+
+/// Reports the recipients of a grant that no target has.
+fn unmatched_recipients(view: &View<'_>, name: &str, grant: &Grant) -> Vec<Diagnostic> {
+    let targets = || view.model.targets.values();
+    let granted_in = targets().filter(|target| target.grants.contains_key(name));
+    let subjects: BTreeSet<Path> = granted_in
+        .flat_map(|target| paths_of(view, &target.target))
+        .collect();
+    let at = grant.path.join("to");
+    let report = |(index, to): (usize, &String)| {
+        let message = format!("`{}` is for `{to}`, which no target has", grant.path);
+        let warning = view.reporter.warning(
+            Code::CheckUnusedGrant,
+            &at.join(index.to_string()),
+            message,
+            "matches nothing",
+        );
+        let known: Vec<String> = subjects.iter().map(|path| narrowest(&path.0)).collect();
+        let help = match nearest(to, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("remove {to:?} from the grant, or add the component"),
+        };
+        warning.unused_by_name(recipient_names([to])).help(help)
+    };
+    let all = grant.to.iter().enumerate();
+    // A path that cannot be one of these is an error already.
+    let valid = all.filter(|(_, to)| {
+        names(to).first().is_some_and(|first| {
+            ["*", "objects"].contains(&first.as_str())
+                || component_fields().contains(&first.as_str())
+        })
+    });
+    valid
+        .filter(|(_, to)| !subjects.iter().any(|path| covers(to, &path.0)))
+        .map(report)
+        .collect()
+}
+
+/// Returns the paths of everything in a target that a grant can be for.
+fn paths_of(view: &View<'_>, target: &str) -> Vec<Path> {
+    let kinds = component_fields().iter().copied().chain(["objects"]);
+    kinds
+        .flat_map(|kind| {
+            let all = view.tree.get(target, &Path::of([kind]));
+            let names = all.into_iter().flat_map(Node::fields);
+            names.map(move |(name, _)| Path::of([kind, name]))
+        })
+        .collect()
+}
+
+/// Returns the names that a file contains which declares a recipient; none if a
+/// pattern may be for any.
+fn recipient_names<'a>(to: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let last = |to: &String| names(to).into_iter().nth(1).filter(|name| name != "*");
+    let names: Option<Vec<String>> = to.into_iter().map(last).collect();
+    names.unwrap_or_default()
 }
 
 /// Returns true if a fragment uses the privilege, rather than a recipe of kcc.

@@ -21,7 +21,7 @@ pub(super) fn no_target(view: &View<'_>, diagnostics: &mut Diagnostics) {
             .warning(Code::CheckNoTarget, &replicas, message, "no replicas");
         diagnostics.push(
             warning
-                .unused()
+                .unused_by_name([&component.name])
                 .help("remove it, or set `replicas` for a target under `on: TARGET: …`"),
         );
     }

@@ -23,7 +23,7 @@ pub(super) fn unused_backing(view: &View<'_>, diagnostics: &mut Diagnostics) {
             "add `needs: {:?}: {{}}` to the component that uses it, or remove the backing",
             component.name
         );
-        diagnostics.push(warning.unused().help(help));
+        diagnostics.push(warning.unused_by_name([&component.name]).help(help));
     }
 }
 

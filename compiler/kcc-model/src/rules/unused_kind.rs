@@ -23,7 +23,7 @@ pub(super) fn unused_kind(view: &View<'_>, diagnostics: &mut Diagnostics) {
         let warning = view
             .reporter
             .warning(Code::CheckUnusedKind, &path, message, "unused");
-        diagnostics.push(warning.unused().help(format!(
+        diagnostics.push(warning.unused_by_name([name]).help(format!(
             "write `kind: {name:?}` in a backing, or remove the kind"
         )));
     }
