@@ -1,10 +1,14 @@
 //! Reads one file as UTF-8 text.
 
-use std::{io, path::Path};
+use std::{fs::File, io, io::Read, path::Path};
 
 use kcc_diag::Code;
 
 use super::problem::{Excerpt, Problem};
+
+/// The maximum size of a fragment in bytes. A longer file is not written by hand, and
+/// reading a huge one would exhaust the machine's memory.
+const MAX_SIZE: u64 = 16 << 20;
 
 /// The reason why a file could not be read as text.
 #[derive(Debug)]
@@ -13,11 +17,20 @@ pub(super) enum ReadError {
     Io(io::Error),
     /// The file is not UTF-8; these are its bytes.
     NotUtf8(Vec<u8>),
+    /// The file is longer than a fragment may be.
+    TooLong,
 }
 
 /// Returns the text of a file without a byte order mark.
 pub(super) fn text(path: &Path) -> Result<String, ReadError> {
-    let bytes = std::fs::read(path).map_err(ReadError::Io)?;
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(ReadError::Io)?;
+    file.take(MAX_SIZE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(ReadError::Io)?;
+    if bytes.len() as u64 > MAX_SIZE {
+        return Err(ReadError::TooLong);
+    }
     let text = String::from_utf8(bytes).map_err(|error| ReadError::NotUtf8(error.into_bytes()))?;
     Ok(text
         .strip_prefix('\u{feff}')
@@ -31,6 +44,13 @@ impl ReadError {
         match self {
             ReadError::Io(error) => unreadable(name, &error),
             ReadError::NotUtf8(bytes) => not_utf8(name, &bytes),
+            ReadError::TooLong => Problem {
+                code: Code::LoadNotAFile,
+                message: format!("`{name}` is longer than {} MiB", MAX_SIZE >> 20),
+                help: "split it, or rename it so that it does not end in `.cue`".into(),
+                name,
+                excerpt: None,
+            },
         }
     }
 }
@@ -75,6 +95,19 @@ mod tests {
         let excerpt = problem.excerpt.unwrap();
         assert_eq!(excerpt.label, "invalid byte FC");
         assert_eq!(&excerpt.text[excerpt.range], "\u{fffd}");
+    }
+
+    #[test]
+    fn refuses_a_file_that_is_too_long() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a.cue");
+        let file = File::create(&path).unwrap();
+        // A sparse file takes no space.
+        file.set_len(20 << 30).unwrap();
+        let problem = text(&path).unwrap_err().problem("a.cue".into());
+        assert_eq!(problem.message, "`a.cue` is longer than 16 MiB");
+        file.set_len(MAX_SIZE).unwrap();
+        assert!(text(&path).is_ok());
     }
 
     #[test]

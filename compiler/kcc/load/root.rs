@@ -92,6 +92,7 @@ impl Root {
         read::text(&path).map_err(|failure| match failure {
             ReadError::Io(error) => error.to_string(),
             ReadError::NotUtf8(_) => "it is not valid UTF-8".into(),
+            ReadError::TooLong => "it is too long".into(),
         })
     }
 
