@@ -19,9 +19,11 @@ type conjunct struct {
 	site *site
 	// direct is set if a fragment writes it at this very path.
 	direct bool
-	span   wire.Span
-	role   wire.Role
-	by     int
+	// made is set if the expression is a call and the conjunct a part of its result.
+	made bool
+	span wire.Span
+	role wire.Role
+	by   int
 	// through are the embeddings that bring the conjunct to the root; empty if it
 	// is written there or comes in further down.
 	through []embedding
@@ -33,7 +35,8 @@ type frame struct {
 	conjuncts []conjunct
 }
 
-// conjuncts splits a value into its conjuncts, sorted by span.
+// conjuncts splits a value into its conjuncts, sorted by span. A conjunct that no
+// fragment writes, because a function made it, is that of the call.
 func (m *evaluation) conjuncts(v cue.Value, path []string, above *frame) []conjunct {
 	var out []conjunct
 	var split func(v cue.Value)
@@ -56,6 +59,8 @@ func (m *evaluation) conjuncts(v cue.Value, path []string, above *frame) []conju
 		}
 		if c, ok := m.conjunct(v, path, above); ok {
 			out = append(out, c)
+		} else if m.isMade(v) {
+			out = append(out, m.calls(v, path, above)...)
 		}
 	}
 	split(v)
@@ -129,7 +134,7 @@ func (m *evaluation) conjunct(v cue.Value, path []string, above *frame) (conjunc
 	c.span = span
 	c.by = span.File
 	if c.site != nil {
-		c.direct = c.site.isAt(path) || isIndex(path[len(path)-1])
+		c.direct = c.site.isAt(path) || len(path) > 0 && isIndex(path[len(path)-1])
 		if !c.direct {
 			c.by, c.through = m.introducedBy(c.site, above, span.File)
 		}

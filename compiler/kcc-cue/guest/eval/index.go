@@ -51,6 +51,8 @@ type site struct {
 	// pattern is set if the label is a pattern; overlay, if the field is in the
 	// target's block.
 	pattern, overlay bool
+	// conditional is set if the field is in a comprehension.
+	conditional bool
 	// pkg is the path of the imported package that contains it.
 	pkg string
 }
@@ -58,27 +60,37 @@ type site struct {
 func newIndex(p *syntax.Prepared) *syntaxIndex {
 	l := emptyIndex(p)
 	for _, pkg := range p.Packages {
-		// Sites and last names are shared by all.
+		// Sites, last names and packages are shared by all.
 		inner := emptyIndex(p)
-		inner.sites, inner.lastNames, inner.items = l.sites, l.lastNames, l.items
+		inner.sites, inner.lastNames, inner.items, inner.packages = l.sites, l.lastNames, l.items, l.packages
 		for _, file := range pkg.Files {
 			inner.read(file, pkg.Path)
 		}
-		through := map[string]bool{}
-		for _, names := range inner.reach {
-			for name := range names {
-				if isImported(name) {
-					through[name] = true
+		all := map[string]bool{inPackage(pkg.Path, ""): true}
+		for name := range inner.roots {
+			all[inPackage(pkg.Path, name)] = true
+		}
+		l.reach[inPackage(pkg.Path, anyName)] = all
+		for name, names := range inner.reach {
+			through := map[string]bool{}
+			for other := range names {
+				if _, own := inner.roots[other]; own {
+					through[inPackage(pkg.Path, other)] = true
+				} else if strings.HasPrefix(other, importPrefix) || strings.HasPrefix(other, letPrefix) {
+					through[other] = true
 				}
 			}
+			if !strings.HasPrefix(name, letPrefix) {
+				name = inPackage(pkg.Path, name)
+			}
+			l.reach[name] = through
 		}
-		l.reach[importPrefix+pkg.Path] = through
 		l.packages[pkg.Path] = inner
 	}
 	for _, file := range p.Files {
 		l.read(file, "")
 		for _, decl := range file.AST.Decls {
-			l.recordEmbeddings([]ast.Decl{decl}, p.Overlaid(decl), true)
+			l.recordEmbeddings(file.AST, []ast.Decl{decl}, p.Overlaid(decl), true)
 		}
 	}
 	return l
@@ -87,18 +99,19 @@ func newIndex(p *syntax.Prepared) *syntaxIndex {
 // embedding is an expression that brings fields to the root.
 type embedding struct {
 	expr    ast.Expr
+	file    *ast.File
 	span    wire.Span
 	overlay bool
 }
 
 // recordEmbeddings records what root declarations embed, and with fields what the
 // root fields among them embed.
-func (l *syntaxIndex) recordEmbeddings(decls []ast.Decl, overlay, fields bool) {
+func (l *syntaxIndex) recordEmbeddings(file *ast.File, decls []ast.Decl, overlay, fields bool) {
 	var expr func(x ast.Expr, fields bool)
 	expr = func(x ast.Expr, fields bool) {
 		switch x := x.(type) {
 		case *ast.StructLit:
-			l.recordEmbeddings(x.Elts, overlay, fields)
+			l.recordEmbeddings(file, x.Elts, overlay, fields)
 		case *ast.ParenExpr:
 			expr(x.X, fields)
 		case *ast.BinaryExpr:
@@ -107,10 +120,10 @@ func (l *syntaxIndex) recordEmbeddings(decls []ast.Decl, overlay, fields bool) {
 				expr(x.Y, fields)
 				return
 			}
-			l.recordEmbedding(x, overlay)
+			l.recordEmbedding(file, x, overlay)
 		case *ast.BasicLit, *ast.ListLit:
 		default:
-			l.recordEmbedding(x, overlay)
+			l.recordEmbedding(file, x, overlay)
 		}
 	}
 	for _, decl := range decls {
@@ -130,9 +143,9 @@ func (l *syntaxIndex) recordEmbeddings(decls []ast.Decl, overlay, fields bool) {
 	}
 }
 
-func (l *syntaxIndex) recordEmbedding(x ast.Expr, overlay bool) {
+func (l *syntaxIndex) recordEmbedding(file *ast.File, x ast.Expr, overlay bool) {
 	if span, ok := l.prepared.Span(x); ok {
-		l.embedded = append(l.embedded, embedding{x, span, overlay})
+		l.embedded = append(l.embedded, embedding{x, file, span, overlay})
 	}
 }
 
@@ -157,20 +170,52 @@ func emptyIndex(p *syntax.Prepared) *syntaxIndex {
 	}
 }
 
-// importPrefix precedes the path of a package among the names of the root; no
-// name begins like this.
+// importPrefix precedes what packages contribute to the names of the root; no name
+// begins like this.
 const importPrefix = "import "
 
-func isImported(name string) bool {
-	return strings.HasPrefix(name, importPrefix)
+// inPackage returns the name of a package's root field among the names of the
+// root. It is empty for what the package embeds at its root, and [anyName] for the
+// package as a whole.
+func inPackage(path, name string) string {
+	return importPrefix + path + " " + name
 }
 
-// nameOf returns what an identifier leads to: a root name or a package.
+// letPrefix precedes the names of lets, which several files may have.
+const letPrefix = "let "
+
+func letName(clause *ast.LetClause) string {
+	return letPrefix + clause.Ident.Name + " " + clause.Pos().String()
+}
+
+// nameOf returns what an identifier leads to: a root name, a let or a package.
 func (l *syntaxIndex) nameOf(ident *ast.Ident) string {
+	if clause, ok := ident.Node.(*ast.LetClause); ok {
+		return letName(clause)
+	}
 	if pkg := l.prepared.Import(ident); pkg != nil {
-		return importPrefix + pkg.Path
+		return inPackage(pkg.Path, anyName)
 	}
 	return ident.Name
+}
+
+// selectedName returns what a selection from a package leads to, or nothing for
+// any other selection.
+func (l *syntaxIndex) selectedName(x *ast.SelectorExpr) (string, bool) {
+	head, ok := x.X.(*ast.Ident)
+	if !ok {
+		return "", false
+	}
+	pkg := l.prepared.Import(head)
+	name, _, err := ast.LabelName(x.Sel)
+	if pkg == nil || err != nil {
+		return "", false
+	}
+	if index := l.packages[pkg.Path]; index == nil || len(index.roots[name]) == 0 {
+		// It comes in through an embedding.
+		name = ""
+	}
+	return inPackage(pkg.Path, name), true
 }
 
 // read records the site of every node in a file.
@@ -178,19 +223,20 @@ func (l *syntaxIndex) read(file *syntax.File, pkg string) {
 	p := l.prepared
 	top := &site{file: file.Index, pkg: pkg}
 	stack := []*site{top}
-	overlaid := 0
+	var lets []string
+	overlaid, comprehensions := 0, 0
 	// heads are the expressions that a selector selects from, labels the
 	// identifiers that are not references.
 	heads, labels := map[ast.Node]bool{}, map[ast.Node]bool{}
 	ast.Walk(file.AST, func(node ast.Node) bool {
 		here := stack[len(stack)-1]
+		if decl, ok := node.(ast.Decl); ok && p.Overlaid(decl) {
+			overlaid++
+		}
 		switch node := node.(type) {
 		case *ast.Field:
 			here = newSite(node, here)
-			if p.Overlaid(node) {
-				overlaid++
-			}
-			here.overlay = overlaid > 0
+			here.overlay, here.conditional = overlaid > 0, comprehensions > 0
 			l.sites[node] = here
 			l.nested = l.nested || here.parent != top && isPrivate(here.name)
 			labels[node.Label] = true
@@ -202,10 +248,11 @@ func (l *syntaxIndex) read(file *syntax.File, pkg string) {
 			return true
 		case *ast.CommentGroup:
 			return false
-		case *ast.EmbedDecl:
-			if p.Overlaid(node) {
-				overlaid++
-			}
+		case *ast.Comprehension:
+			comprehensions++
+		case *ast.LetClause:
+			labels[node.Ident] = true
+			lets = append(lets, letName(node))
 		case *ast.ListLit:
 			for _, item := range node.Elts {
 				if lit, ok := item.(*ast.StructLit); ok {
@@ -218,19 +265,16 @@ func (l *syntaxIndex) read(file *syntax.File, pkg string) {
 			}
 			heads[node.X] = true
 			labels[node.Sel] = true
+			if name, ok := l.selectedName(node); ok {
+				labels[node.X] = true
+				l.addReach(here, lets, name)
+			}
 		case *ast.Ident:
 			if !heads[node] && !labels[node] {
 				l.lastNames[node.Name] = true
 			}
-			if here != top && !labels[node] {
-				root := here
-				for root.parent != top {
-					root = root.parent
-				}
-				if l.reach[root.name] == nil {
-					l.reach[root.name] = map[string]bool{}
-				}
-				l.reach[root.name][l.nameOf(node)] = true
+			if !labels[node] {
+				l.addReach(here, lets, l.nameOf(node))
 			}
 		}
 		l.sites[node] = here
@@ -242,7 +286,28 @@ func (l *syntaxIndex) read(file *syntax.File, pkg string) {
 		if decl, ok := node.(ast.Decl); ok && p.Overlaid(decl) {
 			overlaid--
 		}
+		switch node.(type) {
+		case *ast.Comprehension:
+			comprehensions--
+		case *ast.LetClause:
+			lets = lets[:len(lets)-1]
+		}
 	})
+}
+
+// addReach records that the root field around a site, and the lets around it,
+// refer to a name.
+func (l *syntaxIndex) addReach(here *site, lets []string, name string) {
+	root := here
+	for root.parent != nil && root.parent.field != nil {
+		root = root.parent
+	}
+	for _, from := range append(slices.Clip(lets), root.name) {
+		if l.reach[from] == nil {
+			l.reach[from] = map[string]bool{}
+		}
+		l.reach[from][name] = true
+	}
 }
 
 func isPrivate(name string) bool {
@@ -314,6 +379,17 @@ func (p *site) isAt(path []string) bool {
 	return p != nil && p.field == nil
 }
 
+// isPlain reports whether the site is written out: with plain labels and outside
+// comprehensions.
+func (p *site) isPlain() bool {
+	for ; p != nil && p.field != nil; p = p.parent {
+		if p.name == "" || p.conditional {
+			return false
+		}
+	}
+	return true
+}
+
 // inPattern reports whether the site is in a pattern.
 func (p *site) inPattern() bool {
 	for ; p != nil; p = p.parent {
@@ -343,14 +419,14 @@ func isIndex(name string) bool {
 	return name != "" && name[0] >= '0' && name[0] <= '9'
 }
 
-// root returns the name of the root field, or of the package, that contains the
-// site.
+// root returns the name of the root field that contains the site, also if it is
+// one of a package.
 func (p *site) root() string {
-	if p.pkg != "" {
-		return importPrefix + p.pkg
-	}
 	for p.parent != nil && p.parent.field != nil {
 		p = p.parent
+	}
+	if p.pkg != "" {
+		return inPackage(p.pkg, p.name)
 	}
 	return p.name
 }
@@ -372,9 +448,32 @@ func (l *syntaxIndex) leadsTo(expr ast.Node, to string) bool {
 			follow(next)
 		}
 	}
-	for _, ident := range contributors(expr) {
-		follow(l.nameOf(ident))
+	for _, name := range l.namesIn(expr) {
+		follow(name)
 	}
+	return found
+}
+
+// namesIn returns the names that an expression gets fields through.
+func (l *syntaxIndex) namesIn(expr ast.Node) []string {
+	var found []string
+	selected := map[ast.Node]bool{}
+	ast.Walk(expr, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.Field:
+			return false
+		case *ast.SelectorExpr:
+			if name, ok := l.selectedName(node); ok {
+				selected[node.X], selected[node.Sel] = true, true
+				found = append(found, name)
+			}
+		case *ast.Ident:
+			if !selected[node] {
+				found = append(found, l.nameOf(node))
+			}
+		}
+		return true
+	}, nil)
 	return found
 }
 

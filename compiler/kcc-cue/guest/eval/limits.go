@@ -23,6 +23,22 @@ func (m *evaluation) collectionConjuncts(v cue.Value, path []string, above *fram
 	return lines, binding
 }
 
+// returnsData reports whether a call yields data rather than a validator: that of
+// any function of a package other than `struct`. What CUE predeclares, such as
+// `close` and `matchN`, constrains.
+func returnsData(call *ast.CallExpr) bool {
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	head, ok := selector.X.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	spec, ok := head.Node.(*ast.ImportSpec)
+	return ok && spec.Path.Value != `"struct"`
+}
+
 // limitsFields reports whether an expression limits which fields a struct has,
 // itself or through references.
 func (m *evaluation) limitsFields(x ast.Expr, seen map[ast.Expr]bool) bool {
@@ -32,7 +48,7 @@ func (m *evaluation) limitsFields(x ast.Expr, seen map[ast.Expr]bool) bool {
 	seen[x] = true
 	switch x := x.(type) {
 	case *ast.CallExpr:
-		return true
+		return !returnsData(x)
 	case *ast.StructLit:
 		for _, decl := range x.Elts {
 			switch d := decl.(type) {

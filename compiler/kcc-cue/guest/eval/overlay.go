@@ -1,8 +1,6 @@
 package eval
 
 import (
-	"strings"
-
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 
@@ -57,11 +55,10 @@ func (m *evaluation) broughtBy(here *site, path []string) string {
 	if here.isAt(path) {
 		return "an `if` or a computed name"
 	}
-	root := m.prepared.Original(here.root())
-	if path, ok := strings.CutPrefix(root, importPrefix); ok {
-		root = path
+	if here.pkg != "" {
+		return "`" + here.pkg + "`"
 	}
-	return "`" + root + "`"
+	return "`" + m.prepared.Original(here.root()) + "`"
 }
 
 // anyOf returns the type of all values of a kind.

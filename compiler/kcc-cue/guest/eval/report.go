@@ -35,7 +35,7 @@ func (m *evaluation) error(what wire.Detail, path []string, lines []conjunct) wi
 func (m *evaluation) atLabels(what wire.Detail, path []string, lines []conjunct) wire.Error {
 	labelled := slices.Clone(lines)
 	for i, c := range labelled {
-		if c.site != nil && c.site.field != nil {
+		if c.site != nil && c.site.field != nil && !c.made {
 			if span, ok := m.span(c.site.field.Label); ok {
 				labelled[i].span = span
 			}
