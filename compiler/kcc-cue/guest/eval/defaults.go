@@ -49,6 +49,7 @@ func (f *filler) collectDefaults(tree *wire.Node) *defaultNode {
 		g := &blockReader{filler: f, defaultsBlock: block, tree: tree}
 		met := block.values.Unify(names)
 		g.read(met, shipped.Root, nil, tree, all)
+		g.recordPatterns(met, patternRule{kind: wire.RuleDefault, prefix: []string{block.prefix}}, tree)
 		if !g.reported && met.Validate() != nil {
 			eachInvalidPart(met, nil, g.reportRefused)
 		}

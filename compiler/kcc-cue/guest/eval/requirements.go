@@ -27,6 +27,7 @@ func (r *reporter) requirements(policy syntax.Policy, tree *wire.Node, owners ma
 	for _, name := range reader.names {
 		r.recordMatch(name.Path, name.Span, tree, policy.Name)
 	}
+	r.recordPatterns(reader.value, patternRule{wire.RulePolicy, policy.Name, []string{policy.Path.String()}}, tree)
 	return reader.found, reader.reads
 }
 

@@ -155,14 +155,17 @@ type BadPolicy struct {
 	Problem PolicyProblem
 }
 
-// NoMatch is a policy or a default for a component that the target lacks, a
-// warning. The label is the name; the host drops the warning if another target
-// has it among its `matched`.
+// NoMatch is a rule for components that the target lacks, a warning. The label is
+// the name or the pattern; the host drops the warning if another target has it
+// among its `matched`.
 type NoMatch struct {
 	detail
-	// Absent for a default.
+	Rule Rule
+	// Absent unless the rule is a policy.
 	Policy string `wire:"optional"`
-	Name   string
+	// The name, or the source of the pattern.
+	Name    string
+	Pattern bool
 	// The existing components.
 	Candidates []string
 }
@@ -714,6 +717,17 @@ const (
 	// It contains itself without end.
 	CycleKindStructure CycleKind = "structure"
 )
+// Rule is something that constrains components.
+type Rule string
+
+// The rules.
+const (
+	RulePolicy  Rule = "policy"
+	RuleDefault Rule = "default"
+	// A pattern that is part of the model itself.
+	RulePattern Rule = "pattern"
+)
+
 
 // Type is a type of CUE.
 type Type string

@@ -147,9 +147,18 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             policy,
             name,
             candidates,
-        } => mistake.no_match(policy.as_deref(), name, candidates),
+        } => {
+            let whose = policy::rule(*rule, policy.as_deref());
+            if *pattern {
+                mistake.no_match_of_pattern(&whose, name, candidates)
+            } else {
+                mistake.no_match(&whose, name, candidates)
+            }
+        }
+            rule,
         Detail::UnknownTarget {
             name,
+            pattern,
             candidates,
             differs,
         } => mistake.target_comparison(name, candidates, *differs),

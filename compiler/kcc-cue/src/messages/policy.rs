@@ -7,7 +7,34 @@ use super::{
     bounds,
     mistake::{Line, Mistake, intended},
 };
-use crate::wire::{Cause, Demand, Part, PolicyProblem, Reference};
+use crate::wire::{Cause, Demand, Part, PolicyProblem, Reference, Rule};
+
+/// The reason why a policy has no result.
+struct Undecided<'a> {
+    incomplete: Option<&'a str>,
+    reference: Option<&'a Reference>,
+    part: Option<Part>,
+    cause: Option<&'a Cause>,
+}
+
+/// Returns a rule as the subject of a sentence.
+pub(super) fn rule(rule: Rule, policy: Option<&str>) -> String {
+    match (rule, policy) {
+        (Rule::Policy, Some(policy)) => format!("policy `{policy}`"),
+        (Rule::Policy, None) => "a policy".to_owned(),
+        (Rule::Default, _) => "a default".to_owned(),
+        (Rule::Pattern, _) => "the model".to_owned(),
+    }
+}
+
+/// Returns the longest part of a pattern that may be a name: `web` of `=~"^web-.*$"`.
+fn stem(pattern: &str) -> &str {
+    pattern
+        .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_')
+        .map(|part| part.trim_matches(['-', '_']))
+        .max_by_key(|part| part.len())
+        .unwrap_or_default()
+}
 
 impl Mistake<'_> {
     pub(super) fn bad_policy(&self, policy: Option<&str>, problem: &PolicyProblem) -> Diagnostic {
@@ -133,20 +160,31 @@ impl Mistake<'_> {
     }
 
     /// A policy or default for a component that no target has.
-    pub(super) fn no_match(
-        &self,
-        policy: Option<&str>,
-        name: &str,
-        candidates: &[String],
-    ) -> Diagnostic {
-        let whose = policy.map_or_else(
-            || "a default".to_owned(),
-            |policy| format!("policy `{policy}`"),
-        );
+    pub(super) fn no_match(&self, whose: &str, name: &str, candidates: &[String]) -> Diagnostic {
         let message = format!("{whose} names `{}`, which no target has", self.path);
         let help = match intended(name, candidates) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("remove `{name}`, or add the component"),
+        };
+        self.error(Code::PolicyNoMatch, message, "matches nothing")
+            .missing(name)
+            .help(help)
+    }
+
+    /// A pattern that matches no component in any target.
+    pub(super) fn no_match_of_pattern(
+        &self,
+        whose: &str,
+        pattern: &str,
+        candidates: &[String],
+    ) -> Diagnostic {
+        let message = format!(
+            "{whose} has pattern `[{pattern}]` in `{}`, which matches nothing in any target",
+            self.path
+        );
+        let help = match intended(stem(pattern), candidates) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "change the pattern, or remove it".to_owned(),
         };
         self.error(Code::PolicyNoMatch, message, "matches nothing")
             .help(help)
@@ -159,6 +197,7 @@ impl Mistake<'_> {
         on: &[String],
         demand: Option<&Demand>,
     ) -> Diagnostic {
+            .missing(pattern)
         // The help names the field by its path inside what the message names.
         let (author, inside) = match self.component() {
             Some((component, inside)) if !inside.0.is_empty() => (component, inside),

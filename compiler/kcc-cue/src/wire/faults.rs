@@ -121,18 +121,21 @@ pub(crate) enum Detail {
         policy: Option<String>,
         problem: PolicyProblem,
     },
-    /// A policy or a default for a component that the target lacks, a
-    /// warning. The label is the name; the host drops the warning if another target
-    /// has it among its `matched`.
+    /// A rule for components that the target lacks, a warning. The label is
+    /// the name or the pattern; the host drops the warning if another target has it
+    /// among its `matched`.
     NoMatch {
-        /// Absent for a default.
+        rule: Rule,
+        /// Absent unless the rule is a policy.
         #[serde(default)]
         policy: Option<String>,
         name: String,
         /// The existing components.
         candidates: Vec<String>,
     },
+        /// The name, or the source of the pattern.
     /// A comparison of `target` with a text that is not the name of a
+        pattern: bool,
     /// target, a warning.
     UnknownTarget {
         name: String,
@@ -606,6 +609,18 @@ pub(crate) enum CycleKind {
 /// A type of CUE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+/// Something that constrains components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Rule {
+    /// `policy`.
+    Policy,
+    /// `default`.
+    Default,
+    /// A pattern that is part of the model itself.
+    Pattern,
+}
+
 pub(crate) enum Type {
     /// `bool`.
     Bool,

@@ -58,7 +58,7 @@ fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value
 }
 
 /// File, start and end.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Span(pub(crate) usize, pub(crate) u32, pub(crate) u32);
 
 /// An origin: a span, an origin kind, and the file that brings it in, if not its own.
@@ -206,20 +206,29 @@ mod tests {
             );
             serde_json::from_str::<Fault>(&text)
         };
-        let decoded = fault("no-match", r#"{"name":"web","candidates":["api","wep"]}"#).unwrap();
+        let decoded = fault(
+            "no-match",
+            r#"{"rule":"default","name":"web","pattern":false,"candidates":["api","wep"]}"#,
+        )
+        .unwrap();
         assert_eq!(
             decoded.detail,
             Detail::NoMatch {
+                rule: crate::wire::Rule::Default,
                 policy: None,
                 name: "web".to_owned(),
+                pattern: false,
                 candidates: vec!["api".to_owned(), "wep".to_owned()],
             }
         );
         for (code, args) in [
-            ("no-matches", r#"{"name":"web","candidates":[]}"#),
-            ("no-match", r#"{"name":"web"}"#),
-            ("no-match", r#"{"name":"web","candidates":[],"reason":"x"}"#),
-            ("no-match", r#"{"name":"web","candidates":"api wep"}"#),
+            ("unknown-kinds", r#"{"name":"web","candidates":[]}"#),
+            ("unknown-kind", r#"{"name":"web"}"#),
+            (
+                "unknown-kind",
+                r#"{"name":"web","candidates":[],"reason":"x"}"#,
+            ),
+            ("unknown-kind", r#"{"name":"web","candidates":"api wep"}"#),
             ("cycle", r#"{"kind":"other"}"#),
             ("import", r#"{"path":"x","problem":{"other":{}}}"#),
             (
