@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The path of a node: its field names and list indexes from the root.
 ///
-/// Displayed with dots; a name that is not a plain identifier is quoted, as in
-/// `secrets."stripe-key"`.
+/// Displayed with dots; a name that is neither a plain identifier nor that of a
+/// definition is quoted, as in `secrets."stripe-key"`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(pub Vec<String>);
 
@@ -47,8 +47,10 @@ impl fmt::Display for Path {
             if at > 0 {
                 f.write_str(".")?;
             }
-            let plain = !name.is_empty()
-                && name
+            let identifier = name.strip_prefix("_#").or(name.strip_prefix('#'));
+            let identifier = identifier.unwrap_or(name);
+            let plain = !identifier.is_empty()
+                && identifier
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
             if plain {

@@ -177,8 +177,8 @@ func (m *evaluation) determinantError(path []string, err errors.Error, lines []c
 func (m *evaluation) blamed(node ast.Node, path []string, err errors.Error) wire.Error {
 	span, _ := m.span(node)
 	format, args := err.Msg()
-	if strings.Contains(format, "does not satisfy") {
-		return wire.Error{Detail: wire.Conflict{}, Path: path}.At(span, wire.RoleConstraint)
+	if strings.HasPrefix(format, unsatisfied) {
+		return wire.Error{Detail: wire.FailedExpression{Cause: cause(err, path)}, Path: path}.At(span, wire.RoleConstraint)
 	}
 	e := wire.Error{Path: path}.At(span, wire.RoleValue)
 	if call, ok := node.(*ast.CallExpr); ok && isErrorCall(call) {

@@ -190,7 +190,9 @@ func (r *reporter) reportUnevaluated(o incomplete, path []string) {
 	text := message(o.value)
 	if len(failures) == 0 || isCycle(text) && o.value.Err() == nil {
 		// What it refers to is reported where it is written.
-		r.addConsequenceOf(r.error(wire.FailedExpression{}, path, o.conjuncts), path, o.value, o.conjuncts...)
+		if !r.recordCycleBehind(path, o.conjuncts) {
+			r.addConsequenceOf(r.error(wire.FailedExpression{}, path, o.conjuncts), path, o.value, o.conjuncts...)
+		}
 		return
 	}
 	if isCycle(text) {
@@ -212,6 +214,10 @@ func (r *reporter) reportUnevaluated(o incomplete, path []string) {
 	}
 	e := r.failure(path, failures[0], determinants)
 	if isIncompleteError(failures[0]) {
+		if open, ok := e.Detail.(wire.IncompleteExpression); ok {
+			open.Reference = r.incompleteReference(path, o.conjuncts)
+			e.Detail = open
+		}
 		r.addConsequenceOf(e, path, o.value, o.conjuncts...)
 		return
 	}

@@ -42,6 +42,46 @@ func (r *reporter) recordCycle(path []string, lines []conjunct, text string) {
 	r.cycles = append(r.cycles, found)
 }
 
+// recordCycleBehind records the cycle that conjuncts lead to through values that
+// are not part of the tree, such as hidden fields. It returns false if there is
+// none.
+func (r *reporter) recordCycleBehind(path []string, lines []conjunct) bool {
+	type step struct {
+		path  []string
+		lines []conjunct
+	}
+	var stack []step
+	seen := map[string]bool{}
+	var follow func(path []string, lines []conjunct) bool
+	follow = func(path []string, lines []conjunct) bool {
+		for i, above := range stack {
+			if slices.Equal(above.path, path) {
+				for _, one := range stack[i:] {
+					r.recordCycle(one.path, one.lines, "")
+				}
+				return true
+			}
+		}
+		if key := strings.Join(path, "\x00"); seen[key] || len(stack) > maxHops {
+			return false
+		} else {
+			seen[key] = true
+		}
+		stack = append(stack, step{path, lines})
+		defer func() { stack = stack[:len(stack)-1] }()
+		for _, c := range lines {
+			for _, next := range r.referencedPaths(path, c) {
+				v, ok := below(r.root, next)
+				if ok && !v.IsConcrete() && follow(next, r.conjuncts(v, next, nil)) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return follow(path, lines)
+}
+
 // reportCycles reports each cycle once, with the conjuncts of all its values.
 // Values that only lead to a cycle are left out.
 func (r *reporter) reportCycles() {
@@ -118,13 +158,29 @@ func reachable(cycles []cyclicValue, from int) map[int]bool {
 // name.
 func (m *evaluation) referencedPaths(path []string, c conjunct) [][]string {
 	var found [][]string
+	for _, one := range m.referencesIn(path, c) {
+		found = append(found, one.path)
+	}
+	return found
+}
+
+// reference is an expression that refers to the field at a path.
+type reference struct {
+	expr ast.Expr
+	path []string
+}
+
+// referencesIn returns the references in a conjunct to fields by name.
+func (m *evaluation) referencesIn(path []string, c conjunct) []reference {
+	var found []reference
 	inner := map[ast.Node]bool{}
 	ast.Walk(c.expr, func(node ast.Node) bool {
 		if inner[node] {
 			return false
 		}
 		var names []string
-		x, ok := node.(ast.Expr)
+		whole, ok := node.(ast.Expr)
+		x := whole
 		for ok {
 			switch y := x.(type) {
 			case *ast.SelectorExpr:
@@ -144,7 +200,7 @@ func (m *evaluation) referencedPaths(path []string, c conjunct) [][]string {
 			case *ast.Ident:
 				slices.Reverse(names)
 				if head := m.resolvePath(path, c.site, y); head != nil {
-					found = append(found, append(head, names...))
+					found = append(found, reference{whole, append(head, names...)})
 				}
 			}
 			break

@@ -20,6 +20,9 @@ import (
 // root, wherever it is written.
 const explicit = "explicit error (_|_ literal) in source"
 
+// unsatisfied begins CUE's message for a value that a validator rejects.
+const unsatisfied = "invalid value %s (does not satisfy"
+
 // notAllowed is CUE's message for a field that a closed struct does not have.
 const notAllowed = "field not allowed"
 
@@ -199,7 +202,7 @@ func (m *evaluation) badExpression(path []string, c conjunct) wire.Error {
 			e.Labels[0].Span, _ = m.span(inner)
 		} else if source, ok := m.sourceOf(err, nil); ok {
 			// The cause is elsewhere; the line only refers to it.
-			if span, _ := m.span(source.expr); span != e.Labels[0].Span {
+			if span, _ := m.span(source.expr); !covers(span, e.Labels[0].Span) {
 				e = e.At(span, wire.RoleConstraint)
 			}
 		}
@@ -260,6 +263,14 @@ func causeOf(v cue.Value, path []string) *wire.Cause {
 // cause returns an error of CUE about a path, once as it is and once without
 // values; nil if it says nothing.
 func cause(err error, path []string) *wire.Cause {
+	if inner := errors.Unwrap(err); inner != nil {
+		if e, ok := err.(errors.Error); ok {
+			if format, _ := e.Msg(); strings.HasPrefix(format, unsatisfied) && errorText(inner, sprintf) != "" {
+				// What the validator says is the reason.
+				return cause(inner, path)
+			}
+		}
+	}
 	message := errorText(err, formatFor(path))
 	if message == "" {
 		return nil
@@ -336,9 +347,23 @@ func errorText(err error, put func(format string, args []any) string) string {
 	for ; err != nil; err = errors.Unwrap(err) {
 		cause, ok := err.(errors.Error)
 		if !ok {
+			// Of errors of Go's library the innermost is the reason; the others add
+			// the value.
+			outer := err
+			for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+				err = inner
+			}
+			if err != outer {
+				parts = append(parts, err.Error())
+			} else if text := put("%s", []any{err}); text != "…" {
+				parts = append(parts, text)
+			}
 			continue
 		}
 		format, args := cause.Msg()
+		if strings.TrimSpace(sprintf(format, args)) == "" {
+			continue
+		}
 		text := put(format, args)
 		text = packageSuffix.ReplaceAllString(text, "")
 		if text = strings.TrimSpace(text); text != "" {

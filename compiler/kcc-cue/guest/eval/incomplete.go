@@ -27,13 +27,15 @@ type incompleteness struct {
 	reference *wire.Reference
 	// cause is CUE's message otherwise.
 	cause *wire.Cause
+	// open is the reference that has no concrete value, if it is known.
+	open string
 	// part is set for a condition.
 	part wire.Part
 }
 
 // ofPolicy returns the detail of a policy without a result.
 func (i incompleteness) ofPolicy(name string) wire.Detail {
-	return wire.BadPolicy{Policy: name, Problem: wire.UndecidedPolicy{Reference: i.reference, Part: i.part, Cause: i.cause}}
+	return wire.BadPolicy{Policy: name, Problem: wire.UndecidedPolicy{Reference: i.reference, Incomplete: i.open, Part: i.part, Cause: i.cause}}
 }
 
 // explainIncomplete returns why a value has no result: the references that lead
@@ -65,9 +67,29 @@ func (m *evaluation) explainIncomplete(root, v cue.Value, path []string, lines [
 			return []incompleteness{why}
 		}
 		why.cause = cause(err, nil)
+		if isIncompleteError(err) && at.expr != nil {
+			why.open = m.withRoot(root).incompleteReference(path, []conjunct{{expr: at.expr, site: m.index.sites[at.expr]}})
+		}
 		return []incompleteness{why}
 	}
 	return []incompleteness{why}
+}
+
+// incompleteReference returns the source of the first reference in conjuncts to a
+// value that is not concrete, or nothing.
+func (m *evaluation) incompleteReference(path []string, lines []conjunct) string {
+	for _, c := range lines {
+		for _, one := range m.referencesIn(path, c) {
+			v, ok := below(m.root, one.path)
+			if chosen, has := v.Default(); ok && has {
+				v = chosen
+			}
+			if ok && !v.IsConcrete() {
+				return sourceText(one.expr)
+			}
+		}
+	}
+	return ""
 }
 
 // determinantAround returns the expression around a position, or the first: CUE
@@ -162,7 +184,7 @@ func invalidPart(v cue.Value) cue.Value {
 // fields.
 func isUnsatisfied(v cue.Value) bool {
 	for _, err := range errors.Errors(v.Err()) {
-		if format, _ := err.Msg(); strings.HasPrefix(format, "invalid value %s (does not satisfy") {
+		if format, _ := err.Msg(); strings.HasPrefix(format, unsatisfied) {
 			return true
 		}
 	}

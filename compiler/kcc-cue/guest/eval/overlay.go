@@ -30,7 +30,9 @@ func (m *evaluation) unreplaced(path []string, lines []conjunct) *wire.Unreplace
 		// An element is replaced together with its list.
 		written = unreplaced.site.field.Value
 	}
-	found := &wire.Unreplaced{By: m.broughtBy(unreplaced.site, path[:at+1]), Field: path[at]}
+	found := &wire.Unreplaced{
+		By: m.broughtBy(unreplaced.site, path[:at+1]), Field: path[at], Overlay: !overlaid.site.isPlain() && unreplaced.site.isPlain(),
+	}
 	if secretive(path) {
 		return found
 	}

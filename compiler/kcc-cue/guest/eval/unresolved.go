@@ -41,6 +41,8 @@ func (r *reporter) reportUnresolved(path []string, expr ast.Expr) bool {
 		if pkg := r.prepared.Import(head); pkg != nil {
 			// What a package lacks may be in a file that could not be read.
 			found = r.isPartialPackage(pkg) || r.followChain(path, pkg.Value, chain) || found
+		} else if spec, ok := head.Node.(*ast.ImportSpec); ok {
+			found = r.followChain(path, standardPackage(spec), chain) || found
 		} else if r.isRoot(head) {
 			found = r.followChain(path, r.root.LookupPath(r.rootPath(head.Name)), chain) || found
 		}
@@ -68,6 +70,17 @@ func stepOf(x ast.Expr) (step, bool) {
 		return step{x, x.X, cue.Str(name)}, ok
 	}
 	return step{}, false
+}
+
+func isImport(ident *ast.Ident) bool {
+	_, ok := ident.Node.(*ast.ImportSpec)
+	return ok
+}
+
+// standardPackage returns the value of a package of CUE's standard library.
+func standardPackage(spec *ast.ImportSpec) cue.Value {
+	all := context.CompileString("import p " + spec.Path.Value + "\nvalue: p")
+	return all.LookupPath(cue.MakePath(cue.Str("value")))
 }
 
 // isPartialPackage reports whether a package could only be read in part.
@@ -105,6 +118,10 @@ func (r *reporter) followChain(path []string, value cue.Value, chain []step) boo
 		var names []string
 		for iter, err := value.Fields(cue.Definitions(true)); err == nil && iter.Next(); {
 			names = append(names, strings.Trim(iter.Selector().String(), `"`))
+		}
+		if spec, ok := chain[0].of.(*ast.Ident); ok && isImport(spec) {
+			// The order of a package means nothing.
+			slices.Sort(names)
 		}
 		reference := wire.Reference{Name: name, Within: sourceText(step.of), Candidates: names}
 		e := wire.Error{Detail: wire.UnknownReference{Reference: reference}, Path: path}

@@ -28,6 +28,7 @@ func newPrepared(req *wire.Request) *Prepared {
 		overlaid:     map[ast.Node]bool{},
 		private:      map[string]string{},
 		numericPorts: map[string]bool{},
+		dataKeys:     map[string]bool{},
 		reported:     map[string]bool{},
 	}
 }

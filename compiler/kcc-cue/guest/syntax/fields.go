@@ -1,6 +1,8 @@
 package syntax
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -63,6 +65,7 @@ func (p *Prepared) expandShortForms(x ast.Expr, ctx labelContext) {
 func (p *Prepared) expandField(field *ast.Field, ctx labelContext) {
 	if ctx.keys {
 		if ident, ok := field.Label.(*ast.Ident); ok && isHiddenKey(ident.Name) {
+			p.dataKeys[keyOf(ctx.path, ident.Name)] = true
 			field.Label = p.quoted(ident)
 		}
 		return
@@ -120,6 +123,33 @@ func IsDataMap(path []string) bool {
 // isHiddenKey reports whether CUE would hide a label that can be a key.
 func isHiddenKey(name string) bool {
 	return strings.HasPrefix(name, "_") && name != "_" && !strings.HasPrefix(name, "_#")
+}
+
+// keyOf identifies a key of the data map at a path.
+func keyOf(path []string, name string) string {
+	return strings.Join(append(slices.Clip(path), name), "\x00")
+}
+
+// keyReference returns a reference to a key that the struct around a field has as
+// data, or nothing: CUE would find it by its name alone.
+func (p *Prepared) keyReference(path []string, name string) string {
+	if len(path) == 0 || !p.dataKeys[keyOf(path[:len(path)-1], name)] {
+		return ""
+	}
+	var text strings.Builder
+	for i, part := range append(slices.Clone(path[:len(path)-1]), name) {
+		switch {
+		case part == "":
+			return ""
+		case !ast.IsValidIdent(part):
+			part = strconv.Quote(part)
+		}
+		if i > 0 {
+			text.WriteString(".")
+		}
+		text.WriteString(part)
+	}
+	return text.String()
 }
 
 // quoteKeyReferences quotes references to such keys: a selector finds a string

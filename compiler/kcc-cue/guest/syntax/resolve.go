@@ -538,7 +538,7 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 			candidates = append(candidates, name)
 		}
 	}
-	unknown := wire.UnknownName{Name: x.Name, Candidates: candidates, Interpolated: x == r.interpolated}
+	unknown := wire.UnknownName{Name: x.Name, Candidates: candidates, Interpolated: x == r.interpolated, Key: r.p.keyReference(r.path, x.Name)}
 	for _, path := range standardLibrary {
 		if path[strings.LastIndexByte(path, '/')+1:] == x.Name {
 			unknown.Package = path

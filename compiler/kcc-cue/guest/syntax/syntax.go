@@ -78,6 +78,8 @@ type Prepared struct {
 	// numericPorts holds the `ports` fields that are used as plain numbers,
 	// spelled as references spell them.
 	numericPorts map[string]bool
+	// dataKeys holds the keys of data maps that CUE would hide.
+	dataKeys map[string]bool
 	// placeholders declare the private names that fragments refer to and no file
 	// declares directly at its root.
 	placeholders []ast.Decl

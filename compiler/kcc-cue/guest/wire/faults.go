@@ -64,6 +64,9 @@ type UnknownName struct {
 	Package string `wire:"optional"`
 	// Set if it is interpolated, as in `"web:\(version)"`.
 	Interpolated bool
+	// The reference that reads the key of a data map beside it which has the name;
+	// absent without one.
+	Key string `wire:"optional"`
 }
 
 // UnknownReference is a reference to a field that does not exist. The label is
@@ -223,8 +226,10 @@ type RaisedError struct {
 // concrete. The lines that declare that value are labelled too.
 type IncompleteExpression struct {
 	detail
-	Part  Part `wire:"optional"`
-	Cause *Cause
+	Part Part `wire:"optional"`
+	// The reference that has no concrete value; absent if it is the expression.
+	Reference string `wire:"optional"`
+	Cause     *Cause
 }
 
 // FunctionValue is a field whose value is a function.
@@ -428,6 +433,9 @@ type Unreplaced struct {
 	Field string
 	// Absent if it could be a secret.
 	Default string `wire:"optional"`
+	// Set if the overlay is what is not written out: in a comprehension or with a
+	// computed name it replaces nothing.
+	Overlay bool
 }
 
 // ImportProblem is the reason that an import is reported.
@@ -575,6 +583,8 @@ type PolicyField struct {
 // UndecidedPolicy is a policy without a result for the path.
 type UndecidedPolicy struct {
 	policyProblem
+	// The reference that has no concrete value.
+	Incomplete string `wire:"optional"`
 	// A reference to a field that does not exist, if it has one.
 	Reference *Reference
 	// Set for a condition.
@@ -707,16 +717,6 @@ const (
 	PartEmbedding Part = "embedding"
 )
 
-// CycleKind is a way in which a value depends on itself.
-type CycleKind string
-
-// The kinds.
-const (
-	// It refers to itself.
-	CycleKindValue CycleKind = "value"
-	// It contains itself without end.
-	CycleKindStructure CycleKind = "structure"
-)
 // Rule is something that constrains components.
 type Rule string
 
@@ -728,6 +728,16 @@ const (
 	RulePattern Rule = "pattern"
 )
 
+// CycleKind is a way in which a value depends on itself.
+type CycleKind string
+
+// The kinds.
+const (
+	// It refers to itself.
+	CycleKindValue CycleKind = "value"
+	// It contains itself without end.
+	CycleKindStructure CycleKind = "structure"
+)
 
 // Type is a type of CUE.
 type Type string

@@ -189,7 +189,15 @@ mod tests {
                 "`div` fails with division by zero",
             ),
             (
-                "error in call to strconv.Atoi: strconv.Atoi: parsing \"x\": invalid syntax",
+                "error in call to strconv.Atoi: invalid syntax",
+                "`strconv.Atoi` cannot convert the text",
+            ),
+            (
+                "error in call to strconv.Atoi: value out of range",
+                "`strconv.Atoi` fails with the number is out of range",
+            ),
+            (
+                "error in call to strconv.Atoi: something new",
                 "`strconv.Atoi` fails",
             ),
             ("reference \"foo\" not found", "`foo` is not defined"),

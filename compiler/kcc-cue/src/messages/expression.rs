@@ -122,10 +122,14 @@ impl Mistake<'_> {
     pub(super) fn incomplete_expression(
         &self,
         part: Option<Part>,
+        reference: Option<&str>,
         cause: Option<&Cause>,
     ) -> Diagnostic {
         let Some(part) = part else {
-            let reason = cause.and_then(|cause| self.reason(cause));
+            let reason = match reference {
+                Some(name) if is_showable(name) => Some(format!("`{name}` has no concrete value")),
+                _ => cause.and_then(|cause| self.reason(cause)),
+            };
             let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
             let message = format!("`{}` is incomplete{reason}", self.path);
             let error = self.error(Code::EvalBadExpression, message, "no concrete value");
@@ -179,9 +183,7 @@ impl Mistake<'_> {
             .first()
             .map(|line| self.files.text(line.span).trim());
         match text {
-            Some(text)
-                if text.len() <= 40 && !text.contains(['\n', '`']) && !self.is_sensitive() =>
-            {
+            Some(text) if is_showable(text) && (!self.is_sensitive() || is_reference(text)) => {
                 format!("`{text}`")
             }
             _ => "this".to_owned(),
@@ -222,6 +224,19 @@ impl Mistake<'_> {
             "remove the line; use `--target` to choose a target, and `on: TARGET: …` for what differs",
         )
     }
+}
+
+/// Returns whether source consists of names only, so that it has no value in it.
+fn is_reference(source: &str) -> bool {
+    source
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '#' | '.'))
+        && !source.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Returns whether source is short enough for a message.
+fn is_showable(source: &str) -> bool {
+    source.len() <= 40 && !source.contains(['\n', '`'])
 }
 
 /// Translates CUE's message, if there is a translation.

@@ -115,7 +115,11 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             candidates,
             package,
             interpolated,
-        } => mistake.unknown_name(name, candidates, package.as_deref(), *interpolated),
+            key,
+        } => match key {
+            Some(key) => mistake.key_without_name(name, key),
+            None => mistake.unknown_name(name, candidates, package.as_deref(), *interpolated),
+        },
         Detail::UnknownReference { reference } => mistake.unknown_reference(reference),
         Detail::PrivateName { name, team } => mistake.private_name(name, team),
         Detail::UnknownField {
@@ -144,8 +148,10 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
         Detail::Overlay { problem } => mistake.overlay(problem),
         Detail::BadPolicy { policy, problem } => mistake.bad_policy(policy.as_deref(), problem),
         Detail::NoMatch {
+            rule,
             policy,
             name,
+            pattern,
             candidates,
         } => {
             let whose = policy::rule(*rule, policy.as_deref());
@@ -155,10 +161,8 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
                 mistake.no_match(&whose, name, candidates)
             }
         }
-            rule,
         Detail::UnknownTarget {
             name,
-            pattern,
             candidates,
             differs,
         } => mistake.target_comparison(name, candidates, *differs),
@@ -169,9 +173,11 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             mistake.failed_expression(*part, cause.as_ref())
         }
         Detail::RaisedError { text } => mistake.raised_error(text.as_deref()),
-        Detail::IncompleteExpression { part, cause } => {
-            mistake.incomplete_expression(*part, cause.as_ref())
-        }
+        Detail::IncompleteExpression {
+            part,
+            reference,
+            cause,
+        } => mistake.incomplete_expression(*part, reference.as_deref(), cause.as_ref()),
         Detail::FunctionValue {} => mistake.function_value(),
         Detail::Conflict { unreplaced } => mistake.conflict(unreplaced.as_ref()),
         Detail::ExclusiveFields { names } => mistake.exclusive_fields(names),

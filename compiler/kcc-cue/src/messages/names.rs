@@ -36,6 +36,16 @@ impl Mistake<'_> {
             .help(help)
     }
 
+    /// A name that stands beside it as a key of a data map, which is not a name.
+    pub(super) fn key_without_name(&self, name: &str, key: &str) -> Diagnostic {
+        let map = key.rsplit('.').nth(1).unwrap_or_default();
+        let message = format!("`{name}` is a key of `{map}`, which is data and not in scope");
+        self.error(Code::EvalUnknownName, message, "no such name")
+            .help(format!(
+                "write `{key}`; if it is not meant to be data, move it out of `{map}`"
+            ))
+    }
+
     /// A reference to a field that does not exist.
     pub(super) fn unknown_reference(&self, reference: &Reference) -> Diagnostic {
         let Reference {

@@ -67,11 +67,18 @@ impl Mistake<'_> {
                 )
             }
             PolicyProblem::UndecidedPolicy {
+                incomplete,
                 reference,
                 part,
                 cause,
             } => {
-                return self.undecided_policy(&whose, reference.as_ref(), *part, cause.as_ref());
+                let undecided = Undecided {
+                    incomplete: incomplete.as_deref(),
+                    reference: reference.as_ref(),
+                    part: *part,
+                    cause: cause.as_ref(),
+                };
+                return self.undecided_policy(&whose, &undecided);
             }
             PolicyProblem::ClosedPolicy {} => (
                 format!("{whose} is a closed definition and allows no other fields"),
@@ -113,13 +120,13 @@ impl Mistake<'_> {
     }
 
     /// A policy without a result for something that it requires.
-    fn undecided_policy(
-        &self,
-        whose: &str,
-        reference: Option<&Reference>,
-        part: Option<Part>,
-        cause: Option<&Cause>,
-    ) -> Diagnostic {
+    fn undecided_policy(&self, whose: &str, undecided: &Undecided<'_>) -> Diagnostic {
+        let Undecided {
+            incomplete,
+            reference,
+            part,
+            cause,
+        } = undecided;
         let (why, help) = if let Some(reference) = reference {
             let Reference {
                 name,
@@ -133,7 +140,7 @@ impl Mistake<'_> {
                 }
             };
             (Some(format!("`{within}` has no field `{name}`")), help)
-        } else if part == Some(Part::Condition) {
+        } else if *part == Some(Part::Condition) {
             let help =
                 "give what it refers to a concrete value, or a default such as `*false | bool`";
             let condition = format!("condition {} has no concrete value", self.code());
@@ -141,7 +148,10 @@ impl Mistake<'_> {
         } else {
             let help =
                 "refer to a field that always has a value, or check first: `if … != _|_ {…}`";
-            let why = cause.and_then(|cause| self.reason(cause));
+            let why = match incomplete {
+                Some(name) => Some(format!("`{name}` has no concrete value")),
+                None => cause.and_then(|cause| self.reason(cause)),
+            };
             (why, help.to_owned())
         };
         let mut message = format!("{whose} cannot be evaluated");
@@ -187,6 +197,7 @@ impl Mistake<'_> {
             None => "change the pattern, or remove it".to_owned(),
         };
         self.error(Code::PolicyNoMatch, message, "matches nothing")
+            .missing(pattern)
             .help(help)
     }
 
@@ -197,7 +208,6 @@ impl Mistake<'_> {
         on: &[String],
         demand: Option<&Demand>,
     ) -> Diagnostic {
-            .missing(pattern)
         // The help names the field by its path inside what the message names.
         let (author, inside) = match self.component() {
             Some((component, inside)) if !inside.0.is_empty() => (component, inside),

@@ -81,7 +81,20 @@ impl Mistake<'_> {
 
     /// An overlay's line that does not replace another line of its team.
     fn as_default(&self, unreplaced: &Unreplaced) -> String {
-        let Unreplaced { by, field, default } = unreplaced;
+        let Unreplaced {
+            by,
+            field,
+            default,
+            overlay,
+        } = unreplaced;
+        if *overlay {
+            let names: Vec<String> = self.path.0.iter().map(|name| label(name)).collect();
+            return format!(
+                "write it out as `on: TARGET: {}: …`: an overlay inside `if`, `for` or a computed name \
+                 replaces nothing",
+                names.join(": ")
+            );
+        }
         let field = label(field);
         let default = match default {
             Some(default) if !self.is_sensitive() && !default.contains(['\n', '`']) => {

@@ -48,6 +48,10 @@ pub(crate) enum Detail {
         package: Option<String>,
         /// Set if it is interpolated, as in `"web:\(version)"`.
         interpolated: bool,
+        /// The reference that reads the key of a data map beside it which has the name;
+        /// absent without one.
+        #[serde(default)]
+        key: Option<String>,
     },
     /// A reference to a field that does not exist. The label is
     /// the reference.
@@ -129,13 +133,13 @@ pub(crate) enum Detail {
         /// Absent unless the rule is a policy.
         #[serde(default)]
         policy: Option<String>,
+        /// The name, or the source of the pattern.
         name: String,
+        pattern: bool,
         /// The existing components.
         candidates: Vec<String>,
     },
-        /// The name, or the source of the pattern.
     /// A comparison of `target` with a text that is not the name of a
-        pattern: bool,
     /// target, a warning.
     UnknownTarget {
         name: String,
@@ -180,6 +184,9 @@ pub(crate) enum Detail {
     IncompleteExpression {
         #[serde(default)]
         part: Option<Part>,
+        /// The reference that has no concrete value; absent if it is the expression.
+        #[serde(default)]
+        reference: Option<String>,
         #[serde(default)]
         cause: Option<Cause>,
     },
@@ -374,6 +381,9 @@ pub(crate) struct Unreplaced {
     /// Absent if it could be a secret.
     #[serde(default)]
     pub(crate) default: Option<String>,
+    /// Set if the overlay is what is not written out: in a comprehension or with a
+    /// computed name it replaces nothing.
+    pub(crate) overlay: bool,
 }
 
 /// The reason that an import is reported.
@@ -488,6 +498,9 @@ pub(crate) enum PolicyProblem {
     },
     /// A policy without a result for the path.
     UndecidedPolicy {
+        /// The reference that has no concrete value.
+        #[serde(default)]
+        incomplete: Option<String>,
         /// A reference to a field that does not exist, if it has one.
         #[serde(default)]
         reference: Option<Reference>,
@@ -596,6 +609,18 @@ pub(crate) enum Part {
     Embedding,
 }
 
+/// Something that constrains components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Rule {
+    /// `policy`.
+    Policy,
+    /// `default`.
+    Default,
+    /// A pattern that is part of the model itself.
+    Pattern,
+}
+
 /// A way in which a value depends on itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -609,18 +634,6 @@ pub(crate) enum CycleKind {
 /// A type of CUE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-/// Something that constrains components.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Rule {
-    /// `policy`.
-    Policy,
-    /// `default`.
-    Default,
-    /// A pattern that is part of the model itself.
-    Pattern,
-}
-
 pub(crate) enum Type {
     /// `bool`.
     Bool,
