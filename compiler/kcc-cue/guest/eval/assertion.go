@@ -53,20 +53,50 @@ func (w *walker) checkAssertions() {
 		eachInvalidPart(a.value, a.path, func(v cue.Value, path []string) {
 			if !w.failsElsewhereAtRoot(v, path) {
 				found.reportFailure(v, nil, path, w.frameOf(v, path))
+			} else if isPrivate(a.path[0]) {
+				w.masked = append(w.masked, a.path[0])
 			}
 		})
 	}
-	for _, e := range found.errors {
-		// What a field of the model reports at the same line is not repeated.
-		if !slices.ContainsFunc(w.errors, func(reported wire.Error) bool { return sameLine(reported, e) }) {
-			w.report(e)
-		}
-	}
+	w.reportNew(found.errors)
 	w.consequences = append(w.consequences, found.consequences...)
 	if len(w.cycles) == 0 {
 		// Otherwise they only lead to a cycle that is reported anyway.
 		w.cycles = found.cycles
 	}
+}
+
+// reportNew reports errors at lines that have none so far: what a field of the
+// model reports is not repeated.
+func (w *walker) reportNew(found []wire.Error) {
+	for _, e := range found {
+		if !slices.ContainsFunc(w.errors, func(reported wire.Error) bool { return sameLine(reported, e) }) {
+			w.report(e)
+		}
+	}
+}
+
+// checkMaskedAssertions checks private names of the root that refer to a struct
+// with an error. In CUE they have the same error; over the finished model, in
+// which only the wrong value is unknown, they show whether they hold.
+func (w *walker) checkMaskedAssertions(tree *wire.Node) {
+	if len(w.masked) == 0 || w.requirePolicyRoot(tree) != nil {
+		return
+	}
+	root := w.policyRoot.Root
+	found := newReporter(w.withRoot(root))
+	for _, name := range w.masked {
+		v := root.LookupPath(w.rootPath(name))
+		if !v.Exists() || v.Validate() == nil {
+			continue
+		}
+		eachInvalidPart(v, []string{name}, func(v cue.Value, path []string) {
+			if !isIncomplete(v) && !found.failsElsewhereAtRoot(v, path) {
+				found.reportFailure(v, nil, path, &frame{conjuncts: found.conjuncts(v, path, nil)})
+			}
+		})
+	}
+	w.reportNew(found.errors)
 }
 
 // frameOf returns the conjuncts of a value and of the values around it, which may

@@ -39,13 +39,94 @@ func (r *reporter) checkRoot() {
 	case kind == cue.StructKind && r.root.IsConcrete():
 	case kind != cue.BottomKind:
 		r.reportNonStruct()
-	case r.ownError(r.root, nil):
+	case !r.ownError(r.root, nil):
+		for _, file := range r.prepared.Files {
+			all := conjunct{expr: &ast.StructLit{Elts: file.AST.Decls}}
+			r.reportMaskedConditions(nil, []conjunct{all})
+		}
+	default:
 		var determinants []determinant
 		for _, file := range r.prepared.Files {
 			determinants = append(determinants, determinantsOf(&ast.StructLit{Elts: file.AST.Decls})...)
 		}
 		r.reportUndecidable(r.root, nil, determinants, false)
 	}
+}
+
+// reportMaskedConditions reports the conditions, sources and computed labels of a
+// struct that depend on something without a concrete value. CUE reports only an
+// error of a field, if there is one: another team's mistake would hide them.
+func (r *reporter) reportMaskedConditions(path []string, lines []conjunct) {
+	for _, c := range lines {
+		for _, o := range outermostDeterminants(c.expr) {
+			span, ok := r.span(o.expr)
+			if !ok || !mustBeConcrete(o) {
+				continue
+			}
+			needed := conjunct{expr: o.expr, site: c.site}
+			name := r.incompleteReference(path, []conjunct{needed})
+			if name == "" {
+				continue
+			}
+			e := wire.Error{Detail: wire.IncompleteExpression{Part: o.what, Reference: name}, Path: path}.At(span, wire.RoleValue)
+			r.consequences = append(r.consequences, consequence{e, r.referenced(path, needed)})
+		}
+	}
+}
+
+// outermostDeterminants returns the determinants of a struct that CUE evaluates
+// whatever the others are.
+func outermostDeterminants(expr ast.Expr) []determinant {
+	var out []determinant
+	switch expr := expr.(type) {
+	case *ast.StructLit:
+		for _, decl := range expr.Elts {
+			switch decl := decl.(type) {
+			case *ast.Comprehension:
+				out = append(out, clauseDeterminant(decl.Clauses[0]))
+			case *ast.Field:
+				out = append(out, determinantsOf(&ast.StructLit{Elts: []ast.Decl{decl}})...)
+			case *ast.EmbedDecl:
+				out = append(out, outermostDeterminants(decl.Expr)...)
+			}
+		}
+	case *ast.Comprehension:
+		out = append(out, clauseDeterminant(expr.Clauses[0]))
+	case *ast.BinaryExpr:
+		if expr.Op == token.AND {
+			out = append(outermostDeterminants(expr.X), outermostDeterminants(expr.Y)...)
+		}
+	case *ast.ParenExpr:
+		out = outermostDeterminants(expr.X)
+	}
+	return out
+}
+
+// mustBeConcrete reports whether a determinant has no result if anything that it
+// refers to is not concrete.
+func mustBeConcrete(o determinant) bool {
+	switch o.what {
+	case wire.PartLabel:
+		return true
+	case wire.PartSource:
+		// The elements of a list need no value.
+		return isReference(o.expr)
+	case wire.PartCondition:
+		concrete := true
+		ast.Walk(o.expr, func(node ast.Node) bool {
+			binary, ok := node.(*ast.BinaryExpr)
+			// It may test whether something exists, or not get that far.
+			concrete = concrete && !(ok && (binary.Op == token.LAND || binary.Op == token.LOR)) && !isBottomNode(node)
+			return concrete
+		}, nil)
+		return concrete
+	}
+	return false
+}
+
+func isBottomNode(node ast.Node) bool {
+	_, ok := node.(*ast.BottomLit)
+	return ok
 }
 
 // reportNonStruct reports root embeddings that are not a single struct.
@@ -172,6 +253,13 @@ func (m *evaluation) sourceOf(err errors.Error, determinants []determinant) (det
 					if span, ok := m.span(o.expr); ok && contains(span, at) {
 						return o, true
 					}
+				}
+			}
+		}
+		for _, pos := range positions(err) {
+			if at, ok := m.prepared.Position(pos); ok {
+				if o, ok := m.determinantAt(at); ok && o.what != "" {
+					return o, true
 				}
 			}
 		}

@@ -79,6 +79,7 @@ func Model(req *wire.Request, p *syntax.Prepared) *wire.Response {
 	Warm()
 	w, tree, declarations, owners := evaluate(newEvaluation(req, p))
 	w.checkPolicies(tree)
+	w.checkMaskedAssertions(tree)
 	w.recordPatterns(w.root, patternRule{kind: wire.RulePattern}, tree)
 	var policies []wire.Policy
 	for _, policy := range p.Policies {

@@ -72,14 +72,12 @@ func (w *walker) checkPolicies(tree *wire.Node) {
 	if len(w.prepared.Policies) == 0 && !indirect {
 		return
 	}
-	d := &treeData{walker: w}
-	tree = d.withAllSpellings(tree)
-	policyRoot, err := w.prepared.BuildPolicyRoot(context, d.value(tree).(*ast.StructLit), indirect)
-	if err != nil {
+	if err := w.requirePolicyRoot(tree); err != nil {
 		w.report(wire.Error{Detail: wire.Internal{Message: errors.Details(err, nil)}})
 		return
 	}
-	w.policyRoot, w.gaps = policyRoot, d.gaps
+	policyRoot := w.policyRoot
+	tree = (&treeData{walker: w}).withAllSpellings(tree)
 	if len(w.prepared.Policies) > 0 {
 		w.checkSome(tree, policyRoot.Root.LookupPath(w.prepared.AllPolicies), w.prepared.Policies)
 	}
@@ -95,6 +93,20 @@ func (w *walker) checkPolicies(tree *wire.Node) {
 		h := &policyCheck{reporter: w.reporter, policy: policy, walker: w}
 		h.checkUnmet(policyRoot.Root.LookupPath(policy.Path), nil)
 	}
+}
+
+// requirePolicyRoot builds the package in which policies are evaluated, once.
+func (w *walker) requirePolicyRoot(tree *wire.Node) error {
+	if w.policyRoot.Root.Exists() {
+		return nil
+	}
+	d := &treeData{walker: w}
+	data := d.value(d.withAllSpellings(tree)).(*ast.StructLit)
+	policyRoot, err := w.prepared.BuildPolicyRoot(context, data, w.hasIndirectPolicies())
+	if err == nil {
+		w.policyRoot, w.gaps = policyRoot, d.gaps
+	}
+	return err
 }
 
 // checkUnmet reports the expressions of a policy that have no result, whatever

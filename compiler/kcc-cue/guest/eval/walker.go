@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -34,6 +35,12 @@ type walker struct {
 	inferred map[*wire.Node]bool
 	// assertions are the hidden fields and definitions that CUE rejects.
 	assertions []failedAssertion
+	// masked has the private names of the root that refer to a struct with an
+	// error.
+	masked []string
+	// opened has the paths of fields that a closed struct rejects and that were
+	// read nevertheless.
+	opened map[string]bool
 	// unfilled is set while recipes are read without an input, so that nothing
 	// incomplete in them is reported.
 	unfilled bool
@@ -48,6 +55,7 @@ func newWalker(r *reporter) *walker {
 		loose:      map[*wire.Node]bool{},
 		allOrigins: map[*wire.Node][]wire.Origin{},
 		inferred:   map[*wire.Node]bool{},
+		opened:     map[string]bool{},
 	}
 }
 
@@ -348,6 +356,8 @@ func (w *walker) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 		if own {
 			w.reportConditions(v, path, here.conjuncts, w.unfilled)
 			w.markLoose(node)
+		} else {
+			w.reportMaskedConditions(path, w.conjuncts(v, path, here.above))
 		}
 		if iter.Selector().LabelType() == cue.IndexLabel {
 			w.items(node, v, shape, path, here)
@@ -359,10 +369,53 @@ func (w *walker) failed(node *wire.Node, v cue.Value, shape *schema.Shape, path 
 	case w.silent[node]:
 	case w.withoutMistyped(node, shape, path, here):
 	default:
-		w.reportFailure(v, shape, path, here)
+		closed := strings.Contains(message(v), notAllowed)
+		if !closed || !w.isOpened(path) {
+			w.reportFailure(v, shape, path, here)
+		}
+		if closed {
+			w.withoutClosing(node, v, shape, path, here)
+		}
 		w.silence(node)
 	}
 	return node
+}
+
+// isOpened reports whether a closed struct rejects a field above a path, which
+// was reported.
+func (w *walker) isOpened(path []string) bool {
+	for depth := 1; depth < len(path); depth++ {
+		if w.opened[strings.Join(path[:depth], "\x00")] {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutClosing reads a field that a closed struct rejects as if it were allowed:
+// it may be another team that closed it, and the mistakes below it are no less so.
+func (w *walker) withoutClosing(node *wire.Node, v cue.Value, shape *schema.Shape, path []string, here *frame) {
+	key := strings.Join(path, "\x00")
+	if len(here.conjuncts) == 0 || w.opened[key] {
+		return
+	}
+	w.opened[key] = true
+	if iter, err := v.Fields(cue.All()); err == nil && iter.Next() && (shape == nil || shape.Kinds&cue.StructKind != 0) {
+		// The field alone has the error.
+		w.fields(node, v, shape, path, here)
+		return
+	}
+	for i, c := range here.conjuncts {
+		if lit, ok := c.expr.(*ast.BasicLit); ok {
+			here.conjuncts[i].value = context.BuildExpr(lit)
+		}
+	}
+	rest := unified(here.conjuncts)
+	if rest.IncompleteKind() != cue.BottomKind || brokenBelow(rest) {
+		*node = *w.read(rest, shape, path, here)
+	} else if conflict := minimalConflict(here.conjuncts); len(conflict) > 1 {
+		w.conflict(path, conflict)
+	}
 }
 
 // withoutMistyped reports the conjuncts of a kind that the schema rejects and
