@@ -21,7 +21,7 @@ type addition struct {
 func (f *filler) secondPassInput() cue.Value {
 	lit := &ast.StructLit{}
 	for _, added := range f.filled {
-		if !f.index.lastNames[added.path[len(added.path)-1]] {
+		if !f.index.lastNames[added.path[len(added.path)-1]] || !f.allows(added.path) {
 			continue
 		}
 		value := expression(added.node)
@@ -41,6 +41,22 @@ func (f *filler) secondPassInput() cue.Value {
 		return cue.Value{}
 	}
 	return context.BuildExpr(lit)
+}
+
+// allows reports whether the root takes a value at a path. A struct that a fragment
+// closes takes no default, but has it in the tree nevertheless.
+func (m *evaluation) allows(path []string) bool {
+	v := m.root
+	for _, name := range path {
+		selector := cue.Str(name)
+		if !v.Allows(selector) {
+			return false
+		}
+		if v = v.LookupPath(cue.MakePath(selector)); !v.Exists() {
+			break
+		}
+	}
+	return true
 }
 
 // restore gives the values of the first pass their origins in the second.
