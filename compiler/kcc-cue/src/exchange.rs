@@ -28,9 +28,10 @@ pub(crate) struct Answer {
     pub(crate) faults: Vec<Fault>,
     /// The names in policies and defaults that the target has a component for.
     pub(crate) matched: Vec<Span>,
-    /// The limit that ended the evaluation; everything else except `stopped_at` is then empty.
+    /// The limit that ended the evaluation.
     pub(crate) stopped: Option<Stopped>,
-    /// The declarations that it stopped at, if they are known.
+    /// The declarations that it stopped at, if they are known; everything else is then about the
+    /// fragments without them. Otherwise everything else is empty.
     pub(crate) stopped_at: Vec<Span>,
 }
 

@@ -1,8 +1,8 @@
 //! [`narrow`]: the declarations that an evaluation stops at.
 //!
-//! The evaluator says nothing about a stack that overflowed or a panic of its
-//! own, so the fragments are evaluated again with less and less in them, until
-//! only what makes it stop is left. Lines and indentation separate the
+//! The evaluator says nothing about a limit that it reached or a panic of its own,
+//! so the fragments are evaluated again with less and less in them, until only
+//! what makes it stop is left. Lines and indentation separate the
 //! declarations: an unformatted fragment is narrowed down less far.
 
 use std::ops::Range;
@@ -68,7 +68,7 @@ fn remove(
 }
 
 /// The texts without some declarations. Every other byte stays where it is.
-fn blanked(texts: &[String], without: &[Declaration]) -> Vec<String> {
+pub(crate) fn blanked(texts: &[String], without: &[Declaration]) -> Vec<String> {
     let mut texts = texts.to_vec();
     for (file, at) in without {
         let text = &mut texts[*file];

@@ -23,7 +23,8 @@ const maxBroken = 50
 // the fragment.
 func (p *Prepared) parse(to *Faults, index int, file wire.File) (tree *ast.File, whole bool) {
 	text := []byte(file.Text)
-	whole = true
+	p.unparsed = append(p.unparsed, file.Omitted...)
+	whole = len(file.Omitted) == 0
 	for range maxBroken {
 		tree, err := parser.ParseFile(file.Name, text, parser.AllErrors)
 		first := firstError(err)

@@ -68,6 +68,9 @@ type File struct {
 	Text string `json:"text"`
 	// Team is empty for the system's own files.
 	Team string `json:"team"`
+	// Omitted are declarations that the text lacks because the evaluation stops
+	// at them.
+	Omitted []string `json:"omitted"`
 }
 
 // ParseRequest parses a request of this version.

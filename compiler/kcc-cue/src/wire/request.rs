@@ -65,6 +65,21 @@ pub(crate) struct File<'a> {
     pub(crate) text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) team: Option<&'a str>,
+    /// Declarations that the text lacks because the evaluation stops at them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) omitted: Vec<&'a str>,
+}
+
+impl<'a> File<'a> {
+    /// Returns the file with another text, which lacks some declarations.
+    pub(crate) fn with_text(&self, text: &'a str, omitted: Vec<&'a str>) -> Self {
+        Self {
+            name: self.name,
+            text,
+            team: self.team,
+            omitted,
+        }
+    }
 }
 
 impl<'a> Request<'a> {
@@ -155,11 +170,13 @@ mod tests {
                 name: "kcc.cue",
                 text: "package a\n",
                 team: None,
+                omitted: Vec::new(),
             },
             File {
                 name: "web/a.cue",
                 text: "",
                 team: Some("web"),
+                omitted: vec!["_x: 1"],
             },
         ];
         let model = || Request::model("dev", Some(Engine::Docker), &targets, &teams, &files);
@@ -172,7 +189,7 @@ mod tests {
                 r#"{"version":1,"op":"model","target":"dev","engine":"docker","targets":["dev"],"#,
                 r#""teams":[{"name":"web","owns":[],"governs":["services"]}],"#,
                 r#""files":[{"name":"kcc.cue","text":"package a\n"},"#,
-                r#"{"name":"web/a.cue","text":"","team":"web"}]}"#
+                r#"{"name":"web/a.cue","text":"","team":"web","omitted":["_x: 1"]}]}"#
             )
         );
     }

@@ -58,8 +58,54 @@ fn stops_an_exploding_evaluation_at_its_memory_limit() {
     let evaluated = evaluate_within(&[SYSTEM, ENDLESS], &["dev"], limits);
     assert_eq!(
         summary(&evaluated),
-        ["kcc::eval::memory [dev]: the evaluation needs more than 256 MiB of memory"]
+        ["kcc::eval::memory: the evaluation needs more than 256 MiB of memory"]
     );
+}
+
+/// Each line holds the one above ten times.
+const GROWING: &str = r#"
+-- web.cue --
+package x
+
+_a: "0123456789"
+_b: "\(_a)\(_a)\(_a)\(_a)\(_a)\(_a)\(_a)\(_a)\(_a)\(_a)"
+_c: "\(_b)\(_b)\(_b)\(_b)\(_b)\(_b)\(_b)\(_b)\(_b)\(_b)"
+_d: "\(_c)\(_c)\(_c)\(_c)\(_c)\(_c)\(_c)\(_c)\(_c)\(_c)"
+_e: "\(_d)\(_d)\(_d)\(_d)\(_d)\(_d)\(_d)\(_d)\(_d)\(_d)"
+_f: "\(_e)\(_e)\(_e)\(_e)\(_e)\(_e)\(_e)\(_e)\(_e)\(_e)"
+_g: "\(_f)\(_f)\(_f)\(_f)\(_f)\(_f)\(_f)\(_f)\(_f)\(_f)"
+_h: "\(_g)\(_g)\(_g)\(_g)\(_g)\(_g)\(_g)\(_g)\(_g)\(_g)"
+services: web: {image: "a/web:1", env: TEXT: _h}
+-- api.cue --
+package x
+
+services: api: {image: "a/api:1", port: "http"}
+"#;
+
+#[test]
+fn names_the_declarations_that_explode_and_checks_the_rest() {
+    let limits = Limits {
+        memory: 256 << 20,
+        ..Limits::default()
+    };
+    let evaluated = evaluate_within(&[SYSTEM, GROWING], &["dev"], limits);
+    assert_eq!(
+        summary(&evaluated),
+        [
+            "kcc::eval::wrong-type: `services.api.port`: expected a whole number from 1 to \
+             65535, found a string",
+            "kcc::eval::memory: the evaluation needs more than 256 MiB of memory",
+        ]
+    );
+    let memory = evaluated.found.iter().nth(1).unwrap();
+    let files = &evaluated.tree.files;
+    let lines: Vec<_> = memory
+        .labels
+        .iter()
+        .map(|label| files.text(label.span))
+        .collect();
+    assert_eq!(lines.first(), Some(&"_a: \"0123456789\""));
+    assert!(lines.iter().all(|line| line.starts_with('_')), "{lines:?}");
 }
 
 #[test]
