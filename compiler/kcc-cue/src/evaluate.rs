@@ -390,18 +390,18 @@ fn system_of(root: Node) -> Option<Node> {
     }
 }
 
-/// Returns the targets of a system, each with its engine, or `None` if it is bound to no engine or
-/// to several, which building the model reports.
-fn targets_of(system: &Node) -> BTreeMap<String, Option<Engine>> {
+/// Returns the targets of a system, each with its engine. One that is bound to no engine or to
+/// several, which building the model reports, has the defaults of any: without them, fields would
+/// be missing that nobody left out.
+fn targets_of(system: &Node) -> BTreeMap<String, Engine> {
     let Some(targets) = system.child("targets") else {
-        let usual = USUAL_TARGETS.map(|(name, engine)| (name.to_owned(), Some(engine)));
+        let usual = USUAL_TARGETS.map(|(name, engine)| (name.to_owned(), engine));
         return usual.into();
     };
     let engine = |target: &Node| {
-        let mut engines = Engine::ALL
-            .into_iter()
-            .filter(|engine| target.child(engine.as_str()).is_some());
-        engines.next().filter(|_| engines.next().is_none())
+        let mut engines = Engine::ALL.into_iter();
+        let bound = engines.find(|engine| target.child(engine.as_str()).is_some());
+        bound.unwrap_or(Engine::Docker)
     };
     let targets = targets.fields();
     targets
@@ -443,7 +443,7 @@ fn wire_files<'a>(files: &'a Files, ids: &[FileId]) -> Vec<wire::File<'a>> {
 /// The common part of the requests for all targets.
 struct ModelRequests<'a> {
     targets: Vec<String>,
-    engines: &'a BTreeMap<String, Option<Engine>>,
+    engines: &'a BTreeMap<String, Engine>,
     teams: Vec<wire::Team<'a>>,
     files: Vec<wire::File<'a>>,
     packages: Vec<wire::Package<'a>>,

@@ -111,7 +111,7 @@ impl<'a> Request<'a> {
     /// Requests the root of one target, with the defaults of its engine.
     pub(crate) fn model(
         target: &'a str,
-        engine: Option<Engine>,
+        engine: Engine,
         targets: &'a [String],
         teams: &'a [Team<'a>],
         files: &'a [File<'a>],
@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
         Self {
             op: "model",
             target,
-            engine,
+            engine: Some(engine),
             targets,
             teams,
             files,
@@ -179,7 +179,7 @@ mod tests {
                 omitted: vec!["_x: 1"],
             },
         ];
-        let model = || Request::model("dev", Some(Engine::Docker), &targets, &teams, &files);
+        let model = || Request::model("dev", Engine::Docker, &targets, &teams, &files);
         let explained = String::from_utf8(model().explain(true).text()).unwrap();
         assert!(explained.ends_with(r#","explain":true}"#), "{explained}");
         let model = model().explain(false).text();
