@@ -225,6 +225,10 @@ func (g *blockReader) recordMatch(v cue.Value, path []string) {
 		return
 	}
 	for _, c := range g.lines(v, path) {
+		if c.made {
+			g.filler.recordMatch(path, c.span, g.tree, "")
+			continue
+		}
 		if c.site == nil || c.site.field == nil || c.site.name != path[1] {
 			continue
 		}

@@ -118,7 +118,9 @@ func (r *policyReader) at(names ...string) cue.Path {
 // value returns the value of a path below the file's policies, and its conjuncts.
 func (r *policyReader) value(names ...string) (cue.Value, []conjunct) {
 	v := r.policyRoot.Root.LookupPath(r.at(names...))
-	return v, r.conjuncts(v, append([]string{r.above[0].String(), policiesField}, names...), nil)
+	// What is above the policies is in the root that they are evaluated in.
+	inner := r.withRoot(r.policyRoot.Root)
+	return v, inner.conjuncts(v, append([]string{r.above[0].String(), policiesField}, names...), nil)
 }
 
 func (r *policyReader) readAll() {

@@ -453,7 +453,11 @@ func (h *policyCheck) missing(v cue.Value, nearest *wire.Node, path []string) {
 
 // lines returns the policy's conjuncts for a path.
 func (h *policyCheck) lines(path []string, v cue.Value) []conjunct {
-	return h.conjuncts(v, append([]string{h.policy.Path.String()}, path...), nil)
+	var names []string
+	for _, selector := range h.policy.Path.Selectors() {
+		names = append(names, strings.Trim(selector.String(), `"`))
+	}
+	return h.withRoot(h.policyRoot.Root).conjuncts(v, append(names, path...), nil)
 }
 
 // violation starts a violation with the origins that decide the value. A policy's

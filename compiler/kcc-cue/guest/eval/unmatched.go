@@ -18,6 +18,9 @@ import (
 // recordMatch records whether the target has the component that a policy or
 // default names.
 func (r *reporter) recordMatch(path []string, span wire.Span, tree *wire.Node, policy string) {
+	if !isKnown(tree, path[0]) {
+		return
+	}
 	if at(tree, path...) != nil {
 		r.matched = append(r.matched, span)
 		return
@@ -55,6 +58,9 @@ func (r *reporter) recordPatterns(v cue.Value, of patternRule, tree *wire.Node) 
 }
 
 func (r *reporter) recordPatternsIn(all cue.Value, name string, of patternRule, tree *wire.Node) {
+	if !isKnown(tree, name) {
+		return
+	}
 	for iter, err := all.Fields(cue.Patterns(true)); err == nil && iter.Next(); {
 		if iter.Selector().ConstraintType() != cue.PatternConstraint {
 			continue
@@ -130,6 +136,13 @@ func (r *reporter) reportUnmatched(unmatched wire.NoMatch, path []string, span w
 		}
 	}
 	r.report(wire.Error{Detail: unmatched, Warning: true, Path: path}.At(span, wire.RoleConstraint))
+}
+
+// isKnown reports whether the names in a map of names are known: a map without a
+// value may have any.
+func isKnown(tree *wire.Node, name string) bool {
+	all := get(tree, name)
+	return all == nil || all.Kind == wire.Struct
 }
 
 // namesIn returns the names in a map of names.
