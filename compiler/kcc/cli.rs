@@ -6,8 +6,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff,
-    down::Down, explain::Explain, graph::Graph, init::Init, logs::Logs, model::Model,
-    parity::Parity, plan::Plan, recover::Recover, render::Render, status::Status,
+    down::Down, exec::Exec, explain::Explain, graph::Graph, init::Init, logs::Logs, model::Model,
+    parity::Parity, plan::Plan, recover::Recover, render::Render, restart::Restart, start::Start,
+    status::Status, stop::Stop,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -47,6 +48,10 @@ pub enum Command {
     Apply(Apply),
     Status(Status),
     Logs(Logs),
+    Exec(Exec),
+    Restart(Restart),
+    Start(Start),
+    Stop(Stop),
     Down(Down),
     Recover(Recover),
     Explain(Explain),
@@ -80,6 +85,10 @@ impl Command {
             Self::Apply(command) => command.run(context),
             Self::Status(command) => command.run(context),
             Self::Logs(command) => command.run(context),
+            Self::Exec(command) => command.run(context),
+            Self::Restart(command) => command.run(context),
+            Self::Start(command) => command.run(context),
+            Self::Stop(command) => command.run(context),
             Self::Down(command) => command.run(context),
             Self::Recover(command) => command.run(context),
             Self::Explain(command) => command.run(context),

@@ -10,24 +10,42 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Success.
-    Done = 0,
+    Done,
     /// The configuration has errors, or `--exit-code` was given and there are differences.
-    Configuration = 1,
+    Configuration,
     /// The command line is invalid.
-    Usage = 2,
+    Usage,
     /// The environment failed: daemon or cluster unreachable, lock held, file unreadable.
-    Environment = 3,
+    Environment,
     /// An apply is incomplete and can be run again.
-    Incomplete = 4,
+    Incomplete,
     /// A bug in kcc.
-    Bug = 70,
+    Bug,
+    /// The exit code of a command that kcc ran in a container.
+    Command(u8),
 }
+
+/// The exit code of a command that Ctrl-C ended, as shells report it.
+pub const INTERRUPTED: u8 = 130;
 
 impl Exit {
     /// Returns `self`, or `other` if `self` is [`Exit::Done`].
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self == Self::Done { other } else { self }
+    }
+
+    /// Returns the number that the process exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Configuration => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Incomplete => 4,
+            Self::Bug => 70,
+            Self::Command(code) => code,
+        }
     }
 
     /// Returns the exit for the code in a report of an engine.
@@ -45,7 +63,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -53,9 +71,10 @@ impl From<Exit> for ExitCode {
 /// process with [`Exit::Bug`].
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
+        crate::terminal::leave_raw_mode();
         // If stderr is closed, there is no other place to report it.
         let _ = std::io::stderr().write_all(panic(info).as_bytes());
-        process::exit(i32::from(Exit::Bug as u8));
+        process::exit(i32::from(Exit::Bug.code()));
     }));
 }
 
@@ -94,7 +113,7 @@ mod tests {
             Exit::Incomplete,
             Exit::Bug,
         ] {
-            assert_eq!(Exit::from_code(exit as u8), exit);
+            assert_eq!(Exit::from_code(exit.code()), exit);
         }
         assert_eq!(Exit::from_code(101), Exit::Bug);
     }

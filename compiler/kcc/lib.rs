@@ -24,6 +24,7 @@ pub mod reference;
 pub mod runtime;
 pub mod settings;
 pub mod summary;
+pub mod terminal;
 
 use std::ffi::OsString;
 

@@ -10,6 +10,7 @@ use std::{
 
 use kcc_cue::EvaluatorError;
 use kcc_diag::{Diagnostic, Diagnostics, Format, Style, plain, render};
+use kcc_plan::ExecOutput;
 
 use crate::{
     exit::{self, Exit},
@@ -55,7 +56,15 @@ impl Printer {
 
     /// Writes data to stdout.
     pub fn data(&self, text: &str) {
-        self.write(&mut io::stdout().lock(), text);
+        self.write(&mut io::stdout().lock(), text.as_bytes());
+    }
+
+    /// Writes what another program wrote, as it is.
+    pub fn pass(&self, output: &ExecOutput) {
+        match output {
+            ExecOutput::Out(bytes) => self.write(&mut io::stdout().lock(), bytes),
+            ExecOutput::Err(bytes) => self.write(&mut io::stderr().lock(), bytes),
+        }
     }
 
     /// Writes a line to stderr, unless `--quiet` was given.
@@ -189,11 +198,11 @@ impl Printer {
     }
 
     fn stderr(&self, text: &str) {
-        self.write(&mut io::stderr().lock(), text);
+        self.write(&mut io::stderr().lock(), text.as_bytes());
     }
 
-    fn write(&self, to: &mut dyn Write, text: &str) {
-        let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    fn write(&self, to: &mut dyn Write, bytes: &[u8]) {
+        let written = to.write_all(bytes).and_then(|()| to.flush());
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed.set(true),
             Err(error) if !self.broken.get() => {

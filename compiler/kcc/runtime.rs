@@ -1,16 +1,26 @@
 //! Dispatch to the engine crates: each function takes a compiled target and calls
 //! the crate of its engine in one asynchronous runtime per command.
 
-use std::{future::Future, io, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    io,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use kcc_lower::EngineDesired;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter,
-    StatusReport,
+    ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecStreams, LogLine, LogOptions,
+    LogReport, Options, Plan, Recovery, Reporter, StatusReport,
 };
 use tokio::signal;
 
-use crate::{compiled::Compiled, context::Context, exit::Exit, failure::Failure};
+use crate::{compiled::Compiled, context::Context, exit::Exit, failure::Failure, terminal};
+
+/// The margin for the difference between this machine's clock and the engine's.
+const OVERLAP: Duration = Duration::from_millis(200);
 
 /// Builds the options for the engine crates.
 pub fn options(context: &Context, compiled: &Compiled) -> Options {
@@ -61,12 +71,86 @@ pub fn logs(
     compiled: &Compiled,
     options: &Options,
     wanted: &LogOptions,
+    warn: &mut dyn FnMut(&str),
     write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
 ) -> Result<Option<LogReport>, Failure> {
-    let work = engine!(compiled: logs(options, wanted, write));
+    let work = engine!(compiled: logs(options, wanted, warn, write));
     run(compiled, async {
         tokio::select! {
             result = work => result.map(Some),
+            Ok(()) = stop_signal() => Ok(None),
+        }
+    })
+}
+
+/// Applies, and meanwhile passes on the lines that tasks write: while they run as they
+/// arrive, and at the end what arrived too late.
+pub fn run_tasks(
+    compiled: &Compiled,
+    options: &Options,
+    reporter: &dyn Reporter,
+    tasks: &LogOptions,
+    warn: &mut dyn FnMut(&str),
+    write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
+) -> Result<ApplyReport, Failure> {
+    let cancel = Cancel::new();
+    // By machine and container: the time of the last line so far.
+    let mut last = BTreeMap::new();
+    let work = async {
+        let begun = Instant::now();
+        let since = |age| LogOptions {
+            since: Some(age),
+            ..tasks.clone()
+        };
+        let follow = LogOptions {
+            follow: true,
+            ..since(Duration::ZERO)
+        };
+        let mut keep = |line: LogLine| {
+            last.insert((line.machine.clone(), line.container.clone()), line.time);
+            write(line)
+        };
+        let report = tokio::select! {
+            report = engine!(compiled: apply(options, reporter, &cancel)) => report,
+            never = async {
+                // Its failure is reported below.
+                let _ = engine!(compiled: logs(options, &follow, warn, &mut keep)).await;
+                std::future::pending().await
+            } => never,
+        }?;
+        let rest = since(begun.elapsed() + OVERLAP);
+        let mut late = |line: LogLine| {
+            let of = last.get(&(line.machine.clone(), line.container.clone()));
+            if of.is_some_and(|last| line.time <= *last) {
+                return ControlFlow::Continue(());
+            }
+            write(line)
+        };
+        engine!(compiled: logs(options, &rest, &mut |_| {}, &mut late)).await?;
+        Ok(report)
+    };
+    run(compiled, stoppable(&cancel, work))
+}
+
+/// Runs a command in a container and returns its exit code; nothing after Ctrl-C, or if
+/// the reader of its output has gone. On a terminal Ctrl-C is a key like any other, and
+/// the command decides what it does.
+pub fn exec(
+    compiled: &Compiled,
+    options: &Options,
+    wanted: &ExecOptions,
+    started: Box<dyn FnOnce() + '_>,
+    write: &mut dyn FnMut(ExecOutput) -> ControlFlow<()>,
+) -> Result<Option<i64>, Failure> {
+    run(compiled, async {
+        let streams = ExecStreams {
+            started,
+            input: Box::new(tokio::io::stdin()),
+            sizes: terminal::sizes(wanted.terminal.is_some()),
+            write,
+        };
+        tokio::select! {
+            result = engine!(compiled: exec(options, wanted, streams)) => result,
             Ok(()) = stop_signal() => Ok(None),
         }
     })
@@ -112,7 +196,7 @@ async fn stoppable<T>(cancel: &Cancel, work: impl Future<Output = T>) -> T {
         if stop_signal().await.is_ok() {
             cancel.cancel();
             if stop_signal().await.is_ok() {
-                std::process::exit(i32::from(Exit::Incomplete as u8));
+                std::process::exit(i32::from(Exit::Incomplete.code()));
             }
         }
         std::future::pending::<()>().await;

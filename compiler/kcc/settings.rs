@@ -24,6 +24,8 @@ pub struct Environment {
     pub stderr_is_terminal: bool,
     /// True if stdin and stderr are terminals, so that questions can be answered.
     pub is_interactive: bool,
+    /// True if stdin and stdout are terminals, so that a program may have one.
+    pub has_terminal: bool,
     /// The width of the terminal in columns.
     pub width: Option<usize>,
 }
@@ -41,6 +43,7 @@ impl Environment {
             current_dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             stderr_is_terminal,
             is_interactive: stderr_is_terminal && std::io::stdin().is_terminal(),
+            has_terminal: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
             width: terminal_size::terminal_size_of(std::io::stderr())
                 .map(|(width, _)| usize::from(width.0)),
         }

@@ -126,6 +126,7 @@ codes! {
     CheckNeedWithoutPort = Check "kcc::check::need-without-port" "check/need-without-port.md";
     CheckNeedPort = Check "kcc::check::need-port" "check/need-port.md";
     CheckNeedNotHealthy = Check "kcc::check::need-not-healthy" "check/need-not-healthy.md";
+    CheckManualNeed = Check "kcc::check::manual-need" "check/manual-need.md";
     CheckDuplicatePort = Check "kcc::check::duplicate-port" "check/duplicate-port.md";
     CheckDuplicateRoute = Check "kcc::check::duplicate-route" "check/duplicate-route.md";
     CheckRoutePort = Check "kcc::check::route-port" "check/route-port.md";
@@ -169,6 +170,8 @@ codes! {
     PlanKubeUnreachable = Plan "kcc::plan::kube-unreachable" "plan/kube-unreachable.md";
     PlanNoContext = Plan "kcc::plan::no-context" "plan/no-context.md";
     PlanForeignObject = Plan "kcc::plan::foreign-object" "plan/foreign-object.md";
+    PlanNotRunning = Plan "kcc::plan::not-running" "plan/not-running.md";
+    PlanOutdated = Plan "kcc::plan::outdated" "plan/outdated.md";
     ApplyIncomplete = Apply "kcc::apply::incomplete" "apply/incomplete.md";
     ApplyImageBuild = Apply "kcc::apply::image-build" "apply/image-build.md";
     ApplyImagePull = Apply "kcc::apply::image-pull" "apply/image-pull.md";

@@ -25,6 +25,20 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Returns the objects of some components, and those of no component that they
+    /// use. All components stay, with their order and owners.
+    #[must_use]
+    pub fn part(&self, is_part: impl Fn(&Name) -> bool) -> Self {
+        let engine = match &self.engine {
+            EngineDesired::Docker(docker) => EngineDesired::Docker(docker.part(is_part)),
+            EngineDesired::Kubernetes(kube) => EngineDesired::Kubernetes(kube.part(is_part)),
+        };
+        Self {
+            engine,
+            ..self.clone()
+        }
+    }
+
     /// Returns the components that each component starts after.
     pub fn order(&self) -> BTreeMap<Name, BTreeSet<Name>> {
         let after = |component: &DesiredComponent| component.after.keys().cloned().collect();
@@ -55,6 +69,9 @@ pub struct DesiredComponent {
     pub path: String,
     /// Set for a job, which runs to completion.
     pub job: bool,
+    /// Set if no apply starts it, but `kcc start` alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub manual: bool,
     /// The states of other components to wait for, without optional needs.
     pub after: BTreeMap<Name, Until>,
     /// The time an apply waits for it, in milliseconds.
@@ -79,12 +96,15 @@ pub(crate) fn components(target: &TargetModel) -> BTreeMap<Name, DesiredComponen
                 team: component.team.clone(),
                 path: component.path.to_string(),
                 job: component.is_job(),
+                manual: component.manual,
                 after,
                 deadline_ms: match component.kind {
                     Kind::Job(Run {
                         deadline: Some(deadline),
                         ..
                     }) => deadline.0,
+                    // Somebody watches a task that they started themselves.
+                    Kind::Job(_) if component.manual => u64::MAX,
                     _ => component.deadline.0,
                 },
             };

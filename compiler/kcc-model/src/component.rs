@@ -14,6 +14,10 @@ use crate::{
 };
 
 /// A component in one target.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the fragments"
+)]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
@@ -61,6 +65,9 @@ pub struct Component {
     pub stateful: bool,
     /// Set if one replica runs on every node instead of a fixed number.
     pub every_node: bool,
+    /// Set if no apply starts it, but `kcc start` alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub manual: bool,
     /// The way a new version replaces the old one.
     pub rollout: Rollout,
     /// The disruption budget.
@@ -123,6 +130,7 @@ impl Component {
             routes: BTreeMap::new(),
             stateful: true,
             every_node: false,
+            manual: false,
             rollout: Rollout::default(),
             disruption: None,
             identity: Identity::default(),

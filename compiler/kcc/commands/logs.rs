@@ -1,21 +1,20 @@
 //! `kcc logs`: prints the logs of components.
 
-use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, time::Duration};
 
 use anstream::adapter::strip_str;
 use clap::Args;
-use kcc_diag::{Diagnostic, Diagnostics, Format, nearest, plain};
+use kcc_diag::{Diagnostic, Diagnostics, Format, plain};
 use kcc_lower::EngineDesired;
 use kcc_model::{Millis, Name};
-use kcc_plan::{LogLine, LogOptions};
+use kcc_plan::{LogLine, LogOptions, Scope};
 
-use super::{CommandResult, json};
+use super::{CommandResult, json, known};
 use crate::{
     args::{ScopeArgs, duration},
     compiled::Compiled,
     context::Context,
     exit::Exit,
-    failure::Failure,
     pipeline,
     printer::Stdout,
     runtime,
@@ -59,27 +58,19 @@ impl Logs {
             tail: self.tail,
         };
         let options = runtime::options(context, &compiled);
-        let cluster = matches!(compiled.desired().engine, EngineDesired::Kubernetes(_));
-        let mut width = 0;
-        let mut write = |line: LogLine| {
-            context.printer.data(&match context.settings.format {
-                Format::Json => json(&line),
-                _ => text(&line, cluster, &mut width),
-            });
-            if context.printer.is_closed() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let Some(report) = runtime::logs(&compiled, &options, &wanted, &mut write)? else {
+        let mut lines = LinePrinter::new(context, &compiled);
+        let mut write = |line: LogLine| lines.print(&line);
+        let mut warn = |text: &str| context.printer.note(&format!("warning: {text}"));
+        let Some(report) = runtime::logs(&compiled, &options, &wanted, &mut warn, &mut write)?
+        else {
             return Ok(Exit::Done);
         };
         if report.sources == 0 && !wanted.follow {
             let target = &self.scope.target;
-            let help = format!("create it with `kcc apply --target {target}`");
-            let note = format!("no container has started in `{target}`; {help}");
-            context.printer.note(&note);
+            let apply = Scope::of(compiled.desired()).command("apply");
+            context.printer.note(&format!(
+                "no container has started in `{target}`; create it with `{apply}`"
+            ));
         }
         let failures = report.failures.iter();
         let failures = failures.map(|error| {
@@ -98,22 +89,37 @@ impl Logs {
     }
 }
 
-/// Returns the named components, all of which must run in the target.
-fn known(compiled: &Compiled, names: Vec<Name>) -> Result<BTreeSet<Name>, Failure> {
-    let known = &compiled.desired().components;
-    let target = &compiled.desired().target;
-    for name in &names {
-        if !known.contains_key(name) {
-            let near = nearest(name, known.keys().map(String::as_str));
-            let help = near.map_or_else(
-                || format!("`kcc status --target {target}` lists the components"),
-                |near| format!("did you mean `{near}`?"),
-            );
-            let message = format!("no component `{name}` runs in `{target}`");
-            return Err(Failure::usage(message, help));
+/// Prints the lines of logs.
+pub(super) struct LinePrinter<'a> {
+    context: &'a Context,
+    /// Set if several machines may write lines.
+    cluster: bool,
+    /// The length of the longest name so far.
+    width: usize,
+}
+
+impl<'a> LinePrinter<'a> {
+    pub(super) fn new(context: &'a Context, compiled: &Compiled) -> Self {
+        Self {
+            context,
+            cluster: matches!(compiled.desired().engine, EngineDesired::Kubernetes(_)),
+            width: 0,
         }
     }
-    Ok(names.into_iter().collect())
+
+    /// Prints a line, unless nobody reads the output any more.
+    pub(super) fn print(&mut self, line: &LogLine) -> ControlFlow<()> {
+        let Context { printer, settings } = self.context;
+        printer.data(&match settings.format {
+            Format::Json => json(line),
+            _ => text(line, self.cluster, &mut self.width),
+        });
+        if printer.is_closed() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
 }
 
 /// Formats a line behind the name of its container and, in a cluster, of its machine.

@@ -9,6 +9,7 @@ pub mod check;
 pub mod completions;
 pub mod diff;
 pub mod down;
+pub mod exec;
 pub mod explain;
 pub mod graph;
 pub mod init;
@@ -18,11 +19,18 @@ pub mod parity;
 pub mod plan;
 pub mod recover;
 pub mod render;
+pub mod restart;
+pub mod start;
 pub mod status;
+pub mod stop;
 
+use std::collections::BTreeSet;
+
+use kcc_diag::nearest;
+use kcc_model::Name;
 use serde::Serialize;
 
-use crate::{exit::Exit, failure::Failure};
+use crate::{compiled::Compiled, exit::Exit, failure::Failure};
 
 /// The JSON output of a command with the version of its shape. Scripts read it:
 /// fields may be added, but renaming or removing one increments the version.
@@ -47,3 +55,21 @@ fn pretty_json(data: impl Serialize) -> String {
 
 /// The exit code of a command, or the reason why it did not complete.
 pub type CommandResult = Result<Exit, Failure>;
+
+/// Returns the named components, all of which must run in the target.
+fn known(compiled: &Compiled, names: Vec<Name>) -> Result<BTreeSet<Name>, Failure> {
+    let known = &compiled.desired().components;
+    let target = &compiled.desired().target;
+    for name in &names {
+        if !known.contains_key(name) {
+            let near = nearest(name, known.keys().map(String::as_str));
+            let help = near.map_or_else(
+                || format!("`kcc status --target {target}` lists the components"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            let message = format!("no component `{name}` runs in `{target}`");
+            return Err(Failure::usage(message, help));
+        }
+    }
+    Ok(names.into_iter().collect())
+}

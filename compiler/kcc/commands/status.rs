@@ -156,6 +156,7 @@ mod tests {
             } else {
                 Vec::new()
             },
+            manual: false,
         };
         let object = |kind: &str, name: &str, component: Option<&str>| LabelledObject {
             kind: kind.to_owned(),

@@ -1,4 +1,4 @@
-//! The Docker engine: plan, apply, status, down and recover.
+//! The Docker engine: plan, apply, status, logs, exec, down and recover.
 //!
 //! Each function takes a desired state that was lowered to Docker and the
 //! [`Options`] of the command, and returns the engine-neutral types of `kcc-plan`:
@@ -9,6 +9,7 @@
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
 //! - [`logs`] passes on the lines of the containers' logs;
+//! - [`exec`] runs a command in a container;
 //! - [`plan_recovery`] and [`recover`] take kcc's objects back into the inventory if the
 //!   records are lost.
 //!
@@ -32,6 +33,7 @@ mod dockerignore;
 mod drift;
 mod driver;
 mod endpoint;
+mod exec;
 mod files;
 mod hex;
 mod image_user;
@@ -52,4 +54,4 @@ mod session;
 mod status;
 
 pub use context::context_hash;
-pub use session::{apply, down, logs, plan, plan_recovery, recover, status};
+pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status};

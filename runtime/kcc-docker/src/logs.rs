@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use jiff::SignedDuration;
 use kcc_lower::docker::name_prefix;
-use kcc_plan::{Error, LogEntries, LogOptions, LogReader, LogSource, LogStart, Redaction, Scope};
+use kcc_plan::{
+    Error, LogEntries, LogEntry, LogOptions, LogReader, LogSource, LogStart, Redaction, Scope,
+};
 
 use crate::{
     client::{Client, LogRange},
@@ -63,7 +66,22 @@ impl LogReader for Logs<'_> {
             },
         };
         let lines = self.client.log(&source.id, &source.name, range);
+        // The engine measures the start in seconds; a container that runs on demand has
+        // its earlier runs in the same log.
+        let oldest = match start {
+            LogStart::AsAsked => self
+                .options
+                .since
+                .map(|age| self.client.clock.now().saturating_sub(age)),
+            LogStart::After(_) => None,
+        };
+        let oldest = oldest.and_then(|age| SignedDuration::try_from(age).ok());
+        let is_new = move |entry: &Result<LogEntry, Error>| match (entry, oldest) {
+            (Ok((Some(time), _)), Some(oldest)) => time.as_duration() >= oldest,
+            _ => true,
+        };
         lines
+            .filter(move |entry| std::future::ready(is_new(entry)))
             .map(|entry| entry.map(|(time, text)| (time, self.redaction.apply(&text))))
             .boxed()
     }

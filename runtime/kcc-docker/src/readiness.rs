@@ -77,7 +77,7 @@ impl ReadinessCheck<'_> {
         let Some(found) = self.client.inspect(name).await? else {
             return Ok(waiting(format!("container `{name}` does not exist")));
         };
-        if container.on_demand {
+        if container.on_demand && until != Until::Completed {
             return Ok(Readiness::Ready);
         }
         if until == Until::Completed {

@@ -30,6 +30,8 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) unapplied: Unapplied,
     /// True if the target is taken down, which brings nothing to its desired state.
     pub(crate) removes: bool,
+    /// True if only some components of the target are worked on.
+    pub(crate) partial: bool,
     /// The generated secrets whose values are lost.
     pub(crate) lost_secrets: BTreeSet<Name>,
 }
@@ -48,7 +50,7 @@ impl RecordStore for RecordWriter<'_> {
     fn ended(&mut self, report: &ApplyReport) -> bool {
         let before = self.unapplied.clone();
         if !self.removes || report.is_complete() {
-            self.unapplied.update(report);
+            self.unapplied.update(report, self.partial);
         }
         self.unapplied != before
     }

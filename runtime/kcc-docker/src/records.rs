@@ -42,6 +42,17 @@ impl Records {
         objects.find(|object| object.id == id)?.config.as_ref()
     }
 
+    /// Returns true if an object of that kind and name is in the inventory, or if an
+    /// interrupted apply set out to create it.
+    pub(crate) fn names(&self, kind: &str, name: &str) -> bool {
+        let mut objects = self.inventory.iter().flat_map(|all| &all.objects);
+        objects.any(|object| object.kind == kind && object.name == name)
+            || self
+                .intent
+                .as_ref()
+                .is_some_and(|intent| intent.created().contains(&(kind, name)))
+    }
+
     /// Returns true if kcc made an object that carries the scope's labels: the
     /// last inventory lists it, or an interrupted apply set out to create it.
     pub(crate) fn lists(&self, kind: &str, listed: &Listed) -> bool {

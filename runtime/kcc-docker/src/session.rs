@@ -14,15 +14,16 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, LogLine, LogOptions, LogReport, MissingSecret, Options,
-    Plan, RecordDirectory, RecordStore, Recovery, Reporter, Scope, Secrets, StatusReport,
-    observe_undisturbed, read_logs, start_order,
+    ApplyReport, Cancel, Error, Event, ExecOptions, ExecStreams, LogLine, LogOptions, LogReport,
+    MissingSecret, Options, Plan, RecordDirectory, RecordStore, Recovery, Reporter, Request, Scope,
+    Secrets, StatusReport, observe_undisturbed, read_logs, start_order, unredacted,
 };
 
 use crate::{
     client::Client,
     driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
+    exec::Containers,
     logs::Logs,
     observe,
     observed::Observed,
@@ -43,6 +44,9 @@ const QUIET_ROUNDS: usize = 20;
 /// Plans an apply and reports what is not ready. Read-only.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
+    let started = session.started(&session.read_records()?);
+    let part = options.request.part_of(desired, &started);
+    let session = session.of(&part)?;
     let (secrets, missing) = session.existing_secrets().await?;
     let mut observed = observe_undisturbed(
         async || session.read_records(),
@@ -67,8 +71,10 @@ pub async fn apply(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock("an apply")?;
+    let _lock = session.state.lock(options.request.noun())?;
     let records = session.read_records()?;
+    let part = options.request.part_of(desired, &session.started(&records));
+    let session = session.of(&part)?;
     session.wait_for_interrupted_apply(&records).await?;
     let (secrets, missing) = session.existing_secrets().await?;
     let observed = session.observe(&records, &secrets).await?;
@@ -87,19 +93,20 @@ pub async fn apply(
         component.addresses =
             crate::status::addresses(name, session.docker, &left, &session.endpoint);
     }
-    if let Some(text) = unscheduled(session.docker) {
+    let whole = options.request.components().is_none();
+    if let Some(text) = unscheduled(&session.scope, session.docker).filter(|_| whole) {
         reporter.event(&Event::Note { text: &text });
     }
     Ok(report)
 }
 
 /// Returns the note that cron jobs are not scheduled, if there are any.
-fn unscheduled(docker: &DockerDesired) -> Option<String> {
+fn unscheduled(scope: &Scope, docker: &DockerDesired) -> Option<String> {
     let mut names = docker
         .containers
-        .iter()
-        .filter(|(_, container)| container.on_demand)
-        .map(|(name, _)| name.as_str());
+        .values()
+        .filter(|container| container.on_demand && container.sidecar_of.is_none())
+        .map(|container| container.component.as_str());
     let first = names.next()?;
     let others = match names.count() {
         0 => String::new(),
@@ -107,7 +114,8 @@ fn unscheduled(docker: &DockerDesired) -> Option<String> {
         count => format!(" ({count} others likewise)"),
     };
     Some(format!(
-        "cron jobs are not scheduled on Docker; run one with `docker start -a {first}`{others}"
+        "cron jobs are not scheduled on Docker; run one with `{}`{others}",
+        scope.command(&format!("start {first}"))
     ))
 }
 
@@ -130,15 +138,29 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     .await
 }
 
-/// Passes on the lines of the logs of containers, with secrets redacted.
+/// Passes on the lines of the logs of containers, with secrets redacted; first tells
+/// `warn` about those that cannot be.
 pub async fn logs(
     desired: &Desired,
     options: &Options,
     wanted: &LogOptions,
+    warn: &mut dyn FnMut(&str),
     write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
 ) -> Result<LogReport, Error> {
     let session = Session::open(desired, options).await?;
-    let known = Secrets::known(&session.docker.secrets, &session.state, options);
+    let (known, unreadable) = Secrets::known(&session.docker.secrets, &session.state, options);
+    let containers = session.docker.containers.values();
+    let own = containers.filter(|container| wanted.include(&container.component));
+    let used: BTreeSet<_> = own
+        .flat_map(Container::with_init)
+        .flat_map(referenced_secrets)
+        .collect();
+    let unreadable = unreadable
+        .iter()
+        .filter(|name| used.contains(name.as_str()));
+    if let Some(text) = unredacted(unreadable) {
+        warn(&text);
+    }
     let logs = Logs {
         client: &session.client,
         scope: &session.scope,
@@ -146,6 +168,22 @@ pub async fn logs(
         redaction: known.redaction(),
     };
     read_logs(&logs, wanted, write).await
+}
+
+/// Runs a command in a container to its end and returns its exit code; nothing if the
+/// reader of its output has gone.
+pub async fn exec(
+    desired: &Desired,
+    options: &Options,
+    wanted: &ExecOptions,
+    streams: ExecStreams<'_>,
+) -> Result<Option<i64>, Error> {
+    let session = Session::open(desired, options).await?;
+    let containers = Containers {
+        client: &session.client,
+        scope: &session.scope,
+    };
+    kcc_plan::exec(&containers, &session.scope, wanted, streams).await
 }
 
 /// Removes the scope's objects; volumes, and the generated secrets that unlock
@@ -157,7 +195,11 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock("a down")?;
+    let noun = match options.request {
+        Request::Stop(_) => options.request.noun(),
+        _ => "a down",
+    };
+    let _lock = session.state.lock(noun)?;
     let records = session.read_records()?;
     session.wait_for_interrupted_apply(&records).await?;
     let observed =
@@ -213,6 +255,15 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
     Ok(recovery)
 }
 
+/// Returns the Docker objects of a desired state.
+fn docker_of(desired: &Desired) -> Result<&DockerDesired, Error> {
+    let EngineDesired::Docker(docker) = &desired.engine else {
+        let message = format!("target `{}` does not run on Docker", desired.target);
+        return Err(Error::new(Code::PlanDockerUnreachable, message));
+    };
+    Ok(docker)
+}
+
 /// The result of looking for recoverable objects: what is shown and what is stored.
 struct Recoverable {
     recovery: Recovery,
@@ -234,10 +285,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
-        let EngineDesired::Docker(docker) = &desired.engine else {
-            let message = format!("target `{}` does not run on Docker", desired.target);
-            return Err(Error::new(Code::PlanDockerUnreachable, message));
-        };
+        let docker = docker_of(desired)?;
         let endpoint = Endpoint::of(options)?;
         let client = Client::connect(&endpoint).await?;
         let scope = Scope::of(desired);
@@ -251,6 +299,31 @@ impl<'a> Session<'a> {
             client,
             state,
         })
+    }
+
+    /// Limits the session to a part of its desired state.
+    fn of<'b>(self, part: &'b Desired) -> Result<Session<'b>, Error>
+    where
+        'a: 'b,
+    {
+        Ok(Session {
+            desired: part,
+            docker: docker_of(part)?,
+            options: self.options,
+            scope: self.scope,
+            endpoint: self.endpoint,
+            client: self.client,
+            state: self.state,
+        })
+    }
+
+    /// Returns the components with a container in the records.
+    fn started(&self, records: &Records) -> BTreeSet<Name> {
+        let containers = self.docker.containers.iter();
+        let recorded = containers.filter(|(name, _)| records.names("container", name));
+        recorded
+            .map(|(_, container)| container.component.clone())
+            .collect()
     }
 
     fn read_records(&self) -> Result<Records, Error> {
@@ -381,6 +454,7 @@ impl<'a> Session<'a> {
             records,
             unapplied: records.unapplied(),
             removes: false,
+            partial: self.options.request.components().is_some(),
             lost_secrets: BTreeSet::new(),
         }
     }

@@ -35,8 +35,9 @@ pub(crate) async fn status(
         let on_demand = containers.iter().find(|(_, container)| container.on_demand);
         let mut status = if containers.is_empty() {
             ComponentStatus::external()
-        } else if let Some((name, _)) = on_demand {
-            self::on_demand(name, managed(observed, name))
+        } else if let Some((container, _)) = on_demand {
+            let start = scope.command(&format!("start {name}"));
+            self::on_demand(&start, managed(observed, container))
         } else {
             of_containers(&containers, component.job, observed, check).await?
         };
@@ -54,6 +55,7 @@ pub(crate) async fn status(
         }
     }
     Ok(StatusReport::new(
+        desired,
         scope,
         components,
         &observed.unapplied,
@@ -119,6 +121,7 @@ async fn of_containers(
         why,
         unapplied: None,
         addresses: Vec::new(),
+        manual: false,
     })
 }
 
@@ -159,8 +162,9 @@ pub(crate) fn addresses(
 }
 
 /// Reports a container that runs on demand: kcc only answers for its existence.
-fn on_demand(name: &str, existing: Option<&ObservedContainer>) -> ComponentStatus {
-    let start = format!("not scheduled on Docker; run it with `docker start -a {name}`");
+/// `start` is the command that runs it.
+fn on_demand(start: &str, existing: Option<&ObservedContainer>) -> ComponentStatus {
+    let start = format!("not scheduled on Docker; run it with `{start}`");
     let (state, why) = match existing.map(|existing| existing.state) {
         None => (State::Absent, None),
         Some(ContainerState::Created) => (State::Stopped, Some(start)),
@@ -180,6 +184,7 @@ fn on_demand(name: &str, existing: Option<&ObservedContainer>) -> ComponentStatu
         why,
         unapplied: None,
         addresses: Vec::new(),
+        manual: false,
     }
 }
 
@@ -201,5 +206,6 @@ fn orphan(existing: &ObservedContainer) -> ComponentStatus {
         }),
         unapplied: None,
         addresses: Vec::new(),
+        manual: false,
     }
 }

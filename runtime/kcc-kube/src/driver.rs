@@ -283,8 +283,12 @@ impl Driver for KubeDriver<'_> {
                 restart::note_change(&mut change, Timestamp::now());
                 self.client.change(reference, &change).await
             }
-            Payload::Restart { reference, uid } => {
-                let patch = restart::patch(uid, Timestamp::now());
+            Payload::Restart {
+                reference,
+                uid,
+                annotation,
+            } => {
+                let patch = restart::patch(uid, annotation, Timestamp::now());
                 self.client.restart(reference, &patch).await
             }
             Payload::Delete { reference, uid } => self.remove(reference, uid, context).await,

@@ -1,4 +1,4 @@
-//! The Kubernetes engine: plan, apply, status, down and recover.
+//! The Kubernetes engine: plan, apply, status, logs, exec, down and recover.
 //!
 //! Each function takes a desired state that was lowered to Kubernetes and the
 //! [`Options`](kcc_plan::Options) of the command, and returns the engine-neutral
@@ -11,6 +11,7 @@
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
 //! - [`logs`] passes on the lines of the containers' logs;
+//! - [`exec`] runs a command in a container;
 //! - [`plan_recovery`] lists the objects with the scope's labels, and [`recover`] takes
 //!   those that are provably kcc's into the inventory.
 //!
@@ -29,6 +30,7 @@ mod client;
 mod conflict;
 mod diff;
 mod driver;
+mod exec;
 mod field;
 mod lease;
 mod live;
@@ -51,4 +53,4 @@ mod status;
 mod stuck;
 mod text;
 
-pub use session::{apply, down, logs, plan, plan_recovery, recover, status};
+pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status};

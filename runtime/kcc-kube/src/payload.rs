@@ -40,8 +40,13 @@ pub(crate) enum Payload {
         secret: CreatedSecret,
         uid: String,
     },
-    /// Restarts the pods of a workload, because a Secret has changed.
-    Restart { reference: Reference, uid: String },
+    /// Restarts the pods of a workload.
+    Restart {
+        reference: Reference,
+        uid: String,
+        /// The annotation that holds the time and names the reason.
+        annotation: &'static str,
+    },
     /// Removes an object, and waits until it and the objects it owns are gone.
     Delete { reference: Reference, uid: String },
 }

@@ -23,6 +23,8 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) records: Records,
     /// True if the target is taken down, which brings nothing to its desired state.
     pub(crate) removes: bool,
+    /// True if only some components of the target are worked on.
+    pub(crate) partial: bool,
     /// True once the intent of this plan is stored.
     pub(crate) begun: bool,
     /// The addresses of each component after the plan is performed.
@@ -47,7 +49,7 @@ impl RecordStore for RecordWriter<'_> {
         let unapplied = &mut self.records.inventory.unapplied;
         let before = unapplied.clone();
         if !self.removes || report.is_complete() {
-            unapplied.update(report);
+            unapplied.update(report, self.partial);
         }
         *unapplied != before
     }

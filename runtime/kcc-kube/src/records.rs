@@ -127,6 +127,18 @@ impl Records {
         })
     }
 
+    /// Returns true if an object of that kind and name is in the inventory, or if an
+    /// interrupted apply set out to create it.
+    pub(crate) fn names(&self, kind: &str, name: &str) -> bool {
+        let mut entries = self.inventory.objects.iter();
+        entries.any(|entry| entry.kind == kind && entry.name == name)
+            || self
+                .intent
+                .iter()
+                .flatten()
+                .any(|(other, called)| other == kind && called == name)
+    }
+
     /// Returns true if kcc made an object that carries the scope's labels: the
     /// inventory lists it, or an interrupted apply set out to create it.
     pub(crate) fn lists(&self, kind: &str, name: &str, uid: &str) -> bool {

@@ -19,6 +19,11 @@ use crate::{
 /// The workloads whose pods run indefinitely. A job reads its secrets when it runs.
 const RUNNING: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
+/// Returns true for a workload whose pods run indefinitely.
+pub(crate) fn is_running(object: &Object) -> bool {
+    RUNNING.contains(&object.kind.as_str())
+}
+
 /// Returns the first secret whose change requires a workload to restart.
 pub(crate) fn needed(
     kube: &KubernetesDesired,
@@ -26,7 +31,7 @@ pub(crate) fn needed(
     object: &Object,
     existing: &ObservedObject,
 ) -> Option<String> {
-    if !RUNNING.contains(&object.kind.as_str()) {
+    if !is_running(object) {
         return None;
     }
     let text = |value: &Value, pointer: &str| value.pointer(pointer)?.as_str().map(str::to_owned);
@@ -70,10 +75,10 @@ pub(crate) fn note_change(change: &mut Value, at: Timestamp) {
 }
 
 /// Builds the patch that restarts the pods of a workload, if its identity still matches.
-pub(crate) fn patch(uid: &str, at: Timestamp) -> Value {
+pub(crate) fn patch(uid: &str, annotation: &str, at: Timestamp) -> Value {
     json!({
         "metadata": {"uid": uid},
-        "spec": {"template": {"metadata": {"annotations": {label::SECRET_CHANGED_AT: seconds(at)}}}},
+        "spec": {"template": {"metadata": {"annotations": {annotation: seconds(at)}}}},
     })
 }
 

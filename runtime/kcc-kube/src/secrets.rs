@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub(crate) use kcc_lower::kubernetes::referenced_secrets as referenced;
 use kcc_lower::kubernetes::{CreatedSecret, ENCODED_KEY};
 use kcc_model::{SecretProvider, percent_encoded};
 use kcc_plan::Redaction;
@@ -44,33 +45,6 @@ pub(crate) fn update(uid: &str, secret: &CreatedSecret, value: &str) -> Value {
 /// Returns true if the value comes from outside kcc, so that it may change.
 pub(crate) fn is_external(secret: &CreatedSecret) -> bool {
     secret.provider != SecretProvider::Generate {}
-}
-
-/// Returns the names of the Secrets that a manifest refers to.
-pub(crate) fn referenced(manifest: &Value) -> Vec<String> {
-    let mut names = Vec::new();
-    collect(manifest, &mut names);
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn collect(value: &Value, names: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                let name = match field.as_str() {
-                    "secretKeyRef" | "secretRef" => value.get("name"),
-                    "secret" => value.get("secretName"),
-                    _ => None,
-                };
-                names.extend(name.and_then(Value::as_str).map(str::to_owned));
-                collect(value, names);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
-        _ => {}
-    }
 }
 
 /// Redacts all values in a text, and returns it as one line of limited length.

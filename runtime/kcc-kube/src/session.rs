@@ -2,6 +2,7 @@
 //! runs observe, reconcile, perform and record in that order.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
 };
@@ -13,20 +14,21 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Driver, Error, Event, LogLine, LogOptions, LogReport, Options,
-    Plan, Recovery, Redaction, Reporter, Scope, Secrets, StatusReport, execute,
-    observe_undisturbed, read_logs, start_order,
+    ApplyReport, Cancel, Context, Driver, Error, Event, ExecOptions, ExecStreams, LogLine,
+    LogOptions, LogReport, Options, Plan, Recovery, Redaction, Reporter, Request, Scope, Secrets,
+    StatusReport, execute, observe_undisturbed, read_logs, start_order, unredacted,
 };
 
 use crate::{
     client::Client,
     driver::KubeDriver,
+    exec::Containers,
     lease::{self, Lock},
     logs::Logs,
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     payload::Payload,
-    reconcile::{reconcile, tear_down},
+    reconcile::{is_workload, reconcile, tear_down},
     record_writer::RecordWriter,
     records::{self, Records},
     recovery::{self, Recoverable},
@@ -36,10 +38,10 @@ use crate::{
 
 /// Plans an apply and reports what is not ready. Read-only.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
-    let session = Session::open(desired, options)
-        .await?
-        .fetch_secrets()
-        .await?;
+    let session = Session::open(desired, options).await?;
+    let started = session.started(&session.read_records().await?);
+    let part = part_of(desired, options, &started);
+    let session = session.of(&part)?.fetch_secrets().await?;
     let (observed, live) = observe_undisturbed(
         async || session.read_records().await,
         async || session.check_unlocked().await,
@@ -62,12 +64,12 @@ pub async fn apply(
     reporter: &dyn Reporter,
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
-    let session = Session::open(desired, options)
-        .await?
-        .fetch_secrets()
-        .await?;
+    let session = Session::open(desired, options).await?;
     session.check_unlocked().await?;
     let records = session.read_records().await?;
+    let started = session.started(&records);
+    let part = part_of(desired, options, &started);
+    let session = session.of(&part)?.fetch_secrets().await?;
     let seen = session.observe(&records, None).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
     if plan.is_empty() && records.intent.is_none() {
@@ -79,7 +81,7 @@ pub async fn apply(
         return Ok(report);
     }
     let created = session.create_namespace(&plan, reporter, cancel).await?;
-    let lock = session.lock("an apply").await?;
+    let lock = session.lock(options.request.noun()).await?;
     let task = async {
         // The state seen without the lock may be the middle of another apply.
         let records = session.read_records().await?;
@@ -89,6 +91,8 @@ pub async fn apply(
             .perform(&plan, records, false, &observed, reporter, cancel)
             .await
     };
+    // Boxed, because it would be moved, and it is large.
+    let task = Box::pin(task);
     let mut report = session.with_lock(lock, task, reporter, cancel).await?;
     report.performed += created;
     report.planned += created;
@@ -112,29 +116,60 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     ))
 }
 
-/// Passes on the lines of the logs of containers, with secrets redacted.
+/// Passes on the lines of the logs of containers, with secrets redacted; first tells
+/// `warn` about those that cannot be.
 pub async fn logs(
     desired: &Desired,
     options: &Options,
     wanted: &LogOptions,
+    warn: &mut dyn FnMut(&str),
     write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
 ) -> Result<LogReport, Error> {
     let session = Session::open(desired, options).await?;
-    let manifests = session.kube.objects.iter().map(|object| &object.manifest);
-    let names: BTreeSet<_> = manifests.flat_map(secrets::referenced).collect();
-    let names: Vec<_> = names.into_iter().collect();
+    let mut names = BTreeSet::new();
+    let mut used = BTreeSet::new();
+    for object in &session.kube.objects {
+        let referenced = secrets::referenced(&object.manifest);
+        if object
+            .component
+            .as_ref()
+            .is_some_and(|name| wanted.include(name))
+        {
+            used.extend(referenced.clone());
+        }
+        names.extend(referenced);
+    }
     let namespace = &session.kube.namespace;
-    let values = session.client.secret_values(namespace, &names).await;
+    let (values, unreadable) = session.client.known_secret_values(namespace, &names).await;
+    if let Some(text) = unredacted(unreadable.intersection(&used)) {
+        warn(&text);
+    }
     let logs = Logs {
         client: &session.client,
         scope: &session.scope,
         kube: session.kube,
         options: wanted,
         streams: session.client.log_streams(namespace)?,
-        // Whoever may not read a Secret cannot redact it either.
-        redaction: Redaction::new(&values.unwrap_or_default()),
+        redaction: Redaction::new(&values),
     };
     read_logs(&logs, wanted, write).await
+}
+
+/// Runs a command in a container to its end and returns its exit code; nothing if the
+/// reader of its output has gone.
+pub async fn exec(
+    desired: &Desired,
+    options: &Options,
+    wanted: &ExecOptions,
+    streams: ExecStreams<'_>,
+) -> Result<Option<i64>, Error> {
+    let session = Session::open(desired, options).await?;
+    let containers = Containers {
+        client: &session.client,
+        scope: &session.scope,
+        kube: session.kube,
+    };
+    kcc_plan::exec(&containers, &session.scope, wanted, streams).await
 }
 
 /// Removes the scope's objects; claims, the generated secrets that unlock them, and
@@ -153,7 +188,11 @@ pub async fn down(
     if plan.is_empty() && records.intent.is_none() && unapplied.is_empty() {
         return Ok(execute(&plan, &session.driver(), reporter, cancel).await);
     }
-    let lock = session.lock("a down").await?;
+    let noun = match options.request {
+        Request::Stop(_) => options.request.noun(),
+        _ => "a down",
+    };
+    let lock = session.lock(noun).await?;
     let task = async {
         let records = session.read_records().await?;
         let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;
@@ -211,6 +250,35 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
     recorded
 }
 
+/// Returns the Kubernetes objects of a desired state.
+fn kube_of(desired: &Desired) -> Result<&KubernetesDesired, Error> {
+    let EngineDesired::Kubernetes(kube) = &desired.engine else {
+        let message = format!("target `{}` does not run on Kubernetes", desired.target);
+        return Err(Error::new(Code::PlanKubeUnreachable, message));
+    };
+    Ok(kube)
+}
+
+/// Returns what a command works on. A start runs a cron job once, and leaves its
+/// schedule alone.
+fn part_of<'a>(
+    desired: &'a Desired,
+    options: &Options,
+    started: &BTreeSet<Name>,
+) -> Cow<'a, Desired> {
+    let mut part = options.request.part_of(desired, started);
+    if let Request::Start(_) = options.request
+        && let EngineDesired::Kubernetes(kube) = &mut part.to_mut().engine
+    {
+        for object in &mut kube.objects {
+            if let Some(run) = object.single_run() {
+                *object = run;
+            }
+        }
+    }
+    part
+}
+
 /// A connection to the cluster of a target.
 struct Session<'a> {
     desired: &'a Desired,
@@ -224,10 +292,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
-        let EngineDesired::Kubernetes(kube) = &desired.engine else {
-            let message = format!("target `{}` does not run on Kubernetes", desired.target);
-            return Err(Error::new(Code::PlanKubeUnreachable, message));
-        };
+        let kube = kube_of(desired)?;
         let client = Client::connect(kube.context.as_deref(), options).await?;
         let scope = Scope::of(desired);
         Ok(Self {
@@ -238,6 +303,31 @@ impl<'a> Session<'a> {
             client,
             values: Secrets::default(),
         })
+    }
+
+    /// Limits the session to a part of its desired state.
+    fn of<'b>(self, part: &'b Desired) -> Result<Session<'b>, Error>
+    where
+        'a: 'b,
+    {
+        Ok(Session {
+            desired: part,
+            kube: kube_of(part)?,
+            options: self.options,
+            scope: self.scope,
+            client: self.client,
+            values: self.values,
+        })
+    }
+
+    /// Returns the components with a workload in the records.
+    fn started(&self, records: &Records) -> BTreeSet<Name> {
+        let workloads = self.kube.objects.iter().filter(|object| {
+            is_workload(&object.kind) && records.names(&object.kind, &object.name)
+        });
+        workloads
+            .filter_map(|object| object.component.clone())
+            .collect()
     }
 
     /// Fetches the values of secrets from outside the cluster.
@@ -328,7 +418,7 @@ impl<'a> Session<'a> {
     /// resolved. Another command that has begun meanwhile records its own result.
     async fn record_reasons(&self, before: &Records, report: &ApplyReport) -> Result<(), Error> {
         let mut inventory = before.inventory.clone();
-        inventory.unapplied.update(report);
+        inventory.unapplied.update(report, false);
         if !before.recorded || inventory == before.inventory {
             return Ok(());
         }
@@ -423,6 +513,7 @@ impl<'a> Session<'a> {
             kube: self.kube,
             records,
             removes,
+            partial: self.options.request.components().is_some(),
             begun: false,
             addresses: addresses(observed),
         };

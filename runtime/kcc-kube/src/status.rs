@@ -68,10 +68,12 @@ pub(crate) fn status(
             why: Some(why.to_owned()),
             unapplied: None,
             addresses: Vec::new(),
+            manual: false,
         };
         components.insert(name.clone(), status);
     }
     StatusReport::new(
+        desired,
         scope,
         components,
         &records.inventory.unapplied,
@@ -137,6 +139,7 @@ fn unmanaged(workload: &Object) -> ComponentStatus {
         )),
         unapplied: None,
         addresses: Vec::new(),
+        manual: false,
     }
 }
 
@@ -181,6 +184,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         why,
         unapplied: None,
         addresses: Vec::new(),
+        manual: false,
     }
 }
 

@@ -40,7 +40,8 @@
 //! down         (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
 //! plan_recovery(&Desired, &Options)                          -> Result<Recovery, Error>
 //! recover      (&Desired, &Options)                          -> Result<Recovery, Error>
-//! logs         (&Desired, &Options, &LogOptions, write)      -> Result<LogReport, Error>
+//! logs         (&Desired, &Options, &LogOptions, warn, write) -> Result<LogReport, Error>
+//! exec         (&Desired, &Options, &ExecOptions, streams)   -> Result<Option<i64>, Error>
 //! ```
 
 mod builder;
@@ -48,6 +49,7 @@ mod conflict;
 mod draft;
 mod driver;
 mod error;
+mod exec;
 mod execute;
 mod finding;
 mod image_user;
@@ -69,15 +71,19 @@ pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
 pub use driver::{Cancel, Context, Driver, Readiness};
 pub use error::{Error, MissingSecret};
+pub use exec::{
+    ExecContainer, ExecEngine, ExecInput, ExecOptions, ExecOutput, ExecOutputs, ExecProcess,
+    ExecStreams, TerminalSize, exec,
+};
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};
 pub use image_user::{RefusedImage, RefusedUser};
 pub use logs::{
     LogEntries, LogEntry, LogLine, LogOptions, LogReader, LogReport, LogSource, LogStart,
-    log_entry, read_logs,
+    log_entry, read_logs, unredacted,
 };
 pub use operation::{Action, Operation, OperationId};
-pub use options::{Options, Prune, Scope};
+pub use options::{Options, Prune, RESTART, Request, START, Scope, not_running, outdated};
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use records::{

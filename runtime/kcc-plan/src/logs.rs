@@ -113,6 +113,24 @@ pub trait LogReader {
     fn open(&self, source: &LogSource, start: LogStart) -> LogEntries<'_>;
 }
 
+/// Returns the warning that the values of secrets stay in the lines, if there are any
+/// that could not be read.
+pub fn unredacted<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    let names: Vec<_> = secrets
+        .into_iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let (noun, pronoun) = match names.len() {
+        0 => return None,
+        1 => ("secret", "its value is"),
+        _ => ("secrets", "their values are"),
+    };
+    Some(format!(
+        "cannot read {noun} {}: {pronoun} not replaced in the output",
+        names.join(", ")
+    ))
+}
+
 /// The result of reading logs.
 #[derive(Debug, Default)]
 pub struct LogReport {

@@ -2,17 +2,19 @@
 //! objects that one apply owns.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
     path::PathBuf,
     sync::Arc,
 };
 
+use kcc_diag::Code;
 use kcc_lower::Desired;
 use kcc_model::Name;
 use serde::{Deserialize, Serialize};
 
-use crate::Origins;
+use crate::{Error, Origins};
 
 /// The identity of everything that one apply owns: system, target and instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,15 +39,21 @@ impl Scope {
         }
     }
 
-    /// Returns the command that takes objects of the scope back into its record.
-    pub fn recover_command(&self) -> String {
+    /// Returns the command line of a command on this scope, such as
+    /// `kcc apply --target dev`.
+    pub fn command(&self, name: &str) -> String {
         let instance = self.instance.as_ref();
         let instance = instance.map(|name| format!(" --instance {name}"));
         format!(
-            "kcc recover --target {}{}",
+            "kcc {name} --target {}{}",
             self.target,
             instance.unwrap_or_default()
         )
+    }
+
+    /// Returns the command that takes objects of the scope back into its record.
+    pub fn recover_command(&self) -> String {
+        self.command("recover")
     }
 }
 
@@ -56,6 +64,94 @@ impl fmt::Display for Scope {
             .as_ref()
             .map_or(Ok(()), |instance| write!(f, " ({instance})"))
     }
+}
+
+/// The work that an apply is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Request {
+    /// Brings the whole target to its desired state.
+    #[default]
+    Apply,
+    /// Restarts these components, which have to be as desired.
+    Restart(BTreeSet<Name>),
+    /// Starts these components, and runs those that run to completion once more.
+    Start(BTreeSet<Name>),
+    /// Removes these components, data excepted: the work of a `down`.
+    Stop(BTreeSet<Name>),
+}
+
+impl Request {
+    /// Returns the components that the work is limited to; none if it is not.
+    pub fn components(&self) -> Option<&BTreeSet<Name>> {
+        match self {
+            Self::Apply => None,
+            Self::Restart(components) | Self::Start(components) | Self::Stop(components) => {
+                Some(components)
+            }
+        }
+    }
+
+    /// Returns true if the work may concern an object of a component.
+    pub fn concerns(&self, component: Option<&Name>) -> bool {
+        match self.components() {
+            None => true,
+            Some(components) => component.is_some_and(|component| components.contains(component)),
+        }
+    }
+
+    /// Returns the desired state of what the work is limited to. An apply leaves the
+    /// components alone that are started by hand and are not in `started`.
+    pub fn part_of<'a>(&self, desired: &'a Desired, started: &BTreeSet<Name>) -> Cow<'a, Desired> {
+        let components = &desired.components;
+        if let Some(selected) = self.components() {
+            return Cow::Owned(desired.part(|name| selected.contains(name)));
+        }
+        // A task that was started has ended, or will, without any apply.
+        let dormant = |name: &Name| {
+            let manual = components.get(name).filter(|component| component.manual);
+            manual.is_some_and(|component| component.job || !started.contains(name))
+        };
+        if components.keys().any(dormant) {
+            Cow::Owned(desired.part(|name| !dormant(name)))
+        } else {
+            Cow::Borrowed(desired)
+        }
+    }
+
+    /// Returns the work as messages name it, such as `an apply`.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Apply => "an apply",
+            Self::Restart(_) => "a restart",
+            Self::Start(_) => "a start",
+            Self::Stop(_) => "a stop",
+        }
+    }
+}
+
+/// The cause of the operations of a requested restart.
+pub const RESTART: &str = "restart requested";
+/// The cause of the operations that start what is started by hand.
+pub const START: &str = "start requested";
+
+/// Describes a component that has nothing to restart.
+pub fn not_running(scope: &Scope, component: &str) -> Error {
+    let message = format!(
+        "component `{component}` is not running in `{}`",
+        scope.target
+    );
+    let help = format!("create it with `{}`", scope.command("apply"));
+    Error::new(Code::PlanNotRunning, message).help(help)
+}
+
+/// Describes a component that a restart would change.
+pub fn outdated(scope: &Scope, component: &str, cause: &str) -> Error {
+    let message = format!(
+        "`{component}` in `{}` is not as its fragments declare it: {cause}",
+        scope.target
+    );
+    let help = format!("change and restart it with `{}`", scope.command("apply"));
+    Error::new(Code::PlanOutdated, message).help(help)
 }
 
 /// The treatment of kcc's objects that are no longer declared.
@@ -77,6 +173,8 @@ pub struct Options {
     /// The environment variables of the user: `DOCKER_HOST`, `KUBECONFIG`,
     /// `HOME`, `XDG_STATE_HOME`, and those that secrets refer to.
     pub env: BTreeMap<String, String>,
+    /// The work that an apply is asked for.
+    pub request: Request,
     /// The treatment of objects that are no longer declared.
     pub prune: Prune,
     /// Makes `down` remove data too.
@@ -107,6 +205,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("root", &self.root)
             .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("request", &self.request)
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("timeout_ms", &self.timeout_ms)

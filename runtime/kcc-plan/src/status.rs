@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use kcc_lower::Desired;
 use kcc_model::Name;
 use serde::Serialize;
 
@@ -67,6 +68,9 @@ pub struct ComponentStatus {
     pub unapplied: Option<String>,
     /// The addresses at which it is reachable from outside, such as `0.0.0.0:8080`.
     pub addresses: Vec<String>,
+    /// True if no apply starts it, but `kcc start` alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub manual: bool,
 }
 
 impl ComponentStatus {
@@ -80,15 +84,19 @@ impl ComponentStatus {
             why: None,
             unapplied: None,
             addresses: Vec::new(),
+            manual: false,
         }
     }
 
-    /// Returns true if all of its replicas are ready and as desired. A component of
-    /// zero replicas has to exist too.
+    /// Returns true if all of its replicas are ready and as desired, or if it is
+    /// started by hand and was not. A component of zero replicas has to exist too.
     pub fn is_ready(&self) -> bool {
-        self.ready >= self.replicas
-            && !matches!(self.state, State::Absent | State::Failed)
-            && self.unapplied.is_none()
+        let as_desired = match self.state {
+            State::Failed => false,
+            State::Absent => self.manual,
+            _ => self.ready >= self.replicas,
+        };
+        as_desired && self.unapplied.is_none()
     }
 }
 
@@ -115,6 +123,7 @@ pub struct StatusReport {
 impl StatusReport {
     /// Adds the records to what was observed.
     pub fn new(
+        desired: &Desired,
         scope: Scope,
         mut components: BTreeMap<Name, ComponentStatus>,
         unapplied: &Unapplied,
@@ -124,6 +133,12 @@ impl StatusReport {
         labelled.retain(LabelledObject::is_recoverable);
         for (name, component) in &mut components {
             component.unapplied = unapplied.components.get(name).cloned();
+            let declared = desired.components.get(name);
+            component.manual = declared.is_some_and(|declared| declared.manual);
+            if component.manual && component.state == State::Absent {
+                let start = scope.command(&format!("start {name}"));
+                component.why = Some(format!("started by hand: `{start}`"));
+            }
         }
         Self {
             scope,

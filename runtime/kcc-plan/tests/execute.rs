@@ -515,7 +515,7 @@ impl RecordStore for Reasons {
 
     fn ended(&mut self, report: &ApplyReport) -> bool {
         let before = self.unapplied.clone();
-        self.unapplied.update(report);
+        self.unapplied.update(report, false);
         self.unapplied != before
     }
 

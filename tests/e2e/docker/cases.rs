@@ -32,6 +32,7 @@ cases! {
     an_interrupted_apply_ends_with_exit_code_4,
     a_second_apply_is_refused,
     an_instance_runs_next_to_the_target,
+    everyday_commands_work,
     output_contains_no_secrets,
     missing_secrets_are_all_reported_at_once,
     an_unreachable_engine_is_an_environment_error,
@@ -232,6 +233,32 @@ fn an_instance_runs_next_to_the_target(shop: &Shop) {
     assert!(shop.plan().is_empty());
     run(&["down", "--volumes"]);
     assert_eq!(shop.objects(), before);
+}
+
+fn everyday_commands_work(shop: &Shop) {
+    shop.apply();
+    let exec = ["exec", "web", "--target", "dev", "--"];
+    let ran = shop.run(&[&exec[..], &["/shop", "nope"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.err.starts_with("shop: unknown command"), "{ran:#?}");
+
+    let before = shop.ids();
+    let restart = ["restart", "cart", "--target", "dev", "--format", "json"];
+    let done = report(&shop.run_ok(&restart));
+    assert_eq!(outcome(&done, "cart"), "replaced", "{done:#}");
+    let cart = shop.name("cart");
+    for ((name, old), (_, new)) in before.iter().zip(&shop.ids()) {
+        assert_eq!(old == new, *name != cart, "{name}");
+    }
+    assert_eq!(shop.page().0, 200);
+    assert!(shop.plan().is_empty(), "a restart leaves no difference");
+
+    // A job runs once more, with its log.
+    let ran = shop.run(&["start", "migrate", "--target", "dev"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.out.contains("migrate | "), "{ran:#?}");
+    assert!(ran.err.contains("1 component replaced"), "{ran:#?}");
+    assert!(shop.plan().is_empty(), "nor does a start");
 }
 
 fn output_contains_no_secrets(shop: &Shop) {

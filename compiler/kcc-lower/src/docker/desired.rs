@@ -5,7 +5,7 @@
 //! would not notice.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +30,53 @@ pub struct DockerDesired {
     pub containers: BTreeMap<String, Container>,
     /// Secrets that containers refer to, by their name in the model.
     pub secrets: BTreeMap<Name, SecretProvider>,
+}
+
+impl DockerDesired {
+    /// Returns the containers of some components, and without the images, networks
+    /// and volumes that only containers of others use.
+    #[must_use]
+    pub fn part(&self, is_part: impl Fn(&Name) -> bool) -> Self {
+        let mut part = self.clone();
+        part.containers
+            .retain(|_, container| is_part(&container.component));
+        let (used, all) = (Uses::of(&part.containers), Uses::of(&self.containers));
+        let stays = |used: &BTreeSet<&str>, all: &BTreeSet<&str>, name: &str| {
+            used.contains(name) || !all.contains(name)
+        };
+        part.images
+            .retain(|reference, _| stays(&used.images, &all.images, reference));
+        part.networks
+            .retain(|name, _| stays(&used.networks, &all.networks, name));
+        part.volumes
+            .retain(|name, _| stays(&used.volumes, &all.volumes, name));
+        part
+    }
+}
+
+/// The names of the objects that containers use.
+#[derive(Default)]
+struct Uses<'a> {
+    images: BTreeSet<&'a str>,
+    networks: BTreeSet<&'a str>,
+    volumes: BTreeSet<&'a str>,
+}
+
+impl<'a> Uses<'a> {
+    fn of(containers: &'a BTreeMap<String, Container>) -> Self {
+        let mut uses = Self::default();
+        for container in containers.values().flat_map(Container::with_init) {
+            uses.images.insert(&container.image);
+            let networks = container.networks.keys();
+            uses.networks.extend(networks.map(String::as_str));
+            for mount in container.mounts.values() {
+                if let Mount::Volume(volume) = mount {
+                    uses.volumes.insert(volume);
+                }
+            }
+        }
+        uses
+    }
 }
 
 /// A network.
@@ -67,6 +114,9 @@ pub struct Image {
     pub platform: Option<String>,
     /// The inputs of its build; without them it is pulled if absent.
     pub build: Option<Build>,
+    /// Its digest in `kcc.lock`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
 }
 
 /// A container, such as a replica of a component.
@@ -123,6 +173,10 @@ pub struct Container {
     pub host_aliases: BTreeMap<String, IpAddr>,
     /// The health check.
     pub health: Option<HealthCheck>,
+    /// Set if the health check of its image decides whether it is healthy. Not in the
+    /// hash: the engine runs that check by itself.
+    #[serde(skip)]
+    pub has_image_health: bool,
     /// The memory limit in bytes.
     pub memory: Option<u64>,
     /// The CPU limit in thousandths of a core.

@@ -14,15 +14,27 @@ pub use error::EmitError;
 pub use file::File;
 pub use yaml::Yaml;
 
+use kcc_model::Name;
+
+use crate::kubernetes::KubernetesDesired;
 use crate::{Desired, EngineDesired};
 
 /// Renders the desired state as one stream, with paths relative to the system's
 /// root.
 pub fn stream(desired: &Desired) -> Result<String, EmitError> {
     match &desired.engine {
-        EngineDesired::Kubernetes(objects) => manifests::stream(desired, objects),
+        EngineDesired::Kubernetes(objects) => {
+            manifests::stream(desired, &started(desired, objects))
+        }
         EngineDesired::Docker(objects) => compose::stream(desired, objects),
     }
+}
+
+/// Returns the objects that an apply creates: whoever applies manifests starts what is
+/// in them. A compose file has profiles instead.
+fn started(desired: &Desired, objects: &KubernetesDesired) -> KubernetesDesired {
+    let manual = |name: &Name| desired.components.get(name).is_some_and(|one| one.manual);
+    objects.part(|name| !manual(name))
 }
 
 /// Returns what `kcc apply` does but rendered files do not, one line each.
@@ -37,7 +49,7 @@ pub fn limitations(desired: &Desired) -> Vec<String> {
 /// that directory to the system's root, such as `..`, for build contexts.
 pub fn files(desired: &Desired, root: &str) -> Result<Vec<File>, EmitError> {
     match &desired.engine {
-        EngineDesired::Kubernetes(objects) => manifests::files(desired, objects),
+        EngineDesired::Kubernetes(objects) => manifests::files(desired, &started(desired, objects)),
         EngineDesired::Docker(objects) => compose::files(desired, objects, root),
     }
 }

@@ -1,7 +1,10 @@
 //! The objects that a Kubernetes cluster should hold.
 
+use std::collections::BTreeSet;
+
 use kcc_model::{Build, Name, SecretProvider};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// The objects of one target on a Kubernetes cluster.
 #[derive(Debug, Clone, Serialize)]
@@ -18,6 +21,76 @@ pub struct KubernetesDesired {
     pub secrets: Vec<CreatedSecret>,
     /// Images to build.
     pub builds: Vec<Build>,
+}
+
+impl KubernetesDesired {
+    /// Returns the objects of some components and those of none, without the Secrets
+    /// that only objects of others refer to.
+    #[must_use]
+    pub fn part(&self, is_part: impl Fn(&Name) -> bool) -> Self {
+        let mut part = self.clone();
+        part.objects
+            .retain(|object| object.component.as_ref().is_none_or(&is_part));
+        let referenced = |objects: &[Object]| {
+            let secrets = objects.iter();
+            let secrets = secrets.flat_map(|object| referenced_secrets(&object.manifest));
+            secrets.collect::<BTreeSet<_>>()
+        };
+        let (used, all) = (referenced(&part.objects), referenced(&self.objects));
+        part.secrets
+            .retain(|secret| used.contains(&secret.name) || !all.contains(&secret.name));
+        part
+    }
+}
+
+/// Returns the names of the Secrets that a manifest refers to.
+pub fn referenced_secrets(manifest: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    collect(manifest, &mut names);
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn collect(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let name = match field.as_str() {
+                    "secretKeyRef" | "secretRef" => value.get("name"),
+                    "secret" => value.get("secretName"),
+                    _ => None,
+                };
+                names.extend(name.and_then(Value::as_str).map(str::to_owned));
+                collect(value, names);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
+        _ => {}
+    }
+}
+
+impl Object {
+    /// Returns the Job of one run of a `CronJob`, started by hand.
+    pub fn single_run(&self) -> Option<Self> {
+        if self.kind != "CronJob" {
+            return None;
+        }
+        let name = format!("{}-run", self.name);
+        let mut metadata = self.manifest.get("metadata")?.clone();
+        metadata["name"] = Value::String(name.clone());
+        Some(Self {
+            kind: "Job".to_owned(),
+            name,
+            manifest: json!({
+                "apiVersion": self.api_version,
+                "kind": "Job",
+                "metadata": metadata,
+                "spec": self.manifest.pointer("/spec/jobTemplate/spec")?,
+            }),
+            ..self.clone()
+        })
+    }
 }
 
 /// A Kubernetes object with its metadata.
@@ -39,7 +112,7 @@ pub struct Object {
     /// Set if it holds data, so that deleting it requires a flag.
     pub data: bool,
     /// The whole object without its status.
-    pub manifest: serde_json::Value,
+    pub manifest: Value,
 }
 
 /// A Secret that kcc creates: generated once at random, or with a value from the

@@ -26,6 +26,8 @@ pub const STATE_OF: &str = "kcc.dev/state-of";
 pub const CONFIG_HASH: &str = "kcc.dev/config-hash";
 /// The annotation of a pod with the time at which a secret that it reads last changed.
 pub const SECRET_CHANGED_AT: &str = "kcc.dev/secret-changed-at";
+/// The annotation of a pod with the time of the last requested restart.
+pub const RESTARTED_AT: &str = "kcc.dev/restarted-at";
 
 /// The reason for labels that never change.
 pub(crate) const IDENTITY: &str = "kcc identifies its objects by it";

@@ -1,4 +1,4 @@
-//! Tests workloads: `everyNode`, init steps and sidecars.
+//! Tests workloads: `everyNode`, `start`, init steps and sidecars.
 
 use crate::support::{
     ComponentExt as _, System, cron_job, job, manifest, of_docker, of_kubernetes, persistent, pod,
@@ -318,4 +318,57 @@ fn compose_runs_init_steps_before_and_sidecars_with_a_service() {
         assert!(mounts.contains(&shared), "{name}: {mounts:?}");
     }
     assert!(document["volumes"].get("web_tmp").is_some());
+}
+
+#[test]
+fn a_part_has_only_what_its_components_use() {
+    let mut tool = service("tool").volume("data", "/data", persistent(1));
+    tool.manual = true;
+    let docker = System::docker()
+        .with(service("web"))
+        .with(tool.clone())
+        .desired();
+    assert!(docker.components["tool"].manual);
+    let part = docker.part(|name| name == "web");
+    assert_eq!(part.components.len(), 2, "all keep their order and owners");
+    let (all, part) = (of_docker(&docker), of_docker(&part));
+    assert_eq!((all.containers.len(), all.volumes.len()), (2, 1));
+    assert_eq!((part.containers.len(), part.volumes.len()), (1, 0));
+
+    let kube = System::kubernetes()
+        .with(service("web"))
+        .with(tool)
+        .desired();
+    let part = kube.part(|name| name == "web");
+    let objects = &of_kubernetes(&part).objects;
+    let own = |name: &str| {
+        objects
+            .iter()
+            .any(|one| one.component.as_deref() == Some(name))
+    };
+    assert!(own("web") && !own("tool"));
+    assert!(objects.iter().any(|object| object.kind == "Namespace"));
+}
+
+#[test]
+fn one_run_of_a_cron_job_is_a_job_of_its_template() {
+    let desired = System::kubernetes()
+        .with(cron_job("nightly", "@daily"))
+        .desired();
+    let objects = &of_kubernetes(&desired).objects;
+    let cron = objects
+        .iter()
+        .find(|object| object.kind == "CronJob")
+        .unwrap();
+    let run = cron.single_run().unwrap();
+    assert_eq!(
+        (run.kind.as_str(), run.name.as_str()),
+        ("Job", "nightly-run")
+    );
+    assert_eq!(run.manifest["metadata"]["name"], "nightly-run");
+    assert_eq!(
+        run.manifest["spec"],
+        cron.manifest["spec"]["jobTemplate"]["spec"]
+    );
+    assert!(run.single_run().is_none());
 }

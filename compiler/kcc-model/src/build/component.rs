@@ -97,6 +97,12 @@ pub(crate) fn decode(
         files,
         stateful: flag("stateful"),
         every_node: flag("everyNode"),
+        // A kind of backing says what runs, not when.
+        manual: owner
+            .child("start")
+            .and_then(|start| start.text())
+            .as_deref()
+            == Some("manual"),
         rollout: availability::rollout(node),
         disruption: availability::disruption(node),
         identity: permissions::identity(node),

@@ -15,6 +15,12 @@ mod duplicate_port;
 mod duplicate_route;
 mod foreign_policy;
 mod grants;
+mod image_facts;
+mod image_platform;
+mod image_port;
+mod image_user;
+mod image_volume;
+mod manual_need;
 mod mock_backing;
 mod need_cycle;
 mod need_port;
@@ -50,7 +56,7 @@ use view::View;
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 34] = [
+const RULES: [Rule; 39] = [
     authority::authority,
     credential::credential,
     disruption::disruption,
@@ -62,6 +68,11 @@ const RULES: [Rule; 34] = [
     daemon_set::daemon_set,
     foreign_policy::foreign_policy,
     grants::grants,
+    manual_need::manual_need,
+    image_platform::image_platform,
+    image_port::image_port,
+    image_user::image_user,
+    image_volume::image_volume,
     need_cycle::need_cycle,
     need_port::need_port,
     need_state::need_state,

@@ -8,6 +8,7 @@ mod logs;
 mod queries;
 
 pub(crate) use create::Shares;
+pub(crate) use exec::RunningCommand;
 pub(crate) use logs::LogRange;
 pub(crate) use queries::{EngineHealth, Inspected, Listed, Process};
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_lower::docker::{Container, Mount, Publish};
 use kcc_model::{Check, Until};
-use kcc_plan::{Action, Draft, Finding, FindingKind, Readiness};
+use kcc_plan::{Action, Draft, Finding, FindingKind, Readiness, START};
 
 use super::{
     ABSENT, CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME, decision::Decision,
@@ -33,6 +33,7 @@ impl<'a> Reconciler<'a> {
             before.insert(&container.component, name);
         }
         for (name, component) in &self.desired.components {
+            // The desired state of a restart has only what it restarts.
             let mut own = self
                 .docker
                 .containers
@@ -40,7 +41,8 @@ impl<'a> Reconciler<'a> {
                 .filter(|c| c.component == *name)
                 .peekable();
             if own.peek().is_some() {
-                let ready = match component.job {
+                let run = self.starts() && own.peek().is_some_and(|own| own.on_demand);
+                let ready = match component.job || run {
                     true => Until::Completed,
                     false if own.any(|container| container.health.is_some()) => Until::Healthy,
                     false => Until::Started,
@@ -62,6 +64,7 @@ impl<'a> Reconciler<'a> {
                 Payload::Create(new.clone()),
             );
             self.push_starting(draft, name, container, &new.host_ports(), None);
+            self.run_on_demand(name, container);
             return;
         };
         let id = existing.object.id.clone();
@@ -71,7 +74,9 @@ impl<'a> Reconciler<'a> {
             .get(&container.component)
             .is_some_and(|c| c.job);
         let released_port = self.ports.must_release(name, container, existing);
-        let decision = match (self.decide(container, existing, job), &released_port) {
+        let decision = self.decide(container, existing, job);
+        let decision = self.requested(container, existing, job, decision);
+        let decision = match (decision, &released_port) {
             (Decision::Replace(cause), _) => Decision::Replace(cause),
             (_, Some(cause)) => Decision::Replace(cause.clone()),
             (decision, None) => decision,
@@ -117,12 +122,24 @@ impl<'a> Reconciler<'a> {
                 let draft = Draft::new(Action::Replace, CONTAINER, name, cause, payload);
                 // Replace one replica after the other, so that some keep serving.
                 self.push_starting(draft, name, container, &new.host_ports(), sibling);
+                self.run_on_demand(name, container);
                 return;
             }
         };
         let draft = Draft::new(action, CONTAINER, name, cause, payload);
         let held: Vec<_> = existing.published.values().copied().collect();
         self.push_starting(draft, name, container, &held, None);
+    }
+
+    /// Plans the run of a new container that its creation does not start, if a start is
+    /// requested.
+    fn run_on_demand(&mut self, name: &str, container: &Container) {
+        if !container.on_demand || !self.starts() {
+            return;
+        }
+        let id = name.to_owned();
+        let draft = Draft::new(Action::Run, CONTAINER, name, START, Payload::Start { id });
+        self.push_starting(draft.after(CONTAINER, name), name, container, &[], None);
     }
 
     /// Builds a new container with its host ports, including those for health

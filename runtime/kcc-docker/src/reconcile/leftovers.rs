@@ -1,6 +1,7 @@
 //! Plans removals: leftovers of a killed apply, and objects that are no longer
 //! declared.
 
+use kcc_model::Name;
 use kcc_plan::{Action, Draft, Prune};
 
 use super::{CONTAINER, NETWORK, Reconciler};
@@ -36,6 +37,22 @@ impl Reconciler<'_> {
             && self.docker.containers.contains_key(of)
     }
 
+    /// Returns true if undeclared objects of a component are removed: not those that
+    /// the work does not concern, and not what is left of a component that is started
+    /// by hand, such as a task that has ended.
+    fn is_pruned(&self, component: Option<&Name>) -> bool {
+        let manual = |name: &Name| {
+            let component = self.desired.components.get(name);
+            component.is_some_and(|component| component.manual)
+        };
+        let planned = |name: &Name| {
+            let mut containers = self.docker.containers.values();
+            containers.any(|container| container.component == *name)
+        };
+        self.options.request.concerns(component)
+            && component.is_none_or(|name| !manual(name) || planned(name))
+    }
+
     /// Removes objects that are no longer declared. Volumes stay: they hold data.
     pub(super) fn prune(&mut self) {
         if self.options.prune == Prune::None {
@@ -44,12 +61,15 @@ impl Reconciler<'_> {
         for (name, container) in &self.observed.containers {
             let left = self.is_leftover(name, container);
             let owned = container.object.ownership == Ownership::Owned;
-            if owned && !left && !self.docker.containers.contains_key(name) {
+            let concerned = self.is_pruned(container.object.component.as_ref());
+            if owned && concerned && !left && !self.docker.containers.contains_key(name) {
                 self.remove(name, container, NO_LONGER, &[]);
             }
         }
         for (name, network) in &self.observed.networks {
-            if network.ownership == Ownership::Owned && !self.docker.networks.contains_key(name) {
+            let owned = network.ownership == Ownership::Owned;
+            let concerned = self.is_pruned(network.component.as_ref());
+            if owned && concerned && !self.docker.networks.contains_key(name) {
                 let payload = Payload::RemoveNetwork {
                     id: network.id.clone(),
                 };

@@ -9,6 +9,7 @@ mod image_users;
 mod images;
 mod leftovers;
 mod ownership;
+mod requested;
 mod sidecars;
 mod tear_down;
 #[cfg(test)]
@@ -19,7 +20,9 @@ pub(crate) use tear_down::tear_down;
 use std::collections::BTreeSet;
 
 use kcc_lower::{Desired, docker::DockerDesired};
-use kcc_plan::{Action, Draft, Error, Finding, FindingKind, Options, Plan, PlanBuilder, Scope};
+use kcc_plan::{
+    Action, Draft, Error, Finding, FindingKind, Options, Plan, PlanBuilder, Request, Scope,
+};
 use kcc_tree::Engine;
 
 use self::{
@@ -64,11 +67,18 @@ pub(crate) fn reconcile(
     reconciler.volumes();
     reconciler.images();
     reconciler.leftovers();
+    if let Request::Restart(components) = &options.request {
+        reconciler.refuse_outdated(components)?;
+    }
     reconciler.containers();
-    reconciler.prune();
     reconciler.refuse_image_users()?;
     reconciler.missing_secrets();
-    reconciler.plan.add_unrecorded(&observed.labelled());
+    if !matches!(options.request, Request::Restart(_)) {
+        reconciler.prune();
+    }
+    if options.request.components().is_none() {
+        reconciler.plan.add_unrecorded(&observed.labelled());
+    }
     Ok(reconciler.plan.finish())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Scope};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Request, Scope};
 use kcc_tree::Engine;
 
 use super::{
@@ -24,23 +24,34 @@ pub(crate) fn tear_down(
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
     refuse_all_unrecorded(observed, &Scope::of(desired))?;
+    let cause = match options.request {
+        Request::Stop(_) => "removed by `kcc stop`",
+        _ => "removed by `kcc down`",
+    };
     let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
     plan.add_unrecorded(&observed.labelled());
     let containers: Containers<'_> = observed
         .containers
         .iter()
         .filter(|(_, container)| container.object.ownership == Ownership::Owned)
+        .filter(|(_, container)| {
+            options
+                .request
+                .concerns(container.object.component.as_ref())
+        })
         .collect();
     for (name, container) in &containers {
         let needed_by = needed_by(container, &containers, order);
-        plan.push(removal(name, container, CAUSE, &needed_by));
+        plan.push(removal(name, container, cause, &needed_by));
     }
-    remove_networks(&mut plan, observed, &containers);
+    if options.request.components().is_some() {
+        // Networks and volumes wait for the next start.
+        return Ok(plan.finish());
+    }
+    remove_networks(&mut plan, observed, &containers, cause);
     remove_volumes(&mut plan, observed, &containers, options);
     Ok(plan.finish())
 }
-
-const CAUSE: &str = "removed by `kcc down`";
 
 /// The owned containers by name.
 type Containers<'a> = BTreeMap<&'a String, &'a ObservedContainer>;
@@ -70,19 +81,20 @@ fn remove_networks(
     plan: &mut PlanBuilder<Payload>,
     observed: &Observed,
     containers: &Containers<'_>,
+    cause: &str,
 ) {
     for (name, network) in &observed.networks {
         if network.ownership == Ownership::Owned {
             let payload = Payload::RemoveNetwork {
                 id: network.id.clone(),
             };
-            let draft = Draft::new(Action::Delete, NETWORK, name, CAUSE, payload);
+            let draft = Draft::new(Action::Delete, NETWORK, name, cause, payload);
             plan.push(after_all(draft, containers));
         }
     }
     for (name, duplicate) in &observed.duplicates {
         if duplicate.ownership == Ownership::Owned {
-            let draft = duplicate_removal(name, duplicate, CAUSE);
+            let draft = duplicate_removal(name, duplicate, cause);
             plan.push(after_all(draft, containers));
         }
     }

@@ -2,7 +2,7 @@
 
 use kcc_diag::Code;
 use kcc_plan::Error;
-use kube::core::Status;
+use kube::{client::UpgradeConnectionError, core::Status};
 
 /// Translates the error of a call, which is described as in "list Deployments".
 pub(super) fn translate(server: &str, what: &str, error: &kube::Error) -> Error {
@@ -10,6 +10,16 @@ pub(super) fn translate(server: &str, what: &str, error: &kube::Error) -> Error 
         kube::Error::Api(status) => refused(what, status),
         error => unreachable(server, error),
     }
+}
+
+/// Translates the error of a call that opens a connection of its own. The cluster's
+/// message is lost: only its HTTP status is known.
+pub(super) fn upgrade(server: &str, what: &str, error: &kube::Error) -> Error {
+    let kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(code)) = error else {
+        return translate(server, what, error);
+    };
+    let status = Status::failure(code.canonical_reason().unwrap_or("no reason given"), "");
+    refused(what, &status.with_code(code.as_u16()))
 }
 
 /// Describes a request that the cluster refused.

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kcc_plan::{Error, LogEntries, LogEntry, log_entry};
 use kube::api::{Api, LogParams};
 
-use super::{Client, errors};
+use super::Client;
 
 /// The log of a run of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +55,9 @@ impl Client {
 
     /// Opens a connection for the logs of a namespace.
     pub(crate) fn log_streams(&self, namespace: &str) -> Result<LogStreams<'_>, Error> {
-        let mut config = (*self.config).clone();
-        config.read_timeout = None;
-        let kube = kube::Client::try_from(config);
-        let kube = kube.map_err(|error| errors::unreachable(&self.server, &error))?;
         Ok(LogStreams {
             client: self,
-            pods: Api::namespaced(kube, namespace),
+            pods: Api::namespaced(self.streaming()?, namespace),
         })
     }
 }

@@ -3,12 +3,14 @@
 
 mod config;
 mod errors;
+mod exec;
 mod kinds;
 mod live;
 mod logs;
 mod mutations;
 mod queries;
 
+pub(crate) use exec::{PodExec, RunningCommand};
 pub(crate) use logs::{LogRange, LogSince, LogStreams, PodLog};
 pub(crate) use mutations::WriteOutcome;
 
@@ -33,7 +35,7 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// A connection to a cluster.
 pub(crate) struct Client {
     kube: kube::Client,
-    /// The configuration of the connection, for streams without a time limit.
+    /// The configuration of the connection, for [`Client::streaming`].
     config: Box<kube::Config>,
     /// The server's address, for messages.
     server: String,
@@ -87,6 +89,14 @@ impl Client {
             }
             _ => Api::all_with(self.kube.clone(), &found.resource),
         })
+    }
+
+    /// Opens a connection on which a stream may stay silent for any time.
+    fn streaming(&self) -> Result<kube::Client, Error> {
+        let mut config = (*self.config).clone();
+        config.read_timeout = None;
+        let kube = kube::Client::try_from(config);
+        kube.map_err(|error| errors::unreachable(&self.server, &error))
     }
 
     fn error(&self, what: &str, error: &kube::Error) -> Error {

@@ -1,6 +1,6 @@
 //! Read-only calls. Secrets are read without their data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kcc_plan::Error;
@@ -151,26 +151,35 @@ impl Client {
         Ok(value.map(|value| value.0))
     }
 
-    /// Returns the values of Secrets, for redaction; none if one cannot be read. A
-    /// missing Secret has no value.
+    /// Returns the values of Secrets, for redaction; none if one cannot be read.
     pub(crate) async fn secret_values(
         &self,
         namespace: &str,
         names: &[String],
     ) -> Option<Vec<String>> {
+        let (values, unreadable) = self.known_secret_values(namespace, names).await;
+        unreadable.is_empty().then_some(values)
+    }
+
+    /// Returns the values of Secrets, for redaction, and the names of those that cannot
+    /// be read. A missing Secret has no value.
+    pub(crate) async fn known_secret_values(
+        &self,
+        namespace: &str,
+        names: impl IntoIterator<Item = &String>,
+    ) -> (Vec<String>, BTreeSet<String>) {
         let api: Api<Secret> = Api::namespaced(self.kube.clone(), namespace);
-        let mut values = Vec::new();
+        let (mut values, mut unreadable) = (Vec::new(), BTreeSet::new());
         for name in names {
-            let data = match api.get_opt(name).await.ok()? {
-                Some(secret) => secret.data.unwrap_or_else(BTreeMap::new),
-                None => continue,
+            let Ok(secret) = api.get_opt(name).await else {
+                unreadable.insert(name.clone());
+                continue;
             };
-            values.extend(
-                data.into_values()
-                    .filter_map(|value| String::from_utf8(value.0).ok()),
-            );
+            let data = secret.and_then(|secret| secret.data).unwrap_or_default();
+            let texts = data.into_values();
+            values.extend(texts.filter_map(|value| String::from_utf8(value.0).ok()));
         }
-        Some(values)
+        (values, unreadable)
     }
 }
 

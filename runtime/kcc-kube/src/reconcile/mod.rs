@@ -14,8 +14,11 @@ use kcc_lower::{
     Desired,
     kubernetes::{KubernetesDesired, Object},
 };
-use kcc_model::Until;
-use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Prune, Scope};
+use kcc_model::{Name, Until};
+use kcc_plan::{
+    Action, Draft, Error, Options, Plan, PlanBuilder, Prune, RESTART, Request, START, Scope,
+    not_running, outdated,
+};
 use kcc_tree::Engine;
 use serde_json::Value;
 
@@ -24,6 +27,7 @@ use crate::{
     diff,
     observed::{
         DEFINITION, DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
+        label,
     },
     payload::Payload,
     restart, scale,
@@ -55,6 +59,11 @@ pub(crate) fn reconcile(
         options,
         plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
     };
+    if let Request::Restart(components) = &options.request {
+        reconciler.restarts(components)?;
+        reconciler.await_components();
+        return Ok(reconciler.plan.finish());
+    }
     for object in kube
         .objects
         .iter()
@@ -71,8 +80,10 @@ pub(crate) fn reconcile(
         reconciler.object(object);
     }
     reconciler.prune();
+    if options.request.components().is_none() {
+        reconciler.plan.add_unrecorded(&observed.labelled());
+    }
     reconciler.await_components();
-    reconciler.plan.add_unrecorded(&observed.labelled());
     Ok(reconciler.plan.finish())
 }
 
@@ -134,6 +145,12 @@ impl<'a> Reconciler<'a> {
         let decision = match existing {
             // An unmanaged namespace is used as it is.
             Some(existing) if existing.ownership != Ownership::Owned => Decision::Keep,
+            // Work on some components changes nothing that others use.
+            Some(_)
+                if object.component.is_none() && self.options.request.components().is_some() =>
+            {
+                Decision::Keep
+            }
             Some(existing) => self.decide(object, &reference.key(), existing),
             None => Decision::Apply(Action::Create, "does not exist".to_owned()),
         };
@@ -193,18 +210,49 @@ impl<'a> Reconciler<'a> {
     /// Drafts the restart of a workload that reads a Secret whose value changes.
     fn restart(&self, object: &Object, existing: &ObservedObject) -> Option<Draft<Payload>> {
         let secret = restart::needed(self.kube, self.observed, object, existing)?;
-        let payload = Payload::Restart {
-            reference: existing.reference.clone(),
-            uid: existing.uid.clone(),
-        };
         let cause = format!("the value of secret `{secret}` changed");
-        Some(Draft::new(
-            Action::Run,
-            &object.kind,
-            &object.name,
-            cause,
-            payload,
-        ))
+        let why = label::SECRET_CHANGED_AT;
+        Some(restart_draft(object, existing, cause, why))
+    }
+
+    /// Plans the restarts that are requested. Fails if a component does not exist or
+    /// differs from its fragments, as on Docker.
+    fn restarts(&mut self, components: &BTreeSet<Name>) -> Result<(), Error> {
+        let scope = Scope::of(self.desired);
+        for component in components {
+            let objects = self.kube.objects.iter();
+            let own = objects.filter(|object| object.component.as_ref() == Some(component));
+            let mut runs = false;
+            let mut difference = None;
+            for object in own {
+                let key = Reference::of(object).key();
+                let existing = self.observed.objects.get(&key);
+                let Some(existing) = existing.filter(|existing| !existing.terminating) else {
+                    let cause = format!("{} `{}` does not exist", object.kind, object.name);
+                    difference.get_or_insert(cause);
+                    continue;
+                };
+                match self.decide(object, &key, existing) {
+                    Decision::Keep => {}
+                    Decision::Apply(_, cause) | Decision::Replace(cause) => {
+                        let cause = format!("{} `{}`: {cause}", object.kind, object.name);
+                        difference.get_or_insert(cause);
+                    }
+                }
+                if restart::is_running(object) {
+                    runs = true;
+                    let why = label::RESTARTED_AT;
+                    let draft = restart_draft(object, existing, RESTART.to_owned(), why);
+                    self.push(draft, object);
+                }
+            }
+            match difference {
+                _ if !runs => return Err(not_running(&scope, component)),
+                Some(cause) => return Err(outdated(&scope, component, &cause)),
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     fn decide(&self, object: &Object, key: &Key, existing: &ObservedObject) -> Decision {
@@ -212,8 +260,13 @@ impl<'a> Reconciler<'a> {
             let cause = "being removed".to_owned();
             return Decision::Apply(Action::Create, cause);
         }
-        if let Some(why) = failed(existing) {
-            return Decision::Replace(format!("did not complete ({why}); running it again"));
+        let starts = matches!(self.options.request, Request::Start(_));
+        match ended(existing) {
+            Some(_) if starts => return Decision::Replace(START.to_owned()),
+            Some(Err(why)) => {
+                return Decision::Replace(format!("did not complete ({why}); running it again"));
+            }
+            _ => {}
         }
         match self.observed.dry_runs.get(key) {
             Some(DryRun::Result(next)) => {
@@ -291,7 +344,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Returns the owned objects that are no longer declared.
-    fn orphans(&self) -> impl Iterator<Item = &'a ObservedObject> + use<'a> {
+    fn orphans(&self) -> Vec<&'a ObservedObject> {
         let wanted: BTreeSet<Key> = self
             .kube
             .objects
@@ -299,21 +352,40 @@ impl<'a> Reconciler<'a> {
             .map(|object| Reference::of(object).key())
             .collect();
         let prune = self.options.prune == Prune::Owned;
-        self.observed
-            .objects
-            .iter()
-            .filter_map(move |(key, existing)| {
+        let objects = self.observed.objects.iter();
+        objects
+            .filter_map(|(key, existing)| {
                 let removed = prune
+                    && self.is_pruned(existing)
                     && existing.ownership == Ownership::Owned
                     && !existing.data
                     && !wanted.contains(key);
                 removed.then_some(existing)
             })
+            .collect()
+    }
+
+    /// Returns true if an undeclared object may be removed: not one that the work does
+    /// not concern, and not what is left of something that was started by hand, such
+    /// as a task that has ended.
+    fn is_pruned(&self, existing: &ObservedObject) -> bool {
+        let component = existing.component.as_ref();
+        let job = existing.reference.kind == JOB;
+        let own = |object: &&Object| object.component.as_ref() == component;
+        let mut workloads = self.kube.objects.iter().filter(own);
+        let scheduled = workloads.any(|object| object.kind == "CronJob");
+        let desired = component.and_then(|name| self.desired.components.get(name));
+        let dormant = desired.is_some_and(|desired| desired.manual)
+            && !self.kube.objects.iter().any(|object| own(&object));
+        match self.options.request.components() {
+            Some(_) => job && self.options.request.concerns(component),
+            None => !(dormant || (job && scheduled)),
+        }
     }
 
     /// Removes objects that are no longer declared, unless they hold data.
     fn prune(&mut self) {
-        let orphans: Vec<_> = self.orphans().collect();
+        let orphans = self.orphans();
         for existing in &orphans {
             let successor = existing.reference.kind == JOB
                 && self
@@ -353,7 +425,7 @@ impl<'a> Reconciler<'a> {
             let Some(workload) = own.next() else {
                 continue;
             };
-            let ready = match component.job {
+            let ready = match component.job || workload.kind == JOB {
                 true => Until::Completed,
                 false if has_health(&workload.manifest) => Until::Healthy,
                 false => Until::Started,
@@ -361,6 +433,21 @@ impl<'a> Reconciler<'a> {
             self.plan.await_component(name, ready);
         }
     }
+}
+
+/// Drafts the restart of a workload, which notes its time in an annotation.
+fn restart_draft(
+    object: &Object,
+    existing: &ObservedObject,
+    cause: String,
+    annotation: &'static str,
+) -> Draft<Payload> {
+    let payload = Payload::Restart {
+        reference: existing.reference.clone(),
+        uid: existing.uid.clone(),
+        annotation,
+    };
+    Draft::new(Action::Run, &object.kind, &object.name, cause, payload)
 }
 
 /// Drafts the removal of an object.
@@ -386,8 +473,9 @@ fn removal(existing: &ObservedObject, cause: &str) -> Draft<Payload> {
     draft
 }
 
-/// Returns the reason why a Job failed, if it did. A failed Job never runs again.
-fn failed(existing: &ObservedObject) -> Option<String> {
+/// Returns how a Job ended, if it did: with the reason if it failed. A Job never runs
+/// again.
+fn ended(existing: &ObservedObject) -> Option<Result<(), String>> {
     if existing.reference.kind != JOB {
         return None;
     }
@@ -395,11 +483,15 @@ fn failed(existing: &ObservedObject) -> Option<String> {
     let is = |condition: &Value, field: &str, text: &str| {
         condition.get(field).and_then(Value::as_str) == Some(text)
     };
-    let failed = conditions
-        .iter()
-        .find(|condition| is(condition, "type", "Failed") && is(condition, "status", "True"))?;
-    let reason = failed.get("reason").and_then(Value::as_str);
-    Some(reason.unwrap_or("failed").to_owned())
+    let find = |what: &str| {
+        let mut conditions = conditions.iter();
+        conditions.find(|one| is(one, "type", what) && is(one, "status", "True"))
+    };
+    if let Some(failed) = find("Failed") {
+        let reason = failed.get("reason").and_then(Value::as_str);
+        return Some(Err(reason.unwrap_or("failed").to_owned()));
+    }
+    find("Complete").map(|_| Ok(()))
 }
 
 /// Returns true if a workload's main container has a readiness probe.

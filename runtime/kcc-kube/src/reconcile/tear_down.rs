@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Error, Options, Plan, PlanBuilder, Scope};
+use kcc_plan::{Error, Options, Plan, PlanBuilder, Request, Scope};
 use kcc_tree::Engine;
 
 use super::{is_workload, refuse::refuse_unrecorded, removal};
@@ -11,8 +11,6 @@ use crate::{
     observed::{NAMESPACE, Observed, ObservedObject, Ownership},
     payload::Payload,
 };
-
-const CAUSE: &str = "removed by `kcc down`";
 
 /// Plans the removal of all owned objects: a workload before those that it needs,
 /// the objects it depends on after it, data only on request, and the namespace
@@ -24,6 +22,10 @@ pub(crate) fn tear_down(
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(observed, &Scope::of(desired))?;
+    let cause = match options.request {
+        Request::Stop(_) => "removed by `kcc stop`",
+        _ => "removed by `kcc down`",
+    };
     let mut plan = PlanBuilder::new(Engine::Kubernetes, desired, options);
     plan.add_unrecorded(&observed.labelled());
     let owned: Vec<&ObservedObject> = observed
@@ -31,6 +33,7 @@ pub(crate) fn tear_down(
         .values()
         // Those that are being removed too: a finalizer may hold them.
         .filter(|existing| existing.ownership == Ownership::Owned)
+        .filter(|existing| options.request.concerns(existing.component.as_ref()))
         .collect();
     let workloads = || {
         owned
@@ -38,7 +41,7 @@ pub(crate) fn tear_down(
             .filter(|existing| is_workload(&existing.reference.kind))
     };
     for existing in workloads() {
-        let mut draft = removal(existing, CAUSE);
+        let mut draft = removal(existing, cause);
         for other in workloads().filter(|other| needs(order, other, existing)) {
             draft = draft.after(&other.reference.kind, &other.reference.name);
         }
@@ -48,7 +51,7 @@ pub(crate) fn tear_down(
         .iter()
         .filter(|existing| !is_workload(&existing.reference.kind) && !existing.data)
     {
-        let mut draft = removal(existing, CAUSE);
+        let mut draft = removal(existing, cause);
         for other in workloads() {
             draft = draft.after(&other.reference.kind, &other.reference.name);
         }

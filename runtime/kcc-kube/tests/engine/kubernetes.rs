@@ -31,6 +31,8 @@ pub(crate) struct Draft(kcc_test_engines::Draft<Kubernetes>);
 pub(crate) const IMAGE: &str = "kcc-e2e-shop:1";
 /// The same image under another name.
 pub(crate) const OTHER: &str = "kcc-e2e-shop:2";
+/// An image with a shell: a static busybox.
+pub(crate) const BOX: &str = "kcc-e2e-box:1";
 
 impl Deref for Kubernetes {
     type Target = Testbed;

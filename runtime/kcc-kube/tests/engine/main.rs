@@ -6,7 +6,7 @@
 mod cases;
 mod kubernetes;
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 use kcc_test_engines::{
     kubernetes::Testbed,
@@ -18,6 +18,9 @@ fn main() -> ExitCode {
         let testbed = Testbed::find()?;
         testbed.shop_image(kubernetes::IMAGE);
         testbed.shop_image(kubernetes::OTHER);
+        let files = tempfile::tempdir().unwrap();
+        fs::copy("/bin/busybox", files.path().join("busybox")).unwrap();
+        testbed.image(kubernetes::BOX, files.path(), &["/busybox"]);
         Some(kubernetes::Kubernetes(testbed))
     };
     let cases = cases::ALL.iter().map(|(name, case)| {

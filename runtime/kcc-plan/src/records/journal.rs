@@ -87,9 +87,9 @@ impl Unapplied {
     }
 
     /// Takes over the reasons from the report of an apply. A component that it does
-    /// not mention is as it was.
-    pub fn update(&mut self, report: &ApplyReport) {
-        if report.is_complete() {
+    /// not mention is as it was; `partial` says that the apply left the others alone.
+    pub fn update(&mut self, report: &ApplyReport, partial: bool) {
+        if report.is_complete() && !partial {
             *self = Self::default();
             return;
         }
@@ -102,7 +102,9 @@ impl Unapplied {
                 _ => _ = self.components.remove(name),
             }
         }
-        self.target = report.cancelled.then(|| "it was stopped".to_owned());
+        if !partial {
+            self.target = report.cancelled.then(|| "it was stopped".to_owned());
+        }
         for failure in &report.failures {
             let why = failure.message.clone();
             match &failure.component {

@@ -7,7 +7,7 @@
 mod provider;
 mod random;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_model::{EnvValue, Part, SecretProvider, percent_encoded};
@@ -108,19 +108,21 @@ impl Secrets {
         Some(Self { values })
     }
 
-    /// Returns the values that can be read without generating or running anything.
+    /// Returns the values that can be read without generating or running anything, and
+    /// the names of the secrets whose values cannot.
     pub fn known(
         providers: &BTreeMap<String, SecretProvider>,
         state: &RecordDirectory,
         options: &Options,
-    ) -> Self {
-        let known = providers.iter().filter_map(|(name, provider)| {
-            let value = peek(name, provider, state, options).ok()??;
-            Some((name.clone(), value))
-        });
-        Self {
-            values: known.collect(),
+    ) -> (Self, BTreeSet<String>) {
+        let (mut values, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
+        for (name, provider) in providers {
+            match peek(name, provider, state, options) {
+                Ok(value) => values.extend(value.map(|value| (name.clone(), value))),
+                Err(()) => _ = unreadable.insert(name.clone()),
+            }
         }
+        (Self { values }, unreadable)
     }
 
     /// Returns all values by name, to write them into files.

@@ -14,6 +14,7 @@ pub fn component(team: &str, after: &[(&str, Until)], deadline_ms: u64) -> Desir
         team: team.to_owned(),
         path: String::new(),
         job: false,
+        manual: false,
         after: after
             .iter()
             .map(|(name, until)| ((*name).to_owned(), *until))

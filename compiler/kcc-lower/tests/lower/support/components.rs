@@ -45,6 +45,7 @@ fn component(folder: &str, name: &str, kind: Kind) -> Component {
         routes: BTreeMap::new(),
         stateful: false,
         every_node: false,
+        manual: false,
         rollout: kcc_model::Rollout::default(),
         disruption: None,
         identity: kcc_model::Identity::default(),

@@ -1,10 +1,12 @@
 //! Jobs with several runs and containers that run on demand.
 
-use kcc_lower::docker::Restart;
-use kcc_plan::{Outcome, State};
+use std::collections::BTreeSet;
+
+use kcc_lower::docker::{Mount, Restart};
+use kcc_plan::{ApplyReport, Cancel, Outcome, Request, State};
 
 use super::literal;
-use crate::docker::Sandbox;
+use crate::docker::{Draft, Sandbox};
 
 pub(super) async fn a_cron_job_is_created_and_runs_on_demand(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
@@ -13,12 +15,10 @@ pub(super) async fn a_cron_job_is_created_and_runs_on_demand(sandbox: &Sandbox) 
     sandbox.apply_all(&desired).await;
     assert_eq!(sandbox.inspect("nightly", "{{.State.Status}}"), "created");
     let events = sandbox.recorder.lines();
-    let line = format!(
-        "cron jobs are not scheduled on Docker; run one with `docker start -a {}`",
-        sandbox.name("nightly")
-    );
+    let line =
+        "cron jobs are not scheduled on Docker; run one with `kcc start nightly --target dev`";
     assert!(
-        events.iter().any(|event| event.contains(&line)),
+        events.iter().any(|event| event.contains(line)),
         "{events:?}"
     );
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
@@ -70,4 +70,109 @@ pub(super) async fn parallelism_limits_concurrent_runs(sandbox: &Sandbox) {
     let status = sandbox.status(&desired).await;
     assert_eq!(status.components["index"].state, State::Completed);
     assert_eq!(status.components["index"].replicas, 3);
+}
+
+/// Applies with a request.
+async fn request(sandbox: &Sandbox, desired: &Draft, request: Request) -> ApplyReport {
+    let mut options = sandbox.options();
+    let stops = matches!(request, Request::Stop(_));
+    options.request = request;
+    let (desired, cancel) = (desired.finish(), Cancel::new());
+    let done = if stops {
+        kcc_docker::down(&desired, &options, &sandbox.recorder, &cancel).await
+    } else {
+        kcc_docker::apply(&desired, &options, &sandbox.recorder, &cancel).await
+    };
+    done.unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.script("web", "busybox sleep 600");
+    desired.script("tool", "busybox sleep 600");
+    desired.component("tool").manual = true;
+    let volume = desired.volume("task", "data");
+    desired
+        .script("task", "echo ran; exit $CODE")
+        .env
+        .insert("CODE".to_owned(), literal("0"));
+    let mounts = &mut desired.container("task").mounts;
+    mounts.insert("/data".to_owned(), Mount::Volume(volume));
+    desired.job("task");
+    desired.component("task").manual = true;
+
+    // An apply creates nothing of them.
+    let report = sandbox.apply_all(&desired).await;
+    assert_eq!(report.components.len(), 1, "{report:#?}");
+    assert_eq!(sandbox.list("container"), [sandbox.name("web")]);
+    assert!(sandbox.list("volume").is_empty());
+    let status = sandbox.status(&desired).await;
+    assert!(status.is_ready(), "{status:#?}");
+    let tool = &status.components["tool"];
+    assert_eq!((tool.state, tool.manual), (State::Absent, true));
+
+    // A started service stays, as it is declared.
+    let start = Request::Start(names(&["tool"]));
+    let report = request(sandbox, &desired, start.clone()).await;
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    assert_eq!(report.components["tool"].outcome, Outcome::Created);
+    let first = sandbox.id("tool");
+    assert_eq!(request(sandbox, &desired, start).await.planned, 0);
+    assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
+    let tool = desired.container("tool");
+    tool.env.insert("LEVEL".to_owned(), literal("debug"));
+    sandbox.apply_all(&desired).await;
+    assert_ne!(sandbox.id("tool"), first);
+
+    // A task runs once for each start, and no apply touches it.
+    let start = Request::Start(names(&["task"]));
+    let report = request(sandbox, &desired, start.clone()).await;
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    assert_eq!(report.components.len(), 1, "{report:#?}");
+    let first = sandbox.id("task");
+    let report = request(sandbox, &desired, start.clone()).await;
+    assert_eq!(report.components["task"].outcome, Outcome::Replaced);
+    assert_ne!(sandbox.id("task"), first);
+    desired
+        .container("task")
+        .env
+        .insert("CODE".to_owned(), literal("3"));
+    assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
+    let report = request(sandbox, &desired, start).await;
+    assert_eq!(report.exit_code(), 4, "{report:#?}");
+    let why = report.components["task"].why.clone().unwrap_or_default();
+    assert!(why.contains("exit code 3"), "{why}");
+    assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
+
+    // What is stopped is gone, and everything with a down.
+    let stop = Request::Stop(names(&["tool"]));
+    let report = request(sandbox, &desired, stop).await;
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    let left = [sandbox.name("task"), sandbox.name("web")];
+    assert_eq!(sandbox.list("container"), left);
+    assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
+    sandbox.down(&desired, false).await;
+    assert!(sandbox.list("container").is_empty());
+}
+
+pub(super) async fn a_cron_job_runs_when_it_is_started(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let nightly = desired.script("nightly", "echo ran; exit 3");
+    nightly.on_demand = true;
+    nightly.restart = Restart::No;
+    // Started before any apply, and after one.
+    for _ in 0..2 {
+        let start = Request::Start(names(&["nightly"]));
+        let report = request(sandbox, &desired, start).await;
+        assert_eq!(report.exit_code(), 4, "{report:#?}");
+        let why = report.components["nightly"].why.clone().unwrap_or_default();
+        assert!(why.contains("exit code 3"), "{why}");
+        sandbox.apply_all(&desired).await;
+    }
+    let log = sandbox.testbed.docker(&["logs", &sandbox.name("nightly")]);
+    assert_eq!(log.lines().count(), 2, "{log}");
 }

@@ -24,7 +24,8 @@ async fn read(
         }
     };
     let (desired, options) = (desired.finish(), sandbox.options());
-    let reading = kcc_docker::logs(&desired, &options, wanted, &mut write);
+    let mut warn = |text: &str| panic!("{text}");
+    let reading = kcc_docker::logs(&desired, &options, wanted, &mut warn, &mut write);
     let report = tokio::time::timeout(Duration::from_mins(1), reading).await;
     (lines, report.unwrap().unwrap())
 }
@@ -58,6 +59,38 @@ pub(super) async fn logs_are_merged_and_redacted(sandbox: &Sandbox) {
     };
     let (lines, report) = read(sandbox, &desired, &wanted, usize::MAX).await;
     assert_eq!((report.sources, lines.len()), (1, 1), "{lines:#?}");
+}
+
+pub(super) async fn secrets_that_cannot_be_redacted_are_named(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    write(sandbox, "token", "t0ken");
+    write(sandbox, "other", "0ther");
+    for name in ["token", "other"] {
+        let provider = SecretProvider::File(name.to_owned());
+        desired.engine.secrets.insert(name.to_owned(), provider);
+    }
+    let web = desired.script("web", "echo $KEY; busybox sleep 600");
+    web.env
+        .insert("KEY".to_owned(), EnvValue::Secret("token".to_owned()));
+    let cart = desired.script("cart", "busybox sleep 600");
+    cart.env
+        .insert("KEY".to_owned(), EnvValue::Secret("other".to_owned()));
+    sandbox.apply_all(&desired).await;
+    std::fs::remove_file(sandbox.root.path().join("token")).unwrap();
+    let mut warnings = Vec::new();
+    let mut warn = |text: &str| warnings.push(text.to_owned());
+    let mut write = |_| ControlFlow::Continue(());
+    let (full, options) = (desired.finish(), sandbox.options());
+    for component in ["web", "cart"] {
+        let wanted = LogOptions {
+            components: BTreeSet::from([component.to_owned()]),
+            ..LogOptions::default()
+        };
+        let report = kcc_docker::logs(&full, &options, &wanted, &mut warn, &mut write).await;
+        assert!(report.unwrap().failures.is_empty());
+    }
+    let warning = "cannot read secret `token`: its value is not replaced in the output";
+    assert_eq!(warnings, [warning], "only for the component that reads it");
 }
 
 pub(super) async fn logs_are_followed_across_restarts(sandbox: &Sandbox) {

@@ -1,6 +1,7 @@
 //! The cases. Each works on a system of its own, so they run concurrently.
 
 mod contents;
+mod exec;
 mod failures;
 mod jobs;
 mod lifecycle;
@@ -35,6 +36,8 @@ cases! {
     lifecycle::a_completed_job_runs_again_only_when_changed,
     jobs::a_cron_job_is_created_and_runs_on_demand,
     jobs::parallelism_limits_concurrent_runs,
+    jobs::manual_components_run_when_they_are_started,
+    jobs::a_cron_job_runs_when_it_is_started,
     lifecycle::replicas_share_a_name_and_keep_free_ports,
     lifecycle::undeclared_components_are_removed,
     lifecycle::down_keeps_the_data,
@@ -62,12 +65,16 @@ cases! {
     contents::a_component_on_the_hosts_network_is_reached_by_its_name,
     logs::logs_are_merged_and_redacted,
     logs::logs_are_followed_across_restarts,
+    logs::secrets_that_cannot_be_redacted_are_named,
+    exec::commands_run_with_input_and_exit_code,
+    exec::commands_have_a_terminal_of_the_users_size,
     ownership::unmanaged_objects_are_not_touched,
     ownership::a_killed_apply_is_completed_by_the_next,
     ownership::a_stopped_apply_stays_in_the_status,
     ownership::one_apply_at_a_time,
     rollout::a_crash_brings_the_old_container_back,
     rollout::a_crash_loop_is_never_all_clear,
+    rollout::a_restart_replaces_what_it_names_and_nothing_else,
     rollout::stops_take_about_one_grace_period,
     rollout::changes_outside_kcc_are_noticed,
     rollout::a_changed_secret_replaces_its_readers,

@@ -1,13 +1,17 @@
 //! An apply never loses a container that serves, and gives up early on a crash loop.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
+use kcc_diag::Code;
 use kcc_lower::docker::Mount;
 use kcc_model::EnvValue;
-use kcc_plan::{Outcome, State};
+use kcc_plan::{ApplyReport, Cancel, Error, Outcome, Request, State};
 
 use super::{detail, literal};
-use crate::docker::{Sandbox, get, publish};
+use crate::docker::{Draft, Sandbox, get, publish};
 
 /// The longest time an apply may continue after a crash loop begins, on a busy
 /// machine.
@@ -270,4 +274,74 @@ pub(super) async fn a_changed_secret_replaces_its_readers(sandbox: &Sandbox) {
         plan.contains("! unknown secret k cannot tell if it changed"),
         "{plan}"
     );
+}
+
+/// Restarts components.
+async fn restart(sandbox: &Sandbox, desired: &Draft, names: &[&str]) -> Result<ApplyReport, Error> {
+    let mut options = sandbox.options();
+    let names = names.iter().map(|name| (*name).to_owned());
+    options.request = Request::Restart(names.collect());
+    let (desired, cancel) = (desired.finish(), Cancel::new());
+    kcc_docker::apply(&desired, &options, &sandbox.recorder, &cancel).await
+}
+
+pub(super) async fn a_restart_replaces_what_it_names_and_nothing_else(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web", &[]);
+    desired.replica("web", 2);
+    // A start that fails as soon as the file exists.
+    let flags = sandbox.root.path().join("flags");
+    fs::create_dir(&flags).unwrap();
+    let path = flags.display().to_string();
+    let script = format!("[ -e {path}/fail ] && exit 3; exec busybox sleep 1000");
+    desired
+        .script("queue", &script)
+        .mounts
+        .insert(path.clone(), Mount::Host(path));
+    sandbox.apply_all(&desired).await;
+    let names = ["web", "web-2", "queue"];
+    let before = names.map(|name| sandbox.id(name));
+
+    let report = restart(sandbox, &desired, &["web"]).await.unwrap();
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    assert_eq!(report.components.len(), 1, "{report:#?}");
+    assert_eq!(report.components["web"].outcome, Outcome::Replaced);
+    let after = names.map(|name| sandbox.id(name));
+    let same: Vec<_> = before
+        .iter()
+        .zip(&after)
+        .map(|(old, new)| old == new)
+        .collect();
+    assert_eq!(same, [false, false, true]);
+    assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
+
+    // What serves stays if its successor does not start.
+    fs::write(flags.join("fail"), "").unwrap();
+    let report = restart(sandbox, &desired, &["queue"]).await.unwrap();
+    assert_eq!(report.exit_code(), 4, "{report:#?}");
+    let why = report.components["queue"].why.clone().unwrap_or_default();
+    assert!(
+        why.ends_with("the previous container keeps running"),
+        "{why}"
+    );
+    assert_eq!(sandbox.id("queue"), after[2]);
+    // Another component says nothing about it.
+    restart(sandbox, &desired, &["web"]).await.unwrap();
+    let status = sandbox.status(&desired).await;
+    assert!(
+        status.components["queue"].unapplied.is_some(),
+        "{status:#?}"
+    );
+    assert!(status.components["web"].unapplied.is_none(), "{status:#?}");
+
+    // A restart changes nothing, and needs something to restart.
+    desired
+        .container("web")
+        .env
+        .insert("LEVEL".to_owned(), literal("debug"));
+    let error = restart(sandbox, &desired, &["web"]).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanOutdated, "{}", error.chain());
+    desired.serve("cart", &[]);
+    let error = restart(sandbox, &desired, &["cart"]).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanNotRunning, "{}", error.chain());
 }

@@ -222,7 +222,8 @@ pub(super) async fn logs_include_the_previous_run(sandbox: &Sandbox) {
     };
     let (full, options) = (desired.finish(), sandbox.options());
     let wanted = LogOptions::default();
-    let report = kcc_kube::logs(&full, &options, &wanted, &mut write).await;
+    let mut warn = |text: &str| panic!("{text}");
+    let report = kcc_kube::logs(&full, &options, &wanted, &mut warn, &mut write).await;
     assert!(report.unwrap().failures.is_empty());
     for (component, text) in [
         ("web", "listening on :8080"),
@@ -248,7 +249,7 @@ pub(super) async fn logs_include_the_previous_run(sandbox: &Sandbox) {
         follow: true,
         ..LogOptions::default()
     };
-    let reading = kcc_kube::logs(&full, &options, &wanted, &mut write);
+    let reading = kcc_kube::logs(&full, &options, &wanted, &mut warn, &mut write);
     let read = tokio::time::timeout(Duration::from_secs(30), reading).await;
     assert_eq!(read.unwrap().unwrap().sources, 1);
 }

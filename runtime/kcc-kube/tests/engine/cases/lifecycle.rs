@@ -1,8 +1,9 @@
 //! A system comes up, changes and is taken down.
 
+use kcc_diag::Code;
 use kcc_lower::kubernetes::CreatedSecret;
 use kcc_model::{SecretProvider, Until};
-use kcc_plan::State;
+use kcc_plan::{ApplyReport, Cancel, Error, Outcome, Request, State};
 use serde_json::json;
 
 use crate::kubernetes::{Draft, Sandbox, labels};
@@ -311,4 +312,59 @@ pub(super) async fn down_keeps_the_data_without_volumes(sandbox: &Sandbox) {
     sandbox.kubectl(&["delete", "configmap", "notes"]);
     sandbox.down(&desired, true).await;
     assert!(!sandbox.exists());
+}
+
+/// Restarts components.
+async fn restart(sandbox: &Sandbox, desired: &Draft, names: &[&str]) -> Result<ApplyReport, Error> {
+    let mut options = sandbox.options();
+    let names = names.iter().map(|name| (*name).to_owned());
+    options.request = Request::Restart(names.collect());
+    let (desired, cancel) = (desired.finish(), Cancel::new());
+    kcc_kube::apply(&desired, &options, &sandbox.recorder, &cancel).await
+}
+
+pub(super) async fn a_restart_leaves_no_difference(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.database("orders");
+    desired.serve("web");
+    desired.serve("cart");
+    sandbox.apply_all(&desired).await;
+    let pods = |component: &str| {
+        let label = format!("app.kubernetes.io/name={component}");
+        let uids = "go-template={{range .items}}{{if not .metadata.deletionTimestamp}}\
+                    {{.metadata.uid}}{{end}}{{end}}";
+        sandbox.kubectl(&["get", "pods", "-l", &label, "-o", uids])
+    };
+    let before = ["orders", "web", "cart"].map(pods);
+    let report = restart(sandbox, &desired, &["orders", "web"])
+        .await
+        .unwrap();
+    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    let outcomes: Vec<_> = report.components.values().map(|one| one.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Updated; 2], "{report:#?}");
+    let after = ["orders", "web", "cart"].map(pods);
+    let same: Vec<_> = before
+        .iter()
+        .zip(&after)
+        .map(|(old, new)| old == new)
+        .collect();
+    assert_eq!(same, [false, false, true], "{before:?} {after:?}");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    let versions = sandbox.versions();
+    assert_eq!(sandbox.names("leases").len(), 0, "{versions:#?}");
+
+    // A restart changes nothing, and needs something to restart.
+    desired.container("Deployment", "web")["env"] = json!([{"name": "LEVEL", "value": "debug"}]);
+    let error = restart(sandbox, &desired, &["web"]).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanOutdated, "{}", error.chain());
+    assert_eq!(
+        restart(sandbox, &desired, &["cart"])
+            .await
+            .unwrap()
+            .exit_code(),
+        0
+    );
+    desired.serve("queue");
+    let error = restart(sandbox, &desired, &["queue"]).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanNotRunning, "{}", error.chain());
 }

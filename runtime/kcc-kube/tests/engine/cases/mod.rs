@@ -1,5 +1,6 @@
 //! The cases, by subject.
 
+mod exec;
 mod failures;
 mod lifecycle;
 mod ownership;
@@ -25,8 +26,11 @@ cases! {
         a_changed_job_runs_again,
         an_autoscaler_takes_over_running_replicas,
         a_secret_follows_its_provider,
+        a_restart_leaves_no_difference,
         undeclared_objects_are_removed,
         down_keeps_the_data_without_volumes,;
+    exec:
+        commands_run_with_input_terminal_and_exit_code,;
     failures:
         an_unready_component_is_reported_with_its_reason,
         a_stuck_rollout_ends_early_and_its_cause_stays,
@@ -41,7 +45,9 @@ cases! {
         a_daemon_set_comes_up_and_is_updated,
         init_steps_and_sidecars_run_with_a_container,
         a_failing_init_step_is_reported_with_its_log,
-        a_job_ends_with_its_sidecar,;
+        a_job_ends_with_its_sidecar,
+        manual_components_run_when_they_are_started,
+        a_cron_job_runs_when_it_is_started,;
     ownership:
         unmanaged_objects_are_not_touched,
         a_field_of_another_gives_way_or_is_a_conflict,

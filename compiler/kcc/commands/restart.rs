@@ -1,0 +1,76 @@
+//! `kcc restart`: restarts components without changing them.
+
+use clap::Args;
+use kcc_model::{Millis, Name};
+use kcc_plan::Request;
+
+use super::{CommandResult, apply, known};
+use crate::{
+    args::{ScopeArgs, duration},
+    compiled::Compiled,
+    confirm::confirm,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    pipeline, progress, runtime,
+};
+
+/// Restart components one replica after the other
+///
+/// What serves keeps serving until its successor is ready, as in an apply, and stays if
+/// that never is. A component that is not as its fragments declare it is not restarted.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kcc restart web --target dev\n  kcc restart web cart --target prod --yes --timeout 5m"
+)]
+pub struct Restart {
+    /// Components to restart
+    #[arg(value_name = "COMPONENT", required = true)]
+    pub components: Vec<Name>,
+    /// The target.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Time limit for each component to become ready, such as `90s` or `5m`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Millis>,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl Restart {
+    /// Asks for confirmation if the target is shared, and restarts.
+    pub fn run(self, context: &Context) -> CommandResult {
+        let target = &self.scope.target;
+        let compiled = pipeline::compile_scope(context, None, &self.scope)?;
+        let components = known(&compiled, self.components)?;
+        for name in &components {
+            reject_job(&compiled, name)?;
+        }
+        let names: Vec<_> = components.iter().map(|name| format!("`{name}`")).collect();
+        let question = format!("restart {} in `{target}`?", names.join(", "));
+        if !confirm(context, target, self.yes, &question)? {
+            context.printer.note("nothing was changed");
+            return Ok(Exit::Incomplete);
+        }
+        let mut options = runtime::options(context, &compiled);
+        options.request = Request::Restart(components);
+        options.timeout_ms = self.timeout.map(|timeout| timeout.0);
+        let reporter = progress::reporter(context);
+        let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
+        apply::finish(context, &report, "restarted", "in")
+    }
+}
+
+/// Fails for what runs to completion.
+fn reject_job(compiled: &Compiled, name: &str) -> Result<(), Failure> {
+    let component = &compiled.target_model().components[name];
+    if component.run().is_none() {
+        return Ok(());
+    }
+    let target = &compiled.desired().target;
+    Err(Failure::usage(
+        format!("`{name}` runs to completion; there is nothing to restart"),
+        format!("run it again with `kcc start {name} --target {target}`"),
+    ))
+}
