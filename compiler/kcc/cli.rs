@@ -6,9 +6,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff,
-    down::Down, exec::Exec, explain::Explain, graph::Graph, init::Init, logs::Logs, model::Model,
-    parity::Parity, plan::Plan, recover::Recover, render::Render, restart::Restart, start::Start,
-    status::Status, stop::Stop,
+    down::Down, exec::Exec, explain::Explain, fmt::Fmt, graph::Graph, init::Init, logs::Logs,
+    model::Model, parity::Parity, plan::Plan, recover::Recover, render::Render, restart::Restart,
+    start::Start, status::Status, stop::Stop,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -38,6 +38,7 @@ pub struct Cli {
 pub enum Command {
     Init(Init),
     Check(Check),
+    Fmt(Fmt),
     Render(Render),
     Model(Model),
     Blame(Blame),
@@ -69,12 +70,13 @@ impl Command {
 
     /// Runs the command.
     pub fn run(self, context: &Context) -> CommandResult {
-        if let Self::Init(_) | Self::Explain(_) | Self::Completions(_) = &self {
+        if let Self::Init(_) | Self::Fmt(_) | Self::Explain(_) | Self::Completions(_) = &self {
             overrides::reject(&context.settings)?;
         }
         match self {
             Self::Init(command) => command.run(context),
             Self::Check(command) => command.run(context),
+            Self::Fmt(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Model(command) => command.run(context),
             Self::Blame(command) => command.run(context),

@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     pub(crate) partial: Vec<FileId>,
     /// The blame of each path, if the request asked for it.
     pub(crate) blame: BTreeMap<Path, Blame>,
+    /// The formatted text of each file, if the request asked for it.
+    pub(crate) formatted: Vec<Option<String>>,
     /// The errors.
     pub(crate) faults: Vec<Fault>,
     /// The names in policies and defaults that the target has a component for.
@@ -81,6 +83,7 @@ pub(crate) fn exchange(
             .collect::<Result<_, _>>()?,
         blame: indexes.blame(response.explained, &policies)?,
         policies,
+        formatted: response.formatted,
         faults,
         matched: response.matched,
         stopped: None,

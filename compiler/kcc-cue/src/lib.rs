@@ -3,12 +3,13 @@
 //! The real CUE evaluator runs as a wasm guest without a file system, a clock
 //! or a network. Nothing outside this crate knows that there is one.
 //! [`evaluate`] takes the fragments and gives the [`kcc_tree::ConfigTree`] of all targets
-//! with everything that is wrong in them.
+//! with everything that is wrong in them; [`format()`] formats sources.
 
 mod decode;
 mod evaluate;
 mod evaluator;
 mod exchange;
+mod format;
 mod messages;
 mod narrow;
 mod packages;
@@ -18,5 +19,6 @@ mod wire;
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
 pub use evaluator::{Evaluator, EvaluatorError, Limits};
 pub use exchange::schema;
+pub use format::{Formatted, format};
 pub use packages::{Imports, Package};
 pub use wire::{Absence, MissingPackage, SchemaFile};

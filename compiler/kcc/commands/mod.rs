@@ -11,6 +11,7 @@ pub mod diff;
 pub mod down;
 pub mod exec;
 pub mod explain;
+pub mod fmt;
 pub mod graph;
 pub mod init;
 pub mod logs;

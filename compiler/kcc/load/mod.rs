@@ -7,6 +7,7 @@
 
 mod build_contexts;
 mod codeowners;
+mod cue_files;
 mod import_path;
 mod package_dir;
 mod packages;
@@ -22,6 +23,7 @@ use kcc_cue::Imports;
 use kcc_model::Codeowners;
 
 pub use build_contexts::BuildContexts;
+pub use cue_files::{NamedFile, PathError, named};
 pub use problem::{Problem, Problems};
 pub use root::Root;
 pub use teams::check_team_directories;

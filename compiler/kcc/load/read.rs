@@ -38,6 +38,16 @@ pub(super) fn text(path: &Path) -> Result<String, ReadError> {
         .unwrap_or(text))
 }
 
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            ReadError::NotUtf8(_) => io::Error::other("it is not valid UTF-8"),
+            ReadError::TooLong => io::Error::other("it is too long"),
+        }
+    }
+}
+
 impl ReadError {
     /// Converts the error to the problem of a file.
     pub(super) fn problem(self, name: String) -> Problem {

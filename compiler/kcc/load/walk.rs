@@ -161,7 +161,7 @@ fn is_fragment(path: &Path) -> bool {
 }
 
 /// Returns true if a directory's name excludes its files from the fragments.
-fn is_private(path: &Path) -> bool {
+pub(super) fn is_private(path: &Path) -> bool {
     let Some(name) = path.file_name() else {
         return false;
     };

@@ -45,6 +45,8 @@ func answer(text []byte) (resp *wire.Response) {
 		return eval.System(req, syntax.PrepareSystem(req))
 	case wire.OpModel:
 		return eval.Model(req, syntax.Prepare(req))
+	case wire.OpFormat:
+		return syntax.Format(req)
 	default:
 		return failed(wire.Protocol{Message: fmt.Sprintf("unknown operation %q", req.Op)})
 	}

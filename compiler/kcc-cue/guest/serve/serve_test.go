@@ -15,6 +15,7 @@ func TestEveryRequestGetsAnAnswer(t *testing.T) {
 		`{"version":1,"op":"nonsense"}`: "protocol",
 		`{"version":1,"op":"schema"}`:   "",
 		`{"version":1,"op":"system"}`:   "",
+		`{"version":1,"op":"format","files":[{"name":"a.cue","text":"a: ["}]}`:                         "syntax",
 		`{"version":1,"op":"model","target":"dev"}`:                                                    "",
 		`{"version":1,"op":"model","target":"dev","files":[{"name":"kcc.cue","text":"\u0000\uffff"}]}`: "syntax",
 		`{"version":1,"op":"model","target":"dev","files":[{"name":"kcc.cue","text":""}]}`:             "package-clause",

@@ -53,6 +53,18 @@ func AppendResponse(b []byte, r *Response) []byte {
 		b = append(b, ']')
 	}
 	b = appendExplained(b, r)
+	if r.Formatted != nil {
+		b = append(b, `,"formatted":[`...)
+		for i, text := range r.Formatted {
+			b = comma(b, i)
+			if text == nil {
+				b = append(b, "null"...)
+			} else {
+				b = appendString(b, *text)
+			}
+		}
+		b = append(b, ']')
+	}
 	b = append(b, `,"errors":[`...)
 	for i := range r.Errors {
 		b = comma(b, i)

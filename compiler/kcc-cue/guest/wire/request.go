@@ -17,6 +17,7 @@ const (
 	OpSchema = "schema"
 	OpSystem = "system"
 	OpModel  = "model"
+	OpFormat = "format"
 )
 
 // Request is one request of the host.

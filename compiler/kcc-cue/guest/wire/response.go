@@ -13,6 +13,9 @@ type Response struct {
 	Matched []Span
 	// Explained is set if the request asks for it.
 	Explained []Explained
+	// Formatted has the text of each of the request's files, or nil for one that
+	// cannot be parsed.
+	Formatted []*string
 	Errors    []Error
 }
 

@@ -99,6 +99,15 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Requests the files as `cue fmt` writes them.
+    pub(crate) fn format(files: &'a [File<'a>]) -> Self {
+        Self {
+            op: "format",
+            files,
+            ..Self::schema()
+        }
+    }
+
     /// Requests the field `system`.
     pub(crate) fn system(files: &'a [File<'a>]) -> Self {
         Self {

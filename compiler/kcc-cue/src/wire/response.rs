@@ -27,6 +27,8 @@ pub(crate) struct Response {
     pub(crate) policies: Vec<Policy>,
     #[serde(default)]
     pub(crate) matched: Vec<Span>,
+    #[serde(default)]
+    pub(crate) formatted: Vec<Option<String>>,
     pub(crate) errors: Vec<Fault>,
 }
 
