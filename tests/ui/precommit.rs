@@ -18,15 +18,26 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
     }
     let scratch = Scratch::new();
     let hooks = scratch.path().join("hooks");
-    let system = scratch.path().join("system");
+    let repository = scratch.path().join("repository");
     let file = ".pre-commit-hooks.yaml";
     let ours = fs::read(root().join(file)).map_err(|error| error.to_string())?;
     write(&hooks.join(file), ours);
+    // Two systems, neither at the root of the repository, and a file of none.
+    for name in ["shop", "mail"] {
+        write(
+            &repository.join(format!("systems/{name}/kcc.cue")),
+            format!("package {name}\n\nsystem: name: \"{name}\"\n"),
+        );
+        write(
+            &repository.join(format!("systems/{name}/teams/web/api.cue")),
+            format!("package {name}\n\nservices: api: image: \"acme/api:1\"\n"),
+        );
+    }
     write(
-        &system.join("kcc.cue"),
-        "package shop\n\nsystem: name: \"shop\"\n",
+        &repository.join("other/data.cue"),
+        "package other\n\nx: y\n",
     );
-    let fragment = system.join("web.cue");
+    let fragment = repository.join("systems/shop/web.cue");
     write(
         &fragment,
         "package shop\n\nservices: web: {image: \"acme/web:1\", port: 8080}\n",
@@ -35,11 +46,12 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
         tool,
         scratch: scratch.path(),
     };
-    for repository in [&hooks, &system] {
+    for repository in [&hooks, &repository] {
         runner.git(repository, &["init", "--quiet"])?;
         runner.git(repository, &["add", "--all"])?;
     }
     runner.git(&hooks, &["commit", "--quiet", "--message=hooks"])?;
+    let system = repository;
 
     let (passed, output) = runner.hook(&system, &hooks)?;
     if !passed || !output.contains("Passed") {
@@ -54,6 +66,12 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
     if passed || !output.contains("kcc::eval::unknown-field") || !output.contains("web.cue:3:") {
         return Err(format!(
             "a bad fragment is accepted or not shown:\n{output}"
+        ));
+    }
+    let times = output.matches("checked 1 component").count();
+    if times != 1 {
+        return Err(format!(
+            "the other system is checked {times} times:\n{output}"
         ));
     }
     write(&system.join("notes.txt"), "not a fragment\n");

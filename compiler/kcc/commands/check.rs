@@ -1,13 +1,20 @@
 //! `kcc check`: reports everything that can be detected before anything runs, for
 //! all targets at once.
 
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
 use clap::Args;
+use kcc_diag::Format;
 
 use super::CommandResult;
 use crate::{
-    args::System,
     context::Context,
     exit::Exit,
+    failure::Failure,
+    load::Root,
     pipeline::{self, Targets},
     printer::Stdout,
     summary::counted,
@@ -16,37 +23,93 @@ use crate::{
 /// Check the system for every target
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check --format json | jq .code"
+    after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check $(git diff --name-only '*.cue')     check each system with a changed fragment\n  kcc check --format json | jq .code"
 )]
 pub struct Check {
     /// Check only TARGET; may be repeated [default: all targets]
     #[arg(short, long, value_name = "TARGET")]
     pub target: Vec<String>,
-    /// The system to work on.
-    #[command(flatten)]
-    pub system: System,
+    /// Directories or files of the systems to check, each system once [default: the
+    /// current directory]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
 }
 
 impl Check {
     /// Checks the system and prints a summary.
     pub fn run(self, context: &Context) -> CommandResult {
         let targets = Targets::of(&self.target);
-        let checked = pipeline::check(context, self.system.dir.as_deref(), &targets)?;
-        let warnings = checked.diagnosis.diagnostics.iter().count();
-        context
-            .printer
-            .diagnosis(&checked.diagnosis, Stdout::Diagnostics);
-        context.printer.note(&format!(
-            "checked {} of {} for {}: {}",
-            counted(checked.components, "component"),
-            counted(checked.teams, "team"),
-            checked.targets.join(", "),
-            if warnings == 0 {
-                "no errors".to_owned()
-            } else {
-                format!("no errors, {}", counted(warnings, "warning"))
-            },
-        ));
-        Ok(Exit::Done)
+        let [first, others @ ..] = &systems(context, &self.paths)[..] else {
+            return Ok(Exit::Done);
+        };
+        if !others.is_empty() && context.settings.format == Format::Sarif {
+            return Err(Failure::usage(
+                "SARIF describes one system at a time",
+                "check each system with a command of its own",
+            ));
+        }
+        if others.is_empty() {
+            return check(context, first.as_deref(), &targets);
+        }
+        let mut exit = Exit::Done;
+        for system in std::iter::once(first).chain(others) {
+            let checked = check(context, system.as_deref(), &targets);
+            exit = exit.or(checked
+                .unwrap_or_else(|failure| context.printer.failure(&failure, Stdout::Diagnostics)));
+        }
+        Ok(exit)
     }
+}
+
+/// Returns a path in each of the systems that some paths belong to. A CUE file of no
+/// system is noted and left out: a hook passes every file that changes.
+fn systems(context: &Context, paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    if paths.is_empty() {
+        return vec![None];
+    }
+    let settings = &context.settings;
+    let here = &settings.environment.current_dir;
+    let mut roots = BTreeSet::new();
+    let mut systems = Vec::new();
+    for path in paths {
+        match Root::find(here, &settings.dir_named(Some(path))) {
+            Ok(root) => {
+                if roots.insert(root.path().to_owned()) {
+                    systems.push(Some(path.clone()));
+                }
+            }
+            Err(found) if is_cue_file(here, &settings.dir_named(Some(path))) => {
+                context.printer.note(&format!("skipped: {}", found.message));
+            }
+            // The check reports it.
+            Err(_) => systems.push(Some(path.clone())),
+        }
+    }
+    systems
+}
+
+/// Returns true for the path of an existing CUE file.
+fn is_cue_file(here: &Path, path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "cue") && Root::is_file(here, path)
+}
+
+/// Checks one system and prints a summary.
+fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> CommandResult {
+    let checked = pipeline::check(context, dir, targets)?;
+    let warnings = checked.diagnosis.diagnostics.iter().count();
+    context
+        .printer
+        .diagnosis(&checked.diagnosis, Stdout::Diagnostics);
+    context.printer.note(&format!(
+        "checked {} of {} for {}: {}",
+        counted(checked.components, "component"),
+        counted(checked.teams, "team"),
+        checked.targets.join(", "),
+        if warnings == 0 {
+            "no errors".to_owned()
+        } else {
+            format!("no errors, {}", counted(warnings, "warning"))
+        },
+    ));
+    Ok(Exit::Done)
 }

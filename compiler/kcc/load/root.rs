@@ -62,6 +62,11 @@ impl Root {
         })
     }
 
+    /// Returns true for the path of an existing file.
+    pub fn is_file(here: &Path, path: &Path) -> bool {
+        here.join(path).is_file()
+    }
+
     /// Returns the absolute path, without symbolic links.
     pub fn path(&self) -> &Path {
         &self.path
