@@ -8,6 +8,8 @@ use kcc_cue::Limits;
 use kcc_diag::Format;
 use kcc_model::{Bytes, Millis, is_label};
 
+use crate::completion;
+
 /// Options of all commands.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -122,7 +124,7 @@ pub struct System {
 #[derive(Debug, Clone, Args)]
 pub struct ScopeArgs {
     /// Target, such as `dev` or `prod`
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = completion::targets())]
     pub target: String,
     /// Use an isolated instance of the target, under a name of your choice
     #[arg(long, value_name = "NAME", value_parser = instance)]

@@ -5,10 +5,10 @@
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    CommandResult, apply::Apply, blame::Blame, check::Check, completions::Completions, diff::Diff,
-    down::Down, exec::Exec, explain::Explain, fmt::Fmt, graph::Graph, init::Init, logs::Logs,
-    model::Model, parity::Parity, plan::Plan, recover::Recover, render::Render, restart::Restart,
-    start::Start, status::Status, stop::Stop,
+    CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
+    completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
+    graph::Graph, init::Init, logs::Logs, man::Man, model::Model, parity::Parity, plan::Plan,
+    recover::Recover, render::Render, restart::Restart, start::Start, status::Status, stop::Stop,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -57,6 +57,9 @@ pub enum Command {
     Recover(Recover),
     Explain(Explain),
     Completions(Completions),
+    Man(Man),
+    #[command(name = "__complete")]
+    Complete(Complete),
 }
 
 impl Command {
@@ -70,7 +73,12 @@ impl Command {
 
     /// Runs the command.
     pub fn run(self, context: &Context) -> CommandResult {
-        if let Self::Init(_) | Self::Fmt(_) | Self::Explain(_) | Self::Completions(_) = &self {
+        if let Self::Init(_)
+        | Self::Fmt(_)
+        | Self::Explain(_)
+        | Self::Completions(_)
+        | Self::Man(_) = &self
+        {
             overrides::reject(&context.settings)?;
         }
         match self {
@@ -95,6 +103,8 @@ impl Command {
             Self::Recover(command) => command.run(context),
             Self::Explain(command) => command.run(context),
             Self::Completions(command) => command.run(context, &mut Cli::command()),
+            Self::Man(command) => command.run(context, Cli::command()),
+            Self::Complete(command) => command.run(context, &mut Cli::command()),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod args;
 pub mod cli;
 pub mod commands;
 pub mod compiled;
+pub mod completion;
 pub mod confirm;
 pub mod context;
 pub mod examined;

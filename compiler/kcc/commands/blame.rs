@@ -25,10 +25,10 @@ use crate::{
 )]
 pub struct Blame {
     /// Path in the model or in a rendered object
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", add = crate::completion::paths())]
     pub path: String,
     /// Show only TARGET; may be repeated [default: all targets]
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Vec<String>,
     /// The system to work on.
     #[command(flatten)]

@@ -27,7 +27,7 @@ use crate::{
 )]
 pub struct Check {
     /// Check only TARGET; may be repeated [default: all targets]
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Vec<String>,
     /// Directories or files of the systems to check, each system once [default: the
     /// current directory]

@@ -25,10 +25,10 @@ use crate::{
 )]
 pub struct Diff {
     /// First target
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", add = crate::completion::targets())]
     pub left: String,
     /// Second target
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", add = crate::completion::targets())]
     pub right: String,
     /// Exit with status 1 if there are differences
     #[arg(long)]

@@ -25,7 +25,7 @@ use crate::{
 )]
 pub struct Exec {
     /// Component to run the command in
-    #[arg(value_name = "COMPONENT")]
+    #[arg(value_name = "COMPONENT", add = crate::completion::components())]
     pub component: Name,
     /// The target.
     #[command(flatten)]

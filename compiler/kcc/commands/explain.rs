@@ -18,7 +18,7 @@ use crate::{
 )]
 pub struct Explain {
     /// Code, or path of a field; omit it to list all codes
-    #[arg(value_name = "CODE|PATH")]
+    #[arg(value_name = "CODE|PATH", add = crate::completion::codes())]
     pub about: Option<String>,
 }
 

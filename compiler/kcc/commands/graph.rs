@@ -25,7 +25,7 @@ use crate::{
 )]
 pub struct Graph {
     /// Show only components in TARGET [default: all targets]
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Option<String>,
     /// Output format of the graph
     #[arg(long, default_value = "text", value_parser = ["text", "mermaid", "dot", "json"])]

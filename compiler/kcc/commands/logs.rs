@@ -31,7 +31,7 @@ use crate::{
 )]
 pub struct Logs {
     /// Components to print the logs of [default: all]
-    #[arg(value_name = "COMPONENT")]
+    #[arg(value_name = "COMPONENT", add = crate::completion::components())]
     pub components: Vec<Name>,
     /// The target.
     #[command(flatten)]

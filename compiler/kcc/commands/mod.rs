@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod blame;
 pub mod check;
+pub mod complete;
 pub mod completions;
 pub mod diff;
 pub mod down;
@@ -15,6 +16,7 @@ pub mod fmt;
 pub mod graph;
 pub mod init;
 pub mod logs;
+pub mod man;
 pub mod model;
 pub mod parity;
 pub mod plan;

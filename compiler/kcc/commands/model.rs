@@ -11,7 +11,7 @@ use crate::{args::System, context::Context, exit::Exit, pipeline};
 #[command(after_help = "Example:\n  kcc model --target prod | jq '.components.web.replicas'")]
 pub struct Model {
     /// Target, such as `dev` or `prod`
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: String,
     /// The system to work on.
     #[command(flatten)]

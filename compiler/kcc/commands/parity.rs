@@ -25,7 +25,7 @@ use crate::{
 )]
 pub struct Parity {
     /// Show only TARGET; may be repeated [default: all targets]
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Vec<String>,
     /// Also show honoured fields
     #[arg(short, long)]

@@ -20,7 +20,7 @@ use crate::{
 )]
 pub struct Render {
     /// Target, such as `dev` or `prod`
-    #[arg(short, long, value_name = "TARGET")]
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: String,
     /// Directory to write files to, or `-` for one stream on stdout
     #[arg(short, long, value_name = "DIR", default_value = "-")]

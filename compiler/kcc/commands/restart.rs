@@ -25,7 +25,7 @@ use crate::{
 )]
 pub struct Restart {
     /// Components to restart
-    #[arg(value_name = "COMPONENT", required = true)]
+    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
     pub components: Vec<Name>,
     /// The target.
     #[command(flatten)]

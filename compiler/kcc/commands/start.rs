@@ -28,7 +28,7 @@ use crate::{
 )]
 pub struct Start {
     /// Components to start
-    #[arg(value_name = "COMPONENT", required = true)]
+    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
     pub components: Vec<Name>,
     /// The target.
     #[command(flatten)]

@@ -18,7 +18,7 @@ use crate::{
 #[command(after_help = "Example:\n  kcc stop profiler --target dev")]
 pub struct Stop {
     /// Components to stop
-    #[arg(value_name = "COMPONENT", required = true)]
+    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
     pub components: Vec<Name>,
     /// The target.
     #[command(flatten)]
