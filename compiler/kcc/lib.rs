@@ -12,6 +12,7 @@ pub mod compiled;
 pub mod completion;
 pub mod confirm;
 pub mod context;
+pub mod editor;
 pub mod examined;
 pub mod exit;
 pub mod failure;

@@ -22,6 +22,7 @@ use crate::{
     args,
     compiled::Compiled,
     context::Context,
+    editor,
     examined::Examined,
     failure::{Diagnosis, Failure},
     load::{BuildContexts, Root, Sources, check_team_directories},
@@ -224,6 +225,8 @@ pub struct Checked {
     pub teams: usize,
     /// The targets that were checked.
     pub targets: Vec<String>,
+    /// True if the schema for editors in the system is that of another version of kcc.
+    pub has_old_schema: bool,
 }
 
 /// Checks a system for some targets, their lowering included.
@@ -246,7 +249,20 @@ pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result
         components: components.len(),
         teams: system.model.teams.len(),
         targets: system.model.targets.keys().cloned().collect(),
+        has_old_schema: has_old_schema(&system.root)?,
     })
+}
+
+/// Returns true if the schema for editors is there, and is not that of this kcc.
+fn has_old_schema(root: &Root) -> Result<bool, Failure> {
+    if root.there(&format!("{}/", editor::SCHEMA)).is_err() {
+        return Ok(false);
+    }
+    let files = editor::schema(&Evaluator::new()?)?;
+    Ok(files.iter().any(|(name, text)| {
+        let there = root.read(&format!("{}/{name}", editor::SCHEMA));
+        there.as_ref() != Ok(text)
+    }))
 }
 
 /// Compiles one target; writes warnings to stderr.

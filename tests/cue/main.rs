@@ -11,13 +11,14 @@
 )]
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     sync::OnceLock,
 };
 
-use kcc_test_support::{Archive, CommandOutput, Scratch, documents, kcc, root};
+use kcc_test_support::{Archive, CommandOutput, Scratch, documents, kcc, root, write};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The documents, and directories of documents, that contain fragments.
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         }
     }
     trials.push(Trial::test("imports", imports_resolve_as_in_cue));
+    trials.push(Trial::test("editors", editors_know_the_fields));
     let trials = trials
         .into_iter()
         .map(|trial| trial.with_ignored_flag(!has_go))
@@ -174,6 +176,50 @@ fn imports_resolve_as_in_cue() -> Result<(), Failed> {
         if let Some(label) = label {
             assert_eq!(theirs[service]["labels"]["zone"], label, "{theirs}");
             assert!(ours.contains(label), "{ours}");
+        }
+    }
+    Ok(())
+}
+
+/// Examples without what only kcc resolves, such as names of packages elsewhere.
+const FOR_EDITORS: [&str; 3] = ["hello", "voting", "shop"];
+
+/// Checks that after `kcc init --update` the `cue` tool accepts the fragments of every
+/// directory, and finds a field that does not exist.
+fn editors_know_the_fields() -> Result<(), Failed> {
+    for example in FOR_EDITORS {
+        let folder = Scratch::new();
+        let from = root().join("examples").join(example);
+        let mut directories = BTreeSet::from([PathBuf::new()]);
+        for path in files(&from, "cue") {
+            let name = path.strip_prefix(&from).unwrap();
+            if name.starts_with("mistakes") {
+                continue;
+            }
+            write(&folder.path().join(name), fs::read(&path).unwrap());
+            directories.insert(name.parent().unwrap().to_owned());
+        }
+        let update = CommandOutput::of(kcc(folder.path()).args(["init", "--update"]));
+        if update.code != Some(0) {
+            return Err(update.err.into());
+        }
+        for directory in directories {
+            let directory = folder.path().join(directory);
+            let output = cue(&directory, &["vet", "-c=false", "."]);
+            if output.code != Some(0) {
+                return Err(format!("{}: {}", directory.display(), output.err).into());
+            }
+            let package = fs::read_to_string(folder.path().join("kcc.cue")).unwrap();
+            let package = package.lines().find(|line| line.starts_with("package"));
+            let wrong = format!("{}\n\nservices: odd: imge: \"x\"\n", package.unwrap());
+            write(&directory.join("odd.cue"), wrong);
+            let output = cue(&directory, &["vet", "-c=false", "."]);
+            if output.code == Some(0)
+                || !output.err.contains("services.odd.imge: field not allowed")
+            {
+                return Err(format!("a wrong field is accepted: {}", output.err).into());
+            }
+            fs::remove_file(directory.join("odd.cue")).unwrap();
         }
     }
     Ok(())

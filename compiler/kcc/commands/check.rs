@@ -12,6 +12,7 @@ use kcc_diag::Format;
 use super::CommandResult;
 use crate::{
     context::Context,
+    editor,
     exit::Exit,
     failure::Failure,
     load::Root,
@@ -111,5 +112,11 @@ fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> CommandRes
             format!("no errors, {}", counted(warnings, "warning"))
         },
     ));
+    if checked.has_old_schema {
+        context.printer.note(&format!(
+            "`{}` is from another version of kcc; `kcc init --update` renews it",
+            editor::SCHEMA
+        ));
+    }
     Ok(Exit::Done)
 }

@@ -10,14 +10,28 @@ use std::{
 };
 
 use clap::Args;
+use kcc_cue::Evaluator;
+use kcc_diag::Diagnostics;
 use kcc_model::is_label;
+use kcc_tree::SYSTEM_FILE;
 
 use super::CommandResult;
-use crate::{context::Context, exit::Exit, failure::Failure};
+use crate::{
+    context::Context,
+    editor,
+    exit::Exit,
+    failure::Failure,
+    load::{Root, is_for_cue, package_of},
+};
 
 /// Create a working system with one service
+///
+/// Also writes what editors and the cue tool need to know kcc's fields: `schema.cue`, and
+/// kcc's schema under `cue.mod`. `--update` writes only that, in an existing system.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kcc init shop && kcc check shop")]
+#[command(
+    after_help = "Examples:\n  kcc init shop && kcc check shop\n  kcc init --update          renew the schema for editors after an update of kcc"
+)]
 pub struct Init {
     /// Directory to create the system in [default: the current directory]
     #[arg(value_name = "DIR")]
@@ -25,6 +39,9 @@ pub struct Init {
     /// Name of the system [default: the name of the directory]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Only write the schema for editors and the cue tool, in an existing system
+    #[arg(long, conflicts_with = "name")]
+    pub update: bool,
 }
 
 impl Init {
@@ -32,6 +49,9 @@ impl Init {
     pub fn run(self, context: &Context) -> CommandResult {
         let shown = context.settings.dir_named(self.dir.as_deref());
         let system_dir = context.settings.environment.current_dir.join(&shown);
+        if self.update {
+            return update(context, &shown);
+        }
         let name = match self.name {
             Some(name) if is_system_name(&name) => name,
             Some(name) => {
@@ -61,9 +81,14 @@ impl Init {
                 ErrorKind::AlreadyExists => exists(file),
                 _ => Failure::io(format!("cannot write `{}`", display.display()), error),
             })?;
-            context
-                .printer
-                .note(&format!("wrote {}", display.display()));
+            note_written(context, &shown, file);
+        }
+        write_editor_files(context, &system_dir, &shown, &package(&name))?;
+        let taken = COMPOSE.iter().find(|file| system_dir.join(file).exists());
+        if let Some(file) = taken {
+            context.printer.note(&format!(
+                "\n`{file}` stays as it is: kcc does not read it; declare its services as in `services/web.cue`"
+            ));
         }
         let dir = shell_argument(&shown);
         context.printer.note(&format!(
@@ -71,6 +96,88 @@ impl Init {
         ));
         Ok(Exit::Done)
     }
+}
+
+/// The names of compose files.
+const COMPOSE: [&str; 4] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+];
+
+/// Writes the files for editors of an existing system.
+fn update(context: &Context, dir: &Path) -> CommandResult {
+    let here = &context.settings.environment.current_dir;
+    let root = Root::find(here, dir)
+        .map_err(|found| Failure::Configuration(Diagnostics::from(*found).into()))?;
+    let system = root.read(SYSTEM_FILE).map_err(|why| {
+        Failure::io(
+            format!("cannot read `{SYSTEM_FILE}`"),
+            std::io::Error::other(why),
+        )
+    })?;
+    let Some(package) = package_of(&system) else {
+        return Err(Failure::usage(
+            format!("`{SYSTEM_FILE}` has no package clause"),
+            "begin it with `package NAME`",
+        ));
+    };
+    let shown = PathBuf::from(root.shown());
+    write_editor_files(context, root.path(), &shown, &package)?;
+    Ok(Exit::Done)
+}
+
+/// Writes the module, unless there is one, the schema, and the file that applies it.
+fn write_editor_files(
+    context: &Context,
+    dir: &Path,
+    shown: &Path,
+    package: &str,
+) -> Result<(), Failure> {
+    let cannot = |name: &str| {
+        let name = shown.join(name).display().to_string();
+        move |error| Failure::io(format!("cannot write `{name}`"), error)
+    };
+    let applied = dir.join(editor::APPLY);
+    if fs::read_to_string(&applied).is_ok_and(|text| !is_for_cue(&text)) {
+        return Err(Failure::usage(
+            format!("`{}` is a fragment", shown.join(editor::APPLY).display()),
+            "rename it: `kcc init` writes a file of that name for editors",
+        ));
+    }
+    let module = dir.join(editor::MODULE);
+    if module.symlink_metadata().is_err() {
+        let text = editor::module(&package.replace('_', "-"));
+        write_new(&module, &text).map_err(cannot(editor::MODULE))?;
+        note_written(context, shown, editor::MODULE);
+    }
+    let schema = dir.join(editor::SCHEMA);
+    fs::create_dir_all(&schema).map_err(cannot(editor::SCHEMA))?;
+    let files = editor::schema(&Evaluator::new()?)?;
+    // Files of another version may declare the same fields.
+    for entry in fs::read_dir(&schema).map_err(cannot(editor::SCHEMA))? {
+        let path = entry.map_err(cannot(editor::SCHEMA))?.path();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let declared = files.iter().any(|(file, _)| Some(file) == name.as_ref());
+        if !declared && path.extension().is_some_and(|end| end == "cue") {
+            fs::remove_file(&path).map_err(cannot(editor::SCHEMA))?;
+        }
+    }
+    for (name, text) in &files {
+        fs::write(schema.join(name), text).map_err(cannot(editor::SCHEMA))?;
+    }
+    note_written(context, shown, editor::SCHEMA);
+    fs::write(&applied, editor::apply(package)).map_err(cannot(editor::APPLY))?;
+    note_written(context, shown, editor::APPLY);
+    Ok(())
+}
+
+fn note_written(context: &Context, shown: &Path, name: &str) {
+    let path = shown.join(name);
+    context.printer.note(&format!("wrote {}", path.display()));
 }
 
 /// Formats a directory as a quoted shell argument with a leading space; empty for
@@ -88,12 +195,18 @@ fn shell_argument(dir: &Path) -> String {
 /// Keywords of CUE, which cannot name a package.
 const KEYWORDS: [&str; 7] = ["false", "for", "if", "in", "let", "null", "true"];
 
-/// Returns the files of a new system.
-fn files(name: &str) -> [(&'static str, String); 2] {
+/// Returns the package of a system.
+fn package(name: &str) -> String {
     let mut package = name.replace('-', "_");
     if KEYWORDS.contains(&name) {
         package.push('_');
     }
+    package
+}
+
+/// Returns the files of a new system.
+fn files(name: &str) -> [(&'static str, String); 2] {
+    let package = package(name);
     let system = format!(
         "package {package}
 

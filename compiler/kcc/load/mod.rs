@@ -24,6 +24,7 @@ use kcc_model::Codeowners;
 
 pub use build_contexts::BuildContexts;
 pub use cue_files::{NamedFile, PathError, named};
+pub use preamble::{FOR_CUE, is_for_cue, package_of};
 pub use problem::{Problem, Problems};
 pub use root::Root;
 pub use teams::check_team_directories;
@@ -59,6 +60,7 @@ impl Root {
         let mut texts = texts::Texts::new();
         for name in names {
             match read::text(&self.path().join(&name)) {
+                Ok(text) if preamble::is_for_cue(&text) => {}
                 Ok(text) => {
                     texts.insert(name, text);
                 }

@@ -37,6 +37,21 @@ impl Preamble {
     }
 }
 
+/// The first line of a file that only the plain cue tool and editors read.
+pub const FOR_CUE: &str = "@if(!kcc)";
+
+/// Returns true for the text of a file that only the plain cue tool and editors read.
+pub fn is_for_cue(text: &str) -> bool {
+    let lines = text.lines().map(str::trim);
+    let mut code = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+    code.next() == Some(FOR_CUE)
+}
+
+/// Returns the package of a CUE file.
+pub fn package_of(text: &str) -> Option<String> {
+    Preamble::of(text).package
+}
+
 /// Returns the module path in the text of a `cue.mod/module.cue`.
 pub(super) fn module_path(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
