@@ -7,8 +7,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
     completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
-    graph::Graph, init::Init, logs::Logs, man::Man, model::Model, parity::Parity, plan::Plan,
-    recover::Recover, render::Render, restart::Restart, start::Start, status::Status, stop::Stop,
+    graph::Graph, init::Init, lock::Lock, logs::Logs, man::Man, model::Model, parity::Parity,
+    plan::Plan, recover::Recover, render::Render, restart::Restart, start::Start, status::Status,
+    stop::Stop,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -39,6 +40,7 @@ pub enum Command {
     Init(Init),
     Check(Check),
     Fmt(Fmt),
+    Lock(Lock),
     Render(Render),
     Model(Model),
     Blame(Blame),
@@ -85,6 +87,7 @@ impl Command {
             Self::Init(command) => command.run(context),
             Self::Check(command) => command.run(context),
             Self::Fmt(command) => command.run(context),
+            Self::Lock(command) => command.run(context),
             Self::Render(command) => command.run(context),
             Self::Model(command) => command.run(context),
             Self::Blame(command) => command.run(context),

@@ -11,11 +11,16 @@
 //! ([`check`], [`compile`], [`model`], [`traced`]) are short tails of the pipeline.
 //! Nothing here prints but the warnings of commands whose output is something else.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use kcc_cue::{Evaluation, Evaluator, Fragment};
-use kcc_diag::{Code, Diagnostics, Files, Outcome, nearest};
-use kcc_model::{CheckedModel, ReferencedFiles};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Outcome, Span, nearest};
+use kcc_lock::{LOCK_FILE, Lock};
+use kcc_model::{CheckedModel, ImageUse, ReferencedFiles};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
 use crate::{
@@ -139,6 +144,7 @@ fn add_sources(loaded: &Loaded, tree: &mut ConfigTree) -> Diagnostics {
     let mut found = sources.problems.report(files, Some(&tree.system));
     // A file that could not be read may declare what seems to be missing.
     let problems = sources.problems.iter();
+    let problems = problems.filter(|problem| problem.name != LOCK_FILE);
     let unread = problems.filter_map(|problem| tree.files.find(&problem.name));
     tree.partial.extend(unread);
     found.extend(check_team_directories(root, &tree.system));
@@ -169,6 +175,7 @@ fn examine(
         list: &|name| root.list(name),
         check_exists: &|name| root.there(name),
         hash_context: &|build| contexts.hash(build),
+        images: &sources.lock.images,
     };
     let mut outcome = kcc_model::examine(&tree, found.clone(), files);
     let misses_a_need = |found: &Diagnostics| {
@@ -327,6 +334,78 @@ pub fn traced(
     system.print_warnings(&context.printer);
     system.give_files_to_the_only_team();
     Ok(system)
+}
+
+/// The images that a system uses.
+#[derive(Debug)]
+pub struct UsedImages {
+    /// The system's root.
+    pub root: Root,
+    /// The values with their origins.
+    pub tree: Arc<ConfigTree>,
+    /// The images, by reference.
+    pub used: BTreeMap<String, ImageUse>,
+    /// The facts that are known.
+    pub lock: Lock,
+}
+
+/// Finds the images that a system uses in some targets. What is only wrong until
+/// facts about them are known is not reported.
+pub fn used_images(context: &Context, targets: &Targets) -> Result<UsedImages, Failure> {
+    let loaded = load(&context.settings, None)?;
+    let evaluated = evaluate(&loaded, &context.settings, targets, false)?;
+    let Loaded { root, sources } = loaded;
+    let Evaluated { tree, found, .. } = evaluated;
+    let contexts = BuildContexts::of(&root);
+    let files = ReferencedFiles {
+        read: &|name| root.file(name),
+        list: &|name| root.list(name),
+        check_exists: &|name| root.there(name),
+        hash_context: &|build| contexts.hash(build),
+        images: &sources.lock.images,
+    };
+    let used = kcc_model::used_images(&tree, found, files).map_err(|diagnostics| {
+        let diagnosis = Diagnosis {
+            diagnostics,
+            files: Arc::clone(&tree.files),
+            targets: tree.targets.keys().cloned().collect(),
+            root: root.shown().to_owned(),
+        };
+        failed(diagnosis, sources.problems.is_environment())
+    })?;
+    Ok(UsedImages {
+        used: used.value,
+        lock: sources.lock,
+        root: root.clone(),
+        tree,
+    })
+}
+
+impl UsedImages {
+    /// Puts a diagnostic about an image at the line that refers to it.
+    pub fn locate(&self, image: &str, diagnostic: Diagnostic) -> Diagnostic {
+        match self.span(image) {
+            Some(span) => diagnostic.primary(span, "this image"),
+            None => diagnostic,
+        }
+    }
+
+    /// Returns the place of the reference to an image.
+    pub fn span(&self, image: &str) -> Option<Span> {
+        let (target, path) = &self.used.get(image)?.declared;
+        Some(self.tree.origin(target, path)?.span)
+    }
+
+    /// Returns diagnostics with everything that is needed to show them.
+    pub fn diagnosis(&self, mut diagnostics: Diagnostics) -> Diagnosis {
+        diagnostics.sort(&self.tree.files);
+        Diagnosis {
+            diagnostics,
+            files: Arc::clone(&self.tree.files),
+            targets: self.tree.targets.keys().cloned().collect(),
+            root: self.root.shown().to_owned(),
+        }
+    }
 }
 
 fn failed(diagnosis: Diagnosis, unreadable: bool) -> Failure {

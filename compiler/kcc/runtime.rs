@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kcc_image::{Answers, Moved, Question, Reader};
+use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
 use kcc_plan::{
     ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecStreams, LogLine, LogOptions,
@@ -17,7 +19,9 @@ use kcc_plan::{
 };
 use tokio::signal;
 
-use crate::{compiled::Compiled, context::Context, exit::Exit, failure::Failure, terminal};
+use crate::{
+    compiled::Compiled, context::Context, exit::Exit, failure::Failure, load::Root, terminal,
+};
 
 /// The margin for the difference between this machine's clock and the engine's.
 const OVERLAP: Duration = Duration::from_millis(200);
@@ -25,11 +29,31 @@ const OVERLAP: Duration = Duration::from_millis(200);
 /// Builds the options for the engine crates.
 pub fn options(context: &Context, compiled: &Compiled) -> Options {
     Options {
-        root: compiled.root.path().to_owned(),
-        env: context.settings.environment.variables.clone(),
         origins: Some(Arc::new(compiled.origins())),
+        ..image_options(context, &compiled.root)
+    }
+}
+
+/// Builds the options for reading images.
+pub fn image_options(context: &Context, root: &Root) -> Options {
+    Options {
+        root: root.path().to_owned(),
+        env: context.settings.environment.variables.clone(),
         ..Options::default()
     }
+}
+
+/// Reads images, and asks for the digests that others have now.
+pub fn read_images<'q>(
+    reader: &Reader<'_>,
+    questions: Vec<Question<'q>>,
+    known: Vec<(&'q str, &Digest)>,
+) -> Result<(Answers<'q>, Moved<'q>), Failure> {
+    block_on(async {
+        let answers = reader.read_all(questions).await;
+        let moved = reader.moved(known).await;
+        (answers, moved)
+    })
 }
 
 /// Calls a function of the crate for the target's engine.
@@ -178,6 +202,10 @@ pub fn recover(compiled: &Compiled, options: &Options) -> Result<Recovery, Failu
 }
 
 fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    block_on(work)?.map_err(|error| compiled.failure(error))
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -185,7 +213,7 @@ fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> 
     let result = runtime.block_on(work);
     // A connection that does not close must not delay the exit.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    result.map_err(|error| compiled.failure(error))
+    Ok(result)
 }
 
 /// Runs work that Ctrl-C or SIGTERM can cancel: running operations finish, so that

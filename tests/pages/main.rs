@@ -31,7 +31,7 @@ use page::{Files, Page};
 
 /// Codes that fragments alone cannot cause, with the reason and the test that covers
 /// them.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     (
         "kcc::eval::unaccounted",
         "no known fragment causes it: guest/eval/lost_fields_test.go",
@@ -43,6 +43,10 @@ const ELSEWHERE: [(&str, &str); 7] = [
     (
         "kcc::own::codeowners",
         "it involves a file that is not a fragment: tests/ui/own",
+    ),
+    (
+        "kcc::check::image-",
+        "it involves `kcc.lock`: tests/ui/check",
     ),
     ("kcc::plan::", "it needs an engine: tests/e2e"),
     ("kcc::apply::", "it needs an engine: tests/e2e"),

@@ -104,6 +104,7 @@ fn examine(files: &[(String, String)]) -> (Diagnostics, Arc<Files>, String) {
         list: &|_| Ok(Vec::new()),
         check_exists: &|_| Ok(()),
         hash_context: &|_| Err("not there".to_owned()),
+        images: &BTreeMap::new(),
     };
     let outcome = kcc_model::examine(&tree, found, referred);
     match outcome {

@@ -19,27 +19,35 @@ use serde_json::Value;
 use crate::{assert_none, source::root};
 
 /// Libraries, with the crates that may depend on them.
-const WALLS: [(&str, &[&str]); 11] = [
+const WALLS: [(&str, &[&str]); 12] = [
     ("wasmtime", &["kcc-cue"]),
     ("bollard", &["kcc-docker"]),
     ("kube", &["kcc-kube"]),
     ("k8s-openapi", &["kcc-kube", "kcc-lower"]),
     ("petgraph", &["kcc-model"]),
-    ("serde-saphyr", &["kcc-lower"]),
+    ("oci-client", &["kcc-image"]),
+    ("serde-saphyr", &["kcc-lock", "kcc-lower"]),
     ("miette", &["kcc-diag"]),
     ("clap", &["kcc"]),
     ("clap_complete", &["kcc"]),
     ("indicatif", &["kcc"]),
-    ("tokio", &["kcc", "kcc-docker", "kcc-kube", "kcc-plan"]),
+    (
+        "tokio",
+        &["kcc", "kcc-docker", "kcc-image", "kcc-kube", "kcc-plan"],
+    ),
 ];
 
 /// The crates of the workspace, with those that each may depend on.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("kcc-diag", &[]),
+    ("kcc-lock", &[]),
     ("kcc-tree", &["kcc-diag"]),
     ("kcc-cue", &["kcc-diag", "kcc-tree"]),
-    ("kcc-model", &["kcc-diag", "kcc-tree"]),
-    ("kcc-lower", &["kcc-diag", "kcc-model", "kcc-tree"]),
+    ("kcc-model", &["kcc-diag", "kcc-lock", "kcc-tree"]),
+    (
+        "kcc-lower",
+        &["kcc-diag", "kcc-lock", "kcc-model", "kcc-tree"],
+    ),
     (
         "kcc-plan",
         &["kcc-diag", "kcc-lower", "kcc-model", "kcc-tree"],
@@ -53,12 +61,18 @@ const LAYERS: [(&str, &[&str]); 12] = [
         &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan", "kcc-tree"],
     ),
     (
+        "kcc-image",
+        &["kcc-diag", "kcc-docker", "kcc-lock", "kcc-plan"],
+    ),
+    (
         "kcc",
         &[
             "kcc-cue",
             "kcc-diag",
             "kcc-docker",
+            "kcc-image",
             "kcc-kube",
+            "kcc-lock",
             "kcc-lower",
             "kcc-model",
             "kcc-plan",
@@ -76,13 +90,15 @@ const FOR_TESTS: [&str; 2] = ["kcc-test-support", "kcc-test-engines"];
 
 /// The crates that build and test without the evaluator: on a machine without Go,
 /// and without waiting for the evaluator's build.
-const WITHOUT_EVALUATOR: [&str; 7] = [
+const WITHOUT_EVALUATOR: [&str; 9] = [
     "kcc-diag",
+    "kcc-lock",
     "kcc-tree",
     "kcc-model",
     "kcc-lower",
     "kcc-plan",
     "kcc-docker",
+    "kcc-image",
     "kcc-kube",
 ];
 
@@ -90,10 +106,17 @@ const WITHOUT_EVALUATOR: [&str; 7] = [
 const EVALUATOR: [&str; 2] = ["kcc-cue", "wasmtime"];
 
 /// The crates that must be pure.
-const PURE: [&str; 5] = ["kcc-diag", "kcc-tree", "kcc-cue", "kcc-model", "kcc-lower"];
+const PURE: [&str; 6] = [
+    "kcc-diag",
+    "kcc-lock",
+    "kcc-tree",
+    "kcc-cue",
+    "kcc-model",
+    "kcc-lower",
+];
 
 /// Libraries that can access the network.
-const NETWORK: [&str; 12] = [
+const NETWORK: [&str; 13] = [
     "async-std",
     "bollard",
     "curl",
@@ -101,6 +124,7 @@ const NETWORK: [&str; 12] = [
     "kube",
     "kube-client",
     "mio",
+    "oci-client",
     "reqwest",
     "rustls",
     "socket2",

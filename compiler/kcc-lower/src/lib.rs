@@ -54,7 +54,7 @@ pub fn lower(
         .help(format!("write one of {}", known.join(", ")))
         .into());
     };
-    let mut lowering = Lowering::new(tree, &model.name, target_model, instance);
+    let mut lowering = Lowering::new(tree, &model.name, target_model, &model.images, instance);
     let components = desired::components(target_model);
     lowering.check_config_keys();
     lowering.check_files();

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Outcome, Span};
+use kcc_lock::{ImageFacts, Images};
 use kcc_model::{
-    Component, Container, EnvValue, FileContent, Name, Part, Secret, TargetModel, VolumeSource,
+    Component, Container, EnvValue, FileContent, Image, Name, Part, Secret, TargetModel,
+    VolumeSource,
 };
 use kcc_tree::{ConfigTree, Path};
 
@@ -19,6 +21,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) system: &'a str,
     /// The model of the target.
     pub(crate) target: &'a TargetModel,
+    /// The facts about images from `kcc.lock`.
+    pub(crate) images: &'a Images,
     /// The instance, for an isolated run of the target.
     pub(crate) instance: Option<&'a str>,
     /// The sources of the fields of each object.
@@ -33,12 +37,14 @@ impl<'a> Lowering<'a> {
         tree: &'a ConfigTree,
         system: &'a str,
         target: &'a TargetModel,
+        images: &'a Images,
         instance: Option<&'a str>,
     ) -> Self {
         Self {
             tree,
             system,
             target,
+            images,
             instance,
             sources: BTreeMap::new(),
             diagnostics: Diagnostics::new(),
@@ -93,6 +99,42 @@ impl<'a> Lowering<'a> {
             format!("`{path}` runs as root, which its profile `restricted` forbids"),
             "set another `user`, or write `security: profile: \"baseline\"`",
         );
+    }
+
+    /// Returns what `kcc.lock` says about an image.
+    pub(crate) fn facts(&self, image: &Image) -> Option<&'a ImageFacts> {
+        match image {
+            Image::Reference(reference) => self.images.get(reference),
+            Image::Build(_) => None,
+        }
+    }
+
+    /// Returns the reference of a container's image, with its digest if the target
+    /// pins images. An image that is built is not pinned: on Kubernetes its tag
+    /// follows from its content, on Docker nothing else can have it.
+    pub(crate) fn image(&mut self, path: &Path, container: &Container) -> String {
+        let reference = match &container.image {
+            Image::Build(build) => return build.tag.clone(),
+            Image::Reference(reference) if !self.target.pin_images => return reference.clone(),
+            Image::Reference(reference) if reference.contains('@') => return reference.clone(),
+            Image::Reference(reference) => reference,
+        };
+        let facts = self.images.get(reference);
+        if let Some(digest) = facts.and_then(|facts| facts.digest.as_ref()) {
+            return format!("{reference}@{digest}");
+        }
+        let target = &self.target.target;
+        let message =
+            format!("target `{target}` pins images, but `kcc.lock` has no digest of `{reference}`");
+        let help = match facts {
+            None => "run `kcc lock`".to_owned(),
+            Some(_) => {
+                format!("push the image to a registry and run `kcc lock --update {reference}`")
+            }
+        };
+        let at = path.join("image");
+        self.error(Code::LowerUnpinnedImage, &at, message, "not pinned", help);
+        reference.clone()
     }
 
     /// Reports an error about a path, with a label on its line.

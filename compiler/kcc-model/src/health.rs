@@ -68,4 +68,9 @@ pub enum Check {
     },
     /// A command that exits with 0.
     Exec(Vec<String>),
+    /// The check of the image, which a Docker engine runs by itself.
+    Image {
+        /// Set if a fragment asks for it.
+        declared: bool,
+    },
 }

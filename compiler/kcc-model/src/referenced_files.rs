@@ -2,6 +2,8 @@
 //!
 //! This crate reads no file: the command line passes the functions.
 
+use kcc_lock::Images;
+
 use crate::Build;
 
 /// A file below the system's root.
@@ -28,4 +30,6 @@ pub struct ReferencedFiles<'a> {
     pub check_exists: &'a dyn Fn(&str) -> Result<(), String>,
     /// Hashes everything an image is built from; returns hexadecimal digits.
     pub hash_context: &'a dyn Fn(&Build) -> Result<String, String>,
+    /// The facts about images from `kcc.lock`.
+    pub images: &'a Images,
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kcc_lock::Images;
 use kcc_tree::Path;
 use serde::Serialize;
 
@@ -19,6 +20,9 @@ pub struct SystemModel {
     pub teams: BTreeMap<Name, Team>,
     /// The model of each target.
     pub targets: BTreeMap<Name, TargetModel>,
+    /// The facts about images from `kcc.lock`, by reference.
+    #[serde(skip)]
+    pub images: Images,
 }
 
 /// A team.
@@ -43,6 +47,9 @@ pub struct TargetModel {
     pub target: Name,
     /// The target's engine.
     pub engine: EngineTarget,
+    /// Set if images are pinned to their digests in `kcc.lock`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pin_images: bool,
     /// Path patterns whose dropped fields are accepted, with the reason.
     pub parity_accept: BTreeMap<String, String>,
     /// Services, jobs, cron jobs and backings, in one namespace.

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod fmt;
 pub mod graph;
 pub mod init;
+pub mod lock;
 pub mod logs;
 pub mod man;
 pub mod model;

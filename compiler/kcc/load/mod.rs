@@ -1,4 +1,5 @@
-//! Loading: finds the system's root and reads fragments, packages and CODEOWNERS.
+//! Loading: finds the system's root and reads fragments, packages, CODEOWNERS and
+//! `kcc.lock`.
 //!
 //! Takes a directory and returns [`Sources`], before anything is evaluated. The
 //! only module that reads a user's files. A file that cannot be read becomes a
@@ -9,6 +10,7 @@ mod build_contexts;
 mod codeowners;
 mod cue_files;
 mod import_path;
+mod lock;
 mod package_dir;
 mod packages;
 mod preamble;
@@ -20,6 +22,7 @@ mod texts;
 mod walk;
 
 use kcc_cue::Imports;
+use kcc_lock::Lock;
 use kcc_model::Codeowners;
 
 pub use build_contexts::BuildContexts;
@@ -47,6 +50,8 @@ pub struct Sources {
     pub imports: Imports,
     /// The owners of files in the repository, if it has a CODEOWNERS file.
     pub codeowners: Option<Codeowners>,
+    /// The facts about images.
+    pub lock: Lock,
     /// The files that could not be loaded.
     pub problems: Problems,
 }
@@ -69,6 +74,7 @@ impl Root {
         }
         let imports = packages::imported(self, &mut texts, &mut problems);
         let codeowners = codeowners::load(self, &mut problems);
+        let lock = lock::load(self, &mut problems);
         let cue_files = texts
             .into_iter()
             .map(|(name, text)| CueFile { name, text })
@@ -77,6 +83,7 @@ impl Root {
             cue_files,
             imports,
             codeowners,
+            lock,
             problems,
         }
     }

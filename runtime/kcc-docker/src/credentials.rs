@@ -35,6 +35,15 @@ impl Credentials {
         tokio::task::spawn_blocking(find).await.ok()?
     }
 
+    pub(crate) fn into_login(self) -> RegistryLogin {
+        match self.login {
+            DockerCredential::UsernamePassword(username, password) => {
+                RegistryLogin::Password(username, password)
+            }
+            DockerCredential::IdentityToken(_) => RegistryLogin::IdentityToken,
+        }
+    }
+
     pub(crate) fn into_engine(self) -> DockerCredentials {
         let mut credentials = DockerCredentials {
             serveraddress: Some(self.registry),
@@ -49,6 +58,20 @@ impl Credentials {
         }
         credentials
     }
+}
+
+/// A login at a registry. Has no `Debug`, so that it reaches no message.
+pub enum RegistryLogin {
+    /// A user name and a password or access token.
+    Password(String, String),
+    /// A token that only the engine can exchange for access.
+    IdentityToken,
+}
+
+/// Returns the login for an image's registry, as the docker command stores it.
+pub async fn registry_login(reference: &str, options: &Options) -> Option<RegistryLogin> {
+    let found = Credentials::find(reference, options).await?;
+    Some(found.into_login())
 }
 
 /// Returns the registry of an image: the part before the first slash if it looks

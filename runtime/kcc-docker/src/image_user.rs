@@ -1,7 +1,8 @@
 //! Checks the user that a container's image names if the container names none.
 
 use kcc_lower::docker::Container;
-use kcc_plan::{Error, RefusedImage, RefusedUser};
+use kcc_model::{RefusedImage, RefusedUser};
+use kcc_plan::Error;
 
 use crate::{driver::DockerDriver, payload::NewContainer};
 

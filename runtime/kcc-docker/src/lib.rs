@@ -10,6 +10,7 @@
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
 //! - [`logs`] passes on the lines of the containers' logs;
 //! - [`exec`] runs a command in a container;
+//! - [`EngineImages`] describes images of the engine, for `kcc lock`;
 //! - [`plan_recovery`] and [`recover`] take kcc's objects back into the inventory if the
 //!   records are lost.
 //!
@@ -33,9 +34,11 @@ mod dockerignore;
 mod drift;
 mod driver;
 mod endpoint;
+mod engine_image;
 mod exec;
 mod files;
 mod hex;
+mod image_source;
 mod image_user;
 mod init;
 mod logs;
@@ -54,4 +57,7 @@ mod session;
 mod status;
 
 pub use context::context_hash;
+pub use credentials::{RegistryLogin, registry_login};
+pub use engine_image::EngineImage;
+pub use image_source::EngineImages;
 pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status};

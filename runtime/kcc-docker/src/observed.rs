@@ -182,6 +182,10 @@ pub(crate) struct ObservedImage {
     pub(crate) user: String,
     /// Its platform, such as `linux/arm64`.
     pub(crate) platform: String,
+    /// The digests under which registries have it, as `name@digest`.
+    pub(crate) digests: Vec<String>,
+    /// Set if the engine runs a health check of the image.
+    pub(crate) has_health_check: bool,
 }
 
 impl ObservedImage {

@@ -28,6 +28,9 @@ use crate::{
 const LINES: usize = 5;
 const WIDTH: usize = 200;
 
+/// The time that a check of an image may take if kcc runs it before the engine does.
+const IMAGE_CHECK_LIMIT: Duration = Duration::from_secs(5);
+
 /// The time a container has to run before it counts as up, if it has no health
 /// check or replaces another: one that exits sooner never worked.
 const STABLE_AFTER: Duration = Duration::from_secs(3);
@@ -89,10 +92,25 @@ impl ReadinessCheck<'_> {
         let up = found.state == ContainerState::Running && found.uptime >= STABLE_AFTER;
         let ended = found.state != ContainerState::Running
             || (found.restarts > 0 && found.uptime < RECOVERED_AFTER);
-        if ended && !(up && container.health.is_some()) {
+        // Without a check of its own a container inherits that of its image.
+        let inherits = container.health.is_none();
+        let checked_by_image = inherits && found.health.is_some();
+        if ended && !(up && (checked_by_image || !inherits)) {
             return Ok(self.crash_loop(&found).await);
         }
         match &container.health {
+            None if until == Until::Healthy && checked_by_image => {
+                Ok(match self.check_of_image(&found).await {
+                    Ok(()) => Readiness::Ready,
+                    Err(_) if ended => self.crash_loop(&found).await,
+                    Err(why) => waiting(why),
+                })
+            }
+            None if until == Until::Healthy && container.has_image_health => {
+                Ok(Readiness::Failed {
+                    why: format!("image `{}` has no health check", container.image),
+                })
+            }
             Some(health) if until == Until::Healthy => {
                 let limit = Duration::from_millis(health.timeout_ms.max(1));
                 let result = self.check_health(&found, container, &health.check, limit);
@@ -166,6 +184,7 @@ impl ReadinessCheck<'_> {
     ) -> Result<(), String> {
         let port = match check {
             Check::Exec(command) => return self.check_command(found, command, limit).await,
+            Check::Image { .. } => return self.check_of_image(found).await,
             Check::Http { port, .. } | Check::Tcp { port } | Check::Grpc { port } => *port,
         };
         // A sidecar listens in the network of its main container.
@@ -196,6 +215,12 @@ impl ReadinessCheck<'_> {
                 }
             }
         }
+    }
+
+    /// Checks the command of the image.
+    async fn check_of_image(&self, found: &Inspected) -> Result<(), String> {
+        let command = found.health_command.as_deref().unwrap_or_default();
+        self.check_command(found, command, IMAGE_CHECK_LIMIT).await
     }
 
     /// Checks a command: takes the engine's last result, or runs the command while

@@ -2,7 +2,7 @@
 //! about it. Pure.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
-use kcc_plan::{RefusedImage, RefusedUser};
+use kcc_model::{RefusedImage, RefusedUser};
 
 use crate::{
     observed::label,

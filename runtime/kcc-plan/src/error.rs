@@ -2,8 +2,7 @@
 //! mistakes are `Diagnostic`s instead; the two meet in `main`.
 
 use kcc_diag::Code;
-
-use crate::RefusedImage;
+use kcc_model::RefusedImage;
 
 /// A daemon, cluster, file or command that failed.
 ///

@@ -22,6 +22,8 @@ pub enum FindingKind {
     /// Another field manager owns a value for which kcc only has a default: the
     /// live value stays, and nothing needs to be done.
     Yielded,
+    /// The engine has another image under a tag than `kcc.lock`.
+    Moved,
 }
 
 impl FindingKind {
@@ -33,12 +35,13 @@ impl FindingKind {
             Self::Unknown => "unknown",
             Self::Unrecorded => "unrecorded",
             Self::Yielded => "left",
+            Self::Moved => "moved",
         }
     }
 
     /// Returns true if the finding keeps the target from being as desired and ready.
     pub fn is_open(self) -> bool {
-        self != Self::Yielded
+        !matches!(self, Self::Yielded | Self::Moved)
     }
 }
 

@@ -52,7 +52,6 @@ mod error;
 mod exec;
 mod execute;
 mod finding;
-mod image_user;
 mod logs;
 mod operation;
 mod options;
@@ -77,7 +76,6 @@ pub use exec::{
 };
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};
-pub use image_user::{RefusedImage, RefusedUser};
 pub use logs::{
     LogEntries, LogEntry, LogLine, LogOptions, LogReader, LogReport, LogSource, LogStart,
     log_entry, read_logs, unredacted,

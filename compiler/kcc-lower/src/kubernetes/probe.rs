@@ -43,6 +43,8 @@ pub(super) fn lower(probe: &Probe, purpose: &str, sources: &Recorder) -> KubePro
                 command: Some(command.clone()),
             });
         }
+        // The model has it as a command, since Kubernetes does not run it.
+        Check::Image { .. } => {}
     }
     lowered
 }
@@ -55,7 +57,7 @@ fn record(purpose: &str, sources: &Recorder) {
     declared.model_or("httpGet.port", &["port"], &component, &ports);
     declared.model("tcpSocket.port", &["tcp"]);
     declared.model("grpc.port", &["grpc"]);
-    declared.model("exec.command", &["exec"]);
+    declared.model("exec.command", &["exec", "image"]);
     declared.model("initialDelaySeconds", &["delay"]);
     declared.model("periodSeconds", &["period"]);
     declared.model("timeoutSeconds", &["timeout"]);

@@ -98,8 +98,9 @@ pub(super) fn record_pod(sources: &Recorder) {
 
 /// Records the fields of a container's context.
 pub(super) fn record_container(sources: &Recorder) {
-    sources.model("runAsUser", &["user"]);
-    sources.model("runAsGroup", &["user"]);
+    for field in ["runAsUser", "runAsGroup"] {
+        sources.model(field, &["user", "image"]);
+    }
     sources.model("allowPrivilegeEscalation", &["security.profile"]);
     let drop = ["security.capabilities.drop", "security.profile"];
     sources.component().model("capabilities.drop", &drop);
@@ -134,21 +135,44 @@ pub(super) fn container(
     path: &Path,
     container: &Container,
 ) -> SecurityContext {
-    let context = of_profile(&container.security);
-    if container.user == component.container.user {
-        return context;
+    let (uid, gid) = if container.user.is_none() {
+        user_of_image(lowering, container)
+    } else if container.user == component.container.user {
+        (None, None)
+    } else {
+        declared_user(lowering, path, container)
+    };
+    SecurityContext {
+        run_as_user: uid.map(i64::from),
+        run_as_group: gid.map(i64::from),
+        ..of_profile(&container.security)
     }
+}
+
+/// Returns the user and group that a container declares for itself.
+fn declared_user(
+    lowering: &mut Lowering<'_>,
+    path: &Path,
+    container: &Container,
+) -> (Option<u32>, Option<u32>) {
     lowering.check_root(path, container);
     let user = User::of(container);
     check_numeric(lowering, &path.join("user"), &user);
-    let User::Number { uid, gid } = user else {
-        return context;
-    };
-    SecurityContext {
-        run_as_user: Some(uid.into()),
-        run_as_group: gid.map(i64::from),
-        ..context
+    match user {
+        User::Number { uid, gid } => (Some(uid), gid),
+        User::FromImage | User::Named(_) => (None, None),
     }
+}
+
+/// Returns the user and group of a container's image. The kubelet accepts an image
+/// under `runAsNonRoot` only if its user is a number, and most images name theirs: the
+/// number comes from `kcc.lock`, for each image by itself.
+fn user_of_image(lowering: &Lowering<'_>, container: &Container) -> (Option<u32>, Option<u32>) {
+    let facts = lowering.facts(&container.image);
+    let facts = facts.filter(|facts| !facts.starts_as_root());
+    let uid = facts.and_then(|facts| facts.uid);
+    let gid = facts.and_then(|facts| facts.gid);
+    (uid, gid.filter(|_| uid.is_some()))
 }
 
 /// Reports a user that only the image can resolve.

@@ -206,6 +206,7 @@ fn unread(sample: &Sample, engine: &str) -> Option<String> {
         list: &|_| Err(String::new()),
         check_exists: &|_| Err(String::new()),
         hash_context: &|_| Err(String::new()),
+        images: &BTreeMap::new(),
     };
     let _ = build_into(&tree, files, &sink);
     let read = sink.read.borrow();

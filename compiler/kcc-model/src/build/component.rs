@@ -68,7 +68,7 @@ pub(crate) fn decode(
     let mut ports = ports::ports(node);
     let mut output_args = Vec::new();
     let container = container::container(cx, node, &ports, &mut output_args);
-    let extra = sidecars::extra_containers(name, node, container.as_ref(), &mut ports);
+    let extra = sidecars::extra_containers(cx, name, node, container.as_ref(), &mut ports);
     let volumes = volumes::volumes(node);
     let mut output_files = BTreeMap::new();
     let files = files::files(cx, node, &mut output_files);

@@ -22,6 +22,7 @@ pub(crate) fn container(
     let command_line = output_refs::command_line(node);
     output_args.extend(command_line.output_args);
     let image = image::image(cx, node);
+    let health = health::health(cx, node, ports, image.as_ref());
     let container = Container {
         command: command_line.command,
         args: command_line.args,
@@ -31,7 +32,7 @@ pub(crate) fn container(
         }),
         user: node.child("user").and_then(|field| user(&field)),
         env: BTreeMap::new(),
-        health: health::health(node, ports),
+        health,
         resources: resources::resources(node),
         security: security(node),
         image: image?,

@@ -1,15 +1,17 @@
 //! Decodes `health`. The short form is one probe for readiness and liveness, with
 //! a startup probe added; the long form names its probes. A probe without a port
-//! uses `http`, else the only port.
+//! uses `http`, else the only port. Without `health`, a Docker engine runs the check
+//! of the image, if `kcc.lock` knows that it has one.
 
 use std::collections::BTreeMap;
 
 use kcc_diag::Code;
-use kcc_tree::{Path, Value};
+use kcc_lock::HealthFacts;
+use kcc_tree::{Engine, Path, Value};
 
 use super::ports::{self, list_names};
-use super::{Cursor, routes};
-use crate::{Check, Health, Millis, Name, Port, Probe, Protocol};
+use super::{Cursor, TargetContext, routes};
+use crate::{Check, Health, Image, Millis, Name, Port, Probe, Protocol};
 
 const CHECKS: [&str; 4] = ["http", "tcp", "grpc", "exec"];
 const NAMED: [&str; 3] = ["startup", "readiness", "liveness"];
@@ -21,11 +23,46 @@ const START_TIMEOUT: Millis = Millis(120_000);
 /// period instead.
 const MAX_FAILURES: u64 = 1_000;
 
-/// Decodes the probes of a component.
-pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health {
+/// The fields of the short form that the image's own check excludes, as that has
+/// its own settings.
+const NOT_WITH_IMAGE: [&str; 8] = [
+    "http", "tcp", "grpc", "exec", "port", "period", "timeout", "failures",
+];
+/// Docker's settings of a check that the image leaves out.
+const ENGINE_DEFAULT: HealthFacts = HealthFacts {
+    command: Vec::new(),
+    interval_ms: 30_000,
+    timeout_ms: 30_000,
+    start_period_ms: 0,
+    retries: 3,
+};
+
+/// Decodes the probes of a container.
+pub(crate) fn health(
+    cx: &TargetContext<'_>,
+    node: &Cursor<'_>,
+    ports: &BTreeMap<Name, Port>,
+    image: Option<&Image>,
+) -> Health {
     let Some(node) = node.child("health") else {
-        return Health::default();
+        let facts = image.and_then(|image| cx.facts(image)?.health.as_ref());
+        return match facts.filter(|_| cx.engine.is(Engine::Docker)) {
+            Some(facts) => checked_by_engine(facts, false),
+            None => Health::default(),
+        };
     };
+    if let Some(field) = node.child("image") {
+        let excluded = NOT_WITH_IMAGE.iter().filter_map(|name| node.child(name));
+        for other in excluded.chain(NAMED.iter().filter_map(|name| node.child(name))) {
+            let message = format!("`{}` has no effect together with `image`", other.path);
+            let error = other.error(Code::EvalConflict, message, "no effect");
+            let error =
+                node.reporter
+                    .add_label(error, &field.path, "the image's own check and settings");
+            node.report(error.help("remove it, or `image`"));
+        }
+        return health_of_image(cx, &node, &field, image).unwrap_or_default();
+    }
     if let Some(first) = NAMED.iter().find(|name| node.child(name).is_some()) {
         for field in SHORT_FORM.iter().filter_map(|name| node.child(name)) {
             let name = field.path.0.last().map_or("", String::as_str);
@@ -56,6 +93,79 @@ pub(crate) fn health(node: &Cursor<'_>, ports: &BTreeMap<Name, Port>) -> Health 
         startup: probe.clone().map(|probe| startup_probe(probe, start)),
         readiness: probe.clone(),
         liveness: probe,
+    }
+}
+
+/// Decodes `image: true`: on Docker the engine runs the check, on Kubernetes it
+/// becomes a command, which only `kcc.lock` can tell.
+fn health_of_image(
+    cx: &TargetContext<'_>,
+    node: &Cursor<'_>,
+    field: &Cursor<'_>,
+    image: Option<&Image>,
+) -> Option<Health> {
+    // A missing image is reported already.
+    let image = image?;
+    let facts = cx.facts(image);
+    let report = |message: String, help: &str| {
+        let error = field.error(Code::CheckImageHealth, message, "the image's own check");
+        field.report(error.help(help));
+    };
+    if let (Image::Reference(reference), Some(None)) = (image, facts.map(|facts| &facts.health)) {
+        report(
+            format!("image `{reference}` has no health check"),
+            "write a check, such as `http: \"/healthz\"`",
+        );
+        return None;
+    }
+    let facts = facts.and_then(|facts| facts.health.as_ref());
+    if cx.engine.is(Engine::Docker) {
+        return Some(checked_by_engine(facts.unwrap_or(&ENGINE_DEFAULT), true));
+    }
+    let Some(facts) = facts else {
+        match image {
+            Image::Reference(reference) => report(
+                format!(
+                    "the health check of image `{reference}` is unknown: it is not in `kcc.lock`"
+                ),
+                "run `kcc lock`",
+            ),
+            Image::Build(_) => report(
+                "Kubernetes does not run the health check of an image, and kcc cannot read it \
+                 from an image that it builds"
+                    .to_owned(),
+                "write its command as `exec: [\"…\"]`",
+            ),
+        }
+        return None;
+    };
+    let probe = probe_of_image(facts, Check::Exec(facts.command.clone()));
+    let start = node
+        .child("startTimeout")
+        .and_then(|field| field.quantity(Millis::parse));
+    let start = start.unwrap_or(START_TIMEOUT.max(Millis(facts.start_period_ms)));
+    Some(Health {
+        startup: Some(startup_probe(probe.clone(), start)),
+        readiness: Some(probe.clone()),
+        liveness: Some(probe),
+    })
+}
+
+/// Returns the probes of a container whose check the engine runs by itself.
+fn checked_by_engine(facts: &HealthFacts, declared: bool) -> Health {
+    Health {
+        readiness: Some(probe_of_image(facts, Check::Image { declared })),
+        ..Health::default()
+    }
+}
+
+fn probe_of_image(facts: &HealthFacts, check: Check) -> Probe {
+    Probe {
+        check,
+        delay: Millis(0),
+        period: Millis(facts.interval_ms),
+        timeout: Millis(facts.timeout_ms),
+        failures: facts.retries,
     }
 }
 

@@ -106,6 +106,7 @@ fn build_into(tree: &ConfigTree, files: ReferencedFiles<'_>, sink: &Sink) -> Sys
         name: system.name,
         teams: system.teams,
         targets,
+        images: files.images.clone(),
     }
 }
 
@@ -137,6 +138,7 @@ fn build_target(
     let model = TargetModel {
         target: target.to_owned(),
         engine: binding.engine.clone(),
+        pin_images: binding.pin_images,
         parity_accept: binding.parity_accept.clone(),
         components,
         secrets,

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::{Code, nearest};
 
 use super::draft::PendingContainer;
-use super::{Cursor, container, env, health, image, names, output_refs, ports, resources};
+use super::{
+    Cursor, TargetContext, container, env, health, image, names, output_refs, ports, resources,
+};
 use crate::graph::NeedGraph;
 use crate::{Container, Health, Image, InitStep, Name, Port, Resources, Security};
 
@@ -23,6 +25,7 @@ pub(crate) struct ExtraContainers {
 /// Decodes init steps and sidecars, and adds the ports of sidecars to `ports`.
 /// Without a main container they are only validated.
 pub(crate) fn extra_containers(
+    cx: &TargetContext<'_>,
     name: &str,
     node: &Cursor<'_>,
     main: Option<&Container>,
@@ -35,7 +38,7 @@ pub(crate) fn extra_containers(
     check_unique_names(name, node, &steps, &side_nodes);
     extra.add_steps(&steps, main);
     for (sidecar, node) in &side_nodes {
-        extra.add_sidecar(sidecar, node, main, ports);
+        extra.add_sidecar(cx, sidecar, node, main, ports);
     }
     extra
 }
@@ -69,6 +72,7 @@ impl ExtraContainers {
 
     fn add_sidecar(
         &mut self,
+        cx: &TargetContext<'_>,
         name: &str,
         node: &Cursor<'_>,
         main: Option<&Container>,
@@ -76,14 +80,16 @@ impl ExtraContainers {
     ) {
         names::validate(node, "sidecar", name);
         let own = ports::ports(node);
-        let health = health::health(node, &own);
+        let declared = node.child("image");
+        if declared.is_none() {
+            node.report_missing("`image`", "write `image: \"…\"`");
+        }
+        let image = declared.and_then(|field| image::reference(&field));
+        let of = image.clone().map(Image::Reference);
+        let health = health::health(cx, node, &own, of.as_ref());
         let resources = resources::resources(node);
         join_ports(name, node, own, ports);
-        let Some(image) = node.child("image") else {
-            node.report_missing("`image`", "write `image: \"…\"`");
-            return;
-        };
-        let Some(image) = image::reference(&image) else {
+        let Some(image) = image else {
             return;
         };
         if let Some(main) = main {

@@ -24,6 +24,7 @@ pub(crate) struct System {
 /// The engine and settings of a target.
 pub(crate) struct TargetBinding {
     pub(crate) engine: EngineTarget,
+    pub(crate) pin_images: bool,
     pub(crate) parity_accept: BTreeMap<String, String>,
 }
 
@@ -143,6 +144,7 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
                     target.to_owned(),
                     TargetBinding {
                         engine: engine(target, name),
+                        pin_images: false,
                         parity_accept: BTreeMap::new(),
                     },
                 )
@@ -166,10 +168,12 @@ fn targets(system: &Cursor<'_>, name: &str) -> BTreeMap<Name, TargetBinding> {
                 .below(&["parity", "accept"])
                 .map(|accept| accept.text_map());
             let parity_accept = parity_accept.unwrap_or_default();
+            let images = node.child("images").and_then(|images| images.text());
             Some((
                 target.to_owned(),
                 TargetBinding {
                     engine,
+                    pin_images: images.as_deref() == Some("digest"),
                     parity_accept,
                 },
             ))

@@ -7,7 +7,7 @@
 use kcc_diag::{Code, Diagnostics};
 
 use super::view::View;
-use crate::{Component, Until};
+use crate::{Component, Image, Until};
 
 pub(super) fn need_state(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for component in view.target.components.values() {
@@ -63,7 +63,7 @@ fn obstacle(
             (
                 "has no health check",
                 "no `health` here",
-                format!("add `health` to `{name}`, or write `until: \"started\"`"),
+                help_without_health(view, name, other),
             )
         }
         Until::Healthy if other.container.health == crate::Health::default() => return None,
@@ -79,4 +79,22 @@ fn obstacle(
         ),
         _ => return None,
     })
+}
+
+/// Returns what to do about a component without `health`, whose image may have a
+/// check of its own.
+fn help_without_health(view: &View<'_>, name: &str, other: &Component) -> String {
+    let Image::Reference(reference) = &other.container.image else {
+        return format!("add `health` to `{name}`, or write `until: \"started\"`");
+    };
+    match view.model.images.get(reference) {
+        Some(facts) if facts.health.is_some() => {
+            format!("add `health: image: true` to `{name}`, or write `until: \"started\"`")
+        }
+        Some(_) => format!("add `health` to `{name}`, or write `until: \"started\"`"),
+        None => format!(
+            "add `health` to `{name}`, write `until: \"started\"`, or run `kcc lock` if its image has \
+             a health check"
+        ),
+    }
 }

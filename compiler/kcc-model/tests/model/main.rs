@@ -9,6 +9,7 @@
 //! services.web.replicas ~ 2             a constraint
 //! services.web.replicas ?= 2            a default
 //! -- storefront on prod --              a team's lines for one target; `kcc` is the system's own file
+//! -- lock --                            `kcc.lock`
 //! -- show prod components.web.env --    a part of the model as JSON
 //! -- expected --                        all diagnostics
 //! ```
@@ -80,19 +81,20 @@ fn context(build: &Build) -> Result<String, String> {
     }
 }
 
-fn examine(tree: &ConfigTree) -> Outcome<CheckedModel> {
+fn examine(case: &Case, tree: &ConfigTree) -> Outcome<CheckedModel> {
     let referred = ReferencedFiles {
         read: &read,
         list: &list,
         check_exists: &there,
         hash_context: &context,
+        images: &case.images(),
     };
     kcc_model::examine(tree, Diagnostics::new(), referred)
 }
 
 fn run(case: &mut Case) {
     let tree = tree::of(case);
-    let examined = examine(&tree);
+    let examined = examine(case, &tree);
     let (model, found) = match examined {
         Ok(examined) => (Some(examined.value), examined.warnings),
         Err(found) => (None, found),
@@ -192,7 +194,7 @@ fn nothing_is_absent_while_no_file_could_be_read_completely() {
         }
         tree.partial = files.iter().map(|(id, _)| id).collect();
         tree.files = files.into();
-        let found = examine(&tree).map_or_else(|found| found, |examined| examined.warnings);
+        let found = examine(&case, &tree).map_or_else(|found| found, |examined| examined.warnings);
         let absent = found.iter().filter(|one| {
             // Two engines are as wrong as none, and have its code.
             ABSENT.contains(&one.code) && !one.message.contains(" has both ")

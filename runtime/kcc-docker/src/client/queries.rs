@@ -9,20 +9,24 @@ use std::{
 
 use bollard::{
     models::{
-        ContainerStateStatusEnum, ContainerSummaryStateEnum, EndpointSettings, HealthStatusEnum,
-        HostConfig, PortBinding, PortMap,
+        ContainerStateStatusEnum, ContainerSummaryStateEnum, EndpointSettings, HealthConfig,
+        HealthStatusEnum, HostConfig, PortBinding, PortMap,
     },
     query_parameters::{
         DownloadFromContainerOptions, EventsOptions, InspectContainerOptions,
         ListContainersOptions, ListNetworksOptions, ListVolumesOptions, LogsOptions,
     },
 };
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use kcc_plan::Error;
 use serde_json::Value;
 
 use super::{Client, is_missing, refused};
-use crate::observed::{Attachment, ContainerState, ObservedImage, label};
+use crate::{
+    engine_image::EngineImage,
+    observed::{Attachment, ContainerState, ObservedImage, label},
+};
 
 /// The period of events to query; the engine keeps the last 256 of all objects.
 const EVENTS: Duration = Duration::from_mins(5);
@@ -72,6 +76,8 @@ pub(crate) struct Inspected {
     pub(crate) joined: Option<String>,
     /// The result of the engine's health check.
     pub(crate) health: Option<EngineHealth>,
+    /// The command of the engine's health check.
+    pub(crate) health_command: Option<Vec<String>>,
     pub(crate) restarts: i64,
     /// The last exit code.
     pub(crate) exit_code: i64,
@@ -171,6 +177,35 @@ impl Client {
             .collect())
     }
 
+    /// Describes an image, if it exists.
+    pub(crate) async fn described_image(
+        &self,
+        reference: &str,
+    ) -> Result<Option<EngineImage>, Error> {
+        match self.docker.inspect_image(reference).await {
+            Ok(image) => Ok(Some(EngineImage {
+                // A struct of texts and numbers always serialises.
+                config: serde_json::to_value(image.config).unwrap_or_default(),
+                os: image.os.unwrap_or_default(),
+                architecture: image.architecture.unwrap_or_default(),
+                variant: image.variant,
+                digests: image.repo_digests.unwrap_or_default(),
+            })),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(refused("inspect image", reference, error)),
+        }
+    }
+
+    /// Streams the archive of an image.
+    pub(crate) fn export_image(
+        &self,
+        reference: &str,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<'_> {
+        let reference = reference.to_owned();
+        let stream = self.docker.export_image(&reference);
+        stream.map(move |piece| piece.map_err(|error| refused("export image", &reference, error)))
+    }
+
     /// Returns an image, if it exists.
     pub(crate) async fn image(&self, reference: &str) -> Result<Option<ObservedImage>, Error> {
         match self.docker.inspect_image(reference).await {
@@ -186,6 +221,8 @@ impl Client {
                         image.os.unwrap_or_default(),
                         image.architecture.unwrap_or_default()
                     ),
+                    digests: image.repo_digests.unwrap_or_default(),
+                    has_health_check: config.healthcheck.and_then(health_command).is_some(),
                 }))
             }
             Err(error) if is_missing(&error) => Ok(None),
@@ -246,6 +283,7 @@ impl Client {
             on_host: host.network_mode.as_deref() == Some("host"),
             joined: joined.map(str::to_owned),
             health,
+            health_command: config.healthcheck.and_then(health_command),
             restarts: container.restart_count.unwrap_or_default(),
             exit_code: state.exit_code.unwrap_or_default(),
             error: state.error.filter(|error| !error.is_empty()),
@@ -342,6 +380,20 @@ impl Client {
             .skip(all.len().saturating_sub(lines))
             .map(|line| (*line).to_owned())
             .collect()
+    }
+}
+
+/// Returns the command of a health check; none if there is no check.
+fn health_command(check: HealthConfig) -> Option<Vec<String>> {
+    let test = check.test?;
+    let (kind, rest) = test.split_first()?;
+    match kind.as_str() {
+        "CMD" => Some(rest.to_vec()),
+        "CMD-SHELL" => {
+            let shell = ["/bin/sh", "-c"].map(str::to_owned).into_iter();
+            Some(shell.chain(rest.iter().cloned()).collect())
+        }
+        _ => None,
     }
 }
 

@@ -44,12 +44,22 @@ impl<'a> Reconciler<'a> {
                 let run = self.starts() && own.peek().is_some_and(|own| own.on_demand);
                 let ready = match component.job || run {
                     true => Until::Completed,
-                    false if own.any(|container| container.health.is_some()) => Until::Healthy,
+                    false if own.any(|container| self.is_checked(container)) => Until::Healthy,
                     false => Until::Started,
                 };
                 self.plan.await_component(name, ready);
             }
         }
+    }
+
+    /// Returns true if a container has a health check, or its image has one. An image
+    /// that is still to be pulled or built may.
+    fn is_checked(&self, container: &Container) -> bool {
+        let image = self.observed.images.get(&container.image);
+        container.health.is_some()
+            || container.has_image_health
+            || image.is_none_or(|image| image.has_health_check)
+            || self.rebuilt.contains(&*container.image)
     }
 
     fn container(&mut self, name: &'a str, container: &'a Container, sibling: Option<&str>) {

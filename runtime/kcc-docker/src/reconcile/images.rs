@@ -1,9 +1,10 @@
 //! Plans images: rebuilds those whose context changed, pulls those that are missing.
 
-use kcc_plan::{Action, Draft};
+use kcc_lower::docker::Image;
+use kcc_plan::{Action, Draft, Finding, FindingKind};
 
 use super::{IMAGE, Reconciler};
-use crate::payload::Payload;
+use crate::{observed::ObservedImage, payload::Payload};
 
 impl Reconciler<'_> {
     pub(super) fn images(&mut self) {
@@ -33,6 +34,9 @@ impl Reconciler<'_> {
                 }
                 _ if present.is_some_and(|present| present.is_for(image.platform.as_deref())) => {
                     self.plan.count_unchanged();
+                    if let Some(found) = present {
+                        self.moved_digest(reference, image, found);
+                    }
                     continue;
                 }
                 _ => {
@@ -60,4 +64,44 @@ impl Reconciler<'_> {
             self.plan.push(draft.component(&image.component));
         }
     }
+
+    /// Reports an image of the engine that is not the one in `kcc.lock`: what was
+    /// checked is not what runs.
+    fn moved_digest(&mut self, reference: &str, image: &Image, found: &ObservedImage) {
+        let Some(locked) = &image.locked else { return };
+        let digests = found.digests.iter();
+        let mut digests = digests
+            .filter_map(|name| Some(name.split_once('@')?.1))
+            .peekable();
+        // An image that was built or loaded here has no digest to compare.
+        let Some(other) = digests.peek().copied() else {
+            return;
+        };
+        if digests.any(|digest| digest == locked) {
+            return;
+        }
+        self.plan.add_finding(Finding {
+            finding: FindingKind::Moved,
+            kind: IMAGE.to_owned(),
+            name: reference.to_owned(),
+            component: Some(image.component.clone()),
+            team: None,
+            cause: format!(
+                "image `{reference}` is {} on the engine, but {} in `kcc.lock`",
+                short(other),
+                short(locked)
+            ),
+            help: Some(format!(
+                "take the engine's with `kcc lock --update {reference}`, or get the other one with \
+                 `docker pull {reference}`"
+            )),
+            alternatives: Vec::new(),
+            conflict: None,
+        });
+    }
+}
+
+/// Returns the first digits of a digest.
+fn short(digest: &str) -> &str {
+    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
 }

@@ -21,8 +21,9 @@ use kcc_lower::{
         Volume,
     },
 };
+use kcc_model::RefusedUser;
 use kcc_model::{Build, Check, EnvValue, Until};
-use kcc_plan::{FindingKind, MissingSecret, Options, Plan, Prune, Readiness, RefusedUser};
+use kcc_plan::{FindingKind, MissingSecret, Options, Plan, Prune, Readiness};
 use kcc_test_engines::desired::{self, chain};
 use serde_json::{Value, json};
 
@@ -69,6 +70,7 @@ fn shop() -> DockerDesired {
         component: component.to_owned(),
         platform: None,
         build,
+        locked: None,
     };
     docker
         .images
@@ -190,6 +192,8 @@ fn as_desired(docker: &DockerDesired) -> Observed {
                 context_hash,
                 user: String::new(),
                 platform: "linux/amd64".to_owned(),
+                digests: Vec::new(),
+                has_health_check: false,
             },
         );
     }

@@ -211,6 +211,7 @@ impl Draft {
             component: name.to_owned(),
             platform: None,
             build: None,
+            locked: None,
         };
         self.engine
             .images
@@ -307,6 +308,7 @@ impl Draft {
             stage: None,
         };
         let image = Image {
+            locked: None,
             component: component.to_owned(),
             platform: None,
             build: Some(build),

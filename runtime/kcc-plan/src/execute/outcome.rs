@@ -66,7 +66,7 @@ impl<D: Driver> Run<'_, D> {
                         help: finding.help.clone(),
                     });
                 }
-                FindingKind::Yielded => self.reporter.event(&Event::Note {
+                FindingKind::Yielded | FindingKind::Moved => self.reporter.event(&Event::Note {
                     text: &finding.cause,
                 }),
                 // The executor waits for what is not ready.

@@ -68,6 +68,7 @@ pub fn container(component: &str, image: &str, network: &str) -> Container {
         on_host: Vec::new(),
         host_aliases: BTreeMap::new(),
         health: None,
+        has_image_health: false,
         memory: None,
         cpu_millis: None,
         cpu_shares: None,

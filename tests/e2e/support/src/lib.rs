@@ -3,8 +3,8 @@
 //!
 //! The tests of the engines' crates draft desired states and apply them in a
 //! [`Sandbox`]. The end-to-end tests run the real binary on a [`System`], a copy of an
-//! example; [`shop`] has what the shop has to do on either engine. [`desired`] builds
-//! components for tests without an engine.
+//! example; [`shop`] has what the shop has to do on either engine. [`registry`] starts a
+//! registry for images. [`desired`] builds components for tests without an engine.
 //!
 //! Only tests depend on this crate. It depends on the plan, but on no engine's crate,
 //! so that those can test with it.
@@ -21,6 +21,7 @@ mod example;
 mod http;
 pub mod kubernetes;
 mod recorder;
+pub mod registry;
 mod sandbox;
 pub mod shop;
 mod system;

@@ -55,6 +55,7 @@ impl System {
         let target = TargetModel {
             target: TARGET.to_owned(),
             engine,
+            pin_images: false,
             parity_accept: BTreeMap::new(),
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -75,6 +76,7 @@ impl System {
             name: "shop".to_owned(),
             teams: BTreeMap::from([("shop".to_owned(), team)]),
             targets: BTreeMap::from([(TARGET.to_owned(), target)]),
+            images: BTreeMap::new(),
         })
     }
 

@@ -166,6 +166,8 @@ fn perform(observed: &mut Observed, name: &str, payload: &Payload) -> Result<(),
                 context_hash: None,
                 user: String::new(),
                 platform: "linux/amd64".to_owned(),
+                digests: Vec::new(),
+                has_health_check: false,
             };
             observed.images.insert(reference.clone(), image);
         }
@@ -180,6 +182,8 @@ fn perform(observed: &mut Observed, name: &str, payload: &Payload) -> Result<(),
                 context_hash,
                 user: String::new(),
                 platform: "linux/amd64".to_owned(),
+                digests: Vec::new(),
+                has_health_check: false,
             };
             observed.images.insert(build.tag.clone(), image);
         }

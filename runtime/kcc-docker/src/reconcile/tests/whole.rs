@@ -40,7 +40,8 @@ fn creates_everything_in_order_on_an_empty_engine() {
         .values()
         .map(|component| component.ready)
         .collect();
-    let states = [Until::Started, Until::Completed, Until::Healthy];
+    // The image of `db` may have a health check.
+    let states = [Until::Healthy, Until::Completed, Until::Healthy];
     assert_eq!(ready, states.map(Some));
 }
 
@@ -163,5 +164,41 @@ fn takes_everything_down_in_reverse_order() {
     assert_eq!(
         (data[0].name.as_str(), data[0].cause.as_str()),
         ("shop-dev-db-data", "`--volumes` was given")
+    );
+}
+
+#[test]
+fn waits_for_the_health_check_of_an_image() {
+    let docker = shop();
+    let mut observed = as_desired(&docker);
+    let ready = |observed: &Observed| plan(&docker, observed).components["db"].ready;
+    assert_eq!(ready(&observed), Some(Until::Started));
+    let image = observed.images.get_mut("postgres:16").unwrap();
+    image.has_health_check = true;
+    assert_eq!(ready(&observed), Some(Until::Healthy));
+}
+
+#[test]
+fn tells_of_an_image_that_is_not_the_locked_one() {
+    let mut docker = shop();
+    let mut observed = as_desired(&docker);
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let locked = docker.images.get_mut("acme/web:1").unwrap();
+    locked.locked = Some(digest("a"));
+    let mut found = |digests: &[String]| {
+        let image = observed.images.get_mut("acme/web:1").unwrap();
+        image.digests = digests.to_vec();
+        let plan = plan(&docker, &observed);
+        assert!(plan.is_up_to_date());
+        plan.findings
+    };
+    let named = |digit| format!("acme/web@{}", digest(digit));
+    assert!(found(&[]).is_empty(), "an image that was built here");
+    assert!(found(&[named("b"), named("a")]).is_empty());
+    let moved = found(&[named("b")]);
+    assert_eq!(moved[0].finding, FindingKind::Moved);
+    assert_eq!(
+        moved[0].cause,
+        "image `acme/web:1` is sha256:bbbbbbbbbbbb on the engine, but sha256:aaaaaaaaaaaa in `kcc.lock`"
     );
 }

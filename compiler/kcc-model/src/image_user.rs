@@ -1,6 +1,6 @@
 //! [`RefusedImage`]: an image whose own user the profile `restricted` refuses.
-//! Both engines report it with the same message: Docker before it creates a
-//! container, Kubernetes when the kubelet refuses to create one.
+//! It has one message: from the check if `kcc.lock` has the image, on Docker before
+//! a container is created, on Kubernetes when the kubelet refuses to create one.
 
 /// An image that must not run as its own user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,8 @@ pub enum RefusedUser {
     SomeRoot,
     /// A name, from which Kubernetes cannot tell that it is not root.
     Name(String),
+    /// A name that is not in the image's own list of users.
+    Unresolved(String),
 }
 
 impl RefusedUser {
@@ -47,6 +49,12 @@ impl RefusedImage {
             RefusedUser::Unnamed => "names no user and starts as root".to_owned(),
             RefusedUser::Root(user) => format!("starts as root (user `{user}`)"),
             RefusedUser::SomeRoot => "starts as root".to_owned(),
+            RefusedUser::Unresolved(user) => {
+                return format!(
+                    "image `{image}` of `{path}` starts as user `{user}`, which its `/etc/passwd` does not \
+                     list; under profile `restricted` Kubernetes requires a number"
+                );
+            }
             RefusedUser::Name(user) => {
                 return format!(
                     "image `{image}` of `{path}` starts as user `{user}`; Kubernetes cannot tell from \
@@ -70,8 +78,13 @@ impl RefusedImage {
         } else {
             format!("{:?}", name.trim_matches('"'))
         };
+        let first = match self.user {
+            // `kcc.lock` has the number of the name.
+            RefusedUser::Name(_) => "run `kcc lock`, ",
+            _ => "",
+        };
         format!(
-            "name another user, or let the image run as it was built: one of\n\
+            "{first}name another user, or let the image run as it was built: one of\n\
              {section}: {name}: user: \"65532\"\n\
              {section}: {name}: security: profile: \"baseline\"\n\
              defaults: {section}: [string]: security: profile: \"baseline\""

@@ -1,0 +1,100 @@
+//! The errors of reading an image, and which of them say that a registry lacks it.
+
+use std::error::Error as StdError;
+
+use kcc_diag::Code;
+use kcc_plan::Error;
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+
+/// The reason why a registry gives no answer about an image.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It does not have the image, or does not say whether it does.
+    Absent,
+    /// It wants a login, or another one. Docker Hub answers like this for an image
+    /// that does not exist, too.
+    Denied(String),
+    /// Anything else.
+    Failed(Error),
+}
+
+/// Tells the errors of a registry apart.
+pub(crate) fn refusal(reference: &str, registry: &str, error: OciDistributionError) -> Refusal {
+    match error {
+        OciDistributionError::ImageManifestNotFoundError(_)
+        | OciDistributionError::ServerError { code: 404, .. } => Refusal::Absent,
+        OciDistributionError::AuthenticationFailure(why) => Refusal::Denied(one_line(&why)),
+        OciDistributionError::UnauthorizedError { .. } => {
+            Refusal::Denied("authentication required".to_owned())
+        }
+        OciDistributionError::RegistryError { envelope, .. } => {
+            let Some(first) = envelope.errors.into_iter().next() else {
+                return Refusal::Denied("it does not say why".to_owned());
+            };
+            match first.code {
+                OciErrorCode::ManifestUnknown
+                | OciErrorCode::NameUnknown
+                | OciErrorCode::NotFound => Refusal::Absent,
+                OciErrorCode::Unauthorized | OciErrorCode::Denied => {
+                    Refusal::Denied(one_line(&first.message))
+                }
+                OciErrorCode::Toomanyrequests => Refusal::Failed(
+                    unreadable(reference, "the registry limits the number of requests")
+                        .help("wait, or log in with `docker login`"),
+                ),
+                _ => Refusal::Failed(unreadable(reference, one_line(&first.message))),
+            }
+        }
+        OciDistributionError::ServerError {
+            code: 401 | 403, ..
+        } => Refusal::Denied("permission denied".to_owned()),
+        OciDistributionError::ServerError { code, .. } if code >= 500 => {
+            Refusal::Failed(unreachable(registry, format!("it answers with {code}")))
+        }
+        OciDistributionError::RequestError(error) => {
+            Refusal::Failed(unreachable(registry, innermost(&error)))
+        }
+        OciDistributionError::DigestError(_) => Refusal::Failed(damaged(reference)),
+        error => Refusal::Failed(unreadable(reference, one_line(&error.to_string()))),
+    }
+}
+
+/// Returns the error that a registry cannot be reached.
+pub(crate) fn unreachable(registry: &str, why: impl Into<String>) -> Error {
+    let message = format!("cannot reach registry `{registry}`: {}", why.into());
+    Error::new(Code::PlanRegistryUnreachable, message).help(
+        "check the connection, or read images from the Docker engine: `kcc lock --from docker`",
+    )
+}
+
+/// Returns the error that an image cannot be read.
+pub(crate) fn unreadable(reference: &str, why: impl Into<String>) -> Error {
+    let message = format!("cannot read image `{reference}`: {}", why.into());
+    Error::new(Code::PlanImageUnreadable, message)
+}
+
+/// Returns the error that the content of an image is not what its digest says.
+pub(crate) fn damaged(reference: &str) -> Error {
+    unreadable(reference, "its content does not match its digest")
+        .help("push the image again; the registry's copy is damaged")
+}
+
+/// Returns the message of the error that caused all others, which is the one that
+/// says something: `connection refused` rather than `error sending request`.
+fn innermost(error: &dyn StdError) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    one_line(&last.to_string())
+}
+
+fn one_line(text: &str) -> String {
+    let text = text.trim().lines().next().unwrap_or_default();
+    let text = text.trim_end_matches('.');
+    if text.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        text.to_owned()
+    }
+}
