@@ -7,6 +7,7 @@
 
 mod cases;
 mod example;
+mod lock;
 mod shop;
 
 use std::process::ExitCode;
@@ -26,5 +27,12 @@ fn main() -> ExitCode {
         })
     });
     // Each case brings up a whole system.
-    trials::run(Testbed::find, Some(2), shop.chain(examples))
+    let lock = Case::new("an_image_is_locked_and_pinned", |testbed| {
+        lock::an_image_is_locked_and_pinned(testbed);
+    });
+    trials::run(
+        Testbed::find,
+        Some(2),
+        shop.chain(examples).chain(std::iter::once(lock)),
+    )
 }

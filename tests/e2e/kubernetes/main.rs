@@ -8,6 +8,7 @@
 mod cases;
 mod connections;
 mod example;
+mod lock;
 mod operators;
 mod shop;
 
@@ -30,10 +31,13 @@ fn main() -> ExitCode {
     let operators = Case::new("custom_resources_are_accepted_and_stable", |testbed| {
         operators::custom_resources_are_accepted_and_stable(testbed);
     });
+    let lock = Case::new("a_named_user_runs_by_its_locked_number", |testbed| {
+        lock::a_named_user_runs_by_its_locked_number(testbed);
+    });
     // Each case brings up a whole system.
     trials::run(
         Testbed::find,
         Some(2),
-        shop.chain(examples).chain([operators]),
+        shop.chain(examples).chain([operators, lock]),
     )
 }
