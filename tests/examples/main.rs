@@ -16,9 +16,12 @@ use std::{
 use kcc_test_support::{CommandOutput, FilesOfFolder, Scratch, files_below, golden, kcc, root};
 
 /// The examples with their targets.
-const EXAMPLES: [(&str, &[&str]); 5] = [
+const EXAMPLES: [(&str, &[&str]); 8] = [
     ("boutique", &["dev", "stage", "prod"]),
     ("hello", &["dev", "test", "stage", "prod"]),
+    ("immich", &["dev", "prod"]),
+    ("jitsi", &["dev", "prod"]),
+    ("mastodon", &["dev", "prod"]),
     ("platform", &["dev", "prod"]),
     ("shop", &["dev", "test", "stage", "prod"]),
     ("voting", &["dev", "test", "stage", "prod"]),

@@ -18,7 +18,7 @@ pub(super) fn unused_volume(view: &View<'_>, diagnostics: &mut Diagnostics) {
         let warning =
             view.reporter
                 .warning(Code::CheckUnusedVolume, &volume.path, message, "unused");
-        diagnostics.push(warning.unused().help(format!(
+        diagnostics.push(warning.unused_by_name([&volume.name]).help(format!(
             "write `volumes: {0:?}: {{mount: \"/{0}\", from: {0:?}}}` in a component, or remove it",
             volume.name
         )));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kcc_lock::{Images, Lock};
 use kcc_test_support::Archive;
 
 /// The default `system` of cases.
@@ -20,6 +21,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     head: String,
     system: Option<String>,
+    /// The text of `kcc.lock`.
+    lock: Option<String>,
     pub(crate) fragments: Vec<Fragment>,
     /// Target, path and JSON of the shown parts of the model.
     pub(crate) shows: Vec<(String, String, String)>,
@@ -44,6 +47,7 @@ impl Case {
             name: name.expect("a name").to_owned(),
             head: archive.comment,
             system: None,
+            lock: None,
             fragments: Vec::new(),
             shows: Vec::new(),
             expected: String::new(),
@@ -52,6 +56,7 @@ impl Case {
             let words: Vec<_> = title.split(' ').collect();
             match words[..] {
                 ["system"] => case.system = Some(text),
+                ["lock"] => case.lock = Some(text),
                 ["expected"] => case.expected = text,
                 ["show", target, path] => {
                     case.shows.push((target.to_owned(), path.to_owned(), text));
@@ -69,6 +74,14 @@ impl Case {
         self.system.as_deref().unwrap_or(SYSTEM)
     }
 
+    /// Returns the facts about images.
+    pub(crate) fn images(&self) -> Images {
+        let text = self.lock.as_deref();
+        text.map_or_else(Images::new, |text| {
+            Lock::parse(text).expect("a lock file").images
+        })
+    }
+
     pub(crate) fn write(&self) -> String {
         let mut sections = Vec::new();
         let mut section = |title: &str, body: &str| {
@@ -83,6 +96,9 @@ impl Case {
                 Some(target) => section(&format!("{team} on {target}"), &fragment.text),
                 None => section(team, &fragment.text),
             }
+        }
+        if let Some(lock) = &self.lock {
+            section("lock", lock);
         }
         for (target, path, shown) in &self.shows {
             section(&format!("show {target} {path}"), shown);

@@ -86,7 +86,9 @@ impl<E: TestedEngine> Sandbox<E> {
     /// Applies, which may fail.
     pub async fn try_apply(&self, desired: &Draft<E>) -> Result<ApplyReport, Error> {
         let (desired, options) = (desired.finish(), self.options());
-        E::apply(&desired, &options, &self.recorder, &Cancel::new()).await
+        let cancel = Cancel::new();
+        // The future is too large for the stack of a case.
+        Box::pin(E::apply(&desired, &options, &self.recorder, &cancel)).await
     }
 
     /// Applies; parts of it may fail.
