@@ -24,6 +24,7 @@ pub mod plan;
 pub mod recover;
 pub mod render;
 pub mod restart;
+mod selection;
 pub mod start;
 pub mod status;
 pub mod stop;

@@ -1,18 +1,13 @@
 //! `kcc restart`: restarts components without changing them.
 
 use clap::Args;
-use kcc_model::{Millis, Name};
+use kcc_model::Millis;
 use kcc_plan::Request;
 
-use super::{CommandResult, apply, known};
+use super::{CommandResult, apply, selection::Selection};
 use crate::{
-    args::{ScopeArgs, duration},
-    compiled::Compiled,
-    confirm::confirm,
-    context::Context,
-    exit::Exit,
-    failure::Failure,
-    pipeline, progress, runtime,
+    args::duration, compiled::Compiled, context::Context, exit::Exit, failure::Failure, progress,
+    runtime,
 };
 
 /// Restart components one replica after the other
@@ -24,35 +19,22 @@ use crate::{
     after_help = "Examples:\n  kcc restart web --target dev\n  kcc restart web cart --target prod --yes --timeout 5m"
 )]
 pub struct Restart {
-    /// Components to restart
-    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
-    pub components: Vec<Name>,
-    /// The target.
+    /// The components.
     #[command(flatten)]
-    pub scope: ScopeArgs,
+    pub selection: Selection,
     /// Time limit for each component to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 impl Restart {
     /// Asks for confirmation if the target is shared, and restarts.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.scope.target;
-        let compiled = pipeline::compile_scope(context, None, &self.scope)?;
-        let components = known(&compiled, self.components)?;
-        for name in &components {
-            reject_job(&compiled, name)?;
-        }
-        let names: Vec<_> = components.iter().map(|name| format!("`{name}`")).collect();
-        let question = format!("restart {} in `{target}`?", names.join(", "));
-        if !confirm(context, target, self.yes, &question)? {
-            context.printer.note("nothing was changed");
+        let Some((compiled, components)) =
+            self.selection.confirm(context, "restart", reject_job)?
+        else {
             return Ok(Exit::Incomplete);
-        }
+        };
         let mut options = runtime::options(context, &compiled);
         options.request = Request::Restart(components);
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);

@@ -6,15 +6,10 @@ use clap::Args;
 use kcc_model::{Millis, Name};
 use kcc_plan::{LogLine, LogOptions, Request, Scope};
 
-use super::{CommandResult, apply, known, logs::LinePrinter};
+use super::{CommandResult, apply, logs::LinePrinter, selection::Selection};
 use crate::{
-    args::{ScopeArgs, duration},
-    compiled::Compiled,
-    confirm::confirm,
-    context::Context,
-    exit::Exit,
-    failure::Failure,
-    pipeline, progress, runtime,
+    args::duration, compiled::Compiled, context::Context, exit::Exit, failure::Failure, progress,
+    runtime,
 };
 
 /// Start components that no apply starts, and run tasks
@@ -27,35 +22,22 @@ use crate::{
     after_help = "Examples:\n  kcc start profiler --target dev\n  kcc start migrate --target prod --yes\n  kcc start nightly --target dev          run a cron job now"
 )]
 pub struct Start {
-    /// Components to start
-    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
-    pub components: Vec<Name>,
-    /// The target.
+    /// The components.
     #[command(flatten)]
-    pub scope: ScopeArgs,
+    pub selection: Selection,
     /// Time limit for each component, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 impl Start {
     /// Starts the components; waits for tasks to end and prints their logs to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.scope.target;
-        let compiled = pipeline::compile_scope(context, None, &self.scope)?;
-        let components = known(&compiled, self.components)?;
-        for name in &components {
-            reject_automatic(&compiled, name)?;
-        }
-        let names: Vec<_> = components.iter().map(|name| format!("`{name}`")).collect();
-        let question = format!("start {} in `{target}`?", names.join(", "));
-        if !confirm(context, target, self.yes, &question)? {
-            context.printer.note("nothing was changed");
+        let Some((compiled, components)) =
+            self.selection.confirm(context, "start", reject_automatic)?
+        else {
             return Ok(Exit::Incomplete);
-        }
+        };
         let components = with_needs(&compiled, components);
         let tasks = tasks(&compiled, &components);
         let mut options = runtime::options(context, &compiled);

@@ -1,13 +1,11 @@
 //! `kcc stop`: removes what `kcc start` created.
 
 use clap::Args;
-use kcc_model::Name;
 use kcc_plan::{Request, Scope};
 
-use super::{CommandResult, apply, known};
+use super::{CommandResult, apply, selection::Selection};
 use crate::{
-    args::ScopeArgs, compiled::Compiled, confirm::confirm, context::Context, exit::Exit,
-    failure::Failure, pipeline, progress, runtime,
+    compiled::Compiled, context::Context, exit::Exit, failure::Failure, progress, runtime,
 };
 
 /// Stop components that `kcc start` started
@@ -17,32 +15,19 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kcc stop profiler --target dev")]
 pub struct Stop {
-    /// Components to stop
-    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
-    pub components: Vec<Name>,
-    /// The target.
+    /// The components.
     #[command(flatten)]
-    pub scope: ScopeArgs,
-    /// Do not ask for confirmation
-    #[arg(short, long)]
-    pub yes: bool,
+    pub selection: Selection,
 }
 
 impl Stop {
     /// Asks for confirmation if the target is shared, and removes the objects.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.scope.target;
-        let compiled = pipeline::compile_scope(context, None, &self.scope)?;
-        let components = known(&compiled, self.components)?;
-        for name in &components {
-            reject_automatic(&compiled, name)?;
-        }
-        let names: Vec<_> = components.iter().map(|name| format!("`{name}`")).collect();
-        let question = format!("stop {} in `{target}`?", names.join(", "));
-        if !confirm(context, target, self.yes, &question)? {
-            context.printer.note("nothing was changed");
+        let Some((compiled, components)) =
+            self.selection.confirm(context, "stop", reject_automatic)?
+        else {
             return Ok(Exit::Incomplete);
-        }
+        };
         let mut options = runtime::options(context, &compiled);
         options.request = Request::Stop(components);
         let reporter = progress::reporter(context);

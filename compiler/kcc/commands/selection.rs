@@ -1,0 +1,51 @@
+//! [`Selection`]: the components of a target that a command changes.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use kcc_model::Name;
+
+use super::known;
+use crate::{
+    args::ScopeArgs, compiled::Compiled, confirm::confirm, context::Context, failure::Failure,
+    pipeline,
+};
+
+/// The components that a command changes.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Components, by name
+    #[arg(value_name = "COMPONENT", required = true, add = crate::completion::components())]
+    pub components: Vec<Name>,
+    /// The target.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl Selection {
+    /// Compiles the target, checks each component, and asks for confirmation if the
+    /// target is shared. Returns nothing if the answer is no.
+    pub fn confirm(
+        self,
+        context: &Context,
+        verb: &str,
+        check: fn(&Compiled, &str) -> Result<(), Failure>,
+    ) -> Result<Option<(Compiled, BTreeSet<Name>)>, Failure> {
+        let target = &self.scope.target;
+        let compiled = pipeline::compile_scope(context, None, &self.scope)?;
+        let components = known(&compiled, self.components)?;
+        for name in &components {
+            check(&compiled, name)?;
+        }
+        let names: Vec<_> = components.iter().map(|name| format!("`{name}`")).collect();
+        let question = format!("{verb} {} in `{target}`?", names.join(", "));
+        if confirm(context, target, self.yes, &question)? {
+            return Ok(Some((compiled, components)));
+        }
+        context.printer.note("nothing was changed");
+        Ok(None)
+    }
+}
