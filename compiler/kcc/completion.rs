@@ -8,11 +8,14 @@
 use std::{cell::RefCell, collections::BTreeSet, ffi::OsStr, path::PathBuf, time::Duration};
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
-use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Limits};
+use kcc_cue::{Evaluated, Evaluator, Limits};
 use kcc_diag::Code;
 use kcc_tree::{Node, Path, schema::component_fields};
 
-use crate::load::Root;
+use crate::{
+    evaluation,
+    load::{Root, Sources},
+};
 
 /// The time limit: nobody waits longer for a completion.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -71,8 +74,7 @@ pub fn within<T>(line: Line, complete: impl FnOnce() -> T) -> T {
 /// Completes the name of a target.
 pub fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|word: &OsStr| {
-        let none = BTreeSet::from([String::new()]);
-        let found = evaluate(&none).map(|evaluated| evaluated.targets);
+        let found = System::find().map(|system| system.targets());
         starting_with(word, found.unwrap_or_default())
     })
 }
@@ -134,38 +136,47 @@ fn starting_with(
     values.into_iter().map(CompletionCandidate::new).collect()
 }
 
-/// Returns the values of the given target, or of the first one.
-fn model() -> Option<Node> {
-    let target = LINE.with_borrow(|line| line.target.clone());
-    let none = BTreeSet::from([String::new()]);
-    let target = match target {
-        Some(target) => target,
-        None => evaluate(&none)?.targets.into_iter().next()?,
-    };
-    let mut evaluated = evaluate(&BTreeSet::from([target.clone()]))?;
-    evaluated.tree.targets.remove(&target)
+/// The system that a line is about, ready to be evaluated.
+struct System {
+    sources: Sources,
+    evaluator: Evaluator,
 }
 
-/// Evaluates some targets of the system; one that does not exist evaluates none.
-fn evaluate(targets: &BTreeSet<String>) -> Option<Evaluated> {
-    let dir = LINE.with_borrow(|line| line.dir.clone());
-    let root = Root::find(&dir, std::path::Path::new("")).ok()?;
-    let sources = root.sources();
-    let files = sources.cue_files.iter().map(|file| Fragment {
-        name: &file.name,
-        text: &file.text,
-    });
-    let evaluation = Evaluation {
-        fragments: &files.collect::<Vec<_>>(),
-        imports: &sources.imports,
-        targets,
-        limits: Limits {
+impl System {
+    /// Finds the system of the line, if there is one.
+    fn find() -> Option<Self> {
+        let dir = LINE.with_borrow(|line| line.dir.clone());
+        let root = Root::find(&dir, std::path::Path::new("")).ok()?;
+        Some(Self {
+            sources: root.sources(),
+            evaluator: Evaluator::new().ok()?,
+        })
+    }
+
+    fn evaluate(&self, target: &str) -> Option<Evaluated> {
+        let limits = Limits {
             time: LIMIT,
             ..Limits::default()
-        },
-        explain: false,
+        };
+        let targets = BTreeSet::from([target.to_owned()]);
+        evaluation::evaluate(&self.evaluator, &self.sources, &targets, limits, false).ok()
+    }
+
+    /// Returns the names of the targets; no target has the empty name.
+    fn targets(&self) -> BTreeSet<String> {
+        let evaluated = self.evaluate("");
+        evaluated.map_or_else(BTreeSet::new, |evaluated| evaluated.targets)
+    }
+}
+
+/// Returns the values of the given target, or of the first one.
+fn model() -> Option<Node> {
+    let system = System::find()?;
+    let target = match LINE.with_borrow(|line| line.target.clone()) {
+        Some(target) => target,
+        None => system.targets().into_iter().next()?,
     };
-    kcc_cue::evaluate(&Evaluator::new().ok()?, &evaluation).ok()
+    system.evaluate(&target)?.tree.targets.remove(&target)
 }
 
 #[cfg(test)]

@@ -48,12 +48,7 @@ impl Examined {
         let mut diagnostics = self.warnings.clone();
         diagnostics.extend(found);
         diagnostics.sort(&self.tree.files);
-        Diagnosis {
-            diagnostics,
-            files: Arc::clone(&self.tree.files),
-            targets: self.tree.targets.keys().cloned().collect(),
-            root: self.root.shown().to_owned(),
-        }
+        Diagnosis::of(&self.tree, self.root.shown(), diagnostics)
     }
 
     /// Prints the warnings, once.

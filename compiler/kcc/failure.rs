@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use kcc_diag::{Diagnostics, Files};
+use kcc_tree::ConfigTree;
 
 /// Diagnostics with everything needed to render them.
 #[derive(Debug, Default)]
@@ -19,6 +20,18 @@ pub struct Diagnosis {
     pub targets: BTreeSet<String>,
     /// The system's root relative to the current directory, as in [`kcc_diag::Style`].
     pub root: String,
+}
+
+impl Diagnosis {
+    /// Adds what a tree knows to diagnostics. `root` is the system's, as it is shown.
+    pub fn of(tree: &ConfigTree, root: &str, diagnostics: Diagnostics) -> Self {
+        Self {
+            diagnostics,
+            files: Arc::clone(&tree.files),
+            targets: tree.targets.keys().cloned().collect(),
+            root: root.to_owned(),
+        }
+    }
 }
 
 impl From<Diagnostics> for Diagnosis {

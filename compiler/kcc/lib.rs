@@ -13,6 +13,7 @@ pub mod completion;
 pub mod confirm;
 pub mod context;
 pub mod editor;
+pub mod evaluation;
 pub mod examined;
 pub mod exit;
 pub mod failure;

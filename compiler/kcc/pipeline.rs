@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use kcc_cue::{Evaluation, Evaluator, Fragment};
+use kcc_cue::Evaluator;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Outcome, Span, nearest};
 use kcc_lock::{LOCK_FILE, Lock};
 use kcc_model::{CheckedModel, ImageUse, ReferencedFiles};
@@ -27,7 +27,7 @@ use crate::{
     args,
     compiled::Compiled,
     context::Context,
-    editor,
+    editor, evaluation,
     examined::Examined,
     failure::{Diagnosis, Failure},
     load::{BuildContexts, Root, Sources, check_team_directories},
@@ -101,7 +101,13 @@ fn evaluate(
         mut tree,
         mut found,
         targets: known,
-    } = evaluate_targets(&evaluator, &loaded.sources, settings, &targets.0, blame)?;
+    } = evaluation::evaluate(
+        &evaluator,
+        &loaded.sources,
+        &targets.0,
+        settings.limits,
+        blame,
+    )?;
     found.extend(add_sources(loaded, &mut tree));
     let unknown = targets.0.iter().find(|target| !known.contains(*target));
     if let (Some(unknown), false) = (unknown, found.has_errors()) {
@@ -113,27 +119,6 @@ fn evaluate(
         found,
         known,
     })
-}
-
-fn evaluate_targets(
-    evaluator: &Evaluator,
-    sources: &Sources,
-    settings: &Settings,
-    targets: &BTreeSet<String>,
-    blame: bool,
-) -> Result<kcc_cue::Evaluated, Failure> {
-    let files = sources.cue_files.iter().map(|file| Fragment {
-        name: &file.name,
-        text: &file.text,
-    });
-    let evaluation = Evaluation {
-        fragments: &files.collect::<Vec<_>>(),
-        imports: &sources.imports,
-        targets,
-        limits: settings.limits,
-        explain: blame,
-    };
-    Ok(kcc_cue::evaluate(evaluator, &evaluation)?)
 }
 
 /// Adds the files that could not be read and the owners in CODEOWNERS to a tree.
@@ -170,14 +155,12 @@ fn examine(
         known,
     } = evaluated;
     let contexts = BuildContexts::of(root);
-    let files = ReferencedFiles {
-        read: &|name| root.file(name),
-        list: &|name| root.list(name),
-        check_exists: &|name| root.there(name),
-        hash_context: &|build| contexts.hash(build),
-        images: &sources.lock.images,
+    let examine = |tree: &ConfigTree, found| {
+        with_files(loaded, &contexts, |files| {
+            kcc_model::examine(tree, found, files)
+        })
     };
-    let mut outcome = kcc_model::examine(&tree, found.clone(), files);
+    let mut outcome = examine(&tree, found.clone());
     let misses_a_need = |found: &Diagnostics| {
         let mut codes = found.iter().map(|found| found.code);
         codes.any(|code| code == Code::CheckUnknownNeed)
@@ -185,10 +168,11 @@ fn examine(
     if outcome.as_ref().is_err_and(misses_a_need) && tree.targets.len() < known.len() {
         // The component may run in another target: then the message says so.
         let others = known.into_iter().filter(|target| !targets.contain(target));
-        let others = evaluate_targets(&evaluator, sources, settings, &others.collect(), false)?;
+        let others = others.collect();
+        let others = evaluation::evaluate(&evaluator, sources, &others, settings.limits, false)?;
         let tree = Arc::make_mut(&mut tree);
         tree.declarations.extend(others.tree.declarations);
-        outcome = kcc_model::examine(tree, found, files);
+        outcome = examine(tree, found);
     }
     match outcome {
         Ok(checked) => Ok(Examined {
@@ -198,15 +182,25 @@ fn examine(
             root: root.clone(),
         }),
         Err(diagnostics) => Err(failed(
-            Diagnosis {
-                diagnostics,
-                files: Arc::clone(&tree.files),
-                targets: tree.targets.keys().cloned().collect(),
-                root: root.shown().to_owned(),
-            },
+            Diagnosis::of(&tree, root.shown(), diagnostics),
             sources.problems.is_environment(),
         )),
     }
+}
+
+/// Calls a function with access to the files that fragments refer to.
+fn with_files<T>(
+    Loaded { root, sources }: &Loaded,
+    contexts: &BuildContexts<'_>,
+    work: impl FnOnce(ReferencedFiles<'_>) -> T,
+) -> T {
+    work(ReferencedFiles {
+        read: &|name| root.file(name),
+        list: &|name| root.list(name),
+        check_exists: &|name| root.there(name),
+        hash_context: &|build| contexts.hash(build),
+        images: &sources.lock.images,
+    })
 }
 
 /// Runs all stages but the last.
@@ -354,29 +348,19 @@ pub struct UsedImages {
 pub fn used_images(context: &Context, targets: &Targets) -> Result<UsedImages, Failure> {
     let loaded = load(&context.settings, None)?;
     let evaluated = evaluate(&loaded, &context.settings, targets, false)?;
-    let Loaded { root, sources } = loaded;
     let Evaluated { tree, found, .. } = evaluated;
-    let contexts = BuildContexts::of(&root);
-    let files = ReferencedFiles {
-        read: &|name| root.file(name),
-        list: &|name| root.list(name),
-        check_exists: &|name| root.there(name),
-        hash_context: &|build| contexts.hash(build),
-        images: &sources.lock.images,
-    };
-    let used = kcc_model::used_images(&tree, found, files).map_err(|diagnostics| {
-        let diagnosis = Diagnosis {
-            diagnostics,
-            files: Arc::clone(&tree.files),
-            targets: tree.targets.keys().cloned().collect(),
-            root: root.shown().to_owned(),
-        };
-        failed(diagnosis, sources.problems.is_environment())
+    let contexts = BuildContexts::of(&loaded.root);
+    let used = with_files(&loaded, &contexts, |files| {
+        kcc_model::used_images(&tree, found, files)
+    });
+    let used = used.map_err(|diagnostics| {
+        let diagnosis = Diagnosis::of(&tree, loaded.root.shown(), diagnostics);
+        failed(diagnosis, loaded.sources.problems.is_environment())
     })?;
     Ok(UsedImages {
         used: used.value,
-        lock: sources.lock,
-        root: root.clone(),
+        lock: loaded.sources.lock,
+        root: loaded.root.clone(),
         tree,
     })
 }
@@ -399,12 +383,7 @@ impl UsedImages {
     /// Returns diagnostics with everything that is needed to show them.
     pub fn diagnosis(&self, mut diagnostics: Diagnostics) -> Diagnosis {
         diagnostics.sort(&self.tree.files);
-        Diagnosis {
-            diagnostics,
-            files: Arc::clone(&self.tree.files),
-            targets: self.tree.targets.keys().cloned().collect(),
-            root: self.root.shown().to_owned(),
-        }
+        Diagnosis::of(&self.tree, self.root.shown(), diagnostics)
     }
 }
 
