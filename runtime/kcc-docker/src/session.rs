@@ -15,8 +15,8 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Error, Event, ExecOptions, ExecStreams, LogLine, LogOptions, LogReport,
-    MissingSecret, Options, Plan, RecordDirectory, RecordStore, Recovery, Reporter, Request, Scope,
-    Secrets, StatusReport, observe_undisturbed, read_logs, start_order, unredacted,
+    MissingSecret, Options, Plan, RecordDirectory, RecordStore, Recovery, Reporter, Scope, Secrets,
+    StatusReport, observe_undisturbed, read_logs, start_order, unredacted,
 };
 
 use crate::{
@@ -195,11 +195,7 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let noun = match options.request {
-        Request::Stop(_) => options.request.noun(),
-        _ => "a down",
-    };
-    let _lock = session.state.lock(noun)?;
+    let _lock = session.state.lock(options.request.removal_noun())?;
     let records = session.read_records()?;
     session.wait_for_interrupted_apply(&records).await?;
     let observed =

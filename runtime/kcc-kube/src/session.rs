@@ -188,11 +188,7 @@ pub async fn down(
     if plan.is_empty() && records.intent.is_none() && unapplied.is_empty() {
         return Ok(execute(&plan, &session.driver(), reporter, cancel).await);
     }
-    let noun = match options.request {
-        Request::Stop(_) => options.request.noun(),
-        _ => "a down",
-    };
-    let lock = session.lock(noun).await?;
+    let lock = session.lock(options.request.removal_noun()).await?;
     let task = async {
         let records = session.read_records().await?;
         let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;

@@ -127,6 +127,23 @@ impl Request {
             Self::Stop(_) => "a stop",
         }
     }
+
+    /// Returns the removal as messages name it: `a down`, or `a stop` of some
+    /// components.
+    pub fn removal_noun(&self) -> &'static str {
+        match self {
+            Self::Stop(_) => self.noun(),
+            _ => "a down",
+        }
+    }
+
+    /// Returns the cause of operations that remove what the work is limited to.
+    pub fn removal_cause(&self) -> &'static str {
+        match self {
+            Self::Stop(_) => "removed by `kcc stop`",
+            _ => "removed by `kcc down`",
+        }
+    }
 }
 
 /// The cause of the operations of a requested restart.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Request, Scope};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Scope};
 use kcc_tree::Engine;
 
 use super::{
@@ -24,10 +24,7 @@ pub(crate) fn tear_down(
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
     refuse_all_unrecorded(observed, &Scope::of(desired))?;
-    let cause = match options.request {
-        Request::Stop(_) => "removed by `kcc stop`",
-        _ => "removed by `kcc down`",
-    };
+    let cause = options.request.removal_cause();
     let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
     plan.add_unrecorded(&observed.labelled());
     let containers: Containers<'_> = observed
