@@ -150,7 +150,10 @@ pub fn run_tasks(
             }
             write(line)
         };
-        engine!(compiled: logs(options, &rest, &mut |_| {}, &mut late)).await?;
+        let logs = engine!(compiled: logs(options, &rest, &mut |_| {}, &mut late)).await?;
+        for failure in &logs.failures {
+            warn(&failure.chain());
+        }
         Ok(report)
     };
     run(compiled, stoppable(&cancel, work))
