@@ -67,6 +67,8 @@ pub enum ExecOutput {
 
 /// The parts of a command's output, in order.
 pub type ExecOutputs = BoxStream<'static, Result<ExecOutput, Error>>;
+/// The reader of what a command gets as its input.
+pub type ExecSource = Box<dyn AsyncRead + Send + Unpin>;
 /// The writer to a command's input.
 pub type ExecInput = Box<dyn AsyncWrite + Send + Unpin>;
 
@@ -110,7 +112,7 @@ pub struct ExecStreams<'a> {
     /// Called once the command runs.
     pub started: Box<dyn FnOnce() + 'a>,
     /// The input.
-    pub input: Box<dyn AsyncRead + Send + Unpin>,
+    pub input: ExecSource,
     /// The size of the terminal, each time it changes.
     pub sizes: BoxStream<'a, TerminalSize>,
     /// Takes the output, until it breaks.

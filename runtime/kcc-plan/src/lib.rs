@@ -72,7 +72,7 @@ pub use driver::{Cancel, Context, Driver, Readiness};
 pub use error::{Error, MissingSecret};
 pub use exec::{
     ExecContainer, ExecEngine, ExecInput, ExecOptions, ExecOutput, ExecOutputs, ExecProcess,
-    ExecStreams, TerminalSize, exec,
+    ExecSource, ExecStreams, TerminalSize, exec,
 };
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};

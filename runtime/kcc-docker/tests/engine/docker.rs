@@ -15,7 +15,9 @@ use kcc_lower::{
     docker::{Container, DockerDesired, HealthCheck, Image, Network, Publish, Restart, Volume},
 };
 use kcc_model::{Build, Check};
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_plan::{
+    ApplyReport, Cancel, Error, ExecOptions, ExecStreams, Options, Plan, Reporter, StatusReport,
+};
 use kcc_test_engines::{
     TestedEngine,
     desired::{container, team},
@@ -135,6 +137,15 @@ impl TestedEngine for Docker {
         cancel: &Cancel,
     ) -> impl Future<Output = Result<ApplyReport, Error>> {
         kcc_docker::down(desired, options, reporter, cancel)
+    }
+
+    fn exec(
+        desired: &Desired,
+        options: &Options,
+        wanted: &ExecOptions,
+        streams: ExecStreams<'_>,
+    ) -> impl Future<Output = Result<Option<i64>, Error>> {
+        kcc_docker::exec(desired, options, wanted, streams)
     }
 }
 

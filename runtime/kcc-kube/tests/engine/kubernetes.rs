@@ -13,7 +13,9 @@ use kcc_lower::{
     Desired, EngineDesired,
     kubernetes::{CreatedSecret, KubernetesDesired, Object},
 };
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, StatusReport};
+use kcc_plan::{
+    ApplyReport, Cancel, Error, ExecOptions, ExecStreams, Options, Plan, Reporter, StatusReport,
+};
 use kcc_test_engines::{TestedEngine, kubernetes::Testbed};
 use serde_json::{Value, json};
 
@@ -111,6 +113,15 @@ impl TestedEngine for Kubernetes {
         cancel: &Cancel,
     ) -> impl Future<Output = Result<ApplyReport, Error>> {
         kcc_kube::down(desired, options, reporter, cancel)
+    }
+
+    fn exec(
+        desired: &Desired,
+        options: &Options,
+        wanted: &ExecOptions,
+        streams: ExecStreams<'_>,
+    ) -> impl Future<Output = Result<Option<i64>, Error>> {
+        kcc_kube::exec(desired, options, wanted, streams)
     }
 }
 

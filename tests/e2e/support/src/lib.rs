@@ -30,5 +30,5 @@ pub mod trials;
 pub use example::{ExampleCopy, outcome, report};
 pub use http::{get, get_within};
 pub use recorder::Recorder;
-pub use sandbox::{Draft, Sandbox, TestedEngine};
+pub use sandbox::{Draft, Ran, Sandbox, TestedEngine};
 pub use system::{Host, System, initials};

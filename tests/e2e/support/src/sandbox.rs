@@ -1,11 +1,22 @@
 //! [`Sandbox`]: a test's own system on an engine, with the commands to run on it;
 //! [`Draft`]: its desired state.
 
-use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    ops::ControlFlow,
+    path::Path,
+    sync::Arc,
+};
+
+use futures_util::{StreamExt, stream};
 
 use kcc_lower::{Desired, DesiredComponent, EngineDesired};
 use kcc_model::{Name, Until};
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Plan, Reporter, State, StatusReport};
+use kcc_plan::{
+    ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecSource, ExecStreams, Options, Plan,
+    Reporter, Request, State, StatusReport, TerminalSize,
+};
 
 use crate::{Recorder, desired::component};
 
@@ -48,7 +59,18 @@ pub trait TestedEngine {
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> impl Future<Output = Result<ApplyReport, Error>>;
+
+    /// Runs a command in a container with the tested crate.
+    fn exec(
+        desired: &Desired,
+        options: &Options,
+        wanted: &ExecOptions,
+        streams: ExecStreams<'_>,
+    ) -> impl Future<Output = Result<Option<i64>, Error>>;
 }
+
+/// The result of a command: its exit code, and what it wrote to stdout and stderr.
+pub type Ran = (Option<i64>, String, String);
 
 /// A system with one target on the tested engine.
 pub struct Sandbox<E: TestedEngine> {
@@ -101,6 +123,52 @@ impl<E: TestedEngine> Sandbox<E> {
         let report = self.apply(desired).await;
         assert!(report.is_complete(), "{report:#?}");
         report
+    }
+
+    /// Starts, restarts or stops some components.
+    pub async fn request(
+        &self,
+        desired: &Draft<E>,
+        request: fn(BTreeSet<Name>) -> Request,
+        components: &[&str],
+    ) -> ApplyReport {
+        let mut options = self.options();
+        options.request = request(components.iter().map(|name| (*name).to_owned()).collect());
+        let (desired, cancel) = (desired.finish(), Cancel::new());
+        let done = if matches!(options.request, Request::Stop(_)) {
+            Box::pin(E::down(&desired, &options, &self.recorder, &cancel)).await
+        } else {
+            Box::pin(E::apply(&desired, &options, &self.recorder, &cancel)).await
+        };
+        expect_ok(done)
+    }
+
+    /// Runs a command with an input and with changes of its terminal's size.
+    pub async fn exec(
+        &self,
+        desired: &Draft<E>,
+        wanted: &ExecOptions,
+        input: ExecSource,
+        sizes: &[TerminalSize],
+    ) -> Result<Ran, Error> {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut write = |output| {
+            match output {
+                ExecOutput::Out(part) => out.extend(part),
+                ExecOutput::Err(part) => err.extend(part),
+            }
+            ControlFlow::Continue(())
+        };
+        let streams = ExecStreams {
+            started: Box::new(|| {}),
+            input,
+            sizes: stream::iter(sizes.to_vec()).boxed(),
+            write: &mut write,
+        };
+        let (desired, options) = (desired.finish(), self.options());
+        let code = E::exec(&desired, &options, wanted, streams).await?;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ok((code, text(out), text(err)))
     }
 
     /// Returns the text of a plan with runs of spaces collapsed: the system's name

@@ -1,12 +1,10 @@
 //! Jobs with several runs and containers that run on demand.
 
-use std::collections::BTreeSet;
-
 use kcc_lower::docker::{Mount, Restart};
-use kcc_plan::{ApplyReport, Cancel, Outcome, Request, State};
+use kcc_plan::{Outcome, Request, State};
 
 use super::literal;
-use crate::docker::{Draft, Sandbox};
+use crate::docker::Sandbox;
 
 pub(super) async fn a_cron_job_is_created_and_runs_on_demand(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
@@ -72,24 +70,6 @@ pub(super) async fn parallelism_limits_concurrent_runs(sandbox: &Sandbox) {
     assert_eq!(status.components["index"].replicas, 3);
 }
 
-/// Applies with a request.
-async fn request(sandbox: &Sandbox, desired: &Draft, request: Request) -> ApplyReport {
-    let mut options = sandbox.options();
-    let stops = matches!(request, Request::Stop(_));
-    options.request = request;
-    let (desired, cancel) = (desired.finish(), Cancel::new());
-    let done = if stops {
-        kcc_docker::down(&desired, &options, &sandbox.recorder, &cancel).await
-    } else {
-        kcc_docker::apply(&desired, &options, &sandbox.recorder, &cancel).await
-    };
-    done.unwrap_or_else(|error| panic!("{}", error.chain()))
-}
-
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
 pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.script("web", "busybox sleep 600");
@@ -116,12 +96,17 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     assert_eq!((tool.state, tool.manual), (State::Absent, true));
 
     // A started service stays, as it is declared.
-    let start = Request::Start(names(&["tool"]));
-    let report = request(sandbox, &desired, start.clone()).await;
+    let report = sandbox.request(&desired, Request::Start, &["tool"]).await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     assert_eq!(report.components["tool"].outcome, Outcome::Created);
     let first = sandbox.id("tool");
-    assert_eq!(request(sandbox, &desired, start).await.planned, 0);
+    assert_eq!(
+        sandbox
+            .request(&desired, Request::Start, &["tool"])
+            .await
+            .planned,
+        0
+    );
     assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
     let tool = desired.container("tool");
     tool.env.insert("LEVEL".to_owned(), literal("debug"));
@@ -129,12 +114,11 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     assert_ne!(sandbox.id("tool"), first);
 
     // A task runs once for each start, and no apply touches it.
-    let start = Request::Start(names(&["task"]));
-    let report = request(sandbox, &desired, start.clone()).await;
+    let report = sandbox.request(&desired, Request::Start, &["task"]).await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     assert_eq!(report.components.len(), 1, "{report:#?}");
     let first = sandbox.id("task");
-    let report = request(sandbox, &desired, start.clone()).await;
+    let report = sandbox.request(&desired, Request::Start, &["task"]).await;
     assert_eq!(report.components["task"].outcome, Outcome::Replaced);
     assert_ne!(sandbox.id("task"), first);
     desired
@@ -142,15 +126,14 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
         .env
         .insert("CODE".to_owned(), literal("3"));
     assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
-    let report = request(sandbox, &desired, start).await;
+    let report = sandbox.request(&desired, Request::Start, &["task"]).await;
     assert_eq!(report.exit_code(), 4, "{report:#?}");
     let why = report.components["task"].why.clone().unwrap_or_default();
     assert!(why.contains("exit code 3"), "{why}");
     assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
 
     // What is stopped is gone, and everything with a down.
-    let stop = Request::Stop(names(&["tool"]));
-    let report = request(sandbox, &desired, stop).await;
+    let report = sandbox.request(&desired, Request::Stop, &["tool"]).await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     let left = [sandbox.name("task"), sandbox.name("web")];
     assert_eq!(sandbox.list("container"), left);
@@ -166,8 +149,9 @@ pub(super) async fn a_cron_job_runs_when_it_is_started(sandbox: &Sandbox) {
     nightly.restart = Restart::No;
     // Started before any apply, and after one.
     for _ in 0..2 {
-        let start = Request::Start(names(&["nightly"]));
-        let report = request(sandbox, &desired, start).await;
+        let report = sandbox
+            .request(&desired, Request::Start, &["nightly"])
+            .await;
         assert_eq!(report.exit_code(), 4, "{report:#?}");
         let why = report.components["nightly"].why.clone().unwrap_or_default();
         assert!(why.contains("exit code 3"), "{why}");

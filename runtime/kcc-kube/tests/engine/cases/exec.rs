@@ -1,18 +1,15 @@
 //! Commands of users in containers.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use kcc_diag::Code;
-use kcc_plan::{Error, ExecOptions, ExecOutput, ExecStreams, TerminalSize};
+use kcc_plan::{Error, ExecOptions, ExecSource, TerminalSize};
+use kcc_test_engines::Ran;
 use serde_json::json;
 
 use crate::kubernetes::{BOX, Draft, Sandbox};
 
-/// The result of a command: its exit code, and what it wrote to stdout and stderr.
-type Ran = (Option<i64>, String, String);
-
-/// Runs a command with an input.
+/// Runs a command with an input, which a terminal has no end of.
 async fn run(
     sandbox: &Sandbox,
     desired: &Draft,
@@ -20,32 +17,14 @@ async fn run(
     input: &'static str,
     sizes: &[TerminalSize],
 ) -> Result<Ran, Error> {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut write = |output| {
-        match output {
-            ExecOutput::Out(part) => out.extend(part),
-            ExecOutput::Err(part) => err.extend(part),
-        }
-        ControlFlow::Continue(())
+    let (_open, endless) = tokio::io::duplex(1);
+    let input: ExecSource = match wanted.terminal {
+        Some(_) => Box::new(endless),
+        None => Box::new(input.as_bytes()),
     };
-    // A terminal has no end of input.
-    let (open, endless) = tokio::io::duplex(1);
-    let streams = ExecStreams {
-        started: Box::new(|| {}),
-        input: match wanted.terminal {
-            Some(_) => Box::new(endless),
-            None => Box::new(input.as_bytes()),
-        },
-        sizes: stream::iter(sizes.to_vec()).boxed(),
-        write: &mut write,
-    };
-    let (desired, options) = (desired.finish(), sandbox.options());
-    let running = kcc_kube::exec(&desired, &options, wanted, streams);
-    let code = tokio::time::timeout(Duration::from_mins(1), running).await;
-    drop(open);
-    let code = code.unwrap()?;
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ok((code, text(out), text(err)))
+    let running = sandbox.exec(desired, wanted, input, sizes);
+    let ran = tokio::time::timeout(Duration::from_mins(1), running).await;
+    ran.unwrap()
 }
 
 fn wanted(command: &[&str]) -> ExecOptions {

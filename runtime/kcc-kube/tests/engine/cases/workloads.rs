@@ -1,8 +1,6 @@
 //! Workloads on every node, init steps and sidecars.
 
-use std::collections::BTreeSet;
-
-use kcc_plan::{ApplyReport, Cancel, Outcome, Request, State};
+use kcc_plan::{Outcome, Request, State};
 use serde_json::{Value, json};
 
 use crate::kubernetes::{Draft, IMAGE, Sandbox};
@@ -127,24 +125,6 @@ pub(super) async fn a_job_ends_with_its_sidecar(sandbox: &Sandbox) {
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
-/// Works on a target as requested.
-async fn request(sandbox: &Sandbox, desired: &Draft, request: Request) -> ApplyReport {
-    let mut options = sandbox.options();
-    let stops = matches!(request, Request::Stop(_));
-    options.request = request;
-    let (desired, cancel) = (desired.finish(), Cancel::new());
-    let done = if stops {
-        kcc_kube::down(&desired, &options, &sandbox.recorder, &cancel).await
-    } else {
-        kcc_kube::apply(&desired, &options, &sandbox.recorder, &cancel).await
-    };
-    done.unwrap_or_else(|error| panic!("{}", error.chain()))
-}
-
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
 pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.serve("web");
@@ -163,8 +143,7 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     assert_eq!((tool.state, tool.manual), (State::Absent, true));
 
     // A started service stays, as it is declared.
-    let start = Request::Start(names(&["tool"]));
-    let report = request(sandbox, &desired, start).await;
+    let report = sandbox.request(&desired, Request::Start, &["tool"]).await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     desired.container("Deployment", "tool")["env"] = json!([{"name": "LEVEL", "value": "debug"}]);
@@ -172,13 +151,12 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     assert_eq!(report.components["tool"].outcome, Outcome::Updated);
 
     // A task runs once for each start, and no apply touches it.
-    let start = Request::Start(names(&["task"]));
-    let report = request(sandbox, &desired, start.clone()).await;
+    let report = sandbox.request(&desired, Request::Start, &["task"]).await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     let uid = || sandbox.kubectl(&["get", "jobs", "-o", "jsonpath={.items[*].metadata.uid}"]);
     let first = uid();
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
-    let report = request(sandbox, &desired, start.clone()).await;
+    let report = sandbox.request(&desired, Request::Start, &["task"]).await;
     assert_eq!(report.components["task"].outcome, Outcome::Replaced);
     assert_ne!(uid(), first);
     // A changed one has another name, and replaces the one before at the next start.
@@ -194,13 +172,14 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     );
     changed.component("task").manual = true;
     assert_eq!(sandbox.apply_all(&changed).await.mutating_calls, 0);
-    let report = request(sandbox, &changed, start).await;
+    let report = sandbox.request(&changed, Request::Start, &["task"]).await;
     assert_eq!(report.exit_code(), 4, "{report:#?}");
     assert_eq!(sandbox.names("jobs"), ["job.batch/task-2"]);
 
     // What is stopped is gone.
-    let stop = Request::Stop(names(&["tool", "task"]));
-    let report = request(sandbox, &changed, stop).await;
+    let report = sandbox
+        .request(&changed, Request::Stop, &["tool", "task"])
+        .await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     assert_eq!(sandbox.names("deployments,jobs,services").len(), 2);
     assert_eq!(sandbox.apply_all(&changed).await.planned, 0);
@@ -221,8 +200,9 @@ pub(super) async fn a_cron_job_runs_when_it_is_started(sandbox: &Sandbox) {
     object.manifest["spec"] = json!({"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job}});
     sandbox.apply_all(&desired).await;
     for _ in 0..2 {
-        let start = Request::Start(names(&["nightly"]));
-        let report = request(sandbox, &desired, start).await;
+        let report = sandbox
+            .request(&desired, Request::Start, &["nightly"])
+            .await;
         assert_eq!(report.exit_code(), 4, "{report:#?}");
         assert_eq!(sandbox.names("jobs"), ["job.batch/nightly-run"]);
         assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
