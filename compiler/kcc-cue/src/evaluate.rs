@@ -231,7 +231,7 @@ fn exchange_and_locate(
         (found, rest) = locate(files, stopped, limits, send);
     }
     if found.is_empty() || rest.is_none() && is_exhaustion(stopped) {
-        // What takes its time may be the system as a whole.
+        // The system as a whole may be too slow, rather than any declaration.
         return answer;
     }
     known.clone_from(&found);
@@ -245,8 +245,8 @@ fn exchange_and_locate(
     })
 }
 
-/// Finds the declarations that an evaluation stops at, and returns the answer without them, unless
-/// that stops as well.
+/// Finds the declarations that stop an evaluation, and returns the answer without them, unless that
+/// evaluation stops too.
 fn locate(
     files: &[wire::File<'_>],
     stopped: Stopped,
@@ -292,7 +292,7 @@ fn locate(
     (found, rest)
 }
 
-/// Evaluates the files without some declarations; `None` if that stops as well, or without any.
+/// Evaluates the files without some declarations; `None` if there are none, or if it stops too.
 fn without(
     files: &[wire::File<'_>],
     declarations: &[Declaration],
@@ -318,7 +318,7 @@ fn without(
     if answer.stopped.is_some() {
         return None;
     }
-    // What refers to the declarations fails without them.
+    // References to the omitted declarations fail.
     let affected = |file: &wire::File<'_>| {
         let omitted = files.iter().flat_map(|file| &file.omitted);
         let mut names = omitted.filter_map(|text| private_name(text));

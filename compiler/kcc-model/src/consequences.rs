@@ -276,8 +276,8 @@ fn unused_because_not_evaluated(effect: Found<'_>, cause: Found<'_>) -> bool {
         && effect.is_related_to(cause)
 }
 
-/// A secret or config that nothing seems to use, while a reference to it may be among
-/// what is wrong.
+/// A secret or config that seems unused, while any of the errors may be about a
+/// reference to it.
 fn unused_while_something_is_wrong(effect: Found<'_>, _: Found<'_>) -> bool {
     is_unused_reference(effect.diagnostic.code)
 }

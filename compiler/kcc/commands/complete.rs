@@ -48,7 +48,7 @@ impl Complete {
             (words, index) = joined(&words, index);
         }
         words.resize(words.len().max(index + 1), String::new());
-        // What is before the last `:` is not part of the word for bash.
+        // bash completes only the part of a word after its last `:`.
         let cut = match self.shell {
             Dialect::Bash => words[index].rfind(':').map_or(0, |at| at + 1),
             Dialect::Zsh | Dialect::Fish => 0,

@@ -30,9 +30,9 @@ use crate::{
 
 /// Record facts about images in kcc.lock
 ///
-/// Reads the configuration of each image that `kcc.lock` lacks, and removes images
-/// that no component uses. Other commands then know the user, ports, health check and
-/// platforms of every image without asking a registry.
+/// Reads the configuration of each image missing from `kcc.lock`, and removes unused
+/// images. Other commands then know the user, ports, health check and platforms of every
+/// image without asking a registry.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc lock\n  kcc lock --update                     read all images again\n  kcc lock --update postgres:18-alpine  read one image again\n  kcc lock --from docker"

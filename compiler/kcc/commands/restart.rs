@@ -12,8 +12,9 @@ use crate::{
 
 /// Restart components one replica after the other
 ///
-/// What serves keeps serving until its successor is ready, as in an apply, and stays if
-/// that never is. A component that is not as its fragments declare it is not restarted.
+/// As in an apply, each running container keeps serving until its successor is ready, and
+/// stays if the successor never is. A component that differs from its fragments is not
+/// restarted.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc restart web --target dev\n  kcc restart web cart --target prod --yes --timeout 5m"

@@ -127,7 +127,7 @@ fn reasons(report: &StatusReport, name: &str) -> String {
     let component = &report.components[name];
     let own = report.unrecorded.iter();
     let own = own.filter(|object| object.component.as_deref() == Some(name));
-    // What has not changed since the last apply is not repeated.
+    // Do not repeat the cause of the last apply if it still holds.
     let unapplied = component.unapplied.as_ref();
     let unapplied = unapplied.filter(|why| Some(*why) != component.why.as_ref());
     let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));

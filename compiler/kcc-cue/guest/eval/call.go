@@ -10,9 +10,9 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// A function may return a struct or a list, as `json.Unmarshal` does. What is in
-// it is written nowhere: its conjuncts are the call that made it, and the team
-// that writes or refers to the call owns them.
+// A function may return a struct or a list, as `json.Unmarshal` does. Its fields
+// appear in no file, so the call stands in as their conjunct, and they belong to
+// the team that writes the call or refers to it.
 
 // isMade reports whether a value comes from neither a fragment nor the schema nor
 // from kcc: CUE built it from the result of a function.

@@ -24,8 +24,8 @@ pub struct KubernetesDesired {
 }
 
 impl KubernetesDesired {
-    /// Returns the objects of some components and those of none, without the Secrets
-    /// that only objects of others refer to.
+    /// Returns the objects of some components and the shared ones, without Secrets
+    /// that are referenced only by other components.
     #[must_use]
     pub fn part(&self, is_part: impl Fn(&Name) -> bool) -> Self {
         let mut part = self.clone();

@@ -130,7 +130,7 @@ fn derive_container(
             Some(field) => container::user(&field),
             None => main.user.clone(),
         },
-        // What is counted is the main container's.
+        // GPUs are counted for the main container only.
         resources: Resources {
             gpu: None,
             ..main.resources.clone()

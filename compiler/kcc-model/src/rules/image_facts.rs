@@ -16,9 +16,9 @@ pub(super) struct UsedImage<'a> {
     pub(super) facts: &'a ImageFacts,
 }
 
-/// Iterates over the containers of a target whose image `kcc.lock` has. An init step
-/// that has the image of its component is left out: what can be said of it is said
-/// of the component.
+/// Iterates over the containers of a target whose image is in `kcc.lock`. Skips init
+/// steps and sidecars with the image of their component, which would repeat its
+/// diagnostics.
 pub(super) fn images<'a>(view: &View<'a>) -> impl Iterator<Item = UsedImage<'a>> + use<'a> {
     let images = &view.model.images;
     let components = view.target.components.values();

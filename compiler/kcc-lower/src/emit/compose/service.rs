@@ -15,8 +15,8 @@ const ON_DEMAND: &str = "cron-jobs";
 
 impl Compose<'_> {
     /// Returns the profiles of a service that is started by hand: its own, and those
-    /// of the components that need it, since compose starts no service of a profile
-    /// that is off.
+    /// of the components that need it, since compose never starts a service whose
+    /// profiles are all inactive.
     fn profiles(&self, container: &Container) -> Vec<String> {
         if container.on_demand {
             return vec![ON_DEMAND.to_owned()];
