@@ -279,6 +279,24 @@ impl Compose<'_> {
     }
 
     fn yaml(&self) -> Yaml {
+        let sections = [
+            ("services", self.services()),
+            ("networks", self.declared_networks()),
+            ("volumes", self.volumes()),
+            ("secrets", self.secrets()),
+        ];
+        // Compose requires services, even if there are none.
+        let written = sections
+            .into_iter()
+            .filter(|(name, section)| *name == "services" || !section.is_empty());
+        Yaml::Map(
+            written
+                .map(|(name, section)| entry(name, Yaml::Map(section)))
+                .collect(),
+        )
+    }
+
+    fn services(&self) -> Vec<(String, Yaml)> {
         // Sorted by service name, which differs from component order: `a-2` is `a`'s.
         let mut services = BTreeMap::new();
         for group in self.groups.values().flatten() {
@@ -291,16 +309,21 @@ impl Compose<'_> {
                 services.insert(step.service, service);
             }
         }
-        let services = services.into_iter().collect();
-        let mut document = vec![entry("services", Yaml::Map(services))];
+        services.into_iter().collect()
+    }
+
+    /// Declares the networks beside compose's default one.
+    fn declared_networks(&self) -> Vec<(String, Yaml)> {
         let networks = self.objects.networks.keys();
-        let networks: Vec<_> = networks
+        networks
             .filter(|name| **name != self.prefix)
             .map(|name| entry(self.short_name(name), Yaml::Map(Vec::new())))
-            .collect();
-        if !networks.is_empty() {
-            document.push(entry("networks", Yaml::Map(networks)));
-        }
+            .collect()
+    }
+
+    /// Declares the persistent volumes, and those that the containers of a component
+    /// share.
+    fn volumes(&self) -> Vec<(String, Yaml)> {
         let persistent = self.objects.volumes.keys();
         let mut volumes: BTreeSet<_> = persistent
             .map(|name| self.short_name(name).to_owned())
@@ -314,17 +337,14 @@ impl Compose<'_> {
                 }
             }
         }
-        let volumes: Vec<_> = volumes
-            .into_iter()
-            .map(|name| (name, Yaml::Map(Vec::new())))
-            .collect();
-        if !volumes.is_empty() {
-            document.push(entry("volumes", Yaml::Map(volumes)));
-        }
-        let secrets: Vec<_> = self
-            .objects
-            .secrets
-            .keys()
+        let declared = volumes.into_iter();
+        declared.map(|name| (name, Yaml::Map(Vec::new()))).collect()
+    }
+
+    /// Declares the secrets that containers mount, each as a file.
+    fn secrets(&self) -> Vec<(String, Yaml)> {
+        let names = self.objects.secrets.keys();
+        names
             .filter(|name| self.is_mounted(name))
             .map(|name| {
                 let file = match self.file(name) {
@@ -333,11 +353,7 @@ impl Compose<'_> {
                 };
                 (name.clone(), Yaml::text_map([("file", file)]))
             })
-            .collect();
-        if !secrets.is_empty() {
-            document.push(entry("secrets", Yaml::Map(secrets)));
-        }
-        Yaml::Map(document)
+            .collect()
     }
 
     fn short_name<'n>(&self, name: &'n str) -> &'n str {

@@ -51,120 +51,101 @@ impl Compose<'_> {
     /// Writes the service of a group; `main` is the service of its main container.
     pub(super) fn service(&self, group: &Group<'_>, main: &str) -> Yaml {
         let container = group.container;
-        let mut service = vec![entry("image", Yaml::text(escape(&container.image)))];
-        service.extend(self.build(container));
-        if let Some(platform) = &container.platform {
-            service.push(entry("platform", Yaml::text(platform.clone())));
-        }
+        let joined = container.sidecar_of.as_ref();
+        let joined = joined.map(|name| self.short_name(name));
+        let fields = [
+            self.image(container),
+            self.process(container),
+            self.network(container, joined),
+            self.storage(container, joined.unwrap_or(main)),
+            self.order(group, joined),
+            resources(group),
+            security(container),
+            container.docker.iter().flat_map(patch::fields).collect(),
+            self.life_cycle(container),
+            labels(container),
+        ];
+        Yaml::Map(fields.into_iter().flatten().collect())
+    }
+
+    fn image(&self, container: &Container) -> Vec<(String, Yaml)> {
+        let image = entry("image", Yaml::text(escape(&container.image)));
+        let platform = container.platform.clone();
+        let platform = platform.map(|platform| entry("platform", Yaml::text(platform)));
+        let fields = [Some(image), self.build(container), platform];
+        fields.into_iter().flatten().collect()
+    }
+
+    /// Writes the process and its environment.
+    fn process(&self, container: &Container) -> Vec<(String, Yaml)> {
+        let mut process = Vec::new();
         if let Some(command) = &container.command {
-            service.push(entry("entrypoint", escaped_list(command)));
+            process.push(entry("entrypoint", escaped_list(command)));
         }
         if let Some(args) = &container.args {
-            service.push(entry("command", escaped_list(args)));
+            process.push(entry("command", escaped_list(args)));
         }
         if let Some(directory) = &container.working_dir {
-            service.push(entry("working_dir", Yaml::text(escape(directory))));
+            process.push(entry("working_dir", Yaml::text(escape(directory))));
         }
         if let Some(user) = &container.user {
-            service.push(entry("user", Yaml::text(escape(user))));
+            process.push(entry("user", Yaml::text(escape(user))));
         }
         if !container.env.is_empty() {
-            let env = container
-                .env
-                .iter()
-                .map(|(name, value)| (name.clone(), self.value(value)));
-            service.push(entry("environment", Yaml::text_map(env)));
+            let env = container.env.iter();
+            let env = env.map(|(name, value)| (name.clone(), self.value(value)));
+            process.push(entry("environment", Yaml::text_map(env)));
         }
+        process
+    }
+
+    /// Writes the ports, networks and names; a sidecar joins the network of the
+    /// service `joined`.
+    fn network(&self, container: &Container, joined: Option<&str>) -> Vec<(String, Yaml)> {
+        let mut network = Vec::new();
         if !container.ports.is_empty() {
-            service.push(entry(
-                "ports",
-                Yaml::texts(container.ports.iter().map(port)),
-            ));
+            let ports = Yaml::texts(container.ports.iter().map(port));
+            network.push(entry("ports", ports));
         }
-        let joined = container
-            .sidecar_of
-            .as_ref()
-            .map(|name| self.short_name(name));
-        let main = joined.unwrap_or(main);
         if let Some(main) = joined {
-            service.push(entry("network_mode", Yaml::text(format!("service:{main}"))));
+            network.push(entry("network_mode", Yaml::text(format!("service:{main}"))));
         } else if container.host_network {
-            service.push(entry("network_mode", Yaml::text("host")));
+            network.push(entry("network_mode", Yaml::text("host")));
         } else if let Some(networks) = self.networks(container) {
-            service.push(entry("networks", networks));
+            network.push(entry("networks", networks));
         }
         let hosts = container.extra_hosts();
         if !hosts.is_empty() {
-            service.push(entry("extra_hosts", Yaml::text_map(hosts)));
+            network.push(entry("extra_hosts", Yaml::text_map(hosts)));
         }
-        service.extend(self.storage(container, main));
-        if let Some(check) = container.health.as_ref().and_then(health::own_check) {
-            service.push(entry("healthcheck", check));
-        }
-        service.extend(self.depends_on(group, joined));
-        let replicas = (group.replicas > 1).then_some(group.replicas as i128);
-        let replicas = replicas.map(|replicas| entry("replicas", Yaml::Integer(replicas)));
-        let reserved = container.docker.as_ref().and_then(patch::reserved);
-        let reserved = reserved.or(container.gpus.map(patch::gpus));
-        let deploy: Vec<_> = replicas.into_iter().chain(reserved).collect();
-        if !deploy.is_empty() {
-            service.push(entry("deploy", Yaml::Map(deploy)));
-        }
-        service.extend(limits(container));
-        if !container.devices.is_empty() {
-            let devices = container.devices.iter();
-            let devices =
-                devices.map(|device| escape(&format!("{}:{}", device.path, device.mount)));
-            service.push(entry("devices", Yaml::texts(devices)));
-        }
-        if container.privileged {
-            service.push(entry("privileged", Yaml::Bool(true)));
-        } else if !container.dropped_capabilities().is_empty() {
-            service.push(entry(
-                "cap_drop",
-                Yaml::texts(container.dropped_capabilities()),
-            ));
-        }
-        if !container.privileged && !container.add_capabilities.is_empty() {
-            service.push(entry(
-                "cap_add",
-                Yaml::texts(container.add_capabilities.clone()),
-            ));
-        }
-        if !container.privileged && !container.baseline {
-            service.push(entry(
-                "security_opt",
-                Yaml::texts(["no-new-privileges:true"]),
-            ));
-        }
-        if container.read_only {
-            service.push(entry("read_only", Yaml::Bool(true)));
-        }
-        service.extend(container.docker.iter().flat_map(patch::fields));
+        network
+    }
+
+    /// Writes the service's own health check, and what it waits for.
+    fn order(&self, group: &Group<'_>, joined: Option<&str>) -> Vec<(String, Yaml)> {
+        let check = group.container.health.as_ref();
+        let check = check.and_then(health::own_check);
+        let check = check.map(|check| entry("healthcheck", check));
+        let fields = [check, self.depends_on(group, joined)];
+        fields.into_iter().flatten().collect()
+    }
+
+    /// Writes when the service starts, restarts and stops.
+    fn life_cycle(&self, container: &Container) -> Vec<(String, Yaml)> {
+        let mut life_cycle = Vec::new();
         let profiles = self.profiles(container);
         if !profiles.is_empty() {
-            service.push(entry("profiles", Yaml::texts(profiles)));
+            life_cycle.push(entry("profiles", Yaml::texts(profiles)));
         }
         let restart = match container.restart {
             Restart::UnlessStopped => "unless-stopped".to_owned(),
             Restart::No => "no".to_owned(),
             Restart::OnFailure(times) => format!("on-failure:{times}"),
         };
-        service.push(entry("restart", Yaml::text(restart)));
-        service.push(entry(
-            "stop_grace_period",
-            Yaml::text(format!("{}s", container.stop_timeout)),
-        ));
-        let labels: Vec<_> = container
-            .labels
-            .iter()
-            .filter(|(name, _)| !is_reserved_label(name))
-            .map(|(name, value)| (name.clone(), escape(value)))
-            .collect();
-        if !labels.is_empty() {
-            service.push(entry("labels", Yaml::text_map(labels)));
-        }
-        Yaml::Map(service)
+        life_cycle.push(entry("restart", Yaml::text(restart)));
+        let grace_period = format!("{}s", container.stop_timeout);
+        life_cycle.push(entry("stop_grace_period", Yaml::text(grace_period)));
+        life_cycle
     }
 
     fn build(&self, container: &Container) -> Option<(String, Yaml)> {
@@ -347,17 +328,69 @@ fn port(port: &Publish) -> String {
     }
 }
 
-fn limits(container: &Container) -> Vec<(String, Yaml)> {
-    let mut limits = Vec::new();
+/// Writes the replicas, and the resources and devices of each.
+fn resources(group: &Group<'_>) -> Vec<(String, Yaml)> {
+    let container = group.container;
+    let mut resources = Vec::new();
+    let replicas = (group.replicas > 1).then_some(group.replicas as i128);
+    let replicas = replicas.map(|replicas| entry("replicas", Yaml::Integer(replicas)));
+    let reserved = container.docker.as_ref().and_then(patch::reserved);
+    let reserved = reserved.or(container.gpus.map(patch::gpus));
+    let deploy: Vec<_> = replicas.into_iter().chain(reserved).collect();
+    if !deploy.is_empty() {
+        resources.push(entry("deploy", Yaml::Map(deploy)));
+    }
     if let Some(memory) = container.memory {
-        limits.push(entry("mem_limit", Yaml::Integer(memory.into())));
+        resources.push(entry("mem_limit", Yaml::Integer(memory.into())));
     }
     if let Some(millis) = container.cpu_millis {
         let cpus = format!("{}.{:03}", millis / 1000, millis % 1000);
-        limits.push(entry("cpus", Yaml::text(cpus)));
+        resources.push(entry("cpus", Yaml::text(cpus)));
     }
     if let Some(shares) = container.cpu_shares {
-        limits.push(entry("cpu_shares", Yaml::Integer(shares.into())));
+        resources.push(entry("cpu_shares", Yaml::Integer(shares.into())));
     }
-    limits
+    if !container.devices.is_empty() {
+        let devices = container.devices.iter();
+        let devices = devices.map(|device| escape(&format!("{}:{}", device.path, device.mount)));
+        resources.push(entry("devices", Yaml::texts(devices)));
+    }
+    resources
+}
+
+fn security(container: &Container) -> Vec<(String, Yaml)> {
+    let mut security = Vec::new();
+    if container.privileged {
+        security.push(entry("privileged", Yaml::Bool(true)));
+    } else {
+        let dropped = container.dropped_capabilities();
+        if !dropped.is_empty() {
+            security.push(entry("cap_drop", Yaml::texts(dropped)));
+        }
+        if !container.add_capabilities.is_empty() {
+            let added = container.add_capabilities.clone();
+            security.push(entry("cap_add", Yaml::texts(added)));
+        }
+        if !container.baseline {
+            let options = Yaml::texts(["no-new-privileges:true"]);
+            security.push(entry("security_opt", options));
+        }
+    }
+    if container.read_only {
+        security.push(entry("read_only", Yaml::Bool(true)));
+    }
+    security
+}
+
+/// Writes the labels of the fragments; kcc's own mean nothing to compose.
+fn labels(container: &Container) -> Vec<(String, Yaml)> {
+    let own = container.labels.iter();
+    let own = own.filter(|(name, _)| !is_reserved_label(name));
+    let labels: Vec<_> = own
+        .map(|(name, value)| (name.clone(), escape(value)))
+        .collect();
+    if labels.is_empty() {
+        return Vec::new();
+    }
+    vec![entry("labels", Yaml::text_map(labels))]
 }
