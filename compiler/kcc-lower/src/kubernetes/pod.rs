@@ -16,6 +16,7 @@ use kcc_tree::Path;
 
 use crate::expand::escape_for_kubernetes;
 use crate::kubernetes::metadata::{self, some};
+use crate::kubernetes::storage::Mounted;
 use crate::kubernetes::{
     availability, env, label, limits, permissions, probe, quantity, security, storage,
 };
@@ -27,8 +28,44 @@ pub(super) fn template(
     component: &Component,
     sources: &Recorder,
 ) -> PodTemplateSpec {
-    let spec_sources = sources.below("spec");
     record(lowering, component, sources);
+    let metadata = pod_metadata(lowering, component, sources);
+    let sources = sources.below("spec");
+    let mounted = storage::mounts(lowering, component);
+    let main = main_container(lowering, component, &mounted, &sources);
+    let preceding = preceding_containers(lowering, component, &mounted, &sources);
+    PodTemplateSpec {
+        metadata: Some(metadata),
+        spec: Some(PodSpec {
+            init_containers: (!preceding.is_empty()).then_some(preceding),
+            containers: vec![main],
+            service_account_name: Some(permissions::account(component).to_owned()),
+            automount_service_account_token: Some(permissions::has_any(component)),
+            enable_service_links: Some(false),
+            security_context: Some(security::pod(lowering, component)),
+            termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
+            host_aliases: host_aliases(component, &sources.below("hostAliases")),
+            host_network: component.host_network.then_some(true),
+            // By default such a pod resolves only the names of its node.
+            dns_policy: component
+                .host_network
+                .then(|| "ClusterFirstWithHostNet".to_owned()),
+            node_selector: some(nodes(component)),
+            priority_class_name: component.placement.priority_class.clone(),
+            tolerations: availability::tolerations(component, &sources.below("tolerations")),
+            topology_spread_constraints: availability::spread(lowering, component, &sources),
+            volumes: mounted.volumes(&sources.below("volumes")),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+/// Returns the labels and annotations, among them the hash of the pod's files.
+fn pod_metadata(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    sources: &Recorder,
+) -> ObjectMeta {
     let ObjectMeta {
         labels,
         annotations,
@@ -45,82 +82,66 @@ pub(super) fn template(
             "it changes with the files of the pod, so that the pod is replaced",
         );
     }
-    let mounted = storage::mounts(lowering, component);
-    let base = |lowering: &mut Lowering<'_>,
-                path: &Path,
-                name: &str,
-                model: &Container,
-                sources: &Recorder| {
-        let container = base_container(lowering, component, path, name, model, sources);
-        KubeContainer {
-            volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
-            ..container
-        }
-    };
-    let main_sources = spec_sources.below("containers.0");
-    let preceding = spec_sources.below("initContainers");
-    let main = KubeContainer {
-        ports: ports(component, None, &main_sources),
+    ObjectMeta {
+        labels,
+        annotations: some(annotations),
+        ..ObjectMeta::default()
+    }
+}
+
+fn main_container(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    mounted: &Mounted,
+    pod: &Recorder,
+) -> KubeContainer {
+    let sources = pod.below("containers.0");
+    let (path, name, model) = (&component.path, &component.name, &component.container);
+    KubeContainer {
+        ports: ports(component, None, &sources),
         lifecycle: availability::lifecycle(component),
-        ..base(
-            lowering,
-            &component.path,
-            &component.name,
-            &component.container,
-            &main_sources,
-        )
-    };
-    let mut init = Vec::new();
+        volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
+        ..base_container(lowering, component, path, name, model, &sources)
+    }
+}
+
+/// Returns the init steps, and the sidecars after them: an init step therefore runs
+/// without sidecars, as it does on Docker, and the main container can rely on them. A
+/// pod completes without waiting for its sidecars.
+fn preceding_containers(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    mounted: &Mounted,
+    pod: &Recorder,
+) -> Vec<KubeContainer> {
+    let preceding = pod.below("initContainers");
+    let mut containers = Vec::new();
     for step in &component.init {
         let path = component.path.join("init").join(&step.name);
-        let sources = preceding.element(init.len()).part("init", &step.name);
-        let container = base(lowering, &path, &step.name, &step.container, &sources);
-        init.push(container);
+        let sources = preceding.element(containers.len());
+        let sources = sources.part("init", &step.name);
+        let (name, model) = (&step.name, &step.container);
+        containers.push(KubeContainer {
+            volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
+            ..base_container(lowering, component, &path, name, model, &sources)
+        });
     }
-    // After the init steps, which therefore run without sidecars as they do on
-    // Docker, and before the main container, which can rely on them. A pod
-    // completes without waiting for them.
     for (name, model) in &component.sidecars {
         let path = component.path.join("sidecars").join(name);
-        let sources = preceding.element(init.len()).part("sidecars", name);
+        let sources = preceding.element(containers.len());
+        let sources = sources.part("sidecars", name);
         sources.kcc(
             "restartPolicy",
             "a sidecar runs as long as the main container",
         );
-        init.push(KubeContainer {
+        containers.push(KubeContainer {
             ports: ports(component, Some(name), &sources),
             restart_policy: Some("Always".to_owned()),
-            ..base(lowering, &path, name, model, &sources)
+            volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
+            ..base_container(lowering, component, &path, name, model, &sources)
         });
     }
-    PodTemplateSpec {
-        metadata: Some(ObjectMeta {
-            labels,
-            annotations: some(annotations),
-            ..ObjectMeta::default()
-        }),
-        spec: Some(PodSpec {
-            init_containers: (!init.is_empty()).then_some(init),
-            containers: vec![main],
-            service_account_name: Some(permissions::account(component).to_owned()),
-            automount_service_account_token: Some(permissions::has_any(component)),
-            enable_service_links: Some(false),
-            security_context: Some(security::pod(lowering, component)),
-            termination_grace_period_seconds: Some(probe::seconds(component.grace_period).into()),
-            host_aliases: host_aliases(component, &spec_sources.below("hostAliases")),
-            host_network: component.host_network.then_some(true),
-            // By default such a pod resolves only the names of its node.
-            dns_policy: component
-                .host_network
-                .then(|| "ClusterFirstWithHostNet".to_owned()),
-            node_selector: some(nodes(component)),
-            priority_class_name: component.placement.priority_class.clone(),
-            tolerations: availability::tolerations(component, &spec_sources.below("tolerations")),
-            topology_spread_constraints: availability::spread(lowering, component, &spec_sources),
-            volumes: mounted.volumes(&spec_sources.below("volumes")),
-            ..PodSpec::default()
-        }),
-    }
+    containers
 }
 
 /// The labels of a node with its operating system and architecture.
