@@ -1,7 +1,7 @@
 //! The check stage: rules over the whole model, one per file.
 //!
-//! A rule sees one target and adds its diagnostics. Rules do not know each other
-//! and do not depend on their order. A mistake in several targets must produce
+//! A rule sees one target, or all if what it looks for costs a walk of each, and adds
+//! its diagnostics. Rules do not know each other and do not depend on their order. A mistake in several targets must produce
 //! equal diagnostics in each, so that sorting merges them.
 
 mod authority;
@@ -56,7 +56,7 @@ use view::View;
 
 type Rule = fn(&View<'_>, &mut Diagnostics);
 
-const RULES: [Rule; 39] = [
+const RULES: [Rule; 38] = [
     authority::authority,
     credential::credential,
     disruption::disruption,
@@ -92,7 +92,6 @@ const RULES: [Rule; 39] = [
     unknown_volume::unknown_volume,
     unused_backing::unused_backing,
     unused_kind::unused_kind,
-    unused_reference::unused_reference,
     unused_volume::unused_volume,
     variable_collision::variable_collision,
     volume_shared::volume_shared,
@@ -115,5 +114,6 @@ pub(crate) fn check_all(tree: &ConfigTree, model: &SystemModel) -> Diagnostics {
             rule(&view, &mut diagnostics);
         }
     }
+    unused_reference::unused_reference(tree, model, &mut diagnostics);
     diagnostics
 }

@@ -4,68 +4,72 @@
 use std::collections::BTreeSet;
 
 use kcc_diag::{Code, Diagnostics, field_label};
-use kcc_tree::{Node, Path, Value};
+use kcc_tree::{ConfigTree, Node, Path, Value};
 
-use super::view::View;
+use super::view::all_targets;
+use crate::SystemModel;
+use crate::reporter::Reporter;
 
-pub(super) fn unused_reference(view: &View<'_>, diagnostics: &mut Diagnostics) {
-    if !view.all_targets() {
+pub(super) fn unused_reference(
+    tree: &ConfigTree,
+    model: &SystemModel,
+    diagnostics: &mut Diagnostics,
+) {
+    if !all_targets(tree, model) {
         return;
     }
-    let declared = [
-        ("secrets", Code::CheckUnusedSecret, "secret"),
-        ("configs", Code::CheckUnusedConfig, "config"),
-    ]
-    .map(|(root, code, what)| {
-        (
-            root,
-            code,
-            what,
-            view.reporter.field_names(&Path::of([root])),
-        )
-    });
-    let names = declared.iter().flat_map(|(.., names)| names);
-    let mut unused: BTreeSet<&str> = names.map(String::as_str).collect();
-    remove_used(view, &mut unused);
-    for (root, code, what, names) in &declared {
-        for name in names.iter().filter(|name| unused.contains(name.as_str())) {
-            let path = Path::of([root, name]);
-            let message = format!("nothing uses {what} `{name}`");
-            let warning = view.reporter.warning(*code, &path, message, "unused");
-            diagnostics.push(warning.unused_by_name([name]).help(match *what {
-                "secret" => format!(
-                    "refer to it, as in `env: NAME: secret: {name:?}`, or remove it"
-                ),
-                _ => format!(
-                    "refer to it, as in `volumes: {}: {{mount: \"/etc/{name}\", config: {name:?}}}`, or remove it",
-                    field_label(name)
-                ),
-            }));
+    let used = used(tree, model);
+    for target in model.targets.keys() {
+        let reporter = Reporter::of(tree, target);
+        for (root, code, what) in [
+            ("secrets", Code::CheckUnusedSecret, "secret"),
+            ("configs", Code::CheckUnusedConfig, "config"),
+        ] {
+            let declared = reporter.field_names(&Path::of([root]));
+            for name in declared.iter().filter(|name| !used.contains(name.as_str())) {
+                let path = Path::of([root, name]);
+                let message = format!("nothing uses {what} `{name}`");
+                let warning = reporter.warning(code, &path, message, "unused");
+                let help = help(what, name);
+                diagnostics.push(warning.unused_by_name([name]).help(help));
+            }
         }
     }
 }
 
-/// Removes the names that anything in a target contains as text, other than as the name
-/// of a secret or config itself. That covers references of components that could not be
+fn help(what: &str, name: &str) -> String {
+    match what {
+        "secret" => {
+            format!("refer to it, as in `env: NAME: secret: {name:?}`, or remove it")
+        }
+        _ => format!(
+            "refer to it, as in `volumes: {}: {{mount: \"/etc/{name}\", config: {name:?}}}`, or remove it",
+            field_label(name)
+        ),
+    }
+}
+
+/// Returns everything that a target contains as text, other than as the name of a
+/// secret or config itself. That covers references of components that could not be
 /// built, patches and raw objects.
-fn remove_used(view: &View<'_>, unused: &mut BTreeSet<&str>) {
-    for target in view.model.targets.values() {
-        let root = view.tree.targets.get(&target.target);
+fn used<'t>(tree: &'t ConfigTree, model: &SystemModel) -> BTreeSet<&'t str> {
+    let mut used = BTreeSet::new();
+    for target in model.targets.keys() {
+        let root = tree.targets.get(target);
         let fields = root.into_iter().flat_map(Node::fields);
         for (_, node) in fields
             .filter(|(field, _)| !matches!(*field, "grants" | "kinds" | "secrets" | "configs"))
         {
-            remove_texts(node, unused);
+            add_texts(node, &mut used);
         }
     }
+    used
 }
 
-fn remove_texts(node: &Node, unused: &mut BTreeSet<&str>) {
+fn add_texts<'t>(node: &'t Node, texts: &mut BTreeSet<&'t str>) {
     match &node.value {
-        Value::String(found) => _ = unused.remove(found.as_str()),
-        Value::List(items) => items.iter().for_each(|item| remove_texts(item, unused)),
-        _ => node
-            .fields()
-            .for_each(|(_, field)| remove_texts(field, unused)),
+        Value::String(found) => _ = texts.insert(found.as_str()),
+        Value::List(items) => items.iter().for_each(|item| add_texts(item, texts)),
+        _ => node.fields().for_each(|(_, field)| add_texts(field, texts)),
     }
 }

@@ -19,8 +19,13 @@ impl View<'_> {
     /// Returns true if all targets of the system were evaluated, so that a rule may
     /// report something as absent from all of them.
     pub(super) fn all_targets(&self) -> bool {
-        let declared = self.tree.system.child("targets");
-        let count = declared.map_or(USUAL_TARGETS.len(), |all| all.fields().count());
-        self.model.targets.len() == count
+        all_targets(self.tree, self.model)
     }
+}
+
+/// As [`View::all_targets`], for a rule about the whole system.
+pub(super) fn all_targets(tree: &ConfigTree, model: &SystemModel) -> bool {
+    let declared = tree.system.child("targets");
+    let count = declared.map_or(USUAL_TARGETS.len(), |all| all.fields().count());
+    model.targets.len() == count
 }
