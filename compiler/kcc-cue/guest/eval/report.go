@@ -53,7 +53,7 @@ func (r *reporter) unknownField(v cue.Value, structure *schema.Struct, path []st
 		}
 	}
 	unknown := wire.UnknownField{
-		Name: path[len(path)-1], Candidates: structure.Names, Value: plainValue(path, lines), Probe: r.siblingProbe(lines),
+		Name: path[len(path)-1], Candidates: structure.Names, Value: plainValue(path, lines),
 	}
 	r.report(r.atLabels(unknown, path, lines))
 }
@@ -69,23 +69,6 @@ func plainValue(path []string, lines []conjunct) string {
 		return sourceText(lines[0].expr)
 	}
 	return ""
-}
-
-// probes are the short forms of a health check.
-var probes = []string{"http", "tcp", "grpc", "exec"}
-
-// siblingProbe returns the probe in the same struct as a field, or nil.
-func (m *evaluation) siblingProbe(lines []conjunct) *wire.Probe {
-	if len(lines) == 0 || lines[0].site == nil {
-		return nil
-	}
-	siblings := m.index.children[lines[0].site.parent]
-	for _, name := range probes {
-		for _, p := range siblings[name] {
-			return &wire.Probe{Name: name, Value: schema.SourceOf(p.field.Value)}
-		}
-	}
-	return nil
 }
 
 // written returns the value of the conjunct that an error points at first, as the

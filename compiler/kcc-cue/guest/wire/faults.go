@@ -93,8 +93,6 @@ type UnknownField struct {
 	Candidates []string
 	// The source of a value without parts, if it cannot be a secret.
 	Value string `wire:"optional"`
-	// The probe beside it, for a field of `health`.
-	Probe *Probe
 	// The lines above it that are indented less, at the first level.
 	Indented *Indented
 }
@@ -391,14 +389,6 @@ type Reference struct {
 	Within string
 	// Its fields.
 	Candidates []string
-}
-
-// Probe is the short form of a health check.
-type Probe struct {
-	// The field, such as `http`.
-	Name string
-	// The source of its value.
-	Value string
 }
 
 // Indented is a block of lines that are indented below others, without braces.

@@ -7,7 +7,7 @@ use super::{
     bounds,
     mistake::{Line, Mistake, intended, join_names},
 };
-use crate::wire::{Alternative, Detail, Fault, Indented, Probe};
+use crate::wire::{Alternative, Detail, Fault, Indented};
 
 /// Other tools' names of a field, its name in kcc, and what to write.
 const OTHER_TOOLS: [(&str, &str, &str); 72] = [
@@ -194,18 +194,6 @@ pub(super) fn intended_path(fault: &Fault) -> Option<Path> {
     Some(Path(path))
 }
 
-/// Returns the probes to write instead of a port beside one: only named probes have a port.
-fn named_probes(port: &str, probe: &Probe) -> String {
-    let Probe { name, value } = probe;
-    let (declared, port) = match port.parse::<u16>() {
-        Ok(number) => (format!("`ports: probe: {number}` and "), "\"probe\""),
-        Err(_) => (String::new(), port),
-    };
-    format!(
-        "write {declared}`health: {{readiness: {{{name}: {value}, port: {port}}}, liveness: {{{name}: {value}, port: {port}}}}}`"
-    )
-}
-
 impl Mistake<'_> {
     /// A key that CUE hides.
     pub(super) fn hidden_key(&self, name: &str) -> Diagnostic {
@@ -216,7 +204,7 @@ impl Mistake<'_> {
     }
 
     /// Returns the path of the struct around the field.
-    fn above(&self) -> &[String] {
+    pub(super) fn above(&self) -> &[String] {
         &self.path.0[..self.path.0.len().saturating_sub(1)]
     }
 
@@ -225,7 +213,6 @@ impl Mistake<'_> {
         name: &str,
         known: &[String],
         value: Option<&str>,
-        probe: Option<&Probe>,
         indented: Option<&Indented>,
     ) -> Diagnostic {
         let above = self.above();
@@ -238,12 +225,6 @@ impl Mistake<'_> {
         let without = UNSUPPORTED
             .iter()
             .find(|(other, _)| in_component && *other == name);
-        if name == "port"
-            && above.last().is_some_and(|above| above == "health")
-            && let (Some(port), Some(probe)) = (value, probe)
-        {
-            return error.help(named_probes(port, probe));
-        }
         if let Some(Indented { below, .. }) = indented {
             return error.help(format!(
                 "put the fields of `{below}` in braces: `{below}: {{`, and `}}` below the last one"

@@ -126,15 +126,8 @@ fn describe(mistake: &Mistake<'_>, detail: &Detail) -> Diagnostic {
             name,
             candidates,
             value,
-            probe,
             indented,
-        } => mistake.unknown_field(
-            name,
-            candidates,
-            value.as_deref(),
-            probe.as_ref(),
-            indented.as_ref(),
-        ),
+        } => mistake.unknown_field(name, candidates, value.as_deref(), indented.as_ref()),
         Detail::HiddenKey { name } => mistake.hidden_key(name),
         Detail::UnknownKind { name, candidates } => mistake.unknown_kind(name, candidates),
         Detail::UnknownVersion {

@@ -73,9 +73,6 @@ pub(crate) enum Detail {
         /// The source of a value without parts, if it cannot be a secret.
         #[serde(default)]
         value: Option<String>,
-        /// The probe beside it, for a field of `health`.
-        #[serde(default)]
-        probe: Option<Probe>,
         /// The lines above it that are indented less, at the first level.
         #[serde(default)]
         indented: Option<Indented>,
@@ -327,16 +324,6 @@ pub(crate) struct Reference {
     pub(crate) within: String,
     /// Its fields.
     pub(crate) candidates: Vec<String>,
-}
-
-/// The short form of a health check.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Probe {
-    /// The field, such as `http`.
-    pub(crate) name: String,
-    /// The source of its value.
-    pub(crate) value: String,
 }
 
 /// A block of lines that are indented below others, without braces.

@@ -9,7 +9,7 @@ mod response;
 pub use faults::Absence;
 pub(crate) use faults::{
     Alternative, Bound, Cause, CycleKind, Demand, Detail, ImportProblem, Indented, OverlayProblem,
-    Part, PolicyProblem, Probe, Reference, Rule, Type, Unreplaced, Written,
+    Part, PolicyProblem, Reference, Rule, Type, Unreplaced, Written,
 };
 pub use request::MissingPackage;
 pub(crate) use request::{File, Package, Request, Team};
