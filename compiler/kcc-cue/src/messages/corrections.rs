@@ -116,106 +116,44 @@ impl Mistake<'_> {
         name: &str,
         (text, unquoted, items): (&str, &str, &[String]),
     ) -> Option<String> {
-        let names = &self.path.0;
-        let above = names
-            .len()
-            .checked_sub(2)
-            .map_or("", |at| names[at].as_str());
-        let words = || {
-            let words: Vec<&str> = match items {
-                [] => unquoted.split(',').map(str::trim).collect(),
-                items => items.iter().map(String::as_str).collect(),
-            };
-            let plain = |word: &&str| {
-                let mut letters = word.chars();
-                !word.is_empty() && letters.all(|c| c.is_ascii_alphanumeric() || c == '-')
-            };
-            words.iter().all(plain).then_some(words)
-        };
+        let above = self.above().last().map_or("", String::as_str);
+        if kind == Type::List
+            && let Some(help) = converted_list(name, items)
+        {
+            return Some(help);
+        }
         let published = match items {
             [one] => published(one),
             _ => published(unquoted),
         };
-        if let (Type::List, "volumes") = (kind, name)
-            && let Some(help) = volumes(items)
-        {
-            return Some(help);
-        }
-        let listed = match (kind, name) {
-            (Type::List, "env" | "labels" | "annotations") => entries(items),
-            (Type::List, "files") => sources(items),
-            (Type::List, "routes") => hosts(items),
-            _ => None,
-        };
-        if let Some(fields) = listed {
-            return Some(format!("write `{name}: {fields}`"));
-        }
-        Some(match (kind, name) {
-            (Type::Bool, "tls") => {
+        match (kind, name) {
+            (Type::Bool, "tls") => Some(
                 "write `tls: secret: \"…\"`, with the secret that contains the certificate"
-                    .to_owned()
-            }
-            (Type::String | Type::List, "needs") => {
-                let needs: Vec<String> = words()?
-                    .iter()
-                    .map(|word| format!("{}: {{}}", label(word)))
-                    .collect();
-                match needs.as_slice() {
-                    [one] => format!("write `needs: {one}`"),
-                    all => format!("write `needs: {{{}}}`", all.join(", ")),
-                }
-            }
+                    .to_owned(),
+            ),
+            (Type::String | Type::List, "needs") => Some(as_needs(&words(unquoted, items)?)),
             (Type::List, "ports") if items.len() > 1 => {
-                format!("write `ports: {}`", ports(items)?)
+                Some(format!("write `ports: {}`", ports(items)?))
             }
             (_, "ports") if published.is_some() => {
-                format!("write `ports: http: {}`", port(published?))
+                Some(format!("write `ports: http: {}`", port(published?)))
             }
             (Type::String, _) if above == "ports" && published.is_some() => {
-                format!("write `{}: {}`", label(name), port(published?))
+                Some(format!("write `{}: {}`", label(name), port(published?)))
             }
             (Type::List, "capabilities") if !text.is_empty() => {
-                format!("write `capabilities: add: {text}`")
+                Some(format!("write `capabilities: add: {text}`"))
             }
-            (Type::List, _) => {
-                format!(
-                    "write each entry under its name, as in `{name}: NAME: …`, instead of a list"
-                )
-            }
-            (_, _) if above == "needs" => format!("write `{}: {{}}`", label(name)),
-            (Type::String, _)
-                if above == "targets" && ["docker", "kubernetes"].contains(&unquoted) =>
-            {
-                format!("write `{}: {unquoted}: {{}}`", label(name))
-            }
-            (Type::String, "external") if address(unquoted).is_some() => {
-                let (host, port) = address(unquoted)?;
-                format!("write `external: {{host: {host:?}, port: {port}}}`")
-            }
-            (Type::String, "health" | "readiness" | "liveness" | "startup")
-                if !text.is_empty() && !unquoted.starts_with('/') =>
-            {
-                let words: Vec<String> = command(unquoted)
-                    .iter()
-                    .map(|word| format!("{word:?}"))
-                    .collect();
-                format!("write `{name}: exec: [{}]`", words.join(", "))
-            }
+            (Type::List, _) => Some(format!(
+                "write each entry under its name, as in `{name}: NAME: …`, instead of a list"
+            )),
+            (_, _) if above == "needs" => Some(format!("write `{}: {{}}`", label(name))),
+            (Type::String, _) => text_as_struct(above, name, text, unquoted),
             (Type::Bool, "health" | "readiness" | "liveness" | "startup") => {
-                format!("write a check, such as `{name}: http: \"/\"`")
+                Some(format!("write a check, such as `{name}: http: \"/\"`"))
             }
-            (Type::String, "kubernetes") => {
-                "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned()
-            }
-            (Type::String, _) if !text.is_empty() => {
-                let intended = SHORT_VALUES.iter().find(|(field, _)| {
-                    *field == name || field.strip_suffix('.').is_some_and(|field| field == above)
-                });
-                let (_, intended) = intended?;
-                format!("write `{}: {}`", label(name), intended.replace("{}", text))
-            }
-            _ => return None,
-        })
+            _ => None,
+        }
     }
 
     /// Returns whether the path is that of the port of a health check, which is a name.
@@ -230,6 +168,70 @@ impl Mistake<'_> {
         let names = &self.path.0;
         names.len() >= 2 && names[names.len() - 2] == "ports"
     }
+}
+
+/// Returns the help for a list as other tools write it.
+fn converted_list(name: &str, items: &[String]) -> Option<String> {
+    let fields = match name {
+        "volumes" => return volumes(items),
+        "env" | "labels" | "annotations" => entries(items),
+        "files" => sources(items),
+        "routes" => hosts(items),
+        _ => None,
+    };
+    Some(format!("write `{name}: {}`", fields?))
+}
+
+/// Returns the names in a list, or in a text with commas; none unless all are plain.
+fn words<'t>(unquoted: &'t str, items: &'t [String]) -> Option<Vec<&'t str>> {
+    let words: Vec<&str> = match items {
+        [] => unquoted.split(',').map(str::trim).collect(),
+        items => items.iter().map(String::as_str).collect(),
+    };
+    let plain = |word: &&str| {
+        let mut letters = word.chars();
+        !word.is_empty() && letters.all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    words.iter().all(plain).then_some(words)
+}
+
+fn as_needs(names: &[&str]) -> String {
+    let needs = names.iter().map(|name| format!("{}: {{}}", label(name)));
+    let needs: Vec<String> = needs.collect();
+    match needs.as_slice() {
+        [one] => format!("write `needs: {one}`"),
+        all => format!("write `needs: {{{}}}`", all.join(", ")),
+    }
+}
+
+/// Returns the help for a text in place of a struct, below the field `above`.
+fn text_as_struct(above: &str, name: &str, text: &str, unquoted: &str) -> Option<String> {
+    let engine = ["docker", "kubernetes"].contains(&unquoted);
+    Some(match name {
+        _ if above == "targets" && engine => {
+            format!("write `{}: {unquoted}: {{}}`", label(name))
+        }
+        "external" if address(unquoted).is_some() => {
+            let (host, port) = address(unquoted)?;
+            format!("write `external: {{host: {host:?}, port: {port}}}`")
+        }
+        "health" | "readiness" | "liveness" | "startup"
+            if !text.is_empty() && !unquoted.starts_with('/') =>
+        {
+            let words = command(unquoted);
+            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            format!("write `{name}: exec: [{}]`", words.join(", "))
+        }
+        "kubernetes" => "write `kubernetes: {name: \"…\", key: \"…\"}`".to_owned(),
+        _ if !text.is_empty() => {
+            let intended = SHORT_VALUES.iter().find(|(field, _)| {
+                *field == name || field.strip_suffix('.').is_some_and(|field| field == above)
+            });
+            let (_, intended) = intended?;
+            format!("write `{}: {}`", label(name), intended.replace("{}", text))
+        }
+        _ => return None,
+    })
 }
 
 /// Returns the whole number that a text begins with.
