@@ -18,7 +18,7 @@ use std::{
     sync::OnceLock,
 };
 
-use kcc_test_support::{Archive, CommandOutput, Scratch, documents, kcc, root, write};
+use kcc_test_support::{Archive, CommandOutput, directory_with, documents, kcc, root, write};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The documents, and directories of documents, that contain fragments.
@@ -99,7 +99,7 @@ fn files_in_blocks(text: &str) -> Vec<String> {
 
 /// Checks that `cue fmt` leaves a text unchanged.
 fn is_formatted(text: &str) -> Result<(), Failed> {
-    let folder = Scratch::with([("fragment.cue", text)]);
+    let folder = directory_with([("fragment.cue", text)]);
     let output = cue(folder.path(), &["fmt", "--diff", "fragment.cue"]);
     if output.code == Some(0) && output.out.is_empty() {
         return Ok(());
@@ -156,7 +156,7 @@ services: list: {image: "acme/list:1.0.0", port: other.first, resources: memory:
 
 /// Checks that imported packages have the same values in kcc and in the `cue` tool.
 fn imports_resolve_as_in_cue() -> Result<(), Failed> {
-    let folder = Scratch::with(Archive::parse(PACKAGES).sections);
+    let folder = directory_with(Archive::parse(PACKAGES).sections);
     let theirs = cue(folder.path(), &["export", "-e", "services", ".:shop"]);
     let ours = CommandOutput::of(kcc(folder.path()).args(["model", "--target", "dev"]));
     for output in [&theirs, &ours] {
@@ -188,7 +188,7 @@ const FOR_EDITORS: [&str; 3] = ["hello", "voting", "shop"];
 /// directory, and finds a field that does not exist.
 fn editors_know_the_fields() -> Result<(), Failed> {
     for example in FOR_EDITORS {
-        let folder = Scratch::new();
+        let folder = tempfile::tempdir()?;
         let from = root().join("examples").join(example);
         let mut directories = BTreeSet::from([PathBuf::new()]);
         for path in files(&from, "cue") {

@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-use kcc_test_support::{Archive, CommandOutput, Scratch, kcc, root};
+use kcc_test_support::{Archive, CommandOutput, directory_with, kcc, root, write};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// One in so many systems is checked.
@@ -108,19 +108,20 @@ fn lacks_clause(name: &str, text: &str) -> bool {
 
 /// Runs `kcc check` on a system and compares its output.
 fn check(system: &System, base: &str) -> Result<(), Failed> {
-    let folder = Scratch::new();
+    let folder = directory_with([
+        ("kcc.cue", base),
+        ("cue.mod/module.cue", "module: \"acme.com/s\"\n"),
+    ]);
     for team in ["a", "b"] {
-        folder.folder(format!("teams/{team}"));
+        fs::create_dir_all(folder.path().join("teams").join(team))?;
     }
-    folder.write("kcc.cue", base);
-    folder.write("cue.mod/module.cue", "module: \"acme.com/s\"\n");
     let mut shifted = BTreeSet::new();
     for (name, text) in &system.files {
         if lacks_clause(name, text) {
             shifted.insert(name.as_str());
-            folder.write(name, format!("{CLAUSE}{text}"));
+            write(&folder.path().join(name), format!("{CLAUSE}{text}"));
         } else {
-            folder.write(name, text);
+            write(&folder.path().join(name), text);
         }
     }
     let output = CommandOutput::of(kcc(folder.path()).args(["check", "--format", "json"]));

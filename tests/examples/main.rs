@@ -13,7 +13,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kcc_test_support::{CommandOutput, FilesOfFolder, Scratch, files_below, golden, kcc, root};
+use kcc_test_support::{
+    CommandOutput, FilesOfFolder, directory_with, files_below, golden, kcc, root,
+};
 
 /// The examples with their targets.
 const EXAMPLES: [(&str, &[&str]); 8] = [
@@ -37,14 +39,14 @@ fn examples() -> PathBuf {
     root().join("examples")
 }
 
-/// A copy of an example in a scratch directory.
-struct Copy(Scratch);
+/// A copy of an example in a temporary directory.
+struct Copy(tempfile::TempDir);
 
 impl Copy {
     fn of(example: &str) -> Self {
         let mut files = files_below(&examples().join(example));
         files.retain(|name, _| !name.starts_with(&format!("{EXPECTED}/")) && name != BUILT);
-        Self(Scratch::with(files))
+        Self(directory_with(files))
     }
 
     fn root(&self) -> &Path {

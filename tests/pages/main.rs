@@ -24,7 +24,7 @@ use std::{
 };
 
 use kcc_diag::Code;
-use kcc_test_support::{CommandOutput, Scratch, golden, kcc, root};
+use kcc_test_support::{CommandOutput, directory_with, golden, kcc, root, write};
 use libtest_mimic::{Arguments, Trial};
 
 use page::{Files, Page};
@@ -176,12 +176,13 @@ struct RunResult {
 /// Runs a command on the files of a system.
 fn run(command: &str, files: &Files) -> Result<RunResult, String> {
     // Examples may build images from the root.
-    let scratch = Scratch::with([("kcc.cue", SHOP), ("Dockerfile", "FROM scratch\n")]);
+    let scratch = directory_with([("kcc.cue", SHOP), ("Dockerfile", "FROM scratch\n")]);
     for team in ["storefront", "payments", "platform"] {
-        scratch.folder(format!("teams/{team}"));
+        let directory = scratch.path().join("teams").join(team);
+        fs::create_dir_all(directory).map_err(|error| error.to_string())?;
     }
     for (name, text) in files {
-        scratch.write(name, text);
+        write(&scratch.path().join(name), text);
     }
     let mut words = command.split_whitespace();
     if words.next() != Some("kcc") {

@@ -27,7 +27,7 @@ use std::{
 
 use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Code, Diagnostics, Files, Format, Severity, Style, render};
-use kcc_test_support::{CommandOutput, Scratch, kcc};
+use kcc_test_support::{CommandOutput, directory_with, kcc};
 
 use proptest::{
     collection::vec,
@@ -292,9 +292,9 @@ fn exit_code_matches_the_output() {
     for_each(some_seeds(8), &strategy, |(mut system, fault)| {
         let fault = fault.map(|fault| system.break_once(&fault));
         let broken = fault.is_some();
-        let folder = Scratch::with(texts(&system));
+        let folder = directory_with(texts(&system));
         for team in ["t0", "t1", "t2", "t3", "rules"] {
-            folder.folder(format!("teams/{team}"));
+            std::fs::create_dir_all(folder.path().join("teams").join(team)).unwrap();
         }
         let output = CommandOutput::of(kcc(folder.path()).args(["check", "--format", "json"]));
         let stdout = output.out;

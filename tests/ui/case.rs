@@ -15,7 +15,7 @@ use std::{
 };
 
 use kcc_diag::Code;
-use kcc_test_support::{Archive, CommandOutput, Scratch, binary, golden, isolated, kcc, write};
+use kcc_test_support::{Archive, CommandOutput, binary, golden, isolated, kcc, write};
 
 /// The sections with expectations; all others are files.
 const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];
@@ -27,8 +27,9 @@ const NO_NEWLINE: &str = "[no newline]\n";
 pub(crate) fn run(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut archive = Archive::parse(&text);
-    let scratch = Scratch::new();
-    let root = scratch.folder("system");
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let root = scratch.path().join("system");
+    fs::create_dir(&root).map_err(|error| error.to_string())?;
     for (name, content) in &archive.sections {
         if !is_expected(name) {
             write(&root.join(name), content);

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use kcc_test_support::{CommandOutput, Scratch, kcc, root};
+use kcc_test_support::{CommandOutput, directory_with, kcc, root};
 use serde_json::Value;
 
 /// The table of facts about the images.
@@ -33,7 +33,7 @@ pub(crate) fn all() -> Vec<String> {
 /// Checks one kind.
 pub(crate) fn check(kind: &str) -> Result<(), String> {
     matches_its_versions(kind)?;
-    let scratch = Scratch::with([("kcc.cue", system(kind))]);
+    let scratch = directory_with([("kcc.cue", system(kind))]);
     for target in ["dev", "prod"] {
         let model = model(scratch.path(), target)?;
         for name in ["usual", "named"] {
@@ -116,7 +116,7 @@ fn matches_its_versions(kind: &str) -> Result<(), String> {
         let _ = writeln!(system, "services: s: needs: b{at}: {{}}");
     }
     system.push_str("services: s: image: \"acme/s:1\"\n");
-    let scratch = Scratch::with([("kcc.cue", system)]);
+    let scratch = directory_with([("kcc.cue", system)]);
     let model = model(scratch.path(), "dev")?;
     for (at, tag) in tags.iter().enumerate() {
         let component = &model["components"][format!("b{at}")];

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use kcc_test_support::{Scratch, binary, root, write};
+use kcc_test_support::{binary, root, write};
 
 /// Runs `pre-commit try-repo` over a good and a bad fragment. Passes with a visible
 /// note if `pre-commit` or `git` is not installed.
@@ -16,7 +16,7 @@ pub(crate) fn the_hook_rejects_only_bad_fragments() -> Result<(), String> {
         skipped("`git` is not installed");
         return Ok(());
     }
-    let scratch = Scratch::new();
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
     let hooks = scratch.path().join("hooks");
     let repository = scratch.path().join("repository");
     let file = ".pre-commit-hooks.yaml";

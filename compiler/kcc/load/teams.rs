@@ -98,16 +98,16 @@ fn similar_directory(root: &Root, dir: &str) -> Option<String> {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use kcc_test_support::{Scratch, tree::node};
+    use kcc_test_support::{directory_with, tree::node};
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn reports_team_directories_that_are_not_real_directories() {
-        let scratch = Scratch::with([("shop/kcc.cue", "package shop\n")]);
+        let scratch = directory_with([("shop/kcc.cue", "package shop\n")]);
         let shop = scratch.path().join("shop");
-        scratch.folder("shop/teams/storefront");
+        std::fs::create_dir_all(shop.join("teams/storefront")).unwrap();
         symlink("teams/storefront", shop.join("link")).unwrap();
         symlink("..", shop.join("up")).unwrap();
         let root = Root::find(scratch.path(), Path::new("shop")).unwrap();

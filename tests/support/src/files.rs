@@ -1,57 +1,21 @@
-//! [`Scratch`]: a temporary directory with files.
+//! Files of temporary directories.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::Path};
+
+use tempfile::TempDir;
 
 /// The contents of files by their path relative to a directory, separated by `/`.
 pub type FilesOfFolder = BTreeMap<String, Vec<u8>>;
 
-/// A temporary directory, which is removed with everything in it.
-#[derive(Debug)]
-pub struct Scratch(tempfile::TempDir);
-
-impl Scratch {
-    /// Creates an empty directory.
-    pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+/// Creates a temporary directory with files.
+pub fn directory_with<N: AsRef<Path>, C: AsRef<[u8]>>(
+    files: impl IntoIterator<Item = (N, C)>,
+) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        write(&directory.path().join(name), content);
     }
-
-    /// Creates a directory with files.
-    pub fn with<N: AsRef<Path>, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, C)>) -> Self {
-        let scratch = Self::new();
-        for (name, content) in files {
-            scratch.write(name, content);
-        }
-        scratch
-    }
-
-    /// Returns the path of the directory.
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Writes a file, creating the directories above it, and returns its path.
-    pub fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path().join(name);
-        write(&path, content);
-        path
-    }
-
-    /// Creates a directory.
-    pub fn folder(&self, name: impl AsRef<Path>) -> PathBuf {
-        let path = self.path().join(name);
-        fs::create_dir_all(&path).unwrap();
-        path
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self::new()
-    }
+    directory
 }
 
 /// Writes a file, creating the directories above it.

@@ -1,4 +1,4 @@
-//! Support for the tests of all crates: case files, scratch directories, golden
+//! Support for the tests of all crates: case files, temporary directories, golden
 //! files, documents with examples, runs of the real binary, and configuration trees.
 //!
 //! Only tests depend on this crate. It depends on nothing above the configuration
@@ -17,15 +17,15 @@
 mod archive;
 mod binary;
 pub mod documents;
+mod files;
 pub mod golden;
-mod scratch;
 pub mod tree;
 
 use std::path::Path;
 
 pub use archive::Archive;
 pub use binary::{CommandOutput, binary, isolated, kcc};
-pub use scratch::{FilesOfFolder, Scratch, files_below, write};
+pub use files::{FilesOfFolder, directory_with, files_below, write};
 
 /// Returns the root of the repository.
 pub fn root() -> &'static Path {

@@ -1,4 +1,4 @@
-//! A copy of an example in a scratch directory, and the kcc commands run in it.
+//! A copy of an example in a temporary directory, and the kcc commands run in it.
 
 use std::{
     env,
@@ -9,13 +9,13 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use kcc_test_support::{CommandOutput, Scratch, binary, root};
+use kcc_test_support::{CommandOutput, binary, root};
 use serde_json::Value;
 
 /// A copy of an example in the directory `system`; kcc's records on this machine
 /// are in `state` next to it.
 pub struct ExampleCopy {
-    scratch: Scratch,
+    scratch: tempfile::TempDir,
     target: &'static str,
     /// The environment variable by which kcc finds the engine, and its value.
     engine: (&'static str, OsString),
@@ -25,7 +25,7 @@ impl ExampleCopy {
     /// Copies an example to work on in one target. `engine` is the environment
     /// variable that leads to the engine.
     pub fn of(example: &str, target: &'static str, engine: (&'static str, OsString)) -> Self {
-        let scratch = Scratch::new();
+        let scratch = tempfile::tempdir().unwrap();
         let source = root().join("examples").join(example);
         copy_directory(&source, &scratch.path().join("system"));
         Self {
