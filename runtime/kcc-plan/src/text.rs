@@ -78,7 +78,11 @@ impl<P> Plan<P> {
             return text;
         }
         text.push('\n');
-        let operations = self.operations().map(Line::of_operation);
+        // What is lost comes first, whenever it is performed.
+        let (removals, others): (Vec<_>, Vec<_>) = self
+            .operations()
+            .partition(|operation| operation.action == Action::Delete);
+        let operations = removals.into_iter().chain(others).map(Line::of_operation);
         let findings = self.findings.iter().map(Line::of_finding);
         let lines: Vec<_> = operations.chain(findings).collect();
         let width = |of: for<'l> fn(&'l Line<'_>) -> &'l str| {
@@ -102,23 +106,26 @@ impl<P> Plan<P> {
         text
     }
 
-    /// Returns a summary such as `2 to create, 1 to replace, 1 not ready, 3 objects unchanged`.
+    /// Returns a summary such as `1 to delete, 2 to create, 1 not ready, 3 objects unchanged`.
     pub fn summary(&self) -> String {
         let actions = [
+            Action::Delete,
             Action::Create,
             Action::Update,
             Action::Replace,
             Action::Run,
-            Action::Delete,
         ];
         let mut parts = Vec::new();
         for action in actions {
-            let count = self
-                .operations()
-                .filter(|operation| operation.action == action)
-                .count();
+            let of = self.operations().filter(|one| one.action == action);
+            let (data, other): (Vec<_>, Vec<_>) = of.partition(|one| one.destroys_data);
+            let count = data.len() + other.len();
             if count > 0 {
-                parts.push(format!("{count} to {}", action.as_str()));
+                let data = match data.len() {
+                    0 => String::new(),
+                    data => format!(" ({data} with data)"),
+                };
+                parts.push(format!("{count} to {}{data}", action.as_str()));
             }
         }
         let mut findings: BTreeMap<_, usize> = BTreeMap::new();

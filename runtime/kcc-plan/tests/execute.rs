@@ -429,10 +429,10 @@ fn plan_text_is_aligned() {
     plan.push(draft.destroys_data().team("payments"));
     assert_eq!(
         plan.finish().to_text(),
-        "shop in dev: 2 to create, 1 to delete, 1 object unchanged\n\n  \
+        "shop in dev: 1 to delete (1 with data), 2 to create, 1 object unchanged\n\n  \
+         - delete volume     old-data  `--volumes` was given (its data is lost) [payments]\n  \
          + create container  cart      does not exist [storefront]\n  \
-         + create container  web       does not exist [storefront]\n  \
-         - delete volume     old-data  `--volumes` was given (its data is lost) [payments]\n"
+         + create container  web       does not exist [storefront]\n"
     );
     let empty = builder(SHOP, |_| false).finish();
     assert_eq!(
