@@ -61,7 +61,7 @@ fn memory(text: &str) -> Result<Bytes, String> {
 }
 
 /// Parses the name of an instance, which becomes part of the names of objects.
-fn instance(text: &str) -> Result<String, String> {
+pub fn instance(text: &str) -> Result<String, String> {
     if is_label(text) && text.len() <= MAX_INSTANCE_LENGTH {
         Ok(text.to_owned())
     } else {

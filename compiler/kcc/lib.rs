@@ -20,6 +20,7 @@ pub mod failure;
 pub mod load;
 pub mod overrides;
 pub mod pipeline;
+mod plan_file;
 pub mod printer;
 pub mod progress;
 pub mod provenance;

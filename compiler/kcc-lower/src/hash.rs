@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 /// Returns the hex SHA-256 of a value as JSON, which is canonical because maps are
 /// ordered.
-pub(crate) fn of_json<T: Serialize>(value: &T) -> String {
+pub fn of_json<T: Serialize>(value: &T) -> String {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     let mut hash = String::new();
     for byte in Sha256::digest(&bytes) {

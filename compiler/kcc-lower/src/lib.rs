@@ -21,6 +21,7 @@ mod user;
 mod validation;
 
 pub use desired::{Desired, DesiredComponent, EngineDesired};
+pub use hash::of_json as content_hash;
 pub use lowered::Lowered;
 
 use std::mem;

@@ -1,17 +1,19 @@
 //! `kcc apply`: changes a target to match its fragments.
 
+use std::{path::PathBuf, sync::Arc};
+
 use clap::Args;
 use kcc_diag::{Code, Diagnostic, Diagnostics, Format, Subject};
-use kcc_model::Millis;
-use kcc_plan::{ApplyReport, Failure, Scope};
+use kcc_model::{Millis, Name};
+use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 
-use super::{CommandResult, json, plan::Prune};
+use super::{CommandResult, json, only, plan::Prune};
 use crate::{
-    args::{ScopeArgs, System, duration},
+    args::{self, ScopeArgs, duration},
     confirm::confirm,
     context::Context,
     exit::Exit,
-    pipeline,
+    failure, pipeline, plan_file,
     printer::Stdout,
     progress, runtime,
     summary::counted,
@@ -20,15 +22,22 @@ use crate::{
 /// Change a target to match its fragments
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc apply --target dev\n  kcc apply --target prod --yes --timeout 10m\n  kcc apply --target prod --take deployment/web:spec.replicas"
+    after_help = "Examples:\n  kcc apply --target dev\n  kcc apply --target prod --yes --timeout 10m\n  kcc apply --target prod --take deployment/web:spec.replicas\n  kcc apply --target dev --only web       web and what it needs\n  kcc apply plan.json                     what kcc plan -o showed, or nothing"
 )]
 pub struct Apply {
-    /// The target.
-    #[command(flatten)]
-    pub scope: ScopeArgs,
-    /// The system that declares it.
-    #[command(flatten)]
-    pub system: System,
+    /// Plan file of `kcc plan -o`, or directory of the system or one inside it
+    /// [default: the current directory]
+    #[arg(value_name = "PLAN|DIR")]
+    pub path: Option<PathBuf>,
+    /// Target, such as `dev` or `prod`; a plan file names its own
+    #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
+    pub target: Option<String>,
+    /// Use an isolated instance of the target, under a name of your choice
+    #[arg(long, value_name = "NAME", value_parser = args::instance)]
+    pub instance: Option<String>,
+    /// Apply only COMPONENT and what it needs
+    #[arg(long, value_name = "COMPONENT", add = crate::completion::components())]
+    pub only: Vec<Name>,
     /// Time limit for each component to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
@@ -38,21 +47,36 @@ pub struct Apply {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// Delete objects that are no longer declared
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
-    pub prune: Prune,
+    /// Delete objects that are no longer declared [default: owned]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub prune: Option<Prune>,
 }
 
 impl Apply {
     /// Asks for confirmation if the target is shared, and applies.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.scope.target;
-        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
+        let path = self.path.as_deref();
+        let planned = path
+            .map(|path| plan_file::read(context, path))
+            .transpose()?;
+        let planned = planned.flatten();
+        let scope = self.scope(planned.as_ref())?;
+        let directory = path.filter(|_| planned.is_none());
+        let compiled = pipeline::compile_scope(context, directory, &scope)?;
         let mut options = runtime::options(context, &compiled);
-        options.prune = self.prune.into();
-        options.take = compiled.origins().fields(&self.take)?;
+        if let Some(plan) = planned {
+            plan.check_desired(compiled.desired())?;
+            options.request = plan.request();
+            options.prune = plan.prune;
+            options.take.clone_from(&plan.take);
+            options.planned = Some(Arc::new(plan));
+        } else {
+            options.request = only(&compiled, self.only)?;
+            options.prune = self.prune.unwrap_or(Prune::Owned).into();
+            options.take = compiled.origins().fields(&self.take)?;
+        }
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
-        let name = &compiled.model.name;
+        let (name, target) = (&compiled.model.name, &scope.target);
         let question = format!("apply `{name}` to `{target}`?");
         if !confirm(context, target, self.yes, &question)? {
             context.printer.note("nothing was changed");
@@ -61,6 +85,48 @@ impl Apply {
         let reporter = progress::reporter(context);
         let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
         finish(context, &report, "applied", "to")
+    }
+
+    /// Returns the target and instance: those of the plan, if there is one. What a plan
+    /// contains cannot be chosen again.
+    fn scope(&self, planned: Option<&PlanFile>) -> Result<ScopeArgs, failure::Failure> {
+        let (target, instance) = (self.target.clone(), self.instance.clone());
+        let Some(plan) = planned else {
+            let missing = || {
+                failure::Failure::usage(
+                    "no target to apply to",
+                    "name it, as in `--target dev`, or a file that `kcc plan -o FILE` wrote",
+                )
+            };
+            let target = target.ok_or_else(missing)?;
+            return Ok(ScopeArgs { target, instance });
+        };
+        let Scope {
+            target: of_plan,
+            instance: instance_of_plan,
+            ..
+        } = &plan.scope;
+        let chosen = [
+            ("--target", target.is_some_and(|target| target != *of_plan)),
+            (
+                "--instance",
+                instance.is_some() && instance != *instance_of_plan,
+            ),
+            ("--only", !self.only.is_empty()),
+            ("--take", !self.take.is_empty()),
+            ("--prune", self.prune.is_some()),
+        ];
+        if let Some((option, _)) = chosen.iter().find(|(_, chosen)| *chosen) {
+            let command = plan.scope.command("plan");
+            return Err(failure::Failure::usage(
+                format!("`{option}` is decided by the plan, which is for `{of_plan}`"),
+                format!("remove it, or make another plan: `{command} -o FILE`"),
+            ));
+        }
+        Ok(ScopeArgs {
+            target: of_plan.clone(),
+            instance: instance_of_plan.clone(),
+        })
     }
 }
 

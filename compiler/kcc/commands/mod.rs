@@ -33,6 +33,7 @@ use std::collections::BTreeSet;
 
 use kcc_diag::nearest;
 use kcc_model::Name;
+use kcc_plan::Request;
 use serde::Serialize;
 
 use crate::{compiled::Compiled, exit::Exit, failure::Failure};
@@ -60,6 +61,26 @@ fn pretty_json(data: impl Serialize) -> String {
 
 /// The exit code of a command, or the reason why it did not complete.
 pub type CommandResult = Result<Exit, Failure>;
+
+/// Returns the work on some components and everything that they need; on all if none
+/// is named.
+fn only(compiled: &Compiled, names: Vec<Name>) -> Result<Request, Failure> {
+    if names.is_empty() {
+        return Ok(Request::Apply);
+    }
+    let components = &compiled.desired().components;
+    let mut selected = known(compiled, names)?;
+    let mut pending: Vec<_> = selected.iter().cloned().collect();
+    while let Some(name) = pending.pop() {
+        let component = components.get(&name).into_iter();
+        for need in component.flat_map(|component| component.after.keys()) {
+            if selected.insert(need.clone()) {
+                pending.push(need.clone());
+            }
+        }
+    }
+    Ok(Request::Only(selected))
+}
 
 /// Returns the named components, all of which must run in the target.
 fn known(compiled: &Compiled, names: Vec<Name>) -> Result<BTreeSet<Name>, Failure> {

@@ -1,20 +1,24 @@
 //! `kcc plan`: prints what an apply would do, each operation with its cause.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use kcc_diag::Format;
+use kcc_model::Name;
+use kcc_plan::PlanFile;
 
-use super::{CommandResult, json};
+use super::{CommandResult, json, only};
 use crate::{
     args::{ScopeArgs, System},
     context::Context,
     exit::Exit,
-    pipeline, runtime,
+    pipeline, plan_file, runtime,
 };
 
 /// Show what apply would do, and why
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc plan --target dev\n  kcc plan --target prod --format json | jq '.operations[].cause'\n  kcc plan --target prod --exit-code     exit 1 unless up to date and ready"
+    after_help = "Examples:\n  kcc plan --target dev\n  kcc plan --target prod --format json | jq '.operations[].cause'\n  kcc plan --target prod -o plan.json    kcc apply plan.json performs this plan or nothing\n  kcc plan --target prod --exit-code     exit 1 unless up to date and ready"
 )]
 pub struct Plan {
     /// The target.
@@ -23,9 +27,18 @@ pub struct Plan {
     /// The system that declares it.
     #[command(flatten)]
     pub system: System,
+    /// Write the plan to FILE for `kcc apply FILE`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Exit with status 1 unless the target is up to date and ready
     #[arg(long)]
     pub exit_code: bool,
+    /// Plan only for COMPONENT and what it needs
+    #[arg(long, value_name = "COMPONENT", add = crate::completion::components())]
+    pub only: Vec<Name>,
+    /// Take over FIELD from another field manager
+    #[arg(long, value_name = "FIELD")]
+    pub take: Vec<String>,
     /// Delete objects that are no longer declared
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
     pub prune: Prune,
@@ -54,12 +67,18 @@ impl Plan {
     pub fn run(self, context: &Context) -> CommandResult {
         let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let mut options = runtime::options(context, &compiled);
+        options.request = only(&compiled, self.only)?;
         options.prune = self.prune.into();
+        options.take = compiled.origins().fields(&self.take)?;
         let plan = runtime::plan(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&plan),
             _ => plan.to_text(),
         });
+        if let Some(path) = &self.output {
+            let file = PlanFile::new(&plan, compiled.desired(), options.prune, &options.take);
+            plan_file::write(context, path, &file)?;
+        }
         Ok(if self.exit_code && !plan.is_up_to_date() {
             Exit::Configuration
         } else {

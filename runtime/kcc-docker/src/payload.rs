@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_lower::docker::Container;
 use kcc_model::{Build, IpAddr, Until};
+use serde::{Serialize, Serializer};
 
 /// The payload of one step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) enum Payload {
     /// Pulls an image.
     Pull {
@@ -27,9 +28,10 @@ pub(crate) enum Payload {
         labels: BTreeMap<String, String>,
     },
     /// Creates a container, writes its files and starts it, unless it runs on demand.
-    Create(Arc<NewContainer>),
+    Create(#[serde(serialize_with = "pointee")] Arc<NewContainer>),
     /// Replaces a container with a new one.
     Replace {
+        #[serde(serialize_with = "pointee")]
         new: Arc<NewContainer>,
         /// The identity of the old container.
         old: String,
@@ -57,6 +59,11 @@ pub(crate) enum Payload {
     RemoveVolume,
 }
 
+/// Serialises what an `Arc` points to.
+fn pointee<S: Serializer>(new: &Arc<NewContainer>, serializer: S) -> Result<S::Ok, S::Error> {
+    new.as_ref().serialize(serializer)
+}
+
 impl Payload {
     /// Returns true if a container runs afterwards.
     pub(crate) fn starts(&self) -> bool {
@@ -68,7 +75,7 @@ impl Payload {
 }
 
 /// A container to be created.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct NewContainer {
     pub(crate) container: Container,
     /// The model path of its component.
@@ -76,7 +83,9 @@ pub(crate) struct NewContainer {
     pub(crate) ports: Vec<HostPort>,
     /// All labels, including those that kcc compares.
     pub(crate) labels: BTreeMap<String, String>,
-    /// The deadline for its readiness, in milliseconds.
+    /// The deadline for its readiness, in milliseconds. It changes nothing, so a plan
+    /// may be applied with another one.
+    #[serde(skip)]
     pub(crate) deadline_ms: u64,
 }
 
@@ -88,7 +97,7 @@ impl NewContainer {
 }
 
 /// A port of a container and its host port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct HostPort {
     pub(crate) container: u16,
     pub(crate) protocol: &'static str,
@@ -98,7 +107,7 @@ pub(crate) struct HostPort {
 }
 
 /// The strategy to replace a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) enum Replacement {
     /// The old container runs until the new one is ready, and stays if it never is.
     Overlap,

@@ -79,6 +79,7 @@ pub async fn apply(
     let (secrets, missing) = session.existing_secrets().await?;
     let observed = session.observe(&records, &secrets).await?;
     let plan = reconcile(desired, session.docker, &observed, options)?;
+    options.check_planned(&plan, |_| false)?;
     // Before the first mutation, so that a missing secret never stops it half-way.
     if !missing.is_empty() {
         return Err(missing.into());

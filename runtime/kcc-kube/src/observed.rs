@@ -12,10 +12,11 @@ pub(crate) use kcc_lower::kubernetes::{
     label::{self, MANAGER},
 };
 use kcc_plan::{Finding, LabelledObject};
+use serde::Serialize;
 use serde_json::Value;
 
 /// The address of an object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Reference {
     pub(crate) api_version: String,
     pub(crate) kind: String,

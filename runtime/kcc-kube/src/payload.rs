@@ -1,12 +1,13 @@
 //! [`Payload`]: the data to perform one step. Everything is decided in it.
 
 use kcc_lower::kubernetes::CreatedSecret;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::observed::Reference;
 
 /// The payload of one step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) enum Payload {
     /// Applies a manifest.
     Apply {

@@ -15,8 +15,8 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Driver, Error, Event, ExecOptions, ExecStreams, LogLine,
-    LogOptions, LogReport, Options, Plan, Recovery, Redaction, Reporter, Request, Scope, Secrets,
-    StatusReport, execute, observe_undisturbed, read_logs, start_order, unredacted,
+    LogOptions, LogReport, Operation, Options, Plan, Recovery, Redaction, Reporter, Request, Scope,
+    Secrets, StatusReport, execute, observe_undisturbed, read_logs, start_order, unredacted,
 };
 
 use crate::{
@@ -72,6 +72,7 @@ pub async fn apply(
     let session = session.of(&part)?.fetch_secrets().await?;
     let seen = session.observe(&records, None).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
+    options.check_planned(&plan, |_| false)?;
     if plan.is_empty() && records.intent.is_none() {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
         let mut report = execute(&plan, &session.driver(), reporter, cancel).await;
@@ -87,6 +88,8 @@ pub async fn apply(
         let records = session.read_records().await?;
         let observed = session.observe(&records, Some(&seen)).await?;
         let plan = reconcile(desired, session.kube, &observed, options)?;
+        let has_run = |operation: &Operation| session.is_own_namespace(operation);
+        options.check_planned(&plan, has_run)?;
         session
             .perform(&plan, records, false, &observed, reporter, cancel)
             .await
@@ -444,9 +447,8 @@ impl<'a> Session<'a> {
     ) -> Result<usize, Error> {
         let driver = self.driver();
         let mut created = 0;
-        for step in plan.steps.iter().filter(|step| {
-            step.operation.kind == NAMESPACE && step.operation.name == self.kube.namespace
-        }) {
+        let steps = plan.steps.iter();
+        for step in steps.filter(|step| self.is_own_namespace(&step.operation)) {
             let operation = &step.operation;
             let context = Context {
                 operation,
@@ -461,6 +463,10 @@ impl<'a> Session<'a> {
             created += 1;
         }
         Ok(created)
+    }
+
+    fn is_own_namespace(&self, operation: &Operation) -> bool {
+        operation.kind == NAMESPACE && operation.name == self.kube.namespace
     }
 
     /// Plans to take everything down, and returns the observed state.

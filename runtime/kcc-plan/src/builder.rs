@@ -18,6 +18,7 @@ use crate::{
 pub struct PlanBuilder<P> {
     scope: Scope,
     engine: Engine,
+    only: Option<BTreeSet<Name>>,
     timeout_ms: Option<u64>,
     desired: BTreeMap<Name, DesiredComponent>,
     components: BTreeMap<Name, PlannedComponent>,
@@ -32,6 +33,7 @@ impl<P> PlanBuilder<P> {
         Self {
             scope: Scope::of(desired),
             engine,
+            only: options.request.components().cloned(),
             timeout_ms: options.timeout_ms,
             desired: desired.components.clone(),
             components: BTreeMap::new(),
@@ -123,6 +125,7 @@ impl<P> PlanBuilder<P> {
         Plan {
             scope: self.scope,
             engine: self.engine,
+            only: self.only,
             steps,
             findings: self.findings,
             components: self.components,

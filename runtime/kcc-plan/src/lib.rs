@@ -52,15 +52,19 @@ mod error;
 mod exec;
 mod execute;
 mod finding;
+mod fingerprint;
 mod logs;
 mod operation;
 mod options;
 mod perform;
 mod plan;
+mod plan_file;
 mod records;
 mod recovery;
 mod report;
 mod reporter;
+mod request;
+mod scope;
 mod secrets;
 mod status;
 mod text;
@@ -76,19 +80,23 @@ pub use exec::{
 };
 pub use execute::execute;
 pub use finding::{Finding, FindingKind};
+pub use fingerprint::Fingerprint;
 pub use logs::{
     LogEntries, LogEntry, LogLine, LogOptions, LogReader, LogReport, LogSource, LogStart,
     log_entry, read_logs, unredacted,
 };
 pub use operation::{Action, Operation, OperationId};
-pub use options::{Options, Prune, RESTART, Request, START, Scope, not_running, outdated};
+pub use options::Options;
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
+pub use plan_file::PlanFile;
 pub use records::{
     Intent, Inventory, InventoryObject, Lock, RecordDirectory, Unapplied, lock_held, now,
 };
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};
 pub use reporter::{Event, Reporter, Silent};
+pub use request::{Prune, RESTART, Request, START, not_running, outdated};
+pub use scope::Scope;
 pub use secrets::{Redaction, Secrets, generate as random_secret};
 pub use status::{ComponentStatus, State, StatusReport};

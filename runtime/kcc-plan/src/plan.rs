@@ -7,18 +7,20 @@ use kcc_model::{Name, Until};
 use kcc_tree::Engine;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{Finding, Operation, Scope};
+use crate::{Finding, Fingerprint, Operation, Scope};
 
 /// The changes an apply would make. `P` is the payload an engine needs to perform
 /// a step; command lines see plans without it.
 ///
 /// Serialises to the documented JSON of `kcc plan --format json`.
 #[derive(Debug, Clone)]
-pub struct Plan<P = ()> {
+pub struct Plan<P = Fingerprint> {
     /// The scope.
     pub scope: Scope,
     /// The engine.
     pub engine: Engine,
+    /// The components that the plan is limited to; none if it is for all.
+    pub only: Option<BTreeSet<Name>>,
     /// The steps; each follows its predecessors.
     pub steps: Vec<Step<P>>,
     /// The differences that no step changes.
@@ -77,7 +79,7 @@ impl<P> Plan<P> {
         self.steps.is_empty()
     }
 
-    /// Returns true if everything observed is as desired and ready: there is no
+    /// Returns true if everything that the plan is for is as desired and ready: there is no
     /// operation and no open finding.
     pub fn is_up_to_date(&self) -> bool {
         self.steps.is_empty() && !self.findings.iter().any(|found| found.finding.is_open())
@@ -88,16 +90,20 @@ impl<P> Plan<P> {
         self.steps.iter().map(|step| &step.operation)
     }
 
-    /// Drops the payloads, as the command line sees the plan.
-    pub fn without_payloads(self) -> Plan {
+    /// Replaces the payloads by their hashes, as the command line sees the plan.
+    pub fn without_payloads(self) -> Plan
+    where
+        P: Serialize,
+    {
         let bare = |step: Step<P>| Step {
             operation: step.operation,
             waits: step.waits,
-            payload: (),
+            payload: Fingerprint::of(&step.payload),
         };
         Plan {
             scope: self.scope,
             engine: self.engine,
+            only: self.only,
             steps: self.steps.into_iter().map(bare).collect(),
             findings: self.findings,
             components: self.components,
@@ -109,8 +115,12 @@ impl<P> Plan<P> {
 impl<P> Serialize for Plan<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let operations: Vec<_> = self.operations().collect();
-        let mut out = serializer.serialize_struct("Plan", 3)?;
+        let mut out = serializer.serialize_struct("Plan", 4)?;
         out.serialize_field("target", &self.scope.target)?;
+        match &self.only {
+            Some(only) => out.serialize_field("only", only)?,
+            None => out.skip_field("only")?,
+        }
         out.serialize_field("operations", &operations)?;
         out.serialize_field("findings", &self.findings)?;
         out.end()

@@ -73,7 +73,13 @@ impl<P> Plan<P> {
         } else {
             self.summary()
         };
-        let mut text = format!("{scope}: {head}\n");
+        let only = self.only.iter().flatten();
+        let only: Vec<_> = only.map(|name| format!("`{name}`")).collect();
+        let only = match only.as_slice() {
+            [] => String::new(),
+            names => format!(", only {}", names.join(", ")),
+        };
+        let mut text = format!("{scope}{only}: {head}\n");
         if self.is_empty() && self.findings.is_empty() {
             return text;
         }

@@ -24,6 +24,8 @@ cases! {
     the_shop_comes_up_and_stays,
     one_variable_replaces_one_service,
     undeclared_needs_are_unreachable,
+    a_plan_is_applied_as_shown_or_not_at_all,
+    one_component_is_applied_with_its_needs,
     killed_containers_are_restored,
     a_lost_record_is_never_all_clear,
     down_keeps_the_data_without_volumes,
@@ -82,6 +84,58 @@ fn undeclared_needs_are_unreachable(shop: &Shop) {
     );
     shop.apply();
     assert_eq!(shop.page().0, 200);
+}
+
+fn a_plan_is_applied_as_shown_or_not_at_all(shop: &Shop) {
+    let make = ["plan", "--target", "dev", "-o", "plan.json"];
+    shop.run_ok(&make);
+    shop.run_ok(&["apply", "plan.json"]);
+    assert_eq!(shop.page().0, 200);
+    let ids = shop.ids();
+    let refused = |args: &[&str], why: &str| {
+        let ran = shop.run(args);
+        assert_eq!(ran.code, Some(3), "{ran:#?}");
+        let message = ran.err.replace("\n  │ ", " ");
+        assert!(
+            message.contains("apply::stale-plan") && message.contains(why),
+            "{ran:#?}"
+        );
+        assert_eq!(shop.ids(), ids, "a refusal changes nothing");
+    };
+    // It is done.
+    refused(&["apply", "plan.json"], "is no longer needed");
+    shop.edit("teams/storefront/web.cue", "\"welcome\"", "\"hello\"");
+    refused(&["apply", "plan.json"], "the fragments have changed");
+    shop.run_ok(&make);
+    shop.docker(&["rm", "-f", &shop.name("cart")]);
+    let ran = shop.run(&["apply", "plan.json"]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.err.contains("cart"), "{ran:#?}");
+    shop.run_ok(&make);
+    shop.run_ok(&["apply", "plan.json"]);
+    assert_eq!(
+        shop.run(&["plan", "--target", "dev", "--exit-code"]).code,
+        Some(0)
+    );
+}
+
+fn one_component_is_applied_with_its_needs(shop: &Shop) {
+    let cart = ["apply", "--target", "dev", "--only", "cart"];
+    shop.run_ok(&cart);
+    let names: Vec<_> = shop.ids().into_iter().map(|(name, _)| name).collect();
+    assert!(names.contains(&shop.name("cart")), "{names:?}");
+    assert!(!names.contains(&shop.name("web")), "{names:?}");
+    shop.apply();
+    let before = shop.ids();
+    shop.edit("teams/storefront/web.cue", "\"welcome\"", "\"hello\"");
+    shop.run_ok(&cart);
+    assert_eq!(shop.ids(), before);
+    let plan = shop.run_ok(&["plan", "--target", "dev", "--only", "cart"]);
+    assert!(plan.contains("nothing to do"), "{plan}");
+    shop.run_ok(&["apply", "--target", "dev", "--only", "web"]);
+    for ((name, old), (_, new)) in before.iter().zip(&shop.ids()) {
+        assert_eq!(old == new, *name != shop.name("web"), "{name}");
+    }
 }
 
 fn killed_containers_are_restored(shop: &Shop) {

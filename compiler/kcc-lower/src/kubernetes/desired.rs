@@ -6,6 +6,8 @@ use kcc_model::{Build, Name, SecretProvider};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::kind::CLAIM;
+
 /// The objects of one target on a Kubernetes cluster.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,8 +26,8 @@ pub struct KubernetesDesired {
 }
 
 impl KubernetesDesired {
-    /// Returns the objects of some components and the shared ones, without Secrets
-    /// that are referenced only by other components.
+    /// Returns the objects of some components and the shared ones, without Secrets,
+    /// ConfigMaps and claims to which only other components refer.
     #[must_use]
     pub fn part(&self, is_part: impl Fn(&Name) -> bool) -> Self {
         let mut part = self.clone();
@@ -39,7 +41,50 @@ impl KubernetesDesired {
         let (used, all) = (referenced(&part.objects), referenced(&self.objects));
         part.secrets
             .retain(|secret| used.contains(&secret.name) || !all.contains(&secret.name));
+        let used = part.references();
+        let all = self.references().into_iter();
+        let unused: BTreeSet<_> = all.filter(|shared| !used.contains(shared)).collect();
+        part.objects.retain(|object| {
+            let shared = (object.kind.as_str(), object.name.as_str());
+            object.component.is_some() || !unused.contains(&shared)
+        });
         part
+    }
+
+    /// Returns the kinds and names of the ConfigMaps and claims to which objects of
+    /// components refer.
+    pub fn references(&self) -> BTreeSet<(&str, &str)> {
+        let objects = self.objects.iter();
+        let mut references = BTreeSet::new();
+        for object in objects.filter(|object| object.component.is_some()) {
+            collect_references(&object.manifest, &mut references);
+        }
+        references
+    }
+}
+
+fn collect_references<'m>(value: &'m Value, references: &mut BTreeSet<(&'m str, &'m str)>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let reference = match field.as_str() {
+                    "configMapKeyRef" | "configMapRef" | "configMap" => {
+                        Some(("ConfigMap", value.get("name")))
+                    }
+                    "persistentVolumeClaim" => Some((CLAIM, value.get("claimName"))),
+                    _ => None,
+                };
+                let named = reference.and_then(|(kind, name)| Some((kind, name?.as_str()?)));
+                references.extend(named);
+                collect_references(value, references);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                collect_references(item, references);
+            }
+        }
+        _ => {}
     }
 }
 

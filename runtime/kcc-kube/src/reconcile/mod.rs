@@ -57,6 +57,10 @@ pub(crate) fn reconcile(
         kube,
         observed,
         options,
+        references: match options.request {
+            Request::Only(_) => kube.references(),
+            _ => BTreeSet::new(),
+        },
         plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
     };
     if let Request::Restart(components) = &options.request {
@@ -92,6 +96,9 @@ struct Reconciler<'a> {
     kube: &'a KubernetesDesired,
     observed: &'a Observed,
     options: &'a Options,
+    /// The shared objects that work on some components may change, because these refer
+    /// to them.
+    references: BTreeSet<(&'a str, &'a str)>,
     plan: PlanBuilder<Payload>,
 }
 
@@ -145,10 +152,7 @@ impl<'a> Reconciler<'a> {
         let decision = match existing {
             // An unmanaged namespace is used as it is.
             Some(existing) if existing.ownership != Ownership::Owned => Decision::Keep,
-            // Work on some components changes nothing that others use.
-            Some(_)
-                if object.component.is_none() && self.options.request.components().is_some() =>
-            {
+            Some(_) if object.component.is_none() && !self.may_change_shared(object) => {
                 Decision::Keep
             }
             Some(existing) => self.decide(object, &reference.key(), existing),
@@ -204,6 +208,20 @@ impl<'a> Reconciler<'a> {
         // A replacement starts anyway.
         if let Some(draft) = restart.filter(|_| action == Action::Update) {
             self.push(draft.after(&object.kind, &object.name), object);
+        }
+    }
+
+    /// Returns true if the work may change an object that no component owns. A start
+    /// changes nothing that others use, and work on some components only what these
+    /// refer to.
+    fn may_change_shared(&self, object: &Object) -> bool {
+        match &self.options.request {
+            Request::Apply => true,
+            Request::Only(_) => {
+                let reference = (object.kind.as_str(), object.name.as_str());
+                self.references.contains(&reference)
+            }
+            Request::Restart(_) | Request::Start(_) | Request::Stop(_) => false,
         }
     }
 
@@ -377,10 +395,13 @@ impl<'a> Reconciler<'a> {
         let desired = component.and_then(|name| self.desired.components.get(name));
         let dormant = desired.is_some_and(|desired| desired.manual)
             && !self.kube.objects.iter().any(|object| own(&object));
-        match self.options.request.components() {
-            Some(_) => job && self.options.request.concerns(component),
-            None => !(dormant || (job && scheduled)),
-        }
+        let concerned = self.options.request.concerns(component);
+        let pruned = if self.options.request.applies() {
+            !(dormant || (job && scheduled))
+        } else {
+            job
+        };
+        concerned && pruned
     }
 
     /// Removes objects that are no longer declared, unless they hold data.

@@ -143,8 +143,10 @@ pub fn all_outputs(copy: &ExampleCopy) -> Vec<String> {
     let apply = [
         "-v", "apply", "--target", target, "--yes", "--format", "json",
     ];
+    let file = "shown-plan.json";
     let mut texts = Vec::new();
     for args in [
+        &["plan", "--target", target, "-o", file],
         &apply[..],
         &["plan", "--target", target],
         &["render", "--target", target],
@@ -154,6 +156,7 @@ pub fn all_outputs(copy: &ExampleCopy) -> Vec<String> {
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         texts.extend([ran.out, ran.err]);
     }
+    texts.push(std::fs::read_to_string(copy.path(file)).unwrap());
     texts
 }
 
