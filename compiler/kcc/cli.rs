@@ -9,7 +9,7 @@ use crate::commands::{
     completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
     graph::Graph, init::Init, lock::Lock, logs::Logs, man::Man, model::Model, parity::Parity,
     plan::Plan, recover::Recover, render::Render, restart::Restart, start::Start, status::Status,
-    stop::Stop,
+    stop::Stop, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -50,6 +50,7 @@ pub enum Command {
     Plan(Plan),
     Apply(Apply),
     Status(Status),
+    Wait(Wait),
     Logs(Logs),
     Exec(Exec),
     Restart(Restart),
@@ -97,6 +98,7 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(command) => command.run(context),
             Self::Status(command) => command.run(context),
+            Self::Wait(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Exec(command) => command.run(context),
             Self::Restart(command) => command.run(context),

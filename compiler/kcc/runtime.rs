@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io,
     ops::ControlFlow,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,6 +26,9 @@ use crate::{
 
 /// The margin for the difference between this machine's clock and the engine's.
 const OVERLAP: Duration = Duration::from_millis(200);
+
+/// The time between two looks at the state of a target.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Builds the options for the engine crates.
 pub fn options(context: &Context, compiled: &Compiled) -> Options {
@@ -88,6 +92,30 @@ pub fn apply(
 /// Reads the state of every component.
 pub fn status(compiled: &Compiled, options: &Options) -> Result<StatusReport, Failure> {
     run(compiled, engine!(compiled: status(options)))
+}
+
+/// Reads the state of every component until `look` breaks, the time is over, or a signal
+/// stops it; returns the last state.
+pub fn status_until(
+    compiled: &Compiled,
+    options: &Options,
+    time: Duration,
+    look: &mut dyn FnMut(&StatusReport) -> ControlFlow<()>,
+) -> Result<StatusReport, Failure> {
+    run(compiled, async {
+        let end = Instant::now() + time;
+        let mut stopped = pin!(stop_signal());
+        loop {
+            let report = engine!(compiled: status(options)).await?;
+            if look(&report).is_break() || Instant::now() >= end {
+                return Ok(report);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(BETWEEN_LOOKS) => {}
+                Ok(()) = &mut stopped => return Ok(report),
+            }
+        }
+    })
 }
 
 /// Passes on the lines of the logs of containers; returns nothing after Ctrl-C.

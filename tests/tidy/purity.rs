@@ -80,7 +80,7 @@ const ALLOWED: [(&str, &[&str], &str); 15] = [
     (
         "compiler/kcc/runtime.rs",
         &["Instant"],
-        "measures how long a task runs, to read the end of its log",
+        "measures how long a task runs, to read the end of its log, and how long to wait",
     ),
     (
         "compiler/kcc/commands/man.rs",

@@ -28,6 +28,7 @@ mod selection;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod wait;
 
 use std::collections::BTreeSet;
 

@@ -123,7 +123,7 @@ fn unrecorded<'a>(
 }
 
 /// Joins the reasons why a component is not ready, not up to date or not recorded.
-fn reasons(report: &StatusReport, name: &str) -> String {
+pub(super) fn reasons(report: &StatusReport, name: &str) -> String {
     let component = &report.components[name];
     let own = report.unrecorded.iter();
     let own = own.filter(|object| object.component.as_deref() == Some(name));

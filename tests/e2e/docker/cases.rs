@@ -1,6 +1,10 @@
 //! The cases. Each works on a copy of the shop with a name of its own.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use kcc_test_engines::{
     get, outcome, report,
@@ -26,6 +30,7 @@ cases! {
     undeclared_needs_are_unreachable,
     a_plan_is_applied_as_shown_or_not_at_all,
     one_component_is_applied_with_its_needs,
+    waiting_ends_with_readiness,
     killed_containers_are_restored,
     a_lost_record_is_never_all_clear,
     down_keeps_the_data_without_volumes,
@@ -136,6 +141,27 @@ fn one_component_is_applied_with_its_needs(shop: &Shop) {
     for ((name, old), (_, new)) in before.iter().zip(&shop.ids()) {
         assert_eq!(old == new, *name != shop.name("web"), "{name}");
     }
+}
+
+fn waiting_ends_with_readiness(shop: &Shop) {
+    let absent = shop.run(&["wait", "--target", "dev", "--timeout", "1s"]);
+    assert_eq!(absent.code, Some(4), "{absent:#?}");
+    assert!(absent.out.contains("web: absent, 0/1 ready"), "{absent:#?}");
+    shop.apply();
+    shop.run_ok(&["wait", "--target", "dev"]);
+    let cart = shop.name("cart");
+    shop.docker(&["kill", &cart]);
+    let wait = ["wait", "cart", "--target", "dev", "--timeout", "60s"];
+    let mut command = shop.command(&wait);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    shop.docker(&["start", &cart]);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let states = ["cart: failed, 0/1 ready", "cart: running, 1/1 ready"];
+    assert!(states.iter().all(|state| lines.contains(state)), "{lines}");
 }
 
 fn killed_containers_are_restored(shop: &Shop) {
