@@ -198,6 +198,7 @@ async fn containers(
                     state: found.state,
                     config_hash: listed.labels.get(label::CONFIG_HASH).cloned(),
                     config_fields: listed.labels.get(label::CONFIG_FIELDS).cloned(),
+                    image: found.image,
                     image_id: found.image_id,
                     published: found.published,
                     addresses: found.addresses,

@@ -117,7 +117,8 @@ pub(crate) struct ObservedContainer {
     pub(crate) state: ContainerState,
     pub(crate) config_hash: Option<String>,
     pub(crate) config_fields: Option<String>,
-    /// The identity of its image.
+    /// The reference that it was created from, and the identity of its image.
+    pub(crate) image: String,
     pub(crate) image_id: String,
     /// The host ports by container port and protocol.
     pub(crate) published: BTreeMap<(u16, String), u16>,

@@ -16,17 +16,6 @@ use crate::{
     observed::{ConflictResolution, ObservedObject, OwnedField},
 };
 
-/// The fields whose values may be secrets and are not shown.
-const UNSHOWN: [&str; 7] = [
-    "env",
-    "data",
-    "binaryData",
-    "stringData",
-    "annotations",
-    "args",
-    "command",
-];
-
 /// Decides about each field that another manager owns.
 pub(crate) fn resolve(
     object: &Object,
@@ -82,7 +71,7 @@ fn conflict(
         Some(found) => found.named.clone(),
         None => vec![owned.field.trim_start_matches('.').to_owned()],
     };
-    let shown = !named.iter().any(|name| UNSHOWN.contains(&name.as_str()));
+    let shown = !field::may_be_secret(&named);
     let desired = found.and_then(|found| field::value(&object.manifest, &found.at));
     let live = field::find(&existing.live, &owned.field);
     let live = live.and_then(|found| field::value(&existing.live, &found.at));

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use kcc_plan::FieldChange;
 use serde_json::{Map, Value};
 
-use crate::observed::label;
+use crate::{field, observed::label};
 
 /// The fields that the server maintains.
 const SERVERS: [&str; 6] = [
@@ -27,26 +28,69 @@ const KEYED: [&str; 7] = [
     "volumes",
     "volumeMounts",
 ];
+/// The fields with contents of files and secrets, which are not shown on either side.
+const CONTENT: [&str; 3] = ["data", "binaryData", "stringData"];
 /// The most names that a cause lists.
 const MAX_NAMES: usize = 3;
 
+/// A field that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Difference {
+    path: Vec<String>,
+    live: Value,
+    next: Value,
+}
+
+impl Difference {
+    /// Returns the field as a cause names it.
+    pub(crate) fn name(&self) -> String {
+        short(&self.path)
+    }
+
+    /// Returns both values, as far as they are shown. The next one is what `kcc render`
+    /// prints too; a live one may be a secret that somebody else put there.
+    fn change(&self) -> FieldChange {
+        let path = &self.path;
+        if path.iter().any(|part| part == label::CONFIG_HASH) {
+            return FieldChange {
+                path: short(path),
+                live: None,
+                desired: None,
+            };
+        }
+        let content = path.iter().any(|part| CONTENT.contains(&part.as_str()));
+        let shown = !field::may_be_secret(path) || self.live.is_null();
+        FieldChange {
+            path: path.join("."),
+            live: Some(self.live.clone()).filter(|_| shown && !content),
+            desired: Some(self.next.clone()).filter(|_| !content),
+        }
+    }
+}
+
 /// Returns the fields that differ between an object and its dry run.
-pub(crate) fn changed(live: &Value, next: &Value) -> BTreeSet<String> {
-    let mut paths = Vec::new();
-    compare(live, next, false, &mut Vec::new(), &mut paths);
-    paths.iter().map(|path| short(path)).collect()
+pub(crate) fn changed(live: &Value, next: &Value) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    compare(live, next, false, &mut Vec::new(), &mut differences);
+    differences
 }
 
 /// Returns the fields of a manifest that an object lacks or has differently.
 /// Fields that the server fills in do not count.
-pub(crate) fn missing(live: &Value, manifest: &Value) -> BTreeSet<String> {
-    let mut paths = Vec::new();
-    compare(live, manifest, true, &mut Vec::new(), &mut paths);
-    paths.iter().map(|path| short(path)).collect()
+pub(crate) fn missing(live: &Value, manifest: &Value) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    compare(live, manifest, true, &mut Vec::new(), &mut differences);
+    differences
+}
+
+/// Returns the values on both sides for people.
+pub(crate) fn changes(differences: &[Difference]) -> Vec<FieldChange> {
+    differences.iter().map(Difference::change).collect()
 }
 
 /// Formats fields as in `` `env.LOG`, `replicas` changed ``.
-pub(crate) fn cause(fields: &BTreeSet<String>, verb: &str) -> String {
+pub(crate) fn cause(differences: &[Difference], verb: &str) -> String {
+    let fields: BTreeSet<_> = differences.iter().map(Difference::name).collect();
     let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
     match names.len() {
         0 => format!("configuration {verb}"),
@@ -59,13 +103,13 @@ pub(crate) fn cause(fields: &BTreeSet<String>, verb: &str) -> String {
     }
 }
 
-/// Collects the paths that differ. If `part`, `next` has only some of the fields.
+/// Collects the fields that differ. If `part`, `next` has only some of the fields.
 fn compare(
     live: &Value,
     next: &Value,
     part: bool,
     path: &mut Vec<String>,
-    paths: &mut Vec<Vec<String>>,
+    differences: &mut Vec<Difference>,
 ) {
     match (live, next) {
         (Value::Object(live), Value::Object(next)) => {
@@ -77,31 +121,38 @@ fn compare(
                 if is_servers(path, key) {
                     continue;
                 }
-                step(key, live.get(key), next.get(key), part, path, paths);
+                step(key, live.get(key), next.get(key), part, path, differences);
             }
         }
-        (Value::Array(live), Value::Array(next)) => match (by_name(live), by_name(next)) {
-            (Some(live), Some(next)) => {
+        (Value::Array(live_items), Value::Array(next_items)) => {
+            if let (Some(live), Some(next)) = (by_name(live_items), by_name(next_items)) {
                 let keys: BTreeSet<_> = live.keys().chain(next.keys()).collect();
                 for key in keys {
-                    step(key, live.get(key), next.get(key), part, path, paths);
+                    step(key, live.get(key), next.get(key), part, path, differences);
                 }
+                return;
             }
-            _ if live.len() == next.len() => {
-                for (index, (live, next)) in live.iter().zip(next).enumerate() {
-                    if live.is_object() {
-                        let key = index.to_string();
-                        step(&key, Some(live), Some(next), part, path, paths);
-                    } else if live != next {
-                        paths.push(path.clone());
-                        return;
-                    }
-                }
+            let objects = live_items.iter().all(Value::is_object);
+            if !objects || live_items.len() != next_items.len() {
+                return push(live, next, path, differences);
             }
-            _ => paths.push(path.clone()),
-        },
-        _ if live == next => {}
-        _ => paths.push(path.clone()),
+            for (index, (live, next)) in live_items.iter().zip(next_items).enumerate() {
+                let key = index.to_string();
+                step(&key, Some(live), Some(next), part, path, differences);
+            }
+        }
+        _ => push(live, next, path, differences),
+    }
+}
+
+/// Adds a field unless its values are equal.
+fn push(live: &Value, next: &Value, path: &[String], differences: &mut Vec<Difference>) {
+    if live != next {
+        differences.push(Difference {
+            path: path.to_vec(),
+            live: live.clone(),
+            next: next.clone(),
+        });
     }
 }
 
@@ -111,20 +162,28 @@ fn step(
     next: Option<&Value>,
     part: bool,
     path: &mut Vec<String>,
-    paths: &mut Vec<Vec<String>>,
+    differences: &mut Vec<Difference>,
 ) {
     path.push(key.to_owned());
     match (live, next) {
-        (Some(live), Some(next)) => compare(live, next, part, path, paths),
+        (Some(live), Some(next)) => compare(live, next, part, path, differences),
         // An absent field equals one that is null or empty.
         (Some(value), None) | (None, Some(value)) if is_nothing(value) => {}
         (Some(live), None) if is_keyed(key, live) => {
-            compare(live, &nothing_like(live), part, path, paths);
+            compare(live, &nothing_like(live), part, path, differences);
         }
         (None, Some(next)) if is_keyed(key, next) => {
-            compare(&nothing_like(next), next, part, path, paths);
+            compare(&nothing_like(next), next, part, path, differences);
         }
-        _ => paths.push(path.clone()),
+        _ => {
+            let none = Value::Null;
+            push(
+                live.unwrap_or(&none),
+                next.unwrap_or(&none),
+                path,
+                differences,
+            );
+        }
     }
     path.pop();
 }
@@ -233,7 +292,8 @@ mod tests {
     }
 
     fn all(live: &Value, next: &Value) -> Vec<String> {
-        changed(live, next).into_iter().collect()
+        let names = changed(live, next).iter().map(Difference::name).collect();
+        BTreeSet::into_iter(names).collect()
     }
 
     #[test]
@@ -262,17 +322,46 @@ mod tests {
         let live = json!({"spec": {"a": 1, "b": {"c": 2, "d": 3}}});
         assert!(missing(&live, &json!({"spec": {"b": {"d": 3}}})).is_empty());
         let fields = missing(&live, &json!({"spec": {"b": {"d": 4}, "e": 5}}));
-        assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["b.d", "e"]);
+        let fields: Vec<_> = fields.iter().map(Difference::name).collect();
+        assert_eq!(fields, ["b.d", "e"]);
     }
 
     #[test]
     fn cause_lists_a_few_names() {
-        let fields = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let fields = |names: &[&str]| {
+            let fields = names.iter().map(|name| Difference {
+                path: vec![(*name).to_owned()],
+                live: Value::Null,
+                next: json!(1),
+            });
+            fields.collect::<Vec<_>>()
+        };
         assert_eq!(cause(&fields(&["image"]), "changed"), "`image` changed");
         assert_eq!(
             cause(&fields(&["a", "b", "c", "d", "e"]), "changed"),
             "`a`, `b`, `c` and 2 more changed"
         );
         assert_eq!(cause(&fields(&[]), "changed"), "configuration changed");
+    }
+
+    #[test]
+    fn live_values_that_may_be_secrets_are_not_shown() {
+        let live = deployment(1, &json!([{"name": "LOG", "value": "hunter2"}]), "1");
+        let mut next = deployment(2, &json!([{"name": "LOG", "value": "info"}]), "2");
+        next["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["a"]);
+        let shown = changes(&changed(&live, &next));
+        let shown: Vec<_> = shown.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "spec.replicas: 1 → 2",
+                "files: changed",
+                "spec.template.spec.containers.web.args: *** → [\"a\"]",
+                "spec.template.spec.containers.web.env.LOG.value: *** → \"info\"",
+            ]
+        );
+        let (live, next) = (json!({"data": {"a": "1"}}), json!({"data": {"a": "2"}}));
+        let shown = changes(&changed(&live, &next));
+        assert_eq!(shown[0].to_string(), "data.a: changed");
     }
 }

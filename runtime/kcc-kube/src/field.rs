@@ -10,6 +10,22 @@ use serde_json::Value;
 /// The fields that name elements of lists.
 const NAMES: [&str; 2] = ["name", "mountPath"];
 
+/// The fields whose values may be secrets.
+const SECRETIVE: [&str; 7] = [
+    "env",
+    "data",
+    "binaryData",
+    "stringData",
+    "annotations",
+    "args",
+    "command",
+];
+
+/// Returns true if a live value at a path may be a secret.
+pub(crate) fn may_be_secret(path: &[String]) -> bool {
+    path.iter().any(|name| SECRETIVE.contains(&name.as_str()))
+}
+
 /// The path of a field in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldPath {

@@ -168,6 +168,7 @@ impl<P> PlanBuilder<P> {
             component: draft.component,
             team,
             cause: draft.cause,
+            changes: draft.changes,
             destroys_data: draft.destroys_data,
             after,
         };

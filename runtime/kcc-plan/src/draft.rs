@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kcc_model::{Name, Until};
 
-use crate::{Action, Wait};
+use crate::{Action, FieldChange, Wait};
 
 /// A step that has no number and no position yet.
 #[derive(Debug, Clone)]
@@ -13,6 +13,7 @@ pub struct Draft<P> {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) cause: String,
+    pub(crate) changes: Vec<FieldChange>,
     pub(crate) component: Option<Name>,
     pub(crate) team: Option<Name>,
     pub(crate) destroys_data: bool,
@@ -37,6 +38,7 @@ impl<P> Draft<P> {
             kind: kind.into(),
             name: name.into(),
             cause: cause.into(),
+            changes: Vec::new(),
             component: None,
             team: None,
             destroys_data: false,
@@ -59,6 +61,13 @@ impl<P> Draft<P> {
     #[must_use]
     pub fn team(mut self, team: impl Into<Name>) -> Self {
         self.team = Some(team.into());
+        self
+    }
+
+    /// Sets the fields that it changes.
+    #[must_use]
+    pub fn changes(mut self, changes: Vec<FieldChange>) -> Self {
+        self.changes = changes;
         self
     }
 

@@ -45,6 +45,7 @@
 //! ```
 
 mod builder;
+mod change;
 mod conflict;
 mod draft;
 mod driver;
@@ -70,6 +71,7 @@ mod status;
 mod text;
 
 pub use builder::PlanBuilder;
+pub use change::FieldChange;
 pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
 pub use driver::{Cancel, Context, Driver, Readiness};

@@ -6,6 +6,8 @@ use kcc_model::Name;
 use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
 
+use crate::FieldChange;
+
 /// The number of an operation in its plan, counted from 1.
 pub type OperationId = u32;
 
@@ -58,6 +60,9 @@ pub struct Operation {
     pub team: Option<Name>,
     /// The reason, in a few words: what differs, is missing or is no longer declared.
     pub cause: String,
+    /// The fields that it changes, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FieldChange>,
     /// True if the operation destroys data.
     pub destroys_data: bool,
     /// The operations that precede it.

@@ -16,7 +16,7 @@ use kcc_model::Name;
 use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Error, Fingerprint, Operation, Plan, Prune, Request, Scope};
+use crate::{Action, Error, FieldChange, Fingerprint, Operation, Plan, Prune, Request, Scope};
 
 /// The version of the format. A file of another version is refused.
 const VERSION: u32 = 1;
@@ -63,9 +63,14 @@ impl PlannedOperation {
 
     /// Returns what has to be the same when the operation is performed. Its number and
     /// order depend on the others.
-    fn content(&self) -> (&str, bool, &Fingerprint) {
-        let operation = &self.operation;
-        (&operation.cause, operation.destroys_data, &self.payload)
+    fn content(&self) -> (&str, &[FieldChange], bool, &Fingerprint) {
+        let Operation {
+            cause,
+            changes,
+            destroys_data,
+            ..
+        } = &self.operation;
+        (cause, changes, *destroys_data, &self.payload)
     }
 
     fn describe(&self) -> String {

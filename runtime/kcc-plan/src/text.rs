@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use crate::{Action, Finding, Operation, Plan};
+use crate::{Action, FieldChange, Finding, Operation, Plan};
 
 /// One line of a plan, in columns.
 struct Line<'a> {
@@ -14,6 +14,8 @@ struct Line<'a> {
     cause: &'a str,
     /// The text after the cause: lost data, the team.
     suffix: String,
+    /// The fields that change.
+    changes: &'a [FieldChange],
     /// The ways out, one action each.
     help: Vec<&'a str>,
 }
@@ -38,6 +40,7 @@ impl<'a> Line<'a> {
             name: &operation.name,
             cause: &operation.cause,
             suffix: format!("{data}{}", team(operation.team.as_deref())),
+            changes: &operation.changes,
             help: Vec::new(),
         }
     }
@@ -50,6 +53,7 @@ impl<'a> Line<'a> {
             name: &finding.name,
             cause: &finding.cause,
             suffix: team(finding.team.as_deref()),
+            changes: &[],
             help: finding
                 .help
                 .iter()
@@ -104,6 +108,9 @@ impl<P> Plan<P> {
                 "  {} {:action$} {:kind$}  {:name$}  {}{}",
                 line.sign, line.action, line.kind, line.name, line.cause, line.suffix,
             );
+            for change in line.changes {
+                let _ = writeln!(text, "      {change}");
+            }
             for (at, help) in line.help.iter().enumerate() {
                 let label = if at == 0 { "help" } else { "  or" };
                 let _ = writeln!(text, "      {label}: {help}");

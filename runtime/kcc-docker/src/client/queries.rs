@@ -63,6 +63,8 @@ pub(crate) struct Inspected {
     pub(crate) uptime: Duration,
     pub(crate) ended_for: Duration,
     pub(crate) state: ContainerState,
+    /// The reference that it was created from, and the identity of its image.
+    pub(crate) image: String,
     pub(crate) image_id: String,
     /// The host ports that it was created with, by port and protocol.
     pub(crate) published: BTreeMap<(u16, String), u16>,
@@ -272,6 +274,7 @@ impl Client {
                 .elapsed_since(&state.finished_at.unwrap_or_default()),
             started_at,
             state: state_of(state.status, state.exit_code),
+            image: config.image.unwrap_or_default(),
             image_id: container.image.unwrap_or_default(),
             published: published(bindings),
             addresses: addresses(network_settings.ports),

@@ -129,7 +129,8 @@ impl<'a> Reconciler<'a> {
                     old: id,
                     how,
                 };
-                let draft = Draft::new(Action::Replace, CONTAINER, name, cause, payload);
+                let draft = Draft::new(Action::Replace, CONTAINER, name, cause, payload)
+                    .changes(config::changes(container, existing));
                 // Replace one replica after the other, so that some keep serving.
                 self.push_starting(draft, name, container, &new.host_ports(), sibling);
                 self.run_on_demand(name, container);

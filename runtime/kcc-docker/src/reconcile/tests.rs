@@ -209,6 +209,7 @@ fn as_desired(docker: &DockerDesired) -> Observed {
             },
             config_hash: labels.get("dev.kcc.config-hash").cloned(),
             config_fields: labels.get("dev.kcc.config-fields").cloned(),
+            image: container.image.clone(),
             image_id: format!("sha256:{}", container.image),
             published: container
                 .ports

@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use self::refuse::refuse;
 use crate::{
-    diff,
+    diff::{self, Difference},
     observed::{
         DEFINITION, DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
         label,
@@ -105,8 +105,8 @@ struct Reconciler<'a> {
 /// The treatment of an object.
 enum Decision {
     Keep,
-    Apply(Action, String),
-    Replace(String),
+    Apply(Action, String, Vec<Difference>),
+    Replace(String, Vec<Difference>),
 }
 
 impl<'a> Reconciler<'a> {
@@ -156,7 +156,7 @@ impl<'a> Reconciler<'a> {
                 Decision::Keep
             }
             Some(existing) => self.decide(object, &reference.key(), existing),
-            None => Decision::Apply(Action::Create, "does not exist".to_owned()),
+            None => Decision::Apply(Action::Create, "does not exist".to_owned(), Vec::new()),
         };
         let resolution = self.observed.resolutions.get(&reference.key());
         for finding in resolution
@@ -168,7 +168,7 @@ impl<'a> Reconciler<'a> {
         let manifest = resolution
             .map_or(&object.manifest, |resolution| &resolution.manifest)
             .clone();
-        let (action, cause, payload) = match decision {
+        let (action, cause, differences, payload) = match decision {
             Decision::Keep => {
                 match restart {
                     Some(draft) => self.push(draft, object),
@@ -176,7 +176,7 @@ impl<'a> Reconciler<'a> {
                 }
                 return;
             }
-            Decision::Apply(action, cause) => {
+            Decision::Apply(action, cause, differences) => {
                 let replicas =
                     existing.and_then(|existing| scale::hand_over(self.kube, object, existing));
                 let payload = Payload::Apply {
@@ -189,9 +189,9 @@ impl<'a> Reconciler<'a> {
                     after_removal: existing.is_some_and(|existing| existing.terminating),
                     reference,
                 };
-                (action, cause, payload)
+                (action, cause, differences, payload)
             }
-            Decision::Replace(cause) => {
+            Decision::Replace(cause, differences) => {
                 let uid = existing
                     .map(|existing| existing.uid.clone())
                     .unwrap_or_default();
@@ -200,10 +200,11 @@ impl<'a> Reconciler<'a> {
                     manifest: object.manifest.clone(),
                     uid,
                 };
-                (Action::Replace, cause, payload)
+                (Action::Replace, cause, differences, payload)
             }
         };
-        let draft = Draft::new(action, &object.kind, &object.name, cause, payload);
+        let draft = Draft::new(action, &object.kind, &object.name, cause, payload)
+            .changes(diff::changes(&differences));
         self.push(draft, object);
         // A replacement starts anyway.
         if let Some(draft) = restart.filter(|_| action == Action::Update) {
@@ -252,7 +253,7 @@ impl<'a> Reconciler<'a> {
                 };
                 match self.decide(object, &key, existing) {
                     Decision::Keep => {}
-                    Decision::Apply(_, cause) | Decision::Replace(cause) => {
+                    Decision::Apply(_, cause, _) | Decision::Replace(cause, _) => {
                         let cause = format!("{} `{}`: {cause}", object.kind, object.name);
                         difference.get_or_insert(cause);
                     }
@@ -276,13 +277,14 @@ impl<'a> Reconciler<'a> {
     fn decide(&self, object: &Object, key: &Key, existing: &ObservedObject) -> Decision {
         if existing.terminating {
             let cause = "being removed".to_owned();
-            return Decision::Apply(Action::Create, cause);
+            return Decision::Apply(Action::Create, cause, Vec::new());
         }
         let starts = matches!(self.options.request, Request::Start(_));
         match ended(existing) {
-            Some(_) if starts => return Decision::Replace(START.to_owned()),
+            Some(_) if starts => return Decision::Replace(START.to_owned(), Vec::new()),
             Some(Err(why)) => {
-                return Decision::Replace(format!("did not complete ({why}); running it again"));
+                let cause = format!("did not complete ({why}); running it again");
+                return Decision::Replace(cause, Vec::new());
             }
             _ => {}
         }
@@ -292,23 +294,22 @@ impl<'a> Reconciler<'a> {
                 let handed = scale::hand_over(self.kube, object, existing);
                 if handed.is_some() {
                     // The number stays: the server does not know who takes it over.
-                    fields.remove(REPLICAS);
+                    fields.retain(|field| field.name() != REPLICAS);
                 }
                 if let (Some(replicas), true) = (handed, fields.is_empty()) {
                     let cause = format!("its autoscaler takes over its replicas ({replicas})");
-                    Decision::Apply(Action::Update, cause)
+                    Decision::Apply(Action::Update, cause, Vec::new())
                 } else if fields.is_empty() {
                     Decision::Keep
                 } else {
-                    Decision::Apply(Action::Update, diff::cause(&fields, "changed"))
+                    let cause = diff::cause(&fields, "changed");
+                    Decision::Apply(Action::Update, cause, fields)
                 }
             }
             Some(DryRun::Immutable(_)) => {
                 let fields = diff::missing(&existing.live, &object.manifest);
-                Decision::Replace(diff::cause(
-                    &fields,
-                    "changed, which requires a replacement",
-                ))
+                let cause = diff::cause(&fields, "changed, which requires a replacement");
+                Decision::Replace(cause, fields)
             }
             // `refuse` has failed on every other result.
             _ => Decision::Keep,

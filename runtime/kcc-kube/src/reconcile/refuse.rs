@@ -1,13 +1,15 @@
 //! Refuses to plan if something is in the way that kcc must not or cannot change.
 //! Everything of that kind is found before the first write.
 
+use std::collections::BTreeSet;
+
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_plan::{Error, Scope};
 use serde_json::Value;
 
 use crate::{
-    diff,
+    diff::{self, Difference},
     observed::{CLAIM, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
     recovery::lost_secrets,
 };
@@ -175,7 +177,8 @@ fn refuse_rejected(kube: &KubernetesDesired, observed: &Observed) -> Result<(), 
 fn at_risk(object: &Object, existing: &ObservedObject) -> Option<String> {
     let fields = || {
         let fields = diff::missing(&existing.live, &object.manifest);
-        let names: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+        let names: BTreeSet<_> = fields.iter().map(Difference::name).collect();
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         if names.is_empty() {
             "the configuration".to_owned()
         } else {

@@ -267,6 +267,7 @@ mod tests {
             component: None,
             team: None,
             cause: String::new(),
+            changes: Vec::new(),
             destroys_data: false,
             after: Vec::new(),
         };

@@ -13,7 +13,11 @@ fn names_the_changed_fields() {
     check(
         &docker,
         &observed,
-        &["± replace container  shop-dev-web  `env.LOG`, `memory` changed [storefront]"],
+        &[
+            "± replace container  shop-dev-web  `env.LOG`, `memory` changed [storefront]",
+            "env.LOG: none → \"debug\"",
+            "memory: none → 1048576",
+        ],
     );
     let web = wanted(&mut docker, "web");
     web.args = Some(vec!["serve".to_owned()]);
@@ -23,6 +27,10 @@ fn names_the_changed_fields() {
         &observed,
         &[
             "± replace container  shop-dev-web  `args`, `env.LOG`, `memory` and 1 more changed [storefront]",
+            "args: none → [\"serve\"]",
+            "env.LOG: none → \"debug\"",
+            "memory: none → 1048576",
+            "user: none → \"1000\"",
         ],
     );
     existing(&mut observed, "web").config_fields = None;
@@ -31,6 +39,40 @@ fn names_the_changed_fields() {
         &observed,
         &["± replace container  shop-dev-web  configuration changed [storefront]"],
     );
+}
+
+#[test]
+fn shows_live_values_that_cannot_be_secrets() {
+    let mut docker = shop();
+    let web = wanted(&mut docker, "web");
+    web.env
+        .insert("TOKEN".to_owned(), EnvValue::Literal("hunter2".to_owned()));
+    web.args = Some(vec!["--token=hunter2".to_owned()]);
+    web.memory = Some(1 << 20);
+    let mut observed = as_desired(&docker);
+    let existing = existing(&mut observed, "web");
+    existing.settings["Memory"] = json!(1 << 20);
+    existing.recorded = Some(existing.settings.clone());
+    let web = wanted(&mut docker, "web");
+    web.image = "acme/web:2".to_owned();
+    web.env
+        .insert("TOKEN".to_owned(), EnvValue::Secret("token".to_owned()));
+    web.args = None;
+    web.memory = Some(2 << 20);
+    let plan = plan(&docker, &observed);
+    let steps = plan.operations();
+    let changes = steps.flat_map(|operation| &operation.changes);
+    let lines: Vec<_> = changes.map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "args: *** → none",
+            "env.TOKEN: *** → {\"secret\":\"token\"}",
+            "image: \"acme/web:1\" → \"acme/web:2\"",
+            "memory: 1048576 → 2097152",
+        ]
+    );
+    assert!(!plan.to_text().contains("hunter2"));
 }
 
 #[test]

@@ -312,6 +312,7 @@ fn make(
         },
         config_hash: new.labels.get("dev.kcc.config-hash").cloned(),
         config_fields: new.labels.get("dev.kcc.config-fields").cloned(),
+        image: container.image.clone(),
         image_id: image.id.clone(),
         published: new
             .ports

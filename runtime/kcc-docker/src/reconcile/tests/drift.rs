@@ -133,6 +133,7 @@ fn repeats_the_last_failure_in_the_next_cause() {
         &[
             "± replace container  shop-dev-web  `args` changed (the last apply failed: the new \
            `shop-dev-web` is not ready: crash loop: exit code 3) [storefront]",
+            "args: none → [\"serve\"]",
         ],
     );
 }

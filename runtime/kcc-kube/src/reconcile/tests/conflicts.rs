@@ -69,7 +69,9 @@ fn reports_a_conflict_and_plans_the_rest() {
 shop in prod: 2 to update, 1 conflict, 7 objects unchanged
 
   ~ update   Service     web  `ports` changed [storefront]
+      spec.ports: none → [{\"port\":81}]
   ~ update   Deployment  web  `env.LOG` changed [storefront]
+      spec.template.spec.containers.web.env.LOG.value: *** → \"debug\"
   ! conflict Deployment  web  3, set by `kubectl` [storefront]
       help: to set our value: `x`
         or: to keep theirs: `y`

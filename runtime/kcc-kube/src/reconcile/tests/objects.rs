@@ -17,7 +17,10 @@ fn names_the_fields_that_the_server_would_change() {
     check(
         &kube,
         &observed,
-        &["~ update Deployment  web  `env.LOG` changed [storefront]"],
+        &[
+            "~ update Deployment  web  `env.LOG` changed [storefront]",
+            "spec.template.spec.containers.web.env.LOG.value: *** → \"debug\"",
+        ],
     );
     let plan = plan(&kube, &observed);
     let Payload::Apply { uid, .. } = &plan.steps[0].payload else {
@@ -38,6 +41,7 @@ fn replaces_immutable_changes_unless_data_would_be_lost() {
         &observed,
         &[
             "± replace Deployment  web  `selector` changed, which requires a replacement [storefront]",
+            "spec.selector: none → {\"a\":\"b\"}",
         ],
     );
 
@@ -50,6 +54,7 @@ fn replaces_immutable_changes_unless_data_would_be_lost() {
         &observed,
         &[
             "± replace StatefulSet  orders  `serviceName` changed, which requires a replacement [payments]",
+            "spec.serviceName: none → \"x\"",
         ],
     );
     wanted(&mut kube, "StatefulSet", "orders").manifest["spec"]["volumeClaimTemplates"][0]["spec"]

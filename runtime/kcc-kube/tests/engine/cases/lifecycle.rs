@@ -85,7 +85,9 @@ pub(super) async fn one_variable_changes_one_deployment(sandbox: &Sandbox) {
     assert_eq!(
         sandbox.plan(&desired).await,
         "SYSTEM in prod: 1 to update, 4 objects unchanged\n\n\
-         ~ update Deployment web `env.GREETING` changed [storefront]\n"
+         ~ update Deployment web `env.GREETING` changed [storefront]\n\
+         spec.template.spec.containers.web.env.GREETING: none → \
+         {\"name\":\"GREETING\",\"value\":\"hello\"}\n"
     );
     let report = sandbox.apply_all(&desired).await;
     assert_eq!((report.totals().updated, report.totals().unchanged), (1, 1));
