@@ -8,8 +8,8 @@ use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
     completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
     graph::Graph, init::Init, lock::Lock, logs::Logs, man::Man, model::Model, parity::Parity,
-    plan::Plan, recover::Recover, render::Render, restart::Restart, start::Start, status::Status,
-    stop::Stop, wait::Wait,
+    plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart, start::Start,
+    status::Status, stop::Stop, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -58,6 +58,7 @@ pub enum Command {
     Stop(Stop),
     Down(Down),
     Recover(Recover),
+    Rbac(Rbac),
     Explain(Explain),
     Completions(Completions),
     Man(Man),
@@ -106,6 +107,7 @@ impl Command {
             Self::Stop(command) => command.run(context),
             Self::Down(command) => command.run(context),
             Self::Recover(command) => command.run(context),
+            Self::Rbac(command) => command.run(context),
             Self::Explain(command) => command.run(context),
             Self::Completions(command) => command.run(context, &mut Cli::command()),
             Self::Man(command) => command.run(context, Cli::command()),

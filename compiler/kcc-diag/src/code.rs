@@ -189,6 +189,7 @@ codes! {
     ApplyLockHeld = Apply "kcc::apply::lock-held" "apply/lock-held.md";
     ApplyConflict = Apply "kcc::apply::conflict" "apply/conflict.md";
     ApplySecret = Apply "kcc::apply::secret" "apply/secret.md";
+    ApplyForbidden = Apply "kcc::apply::forbidden" "apply/forbidden.md";
     ApplyStalePlan = Apply "kcc::apply::stale-plan" "apply/stale-plan.md";
     ApplyRefused = Apply "kcc::apply::refused" "apply/refused.md";
     ApplyLeftBehind = Apply "kcc::apply::left-behind" "apply/left-behind.md";

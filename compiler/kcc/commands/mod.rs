@@ -21,6 +21,7 @@ pub mod man;
 pub mod model;
 pub mod parity;
 pub mod plan;
+pub mod rbac;
 pub mod recover;
 pub mod render;
 pub mod restart;

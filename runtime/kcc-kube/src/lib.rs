@@ -12,6 +12,7 @@
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
 //! - [`logs`] passes on the lines of the containers' logs;
 //! - [`exec`] runs a command in a container;
+//! - [`roles`] returns the least roles for a target, without a cluster;
 //! - [`plan_recovery`] lists the objects with the scope's labels, and [`recover`] takes
 //!   those that are provably kcc's into the inventory.
 //!
@@ -38,6 +39,7 @@ mod logs;
 mod observe;
 mod observed;
 mod payload;
+mod permissions;
 mod pod_container;
 mod pods;
 mod reconcile;
@@ -53,4 +55,4 @@ mod status;
 mod stuck;
 mod text;
 
-pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status};
+pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, roles, status};

@@ -25,7 +25,7 @@ const PARALLEL: usize = 16;
 
 /// Returns the kinds to list even if neither the desired state nor the inventory
 /// contains them: a killed apply may have created some.
-fn default_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn default_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
     let rendered = kind::RENDERED.into_iter();
     rendered
         .filter(|kind| !kind.cluster_scoped)

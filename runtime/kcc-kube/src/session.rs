@@ -18,6 +18,7 @@ use kcc_plan::{
     LogOptions, LogReport, Operation, Options, Plan, Recovery, Redaction, Reporter, Request, Scope,
     Secrets, StatusReport, execute, observe_undisturbed, read_logs, start_order, unredacted,
 };
+use serde_json::Value;
 
 use crate::{
     client::Client,
@@ -28,6 +29,7 @@ use crate::{
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     payload::Payload,
+    permissions,
     reconcile::{is_workload, reconcile, tear_down},
     record_writer::RecordWriter,
     records::{self, Records},
@@ -65,12 +67,15 @@ pub async fn apply(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    session.check_unlocked().await?;
-    let records = session.read_records().await?;
+    let records = async {
+        session.check_unlocked().await?;
+        session.read_records().await
+    };
+    let records = session.permitted(records).await?;
     let started = session.started(&records);
     let part = part_of(desired, options, &started);
     let session = session.of(&part)?.fetch_secrets().await?;
-    let seen = session.observe(&records, None).await?;
+    let seen = session.permitted(session.observe(&records, None)).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
     options.check_planned(&plan, |_| false)?;
     if plan.is_empty() && records.intent.is_none() {
@@ -81,6 +86,7 @@ pub async fn apply(
         add_addresses(&mut report, addresses(&seen));
         return Ok(report);
     }
+    session.check_permissions().await?;
     let created = session.create_namespace(&plan, reporter, cancel).await?;
     let lock = session.lock(options.request.noun()).await?;
     let task = async {
@@ -173,6 +179,17 @@ pub async fn exec(
         kube: session.kube,
     };
     kcc_plan::exec(&containers, &session.scope, wanted, streams).await
+}
+
+/// Returns the least roles for `apply`, `status` and `down` as manifests; with
+/// `Options::volumes` for `down --volumes` as well.
+pub fn roles(desired: &Desired, options: &Options) -> Result<Vec<Value>, Error> {
+    let kube = kube_of(desired)?;
+    Ok(permissions::roles(
+        &Scope::of(desired),
+        kube,
+        options.volumes,
+    ))
 }
 
 /// Removes the scope's objects; claims, the generated secrets that unlock them, and
@@ -382,6 +399,21 @@ impl<'a> Session<'a> {
 
     fn driver(&self) -> KubeDriver<'_> {
         KubeDriver::new(&self.client, &self.scope, self.kube, &self.values)
+    }
+
+    /// Fails if the user lacks a permission that an apply needs.
+    async fn check_permissions(&self) -> Result<(), Error> {
+        permissions::check(&self.client, &self.scope, self.kube).await
+    }
+
+    /// Reads something. If that fails because permissions are missing, names all of them
+    /// rather than the first one.
+    async fn permitted<T>(&self, read: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let result = read.await;
+        if result.is_err() {
+            self.check_permissions().await?;
+        }
+        result
     }
 
     /// Fails if another command is changing the target.

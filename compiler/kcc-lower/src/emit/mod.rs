@@ -45,6 +45,16 @@ pub fn limitations(desired: &Desired) -> Vec<String> {
     }
 }
 
+/// Writes other manifests as one stream.
+pub fn manifests(objects: &[serde_json::Value]) -> Result<String, EmitError> {
+    let mut text = String::new();
+    for object in objects {
+        text.push_str("---\n");
+        text.push_str(&Yaml::from(object).write()?);
+    }
+    Ok(text)
+}
+
 /// Renders the desired state as the files of a directory. `root` is the path from
 /// that directory to the system's root, such as `..`, for build contexts.
 pub fn files(desired: &Desired, root: &str) -> Result<Vec<File>, EmitError> {

@@ -1,6 +1,7 @@
 //! [`Client`]: the only user of kube. Takes and returns JSON objects and kcc's own
 //! errors, and counts every call that may change something.
 
+mod access;
 mod config;
 mod errors;
 mod exec;
@@ -10,6 +11,7 @@ mod logs;
 mod mutations;
 mod queries;
 
+pub(crate) use access::{Access, resource_name};
 pub(crate) use exec::{PodExec, RunningCommand};
 pub(crate) use logs::{LogRange, LogSince, LogStreams, PodLog};
 pub(crate) use mutations::WriteOutcome;

@@ -57,5 +57,6 @@ cases! {
         an_expired_lock_is_taken_over,
         objects_of_a_killed_apply_are_known,
         an_unmanaged_namespace_stays_as_it_is,
-        rights_in_one_namespace_are_enough,;
+        rights_in_one_namespace_are_enough,
+        the_least_roles_are_enough,;
 }

@@ -1,9 +1,10 @@
 //! Ownership of objects and fields, locks, and killed applies.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use kcc_diag::Code;
-use kcc_plan::{Error, Options, Origin, Origins, Outcome, State};
+use kcc_model::Until;
+use kcc_plan::{Cancel, Error, Options, Origin, Origins, Outcome, State};
 use serde_json::{Value, json};
 
 use crate::kubernetes::{IMAGE, OTHER, Sandbox, labels};
@@ -413,6 +414,102 @@ pub(super) async fn an_unmanaged_namespace_stays_as_it_is(sandbox: &Sandbox) {
     assert_eq!(sandbox.names("configmaps"), ["configmap/kube-root-ca.crt"]);
 }
 
+/// Returns the options of a user with fewer permissions, whom the tests' administrator
+/// impersonates.
+fn options_as(sandbox: &Sandbox, directory: &Path, user: &str) -> Options {
+    let text = std::fs::read_to_string(sandbox.testbed.kubeconfig()).unwrap();
+    let text = text.replace("user: {token:", &format!("user: {{as: {user:?}, token:"));
+    let path = directory.join("config");
+    std::fs::write(&path, text).unwrap();
+    let mut options = sandbox.options();
+    let path = path.display().to_string();
+    options.env.insert("KUBECONFIG".to_owned(), path);
+    options
+}
+
+pub(super) async fn the_least_roles_are_enough(sandbox: &Sandbox) {
+    const RBAC: &str = "rbac.authorization.k8s.io/v1";
+    let mut desired = sandbox.desired();
+    desired.database("orders");
+    desired.job(
+        "migrate",
+        "migrate-1",
+        &["migrate", "--dial", "orders:8080"],
+    );
+    desired.after("migrate", "orders", Until::Started);
+    desired.serve("web");
+    desired.after("web", "migrate", Until::Completed);
+    // Whoever writes permissions into a role needs them too.
+    let granted = json!({"rules": [
+        {"apiGroups": [""], "resources": ["endpoints"], "verbs": ["get"]},
+    ]});
+    desired.object(RBAC, "Role", "web", Some("web"), granted);
+    let namespace = sandbox.system.clone();
+    let binding = json!({
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "web"},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}],
+    });
+    desired.object(RBAC, "RoleBinding", "web", Some("web"), binding);
+    let whole = desired.finish();
+    let directory = tempfile::tempdir().unwrap();
+    let roles = kcc_kube::roles(&whole, &sandbox.options()).unwrap();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": roles});
+    let path = directory.path().join("roles.json");
+    std::fs::write(&path, list.to_string()).unwrap();
+    sandbox
+        .testbed
+        .kubectl(&["apply", "-f", path.to_str().unwrap()]);
+    sandbox.kubectl(&["create", "serviceaccount", "deployer"]);
+    let user = format!("system:serviceaccount:{namespace}:deployer");
+    let options = options_as(sandbox, directory.path(), &user);
+    let cancel = Cancel::new();
+    // Before it is bound, one message names everything.
+    let apply = || {
+        Box::pin(kcc_kube::apply(
+            &whole,
+            &options,
+            &sandbox.recorder,
+            &cancel,
+        ))
+    };
+    let error = apply().await.unwrap_err();
+    assert_eq!(error.code, Code::ApplyForbidden, "{}", error.chain());
+    for missing in [
+        "create, delete, get, list, patch deployments.apps",
+        "create, delete, get, update leases.coordination.k8s.io",
+        "create, list secrets",
+    ] {
+        assert!(error.message.contains(missing), "{}", error.message);
+    }
+    let account = format!("--serviceaccount={namespace}:deployer");
+    let role = format!("--role=kcc.{namespace}.prod");
+    sandbox.kubectl(&["create", "rolebinding", "deployer", &role, &account]);
+    let report = apply().await.unwrap();
+    assert!(report.is_complete(), "{report:#?}");
+    let report = apply().await.unwrap();
+    assert_eq!(report.mutating_calls, 0, "{report:#?}");
+    let status = kcc_kube::status(&whole, &options).await.unwrap();
+    assert!(status.is_ready(), "{status:#?}");
+    let down = kcc_kube::down(&whole, &options, &sandbox.recorder, &cancel).await;
+    assert!(down.unwrap().is_complete());
+    // Nothing is granted that was not needed for this: no other kind, no data.
+    let can = |verb: &str, resource: &str| {
+        let as_user = format!("--as={user}");
+        let ask = ["auth", "can-i", verb, resource, &as_user, "-n", &namespace];
+        sandbox.testbed.try_kubectl(&ask).is_some()
+    };
+    assert!(can("patch", "deployments.apps"));
+    for (verb, resource) in [
+        ("create", "daemonsets.apps"),
+        ("get", "secrets"),
+        ("delete", "persistentvolumeclaims"),
+        ("create", "pods/exec"),
+        ("patch", "namespaces"),
+    ] {
+        assert!(!can(verb, resource), "{verb} {resource}");
+    }
+}
+
 pub(super) async fn rights_in_one_namespace_are_enough(sandbox: &Sandbox) {
     sandbox
         .testbed
@@ -425,19 +522,8 @@ pub(super) async fn rights_in_one_namespace_are_enough(sandbox: &Sandbox) {
         "--user=ann",
     ];
     sandbox.kubectl(&binding);
-    // The tests' administrator impersonates a user with fewer permissions.
-    let text = std::fs::read_to_string(sandbox.testbed.kubeconfig()).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("config");
-    std::fs::write(
-        &path,
-        text.replace("user: {token:", "user: {as: ann, token:"),
-    )
-    .unwrap();
-    let mut options = sandbox.options();
-    options
-        .env
-        .insert("KUBECONFIG".to_owned(), path.display().to_string());
+    let options = options_as(sandbox, directory.path(), "ann");
     let mut desired = sandbox.desired();
     desired.serve("web");
     let whole = desired.finish();
