@@ -46,7 +46,7 @@ fn demo() -> Result<(), String> {
         .ok_or("the demo is not in a checkout of kcc")?;
     let shop = root.join("examples/shop");
     let binary = stage(
-        "build kcc: about ten minutes on two cores the first time, most of it for the CUE evaluator",
+        "build kcc: about ten minutes on two idle cores the first time, most of it for the CUE evaluator",
         || build(root),
     )?;
     stage("build the shop's program", || {
@@ -72,7 +72,9 @@ fn demo() -> Result<(), String> {
     if !docker_answers(kcc(&["--quiet", "status", "--target", "dev"]))? {
         eprintln!(
             "\nNo Docker engine answers: install Docker and start it to see the shop run. Nothing \
-             is left running."
+             is left running; the build is in {}, and the compiled evaluator in $KCC_CACHE, by \
+             default ~/.cache/kcc.",
+            binary.parent().unwrap_or(root).display()
         );
         return Ok(());
     }
@@ -86,8 +88,9 @@ fn demo() -> Result<(), String> {
     // A failed apply also leaves what it created.
     eprintln!(
         "\nThe shop's containers, networks and volumes stay until \
-         you remove them:\n\n    {} -C {} down --target dev --volumes\n\nIts images stay as well, \
-         and the builds in {} and kcc's cache.",
+         you remove them:\n\n    {} -C {} down --target dev --volumes\n\nIts images stay as well \
+         (`docker image ls`), and so do the build in {} and the compiled evaluator in $KCC_CACHE, \
+         by default ~/.cache/kcc.",
         binary.display(),
         shop.display(),
         binary.parent().unwrap_or(root).display()
