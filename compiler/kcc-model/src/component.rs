@@ -1,7 +1,7 @@
 //! [`Component`]: one service, job, cron job or backing in one target, with
 //! short forms expanded and units normalised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 pub use std::net::{IpAddr, SocketAddr};
 
 use kcc_tree::Path;
@@ -105,6 +105,7 @@ impl Component {
             working_dir: None,
             user: None,
             env: BTreeMap::new(),
+            host_paths: BTreeSet::new(),
             health: Health::default(),
             resources: Resources::default(),
             security: Security::default(),

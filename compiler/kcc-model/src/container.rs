@@ -1,6 +1,9 @@
 //! [`Container`]: the image, process, environment and limits of one container.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use serde::Serialize;
 
@@ -35,6 +38,9 @@ pub struct Container {
     pub user: Option<String>,
     /// The environment, including the variables of needs and outputs.
     pub env: BTreeMap<String, EnvValue>,
+    /// The component's volumes with a host path that it mounts, by name.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub host_paths: BTreeSet<Name>,
     /// Health checks.
     pub health: Health,
     /// Resource requests and limits.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use kcc_tree::Path;
 use serde::{Serialize, Serializer};
 
-use crate::{Bytes, Name, Part};
+use crate::{Bytes, Container, Name, Part};
 
 /// A volume and its mount path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +24,15 @@ pub struct Volume {
     /// The propagation of mounts below a host path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub propagation: Option<Propagation>,
+}
+
+impl Volume {
+    /// Returns true if a container of its component mounts it under its name. The
+    /// containers share all volumes except host paths, which a grant gives to those that
+    /// name them.
+    pub fn is_mounted_by(&self, container: &Container, name: &str) -> bool {
+        !matches!(self.source, VolumeSource::HostPath(_)) || container.host_paths.contains(name)
+    }
 }
 
 /// The propagation of mounts that appear below a host path.

@@ -370,7 +370,7 @@ fn base_container(
         access,
         mounts,
         mount_options,
-    } = contents(lowering, component, &sources.component());
+    } = contents(lowering, component, model, &sources.component());
     Container {
         component: component.name.clone(),
         image: lowering.image(path, model),

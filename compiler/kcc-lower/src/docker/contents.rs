@@ -120,10 +120,11 @@ pub(super) struct Contents {
     pub(super) mount_options: BTreeMap<String, MountOptions>,
 }
 
-/// Lowers files and all volumes except persistent ones.
+/// Lowers the files and all volumes of a container except persistent ones.
 pub(super) fn contents(
     lowering: &mut Lowering<'_>,
     component: &Component,
+    container: &ModelContainer,
     sources: &Recorder,
 ) -> Contents {
     let record = |at: &str, source: [&str; 2]| {
@@ -151,7 +152,8 @@ pub(super) fn contents(
             FileContent::Template(_) => {}
         }
     }
-    for (name, volume) in &component.volumes {
+    let volumes = component.volumes.iter();
+    for (name, volume) in volumes.filter(|(name, volume)| volume.is_mounted_by(container, name)) {
         let below = |leaf: &str| format!("{}/{leaf}", volume.mount.trim_end_matches('/'));
         let at = volume.mount.clone();
         record(&at, ["volumes", name]);

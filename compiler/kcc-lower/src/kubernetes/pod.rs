@@ -100,7 +100,7 @@ fn main_container(
     KubeContainer {
         ports: ports(component, None, &sources),
         lifecycle: availability::lifecycle(component),
-        volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
+        volume_mounts: mounted.mounts(component, model, &sources.below("volumeMounts")),
         ..base_container(lowering, component, path, name, model, &sources)
     }
 }
@@ -122,7 +122,7 @@ fn preceding_containers(
         let sources = sources.part("init", &step.name);
         let (name, model) = (&step.name, &step.container);
         containers.push(KubeContainer {
-            volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
+            volume_mounts: mounted.mounts(component, model, &sources.below("volumeMounts")),
             ..base_container(lowering, component, &path, name, model, &sources)
         });
     }
@@ -137,7 +137,7 @@ fn preceding_containers(
         containers.push(KubeContainer {
             ports: ports(component, Some(name), &sources),
             restart_policy: Some("Always".to_owned()),
-            volume_mounts: mounted.mounts(&sources.below("volumeMounts")),
+            volume_mounts: mounted.mounts(component, model, &sources.below("volumeMounts")),
             ..base_container(lowering, component, &path, name, model, &sources)
         });
     }

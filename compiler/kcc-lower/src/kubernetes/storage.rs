@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kcc_model::{
-    Access, Bytes, Component, File, FileContent, Name, Propagation, Volume, VolumeSource,
+    Access, Bytes, Component, Container, File, FileContent, Name, Propagation, Volume, VolumeSource,
 };
 use kcc_tree::Path;
 
@@ -254,22 +254,35 @@ pub(super) struct Mounted {
 impl Mounted {
     /// Returns the volumes and records that each follows a volume or the files.
     pub(super) fn volumes(&self, sources: &Recorder) -> Option<Vec<KubeVolume>> {
-        Self::list(&self.volumes, sources)
+        Self::list(self.volumes.iter(), sources)
     }
 
-    /// Returns the mounts and records that each follows a volume or file.
-    pub(super) fn mounts(&self, sources: &Recorder) -> Option<Vec<VolumeMount>> {
-        Self::list(&self.mounts, sources)
+    /// Returns the mounts of a container and records that each follows a volume or file.
+    pub(super) fn mounts(
+        &self,
+        component: &Component,
+        container: &Container,
+        sources: &Recorder,
+    ) -> Option<Vec<VolumeMount>> {
+        let is_mounted = |(mount, _): &&(VolumeMount, _)| {
+            let volume = component.volumes.get(&mount.name);
+            volume.is_none_or(|volume| volume.is_mounted_by(container, &mount.name))
+        };
+        Self::list(self.mounts.iter().filter(is_mounted), sources)
     }
 
-    fn list<T: Clone>(all: &[(T, Vec<String>)], sources: &Recorder) -> Option<Vec<T>> {
+    fn list<'m, T: Clone + 'm>(
+        all: impl Iterator<Item = &'m (T, Vec<String>)>,
+        sources: &Recorder,
+    ) -> Option<Vec<T>> {
         let sources = sources.component();
-        for (at, (_, path)) in all.iter().enumerate() {
+        let mut items = Vec::new();
+        for (at, (item, path)) in all.enumerate() {
             let paths = sources.resolve(std::slice::from_ref(path));
             sources.element(at).paths("", paths);
+            items.push(item.clone());
         }
-        let all: Vec<_> = all.iter().map(|(item, _)| item.clone()).collect();
-        (!all.is_empty()).then_some(all)
+        (!items.is_empty()).then_some(items)
     }
 
     fn volume<const N: usize>(&mut self, volume: KubeVolume, path: [&str; N]) {
@@ -369,8 +382,9 @@ fn propagation(
     volume: &str,
     propagation: Option<Propagation>,
 ) -> Option<String> {
-    // Init steps and sidecars mount it as well, and are never privileged.
-    let alone = component.init.is_empty() && component.sidecars.is_empty();
+    // Init steps and sidecars are never privileged.
+    let mut others = component.containers().skip(1);
+    let alone = !others.any(|(_, other)| other.host_paths.contains(volume));
     let privileged = component.container.security.privileged && alone;
     if propagation == Some(Propagation::Bidirectional) && !privileged {
         let path = component.path.join("volumes").join(volume);
@@ -381,7 +395,7 @@ fn propagation(
             if alone {
                 "write `security: privileged: true`, or `propagation: \"hostToContainer\"`"
             } else {
-                "write `propagation: \"hostToContainer\"`, or move init steps and sidecars elsewhere"
+                "write `propagation: \"hostToContainer\"`, or remove `hostPaths` of init steps and sidecars"
             },
         );
     }

@@ -67,9 +67,9 @@ pub(crate) fn decode(
 ) -> Option<Draft> {
     let mut ports = ports::ports(node);
     let mut output_args = Vec::new();
-    let container = container::container(cx, node, &ports, &mut output_args);
-    let extra = sidecars::extra_containers(cx, name, node, container.as_ref(), &mut ports);
     let volumes = volumes::volumes(node);
+    let container = container::container(cx, node, &ports, &volumes, &mut output_args);
+    let extra = sidecars::extra_containers(cx, name, node, container.as_ref(), &mut ports);
     let mut output_files = BTreeMap::new();
     let files = files::files(cx, node, &mut output_files);
     volumes::check_unique_mounts(node, &volumes, &files);

@@ -8,21 +8,27 @@ use kcc_diag::Code;
 use super::output_refs::{self, OutputArg};
 use super::{Cursor, TargetContext};
 use super::{capabilities, health, image, resources, volumes};
-use crate::{Container, Name, Port, Profile, Security};
+use crate::{Container, Name, Port, Profile, Security, Volume, VolumeSource};
 
 /// Decodes a container without its environment and the outputs in its command,
-/// which are connected later. Returns none if there is no image, which is
-/// reported.
+/// which are connected later. It mounts all host paths of its component. Returns none
+/// if there is no image, which is reported.
 pub(crate) fn container(
     cx: &TargetContext<'_>,
     node: &Cursor<'_>,
     ports: &BTreeMap<Name, Port>,
+    volumes: &BTreeMap<Name, Volume>,
     output_args: &mut Vec<OutputArg>,
 ) -> Option<Container> {
     let command_line = output_refs::command_line(node);
     output_args.extend(command_line.output_args);
     let image = image::image(cx, node);
     let health = health::health(cx, node, ports, image.as_ref());
+    let host_paths = volumes
+        .iter()
+        .filter(|(_, volume)| matches!(volume.source, VolumeSource::HostPath(_)))
+        .map(|(name, _)| name.clone())
+        .collect();
     let container = Container {
         command: command_line.command,
         args: command_line.args,
@@ -32,6 +38,7 @@ pub(crate) fn container(
         }),
         user: node.child("user").and_then(|field| user(&field)),
         env: BTreeMap::new(),
+        host_paths,
         health,
         resources: resources::resources(node),
         security: security(node),

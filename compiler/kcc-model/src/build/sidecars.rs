@@ -1,6 +1,7 @@
 //! Decodes `init` and `sidecars`. These containers run as the same user and with
 //! the same security context as the main one, except for privileges that require
-//! a grant: those are the main container's alone.
+//! a grant: those are the main container's alone, except for host paths that an
+//! init step or sidecar names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,15 +37,20 @@ pub(crate) fn extra_containers(
     let steps: BTreeMap<&str, Cursor<'_>> = init.iter().flat_map(Cursor::fields).collect();
     let side_nodes: BTreeMap<&str, Cursor<'_>> = sidecars.iter().flat_map(Cursor::fields).collect();
     check_unique_names(name, node, &steps, &side_nodes);
-    extra.add_steps(&steps, main);
-    for (sidecar, node) in &side_nodes {
-        extra.add_sidecar(cx, sidecar, node, main, ports);
+    extra.add_steps(node, &steps, main);
+    for (sidecar, own) in &side_nodes {
+        extra.add_sidecar(cx, sidecar, (node, own), main, ports);
     }
     extra
 }
 
 impl ExtraContainers {
-    fn add_steps(&mut self, steps: &BTreeMap<&str, Cursor<'_>>, main: Option<&Container>) {
+    fn add_steps(
+        &mut self,
+        component: &Cursor<'_>,
+        steps: &BTreeMap<&str, Cursor<'_>>,
+        main: Option<&Container>,
+    ) {
         for step in sorted_steps(steps) {
             let node = &steps[step];
             names::validate(node, "init step", step);
@@ -56,7 +62,7 @@ impl ExtraContainers {
                 .and_then(|field| image::reference(&field));
             if let Some(main) = main {
                 let working_dir = main.working_dir.clone().filter(|_| image.is_none());
-                let (derived, pending) = derive_container(main, node, image);
+                let (derived, pending) = derive_container(main, component, node, image);
                 self.pending.push(pending);
                 self.init.push(InitStep {
                     name: step.to_owned(),
@@ -74,7 +80,7 @@ impl ExtraContainers {
         &mut self,
         cx: &TargetContext<'_>,
         name: &str,
-        node: &Cursor<'_>,
+        (component, node): (&Cursor<'_>, &Cursor<'_>),
         main: Option<&Container>,
         ports: &mut BTreeMap<Name, Port>,
     ) {
@@ -93,7 +99,7 @@ impl ExtraContainers {
             return;
         };
         if let Some(main) = main {
-            let (derived, pending) = derive_container(main, node, Some(image));
+            let (derived, pending) = derive_container(main, component, node, Some(image));
             self.pending.push(pending);
             let container = Container {
                 working_dir: None,
@@ -110,6 +116,7 @@ impl ExtraContainers {
 /// one.
 fn derive_container(
     main: &Container,
+    component: &Cursor<'_>,
     node: &Cursor<'_>,
     image: Option<String>,
 ) -> (Container, PendingContainer) {
@@ -125,6 +132,7 @@ fn derive_container(
         command: command_line.command,
         args: command_line.args,
         env: BTreeMap::new(),
+        host_paths: host_paths(component, node),
         security,
         user: match node.child("user") {
             Some(field) => container::user(&field),
@@ -142,6 +150,40 @@ fn derive_container(
         output_args: command_line.output_args,
     };
     (container, pending)
+}
+
+/// Decodes the host paths of the component that a container mounts as well.
+fn host_paths(component: &Cursor<'_>, node: &Cursor<'_>) -> BTreeSet<Name> {
+    let volumes = component.child("volumes");
+    let volumes = volumes.iter().flat_map(Cursor::fields);
+    let declared: BTreeSet<&str> = volumes
+        .filter(|(_, volume)| volume.child("hostPath").is_some())
+        .map(|(name, _)| name)
+        .collect();
+    let mut named = BTreeSet::new();
+    for (name, field) in node
+        .child("hostPaths")
+        .iter()
+        .flat_map(|node| node.fields().collect::<Vec<_>>())
+    {
+        if declared.contains(name) {
+            named.insert(name.to_owned());
+            continue;
+        }
+        let message = format!(
+            "`{}` mounts host path `{name}`, which `{}` does not declare",
+            node.path, component.path
+        );
+        let error = field.error(Code::CheckUnknownVolume, message, "no such host path");
+        field.report(error.help(match nearest(name, declared.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "name a volume with a `hostPath`; remove this line if `{name}` is another volume, \
+                 since all containers mount those"
+            ),
+        }));
+    }
+    named
 }
 
 /// Reports init steps and sidecars whose name another container has.

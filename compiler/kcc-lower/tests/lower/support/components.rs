@@ -1,6 +1,6 @@
 //! Builders of components for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{
     Bytes, Check, Component, Container, Cron, EnvValue, Expose, Health, Image, InitStep, Kind,
@@ -17,6 +17,7 @@ fn plain() -> Container {
         working_dir: None,
         user: None,
         env: BTreeMap::new(),
+        host_paths: BTreeSet::new(),
         health: Health::default(),
         resources: Resources::default(),
         security: Security::default(),
@@ -155,6 +156,9 @@ impl ComponentExt for Component {
     }
 
     fn volume(mut self, name: &str, mount: &str, source: VolumeSource) -> Self {
+        if matches!(source, VolumeSource::HostPath(_)) {
+            self.container.host_paths.insert(name.to_owned());
+        }
         self.volumes.insert(
             name.to_owned(),
             Volume {
