@@ -49,8 +49,13 @@ pub fn used_images(
                 // Init steps and sidecars share the volumes of the main container.
                 if on_docker && path == component.path {
                     let volumes = component.volumes.values();
-                    let persistent = volumes
-                        .filter(|volume| matches!(volume.source, VolumeSource::Persistent { .. }));
+                    let persistent = volumes.filter(|volume| {
+                        let source = &volume.source;
+                        matches!(
+                            source,
+                            VolumeSource::Persistent { .. } | VolumeSource::Shared(_)
+                        )
+                    });
                     used.directories
                         .extend(persistent.map(|volume| volume.mount.clone()));
                 }

@@ -56,7 +56,7 @@ impl DockerDriver<'_> {
         self.refuse_image_users(new).await?;
         let Some(main) = &new.container.sidecar_of else {
             let id = self.create_stopped(name, new, Shares::default()).await?;
-            if let Err(error) = self.make_directories_writable(name, new, &id).await {
+            if let Err(error) = self.prepare_directories(name, new, &id).await {
                 let _ = self.client.remove(&id, name).await;
                 return Err(error);
             }

@@ -71,29 +71,37 @@ pub(crate) fn archives(
         .collect()
 }
 
-/// Packs the directories that a container shares with its sidecars and init steps,
-/// writable for everybody as in-memory volumes are; none if it shares none.
-pub(crate) fn shared_directories(container: &Container) -> std::io::Result<Option<Archive>> {
-    let shared = |(path, mount): (&String, &Mount)| {
-        matches!(mount, Mount::Shared(_)).then(|| path.trim_start_matches('/').to_owned())
-    };
-    let paths: BTreeSet<_> = container.mounts.iter().filter_map(shared).collect();
-    if paths.is_empty() {
-        return Ok(None);
-    }
+/// The owner and mode that a directory gets, by its path.
+pub(crate) type Directories = BTreeMap<String, ((u64, u64), u32)>;
+
+/// Returns the directories that a container shares with its sidecars and init steps,
+/// writable for everybody as in-memory volumes are.
+pub(crate) fn shared_directories(container: &Container) -> Directories {
+    let shared = container.mounts.iter();
+    let shared = shared.filter(|(_, mount)| matches!(mount, Mount::Shared(_)));
+    shared
+        .map(|(path, _)| (path.clone(), ((0, 0), 0o1777)))
+        .collect()
+}
+
+/// Packs directories.
+pub(crate) fn pack_directories(directories: &Directories) -> std::io::Result<Archive> {
     let mut builder = tar::Builder::new(Vec::new());
-    for path in paths {
+    for (path, ((uid, gid), mode)) in directories {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Directory);
         header.set_size(0);
-        header.set_mode(0o1777);
+        header.set_mode(*mode);
+        header.set_uid(*uid);
+        header.set_gid(*gid);
         header.set_mtime(0);
-        builder.append_data(&mut header, format!("{path}/"), std::io::empty())?;
+        let name = format!("{}/", path.trim_start_matches('/'));
+        builder.append_data(&mut header, name, std::io::empty())?;
     }
-    Ok(Some(Archive {
+    Ok(Archive {
         directory: "/".to_owned(),
         bytes: builder.into_inner()?,
-    }))
+    })
 }
 
 /// Returns the directories of files in a container with a read-only root, except
@@ -130,9 +138,19 @@ fn is_below(path: &str, directory: &str) -> bool {
 }
 
 /// Returns user and group id if both are known without reading the image.
-fn owner(user: &str) -> Option<(u64, u64)> {
+pub(crate) fn owner(user: &str) -> Option<(u64, u64)> {
     let (user, group) = user.split_once(':').unwrap_or((user, "0"));
     Some((user.parse().ok()?, group.parse().ok()?))
+}
+
+/// Returns the ids of a user by the lines of an image's `/etc/passwd`.
+pub(crate) fn named_owner(user: &str, passwd: &str) -> Option<(u64, u64)> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let _ = fields.next().filter(|name| *name == user)?;
+        let _password = fields.next()?;
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    })
 }
 
 /// Returns true if a container shares directories with sidecars or init steps.

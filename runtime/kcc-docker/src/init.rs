@@ -1,41 +1,50 @@
 //! Init steps, which run to completion before a new container starts, and the
-//! directories that they share with it.
+//! directories that need an owner or a mode before.
 
 use std::{collections::BTreeMap, time::Instant};
 
 use kcc_diag::Code;
-use kcc_lower::docker::Container;
+use kcc_lower::docker::{Container, Mount};
 use kcc_model::Until;
 use kcc_plan::{Context, Error};
 
 use crate::{
     client::Shares,
     driver::DockerDriver,
-    files::{self, cannot_pack, has_shared_directories},
+    files::{self, Directories, cannot_pack, has_shared_directories},
     payload::NewContainer,
 };
 
-/// The suffix of the helper container that makes shared directories writable.
+/// The suffix of the helper container that prepares directories.
 const DIRECTORY_HELPER: &str = "directories";
+/// The permission that others may write, and that the group may.
+const WRITABLE: u32 = 0o022;
 
 impl DockerDriver<'_> {
-    /// Makes the directories that a container shares writable for everybody,
-    /// because its sidecars and init steps do not run as root. The container's
-    /// own root may be read-only, so a helper container that never starts is
-    /// used to unpack them.
-    pub(crate) async fn make_directories_writable(
+    /// Makes the directories that a container shares writable for everybody, because
+    /// its sidecars and init steps do not run as root, and gives it the volumes for
+    /// which its image has no directory. The container's own root may be read-only, so
+    /// a helper container that never starts is used to unpack them.
+    pub(crate) async fn prepare_directories(
         &self,
         name: &str,
         new: &NewContainer,
         id: &str,
     ) -> Result<(), Error> {
-        let packed = files::shared_directories(&new.container);
-        let Some(archive) = packed.map_err(|error| cannot_pack(name, error))? else {
+        let mut directories = files::shared_directories(&new.container);
+        let volumes = self.unowned_volumes(new, id).await?;
+        let mounts = new.container.mounts.clone().into_iter();
+        let mounts = mounts.filter(|(path, _)| volumes.contains_key(path));
+        let mounts = mounts.collect();
+        directories.extend(volumes);
+        if directories.is_empty() {
             return Ok(());
-        };
+        }
+        let archive = files::pack_directories(&directories);
+        let archive = archive.map_err(|error| cannot_pack(name, error))?;
         let helper = Container {
             files: BTreeMap::new(),
-            mounts: BTreeMap::new(),
+            mounts,
             networks: BTreeMap::new(),
             env: BTreeMap::new(),
             read_only: false,
@@ -43,7 +52,7 @@ impl DockerDriver<'_> {
         };
         let shares = Shares {
             network: None,
-            directories: Some(id),
+            directories: has_shared_directories(&new.container).then_some(id),
         };
         let full_name = Container::extra_name(name, DIRECTORY_HELPER);
         let helper_id = self
@@ -52,6 +61,42 @@ impl DockerDriver<'_> {
         let opened = self.client.upload(&helper_id, name, archive).await;
         let removed = self.client.remove(&helper_id, &full_name).await;
         opened.and(removed)
+    }
+
+    /// Finds the volumes that are empty and root's, and that the container's user could
+    /// not write to. On Kubernetes the pod's group may.
+    async fn unowned_volumes(&self, new: &NewContainer, id: &str) -> Result<Directories, Error> {
+        let container = &new.container;
+        let is_writable = |path: &str| {
+            let options = container.mount_options.get(path);
+            !options.is_some_and(|options| options.read_only)
+        };
+        let volumes = container.mounts.iter();
+        let volumes = volumes.filter(|(_, mount)| matches!(mount, Mount::Volume(_)));
+        let volumes: Vec<_> = volumes.filter(|(path, _)| is_writable(path)).collect();
+        let mut unowned = Directories::new();
+        if volumes.is_empty() {
+            return Ok(unowned);
+        }
+        let user = self.user_of(container).await?;
+        let mut owner = files::owner(&user);
+        if owner.is_none() && !user.is_empty() {
+            let passwd = self.client.file(id, "/etc/passwd").await;
+            let passwd = passwd.and_then(|bytes| String::from_utf8(bytes).ok());
+            owner = passwd.and_then(|passwd| files::named_owner(&user, &passwd));
+        }
+        let Some(owner) = owner.filter(|(uid, _)| *uid != 0) else {
+            return Ok(unowned);
+        };
+        for (path, _) in volumes {
+            let Some(found) = self.client.directory(id, path).await else {
+                continue;
+            };
+            if found.is_empty && found.uid == 0 && found.mode & WRITABLE == 0 {
+                unowned.insert(path.clone(), (owner, found.mode));
+            }
+        }
+        Ok(unowned)
     }
 
     /// Runs the init steps of a container one after the other and removes each

@@ -31,6 +31,17 @@ use crate::{
 /// The period of events to query; the engine keeps the last 256 of all objects.
 const EVENTS: Duration = Duration::from_mins(5);
 
+/// The bytes of an archive that tell about its first entry and whether there are more.
+const ARCHIVE_START: usize = 8 << 10;
+
+/// A directory in a container.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Directory {
+    pub(crate) uid: u64,
+    pub(crate) mode: u32,
+    pub(crate) is_empty: bool,
+}
+
 /// A container, network or volume in a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
@@ -331,6 +342,30 @@ impl Client {
         let mut entry = archive.entries().ok()?.next()?.ok()?;
         entry.read_to_end(&mut content).ok()?;
         Some(content)
+    }
+
+    /// Returns a directory of a container, which need not be running, if it exists.
+    pub(crate) async fn directory(&self, id: &str, path: &str) -> Option<Directory> {
+        let options = DownloadFromContainerOptions {
+            path: path.to_owned(),
+        };
+        let stream = self.docker.download_from_container(id, Some(options));
+        let mut stream = Box::pin(stream);
+        let mut bytes = Vec::new();
+        // A volume may be large, and the first entry is the directory itself.
+        while bytes.len() < ARCHIVE_START
+            && let Some(piece) = stream.next().await
+        {
+            bytes.extend_from_slice(&piece.ok()?);
+        }
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let mut entries = archive.entries().ok()?;
+        let header = entries.next()?.ok()?.header().clone();
+        Some(Directory {
+            uid: header.uid().ok()?,
+            mode: header.mode().ok()?,
+            is_empty: entries.next().is_none(),
+        })
     }
 
     /// Returns the exit code of the previous run, from the engine's events.

@@ -7,6 +7,14 @@ use kcc_test_engines::desired::container;
 
 use super::*;
 
+#[test]
+fn a_named_user_has_the_ids_of_its_line() {
+    let passwd = "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:2000::/:/bin/false\n";
+    assert_eq!(named_owner("web", passwd), Some((1000, 2000)));
+    assert_eq!(named_owner("root", passwd), Some((0, 0)));
+    assert_eq!(named_owner("we", passwd), None);
+}
+
 /// Packs the files of a container and returns mode and owner by path.
 fn packed(container: &Container, user: &str) -> BTreeMap<String, (u32, u64, u64)> {
     let secrets = BTreeMap::from([("key".to_owned(), "k".to_owned())]);
