@@ -29,7 +29,7 @@ pub(crate) struct Lowering<'a> {
     pub(crate) sources: BTreeMap<ObjectId, Sources>,
     diagnostics: Diagnostics,
     /// Secrets for which a warning about URLs was already reported.
-    warned_url_secrets: BTreeSet<Name>,
+    reported_url_secrets: BTreeSet<Name>,
 }
 
 impl<'a> Lowering<'a> {
@@ -48,7 +48,7 @@ impl<'a> Lowering<'a> {
             instance,
             sources: BTreeMap::new(),
             diagnostics: Diagnostics::new(),
-            warned_url_secrets: BTreeSet::new(),
+            reported_url_secrets: BTreeSet::new(),
         }
     }
 
@@ -285,29 +285,29 @@ impl<'a> Lowering<'a> {
         self.diagnostics.push(warning);
     }
 
-    /// Warns once per secret that it is used in a URL without percent-encoding.
-    pub(crate) fn warn_url_secret(&mut self, secret: &Secret) {
-        if !self.warned_url_secrets.insert(secret.name.clone()) {
+    /// Reports once per secret that it is used in a URL and cannot be percent-encoded.
+    /// `key` is the name of its key in the cluster's Secret.
+    pub(crate) fn report_url_secret(&mut self, secret: &Secret, key: &str) {
+        if !self.reported_url_secrets.insert(secret.name.clone()) {
             return;
         }
-        let target = &self.target.target;
         let message = format!(
-            "secret `{}` is used in a URL without percent-encoding: only the cluster has its \
-             value",
+            "secret `{}` is used in a URL, and kcc cannot percent-encode a value that only the \
+             cluster has",
             secret.name
         );
-        let mut warning = Diagnostic::warning(Code::LowerUrlSecret, message)
-            .at(&secret.path)
-            .target(target.as_str())
-            .help(
-                "store the encoded value in the Secret as well, and write its key as \
-                 `encodedKey: \"…\"`",
-            );
+        let help = format!(
+            "store the encoded value in the Secret as well and name its key, `encodedKey: \"…\"`, or \
+             write `encodedKey: {key:?}` if the value contains only letters, digits and `-._~`"
+        );
         let at = secret.path.join("kubernetes");
-        if let Some(origin) = self.tree.origin(target, &at) {
-            warning = warning.primary(origin.span, "known only to the cluster");
-        }
-        self.diagnostics.push(warning);
+        self.error(
+            Code::LowerUrlSecret,
+            &at,
+            message,
+            "known only to the cluster",
+            help,
+        );
     }
 
     /// Returns the secrets that containers refer to, each with the first path that

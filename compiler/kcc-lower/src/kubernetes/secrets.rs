@@ -66,7 +66,7 @@ pub(super) fn encoded_secret_key(
             ..key
         },
         SecretProvider::Kubernetes { .. } => {
-            lowering.warn_url_secret(secret);
+            lowering.report_url_secret(secret, &key.key);
             key
         }
         // Generated values need no encoding.
