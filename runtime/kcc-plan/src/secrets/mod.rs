@@ -166,6 +166,10 @@ impl Secrets {
     }
 }
 
+/// The length of a value, in bytes, below which it is replaced only as a whole word: a
+/// password such as `on` would garble every text, and tell by that what it is.
+const SHORT: usize = 6;
+
 /// Values that are replaced in texts, as they are and as they stand in a URL. Has no
 /// `Debug`: the values are secrets.
 pub struct Redaction(Vec<String>);
@@ -184,9 +188,31 @@ impl Redaction {
 
     /// Replaces every value in a text with `***`.
     pub fn apply(&self, text: &str) -> String {
-        let replace = |text: String, value: &String| text.replace(value, "***");
+        let replace = |text: String, value: &String| {
+            if value.len() < SHORT {
+                replace_words(&text, value)
+            } else {
+                text.replace(value, "***")
+            }
+        };
         self.0.iter().fold(text.to_owned(), replace)
     }
+}
+
+/// Replaces a value where no letter or digit continues it.
+fn replace_words(text: &str, value: &str) -> String {
+    let continues = |next: Option<char>| next.is_some_and(char::is_alphanumeric);
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(value) {
+        let (before, after) = (&rest[..at], &rest[at + value.len()..]);
+        let previous = before.chars().next_back().or(replaced.chars().next_back());
+        replaced.push_str(before);
+        let part = continues(previous) || continues(after.chars().next());
+        replaced.push_str(if part { value } else { "***" });
+        rest = after;
+    }
+    replaced + rest
 }
 
 /// Reads a value without generating or running anything; fails if that is impossible.
@@ -290,6 +316,21 @@ mod tests {
         };
         let state = RecordDirectory::of(&scope, &options).unwrap();
         (root, options, state)
+    }
+
+    #[test]
+    fn short_values_are_redacted_as_whole_words() {
+        let values = ["on".to_owned(), "p@ss".to_owned(), "secret-key".to_owned()];
+        let redaction = Redaction::new(&values);
+        for (text, expected) in [
+            ("turn it on: on=on", "turn it ***: ***=***"),
+            ("connection one on", "connection one ***"),
+            ("p@ss p@ssword p%40ss", "*** p@ssword ***"),
+            ("xsecret-keyx", "x***x"),
+            ("éon ononon", "éon ononon"),
+        ] {
+            assert_eq!(redaction.apply(text), expected);
+        }
     }
 
     /// Fetches existing values and then generates the rest, as an apply does.
