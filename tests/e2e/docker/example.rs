@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use kcc_test_engines::{System, docker::Testbed, get_within};
+use kcc_test_engines::{Host as _, System, docker::Testbed, get_within};
+use serde_json::Value;
 
 use crate::shop::free_port;
 
@@ -46,6 +47,21 @@ pub(crate) const ALL: &[Example] = &[
         targets: &["dev"],
         composed: false,
     },
+    Example {
+        name: "mastodon",
+        targets: &["dev"],
+        composed: false,
+    },
+    Example {
+        name: "immich",
+        targets: &["dev"],
+        composed: false,
+    },
+    Example {
+        name: "jitsi",
+        targets: &["dev"],
+        composed: false,
+    },
 ];
 
 impl Example {
@@ -71,7 +87,8 @@ impl Example {
             system.compose(target, &["config", "--quiet"]);
         }
         if self.composed {
-            system.build_probe_image();
+            // It checks health in the rendered files, and would be pulled otherwise.
+            system.testbed.shell_image("busybox:1.37");
             system.compose(target, &["up", "--detach"]);
             system.answers();
         }
@@ -81,16 +98,14 @@ impl Example {
 /// A copy of an example on ports of its own.
 struct PublishedExample {
     system: System<Testbed>,
-    ports: Vec<u16>,
+    ports: Vec<String>,
 }
 
 impl PublishedExample {
     fn of(example: &Example, testbed: Arc<Testbed>) -> Self {
         let system = System::of(testbed, example.name, example.targets[0], example.name);
-        let mut ports = Vec::new();
-        edit_fragments(&system.path(""), &mut |text| {
-            with_free_ports(text, &mut ports)
-        });
+        edit_fragments(&system.path(""), &with_free_ports);
+        let ports = published(&system.model());
         assert!(!ports.is_empty(), "{} publishes nothing", example.name);
         Self { system, ports }
     }
@@ -101,23 +116,6 @@ impl PublishedExample {
             let (status, page) = get_within(&format!("127.0.0.1:{port}"), Duration::from_mins(1));
             assert!(status == 200 && page["ok"] == true, "port {port}: {page:#}");
         }
-    }
-
-    /// Builds the image that checks health in the rendered files, which would be
-    /// pulled otherwise.
-    fn build_probe_image(&self) {
-        let context = tempfile::tempdir().unwrap();
-        let bin = context.path().join("bin");
-        fs::create_dir(&bin).unwrap();
-        fs::copy("/bin/busybox", bin.join("busybox")).unwrap();
-        for command in ["nc", "tail", "true", "wget"] {
-            std::os::unix::fs::symlink("busybox", bin.join(command)).unwrap();
-        }
-        let dockerfile = "FROM scratch\nCOPY bin /bin\n";
-        fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
-        let context = context.path().to_str().unwrap();
-        self.testbed
-            .docker(&["build", "--quiet", "--tag", "busybox:1.37", context]);
     }
 
     /// Runs docker-compose on the rendered files, with secrets in its environment.
@@ -159,7 +157,7 @@ impl Drop for PublishedExample {
 }
 
 /// Rewrites all fragments below a directory.
-fn edit_fragments(directory: &Path, edit: &mut dyn FnMut(&str) -> String) {
+fn edit_fragments(directory: &Path, edit: &dyn Fn(&str) -> String) {
     let mut paths: Vec<PathBuf> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -176,20 +174,41 @@ fn edit_fragments(directory: &Path, edit: &mut dyn FnMut(&str) -> String) {
 }
 
 /// Replaces the published ports of a fragment with free ones.
-fn with_free_ports(text: &str, ports: &mut Vec<u16>) -> String {
-    let mut pieces = text.split("expose: ");
+fn with_free_ports(text: &str) -> String {
+    let mut pieces = text.split("expose:");
     let mut edited = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit());
-        edited.push_str("expose: ");
-        if rest.len() == piece.len() {
+        let number = piece.trim_start_matches([' ', '"']);
+        let number = number.strip_prefix("127.0.0.1:").unwrap_or(number);
+        let rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
+        edited.push_str("expose:");
+        if rest.len() == number.len() {
             edited.push_str(piece);
         } else {
-            let port = free_port();
-            ports.push(port);
-            edited.push_str(&port.to_string());
+            edited.push_str(&piece[..piece.len() - number.len()]);
+            edited.push_str(&free_port().to_string());
             edited.push_str(rest);
         }
     }
     edited
+}
+
+/// Lists the published TCP ports of a model.
+fn published(model: &Value) -> Vec<String> {
+    let components = model["components"].as_object().unwrap().values();
+    let ports = components.flat_map(|component| component["ports"].as_object().unwrap().values());
+    let tcp = ports.filter(|port| port["protocol"] == "TCP");
+    tcp.filter_map(|port| match &port["expose"] {
+        Value::Object(expose) => Some(expose.values().next()?.to_string()),
+        _ => None,
+    })
+    .map(|address| {
+        address
+            .trim_matches('"')
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .to_owned()
+    })
+    .collect()
 }

@@ -13,8 +13,12 @@ pub(crate) struct Example {
     name: &'static str,
     /// The targets on Kubernetes.
     targets: &'static [&'static str],
-    /// The target that is applied; it needs nothing from outside.
+    /// The target that is applied; it needs nothing from outside but these secrets, of
+    /// the keys of existing Secrets.
     applied: Option<&'static str>,
+    secrets: &'static [(&'static str, &'static str)],
+    /// Changes that suit the testbed: the file, the text and its replacement.
+    edits: &'static [[&'static str; 3]],
 }
 
 /// The examples.
@@ -23,26 +27,46 @@ pub(crate) const ALL: &[Example] = &[
         name: "hello",
         targets: &["stage", "prod"],
         applied: Some("prod"),
+        secrets: &[],
+        edits: &[],
     },
     Example {
         name: "voting",
         targets: &["stage", "prod"],
         applied: Some("stage"),
+        secrets: &[],
+        edits: &[],
     },
     Example {
         name: "boutique",
         targets: &["stage", "prod"],
         applied: Some("prod"),
+        secrets: &[],
+        edits: &[],
     },
     Example {
         name: "platform",
         targets: &["prod"],
         applied: Some("prod"),
+        secrets: &[],
+        edits: &[],
+    },
+    Example {
+        name: "immich",
+        targets: &["prod"],
+        applied: Some("prod"),
+        secrets: &[("database", "password"), ("backup", "password")],
+        edits: &[
+            ["photos.cue", "size: \"500Gi\"", "size: \"5Gi\""],
+            ["database.cue", "size: \"20Gi\"", "size: \"5Gi\""],
+        ],
     },
     Example {
         name: "shop",
         targets: &["stage", "prod"],
         applied: None,
+        secrets: &[],
+        edits: &[],
     },
 ];
 
@@ -53,11 +77,14 @@ impl Example {
 
     pub(crate) fn is_accepted_by_the_cluster(&self, testbed: Arc<Testbed>) {
         let system = IsolatedExample::of(self, testbed);
+        for [file, from, to] in self.edits {
+            system.edit(file, from, to);
+        }
         for target in self.targets {
             system.dry_run(target);
         }
         if let Some(target) = self.applied {
-            system.comes_up_and_is_removed(target);
+            system.comes_up_and_is_removed(target, self.secrets);
         }
     }
 }
@@ -133,11 +160,17 @@ impl IsolatedExample {
         }
     }
 
-    fn comes_up_and_is_removed(&self, target: &str) {
+    fn comes_up_and_is_removed(&self, target: &str, secrets: &[(&str, &str)]) {
         let namespace = &self.namespaces[target];
         let model = self.model();
         self.stand_in();
         self.restricted(namespace);
+        for (secret, key) in secrets {
+            let value = format!("--from-literal={key}=p@ss");
+            let create = ["create", "secret", "generic", secret, &value];
+            let within = ["--namespace", namespace];
+            self.testbed.kubectl(&[&create[..], &within].concat());
+        }
         self.comes_up_and_is_stable(|| {
             for (component, declared) in model["components"].as_object().unwrap() {
                 if declared["ports"].get("http").is_some() {

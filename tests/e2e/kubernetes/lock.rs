@@ -4,7 +4,7 @@
 use std::{fs, process::Command, sync::Arc};
 
 use kcc_test_engines::{
-    System,
+    Host as _, System,
     kubernetes::{Testbed, run},
 };
 use kcc_test_support::root;
@@ -89,5 +89,5 @@ fn build(testbed: &Testbed) {
         .current_dir(root().join("tests/testbed/standin")));
     let mut pack = Command::new(root().join("tests/testbed/pack-image"));
     pack.arg(IMAGE).arg(files.path()).arg("/bin/standin");
-    testbed.import(pack.env("IMAGE_USER", "app"));
+    testbed.load(pack.env("IMAGE_USER", "app"));
 }

@@ -1,7 +1,9 @@
 // Command standin stands in for an image where none can be pulled. It listens
 // on the image's ports, answers HTTP and the gRPC health service there, and
 // tells on "/" whether it reaches what its component needs. As a job it ends at
-// once, and called as a health check it tries the first port.
+// once, and called as a health check it tries the first port. Before it serves it does
+// what the image is known to do: step down from root, write to its directories, or
+// create a database.
 //
 // What it is comes from the image: the variable STANDIN, written by images.
 package main
@@ -25,6 +27,8 @@ type part struct {
 	Ports []string
 	// The beginnings of commands that end at once, and that check the others.
 	Once, Checks []string
+	// What it does before it serves.
+	Start *start
 }
 
 func main() {
@@ -68,7 +72,11 @@ func (p part) play(ctx context.Context, command string) error {
 			return nil
 		}
 		return dial("127.0.0.1" + tcp[0])
-	case slices.Contains(p.Once, command):
+	}
+	if err := p.Start.run(); err != nil {
+		return err
+	}
+	if slices.Contains(p.Once, command) {
 		fmt.Fprintln(os.Stderr, "standin: done")
 		return nil
 	}

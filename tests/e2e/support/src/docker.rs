@@ -13,7 +13,7 @@ use std::{
 use kcc_test_support::root;
 use serde_json::Value;
 
-use crate::Host;
+use crate::{Host, SHELL};
 
 /// A running engine.
 pub struct Testbed {
@@ -126,6 +126,7 @@ impl Host for Testbed {
         let script = "tests/testbed/standin/images";
         let mut standins = Command::new(root().join(script))
             .args(theirs)
+            .arg(SHELL)
             .stdin(Stdio::piped())
             .stdout(fs::File::create(&archive).unwrap())
             .spawn()
@@ -135,6 +136,18 @@ impl Host for Testbed {
         drop(stdin);
         assert!(standins.wait().unwrap().success(), "the stand-ins need Go");
         self.docker(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+    }
+
+    fn load(&self, images: &mut Command) {
+        let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
+        let loaded = Command::new("docker")
+            .args(["load", "--quiet"])
+            .env("DOCKER_HOST", &self.host)
+            .stdin(images.stdout.take().unwrap())
+            .output()
+            .unwrap();
+        assert!(images.wait().unwrap().success(), "{images:?}");
+        assert!(loaded.status.success(), "{loaded:?}");
     }
 
     fn save_artifacts(&self, system: &str, artifacts: &Path) {

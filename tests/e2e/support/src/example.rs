@@ -45,6 +45,13 @@ impl ExampleCopy {
         self.scratch.path().join("system").join(name)
     }
 
+    /// Adds text to the end of a file.
+    pub fn append(&self, file: &str, text: &str) {
+        let path = self.path(file);
+        let old = fs::read_to_string(&path).unwrap();
+        fs::write(path, old + text).unwrap();
+    }
+
     /// Replaces a text that must occur exactly once in a file.
     pub fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.path(file);
@@ -56,11 +63,12 @@ impl ExampleCopy {
     /// Renames the system, so that it collides with nothing on the engine.
     pub fn rename(&self, name: &str) {
         let old = self.model()["system"].as_str().unwrap().to_owned();
-        self.edit(
-            "kcc.cue",
-            &format!("name: {old:?}"),
-            &format!("name: {name:?}"),
-        );
+        let path = self.path("kcc.cue");
+        let text = fs::read_to_string(&path).unwrap();
+        let (from, to) = (format!("name: {old:?}"), format!("name: {name:?}"));
+        assert!(text.contains(&from), "`{from}` in {text}");
+        // The first one is the system's.
+        fs::write(path, text.replacen(&from, &to, 1)).unwrap();
     }
 
     /// Builds a command of kcc in the copy. It inherits the environment, which leads

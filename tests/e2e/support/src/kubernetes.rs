@@ -13,7 +13,7 @@ use std::{
 use kcc_test_support::root;
 use serde_json::Value;
 
-use crate::Host;
+use crate::{Host, SHELL};
 
 /// The directory of testbeds, and the prefix of their names before the process number.
 const PARENT: &str = "/var/tmp";
@@ -88,16 +88,7 @@ impl Testbed {
     /// Loads an image with the files of a directory and an entrypoint onto the node.
     pub fn image(&self, reference: &str, files: &Path, entrypoint: &[&str]) {
         let mut pack = Command::new(root().join("tests/testbed/pack-image"));
-        self.import(pack.arg(reference).arg(files).args(entrypoint));
-    }
-
-    /// Loads the images that a command writes to its stdout onto the node.
-    pub fn import(&self, images: &mut Command) {
-        let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
-        run(Command::new(root().join("tests/testbed/kubernetes-import"))
-            .arg(&self.directory)
-            .stdin(images.stdout.take().unwrap()));
-        assert!(images.wait().unwrap().success(), "{images:?}");
+        self.load(pack.arg(reference).arg(files).args(entrypoint));
     }
 
     /// Loads an image of the shop's program under a name.
@@ -126,10 +117,19 @@ impl Host for Testbed {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("model.json");
         fs::write(&path, model.to_string()).unwrap();
-        self.import(
+        self.load(
             Command::new(root().join("tests/testbed/standin/images"))
+                .arg(SHELL)
                 .stdin(fs::File::open(path).unwrap()),
         );
+    }
+
+    fn load(&self, images: &mut Command) {
+        let mut images = images.stdout(Stdio::piped()).spawn().unwrap();
+        run(Command::new(root().join("tests/testbed/kubernetes-import"))
+            .arg(&self.directory)
+            .stdin(images.stdout.take().unwrap()));
+        assert!(images.wait().unwrap().success(), "{images:?}");
     }
 
     fn save_artifacts(&self, namespace: &str, artifacts: &Path) {

@@ -31,4 +31,4 @@ pub use example::{ExampleCopy, outcome, report};
 pub use http::{get, get_within};
 pub use recorder::Recorder;
 pub use sandbox::{Draft, Ran, Sandbox, TestedEngine};
-pub use system::{Host, System, initials};
+pub use system::{Host, SHELL, System, initials};

@@ -1,10 +1,16 @@
 //! [`System`]: a copy of an example on an engine, under a name of its own.
 
-use std::{ffi::OsString, ops::Deref, path::Path, sync::Arc};
+use std::{
+    ffi::OsString, fs, ops::Deref, os::unix::fs::symlink, path::Path, process::Command, sync::Arc,
+};
 
+use kcc_test_support::root;
 use serde_json::Value;
 
 use crate::ExampleCopy;
+
+/// The image with a shell that cases use; it has no stand-in.
+pub const SHELL: &str = "kcc-test/shell:1";
 
 /// An engine that the real binary finds.
 pub trait Host {
@@ -13,6 +19,26 @@ pub trait Host {
 
     /// Provides stand-ins for all images of a model.
     fn stand_in(&self, model: &Value);
+
+    /// Loads the images that a command writes to its stdout.
+    fn load(&self, images: &mut Command);
+
+    /// Provides an image with a shell and no entrypoint, which runs as 65532.
+    fn shell_image(&self, reference: &str) {
+        const PROGRAMS: [&str; 13] = [
+            "cat", "echo", "head", "httpd", "id", "ls", "nc", "sh", "stat", "tail", "touch",
+            "true", "wget",
+        ];
+        let files = tempfile::tempdir().unwrap();
+        let bin = files.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::copy("/bin/busybox", bin.join("busybox")).unwrap();
+        for program in PROGRAMS {
+            symlink("busybox", bin.join(program)).unwrap();
+        }
+        let mut pack = Command::new(root().join("tests/testbed/pack-image"));
+        self.load(pack.arg(reference).arg(files.path()));
+    }
 
     /// Saves what explains a failure at a site: a namespace or a system.
     fn save_artifacts(&self, sandbox: &str, artifacts: &Path);

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,10 @@ import (
 // part is what a stand-in is told about its image; ../main.go reads it.
 type part struct {
 	Ports, Once, Checks []string
+	// What it does before it serves.
+	Start json.RawMessage `json:",omitempty"`
+	// What is known of the real image; none if nothing is.
+	facts *facts
 	// Commands that go on; for telling the others from them.
 	serves []string
 	// Names that it is called by.
@@ -137,6 +142,20 @@ func (i images) settle() error {
 			if slices.Contains(p.serves, once) {
 				return fmt.Errorf("%s begins with %q both where it ends and where it goes on", reference, once)
 			}
+		}
+	}
+	return nil
+}
+
+// describe adds what is known of the real images.
+func (i images) describe() error {
+	all, err := readFacts()
+	if err != nil {
+		return err
+	}
+	for reference, p := range i {
+		if facts, ok := all[repository(reference)]; ok {
+			p.facts, p.Start = &facts, facts.Start
 		}
 	}
 	return nil

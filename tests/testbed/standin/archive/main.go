@@ -40,11 +40,14 @@ func run() error {
 			images.find(component, scope{})
 		}
 	}
+	for _, reference := range os.Args[2:] {
+		delete(images, reference)
+	}
 	if err := images.settle(); err != nil {
 		return err
 	}
-	for _, reference := range os.Args[2:] {
-		delete(images, reference)
+	if err := images.describe(); err != nil {
+		return err
 	}
 	return images.write(os.Stdout, program)
 }

@@ -3,13 +3,16 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,7 +40,7 @@ func (i images) write(to io.Writer, binary []byte) error {
 	}
 	var manifests []manifest
 	for _, reference := range i.references() {
-		names, err := layer(i[reference].link)
+		names, err := layer(i[reference].fill)
 		if err != nil {
 			return err
 		}
@@ -98,27 +101,62 @@ func add(archive *tar.Writer, name string, mode int64, content []byte) error {
 	return err
 }
 
-// link gives the program the names that the image is called by, and a folder
-// for what is written for a while.
-func (p *part) link(archive *tar.Writer) error {
-	header := tar.Header{Name: "tmp/", Mode: 0o1777, Typeflag: tar.TypeDir}
-	if err := archive.WriteHeader(&header); err != nil {
-		return err
+// fill gives the program the names that the image is called by, and the image the
+// files and directories of the real one.
+func (p *part) fill(archive *tar.Writer) error {
+	entries := map[string]tar.Header{"tmp": {Mode: 0o1777, Typeflag: tar.TypeDir}}
+	workdir := "/"
+	if p.facts != nil {
+		for name, directory := range p.facts.Directories {
+			mode, err := strconv.ParseInt(cmp.Or(directory.Mode, "755"), 8, 32)
+			if err != nil {
+				return err
+			}
+			entries[strings.TrimPrefix(name, "/")] = tar.Header{Mode: mode, Uid: directory.UID, Gid: directory.GID, Typeflag: tar.TypeDir}
+		}
+		for name, target := range p.facts.Links {
+			entries[strings.TrimPrefix(name, "/")] = tar.Header{Linkname: target, Mode: 0o777, Typeflag: tar.TypeSymlink}
+		}
+		if p.facts.Passwd != "" {
+			entries["etc"] = tar.Header{Mode: 0o755, Typeflag: tar.TypeDir}
+		}
+		workdir = cmp.Or(p.facts.Workdir, workdir)
 	}
 	for _, name := range p.names {
 		at := strings.TrimPrefix(name, "/")
-		if !strings.Contains(name, "/") {
+		switch {
+		case !strings.Contains(name, "/"):
 			at = path.Join("bin", name)
+		case at == name:
+			at = strings.TrimPrefix(path.Join(workdir, name), "/")
 		}
-		if at == program {
-			continue
+		if at != program {
+			entries[at] = tar.Header{Linkname: "/" + program, Mode: 0o777, Typeflag: tar.TypeSymlink}
 		}
-		header := tar.Header{Name: at, Linkname: "/" + program, Mode: 0o777, Typeflag: tar.TypeSymlink}
+	}
+	// An engine may create parents that are missing with another mode.
+	for name := range maps.Clone(entries) {
+		for above := path.Dir(name); above != "."; above = path.Dir(above) {
+			if _, ok := entries[above]; !ok {
+				entries[above] = tar.Header{Mode: 0o755, Typeflag: tar.TypeDir}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		header := entries[name]
+		header.Name = name
+		if header.Typeflag == tar.TypeDir {
+			header.Name += "/"
+		}
 		if err := archive.WriteHeader(&header); err != nil {
 			return err
 		}
 	}
-	return nil
+	if p.facts == nil || p.facts.Passwd == "" {
+		return nil
+	}
+	passwd := "root:x:0:0::/root:/bin/sh\n" + p.facts.Passwd + "::/:/bin/false\n"
+	return add(archive, "etc/passwd", 0o644, []byte(passwd))
 }
 
 func (p *part) config(layers ...file) (file, error) {
@@ -130,18 +168,30 @@ func (p *part) config(layers ...file) (file, error) {
 	for _, layer := range layers {
 		diffs = append(diffs, layer.digest)
 	}
+	config := map[string]any{
+		"Entrypoint": []string{"/" + program},
+		"Env":        []string{"PATH=/bin", "STANDIN=" + string(told)},
+		"User":       "65532:65532",
+		"WorkingDir": "/",
+		"Labels":     map[string]string{"kcc-standin": "true"},
+	}
+	if f := p.facts; f != nil {
+		config["Env"] = slices.Concat(config["Env"].([]string), f.Env)
+		config["User"] = f.User
+		config["WorkingDir"] = cmp.Or(f.Workdir, "/")
+		config["StopSignal"] = f.StopSignal
+		volumes := map[string]any{}
+		for _, volume := range f.Volumes {
+			volumes[volume] = map[string]any{}
+		}
+		config["Volumes"] = volumes
+	}
 	text, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH,
 		"os":           "linux",
 		"created":      "1970-01-01T00:00:00Z",
-		"config": map[string]any{
-			"Entrypoint": []string{"/" + program},
-			"Env":        []string{"PATH=/bin", "STANDIN=" + string(told)},
-			"User":       "65532:65532",
-			"WorkingDir": "/",
-			"Labels":     map[string]string{"kcc-standin": "true"},
-		},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": diffs},
+		"config":       config,
+		"rootfs":       map[string]any{"type": "layers", "diff_ids": diffs},
 	})
 	if err != nil {
 		return file{}, err
