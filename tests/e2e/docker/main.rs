@@ -7,6 +7,7 @@
 
 mod cases;
 mod example;
+mod fields;
 mod lock;
 mod shop;
 
@@ -30,9 +31,12 @@ fn main() -> ExitCode {
     let lock = Case::new("an_image_is_locked_and_pinned", |testbed| {
         lock::an_image_is_locked_and_pinned(testbed);
     });
+    let fields = Case::new("fields_have_an_effect_in_containers", |testbed| {
+        fields::fields_have_an_effect_in_containers(testbed);
+    });
     trials::run(
         Testbed::find,
         Some(2),
-        shop.chain(examples).chain(std::iter::once(lock)),
+        shop.chain(examples).chain([lock, fields]),
     )
 }

@@ -8,6 +8,7 @@
 mod cases;
 mod connections;
 mod example;
+mod fields;
 mod lock;
 mod operators;
 mod shop;
@@ -34,10 +35,13 @@ fn main() -> ExitCode {
     let lock = Case::new("a_named_user_runs_by_its_locked_number", |testbed| {
         lock::a_named_user_runs_by_its_locked_number(testbed);
     });
+    let fields = Case::new("fields_have_an_effect_in_pods", |testbed| {
+        fields::fields_have_an_effect_in_pods(testbed);
+    });
     // Each case brings up a whole system.
     trials::run(
         Testbed::find,
         Some(2),
-        shop.chain(examples).chain([operators, lock]),
+        shop.chain(examples).chain([operators, lock, fields]),
     )
 }

@@ -18,6 +18,7 @@
 pub mod desired;
 pub mod docker;
 mod example;
+mod host_directory;
 mod http;
 pub mod kubernetes;
 mod recorder;
@@ -28,6 +29,7 @@ mod system;
 pub mod trials;
 
 pub use example::{ExampleCopy, outcome, report};
+pub use host_directory::HostDirectory;
 pub use http::{get, get_within};
 pub use recorder::Recorder;
 pub use sandbox::{Draft, Ran, Sandbox, TestedEngine};
