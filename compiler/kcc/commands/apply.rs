@@ -7,7 +7,7 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Format, Subject};
 use kcc_model::{Millis, Name};
 use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 
-use super::{CommandResult, json, only, plan::Prune};
+use super::{CommandResult, addresses, json, only, plan::Prune};
 use crate::{
     args::{self, ScopeArgs, duration},
     confirm::confirm,
@@ -167,8 +167,9 @@ pub fn finish(
         totals(report)
     ));
     for (name, component) in &report.components {
-        if !component.addresses.is_empty() {
-            printer.note(&format!("  {name}: {}", component.addresses.join(" ")));
+        let addresses = addresses(&component.addresses, component.address_pending);
+        if !addresses.is_empty() {
+            printer.note(&format!("  {name}: {addresses}"));
         }
     }
     Ok(Exit::from_code(report.exit_code()))

@@ -49,6 +49,13 @@ struct Document<T> {
     data: T,
 }
 
+/// Formats the addresses of a component, and whether more are to come.
+fn addresses(assigned: &[String], pending: bool) -> String {
+    let pending = pending.then_some("(load balancer has no address yet)");
+    let all = assigned.iter().map(String::as_str).chain(pending);
+    all.collect::<Vec<_>>().join(" ")
+}
+
 /// Formats the output of a command as JSON on one line.
 fn json(data: impl Serialize) -> String {
     let document = Document { version: 1, data };

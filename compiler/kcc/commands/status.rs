@@ -6,7 +6,7 @@ use clap::Args;
 use kcc_diag::{Format, plain};
 use kcc_plan::{LabelledObject, StatusReport, listed};
 
-use super::{CommandResult, json};
+use super::{CommandResult, addresses, json};
 use crate::{
     args::{ScopeArgs, System},
     context::Context,
@@ -58,7 +58,7 @@ fn text(report: &StatusReport) -> String {
             component.team.clone().unwrap_or_else(|| "-".into()),
             component.state.as_str().to_owned(),
             format!("{}/{}", component.ready, component.replicas),
-            component.addresses.join(" "),
+            addresses(&component.addresses, component.address_pending),
             reasons(report, name).replace('\n', " "),
         ]
     });
@@ -156,6 +156,7 @@ mod tests {
             } else {
                 Vec::new()
             },
+            address_pending: false,
             manual: false,
         };
         let object = |kind: &str, name: &str, component: Option<&str>| LabelledObject {

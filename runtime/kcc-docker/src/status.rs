@@ -121,6 +121,7 @@ async fn of_containers(
         why,
         unapplied: None,
         addresses: Vec::new(),
+        address_pending: false,
         manual: false,
     })
 }
@@ -184,6 +185,7 @@ fn on_demand(start: &str, existing: Option<&ObservedContainer>) -> ComponentStat
         why,
         unapplied: None,
         addresses: Vec::new(),
+        address_pending: false,
         manual: false,
     }
 }
@@ -206,6 +208,7 @@ fn orphan(existing: &ObservedContainer) -> ComponentStatus {
         }),
         unapplied: None,
         addresses: Vec::new(),
+        address_pending: false,
         manual: false,
     }
 }

@@ -215,6 +215,26 @@ impl<'a> KubeDriver<'a> {
             .collect()
     }
 
+    /// Explains how to retry a pull at once: the kubelet backs off for minutes, even if
+    /// the image has appeared in the meantime. What this apply has changed is fresh.
+    fn retry_instructions(&self, live: &Live, component: &str) -> Option<String> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.contains_key(component) {
+            return None;
+        }
+        let own = pods::of_component(live, component);
+        own.iter().find(|pod| pods::backs_off_pulling(pod))?;
+        let runs_once = self
+            .workloads(component)
+            .any(|workload| workload.kind == "Job");
+        let command = if runs_once { "start" } else { "restart" };
+        Some(format!(
+            "the cluster pulls the image again within 5 minutes; \
+             `kcc {command} {component} --target {}` makes it try now",
+            self.scope.target
+        ))
+    }
+
     /// Explains how to provide an image that has to be built and is missing.
     fn build_instructions(&self, live: &Live, component: &str) -> Option<String> {
         let own = pods::of_component(live, component);
@@ -317,6 +337,7 @@ impl Driver for KubeDriver<'_> {
         };
         let mut lines = self.last_log_lines(&live, component).await;
         lines.extend(self.build_instructions(&live, component));
+        lines.extend(self.retry_instructions(&live, component));
         lines
     }
 

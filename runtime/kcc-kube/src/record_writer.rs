@@ -11,7 +11,7 @@ use crate::{
     observe,
     observed::Observed,
     records::{Records, store_inventory},
-    status,
+    status::{self, Reached},
 };
 
 /// The records of a scope while a plan is performed.
@@ -28,7 +28,7 @@ pub(crate) struct RecordWriter<'a> {
     /// True once the intent of this plan is stored.
     pub(crate) begun: bool,
     /// The addresses of each component after the plan is performed.
-    pub(crate) addresses: BTreeMap<Name, Vec<String>>,
+    pub(crate) addresses: BTreeMap<Name, Reached>,
 }
 
 impl RecordStore for RecordWriter<'_> {

@@ -35,7 +35,7 @@ use crate::{
     records::{self, Records},
     recovery::{self, Recoverable},
     secrets,
-    status::{addresses, not_ready},
+    status::{Reached, addresses, not_ready},
 };
 
 /// Plans an apply and reports what is not ready. Read-only.
@@ -219,10 +219,11 @@ pub async fn down(
     session.with_lock(lock, task, reporter, cancel).await
 }
 
-fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Vec<String>>) {
-    for (component, addresses) in all {
+fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Reached>) {
+    for (component, reached) in all {
         if let Some(component) = report.components.get_mut(&component) {
-            component.addresses = addresses;
+            component.addresses = reached.addresses;
+            component.address_pending = reached.pending;
         }
     }
 }

@@ -45,7 +45,9 @@ pub(crate) fn status(
             None => ComponentStatus::external(),
         };
         status.team = Some(component.team.clone());
-        status.addresses = reached.remove(name).unwrap_or_default();
+        let reached = reached.remove(name).unwrap_or_default();
+        status.addresses = reached.addresses;
+        status.address_pending = reached.pending;
         components.insert(name.clone(), status);
     }
     for existing in observed.objects.values() {
@@ -68,6 +70,7 @@ pub(crate) fn status(
             why: Some(why.to_owned()),
             unapplied: None,
             addresses: Vec::new(),
+            address_pending: false,
             manual: false,
         };
         components.insert(name.clone(), status);
@@ -139,6 +142,7 @@ fn unmanaged(workload: &Object) -> ComponentStatus {
         )),
         unapplied: None,
         addresses: Vec::new(),
+        address_pending: false,
         manual: false,
     }
 }
@@ -184,6 +188,7 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         why,
         unapplied: None,
         addresses: Vec::new(),
+        address_pending: false,
         manual: false,
     }
 }
@@ -195,14 +200,23 @@ fn declared_replicas(workload: &Object) -> i32 {
     replicas.map_or(1, |replicas| i32::try_from(replicas).unwrap_or(i32::MAX))
 }
 
-/// Returns the addresses at which each component is reachable from outside, as far
-/// as the cluster knows them.
-pub(crate) fn addresses(observed: &Observed) -> BTreeMap<Name, Vec<String>> {
-    let mut all: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+/// The addresses at which a component is reachable from outside.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) addresses: Vec<String>,
+    /// True if a load balancer has none yet.
+    pub(crate) pending: bool,
+}
+
+/// Returns the addresses of each component, as far as the cluster knows them.
+pub(crate) fn addresses(observed: &Observed) -> BTreeMap<Name, Reached> {
+    let mut all: BTreeMap<Name, Reached> = BTreeMap::new();
     for existing in observed.objects.values() {
         if let Some(component) = &existing.component {
             let own = of_object(&existing.reference.kind, &existing.live);
-            all.entry(component.clone()).or_default().extend(own);
+            let reached = all.entry(component.clone()).or_default();
+            reached.addresses.extend(own);
+            reached.pending |= is_pending(&existing.live);
         }
     }
     all
@@ -264,6 +278,12 @@ fn of_route(live: &Value) -> Vec<String> {
         }
     }
     found
+}
+
+/// Returns true for a load balancer without an address.
+fn is_pending(live: &Value) -> bool {
+    let kind = live.pointer("/spec/type").and_then(Value::as_str);
+    kind == Some("LoadBalancer") && of_load_balancer(live).is_empty()
 }
 
 /// Returns the addresses that the cluster has assigned to a Service.
@@ -334,8 +354,10 @@ mod tests {
     }
     #[test]
     fn reads_addresses_assigned_to_a_load_balancer() {
-        let mut service = json!({"spec": {"ports": [{"port": 80}, {"port": 443}]}});
-        assert!(of_object("Service", &service).is_empty());
+        let mut service = json!({"spec": {
+            "type": "LoadBalancer", "ports": [{"port": 80}, {"port": 443}],
+        }});
+        assert!(of_object("Service", &service).is_empty() && is_pending(&service));
         service["status"] = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}, {"hostname": "lb.example.com"}]}});
         assert_eq!(
             of_object("Service", &service),
@@ -346,6 +368,9 @@ mod tests {
                 "lb.example.com:443"
             ]
         );
+        assert!(!is_pending(&service));
+        let inside = json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}});
+        assert!(!is_pending(&inside));
     }
 
     #[test]

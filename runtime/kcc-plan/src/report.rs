@@ -58,6 +58,9 @@ pub struct ComponentReport {
     /// `0.0.0.0:8080`; filled in by the engine crate after the apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
+    /// True if the cluster has yet to assign an address.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub address_pending: bool,
 }
 
 /// A failure during an apply.

@@ -68,6 +68,9 @@ pub struct ComponentStatus {
     pub unapplied: Option<String>,
     /// The addresses at which it is reachable from outside, such as `0.0.0.0:8080`.
     pub addresses: Vec<String>,
+    /// True if the cluster has yet to assign an address.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub address_pending: bool,
     /// True if no apply starts it, but `kcc start` alone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
@@ -84,6 +87,7 @@ impl ComponentStatus {
             why: None,
             unapplied: None,
             addresses: Vec::new(),
+            address_pending: false,
             manual: false,
         }
     }

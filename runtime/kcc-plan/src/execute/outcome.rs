@@ -111,6 +111,7 @@ impl<D: Driver> Run<'_, D> {
             outcome,
             why,
             addresses: Vec::new(),
+            address_pending: false,
         }
     }
 }
