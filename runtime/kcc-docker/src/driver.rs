@@ -17,6 +17,7 @@ use crate::{
     observed::ContainerState,
     payload::Payload,
     readiness::{FirstExits, ReadinessCheck},
+    reconcile::moved,
 };
 
 /// A connection to an engine with the inputs its steps need.
@@ -61,7 +62,10 @@ impl DockerDriver<'_> {
             } => {
                 let login = Credentials::find(reference, self.options).await;
                 let platform = platform.as_deref();
-                self.client.pull(reference, platform, login, context).await
+                self.client
+                    .pull(reference, platform, login, context)
+                    .await?;
+                self.report_moved(reference, context).await
             }
             Payload::Build {
                 build,
@@ -90,6 +94,19 @@ impl DockerDriver<'_> {
             Payload::RemoveNetwork { id } => self.client.remove_network(name, id).await,
             Payload::RemoveVolume => self.client.remove_volume(name).await,
         }
+    }
+
+    /// Reports a pulled image that is not the one in `kcc.lock`.
+    async fn report_moved(&self, reference: &str, context: &Context<'_>) -> Result<(), Error> {
+        let image = self.docker.images.get(reference);
+        let found = self.client.image(reference).await?;
+        let moved = image
+            .zip(found)
+            .and_then(|(image, found)| moved(reference, image, &found));
+        if let Some((text, _)) = moved {
+            context.reporter.event(&Event::Note { text: &text });
+        }
+        Ok(())
     }
 
     /// Stops a container and waits up to its grace period. The first stop that

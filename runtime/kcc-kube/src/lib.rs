@@ -33,6 +33,7 @@ mod diff;
 mod driver;
 mod exec;
 mod field;
+mod images;
 mod lease;
 mod live;
 mod logs;

@@ -135,6 +135,7 @@ mod tests {
             objects: Vec::new(),
             secrets: vec![token],
             builds: Vec::new(),
+            locked: std::collections::BTreeMap::new(),
         };
         let mut observed = Observed::default();
         let reference = Reference::core(SECRET, "shop", "token");

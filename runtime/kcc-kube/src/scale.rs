@@ -135,6 +135,7 @@ mod tests {
             objects,
             secrets: Vec::new(),
             builds: Vec::new(),
+            locked: BTreeMap::new(),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{
     client::Client,
     driver::KubeDriver,
     exec::Containers,
+    images,
     lease::{self, Lock},
     logs::Logs,
     observe,
@@ -56,6 +57,7 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let mut plan = reconcile(desired, session.kube, &observed, options)?.without_payloads();
     let found = not_ready(session.kube, &live, &plan);
     plan.findings.extend(found);
+    plan.findings.extend(images::moved(session.kube, &live));
     Ok(plan)
 }
 
@@ -84,6 +86,7 @@ pub async fn apply(
         session.record_reasons(&records, &report).await?;
         report.mutating_calls = session.client.mutations();
         add_addresses(&mut report, addresses(&seen));
+        session.report_moved_images(reporter).await?;
         return Ok(report);
     }
     session.check_permissions().await?;
@@ -105,6 +108,7 @@ pub async fn apply(
     let mut report = session.with_lock(lock, task, reporter, cancel).await?;
     report.performed += created;
     report.planned += created;
+    session.report_moved_images(reporter).await?;
     Ok(report)
 }
 
@@ -418,6 +422,19 @@ impl<'a> Session<'a> {
     }
 
     /// Fails if another command is changing the target.
+    /// Reports images that run and are not those in `kcc.lock`.
+    async fn report_moved_images(&self, reporter: &dyn Reporter) -> Result<(), Error> {
+        if self.kube.locked.is_empty() {
+            return Ok(());
+        }
+        let live = self.driver().live(None).await?;
+        for moved in images::moved(self.kube, &live) {
+            let text = moved.cause.as_str();
+            reporter.event(&Event::Note { text });
+        }
+        Ok(())
+    }
+
     async fn check_unlocked(&self) -> Result<(), Error> {
         lease::check_unlocked(&self.client, &self.kube.namespace, &self.scope).await
     }

@@ -1,6 +1,6 @@
 //! The objects that a Kubernetes cluster should hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Build, Name, SecretProvider};
 use serde::Serialize;
@@ -23,6 +23,10 @@ pub struct KubernetesDesired {
     pub secrets: Vec<CreatedSecret>,
     /// Images to build.
     pub builds: Vec<Build>,
+    /// The digests that `kcc.lock` has of images that are not pinned, by reference: of
+    /// the index and of each platform.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub locked: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl KubernetesDesired {

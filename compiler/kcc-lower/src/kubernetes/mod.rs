@@ -35,10 +35,10 @@ pub use desired::*;
 pub(crate) use raw_objects::GOVERNING_KINDS;
 pub use secrets::{ENCODED_KEY, GENERATED_KEY};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kcc_model::{Build, Image, PublicPorts};
+use kcc_model::{Build, Component, Image, PublicPorts};
 
 use crate::lowering::Lowering;
 use metadata::Owner;
@@ -128,6 +128,7 @@ pub(crate) fn lower(
         namespace: namespace.to_owned(),
         secrets: secrets::created(lowering),
         builds: builds(lowering),
+        locked: locked(lowering),
         objects: objects.by_rank.into_values().collect(),
     }
 }
@@ -143,4 +144,29 @@ fn builds(lowering: &Lowering<'_>) -> Vec<Build> {
         })
         .collect();
     by_tag.into_values().cloned().collect()
+}
+
+/// Returns the digests of images that tags refer to.
+fn locked(lowering: &Lowering<'_>) -> BTreeMap<String, BTreeSet<String>> {
+    let containers = lowering.running().flat_map(Component::containers);
+    let references = containers.filter_map(|(_, container)| match &container.image {
+        Image::Reference(reference) if !reference.contains('@') => Some(reference),
+        _ => None,
+    });
+    let mut locked = BTreeMap::new();
+    if lowering.target.pin_images {
+        return locked;
+    }
+    for reference in references {
+        let Some(facts) = lowering.images.get(reference) else {
+            continue;
+        };
+        let platforms = facts.platforms.values().flatten();
+        let digests = facts.digest.iter().chain(platforms);
+        let digests: BTreeSet<_> = digests.cloned().map(String::from).collect();
+        if !digests.is_empty() {
+            locked.insert(reference.clone(), digests);
+        }
+    }
+    locked
 }

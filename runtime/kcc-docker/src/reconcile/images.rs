@@ -68,37 +68,50 @@ impl Reconciler<'_> {
     /// Reports an image of the engine that is not the one in `kcc.lock`: what was
     /// checked is not what runs.
     fn moved_digest(&mut self, reference: &str, image: &Image, found: &ObservedImage) {
-        let Some(locked) = &image.locked else { return };
-        let digests = found.digests.iter();
-        let mut digests = digests
-            .filter_map(|name| Some(name.split_once('@')?.1))
-            .peekable();
-        // An image that was built or loaded here has no digest to compare.
-        let Some(other) = digests.peek().copied() else {
+        let Some((cause, help)) = moved(reference, image, found) else {
             return;
         };
-        if digests.any(|digest| digest == locked) {
-            return;
-        }
         self.plan.add_finding(Finding {
             finding: FindingKind::Moved,
             kind: IMAGE.to_owned(),
             name: reference.to_owned(),
             component: Some(image.component.clone()),
             team: None,
-            cause: format!(
-                "image `{reference}` is {} on the engine, but {} in `kcc.lock`",
-                short(other),
-                short(locked)
-            ),
-            help: Some(format!(
-                "take the engine's with `kcc lock --update {reference}`, or get the other one with \
-                 `docker pull {reference}`"
-            )),
+            cause,
+            help: Some(help),
             alternatives: Vec::new(),
             conflict: None,
         });
     }
+}
+
+/// Compares an image of the engine with `kcc.lock`. Returns how they differ, and what to
+/// do about it.
+pub(crate) fn moved(
+    reference: &str,
+    image: &Image,
+    found: &ObservedImage,
+) -> Option<(String, String)> {
+    let locked = image.locked.as_ref()?;
+    let digests = found.digests.iter();
+    let mut digests = digests
+        .filter_map(|name| Some(name.split_once('@')?.1))
+        .peekable();
+    // An image that was built or loaded here has no digest to compare.
+    let other = digests.peek().copied()?;
+    if digests.any(|digest| digest == locked) {
+        return None;
+    }
+    let cause = format!(
+        "image `{reference}` is {} on the engine, but {} in `kcc.lock`",
+        short(other),
+        short(locked)
+    );
+    let help = format!(
+        "take the engine's with `kcc lock --update {reference}`, or get the other one with \
+         `docker pull {reference}`"
+    );
+    Some((cause, help))
 }
 
 /// Returns the first digits of a digest.

@@ -15,6 +15,7 @@ mod tear_down;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use images::moved;
 pub(crate) use tear_down::tear_down;
 
 use std::collections::BTreeSet;

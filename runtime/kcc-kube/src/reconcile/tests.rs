@@ -59,6 +59,7 @@ fn shop() -> KubernetesDesired {
             labels: BTreeMap::new(),
         }],
         builds: Vec::new(),
+        locked: BTreeMap::new(),
     }
 }
 

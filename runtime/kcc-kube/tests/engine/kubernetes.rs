@@ -142,6 +142,7 @@ impl Sandbox {
                 objects: Vec::new(),
                 secrets: Vec::new(),
                 builds: Vec::new(),
+                locked: BTreeMap::new(),
             },
         });
         let namespace = draft.object("v1", "Namespace", &self.system, None, json!({}));

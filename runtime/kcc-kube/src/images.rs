@@ -1,0 +1,133 @@
+//! Compares the images that pods run with `kcc.lock`. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Pod;
+use kcc_lower::kubernetes::KubernetesDesired;
+use kcc_plan::{Finding, FindingKind};
+
+use crate::{live::Live, pods};
+
+const IMAGE: &str = "image";
+
+/// Finds images that pods run and that are not those in `kcc.lock`: what was checked is
+/// not what runs.
+pub(crate) fn moved(kube: &KubernetesDesired, live: &Live) -> Vec<Finding> {
+    let mut found = BTreeMap::new();
+    for pod in &live.pods {
+        for (reference, digest) in running(pod) {
+            let Some(locked) = kube.locked.get(reference) else {
+                continue;
+            };
+            if !locked.contains(digest) {
+                let component = pods::component(pod).map(str::to_owned);
+                found.insert(reference, finding(reference, digest, locked, component));
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Returns the references of a pod's images with the digests that it runs. An image that
+/// was loaded onto the node has none.
+fn running(pod: &Pod) -> impl Iterator<Item = (&str, &str)> {
+    let spec = pod.spec.iter();
+    let declared = spec.flat_map(|spec| {
+        spec.init_containers
+            .iter()
+            .flatten()
+            .chain(&spec.containers)
+    });
+    let declared: BTreeMap<_, _> = declared
+        .filter_map(|container| Some((&container.name, container.image.as_deref()?)))
+        .collect();
+    let statuses = pod.status.iter().flat_map(pods::containers);
+    statuses.filter_map(move |status| {
+        let (_, digest) = status.image_id.split_once('@')?;
+        Some((*declared.get(&status.name)?, digest))
+    })
+}
+
+fn finding(
+    reference: &str,
+    digest: &str,
+    locked: &BTreeSet<String>,
+    component: Option<String>,
+) -> Finding {
+    let known = locked.first().map_or("another one", |digest| short(digest));
+    Finding {
+        finding: FindingKind::Moved,
+        kind: IMAGE.to_owned(),
+        name: reference.to_owned(),
+        component,
+        team: None,
+        cause: format!(
+            "image `{reference}` is {} in the cluster, but {known} in `kcc.lock`",
+            short(digest)
+        ),
+        help: Some(format!(
+            "run `kcc lock --update {reference}` to check what runs, or write `images: \"digest\"` \
+             in the target to run what was checked"
+        )),
+        alternatives: Vec::new(),
+        conflict: None,
+    }
+}
+
+/// Returns the first digits of a digest.
+fn short(digest: &str) -> &str {
+    digest.get(.."sha256:".len() + 12).unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn found(image_id: &str, locked: &[&str]) -> Vec<String> {
+        let pod: Value = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web-1"},
+            "spec": {"containers": [{"name": "web", "image": "acme/web:1"}]},
+            "status": {"containerStatuses": [{
+                "name": "web", "image": "docker.io/acme/web:1", "imageID": image_id,
+                "ready": true, "restartCount": 0,
+            }]},
+        });
+        let live = Live {
+            pods: vec![serde_json::from_value(pod).unwrap()],
+            ..Live::default()
+        };
+        let digests = locked.iter().map(|digest| (*digest).to_owned()).collect();
+        let kube = KubernetesDesired {
+            context: None,
+            namespace: "shop".to_owned(),
+            objects: Vec::new(),
+            secrets: Vec::new(),
+            builds: Vec::new(),
+            locked: BTreeMap::from([("acme/web:1".to_owned(), digests)]),
+        };
+        let found = moved(&kube, &live).into_iter();
+        found.map(|finding| finding.cause).collect()
+    }
+
+    #[test]
+    fn only_another_digest_is_reported() {
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        let (index, platform) = (digest("a"), digest("b"));
+        let locked = [index.as_str(), &platform];
+        let runs = |digest: &str| format!("docker.io/acme/web@{digest}");
+        assert_eq!(found(&runs(&index), &locked), [""; 0]);
+        assert_eq!(found(&runs(&platform), &locked), [""; 0]);
+        assert_eq!(found(&index, &locked), [""; 0], "it was loaded");
+        assert_eq!(
+            found(&runs(&digest("c")), &locked),
+            [
+                "image `acme/web:1` is sha256:cccccccccccc in the cluster, but sha256:aaaaaaaaaaaa in \
+              `kcc.lock`"
+            ]
+        );
+    }
+}
