@@ -544,7 +544,7 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 			unknown.Package = path
 		}
 	}
-	r.faults.report(r.p.withLabel(wire.Error{Detail: unknown}, x))
+	r.faults.report(r.p.withLabel(wire.Error{Detail: unknown, Path: inModel(r.path)}, x))
 }
 
 func isRootField(name string) bool {
