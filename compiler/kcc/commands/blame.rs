@@ -100,7 +100,10 @@ fn in_model(
         }
     }
     if values.is_empty() {
-        return Err(provenance::unknown_path(&system.tree, targets, path));
+        let mut models = system.model.targets.values();
+        let withheld = models.find_map(|model| provenance::withheld_url(model, path));
+        let unknown = || provenance::unknown_path(&system.tree, targets, path);
+        return Err(withheld.unwrap_or_else(unknown));
     }
     let key = |value: &Value| value.blame.as_ref().map(|blame| blame.path.clone());
     values.sort_by_cached_key(|value| (key(value), value.targets.clone()));

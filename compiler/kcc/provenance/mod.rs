@@ -20,7 +20,7 @@ pub use commits::annotate;
 pub use difference::{Difference, Side, differences};
 pub use field_path::{FieldPath, unknown_path};
 pub use fragment_origins::FragmentOrigins;
-pub use inferred::inferred_variables;
+pub use inferred::{inferred_variables, withheld_url};
 pub use line::{Effect, Line, LineKind};
 pub use object::{Field, FieldBlame, UNKNOWN_SOURCE, blame_object, unknown_object_in};
 pub use value::{ValueBlame, blame_value};
