@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use kcc_cue::Limits;
 use kcc_diag::Format;
 use kcc_model::{Bytes, Millis, is_label};
@@ -15,7 +15,7 @@ use crate::completion;
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Run in DIR
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(short = 'C', value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
     pub working_dir: Option<PathBuf>,
     /// Output format of errors and warnings
     #[arg(long, global = true, default_value = "text", value_parser = ["text", "json", "github", "sarif"])]
