@@ -130,3 +130,18 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
 }
+
+/// The treatment of a lock that another command holds.
+#[derive(Debug, Clone, Args)]
+pub struct LockArgs {
+    /// Time to wait while another command changes the target, such as `0s` or `10m`
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    lock_timeout: Millis,
+}
+
+impl LockArgs {
+    /// Returns the time to wait.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.lock_timeout.0)
+    }
+}

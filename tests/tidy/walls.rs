@@ -50,15 +50,29 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ),
     (
         "kcc-plan",
-        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-tree"],
+        &["kcc-diag", "kcc-lock", "kcc-lower", "kcc-model", "kcc-tree"],
     ),
     (
         "kcc-docker",
-        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan", "kcc-tree"],
+        &[
+            "kcc-diag",
+            "kcc-lock",
+            "kcc-lower",
+            "kcc-model",
+            "kcc-plan",
+            "kcc-tree",
+        ],
     ),
     (
         "kcc-kube",
-        &["kcc-diag", "kcc-lower", "kcc-model", "kcc-plan", "kcc-tree"],
+        &[
+            "kcc-diag",
+            "kcc-lock",
+            "kcc-lower",
+            "kcc-model",
+            "kcc-plan",
+            "kcc-tree",
+        ],
     ),
     (
         "kcc-image",
@@ -82,7 +96,10 @@ const LAYERS: [(&str, &[&str]); 14] = [
     // Without dependencies, so that it starts before anything heavy is built.
     ("kcc-demo", &[]),
     ("kcc-test-support", &["kcc-diag", "kcc-tree"]),
-    ("kcc-test-engines", &["kcc-lower", "kcc-model", "kcc-plan"]),
+    (
+        "kcc-test-engines",
+        &["kcc-diag", "kcc-lock", "kcc-lower", "kcc-model", "kcc-plan"],
+    ),
 ];
 
 /// The crates that only tests depend on, and each other.

@@ -187,6 +187,7 @@ codes! {
     ApplyImagePull = Apply "kcc::apply::image-pull" "apply/image-pull.md";
     ApplyImageUser = Apply "kcc::apply::image-user" "apply/image-user.md";
     ApplyLockHeld = Apply "kcc::apply::lock-held" "apply/lock-held.md";
+    ApplyLockLost = Apply "kcc::apply::lock-lost" "apply/lock-lost.md";
     ApplyConflict = Apply "kcc::apply::conflict" "apply/conflict.md";
     ApplySecret = Apply "kcc::apply::secret" "apply/secret.md";
     ApplyForbidden = Apply "kcc::apply::forbidden" "apply/forbidden.md";
@@ -194,6 +195,8 @@ codes! {
     ApplyRefused = Apply "kcc::apply::refused" "apply/refused.md";
     ApplyLeftBehind = Apply "kcc::apply::left-behind" "apply/left-behind.md";
     StateUnrecorded = State "kcc::state::unrecorded" "state/unrecorded.md";
+    StateDamaged = State "kcc::state::damaged" "state/damaged.md";
+    StateNewer = State "kcc::state::newer" "state/newer.md";
     StateStore = State "kcc::state::store" "state/store.md";
 }
 

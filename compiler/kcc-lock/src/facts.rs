@@ -160,6 +160,19 @@ pub const DIGEST_HEX: usize = 64;
 pub struct Digest(String);
 
 impl Digest {
+    /// Creates the digest of content with this SHA-256.
+    pub fn from_sha256(hash: [u8; DIGEST_HEX / 2]) -> Self {
+        let text = hash.iter().fold(ALGORITHM.to_owned(), |text, byte| {
+            format!("{text}{byte:02x}")
+        });
+        Self(text)
+    }
+
+    /// Returns the hexadecimal digits.
+    pub fn hex(&self) -> &str {
+        &self.0[ALGORITHM.len()..]
+    }
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,7 +9,7 @@ use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 
 use super::{CommandResult, addresses, json, only, plan::Prune};
 use crate::{
-    args::{self, ScopeArgs, duration},
+    args::{self, LockArgs, ScopeArgs, duration},
     confirm::confirm,
     context::Context,
     exit::Exit,
@@ -50,6 +50,9 @@ pub struct Apply {
     /// Delete objects that are no longer declared [default: owned]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub prune: Option<Prune>,
+    /// The treatment of its lock.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 impl Apply {
@@ -75,6 +78,7 @@ impl Apply {
             options.prune = self.prune.unwrap_or(Prune::Owned).into();
             options.take = compiled.origins().fields(&self.take)?;
         }
+        options.lock_timeout = self.lock.timeout();
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let (name, target) = (&compiled.model.name, &scope.target);
         let question = format!("apply `{name}` to `{target}`?");

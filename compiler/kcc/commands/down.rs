@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{CommandResult, apply};
 use crate::{
-    args::{ScopeArgs, System},
+    args::{LockArgs, ScopeArgs, System},
     confirm::confirm,
     context::Context,
     exit::Exit,
@@ -27,6 +27,9 @@ pub struct Down {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    /// The treatment of its lock.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 impl Down {
@@ -36,6 +39,7 @@ impl Down {
         let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let mut options = runtime::options(context, &compiled);
         options.volumes = self.volumes;
+        options.lock_timeout = self.lock.timeout();
         let name = &compiled.model.name;
         let data = if self.volumes { " and its data" } else { "" };
         let question = format!("remove `{name}`{data} from `{target}`?");

@@ -8,7 +8,7 @@ use kcc_plan::Recovery;
 
 use super::{CommandResult, json};
 use crate::{
-    args::{ScopeArgs, System},
+    args::{LockArgs, ScopeArgs, System},
     confirm::confirm,
     context::Context,
     exit::Exit,
@@ -29,6 +29,9 @@ pub struct Recover {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    /// The treatment of its lock.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 impl Recover {
@@ -37,7 +40,8 @@ impl Recover {
     pub fn run(self, context: &Context) -> CommandResult {
         let target = &self.scope.target;
         let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
-        let options = runtime::options(context, &compiled);
+        let mut options = runtime::options(context, &compiled);
+        options.lock_timeout = self.lock.timeout();
         let found = runtime::find_recoverable(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&found),

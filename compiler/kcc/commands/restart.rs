@@ -31,12 +31,14 @@ pub struct Restart {
 impl Restart {
     /// Asks for confirmation if the target is shared, and restarts.
     pub fn run(self, context: &Context) -> CommandResult {
+        let lock_timeout = self.selection.lock.timeout();
         let Some((compiled, components)) =
             self.selection.confirm(context, "restart", reject_job)?
         else {
             return Ok(Exit::Incomplete);
         };
         let mut options = runtime::options(context, &compiled);
+        options.lock_timeout = lock_timeout;
         options.request = Request::Restart(components);
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let reporter = progress::reporter(context);

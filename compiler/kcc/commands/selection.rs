@@ -7,11 +7,15 @@ use kcc_model::Name;
 
 use super::known;
 use crate::{
-    args::ScopeArgs, compiled::Compiled, confirm::confirm, context::Context, failure::Failure,
+    args::{LockArgs, ScopeArgs},
+    compiled::Compiled,
+    confirm::confirm,
+    context::Context,
+    failure::Failure,
     pipeline,
 };
 
-/// The components that a command changes.
+/// The components that a command changes, and how it begins.
 #[derive(Debug, Args)]
 pub struct Selection {
     /// Components, by name
@@ -23,6 +27,9 @@ pub struct Selection {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    /// The treatment of its lock.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 impl Selection {

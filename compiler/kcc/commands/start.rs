@@ -33,6 +33,7 @@ pub struct Start {
 impl Start {
     /// Starts the components; waits for tasks to end and prints their logs to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
+        let lock_timeout = self.selection.lock.timeout();
         let Some((compiled, components)) =
             self.selection.confirm(context, "start", reject_automatic)?
         else {
@@ -41,6 +42,7 @@ impl Start {
         let components = with_needs(&compiled, components);
         let tasks = tasks(&compiled, &components);
         let mut options = runtime::options(context, &compiled);
+        options.lock_timeout = lock_timeout;
         options.request = Request::Start(components);
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let reporter = progress::reporter(context);

@@ -23,12 +23,14 @@ pub struct Stop {
 impl Stop {
     /// Asks for confirmation if the target is shared, and removes the objects.
     pub fn run(self, context: &Context) -> CommandResult {
+        let lock_timeout = self.selection.lock.timeout();
         let Some((compiled, components)) =
             self.selection.confirm(context, "stop", reject_automatic)?
         else {
             return Ok(Exit::Incomplete);
         };
         let mut options = runtime::options(context, &compiled);
+        options.lock_timeout = lock_timeout;
         options.request = Request::Stop(components);
         let reporter = progress::reporter(context);
         let report = runtime::down(&compiled, &options, reporter.as_ref())?;

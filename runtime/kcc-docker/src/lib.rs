@@ -4,15 +4,17 @@
 //! [`Options`] of the command, and returns the engine-neutral types of `kcc-plan`:
 //!
 //! - [`plan()`] observes and reconciles; read-only;
-//! - [`apply`] takes the scope's lock, stores an intent, performs the plan and
-//!   stores the inventory; failures of operations are in its report;
+//! - [`apply`] observes and reconciles; if there is something to do, it takes the
+//!   scope's lock, does so again, stores an intent, performs the plan and stores the
+//!   inventory; failures of operations are in its report;
 //! - [`status`] reports the state of each component and why it is not ready;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
 //! - [`logs`] passes on the lines of the containers' logs;
 //! - [`exec`] runs a command in a container;
 //! - [`EngineImages`] describes images of the engine, for `kcc lock`;
 //! - [`plan_recovery`] and [`recover`] take kcc's objects back into the inventory if the
-//!   records are lost.
+//!   records are lost;
+//! - [`DockerStore`] keeps the record of a scope with the engine.
 //!
 //! Labels and the inventory together decide which objects kcc owns. A container is
 //! replaced when its configuration hash, its image, a secret's value, a network or
@@ -41,6 +43,7 @@ mod hex;
 mod image_source;
 mod image_user;
 mod init;
+mod kept_secrets;
 mod logs;
 mod observe;
 mod observed;
@@ -55,9 +58,11 @@ mod recovery;
 mod references;
 mod session;
 mod status;
+mod store;
 
 pub use context::context_hash;
 pub use credentials::{RegistryLogin, registry_login};
 pub use engine_image::EngineImage;
 pub use image_source::EngineImages;
 pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status};
+pub use store::DockerStore;

@@ -7,7 +7,7 @@ use std::{
 };
 
 pub(crate) use kcc_lower::docker::label;
-use kcc_plan::{LabelledObject, MissingSecret, Readiness, Unapplied};
+use kcc_plan::{LabelledObject, MissingSecret, Readiness, Reporter, Unapplied};
 use serde_json::Value;
 
 /// The suffix of a container that is about to replace another.
@@ -54,6 +54,13 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// Reports the objects that stay because they only carry the labels of the scope.
+    pub(crate) fn report_doubts(&self, reporter: &dyn Reporter) {
+        for object in &self.doubtful {
+            object.report_doubt(reporter);
+        }
+    }
+
     /// Lists the objects of the scope that kcc made, and those that only carry its
     /// labels.
     pub(crate) fn labelled(&self) -> Vec<LabelledObject> {
@@ -92,8 +99,8 @@ impl Observed {
 pub(crate) enum Ownership {
     /// It carries the scope's labels, and the records list it.
     Owned,
-    /// Its labels and name say that kcc made it, but the records do not list it:
-    /// it was made from another machine or by another user, or the records are lost.
+    /// Its labels and name say that kcc made it, but the records do not list it: they
+    /// are lost, at least in part.
     Unrecorded,
     /// kcc did not make it.
     Unmanaged,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, Error, Intent, Inventory, InventoryObject, RecordDirectory, RecordStore, Scope,
-    Unapplied,
+    ApplyReport, Error, GeneratedSecrets, Intent, Inventory, InventoryObject, Record, RecordStore,
+    Scope, Unapplied,
 };
 use kcc_tree::Engine;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::{
     observe,
     observed::{ContainerState, Observed, ObservedObject, Ownership},
     records::{Records, may_have_created},
+    store::DockerStore,
 };
 
 /// The records of a scope while a plan is performed.
@@ -24,7 +25,7 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) desired: &'a Desired,
     pub(crate) docker: &'a DockerDesired,
-    pub(crate) state: &'a RecordDirectory,
+    pub(crate) record: &'a Record<DockerStore>,
     pub(crate) records: &'a Records,
     /// The reasons why the last apply failed.
     pub(crate) unapplied: Unapplied,
@@ -32,7 +33,8 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) removes: bool,
     /// True if only some components of the target are worked on.
     pub(crate) partial: bool,
-    /// The generated secrets whose values are lost.
+    /// The generated secrets that have a value, and those whose values are lost.
+    pub(crate) generated: &'a GeneratedSecrets,
     pub(crate) lost_secrets: BTreeSet<Name>,
 }
 
@@ -44,7 +46,7 @@ impl RecordStore for RecordWriter<'_> {
     }
 
     async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
-        self.state.begin(intent)
+        self.record.begin(intent).await
     }
 
     fn ended(&mut self, report: &ApplyReport) -> bool {
@@ -65,26 +67,23 @@ impl RecordStore for RecordWriter<'_> {
         created: &BTreeSet<(&str, &str)>,
     ) -> Result<(), Error> {
         let objects = owned_objects(observed, created);
-        let mut secrets = BTreeSet::new();
-        for (name, provider) in &self.docker.secrets {
-            let known = self.records.inventory.as_ref();
-            let lost = self.lost_secrets.contains(name)
-                || known.is_some_and(|inventory| inventory.secrets.contains(name));
-            if *provider == (SecretProvider::Generate {})
-                && (lost || self.state.secret(name)?.is_some())
-            {
-                secrets.insert(name.clone());
-            }
-        }
-        self.state.end(&Inventory {
+        let secrets = self.docker.secrets.iter().filter(|(name, provider)| {
+            let generated = self.generated.values.contains_key(*name)
+                || self.generated.recorded.contains(*name)
+                || self.lost_secrets.contains(*name);
+            **provider == (SecretProvider::Generate {}) && generated
+        });
+        let inventory = Inventory {
             scope: self.scope.clone(),
             engine: Engine::Docker,
             since: kcc_plan::now(),
             objects,
             after: self.desired.order(),
             unapplied: self.unapplied.clone(),
-            secrets,
-        })
+            secrets: secrets.map(|(name, _)| name.clone()).collect(),
+        };
+        let empty = inventory.objects.is_empty() && inventory.unapplied.is_empty();
+        self.record.end((!empty).then_some(&inventory)).await
     }
 }
 

@@ -1,8 +1,8 @@
-//! [`Records`]: the records of a scope as the last apply left them.
+//! [`Records`]: the record of a scope as the last apply left it.
 
 use std::collections::BTreeSet;
 
-use kcc_plan::{Error, Intent, Inventory, RecordDirectory, Unapplied};
+use kcc_plan::{Intent, Inventory, Snapshot, Unapplied};
 use serde_json::Value;
 
 use crate::{
@@ -10,22 +10,27 @@ use crate::{
     observed::{SUCCESSOR, base_name},
 };
 
-/// The records that earlier applies left on this machine.
-#[derive(Debug, Default, PartialEq)]
+/// The records that earlier applies left.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Records {
+    /// The number of times that the lock was taken.
+    pub(crate) epoch: u64,
     pub(crate) intent: Option<Intent>,
     pub(crate) inventory: Option<Inventory>,
 }
 
-impl Records {
-    pub(crate) fn read(state: &RecordDirectory) -> Result<Self, Error> {
-        Ok(Self {
-            intent: state.intent()?,
-            inventory: state.inventory()?,
-        })
+impl From<Snapshot<Inventory>> for Records {
+    fn from(snapshot: Snapshot<Inventory>) -> Self {
+        Self {
+            epoch: snapshot.epoch,
+            intent: snapshot.intent,
+            inventory: snapshot.inventory,
+        }
     }
+}
 
-    /// Returns true if an apply on this machine left records.
+impl Records {
+    /// Returns true if an apply left records.
     pub(crate) fn exist(&self) -> bool {
         self.intent.is_some() || self.inventory.is_some()
     }

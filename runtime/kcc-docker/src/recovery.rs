@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::docker::{Container, DockerDesired, Mount, name_prefix};
 use kcc_model::{EnvValue, Name, Part, SecretProvider};
-use kcc_plan::{Error, RecordDirectory, Scope};
+use kcc_plan::{Error, GeneratedSecrets, Scope};
 
 use crate::{
     client::{Client, Listed},
@@ -113,8 +113,8 @@ pub(crate) fn lost_secrets(
     docker: &DockerDesired,
     observed: &Observed,
     read: &BTreeMap<Name, String>,
-    state: &RecordDirectory,
-) -> Result<BTreeSet<Name>, Error> {
+    kept: &GeneratedSecrets,
+) -> BTreeSet<Name> {
     let mut lost = BTreeSet::new();
     let exists = |name: &String| {
         let volume = observed.volumes.get(name);
@@ -129,14 +129,14 @@ pub(crate) fn lost_secrets(
             for secret in referenced_secrets(part) {
                 if is_generated(docker, secret)
                     && !read.contains_key(secret)
-                    && state.secret(secret)?.is_none()
+                    && !kept.values.contains_key(secret)
                 {
                     lost.insert(secret.to_owned());
                 }
             }
         }
     }
-    Ok(lost)
+    lost
 }
 
 #[cfg(test)]

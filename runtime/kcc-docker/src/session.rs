@@ -1,9 +1,10 @@
-//! The commands. Each opens a [`Session`] with a connection and the records of one
+//! The commands. Each opens a [`Session`] with a connection and the record of one
 //! scope, and runs observe, reconcile, perform and record in that order.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,11 +13,12 @@ use kcc_lower::{
     Desired, EngineDesired,
     docker::{Container, DockerDesired},
 };
-use kcc_model::Name;
+use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, ExecOptions, ExecStreams, LogLine, LogOptions, LogReport,
-    MissingSecret, Options, Plan, RecordDirectory, RecordStore, Recovery, Reporter, Scope, Secrets,
-    StatusReport, observe_undisturbed, read_logs, start_order, unredacted,
+    ApplyReport, Cancel, Error, Event, ExecOptions, ExecStreams, GeneratedSecrets, LegacyRecords,
+    LogLine, LogOptions, LogReport, MissingSecret, Options, Plan, Record, RecordStore, Recovery,
+    Reporter, Scope, Secrets, Silent, StatusReport, observe_undisturbed, read_logs, start_order,
+    unredacted,
 };
 
 use crate::{
@@ -24,6 +26,7 @@ use crate::{
     driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
     exec::Containers,
+    kept_secrets::KeptSecrets,
     logs::Logs,
     observe,
     observed::Observed,
@@ -34,6 +37,7 @@ use crate::{
     records::Records,
     recovery,
     references::referenced_secrets,
+    store::DockerStore,
 };
 
 /// The time without a change after which the engine counts as done with the
@@ -44,22 +48,23 @@ const QUIET_ROUNDS: usize = 20;
 /// Plans an apply and reports what is not ready. Read-only.
 pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = Session::open(desired, options).await?;
-    let started = session.started(&session.read_records()?);
+    let started = session.started(&session.read_records().await?);
     let part = options.request.part_of(desired, &started);
     let session = session.of(&part)?;
-    let (secrets, missing) = session.existing_secrets().await?;
-    let mut observed = observe_undisturbed(
-        async || session.read_records(),
-        async || session.state.check_unlocked(),
+    let available = session.available_secrets().await;
+    let seen = observe_undisturbed(
+        async || session.read_records().await,
+        async || session.record.check_unlocked().await,
         async |records| {
-            let mut observed = session.observe(records, &secrets).await?;
-            let check = session.readiness_check(Some(&secrets));
-            observe::readiness(desired, session.docker, &check, &mut observed).await?;
-            Ok(observed)
+            let mut seen = session.look(records, &available).await?;
+            let check = session.readiness_check(Some(&seen.secrets));
+            observe::readiness(desired, session.docker, &check, &mut seen.observed).await?;
+            Ok(seen)
         },
     )
     .await?;
-    observed.missing_secrets = missing;
+    let mut observed = seen.observed;
+    observed.missing_secrets = seen.missing;
     Ok(reconcile(desired, session.docker, &observed, options)?.without_payloads())
 }
 
@@ -71,24 +76,33 @@ pub async fn apply(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock(options.request.noun())?;
-    let records = session.read_records()?;
+    let record = &session.record;
+    record
+        .wait_until_unlocked(options, reporter, cancel)
+        .await?;
+    let records = session.read_records().await?;
     let part = options.request.part_of(desired, &session.started(&records));
     let session = session.of(&part)?;
-    session.wait_for_interrupted_apply(&records).await?;
-    let (secrets, missing) = session.existing_secrets().await?;
-    let observed = session.observe(&records, &secrets).await?;
-    let plan = reconcile(desired, session.docker, &observed, options)?;
-    options.check_planned(&plan, |_| false)?;
-    // Before the first mutation, so that a missing secret never stops it half-way.
-    if !missing.is_empty() {
-        return Err(missing.into());
-    }
-    let secrets = session.with_generated_secrets(&plan, secrets)?;
-    let mut writer = session.record_writer(&records);
-    let mut report = session
-        .perform(&plan, secrets, &mut writer, &observed, reporter, cancel)
-        .await?;
+    let available = session.available_secrets().await;
+    let idle = if session.is_closed(&records) {
+        Some(session.prepare(&records, &available).await?)
+    } else {
+        None
+    };
+    let mut report = if let Some(idle) = idle.filter(|seen| seen.plan.is_empty()) {
+        // Write nothing, not even a lock, unless the apply fails or an earlier one did.
+        let driver = session.driver(idle.secrets);
+        let report = kcc_plan::execute(&idle.plan, &driver, reporter, cancel).await;
+        session.record_reasons(&records, &report, options).await?;
+        report
+    } else {
+        let task = session.change(&available, reporter, cancel);
+        let noun = options.request.noun();
+        // Boxed, because it would be moved, and it is large.
+        let task = Box::pin(task);
+        let record = &session.record;
+        record.locked(noun, options, reporter, cancel, task).await?
+    };
     let left = observe::objects(&session.client, &session.scope, session.docker, &records).await?;
     for (name, component) in &mut report.components {
         component.addresses =
@@ -123,10 +137,11 @@ fn unscheduled(scope: &Scope, docker: &DockerDesired) -> Option<String> {
 /// Reports the state of each component and why it is not ready.
 pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
     let session = Session::open(desired, options).await?;
-    let records = session.read_records()?;
+    let records = session.read_records().await?;
     let observed =
         observe::objects(&session.client, &session.scope, session.docker, &records).await?;
-    let known = Secrets::readable(&session.docker.secrets, &session.state, options);
+    let generated = session.generated_secrets(&records).await?;
+    let known = Secrets::readable(&session.docker.secrets, &generated, options);
     let check = session.readiness_check(known.as_ref());
     crate::status::status(
         desired,
@@ -149,7 +164,8 @@ pub async fn logs(
     write: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
 ) -> Result<LogReport, Error> {
     let session = Session::open(desired, options).await?;
-    let (known, unreadable) = Secrets::known(&session.docker.secrets, &session.state, options);
+    let generated = session.generated_secrets(&Records::default()).await?;
+    let (known, unreadable) = Secrets::known(&session.docker.secrets, &generated, options);
     let containers = session.docker.containers.values();
     let own = containers.filter(|container| wanted.include(&container.component));
     let used: BTreeSet<_> = own
@@ -196,60 +212,77 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock(options.request.removal_noun())?;
-    let records = session.read_records()?;
-    session.wait_for_interrupted_apply(&records).await?;
-    let observed =
-        observe::objects(&session.client, &session.scope, session.docker, &records).await?;
-    let last = records.inventory.as_ref().map(|inventory| &inventory.after);
-    let order = start_order(desired, last.unwrap_or(&BTreeMap::new()));
-    let plan = tear_down(desired, &observed, &order, options)?;
-    let secrets = Secrets::default();
-    let mut writer = session.record_writer(&records);
-    writer.removes = true;
-    let report = session
-        .perform(&plan, secrets, &mut writer, &observed, reporter, cancel)
+    let record = &session.record;
+    record
+        .wait_until_unlocked(options, reporter, cancel)
         .await?;
-    if options.volumes && report.is_complete() {
-        session.state.remove_secrets()?;
+    let records = session.read_records().await?;
+    if session.is_closed(&records) && records.unapplied().is_empty() {
+        let (plan, observed) = session.tear_down(&records).await?;
+        let nothing_kept =
+            !options.volumes || session.generated_secrets(&records).await?.is_empty();
+        if plan.is_empty() && nothing_kept {
+            let driver = session.driver(Secrets::default());
+            let report = kcc_plan::execute(&plan, &driver, reporter, cancel).await;
+            observed.report_doubts(reporter);
+            return Ok(report);
+        }
     }
-    for object in &observed.doubtful {
-        object.report_doubt(reporter);
-    }
-    Ok(report)
+    let task = Box::pin(async {
+        let records = session.take_over().await?;
+        session.wait_for_interrupted_apply(&records).await?;
+        let (plan, observed) = session.tear_down(&records).await?;
+        let generated = session.generated_secrets(&records).await?;
+        let mut writer = session.record_writer(&records, &generated);
+        writer.removes = true;
+        let driver = session.driver(Secrets::default());
+        let report =
+            kcc_plan::perform(&plan, &observed, &driver, &mut writer, reporter, cancel).await?;
+        if options.volumes && report.is_complete() {
+            session.kept.remove().await?;
+        }
+        observed.report_doubts(reporter);
+        Ok(report)
+    });
+    let noun = options.request.removal_noun();
+    record.locked(noun, options, reporter, cancel, task).await
 }
 
 /// Lists the scope's objects that kcc made on this engine. Read-only.
 pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
-    let session = Session::open(desired, options).await?;
+    let session = Session::open(desired, options).await?.rebuilding();
     let found = observe_undisturbed(
-        async || session.read_records(),
-        async || session.state.check_unlocked(),
+        async || session.read_records().await,
+        async || session.record.check_unlocked().await,
         async |records| session.find_recoverable(records).await,
     );
     Ok(found.await?.recovery)
 }
 
 /// Takes the objects of [`plan_recovery`] into the inventory and stores the generated
-/// secrets that running containers still hold. Read-only on the engine.
+/// secrets that running containers still hold.
 pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
-    let session = Session::open(desired, options).await?;
-    let _lock = session.state.lock("a recovery")?;
-    let records = session.read_records()?;
-    let Recoverable {
-        recovery,
-        observed,
-        secrets,
-    } = session.find_recoverable(&records).await?;
-    for (name, value) in &secrets {
-        session.state.store_secret(name, value)?;
-    }
-    let created = recovery.recoverable();
-    let created = created.map(|object| (object.kind.as_str(), object.name.as_str()));
-    let mut writer = session.record_writer(&records);
-    writer.lost_secrets = recovery.lost_secrets.iter().cloned().collect();
-    writer.end(&observed, &created.collect()).await?;
-    Ok(recovery)
+    let session = Session::open(desired, options).await?.rebuilding();
+    let task = Box::pin(async {
+        let records = session.take_over().await?;
+        let Recoverable {
+            recovery,
+            observed,
+            secrets,
+        } = session.find_recoverable(&records).await?;
+        session.kept.store(&secrets).await?;
+        let created = recovery.recoverable();
+        let created = created.map(|object| (object.kind.as_str(), object.name.as_str()));
+        let generated = session.generated_secrets(&records).await?;
+        let mut writer = session.record_writer(&records, &generated);
+        writer.lost_secrets = recovery.lost_secrets.iter().cloned().collect();
+        writer.end(&observed, &created.collect()).await?;
+        Ok(recovery)
+    });
+    let record = &session.record;
+    record
+        .locked("a recovery", options, &Silent, &Cancel::new(), task)
+        .await
 }
 
 /// Returns the Docker objects of a desired state.
@@ -269,24 +302,50 @@ struct Recoverable {
     secrets: BTreeMap<Name, String>,
 }
 
-/// A connection to the engine and the records of a scope.
+/// What a command sees before it changes anything.
+struct Seen {
+    observed: Observed,
+    /// The values of the secrets in use that exist.
+    secrets: Secrets,
+    missing: Vec<MissingSecret>,
+    generated: GeneratedSecrets,
+}
+
+/// The same with the plan that follows from it.
+struct Prepared {
+    plan: Plan<Payload>,
+    observed: Observed,
+    secrets: Secrets,
+    generated: GeneratedSecrets,
+}
+
+/// A connection to the engine and the record of a scope.
 struct Session<'a> {
     desired: &'a Desired,
     docker: &'a DockerDesired,
     options: &'a Options,
     scope: Scope,
     endpoint: Endpoint,
-    client: Client,
-    state: RecordDirectory,
+    client: Arc<Client>,
+    record: Record<DockerStore>,
+    kept: KeptSecrets,
+    /// The records of an earlier version of kcc, in the user's state directory.
+    legacy: Option<LegacyRecords>,
 }
 
 impl<'a> Session<'a> {
     async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
         let docker = docker_of(desired)?;
         let endpoint = Endpoint::of(options)?;
-        let client = Client::connect(&endpoint).await?;
+        let client = Arc::new(Client::connect(&endpoint).await?);
         let scope = Scope::of(desired);
-        let state = RecordDirectory::of(&scope, options)?;
+        let store = DockerStore::new(Arc::clone(&client), &scope);
+        let kept = KeptSecrets::new(Arc::clone(&client), &store);
+        let record = Record::new(store, client.fence.clone());
+        let legacy = match LegacyRecords::find(&scope, options)? {
+            Some(legacy) if record.is_absent().await? => Some(legacy),
+            _ => None,
+        };
         Ok(Self {
             desired,
             docker,
@@ -294,8 +353,18 @@ impl<'a> Session<'a> {
             scope,
             endpoint,
             client,
-            state,
+            record,
+            kept,
+            legacy,
         })
+    }
+
+    /// Lets a damaged record count as missing.
+    fn rebuilding(self) -> Self {
+        Self {
+            record: self.record.rebuilding(),
+            ..self
+        }
     }
 
     /// Limits the session to a part of its desired state.
@@ -310,7 +379,9 @@ impl<'a> Session<'a> {
             scope: self.scope,
             endpoint: self.endpoint,
             client: self.client,
-            state: self.state,
+            record: self.record,
+            kept: self.kept,
+            legacy: self.legacy,
         })
     }
 
@@ -323,8 +394,47 @@ impl<'a> Session<'a> {
             .collect()
     }
 
-    fn read_records(&self) -> Result<Records, Error> {
-        Records::read(&self.state)
+    async fn read_records(&self) -> Result<Records, Error> {
+        let recorded = match &self.legacy {
+            Some(legacy) if self.record.is_absent().await? => legacy.read()?,
+            _ => self.record.read().await?,
+        };
+        Ok(recorded.into())
+    }
+
+    /// Returns true if no apply was interrupted, and no earlier version of kcc left
+    /// records elsewhere.
+    fn is_closed(&self, records: &Records) -> bool {
+        records.intent.is_none() && self.legacy.is_none()
+    }
+
+    /// Reads the records under the lock. Those that an earlier version of kcc left in the
+    /// user's state directory are moved to the engine first.
+    async fn take_over(&self) -> Result<Records, Error> {
+        if let Some(legacy) = &self.legacy
+            && self.record.is_absent().await?
+        {
+            self.kept.store(&legacy.secrets()?).await?;
+            self.record.adopt(&legacy.read()?).await?;
+            legacy.retire()?;
+        }
+        Ok(self.record.read().await?.into())
+    }
+
+    /// Reads the generated secrets.
+    async fn generated_secrets(&self, records: &Records) -> Result<GeneratedSecrets, Error> {
+        let mut generated = GeneratedSecrets::default();
+        let mut providers = self.docker.secrets.values();
+        if !providers.any(|provider| *provider == SecretProvider::Generate {}) {
+            return Ok(generated);
+        }
+        if let Some(legacy) = &self.legacy {
+            generated.values = legacy.secrets()?;
+        }
+        generated.values.extend(self.kept.read().await?);
+        let inventory = records.inventory.iter();
+        generated.recorded = inventory.flat_map(|all| all.secrets.clone()).collect();
+        Ok(generated)
     }
 
     /// Waits until the engine has finished the requests of a killed apply. An
@@ -346,18 +456,117 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn observe(&self, records: &Records, secrets: &Secrets) -> Result<Observed, Error> {
-        let (client, endpoint) = (&self.client, &self.endpoint);
-        observe::observe(
-            client,
-            endpoint,
+    /// Observes everything. `available` are the secrets from outside kcc.
+    async fn look(
+        &self,
+        records: &Records,
+        available: &(Secrets, Vec<MissingSecret>),
+    ) -> Result<Seen, Error> {
+        let generated = self.generated_secrets(records).await?;
+        let (mut secrets, mut missing) = available.clone();
+        let (names, providers) = (self.used_secrets(), &self.docker.secrets);
+        missing.extend(secrets.add_generated(names, providers, &generated));
+        let observed = observe::observe(
+            &self.client,
+            &self.endpoint,
             &self.scope,
             self.docker,
             records,
             self.options,
-            secrets,
+            &secrets,
         )
-        .await
+        .await?;
+        Ok(Seen {
+            observed,
+            secrets,
+            missing,
+            generated,
+        })
+    }
+
+    /// Observes everything and plans an apply, which needs all secrets, so that a missing
+    /// one never stops it half-way.
+    async fn prepare(
+        &self,
+        records: &Records,
+        available: &(Secrets, Vec<MissingSecret>),
+    ) -> Result<Prepared, Error> {
+        let seen = self.look(records, available).await?;
+        let plan = reconcile(self.desired, self.docker, &seen.observed, self.options)?;
+        self.options.check_planned(&plan, |_| false)?;
+        if !seen.missing.is_empty() {
+            return Err(seen.missing.into());
+        }
+        Ok(Prepared {
+            plan,
+            observed: seen.observed,
+            secrets: seen.secrets,
+            generated: seen.generated,
+        })
+    }
+
+    /// Applies under the lock. What was seen without it may have been the middle of
+    /// another apply.
+    async fn change(
+        &self,
+        available: &(Secrets, Vec<MissingSecret>),
+        reporter: &dyn Reporter,
+        cancel: &Cancel,
+    ) -> Result<ApplyReport, Error> {
+        let records = self.take_over().await?;
+        self.wait_for_interrupted_apply(&records).await?;
+        let Prepared {
+            plan,
+            observed,
+            secrets,
+            mut generated,
+        } = self.prepare(&records, available).await?;
+        let secrets = self
+            .generate_secrets(&plan, secrets, &mut generated)
+            .await?;
+        let mut writer = self.record_writer(&records, &generated);
+        let driver = self.driver(secrets);
+        kcc_plan::perform(&plan, &observed, &driver, &mut writer, reporter, cancel).await
+    }
+
+    /// Records why an apply without operations failed, or that an earlier failure is
+    /// resolved. Another command that has begun meanwhile records its own result.
+    async fn record_reasons(
+        &self,
+        before: &Records,
+        report: &ApplyReport,
+        options: &Options,
+    ) -> Result<(), Error> {
+        let Some(mut inventory) = before.inventory.clone() else {
+            return Ok(());
+        };
+        let partial = options.request.components().is_some();
+        inventory.unapplied.update(report, partial);
+        if before.inventory.as_ref() == Some(&inventory) {
+            return Ok(());
+        }
+        let store = async {
+            // The lock was taken once since, by this command.
+            if self.read_records().await?.epoch == before.epoch + 1 {
+                self.record.end(Some(&inventory)).await?;
+            }
+            Ok(())
+        };
+        let (noun, cancel) = (options.request.noun(), Cancel::new());
+        let record = &self.record;
+        match record.locked(noun, options, &Silent, &cancel, store).await {
+            Err(error) if error.code == Code::ApplyLockHeld => Ok(()),
+            stored => stored,
+        }
+    }
+
+    /// Plans to take everything down, and returns the observed state.
+    async fn tear_down(&self, records: &Records) -> Result<(Plan<Payload>, Observed), Error> {
+        let observed = observe::objects(&self.client, &self.scope, self.docker, records).await?;
+        let last = records.inventory.as_ref().map(|inventory| &inventory.after);
+        let order = start_order(self.desired, last.unwrap_or(&BTreeMap::new()));
+        let plan = tear_down(self.desired, &observed, &order, self.options)?;
+        Ok((plan, observed))
     }
 
     /// Returns a check for a command that looks once.
@@ -372,13 +581,10 @@ impl<'a> Session<'a> {
 
     async fn find_recoverable(&self, records: &Records) -> Result<Recoverable, Error> {
         let observed = observe::objects(&self.client, &self.scope, self.docker, records).await?;
+        let kept = self.generated_secrets(records).await?;
         let mut secrets = recovery::read_secrets(&self.client, self.docker, &observed).await?;
-        let lost = recovery::lost_secrets(self.docker, &observed, &secrets, &self.state)?;
-        for name in self.docker.secrets.keys() {
-            if self.state.secret(name)?.is_some() {
-                secrets.remove(name);
-            }
-        }
+        let lost = recovery::lost_secrets(self.docker, &observed, &secrets, &kept);
+        secrets.retain(|name, _| !kept.values.contains_key(name));
         let recovery = Recovery {
             scope: self.scope.clone(),
             objects: observed.labelled(),
@@ -392,21 +598,28 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Fetches the secrets in use, and the reasons for missing ones. Generates none.
-    async fn existing_secrets(&self) -> Result<(Secrets, Vec<MissingSecret>), Error> {
+    /// Returns the names of the secrets in use.
+    fn used_secrets(&self) -> BTreeSet<&str> {
         let containers = self.docker.containers.values();
-        let names: BTreeSet<_> = containers
+        containers
             .flat_map(Container::with_init)
             .flat_map(referenced_secrets)
-            .collect();
-        Secrets::fetch_existing(names, &self.docker.secrets, &self.state, self.options).await
+            .collect()
     }
 
-    /// Adds the secrets that the plan is the first to need by generating them.
-    fn with_generated_secrets(
+    /// Fetches the secrets in use from outside kcc, and the reasons for missing ones.
+    async fn available_secrets(&self) -> (Secrets, Vec<MissingSecret>) {
+        let providers = &self.docker.secrets;
+        Secrets::fetch_available(self.used_secrets(), providers, self.options).await
+    }
+
+    /// Adds the secrets that the plan is the first to need by generating them. They are
+    /// stored before anything uses them.
+    async fn generate_secrets(
         &self,
         plan: &Plan<Payload>,
         available: Secrets,
+        generated: &mut GeneratedSecrets,
     ) -> Result<Secrets, Error> {
         let mut names = BTreeSet::new();
         for step in &plan.steps {
@@ -417,19 +630,14 @@ impl<'a> Session<'a> {
                 names.extend(referenced_secrets(container));
             }
         }
-        available.with_generated(names, &self.docker.secrets, &self.state)
+        let (secrets, new) = available.with_generated(names, &self.docker.secrets, generated)?;
+        self.kept.store(new.values()).await?;
+        generated.values.extend(new.into_values());
+        Ok(secrets)
     }
 
-    async fn perform(
-        &self,
-        plan: &Plan<Payload>,
-        secrets: Secrets,
-        writer: &mut RecordWriter<'_>,
-        observed: &Observed,
-        reporter: &dyn Reporter,
-        cancel: &Cancel,
-    ) -> Result<ApplyReport, Error> {
-        let driver = DockerDriver {
+    fn driver(&self, secrets: Secrets) -> DockerDriver<'_> {
+        DockerDriver {
             client: &self.client,
             endpoint: &self.endpoint,
             options: self.options,
@@ -437,21 +645,25 @@ impl<'a> Session<'a> {
             secrets,
             first_exits: FirstExits::default(),
             stopping: Stopping::default(),
-        };
-        kcc_plan::perform(plan, observed, &driver, writer, reporter, cancel).await
+        }
     }
 
-    fn record_writer<'k>(&'k self, records: &'k Records) -> RecordWriter<'k> {
+    fn record_writer<'k>(
+        &'k self,
+        records: &'k Records,
+        generated: &'k GeneratedSecrets,
+    ) -> RecordWriter<'k> {
         RecordWriter {
             client: &self.client,
             scope: &self.scope,
             desired: self.desired,
             docker: self.docker,
-            state: &self.state,
+            record: &self.record,
             records,
             unapplied: records.unapplied(),
             removes: false,
             partial: self.options.request.components().is_some(),
+            generated,
             lost_secrets: BTreeSet::new(),
         }
     }
@@ -459,8 +671,6 @@ impl<'a> Session<'a> {
 
 #[cfg(test)]
 mod tests {
-    use kcc_plan::Silent;
-
     use super::*;
 
     fn desired() -> Desired {

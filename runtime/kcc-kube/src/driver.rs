@@ -291,7 +291,7 @@ impl Driver for KubeDriver<'_> {
                 };
                 let object = secrets::object(reference, secret, value);
                 // If another writer was faster, its Secret stays.
-                self.client.create(reference, &object).await.map(|_| ())
+                self.client.create(reference, &object).await
             }
             Payload::UpdateSecret {
                 reference,

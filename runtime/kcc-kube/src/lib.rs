@@ -14,15 +14,16 @@
 //! - [`exec`] runs a command in a container;
 //! - [`roles`] returns the least roles for a target, without a cluster;
 //! - [`plan_recovery`] lists the objects with the scope's labels, and [`recover`] takes
-//!   those that are provably kcc's into the inventory.
+//!   those that are provably kcc's into the inventory;
+//! - [`KubeStore`] keeps the record of a scope with the cluster.
 //!
 //! Labels and the inventory together decide which objects kcc owns. Before the
 //! first write, each object goes through the server's dry run with strict
 //! validation and the field manager `kcc`. The difference is what the server would
 //! change; fields of other managers are left or reported as conflicts, and forced
 //! only if `--take` names them; immutable changes replace the object unless it
-//! would lose its data. Lock and inventory are in the target's namespace, so that a
-//! whole team and its CI share them; neither contains a secret.
+//! would lose its data. The record is in the target's namespace, so that a whole team
+//! and its CI share it; it contains no secret.
 //!
 //! Only `client` uses kube; only `reconcile` decides.
 
@@ -34,7 +35,6 @@ mod driver;
 mod exec;
 mod field;
 mod images;
-mod lease;
 mod live;
 mod logs;
 mod observe;
@@ -53,7 +53,9 @@ mod scale;
 mod secrets;
 mod session;
 mod status;
+mod store;
 mod stuck;
 mod text;
 
 pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, roles, status};
+pub use store::KubeStore;

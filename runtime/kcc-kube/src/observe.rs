@@ -18,6 +18,7 @@ use crate::{
     },
     records::{Entry, Inventory, Records},
     scale,
+    store::is_record,
 };
 
 /// The number of concurrent requests.
@@ -427,7 +428,6 @@ pub(crate) async fn namespace_blockers(
     kube: &KubernetesDesired,
     observed: &Observed,
 ) -> Result<Vec<String>, Error> {
-    let own = crate::records::name(scope);
     let owned: BTreeSet<&str> = observed
         .objects
         .values()
@@ -442,8 +442,7 @@ pub(crate) async fn namespace_blockers(
     for (kind, live) in all {
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
         let name = name_of(&live);
-        let is_record = matches!(kind.as_str(), "ConfigMap" | "Lease") && name == own;
-        if !is_record && !uid.is_some_and(|uid| owned.contains(uid)) {
+        if !is_record(scope, &kind, &name) && !uid.is_some_and(|uid| owned.contains(uid)) {
             found.push(format!(
                 "it contains {kind} `{name}`, which kcc does not manage"
             ));

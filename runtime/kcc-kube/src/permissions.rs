@@ -15,7 +15,7 @@ use crate::{
     client::{Access, Client, resource_name},
     observe::default_kinds,
     observed::{CLAIM, DEFINITION, NAMESPACE, SECRET},
-    records,
+    store,
 };
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -26,15 +26,8 @@ const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
 /// The verbs for an object that kcc keeps as desired.
 const KEEP: [&str; 3] = ["create", "get", "patch"];
 
-/// The permissions for the record and the lock.
-const OF_THE_RECORD: [(&str, &str, &[&str]); 2] = [
-    ("v1", "configmaps", &["create", "delete", "get", "patch"]),
-    (
-        "coordination.k8s.io/v1",
-        "leases",
-        &["create", "delete", "get", "update"],
-    ),
-];
+/// The verbs for the `ConfigMap`s of the record.
+const OF_THE_RECORD: [&str; 5] = ["create", "delete", "get", "list", "patch"];
 
 /// The permissions within the namespace, or in the whole cluster.
 #[derive(Debug, Default)]
@@ -156,9 +149,7 @@ fn rules(kube: &KubernetesDesired, volumes: bool) -> (Rules, Rules) {
     own.allow("v1", "pods/log", &["get"]);
     own.allow("v1", "events", &["list"]);
     own.allow("apps/v1", "replicasets", &["list"]);
-    for (api_version, resource, verbs) in OF_THE_RECORD {
-        own.allow(api_version, resource, verbs);
-    }
+    own.allow("v1", "configmaps", &OF_THE_RECORD);
     for object in &kube.objects {
         if object.kind == NAMESPACE && object.name == kube.namespace {
             // It exists before a role in it, and kcc uses it as it is.
@@ -199,7 +190,7 @@ fn rules(kube: &KubernetesDesired, volumes: bool) -> (Rules, Rules) {
 /// `ClusterRole` if the system has objects outside the namespace.
 pub(crate) fn roles(scope: &Scope, kube: &KubernetesDesired, volumes: bool) -> Vec<Value> {
     let (own, cluster) = rules(kube, volumes);
-    let name = records::name(scope);
+    let name = store::name_of(scope);
     let namespace = &kube.namespace;
     let api_version = format!("{RBAC}/v1");
     let mut manifests = vec![

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, kubernetes::KubernetesDesired};
 use kcc_model::Name;
-use kcc_plan::{ApplyReport, Error, Intent, RecordStore, Scope};
+use kcc_plan::{ApplyReport, Error, Intent, Record, RecordStore, Scope};
 
 use crate::{
     client::Client,
     observe,
     observed::Observed,
-    records::{Records, store_inventory},
+    records::Records,
     status::{self, Reached},
+    store::KubeStore,
 };
 
 /// The records of a scope while a plan is performed.
@@ -20,6 +21,7 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) desired: &'a Desired,
     pub(crate) kube: &'a KubernetesDesired,
+    pub(crate) record: &'a Record<KubeStore>,
     pub(crate) records: Records,
     /// True if the target is taken down, which brings nothing to its desired state.
     pub(crate) removes: bool,
@@ -40,9 +42,7 @@ impl RecordStore for RecordWriter<'_> {
 
     async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
         self.begun = true;
-        self.records
-            .begin(self.client, &self.kube.namespace, intent)
-            .await
+        self.record.begin(intent).await
     }
 
     fn ended(&mut self, report: &ApplyReport) -> bool {
@@ -69,7 +69,9 @@ impl RecordStore for RecordWriter<'_> {
             return Ok(());
         }
         let inventory = observe::inventory(observed, &self.records, created, self.desired.order());
-        store_inventory(self.client, &self.kube.namespace, self.scope, &inventory).await?;
+        self.record
+            .end((!inventory.is_empty()).then_some(&inventory))
+            .await?;
         self.records = Records {
             recorded: true,
             inventory,

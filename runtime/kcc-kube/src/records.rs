@@ -1,28 +1,25 @@
-//! [`Records`]: the records of a scope, in a `ConfigMap` in the target's namespace,
-//! so that a whole team and its CI share them. They never contain a secret.
+//! [`Records`]: the record of a scope as the last apply left it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
-use kcc_plan::{Error, Intent, Scope, Unapplied};
+use kcc_plan::{Action, Error, Intent, Operation, Scope, Snapshot, Unapplied};
+use kcc_tree::Engine;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    client::Client,
-    observed::{ObservedObject, Reference, Templates, label, label_of, version},
+    observed::{ObservedObject, Reference, Templates},
+    store::LegacyRecords,
 };
-
-const INVENTORY: &str = "inventory";
-const INTENT: &str = "intent";
 
 /// The records that earlier applies left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Records {
+    /// The number of times that the lock was taken.
+    pub(crate) epoch: u64,
     /// True if there are any records.
     pub(crate) recorded: bool,
-    /// The version of the records as they were read, which changes with each write.
-    pub(crate) version: Option<String>,
     /// The inventory of the last apply.
     pub(crate) inventory: Inventory,
     /// The objects that an interrupted apply set out to create.
@@ -47,7 +44,7 @@ pub(crate) struct Inventory {
 
 impl Inventory {
     /// Returns true if there is nothing to record.
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.objects.is_empty() && self.unapplied.is_empty()
     }
 }
@@ -92,39 +89,65 @@ impl Entry {
 /// The kind and name of an object that may have been created.
 pub(crate) type KindAndName = (String, String);
 
-/// Returns the name of a scope's records. The dots keep it apart from components.
-pub(crate) fn name(scope: &Scope) -> String {
-    let mut name = format!("kcc.{}.{}", scope.system, scope.target);
-    if let Some(instance) = &scope.instance {
-        name = format!("{name}.{instance}");
+impl From<Snapshot<Inventory>> for Records {
+    fn from(snapshot: Snapshot<Inventory>) -> Self {
+        let intent = snapshot.intent.as_ref().map(|intent| {
+            let created = intent.created().into_iter();
+            created
+                .map(|(kind, name)| (kind.to_owned(), name.to_owned()))
+                .collect()
+        });
+        Self {
+            epoch: snapshot.epoch,
+            recorded: snapshot.inventory.is_some() || intent.is_some(),
+            inventory: snapshot.inventory.unwrap_or_default(),
+            intent,
+        }
     }
-    name
 }
 
 impl Records {
-    /// Reads the records.
-    pub(crate) async fn read(
-        client: &Client,
-        namespace: &str,
-        scope: &Scope,
-    ) -> Result<Self, Error> {
-        let reference = Reference::core("ConfigMap", namespace, &name(scope));
-        let Some(map) = client.get(&reference).await? else {
-            return Ok(Self::default());
-        };
-        if label_of(&map, label::MANAGED_BY) != Some(label::MANAGER) {
-            return Err(Error::new(
-                Code::StateStore,
-                format!("{reference} in namespace `{namespace}` has the name of kcc's inventory but is not managed by kcc"),
-            )
-            .help("delete it, or recreate it under another name"));
-        }
+    /// Reads the records of an earlier version of kcc.
+    pub(crate) fn of_legacy(legacy: &LegacyRecords) -> Result<Self, Error> {
         Ok(Self {
+            epoch: 0,
             recorded: true,
-            version: version(&map).map(str::to_owned),
-            inventory: part(&map, INVENTORY, &reference)?.unwrap_or_default(),
-            intent: part(&map, INTENT, &reference)?,
+            inventory: parse("inventory", &legacy.inventory)?,
+            intent: match &legacy.intent {
+                Some(text) => Some(parse("intent", text)?),
+                None => None,
+            },
         })
+    }
+
+    /// Returns the records of an earlier version of kcc in the form of this one.
+    pub(crate) fn into_snapshot(self, scope: &Scope) -> Snapshot<Inventory> {
+        let operations = |created: BTreeSet<KindAndName>| {
+            let named = created.into_iter().zip(1..);
+            let operation = |((kind, name), id)| Operation {
+                id,
+                action: Action::Update,
+                engine: Engine::Kubernetes,
+                kind,
+                name,
+                component: None,
+                team: None,
+                cause: String::new(),
+                changes: Vec::new(),
+                destroys_data: false,
+                after: Vec::new(),
+            };
+            named.map(operation).collect()
+        };
+        Snapshot {
+            epoch: self.epoch,
+            inventory: Some(self.inventory),
+            intent: self.intent.map(|created| Intent {
+                scope: scope.clone(),
+                since: kcc_plan::now(),
+                operations: operations(created),
+            }),
+        }
     }
 
     /// Returns true if an object of that kind and name is in the inventory, or if an
@@ -165,92 +188,13 @@ impl Records {
         }
         templates
     }
-
-    /// Stores an intent next to the inventory. Call it before the first mutation.
-    pub(crate) async fn begin(
-        &self,
-        client: &Client,
-        namespace: &str,
-        intent: &Intent,
-    ) -> Result<(), Error> {
-        let created: BTreeSet<_> = intent
-            .created()
-            .into_iter()
-            .map(|(kind, name)| (kind.to_owned(), name.to_owned()))
-            .collect();
-        write(
-            client,
-            namespace,
-            &intent.scope,
-            &self.inventory,
-            Some(&created),
-        )
-        .await
-    }
 }
 
-/// Stores the inventory and removes the intent. Call it after the last mutation.
-pub(crate) async fn store_inventory(
-    client: &Client,
-    namespace: &str,
-    scope: &Scope,
-    inventory: &Inventory,
-) -> Result<(), Error> {
-    if inventory.is_empty() {
-        return remove(client, namespace, scope).await;
-    }
-    write(client, namespace, scope, inventory, None).await
-}
-
-async fn remove(client: &Client, namespace: &str, scope: &Scope) -> Result<(), Error> {
-    let reference = Reference::core("ConfigMap", namespace, &name(scope));
-    let Some(map) = client.get(&reference).await? else {
-        return Ok(());
-    };
-    let uid = map.pointer("/metadata/uid").and_then(Value::as_str);
-    client.discard(&reference, uid.unwrap_or_default()).await
-}
-
-async fn write(
-    client: &Client,
-    namespace: &str,
-    scope: &Scope,
-    inventory: &Inventory,
-    intent: Option<&BTreeSet<KindAndName>>,
-) -> Result<(), Error> {
-    let name = name(scope);
-    // Structs of texts always serialise.
-    let text = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
-    let mut data = BTreeMap::from([(INVENTORY, text(serde_json::to_string(inventory)))]);
-    data.extend(intent.map(|intent| (INTENT, text(serde_json::to_string(intent)))));
-    let manifest = json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels(scope)},
-        "data": data,
-    });
-    let reference = Reference::core("ConfigMap", namespace, &name);
-    client.apply(&reference, &manifest, false).await
-}
-
-/// Returns the labels of the records. They differ from those of components, so that
-/// the records do not belong to the target.
-pub(crate) fn labels(scope: &Scope) -> Value {
-    json!({label::MANAGED_BY: label::MANAGER, label::STATE_OF: scope.system})
-}
-
-fn part<T: DeserializeOwned>(
-    map: &Value,
-    key: &str,
-    reference: &Reference,
-) -> Result<Option<T>, Error> {
-    let Some(text) = map.get("data").and_then(|data| data.get(key)?.as_str()) else {
-        return Ok(None);
-    };
-    serde_json::from_str(text).map(Some).map_err(|error| {
+fn parse<T: DeserializeOwned>(part: &str, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| {
         Error::new(
             Code::StateStore,
-            format!("cannot parse `{key}` of {reference}"),
+            format!("cannot parse the {part} in the target's record"),
         )
         .help("undo any edits of it, or use the version of kcc that wrote it")
         .cause(error)

@@ -5,6 +5,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
+    sync::Arc,
 };
 
 use kcc_diag::Code;
@@ -15,8 +16,9 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Driver, Error, Event, ExecOptions, ExecStreams, LogLine,
-    LogOptions, LogReport, Operation, Options, Plan, Recovery, Redaction, Reporter, Request, Scope,
-    Secrets, StatusReport, execute, observe_undisturbed, read_logs, start_order, unredacted,
+    LogOptions, LogReport, Operation, Options, Plan, Record, Recovery, Redaction, Reporter,
+    Request, Scope, Secrets, StatusReport, execute, observe_undisturbed, read_logs, start_order,
+    unredacted,
 };
 use serde_json::Value;
 
@@ -25,7 +27,6 @@ use crate::{
     driver::KubeDriver,
     exec::Containers,
     images,
-    lease::{self, Lock},
     logs::Logs,
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
@@ -33,10 +34,11 @@ use crate::{
     permissions,
     reconcile::{is_workload, reconcile, tear_down},
     record_writer::RecordWriter,
-    records::{self, Records},
+    records::Records,
     recovery::{self, Recoverable},
     secrets,
     status::{Reached, addresses, not_ready},
+    store::KubeStore,
 };
 
 /// Plans an apply and reports what is not ready. Read-only.
@@ -47,7 +49,7 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let session = session.of(&part)?.fetch_secrets().await?;
     let (observed, live) = observe_undisturbed(
         async || session.read_records().await,
-        async || session.check_unlocked().await,
+        async || session.record.check_unlocked().await,
         async |records| {
             let observed = session.observe(records, None).await?;
             Ok((observed, session.driver().live(None).await?))
@@ -69,8 +71,11 @@ pub async fn apply(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
+    let record = &session.record;
     let records = async {
-        session.check_unlocked().await?;
+        record
+            .wait_until_unlocked(options, reporter, cancel)
+            .await?;
         session.read_records().await
     };
     let records = session.permitted(records).await?;
@@ -91,10 +96,9 @@ pub async fn apply(
     }
     session.check_permissions().await?;
     let created = session.create_namespace(&plan, reporter, cancel).await?;
-    let lock = session.lock(options.request.noun()).await?;
     let task = async {
         // The state seen without the lock may be the middle of another apply.
-        let records = session.read_records().await?;
+        let records = session.take_over().await?;
         let observed = session.observe(&records, Some(&seen)).await?;
         let plan = reconcile(desired, session.kube, &observed, options)?;
         let has_run = |operation: &Operation| session.is_own_namespace(operation);
@@ -105,7 +109,10 @@ pub async fn apply(
     };
     // Boxed, because it would be moved, and it is large.
     let task = Box::pin(task);
-    let mut report = session.with_lock(lock, task, reporter, cancel).await?;
+    let noun = options.request.noun();
+    let record = &session.record;
+    let mut report = record.locked(noun, options, reporter, cancel, task).await?;
+    report.mutating_calls = session.client.mutations();
     report.performed += created;
     report.planned += created;
     session.report_moved_images(reporter).await?;
@@ -205,22 +212,27 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
-    session.check_unlocked().await?;
+    let record = &session.record;
+    record
+        .wait_until_unlocked(options, reporter, cancel)
+        .await?;
     let records = session.read_records().await?;
     let plan = session.tear_down(&records, reporter).await?.0;
     let unapplied = &records.inventory.unapplied;
     if plan.is_empty() && records.intent.is_none() && unapplied.is_empty() {
         return Ok(execute(&plan, &session.driver(), reporter, cancel).await);
     }
-    let lock = session.lock(options.request.removal_noun()).await?;
     let task = async {
-        let records = session.read_records().await?;
+        let records = session.take_over().await?;
         let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;
         session
             .perform(&plan, records, true, &observed, reporter, cancel)
             .await
     };
-    session.with_lock(lock, task, reporter, cancel).await
+    let noun = options.request.removal_noun();
+    let mut report = record.locked(noun, options, reporter, cancel, task).await?;
+    report.mutating_calls = session.client.mutations();
+    Ok(report)
 }
 
 fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Reached>) {
@@ -234,10 +246,10 @@ fn add_addresses(report: &mut ApplyReport, all: BTreeMap<Name, Reached>) {
 
 /// Lists the objects with the scope's labels and if they are recorded. Read-only.
 pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
-    let session = Session::open(desired, options).await?;
+    let session = Session::open(desired, options).await?.rebuilding();
     let found = observe_undisturbed(
         async || session.read_records().await,
-        async || session.check_unlocked().await,
+        async || session.record.check_unlocked().await,
         async |records| session.find_recoverable(records).await,
     );
     Ok(found.await?.recovery)
@@ -245,16 +257,17 @@ pub async fn plan_recovery(desired: &Desired, options: &Options) -> Result<Recov
 
 /// Takes every object that is provably kcc's into the inventory.
 pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, Error> {
-    let session = Session::open(desired, options).await?;
-    session.check_unlocked().await?;
+    let session = Session::open(desired, options).await?.rebuilding();
+    let (silent, cancel) = (&kcc_plan::Silent, &Cancel::new());
+    let record = &session.record;
+    record.wait_until_unlocked(options, silent, cancel).await?;
     let records = session.read_records().await?;
     let recovery = session.find_recoverable(&records).await?.recovery;
     if recovery.recoverable().next().is_none() {
         return Ok(recovery);
     }
-    let lock = session.lock("a recovery").await?;
-    let record = async {
-        let records = session.read_records().await?;
+    let task = async {
+        let records = session.take_over().await?;
         let found = session.find_recoverable(&records).await?;
         let inventory = observe::inventory(
             &found.observed,
@@ -262,13 +275,13 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
             &BTreeSet::new(),
             session.desired.order(),
         );
-        let namespace = &session.kube.namespace;
-        records::store_inventory(&session.client, namespace, &session.scope, &inventory).await?;
+        record.end(Some(&inventory)).await?;
         Ok(found.recovery)
     };
-    let recorded = record.await;
-    lock.release(&session.client).await;
-    recorded
+    let task = Box::pin(task);
+    record
+        .locked("a recovery", options, silent, cancel, task)
+        .await
 }
 
 /// Returns the Kubernetes objects of a desired state.
@@ -306,7 +319,8 @@ struct Session<'a> {
     kube: &'a KubernetesDesired,
     options: &'a Options,
     scope: Scope,
-    client: Client,
+    client: Arc<Client>,
+    record: Record<KubeStore>,
     /// The values of secrets from outside the cluster, once fetched.
     values: Secrets,
 }
@@ -314,16 +328,27 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     async fn open(desired: &'a Desired, options: &'a Options) -> Result<Self, Error> {
         let kube = kube_of(desired)?;
-        let client = Client::connect(kube.context.as_deref(), options).await?;
+        let client = Arc::new(Client::connect(kube.context.as_deref(), options).await?);
         let scope = Scope::of(desired);
+        let store = KubeStore::new(Arc::clone(&client), &kube.namespace, &scope);
+        let record = Record::new(store, client.fence.clone());
         Ok(Self {
             desired,
             kube,
             options,
             scope,
             client,
+            record,
             values: Secrets::default(),
         })
+    }
+
+    /// Lets a damaged record count as missing.
+    fn rebuilding(self) -> Self {
+        Self {
+            record: self.record.rebuilding(),
+            ..self
+        }
     }
 
     /// Limits the session to a part of its desired state.
@@ -337,6 +362,7 @@ impl<'a> Session<'a> {
             options: self.options,
             scope: self.scope,
             client: self.client,
+            record: self.record,
             values: self.values,
         })
     }
@@ -369,7 +395,26 @@ impl<'a> Session<'a> {
     }
 
     async fn read_records(&self) -> Result<Records, Error> {
-        Records::read(&self.client, &self.kube.namespace, &self.scope).await
+        match self.record.store().legacy().await? {
+            Some(legacy) if self.record.is_absent().await? => Records::of_legacy(&legacy),
+            _ => Ok(self.record.read().await?.into()),
+        }
+    }
+
+    /// Reads the records under the lock. Those that an earlier version of kcc left in the
+    /// same `ConfigMap` are converted first.
+    async fn take_over(&self) -> Result<Records, Error> {
+        let store = self.record.store();
+        if let Some(legacy) = store.legacy().await? {
+            if self.record.is_absent().await? {
+                let records = Records::of_legacy(&legacy)?;
+                self.record
+                    .adopt(&records.into_snapshot(&self.scope))
+                    .await?;
+            }
+            store.retire_legacy().await?;
+        }
+        Ok(self.record.read().await?.into())
     }
 
     async fn observe(
@@ -421,7 +466,6 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Fails if another command is changing the target.
     /// Reports images that run and are not those in `kcc.lock`.
     async fn report_moved_images(&self, reporter: &dyn Reporter) -> Result<(), Error> {
         if self.kube.locked.is_empty() {
@@ -435,34 +479,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn check_unlocked(&self) -> Result<(), Error> {
-        lease::check_unlocked(&self.client, &self.kube.namespace, &self.scope).await
-    }
-
-    /// Takes the lock for a command, such as `an apply`.
-    async fn lock(&self, command: &'static str) -> Result<Lock, Error> {
-        let (client, namespace) = (&self.client, &self.kube.namespace);
-        Lock::take(client, namespace, &self.scope, self.options, command).await
-    }
-
-    /// Runs a task under the lock, which is renewed meanwhile and always released.
-    async fn with_lock(
-        &self,
-        lock: Lock,
-        task: impl Future<Output = Result<ApplyReport, Error>>,
-        reporter: &dyn Reporter,
-        cancel: &Cancel,
-    ) -> Result<ApplyReport, Error> {
-        let result = tokio::select! {
-            result = task => result,
-            never = lock.renew_forever(&self.client, reporter, cancel) => match never {},
-        };
-        lock.release(&self.client).await;
-        let mut report = result?;
-        report.mutating_calls = self.client.mutations();
-        Ok(report)
-    }
-
     /// Records why an apply without operations failed, or that an earlier failure is
     /// resolved. Another command that has begun meanwhile records its own result.
     async fn record_reasons(&self, before: &Records, report: &ApplyReport) -> Result<(), Error> {
@@ -471,20 +487,22 @@ impl<'a> Session<'a> {
         if !before.recorded || inventory == before.inventory {
             return Ok(());
         }
-        let lock = match self.lock("an apply").await {
-            Err(error) if error.code == Code::ApplyLockHeld => return Ok(()),
-            lock => lock?,
-        };
         let store = async {
-            if self.read_records().await? != *before {
-                return Ok(());
+            // The lock was taken once since, by this command.
+            if self.read_records().await?.epoch == before.epoch + 1 {
+                self.record.end(Some(&inventory)).await?;
             }
-            let namespace = &self.kube.namespace;
-            records::store_inventory(&self.client, namespace, &self.scope, &inventory).await
+            Ok(())
         };
-        let stored = store.await;
-        lock.release(&self.client).await;
-        stored
+        let (options, silent, cancel) = (self.options, &kcc_plan::Silent, &Cancel::new());
+        let record = &self.record;
+        match record
+            .locked("an apply", options, silent, cancel, store)
+            .await
+        {
+            Err(error) if error.code == Code::ApplyLockHeld => Ok(()),
+            stored => stored,
+        }
     }
 
     /// Creates the namespace, which has to exist before its lock, and returns the
@@ -563,6 +581,7 @@ impl<'a> Session<'a> {
             scope: &self.scope,
             desired: self.desired,
             kube: self.kube,
+            record: &self.record,
             records,
             removes,
             partial: self.options.request.components().is_some(),

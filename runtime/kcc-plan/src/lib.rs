@@ -13,8 +13,8 @@
 //!    of the apply require it, and returns an [`ApplyReport`].
 //! 4. *Record*: an [`Intent`] is stored before the first mutation and the
 //!    [`Inventory`] after the last. [`perform`] does this around [`execute`]
-//!    through the crate's [`RecordStore`]: for Docker these lie in a [`RecordDirectory`]
-//!    guarded by a [`Lock`], for Kubernetes in the cluster.
+//!    through the crate's [`RecordStore`]. Both are in the [`Record`] of the scope, which
+//!    lives with the engine and also holds the lock.
 //!
 //! **Order.** [`PlanBuilder::finish`] numbers the operations so that each follows
 //! those in its `after`. A draft marked [`Draft::starts`] starts its component's
@@ -60,7 +60,7 @@ mod options;
 mod perform;
 mod plan;
 mod plan_file;
-mod records;
+mod record;
 mod recovery;
 mod report;
 mod reporter;
@@ -92,13 +92,14 @@ pub use options::Options;
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use plan_file::PlanFile;
-pub use records::{
-    Intent, Inventory, InventoryObject, Lock, RecordDirectory, Unapplied, lock_held, now,
+pub use record::{
+    Blob, Fence, FolderStore, Intent, Inventory, InventoryObject, LegacyRecords, Record, Snapshot,
+    Store, StoredHead, Swap, Unapplied, Version, now,
 };
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};
 pub use reporter::{Event, Reporter, Silent};
 pub use request::{Prune, RESTART, Request, START, not_running, outdated};
 pub use scope::Scope;
-pub use secrets::{Redaction, Secrets, generate as random_secret};
+pub use secrets::{GeneratedSecrets, Redaction, Secrets, generate as random_secret};
 pub use status::{ComponentStatus, State, StatusReport};

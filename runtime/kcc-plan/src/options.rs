@@ -5,6 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -17,8 +18,8 @@ use crate::{Error, Operation, Origins, Plan, PlanFile, Prune, Request};
 pub struct Options {
     /// The system's root; build contexts and files of secrets are relative to it.
     pub root: PathBuf,
-    /// The environment variables of the user: `DOCKER_HOST`, `KUBECONFIG`,
-    /// `HOME`, `XDG_STATE_HOME`, and those that secrets refer to.
+    /// The environment variables of the user: `DOCKER_HOST`, `KUBECONFIG`, `HOME`,
+    /// and those that secrets refer to.
     pub env: BTreeMap<String, String>,
     /// The work that an apply is asked for.
     pub request: Request,
@@ -30,6 +31,8 @@ pub struct Options {
     pub timeout_ms: Option<u64>,
     /// The only plan that an apply may perform.
     pub planned: Option<Arc<PlanFile>>,
+    /// The time to wait for the lock while another command holds it.
+    pub lock_timeout: Duration,
     /// The fields to take over from other field managers, as in
     /// [`Conflict::field`](crate::Conflict::field) or as model paths.
     pub take: BTreeSet<String>,
@@ -69,6 +72,7 @@ impl fmt::Debug for Options {
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("timeout_ms", &self.timeout_ms)
+            .field("lock_timeout", &self.lock_timeout)
             .field("take", &self.take)
             .finish_non_exhaustive()
     }

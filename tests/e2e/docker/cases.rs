@@ -10,7 +10,7 @@ use kcc_test_engines::{
     get, outcome, report,
     shop::{
         COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
-        completes_killed_applies, fails_without_its_engine, refuses_a_second_apply, take_down,
+        completes_killed_applies, fails_without_its_engine, one_apply_at_a_time, take_down,
     },
 };
 
@@ -37,7 +37,7 @@ cases! {
     a_failing_check_ends_with_its_reason,
     a_killed_apply_is_completed_by_the_next,
     an_interrupted_apply_ends_with_exit_code_4,
-    a_second_apply_is_refused,
+    a_second_apply_waits,
     an_instance_runs_next_to_the_target,
     everyday_commands_work,
     output_contains_no_secrets,
@@ -48,7 +48,7 @@ cases! {
 
 fn the_shop_comes_up_and_stays(shop: &Shop) {
     shop.plan();
-    assert!(!shop.state().exists(), "a plan changes nothing");
+    assert!(!shop.has_record(), "a plan changes nothing");
     let address = format!("0.0.0.0:{}", shop.port);
     comes_up_and_is_stable(shop, &["1/1", &address]);
 }
@@ -189,7 +189,7 @@ fn a_lost_record_is_never_all_clear(shop: &Shop) {
     let status = ["status", "--target", "dev", "--exit-code"];
     let before = shop.run(&status);
     assert_eq!(before.code, Some(0), "{before:#?}");
-    fs::rename(shop.state(), shop.path("../moved")).unwrap();
+    shop.testbed.lose_record(&shop.name, "dev");
     let ran = shop.run(&status);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     // Each component says so, with the way out; everything runs as before.
@@ -230,7 +230,7 @@ fn down_keeps_the_data_without_volumes(shop: &Shop) {
     assert!(!logs.contains("cart | "), "{logs}");
     take_down(shop, true);
     assert_eq!(shop.objects(), [""; 0]);
-    assert!(!shop.state().join("secrets").exists());
+    assert!(shop.secrets().is_empty() && !shop.has_record());
 }
 
 fn a_failing_check_ends_with_its_reason(shop: &Shop) {
@@ -277,17 +277,14 @@ fn an_interrupted_apply_ends_with_exit_code_4(shop: &Shop) {
         let sent = Command::new("kill").args([signal, &pid]).status();
         assert!(sent.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(4), "{signal}");
-        assert!(
-            !shop.state().join("intent.json").exists(),
-            "{signal}: the inventory is stored"
-        );
+        assert!(!shop.has_intent(), "{signal}: the inventory is stored");
     }
     shop.apply();
     assert_eq!(shop.page().0, 200);
 }
 
-fn a_second_apply_is_refused(shop: &Shop) {
-    refuses_a_second_apply(shop, "create");
+fn a_second_apply_waits(shop: &Shop) {
+    one_apply_at_a_time(shop, "create");
 }
 
 fn an_instance_runs_next_to_the_target(shop: &Shop) {
@@ -343,10 +340,7 @@ fn everyday_commands_work(shop: &Shop) {
 
 fn output_contains_no_secrets(shop: &Shop) {
     let mut texts = all_outputs(shop);
-    let secrets: Vec<_> = fs::read_dir(shop.state().join("secrets"))
-        .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
-        .collect();
+    let secrets: Vec<_> = shop.secrets().into_values().collect();
     assert!(secrets.len() >= 2, "stripe-key and the database's password");
     let env = shop.docker(&[
         "inspect",
@@ -357,7 +351,7 @@ fn output_contains_no_secrets(shop: &Shop) {
         secrets.iter().any(|secret| env.contains(secret.as_str())),
         "the service has it"
     );
-    texts.push(fs::read_to_string(shop.state().join("inventory.json")).unwrap());
+    texts.push(shop.testbed.record_text(&shop.name, "dev"));
     for component in COMPONENTS {
         texts.push(shop.docker(&[
             "inspect",
@@ -410,7 +404,7 @@ fn an_unreachable_engine_is_an_environment_error(shop: &Shop) {
         "start the engine",
     ];
     fails_without_its_engine(shop, "unix:///nowhere/docker.sock", &[], &texts);
-    assert!(!shop.state().exists());
+    assert!(!shop.has_record());
 }
 
 fn a_root_image_replaces_nothing_unless_allowed(shop: &Shop) {

@@ -1,6 +1,6 @@
 //! A copy of the shop with a name and a port of its own.
 
-use std::{net::TcpListener, ops::Deref, path::PathBuf, process::Command, sync::Arc};
+use std::{collections::BTreeMap, net::TcpListener, ops::Deref, process::Command, sync::Arc};
 
 use kcc_test_engines::{self as engines, ExampleCopy, System, docker::Testbed, get, initials};
 use serde_json::Value;
@@ -27,9 +27,14 @@ impl Shop {
         Self { system, port }
     }
 
-    /// Returns the directory of kcc's records for the target.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.path(&format!("../state/kcc/{}/dev", self.system.name))
+    /// Returns true if the engine holds a record of the target.
+    pub(crate) fn has_record(&self) -> bool {
+        !self.testbed.record(&self.system.name, "dev").is_empty()
+    }
+
+    /// Returns the generated secrets of the target.
+    pub(crate) fn secrets(&self) -> BTreeMap<String, String> {
+        self.testbed.secrets(&self.system.name, "dev")
     }
 
     pub(crate) fn docker(&self, args: &[&str]) -> String {
@@ -82,7 +87,7 @@ impl engines::shop::Shop for Shop {
     }
 
     fn has_intent(&self) -> bool {
-        self.state().join("intent.json").exists()
+        self.testbed.has_intent(&self.system.name, "dev")
     }
 }
 

@@ -6,7 +6,7 @@ use kcc_test_engines::{
     outcome,
     shop::{
         all_outputs, applies_one_variable, comes_up_and_is_stable, completes_killed_applies,
-        fails_without_its_engine, refuses_a_second_apply, take_down,
+        fails_without_its_engine, one_apply_at_a_time, take_down,
     },
 };
 
@@ -27,7 +27,7 @@ cases! {
     down_keeps_the_claims_without_volumes,
     unmanaged_objects_are_not_touched,
     a_killed_apply_is_completed_by_the_next,
-    a_second_apply_is_refused,
+    a_second_apply_waits,
     an_instance_runs_next_to_the_target,
     output_contains_no_secrets,
     an_unreachable_cluster_is_an_environment_error,
@@ -153,9 +153,9 @@ fn a_killed_apply_is_completed_by_the_next(shop: &Shop) {
     assert!(!shop.exists());
 }
 
-fn a_second_apply_is_refused(shop: &Shop) {
+fn a_second_apply_waits(shop: &Shop) {
     shop.generate_key();
-    refuses_a_second_apply(shop, "create ServiceAccount");
+    one_apply_at_a_time(shop, "create ServiceAccount");
 }
 
 fn an_instance_runs_next_to_the_target(shop: &Shop) {

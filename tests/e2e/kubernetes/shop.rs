@@ -118,13 +118,9 @@ impl engines::shop::Shop for Shop {
     }
 
     fn has_intent(&self) -> bool {
-        let intent = "jsonpath={.data.intent}";
-        let get = ["get", "configmap", &self.state(), "-o", intent];
-        !self.kubectl(&get).is_empty()
-    }
-
-    fn unlock(&self) {
-        self.kubectl(&["delete", "lease", &self.state()]);
+        let head = "jsonpath={.data.head}";
+        let get = ["get", "configmap", &self.state(), "-o", head];
+        self.kubectl(&get).contains("\"intent\"")
     }
 }
 

@@ -52,7 +52,7 @@ impl Client {
         let first = networks.next();
         let body =
             body(new, first, env, shares).map_err(|error| refused_patch(name).cause(error))?;
-        let created = self.mutate().create_container(Some(options), body).await;
+        let created = self.mutate()?.create_container(Some(options), body).await;
         let id = created
             .map_err(|error| refused("create container", name, error))?
             .id;
@@ -62,8 +62,7 @@ impl Client {
                 container: id.clone(),
                 endpoint_config: Some(endpoint(aliases)),
             };
-            let connected = self.connect_network(network, request).await;
-            connected.map_err(|error| refused("connect a container to network", network, error))?;
+            self.connect_network(network, request).await?;
         }
         Ok(id)
     }

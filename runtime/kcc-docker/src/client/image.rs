@@ -40,7 +40,7 @@ impl Client {
             ..CreateImageOptions::default()
         };
         let login = credentials.map(Credentials::into_engine);
-        let mut stream = Box::pin(self.mutate().create_image(Some(options), None, login));
+        let mut stream = Box::pin(self.mutate()?.create_image(Some(options), None, login));
         loop {
             let next = tokio::select! {
                 next = stream.next() => next,
@@ -94,7 +94,7 @@ impl Client {
             ..BuildImageOptions::default()
         };
         let body = bollard::body_try_stream(crate::context::stream(root, build));
-        let mut stream = Box::pin(self.mutate().build_image(options, None, Some(body)));
+        let mut stream = Box::pin(self.mutate()?.build_image(options, None, Some(body)));
         let mut lines: Vec<String> = Vec::new();
         loop {
             let next = tokio::select! {

@@ -6,6 +6,7 @@ mod exec;
 mod image;
 mod logs;
 mod queries;
+mod record;
 
 pub(crate) use create::Shares;
 pub(crate) use exec::RunningCommand;
@@ -28,7 +29,7 @@ use bollard::{
     },
 };
 use kcc_diag::Code;
-use kcc_plan::Error;
+use kcc_plan::{Error, Fence};
 
 use crate::{clock::Clock, endpoint::Endpoint, files::Archive};
 
@@ -42,6 +43,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Client {
     docker: Docker,
     mutations: AtomicU64,
+    /// What every changing call has to pass.
+    pub(crate) fence: Fence,
     pub(crate) clock: Clock,
     /// The name of the machine that the engine runs on.
     pub(crate) machine: String,
@@ -74,6 +77,7 @@ impl Client {
             Ok(Ok(info)) => Ok(Self {
                 docker,
                 mutations: AtomicU64::new(0),
+                fence: Fence::default(),
                 clock: Clock::start(info.system_time.as_deref()),
                 machine: info.name.unwrap_or_default(),
                 in_vm: info
@@ -90,8 +94,15 @@ impl Client {
         self.mutations.load(Ordering::Relaxed)
     }
 
-    /// Returns the connection for a call that may change something.
-    fn mutate(&self) -> &Docker {
+    /// Returns the connection for a call that may change something, while the lock of
+    /// the target is certainly held.
+    fn mutate(&self) -> Result<&Docker, Error> {
+        self.fence.check()?;
+        Ok(self.unfenced())
+    }
+
+    /// Returns the connection for a call that may change the record.
+    fn unfenced(&self) -> &Docker {
         self.mutations.fetch_add(1, Ordering::Relaxed);
         &self.docker
     }
@@ -107,7 +118,7 @@ impl Client {
             labels: Some(labels.clone().into_iter().collect()),
             ..NetworkCreateRequest::default()
         };
-        let created = self.mutate().create_network(request).await;
+        let created = self.mutate()?.create_network(request).await;
         created
             .map(|_| ())
             .map_err(|error| refused("create network", name, error))
@@ -117,7 +128,7 @@ impl Client {
     /// that is long gone; it then refuses until it is restarted, and the network
     /// is left behind.
     pub(crate) async fn remove_network(&self, name: &str, id: &str) -> Result<(), Error> {
-        let removed = or_gone(self.mutate().remove_network(id).await);
+        let removed = or_gone(self.mutate()?.remove_network(id).await);
         let Err(error) = removed else { return Ok(()) };
         let counted = matches!(&error, EngineError::DockerResponseServerError { message, .. }
             if message.contains("active endpoints"));
@@ -148,8 +159,9 @@ impl Client {
         &self,
         network: &str,
         request: NetworkConnectRequest,
-    ) -> Result<(), EngineError> {
-        self.mutate().connect_network(network, request).await
+    ) -> Result<(), Error> {
+        let connected = self.mutate()?.connect_network(network, request).await;
+        connected.map_err(|error| refused("connect a container to network", network, error))
     }
 
     pub(crate) async fn create_volume(
@@ -162,7 +174,7 @@ impl Client {
             labels: Some(labels.clone().into_iter().collect()),
             ..VolumeCreateRequest::default()
         };
-        let created = self.mutate().create_volume(request).await;
+        let created = self.mutate()?.create_volume(request).await;
         created
             .map(|_| ())
             .map_err(|error| refused("create volume", name, error))
@@ -170,7 +182,7 @@ impl Client {
 
     pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), Error> {
         let removed = self
-            .mutate()
+            .mutate()?
             .remove_volume(name, None::<RemoveVolumeOptions>)
             .await;
         or_gone(removed).map_err(|error| refused("remove volume", name, error))
@@ -184,7 +196,7 @@ impl Client {
         };
         let body = bollard::body_full(archive.bytes.into());
         let done = self
-            .mutate()
+            .mutate()?
             .upload_to_container(id, Some(options), body)
             .await;
         done.map_err(|error| refused("write the files of container", name, error))
@@ -192,14 +204,14 @@ impl Client {
 
     pub(crate) async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
         let started = self
-            .mutate()
+            .mutate()?
             .start_container(id, None::<StartContainerOptions>)
             .await;
         started.map_err(|error| refused("start container", name, error))
     }
 
     pub(crate) async fn unpause(&self, id: &str, name: &str) -> Result<(), Error> {
-        let done = self.mutate().unpause_container(id).await;
+        let done = self.mutate()?.unpause_container(id).await;
         done.map_err(|error| refused("unpause container", name, error))
     }
 
@@ -207,7 +219,7 @@ impl Client {
     pub(crate) async fn stop(&self, id: &str, name: &str) -> Result<(), Error> {
         self.pre_stop(id).await;
         let stopped = self
-            .mutate()
+            .mutate()?
             .stop_container(id, None::<StopContainerOptions>)
             .await;
         or_gone(stopped).map_err(|error| refused("stop container", name, error))
@@ -220,7 +232,7 @@ impl Client {
             force: true,
             link: false,
         };
-        let removed = self.mutate().remove_container(id, Some(options)).await;
+        let removed = self.mutate()?.remove_container(id, Some(options)).await;
         or_gone(removed).map_err(|error| refused("remove container", name, error))
     }
 
@@ -228,7 +240,7 @@ impl Client {
         let options = RenameContainerOptions {
             name: name.to_owned(),
         };
-        let renamed = self.mutate().rename_container(id, options).await;
+        let renamed = self.mutate()?.rename_container(id, options).await;
         renamed.map_err(|error| refused("rename container", name, error))
     }
 }
@@ -249,6 +261,17 @@ fn is_missing(error: &EngineError) -> bool {
         error,
         EngineError::DockerResponseServerError {
             status_code: 404,
+            ..
+        }
+    )
+}
+
+/// Returns true if the name is taken.
+fn is_conflict(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::DockerResponseServerError {
+            status_code: 409,
             ..
         }
     )

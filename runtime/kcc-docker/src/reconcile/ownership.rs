@@ -13,9 +13,9 @@ use crate::observed::{Observed, ObservedObject, Ownership, SUCCESSOR};
 /// An existing object, by kind and name.
 type There = (&'static str, String, Ownership);
 
-/// Fails if kcc created objects of the scope from another machine or by another
-/// user, or if the records of this one are lost. Nothing is known about such
-/// objects, and an apply would generate new passwords for existing data.
+/// Fails if kcc created objects of the scope and their records are lost. Nothing is
+/// known about such objects, and an apply would generate new passwords for existing
+/// data.
 pub(super) fn refuse_unrecorded(
     docker: &DockerDesired,
     observed: &Observed,
@@ -42,14 +42,13 @@ fn unrecorded(mut found: Vec<There>, scope: &Scope) -> Result<(), Error> {
     let Some((kind, name, _)) = found.first() else {
         return Ok(());
     };
-    let (others, were) = match found.len() - 1 {
-        0 => (String::new(), "was"),
-        1 => (" and 1 other object".to_owned(), "were"),
-        count => (format!(" and {count} other objects"), "were"),
+    let (others, were, them) = match found.len() - 1 {
+        0 => (String::new(), "was", "it"),
+        1 => (" and 1 other object".to_owned(), "were", "them"),
+        count => (format!(" and {count} other objects"), "were", "them"),
     };
-    let message = format!(
-        "{kind} `{name}`{others} {were} created by kcc from another machine or by another user"
-    );
+    let message =
+        format!("{kind} `{name}`{others} {were} created by kcc, but no record lists {them}");
     Err(Error::new(Code::StateUnrecorded, message).help(format!(
         "take them into the inventory: `{}`",
         scope.recover_command()

@@ -10,13 +10,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use kcc_docker::DockerStore;
 use kcc_lower::{
     Desired, EngineDesired,
     docker::{Container, DockerDesired, HealthCheck, Image, Network, Publish, Restart, Volume},
 };
 use kcc_model::{Build, Check};
 use kcc_plan::{
-    ApplyReport, Cancel, Error, ExecOptions, ExecStreams, Options, Plan, Reporter, StatusReport,
+    ApplyReport, Cancel, Error, ExecOptions, ExecStreams, Fence, Options, Plan, Record, Reporter,
+    Scope, StatusReport,
 };
 use kcc_test_engines::{
     TestedEngine,
@@ -98,12 +100,8 @@ impl TestedEngine for Docker {
         EngineDesired::Docker(objects)
     }
 
-    fn env(&self, root: &Path) -> Vec<(&'static str, String)> {
-        let state = root.join("state").display().to_string();
-        vec![
-            ("DOCKER_HOST", self.host.clone()),
-            ("XDG_STATE_HOME", state),
-        ]
+    fn env(&self, _root: &Path) -> Vec<(&'static str, String)> {
+        vec![("DOCKER_HOST", self.host.clone())]
     }
 
     fn remove(&self, system: &str) {
@@ -154,12 +152,40 @@ impl Sandbox {
         Self(kcc_test_engines::Sandbox::new(testbed, case))
     }
 
-    pub(crate) fn state(&self) -> PathBuf {
-        self.root
-            .path()
-            .join("state/kcc")
-            .join(&self.system)
-            .join("dev")
+    /// Returns true if the engine holds a record of the system or a secret of it.
+    pub(crate) fn has_record(&self) -> bool {
+        !self.testbed.record(&self.system, "dev").is_empty()
+    }
+
+    /// Returns the generated secrets by name.
+    pub(crate) fn secrets(&self) -> BTreeMap<String, String> {
+        self.testbed.secrets(&self.system, "dev")
+    }
+
+    /// Connects to the store of the system's record.
+    pub(crate) async fn store(&self) -> DockerStore {
+        let scope = Scope {
+            system: self.system.clone(),
+            target: "dev".to_owned(),
+            instance: None,
+        };
+        DockerStore::connect(&scope, &self.options()).await.unwrap()
+    }
+
+    /// Connects to the record of the system, to change it.
+    pub(crate) async fn record(&self) -> Record<DockerStore> {
+        Record::new(self.store().await, Fence::default())
+    }
+
+    /// Does something to the record under its lock.
+    pub(crate) async fn locked(
+        &self,
+        record: &Record<DockerStore>,
+        task: impl Future<Output = Result<(), Error>>,
+    ) {
+        let (options, cancel) = (self.options(), Cancel::new());
+        let done = record.locked("a test", &options, &self.recorder, &cancel, task);
+        done.await.unwrap();
     }
 
     /// Drafts an empty desired state with its network.

@@ -10,11 +10,11 @@ mod live;
 mod logs;
 mod mutations;
 mod queries;
+mod record;
 
 pub(crate) use access::{Access, resource_name};
 pub(crate) use exec::{PodExec, RunningCommand};
 pub(crate) use logs::{LogRange, LogSince, LogStreams, PodLog};
-pub(crate) use mutations::WriteOutcome;
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use kcc_plan::{Error, Options};
+use kcc_plan::{Error, Fence, Options};
 use kube::api::{Api, DynamicObject};
 
 use self::kinds::Kinds;
@@ -43,6 +43,8 @@ pub(crate) struct Client {
     server: String,
     kinds: Kinds,
     mutations: AtomicU64,
+    /// What every changing call has to pass.
+    pub(crate) fence: Fence,
 }
 
 impl Client {
@@ -66,6 +68,7 @@ impl Client {
             server,
             kinds,
             mutations: AtomicU64::new(0),
+            fence: Fence::default(),
         })
     }
 
@@ -74,8 +77,16 @@ impl Client {
         self.mutations.load(Ordering::Relaxed)
     }
 
-    /// Counts a call that may change something.
-    fn mutates(&self) {
+    /// Counts a call that may change something, while the lock of the target is certainly
+    /// held.
+    fn mutates(&self) -> Result<(), Error> {
+        self.fence.check()?;
+        self.mutated();
+        Ok(())
+    }
+
+    /// Counts a call that may change the record.
+    fn mutated(&self) {
         self.mutations.fetch_add(1, Ordering::Relaxed);
     }
 

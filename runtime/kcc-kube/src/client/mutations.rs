@@ -24,15 +24,6 @@ const ESTABLISHED_PAUSE: Duration = Duration::from_millis(200);
 /// The field manager of restarts.
 const RESTART: &str = "kcc-restart";
 
-/// The outcome of creating or replacing an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WriteOutcome {
-    /// The object is as it was sent.
-    Done,
-    /// Another writer was first.
-    Lost,
-}
-
 /// The phrases in the cause of an error that mean that a field is immutable.
 const IMMUTABLE: [&str; 5] = [
     "immutable",
@@ -105,7 +96,7 @@ impl Client {
         params: &PatchParams,
     ) -> Result<(), Error> {
         let api = self.api(reference).await?;
-        self.mutates();
+        self.mutates()?;
         // Request metadata only: nobody reads the object that the server returns.
         match api
             .patch_metadata(&reference.name, params, &Patch::Apply(manifest))
@@ -146,29 +137,19 @@ impl Client {
         .help("check its conditions with `kubectl describe crd`, then apply again"))
     }
 
-    /// Creates an object that must not exist yet.
-    pub(crate) async fn create(
-        &self,
-        reference: &Reference,
-        object: &Value,
-    ) -> Result<WriteOutcome, Error> {
+    /// Creates an object, unless one of its name exists.
+    pub(crate) async fn create(&self, reference: &Reference, object: &Value) -> Result<(), Error> {
         let api = self.api(reference).await?;
-        self.mutates();
-        let answer = api.create(&post_params(), &parse(reference, object)?).await;
-        self.written(&format!("create {reference}"), answer)
-    }
-
-    /// Replaces the version of an object that it was read from.
-    pub(crate) async fn replace(
-        &self,
-        reference: &Reference,
-        object: &Value,
-    ) -> Result<WriteOutcome, Error> {
-        let api = self.api(reference).await?;
-        self.mutates();
-        let object = parse(reference, object)?;
-        let answer = api.replace(&reference.name, &post_params(), &object).await;
-        self.written(&format!("update {reference}"), answer)
+        self.mutates()?;
+        let object: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| {
+            let message = format!("{reference} is not a valid object");
+            Error::new(Code::ApplyRefused, message).cause(error)
+        })?;
+        match api.create(&post_params(), &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(self.error(&format!("create {reference}"), &error)),
+        }
     }
 
     /// Changes some fields of an object, if its identity still matches.
@@ -188,7 +169,7 @@ impl Client {
             field_manager: Some(manager.to_owned()),
             ..PatchParams::default()
         };
-        self.mutates();
+        self.mutates()?;
         let what = format!("change {reference}");
         let answer = api
             .patch(&reference.name, &params, &Patch::Merge(part))
@@ -201,67 +182,26 @@ impl Client {
     /// Removes an object, if its identity still matches. Objects that it owns are
     /// removed first. A missing object counts as removed.
     pub(crate) async fn delete(&self, reference: &Reference, uid: &str) -> Result<(), Error> {
-        self.delete_with(reference, uid, DeleteParams::foreground())
-            .await
-    }
-
-    /// Removes an object that owns nothing, at once.
-    pub(crate) async fn discard(&self, reference: &Reference, uid: &str) -> Result<(), Error> {
-        self.delete_with(reference, uid, DeleteParams::background())
-            .await
-    }
-
-    async fn delete_with(
-        &self,
-        reference: &Reference,
-        uid: &str,
-        params: DeleteParams,
-    ) -> Result<(), Error> {
         let api = self.api(reference).await?;
         let same = Preconditions {
             resource_version: None,
             uid: Some(uid.to_owned()),
         };
-        let params = params.preconditions(same);
-        self.mutates();
+        let params = DeleteParams::foreground().preconditions(same);
+        self.mutates()?;
         match api.delete(&reference.name, &params).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(error) => Err(self.error(&format!("delete {reference}"), &error)),
         }
     }
-
-    fn written(
-        &self,
-        what: &str,
-        answer: Result<DynamicObject, kube::Error>,
-    ) -> Result<WriteOutcome, Error> {
-        match answer {
-            Ok(_) => Ok(WriteOutcome::Done),
-            // It was created, changed or removed in the meantime.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
-                Ok(WriteOutcome::Lost)
-            }
-            Err(error) => Err(self.error(what, &error)),
-        }
-    }
 }
 
-fn post_params() -> PostParams {
+pub(super) fn post_params() -> PostParams {
     PostParams {
         dry_run: false,
         field_manager: Some(MANAGER.to_owned()),
     }
-}
-
-fn parse(reference: &Reference, object: &Value) -> Result<DynamicObject, Error> {
-    serde_json::from_value(object.clone()).map_err(|error| {
-        Error::new(
-            Code::ApplyRefused,
-            format!("{reference} is not a valid object"),
-        )
-        .cause(error)
-    })
 }
 
 /// Describes a field that another manager took over between plan and execution.

@@ -9,12 +9,16 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use kcc_kube::KubeStore;
+use kcc_lock::Digest;
 use kcc_lower::{
     Desired, EngineDesired,
     kubernetes::{CreatedSecret, KubernetesDesired, Object},
 };
 use kcc_plan::{
-    ApplyReport, Cancel, Error, ExecOptions, ExecStreams, Options, Plan, Reporter, StatusReport,
+    ApplyReport, Blob, Cancel, Error, ExecOptions, ExecStreams, Fence, Options, Plan, Record,
+    Reporter, Scope, StatusReport,
 };
 use kcc_test_engines::{TestedEngine, kubernetes::Testbed};
 use serde_json::{Value, json};
@@ -167,6 +171,66 @@ impl Sandbox {
     pub(crate) async fn try_down(&self, desired: &Draft) -> Result<ApplyReport, Error> {
         let (desired, options) = (desired.finish(), self.options());
         kcc_kube::down(&desired, &options, &self.recorder, &Cancel::new()).await
+    }
+
+    /// Connects to the store of the system's record.
+    pub(crate) async fn store(&self) -> KubeStore {
+        let scope = Scope {
+            system: self.system.clone(),
+            target: "prod".to_owned(),
+            instance: None,
+        };
+        let options = self.options();
+        let store = KubeStore::connect(&scope, None, &self.system, &options).await;
+        store.unwrap()
+    }
+
+    /// Connects to the record of the system, to change it.
+    pub(crate) async fn record(&self) -> Record<KubeStore> {
+        Record::new(self.store().await, Fence::default())
+    }
+
+    /// Does something to the record under its lock.
+    pub(crate) async fn locked(
+        &self,
+        record: &Record<KubeStore>,
+        task: impl Future<Output = Result<(), Error>>,
+    ) {
+        let (options, cancel) = (self.options(), Cancel::new());
+        let done = record.locked("a test", &options, &self.recorder, &cancel, task);
+        done.await.unwrap();
+    }
+
+    /// Returns the head of the record as it is stored.
+    pub(crate) fn head(&self) -> Value {
+        let name = format!("kcc.{}.prod", self.system);
+        let text = self.kubectl(&["get", "configmap", &name, "-o", "jsonpath={.data.head}"]);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Changes the head of the record, as nobody should.
+    pub(crate) fn set_head(&self, head: &Value) {
+        let name = format!("kcc.{}.prod", self.system);
+        let part = json!({"data": {"head": head.to_string()}}).to_string();
+        self.kubectl(&["patch", "configmap", &name, "--type=merge", "-p", &part]);
+    }
+
+    /// Returns everything that the record says, as text.
+    pub(crate) fn record_text(&self) -> String {
+        let labels = format!("-l=kcc.dev/state-of={}", self.system);
+        let maps = self.kubectl(&["get", "configmaps", &labels, "-o", "json"]);
+        let maps: Value = serde_json::from_str(&maps).unwrap();
+        let mut text = maps.to_string();
+        for map in maps["items"].as_array().unwrap() {
+            let name = map["metadata"]["name"].as_str().unwrap();
+            if let Some(blob) = map["binaryData"]["blob"].as_str() {
+                let hex = name.rsplit('.').next().unwrap();
+                let digest = Digest::try_from(format!("sha256:{hex}")).unwrap();
+                let blob = Blob::unpack(&digest, &BASE64.decode(blob).unwrap()).unwrap();
+                text += str::from_utf8(blob.bytes()).unwrap();
+            }
+        }
+        text
     }
 
     /// Runs kubectl in the system's namespace.

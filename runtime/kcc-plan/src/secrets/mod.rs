@@ -10,68 +10,121 @@ mod random;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
-use kcc_model::{EnvValue, Part, SecretProvider, percent_encoded};
+use kcc_model::{EnvValue, Name, Part, SecretProvider, percent_encoded};
 
 use self::provider::{OTHER_PROVIDER, fetch, missing, read};
 pub use self::random::generate;
-use crate::{Error, MissingSecret, Options, RecordDirectory};
+use crate::{Error, MissingSecret, Options};
 
 /// Values by secret name. Has no `Debug`, so that no value reaches a message.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
 }
 
+/// The secrets of a scope that kcc generated. Has no `Debug`: the values are secrets.
+#[derive(Default)]
+pub struct GeneratedSecrets {
+    /// The values that are kept with the engine.
+    pub values: BTreeMap<String, String>,
+    /// The names that the inventory lists. Without its value a secret is lost.
+    pub recorded: BTreeSet<Name>,
+}
+
+impl GeneratedSecrets {
+    /// Returns true if no value is kept.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Returns the value of a secret, or the reason why it is lost; nothing if it was
+    /// never generated. Existing data may depend on one that is lost: a new value would
+    /// lock that data up.
+    fn get(&self, name: &str) -> Option<Result<String, MissingSecret>> {
+        match self.values.get(name) {
+            Some(value) => Some(Ok(value.clone())),
+            None if self.recorded.contains(name) => Some(Err(lost_secret(name))),
+            None => None,
+        }
+    }
+}
+
 impl Secrets {
-    /// Fetches the values that exist, and collects the reasons for those that do
-    /// not. Generates nothing: a generated secret that was never needed is in
-    /// neither result.
-    pub async fn fetch_existing(
+    /// Fetches the values from outside kcc, and collects the reasons for those that are
+    /// missing.
+    pub async fn fetch_available(
         names: impl IntoIterator<Item = &str>,
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordDirectory,
         options: &Options,
-    ) -> Result<(Self, Vec<MissingSecret>), Error> {
+    ) -> (Self, Vec<MissingSecret>) {
         let mut lookup = Lookup::default();
         for name in names {
             let value = match providers.get(name) {
+                Some(SecretProvider::Generate {}) => continue,
+                Some(provider) => fetch(name, provider, options).await,
                 None => Err(missing(
                     name,
                     "it is not declared for this target",
                     OTHER_PROVIDER,
                 )),
-                Some(SecretProvider::Generate {}) => match state.secret(name)? {
-                    Some(value) => Ok(value),
-                    None if was_generated(name, state)? => Err(lost_secret(name)),
-                    None => continue,
-                },
-                Some(provider) => fetch(name, provider, options).await,
             };
             lookup.add(name, value);
         }
         let Lookup { values, missing } = lookup;
-        Ok((Self { values }, missing))
+        (Self { values }, missing)
     }
 
-    /// Adds the generated secrets among `names`. Those that do not exist yet are
-    /// generated and stored.
+    /// Adds the values of the generated secrets among `names`, and the reasons for those
+    /// that are lost. Generates nothing: a secret that was never needed is in neither
+    /// result.
+    pub fn add_generated<'a>(
+        &mut self,
+        names: impl IntoIterator<Item = &'a str>,
+        providers: &BTreeMap<String, SecretProvider>,
+        generated: &GeneratedSecrets,
+    ) -> Vec<MissingSecret> {
+        let mut lost = Vec::new();
+        let own = names
+            .into_iter()
+            .filter(|name| providers.get(*name) == Some(&SecretProvider::Generate {}));
+        for name in own {
+            match generated.get(name) {
+                Some(Ok(value)) => _ = self.values.insert(name.to_owned(), value),
+                Some(Err(missing)) => lost.push(missing),
+                None => {}
+            }
+        }
+        lost
+    }
+
+    /// Adds the generated secrets among `names`, and returns those that it had to
+    /// generate, which the caller stores before it uses them.
     pub fn with_generated<'a>(
         self,
         names: impl IntoIterator<Item = &'a str>,
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordDirectory,
-    ) -> Result<Self, Error> {
+        generated: &GeneratedSecrets,
+    ) -> Result<(Self, Self), Error> {
+        let mut new = BTreeMap::new();
         let mut lookup = Lookup {
             values: self.values,
             missing: Vec::new(),
         };
         for name in names {
-            let generated = providers.get(name) == Some(&SecretProvider::Generate {});
-            if generated && !lookup.values.contains_key(name) {
-                lookup.add(name, get_or_generate(name, state)?);
+            let is_generated = providers.get(name) == Some(&SecretProvider::Generate {});
+            if !is_generated || lookup.values.contains_key(name) {
+                continue;
             }
+            let value = if let Some(value) = generated.get(name) {
+                value
+            } else {
+                let value = generate(name)?;
+                new.insert(name.to_owned(), value.clone());
+                Ok(value)
+            };
+            lookup.add(name, value);
         }
-        lookup.finish()
+        Ok((lookup.finish()?, Self { values: new }))
     }
 
     /// Fetches the values of secrets from outside kcc, with the user's
@@ -97,12 +150,12 @@ impl Secrets {
     /// anything, for redaction; none if any value is unavailable.
     pub fn readable(
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordDirectory,
+        generated: &GeneratedSecrets,
         options: &Options,
     ) -> Option<Self> {
         let mut values = BTreeMap::new();
         for (name, provider) in providers {
-            let value = peek(name, provider, state, options).ok()?;
+            let value = peek(name, provider, generated, options).ok()?;
             values.extend(value.map(|value| (name.clone(), value)));
         }
         Some(Self { values })
@@ -112,12 +165,12 @@ impl Secrets {
     /// the names of the secrets whose values cannot.
     pub fn known(
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordDirectory,
+        generated: &GeneratedSecrets,
         options: &Options,
     ) -> (Self, BTreeSet<String>) {
         let (mut values, mut unreadable) = (BTreeMap::new(), BTreeSet::new());
         for (name, provider) in providers {
-            match peek(name, provider, state, options) {
+            match peek(name, provider, generated, options) {
                 Ok(value) => values.extend(value.map(|value| (name.clone(), value))),
                 Err(()) => _ = unreadable.insert(name.clone()),
             }
@@ -128,6 +181,11 @@ impl Secrets {
     /// Returns all values by name, to write them into files.
     pub fn values(&self) -> &BTreeMap<String, String> {
         &self.values
+    }
+
+    /// Returns all values by name, to keep them.
+    pub fn into_values(self) -> BTreeMap<String, String> {
+        self.values
     }
 
     /// Resolves the value of a variable.
@@ -220,11 +278,11 @@ fn replace_words(text: &str, value: &str) -> String {
 fn peek(
     name: &str,
     provider: &SecretProvider,
-    state: &RecordDirectory,
+    generated: &GeneratedSecrets,
     options: &Options,
 ) -> Result<Option<String>, ()> {
     match provider {
-        SecretProvider::Generate {} => state.secret(name).map_err(drop),
+        SecretProvider::Generate {} => Ok(generated.values.get(name).cloned()),
         SecretProvider::Command(_) => Err(()),
         provider => read(name, provider, options).map(Some).map_err(drop),
     }
@@ -255,30 +313,6 @@ impl Lookup {
     }
 }
 
-/// Returns the stored value of a generated secret, or generates it. If it was
-/// generated earlier and its value is gone, existing data may depend on it: a new
-/// value would lock that data up.
-fn get_or_generate(
-    name: &str,
-    state: &RecordDirectory,
-) -> Result<Result<String, MissingSecret>, Error> {
-    if let Some(value) = state.secret(name)? {
-        return Ok(Ok(value));
-    }
-    if was_generated(name, state)? {
-        return Ok(Err(lost_secret(name)));
-    }
-    let value = generate(name)?;
-    state.store_secret(name, &value)?;
-    Ok(Ok(value))
-}
-
-/// Returns true if the inventory says that a secret was generated.
-fn was_generated(name: &str, state: &RecordDirectory) -> Result<bool, Error> {
-    let inventory = state.inventory()?;
-    Ok(inventory.is_some_and(|inventory| inventory.secrets.contains(name)))
-}
-
 fn lost_secret(name: &str) -> MissingSecret {
     missing(
         name,
@@ -290,32 +324,16 @@ fn lost_secret(name: &str) -> MissingSecret {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use kcc_tree::Engine;
 
-    use crate::{Inventory, InventoryObject, Scope, Unapplied};
-
-    fn scratch() -> (tempfile::TempDir, Options, RecordDirectory) {
+    fn scratch() -> (tempfile::TempDir, Options) {
         let root = tempfile::tempdir().unwrap();
-        let state = root.path().join("state").display().to_string();
-        let env = BTreeMap::from([
-            ("XDG_STATE_HOME".to_owned(), state),
-            ("STRIPE".to_owned(), "sk_live".to_owned()),
-        ]);
         let options = Options {
             root: root.path().to_owned(),
-            env,
+            env: BTreeMap::from([("STRIPE".to_owned(), "sk_live".to_owned())]),
             ..Options::default()
         };
-        let scope = Scope {
-            system: "shop".into(),
-            target: "dev".into(),
-            instance: None,
-        };
-        let state = RecordDirectory::of(&scope, &options).unwrap();
-        (root, options, state)
+        (root, options)
     }
 
     #[test]
@@ -337,16 +355,19 @@ mod tests {
     async fn all(
         names: &[&str],
         providers: &BTreeMap<String, SecretProvider>,
-        state: &RecordDirectory,
+        generated: &mut GeneratedSecrets,
         options: &Options,
     ) -> Result<Secrets, Error> {
         let names = names.iter().copied();
-        let (found, missing) =
-            Secrets::fetch_existing(names.clone(), providers, state, options).await?;
+        let (mut found, mut missing) =
+            Secrets::fetch_available(names.clone(), providers, options).await;
+        missing.extend(found.add_generated(names.clone(), providers, generated));
         if !missing.is_empty() {
             return Err(missing.into());
         }
-        found.with_generated(names, providers, state)
+        let (all, new) = found.with_generated(names, providers, generated)?;
+        generated.values.extend(new.values);
+        Ok(all)
     }
 
     fn providers(list: Vec<(&str, SecretProvider)>) -> BTreeMap<String, SecretProvider> {
@@ -357,7 +378,8 @@ mod tests {
 
     #[tokio::test]
     async fn fetches_a_value_from_every_provider() {
-        let (root, options, state) = scratch();
+        let (root, options) = scratch();
+        let mut kept = GeneratedSecrets::default();
         std::fs::write(root.path().join("token"), "t0ken\n").unwrap();
         let command = ["printf", "from %s", "command"].map(str::to_owned).to_vec();
         let providers = providers(vec![
@@ -367,8 +389,8 @@ mod tests {
             ("command", SecretProvider::Command(command)),
         ]);
         let names = ["generated", "env", "file", "command"];
-        let first = all(&names, &providers, &state, &options).await.unwrap();
-        let second = all(&names, &providers, &state, &options).await.unwrap();
+        let first = all(&names, &providers, &mut kept, &options).await.unwrap();
+        let second = all(&names, &providers, &mut kept, &options).await.unwrap();
         assert_eq!(first.values, second.values, "a generated secret is stable");
         assert_eq!(first.values["env"], "sk_live");
         assert_eq!(first.values["file"], "t0ken");
@@ -383,47 +405,26 @@ mod tests {
         assert_eq!(first.redact("bad key sk_live, t0ken"), "bad key ***, ***");
     }
 
-    #[tokio::test]
-    async fn does_not_regenerate_a_lost_secret() {
-        let (_root, options, state) = scratch();
+    #[test]
+    fn does_not_regenerate_a_lost_secret() {
         let providers = providers(vec![
             ("old", SecretProvider::Generate {}),
             ("new", SecretProvider::Generate {}),
         ]);
-        let inventory = Inventory {
-            scope: Scope {
-                system: "shop".into(),
-                target: "dev".into(),
-                instance: None,
-            },
-            engine: Engine::Docker,
-            since: 1,
-            objects: vec![InventoryObject {
-                kind: "volume".into(),
-                name: "shop-dev-db-data".into(),
-                id: "shop-dev-db-data".into(),
-                component: None,
-                team: None,
-                config: None,
-            }],
-            after: BTreeMap::new(),
-            unapplied: Unapplied::default(),
-            secrets: BTreeSet::from(["old".to_owned()]),
+        let generated = GeneratedSecrets {
+            values: BTreeMap::new(),
+            recorded: BTreeSet::from(["old".to_owned()]),
         };
-        state.end(&inventory).unwrap();
-        let (found, missing) =
-            Secrets::fetch_existing(["old", "new"], &providers, &state, &options)
-                .await
-                .unwrap();
+        let mut found = Secrets::default();
+        let missing = found.add_generated(["old", "new"], &providers, &generated);
         assert!(found.values.is_empty());
         let names: Vec<_> = missing.iter().map(|secret| secret.name.as_str()).collect();
         assert_eq!(names, ["old"], "the other one was never needed");
         let error = found
-            .with_generated(["old", "new"], &providers, &state)
+            .with_generated(["old", "new"], &providers, &generated)
             .err()
             .unwrap();
         assert!(error.message.contains("`old`") && error.message.contains("is lost"));
-        assert_eq!(state.secret("old").unwrap(), None);
     }
 
     #[test]
@@ -446,28 +447,9 @@ mod tests {
         assert_eq!(all.len(), 500);
     }
 
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn generated_secrets_are_readable_by_their_owner_only() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_root, options, state) = scratch();
-        let providers = providers(vec![("generated", SecretProvider::Generate {})]);
-        all(&["generated"], &providers, &state, &options)
-            .await
-            .unwrap();
-        let mode = |path: &str| {
-            std::fs::metadata(state.path().join(path))
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o777
-        };
-        assert_eq!((mode("secrets"), mode("secrets/generated")), (0o700, 0o600));
-    }
-
     #[tokio::test]
     async fn names_missing_secrets_without_showing_values() {
-        let (_root, options, state) = scratch();
+        let (_root, options) = scratch();
         let script = ["sh", "-c", "echo hunter2; exit 3"]
             .map(str::to_owned)
             .to_vec();
@@ -476,8 +458,12 @@ mod tests {
             ("command", SecretProvider::Command(script)),
         ]);
         let failed = |names: &'static [&'static str]| {
-            let found = all(names, &providers, &state, &options);
-            async { found.await.err().unwrap() }
+            let (providers, options) = (&providers, &options);
+            async move {
+                let mut kept = GeneratedSecrets::default();
+                let found = all(names, providers, &mut kept, options).await;
+                found.err().unwrap()
+            }
         };
         let error = failed(&["env"]).await;
         assert_eq!(
@@ -490,6 +476,7 @@ mod tests {
         let error = failed(&["command"]).await;
         assert!(error.chain().contains("`sh` failed with exit code 3"));
         assert!(!error.chain().contains("hunter2"));
-        assert!(Secrets::readable(&providers, &state, &options).is_none());
+        let kept = GeneratedSecrets::default();
+        assert!(Secrets::readable(&providers, &kept, &options).is_none());
     }
 }

@@ -3,13 +3,17 @@
 //! removed with everything in it.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use kcc_lock::Digest;
+use kcc_plan::Blob;
 use kcc_test_support::root;
 use serde_json::Value;
 
@@ -88,6 +92,74 @@ impl Testbed {
         names
     }
 
+    /// Lists the volumes that hold the record of a target, with their labels.
+    pub fn record(&self, system: &str, target: &str) -> Vec<(String, BTreeMap<String, String>)> {
+        let filter = format!("--filter=label=dev.kcc.record={system}/{target}");
+        let names = self.docker(&["volume", "ls", &filter, "--format={{.Name}}"]);
+        let labels = |name: &str| {
+            let text = self.docker(&["volume", "inspect", "--format={{json .Labels}}", name]);
+            (name.to_owned(), serde_json::from_str(&text).unwrap())
+        };
+        names.lines().map(labels).collect()
+    }
+
+    /// Returns everything that the record of a target says, as text.
+    pub fn record_text(&self, system: &str, target: &str) -> String {
+        let value = |label: &str, value: String| {
+            let Some(hex) = label.strip_prefix("dev.kcc.record.blob.") else {
+                return value;
+            };
+            let digest = Digest::try_from(format!("sha256:{hex}")).unwrap();
+            let blob = Blob::unpack(&digest, &BASE64.decode(&value).unwrap()).unwrap();
+            String::from_utf8(blob.bytes().to_vec()).unwrap()
+        };
+        let mut texts = Vec::new();
+        for (name, labels) in self.record(system, target) {
+            texts.push(name);
+            let labels = labels.into_iter();
+            texts.extend(labels.map(|(label, text)| format!("{label}: {}", value(&label, text))));
+        }
+        texts.join("\n")
+    }
+
+    /// Returns true if the record of a target names the intent of an apply.
+    pub fn has_intent(&self, system: &str, target: &str) -> bool {
+        let record = self.record(system, target).into_iter();
+        let heads = record.filter_map(|(name, mut labels)| {
+            let number: u64 = name.rsplit_once('.')?.1.parse().ok()?;
+            Some((number, labels.remove("dev.kcc.record.head")?))
+        });
+        heads
+            .max()
+            .is_some_and(|(_, head)| head.contains("\"intent\""))
+    }
+
+    /// Returns the generated secrets of a target by name, from the engine's own files.
+    pub fn secrets(&self, system: &str, target: &str) -> BTreeMap<String, String> {
+        let volume = format!("kcc-secrets.{system}.{target}");
+        let inspect = ["volume", "inspect", "--format={{.Mountpoint}}", &volume];
+        let Ok(directory) = self.try_docker(&inspect) else {
+            return BTreeMap::new();
+        };
+        let entries = fs::read_dir(directory).unwrap();
+        let secret = |entry: io::Result<fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        };
+        entries.map(secret).collect()
+    }
+
+    /// Removes the record of a target and its generated secrets, as a prune of
+    /// everything unused does.
+    pub fn lose_record(&self, system: &str, target: &str) {
+        let secrets = format!("kcc-secrets.{system}.{target}");
+        let _ = self.try_docker(&["rm", "-f", &secrets]);
+        for (name, _) in self.record(system, target) {
+            self.docker(&["volume", "rm", &name]);
+        }
+    }
+
     /// Removes all remains of a system, as far as possible: it is also called
     /// after a failure.
     pub fn remove(&self, system: &str) {
@@ -101,6 +173,14 @@ impl Testbed {
                     eprintln!("cannot remove {kind} {name}: {error}");
                 }
             }
+        }
+        let labels = ["volume", "ls", "--filter=label=dev.kcc.record"];
+        let scopes =
+            self.docker(&[&labels[..], &["--format={{.Label \"dev.kcc.record\"}}"]].concat());
+        let own = scopes.lines().filter_map(|scope| scope.split_once('/'));
+        let own: BTreeSet<_> = own.filter(|(of, _)| *of == system).collect();
+        for (_, target) in own {
+            self.lose_record(system, target);
         }
     }
 }

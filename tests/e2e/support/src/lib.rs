@@ -4,7 +4,8 @@
 //! The tests of the engines' crates draft desired states and apply them in a
 //! [`Sandbox`]. The end-to-end tests run the real binary on a [`System`], a copy of an
 //! example; [`shop`] has what the shop has to do on either engine. [`registry`] starts a
-//! registry for images. [`desired`] builds components for tests without an engine.
+//! registry for images. [`desired`] builds components for tests without an engine, and
+//! [`store`] checks a store of records.
 //!
 //! Only tests depend on this crate. It depends on the plan, but on no engine's crate,
 //! so that those can test with it.
@@ -25,6 +26,7 @@ mod recorder;
 pub mod registry;
 mod sandbox;
 pub mod shop;
+pub mod store;
 mod system;
 pub mod trials;
 

@@ -22,9 +22,6 @@ pub trait Shop {
 
     /// Returns true if the intent of an apply is stored.
     fn has_intent(&self) -> bool;
-
-    /// Removes the lock of a killed apply, unless it ends with the process.
-    fn unlock(&self) {}
 }
 
 /// Checks that the shop comes up whole and that a second apply changes nothing.
@@ -106,7 +103,6 @@ pub fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(shop.has_intent(), "{line}");
-        shop.unlock();
     }
     copy.apply();
     assert_eq!(shop.page().0, 200);
@@ -115,11 +111,12 @@ pub fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
 }
 
 /// Checks that neither a second apply nor a plan runs beside the first, once that
-/// printed a line, and that both name it.
-pub fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
+/// printed a line, that both name it, and that another one waits for it.
+pub fn one_apply_at_a_time(shop: &impl Shop, line: &str) {
     let copy = shop.copy();
     let mut child = copy.start_until(&apply(copy), line);
-    for args in [&apply(copy)[..], &["plan", "--target", copy.target()]] {
+    let impatient = [&apply(copy)[..], &["--lock-timeout", "0s"]].concat();
+    for args in [&impatient[..], &["plan", "--target", copy.target()]] {
         let ran = copy.run(args);
         assert_eq!(ran.code, Some(3), "{ran:#?}");
         for text in [
@@ -134,6 +131,9 @@ pub fn refuses_a_second_apply(shop: &impl Shop, line: &str) {
     // The status is what runs now.
     let status = copy.run(&["status", "--target", copy.target()]);
     assert_eq!(status.code, Some(0), "{status:#?}");
+    let second = copy.run(&apply(copy));
+    assert_eq!(second.code, Some(0), "{second:#?}");
+    second.assert_stderr_contains("waiting for the lock: an apply has been running since 20");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 

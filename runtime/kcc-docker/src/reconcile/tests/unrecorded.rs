@@ -47,7 +47,7 @@ fn refuses_a_target_without_records() {
     let (message, help) = refusal(&docker, &unrecorded(&docker), None);
     assert_eq!(
         message,
-        "container `shop-dev-db` and 4 other objects were created by kcc from another machine or by another user"
+        "container `shop-dev-db` and 4 other objects were created by kcc, but no record lists them"
     );
     assert_eq!(
         help,
@@ -69,7 +69,7 @@ fn refuses_when_only_data_exists() {
     let (message, _) = refusal(&docker, &observed, None);
     assert_eq!(
         message,
-        "volume `shop-dev-db-data` was created by kcc from another machine or by another user"
+        "volume `shop-dev-db-data` was created by kcc, but no record lists it"
     );
 }
 

@@ -144,7 +144,7 @@ pub(super) async fn a_shared_volume_is_written_by_one_and_read_by_another(sandbo
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 
     // Its labels alone prove that it is kcc's, and only `--volumes` removes it.
-    std::fs::remove_dir_all(sandbox.state()).unwrap();
+    sandbox.testbed.lose_record(&sandbox.system, "dev");
     let (full, options) = (desired.finish(), sandbox.options());
     let recovery = kcc_docker::recover(&full, &options).await.unwrap();
     let mut names = recovery.recoverable().map(|object| object.name.clone());
@@ -244,7 +244,7 @@ pub(super) async fn secrets_reach_only_the_container(sandbox: &Sandbox) {
     desired.component("web").deadline_ms = 1_000;
     let report = sandbox.apply(&desired).await;
 
-    let value = std::fs::read_to_string(sandbox.state().join("secrets/db-password")).unwrap();
+    let value = sandbox.secrets()["db-password"].clone();
     let log = sandbox.testbed.docker(&["logs", &sandbox.name("web")]);
     assert_eq!(log, format!("I am {value} and db://:{value}\nt0ken-value"));
     assert_eq!(detail(&report, "web"), "I am *** and db://:***\n***");
@@ -255,7 +255,7 @@ pub(super) async fn secrets_reach_only_the_container(sandbox: &Sandbox) {
         labels,
         sandbox.recorder.lines().join("\n"),
     ];
-    texts.push(std::fs::read_to_string(sandbox.state().join("inventory.json")).unwrap());
+    texts.push(sandbox.testbed.record_text(&sandbox.system, "dev"));
     for text in texts {
         assert!(
             !text.contains(&value) && !text.contains("t0ken-value"),

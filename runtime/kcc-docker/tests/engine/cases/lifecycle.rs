@@ -22,7 +22,7 @@ SYSTEM in dev: 6 to create, 1 object unchanged
 ";
     assert_eq!(text, expected);
     assert!(
-        sandbox.list("container").is_empty() && !sandbox.state().exists(),
+        sandbox.list("container").is_empty() && !sandbox.has_record(),
         "a plan changes nothing"
     );
 
@@ -282,7 +282,7 @@ pub(super) async fn down_keeps_the_data(sandbox: &Sandbox) {
         .env
         .insert("P".to_owned(), EnvValue::Secret("p".to_owned()));
     sandbox.apply_all(&desired).await;
-    let secret = std::fs::read_to_string(sandbox.state().join("secrets/p")).unwrap();
+    let secret = sandbox.secrets()["p"].clone();
     let report = sandbox.down(&desired, false).await;
     assert_eq!(report.totals().deleted, 4);
     assert!(sandbox.list("container").is_empty() && sandbox.list("network").is_empty());
@@ -291,15 +291,9 @@ pub(super) async fn down_keeps_the_data(sandbox: &Sandbox) {
 
     // The data and the secret that unlocks it are used again.
     sandbox.apply_all(&desired).await;
-    assert_eq!(
-        secret,
-        std::fs::read_to_string(sandbox.state().join("secrets/p")).unwrap()
-    );
+    assert_eq!(secret, sandbox.secrets()["p"].clone());
     sandbox.down(&desired, true).await;
     assert!(sandbox.list("container").is_empty() && sandbox.list("network").is_empty());
     assert!(sandbox.list("volume").is_empty());
-    assert!(
-        !sandbox.state().join("secrets").exists()
-            && !sandbox.state().join("inventory.json").exists()
-    );
+    assert!(sandbox.secrets().is_empty() && !sandbox.has_record());
 }

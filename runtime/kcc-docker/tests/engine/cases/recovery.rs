@@ -3,9 +3,12 @@
 use std::slice;
 
 use kcc_diag::Code;
+use kcc_docker::DockerStore;
+use kcc_lock::Digest;
 use kcc_lower::docker::Mount;
 use kcc_model::{EnvValue, SecretProvider};
 use kcc_plan::{Cancel, Error, Inventory, LabelledObject, Options, State};
+use kcc_test_engines::store::{TestedStore, check_store};
 
 use crate::docker::{Draft, Sandbox, labels};
 
@@ -24,7 +27,7 @@ fn guarded(sandbox: &Sandbox) -> Draft {
 }
 
 fn lose_record(sandbox: &Sandbox) {
-    std::fs::remove_dir_all(sandbox.state()).unwrap();
+    sandbox.testbed.lose_record(&sandbox.system, "dev");
 }
 
 async fn down(sandbox: &Sandbox, desired: &Draft, volumes: bool) -> Error {
@@ -40,7 +43,7 @@ async fn down(sandbox: &Sandbox, desired: &Draft, volumes: bool) -> Error {
 pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     let desired = guarded(sandbox);
     sandbox.apply_all(&desired).await;
-    let password = std::fs::read_to_string(sandbox.state().join("secrets/password")).unwrap();
+    let password = sandbox.secrets()["password"].clone();
     let ids = ["db", "web"].map(|name| sandbox.id(name));
     lose_record(sandbox);
 
@@ -52,7 +55,7 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     for error in errors {
         assert_eq!((error.code, error.exit_code()), (Code::StateUnrecorded, 3));
         let expected = format!(
-            "container `{}` and 3 other objects were created by kcc from another machine or by another user",
+            "container `{}` and 3 other objects were created by kcc, but no record lists them",
             sandbox.name("db")
         );
         assert_eq!(error.message, expected);
@@ -62,7 +65,7 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
         ids,
         "nothing changed"
     );
-    assert!(!sandbox.state().join("secrets").exists());
+    assert!(sandbox.secrets().is_empty());
     // Status still shows running containers, but not as all clear.
     let status = sandbox.status(&desired).await;
     assert_eq!(status.components["web"].state, State::Running);
@@ -80,7 +83,7 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     assert!(found.lost_secrets.is_empty());
     let taken = kcc_docker::recover(&full, &options).await.unwrap();
     assert_eq!(taken, found);
-    let kept = std::fs::read_to_string(sandbox.state().join("secrets/password")).unwrap();
+    let kept = sandbox.secrets()["password"].clone();
     assert_eq!(kept, password, "the data keeps its password");
     let plan = sandbox.plan(&desired).await;
     assert!(plan.contains("nothing to do"), "{plan}");
@@ -98,14 +101,16 @@ pub(super) async fn a_lost_record_is_reported_and_recovered(sandbox: &Sandbox) {
     assert!(sandbox.list("container").is_empty() && sandbox.list("volume").is_empty());
 }
 
-/// Removes a container from the record, as if another machine had created it.
-fn forget(sandbox: &Sandbox, component: &str) {
-    let path = sandbox.state().join("inventory.json");
-    let text = std::fs::read(&path).unwrap();
-    let mut inventory: Inventory = serde_json::from_slice(&text).unwrap();
+/// Removes a container from the record.
+async fn forget(sandbox: &Sandbox, component: &str) {
+    let record = sandbox.record().await;
     let name = sandbox.name(component);
-    inventory.objects.retain(|object| object.name != name);
-    std::fs::write(&path, serde_json::to_vec(&inventory).unwrap()).unwrap();
+    let forget = async {
+        let mut inventory: Inventory = record.read().await?.inventory.unwrap();
+        inventory.objects.retain(|object| object.name != name);
+        record.end(Some(&inventory)).await
+    };
+    sandbox.locked(&record, forget).await;
 }
 
 pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
@@ -113,7 +118,7 @@ pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
     desired.serve("web", &[]);
     desired.serve("old", &[]);
     sandbox.apply_all(&desired).await;
-    forget(sandbox, "old");
+    forget(sandbox, "old").await;
     let name = sandbox.name("old");
     let noted = |start: &str| {
         let note =
@@ -228,4 +233,111 @@ pub(super) async fn objects_with_labels_alone_are_not_recovered(sandbox: &Sandbo
             .any(|line| line.contains("-mine`, which carries")),
         "{events:#?}"
     );
+}
+
+/// The store of a sandbox's record.
+struct Volumes<'a>(&'a Sandbox);
+
+impl TestedStore for Volumes<'_> {
+    type Store = DockerStore;
+
+    async fn connect(&self) -> DockerStore {
+        self.0.store().await
+    }
+
+    async fn damage(&self, digest: &Digest) {
+        let docker = |args: &[&str]| self.0.testbed.docker(args);
+        let name = format!("kcc-blob.{}.dev.{}", self.0.system, digest.hex());
+        docker(&["volume", "rm", &name]);
+        let scope = format!("--label=dev.kcc.record={}/dev", self.0.system);
+        let blob = format!("--label=dev.kcc.record.blob.{}=AAAA", digest.hex());
+        docker(&["volume", "create", &scope, &blob, &name]);
+    }
+}
+
+pub(super) async fn volumes_keep_a_record(sandbox: &Sandbox) {
+    check_store(&Volumes(sandbox)).await;
+    assert!(!sandbox.has_record());
+}
+
+pub(super) async fn a_pruned_record_is_rebuilt(sandbox: &Sandbox) {
+    let desired = guarded(sandbox);
+    sandbox.apply_all(&desired).await;
+    let secrets = sandbox.secrets();
+    // What a prune of unused volumes removes: the secrets stay, because a container uses
+    // them, unless stopped containers are pruned first.
+    let record = || sandbox.testbed.record(&sandbox.system, "dev");
+    let secrets_of = format!("kcc-secrets.{}.dev", sandbox.system);
+    let volumes: Vec<_> = record().into_iter().map(|(name, _)| name).collect();
+    for name in volumes.iter().filter(|name| **name != secrets_of) {
+        sandbox.testbed.docker(&["volume", "rm", name]);
+    }
+    let refused = sandbox.testbed.try_docker(&["volume", "rm", &secrets_of]);
+    assert!(refused.unwrap_err().contains("in use"));
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!(error.code, Code::StateUnrecorded);
+    sandbox.testbed.docker(&["container", "rm", &secrets_of]);
+    let (full, options) = (desired.finish(), sandbox.options());
+    kcc_docker::recover(&full, &options).await.unwrap();
+    assert_eq!(sandbox.secrets(), secrets);
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+
+    // A part of it is no record either.
+    let mut blobs = record().into_iter().map(|(name, _)| name);
+    let blob = blobs.find(|name| name.starts_with("kcc-blob.")).unwrap();
+    sandbox.testbed.docker(&["volume", "rm", &blob]);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!(error.code, Code::StateDamaged);
+    kcc_docker::recover(&full, &options).await.unwrap();
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn records_of_an_earlier_version_are_taken_over(sandbox: &Sandbox) {
+    let mut desired = guarded(sandbox);
+    sandbox.apply_all(&desired).await;
+    let (secrets, ids) = (
+        sandbox.secrets(),
+        ["db", "web"].map(|name| sandbox.id(name)),
+    );
+    // As an earlier kcc kept it: in a directory of the user.
+    let inventory: Inventory = sandbox
+        .record()
+        .await
+        .read()
+        .await
+        .unwrap()
+        .inventory
+        .unwrap();
+    sandbox.testbed.lose_record(&sandbox.system, "dev");
+    let home = sandbox.root.path().join("state");
+    let directory = home.join("kcc").join(&sandbox.system).join("dev");
+    std::fs::create_dir_all(directory.join("secrets")).unwrap();
+    let text = serde_json::to_vec(&inventory).unwrap();
+    std::fs::write(directory.join("inventory.json"), text).unwrap();
+    for (name, value) in &secrets {
+        std::fs::write(directory.join("secrets").join(name), value).unwrap();
+    }
+    let mut options = sandbox.options();
+    let home = home.display().to_string();
+    options.env.insert("XDG_STATE_HOME".to_owned(), home);
+
+    // Reading it moves nothing.
+    let full = desired.finish();
+    let plan = kcc_docker::plan(&full, &options).await.unwrap();
+    assert!(plan.is_empty(), "{}", plan.to_text());
+    assert!(!sandbox.has_record());
+    let cancel = Cancel::new();
+    let apply = kcc_docker::apply(&full, &options, &sandbox.recorder, &cancel);
+    let report = Box::pin(apply).await.unwrap();
+    assert_eq!((report.planned, report.exit_code()), (0, 0));
+    assert_eq!(["db", "web"].map(|name| sandbox.id(name)), ids);
+    assert_eq!(sandbox.secrets(), secrets);
+    assert!(!directory.join("secrets").exists());
+    // From now on another user and home sees the same.
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+    desired.remove("web");
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.list("container"), [sandbox.name("db")]);
+    sandbox.down(&desired, true).await;
+    assert!(!sandbox.has_record() && sandbox.secrets().is_empty());
 }

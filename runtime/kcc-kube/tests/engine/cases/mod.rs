@@ -55,6 +55,8 @@ cases! {
         unrecorded_objects_are_named,
         a_held_lock_names_its_holder,
         an_expired_lock_is_taken_over,
+    a_record_of_an_earlier_version_is_taken_over,
+        config_maps_keep_a_record,
         objects_of_a_killed_apply_are_known,
         an_unmanaged_namespace_stays_as_it_is,
         rights_in_one_namespace_are_enough,

@@ -3,8 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use kcc_diag::Code;
+use kcc_kube::KubeStore;
+use kcc_lock::Digest;
 use kcc_model::Until;
 use kcc_plan::{Cancel, Error, Options, Origin, Origins, Outcome, State};
+use kcc_test_engines::store::{TestedStore, check_store};
 use serde_json::{Value, json};
 
 use crate::kubernetes::{IMAGE, OTHER, Sandbox, labels};
@@ -212,31 +215,15 @@ pub(super) async fn nothing_is_claimed_without_records(sandbox: &Sandbox) {
 }
 
 /// Removes an object from the record, as if it had been lost there.
-fn forget(sandbox: &Sandbox, name: &str) {
-    let record = format!("kcc.{}.prod", sandbox.system);
-    let text = sandbox.kubectl(&["get", "configmap", &record, "-o", "json"]);
-    let map: Value = serde_json::from_str(&text).unwrap();
-    let inventory = map["data"]["inventory"].as_str().unwrap();
-    let mut inventory: Value = serde_json::from_str(inventory).unwrap();
-    let objects = inventory["objects"].as_array_mut().unwrap();
-    objects.retain(|object| object["name"] != name);
-    let manifest = json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": record, "labels": map["metadata"]["labels"]},
-        "data": {"inventory": inventory.to_string()},
-    });
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("record.json");
-    std::fs::write(&path, manifest.to_string()).unwrap();
-    let manager = "--field-manager=kcc";
-    sandbox.kubectl(&[
-        "apply",
-        "--server-side",
-        manager,
-        "-f",
-        path.to_str().unwrap(),
-    ]);
+async fn forget(sandbox: &Sandbox, name: &str) {
+    let record = sandbox.record().await;
+    let forget = async {
+        let mut inventory: Value = record.read().await?.inventory.unwrap();
+        let objects = inventory["objects"].as_array_mut().unwrap();
+        objects.retain(|object| object["name"] != name);
+        record.end(Some(&inventory)).await
+    };
+    sandbox.locked(&record, forget).await;
 }
 
 pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
@@ -244,7 +231,7 @@ pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
     desired.serve("web");
     desired.serve("old");
     sandbox.apply_all(&desired).await;
-    forget(sandbox, "old");
+    forget(sandbox, "old").await;
     desired.remove("old");
     let plan = sandbox.plan(&desired).await;
     for line in [
@@ -278,40 +265,24 @@ pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
     assert!(sandbox.names("services,deployments").is_empty());
 }
 
-fn hold(sandbox: &Sandbox, renewed: &str) {
-    let lease = json!({
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {
-            "name": format!("kcc.{}.prod", sandbox.system),
-            "annotations": {"kcc.dev/command": "a down"},
-        },
-        "spec": {
-            "holderIdentity": "process 7 of bob on ci",
-            "acquireTime": "2026-03-01T09:30:00.000000Z",
-            "renewTime": renewed,
-            "leaseDurationSeconds": 15,
-        },
+/// Lets somebody elsewhere hold the lock until a time.
+fn hold(sandbox: &Sandbox, until: &str) {
+    let mut head = sandbox.head();
+    head["lock"] = json!({
+        "token": "another",
+        "command": "a down",
+        "who": "process 7 of bob on ci",
+        "since": "2026-03-01T09:30:00Z",
+        "until": until,
     });
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("lease.json");
-    std::fs::write(&path, lease.to_string()).unwrap();
-    sandbox.kubectl(&["apply", "-f", path.to_str().unwrap()]);
-}
-
-fn now() -> String {
-    let output = std::process::Command::new("date")
-        .args(["-u", "+%Y-%m-%dT%H:%M:%S.000000Z"])
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    sandbox.set_head(&head);
 }
 
 pub(super) async fn a_held_lock_names_its_holder(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.serve("web");
     sandbox.apply_all(&desired).await;
-    hold(sandbox, &now());
+    hold(sandbox, "2999-01-01T00:00:00Z");
     let (finished, options) = (desired.finish(), sandbox.options());
     let held = |error: Error| {
         assert_eq!((error.code, error.exit_code()), (Code::ApplyLockHeld, 3));
@@ -337,12 +308,37 @@ pub(super) async fn an_expired_lock_is_taken_over(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.serve("web");
     sandbox.apply_all(&desired).await;
-    hold(sandbox, "2026-03-01T09:31:00.000000Z");
+    // By the cluster's clock.
+    hold(sandbox, "2026-03-01T09:31:00Z");
+    let before = sandbox.head()["epoch"].as_u64().unwrap();
     desired.manifest("Deployment", "web")["metadata"]["labels"]["x"] = json!("y");
-    let begin = std::time::Instant::now();
     sandbox.apply_all(&desired).await;
-    assert!(begin.elapsed().as_secs() >= 15, "it was watched first");
-    assert!(sandbox.names("leases").is_empty());
+    let head = sandbox.head();
+    assert_eq!(head["epoch"].as_u64(), Some(before + 1));
+    assert!(head.get("lock").is_none());
+}
+
+pub(super) async fn a_record_of_an_earlier_version_is_taken_over(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    sandbox.apply_all(&desired).await;
+    // As an earlier kcc kept it: an inventory in the same ConfigMap.
+    let record = sandbox.record().await;
+    let inventory: Value = record.read().await.unwrap().inventory.unwrap();
+    let name = format!("kcc.{}.prod", sandbox.system);
+    let legacy = json!({"data": {"head": null, "inventory": inventory.to_string()}}).to_string();
+    sandbox.kubectl(&["patch", "configmap", &name, "--type=merge", "-p", &legacy]);
+    assert!(sandbox.plan(&desired).await.contains("nothing to do"));
+
+    desired.serve("cart");
+    sandbox.apply_all(&desired).await;
+    let get = |path: &str| sandbox.kubectl(&["get", "configmap", &name, "-o", path]);
+    let note = get("jsonpath={.data.inventory}");
+    assert_eq!(note, "this record is for a later version of kcc");
+    let taken: Value = record.read().await.unwrap().inventory.unwrap();
+    let objects = taken["objects"].as_array().unwrap();
+    assert!(objects.len() > inventory["objects"].as_array().unwrap().len());
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
 pub(super) async fn objects_of_a_killed_apply_are_known(sandbox: &Sandbox) {
@@ -369,25 +365,18 @@ pub(super) async fn objects_of_a_killed_apply_are_known(sandbox: &Sandbox) {
         () = created => {}
         () = tokio::time::sleep(limit * 20) => panic!("nothing was created"),
     }
-    let state = format!("kcc.{}.prod", sandbox.system);
-    let intent = "jsonpath={.data.intent}";
-    assert!(
-        !sandbox
-            .kubectl(&["get", "configmap", &state, "-o", intent])
-            .is_empty()
-    );
-    sandbox.kubectl(&["delete", "lease", &state]);
+    let mut head = sandbox.head();
+    assert!(head.get("intent").is_some(), "{head:#}");
+    // The process that holds the lock is this one, and has not ended.
+    head.as_object_mut().unwrap().remove("lock");
+    sandbox.set_head(&head);
     desired.remove("cart");
     sandbox.apply_all(&desired).await;
     assert_eq!(
         sandbox.names("deployments,services"),
         ["deployment.apps/web", "service/web"]
     );
-    assert!(
-        sandbox
-            .kubectl(&["get", "configmap", &state, "-o", intent])
-            .is_empty()
-    );
+    assert!(sandbox.head().get("intent").is_none());
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
@@ -409,7 +398,7 @@ pub(super) async fn an_unmanaged_namespace_stays_as_it_is(sandbox: &Sandbox) {
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
     sandbox.down(&desired, true).await;
     assert_eq!(get(), before);
-    let left = sandbox.names("deployments,statefulsets,services,pods,secrets,pvc,leases");
+    let left = sandbox.names("deployments,statefulsets,services,pods,secrets,pvc");
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(sandbox.names("configmaps"), ["configmap/kube-root-ca.crt"]);
 }
@@ -476,7 +465,7 @@ pub(super) async fn the_least_roles_are_enough(sandbox: &Sandbox) {
     assert_eq!(error.code, Code::ApplyForbidden, "{}", error.chain());
     for missing in [
         "create, delete, get, list, patch deployments.apps",
-        "create, delete, get, update leases.coordination.k8s.io",
+        "create, delete, get, list, patch configmaps",
         "create, list secrets",
     ] {
         assert!(error.message.contains(missing), "{}", error.message);
@@ -543,4 +532,29 @@ pub(super) async fn rights_in_one_namespace_are_enough(sandbox: &Sandbox) {
         "{message}"
     );
     assert!(message.contains("User \"ann\" cannot"), "{message}");
+}
+
+/// The store of a sandbox's record.
+struct Maps<'a>(&'a Sandbox);
+
+impl TestedStore for Maps<'_> {
+    type Store = KubeStore;
+
+    async fn connect(&self) -> KubeStore {
+        self.0.store().await
+    }
+
+    async fn damage(&self, digest: &Digest) {
+        let name = format!("kcc.{}.prod.{}", self.0.system, digest.hex());
+        self.0.kubectl(&["delete", "configmap", &name]);
+        let text = "--from-literal=blob=changed";
+        self.0.kubectl(&["create", "configmap", &name, text]);
+    }
+}
+
+pub(super) async fn config_maps_keep_a_record(sandbox: &Sandbox) {
+    let create = ["create", "namespace", &sandbox.system];
+    sandbox.testbed.kubectl(&create);
+    check_store(&Maps(sandbox)).await;
+    assert_eq!(sandbox.names("configmaps"), ["configmap/kube-root-ca.crt"]);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use kcc_model::Name;
 use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,14 @@ impl Intent {
         Self {
             scope: plan.scope.clone(),
             since,
-            operations: plan.operations().cloned().collect(),
+            operations: plan
+                .operations()
+                .map(|operation| Operation {
+                    // Nobody needs the values once the operation has begun.
+                    changes: Vec::new(),
+                    ..operation.clone()
+                })
+                .collect(),
         }
     }
 
@@ -133,4 +141,9 @@ pub struct InventoryObject {
     /// environment. Differences that appear later are changes by others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Value>,
+}
+
+/// Returns the current time in seconds since 1970.
+pub fn now() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
 }

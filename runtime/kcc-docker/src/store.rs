@@ -1,0 +1,340 @@
+//! [`DockerStore`]: keeps the record of a scope in volumes of the engine, whose labels
+//! hold it. It needs no image and no container, and nothing in a home directory.
+//!
+//! A volume's labels never change, and creating a volume that exists returns the one
+//! that exists: creating is comparing and setting. Heads are therefore numbered. The
+//! next one is claimed by creating its volume, and names the nonce of the one it
+//! follows. A head whose predecessor is another one, or is gone, was written too late
+//! by a command that had been overtaken; it does not count. A few predecessors stay, so
+//! that a listing that lasts a moment always contains a head with the one before it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use jiff::Timestamp;
+use kcc_lock::Digest;
+use kcc_plan::{Blob, Error, Options, Scope, Store, StoredHead, Swap, Version, random_secret};
+
+use crate::{client::Client, endpoint::Endpoint};
+
+/// The label of every volume of a record; its value is the scope.
+const RECORD: &str = "dev.kcc.record";
+/// The labels of a head: its nonce, that of the head it follows (empty if it follows
+/// none), and its content (none if it removed the record).
+const NONCE: &str = "dev.kcc.record.nonce";
+const PREVIOUS: &str = "dev.kcc.record.previous";
+const HEAD: &str = "dev.kcc.record.head";
+/// The label of a blob, followed by its hash; its value is the packed blob.
+const BLOB: &str = "dev.kcc.record.blob.";
+
+/// The number of heads before the current one that stay.
+const PREDECESSORS: u64 = 2;
+/// The number of times to claim a head whose place is taken by one that does not count.
+const CLAIMS: usize = 3;
+
+/// The record of a scope in a Docker engine.
+#[derive(Debug, Clone)]
+pub struct DockerStore {
+    client: Arc<Client>,
+    /// The scope, as the value of a label and as a part of names.
+    scope: String,
+    name: String,
+}
+
+/// A head in a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct StoredVolume {
+    nonce: String,
+    previous: String,
+    content: Option<String>,
+}
+
+type Heads = BTreeMap<u64, StoredVolume>;
+
+impl DockerStore {
+    /// Connects to the engine that the options name.
+    pub async fn connect(scope: &Scope, options: &Options) -> Result<Self, Error> {
+        let client = Client::connect(&Endpoint::of(options)?).await?;
+        Ok(Self::new(Arc::new(client), scope))
+    }
+
+    pub(crate) fn new(client: Arc<Client>, scope: &Scope) -> Self {
+        let mut parts = vec![scope.system.as_str(), &scope.target];
+        parts.extend(scope.instance.as_deref());
+        Self {
+            client,
+            scope: parts.join("/"),
+            name: parts.join("."),
+        }
+    }
+
+    /// Returns the label that marks the objects of this record.
+    pub(crate) fn label(&self) -> (String, String) {
+        (RECORD.to_owned(), self.scope.clone())
+    }
+
+    /// Returns the name of something that belongs to this record. The dots keep it
+    /// apart from the objects of components.
+    pub(crate) fn object(&self, kind: &str) -> String {
+        format!("kcc-{kind}.{}", self.name)
+    }
+
+    fn head_name(&self, number: u64) -> String {
+        format!("{}.{number}", self.object("head"))
+    }
+
+    async fn volumes(&self) -> Result<BTreeMap<String, HashMap<String, String>>, Error> {
+        let label = format!("{RECORD}={}", self.scope);
+        self.client.labelled_volumes(label).await
+    }
+
+    async fn heads(&self) -> Result<Heads, Error> {
+        let prefix = format!("{}.", self.object("head"));
+        let volumes = self.volumes().await?.into_iter();
+        Ok(volumes
+            .filter_map(|(name, labels)| {
+                let number = name.strip_prefix(&prefix)?.parse().ok()?;
+                Some((number, StoredVolume::of(labels)?))
+            })
+            .collect())
+    }
+
+    /// Claims the volume of a head. One in its place that does not count gives way.
+    async fn claim(&self, number: u64, new: &StoredVolume) -> Result<bool, Error> {
+        let name = self.head_name(number);
+        for _ in 0..CLAIMS {
+            let labels = self.client.claim_volume(&name, self.labels(new)).await?;
+            if StoredVolume::of(labels).is_some_and(|there| there.nonce == new.nonce) {
+                return Ok(true);
+            }
+            if counts(&self.heads().await?, number) {
+                return Ok(false);
+            }
+            self.client.release_volume(&name).await?;
+        }
+        Ok(false)
+    }
+
+    fn labels(&self, head: &StoredVolume) -> HashMap<String, String> {
+        let mut labels = HashMap::from([
+            self.label(),
+            (NONCE.to_owned(), head.nonce.clone()),
+            (PREVIOUS.to_owned(), head.previous.clone()),
+        ]);
+        labels.extend(head.content.clone().map(|text| (HEAD.to_owned(), text)));
+        labels
+    }
+
+    async fn forget(&self, numbers: impl IntoIterator<Item = u64>) -> Result<(), Error> {
+        for number in numbers {
+            self.client.release_volume(&self.head_name(number)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl StoredVolume {
+    fn of(mut labels: HashMap<String, String>) -> Option<Self> {
+        Some(Self {
+            nonce: labels.remove(NONCE)?,
+            previous: labels.remove(PREVIOUS)?,
+            content: labels.remove(HEAD),
+        })
+    }
+}
+
+/// Returns true if a head counts: it follows nothing, or the one before it, or it removed
+/// the record and those before it.
+fn counts(heads: &Heads, number: u64) -> bool {
+    let before = number.checked_sub(1).and_then(|before| heads.get(&before));
+    heads.get(&number).is_some_and(|head| {
+        head.previous.is_empty()
+            || head.content.is_none()
+            || before.is_some_and(|before| before.nonce == head.previous)
+    })
+}
+
+/// Returns true if another head follows this one already.
+fn is_followed(heads: &Heads, number: u64) -> bool {
+    let (head, next) = (heads.get(&number), heads.get(&(number + 1)));
+    head.zip(next)
+        .is_some_and(|(head, next)| next.previous == head.nonce)
+}
+
+/// Returns the number of the current head: the last one that counts.
+fn current(heads: &Heads) -> Option<u64> {
+    let mut numbers = heads.keys().rev().copied();
+    numbers.find(|number| counts(heads, *number))
+}
+
+/// The version of a head: its number and its nonce.
+fn version(number: u64, nonce: &str) -> Version {
+    Version(format!("{number} {nonce}"))
+}
+
+/// Returns the number and the nonce of the head before a new one. After a removed
+/// record, and without one, heads follow nothing.
+fn parse(version: &Version) -> (u64, &str) {
+    let (number, nonce) = version.0.split_once(' ').unwrap_or_default();
+    (number.parse().unwrap_or_default(), nonce)
+}
+
+impl Store for DockerStore {
+    async fn put(&self, blobs: &[Blob]) -> Result<(), Error> {
+        for blob in blobs {
+            let label = format!("{BLOB}{}", blob.digest().hex());
+            let packed = BASE64.encode(blob.packed());
+            let name = format!("{}.{}", self.object("blob"), blob.digest().hex());
+            let labels = HashMap::from([self.label(), (label.clone(), packed)]);
+            let there = self.client.claim_volume(&name, labels.clone()).await?;
+            if there.get(&label) != labels.get(&label) {
+                // The engine was killed while it created the volume.
+                self.client.release_volume(&name).await?;
+                self.client.claim_volume(&name, labels).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn get(&self, digest: &Digest) -> Result<Option<Blob>, Error> {
+        let label = format!("{BLOB}{}", digest.hex());
+        let own = (RECORD, self.scope.as_str());
+        let found = self.client.labelled_volumes(label.clone()).await?;
+        let mut found = found
+            .into_values()
+            .filter(|labels| labels.get(own.0).map(String::as_str) == Some(own.1));
+        let Some(packed) = found.find_map(|mut labels| labels.remove(&label)) else {
+            return Ok(None);
+        };
+        // Bytes that are no base64 cannot be unpacked either.
+        let packed = BASE64.decode(packed).unwrap_or_default();
+        Blob::unpack(digest, &packed).map(Some)
+    }
+
+    async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
+        for (name, labels) in self.volumes().await? {
+            let blob = labels.keys().find_map(|label| label.strip_prefix(BLOB));
+            if blob.is_some_and(|hex| !digests.iter().any(|kept| kept.hex() == hex)) {
+                self.client.release_volume(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn head(&self) -> Result<StoredHead, Error> {
+        let mut heads = self.heads().await?;
+        let Some((number, head)) = current(&heads).and_then(|number| heads.remove_entry(&number))
+        else {
+            // Heads that follow nothing are what is left of a record, not an empty one.
+            let last = heads.keys().next_back();
+            return Ok(last.map_or_else(StoredHead::default, |last| StoredHead {
+                version: version(*last, ""),
+                bytes: Some(Vec::new()),
+            }));
+        };
+        // Nothing follows a removed head, but its number stays taken for a moment.
+        let nonce = if head.content.is_some() {
+            &head.nonce
+        } else {
+            ""
+        };
+        Ok(StoredHead {
+            version: version(number, nonce),
+            bytes: head.content.map(String::into_bytes),
+        })
+    }
+
+    async fn swap(&self, previous: &Version, next: Option<&[u8]>) -> Result<Swap, Error> {
+        let (before, nonce) = parse(previous);
+        let number = before + 1;
+        let content = next.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let new = StoredVolume {
+            nonce: random_secret("record")?,
+            previous: nonce.to_owned(),
+            content,
+        };
+        if !self.claim(number, &new).await? {
+            return Ok(Swap::Lost);
+        }
+        let heads = self.heads().await?;
+        if heads.get(&number) != Some(&new) || is_followed(&heads, number) {
+            return Ok(Swap::Lost);
+        }
+        // A head that follows nothing counts by itself, so it has to be the only one.
+        let first = nonce.is_empty();
+        let is_other = |other: &u64| *other != number && *other != before;
+        let others = || {
+            heads
+                .keys()
+                .any(|head| is_other(head) && counts(&heads, *head))
+        };
+        if (first && others()) || !counts(&heads, number) {
+            self.forget([number]).await?;
+            return Ok(Swap::Lost);
+        }
+        if current(&heads) != Some(number) {
+            return Ok(Swap::Lost);
+        }
+        let last = match next {
+            Some(_) => number.saturating_sub(PREDECESSORS + 1),
+            None => number,
+        };
+        self.forget(heads.into_keys().filter(|other| *other <= last))
+            .await?;
+        Ok(Swap::Done(version(
+            number,
+            if next.is_some() { &new.nonce } else { "" },
+        )))
+    }
+
+    async fn now(&self) -> Result<Timestamp, Error> {
+        self.client.time().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads(all: &[(u64, &str, &str)]) -> Heads {
+        let volume = |nonce: &str, previous: &str| StoredVolume {
+            nonce: nonce.to_owned(),
+            previous: previous.to_owned(),
+            content: (!nonce.starts_with("removed")).then(|| "{}".to_owned()),
+        };
+        all.iter()
+            .map(|(number, nonce, previous)| (*number, volume(nonce, previous)))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_head_that_follows_another_is_the_current_one() {
+        assert_eq!(current(&heads(&[])), None);
+        assert_eq!(current(&heads(&[(1, "a", "")])), Some(1));
+        assert_eq!(current(&heads(&[(4, "d", "c"), (5, "e", "d")])), Some(5));
+        // A command that was overtaken wrote after others had gone on, or had removed
+        // the record.
+        assert_eq!(
+            current(&heads(&[(1, "x", ""), (2, "y", "x"), (9, "i", "h")])),
+            Some(2)
+        );
+        assert_eq!(
+            current(&heads(&[(2, "y", "x"), (3, "z", "y"), (4, "d", "c")])),
+            Some(3)
+        );
+        assert_eq!(current(&heads(&[(9, "i", "h")])), None);
+        // The heads of a removed record may be there in part.
+        assert_eq!(
+            current(&heads(&[(7, "g", "f"), (8, "removed", "g")])),
+            Some(8)
+        );
+        assert_eq!(current(&heads(&[(8, "removed", "g")])), Some(8));
+        assert_eq!(
+            current(&heads(&[(8, "removed", "g"), (9, "i", "")])),
+            Some(9)
+        );
+    }
+}
