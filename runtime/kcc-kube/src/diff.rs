@@ -360,6 +360,9 @@ mod tests {
                 "spec.template.spec.containers.web.env.LOG.value: *** → \"info\"",
             ]
         );
+        let user = |password: &str| json!({"spec": {"adminPassword": password}});
+        let shown = changes(&changed(&user("hunter2"), &user("x")));
+        assert_eq!(shown[0].to_string(), "spec.adminPassword: *** → \"x\"");
         let (live, next) = (json!({"data": {"a": "1"}}), json!({"data": {"a": "2"}}));
         let shown = changes(&changed(&live, &next));
         assert_eq!(shown[0].to_string(), "data.a: changed");

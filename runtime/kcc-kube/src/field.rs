@@ -10,9 +10,10 @@ use serde_json::Value;
 /// The fields that name elements of lists.
 const NAMES: [&str; 2] = ["name", "mountPath"];
 
-/// The fields whose values may be secrets.
-const SECRETIVE: [&str; 7] = [
+/// The fields whose values may be secrets, and parts of the names of others.
+const SECRETIVE: [&str; 8] = [
     "env",
+    "httpHeaders",
     "data",
     "binaryData",
     "stringData",
@@ -21,9 +22,15 @@ const SECRETIVE: [&str; 7] = [
     "command",
 ];
 
+const SECRETIVE_PARTS: [&str; 4] = ["password", "secret", "token", "credential"];
+
 /// Returns true if a live value at a path may be a secret.
 pub(crate) fn may_be_secret(path: &[String]) -> bool {
-    path.iter().any(|name| SECRETIVE.contains(&name.as_str()))
+    path.iter().any(|name| {
+        let lower = name.to_lowercase();
+        SECRETIVE.contains(&name.as_str())
+            || SECRETIVE_PARTS.iter().any(|part| lower.contains(part))
+    })
 }
 
 /// The path of a field in an object.
