@@ -1,9 +1,11 @@
 //! A system comes up, changes and is taken down.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use kcc_diag::Code;
 use kcc_lower::kubernetes::CreatedSecret;
 use kcc_model::{SecretProvider, Until};
-use kcc_plan::{ApplyReport, Cancel, Error, Outcome, Request, State};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Outcome, PlanFile, Prune, Request, State};
 use serde_json::json;
 
 use crate::kubernetes::{Draft, Sandbox, labels};
@@ -257,6 +259,103 @@ pub(super) async fn a_changed_job_runs_again(sandbox: &Sandbox) {
     sandbox.apply_all(&desired).await;
     assert_eq!(sandbox.names("jobs"), ["job.batch/migrate-2"]);
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+}
+
+pub(super) async fn a_plan_is_applied_as_shown_or_not_at_all(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    let planned = async |desired: &Draft| {
+        let plan = sandbox.plan_with(desired, &sandbox.options()).await;
+        let file = PlanFile::new(&plan, &desired.finish(), Prune::Owned, &BTreeSet::new());
+        Options {
+            planned: Some(Arc::new(PlanFile::parse(&file.to_text()).unwrap())),
+            ..sandbox.options()
+        }
+    };
+    // The plan creates the namespace, before the lock that is in it.
+    let options = planned(&desired).await;
+    let report = sandbox.apply_with(&desired, &options).await;
+    assert!(report.is_complete(), "{report:#?}");
+    let refused = async |desired: &Draft, options: &Options, why: &str| {
+        let (whole, cancel) = (desired.finish(), Cancel::new());
+        let before = sandbox.versions();
+        let applied = kcc_kube::apply(&whole, options, &sandbox.recorder, &cancel).await;
+        let error = applied.unwrap_err();
+        assert_eq!(error.code, Code::ApplyStalePlan, "{}", error.chain());
+        assert!(error.message.contains(why), "{}", error.message);
+        assert_eq!(sandbox.versions(), before, "a refusal changes nothing");
+    };
+    refused(&desired, &options, "is no longer needed").await;
+    // Somebody else applies: the same field has to be changed, but from another value.
+    desired.manifest("Service", "web")["spec"]["ports"][0]["port"] = json!(81);
+    let options = planned(&desired).await;
+    let mut other = desired.clone();
+    other.manifest("Service", "web")["spec"]["ports"][0]["port"] = json!(82);
+    sandbox.apply_all(&other).await;
+    let why = "update Service `web` would do something else";
+    refused(&desired, &options, why).await;
+    let options = planned(&desired).await;
+    assert!(sandbox.apply_with(&desired, &options).await.is_complete());
+}
+
+pub(super) async fn one_component_is_applied_with_its_needs(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("cart");
+    desired.serve("web");
+    desired.serve("mail");
+    desired.object("v1", "ConfigMap", "used", None, json!({"data": {"a": "1"}}));
+    desired.object(
+        "v1",
+        "ConfigMap",
+        "other",
+        None,
+        json!({"data": {"a": "1"}}),
+    );
+    for (component, config) in [("cart", "used"), ("mail", "other")] {
+        let reference = json!([{"configMapRef": {"name": config}}]);
+        desired.container("Deployment", component)["envFrom"] = reference;
+    }
+    let only = Options {
+        request: Request::Only(BTreeSet::from(["cart".to_owned()])),
+        ..sandbox.options()
+    };
+    let report = sandbox.apply_with(&desired, &only).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_eq!(sandbox.names("deployments"), ["deployment.apps/cart"]);
+    let configs = || {
+        let path = "jsonpath={range .items[*]}{.metadata.name}={.data.a} {end}";
+        let own = "-l=app.kubernetes.io/managed-by=kcc";
+        sandbox.kubectl(&["get", "configmaps", own, "-o", path])
+    };
+    assert!(
+        configs().contains("used=1") && !configs().contains("other"),
+        "{}",
+        configs()
+    );
+    sandbox.apply_all(&desired).await;
+    // Others change, and one is no longer declared.
+    for config in ["used", "other"] {
+        desired.manifest("ConfigMap", config)["data"]["a"] = json!("2");
+    }
+    let port = json!(8081);
+    desired.manifest("Service", "web")["spec"]["ports"][0]["port"] = port;
+    desired.remove("mail");
+    let report = sandbox.apply_with(&desired, &only).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_eq!(report.planned, 1, "{report:#?}");
+    assert!(
+        configs().contains("used=2") && configs().contains("other=1"),
+        "{}",
+        configs()
+    );
+    assert!(
+        sandbox
+            .names("deployments")
+            .contains(&"deployment.apps/mail".to_owned())
+    );
+    // The rest is as recorded, and the next apply finds it.
+    let report = sandbox.apply_all(&desired).await;
+    assert_eq!(report.totals().deleted, 1, "{report:#?}");
 }
 
 pub(super) async fn undeclared_objects_are_removed(sandbox: &Sandbox) {

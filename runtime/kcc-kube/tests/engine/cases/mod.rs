@@ -27,6 +27,8 @@ cases! {
         an_autoscaler_takes_over_running_replicas,
         a_secret_follows_its_provider,
         a_restart_leaves_no_difference,
+        a_plan_is_applied_as_shown_or_not_at_all,
+        one_component_is_applied_with_its_needs,
         undeclared_objects_are_removed,
         down_keeps_the_data_without_volumes,;
     exec:
