@@ -17,7 +17,7 @@ pub enum Exit {
     Usage,
     /// The environment failed: daemon or cluster unreachable, lock held, file unreadable.
     Environment,
-    /// An apply is incomplete and can be run again.
+    /// An apply is incomplete and can be run again, or components are not ready in time.
     Incomplete,
     /// A bug in kcc.
     Bug,

@@ -103,11 +103,12 @@ pub fn status_until(
     look: &mut dyn FnMut(&StatusReport) -> ControlFlow<()>,
 ) -> Result<StatusReport, Failure> {
     run(compiled, async {
-        let end = Instant::now() + time;
+        // A task may have no deadline.
+        let end = Instant::now().checked_add(time);
         let mut stopped = pin!(stop_signal());
         loop {
             let report = engine!(compiled: status(options)).await?;
-            if look(&report).is_break() || Instant::now() >= end {
+            if look(&report).is_break() || end.is_some_and(|end| Instant::now() >= end) {
                 return Ok(report);
             }
             tokio::select! {

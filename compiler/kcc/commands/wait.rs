@@ -132,9 +132,12 @@ fn line(report: &StatusReport, name: &str, component: &ComponentStatus) -> Strin
     format!("{}\n", plain(text.trim_end()))
 }
 
+/// Returns the longest deadline of the components. What is started by hand may have none,
+/// and counts only if it is named.
 fn longest_deadline(compiled: &Compiled, names: &BTreeSet<Name>) -> Duration {
     let components = compiled.desired().components.iter();
-    let waited = components.filter(|(name, _)| names.is_empty() || names.contains(*name));
+    let waited = components
+        .filter(|(name, component)| names.contains(*name) || names.is_empty() && !component.manual);
     let longest = waited.map(|(_, component)| component.deadline_ms).max();
     Duration::from_millis(longest.unwrap_or_default())
 }
