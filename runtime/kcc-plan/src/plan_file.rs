@@ -136,7 +136,7 @@ impl PlanFile {
         if content_hash(desired) == self.desired {
             return Ok(());
         }
-        Err(self.stale("the fragments have changed since it was made"))
+        Err(self.stale("the desired state has changed since it was made"))
     }
 
     /// Fails unless a plan has the operations of the file, without those that are done

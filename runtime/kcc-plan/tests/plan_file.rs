@@ -108,7 +108,7 @@ fn a_changed_desired_state_is_refused() {
     let error = file.check_desired(&desired(2)).unwrap_err();
     assert_eq!(
         error.message,
-        "the plan is out of date: the fragments have changed since it was made"
+        "the plan is out of date: the desired state has changed since it was made"
     );
     assert_eq!(error.exit_code(), 3);
 }

@@ -110,7 +110,7 @@ fn a_plan_is_applied_as_shown_or_not_at_all(shop: &Shop) {
     // It is done.
     refused(&["apply", "plan.json"], "is no longer needed");
     shop.edit("teams/storefront/web.cue", "\"welcome\"", "\"hello\"");
-    refused(&["apply", "plan.json"], "the fragments have changed");
+    refused(&["apply", "plan.json"], "the desired state has changed");
     shop.run_ok(&make);
     shop.docker(&["rm", "-f", &shop.name("cart")]);
     let ran = shop.run(&["apply", "plan.json"]);
