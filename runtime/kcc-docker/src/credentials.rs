@@ -40,7 +40,7 @@ impl Credentials {
             DockerCredential::UsernamePassword(username, password) => {
                 RegistryLogin::Password(username, password)
             }
-            DockerCredential::IdentityToken(_) => RegistryLogin::IdentityToken,
+            DockerCredential::IdentityToken(token) => RegistryLogin::IdentityToken(token),
         }
     }
 
@@ -64,8 +64,8 @@ impl Credentials {
 pub enum RegistryLogin {
     /// A user name and a password or access token.
     Password(String, String),
-    /// A token that only the engine can exchange for access.
-    IdentityToken,
+    /// A token to exchange for one that gives access.
+    IdentityToken(String),
 }
 
 /// Returns the login for an image's registry, as the docker command stores it.

@@ -12,6 +12,7 @@ mod answer;
 mod config;
 mod engine;
 mod error;
+mod identity_token;
 mod layers;
 mod passwd;
 mod reader;

@@ -16,12 +16,14 @@ use oci_client::{
     client::{ClientConfig, ClientProtocol},
     secrets::RegistryAuth,
 };
+use reqwest::{NoProxy, Proxy};
 use serde::Deserialize;
 
 use crate::{
     answer,
     config::Config,
     error::{Refusal, damaged, refusal, unreadable},
+    identity_token::{Registry, exchange},
     layers::Search,
     stream::read_stream,
 };
@@ -163,15 +165,24 @@ impl Registries<'_> {
             reference = reference.clone_with_digest(digest.to_string());
         }
         let login = registry_login(name, self.options).await;
-        let auth = match login {
-            Some(RegistryLogin::Password(user, password)) => RegistryAuth::Basic(user, password),
-            // Only the engine can use it; the registry may answer without.
-            Some(RegistryLogin::IdentityToken) | None => RegistryAuth::Anonymous,
-        };
         let registry = reference.resolve_registry().to_owned();
         let plain = is_loopback(&registry) || self.plain_http.contains(&registry);
         // A client with TLS needs a default provider of cryptography.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let auth = match login {
+            Some(RegistryLogin::Password(user, password)) => RegistryAuth::Basic(user, password),
+            Some(RegistryLogin::IdentityToken(token)) => {
+                let registry = Registry {
+                    host: &registry,
+                    repository: reference.repository(),
+                    plain,
+                };
+                let client = self.plain_client(name)?;
+                let exchanged = exchange(&client, &registry, &token).await?;
+                exchanged.map_or(RegistryAuth::Anonymous, RegistryAuth::Bearer)
+            }
+            None => RegistryAuth::Anonymous,
+        };
         let client = Client::try_from(self.config(plain.then(|| registry.clone())))
             .map_err(|error| refusal(name, &registry, error))?;
         let remote = Remote {
@@ -186,6 +197,27 @@ impl Registries<'_> {
             .await;
         login.map_err(|error| remote.refusal(error))?;
         Ok(remote)
+    }
+
+    /// Returns a client for what `oci-client` cannot ask, with the same settings.
+    fn plain_client(&self, name: &str) -> Result<reqwest::Client, Refusal> {
+        let config = self.config(None);
+        let no_proxy = config.no_proxy.as_deref().and_then(NoProxy::from_string);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(config.user_agent)
+            .connect_timeout(CONNECT_LIMIT)
+            .read_timeout(READ_LIMIT);
+        for (proxy, scheme) in [
+            (config.https_proxy, Proxy::https as fn(String) -> _),
+            (config.http_proxy, Proxy::http),
+        ] {
+            let proxy = proxy.and_then(|address| scheme(address).ok());
+            if let Some(proxy) = proxy {
+                builder = builder.proxy(proxy.no_proxy(no_proxy.clone()));
+            }
+        }
+        let built = builder.build();
+        built.map_err(|error| Refusal::Failed(unreadable(name, error.to_string())))
     }
 
     fn config(&self, plain: Option<String>) -> ClientConfig {
@@ -334,6 +366,9 @@ pub(crate) fn absent(reference: &str, refusal: Refusal, engine: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
 
     #[test]
@@ -349,5 +384,89 @@ mod tests {
         for registry in ["index.docker.io", "10.0.0.1:5000", "localhost.example.com"] {
             assert!(!is_loopback(registry), "{registry}");
         }
+    }
+
+    /// Answers like a registry that accepts one identity token, for two requests of the
+    /// exchange and one for a digest.
+    fn registry_with_tokens(listener: &TcpListener, digest: &str) -> Vec<String> {
+        let host = listener.local_addr().unwrap();
+        let mut requests = Vec::new();
+        for stream in listener.incoming().take(3) {
+            let mut stream = stream.unwrap();
+            let request = read_request(&mut stream);
+            let (line, _) = request.split_once("\r\n").unwrap();
+            let answer = if line.starts_with("POST /token") {
+                let body = "{\"access_token\": \"abc\"}";
+                format!("200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            } else if request.to_lowercase().contains("authorization: bearer abc") {
+                format!(
+                    "200 OK\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 2\r\n\r\n{{}}"
+                )
+            } else {
+                format!(
+                    "401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: \
+                     Bearer realm=\"http://{host}/token\",service=\"reg\"\r\n\r\n"
+                )
+            };
+            let head = format!("HTTP/1.1 {answer}");
+            let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            stream.write_all(head.as_bytes()).unwrap();
+            requests.push(request);
+        }
+        requests
+    }
+
+    /// Reads a request with its body.
+    fn read_request(stream: &mut TcpStream) -> String {
+        let mut request = String::new();
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let start = request.len();
+            reader.read_line(&mut request).unwrap();
+            let line = request[start..].to_lowercase();
+            if let Some(bytes) = line.strip_prefix("content-length:") {
+                length = bytes.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        request + &String::from_utf8(body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_identity_token_is_exchanged() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap();
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let answered = digest.clone();
+        let server = std::thread::spawn(move || registry_with_tokens(&listener, &answered));
+        let settings = tempfile::tempdir().unwrap();
+        let logins = format!("{{\"auths\": {{\"{host}\": {{\"identitytoken\": \"t0/ken\"}}}}}}");
+        std::fs::write(settings.path().join("config.json"), logins).unwrap();
+        let options = Options {
+            env: BTreeMap::from([(
+                "DOCKER_CONFIG".to_owned(),
+                settings.path().display().to_string(),
+            )]),
+            ..Options::default()
+        };
+        let registries = Registries {
+            options: &options,
+            plain_http: &BTreeSet::new(),
+        };
+        let found = registries.digest(&format!("{host}/acme/app:1")).await;
+        assert_eq!(found.unwrap().to_string(), digest);
+        let requests = server.join().unwrap();
+        assert!(requests[0].starts_with("GET /v2/ "), "{requests:#?}");
+        let body = requests[1].rsplit("\r\n").next().unwrap();
+        assert_eq!(
+            body,
+            "grant_type=refresh_token&client_id=kcc&scope=repository%3Aacme%2Fapp%3Apull\
+             &service=reg&refresh_token=t0%2Fken"
+        );
     }
 }
