@@ -81,6 +81,29 @@ pub(crate) fn an_image_is_locked_and_pinned(testbed: Arc<Testbed>) {
     assert_eq!(facts(&of_engine), facts(&second));
 }
 
+/// The apply that pulls an image says that it is not the one that was locked.
+pub(crate) fn a_pulled_image_that_moved_is_reported(testbed: Arc<Testbed>) {
+    let system = System::of(testbed, "hello", "dev", "moved");
+    system.stand_in();
+    let registry = Registry::start(false).expect("docker-registry is not installed");
+    let image = format!("{}/acme/moved:1", registry.host());
+    push(&system, &image, "first");
+    system.edit("kcc.cue", BASE, &image);
+    system.edit("kcc.cue", "expose: 8080", "expose: true");
+    system.run_ok(&["lock"]);
+    push(&system, &image, "second");
+    system.testbed.docker(&["rmi", "--force", &image]);
+    let ran = system.run(&["apply", "--target", "dev", "--yes"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let moved = format!("image `{image}` is sha256:");
+    let note = ran.err.lines().find(|line| line.contains(&moved));
+    assert!(
+        note.is_some_and(|line| line.ends_with("in `kcc.lock`")),
+        "{ran:#?}"
+    );
+    system.run_ok(&["down", "--target", "dev"]);
+}
+
 /// Builds an image and pushes it.
 fn push(system: &System<Testbed>, image: &str, version: &str) {
     let context = tempfile::tempdir().unwrap();

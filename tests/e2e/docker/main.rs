@@ -31,12 +31,15 @@ fn main() -> ExitCode {
     let lock = Case::new("an_image_is_locked_and_pinned", |testbed| {
         lock::an_image_is_locked_and_pinned(testbed);
     });
+    let moved = Case::new("a_pulled_image_that_moved_is_reported", |testbed| {
+        lock::a_pulled_image_that_moved_is_reported(testbed);
+    });
     let fields = Case::new("fields_have_an_effect_in_containers", |testbed| {
         fields::fields_have_an_effect_in_containers(testbed);
     });
     trials::run(
         Testbed::find,
         Some(2),
-        shop.chain(examples).chain([lock, fields]),
+        shop.chain(examples).chain([lock, moved, fields]),
     )
 }
