@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use kcc_lower::docker::{Container, DockerDesired, Restart};
+use kcc_lower::{
+    Desired,
+    docker::{Container, DockerDesired, Restart},
+};
 use kcc_model::Until;
 use kcc_plan::{Context, Driver, Error, Event, Options, Readiness, Secrets, Step};
 
@@ -25,6 +28,7 @@ pub(crate) struct DockerDriver<'a> {
     pub(crate) client: &'a Client,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) options: &'a Options,
+    pub(crate) desired: &'a Desired,
     pub(crate) docker: &'a DockerDesired,
     /// The secrets of all containers, to put into new containers and to redact logs.
     pub(crate) secrets: Secrets,
@@ -65,7 +69,8 @@ impl DockerDriver<'_> {
                 self.client
                     .pull(reference, platform, login, context)
                     .await?;
-                self.report_moved(reference, context).await
+                self.report_moved(reference, context).await?;
+                self.refuse_new_image(reference).await
             }
             Payload::Build {
                 build,
@@ -75,7 +80,8 @@ impl DockerDriver<'_> {
                 let (root, platform) = (&self.options.root, platform.as_deref());
                 self.client
                     .build(root, build, platform, context_hash, context)
-                    .await
+                    .await?;
+                self.refuse_new_image(name).await
             }
             Payload::CreateNetwork { labels } => self.client.create_network(name, labels).await,
             Payload::CreateVolume { labels } => self.client.create_volume(name, labels).await,

@@ -1,6 +1,8 @@
 //! Checks the user that a container's image names if the container names none.
 
-use kcc_lower::docker::Container;
+use std::collections::BTreeSet;
+
+use kcc_lower::{Desired, docker::Container};
 use kcc_model::{RefusedImage, RefusedUser};
 use kcc_plan::Error;
 
@@ -19,7 +21,32 @@ pub(crate) fn refused(container: &Container, path: &str, user: &str) -> Option<R
     })
 }
 
+/// Returns the model path of a container's component.
+pub(crate) fn path_of(desired: &Desired, container: &Container) -> String {
+    let name = &container.component;
+    let component = desired.components.get(name);
+    component.map_or_else(|| name.clone(), |component| component.path.clone())
+}
+
 impl DockerDriver<'_> {
+    /// Fails if an image that was just built or pulled would start as root in any
+    /// container that must not: all such images are named in one apply, before the
+    /// containers that need each other are created one after the other.
+    pub(crate) async fn refuse_new_image(&self, reference: &str) -> Result<(), Error> {
+        let containers = self.docker.containers.values();
+        let containers = containers.flat_map(Container::with_init);
+        let mut images = BTreeSet::new();
+        for container in containers.filter(|container| container.image == reference) {
+            let user = self.user_of(container).await?;
+            images.extend(refused(container, &path_of(self.desired, container), &user));
+        }
+        // One component stands for all with the image; a service comes last.
+        match images.pop_last() {
+            Some(image) => Err(vec![image].into()),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the user that a container runs as, as the fragment or else the
     /// image writes it.
     pub(crate) async fn user_of(&self, container: &Container) -> Result<String, Error> {

@@ -641,6 +641,7 @@ impl<'a> Session<'a> {
             client: &self.client,
             endpoint: &self.endpoint,
             options: self.options,
+            desired: self.desired,
             docker: self.docker,
             secrets,
             first_exits: FirstExits::default(),

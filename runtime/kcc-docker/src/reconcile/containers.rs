@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config,
+    image_user::path_of,
     observed::{ContainerState, ObservedContainer, SUCCESSOR},
     payload::{HostPort, NewContainer, Payload, Replacement},
 };
@@ -173,7 +174,7 @@ impl<'a> Reconciler<'a> {
         let deadline = component.map(|component| component.deadline_ms);
         Arc::new(NewContainer {
             container: container.clone(),
-            path: self.path_of(container),
+            path: path_of(self.desired, container),
             ports,
             labels: config::labels(container),
             deadline_ms: self.options.timeout_ms.or(deadline).unwrap_or_default(),

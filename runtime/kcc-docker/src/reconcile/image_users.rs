@@ -8,7 +8,7 @@ use kcc_lower::docker::Container;
 use kcc_plan::Error;
 
 use super::Reconciler;
-use crate::image_user::refused;
+use crate::image_user::{path_of, refused};
 
 impl Reconciler<'_> {
     /// Fails with every such image among the containers that this plan creates.
@@ -22,19 +22,16 @@ impl Reconciler<'_> {
             let reference = container.image.as_str();
             let existing = self.observed.images.get(reference);
             if let Some(image) = existing.filter(|_| !self.rebuilt.contains(reference)) {
-                images.extend(refused(container, &self.path_of(container), &image.user));
+                images.extend(refused(
+                    container,
+                    &path_of(self.desired, container),
+                    &image.user,
+                ));
             }
         }
         if images.is_empty() {
             return Ok(());
         }
         Err(images.into_iter().collect::<Vec<_>>().into())
-    }
-
-    /// Returns the model path of a container's component.
-    pub(super) fn path_of(&self, container: &Container) -> String {
-        let name = &container.component;
-        let component = self.desired.components.get(name);
-        component.map_or_else(|| name.clone(), |component| component.path.clone())
     }
 }
