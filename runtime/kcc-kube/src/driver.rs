@@ -223,14 +223,14 @@ impl<'a> KubeDriver<'a> {
             return None;
         }
         let own = pods::of_component(live, component);
-        own.iter().find(|pod| pods::backs_off_pulling(pod))?;
+        own.iter().find(|pod| pods::lacks_image(pod))?;
         let runs_once = self
             .workloads(component)
             .any(|workload| workload.kind == "Job");
         let command = if runs_once { "start" } else { "restart" };
         Some(format!(
-            "the cluster pulls the image again within 5 minutes; \
-             `kcc {command} {component} --target {}` makes it try now",
+            "if the image can be pulled by now, run `kcc {command} {component} --target {}`: the \
+             cluster itself tries again only within 5 minutes",
             self.scope.target
         ))
     }
@@ -335,10 +335,13 @@ impl Driver for KubeDriver<'_> {
         let Ok(live) = self.live(Some(component)).await else {
             return Vec::new();
         };
-        let mut lines = self.last_log_lines(&live, component).await;
-        lines.extend(self.build_instructions(&live, component));
-        lines.extend(self.retry_instructions(&live, component));
-        lines
+        self.last_log_lines(&live, component).await
+    }
+
+    async fn advice(&self, component: &str) -> Option<String> {
+        let live = self.live(Some(component)).await.ok()?;
+        let build = self.build_instructions(&live, component);
+        build.or_else(|| self.retry_instructions(&live, component))
     }
 
     async fn refusal(&self, component: &str) -> Option<Error> {

@@ -152,12 +152,6 @@ pub(crate) fn lacks_image(pod: &Pod) -> bool {
         .any(|container| waiting(container).is_some_and(|(reason, _)| is_image(reason)))
 }
 
-/// Returns true if the kubelet waits before it pulls a pod's image again.
-pub(crate) fn backs_off_pulling(pod: &Pod) -> bool {
-    let mut all = pod.status.iter().flat_map(containers);
-    all.any(|container| waiting(container).is_some_and(|(reason, _)| reason == "ImagePullBackOff"))
-}
-
 /// Returns all containers of a pod, init steps first.
 pub(crate) fn containers(status: &PodStatus) -> impl Iterator<Item = &ContainerStatus> {
     let init = status.init_container_statuses.iter().flatten();

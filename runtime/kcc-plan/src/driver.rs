@@ -46,6 +46,11 @@ pub trait Driver: Sync {
         std::future::ready(Ok(Readiness::Ready))
     }
 
+    /// Returns what to do about a component that is not ready, if the engine knows.
+    fn advice(&self, _component: &str) -> impl Future<Output = Option<String>> + Send {
+        std::future::ready(None)
+    }
+
     /// Returns lines that explain why a component did not become ready, such as
     /// the end of its log; never a secret. Called once, after a wait failed.
     fn details(&self, _component: &str) -> impl Future<Output = Vec<String>> + Send {

@@ -84,7 +84,10 @@ pub(super) async fn until_ready<D: Driver>(
         None => driver.details(component).await,
     };
     let refusal = driver.refusal(component).await;
-    let error = refusal.unwrap_or_else(|| Error::new(Code::ApplyIncomplete, why));
+    let mut error = refusal.unwrap_or_else(|| Error::new(Code::ApplyIncomplete, why));
+    if error.help.is_none() {
+        error.help = driver.advice(component).await;
+    }
     Err(error.detail(details))
 }
 
