@@ -3,7 +3,10 @@
 //! miette accepts one source per diagnostic, but the labels of ours point into
 //! several files. Each file therefore gets its own range of offsets in a common
 //! space, and no read crosses two ranges, so that each file gets its own frame,
-//! headed by location and team.
+//! headed by location and team. Of a very long line only what is around the labels
+//! is in that space.
+
+use std::ops::Range;
 
 use miette::{MietteError, SourceCode, SourceSpan, SpanContents};
 
@@ -12,6 +15,18 @@ use crate::{Files, Position, SourceFile, Span};
 
 /// The number of lines from which a span is shown by its first line only.
 const MAX_LINES: usize = 8;
+
+/// The number of bytes from which a line is cut around the spans in it.
+const MAX_LINE: usize = 400;
+
+/// The number of bytes of a cut line on each side of a span.
+const AROUND: usize = 40;
+
+/// The number of bytes of a cut line from the start of a span, or of the line.
+const MAX_SPAN: usize = 100;
+
+/// Stands for what is cut out.
+const CUT: &str = "…";
 
 /// The files of a diagnostic's labels in one offset space.
 #[derive(Debug)]
@@ -22,39 +37,42 @@ pub(super) struct Snippets<'a> {
 #[derive(Debug)]
 struct Part<'a> {
     file: &'a SourceFile,
-    /// The text as displayed: sanitised, with a trailing newline.
+    /// The text as displayed: sanitised, without the middle of long lines, with a trailing newline.
     text: String,
+    /// The parts of the file that the text has.
+    pieces: Vec<Piece>,
     line_starts: Vec<usize>,
     /// Offset of the text's first byte in the common space.
     base: usize,
 }
 
+/// A part of a file that is displayed.
+#[derive(Debug)]
+struct Piece {
+    original: Range<usize>,
+    /// Its offset in the displayed text.
+    shown: usize,
+}
+
 impl<'a> Snippets<'a> {
     /// Collects the files of the spans, in order of first occurrence.
     pub(super) fn new(files: &'a Files, spans: impl Iterator<Item = Span>) -> Self {
-        let mut parts: Vec<Part<'a>> = Vec::new();
-        for file in spans.filter_map(|span| files.get(span.file)) {
-            if parts.iter().any(|part| part.file.name() == file.name()) {
-                continue;
+        let mut of_files: Vec<(&'a SourceFile, Vec<Range<usize>>)> = Vec::new();
+        for (file, span) in spans.filter_map(|span| Some((files.get(span.file)?, span))) {
+            let range = span.start as usize..span.end as usize;
+            let mut known = of_files.iter_mut();
+            match known.find(|(known, _)| known.name() == file.name()) {
+                Some((_, spans)) => spans.push(range),
+                None => of_files.push((file, vec![range])),
             }
+        }
+        let mut parts: Vec<Part<'a>> = Vec::new();
+        for (file, spans) in of_files {
             // A gap of one byte, so that no offset belongs to two parts.
             let base = parts
                 .last()
                 .map_or(0, |part| part.base + part.text.len() + 1);
-            // miette does not show text after the last newline.
-            let mut text = plain(file.text()).into_owned();
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            let line_starts = std::iter::once(0)
-                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-                .collect();
-            parts.push(Part {
-                file,
-                text,
-                line_starts,
-                base,
-            });
+            parts.push(Part::new(file, &spans, base));
         }
         Self { parts }
     }
@@ -68,16 +86,83 @@ impl<'a> Snippets<'a> {
     }
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn new(file: &'a SourceFile, spans: &[Range<usize>], base: usize) -> Self {
+        // miette does not show text after the last newline.
+        let mut whole = plain(file.text()).into_owned();
+        if !whole.ends_with('\n') {
+            whole.push('\n');
+        }
+        let mut text = String::new();
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut at = 0;
+        for line in whole.split_inclusive('\n') {
+            for original in windows(&whole, at..at + line.len(), spans) {
+                match pieces.last_mut() {
+                    Some(last) if last.original.end == original.start => {
+                        last.original.end = original.end;
+                    }
+                    last => {
+                        if last.is_some() || original.start > 0 {
+                            text += CUT;
+                        }
+                        pieces.push(Piece {
+                            original: original.clone(),
+                            shown: text.len(),
+                        });
+                    }
+                }
+                text += &whole[original];
+            }
+            at += line.len();
+        }
+        let line_starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        Self {
+            file,
+            text,
+            pieces,
+            line_starts,
+            base,
+        }
+    }
+
+    /// Maps an offset of the file to the displayed text: one that is cut out to the end of the mark
+    /// for it.
+    fn shown(&self, offset: usize) -> usize {
+        let after = self
+            .pieces
+            .partition_point(|piece| piece.original.start <= offset);
+        match after.checked_sub(1).map(|at| &self.pieces[at]) {
+            Some(piece) if offset <= piece.original.end => {
+                piece.shown + offset - piece.original.start
+            }
+            _ => self
+                .pieces
+                .get(after)
+                .map_or(self.text.len(), |next| next.shown),
+        }
+    }
+
+    /// Maps an offset of the displayed text back to the file.
+    fn original(&self, shown: usize) -> usize {
+        let after = self.pieces.partition_point(|piece| piece.shown <= shown);
+        let piece = after.checked_sub(1).map(|at| &self.pieces[at]);
+        piece.map_or(0, |piece| {
+            (piece.original.start + shown - piece.shown).min(piece.original.end)
+        })
+    }
+
     fn clamp(&self, span: Span) -> (usize, usize) {
         let text = &self.text;
         // Offsets behind the last newline are shown at the end of that line.
         let last = text.strip_suffix('\n').unwrap_or(text).len();
-        let mut start = (span.start as usize).min(last);
+        let mut start = self.shown(span.start as usize).min(last);
         while !text.is_char_boundary(start) {
             start -= 1;
         }
-        let mut end = (span.end as usize).clamp(start, last);
+        let mut end = self.shown(span.end as usize).clamp(start, last);
         while !text.is_char_boundary(end) {
             end += 1;
         }
@@ -93,6 +178,38 @@ impl Part<'_> {
             .partition_point(|start| *start <= offset)
             .saturating_sub(1)
     }
+}
+
+/// Returns the parts of a line to display, in order; the last one has its newline.
+fn windows(text: &str, line: Range<usize>, spans: &[Range<usize>]) -> Vec<Range<usize>> {
+    if line.len() <= MAX_LINE {
+        return vec![line];
+    }
+    let end = line.end - 1;
+    let mut windows: Vec<_> = spans
+        .iter()
+        .filter(|span| span.start <= end && span.end >= line.start)
+        .map(|span| {
+            let start = span.start.max(line.start);
+            let shown = span.end.clamp(start, start + MAX_SPAN);
+            start.saturating_sub(AROUND)..shown + AROUND
+        })
+        .collect();
+    if windows.is_empty() {
+        windows.push(line.start..line.start + MAX_SPAN);
+    }
+    windows.push(end..line.end);
+    windows.sort_by_key(|window| window.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for window in windows {
+        let from = text.floor_char_boundary(window.start.max(line.start));
+        let to = text.ceil_char_boundary(window.end.min(line.end));
+        match merged.last_mut() {
+            Some(last) if from <= last.end => last.end = last.end.max(to),
+            _ => merged.push(from..to),
+        }
+    }
+    merged
 }
 
 impl SourceCode for Snippets<'_> {
@@ -120,8 +237,8 @@ impl SourceCode for Snippets<'_> {
             .get(last + 1)
             .copied()
             .unwrap_or(part.text.len());
-        let Position { line, column } =
-            part.file.position(u32::try_from(start).unwrap_or(u32::MAX));
+        let original = u32::try_from(part.original(start)).unwrap_or(u32::MAX);
+        let Position { line, column } = part.file.position(original);
         let team = part
             .file
             .team()

@@ -236,6 +236,59 @@ warning[kcc::check::need-cycle]
     }
 
     #[test]
+    fn cuts_very_long_lines_around_their_labels() {
+        let filler = "é".repeat(500_000);
+        let source =
+            format!("_a: \"{filler}\"\nx: [\"{filler}\", 80, \"{filler}\"]\ny: \"{filler}\"\n");
+        let mut files = Files::new();
+        let file = files.add("a.cue", source.as_str());
+        let at = |text: &str| sample::span(&files, file, text);
+        let long = Span {
+            start: at("y:").start + 3,
+            ..at("y:")
+        };
+        let diagnostic = Diagnostic::error(Code::EvalConflict, "no")
+            .primary(at("80"), "here")
+            .secondary(
+                Span {
+                    end: long.start + 900_000,
+                    ..long
+                },
+                "all of this",
+            );
+        let shown = |count| "é".repeat(count);
+        let expected = format!(
+            "\
+error[kcc::eval::conflict]
+
+  × no
+   ╭─[a.cue:2:{}]
+ 1 │ _a: \"{}…
+ 2 │ …{}\", 80, \"{}…
+   ·  {}   ─┬
+   ·  {}    ╰── here
+ 3 │ y: \"{}…
+   ·    {}┬{}
+   ·    {}╰── all of this
+   ╰────
+
+",
+            6 + 500_000 + 3,
+            shown(48),
+            shown(19),
+            shown(19),
+            " ".repeat(19),
+            " ".repeat(19),
+            shown(70),
+            "─".repeat(36),
+            "─".repeat(35),
+            " ".repeat(36),
+        );
+        let text = render(&diagnostic.into(), &files, &Style::default());
+        assert_eq!(text, expected);
+    }
+
+    #[test]
     fn shows_no_frame_for_a_file_without_text() {
         let mut files = Files::new();
         let file = files.add("folder.cue", "");
