@@ -35,7 +35,7 @@ pub struct Global {
     /// Limit the evaluation time per target [default: 30s]
     #[arg(long, value_name = "DURATION", global = true, value_parser = duration, hide_short_help = true)]
     pub eval_timeout: Option<Millis>,
-    /// Limit the evaluation memory per target, at most 4Gi [default: 4Gi]
+    /// Limit the evaluation memory per target, at most 4Gi [default: 768Mi, and more for large systems]
     #[arg(long, value_name = "SIZE", global = true, value_parser = memory, hide_short_help = true)]
     pub eval_memory: Option<Bytes>,
     /// Use this kubeconfig context instead of the target's
@@ -53,7 +53,7 @@ pub fn duration(text: &str) -> Result<Millis, String> {
 
 /// Parses the memory limit of an evaluation, as fragments write a size.
 fn memory(text: &str) -> Result<Bytes, String> {
-    let max = Limits::default().memory;
+    let max = Limits::MAX_MEMORY;
     Bytes::parse(text)
         .ok()
         .filter(|size| size.0 > 0 && usize::try_from(size.0).is_ok_and(|size| size <= max))
@@ -84,8 +84,7 @@ impl Global {
                 .map_or(default.time, |time| Duration::from_millis(time.0)),
             memory: self
                 .eval_memory
-                .and_then(|size| usize::try_from(size.0).ok())
-                .unwrap_or(default.memory),
+                .and_then(|size| usize::try_from(size.0).ok()),
         }
     }
 

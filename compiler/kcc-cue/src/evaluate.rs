@@ -9,9 +9,8 @@ use std::{
     fmt,
     num::NonZero,
     sync::atomic::{AtomicUsize, Ordering},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread,
-    time::Duration,
 };
 
 use kcc_diag::{Diagnostics, FileId, Files, SourceFile};
@@ -19,10 +18,11 @@ use kcc_tree::{ConfigTree, Engine, Node, SYSTEM_FILE, USUAL_TARGETS, Value, team
 
 use crate::{
     decode::Indexes,
-    evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
+    evaluator::{Budget, Evaluator, EvaluatorError, Limits},
     exchange::{Answer, exchange, schema},
+    locate::{self, Found},
     messages::{Context, shares_missing_braces},
-    narrow::{Declaration, blanked, narrow},
+    narrow::weight,
     packages::Imports,
     unmatched,
     wire::{self, Detail, ImportProblem, MissingPackage, Request},
@@ -115,17 +115,18 @@ pub fn evaluate(
         .filter(|target| input.targets.is_empty() || input.targets.contains(*target))
         .map(String::as_str)
         .collect();
+    let request_files = wire_files(&files, &ids);
     let requests = ModelRequests {
         targets: all_names.iter().cloned().collect(),
         engines: &targets,
         teams: teams(&system),
-        files: wire_files(&files, &ids),
+        budget: budget(input.limits, &request_files),
+        files: request_files,
         indexes: Indexes::new(&ids, &schema),
         packages: input.imports.indexed(&names(&fragments)),
         missing: &input.imports.missing,
-        limits: input.limits,
         explain: input.explain,
-        located: Mutex::default(),
+        found: Mutex::default(),
     };
     let mut answers = requests.send_all(evaluator, &wanted);
     unmatched::merge(&mut answers, wanted.len() == all_names.len());
@@ -136,11 +137,10 @@ pub fn evaluate(
         None,
         first,
         &Context::new(&files, &system_indexes, has_teams),
-        input.limits,
     )?;
     let context = Context::new(&files, &requests.indexes, has_teams);
     for (target, answer) in wanted.into_iter().zip(answers) {
-        collected.add(Some(target), answer, &context, input.limits)?;
+        collected.add(Some(target), answer, &context)?;
     }
     drop(requests);
     collected.finish(files, system, all_names)
@@ -167,6 +167,10 @@ fn system_files<'a>(
     alone
 }
 
+fn budget(limits: Limits, files: &[wire::File<'_>]) -> Budget {
+    limits.budget(files.iter().map(|file| weight(file.text)).sum())
+}
+
 fn names<'a>(fragments: &[Fragment<'a>]) -> Vec<&'a str> {
     fragments.iter().map(|fragment| fragment.name).collect()
 }
@@ -191,196 +195,11 @@ fn request_system(
         .collect();
     let mut packages = input.imports.indexed(&names(alone));
     packages.retain(|package| !package.files.is_empty());
-    exchange_and_locate(&files, input.limits, &Mutex::default(), &|files, limits| {
+    let budget = budget(input.limits, &files);
+    locate::evaluate(&files, budget, &Mutex::default(), &|files, budget| {
         let request = Request::system(files).importing(&packages, &input.imports.missing);
-        exchange(evaluator, &request, indexes, limits)
+        exchange(evaluator, &request, indexes, budget)
     })
-}
-
-/// Requests the answer about some files, within limits.
-type Exchange<'a> = dyn Fn(&[wire::File<'_>], Limits) -> Result<Answer, EvaluatorError> + 'a;
-
-/// The most independent declarations that are looked for at which one evaluation stops.
-const ROUNDS: usize = 3;
-
-/// The effort to spend on the search for what exhausts a limit, so that it ends when many small
-/// declarations do so together.
-const EFFORT: usize = 40;
-
-/// Sends a request. If the evaluation exhausts a limit or panics, which it does without naming a
-/// line, sends reduced requests until the declarations that cause it are known, and evaluates the
-/// rest without them. `known` are the declarations that another target stopped at.
-fn exchange_and_locate(
-    files: &[wire::File<'_>],
-    limits: Limits,
-    known: &Mutex<Vec<Declaration>>,
-    send: &Exchange<'_>,
-) -> Result<Answer, EvaluatorError> {
-    let answer = send(files, limits);
-    let Some(stopped) = stopped_by(&answer) else {
-        return answer;
-    };
-    let Some(limits) = trial(stopped, limits) else {
-        return answer;
-    };
-    // One target at a time: most often they stop at the same declarations.
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut found = known.clone();
-    let mut rest = without(files, &found, limits, send);
-    if rest.is_none() {
-        (found, rest) = locate(files, stopped, limits, send);
-    }
-    if found.is_empty() || rest.is_none() && is_exhaustion(stopped) {
-        // The system as a whole may be too slow, rather than any declaration.
-        return answer;
-    }
-    known.clone_from(&found);
-    Ok(Answer {
-        stopped: Some(stopped),
-        stopped_at: found
-            .into_iter()
-            .map(|(file, at)| first_line(file, &files[file].text[at.clone()], at.start))
-            .collect(),
-        ..rest.unwrap_or_default()
-    })
-}
-
-/// Finds the declarations that stop an evaluation, and returns the answer without them, unless that
-/// evaluation stops too.
-fn locate(
-    files: &[wire::File<'_>],
-    stopped: Stopped,
-    limits: Limits,
-    send: &Exchange<'_>,
-) -> (Vec<Declaration>, Option<Answer>) {
-    let texts: Vec<String> = files.iter().map(|file| file.text.to_owned()).collect();
-    let mut found: Vec<Declaration> = Vec::new();
-    let mut rest = None;
-    let mut effort = EFFORT;
-    for _ in 0..ROUNDS {
-        let left = blanked(&texts, &found);
-        let left: Vec<&str> = left.iter().map(String::as_str).collect();
-        let more = narrow(&left, &mut |texts| {
-            if effort == 0 {
-                return false;
-            }
-            let files: Vec<_> = files
-                .iter()
-                .zip(texts)
-                .map(|(file, text)| file.with_text(text, Vec::new()))
-                .collect();
-            let other = stopped_by(&send(&files, limits));
-            let stops = other.is_some_and(|other| {
-                other == stopped || is_exhaustion(other) && is_exhaustion(stopped)
-            });
-            if is_exhaustion(stopped) {
-                // One that stops has taken all of its time.
-                effort = effort.saturating_sub(if stops { 2 } else { 1 });
-            }
-            stops
-        });
-        if more.is_empty() {
-            break;
-        }
-        found.extend(more);
-        rest = without(files, &found, limits, send);
-        if rest.is_some() {
-            break;
-        }
-    }
-    found.sort_by_key(|(file, at)| (*file, at.start));
-    (found, rest)
-}
-
-/// Evaluates the files without some declarations; `None` if there are none, or if it stops too.
-fn without(
-    files: &[wire::File<'_>],
-    declarations: &[Declaration],
-    limits: Limits,
-    send: &Exchange<'_>,
-) -> Option<Answer> {
-    if declarations.is_empty() {
-        return None;
-    }
-    let texts: Vec<String> = files.iter().map(|file| file.text.to_owned()).collect();
-    let texts = blanked(&texts, declarations);
-    let files: Vec<_> = files
-        .iter()
-        .zip(&texts)
-        .enumerate()
-        .map(|(index, (file, text))| {
-            let omitted = declarations.iter().filter(|(file, _)| *file == index);
-            let omitted = omitted.map(|(_, at)| &file.text[at.clone()]).collect();
-            file.with_text(text, omitted)
-        })
-        .collect();
-    let mut answer = send(&files, limits).ok()?;
-    if answer.stopped.is_some() {
-        return None;
-    }
-    // References to the omitted declarations fail.
-    let affected = |file: &wire::File<'_>| {
-        let omitted = files.iter().flat_map(|file| &file.omitted);
-        let mut names = omitted.filter_map(|text| private_name(text));
-        !file.omitted.is_empty() || names.any(|name| file.text.contains(name))
-    };
-    answer.faults.retain(|fault| {
-        let mut labels = fault.labels.iter();
-        !labels.any(|label| files.get(label.file).is_some_and(affected))
-    });
-    Some(answer)
-}
-
-/// Returns the private name that a text declares.
-fn private_name(text: &str) -> Option<&str> {
-    let text = text.trim_start();
-    let end = text.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '#'));
-    let name = &text[..end.unwrap_or(text.len())];
-    name.starts_with(['_', '#']).then_some(name)
-}
-
-/// Returns what ended an evaluation before it had a result.
-fn stopped_by(answer: &Result<Answer, EvaluatorError>) -> Option<Stopped> {
-    match answer {
-        Err(EvaluatorError::Crashed(_)) => Some(Stopped::Panic),
-        Ok(answer) => answer.stopped,
-        Err(_) => None,
-    }
-}
-
-/// Returns whether an evaluation ended for lack of time or memory.
-fn is_exhaustion(stopped: Stopped) -> bool {
-    matches!(stopped, Stopped::Time | Stopped::Memory)
-}
-
-/// The least time for a reduced evaluation: less would say more about the machine than about the
-/// fragments.
-const SHORTEST_TRIAL: Duration = Duration::from_millis(500);
-
-/// Returns the limits of the reduced evaluations, or `None` if there is no time for any. What
-/// exhausts a limit exhausts a fraction of it as well, and the search takes many evaluations.
-fn trial(stopped: Stopped, limits: Limits) -> Option<Limits> {
-    if !is_exhaustion(stopped) {
-        return Some(limits);
-    }
-    let trial = Limits {
-        time: limits.time / 20,
-        memory: limits.memory / 4,
-    };
-    (trial.time >= SHORTEST_TRIAL).then_some(trial)
-}
-
-/// The maximum length of a label: a line that explodes may be very long.
-const MAX_LABEL: usize = 100;
-
-/// Returns the span of the first line of a text at an offset of a file.
-fn first_line(file: usize, text: &str, offset: usize) -> wire::Span {
-    let line = text.trim_start();
-    let start = offset + text.len() - line.len();
-    let shown = line.lines().next().unwrap_or_default().trim_end();
-    let length = shown.floor_char_boundary(MAX_LABEL);
-    let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    wire::Span(file, byte(start), byte(start + length))
 }
 
 fn system_of(root: Node) -> Option<Node> {
@@ -449,20 +268,20 @@ struct ModelRequests<'a> {
     packages: Vec<wire::Package<'a>>,
     missing: &'a [MissingPackage],
     indexes: Indexes,
-    limits: Limits,
+    budget: Budget,
     explain: bool,
     /// The declarations that the evaluation of a target stopped at.
-    located: Mutex<Vec<Declaration>>,
+    found: Mutex<Vec<Found>>,
 }
 
 impl ModelRequests<'_> {
     fn send(&self, evaluator: &Evaluator, target: &str) -> Result<Answer, EvaluatorError> {
         let bound = self.engines[target];
-        exchange_and_locate(&self.files, self.limits, &self.located, &|files, limits| {
+        locate::evaluate(&self.files, self.budget, &self.found, &|files, budget| {
             let request = Request::model(target, bound, &self.targets, &self.teams, files)
                 .importing(&self.packages, self.missing)
                 .explain(self.explain);
-            exchange(evaluator, &request, &self.indexes, limits)
+            exchange(evaluator, &request, &self.indexes, budget)
         })
     }
 
@@ -530,7 +349,6 @@ impl Collected {
         target: Option<&str>,
         answer: Result<Answer, EvaluatorError>,
         context: &Context<'_>,
-        limits: Limits,
     ) -> Result<(), EvaluatorError> {
         let mut answer = match answer {
             Ok(answer) => answer,
@@ -550,18 +368,14 @@ impl Collected {
             .enumerate()
             .filter(|(at, fault)| !shares_missing_braces(fault, &faults[..*at]))
             .map(|(_, fault)| context.diagnostic(fault, &answer.declarations));
-        let diagnostics = diagnostics.chain(
-            answer
-                .stopped
-                .map(|stopped| context.stopped(stopped, limits, &answer.stopped_at)),
-        );
+        let diagnostics = diagnostics.chain(answer.stops.iter().map(|stop| context.stopped(stop)));
         self.found
             .extend(diagnostics.map(|diagnostic| match target {
                 Some(target) => diagnostic.target(target),
                 None => diagnostic,
             }));
         self.partial.extend(answer.partial.iter());
-        if answer.stopped.is_some() && answer.tree.is_none() {
+        if !answer.stops.is_empty() && answer.tree.is_none() {
             // Then nothing may be reported as missing.
             self.partial.extend(context.all_files());
         }
@@ -605,130 +419,5 @@ impl Collected {
             found,
             targets,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_located_at_its_declaration() {
-        let file = |name, text| wire::File {
-            name,
-            text,
-            team: None,
-            omitted: Vec::new(),
-        };
-        let files = [
-            file("a.cue", "package s\n\njobs: x: 1\n"),
-            file(
-                "b.cue",
-                "package s\n\nservices: {\n\tweb: bad\n\tapi: 1\n}\n",
-            ),
-        ];
-        let ask = |files: &[wire::File<'_>], _| {
-            if files.iter().any(|file| file.text.contains("bad")) {
-                return Err(EvaluatorError::Crashed("index out of range".to_owned()));
-            }
-            Ok(answer_about(files))
-        };
-        let known = Mutex::default();
-        let answer = exchange_and_locate(&files, Limits::default(), &known, &ask).unwrap();
-        assert_eq!(answer.stopped, Some(Stopped::Panic));
-        assert_eq!(
-            answer.matched,
-            [wire::Span(1, 0, 8)],
-            "the rest is evaluated"
-        );
-        let [wire::Span(file, start, end)] = answer.stopped_at[..] else {
-            panic!("{:?}", answer.stopped_at);
-        };
-        let text = files[file].text.get(start as usize..end as usize);
-        assert_eq!(text, Some("web: bad"));
-    }
-
-    /// An answer that shows what the request left out of which file.
-    fn answer_about(files: &[wire::File<'_>]) -> Answer {
-        let omitted = files.iter().enumerate().flat_map(|(index, file)| {
-            let texts = file.omitted.iter();
-            texts.map(move |text| wire::Span(index, 0, u32::try_from(text.trim().len()).unwrap()))
-        });
-        Answer {
-            matched: omitted.collect(),
-            ..Answer::default()
-        }
-    }
-
-    #[test]
-    fn exhaustion_is_located_with_less_of_the_limit() {
-        let text = "package s\n\n_x: slow\n_y: fine\n_z: huge\n";
-        let file = wire::File {
-            name: "a.cue",
-            text,
-            team: None,
-            omitted: Vec::new(),
-        };
-        let limits = Limits {
-            time: Duration::from_secs(20),
-            memory: 1 << 30,
-        };
-        let ask = |files: &[wire::File<'_>], given: Limits| {
-            let text = files[0].text;
-            let stopped = match () {
-                () if text.contains("slow") => Some(Stopped::Time),
-                () if text.contains("huge") => Some(Stopped::Memory),
-                () => None,
-            };
-            assert!(given == limits || given.time == Duration::from_secs(1));
-            Ok(Answer {
-                stopped,
-                ..answer_about(files)
-            })
-        };
-        let known = Mutex::default();
-        let answer = exchange_and_locate(&[file], limits, &known, &ask).unwrap();
-        assert_eq!(answer.stopped, Some(Stopped::Time));
-        let lines = answer.stopped_at.iter();
-        let lines: Vec<_> = lines
-            .map(|wire::Span(_, start, end)| &text[*start as usize..*end as usize])
-            .collect();
-        assert_eq!(lines, ["_x: slow", "_z: huge"]);
-    }
-
-    #[test]
-    fn a_system_that_is_slow_as_a_whole_has_no_slow_declaration() {
-        let file = wire::File {
-            name: "a.cue",
-            text: "package s\n\n_x: 1\n_y: 2\n_z: 3\n_w: 4\n_v: 5\n_u: 6\n_t: 7\n_s: 8\n",
-            team: None,
-            omitted: Vec::new(),
-        };
-        let ask = |files: &[wire::File<'_>], _| {
-            let slow = files[0].text.contains(':');
-            Ok(Answer {
-                stopped: slow.then_some(Stopped::Time),
-                ..Answer::default()
-            })
-        };
-        let answer =
-            exchange_and_locate(&[file], Limits::default(), &Mutex::default(), &ask).unwrap();
-        assert!(answer.stopped_at.is_empty());
-    }
-
-    #[test]
-    fn a_panic_that_does_not_happen_again_is_an_error_of_the_evaluator() {
-        let asked = std::cell::Cell::new(0);
-        let ask = |_: &[wire::File<'_>], _| {
-            asked.set(asked.get() + 1);
-            match asked.get() {
-                1 => Err(EvaluatorError::Crashed("out of luck".to_owned())),
-                _ => Ok(Answer::default()),
-            }
-        };
-        assert!(matches!(
-            exchange_and_locate(&[], Limits::default(), &Mutex::default(), &ask),
-            Err(EvaluatorError::Crashed(_))
-        ));
     }
 }

@@ -7,7 +7,7 @@ use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 
 use crate::{
     decode::Indexes,
-    evaluator::{Evaluator, EvaluatorError, Limits, Stopped},
+    evaluator::{Budget, Evaluator, EvaluatorError, Limits, Stopped},
     wire::{Detail, Fault, Label, Request, Response, SchemaFile, Span, VERSION},
 };
 
@@ -30,11 +30,22 @@ pub(crate) struct Answer {
     pub(crate) faults: Vec<Fault>,
     /// The names in policies and defaults that the target has a component for.
     pub(crate) matched: Vec<Span>,
-    /// The limit that ended the evaluation.
-    pub(crate) stopped: Option<Stopped>,
-    /// The declarations that it stopped at, if they are known; everything else is then about the
-    /// fragments without them. Otherwise everything else is empty.
-    pub(crate) stopped_at: Vec<Span>,
+    /// The evaluations that ended without a result; if each has a declaration, everything else is
+    /// about the fragments without these. Otherwise everything else is empty.
+    pub(crate) stops: Vec<Stop>,
+}
+
+/// The end of an evaluation that had no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// The limit, or a panic.
+    pub(crate) cause: Stopped,
+    /// The budget that it had.
+    pub(crate) budget: Budget,
+    /// The declaration that it stopped at, if it is known.
+    pub(crate) at: Option<Span>,
+    /// The name of that declaration, if it stops with no more than it uses.
+    pub(crate) alone: Option<String>,
 }
 
 /// Sends a request to the guest.
@@ -42,13 +53,18 @@ pub(crate) fn exchange(
     evaluator: &Evaluator,
     request: &Request<'_>,
     indexes: &Indexes,
-    limits: Limits,
+    budget: Budget,
 ) -> Result<Answer, EvaluatorError> {
-    let text = match evaluator.run(&request.text(), limits)? {
+    let text = match evaluator.run(&request.text(), budget)? {
         Ok(text) => text,
         Err(stopped) => {
             return Ok(Answer {
-                stopped: Some(stopped),
+                stops: vec![Stop {
+                    cause: stopped,
+                    budget,
+                    at: None,
+                    alone: None,
+                }],
                 ..Answer::default()
             });
         }
@@ -86,8 +102,7 @@ pub(crate) fn exchange(
         formatted: response.formatted,
         faults,
         matched: response.matched,
-        stopped: None,
-        stopped_at: Vec::new(),
+        stops: Vec::new(),
     })
 }
 
@@ -96,7 +111,7 @@ pub(crate) fn exchange(
 /// # Errors
 /// Fails if the evaluator does.
 pub fn schema(evaluator: &Evaluator) -> Result<Vec<SchemaFile>, EvaluatorError> {
-    match evaluator.run(&Request::schema().text(), Limits::default())? {
+    match evaluator.run(&Request::schema().text(), Limits::default().budget(0))? {
         Ok(text) => Ok(read(&text)?.schema),
         Err(stopped) => Err(EvaluatorError::Crashed(format!(
             "listing the schema: {stopped:?}"

@@ -8,6 +8,7 @@ use crate::{
     evaluator::{Evaluator, EvaluatorError, Limits},
     exchange::{Answer, exchange, schema},
     messages::Context,
+    narrow::weight,
     wire::{self, Request},
 };
 
@@ -47,17 +48,18 @@ pub fn format(
             omitted: Vec::new(),
         })
         .collect();
+    let budget = limits.budget(sources.iter().map(|source| weight(source.text)).sum());
     let Answer {
         mut formatted,
         faults,
-        stopped,
+        stops,
         ..
-    } = exchange(evaluator, &Request::format(&request), &indexes, limits)?;
+    } = exchange(evaluator, &Request::format(&request), &indexes, budget)?;
     let context = Context::new(&files, &indexes, false);
     let mut found: Diagnostics = faults
         .iter()
         .map(|fault| context.diagnostic(fault, &[]))
-        .chain(stopped.map(|stopped| context.stopped(stopped, limits, &[])))
+        .chain(stops.iter().map(|stop| context.stopped(stop)))
         .collect();
     found.sort(&files);
     formatted.resize(sources.len(), None);

@@ -10,6 +10,7 @@ mod evaluate;
 mod evaluator;
 mod exchange;
 mod format;
+mod locate;
 mod messages;
 mod narrow;
 mod packages;

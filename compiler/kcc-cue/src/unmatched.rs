@@ -18,7 +18,7 @@ pub(crate) fn merge(answers: &mut [Result<Answer, EvaluatorError>], all: bool) {
     let whole = all
         && answers
             .iter()
-            .all(|answer| matches!(answer, Ok(answer) if answer.stopped.is_none()));
+            .all(|answer| matches!(answer, Ok(answer) if answer.stops.is_empty()));
     let mut matched: BTreeSet<Name> = BTreeSet::new();
     let mut candidates: BTreeMap<Name, BTreeSet<String>> = BTreeMap::new();
     for answer in answers.iter().flatten() {

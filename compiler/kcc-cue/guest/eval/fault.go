@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -408,6 +409,44 @@ func withoutValues(format string, args []any) string {
 	})
 }
 
+// sprintf formats a message of CUE, with `…` for values that nobody would read to
+// the end: CUE writes all of them out, and takes longer for it than to evaluate
+// them where disjunctions multiply.
 func sprintf(format string, args []any) string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if valueSize(reflect.ValueOf(arg), maxMessageValue) > maxMessageValue {
+			args[i] = "…"
+		}
+	}
 	return fmt.Sprintf(format, args...)
+}
+
+// maxMessageValue bounds the parts of a value in a message.
+const maxMessageValue = 500
+
+// valueSize counts the fields, elements and disjuncts of an argument of a message,
+// which is a value of CUE's internals behind a formatter; it stops above a limit.
+func valueSize(v reflect.Value, limit int) int {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return 0
+	}
+	size := 1
+	for _, name := range []string{"X", "BaseValue", "Arcs", "Values"} {
+		field := v.FieldByName(name)
+		if !field.IsValid() {
+			continue
+		}
+		if field.Kind() != reflect.Slice {
+			size += valueSize(field, limit-size)
+			continue
+		}
+		for i := 0; i < field.Len() && size <= limit; i++ {
+			size += valueSize(field.Index(i), limit-size)
+		}
+	}
+	return size
 }

@@ -31,20 +31,71 @@ const THREAD_STACK: usize = settings::STACK + (4 << 20);
 /// The maximum length of a crashed guest's output in an error.
 const MAX_OUTPUT: usize = 600;
 
-/// The limits of one evaluation.
+/// The limits of the evaluation of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The maximum time.
     pub time: Duration,
-    /// The maximum memory in bytes; values above 4 GiB count as 4 GiB.
-    pub memory: usize,
+    /// The maximum memory in bytes, at most [`Limits::MAX_MEMORY`]; without one it grows with the
+    /// fragments.
+    pub memory: Option<usize>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(30),
-            memory: memory::MOST,
+            memory: None,
+        }
+    }
+}
+
+impl Limits {
+    /// The maximum memory of any evaluation.
+    pub const MAX_MEMORY: usize = memory::MOST;
+
+    /// Returns what an evaluation of fragments of a weight may take.
+    pub(crate) fn budget(self, weight: usize) -> Budget {
+        /// Enough for thousands of components that few lines generate, and little enough for two
+        /// evaluations at once on a small machine.
+        const MEMORY: usize = 768 << 20;
+        /// About three times what a component that is written out needs.
+        const MEMORY_PER_BYTE: usize = 2 << 10;
+        let by_weight = MEMORY.saturating_add(MEMORY_PER_BYTE.saturating_mul(weight));
+        Budget {
+            time: self.time,
+            memory: self.memory.unwrap_or(by_weight).min(Self::MAX_MEMORY),
+        }
+    }
+}
+
+/// The time and memory that one run of the evaluator may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) time: Duration,
+    /// In bytes.
+    pub(crate) memory: usize,
+}
+
+impl Budget {
+    /// Returns the share of this budget that ordinary fragments of a weight do not need: whatever
+    /// exceeds it is looked at more closely. The guest does not collect garbage before it has used
+    /// this much, so the share of the memory bounds the work as well, on every machine alike.
+    pub(crate) fn share(self, weight: usize) -> Self {
+        /// The guest's own memory, and a small system's.
+        const MEMORY: usize = 64 << 20;
+        const MEMORY_PER_BYTE: usize = 1 << 10;
+        /// Less would say more about the machine than about the fragments.
+        const TIME: Duration = Duration::from_secs(1);
+        const TIME_PER_BYTE: Duration = Duration::from_micros(10);
+        let by_weight = MEMORY_PER_BYTE
+            .saturating_mul(weight)
+            .saturating_add(MEMORY);
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        let time = TIME.max(self.time / 15) + TIME_PER_BYTE.saturating_mul(weight);
+        Self {
+            time: self.time.min(time),
+            memory: self.memory.min(by_weight.saturating_add(self.memory / 16)),
         }
     }
 }
@@ -137,13 +188,13 @@ impl Evaluator {
     pub(crate) fn run(
         &self,
         request: &[u8],
-        limits: Limits,
+        budget: Budget,
     ) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
         thread::scope(|scope| {
             thread::Builder::new()
                 .name("kcc-cue".to_owned())
                 .stack_size(THREAD_STACK)
-                .spawn_scoped(scope, || self.run_here(request, limits))
+                .spawn_scoped(scope, || self.run_here(request, budget))
                 .map_err(EvaluatorError::Thread)?
                 .join()
                 .unwrap_or_else(|_| Err(EvaluatorError::host_panicked()))
@@ -153,15 +204,15 @@ impl Evaluator {
     fn run_here(
         &self,
         request: &[u8],
-        limits: Limits,
+        budget: Budget,
     ) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
         let _running = self.ticker.run().map_err(EvaluatorError::Thread)?;
         let mut store = Store::new(
             self.instances.module().engine(),
-            Sandbox::new(limits.memory),
+            Sandbox::new(budget.memory),
         );
         store.limiter(|sandbox| &mut sandbox.memory);
-        store.set_epoch_deadline(Ticker::ticks(limits.time));
+        store.set_epoch_deadline(Ticker::ticks(budget.time));
         match self.exchange(&mut store, request) {
             Ok(answer) => Ok(Ok(answer)),
             Err(ExchangeError::Host(error)) => Err(error),

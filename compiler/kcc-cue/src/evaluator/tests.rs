@@ -2,28 +2,32 @@
 
 use super::*;
 
+fn budget() -> Budget {
+    Limits::default().budget(0)
+}
+
 fn fixture(name: &str) -> Result<Evaluator, EvaluatorError> {
     let path = std::path::Path::new(env!("KCC_EVALUATOR_FIXTURES")).join(name);
     let code = std::fs::read(path).expect("the build compiles the fixtures");
     Evaluator::from_loaded(embedded::load_fixture(&settings::settings(), &code))
 }
 
-fn run(name: &str, limits: Limits) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
-    fixture(name).expect("the fixture loads").run(b"{}", limits)
+fn run(name: &str, budget: Budget) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
+    fixture(name).expect("the fixture loads").run(b"{}", budget)
 }
 
 #[test]
 fn answers_each_request_with_a_fresh_instance() {
     let evaluator = fixture("answers.cwasm").unwrap();
     for _ in 0..3 {
-        let answer = evaluator.run(b"{}", Limits::default()).unwrap().unwrap();
+        let answer = evaluator.run(b"{}", budget()).unwrap().unwrap();
         assert_eq!(answer, br#"{"version":1,"errors":[]}"#);
     }
 }
 
 #[test]
 fn rejects_another_version_of_the_protocol() {
-    let error = run("speaks-99.cwasm", Limits::default()).unwrap_err();
+    let error = run("speaks-99.cwasm", budget()).unwrap_err();
     assert!(
         matches!(
             error,
@@ -39,12 +43,12 @@ fn rejects_another_version_of_the_protocol() {
 
 #[test]
 fn stops_an_endless_run_at_its_deadline() {
-    let limits = Limits {
+    let short = Budget {
         time: Duration::from_millis(100),
-        ..Limits::default()
+        ..budget()
     };
     let before = std::time::Instant::now();
-    assert_eq!(run("loops.cwasm", limits).unwrap(), Err(Stopped::Time));
+    assert_eq!(run("loops.cwasm", short).unwrap(), Err(Stopped::Time));
     assert!(
         before.elapsed() >= Duration::from_millis(80),
         "{:?}",
@@ -59,22 +63,19 @@ fn stops_an_endless_run_at_its_deadline() {
 
 #[test]
 fn stops_at_the_memory_limit_without_crashing() {
-    let limits = Limits {
+    let short = Budget {
         memory: 64 << 20,
-        ..Limits::default()
+        ..budget()
     };
-    assert_eq!(run("grows.cwasm", limits).unwrap(), Err(Stopped::Memory));
+    assert_eq!(run("grows.cwasm", short).unwrap(), Err(Stopped::Memory));
     // The last page of a wasm memory follows the rule.
-    assert_eq!(
-        run("grows.cwasm", Limits::default()).unwrap(),
-        Err(Stopped::Memory)
-    );
+    assert_eq!(run("grows.cwasm", budget()).unwrap(), Err(Stopped::Memory));
 }
 
 #[test]
 fn stops_endless_recursion() {
     assert_eq!(
-        run("recurses.cwasm", Limits::default()).unwrap(),
+        run("recurses.cwasm", budget()).unwrap(),
         Err(Stopped::Depth)
     );
 }
@@ -91,28 +92,26 @@ fn recognises_a_stack_overflow_detected_by_go() {
 fn survives_a_trap() {
     let evaluator = fixture("traps.cwasm").unwrap();
     for _ in 0..2 {
-        let error = evaluator.run(b"{}", Limits::default()).unwrap_err();
+        let error = evaluator.run(b"{}", budget()).unwrap_err();
         assert!(matches!(error, EvaluatorError::Crashed(_)), "{error}");
     }
 }
 
 #[test]
 fn reports_a_crash_with_the_output_of_the_guest() {
-    let error = run("exits.cwasm", Limits::default())
-        .unwrap_err()
-        .to_string();
+    let error = run("exits.cwasm", budget()).unwrap_err().to_string();
     assert!(error.contains("exited with status 2\npanic: no"), "{error}");
 }
 
 #[test]
 fn rejects_a_response_outside_the_memory() {
-    let error = run("lies.cwasm", Limits::default()).unwrap_err();
+    let error = run("lies.cwasm", budget()).unwrap_err();
     assert!(matches!(error, EvaluatorError::Answer(_)), "{error}");
 }
 
 #[test]
 fn denies_files_sockets_and_output() {
-    let answer = run("asks.cwasm", Limits::default()).unwrap().unwrap();
+    let answer = run("asks.cwasm", budget()).unwrap().unwrap();
     let numbers: Vec<u8> = answer.iter().map(|letter| letter - 32).collect();
     // path_open and sock_accept are unsupported, and there are no descriptors; the environment is
     // available and empty.
@@ -132,7 +131,7 @@ fn names_an_unsupported_import() {
 fn loads_the_embedded_evaluator() {
     let evaluator = Evaluator::new().unwrap();
     let answer = evaluator
-        .run(br#"{"version":1,"op":"schema"}"#, Limits::default())
+        .run(br#"{"version":1,"op":"schema"}"#, budget())
         .unwrap()
         .unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();

@@ -5,48 +5,45 @@ use std::time::Duration;
 use kcc_diag::{Code, Diagnostic};
 
 use super::Context;
-use crate::{
-    evaluator::{Limits, Stopped},
-    wire::Span,
-};
+use crate::{evaluator::Stopped, exchange::Stop};
 
 impl Context<'_> {
-    /// Returns the error for an evaluation that was stopped at some declarations, as far as these
-    /// are known.
-    pub(crate) fn stopped(&self, stopped: Stopped, limits: Limits, at: &[Span]) -> Diagnostic {
-        let mut diagnostic = describe(stopped, limits);
-        let spans = at.iter().filter_map(|span| self.indexes.span(*span).ok());
-        for (index, span) in spans.enumerate() {
-            diagnostic = match index {
-                0 => diagnostic.primary(span, "evaluation stops here"),
-                _ => diagnostic.secondary(span, "together with this"),
-            };
+    /// Returns the error for an evaluation that was stopped, at a declaration if it is known.
+    pub(crate) fn stopped(&self, stop: &Stop) -> Diagnostic {
+        let span = stop.at.and_then(|at| self.indexes.span(at).ok());
+        let diagnostic = describe(stop);
+        match span {
+            Some(span) => diagnostic.primary(span, "evaluation stops here"),
+            None => diagnostic,
         }
-        diagnostic
     }
 }
 
-fn describe(stopped: Stopped, limits: Limits) -> Diagnostic {
-    match stopped {
-        Stopped::Time => Diagnostic::error(
-            Code::EvalTimeout,
-            format!("the evaluation was stopped after {}", time(limits.time)),
-        )
-        .help(
-            "look for a comprehension that grows with itself, or that visits all services once per \
-             service; or raise the limit with `--eval-timeout`",
-        ),
-        Stopped::Memory => Diagnostic::error(
-            Code::EvalMemory,
-            format!(
-                "the evaluation needs more than {} of memory",
-                size(limits.memory)
-            ),
-        )
-        .help(
-            "look for lists or comprehensions that multiply each other; or raise the limit with \
-             `--eval-memory`",
-        ),
+fn describe(stop: &Stop) -> Diagnostic {
+    let alone = stop.alone.as_ref();
+    match stop.cause {
+        Stopped::Time => {
+            let time = time(stop.budget.time);
+            let message = match alone {
+                Some(name) => format!("`{name}` alone takes more than {time} to evaluate"),
+                None => format!("the evaluation was stopped after {time}"),
+            };
+            Diagnostic::error(Code::EvalTimeout, message).help(
+                "look for a comprehension that grows with itself, or that visits all services \
+                 once per service; or raise the limit with `--eval-timeout`",
+            )
+        }
+        Stopped::Memory => {
+            let size = size(stop.budget.memory);
+            let message = match alone {
+                Some(name) => format!("`{name}` alone needs more than {size} of memory"),
+                None => format!("the evaluation needs more than {size} of memory"),
+            };
+            Diagnostic::error(Code::EvalMemory, message).help(
+                "look for text, lists or comprehensions that multiply each other, or a value that \
+                 contains itself; or raise the limit with `--eval-memory`",
+            )
+        }
         Stopped::Depth => Diagnostic::error(
             Code::EvalBadExpression,
             "an expression is nested too deeply or refers to itself without end",
