@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"slices"
 	"sort"
 
 	"cuelang.org/go/cue"
@@ -25,8 +26,11 @@ type conjunct struct {
 	role wire.Role
 	by   int
 	// through are the embeddings that bring the conjunct to the root; empty if it
-	// is written there or comes in further down.
+	// is written there or comes in further down. CUE has the conjunct once, however
+	// many do.
 	through []embedding
+	// alsoBy are the files of other teams that embed it.
+	alsoBy []int
 }
 
 // frame links the conjuncts of a value to those of the values above it.
@@ -137,6 +141,7 @@ func (m *evaluation) conjunct(v cue.Value, path []string, above *frame) (conjunc
 		c.direct = c.site.isAt(path) || len(path) > 0 && isIndex(path[len(path)-1])
 		if !c.direct {
 			c.by, c.through = m.introducedBy(c.site, above, span.File)
+			c.alsoBy = m.otherTeams(c.by, c.through)
 		}
 	}
 	return c, true
@@ -157,27 +162,89 @@ func (m *evaluation) introducedBy(p *site, above *frame, file int) (int, []embed
 			if m.index.leadsTo(c.expr, root) {
 				if f.above == nil {
 					// A root field: what it embeds creates components.
-					return c.span.File, m.embeddings(root)
+					return c.span.File, m.embeddings(root, p)
 				}
 				return c.span.File, nil
 			}
 		}
 	}
-	through := m.embeddings(root)
+	through := m.embeddings(root, p)
 	if len(through) == 0 {
 		return file, nil
 	}
 	return through[0].span.File, through
 }
 
-// embeddings returns what brings a name's fields to the root or into a root
-// field.
-func (m *evaluation) embeddings(root string) []embedding {
-	var through []embedding
+// otherTeams returns a file of each team but that of a file that embeds something.
+func (m *evaluation) otherTeams(file int, through []embedding) []int {
+	var files []int
+	teams := []string{m.team(file)}
+	for _, e := range through {
+		if team := m.team(e.span.File); !slices.Contains(teams, team) {
+			teams = append(teams, team)
+			files = append(files, e.span.File)
+		}
+	}
+	return files
+}
+
+// brings reports whether an embedded expression contains a field, or refers to what
+// contains it.
+func (m *evaluation) brings(x ast.Expr, p *site, seen map[ast.Expr]bool) bool {
+	if seen[x] {
+		return false
+	}
+	seen[x] = true
+	switch x := x.(type) {
+	case *ast.StructLit:
+		for at := p; at != nil; at = at.parent {
+			if at.field != nil && slices.Contains(x.Elts, ast.Decl(at.field)) {
+				return true
+			}
+		}
+		for _, decl := range x.Elts {
+			switch d := decl.(type) {
+			case *ast.EmbedDecl:
+				if m.brings(d.Expr, p, seen) {
+					return true
+				}
+			case *ast.Comprehension:
+				if m.brings(d.Value, p, seen) {
+					return true
+				}
+			case *ast.Field:
+				if d.Value != nil && !isPrivateLabel(d.Label) && m.brings(d.Value, p, seen) {
+					return true
+				}
+			}
+		}
+	case *ast.Comprehension:
+		return m.brings(x.Value, p, seen)
+	case *ast.ParenExpr:
+		return m.brings(x.X, p, seen)
+	case *ast.BinaryExpr:
+		return m.brings(x.X, p, seen) || m.brings(x.Y, p, seen)
+	case *ast.Ident, *ast.SelectorExpr, *ast.IndexExpr:
+		return slices.ContainsFunc(m.targetsOf(x), func(target ast.Expr) bool { return m.brings(target, p, seen) })
+	}
+	return false
+}
+
+// embeddings returns what brings a field below a root name to the root or into a
+// root field. Names alone say less: a helper may have more than what is taken from
+// it. They decide where the field itself is not found, as behind a function.
+func (m *evaluation) embeddings(root string, p *site) []embedding {
+	var through, exact []embedding
 	for _, embedded := range m.index.embedded {
 		if m.index.leadsTo(embedded.expr, root) {
 			through = append(through, embedded)
+			if m.brings(embedded.expr, p, map[ast.Expr]bool{}) {
+				exact = append(exact, embedded)
+			}
 		}
+	}
+	if len(exact) > 0 {
+		return exact
 	}
 	return through
 }
@@ -271,6 +338,9 @@ func origins(conjuncts []conjunct) []wire.Origin {
 	out := make([]wire.Origin, 0, len(conjuncts))
 	for _, c := range conjuncts {
 		out = append(out, wire.Origin{Span: c.span, Role: c.role, By: c.by})
+		for _, file := range c.alsoBy {
+			out = append(out, wire.Origin{Span: c.span, Role: c.role, By: file})
+		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return weight(out[i].Role) < weight(out[j].Role) })
 	return out

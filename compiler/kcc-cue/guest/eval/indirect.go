@@ -30,16 +30,18 @@ func (m *evaluation) indirectDefaults() []defaultsBlock {
 	}
 	var blocks []defaultsBlock
 	for _, c := range m.conjuncts(all, []string{defaultsField}, m.embeddingFrame()) {
-		at := slices.IndexFunc(blocks, func(b defaultsBlock) bool { return b.file == c.by })
-		if at < 0 {
-			at = len(blocks)
-			blocks = append(blocks, defaultsBlock{
-				values: c.value, team: m.request.Files[c.by].Team, file: c.by, prefix: defaultsField,
-			})
-		} else {
-			blocks[at].values = blocks[at].values.Unify(c.value)
+		for _, file := range append([]int{c.by}, c.alsoBy...) {
+			at := slices.IndexFunc(blocks, func(b defaultsBlock) bool { return b.file == file })
+			if at < 0 {
+				at = len(blocks)
+				blocks = append(blocks, defaultsBlock{
+					values: c.value, team: m.team(file), file: file, prefix: defaultsField,
+				})
+			} else {
+				blocks[at].values = blocks[at].values.Unify(c.value)
+			}
+			blocks[at].exprs = append(blocks[at].exprs, c.expr)
 		}
-		blocks[at].exprs = append(blocks[at].exprs, c.expr)
 	}
 	return blocks
 }
