@@ -179,7 +179,7 @@ func (w *walker) checkSome(tree *wire.Node, all cue.Value, policies []syntax.Pol
 	if len(policies) == 1 {
 		h := &policyCheck{reporter: w.reporter, policy: &policies[0], walker: w}
 		h.read(result, w.policyRoot.Model, tree, tree, nil)
-		if !h.reported && failed != nil {
+		if !h.reported && failed != nil && (!h.several || h.unread) {
 			h.reportUnlocated(failed)
 		}
 		return
@@ -227,6 +227,9 @@ type policyCheck struct {
 	// reported is set if something was reported, or would have been but for a
 	// mistake that was reported elsewhere.
 	reported bool
+	// several is set if data satisfies several branches of a disjunction; unread, if
+	// a struct could not be walked.
+	several, unread bool
 }
 
 // read walks the unification of data and policy. The node nearest is the
@@ -253,9 +256,13 @@ func (h *policyCheck) read(v, given cue.Value, node, nearest *wire.Node, path []
 		return
 	case v.IncompleteKind() == cue.BottomKind && (!v.IsConcrete() || !brokenBelow(v)):
 		h.reportRefused(v, given, nearest, path)
+	case satisfiesSeveral(v, given):
+		h.several = true
+		return
 	}
 	iter, err := v.Fields(cue.All())
 	if err != nil {
+		h.unread = true
 		return
 	}
 	for iter.Next() {
@@ -282,6 +289,29 @@ func (h *policyCheck) read(v, given cue.Value, node, nearest *wire.Node, path []
 			h.reported = true
 		}
 	}
+}
+
+// satisfiesSeveral reports whether data satisfies more than one branch of a
+// disjunction of the policy. CUE cannot choose between them, but either will do.
+func satisfiesSeveral(v, given cue.Value) bool {
+	return v.IncompleteKind() == cue.StructKind && !v.IsConcrete() && satisfies(given, v)
+}
+
+// satisfies reports whether data satisfies all operands of a unification, and one of
+// each disjunction.
+func satisfies(given, v cue.Value) bool {
+	holds := func(operand cue.Value) bool { return satisfies(given, operand) }
+	switch op, args := operands(v); op {
+	case cue.AndOp:
+		return !slices.ContainsFunc(args, func(arg cue.Value) bool { return !holds(arg) })
+	case cue.OrOp:
+		return slices.ContainsFunc(args, holds)
+	}
+	if referred := cue.Dereference(v); referred.Source() != v.Source() {
+		return holds(referred)
+	}
+	// Only a final value may not lack required fields.
+	return given.Unify(v).Validate(cue.Concrete(true), cue.Final()) == nil
 }
 
 // checkPrivate checks a hidden field or a definition of the policy: a reportFailing

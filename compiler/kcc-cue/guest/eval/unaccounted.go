@@ -58,12 +58,27 @@ func (a *fieldAudit) rule(v cue.Value, exprs []ast.Expr) {
 
 // use records the nodes that take part in a value and in those below it.
 func (a *fieldAudit) use(v cue.Value, path []string) {
-	a.conjuncts(v, path, nil)
+	for _, c := range a.conjuncts(v, path, nil) {
+		a.useBranches(c.value, path)
+	}
 	for iter, err := v.Fields(cue.Optional(true), cue.Patterns(true)); err == nil && iter.Next(); {
 		a.use(iter.Value(), child(path, anyName))
 	}
 	for iter, err := v.List(); err == nil && iter.Next(); {
 		a.use(iter.Value(), child(path, anyName))
+	}
+}
+
+// useBranches records all branches of a disjunction: each is part of a rule,
+// whichever holds.
+func (a *fieldAudit) useBranches(v cue.Value, path []string) {
+	op, branches := operands(v)
+	if op == cue.OrOp {
+		for _, branch := range branches {
+			a.use(branch, path)
+		}
+	} else if referred := cue.Dereference(v); referred.Source() != v.Source() {
+		a.useBranches(referred, path)
 	}
 }
 
