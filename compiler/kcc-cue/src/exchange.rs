@@ -8,7 +8,7 @@ use kcc_tree::{Blame, Declaration, Node, Path, Policy};
 use crate::{
     decode::Indexes,
     evaluator::{Budget, Evaluator, EvaluatorError, Limits, Stopped},
-    wire::{Detail, Fault, Label, Request, Response, SchemaFile, Span, VERSION},
+    wire::{Detail, Fault, Label, Match, Request, Response, SchemaFile, Span, VERSION},
 };
 
 /// The decoded response to one request.
@@ -29,7 +29,7 @@ pub(crate) struct Answer {
     /// The errors.
     pub(crate) faults: Vec<Fault>,
     /// The names in policies and defaults that the target has a component for.
-    pub(crate) matched: Vec<Span>,
+    pub(crate) matched: Vec<Match>,
     /// The evaluations that ended without a result; if each has a declaration, everything else is
     /// about the fragments without these. Otherwise everything else is empty.
     pub(crate) stops: Vec<Stop>,

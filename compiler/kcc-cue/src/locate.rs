@@ -264,7 +264,7 @@ mod tests {
     fn answer_about(files: &[File<'_>]) -> Answer {
         let omitted = files.iter().enumerate().flat_map(|(index, file)| {
             let texts = file.omitted.iter();
-            texts.map(move |text| wire::Span(index, 0, u32::try_from(text.trim().len()).unwrap()))
+            texts.map(move |text| wire::Match(index, 0, 0, text.trim().to_owned()))
         });
         Answer {
             matched: omitted.collect(),
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(lines(&files, &answer), [(Stopped::Panic, "web: bad")]);
         assert_eq!(
             answer.matched,
-            [wire::Span(1, 0, 8)],
+            [wire::Match(1, 0, 0, "web: bad".to_owned())],
             "the rest is evaluated"
         );
     }

@@ -6,11 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     evaluator::EvaluatorError,
     exchange::Answer,
-    wire::{Detail, Fault},
+    wire::{Detail, Fault, Match},
 };
-
-/// File, start and end of a name in a policy or default.
-type Name = (usize, u32, u32);
 
 /// Keeps a warning only if no target has the component, with the names of all targets as
 /// candidates. Unless every target was evaluated, all are dropped.
@@ -19,10 +16,10 @@ pub(crate) fn merge(answers: &mut [Result<Answer, EvaluatorError>], all: bool) {
         && answers
             .iter()
             .all(|answer| matches!(answer, Ok(answer) if answer.stops.is_empty()));
-    let mut matched: BTreeSet<Name> = BTreeSet::new();
-    let mut candidates: BTreeMap<Name, BTreeSet<String>> = BTreeMap::new();
+    let mut matched: BTreeSet<Match> = BTreeSet::new();
+    let mut candidates: BTreeMap<Match, BTreeSet<String>> = BTreeMap::new();
     for answer in answers.iter().flatten() {
-        matched.extend(answer.matched.iter().map(|span| (span.0, span.1, span.2)));
+        matched.extend(answer.matched.iter().cloned());
         for fault in &answer.faults {
             if let Detail::NoMatch {
                 candidates: names, ..
@@ -51,8 +48,15 @@ pub(crate) fn merge(answers: &mut [Result<Answer, EvaluatorError>], all: bool) {
     }
 }
 
-fn name_of(fault: &Fault) -> Name {
-    fault.labels.first().map_or((usize::MAX, 0, 0), |label| {
+/// Returns what the answer of a target has in its place that has the component.
+fn name_of(fault: &Fault) -> Match {
+    let name = match &fault.detail {
+        Detail::NoMatch { name, .. } => name.clone(),
+        _ => String::new(),
+    };
+    let label = fault.labels.first();
+    let (file, start, end) = label.map_or((usize::MAX, 0, 0), |label| {
         (label.file, label.start, label.end)
-    })
+    });
+    Match(file, start, end, name)
 }

@@ -23,7 +23,7 @@ type reporter struct {
 	cycles []cyclicValue
 	// matched are the component names in policies and defaults that the target
 	// has.
-	matched []wire.Span
+	matched []wire.Match
 }
 
 func newReporter(m *evaluation) *reporter {

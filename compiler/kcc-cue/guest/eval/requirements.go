@@ -210,10 +210,22 @@ func (r *requirementReader) opaque(x ast.Expr, path []string) {
 	r.record(x, path)
 }
 
+// recordName records a component that the value of an expression names. An operand
+// of a disjunction may not apply.
+func (r *requirementReader) recordName(x ast.Expr, v cue.Value, path []string) {
+	if _, ok := x.(*ast.BinaryExpr); ok || r.conditional || !hasChosenName(path) || v.IncompleteKind() == cue.BottomKind {
+		return
+	}
+	if span, ok := r.span(x); ok {
+		r.names = append(r.names, wire.Required{Path: path, Span: span})
+	}
+}
+
 // values records the components that a value is about.
 func (r *requirementReader) values(x ast.Expr, v cue.Value, path []string) {
 	if len(path) == 2 {
 		r.record(x, path)
+		r.recordName(x, v, path)
 		return
 	}
 	for iter, err := v.Fields(cue.Optional(true), cue.Patterns(true)); err == nil && iter.Next(); {

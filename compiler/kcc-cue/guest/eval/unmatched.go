@@ -22,7 +22,7 @@ func (r *reporter) recordMatch(path []string, span wire.Span, tree *wire.Node, p
 		return
 	}
 	if at(tree, path...) != nil {
-		r.matched = append(r.matched, span)
+		r.matched = append(r.matched, wire.Match{Span: span, Name: path[1]})
 		return
 	}
 	unmatched := wire.NoMatch{Rule: wire.RuleDefault, Policy: policy, Name: path[1], Candidates: namesIn(tree, path[0])}
@@ -79,7 +79,7 @@ func (r *reporter) recordPatternsIn(all cue.Value, name string, of patternRule, 
 			switch {
 			case !ok || forbids(c.expr):
 			case matched:
-				r.matched = append(r.matched, span)
+				r.matched = append(r.matched, wire.Match{Span: span, Name: sourceText(label.Elts[0])})
 			default:
 				unmatched := wire.NoMatch{
 					Rule: of.kind, Policy: of.policy, Name: sourceText(label.Elts[0]), Pattern: true, Candidates: names,

@@ -14,10 +14,12 @@ func appendExplained(b []byte, r *Response) []byte {
 	}
 	if len(r.Matched) > 0 {
 		b = append(b, `,"matched":[`...)
-		for i, span := range r.Matched {
+		for i, match := range r.Matched {
 			b = comma(b, i)
 			b = append(b, '[')
-			b = appendSpan(b, span)
+			b = appendSpan(b, match.Span)
+			b = append(b, ',')
+			b = appendString(b, match.Name)
 			b = append(b, ']')
 		}
 		b = append(b, ']')

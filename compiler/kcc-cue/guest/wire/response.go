@@ -10,13 +10,20 @@ type Response struct {
 	Policies []Policy
 	// Matched are the component names in policies and defaults that the target
 	// has.
-	Matched []Span
+	Matched []Match
 	// Explained is set if the request asks for it.
 	Explained []Explained
 	// Formatted has the text of each of the request's files, or nil for one that
 	// cannot be parsed.
 	Formatted []*string
 	Errors    []Error
+}
+
+// Match is a name or pattern of a rule that the target has a component for. One
+// line may have several, such as a call that returns them.
+type Match struct {
+	Span
+	Name string
 }
 
 // SchemaFile is one file of kcc's schema.

@@ -15,8 +15,8 @@ pub use request::MissingPackage;
 pub(crate) use request::{File, Package, Request, Team};
 pub use response::SchemaFile;
 pub(crate) use response::{
-    Declaration, Explained, Fault, Label, Node, Origin, Policy, PolicyLine, Required, Response,
-    Span,
+    Declaration, Explained, Fault, Label, Match, Node, Origin, Policy, PolicyLine, Required,
+    Response, Span,
 };
 
 /// The version of the protocol.

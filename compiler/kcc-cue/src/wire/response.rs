@@ -26,7 +26,7 @@ pub(crate) struct Response {
     #[serde(default)]
     pub(crate) policies: Vec<Policy>,
     #[serde(default)]
-    pub(crate) matched: Vec<Span>,
+    pub(crate) matched: Vec<Match>,
     #[serde(default)]
     pub(crate) formatted: Vec<Option<String>>,
     pub(crate) errors: Vec<Fault>,
@@ -58,6 +58,15 @@ pub(crate) struct Node {
 fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(from).map(Some)
 }
+
+/// File, start and end of a rule, and the name or pattern in it that the target has a component for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(crate) struct Match(
+    pub(crate) usize,
+    pub(crate) u32,
+    pub(crate) u32,
+    pub(crate) String,
+);
 
 /// File, start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
