@@ -220,79 +220,114 @@ func (l *syntaxIndex) selectedName(x *ast.SelectorExpr) (string, bool) {
 
 // read records the site of every node in a file.
 func (l *syntaxIndex) read(file *syntax.File, pkg string) {
-	p := l.prepared
 	top := &site{file: file.Index, pkg: pkg}
-	stack := []*site{top}
-	var lets []string
-	overlaid, comprehensions := 0, 0
+	r := &indexReader{
+		syntaxIndex: l, top: top, stack: []*site{top}, heads: map[ast.Node]bool{}, labels: map[ast.Node]bool{},
+	}
+	ast.Walk(file.AST, r.enter, r.leave)
+}
+
+// indexReader reads one file into an index.
+type indexReader struct {
+	*syntaxIndex
+	// top stands for the root, and stack has the fields around the current node.
+	top   *site
+	stack []*site
+	// lets are the names of the lets around the current node.
+	lets []string
+	// overlaid and comprehensions count the nodes around the current one that are
+	// declarations of the target's block, and comprehensions.
+	overlaid, comprehensions int
 	// heads are the expressions that a selector selects from, labels the
 	// identifiers that are not references.
-	heads, labels := map[ast.Node]bool{}, map[ast.Node]bool{}
-	ast.Walk(file.AST, func(node ast.Node) bool {
-		here := stack[len(stack)-1]
-		if decl, ok := node.(ast.Decl); ok && p.Overlaid(decl) {
-			overlaid++
+	heads, labels map[ast.Node]bool
+}
+
+// enter reads a node before those below it. It returns false if these are not
+// read.
+func (r *indexReader) enter(node ast.Node) bool {
+	here := r.stack[len(r.stack)-1]
+	if decl, ok := node.(ast.Decl); ok && r.prepared.Overlaid(decl) {
+		r.overlaid++
+	}
+	switch node := node.(type) {
+	case *ast.CommentGroup:
+		return false
+	case *ast.Field:
+		here = r.enterField(node, here)
+	case *ast.Comprehension:
+		r.comprehensions++
+	case *ast.LetClause:
+		r.labels[node.Ident] = true
+		r.lets = append(r.lets, letName(node))
+	case *ast.ListLit:
+		r.readItems(node)
+	case *ast.SelectorExpr:
+		r.readSelector(node, here)
+	case *ast.Ident:
+		r.readIdent(node, here)
+	}
+	r.sites[node] = here
+	return true
+}
+
+// leave undoes enter after everything below a node.
+func (r *indexReader) leave(node ast.Node) {
+	if decl, ok := node.(ast.Decl); ok && r.prepared.Overlaid(decl) {
+		r.overlaid--
+	}
+	switch node.(type) {
+	case *ast.Field:
+		r.stack = r.stack[:len(r.stack)-1]
+	case *ast.Comprehension:
+		r.comprehensions--
+	case *ast.LetClause:
+		r.lets = r.lets[:len(r.lets)-1]
+	}
+}
+
+// enterField records a field, which is the site of what is below it.
+func (r *indexReader) enterField(field *ast.Field, parent *site) *site {
+	here := newSite(field, parent)
+	here.overlay, here.conditional = r.overlaid > 0, r.comprehensions > 0
+	r.nested = r.nested || parent != r.top && isPrivate(here.name)
+	r.labels[field.Label] = true
+	r.stack = append(r.stack, here)
+	r.add(here)
+	if parent == r.top && here.name != "" {
+		r.roots[here.name] = append(r.roots[here.name], here)
+	}
+	return here
+}
+
+func (r *indexReader) readItems(list *ast.ListLit) {
+	for _, item := range list.Elts {
+		if lit, ok := item.(*ast.StructLit); ok {
+			r.items[lit] = true
 		}
-		switch node := node.(type) {
-		case *ast.Field:
-			here = newSite(node, here)
-			here.overlay, here.conditional = overlaid > 0, comprehensions > 0
-			l.sites[node] = here
-			l.nested = l.nested || here.parent != top && isPrivate(here.name)
-			labels[node.Label] = true
-			stack = append(stack, here)
-			l.add(here)
-			if here.parent == top && here.name != "" {
-				l.roots[here.name] = append(l.roots[here.name], here)
-			}
-			return true
-		case *ast.CommentGroup:
-			return false
-		case *ast.Comprehension:
-			comprehensions++
-		case *ast.LetClause:
-			labels[node.Ident] = true
-			lets = append(lets, letName(node))
-		case *ast.ListLit:
-			for _, item := range node.Elts {
-				if lit, ok := item.(*ast.StructLit); ok {
-					l.items[lit] = true
-				}
-			}
-		case *ast.SelectorExpr:
-			if name, _, err := ast.LabelName(node.Sel); err == nil && !heads[node] {
-				l.lastNames[name] = true
-			}
-			heads[node.X] = true
-			labels[node.Sel] = true
-			if name, ok := l.selectedName(node); ok {
-				labels[node.X] = true
-				l.addReach(here, lets, name)
-			}
-		case *ast.Ident:
-			if !heads[node] && !labels[node] {
-				l.lastNames[node.Name] = true
-			}
-			if !labels[node] {
-				l.addReach(here, lets, l.nameOf(node))
-			}
-		}
-		l.sites[node] = here
-		return true
-	}, func(node ast.Node) {
-		if _, ok := node.(*ast.Field); ok {
-			stack = stack[:len(stack)-1]
-		}
-		if decl, ok := node.(ast.Decl); ok && p.Overlaid(decl) {
-			overlaid--
-		}
-		switch node.(type) {
-		case *ast.Comprehension:
-			comprehensions--
-		case *ast.LetClause:
-			lets = lets[:len(lets)-1]
-		}
-	})
+	}
+}
+
+func (r *indexReader) readSelector(selector *ast.SelectorExpr, here *site) {
+	if name, _, err := ast.LabelName(selector.Sel); err == nil && !r.heads[selector] {
+		r.lastNames[name] = true
+	}
+	r.heads[selector.X] = true
+	r.labels[selector.Sel] = true
+	if name, ok := r.selectedName(selector); ok {
+		r.labels[selector.X] = true
+		r.addReach(here, r.lets, name)
+	}
+}
+
+func (r *indexReader) readIdent(ident *ast.Ident, here *site) {
+	if r.labels[ident] {
+		return
+	}
+	if !r.heads[ident] {
+		r.lastNames[ident.Name] = true
+	}
+	r.addReach(here, r.lets, r.nameOf(ident))
 }
 
 // addReach records that the root field around a site, and the lets around it,

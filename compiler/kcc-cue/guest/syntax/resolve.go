@@ -356,71 +356,94 @@ func (r *resolver) expr(x ast.Expr, s *scope, at level) (ast.Expr, bool) {
 	case *ast.Ident:
 		return x, r.ident(x, s)
 	case *ast.StructLit:
-		inner := s.inner()
-		inner.bindDecls(x.Elts, at)
-		x.Elts = r.decls(x.Elts, inner, at)
-		r.reportUnused(inner)
-		return x, true
+		r.structLit(x, s, at)
 	case *ast.ListLit:
-		kept := x.Elts[:0]
-		for _, elem := range x.Elts {
-			switch e := elem.(type) {
-			case *ast.Comprehension:
-				if !r.comprehension(e, s, inside) {
-					continue
-				}
-			case *ast.Ellipsis:
-				if e.Type != nil {
-					e.Type = r.value(e.Type, s, inside)
-				}
-			default:
-				elem = r.value(elem, s, inside)
-			}
-			kept = append(kept, elem)
-		}
-		x.Elts = kept
-		return x, true
+		r.listLit(x, s)
+	case *ast.Comprehension:
+		return x, r.comprehension(x, s, at)
+	case *ast.ParenExpr:
+		y, ok := r.expr(x.X, s, at)
+		x.X = y
+		return x, ok
 	case *ast.BinaryExpr:
-		if x.Op == token.AND {
-			x.X = r.value(x.X, s, at)
-			x.Y = r.value(x.Y, s, at)
-			return x, true
+		return x, r.binary(x, s, at)
+	default:
+		return x, r.operation(x, s)
+	}
+	return x, true
+}
+
+// structLit rewrites a struct, which takes out what does not resolve.
+func (r *resolver) structLit(x *ast.StructLit, s *scope, at level) {
+	inner := s.inner()
+	inner.bindDecls(x.Elts, at)
+	x.Elts = r.decls(x.Elts, inner, at)
+	r.reportUnused(inner)
+}
+
+// listLit rewrites a list, which takes out what does not resolve.
+func (r *resolver) listLit(x *ast.ListLit, s *scope) {
+	kept := x.Elts[:0]
+	for _, elem := range x.Elts {
+		switch e := elem.(type) {
+		case *ast.Comprehension:
+			if !r.comprehension(e, s, inside) {
+				continue
+			}
+		case *ast.Ellipsis:
+			if e.Type != nil {
+				e.Type = r.value(e.Type, s, inside)
+			}
+		default:
+			elem = r.value(elem, s, inside)
 		}
-		r.checkTargetComparison(x, s)
-		return x, r.all(s, &x.X, &x.Y) && r.validRegexp(x.Op, x.Y)
+		kept = append(kept, elem)
+	}
+	x.Elts = kept
+}
+
+// binary rewrites a binary expression. A unification has a value even if one of
+// its operands does not resolve.
+func (r *resolver) binary(x *ast.BinaryExpr, s *scope, at level) bool {
+	if x.Op == token.AND {
+		x.X = r.value(x.X, s, at)
+		x.Y = r.value(x.Y, s, at)
+		return true
+	}
+	r.checkTargetComparison(x, s)
+	return r.all(s, &x.X, &x.Y) && r.validRegexp(x.Op, x.Y)
+}
+
+// operation rewrites an expression that needs all of its operands.
+func (r *resolver) operation(x ast.Expr, s *scope) bool {
+	switch x := x.(type) {
 	case *ast.Interpolation:
 		ok := true
 		for i := range x.Elts {
 			r.interpolated = x.Elts[i]
 			ok = r.all(s, &x.Elts[i]) && ok
 		}
-		return x, ok
-	case *ast.ParenExpr:
-		y, ok := r.expr(x.X, s, at)
-		x.X = y
-		return x, ok
+		return ok
 	case *ast.SelectorExpr:
 		r.selected = x.X
-		return x, r.all(s, &x.X)
+		return r.all(s, &x.X)
 	case *ast.IndexExpr:
 		r.selected = x.X
-		return x, r.all(s, &x.X, &x.Index)
+		return r.all(s, &x.X, &x.Index)
 	case *ast.SliceExpr:
-		return x, r.all(s, &x.X, &x.Low, &x.High)
+		return r.all(s, &x.X, &x.Low, &x.High)
 	case *ast.CallExpr:
 		ok := r.all(s, &x.Fun)
 		for i := range x.Args {
 			ok = r.all(s, &x.Args[i]) && ok
 		}
-		return x, ok
+		return ok
 	case *ast.UnaryExpr:
-		return x, r.all(s, &x.X) && r.validRegexp(x.Op, x.X)
+		return r.all(s, &x.X) && r.validRegexp(x.Op, x.X)
 	case *ast.PostfixExpr:
-		return x, r.all(s, &x.X)
-	case *ast.Comprehension:
-		return x, r.comprehension(x, s, at)
+		return r.all(s, &x.X)
 	}
-	return x, true
+	return true
 }
 
 // all rewrites operands in place. It returns false if one of them does not
