@@ -31,7 +31,7 @@ func kind(detail wire.Detail) string {
 	case wire.ClosedDefinition, wire.ClosedStruct:
 		return "closed-definition"
 	}
-	return wire.Error{Detail: detail}.Code()
+	return wire.Fault{Detail: detail}.Code()
 }
 
 // evaluateKcc evaluates a system with kcc's evaluator.
@@ -61,7 +61,7 @@ func evaluateKcc(s *system) (v verdict) {
 		if len(d.Owners) == 0 && !failed(resp) {
 			// The host rejects a component that nobody declares, that is, without
 			// an image, a build or a kind.
-			e := wire.Error{Detail: wire.MissingField{}, Path: d.Path}
+			e := wire.Fault{Detail: wire.MissingField{}, Path: d.Path}
 			for _, span := range d.Others {
 				e = e.At(span, wire.RoleValue)
 			}
@@ -97,7 +97,7 @@ func evaluateKcc(s *system) (v verdict) {
 }
 
 func failed(resp *wire.Response) bool {
-	return slices.ContainsFunc(resp.Errors, func(e wire.Error) bool { return !e.Warning })
+	return slices.ContainsFunc(resp.Errors, func(e wire.Fault) bool { return !e.Warning })
 }
 
 // request builds the host's request, given the evaluated kcc.cue.

@@ -68,9 +68,9 @@ func (w *walker) checkAssertions() {
 
 // reportNew reports errors at lines that have none so far: what a field of the
 // model reports is not repeated.
-func (w *walker) reportNew(found []wire.Error) {
+func (w *walker) reportNew(found []wire.Fault) {
 	for _, e := range found {
-		if !slices.ContainsFunc(w.errors, func(reported wire.Error) bool { return sameLine(reported, e) }) {
+		if !slices.ContainsFunc(w.errors, func(reported wire.Fault) bool { return sameLine(reported, e) }) {
 			w.report(e)
 		}
 	}
@@ -111,7 +111,7 @@ func (m *evaluation) frameOf(v cue.Value, path []string) *frame {
 	return here
 }
 
-func sameLine(a, b wire.Error) bool {
+func sameLine(a, b wire.Fault) bool {
 	return len(a.Labels) > 0 && len(b.Labels) > 0 && a.Labels[0].Span == b.Labels[0].Span
 }
 

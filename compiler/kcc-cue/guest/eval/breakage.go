@@ -21,7 +21,7 @@ const maxRemovals = 20
 // or a component that would hide the mistakes of everything else. Each is
 // reported, and the model is built again without it.
 func (r *reporter) removeBreakage() {
-	var found []wire.Error
+	var found []wire.Fault
 	for range maxRemovals {
 		more, any := r.removeRound()
 		if !any {
@@ -29,7 +29,7 @@ func (r *reporter) removeBreakage() {
 		}
 		for _, e := range more {
 			// Removing the value did not help; its field is removed next.
-			same := slices.IndexFunc(found, func(other wire.Error) bool {
+			same := slices.IndexFunc(found, func(other wire.Fault) bool {
 				return slices.Equal(other.Path, e.Path) && reflect.DeepEqual(other.Detail, e.Detail)
 			})
 			if same >= 0 {
@@ -50,7 +50,7 @@ func (r *reporter) removeBreakage() {
 
 // removeRound removes what breaks a root field as a whole or, where that is
 // sound, one of its entries.
-func (r *reporter) removeRound() (found []wire.Error, any bool) {
+func (r *reporter) removeRound() (found []wire.Fault, any bool) {
 	b := &breakage{reporter: r, removed: map[wire.Span]bool{}}
 	for _, name := range shipped.Root.Struct.Names {
 		if shape := shipped.Root.Struct.At(name); name == systemField || shape.Struct == nil || shape.Struct.Pattern == nil {
@@ -77,7 +77,7 @@ func (r *reporter) removeRound() (found []wire.Error, any bool) {
 // breakage collects what is removed before the model is built again.
 type breakage struct {
 	*reporter
-	found []wire.Error
+	found []wire.Fault
 	// removed are the positions that CUE blames, which may be once per component.
 	removed map[wire.Span]bool
 }
@@ -160,27 +160,27 @@ func isReportedByConjuncts(format string) bool {
 
 // determinantError returns the error at a condition, a source or a label that CUE
 // blames, or false if it blames none.
-func (m *evaluation) determinantError(path []string, err errors.Error, lines []conjunct) (wire.Error, bool) {
+func (m *evaluation) determinantError(path []string, err errors.Error, lines []conjunct) (wire.Fault, bool) {
 	var determinants []determinant
 	for _, c := range lines {
 		determinants = append(determinants, determinantsOf(c.expr)...)
 	}
 	o, ok := m.sourceOf(err, determinants)
 	if !ok || o.what == "" || o.what == wire.PartEmbedding {
-		return wire.Error{}, false
+		return wire.Fault{}, false
 	}
 	e := m.failure(path, err, []determinant{o})
 	return e, len(e.Labels) > 0
 }
 
 // blamed returns the error for any other node that CUE blames.
-func (m *evaluation) blamed(node ast.Node, path []string, err errors.Error) wire.Error {
+func (m *evaluation) blamed(node ast.Node, path []string, err errors.Error) wire.Fault {
 	span, _ := m.span(node)
 	format, args := err.Msg()
 	if strings.HasPrefix(format, unsatisfied) {
-		return wire.Error{Detail: wire.FailedExpression{Cause: cause(err, path)}, Path: path}.At(span, wire.RoleConstraint)
+		return wire.Fault{Detail: wire.FailedExpression{Cause: cause(err, path)}, Path: path}.At(span, wire.RoleConstraint)
 	}
-	e := wire.Error{Path: path}.At(span, wire.RoleValue)
+	e := wire.Fault{Path: path}.At(span, wire.RoleValue)
 	if call, ok := node.(*ast.CallExpr); ok && isErrorCall(call) {
 		text, _, _ := strings.Cut(sprintf(format, args), "\n")
 		e.Detail = wire.RaisedError{Text: text}

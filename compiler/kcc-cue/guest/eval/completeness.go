@@ -67,7 +67,7 @@ func (w *walker) checkRequired(node *wire.Node, structure *schema.Struct, path [
 			return
 		}
 		detail := wire.MissingField{Name: name, Expected: expected(structure.Fields[name].Shape), With: with}
-		e := wire.Error{Detail: detail, Path: child(path, name)}
+		e := wire.Fault{Detail: detail, Path: child(path, name)}
 		for _, o := range lines {
 			if o.Role == wire.RoleValue {
 				e = e.At(o.Span, o.Role)
@@ -116,7 +116,7 @@ func (w *walker) checkAlternatives(node *wire.Node, structure *schema.Struct, pa
 		if len(chosen) < 2 {
 			continue
 		}
-		e := wire.Error{Detail: wire.ExclusiveFields{Names: chosen}, Path: path}
+		e := wire.Fault{Detail: wire.ExclusiveFields{Names: chosen}, Path: path}
 		for _, name := range chosen {
 			for _, o := range get(node, name).Origins {
 				if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault || o.Role == wire.RoleDefault {

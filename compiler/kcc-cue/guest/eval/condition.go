@@ -68,7 +68,7 @@ func (r *reporter) reportMaskedConditions(path []string, lines []conjunct) {
 			if name == "" {
 				continue
 			}
-			e := wire.Error{Detail: wire.IncompleteExpression{Part: o.what, Reference: name}, Path: path}.At(span, wire.RoleValue)
+			e := wire.Fault{Detail: wire.IncompleteExpression{Part: o.what, Reference: name}, Path: path}.At(span, wire.RoleValue)
 			r.consequences = append(r.consequences, consequence{e, r.referenced(path, needed)})
 		}
 	}
@@ -144,7 +144,7 @@ func (r *reporter) reportUndecidable(v cue.Value, path []string, determinants []
 	for _, o := range determinants {
 		found = r.reportUnresolved(path, o.expr) || found
 	}
-	var last wire.Error
+	var last wire.Fault
 	for _, err := range failuresOf(v) {
 		format, _ := err.Msg()
 		if ofPart(v, err, path) || found && isAbsent(format) || unfilled && isIncompleteError(err) {
@@ -177,7 +177,7 @@ func (r *reporter) reportBottoms(path []string, determinants []determinant) {
 	for _, o := range determinants {
 		if span, ok := r.span(o.expr); ok && isBottom(o.expr) {
 			failed := wire.FailedExpression{Cause: &wire.Cause{Message: explicit, Bare: explicit}}
-			r.report(wire.Error{Detail: failed, Path: path}.At(span, wire.RoleConstraint))
+			r.report(wire.Fault{Detail: failed, Path: path}.At(span, wire.RoleConstraint))
 		}
 	}
 }
@@ -189,8 +189,8 @@ func isAbsent(format string) bool {
 
 // failure returns CUE's error at the expression it comes from, or at all
 // candidates if CUE does not say which.
-func (m *evaluation) failure(path []string, err errors.Error, determinants []determinant) wire.Error {
-	e := wire.Error{Path: path}
+func (m *evaluation) failure(path []string, err errors.Error, determinants []determinant) wire.Fault {
+	e := wire.Fault{Path: path}
 	at, ok := m.sourceOf(err, determinants)
 	if ok {
 		determinants = []determinant{at}

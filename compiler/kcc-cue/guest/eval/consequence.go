@@ -13,18 +13,18 @@ import (
 // consequence is an error of an expression that fails because of what it refers
 // to. It is reported only if nothing is reported at its cause.
 type consequence struct {
-	wire.Error
+	wire.Fault
 	// causes are the spans that CUE blames.
 	causes []wire.Span
 }
 
 // addConsequence records an error of an expression with the causes CUE blames.
-func (r *reporter) addConsequence(e wire.Error, blamed ...errors.Error) {
+func (r *reporter) addConsequence(e wire.Fault, blamed ...errors.Error) {
 	r.consequences = append(r.consequences, consequence{e, r.causes(blamed)})
 }
 
 // addConsequenceOf records an error of conjuncts with the causes of their value.
-func (r *reporter) addConsequenceOf(e wire.Error, path []string, v cue.Value, lines ...conjunct) {
+func (r *reporter) addConsequenceOf(e wire.Fault, path []string, v cue.Value, lines ...conjunct) {
 	causes := r.causes(failuresOf(v))
 	elsewhere := slices.ContainsFunc(causes, func(at wire.Span) bool {
 		return len(e.Labels) == 0 || !covers(e.Labels[0].Span, at)
@@ -74,14 +74,14 @@ func (m *evaluation) referenced(path []string, c conjunct) []wire.Span {
 }
 
 // unexplained returns the consequences whose cause no error reports.
-func (r *reporter) unexplained(reported []wire.Error) []wire.Error {
-	var out []wire.Error
+func (r *reporter) unexplained(reported []wire.Fault) []wire.Fault {
+	var out []wire.Fault
 	for _, f := range r.consequences {
 		if !slices.ContainsFunc(f.causes, func(cause wire.Span) bool {
 			// What was dropped was reported before the evaluation.
 			return r.prepared.DroppedAt(cause) || isReportedAt(reported, cause)
 		}) {
-			out = append(out, r.original(f.Error))
+			out = append(out, r.original(f.Fault))
 		}
 	}
 	return out
@@ -90,8 +90,8 @@ func (r *reporter) unexplained(reported []wire.Error) []wire.Error {
 // isReportedAt reports whether an error is about a span: at its first label, or
 // at one that gives a value. A line that only constrains is not by itself a
 // mistake.
-func isReportedAt(reported []wire.Error, at wire.Span) bool {
-	return slices.ContainsFunc(reported, func(e wire.Error) bool {
+func isReportedAt(reported []wire.Fault, at wire.Span) bool {
+	return slices.ContainsFunc(reported, func(e wire.Fault) bool {
 		for i, label := range e.Labels {
 			if !e.Warning && (i == 0 || label.Role != wire.RoleConstraint) && (covers(label.Span, at) || covers(at, label.Span)) {
 				return true

@@ -260,7 +260,7 @@ func (g *blockReader) mistyped(v cue.Value, shape *schema.Shape, path []string, 
 	return true
 }
 
-func (g *blockReader) report(e wire.Error) {
+func (g *blockReader) report(e wire.Fault) {
 	g.reported = true
 	g.filler.report(e)
 }

@@ -67,7 +67,7 @@ func (m *evaluation) ofSchema(span wire.Span) wire.Span {
 }
 
 // original restores the private names in an error to the fragments' spelling.
-func (m *evaluation) original(e wire.Error) wire.Error {
+func (m *evaluation) original(e wire.Fault) wire.Fault {
 	e.Path = slices.Clone(e.Path)
 	for i, name := range e.Path {
 		e.Path[i] = m.prepared.Original(name)
@@ -83,7 +83,7 @@ func (m *evaluation) original(e wire.Error) wire.Error {
 
 // located labels an error that has no line in a fragment with the closest fields
 // above its path.
-func (m *evaluation) located(e wire.Error) wire.Error {
+func (m *evaluation) located(e wire.Fault) wire.Fault {
 	ofFragment := func(l wire.Label) bool { return l.File < len(m.request.Files) }
 	for depth := len(e.Path); depth > 0 && !slices.ContainsFunc(e.Labels, ofFragment); depth-- {
 		var labels []wire.Label
@@ -98,7 +98,7 @@ func (m *evaluation) located(e wire.Error) wire.Error {
 }
 
 // before orders errors by their first label, then by path and code.
-func before(a, b wire.Error) bool {
+func before(a, b wire.Fault) bool {
 	if len(a.Labels) > 0 && len(b.Labels) > 0 {
 		if x, y := a.Labels[0].Span, b.Labels[0].Span; x != y {
 			return less(x, y)

@@ -187,7 +187,7 @@ func (r *reporter) reportReferencedConflict(path []string, c conjunct) bool {
 	return true
 }
 
-func (m *evaluation) badExpression(path []string, c conjunct) wire.Error {
+func (m *evaluation) badExpression(path []string, c conjunct) wire.Fault {
 	if text, ok := errorCallText(c); ok {
 		if secretive(path) {
 			text = ""

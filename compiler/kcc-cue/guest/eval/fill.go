@@ -254,7 +254,7 @@ func (f *filler) strongest(defaults *defaultNode, schemaDefault *wire.Node, path
 
 // reportTwoDefaults reports two different defaults of one layer.
 func (f *filler) reportTwoDefaults(values []*wire.Node, path []string) {
-	e := wire.Error{Detail: wire.EqualDefaults{}, Path: path}
+	e := wire.Fault{Detail: wire.EqualDefaults{}, Path: path}
 	for _, value := range values {
 		for _, o := range value.Origins {
 			e = e.At(o.Span, o.Role)
@@ -271,7 +271,7 @@ func (f *filler) satisfies(value *wire.Node, o incomplete, path []string) bool {
 	}
 	against := violated(defaults, o.conjuncts)
 	detail := wire.DefaultRuledOut{Expected: expectedBy(against), Actual: actual(path, defaults)}
-	e := wire.Error{Detail: detail, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
+	e := wire.Fault{Detail: detail, Path: path}.At(value.Origins[0].Span, value.Origins[0].Role)
 	for _, c := range against {
 		e = e.At(c.span, c.role)
 	}

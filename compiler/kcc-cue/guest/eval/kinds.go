@@ -45,7 +45,7 @@ func (r *reporter) unknownKind(name string, kind *wire.Node, own map[string]cue.
 	}
 	slices.Sort(candidates)
 	unknown := wire.UnknownKind{Name: kind.Text, Candidates: candidates}
-	e := wire.Error{Detail: unknown, Path: []string{"backing", name, "kind"}}
+	e := wire.Fault{Detail: unknown, Path: []string{"backing", name, "kind"}}
 	for _, o := range kind.Origins {
 		e = e.At(o.Span, o.Role)
 	}
@@ -131,7 +131,7 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 			fine = false
 			continue
 		}
-		e := wire.Error{Detail: wire.OutOfBounds{Expected: expectedBy(lines), Actual: actual(at, value)}, Path: at}
+		e := wire.Fault{Detail: wire.OutOfBounds{Expected: expectedBy(lines), Actual: actual(at, value)}, Path: at}
 		for _, o := range in.lines[input] {
 			e = e.At(o.Span, o.Role)
 		}
@@ -155,7 +155,7 @@ func (w *walker) accepts(in *input, name string, backing *wire.Node, recipe cue.
 		if input == "port" {
 			missing.Expected = ofType(wire.TypeInt)
 		}
-		e := wire.Error{Detail: missing, Path: inputPath(name, input, backing)}
+		e := wire.Fault{Detail: missing, Path: inputPath(name, input, backing)}
 		for _, o := range backing.Origins {
 			e = e.At(o.Span, o.Role)
 		}

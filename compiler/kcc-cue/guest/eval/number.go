@@ -39,7 +39,7 @@ func (r *reporter) outOfRange(node *wire.Node, path []string) {
 	if !secretive(path) {
 		detail.Actual = show(node)
 	}
-	e := wire.Error{Detail: detail, Path: path}
+	e := wire.Fault{Detail: detail, Path: path}
 	for _, o := range node.Origins {
 		e = e.At(o.Span, o.Role)
 	}

@@ -23,7 +23,7 @@ func (r *reporter) requiredFields(policy syntax.Policy, tree *wire.Node, owners 
 			return false
 		}
 		bad := wire.BadPolicy{Policy: policy.Name, Problem: wire.PolicyField{Path: unknown, Candidates: known}}
-		e := wire.Error{Detail: bad, Path: []string{"policies", policy.Name, "require"}}
+		e := wire.Fault{Detail: bad, Path: []string{"policies", policy.Name, "require"}}
 		r.report(e.At(required.Span, wire.RoleConstraint))
 		return true
 	})
@@ -73,7 +73,7 @@ func (w *walker) checkPolicies(tree *wire.Node) {
 		return
 	}
 	if err := w.requirePolicyRoot(tree); err != nil {
-		w.report(wire.Error{Detail: wire.Internal{Message: errors.Details(err, nil)}})
+		w.report(wire.Fault{Detail: wire.Internal{Message: errors.Details(err, nil)}})
 		return
 	}
 	policyRoot := w.policyRoot
@@ -351,7 +351,7 @@ func (h *policyCheck) reportRefused(v, given cue.Value, nearest *wire.Node, path
 	if strings.Contains(message(invalidPart(v)), "not allowed") {
 		// One error for all fields that the definition lacks.
 		closed := wire.BadPolicy{Policy: h.policy.Name, Problem: wire.ClosedPolicy{}}
-		h.report(wire.Error{Detail: closed, Path: []string{policiesField, h.policy.Name, "require"}}.
+		h.report(wire.Fault{Detail: closed, Path: []string{policiesField, h.policy.Name, "require"}}.
 			At(h.policy.Label, wire.RoleConstraint))
 		return
 	}
@@ -453,8 +453,8 @@ func (h *policyCheck) reportUnlocated(failed error) {
 
 // undecidedError returns an error that says why the policy cannot be evaluated.
 // Without a better position it points at the conjuncts, or at the policy.
-func (h *policyCheck) undecidedError(why incompleteness, path []string, lines ...conjunct) wire.Error {
-	e := wire.Error{Detail: why.ofPolicy(h.policy.Name), Path: path, Labels: why.labels}
+func (h *policyCheck) undecidedError(why incompleteness, path []string, lines ...conjunct) wire.Fault {
+	e := wire.Fault{Detail: why.ofPolicy(h.policy.Name), Path: path, Labels: why.labels}
 	if len(e.Labels) == 0 {
 		e = h.error(e.Detail, path, lines)
 	}
@@ -464,7 +464,7 @@ func (h *policyCheck) undecidedError(why incompleteness, path []string, lines ..
 	return e
 }
 
-func (h *policyCheck) report(e wire.Error) {
+func (h *policyCheck) report(e wire.Fault) {
 	h.reported = true
 	if len(e.Labels) == 0 {
 		e = e.At(h.policy.Label, wire.RoleConstraint)
@@ -492,8 +492,8 @@ func (h *policyCheck) lines(path []string, v cue.Value) []conjunct {
 
 // violation starts a violation with the origins that decide the value. A policy's
 // own assertion demands nothing of it.
-func (h *policyCheck) violation(path []string, node *wire.Node, demand wire.Demand) wire.Error {
-	e := wire.Error{Path: path, Detail: wire.PolicyViolated{
+func (h *policyCheck) violation(path []string, node *wire.Node, demand wire.Demand) wire.Fault {
+	e := wire.Fault{Path: path, Detail: wire.PolicyViolated{
 		Policy: h.policy.Name, Message: h.policy.Message, On: h.policy.On, Demand: demand,
 	}}
 	for i, o := range node.Origins {

@@ -83,7 +83,7 @@ func (r *reporter) checkVersion(name string, backing *wire.Node, kind *schema.Ki
 		return
 	}
 	unknown := wire.UnknownVersion{Kind: kind.Name, Version: version.Text, Candidates: kind.Versions}
-	e := wire.Error{Detail: unknown, Path: []string{"backing", name, "version"}}
+	e := wire.Fault{Detail: unknown, Path: []string{"backing", name, "version"}}
 	for _, o := range version.Origins {
 		e = e.At(o.Span, o.Role)
 	}
@@ -198,8 +198,8 @@ func (w *walker) checkRead(name string, backing *wire.Node, recipe recipeFacts, 
 }
 
 // atOrigins returns an error with the lines of a node.
-func atOrigins(detail wire.Detail, path []string, origins []wire.Origin) wire.Error {
-	e := wire.Error{Detail: detail, Path: path}
+func atOrigins(detail wire.Detail, path []string, origins []wire.Origin) wire.Fault {
+	e := wire.Fault{Detail: detail, Path: path}
 	for _, o := range origins {
 		e = e.At(o.Span, o.Role)
 	}

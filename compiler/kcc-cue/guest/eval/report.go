@@ -21,8 +21,8 @@ const maxShown = 60
 var verbs = regexp.MustCompile(`%(\[(\d+)\])?[+#]?[a-z]`)
 
 // error starts an error with conjuncts as labels, the deciding ones first.
-func (m *evaluation) error(what wire.Detail, path []string, lines []conjunct) wire.Error {
-	e := wire.Error{Detail: what, Path: path}
+func (m *evaluation) error(what wire.Detail, path []string, lines []conjunct) wire.Fault {
+	e := wire.Fault{Detail: what, Path: path}
 	for _, o := range origins(lines) {
 		if !slices.ContainsFunc(e.Labels, func(l wire.Label) bool { return l.Span == o.Span }) {
 			e = e.At(o.Span, o.Role)
@@ -32,7 +32,7 @@ func (m *evaluation) error(what wire.Detail, path []string, lines []conjunct) wi
 }
 
 // atLabels is error with the labels of the fields instead of their values.
-func (m *evaluation) atLabels(what wire.Detail, path []string, lines []conjunct) wire.Error {
+func (m *evaluation) atLabels(what wire.Detail, path []string, lines []conjunct) wire.Fault {
 	labelled := slices.Clone(lines)
 	for i, c := range labelled {
 		if c.site != nil && c.site.field != nil && !c.made {
@@ -105,7 +105,7 @@ func written(path []string, lines []conjunct) *wire.Written {
 // closedDefinition reports a field that a fragment's own definition rejects.
 func (r *reporter) closedDefinition(path []string, here *frame) {
 	name := path[len(path)-1]
-	e := wire.Error{Detail: wire.ClosedDefinition{Name: name}, Path: path}
+	e := wire.Fault{Detail: wire.ClosedDefinition{Name: name}, Path: path}
 	for _, direct := range []bool{true, false} {
 		for _, c := range here.conjuncts {
 			if c.site == nil || c.site.field == nil || c.direct != direct || c.site.pattern || len(e.Labels) > 0 && !direct {

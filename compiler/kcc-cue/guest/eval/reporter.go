@@ -13,7 +13,7 @@ import (
 // a reporter of its own, whose errors are looked at, joined or dropped.
 type reporter struct {
 	*evaluation
-	errors []wire.Error
+	errors []wire.Fault
 	// seen has the keys of the errors.
 	seen map[string]bool
 	// consequences are errors of expressions that refer to something which may be
@@ -40,7 +40,7 @@ func (r *reporter) clone() *reporter {
 }
 
 // report adds an error, once for the same labels.
-func (r *reporter) report(e wire.Error) {
+func (r *reporter) report(e wire.Fault) {
 	e = r.original(r.located(e))
 	if key := errorKey(e); !r.seen[key] {
 		r.seen[key] = true
@@ -48,7 +48,7 @@ func (r *reporter) report(e wire.Error) {
 	}
 }
 
-func errorKey(e wire.Error) string {
+func errorKey(e wire.Fault) string {
 	key := append(wire.AppendDetail(nil, e.Detail), e.Distinct...)
 	number := func(n int) {
 		for i := 0; i < 4; i++ {
@@ -74,7 +74,7 @@ func (r *reporter) response(tree *wire.Node) *wire.Response {
 	r.reportCycles()
 	all := append(r.prepared.Errors[:len(r.prepared.Errors):len(r.prepared.Errors)], r.errors...)
 	all = append(all, r.unexplained(all)...)
-	if !slices.ContainsFunc(all, func(e wire.Error) bool { return !e.Warning }) {
+	if !slices.ContainsFunc(all, func(e wire.Fault) bool { return !e.Warning }) {
 		all = append(all, r.unaccounted()...)
 	}
 	for i := range all {

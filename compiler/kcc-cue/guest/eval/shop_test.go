@@ -137,7 +137,7 @@ func sorted(t *testing.T, req *wire.Request) string {
 	resp := answer(req)
 	var all []string
 	for _, e := range resp.Errors {
-		lines := strings.Split(strings.TrimSpace(describe(req, &wire.Response{Errors: []wire.Error{e}})), "\n")
+		lines := strings.Split(strings.TrimSpace(describe(req, &wire.Response{Errors: []wire.Fault{e}})), "\n")
 		slices.Sort(lines[1:])
 		all = append(all, strings.Join(lines, "\n"))
 	}

@@ -142,7 +142,7 @@ func (f *filler) satisfiesOther(from *wire.Node, o incomplete, path []string) bo
 	}
 	against := violated(value, o.conjuncts)
 	detail := wire.OutOfBounds{Expected: expectedBy(against), Actual: actual(path, value)}
-	e := wire.Error{Detail: detail, Path: path}
+	e := wire.Fault{Detail: detail, Path: path}
 	for _, origin := range from.Origins {
 		if origin.Role != wire.RoleConstraint {
 			e = e.At(origin.Span, origin.Role)
@@ -157,7 +157,7 @@ func (f *filler) satisfiesOther(from *wire.Node, o incomplete, path []string) bo
 
 // reportDifferentSpellings reports a field whose spellings have different values.
 func (f *filler) reportDifferentSpellings(short, long *wire.Node, path, other []string) {
-	e := wire.Error{Detail: wire.DifferentSpellings{Other: strings.Join(other, ".")}, Path: path}
+	e := wire.Fault{Detail: wire.DifferentSpellings{Other: strings.Join(other, ".")}, Path: path}
 	for _, node := range []*wire.Node{short, long} {
 		for _, o := range node.Origins {
 			if o.Role == wire.RoleValue || o.Role == wire.RoleCUEDefault {

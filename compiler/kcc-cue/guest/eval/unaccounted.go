@@ -18,7 +18,7 @@ import (
 // It skips what an overlay overrides, conditions that are false, alternatives that
 // are not chosen, patterns that match nothing, constraints, and helpers that
 // nothing brings into the model.
-func (m *evaluation) unaccounted() []wire.Error {
+func (m *evaluation) unaccounted() []wire.Fault {
 	a := &fieldAudit{evaluation: m, followed: map[*ast.Field]bool{}}
 	for _, file := range m.prepared.Files {
 		a.root(file.AST.Decls)
@@ -36,7 +36,7 @@ func (m *evaluation) unaccounted() []wire.Error {
 // fieldAudit walks the fields of the fragments.
 type fieldAudit struct {
 	*evaluation
-	lost []wire.Error
+	lost []wire.Fault
 	// found counts the fields that are in the tree.
 	found int
 	// followed are the helpers that were visited.
@@ -180,7 +180,7 @@ func (a *fieldAudit) conditional(x *ast.Comprehension, each func([]ast.Decl)) {
 func (a *fieldAudit) alternatives(x ast.Expr, each func([]ast.Decl)) {
 	found, lost := a.found, len(a.lost)
 	// unchosen has the losses of the first branch, if every branch has some.
-	var unchosen []wire.Error
+	var unchosen []wire.Fault
 	all := true
 	for i, branch := range branches(x) {
 		before := len(a.lost)
@@ -246,7 +246,7 @@ func (a *fieldAudit) elements(elements []ast.Expr) {
 
 func (a *fieldAudit) reportLost(node ast.Node, name string) {
 	if span, ok := a.span(node); ok {
-		a.lost = append(a.lost, wire.Error{Detail: wire.Unaccounted{Name: name}}.At(span, wire.RoleValue))
+		a.lost = append(a.lost, wire.Fault{Detail: wire.Unaccounted{Name: name}}.At(span, wire.RoleValue))
 	}
 }
 

@@ -135,7 +135,7 @@ func (r *reporter) reportUnmatched(unmatched wire.NoMatch, path []string, span w
 			return
 		}
 	}
-	r.report(wire.Error{Detail: unmatched, Warning: true, Path: path}.At(span, wire.RoleConstraint))
+	r.report(wire.Fault{Detail: unmatched, Warning: true, Path: path}.At(span, wire.RoleConstraint))
 }
 
 // isKnown reports whether the names in a map of names are known: a map without a

@@ -124,7 +124,7 @@ func (r *reporter) followChain(path []string, value cue.Value, chain []step) boo
 			slices.Sort(names)
 		}
 		reference := wire.Reference{Name: name, Within: sourceText(step.of), Candidates: names}
-		e := wire.Error{Detail: wire.UnknownReference{Reference: reference}, Path: path}
+		e := wire.Fault{Detail: wire.UnknownReference{Reference: reference}, Path: path}
 		if span, ok := r.span(step.whole); ok {
 			e = e.At(span, wire.RoleValue)
 		}

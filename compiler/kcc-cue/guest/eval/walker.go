@@ -240,7 +240,7 @@ func (r *reporter) hiddenKeys(v cue.Value, path []string) {
 			continue
 		}
 		name := r.prepared.Original(selector.String())
-		e := wire.Error{Detail: wire.HiddenKey{Name: name}, Path: child(path, name)}
+		e := wire.Fault{Detail: wire.HiddenKey{Name: name}, Path: child(path, name)}
 		for _, c := range r.conjuncts(iter.Value(), child(path, name), nil) {
 			e = e.At(c.span, c.role)
 		}

@@ -53,5 +53,5 @@ func answer(text []byte) (resp *wire.Response) {
 }
 
 func failed(why wire.Detail) *wire.Response {
-	return &wire.Response{Errors: []wire.Error{{Detail: why}}}
+	return &wire.Response{Errors: []wire.Fault{{Detail: why}}}
 }

@@ -24,8 +24,8 @@ func (p *Prepared) packageID() string {
 // Build builds all files into one value. What CUE refuses to compile although
 // every name resolves becomes an error with the code `bad-expression` and a `_`,
 // because one such expression would leave no team with a value.
-func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
-	var refused []wire.Error
+func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Fault) {
+	var refused []wire.Fault
 	for range maxRounds {
 		built, failed := p.buildAll(ctx)
 		if failed == nil {
@@ -35,7 +35,7 @@ func (p *Prepared) Build(ctx *cue.Context) (cue.Value, []wire.Error) {
 		refused = append(refused, found...)
 		if len(found) == 0 {
 			// Without a position there is nothing to remove, and no value at all.
-			return value(ctx), append(refused, wire.Error{Detail: wire.Internal{Message: errors.Details(failed, nil)}})
+			return value(ctx), append(refused, wire.Fault{Detail: wire.Internal{Message: errors.Details(failed, nil)}})
 		}
 	}
 	return value(ctx), refused
@@ -112,8 +112,8 @@ func clearResolution(file *ast.File) {
 }
 
 // removeRefused replaces the expressions that the errors point at.
-func (p *Prepared) removeRefused(failed errors.Error) []wire.Error {
-	var found []wire.Error
+func (p *Prepared) removeRefused(failed errors.Error) []wire.Fault {
+	var found []wire.Fault
 	seen := map[wire.Span]bool{}
 	for _, e := range errors.Errors(failed) {
 		span, ok := p.Position(e.Position())
@@ -126,7 +126,7 @@ func (p *Prepared) removeRefused(failed errors.Error) []wire.Error {
 			format, args := e.Msg()
 			message := p.Originals(fmt.Sprintf(format, args...))
 			refused := wire.RefusedExpression{Cause: wire.Cause{Message: message}}
-			found = append(found, p.withLabel(wire.Error{Detail: refused}, node))
+			found = append(found, p.withLabel(wire.Fault{Detail: refused}, node))
 		}
 	}
 	return found

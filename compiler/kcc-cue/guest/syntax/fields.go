@@ -103,7 +103,7 @@ func (p *Prepared) expandField(field *ast.Field, ctx labelContext) {
 func (p *Prepared) reportSecretLiteral(field *ast.Field) {
 	name, ok := staticName(field.Label)
 	if lit, is := field.Value.(*ast.BasicLit); ok && is && lit.Kind == token.STRING {
-		e := wire.Error{Detail: wire.SecretLiteral{}, Path: []string{"secrets", name}}
+		e := wire.Fault{Detail: wire.SecretLiteral{}, Path: []string{"secrets", name}}
 		p.Errors.report(p.withLabel(e, lit))
 	}
 }

@@ -16,13 +16,13 @@ func Format(req *wire.Request) *wire.Response {
 		tree, err := parser.ParseFile(file.Name, source, parser.ParseComments, parser.AllErrors)
 		if first := firstError(err); first != nil {
 			broken := findBroken(source, first)
-			resp.Errors = append(resp.Errors, wire.Error{Detail: wire.Syntax{Message: broken.message}}.
+			resp.Errors = append(resp.Errors, wire.Fault{Detail: wire.Syntax{Message: broken.message}}.
 				At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue))
 			continue
 		}
 		for _, decl := range tree.Decls {
 			if tooDeep(decl) != nil {
-				err := wire.Error{Detail: wire.Syntax{Message: nestedTooDeep}}
+				err := wire.Fault{Detail: wire.Syntax{Message: nestedTooDeep}}
 				resp.Errors = append(resp.Errors, err.At(wire.Span{File: index}, wire.RoleValue))
 				tree = nil
 				break
@@ -33,7 +33,7 @@ func Format(req *wire.Request) *wire.Response {
 		}
 		formatted, err := format.Node(tree)
 		if err != nil {
-			resp.Errors = append(resp.Errors, wire.Error{Detail: wire.Syntax{Message: err.Error()}}.
+			resp.Errors = append(resp.Errors, wire.Fault{Detail: wire.Syntax{Message: err.Error()}}.
 				At(wire.Span{File: index}, wire.RoleValue))
 			continue
 		}

@@ -164,13 +164,13 @@ func (n *names) owner(name, team string) (string, bool) {
 }
 
 // privateElsewhere describes a private name that only other teams declare.
-func (n *names) privateElsewhere(p *Prepared, x *ast.Ident) (wire.Error, bool) {
+func (n *names) privateElsewhere(p *Prepared, x *ast.Ident) (wire.Fault, bool) {
 	teams := n.private[x.Name]
 	if len(teams) == 0 {
-		return wire.Error{}, false
+		return wire.Fault{}, false
 	}
 	order := slices.Sorted(maps.Keys(teams))
-	e := p.withLabel(wire.Error{Detail: wire.PrivateName{Name: x.Name, Team: order[0]}}, x)
+	e := p.withLabel(wire.Fault{Detail: wire.PrivateName{Name: x.Name, Team: order[0]}}, x)
 	for _, team := range order {
 		for _, label := range teams[team] {
 			e = p.withLabel(e, label)

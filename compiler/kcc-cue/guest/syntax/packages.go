@@ -148,7 +148,7 @@ func (p *Prepared) refuseCycle(chain []*Package) {
 	last := chain[len(chain)-2]
 	closing := last.imports[chain[len(chain)-1]]
 	cyclic := wire.Import{Path: chain[len(chain)-1].Path, Problem: wire.CyclicImport{}}
-	e := p.withLabel(wire.Error{Detail: cyclic}, closing.spec.Path)
+	e := p.withLabel(wire.Fault{Detail: cyclic}, closing.spec.Path)
 	for i := range len(chain) - 2 {
 		e = p.withLabel(e, chain[i].imports[chain[i+1]].spec.Path)
 	}

@@ -39,7 +39,7 @@ func (p *Prepared) parse(to *Faults, index int, file wire.File) (tree *ast.File,
 		}
 		whole = false
 		broken := findBroken(text, first)
-		to.report(wire.Error{Detail: wire.Syntax{Message: broken.message}}.
+		to.report(wire.Fault{Detail: wire.Syntax{Message: broken.message}}.
 			At(wire.Span{File: index, Start: broken.at, End: broken.atEnd}, wire.RoleValue))
 		p.unparsed = append(p.unparsed, string(text[broken.start:broken.end]))
 		if !blank(text[broken.start:broken.end]) {
@@ -128,7 +128,7 @@ func (p *Prepared) refuseDeep(to *Faults, tree *ast.File, text []byte) bool {
 		if node == nil {
 			return false
 		}
-		e := wire.Error{Detail: wire.Syntax{Message: nestedTooDeep}}
+		e := wire.Fault{Detail: wire.Syntax{Message: nestedTooDeep}}
 		if at, ok := p.Position(node.Pos()); ok {
 			at.End++
 			e = e.At(at, wire.RoleValue)

@@ -108,7 +108,7 @@ func (p *Prepared) splitWritten(to *Faults, s *source, all ast.Expr, overlay str
 				block.require = value
 			default:
 				unknown := wire.UnknownField{Name: part, Candidates: PolicyFields}
-				to.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{"policies", name, part}}, label))
+				to.report(p.withLabel(wire.Fault{Detail: unknown, Path: []string{"policies", name, part}}, label))
 				s.whole = false
 				block.misspelled = true
 			}
@@ -149,7 +149,7 @@ func (p *Prepared) reportBadPolicy(to *Faults, s *source, node ast.Node, policy 
 	if policy != "" {
 		path = append(path, policy)
 	}
-	to.report(p.withLabel(wire.Error{Detail: wire.BadPolicy{Policy: policy, Problem: problem}, Path: path}, node))
+	to.report(p.withLabel(wire.Fault{Detail: wire.BadPolicy{Policy: policy, Problem: problem}, Path: path}, node))
 	s.whole = false
 }
 

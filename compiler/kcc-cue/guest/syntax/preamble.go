@@ -63,7 +63,7 @@ func (p *Prepared) readImports(s *source, decl *ast.ImportDecl) {
 			problem = wire.DuplicateImport{}
 		}
 		if problem != nil {
-			s.faults.report(p.withLabel(wire.Error{Detail: wire.Import{Path: path, Problem: problem}}, spec.Path))
+			s.faults.report(p.withLabel(wire.Fault{Detail: wire.Import{Path: path, Problem: problem}}, spec.Path))
 			if _, duplicate := problem.(wire.DuplicateImport); !duplicate {
 				s.refused[info.Ident] = true
 			}
@@ -99,7 +99,7 @@ func (p *Prepared) checkPackages(sources []*source) {
 		switch {
 		case s.pkg == nil || !named(s.pkg):
 			if s.whole {
-				e := wire.Error{Detail: wire.PackageClause{Expected: p.pkg}}
+				e := wire.Fault{Detail: wire.PackageClause{Expected: p.pkg}}
 				if s.pkg != nil {
 					e = p.withLabel(e, s.pkg)
 				} else {
@@ -112,7 +112,7 @@ func (p *Prepared) checkPackages(sources []*source) {
 			}
 		case s.pkg.Name.Name != p.pkg:
 			other := wire.PackageClause{Expected: p.pkg, Actual: s.pkg.Name.Name}
-			s.faults.report(p.withLabel(p.withLabel(wire.Error{Detail: other}, s.pkg), first.pkg))
+			s.faults.report(p.withLabel(p.withLabel(wire.Fault{Detail: other}, s.pkg), first.pkg))
 		default:
 			continue
 		}
@@ -129,7 +129,7 @@ func named(pkg *ast.Package) bool {
 // features of its own.
 func (p *Prepared) refuseAttributes(s *source) {
 	report := func(attr *ast.Attribute, path []string) {
-		e := wire.Error{Detail: wire.Attribute{Name: attributeName(attr)}, Path: path}
+		e := wire.Fault{Detail: wire.Attribute{Name: attributeName(attr)}, Path: path}
 		s.faults.report(p.withLabel(e, attr))
 	}
 	refusedDecl := func(decl ast.Decl) bool {

@@ -80,7 +80,7 @@ func checkPositions(t *testing.T, p *Prepared, req *wire.Request) {
 }
 
 // describe renders errors one per line: code, labelled text, arguments.
-func describe(errs []wire.Error, req *wire.Request) string {
+func describe(errs []wire.Fault, req *wire.Request) string {
 	var lines strings.Builder
 	for _, e := range errs {
 		lines.WriteString(e.Code())

@@ -32,6 +32,6 @@ func (r *resolver) warnQuadratic(source ast.Expr, name string) {
 	if r.pruning || len(r.loops) == 0 {
 		return
 	}
-	e := r.p.withLabel(wire.Error{Detail: wire.SlowPattern{Name: name}, Warning: true}, source)
+	e := r.p.withLabel(wire.Fault{Detail: wire.SlowPattern{Name: name}, Warning: true}, source)
 	r.faults.report(r.p.withLabel(e, r.loops[len(r.loops)-1]))
 }

@@ -108,9 +108,9 @@ func (r *resolver) reportUnused(s *scope) {
 				unused.Shadowed = name
 			}
 			path := strings.Trim(b.at.(*ast.ImportSpec).Path.Value, `"`)
-			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.Import{Path: path, Problem: unused}}, b.at))
+			r.faults.report(r.p.withLabel(wire.Fault{Detail: wire.Import{Path: path, Problem: unused}}, b.at))
 		case b.kind == letBinding || b.kind == aliasBinding:
-			r.faults.report(r.p.withLabel(wire.Error{Detail: wire.UnusedName{Name: name, Alias: b.kind == aliasBinding}}, b.at))
+			r.faults.report(r.p.withLabel(wire.Fault{Detail: wire.UnusedName{Name: name, Alias: b.kind == aliasBinding}}, b.at))
 		}
 	}
 }
@@ -334,7 +334,7 @@ func (r *resolver) validRegexp(op token.Token, x ast.Expr) bool {
 	_, err := regexp.Compile(text)
 	if err != nil {
 		cause := &wire.Cause{Message: "invalid regexp: " + err.Error(), Bare: "invalid regexp: " + err.Error()}
-		e := wire.Error{Detail: wire.FailedExpression{Cause: cause}, Path: inModel(r.path)}
+		e := wire.Fault{Detail: wire.FailedExpression{Cause: cause}, Path: inModel(r.path)}
 		r.faults.report(r.p.withLabel(e, x))
 	}
 	return err == nil
@@ -474,7 +474,7 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 		if name == "target" && !r.pruning && !r.imported {
 			// Shadowing it is almost always a mistake.
 			shadowed := wire.Overlay{Problem: wire.ShadowedTarget{Name: name}}
-			e := r.p.withLabel(wire.Error{Detail: shadowed, Warning: true}, x)
+			e := r.p.withLabel(wire.Fault{Detail: shadowed, Warning: true}, x)
 			if b.at != nil {
 				e = r.p.withLabel(e, b.at)
 			}
@@ -498,7 +498,7 @@ func (r *resolver) ident(x *ast.Ident, s *scope) bool {
 	} else if usable, ok := r.names.fields[name]; ok {
 		if !usable {
 			reference := wire.Overlay{Problem: wire.OverlayReference{Name: name, Selects: x == r.selected}}
-			r.faults.report(r.p.withLabel(wire.Error{Detail: reference}, x))
+			r.faults.report(r.p.withLabel(wire.Fault{Detail: reference}, x))
 			return false
 		}
 		r.use(name)
@@ -526,7 +526,7 @@ func (r *resolver) checkTargetComparison(x *ast.BinaryExpr, s *scope) {
 			continue
 		}
 		unknown := wire.UnknownTarget{Name: name, Candidates: r.p.targets, Differs: x.Op == token.NEQ}
-		r.faults.report(r.p.withLabel(wire.Error{Detail: unknown, Warning: true}, sides[1]))
+		r.faults.report(r.p.withLabel(wire.Fault{Detail: unknown, Warning: true}, sides[1]))
 	}
 }
 
@@ -567,7 +567,7 @@ func (r *resolver) reportUnknown(x *ast.Ident, s *scope) {
 			unknown.Package = path
 		}
 	}
-	r.faults.report(r.p.withLabel(wire.Error{Detail: unknown, Path: inModel(r.path)}, x))
+	r.faults.report(r.p.withLabel(wire.Fault{Detail: unknown, Path: inModel(r.path)}, x))
 }
 
 func isRootField(name string) bool {

@@ -106,7 +106,7 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) ast.D
 		unknown := wire.UnknownField{
 			Name: name, Candidates: schema.Shipped().RootFields(), Indented: p.indentedBelow(s, field.Label),
 		}
-		ctx.faults.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{name}}, field.Label))
+		ctx.faults.report(p.withLabel(wire.Fault{Detail: unknown, Path: []string{name}}, field.Label))
 		p.reported[name] = true
 		s.whole = false
 		return nil
@@ -115,7 +115,7 @@ func (p *Prepared) rootField(s *source, field *ast.Field, ctx rootContext) ast.D
 }
 
 func (p *Prepared) reportMisplaced(to *Faults, s *source, field *ast.Field, name string, problem wire.OverlayProblem) {
-	to.report(p.withLabel(wire.Error{Detail: wire.Overlay{Problem: problem}, Path: []string{name}}, field.Label))
+	to.report(p.withLabel(wire.Fault{Detail: wire.Overlay{Problem: problem}, Path: []string{name}}, field.Label))
 	s.whole = false
 }
 
@@ -123,7 +123,7 @@ func (p *Prepared) reportMisplaced(to *Faults, s *source, field *ast.Field, name
 func (p *Prepared) splitOverlay(s *source, on *ast.Field) {
 	shape := func(node ast.Node) {
 		malformed := wire.Overlay{Problem: wire.MalformedOverlay{}}
-		s.faults.report(p.withLabel(wire.Error{Detail: malformed, Path: []string{"on"}}, node))
+		s.faults.report(p.withLabel(wire.Fault{Detail: malformed, Path: []string{"on"}}, node))
 		s.whole = false
 	}
 	lit, ok := on.Value.(*ast.StructLit)
@@ -174,7 +174,7 @@ func (p *Prepared) reportUnknownTarget(to *Faults, block *ast.Field, name string
 		return false
 	}
 	unknown := wire.Overlay{Problem: wire.OverlayTarget{Name: name, Candidates: p.targets}}
-	to.report(p.withLabel(wire.Error{Detail: unknown, Path: []string{"on", name}}, block.Label))
+	to.report(p.withLabel(wire.Fault{Detail: unknown, Path: []string{"on", name}}, block.Label))
 	return true
 }
 

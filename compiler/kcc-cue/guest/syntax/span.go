@@ -37,7 +37,7 @@ func (p *Prepared) Position(pos token.Pos) (wire.Span, bool) {
 }
 
 // withLabel adds a label at a node to an error.
-func (p *Prepared) withLabel(e wire.Error, node ast.Node) wire.Error {
+func (p *Prepared) withLabel(e wire.Fault, node ast.Node) wire.Fault {
 	if span, ok := p.Span(node); ok {
 		return e.At(span, wire.RoleValue)
 	}

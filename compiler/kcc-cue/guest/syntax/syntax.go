@@ -95,9 +95,9 @@ type Prepared struct {
 
 // Faults collects what is wrong. A pass reports to the list that it is given; a
 // nil one discards what another pass reports.
-type Faults []wire.Error
+type Faults []wire.Fault
 
-func (f *Faults) report(e wire.Error) {
+func (f *Faults) report(e wire.Fault) {
 	if f != nil {
 		*f = append(*f, e)
 	}

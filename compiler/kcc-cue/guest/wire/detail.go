@@ -7,7 +7,7 @@ import (
 )
 
 // Code returns the code of an error: the name of the type of its detail.
-func (e Error) Code() string {
+func (e Fault) Code() string {
 	return strings.Join(Words(reflect.TypeOf(e.Detail).Name()), "-")
 }
 
@@ -35,7 +35,7 @@ type Argument struct {
 }
 
 // Arguments returns the arguments of an error that are present.
-func (e Error) Arguments() []Argument {
+func (e Fault) Arguments() []Argument {
 	return arguments(reflect.ValueOf(e.Detail))
 }
 
@@ -110,7 +110,7 @@ func appendValue(b []byte, value reflect.Value) []byte {
 
 // AppendDetail appends the code and the arguments of a detail, which identify it.
 func AppendDetail(b []byte, d Detail) []byte {
-	b = append(b, Error{Detail: d}.Code()...)
+	b = append(b, Fault{Detail: d}.Code()...)
 	return appendArguments(b, reflect.ValueOf(d))
 }
 

@@ -68,7 +68,7 @@ func AppendResponse(b []byte, r *Response) []byte {
 	b = append(b, `,"errors":[`...)
 	for i := range r.Errors {
 		b = comma(b, i)
-		b = appendError(b, &r.Errors[i])
+		b = appendFault(b, &r.Errors[i])
 	}
 	return append(b, "]}"...)
 }
@@ -124,7 +124,7 @@ func appendNode(b []byte, n *Node) []byte {
 	return append(b, '}')
 }
 
-func appendError(b []byte, e *Error) []byte {
+func appendFault(b []byte, e *Fault) []byte {
 	b = append(b, `{"code":`...)
 	b = appendString(b, e.Code())
 	b = append(b, `,"warning":`...)

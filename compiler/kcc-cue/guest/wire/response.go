@@ -16,7 +16,7 @@ type Response struct {
 	// Formatted has the text of each of the request's files, or nil for one that
 	// cannot be parsed.
 	Formatted []*string
-	Errors    []Error
+	Errors    []Fault
 }
 
 // Match is a name or pattern of a rule that the target has a component for. One
@@ -161,8 +161,8 @@ type Label struct {
 	Role Role
 }
 
-// Error is one error; the host writes its message.
-type Error struct {
+// Fault is one error; the host writes its message.
+type Fault struct {
 	Detail  Detail
 	Warning bool
 	Path    []string
@@ -173,7 +173,7 @@ type Error struct {
 }
 
 // At returns the error with a label added.
-func (e Error) At(span Span, role Role) Error {
+func (e Fault) At(span Span, role Role) Fault {
 	e.Labels = append(e.Labels[:len(e.Labels):len(e.Labels)], Label{span, role})
 	return e
 }

@@ -17,7 +17,7 @@ func TestResponsesAreJSON(t *testing.T) {
 					{Span: Span{1, 2, 3}, Role: RoleDefault, By: 1}, {Span: Span{1, 2, 3}, Role: RoleValue, By: 4},
 				}}},
 			}},
-			Errors: []Error{Error{Detail: PrivateName{Name: text, Team: text}, Path: []string{text}}.At(Span{1, 2, 3}, RoleValue)},
+			Errors: []Fault{Fault{Detail: PrivateName{Name: text, Team: text}, Path: []string{text}}.At(Span{1, 2, 3}, RoleValue)},
 		}
 		var got map[string]any
 		if err := json.Unmarshal(AppendResponse(nil, response), &got); err != nil {
