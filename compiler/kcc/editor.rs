@@ -64,12 +64,16 @@ fn plain(text: &str) -> String {
 /// Returns the files of the vendored schema, by their names in [`SCHEMA`].
 pub fn schema(evaluator: &Evaluator) -> Result<Vec<(String, String)>, EvaluatorError> {
     let files = kcc_cue::schema(evaluator)?.into_iter();
-    let files = files.filter_map(|file| {
-        let name = file.name.strip_prefix("schema/")?;
-        // The recipes of kinds are kcc's own.
-        (!name.contains('/')).then(|| (name.to_owned(), plain(&file.text)))
-    });
+    let files = files.filter_map(|file| vendored(&file.name, &file.text));
     Ok(files.collect())
+}
+
+/// Returns the name in [`SCHEMA`] and the text there of a file of kcc's schema, if it is
+/// vendored.
+pub fn vendored(name: &str, text: &str) -> Option<(String, String)> {
+    let name = name.strip_prefix("schema/")?;
+    // The recipes of kinds are kcc's own.
+    (!name.contains('/')).then(|| (name.to_owned(), plain(text)))
 }
 
 #[cfg(test)]

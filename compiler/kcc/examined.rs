@@ -23,6 +23,8 @@ pub struct Examined {
     pub tree: Arc<ConfigTree>,
     /// The checked model of the targets.
     pub model: Arc<CheckedModel>,
+    /// The files of kcc's schema, which are among those of the tree.
+    pub(crate) schema: Vec<FileId>,
     /// The warnings of all stages that are not printed yet.
     pub(crate) warnings: Diagnostics,
 }
@@ -64,9 +66,8 @@ impl Examined {
             return;
         }
         let tree = Arc::make_mut(&mut self.tree);
-        let fragments = tree.files.iter();
-        let fragments = fragments.filter(|(_, file)| !file.name().starts_with("schema/"));
-        let fragments: Vec<FileId> = fragments.map(|(id, _)| id).collect();
+        let files = tree.files.iter().map(|(id, _)| id);
+        let fragments: Vec<FileId> = files.filter(|id| !self.schema.contains(id)).collect();
         let files = Arc::make_mut(&mut tree.files);
         for id in fragments {
             files.set_team(id, Some(self.model.name.clone()));

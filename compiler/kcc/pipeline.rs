@@ -18,7 +18,7 @@ use std::{
 };
 
 use kcc_cue::Evaluator;
-use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Outcome, Span, nearest};
+use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, Files, Outcome, Span, nearest};
 use kcc_lock::{LOCK_FILE, Lock};
 use kcc_model::{CheckedModel, ImageUse, ReferencedFiles};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
@@ -65,6 +65,8 @@ struct Evaluated {
     found: Diagnostics,
     /// The targets of the system, evaluated or not.
     known: BTreeSet<String>,
+    /// The files of kcc's schema.
+    schema: Vec<FileId>,
 }
 
 /// Finds the system's root and reads the files below it.
@@ -101,6 +103,7 @@ fn evaluate(
         mut tree,
         mut found,
         targets: known,
+        schema,
     } = evaluation::evaluate(
         &evaluator,
         &loaded.sources,
@@ -118,6 +121,7 @@ fn evaluate(
         tree: Arc::new(tree),
         found,
         known,
+        schema,
     })
 }
 
@@ -153,6 +157,7 @@ fn examine(
         mut tree,
         found,
         known,
+        schema,
     } = evaluated;
     let contexts = BuildContexts::of(root);
     let examine = |tree: &ConfigTree, found| {
@@ -179,6 +184,7 @@ fn examine(
             model: Arc::new(overrides::apply(checked.value, settings)?),
             warnings: checked.warnings,
             tree,
+            schema,
             root: root.clone(),
         }),
         Err(diagnostics) => Err(failed(
@@ -250,20 +256,21 @@ pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result
         components: components.len(),
         teams: system.model.teams.len(),
         targets: system.model.targets.keys().cloned().collect(),
-        has_old_schema: has_old_schema(&system.root)?,
+        has_old_schema: has_old_schema(&system),
     })
 }
 
 /// Returns true if the schema for editors is there, and is not that of this kcc.
-fn has_old_schema(root: &Root) -> Result<bool, Failure> {
+fn has_old_schema(system: &Examined) -> bool {
+    let root = &system.root;
     if root.there(&format!("{}/", editor::SCHEMA)).is_err() {
-        return Ok(false);
+        return false;
     }
-    let files = editor::schema(&Evaluator::new()?)?;
-    Ok(files.iter().any(|(name, text)| {
-        let there = root.read(&format!("{}/{name}", editor::SCHEMA));
-        there.as_ref() != Ok(text)
-    }))
+    let files = system.schema.iter();
+    let files = files.filter_map(|id| system.tree.files.get(*id));
+    let mut vendored = files.filter_map(|file| editor::vendored(file.name(), file.text()));
+    vendored
+        .any(|(name, text)| root.read(&format!("{}/{name}", editor::SCHEMA)).as_ref() != Ok(&text))
 }
 
 /// Compiles one target; writes warnings to stderr.

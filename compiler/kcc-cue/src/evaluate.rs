@@ -72,6 +72,8 @@ pub struct Evaluated {
     pub found: Diagnostics,
     /// The names of all targets of the system, whether evaluated or not.
     pub targets: BTreeSet<String>,
+    /// The files of kcc's schema, which are among those of the tree.
+    pub schema: Vec<FileId>,
 }
 
 /// Evaluates the fragments of a system.
@@ -143,7 +145,13 @@ pub fn evaluate(
         collected.add(Some(target), answer, &context)?;
     }
     drop(requests);
-    collected.finish(files, system, all_names)
+    let (tree, found) = collected.finish(files, system)?;
+    Ok(Evaluated {
+        tree,
+        found,
+        targets: all_names,
+        schema,
+    })
 }
 
 /// Returns `kcc.cue`, if it exists, and the files of the packages that it may import.
@@ -389,8 +397,7 @@ impl Collected {
         self,
         files: Files,
         system: Node,
-        targets: BTreeSet<String>,
-    ) -> Result<Evaluated, EvaluatorError> {
+    ) -> Result<(ConfigTree, Diagnostics), EvaluatorError> {
         let mut found = self.found;
         found.sort(&files);
         if let Some(error) = self.crashed
@@ -414,10 +421,6 @@ impl Collected {
             tree.blame.insert(target.clone(), answer.blame);
             tree.targets.extend(answer.tree.map(|root| (target, root)));
         }
-        Ok(Evaluated {
-            tree,
-            found,
-            targets,
-        })
+        Ok((tree, found))
     }
 }

@@ -61,7 +61,8 @@ impl<'a> Snippets<'a> {
         for (file, span) in spans.filter_map(|span| Some((files.get(span.file)?, span))) {
             let range = span.start as usize..span.end as usize;
             let mut known = of_files.iter_mut();
-            match known.find(|(known, _)| known.name() == file.name()) {
+            // Two files may have one name: kcc's schema has names of its own.
+            match known.find(|(known, _)| std::ptr::eq(*known, file)) {
                 Some((_, spans)) => spans.push(range),
                 None => of_files.push((file, vec![range])),
             }
@@ -79,8 +80,9 @@ impl<'a> Snippets<'a> {
 
     /// Maps a span to the common space, clamped to the displayed text.
     pub(super) fn span(&self, files: &Files, span: Span) -> Option<SourceSpan> {
-        let name = files.get(span.file)?.name();
-        let part = self.parts.iter().find(|part| part.file.name() == name)?;
+        let file = files.get(span.file)?;
+        let mut parts = self.parts.iter();
+        let part = parts.find(|part| std::ptr::eq(part.file, file))?;
         let (start, end) = part.clamp(span);
         Some((part.base + start, end - start).into())
     }
