@@ -59,7 +59,7 @@ pub(crate) fn evaluate(
         last = search.without(&mut found, Scope::All, budget, last);
     }
     known.clone_from(&found);
-    search.answer(found, last)
+    without_found(found, last)
 }
 
 fn lock(known: &Mutex<Vec<Found>>) -> MutexGuard<'_, Vec<Found>> {
@@ -163,28 +163,27 @@ impl Search<'_> {
         });
         Ok(answer)
     }
+}
 
-    /// Returns the answer without the declarations that were found.
-    fn answer(
-        &self,
-        mut found: Vec<Found>,
-        last: Result<Answer, EvaluatorError>,
-    ) -> Result<Answer, EvaluatorError> {
-        if found.is_empty() {
-            return last;
-        }
-        found.sort_by_key(|found| (found.at.0, found.at.1.start));
-        let mut answer = match last {
-            Ok(answer) => answer,
-            // A panic without these declarations is another mistake of the evaluator, which is
-            // looked into once they are corrected.
-            Err(EvaluatorError::Crashed(_)) => Answer::default(),
-            Err(error) => return Err(error),
-        };
-        let found = found.into_iter().map(|found| found.stop);
-        answer.stops.splice(0..0, found);
-        Ok(answer)
+/// Returns the answer about everything but the declarations that were found.
+fn without_found(
+    mut found: Vec<Found>,
+    last: Result<Answer, EvaluatorError>,
+) -> Result<Answer, EvaluatorError> {
+    if found.is_empty() {
+        return last;
     }
+    found.sort_by_key(|found| (found.at.0, found.at.1.start));
+    let mut answer = match last {
+        Ok(answer) => answer,
+        // A panic without these declarations is another mistake of the evaluator, which is looked
+        // into once they are corrected.
+        Err(EvaluatorError::Crashed(_)) => Answer::default(),
+        Err(error) => return Err(error),
+    };
+    let found = found.into_iter().map(|found| found.stop);
+    answer.stops.splice(0..0, found);
+    Ok(answer)
 }
 
 /// Returns whether a file lacks a declaration, or uses a name that is declared in one that does:

@@ -176,32 +176,28 @@ fn innermost(
 
 /// Orders helpers such that each comes after those that it uses.
 fn in_order_of_use<'a>(files: &[File<'_>], helpers: Vec<Unit<'a>>) -> Vec<Unit<'a>> {
-    fn visit(at: usize, uses: &[Vec<usize>], order: &mut Vec<usize>, seen: &mut [bool]) {
-        if !std::mem::replace(&mut seen[at], true) {
-            for &used in &uses[at] {
-                visit(used, uses, order, seen);
-            }
-            order.push(at);
-        }
-    }
     let uses = direct_uses(files, &helpers);
+    let mut helpers: Vec<_> = helpers.into_iter().map(Some).collect();
     let mut seen = vec![false; helpers.len()];
     let mut order = Vec::new();
-    for at in 0..helpers.len() {
-        visit(at, &uses, &mut order, &mut seen);
+    // Without recursion: a chain may be as long as a file.
+    let mut open: Vec<(usize, bool)> = (0..helpers.len()).rev().map(|at| (at, false)).collect();
+    while let Some((at, used_are_in)) = open.pop() {
+        if used_are_in {
+            order.extend(helpers[at].take());
+        } else if !std::mem::replace(&mut seen[at], true) {
+            open.push((at, true));
+            open.extend(uses[at].iter().rev().map(|used| (*used, false)));
+        }
     }
-    let mut helpers: Vec<_> = helpers.into_iter().map(Some).collect();
     order
-        .into_iter()
-        .filter_map(|at| helpers[at].take())
-        .collect()
 }
 
 /// Returns for each helper the helpers that it names.
 fn direct_uses(files: &[File<'_>], helpers: &[Unit<'_>]) -> Vec<Vec<usize>> {
     let names = by_name(helpers);
-    let named = |unit| named_by(files, unit, helpers, &names);
-    helpers.iter().map(named).collect()
+    let uses = |unit| named_by(files, unit, helpers, &names);
+    helpers.iter().map(uses).collect()
 }
 
 fn by_name<'a>(helpers: &[Unit<'a>]) -> BTreeMap<&'a str, Vec<usize>> {
@@ -290,23 +286,23 @@ fn is_root_field(name: &str) -> bool {
     INSTRUCTIONS.contains(&name) || root.is_some_and(|root| root.field(name).is_some())
 }
 
-/// Returns a text with blanks in some ranges. Every other byte stays where it is.
+/// Returns a text with blanks in some ranges of declarations. Every other byte stays where it is.
 pub(crate) fn blanked(text: &str, without: &[Range<usize>]) -> String {
-    let mut blank = text.to_owned();
+    let mut bytes = text.as_bytes().to_vec();
     for at in without {
-        let spaces: String = text[at.clone()]
-            .bytes()
-            .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
-            .collect();
-        blank.replace_range(at.clone(), &spaces);
+        for byte in &mut bytes[at.clone()] {
+            if *byte != b'\n' {
+                *byte = b' ';
+            }
+        }
     }
-    blank
+    String::from_utf8(bytes).expect("declarations begin and end with a line")
 }
 
 /// Returns a measure of how much there is to evaluate in a text: its bytes, without those by which
 /// one declaration is longer than any that somebody writes.
 pub(crate) fn weight(text: &str) -> usize {
-    const MOST: usize = 64 << 10;
+    const MOST: usize = 16 << 10;
     let declarations = declarations(0, text, 0..text.len());
     let bytes = |(_, at): (usize, Range<usize>)| text[at].trim().len().min(MOST);
     declarations.into_iter().map(bytes).sum()
@@ -412,6 +408,17 @@ mod tests {
     }
 
     #[test]
+    fn orders_a_very_long_chain() {
+        let lines: Vec<_> = (1..20_000)
+            .map(|at| format!("_x{at}: _x{}\n", at - 1))
+            .collect();
+        let text = lines.concat();
+        let mut stops = |texts: &[String]| has_all(texts, &["_x7: _x6\n", "_x8: _x7\n"]);
+        let found = found(Scope::Helpers, &[(&text, None)], &mut stops);
+        assert_eq!(found.as_deref(), Some("_x8: _x7"));
+    }
+
+    #[test]
     fn helpers_that_stop_only_all_together_are_not_found() {
         let text = "_a: 1\n_b: 2\n_c: 3\n";
         let mut stops = |texts: &[String]| has_all(texts, &["_a:", "_b:", "_c:"]);
@@ -450,7 +457,7 @@ mod tests {
             5 + 13
         );
         let long = format!("_x: {}\n", "7".repeat(3_000_000));
-        assert_eq!(weight(&long), 64 << 10);
+        assert_eq!(weight(&long), 16 << 10);
     }
 
     #[test]

@@ -85,14 +85,15 @@ impl Budget {
         /// The guest's own memory, and a small system's.
         const MEMORY: usize = 64 << 20;
         const MEMORY_PER_BYTE: usize = 1 << 10;
-        /// Less would say more about the machine than about the fragments.
+        /// Less would say more about the machine than about the fragments: time is generous, and
+        /// decides only where something takes no memory.
         const TIME: Duration = Duration::from_secs(1);
-        const TIME_PER_BYTE: Duration = Duration::from_micros(10);
+        const TIME_PER_BYTE: Duration = Duration::from_micros(40);
         let by_weight = MEMORY_PER_BYTE
             .saturating_mul(weight)
             .saturating_add(MEMORY);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        let time = TIME.max(self.time / 15) + TIME_PER_BYTE.saturating_mul(weight);
+        let time = TIME.max(self.time / 6) + TIME_PER_BYTE.saturating_mul(weight);
         Self {
             time: self.time.min(time),
             memory: self.memory.min(by_weight.saturating_add(self.memory / 16)),

@@ -220,6 +220,15 @@ fn reports_a_product_of_disjunctions_without_writing_it_out() {
 }
 
 #[test]
+fn reports_a_panic_of_the_evaluator_at_its_declaration() {
+    let evaluated = explodes("", "_x: {a: 0 | 1, a, a * 0}\n", "\"\\(_x.a)\"");
+    let found = summary(&evaluated);
+    assert!(found[0].starts_with("kcc::eval::"), "{found:?}");
+    assert!(found[1].contains("`services.api.port`"), "{found:?}");
+    assert_eq!(lines(&evaluated)[0], "_x: {a: 0 | 1, a, a * 0}");
+}
+
+#[test]
 fn refuses_a_number_of_millions_of_digits() {
     let private = format!("_x: {}\n", "7".repeat(3_000_000));
     let evaluated = explodes("", &private, "\"\\(_x)\"");
