@@ -10,6 +10,7 @@
 mod github;
 mod json;
 mod location;
+mod long_words;
 mod plain;
 mod sarif;
 mod snippet;
@@ -38,6 +39,7 @@ pub enum Format {
 /// Renders diagnostics in their given order. The result is empty or ends with a
 /// newline.
 pub fn render(diagnostics: &Diagnostics, files: &Files, format: Format, style: &Style) -> String {
+    let diagnostics = &*long_words::shortened(diagnostics);
     match format {
         Format::Text => text::render(diagnostics, files, style),
         Format::Json => json::render(diagnostics, files),
