@@ -26,7 +26,6 @@ use crate::{
     driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
     exec::Containers,
-    kept_secrets::KeptSecrets,
     logs::Logs,
     observe,
     observed::Observed,
@@ -37,6 +36,7 @@ use crate::{
     records::Records,
     recovery,
     references::referenced_secrets,
+    secret_volume::SecretVolume,
     store::DockerStore,
 };
 
@@ -219,9 +219,8 @@ pub async fn down(
     let records = session.read_records().await?;
     if session.is_closed(&records) && records.unapplied().is_empty() {
         let (plan, observed) = session.tear_down(&records).await?;
-        let nothing_kept =
-            !options.volumes || session.generated_secrets(&records).await?.is_empty();
-        if plan.is_empty() && nothing_kept {
+        let no_secrets = !options.volumes || session.generated_secrets(&records).await?.is_empty();
+        if plan.is_empty() && no_secrets {
             let driver = session.driver(Secrets::default());
             let report = kcc_plan::execute(&plan, &driver, reporter, cancel).await;
             observed.report_doubts(reporter);
@@ -239,7 +238,7 @@ pub async fn down(
         let report =
             kcc_plan::perform(&plan, &observed, &driver, &mut writer, reporter, cancel).await?;
         if options.volumes && report.is_complete() {
-            session.kept.remove().await?;
+            session.secret_volume.remove().await?;
         }
         observed.report_doubts(reporter);
         Ok(report)
@@ -270,7 +269,7 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
             observed,
             secrets,
         } = session.find_recoverable(&records).await?;
-        session.kept.store(&secrets).await?;
+        session.secret_volume.store(&secrets).await?;
         let created = recovery.recoverable();
         let created = created.map(|object| (object.kind.as_str(), object.name.as_str()));
         let generated = session.generated_secrets(&records).await?;
@@ -302,7 +301,7 @@ struct Recoverable {
     secrets: BTreeMap<Name, String>,
 }
 
-/// What a command sees before it changes anything.
+/// The state that a command finds.
 struct Seen {
     observed: Observed,
     /// The values of the secrets in use that exist.
@@ -328,7 +327,7 @@ struct Session<'a> {
     endpoint: Endpoint,
     client: Arc<Client>,
     record: Record<DockerStore>,
-    kept: KeptSecrets,
+    secret_volume: SecretVolume,
     /// The records of an earlier version of kcc, in the user's state directory.
     legacy: Option<LegacyRecords>,
 }
@@ -340,7 +339,7 @@ impl<'a> Session<'a> {
         let client = Arc::new(Client::connect(&endpoint).await?);
         let scope = Scope::of(desired);
         let store = DockerStore::new(Arc::clone(&client), &scope);
-        let kept = KeptSecrets::new(Arc::clone(&client), &store);
+        let secret_volume = SecretVolume::new(Arc::clone(&client), &store);
         let record = Record::new(store, client.fence.clone());
         let legacy = match LegacyRecords::find(&scope, options)? {
             Some(legacy) if record.is_absent().await? => Some(legacy),
@@ -354,7 +353,7 @@ impl<'a> Session<'a> {
             endpoint,
             client,
             record,
-            kept,
+            secret_volume,
             legacy,
         })
     }
@@ -380,7 +379,7 @@ impl<'a> Session<'a> {
             endpoint: self.endpoint,
             client: self.client,
             record: self.record,
-            kept: self.kept,
+            secret_volume: self.secret_volume,
             legacy: self.legacy,
         })
     }
@@ -414,7 +413,7 @@ impl<'a> Session<'a> {
         if let Some(legacy) = &self.legacy
             && self.record.is_absent().await?
         {
-            self.kept.store(&legacy.secrets()?).await?;
+            self.secret_volume.store(&legacy.secrets()?).await?;
             self.record.adopt(&legacy.read()?).await?;
             legacy.retire()?;
         }
@@ -431,7 +430,7 @@ impl<'a> Session<'a> {
         if let Some(legacy) = &self.legacy {
             generated.values = legacy.secrets()?;
         }
-        generated.values.extend(self.kept.read().await?);
+        generated.values.extend(self.secret_volume.read().await?);
         let inventory = records.inventory.iter();
         generated.recorded = inventory.flat_map(|all| all.secrets.clone()).collect();
         Ok(generated)
@@ -631,7 +630,7 @@ impl<'a> Session<'a> {
             }
         }
         let (secrets, new) = available.with_generated(names, &self.docker.secrets, generated)?;
-        self.kept.store(new.values()).await?;
+        self.secret_volume.store(new.values()).await?;
         generated.values.extend(new.into_values());
         Ok(secrets)
     }

@@ -29,7 +29,7 @@ const PART: usize = 512 << 10;
 /// The number of hexadecimal digits in the name of a blob.
 const HEX: usize = 64;
 
-/// What the record of earlier versions of kcc, in the same `ConfigMap`, says to them.
+/// The text in place of the record of earlier versions of kcc, in the same `ConfigMap`.
 /// They cannot parse it and change nothing.
 const TAKEN_OVER: &str = "this record is for a later version of kcc";
 

@@ -40,10 +40,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection to an engine.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub struct Client {
     docker: Docker,
     mutations: AtomicU64,
-    /// What every changing call has to pass.
+    /// The fence that every changing call passes.
     pub(crate) fence: Fence,
     pub(crate) clock: Clock,
     /// The name of the machine that the engine runs on.

@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Asks the engine for its time.
-    pub(crate) async fn time(&self) -> Result<Timestamp, Error> {
+    pub(crate) async fn engine_time(&self) -> Result<Timestamp, Error> {
         let info = self.docker.info().await;
         let info = info.map_err(|error| refused("ask for the time of", "the engine", error))?;
         let time = info.system_time.unwrap_or_default();

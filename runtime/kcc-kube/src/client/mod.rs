@@ -43,7 +43,7 @@ pub(crate) struct Client {
     server: String,
     kinds: Kinds,
     mutations: AtomicU64,
-    /// What every changing call has to pass.
+    /// The fence that every changing call passes.
     pub(crate) fence: Fence,
 }
 

@@ -9,7 +9,7 @@ use kcc_diag::Code;
 
 use crate::Error;
 
-/// What every changing call has to pass. All clones are one fence.
+/// The check that every changing call has to pass. All clones are one fence.
 #[derive(Debug, Clone, Default)]
 pub struct Fence(Arc<Mutex<State>>);
 

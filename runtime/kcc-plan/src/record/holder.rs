@@ -1,4 +1,5 @@
-//! [`Holder`]: who holds a lock, and if that process is known to be gone.
+//! [`Holder`]: the process that holds a lock. On the same machine it is noticed if that
+//! process has ended.
 
 use std::fs;
 
@@ -27,7 +28,7 @@ pub(super) struct Holder {
     process: Option<Process>,
 }
 
-/// A process that can be told from all others on its machine, now and later.
+/// The identity of a process on its machine, which no other process ever has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Process {
     /// The boot of the kernel, and the namespace of process numbers in it.

@@ -17,8 +17,8 @@ const INVENTORY: &str = "inventory.json";
 const INTENT: &str = "intent.json";
 const SECRETS: &str = "secrets";
 
-/// What a directory that was taken over says to an earlier kcc, which cannot parse it
-/// and changes nothing.
+/// The content of a directory that was taken over. An earlier kcc cannot parse it and
+/// changes nothing.
 const TAKEN_OVER: &str = "The record of this target lives with its engine now; use a later kcc.\n";
 
 /// The records of one scope in a state directory.

@@ -3,8 +3,8 @@
 //! The lock is a part of the head. Whoever takes it increments the epoch, and every
 //! later change of the head is a comparison with the version that the holder itself
 //! wrote last: a holder that was paused until another took the lock over cannot write.
-//! When a lock ends is told by the store's clock, which all commands share. The holder
-//! stops earlier: its [`Fence`] closes while there is time left.
+//! A lock ends by the store's clock, which all commands share. The holder stops earlier:
+//! its [`Fence`] closes while there is time left.
 
 use std::{collections::BTreeSet, convert::Infallible, future::Future, time::Duration};
 
@@ -51,7 +51,7 @@ struct Held {
     head: Head,
 }
 
-/// What a record says at one moment.
+/// The content of a record at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot<I> {
     /// The number of times that the lock was taken: it tells whether a command has

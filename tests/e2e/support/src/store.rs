@@ -32,9 +32,9 @@ const CLIENTS: usize = 6;
 /// Runs all checks. Nothing is left in the store.
 pub async fn check_store(tested: &impl TestedStore) {
     // Boxed, because the futures would be too large for the stack of a case.
-    Box::pin(blobs_are_kept_and_removed(tested)).await;
+    Box::pin(blobs_are_stored_and_removed(tested)).await;
     Box::pin(one_of_several_swaps_succeeds(tested)).await;
-    Box::pin(a_removed_record_begins_anew(tested)).await;
+    Box::pin(a_removed_record_can_be_written_again(tested)).await;
     Box::pin(one_command_at_a_time_changes_the_record(tested)).await;
     Box::pin(a_holder_that_was_overtaken_cannot_write(tested)).await;
     Box::pin(every_call_may_be_lost(tested)).await;
@@ -42,7 +42,7 @@ pub async fn check_store(tested: &impl TestedStore) {
     Box::pin(a_later_format_is_left_alone(tested)).await;
 }
 
-async fn blobs_are_kept_and_removed(tested: &impl TestedStore) {
+async fn blobs_are_stored_and_removed(tested: &impl TestedStore) {
     let store = tested.connect().await;
     // Too large for one part anywhere, and without any pattern to compress.
     let mut state = 1_u32;
@@ -99,7 +99,7 @@ async fn one_of_several_swaps_succeeds(tested: &impl TestedStore) {
             assert_eq!(head.bytes.as_ref(), Some(&contents[*client]));
             assert_eq!(head.version, *version);
         }
-        // A version from long ago is no better than none.
+        // A version from long ago does not match.
         let swap = stores[0].swap(&last.version, Some(b"{}")).await.unwrap();
         assert_eq!(swap, Swap::Lost);
         last.version.clone_from(version);
@@ -116,7 +116,7 @@ async fn remove(store: &impl Store) {
     assert_eq!(store.head().await.unwrap().bytes, None);
 }
 
-async fn a_removed_record_begins_anew(tested: &impl TestedStore) {
+async fn a_removed_record_can_be_written_again(tested: &impl TestedStore) {
     let (store, paused) = (tested.connect().await, tested.connect().await);
     let mut version = Version::default();
     let mut versions = Vec::new();
@@ -364,7 +364,7 @@ impl<S: Store> Store for Later<S> {
     }
 }
 
-/// What is lost of a call.
+/// The part of a call that is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
     /// The call has no effect.

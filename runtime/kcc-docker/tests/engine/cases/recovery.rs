@@ -282,7 +282,7 @@ pub(super) async fn a_pruned_record_is_rebuilt(sandbox: &Sandbox) {
     assert_eq!(sandbox.secrets(), secrets);
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 
-    // A part of it is no record either.
+    // A part of it does not count as a record.
     let mut blobs = record().into_iter().map(|(name, _)| name);
     let blob = blobs.find(|name| name.starts_with("kcc-blob.")).unwrap();
     sandbox.testbed.docker(&["volume", "rm", &blob]);

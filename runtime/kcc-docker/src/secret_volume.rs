@@ -1,4 +1,4 @@
-//! [`KeptSecrets`]: keeps the values of generated secrets with the engine, as files in a
+//! [`SecretVolume`]: keeps the values of generated secrets with the engine, as files in a
 //! volume that only the engine's administrator can read: not in labels, not in an
 //! environment, and not in anybody's home directory.
 //!
@@ -24,14 +24,14 @@ const DIRECTORY: &str = "/secrets";
 const IMAGE: &str = "kcc-empty:1";
 
 /// The generated secrets of one scope.
-pub(crate) struct KeptSecrets {
+pub(crate) struct SecretVolume {
     client: Arc<Client>,
     /// The name of the volume and of the container.
     name: String,
     label: (String, String),
 }
 
-impl KeptSecrets {
+impl SecretVolume {
     pub(crate) fn new(client: Arc<Client>, store: &DockerStore) -> Self {
         Self {
             client,

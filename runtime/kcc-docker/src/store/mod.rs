@@ -8,8 +8,12 @@
 //! by a command that had been overtaken; it does not count. A few predecessors stay, so
 //! that a listing that lasts a moment always contains a head with the one before it.
 
+#[cfg(test)]
+mod interleavings;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    future::Future,
     sync::Arc,
 };
 
@@ -35,10 +39,54 @@ const PREDECESSORS: u64 = 2;
 /// The number of times to claim a head whose place is taken by one that does not count.
 const CLAIMS: usize = 3;
 
+/// The labels of a volume.
+type Labels = HashMap<String, String>;
+
+/// The calls of an engine that a record needs.
+pub trait Volumes {
+    /// Lists the labels of the volumes with a label, or with a label and its value, by
+    /// the volumes' names.
+    fn labelled(
+        &self,
+        label: String,
+    ) -> impl Future<Output = Result<BTreeMap<String, Labels>, Error>>;
+
+    /// Creates a volume unless there is one of this name, and returns the labels of the
+    /// one that is there then. Of several callers exactly one finds its own.
+    fn claim(&self, name: &str, labels: Labels) -> impl Future<Output = Result<Labels, Error>>;
+
+    /// Removes a volume, if it is there.
+    fn release(&self, name: &str) -> impl Future<Output = Result<(), Error>>;
+
+    /// Returns the engine's time.
+    fn time(&self) -> impl Future<Output = Result<Timestamp, Error>>;
+}
+
+impl Volumes for Arc<Client> {
+    async fn labelled(&self, label: String) -> Result<BTreeMap<String, Labels>, Error> {
+        self.labelled_volumes(label).await
+    }
+
+    async fn claim(&self, name: &str, labels: Labels) -> Result<Labels, Error> {
+        self.claim_volume(name, labels).await
+    }
+
+    async fn release(&self, name: &str) -> Result<(), Error> {
+        self.release_volume(name).await
+    }
+
+    async fn time(&self) -> Result<Timestamp, Error> {
+        self.engine_time().await
+    }
+}
+
 /// The record of a scope in a Docker engine.
+pub type DockerStore = VolumeStore<Arc<Client>>;
+
+/// The record of a scope in volumes.
 #[derive(Debug, Clone)]
-pub struct DockerStore {
-    client: Arc<Client>,
+pub struct VolumeStore<V> {
+    volumes: V,
     /// The scope, as the value of a label and as a part of names.
     scope: String,
     name: String,
@@ -60,12 +108,14 @@ impl DockerStore {
         let client = Client::connect(&Endpoint::of(options)?).await?;
         Ok(Self::new(Arc::new(client), scope))
     }
+}
 
-    pub(crate) fn new(client: Arc<Client>, scope: &Scope) -> Self {
+impl<V: Volumes> VolumeStore<V> {
+    pub(crate) fn new(volumes: V, scope: &Scope) -> Self {
         let mut parts = vec![scope.system.as_str(), &scope.target];
         parts.extend(scope.instance.as_deref());
         Self {
-            client,
+            volumes,
             scope: parts.join("/"),
             name: parts.join("."),
         }
@@ -86,14 +136,14 @@ impl DockerStore {
         format!("{}.{number}", self.object("head"))
     }
 
-    async fn volumes(&self) -> Result<BTreeMap<String, HashMap<String, String>>, Error> {
+    async fn own(&self) -> Result<BTreeMap<String, Labels>, Error> {
         let label = format!("{RECORD}={}", self.scope);
-        self.client.labelled_volumes(label).await
+        self.volumes.labelled(label).await
     }
 
     async fn heads(&self) -> Result<Heads, Error> {
         let prefix = format!("{}.", self.object("head"));
-        let volumes = self.volumes().await?.into_iter();
+        let volumes = self.own().await?.into_iter();
         Ok(volumes
             .filter_map(|(name, labels)| {
                 let number = name.strip_prefix(&prefix)?.parse().ok()?;
@@ -106,19 +156,19 @@ impl DockerStore {
     async fn claim(&self, number: u64, new: &StoredVolume) -> Result<bool, Error> {
         let name = self.head_name(number);
         for _ in 0..CLAIMS {
-            let labels = self.client.claim_volume(&name, self.labels(new)).await?;
+            let labels = self.volumes.claim(&name, self.labels(new)).await?;
             if StoredVolume::of(labels).is_some_and(|there| there.nonce == new.nonce) {
                 return Ok(true);
             }
             if counts(&self.heads().await?, number) {
                 return Ok(false);
             }
-            self.client.release_volume(&name).await?;
+            self.volumes.release(&name).await?;
         }
         Ok(false)
     }
 
-    fn labels(&self, head: &StoredVolume) -> HashMap<String, String> {
+    fn labels(&self, head: &StoredVolume) -> Labels {
         let mut labels = HashMap::from([
             self.label(),
             (NONCE.to_owned(), head.nonce.clone()),
@@ -130,14 +180,14 @@ impl DockerStore {
 
     async fn forget(&self, numbers: impl IntoIterator<Item = u64>) -> Result<(), Error> {
         for number in numbers {
-            self.client.release_volume(&self.head_name(number)).await?;
+            self.volumes.release(&self.head_name(number)).await?;
         }
         Ok(())
     }
 }
 
 impl StoredVolume {
-    fn of(mut labels: HashMap<String, String>) -> Option<Self> {
+    fn of(mut labels: Labels) -> Option<Self> {
         Some(Self {
             nonce: labels.remove(NONCE)?,
             previous: labels.remove(PREVIOUS)?,
@@ -182,18 +232,18 @@ fn parse(version: &Version) -> (u64, &str) {
     (number.parse().unwrap_or_default(), nonce)
 }
 
-impl Store for DockerStore {
+impl<V: Volumes> Store for VolumeStore<V> {
     async fn put(&self, blobs: &[Blob]) -> Result<(), Error> {
         for blob in blobs {
             let label = format!("{BLOB}{}", blob.digest().hex());
             let packed = BASE64.encode(blob.packed());
             let name = format!("{}.{}", self.object("blob"), blob.digest().hex());
             let labels = HashMap::from([self.label(), (label.clone(), packed)]);
-            let there = self.client.claim_volume(&name, labels.clone()).await?;
+            let there = self.volumes.claim(&name, labels.clone()).await?;
             if there.get(&label) != labels.get(&label) {
                 // The engine was killed while it created the volume.
-                self.client.release_volume(&name).await?;
-                self.client.claim_volume(&name, labels).await?;
+                self.volumes.release(&name).await?;
+                self.volumes.claim(&name, labels).await?;
             }
         }
         Ok(())
@@ -202,23 +252,23 @@ impl Store for DockerStore {
     async fn get(&self, digest: &Digest) -> Result<Option<Blob>, Error> {
         let label = format!("{BLOB}{}", digest.hex());
         let own = (RECORD, self.scope.as_str());
-        let found = self.client.labelled_volumes(label.clone()).await?;
+        let found = self.volumes.labelled(label.clone()).await?;
         let mut found = found
             .into_values()
             .filter(|labels| labels.get(own.0).map(String::as_str) == Some(own.1));
         let Some(packed) = found.find_map(|mut labels| labels.remove(&label)) else {
             return Ok(None);
         };
-        // Bytes that are no base64 cannot be unpacked either.
+        // Text that is not base64 cannot be unpacked either.
         let packed = BASE64.decode(packed).unwrap_or_default();
         Blob::unpack(digest, &packed).map(Some)
     }
 
     async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
-        for (name, labels) in self.volumes().await? {
+        for (name, labels) in self.own().await? {
             let blob = labels.keys().find_map(|label| label.strip_prefix(BLOB));
             if blob.is_some_and(|hex| !digests.iter().any(|kept| kept.hex() == hex)) {
-                self.client.release_volume(&name).await?;
+                self.volumes.release(&name).await?;
             }
         }
         Ok(())
@@ -226,14 +276,9 @@ impl Store for DockerStore {
 
     async fn head(&self) -> Result<StoredHead, Error> {
         let mut heads = self.heads().await?;
-        let Some((number, head)) = current(&heads).and_then(|number| heads.remove_entry(&number))
-        else {
-            // Heads that follow nothing are what is left of a record, not an empty one.
-            let last = heads.keys().next_back();
-            return Ok(last.map_or_else(StoredHead::default, |last| StoredHead {
-                version: version(*last, ""),
-                bytes: Some(Vec::new()),
-            }));
+        let current = current(&heads);
+        let Some((number, head)) = current.and_then(|number| heads.remove_entry(&number)) else {
+            return Ok(StoredHead::default());
         };
         // Nothing follows a removed head, but its number stays taken for a moment.
         let nonce = if head.content.is_some() {
@@ -263,9 +308,11 @@ impl Store for DockerStore {
         if heads.get(&number) != Some(&new) || is_followed(&heads, number) {
             return Ok(Swap::Lost);
         }
-        // A head that follows nothing counts by itself, so it has to be the only one.
+        // A head that follows nothing counts by itself, so it has to be the only one beside
+        // what is left of a removed record.
         let first = nonce.is_empty();
-        let is_other = |other: &u64| *other != number && *other != before;
+        let left = heads.get(&before).map_or(0, |_| before);
+        let is_other = |other: &u64| *other > left && *other != number;
         let others = || {
             heads
                 .keys()
@@ -291,7 +338,7 @@ impl Store for DockerStore {
     }
 
     async fn now(&self) -> Result<Timestamp, Error> {
-        self.client.time().await
+        self.volumes.time().await
     }
 }
 
