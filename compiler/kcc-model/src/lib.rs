@@ -51,4 +51,4 @@ pub use references::{Piece, escape_references, split_references};
 pub use storage::*;
 pub use system::*;
 pub use units::*;
-pub use used_images::{ImageUse, used_images};
+pub use used_images::{ImageUse, PROBE_IMAGE, used_images};

@@ -6,8 +6,12 @@ use kcc_diag::{Code, Diagnostics, Outcome};
 use kcc_tree::{ConfigTree, Engine, Path};
 
 use crate::{
-    Image, ReferencedFiles, VolumeSource, build, consequences::without_consequences, rules,
+    Check, Container, Image, ReferencedFiles, VolumeSource, build,
+    consequences::without_consequences, rules,
 };
+
+/// The image of the services that check health in a rendered `compose.yaml`.
+pub const PROBE_IMAGE: &str = "busybox:1.37";
 
 /// The use of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub struct ImageUse {
     /// The directories at which containers of the image mount persistent volumes on
     /// Docker.
     pub directories: BTreeSet<String>,
+    /// True if only rendered files refer to it: it is not read if that is impossible.
+    pub optional: bool,
 }
 
 /// Returns the images that a tree refers to. Like `examine`, it reports whatever is
@@ -38,6 +44,14 @@ pub fn used_images(
     for target in model.targets.values() {
         let on_docker = target.engine.is(Engine::Docker);
         for component in target.components.values().filter(|one| one.runs()) {
+            if on_docker && target.pin_images && component.containers().any(is_probed) {
+                used.entry(PROBE_IMAGE.to_owned())
+                    .or_insert_with(|| ImageUse {
+                        declared: (target.target.clone(), component.path.join("health")),
+                        directories: BTreeSet::new(),
+                        optional: true,
+                    });
+            }
             for (path, container) in component.containers() {
                 let Image::Reference(reference) = &container.image else {
                     continue;
@@ -45,7 +59,9 @@ pub fn used_images(
                 let used = used.entry(reference.clone()).or_insert_with(|| ImageUse {
                     declared: (target.target.clone(), path.join("image")),
                     directories: BTreeSet::new(),
+                    optional: false,
                 });
+                used.optional = false;
                 // Init steps and sidecars share the volumes of the main container.
                 if on_docker && path == component.path {
                     let volumes = component.volumes.values();
@@ -63,6 +79,17 @@ pub fn used_images(
         }
     }
     found.finish(used)
+}
+
+/// Returns true if a rendered file needs a client to check the health of a container.
+fn is_probed((_, container): (Path, &Container)) -> bool {
+    let readiness = container.health.readiness.as_ref();
+    readiness.is_some_and(|probe| {
+        matches!(
+            probe.check,
+            Check::Http { .. } | Check::Tcp { .. } | Check::Grpc { .. }
+        )
+    })
 }
 
 /// Returns true for mistakes that new facts about images may repair.

@@ -120,7 +120,10 @@ impl Lock {
         let reader = Reader::new(source, &plain_http, &options);
         let (answers, moved) = runtime::read_images(&reader, questions, kept)?;
         let failures = answers.failures.iter().chain(&moved.failures);
-        let failures = failures_of(&system, failures);
+        let named = |image: &str| self.update.iter().flatten().any(|one| one == image);
+        let (optional, failures): (Vec<_>, Vec<_>) =
+            failures.partition(|(image, _)| used[**image].optional && !named(image));
+        let failures = failures_of(&system, failures.into_iter());
         if !failures.is_empty() {
             return Err(Failure::Unavailable(system.diagnosis(failures)));
         }
@@ -144,7 +147,10 @@ impl Lock {
             let was = new.images[*image].digest.as_ref();
             system.locate(image, moved_tag(image, was, now))
         });
-        let moved = system.diagnosis(moved.collect());
+        let unread_images = optional
+            .into_iter()
+            .map(|(image, error)| system.locate(image, unread(image, error)));
+        let moved = system.diagnosis(moved.chain(unread_images).collect());
         context.printer.diagnosis(&moved, Stdout::Data);
         print(context, root, &changes, new.images.len());
         Ok(Exit::Done)
@@ -202,6 +208,14 @@ fn failures_of<'a>(
         joined.insert(message, system.locate(image, failure));
     }
     joined.into_values().collect()
+}
+
+/// Returns the warning about an image that only rendered files refer to.
+fn unread(image: &str, error: &kcc_plan::Error) -> Diagnostic {
+    let message = format!("{}; rendered files refer to `{image}` by its tag", error.chain());
+    Diagnostic::warning(error.code, message).help(format!(
+        "run `kcc lock --update {image}` once it can be read"
+    ))
 }
 
 fn moved_tag(image: &str, was: Option<&Digest>, now: &Digest) -> Diagnostic {

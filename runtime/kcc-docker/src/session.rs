@@ -685,6 +685,7 @@ mod tests {
                 images: BTreeMap::new(),
                 containers: BTreeMap::new(),
                 secrets: BTreeMap::new(),
+                probe_image: None,
             }),
         }
     }

@@ -132,6 +132,7 @@ fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -
             images: BTreeMap::new(),
             containers: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            probe_image: None,
         }),
     };
     let mut plan = PlanBuilder::new(kcc_tree::Engine::Docker, &desired, &Options::default());

@@ -25,6 +25,7 @@ fn desired(deadline_ms: u64) -> Desired {
             images: BTreeMap::new(),
             containers: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            probe_image: None,
         }),
     }
 }

@@ -30,6 +30,10 @@ pub struct DockerDesired {
     pub containers: BTreeMap<String, Container>,
     /// Secrets that containers refer to, by their name in the model.
     pub secrets: BTreeMap<Name, SecretProvider>,
+    /// The image that checks health in a `compose.yaml`, pinned to its digest; none if
+    /// the target does not pin images, or its digest is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_image: Option<String>,
 }
 
 impl DockerDesired {

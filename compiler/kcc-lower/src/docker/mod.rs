@@ -19,7 +19,7 @@ pub use patch::{DeviceRequest, HostPatch, LogConfig, Patch, Ulimit};
 
 use std::collections::BTreeMap;
 
-use kcc_model::SecretProvider;
+use kcc_model::{PROBE_IMAGE, SecretProvider};
 
 use crate::lowering::Lowering;
 use crate::source::Recorder;
@@ -31,12 +31,20 @@ pub(crate) fn lower(lowering: &mut Lowering<'_>) -> DockerDesired {
         images: BTreeMap::new(),
         containers: BTreeMap::new(),
         secrets: secrets(lowering),
+        probe_image: probe_image(lowering),
     };
     shared_volumes(lowering, &mut desired);
     for component in lowering.running() {
         container::lower(lowering, component, &mut desired);
     }
     desired
+}
+
+fn probe_image(lowering: &Lowering<'_>) -> Option<String> {
+    let facts = lowering.images.get(PROBE_IMAGE);
+    let digest = facts.and_then(|facts| facts.digest.as_ref());
+    let digest = digest.filter(|_| lowering.target.pin_images)?;
+    Some(format!("{PROBE_IMAGE}@{digest}"))
 }
 
 /// Adds the volumes of the system, which components share.

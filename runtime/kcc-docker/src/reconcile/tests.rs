@@ -52,6 +52,7 @@ fn shop() -> DockerDesired {
         images: BTreeMap::new(),
         containers: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        probe_image: None,
     };
     let volume = Volume {
         component: Some("db".to_owned()),

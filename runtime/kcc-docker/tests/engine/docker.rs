@@ -204,6 +204,7 @@ impl Sandbox {
                 images: BTreeMap::new(),
                 containers: BTreeMap::new(),
                 secrets: BTreeMap::new(),
+                probe_image: None,
             },
         })
     }

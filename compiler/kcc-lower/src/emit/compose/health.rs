@@ -1,14 +1,11 @@
 //! Writes health checks of a `compose.yaml`: those that are commands belong to the
 //! service itself, those by HTTP and TCP to a service that shares its network.
 
-use kcc_model::Check;
+use kcc_model::{Check, PROBE_IMAGE};
 
 use super::{Compose, Group, entry, escape};
 use crate::docker::HealthCheck;
 use crate::emit::Yaml;
-
-/// The image of the services that run checks.
-const IMAGE: &str = "busybox:1.37";
 
 impl Group<'_> {
     /// Returns the name of the service that checks this one by HTTP or TCP, if any. No
@@ -52,8 +49,9 @@ impl Compose<'_> {
         let main = group.container.sidecar_of.as_ref();
         let main = main.map_or(group.service.as_str(), |main| self.short_name(main));
         let started = Yaml::text_map([("condition", "service_started")]);
+        let image = self.objects.probe_image.as_deref().unwrap_or(PROBE_IMAGE);
         let service = vec![
-            entry("image", Yaml::text(IMAGE)),
+            entry("image", Yaml::text(image)),
             entry("entrypoint", Yaml::texts(["tail", "-f", "/dev/null"])),
             entry("user", Yaml::text("65532:65532")),
             entry("network_mode", Yaml::text(format!("service:{main}"))),
