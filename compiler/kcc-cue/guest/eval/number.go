@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -24,15 +25,16 @@ var (
 // outOfRange reports a number that cannot be represented. Digits beyond the
 // precision of a float64 are rounded, as in JSON generally.
 func (r *reporter) outOfRange(node *wire.Node, path []string) {
-	expected := fractions
-	_, err := strconv.ParseFloat(node.Text, 64)
-	if !strings.ContainsAny(node.Text, ".eE") {
+	expected, representable := fractions, isFinite(node.Text)
+	if strings.Trim(node.Text, "-0123456789") == "" {
 		expected = wholeNumbers
-		if _, err = strconv.ParseInt(node.Text, 10, 64); err != nil {
+		_, err := strconv.ParseInt(node.Text, 10, 64)
+		if err != nil {
 			_, err = strconv.ParseUint(node.Text, 10, 64)
 		}
+		representable = err == nil
 	}
-	if err == nil {
+	if representable {
 		return
 	}
 	detail := wire.OutOfBounds{Expected: expected}
@@ -46,4 +48,30 @@ func (r *reporter) outOfRange(node *wire.Node, path []string) {
 	r.report(e)
 	// Consumers of the tree could not read the number either.
 	node.Kind, node.Text = wire.Absent, ""
+}
+
+// removeUnreadable removes the numbers that no consumer of the tree can read: those
+// about which something else was reported, and those below it.
+func removeUnreadable(node *wire.Node) {
+	switch node.Kind {
+	case wire.Struct:
+		for _, field := range node.Fields {
+			removeUnreadable(field.Node)
+		}
+	case wire.List:
+		for _, item := range node.Items {
+			removeUnreadable(item)
+		}
+	case wire.Number:
+		if !isFinite(node.Text) {
+			node.Kind, node.Text = wire.Absent, ""
+		}
+	}
+}
+
+// isFinite reports whether a number can be represented. CUE has infinities, as the
+// result of functions.
+func isFinite(number string) bool {
+	value, err := strconv.ParseFloat(number, 64)
+	return err == nil && !math.IsInf(value, 0) && !math.IsNaN(value)
 }

@@ -14,7 +14,7 @@ import (
 	"kcc.dev/evaluator/wire"
 )
 
-// maxShown bounds how many characters of a string an error shows.
+// maxShown bounds how many characters of a scalar an error shows.
 const maxShown = 60
 
 // verbs are the placeholders in CUE's messages.
@@ -179,15 +179,11 @@ func secretive(path []string) bool {
 		slices.Contains(path, "password")
 }
 
-// show formats a scalar as CUE does, truncating long strings.
+// show formats a scalar as CUE does, truncating long ones.
 func show(node *wire.Node) string {
 	switch node.Kind {
 	case wire.String:
-		text := node.Text
-		if utf8.RuneCountInString(text) > maxShown {
-			text = string([]rune(text)[:maxShown]) + "…"
-		}
-		return ast.NewString(text).Value
+		return ast.NewString(shortened(node.Text)).Value
 	case wire.Bool:
 		if node.Bool {
 			return token.TRUE.String()
@@ -200,6 +196,14 @@ func show(node *wire.Node) string {
 	case wire.List:
 		return "list"
 	default:
-		return node.Text
+		return shortened(node.Text)
 	}
+}
+
+// shortened truncates a long text.
+func shortened(text string) string {
+	if utf8.RuneCountInString(text) > maxShown {
+		return string([]rune(text)[:maxShown]) + "…"
+	}
+	return text
 }

@@ -81,5 +81,6 @@ func (r *reporter) response(tree *wire.Node) *wire.Response {
 		all[i] = r.located(all[i])
 	}
 	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })
+	removeUnreadable(tree)
 	return &wire.Response{Tree: tree, Errors: all, Partial: r.prepared.Partial}
 }
