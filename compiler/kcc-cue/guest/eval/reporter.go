@@ -78,7 +78,8 @@ func (r *reporter) response(tree *wire.Node) *wire.Response {
 		all = append(all, r.unaccounted()...)
 	}
 	for i := range all {
-		all[i] = r.located(all[i])
+		// Those of the syntax passes have the names that these passes give.
+		all[i] = r.original(r.located(all[i]))
 	}
 	sort.SliceStable(all, func(i, j int) bool { return before(all[i], all[j]) })
 	removeUnreadable(tree)
