@@ -177,6 +177,8 @@ func (w *walker) checkSome(tree *wire.Node, all cue.Value, policies []syntax.Pol
 		return
 	}
 	if len(policies) == 1 {
+		// Without what refers to it, its own operands are at the top.
+		result = w.policyRoot.Model.Unify(w.policyRoot.Root.LookupPath(policies[0].Path))
 		h := &policyCheck{reporter: w.reporter, policy: &policies[0], walker: w}
 		h.read(result, w.policyRoot.Model, tree, tree, nil)
 		if !h.reported && failed != nil && (!h.several || h.unread) {
