@@ -76,8 +76,8 @@ struct Call {
     /// None if its command was killed.
     end: Option<usize>,
     kind: Kind,
-    /// False if it may have had no effect: its command was killed, or was told that
-    /// another one was first. That may be one that followed it at once.
+    /// False if it may have had no effect: its command was killed, or learned that another
+    /// one was first. That may be one that followed it at once.
     certain: bool,
 }
 
