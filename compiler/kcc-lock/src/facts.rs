@@ -168,6 +168,11 @@ impl Digest {
         Self(text)
     }
 
+    /// Returns the digest with these hexadecimal digits; none if they are not.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        Self::try_from(format!("{ALGORITHM}{hex}")).ok()
+    }
+
     /// Returns the hexadecimal digits.
     pub fn hex(&self) -> &str {
         &self.0[ALGORITHM.len()..]

@@ -26,8 +26,6 @@ const PARTS: &str = "kcc.dev/parts";
 /// The most bytes of one part. A `ConfigMap` holds 1 MiB, and a request 3 MiB with its
 /// bytes as base64.
 const PART: usize = 512 << 10;
-/// The number of hexadecimal digits in the name of a blob.
-const HEX: usize = 64;
 
 /// The text in place of the record of earlier versions of kcc, in the same `ConfigMap`.
 /// They cannot parse it and change nothing.
@@ -57,17 +55,18 @@ pub(crate) fn name_of(scope: &Scope) -> String {
     name
 }
 
+/// Returns the blob of which an object with this name is a part, given the name of the
+/// head.
+fn blob_of(head: &str, name: &str) -> Option<Digest> {
+    let rest = name.strip_prefix(head)?.strip_prefix('.')?;
+    Digest::from_hex(rest.split_once('.').map_or(rest, |(hex, _)| hex))
+}
+
 /// Returns true if an object is a part of a scope's record.
 pub(crate) fn is_record(scope: &Scope, kind: &str, name: &str) -> bool {
     let own = name_of(scope);
-    let is_blob = |rest: &str| {
-        let hex = rest.strip_prefix('.').and_then(|rest| rest.get(..HEX));
-        hex.is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    };
     match kind {
-        "ConfigMap" => name
-            .strip_prefix(&own)
-            .is_some_and(|rest| rest.is_empty() || is_blob(rest)),
+        "ConfigMap" => name == own || blob_of(&own, name).is_some(),
         // The lock of earlier versions of kcc.
         "Lease" => name == own,
         _ => false,
@@ -129,14 +128,19 @@ impl KubeStore {
             .help("delete it, or recreate it under another name"))
     }
 
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [
+            (label::MANAGED_BY, label::MANAGER),
+            (label::STATE_OF, &self.system),
+        ]
+    }
+
     /// Returns a `ConfigMap` with the labels of records. They differ from those of
     /// components, so that the record does not belong to the target.
     fn map(&self, name: String) -> ConfigMap {
-        let labels = [
-            (label::MANAGED_BY, label::MANAGER),
-            (label::STATE_OF, self.system.as_str()),
-        ];
-        let labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned()));
+        let labels = self
+            .labels()
+            .map(|(label, value)| (label.to_owned(), value.to_owned()));
         ConfigMap {
             metadata: ObjectMeta {
                 name: Some(name),
@@ -171,6 +175,18 @@ impl KubeStore {
             map
         });
         parts.rev().collect()
+    }
+
+    /// Lists the names of all parts of blobs, complete or not.
+    async fn stored_parts(&self) -> Result<Vec<(Digest, String)>, Error> {
+        let labels = self
+            .labels()
+            .map(|(label, value)| format!("{label}={value}"))
+            .join(",");
+        let (client, namespace) = (&self.client, &self.namespace);
+        let names = client.config_map_names(namespace, &labels).await?;
+        let part = |name: String| Some((blob_of(&self.name, &name)?, name));
+        Ok(names.into_iter().filter_map(part).collect())
     }
 
     /// Returns the bytes of a part, and the number of parts if it is the first.
@@ -219,24 +235,18 @@ impl Store for KubeStore {
         Blob::unpack(digest, &packed).map(Some)
     }
 
-    async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
-        let labels = [
-            (label::MANAGED_BY, label::MANAGER),
-            (label::STATE_OF, self.system.as_str()),
-        ];
-        let labels = labels.map(|(label, value)| format!("{label}={value}"));
-        let (client, namespace) = (&self.client, &self.namespace);
-        let names = client
-            .config_map_names(namespace, &labels.join(","))
-            .await?;
-        let prefix = format!("{}.", self.name);
-        for name in names {
-            let hex = name
-                .strip_prefix(&prefix)
-                .and_then(|rest| rest.get(..HEX))
-                .filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-            if hex.is_some_and(|hex| !digests.iter().any(|kept| kept.hex() == hex)) {
-                client.release_config_map(namespace, &name, None).await?;
+    async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
+        let parts = self.stored_parts().await?;
+        Ok(parts.into_iter().map(|(digest, _)| digest).collect())
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), Error> {
+        for (of, name) in self.stored_parts().await? {
+            if of == *digest {
+                let namespace = &self.namespace;
+                self.client
+                    .release_config_map(namespace, &name, None)
+                    .await?;
             }
         }
         Ok(())

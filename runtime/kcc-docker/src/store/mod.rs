@@ -136,6 +136,10 @@ impl<V: Volumes> VolumeStore<V> {
         format!("{}.{number}", self.object("head"))
     }
 
+    fn blob_name(&self, digest: &Digest) -> String {
+        format!("{}.{}", self.object("blob"), digest.hex())
+    }
+
     async fn own(&self) -> Result<BTreeMap<String, Labels>, Error> {
         let label = format!("{RECORD}={}", self.scope);
         self.volumes.labelled(label).await
@@ -237,7 +241,7 @@ impl<V: Volumes> Store for VolumeStore<V> {
         for blob in blobs {
             let label = format!("{BLOB}{}", blob.digest().hex());
             let packed = BASE64.encode(blob.packed());
-            let name = format!("{}.{}", self.object("blob"), blob.digest().hex());
+            let name = self.blob_name(blob.digest());
             let labels = HashMap::from([self.label(), (label.clone(), packed)]);
             let there = self.volumes.claim(&name, labels.clone()).await?;
             if there.get(&label) != labels.get(&label) {
@@ -264,14 +268,17 @@ impl<V: Volumes> Store for VolumeStore<V> {
         Blob::unpack(digest, &packed).map(Some)
     }
 
-    async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
-        for (name, labels) in self.own().await? {
-            let blob = labels.keys().find_map(|label| label.strip_prefix(BLOB));
-            if blob.is_some_and(|hex| !digests.iter().any(|kept| kept.hex() == hex)) {
-                self.volumes.release(&name).await?;
-            }
-        }
-        Ok(())
+    async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
+        let volumes = self.own().await?.into_values();
+        let hex = |labels: Labels| {
+            let mut labels = labels.into_keys();
+            labels.find_map(|label| label.strip_prefix(BLOB).and_then(Digest::from_hex))
+        };
+        Ok(volumes.filter_map(hex).collect())
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), Error> {
+        self.volumes.release(&self.blob_name(digest)).await
     }
 
     async fn head(&self) -> Result<StoredHead, Error> {

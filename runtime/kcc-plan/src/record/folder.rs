@@ -54,24 +54,23 @@ impl Store for FolderStore {
             .transpose()
     }
 
-    async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
+    async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
         let path = self.path.join(BLOBS);
         let entries = match fs::read_dir(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
             entries => entries.map_err(|error| fail("list", &path, error))?,
         };
-        let kept: BTreeSet<_> = digests.iter().map(Digest::hex).collect();
+        let mut found = BTreeSet::new();
         for entry in entries {
             let entry = entry.map_err(|error| fail("list", &path, error))?;
-            if !entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| kept.contains(name))
-            {
-                remove(&entry.path())?;
-            }
+            // Anything else is a part that a kill left.
+            found.extend(entry.file_name().to_str().and_then(Digest::from_hex));
         }
-        Ok(())
+        Ok(found)
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), Error> {
+        remove(&self.blob(digest))
     }
 
     async fn head(&self) -> Result<StoredHead, Error> {

@@ -6,7 +6,7 @@
 //! A lock ends by the store's clock, which all commands share. The holder stops earlier:
 //! its [`Fence`] closes while there is time left.
 
-use std::{collections::BTreeSet, convert::Infallible, future::Future, time::Duration};
+use std::{convert::Infallible, future::Future, time::Duration};
 
 use kcc_diag::Code;
 use kcc_lock::Digest;
@@ -210,14 +210,26 @@ impl<S: Store> Record<S> {
             Some(inventory) => Some(self.store_value(inventory).await?),
             None => None,
         };
-        let retained = inventory.iter().cloned().collect();
+        let retained: Vec<_> = inventory.iter().cloned().collect();
         self.write(|head| {
             head.inventory = inventory;
             head.intent = None;
         })
         .await?;
         // A blob that cannot be removed harms nobody, and the next apply tries again.
-        let _ = self.store.retain(&retained).await;
+        let _ = self.retain(&retained).await;
+        Ok(())
+    }
+
+    /// Removes all blobs but these. What a command stores that has taken the lock over is
+    /// safe: the fence is closed by then.
+    async fn retain(&self, retained: &[Digest]) -> Result<(), Error> {
+        for digest in self.store.blobs().await? {
+            if !retained.contains(&digest) {
+                self.fence.check()?;
+                self.store.remove(&digest).await?;
+            }
+        }
         Ok(())
     }
 
@@ -332,7 +344,7 @@ impl<S: Store> Record<S> {
         if let Some(held) = held.take() {
             let mut next = held.head.clone();
             next.lock = None;
-            let empty = next.is_empty() && self.store.retain(&BTreeSet::new()).await.is_ok();
+            let empty = next.is_empty() && self.retain(&[]).await.is_ok();
             let _ = self.replace(&held, (!empty).then_some(&next)).await;
         }
         self.fence.open();

@@ -19,8 +19,11 @@ pub trait Store {
     /// Returns a blob after comparing it with its name.
     fn get(&self, digest: &Digest) -> impl Future<Output = Result<Option<Blob>, Error>>;
 
-    /// Removes all blobs but these.
-    fn retain(&self, digests: &BTreeSet<Digest>) -> impl Future<Output = Result<(), Error>>;
+    /// Lists the stored blobs.
+    fn blobs(&self) -> impl Future<Output = Result<BTreeSet<Digest>, Error>>;
+
+    /// Removes a blob, if it is there.
+    fn remove(&self, digest: &Digest) -> impl Future<Output = Result<(), Error>>;
 
     /// Returns the current head.
     fn head(&self) -> impl Future<Output = Result<StoredHead, Error>>;

@@ -61,14 +61,14 @@ async fn blobs_are_stored_and_removed(tested: &impl TestedStore) {
     for blob in &blobs {
         assert_eq!(other.get(blob.digest()).await.unwrap().as_ref(), Some(blob));
     }
-    let kept = BTreeSet::from([blobs[1].digest().clone()]);
-    other.retain(&kept).await.unwrap();
+    let all: BTreeSet<_> = blobs.iter().map(|blob| blob.digest().clone()).collect();
+    assert_eq!(store.blobs().await.unwrap(), all);
     for blob in &blobs {
-        let found = store.get(blob.digest()).await.unwrap();
-        assert_eq!(found.is_some(), kept.contains(blob.digest()));
+        other.remove(blob.digest()).await.unwrap();
+        other.remove(blob.digest()).await.unwrap();
+        assert_eq!(store.get(blob.digest()).await.unwrap(), None);
     }
-    store.retain(&BTreeSet::new()).await.unwrap();
-    assert_eq!(store.get(blobs[1].digest()).await.unwrap(), None);
+    assert_eq!(store.blobs().await.unwrap(), BTreeSet::new());
 }
 
 async fn one_of_several_swaps_succeeds(tested: &impl TestedStore) {
@@ -109,7 +109,6 @@ async fn one_of_several_swaps_succeeds(tested: &impl TestedStore) {
 
 /// Removes whatever head there is.
 async fn remove(store: &impl Store) {
-    store.retain(&BTreeSet::new()).await.unwrap();
     let head = store.head().await.unwrap();
     let removed = store.swap(&head.version, None).await.unwrap();
     assert!(matches!(removed, Swap::Done(_)));
@@ -347,8 +346,12 @@ impl<S: Store> Store for Later<S> {
         self.0.get(digest).await
     }
 
-    async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
-        self.0.retain(digests).await
+    async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
+        self.0.blobs().await
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), Error> {
+        self.0.remove(digest).await
     }
 
     async fn head(&self) -> Result<StoredHead, Error> {
@@ -424,8 +427,12 @@ impl<S: Store> Store for Faulty<S> {
         self.call(self.store.get(digest)).await
     }
 
-    async fn retain(&self, digests: &BTreeSet<Digest>) -> Result<(), Error> {
-        self.call(self.store.retain(digests)).await
+    async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
+        self.call(self.store.blobs()).await
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), Error> {
+        self.call(self.store.remove(digest)).await
     }
 
     async fn head(&self) -> Result<StoredHead, Error> {
