@@ -212,7 +212,10 @@ fn failures_of<'a>(
 
 /// Returns the warning about an image that only rendered files refer to.
 fn unread(image: &str, error: &kcc_plan::Error) -> Diagnostic {
-    let message = format!("{}; rendered files refer to `{image}` by its tag", error.chain());
+    let message = format!(
+        "{}; rendered files refer to `{image}` by its tag",
+        error.chain()
+    );
     Diagnostic::warning(error.code, message).help(format!(
         "run `kcc lock --update {image}` once it can be read"
     ))
