@@ -53,7 +53,7 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("kcc::drift::", "it needs an engine: tests/e2e"),
     (
         "kcc::state::",
-        "the state folder is wrong: runtime/kcc-plan",
+        "it needs an engine: runtime/kcc-plan, tests/e2e",
     ),
 ];
 

@@ -19,14 +19,14 @@ use kcc_plan::Error;
 use super::{Client, is_conflict, is_missing, or_gone, refused};
 
 impl Client {
-    /// Lists the labels of the volumes with a label, or with a label and its value, by
-    /// the volumes' names.
+    /// Lists the labels of the volumes that have all these labels, each with a value
+    /// (`label=value`) or any, by the volumes' names.
     pub(crate) async fn labelled_volumes(
         &self,
-        label: String,
+        labels: Vec<String>,
     ) -> Result<BTreeMap<String, HashMap<String, String>>, Error> {
         let options = ListVolumesOptions {
-            filters: Some(HashMap::from([("label".to_owned(), vec![label])])),
+            filters: Some(HashMap::from([("label".to_owned(), labels)])),
         };
         let list = self.docker.list_volumes(Some(options)).await;
         let list = list.map_err(|error| refused("list", "volumes", error))?;

@@ -4,9 +4,9 @@
 //! A volume's labels never change, and creating a volume that exists returns the one
 //! that exists: creating is comparing and setting. Heads are therefore numbered. The
 //! next one is claimed by creating its volume, and names the nonce of the one it
-//! follows. A head whose predecessor is another one, or is gone, was written too late
-//! by a command that had been overtaken; it does not count. A few predecessors stay, so
-//! that a listing that lasts a moment always contains a head with the one before it.
+//! follows. A head that follows one that is gone was written too late by a command that
+//! had been overtaken; it does not count, and its number is skipped. A volume is never
+//! removed to make room, because removing compares nothing.
 
 #[cfg(test)]
 mod interleavings;
@@ -15,6 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::Future,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -34,21 +35,25 @@ const HEAD: &str = "dev.kcc.record.head";
 /// The label of a blob, followed by its hash; its value is the packed blob.
 const BLOB: &str = "dev.kcc.record.blob.";
 
-/// The number of heads before the current one that stay.
+/// The number of heads before the current one that stay. A head is compared with the one
+/// before it, and a listing lasts a moment.
 const PREDECESSORS: u64 = 2;
-/// The number of times to claim a head whose place is taken by one that does not count.
-const CLAIMS: usize = 3;
+/// The most numbers that heads which do not count may take in a row.
+const SKIPPED: u64 = 100;
+/// The time in which old heads are removed after a new one. Later their numbers could
+/// belong to a record that has been removed and begun again.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// The labels of a volume.
 type Labels = HashMap<String, String>;
 
 /// The calls of an engine that a record needs.
 pub trait Volumes {
-    /// Lists the labels of the volumes with a label, or with a label and its value, by
-    /// the volumes' names.
+    /// Lists the labels of the volumes that have all these labels, each with a value
+    /// (`label=value`) or any, by the volumes' names.
     fn labelled(
         &self,
-        label: String,
+        labels: Vec<String>,
     ) -> impl Future<Output = Result<BTreeMap<String, Labels>, Error>>;
 
     /// Creates a volume unless there is one of this name, and returns the labels of the
@@ -63,8 +68,8 @@ pub trait Volumes {
 }
 
 impl Volumes for Arc<Client> {
-    async fn labelled(&self, label: String) -> Result<BTreeMap<String, Labels>, Error> {
-        self.labelled_volumes(label).await
+    async fn labelled(&self, labels: Vec<String>) -> Result<BTreeMap<String, Labels>, Error> {
+        self.labelled_volumes(labels).await
     }
 
     async fn claim(&self, name: &str, labels: Labels) -> Result<Labels, Error> {
@@ -140,14 +145,16 @@ impl<V: Volumes> VolumeStore<V> {
         format!("{}.{}", self.object("blob"), digest.hex())
     }
 
-    async fn own(&self) -> Result<BTreeMap<String, Labels>, Error> {
-        let label = format!("{RECORD}={}", self.scope);
-        self.volumes.labelled(label).await
+    /// Lists the volumes of this record; with a label only those that have it.
+    async fn own(&self, label: Option<&str>) -> Result<BTreeMap<String, Labels>, Error> {
+        let mut labels = vec![format!("{RECORD}={}", self.scope)];
+        labels.extend(label.map(str::to_owned));
+        self.volumes.labelled(labels).await
     }
 
     async fn heads(&self) -> Result<Heads, Error> {
         let prefix = format!("{}.", self.object("head"));
-        let volumes = self.own().await?.into_iter();
+        let volumes = self.own(Some(NONCE)).await?.into_iter();
         Ok(volumes
             .filter_map(|(name, labels)| {
                 let number = name.strip_prefix(&prefix)?.parse().ok()?;
@@ -156,20 +163,19 @@ impl<V: Volumes> VolumeStore<V> {
             .collect())
     }
 
-    /// Claims the volume of a head. One in its place that does not count gives way.
-    async fn claim(&self, number: u64, new: &StoredVolume) -> Result<bool, Error> {
-        let name = self.head_name(number);
-        for _ in 0..CLAIMS {
-            let labels = self.volumes.claim(&name, self.labels(new)).await?;
-            if StoredVolume::of(labels).is_some_and(|there| there.nonce == new.nonce) {
-                return Ok(true);
+    /// Claims the first free number after one, and returns it; none if another head
+    /// follows the same one.
+    async fn claim(&self, after: u64, new: &StoredVolume) -> Result<Option<u64>, Error> {
+        for number in after + 1..=after + SKIPPED {
+            let labels = self.labels(new);
+            let there = self.volumes.claim(&self.head_name(number), labels).await?;
+            match StoredVolume::of(there) {
+                Some(there) if there == *new => return Ok(Some(number)),
+                Some(there) if there.previous == new.previous => return Ok(None),
+                _ => {}
             }
-            if counts(&self.heads().await?, number) {
-                return Ok(false);
-            }
-            self.volumes.release(&name).await?;
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn labels(&self, head: &StoredVolume) -> Labels {
@@ -200,22 +206,13 @@ impl StoredVolume {
     }
 }
 
-/// Returns true if a head counts: it follows nothing, or the one before it, or it removed
+/// Returns true if a head counts: it follows nothing, or one that is there, or it removed
 /// the record and those before it.
 fn counts(heads: &Heads, number: u64) -> bool {
-    let before = number.checked_sub(1).and_then(|before| heads.get(&before));
     heads.get(&number).is_some_and(|head| {
-        head.previous.is_empty()
-            || head.content.is_none()
-            || before.is_some_and(|before| before.nonce == head.previous)
+        let mut before = heads.range(..number).map(|(_, before)| &before.nonce);
+        head.previous.is_empty() || head.content.is_none() || before.any(|b| *b == head.previous)
     })
-}
-
-/// Returns true if another head follows this one already.
-fn is_followed(heads: &Heads, number: u64) -> bool {
-    let (head, next) = (heads.get(&number), heads.get(&(number + 1)));
-    head.zip(next)
-        .is_some_and(|(head, next)| next.previous == head.nonce)
 }
 
 /// Returns the number of the current head: the last one that counts.
@@ -255,11 +252,7 @@ impl<V: Volumes> Store for VolumeStore<V> {
 
     async fn get(&self, digest: &Digest) -> Result<Option<Blob>, Error> {
         let label = format!("{BLOB}{}", digest.hex());
-        let own = (RECORD, self.scope.as_str());
-        let found = self.volumes.labelled(label.clone()).await?;
-        let mut found = found
-            .into_values()
-            .filter(|labels| labels.get(own.0).map(String::as_str) == Some(own.1));
+        let mut found = self.own(Some(&label)).await?.into_values();
         let Some(packed) = found.find_map(|mut labels| labels.remove(&label)) else {
             return Ok(None);
         };
@@ -269,7 +262,7 @@ impl<V: Volumes> Store for VolumeStore<V> {
     }
 
     async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
-        let volumes = self.own().await?.into_values();
+        let volumes = self.own(None).await?.into_values();
         let hex = |labels: Labels| {
             let mut labels = labels.into_keys();
             labels.find_map(|label| label.strip_prefix(BLOB).and_then(Digest::from_hex))
@@ -287,12 +280,8 @@ impl<V: Volumes> Store for VolumeStore<V> {
         let Some((number, head)) = current.and_then(|number| heads.remove_entry(&number)) else {
             return Ok(StoredHead::default());
         };
-        // Nothing follows a removed head, but its number stays taken for a moment.
-        let nonce = if head.content.is_some() {
-            &head.nonce
-        } else {
-            ""
-        };
+        // Nothing follows a head that removed the record.
+        let nonce = head.content.as_ref().map_or("", |_| head.nonce.as_str());
         Ok(StoredHead {
             version: version(number, nonce),
             bytes: head.content.map(String::into_bytes),
@@ -300,34 +289,27 @@ impl<V: Volumes> Store for VolumeStore<V> {
     }
 
     async fn swap(&self, previous: &Version, next: Option<&[u8]>) -> Result<Swap, Error> {
+        let begin = Instant::now();
         let (before, nonce) = parse(previous);
-        let number = before + 1;
-        let content = next.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let new = StoredVolume {
             nonce: random_secret("record")?,
             previous: nonce.to_owned(),
-            content,
+            content: next.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
         };
-        if !self.claim(number, &new).await? {
+        let Some(number) = self.claim(before, &new).await? else {
             return Ok(Swap::Lost);
-        }
+        };
         let heads = self.heads().await?;
-        if heads.get(&number) != Some(&new) || is_followed(&heads, number) {
-            return Ok(Swap::Lost);
-        }
-        // A head that follows nothing counts by itself, so it has to be the only one beside
-        // what is left of a removed record.
-        let first = nonce.is_empty();
-        let left = heads.get(&before).map_or(0, |_| before);
-        let is_other = |other: &u64| *other > left && *other != number;
-        let others = || {
-            heads
-                .keys()
-                .any(|head| is_other(head) && counts(&heads, *head))
-        };
-        if (first && others()) || !counts(&heads, number) {
-            self.forget([number]).await?;
-            return Ok(Swap::Lost);
+        if nonce.is_empty() {
+            // It counts by itself, so it has to be the only one beside what is left of a
+            // removed record.
+            let left = heads.get(&before).map_or(0, |_| before);
+            let mut others = heads.range(left + 1..).map(|(other, _)| *other);
+            let followed = heads.values().any(|head| head.previous == new.nonce);
+            if !followed && others.any(|other| other != number && counts(&heads, other)) {
+                self.forget([number]).await?;
+                return Ok(Swap::Lost);
+            }
         }
         if current(&heads) != Some(number) {
             return Ok(Swap::Lost);
@@ -336,12 +318,11 @@ impl<V: Volumes> Store for VolumeStore<V> {
             Some(_) => number.saturating_sub(PREDECESSORS + 1),
             None => number,
         };
-        self.forget(heads.into_keys().filter(|other| *other <= last))
+        let old = heads.into_keys().filter(|other| *other <= last);
+        self.forget(old.take_while(|_| begin.elapsed() < REMOVAL))
             .await?;
-        Ok(Swap::Done(version(
-            number,
-            if next.is_some() { &new.nonce } else { "" },
-        )))
+        let nonce = next.map_or("", |_| new.nonce.as_str());
+        Ok(Swap::Done(version(number, nonce)))
     }
 
     async fn now(&self) -> Result<Timestamp, Error> {
@@ -380,6 +361,11 @@ mod tests {
             Some(3)
         );
         assert_eq!(current(&heads(&[(9, "i", "h")])), None);
+        // The next head skips the number of one that does not count.
+        assert_eq!(
+            current(&heads(&[(1, "x", ""), (2, "d", "c"), (3, "y", "x")])),
+            Some(3)
+        );
         // The heads of a removed record may be there in part.
         assert_eq!(
             current(&heads(&[(7, "g", "f"), (8, "removed", "g")])),

@@ -12,8 +12,7 @@ use std::{
 use kcc_test_support::{CommandOutput, binary, root};
 use serde_json::Value;
 
-/// A copy of an example in the directory `system`; kcc's records on this machine
-/// are in `state` next to it.
+/// A copy of an example in the directory `system`.
 pub struct ExampleCopy {
     scratch: tempfile::TempDir,
     target: &'static str,
@@ -80,7 +79,6 @@ impl ExampleCopy {
             .current_dir(self.path(""))
             .env_remove("DOCKER_CONTEXT")
             .env(self.engine.0, &self.engine.1)
-            .env("XDG_STATE_HOME", self.scratch.path().join("state"))
             .stdin(Stdio::null());
         command
     }
