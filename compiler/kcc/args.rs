@@ -71,6 +71,9 @@ pub fn instance(text: &str) -> Result<String, String> {
     }
 }
 
+/// The instance that is named after the git worktree.
+pub const AUTO: &str = "auto";
+
 /// The maximum length of an instance name; leaves room in the names of objects.
 const MAX_INSTANCE_LENGTH: usize = 40;
 
@@ -125,7 +128,7 @@ pub struct ScopeArgs {
     /// Target, such as `dev` or `prod`
     #[arg(short, long, value_name = "TARGET", add = completion::targets())]
     pub target: String,
-    /// Use an isolated instance of the target, under a name of your choice
+    /// Use an isolated instance of the target, under a name of your choice or `auto`
     #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
 }

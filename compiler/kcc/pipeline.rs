@@ -30,7 +30,7 @@ use crate::{
     editor, evaluation,
     examined::Examined,
     failure::{Diagnosis, Failure},
-    load::{BuildContexts, Root, Sources, check_team_directories},
+    load::{BuildContexts, Root, Sources, check_team_directories, instance_of},
     overrides,
     settings::Settings,
 };
@@ -296,7 +296,12 @@ fn compile_instance(
 ) -> Result<Compiled, Failure> {
     let targets = Targets::of(&[target.to_owned()]);
     let mut system = examined(&context.settings, dir, &targets, false)?;
-    let lowered = match system.lower(target, instance) {
+    let of_worktree = (instance == Some(args::AUTO)).then(|| {
+        let variables = &context.settings.environment.variables;
+        let user = variables.get("USER").map_or("", String::as_str);
+        instance_of(&system.root, user)
+    });
+    let lowered = match system.lower(target, of_worktree.as_deref().or(instance)) {
         Ok(lowered) => {
             system.warnings.extend(lowered.warnings);
             lowered.value

@@ -32,7 +32,7 @@ pub struct Apply {
     /// Target, such as `dev` or `prod`; a plan file names its own
     #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Option<String>,
-    /// Use an isolated instance of the target, under a name of your choice
+    /// Use an isolated instance of the target, under a name of your choice or `auto`
     #[arg(long, value_name = "NAME", value_parser = args::instance)]
     pub instance: Option<String>,
     /// Apply only COMPONENT and what it needs

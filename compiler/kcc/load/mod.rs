@@ -20,6 +20,7 @@ mod root;
 mod teams;
 mod texts;
 mod walk;
+mod worktree;
 
 use kcc_cue::Imports;
 use kcc_lock::Lock;
@@ -31,6 +32,7 @@ pub use preamble::{FOR_CUE, is_for_cue, package_of};
 pub use problem::{Problem, Problems};
 pub use root::Root;
 pub use teams::check_team_directories;
+pub use worktree::instance_of;
 
 /// A fragment or a file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use kcc_test_engines::{
         completes_killed_applies, fails_without_its_engine, one_apply_at_a_time, take_down,
     },
 };
+use kcc_test_support::CommandOutput;
 
 use crate::shop::Shop;
 
@@ -33,6 +34,7 @@ cases! {
     waiting_ends_with_readiness,
     killed_containers_are_restored,
     a_lost_record_is_never_all_clear,
+    another_user_and_home_share_the_record,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
     a_killed_apply_is_completed_by_the_next,
@@ -216,6 +218,27 @@ fn a_lost_record_is_never_all_clear(shop: &Shop) {
     assert_eq!((after.code, after.out), (Some(0), before.out));
 }
 
+fn another_user_and_home_share_the_record(shop: &Shop) {
+    shop.apply();
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = shop.command(args);
+        let ran = CommandOutput::of(command.env("HOME", home.path()).env("USER", "bob"));
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        ran.out
+    };
+    let plan = run(&["plan", "--target", "dev"]);
+    assert!(plan.contains("nothing to do"), "{plan}");
+    // The passwords that open the data come from the engine as well.
+    let again = report(&run(&["apply", "--target", "dev", "--format", "json"]));
+    assert_eq!(again["mutatingCalls"], 0, "{again:#}");
+    run(&["down", "--target", "dev", "--volumes"]);
+    assert_eq!(shop.objects(), [""; 0]);
+    assert!(shop.secrets().is_empty() && !shop.has_record());
+    let left = fs::read_dir(home.path()).unwrap().count();
+    assert_eq!(left, 0, "nothing is in a home directory");
+}
+
 fn down_keeps_the_data_without_volumes(shop: &Shop) {
     shop.apply();
     let volumes = shop.list("volume");
@@ -309,6 +332,17 @@ fn an_instance_runs_next_to_the_target(shop: &Shop) {
     // Neither sees the other's objects, including data and networks.
     assert!(shop.plan().is_empty());
     run(&["down", "--volumes"]);
+    assert_eq!(shop.objects(), before);
+
+    // A worktree has a copy of its own, whatever directory of it a command runs in.
+    let auto = ["--target", "dev", "--instance", "auto"];
+    let apply = [&["apply"], &auto[..], &["--format", "json"]].concat();
+    let name = report(&shop.run_ok(&apply))["instance"].clone();
+    assert!(name.as_str().unwrap().starts_with("system-"), "{name}");
+    let below = ["-C", "teams/payments", "plan"];
+    let plan = shop.run_ok(&[&below, &auto[..]].concat());
+    assert!(plan.contains("nothing to do"), "{plan}");
+    shop.run_ok(&[&["down", "--volumes"], &auto[..]].concat());
     assert_eq!(shop.objects(), before);
 }
 
