@@ -7,7 +7,7 @@ use std::{
 
 use kcc_diag::Code;
 use kcc_model::{Build, Until};
-use kcc_plan::{ApplyReport, Cancel, LogLine, LogOptions, Options, Outcome, State};
+use kcc_plan::{ApplyReport, Cancel, Failure, LogLine, LogOptions, Options, Outcome, State};
 use serde_json::json;
 
 use crate::kubernetes::{Draft, Sandbox};
@@ -83,7 +83,9 @@ pub(super) async fn an_unready_component_is_reported_with_its_reason(sandbox: &S
     );
     assert!(detail(&report, "crash").contains("-wrong"), "{report:#?}");
     let build = "`docker build -t acme/lost:1 -f app/Dockerfile app`";
-    assert!(detail(&report, "lost").contains(build), "{report:#?}");
+    let lost = |failure: &&Failure| failure.component.as_deref() == Some("lost");
+    let help = report.failures.iter().find(lost).unwrap().help.clone();
+    assert!(help.unwrap().contains(build), "{report:#?}");
     let status = sandbox.status(&desired).await;
     let state = |name: &str| status.components[name].state;
     assert_eq!(
