@@ -165,7 +165,7 @@ fn innermost(
         }) else {
             return at;
         };
-        // What is around a declaration may stop without it, as a loop does without its body.
+        // The code around a declaration may stop without it, as a loop does without its body.
         let last = count - 1;
         if stops_without(&|index| index == last) || !stops_without(&|index| index != last) {
             return at;

@@ -89,10 +89,10 @@ pub async fn apply(
     } else {
         None
     };
-    let mut report = if let Some(idle) = idle.filter(|seen| seen.plan.is_empty()) {
+    let mut report = if let Some((plan, seen)) = idle.filter(|(plan, _)| plan.is_empty()) {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
-        let driver = session.driver(idle.secrets);
-        let report = kcc_plan::execute(&idle.plan, &driver, reporter, cancel).await;
+        let driver = session.driver(seen.secrets);
+        let report = kcc_plan::execute(&plan, &driver, reporter, cancel).await;
         session.record_reasons(&records, &report, options).await?;
         report
     } else {
@@ -310,14 +310,6 @@ struct Seen {
     generated: GeneratedSecrets,
 }
 
-/// The same with the plan that follows from it.
-struct Prepared {
-    plan: Plan<Payload>,
-    observed: Observed,
-    secrets: Secrets,
-    generated: GeneratedSecrets,
-}
-
 /// A connection to the engine and the record of a scope.
 struct Session<'a> {
     desired: &'a Desired,
@@ -489,19 +481,14 @@ impl<'a> Session<'a> {
         &self,
         records: &Records,
         available: &(Secrets, Vec<MissingSecret>),
-    ) -> Result<Prepared, Error> {
+    ) -> Result<(Plan<Payload>, Seen), Error> {
         let seen = self.look(records, available).await?;
         let plan = reconcile(self.desired, self.docker, &seen.observed, self.options)?;
         self.options.check_planned(&plan, |_| false)?;
         if !seen.missing.is_empty() {
             return Err(seen.missing.into());
         }
-        Ok(Prepared {
-            plan,
-            observed: seen.observed,
-            secrets: seen.secrets,
-            generated: seen.generated,
-        })
+        Ok((plan, seen))
     }
 
     /// Applies under the lock. What was seen without it may have been the middle of
@@ -514,18 +501,21 @@ impl<'a> Session<'a> {
     ) -> Result<ApplyReport, Error> {
         let records = self.take_over().await?;
         self.wait_for_interrupted_apply(&records).await?;
-        let Prepared {
-            plan,
-            observed,
-            secrets,
-            mut generated,
-        } = self.prepare(&records, available).await?;
+        let (plan, mut seen) = self.prepare(&records, available).await?;
         let secrets = self
-            .generate_secrets(&plan, secrets, &mut generated)
+            .generate_secrets(&plan, seen.secrets, &mut seen.generated)
             .await?;
-        let mut writer = self.record_writer(&records, &generated);
+        let mut writer = self.record_writer(&records, &seen.generated);
         let driver = self.driver(secrets);
-        kcc_plan::perform(&plan, &observed, &driver, &mut writer, reporter, cancel).await
+        kcc_plan::perform(
+            &plan,
+            &seen.observed,
+            &driver,
+            &mut writer,
+            reporter,
+            cancel,
+        )
+        .await
     }
 
     /// Records why an apply without operations failed, or that an earlier failure is
@@ -544,19 +534,8 @@ impl<'a> Session<'a> {
         if before.inventory.as_ref() == Some(&inventory) {
             return Ok(());
         }
-        let store = async {
-            // The lock was taken once since, by this command.
-            if self.read_records().await?.epoch == before.epoch + 1 {
-                self.record.end(Some(&inventory)).await?;
-            }
-            Ok(())
-        };
-        let (noun, cancel) = (options.request.noun(), Cancel::new());
-        let record = &self.record;
-        match record.locked(noun, options, &Silent, &cancel, store).await {
-            Err(error) if error.code == Code::ApplyLockHeld => Ok(()),
-            stored => stored,
-        }
+        let epoch = before.epoch;
+        self.record.end_unchanged(epoch, &inventory, options).await
     }
 
     /// Plans to take everything down, and returns the observed state.

@@ -395,9 +395,13 @@ impl<'a> Session<'a> {
     }
 
     async fn read_records(&self) -> Result<Records, Error> {
+        let records: Records = self.record.read().await?.into();
+        if records.recorded {
+            return Ok(records);
+        }
         match self.record.store().legacy().await? {
-            Some(legacy) if self.record.is_absent().await? => Records::of_legacy(&legacy),
-            _ => Ok(self.record.read().await?.into()),
+            Some(legacy) => Records::of_legacy(&legacy),
+            None => Ok(records),
         }
     }
 
@@ -487,22 +491,8 @@ impl<'a> Session<'a> {
         if !before.recorded || inventory == before.inventory {
             return Ok(());
         }
-        let store = async {
-            // The lock was taken once since, by this command.
-            if self.read_records().await?.epoch == before.epoch + 1 {
-                self.record.end(Some(&inventory)).await?;
-            }
-            Ok(())
-        };
-        let (options, silent, cancel) = (self.options, &kcc_plan::Silent, &Cancel::new());
-        let record = &self.record;
-        match record
-            .locked("an apply", options, silent, cancel, store)
-            .await
-        {
-            Err(error) if error.code == Code::ApplyLockHeld => Ok(()),
-            stored => stored,
-        }
+        let (epoch, options) = (before.epoch, self.options);
+        self.record.end_unchanged(epoch, &inventory, options).await
     }
 
     /// Creates the namespace, which has to exist before its lock, and returns the

@@ -88,7 +88,7 @@ impl<P> Plan<P> {
             return text;
         }
         text.push('\n');
-        // What is lost comes first, whenever it is performed.
+        // Deletions come first, whenever they are performed.
         let (removals, others): (Vec<_>, Vec<_>) = self
             .operations()
             .partition(|operation| operation.action == Action::Delete);

@@ -204,7 +204,7 @@ pub(crate) fn fields_have_an_effect_in_pods(testbed: Arc<Testbed>) {
         "{logs}"
     );
 
-    // What no apply starts.
+    // Components that no apply starts.
     let absent = ["get", "deployment", "tool", "-n", &namespace];
     assert_eq!(system.testbed.try_kubectl(&absent), None);
     let by_hand = |command: &str, component: &str| {

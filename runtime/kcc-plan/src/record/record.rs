@@ -23,7 +23,7 @@ use super::{
     holder::Holder,
 };
 use crate::{
-    Blob, Cancel, Error, Event, Intent, Options, Reporter, Store, StoredHead, Swap, Version,
+    Blob, Cancel, Error, Event, Intent, Options, Reporter, Silent, Store, StoredHead, Swap, Version,
 };
 
 /// The part of a lease in which the holder begins calls; they end in the rest of it.
@@ -144,10 +144,8 @@ impl<S: Store> Record<S> {
             return Ok(Ok(None));
         };
         let value = match self.store.get(digest).await {
-            Ok(Some(blob)) => blob.verified(digest).and_then(|blob| {
-                serde_json::from_slice(blob.bytes())
-                    .map_err(|error| damaged(&format!("blob `{digest}`: {error}")))
-            }),
+            Ok(Some(blob)) => serde_json::from_slice(blob.bytes())
+                .map_err(|error| damaged(&format!("blob `{digest}`: {error}"))),
             Ok(None) if self.rebuilds => return Ok(Ok(None)),
             Ok(None) => return Ok(Err(())),
             Err(error) => Err(error),
@@ -219,6 +217,30 @@ impl<S: Store> Record<S> {
         // A blob that cannot be removed harms nobody, and the next apply tries again.
         let _ = self.retain(&retained).await;
         Ok(())
+    }
+
+    /// Stores an inventory under the lock, which it takes, unless another command has
+    /// changed the target since the epoch or is changing it: that one records its own
+    /// result.
+    pub async fn end_unchanged<I: Serialize>(
+        &self,
+        epoch: u64,
+        inventory: &I,
+        options: &Options,
+    ) -> Result<(), Error> {
+        let store = async {
+            let stored = self.store.head().await?;
+            // The lock was taken once since, by this command.
+            if self.parse(&stored)?.epoch == epoch + 1 {
+                self.end(Some(inventory)).await?;
+            }
+            Ok(())
+        };
+        let (noun, cancel) = (options.request.noun(), Cancel::new());
+        match self.locked(noun, options, &Silent, &cancel, store).await {
+            Err(error) if error.code == Code::ApplyLockHeld => Ok(()),
+            stored => stored,
+        }
     }
 
     /// Removes all blobs but these. What a command stores that has taken the lock over is

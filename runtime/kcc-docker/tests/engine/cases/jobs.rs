@@ -132,7 +132,7 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     assert!(why.contains("exit code 3"), "{why}");
     assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
 
-    // What is stopped is gone, and everything with a down.
+    // A stop removes its components, and a down everything.
     let report = sandbox.request(&desired, Request::Stop, &["tool"]).await;
     assert_eq!(report.exit_code(), 0, "{report:#?}");
     let left = [sandbox.name("task"), sandbox.name("web")];

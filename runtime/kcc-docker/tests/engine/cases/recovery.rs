@@ -264,8 +264,8 @@ pub(super) async fn a_pruned_record_is_rebuilt(sandbox: &Sandbox) {
     let desired = guarded(sandbox);
     sandbox.apply_all(&desired).await;
     let secrets = sandbox.secrets();
-    // What a prune of unused volumes removes: the secrets stay, because a container uses
-    // them, unless stopped containers are pruned first.
+    // As a prune of unused volumes does. A container uses the secrets, so they stay unless
+    // stopped containers are pruned first.
     let record = || sandbox.testbed.record(&sandbox.system, "dev");
     let secrets_of = format!("kcc-secrets.{}.dev", sandbox.system);
     let volumes: Vec<_> = record().into_iter().map(|(name, _)| name).collect();

@@ -315,7 +315,7 @@ pub(super) async fn a_restart_replaces_what_it_names_and_nothing_else(sandbox: &
     assert_eq!(same, [false, false, true]);
     assert_eq!(sandbox.apply_all(&desired).await.planned, 0);
 
-    // What serves stays if its successor does not start.
+    // The running container stays if its successor does not start.
     fs::write(flags.join("fail"), "").unwrap();
     let report = restart(sandbox, &desired, &["queue"]).await.unwrap();
     assert_eq!(report.exit_code(), 4, "{report:#?}");

@@ -176,7 +176,7 @@ pub(super) async fn manual_components_run_when_they_are_started(sandbox: &Sandbo
     assert_eq!(report.exit_code(), 4, "{report:#?}");
     assert_eq!(sandbox.names("jobs"), ["job.batch/task-2"]);
 
-    // What is stopped is gone.
+    // A stopped component is gone.
     let report = sandbox
         .request(&changed, Request::Stop, &["tool", "task"])
         .await;
