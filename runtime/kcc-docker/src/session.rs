@@ -85,11 +85,13 @@ pub async fn apply(
     let session = session.of(&part)?;
     let available = session.available_secrets().await;
     let idle = if session.is_closed(&records) {
-        Some(session.prepare(&records, &available).await?)
+        let (plan, seen) = session.prepare(&records, &available).await?;
+        let idle = plan.is_empty() && session.record.is_at_rest(records.epoch).await?;
+        idle.then_some((plan, seen))
     } else {
         None
     };
-    let mut report = if let Some((plan, seen)) = idle.filter(|(plan, _)| plan.is_empty()) {
+    let mut report = if let Some((plan, seen)) = idle {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
         let driver = session.driver(seen.secrets);
         let report = kcc_plan::execute(&plan, &driver, reporter, cancel).await;
@@ -220,7 +222,7 @@ pub async fn down(
     if session.is_closed(&records) && records.unapplied().is_empty() {
         let (plan, observed) = session.tear_down(&records).await?;
         let no_secrets = !options.volumes || session.generated_secrets(&records).await?.is_empty();
-        if plan.is_empty() && no_secrets {
+        if plan.is_empty() && no_secrets && record.is_at_rest(records.epoch).await? {
             let driver = session.driver(Secrets::default());
             let report = kcc_plan::execute(&plan, &driver, reporter, cancel).await;
             observed.report_doubts(reporter);

@@ -85,7 +85,8 @@ pub async fn apply(
     let seen = session.permitted(session.observe(&records, None)).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
     options.check_planned(&plan, |_| false)?;
-    if plan.is_empty() && records.intent.is_none() {
+    let idle = plan.is_empty() && records.intent.is_none();
+    if idle && session.record.is_at_rest(records.epoch).await? {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
         let mut report = execute(&plan, &session.driver(), reporter, cancel).await;
         session.record_reasons(&records, &report).await?;
@@ -219,7 +220,8 @@ pub async fn down(
     let records = session.read_records().await?;
     let plan = session.tear_down(&records, reporter).await?.0;
     let unapplied = &records.inventory.unapplied;
-    if plan.is_empty() && records.intent.is_none() && unapplied.is_empty() {
+    let idle = plan.is_empty() && records.intent.is_none() && unapplied.is_empty();
+    if idle && record.is_at_rest(records.epoch).await? {
         return Ok(execute(&plan, &session.driver(), reporter, cancel).await);
     }
     let task = async {

@@ -177,17 +177,6 @@ impl Sandbox {
         Record::new(self.store().await, Fence::default())
     }
 
-    /// Does something to the record under its lock.
-    pub(crate) async fn locked(
-        &self,
-        record: &Record<DockerStore>,
-        task: impl Future<Output = Result<(), Error>>,
-    ) {
-        let (options, cancel) = (self.options(), Cancel::new());
-        let done = record.locked("a test", &options, &self.recorder, &cancel, task);
-        done.await.unwrap();
-    }
-
     /// Drafts an empty desired state with its network.
     pub(crate) fn desired(&self) -> Draft {
         let network = Network {

@@ -190,17 +190,6 @@ impl Sandbox {
         Record::new(self.store().await, Fence::default())
     }
 
-    /// Does something to the record under its lock.
-    pub(crate) async fn locked(
-        &self,
-        record: &Record<KubeStore>,
-        task: impl Future<Output = Result<(), Error>>,
-    ) {
-        let (options, cancel) = (self.options(), Cancel::new());
-        let done = record.locked("a test", &options, &self.recorder, &cancel, task);
-        done.await.unwrap();
-    }
-
     /// Returns the head of the record as it is stored.
     pub(crate) fn head(&self) -> Value {
         let name = format!("kcc.{}.prod", self.system);

@@ -51,6 +51,14 @@ struct Held {
     head: Head,
 }
 
+/// A value that the head refers to.
+enum Fetched<T> {
+    /// The value; none if the head names no blob.
+    Value(Option<T>),
+    /// The store lacks the blob that the head names.
+    Missing,
+}
+
 /// The content of a record at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot<I> {
@@ -118,7 +126,7 @@ impl<S: Store> Record<S> {
             let epoch = head.epoch;
             let inventory = self.fetch(head.inventory.as_ref()).await?;
             let intent = self.fetch(head.intent.as_ref()).await?;
-            if let (Ok(inventory), Ok(intent)) = (inventory, intent) {
+            if let (Fetched::Value(inventory), Fetched::Value(intent)) = (inventory, intent) {
                 return Ok(Snapshot {
                     epoch,
                     inventory,
@@ -135,24 +143,25 @@ impl<S: Store> Record<S> {
         Err(damaged("its head names blobs that are not there"))
     }
 
-    /// Reads a value. The inner error says that its blob is missing.
     async fn fetch<T: DeserializeOwned>(
         &self,
         digest: Option<&Digest>,
-    ) -> Result<Result<Option<T>, ()>, Error> {
+    ) -> Result<Fetched<T>, Error> {
         let Some(digest) = digest else {
-            return Ok(Ok(None));
+            return Ok(Fetched::Value(None));
         };
         let value = match self.store.get(digest).await {
             Ok(Some(blob)) => serde_json::from_slice(blob.bytes())
                 .map_err(|error| damaged(&format!("blob `{digest}`: {error}"))),
-            Ok(None) if self.rebuilds => return Ok(Ok(None)),
-            Ok(None) => return Ok(Err(())),
+            Ok(None) if self.rebuilds => return Ok(Fetched::Value(None)),
+            Ok(None) => return Ok(Fetched::Missing),
             Err(error) => Err(error),
         };
         match value {
-            Err(error) if self.rebuilds && error.code == Code::StateDamaged => Ok(Ok(None)),
-            value => value.map(|value| Ok(Some(value))),
+            Err(error) if self.rebuilds && error.code == Code::StateDamaged => {
+                Ok(Fetched::Value(None))
+            }
+            value => value.map(|value| Fetched::Value(Some(value))),
         }
     }
 
@@ -163,6 +172,14 @@ impl<S: Store> Record<S> {
             Some(holder) => Err(holder.held()),
             None => Ok(()),
         }
+    }
+
+    /// Returns true if no other command has changed the target since the epoch, and none
+    /// is changing it. A command that observes without the lock and finds nothing to do
+    /// asks this afterwards: it may have seen a half-done change. Read-only.
+    pub async fn is_at_rest(&self, epoch: u64) -> Result<bool, Error> {
+        let stored = self.store.head().await?;
+        Ok(self.parse(&stored)?.epoch == epoch && self.holder(&stored).await?.is_none())
     }
 
     /// Waits until no other command is changing the target, as long as the options

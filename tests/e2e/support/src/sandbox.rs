@@ -2,23 +2,26 @@
 //! [`Draft`]: its desired state.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
+    fs,
     future::Future,
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::{StreamExt, stream};
 
 use kcc_lower::{Desired, DesiredComponent, EngineDesired};
-use kcc_model::{Name, Until};
+use kcc_model::{Name, SecretProvider, Until};
 use kcc_plan::{
     ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecSource, ExecStreams, Options, Plan,
-    Reporter, Request, State, StatusReport, TerminalSize,
+    Record, Reporter, Request, State, StatusReport, Store, TerminalSize,
 };
 
-use crate::{Recorder, desired::component};
+use crate::{Recorder, desired::component, store::locked};
 
 /// A running engine, with the crate that is tested on it.
 pub trait TestedEngine {
@@ -111,6 +114,55 @@ impl<E: TestedEngine> Sandbox<E> {
         let cancel = Cancel::new();
         // The future is too large for the stack of a case.
         Box::pin(E::apply(&desired, &options, &self.recorder, &cancel)).await
+    }
+
+    /// Returns the provider of a secret during which an apply can be overtaken. It says
+    /// that it runs, and waits for the permission to end.
+    pub fn pausing_provider(&self) -> SecretProvider {
+        let [running, permission] = self.pause_files();
+        let script = "touch \"$1\"; while [ ! -e \"$2\" ]; do sleep 0.05; done; echo paused";
+        let files = [running, permission].map(|file| file.display().to_string());
+        let command = ["sh", "-c", script, "sh"].map(str::to_owned);
+        SecretProvider::Command(command.into_iter().chain(files).collect())
+    }
+
+    fn pause_files(&self) -> [PathBuf; 2] {
+        ["running", "permission"].map(|name| self.root.path().join(name))
+    }
+
+    /// Lets applies pass [`Sandbox::pausing_provider`].
+    pub fn unpause(&self) {
+        let [_, permission] = self.pause_files();
+        fs::write(permission, "").unwrap();
+    }
+
+    /// Applies a state with a [`Sandbox::pausing_provider`]. Another command takes the
+    /// lock after the apply has read the record, and holds it until the apply ends.
+    pub async fn apply_overtaken<S: Store>(
+        &self,
+        desired: &Draft<E>,
+        record: &Record<S>,
+    ) -> Result<ApplyReport, Error> {
+        let [running, permission] = self.pause_files();
+        for file in [&running, &permission] {
+            fs::remove_file(file).unwrap();
+        }
+        let ended = Cell::new(false);
+        let apply = async {
+            let applied = self.try_apply(desired).await;
+            ended.set(true);
+            applied
+        };
+        let overtake = async {
+            wait_until(|| running.exists()).await;
+            let hold = async {
+                self.unpause();
+                wait_until(|| ended.get()).await;
+                Ok(())
+            };
+            locked(record, hold).await.unwrap();
+        };
+        tokio::join!(apply, overtake).0
     }
 
     /// Applies; parts of it may fail.
@@ -280,5 +332,11 @@ impl<E: TestedEngine> Draft<E> {
     pub fn after(&mut self, name: &str, other: &str, until: Until) {
         let component = self.component(name);
         component.after.insert(other.to_owned(), until);
+    }
+}
+
+async fn wait_until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

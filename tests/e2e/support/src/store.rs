@@ -160,8 +160,8 @@ fn record<S: Store>(store: S) -> Record<S> {
     Record::new(store, Fence::default())
 }
 
-/// Runs a task under the lock, for which it waits a while.
-async fn locked<S: Store, T>(
+/// Runs a task under the lock of a record, for which it waits a while.
+pub async fn locked<S: Store, T>(
     record: &Record<S>,
     task: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {

@@ -70,6 +70,7 @@ cases! {
     exec::commands_have_a_terminal_of_the_users_size,
     ownership::unmanaged_objects_are_not_touched,
     ownership::a_killed_apply_is_completed_by_the_next,
+    ownership::nothing_to_do_is_not_seen_during_another_apply,
     ownership::a_stopped_apply_stays_in_the_status,
     ownership::one_apply_at_a_time,
     rollout::a_crash_brings_the_old_container_back,

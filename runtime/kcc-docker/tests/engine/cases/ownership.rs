@@ -1,7 +1,8 @@
 //! Ownership: killed applies, instances, locks, unmanaged objects.
 
 use kcc_diag::Code;
-use kcc_model::Check;
+use kcc_model::{Check, EnvValue};
+use kcc_test_engines::store::locked;
 
 use super::{chain, literal};
 use crate::docker::{BOX, Sandbox, health, labels};
@@ -60,6 +61,25 @@ pub(super) async fn unmanaged_objects_are_not_touched(sandbox: &Sandbox) {
     assert_eq!(sandbox.id("web"), id);
 }
 
+pub(super) async fn nothing_to_do_is_not_seen_during_another_apply(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web", &[]);
+    let secret = EnvValue::Secret("token".to_owned());
+    desired
+        .container("web")
+        .env
+        .insert("TOKEN".to_owned(), secret);
+    let provider = sandbox.pausing_provider();
+    desired.engine.secrets.insert("token".to_owned(), provider);
+    sandbox.unpause();
+    sandbox.apply_all(&desired).await;
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+
+    let record = sandbox.record().await;
+    let overtaken = sandbox.apply_overtaken(&desired, &record).await;
+    assert_eq!(overtaken.unwrap_err().code, Code::ApplyLockHeld);
+}
+
 pub(super) async fn a_killed_apply_is_completed_by_the_next(sandbox: &Sandbox) {
     let mut desired = chain(sandbox);
     sandbox.apply_all(&desired).await;
@@ -73,7 +93,7 @@ pub(super) async fn a_killed_apply_is_completed_by_the_next(sandbox: &Sandbox) {
         .unwrap();
     let intent = kcc_plan::Intent::of(&plan, 1);
     let record = sandbox.record().await;
-    sandbox.locked(&record, record.begin(&intent)).await;
+    locked(&record, record.begin(&intent)).await.unwrap();
     let labels: Vec<_> = desired
         .container("cart")
         .labels

@@ -8,7 +8,7 @@ use kcc_lock::Digest;
 use kcc_lower::docker::Mount;
 use kcc_model::{EnvValue, SecretProvider};
 use kcc_plan::{Cancel, Error, Inventory, LabelledObject, Options, State};
-use kcc_test_engines::store::{TestedStore, check_store};
+use kcc_test_engines::store::{TestedStore, check_store, locked};
 
 use crate::docker::{Draft, Sandbox, labels};
 
@@ -110,7 +110,7 @@ async fn forget(sandbox: &Sandbox, component: &str) {
         inventory.objects.retain(|object| object.name != name);
         record.end(Some(&inventory)).await
     };
-    sandbox.locked(&record, forget).await;
+    locked(&record, forget).await.unwrap();
 }
 
 pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {

@@ -230,12 +230,21 @@ pub(super) async fn a_secret_follows_its_provider(sandbox: &Sandbox) {
     assert!(!recorder.iter().any(|line| line.contains("hunter")));
     assert!(!sandbox.record_text().contains("hunter"));
 
+    // An apply that has seen nothing to do while another one runs waits for it.
+    let pausing = brought(sandbox.pausing_provider());
+    sandbox.unpause();
+    sandbox.apply_all(&pausing).await;
+    let record = sandbox.record().await;
+    let overtaken = sandbox.apply_overtaken(&pausing, &record).await;
+    assert_eq!(overtaken.unwrap_err().code, Code::ApplyLockHeld);
+    sandbox.apply_all(&file).await;
+
     // An apply without a value changes nothing.
     let unset = brought(SecretProvider::Env("UNSET".to_owned())).finish();
     let cancel = kcc_plan::Cancel::new();
     let failed = kcc_kube::apply(&unset, &sandbox.options(), &sandbox.recorder, &cancel).await;
-    assert_eq!(failed.unwrap_err().code, kcc_diag::Code::ApplySecret);
-    assert_eq!(value(), "hunter4");
+    assert_eq!(failed.unwrap_err().code, Code::ApplySecret);
+    assert_eq!(value(), "hunter3");
 }
 
 pub(super) async fn a_changed_job_runs_again(sandbox: &Sandbox) {

@@ -7,7 +7,7 @@ use kcc_kube::KubeStore;
 use kcc_lock::Digest;
 use kcc_model::Until;
 use kcc_plan::{Cancel, Error, Options, Origin, Origins, Outcome, State};
-use kcc_test_engines::store::{TestedStore, check_store};
+use kcc_test_engines::store::{TestedStore, check_store, locked};
 use serde_json::{Value, json};
 
 use crate::kubernetes::{IMAGE, OTHER, Sandbox, labels};
@@ -223,7 +223,7 @@ async fn forget(sandbox: &Sandbox, name: &str) {
         objects.retain(|object| object["name"] != name);
         record.end(Some(&inventory)).await
     };
-    sandbox.locked(&record, forget).await;
+    locked(&record, forget).await.unwrap();
 }
 
 pub(super) async fn unrecorded_objects_are_named(sandbox: &Sandbox) {
