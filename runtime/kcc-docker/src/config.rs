@@ -91,8 +91,8 @@ fn live(path: &str, existing: &ObservedContainer) -> Option<Value> {
     }
 }
 
-/// Returns the names of the fields that changed since a container was created; none if
-/// that is unknown.
+/// Returns the names of the fields that changed since a container was created; none
+/// without its former configuration.
 fn changed_fields(container: &Container, before: Option<&str>) -> Vec<String> {
     let Some(before) = parse(before) else {
         return Vec::new();

@@ -158,8 +158,8 @@ impl KubeStore {
         }
     }
 
-    /// Returns the parts of a blob. The first one, which tells their number, is last, so
-    /// that a blob is complete once it is there.
+    /// Returns the parts of a blob in the order of writing. The first part has their
+    /// number and is written last: a blob that has it is complete.
     fn parts(&self, blob: &Blob) -> Vec<ConfigMap> {
         let packed = blob.packed();
         let count = packed.chunks(PART).count();

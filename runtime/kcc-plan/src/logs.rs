@@ -113,8 +113,8 @@ pub trait LogReader {
     fn open(&self, source: &LogSource, start: LogStart) -> LogEntries<'_>;
 }
 
-/// Returns the warning that the values of secrets stay in the lines, if there are any
-/// that could not be read.
+/// Returns the warning that lines show the values of secrets that could not be read, if
+/// there are any.
 pub fn unredacted<'a>(secrets: impl IntoIterator<Item = &'a String>) -> Option<String> {
     let names: Vec<_> = secrets
         .into_iter()

@@ -53,8 +53,8 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Returns true if a container has a health check, or its image has one. An image
-    /// that is still to be pulled or built may.
+    /// Returns true if a container or its image has a health check. An image that has yet
+    /// to be pulled or built may have one.
     fn is_checked(&self, container: &Container) -> bool {
         let image = self.observed.images.get(&container.image);
         container.health.is_some()

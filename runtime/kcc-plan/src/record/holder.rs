@@ -104,8 +104,8 @@ fn machine() -> Option<String> {
 }
 
 /// Returns the start of a process in ticks since the kernel's boot, as proc(5)
-/// describes it: the 20th field after the name, which is in parentheses. A process
-/// that has ended and was not waited for counts as gone.
+/// describes it: the 20th field after the name, which is in parentheses. A zombie
+/// counts as gone.
 fn start(number: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

@@ -439,8 +439,9 @@ impl<S: Store> Record<S> {
 
     /// Replaces a head.
     ///
-    /// A call without an answer may have succeeded: the bytes tell. So may a renewal
-    /// that was dropped when its command ended: the lock of the stored head tells.
+    /// A call without an answer may have succeeded, and the stored bytes tell. A renewal
+    /// that was dropped when its command ended may have succeeded too; then the lock in
+    /// the stored head is still this command's.
     async fn replace(&self, held: &Held, next: Option<&Head>) -> Result<Replaced, Error> {
         let bytes = next.map(Head::bytes);
         let mut previous = held.version.clone();

@@ -74,9 +74,9 @@ impl Secrets {
         (Self { values }, missing)
     }
 
-    /// Adds the values of the generated secrets among `names`, and the reasons for those
-    /// that are lost. Generates nothing: a secret that was never needed is in neither
-    /// result.
+    /// Adds the values of the generated secrets among `names`, and returns the reasons
+    /// for lost ones. Generates nothing, so a secret that no apply has needed yet gets
+    /// neither a value nor a reason.
     pub fn add_generated<'a>(
         &mut self,
         names: impl IntoIterator<Item = &'a str>,
