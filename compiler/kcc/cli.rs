@@ -8,8 +8,8 @@ use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
     completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
     graph::Graph, init::Init, lock::Lock, logs::Logs, man::Man, model::Model, parity::Parity,
-    plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart, start::Start,
-    status::Status, stop::Stop, wait::Wait,
+    plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart, run::Run,
+    start::Start, status::Status, stop::Stop, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -56,6 +56,7 @@ pub enum Command {
     Restart(Restart),
     Start(Start),
     Stop(Stop),
+    Run(Run),
     Down(Down),
     Recover(Recover),
     Rbac(Rbac),
@@ -105,6 +106,7 @@ impl Command {
             Self::Restart(command) => command.run(context),
             Self::Start(command) => command.run(context),
             Self::Stop(command) => command.run(context),
+            Self::Run(command) => command.run(context),
             Self::Down(command) => command.run(context),
             Self::Recover(command) => command.run(context),
             Self::Rbac(command) => command.run(context),

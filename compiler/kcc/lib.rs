@@ -22,6 +22,7 @@ pub mod overrides;
 pub mod pipeline;
 mod plan_file;
 pub mod printer;
+mod program;
 pub mod progress;
 pub mod provenance;
 pub mod reference;

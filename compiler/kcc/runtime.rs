@@ -113,7 +113,7 @@ pub fn status_until(
             }
             tokio::select! {
                 () = tokio::time::sleep(BETWEEN_LOOKS) => {}
-                Ok(()) = &mut stopped => return Ok(report),
+                Ok(_) = &mut stopped => return Ok(report),
             }
         }
     })
@@ -131,7 +131,7 @@ pub fn logs(
     run(compiled, async {
         tokio::select! {
             result = work => result.map(Some),
-            Ok(()) = stop_signal() => Ok(None),
+            Ok(_) = stop_signal() => Ok(None),
         }
     })
 }
@@ -207,7 +207,7 @@ pub fn exec(
         };
         tokio::select! {
             result = engine!(compiled: exec(options, wanted, streams)) => result,
-            Ok(()) = stop_signal() => Ok(None),
+            Ok(_) = stop_signal() => Ok(None),
         }
     })
 }
@@ -237,7 +237,7 @@ fn run<T>(compiled: &Compiled, work: impl Future<Output = Result<T, Error>>) -> 
     block_on(work)?.map_err(|error| compiled.failure(error))
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -267,16 +267,25 @@ async fn stoppable<T>(cancel: &Cancel, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Waits for Ctrl-C, or for SIGTERM, which CI systems, `timeout` and `kill` send.
-async fn stop_signal() -> io::Result<()> {
+/// The signal that asks kcc to stop.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM, which CI systems, `timeout` and `kill` send.
+    Terminated,
+}
+
+/// Waits for a signal to stop.
+pub(crate) async fn stop_signal() -> io::Result<Stop> {
     #[cfg(unix)]
     {
         let mut terminated = signal::unix::signal(signal::unix::SignalKind::terminate())?;
         tokio::select! {
-            interrupted = signal::ctrl_c() => interrupted,
-            _ = terminated.recv() => Ok(()),
+            interrupted = signal::ctrl_c() => interrupted.map(|()| Stop::Interrupted),
+            _ = terminated.recv() => Ok(Stop::Terminated),
         }
     }
     #[cfg(not(unix))]
-    signal::ctrl_c().await
+    signal::ctrl_c().await.map(|()| Stop::Interrupted)
 }

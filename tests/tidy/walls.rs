@@ -33,7 +33,14 @@ const WALLS: [(&str, &[&str]); 12] = [
     ("indicatif", &["kcc"]),
     (
         "tokio",
-        &["kcc", "kcc-docker", "kcc-image", "kcc-kube", "kcc-plan"],
+        &[
+            "kcc",
+            "kcc-docker",
+            "kcc-image",
+            "kcc-kube",
+            "kcc-plan",
+            "kcc-test-engines",
+        ],
     ),
 ];
 

@@ -33,7 +33,7 @@ mod used_images;
 mod variables;
 
 pub use availability::*;
-pub use build::is_label;
+pub use build::{is_label, published_variables};
 pub use checked::CheckedModel;
 pub use codeowners::Codeowners;
 pub use component::*;

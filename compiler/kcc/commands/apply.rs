@@ -41,6 +41,9 @@ pub struct Apply {
     /// Time limit for each component to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
+    /// Wait until the time limit even for what cannot become ready by itself
+    #[arg(long)]
+    pub keep_waiting: bool,
     /// Take over FIELD from another field manager, as named by `kcc plan`
     #[arg(long, value_name = "FIELD")]
     pub take: Vec<String>,
@@ -79,6 +82,7 @@ impl Apply {
             options.take = compiled.origins().fields(&self.take)?;
         }
         options.lock_timeout = self.lock.timeout();
+        options.keep_waiting = self.keep_waiting;
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let (name, target) = (&compiled.model.name, &scope.target);
         let question = format!("apply `{name}` to `{target}`?");
@@ -134,23 +138,29 @@ impl Apply {
     }
 }
 
-/// Prints the result of an apply or down, such as "applied `shop` to `dev`", and
-/// returns its exit code.
+/// Prints the result of an apply or down, and returns its exit code.
 pub fn finish(
     context: &Context,
     report: &ApplyReport,
     done: &str,
     preposition: &str,
 ) -> CommandResult {
+    if context.settings.format == Format::Json {
+        context.printer.data(&json(report));
+    }
+    summarise(context, report, done, preposition);
+    Ok(Exit::from_code(report.exit_code()))
+}
+
+/// Prints the failures of an apply or down, and its result, such as "applied `shop` to
+/// `dev`", to stderr.
+pub fn summarise(context: &Context, report: &ApplyReport, done: &str, preposition: &str) {
     let printer = &context.printer;
     printer.diagnosis(&diagnostics(report).into(), Stdout::Data);
     let failures = report.failures.iter();
     for failure in failures.filter(|failure| !failure.detail.is_empty()) {
         let of = failure.component.as_deref().unwrap_or(done);
         printer.evidence(&format!("last output of `{of}`:"), &failure.detail);
-    }
-    if context.settings.format == Format::Json {
-        printer.data(&json(report));
     }
     let done = if report.is_complete() {
         done.to_owned()
@@ -176,7 +186,6 @@ pub fn finish(
             printer.note(&format!("  {name}: {addresses}"));
         }
     }
-    Ok(Exit::from_code(report.exit_code()))
 }
 
 /// Returns an error for each failure, and a warning for each operation that was left.

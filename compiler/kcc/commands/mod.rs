@@ -25,6 +25,7 @@ pub mod rbac;
 pub mod recover;
 pub mod render;
 pub mod restart;
+pub mod run;
 mod selection;
 pub mod start;
 pub mod status;
@@ -35,7 +36,7 @@ use std::collections::BTreeSet;
 
 use kcc_diag::nearest;
 use kcc_model::Name;
-use kcc_plan::Request;
+use kcc_plan::{Address, Request};
 use serde::Serialize;
 
 use crate::{compiled::Compiled, exit::Exit, failure::Failure};
@@ -50,9 +51,10 @@ struct Document<T> {
 }
 
 /// Formats the addresses of a component, and whether more are to come.
-fn addresses(assigned: &[String], pending: bool) -> String {
+fn addresses(assigned: &[Address], pending: bool) -> String {
     let pending = pending.then_some("(load balancer has no address yet)");
-    let all = assigned.iter().map(String::as_str).chain(pending);
+    let assigned = assigned.iter().map(|address| address.text.as_str());
+    let all = assigned.chain(pending);
     all.collect::<Vec<_>>().join(" ")
 }
 

@@ -138,7 +138,7 @@ pub(super) fn reasons(report: &StatusReport, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kcc_plan::{ComponentStatus, Scope, State};
+    use kcc_plan::{Address, ComponentStatus, Scope, State};
 
     use super::*;
 
@@ -152,7 +152,10 @@ mod tests {
             why: why.map(str::to_owned),
             unapplied: (state == State::Running).then(|| "crash loop: exit code 3".into()),
             addresses: if ready > 0 {
-                vec!["127.0.0.1:8080".into()]
+                vec![Address {
+                    text: "127.0.0.1:8080".into(),
+                    port: Some(80),
+                }]
             } else {
                 Vec::new()
             },

@@ -194,6 +194,7 @@ impl DockerDriver<'_> {
         context: &Context<'_>,
     ) -> Result<Option<String>, Error> {
         let limit = Duration::from_millis(new.deadline_ms);
+        let keep_waiting = self.options.keep_waiting && until != Until::Completed;
         let component = new.container.component.as_str();
         let mut reported = BTreeSet::new();
         loop {
@@ -201,8 +202,8 @@ impl DockerDriver<'_> {
             let answer = check.run_for_successor(id, &new.container, until);
             let why = match answer.await? {
                 Readiness::Ready => return Ok(None),
-                Readiness::Failed { why } => return Ok(Some(why)),
-                Readiness::Waiting { why } => why,
+                Readiness::Failed { why } if !keep_waiting => return Ok(Some(why)),
+                Readiness::Failed { why } | Readiness::Waiting { why } => why,
             };
             if context.cancel.is_cancelled() {
                 return Ok(Some(format!("the apply was stopped: {why}")));

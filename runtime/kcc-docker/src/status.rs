@@ -7,7 +7,7 @@ use kcc_lower::{
     docker::{Container, DockerDesired},
 };
 use kcc_model::Until;
-use kcc_plan::{ComponentStatus, Error, Readiness, Scope, State, StatusReport};
+use kcc_plan::{Address, ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
     driver::counts_for_readiness,
@@ -140,7 +140,7 @@ pub(crate) fn addresses(
     docker: &DockerDesired,
     observed: &Observed,
     endpoint: &Endpoint,
-) -> Vec<String> {
+) -> Vec<Address> {
     let mut all = Vec::new();
     for (name, container) in &docker.containers {
         let existing = managed(observed, name);
@@ -150,12 +150,13 @@ pub(crate) fn addresses(
         for publish in &container.ports {
             let key = (publish.container, publish.protocol.to_owned());
             let ends = existing.addresses.get(&key).into_iter().flatten();
-            all.extend(ends.map(|end| {
-                if !endpoint.is_local() && end.ip().is_unspecified() {
+            all.extend(ends.map(|end| Address {
+                text: if !endpoint.is_local() && end.ip().is_unspecified() {
                     format!("{}:{}", endpoint.host(), end.port())
                 } else {
                     end.to_string()
-                }
+                },
+                port: Some(publish.container),
             }));
         }
     }

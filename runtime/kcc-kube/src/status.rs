@@ -9,7 +9,7 @@ use kcc_lower::{
 };
 use kcc_model::{Name, Until};
 use kcc_plan::{
-    ComponentStatus, Finding, FindingKind, Plan, Readiness, Scope, State, StatusReport,
+    Address, ComponentStatus, Finding, FindingKind, Plan, Readiness, Scope, State, StatusReport,
 };
 use serde_json::Value;
 
@@ -203,7 +203,7 @@ fn declared_replicas(workload: &Object) -> i32 {
 /// The addresses at which a component is reachable from outside.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reached {
-    pub(crate) addresses: Vec<String>,
+    pub(crate) addresses: Vec<Address>,
     /// True if a load balancer has none yet.
     pub(crate) pending: bool,
 }
@@ -222,7 +222,7 @@ pub(crate) fn addresses(observed: &Observed) -> BTreeMap<Name, Reached> {
     all
 }
 
-fn of_object(kind: &str, live: &Value) -> Vec<String> {
+fn of_object(kind: &str, live: &Value) -> Vec<Address> {
     match kind {
         "Ingress" => of_ingress(live),
         "HTTPRoute" => of_route(live),
@@ -236,16 +236,16 @@ fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     items.map_or(&[], Vec::as_slice)
 }
 
-fn url(scheme: &str, host: &Value, path: Option<&Value>) -> Option<String> {
+fn url(scheme: &str, host: &Value, path: Option<&Value>) -> Option<Address> {
     let path = path.and_then(Value::as_str).unwrap_or("/");
-    Some(format!(
-        "{scheme}://{}{}",
-        host.as_str()?,
-        path.trim_end_matches('/')
-    ))
+    let (host, path) = (host.as_str()?, path.trim_end_matches('/'));
+    Some(Address {
+        text: format!("{scheme}://{host}{path}"),
+        port: None,
+    })
 }
 
-fn of_ingress(live: &Value) -> Vec<String> {
+fn of_ingress(live: &Value) -> Vec<Address> {
     let tls: Vec<_> = list(live, "/spec/tls")
         .iter()
         .flat_map(|tls| list(tls, "/hosts"))
@@ -262,7 +262,7 @@ fn of_ingress(live: &Value) -> Vec<String> {
     found
 }
 
-fn of_route(live: &Value) -> Vec<String> {
+fn of_route(live: &Value) -> Vec<Address> {
     // The listeners of kcc's own Gateway are named after their protocol.
     let mut parents = list(live, "/spec/parentRefs").iter();
     let ends_tls = parents.any(|parent| {
@@ -287,7 +287,7 @@ fn is_pending(live: &Value) -> bool {
 }
 
 /// Returns the addresses that the cluster has assigned to a Service.
-fn of_load_balancer(live: &Value) -> Vec<String> {
+fn of_load_balancer(live: &Value) -> Vec<Address> {
     let mut found = Vec::new();
     for given in list(live, "/status/loadBalancer/ingress") {
         let host = given.get("hostname").or_else(|| given.get("ip"));
@@ -296,12 +296,14 @@ fn of_load_balancer(live: &Value) -> Vec<String> {
         };
         let ports = list(live, "/spec/ports").iter();
         let ports = ports.filter_map(|port| port.get("port")?.as_u64());
-        found.extend(ports.map(|port| {
-            if host.contains(':') {
+        let ports = ports.filter_map(|port| u16::try_from(port).ok());
+        found.extend(ports.map(|port| Address {
+            text: if host.contains(':') {
                 format!("[{host}]:{port}")
             } else {
                 format!("{host}:{port}")
-            }
+            },
+            port: Some(port),
         }));
     }
     found
@@ -333,6 +335,11 @@ mod tests {
         assert_eq!((stopped.state, stopped.is_ready()), (State::Absent, false));
     }
 
+    fn texts(kind: &str, live: &Value) -> Vec<String> {
+        let all = of_object(kind, live).into_iter();
+        all.map(|address| address.text).collect()
+    }
+
     #[test]
     fn reads_addresses_of_an_ingress() {
         let path = |path: &str| json!({"path": path});
@@ -344,7 +351,7 @@ mod tests {
             ],
         }});
         assert_eq!(
-            of_object("Ingress", &manifest),
+            texts("Ingress", &manifest),
             [
                 "https://shop.example.com",
                 "https://shop.example.com/api",
@@ -352,6 +359,7 @@ mod tests {
             ]
         );
     }
+
     #[test]
     fn reads_addresses_assigned_to_a_load_balancer() {
         let mut service = json!({"spec": {
@@ -360,7 +368,7 @@ mod tests {
         assert!(of_object("Service", &service).is_empty() && is_pending(&service));
         service["status"] = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}, {"hostname": "lb.example.com"}]}});
         assert_eq!(
-            of_object("Service", &service),
+            texts("Service", &service),
             [
                 "203.0.113.7:80",
                 "203.0.113.7:443",
@@ -380,9 +388,6 @@ mod tests {
             "parentRefs": [{"name": "public", "sectionName": "https-shop"}],
             "rules": [{"matches": [{"path": {"value": "/api"}}]}],
         }});
-        assert_eq!(
-            of_object("HTTPRoute", &route),
-            ["https://shop.example.com/api"]
-        );
+        assert_eq!(texts("HTTPRoute", &route), ["https://shop.example.com/api"]);
     }
 }

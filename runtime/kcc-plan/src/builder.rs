@@ -20,6 +20,7 @@ pub struct PlanBuilder<P> {
     engine: Engine,
     only: Option<BTreeSet<Name>>,
     timeout_ms: Option<u64>,
+    keep_waiting: bool,
     desired: BTreeMap<Name, DesiredComponent>,
     components: BTreeMap<Name, PlannedComponent>,
     drafts: Vec<Draft<P>>,
@@ -35,6 +36,7 @@ impl<P> PlanBuilder<P> {
             engine,
             only: options.request.components().cloned(),
             timeout_ms: options.timeout_ms,
+            keep_waiting: options.keep_waiting,
             desired: desired.components.clone(),
             components: BTreeMap::new(),
             drafts: Vec::new(),
@@ -51,6 +53,7 @@ impl<P> PlanBuilder<P> {
                 team: Some(desired.team.clone()),
                 ready: Some(ready),
                 deadline_ms: self.timeout_ms.unwrap_or(desired.deadline_ms),
+                keep_waiting: self.keep_waiting,
             };
             self.components.insert(name.to_owned(), component);
         }
@@ -157,6 +160,7 @@ impl<P> PlanBuilder<P> {
                     team: team.clone(),
                     ready: None,
                     deadline_ms: 0,
+                    keep_waiting: false,
                 });
         }
         let operation = Operation {

@@ -44,6 +44,7 @@
 //! exec         (&Desired, &Options, &ExecOptions, streams)   -> Result<Option<i64>, Error>
 //! ```
 
+mod address;
 mod builder;
 mod change;
 mod conflict;
@@ -70,6 +71,7 @@ mod secrets;
 mod status;
 mod text;
 
+pub use address::Address;
 pub use builder::PlanBuilder;
 pub use change::FieldChange;
 pub use conflict::{Conflict, Origin, Origins, format_field};

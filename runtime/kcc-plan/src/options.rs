@@ -29,6 +29,9 @@ pub struct Options {
     pub volumes: bool,
     /// Overrides the deadline of every component, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Makes an apply wait until the deadline for what cannot become ready without
+    /// intervention, since somebody may intervene.
+    pub keep_waiting: bool,
     /// The only plan that an apply may perform.
     pub planned: Option<Arc<PlanFile>>,
     /// The time to wait for the lock while another command holds it.
@@ -72,6 +75,7 @@ impl fmt::Debug for Options {
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("timeout_ms", &self.timeout_ms)
+            .field("keep_waiting", &self.keep_waiting)
             .field("lock_timeout", &self.lock_timeout)
             .field("take", &self.take)
             .finish_non_exhaustive()

@@ -71,6 +71,9 @@ pub struct PlannedComponent {
     pub ready: Option<Until>,
     /// The time to reach that state after its operations are done, in milliseconds.
     pub deadline_ms: u64,
+    /// True to wait until the deadline even if the state will not be reached without
+    /// intervention.
+    pub keep_waiting: bool,
 }
 
 impl<P> Plan<P> {

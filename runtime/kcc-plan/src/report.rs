@@ -6,7 +6,7 @@ use kcc_diag::Code;
 use kcc_model::Name;
 use serde::{Serialize, Serializer};
 
-use crate::Scope;
+use crate::{Address, Scope};
 
 /// The effect of an apply on a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -57,7 +57,7 @@ pub struct ComponentReport {
     /// The addresses at which it is reachable from outside, such as
     /// `0.0.0.0:8080`; filled in by the engine crate after the apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub addresses: Vec<String>,
+    pub addresses: Vec<Address>,
     /// True if the cluster has yet to assign an address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub address_pending: bool,

@@ -7,7 +7,7 @@ use kcc_lower::Desired;
 use kcc_model::Name;
 use serde::Serialize;
 
-use crate::{LabelledObject, Scope, Unapplied};
+use crate::{Address, LabelledObject, Scope, Unapplied};
 
 /// The observed state of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -67,7 +67,7 @@ pub struct ComponentStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unapplied: Option<String>,
     /// The addresses at which it is reachable from outside, such as `0.0.0.0:8080`.
-    pub addresses: Vec<String>,
+    pub addresses: Vec<Address>,
     /// True if the cluster has yet to assign an address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub address_pending: bool,

@@ -118,6 +118,14 @@ fn plan(components: &[(&str, &[(&str, Until)])]) -> Plan<()> {
 }
 
 fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -> PlanBuilder<()> {
+    builder_with(components, changes, &Options::default())
+}
+
+fn builder_with(
+    components: &[(&str, &[(&str, Until)])],
+    changes: fn(&str) -> bool,
+    options: &Options,
+) -> PlanBuilder<()> {
     let desired = Desired {
         system: "shop".to_owned(),
         target: "dev".to_owned(),
@@ -135,7 +143,7 @@ fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -
             probe_image: None,
         }),
     };
-    let mut plan = PlanBuilder::new(kcc_tree::Engine::Docker, &desired, &Options::default());
+    let mut plan = PlanBuilder::new(kcc_tree::Engine::Docker, &desired, options);
     for (name, _) in components {
         if changes(name) {
             let draft = Draft::new(Action::Create, "container", *name, "does not exist", ());
@@ -315,6 +323,16 @@ async fn does_not_wait_after_a_final_failure() {
     assert_eq!(driver.polls.lock().unwrap()["db"], 1);
     let why = report.components["db"].why.as_deref();
     assert_eq!(why, Some("exit code 1"));
+
+    let options = Options {
+        keep_waiting: true,
+        ..Options::default()
+    };
+    let patient = builder_with(SHOP, |_| true, &options).finish();
+    let report = run(&patient, &driver).await;
+    assert!(driver.polls.lock().unwrap()["db"] > 2);
+    let why = report.components["db"].why.as_deref();
+    assert_eq!(why, Some("exit code 1 (after 400 ms)"));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The cases. Each works on a copy of the shop with a name of its own.
 
 use std::{
+    collections::BTreeSet,
     fs,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -41,6 +43,7 @@ cases! {
     an_interrupted_apply_ends_with_exit_code_4,
     a_second_apply_waits,
     an_instance_runs_next_to_the_target,
+    programs_run_while_a_target_is_up,
     everyday_commands_work,
     output_contains_no_secrets,
     missing_secrets_are_all_reported_at_once,
@@ -344,6 +347,45 @@ fn an_instance_runs_next_to_the_target(shop: &Shop) {
     assert!(plan.contains("nothing to do"), "{plan}");
     shop.run_ok(&[&["down", "--volumes"], &auto[..]].concat());
     assert_eq!(shop.objects(), before);
+}
+
+fn programs_run_while_a_target_is_up(shop: &Shop) {
+    let script = "busybox wget -qO- \"$WEB_URL\"; echo \"$WEB_HOST:$WEB_PORT\"; exit 7";
+    let run = |instance: &str| {
+        let instance = ["run", "--target", "dev", "--instance", instance];
+        shop.run(&[&instance[..], &["--volumes", "--", "sh", "-c", script]].concat())
+    };
+    let copies = ["one", "two", "three", "four", "five"];
+    let ended: Vec<_> = thread::scope(|scope| {
+        let running = copies.map(|copy| scope.spawn(move || run(copy)));
+        running.map(|copy| copy.join().unwrap()).into()
+    });
+    let mut addresses = BTreeSet::new();
+    for ran in &ended {
+        assert_eq!(ran.code, Some(7), "{ran:#?}");
+        let (page, address) = ran.out.trim_end().rsplit_once('\n').unwrap();
+        assert!(page.contains("\"calls\""), "{ran:#?}");
+        addresses.insert(address.to_owned());
+    }
+    assert_eq!(addresses.len(), copies.len(), "{addresses:?}");
+    assert!(shop.objects().is_empty(), "{:?}", shop.objects());
+
+    // A target that was up stays up, and so it does if the program cannot be run.
+    shop.apply();
+    let before = shop.objects();
+    for (program, code) in [("true", 0), ("./nowhere", 127)] {
+        let ran = shop.run(&["run", "--target", "dev", "--", program]);
+        assert_eq!(ran.code, Some(code), "{ran:#?}");
+    }
+    assert_eq!(shop.objects(), before);
+    take_down(shop, true);
+
+    // Nothing runs, and nothing is left, if the target does not come up.
+    shop.edit("teams/storefront/web.cue", "\"serve\"", "\"nope\"");
+    let run = ["run", "--target", "dev", "--timeout", "2s", "--volumes"];
+    let ran = shop.run(&[&run[..], &["--", "echo", "ran"]].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (Some(4), ""), "{ran:#?}");
+    assert!(shop.objects().is_empty(), "{:?}", shop.objects());
 }
 
 fn everyday_commands_work(shop: &Shop) {

@@ -46,6 +46,7 @@ use kcc_tree::{ConfigTree, Path};
 pub(crate) use context::TargetContext;
 pub(crate) use cursor::{Cursor, Sink};
 pub use names::is_label;
+pub use provided::published_variables;
 pub(crate) use provided::{ambiguous_port, has_ambiguous_port, provided_variables};
 pub(crate) use secrets::secret_references;
 

@@ -42,6 +42,46 @@ pub(crate) fn provided_variables(
     env
 }
 
+/// Returns the variables with which a program outside the system reaches a component,
+/// called as those of a need. `published` has the host and port at which each of its
+/// ports is reachable. A URL with a secret is left out.
+pub fn published_variables(
+    component: &Component,
+    published: &BTreeMap<u16, (String, u16)>,
+) -> BTreeMap<String, String> {
+    let prefix = variable_prefix(&component.name);
+    let mut env = BTreeMap::new();
+    let Some((host, _)) = published.values().next() else {
+        return env;
+    };
+    env.insert(format!("{prefix}_HOST"), host.clone());
+    if component.ports.len() > 1 {
+        for (name, port) in &component.ports {
+            if let Some((_, number)) = published.get(&port.number) {
+                let variable = format!("{prefix}_PORT_{}", variable_prefix(name));
+                env.insert(variable, number.to_string());
+            }
+        }
+    }
+    let Some(EnvValue::Literal(port)) = port(component, None) else {
+        return env;
+    };
+    let reached = port.parse().ok().and_then(|port| published.get(&port));
+    let Some((host, number)) = reached else {
+        return env;
+    };
+    env.insert(format!("{prefix}_HOST"), host.clone());
+    env.insert(format!("{prefix}_PORT"), number.to_string());
+    let inside = self::host(component);
+    if let (Some(EnvValue::Literal(url)), EnvValue::Literal(inside)) =
+        (url(component, None), inside)
+    {
+        let url = url.replacen(&format!("{inside}:{port}"), &format!("{host}:{number}"), 1);
+        env.insert(format!("{prefix}_URL"), url);
+    }
+    env
+}
+
 /// Returns the outputs that the kind of a backing declares.
 pub(crate) fn outputs(component: &Component) -> Option<&BTreeMap<String, Output>> {
     match &component.kind {

@@ -11,6 +11,7 @@
 //! -- storefront on prod --              a team's lines for one target; `kcc` is the system's own file
 //! -- lock --                            `kcc.lock`
 //! -- show prod components.web.env --    a part of the model as JSON
+//! -- show prod published.web --         its variables for programs outside the system
 //! -- expected --                        all diagnostics
 //! ```
 
@@ -21,7 +22,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Outcome, Stage};
-use kcc_model::{Build, CheckedModel, FileData, ReferencedFiles};
+use kcc_model::{Build, CheckedModel, Component, FileData, ReferencedFiles};
 use kcc_test_support::golden;
 use kcc_tree::ConfigTree;
 
@@ -105,6 +106,10 @@ fn run(case: &mut Case) {
             "nothing: there are errors\n".clone_into(shown);
             continue;
         };
+        if let Some(name) = path.strip_prefix("published.") {
+            *shown = format!("{:#}\n", published(&target.components[name]));
+            continue;
+        }
         let target = serde_json::to_value(target).expect("a model is JSON");
         let part = path
             .split('.')
@@ -113,6 +118,14 @@ fn run(case: &mut Case) {
         *shown = format!("{part:#}\n");
     }
     case.expected = found.iter().map(|one| describe(one, &tree.files)).collect();
+}
+
+/// Returns the variables of a component whose port `N` is reachable at `10000 + N`.
+fn published(component: &Component) -> serde_json::Value {
+    let ports = component.ports.values();
+    let reached = ports.map(|port| (port.number, ("127.0.0.1".to_owned(), 10_000 + port.number)));
+    let variables = kcc_model::published_variables(component, &reached.collect());
+    serde_json::to_value(variables).expect("texts are JSON")
 }
 
 fn describe(found: &Diagnostic, files: &Files) -> String {

@@ -169,11 +169,11 @@ impl<'a, D: Driver> Run<'a, D> {
             Node::Wait(wait) => {
                 let planned = self.plan.components.get(&wait.component);
                 let wait = wait.clone();
-                let deadline = planned.filter(|c| c.ready.is_some()).map(|c| c.deadline_ms);
+                let planned = planned.filter(|component| component.ready.is_some());
                 async move {
                     (
                         index,
-                        until_ready(driver, reporter, cancel, &wait, deadline).await,
+                        until_ready(driver, reporter, cancel, &wait, planned).await,
                     )
                 }
                 .boxed()

@@ -6,9 +6,10 @@ use std::{
 };
 
 use kcc_diag::Code;
+use kcc_model::Until;
 
 use super::end::{NodeEnd, STOPPED};
-use crate::{Cancel, Driver, Error, Event, Readiness, Reporter, Wait};
+use crate::{Cancel, Driver, Error, Event, PlannedComponent, Readiness, Reporter, Wait};
 
 /// The first interval between two polls, and the longest.
 const POLL_INTERVALS: (Duration, Duration) =
@@ -23,9 +24,13 @@ pub(super) async fn until_ready<D: Driver>(
     reporter: &dyn Reporter,
     cancel: &Cancel,
     wait: &Wait,
-    deadline_ms: Option<u64>,
+    planned: Option<&PlannedComponent>,
 ) -> Result<NodeEnd, Error> {
     let (component, until) = (wait.component.as_str(), wait.until);
+    let deadline_ms = planned.map(|component| component.deadline_ms);
+    // A run that has failed is over, whatever is repaired meanwhile.
+    let keep_waiting =
+        planned.is_some_and(|component| component.keep_waiting) && until != Until::Completed;
     let begun = Instant::now();
     let mut pause = POLL_INTERVALS.0;
     // A reason that comes and goes, as in a crash loop, is reported once.
@@ -44,8 +49,8 @@ pub(super) async fn until_ready<D: Driver>(
                 return Ok(NodeEnd::Done);
             }
             Ok(Readiness::Failed { .. }) if wait.or_failed => return Ok(NodeEnd::Done),
-            Ok(Readiness::Failed { why }) => break why,
-            Ok(Readiness::Waiting { why }) => {
+            Ok(Readiness::Failed { why }) if !keep_waiting => break why,
+            Ok(Readiness::Failed { why } | Readiness::Waiting { why }) => {
                 errors = 0;
                 why
             }

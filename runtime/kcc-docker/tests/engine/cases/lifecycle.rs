@@ -33,7 +33,9 @@ SYSTEM in dev: 6 to create, 1 object unchanged
         .into();
     assert!(started.is_sorted(), "{started:?}");
 
-    let address = sandbox.status(&desired).await.components["web"].addresses[0].clone();
+    let address = sandbox.status(&desired).await.components["web"].addresses[0]
+        .text
+        .clone();
     let answer = get(&address).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("db:5432"), "{answer}");
@@ -223,7 +225,7 @@ pub(super) async fn replicas_share_a_name_and_keep_free_ports(sandbox: &Sandbox)
     assert!(found >= 3, "the server's address and two more: {addresses}");
 
     let address = status.components["web"].addresses.clone();
-    assert!(get(&address[0]).await.starts_with("HTTP/1.1 200"));
+    assert!(get(&address[0].text).await.starts_with("HTTP/1.1 200"));
     for name in [desired.name("web"), two] {
         let container = desired.engine.containers.get_mut(&name).unwrap();
         container.env.insert("A".to_owned(), literal("b"));
@@ -234,7 +236,7 @@ pub(super) async fn replicas_share_a_name_and_keep_free_ports(sandbox: &Sandbox)
         sandbox.status(&desired).await.components["web"].addresses,
         address
     );
-    assert!(get(&address[0]).await.starts_with("HTTP/1.1 200"));
+    assert!(get(&address[0].text).await.starts_with("HTTP/1.1 200"));
 }
 
 pub(super) async fn undeclared_components_are_removed(sandbox: &Sandbox) {

@@ -31,7 +31,9 @@ pub(super) async fn a_crash_brings_the_old_container_back(sandbox: &Sandbox) {
     sandbox.apply_all(&desired).await;
     let names = ["db", "queue", "web"];
     let old = names.map(|name| sandbox.id(name));
-    let address = sandbox.status(&desired).await.components["web"].addresses[0].clone();
+    let address = sandbox.status(&desired).await.components["web"].addresses[0]
+        .text
+        .clone();
 
     // Crashes at once, and a second later.
     for (round, script) in ["echo boom; exit 3", "echo boom; busybox sleep 1; exit 3"]

@@ -178,6 +178,15 @@ pub(super) async fn a_stuck_rollout_ends_early_and_its_cause_stays(sandbox: &San
         "{:?}",
         begin.elapsed()
     );
+    // With patience it waits for a repair until the time is over.
+    let patient = Options {
+        keep_waiting: true,
+        timeout_ms: Some(4_000),
+        ..sandbox.options()
+    };
+    let report = sandbox.apply_with(&desired, &patient).await;
+    let why = why(&report, "invalid");
+    assert!(why.contains("(after 4 s)"), "{why}");
     sandbox.apply_all(&good).await;
     assert!(sandbox.status(&good).await.is_ready());
 }
