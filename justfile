@@ -49,6 +49,6 @@ e2e-kube:
 bench:
     cargo bench --bench versus
 
-# Compare the first apply of 333 Deployments with kubectl's, on a real Kubernetes (needs root).
-bench-kube:
-    KCC_E2E_KUBE=1 cargo bench --bench first-apply
+# Compare applies with those of docker-compose and kubectl, on real engines (needs root).
+bench-apply:
+    KCC_E2E_DOCKER=1 KCC_E2E_KUBE=1 cargo bench --bench apply
