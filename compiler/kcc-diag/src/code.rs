@@ -182,6 +182,7 @@ codes! {
     PlanForeignObject = Plan "kcc::plan::foreign-object" "plan/foreign-object.md";
     PlanNotRunning = Plan "kcc::plan::not-running" "plan/not-running.md";
     PlanOutdated = Plan "kcc::plan::outdated" "plan/outdated.md";
+    ApplyNotReady = Apply "kcc::apply::not-ready" "apply/not-ready.md";
     ApplyIncomplete = Apply "kcc::apply::incomplete" "apply/incomplete.md";
     ApplyImageBuild = Apply "kcc::apply::image-build" "apply/image-build.md";
     ApplyImagePull = Apply "kcc::apply::image-pull" "apply/image-pull.md";

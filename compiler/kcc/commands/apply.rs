@@ -157,7 +157,7 @@ pub fn finish(
 pub fn summarise(context: &Context, report: &ApplyReport, done: &str, preposition: &str) {
     let printer = &context.printer;
     printer.diagnosis(&diagnostics(report).into(), Stdout::Data);
-    let failures = report.failures.iter();
+    let failures = report.failures.iter().chain(&report.not_ready);
     for failure in failures.filter(|failure| !failure.detail.is_empty()) {
         let of = failure.component.as_deref().unwrap_or(done);
         printer.evidence(&format!("last output of `{of}`:"), &failure.detail);
@@ -188,7 +188,8 @@ pub fn summarise(context: &Context, report: &ApplyReport, done: &str, prepositio
     }
 }
 
-/// Returns an error for each failure, and a warning for each operation that was left.
+/// Returns an error for each failure, and a warning for each operation that was left and
+/// each component that was not ready before.
 fn diagnostics(report: &ApplyReport) -> Diagnostics {
     let diagnostic = |failure: &Failure, make: fn(Code, String) -> Diagnostic| {
         let mut message = failure.message.clone();
@@ -208,9 +209,9 @@ fn diagnostics(report: &ApplyReport) -> Diagnostics {
     };
     let failures = report.failures.iter();
     let failures = failures.map(|failure| diagnostic(failure, Diagnostic::error));
-    let left = report.left.iter();
-    let left = left.map(|failure| diagnostic(failure, Diagnostic::warning));
-    failures.chain(left).collect()
+    let others = report.left.iter().chain(&report.not_ready);
+    let others = others.map(|failure| diagnostic(failure, Diagnostic::warning));
+    failures.chain(others).collect()
 }
 
 /// Formats the number of components by outcome, and of operations.
@@ -249,6 +250,10 @@ fn totals(report: &ApplyReport) -> String {
         0 => String::new(),
         count => format!(", {count} left for the next apply"),
     };
-    let all = parts.join(", ") + &operations + &left;
+    let not_ready = match report.not_ready.len() {
+        0 => String::new(),
+        count => format!(", {count} not ready as before"),
+    };
+    let all = parts.join(", ") + &operations + &left + &not_ready;
     all.trim_start_matches(", ").to_owned()
 }

@@ -69,6 +69,7 @@ pub(crate) async fn objects(
     let mut observed = Observed {
         recorded: records.exist(),
         unapplied: records.unapplied(),
+        interrupted: records.intent.is_some(),
         ..Observed::default()
     };
     let owners = Owners { scope, records };

@@ -45,6 +45,8 @@ pub(crate) struct Observed {
     pub(crate) recorded: bool,
     /// The reasons why the last apply failed.
     pub(crate) unapplied: Unapplied,
+    /// True if the last apply was killed.
+    pub(crate) interrupted: bool,
     /// The readiness of containers, if it was checked.
     pub(crate) readiness: BTreeMap<String, Readiness>,
     /// The objects that carry the scope's labels but are not provably kcc's.
@@ -54,6 +56,11 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// Returns true if the last apply completed a component.
+    pub(crate) fn is_completed(&self, component: &str) -> bool {
+        self.recorded && !self.interrupted && self.unapplied.is_completed(component)
+    }
+
     /// Reports the objects that stay because they only carry the labels of the scope.
     pub(crate) fn report_doubts(&self, reporter: &dyn Reporter) {
         for object in &self.doubtful {

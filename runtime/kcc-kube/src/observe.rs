@@ -140,6 +140,8 @@ pub(crate) async fn objects(
 ) -> Result<Observed, Error> {
     let mut observed = Observed {
         recorded: records.recorded,
+        unapplied: records.inventory.unapplied.clone(),
+        interrupted: records.intent.is_some(),
         ..Observed::default()
     };
     let reference = Reference::namespace(&kube.namespace);

@@ -11,7 +11,7 @@ pub(crate) use kcc_lower::kubernetes::{
     kind::{CLAIM, DEFINITION, NAMESPACE, SECRET},
     label::{self, MANAGER},
 };
-use kcc_plan::{Finding, LabelledObject};
+use kcc_plan::{Finding, LabelledObject, Unapplied};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -86,6 +86,10 @@ pub(crate) struct Key {
 pub(crate) struct Observed {
     /// True if the scope has records.
     pub(crate) recorded: bool,
+    /// The reasons why the last apply failed.
+    pub(crate) unapplied: Unapplied,
+    /// True if the last apply was killed.
+    pub(crate) interrupted: bool,
     /// The objects of the scope, and unmanaged ones with desired names.
     pub(crate) objects: BTreeMap<Key, ObservedObject>,
     /// The dry run of each desired object.
@@ -117,6 +121,11 @@ pub(crate) enum Ownership {
 const DOUBT: &str = "kcc never wrote it, according to its managed fields";
 
 impl Observed {
+    /// Returns true if the last apply completed a component.
+    pub(crate) fn is_completed(&self, component: &str) -> bool {
+        self.recorded && !self.interrupted && self.unapplied.is_completed(component)
+    }
+
     /// Lists the objects of the scope that kcc made, and those that only carry its
     /// labels. The namespace is used whoever made it.
     pub(crate) fn labelled(&self) -> Vec<LabelledObject> {

@@ -47,13 +47,15 @@ impl<P> PlanBuilder<P> {
 
     /// Makes the apply end by waiting for a component to reach `ready`: healthy
     /// if it has a health check, completed if it is a job, otherwise started.
-    pub fn await_component(&mut self, name: &str, ready: Until) {
+    /// `completed` says that the last apply completed the component.
+    pub fn await_component(&mut self, name: &str, ready: Until, completed: bool) {
         if let Some(desired) = self.desired.get(name) {
             let component = PlannedComponent {
                 team: Some(desired.team.clone()),
                 ready: Some(ready),
                 deadline_ms: self.timeout_ms.unwrap_or(desired.deadline_ms),
                 keep_waiting: self.keep_waiting,
+                unaffected: completed,
             };
             self.components.insert(name.to_owned(), component);
         }
@@ -161,7 +163,9 @@ impl<P> PlanBuilder<P> {
                     ready: None,
                     deadline_ms: 0,
                     keep_waiting: false,
-                });
+                    unaffected: false,
+                })
+                .unaffected = false;
         }
         let operation = Operation {
             id,

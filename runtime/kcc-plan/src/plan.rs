@@ -74,6 +74,9 @@ pub struct PlannedComponent {
     /// True to wait until the deadline even if the state will not be reached without
     /// intervention.
     pub keep_waiting: bool,
+    /// True if the last apply completed it and this one changes nothing of it. If it is
+    /// not ready, that was so before.
+    pub unaffected: bool,
 }
 
 impl<P> Plan<P> {

@@ -99,6 +99,10 @@ pub struct ApplyReport {
     /// make the report incomplete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Failure>,
+    /// Components that were not ready before and that this apply does not affect. They do
+    /// not make the report incomplete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_ready: Vec<Failure>,
     /// The number of operations performed.
     pub performed: usize,
     /// The number of operations planned.

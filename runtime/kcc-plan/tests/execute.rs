@@ -118,12 +118,13 @@ fn plan(components: &[(&str, &[(&str, Until)])]) -> Plan<()> {
 }
 
 fn builder(components: &[(&str, &[(&str, Until)])], changes: fn(&str) -> bool) -> PlanBuilder<()> {
-    builder_with(components, changes, &Options::default())
+    builder_with(components, changes, false, &Options::default())
 }
 
 fn builder_with(
     components: &[(&str, &[(&str, Until)])],
     changes: fn(&str) -> bool,
+    completed: bool,
     options: &Options,
 ) -> PlanBuilder<()> {
     let desired = Desired {
@@ -151,7 +152,7 @@ fn builder_with(
         } else {
             plan.count_unchanged();
         }
-        plan.await_component(name, Until::Healthy);
+        plan.await_component(name, Until::Healthy, completed);
     }
     plan
 }
@@ -328,11 +329,42 @@ async fn does_not_wait_after_a_final_failure() {
         keep_waiting: true,
         ..Options::default()
     };
-    let patient = builder_with(SHOP, |_| true, &options).finish();
+    let patient = builder_with(SHOP, |_| true, false, &options).finish();
     let report = run(&patient, &driver).await;
     assert!(driver.polls.lock().unwrap()["db"] > 2);
     let why = report.components["db"].why.as_deref();
     assert_eq!(why, Some("exit code 1 (after 400 ms)"));
+}
+
+#[tokio::test]
+async fn what_was_not_ready_before_fails_nothing_that_does_not_need_it() {
+    let change_of_cart =
+        builder_with(SHOP, |name| name == "cart", true, &Options::default()).finish();
+    let driver = Fake {
+        never: BTreeSet::from(["web"]),
+        ..Fake::default()
+    };
+    let report = run(&change_of_cart, &driver).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_eq!(report.components["web"].outcome, Outcome::Unchanged);
+    let [not_ready] = report.not_ready.as_slice() else {
+        panic!("{report:#?}");
+    };
+    assert_eq!(not_ready.code, Code::ApplyNotReady);
+    assert_eq!(
+        not_ready.message,
+        "`web` is not healthy: exit code 1; it was not before this apply either"
+    );
+
+    // What changes needs it.
+    let driver = Fake {
+        never: BTreeSet::from(["db"]),
+        ..Fake::default()
+    };
+    let report = run(&change_of_cart, &driver).await;
+    assert!(!report.is_complete(), "{report:#?}");
+    assert_eq!(report.failures[0].component.as_deref(), Some("db"));
+    assert!(report.not_ready.is_empty(), "{report:#?}");
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ impl<'a> Reconciler<'a> {
                     false if own.any(|container| self.is_checked(container)) => Until::Healthy,
                     false => Until::Started,
                 };
-                self.plan.await_component(name, ready);
+                let completed = self.observed.is_completed(name);
+                self.plan.await_component(name, ready, completed);
             }
         }
     }

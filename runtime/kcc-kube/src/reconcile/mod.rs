@@ -452,7 +452,8 @@ impl<'a> Reconciler<'a> {
                 false if has_health(&workload.manifest) => Until::Healthy,
                 false => Until::Started,
             };
-            self.plan.await_component(name, ready);
+            let completed = self.observed.is_completed(name);
+            self.plan.await_component(name, ready, completed);
         }
     }
 }

@@ -9,6 +9,8 @@ pub(super) enum NodeEnd {
     Done,
     /// It failed, but nothing depends on it.
     Left,
+    /// Something that this apply does not affect is not ready.
+    NotReady,
     /// It failed, for this reason.
     Failed(String),
     /// It did not start or was no longer awaited, for this reason.

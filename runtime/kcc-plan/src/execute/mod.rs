@@ -10,6 +10,7 @@ mod wait;
 use std::collections::BTreeSet;
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use kcc_diag::Code;
 use kcc_model::Until;
 
 use self::{
@@ -29,7 +30,6 @@ pub async fn execute<D: Driver>(
 ) -> ApplyReport {
     let (nodes, before) = graph(plan);
     let ends = nodes.iter().map(|_| None).collect();
-    let (failures, left) = (Vec::new(), Vec::new());
     let mut run = Run {
         plan,
         driver,
@@ -38,8 +38,9 @@ pub async fn execute<D: Driver>(
         nodes,
         before,
         ends,
-        failures,
-        left,
+        failures: Vec::new(),
+        left: Vec::new(),
+        not_ready: Vec::new(),
     };
     run.walk().await;
     run.report()
@@ -64,6 +65,7 @@ struct Run<'a, D: Driver> {
     ends: Vec<Option<NodeEnd>>,
     failures: Vec<Failure>,
     left: Vec<Failure>,
+    not_ready: Vec<Failure>,
 }
 
 /// The running nodes; each future returns the node's index and how it ended.
@@ -128,7 +130,7 @@ impl<'a, D: Driver> Run<'a, D> {
         for &other in &self.before[index] {
             match &self.ends[other] {
                 None => return Gate::Closed,
-                Some(NodeEnd::Done | NodeEnd::Left) => {}
+                Some(NodeEnd::Done | NodeEnd::Left | NodeEnd::NotReady) => {}
                 Some(NodeEnd::Skipped(reason)) => why = why.or_else(|| Some(reason.clone())),
                 Some(NodeEnd::Failed(_)) => why = why.or_else(|| Some(self.failed_before(other))),
             }
@@ -193,6 +195,15 @@ impl<'a, D: Driver> Run<'a, D> {
                 self.left.push(left);
                 NodeEnd::Left
             }
+            Err(error) if self.is_unaffected(index) => {
+                let not_ready = self.failure(index, error);
+                self.not_ready.push(Failure {
+                    code: Code::ApplyNotReady,
+                    message: format!("{}; it was not before this apply either", not_ready.message),
+                    ..not_ready
+                });
+                NodeEnd::NotReady
+            }
             Err(error) => {
                 let why = error.chain();
                 let failure = self.failure(index, error);
@@ -200,6 +211,17 @@ impl<'a, D: Driver> Run<'a, D> {
                 NodeEnd::Failed(why)
             }
         });
+    }
+
+    /// Returns true for the readiness of a component that this apply does not affect, unless
+    /// a step needs it.
+    fn is_unaffected(&self, index: usize) -> bool {
+        let Node::Wait(wait) = &self.nodes[index] else {
+            return false;
+        };
+        let planned = self.plan.components.get(&wait.component);
+        planned.is_some_and(|component| component.unaffected)
+            && !self.before.iter().any(|before| before.contains(&index))
     }
 
     fn failure(&self, index: usize, error: Error) -> Failure {

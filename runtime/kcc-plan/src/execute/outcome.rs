@@ -28,6 +28,7 @@ impl<D: Driver> Run<'_, D> {
             cancelled: self.cancel.is_cancelled(),
             failures: self.failures,
             left: self.left,
+            not_ready: self.not_ready,
         }
     }
 
@@ -93,7 +94,7 @@ impl<D: Driver> Run<'_, D> {
                 _ if !own => continue,
                 Some(NodeEnd::Failed(_)) => Outcome::Failed,
                 Some(NodeEnd::Skipped(_)) => Outcome::Skipped,
-                Some(NodeEnd::Left) => Outcome::Unchanged,
+                Some(NodeEnd::Left | NodeEnd::NotReady) => Outcome::Unchanged,
                 Some(NodeEnd::Done) | None => action.map_or(Outcome::Unchanged, outcome_of),
             };
             if rank(next) > rank(outcome) {

@@ -94,6 +94,11 @@ impl Unapplied {
         self.components.is_empty() && self.target.is_none()
     }
 
+    /// Returns true if the last apply completed a component.
+    pub fn is_completed(&self, component: &str) -> bool {
+        !self.components.contains_key(component) && self.target.is_none()
+    }
+
     /// Takes over the reasons from the report of an apply. A component that it does
     /// not mention is as it was; `partial` says that the apply left the others alone.
     pub fn update(&mut self, report: &ApplyReport, partial: bool) {
