@@ -1,7 +1,5 @@
-//! Creates containers and replaces one with another.
-//!
-//! A replacement keeps the old container until the new one has proved itself, or
-//! restarts it if the new one fails, and its error says what became of the old one.
+//! The calls on containers: creates one, writes its files, starts it, waits for it,
+//! removes it.
 
 use std::{
     collections::BTreeSet,
@@ -14,11 +12,13 @@ use kcc_model::Until;
 use kcc_plan::{Context, Error, Event, Readiness};
 
 use crate::{
+    call::{Creation, Subject, Target},
     client::Shares,
+    created::Created,
     driver::DockerDriver,
-    files::{self, cannot_pack},
-    observed::SUCCESSOR,
-    payload::{NewContainer, Replacement},
+    files::{self, Directories, cannot_pack},
+    observed::ContainerState,
+    payload::NewContainer,
 };
 
 /// The interval between two checks of a successor.
@@ -27,50 +27,56 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const RENAME_ATTEMPTS: usize = 30;
 
 impl DockerDriver<'_> {
-    /// Creates a container with its files, without starting it. Removes it again
-    /// if that fails half-way.
-    pub(crate) async fn create_stopped(
+    /// Returns the identity of the container that a call is made on; none if its
+    /// creation turned out to be unnecessary.
+    pub(crate) fn identity(&self, container: &Subject) -> Result<Option<String>, Error> {
+        match &container.target {
+            Target::Existing(id) => Ok(Some(id.clone())),
+            Target::Created(name) => match self.created.get(name) {
+                Some(created) => Ok(created.id),
+                None => Err(never_created(name)),
+            },
+        }
+    }
+
+    pub(crate) async fn create(&self, creation: &Creation) -> Result<(), Error> {
+        let (name, new) = (creation.name.as_str(), creation.new.as_ref());
+        let container = &new.container;
+        let created = if let Some(main) = &container.sidecar_of {
+            // It joins the network of its main container, which is running by now.
+            let Some(main) = self.client.inspect(main).await? else {
+                let message = format!("container `{main}` is gone; `{name}` shares its network");
+                return Err(Error::new(Code::ApplyIncomplete, message));
+            };
+            let shares = Shares {
+                network: Some(&main.id),
+                directories: files::has_shared_directories(container).then_some(&main.id),
+            };
+            self.create_with(name, new, shares).await
+        } else {
+            let of = match &creation.directories_of {
+                Some(of) => self.created.get(of).and_then(|created| created.id),
+                None => None,
+            };
+            let shares = Shares {
+                network: None,
+                directories: of.as_deref(),
+            };
+            self.create_with(name, new, shares).await
+        };
+        let id = self.unless_obsolete(created, new.job.as_deref()).await?;
+        self.created.insert(name, id, Directories::new());
+        Ok(())
+    }
+
+    pub(crate) async fn create_with(
         &self,
         name: &str,
         new: &NewContainer,
         shares: Shares<'_>,
     ) -> Result<String, Error> {
         let env = self.env(&new.container)?;
-        let user = self.user_of(&new.container).await?;
-        let packed = files::archives(&new.container, &user, self.secrets.values());
-        let archives = packed.map_err(|error| cannot_pack(name, error))?;
-        let id = self.client.create(name, new, env, shares).await?;
-        for archive in archives {
-            if let Err(error) = self.client.upload(&id, name, archive).await {
-                // Report the first error.
-                let _ = self.client.remove(&id, name).await;
-                return Err(error);
-            }
-        }
-        Ok(id)
-    }
-
-    /// Creates the container of an operation, ready to start. A sidecar joins the
-    /// network of its main container, which is running by now.
-    async fn create_for_operation(&self, name: &str, new: &NewContainer) -> Result<String, Error> {
-        self.refuse_image_users(new).await?;
-        let Some(main) = &new.container.sidecar_of else {
-            let id = self.create_stopped(name, new, Shares::default()).await?;
-            if let Err(error) = self.prepare_directories(name, new, &id).await {
-                let _ = self.client.remove(&id, name).await;
-                return Err(error);
-            }
-            return Ok(id);
-        };
-        let Some(main) = self.client.inspect(main).await? else {
-            let message = format!("container `{main}` is gone; `{name}` shares its network");
-            return Err(Error::new(Code::ApplyIncomplete, message));
-        };
-        let shares = Shares {
-            network: Some(&main.id),
-            directories: files::has_shared_directories(&new.container).then_some(&main.id),
-        };
-        self.create_stopped(name, new, shares).await
+        self.client.create(name, new, env, shares).await
     }
 
     fn env(&self, container: &Container) -> Result<Vec<String>, Error> {
@@ -81,116 +87,93 @@ impl DockerDriver<'_> {
             .collect()
     }
 
-    pub(crate) async fn create(
-        &self,
-        name: &str,
-        new: &NewContainer,
-        context: &Context<'_>,
-    ) -> Result<(), Error> {
-        if new.container.on_demand {
-            // Use the final name only once the container is complete: an apply
-            // killed while files are written leaves a successor, not a container
-            // that looks finished.
-            let id = self
-                .create_for_operation(&format!("{name}{SUCCESSOR}"), new)
-                .await?;
-            return self.client.rename(&id, name).await;
-        }
-        let id = self.create_for_operation(name, new).await?;
-        let started = self.first_start(&id, name, new, context).await;
-        if started.is_err() {
-            let _ = self.client.remove(&id, name).await;
-        }
-        started
-    }
-
-    /// Runs the init steps of a new container, then starts it.
-    async fn first_start(
+    /// Writes the files of a container that are below a directory.
+    pub(crate) async fn upload(
         &self,
         id: &str,
         name: &str,
+        directory: &str,
         new: &NewContainer,
-        context: &Context<'_>,
     ) -> Result<(), Error> {
-        self.init(id, name, new, context).await?;
-        self.client.start(id, name).await
+        let user = self.user_of(&new.container).await?;
+        let packed = files::archive(&new.container, directory, &user, self.secrets.values());
+        let archive = packed.map_err(|error| cannot_pack(name, error))?;
+        self.client.upload(id, name, archive).await
     }
 
-    /// Replaces an old container, which is removed once the new one has proved
-    /// itself. Otherwise the old one is back in place, and the error says so.
-    pub(crate) async fn replace(
-        &self,
-        name: &str,
-        new: &NewContainer,
-        old: &str,
-        how: &Replacement,
-        context: &Context<'_>,
-    ) -> Result<(), Error> {
-        let id = self
-            .create_for_operation(&format!("{name}{SUCCESSOR}"), new)
-            .await?;
-        match how {
-            Replacement::Overlap => {
-                let until = Until::Healthy;
-                let started = self.start_and_prove(&id, name, new, until, context);
-                if let Err(error) = started.await {
-                    let _ = self.client.remove(&id, name).await;
-                    return Err(with_outcome(error, "the previous container keeps running"));
-                }
-                self.stop(old, name, context).await?;
-            }
-            Replacement::StopFirst { sidecars, until } => {
-                self.stop(old, name, context).await?;
-                let started = match until {
-                    Some(until) => self.start_and_prove(&id, name, new, *until, context).await,
-                    None => self.first_start(&id, name, new, context).await,
-                };
-                if let Err(error) = started {
-                    // It may hold a port or volume that the old one needs.
-                    let _ = self.client.remove(&id, name).await;
-                    let resumes = until.is_some();
-                    return Err(
-                        match self.restore_previous(old, name, sidecars, resumes).await {
-                            Some(outcome) => with_outcome(error, &outcome),
-                            None => error,
-                        },
-                    );
-                }
-            }
-            Replacement::AtRest => self.stop(old, name, context).await?,
-        }
-        self.client.remove(old, name).await?;
-        self.rename(&id, name).await
-    }
-
-    /// Starts a new container and waits until it has reached a state and kept it
-    /// for a moment: a crash after a second is as bad as one at once.
-    async fn start_and_prove(
+    pub(crate) async fn start(
         &self,
         id: &str,
-        name: &str,
-        new: &NewContainer,
-        until: Until,
-        context: &Context<'_>,
+        container: &Subject,
+        job: Option<&str>,
     ) -> Result<(), Error> {
-        self.first_start(id, name, new, context).await?;
-        let started = Instant::now();
-        let Some(why) = self.wait(id, new, until, started, context).await? else {
-            return Ok(());
+        let started = self.client.start(id, &container.name).await;
+        self.unless_obsolete(started, job).await?;
+        let begin = |created: &mut Created| created.begun = Instant::now();
+        self.created.change(&container.target, begin);
+        Ok(())
+    }
+
+    pub(crate) async fn remove(&self, container: &Subject) -> Result<(), Error> {
+        let id = match &container.target {
+            Target::Existing(id) => Some(id.clone()),
+            // It is also called for what may have been created.
+            Target::Created(name) => self.created.get(name).and_then(|created| created.id),
         };
-        let lines = self.readiness_check().last_log_lines(id).await;
-        let message = format!("the new `{name}` is not ready: {why}");
-        Err(Error::new(Code::ApplyIncomplete, message).detail(lines))
+        let Some(id) = id else { return Ok(()) };
+        self.client.remove(&id, &container.name).await?;
+        let forget = |created: &mut Created| created.id = None;
+        self.created.change(&container.target, forget);
+        Ok(())
     }
 
-    /// Waits until a container reaches a state, within its deadline since
-    /// `begin`. Returns the reason if it does not.
+    /// Returns nothing instead of an error for a sidecar of a job that has ended: the
+    /// engine cannot start it, and nothing needs it.
+    async fn unless_obsolete<T>(
+        &self,
+        result: Result<T, Error>,
+        job: Option<&str>,
+    ) -> Result<Option<T>, Error> {
+        let Err(error) = result else {
+            return result.map(Some);
+        };
+        if let Some(job) = job
+            && let Ok(Some(found)) = self.client.inspect(job).await
+            && matches!(found.state, ContainerState::Exited(_))
+        {
+            return Ok(None);
+        }
+        Err(error)
+    }
+
+    /// Waits until a container reaches a state, within its deadline since the start of
+    /// the one created as `since`. Fails with the reason if it does not.
     pub(crate) async fn wait(
         &self,
         id: &str,
         new: &NewContainer,
         until: Until,
-        started: Instant,
+        since: &str,
+        failure: &str,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let begun = self.created.get(since).map(|created| created.begun);
+        let begun = begun.ok_or_else(|| never_created(since))?;
+        let Some(why) = self.reason_to_wait(id, new, until, begun, context).await? else {
+            return Ok(());
+        };
+        let lines = self.readiness_check().last_log_lines(id).await;
+        let message = format!("{failure}: {why}");
+        Err(Error::new(Code::ApplyIncomplete, message).detail(lines))
+    }
+
+    /// Waits until a container reaches a state. Returns the reason if it does not.
+    async fn reason_to_wait(
+        &self,
+        id: &str,
+        new: &NewContainer,
+        until: Until,
+        begun: Instant,
         context: &Context<'_>,
     ) -> Result<Option<String>, Error> {
         let limit = Duration::from_millis(new.deadline_ms);
@@ -208,7 +191,7 @@ impl DockerDriver<'_> {
             if context.cancel.is_cancelled() {
                 return Ok(Some(format!("the apply was stopped: {why}")));
             }
-            if started.elapsed() >= limit {
+            if begun.elapsed() >= limit {
                 return Ok(Some(format!("{why} (after {} s)", limit.as_secs())));
             }
             if !reported.contains(&why) {
@@ -226,7 +209,7 @@ impl DockerDriver<'_> {
 
     /// Renames a running container. Retries, because the engine refuses for a
     /// moment while it restarts the container.
-    async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
+    pub(crate) async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
         let mut left = RENAME_ATTEMPTS;
         loop {
             match self.client.rename(id, name).await {
@@ -236,37 +219,10 @@ impl DockerDriver<'_> {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
-
-    /// Restarts the old container and its sidecars, or only stops the sidecars.
-    /// Returns what became of the old container, if that is worth reporting.
-    async fn restore_previous(
-        &self,
-        old: &str,
-        name: &str,
-        sidecars: &[String],
-        resumes: bool,
-    ) -> Option<String> {
-        let started = if resumes {
-            Some(self.client.start(old, name).await)
-        } else {
-            None
-        };
-        for sidecar in sidecars {
-            // Their network ended when the main container stopped.
-            let _ = self.client.stop(sidecar, sidecar).await;
-            if resumes {
-                let _ = self.client.start(sidecar, sidecar).await;
-            }
-        }
-        started.map(|started| match started {
-            Ok(()) => "restarted the previous container".to_owned(),
-            Err(error) => format!("cannot restart the previous container: {}", error.chain()),
-        })
-    }
 }
 
-/// Adds what became of the old container to an error of the new one.
-fn with_outcome(mut error: Error, outcome: &str) -> Error {
-    error.message = format!("{}; {outcome}", error.message);
-    error
+/// The failure of a call on a container that no call created before.
+fn never_created(name: &str) -> Error {
+    let message = format!("container `{name}` was not created");
+    Error::new(Code::ApplyIncomplete, message)
 }

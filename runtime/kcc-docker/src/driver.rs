@@ -1,5 +1,5 @@
-//! [`DockerDriver`]: performs the steps of a plan and answers questions about
-//! readiness. Decides nothing: every choice is in the step's payload.
+//! [`DockerDriver`]: makes the calls of a plan's steps and answers questions about
+//! readiness. Decides nothing: every choice is in the call.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -11,13 +11,15 @@ use kcc_lower::{
     docker::{Container, DockerDesired, Restart},
 };
 use kcc_model::Until;
-use kcc_plan::{Context, Driver, Error, Event, Options, Readiness, Secrets, Step};
+use kcc_plan::{Calls, Context, Driver, Error, Event, Options, Readiness, Secrets, Step};
 
 use crate::{
+    call::{Call, Subject},
+    calls::calls,
     client::Client,
+    created::CreatedContainers,
     credentials::Credentials,
     endpoint::Endpoint,
-    observed::ContainerState,
     payload::Payload,
     readiness::{FirstExits, ReadinessCheck},
     reconcile::moved,
@@ -34,6 +36,7 @@ pub(crate) struct DockerDriver<'a> {
     pub(crate) secrets: Secrets,
     pub(crate) first_exits: FirstExits,
     pub(crate) stopping: Stopping,
+    pub(crate) created: CreatedContainers,
 }
 
 /// The containers that are being stopped at the moment.
@@ -56,49 +59,36 @@ impl DockerDriver<'_> {
         }
     }
 
-    /// Performs a step.
-    async fn perform_step(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
-        let name = step.operation.name.as_str();
-        match &step.payload {
-            Payload::Pull {
-                reference,
-                platform,
-            } => {
-                let login = Credentials::find(reference, self.options).await;
-                let platform = platform.as_deref();
-                self.client
-                    .pull(reference, platform, login, context)
-                    .await?;
-                self.report_moved(reference, context).await?;
-                self.refuse_new_image(reference).await
-            }
-            Payload::Build {
-                build,
-                platform,
-                context_hash,
-            } => {
-                let (root, platform) = (&self.options.root, platform.as_deref());
-                self.client
-                    .build(root, build, platform, context_hash, context)
-                    .await?;
-                self.refuse_new_image(name).await
-            }
-            Payload::CreateNetwork { labels } => self.client.create_network(name, labels).await,
-            Payload::CreateVolume { labels } => self.client.create_volume(name, labels).await,
-            Payload::Create(new) => self.create(name, new, context).await,
-            Payload::Replace { new, old, how } => self.replace(name, new, old, how, context).await,
-            Payload::Start { id } => self.client.start(id, name).await,
-            Payload::Restart { id } => {
-                self.stop(id, name, context).await?;
-                self.client.start(id, name).await
-            }
-            Payload::Unpause { id } => self.client.unpause(id, name).await,
-            Payload::RemoveContainer { id } => {
-                self.stop(id, name, context).await?;
-                self.client.remove(id, name).await
-            }
-            Payload::RemoveNetwork { id } => self.client.remove_network(name, id).await,
-            Payload::RemoveVolume => self.client.remove_volume(name).await,
+    /// Makes a call on a container, which does nothing if its creation turned out to be
+    /// unnecessary.
+    async fn on_container(
+        &self,
+        call: &Call,
+        container: &Subject,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        let Some(id) = self.identity(container)? else {
+            return Ok(());
+        };
+        let (id, shown) = (id.as_str(), container.name.as_str());
+        match call {
+            Call::Connect {
+                network, aliases, ..
+            } => self.client.connect_network(network, id, aliases).await,
+            Call::Upload { directory, new, .. } => self.upload(id, shown, directory, new).await,
+            Call::UnpackDirectories(_) => self.unpack_directories(id, shown).await,
+            Call::Start { job, .. } => self.start(id, container, job.as_deref()).await,
+            Call::Await {
+                new,
+                until,
+                since,
+                failure,
+                ..
+            } => self.wait(id, new, *until, since, failure, context).await,
+            Call::Unpause(_) => self.client.unpause(id, shown).await,
+            Call::Stop(_) => self.stop(id, shown, context).await,
+            Call::Rename { name, .. } => self.rename(id, name).await,
+            _ => Ok(()),
         }
     }
 
@@ -147,20 +137,6 @@ impl DockerDriver<'_> {
         stopped
     }
 
-    /// Returns true for a sidecar of a job that ended before the sidecar was
-    /// created: the engine cannot start it, and nothing needs it.
-    async fn is_obsolete_sidecar(&self, name: &str) -> bool {
-        let containers = &self.docker.containers;
-        let main = containers.get(name).and_then(|own| own.sidecar_of.as_ref());
-        let Some(main) = main else {
-            return false;
-        };
-        let job = |main: &Container| main.restart == Restart::No;
-        containers.get(main).is_some_and(job)
-            && matches!(self.client.inspect(main).await, Ok(Some(found))
-                if matches!(found.state, ContainerState::Exited(_)))
-    }
-
     /// Returns the containers that determine a component's readiness; the
     /// sidecars of a job end with it.
     fn containers_of(&self, component: &str) -> impl Iterator<Item = (&String, &Container)> {
@@ -174,16 +150,55 @@ impl DockerDriver<'_> {
 
 impl Driver for DockerDriver<'_> {
     type Payload = Payload;
+    type Call = Call;
 
-    async fn perform(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
-        let done = self.perform_step(step, context).await;
-        if done.is_err()
-            && step.payload.starts()
-            && self.is_obsolete_sidecar(&step.operation.name).await
-        {
-            return Ok(());
+    fn calls(step: &Step<Payload>) -> Vec<Calls<Call>> {
+        calls(&step.operation.name, &step.payload)
+    }
+
+    async fn perform(&self, call: &Call, context: &Context<'_>) -> Result<(), Error> {
+        match call {
+            Call::Pull {
+                reference,
+                platform,
+            } => {
+                let login = Credentials::find(reference, self.options).await;
+                let platform = platform.as_deref();
+                self.client
+                    .pull(reference, platform, login, context)
+                    .await?;
+                self.report_moved(reference, context).await
+            }
+            Call::Build {
+                build,
+                platform,
+                context_hash,
+            } => {
+                let (root, platform) = (&self.options.root, platform.as_deref());
+                self.client
+                    .build(root, build, platform, context_hash, context)
+                    .await
+            }
+            Call::CheckImage { reference } => self.refuse_new_image(reference).await,
+            Call::CreateNetwork { name, labels } => self.client.create_network(name, labels).await,
+            Call::CreateVolume { name, labels } => self.client.create_volume(name, labels).await,
+            Call::RemoveNetwork { name, id } => self.client.remove_network(name, id).await,
+            Call::RemoveVolume { name } => self.client.remove_volume(name).await,
+            Call::CheckImageUsers(new) => self.refuse_image_users(new).await,
+            Call::Create(creation) => self.create(creation).await,
+            Call::CreateDirectoryHelper { name, of, new } => {
+                self.create_directory_helper(name, of, new).await
+            }
+            Call::Remove(container) => self.remove(container).await,
+            Call::Connect { container, .. }
+            | Call::Upload { container, .. }
+            | Call::Start { container, .. }
+            | Call::Await { container, .. }
+            | Call::Rename { container, .. }
+            | Call::UnpackDirectories(container)
+            | Call::Unpause(container)
+            | Call::Stop(container) => self.on_container(call, container, context).await,
         }
-        done
     }
 
     fn counts_towards_limit(&self, payload: &Payload) -> bool {

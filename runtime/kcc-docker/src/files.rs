@@ -14,14 +14,34 @@ pub(crate) struct Archive {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Packs one archive for the whole container or, if its root is read-only, one per
-/// writable directory. `user` is the user it runs as; `secrets` holds the values of
-/// the mounted secrets, by name.
-pub(crate) fn archives(
+/// Returns the directories that get an archive each: the root or, if that is read-only,
+/// every directory with files or secrets.
+pub(crate) fn archive_directories(container: &Container) -> BTreeSet<&str> {
+    let files = container.files.keys().chain(container.binary_files.keys());
+    let secrets = container.mounts.iter();
+    let secrets = secrets.filter(|(_, mount)| matches!(mount, Mount::Secret(_)));
+    let paths = files.chain(secrets.map(|(path, _)| path));
+    paths.map(|path| split(container, path).0).collect()
+}
+
+/// Returns the directory of the archive that a file is in, and its name there.
+fn split<'p>(container: &Container, path: &'p str) -> (&'p str, &'p str) {
+    match path.rsplit_once('/') {
+        Some((directory, name)) if container.read_only && !directory.is_empty() => {
+            (directory, name)
+        }
+        _ => ("/", path.trim_start_matches('/')),
+    }
+}
+
+/// Packs the archive of a directory. `user` is the user it runs as; `secrets` holds the
+/// values of the mounted secrets, by name.
+pub(crate) fn archive(
     container: &Container,
+    directory: &str,
     user: &str,
     secrets: &BTreeMap<String, String>,
-) -> std::io::Result<Vec<Archive>> {
+) -> std::io::Result<Archive> {
     let owner = owner(user);
     let mut files: BTreeMap<&str, (Cow<'_, [u8]>, u32)> = BTreeMap::new();
     for (path, content) in container.all_files() {
@@ -36,14 +56,12 @@ pub(crate) fn archives(
         }
     }
     let (uid, gid) = owner.unwrap_or((0, 0));
-    let mut builders: BTreeMap<&str, tar::Builder<Vec<u8>>> = BTreeMap::new();
+    let mut builder = tar::Builder::new(Vec::new());
     for (path, (content, mode)) in files {
-        let (directory, name) = match path.rsplit_once('/') {
-            Some((directory, name)) if container.read_only && !directory.is_empty() => {
-                (directory, name)
-            }
-            _ => ("/", path.trim_start_matches('/')),
-        };
+        let (own, name) = split(container, path);
+        if own != directory {
+            continue;
+        }
         let access = container.access.get(path);
         let mode = access.and_then(|access| access.mode).unwrap_or(mode);
         let (uid, gid) = access
@@ -55,20 +73,12 @@ pub(crate) fn archives(
         header.set_uid(uid);
         header.set_gid(gid);
         header.set_mtime(0);
-        let builder = builders
-            .entry(directory)
-            .or_insert_with(|| tar::Builder::new(Vec::new()));
         builder.append_data(&mut header, name, &*content)?;
     }
-    builders
-        .into_iter()
-        .map(|(directory, builder)| {
-            Ok(Archive {
-                directory: directory.to_owned(),
-                bytes: builder.into_inner()?,
-            })
-        })
-        .collect()
+    Ok(Archive {
+        directory: directory.to_owned(),
+        bytes: builder.into_inner()?,
+    })
 }
 
 /// The owner and mode that a directory gets, by its path.

@@ -26,12 +26,16 @@
 //!
 //! Only `client` uses bollard; only `reconcile` decides.
 
+mod call;
+mod calls;
 mod client;
 mod clock;
 mod config;
 mod container;
 mod context;
+mod created;
 mod credentials;
+mod directories;
 mod dockerignore;
 mod drift;
 mod driver;
@@ -42,7 +46,6 @@ mod files;
 mod hex;
 mod image_source;
 mod image_user;
-mod init;
 mod logs;
 mod observe;
 mod observed;

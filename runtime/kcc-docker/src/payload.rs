@@ -40,10 +40,13 @@ pub(crate) enum Payload {
     /// Starts an existing container.
     Start {
         id: String,
+        /// For a sidecar of a job, the job's container.
+        job: Option<String>,
     },
     /// Stops an existing container and starts it again.
     Restart {
         id: String,
+        job: Option<String>,
     },
     /// Unpauses a container.
     Unpause {
@@ -64,16 +67,6 @@ fn pointee<S: Serializer>(new: &Arc<NewContainer>, serializer: S) -> Result<S::O
     new.as_ref().serialize(serializer)
 }
 
-impl Payload {
-    /// Returns true if a container runs afterwards.
-    pub(crate) fn starts(&self) -> bool {
-        matches!(
-            self,
-            Self::Create(_) | Self::Replace { .. } | Self::Start { .. } | Self::Restart { .. }
-        )
-    }
-}
-
 /// A container to be created.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct NewContainer {
@@ -83,6 +76,8 @@ pub(crate) struct NewContainer {
     pub(crate) ports: Vec<HostPort>,
     /// All labels, including those that kcc compares.
     pub(crate) labels: BTreeMap<String, String>,
+    /// For a sidecar of a job, the job's container, with which it ends.
+    pub(crate) job: Option<String>,
     /// The deadline for its readiness, in milliseconds. It changes nothing, so a plan
     /// may be applied with another one.
     #[serde(skip)]
@@ -93,6 +88,22 @@ impl NewContainer {
     /// Returns the host ports that it holds while it runs.
     pub(crate) fn host_ports(&self) -> Vec<u16> {
         self.ports.iter().map(|port| port.host).collect()
+    }
+
+    /// Describes a temporary container that prepares this one, without ports and init
+    /// steps of its own. It is never compared with anything.
+    pub(crate) fn temporary(&self, container: Container) -> Self {
+        Self {
+            labels: container.labels.clone(),
+            path: self.path.clone(),
+            ports: Vec::new(),
+            job: None,
+            deadline_ms: self.deadline_ms,
+            container: Container {
+                init: Vec::new(),
+                ..container
+            },
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use kcc_plan::{
 
 use crate::{
     client::Client,
+    created::CreatedContainers,
     driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
     exec::Containers,
@@ -626,6 +627,7 @@ impl<'a> Session<'a> {
             secrets,
             first_exits: FirstExits::default(),
             stopping: Stopping::default(),
+            created: CreatedContainers::default(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! [`KubeDriver`]: performs the steps of a plan and answers questions about
-//! readiness. Decides nothing: every choice is in the step's payload.
+//! [`KubeDriver`]: makes the calls of a plan's steps and answers questions about
+//! readiness. Decides nothing: every choice is in the call.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,12 +12,14 @@ use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_model::Until;
 use kcc_plan::{
-    Cancel, Context, Driver, Error, Readiness, Redaction, Scope, Secrets, Step, random_secret,
+    Calls, Cancel, Context, Driver, Error, Readiness, Redaction, Scope, Secrets, Step,
+    random_secret,
 };
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
+    calls::{Call, calls},
     cause,
     client::Client,
     live::Live,
@@ -125,31 +127,6 @@ impl<'a> KubeDriver<'a> {
         })
     }
 
-    async fn apply(
-        &self,
-        reference: &Reference,
-        manifest: &Value,
-        uid: Option<&String>,
-        force: bool,
-    ) -> Result<(), Error> {
-        let mut manifest = manifest.clone();
-        if let (Some(uid), Some(Value::Object(metadata))) = (uid, manifest.get_mut("metadata")) {
-            metadata.insert("uid".to_owned(), Value::String(uid.clone()));
-        }
-        self.client.apply(reference, &manifest, force).await
-    }
-
-    /// Removes an object and waits until it is gone.
-    async fn remove(
-        &self,
-        reference: &Reference,
-        uid: &str,
-        context: &Context<'_>,
-    ) -> Result<(), Error> {
-        self.client.delete(reference, uid).await?;
-        self.wait_until_gone(reference, Some(uid), context).await
-    }
-
     /// Waits until an object is gone or another one has its name.
     async fn wait_until_gone(
         &self,
@@ -254,34 +231,27 @@ impl<'a> KubeDriver<'a> {
 
 impl Driver for KubeDriver<'_> {
     type Payload = Payload;
+    type Call = Call;
 
-    async fn perform(&self, step: &Step<Payload>, context: &Context<'_>) -> Result<(), Error> {
-        let done = match &step.payload {
-            Payload::Apply {
+    fn calls(step: &Step<Payload>) -> Vec<Calls<Call>> {
+        calls(&step.payload)
+    }
+
+    async fn perform(&self, call: &Call, context: &Context<'_>) -> Result<(), Error> {
+        let done = match call {
+            Call::Apply {
                 reference,
                 manifest,
-                uid,
-                after_removal,
-                hand_over,
                 force,
-            } => {
-                if *after_removal {
-                    self.wait_until_gone(reference, None, context).await?;
-                }
-                if let Some(part) = hand_over {
-                    self.client.hand_over(reference, part).await?;
-                }
-                self.apply(reference, manifest, uid.as_ref(), *force).await
+            } => self.client.apply(reference, manifest, *force).await,
+            Call::HandOver { reference, part } => self.client.hand_over(reference, part).await,
+            Call::AwaitServed { reference } => self.client.await_served(reference).await,
+            Call::Delete { reference, uid } => self.client.delete(reference, uid).await,
+            Call::AwaitRemoval { reference, uid } => {
+                self.wait_until_gone(reference, uid.as_deref(), context)
+                    .await
             }
-            Payload::Replace {
-                reference,
-                manifest,
-                uid,
-            } => {
-                self.remove(reference, uid, context).await?;
-                self.apply(reference, manifest, None, false).await
-            }
-            Payload::CreateSecret { reference, secret } => {
+            Call::CreateSecret { reference, secret } => {
                 let created;
                 let value = if secrets::is_external(secret) {
                     self.values.get(&secret.name)?
@@ -293,7 +263,7 @@ impl Driver for KubeDriver<'_> {
                 // If another writer was faster, its Secret stays.
                 self.client.create(reference, &object).await
             }
-            Payload::UpdateSecret {
+            Call::UpdateSecret {
                 reference,
                 secret,
                 uid,
@@ -303,7 +273,7 @@ impl Driver for KubeDriver<'_> {
                 restart::note_change(&mut change, Timestamp::now());
                 self.client.change(reference, &change).await
             }
-            Payload::Restart {
+            Call::Restart {
                 reference,
                 uid,
                 annotation,
@@ -311,9 +281,8 @@ impl Driver for KubeDriver<'_> {
                 let patch = restart::patch(uid, annotation, Timestamp::now());
                 self.client.restart(reference, &patch).await
             }
-            Payload::Delete { reference, uid } => self.remove(reference, uid, context).await,
         };
-        if let Some(component) = &step.operation.component {
+        if let Some(component) = &context.operation.component {
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             written.insert(component.clone(), Instant::now());
         }

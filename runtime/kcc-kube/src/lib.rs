@@ -27,6 +27,7 @@
 //!
 //! Only `client` uses kube; only `reconcile` decides.
 
+mod calls;
 mod cause;
 mod client;
 mod conflict;

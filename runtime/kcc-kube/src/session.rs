@@ -15,9 +15,9 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Driver, Error, Event, ExecOptions, ExecStreams, LogLine,
-    LogOptions, LogReport, Operation, Options, Plan, Record, Recovery, Redaction, Reporter,
-    Request, Scope, Secrets, StatusReport, execute, observe_undisturbed, read_logs, start_order,
+    ApplyReport, Cancel, Context, Error, Event, ExecOptions, ExecStreams, LogLine, LogOptions,
+    LogReport, Operation, Options, Plan, Record, Recovery, Redaction, Reporter, Request, Scope,
+    Secrets, StatusReport, execute, make_calls, observe_undisturbed, read_logs, start_order,
     unredacted,
 };
 use serde_json::Value;
@@ -516,7 +516,7 @@ impl<'a> Session<'a> {
                 cancel,
             };
             reporter.event(&Event::Started { operation });
-            let done = driver.perform(step, &context).await;
+            let done = make_calls(&driver, step, &context).await;
             let error = done.as_ref().err();
             reporter.event(&Event::Finished { operation, error });
             done?;

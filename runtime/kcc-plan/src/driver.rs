@@ -1,26 +1,32 @@
 //! [`Driver`]: the interface between the executor and Docker or Kubernetes.
-//! A driver performs steps and answers questions about readiness; the executor
-//! decides when, and neither decides what.
+//! A driver makes one call at a time and answers questions about readiness; the
+//! executor decides when, and neither decides what.
 
 use std::future::Future;
 
 use kcc_model::Until;
 use tokio::sync::watch;
 
-use crate::{Error, Event, Operation, Reporter, Step};
+use crate::{Calls, Error, Event, Operation, Reporter, Step};
 
-/// Performs the steps of a plan, several of them concurrently. All decisions are
-/// in the step's payload.
+/// Makes the calls of a plan's steps, those of several steps concurrently. All
+/// decisions are in the step's payload.
 pub trait Driver: Sync {
     /// The data that a step needs to be performed.
     type Payload: Sync;
 
-    /// Performs one step. Must not wait for a workload to become ready, except
-    /// where that is part of the step itself: a replacement keeps the old
-    /// container until the new one is ready.
+    /// One call to the engine. Whatever the engine holds between any two of them is a
+    /// state from which the next plan leads to the desired state.
+    type Call: Send + Sync;
+
+    /// Returns the calls of a step, in order. Pure: they follow from the step alone.
+    fn calls(step: &Step<Self::Payload>) -> Vec<Calls<Self::Call>>;
+
+    /// Makes one call of a step. A call may wait for a workload only if that is its
+    /// whole purpose: a replacement keeps the old container until the new one is ready.
     fn perform(
         &self,
-        step: &Step<Self::Payload>,
+        call: &Self::Call,
         context: &Context<'_>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 

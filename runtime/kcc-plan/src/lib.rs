@@ -7,10 +7,11 @@
 //! 2. *Reconcile*: a pure function from `Desired` and the observed state to a
 //!    [`Plan`]. It fills a [`PlanBuilder`] with [`Draft`]s. Each draft is one
 //!    [`Operation`], which users see, with a *payload* of the engine's own type,
-//!    which holds the data to perform it. All decisions are made here.
-//! 3. [`execute`] performs the steps through the crate's [`Driver`], as
-//!    concurrently as `after` allows, waits for readiness where needs or the end
-//!    of the apply require it, and returns an [`ApplyReport`].
+//!    which holds the data to perform it. All decisions are made here. The [`Calls`]
+//!    of an operation, with those that undo them, follow from its payload.
+//! 3. [`execute`] makes the calls of the steps one at a time through the crate's
+//!    [`Driver`], steps as concurrently as `after` allows, waits for readiness where
+//!    needs or the end of the apply require it, and returns an [`ApplyReport`].
 //! 4. *Record*: an [`Intent`] is stored before the first mutation and the
 //!    [`Inventory`] after the last. [`perform`] does this around [`execute`]
 //!    through the crate's [`RecordStore`]. Both are in the [`Record`] of the scope, which
@@ -46,6 +47,7 @@
 
 mod address;
 mod builder;
+mod calls;
 mod change;
 mod conflict;
 mod draft;
@@ -73,6 +75,7 @@ mod text;
 
 pub use address::Address;
 pub use builder::PlanBuilder;
+pub use calls::Calls;
 pub use change::FieldChange;
 pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
@@ -82,7 +85,7 @@ pub use exec::{
     ExecContainer, ExecEngine, ExecInput, ExecOptions, ExecOutput, ExecOutputs, ExecProcess,
     ExecSource, ExecStreams, TerminalSize, exec,
 };
-pub use execute::execute;
+pub use execute::{execute, make_calls};
 pub use finding::{Finding, FindingKind};
 pub use fingerprint::Fingerprint;
 pub use logs::{

@@ -13,7 +13,7 @@ use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
-    Action, ApplyReport, Cancel, Context, Draft, Driver, Error, Event, Finding, FindingKind,
+    Action, ApplyReport, Calls, Cancel, Context, Draft, Driver, Error, Event, Finding, FindingKind,
     Intent, LabelledObject, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter,
     Silent, Step, Unapplied, execute, observe_undisturbed, perform,
 };
@@ -47,9 +47,14 @@ impl Fake {
 
 impl Driver for Fake {
     type Payload = ();
+    type Call = String;
 
-    async fn perform(&self, step: &Step<()>, _: &Context<'_>) -> Result<(), Error> {
-        let name = step.operation.name.as_str();
+    fn calls(step: &Step<()>) -> Vec<Calls<String>> {
+        vec![Calls::new([step.operation.name.clone()])]
+    }
+
+    async fn perform(&self, call: &String, _: &Context<'_>) -> Result<(), Error> {
+        let name = call.as_str();
         self.log.lock().unwrap().push(format!("begin {name}"));
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.log.lock().unwrap().push(format!("end {name}"));
@@ -293,6 +298,87 @@ async fn a_failure_skips_only_its_dependents() {
     assert_eq!(report.failures[0].code, Code::ApplyRefused);
     assert_eq!((report.performed, report.exit_code()), (1, 4));
     assert!(!driver.log().contains(&"begin cart".to_owned()));
+}
+
+/// A driver whose operations take several calls, with an undo.
+#[derive(Default)]
+struct InParts {
+    log: Mutex<Vec<&'static str>>,
+    fails: BTreeSet<&'static str>,
+}
+
+impl Driver for InParts {
+    type Payload = ();
+    type Call = &'static str;
+
+    fn calls(_: &Step<()>) -> Vec<Calls<&'static str>> {
+        vec![
+            Calls::new(["create", "fill"]).undo(["remove"]),
+            Calls::new(["stop old", "start"])
+                .undo(["remove", "start old"])
+                .outcome("restarted the previous one"),
+            Calls::new(["remove old", "rename"]),
+        ]
+    }
+
+    async fn perform(&self, call: &&'static str, _: &Context<'_>) -> Result<(), Error> {
+        self.log.lock().unwrap().push(call);
+        match self.fails.get(call) {
+            Some(call) => Err(Error::new(Code::ApplyRefused, format!("cannot {call}"))),
+            None => Ok(()),
+        }
+    }
+
+    async fn ready(&self, _: &str, _: Until) -> Result<Readiness, Error> {
+        Ok(Readiness::Ready)
+    }
+
+    fn mutating_calls(&self) -> u64 {
+        0
+    }
+}
+
+/// Performs an operation in which these calls fail. Returns the calls and the failure.
+async fn in_parts(fails: &[&'static str]) -> (Vec<&'static str>, Option<String>) {
+    let driver = InParts {
+        fails: fails.iter().copied().collect(),
+        ..InParts::default()
+    };
+    let plan = plan(&[("web", &[])]);
+    let mut report = execute(&plan, &driver, &Silent, &Cancel::new()).await;
+    let failure = report.failures.pop().map(|failure| failure.message);
+    (driver.log.into_inner().unwrap(), failure)
+}
+
+#[tokio::test]
+async fn a_failed_call_ends_its_operation_and_undoes_its_part() {
+    let all = [
+        "create",
+        "fill",
+        "stop old",
+        "start",
+        "remove old",
+        "rename",
+    ];
+    assert_eq!(in_parts(&[]).await, (all.to_vec(), None));
+    let failed = |calls: &[&'static str], why: &str| (calls.to_vec(), Some(why.to_owned()));
+    assert_eq!(
+        in_parts(&["fill"]).await,
+        failed(&["create", "fill", "remove"], "cannot fill")
+    );
+    let undone = [&all[..4], &["remove", "start old"]].concat();
+    assert_eq!(
+        in_parts(&["start"]).await,
+        failed(&undone, "cannot start; restarted the previous one")
+    );
+    assert_eq!(
+        in_parts(&["start", "remove"]).await,
+        failed(&undone, "cannot start; undoing it failed: cannot remove")
+    );
+    assert_eq!(
+        in_parts(&["remove old"]).await,
+        failed(&all[..5], "cannot remove old")
+    );
 }
 
 #[tokio::test]

@@ -48,23 +48,29 @@ impl Client {
             name: Some(name.to_owned()),
             platform: new.container.platform.clone().unwrap_or_default(),
         };
-        let mut networks = new.container.networks.iter();
-        let first = networks.next();
+        // Engines before 25 accept only one network on creation.
+        let first = new.container.networks.iter().next();
         let body =
             body(new, first, env, shares).map_err(|error| refused_patch(name).cause(error))?;
         let created = self.mutate()?.create_container(Some(options), body).await;
-        let id = created
-            .map_err(|error| refused("create container", name, error))?
-            .id;
-        // Engines before 25 accept only one network on creation.
-        for (network, aliases) in networks {
-            let request = NetworkConnectRequest {
-                container: id.clone(),
-                endpoint_config: Some(endpoint(aliases)),
-            };
-            self.connect_network(network, request).await?;
-        }
-        Ok(id)
+        created
+            .map(|created| created.id)
+            .map_err(|error| refused("create container", name, error))
+    }
+
+    /// Connects a container to another network.
+    pub(crate) async fn connect_network(
+        &self,
+        network: &str,
+        id: &str,
+        aliases: &[String],
+    ) -> Result<(), Error> {
+        let request = NetworkConnectRequest {
+            container: id.to_owned(),
+            endpoint_config: Some(endpoint(aliases)),
+        };
+        let connected = self.mutate()?.connect_network(network, request).await;
+        connected.map_err(|error| refused("connect a container to network", network, error))
     }
 }
 

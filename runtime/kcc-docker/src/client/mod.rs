@@ -22,7 +22,7 @@ use std::{
 use bollard::{
     API_DEFAULT_VERSION, Docker,
     errors::Error as EngineError,
-    models::{NetworkConnectRequest, NetworkCreateRequest, VolumeCreateRequest},
+    models::{NetworkCreateRequest, VolumeCreateRequest},
     query_parameters::{
         RemoveContainerOptions, RemoveVolumeOptions, RenameContainerOptions, StartContainerOptions,
         StopContainerOptions, UploadToContainerOptions,
@@ -154,16 +154,6 @@ impl Client {
         )))
     }
 
-    /// Connects a container to another network.
-    async fn connect_network(
-        &self,
-        network: &str,
-        request: NetworkConnectRequest,
-    ) -> Result<(), Error> {
-        let connected = self.mutate()?.connect_network(network, request).await;
-        connected.map_err(|error| refused("connect a container to network", network, error))
-    }
-
     pub(crate) async fn create_volume(
         &self,
         name: &str,
@@ -207,7 +197,7 @@ impl Client {
             .mutate()?
             .start_container(id, None::<StartContainerOptions>)
             .await;
-        started.map_err(|error| refused("start container", name, error))
+        or_started(started).map_err(|error| refused("start container", name, error))
     }
 
     pub(crate) async fn unpause(&self, id: &str, name: &str) -> Result<(), Error> {
@@ -251,6 +241,16 @@ fn or_gone(result: Result<(), EngineError>) -> Result<(), EngineError> {
         Err(EngineError::DockerResponseServerError {
             status_code: 304 | 404,
             ..
+        }) => Ok(()),
+        other => other,
+    }
+}
+
+/// Treats starting what runs as success.
+fn or_started(result: Result<(), EngineError>) -> Result<(), EngineError> {
+    match result {
+        Err(EngineError::DockerResponseServerError {
+            status_code: 304, ..
         }) => Ok(()),
         other => other,
     }

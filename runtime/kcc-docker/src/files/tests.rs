@@ -18,9 +18,9 @@ fn a_named_user_has_the_ids_of_its_line() {
 /// Packs the files of a container and returns mode and owner by path.
 fn packed(container: &Container, user: &str) -> BTreeMap<String, (u32, u64, u64)> {
     let secrets = BTreeMap::from([("key".to_owned(), "k".to_owned())]);
-    let archives = archives(container, user, &secrets).unwrap();
     let mut found = BTreeMap::new();
-    for archive in archives {
+    for directory in archive_directories(container) {
+        let archive = archive(container, directory, user, &secrets).unwrap();
         for entry in tar::Archive::new(archive.bytes.as_slice())
             .entries()
             .unwrap()

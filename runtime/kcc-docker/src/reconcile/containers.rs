@@ -104,8 +104,8 @@ impl<'a> Reconciler<'a> {
                 self.report_unready(name, container, existing);
                 return;
             }
-            Decision::Start(cause) => (Action::Run, cause, Payload::Start { id }),
-            Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id }),
+            Decision::Start(cause) => (Action::Run, cause, Payload::Start { id, job: None }),
+            Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id, job: None }),
             Decision::Unpause => (Action::Run, "paused".to_owned(), Payload::Unpause { id }),
             Decision::Replace(cause) => {
                 let cause = self.with_last_failure(container, cause);
@@ -151,7 +151,13 @@ impl<'a> Reconciler<'a> {
             return;
         }
         let id = name.to_owned();
-        let draft = Draft::new(Action::Run, CONTAINER, name, START, Payload::Start { id });
+        let draft = Draft::new(
+            Action::Run,
+            CONTAINER,
+            name,
+            START,
+            Payload::Start { id, job: None },
+        );
         self.push_starting(draft.after(CONTAINER, name), name, container, &[], None);
     }
 
@@ -173,7 +179,9 @@ impl<'a> Reconciler<'a> {
         }
         let component = self.desired.components.get(&container.component);
         let deadline = component.map(|component| component.deadline_ms);
+        let job = component.is_some_and(|component| component.job);
         Arc::new(NewContainer {
+            job: container.sidecar_of.clone().filter(|_| job),
             container: container.clone(),
             path: path_of(self.desired, container),
             ports,

@@ -55,6 +55,7 @@ impl<'a> Reconciler<'a> {
             return;
         };
         let id = existing.object.id.clone();
+        let of_job = job.then(|| main.to_owned());
         let (action, cause, payload) = match self.of_sidecar(container, existing, main) {
             Decision::Keep => {
                 self.plan.count_unchanged();
@@ -62,8 +63,8 @@ impl<'a> Reconciler<'a> {
                 self.end_with(name, container, main, job);
                 return;
             }
-            Decision::Start(cause) => (Action::Run, cause, Payload::Start { id }),
-            Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id }),
+            Decision::Start(cause) => (Action::Run, cause, Payload::Start { id, job: of_job }),
+            Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id, job: of_job }),
             Decision::Unpause => (Action::Run, "paused".to_owned(), Payload::Unpause { id }),
             Decision::Replace(cause) => {
                 let payload = Payload::Replace {

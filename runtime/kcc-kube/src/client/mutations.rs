@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{Client, errors};
 use crate::{
-    observed::{DEFINITION, DryRun, MANAGER, OwnedField, Reference},
+    observed::{DryRun, MANAGER, OwnedField, Reference},
     scale::SCALE_MANAGER,
 };
 
@@ -102,7 +102,6 @@ impl Client {
             .patch_metadata(&reference.name, params, &Patch::Apply(manifest))
             .await
         {
-            Ok(_) if reference.kind == DEFINITION => self.established(reference).await,
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) => Err(match dry_run_result(&status) {
                 DryRun::Conflict(owned_fields) => conflict(reference, &owned_fields),
@@ -114,7 +113,7 @@ impl Client {
 
     /// Waits until the cluster serves the kind of a definition: only then can
     /// objects of it be created.
-    async fn established(&self, reference: &Reference) -> Result<(), Error> {
+    pub(crate) async fn await_served(&self, reference: &Reference) -> Result<(), Error> {
         for _ in 0..ESTABLISHED_TRIES {
             let live = self.get(reference).await?.unwrap_or_default();
             let conditions = live.pointer("/status/conditions").and_then(Value::as_array);

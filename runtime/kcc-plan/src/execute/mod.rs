@@ -2,6 +2,7 @@
 //! concurrently up to a limit. A failure skips the steps that depend on it and
 //! nothing else.
 
+mod calls;
 mod end;
 mod graph;
 mod outcome;
@@ -13,6 +14,7 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnord
 use kcc_diag::Code;
 use kcc_model::Until;
 
+pub use self::calls::make_calls;
 use self::{
     end::{NodeEnd, STOPPED},
     graph::{Node, graph},
@@ -161,10 +163,8 @@ impl<'a, D: Driver> Run<'a, D> {
                         reporter,
                         cancel,
                     };
-                    (
-                        index,
-                        driver.perform(step, &context).await.map(|()| NodeEnd::Done),
-                    )
+                    let made = make_calls(driver, step, &context).await;
+                    (index, made.map(|()| NodeEnd::Done))
                 }
                 .boxed()
             }

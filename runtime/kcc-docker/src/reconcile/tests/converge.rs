@@ -216,7 +216,7 @@ fn perform(observed: &mut Observed, name: &str, payload: &Payload) -> Result<(),
             }
             make(observed, name, new)?;
         }
-        Payload::Start { id } | Payload::Restart { id } | Payload::Unpause { id } => {
+        Payload::Start { id, .. } | Payload::Restart { id, .. } | Payload::Unpause { id } => {
             let existing = observed
                 .containers
                 .get_mut(name)
