@@ -1,11 +1,13 @@
 //! Failures are reported with their reason and affect only their dependents.
 
+use std::time::Duration;
+
 use kcc_diag::Code;
 use kcc_lower::docker::{HealthCheck, Mount};
 use kcc_model::{Check, Ephemeral, Until};
 use kcc_plan::{Outcome, State};
 
-use super::detail;
+use super::{detail, literal};
 use crate::docker::{Sandbox, health, publish, write};
 
 pub(super) async fn a_failed_replacement_keeps_the_old_container(sandbox: &Sandbox) {
@@ -54,6 +56,39 @@ pub(super) async fn an_unready_component_is_reported_with_its_reason(sandbox: &S
     // It is still unready, and an apply without changes reports it again.
     let again = sandbox.apply(&desired).await;
     assert_eq!((again.exit_code(), again.mutating_calls), (4, 0));
+}
+
+pub(super) async fn what_was_not_ready_before_is_reported_apart(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    let flaky = desired.script("flaky", "touch /dev/shm/up; /bin/busybox sleep 600");
+    let check = ["/bin/busybox", "test", "-e", "/dev/shm/up"].map(str::to_owned);
+    flaky.health = Some(health(Check::Exec(check.into())));
+    desired.component("flaky").deadline_ms = 2_000;
+    desired.serve("web", &[]);
+    sandbox.apply_all(&desired).await;
+
+    let name = sandbox.name("flaky");
+    let down = ["exec", &name, "/bin/busybox", "rm", "/dev/shm/up"];
+    sandbox.testbed.docker(&down);
+    while sandbox.inspect("flaky", "{{.State.Health.Status}}") != "unhealthy" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let web = desired.container("web");
+    web.env.insert("A".to_owned(), literal("b"));
+    let report = sandbox.apply_all(&desired).await;
+    assert_eq!(report.components["flaky"].outcome, Outcome::Unchanged);
+    assert_eq!(report.components["web"].outcome, Outcome::Replaced);
+    assert_eq!(report.not_ready.len(), 1, "{report:#?}");
+    assert_eq!(report.not_ready[0].code, Code::ApplyNotReady);
+    assert!(!sandbox.status(&desired).await.is_ready());
+
+    // An apply that changes it is to blame.
+    let flaky = desired.container("flaky");
+    flaky.command.as_mut().unwrap().push("true #".to_owned());
+    let report = sandbox.apply(&desired).await;
+    assert_eq!(report.exit_code(), 4, "{report:#?}");
+    let again = sandbox.apply(&desired).await;
+    assert_eq!(again.exit_code(), 4, "{again:#?}");
 }
 
 pub(super) async fn a_command_check_runs_before_the_engines_first(sandbox: &Sandbox) {

@@ -49,6 +49,7 @@ cases! {
     sidecars::a_failed_replacement_restarts_the_sidecar_too,
     failures::a_failed_replacement_keeps_the_old_container,
     failures::an_unready_component_is_reported_with_its_reason,
+    failures::what_was_not_ready_before_is_reported_apart,
     failures::a_command_check_runs_before_the_engines_first,
     failures::a_failed_job_skips_its_dependents,
     failures::a_taken_host_port_is_reported,
