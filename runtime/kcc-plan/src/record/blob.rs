@@ -40,6 +40,11 @@ impl Blob {
         &self.bytes
     }
 
+    /// Returns the bytes without their name.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Returns the bytes, compressed with Zstandard.
     pub fn packed(&self) -> Vec<u8> {
         compress_to_vec(self.bytes.as_slice(), CompressionLevel::Fastest)

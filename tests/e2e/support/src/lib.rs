@@ -5,7 +5,7 @@
 //! [`Sandbox`]. The end-to-end tests run the real binary on a [`System`], a copy of an
 //! example; [`shop`] has what the shop has to do on either engine. [`registry`] starts a
 //! registry for images. [`desired`] builds components for tests without an engine, and
-//! [`store`] checks a store of records.
+//! [`store`] checks a store of records, [`layout`] what one leaves in a directory.
 //!
 //! Only tests depend on this crate. It depends on the plan, but on no engine's crate,
 //! so that those can test with it.
@@ -22,6 +22,7 @@ mod example;
 mod host_directory;
 mod http;
 pub mod kubernetes;
+pub mod layout;
 mod recorder;
 pub mod registry;
 mod sandbox;
