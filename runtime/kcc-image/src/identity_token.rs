@@ -1,5 +1,5 @@
 //! Exchanges an identity token, which `docker login` stores for some registries instead
-//! of a password, for one that reads an image: the `refresh_token` grant of OAuth 2, as
+//! of a password, for one that gives access to a repository: the `refresh_token` grant of OAuth 2, as
 //! registries specify it. `oci-client` only knows passwords.
 //!
 //! The token goes to the address that the registry names in its challenge, and there
@@ -8,18 +8,22 @@
 use reqwest::{Client, StatusCode, Url, header};
 use serde::Deserialize;
 
-use crate::error::{Refusal, unreachable};
+use crate::error::{Refusal, Subject};
 
 /// The name by which kcc introduces itself.
 const CLIENT: &str = "kcc";
 
-/// The registry of an image.
+/// The repository that a token is for.
 pub(crate) struct Registry<'a> {
-    /// Its host and port.
+    /// The content that it is needed for.
+    pub(crate) subject: Subject<'a>,
+    /// The host and port of the registry.
     pub(crate) host: &'a str,
-    /// The path of the image in it.
+    /// The path of the repository.
     pub(crate) repository: &'a str,
-    /// True if it is reached without TLS.
+    /// The actions to allow, with commas: `pull,push`.
+    pub(crate) actions: &'a str,
+    /// True if the registry is reached without TLS.
     pub(crate) plain: bool,
 }
 
@@ -37,7 +41,7 @@ struct Answer {
     token: Option<String>,
 }
 
-/// Returns a token that reads the image; none if the registry asks for none.
+/// Returns a token that allows the actions; none if the registry asks for none.
 pub(crate) async fn exchange(
     client: &Client,
     registry: &Registry<'_>,
@@ -45,7 +49,8 @@ pub(crate) async fn exchange(
 ) -> Result<Option<String>, Refusal> {
     let failed = |error: reqwest::Error| {
         // The address may contain what was sent.
-        Refusal::Failed(unreachable(registry.host, error.without_url().to_string()))
+        let why = error.without_url().to_string();
+        Refusal::Failed(registry.subject.unreachable(registry.host, why))
     };
     let denied = |why: &str| Refusal::Denied(why.to_owned());
     let scheme = if registry.plain { "http" } else { "https" };
@@ -64,7 +69,7 @@ pub(crate) async fn exchange(
     if !registry.plain && !challenge.realm.starts_with("https://") {
         return Err(denied("it wants the identity token without encryption"));
     }
-    let scope = format!("repository:{}:pull", registry.repository);
+    let scope = format!("repository:{}:{}", registry.repository, registry.actions);
     let fields = [
         ("grant_type", "refresh_token"),
         ("client_id", CLIENT),

@@ -11,7 +11,8 @@ use tokio::sync::OnceCell;
 use crate::{
     engine,
     error::{Refusal, unreadable},
-    registry::{Registries, absent},
+    registry::absent,
+    remote::Registries,
 };
 
 /// The places to read images from.

@@ -1,30 +1,22 @@
-//! [`Registries`]: images in registries, through the distribution API.
+//! Reads the facts about images in registries, through the distribution API.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    net::IpAddr,
-    time::Duration,
 };
 
-use futures_util::{StreamExt, TryStreamExt};
-use kcc_docker::{RegistryLogin, registry_login};
+use futures_util::StreamExt;
 use kcc_lock::{Digest, ImageFacts, Platform};
-use kcc_plan::{Error, Options};
-use oci_client::{
-    Client, Reference, RegistryOperation,
-    client::{ClientConfig, ClientProtocol},
-    secrets::RegistryAuth,
-};
-use reqwest::{NoProxy, Proxy};
+use kcc_plan::Error;
+use oci_client::{Reference, RegistryOperation};
 use serde::Deserialize;
 
 use crate::{
     answer,
     config::Config,
-    error::{Refusal, damaged, refusal, unreadable},
-    identity_token::{Registry, exchange},
+    error::{Refusal, Subject, unreadable},
     layers::Search,
+    remote::{Registries, Remote},
     stream::read_stream,
 };
 
@@ -40,12 +32,6 @@ const MANIFESTS: [&str; 4] = [
 const MAX_CONFIG: u64 = 8 * 1024 * 1024;
 /// The most that is read of one layer.
 const MAX_LAYER: u64 = 1024 * 1024 * 1024;
-
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-const READ_LIMIT: Duration = Duration::from_secs(30);
-
-/// The hosts that never use a proxy, as for the Docker engine.
-const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 /// An index or a manifest.
 #[derive(Deserialize)]
@@ -85,23 +71,6 @@ struct ConfigFile {
     config: Option<Config>,
 }
 
-/// Access to registries. Every image gets a client of its own: the protocol and the
-/// login depend on its registry.
-#[derive(Debug)]
-pub(crate) struct Registries<'a> {
-    pub(crate) options: &'a Options,
-    /// The registries without TLS, besides those of this machine.
-    pub(crate) plain_http: &'a BTreeSet<String>,
-}
-
-/// An image in its registry.
-struct Remote<'a> {
-    name: &'a str,
-    reference: Reference,
-    client: Client,
-    auth: RegistryAuth,
-}
-
 impl Registries<'_> {
     /// Reads the facts about an image; at `digest`, if there is one.
     pub(crate) async fn read(
@@ -110,7 +79,7 @@ impl Registries<'_> {
         digest: Option<&Digest>,
         directories: &BTreeSet<String>,
     ) -> Result<ImageFacts, Refusal> {
-        let remote = self.remote(name, digest).await?;
+        let remote = self.image(name, digest).await?;
         let (document, digest) = remote.document(&remote.reference).await?;
         let Some(entries) = document.manifests else {
             let (mut facts, platform) = remote.facts(&document, directories).await?;
@@ -145,7 +114,7 @@ impl Registries<'_> {
 
     /// Returns the digest that an image has now.
     pub(crate) async fn digest(&self, name: &str) -> Result<Digest, Refusal> {
-        let remote = self.remote(name, None).await?;
+        let remote = self.image(name, None).await?;
         let found = remote
             .client
             .fetch_manifest_digest(&remote.reference, &remote.auth)
@@ -153,111 +122,22 @@ impl Registries<'_> {
         remote.digest(found.map_err(|error| remote.refusal(error))?)
     }
 
-    async fn remote<'n>(
+    /// Logs in to read an image; at `digest`, if there is one.
+    async fn image<'n>(
         &self,
         name: &'n str,
         digest: Option<&Digest>,
     ) -> Result<Remote<'n>, Refusal> {
-        let invalid =
-            |error: oci_client::ParseError| Refusal::Failed(unreadable(name, error.to_string()));
-        let mut reference: Reference = name.parse().map_err(invalid)?;
+        let subject = Subject::Image(name);
+        let mut remote = self.connect(subject, name, RegistryOperation::Pull).await?;
         if let Some(digest) = digest {
-            reference = reference.clone_with_digest(digest.to_string());
+            remote.reference = remote.reference.clone_with_digest(digest.to_string());
         }
-        let login = registry_login(name, self.options).await;
-        let registry = reference.resolve_registry().to_owned();
-        let plain = is_loopback(&registry) || self.plain_http.contains(&registry);
-        // A client with TLS needs a default provider of cryptography.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let auth = match login {
-            Some(RegistryLogin::Password(user, password)) => RegistryAuth::Basic(user, password),
-            Some(RegistryLogin::IdentityToken(token)) => {
-                let registry = Registry {
-                    host: &registry,
-                    repository: reference.repository(),
-                    plain,
-                };
-                let client = self.plain_client(name)?;
-                let exchanged = exchange(&client, &registry, &token).await?;
-                exchanged.map_or(RegistryAuth::Anonymous, RegistryAuth::Bearer)
-            }
-            None => RegistryAuth::Anonymous,
-        };
-        let client = Client::try_from(self.config(plain.then(|| registry.clone())))
-            .map_err(|error| refusal(name, &registry, error))?;
-        let remote = Remote {
-            name,
-            reference,
-            client,
-            auth,
-        };
-        let login = remote
-            .client
-            .auth(&remote.reference, &remote.auth, RegistryOperation::Pull)
-            .await;
-        login.map_err(|error| remote.refusal(error))?;
         Ok(remote)
-    }
-
-    /// Returns a client for what `oci-client` cannot ask, with the same settings.
-    fn plain_client(&self, name: &str) -> Result<reqwest::Client, Refusal> {
-        let config = self.config(None);
-        let no_proxy = config.no_proxy.as_deref().and_then(NoProxy::from_string);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(config.user_agent)
-            .connect_timeout(CONNECT_LIMIT)
-            .read_timeout(READ_LIMIT);
-        for (proxy, scheme) in [
-            (config.https_proxy, Proxy::https as fn(String) -> _),
-            (config.http_proxy, Proxy::http),
-        ] {
-            let proxy = proxy.and_then(|address| scheme(address).ok());
-            if let Some(proxy) = proxy {
-                builder = builder.proxy(proxy.no_proxy(no_proxy.clone()));
-            }
-        }
-        let built = builder.build();
-        built.map_err(|error| Refusal::Failed(unreadable(name, error.to_string())))
-    }
-
-    fn config(&self, plain: Option<String>) -> ClientConfig {
-        // Some users write the variables in capitals, some do not.
-        let proxy = |name: &str| {
-            let lower = name.to_lowercase();
-            let value = self.options.var(&lower).or_else(|| self.options.var(name));
-            value.map(str::to_owned)
-        };
-        let no_proxy =
-            proxy("NO_PROXY").map_or(LOOPBACK.to_owned(), |own| format!("{own},{LOOPBACK}"));
-        ClientConfig {
-            protocol: match plain {
-                Some(registry) => ClientProtocol::HttpsExcept(vec![registry]),
-                None => ClientProtocol::Https,
-            },
-            connect_timeout: Some(CONNECT_LIMIT),
-            read_timeout: Some(READ_LIMIT),
-            user_agent: concat!("kcc/", env!("CARGO_PKG_VERSION")),
-            https_proxy: proxy("HTTPS_PROXY"),
-            http_proxy: proxy("HTTP_PROXY"),
-            no_proxy: Some(no_proxy),
-            ..ClientConfig::default()
-        }
     }
 }
 
 impl Remote<'_> {
-    fn refusal(&self, error: oci_client::errors::OciDistributionError) -> Refusal {
-        refusal(self.name, self.reference.registry(), error)
-    }
-
-    fn failed(&self, why: &str) -> Refusal {
-        Refusal::Failed(unreadable(self.name, why))
-    }
-
-    fn digest(&self, text: String) -> Result<Digest, Refusal> {
-        Digest::try_from(text).map_err(|why| self.failed(&why))
-    }
-
     /// Reads an index or a manifest, with its digest.
     async fn document(&self, reference: &Reference) -> Result<(Document, Digest), Refusal> {
         let read = self
@@ -279,7 +159,8 @@ impl Remote<'_> {
         let Some(config) = &manifest.config else {
             return Err(self.failed("its manifest has no configuration"));
         };
-        let bytes = self.blob(config).await?;
+        let bytes = self.content(&config.digest, MAX_CONFIG).await?;
+        let bytes = bytes.ok_or_else(|| self.failed("its configuration is too large"))?;
         let file: ConfigFile = serde_json::from_slice(&bytes)
             .map_err(|error| self.failed(&format!("its configuration is malformed: {error}")))?;
         let config = file.config.unwrap_or_default();
@@ -298,28 +179,6 @@ impl Remote<'_> {
         Ok((facts, platform))
     }
 
-    /// Reads a whole blob, which has to match its digest.
-    async fn blob(&self, blob: &Blob) -> Result<Vec<u8>, Refusal> {
-        let stream = self
-            .client
-            .pull_blob_stream(&self.reference, blob.digest.as_str())
-            .await;
-        let stream = stream.map_err(|error| self.refusal(error))?.stream;
-        let read = stream
-            .try_fold(Vec::new(), |mut bytes, piece| async move {
-                bytes.extend_from_slice(&piece);
-                if bytes.len() as u64 > MAX_CONFIG {
-                    return Err(io::ErrorKind::QuotaExceeded.into());
-                }
-                Ok(bytes)
-            })
-            .await;
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::QuotaExceeded => self.failed("its configuration is too large"),
-            _ => Refusal::Failed(damaged(self.name).cause(error)),
-        })
-    }
-
     /// Goes on with a search in a layer. The rest of a layer is not read once the
     /// search is done, and so its digest not checked.
     async fn search(&self, mut search: Search, layer: &Blob) -> Result<Search, Refusal> {
@@ -336,18 +195,11 @@ impl Remote<'_> {
             Ok(Err(error)) | Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
                 Err(self.failed("a layer is too large to look into"))
             }
-            Ok(Err(error)) | Err(error) => Err(Refusal::Failed(damaged(self.name).cause(error))),
+            Ok(Err(error)) | Err(error) => {
+                Err(Refusal::Failed(self.subject.damaged().cause(error)))
+            }
         }
     }
-}
-
-/// Returns true for a registry on this machine.
-fn is_loopback(registry: &str) -> bool {
-    let host = match registry.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => registry.split(':').next().unwrap_or(registry),
-    };
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// Turns the absence of an image into an error.
@@ -369,22 +221,9 @@ mod tests {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
 
-    use super::*;
+    use kcc_plan::Options;
 
-    #[test]
-    fn recognises_registries_of_this_machine() {
-        for registry in [
-            "localhost",
-            "localhost:5000",
-            "127.0.0.2:5000",
-            "[::1]:5000",
-        ] {
-            assert!(is_loopback(registry), "{registry}");
-        }
-        for registry in ["index.docker.io", "10.0.0.1:5000", "localhost.example.com"] {
-            assert!(!is_loopback(registry), "{registry}");
-        }
-    }
+    use super::*;
 
     /// Answers like a registry that accepts one identity token, for two requests of the
     /// exchange and one for a digest.

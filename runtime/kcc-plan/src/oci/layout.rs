@@ -8,7 +8,7 @@
 //! alone. Readers take none, so that an archive may be on a read-only disk.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use kcc_diag::Code;
 use kcc_lock::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Index, Manifest};
+use super::{Descriptor, Index, MANIFEST_TYPE, Manifest};
 use crate::{Blob, Error};
 
 const MARKER: &str = "oci-layout";
@@ -112,22 +112,64 @@ impl Layout {
         )
     }
 
-    /// Returns the manifest with a digest after comparing the two; none if there is no
-    /// such content.
+    /// Returns the manifest with a digest; none if there is no such content.
     pub fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, Error> {
-        let Some(bytes) = self.read(digest)? else {
-            return Ok(None);
+        let parse = |blob: Blob| {
+            serde_json::from_slice(blob.bytes())
+                .map_err(|error| malformed(&self.content(digest), &error.to_string()))
         };
-        let path = self.content(digest);
-        let blob = Blob::new(bytes);
-        if blob.digest() != digest {
+        self.read_verified(digest)?.map(parse).transpose()
+    }
+
+    /// Returns the content of a digest after comparing the two.
+    pub fn read_verified(&self, digest: &Digest) -> Result<Option<Blob>, Error> {
+        let compare = |bytes| {
+            let blob = Blob::new(bytes);
+            if blob.digest() == digest {
+                return Ok(blob);
+            }
             let why = format!("its content has the digest `{}`", blob.digest());
-            return Err(malformed(&path, &why));
+            Err(malformed(&self.content(digest), &why))
+        };
+        self.read(digest)?.map(compare).transpose()
+    }
+
+    /// Returns true if content is there in its full size.
+    pub fn contains(&self, content: &Descriptor) -> Result<bool, Error> {
+        let path = self.content(&content.digest);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len() == content.size),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed("read", &path, error)),
         }
-        let manifest = serde_json::from_slice(blob.bytes());
-        manifest
-            .map(Some)
-            .map_err(|error| malformed(&path, &error.to_string()))
+    }
+
+    /// Removes the artifacts with these names, and content that nothing in the index
+    /// leads to any more.
+    pub fn remove(&self, names: &BTreeSet<String>) -> Result<(), Error> {
+        let locked = self.lock()?;
+        let mut index = self.index()?;
+        for name in names {
+            index.remove(name);
+        }
+        locked.set_index(&index)?;
+        let mut reached = BTreeSet::new();
+        for entry in index.entries() {
+            if entry.media_type != MANIFEST_TYPE {
+                // An index of another tool may lead to anything.
+                return Ok(());
+            }
+            if let Some(manifest) = self.manifest(&entry.digest)? {
+                reached.extend(manifest.content().map(|content| content.digest.clone()));
+            }
+            reached.insert(entry.digest.clone());
+        }
+        for digest in self.list()?.into_keys() {
+            if !reached.contains(&digest) {
+                locked.remove(&digest)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds content. What is there already stays as it is, or is repaired.

@@ -61,14 +61,15 @@ impl Descriptor {
     }
 }
 
-/// The manifest of an artifact.
+/// The manifest of an artifact, or of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     schema_version: u32,
     media_type: String,
-    /// The type of the artifact.
-    pub artifact_type: String,
+    /// The type of the artifact; none for an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// The content that describes the others.
     pub config: Descriptor,
     /// The other content.
@@ -87,7 +88,7 @@ impl Manifest {
         Self {
             schema_version: SCHEMA_VERSION,
             media_type: MANIFEST_TYPE.to_owned(),
-            artifact_type: artifact_type.to_owned(),
+            artifact_type: Some(artifact_type.to_owned()),
             config,
             layers,
             subject: None,
@@ -104,7 +105,7 @@ impl Manifest {
     /// Describes the document.
     pub fn descriptor(&self) -> Descriptor {
         Descriptor {
-            artifact_type: Some(self.artifact_type.clone()),
+            artifact_type: self.artifact_type.clone(),
             ..Descriptor::of(MANIFEST_TYPE, &self.blob())
         }
     }

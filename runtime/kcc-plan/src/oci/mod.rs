@@ -1,9 +1,11 @@
 //! OCI image layouts and manifests, as far as kcc writes them: the format of everything
 //! that it stores outside of an engine, so that the usual tools read, copy and check it.
 
+mod artifacts;
 mod layout;
 mod manifest;
 
+pub use artifacts::ArtifactStore;
 pub use layout::Layout;
 pub(crate) use layout::Locked;
 pub use manifest::{Descriptor, Index, MANIFEST_TYPE, Manifest};
